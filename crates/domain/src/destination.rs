@@ -1,0 +1,328 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Longest decoded path below the drive's root, in UTF-16 units (OneDrive).
+const MAX_PATH: usize = 400;
+/// Longest single name, in UTF-16 units (OneDrive).
+const MAX_SEGMENT: usize = 255;
+const FORBIDDEN: &[char] = &['"', '*', ':', '<', '>', '?', '/', '\\', '|'];
+const OFFICE: &[&str] = &[
+    "docx", "docm", "dotx", "dotm", "xlsx", "xlsm", "xltx", "xltm", "xlsb", "pptx", "pptm", "potx",
+    "ppsx", "vsdx",
+];
+
+/// The rule of OneDrive that a name or path breaks.
+///
+/// Source: Microsoft, "Restrictions and limitations in OneDrive and SharePoint".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PathRule {
+    /// Nothing is left of the name.
+    #[error("a name must not be empty")]
+    Empty,
+    /// One of the forbidden characters, or a control character.
+    #[error("a name must not contain any of \" * : < > ? / \\ | or a control character")]
+    ForbiddenCharacter,
+    /// Leading or trailing space.
+    #[error("a name must not begin or end with a space")]
+    OuterSpace,
+    /// Trailing period.
+    #[error("a name must not end with a period")]
+    TrailingPeriod,
+    /// A name that the service keeps for itself.
+    #[error(
+        "a name must not be one of .lock, CON, PRN, AUX, NUL, COM0–COM9, LPT0–LPT9, desktop.ini, begin with ~$ or contain _vti_"
+    )]
+    Reserved,
+    /// `forms` directly below the root.
+    #[error("a name directly below the root must not be \"forms\"")]
+    FormsAtRoot,
+    /// A single name is too long.
+    #[error("a name must be at most 255 characters")]
+    SegmentTooLong,
+    /// The whole path is too long.
+    #[error("a path must be at most 400 characters")]
+    PathTooLong,
+}
+
+fn check_segment(segment: &str, at_root: bool) -> Result<(), PathRule> {
+    if segment.is_empty() {
+        return Err(PathRule::Empty);
+    }
+    if segment.contains(FORBIDDEN) || segment.chars().any(char::is_control) {
+        return Err(PathRule::ForbiddenCharacter);
+    }
+    if segment.starts_with(' ') || segment.ends_with(' ') {
+        return Err(PathRule::OuterSpace);
+    }
+    if segment.ends_with('.') {
+        return Err(PathRule::TrailingPeriod);
+    }
+    if is_reserved(segment) {
+        return Err(PathRule::Reserved);
+    }
+    if at_root && segment.eq_ignore_ascii_case("forms") {
+        return Err(PathRule::FormsAtRoot);
+    }
+    if utf16_len(segment) > MAX_SEGMENT {
+        return Err(PathRule::SegmentTooLong);
+    }
+    Ok(())
+}
+
+fn is_reserved(segment: &str) -> bool {
+    let lower = segment.to_ascii_lowercase();
+    let device = |stem: &str| {
+        lower.strip_prefix(stem).is_some_and(|n| n.len() == 1 && n.as_bytes()[0].is_ascii_digit())
+    };
+    matches!(lower.as_str(), ".lock" | "con" | "prn" | "aux" | "nul" | "desktop.ini")
+        || device("com")
+        || device("lpt")
+        || lower.contains("_vti_")
+        || lower.starts_with("~$")
+}
+
+fn utf16_len(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+/// A folder in the recipient's OneDrive; the root when it has no segments.
+///
+/// Leading and trailing slashes of the input are ignored; everything that
+/// OneDrive would refuse later is refused here, with the rule.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DriveFolder(Vec<String>);
+
+impl DriveFolder {
+    /// The folder names from the root downwards.
+    #[must_use]
+    pub fn segments(&self) -> &[String] {
+        &self.0
+    }
+
+    /// Whether a document of this name fits below this folder.
+    ///
+    /// # Errors
+    /// [`PathRule::PathTooLong`] or [`PathRule::FormsAtRoot`].
+    pub fn admit(&self, name: &DocumentName) -> Result<(), PathRule> {
+        check_segment(name.as_str(), self.0.is_empty())?;
+        let folder: usize = self.0.iter().map(|s| utf16_len(s) + 1).sum();
+        if folder + utf16_len(name.as_str()) > MAX_PATH {
+            Err(PathRule::PathTooLong)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl fmt::Debug for DriveFolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DriveFolder({} segments)", self.0.len())
+    }
+}
+
+impl FromStr for DriveFolder {
+    type Err = PathRule;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let trimmed = text.trim_matches('/');
+        if trimmed.is_empty() {
+            return Ok(Self::default());
+        }
+        let segments: Vec<String> = trimmed.split('/').map(str::to_owned).collect();
+        for (depth, segment) in segments.iter().enumerate() {
+            check_segment(segment, depth == 0)?;
+        }
+        // Two units are kept for a slash and the shortest name.
+        if utf16_len(trimmed) + 2 > MAX_PATH {
+            return Err(PathRule::PathTooLong);
+        }
+        Ok(Self(segments))
+    }
+}
+
+impl TryFrom<String> for DriveFolder {
+    type Error = PathRule;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<DriveFolder> for String {
+    fn from(folder: DriveFolder) -> Self {
+        folder.0.join("/")
+    }
+}
+
+/// The name of a document in OneDrive. `Debug` hides it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DocumentName(String);
+
+impl DocumentName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A name that OneDrive takes, made from what a foreign system calls a file.
+    ///
+    /// That may carry a path (only its last part counts) and characters that
+    /// OneDrive refuses (each becomes `_`). The outcome depends on the input
+    /// alone, so that a repeated push names the same file.
+    ///
+    /// # Errors
+    /// [`PathRule::Empty`] when nothing usable is left.
+    pub fn adapted_from(foreign: &str) -> Result<Self, PathRule> {
+        let last = foreign.rsplit(['/', '\\']).next().unwrap_or_default();
+        let clean: String = last
+            .chars()
+            .map(|c| if FORBIDDEN.contains(&c) || c.is_control() { '_' } else { c })
+            .collect();
+        let trimmed = clean.trim_matches(' ').trim_end_matches(['.', ' ']);
+        if trimmed.is_empty() {
+            return Err(PathRule::Empty);
+        }
+        let defused = trimmed.replace("_vti_", "_vti-");
+        let name = if is_reserved(&defused) || defused.eq_ignore_ascii_case("forms") {
+            format!("_{}", defused.replace("_VTI_", "_VTI-"))
+        } else {
+            defused
+        };
+        shortened(&name).parse()
+    }
+
+    /// Whether OneDrive may rewrite such a file after the upload.
+    #[must_use]
+    pub fn is_office(&self) -> bool {
+        let extension = self.0.rsplit_once('.').map(|(_, e)| e.to_ascii_lowercase());
+        extension.is_some_and(|e| OFFICE.contains(&e.as_str()))
+    }
+}
+
+/// Cut to the longest name that is allowed, keeping the extension.
+fn shortened(name: &str) -> String {
+    if utf16_len(name) <= MAX_SEGMENT {
+        return name.to_owned();
+    }
+    let (stem, extension) = match name.rsplit_once('.') {
+        Some((stem, extension)) if utf16_len(extension) < 20 => (stem, format!(".{extension}")),
+        _ => (name, String::new()),
+    };
+    let mut left = MAX_SEGMENT - utf16_len(&extension);
+    let kept: String = stem
+        .chars()
+        .take_while(|c| {
+            let fits = c.len_utf16() <= left;
+            left = left.saturating_sub(c.len_utf16());
+            fits
+        })
+        .collect();
+    format!("{}{extension}", kept.trim_end_matches(['.', ' ']))
+}
+
+impl fmt::Debug for DocumentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DocumentName(…)")
+    }
+}
+
+impl FromStr for DocumentName {
+    type Err = PathRule;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        check_segment(text, false)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for DocumentName {
+    type Error = PathRule;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<DocumentName> for String {
+    fn from(name: DocumentName) -> Self {
+        name.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn folders_keep_hash_percent_plus_quote_and_other_scripts() {
+        let folder: DriveFolder = "/Court Lists/#3 50% + l'été/法廷/".parse().unwrap();
+        assert_eq!(folder.segments(), ["Court Lists", "#3 50% + l'été", "法廷"]);
+        assert_eq!("".parse::<DriveFolder>().unwrap(), DriveFolder::default());
+        assert_eq!("/".parse::<DriveFolder>().unwrap(), DriveFolder::default());
+    }
+
+    #[test]
+    fn what_onedrive_refuses_is_refused_with_the_rule() {
+        for (path, rule) in [
+            ("a//b", PathRule::Empty),
+            ("a:b", PathRule::ForbiddenCharacter),
+            ("a\\b", PathRule::ForbiddenCharacter),
+            ("a\u{7}b", PathRule::ForbiddenCharacter),
+            (" a", PathRule::OuterSpace),
+            ("a /b", PathRule::OuterSpace),
+            ("a./b", PathRule::TrailingPeriod),
+            ("../up", PathRule::TrailingPeriod),
+            ("x/con", PathRule::Reserved),
+            ("LPT9", PathRule::Reserved),
+            ("~$x", PathRule::Reserved),
+            ("my_VTI_x", PathRule::Reserved),
+            ("Forms/x", PathRule::FormsAtRoot),
+        ] {
+            assert_eq!(path.parse::<DriveFolder>(), Err(rule), "{path}");
+        }
+        assert!("x/forms".parse::<DriveFolder>().is_ok());
+        assert!("COM10".parse::<DriveFolder>().is_ok());
+        assert_eq!("x".repeat(256).parse::<DriveFolder>(), Err(PathRule::SegmentTooLong));
+        let deep = vec!["y".repeat(99); 5].join("/");
+        assert_eq!(deep.parse::<DriveFolder>(), Err(PathRule::PathTooLong));
+    }
+
+    #[test]
+    fn a_foreign_name_is_adapted_and_the_same_each_time() {
+        for (foreign, name) in [
+            ("../../etc/pass wd.pdf", "pass wd.pdf"),
+            ("C:\\docs\\a.pdf", "a.pdf"),
+            ("a\"b:c.pdf", "a_b_c.pdf"),
+            ("CON", "_CON"),
+            ("x_vti_y.pdf", "x_vti-y.pdf"),
+            (" a.pdf. ", "a.pdf"),
+        ] {
+            assert_eq!(DocumentName::adapted_from(foreign).unwrap().as_str(), name);
+        }
+        for hopeless in ["", "/", "a/", "...", "  "] {
+            assert_eq!(DocumentName::adapted_from(hopeless), Err(PathRule::Empty), "{hopeless}");
+        }
+    }
+
+    #[test]
+    fn a_long_name_keeps_its_extension() {
+        let name = DocumentName::adapted_from(&format!("{}.pdf", "長".repeat(400))).unwrap();
+        assert_eq!(name.as_str().chars().count(), 255);
+        assert!(name.as_str().ends_with(".pdf"));
+    }
+
+    proptest! {
+        #[test]
+        fn an_adapted_name_is_always_allowed(foreign in "\\PC{0,300}") {
+            if let Ok(name) = DocumentName::adapted_from(&foreign) {
+                prop_assert!(DriveFolder::default().admit(&name).is_ok());
+            }
+        }
+    }
+}

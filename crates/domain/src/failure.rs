@@ -1,0 +1,185 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! failure_codes {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, retry: $retry:literal, $message:literal;)+) => {
+        /// Why a step or a transfer failed.
+        ///
+        /// One name runs through Rust, the state machine's `ErrorEquals` and the
+        /// API: [`FailureCode::as_str`]. A check in `cargo xtask check` proves that
+        /// the state machine knows no other name and retries every retryable one.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum FailureCode {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl FailureCode {
+            /// Every code, in the order of the flow.
+            pub const ALL: &'static [FailureCode] = &[$(FailureCode::$variant,)+];
+
+            /// The name used on the wire and in the state machine.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// Whether running the same step again may help. The workflow retries
+            /// these with backoff; all others end the transfer at once.
+            #[must_use]
+            pub const fn is_retryable(self) -> bool {
+                match self { $(Self::$variant => $retry,)+ }
+            }
+
+            /// What happened and what to do, for the person who waits.
+            ///
+            /// Never holds a name, an address or a URL: it goes into answers, logs
+            /// and execution histories.
+            #[must_use]
+            pub const fn message(self) -> &'static str {
+                match self { $(Self::$variant => $message,)+ }
+            }
+        }
+    };
+}
+
+failure_codes! {
+    /// ORDS does not know the GUID.
+    SourceNotFound = "SOURCE_NOT_FOUND", retry: false,
+        "The document was not found in the object store. Check the object GUID.";
+    /// ORDS answered with an error text or without the facts of a document.
+    SourceRefused = "SOURCE_REFUSED", retry: false,
+        "The document source refused the request. Check the object GUID, then ask its operators.";
+    /// ORDS refused our credentials.
+    SourceUnauthorized = "SOURCE_UNAUTHORIZED", retry: false,
+        "The document source refused the service's credentials. Operators: check the ORDS secret.";
+    /// The name that ORDS gave cannot be used as an object key or a file name.
+    SourceNameInvalid = "SOURCE_NAME_INVALID", retry: false,
+        "The document source gave a file name that cannot be used. Have the document renamed at its source.";
+    /// ORDS did not answer, or answered with a server error.
+    SourceUnavailable = "SOURCE_UNAVAILABLE", retry: true,
+        "The document source did not answer. Try again in a few minutes.";
+    /// ORDS answered with something that is not its contract (an HTML page, say).
+    SourceInvalidAnswer = "SOURCE_INVALID_ANSWER", retry: true,
+        "The document source gave an answer that could not be read. Try again in a few minutes.";
+    /// The file never reached the exchange bucket.
+    ArrivalTimeout = "ARRIVAL_TIMEOUT", retry: false,
+        "The document did not arrive in the exchange bucket in time. Try again later; operators: check the mover.";
+    /// What lies in the exchange bucket at the deadline has another size than announced.
+    SourceSizeMismatch = "SOURCE_SIZE_MISMATCH", retry: false,
+        "The document that arrived has not the size that its source announced. Try again; operators: check the mover.";
+    /// The exchange object disappeared while it was read.
+    SourceGone = "SOURCE_GONE", retry: false,
+        "The document disappeared from the exchange bucket while it was read. Try again.";
+    /// The exchange object was replaced while it was read.
+    SourceChanged = "SOURCE_CHANGED", retry: false,
+        "The document was replaced in the exchange bucket while it was read. Try again.";
+    /// The exchange bucket did not answer.
+    ExchangeUnavailable = "EXCHANGE_UNAVAILABLE", retry: true,
+        "The exchange bucket did not answer. Try again in a few minutes.";
+    /// The exchange bucket refused our key pair.
+    ExchangeUnauthorized = "EXCHANGE_UNAUTHORIZED", retry: false,
+        "The exchange bucket refused the service's key pair. Operators: check the exchange secret and bucket policy.";
+    /// No such Microsoft 365 user.
+    RecipientNotFound = "RECIPIENT_NOT_FOUND", retry: false,
+        "The recipient is not a Microsoft 365 user. Check the e-mail address.";
+    /// The user exists but has no OneDrive yet.
+    DriveNotProvisioned = "DRIVE_NOT_PROVISIONED", retry: false,
+        "The recipient has no OneDrive yet. Have them open OneDrive once, then try again.";
+    /// OneDrive refuses the name, path or size.
+    DestinationRefused = "DESTINATION_REFUSED", retry: false,
+        "OneDrive refused the document's name, path or size. Choose another folder or ask the operators.";
+    /// Graph refused our credentials or rights.
+    DestinationUnauthorized = "DESTINATION_UNAUTHORIZED", retry: false,
+        "OneDrive refused the service's credentials. Operators: check the Graph secret and the app's consent.";
+    /// A file of that name exists and the policy is to keep it.
+    DestinationConflict = "DESTINATION_CONFLICT", retry: false,
+        "A file of that name is already in the folder. Remove or rename it, then try again.";
+    /// The file at the destination is locked (open in an editor).
+    DestinationLocked = "DESTINATION_LOCKED", retry: false,
+        "The file in OneDrive is open or locked. Close it, then try again.";
+    /// The recipient's OneDrive is full.
+    QuotaExceeded = "QUOTA_EXCEEDED", retry: false,
+        "The recipient's OneDrive is full. Free some space, then try again.";
+    /// Graph did not answer, or answered with server errors again and again.
+    DestinationUnavailable = "DESTINATION_UNAVAILABLE", retry: true,
+        "OneDrive did not answer. Try again in a few minutes.";
+    /// The delivered file is not the source, byte for byte.
+    VerificationFailed = "VERIFICATION_FAILED", retry: false,
+        "The file in OneDrive does not agree with its source. Do not use it; try again.";
+    /// Our own state store did not answer.
+    StoreUnavailable = "STORE_UNAVAILABLE", retry: true,
+        "The service's state store did not answer. Try again in a few minutes.";
+    /// The workflow could not be started.
+    WorkflowUnavailable = "WORKFLOW_UNAVAILABLE", retry: true,
+        "The service could not start the transfer. Try again in a few minutes.";
+    /// Another invocation of the same task took over; its result counts.
+    Superseded = "SUPERSEDED", retry: true,
+        "Another run of the same step took over.";
+    /// The transfer had ended, or a newer attempt had begun, before this step ran.
+    AlreadyEnded = "ALREADY_ENDED", retry: false,
+        "The transfer had already ended.";
+    /// Somebody asked to stop.
+    Canceled = "CANCELED", retry: false,
+        "Terminated by request";
+    /// The transfer's deadline passed.
+    DeadlineExceeded = "DEADLINE_EXCEEDED", retry: false,
+        "The transfer took longer than its deadline allows. Try again later.";
+    /// A fault of ours.
+    Internal = "INTERNAL", retry: false,
+        "The service failed. Try again; if it happens again, tell the operators the transfer id.";
+}
+
+impl fmt::Display for FailureCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A name that is none of ours, such as an AWS error name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown failure code")]
+pub struct UnknownFailureCode;
+
+impl FromStr for FailureCode {
+    type Err = UnknownFailureCode;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == name).ok_or(UnknownFailureCode)
+    }
+}
+
+impl Serialize for FailureCode {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for FailureCode {
+    /// A record written by newer code may hold a code that this version does not
+    /// know: it is read as [`FailureCode::Internal`] instead of being unreadable.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Ok(name.parse().unwrap_or(Self::Internal))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_reads_back_from_its_name() {
+        for code in FailureCode::ALL {
+            assert_eq!(code.as_str().parse(), Ok(*code));
+        }
+        assert_eq!("States.Timeout".parse::<FailureCode>(), Err(UnknownFailureCode));
+    }
+
+    #[test]
+    fn a_code_from_newer_code_reads_as_internal() {
+        let code: FailureCode = serde_json::from_str("\"FROM_THE_FUTURE\"").unwrap();
+        assert_eq!(code, FailureCode::Internal);
+    }
+}

@@ -1,0 +1,29 @@
+//! The rules of a transfer, pure: no async, no I/O, no clock, no environment.
+//!
+//! Everything here is a function of its arguments, so that the model tests can
+//! run thousands of interleavings in a second. Time comes in as a parameter.
+
+mod arrival;
+mod destination;
+mod failure;
+mod fragment;
+mod ids;
+mod progress;
+mod quickxor;
+mod recipient;
+mod transfer;
+mod verify;
+
+pub use arrival::{ArrivalRules, ArrivalVerdict, ObjectHead, judge_arrival};
+pub use destination::{DocumentName, DriveFolder, PathRule};
+pub use failure::{FailureCode, UnknownFailureCode};
+pub use fragment::{FragmentPlan, FragmentRange, GRANULE_BYTES, LARGEST_FRAGMENT_BYTES};
+pub use ids::{InvalidId, ObjectGuid, TransferId};
+pub use progress::percent;
+pub use quickxor::{HashState, QuickXorHash, SourceHash};
+pub use recipient::{InvalidRecipient, Recipient};
+pub use transfer::{
+    ArrivedObject, Checkpoint, Delivery, Failure, Outcome, Phase, PushedSource, SCHEMA_VERSION,
+    Transfer,
+};
+pub use verify::{ItemFacts, Verdict, verify_delivery};

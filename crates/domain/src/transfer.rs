@@ -1,0 +1,334 @@
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{DocumentName, DriveFolder, FailureCode, HashState, ObjectGuid, Recipient, TransferId};
+
+/// Version of the stored form. Readers accept every version up to theirs.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Where a transfer stands. Phases only move forward within an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Recorded; the workflow has not begun.
+    Accepted,
+    /// ORDS is being asked.
+    Pushing,
+    /// Pushed; not yet in the exchange bucket.
+    AwaitingArrival,
+    /// Bytes are moving to OneDrive.
+    Uploading,
+    /// Verified in OneDrive.
+    Completed,
+    /// Ended with an error.
+    Failed,
+    /// Ended on request.
+    Canceled,
+}
+
+impl Phase {
+    /// Whether nothing but a retry leaves this phase.
+    #[must_use]
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Canceled)
+    }
+
+    /// The stored name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Pushing => "pushing",
+            Self::AwaitingArrival => "awaiting_arrival",
+            Self::Uploading => "uploading",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+        }
+    }
+}
+
+/// What ORDS said when it pushed the document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PushedSource {
+    /// The key that appears in the exchange bucket, as ORDS gave it.
+    pub key: String,
+    /// The name that the document gets in OneDrive.
+    pub name: DocumentName,
+    /// Media type as ORDS gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mime: Option<String>,
+    /// Size in bytes as ORDS announced it.
+    pub size: u64,
+    /// The exchange store's own time just before ORDS was asked: an object that
+    /// is older is not from this push.
+    pub requested_at: Timestamp,
+    /// Our time when ORDS had answered: the arrival deadline counts from here.
+    pub pushed_at: Timestamp,
+}
+
+/// The exchange object that arrived; reads are conditional on its tag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ArrivedObject {
+    /// Entity tag, quotes included.
+    pub etag: String,
+    /// By our clock.
+    pub arrived_at: Timestamp,
+}
+
+/// What is durable of an upload: enough to go on in another process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Checkpoint {
+    /// Bytes that the drive has acknowledged in the present session.
+    pub offset: u64,
+    /// Hash of the source's first bytes, at most `offset` of them unless the
+    /// drive lost some.
+    pub hash: HashState,
+    /// Fragment size in force, in bytes.
+    pub fragment_bytes: u64,
+    /// Upload sessions opened so far in this attempt.
+    pub sessions: u32,
+}
+
+/// The delivered item, verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Delivery {
+    /// The drive's id of the item.
+    pub item_id: String,
+    /// Size at the destination, in bytes.
+    pub size: u64,
+    /// quickXorHash of the bytes that were sent, base64.
+    pub quick_xor_hash: String,
+    /// Whether the service rewrote the file after it had taken our bytes (Office).
+    pub rewritten: bool,
+}
+
+/// Why a transfer ended without a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// The code; its message is what people read.
+    pub code: FailureCode,
+}
+
+/// How a transfer ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Verified in OneDrive.
+    Completed,
+    /// Ended on request.
+    Canceled,
+    /// Ended with this failure.
+    Failed(FailureCode),
+}
+
+impl Outcome {
+    /// The terminal phase.
+    #[must_use]
+    pub const fn phase(self) -> Phase {
+        match self {
+            Self::Completed => Phase::Completed,
+            Self::Canceled => Phase::Canceled,
+            Self::Failed(_) => Phase::Failed,
+        }
+    }
+
+    /// The failure to record, if any.
+    #[must_use]
+    pub const fn failure(self) -> Option<FailureCode> {
+        match self {
+            Self::Completed => None,
+            Self::Canceled => Some(FailureCode::Canceled),
+            Self::Failed(code) => Some(code),
+        }
+    }
+
+    /// How a transfer ends, given what stopped its workflow.
+    ///
+    /// A recorded delivery wins over every failure and over a cancel: the file
+    /// is there. A name that is none of ours (an AWS error) is a fault of ours.
+    #[must_use]
+    pub fn decide(transfer: &Transfer, stopped_by: Option<&str>) -> Self {
+        if transfer.delivery.is_some() {
+            return Self::Completed;
+        }
+        match stopped_by.map(str::parse) {
+            Some(Ok(FailureCode::Canceled)) => Self::Canceled,
+            Some(Ok(code)) => Self::Failed(code),
+            Some(Err(_)) | None => Self::Failed(FailureCode::Internal),
+        }
+    }
+}
+
+/// One document on its way to one person: the record that everything reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Transfer {
+    /// Version of the stored form.
+    pub schema_version: u32,
+    /// The id that the caller polls with.
+    pub transfer_id: TransferId,
+    /// The principal that asked; nobody else sees the transfer.
+    pub owner: String,
+    /// The document, as the caller named it.
+    pub object_guid: ObjectGuid,
+    /// Who gets it.
+    pub recipient: Recipient,
+    /// The folder as the caller gave it, for echoing; `None` when it gave none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_path: Option<String>,
+    /// The folder, checked.
+    pub folder: DriveFolder,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When it must have ended.
+    pub deadline: Timestamp,
+    /// 1, and one more after each retry.
+    pub attempt: u32,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Somebody asked to stop; noticed at the next checkpoint.
+    #[serde(default)]
+    pub cancel_requested: bool,
+    /// When work began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When it ended, however it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// Set by the push.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<PushedSource>,
+    /// Set by the arrival.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<ArrivedObject>,
+    /// Counts the invocations that took over the upload; the newest wins.
+    #[serde(default)]
+    pub epoch: u64,
+    /// Set after each acknowledged fragment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpoint>,
+    /// The most bytes ever acknowledged in this attempt: what status shows. A
+    /// session that has to begin again does not make it go down.
+    #[serde(default)]
+    pub bytes_done: u64,
+    /// The drive asked for a pause until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume_at: Option<Timestamp>,
+    /// Set when the delivery is verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
+    /// Set when it ended without a delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::percent;
+
+    fn transfer() -> Transfer {
+        Transfer {
+            schema_version: SCHEMA_VERSION,
+            transfer_id: TransferId::from_u128(1),
+            owner: "scv".into(),
+            object_guid: "AAAA".parse().unwrap(),
+            recipient: "a@b.example".parse().unwrap(),
+            file_path: None,
+            folder: DriveFolder::default(),
+            created_at: Timestamp::UNIX_EPOCH,
+            deadline: Timestamp::UNIX_EPOCH,
+            attempt: 1,
+            phase: Phase::Uploading,
+            cancel_requested: false,
+            started_at: None,
+            ended_at: None,
+            source: None,
+            object: None,
+            epoch: 0,
+            checkpoint: None,
+            bytes_done: 0,
+            resume_at: None,
+            delivery: None,
+            failure: None,
+        }
+    }
+
+    fn with_size(size: u64) -> Transfer {
+        let source = PushedSource {
+            key: "k".into(),
+            name: "k".parse().unwrap(),
+            mime: None,
+            size,
+            requested_at: Timestamp::UNIX_EPOCH,
+            pushed_at: Timestamp::UNIX_EPOCH,
+        };
+        Transfer { source: Some(source), ..transfer() }
+    }
+
+    /// Regression: the old service computed `90 / fragments` in integers, so that
+    /// above about 29 MB it stuck at 10 and never reached 100.
+    #[test]
+    fn percent_rises_with_the_bytes_of_large_files_and_is_100_only_when_completed() {
+        assert_eq!(percent(&transfer()), 0);
+        let mut large = with_size(300_000_000);
+        let mut last = percent(&large);
+        assert_eq!(last, 10);
+        let mut seen = vec![last];
+        while large.bytes_done < 300_000_000 {
+            large.bytes_done += 1_000_000;
+            let now = percent(&large);
+            assert!(now >= last);
+            if now > last {
+                seen.push(now);
+            }
+            last = now;
+        }
+        assert_eq!(seen, (10..=99).collect::<Vec<_>>());
+        large.phase = Phase::Completed;
+        assert_eq!(percent(&large), 100);
+    }
+
+    #[test]
+    fn percent_never_overflows_and_an_empty_file_stays_at_10_until_verified() {
+        assert_eq!(percent(&with_size(0)), 10);
+        let huge = Transfer { bytes_done: u64::MAX, ..with_size(u64::MAX) };
+        assert_eq!(percent(&huge), 99);
+    }
+
+    #[test]
+    fn a_delivery_wins_over_cancel_and_failure() {
+        let delivered = Transfer {
+            delivery: Some(Delivery {
+                item_id: "i".into(),
+                size: 1,
+                quick_xor_hash: "h".into(),
+                rewritten: false,
+            }),
+            ..transfer()
+        };
+        assert_eq!(Outcome::decide(&delivered, Some("CANCELED")), Outcome::Completed);
+        assert_eq!(Outcome::decide(&transfer(), Some("CANCELED")), Outcome::Canceled);
+        assert_eq!(
+            Outcome::decide(&transfer(), Some("Lambda.Unknown")),
+            Outcome::Failed(FailureCode::Internal)
+        );
+        assert_eq!(Outcome::decide(&transfer(), None), Outcome::Failed(FailureCode::Internal));
+    }
+
+    #[test]
+    fn a_record_of_an_older_version_reads_with_defaults() {
+        let mut item = serde_json::to_value(transfer()).unwrap();
+        let fields = item.as_object_mut().unwrap();
+        for name in ["cancelRequested", "epoch", "bytesDone"] {
+            fields.remove(name);
+        }
+        fields.insert("unknownToThisVersion".into(), 1.into());
+        assert_eq!(serde_json::from_value::<Transfer>(item).unwrap(), transfer());
+    }
+}
