@@ -1,0 +1,5 @@
+//! Wire types: what callers, the state machine and the functions say to each other.
+
+pub mod problem;
+pub mod scv;
+pub mod task;

@@ -1,0 +1,253 @@
+//! The contract with SCV, the courts' viewer, field by field as it calls today.
+
+use docferry_domain::{DriveFolder, ObjectGuid, Phase, Recipient, Transfer, percent};
+use jiff::Timestamp;
+use jiff::tz::Offset;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::problem::FieldError;
+
+/// A checked `POST /document/upload`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadRequest {
+    /// The document, echoed as sent.
+    pub object_guid: ObjectGuid,
+    /// Who gets it.
+    pub recipient: Recipient,
+    /// `filePath` as sent; `None` for null, missing or empty.
+    pub file_path: Option<String>,
+    /// `filePath`, checked against OneDrive's rules.
+    pub folder: DriveFolder,
+}
+
+impl UploadRequest {
+    /// Reads and checks a body, field by field.
+    ///
+    /// Fields that the contract does not know are ignored, as the old service did.
+    ///
+    /// # Errors
+    /// Every wrong field at once, each with its pointer and rule. No text repeats
+    /// a value of the request.
+    pub fn parse(body: &Value) -> Result<Self, Vec<FieldError>> {
+        let Value::Object(fields) = body else {
+            return Err(vec![FieldError {
+                pointer: String::new(),
+                detail: "must be a JSON object".into(),
+            }]);
+        };
+        let mut errors = Vec::new();
+        let mut required = |name: &str| match fields.get(name) {
+            Some(Value::String(text)) => Some(text.clone()),
+            None | Some(Value::Null) => {
+                errors.push(FieldError::field(name, "is required"));
+                None
+            }
+            Some(_) => {
+                errors.push(FieldError::field(name, "must be a string"));
+                None
+            }
+        };
+        let guid_text = required("objGuid");
+        let email_text = required("email");
+        let object_guid = guid_text.and_then(|t| {
+            t.parse::<ObjectGuid>()
+                .map_err(|e| errors.push(FieldError::field("objGuid", e.to_string())))
+                .ok()
+        });
+        let recipient = email_text.and_then(|t| {
+            t.parse::<Recipient>()
+                .map_err(|e| errors.push(FieldError::field("email", e.to_string())))
+                .ok()
+        });
+        let file_path = match fields.get("filePath") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => Some(text.clone()).filter(|t| !t.is_empty()),
+            Some(_) => {
+                errors.push(FieldError::field("filePath", "must be a string or null"));
+                None
+            }
+        };
+        let folder = file_path
+            .as_deref()
+            .map_or(Ok(DriveFolder::default()), str::parse)
+            .map_err(|rule| errors.push(FieldError::field("filePath", rule.to_string())))
+            .ok();
+        match (object_guid, recipient, folder) {
+            (Some(object_guid), Some(recipient), Some(folder)) if errors.is_empty() => {
+                Ok(Self { object_guid, recipient, file_path, folder })
+            }
+            _ => Err(errors),
+        }
+    }
+}
+
+/// The answer to `POST /document/upload`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UploadAccepted {
+    /// As sent.
+    pub obj_guid: String,
+    /// What to poll with.
+    pub transfer_id: String,
+}
+
+/// The answer to `GET /document/status/{transferId}`; names spelled as SCV reads
+/// them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TransferStatus {
+    /// As asked.
+    pub transfer_id: String,
+    /// 0–100. The missing letter is part of the contract.
+    pub percent_transfered: u8,
+    /// When work began, ISO 8601 with offset.
+    pub start_delivery_dtm: Option<String>,
+    /// When it ended, however it did.
+    pub end_delivery_dtm: Option<String>,
+    /// Whether it ended without a delivery.
+    pub error: bool,
+    /// What happened and what to do.
+    pub last_error_message: Option<String>,
+    /// Bytes; 0 until the source has told.
+    pub file_size: u64,
+    /// The document's name in OneDrive, once known.
+    pub file_name: Option<String>,
+    /// The folder as sent.
+    pub file_path: Option<String>,
+    /// Media type, once known.
+    pub mime: Option<String>,
+}
+
+impl From<&Transfer> for TransferStatus {
+    fn from(transfer: &Transfer) -> Self {
+        let source = transfer.source.as_ref();
+        Self {
+            transfer_id: transfer.transfer_id.to_string(),
+            percent_transfered: percent(transfer),
+            start_delivery_dtm: transfer.started_at.map(with_offset),
+            end_delivery_dtm: transfer.ended_at.map(with_offset),
+            error: matches!(transfer.phase, Phase::Failed | Phase::Canceled),
+            last_error_message: transfer.failure.as_ref().map(|f| f.code.message().to_owned()),
+            file_size: source.map_or(0, |s| s.size),
+            file_name: source.map(|s| s.name.as_str().to_owned()),
+            file_path: transfer.file_path.clone(),
+            mime: source.and_then(|s| s.mime.clone()),
+        }
+    }
+}
+
+/// ISO 8601 with a numeric UTC offset, milliseconds: what .NET's and
+/// JavaScript's readers both take.
+fn with_offset(time: Timestamp) -> String {
+    format!("{:.3}", time.display_with_offset(Offset::UTC))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use docferry_domain::{Failure, FailureCode, PushedSource, SCHEMA_VERSION, TransferId};
+    use serde_json::json;
+
+    fn transfer() -> Transfer {
+        Transfer {
+            schema_version: SCHEMA_VERSION,
+            transfer_id: TransferId::from_u128(7),
+            owner: "scv".into(),
+            object_guid: "AAAA".parse().unwrap(),
+            recipient: "a@b.example".parse().unwrap(),
+            file_path: Some("Court".into()),
+            folder: "Court".parse().unwrap(),
+            created_at: Timestamp::UNIX_EPOCH,
+            deadline: Timestamp::UNIX_EPOCH,
+            attempt: 1,
+            phase: Phase::Accepted,
+            cancel_requested: false,
+            started_at: None,
+            ended_at: None,
+            source: None,
+            object: None,
+            epoch: 0,
+            checkpoint: None,
+            bytes_done: 0,
+            resume_at: None,
+            delivery: None,
+            failure: None,
+        }
+    }
+
+    #[test]
+    fn a_new_transfer_shows_exactly_the_contracts_fields() {
+        assert_eq!(
+            serde_json::to_value(TransferStatus::from(&transfer())).unwrap(),
+            json!({
+                "transferId": "00000000000000000000000000000007",
+                "percentTransfered": 0,
+                "startDeliveryDtm": null,
+                "endDeliveryDtm": null,
+                "error": false,
+                "lastErrorMessage": null,
+                "fileSize": 0,
+                "fileName": null,
+                "filePath": "Court",
+                "mime": null,
+            })
+        );
+    }
+
+    /// Regression: the old service set end time and bytes only at exactly 100 %.
+    #[test]
+    fn a_failed_transfer_keeps_its_percent_and_shows_both_times() {
+        let mut failed = transfer();
+        failed.phase = Phase::Failed;
+        failed.started_at = Some(Timestamp::UNIX_EPOCH);
+        failed.ended_at = Some(Timestamp::from_millisecond(1500).unwrap());
+        failed.bytes_done = 50;
+        failed.source = Some(PushedSource {
+            key: "k.pdf".into(),
+            name: "k.pdf".parse().unwrap(),
+            mime: Some("application/pdf".into()),
+            size: 100,
+            requested_at: Timestamp::UNIX_EPOCH,
+            pushed_at: Timestamp::UNIX_EPOCH,
+        });
+        failed.failure = Some(Failure { code: FailureCode::QuotaExceeded });
+        let status = serde_json::to_value(TransferStatus::from(&failed)).unwrap();
+        assert_eq!(status["percentTransfered"], 55);
+        assert_eq!(status["startDeliveryDtm"], "1970-01-01T00:00:00.000+00:00");
+        assert_eq!(status["endDeliveryDtm"], "1970-01-01T00:00:01.500+00:00");
+        assert_eq!(status["error"], true);
+        assert_eq!(status["fileSize"], 100);
+        assert_eq!(status["fileName"], "k.pdf");
+        assert_eq!(status["mime"], "application/pdf");
+        assert!(status["lastErrorMessage"].as_str().unwrap().contains("OneDrive is full"));
+    }
+
+    #[test]
+    fn a_terminated_transfer_says_so_in_the_contracts_words() {
+        let mut canceled = transfer();
+        canceled.phase = Phase::Canceled;
+        canceled.failure = Some(Failure { code: FailureCode::Canceled });
+        let status = TransferStatus::from(&canceled);
+        assert!(status.error);
+        assert_eq!(status.last_error_message.as_deref(), Some("Terminated by request"));
+    }
+
+    #[test]
+    fn every_wrong_field_is_named_with_its_rule() {
+        let errors = UploadRequest::parse(&json!({"objGuid": 7, "filePath": "a:b"})).unwrap_err();
+        let pointers: Vec<_> = errors.iter().map(|e| e.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/objGuid", "/email", "/filePath"]);
+        assert!(errors[2].detail.contains("must not contain"));
+        assert_eq!(UploadRequest::parse(&json!([])).unwrap_err()[0].pointer, "");
+    }
+
+    #[test]
+    fn null_and_empty_paths_are_the_root_and_unknown_fields_are_ignored() {
+        for path in [json!(null), json!("")] {
+            let body = json!({"objGuid": "AAAA", "email": "a@b.c", "filePath": path, "extra": 1});
+            let request = UploadRequest::parse(&body).unwrap();
+            assert_eq!((request.file_path, request.folder), (None, DriveFolder::default()));
+        }
+    }
+}
