@@ -1,0 +1,16 @@
+//! What docferry does: ports (traits to the outside) and one use case a file.
+//!
+//! Nothing here names AWS, HTTP or Lambda. Every use case may be run twice, or
+//! from the middle: all that it needs is read from and written to the
+//! [`ports::TransferStore`].
+
+pub mod finalize;
+pub mod initiate;
+pub mod poll;
+pub mod ports;
+pub mod push;
+pub mod query;
+mod task;
+pub mod upload;
+
+pub use task::{TaskError, TaskInput};

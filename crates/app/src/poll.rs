@@ -1,0 +1,54 @@
+//! Looks whether the document has arrived in the exchange bucket.
+
+use docferry_domain::{
+    ArrivalRules, ArrivalVerdict, ArrivedObject, FailureCode, Phase, judge_arrival,
+};
+
+use crate::ports::{Clock, Staging, TransferStore};
+use crate::task::{admit, load};
+use crate::{TaskError, TaskInput};
+
+/// What the workflow does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// Go on to the upload.
+    Arrived,
+    /// Look again after so many seconds.
+    Wait {
+        /// At least 1.
+        seconds: u32,
+    },
+}
+
+/// One look. The wait between two looks is the workflow's, not the function's.
+///
+/// # Errors
+/// [`FailureCode::ArrivalTimeout`] or [`FailureCode::SourceSizeMismatch`] at the
+/// deadline; others as the ports fail.
+pub async fn poll(
+    store: &impl TransferStore,
+    staging: &impl Staging,
+    clock: &impl Clock,
+    rules: ArrivalRules,
+    task: &TaskInput,
+) -> Result<Arrival, TaskError> {
+    let transfer = load(store, task).await?;
+    admit(&transfer, task.attempt, clock.now())?;
+    if transfer.phase >= Phase::Uploading {
+        return Ok(Arrival::Arrived);
+    }
+    let source = transfer.source.as_ref().ok_or(FailureCode::Internal)?;
+    let head = staging.head(&source.key).await?;
+    match (judge_arrival(source, head.as_ref(), clock.now(), rules), head) {
+        (ArrivalVerdict::Arrived, Some(head)) => {
+            let object = ArrivedObject { etag: head.etag, arrived_at: clock.now() };
+            store.record_arrival(&task.transfer_id, task.attempt, &object).await?;
+            Ok(Arrival::Arrived)
+        }
+        (ArrivalVerdict::Wait { seconds }, _) => Ok(Arrival::Wait { seconds }),
+        (ArrivalVerdict::WrongSize, _) => Err(FailureCode::SourceSizeMismatch.into()),
+        (ArrivalVerdict::NeverCame | ArrivalVerdict::Arrived, _) => {
+            Err(FailureCode::ArrivalTimeout.into())
+        }
+    }
+}

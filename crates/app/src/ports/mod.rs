@@ -1,0 +1,31 @@
+//! The traits behind which the outside world stands.
+//!
+//! Ports are nouns; implementations say their technology. Error variants are
+//! what the caller does differently, and none of their texts holds a URL, a
+//! name, an address or a token.
+
+mod clock;
+mod drive;
+mod sealer;
+mod source;
+mod staging;
+mod store;
+mod workflow;
+
+pub use clock::Clock;
+pub use drive::{
+    ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentAnswer, SessionStatus,
+    UploadSession, UploadUrl,
+};
+pub use sealer::{SealError, Sealer};
+pub use source::{DocumentSource, SourceAnswer, SourceError};
+pub use staging::{ByteStream, Staging, StagingError};
+pub use store::{
+    CheckpointAck, Release, SealedSession, SessionRecord, StoreError, TransferStore, WriteError,
+};
+pub use workflow::{Start, Workflow, WorkflowError};
+
+/// The cause kept behind an error, for the log of whoever handles it.
+///
+/// Whoever makes one promises that its text holds no secret and no personal data.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;

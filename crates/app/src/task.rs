@@ -1,0 +1,139 @@
+use docferry_domain::{FailureCode, Transfer, TransferId};
+use jiff::Timestamp;
+
+use crate::ports::{
+    Cause, DriveError, SealError, SourceError, StagingError, StoreError, TransferStore,
+    WorkflowError, WriteError,
+};
+
+/// What every step of the workflow is given; all else is read from the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskInput {
+    /// The transfer.
+    pub transfer_id: TransferId,
+    /// The attempt that this execution belongs to.
+    pub attempt: u32,
+}
+
+/// A step failed. The code decides what the workflow does: retry or finalize.
+#[derive(Debug, thiserror::Error)]
+#[error("{code}")]
+pub struct TaskError {
+    /// The name that the state machine matches.
+    pub code: FailureCode,
+    /// For the log of the function, once; never for the workflow.
+    #[source]
+    pub cause: Option<Cause>,
+}
+
+impl TaskError {
+    fn because(code: FailureCode, cause: impl Into<Cause>) -> Self {
+        Self { code, cause: Some(cause.into()) }
+    }
+}
+
+impl From<FailureCode> for TaskError {
+    fn from(code: FailureCode) -> Self {
+        Self { code, cause: None }
+    }
+}
+
+impl From<StoreError> for TaskError {
+    fn from(error: StoreError) -> Self {
+        let code = match &error {
+            StoreError::Unavailable(_) => FailureCode::StoreUnavailable,
+            StoreError::Corrupt(_) => FailureCode::Internal,
+        };
+        Self::because(code, error)
+    }
+}
+
+impl From<WriteError> for TaskError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Ended => FailureCode::AlreadyEnded.into(),
+            WriteError::Superseded => FailureCode::Superseded.into(),
+            WriteError::NotFound => Self::because(FailureCode::Internal, error),
+            WriteError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SourceError> for TaskError {
+    fn from(error: SourceError) -> Self {
+        let code = match &error {
+            SourceError::Unavailable(_) => FailureCode::SourceUnavailable,
+            SourceError::InvalidAnswer => FailureCode::SourceInvalidAnswer,
+            SourceError::NotFound => FailureCode::SourceNotFound,
+            SourceError::Refused => FailureCode::SourceRefused,
+            SourceError::Unauthorized => FailureCode::SourceUnauthorized,
+        };
+        Self::because(code, error)
+    }
+}
+
+impl From<StagingError> for TaskError {
+    fn from(error: StagingError) -> Self {
+        let code = match &error {
+            StagingError::Unavailable(_) => FailureCode::ExchangeUnavailable,
+            StagingError::Changed => FailureCode::SourceChanged,
+            StagingError::Gone => FailureCode::SourceGone,
+            StagingError::Unauthorized => FailureCode::ExchangeUnauthorized,
+        };
+        Self::because(code, error)
+    }
+}
+
+impl From<DriveError> for TaskError {
+    fn from(error: DriveError) -> Self {
+        let code = match &error {
+            DriveError::Throttled { .. }
+            | DriveError::Ambiguous(_)
+            | DriveError::OffsetMismatch
+            | DriveError::SessionGone => FailureCode::DestinationUnavailable,
+            DriveError::Body => FailureCode::ExchangeUnavailable,
+            DriveError::Conflict => FailureCode::DestinationConflict,
+            DriveError::Locked => FailureCode::DestinationLocked,
+            DriveError::QuotaExceeded => FailureCode::QuotaExceeded,
+            DriveError::Refused { .. } => FailureCode::DestinationRefused,
+            DriveError::RecipientNotFound => FailureCode::RecipientNotFound,
+            DriveError::DriveNotProvisioned => FailureCode::DriveNotProvisioned,
+            DriveError::Unauthorized { .. } => FailureCode::DestinationUnauthorized,
+        };
+        Self::because(code, error)
+    }
+}
+
+impl From<SealError> for TaskError {
+    fn from(error: SealError) -> Self {
+        Self::because(FailureCode::StoreUnavailable, error)
+    }
+}
+
+impl From<WorkflowError> for TaskError {
+    fn from(error: WorkflowError) -> Self {
+        Self::because(FailureCode::WorkflowUnavailable, error)
+    }
+}
+
+/// The record that a step works on.
+pub(crate) async fn load(
+    store: &impl TransferStore,
+    task: &TaskInput,
+) -> Result<Transfer, TaskError> {
+    store.get(&task.transfer_id).await?.ok_or_else(|| WriteError::NotFound.into())
+}
+
+/// Whether a step may go on: the transfer runs, in this attempt, nobody asked to
+/// stop, and its deadline has not passed.
+pub(crate) fn admit(transfer: &Transfer, attempt: u32, now: Timestamp) -> Result<(), FailureCode> {
+    if transfer.phase.is_terminal() || transfer.attempt != attempt {
+        Err(FailureCode::AlreadyEnded)
+    } else if transfer.cancel_requested {
+        Err(FailureCode::Canceled)
+    } else if now >= transfer.deadline {
+        Err(FailureCode::DeadlineExceeded)
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! Sends a document to the drive, one invocation's worth at a time.
+//!
+//! An invocation claims the transfer (a new epoch), asks the session where it
+//! stands, and sends fragments until the document is complete, the drive asks
+//! for a pause, or its own time is nearly over. Whatever interrupts it, the next
+//! one goes on from the drive's own offset.
+
+mod completion;
+mod engine;
+mod fragments;
+mod reader;
+mod session;
+
+use std::time::Duration;
+
+use crate::ports::ConflictPolicy;
+
+pub use engine::{Upload, upload};
+
+/// Limits of one invocation.
+#[derive(Debug, Clone, Copy)]
+pub struct UploadSettings {
+    /// What happens when a file of that name exists.
+    pub policy: ConflictPolicy,
+    /// First fragment size, in bytes.
+    pub fragment_bytes: u64,
+    /// How much of the source may be read ahead of what is sent, in bytes. Bounds
+    /// the memory of an invocation, whatever the document's size.
+    pub read_ahead_bytes: u32,
+    /// The invocation returns this long before its deadline.
+    pub margin: Duration,
+    /// A fragment that takes longer is given up and sent again, half as large.
+    pub fragment_timeout: Duration,
+}
+
+/// What the workflow does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// The delivery is verified and recorded.
+    Done,
+    /// Call again at once: the invocation's time was over.
+    Continue,
+    /// Call again after so many seconds (1–60).
+    Wait {
+        /// Cut into pieces of at most a minute, so that a cancel is noticed.
+        seconds: u32,
+    },
+}

@@ -1,0 +1,116 @@
+use docferry_domain::{FailureCode, SourceHash};
+
+use super::engine::{Interruption, MAX_SESSIONS, Run, interrupted};
+use crate::ports::{
+    Clock, Drive, DriveError, DriveItem, SealError, SealedSession, Sealer, SessionStatus, Staging,
+    TransferStore, UploadUrl,
+};
+
+/// Where an invocation starts from.
+pub(super) enum Opened {
+    /// A session that wants the bytes from `offset` on.
+    Session { url: UploadUrl, offset: u64 },
+    /// No session, but an item at the destination that may be ours, complete.
+    Delivered(DriveItem),
+}
+
+impl<S, D, G, L, C> Run<'_, S, D, G, L, C>
+where
+    S: TransferStore,
+    D: Drive,
+    G: Staging + 'static,
+    L: Sealer,
+    C: Clock,
+{
+    /// Goes on with the stored session, at the drive's offset and not at ours, or
+    /// opens a new one.
+    pub(super) async fn open_session(&mut self) -> Result<Opened, Interruption> {
+        let id = self.transfer.transfer_id.clone();
+        let Some(record) = self.ports.store.session(&id).await? else {
+            return self.new_session().await;
+        };
+        match self.ports.sealer.open(&id, &record.session.sealed_url).await {
+            Ok(url) => match self.ports.drive.session_status(&url).await {
+                Ok(SessionStatus { next: Some(offset) }) if offset < self.object.size => {
+                    return Ok(Opened::Session { url, offset });
+                }
+                Ok(SessionStatus { .. }) | Err(DriveError::SessionGone) => {}
+                Err(error) => return Err(interrupted(error)),
+            },
+            Err(SealError::Unreadable) => {}
+            Err(error) => return Err(error.into()),
+        }
+        // Gone, or nothing missing: the answer to the last fragment may have been
+        // lost. What lies at the destination decides, before anything is sent again.
+        let found = self.ports.drive.find(&self.destination).await.map_err(interrupted)?;
+        self.ports.store.drop_session(&id, record.epoch).await?;
+        match found.filter(|item| item.facts.size == self.object.size) {
+            Some(item) => Ok(Opened::Delivered(item)),
+            None => self.new_session().await,
+        }
+    }
+
+    async fn new_session(&mut self) -> Result<Opened, Interruption> {
+        if self.checkpoint.sessions >= MAX_SESSIONS {
+            return Err(FailureCode::DestinationUnavailable.into());
+        }
+        let ports = self.ports;
+        let id = &self.transfer.transfer_id;
+        let session = ports
+            .drive
+            .create_session(&self.destination, self.object.size, ports.settings.policy)
+            .await
+            .map_err(interrupted)?;
+        // Stored before the first byte is sent: whoever resumes finds it.
+        let stored = match ports.sealer.seal(id, &session.url).await {
+            Ok(sealed_url) => {
+                let sealed = SealedSession { sealed_url, expires_at: session.expires_at };
+                let put = ports.store.put_session(id, self.transfer.epoch, &sealed).await;
+                put.map_err(Interruption::from)
+            }
+            Err(error) => Err(error.into()),
+        };
+        if let Err(lost) = stored {
+            // Nobody will ever know this session: end it as well as we can. The
+            // drive forgets it by itself otherwise.
+            let _ = ports.drive.delete_session(&session.url).await;
+            return Err(lost);
+        }
+        self.checkpoint.offset = 0;
+        self.checkpoint.sessions += 1;
+        self.save().await?;
+        Ok(Opened::Session { url: session.url, offset: 0 })
+    }
+
+    /// The hash of the source up to `offset` at least, reading again what a lost
+    /// checkpoint left out. `None` when the time is over; the part that was read
+    /// is in the checkpoint.
+    pub(super) async fn hash_up_to(
+        &mut self,
+        offset: u64,
+    ) -> Result<Option<SourceHash>, Interruption> {
+        use futures::TryStreamExt as _;
+
+        let mut hash = SourceHash::resume(Some(&self.checkpoint.hash));
+        while hash.hashed_to() < offset {
+            if self.time_left().is_zero() {
+                return Ok(None);
+            }
+            const GAP_BYTES: u64 = 32 * 1024 * 1024;
+            let from = hash.hashed_to();
+            let until = offset.min(from + GAP_BYTES);
+            let object = &self.object;
+            let mut stream =
+                self.ports.staging.read(&object.key, &object.etag, from..until).await?;
+            while let Some(bytes) = stream.try_next().await? {
+                hash.append(&bytes);
+            }
+            if hash.hashed_to() == from {
+                return Err(FailureCode::SourceGone.into());
+            }
+            self.checkpoint.hash = hash.state();
+            self.save().await?;
+        }
+        Ok(Some(hash))
+    }
+}

@@ -1,0 +1,35 @@
+//! Every effect of a transfer × {crash before, crash after, answer lost}: the
+//! invariants hold after the state machine's own retries.
+
+mod common;
+
+use common::{MB, assert_invariants_but, bytes, start, world_with};
+use docferry_domain::Phase;
+use docferry_testkit::{Fault, Mode, Runner};
+
+const LEN: usize = MB;
+
+#[tokio::test(start_paused = true)]
+async fn a_transfer_survives_one_fault_at_any_effect() {
+    let world = world_with(LEN);
+    let task = start(&world).await;
+    let first = world.effects().len();
+    Runner::new(&world).execute(&task).await;
+    let count = world.effects().len();
+    assert!(count > 20, "the transfer has effects: {count}");
+    for at in first..count {
+        for mode in [Mode::CrashBefore, Mode::CrashAfter, Mode::AnswerLost] {
+            let world = world_with(LEN);
+            let task = start(&world).await;
+            world.inject(Fault { at, mode });
+            let ended = Runner::new(&world).execute(&task).await;
+            let context = format!("{mode:?} at {at} of {:?}", world.effects());
+            assert_eq!(ended.phase, Some(Phase::Completed), "{context}: {ended:?}");
+            // Between the drive's answer and its record nobody knows the session;
+            // it holds no bytes and lapses by itself.
+            let unknown = ["create_session", "seal", "put_session"];
+            let orphans = usize::from(unknown.contains(&world.effects()[at]));
+            assert_invariants_but(&world, &task, &bytes(LEN), &context, orphans).await;
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! A transfer from the request to its end, with the faults of its source.
+
+mod common;
+
+use common::{GUID, MB, assert_invariants, bytes, record, start, start_for, world_with};
+use docferry_domain::{FailureCode, Phase};
+use docferry_testkit::{Runner, World};
+
+async fn failure_of(world: &World) -> FailureCode {
+    let task = start(world).await;
+    let ended = Runner::new(world).execute(&task).await;
+    assert_eq!(ended.phase, Some(Phase::Failed));
+    let transfer = record(world, &task).await;
+    assert!(transfer.started_at.is_some() && transfer.ended_at.is_some());
+    transfer.failure.unwrap().code
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_document_fails_as_not_found() {
+    assert_eq!(failure_of(&World::default()).await, FailureCode::SourceNotFound);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_document_that_never_arrives_fails_at_the_deadline() {
+    let world = world_with(10);
+    world.state().documents.get_mut(GUID).unwrap().moves = false;
+    assert_eq!(failure_of(&world).await, FailureCode::ArrivalTimeout);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_document_of_another_size_than_announced_is_not_delivered() {
+    let world = world_with(10);
+    world.state().documents.get_mut(GUID).unwrap().claimed_size = Some(11);
+    assert_eq!(failure_of(&world).await, FailureCode::SourceSizeMismatch);
+    assert!(world.state().drive.files().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_left_over_from_before_is_not_delivered() {
+    let world = world_with(10);
+    world.put_object("order.pdf", bytes(10));
+    world.advance(jiff::SignedDuration::from_secs(60));
+    world.state().documents.get_mut(GUID).unwrap().moves = false;
+    assert_eq!(failure_of(&world).await, FailureCode::ArrivalTimeout);
+    assert!(world.state().drive.files().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unusable_name_from_the_source_fails_and_says_so() {
+    for name in ["", "a/", "bad\u{1}name.pdf"] {
+        let world = World::default();
+        world.add_document(GUID, name, bytes(10));
+        assert_eq!(failure_of(&world).await, FailureCode::SourceNameInvalid, "{name:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_carries_a_path_is_delivered_by_its_last_part() {
+    let world = World::default();
+    world.add_document(GUID, "../x/we\"ird.pdf", bytes(10));
+    let task = start(&world).await;
+    Runner::new(&world).execute(&task).await;
+    let state = world.state();
+    let path = state.drive.files().keys().next().unwrap();
+    assert_eq!(path, "judge@court.example court/we_ird.pdf");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_people_may_ask_for_one_document_and_both_get_it() {
+    let world = world_with(MB);
+    let one = start_for(&world, "one@court.example").await.unwrap();
+    let two = start_for(&world, "two@court.example").await.unwrap();
+    let runner = Runner::new(&world);
+    let (a, b) = tokio::join!(runner.execute(&one), runner.execute(&two));
+    assert_eq!((a.phase, b.phase), (Some(Phase::Completed), Some(Phase::Completed)));
+    let state = world.state();
+    assert_eq!(state.drive.files().len(), 2);
+    assert!(state.drive.files().values().all(|file| file.bytes == bytes(MB)));
+    assert!(state.objects.is_empty(), "the last one deletes the source copy");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_workflow_that_cannot_be_started_is_not_promised() {
+    use docferry_testkit::{Fault, Mode};
+    let world = world_with(10);
+    world.inject(Fault { at: 1, mode: Mode::AnswerLost });
+    let error = start_for(&world, "judge@court.example").await.unwrap_err();
+    assert_eq!(error.code, FailureCode::WorkflowUnavailable);
+    let transfers = world.store().transfers();
+    assert_eq!(transfers[0].phase, Phase::Failed, "the record tells the same");
+}
+
+#[tokio::test(start_paused = true)]
+async fn finalize_may_run_again_and_changes_nothing() {
+    let world = world_with(MB);
+    let task = start(&world).await;
+    let runner = Runner::new(&world);
+    runner.execute(&task).await;
+    let before = record(&world, &task).await;
+    let again = runner.execute(&task).await;
+    assert_eq!(again.phase, Some(Phase::Completed));
+    assert_eq!(record(&world, &task).await, before);
+    assert_invariants(&world, &task, &bytes(MB), "again").await;
+}

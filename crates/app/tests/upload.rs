@@ -1,0 +1,152 @@
+//! The upload, step by step, against a drive that is scripted by position.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{GUID, MB, assert_invariants, bytes, record, start, world_with};
+use docferry_app::ports::TransferStore as _;
+use docferry_domain::{FailureCode, Phase};
+use docferry_testkit::{Runner, Scripted, World};
+use jiff::SignedDuration;
+
+async fn deliver(len: usize, script: Vec<Scripted>) -> (World, u64) {
+    let world = world_with(len);
+    world.state().drive.script = script;
+    let task = start(&world).await;
+    let ended = Runner::new(&world).execute(&task).await;
+    assert_eq!(ended.phase, Some(Phase::Completed), "{ended:?}");
+    assert_invariants(&world, &task, &bytes(len), "scripted").await;
+    let received = world.state().drive.received;
+    (world, received - len as u64)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_document_travels_whole_and_nothing_is_left_behind() {
+    let (_, extra) = deliver(5 * MB, vec![]).await;
+    assert_eq!(extra, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sizes_around_the_fragment_arrive_whole() {
+    for len in [1, 327_679, 327_680, 327_681, 655_360, 983_041] {
+        let (_, extra) = deliver(len, vec![]).await;
+        assert_eq!(extra, 0, "{len}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_document_arrives_without_a_session() {
+    let (world, _) = deliver(0, vec![]).await;
+    assert!(!world.effects().contains(&"create_session"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn upload_resumes_at_the_servers_offset_when_an_answer_was_lost() {
+    // Fragment 2 is stored whole, its answer is lost: not one byte is sent again.
+    let script = vec![Scripted::Honest, Scripted::StoreThenLose(u64::MAX)];
+    let (_, extra) = deliver(2 * MB, script).await;
+    assert_eq!(extra, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn upload_resumes_at_an_unaligned_offset() {
+    let script = vec![Scripted::Honest, Scripted::StoreThenLose(12_345)];
+    let (_, extra) = deliver(2 * MB, script).await;
+    assert_eq!(extra, 327_680 - 12_345);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_error_costs_one_fragment() {
+    let (_, extra) = deliver(2 * MB, vec![Scripted::Honest, Scripted::ServerError]).await;
+    assert_eq!(extra, 327_680);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_to_the_last_fragment_is_found_at_the_destination() {
+    let script = vec![Scripted::Honest, Scripted::StoreThenLose(u64::MAX)];
+    let (world, extra) = deliver(655_360, script).await;
+    assert_eq!(extra, 0);
+    assert_eq!(world.effects().iter().filter(|e| **e == "create_session").count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_session_is_replaced_and_progress_does_not_go_down() {
+    let world = world_with(2 * MB);
+    world.state().drive.script =
+        vec![Scripted::Honest, Scripted::Honest, Scripted::Honest, Scripted::Expire];
+    let task = start(&world).await;
+    let ended = Runner::new(&world).execute(&task).await;
+    assert_eq!(ended.phase, Some(Phase::Completed));
+    assert_eq!(record(&world, &task).await.bytes_done, 2 * MB as u64);
+    assert_invariants(&world, &task, &bytes(2 * MB), "expired").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_retry_after_goes_back_to_the_workflow_in_pieces_of_a_minute() {
+    let world = world_with(MB);
+    world.state().drive.script =
+        vec![Scripted::Honest, Scripted::Throttle(Some(Duration::from_secs(322)))];
+    let task = start(&world).await;
+    let before = world.state().now;
+    let ended = Runner::new(&world).execute(&task).await;
+    assert_eq!(ended.phase, Some(Phase::Completed));
+    // 322 s = 5 × 60 + 22: the throttled call, five that only look at the clock, the rest.
+    assert_eq!(ended.uploads, 7);
+    assert!(world.state().now.duration_since(before) >= SignedDuration::from_secs(322));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drive_that_never_recovers_fails_with_its_name_and_leaves_nothing() {
+    let world = world_with(MB);
+    world.state().drive.script = vec![Scripted::ServerError; 500];
+    let task = start(&world).await;
+    let ended = Runner::new(&world).execute(&task).await;
+    assert_eq!(ended.phase, Some(Phase::Failed));
+    let failure = record(&world, &task).await.failure.unwrap();
+    assert_eq!(failure.code, FailureCode::DestinationUnavailable);
+    assert_invariants(&world, &task, &bytes(MB), "down").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_invocation_stops_at_its_next_write() {
+    let world = world_with(2 * MB);
+    let task = start(&world).await;
+    let runner = Runner::new(&world);
+    docferry_app::push::push(&world, &world, &world, &world, &task).await.unwrap();
+    docferry_app::poll::poll(&world, &world, &world, runner.rules, &task).await.unwrap();
+    // Two invocations of the same task at once: both end, one delivers.
+    let (first, second) = tokio::join!(runner.upload_once(&task), runner.upload_once(&task));
+    let outcomes = [first.map_err(|e| e.code), second.map_err(|e| e.code)];
+    assert!(outcomes.iter().any(Result::is_ok), "{outcomes:?}");
+    let ended = runner.execute(&task).await;
+    assert_eq!(ended.phase, Some(Phase::Completed));
+    assert_invariants(&world, &task, &bytes(2 * MB), "twice").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelling_in_the_middle_ends_canceled_with_nothing_left() {
+    let world = world_with(2 * MB);
+    let task = start(&world).await;
+    let mut canceled = record(&world, &task).await;
+    canceled.cancel_requested = true;
+    world.store().set(canceled);
+    let ended = Runner::new(&world).execute(&task).await;
+    assert_eq!(ended.phase, Some(Phase::Canceled));
+    assert_invariants(&world, &task, &bytes(2 * MB), "canceled").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_replaced_while_it_is_read_fails_truthfully() {
+    let world = world_with(2 * MB);
+    let task = start(&world).await;
+    let runner = Runner::new(&world);
+    docferry_app::push::push(&world, &world, &world, &world, &task).await.unwrap();
+    docferry_app::poll::poll(&world, &world, &world, runner.rules, &task).await.unwrap();
+    world.put_object("order.pdf", bytes(2 * MB - 1));
+    let ended = runner.execute(&task).await;
+    assert_eq!(ended.phase, Some(Phase::Failed));
+    let failure = world.get(&task.transfer_id).await.unwrap().unwrap().failure.unwrap();
+    assert_eq!(failure.code, FailureCode::SourceChanged);
+    let _ = GUID;
+}

@@ -1,0 +1,68 @@
+//! Ready-made values; a test names only what it is about.
+
+use docferry_domain::{
+    ArrivedObject, Checkpoint, DriveFolder, HashState, Phase, PushedSource, QuickXorHash,
+    SCHEMA_VERSION, Transfer, TransferId,
+};
+use jiff::{SignedDuration, Timestamp};
+
+/// A time that all builders count from.
+#[must_use]
+pub fn epoch() -> Timestamp {
+    Timestamp::from_second(1_700_000_000).unwrap()
+}
+
+/// A transfer as `initiate` records it, with a random id.
+#[must_use]
+pub fn transfer() -> Transfer {
+    Transfer {
+        schema_version: SCHEMA_VERSION,
+        transfer_id: TransferId::from_u128(uuid::Uuid::new_v4().as_u128()),
+        owner: "scv".into(),
+        object_guid: "3q2+7wAAAAAAAAAAAAAAAA==".parse().unwrap(),
+        recipient: "judge@court.example".parse().unwrap(),
+        file_path: None,
+        folder: DriveFolder::default(),
+        created_at: epoch(),
+        deadline: epoch() + SignedDuration::from_hours(4),
+        attempt: 1,
+        phase: Phase::Accepted,
+        cancel_requested: false,
+        started_at: None,
+        ended_at: None,
+        source: None,
+        object: None,
+        epoch: 0,
+        checkpoint: None,
+        bytes_done: 0,
+        resume_at: None,
+        delivery: None,
+        failure: None,
+    }
+}
+
+/// A push of `key` with `size` bytes.
+#[must_use]
+pub fn pushed(key: &str, size: u64) -> PushedSource {
+    PushedSource {
+        key: key.into(),
+        name: "a.pdf".parse().unwrap(),
+        mime: Some("application/pdf".into()),
+        size,
+        requested_at: epoch(),
+        pushed_at: epoch(),
+    }
+}
+
+/// An arrival.
+#[must_use]
+pub fn arrived() -> ArrivedObject {
+    ArrivedObject { etag: "\"tag\"".into(), arrived_at: epoch() }
+}
+
+/// A checkpoint at `offset` with the hash of nothing.
+#[must_use]
+pub fn checkpoint(offset: u64) -> Checkpoint {
+    let hash: HashState = QuickXorHash::new().state();
+    Checkpoint { offset, hash, fragment_bytes: 327_680, sessions: 1 }
+}

@@ -1,0 +1,248 @@
+//! What every [`TransferStore`] must do, in memory and in DynamoDB alike.
+//!
+//! Each check makes its own records with random ids, so that all may run against
+//! one table at once.
+
+use docferry_app::ports::{Release, SealedSession, TransferStore, WriteError};
+use docferry_domain::{Delivery, FailureCode, Outcome, Phase, Transfer, TransferId};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::builders::{arrived, checkpoint, epoch, pushed, transfer};
+
+/// Runs every check.
+///
+/// # Panics
+/// At the first thing that a store does otherwise than the port says.
+pub async fn transfer_store(store: &impl TransferStore) {
+    a_record_reads_back_and_is_created_once(store).await;
+    phases_only_move_forward(store).await;
+    writes_of_another_attempt_are_refused(store).await;
+    only_the_newest_epoch_writes(store).await;
+    bytes_done_never_goes_down(store).await;
+    a_checkpoint_tells_whether_to_stop(store).await;
+    sessions_belong_to_the_epoch_that_stored_them(store).await;
+    an_ended_transfer_changes_no_more(store).await;
+    the_first_ending_counts(store).await;
+    a_delivery_that_was_recorded_cannot_be_failed(store).await;
+    the_last_user_of_a_key_releases_it(store).await;
+    a_push_waits_for_a_deletion_and_is_repeated_after_it(store).await;
+    a_deletion_whose_function_died_stops_counting(store).await;
+}
+
+async fn created(store: &impl TransferStore) -> Transfer {
+    let transfer = transfer();
+    store.create(&transfer).await.unwrap();
+    transfer
+}
+
+/// A transfer whose upload has been claimed; its record as claimed.
+async fn uploading(store: &impl TransferStore) -> Transfer {
+    let id = created(store).await.transfer_id;
+    store.begin_push(&id, 1, epoch()).await.unwrap();
+    let key = format!("{id}.pdf");
+    assert!(store.record_push(&id, 1, &pushed(&key, 1_000_000)).await.unwrap());
+    store.record_arrival(&id, 1, &arrived()).await.unwrap();
+    store.claim(&id, 1).await.unwrap()
+}
+
+async fn get(store: &impl TransferStore, id: &TransferId) -> Transfer {
+    store.get(id).await.unwrap().expect("the record is there")
+}
+
+async fn finish(store: &impl TransferStore, id: &TransferId, outcome: Outcome) -> Transfer {
+    store.finish(id, 1, outcome, epoch(), epoch() + SignedDuration::from_hours(24)).await.unwrap()
+}
+
+fn delivery() -> Delivery {
+    Delivery { item_id: "i".into(), size: 1_000_000, quick_xor_hash: "h".into(), rewritten: false }
+}
+
+fn seconds(n: i64) -> Timestamp {
+    epoch() + SignedDuration::from_secs(n)
+}
+
+async fn a_record_reads_back_and_is_created_once(store: &impl TransferStore) {
+    let made = created(store).await;
+    assert_eq!(get(store, &made.transfer_id).await, made);
+    store.begin_push(&made.transfer_id, 1, epoch()).await.unwrap();
+    // Repeating a create whose answer was lost does not undo what came after.
+    store.create(&made).await.unwrap();
+    assert_eq!(get(store, &made.transfer_id).await.phase, Phase::Pushing);
+    assert!(store.get(&transfer().transfer_id).await.unwrap().is_none());
+    let missing = store.claim(&transfer().transfer_id, 1).await;
+    assert!(matches!(missing, Err(WriteError::NotFound)), "{missing:?}");
+}
+
+async fn phases_only_move_forward(store: &impl TransferStore) {
+    let id = created(store).await.transfer_id;
+    let begun = store.begin_push(&id, 1, seconds(1)).await.unwrap();
+    assert_eq!((begun.phase, begun.started_at), (Phase::Pushing, Some(seconds(1))));
+    let key = format!("{id}.pdf");
+    assert!(store.record_push(&id, 1, &pushed(&key, 10)).await.unwrap());
+    assert_eq!(get(store, &id).await.phase, Phase::AwaitingArrival);
+    store.record_arrival(&id, 1, &arrived()).await.unwrap();
+    let record = get(store, &id).await;
+    assert_eq!(record.phase, Phase::Uploading);
+    assert_eq!(record.object, Some(arrived()));
+    // Every earlier step again: nothing goes back.
+    let again = store.begin_push(&id, 1, seconds(9)).await.unwrap();
+    assert_eq!((again.phase, again.started_at), (Phase::Uploading, Some(seconds(1))));
+    assert!(store.record_push(&id, 1, &pushed("other.pdf", 99)).await.unwrap());
+    store.record_arrival(&id, 1, &arrived()).await.unwrap();
+    assert_eq!(get(store, &id).await, record);
+}
+
+async fn writes_of_another_attempt_are_refused(store: &impl TransferStore) {
+    let id = created(store).await.transfer_id;
+    let begun = store.begin_push(&id, 2, epoch()).await;
+    assert!(matches!(begun, Err(WriteError::Ended)), "{begun:?}");
+    let claimed = store.claim(&id, 2).await;
+    assert!(matches!(claimed, Err(WriteError::Ended)), "{claimed:?}");
+}
+
+async fn only_the_newest_epoch_writes(store: &impl TransferStore) {
+    let old = uploading(store).await;
+    let id = &old.transfer_id;
+    let new = store.claim(id, 1).await.unwrap();
+    assert!(new.epoch > old.epoch);
+    let stale = store.checkpoint(id, old.epoch, &checkpoint(500)).await;
+    assert!(matches!(stale, Err(WriteError::Superseded)), "{stale:?}");
+    let stale = store.record_delivery(id, old.epoch, &delivery()).await;
+    assert!(matches!(stale, Err(WriteError::Superseded)), "{stale:?}");
+    store.checkpoint(id, new.epoch, &checkpoint(400)).await.unwrap();
+    store.pause_until(id, new.epoch, seconds(60)).await.unwrap();
+    store.record_delivery(id, new.epoch, &delivery()).await.unwrap();
+    // Repeating it, as after a lost answer, is fine.
+    store.record_delivery(id, new.epoch, &delivery()).await.unwrap();
+    let record = get(store, id).await;
+    assert_eq!(record.checkpoint, Some(checkpoint(400)));
+    assert_eq!(record.resume_at, Some(seconds(60)));
+    assert_eq!((record.delivery, record.bytes_done), (Some(delivery()), 1_000_000));
+}
+
+async fn bytes_done_never_goes_down(store: &impl TransferStore) {
+    let Transfer { transfer_id: id, epoch, .. } = uploading(store).await;
+    store.checkpoint(&id, epoch, &checkpoint(800)).await.unwrap();
+    store.checkpoint(&id, epoch, &checkpoint(0)).await.unwrap();
+    let record = get(store, &id).await;
+    assert_eq!((record.bytes_done, record.checkpoint), (800, Some(checkpoint(0))));
+}
+
+async fn a_checkpoint_tells_whether_to_stop(store: &impl TransferStore) {
+    let Transfer { transfer_id: id, epoch, .. } = uploading(store).await;
+    let ack = store.checkpoint(&id, epoch, &checkpoint(1)).await.unwrap();
+    assert!(!ack.cancel_requested);
+}
+
+async fn sessions_belong_to_the_epoch_that_stored_them(store: &impl TransferStore) {
+    let old = uploading(store).await;
+    let id = &old.transfer_id;
+    let session = |byte| SealedSession { sealed_url: vec![byte; 3], expires_at: Some(seconds(9)) };
+    assert!(store.session(id).await.unwrap().is_none());
+    store.put_session(id, old.epoch, &session(1)).await.unwrap();
+    let new = store.claim(id, 1).await.unwrap();
+    let lost = store.put_session(id, old.epoch, &session(2)).await;
+    assert!(matches!(lost, Err(WriteError::Superseded)), "{lost:?}");
+    store.put_session(id, new.epoch, &session(3)).await.unwrap();
+    store.drop_session(id, old.epoch).await.unwrap();
+    let record = store.session(id).await.unwrap().expect("the newer one stays");
+    assert_eq!((record.session, record.epoch), (session(3), new.epoch));
+    store.drop_session(id, new.epoch).await.unwrap();
+    assert!(store.session(id).await.unwrap().is_none());
+    store.drop_session(id, new.epoch).await.unwrap();
+}
+
+async fn an_ended_transfer_changes_no_more(store: &impl TransferStore) {
+    let before = uploading(store).await;
+    let id = &before.transfer_id;
+    let ended = finish(store, id, Outcome::Failed(FailureCode::QuotaExceeded)).await;
+    assert_eq!(ended.phase, Phase::Failed);
+    assert_eq!(ended.ended_at, Some(epoch()));
+    let session = SealedSession { sealed_url: vec![1], expires_at: None };
+    let e = before.epoch;
+    let refused = [
+        store.begin_push(id, 1, epoch()).await.err(),
+        store.record_push(id, 1, &pushed("k", 1)).await.err(),
+        store.record_arrival(id, 1, &arrived()).await.err(),
+        store.claim(id, 1).await.err(),
+        store.put_session(id, e, &session).await.err(),
+        store.checkpoint(id, e, &checkpoint(9)).await.err(),
+        store.pause_until(id, e, epoch()).await.err(),
+        store.record_delivery(id, e, &delivery()).await.err(),
+    ];
+    for (n, error) in refused.into_iter().enumerate() {
+        assert!(matches!(error, Some(WriteError::Ended)), "write {n}: {error:?}");
+    }
+    assert_eq!(get(store, id).await, ended);
+}
+
+async fn the_first_ending_counts(store: &impl TransferStore) {
+    let id = uploading(store).await.transfer_id;
+    let first = finish(store, &id, Outcome::Canceled).await;
+    assert_eq!(first.failure.as_ref().map(|f| f.code), Some(FailureCode::Canceled));
+    let second = finish(store, &id, Outcome::Failed(FailureCode::Internal)).await;
+    assert_eq!(second, first);
+    let other = store.finish(&id, 7, Outcome::Canceled, epoch(), epoch()).await;
+    assert!(matches!(other, Err(WriteError::Ended)), "{other:?}");
+}
+
+async fn a_delivery_that_was_recorded_cannot_be_failed(store: &impl TransferStore) {
+    let Transfer { transfer_id: id, epoch: e, .. } = uploading(store).await;
+    store.record_delivery(&id, e, &delivery()).await.unwrap();
+    let overtaken = finish(store, &id, Outcome::Canceled).await;
+    assert_eq!(overtaken.phase, Phase::Uploading);
+    assert_eq!(finish(store, &id, Outcome::Completed).await.phase, Phase::Completed);
+}
+
+async fn the_last_user_of_a_key_releases_it(store: &impl TransferStore) {
+    let (a, b) = (created(store).await.transfer_id, created(store).await.transfer_id);
+    let key = format!("shared-{a}.pdf");
+    for id in [&a, &b] {
+        store.begin_push(id, 1, epoch()).await.unwrap();
+        assert!(store.record_push(id, 1, &pushed(&key, 1)).await.unwrap());
+    }
+    let release = async |id| store.release_key(id, &key, seconds(1), seconds(90)).await.unwrap();
+    assert_eq!(release(&a).await, Release::StillReferenced);
+    assert_eq!(release(&a).await, Release::StillReferenced);
+    assert_eq!(release(&b).await, Release::Last);
+    // The answer was lost: again.
+    assert_eq!(release(&b).await, Release::Last);
+    store.mark_released(&b, &key, seconds(2)).await.unwrap();
+    assert_eq!(release(&b).await, Release::StillReferenced);
+    assert_eq!(release(&created(store).await.transfer_id).await, Release::StillReferenced);
+}
+
+async fn a_push_waits_for_a_deletion_and_is_repeated_after_it(store: &impl TransferStore) {
+    let (a, b) = (created(store).await.transfer_id, created(store).await.transfer_id);
+    let key = format!("racing-{a}.pdf");
+    for id in [&a, &b] {
+        store.begin_push(id, 1, epoch()).await.unwrap();
+    }
+    assert!(store.record_push(&a, 1, &pushed(&key, 1)).await.unwrap());
+    let release = store.release_key(&a, &key, seconds(10), seconds(100)).await.unwrap();
+    assert_eq!(release, Release::Last);
+    let mut push = pushed(&key, 1);
+    push.pushed_at = seconds(11);
+    assert!(!store.record_push(&b, 1, &push).await.unwrap(), "while it is being deleted");
+    assert_eq!(get(store, &b).await.phase, Phase::Pushing, "nothing is recorded");
+    store.mark_released(&a, &key, seconds(12)).await.unwrap();
+    assert!(!store.record_push(&b, 1, &push).await.unwrap(), "it may have been deleted");
+    push.pushed_at = seconds(60);
+    assert!(store.record_push(&b, 1, &push).await.unwrap(), "pushed again after the deletion");
+}
+
+async fn a_deletion_whose_function_died_stops_counting(store: &impl TransferStore) {
+    let (a, b) = (created(store).await.transfer_id, created(store).await.transfer_id);
+    let key = format!("died-{a}.pdf");
+    for id in [&a, &b] {
+        store.begin_push(id, 1, epoch()).await.unwrap();
+    }
+    assert!(store.record_push(&a, 1, &pushed(&key, 1)).await.unwrap());
+    store.release_key(&a, &key, seconds(10), seconds(100)).await.unwrap();
+    let mut push = pushed(&key, 1);
+    push.pushed_at = seconds(101);
+    assert!(store.record_push(&b, 1, &push).await.unwrap());
+    // The one that was thought dead wakes up: the object is another's now.
+    let late = store.release_key(&a, &key, seconds(102), seconds(190)).await.unwrap();
+    assert_eq!(late, Release::StillReferenced);
+}

@@ -1,0 +1,215 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use docferry_app::ports::{
+    ByteStream, ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentAnswer,
+    SessionStatus, UploadSession, UploadUrl,
+};
+use docferry_domain::{FragmentRange, GRANULE_BYTES, ItemFacts, SourceHash};
+use futures::TryStreamExt as _;
+
+use crate::World;
+
+/// A file that was delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredFile {
+    /// The drive's id.
+    pub id: String,
+    /// Its content.
+    pub bytes: Bytes,
+}
+
+#[derive(Debug)]
+struct Session {
+    path: String,
+    size: u64,
+    stored: BytesMut,
+}
+
+/// Drives and sessions, keyed by `recipient folder/name` in lower case.
+#[derive(Debug, Default)]
+pub struct DriveState {
+    files: BTreeMap<String, StoredFile>,
+    sessions: BTreeMap<String, Session>,
+    next: u64,
+    /// Body bytes received, for counting what was sent twice.
+    pub received: u64,
+    /// Answers to give to the next fragments instead of the honest one, in order.
+    pub script: Vec<Scripted>,
+}
+
+/// A scripted answer to one fragment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scripted {
+    /// As it should be.
+    Honest,
+    /// The first so many bytes are stored, the answer is lost.
+    StoreThenLose(u64),
+    /// Nothing is stored; slow down.
+    Throttle(Option<Duration>),
+    /// The session is gone.
+    Expire,
+    /// Nothing is stored; a server error.
+    ServerError,
+}
+
+fn path(destination: &Destination) -> String {
+    let folder = destination.folder.segments().join("/");
+    let name = destination.name.as_str();
+    format!("{} {folder}/{name}", destination.recipient.as_str()).to_lowercase()
+}
+
+fn facts(bytes: &[u8]) -> ItemFacts {
+    let mut hash = SourceHash::default();
+    hash.append(bytes);
+    ItemFacts { size: bytes.len() as u64, quick_xor_hash: Some(hash.digest()) }
+}
+
+impl DriveState {
+    /// All delivered files by path.
+    #[must_use]
+    pub fn files(&self) -> &BTreeMap<String, StoredFile> {
+        &self.files
+    }
+
+    /// Sessions that nobody has ended.
+    #[must_use]
+    pub fn open_sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    fn store(&mut self, path: String, bytes: Bytes) -> DriveItem {
+        self.next += 1;
+        let id = format!("item-{}", self.next);
+        let item = DriveItem { id: id.clone(), facts: facts(&bytes) };
+        self.files.insert(path, StoredFile { id, bytes });
+        item
+    }
+
+    fn take(
+        &mut self,
+        url: &str,
+        range: FragmentRange,
+        body: &[u8],
+    ) -> Result<FragmentAnswer, DriveError> {
+        self.received += body.len() as u64;
+        let scripted =
+            if self.script.is_empty() { Scripted::Honest } else { self.script.remove(0) };
+        match scripted {
+            Scripted::Honest => {}
+            Scripted::StoreThenLose(len) => {
+                let len = usize::try_from(len).unwrap().min(body.len());
+                let _ = self.append(url, range, &body[..len]);
+                return Err(DriveError::Ambiguous("lost".into()));
+            }
+            Scripted::Throttle(retry_after) => return Err(DriveError::Throttled { retry_after }),
+            Scripted::Expire => {
+                self.sessions.remove(url);
+                return Err(DriveError::SessionGone);
+            }
+            Scripted::ServerError => return Err(DriveError::Ambiguous("500".into())),
+        }
+        if !range.is_last() && !range.len().is_multiple_of(GRANULE_BYTES) {
+            return Err(DriveError::Refused { code: "unaligned".into() });
+        }
+        self.append(url, range, body)
+    }
+
+    fn append(
+        &mut self,
+        url: &str,
+        range: FragmentRange,
+        body: &[u8],
+    ) -> Result<FragmentAnswer, DriveError> {
+        let session = self.sessions.get_mut(url).ok_or(DriveError::SessionGone)?;
+        if range.start != session.stored.len() as u64 || range.total != session.size {
+            return Err(DriveError::OffsetMismatch);
+        }
+        session.stored.extend_from_slice(body);
+        let next = session.stored.len() as u64;
+        if next < session.size {
+            return Ok(FragmentAnswer::Accepted { next: Some(next) });
+        }
+        let session = self.sessions.remove(url).ok_or(DriveError::SessionGone)?;
+        Ok(FragmentAnswer::Completed(Some(self.store(session.path, session.stored.freeze()))))
+    }
+}
+
+impl Drive for World {
+    async fn create_session(
+        &self,
+        destination: &Destination,
+        size: u64,
+        policy: ConflictPolicy,
+    ) -> Result<UploadSession, DriveError> {
+        self.effect("create_session", DriveError::Ambiguous, async || {
+            let mut state = self.state();
+            let path = path(destination);
+            if policy == ConflictPolicy::Fail && state.drive.files.contains_key(&path) {
+                return Err(DriveError::Conflict);
+            }
+            state.drive.next += 1;
+            let url = format!("https://upload.example/{}?secret", state.drive.next);
+            let session = Session { path, size, stored: BytesMut::new() };
+            state.drive.sessions.insert(url.clone(), session);
+            Ok(UploadSession { url: UploadUrl::new(url), expires_at: None })
+        })
+        .await
+    }
+
+    async fn session_status(&self, url: &UploadUrl) -> Result<SessionStatus, DriveError> {
+        self.effect("session_status", DriveError::Ambiguous, async || {
+            let state = self.state();
+            let session = state.drive.sessions.get(url.expose()).ok_or(DriveError::SessionGone)?;
+            Ok(SessionStatus { next: Some(session.stored.len() as u64) })
+        })
+        .await
+    }
+
+    async fn put_fragment(
+        &self,
+        url: &UploadUrl,
+        range: FragmentRange,
+        body: ByteStream,
+    ) -> Result<FragmentAnswer, DriveError> {
+        self.effect("put_fragment", DriveError::Ambiguous, async || {
+            let pieces: Vec<Bytes> = body.try_collect().await.map_err(|_| DriveError::Body)?;
+            let body = pieces.concat();
+            assert_eq!(body.len() as u64, range.len(), "the body is exactly the range");
+            self.state().drive.take(url.expose(), range, &body)
+        })
+        .await
+    }
+
+    async fn delete_session(&self, url: &UploadUrl) -> Result<(), DriveError> {
+        self.effect("delete_session", DriveError::Ambiguous, async || {
+            self.state().drive.sessions.remove(url.expose());
+            Ok(())
+        })
+        .await
+    }
+
+    async fn put_empty(
+        &self,
+        destination: &Destination,
+        _policy: ConflictPolicy,
+    ) -> Result<DriveItem, DriveError> {
+        self.effect("put_empty", DriveError::Ambiguous, async || {
+            Ok(self.state().drive.store(path(destination), Bytes::new()))
+        })
+        .await
+    }
+
+    async fn find(&self, destination: &Destination) -> Result<Option<DriveItem>, DriveError> {
+        self.effect("find", DriveError::Ambiguous, async || {
+            let state = self.state();
+            Ok(state
+                .drive
+                .files
+                .get(&path(destination))
+                .map(|file| DriveItem { id: file.id.clone(), facts: facts(&file.bytes) }))
+        })
+        .await
+    }
+}

@@ -1,0 +1,313 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use docferry_app::ports::{
+    CheckpointAck, Release, SealedSession, SessionRecord, StoreError, TransferStore, WriteError,
+};
+use docferry_domain::{
+    ArrivedObject, Checkpoint, Delivery, Failure, Outcome, Phase, PushedSource, Transfer,
+    TransferId,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::World;
+
+/// How far the clocks of two functions may differ when a deletion is compared
+/// with a push; see `record_push`.
+const SKEW: SignedDuration = SignedDuration::from_secs(30);
+
+#[derive(Debug, Default, Clone)]
+struct KeyUse {
+    users: BTreeSet<TransferId>,
+    releasing: Option<(TransferId, Timestamp)>,
+    released_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    transfers: BTreeMap<TransferId, Transfer>,
+    sessions: BTreeMap<TransferId, SessionRecord>,
+    keys: BTreeMap<String, KeyUse>,
+}
+
+/// A [`TransferStore`] in memory, by the letter of the port's documentation.
+#[derive(Debug, Clone, Default)]
+pub struct InMemoryTransferStore(Arc<Mutex<Tables>>);
+
+impl InMemoryTransferStore {
+    fn tables(&self) -> std::sync::MutexGuard<'_, Tables> {
+        self.0.lock().unwrap()
+    }
+
+    /// Every transfer, for checking invariants.
+    #[must_use]
+    pub fn transfers(&self) -> Vec<Transfer> {
+        self.tables().transfers.values().cloned().collect()
+    }
+
+    /// Sets a record as it is, for arranging.
+    pub fn set(&self, transfer: Transfer) {
+        self.tables().transfers.insert(transfer.transfer_id.clone(), transfer);
+    }
+
+    /// Exchange keys that anybody still refers to or is deleting.
+    #[must_use]
+    pub fn keys_in_use(&self) -> Vec<String> {
+        let tables = self.tables();
+        let used = |u: &KeyUse| !u.users.is_empty() || u.releasing.is_some();
+        tables.keys.iter().filter(|(_, u)| used(u)).map(|(k, _)| k.clone()).collect()
+    }
+
+    /// Sessions that are stored.
+    #[must_use]
+    pub fn open_sessions(&self) -> usize {
+        self.tables().sessions.len()
+    }
+
+    fn edit<T>(
+        &self,
+        id: &TransferId,
+        allowed: impl FnOnce(&Transfer) -> Result<(), WriteError>,
+        change: impl FnOnce(&mut Transfer) -> T,
+    ) -> Result<T, WriteError> {
+        let mut tables = self.tables();
+        let transfer = tables.transfers.get_mut(id).ok_or(WriteError::NotFound)?;
+        if transfer.phase.is_terminal() {
+            return Err(WriteError::Ended);
+        }
+        allowed(transfer)?;
+        Ok(change(transfer))
+    }
+}
+
+fn same_attempt(attempt: u32) -> impl FnOnce(&Transfer) -> Result<(), WriteError> {
+    move |t| if t.attempt == attempt { Ok(()) } else { Err(WriteError::Ended) }
+}
+
+fn same_epoch(epoch: u64) -> impl FnOnce(&Transfer) -> Result<(), WriteError> {
+    move |t| if t.epoch == epoch { Ok(()) } else { Err(WriteError::Superseded) }
+}
+
+impl TransferStore for InMemoryTransferStore {
+    async fn create(&self, transfer: &Transfer) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        tables.transfers.entry(transfer.transfer_id.clone()).or_insert_with(|| transfer.clone());
+        Ok(())
+    }
+
+    async fn get(&self, id: &TransferId) -> Result<Option<Transfer>, StoreError> {
+        Ok(self.tables().transfers.get(id).cloned())
+    }
+
+    async fn begin_push(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        now: Timestamp,
+    ) -> Result<Transfer, WriteError> {
+        self.edit(id, same_attempt(attempt), |t| {
+            t.started_at.get_or_insert(now);
+            t.phase = t.phase.max(Phase::Pushing);
+            t.clone()
+        })
+    }
+
+    async fn record_push(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        source: &PushedSource,
+    ) -> Result<bool, WriteError> {
+        let mut tables = self.tables();
+        let tables = &mut *tables;
+        let transfer = tables.transfers.get_mut(id).ok_or(WriteError::NotFound)?;
+        if transfer.phase.is_terminal() || transfer.attempt != attempt {
+            return Err(WriteError::Ended);
+        }
+        if transfer.phase >= Phase::Uploading {
+            return Ok(true);
+        }
+        let key = tables.keys.entry(source.key.clone()).or_default();
+        let busy = key.releasing.as_ref().is_some_and(|(_, until)| *until > source.pushed_at);
+        let just_deleted = key.released_at.is_some_and(|at| at >= source.pushed_at - SKEW);
+        if busy || just_deleted {
+            return Ok(false);
+        }
+        key.users.insert(id.clone());
+        key.releasing = None;
+        transfer.source = Some(source.clone());
+        transfer.phase = Phase::AwaitingArrival;
+        Ok(true)
+    }
+
+    async fn record_arrival(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        object: &ArrivedObject,
+    ) -> Result<(), WriteError> {
+        self.edit(id, same_attempt(attempt), |t| {
+            if t.phase < Phase::Uploading {
+                t.object = Some(object.clone());
+                t.phase = Phase::Uploading;
+            }
+        })
+    }
+
+    async fn claim(&self, id: &TransferId, attempt: u32) -> Result<Transfer, WriteError> {
+        self.edit(id, same_attempt(attempt), |t| {
+            t.epoch += 1;
+            t.clone()
+        })
+    }
+
+    async fn session(&self, id: &TransferId) -> Result<Option<SessionRecord>, StoreError> {
+        Ok(self.tables().sessions.get(id).cloned())
+    }
+
+    async fn put_session(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+        session: &SealedSession,
+    ) -> Result<(), WriteError> {
+        self.edit(id, same_epoch(epoch), |_| ())?;
+        let record = SessionRecord { session: session.clone(), epoch };
+        self.tables().sessions.insert(id.clone(), record);
+        Ok(())
+    }
+
+    async fn drop_session(&self, id: &TransferId, epoch: u64) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        if tables.sessions.get(id).is_some_and(|record| record.epoch == epoch) {
+            tables.sessions.remove(id);
+        }
+        Ok(())
+    }
+
+    async fn checkpoint(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+        checkpoint: &Checkpoint,
+    ) -> Result<CheckpointAck, WriteError> {
+        self.edit(id, same_epoch(epoch), |t| {
+            t.checkpoint = Some(checkpoint.clone());
+            t.bytes_done = t.bytes_done.max(checkpoint.offset);
+            CheckpointAck { cancel_requested: t.cancel_requested }
+        })
+    }
+
+    async fn pause_until(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+        resume_at: Timestamp,
+    ) -> Result<(), WriteError> {
+        self.edit(id, same_epoch(epoch), |t| t.resume_at = Some(resume_at))
+    }
+
+    async fn record_delivery(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+        delivery: &Delivery,
+    ) -> Result<(), WriteError> {
+        self.edit(id, same_epoch(epoch), |t| {
+            t.delivery = Some(delivery.clone());
+            t.bytes_done = t.bytes_done.max(t.source.as_ref().map_or(0, |s| s.size));
+        })
+    }
+
+    async fn finish(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        outcome: Outcome,
+        ended_at: Timestamp,
+        _purge_at: Timestamp,
+    ) -> Result<Transfer, WriteError> {
+        let mut tables = self.tables();
+        let transfer = tables.transfers.get_mut(id).ok_or(WriteError::NotFound)?;
+        if transfer.attempt != attempt {
+            return Err(WriteError::Ended);
+        }
+        let overtaken = outcome != Outcome::Completed && transfer.delivery.is_some();
+        if !transfer.phase.is_terminal() && !overtaken {
+            transfer.phase = outcome.phase();
+            transfer.failure = outcome.failure().map(|code| Failure { code });
+            transfer.ended_at = Some(ended_at);
+        }
+        Ok(transfer.clone())
+    }
+
+    async fn release_key(
+        &self,
+        id: &TransferId,
+        key: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Release, StoreError> {
+        let mut tables = self.tables();
+        let Some(usage) = tables.keys.get_mut(key) else { return Ok(Release::StillReferenced) };
+        let releasing = usage.releasing.as_ref();
+        let ours = releasing.is_some_and(|(by, _)| by == id);
+        if !usage.users.remove(id) && !ours {
+            return Ok(Release::StillReferenced);
+        }
+        let others = usage.releasing.as_ref().is_some_and(|(by, end)| by != id && *end > now);
+        if !usage.users.is_empty() || others {
+            return Ok(Release::StillReferenced);
+        }
+        usage.releasing = Some((id.clone(), until));
+        Ok(Release::Last)
+    }
+
+    async fn mark_released(
+        &self,
+        id: &TransferId,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        let Some(usage) = tables.keys.get_mut(key) else { return Ok(()) };
+        if usage.releasing.as_ref().is_some_and(|(by, _)| by == id) {
+            usage.releasing = None;
+            usage.released_at = Some(now);
+        }
+        Ok(())
+    }
+}
+
+/// The same store, each call an effect of the world.
+macro_rules! as_effects {
+    ($($name:ident($($arg:ident: $type:ty),*) -> $ok:ty, $error:ty, $lost:expr;)+) => {
+        impl TransferStore for World {
+            $(async fn $name(&self, $($arg: $type),*) -> Result<$ok, $error> {
+                self.effect(stringify!($name), $lost, async || self.store.$name($($arg),*).await).await
+            })+
+        }
+    };
+}
+
+fn lost_write(cause: docferry_app::ports::Cause) -> WriteError {
+    StoreError::Unavailable(cause).into()
+}
+
+as_effects! {
+    create(transfer: &Transfer) -> (), StoreError, StoreError::Unavailable;
+    get(id: &TransferId) -> Option<Transfer>, StoreError, StoreError::Unavailable;
+    begin_push(id: &TransferId, attempt: u32, now: Timestamp) -> Transfer, WriteError, lost_write;
+    record_push(id: &TransferId, attempt: u32, source: &PushedSource) -> bool, WriteError, lost_write;
+    record_arrival(id: &TransferId, attempt: u32, object: &ArrivedObject) -> (), WriteError, lost_write;
+    claim(id: &TransferId, attempt: u32) -> Transfer, WriteError, lost_write;
+    session(id: &TransferId) -> Option<SessionRecord>, StoreError, StoreError::Unavailable;
+    put_session(id: &TransferId, epoch: u64, session: &SealedSession) -> (), WriteError, lost_write;
+    drop_session(id: &TransferId, epoch: u64) -> (), StoreError, StoreError::Unavailable;
+    checkpoint(id: &TransferId, epoch: u64, checkpoint: &Checkpoint) -> CheckpointAck, WriteError, lost_write;
+    pause_until(id: &TransferId, epoch: u64, resume_at: Timestamp) -> (), WriteError, lost_write;
+    record_delivery(id: &TransferId, epoch: u64, delivery: &Delivery) -> (), WriteError, lost_write;
+    finish(id: &TransferId, attempt: u32, outcome: Outcome, ended_at: Timestamp, purge_at: Timestamp) -> Transfer, WriteError, lost_write;
+    release_key(id: &TransferId, key: &str, now: Timestamp, until: Timestamp) -> Release, StoreError, StoreError::Unavailable;
+    mark_released(id: &TransferId, key: &str, now: Timestamp) -> (), StoreError, StoreError::Unavailable;
+}

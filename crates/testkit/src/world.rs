@@ -1,0 +1,164 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+use docferry_app::ports::Cause;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::drive::DriveState;
+use crate::store::InMemoryTransferStore;
+
+/// What happens at an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The process dies; the effect does not happen.
+    CrashBefore,
+    /// The effect happens; the process dies before it learns.
+    CrashAfter,
+    /// The effect happens; the caller gets an error that may pass.
+    AnswerLost,
+}
+
+/// A fault at one effect, counted from 0 since the world began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    /// Which effect.
+    pub at: usize,
+    /// What happens there.
+    pub mode: Mode,
+}
+
+/// A document that the source knows.
+#[derive(Debug, Clone)]
+pub struct SourceDocument {
+    /// Key in the exchange bucket.
+    pub filename: String,
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// What the source claims its size to be, when that is a lie.
+    pub claimed_size: Option<u64>,
+    /// Whether the mover brings it; otherwise it never arrives.
+    pub moves: bool,
+}
+
+/// An object in the exchange bucket.
+#[derive(Debug, Clone)]
+pub struct Object {
+    pub bytes: Bytes,
+    pub etag: String,
+    pub last_modified: Timestamp,
+}
+
+#[derive(Debug, Default)]
+pub struct State {
+    pub now: Timestamp,
+    pub documents: BTreeMap<String, SourceDocument>,
+    pub objects: BTreeMap<String, Object>,
+    pub drive: DriveState,
+    pub executions: Vec<String>,
+    pub effects: Vec<&'static str>,
+    pub faults: Vec<Fault>,
+    pub writes: u64,
+}
+
+/// Everything outside, shared by all ports; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct World {
+    state: Arc<Mutex<State>>,
+    pub(crate) store: InMemoryTransferStore,
+    crashed: Arc<tokio::sync::Notify>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        let state =
+            State { now: Timestamp::from_second(1_700_000_000).unwrap(), ..State::default() };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            store: InMemoryTransferStore::default(),
+            crashed: Arc::default(),
+        }
+    }
+}
+
+impl World {
+    /// The shared state, for arranging and for looking.
+    ///
+    /// # Panics
+    /// When a test panicked while it held the state.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// The store behind the effects, for arranging and for looking.
+    #[must_use]
+    pub fn store(&self) -> &InMemoryTransferStore {
+        &self.store
+    }
+
+    /// Adds a document to the source.
+    pub fn add_document(&self, guid: &str, filename: &str, bytes: impl Into<Bytes>) {
+        let document = SourceDocument {
+            filename: filename.into(),
+            bytes: bytes.into(),
+            claimed_size: None,
+            moves: true,
+        };
+        self.state().documents.insert(guid.into(), document);
+    }
+
+    /// Lets a fault happen.
+    pub fn inject(&self, fault: Fault) {
+        self.state().faults.push(fault);
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, by: SignedDuration) {
+        let mut state = self.state();
+        state.now = state.now.checked_add(by).unwrap();
+    }
+
+    /// Names of all effects so far, in order.
+    #[must_use]
+    pub fn effects(&self) -> Vec<&'static str> {
+        self.state().effects.clone()
+    }
+
+    /// Ends when an injected crash happens. The runner drops the task then.
+    pub(crate) async fn until_crash(&self) {
+        self.crashed.notified().await;
+    }
+
+    /// Runs one effect under the faults that are injected.
+    pub(crate) async fn effect<T, E>(
+        &self,
+        name: &'static str,
+        lost: impl FnOnce(Cause) -> E,
+        run: impl AsyncFnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mode = {
+            let mut state = self.state();
+            let index = state.effects.len();
+            state.effects.push(name);
+            state.faults.iter().find(|fault| fault.at == index).map(|fault| fault.mode)
+        };
+        if mode == Some(Mode::CrashBefore) {
+            self.crash().await;
+        }
+        let outcome = run().await;
+        match mode {
+            Some(Mode::CrashAfter) => {
+                self.crash().await;
+                outcome
+            }
+            Some(Mode::AnswerLost) => Err(lost("answer lost".into())),
+            _ => outcome,
+        }
+    }
+
+    async fn crash(&self) {
+        self.crashed.notify_one();
+        // Whoever runs the task drops it here.
+        std::future::pending::<()>().await;
+    }
+}
