@@ -1,0 +1,162 @@
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+/// A write in DynamoDB's expression language, with its conditions.
+///
+/// Attribute names stand as `#name` everywhere, because many of ours (`source`,
+/// `attempt`, `object`, …) are or may become reserved words; they are collected
+/// from the finished text, so that none is missing and none is superfluous,
+/// which DynamoDB would refuse.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Change {
+    set: Vec<String>,
+    remove: Vec<String>,
+    add: Vec<String>,
+    delete: Vec<String>,
+    conditions: Vec<String>,
+    values: HashMap<String, AttributeValue>,
+}
+
+/// The texts and maps that the requests want.
+#[derive(Debug)]
+pub(super) struct Expressions {
+    pub(super) update: Option<String>,
+    pub(super) condition: Option<String>,
+    pub(super) names: Option<HashMap<String, String>>,
+    pub(super) values: Option<HashMap<String, AttributeValue>>,
+}
+
+impl Change {
+    /// Sets an attribute.
+    pub(super) fn set(mut self, name: &str, value: AttributeValue) -> Self {
+        self.set.push(format!("#{name} = :{name}"));
+        self.value(name, value)
+    }
+
+    /// Sets an attribute from others.
+    pub(super) fn set_from(mut self, name: &str, operand: &str) -> Self {
+        self.set.push(format!("#{name} = {operand}"));
+        self
+    }
+
+    /// Sets an attribute unless it is there.
+    pub(super) fn set_once(mut self, name: &str, value: AttributeValue) -> Self {
+        self.set.push(format!("#{name} = if_not_exists(#{name}, :{name})"));
+        self.value(name, value)
+    }
+
+    /// Adds one to a number that may be missing.
+    pub(super) fn increment(mut self, name: &str) -> Self {
+        self.add.push(format!("#{name} :{name}"));
+        self.value(name, number(1_u8))
+    }
+
+    /// Removes attributes.
+    pub(super) fn remove(mut self, names: &[&str]) -> Self {
+        self.remove.extend(names.iter().map(|name| format!("#{name}")));
+        self
+    }
+
+    /// Adds a member to a set of strings.
+    pub(super) fn join(mut self, name: &str, member: &str) -> Self {
+        self.add.push(format!("#{name} :{name}"));
+        self.value(name, AttributeValue::Ss(vec![member.to_owned()]))
+    }
+
+    /// Takes a member out of a set of strings.
+    pub(super) fn leave(mut self, name: &str, member: &str) -> Self {
+        self.delete.push(format!("#{name} :{name}"));
+        self.value(name, AttributeValue::Ss(vec![member.to_owned()]))
+    }
+
+    /// Adds a condition; all of them must hold.
+    pub(super) fn when(mut self, condition: impl Into<String>) -> Self {
+        self.conditions.push(condition.into());
+        self
+    }
+
+    /// Gives the value of a `:name` that a condition uses.
+    pub(super) fn value(mut self, name: &str, value: AttributeValue) -> Self {
+        self.values.insert(format!(":{name}"), value);
+        self
+    }
+
+    /// Only while `name` is one of `allowed`.
+    pub(super) fn when_one_of(mut self, name: &str, allowed: &[&str]) -> Self {
+        let labels: Vec<_> = allowed.iter().map(|word| format!(":is_{word}")).collect();
+        self.conditions.push(format!("#{name} IN ({})", labels.join(", ")));
+        for (label, word) in labels.into_iter().zip(allowed) {
+            self.values.insert(label, string(*word));
+        }
+        self
+    }
+
+    pub(super) fn into_expressions(self) -> Expressions {
+        let clauses = [
+            ("SET ", self.set),
+            ("REMOVE ", self.remove),
+            ("ADD ", self.add),
+            ("DELETE ", self.delete),
+        ];
+        let update: Vec<_> = clauses
+            .into_iter()
+            .filter(|(_, parts)| !parts.is_empty())
+            .map(|(verb, parts)| format!("{verb}{}", parts.join(", ")))
+            .collect();
+        let update = update.join(" ");
+        let condition =
+            self.conditions.iter().map(|c| format!("({c})")).collect::<Vec<_>>().join(" AND ");
+        let names = names_in(&update).chain(names_in(&condition)).collect();
+        Expressions {
+            update: Some(update).filter(|text| !text.is_empty()),
+            condition: Some(condition).filter(|text| !text.is_empty()),
+            names: Some(names).filter(|map: &HashMap<_, _>| !map.is_empty()),
+            values: Some(self.values).filter(|map| !map.is_empty()),
+        }
+    }
+}
+
+fn names_in(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
+    text.split('#').skip(1).map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        (format!("#{}", &rest[..end]), rest[..end].to_owned())
+    })
+}
+
+/// A string value.
+pub(super) fn string(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+/// A number value.
+pub(super) fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_that_is_used_is_declared_and_no_other() {
+        let parts = Change::default()
+            .set("phase", string("failed"))
+            .remove(&["resumeAt"])
+            .when("attribute_not_exists(#source) OR #source.#key = :key")
+            .value("key", string("k"))
+            .into_expressions();
+        assert_eq!(parts.update.as_deref(), Some("SET #phase = :phase REMOVE #resumeAt"));
+        let mut names: Vec<_> = parts.names.unwrap().into_values().collect();
+        names.sort();
+        assert_eq!(names, ["key", "phase", "resumeAt", "source"]);
+        assert_eq!(parts.values.unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_change_without_conditions_declares_nothing_empty() {
+        let parts = Change::default().remove(&["x"]).into_expressions();
+        assert_eq!(parts.condition, None);
+        assert_eq!(parts.values, None);
+    }
+}

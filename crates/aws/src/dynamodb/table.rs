@@ -1,0 +1,271 @@
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{
+    CancellationReason, ConditionCheck, Put, ReturnValue,
+    ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use backon::{ExponentialBuilder, Retryable as _};
+use docferry_app::ports::StoreError;
+
+use crate::Fault;
+
+use super::change::Change;
+use super::items::Item;
+
+/// The table, and the one place where DynamoDB's answers are translated.
+#[derive(Debug, Clone)]
+pub(super) struct Table {
+    client: Client,
+    name: String,
+}
+
+/// Why a write did not happen.
+#[derive(Debug)]
+pub(super) enum Refusal<S> {
+    /// A condition did not hold; with what stood there.
+    Condition(S),
+    /// Another transaction held the item at that moment; nothing was written.
+    Conflict(Fault),
+    /// Anything else; the write may have been applied.
+    Unavailable(Fault),
+}
+
+impl<S> Refusal<S> {
+    /// What stood there, when it was a condition that failed.
+    pub(super) fn stood(self) -> Result<S, StoreError> {
+        match self {
+            Self::Condition(stood) => Ok(stood),
+            Self::Conflict(fault) | Self::Unavailable(fault) => {
+                Err(StoreError::Unavailable(Box::new(fault)))
+            }
+        }
+    }
+
+    fn of<E: ProvideErrorMetadata>(call: &'static str, error: &SdkError<E, HttpResponse>) -> Self {
+        let fault = Fault::of(call, error);
+        // The SDK does not retry this one: it is neither throttling nor a lost answer.
+        if error.code() == Some("TransactionConflictException") {
+            Self::Conflict(fault)
+        } else {
+            Self::Unavailable(fault)
+        }
+    }
+}
+
+/// How the condition of one action in a transaction went.
+#[derive(Debug)]
+pub(super) enum Check {
+    /// It held, or there was none.
+    Held,
+    /// It failed; with the item as it stood.
+    Failed(Option<Item>),
+}
+
+/// Conflicts last as long as somebody else's write, milliseconds.
+fn patience() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(10))
+        .with_max_delay(Duration::from_millis(320))
+        .with_max_times(7)
+        .with_jitter()
+}
+
+impl Table {
+    pub(super) fn new(client: Client, name: String) -> Self {
+        Self { client, name }
+    }
+
+    /// The item, read consistently.
+    pub(super) async fn get(&self, key: Item) -> Result<Option<Item>, StoreError> {
+        let request = self.client.get_item().table_name(&self.name).set_key(Some(key));
+        match Box::pin(request.consistent_read(true).send()).await {
+            Ok(answer) => Ok(answer.item),
+            Err(error) => {
+                Err(StoreError::Unavailable(Box::new(Fault::of("DynamoDB GetItem", &error))))
+            }
+        }
+    }
+
+    /// Writes a whole item that must not exist.
+    pub(super) async fn insert(&self, item: Item) -> Result<(), Refusal<Option<Item>>> {
+        let once = || async {
+            let request = self
+                .client
+                .put_item()
+                .table_name(&self.name)
+                .set_item(Some(item.clone()))
+                .condition_expression("attribute_not_exists(pk)")
+                .return_values_on_condition_check_failure(OnFailure::AllOld);
+            let error = match Box::pin(request.send()).await {
+                Ok(_) => return Ok(()),
+                Err(error) => error,
+            };
+            Err(match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                    Refusal::Condition(failed.item().cloned())
+                }
+                _ => Refusal::of("DynamoDB PutItem", &error),
+            })
+        };
+        once.retry(patience()).when(is_conflict).await
+    }
+
+    /// Changes an item and returns it as it is then.
+    pub(super) async fn update(
+        &self,
+        key: Item,
+        change: Change,
+    ) -> Result<Item, Refusal<Option<Item>>> {
+        let once = || async {
+            let parts = change.clone().into_expressions();
+            let request = self
+                .client
+                .update_item()
+                .table_name(&self.name)
+                .set_key(Some(key.clone()))
+                .set_update_expression(parts.update)
+                .set_condition_expression(parts.condition)
+                .set_expression_attribute_names(parts.names)
+                .set_expression_attribute_values(parts.values)
+                .return_values(ReturnValue::AllNew)
+                .return_values_on_condition_check_failure(OnFailure::AllOld);
+            let error = match Box::pin(request.send()).await {
+                Ok(answer) => return Ok(answer.attributes.unwrap_or_default()),
+                Err(error) => error,
+            };
+            Err(match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                    Refusal::Condition(failed.item().cloned())
+                }
+                _ => Refusal::of("DynamoDB UpdateItem", &error),
+            })
+        };
+        once.retry(patience()).when(is_conflict).await
+    }
+
+    /// Deletes an item if the conditions of `change` hold.
+    pub(super) async fn delete(&self, key: Item, change: Change) -> Result<(), Refusal<()>> {
+        let once = || async {
+            let parts = change.clone().into_expressions();
+            let request = self
+                .client
+                .delete_item()
+                .table_name(&self.name)
+                .set_key(Some(key.clone()))
+                .set_condition_expression(parts.condition)
+                .set_expression_attribute_names(parts.names)
+                .set_expression_attribute_values(parts.values);
+            let error = match Box::pin(request.send()).await {
+                Ok(_) => return Ok(()),
+                Err(error) => error,
+            };
+            Err(match error.as_service_error() {
+                Some(DeleteItemError::ConditionalCheckFailedException(_)) => Refusal::Condition(()),
+                _ => Refusal::of("DynamoDB DeleteItem", &error),
+            })
+        };
+        once.retry(patience()).when(is_conflict).await
+    }
+
+    /// Does all of the actions or none. The SDK gives each call a token of its
+    /// own, so that its retries after a lost answer are not applied twice.
+    pub(super) async fn transact(
+        &self,
+        actions: &[TransactWriteItem],
+    ) -> Result<(), Refusal<Vec<Check>>> {
+        let once = || async {
+            let request =
+                self.client.transact_write_items().set_transact_items(Some(actions.to_vec()));
+            let error = match Box::pin(request.send()).await {
+                Ok(_) => return Ok(()),
+                Err(error) => error,
+            };
+            Err(match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
+                    judge(canceled.cancellation_reasons())
+                }
+                _ => Refusal::of("DynamoDB TransactWriteItems", &error),
+            })
+        };
+        once.retry(patience()).when(is_conflict).await
+    }
+
+    /// An update as an action of a transaction.
+    pub(super) fn updating(
+        &self,
+        key: Item,
+        change: Change,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let parts = change.into_expressions();
+        let update = Update::builder()
+            .table_name(&self.name)
+            .set_key(Some(key))
+            .set_update_expression(parts.update)
+            .set_condition_expression(parts.condition)
+            .set_expression_attribute_names(parts.names)
+            .set_expression_attribute_values(parts.values)
+            .return_values_on_condition_check_failure(OnFailure::AllOld);
+        let update = update.build().map_err(|_| unbuilt())?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// Conditions on an item that is not written, as an action of a transaction.
+    pub(super) fn checking(
+        &self,
+        key: Item,
+        change: Change,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let parts = change.into_expressions();
+        let check = ConditionCheck::builder()
+            .table_name(&self.name)
+            .set_key(Some(key))
+            .set_condition_expression(parts.condition)
+            .set_expression_attribute_names(parts.names)
+            .set_expression_attribute_values(parts.values)
+            .return_values_on_condition_check_failure(OnFailure::AllOld);
+        let check = check.build().map_err(|_| unbuilt())?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
+    }
+
+    /// Writing a whole item, as an action of a transaction.
+    pub(super) fn putting(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder().table_name(&self.name).set_item(Some(item)).build();
+        Ok(TransactWriteItem::builder().put(put.map_err(|_| unbuilt())?).build())
+    }
+}
+
+fn is_conflict<S>(refusal: &Refusal<S>) -> bool {
+    matches!(refusal, Refusal::Conflict(_))
+}
+
+fn unbuilt() -> StoreError {
+    let fault = Fault::new("DynamoDB TransactWriteItems", "the request could not be built");
+    StoreError::Unavailable(Box::new(fault))
+}
+
+/// Reads the reasons of a canceled transaction. A condition may have failed only
+/// because the rest is in conflict or throttled, so those go first.
+fn judge(reasons: &[CancellationReason]) -> Refusal<Vec<Check>> {
+    const CALL: &str = "DynamoDB TransactWriteItems";
+    let mut checks = Vec::with_capacity(reasons.len());
+    let mut other = None;
+    for reason in reasons {
+        match reason.code() {
+            None | Some("None") => checks.push(Check::Held),
+            Some("ConditionalCheckFailed") => checks.push(Check::Failed(reason.item.clone())),
+            Some("TransactionConflict") => {
+                return Refusal::Conflict(Fault::new(CALL, "TransactionConflict"));
+            }
+            Some(code) => other = Some(Fault::with_code(CALL, code)),
+        }
+    }
+    other.map_or(Refusal::Condition(checks), Refusal::Unavailable)
+}

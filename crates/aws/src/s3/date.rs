@@ -1,0 +1,39 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::BoxError;
+use jiff::Timestamp;
+
+/// Picks the `Date` header out of an answer, which the SDK does not hand on.
+#[derive(Debug, Clone, Default)]
+pub(super) struct DateHeader(Arc<Mutex<Option<Timestamp>>>);
+
+impl DateHeader {
+    /// The time in the last answer, if it had one.
+    pub(super) fn time(&self) -> Option<Timestamp> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Intercept for DateHeader {
+    fn name(&self) -> &'static str {
+        "DateHeader"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let time = context
+            .response()
+            .headers()
+            .get("date")
+            .and_then(|date| httpdate::parse_http_date(date).ok())
+            .and_then(|date| Timestamp::try_from(date).ok());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = time;
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! The store does what its port says.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use docferry_app::ports::{SealedSession, StoreError, TransferStore as _};
+use docferry_domain::{Outcome, SCHEMA_VERSION};
+use docferry_testkit::builders::{arrived, epoch, pushed, transfer};
+use jiff::SignedDuration;
+
+use support::{TestTable, emulator};
+
+#[tokio::test]
+async fn the_store_conforms_to_its_port() {
+    let Some(emulator) = emulator() else { return };
+    let table = TestTable::create(&emulator).await;
+    docferry_testkit::conformance::transfer_store(&table.store()).await;
+}
+
+#[tokio::test]
+async fn a_transfer_of_another_request_under_the_same_id_is_not_taken_for_a_repeat() {
+    let Some(emulator) = emulator() else { return };
+    let table = TestTable::create(&emulator).await;
+    let store = table.store();
+    let made = transfer();
+    store.create(&made).await.unwrap();
+    let mut foreign = made.clone();
+    foreign.owner = "somebody-else".into();
+    let refused = store.create(&foreign).await;
+    assert!(matches!(refused, Err(StoreError::Corrupt(_))), "{refused:?}");
+    assert_eq!(store.get(&made.transfer_id).await.unwrap(), Some(made));
+}
+
+#[tokio::test]
+async fn an_item_of_a_newer_version_is_not_read_and_its_values_stay_untold() {
+    let Some(emulator) = emulator() else { return };
+    let table = TestTable::create(&emulator).await;
+    let mut made = transfer();
+    made.schema_version = SCHEMA_VERSION + 1;
+    made.recipient = "ada@court.example".parse().unwrap();
+    table.store().create(&made).await.unwrap();
+    let Err(StoreError::Corrupt(cause)) = table.store().get(&made.transfer_id).await else {
+        panic!("it was read");
+    };
+    assert!(!cause.to_string().contains("ada"), "{cause}");
+}
+
+#[tokio::test]
+async fn a_repeated_push_that_gives_another_key_leaves_no_reference_behind() {
+    let Some(emulator) = emulator() else { return };
+    let table = TestTable::create(&emulator).await;
+    let store = table.store();
+    let (first, second) = (support::random_name("first"), support::random_name("second"));
+    let id = transfer().transfer_id;
+    let made = docferry_domain::Transfer { transfer_id: id.clone(), ..transfer() };
+    store.create(&made).await.unwrap();
+    assert!(store.record_push(&id, 1, &pushed(&first, 1)).await.unwrap());
+    assert!(store.record_push(&id, 1, &pushed(&second, 2)).await.unwrap());
+    assert!(store.record_push(&id, 1, &pushed(&second, 2)).await.unwrap());
+    assert_eq!(store.get(&id).await.unwrap().unwrap().source, Some(pushed(&second, 2)));
+    let left = table.item(&format!("K#{first}"), "REFS").await;
+    assert!(!left.contains_key("refs"), "{left:?}");
+    assert!(left.contains_key("expiresAt"), "nobody refers to it: it may go");
+    let held = table.item(&format!("K#{second}"), "REFS").await;
+    assert_eq!(held.get("refs"), Some(&AttributeValue::Ss(vec![id.to_string()])));
+}
+
+#[tokio::test]
+async fn what_has_ended_is_marked_for_the_tables_time_to_live_and_nothing_else_is() {
+    let Some(emulator) = emulator() else { return };
+    let table = TestTable::create(&emulator).await;
+    let store = table.store();
+    let key = support::random_name("key");
+    let made = transfer();
+    let id = &made.transfer_id;
+    store.create(&made).await.unwrap();
+    store.record_push(id, 1, &pushed(&key, 1)).await.unwrap();
+    store.record_arrival(id, 1, &arrived()).await.unwrap();
+    let epoch_number = store.claim(id, 1).await.unwrap().epoch;
+    let session = SealedSession { sealed_url: vec![7], expires_at: Some(epoch()) };
+    store.put_session(id, epoch_number, &session).await.unwrap();
+    let expiry = async |pk: String, sk: &str| table.item(&pk, sk).await.remove("expiresAt");
+    let after = |hours| {
+        let at = epoch() + SignedDuration::from_hours(hours);
+        Some(AttributeValue::N(at.as_second().to_string()))
+    };
+    assert_eq!(expiry(format!("T#{id}"), "META").await, None);
+    assert_eq!(expiry(format!("K#{key}"), "REFS").await, None);
+    assert_eq!(expiry(format!("T#{id}"), "SESSION#0").await, after(7 * 24));
+
+    let purge_at = epoch() + SignedDuration::from_hours(1);
+    store.finish(id, 1, Outcome::Canceled, epoch(), purge_at).await.unwrap();
+    assert_eq!(expiry(format!("T#{id}"), "META").await, after(1));
+    store.release_key(id, &key, epoch(), epoch()).await.unwrap();
+    store.mark_released(id, &key, epoch()).await.unwrap();
+    assert_eq!(expiry(format!("K#{key}"), "REFS").await, after(24));
+
+    // A user who comes later makes it stay.
+    let next = transfer();
+    store.create(&next).await.unwrap();
+    let mut push = pushed(&key, 1);
+    push.pushed_at = epoch() + SignedDuration::from_secs(31);
+    assert!(store.record_push(&next.transfer_id, 1, &push).await.unwrap());
+    assert_eq!(expiry(format!("K#{key}"), "REFS").await, None);
+}

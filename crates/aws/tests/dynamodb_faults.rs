@@ -1,0 +1,93 @@
+//! What DynamoDB's refusals mean, without an emulator: it cannot be made to refuse.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use docferry_app::ports::{StoreError, TransferStore as _, WriteError};
+use docferry_aws::DynamoTransferStore;
+use docferry_testkit::builders::{epoch, pushed, transfer};
+
+use support::wire::{Then, answer, serve};
+
+fn refusal(code: &str, rest: &str) -> Vec<u8> {
+    let body = format!(
+        r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"bad ada@court.example"{rest}}}"#
+    );
+    answer("400 Bad Request", "content-type: application/x-amz-json-1.0\r\n", &body)
+}
+
+/// A store whose first requests are answered like this and all later ones with
+/// success; with the number of requests.
+async fn store(first: Vec<Vec<u8>>) -> (DynamoTransferStore, Arc<AtomicUsize>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&count);
+    let url = serve(move |n, _| {
+        seen.store(n + 1, Ordering::SeqCst);
+        let bytes = first.get(n).cloned();
+        let done = || answer("200 OK", "content-type: application/x-amz-json-1.0\r\n", "{}");
+        async move { (bytes.unwrap_or_else(done), Then::Close) }
+    })
+    .await;
+    let client = aws_sdk_dynamodb::Client::new(&support::config(&url).await);
+    (DynamoTransferStore::new(client, "transfers"), count)
+}
+
+#[tokio::test]
+async fn a_conflict_with_another_transaction_is_waited_out() {
+    let conflict = refusal("TransactionConflictException", "");
+    let (store, count) = store(vec![conflict.clone(), conflict]).await;
+    store.mark_released(&support::random_id(), "k", epoch()).await.unwrap();
+    assert_eq!(count.load(Ordering::SeqCst), 3);
+
+    let reasons = r#","CancellationReasons":[{"Code":"ConditionalCheckFailed"},{"Code":"TransactionConflict"}]"#;
+    let canceled = refusal("TransactionCanceledException", reasons);
+    let (store, count) = self::store(vec![canceled.clone(), canceled]).await;
+    assert!(store.record_push(&support::random_id(), 1, &pushed("k", 1)).await.unwrap());
+    assert_eq!(count.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn a_conflict_that_does_not_end_is_given_up_as_unavailable() {
+    let conflict = refusal("TransactionConflictException", "");
+    let (store, count) = store(vec![conflict; 50]).await;
+    let refused = store.claim(&support::random_id(), 1).await;
+    assert!(matches!(refused, Err(WriteError::Store(StoreError::Unavailable(_)))), "{refused:?}");
+    assert_eq!(count.load(Ordering::SeqCst), 8);
+}
+
+#[tokio::test]
+async fn throttling_is_unavailable_after_the_sdks_own_retries() {
+    for code in ["ThrottlingException", "ProvisionedThroughputExceededException"] {
+        let (store, count) = store(vec![refusal(code, ""); 50]).await;
+        let Err(StoreError::Unavailable(cause)) = store.get(&support::random_id()).await else {
+            panic!("{code}");
+        };
+        assert!(cause.to_string().contains(code), "{cause}");
+        assert_eq!(count.load(Ordering::SeqCst), 4);
+    }
+}
+
+#[tokio::test]
+async fn a_cause_names_the_code_and_never_what_the_service_quoted() {
+    for code in ["ValidationException", "AccessDeniedException", "ResourceNotFoundException"] {
+        let (store, _) = store(vec![refusal(code, "")]).await;
+        let Err(error) = store.create(&transfer()).await else { panic!("{code}") };
+        let StoreError::Unavailable(cause) = &error else { panic!("{error:?}") };
+        assert_eq!(cause.to_string(), format!("DynamoDB PutItem: {code} (status 400)"));
+        assert!(!format!("{error:?} {error}").contains("ada"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_broken_connection_is_unavailable() {
+    let (store, count) = store(vec![Vec::new(); 50]).await;
+    let Err(StoreError::Unavailable(cause)) = store.get(&support::random_id()).await else {
+        panic!("it was answered");
+    };
+    assert_eq!(cause.to_string(), "DynamoDB GetItem: the connection failed");
+    assert_eq!(count.load(Ordering::SeqCst), 4);
+}

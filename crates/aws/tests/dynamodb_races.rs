@@ -1,0 +1,166 @@
+//! Many invocations at once: whoever wins, the record stays right.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use docferry_app::ports::{Release, SealedSession, TransferStore as _, WriteError};
+use docferry_aws::DynamoTransferStore;
+use docferry_domain::{Delivery, Outcome, Phase, Transfer, TransferId};
+use docferry_testkit::builders::{arrived, checkpoint, epoch, pushed, transfer};
+use futures::future::join_all;
+use jiff::SignedDuration;
+
+use support::{TestTable, emulator};
+
+async fn created(store: &DynamoTransferStore) -> TransferId {
+    let made = transfer();
+    store.create(&made).await.unwrap();
+    store.begin_push(&made.transfer_id, 1, epoch()).await.unwrap();
+    made.transfer_id
+}
+
+async fn uploading(store: &DynamoTransferStore) -> TransferId {
+    let id = created(store).await;
+    assert!(store.record_push(&id, 1, &pushed(id.as_str(), 1_000)).await.unwrap());
+    store.record_arrival(&id, 1, &arrived()).await.unwrap();
+    id
+}
+
+async fn record(store: &DynamoTransferStore, id: &TransferId) -> Transfer {
+    store.get(id).await.unwrap().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_claims_at_once_each_has_an_epoch_of_its_own_and_only_the_newer_may_write() {
+    let Some(emulator) = emulator() else { return };
+    let table = TestTable::create(&emulator).await;
+    let store = table.store();
+    let id = uploading(&store).await;
+    let (a, b) = tokio::join!(store.claim(&id, 1), store.claim(&id, 1));
+    let (a, b) = (a.unwrap().epoch, b.unwrap().epoch);
+    assert_ne!(a, b);
+    let (old, new) = (a.min(b), a.max(b));
+    let stale = store.checkpoint(&id, old, &checkpoint(5)).await;
+    assert!(matches!(stale, Err(WriteError::Superseded)), "{stale:?}");
+    store.checkpoint(&id, new, &checkpoint(7)).await.unwrap();
+    assert_eq!(record(&store, &id).await.bytes_done, 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_invocations_at_once_leave_the_newest_in_charge_and_no_bytes_lost() {
+    let Some(emulator) = emulator() else { return };
+    let table = TestTable::create(&emulator).await;
+    let store = table.store();
+    let id = uploading(&store).await;
+    let invocations = (1..=20_u64).map(|n| {
+        let (store, id) = (store.clone(), id.clone());
+        tokio::spawn(async move {
+            let begun = store.begin_push(&id, 1, epoch()).await.unwrap();
+            assert_eq!(begun.phase, Phase::Uploading);
+            let claimed = store.claim(&id, 1).await.unwrap().epoch;
+            let mut acknowledged = 0;
+            for offset in [n * 10, n * 5, n * 20] {
+                match store.checkpoint(&id, claimed, &checkpoint(offset)).await {
+                    Ok(_) => acknowledged = acknowledged.max(offset),
+                    Err(WriteError::Superseded) => break,
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+            (claimed, acknowledged)
+        })
+    });
+    let mut ended: Vec<_> = join_all(invocations).await.into_iter().map(Result::unwrap).collect();
+    ended.sort_unstable();
+    let epochs: Vec<_> = ended.iter().map(|(epoch, _)| *epoch).collect();
+    assert_eq!(epochs, (1..=20).collect::<Vec<_>>());
+    let record = record(&store, &id).await;
+    assert_eq!(record.epoch, 20);
+    assert_eq!(Some(record.bytes_done), ended.iter().map(|(_, bytes)| *bytes).max());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_of_an_older_invocation_never_overwrites_the_newer_ones() {
+    let Some(emulator) = emulator() else { return };
+    let table = TestTable::create(&emulator).await;
+    let store = table.store();
+    let session = |byte| SealedSession { sealed_url: vec![byte], expires_at: None };
+    for _ in 0..20 {
+        let id = uploading(&store).await;
+        let old = store.claim(&id, 1).await.unwrap().epoch;
+        let newer = async {
+            let new = store.claim(&id, 1).await.unwrap().epoch;
+            store.put_session(&id, new, &session(2)).await.unwrap();
+            new
+        };
+        let of_old = session(1);
+        let (older, new) = tokio::join!(store.put_session(&id, old, &of_old), newer);
+        assert!(matches!(older, Ok(()) | Err(WriteError::Superseded)), "{older:?}");
+        let stored = store.session(&id).await.unwrap().unwrap();
+        assert_eq!((stored.epoch, stored.session), (new, session(2)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_twenty_users_who_leave_a_key_at_once_exactly_one_is_the_last() {
+    let Some(emulator) = emulator() else { return };
+    let table = TestTable::create(&emulator).await;
+    let store = table.store();
+    let key = support::random_name("shared");
+    let users = join_all((0..20).map(|_| async {
+        let id = created(&store).await;
+        assert!(store.record_push(&id, 1, &pushed(&key, 1)).await.unwrap());
+        id
+    }))
+    .await;
+    let later = epoch() + SignedDuration::from_secs(90);
+    let leave = |id: TransferId| {
+        let (store, key) = (store.clone(), key.clone());
+        tokio::spawn(async move { store.release_key(&id, &key, epoch(), later).await.unwrap() })
+    };
+    let left: Vec<_> = join_all(users.into_iter().map(leave)).await;
+    let last = left.into_iter().filter(|left| matches!(left, Ok(Release::Last))).count();
+    assert_eq!(last, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_and_the_last_release_at_once_never_both_count_on_the_object() {
+    let Some(emulator) = emulator() else { return };
+    let table = TestTable::create(&emulator).await;
+    let store = table.store();
+    let later = epoch() + SignedDuration::from_secs(90);
+    for _ in 0..20 {
+        let (leaving, coming) = (created(&store).await, created(&store).await);
+        let push = pushed(&support::random_name("raced"), 1);
+        assert!(store.record_push(&leaving, 1, &push).await.unwrap());
+        let (released, recorded) = tokio::join!(
+            store.release_key(&leaving, &push.key, epoch(), later),
+            store.record_push(&coming, 1, &push),
+        );
+        let (released, recorded) = (released.unwrap(), recorded.unwrap());
+        assert_eq!(released == Release::StillReferenced, recorded, "{released:?}");
+        let phase = record(&store, &coming).await.phase;
+        assert_eq!(phase == Phase::AwaitingArrival, recorded, "all or nothing");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_and_a_cancel_at_once_agree_on_one_ending() {
+    let Some(emulator) = emulator() else { return };
+    let table = TestTable::create(&emulator).await;
+    let store = table.store();
+    let delivery =
+        Delivery { item_id: "i".into(), size: 1, quick_xor_hash: "h".into(), rewritten: false };
+    for _ in 0..20 {
+        let id = uploading(&store).await;
+        let held = store.claim(&id, 1).await.unwrap().epoch;
+        let (delivered, ended) = tokio::join!(
+            store.record_delivery(&id, held, &delivery),
+            store.finish(&id, 1, Outcome::Canceled, epoch(), epoch()),
+        );
+        match (delivered, ended.unwrap().phase) {
+            (Ok(()), Phase::Uploading) | (Err(WriteError::Ended), Phase::Canceled) => {}
+            both => panic!("{both:?}"),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Sealing on the emulator.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use docferry_app::ports::{SealError, Sealer as _, UploadUrl};
+use docferry_aws::KmsSealer;
+
+use support::emulator;
+
+const URL: &str = "https://drive.example/up?token=3q2-7w";
+
+async fn sealer(endpoint: &str) -> KmsSealer {
+    let client = aws_sdk_kms::Client::new(&support::config(endpoint).await);
+    let key = client.create_key().send().await.unwrap().key_metadata.unwrap();
+    KmsSealer::new(client, key.arn.unwrap())
+}
+
+#[tokio::test]
+async fn what_is_sealed_opens_for_the_same_transfer_and_for_no_other() {
+    let Some(emulator) = emulator() else { return };
+    let sealer = sealer(&emulator).await;
+    let (ours, other) = (support::random_id(), support::random_id());
+    let sealed = sealer.seal(&ours, &UploadUrl::new(URL)).await.unwrap();
+    assert!(!sealed.windows(5).any(|w| w == b"token"), "it rests encrypted");
+    assert_eq!(sealer.open(&ours, &sealed).await.unwrap().expose(), URL);
+    let foreign = sealer.open(&other, &sealed).await;
+    assert!(matches!(foreign, Err(SealError::Unreadable)), "{foreign:?}");
+}
+
+#[tokio::test]
+async fn what_another_key_sealed_and_what_nobody_sealed_is_unreadable() {
+    let Some(emulator) = emulator() else { return };
+    let (sealer, other) = (sealer(&emulator).await, sealer(&emulator).await);
+    let id = support::random_id();
+    let sealed = other.seal(&id, &UploadUrl::new(URL)).await.unwrap();
+    for bytes in [sealed.as_slice(), b"no ciphertext", b""] {
+        let opened = sealer.open(&id, bytes).await;
+        assert!(matches!(opened, Err(SealError::Unreadable)), "{opened:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_url_up_to_the_limit_is_sealed_and_a_longer_one_says_why_not() {
+    let Some(emulator) = emulator() else { return };
+    let sealer = sealer(&emulator).await;
+    let id = support::random_id();
+    let longest = UploadUrl::new("u".repeat(4096));
+    let sealed = sealer.seal(&id, &longest).await.unwrap();
+    assert_eq!(sealer.open(&id, &sealed).await.unwrap().expose(), longest.expose());
+    let Err(SealError::Unavailable(cause)) =
+        sealer.seal(&id, &UploadUrl::new("u".repeat(4097))).await
+    else {
+        panic!("it was sealed");
+    };
+    assert_eq!(cause.to_string(), "KMS Encrypt: the URL is longer than KMS encrypts");
+}

@@ -1,0 +1,142 @@
+//! Bodies that break and answers that refuse, from a wire instead of a store.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use docferry_app::ports::{ByteStream, Staging as _, StagingError};
+use docferry_aws::S3Staging;
+use docferry_aws::s3::{S3Settings, client};
+use futures::StreamExt as _;
+
+use support::wire::{Then, answer, serve};
+
+/// A store that answers every request with these bytes, then closes or stalls;
+/// with the number of requests.
+async fn store(bytes: Vec<u8>, stall: bool) -> (S3Staging, Arc<AtomicUsize>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&count);
+    let url = serve(move |n, _| {
+        seen.store(n + 1, Ordering::SeqCst);
+        let bytes = bytes.clone();
+        async move { (bytes, if stall { Then::Stall } else { Then::Close }) }
+    })
+    .await;
+    let settings = S3Settings {
+        region: "us-east-1".into(),
+        endpoint_url: Some(url),
+        path_style: true,
+        access_key_id: "test".into(),
+        secret_access_key: "test".into(),
+        stall: Duration::from_secs(1),
+    };
+    (S3Staging::new(client(&settings), "exchange"), count)
+}
+
+/// Bytes 10..20 announced, `body` sent.
+fn partial(headers: &str, body: &str) -> Vec<u8> {
+    format!(
+        "HTTP/1.1 206 Partial Content\r\ncontent-length: 10\r\nconnection: close\r\n{headers}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
+async fn drain(mut stream: ByteStream) -> (Vec<u8>, Option<StagingError>) {
+    let mut bytes = Vec::new();
+    while let Some(piece) = stream.next().await {
+        match piece {
+            Ok(piece) => bytes.extend_from_slice(&piece),
+            Err(error) => return (bytes, Some(error)),
+        }
+    }
+    (bytes, None)
+}
+
+#[tokio::test]
+async fn a_body_that_ends_early_is_an_error_and_not_a_short_stream() {
+    let (staging, _) = store(partial("content-range: bytes 10-19/100", "12345"), false).await;
+    let (bytes, error) = drain(staging.read("k", "\"e\"", 10..20).await.unwrap()).await;
+    assert_eq!(bytes, b"12345");
+    assert!(matches!(error, Some(StagingError::Unavailable(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_stands_still_gives_what_came_and_then_an_error() {
+    let (staging, _) = store(partial("content-range: bytes 10-19/100", "123"), true).await;
+    let (bytes, error) = drain(staging.read("k", "\"e\"", 10..20).await.unwrap()).await;
+    assert_eq!(bytes, b"123", "frames are passed on as they come");
+    assert!(matches!(error, Some(StagingError::Unavailable(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_whole_body_passes_even_with_a_checksum_of_more_than_the_range() {
+    let headers = "content-range: bytes 10-19/100\r\nx-amz-checksum-crc32: AAAAAA==";
+    let (staging, _) = store(partial(headers, "0123456789"), false).await;
+    let (bytes, error) = drain(staging.read("k", "\"e\"", 10..20).await.unwrap()).await;
+    assert_eq!((bytes.as_slice(), error.is_none()), (b"0123456789".as_slice(), true));
+}
+
+#[tokio::test]
+async fn another_range_than_the_one_asked_for_is_refused() {
+    for headers in ["content-range: bytes 0-9/100", "content-range: bytes 11-20/100", "x: y"] {
+        let (staging, _) = store(partial(headers, "0123456789"), false).await;
+        let refused = staging.read("k", "\"e\"", 10..20).await.err();
+        assert!(matches!(refused, Some(StagingError::Unavailable(_))), "{headers}: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn another_tag_than_the_one_asked_for_is_a_changed_object() {
+    let headers = "content-range: bytes 10-19/100\r\netag: \"f\"";
+    let (staging, _) = store(partial(headers, "0123456789"), false).await;
+    let refused = staging.read("k", "\"e\"", 10..20).await.err();
+    assert!(matches!(refused, Some(StagingError::Changed)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_refused_key_pair_is_unauthorized_in_every_call() {
+    let body = "<Error><Code>AccessDenied</Code><Message>k of ada@court.example</Message></Error>";
+    let (staging, count) = store(answer("403 Forbidden", "", body), false).await;
+    let errors = [staging.delete("k").await.err(), staging.read("k", "\"e\"", 0..1).await.err()];
+    for error in errors {
+        assert!(matches!(error, Some(StagingError::Unauthorized)), "{error:?}");
+    }
+    assert_eq!(count.load(Ordering::SeqCst), 2, "not retried");
+    let (staging, _) = store(answer("403 Forbidden", "", ""), false).await;
+    let head = staging.head("k").await;
+    assert!(matches!(head, Err(StagingError::Unauthorized)), "{head:?}");
+    let time = staging.store_time().await;
+    assert!(matches!(time, Err(StagingError::Unauthorized)), "{time:?}");
+}
+
+#[tokio::test]
+async fn a_server_error_is_unavailable_after_three_tries_and_tells_only_its_code() {
+    let body = "<Error><Code>SlowDown</Code><Message>k of ada@court.example</Message></Error>";
+    let (staging, count) = store(answer("503 Slow Down", "", body), false).await;
+    let Err(StagingError::Unavailable(cause)) = staging.read("k", "\"e\"", 0..1).await else {
+        panic!("it was read");
+    };
+    assert_eq!(cause.to_string(), "S3 GetObject: SlowDown (status 503)");
+    assert_eq!(count.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn the_stores_time_is_its_own_and_not_ours() {
+    let date = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    let (staging, _) = store(answer("200 OK", date, ""), false).await;
+    assert_eq!(staging.store_time().await.unwrap().to_string(), "1994-11-06T08:49:37Z");
+    let (staging, _) = store(answer("200 OK", "", ""), false).await;
+    let time = staging.store_time().await;
+    assert!(matches!(time, Err(StagingError::Unavailable(_))), "{time:?}");
+}
+
+#[tokio::test]
+async fn an_empty_range_is_never_asked_for() {
+    let (staging, count) = store(Vec::new(), false).await;
+    assert!(staging.read("k", "\"e\"", 5..5).await.is_err());
+    assert_eq!(count.load(Ordering::SeqCst), 0);
+}

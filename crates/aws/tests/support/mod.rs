@@ -1,0 +1,97 @@
+//! What the tests against an emulator share.
+
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "test support")]
+
+pub mod wire;
+
+use aws_config::{Region, SdkConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use docferry_aws::DynamoTransferStore;
+use docferry_domain::TransferId;
+
+/// The emulator's URL from `DOCFERRY_EMULATOR`; without it the test says so and
+/// is left out.
+#[allow(clippy::disallowed_methods, reason = "the one setting of these tests")]
+pub fn emulator() -> Option<String> {
+    let url = std::env::var("DOCFERRY_EMULATOR").ok().filter(|url| !url.is_empty());
+    if url.is_none() {
+        eprintln!("left out: DOCFERRY_EMULATOR is not set to an emulator's URL");
+    }
+    url
+}
+
+/// The configuration that functions load, pointed at `endpoint`.
+pub async fn config(endpoint: &str) -> SdkConfig {
+    let credentials = Credentials::new("test", "test", None, None, "tests");
+    docferry_aws::config::load()
+        .await
+        .into_builder()
+        .endpoint_url(endpoint)
+        .region(Region::new("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build()
+}
+
+/// A name that no other test uses.
+pub fn random_name(prefix: &str) -> String {
+    format!("{prefix}-{}", uuid::Uuid::new_v4().simple())
+}
+
+/// A random id.
+pub fn random_id() -> TransferId {
+    TransferId::from_u128(uuid::Uuid::new_v4().as_u128())
+}
+
+/// A table of its own for a test.
+pub struct TestTable {
+    pub client: aws_sdk_dynamodb::Client,
+    pub name: String,
+}
+
+impl TestTable {
+    /// Makes it in the emulator.
+    pub async fn create(endpoint: &str) -> Self {
+        let client = aws_sdk_dynamodb::Client::new(&config(endpoint).await);
+        let name = random_name("transfers");
+        let mut request =
+            client.create_table().table_name(&name).billing_mode(BillingMode::PayPerRequest);
+        for (attribute, kind) in [("pk", KeyType::Hash), ("sk", KeyType::Range)] {
+            let definition = AttributeDefinition::builder()
+                .attribute_name(attribute)
+                .attribute_type(ScalarAttributeType::S);
+            let key = KeySchemaElement::builder().attribute_name(attribute).key_type(kind);
+            request = request
+                .attribute_definitions(definition.build().unwrap())
+                .key_schema(key.build().unwrap());
+        }
+        request.send().await.expect("the emulator makes a table");
+        Self { client, name }
+    }
+
+    /// The store in it.
+    pub fn store(&self) -> DynamoTransferStore {
+        DynamoTransferStore::new(self.client.clone(), &self.name)
+    }
+
+    /// The store in it, reached by way of `endpoint`.
+    pub async fn store_through(&self, endpoint: &str) -> DynamoTransferStore {
+        let client = aws_sdk_dynamodb::Client::new(&config(endpoint).await);
+        DynamoTransferStore::new(client, &self.name)
+    }
+
+    /// An item as it lies in the table.
+    pub async fn item(
+        &self,
+        pk: &str,
+        sk: &str,
+    ) -> std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue> {
+        use aws_sdk_dynamodb::types::AttributeValue::S;
+        let request = self.client.get_item().table_name(&self.name).consistent_read(true);
+        let request = request.key("pk", S(pk.into())).key("sk", S(sk.into()));
+        request.send().await.unwrap().item.unwrap_or_default()
+    }
+}

@@ -1,0 +1,92 @@
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use docferry_app::ports::Cause;
+use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, Response, StatusCode};
+use http_body::Body;
+use http_body_util::{BodyExt as _, Limited};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+
+/// No answer of Graph that is used here comes near to this.
+const LARGEST_ANSWER_BYTES: usize = 256 * 1024;
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    /// Reads the body, at most [`LARGEST_ANSWER_BYTES`] of it. `now` is our time,
+    /// for a `Retry-After` that is a date in an answer without a `Date`.
+    pub(crate) async fn read<B>(response: Response<B>, now: Timestamp) -> Result<Self, Cause>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Cause>,
+    {
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, LARGEST_ANSWER_BYTES).collect().await?;
+        Ok(Self {
+            status: head.status,
+            retry_after: retry_after(&head.headers, now),
+            body: body.to_bytes(),
+        })
+    }
+
+    /// The body as JSON; `None` when it is something else.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(&self.body).ok()
+    }
+}
+
+/// Seconds or an HTTP date. A date is compared with the answer's own `Date`, so
+/// that a clock of ours that is wrong does not matter.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = httpdate::parse_http_date(text).ok()?;
+    let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+    let from = date
+        .and_then(|date| httpdate::parse_http_date(date).ok())
+        .unwrap_or_else(|| SystemTime::from(now));
+    Some(until.duration_since(from).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(pairs: &[(&'static str, &'static str)]) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.insert(*name, value.parse().unwrap());
+        }
+        // Wed, 21 Oct 2015 07:28:00 GMT
+        retry_after(&headers, Timestamp::from_second(1_445_412_480).unwrap())
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_against_the_answers_date_or_our_clock() {
+        let seconds = |n| Some(Duration::from_secs(n));
+        let later = ("retry-after", "Wed, 21 Oct 2015 07:30:00 GMT");
+        for (headers, wait) in [
+            (&[][..], None),
+            (&[("retry-after", "0")][..], seconds(0)),
+            (&[("retry-after", " 322 ")][..], seconds(322)),
+            (&[later][..], seconds(120)),
+            (&[later, ("date", "Wed, 21 Oct 2015 07:29:50 GMT")][..], seconds(10)),
+            (&[later, ("date", "Wed, 21 Oct 2015 07:31:00 GMT")][..], seconds(0)),
+            (&[later, ("date", "never")][..], seconds(120)),
+            (&[("retry-after", "soon")][..], None),
+            (&[("retry-after", "-1")][..], None),
+        ] {
+            assert_eq!(parse(headers), wait, "{headers:?}");
+        }
+    }
+}

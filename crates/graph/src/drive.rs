@@ -1,0 +1,205 @@
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use docferry_app::ports::{
+    ByteStream, Clock, ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentAnswer,
+    SessionStatus, UploadSession, UploadUrl,
+};
+use docferry_domain::{FragmentRange, Recipient};
+use http::{Method, StatusCode};
+
+use crate::answer::Answer;
+use crate::calls::{Calls, Payload};
+use crate::failure::{Asked, classify};
+use crate::path;
+use crate::settings::{GraphSettings, SetupError, tls};
+use crate::token::CredentialsProvider;
+use crate::upload::{Uploads, target};
+use crate::wire::{CreateSession, Item, Progress, Session, User};
+
+/// A process serves few recipients at a time; beyond this it forgets them all.
+const MOST_RECIPIENTS: usize = 1000;
+
+/// People's OneDrives by Microsoft Graph.
+///
+/// Keeps the token and the users that it has looked up, so one value should live
+/// as long as its process.
+pub struct GraphDrive<P, C> {
+    calls: Calls<P, C>,
+    uploads: Uploads,
+    known: Mutex<HashMap<String, Owner>>,
+}
+
+/// What is known of a recipient.
+#[derive(Debug, Clone)]
+struct Owner {
+    id: String,
+    /// Whether their drive has been seen.
+    has_drive: bool,
+}
+
+impl<P: CredentialsProvider, C: Clock> GraphDrive<P, C> {
+    /// A client; nothing is sent until it is used.
+    ///
+    /// # Errors
+    /// [`SetupError`] when a base URL is none or the TLS stack does not start.
+    pub fn new(settings: &GraphSettings, provider: P, clock: C) -> Result<Self, SetupError> {
+        let tls = tls()?;
+        Ok(Self {
+            uploads: Uploads::new(settings, tls.clone()),
+            calls: Calls::new(settings, tls, provider, clock)?,
+            known: Mutex::new(HashMap::new()),
+        })
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Owner>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn owner(&self, recipient: &Recipient) -> Result<Owner, DriveError> {
+        if let Some(owner) = self.known().get(recipient.as_str()) {
+            return Ok(owner.clone());
+        }
+        let url = path::user(recipient.as_str());
+        let answer = self.calls.call(Method::GET, &url, Payload::None).await?;
+        let user: User = expect_json(Asked::User, &answer)?;
+        let owner = Owner { id: user.id, has_drive: false };
+        let mut known = self.known();
+        if known.len() >= MOST_RECIPIENTS {
+            known.clear();
+        }
+        known.insert(recipient.as_str().to_owned(), owner.clone());
+        Ok(owner)
+    }
+
+    fn drive_seen(&self, recipient: &Recipient) {
+        if let Some(owner) = self.known().get_mut(recipient.as_str()) {
+            owner.has_drive = true;
+        }
+    }
+
+    /// Fails when the recipient has no drive. A 404 for a path does not tell.
+    async fn require_drive(&self, recipient: &Recipient, owner: &Owner) -> Result<(), DriveError> {
+        if owner.has_drive {
+            return Ok(());
+        }
+        let url = format!("{}?$select=id", path::drive(&owner.id));
+        let answer = self.calls.call(Method::GET, &url, Payload::None).await?;
+        if !answer.status.is_success() {
+            return Err(classify(Asked::Drive, &answer));
+        }
+        self.drive_seen(recipient);
+        Ok(())
+    }
+}
+
+impl<P: CredentialsProvider, C: Clock> Drive for GraphDrive<P, C> {
+    async fn create_session(
+        &self,
+        destination: &Destination,
+        size: u64,
+        policy: ConflictPolicy,
+    ) -> Result<UploadSession, DriveError> {
+        let owner = self.owner(&destination.recipient).await?;
+        let url = format!("{}:/createUploadSession", path::item(&owner.id, destination));
+        let body = CreateSession::new(destination.name.as_str(), size, policy);
+        let body = serde_json::to_vec(&body).map_err(|e| DriveError::Ambiguous(e.into()))?;
+        let payload = Payload::Json(body);
+        let answer = self.calls.call(Method::POST, &url, payload).await?;
+        let session: Session = expect_json(Asked::Drive, &answer)?;
+        self.drive_seen(&destination.recipient);
+        let expires_at = session.expiration_date_time;
+        let url = UploadUrl::new(session.upload_url);
+        if target(&url).is_none() {
+            return Err(unreadable());
+        }
+        Ok(UploadSession { url, expires_at: expires_at.and_then(|text| text.parse().ok()) })
+    }
+
+    async fn session_status(&self, url: &UploadUrl) -> Result<SessionStatus, DriveError> {
+        let clock = self.calls.clock();
+        let answer = self.uploads.call(Method::GET, url, clock).await?;
+        let progress: Progress = expect_json(Asked::Session, &answer)?;
+        Ok(SessionStatus { next: progress.next() })
+    }
+
+    async fn put_fragment(
+        &self,
+        url: &UploadUrl,
+        range: FragmentRange,
+        body: ByteStream,
+    ) -> Result<FragmentAnswer, DriveError> {
+        let clock = self.calls.clock();
+        let answer = self.uploads.put(url, range, body, clock).await?;
+        match answer.status {
+            StatusCode::OK | StatusCode::CREATED => {
+                Ok(FragmentAnswer::Completed(answer.json().map(Item::into)))
+            }
+            status if status.is_success() => {
+                let next = answer.json().and_then(|progress: Progress| progress.next());
+                Ok(FragmentAnswer::Accepted { next })
+            }
+            _ => Err(classify(Asked::Session, &answer)),
+        }
+    }
+
+    async fn delete_session(&self, url: &UploadUrl) -> Result<(), DriveError> {
+        let clock = self.calls.clock();
+        let answer = self.uploads.call(Method::DELETE, url, clock).await?;
+        if answer.status.is_success() {
+            return Ok(());
+        }
+        match classify(Asked::Session, &answer) {
+            DriveError::SessionGone => Ok(()),
+            error => Err(error),
+        }
+    }
+
+    async fn put_empty(
+        &self,
+        destination: &Destination,
+        policy: ConflictPolicy,
+    ) -> Result<DriveItem, DriveError> {
+        let owner = self.owner(&destination.recipient).await?;
+        let item = path::item(&owner.id, destination);
+        let policy = policy.as_str();
+        let url = format!("{item}:/content?@microsoft.graph.conflictBehavior={policy}");
+        let answer = self.calls.call(Method::PUT, &url, Payload::Empty).await?;
+        let item: Item = expect_json(Asked::Drive, &answer)?;
+        self.drive_seen(&destination.recipient);
+        Ok(item.into())
+    }
+
+    async fn find(&self, destination: &Destination) -> Result<Option<DriveItem>, DriveError> {
+        let owner = self.owner(&destination.recipient).await?;
+        let item = path::item(&owner.id, destination);
+        let url = format!("{item}?$select=id,size,file,folder");
+        let answer = self.calls.call(Method::GET, &url, Payload::None).await?;
+        if answer.status == StatusCode::NOT_FOUND {
+            self.require_drive(&destination.recipient, &owner).await?;
+            return Ok(None);
+        }
+        let item: Item = expect_json(Asked::Drive, &answer)?;
+        self.drive_seen(&destination.recipient);
+        if item.is_folder() {
+            return Err(DriveError::Conflict);
+        }
+        Ok(Some(item.into()))
+    }
+}
+
+fn expect_json<T: serde::de::DeserializeOwned>(
+    asked: Asked,
+    answer: &Answer,
+) -> Result<T, DriveError> {
+    if answer.status.is_success() {
+        answer.json().ok_or_else(unreadable)
+    } else {
+        Err(classify(asked, answer))
+    }
+}
+
+/// A success whose body cannot be read: it was done, or perhaps not.
+fn unreadable() -> DriveError {
+    DriveError::Ambiguous("a successful answer could not be read".into())
+}

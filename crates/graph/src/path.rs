@@ -1,0 +1,75 @@
+//! Addresses below Graph's base URL.
+
+use docferry_app::ports::Destination;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// RFC 3986 "unreserved" stays; everything else is encoded, so that `#`, `%`,
+/// `+` and `'` in names mean themselves.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// One path segment, percent-encoded UTF-8.
+pub(crate) fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+/// The user by principal name.
+///
+/// A name that begins with `$` would be read as an OData segment, so it goes in
+/// as a key, in which quotes are doubled.
+pub(crate) fn user(principal_name: &str) -> String {
+    if principal_name.starts_with('$') {
+        let key = principal_name.replace('\'', "''");
+        format!("/v1.0/users('{}')?$select=id", segment(&key))
+    } else {
+        format!("/v1.0/users/{}?$select=id", segment(principal_name))
+    }
+}
+
+/// The drive of a user.
+pub(crate) fn drive(user_id: &str) -> String {
+    format!("/v1.0/users/{}/drive", segment(user_id))
+}
+
+/// The item at the destination, addressed by path. A segment or query may follow
+/// after a colon: `{item}:/content`.
+pub(crate) fn item(user_id: &str, destination: &Destination) -> String {
+    let folder: String =
+        destination.folder.segments().iter().map(|name| format!("{}/", segment(name))).collect();
+    let name = segment(destination.name.as_str());
+    format!("{}/root:/{folder}{name}", drive(user_id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn destination(folder: &str, name: &str) -> Destination {
+        Destination {
+            recipient: "a@b.example".parse().unwrap(),
+            folder: folder.parse().unwrap(),
+            name: name.parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn hash_percent_plus_quote_and_other_scripts_are_encoded_per_segment() {
+        let at = destination("#3 50%/l'été", "a+b 法廷.pdf");
+        assert_eq!(
+            item("u-1", &at),
+            "/v1.0/users/u-1/drive/root:/%233%2050%25/l%27%C3%A9t%C3%A9/a%2Bb%20%E6%B3%95%E5%BB%B7.pdf"
+        );
+        assert_eq!(item("u-1", &destination("", "a.pdf")), "/v1.0/users/u-1/drive/root:/a.pdf");
+    }
+
+    #[test]
+    fn users_are_encoded_and_a_leading_dollar_becomes_a_key() {
+        assert_eq!(
+            user("ada#EXT#@court.example"),
+            "/v1.0/users/ada%23EXT%23%40court.example?$select=id"
+        );
+        assert_eq!(
+            user("$o'hara@court.example"),
+            "/v1.0/users('%24o%27%27hara%40court.example')?$select=id"
+        );
+    }
+}

@@ -1,0 +1,302 @@
+//! Tokens, users, drives and items: everything that goes to Graph itself.
+
+mod support;
+
+use docferry_app::ports::{ConflictPolicy, Drive as _, DriveError};
+use docferry_graph::GraphDrive;
+use serde_json::{Value, json};
+use support::{Asked, Listener, StandingClock, TestDrive, destination, drive, settings};
+use wiremock::matchers::{body_string_contains, header, method, path, query_param};
+use wiremock::{Mock, MockServer, ResponseTemplate, Times};
+
+const TOKEN: &str = "/tenant/oauth2/v2.0/token";
+const USER: &str = "/v1.0/users/ada%40court.example";
+const DRIVE: &str = "/v1.0/users/u-1/drive";
+const ITEM: &str = "/v1.0/users/u-1/drive/root:/a.pdf";
+
+fn reply(status: u16, body: Value) -> ResponseTemplate {
+    ResponseTemplate::new(status).set_body_json(body)
+}
+
+fn error(status: u16, code: &str) -> ResponseTemplate {
+    reply(status, json!({"error": {"code": code, "message": "not for logs"}}))
+}
+
+fn token(text: &str) -> ResponseTemplate {
+    reply(
+        200,
+        json!({"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": text}),
+    )
+}
+
+async fn get(server: &MockServer, at: &str, answer: ResponseTemplate, times: impl Into<Times>) {
+    let mock = Mock::given(method("GET")).and(path(at));
+    mock.respond_with(answer).expect(times).mount(server).await;
+}
+
+async fn post(server: &MockServer, at: &str, answer: ResponseTemplate, times: impl Into<Times>) {
+    let mock = Mock::given(method("POST")).and(path(at));
+    mock.respond_with(answer).expect(times).mount(server).await;
+}
+
+/// A server with one token and one user.
+async fn tenant() -> MockServer {
+    let server = MockServer::start().await;
+    post(&server, TOKEN, token("t-1"), 1).await;
+    get(&server, USER, reply(200, json!({"id": "u-1"})), 1).await;
+    server
+}
+
+async fn find(drive: &TestDrive) -> Result<Option<u64>, DriveError> {
+    let found = drive.find(&destination("", "a.pdf")).await;
+    found.map(|item| item.map(|item| item.facts.size))
+}
+
+#[tokio::test]
+async fn token_and_user_are_asked_for_once_even_by_many_at_once() {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .and(path(TOKEN))
+        .and(body_string_contains("client_id=app"))
+        .and(body_string_contains("client_secret=s3cret"))
+        .and(body_string_contains("grant_type=client_credentials"))
+        .and(body_string_contains("scope=http%3A%2F%2F127.0.0.1"))
+        .and(body_string_contains("%2F.default"))
+        .respond_with(token("t-1").set_delay(std::time::Duration::from_millis(50)))
+        .expect(1)
+        .mount(&server)
+        .await;
+    get(&server, USER, reply(200, json!({"id": "u-1"})), 1..).await;
+    Mock::given(method("GET"))
+        .and(path(ITEM))
+        .and(header("authorization", "Bearer t-1"))
+        .respond_with(reply(200, json!({"id": "i", "size": 5, "file": {}})))
+        .mount(&server)
+        .await;
+    let drive = drive(&server.uri());
+    let (a, b, c) = tokio::join!(find(&drive), find(&drive), find(&drive));
+    assert_eq!([a.unwrap(), b.unwrap(), c.unwrap()], [Some(5); 3]);
+    assert_eq!(find(&drive).await.unwrap(), Some(5));
+}
+
+#[tokio::test]
+async fn a_token_is_renewed_at_80_percent_of_its_life_and_kept_if_that_fails() {
+    let server = MockServer::start().await;
+    let one = Mock::given(method("POST")).and(path(TOKEN));
+    one.respond_with(token("t-1")).up_to_n_times(1).mount(&server).await;
+    let down = Mock::given(method("POST")).and(path(TOKEN));
+    down.respond_with(error(500, "x")).up_to_n_times(1).expect(1).mount(&server).await;
+    post(&server, TOKEN, token("t-2"), 1).await;
+    get(&server, USER, reply(200, json!({"id": "u-1"})), 1).await;
+    for (bearer, times) in [("Bearer t-1", 4), ("Bearer t-2", 1)] {
+        let mock = Mock::given(path(ITEM)).and(header("authorization", bearer));
+        let item = json!({"id": "i", "size": 5, "file": {}});
+        mock.respond_with(reply(200, item)).expect(times).mount(&server).await;
+    }
+    let clock = StandingClock::default();
+    let drive = GraphDrive::new(&settings(&server.uri()), Asked::default(), clock.clone()).unwrap();
+    // Used, used at just below 80 %, kept although renewing failed, not yet tried again.
+    for seconds in [0, 2879, 1, 29] {
+        clock.forward(seconds);
+        find(&drive).await.unwrap();
+    }
+    clock.forward(2);
+    find(&drive).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_401_renews_the_token_once_and_repeats_the_call() {
+    let server = MockServer::start().await;
+    let one = Mock::given(method("POST")).and(path(TOKEN));
+    one.respond_with(token("t-1")).up_to_n_times(1).mount(&server).await;
+    // One renewal for the user, which helps, and one for the item, which does not.
+    post(&server, TOKEN, token("t-2"), 2).await;
+    let refused = Mock::given(path(USER)).and(header("authorization", "Bearer t-1"));
+    let answer = error(401, "InvalidAuthenticationToken");
+    refused.respond_with(answer.clone()).expect(1).mount(&server).await;
+    get(&server, USER, reply(200, json!({"id": "u-1"})), 1).await;
+    let broken = Mock::given(path(ITEM));
+    broken.respond_with(answer).up_to_n_times(2).expect(2).mount(&server).await;
+    let drive = drive(&server.uri());
+    let error = find(&drive).await.unwrap_err();
+    let DriveError::Unauthorized { code } = error else { panic!("{error:?}") };
+    assert_eq!(code, "InvalidAuthenticationToken");
+}
+
+#[tokio::test]
+async fn refused_credentials_are_read_again_at_their_source() {
+    let server = MockServer::start().await;
+    let old = Mock::given(path(TOKEN)).and(body_string_contains("client_secret=s3cret&"));
+    let refusal = json!({"error": "invalid_client", "error_codes": [7_000_222]});
+    old.respond_with(reply(401, refusal)).expect(1).mount(&server).await;
+    let new = Mock::given(path(TOKEN)).and(body_string_contains("client_secret=s3cret-new"));
+    new.respond_with(token("t")).expect(1).mount(&server).await;
+    get(&server, USER, reply(200, json!({"id": "u-1"})), 1).await;
+    get(&server, ITEM, reply(200, json!({"id": "i", "size": 5, "file": {}})), 1).await;
+    let asked = Asked::default();
+    let clock = StandingClock::default();
+    let drive = GraphDrive::new(&settings(&server.uri()), asked.clone(), clock).unwrap();
+    find(&drive).await.unwrap();
+    assert_eq!(asked.cached_and_fresh(), (1, 1));
+}
+
+#[tokio::test]
+async fn token_errors_say_what_to_do() {
+    for (answer, expected) in [
+        (
+            reply(400, json!({"error": "unauthorized_client"})),
+            "the drive refuses our credentials (unauthorized_client)",
+        ),
+        (reply(429, json!({})).insert_header("retry-after", "3"), "the drive asks to slow down"),
+        (error(503, "temporarily_unavailable"), "the drive asks to slow down"),
+        (error(500, "x"), "the drive's answer was lost or is a server error"),
+        (reply(200, json!({})), "the drive's answer was lost or is a server error"),
+    ] {
+        let server = MockServer::start().await;
+        post(&server, TOKEN, answer, 1..).await;
+        let error = find(&drive(&server.uri())).await.unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_missing_user_a_missing_drive_and_a_missing_path_are_told_apart() {
+    let server = MockServer::start().await;
+    post(&server, TOKEN, token("t"), 1).await;
+    get(&server, USER, error(404, "Request_ResourceNotFound"), 1).await;
+    let found = find(&drive(&server.uri())).await;
+    assert!(matches!(found, Err(DriveError::RecipientNotFound)), "{found:?}");
+
+    let server = tenant().await;
+    get(&server, ITEM, error(404, "itemNotFound"), 1).await;
+    get(&server, DRIVE, error(404, "ResourceNotFound"), 1).await;
+    let create = format!("{ITEM}:/createUploadSession");
+    post(&server, &create, error(404, "itemNotFound"), 1).await;
+    let drive_1 = drive(&server.uri());
+    let found = find(&drive_1).await;
+    assert!(matches!(found, Err(DriveError::DriveNotProvisioned)), "{found:?}");
+    let at = destination("", "a.pdf");
+    let session = drive_1.create_session(&at, 5, ConflictPolicy::Replace).await;
+    assert!(matches!(session, Err(DriveError::DriveNotProvisioned)), "{session:?}");
+
+    let server = tenant().await;
+    get(&server, ITEM, error(404, "itemNotFound"), 2).await;
+    get(&server, DRIVE, reply(200, json!({"id": "d"})), 1).await;
+    let drive = drive(&server.uri());
+    assert_eq!(find(&drive).await.unwrap(), None);
+    assert_eq!(find(&drive).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_folder_of_the_documents_name_is_a_conflict() {
+    let server = tenant().await;
+    let folder = json!({"id": "f", "size": 5, "folder": {"childCount": 0}});
+    get(&server, ITEM, reply(200, folder), 1).await;
+    let found = find(&drive(&server.uri())).await;
+    assert!(matches!(found, Err(DriveError::Conflict)), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_session_is_asked_for_as_the_contract_says() {
+    let server = tenant().await;
+    let expected = json!({
+        "item": {
+            "@microsoft.graph.conflictBehavior": "rename",
+            "name": "l'été 1+1.pdf",
+            "fileSize": 5_000_000_000_u64,
+        },
+        "deferCommit": false,
+    });
+    let at = "/v1.0/users/u-1/drive/root:/%23A/l%27%C3%A9t%C3%A9%201%2B1.pdf:/createUploadSession";
+    let answer = json!({
+        "uploadUrl": "https://x.example/up?tempauth='s'",
+        "expirationDateTime": "2026-01-02T03:04:05.678Z",
+        "nextExpectedRanges": ["0-"],
+    });
+    Mock::given(method("POST"))
+        .and(path(at))
+        .and(wiremock::matchers::body_json(expected))
+        .and(header("content-type", "application/json"))
+        .respond_with(reply(200, answer))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let drive = drive(&server.uri());
+    let at = destination("#A", "l'été 1+1.pdf");
+    let policy = ConflictPolicy::Rename;
+    let session = drive.create_session(&at, 5_000_000_000, policy).await.unwrap();
+    assert_eq!(session.url.expose(), "https://x.example/up?tempauth='s'");
+    let expires_at = session.expires_at.unwrap().to_string();
+    assert_eq!(expires_at, "2026-01-02T03:04:05.678Z");
+}
+
+#[tokio::test]
+async fn a_session_without_a_usable_url_is_ambiguous() {
+    for body in [json!({}), json!({"uploadUrl": ""}), json!({"uploadUrl": "/up?x"})] {
+        let server = tenant().await;
+        let create = format!("{ITEM}:/createUploadSession");
+        post(&server, &create, reply(200, body), 1).await;
+        let at = destination("", "a.pdf");
+        let drive = drive(&server.uri());
+        let session = drive.create_session(&at, 5, ConflictPolicy::Fail).await;
+        assert!(matches!(session, Err(DriveError::Ambiguous(_))), "{session:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_document_is_put_with_a_length_of_zero() {
+    let server = Listener::bind().await;
+    let drive = drive(&server.base);
+    let at = destination("", "a.pdf");
+    let put = drive.put_empty(&at, ConflictPolicy::Fail);
+    let serve = async {
+        let mut connection = server.accept().await;
+        connection.request().await;
+        let token = r#"{"expires_in":3599,"access_token":"t"}"#;
+        connection.answer("200 OK", "", token).await;
+        connection.request().await;
+        connection.answer("200 OK", "", r#"{"id":"u-1"}"#).await;
+        let (head, _) = connection.request().await;
+        let item = r#"{"id":"i","size":0,"file":{"hashes":{"quickXorHash":"AAA="}}}"#;
+        connection.answer("201 Created", "", item).await;
+        head
+    };
+    let (item, head) = tokio::join!(put, serve);
+    assert_eq!(item.unwrap().id, "i");
+    let target =
+        "/v1.0/users/u-1/drive/root:/a.pdf:/content?@microsoft.graph.conflictBehavior=fail";
+    assert!(head.starts_with(&format!("PUT {target} HTTP/1.1\r\n")), "{head}");
+    assert!(head.contains("\r\ncontent-length: 0\r\n"), "{head}");
+    assert!(!head.contains("transfer-encoding"), "{head}");
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed_and_errors_hold_no_address() {
+    let server = tenant().await;
+    let elsewhere = MockServer::start().await;
+    let away = ResponseTemplate::new(302).insert_header("location", elsewhere.uri().as_str());
+    get(&server, ITEM, away, 1).await;
+    let drive_1 = drive(&server.uri());
+    let found = find(&drive_1).await;
+    assert!(matches!(found, Err(DriveError::Refused { .. })), "{found:?}");
+    assert!(elsewhere.received_requests().await.unwrap().is_empty());
+
+    let gone = drive("http://127.0.0.1:1/ada@court.example");
+    let error = find(&gone).await.unwrap_err();
+    let text = format!("{error:?}");
+    assert!(matches!(error, DriveError::Ambiguous(_)), "{text}");
+    assert!(!text.contains("ada"), "{text}");
+}
+
+#[tokio::test]
+async fn only_what_is_used_of_an_item_is_asked_for() {
+    let server = tenant().await;
+    Mock::given(path(ITEM))
+        .and(query_param("$select", "id,size,file,folder"))
+        .respond_with(error(423, "resourceLocked"))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let found = find(&drive(&server.uri())).await;
+    assert!(matches!(found, Err(DriveError::Locked)), "{found:?}");
+}

@@ -1,0 +1,209 @@
+//! What goes over the wire to an upload URL, and what is made of each answer.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use docferry_app::ports::{Drive as _, DriveError, FragmentAnswer, UploadUrl};
+use docferry_graph::GraphDrive;
+use support::{Asked, Listener, StandingClock, bytes, counted, drive, failing_after, range};
+use tokio::io::AsyncReadExt as _;
+use tokio::time::timeout;
+
+const ITEM: &str = r#"{"id":"i-1","size":300,"file":{"hashes":{"quickXorHash":"aaa="}}}"#;
+
+#[tokio::test]
+async fn an_upload_url_is_replayed_byte_for_byte_without_any_credential_of_ours() {
+    let server = Listener::bind().await;
+    let target = "/a'b/%7e/./x//y?tempauth='v1.a|b{c}^%2B+%27'&p=(1)!*&e=%";
+    let url = UploadUrl::new(format!("{}{target}", server.base));
+    let drive = drive(&server.base);
+    let put = drive.put_fragment(&url, range(100, 300, 1000), bytes(200));
+    let serve = async {
+        let mut connection = server.accept().await;
+        let (head, body) = connection.request().await;
+        connection.answer("202 Accepted", "", r#"{"nextExpectedRanges":["300-"]}"#).await;
+        (head, body.len())
+    };
+    let (answer, (head, len)) = tokio::join!(put, serve);
+    assert_eq!(answer.unwrap(), FragmentAnswer::Accepted { next: Some(300) });
+    assert_eq!(len, 200);
+    let host = server.base.trim_start_matches("http://");
+    assert_eq!(
+        head,
+        format!(
+            "PUT {target} HTTP/1.1\r\ncontent-length: 200\r\ncontent-range: bytes 100-299/1000\r\nhost: {host}\r\n\r\n"
+        )
+    );
+}
+
+/// Why upload URLs do not go through reqwest.
+#[test]
+fn the_url_type_of_reqwest_rewrites_quotes_and_dot_segments() {
+    let url = reqwest::Url::parse("https://x.example/a/./b?tempauth='s'").unwrap();
+    assert_eq!(url.as_str(), "https://x.example/a/b?tempauth=%27s%27");
+}
+
+#[tokio::test]
+async fn fragments_share_a_connection_and_the_last_one_completes() {
+    let server = Listener::bind().await;
+    let (drive, url) = (drive(&server.base), server.upload_url());
+    let client = async {
+        let first = drive.put_fragment(&url, range(0, 100_000, 100_300), bytes(100_000)).await;
+        let last = drive.put_fragment(&url, range(100_000, 100_300, 100_300), bytes(300)).await;
+        let lost = drive.put_fragment(&url, range(100_000, 100_300, 100_300), bytes(300)).await;
+        (first.unwrap(), last.unwrap(), lost.unwrap())
+    };
+    let serve = async {
+        let mut connection = server.accept().await;
+        for (status, body) in [("202 Accepted", ""), ("201 Created", ITEM), ("200 OK", "")] {
+            connection.request().await;
+            connection.answer(status, "", body).await;
+        }
+    };
+    let ((first, last, lost), ()) = tokio::join!(client, serve);
+    assert_eq!(first, FragmentAnswer::Accepted { next: None });
+    let FragmentAnswer::Completed(Some(item)) = last else { panic!("{last:?}") };
+    assert_eq!((item.id.as_str(), item.facts.size), ("i-1", 300));
+    assert_eq!(item.facts.quick_xor_hash.as_deref(), Some("aaa="));
+    assert_eq!(lost, FragmentAnswer::Completed(None));
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_the_body_was_read_is_heard() {
+    let server = Listener::bind().await;
+    let (drive, url) = (drive(&server.base), server.upload_url());
+    let put = drive.put_fragment(&url, range(0, 30_000_000, 30_000_000), bytes(30_000_000));
+    let serve = async {
+        let mut connection = server.accept().await;
+        connection.head().await;
+        connection
+            .answer("429 Too Many Requests", "retry-after: 9\r\nconnection: close\r\n", "")
+            .await;
+        // The client must have the answer before the close may reset the connection.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    let (answer, ()) = tokio::join!(put, serve);
+    let Err(DriveError::Throttled { retry_after }) = answer else { panic!("{answer:?}") };
+    assert_eq!(retry_after, Some(Duration::from_secs(9)));
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_is_ambiguous_and_the_error_holds_no_url() {
+    let server = Listener::bind().await;
+    let (drive, url) = (drive(&server.base), server.upload_url());
+    let put = drive.put_fragment(&url, range(0, 9_000_000, 9_000_000), bytes(9_000_000));
+    let serve = async { server.accept().await.head().await };
+    let (answer, _) = tokio::join!(put, serve);
+    let error = answer.unwrap_err();
+    assert!(matches!(error, DriveError::Ambiguous(_)), "{error:?}");
+    assert!(!format!("{error:?}").contains("tempauth"), "{error:?}");
+
+    let nobody = UploadUrl::new("http://127.0.0.1:1/up?tempauth=s");
+    let error = drive.put_fragment(&nobody, range(0, 9, 9), bytes(9)).await.unwrap_err();
+    assert!(matches!(error, DriveError::Ambiguous(_)), "{error:?}");
+    assert!(!format!("{error:?}").contains("tempauth"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_source_that_fails_is_told_from_a_drive_that_fails() {
+    let server = Listener::bind().await;
+    let (drive, url) = (drive(&server.base), server.upload_url());
+    for stream in [failing_after(100_000), bytes(100_000), bytes(200_001)] {
+        let put = drive.put_fragment(&url, range(0, 200_000, 200_000), stream);
+        let serve = async {
+            let mut sink = Vec::new();
+            let _ = server.accept().await.0.read_to_end(&mut sink).await;
+        };
+        let (answer, ()) = tokio::join!(put, serve);
+        assert!(matches!(answer, Err(DriveError::Body)), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_drive_that_neither_reads_nor_answers_is_given_up() {
+    let server = Listener::bind().await;
+    let settings = docferry_graph::GraphSettings {
+        stall_timeout: Duration::from_millis(300),
+        ..support::settings(&server.base)
+    };
+    let drive = GraphDrive::new(&settings, Asked::default(), StandingClock::default()).unwrap();
+    let url = server.upload_url();
+    for size in [100, 50_000_000] {
+        let put = drive.put_fragment(&url, range(0, size as u64, size as u64), bytes(size));
+        let serve = async { server.accept().await };
+        let (answer, _connection) = tokio::join!(put, serve);
+        assert!(matches!(answer, Err(DriveError::Ambiguous(_))), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn dropping_the_future_closes_the_connection_and_leaves_the_source_alone() {
+    let server = Listener::bind().await;
+    let (drive, url) = (drive(&server.base), server.upload_url());
+    let taken = Arc::new(AtomicU32::new(0));
+    let put =
+        drive.put_fragment(&url, range(0, 60_000_000, 60_000_000), counted(60_000_000, &taken));
+    let accept = async {
+        let mut connection = server.accept().await;
+        connection.head().await;
+        connection
+    };
+    let put = timeout(Duration::from_millis(200), put);
+    let (answer, mut connection) = tokio::join!(put, accept);
+    assert!(answer.is_err());
+    let before = taken.load(Ordering::SeqCst);
+    let mut sink = Vec::new();
+    // Ends because the client closed; it never comes to 60 MB.
+    let _ = timeout(Duration::from_secs(10), connection.0.read_to_end(&mut sink)).await.unwrap();
+    assert!(sink.len() < 60_000_000);
+    assert_eq!(taken.load(Ordering::SeqCst), before);
+}
+
+#[tokio::test]
+async fn status_and_delete_go_to_the_url_as_it_is() {
+    let server = Listener::bind().await;
+    let drive = drive(&server.base);
+    let url = UploadUrl::new(format!("{}/up?tempauth='s'", server.base));
+    let client = async {
+        let status = drive.session_status(&url).await.unwrap();
+        drive.delete_session(&url).await.unwrap();
+        drive.delete_session(&url).await.unwrap();
+        (status.next, drive.session_status(&url).await)
+    };
+    let serve = async {
+        let mut connection = server.accept().await;
+        let mut heads = Vec::new();
+        for (status, body) in [
+            ("200 OK", r#"{"nextExpectedRanges":["26-99","200-"]}"#),
+            ("204 No Content", ""),
+            ("404 Not Found", r#"{"error":{"code":"itemNotFound"}}"#),
+            ("401 Unauthorized", r#"{"error":{"code":"unauthenticated"}}"#),
+        ] {
+            heads.push(connection.head().await);
+            connection.answer(status, "", body).await;
+        }
+        heads
+    };
+    let ((next, gone), heads) = tokio::join!(client, serve);
+    assert_eq!(next, Some(26));
+    assert!(matches!(gone, Err(DriveError::SessionGone)));
+    let host = server.base.trim_start_matches("http://");
+    let head = |method| format!("{method} /up?tempauth='s' HTTP/1.1\r\nhost: {host}\r\n\r\n");
+    assert_eq!(heads, [head("GET"), head("DELETE"), head("DELETE"), head("GET")]);
+}
+
+#[tokio::test]
+async fn an_upload_url_in_the_clear_is_refused_when_graph_is_not() {
+    let server = Listener::bind().await;
+    let settings = docferry_graph::GraphSettings::public_cloud("tenant");
+    let drive = GraphDrive::new(&settings, Asked::default(), StandingClock::default()).unwrap();
+    let url = server.upload_url();
+    let status = drive.session_status(&url);
+    tokio::select! {
+        answer = status => assert!(matches!(answer, Err(DriveError::Ambiguous(_))), "{answer:?}"),
+        _ = server.accept() => panic!("a secret went out in the clear"),
+    }
+}

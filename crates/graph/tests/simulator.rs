@@ -1,0 +1,297 @@
+//! The client against a strict Graph that was written from the contract alone.
+
+mod support;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use docferry_app::ports::{
+    Cause, ConflictPolicy, Destination, Drive as _, DriveError, DriveItem, FragmentAnswer,
+    UploadSession,
+};
+use docferry_domain::SourceHash;
+use docferry_graph::{ClientCredentials, CredentialsProvider, GraphDrive, GraphSettings, Lookup};
+use docferry_sim_graph::{Config, Running, start};
+use futures::StreamExt as _;
+use serde_json::{Value, json};
+use support::{StandingClock, failing_after, range};
+
+const PART: u64 = 327_680;
+const NO_DRIVE: &str = "new@court.example";
+
+struct Credentials;
+
+impl CredentialsProvider for Credentials {
+    async fn credentials(&self, _: Lookup) -> Result<ClientCredentials, Cause> {
+        let config = Config::default();
+        Ok(ClientCredentials {
+            client_id: config.client_id,
+            client_secret: config.client_secret.into(),
+        })
+    }
+}
+
+struct Graph {
+    running: Running,
+    drive: GraphDrive<Credentials, StandingClock>,
+}
+
+impl Graph {
+    async fn start() -> Self {
+        let users = ["ada@court.example", "ben#EXT#@court.example", "$cas@court.example"];
+        let config = Config { users: users.map(str::to_owned).into(), ..Config::default() };
+        let settings = GraphSettings {
+            graph_url: String::new(),
+            authority_url: String::new(),
+            ..GraphSettings::public_cloud(config.tenant.clone())
+        };
+        let running = start(config).await.unwrap();
+        let base = running.url().to_owned();
+        let settings = GraphSettings { graph_url: base.clone(), authority_url: base, ..settings };
+        let drive = GraphDrive::new(&settings, Credentials, StandingClock::default()).unwrap();
+        let graph = Self { running, drive };
+        let new = format!("{}/users/{NO_DRIVE}?drive=false", graph.running.admin_url());
+        reqwest::Client::new().put(new).send().await.unwrap().error_for_status().unwrap();
+        graph
+    }
+
+    async fn rule(&self, rule: Value) {
+        let url = format!("{}/faults", self.running.admin_url());
+        let sent = reqwest::Client::new().post(url).json(&rule).send().await.unwrap();
+        sent.error_for_status().unwrap();
+    }
+
+    async fn session(&self, at: &Destination, size: u64) -> UploadSession {
+        self.drive.create_session(at, size, ConflictPolicy::Replace).await.unwrap()
+    }
+
+    async fn put(
+        &self,
+        session: &UploadSession,
+        start: u64,
+        end: u64,
+        total: u64,
+    ) -> Result<FragmentAnswer, DriveError> {
+        let piece = document(total).slice(usize_of(start)..usize_of(end));
+        let stream = futures::stream::iter([Ok(piece)]).boxed();
+        self.drive.put_fragment(&session.url, range(start, end, total), stream).await
+    }
+
+    async fn next(&self, session: &UploadSession) -> Option<u64> {
+        self.drive.session_status(&session.url).await.unwrap().next
+    }
+}
+
+fn usize_of(n: u64) -> usize {
+    usize::try_from(n).unwrap()
+}
+
+fn document(size: u64) -> Bytes {
+    (0..size).map(|i| u8::try_from(i % 251).unwrap()).collect()
+}
+
+fn destination(recipient: &str, folder: &str, name: &str) -> Destination {
+    Destination { recipient: recipient.parse().unwrap(), ..support::destination(folder, name) }
+}
+
+fn is_document(item: &DriveItem, size: u64) {
+    let mut hash = SourceHash::default();
+    assert!(hash.fold(0, &document(size)));
+    assert_eq!(item.facts.size, size);
+    assert_eq!(item.facts.quick_xor_hash, Some(hash.digest()));
+}
+
+#[tokio::test]
+async fn documents_of_all_names_reach_recipients_of_all_names() {
+    let graph = Graph::start().await;
+    let size = 2 * PART + 17;
+    for (recipient, folder, name) in [
+        ("ada@court.example", "", "plain.pdf"),
+        ("ADA@court.example", "A/B & C", "l'été 50% #3 + 1.pdf"),
+        ("ben#EXT#@court.example", "法廷/Строка", "emoji 😀 ~ (1).pdf"),
+        ("$cas@court.example", "x=1;y", "a&b=c@d,e!$.pdf"),
+    ] {
+        let at = destination(recipient, folder, name);
+        assert_eq!(graph.drive.find(&at).await.unwrap(), None, "{name}");
+        let session = graph.session(&at, size).await;
+        assert!(session.url.expose().contains('\''), "the simulator's URLs carry a quote");
+        assert!(session.expires_at.is_some());
+        assert_eq!(graph.next(&session).await, Some(0));
+        let answer = graph.put(&session, 0, PART, size).await.unwrap();
+        assert_eq!(answer, FragmentAnswer::Accepted { next: Some(PART) });
+        assert_eq!(graph.next(&session).await, Some(PART));
+        graph.put(&session, PART, 2 * PART, size).await.unwrap();
+        let answer = graph.put(&session, 2 * PART, size, size).await.unwrap();
+        let FragmentAnswer::Completed(Some(item)) = answer else { panic!("{answer:?}") };
+        is_document(&item, size);
+        assert_eq!(graph.drive.find(&at).await.unwrap(), Some(item), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_document_is_put_and_found() {
+    let graph = Graph::start().await;
+    let at = destination("ada@court.example", "l'été", "empty #1.txt");
+    let item = graph.drive.put_empty(&at, ConflictPolicy::Replace).await.unwrap();
+    is_document(&item, 0);
+    assert_eq!(graph.drive.find(&at).await.unwrap(), Some(item));
+    let again = graph.drive.put_empty(&at, ConflictPolicy::Fail).await;
+    assert!(matches!(again, Err(DriveError::Conflict)), "{again:?}");
+}
+
+#[tokio::test]
+async fn who_has_no_account_and_who_has_no_drive_is_told_apart() {
+    let graph = Graph::start().await;
+    let nobody = destination("nobody@court.example", "", "a.pdf");
+    let policy = ConflictPolicy::Replace;
+    let answer = graph.drive.create_session(&nobody, 5, policy).await;
+    assert!(matches!(answer, Err(DriveError::RecipientNotFound)), "{answer:?}");
+    let new = destination(NO_DRIVE, "", "a.pdf");
+    let answer = graph.drive.create_session(&new, 5, policy).await;
+    assert!(matches!(answer, Err(DriveError::DriveNotProvisioned)), "{answer:?}");
+    let answer = graph.drive.find(&new).await;
+    assert!(matches!(answer, Err(DriveError::DriveNotProvisioned)), "{answer:?}");
+    let answer = graph.drive.put_empty(&new, policy).await;
+    assert!(matches!(answer, Err(DriveError::DriveNotProvisioned)), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_fragment_out_of_place_is_an_offset_mismatch_and_the_session_says_where_it_stands() {
+    let graph = Graph::start().await;
+    let size = 3 * PART;
+    let session = graph.session(&destination("ada@court.example", "", "a.pdf"), size).await;
+    graph.put(&session, 0, PART, size).await.unwrap();
+    for start in [0, 2 * PART] {
+        let answer = graph.put(&session, start, start + PART, size).await;
+        assert!(matches!(answer, Err(DriveError::OffsetMismatch)), "{answer:?}");
+    }
+    assert_eq!(graph.next(&session).await, Some(PART));
+}
+
+#[tokio::test]
+async fn lost_and_partial_answers_are_ambiguous_and_the_server_knows_the_offset() {
+    let graph = Graph::start().await;
+    let size = 3 * PART;
+    let at = destination("ada@court.example", "", "a.pdf");
+    let session = graph.session(&at, size).await;
+    graph.rule(json!({"operation": "fragment", "dropResponse": true})).await;
+    let answer = graph.put(&session, 0, PART, size).await;
+    assert!(matches!(answer, Err(DriveError::Ambiguous(_))), "{answer:?}");
+    assert_eq!(graph.next(&session).await, Some(PART));
+
+    let half = json!({"operation": "fragment", "status": 500, "storeFraction": 0.5});
+    graph.rule(half).await;
+    let answer = graph.put(&session, PART, 2 * PART, size).await;
+    assert!(matches!(answer, Err(DriveError::Ambiguous(_))), "{answer:?}");
+    assert_eq!(graph.next(&session).await, Some(PART + PART / 2));
+
+    graph.put(&session, PART + PART / 2, 2 * PART, size).await.ok();
+    let from = graph.next(&session).await.unwrap();
+    graph.rule(json!({"operation": "lastFragment", "dropResponse": true})).await;
+    let answer = graph.put(&session, from, size, size).await;
+    assert!(matches!(answer, Err(DriveError::Ambiguous(_))), "{answer:?}");
+    let status = graph.drive.session_status(&session.url).await;
+    assert!(matches!(status, Err(DriveError::SessionGone)), "{status:?}");
+    is_document(&graph.drive.find(&at).await.unwrap().unwrap(), size);
+}
+
+#[tokio::test]
+async fn a_source_that_fails_leaves_the_session_where_it_was() {
+    let graph = Graph::start().await;
+    let session = graph.session(&destination("ada@court.example", "", "a.pdf"), 2 * PART).await;
+    let stream = failing_after(100_000);
+    let answer = graph.drive.put_fragment(&session.url, range(0, PART, 2 * PART), stream).await;
+    assert!(matches!(answer, Err(DriveError::Body)), "{answer:?}");
+    assert_eq!(graph.next(&session).await, Some(0));
+    graph.put(&session, 0, PART, 2 * PART).await.unwrap();
+}
+
+#[tokio::test]
+async fn throttling_says_how_long_if_it_says() {
+    let graph = Graph::start().await;
+    let session = graph.session(&destination("ada@court.example", "", "a.pdf"), PART).await;
+    for (status, header, expected) in [
+        (429, json!(322), Some(Duration::from_secs(322))),
+        (503, json!(0), Some(Duration::ZERO)),
+        (509, Value::Null, None),
+    ] {
+        let mut rule = json!({"operation": "fragment", "status": status});
+        if !header.is_null() {
+            rule["retryAfter"] = header;
+        }
+        graph.rule(rule).await;
+        let answer = graph.put(&session, 0, PART, PART).await;
+        let Err(DriveError::Throttled { retry_after }) = answer else { panic!("{answer:?}") };
+        assert_eq!(retry_after, expected, "{status}");
+    }
+    graph.put(&session, 0, PART, PART).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_drive_will_never_take_is_named() {
+    let graph = Graph::start().await;
+    let at = destination("ada@court.example", "", "a.pdf");
+    let session = graph.session(&at, 2 * PART).await;
+    for (status, expected) in [
+        (507, "the drive is full"),
+        (423, "the file is locked"),
+        (409, "a file of that name exists"),
+        (412, "the drive refuses the request (resourceModified)"),
+        (403, "the drive refuses our credentials (accessDenied)"),
+    ] {
+        graph.rule(json!({"operation": "fragment", "status": status})).await;
+        let error = graph.put(&session, 0, PART, 2 * PART).await.unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+    // A fragment that is neither whole granules nor the last one.
+    let answer = graph.put(&session, 0, PART - 1, 2 * PART).await;
+    assert!(matches!(answer, Err(DriveError::Refused { .. })), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_completed_upload_may_come_without_an_item_and_a_202_without_ranges() {
+    let graph = Graph::start().await;
+    let at = destination("ada@court.example", "", "a.pdf");
+    let session = graph.session(&at, 2 * PART).await;
+    graph.rule(json!({"operation": "fragment", "emptyRanges": true})).await;
+    let answer = graph.put(&session, 0, PART, 2 * PART).await.unwrap();
+    assert_eq!(answer, FragmentAnswer::Accepted { next: None });
+    graph.rule(json!({"operation": "lastFragment", "noItem": true})).await;
+    let answer = graph.put(&session, PART, 2 * PART, 2 * PART).await.unwrap();
+    assert_eq!(answer, FragmentAnswer::Completed(None));
+    is_document(&graph.drive.find(&at).await.unwrap().unwrap(), 2 * PART);
+}
+
+#[tokio::test]
+async fn a_deleted_session_is_gone_and_deleting_it_again_is_fine() {
+    let graph = Graph::start().await;
+    let session = graph.session(&destination("ada@court.example", "", "a.pdf"), PART).await;
+    graph.drive.delete_session(&session.url).await.unwrap();
+    graph.drive.delete_session(&session.url).await.unwrap();
+    let answer = graph.put(&session, 0, PART, PART).await;
+    assert!(matches!(answer, Err(DriveError::SessionGone)), "{answer:?}");
+}
+
+#[tokio::test]
+async fn the_conflict_policy_decides_over_a_file_that_is_there() {
+    let graph = Graph::start().await;
+    let at = destination("ada@court.example", "f", "a.pdf");
+    graph.drive.put_empty(&at, ConflictPolicy::Replace).await.unwrap();
+    let refused = graph.drive.create_session(&at, PART, ConflictPolicy::Fail).await;
+    assert!(matches!(refused, Err(DriveError::Conflict)), "{refused:?}");
+    let renamed = graph.drive.create_session(&at, PART, ConflictPolicy::Rename).await.unwrap();
+    graph.put(&renamed, 0, PART, PART).await.unwrap();
+    is_document(&graph.drive.find(&at).await.unwrap().unwrap(), 0);
+    let replaced = graph.session(&at, PART).await;
+    graph.put(&replaced, 0, PART, PART).await.unwrap();
+    is_document(&graph.drive.find(&at).await.unwrap().unwrap(), PART);
+}
+
+#[tokio::test]
+async fn a_token_that_graph_refuses_is_renewed_in_the_middle() {
+    let graph = Graph::start().await;
+    let at = destination("ada@court.example", "", "a.pdf");
+    graph.drive.find(&at).await.unwrap();
+    graph.rule(json!({"operation": "getItem", "status": 401})).await;
+    assert_eq!(graph.drive.find(&at).await.unwrap(), None);
+}

@@ -1,0 +1,159 @@
+//! A server that shows what was sent, byte for byte, and a client for it.
+
+#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(clippy::unwrap_used, reason = "only tests use this")]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use docferry_app::ports::{ByteStream, Cause, Clock, Destination, StagingError, UploadUrl};
+use docferry_domain::FragmentRange;
+use docferry_graph::{ClientCredentials, GraphDrive, GraphSettings, Lookup};
+use futures::StreamExt as _;
+use jiff::Timestamp;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A clock that stands until it is moved.
+#[derive(Clone, Default)]
+pub(crate) struct StandingClock(Arc<Mutex<Timestamp>>);
+
+impl StandingClock {
+    pub(crate) fn forward(&self, seconds: i64) {
+        *self.0.lock().unwrap() += jiff::SignedDuration::from_secs(seconds);
+    }
+}
+
+impl Clock for StandingClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// Credentials that count how often they were asked for.
+#[derive(Clone, Default)]
+pub(crate) struct Asked(Arc<[AtomicU32; 2]>);
+
+impl Asked {
+    pub(crate) fn cached_and_fresh(&self) -> (u32, u32) {
+        let read = |i: usize| self.0[i].load(Ordering::SeqCst);
+        (read(0), read(1))
+    }
+}
+
+impl docferry_graph::CredentialsProvider for Asked {
+    async fn credentials(&self, lookup: Lookup) -> Result<ClientCredentials, Cause> {
+        let fresh = lookup == Lookup::Fresh;
+        self.0[usize::from(fresh)].fetch_add(1, Ordering::SeqCst);
+        Ok(ClientCredentials {
+            client_id: "app".into(),
+            client_secret: if fresh { "s3cret-new" } else { "s3cret" }.into(),
+        })
+    }
+}
+
+pub(crate) type TestDrive = GraphDrive<Asked, StandingClock>;
+
+pub(crate) fn settings(base: &str) -> GraphSettings {
+    GraphSettings {
+        graph_url: base.to_owned(),
+        authority_url: base.to_owned(),
+        stall_timeout: Duration::from_secs(20),
+        ..GraphSettings::public_cloud("tenant")
+    }
+}
+
+pub(crate) fn drive(base: &str) -> TestDrive {
+    GraphDrive::new(&settings(base), Asked::default(), StandingClock::default()).unwrap()
+}
+
+pub(crate) fn destination(folder: &str, name: &str) -> Destination {
+    Destination {
+        recipient: "ada@court.example".parse().unwrap(),
+        folder: folder.parse().unwrap(),
+        name: name.parse().unwrap(),
+    }
+}
+
+pub(crate) fn range(start: u64, end: u64, total: u64) -> FragmentRange {
+    FragmentRange { start, end, total }
+}
+
+/// `len` bytes in pieces, counted in `taken` as they are taken.
+pub(crate) fn counted(len: usize, taken: &Arc<AtomicU32>) -> ByteStream {
+    let taken = Arc::clone(taken);
+    let pieces = vec![Bytes::from(vec![b'x'; 8192]); len / 8192];
+    let rest = Bytes::from(vec![b'x'; len % 8192]);
+    futures::stream::iter(pieces.into_iter().chain([rest]))
+        .map(move |piece| {
+            taken.fetch_add(1, Ordering::SeqCst);
+            Ok(piece)
+        })
+        .boxed()
+}
+
+pub(crate) fn bytes(len: usize) -> ByteStream {
+    counted(len, &Arc::default())
+}
+
+/// Some bytes, then an error of the source.
+pub(crate) fn failing_after(len: usize) -> ByteStream {
+    let error = futures::stream::iter([Err(StagingError::Changed)]);
+    bytes(len).chain(error).boxed()
+}
+
+/// A listener on this machine.
+pub(crate) struct Listener {
+    tcp: TcpListener,
+    pub(crate) base: String,
+}
+
+impl Listener {
+    pub(crate) async fn bind() -> Self {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", tcp.local_addr().unwrap());
+        Self { tcp, base }
+    }
+
+    pub(crate) fn upload_url(&self) -> UploadUrl {
+        UploadUrl::new(format!("{}/up?tempauth=s", self.base))
+    }
+
+    pub(crate) async fn accept(&self) -> Connection {
+        Connection(self.tcp.accept().await.unwrap().0)
+    }
+}
+
+/// One accepted connection.
+pub(crate) struct Connection(pub(crate) TcpStream);
+
+impl Connection {
+    /// The next request's head, as text.
+    pub(crate) async fn head(&mut self) -> String {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(self.0.read_u8().await.unwrap());
+        }
+        String::from_utf8(head).unwrap()
+    }
+
+    /// The next request: its head and its body of `Content-Length` bytes.
+    pub(crate) async fn request(&mut self) -> (String, Vec<u8>) {
+        let head = self.head().await;
+        let len = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "))
+            .map_or(0, |len| len.parse().unwrap());
+        let mut body = vec![0; len];
+        self.0.read_exact(&mut body).await.unwrap();
+        (head, body)
+    }
+
+    pub(crate) async fn answer(&mut self, status: &str, extra: &str, body: &str) {
+        let len = body.len();
+        let text = format!("HTTP/1.1 {status}\r\ncontent-length: {len}\r\n{extra}\r\n{body}");
+        self.0.write_all(text.as_bytes()).await.unwrap();
+    }
+}

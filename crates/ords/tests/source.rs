@@ -1,0 +1,166 @@
+//! Against an HTTP server: what is asked, and what is made of the answers.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use docferry_app::ports::{Cause, DocumentSource as _, SourceError};
+use docferry_ords::{CredentialsProvider, Lookup, OrdsCredentials, OrdsSettings, OrdsSource};
+use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
+use wiremock::matchers::{basic_auth, method, path, query_param};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+const GUID: &str = "3q2+7wAA/AAAAAAAAAAAAA==";
+
+#[derive(Default)]
+struct Secrets {
+    fresh_password: Option<&'static str>,
+    fresh_reads: Arc<AtomicU32>,
+}
+
+impl CredentialsProvider for Secrets {
+    async fn credentials(&self, lookup: Lookup) -> Result<OrdsCredentials, Cause> {
+        let mut password = "p@ss:word";
+        if lookup == Lookup::Fresh {
+            self.fresh_reads.fetch_add(1, Ordering::SeqCst);
+            password = self.fresh_password.unwrap_or(password);
+        }
+        Ok(OrdsCredentials {
+            username: "ords".into(),
+            password: password.into(),
+            application_id: "APP".into(),
+            application_password: "a&b=c+d".into(),
+            account_name: "ACCOUNT".into(),
+        })
+    }
+}
+
+fn source_with(base: &str, secrets: Secrets) -> OrdsSource<Secrets> {
+    let settings = OrdsSettings {
+        timeout: Duration::from_millis(500),
+        ..OrdsSettings::new(format!("{base}/ords/"), "DB", "nfs-1")
+    };
+    OrdsSource::new(settings, secrets).unwrap()
+}
+
+fn source(base: &str) -> OrdsSource<Secrets> {
+    source_with(base, Secrets::default())
+}
+
+fn guid() -> docferry_domain::ObjectGuid {
+    GUID.parse().unwrap()
+}
+
+async fn answering(answer: ResponseTemplate) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(method("GET")).respond_with(answer).mount(&server).await;
+    server
+}
+
+#[tokio::test]
+async fn push_sends_every_parameter_of_the_contract() {
+    let server = MockServer::start().await;
+    let facts = json!({"filename": "a.pdf", "mimetype": "application/pdf", "sizeval": "12"});
+    let mut mock = Mock::given(method("GET"))
+        .and(path("/ords/doc/push-to-server"))
+        .and(basic_auth("ords", "p@ss:word"));
+    for (name, value) in [
+        ("document_guid", GUID),
+        ("application_id", "APP"),
+        ("app_password", "a&b=c+d"),
+        ("user_name", "ACCOUNT"),
+        ("database_id", "DB"),
+        ("ticket_lifetime", "20"),
+        ("putid", "SCV"),
+        ("server", "nfs-1"),
+    ] {
+        mock = mock.and(query_param(name, value));
+    }
+    let answer = ResponseTemplate::new(200).set_body_json(facts);
+    mock.respond_with(answer).expect(1).mount(&server).await;
+    let answer = source(&server.uri()).push(&guid()).await.unwrap();
+    assert_eq!((answer.filename.as_str(), answer.size), ("a.pdf", 12));
+}
+
+#[tokio::test]
+async fn ping_returns_the_text_of_the_field_with_the_space() {
+    let server = MockServer::start().await;
+    Mock::given(path("/ords/ping"))
+        .and(basic_auth("ords", "p@ss:word"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({"objcenords status": "OK"})))
+        .expect(1)
+        .mount(&server)
+        .await;
+    assert_eq!(source(&server.uri()).ping().await.unwrap(), "OK");
+}
+
+#[tokio::test]
+async fn refused_credentials_are_read_again_and_used_only_if_they_changed() {
+    let server = MockServer::start().await;
+    Mock::given(basic_auth("ords", "p@ss:word"))
+        .respond_with(ResponseTemplate::new(401))
+        .expect(2)
+        .mount(&server)
+        .await;
+    Mock::given(basic_auth("ords", "new"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({"objcenords status": "OK"})))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let changed = Secrets { fresh_password: Some("new"), ..Secrets::default() };
+    assert_eq!(source_with(&server.uri(), changed).ping().await.unwrap(), "OK");
+
+    let same = Secrets::default();
+    let reads = Arc::clone(&same.fresh_reads);
+    let answer = source_with(&server.uri(), same).ping().await;
+    assert!(matches!(answer, Err(SourceError::Unauthorized)), "{answer:?}");
+    assert_eq!(reads.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn time_outs_broken_and_refused_connections_are_unavailable_and_show_no_secret() {
+    let slow = answering(ResponseTemplate::new(200).set_delay(Duration::from_secs(5))).await;
+    let broken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let broken_url = format!("http://{}", broken.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut tcp, _) = broken.accept().await.unwrap();
+            let cut = b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{\"filename\":";
+            tcp.write_all(cut).await.unwrap();
+        }
+    });
+    for base in [slow.uri().as_str(), &broken_url, "http://127.0.0.1:1"] {
+        let error = source(base).push(&guid()).await.unwrap_err();
+        let SourceError::Unavailable(cause) = error else { panic!("{error:?}") };
+        let text = format!("{cause} {cause:?}");
+        for secret in ["a%26b", "app_password", "p@ss", GUID] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed_with_our_secrets() {
+    let elsewhere = MockServer::start().await;
+    let away = ResponseTemplate::new(302).insert_header("location", elsewhere.uri().as_str());
+    let server = answering(away).await;
+    let answer = source(&server.uri()).push(&guid()).await;
+    assert!(matches!(answer, Err(SourceError::InvalidAnswer)), "{answer:?}");
+    assert!(elsewhere.received_requests().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_cut_and_invalid() {
+    let body = format!("{{\"filename\":\"{}", "a".repeat(200_000));
+    let server = answering(ResponseTemplate::new(200).set_body_string(body.clone())).await;
+    let answer = source(&server.uri()).push(&guid()).await;
+    assert!(matches!(answer, Err(SourceError::InvalidAnswer)), "{answer:?}");
+
+    let server = answering(ResponseTemplate::new(404).set_body_string(body)).await;
+    let answer = source(&server.uri()).push(&guid()).await;
+    assert!(matches!(answer, Err(SourceError::NotFound)), "{answer:?}");
+}
