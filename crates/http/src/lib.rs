@@ -1,0 +1,17 @@
+//! The API: one router a function, problem documents, headers.
+//!
+//! Routers know nothing of Lambda; whoever serves them puts the caller's
+//! [`Principal`] into the request's extensions.
+
+mod body;
+mod initiate;
+mod middleware;
+mod ping;
+mod problem;
+mod status;
+
+pub use initiate::{InitiateApi, initiate_router};
+pub use middleware::{Principal, RequestId};
+pub use ping::ping_router;
+pub use problem::ApiError;
+pub use status::status_router;

@@ -1,0 +1,78 @@
+use axum::extract::{FromRequestParts, Request};
+use axum::middleware::Next;
+use axum::response::Response;
+use axum::{Router, middleware};
+use docferry_contract::problem::Problem;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, header};
+use uuid::Uuid;
+
+use crate::problem::{self, ApiError, PROBLEM_TYPE};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Who is asking, as the authorizer found. Whoever serves a router puts it into
+/// the request's extensions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal(pub String);
+
+impl<S: Sync> FromRequestParts<S> for Principal {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        parts.extensions.get::<Self>().cloned().ok_or(ApiError::Unauthenticated)
+    }
+}
+
+/// The id of a request: the caller's when well-formed, else a new one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestId(pub String);
+
+impl RequestId {
+    fn of(request: &Request) -> Self {
+        let sent = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
+        match sent.filter(|id| well_formed(id)) {
+            Some(id) => Self(id.to_owned()),
+            None => Self(Uuid::new_v4().to_string()),
+        }
+    }
+}
+
+/// Short and plain, so that it can stand in logs and headers as it is.
+fn well_formed(id: &str) -> bool {
+    (8..=128).contains(&id.len())
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':'))
+}
+
+/// What every router of the API has: fallbacks, request ids, headers.
+pub(crate) fn finish(router: Router) -> Router {
+    router
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(middleware::from_fn(dress))
+}
+
+async fn dress(mut request: Request, next: Next) -> Response {
+    let id = RequestId::of(&request);
+    request.extensions_mut().insert(id.clone());
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        *response.body_mut() = problem::render(problem, &id.0);
+        response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_TYPE);
+        // The empty body's length.
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        headers.insert(REQUEST_ID, value);
+    }
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains"),
+        (header::CACHE_CONTROL, "no-store"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,23 @@
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use docferry_app::ports::DocumentSource;
+
+use crate::middleware::{Principal, finish};
+use crate::problem::ApiError;
+
+/// `GET /ping`: the health text that the document source reports.
+pub fn ping_router<D: DocumentSource + 'static>(source: D) -> Router {
+    let routes = Router::new().route("/ping", get(ping::<D>)).with_state(Arc::new(source));
+    finish(routes)
+}
+
+async fn ping<D: DocumentSource>(
+    State(source): State<Arc<D>>,
+    _caller: Principal,
+) -> Result<String, ApiError> {
+    // The viewer's contract wants a 500, not a 503.
+    source.ping().await.map_err(|error| ApiError::Broken(error.into()))
+}

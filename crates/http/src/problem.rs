@@ -1,0 +1,143 @@
+use axum::response::{IntoResponse, Response};
+use docferry_app::TaskError;
+use docferry_app::ports::StoreError;
+use docferry_contract::problem::{FieldError, MEDIA_TYPE, Problem};
+use http::{HeaderValue, StatusCode, header};
+
+/// A request that was not done. Becomes a problem document; the request id is
+/// put in by the middleware, which knows it.
+#[derive(Debug)]
+pub enum ApiError {
+    /// The body is no JSON, or no object of the contract.
+    Invalid(Vec<FieldError>),
+    /// The body is not declared as JSON.
+    UnsupportedMediaType,
+    /// The body is too large.
+    TooLarge,
+    /// No such thing, or not the caller's.
+    NotFound,
+    /// The path exists, the method does not.
+    MethodNotAllowed,
+    /// Nobody is asking: the authorizer did not run.
+    Unauthenticated,
+    /// The service cannot do it now.
+    Failed(TaskError),
+    /// As [`ApiError::Failed`], where the contract wants a 500.
+    Broken(TaskError),
+}
+
+impl From<TaskError> for ApiError {
+    fn from(error: TaskError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl ApiError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Failed(error) if error.code.is_retryable() => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Failed(_) | Self::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn words(&self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Invalid(_) => (
+                "INVALID_REQUEST",
+                "The request is not valid",
+                "Correct the fields named in errors and send the request again.",
+            ),
+            Self::UnsupportedMediaType => (
+                "UNSUPPORTED_MEDIA_TYPE",
+                "The body is not JSON",
+                "Send the body as application/json.",
+            ),
+            Self::TooLarge => {
+                ("BODY_TOO_LARGE", "The body is too large", "Send a body of at most 64 KiB.")
+            }
+            Self::NotFound => (
+                "NOT_FOUND",
+                "Not found",
+                "There is nothing of that id for this caller. It may have expired.",
+            ),
+            Self::MethodNotAllowed => (
+                "METHOD_NOT_ALLOWED",
+                "Method not allowed",
+                "The path does not answer this method; see the API documentation.",
+            ),
+            Self::Unauthenticated => (
+                "UNAUTHENTICATED",
+                "Who is asking?",
+                "Send the credentials of the service account.",
+            ),
+            Self::Failed(error) | Self::Broken(error) => {
+                (error.code.as_str(), "The service could not do it", error.code.message())
+            }
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        if let Self::Failed(error) | Self::Broken(error) = &self {
+            // The one place where a failed request is logged.
+            tracing::error!(
+                error.code = error.code.as_str(),
+                error.cause = error.cause.as_ref().map(ToString::to_string),
+                "request failed"
+            );
+        }
+        let (code, title, detail) = self.words();
+        let retryable = status == StatusCode::SERVICE_UNAVAILABLE;
+        let problem = Problem {
+            kind: format!("urn:docferry:problem:{}", code.to_ascii_lowercase().replace('_', "-")),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: detail.to_owned(),
+            instance: String::new(),
+            code: code.to_owned(),
+            request_id: String::new(),
+            retryable,
+            errors: if let Self::Invalid(errors) = self { errors } else { Vec::new() },
+        };
+        let mut response = status.into_response();
+        if retryable {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response.extensions_mut().insert(problem);
+        response
+    }
+}
+
+/// Writes the problem with the id of its request.
+pub(crate) fn render(mut problem: Problem, request_id: &str) -> axum::body::Body {
+    problem.instance = format!("urn:docferry:request:{request_id}");
+    problem.request_id = request_id.to_owned();
+    serde_json::to_vec(&problem).unwrap_or_default().into()
+}
+
+/// The media type of [`render`].
+pub(crate) const PROBLEM_TYPE: HeaderValue = HeaderValue::from_static(MEDIA_TYPE);
+
+/// Not found, for routers' fallbacks.
+pub(crate) async fn not_found() -> ApiError {
+    ApiError::NotFound
+}
+
+/// Method not allowed, for routers' fallbacks.
+pub(crate) async fn method_not_allowed() -> ApiError {
+    ApiError::MethodNotAllowed
+}

@@ -1,0 +1,195 @@
+//! The routers as a caller sees them.
+
+use axum::Router;
+use axum::body::Body;
+use docferry_app::initiate::InitiateSettings;
+use docferry_http::{InitiateApi, Principal, initiate_router, ping_router, status_router};
+use docferry_testkit::{Fault, Mode, World};
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+fn initiate(world: &World) -> Router {
+    initiate_router(InitiateApi {
+        store: world.clone(),
+        workflow: world.clone(),
+        clock: world.clone(),
+        settings: InitiateSettings {
+            transfer_deadline: SignedDuration::from_hours(4),
+            record_ttl: SignedDuration::from_hours(24),
+        },
+    })
+}
+
+fn request(method: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("content-type", "application/json")
+        .body(body.into())
+        .unwrap();
+    request.extensions_mut().insert(Principal("scv".into()));
+    request
+}
+
+async fn send(router: Router, request: Request<Body>) -> (Response<()>, Value) {
+    let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    let value = serde_json::from_slice(&bytes)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
+    (Response::from_parts(parts, ()), value)
+}
+
+async fn upload(world: &World, body: &str) -> (StatusCode, Value) {
+    let request = request("POST", "/document/upload", body.to_owned());
+    let (response, body) = send(initiate(world), request).await;
+    (response.status(), body)
+}
+
+#[tokio::test]
+async fn an_upload_is_accepted_with_the_guid_echoed_and_an_opaque_id() {
+    let world = World::default();
+    let body = json!({"objGuid": "3q2+7w==", "email": "a@b.example", "filePath": null});
+    let (status, answer) = upload(&world, &body.to_string()).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    assert_eq!(answer["objGuid"], "3q2+7w==");
+    let id = answer["transferId"].as_str().unwrap();
+    assert!(id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()));
+    assert_eq!(answer.as_object().unwrap().len(), 2);
+
+    let status = request("GET", &format!("/document/status/{id}"), Body::empty());
+    let (response, shown) = send(status_router(world.clone()), status).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!((&shown["transferId"], &shown["percentTransfered"]), (&json!(id), &json!(0)));
+}
+
+#[tokio::test]
+async fn bad_input_names_the_field_and_creates_nothing() {
+    for (body, pointer) in [
+        ("", ""),
+        ("{", ""),
+        ("[]", ""),
+        (r#"{"email": "a@b.example"}"#, "/objGuid"),
+        (r#"{"objGuid": "%%%", "email": "a@b.example"}"#, "/objGuid"),
+        (r#"{"objGuid": "AAAA"}"#, "/email"),
+        (r#"{"objGuid": "AAAA", "email": "nobody"}"#, "/email"),
+        (r#"{"objGuid": "AAAA", "email": "a@b.example", "filePath": 5}"#, "/filePath"),
+        (r#"{"objGuid": "AAAA", "email": "a@b.example", "filePath": "a|b"}"#, "/filePath"),
+    ] {
+        let world = World::default();
+        let (status, problem) = upload(&world, body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+        assert_eq!(problem["code"], "INVALID_REQUEST", "{body}");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}");
+        assert!(!problem["errors"][0]["detail"].as_str().unwrap().is_empty());
+        assert!(world.store().transfers().is_empty(), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_problem_is_a_whole_problem_document_with_the_request_id() {
+    let mut wrong = request("POST", "/document/upload", "{}");
+    wrong.headers_mut().insert("x-request-id", "caller-42.a:b".parse().unwrap());
+    let (response, problem) = send(initiate(&World::default()), wrong).await;
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    assert_eq!(response.headers()["x-request-id"], "caller-42.a:b");
+    assert_eq!(problem["requestId"], "caller-42.a:b");
+    for field in ["type", "title", "status", "detail", "instance", "code", "retryable"] {
+        assert!(!problem[field].is_null(), "{field}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_security_headers_and_a_well_formed_request_id() {
+    for path in ["/health", "/nowhere", "/document/status/x"] {
+        let mut asked = request("GET", path, Body::empty());
+        asked.headers_mut().insert("x-request-id", "bad id\t<script>".parse().unwrap());
+        let (response, _) = send(status_router(World::default()), asked).await;
+        let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!(header("x-request-id").len(), 36);
+        assert_eq!(header("x-content-type-options"), "nosniff");
+        assert_eq!(header("x-frame-options"), "DENY");
+        assert_eq!(header("cache-control"), "no-store");
+        assert!(header("strict-transport-security").starts_with("max-age="));
+    }
+}
+
+#[tokio::test]
+async fn wrong_media_type_size_method_and_path_have_their_statuses() {
+    let world = World::default();
+    let mut text = request("POST", "/document/upload", "{}");
+    text.headers_mut().insert("content-type", "text/plain".parse().unwrap());
+    let huge = request("POST", "/document/upload", " ".repeat(70_000));
+    for (asked, expected) in [
+        (text, StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        (huge, StatusCode::PAYLOAD_TOO_LARGE),
+        (request("GET", "/document/upload", ""), StatusCode::METHOD_NOT_ALLOWED),
+        (request("POST", "/document/other", "{}"), StatusCode::NOT_FOUND),
+    ] {
+        let (response, problem) = send(initiate(&world), asked).await;
+        assert_eq!(response.status(), expected);
+        assert_eq!(problem["status"], expected.as_u16());
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_an_unknown_and_a_malformed_id_look_the_same() {
+    let world = World::default();
+    let mut foreign = docferry_testkit::builders::transfer();
+    foreign.owner = "somebody-else".into();
+    let id = foreign.transfer_id.to_string();
+    world.store().set(foreign);
+    let mut bodies = Vec::new();
+    for id in [id.as_str(), "00000000000000000000000000000000", "nonsense", "%ff"] {
+        let asked = request("GET", &format!("/document/status/{id}"), Body::empty());
+        let (response, problem) = send(status_router(world.clone()), asked).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        bodies.push((problem["code"].clone(), problem["detail"].clone()));
+    }
+    assert!(bodies.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[tokio::test]
+async fn without_a_principal_nothing_is_done() {
+    let world = World::default();
+    let mut asked = request("POST", "/document/upload", r#"{"objGuid":"AAAA","email":"a@b.c"}"#);
+    asked.extensions_mut().clear();
+    let (response, _) = send(initiate(&world), asked).await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert!(world.store().transfers().is_empty());
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_a_503_that_may_be_repeated() {
+    let world = World::default();
+    world.inject(Fault { at: 0, mode: Mode::AnswerLost });
+    let asked = request("POST", "/document/upload", r#"{"objGuid":"AAAA","email":"a@b.c"}"#);
+    let (response, problem) = send(initiate(&world), asked).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers()["retry-after"], "5");
+    assert_eq!(
+        (&problem["code"], &problem["retryable"]),
+        (&json!("STORE_UNAVAILABLE"), &json!(true))
+    );
+}
+
+#[tokio::test]
+async fn health_tells_whether_the_store_answers() {
+    let world = World::default();
+    let (response, body) = send(status_router(world.clone()), request("GET", "/health", "")).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(body, json!({"status": "healthy", "checks": {"storage": "ok"}}));
+    world.inject(Fault { at: 1, mode: Mode::AnswerLost });
+    let (response, body) = send(status_router(world), request("GET", "/health", "")).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(body["status"], "unhealthy");
+}
+
+#[tokio::test]
+async fn ping_is_the_text_that_the_source_reports() {
+    let (response, body) = send(ping_router(World::default()), request("GET", "/ping", "")).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(body, "available");
+}

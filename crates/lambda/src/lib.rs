@@ -1,0 +1,21 @@
+//! What every function shares, so that a `main` only wires: configuration read
+//! once, logs, adapters made from settings, serving a router or a workflow step.
+
+mod clock;
+pub mod config;
+mod failure;
+#[cfg(feature = "http")]
+mod serve;
+mod step;
+pub mod telemetry;
+mod wire;
+
+pub use clock::SystemClock;
+pub use failure::StepFailure;
+#[cfg(feature = "http")]
+pub use serve::serve;
+pub use step::{Invocation, run_step};
+pub use wire::*;
+
+/// What ends a function that cannot even start.
+pub use lambda_runtime::Error;

@@ -1,0 +1,92 @@
+use std::future::Future;
+
+use docferry_app::ports::Clock as _;
+use docferry_app::{TaskError, TaskInput};
+use jiff::Timestamp;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::failure::causes;
+use crate::{StepFailure, SystemClock};
+
+/// Names the transfer that an input is about.
+pub trait About {
+    /// The transfer and attempt.
+    fn about(&self) -> TaskInput;
+}
+
+impl About for docferry_contract::task::TaskInput {
+    fn about(&self) -> TaskInput {
+        TaskInput { transfer_id: self.transfer_id.clone(), attempt: self.attempt }
+    }
+}
+
+impl About for docferry_contract::task::FinalizeInput {
+    fn about(&self) -> TaskInput {
+        TaskInput { transfer_id: self.transfer_id.clone(), attempt: self.attempt }
+    }
+}
+
+/// One invocation of a workflow step.
+#[derive(Debug)]
+pub struct Invocation<I> {
+    /// The input as sent.
+    pub input: I,
+    /// The transfer and attempt that it is about.
+    pub task: TaskInput,
+    /// When Lambda ends the process.
+    pub deadline: Timestamp,
+}
+
+/// Serves a workflow step: one log line an invocation, failures named for the
+/// state machine.
+///
+/// # Errors
+/// Only the runtime's own.
+pub async fn run_step<I, O, F, Fut>(step: &'static str, handler: F) -> Result<(), Error>
+where
+    I: DeserializeOwned + About,
+    O: Serialize,
+    F: Fn(Invocation<I>) -> Fut,
+    Fut: Future<Output = Result<O, TaskError>>,
+{
+    let handler = &handler;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<I>| async move {
+        let began = SystemClock.now();
+        let task = event.payload.about();
+        let deadline = i64::try_from(event.context.deadline)
+            .ok()
+            .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+            .unwrap_or(Timestamp::MAX);
+        let invocation = Invocation { input: event.payload, task: task.clone(), deadline };
+        let outcome = handler(invocation).await;
+        log(step, &task, began, outcome.as_ref().err());
+        outcome.map_err(StepFailure)
+    }))
+    .await
+}
+
+fn log(step: &str, task: &TaskInput, began: Timestamp, failure: Option<&TaskError>) {
+    let duration_ms = SystemClock.now().duration_since(began).as_millis();
+    let duration_ms = u64::try_from(duration_ms).unwrap_or_default();
+    let (id, attempt) = (task.transfer_id.as_str(), task.attempt);
+    match failure {
+        None => tracing::info!(
+            step,
+            transfer.id = id,
+            transfer.attempt = attempt,
+            duration_ms,
+            "step done"
+        ),
+        Some(error) => tracing::warn!(
+            step,
+            transfer.id = id,
+            transfer.attempt = attempt,
+            duration_ms,
+            error.code = error.code.as_str(),
+            error.cause = causes(error),
+            "step failed"
+        ),
+    }
+}

@@ -1,0 +1,51 @@
+//! Logs: one JSON object a line on stdout, as CloudWatch Logs reads them.
+
+use tracing::Level;
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
+
+/// Libraries whose chattier levels may print URLs or headers. Whatever the log
+/// level, they are heard from `WARN` on.
+const CAPPED: &[&str] = &[
+    "aws_config",
+    "aws_runtime",
+    "aws_sdk_dynamodb",
+    "aws_sdk_kms",
+    "aws_sdk_s3",
+    "aws_sdk_secretsmanager",
+    "aws_sdk_sfn",
+    "aws_sigv4",
+    "aws_smithy_http_client",
+    "aws_smithy_runtime",
+    "aws_smithy_runtime_api",
+    "h2",
+    "hyper",
+    "hyper_util",
+    "lambda_http",
+    "lambda_runtime",
+    "lambda_runtime_api_client",
+    "reqwest",
+    "rustls",
+    "tower",
+    "tower_http",
+];
+
+/// Starts logging. `level` is in `RUST_LOG` syntax; what cannot be read counts as
+/// `info`.
+pub fn init(level: &str) {
+    let wanted = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let capped = Targets::new()
+        .with_default(LevelFilter::TRACE)
+        .with_targets(CAPPED.iter().map(|target| (*target, Level::WARN)));
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_ansi(false)
+        .with_filter(wanted.and(capped));
+    // A second start, in tests, keeps the first.
+    let _ = tracing_subscriber::registry().with(lines).try_init();
+}

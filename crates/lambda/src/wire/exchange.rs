@@ -1,0 +1,57 @@
+use docferry_aws::{S3Staging, SecretCache, s3};
+use lambda_runtime::Error;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::config::{Reader, Variables};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KeyPair {
+    access_key_id: SecretString,
+    secret_access_key: SecretString,
+}
+
+/// Where the exchange bucket is; its key pair is read by [`ExchangeSettings::open`].
+#[derive(Debug)]
+pub struct ExchangeSettings {
+    bucket: String,
+    region: String,
+    endpoint_url: Option<String>,
+    path_style: bool,
+    key_pair: SecretCache<KeyPair>,
+}
+
+/// The exchange bucket's settings: `EXCHANGE_BUCKET`, `EXCHANGE_REGION`,
+/// `EXCHANGE_ENDPOINT_URL`, `EXCHANGE_PATH_STYLE`, `EXCHANGE_SECRET_ARN`.
+pub fn exchange(
+    reader: &mut Reader<impl Variables>,
+    aws: &aws_config::SdkConfig,
+) -> ExchangeSettings {
+    ExchangeSettings {
+        bucket: reader.required("EXCHANGE_BUCKET", "court-exchange"),
+        region: reader.required("EXCHANGE_REGION", "ca-central-1"),
+        endpoint_url: reader.optional("EXCHANGE_ENDPOINT_URL"),
+        path_style: reader.or("EXCHANGE_PATH_STYLE", false),
+        key_pair: super::secret(reader, aws, "EXCHANGE_SECRET_ARN"),
+    }
+}
+
+impl ExchangeSettings {
+    /// Reads the key pair and makes the client.
+    ///
+    /// # Errors
+    /// When the secret cannot be read; the function does not start then.
+    pub async fn open(self) -> Result<S3Staging, Error> {
+        let pair = self.key_pair.get().await?;
+        let settings = s3::S3Settings {
+            region: self.region,
+            endpoint_url: self.endpoint_url,
+            path_style: self.path_style,
+            access_key_id: pair.access_key_id.clone(),
+            secret_access_key: pair.secret_access_key.clone(),
+            stall: s3::S3Settings::STALL,
+        };
+        Ok(S3Staging::new(s3::client(&settings), self.bucket))
+    }
+}

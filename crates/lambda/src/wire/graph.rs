@@ -1,0 +1,55 @@
+use docferry_app::ports::Cause;
+use docferry_aws::SecretCache;
+use docferry_graph::{
+    ClientCredentials, CredentialsProvider, GraphDrive, GraphSettings, Lookup, SetupError,
+};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::SystemClock;
+use crate::config::{Reader, Variables};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Secret {
+    client_id: String,
+    client_secret: SecretString,
+}
+
+/// The app registration's credentials, read when a token is needed.
+#[derive(Debug)]
+pub struct GraphCredentials(SecretCache<Secret>);
+
+impl CredentialsProvider for GraphCredentials {
+    async fn credentials(&self, lookup: Lookup) -> Result<ClientCredentials, Cause> {
+        let secret = match lookup {
+            Lookup::Cached => self.0.get().await?,
+            Lookup::Fresh => self.0.refresh().await?,
+        };
+        Ok(ClientCredentials {
+            client_id: secret.client_id.clone(),
+            client_secret: secret.client_secret.clone(),
+        })
+    }
+}
+
+/// Microsoft Graph: `GRAPH_BASE_URL`, `GRAPH_AUTHORITY_URL`, `GRAPH_TENANT_ID`,
+/// `GRAPH_SECRET_ARN`.
+///
+/// # Errors
+/// When the HTTP client cannot be made.
+pub fn graph(
+    reader: &mut Reader<impl Variables>,
+    aws: &aws_config::SdkConfig,
+) -> Result<GraphDrive<GraphCredentials, SystemClock>, SetupError> {
+    let mut settings =
+        GraphSettings::public_cloud(reader.required("GRAPH_TENANT_ID", "contoso.onmicrosoft.com"));
+    if let Some(url) = reader.optional("GRAPH_BASE_URL") {
+        settings.graph_url = url;
+    }
+    if let Some(url) = reader.optional("GRAPH_AUTHORITY_URL") {
+        settings.authority_url = url;
+    }
+    let credentials = GraphCredentials(super::secret(reader, aws, "GRAPH_SECRET_ARN"));
+    GraphDrive::new(&settings, credentials, SystemClock)
+}

@@ -1,0 +1,71 @@
+//! Adapters made from settings; each setting is read in one place.
+
+use crate::config::{Reader, Variables};
+
+/// The client settings of the function's own account.
+#[cfg(any(feature = "store", feature = "workflow", feature = "secrets", feature = "sealer"))]
+pub use docferry_aws::config::load as load_aws;
+
+/// Starts the logs as `LOG_LEVEL` says.
+pub fn start_logging(reader: &mut Reader<impl Variables>) {
+    let level = reader.optional("LOG_LEVEL").unwrap_or_else(|| "info".into());
+    crate::telemetry::init(&level);
+}
+
+/// The records, in `TRANSFERS_TABLE`.
+#[cfg(feature = "store")]
+pub fn transfer_store(
+    reader: &mut Reader<impl Variables>,
+    aws: &aws_config::SdkConfig,
+) -> docferry_aws::DynamoTransferStore {
+    let table = reader.required("TRANSFERS_TABLE", "docferry-local-transfers");
+    docferry_aws::DynamoTransferStore::new(aws_sdk_dynamodb::Client::new(aws), table)
+}
+
+/// The state machine, `STATE_MACHINE_ARN`.
+#[cfg(feature = "workflow")]
+pub fn workflow(
+    reader: &mut Reader<impl Variables>,
+    aws: &aws_config::SdkConfig,
+) -> docferry_aws::StepFunctionsWorkflow {
+    let arn = reader.required(
+        "STATE_MACHINE_ARN",
+        "arn:aws:states:ca-central-1:123456789012:stateMachine:docferry-local-transfer",
+    );
+    docferry_aws::StepFunctionsWorkflow::new(aws_sdk_sfn::Client::new(aws), arn)
+}
+
+/// The key that seals upload URLs, `SESSION_KEY_ARN`.
+#[cfg(feature = "sealer")]
+pub fn sealer(
+    reader: &mut Reader<impl Variables>,
+    aws: &aws_config::SdkConfig,
+) -> docferry_aws::KmsSealer {
+    let key = reader.required("SESSION_KEY_ARN", "arn:aws:kms:ca-central-1:123456789012:key/…");
+    docferry_aws::KmsSealer::new(aws_sdk_kms::Client::new(aws), key)
+}
+
+/// The secret whose ARN stands in the variable `name`; nothing is fetched yet.
+#[cfg(feature = "secrets")]
+pub fn secret<T: serde::de::DeserializeOwned + Send + Sync>(
+    reader: &mut Reader<impl Variables>,
+    aws: &aws_config::SdkConfig,
+    name: &str,
+) -> docferry_aws::SecretCache<T> {
+    let arn = reader.required(name, "arn:aws:secretsmanager:ca-central-1:123456789012:secret:…");
+    docferry_aws::SecretCache::new(aws_sdk_secretsmanager::Client::new(aws), arn)
+}
+
+#[cfg(feature = "exchange")]
+mod exchange;
+#[cfg(feature = "graph")]
+mod graph;
+#[cfg(feature = "ords")]
+mod ords;
+
+#[cfg(feature = "exchange")]
+pub use exchange::{ExchangeSettings, exchange};
+#[cfg(feature = "graph")]
+pub use graph::{GraphCredentials, graph};
+#[cfg(feature = "ords")]
+pub use ords::{OrdsSecret, ords};

@@ -1,0 +1,62 @@
+use std::time::Duration;
+
+use docferry_app::ports::Cause;
+use docferry_aws::SecretCache;
+use docferry_ords::{
+    CredentialsProvider, Lookup, OrdsCredentials, OrdsSettings, OrdsSource, SetupError,
+};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::config::{Reader, Variables};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Secret {
+    username: String,
+    password: SecretString,
+    application_id: String,
+    application_password: SecretString,
+    account_name: String,
+}
+
+/// The credentials for ORDS, read when a request is made.
+#[derive(Debug)]
+pub struct OrdsSecret(SecretCache<Secret>);
+
+impl CredentialsProvider for OrdsSecret {
+    async fn credentials(&self, lookup: Lookup) -> Result<OrdsCredentials, Cause> {
+        let secret = match lookup {
+            Lookup::Cached => self.0.get().await?,
+            Lookup::Fresh => self.0.refresh().await?,
+        };
+        Ok(OrdsCredentials {
+            username: secret.username.clone(),
+            password: secret.password.clone(),
+            application_id: secret.application_id.clone(),
+            application_password: secret.application_password.clone(),
+            account_name: secret.account_name.clone(),
+        })
+    }
+}
+
+/// ORDS: `ORDS_BASE_URL`, `ORDS_SECRET_ARN`, `ORDS_DATABASE_ID`, `ORDS_SERVER`,
+/// `ORDS_PUT_ID`, `ORDS_TICKET_LIFETIME_MINUTES`, `ORDS_TIMEOUT_SECONDS`.
+///
+/// # Errors
+/// When the base URL is none, or the HTTP client cannot be made.
+pub fn ords(
+    reader: &mut Reader<impl Variables>,
+    aws: &aws_config::SdkConfig,
+) -> Result<OrdsSource<OrdsSecret>, SetupError> {
+    let mut settings = OrdsSettings::new(
+        reader.required("ORDS_BASE_URL", "https://ords.example.org/ords/dev"),
+        reader.required("ORDS_DATABASE_ID", "PROD1"),
+        reader.required("ORDS_SERVER", "nfs-01"),
+    );
+    settings.put_id = reader.or("ORDS_PUT_ID", settings.put_id);
+    settings.ticket_lifetime_minutes = reader.or("ORDS_TICKET_LIFETIME_MINUTES", 20);
+    settings.timeout = Duration::from_secs(reader.or("ORDS_TIMEOUT_SECONDS", 25));
+    let secret = OrdsSecret(super::secret(reader, aws, "ORDS_SECRET_ARN"));
+    OrdsSource::new(settings, secret)
+}

@@ -1,0 +1,77 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use crate::Account;
+
+/// User name and password of an `Authorization: Basic` header (RFC 7617).
+#[derive(Debug)]
+pub struct Credentials {
+    username: SecretString,
+    password: SecretString,
+}
+
+impl Credentials {
+    /// Reads the header's value; `None` when it is not of that form.
+    #[must_use]
+    pub fn parse(header: &str) -> Option<Self> {
+        let (scheme, encoded) = header.split_once(' ')?;
+        if !scheme.eq_ignore_ascii_case("basic") {
+            return None;
+        }
+        let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+        // The user name holds no colon; the password may.
+        let (username, password) = text.split_once(':')?;
+        Some(Self { username: username.into(), password: password.into() })
+    }
+
+    /// Compares in a time that depends on neither value: digests of equal length,
+    /// both parts always.
+    #[must_use]
+    pub fn matches(&self, account: &Account) -> bool {
+        let username = same(&self.username, &account.username);
+        let password = same(&self.password, &account.password);
+        (username & password).into()
+    }
+}
+
+fn same(a: &SecretString, b: &SecretString) -> subtle::Choice {
+    let digest = |secret: &SecretString| Sha256::digest(secret.expose_secret().as_bytes());
+    digest(a).ct_eq(&digest(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(text: &str) -> String {
+        format!("Basic {}", STANDARD.encode(text))
+    }
+
+    fn account() -> Account {
+        Account { username: "scv".into(), password: "pa:ss wörd".into() }
+    }
+
+    #[test]
+    fn the_right_account_matches_even_with_a_colon_in_its_password() {
+        assert!(Credentials::parse(&header("scv:pa:ss wörd")).unwrap().matches(&account()));
+        let lower = header("scv:pa:ss wörd").replacen("Basic", "bAsIc", 1);
+        assert!(Credentials::parse(&lower).unwrap().matches(&account()));
+    }
+
+    #[test]
+    fn a_wrong_user_or_password_does_not_match() {
+        for wrong in ["scv:", ":pa:ss wörd", "SCV:pa:ss wörd", "scv:pa:ss wörd "] {
+            assert!(!Credentials::parse(&header(wrong)).unwrap().matches(&account()), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_basic_is_no_credential() {
+        for bad in ["", "Basic", "Basic ???", "Bearer abc", &header("nocolon")] {
+            assert!(Credentials::parse(bad).is_none(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The `finalize` step: every ending.
+
+use docferry_app::finalize::{FinalizeSettings, Ports, finalize};
+use docferry_contract::task::{FinalizeInput, FinalizeOutput};
+use docferry_lambda::config::Reader;
+use docferry_lambda::{Error, Invocation, SystemClock, run_step};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let mut reader = Reader::from_environment();
+    docferry_lambda::start_logging(&mut reader);
+    let aws = docferry_lambda::load_aws().await;
+    let store = &docferry_lambda::transfer_store(&mut reader, &aws);
+    let drive = &docferry_lambda::graph(&mut reader, &aws)?;
+    let sealer = &docferry_lambda::sealer(&mut reader, &aws);
+    let exchange = docferry_lambda::exchange(&mut reader, &aws);
+    let settings = FinalizeSettings { record_ttl: reader.hours("RECORD_TTL_HOURS", 168) };
+    reader.finish()?;
+    let staging = &exchange.open().await?;
+    let ports = &Ports { store, drive, staging, sealer, clock: &SystemClock };
+    run_step("finalize", async |step: Invocation<FinalizeInput>| {
+        let failure = step.input.failure.as_deref();
+        let status = finalize(ports, settings, &step.task, failure).await?;
+        Ok(FinalizeOutput { status })
+    })
+    .await
+}

@@ -1,0 +1,15 @@
+//! The `ping` function: does the document source answer?
+
+use docferry_http::ping_router;
+use docferry_lambda::Error;
+use docferry_lambda::config::Reader;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let mut reader = Reader::from_environment();
+    docferry_lambda::start_logging(&mut reader);
+    let aws = docferry_lambda::load_aws().await;
+    let source = docferry_lambda::ords(&mut reader, &aws)?;
+    reader.finish()?;
+    docferry_lambda::serve(ping_router(source)).await
+}

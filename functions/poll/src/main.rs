@@ -1,0 +1,26 @@
+//! The `poll` step: has the document arrived, whole?
+
+use docferry_app::poll::{Arrival, poll};
+use docferry_contract::task::{PollOutput, TaskInput};
+use docferry_domain::ArrivalRules;
+use docferry_lambda::config::Reader;
+use docferry_lambda::{Error, Invocation, SystemClock, run_step};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let mut reader = Reader::from_environment();
+    docferry_lambda::start_logging(&mut reader);
+    let aws = docferry_lambda::load_aws().await;
+    let store = &docferry_lambda::transfer_store(&mut reader, &aws);
+    let exchange = docferry_lambda::exchange(&mut reader, &aws);
+    let rules = ArrivalRules { deadline: reader.seconds("ARRIVAL_DEADLINE_SECONDS", 600) };
+    reader.finish()?;
+    let staging = &exchange.open().await?;
+    run_step("poll", async |step: Invocation<TaskInput>| {
+        Ok(match poll(store, staging, &SystemClock, rules, &step.task).await? {
+            Arrival::Arrived => PollOutput { arrived: true, wait_seconds: 0 },
+            Arrival::Wait { seconds } => PollOutput { arrived: false, wait_seconds: seconds },
+        })
+    })
+    .await
+}

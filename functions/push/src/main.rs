@@ -1,0 +1,23 @@
+//! The `push` step: asks the source for the document.
+
+use docferry_app::push::push;
+use docferry_contract::task::{PushOutput, TaskInput};
+use docferry_lambda::config::Reader;
+use docferry_lambda::{Error, Invocation, SystemClock, run_step};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let mut reader = Reader::from_environment();
+    docferry_lambda::start_logging(&mut reader);
+    let aws = docferry_lambda::load_aws().await;
+    let store = &docferry_lambda::transfer_store(&mut reader, &aws);
+    let source = &docferry_lambda::ords(&mut reader, &aws)?;
+    let exchange = docferry_lambda::exchange(&mut reader, &aws);
+    reader.finish()?;
+    let staging = &exchange.open().await?;
+    run_step("push", async |step: Invocation<TaskInput>| {
+        push(store, source, staging, &SystemClock, &step.task).await?;
+        Ok(PushOutput {})
+    })
+    .await
+}

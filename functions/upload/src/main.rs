@@ -1,0 +1,39 @@
+//! The `upload` step: sends the next bytes to the drive.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use docferry_app::ports::ConflictPolicy;
+use docferry_app::upload::{Progress, Upload, UploadSettings, upload};
+use docferry_contract::task::{TaskInput, UploadOutput};
+use docferry_lambda::config::Reader;
+use docferry_lambda::{Error, Invocation, SystemClock, run_step};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let mut reader = Reader::from_environment();
+    docferry_lambda::start_logging(&mut reader);
+    let aws = docferry_lambda::load_aws().await;
+    let store = docferry_lambda::transfer_store(&mut reader, &aws);
+    let drive = docferry_lambda::graph(&mut reader, &aws)?;
+    let sealer = docferry_lambda::sealer(&mut reader, &aws);
+    let exchange = docferry_lambda::exchange(&mut reader, &aws);
+    let settings = UploadSettings {
+        policy: reader.or("CONFLICT_POLICY", ConflictPolicy::Replace),
+        fragment_bytes: reader.or("UPLOAD_FRAGMENT_BYTES", 10_485_760),
+        read_ahead_bytes: reader.or("UPLOAD_READ_AHEAD_BYTES", 16_777_216),
+        margin: Duration::from_secs(reader.or("UPLOAD_DEADLINE_MARGIN_SECONDS", 5)),
+        fragment_timeout: Duration::from_secs(120),
+    };
+    reader.finish()?;
+    let staging = Arc::new(exchange.open().await?);
+    let ports = &Upload { store, drive, staging, sealer, clock: SystemClock, settings };
+    run_step("upload", async |step: Invocation<TaskInput>| {
+        Ok(match upload(ports, &step.task, step.deadline).await? {
+            Progress::Done => UploadOutput { done: true, wait_seconds: 0 },
+            Progress::Continue => UploadOutput { done: false, wait_seconds: 0 },
+            Progress::Wait { seconds } => UploadOutput { done: false, wait_seconds: seconds },
+        })
+    })
+    .await
+}
