@@ -1,0 +1,138 @@
+//! Addresses of drives and items in a request path.
+
+use percent_encoding::percent_decode_str;
+
+use crate::error::GraphError;
+
+/// Who owns the drive.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// By user id or UPN.
+    User(String),
+    /// By drive id.
+    Drive(String),
+}
+
+/// Where the path to an item begins.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Anchor {
+    Root,
+    Item(String),
+}
+
+/// What a path under `/v1.0` names.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    User,
+    Drive,
+    Item { anchor: Anchor, path: Vec<String>, action: Option<String> },
+}
+
+/// Reads the raw path after `/v1.0/`. Segments are decoded one by one, so that an
+/// encoded slash stays part of a name (and is refused there).
+pub(crate) fn parse(raw: &str) -> Result<(Owner, Target), GraphError> {
+    let (owner, rest) = if let Some(rest) = raw.strip_prefix("users('") {
+        let (id, rest) = rest.split_once("')").ok_or_else(unknown)?;
+        (Owner::User(decode(id)?), rest.strip_prefix('/').unwrap_or(rest))
+    } else {
+        let (kind, rest) = raw.split_once('/').ok_or_else(unknown)?;
+        let (id, rest) = rest.split_once('/').unwrap_or((rest, ""));
+        let id = decode(id)?;
+        match kind {
+            // A UPN that starts with `$` reads as a function call in this form.
+            "users" if id.starts_with('$') => return Err(unknown()),
+            "users" => match id.strip_prefix("('").and_then(|id| id.strip_suffix("')")) {
+                Some(inner) => (Owner::User(inner.to_owned()), rest),
+                None => (Owner::User(id), rest),
+            },
+            "drives" => (Owner::Drive(id), rest),
+            _ => return Err(unknown()),
+        }
+    };
+    let in_drive = match (&owner, rest) {
+        (Owner::User(_), "") => return Ok((owner, Target::User)),
+        (Owner::User(_), "drive") | (Owner::Drive(_), "") => return Ok((owner, Target::Drive)),
+        (Owner::User(_), rest) => rest.strip_prefix("drive/").ok_or_else(unknown)?,
+        (Owner::Drive(_), rest) => rest,
+    };
+    Ok((owner, item(in_drive)?))
+}
+
+fn item(raw: &str) -> Result<Target, GraphError> {
+    let (anchor, rest) = if let Some(rest) = raw.strip_prefix("items/") {
+        let end = rest.find([':', '/']).unwrap_or(rest.len());
+        let (id, rest) = rest.split_at(end);
+        let id = decode(id)?;
+        (if id == "root" { Anchor::Root } else { Anchor::Item(id) }, rest)
+    } else {
+        (Anchor::Root, raw.strip_prefix("root").ok_or_else(unknown)?)
+    };
+    let (path, action) = match rest.strip_prefix(":/") {
+        Some(rest) => rest.split_once(':').unwrap_or((rest, "")),
+        None => ("", rest.strip_prefix(':').unwrap_or(rest)),
+    };
+    let path = match path.strip_suffix('/').unwrap_or(path) {
+        "" => Vec::new(),
+        path => path.split('/').map(decode).collect::<Result<_, _>>()?,
+    };
+    let action = match action.strip_prefix('/') {
+        Some(action) => Some(action.to_owned()),
+        None if action.is_empty() => None,
+        None => return Err(unknown()),
+    };
+    Ok(Target::Item { anchor, path, action })
+}
+
+fn decode(raw: &str) -> Result<String, GraphError> {
+    percent_decode_str(raw)
+        .decode_utf8()
+        .map(Into::into)
+        .map_err(|_| GraphError::invalid("The path is not UTF-8."))
+}
+
+fn unknown() -> GraphError {
+    GraphError::new(
+        http::StatusCode::BAD_REQUEST,
+        "BadRequest",
+        "Resource not found for the segment.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item_of(raw: &str) -> (String, Option<String>) {
+        match parse(raw).unwrap() {
+            (_, Target::Item { path, action, .. }) => (path.join("|"), action),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_path_is_decoded_segment_by_segment() {
+        assert_eq!(
+            item_of("users/a@b/drive/root:/one%20two/%C3%A9%2Ff.pdf:/createUploadSession"),
+            ("one two|é/f.pdf".to_owned(), Some("createUploadSession".to_owned()))
+        );
+        assert_eq!(item_of("drives/x/root:/a"), ("a".to_owned(), None));
+        assert_eq!(item_of("drives/x/root:/a:"), ("a".to_owned(), None));
+        assert_eq!(item_of("drives/x/root/children"), (String::new(), Some("children".to_owned())));
+    }
+
+    #[test]
+    fn an_item_can_be_named_below_another_items_id() {
+        let (owner, target) = parse("drives/d/items/01A:/b.pdf:/content").unwrap();
+        assert_eq!(owner, Owner::Drive("d".to_owned()));
+        let Target::Item { anchor, path, action } = target else { panic!() };
+        assert_eq!(anchor, Anchor::Item("01A".to_owned()));
+        assert_eq!((path, action.as_deref()), (vec!["b.pdf".to_owned()], Some("content")));
+    }
+
+    #[test]
+    fn a_dollar_user_must_be_addressed_in_parentheses() {
+        assert!(parse("users/$a@b/drive").is_err());
+        let (owner, target) = parse("users('$a@b')/drive").unwrap();
+        assert_eq!((owner, target), (Owner::User("$a@b".to_owned()), Target::Drive));
+    }
+}

@@ -1,0 +1,129 @@
+//! The admin routes that only Graph has.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Path, Query, State as Extract},
+    response::{IntoResponse, Response},
+    routing::{get, put},
+};
+use http::{StatusCode, header::CONTENT_LENGTH};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{error::GraphError, names, world::World};
+
+pub(crate) fn routes(world: Arc<World>) -> Router {
+    Router::new()
+        .route("/users", get(users))
+        .route("/users/{upn}", put(put_user))
+        .route("/files", get(files).delete(clear))
+        .route("/files/content", get(content))
+        .route("/sessions", get(sessions))
+        .with_state(world)
+}
+
+#[derive(Deserialize)]
+struct Account {
+    drive: Option<bool>,
+    quota: Option<u64>,
+}
+
+async fn put_user(
+    Extract(world): Extract<Arc<World>>,
+    Path(upn): Path<String>,
+    Query(account): Query<Account>,
+) -> Response {
+    world.state().tree.put_user(&upn, account.drive, account.quota);
+    users(Extract(world)).await
+}
+
+async fn users(Extract(world): Extract<Arc<World>>) -> Response {
+    let state = world.state();
+    let describe = |user: &crate::drive::User| {
+        json!({
+            "id": user.id, "upn": user.upn, "drive": user.has_drive, "driveId": user.drive_id,
+            "quota": user.quota, "used": state.tree.used(&user.drive_id),
+        })
+    };
+    let users: Vec<_> = state.tree.users.iter().map(describe).collect();
+    sim_kit::json(StatusCode::OK, &Value::Array(users))
+}
+
+async fn files(Extract(world): Extract<Arc<World>>) -> Response {
+    let state = world.state();
+    let mut files = Vec::new();
+    for item in state.tree.items.values() {
+        let Some(file) = &item.file else { continue };
+        let Some(user) = state.tree.user_of_drive(&item.drive_id) else {
+            continue;
+        };
+        let key = (user.upn.clone(), file.destination.to_lowercase());
+        let traffic = state.traffic.get(&key).copied().unwrap_or_default();
+        files.push(json!({
+            "user": user.upn,
+            "path": state.tree.path(&item.id).join("/"),
+            "size": file.content.size,
+            "sha256": file.content.hashes.sha256(),
+            "quickXorHash": file.content.hashes.quick_xor(),
+            "id": item.id,
+            "receivedBytes": traffic.received,
+            "sessions": traffic.sessions,
+            "fragments": traffic.fragments,
+            "largestFragment": traffic.largest,
+            "versions": file.versions,
+        }));
+    }
+    files.sort_by_key(|file| (file["user"].to_string(), file["path"].to_string()));
+    sim_kit::json(StatusCode::OK, &Value::Array(files))
+}
+
+#[derive(Deserialize)]
+struct Which {
+    user: String,
+    path: String,
+}
+
+async fn content(Extract(world): Extract<Arc<World>>, Query(which): Query<Which>) -> Response {
+    let state = world.state();
+    let path: Vec<String> = which.path.split('/').map(str::to_owned).collect();
+    let item = state.tree.user(&which.user).and_then(|user| state.tree.find(&user.root_id, &path));
+    let Some((item, file)) = item.and_then(|item| Some((item, item.file.as_ref()?))) else {
+        return GraphError::item_not_found().into_response();
+    };
+    let body = file.content.stream();
+    let mut response = sim_kit::text(StatusCode::OK, names::mime_type(&item.name), body);
+    response.headers_mut().insert(CONTENT_LENGTH, file.content.size.into());
+    response
+}
+
+async fn clear(Extract(world): Extract<Arc<World>>) -> Response {
+    let mut state = world.state();
+    state.tree.clear();
+    state.sessions.clear();
+    state.traffic.clear();
+    StatusCode::NO_CONTENT.into_response()
+}
+
+async fn sessions(Extract(world): Extract<Arc<World>>) -> Response {
+    let mut state = world.state();
+    let mut sessions: Vec<_> = state.sessions.values_mut().collect();
+    sessions.sort_by_key(|session| session.created);
+    let describe = |session: &mut crate::session::Session| {
+        json!({
+            "id": session.id,
+            "user": session.user,
+            "path": session.path.join("/"),
+            "size": session.size,
+            "state": session.state(),
+            "nextOffset": session.content.size,
+            "receivedBytes": session.received,
+            "fragments": session.fragments,
+            "largestFragment": session.largest,
+            "createdAt": session.created.to_string(),
+        })
+    };
+    let sessions: Vec<_> = sessions.into_iter().map(describe).collect();
+    sim_kit::json(StatusCode::OK, &Value::Array(sessions))
+}

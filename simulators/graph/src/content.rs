@@ -1,0 +1,127 @@
+//! File contents on disk.
+//!
+//! Every fragment is a file of its own and a document is a list of them. So two
+//! clients that send the same range at once never write into each other's bytes,
+//! nothing is copied when a document is complete, and a fragment that is not
+//! committed leaves with its file.
+
+use std::{
+    fs::File,
+    io::{self, Read as _, Write as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use axum::body::Body;
+use bytes::Bytes;
+use uuid::Uuid;
+
+use crate::hash::Hashes;
+
+const READ_PIECE: usize = 256 * 1024;
+
+/// A file that is removed with its last reference.
+#[derive(Debug)]
+struct Blob(PathBuf);
+
+impl Drop for Blob {
+    fn drop(&mut self) {
+        // Already gone is as good; nobody is left to tell otherwise.
+        let _removed = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Bytes being received, not yet part of any document.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    blob: Arc<Blob>,
+    file: File,
+    /// Bytes beyond this are dropped.
+    limit: u64,
+    written: u64,
+    hashes: Hashes,
+}
+
+impl Draft {
+    /// A draft that continues a document with these hashes.
+    pub(crate) fn create(dir: &Path, hashes: Hashes, limit: u64) -> io::Result<Self> {
+        let path = dir.join(Uuid::new_v4().simple().to_string());
+        let file = File::create_new(&path)?;
+        Ok(Self { blob: Arc::new(Blob(path)), file, limit, written: 0, hashes })
+    }
+
+    /// Writes synchronously: a piece is at most a few hundred KiB into the page
+    /// cache, which costs less than handing it to another thread.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let room = usize::try_from(self.limit - self.written).unwrap_or(usize::MAX);
+        let kept = &bytes[..bytes.len().min(room)];
+        self.file.write_all(kept)?;
+        self.hashes.update(kept);
+        self.written += kept.len() as u64;
+        Ok(())
+    }
+
+    pub(crate) fn written(&self) -> u64 {
+        self.written
+    }
+}
+
+/// The bytes of a document, complete or growing.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Content {
+    pieces: Vec<Arc<Blob>>,
+    pub(crate) size: u64,
+    pub(crate) hashes: Hashes,
+}
+
+impl Content {
+    /// Appends a draft that was made from this content's hashes.
+    pub(crate) fn append(&mut self, draft: Draft) {
+        self.size += draft.written;
+        self.hashes = draft.hashes;
+        self.pieces.push(draft.blob);
+    }
+
+    /// Lets the bytes go and keeps the count.
+    pub(crate) fn discard(&mut self) {
+        self.pieces.clear();
+        self.hashes = Hashes::default();
+    }
+
+    /// The bytes as a stream.
+    pub(crate) fn stream(&self) -> Body {
+        let mut waiting = self.pieces.clone();
+        waiting.reverse();
+        let state = Reader { waiting, open: None };
+        Body::from_stream(futures::stream::try_unfold(state, async |mut reader| {
+            let piece = reader.next()?;
+            Ok::<_, io::Error>(piece.map(|bytes| (bytes, reader)))
+        }))
+    }
+}
+
+struct Reader {
+    waiting: Vec<Arc<Blob>>,
+    /// The reference keeps the file from being removed while it is read.
+    open: Option<(Arc<Blob>, File)>,
+}
+
+impl Reader {
+    fn next(&mut self) -> io::Result<Option<Bytes>> {
+        let mut buffer = vec![0; READ_PIECE];
+        loop {
+            if let Some((_blob, file)) = &mut self.open {
+                let read = file.read(&mut buffer)?;
+                if read > 0 {
+                    buffer.truncate(read);
+                    return Ok(Some(buffer.into()));
+                }
+            }
+            let Some(blob) = self.waiting.pop() else {
+                return Ok(None);
+            };
+            let file = File::open(&blob.0)?;
+            self.open = Some((blob, file));
+        }
+    }
+}

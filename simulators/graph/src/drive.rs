@@ -1,0 +1,232 @@
+//! Users, their drives, and the tree of items.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::{content::Content, error::GraphError, names};
+
+/// What happens when the name is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Conflict {
+    Fail,
+    Replace,
+    Rename,
+}
+
+impl Conflict {
+    pub(crate) fn parse(text: &str) -> Result<Self, GraphError> {
+        match text {
+            "fail" => Ok(Self::Fail),
+            "replace" => Ok(Self::Replace),
+            "rename" => Ok(Self::Rename),
+            _ => Err(GraphError::invalid("conflictBehavior is fail, replace or rename.")),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct User {
+    pub(crate) id: String,
+    pub(crate) upn: String,
+    pub(crate) has_drive: bool,
+    pub(crate) quota: u64,
+    pub(crate) drive_id: String,
+    pub(crate) root_id: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct File {
+    pub(crate) content: Content,
+    pub(crate) versions: u64,
+    /// The service reports a wrong hash for it.
+    pub(crate) misreported: bool,
+    /// The path it was sent to, which `rename` may have turned into another.
+    pub(crate) destination: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) id: String,
+    pub(crate) guid: Uuid,
+    pub(crate) name: String,
+    /// None for a root.
+    pub(crate) parent: Option<String>,
+    pub(crate) drive_id: String,
+    /// None for a folder.
+    pub(crate) file: Option<File>,
+    pub(crate) created: Timestamp,
+    pub(crate) modified: Timestamp,
+    pub(crate) client_times: Option<(String, String)>,
+}
+
+/// Every drive.
+#[derive(Debug, Default)]
+pub(crate) struct Tree {
+    pub(crate) users: Vec<User>,
+    pub(crate) items: HashMap<String, Item>,
+}
+
+impl Tree {
+    pub(crate) fn put_user(&mut self, upn: &str, has_drive: Option<bool>, quota: Option<u64>) {
+        if self.user(upn).is_none() {
+            let drive_id = format!("b!{}", Uuid::new_v4().simple());
+            let root_id = self.add(None, "root", &drive_id, None);
+            self.users.push(User {
+                id: Uuid::new_v4().to_string(),
+                upn: upn.to_owned(),
+                has_drive: true,
+                quota: 1 << 40,
+                drive_id,
+                root_id,
+            });
+        }
+        for user in self.users.iter_mut().filter(|user| user.upn.eq_ignore_ascii_case(upn)) {
+            user.has_drive = has_drive.unwrap_or(user.has_drive);
+            user.quota = quota.unwrap_or(user.quota);
+        }
+    }
+
+    /// By id or UPN.
+    pub(crate) fn user(&self, id: &str) -> Option<&User> {
+        self.users.iter().find(|user| user.id == id || user.upn.to_lowercase() == id.to_lowercase())
+    }
+
+    pub(crate) fn user_of_drive(&self, drive: &str) -> Option<&User> {
+        self.users.iter().find(|user| user.drive_id == drive)
+    }
+
+    pub(crate) fn used(&self, drive: &str) -> u64 {
+        self.items
+            .values()
+            .filter(|item| item.drive_id == drive)
+            .filter_map(|item| item.file.as_ref())
+            .map(|file| file.content.size)
+            .sum()
+    }
+
+    fn add(&mut self, parent: Option<&str>, name: &str, drive: &str, file: Option<File>) -> String {
+        let guid = Uuid::new_v4();
+        let id = format!("01{}", guid.simple().to_string().to_uppercase());
+        let now = sim_kit::now();
+        let item = Item {
+            id: id.clone(),
+            guid,
+            name: name.to_owned(),
+            parent: parent.map(str::to_owned),
+            drive_id: drive.to_owned(),
+            file,
+            created: now,
+            modified: now,
+            client_times: None,
+        };
+        self.items.insert(id.clone(), item);
+        id
+    }
+
+    pub(crate) fn children<'a>(&'a self, parent: &str) -> impl Iterator<Item = &'a Item> + use<'a> {
+        let parent = parent.to_owned();
+        self.items.values().filter(move |item| item.parent.as_ref() == Some(&parent))
+    }
+
+    pub(crate) fn child(&self, parent: &str, name: &str) -> Option<&Item> {
+        let name = name.to_lowercase();
+        self.children(parent).find(|item| item.name.to_lowercase() == name)
+    }
+
+    /// The item at a path from the root.
+    pub(crate) fn find(&self, root: &str, path: &[String]) -> Option<&Item> {
+        path.iter().try_fold(self.items.get(root)?, |item, name| self.child(&item.id, name))
+    }
+
+    /// The names from the root down to an item.
+    pub(crate) fn path(&self, id: &str) -> Vec<String> {
+        let mut path = Vec::new();
+        let mut next = self.items.get(id);
+        while let Some(item) = next {
+            let Some(parent) = &item.parent else { break };
+            path.push(item.name.clone());
+            next = self.items.get(parent);
+        }
+        path.reverse();
+        path
+    }
+
+    /// The folder at a path, made where it is missing.
+    pub(crate) fn make_folders(
+        &mut self,
+        user: &User,
+        path: &[String],
+    ) -> Result<String, GraphError> {
+        let mut parent = user.root_id.clone();
+        for name in path {
+            parent = match self.child(&parent, name) {
+                Some(item) if item.file.is_some() => return Err(GraphError::name_exists()),
+                Some(item) => item.id.clone(),
+                None => self.add(Some(&parent), name, &user.drive_id, None),
+            };
+        }
+        Ok(parent)
+    }
+
+    /// Puts a complete file in its place; tells the item and whether it is a new one.
+    ///
+    /// The name is looked at again here, whatever was true when the upload began.
+    pub(crate) fn place(
+        &mut self,
+        user: &User,
+        path: &[String],
+        conflict: Conflict,
+        content: Content,
+        misreported: bool,
+    ) -> Result<(String, bool), GraphError> {
+        let Some((name, folders)) = path.split_last() else {
+            return Err(GraphError::invalid("A file needs a name."));
+        };
+        let existing = self.find(&user.root_id, path);
+        let replaced = existing.filter(|_| conflict == Conflict::Replace);
+        let freed =
+            replaced.and_then(|item| item.file.as_ref()).map_or(0, |file| file.content.size);
+        if self.used(&user.drive_id) - freed + content.size > user.quota {
+            return Err(GraphError::quota());
+        }
+        let mut file = File { content, versions: 1, misreported, destination: path.join("/") };
+        let name = match (existing, conflict) {
+            (None, _) => name.clone(),
+            (Some(item), Conflict::Replace) if item.file.is_some() => {
+                let id = item.id.clone();
+                if let Some(item) = self.items.get_mut(&id) {
+                    file.versions += item.file.as_ref().map_or(0, |file| file.versions);
+                    item.file = Some(file);
+                    item.modified = sim_kit::now();
+                }
+                return Ok((id, false));
+            }
+            (Some(item), Conflict::Rename) => {
+                let parent = item.parent.clone().unwrap_or_default();
+                (1..)
+                    .map(|number| names::numbered(name, number))
+                    .find(|name| self.child(&parent, name).is_none())
+                    .unwrap_or_default()
+            }
+            (Some(_), _) => return Err(GraphError::name_exists()),
+        };
+        let parent = self.make_folders(user, folders)?;
+        Ok((self.add(Some(&parent), &name, &user.drive_id, Some(file)), true))
+    }
+
+    /// Removes an item and all below it.
+    pub(crate) fn remove(&mut self, id: &str) {
+        let below: Vec<_> = self.children(id).map(|item| item.id.clone()).collect();
+        for id in below {
+            self.remove(&id);
+        }
+        self.items.remove(id);
+    }
+
+    /// Empties every drive.
+    pub(crate) fn clear(&mut self) {
+        self.items.retain(|_, item| item.parent.is_none());
+    }
+}

@@ -1,0 +1,88 @@
+//! QuickXorHash, as the contract describes it.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use sha2::{Digest as _, Sha256};
+
+/// 11 · 160 is a multiple of the 160-bit register: byte *i* and byte *i* + 160
+/// meet the same bits. So bytes are first gathered in columns, eight at a time,
+/// and only the 160 columns are rotated into the register, once, at the end.
+const COLUMNS: usize = 160;
+const WORDS: usize = COLUMNS / 8;
+
+/// The hash of a stream of bytes.
+#[derive(Debug, Clone, Default)]
+pub struct QuickXorHash {
+    columns: [u64; WORDS],
+    length: u64,
+}
+
+impl QuickXorHash {
+    /// Adds the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        let column = self.column();
+        let to_boundary = bytes.len().min((COLUMNS - column) % COLUMNS);
+        let (head, rest) = bytes.split_at(to_boundary);
+        self.add_bytes(column, head);
+        let (blocks, tail) = rest.as_chunks::<COLUMNS>();
+        for block in blocks {
+            let (words, _none) = block.as_chunks::<8>();
+            for (column, word) in self.columns.iter_mut().zip(words) {
+                *column ^= u64::from_le_bytes(*word);
+            }
+        }
+        self.add_bytes(0, tail);
+        self.length += bytes.len() as u64;
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a remainder below 160")]
+    fn column(&self) -> usize {
+        (self.length % COLUMNS as u64) as usize
+    }
+
+    fn add_bytes(&mut self, start: usize, bytes: &[u8]) {
+        for (column, byte) in (start..).zip(bytes) {
+            self.columns[column / 8] ^= u64::from(*byte) << (8 * (column % 8));
+        }
+    }
+
+    /// The hash of what was added so far, in base64.
+    #[must_use]
+    pub fn base64(&self) -> String {
+        let mut register = [0_u8; 20];
+        let bytes = self.columns.iter().flat_map(|word| word.to_le_bytes());
+        for (column, byte) in bytes.enumerate() {
+            let bit = 11 * column % 160;
+            let spread = u16::from(byte) << (bit % 8);
+            let [low, high] = spread.to_le_bytes();
+            register[bit / 8] ^= low;
+            register[(bit / 8 + 1) % 20] ^= high;
+        }
+        for (target, byte) in register[12..].iter_mut().zip(self.length.to_le_bytes()) {
+            *target ^= byte;
+        }
+        STANDARD.encode(register)
+    }
+}
+
+/// Both hashes of a stream.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hashes {
+    quick_xor: QuickXorHash,
+    sha256: Sha256,
+}
+
+impl Hashes {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.quick_xor.update(bytes);
+        self.sha256.update(bytes);
+    }
+
+    pub(crate) fn quick_xor(&self) -> String {
+        self.quick_xor.base64()
+    }
+
+    pub(crate) fn sha256(&self) -> String {
+        let digest = self.sha256.clone().finalize();
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}

@@ -1,0 +1,66 @@
+//! The simulated Graph as a program; see the README for its admin interface.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Parser;
+use docferry_sim_graph::{Config, start};
+
+/// A strict Microsoft Graph for tests and demos.
+#[derive(Parser)]
+#[command(version)]
+struct Flags {
+    /// Port on 127.0.0.1; 0 = a free one.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Where received bytes are kept [default: a temporary directory].
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+    /// Stop when standard input closes.
+    #[arg(long)]
+    exit_with_stdin: bool,
+    /// A user's UPN; repeat for more.
+    #[arg(long = "user", env = "SIM_GRAPH_USERS", value_delimiter = ',')]
+    users: Vec<String>,
+    /// Directory tenant.
+    #[arg(long, env = "SIM_GRAPH_TENANT", default_value = "simulated-tenant")]
+    tenant: String,
+    /// Application id.
+    #[arg(long, env = "SIM_GRAPH_CLIENT_ID", default_value = "simulated-client")]
+    client_id: String,
+    /// Application secret.
+    #[arg(
+        long,
+        env = "SIM_GRAPH_CLIENT_SECRET",
+        hide_env_values = true,
+        default_value = "simulated-secret"
+    )]
+    client_secret: String,
+    /// Life of a token in seconds.
+    #[arg(long, default_value_t = 3600)]
+    token_lifetime_seconds: u64,
+    /// Life of an idle upload session in seconds.
+    #[arg(long, default_value_t = 900)]
+    session_lifetime_seconds: u64,
+    /// Leave the `'` out of upload URLs, for clients whose URL parser rewrites it.
+    #[arg(long)]
+    plain_upload_urls: bool,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let flags = Flags::parse();
+    let config = Config {
+        port: flags.port,
+        data_dir: flags.data_dir,
+        tenant: flags.tenant,
+        client_id: flags.client_id,
+        client_secret: flags.client_secret,
+        token_lifetime: Duration::from_secs(flags.token_lifetime_seconds),
+        session_lifetime: Duration::from_secs(flags.session_lifetime_seconds),
+        users: flags.users,
+        quote_in_upload_urls: !flags.plain_upload_urls,
+    };
+    let running = start(config).await?;
+    sim_kit::run_until_stopped(running, flags.exit_with_stdin).await?;
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! What an item may be called.
+
+use crate::error::GraphError;
+
+const FORBIDDEN: [char; 9] = ['"', '*', ':', '<', '>', '?', '/', '\\', '|'];
+const RESERVED: [&str; 6] = [".lock", "con", "prn", "aux", "nul", "desktop.ini"];
+const LONGEST_PATH: usize = 400;
+const LONGEST_SEGMENT: usize = 255;
+
+/// Checks a decoded path from the root of a drive.
+pub(crate) fn check_path(path: &[String]) -> Result<(), GraphError> {
+    for (depth, name) in path.iter().enumerate() {
+        if is_forbidden(name) || (depth == 0 && name.eq_ignore_ascii_case("forms")) {
+            let message = "The provided name cannot contain this text or character.";
+            return Err(GraphError::invalid(message).inner("invalidPath"));
+        }
+    }
+    let length = path.join("/").chars().count();
+    if length > LONGEST_PATH || path.iter().any(|name| name.chars().count() > LONGEST_SEGMENT) {
+        return Err(GraphError::invalid("The path is too long.").inner("pathIsTooLong"));
+    }
+    Ok(())
+}
+
+fn is_forbidden(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    name.is_empty()
+        || name.contains(FORBIDDEN)
+        || name.starts_with(' ')
+        || name.ends_with([' ', '.'])
+        || RESERVED.contains(&lower.as_str())
+        || is_device(&lower)
+        || lower.contains("_vti_")
+        || name.starts_with("~$")
+}
+
+fn is_device(lower: &str) -> bool {
+    ["com", "lpt"].iter().any(|device| {
+        lower
+            .strip_prefix(device)
+            .is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|byte| byte.is_ascii_digit()))
+    })
+}
+
+/// `name 1.ext`, the way the service renames.
+pub(crate) fn numbered(name: &str, number: u32) -> String {
+    match name.rsplit_once('.') {
+        Some((stem, extension)) if !stem.is_empty() => format!("{stem} {number}.{extension}"),
+        _ => format!("{name} {number}"),
+    }
+}
+
+/// A content type by extension; the simulated service guesses like the real one.
+pub(crate) fn mime_type(name: &str) -> &'static str {
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_lowercase());
+    match extension.as_deref() {
+        Some("pdf") => "application/pdf",
+        Some("zip") => "application/zip",
+        Some("txt") => "text/plain",
+        Some("csv") => "text/csv",
+        Some("html") => "text/html",
+        Some("json") => "application/json",
+        Some("png") => "image/png",
+        Some("jpg" | "jpeg") => "image/jpeg",
+        Some("tif" | "tiff") => "image/tiff",
+        Some("mp4") => "video/mp4",
+        Some("docx") => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        Some("xlsx") => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        _ => "application/octet-stream",
+    }
+}

@@ -1,0 +1,116 @@
+//! Resources as JSON.
+
+use jiff::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+
+use crate::{
+    drive::{Item, Tree, User},
+    names,
+};
+
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+pub(crate) fn date(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+pub(crate) fn user(user: &User) -> Value {
+    let name = user.upn.split('@').next().unwrap_or_default();
+    json!({
+        "id": user.id,
+        "userPrincipalName": user.upn,
+        "displayName": name,
+        "mail": user.upn,
+    })
+}
+
+pub(crate) fn drive(tree: &Tree, url: &str, user: &User) -> Value {
+    let used = tree.used(&user.drive_id);
+    let remaining = user.quota.saturating_sub(used);
+    let state = if remaining == 0 { "exceeded" } else { "normal" };
+    json!({
+        "id": user.drive_id,
+        "driveType": "business",
+        "name": "OneDrive",
+        "webUrl": format!("{url}/personal/{}/Documents", account(user)),
+        "owner": { "user": { "id": user.id, "email": user.upn, "displayName": user.upn } },
+        "quota": {
+            "total": user.quota, "used": used, "remaining": remaining, "deleted": 0, "state": state
+        },
+    })
+}
+
+fn account(user: &User) -> String {
+    user.upn.to_lowercase().replace(['@', '.'], "_")
+}
+
+fn encoded(path: &[String]) -> String {
+    let segments = path.iter().map(|name| utf8_percent_encode(name, UNRESERVED).to_string());
+    segments.collect::<Vec<_>>().join("/")
+}
+
+/// A driveItem. `with_hash` is false while the service has not computed it.
+pub(crate) fn item(tree: &Tree, url: &str, item: &Item, with_hash: bool) -> Value {
+    let path = tree.path(&item.id);
+    let owner = tree.user_of_drive(&item.drive_id);
+    let version = item.file.as_ref().map_or(1, |file| file.versions);
+    let guid = item.guid.to_string().to_uppercase();
+    let (created, modified) = (date(item.created), date(item.modified));
+    let (client_created, client_modified) =
+        item.client_times.clone().unwrap_or_else(|| (created.clone(), modified.clone()));
+    let account = owner.map(account).unwrap_or_default();
+    let mut value = json!({
+        "id": item.id,
+        "name": item.name,
+        "size": size(tree, item),
+        "eTag": format!("\"{{{guid}}},{version}\""),
+        "cTag": format!("\"c:{{{guid}}},{version}\""),
+        "webUrl": format!("{url}/personal/{account}/Documents/{}", encoded(&path)),
+        "createdDateTime": created,
+        "lastModifiedDateTime": modified,
+        "fileSystemInfo": {
+            "createdDateTime": client_created,
+            "lastModifiedDateTime": client_modified,
+        },
+        "parentReference": { "driveType": "business", "driveId": item.drive_id },
+    });
+    match item.parent.as_ref().and_then(|id| tree.items.get(id)) {
+        Some(parent) => {
+            let folders = encoded(&path[..path.len().saturating_sub(1)]);
+            let slash = if folders.is_empty() { "" } else { "/" };
+            value["parentReference"]["id"] = parent.id.clone().into();
+            value["parentReference"]["name"] = parent.name.clone().into();
+            value["parentReference"]["path"] =
+                format!("/drives/{}/root:{slash}{folders}", item.drive_id).into();
+        }
+        None => value["root"] = json!({}),
+    }
+    match &item.file {
+        Some(file) => {
+            value["file"] = json!({ "mimeType": names::mime_type(&item.name) });
+            if with_hash {
+                let hash = match file.misreported {
+                    true => wrong(&file.content.hashes.quick_xor()),
+                    false => file.content.hashes.quick_xor(),
+                };
+                value["file"]["hashes"] = json!({ "quickXorHash": hash });
+            }
+        }
+        None => value["folder"] = json!({ "childCount": tree.children(&item.id).count() }),
+    }
+    value
+}
+
+fn size(tree: &Tree, item: &Item) -> u64 {
+    match &item.file {
+        Some(file) => file.content.size,
+        None => tree.children(&item.id).map(|child| size(tree, child)).sum(),
+    }
+}
+
+/// Another hash, well-formed: the first letter changed.
+pub(crate) fn wrong(hash: &str) -> String {
+    let first = if hash.starts_with('A') { "B" } else { "A" };
+    format!("{first}{}", hash.get(1..).unwrap_or_default())
+}

@@ -1,0 +1,205 @@
+//! From a request to the operation it asks for.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http::{HeaderMap, Method, request::Parts};
+use http_body_util::{BodyExt as _, Limited};
+use percent_encoding::percent_decode_str;
+
+use crate::{
+    address::{self, Anchor, Owner, Target},
+    drive::User,
+    error::{self, GraphError},
+    fragment, items, simple, token, upload,
+    world::{Rule, State, World},
+};
+
+const SMALL_BODY: usize = 256 * 1024;
+
+/// Everything but the admin interface.
+pub(crate) async fn dispatch(world: Arc<World>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().to_owned();
+    if let Some(id) = path.strip_prefix("/upload/") {
+        return on_session(&world, id, &parts, body).await;
+    }
+    if let Some(raw) = path.strip_prefix("/v1.0/") {
+        return match address::parse(raw) {
+            Ok((owner, target)) => on_graph(&world, &owner, target, &parts, body).await,
+            Err(error) => error.into_response(),
+        };
+    }
+    let tenant = path.strip_suffix("/oauth2/v2.0/token").and_then(|path| path.strip_prefix('/'));
+    match (tenant, small(body).await) {
+        (Some(tenant), Ok(body)) if parts.method == Method::POST => {
+            token::issue(&world, tenant, &parts.headers, &body).await
+        }
+        (_, Err(error)) => error.into_response(),
+        _ => unknown().into_response(),
+    }
+}
+
+async fn on_session(world: &World, id: &str, parts: &Parts, body: Body) -> Response {
+    match parts.method {
+        Method::PUT => fragment::put(world, id, parts, body).await,
+        Method::GET => upload::status(world, id, parts.uri.query()).await,
+        Method::DELETE => upload::delete(world, id, parts.uri.query()).await,
+        _ => unknown().into_response(),
+    }
+}
+
+async fn on_graph(
+    world: &World,
+    owner: &Owner,
+    target: Target,
+    parts: &Parts,
+    body: Body,
+) -> Response {
+    let (anchor, path, action) = match target {
+        Target::User => return user(world, owner, &parts.headers).await,
+        Target::Drive => return drive(world, owner, &parts.headers).await,
+        Target::Item { anchor, path, action } => (anchor, path, action),
+    };
+    let place = locate(&world.state(), owner, &anchor, path);
+    let subject = place.as_ref().map_or_else(|_| named(owner), Place::subject);
+    let place = token::check(world, &parts.headers).and(place);
+
+    let operation = match (parts.method.as_str(), action.as_deref()) {
+        ("PUT", Some("content")) => return simple::put(world, &subject, place, parts, body).await,
+        ("POST", Some("createUploadSession")) => "createSession",
+        ("GET", Some("content")) => "getContent",
+        ("GET", Some("children")) => "listChildren",
+        ("POST", Some("children")) | ("PATCH", None) => "changeItem",
+        ("GET", None) => "getItem",
+        ("DELETE", None) => "deleteItem",
+        _ => return unknown().into_response(),
+    };
+    let body = match small(body).await {
+        Ok(body) => body,
+        Err(error) => return error.into_response(),
+    };
+    let is_creation = action.is_some();
+    let work = async |rule: Option<Rule>| {
+        let answer = place.and_then(|place| match operation {
+            "createSession" => {
+                upload::create(world, &place.user, &place.path, &parts.headers, &body)
+            }
+            "getContent" => items::content(world, &place),
+            "listChildren" => items::children(world, &place),
+            "changeItem" if is_creation => items::create_folder(world, &place, &body),
+            "changeItem" => items::change(world, &place, &body),
+            "deleteItem" => items::delete(world, &place),
+            _ => items::get(world, &place, rule.as_ref()),
+        });
+        answer.unwrap_or_else(IntoResponse::into_response)
+    };
+    world.stage.run(operation, &subject, error::scripted, work).await
+}
+
+/// A path in a user's drive; whether something is there is another question.
+pub(crate) struct Place {
+    pub(crate) user: User,
+    pub(crate) path: Vec<String>,
+}
+
+impl Place {
+    fn subject(&self) -> String {
+        format!("{} {}", self.user.upn, self.path.join("/"))
+    }
+}
+
+fn named(owner: &Owner) -> String {
+    match owner {
+        Owner::User(id) | Owner::Drive(id) => id.clone(),
+    }
+}
+
+fn owner_of(state: &State, owner: &Owner) -> Result<User, GraphError> {
+    let not_found = http::StatusCode::NOT_FOUND;
+    match owner {
+        Owner::User(id) => state.tree.user(id).cloned().ok_or_else(|| {
+            let message = format!("Resource '{id}' does not exist.");
+            GraphError::new(not_found, "Request_ResourceNotFound", message)
+        }),
+        Owner::Drive(id) => {
+            state.tree.user_of_drive(id).cloned().ok_or_else(GraphError::item_not_found)
+        }
+    }
+}
+
+fn with_drive(user: User) -> Result<User, GraphError> {
+    let not_found = http::StatusCode::NOT_FOUND;
+    match user.has_drive {
+        true => Ok(user),
+        false => Err(GraphError::new(not_found, "ResourceNotFound", "User's mysite not found.")),
+    }
+}
+
+fn locate(
+    state: &State,
+    owner: &Owner,
+    anchor: &Anchor,
+    below: Vec<String>,
+) -> Result<Place, GraphError> {
+    let user = with_drive(owner_of(state, owner)?)?;
+    let mut path = match anchor {
+        Anchor::Root => Vec::new(),
+        Anchor::Item(id) => {
+            let item = state.tree.items.get(id).filter(|item| item.drive_id == user.drive_id);
+            state.tree.path(&item.ok_or_else(GraphError::item_not_found)?.id)
+        }
+    };
+    path.extend(below);
+    Ok(Place { user, path })
+}
+
+async fn user(world: &World, owner: &Owner, headers: &HeaderMap) -> Response {
+    let found = owner_of(&world.state(), owner);
+    let subject = found.as_ref().map_or_else(|_| named(owner), |user| user.upn.clone());
+    let found = token::check(world, headers).and(found);
+    let work = async |_rule| match found {
+        Ok(user) => sim_kit::json(http::StatusCode::OK, &crate::render::user(&user)),
+        Err(error) => error.into_response(),
+    };
+    world.stage.run("getUser", &subject, error::scripted, work).await
+}
+
+async fn drive(world: &World, owner: &Owner, headers: &HeaderMap) -> Response {
+    let found = owner_of(&world.state(), owner);
+    let subject = found.as_ref().map_or_else(|_| named(owner), |user| user.upn.clone());
+    let found = token::check(world, headers).and(found).and_then(with_drive);
+    let work = async |_rule| match found {
+        Ok(user) => {
+            let body = crate::render::drive(&world.state().tree, &world.url, &user);
+            sim_kit::json(http::StatusCode::OK, &body)
+        }
+        Err(error) => error.into_response(),
+    };
+    world.stage.run("getDrive", &subject, error::scripted, work).await
+}
+
+async fn small(body: Body) -> Result<Bytes, GraphError> {
+    match Limited::new(body, SMALL_BODY).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(_) => Err(GraphError::invalid("The body is broken or too large.")),
+    }
+}
+
+fn unknown() -> GraphError {
+    GraphError::new(http::StatusCode::NOT_FOUND, "BadRequest", "No such resource or method.")
+}
+
+/// A query parameter, decoded.
+pub(crate) fn query(parts: &Parts, name: &str) -> Option<String> {
+    parts.uri.query()?.split('&').find_map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let decoded = percent_decode_str(key).decode_utf8().ok()?;
+        (decoded == name).then(|| percent_decode_str(value).decode_utf8_lossy().into_owned())
+    })
+}

@@ -1,0 +1,128 @@
+//! Upload sessions: their state and what moves it.
+
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{
+    content::{Content, Draft},
+    drive::Conflict,
+    error::GraphError,
+    range::Claim,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum State {
+    Open,
+    Completed,
+    Deleted,
+    Expired,
+}
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: String,
+    /// The query of the upload URL: the credential, compared byte for byte.
+    pub(crate) credential: String,
+    pub(crate) user: String,
+    pub(crate) path: Vec<String>,
+    /// Declared at creation, or by the first fragment.
+    pub(crate) size: Option<u64>,
+    pub(crate) conflict: Conflict,
+    pub(crate) content: Content,
+    pub(crate) received: u64,
+    pub(crate) fragments: u64,
+    pub(crate) largest: u64,
+    pub(crate) created: Timestamp,
+    pub(crate) expires: Timestamp,
+    state: State,
+    deadline: Instant,
+    lifetime: Duration,
+}
+
+impl Session {
+    pub(crate) fn new(
+        id: String,
+        credential: String,
+        user: String,
+        path: Vec<String>,
+        size: Option<u64>,
+        conflict: Conflict,
+        lifetime: Duration,
+    ) -> Self {
+        let now = sim_kit::now();
+        let mut session = Self {
+            id,
+            credential,
+            user,
+            path,
+            size,
+            conflict,
+            content: Content::default(),
+            received: 0,
+            fragments: 0,
+            largest: 0,
+            created: now,
+            expires: now,
+            state: State::Open,
+            deadline: Instant::now(),
+            lifetime,
+        };
+        session.touch();
+        session
+    }
+
+    pub(crate) fn subject(&self) -> String {
+        format!("{} {}", self.user, self.path.join("/"))
+    }
+
+    /// Activity moves the end away.
+    pub(crate) fn touch(&mut self) {
+        self.deadline = Instant::now() + self.lifetime;
+        self.expires = sim_kit::now().checked_add(self.lifetime).unwrap_or(Timestamp::MAX);
+    }
+
+    pub(crate) fn state(&mut self) -> State {
+        if self.state == State::Open && Instant::now() >= self.deadline {
+            self.close(State::Expired);
+        }
+        self.state
+    }
+
+    /// Ends the session; bytes that became no file are dropped.
+    pub(crate) fn close(&mut self, state: State) {
+        self.state = state;
+        self.content.discard();
+    }
+
+    /// Whether a fragment may be stored now.
+    pub(crate) fn accepts(&mut self, claim: &Claim) -> Result<(), GraphError> {
+        if self.state() != State::Open {
+            return Err(GraphError::session_not_found());
+        }
+        if self.size.is_some_and(|size| size != claim.total) {
+            return Err(GraphError::invalid("The total differs from the declared file size."));
+        }
+        let next = self.content.size;
+        if claim.start == next {
+            return Ok(());
+        }
+        let inner = if claim.start < next { "fragmentOverlap" } else { "fragmentOutOfOrder" };
+        let message = format!("The next expected byte is {next}.");
+        Err(GraphError::new(StatusCode::RANGE_NOT_SATISFIABLE, "invalidRange", message)
+            .inner(inner))
+    }
+
+    pub(crate) fn store(&mut self, claim: &Claim, draft: Draft) {
+        self.size = Some(claim.total);
+        self.content.append(draft);
+        self.touch();
+    }
+
+    pub(crate) fn expected_ranges(&self) -> Vec<String> {
+        vec![format!("{}-", self.content.size)]
+    }
+}

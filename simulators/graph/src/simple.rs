@@ -1,0 +1,88 @@
+//! `PUT …/content`: a whole file in one request.
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, request::Parts};
+use serde_json::json;
+
+use crate::{
+    content::{Content, Draft},
+    drive::Conflict,
+    error::{self, GraphError},
+    fragment, names, render,
+    service::{self, Place},
+    world::{Extra, ReceiveError, Rule, State, World, destination},
+};
+
+const LARGEST: u64 = 250 * 1024 * 1024;
+
+pub(crate) async fn put(
+    world: &World,
+    subject: &str,
+    place: Result<Place, GraphError>,
+    parts: &Parts,
+    body: Body,
+) -> Response {
+    let mut call = world.stage.call("simplePut", subject);
+    let rule = world.stage.faults.take(&["simplePut"], subject);
+    world.stage.shaper.latency(subject).await;
+    let target = place.as_ref().ok().map(|place| destination(&place.user, &place.path));
+    let mut ready = place.and_then(|place| begin(world, place, parts));
+
+    let sink = ready.as_mut().ok().map(|ready| &mut ready.draft);
+    let count = |state: &mut State, bytes| {
+        if let Some(target) = &target {
+            state.traffic(target).received += bytes;
+        }
+    };
+    match world.receive(body, &mut call, subject, sink, count).await {
+        Ok(()) => {}
+        Err(ReceiveError::Broken) => return call.end(sim_kit::break_connection()),
+        Err(ReceiveError::Disk(error)) => return call.end(error.into_response()),
+    }
+    let answer = match &rule {
+        Some(rule) if !rule.does_work() => None,
+        _ => Some(ready.and_then(|ready| commit(world, ready, rule.as_ref()))),
+    };
+    let answer = answer.map(|answer| answer.unwrap_or_else(IntoResponse::into_response));
+    call.end(sim_kit::settle(rule.as_ref(), answer, error::scripted).await)
+}
+
+struct Ready {
+    place: Place,
+    conflict: Conflict,
+    draft: Draft,
+}
+
+fn begin(world: &World, place: Place, parts: &Parts) -> Result<Ready, GraphError> {
+    names::check_path(&place.path)?;
+    let wish = service::query(parts, "@microsoft.graph.conflictBehavior");
+    let conflict = Conflict::parse(wish.as_deref().unwrap_or("replace"))?;
+    // One byte beyond the limit shows that it was passed.
+    let draft = Draft::create(&world.dir, Content::default().hashes, LARGEST + 1)?;
+    Ok(Ready { place, conflict, draft })
+}
+
+fn commit(world: &World, ready: Ready, rule: Option<&Rule>) -> Result<Response, GraphError> {
+    let Ready { place, conflict, draft } = ready;
+    if draft.written() > LARGEST {
+        return Err(GraphError::too_large());
+    }
+    let extra: Extra = rule.map(|rule| rule.extra.clone()).unwrap_or_default();
+    let mut content = Content::default();
+    content.append(draft);
+    if extra.rewrite {
+        fragment::rewrite(world, &mut content)?;
+    }
+    let mut state = world.state();
+    let (id, is_new) =
+        state.tree.place(&place.user, &place.path, conflict, content, extra.corrupt_hash)?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    let body = match state.tree.items.get(&id) {
+        Some(item) if !extra.no_item => render::item(&state.tree, &world.url, item, !extra.no_hash),
+        _ => json!({}),
+    };
+    Ok(sim_kit::json(status, &body))
+}

@@ -1,0 +1,119 @@
+//! The token endpoint and the bearer check.
+
+use std::time::{Duration, Instant};
+
+use axum::response::{IntoResponse, Response};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{
+    HeaderMap, StatusCode,
+    header::{AUTHORIZATION, HOST},
+};
+use percent_encoding::percent_decode_str;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    error::{self, GraphError, Refusal},
+    world::World,
+};
+
+/// `POST /{tenant}/oauth2/v2.0/token`.
+pub(crate) async fn issue(
+    world: &World,
+    tenant: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Response {
+    let work = async |_rule| {
+        grant(world, tenant, headers, body).unwrap_or_else(IntoResponse::into_response)
+    };
+    world.stage.run("token", tenant, error::scripted_token, work).await
+}
+
+fn grant(
+    world: &World,
+    tenant: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response, Refusal> {
+    let bad = StatusCode::BAD_REQUEST;
+    let config = &world.config;
+    if tenant != config.tenant {
+        return Err(Refusal::new(bad, "invalid_request", 90_002, "Tenant not found."));
+    }
+    let form: Vec<(String, String)> = url::form_urlencoded::parse(body).into_owned().collect();
+    let field = |name: &str| {
+        form.iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+            .unwrap_or_default()
+    };
+    if field("grant_type") != "client_credentials" {
+        let message = "The grant type is not supported.";
+        return Err(Refusal::new(bad, "unsupported_grant_type", 70_003, message));
+    }
+    let (id, secret) = basic(headers)
+        .unwrap_or_else(|| (field("client_id").to_owned(), field("client_secret").to_owned()));
+    if id != config.client_id {
+        let message = "Application with that identifier was not found in the directory.";
+        return Err(Refusal::new(bad, "unauthorized_client", 700_016, message));
+    }
+    if secret != config.client_secret {
+        let message = "Invalid client secret provided.";
+        return Err(Refusal::new(StatusCode::UNAUTHORIZED, "invalid_client", 7_000_215, message));
+    }
+    if !is_our_scope(world, headers, field("scope")) {
+        let message = "The provided value for the input parameter 'scope' is not valid.";
+        return Err(Refusal::new(bad, "invalid_scope", 70_011, message));
+    }
+    let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+    let lifetime = config.token_lifetime;
+    world.state().tokens.insert(token.clone(), Instant::now() + lifetime);
+    let answer = json!({
+        "token_type": "Bearer",
+        "expires_in": seconds(lifetime),
+        "ext_expires_in": seconds(lifetime),
+        "access_token": token,
+    });
+    Ok(sim_kit::json(StatusCode::OK, &answer))
+}
+
+/// One second less than the truth, as the real one answers 3599.
+fn seconds(lifetime: Duration) -> u64 {
+    lifetime.as_secs().saturating_sub(1)
+}
+
+/// `{graph}/.default`, where Graph is this simulator under any name it is called
+/// by, or the real one for clients that keep the resource constant.
+fn is_our_scope(world: &World, headers: &HeaderMap, scope: &str) -> bool {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let called = format!("http://{host}");
+    [world.url.as_str(), called.as_str(), "https://graph.microsoft.com"]
+        .into_iter()
+        .any(|graph| scope.strip_prefix(graph) == Some("/.default"))
+}
+
+/// Id and secret are form-encoded inside the header (RFC 6749, 2.3.1).
+fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Basic ")?;
+    let text = String::from_utf8(STANDARD.decode(value).ok()?).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    let decode = |text: &str| percent_decode_str(text).decode_utf8().ok().map(Into::into);
+    Some((decode(id)?, decode(secret)?))
+}
+
+/// Graph proper wants a live bearer token.
+pub(crate) fn check(world: &World, headers: &HeaderMap) -> Result<(), GraphError> {
+    let token = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .ok_or_else(GraphError::invalid_token)?;
+    let mut state = world.state();
+    let now = Instant::now();
+    state.tokens.retain(|_, end| *end > now);
+    match state.tokens.contains_key(token) {
+        true => Ok(()),
+        false => Err(GraphError::invalid_token()),
+    }
+}

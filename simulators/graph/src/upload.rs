@@ -1,0 +1,192 @@
+//! Creating, asking and deleting upload sessions.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, header::HOST};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    drive::{Conflict, User},
+    error::{self, GraphError},
+    names,
+    render::date,
+    session::{Session, State as SessionState},
+    world::{World, destination},
+};
+
+const LARGEST_FILE: u64 = 250 * 1024 * 1024 * 1024;
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Wish {
+    item: WishedItem,
+    defer_commit: bool,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct WishedItem {
+    #[serde(rename = "@microsoft.graph.conflictBehavior")]
+    conflict: Option<String>,
+    name: Option<String>,
+    file_size: Option<u64>,
+}
+
+/// The work of `createUploadSession`.
+pub(crate) fn create(
+    world: &World,
+    user: &User,
+    path: &[String],
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response, GraphError> {
+    names::check_path(path)?;
+    let wish: Wish = match body {
+        [] => Wish::default(),
+        body => serde_json::from_slice(body)
+            .map_err(|error| GraphError::invalid(format!("The body is malformed: {error}")))?,
+    };
+    if wish.defer_commit {
+        return Err(GraphError::invalid("deferCommit is not simulated."));
+    }
+    if wish.item.name.as_ref().is_some_and(|name| path.last() != Some(name)) {
+        return Err(GraphError::invalid("The name differs from the path's last segment."));
+    }
+    let conflict = Conflict::parse(wish.item.conflict.as_deref().unwrap_or("fail"))?;
+    match wish.item.file_size {
+        Some(0) => return Err(GraphError::invalid("An empty file cannot use a session.")),
+        Some(size) if size > LARGEST_FILE => return Err(GraphError::too_large()),
+        _ => {}
+    }
+
+    let mut state = world.state();
+    let existing = state.tree.find(&user.root_id, path);
+    if existing.is_some_and(|item| conflict == Conflict::Fail || item.file.is_none()) {
+        return Err(GraphError::name_exists());
+    }
+    let freed = match conflict {
+        Conflict::Replace => existing.and_then(|item| item.file.as_ref()),
+        _ => None,
+    };
+    let freed = freed.map_or(0, |file| file.content.size);
+    let used = state.tree.used(&user.drive_id) - freed;
+    if used + wish.item.file_size.unwrap_or(0) > user.quota {
+        return Err(GraphError::quota());
+    }
+    let target = destination(user, path);
+    let is_live = |session: &mut Session| {
+        session.user == target.0
+            && session.path.join("/").to_lowercase() == target.1
+            && session.state() == SessionState::Open
+    };
+    if conflict == Conflict::Fail && state.sessions.values_mut().any(is_live) {
+        return Err(GraphError::name_exists());
+    }
+    let id = Uuid::new_v4().simple().to_string();
+    let session = Session::new(
+        id.clone(),
+        credential(world.config.quote_in_upload_urls),
+        user.upn.clone(),
+        path.to_vec(),
+        wish.item.file_size,
+        conflict,
+        world.config.session_lifetime,
+    );
+    // The address the client used may be another than ours, behind a container's network.
+    let base = headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .map_or_else(|| world.url.clone(), |host| format!("http://{host}"));
+    let answer = json!({
+        "@odata.context": format!("{base}/v1.0/$metadata#microsoft.graph.uploadSession"),
+        "uploadUrl": format!("{base}/upload/{id}?{}", session.credential),
+        "expirationDateTime": date(session.expires),
+        "nextExpectedRanges": session.expected_ranges(),
+    });
+    state.traffic(&target).sessions += 1;
+    state.sessions.insert(id, session);
+    Ok(sim_kit::json(StatusCode::OK, &answer))
+}
+
+/// The real service puts a GUID between single quotes into this query.
+fn credential(quoted: bool) -> String {
+    let random = || Uuid::new_v4().simple().to_string();
+    let quote = if quoted { "'" } else { "" };
+    format!(
+        "guid={quote}{}{quote}&overwrite=True&tempauth=v1.{}{}.{}",
+        Uuid::new_v4(),
+        random(),
+        random(),
+        random()
+    )
+}
+
+/// Finds a session by its URL; tells what it is about.
+pub(crate) fn authenticate(
+    world: &World,
+    id: &str,
+    query: Option<&str>,
+) -> Result<String, GraphError> {
+    let state = world.state();
+    let session = state.sessions.get(id).ok_or_else(GraphError::session_not_found)?;
+    if query != Some(&session.credential) {
+        return Err(GraphError::unauthenticated("The upload URL's credential is not valid."));
+    }
+    Ok(session.subject())
+}
+
+/// `GET {uploadUrl}`.
+pub(crate) async fn status(world: &World, id: &str, query: Option<&str>) -> Response {
+    let known = authenticate(world, id, query);
+    let subject = known.clone().unwrap_or_default();
+    let work = async |rule: Option<crate::world::Rule>| {
+        known
+            .and_then(|_| look(world, id, rule.as_ref()))
+            .unwrap_or_else(IntoResponse::into_response)
+    };
+    world.stage.run("sessionStatus", &subject, error::scripted, work).await
+}
+
+fn look(
+    world: &World,
+    id: &str,
+    rule: Option<&crate::world::Rule>,
+) -> Result<Response, GraphError> {
+    let mut state = world.state();
+    let session = state.sessions.get_mut(id).ok_or_else(GraphError::session_not_found)?;
+    if rule.is_some_and(|rule| rule.extra.expire_session) {
+        session.close(SessionState::Expired);
+    }
+    if session.state() != SessionState::Open {
+        return Err(GraphError::session_not_found());
+    }
+    session.touch();
+    let is_empty = rule.is_some_and(|rule| rule.extra.empty_ranges);
+    Ok(sim_kit::json(StatusCode::OK, &progress(session, is_empty)))
+}
+
+/// What a session says of itself.
+pub(crate) fn progress(session: &Session, is_empty: bool) -> Value {
+    let ranges = if is_empty { Vec::new() } else { session.expected_ranges() };
+    json!({ "expirationDateTime": date(session.expires), "nextExpectedRanges": ranges })
+}
+
+/// `DELETE {uploadUrl}`.
+pub(crate) async fn delete(world: &World, id: &str, query: Option<&str>) -> Response {
+    let known = authenticate(world, id, query);
+    let subject = known.clone().unwrap_or_default();
+    let work = async |_rule| {
+        let ended = known.and_then(|_| {
+            let mut state = world.state();
+            let session = state.sessions.get_mut(id).ok_or_else(GraphError::session_not_found)?;
+            if session.state() != SessionState::Open {
+                return Err(GraphError::session_not_found());
+            }
+            session.close(SessionState::Deleted);
+            Ok(StatusCode::NO_CONTENT.into_response())
+        });
+        ended.unwrap_or_else(IntoResponse::into_response)
+    };
+    world.stage.run("deleteSession", &subject, error::scripted, work).await
+}

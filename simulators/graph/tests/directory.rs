@@ -1,0 +1,115 @@
+//! Tokens, users, drives and items.
+
+mod support;
+
+use std::time::Duration;
+
+use docferry_sim_graph::Config;
+use reqwest::Method;
+use serde_json::json;
+use support::{USER, bench, bench_with, code, config, read};
+
+#[tokio::test]
+async fn a_token_is_given_for_the_right_secret_only() {
+    let bench = bench().await;
+    let (status, body) = read(bench.token_request("wrong").send().await.unwrap()).await;
+    assert_eq!((status.as_u16(), &body["error"]), (401, &json!("invalid_client")));
+    assert!(body["error_codes"].is_array());
+    let url = format!("{}/simulated-tenant/oauth2/v2.0/token", bench.graph.url());
+    let request = |scope: &'static str| {
+        let form = [("scope", scope), ("grant_type", "client_credentials")];
+        let basic = bench.http.post(&url).basic_auth("simulated-client", Some("simulated-secret"));
+        basic.form(&form).send()
+    };
+    let (status, body) = read(request("https://graph.microsoft.com/.default").await.unwrap()).await;
+    assert_eq!((status.as_u16(), &body["expires_in"]), (200, &json!(3599)));
+    assert!(body.get("refresh_token").is_none());
+    let (status, body) = read(request("Files.Read").await.unwrap()).await;
+    assert_eq!((status.as_u16(), &body["error"]), (400, &json!("invalid_scope")));
+}
+
+#[tokio::test]
+async fn a_dead_token_is_refused_with_a_challenge() {
+    let bench = bench_with(Config { token_lifetime: Duration::ZERO, ..config() }).await;
+    let path = format!("/users/{USER}");
+    let response = bench.request(Method::GET, &path).send().await.unwrap();
+    assert!(response.headers().contains_key("www-authenticate"));
+    let (status, body) = read(response).await;
+    assert_eq!((status.as_u16(), code(&body).as_str()), (401, "InvalidAuthenticationToken"));
+}
+
+#[tokio::test]
+async fn users_and_drives_are_found_or_said_to_be_missing() {
+    let bench = bench().await;
+    let (_, user) = bench.get("/users/ADA@example.org").await;
+    let id = user["id"].as_str().unwrap();
+    let (_, drive) = bench.get(&format!("/users/{id}/drive")).await;
+    let drive_id = drive["id"].as_str().unwrap();
+    assert_eq!(bench.get(&format!("/drives/{drive_id}")).await.1["id"], drive["id"]);
+    let (status, body) = bench.get("/users/nobody@example.org").await;
+    assert_eq!((status.as_u16(), code(&body).as_str()), (404, "Request_ResourceNotFound"));
+
+    let admin = bench.graph.admin_url();
+    for upn in ["bo%23ext@example.org?drive=false", "$eve@example.org"] {
+        let put = bench.http.put(format!("{admin}/users/{upn}")).send().await.unwrap();
+        assert_eq!(put.status(), 200);
+    }
+    assert_eq!(bench.get("/users/bo%23ext@example.org").await.0, 200);
+    let (status, body) = bench.get("/users/bo%23ext@example.org/drive").await;
+    assert_eq!((status.as_u16(), code(&body).as_str()), (404, "ResourceNotFound"));
+    assert_eq!(bench.get("/users/$eve@example.org").await.0, 400);
+    assert_eq!(bench.get("/users('$eve@example.org')/drive").await.0, 200);
+}
+
+#[tokio::test]
+async fn items_are_addressed_by_path_and_by_id_and_deleted() {
+    let bench = bench().await;
+    let content = format!("/users/{USER}/drive/root:/in/empty.txt:/content");
+    let put = bench.request(Method::PUT, &content).body("").send().await.unwrap();
+    let (status, item) = read(put).await;
+    assert_eq!((status.as_u16(), &item["size"]), (201, &json!(0)));
+    assert_eq!(item["file"]["hashes"]["quickXorHash"], "AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    let id = item["id"].as_str().unwrap();
+    let drive = item["parentReference"]["driveId"].as_str().unwrap();
+    let parent = item["parentReference"]["id"].as_str().unwrap();
+    for path in [
+        format!("/users/{USER}/drive/items/{id}"),
+        format!("/drives/{drive}/items/{id}"),
+        format!("/drives/{drive}/items/{parent}:/empty.txt"),
+        format!("/drives/{drive}/root:/in/empty.txt:"),
+    ] {
+        assert_eq!(bench.get(&path).await.1["id"], item["id"], "{path}");
+    }
+    let (_, root) = bench.get(&format!("/users/{USER}/drive/root/children")).await;
+    assert_eq!(root["value"][0]["name"], "in");
+    let (_, listed) = bench.get(&format!("/users/{USER}/drive/root:/in:/children")).await;
+    assert_eq!(listed["value"][0]["name"], "empty.txt");
+
+    let refusing = format!("{content}?@microsoft.graph.conflictBehavior=fail");
+    let put = bench.request(Method::PUT, &refusing).body("x").send().await.unwrap();
+    assert_eq!(put.status(), 409);
+    let put = bench.request(Method::PUT, &content).body("x").send().await.unwrap();
+    assert_eq!(put.status(), 200);
+    let path = format!("/drives/{drive}/items/{id}");
+    assert_eq!(bench.request(Method::DELETE, &path).send().await.unwrap().status(), 204);
+    assert_eq!(code(&bench.get(&path).await.1), "itemNotFound");
+}
+
+#[tokio::test]
+async fn folders_are_made_and_items_renamed() {
+    let bench = bench().await;
+    let children = format!("/users/{USER}/drive/root/children");
+    let folder = json!({ "name": "new", "folder": {} });
+    let post = || bench.request(Method::POST, &children).json(&folder).send();
+    let (status, item) = read(post().await.unwrap()).await;
+    assert_eq!((status.as_u16(), &item["folder"]["childCount"]), (201, &json!(0)));
+    assert_eq!(post().await.unwrap().status(), 409);
+    let path = format!("/users/{USER}/drive/items/{}", item["id"].as_str().unwrap());
+    let change = json!({
+        "name": "renamed", "fileSystemInfo": { "lastModifiedDateTime": "2020-01-02T03:04:05Z" }
+    });
+    let patched = bench.request(Method::PATCH, &path).json(&change).send().await.unwrap();
+    let (_, item) = read(patched).await;
+    assert_eq!(item["name"], "renamed");
+    assert_eq!(item["fileSystemInfo"]["lastModifiedDateTime"], "2020-01-02T03:04:05Z");
+}

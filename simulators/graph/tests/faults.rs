@@ -1,0 +1,176 @@
+//! Scripted faults, bandwidth and the request log.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use support::{UNIT, USER, bench, bytes, code, read};
+
+#[tokio::test]
+async fn a_rule_fires_at_its_position_and_as_often_as_it_says() {
+    let bench = bench().await;
+    bench
+        .fault(json!([{
+            "operation": "getItem", "position": 2, "count": 2, "match": "ada", "status": 503,
+            "retryAfter": 322
+        }]))
+        .await;
+    let path = format!("/users/{USER}/drive/root");
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        let response = bench.request(reqwest::Method::GET, &path).send().await.unwrap();
+        let wait = response.headers().get("retry-after").map(|v| v.to_str().unwrap().to_owned());
+        seen.push((response.status().as_u16(), wait));
+    }
+    let held = (503, Some("322".to_owned()));
+    assert_eq!(seen, [(200, None), held.clone(), held, (200, None)]);
+    let rules = bench.admin("/faults").await;
+    assert_eq!((&rules[0]["seen"], &rules[0]["fired"]), (&json!(4), &json!(2)));
+}
+
+#[tokio::test]
+async fn a_rule_with_an_unknown_field_or_operation_is_refused_by_name() {
+    let bench = bench().await;
+    let url = format!("{}/faults", bench.graph.admin_url());
+    for (rule, name) in [
+        (json!({ "operation": "fragment", "stauts": 500 }), "stauts"),
+        (json!({ "operation": "fragmnet" }), "fragmnet"),
+        (json!({ "operation": "fragment", "storeFraction": 1.5 }), "storeFraction"),
+        (json!({ "status": 500 }), "operation"),
+    ] {
+        let (status, body) = read(bench.http.post(&url).json(&rule).send().await.unwrap()).await;
+        assert_eq!(status, 400);
+        assert!(body["error"].as_str().unwrap().contains(name), "{body}");
+    }
+    bench.fault(json!({ "operation": "token", "match": "a" })).await;
+    bench.fault(json!({ "operation": "token", "match": "b" })).await;
+    bench.http.delete(format!("{url}?match=a")).send().await.unwrap();
+    assert_eq!(bench.admin("/faults").await.as_array().unwrap().len(), 1);
+    bench.http.delete(&url).send().await.unwrap();
+    assert_eq!(bench.admin("/faults").await, json!([]));
+}
+
+#[tokio::test]
+async fn a_fragment_can_be_stored_in_part_while_an_error_is_answered() {
+    let bench = bench().await;
+    let all = bytes(3 * UNIT);
+    let url = bench.session("part.pdf", all.len()).await;
+    bench
+        .fault(json!([
+            { "operation": "fragment", "position": 1, "status": 500, "storeFraction": 0.3 },
+            { "operation": "fragment", "position": 2, "status": 503, "storeFraction": 1 },
+            { "operation": "fragment", "position": 3, "status": 429 },
+        ]))
+        .await;
+    assert_eq!(bench.put(&url, &all, 0, UNIT).await.0, 500);
+    assert_eq!(bench.ranges(&url).await, json!(["98304-"]), "unaligned");
+    assert_eq!(bench.put(&url, &all, 98_304, 98_304 + UNIT).await.0, 503);
+    let next = 98_304 + UNIT;
+    assert_eq!(bench.ranges(&url).await, json!([format!("{next}-")]));
+    let (status, body) = bench.put(&url, &all, next, all.len()).await;
+    assert_eq!((status.as_u16(), code(&body).as_str()), (429, "activityLimitReached"));
+    assert_eq!(bench.ranges(&url).await, json!([format!("{next}-")]));
+    assert_eq!(bench.put(&url, &all, next, all.len()).await.0, 201);
+    assert!(bench.stored("part.pdf").await == all);
+    let sent = UNIT + UNIT + 2 * (all.len() - next);
+    assert_eq!(bench.admin("/files").await[0]["receivedBytes"], sent);
+}
+
+#[tokio::test]
+async fn a_lost_answer_reaches_the_client_as_a_broken_connection() {
+    let bench = bench().await;
+    let all = bytes(UNIT);
+    let url = bench.session("lost.pdf", all.len()).await;
+    let drop_last = json!({ "operation": "lastFragment", "dropResponse": true, "match": "ada" });
+    bench.fault(drop_last).await;
+    let error = bench.fragment(&url, &all, 0, UNIT).send().await.unwrap_err();
+    assert!(error.is_request() && !error.is_timeout(), "{error:?}");
+    assert_eq!(bench.http.get(&url).send().await.unwrap().status(), 404);
+    assert!(bench.stored("lost.pdf").await == all);
+
+    let url = bench.session("half.pdf", all.len()).await;
+    bench
+        .fault(json!({ "operation": "fragment", "dropResponse": true, "storeFraction": 0.5 }))
+        .await;
+    bench.fragment(&url, &all, 0, UNIT).send().await.unwrap_err();
+    assert_eq!(bench.ranges(&url).await, json!(["163840-"]));
+
+    bench.fault(json!({ "operation": "createSession", "dropResponse": true })).await;
+    let path = format!("/users/{USER}/drive/root:/ghost.pdf:/createUploadSession");
+    bench.request(reqwest::Method::POST, &path).send().await.unwrap_err();
+    assert_eq!(bench.create("ghost.pdf", 5, "fail").await.0, 409, "the lost session lives");
+    let log = bench.admin("/requests").await;
+    let lost = log.as_array().unwrap().iter().filter(|entry| entry["status"] == Value::Null);
+    assert_eq!(lost.count(), 3);
+    assert!(!log.to_string().contains("tempauth"));
+}
+
+#[tokio::test]
+async fn the_end_of_an_upload_can_be_described_wrongly() {
+    let bench = bench().await;
+    let small = bytes(1000);
+    for (name, field) in
+        [("a", "noHash"), ("b", "noItem"), ("c", "corruptHash"), ("d.docx", "rewrite")]
+    {
+        bench.fault(json!({ "operation": "lastFragment", "match": name, field: true })).await;
+        let url = bench.session(&format!("x/{name}"), small.len()).await;
+        let (status, item) = bench.put(&url, &small, 0, small.len()).await;
+        assert_eq!(status, 201);
+        let (_, later) = bench.get(&format!("/users/{USER}/drive/root:/x/{name}")).await;
+        let files = bench.admin("/files").await;
+        let files = files.as_array().unwrap();
+        let path = format!("x/{name}");
+        let truth = files.iter().find(|file| file["path"] == path.as_str()).unwrap();
+        let (hash, later_hash) =
+            (&item["file"]["hashes"]["quickXorHash"], &later["file"]["hashes"]["quickXorHash"]);
+        match field {
+            "noHash" => assert_eq!((hash, later_hash), (&Value::Null, &truth["quickXorHash"])),
+            "noItem" => assert_eq!((&item, later_hash), (&json!({}), &truth["quickXorHash"])),
+            "corruptHash" => {
+                assert_ne!(later_hash, &truth["quickXorHash"]);
+                assert_eq!(hash, later_hash);
+            }
+            _ => {
+                assert!(later["size"].as_u64().unwrap() > 1000);
+                assert_eq!(later_hash, &truth["quickXorHash"]);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_can_hide_its_ranges_and_be_gone() {
+    let bench = bench().await;
+    let all = bytes(2 * UNIT);
+    let url = bench.session("gone.pdf", all.len()).await;
+    bench
+        .fault(json!([
+            { "operation": "fragment", "emptyRanges": true },
+            { "operation": "sessionStatus", "emptyRanges": true },
+            { "operation": "lastFragment", "expireSession": true },
+        ]))
+        .await;
+    assert_eq!(bench.put(&url, &all, 0, UNIT).await.1["nextExpectedRanges"], json!([]));
+    assert_eq!(bench.ranges(&url).await, json!([]));
+    assert_eq!(bench.put(&url, &all, UNIT, 2 * UNIT).await.0, 404);
+    assert_eq!(bench.http.get(&url).send().await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn bandwidth_is_limited_for_the_subjects_named() {
+    let bench = bench().await;
+    let all = bytes(UNIT);
+    let shape = json!({ "bytesPerSecond": 400_000, "match": "slow" });
+    let url = format!("{}/shape", bench.graph.admin_url());
+    bench.http.post(&url).json(&shape).send().await.unwrap().error_for_status().unwrap();
+    let mut took = Vec::new();
+    for name in ["slow.pdf", "fast.pdf"] {
+        let session = bench.session(name, all.len()).await;
+        let start = Instant::now();
+        assert_eq!(bench.put(&session, &all, 0, UNIT).await.0, 201);
+        took.push(start.elapsed());
+    }
+    assert!(took[0] > Duration::from_millis(750), "{took:?}");
+    assert!(took[1] < took[0], "{took:?}");
+}

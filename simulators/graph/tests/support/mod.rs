@@ -1,0 +1,154 @@
+//! An ordinary HTTP client against a simulator of its own per test.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper of tests fails the test")]
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{Shutdown, TcpStream},
+};
+
+use docferry_sim_graph::{Config, Running, start};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+
+pub const UNIT: usize = 327_680;
+pub const USER: &str = "ada@example.org";
+
+pub struct Bench {
+    pub graph: Running,
+    pub http: Client,
+    pub token: String,
+}
+
+/// Upload URLs without a quote, because reqwest would rewrite it.
+pub fn config() -> Config {
+    Config { users: vec![USER.to_owned()], quote_in_upload_urls: false, ..Config::default() }
+}
+
+pub async fn bench() -> Bench {
+    bench_with(config()).await
+}
+
+pub async fn bench_with(config: Config) -> Bench {
+    let graph = start(config).await.unwrap();
+    let http = Client::builder().no_proxy().build().unwrap();
+    let mut bench = Bench { graph, http, token: String::new() };
+    let (status, body) = read(bench.token_request("simulated-secret").send().await.unwrap()).await;
+    assert_eq!(status, 200, "{body}");
+    body["access_token"].as_str().unwrap().clone_into(&mut bench.token);
+    bench
+}
+
+pub async fn read(response: Response) -> (StatusCode, Value) {
+    let status = response.status();
+    let bytes = response.bytes().await.unwrap();
+    (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+}
+
+/// The most specific code.
+pub fn code(body: &Value) -> String {
+    let error = &body["error"];
+    let code = error["innerError"]["code"].as_str().or(error["code"].as_str());
+    code.unwrap_or_default().to_owned()
+}
+
+pub fn bytes(length: usize) -> Vec<u8> {
+    (0..length).map(|i| u8::try_from((i * 7 + i / 251) % 256).unwrap()).collect()
+}
+
+impl Bench {
+    pub fn token_request(&self, secret: &str) -> RequestBuilder {
+        let url = format!("{}/simulated-tenant/oauth2/v2.0/token", self.graph.url());
+        let scope = format!("{}/.default", self.graph.url());
+        self.http.post(url).form(&[
+            ("client_id", "simulated-client"),
+            ("client_secret", secret),
+            ("scope", &scope),
+            ("grant_type", "client_credentials"),
+        ])
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("{}/v1.0{path}", self.graph.url());
+        self.http.request(method, url).bearer_auth(&self.token)
+    }
+
+    pub async fn get(&self, path: &str) -> (StatusCode, Value) {
+        read(self.request(Method::GET, path).send().await.unwrap()).await
+    }
+
+    pub async fn create(&self, path: &str, size: usize, conflict: &str) -> (StatusCode, Value) {
+        let path = format!("/users/{USER}/drive/root:/{path}:/createUploadSession");
+        let body = json!({ "item": {
+            "@microsoft.graph.conflictBehavior": conflict, "fileSize": size
+        } });
+        read(self.request(Method::POST, &path).json(&body).send().await.unwrap()).await
+    }
+
+    pub async fn session(&self, path: &str, size: usize) -> String {
+        let (status, body) = self.create(path, size, "fail").await;
+        assert_eq!(status, 200, "{body}");
+        body["uploadUrl"].as_str().unwrap().to_owned()
+    }
+
+    pub fn fragment(&self, url: &str, all: &[u8], start: usize, end: usize) -> RequestBuilder {
+        self.http
+            .put(url)
+            .header("Content-Range", format!("bytes {start}-{}/{}", end - 1, all.len()))
+            .body(all[start..end].to_vec())
+    }
+
+    pub async fn put(
+        &self,
+        url: &str,
+        all: &[u8],
+        start: usize,
+        end: usize,
+    ) -> (StatusCode, Value) {
+        read(self.fragment(url, all, start, end).send().await.unwrap()).await
+    }
+
+    pub async fn ranges(&self, url: &str) -> Value {
+        let (status, body) = read(self.http.get(url).send().await.unwrap()).await;
+        assert_eq!(status, 200, "{body}");
+        body["nextExpectedRanges"].clone()
+    }
+
+    pub async fn fault(&self, rules: Value) {
+        let url = format!("{}/faults", self.graph.admin_url());
+        let (status, body) = read(self.http.post(url).json(&rules).send().await.unwrap()).await;
+        assert_eq!(status, 200, "{body}");
+    }
+
+    pub async fn admin(&self, path: &str) -> Value {
+        let url = format!("{}{path}", self.graph.admin_url());
+        let (status, body) = read(self.http.get(url).send().await.unwrap()).await;
+        assert_eq!(status, 200);
+        body
+    }
+
+    pub async fn stored(&self, path: &str) -> Vec<u8> {
+        let url = format!("{}/files/content", self.graph.admin_url());
+        let request = self.http.get(url).query(&[("user", USER), ("path", path)]);
+        request.send().await.unwrap().error_for_status().unwrap().bytes().await.unwrap().to_vec()
+    }
+}
+
+/// Sends raw bytes and reads until the server closes, or not at all if `abandon`.
+pub async fn raw(url: &str, head: String, body: Vec<u8>, abandon: bool) -> String {
+    let host = url.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned();
+    tokio::task::spawn_blocking(move || {
+        let mut stream = TcpStream::connect(host).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&body).unwrap();
+        if abandon {
+            stream.shutdown(Shutdown::Both).unwrap();
+            return String::new();
+        }
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    })
+    .await
+    .unwrap()
+}

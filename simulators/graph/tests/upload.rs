@@ -1,0 +1,213 @@
+//! Upload sessions as the contract describes them.
+
+mod support;
+
+use std::time::Duration;
+
+use docferry_sim_graph::Config;
+use reqwest::{Body, Method, header::AUTHORIZATION};
+use serde_json::json;
+use support::{UNIT, USER, bench, bench_with, bytes, code, config, raw, read};
+
+#[tokio::test]
+async fn a_file_sent_in_fragments_arrives_whole_and_is_described() {
+    let bench = bench().await;
+    let all = bytes(2 * UNIT + 1234);
+    let url = bench.session("Case%20Files/%C3%A9tude.pdf", all.len()).await;
+    let (status, body) = bench.put(&url, &all, 0, UNIT).await;
+    assert_eq!((status.as_u16(), &body["nextExpectedRanges"]), (202, &json!(["327680-"])));
+    assert_eq!(bench.ranges(&url).await, json!(["327680-"]));
+    bench.put(&url, &all, UNIT, 2 * UNIT).await;
+    let (status, item) = bench.put(&url, &all, 2 * UNIT, all.len()).await;
+    assert_eq!(status, 201);
+    assert_eq!(item["name"], "étude.pdf");
+    assert_eq!(item["size"], all.len());
+
+    let (status, same) =
+        bench.get(&format!("/users/{USER}/drive/root:/case%20files/ÉTUDE.pdf")).await;
+    assert_eq!((status.as_u16(), &same["id"]), (200, &item["id"]));
+    let file = bench.admin("/files").await[0].clone();
+    assert_eq!(file["path"], "Case Files/étude.pdf");
+    assert_eq!(file["quickXorHash"], item["file"]["hashes"]["quickXorHash"]);
+    assert_eq!((&file["receivedBytes"], &file["fragments"]), (&json!(all.len()), &json!(3)));
+    assert!(bench.stored("Case Files/étude.pdf").await == all);
+
+    let (status, body) = read(bench.http.get(&url).send().await.unwrap()).await;
+    assert_eq!((status.as_u16(), code(&body).as_str()), (404, "uploadSessionNotFound"));
+    assert_eq!(bench.admin("/sessions").await[0]["state"], "completed");
+}
+
+#[tokio::test]
+async fn a_fragment_with_wrong_headers_is_refused_and_nothing_is_stored() {
+    let bench = bench().await;
+    let all = bytes(3 * UNIT);
+    let url = bench.session("a.pdf", all.len()).await;
+    let put = || bench.http.put(&url).body(all[..UNIT].to_vec());
+    let range = "Content-Range";
+    let first = "bytes 0-327679/983040";
+    let chunked = Body::wrap_stream(futures::stream::iter([Ok::<_, std::io::Error>("abc")]));
+    let cases = [
+        (put(), 400, "invalidRequest"),
+        (put().header(range, "bytes=0-327679/983040"), 400, "invalidRequest"),
+        (put().header(range, "bytes 0-327679/*"), 400, "invalidRequest"),
+        (put().header(range, "bytes 0-327678/983040"), 400, "fragmentLengthMismatch"),
+        (put().header(range, "bytes 0-327679/983041"), 400, "invalidRequest"),
+        (put().header(range, first).header(AUTHORIZATION, "Bearer x"), 401, "unauthenticated"),
+        (bench.fragment(&url, &all, 0, UNIT + 1), 400, "invalidRequest"),
+        (bench.fragment(&url, &all, UNIT, 2 * UNIT), 416, "fragmentOutOfOrder"),
+        (bench.http.put(&url).header(range, first).body(chunked), 411, "invalidRequest"),
+        (bench.http.put(url.replace("tempauth", "tempAuth")).body("x"), 401, "unauthenticated"),
+    ];
+    for (number, (request, status, expected)) in cases.into_iter().enumerate() {
+        let (got, body) = read(request.send().await.unwrap()).await;
+        assert_eq!((got.as_u16(), code(&body).as_str()), (status, expected), "case {number}");
+    }
+    assert_eq!(bench.ranges(&url).await, json!(["0-"]));
+    bench.put(&url, &all, 0, UNIT).await;
+    let (status, body) = bench.put(&url, &all, 0, UNIT).await;
+    assert_eq!((status.as_u16(), code(&body).as_str()), (416, "fragmentOverlap"));
+}
+
+#[tokio::test]
+async fn a_fragment_of_sixty_mebibytes_is_refused() {
+    let bench = bench().await;
+    let all = vec![0; 60 * 1024 * 1024];
+    let url = bench.session("large.bin", all.len()).await;
+    assert_eq!(bench.put(&url, &all, 0, all.len()).await.0, 400);
+    let largest = 191 * UNIT;
+    assert_eq!(bench.put(&url, &all, 0, largest).await.0, 202);
+    assert_eq!(bench.put(&url, &all, largest, all.len()).await.0, 201);
+}
+
+#[tokio::test]
+async fn an_upload_url_must_be_replayed_byte_for_byte() {
+    let bench = bench_with(Config { quote_in_upload_urls: true, ..config() }).await;
+    let url = bench.session("quoted.txt", 5).await;
+    assert!(url.contains('\''));
+    let (status, _) = bench.put(&url, b"hello", 0, 5).await;
+    assert_eq!(status, 401, "reqwest's URL parser rewrites the quote");
+    let target = url.strip_prefix(bench.graph.url()).unwrap();
+    let head = format!(
+        "PUT {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\n\
+         Content-Range: bytes 0-4/5\r\n\r\n"
+    );
+    let answer = raw(&url, head, b"hello".to_vec(), false).await;
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_fragment_broken_in_the_middle_stores_nothing_but_counts() {
+    let bench = bench().await;
+    let all = bytes(2 * UNIT);
+    let url = bench.session("broken.pdf", all.len()).await;
+    let target = url.strip_prefix(bench.graph.url()).unwrap();
+    let head = format!(
+        "PUT {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {UNIT}\r\n\
+         Content-Range: bytes 0-{}/{}\r\n\r\n",
+        UNIT - 1,
+        all.len()
+    );
+    raw(&url, head, all[..100_000].to_vec(), true).await;
+    // The entry in the log is the sign that the server is done with the request.
+    while !bench.admin("/requests").await.to_string().contains("\"fragment\"") {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(bench.ranges(&url).await, json!(["0-"]));
+    assert_eq!(bench.admin("/sessions").await[0]["receivedBytes"], 100_000);
+    assert_eq!(bench.put(&url, &all, 0, all.len()).await.0, 201);
+    assert!(bench.stored("broken.pdf").await == all);
+}
+
+#[tokio::test]
+async fn of_two_requests_for_one_range_one_is_stored_and_the_other_told() {
+    let bench = bench().await;
+    let all = bytes(2 * UNIT);
+    let other = vec![0; 2 * UNIT];
+    let url = bench.session("race.pdf", all.len()).await;
+    let (a, b) = tokio::join!(bench.put(&url, &all, 0, UNIT), bench.put(&url, &other, 0, UNIT));
+    let mut statuses = [a.0.as_u16(), b.0.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [202, 416]);
+    let (winner, loser) = if a.0 == 202 { (&all, b) } else { (&other, a) };
+    assert_eq!(code(&loser.1), "fragmentOverlap");
+    bench.put(&url, winner, UNIT, 2 * UNIT).await;
+    assert!(bench.stored("race.pdf").await == *winner);
+}
+
+#[tokio::test]
+async fn conflicts_are_judged_at_creation_and_again_at_the_end() {
+    let bench = bench().await;
+    let all = bytes(10);
+    let early = bench.session("same.pdf", 10).await;
+    let (status, body) = bench.create("SAME.pdf", 10, "fail").await;
+    assert_eq!((status.as_u16(), code(&body).as_str()), (409, "nameAlreadyExists"));
+    let (_, body) = bench.create("same.pdf", 10, "rename").await;
+    let renaming = body["uploadUrl"].as_str().unwrap().to_owned();
+    let (_, body) = bench.create("same.pdf", 10, "replace").await;
+    let replacing = body["uploadUrl"].as_str().unwrap().to_owned();
+
+    let simple = format!("/users/{USER}/drive/root:/same.pdf:/content");
+    let put = bench.request(Method::PUT, &simple).body("first").send().await.unwrap();
+    assert_eq!(put.status(), 201);
+    let (status, body) = bench.put(&early, &all, 0, 10).await;
+    assert_eq!((status.as_u16(), code(&body).as_str()), (409, "nameAlreadyExists"));
+    assert_eq!(bench.ranges(&early).await, json!(["0-"]), "the session outlives the conflict");
+    let (status, item) = bench.put(&renaming, &all, 0, 10).await;
+    assert_eq!((status.as_u16(), &item["name"]), (201, &json!("same 1.pdf")));
+    assert_eq!(bench.put(&replacing, &all, 0, 10).await.0, 200);
+    assert!(bench.stored("same.pdf").await == all);
+
+    assert_eq!(bench.http.delete(&early).send().await.unwrap().status(), 204);
+    assert_eq!(bench.http.delete(&early).send().await.unwrap().status(), 404);
+    assert_eq!(bench.create("same.pdf", 10, "fail").await.0, 409);
+}
+
+#[tokio::test]
+async fn forbidden_names_long_paths_and_full_drives_are_refused() {
+    let bench = bench().await;
+    let long = "x".repeat(256);
+    let deep = vec!["y".repeat(100); 5].join("/");
+    for (path, expected) in [
+        ("a%3Ab", "invalidPath"),
+        ("a%2Fb", "invalidPath"),
+        ("con", "invalidPath"),
+        ("LPT1", "invalidPath"),
+        ("end.", "invalidPath"),
+        ("%20lead", "invalidPath"),
+        ("~$lock.docx", "invalidPath"),
+        ("x_VTI_y", "invalidPath"),
+        ("Forms/a.pdf", "invalidPath"),
+        (long.as_str(), "pathIsTooLong"),
+        (deep.as_str(), "pathIsTooLong"),
+    ] {
+        let (status, body) = bench.create(path, 10, "fail").await;
+        assert_eq!((status.as_u16(), code(&body).as_str()), (400, expected), "{path}");
+    }
+    for fine in ["sub/forms/a.pdf", "com10", "console", "a'b.pdf"] {
+        assert_eq!(bench.create(fine, 10, "fail").await.0, 200, "{fine}");
+    }
+    let url = format!("{}/users/{USER}?quota=100", bench.graph.admin_url());
+    bench.http.put(url).send().await.unwrap().error_for_status().unwrap();
+    let (status, body) = bench.create("big.pdf", 101, "fail").await;
+    assert_eq!((status.as_u16(), code(&body).as_str()), (507, "quotaLimitReached"));
+}
+
+#[tokio::test]
+async fn the_name_in_the_body_must_be_the_last_segment() {
+    let bench = bench().await;
+    let path = format!("/users/{USER}/drive/root:/a/b.pdf:/createUploadSession");
+    for (name, expected) in [("c.pdf", 400), ("b.pdf", 200)] {
+        let body = json!({ "item": { "name": name } });
+        let sent = bench.request(Method::POST, &path).json(&body).send().await.unwrap();
+        assert_eq!(sent.status(), expected);
+    }
+}
+
+#[tokio::test]
+async fn an_idle_session_expires() {
+    let bench = bench_with(Config { session_lifetime: Duration::ZERO, ..config() }).await;
+    let url = bench.session("late.pdf", 5).await;
+    let (status, body) = bench.put(&url, b"hello", 0, 5).await;
+    assert_eq!((status.as_u16(), code(&body).as_str()), (404, "uploadSessionNotFound"));
+    assert_eq!(bench.admin("/sessions").await[0]["state"], "expired");
+}

@@ -1,0 +1,81 @@
+//! The admin routes that every simulator has.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Query, State},
+    response::Response,
+    routing::{get, post},
+};
+use bytes::Bytes;
+use http::StatusCode;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Value, json as object};
+
+use crate::{
+    reply::{json, refuse},
+    shape::Shape,
+    stage::Stage,
+};
+
+/// `faults`, `shape`, `requests` and `health`, to be nested under the admin base.
+pub fn admin_routes<X>(stage: Arc<Stage<X>>) -> Router
+where
+    X: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    Router::new()
+        .route("/faults", post(add).get(list).delete(clear))
+        .route("/shape", post(set_shape).get(shapes))
+        .route("/requests", get(requests))
+        .route("/health", get(async || json(StatusCode::OK, &object!({ "status": "ok" }))))
+        .with_state(stage)
+}
+
+#[derive(Deserialize)]
+struct Which {
+    #[serde(rename = "match")]
+    matching: Option<String>,
+}
+
+async fn add<X>(State(stage): State<Arc<Stage<X>>>, body: Bytes) -> Response
+where
+    X: Clone + Default + Serialize + DeserializeOwned,
+{
+    let rules = serde_json::from_slice::<Value>(&body).map_err(|error| error.to_string());
+    match rules.and_then(|rules| stage.faults.add(rules)) {
+        Ok(added) => json(StatusCode::OK, &object!({ "added": added })),
+        Err(message) => refuse(message),
+    }
+}
+
+async fn list<X>(State(stage): State<Arc<Stage<X>>>) -> Response
+where
+    X: Clone + Default + Serialize + DeserializeOwned,
+{
+    json(StatusCode::OK, &Value::Array(stage.faults.list()))
+}
+
+async fn clear<X>(State(stage): State<Arc<Stage<X>>>, Query(which): Query<Which>) -> Response
+where
+    X: Clone + Default + Serialize + DeserializeOwned,
+{
+    let removed = stage.faults.clear(which.matching.as_deref());
+    json(StatusCode::OK, &object!({ "removed": removed }))
+}
+
+async fn set_shape<X>(State(stage): State<Arc<Stage<X>>>, body: Bytes) -> Response {
+    let shape = serde_json::from_slice::<Shape>(&body).map_err(|error| error.to_string());
+    match shape.and_then(|shape| stage.shaper.set(shape)) {
+        Ok(()) => json(StatusCode::OK, &object!(stage.shaper.list())),
+        Err(message) => refuse(message),
+    }
+}
+
+async fn shapes<X>(State(stage): State<Arc<Stage<X>>>) -> Response {
+    json(StatusCode::OK, &object!(stage.shaper.list()))
+}
+
+async fn requests<X>(State(stage): State<Arc<Stage<X>>>) -> Response {
+    json(StatusCode::OK, &object!(stage.log.list()))
+}

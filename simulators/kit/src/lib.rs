@@ -1,0 +1,29 @@
+//! What the simulators share and what is no system's contract: a server that
+//! can break connections, scripted faults, bandwidth limits, a request log, and
+//! the admin interface over these.
+//!
+//! Nothing here knows Graph, ORDS or any docferry crate. Each simulator is
+//! written from its contract, so that a mistake in a client cannot hide in its
+//! simulator.
+
+mod admin;
+
+mod clock;
+mod command;
+mod faults;
+mod log;
+mod reply;
+mod serve;
+mod shape;
+mod stage;
+
+pub use admin::admin_routes;
+pub use clock::now;
+pub use command::run_until_stopped;
+pub use faults::{Faults, RetryAfter, Rule};
+pub use log::{Entry, RequestLog};
+pub use reply::{break_connection, json, refuse, text};
+pub use serve::{Running, StartError, data_dir, serve};
+pub use shape::Line;
+pub use shape::{Shape, Shaper};
+pub use stage::{Call, ErrorBody, Stage, settle};

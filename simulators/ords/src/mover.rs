@@ -1,0 +1,76 @@
+//! The background mover: from the NFS to the exchange bucket, in its own time.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::mpsc::UnboundedReceiver, task::JoinSet, time::sleep};
+
+use crate::{
+    exchange::{Exchange, MoveError, Object},
+    world::{Job, World},
+};
+
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Moves every file it is told of, each in a task of its own; these end with it.
+pub(crate) async fn run(world: Arc<World>, exchange: Exchange, mut jobs: UnboundedReceiver<Job>) {
+    let exchange = Arc::new(exchange);
+    let mut moves = JoinSet::new();
+    loop {
+        tokio::select! {
+            Some(job) = jobs.recv() => {
+                let (world, exchange) = (Arc::clone(&world), Arc::clone(&exchange));
+                moves.spawn(async move { carry(&world, &exchange, &job).await });
+            }
+            Some(_moved) = moves.join_next() => {}
+            else => return,
+        }
+    }
+}
+
+async fn carry(world: &World, exchange: &Exchange, job: &Job) {
+    if job.file.never {
+        return;
+    }
+    sleep(job.delay).await;
+    let size = job.source.size();
+    let late = job.rule.as_ref().and_then(sim_kit::Rule::delay);
+    let part = job.rule.as_ref().filter(|rule| rule.store_fraction.is_some());
+    if let Some(rule) = part {
+        until_moved(world, exchange, job, rule.stored_bytes(size)).await;
+    }
+    if let Some(late) = late {
+        sleep(late).await;
+    }
+    until_moved(world, exchange, job, size).await;
+    let mut state = world.state();
+    state.nfs.retain(|file| file.id != job.file.id);
+    if let Some(document) = state.documents.get_mut(&job.file.guid) {
+        document.moves += 1;
+    }
+}
+
+/// A bucket that is away for a while delays a move; it does not lose it.
+async fn until_moved(world: &World, exchange: &Exchange, job: &Job, length: u64) {
+    while let Err(error) = put(world, exchange, job, length).await {
+        note(world, job, &error);
+        sleep(RETRY_AFTER).await;
+    }
+}
+
+fn note(world: &World, job: &Job, error: &MoveError) {
+    let mut state = world.state();
+    if let Some(file) = state.nfs.iter_mut().find(|file| file.id == job.file.id) {
+        file.last_error = Some(error.to_string());
+    }
+}
+
+async fn put(world: &World, exchange: &Exchange, job: &Job, length: u64) -> Result<(), MoveError> {
+    let mut call = world.stage.call("move", &job.subject);
+    let mut line = world.stage.shaper.line(&job.subject);
+    world.stage.shaper.latency(&job.subject).await;
+    let object =
+        Object { key: &job.file.key, mimetype: &job.mimetype, source: &job.source, length };
+    exchange.put(&object, &mut line, &mut call).await?;
+    call.finish(200);
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! Push and ping as the contract describes them; no mover here, files stay on the NFS.
+
+mod support;
+
+use serde_json::{Value, json};
+use support::bench;
+
+/// Base64 with all the letters that need encoding.
+const GUID: &str = "a/b+c==";
+const IN_PATH: &str = "a%2Fb%2Bc%3D%3D";
+
+#[tokio::test]
+async fn a_push_answers_name_type_and_size_as_strings_and_fills_the_nfs() {
+    let bench = bench(None).await;
+    bench.document(IN_PATH, "filename=f.pdf&mimetype=application/pdf", b"hello".to_vec()).await;
+    let (status, body) = bench.push(GUID).await;
+    assert_eq!(status, 200);
+    let expected = json!({ "filename": "f.pdf", "mimetype": "application/pdf", "sizeval": "5" });
+    assert_eq!(body, expected);
+    let nfs = bench.admin("/nfs").await;
+    assert_eq!((&nfs[0]["key"], &nfs[0]["size"]), (&json!("f.pdf"), &json!(5)));
+    let document = bench.admin("/documents").await[0].clone();
+    assert_eq!((&document["guid"], &document["pushes"]), (&json!(GUID), &json!(1)));
+    let of_hello = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    assert_eq!(document["sha256"], of_hello);
+    let url = format!("{}/documents/{IN_PATH}", bench.ords.admin_url());
+    assert_eq!(bench.http.delete(url).send().await.unwrap().status(), 204);
+    assert_eq!(bench.push(GUID).await.0, 404);
+}
+
+#[tokio::test]
+async fn wrong_credentials_and_missing_parameters_are_refused() {
+    let bench = bench(None).await;
+    bench.document("g", "filename=f.pdf", Vec::new()).await;
+    let url = format!("{}/doc/push-to-server", bench.ords.url());
+    let response = bench.http.get(&url).send().await.unwrap();
+    assert_eq!(response.status(), 401);
+    assert!(response.headers().contains_key("www-authenticate"));
+    let wrong = bench.http.get(&url).basic_auth("simulated-user", Some("wrong"));
+    assert_eq!(wrong.send().await.unwrap().status(), 401);
+    let missing = bench
+        .http
+        .get(&url)
+        .basic_auth("simulated-user", Some("simulated-password"))
+        .query(&[("document_guid", "g")]);
+    let response = missing.send().await.unwrap();
+    assert_eq!(response.status(), 400);
+    assert!(response.text().await.unwrap().contains("application_id"));
+    assert_eq!(bench.push("unknown").await.0, 404);
+}
+
+#[tokio::test]
+async fn ping_has_one_field_with_a_space_in_its_name() {
+    let bench = bench(None).await;
+    let ping = || bench.http.get(format!("{}/ping", bench.ords.url()));
+    assert_eq!(ping().send().await.unwrap().status(), 401);
+    let ping = ping().basic_auth("simulated-user", Some("simulated-password"));
+    let body: Value = ping.send().await.unwrap().json().await.unwrap();
+    assert!(body["objcenords status"].is_string());
+    assert_eq!(body.as_object().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn documents_can_lie_about_size_and_answer_texts() {
+    let bench = bench(None).await;
+    bench.document("lie", "filename=a.pdf&sizeval=999&key=other.pdf", b"abc".to_vec()).await;
+    bench.document("text", "filename=b.pdf&mode=error-text", Vec::new()).await;
+    assert_eq!(bench.push("lie").await.1["sizeval"], "999");
+    assert_eq!(bench.admin("/nfs").await[0]["key"], "other.pdf");
+    let (status, body) = bench.push("text").await;
+    assert_eq!(status, 200);
+    assert!(body.as_str().unwrap().starts_with("ORA-"));
+    assert_eq!(bench.admin("/nfs").await.as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_push_can_fail_answer_html_or_lose_its_answer() {
+    let bench = bench(None).await;
+    bench.document("g", "filename=f.pdf", b"abc".to_vec()).await;
+    let pushes = async || bench.admin("/documents").await[0]["pushes"].clone();
+    let html = json!({
+        "operation": "push", "match": "f.pdf", "status": 200, "body": "<html>",
+        "contentType": "text/html"
+    });
+    bench.fault(html).await;
+    assert_eq!(bench.push("g").await, (200, json!("<html>")));
+    bench.fault(json!({ "operation": "push", "status": 503, "retryAfter": "soon" })).await;
+    let response = bench.push_request("g").send().await.unwrap();
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.headers()["retry-after"], "soon");
+    assert_eq!(pushes().await, 0);
+
+    bench.fault(json!({ "operation": "push", "status": 500, "storeFraction": 1 })).await;
+    assert_eq!(bench.push("g").await.0, 500);
+    assert_eq!(pushes().await, 1);
+    bench.fault(json!({ "operation": "push", "dropResponse": true })).await;
+    bench.push_request("g").send().await.unwrap_err();
+    assert_eq!(pushes().await, 2);
+    bench.fault(json!({ "operation": "push", "filename": "", "sizeval": "many" })).await;
+    let (_, body) = bench.push("g").await;
+    assert_eq!((&body["filename"], &body["sizeval"]), (&json!(""), &json!("many")));
+    let statuses: Vec<Value> = bench
+        .admin("/requests")
+        .await
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["status"].clone())
+        .collect();
+    assert_eq!(json!(statuses), json!([200, 503, 500, null, 200]));
+}
+
+#[tokio::test]
+async fn a_rule_that_only_graph_knows_is_refused_by_name() {
+    let bench = bench(None).await;
+    let url = format!("{}/faults", bench.ords.admin_url());
+    let rule = json!({ "operation": "push", "noHash": true });
+    let response = bench.http.post(url).json(&rule).send().await.unwrap();
+    assert_eq!(response.status(), 400);
+    assert!(response.text().await.unwrap().contains("noHash"));
+}
