@@ -1,0 +1,86 @@
+//! How the command ends.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use docferry_cli::ClientError;
+use docferry_cli::watch::Outcome;
+use miette::Diagnostic;
+
+/// The exit codes, the one that counts more being the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Exit {
+    Completed,
+    TimedOut,
+    Failed,
+    Other,
+    Unreachable,
+    Unauthorized,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Completed => 0,
+            Exit::Other => 1,
+            Exit::Failed => 2,
+            Exit::TimedOut => 3,
+            Exit::Unauthorized => 4,
+            Exit::Unreachable => 5,
+        })
+    }
+}
+
+impl From<&ClientError> for Exit {
+    fn from(error: &ClientError) -> Self {
+        match error {
+            ClientError::Unauthorized { .. } => Self::Unauthorized,
+            ClientError::Unavailable { .. } | ClientError::Unreachable { .. } => Self::Unreachable,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl From<&Outcome> for Exit {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Completed(_) => Self::Completed,
+            Outcome::Failed(_) => Self::Failed,
+            Outcome::TimedOut(_) => Self::TimedOut,
+        }
+    }
+}
+
+/// What ends the command before its work is done.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub(crate) enum CliError {
+    #[error("no {what} was given")]
+    #[diagnostic(code(docferry::usage), help("pass {option} or set {variable}"))]
+    Missing { what: &'static str, option: &'static str, variable: &'static str },
+
+    #[error("the password file {} cannot be read", path.display())]
+    #[diagnostic(code(docferry::usage))]
+    PasswordFile { path: PathBuf, source: io::Error },
+
+    #[error("there is no password in the first line of {}", path.display())]
+    #[diagnostic(code(docferry::usage))]
+    EmptyPassword { path: PathBuf },
+
+    #[error("a result could not be printed")]
+    #[diagnostic(code(docferry::output))]
+    Output(#[from] io::Error),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Client(#[from] ClientError),
+}
+
+impl CliError {
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Client(error) => error.into(),
+            _ => Exit::Other,
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The `docferry` command.
+
+mod args;
+mod exit;
+mod output;
+mod send;
+mod watch;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use docferry_cli::{Client, Credentials};
+use miette::{MietteHandlerOpts, Report};
+
+use crate::args::{Args, Command};
+use crate::exit::{CliError, Exit};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    // Long identifiers and addresses must come out whole, so that they can be copied.
+    let _ = miette::set_hook(Box::new(|_| {
+        Box::new(MietteHandlerOpts::new().wrap_lines(false).build())
+    }));
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let _ = error.print();
+            // clap would exit with 2, which here means that a transfer failed.
+            return if error.use_stderr() { Exit::Other } else { Exit::Completed }.into();
+        }
+    };
+    match run(args).await {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            let exit = error.exit();
+            let _ = writeln!(std::io::stderr(), "{:?}", Report::new(error));
+            exit.into()
+        }
+    }
+}
+
+async fn run(args: Args) -> Result<Exit, CliError> {
+    let username = args.connection.username()?;
+    let password = args.connection.password()?;
+    let client = Client::new(args.connection.api()?, Credentials { username, password })?;
+    match &args.command {
+        Command::Send(send) => send::run(&client, send, args.json).await,
+        Command::Watch(watch) => {
+            watch::run(&client, &watch.transfer_ids, &watch.patience, args.json).await
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The public API over HTTP.
+
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use url::{Host, Url};
+
+use crate::error::ClientError;
+use crate::wire::{Accepted, NewTransfer, Problem, TransferStatus};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Above the 29 s after which API Gateway gives up itself.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(35);
+/// No document of this API comes near; more is somebody else's answer.
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+/// The service account.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// Its name.
+    pub username: String,
+    /// Its password; `Debug` does not show it.
+    pub password: SecretString,
+}
+
+/// A status document and what the service said about asking again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Polled {
+    /// The document.
+    pub status: TransferStatus,
+    /// The pause that the service asked for, if it did.
+    pub retry_after: Option<Duration>,
+}
+
+/// A client of one docferry deployment.
+///
+/// Makes each call once: who calls decides about trying again
+/// (see [`ClientError::is_transient`] and [`ClientError::is_surely_not_done`]).
+/// Cloning is cheap and shares the connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    credentials: Credentials,
+}
+
+impl Client {
+    /// Makes a client for the API at `base`, which includes the stage.
+    ///
+    /// Redirects are not followed: credentials go to the given address only.
+    /// A loopback address is never asked for through a proxy.
+    ///
+    /// # Errors
+    /// [`ClientError::BaseUrl`] when `base` is no plain HTTP address.
+    pub fn new(base: &str, credentials: Credentials) -> Result<Self, ClientError> {
+        let base = parse_base(base)?;
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
+            .redirect(redirect::Policy::none())
+            .user_agent(concat!("docferry/", env!("CARGO_PKG_VERSION")));
+        if is_loopback(&base) {
+            builder = builder.no_proxy();
+        }
+        Ok(Self { http: builder.build()?, base, credentials })
+    }
+
+    /// Asks for one document to be carried to one person.
+    ///
+    /// After [`ClientError::Unreachable`] a transfer may have begun all the same;
+    /// its id is then unknown.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn upload(&self, transfer: &NewTransfer) -> Result<Accepted, ClientError> {
+        let request = self.request(Method::POST, &["document", "upload"])?.json(transfer);
+        Ok(self.exchange(request).await?.0)
+    }
+
+    /// Asks how a transfer is doing.
+    ///
+    /// # Errors
+    /// [`ClientError::NotFound`] for an id that is unknown or expired; otherwise
+    /// see [`ClientError`].
+    pub async fn status(&self, transfer_id: &str) -> Result<TransferStatus, ClientError> {
+        Ok(self.poll(transfer_id).await?.status)
+    }
+
+    /// As [`Client::status`], with the pause that the service asks for.
+    ///
+    /// # Errors
+    /// As [`Client::status`].
+    pub async fn poll(&self, transfer_id: &str) -> Result<Polled, ClientError> {
+        let request = self.request(Method::GET, &["document", "status", transfer_id])?;
+        let (status, retry_after) = self.exchange(request).await?;
+        Ok(Polled { status, retry_after })
+    }
+
+    fn request(&self, method: Method, path: &[&str]) -> Result<RequestBuilder, ClientError> {
+        let mut url = self.base.clone();
+        url.path_segments_mut()
+            .map_err(|()| ClientError::BaseUrl { reason: "it cannot carry a path".into() })?
+            .pop_if_empty()
+            .extend(path);
+        let password = self.credentials.password.expose_secret();
+        Ok(self.http.request(method, url).basic_auth(&self.credentials.username, Some(password)))
+    }
+
+    async fn exchange<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<(T, Option<Duration>), ClientError> {
+        let response = request.send().await?;
+        let status = response.status();
+        let retry_after = retry_after(response.headers());
+        let is_json = is_json(response.headers());
+        let body = read(response).await?;
+        if status.is_success() {
+            let document = serde_json::from_slice(&body).map_err(|error| {
+                ClientError::InvalidAnswer { status: status.as_u16(), reason: error.to_string() }
+            })?;
+            return Ok((document, retry_after));
+        }
+        let problem = is_json.then(|| serde_json::from_slice(&body).ok()).flatten();
+        Err(failure(status, retry_after, problem.unwrap_or_default()))
+    }
+}
+
+fn failure(status: StatusCode, retry_after: Option<Duration>, problem: Problem) -> ClientError {
+    let problem = Box::new(problem);
+    let code = status.as_u16();
+    match code {
+        401 | 403 => ClientError::Unauthorized { status: code, problem },
+        404 => ClientError::NotFound(problem),
+        408 | 429 | 500..=599 => ClientError::Unavailable { status: code, retry_after, problem },
+        400..=499 => ClientError::Rejected { status: code, problem },
+        _ => ClientError::InvalidAnswer {
+            status: code,
+            reason: "neither success nor an error; redirects are not followed".into(),
+        },
+    }
+}
+
+fn parse_base(base: &str) -> Result<Url, ClientError> {
+    let refuse = |reason: &str| ClientError::BaseUrl { reason: reason.into() };
+    let url = Url::parse(base).map_err(|error| refuse(&error.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(refuse("it must begin with https:// (or http://)"));
+    }
+    // Credentials in an address end up in process lists and error messages.
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(refuse("it must not contain a user name or password"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(refuse("it must not contain a query or a fragment"));
+    }
+    Ok(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|kind| kind.trim().ends_with("json"))
+}
+
+/// Reads `Retry-After`; a date is taken relative to the answer's own `Date`, so
+/// that a wrong clock on either side does no harm.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let value = text(RETRY_AFTER)?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = httpdate::parse_http_date(value).ok()?;
+    let now = httpdate::parse_http_date(text(DATE)?).ok()?;
+    Some(until.duration_since(now).unwrap_or_default())
+}
+
+async fn read(mut response: Response) -> Result<Vec<u8>, ClientError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            return Err(ClientError::InvalidAnswer {
+                status: response.status().as_u16(),
+                reason: "the answer is far too long".into(),
+            });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(k, v)| (k.parse().unwrap(), v.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_and_as_a_date() {
+        assert_eq!(retry_after(&headers(&[("retry-after", "3")])), Some(Duration::from_secs(3)));
+        let dated = headers(&[
+            ("date", "Mon, 23 Nov 2026 09:00:00 GMT"),
+            ("retry-after", "Mon, 23 Nov 2026 09:00:07 GMT"),
+        ]);
+        assert_eq!(retry_after(&dated), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after(&headers(&[("retry-after", "soon")])), None);
+        assert_eq!(retry_after(&headers(&[])), None);
+    }
+
+    #[test]
+    fn addresses_that_would_leak_or_mislead_are_refused() {
+        for bad in ["ftp://x/", "nonsense", "http://u:p@host/", "http://host/?a=1", "http://h/#f"] {
+            let error = parse_base(bad).unwrap_err();
+            assert!(matches!(error, ClientError::BaseUrl { .. }), "{bad}");
+            assert!(!error.to_string().contains("u:p"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_one_path_segment_below_the_stage() {
+        let credentials = Credentials { username: "u".into(), password: "p".into() };
+        for base in ["http://localhost:4566/_aws/execute-api/a1/local", "http://h/local/"] {
+            let client = Client::new(base, credentials.clone()).unwrap();
+            let request = client.request(Method::GET, &["document", "status", "a/b#c"]).unwrap();
+            let url = request.build().unwrap().url().to_string();
+            assert!(url.ends_with("/local/document/status/a%2Fb%23c"), "{url}");
+        }
+    }
+
+    #[test]
+    fn the_password_is_in_no_debug_output() {
+        let credentials = Credentials { username: "u".into(), password: "hunter2".into() };
+        let client = Client::new("http://localhost/", credentials).unwrap();
+        assert!(!format!("{client:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,70 @@
+//! One live bar a transfer.
+
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::text::{clean, describe_end, describe_progress, pause_in_words};
+use crate::error::ClientError;
+use crate::watch::{Observer, Outcome, View};
+
+const RUNNING: &str = "{spinner} {prefix:32!} {bar:24.cyan/dim} {msg}";
+const ENDED: &str = "{prefix:34!.bold} {msg}";
+
+/// A bar that shows one transfer.
+#[derive(Debug, Clone)]
+pub struct Bar {
+    bar: ProgressBar,
+    fixed_name: Option<String>,
+}
+
+/// Adds a bar to `bars` for a transfer.
+///
+/// It is headed by `name`, or else by the document's name once it is known.
+#[must_use]
+pub fn bar(bars: &MultiProgress, transfer_id: &str, name: Option<&str>) -> Bar {
+    let bar = bars.add(ProgressBar::new(100));
+    bar.set_style(style(RUNNING));
+    bar.set_prefix(clean(name.unwrap_or(transfer_id)));
+    bar.set_message("  0 %");
+    bar.enable_steady_tick(Duration::from_millis(120));
+    Bar { bar, fixed_name: name.map(clean) }
+}
+
+impl Observer for Bar {
+    fn progress(&self, view: &View<'_>) {
+        if let (None, Some(name)) = (&self.fixed_name, view.name) {
+            self.bar.set_prefix(clean(name));
+        }
+        // In percent, not bytes: the length must not jump when the size becomes known.
+        self.bar.set_position(u64::from(view.percent));
+        self.bar.set_message(describe_progress(view));
+    }
+
+    fn retrying(&self, error: &ClientError, pause: Duration) {
+        let first_line = clean(error.to_string().lines().next().unwrap_or_default());
+        self.bar.set_message(format!("{first_line}; again in {}", pause_in_words(pause)));
+    }
+
+    fn ended(&self, result: &Result<Outcome, ClientError>, elapsed: Duration) {
+        let mark = if matches!(result, Ok(Outcome::Completed(_))) { '✔' } else { '✘' };
+        self.bar.set_style(style(ENDED));
+        self.bar.set_prefix(format!("{mark} {}", self.bar.prefix()));
+        self.bar.abandon_with_message(describe_end(result, elapsed));
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_templates_are_valid() {
+        assert!(ProgressStyle::with_template(RUNNING).is_ok());
+        assert!(ProgressStyle::with_template(ENDED).is_ok());
+    }
+}

@@ -1,0 +1,92 @@
+//! The words and numbers that every display uses.
+
+use std::time::Duration;
+
+use indicatif::DecimalBytes;
+
+use crate::error::ClientError;
+use crate::watch::{Outcome, View};
+
+/// A number of bytes for people: `15.00 MB`.
+#[must_use]
+pub fn size(bytes: u64) -> String {
+    DecimalBytes(bytes).to_string()
+}
+
+/// A duration for people: `8 s`, `1 m 05 s`, `2 h 03 m`.
+#[must_use]
+pub fn short_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} m {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} m", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// A pause in whole seconds, rounded up: nobody waits "0 s".
+pub(super) fn pause_in_words(pause: Duration) -> String {
+    short_duration(pause + Duration::from_millis(999))
+}
+
+/// Takes out what could steer a terminal: names and messages come from others.
+///
+/// Line breaks stay; control characters and bidirectional overrides do not.
+#[must_use]
+pub fn clean(text: &str) -> String {
+    let is_bad = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if is_bad(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Percent, bytes, rate and time left, in one line.
+#[must_use]
+pub fn describe_progress(view: &View<'_>) -> String {
+    let Some(total) = view.size else {
+        return format!("{:>3} %  waiting for the object store", view.percent);
+    };
+    let mut line = format!("{:>3} %  {} of {}", view.percent, size(view.bytes), size(total));
+    if let Some(rate) = view.rate {
+        line.push_str(&format!("  {}/s", size(rate)));
+    }
+    if let Some(left) = view.time_left.filter(|_| view.percent < 100) {
+        line.push_str(&format!("  {} left", short_duration(left)));
+    }
+    line
+}
+
+/// How watching ended, in one line.
+#[must_use]
+pub fn describe_end(result: &Result<Outcome, ClientError>, elapsed: Duration) -> String {
+    let took = short_duration(elapsed);
+    match result {
+        Ok(Outcome::Completed(status)) => {
+            format!("completed  {}  in {took}", size(status.file_size))
+        }
+        Ok(Outcome::Failed(status)) => format!("failed  {}", clean(&status.failure_message())),
+        Ok(Outcome::TimedOut(Some(status))) => {
+            format!("still at {} % after {took}: stopped waiting", status.percent_transfered)
+        }
+        Ok(Outcome::TimedOut(None)) => format!("no answer within {took}: stopped waiting"),
+        Err(error) => clean(&error.to_string().replace("\n ", ";")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_well() {
+        let short = |seconds| short_duration(Duration::from_secs(seconds));
+        assert_eq!([short(8), short(65), short(7380)], ["8 s", "1 m 05 s", "2 h 03 m"]);
+    }
+
+    #[test]
+    fn names_cannot_steer_the_terminal() {
+        assert_eq!(clean("a\u{1b}[2Jb\u{202e}c\rd"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d");
+        assert_eq!(clean("Ōtāhuhu #3 50% + l'été 法廷.pdf"), "Ōtāhuhu #3 50% + l'été 法廷.pdf");
+    }
+}

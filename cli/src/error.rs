@@ -1,0 +1,143 @@
+//! What can go wrong with a call, by what the caller does next.
+
+use std::time::Duration;
+
+use miette::Diagnostic;
+
+use crate::wire::Problem;
+
+/// A call to the service that did not succeed.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum ClientError {
+    /// Correct the address of the API.
+    #[error("not a usable API address: {reason}")]
+    #[diagnostic(
+        code(docferry::api_address),
+        help("it looks like https://host/stage, without user name, query or fragment")
+    )]
+    BaseUrl {
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// Correct the credentials.
+    #[error("the service refused the credentials (HTTP {status}): {problem}")]
+    #[diagnostic(
+        code(docferry::unauthorized),
+        help("check --username and --password, or DOCFERRY_USERNAME and DOCFERRY_PASSWORD")
+    )]
+    Unauthorized {
+        /// 401 or 403.
+        status: u16,
+        /// What the service said.
+        problem: Box<Problem>,
+    },
+
+    /// Nothing is to be had under this id: it never existed, or it expired.
+    #[error("not found (HTTP 404): {0}")]
+    #[diagnostic(
+        code(docferry::not_found),
+        help("a transfer is forgotten some days after its end; check the id and the API address")
+    )]
+    NotFound(Box<Problem>),
+
+    /// Correct the request; sending it again unchanged is useless.
+    #[error("the service refused the request (HTTP {status}): {problem}")]
+    #[diagnostic(code(docferry::refused))]
+    Rejected {
+        /// Any other 4xx.
+        status: u16,
+        /// What the service said.
+        problem: Box<Problem>,
+    },
+
+    /// Try again later: overload, throttling or a fault of the service.
+    #[error("the service is unavailable (HTTP {status}): {problem}")]
+    #[diagnostic(code(docferry::unavailable), help("try again later"))]
+    Unavailable {
+        /// 408, 429 or 5xx.
+        status: u16,
+        /// How long the service asks to be left alone.
+        retry_after: Option<Duration>,
+        /// What the service said.
+        problem: Box<Problem>,
+    },
+
+    /// Try again, or check the network: no whole answer came.
+    #[error("the service could not be reached")]
+    #[diagnostic(
+        code(docferry::unreachable),
+        help("check the network and --api; nothing is known about a request that was under way")
+    )]
+    Unreachable {
+        /// What the HTTP stack said, without the address.
+        #[source]
+        source: reqwest::Error,
+    },
+
+    /// Something else than docferry answered.
+    #[error("not an answer of docferry (HTTP {status}): {reason}")]
+    #[diagnostic(code(docferry::invalid_answer), help("check --api: does it end with the stage?"))]
+    InvalidAnswer {
+        /// The status that came with it.
+        status: u16,
+        /// What did not fit.
+        reason: String,
+    },
+}
+
+impl ClientError {
+    /// Whether the same call may succeed when it is simply made again.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Unreachable { .. })
+    }
+
+    /// Whether the service certainly did not act on the request, so that even a
+    /// call that creates something can be made again.
+    #[must_use]
+    pub fn is_surely_not_done(&self) -> bool {
+        match self {
+            Self::Unavailable { status, .. } => *status == 429,
+            Self::Unreachable { source } => source.is_connect(),
+            _ => false,
+        }
+    }
+
+    /// The pause that the service asked for.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unavailable { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// What the service said, where it said something.
+    #[must_use]
+    pub fn problem(&self) -> Option<&Problem> {
+        match self {
+            Self::Unauthorized { problem, .. }
+            | Self::NotFound(problem)
+            | Self::Rejected { problem, .. }
+            | Self::Unavailable { problem, .. } => Some(problem),
+            _ => None,
+        }
+    }
+
+    /// What went wrong as a problem document: the service's own, or one made from
+    /// our words.
+    #[must_use]
+    pub fn to_problem(&self) -> Problem {
+        match self.problem() {
+            Some(problem) if *problem != Problem::default() => problem.clone(),
+            _ => Problem { detail: Some(self.to_string()), ..Problem::default() },
+        }
+    }
+}
+
+impl From<reqwest::Error> for ClientError {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Unreachable { source: error.without_url() }
+    }
+}

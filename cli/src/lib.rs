@@ -1,0 +1,18 @@
+//! The client side of docferry: the library behind the `docferry` command.
+//!
+//! [`Client`] speaks the public API and nothing else: its wire types are written
+//! from the contract and shared with no server crate, so that a mistake in the
+//! service cannot hide in its client. [`watch`] follows transfers to their end
+//! and reports to an [`watch::Observer`]; [`display`] holds two of those, live
+//! bars for a terminal and plain lines for a log.
+
+mod client;
+pub mod display;
+mod error;
+pub mod progress;
+pub mod watch;
+mod wire;
+
+pub use client::{Client, Credentials, Polled};
+pub use error::ClientError;
+pub use wire::{Accepted, NewTransfer, Problem, ProblemItem, TransferState, TransferStatus};

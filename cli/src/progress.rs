@@ -1,0 +1,165 @@
+//! Bytes, rate and time left, from the percent that the service reports.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::wire::TransferStatus;
+
+/// Up to here nothing has reached the destination: the document is on its way
+/// from the object store.
+const PERCENT_AT_FIRST_BYTE: u8 = 10;
+/// How far back the rate looks.
+const RATE_WINDOW: Duration = Duration::from_secs(15);
+
+/// How many bytes a percent stands for: 10 → 100 maps to 0 → `size`.
+#[must_use]
+pub fn bytes_at(percent: u8, size: u64) -> u64 {
+    let done = u128::from(percent.min(100).saturating_sub(PERCENT_AT_FIRST_BYTE));
+    let span = u128::from(100 - PERCENT_AT_FIRST_BYTE);
+    u64::try_from(u128::from(size) * done / span).unwrap_or(size)
+}
+
+/// What is known of one transfer, put together from its status documents.
+///
+/// Percent and bytes never go down, whatever order the answers come in.
+#[derive(Debug, Default)]
+pub struct Progress {
+    percent: u8,
+    size: Option<u64>,
+    name: Option<String>,
+    samples: VecDeque<(Instant, u64)>,
+}
+
+impl Progress {
+    /// Takes in a status document seen at `at`; says whether it brought news.
+    pub fn observe(&mut self, status: &TransferStatus, at: Instant) -> bool {
+        let before = (self.percent, self.size, self.name.is_some());
+        self.percent = self.percent.max(status.percent_transfered.min(100));
+        if status.file_size > 0 || self.percent >= PERCENT_AT_FIRST_BYTE {
+            self.size = Some(status.file_size.max(self.size.unwrap_or(0)));
+        }
+        if let Some(name) = &status.file_name {
+            self.name.get_or_insert_with(|| name.clone());
+        }
+        if self.percent >= PERCENT_AT_FIRST_BYTE {
+            self.sample(at);
+        }
+        before != (self.percent, self.size, self.name.is_some())
+    }
+
+    fn sample(&mut self, at: Instant) {
+        let bytes = self.bytes();
+        if self.samples.back().is_none_or(|(_, last)| *last != bytes) {
+            self.samples.push_back((at, bytes));
+        }
+        // One sample from before the window stays: progress comes in steps, and
+        // the step's beginning is needed to know its speed.
+        while self.samples.get(1).is_some_and(|(t, _)| at.duration_since(*t) > RATE_WINDOW) {
+            self.samples.pop_front();
+        }
+    }
+
+    /// 0 to 100.
+    #[must_use]
+    pub fn percent(&self) -> u8 {
+        self.percent
+    }
+
+    /// The document's size, once known.
+    #[must_use]
+    pub fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// The document's name, once known.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Bytes delivered, as exactly as a percent can say it.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        bytes_at(self.percent, self.size.unwrap_or(0))
+    }
+
+    /// Bytes a second over the last seconds; `None` before there is any movement.
+    #[must_use]
+    pub fn rate(&self, now: Instant) -> Option<u64> {
+        let (since, from) = self.samples.front()?;
+        let (_, to) = self.samples.back()?;
+        let seconds = now.duration_since(*since).as_secs_f64();
+        let bytes = to.saturating_sub(*from);
+        (bytes > 0 && seconds > 0.0).then(|| (bytes as f64 / seconds) as u64)
+    }
+
+    /// How long the rest takes at the current rate.
+    #[must_use]
+    pub fn time_left(&self, now: Instant) -> Option<Duration> {
+        let rate = self.rate(now).filter(|rate| *rate > 0)?;
+        let rest = self.size?.saturating_sub(self.bytes());
+        Some(Duration::from_secs(rest.div_ceil(rate)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(percent: u8, size: u64) -> TransferStatus {
+        serde_json::from_value(serde_json::json!({
+            "transferId": "t", "percentTransfered": percent, "error": false, "fileSize": size,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn ten_to_one_hundred_percent_is_nothing_to_everything() {
+        assert_eq!(bytes_at(0, 900), 0);
+        assert_eq!(bytes_at(10, 900), 0);
+        assert_eq!(bytes_at(55, 900), 450);
+        assert_eq!(bytes_at(100, 900), 900);
+        assert_eq!(bytes_at(255, 900), 900);
+        assert_eq!(bytes_at(100, u64::MAX), u64::MAX);
+    }
+
+    #[test]
+    fn percent_and_bytes_never_go_down() {
+        let mut progress = Progress::default();
+        let start = Instant::now();
+        let mut last = (0, 0);
+        for (second, percent) in [0, 10, 30, 20, 55, 10, 54, 100].into_iter().enumerate() {
+            progress.observe(&status(percent, 900), start + Duration::from_secs(second as u64));
+            let now = (progress.percent(), progress.bytes());
+            assert!(now >= last, "{now:?} after {last:?}");
+            last = now;
+        }
+        assert_eq!(last, (100, 900));
+    }
+
+    #[test]
+    fn rate_and_time_left_follow_the_last_seconds() {
+        let mut progress = Progress::default();
+        let start = Instant::now();
+        let at = |second| start + Duration::from_secs(second);
+        progress.observe(&status(10, 9000), at(0));
+        assert_eq!(progress.time_left(at(0)), None);
+        progress.observe(&status(20, 9000), at(10));
+        assert_eq!(progress.rate(at(10)), Some(100));
+        assert_eq!(progress.time_left(at(10)), Some(Duration::from_secs(80)));
+        // Ten times as fast from now on: the slow beginning is forgotten.
+        for step in 1..=4 {
+            progress.observe(&status(20 + step * 10, 9000), at(30 + u64::from(step)));
+        }
+        assert!(progress.rate(at(34)) > Some(100));
+    }
+
+    #[test]
+    fn an_empty_document_has_a_size() {
+        let mut progress = Progress::default();
+        progress.observe(&status(0, 0), Instant::now());
+        assert_eq!(progress.size(), None);
+        progress.observe(&status(100, 0), Instant::now());
+        assert_eq!((progress.size(), progress.bytes()), (Some(0), 0));
+    }
+}

@@ -1,0 +1,179 @@
+//! The binary as people and scripts run it.
+
+mod support;
+
+use serde_json::json;
+use support::{
+    PASSWORD, answers, api, docferry, failed, in_turn, json_lines, nobody, problem, sent, status,
+    stderr, stdout,
+};
+use wiremock::matchers::{any, body_partial_json};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+async fn accept(server: &MockServer, obj_guid: &str, transfer_id: &str) {
+    sent()
+        .and(body_partial_json(json!({"objGuid": obj_guid, "email": "judge@example.test"})))
+        .respond_with(
+            ResponseTemplate::new(202)
+                .set_body_json(json!({"objGuid": obj_guid, "transferId": transfer_id})),
+        )
+        .mount(server)
+        .await;
+}
+
+#[tokio::test]
+async fn send_prints_the_transfer_ids_and_exits_0() {
+    let server = MockServer::start().await;
+    accept(&server, "QQ==", "id-a").await;
+    accept(&server, "Qg==", "id-b").await;
+    let args = ["send", "QQ==", "Qg==", "--email", "judge@example.test", "--path", "Lists/A B"];
+    let output = docferry(&api(&server), PASSWORD, &args).await;
+    assert_eq!(stdout(&output), "id-a  QQ==\nid-b  Qg==\n", "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(0));
+    let bodies = server.received_requests().await.unwrap();
+    assert!(
+        bodies
+            .iter()
+            .all(|r| r.body_json::<serde_json::Value>().unwrap()["filePath"] == "Lists/A B")
+    );
+}
+
+#[tokio::test]
+async fn a_problem_document_is_shown_with_its_fields_and_the_others_still_go() {
+    let server = MockServer::start().await;
+    let body = json!({
+        "type": "about:blank", "title": "Invalid request", "status": 400,
+        "detail": "One field is wrong.", "code": "INVALID_REQUEST",
+        "errors": [{"pointer": "/objGuid", "detail": "must be base64", "code": "not_base64"}],
+    });
+    sent()
+        .and(body_partial_json(json!({"objGuid": "???"})))
+        .respond_with(problem(400, &body))
+        .mount(&server)
+        .await;
+    accept(&server, "Qg==", "id-b").await;
+    let args = ["send", "???", "Qg==", "--email", "judge@example.test"];
+    let output = docferry(&api(&server), PASSWORD, &args).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stdout(&output), "id-b  Qg==\n");
+    let shown = stderr(&output);
+    for part in [
+        "???",
+        "Invalid request: One field is wrong.",
+        "INVALID_REQUEST",
+        "/objGuid: must be base64",
+    ] {
+        assert!(shown.contains(part), "{part} is missing in {shown}");
+    }
+}
+
+#[tokio::test]
+async fn send_and_watch_speak_json_lines() {
+    let server = MockServer::start().await;
+    accept(&server, "QQ==", "t1").await;
+    in_turn(&server, "t1", answers(&[10, 100])).await;
+    let args = ["--json", "send", "QQ==", "--email", "judge@example.test", "--watch"];
+    let output = docferry(&api(&server), PASSWORD, &args).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let expected = [json!({"objGuid": "QQ==", "transferId": "t1"}), status(100)];
+    assert_eq!(json_lines(&output), expected);
+}
+
+#[tokio::test]
+async fn watch_exits_2_when_a_transfer_failed_and_says_why() {
+    let server = MockServer::start().await;
+    let message = "The document is not in the object store. Check its GUID.";
+    in_turn(&server, "t1", vec![ResponseTemplate::new(200).set_body_json(failed(0, message))])
+        .await;
+    in_turn(&server, "t2", answers(&[100])).await;
+    let output = docferry(&api(&server), PASSWORD, &["watch", "t1", "t2"]).await;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stdout(&output).contains(message), "{}", stdout(&output));
+}
+
+#[tokio::test]
+async fn watch_exits_3_when_time_is_up() {
+    let server = MockServer::start().await;
+    in_turn(&server, "t1", answers(&[42])).await;
+    let args = ["watch", "t1", "--timeout", "1", "--json"];
+    let output = docferry(&api(&server), PASSWORD, &args).await;
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(json_lines(&output), [status(42)]);
+}
+
+#[tokio::test]
+async fn wrong_credentials_exit_4_and_are_not_shown() {
+    let server = MockServer::start().await;
+    Mock::given(any())
+        .respond_with(problem(401, &json!({"title": "Unauthorized", "status": 401})))
+        .mount(&server)
+        .await;
+    for args in [&["watch", "t1"][..], &["send", "QQ==", "Qg==", "--email", "judge@example.test"]] {
+        let output = docferry(&api(&server), "wrong-secret-9", args).await;
+        assert_eq!(output.status.code(), Some(4));
+        let shown = stdout(&output) + &stderr(&output);
+        assert!(shown.contains("Unauthorized") && !shown.contains("wrong-secret-9"), "{shown}");
+    }
+    // After the first refusal the second document is not tried.
+    assert_eq!(server.received_requests().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn an_unreachable_service_exits_5() {
+    let nobody = nobody();
+    for args in [
+        &["watch", "t1", "--retries", "1"][..],
+        &["send", "QQ==", "--email", "judge@example.test", "--retries", "0"],
+    ] {
+        let output = docferry(&nobody, PASSWORD, args).await;
+        assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
+        assert!(stderr(&output).contains("could not be reached"));
+    }
+}
+
+#[tokio::test]
+async fn a_lasting_503_exits_5_and_an_accepted_request_is_never_sent_twice() {
+    let server = MockServer::start().await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(503)).mount(&server).await;
+    let args = ["send", "QQ==", "--email", "judge@example.test"];
+    let output = docferry(&api(&server), PASSWORD, &args).await;
+    assert_eq!(output.status.code(), Some(5));
+    assert_eq!(server.received_requests().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn wrong_usage_and_unknown_transfers_exit_1() {
+    let server = MockServer::start().await;
+    let api = api(&server);
+    for args in [&["send"][..], &["fly"], &["watch"], &["watch", "unknown"]] {
+        let output = docferry(&api, PASSWORD, args).await;
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {}", stderr(&output));
+    }
+    let output = docferry("", PASSWORD, &["watch", "t1"]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn the_password_can_come_from_a_file() {
+    let server = MockServer::start().await;
+    in_turn(&server, "t1", answers(&[100])).await;
+    let file = std::env::temp_dir().join(format!("docferry-password-{}", std::process::id()));
+    std::fs::write(&file, format!("{PASSWORD}\n")).unwrap();
+    let args = ["watch", "t1", "--password-file", file.to_str().unwrap()];
+    let output = docferry(&api(&server), "from-the-environment", &args).await;
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn help_documents_the_exit_codes_and_hides_the_password() {
+    for args in [&["--help"][..], &["send", "--help"], &["watch", "--help"]] {
+        let output = docferry("http://localhost/", PASSWORD, args).await;
+        let help = stdout(&output);
+        assert_eq!(output.status.code(), Some(0));
+        for part in ["Exit codes:", "2  a transfer failed", "5  the service could not be reached"] {
+            assert!(help.contains(part), "{help}");
+        }
+        assert!(!help.contains(PASSWORD));
+    }
+}

@@ -1,0 +1,138 @@
+//! The client against the contract, field by field.
+
+mod support;
+
+use std::time::Duration;
+
+use docferry_cli::{ClientError, NewTransfer};
+use serde_json::json;
+use support::{asked_for, client, client_of, nobody, problem, sent, status};
+use wiremock::matchers::body_json;
+use wiremock::{MockServer, ResponseTemplate};
+
+fn new_transfer(path: Option<&str>) -> NewTransfer {
+    NewTransfer {
+        obj_guid: "q83vASNFZ4k=".into(),
+        email: "judge@example.test".into(),
+        file_path: path.map(str::to_owned),
+    }
+}
+
+#[tokio::test]
+async fn upload_sends_exactly_the_contracts_fields_and_reads_the_answer() {
+    let server = MockServer::start().await;
+    sent()
+        .and(body_json(json!({
+            "objGuid": "q83vASNFZ4k=",
+            "email": "judge@example.test",
+            "filePath": "Court Lists/Courtroom \"201\"",
+        })))
+        .respond_with(
+            ResponseTemplate::new(202)
+                .set_body_json(json!({"objGuid": "q83vASNFZ4k=", "transferId": "0af1"})),
+        )
+        .mount(&server)
+        .await;
+    let transfer = new_transfer(Some("Court Lists/Courtroom \"201\""));
+    let accepted = client(&server).upload(&transfer).await.unwrap();
+    assert_eq!((&*accepted.obj_guid, &*accepted.transfer_id), ("q83vASNFZ4k=", "0af1"));
+}
+
+#[tokio::test]
+async fn upload_without_a_folder_sends_null() {
+    let server = MockServer::start().await;
+    sent()
+        .and(body_json(json!({
+            "objGuid": "q83vASNFZ4k=", "email": "judge@example.test", "filePath": null,
+        })))
+        .respond_with(
+            ResponseTemplate::new(202).set_body_json(json!({"objGuid": "x", "transferId": "t"})),
+        )
+        .mount(&server)
+        .await;
+    client(&server).upload(&new_transfer(None)).await.unwrap();
+}
+
+#[tokio::test]
+async fn status_reads_exactly_the_contracts_fields() {
+    let server = MockServer::start().await;
+    asked_for("t1")
+        .respond_with(ResponseTemplate::new(200).set_body_json(status(100)))
+        .mount(&server)
+        .await;
+    let read = client(&server).status("t1").await.unwrap();
+    assert_eq!(read.percent_transfered, 100);
+    assert_eq!(read.file_size, 9_000_000);
+    assert_eq!(read.file_name.as_deref(), Some("Ōtāhuhu #3.pdf"));
+    assert_eq!(read.file_path.as_deref(), Some("Court Lists/2026-11-23"));
+    assert_eq!(read.mime.as_deref(), Some("application/pdf"));
+    assert_eq!(read.end_delivery_dtm.as_deref(), Some("2026-11-23T09:01:00+00:00"));
+    // Written out again it is the same document: no field lost, renamed or added.
+    assert_eq!(serde_json::to_value(&read).unwrap(), status(100));
+}
+
+#[tokio::test]
+async fn the_correct_spelling_of_percent_is_not_accepted() {
+    let server = MockServer::start().await;
+    let mut wrong = status(50);
+    wrong["percentTransferred"] =
+        wrong.as_object_mut().unwrap().remove("percentTransfered").unwrap();
+    asked_for("t1")
+        .respond_with(ResponseTemplate::new(200).set_body_json(wrong))
+        .mount(&server)
+        .await;
+    let error = client(&server).status("t1").await.unwrap_err();
+    assert!(matches!(error, ClientError::InvalidAnswer { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn answers_are_told_apart_by_what_to_do_next() {
+    let server = MockServer::start().await;
+    for code in [400, 401, 403, 404, 413, 422, 429, 500, 502, 503, 504, 302] {
+        let id = format!("s{code}");
+        asked_for(&id).respond_with(ResponseTemplate::new(code)).mount(&server).await;
+        let error = client(&server).status(&id).await.unwrap_err();
+        let fits = match code {
+            401 | 403 => matches!(error, ClientError::Unauthorized { .. }),
+            404 => matches!(error, ClientError::NotFound(_)),
+            429 | 500.. => matches!(error, ClientError::Unavailable { .. }) && error.is_transient(),
+            302 => matches!(error, ClientError::InvalidAnswer { .. }),
+            _ => matches!(error, ClientError::Rejected { .. }) && !error.is_transient(),
+        };
+        assert!(fits, "{code}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_problem_document_and_its_retry_after_come_through() {
+    let server = MockServer::start().await;
+    let body = json!({"type": "about:blank", "title": "Busy", "status": 503,
+        "detail": "The object store does not answer.", "code": "SOURCE_UNAVAILABLE"});
+    asked_for("t1")
+        .respond_with(problem(503, &body).insert_header("retry-after", "7"))
+        .mount(&server)
+        .await;
+    let error = client(&server).status("t1").await.unwrap_err();
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+    assert_eq!(error.problem().unwrap().code.as_deref(), Some("SOURCE_UNAVAILABLE"));
+    assert!(error.to_string().contains("Busy: The object store does not answer."), "{error}");
+}
+
+#[tokio::test]
+async fn a_web_page_with_200_is_no_answer() {
+    let server = MockServer::start().await;
+    asked_for("t1")
+        .respond_with(ResponseTemplate::new(200).set_body_raw("<html>hello</html>", "text/html"))
+        .mount(&server)
+        .await;
+    let error = client(&server).status("t1").await.unwrap_err();
+    assert!(matches!(error, ClientError::InvalidAnswer { status: 200, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_unreachable_service_shows_no_address() {
+    let address = nobody();
+    let error = client_of(&address).status("t1").await.unwrap_err();
+    assert!(matches!(error, ClientError::Unreachable { .. }) && error.is_surely_not_done());
+    assert!(!format!("{error:?} {error}").contains(&address));
+}

@@ -1,0 +1,118 @@
+//! A service that answers as the contract says, for the tests of its client.
+
+#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(clippy::unwrap_used, reason = "test support")]
+
+use std::net::TcpListener;
+use std::process::{Command, Output, Stdio};
+
+use docferry_cli::{Client, Credentials};
+use serde_json::{Value, json};
+use wiremock::matchers::{basic_auth, method, path};
+use wiremock::{Mock, MockBuilder, MockServer, ResponseTemplate};
+
+pub(crate) const USERNAME: &str = "scv";
+pub(crate) const PASSWORD: &str = "correct-horse-7";
+pub(crate) const STAGE: &str = "/_aws/execute-api/a1b2/local";
+
+pub(crate) fn api(server: &MockServer) -> String {
+    format!("{}{STAGE}", server.uri())
+}
+
+pub(crate) fn client(server: &MockServer) -> Client {
+    client_of(&api(server))
+}
+
+pub(crate) fn client_of(api: &str) -> Client {
+    let credentials = Credentials { username: USERNAME.into(), password: PASSWORD.into() };
+    Client::new(api, credentials).unwrap()
+}
+
+/// A status document, complete and spelled by hand from the contract.
+pub(crate) fn status(percent: u8) -> Value {
+    json!({
+        "transferId": "t1",
+        "percentTransfered": percent,
+        "startDeliveryDtm": "2026-11-23T09:00:00+00:00",
+        "endDeliveryDtm": (percent == 100).then_some("2026-11-23T09:01:00+00:00"),
+        "error": false,
+        "lastErrorMessage": null,
+        "fileSize": if percent >= 10 { 9_000_000 } else { 0 },
+        "fileName": (percent >= 10).then_some("Ōtāhuhu #3.pdf"),
+        "filePath": "Court Lists/2026-11-23",
+        "mime": (percent >= 10).then_some("application/pdf"),
+    })
+}
+
+pub(crate) fn failed(percent: u8, message: &str) -> Value {
+    let mut status = status(percent);
+    status["error"] = json!(true);
+    status["lastErrorMessage"] = json!(message);
+    status["endDeliveryDtm"] = json!("2026-11-23T09:01:00+00:00");
+    status
+}
+
+pub(crate) fn problem(status: u16, body: &Value) -> ResponseTemplate {
+    ResponseTemplate::new(status)
+        .set_body_raw(serde_json::to_vec(body).unwrap(), "application/problem+json")
+}
+
+pub(crate) fn asked_for(transfer_id: &str) -> MockBuilder {
+    Mock::given(method("GET"))
+        .and(path(format!("{STAGE}/document/status/{transfer_id}")))
+        .and(basic_auth(USERNAME, PASSWORD))
+}
+
+pub(crate) fn sent() -> MockBuilder {
+    Mock::given(method("POST"))
+        .and(path(format!("{STAGE}/document/upload")))
+        .and(basic_auth(USERNAME, PASSWORD))
+}
+
+/// Answers with each of `answers` once, then with the last for ever.
+pub(crate) async fn in_turn(
+    server: &MockServer,
+    transfer_id: &str,
+    answers: Vec<ResponseTemplate>,
+) {
+    let last = answers.len() - 1;
+    for (at, answer) in answers.into_iter().enumerate() {
+        let mock = asked_for(transfer_id).respond_with(answer);
+        let mock = if at == last { mock } else { mock.up_to_n_times(1) };
+        mock.mount(server).await;
+    }
+}
+
+pub(crate) fn answers(percents: &[u8]) -> Vec<ResponseTemplate> {
+    percents.iter().map(|p| ResponseTemplate::new(200).set_body_json(status(*p))).collect()
+}
+
+/// An address at which nobody listens. (A dropped `MockServer` lives on in a pool.)
+pub(crate) fn nobody() -> String {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    format!("http://{address}")
+}
+
+/// Runs the real binary and waits for its end.
+pub(crate) async fn docferry(api: &str, password: &str, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_docferry"));
+    command
+        .args(args)
+        .env("DOCFERRY_API", api)
+        .env("DOCFERRY_USERNAME", USERNAME)
+        .env("DOCFERRY_PASSWORD", password)
+        .stdin(Stdio::null());
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+pub(crate) fn json_lines(output: &Output) -> Vec<Value> {
+    stdout(output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
