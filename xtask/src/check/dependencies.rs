@@ -1,0 +1,161 @@
+//! Which package may depend on which, by what cargo resolved.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use crate::binaries::{FUNCTIONS, cargo};
+use crate::paths::Paths;
+
+/// What `domain` and `app` never reach, however indirectly.
+const OUTSIDE: [&str; 6] = ["aws-", "axum", "hyper", "lambda_", "reqwest", "rustls"];
+
+/// What each crate may name of ours. Functions may name any crate; whoever is not
+/// listed (simulators, command line, xtask) is looked at separately.
+const INWARD: [(&str, &[&str]); 9] = [
+    ("docferry-domain", &[]),
+    ("docferry-app", &["docferry-domain"]),
+    ("docferry-contract", &["docferry-domain"]),
+    ("docferry-http", &["docferry-app", "docferry-contract", "docferry-domain"]),
+    ("docferry-lambda", &["docferry-app", "docferry-contract", "docferry-domain"]),
+    ("docferry-aws", &["docferry-app", "docferry-domain"]),
+    ("docferry-graph", &["docferry-app", "docferry-domain"]),
+    ("docferry-ords", &["docferry-app", "docferry-domain"]),
+    ("docferry-testkit", &["docferry-app", "docferry-contract", "docferry-domain"]),
+];
+
+const SIMULATORS: [&str; 3] = ["docferry-sim-graph", "docferry-sim-ords", "sim-kit"];
+
+#[derive(Debug, Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+    resolve: Resolve,
+    workspace_members: BTreeSet<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Package {
+    id: String,
+    name: String,
+    version: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Resolve {
+    nodes: Vec<Node>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Node {
+    id: String,
+    deps: Vec<Dependency>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Dependency {
+    pkg: String,
+    dep_kinds: Vec<Kind>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Kind {
+    /// `null` for a normal dependency, else `dev` or `build`.
+    kind: Option<String>,
+}
+
+/// What is wrong, a sentence each.
+pub(crate) fn complaints(paths: &Paths) -> Result<Vec<String>> {
+    let output = cargo(paths).args(["metadata", "--format-version", "1"]).output()?;
+    let metadata: Metadata = serde_json::from_slice(&output.stdout)
+        .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())
+        .context("cargo metadata failed")?;
+    Ok(Graph::new(&metadata).complaints())
+}
+
+struct Graph<'a> {
+    /// Name and version by id.
+    packages: BTreeMap<&'a str, &'a Package>,
+    members: Vec<&'a Package>,
+    /// Ids of dependencies by id, with whether only tests need them.
+    edges: BTreeMap<&'a str, Vec<(&'a str, bool)>>,
+}
+
+impl<'a> Graph<'a> {
+    fn new(metadata: &'a Metadata) -> Self {
+        let edges = metadata.resolve.nodes.iter().map(|node| {
+            let edge = |dependency: &'a Dependency| {
+                let dev = dependency.dep_kinds.iter().all(|k| k.kind.as_deref() == Some("dev"));
+                (dependency.pkg.as_str(), dev)
+            };
+            (node.id.as_str(), node.deps.iter().map(edge).collect())
+        });
+        Self {
+            packages: metadata.packages.iter().map(|p| (p.id.as_str(), p)).collect(),
+            members: metadata
+                .packages
+                .iter()
+                .filter(|p| metadata.workspace_members.contains(&p.id))
+                .collect(),
+            edges: edges.collect(),
+        }
+    }
+
+    fn complaints(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for member in &self.members {
+            let ours = self.direct(member, false);
+            let name = member.name.as_str();
+            if let Some((_, allowed)) = INWARD.iter().find(|(of, _)| *of == name) {
+                for other in ours.iter().filter(|other| !allowed.contains(other)) {
+                    found.push(format!("{name} must not depend on {other}"));
+                }
+            } else if SIMULATORS.contains(&name) {
+                // Not even in tests: they are judged by clients that are not ours.
+                for other in self.direct(member, true).iter().filter(|o| !SIMULATORS.contains(o)) {
+                    found.push(format!("{name} must not depend on {other}: it is written from the contracts"));
+                }
+            } else if FUNCTIONS.contains(&name) {
+                for other in ours.iter().filter(|o| SIMULATORS.contains(o) || **o == "docferry-testkit") {
+                    found.push(format!("the function {name} must not depend on {other}"));
+                }
+            }
+            if ["docferry-domain", "docferry-app"].contains(&name) {
+                found.extend(self.outside_reached_by(member));
+            }
+        }
+        for package in self.packages.values() {
+            if package.name == "hyper" && package.version.starts_with("0.") {
+                found.push(format!("hyper {} is back: an old TLS stack came with it", package.version));
+            }
+        }
+        found
+    }
+
+    /// Names of the workspace's packages that this one names.
+    fn direct(&self, of: &Package, with_dev: bool) -> BTreeSet<&'a str> {
+        let edges = self.edges.get(of.id.as_str()).into_iter().flatten();
+        edges
+            .filter(|(_, dev)| with_dev || !dev)
+            .filter_map(|(id, _)| self.members.iter().find(|member| member.id == *id))
+            .map(|member| member.name.as_str())
+            .collect()
+    }
+
+    fn outside_reached_by(&self, from: &Package) -> Vec<String> {
+        let mut seen = BTreeSet::from([from.id.as_str()]);
+        let mut to_visit = vec![from.id.as_str()];
+        while let Some(id) = to_visit.pop() {
+            for (next, dev) in self.edges.get(id).into_iter().flatten() {
+                if !dev && seen.insert(next) {
+                    to_visit.push(next);
+                }
+            }
+        }
+        seen.iter()
+            .filter_map(|id| self.packages.get(id))
+            .filter(|package| OUTSIDE.iter().any(|prefix| package.name.starts_with(prefix)))
+            .map(|package| format!("{} must not reach {}", from.name, package.name))
+            .collect()
+    }
+}

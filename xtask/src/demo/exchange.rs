@@ -1,0 +1,73 @@
+//! The exchange bucket, looked at from outside.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{BehaviorVersion, Config, Credentials, Region};
+
+use crate::stack::Stack;
+
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The bucket through which documents pass.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    client: Client,
+    bucket: String,
+}
+
+impl Exchange {
+    pub(crate) fn new(stack: &Stack) -> Self {
+        let place = &stack.exchange;
+        let key = &place.key;
+        let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(10)).build();
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(&place.endpoint)
+            .region(Region::new(stack.region.clone()))
+            .credentials_provider(Credentials::new(
+                &key.access_key_id,
+                &key.secret_access_key,
+                None,
+                None,
+                "demo",
+            ))
+            .force_path_style(true)
+            .timeout_config(timeouts)
+            .build();
+        Self { client: Client::from_conf(config), bucket: place.bucket.clone() }
+    }
+
+    /// What lies in the bucket.
+    pub(crate) async fn keys(&self) -> Result<BTreeSet<String>> {
+        let mut pages = self.client.list_objects_v2().bucket(&self.bucket).into_paginator().send();
+        let mut keys = BTreeSet::new();
+        while let Some(page) = pages.next().await {
+            let page = page.context("the exchange bucket cannot be listed")?;
+            keys.extend(page.contents().iter().filter_map(|o| o.key()).map(str::to_owned));
+        }
+        Ok(keys)
+    }
+
+    /// What of `keys` is left after `bound`, or sooner if nothing is.
+    ///
+    /// Source copies are removed by the workflow's last step, at about the time
+    /// when the status says completed: looking once would look too early.
+    pub(crate) async fn left_over(
+        &self,
+        keys: &BTreeSet<String>,
+        bound: Duration,
+    ) -> Result<BTreeSet<String>> {
+        let start = Instant::now();
+        loop {
+            let left: BTreeSet<_> = self.keys().await?.intersection(keys).cloned().collect();
+            if left.is_empty() || start.elapsed() >= bound {
+                return Ok(left);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! `--keep`: everything stays up, with lines to paste.
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+
+use crate::stack::Stack;
+
+/// Prints where everything is and waits for Ctrl-C.
+pub(crate) async fn wait(stack: &Stack) -> Result<()> {
+    println!("{}", instructions(stack)?);
+    println!("\nEverything keeps running. Ctrl-C ends it.");
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}
+
+fn instructions(stack: &Stack) -> Result<String> {
+    let Stack { api, scv, ords, graph, exchange, emulator, .. } = stack;
+    let email = stack.users.first().map_or("someone@example.test", String::as_str);
+    let login = quoted(&format!("{}:{}", scv.username, scv.password));
+    let mut text = String::new();
+    writeln!(text, "\nIt runs here (and in target/demo.json):")?;
+    for (what, url) in [
+        ("API", api),
+        ("emulator", emulator),
+        ("ORDS simulator", &ords.url),
+        ("  its admin", &ords.admin),
+        ("Graph simulator", &graph.url),
+        ("  its admin", &graph.admin),
+        ("exchange bucket", &format!("{}/{}", exchange.endpoint, exchange.bucket)),
+    ] {
+        writeln!(text, "  {what:<16} {url}")?;
+    }
+    // Base64 of the 16 bytes 0 to 15: any GUID will do, and this one can be read.
+    let guid = "AAECAwQFBgcICQoLDA0ODw==";
+    let in_path = guid.replace('=', "%3D");
+    writeln!(text, "\nPut a document of 5 MB into the object store:")?;
+    let url = format!(
+        "{}/documents/{in_path}?filename=sample.bin&mimetype=application/octet-stream&generate=5000000&seed=1",
+        ords.admin
+    );
+    writeln!(text, "  curl -X PUT {}", quoted(&url))?;
+    writeln!(text, "Send it:")?;
+    let body = serde_json::json!({ "objGuid": guid, "email": email, "filePath": "From curl" });
+    writeln!(
+        text,
+        "  curl -u {login} -H 'Content-Type: application/json' -d {} {}",
+        quoted(&body.to_string()),
+        quoted(&format!("{api}/document/upload"))
+    )?;
+    writeln!(text, "See how it is doing (with the transferId of the answer):")?;
+    writeln!(text, "  curl -u {login} {}", quoted(&format!("{api}/document/status/TRANSFER_ID")))?;
+    writeln!(text, "See what was delivered, and what lies at the source:")?;
+    writeln!(text, "  curl {}", quoted(&format!("{}/files", graph.admin)))?;
+    writeln!(text, "  curl {}", quoted(&format!("{}/documents", ords.admin)))?;
+    writeln!(text, "The same with the command line:")?;
+    writeln!(
+        text,
+        "  export DOCFERRY_API={} DOCFERRY_USERNAME={} DOCFERRY_PASSWORD={}",
+        quoted(api),
+        quoted(&scv.username),
+        quoted(&scv.password)
+    )?;
+    write!(
+        text,
+        "  cargo run -q -p docferry-cli -- send {} --email {} --path 'From the CLI' --watch",
+        quoted(guid),
+        quoted(email)
+    )?;
+    Ok(text)
+}
+
+/// Quotes for a POSIX shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_cannot_be_left() {
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+}

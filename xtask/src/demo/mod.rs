@@ -1,0 +1,108 @@
+//! `cargo xtask demo`: documents travel the whole way, and everybody can see it.
+
+mod deliver;
+mod exchange;
+mod keep;
+mod pdf;
+mod scenario;
+mod simulators;
+mod verdict;
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use docferry_cli::display::short_duration;
+use docferry_cli::{Client, Credentials};
+
+use crate::stack::Stack;
+use exchange::Exchange;
+use scenario::{Item, documents};
+use simulators::Simulators;
+use verdict::{Findings, Verdict, judge, table};
+
+/// Slow enough to see the bars move: 300 MB take some twenty seconds.
+const GRAPH_BYTES_PER_SECOND: u64 = 14_000_000;
+/// How long source copies may take to disappear after the last status.
+const CLEAN_UP_BOUND: Duration = Duration::from_secs(30);
+
+/// Runs the scenario on a running stack and prints what came of it; with `keep`,
+/// then waits for Ctrl-C with everything still running.
+///
+/// # Errors
+/// When anything is not as it should be, or the scenario could not be run.
+pub(crate) async fn run(stack: &Stack, keep: bool) -> Result<()> {
+    let result = scenario(stack).await;
+    if keep {
+        if let Err(error) = &result {
+            println!("\nThe demo did not end well: {error:#}");
+        }
+        keep::wait(stack).await?;
+    }
+    result
+}
+
+async fn scenario(stack: &Stack) -> Result<()> {
+    let email = stack.users.first().context("the Graph simulator has no users")?;
+    let simulators = Simulators::new(&stack.ords.admin, &stack.graph.admin)?;
+    let items = documents();
+    println!("Putting {} documents into the object store …", items.len() - 1);
+    for item in &items {
+        simulators.register(item).await?;
+    }
+    let credentials = Credentials {
+        username: stack.scv.username.clone(),
+        password: stack.scv.password.as_str().into(),
+    };
+    let client = Client::new(&stack.api, credentials)?;
+
+    println!("Sending all of them, and one that does not exist, to {email} …");
+    let start = Instant::now();
+    simulators.shape_graph(Some(GRAPH_BYTES_PER_SECOND)).await?;
+    let deliveries = deliver::deliver(&client, &items, email).await;
+    simulators.shape_graph(None).await?;
+    println!("All ended after {}.\n", short_duration(start.elapsed()));
+
+    let findings = look(stack, &simulators, &items, email).await?;
+    let verdicts: Vec<_> = items
+        .iter()
+        .zip(&deliveries)
+        .map(|(item, delivery)| judge(item, delivery, &findings))
+        .collect();
+    println!("{}", table(&verdicts));
+    conclude(&verdicts, &deliveries)
+}
+
+/// Looks at both ends, past the service that is being judged.
+async fn look(
+    stack: &Stack,
+    simulators: &Simulators,
+    items: &[Item],
+    email: &str,
+) -> Result<Findings> {
+    let keys: BTreeSet<_> =
+        items.iter().filter(|item| item.is_known()).map(|item| item.filename.to_owned()).collect();
+    let mut files = simulators.files().await?;
+    files.retain(|file| file.user.eq_ignore_ascii_case(email));
+    Ok(Findings {
+        sources: simulators.documents().await?,
+        files,
+        left_over: Exchange::new(stack).left_over(&keys, CLEAN_UP_BOUND).await?,
+    })
+}
+
+fn conclude(verdicts: &[Verdict], deliveries: &[deliver::Delivery]) -> Result<()> {
+    let mut wrong = 0;
+    for (verdict, delivery) in verdicts.iter().zip(deliveries) {
+        for complaint in &verdict.complaints {
+            let transfer = delivery.transfer_id.as_deref().unwrap_or("no transfer");
+            println!("NOT as it should be: {} ({transfer}): {complaint}", verdict.name);
+            wrong += 1;
+        }
+    }
+    if wrong > 0 {
+        bail!("{wrong} thing(s) are not as they should be");
+    }
+    println!("\nEverything is as it should be.");
+    Ok(())
+}

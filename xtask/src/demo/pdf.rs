@@ -1,0 +1,148 @@
+//! A real PDF of a wanted size, made of pages with text and a picture of noise.
+//!
+//! The noise makes it incompressible, so that nothing on the way can make the
+//! delivery look faster than it is; the seed makes it the same every time.
+
+const TITLE: &str = "Court list";
+/// Width and height of a page's picture; 3 bytes a pixel.
+const PICTURE_SIDE: usize = 500;
+const PICTURE_BYTES: usize = PICTURE_SIDE * PICTURE_SIDE * 3;
+
+/// Makes a PDF of a little more than `bytes`, whole pages, at least one.
+pub(crate) fn pdf(bytes: usize, seed: u64) -> Vec<u8> {
+    let pages = bytes.div_ceil(PICTURE_BYTES).max(1);
+    let mut noise = fastrand::Rng::with_seed(seed);
+    let mut file = Writer::begin();
+    let kids: Vec<String> = (0..pages).map(|page| format!("{} 0 R", page_id(page))).collect();
+    file.object(1, b"<< /Type /Catalog /Pages 2 0 R >>");
+    let tree = format!("<< /Type /Pages /Count {pages} /Kids [{}] >>", kids.join(" "));
+    file.object(2, tree.as_bytes());
+    file.object(3, b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>");
+    file.object(4, format!("<< /Title ({TITLE}) /Producer (docferry demo) >>").as_bytes());
+    for page in 0..pages {
+        let (id, contents, picture) = (page_id(page), page_id(page) + 1, page_id(page) + 2);
+        let body = format!(
+            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {contents} 0 R \
+             /Resources << /Font << /F1 3 0 R >> /XObject << /Im1 {picture} 0 R >> >> >>"
+        );
+        file.object(id, body.as_bytes());
+        let number = page + 1;
+        let drawing = format!(
+            "BT /F1 20 Tf 72 720 Td ({TITLE}, page {number} of {pages}) Tj ET\n\
+             q 468 0 0 468 72 200 cm /Im1 Do Q\n"
+        );
+        file.stream(contents, "", drawing.as_bytes());
+        let mut pixels = vec![0; PICTURE_BYTES];
+        noise.fill(&mut pixels);
+        let kind = format!(
+            "/Type /XObject /Subtype /Image /Width {PICTURE_SIDE} /Height {PICTURE_SIDE} \
+             /ColorSpace /DeviceRGB /BitsPerComponent 8 "
+        );
+        file.stream(picture, &kind, &pixels);
+    }
+    file.end()
+}
+
+/// Four objects come first; each page takes three.
+fn page_id(page: usize) -> usize {
+    5 + 3 * page
+}
+
+/// Writes objects in the order of their numbers and remembers where each began.
+struct Writer {
+    bytes: Vec<u8>,
+    offsets: Vec<usize>,
+}
+
+impl Writer {
+    fn begin() -> Self {
+        // The second line tells tools that guess that this is a binary file.
+        Self { bytes: b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n".to_vec(), offsets: Vec::new() }
+    }
+
+    fn text(&mut self, text: &str) {
+        self.bytes.extend_from_slice(text.as_bytes());
+    }
+
+    fn object(&mut self, id: usize, body: &[u8]) {
+        debug_assert_eq!(id, self.offsets.len() + 1, "objects come in order");
+        self.offsets.push(self.bytes.len());
+        self.text(&format!("{id} 0 obj\n"));
+        self.bytes.extend_from_slice(body);
+        self.text("\nendobj\n");
+    }
+
+    fn stream(&mut self, id: usize, entries: &str, data: &[u8]) {
+        let mut body = format!("<< {entries}/Length {} >>\nstream\n", data.len()).into_bytes();
+        body.extend_from_slice(data);
+        body.extend_from_slice(b"\nendstream");
+        self.object(id, &body);
+    }
+
+    fn end(mut self) -> Vec<u8> {
+        let table = self.bytes.len();
+        let size = self.offsets.len() + 1;
+        // Each entry is exactly 20 bytes long, its line end included.
+        self.text(&format!("xref\n0 {size}\n0000000000 65535 f \n"));
+        for offset in std::mem::take(&mut self.offsets) {
+            self.text(&format!("{offset:010} 00000 n \n"));
+        }
+        self.text(&format!(
+            "trailer\n<< /Size {size} /Root 1 0 R /Info 4 0 R >>\nstartxref\n{table}\n%%EOF\n"
+        ));
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number_after(file: &[u8], mark: &[u8]) -> usize {
+        let at = file.windows(mark.len()).rposition(|window| window == mark).unwrap();
+        let digits = file[at + mark.len()..].iter().take_while(|byte| byte.is_ascii_digit());
+        digits.fold(0, |number, digit| number * 10 + usize::from(digit - b'0'))
+    }
+
+    #[test]
+    fn header_table_and_end_are_where_a_reader_looks() {
+        let file = pdf(2_000_000, 7);
+        assert!(file.starts_with(b"%PDF-1.7\n"));
+        assert!(file.ends_with(b"\n%%EOF\n"));
+        let table = number_after(&file, b"startxref\n");
+        assert!(file[table..].starts_with(b"xref\n0 "));
+        let size = number_after(&file[..table + 16], b"xref\n0 ");
+        assert_eq!(size, number_after(&file, b"/Size "));
+        assert_eq!(size, 1 + 4 + 3 * 3, "three pages");
+        let first = table + format!("xref\n0 {size}\n").len();
+        for id in 1..size {
+            let entry = &file[first + 20 * id..first + 20 * (id + 1)];
+            assert!(entry.ends_with(b" 00000 n \n"), "{:?}", String::from_utf8_lossy(entry));
+            let offset: usize = std::str::from_utf8(&entry[..10]).unwrap().parse().unwrap();
+            let wanted = format!("{id} 0 obj\n");
+            assert!(file[offset..].starts_with(wanted.as_bytes()), "object {id} at {offset}");
+        }
+    }
+
+    #[test]
+    fn every_stream_is_as_long_as_it_says() {
+        let file = pdf(1, 7);
+        let mut at = 0;
+        let mut streams = 0;
+        while let Some(found) = file[at..].windows(8).position(|window| window == b"\nstream\n") {
+            let data = at + found + 8;
+            let length = number_after(&file[..data], b"/Length ");
+            assert!(file[data + length..].starts_with(b"\nendstream\n"));
+            at = data + length;
+            streams += 1;
+        }
+        assert_eq!(streams, 2);
+    }
+
+    #[test]
+    fn it_has_the_wanted_size_and_is_the_same_every_time() {
+        let file = pdf(15_000_000, 1);
+        assert!((15_000_000..15_100_000).contains(&file.len()), "{}", file.len());
+        assert_eq!(file, pdf(15_000_000, 1));
+    }
+}

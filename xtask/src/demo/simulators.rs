@@ -1,0 +1,116 @@
+//! The simulators' admin interfaces, as anybody may script them.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use reqwest::{Client, RequestBuilder};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use url::Url;
+
+use super::scenario::{Content, Item};
+
+/// Making up and hashing 300 MB takes a simulator some seconds.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// A document in the simulated object store.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct SourceDocument {
+    pub(crate) guid: String,
+    pub(crate) size: u64,
+    pub(crate) sha256: String,
+}
+
+/// A file in a simulated OneDrive.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DeliveredFile {
+    pub(crate) user: String,
+    pub(crate) path: String,
+    pub(crate) size: u64,
+    pub(crate) sha256: String,
+    pub(crate) received_bytes: u64,
+}
+
+/// Both simulators.
+#[derive(Debug)]
+pub(crate) struct Simulators {
+    http: Client,
+    ords: Url,
+    graph: Url,
+}
+
+impl Simulators {
+    pub(crate) fn new(ords_admin: &str, graph_admin: &str) -> Result<Self> {
+        // They listen on this machine: a proxy could only be in the way.
+        let http = Client::builder().no_proxy().timeout(TIMEOUT).build()?;
+        Ok(Self { http, ords: ords_admin.parse()?, graph: graph_admin.parse()? })
+    }
+
+    /// Puts a document into the object store.
+    pub(crate) async fn register(&self, item: &Item) -> Result<()> {
+        let mut url = below(&self.ords, &["documents", &item.guid])?;
+        url.query_pairs_mut()
+            .append_pair("filename", item.filename)
+            .append_pair("mimetype", item.mimetype);
+        let request = match &item.content {
+            Content::Unknown => return Ok(()),
+            Content::Bytes(bytes) => self.http.put(url).body(bytes.clone()),
+            Content::Generated { bytes, seed } => {
+                url.query_pairs_mut()
+                    .append_pair("generate", &bytes.to_string())
+                    .append_pair("seed", &seed.to_string());
+                self.http.put(url)
+            }
+        };
+        call(request).await.with_context(|| format!("registering “{}”", item.filename))?;
+        Ok(())
+    }
+
+    /// What lies in the object store.
+    pub(crate) async fn documents(&self) -> Result<Vec<SourceDocument>> {
+        read(self.http.get(below(&self.ords, &["documents"])?)).await
+    }
+
+    /// What lies in anybody's OneDrive.
+    pub(crate) async fn files(&self) -> Result<Vec<DeliveredFile>> {
+        read(self.http.get(below(&self.graph, &["files"])?)).await
+    }
+
+    /// Limits how fast each request to Graph is taken in; `None` lifts the limit.
+    pub(crate) async fn shape_graph(&self, bytes_per_second: Option<u64>) -> Result<()> {
+        let url = below(&self.graph, &["shape"])?;
+        let shape = match bytes_per_second {
+            Some(rate) => json!({ "bytesPerSecond": rate }),
+            None => json!({}),
+        };
+        call(self.http.post(url).json(&shape)).await.context("shaping the Graph simulator")?;
+        Ok(())
+    }
+}
+
+fn below(base: &Url, path: &[&str]) -> Result<Url> {
+    let mut url = base.clone();
+    match url.path_segments_mut() {
+        Ok(mut segments) => segments.pop_if_empty().extend(path),
+        Err(()) => anyhow::bail!("{base} cannot carry a path"),
+    };
+    Ok(url)
+}
+
+async fn call(request: RequestBuilder) -> Result<reqwest::Response> {
+    let response = request.send().await.context("a simulator does not answer")?;
+    let status = response.status();
+    if !status.is_success() {
+        let text = response.text().await.unwrap_or_default();
+        anyhow::bail!("a simulator's admin interface answered {status}: {text}");
+    }
+    Ok(response)
+}
+
+async fn read<T: DeserializeOwned>(request: RequestBuilder) -> Result<T> {
+    let url = request.try_clone().and_then(|copy| copy.build().ok()).map(|copy| copy.url().clone());
+    let what = || format!("reading {}", url.map(|url| url.to_string()).unwrap_or_default());
+    call(request).await?.json().await.with_context(what)
+}

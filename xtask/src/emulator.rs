@@ -1,0 +1,104 @@
+//! The local cloud: MiniStack, started and ended by us.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::paths::Paths;
+use crate::process::Background;
+use crate::tools::Tools;
+
+/// The region of the local cloud.
+pub(crate) const REGION: &str = "ca-central-1";
+/// A cold start takes a second or two; a busy machine ten times that.
+const START_BOUND: Duration = Duration::from_secs(60);
+
+/// A running emulator; dropping it ends it with all the functions it runs.
+#[derive(Debug)]
+pub(crate) struct Emulator {
+    process: Background,
+    pub(crate) url: String,
+    pub(crate) log: PathBuf,
+}
+
+impl Emulator {
+    /// Starts it on a free port, with `folder` for its log and temporary files.
+    ///
+    /// IAM is enforced: what a role lacks is denied here as it would be on AWS.
+    pub(crate) fn start(paths: &Paths, tools: &Tools, folder: &Path, wait_scale: f64) -> Result<Self> {
+        let scratch = folder.join("tmp");
+        // Left over by a run that was killed; nobody else's, it is our folder.
+        let _may_not_exist = fs::remove_dir_all(&scratch);
+        fs::create_dir_all(&scratch)?;
+        let log = folder.join("emulator.log");
+        let output = File::create(&log)?;
+        let port = free_port()?;
+        let url = format!("http://127.0.0.1:{port}");
+        let mut command = Command::new(tools.python());
+        command
+            .arg(paths.root.join("xtask/emulator/launch.py"))
+            .current_dir(folder)
+            // Functions inherit the emulator's environment: a clean one.
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("HOME", folder)
+            .env("TMPDIR", &scratch)
+            .env("LC_ALL", "C.UTF-8")
+            .env("BIND_HOST", "127.0.0.1")
+            .env("GATEWAY_PORT", port.to_string())
+            .env("AUTH", "true")
+            .env("SFN_WAIT_SCALE", wait_scale.to_string())
+            .env("IOT_MTLS_ENABLED", "0")
+            .env("MINISTACK_REGION", REGION)
+            .env("AWS_ENDPOINT_URL", &url)
+            .envs(credentials())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            // Of its own: Ctrl-C reaches us, and we end it when we have put things away.
+            .process_group(0);
+        let mut emulator = Self { process: Background::start(&mut command)?, url, log };
+        emulator.wait_until_healthy(port)?;
+        Ok(emulator)
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    fn wait_until_healthy(&mut self, port: u16) -> Result<()> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let start = Instant::now();
+        while start.elapsed() < START_BOUND {
+            if self.process.has_ended() {
+                bail!("the emulator ended at once; see {}", self.log.display());
+            }
+            if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        bail!("the emulator did not answer within {START_BOUND:?}; see {}", self.log.display())
+    }
+}
+
+/// What clients of the emulator use: its root, whatever the machine has configured.
+pub(crate) fn credentials() -> [(&'static str, &'static str); 4] {
+    [
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_REGION", REGION),
+        ("AWS_DEFAULT_REGION", REGION),
+    ]
+}
+
+/// A port that nobody listens on. Another program could take it before the
+/// emulator does; the emulator then says so and ends.
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
+    Ok(listener.local_addr()?.port())
+}

@@ -1,0 +1,97 @@
+//! `cargo xtask`: everything that is done with the project besides compiling it.
+
+mod binaries;
+mod check;
+mod demo;
+mod deploy;
+mod emulator;
+mod paths;
+mod process;
+mod simulators;
+mod stack;
+mod template;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::paths::Paths;
+use crate::stack::Settings;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Send documents the whole way on a local cloud, and show it.
+    Demo {
+        /// Leave everything running afterwards, until Ctrl-C.
+        #[arg(long)]
+        keep: bool,
+        /// Use a LocalStack-compatible emulator that is already running.
+        #[arg(long, value_name = "URL")]
+        endpoint: Option<String>,
+    },
+    /// Everything that must be green: all steps, or those that are named.
+    Test {
+        /// Steps to run; all when none is named.
+        steps: Vec<test::Step>,
+        /// Run only the tests whose names contain this.
+        #[arg(long, value_name = "NAME")]
+        filter: Option<String>,
+    },
+    /// What the compiler does not see: dependency direction, state machine, rights.
+    Check,
+    /// Bring the local cloud up and leave it running, until Ctrl-C.
+    Stack {
+        /// As the system tests use it: short deadlines and pauses.
+        #[arg(long)]
+        for_tests: bool,
+    },
+    /// Make the tools (MiniStack, SAM CLI, cargo-lambda, cfn-lint) in .tools/.
+    Tools,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    let paths = Paths::of_workspace()?;
+    match task {
+        Task::Demo { keep, endpoint } => {
+            let up = stack::up(&paths, &Settings { endpoint, ..Settings::demo() })?;
+            // Both live as long as the demo: the file tells others where it runs.
+            let _written = up.write_to(&paths.target.join("demo.json"))?;
+            runtime()?.block_on(demo::run(&up.stack, keep))
+        }
+        Task::Test { steps, filter } => test::run(&paths, &steps, filter.as_deref()),
+        Task::Check => check::run(&paths),
+        Task::Stack { for_tests } => {
+            let settings = if for_tests { Settings::tests() } else { Settings::demo() };
+            let up = stack::up(&paths, &settings)?;
+            let written = up.write_to(&paths.target.join("stack.json"))?;
+            println!("\nAPI: {}\nAll of it: {}\nCtrl-C ends it.", up.stack.api, written.path().display());
+            runtime()?.block_on(tokio::signal::ctrl_c())?;
+            Ok(())
+        }
+        Task::Tools => tools::Tools::ensure(&paths).map(|_| ()),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}

@@ -1,0 +1,79 @@
+//! Starting the simulators of ORDS and Microsoft Graph.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result};
+
+use crate::binaries::program;
+use crate::deploy::KeyPair;
+use crate::emulator::REGION;
+use crate::paths::Paths;
+use crate::process::Background;
+use crate::stack::{Secrets, Service};
+
+/// How long the simulated mover leaves a file on the NFS.
+const MOVER_DELAY_MILLISECONDS: u32 = 1500;
+
+/// A running simulator; dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Simulator {
+    pub(crate) service: Service,
+    _process: Background,
+}
+
+/// Starts the simulated Graph with these users, each with a OneDrive.
+pub(crate) fn graph(paths: &Paths, folder: &Path, secrets: &Secrets, users: &[String]) -> Result<Simulator> {
+    let mut command = Command::new(program(paths, "docferry-sim-graph"));
+    command
+        .env("SIM_GRAPH_TENANT", &secrets.graph_tenant)
+        .env("SIM_GRAPH_CLIENT_ID", &secrets.graph_client_id)
+        .env("SIM_GRAPH_CLIENT_SECRET", &secrets.graph_client_secret);
+    for user in users {
+        command.args(["--user", user]);
+    }
+    start(command, "graph", folder)
+}
+
+/// Starts the simulated ORDS, whose mover puts files into the exchange bucket.
+pub(crate) fn ords(
+    paths: &Paths,
+    folder: &Path,
+    secrets: &Secrets,
+    exchange: (&str, &str, &KeyPair),
+) -> Result<Simulator> {
+    let (endpoint, bucket, key) = exchange;
+    let mut command = Command::new(program(paths, "docferry-sim-ords"));
+    command
+        .env("SIM_ORDS_USER", &secrets.ords_username)
+        .env("SIM_ORDS_PASSWORD", &secrets.ords_password)
+        .env("SIM_ORDS_APPLICATION_ID", &secrets.ords_application_id)
+        .env("SIM_ORDS_APP_PASSWORD", &secrets.ords_application_password)
+        .env("SIM_ORDS_S3_ENDPOINT", endpoint)
+        .env("SIM_ORDS_S3_BUCKET", bucket)
+        .env("SIM_ORDS_S3_REGION", REGION)
+        .env("SIM_ORDS_S3_ACCESS_KEY", &key.access_key_id)
+        .env("SIM_ORDS_S3_SECRET_KEY", &key.secret_access_key)
+        .arg("--mover-delay-ms")
+        .arg(MOVER_DELAY_MILLISECONDS.to_string());
+    start(command, "ords", folder)
+}
+
+/// Starts one; its first line of output tells where it listens.
+fn start(mut command: Command, name: &str, folder: &Path) -> Result<Simulator> {
+    let log = folder.join(format!("{name}.log"));
+    command
+        .args(["--port", "0", "--exit-with-stdin"])
+        .stdout(Stdio::piped())
+        .stderr(File::create(&log)?);
+    let mut process = Background::start(&mut command)?;
+    let mut line = String::new();
+    if let Some(stdout) = process.stdout() {
+        BufReader::new(stdout).read_line(&mut line)?;
+    }
+    let service = serde_json::from_str(&line)
+        .with_context(|| format!("the {name} simulator did not start; see {}", log.display()))?;
+    Ok(Simulator { service, _process: process })
+}

@@ -1,0 +1,28 @@
+//! Format, clippy, licences.
+
+use std::process::{Command, Stdio};
+
+use anyhow::Result;
+
+use crate::binaries::cargo;
+use crate::paths::Paths;
+use crate::process;
+
+pub(crate) fn run(paths: &Paths) -> Result<()> {
+    process::run(cargo(paths).args(["fmt", "--all", "--check"]))?;
+    process::run(cargo(paths).args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    licences(paths)
+}
+
+/// Bans, licences and sources need no network; advisories do, and are for who
+/// releases: `cargo deny check advisories`.
+fn licences(paths: &Paths) -> Result<()> {
+    let mut probe = Command::new("cargo-deny");
+    let is_there = probe.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if !is_there.is_ok_and(|status| status.success()) {
+        println!("bans, licences and sources: not checked, cargo-deny is not installed");
+        return Ok(());
+    }
+    println!("bans, licences and sources: checked; advisories: not checked, they want the network");
+    process::run(cargo(paths).args(["deny", "--offline", "check", "bans", "licenses", "sources"]))
+}

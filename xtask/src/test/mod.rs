@@ -1,0 +1,126 @@
+//! `cargo xtask test`: everything that must be green.
+
+mod lint;
+mod suites;
+mod system;
+mod template;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow, bail};
+use clap::ValueEnum;
+
+use crate::check;
+use crate::paths::Paths;
+use crate::tools::Tools;
+
+/// A part of the whole, in the order in which they run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Step {
+    /// Format, clippy, dependency rules, licences.
+    Lint,
+    /// Unit, property and conformance tests: no emulator.
+    Unit,
+    /// `sam validate --lint` and cfn-lint, for the state machine too.
+    Template,
+    /// The whole system on the local cloud, with IAM enforced.
+    System,
+}
+
+/// How many tests ran in a step.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) skipped: u64,
+}
+
+/// What came of a step.
+struct Outcome {
+    step: Step,
+    took: Duration,
+    counts: Counts,
+    error: Option<anyhow::Error>,
+}
+
+/// Runs the steps, goes on after a failure, and sums up.
+pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result<()> {
+    let steps = if steps.is_empty() { Step::value_variants() } else { steps };
+    // Installing waits for the network, compiling for the processor.
+    let tools = steps
+        .iter()
+        .any(|step| matches!(step, Step::Template | Step::System))
+        .then(|| {
+            let paths = paths.clone();
+            thread::spawn(move || Tools::ensure(&paths))
+        });
+    let mut tools = ToolsSoon::Installing(tools);
+    let outcomes: Vec<_> = steps
+        .iter()
+        .map(|&step| {
+            println!("\n==> {}", name(step));
+            let start = Instant::now();
+            let result = match step {
+                Step::Lint => lint::run(paths).and_then(|()| check::run(paths)).map(|()| Counts::default()),
+                Step::Unit => suites::run(paths, suites::UNIT, filter, &[]),
+                Step::Template => tools.get().and_then(|tools| template::run(paths, tools)).map(|()| Counts::default()),
+                Step::System => tools.get().and_then(|_| system::run(paths, filter)),
+            };
+            let (counts, error) = match result {
+                Ok(counts) if counts.failed == 0 => (counts, None),
+                Ok(counts) => (counts, Some(anyhow!("{} tests failed", counts.failed))),
+                Err(error) => (Counts::default(), Some(error)),
+            };
+            if let Some(error) = &error {
+                eprintln!("{}: {error:#}", name(step));
+            }
+            Outcome { step, took: start.elapsed(), counts, error }
+        })
+        .collect();
+    sum_up(&outcomes)
+}
+
+/// The tools, which may still be in the making.
+enum ToolsSoon {
+    Installing(Option<thread::JoinHandle<Result<Tools>>>),
+    Ready(Tools),
+}
+
+impl ToolsSoon {
+    fn get(&mut self) -> Result<&Tools> {
+        if let Self::Installing(thread) = self {
+            let thread = thread.take().ok_or_else(|| anyhow!("the tools could not be made"))?;
+            let made = thread.join().map_err(|_| anyhow!("making the tools panicked"))?;
+            *self = Self::Ready(made?);
+        }
+        match self {
+            Self::Ready(tools) => Ok(tools),
+            Self::Installing(_) => bail!("the tools are not ready"),
+        }
+    }
+}
+
+fn sum_up(outcomes: &[Outcome]) -> Result<()> {
+    println!("\n==> summary");
+    let mut all = Counts::default();
+    for Outcome { step, took, counts, error } in outcomes {
+        let verdict = if error.is_none() { "ok    " } else { "FAILED" };
+        let tests = counts.passed + counts.failed;
+        let tests = if tests > 0 { format!("{tests} tests") } else { String::new() };
+        println!("{verdict} {:<9} {:>5} s  {tests}", name(*step), took.as_secs());
+        all.passed += counts.passed;
+        all.failed += counts.failed;
+        all.skipped += counts.skipped;
+    }
+    let failed: Vec<_> = outcomes.iter().filter(|o| o.error.is_some()).map(|o| name(o.step)).collect();
+    println!("tests: {} passed, {} failed, {} skipped", all.passed, all.failed, all.skipped);
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+fn name(step: Step) -> String {
+    step.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}

@@ -1,0 +1,150 @@
+//! Running tests with nextest, or with what cargo has.
+
+use std::ffi::OsStr;
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+
+use super::Counts;
+use crate::binaries::cargo;
+use crate::paths::Paths;
+use crate::process;
+
+/// Which tests.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Suite {
+    /// For nextest; the workspace is always built whole, so that every step of a
+    /// test run shares one set of features and with it what was compiled.
+    filterset: &'static str,
+    /// For cargo test, which can only choose packages.
+    packages: &'static [&'static str],
+}
+
+const SYSTEM_TESTS: &str = "docferry-system-tests";
+
+/// All but the system tests.
+pub(crate) const UNIT: Suite = Suite {
+    filterset: "not package(docferry-system-tests)",
+    packages: &["--workspace", "--exclude", SYSTEM_TESTS],
+};
+
+/// The system tests.
+pub(crate) const SYSTEM: Suite = Suite {
+    filterset: "package(docferry-system-tests)",
+    packages: &["--package", SYSTEM_TESTS],
+};
+
+/// Compiles the tests without running any.
+pub(crate) fn build(paths: &Paths) -> Result<()> {
+    process::run(cargo(paths).args(["test", "--workspace", "--no-run", "--quiet"]))
+}
+
+/// Runs them and counts. Failing tests are counted, not an error.
+pub(crate) fn run(
+    paths: &Paths,
+    suite: Suite,
+    filter: Option<&str>,
+    environment: &[(&str, &OsStr)],
+) -> Result<Counts> {
+    let mut counts = Counts::default();
+    let nextest = has_nextest();
+    let mut command = cargo(paths);
+    if nextest {
+        command.args(["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests", "pass"]);
+        command.args(["--filterset", suite.filterset]).args(filter);
+    } else {
+        println!("cargo-nextest is not installed; cargo test does, more slowly");
+        command.arg("test").args(suite.packages).args(["--no-fail-fast", "--"]).args(filter);
+        // The tests of one stack would otherwise wait in each other's deadlines.
+        if suite.filterset == SYSTEM.filterset {
+            command.arg("--test-threads=4");
+        }
+    }
+    command.envs(environment.iter().copied());
+    let success = if nextest {
+        process::watch_stderr(&mut command, |line| counts.read_nextest(line))?
+    } else {
+        process::watch_stdout(&mut command, |line| counts.read_cargo(line))?
+    };
+    if !success && counts.failed == 0 {
+        bail!("the tests did not run");
+    }
+    Ok(counts)
+}
+
+fn has_nextest() -> bool {
+    let mut probe = Command::new("cargo-nextest");
+    probe.args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
+    probe.status().is_ok_and(|status| status.success())
+}
+
+impl Counts {
+    /// `     Summary [   0.012s] 9 tests run: 8 passed (1 slow), 1 failed, 1 timed out, 2 skipped`
+    fn read_nextest(&mut self, line: &str) {
+        let line = without_colours(line);
+        let Some((_, counts)) = line.trim().strip_prefix("Summary").and_then(|rest| rest.split_once(':')) else {
+            return;
+        };
+        self.add(counts);
+    }
+
+    /// `test result: FAILED. 8 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; …`
+    fn read_cargo(&mut self, line: &str) {
+        if let Some((_, counts)) = line.strip_prefix("test result:").and_then(|rest| rest.split_once(". ")) {
+            self.add(&counts.replace(';', ","));
+        }
+    }
+
+    fn add(&mut self, counts: &str) {
+        // What stands in brackets is counted already.
+        let words = counts.split(',').map(|part| part.trim().split_once(' '));
+        for (number, what) in words.flatten() {
+            let Ok(number) = number.parse::<u64>() else { continue };
+            match what.split(" (").next().unwrap_or(what) {
+                "passed" => self.passed += number,
+                "skipped" | "ignored" => self.skipped += number,
+                "failed" | "timed out" | "exec failed" => self.failed += number,
+                _ => {}
+            }
+        }
+    }
+}
+
+fn without_colours(line: &str) -> String {
+    let mut plain = String::with_capacity(line.len());
+    let mut letters = line.chars();
+    while let Some(letter) = letters.next() {
+        if letter == '\u{1b}' {
+            // An escape sequence for colours ends with its m.
+            let _sequence = letters.by_ref().take_while(|l| *l != 'm').count();
+        } else {
+            plain.push(letter);
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_of_nextest_is_counted_with_and_without_colours() {
+        let mut counts = Counts::default();
+        counts.read_nextest("     Summary [   0.012s] 9 tests run: 6 passed (1 slow), 2 failed, 1 timed out, 4 skipped");
+        counts.read_nextest("\u{1b}[32;1m     Summary\u{1b}[0m [   1.2s] \u{1b}[1m1\u{1b}[0m test run: \u{1b}[1m1\u{1b}[0m \u{1b}[32;1mpassed\u{1b}[0m, \u{1b}[1m0\u{1b}[0m \u{1b}[33;1mskipped\u{1b}[0m");
+        assert_eq!(counts, Counts { passed: 7, failed: 3, skipped: 4 });
+    }
+
+    #[test]
+    fn the_results_of_cargo_test_are_added_up() {
+        let mut counts = Counts::default();
+        for line in [
+            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+            "test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+        ] {
+            counts.read_cargo(line);
+        }
+        assert_eq!(counts, Counts { passed: 4, failed: 2, skipped: 1 });
+    }
+}

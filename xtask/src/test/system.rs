@@ -1,0 +1,18 @@
+//! The whole system, deployed, from outside.
+
+use std::ffi::OsStr;
+
+use anyhow::Result;
+
+use super::{Counts, suites};
+use crate::paths::Paths;
+use crate::stack::{self, Settings};
+
+pub(crate) fn run(paths: &Paths, filter: Option<&str>) -> Result<Counts> {
+    // Before anything runs: compiling would otherwise use up the tests' deadlines.
+    suites::build(paths)?;
+    let up = stack::up(paths, &Settings::tests())?;
+    let written = up.write_to(&paths.target.join("test-stack.json"))?;
+    let stack: (&str, &OsStr) = ("DOCFERRY_STACK", written.path().as_os_str());
+    suites::run(paths, suites::SYSTEM, filter, &[stack])
+}

@@ -1,0 +1,118 @@
+//! The project's own tools, in a Python environment inside its folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::paths::Paths;
+use crate::process;
+
+/// The environment, ready for use.
+#[derive(Debug, Clone)]
+pub(crate) struct Tools {
+    bin: PathBuf,
+}
+
+impl Tools {
+    /// Makes the environment, or makes it again when the requirements or the
+    /// machine's Python have changed; otherwise this costs a few milliseconds.
+    pub(crate) fn ensure(paths: &Paths) -> Result<Self> {
+        fs::create_dir_all(&paths.tools)?;
+        // Two runs at once would tread on each other.
+        let lock = fs::File::create(paths.tools.join("lock"))?;
+        lock.lock()?;
+        let folder = paths.root.join("xtask");
+        let venv = paths.tools.join("venv");
+        let stamp = paths.tools.join("stamp");
+        let wanted = format!(
+            "{}{}{}",
+            fs::read_to_string(folder.join("requirements.txt"))?,
+            fs::read_to_string(folder.join("constraints.txt"))?,
+            python()?,
+        );
+        let tools = Self { bin: venv.join("bin") };
+        if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
+            return Ok(tools);
+        }
+        // The stamp goes first and comes last: an interrupted run starts again.
+        remove(&stamp)?;
+        remove(&venv)?;
+        make(&folder, &venv, &paths.tools.join("install.log"))?;
+        fs::write(&stamp, wanted)?;
+        Ok(tools)
+    }
+
+    /// One of the tools, in an environment where they find each other.
+    pub(crate) fn command(&self, name: &str) -> Result<Command> {
+        let mut command = Command::new(self.bin.join(name));
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let with_tools = [self.bin.clone()].into_iter().chain(std::env::split_paths(&path));
+        command
+            .env("PATH", std::env::join_paths(with_tools)?)
+            .env("SAM_CLI_TELEMETRY", "0")
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        Ok(command)
+    }
+
+    /// The environment's own Python, to run a script with an environment of its own.
+    pub(crate) fn python(&self) -> PathBuf {
+        self.bin.join("python")
+    }
+}
+
+/// Which Python there is; fails with the remedy when it cannot make an environment.
+fn python() -> Result<String> {
+    let probe = "import sys, venv, ensurepip\n\
+                 print(sys.version.replace(chr(10), ' '), sys.prefix)\n\
+                 sys.exit(sys.version_info < (3, 10))";
+    let Ok(output) = Command::new("python3").args(["-c", probe]).output() else {
+        bail!(
+            "python3 was not found. It runs the local cloud and the SAM CLI.\n  \
+             Debian, Ubuntu: apt-get install python3 python3-venv\n  \
+             macOS: brew install python"
+        );
+    };
+    let said = String::from_utf8_lossy(&output.stdout);
+    if output.status.success() {
+        return Ok(said.trim().to_owned());
+    }
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    if complaint.contains("ensurepip") || complaint.contains("venv") {
+        bail!(
+            "python3 cannot make virtual environments: a part of it is missing.\n  \
+             Debian, Ubuntu: apt-get install python3-venv\n  (it said: {})",
+            complaint.lines().last().unwrap_or_default()
+        );
+    }
+    bail!("Python 3.10 or later is needed; python3 is {}{}", said.trim(), complaint.trim());
+}
+
+fn make(folder: &Path, venv: &Path, log: &Path) -> Result<()> {
+    println!("Making the project's tools in .tools/ (once; a minute or two) …");
+    let start = Instant::now();
+    process::run_quietly(Command::new("python3").args(["-m", "venv"]).arg(venv), log)
+        .context("python3 could not make a virtual environment; Debian, Ubuntu: apt-get install python3-venv")?;
+    let mut pip = Command::new(venv.join("bin").join("python"));
+    pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--requirement"])
+        .arg(folder.join("requirements.txt"))
+        .arg("--constraint")
+        .arg(folder.join("constraints.txt"));
+    process::run_quietly(&mut pip, log).context(
+        "the tools could not be installed; is PyPI, or a mirror that pip is set up for, reachable?",
+    )?;
+    println!("The tools are ready after {} s.", start.elapsed().as_secs());
+    Ok(())
+}
+
+fn remove(path: &Path) -> Result<()> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
