@@ -90,7 +90,9 @@ impl Cloud<'_> {
     fn on_this_cloud(&self, mut command: Command) -> Command {
         command.envs(credentials()).env("AWS_ENDPOINT_URL", self.endpoint);
         // What the machine is set up with must not lead elsewhere.
-        for name in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {
+        for name in
+            ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"]
+        {
             command.env_remove(name);
         }
         command

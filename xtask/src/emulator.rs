@@ -30,7 +30,12 @@ impl Emulator {
     /// Starts it on a free port, with `folder` for its log and temporary files.
     ///
     /// IAM is enforced: what a role lacks is denied here as it would be on AWS.
-    pub(crate) fn start(paths: &Paths, tools: &Tools, folder: &Path, wait_scale: f64) -> Result<Self> {
+    pub(crate) fn start(
+        paths: &Paths,
+        tools: &Tools,
+        folder: &Path,
+        wait_scale: f64,
+    ) -> Result<Self> {
         let scratch = folder.join("tmp");
         // Left over by a run that was killed; nobody else's, it is our folder.
         let _may_not_exist = fs::remove_dir_all(&scratch);

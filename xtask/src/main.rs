@@ -15,8 +15,9 @@ mod tools;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::paths::Paths;
 use crate::stack::Settings;
@@ -76,20 +77,41 @@ fn run(task: Task) -> Result<()> {
             let up = stack::up(&paths, &Settings { endpoint, ..Settings::demo() })?;
             // Both live as long as the demo: the file tells others where it runs.
             let _written = up.write_to(&paths.target.join("demo.json"))?;
-            runtime()?.block_on(demo::run(&up.stack, keep))
+            runtime()?.block_on(async {
+                tokio::select! {
+                    // First, because with `--keep` the demo itself waits for Ctrl-C.
+                    biased;
+                    ended = demo::run(&up.stack, keep) => ended,
+                    told = told_to_end() => told.and_then(|()| bail!("interrupted")),
+                }
+            })
         }
         Task::Test { steps, filter } => test::run(&paths, &steps, filter.as_deref()),
         Task::Check => check::run(&paths),
         Task::Stack { for_tests } => {
             let settings = if for_tests { Settings::tests() } else { Settings::demo() };
-            let up = stack::up(&paths, &settings)?;
+            let up = stack::up(&paths, &Settings { name: "stack", ..settings })?;
             let written = up.write_to(&paths.target.join("stack.json"))?;
-            println!("\nAPI: {}\nAll of it: {}\nCtrl-C ends it.", up.stack.api, written.path().display());
-            runtime()?.block_on(tokio::signal::ctrl_c())?;
-            Ok(())
+            println!(
+                "\nAPI: {}\nAll of it: {}\nCtrl-C ends it.",
+                up.stack.api,
+                written.path().display()
+            );
+            runtime()?.block_on(told_to_end())
         }
         Task::Tools => tools::Tools::ensure(&paths).map(|_| ()),
     }
+}
+
+/// Ends with Ctrl-C or SIGTERM, so that what was started is ended in good order.
+/// Should this program be killed instead, it ends all the same: see [`process`].
+async fn told_to_end() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {

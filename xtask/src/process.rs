@@ -68,11 +68,7 @@ pub(crate) fn watch_stdout(command: &mut Command, each: impl FnMut(&str)) -> Res
     Ok(child.wait()?.success())
 }
 
-fn pass_on(
-    from: Option<impl Read>,
-    mut to: impl Write,
-    mut each: impl FnMut(&str),
-) -> Result<()> {
+fn pass_on(from: Option<impl Read>, mut to: impl Write, mut each: impl FnMut(&str)) -> Result<()> {
     for line in from.into_iter().flat_map(|from| BufReader::new(from).lines()) {
         let line = line?;
         writeln!(to, "{line}")?;

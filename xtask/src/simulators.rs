@@ -25,7 +25,12 @@ pub(crate) struct Simulator {
 }
 
 /// Starts the simulated Graph with these users, each with a OneDrive.
-pub(crate) fn graph(paths: &Paths, folder: &Path, secrets: &Secrets, users: &[String]) -> Result<Simulator> {
+pub(crate) fn graph(
+    paths: &Paths,
+    folder: &Path,
+    secrets: &Secrets,
+    users: &[String],
+) -> Result<Simulator> {
     let mut command = Command::new(program(paths, "docferry-sim-graph"));
     command
         .env("SIM_GRAPH_TENANT", &secrets.graph_tenant)

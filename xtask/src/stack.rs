@@ -1,11 +1,11 @@
 //! The whole service on a local cloud, from nothing to ready.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -139,6 +139,24 @@ impl Secrets {
     }
 }
 
+/// The folder of a run, which no other run may use meanwhile.
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    _locked: File,
+}
+
+impl Folder {
+    fn take(path: &Path) -> Result<Self> {
+        fs::create_dir_all(path)?;
+        let lock = File::create(path.join("lock"))?;
+        if lock.try_lock().is_err() {
+            bail!("another run uses {}: wait for it, or end it", path.display());
+        }
+        Ok(Self { path: path.to_owned(), _locked: lock })
+    }
+}
+
 /// A stack that is up; dropping it ends all that was started for it.
 #[derive(Debug)]
 pub(crate) struct Up {
@@ -146,6 +164,7 @@ pub(crate) struct Up {
     // In this order: the simulators' mover writes to the emulator.
     _simulators: [Simulator; 2],
     _emulator: Option<Emulator>,
+    _folder: Folder,
 }
 
 impl Up {
@@ -182,13 +201,12 @@ pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<Up> {
     say("building functions and simulators …");
     binaries::build(paths)?;
     let staged = binaries::stage(paths)?;
-    let folder = paths.target.join(settings.name);
-    fs::create_dir_all(&folder)?;
+    let folder = Folder::take(&paths.target.join(settings.name))?;
     let emulator = match &settings.endpoint {
         Some(_) => None,
         None => {
             say("starting the emulator …");
-            Some(Emulator::start(paths, &tools, &folder, settings.wait_scale)?)
+            Some(Emulator::start(paths, &tools, &folder.path, settings.wait_scale)?)
         }
     };
     let endpoint = match (&emulator, &settings.endpoint) {
@@ -196,14 +214,15 @@ pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<Up> {
         (None, given) => given.clone().context("there is no emulator")?,
     };
     let endpoint = endpoint.trim_end_matches('/');
-    let cloud = Cloud { paths, tools: &tools, folder: &folder, endpoint };
-    let key = cloud.prepare(EXCHANGE_BUCKET).context("the emulator does not answer as it should")?;
+    let cloud = Cloud { paths, tools: &tools, folder: &folder.path, endpoint };
+    let key =
+        cloud.prepare(EXCHANGE_BUCKET).context("the emulator does not answer as it should")?;
     let secrets = Secrets::random();
     let users = ["ada@docferry.example", "grace@docferry.example", "o'neil+files@docferry.example"]
         .map(str::to_owned)
         .to_vec();
-    let graph = simulators::graph(paths, &folder, &secrets, &users)?;
-    let ords = simulators::ords(paths, &folder, &secrets, (endpoint, EXCHANGE_BUCKET, &key))?;
+    let graph = simulators::graph(paths, &folder.path, &secrets, &users)?;
+    let ords = simulators::ords(paths, &folder.path, &secrets, (endpoint, EXCHANGE_BUCKET, &key))?;
     say("deploying …");
     let wanted = parameters(settings, &secrets, endpoint, &ords.service, &graph.service);
     let outputs = cloud.deploy(&staged, &wanted)?;
@@ -212,14 +231,11 @@ pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<Up> {
     let exchange =
         Exchange { endpoint: endpoint.to_owned(), bucket: EXCHANGE_BUCKET.to_owned(), key };
     let mut logs: BTreeMap<_, _> = ["ords", "graph"]
-        .map(|name| (name.to_owned(), folder.join(format!("{name}.log"))))
+        .map(|name| (name.to_owned(), folder.path.join(format!("{name}.log"))))
         .into();
     logs.extend(emulator.as_ref().map(|ours| ("emulator".to_owned(), ours.log.clone())));
     let stack = Stack {
-        api: format!(
-            "{endpoint}/_aws/execute-api/{}/{ENVIRONMENT}",
-            output(&outputs, "ApiId")?
-        ),
+        api: format!("{endpoint}/_aws/execute-api/{}/{ENVIRONMENT}", output(&outputs, "ApiId")?),
         scv: Login { username: "scv".to_owned(), password: secrets.scv_password.clone() },
         ords: ords.service.clone(),
         graph: graph.service.clone(),
@@ -228,9 +244,7 @@ pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<Up> {
         region: REGION.to_owned(),
         state_machine_arn: output(&outputs, "StateMachineArn")?.to_owned(),
         table: output(&outputs, "TransfersTable")?.to_owned(),
-        functions: FUNCTIONS
-            .map(|name| (name.to_owned(), format!("{STACK_NAME}-{name}")))
-            .into(),
+        functions: FUNCTIONS.map(|name| (name.to_owned(), format!("{STACK_NAME}-{name}"))).into(),
         emulator_pid: emulator.as_ref().map(Emulator::id),
         logs,
         secrets: vec![
@@ -242,7 +256,7 @@ pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<Up> {
         ],
         exchange,
     };
-    Ok(Up { stack, _simulators: [graph, ords], _emulator: emulator })
+    Ok(Up { stack, _simulators: [graph, ords], _emulator: emulator, _folder: folder })
 }
 
 fn parameters<'a>(

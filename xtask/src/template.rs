@@ -24,7 +24,9 @@ pub(crate) fn localized(template: &str, root: &Path, staged: &Path) -> Result<St
             copy += line;
         }
         copy.push('\n');
-        if line == "    Properties:" && let Some(name) = binary.take() {
+        if line == "    Properties:"
+            && let Some(name) = binary.take()
+        {
             copy += &format!("      CodeUri: {}\n", quoted(&staged.join(name)));
             placed += 1;
         }

@@ -96,10 +96,17 @@ fn make(folder: &Path, venv: &Path, log: &Path) -> Result<()> {
     process::run_quietly(Command::new("python3").args(["-m", "venv"]).arg(venv), log)
         .context("python3 could not make a virtual environment; Debian, Ubuntu: apt-get install python3-venv")?;
     let mut pip = Command::new(venv.join("bin").join("python"));
-    pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--requirement"])
-        .arg(folder.join("requirements.txt"))
-        .arg("--constraint")
-        .arg(folder.join("constraints.txt"));
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--requirement",
+    ])
+    .arg(folder.join("requirements.txt"))
+    .arg("--constraint")
+    .arg(folder.join("constraints.txt"));
     process::run_quietly(&mut pip, log).context(
         "the tools could not be installed; is PyPI, or a mirror that pip is set up for, reachable?",
     )?;

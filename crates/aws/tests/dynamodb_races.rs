@@ -93,9 +93,17 @@ async fn a_session_of_an_older_invocation_never_overwrites_the_newer_ones() {
             store.put_session(&id, new, &session(2)).await.unwrap();
             new
         };
-        let of_old = session(1);
-        let (older, new) = tokio::join!(store.put_session(&id, old, &of_old), newer);
-        assert!(matches!(older, Ok(()) | Err(WriteError::Superseded)), "{older:?}");
+        let older = async {
+            // Goes on until it is told to stop, so that some of it comes late.
+            for _ in 0..6 {
+                match store.put_session(&id, old, &session(1)).await {
+                    Ok(()) => {}
+                    Err(WriteError::Superseded) => break,
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+        };
+        let ((), new) = tokio::join!(older, newer);
         let stored = store.session(&id).await.unwrap().unwrap();
         assert_eq!((stored.epoch, stored.session), (new, session(2)));
     }

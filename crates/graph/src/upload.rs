@@ -17,7 +17,7 @@ use crate::settings::GraphSettings;
 
 /// A peer that acknowledges nothing for this long is gone: a function that was
 /// frozen between two invocations finds its old connections like this.
-const DEAD_PEER: Duration = Duration::from_secs(30);
+const DEAD_PEER: Duration = Duration::from_secs(60);
 /// Idle connections are given up well before the service does it.
 const IDLE: Duration = Duration::from_secs(30);
 

@@ -111,6 +111,22 @@ impl<V: Variables> Reader<V> {
         self.problems.push(text.into());
     }
 
+    /// Ends the reading, and gives what was made on the way.
+    ///
+    /// # Errors
+    /// As [`Reader::finish`]; also when `made` is missing.
+    pub fn finish_with<T>(mut self, made: Option<T>) -> Result<T, ConfigError> {
+        match made {
+            Some(made) => self.finish().map(|()| made),
+            None => {
+                if self.problems.is_empty() {
+                    self.problem("a client could not be made");
+                }
+                Err(ConfigError(self.problems))
+            }
+        }
+    }
+
     /// Ends the reading.
     ///
     /// # Errors

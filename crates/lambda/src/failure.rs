@@ -1,3 +1,5 @@
+use std::fmt;
+
 use docferry_app::TaskError;
 use lambda_runtime::Diagnostic;
 
@@ -5,8 +7,15 @@ use lambda_runtime::Diagnostic;
 ///
 /// Name and text come from the failure code alone: what a service said stays in
 /// the function's log, because execution histories are read by many.
-#[derive(Debug)]
 pub struct StepFailure(pub TaskError);
+
+/// The runtime prints a failure's `Debug` into the log, and an SDK error's holds
+/// headers and bodies.
+impl fmt::Debug for StepFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.code.as_str())
+    }
+}
 
 impl From<StepFailure> for Diagnostic {
     fn from(StepFailure(error): StepFailure) -> Self {
@@ -42,7 +51,9 @@ mod tests {
         let secret = SourceError::Unavailable("https://ords.example/?app_password=x".into());
         let error = TaskError::from(secret);
         assert!(causes(&error).contains("did not answer"));
-        let diagnostic = Diagnostic::from(StepFailure(error));
+        let failure = StepFailure(error);
+        assert_eq!(format!("{failure:?}"), "SOURCE_UNAVAILABLE");
+        let diagnostic = Diagnostic::from(failure);
         assert_eq!(diagnostic.error_type, "SOURCE_UNAVAILABLE");
         assert_eq!(diagnostic.error_message, FailureCode::SourceUnavailable.message());
     }

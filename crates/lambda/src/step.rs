@@ -2,10 +2,12 @@ use std::future::Future;
 
 use docferry_app::ports::Clock as _;
 use docferry_app::{TaskError, TaskInput};
+use docferry_domain::FailureCode;
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::failure::causes;
 use crate::{StepFailure, SystemClock};
@@ -52,28 +54,40 @@ where
     Fut: Future<Output = Result<O, TaskError>>,
 {
     let handler = &handler;
-    lambda_runtime::run(service_fn(|event: LambdaEvent<I>| async move {
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let began = SystemClock.now();
-        let task = event.payload.about();
+        // Read here and not by the runtime, whose error would quote the input.
+        let Ok(input) = I::deserialize(event.payload) else {
+            tracing::error!(step, "the input is not of this step");
+            return Err(StepFailure(FailureCode::Internal.into()));
+        };
+        let task = input.about();
         let deadline = i64::try_from(event.context.deadline)
             .ok()
             .and_then(|ms| Timestamp::from_millisecond(ms).ok())
             .unwrap_or(Timestamp::MAX);
-        let invocation = Invocation { input: event.payload, task: task.clone(), deadline };
+        let invocation = Invocation { input, task: task.clone(), deadline };
         let outcome = handler(invocation).await;
-        log(step, &task, began, outcome.as_ref().err());
+        log(step, &event.context.request_id, &task, began, outcome.as_ref().err());
         outcome.map_err(StepFailure)
     }))
     .await
 }
 
-fn log(step: &str, task: &TaskInput, began: Timestamp, failure: Option<&TaskError>) {
+fn log(
+    step: &str,
+    request_id: &str,
+    task: &TaskInput,
+    began: Timestamp,
+    failure: Option<&TaskError>,
+) {
     let duration_ms = SystemClock.now().duration_since(began).as_millis();
     let duration_ms = u64::try_from(duration_ms).unwrap_or_default();
     let (id, attempt) = (task.transfer_id.as_str(), task.attempt);
     match failure {
         None => tracing::info!(
             step,
+            request.id = request_id,
             transfer.id = id,
             transfer.attempt = attempt,
             duration_ms,
@@ -81,6 +95,7 @@ fn log(step: &str, task: &TaskInput, began: Timestamp, failure: Option<&TaskErro
         ),
         Some(error) => tracing::warn!(
             step,
+            request.id = request_id,
             transfer.id = id,
             transfer.attempt = attempt,
             duration_ms,

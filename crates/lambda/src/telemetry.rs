@@ -38,13 +38,17 @@ pub fn init(level: &str) {
     let wanted = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
     let capped = Targets::new()
         .with_default(LevelFilter::TRACE)
-        .with_targets(CAPPED.iter().map(|target| (*target, Level::WARN)));
+        .with_targets(CAPPED.iter().map(|target| (*target, Level::WARN)))
+        // Logs every failure a second time, after us.
+        .with_target("lambda_runtime::layers::panic", LevelFilter::OFF);
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(false)
         .with_ansi(false)
+        // CloudWatch Logs dates every line.
+        .without_time()
         .with_filter(wanted.and(capped));
     // A second start, in tests, keeps the first.
     let _ = tracing_subscriber::registry().with(lines).try_init();

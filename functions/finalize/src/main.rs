@@ -11,11 +11,11 @@ async fn main() -> Result<(), Error> {
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
     let store = &docferry_lambda::transfer_store(&mut reader, &aws);
-    let drive = &docferry_lambda::graph(&mut reader, &aws)?;
+    let drive = docferry_lambda::graph(&mut reader, &aws);
     let sealer = &docferry_lambda::sealer(&mut reader, &aws);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
     let settings = FinalizeSettings { record_ttl: reader.hours("RECORD_TTL_HOURS", 168) };
-    reader.finish()?;
+    let drive = &reader.finish_with(drive)?;
     let staging = &exchange.open().await?;
     let ports = &Ports { store, drive, staging, sealer, clock: &SystemClock };
     run_step("finalize", async |step: Invocation<FinalizeInput>| {

@@ -9,7 +9,7 @@ async fn main() -> Result<(), Error> {
     let mut reader = Reader::from_environment();
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
-    let source = docferry_lambda::ords(&mut reader, &aws)?;
-    reader.finish()?;
+    let source = docferry_lambda::ords(&mut reader, &aws);
+    let source = reader.finish_with(source)?;
     docferry_lambda::serve(ping_router(source)).await
 }

@@ -11,9 +11,9 @@ async fn main() -> Result<(), Error> {
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
     let store = &docferry_lambda::transfer_store(&mut reader, &aws);
-    let source = &docferry_lambda::ords(&mut reader, &aws)?;
+    let source = docferry_lambda::ords(&mut reader, &aws);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
-    reader.finish()?;
+    let source = &reader.finish_with(source)?;
     let staging = &exchange.open().await?;
     run_step("push", async |step: Invocation<TaskInput>| {
         push(store, source, staging, &SystemClock, &step.task).await?;

@@ -15,7 +15,7 @@ async fn main() -> Result<(), Error> {
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
     let store = docferry_lambda::transfer_store(&mut reader, &aws);
-    let drive = docferry_lambda::graph(&mut reader, &aws)?;
+    let drive = docferry_lambda::graph(&mut reader, &aws);
     let sealer = docferry_lambda::sealer(&mut reader, &aws);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
     let settings = UploadSettings {
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Error> {
         margin: Duration::from_secs(reader.or("UPLOAD_DEADLINE_MARGIN_SECONDS", 5)),
         fragment_timeout: Duration::from_secs(120),
     };
-    reader.finish()?;
+    let drive = reader.finish_with(drive)?;
     let staging = Arc::new(exchange.open().await?);
     let ports = &Upload { store, drive, staging, sealer, clock: SystemClock, settings };
     run_step("upload", async |step: Invocation<TaskInput>| {

@@ -13,14 +13,24 @@ use crate::paths::Paths;
 pub(crate) fn complaints(paths: &Paths) -> Result<Vec<String>> {
     let programs = resolved(paths, "normal")?;
     let tests = resolved(paths, "normal,dev")?;
-    let complaint = |line| format!("compiled twice, add what tests ask for to xtask/Cargo.toml: {line}");
+    let complaint =
+        |line| format!("compiled twice, add what tests ask for to xtask/Cargo.toml: {line}");
     Ok(programs.difference(&tests).map(complaint).collect())
 }
 
 /// Each dependency from a registry with its features, `name version [features]`.
 fn resolved(paths: &Paths, edges: &str) -> Result<BTreeSet<String>> {
     let output = cargo(paths)
-        .args(["tree", "--workspace", "--prefix", "none", "--format", "{p} [{f}]", "--edges", edges])
+        .args([
+            "tree",
+            "--workspace",
+            "--prefix",
+            "none",
+            "--format",
+            "{p} [{f}]",
+            "--edges",
+            edges,
+        ])
         .output()?;
     if !output.status.success() {
         bail!("cargo tree failed: {}", String::from_utf8_lossy(&output.stderr));

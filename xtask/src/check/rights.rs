@@ -67,9 +67,7 @@ fn without_comments(text: &str) -> String {
 
 fn capitalized(name: &str) -> String {
     let mut letters = name.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[cfg(test)]
@@ -93,9 +91,6 @@ mod tests {
     #[test]
     fn a_right_that_the_state_machine_lacks_is_told() {
         let broken = TEMPLATE.replace("                  - !GetAtt PollFunction.Arn\n", "");
-        assert_eq!(
-            complaints(&broken, WORKFLOW),
-            ["the state machine's role may not invoke poll"]
-        );
+        assert_eq!(complaints(&broken, WORKFLOW), ["the state machine's role may not invoke poll"]);
     }
 }

@@ -65,7 +65,8 @@ pub(crate) fn complaints(definition: &str) -> Result<Vec<String>> {
     let mut reached = BTreeSet::from([machine.start_at.as_str()]);
     for (name, state) in &machine.states {
         let targets = targets(state);
-        if targets.is_empty() && !state.end && !["Fail", "Succeed"].contains(&state.r#type.as_str()) {
+        if targets.is_empty() && !state.end && !["Fail", "Succeed"].contains(&state.r#type.as_str())
+        {
             found.push(format!("{name} leads nowhere and is no end"));
         }
         for target in targets {
@@ -138,7 +139,8 @@ mod tests {
 
     #[test]
     fn a_target_that_does_not_exist_and_a_state_that_nothing_leads_to_are_told() {
-        let broken = DEFINITION.replace(r#""Default": "WaitForArrival""#, r#""Default": "Nowhere""#);
+        let broken =
+            DEFINITION.replace(r#""Default": "WaitForArrival""#, r#""Default": "Nowhere""#);
         assert_eq!(
             complaints(&broken).unwrap(),
             [

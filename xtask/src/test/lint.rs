@@ -10,7 +10,14 @@ use crate::process;
 
 pub(crate) fn run(paths: &Paths) -> Result<()> {
     process::run(cargo(paths).args(["fmt", "--all", "--check"]))?;
-    process::run(cargo(paths).args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    process::run(cargo(paths).args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
     licences(paths)
 }
 

@@ -48,13 +48,10 @@ struct Outcome {
 pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result<()> {
     let steps = if steps.is_empty() { Step::value_variants() } else { steps };
     // Installing waits for the network, compiling for the processor.
-    let tools = steps
-        .iter()
-        .any(|step| matches!(step, Step::Template | Step::System))
-        .then(|| {
-            let paths = paths.clone();
-            thread::spawn(move || Tools::ensure(&paths))
-        });
+    let tools = steps.iter().any(|step| matches!(step, Step::Template | Step::System)).then(|| {
+        let paths = paths.clone();
+        thread::spawn(move || Tools::ensure(&paths))
+    });
     let mut tools = ToolsSoon::Installing(tools);
     let outcomes: Vec<_> = steps
         .iter()
@@ -62,9 +59,14 @@ pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result
             println!("\n==> {}", name(step));
             let start = Instant::now();
             let result = match step {
-                Step::Lint => lint::run(paths).and_then(|()| check::run(paths)).map(|()| Counts::default()),
+                Step::Lint => {
+                    lint::run(paths).and_then(|()| check::run(paths)).map(|()| Counts::default())
+                }
                 Step::Unit => suites::run(paths, suites::UNIT, filter, &[]),
-                Step::Template => tools.get().and_then(|tools| template::run(paths, tools)).map(|()| Counts::default()),
+                Step::Template => tools
+                    .get()
+                    .and_then(|tools| template::run(paths, tools))
+                    .map(|()| Counts::default()),
                 Step::System => tools.get().and_then(|_| system::run(paths, filter)),
             };
             let (counts, error) = match result {
@@ -113,7 +115,8 @@ fn sum_up(outcomes: &[Outcome]) -> Result<()> {
         all.failed += counts.failed;
         all.skipped += counts.skipped;
     }
-    let failed: Vec<_> = outcomes.iter().filter(|o| o.error.is_some()).map(|o| name(o.step)).collect();
+    let failed: Vec<_> =
+        outcomes.iter().filter(|o| o.error.is_some()).map(|o| name(o.step)).collect();
     println!("tests: {} passed, {} failed, {} skipped", all.passed, all.failed, all.skipped);
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));

@@ -29,10 +29,8 @@ pub(crate) const UNIT: Suite = Suite {
 };
 
 /// The system tests.
-pub(crate) const SYSTEM: Suite = Suite {
-    filterset: "package(docferry-system-tests)",
-    packages: &["--package", SYSTEM_TESTS],
-};
+pub(crate) const SYSTEM: Suite =
+    Suite { filterset: "package(docferry-system-tests)", packages: &["--package", SYSTEM_TESTS] };
 
 /// Compiles the tests without running any.
 pub(crate) fn build(paths: &Paths) -> Result<()> {
@@ -82,7 +80,9 @@ impl Counts {
     /// `     Summary [   0.012s] 9 tests run: 8 passed (1 slow), 1 failed, 1 timed out, 2 skipped`
     fn read_nextest(&mut self, line: &str) {
         let line = without_colours(line);
-        let Some((_, counts)) = line.trim().strip_prefix("Summary").and_then(|rest| rest.split_once(':')) else {
+        let Some((_, counts)) =
+            line.trim().strip_prefix("Summary").and_then(|rest| rest.split_once(':'))
+        else {
             return;
         };
         self.add(counts);
@@ -90,7 +90,9 @@ impl Counts {
 
     /// `test result: FAILED. 8 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; …`
     fn read_cargo(&mut self, line: &str) {
-        if let Some((_, counts)) = line.strip_prefix("test result:").and_then(|rest| rest.split_once(". ")) {
+        if let Some((_, counts)) =
+            line.strip_prefix("test result:").and_then(|rest| rest.split_once(". "))
+        {
             self.add(&counts.replace(';', ","));
         }
     }

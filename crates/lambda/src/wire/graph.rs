@@ -1,8 +1,6 @@
 use docferry_app::ports::Cause;
 use docferry_aws::SecretCache;
-use docferry_graph::{
-    ClientCredentials, CredentialsProvider, GraphDrive, GraphSettings, Lookup, SetupError,
-};
+use docferry_graph::{ClientCredentials, CredentialsProvider, GraphDrive, GraphSettings, Lookup};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -34,16 +32,13 @@ impl CredentialsProvider for GraphCredentials {
 }
 
 /// Microsoft Graph: `GRAPH_BASE_URL`, `GRAPH_AUTHORITY_URL`, `GRAPH_TENANT_ID`,
-/// `GRAPH_SECRET_ARN`.
-///
-/// # Errors
-/// When the HTTP client cannot be made.
+/// `GRAPH_SECRET_ARN`. `None` when the reader has a problem to tell.
 pub fn graph(
     reader: &mut Reader<impl Variables>,
     aws: &aws_config::SdkConfig,
-) -> Result<GraphDrive<GraphCredentials, SystemClock>, SetupError> {
-    let mut settings =
-        GraphSettings::public_cloud(reader.required("GRAPH_TENANT_ID", "contoso.onmicrosoft.com"));
+) -> Option<GraphDrive<GraphCredentials, SystemClock>> {
+    let tenant = reader.required("GRAPH_TENANT_ID", "contoso.onmicrosoft.com");
+    let mut settings = GraphSettings::public_cloud(tenant);
     if let Some(url) = reader.optional("GRAPH_BASE_URL") {
         settings.graph_url = url;
     }
@@ -52,4 +47,6 @@ pub fn graph(
     }
     let credentials = GraphCredentials(super::secret(reader, aws, "GRAPH_SECRET_ARN"));
     GraphDrive::new(&settings, credentials, SystemClock)
+        .map_err(|error| reader.problem(format!("GRAPH_BASE_URL, GRAPH_AUTHORITY_URL: {error}")))
+        .ok()
 }

@@ -2,9 +2,7 @@ use std::time::Duration;
 
 use docferry_app::ports::Cause;
 use docferry_aws::SecretCache;
-use docferry_ords::{
-    CredentialsProvider, Lookup, OrdsCredentials, OrdsSettings, OrdsSource, SetupError,
-};
+use docferry_ords::{CredentialsProvider, Lookup, OrdsCredentials, OrdsSettings, OrdsSource};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -41,14 +39,12 @@ impl CredentialsProvider for OrdsSecret {
 }
 
 /// ORDS: `ORDS_BASE_URL`, `ORDS_SECRET_ARN`, `ORDS_DATABASE_ID`, `ORDS_SERVER`,
-/// `ORDS_PUT_ID`, `ORDS_TICKET_LIFETIME_MINUTES`, `ORDS_TIMEOUT_SECONDS`.
-///
-/// # Errors
-/// When the base URL is none, or the HTTP client cannot be made.
+/// `ORDS_PUT_ID`, `ORDS_TICKET_LIFETIME_MINUTES`, `ORDS_TIMEOUT_SECONDS`. `None`
+/// when the reader has a problem to tell.
 pub fn ords(
     reader: &mut Reader<impl Variables>,
     aws: &aws_config::SdkConfig,
-) -> Result<OrdsSource<OrdsSecret>, SetupError> {
+) -> Option<OrdsSource<OrdsSecret>> {
     let mut settings = OrdsSettings::new(
         reader.required("ORDS_BASE_URL", "https://ords.example.org/ords/dev"),
         reader.required("ORDS_DATABASE_ID", "PROD1"),
@@ -59,4 +55,6 @@ pub fn ords(
     settings.timeout = Duration::from_secs(reader.or("ORDS_TIMEOUT_SECONDS", 25));
     let secret = OrdsSecret(super::secret(reader, aws, "ORDS_SECRET_ARN"));
     OrdsSource::new(settings, secret)
+        .map_err(|error| reader.problem(format!("ORDS_BASE_URL: {error}")))
+        .ok()
 }
