@@ -7,7 +7,7 @@ import json
 import sys
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 
 def prepare(wanted):
@@ -65,4 +65,7 @@ def secrets(values):
 
 STEPS = {"prepare": prepare, "outputs": outputs, "secrets": secrets}
 
-json.dump(STEPS[sys.argv[1]](json.load(sys.stdin)), sys.stdout)
+try:
+    json.dump(STEPS[sys.argv[1]](json.load(sys.stdin)), sys.stdout)
+except (BotoCoreError, ClientError) as error:
+    sys.exit(f"{sys.argv[1]}: {error}")

@@ -10,8 +10,18 @@ use crate::paths::Paths;
 use crate::process;
 
 /// The functions: package, binary and folder have the same name.
-pub(crate) const FUNCTIONS: [&str; 8] =
-    ["authorizer", "initiate", "status", "ping", "push", "poll", "upload", "finalize"];
+pub(crate) const FUNCTIONS: [&str; 10] = [
+    "authorizer",
+    "initiate",
+    "control",
+    "status",
+    "ping",
+    "push",
+    "poll",
+    "upload",
+    "finalize",
+    "sweep",
+];
 
 /// The programs beside them.
 const PROGRAMS: [&str; 3] = ["docferry-sim-graph", "docferry-sim-ords", "docferry"];

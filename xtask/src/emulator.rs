@@ -1,6 +1,7 @@
 //! The local cloud: MiniStack, started and ended by us.
 
 use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -82,13 +83,24 @@ impl Emulator {
             if self.process.has_ended() {
                 bail!("the emulator ended at once; see {}", self.log.display());
             }
-            if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
+            if is_healthy(address).unwrap_or(false) {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(50));
         }
         bail!("the emulator did not answer within {START_BOUND:?}; see {}", self.log.display())
     }
+}
+
+/// Asks as plainly as can be: an HTTP client would be more than this is worth.
+fn is_healthy(address: SocketAddr) -> std::io::Result<bool> {
+    let patience = Duration::from_secs(5);
+    let mut stream = TcpStream::connect_timeout(&address, patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.write_all(b"GET /_ministack/health HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+    let mut status = [0; 12];
+    stream.read_exact(&mut status)?;
+    Ok(status.ends_with(b" 200"))
 }
 
 /// What clients of the emulator use: its root, whatever the machine has configured.

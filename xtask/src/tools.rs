@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::paths::Paths;
 use crate::process;
@@ -14,6 +15,37 @@ use crate::process;
 #[derive(Debug, Clone)]
 pub(crate) struct Tools {
     bin: PathBuf,
+}
+
+/// The tools, in the making: installing waits for the network while compiling
+/// waits for the processor.
+#[derive(Debug)]
+pub(crate) enum ToolsSoon {
+    Making(Option<JoinHandle<Result<Tools>>>),
+    Ready(Tools),
+}
+
+impl ToolsSoon {
+    /// Begins; what is missing on the machine is told at once.
+    pub(crate) fn begin(paths: &Paths) -> Result<Self> {
+        python()?;
+        let paths = paths.clone();
+        Ok(Self::Making(Some(thread::spawn(move || Tools::ensure(&paths)))))
+    }
+
+    /// Waits until they are ready.
+    pub(crate) fn get(&mut self) -> Result<&Tools> {
+        if let Self::Making(making) = self {
+            // Taken already: it failed before, and has been told.
+            let making = making.take().context("the tools could not be made")?;
+            let made = making.join().map_err(|_| anyhow!("making the tools panicked"))?;
+            *self = Self::Ready(made?);
+        }
+        match self {
+            Self::Ready(tools) => Ok(tools),
+            Self::Making(_) => bail!("the tools are not ready"),
+        }
+    }
 }
 
 impl Tools {

@@ -1,13 +1,12 @@
 //! A caller asks for a document: record it, start the workflow, answer with an id.
 
 use docferry_domain::{
-    DriveFolder, FailureCode, ObjectGuid, Outcome, Phase, Recipient, SCHEMA_VERSION, Transfer,
-    TransferId,
+    DriveFolder, ObjectGuid, Phase, Recipient, SCHEMA_VERSION, Transfer, TransferId,
 };
 use jiff::{SignedDuration, Timestamp};
 
 use crate::TaskError;
-use crate::ports::{Clock, Start, TransferStore, Workflow};
+use crate::ports::{Clock, TransferStore, Workflow};
 
 /// What a caller asks for, checked.
 #[derive(Debug, Clone)]
@@ -29,19 +28,18 @@ pub struct NewTransfer {
 pub struct InitiateSettings {
     /// From the request to a terminal state, at most.
     pub transfer_deadline: SignedDuration,
-    /// How long an ended record is kept.
-    pub record_ttl: SignedDuration,
 }
 
 /// Records a transfer and starts its workflow.
 ///
-/// The record is written first, so that no workflow ever runs without one. When
-/// the workflow cannot be started the transfer is ended as failed, and the
-/// caller is told so: a 202 is a promise that somebody works on it.
+/// The record is written first, so that no workflow ever runs without one. From
+/// then on the transfer is promised: a workflow that cannot be started now is
+/// started by `sweep` within minutes.
 ///
 /// # Errors
-/// [`FailureCode::StoreUnavailable`] (nothing promised; at worst a record that
-/// never starts) or [`FailureCode::WorkflowUnavailable`].
+/// [`FailureCode::StoreUnavailable`](docferry_domain::FailureCode::StoreUnavailable):
+/// nothing is promised. A record whose answer was lost may be carried out all the
+/// same.
 pub async fn initiate(
     store: &impl TransferStore,
     workflow: &impl Workflow,
@@ -63,6 +61,7 @@ pub async fn initiate(
         attempt: 1,
         phase: Phase::Accepted,
         cancel_requested: false,
+        ending: None,
         started_at: None,
         ended_at: None,
         source: None,
@@ -75,14 +74,14 @@ pub async fn initiate(
         failure: None,
     };
     store.create(&transfer).await?;
-    let failure = match workflow.start(&transfer.transfer_id, transfer.attempt).await {
-        Ok(Start::Running) => return Ok(transfer),
-        Ok(Start::Closed) => TaskError::from(FailureCode::Internal),
-        Err(error) => error.into(),
-    };
-    let purge_at = later(now, settings.record_ttl);
-    store.finish(&transfer.transfer_id, 1, Outcome::Failed(failure.code), now, purge_at).await?;
-    Err(failure)
+    if let Err(error) = workflow.start(&transfer.transfer_id, transfer.attempt).await {
+        tracing::warn!(
+            transfer.id = transfer.transfer_id.as_str(),
+            error.cause = std::error::Error::source(&error).map(ToString::to_string),
+            "not started yet"
+        );
+    }
+    Ok(transfer)
 }
 
 /// Time-ordered (UUID version 7), so that ids of one day lie together.

@@ -4,12 +4,14 @@
 //! from the middle: all that it needs is read from and written to the
 //! [`ports::TransferStore`].
 
+pub mod control;
 pub mod finalize;
 pub mod initiate;
 pub mod poll;
 pub mod ports;
 pub mod push;
 pub mod query;
+pub mod sweep;
 mod task;
 pub mod upload;
 

@@ -80,17 +80,6 @@ async fn two_people_may_ask_for_one_document_and_both_get_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_workflow_that_cannot_be_started_is_not_promised() {
-    use docferry_testkit::{Fault, Mode};
-    let world = world_with(10);
-    world.inject(Fault { at: 1, mode: Mode::AnswerLost });
-    let error = start_for(&world, "judge@court.example").await.unwrap_err();
-    assert_eq!(error.code, FailureCode::WorkflowUnavailable);
-    let transfers = world.store().transfers();
-    assert_eq!(transfers[0].phase, Phase::Failed, "the record tells the same");
-}
-
-#[tokio::test(start_paused = true)]
 async fn finalize_may_run_again_and_changes_nothing() {
     let world = world_with(MB);
     let task = start(&world).await;

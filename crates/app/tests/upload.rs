@@ -4,10 +4,9 @@ mod common;
 
 use std::time::Duration;
 
-use common::{GUID, MB, assert_invariants, bytes, record, start, world_with};
-use docferry_app::ports::TransferStore as _;
+use common::{MB, assert_invariants, bytes, record, start, world_with};
 use docferry_domain::{FailureCode, Phase};
-use docferry_testkit::{Runner, Scripted, World};
+use docferry_testkit::{Fault, Mode, Runner, Scripted, World};
 use jiff::SignedDuration;
 
 async fn deliver(len: usize, script: Vec<Scripted>) -> (World, u64) {
@@ -137,7 +136,7 @@ async fn cancelling_in_the_middle_ends_canceled_with_nothing_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_replaced_while_it_is_read_fails_truthfully() {
+async fn a_source_replaced_by_something_else_while_it_is_read_fails_truthfully() {
     let world = world_with(2 * MB);
     let task = start(&world).await;
     let runner = Runner::new(&world);
@@ -146,7 +145,73 @@ async fn a_source_replaced_while_it_is_read_fails_truthfully() {
     world.put_object("order.pdf", bytes(2 * MB - 1));
     let ended = runner.execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Failed));
-    let failure = world.get(&task.transfer_id).await.unwrap().unwrap().failure.unwrap();
+    let failure = record(&world, &task).await.failure.unwrap();
     assert_eq!(failure.code, FailureCode::SourceChanged);
-    let _ = GUID;
+}
+
+/// Not every store derives tags from content: a second push of the same document
+/// changes the tag while the first transfer reads.
+#[tokio::test(start_paused = true)]
+async fn a_source_written_again_while_it_is_read_is_sent_anew_under_its_new_tag() {
+    let world = world_with(2 * MB);
+    let task = start(&world).await;
+    let runner = Runner::new(&world);
+    docferry_app::push::push(&world, &world, &world, &world, &task).await.unwrap();
+    docferry_app::poll::poll(&world, &world, &world, runner.rules, &task).await.unwrap();
+    world.state().objects.get_mut("order.pdf").unwrap().etag = "\"another\"".into();
+    let ended = runner.execute(&task).await;
+    assert_eq!(ended.phase, Some(Phase::Completed), "{ended:?}");
+    assert_invariants(&world, &task, &bytes(2 * MB), "new tag").await;
+}
+
+/// Fault F18: the last fragment is stored, its answer is lost with the process,
+/// and then somebody asks to stop. The file is there: it stays, and status says so.
+#[tokio::test(start_paused = true)]
+async fn a_cancel_does_not_deny_a_document_that_was_complete() {
+    let len = 655_360;
+    let world = world_with(len);
+    let task = start(&world).await;
+    let runner = Runner::new(&world);
+    docferry_app::push::push(&world, &world, &world, &world, &task).await.unwrap();
+    docferry_app::poll::poll(&world, &world, &world, runner.rules, &task).await.unwrap();
+    // The process dies with the answer to the last fragment.
+    world.state().drive.script = vec![Scripted::Honest, Scripted::StoreThenLose(u64::MAX)];
+    let lost = world.effects().len() + 9;
+    world.inject(Fault { at: lost, mode: Mode::CrashBefore });
+    let died = tokio::select! {
+        outcome = runner.upload_once(&task) => Some(outcome),
+        () = tokio::time::sleep(Duration::from_secs(3600)) => None,
+    };
+    assert!(died.is_none(), "{died:?} {:?}", world.effects());
+    assert_eq!(world.effects()[lost], "session_status", "{:?}", world.effects());
+    docferry_app::control::terminate(&world, "scv", std::slice::from_ref(&task.transfer_id))
+        .await
+        .unwrap();
+    let ended = runner.execute(&task).await;
+    assert_eq!(ended.phase, Some(Phase::Completed), "{ended:?}");
+    assert_invariants(&world, &task, &bytes(len), "complete before the cancel").await;
+}
+
+/// Invariant I5: a drive that never answers again does not keep a transfer from
+/// ending once its deadline has passed.
+#[tokio::test(start_paused = true)]
+async fn a_transfer_ends_at_its_deadline_even_when_its_session_cannot_be_closed() {
+    let world = world_with(2 * MB);
+    let task = start(&world).await;
+    let runner = Runner::new(&world);
+    docferry_app::push::push(&world, &world, &world, &world, &task).await.unwrap();
+    docferry_app::poll::poll(&world, &world, &world, runner.rules, &task).await.unwrap();
+    world.state().drive.script = vec![Scripted::Honest, Scripted::Throttle(None)];
+    runner.upload_once(&task).await.unwrap();
+    world.state().drive.script = vec![Scripted::ServerError; 500];
+    world.state().drive.down = true;
+    let early = runner.execute(&task).await;
+    assert_eq!(early.phase, None, "before its deadline the ending is tried again");
+    world.advance(SignedDuration::from_hours(5));
+    runner.sweep().await;
+    assert_eq!(record(&world, &task).await.phase, Phase::Failed);
+    // Nothing is forgotten: when the drive is back, the session is closed.
+    world.state().drive.down = false;
+    runner.recover(5).await;
+    assert_invariants(&world, &task, &bytes(2 * MB), "back").await;
 }

@@ -2,7 +2,7 @@
 
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::types::ExecutionStatus;
-use docferry_app::ports::{Start, Workflow, WorkflowError};
+use docferry_app::ports::{Execution, Start, Workflow, WorkflowError};
 use docferry_domain::TransferId;
 
 use crate::Fault;
@@ -22,22 +22,26 @@ impl StepFunctionsWorkflow {
         Self { client, state_machine_arn: state_machine_arn.into() }
     }
 
-    /// Whether the execution of that name, which exists, still runs.
-    async fn look(&self, name: &str) -> Result<Start, WorkflowError> {
+    async fn describe(&self, name: &str) -> Result<Execution, WorkflowError> {
         const CALL: &str = "Step Functions DescribeExecution";
         let arn = execution_arn(&self.state_machine_arn, name)
             .ok_or_else(|| broken(CALL, "the state machine's ARN is not one"))?;
         let request = self.client.describe_execution().execution_arn(arn);
         let answer = match Box::pin(request.send()).await {
             Ok(answer) => answer,
+            Err(error)
+                if error.as_service_error().is_some_and(|e| e.is_execution_does_not_exist()) =>
+            {
+                return Ok(Execution::Missing);
+            }
             Err(error) => return Err(WorkflowError(Box::new(Fault::of(CALL, &error)))),
         };
         match answer.status() {
-            ExecutionStatus::Running => Ok(Start::Running),
+            ExecutionStatus::Running => Ok(Execution::Running),
             ExecutionStatus::Succeeded
             | ExecutionStatus::Failed
             | ExecutionStatus::TimedOut
-            | ExecutionStatus::Aborted => Ok(Start::Closed),
+            | ExecutionStatus::Aborted => Ok(Execution::Closed),
             _ => Err(broken(CALL, "the execution's status is unknown")),
         }
     }
@@ -61,12 +65,19 @@ impl Workflow for StepFunctionsWorkflow {
             Err(error)
                 if error.as_service_error().is_some_and(|e| e.is_execution_already_exists()) =>
             {
-                self.look(&name).await
+                match self.describe(&name).await? {
+                    Execution::Running => Ok(Start::Running),
+                    Execution::Closed | Execution::Missing => Ok(Start::Closed),
+                }
             }
             Err(error) => {
                 Err(WorkflowError(Box::new(Fault::of("Step Functions StartExecution", &error))))
             }
         }
+    }
+
+    async fn look(&self, transfer: &TransferId, attempt: u32) -> Result<Execution, WorkflowError> {
+        self.describe(&format!("{transfer}-{attempt}")).await
     }
 }
 

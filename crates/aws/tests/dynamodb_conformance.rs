@@ -91,7 +91,8 @@ async fn what_has_ended_is_marked_for_the_tables_time_to_live_and_nothing_else_i
     assert_eq!(expiry(format!("T#{id}"), "SESSION#0").await, after(7 * 24));
 
     let purge_at = epoch() + SignedDuration::from_hours(1);
-    store.finish(id, 1, Outcome::Canceled, epoch(), purge_at).await.unwrap();
+    store.finish(id, 1, Outcome::Canceled, epoch()).await.unwrap();
+    store.mark_clean(id, purge_at).await.unwrap();
     assert_eq!(expiry(format!("T#{id}"), "META").await, after(1));
     store.release_key(id, &key, epoch(), epoch()).await.unwrap();
     store.mark_released(id, &key, epoch()).await.unwrap();

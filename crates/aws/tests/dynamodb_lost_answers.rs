@@ -52,7 +52,7 @@ async fn a_lost_answer_to_any_write_goes_unnoticed() {
     lost!(store.record_delivery(id, held, &delivery));
     lost!(store.drop_session(id, held));
     assert!(store.session(id).await.unwrap().is_none());
-    let ended = lost!(store.finish(id, 1, Outcome::Completed, epoch(), later));
+    let ended = lost!(store.finish(id, 1, Outcome::Completed, epoch()));
     assert_eq!((ended.phase, ended.bytes_done), (Phase::Completed, 1_000));
     assert_eq!(lost!(store.release_key(id, &push.key, epoch(), later)), Release::Last);
     lost!(store.mark_released(id, &push.key, epoch()));

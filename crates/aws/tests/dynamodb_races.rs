@@ -164,7 +164,7 @@ async fn a_delivery_and_a_cancel_at_once_agree_on_one_ending() {
         let held = store.claim(&id, 1).await.unwrap().epoch;
         let (delivered, ended) = tokio::join!(
             store.record_delivery(&id, held, &delivery),
-            store.finish(&id, 1, Outcome::Canceled, epoch(), epoch()),
+            store.finish(&id, 1, Outcome::Canceled, epoch()),
         );
         match (delivered, ended.unwrap().phase) {
             (Ok(()), Phase::Uploading) | (Err(WriteError::Ended), Phase::Canceled) => {}

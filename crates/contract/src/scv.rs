@@ -1,6 +1,6 @@
 //! The contract with SCV, the courts' viewer, field by field as it calls today.
 
-use docferry_domain::{DriveFolder, ObjectGuid, Phase, Recipient, Transfer, percent};
+use docferry_domain::{DriveFolder, ObjectGuid, Phase, Recipient, Transfer, TransferId, percent};
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
@@ -92,6 +92,51 @@ pub struct UploadAccepted {
     pub transfer_id: String,
 }
 
+/// A checked `POST /document/terminate`: ids that can be ids; others are unknown,
+/// and unknown ids are ignored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TerminateRequest {
+    /// Transfers to stop.
+    pub transfer_ids: Vec<TransferId>,
+}
+
+impl TerminateRequest {
+    /// Most ids in one request.
+    pub const MAX_IDS: usize = 100;
+
+    /// Reads and checks a body.
+    ///
+    /// # Errors
+    /// When `transferIds` is not an array of strings, or is too long.
+    pub fn parse(body: &Value) -> Result<Self, Vec<FieldError>> {
+        let wrong = |detail: &str| vec![FieldError::field("transferIds", detail)];
+        let ids = match body.get("transferIds") {
+            Some(Value::Array(ids)) => ids,
+            None | Some(Value::Null) => return Err(wrong("is required")),
+            Some(_) => return Err(wrong("must be an array of strings")),
+        };
+        if ids.len() > Self::MAX_IDS {
+            return Err(wrong("must hold at most 100 ids"));
+        }
+        let texts: Option<Vec<&str>> = ids.iter().map(Value::as_str).collect();
+        let texts = texts.ok_or_else(|| wrong("must be an array of strings"))?;
+        Ok(Self { transfer_ids: texts.iter().filter_map(|text| text.parse().ok()).collect() })
+    }
+}
+
+/// The answer to `POST /document/terminate`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terminated {
+    /// Always `success`.
+    pub response: String,
+}
+
+impl Default for Terminated {
+    fn default() -> Self {
+        Self { response: "success".to_owned() }
+    }
+}
+
 /// The answer to `GET /document/status/{transferId}`; names spelled as SCV reads
 /// them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,7 +191,7 @@ fn with_offset(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use docferry_domain::{Failure, FailureCode, PushedSource, SCHEMA_VERSION, TransferId};
+    use docferry_domain::{Failure, FailureCode, PushedSource, SCHEMA_VERSION};
     use serde_json::json;
 
     fn transfer() -> Transfer {
@@ -163,6 +208,7 @@ mod tests {
             attempt: 1,
             phase: Phase::Accepted,
             cancel_requested: false,
+            ending: None,
             started_at: None,
             ended_at: None,
             source: None,

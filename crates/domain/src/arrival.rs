@@ -13,6 +13,15 @@ pub struct ObjectHead {
     pub last_modified: Timestamp,
 }
 
+impl ObjectHead {
+    /// Whether the object can be what this push brought: it is not older. Both
+    /// times are the store's own.
+    #[must_use]
+    pub fn is_from_push(&self, source: &PushedSource) -> bool {
+        self.last_modified.as_second() >= source.requested_at.as_second()
+    }
+}
+
 /// Limits of the wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ArrivalRules {
@@ -52,7 +61,7 @@ pub fn judge_arrival(
     now: Timestamp,
     rules: ArrivalRules,
 ) -> ArrivalVerdict {
-    let fresh = head.filter(|h| h.last_modified.as_second() >= source.requested_at.as_second());
+    let fresh = head.filter(|head| head.is_from_push(source));
     if fresh.is_some_and(|h| h.size == source.size) {
         return ArrivalVerdict::Arrived;
     }

@@ -127,10 +127,10 @@ mod tests {
             while let Some(range) = plan.next(offset, size) {
                 prop_assert_eq!(range.start, offset);
                 prop_assert!(range.len() <= LARGEST_FRAGMENT_BYTES && !range.is_empty());
-                prop_assert!(range.is_last() || range.len() % GRANULE_BYTES == 0);
+                prop_assert!(range.is_last() || range.len().is_multiple_of(GRANULE_BYTES));
                 offset = range.end;
                 count += 1;
-                plan = if count % 3 == 0 { plan.halved() } else { plan.grown() };
+                plan = if count.is_multiple_of(3) { plan.halved() } else { plan.grown() };
             }
             prop_assert_eq!(offset, size);
         }

@@ -150,16 +150,20 @@ impl Outcome {
     /// How a transfer ends, given what stopped its workflow.
     ///
     /// A recorded delivery wins over every failure and over a cancel: the file
-    /// is there. A name that is none of ours (an AWS error) is a fault of ours.
+    /// is there. Who asked to stop is told that it stopped, whatever else went
+    /// wrong. Otherwise the reason that an earlier ending wrote down counts. A
+    /// name that is none of ours (an AWS error) is a fault of ours.
     #[must_use]
     pub fn decide(transfer: &Transfer, stopped_by: Option<&str>) -> Self {
         if transfer.delivery.is_some() {
             return Self::Completed;
         }
-        match stopped_by.map(str::parse) {
-            Some(Ok(FailureCode::Canceled)) => Self::Canceled,
-            Some(Ok(code)) => Self::Failed(code),
-            Some(Err(_)) | None => Self::Failed(FailureCode::Internal),
+        let stopped_by = stopped_by.and_then(|name| name.parse().ok());
+        match transfer.ending.or(stopped_by) {
+            _ if transfer.cancel_requested => Self::Canceled,
+            Some(FailureCode::Canceled) => Self::Canceled,
+            Some(code) => Self::Failed(code),
+            None => Self::Failed(FailureCode::Internal),
         }
     }
 }
@@ -194,6 +198,10 @@ pub struct Transfer {
     /// Somebody asked to stop; noticed at the next checkpoint.
     #[serde(default)]
     pub cancel_requested: bool,
+    /// Why it is being ended: set before anything is closed, so that nothing new
+    /// begins meanwhile, and kept when the ending itself is interrupted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<FailureCode>,
     /// When work began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
@@ -246,6 +254,7 @@ mod tests {
             attempt: 1,
             phase: Phase::Uploading,
             cancel_requested: false,
+            ending: None,
             started_at: None,
             ended_at: None,
             source: None,
@@ -319,6 +328,8 @@ mod tests {
             Outcome::Failed(FailureCode::Internal)
         );
         assert_eq!(Outcome::decide(&transfer(), None), Outcome::Failed(FailureCode::Internal));
+        let stopping = Transfer { cancel_requested: true, ..transfer() };
+        assert_eq!(Outcome::decide(&stopping, Some("ARRIVAL_TIMEOUT")), Outcome::Canceled);
     }
 
     #[test]

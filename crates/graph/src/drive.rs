@@ -3,7 +3,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use docferry_app::ports::{
     ByteStream, Clock, ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentAnswer,
-    SessionStatus, UploadSession, UploadUrl,
+    SessionEnd, SessionStatus, UploadSession, UploadUrl,
 };
 use docferry_domain::{FragmentRange, Recipient};
 use http::{Method, StatusCode};
@@ -143,14 +143,14 @@ impl<P: CredentialsProvider, C: Clock> Drive for GraphDrive<P, C> {
         }
     }
 
-    async fn delete_session(&self, url: &UploadUrl) -> Result<(), DriveError> {
+    async fn delete_session(&self, url: &UploadUrl) -> Result<SessionEnd, DriveError> {
         let clock = self.calls.clock();
         let answer = self.uploads.call(Method::DELETE, url, clock).await?;
         if answer.status.is_success() {
-            return Ok(());
+            return Ok(SessionEnd::Deleted);
         }
         match classify(Asked::Session, &answer) {
-            DriveError::SessionGone => Ok(()),
+            DriveError::SessionGone => Ok(SessionEnd::AlreadyGone),
             error => Err(error),
         }
     }

@@ -4,12 +4,14 @@
 //! [`Principal`] into the request's extensions.
 
 mod body;
+mod control;
 mod initiate;
 mod middleware;
 mod ping;
 mod problem;
 mod status;
 
+pub use control::control_router;
 pub use initiate::{InitiateApi, initiate_router};
 pub use middleware::{Principal, RequestId};
 pub use ping::ping_router;

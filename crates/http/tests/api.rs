@@ -3,7 +3,9 @@
 use axum::Router;
 use axum::body::Body;
 use docferry_app::initiate::InitiateSettings;
-use docferry_http::{InitiateApi, Principal, initiate_router, ping_router, status_router};
+use docferry_http::{
+    InitiateApi, Principal, control_router, initiate_router, ping_router, status_router,
+};
 use docferry_testkit::{Fault, Mode, World};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
@@ -16,10 +18,7 @@ fn initiate(world: &World) -> Router {
         store: world.clone(),
         workflow: world.clone(),
         clock: world.clone(),
-        settings: InitiateSettings {
-            transfer_deadline: SignedDuration::from_hours(4),
-            record_ttl: SignedDuration::from_hours(24),
-        },
+        settings: InitiateSettings { transfer_deadline: SignedDuration::from_hours(4) },
     })
 }
 
@@ -131,6 +130,32 @@ async fn wrong_media_type_size_method_and_path_have_their_statuses() {
         let (response, problem) = send(initiate(&world), asked).await;
         assert_eq!(response.status(), expected);
         assert_eq!(problem["status"], expected.as_u16());
+    }
+}
+
+#[tokio::test]
+async fn terminate_answers_success_and_passes_over_ids_that_are_not_the_callers() {
+    let world = World::default();
+    let (mut own, mut foreign) =
+        (docferry_testkit::builders::transfer(), docferry_testkit::builders::transfer());
+    own.owner = "scv".into();
+    foreign.owner = "somebody-else".into();
+    let (own_id, foreign_id) = (own.transfer_id.clone(), foreign.transfer_id.clone());
+    world.store().set(own);
+    world.store().set(foreign);
+    let ids = json!([own_id.as_str(), foreign_id.as_str(), "nonsense", "0".repeat(32)]);
+    let asked = request("POST", "/document/terminate", json!({ "transferIds": ids }).to_string());
+    let (response, body) = send(control_router(world.clone()), asked).await;
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+    assert_eq!(body, json!({"response": "success"}));
+    for transfer in world.store().transfers() {
+        assert_eq!(transfer.cancel_requested, transfer.transfer_id == own_id);
+    }
+    for wrong in ["{}", r#"{"transferIds": "x"}"#, r#"{"transferIds": [1]}"#] {
+        let asked = request("POST", "/document/terminate", wrong.to_owned());
+        let (response, problem) = send(control_router(world.clone()), asked).await;
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(problem["errors"][0]["pointer"], "/transferIds");
     }
 }
 

@@ -14,7 +14,7 @@ pub use clock::SystemClock;
 pub use failure::StepFailure;
 #[cfg(feature = "http")]
 pub use serve::serve;
-pub use step::{Invocation, run_step};
+pub use step::{Invocation, run_schedule, run_step};
 pub use wire::*;
 
 /// What ends a function that cannot even start.

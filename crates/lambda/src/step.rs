@@ -3,14 +3,17 @@ use std::future::Future;
 use docferry_app::ports::Clock as _;
 use docferry_app::{TaskError, TaskInput};
 use docferry_domain::FailureCode;
-use jiff::Timestamp;
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use jiff::{SignedDuration, Timestamp};
+use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::failure::causes;
 use crate::{StepFailure, SystemClock};
+
+/// Enough for one transfer that was begun before the end of the time.
+const SCHEDULE_MARGIN: SignedDuration = SignedDuration::from_secs(20);
 
 /// Names the transfer that an input is about.
 pub trait About {
@@ -62,16 +65,46 @@ where
             return Err(StepFailure(FailureCode::Internal.into()));
         };
         let task = input.about();
-        let deadline = i64::try_from(event.context.deadline)
-            .ok()
-            .and_then(|ms| Timestamp::from_millisecond(ms).ok())
-            .unwrap_or(Timestamp::MAX);
+        let deadline = deadline(&event.context);
         let invocation = Invocation { input, task: task.clone(), deadline };
         let outcome = handler(invocation).await;
         log(step, &event.context.request_id, &task, began, outcome.as_ref().err());
         outcome.map_err(StepFailure)
     }))
     .await
+}
+
+/// Serves a function that runs on a schedule; what the schedule sends is not
+/// looked at. The handler is given the time at which it should stop.
+///
+/// # Errors
+/// Only the runtime's own.
+pub async fn run_schedule<F, Fut>(handler: F) -> Result<(), Error>
+where
+    F: Fn(Timestamp) -> Fut,
+    Fut: Future<Output = Result<(), TaskError>>,
+{
+    let handler = &handler;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
+        let stop_at = deadline(&event.context);
+        let stop_at = stop_at.checked_sub(SCHEDULE_MARGIN).unwrap_or(stop_at);
+        handler(stop_at).await.map_err(|error| {
+            tracing::error!(
+                error.code = error.code.as_str(),
+                error.cause = causes(&error),
+                "scheduled run failed"
+            );
+            StepFailure(error)
+        })
+    }))
+    .await
+}
+
+fn deadline(context: &Context) -> Timestamp {
+    i64::try_from(context.deadline)
+        .ok()
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+        .unwrap_or(Timestamp::MAX)
 }
 
 fn log(

@@ -28,6 +28,7 @@ pub fn transfer() -> Transfer {
         attempt: 1,
         phase: Phase::Accepted,
         cancel_requested: false,
+        ending: None,
         started_at: None,
         ended_at: None,
         source: None,

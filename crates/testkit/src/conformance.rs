@@ -3,7 +3,7 @@
 //! Each check makes its own records with random ids, so that all may run against
 //! one table at once.
 
-use docferry_app::ports::{Release, SealedSession, TransferStore, WriteError};
+use docferry_app::ports::{FIRST_LOOK, Release, SealedSession, TransferStore, WriteError};
 use docferry_domain::{Delivery, FailureCode, Outcome, Phase, Transfer, TransferId};
 use jiff::{SignedDuration, Timestamp};
 
@@ -27,6 +27,11 @@ pub async fn transfer_store(store: &impl TransferStore) {
     the_last_user_of_a_key_releases_it(store).await;
     a_push_waits_for_a_deletion_and_is_repeated_after_it(store).await;
     a_deletion_whose_function_died_stops_counting(store).await;
+    a_transfer_is_unfinished_until_nothing_is_left_of_it(store).await;
+    the_next_attempt_keeps_what_was_reached(store).await;
+    nothing_begins_while_a_transfer_is_being_ended(store).await;
+    a_key_that_nobody_uses_can_be_taken_to_delete_what_came_late(store).await;
+    an_object_that_was_written_again_is_read_under_its_new_tag(store).await;
 }
 
 async fn created(store: &impl TransferStore) -> Transfer {
@@ -50,7 +55,7 @@ async fn get(store: &impl TransferStore, id: &TransferId) -> Transfer {
 }
 
 async fn finish(store: &impl TransferStore, id: &TransferId, outcome: Outcome) -> Transfer {
-    store.finish(id, 1, outcome, epoch(), epoch() + SignedDuration::from_hours(24)).await.unwrap()
+    store.finish(id, 1, outcome, epoch()).await.unwrap()
 }
 
 fn delivery() -> Delivery {
@@ -131,7 +136,14 @@ async fn bytes_done_never_goes_down(store: &impl TransferStore) {
 async fn a_checkpoint_tells_whether_to_stop(store: &impl TransferStore) {
     let Transfer { transfer_id: id, epoch, .. } = uploading(store).await;
     let ack = store.checkpoint(&id, epoch, &checkpoint(1)).await.unwrap();
-    assert!(!ack.cancel_requested);
+    assert!(!ack.stop);
+    assert!(!store.request_cancel(&id, "somebody else").await.unwrap());
+    assert!(store.request_cancel(&id, "scv").await.unwrap());
+    let ack = store.checkpoint(&id, epoch, &checkpoint(2)).await.unwrap();
+    assert!(ack.stop);
+    finish(store, &id, Outcome::Canceled).await;
+    assert!(!store.request_cancel(&id, "scv").await.unwrap(), "it has ended");
+    assert!(!store.request_cancel(&transfer().transfer_id, "scv").await.unwrap());
 }
 
 async fn sessions_belong_to_the_epoch_that_stored_them(store: &impl TransferStore) {
@@ -182,7 +194,7 @@ async fn the_first_ending_counts(store: &impl TransferStore) {
     assert_eq!(first.failure.as_ref().map(|f| f.code), Some(FailureCode::Canceled));
     let second = finish(store, &id, Outcome::Failed(FailureCode::Internal)).await;
     assert_eq!(second, first);
-    let other = store.finish(&id, 7, Outcome::Canceled, epoch(), epoch()).await;
+    let other = store.finish(&id, 7, Outcome::Canceled, epoch()).await;
     assert!(matches!(other, Err(WriteError::Ended)), "{other:?}");
 }
 
@@ -227,7 +239,7 @@ async fn a_push_waits_for_a_deletion_and_is_repeated_after_it(store: &impl Trans
     assert_eq!(get(store, &b).await.phase, Phase::Pushing, "nothing is recorded");
     store.mark_released(&a, &key, seconds(12)).await.unwrap();
     assert!(!store.record_push(&b, 1, &push).await.unwrap(), "it may have been deleted");
-    push.pushed_at = seconds(60);
+    (push.requested_at, push.pushed_at) = (seconds(60), seconds(61));
     assert!(store.record_push(&b, 1, &push).await.unwrap(), "pushed again after the deletion");
 }
 
@@ -245,4 +257,98 @@ async fn a_deletion_whose_function_died_stops_counting(store: &impl TransferStor
     // The one that was thought dead wakes up: the object is another's now.
     let late = store.release_key(&a, &key, seconds(102), seconds(190)).await.unwrap();
     assert_eq!(late, Release::StillReferenced);
+}
+
+async fn a_transfer_is_unfinished_until_nothing_is_left_of_it(store: &impl TransferStore) {
+    let id = uploading(store).await.transfer_id;
+    // The index may lag behind the record, so it is asked until it has caught up.
+    let listed = async |now: Timestamp, expected: bool| {
+        for _ in 0..100 {
+            let found = store.unfinished(now, 10_000).await.unwrap();
+            if found.contains(&id) == expected {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("unfinished should say {expected}");
+    };
+    let due = epoch() + FIRST_LOOK;
+    let after = |n: i64| due + SignedDuration::from_secs(n);
+    listed(after(1), true).await;
+    listed(after(-1), false).await;
+    store.postpone(&id, after(300)).await.unwrap();
+    listed(after(299), false).await;
+    listed(after(301), true).await;
+    store.mark_clean(&id, seconds(9)).await.unwrap();
+    listed(after(301), true).await;
+    finish(store, &id, Outcome::Canceled).await;
+    listed(after(301), true).await;
+    store.mark_clean(&id, seconds(9)).await.unwrap();
+    store.mark_clean(&id, seconds(9)).await.unwrap();
+    store.postpone(&id, after(1)).await.unwrap();
+    listed(after(999), false).await;
+}
+
+async fn the_next_attempt_keeps_what_was_reached(store: &impl TransferStore) {
+    let Transfer { transfer_id: id, epoch: e, .. } = uploading(store).await;
+    store.checkpoint(&id, e, &checkpoint(7)).await.unwrap();
+    let before = get(store, &id).await;
+    let next = store.next_attempt(&id, 1).await.unwrap();
+    assert_eq!(next, Transfer { attempt: 2, ..before });
+    let again = store.next_attempt(&id, 1).await;
+    assert!(matches!(again, Err(WriteError::Ended)), "{again:?}");
+    let old = store.claim(&id, 1).await;
+    assert!(matches!(old, Err(WriteError::Ended)), "{old:?}");
+    assert!(store.claim(&id, 2).await.is_ok());
+}
+
+async fn nothing_begins_while_a_transfer_is_being_ended(store: &impl TransferStore) {
+    let Transfer { transfer_id: id, epoch: e, .. } = uploading(store).await;
+    let other = store.begin_ending(&id, 2, FailureCode::Internal).await;
+    assert!(matches!(other, Err(WriteError::Ended)), "{other:?}");
+    store.begin_ending(&id, 1, FailureCode::QuotaExceeded).await.unwrap();
+    let again = store.begin_ending(&id, 1, FailureCode::Internal).await.unwrap();
+    assert_eq!(again.ending, Some(FailureCode::QuotaExceeded), "the first reason counts");
+    let session = SealedSession { sealed_url: vec![1], expires_at: None };
+    let refused = [
+        store.claim(&id, 1).await.err(),
+        store.put_session(&id, e, &session).await.err(),
+        store.next_attempt(&id, 1).await.err(),
+    ];
+    for (n, error) in refused.into_iter().enumerate() {
+        assert!(matches!(error, Some(WriteError::Ended)), "write {n}: {error:?}");
+    }
+    assert!(store.checkpoint(&id, e, &checkpoint(5)).await.unwrap().stop);
+    store.record_delivery(&id, e, &delivery()).await.unwrap();
+    assert_eq!(finish(store, &id, Outcome::Completed).await.phase, Phase::Completed);
+}
+
+async fn a_key_that_nobody_uses_can_be_taken_to_delete_what_came_late(store: &impl TransferStore) {
+    let (a, b) = (created(store).await.transfer_id, created(store).await.transfer_id);
+    let key = format!("late-{a}.pdf");
+    let take = async |id| store.take_unused_key(id, &key, seconds(1), seconds(90)).await.unwrap();
+    store.begin_push(&b, 1, epoch()).await.unwrap();
+    assert!(store.record_push(&b, 1, &pushed(&key, 1)).await.unwrap());
+    assert!(!take(&a).await, "somebody uses it");
+    store.release_key(&b, &key, seconds(0), seconds(90)).await.unwrap();
+    assert!(!take(&a).await, "somebody deletes it");
+    store.mark_released(&b, &key, seconds(1)).await.unwrap();
+    assert!(take(&a).await);
+    assert!(take(&a).await, "again, as after a lost answer");
+    let mut push = pushed(&key, 1);
+    (push.requested_at, push.pushed_at) = (seconds(60), seconds(60));
+    store.begin_push(&a, 1, epoch()).await.unwrap();
+    assert!(!store.record_push(&a, 1, &push).await.unwrap(), "while it is being deleted");
+    store.mark_released(&a, &key, seconds(2)).await.unwrap();
+    assert!(store.record_push(&a, 1, &push).await.unwrap());
+}
+
+async fn an_object_that_was_written_again_is_read_under_its_new_tag(store: &impl TransferStore) {
+    let Transfer { transfer_id: id, epoch: e, .. } = uploading(store).await;
+    let mut object = arrived();
+    object.etag = "\"new\"".into();
+    store.replace_object(&id, e, &object).await.unwrap();
+    let stale = store.replace_object(&id, e + 1, &arrived()).await;
+    assert!(matches!(stale, Err(WriteError::Superseded)), "{stale:?}");
+    assert_eq!(get(store, &id).await.object, Some(object));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use docferry_app::ports::{
     ByteStream, ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentAnswer,
-    SessionStatus, UploadSession, UploadUrl,
+    SessionEnd, SessionStatus, UploadSession, UploadUrl,
 };
 use docferry_domain::{FragmentRange, GRANULE_BYTES, ItemFacts, SourceHash};
 use futures::TryStreamExt as _;
@@ -37,6 +37,8 @@ pub struct DriveState {
     pub received: u64,
     /// Answers to give to the next fragments instead of the honest one, in order.
     pub script: Vec<Scripted>,
+    /// Whether deleting sessions and looking for items fails.
+    pub down: bool,
 }
 
 /// A scripted answer to one fragment.
@@ -182,10 +184,15 @@ impl Drive for World {
         .await
     }
 
-    async fn delete_session(&self, url: &UploadUrl) -> Result<(), DriveError> {
+    async fn delete_session(&self, url: &UploadUrl) -> Result<SessionEnd, DriveError> {
         self.effect("delete_session", DriveError::Ambiguous, async || {
-            self.state().drive.sessions.remove(url.expose());
-            Ok(())
+            if self.state().drive.down {
+                return Err(DriveError::Ambiguous("down".into()));
+            }
+            Ok(match self.state().drive.sessions.remove(url.expose()) {
+                Some(_) => SessionEnd::Deleted,
+                None => SessionEnd::AlreadyGone,
+            })
         })
         .await
     }

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use docferry_app::finalize::{FinalizeSettings, Ports, finalize};
 use docferry_app::ports::{Clock as _, ConflictPolicy};
+use docferry_app::sweep::{SweepSettings, Swept, sweep};
 use docferry_app::upload::{Progress, Upload, UploadSettings, upload};
 use docferry_app::{TaskError, TaskInput, poll, push};
 use docferry_domain::{ArrivalRules, FailureCode, Phase};
@@ -62,6 +63,15 @@ impl Runner {
 
     /// Runs an execution to its end.
     pub async fn execute(&self, task: &TaskInput) -> Ended {
+        let ended = self.run(task).await;
+        let name = format!("{}-{}", task.transfer_id, task.attempt);
+        let mut state = self.world.state();
+        state.running.remove(&name);
+        state.closed.insert(name);
+        ended
+    }
+
+    async fn run(&self, task: &TaskInput) -> Ended {
         let mut uploads = 0;
         let stopped_by = self.steps(task, &mut uploads).await.err();
         for _ in 0..=RETRIES {
@@ -122,8 +132,37 @@ impl Runner {
     async fn finalize(&self, task: &TaskInput, stopped_by: Option<&str>) -> Result<Phase, Stopped> {
         let w = &self.world;
         let ports = Ports { store: w, drive: w, staging: w, sealer: w, clock: w };
-        let settings = FinalizeSettings { record_ttl: SignedDuration::from_hours(24) };
-        self.attempt(finalize(&ports, settings, task, stopped_by)).await
+        self.attempt(finalize(&ports, FinalizeSettings::default(), task, stopped_by)).await
+    }
+
+    /// One sweep; a crash in it ends it.
+    pub async fn sweep(&self) -> Option<Swept> {
+        let w = &self.world;
+        let ports = Ports { store: w, drive: w, staging: w, sealer: w, clock: w };
+        let stop_at = w.now() + self.function_time;
+        let swept = sweep(&ports, w, SweepSettings::default(), stop_at);
+        self.attempt(swept).await.ok()
+    }
+
+    /// Sweeps once a minute and runs what the sweep starts, for `minutes`.
+    pub async fn recover(&self, minutes: u32) {
+        for _ in 0..minutes {
+            self.world.advance(SignedDuration::from_secs(60));
+            self.sweep().await;
+            for task in self.started() {
+                self.execute(&task).await;
+            }
+        }
+    }
+
+    /// Executions that were started and that nobody runs yet.
+    fn started(&self) -> Vec<TaskInput> {
+        let state = self.world.state();
+        let parse = |name: &String| {
+            let (id, attempt) = name.split_once('-').unwrap();
+            TaskInput { transfer_id: id.parse().unwrap(), attempt: attempt.parse().unwrap() }
+        };
+        state.running.iter().map(parse).collect()
     }
 
     /// Runs a step, again while its failure may pass.

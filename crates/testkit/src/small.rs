@@ -1,4 +1,6 @@
-use docferry_app::ports::{Clock, SealError, Sealer, Start, UploadUrl, Workflow, WorkflowError};
+use docferry_app::ports::{
+    Clock, Execution, SealError, Sealer, Start, UploadUrl, Workflow, WorkflowError,
+};
 use docferry_domain::TransferId;
 use jiff::Timestamp;
 
@@ -28,15 +30,36 @@ impl Sealer for World {
     }
 }
 
+/// The execution that an attempt runs in.
+fn execution(transfer: &TransferId, attempt: u32) -> String {
+    format!("{transfer}-{attempt}")
+}
+
 impl Workflow for World {
     async fn start(&self, transfer: &TransferId, attempt: u32) -> Result<Start, WorkflowError> {
         self.effect("start", WorkflowError, async || {
-            let name = format!("{transfer}-{attempt}");
             let mut state = self.state();
-            if !state.executions.contains(&name) {
-                state.executions.push(name);
+            let name = execution(transfer, attempt);
+            if state.closed.contains(&name) {
+                return Ok(Start::Closed);
             }
+            state.running.insert(name);
             Ok(Start::Running)
+        })
+        .await
+    }
+
+    async fn look(&self, transfer: &TransferId, attempt: u32) -> Result<Execution, WorkflowError> {
+        self.effect("look", WorkflowError, async || {
+            let state = self.state();
+            let name = execution(transfer, attempt);
+            Ok(if state.closed.contains(&name) {
+                Execution::Closed
+            } else if state.running.contains(&name) {
+                Execution::Running
+            } else {
+                Execution::Missing
+            })
         })
         .await
     }

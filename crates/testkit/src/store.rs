@@ -2,19 +2,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use docferry_app::ports::{
-    CheckpointAck, Release, SealedSession, SessionRecord, StoreError, TransferStore, WriteError,
+    CheckpointAck, FIRST_LOOK, Release, SealedSession, SessionRecord, StoreError, TransferStore,
+    WriteError,
 };
 use docferry_domain::{
-    ArrivedObject, Checkpoint, Delivery, Failure, Outcome, Phase, PushedSource, Transfer,
-    TransferId,
+    ArrivedObject, Checkpoint, Delivery, Failure, FailureCode, Outcome, Phase, PushedSource,
+    Transfer, TransferId,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::World;
-
-/// How far the clocks of two functions may differ when a deletion is compared
-/// with a push; see `record_push`.
-const SKEW: SignedDuration = SignedDuration::from_secs(30);
 
 #[derive(Debug, Default, Clone)]
 struct KeyUse {
@@ -28,6 +25,7 @@ struct Tables {
     transfers: BTreeMap<TransferId, Transfer>,
     sessions: BTreeMap<TransferId, SessionRecord>,
     keys: BTreeMap<String, KeyUse>,
+    due: BTreeMap<TransferId, Timestamp>,
 }
 
 /// A [`TransferStore`] in memory, by the letter of the port's documentation.
@@ -88,10 +86,20 @@ fn same_epoch(epoch: u64) -> impl FnOnce(&Transfer) -> Result<(), WriteError> {
     move |t| if t.epoch == epoch { Ok(()) } else { Err(WriteError::Superseded) }
 }
 
+fn not_ending(
+    allowed: impl FnOnce(&Transfer) -> Result<(), WriteError>,
+) -> impl FnOnce(&Transfer) -> Result<(), WriteError> {
+    move |t| if t.ending.is_none() { allowed(t) } else { Err(WriteError::Ended) }
+}
+
 impl TransferStore for InMemoryTransferStore {
     async fn create(&self, transfer: &Transfer) -> Result<(), StoreError> {
         let mut tables = self.tables();
-        tables.transfers.entry(transfer.transfer_id.clone()).or_insert_with(|| transfer.clone());
+        let id = &transfer.transfer_id;
+        if !tables.transfers.contains_key(id) {
+            tables.transfers.insert(id.clone(), transfer.clone());
+            tables.due.insert(id.clone(), transfer.created_at + FIRST_LOOK);
+        }
         Ok(())
     }
 
@@ -129,7 +137,7 @@ impl TransferStore for InMemoryTransferStore {
         }
         let key = tables.keys.entry(source.key.clone()).or_default();
         let busy = key.releasing.as_ref().is_some_and(|(_, until)| *until > source.pushed_at);
-        let just_deleted = key.released_at.is_some_and(|at| at >= source.pushed_at - SKEW);
+        let just_deleted = key.released_at.is_some_and(|at| at >= source.requested_at);
         if busy || just_deleted {
             return Ok(false);
         }
@@ -155,7 +163,7 @@ impl TransferStore for InMemoryTransferStore {
     }
 
     async fn claim(&self, id: &TransferId, attempt: u32) -> Result<Transfer, WriteError> {
-        self.edit(id, same_attempt(attempt), |t| {
+        self.edit(id, not_ending(same_attempt(attempt)), |t| {
             t.epoch += 1;
             t.clone()
         })
@@ -171,7 +179,7 @@ impl TransferStore for InMemoryTransferStore {
         epoch: u64,
         session: &SealedSession,
     ) -> Result<(), WriteError> {
-        self.edit(id, same_epoch(epoch), |_| ())?;
+        self.edit(id, not_ending(same_epoch(epoch)), |_| ())?;
         let record = SessionRecord { session: session.clone(), epoch };
         self.tables().sessions.insert(id.clone(), record);
         Ok(())
@@ -194,7 +202,7 @@ impl TransferStore for InMemoryTransferStore {
         self.edit(id, same_epoch(epoch), |t| {
             t.checkpoint = Some(checkpoint.clone());
             t.bytes_done = t.bytes_done.max(checkpoint.offset);
-            CheckpointAck { cancel_requested: t.cancel_requested }
+            CheckpointAck { stop: t.cancel_requested || t.ending.is_some() }
         })
     }
 
@@ -219,13 +227,19 @@ impl TransferStore for InMemoryTransferStore {
         })
     }
 
+    async fn request_cancel(&self, id: &TransferId, owner: &str) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let running =
+            tables.transfers.get_mut(id).filter(|t| t.owner == owner && !t.phase.is_terminal());
+        Ok(running.map(|t| t.cancel_requested = true).is_some())
+    }
+
     async fn finish(
         &self,
         id: &TransferId,
         attempt: u32,
         outcome: Outcome,
         ended_at: Timestamp,
-        _purge_at: Timestamp,
     ) -> Result<Transfer, WriteError> {
         let mut tables = self.tables();
         let transfer = tables.transfers.get_mut(id).ok_or(WriteError::NotFound)?;
@@ -239,6 +253,78 @@ impl TransferStore for InMemoryTransferStore {
             transfer.ended_at = Some(ended_at);
         }
         Ok(transfer.clone())
+    }
+
+    async fn begin_ending(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        reason: FailureCode,
+    ) -> Result<Transfer, WriteError> {
+        self.edit(id, same_attempt(attempt), |t| {
+            t.ending.get_or_insert(reason);
+            t.clone()
+        })
+    }
+
+    async fn replace_object(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+        object: &ArrivedObject,
+    ) -> Result<(), WriteError> {
+        self.edit(id, same_epoch(epoch), |t| t.object = Some(object.clone()))
+    }
+
+    async fn mark_clean(&self, id: &TransferId, _purge_at: Timestamp) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        if tables.transfers.get(id).is_some_and(|t| t.phase.is_terminal()) {
+            tables.due.remove(id);
+        }
+        Ok(())
+    }
+
+    async fn unfinished(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<TransferId>, StoreError> {
+        let tables = self.tables();
+        let mut found: Vec<_> =
+            tables.due.iter().filter(|(_, due)| **due < now).map(|(id, due)| (*due, id)).collect();
+        found.sort();
+        Ok(found.into_iter().map(|(_, id)| id.clone()).take(limit).collect())
+    }
+
+    async fn postpone(&self, id: &TransferId, due: Timestamp) -> Result<(), StoreError> {
+        if let Some(known) = self.tables().due.get_mut(id) {
+            *known = due;
+        }
+        Ok(())
+    }
+
+    async fn next_attempt(&self, id: &TransferId, from: u32) -> Result<Transfer, WriteError> {
+        self.edit(id, not_ending(same_attempt(from)), |t| {
+            t.attempt += 1;
+            t.clone()
+        })
+    }
+
+    async fn take_unused_key(
+        &self,
+        id: &TransferId,
+        key: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let usage = tables.keys.entry(key.to_owned()).or_default();
+        let others = usage.releasing.as_ref().is_some_and(|(by, end)| by != id && *end > now);
+        if !usage.users.is_empty() || others {
+            return Ok(false);
+        }
+        usage.releasing = Some((id.clone(), until));
+        Ok(true)
     }
 
     async fn release_key(
@@ -307,7 +393,15 @@ as_effects! {
     checkpoint(id: &TransferId, epoch: u64, checkpoint: &Checkpoint) -> CheckpointAck, WriteError, lost_write;
     pause_until(id: &TransferId, epoch: u64, resume_at: Timestamp) -> (), WriteError, lost_write;
     record_delivery(id: &TransferId, epoch: u64, delivery: &Delivery) -> (), WriteError, lost_write;
-    finish(id: &TransferId, attempt: u32, outcome: Outcome, ended_at: Timestamp, purge_at: Timestamp) -> Transfer, WriteError, lost_write;
+    request_cancel(id: &TransferId, owner: &str) -> bool, StoreError, StoreError::Unavailable;
+    finish(id: &TransferId, attempt: u32, outcome: Outcome, ended_at: Timestamp) -> Transfer, WriteError, lost_write;
+    begin_ending(id: &TransferId, attempt: u32, reason: FailureCode) -> Transfer, WriteError, lost_write;
+    replace_object(id: &TransferId, epoch: u64, object: &ArrivedObject) -> (), WriteError, lost_write;
+    take_unused_key(id: &TransferId, key: &str, now: Timestamp, until: Timestamp) -> bool, StoreError, StoreError::Unavailable;
+    postpone(id: &TransferId, due: Timestamp) -> (), StoreError, StoreError::Unavailable;
+    mark_clean(id: &TransferId, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
+    unfinished(now: Timestamp, limit: usize) -> Vec<TransferId>, StoreError, StoreError::Unavailable;
+    next_attempt(id: &TransferId, from: u32) -> Transfer, WriteError, lost_write;
     release_key(id: &TransferId, key: &str, now: Timestamp, until: Timestamp) -> Release, StoreError, StoreError::Unavailable;
     mark_released(id: &TransferId, key: &str, now: Timestamp) -> (), StoreError, StoreError::Unavailable;
 }

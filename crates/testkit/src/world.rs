@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
@@ -55,7 +55,10 @@ pub struct State {
     pub documents: BTreeMap<String, SourceDocument>,
     pub objects: BTreeMap<String, Object>,
     pub drive: DriveState,
-    pub executions: Vec<String>,
+    /// Executions that run, by name.
+    pub running: BTreeSet<String>,
+    /// Executions that have ended, by name.
+    pub closed: BTreeSet<String>,
     pub effects: Vec<&'static str>,
     pub faults: Vec<Fault>,
     pub writes: u64,

@@ -16,7 +16,6 @@ async fn main() -> Result<(), Error> {
         clock: SystemClock,
         settings: InitiateSettings {
             transfer_deadline: reader.seconds("TRANSFER_DEADLINE_SECONDS", 14_400),
-            record_ttl: reader.hours("RECORD_TTL_HOURS", 168),
         },
     };
     reader.finish()?;

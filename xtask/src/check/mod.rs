@@ -1,6 +1,7 @@
 //! What the compiler does not see.
 
 mod dependencies;
+mod docs;
 mod features;
 mod rights;
 mod workflow;
@@ -21,6 +22,7 @@ pub(crate) fn run(paths: &Paths) -> Result<()> {
         ("tests and programs share their dependencies", features::complaints(paths)?),
         ("the state machine is whole", workflow::complaints(&workflow)?),
         ("roles have only what they need", rights::complaints(&template, &workflow)),
+        ("the documents are true", docs::complaints(paths, &template)?),
     ] {
         println!("{} {what}", if complaints.is_empty() { "ok   " } else { "WRONG" });
         for complaint in &complaints {

@@ -5,15 +5,14 @@ mod suites;
 mod system;
 mod template;
 
-use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::ValueEnum;
 
 use crate::check;
 use crate::paths::Paths;
-use crate::tools::Tools;
+use crate::tools::ToolsSoon;
 
 /// A part of the whole, in the order in which they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -47,12 +46,11 @@ struct Outcome {
 /// Runs the steps, goes on after a failure, and sums up.
 pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result<()> {
     let steps = if steps.is_empty() { Step::value_variants() } else { steps };
-    // Installing waits for the network, compiling for the processor.
-    let tools = steps.iter().any(|step| matches!(step, Step::Template | Step::System)).then(|| {
-        let paths = paths.clone();
-        thread::spawn(move || Tools::ensure(&paths))
-    });
-    let mut tools = ToolsSoon::Installing(tools);
+    let mut tools = None;
+    if steps.iter().any(|step| matches!(step, Step::Template | Step::System)) {
+        tools = Some(ToolsSoon::begin(paths)?);
+    }
+    let mut ready = || tools.as_mut().context("no step needs the tools")?.get().cloned();
     let outcomes: Vec<_> = steps
         .iter()
         .map(|&step| {
@@ -63,11 +61,10 @@ pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result
                     lint::run(paths).and_then(|()| check::run(paths)).map(|()| Counts::default())
                 }
                 Step::Unit => suites::run(paths, suites::UNIT, filter, &[]),
-                Step::Template => tools
-                    .get()
-                    .and_then(|tools| template::run(paths, tools))
+                Step::Template => ready()
+                    .and_then(|tools| template::run(paths, &tools))
                     .map(|()| Counts::default()),
-                Step::System => tools.get().and_then(|_| system::run(paths, filter)),
+                Step::System => ready().and_then(|_| system::run(paths, filter)),
             };
             let (counts, error) = match result {
                 Ok(counts) if counts.failed == 0 => (counts, None),
@@ -81,26 +78,6 @@ pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result
         })
         .collect();
     sum_up(&outcomes)
-}
-
-/// The tools, which may still be in the making.
-enum ToolsSoon {
-    Installing(Option<thread::JoinHandle<Result<Tools>>>),
-    Ready(Tools),
-}
-
-impl ToolsSoon {
-    fn get(&mut self) -> Result<&Tools> {
-        if let Self::Installing(thread) = self {
-            let thread = thread.take().ok_or_else(|| anyhow!("the tools could not be made"))?;
-            let made = thread.join().map_err(|_| anyhow!("making the tools panicked"))?;
-            *self = Self::Ready(made?);
-        }
-        match self {
-            Self::Ready(tools) => Ok(tools),
-            Self::Installing(_) => bail!("the tools are not ready"),
-        }
-    }
 }
 
 fn sum_up(outcomes: &[Outcome]) -> Result<()> {

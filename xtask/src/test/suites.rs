@@ -22,15 +22,20 @@ pub(crate) struct Suite {
 
 const SYSTEM_TESTS: &str = "docferry-system-tests";
 
-/// All but the system tests.
+/// The AWS adapters: most of their tests want an emulator.
+const ADAPTERS: &str = "docferry-aws";
+
+/// All that needs nothing beside it.
 pub(crate) const UNIT: Suite = Suite {
-    filterset: "not package(docferry-system-tests)",
-    packages: &["--workspace", "--exclude", SYSTEM_TESTS],
+    filterset: "not package(docferry-system-tests) and not package(docferry-aws)",
+    packages: &["--workspace", "--exclude", SYSTEM_TESTS, "--exclude", ADAPTERS],
 };
 
-/// The system tests.
-pub(crate) const SYSTEM: Suite =
-    Suite { filterset: "package(docferry-system-tests)", packages: &["--package", SYSTEM_TESTS] };
+/// The system tests, and the adapters against the same emulator.
+pub(crate) const SYSTEM: Suite = Suite {
+    filterset: "package(docferry-system-tests) or package(docferry-aws)",
+    packages: &["--package", SYSTEM_TESTS, "--package", ADAPTERS],
+};
 
 /// Compiles the tests without running any.
 pub(crate) fn build(paths: &Paths) -> Result<()> {
@@ -66,6 +71,10 @@ pub(crate) fn run(
     };
     if !success && counts.failed == 0 {
         bail!("the tests did not run");
+    }
+    // With a filter it may be that a step has none of the wanted tests.
+    if filter.is_none() && counts.passed + counts.failed == 0 {
+        bail!("there was no test to run");
     }
     Ok(counts)
 }

@@ -14,5 +14,9 @@ pub(crate) fn run(paths: &Paths, filter: Option<&str>) -> Result<Counts> {
     let up = stack::up(paths, &Settings::tests())?;
     let written = up.write_to(&paths.target.join("test-stack.json"))?;
     let stack: (&str, &OsStr) = ("DOCFERRY_STACK", written.path().as_os_str());
-    suites::run(paths, suites::SYSTEM, filter, &[stack])
+    // How many at once, see .config/nextest.toml.
+    let profile: (&str, &OsStr) = ("NEXTEST_PROFILE", OsStr::new("system"));
+    // For the adapters' own tests.
+    let emulator: (&str, &OsStr) = ("DOCFERRY_EMULATOR", OsStr::new(&up.stack.emulator));
+    suites::run(paths, suites::SYSTEM, filter, &[stack, profile, emulator])
 }

@@ -3,7 +3,7 @@ use std::future::Future;
 use std::str::FromStr;
 use std::time::Duration;
 
-use docferry_domain::{DocumentName, DriveFolder, FragmentRange, ItemFacts, Recipient};
+use docferry_domain::{DocumentName, DriveFolder, FragmentRange, ItemFacts, Recipient, Transfer};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -18,6 +18,18 @@ pub struct Destination {
     pub folder: DriveFolder,
     /// The document's name.
     pub name: DocumentName,
+}
+
+impl Destination {
+    /// Where a transfer's document goes, once its name is known.
+    #[must_use]
+    pub fn of(transfer: &Transfer) -> Option<Self> {
+        Some(Self {
+            recipient: transfer.recipient.clone(),
+            folder: transfer.folder.clone(),
+            name: transfer.source.as_ref()?.name.clone(),
+        })
+    }
 }
 
 /// What happens when a file of that name is already there.
@@ -97,6 +109,15 @@ pub struct SessionStatus {
     /// The first missing byte; `None` when the drive names no missing range
     /// (complete, or it does not tell: look the destination up).
     pub next: Option<u64>,
+}
+
+/// How ending a session went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionEnd {
+    /// It was open and is not any more.
+    Deleted,
+    /// It was gone: lapsed, deleted before, or complete.
+    AlreadyGone,
 }
 
 /// The drive's answer to a fragment.
@@ -215,11 +236,11 @@ pub trait Drive: Send + Sync {
         body: ByteStream,
     ) -> impl Future<Output = Result<FragmentAnswer, DriveError>> + Send;
 
-    /// Ends a session; one that is gone already counts as ended.
+    /// Ends a session, so that nobody can complete it any more.
     fn delete_session(
         &self,
         url: &UploadUrl,
-    ) -> impl Future<Output = Result<(), DriveError>> + Send;
+    ) -> impl Future<Output = Result<SessionEnd, DriveError>> + Send;
 
     /// Writes an empty document, which cannot use a session.
     fn put_empty(

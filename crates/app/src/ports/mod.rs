@@ -14,16 +14,17 @@ mod workflow;
 
 pub use clock::Clock;
 pub use drive::{
-    ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentAnswer, SessionStatus,
-    UploadSession, UploadUrl,
+    ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentAnswer, SessionEnd,
+    SessionStatus, UploadSession, UploadUrl,
 };
 pub use sealer::{SealError, Sealer};
 pub use source::{DocumentSource, SourceAnswer, SourceError};
 pub use staging::{ByteStream, Staging, StagingError};
 pub use store::{
-    CheckpointAck, Release, SealedSession, SessionRecord, StoreError, TransferStore, WriteError,
+    CheckpointAck, FIRST_LOOK, Release, SealedSession, SessionRecord, StoreError, TransferStore,
+    WriteError,
 };
-pub use workflow::{Start, Workflow, WorkflowError};
+pub use workflow::{Execution, Start, Workflow, WorkflowError};
 
 /// The cause kept behind an error, for the log of whoever handles it.
 ///

@@ -1,11 +1,14 @@
 use std::future::Future;
 
 use docferry_domain::{
-    ArrivedObject, Checkpoint, Delivery, Outcome, PushedSource, Transfer, TransferId,
+    ArrivedObject, Checkpoint, Delivery, FailureCode, Outcome, PushedSource, Transfer, TransferId,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Cause;
+
+/// A transfer younger than this is not looked at: its execution is just starting.
+pub const FIRST_LOOK: SignedDuration = SignedDuration::from_secs(90);
 
 /// Why the store did not read or write.
 #[derive(Debug, thiserror::Error)]
@@ -39,8 +42,8 @@ pub enum WriteError {
 /// The answer to a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CheckpointAck {
-    /// Whether somebody asked to stop meanwhile.
-    pub cancel_requested: bool,
+    /// Whether to stop: somebody asked to, or the transfer is being ended.
+    pub stop: bool,
 }
 
 /// An upload URL as it rests: sealed, bound to its transfer.
@@ -104,8 +107,8 @@ pub trait TransferStore: Send + Sync {
     ///
     /// Returns `false`, and records nothing, while somebody who was the last user
     /// of the key is deleting the object, or finished doing so at or after
-    /// `source.pushed_at` minus 30 s (clocks of two functions may differ): the
-    /// push must be repeated, because its object may have been deleted.
+    /// `source.requested_at` (both by the exchange store's clock): the push must be
+    /// repeated, because its object may have been deleted.
     fn record_push(
         &self,
         id: &TransferId,
@@ -122,7 +125,8 @@ pub trait TransferStore: Send + Sync {
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
     /// Takes over the upload: increments the epoch and returns the record with
-    /// the new epoch. Older invocations fail at their next write.
+    /// the new epoch. Older invocations fail at their next write. Refused
+    /// ([`WriteError::Ended`]) while the transfer is being ended.
     fn claim(
         &self,
         id: &TransferId,
@@ -137,6 +141,7 @@ pub trait TransferStore: Send + Sync {
 
     /// Stores the session of the invocation that holds `epoch`, replacing an
     /// earlier one. Who loses this write must delete the session it opened.
+    /// Refused while the transfer is being ended.
     fn put_session(
         &self,
         id: &TransferId,
@@ -150,6 +155,14 @@ pub trait TransferStore: Send + Sync {
         id: &TransferId,
         epoch: u64,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The object was written again while it was read: reads go on with this tag.
+    fn replace_object(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+        object: &ArrivedObject,
+    ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
     /// Makes the progress durable. `bytes_done` never goes down by it.
     fn checkpoint(
@@ -175,9 +188,26 @@ pub trait TransferStore: Send + Sync {
         delivery: &Delivery,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
+    /// Notes that its owner wants the transfer to stop; it is noticed at the next
+    /// step or checkpoint. Returns whether there is such a transfer that runs.
+    fn request_cancel(
+        &self,
+        id: &TransferId,
+        owner: &str,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Writes down why the transfer is about to end, unless an earlier ending did:
+    /// from then on nothing new begins (no claim, no session, no next attempt),
+    /// while a delivery may still be recorded. Returns the record.
+    fn begin_ending(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        reason: FailureCode,
+    ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
+
     /// Ends the transfer, unless it has ended: the only way into a terminal
-    /// phase. Returns the record as it is then. `purge_at` is when the store may
-    /// forget it. When `outcome` is not `Completed` but a delivery has been
+    /// phase. Returns the record as it is then. When `outcome` is not `Completed` but a delivery has been
     /// recorded meanwhile, nothing changes and the record is returned not
     /// terminal: decide again.
     fn finish(
@@ -186,7 +216,41 @@ pub trait TransferStore: Send + Sync {
         attempt: u32,
         outcome: Outcome,
         ended_at: Timestamp,
+    ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
+
+    /// Nothing of an ended transfer is left to clean up: it leaves the index of
+    /// unfinished ones, and the store may forget it after `purge_at`, not before.
+    fn mark_clean(
+        &self,
+        id: &TransferId,
         purge_at: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Transfers that have not ended or may have left something behind, and that
+    /// nobody looked at lately: those due before `now`, longest due first, at most
+    /// `limit`. A transfer is first due [`FIRST_LOOK`] after its creation. The index
+    /// may lag: a transfer may be missing, or named though it is finished.
+    fn unfinished(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<TransferId>, StoreError>> + Send;
+
+    /// The transfer need not be looked at before `due`. Passed over when it is
+    /// clean.
+    fn postpone(
+        &self,
+        id: &TransferId,
+        due: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Begins the next attempt of a transfer that has not ended, so that a new
+    /// execution can carry it on: all that was reached stays. Only if `from` is
+    /// the present attempt and the transfer is not being ended.
+    fn next_attempt(
+        &self,
+        id: &TransferId,
+        from: u32,
     ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
 
     /// Takes the transfer off the users of an exchange key. `until` bounds how
@@ -202,11 +266,23 @@ pub trait TransferStore: Send + Sync {
         until: Timestamp,
     ) -> impl Future<Output = Result<Release, StoreError>> + Send;
 
-    /// The object of the key is deleted.
-    fn mark_released(
+    /// Takes a key that nobody refers to, in order to delete an object that came
+    /// late. `false` when somebody uses or deletes it. As after [`Release::Last`],
+    /// new pushes wait until [`TransferStore::mark_released`].
+    fn take_unused_key(
         &self,
         id: &TransferId,
         key: &str,
         now: Timestamp,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// The object of the key was deleted before `released_at`, by the exchange
+    /// store's clock.
+    fn mark_released(
+        &self,
+        id: &TransferId,
+        key: &str,
+        released_at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

@@ -15,6 +15,17 @@ pub enum Start {
     Closed,
 }
 
+/// What is known of an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Execution {
+    /// There is none of that name, or none any more.
+    Missing,
+    /// It runs.
+    Running,
+    /// It has ended, however it did.
+    Closed,
+}
+
 /// The workflow service did not answer, or refused.
 #[derive(Debug, thiserror::Error)]
 #[error("the workflow service did not start the execution")]
@@ -28,4 +39,11 @@ pub trait Workflow: Send + Sync {
         transfer: &TransferId,
         attempt: u32,
     ) -> impl Future<Output = Result<Start, WorkflowError>> + Send;
+
+    /// Looks at the execution `{transfer}-{attempt}`.
+    fn look(
+        &self,
+        transfer: &TransferId,
+        attempt: u32,
+    ) -> impl Future<Output = Result<Execution, WorkflowError>> + Send;
 }

@@ -47,6 +47,8 @@ pub(super) struct Run<'a, S, D, G, L, C> {
     pub(super) stop_at: Timestamp,
     /// As last made durable.
     pub(super) checkpoint: Checkpoint,
+    /// What lies at the destination was looked at and is not this document.
+    pub(super) rejected: bool,
 }
 
 /// Sends the next bytes of a transfer's document until it is delivered, the
@@ -96,16 +98,11 @@ where
         transfer: Transfer,
         deadline: Timestamp,
     ) -> Result<Self, TaskError> {
-        let (Some(source), Some(object)) = (&transfer.source, &transfer.object) else {
+        let (Some(destination), Some(object)) =
+            (Destination::of(&transfer), SourceObject::of(&transfer))
+        else {
             return Err(FailureCode::Internal.into());
         };
-        let destination = Destination {
-            recipient: transfer.recipient.clone(),
-            folder: transfer.folder.clone(),
-            name: source.name.clone(),
-        };
-        let object =
-            SourceObject { key: source.key.clone(), etag: object.etag.clone(), size: source.size };
         let checkpoint = transfer.checkpoint.clone().unwrap_or_else(|| Checkpoint {
             offset: 0,
             hash: SourceHash::default().state(),
@@ -113,8 +110,10 @@ where
             sessions: 0,
         });
         let margin = SignedDuration::try_from(ports.settings.margin).unwrap_or_default();
+        // The transfer's own deadline counts as much as the function's.
+        let deadline = deadline.min(transfer.deadline);
         let stop_at = deadline.checked_sub(margin).unwrap_or(deadline);
-        Ok(Self { ports, transfer, destination, object, stop_at, checkpoint })
+        Ok(Self { ports, transfer, destination, object, stop_at, checkpoint, rejected: false })
     }
 
     async fn deliver(&mut self) -> Result<Progress, TaskError> {
@@ -129,11 +128,15 @@ where
                     if self.complete(item, by_us).await? {
                         return Ok(Progress::Done);
                     }
+                    self.rejected = true;
                 }
                 Ok(Sent::SessionGone) => {}
                 Ok(Sent::OutOfTime) => return Ok(Progress::Continue),
                 Err(Interruption::Throttled(retry_after)) => {
                     return self.pause(retry_after).await;
+                }
+                Err(Interruption::Failed(error)) if error.code == FailureCode::SourceChanged => {
+                    self.take_new_object().await?;
                 }
                 Err(Interruption::Failed(error)) => return Err(error),
             }
@@ -153,9 +156,9 @@ where
     /// costs no read of its own.
     pub(super) async fn save(&mut self) -> Result<(), TaskError> {
         let id = &self.transfer.transfer_id;
-        let CheckpointAck { cancel_requested } =
+        let CheckpointAck { stop } =
             self.ports.store.checkpoint(id, self.transfer.epoch, &self.checkpoint).await?;
-        if cancel_requested { Err(FailureCode::Canceled.into()) } else { Ok(()) }
+        if stop { Err(FailureCode::Canceled.into()) } else { Ok(()) }
     }
 
     /// A pause that the drive asked for: short ones are slept through by coming

@@ -16,6 +16,7 @@ use std::time::Duration;
 use crate::ports::ConflictPolicy;
 
 pub use engine::{Upload, upload};
+pub(crate) use reader::SourceObject;
 
 /// Limits of one invocation.
 #[derive(Debug, Clone, Copy)]

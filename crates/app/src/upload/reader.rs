@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use docferry_domain::SourceHash;
+use docferry_domain::{SourceHash, Transfer};
 use futures::StreamExt as _;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
@@ -47,10 +47,47 @@ struct Piece {
 
 /// Which object to read.
 #[derive(Debug, Clone)]
-pub(super) struct SourceObject {
+pub(crate) struct SourceObject {
     pub(super) key: String,
     pub(super) etag: String,
     pub(super) size: u64,
+}
+
+impl SourceObject {
+    /// The exchange object of a transfer, once it has arrived.
+    pub(crate) fn of(transfer: &Transfer) -> Option<Self> {
+        let (source, object) = (transfer.source.as_ref()?, transfer.object.as_ref()?);
+        Some(Self { key: source.key.clone(), etag: object.etag.clone(), size: source.size })
+    }
+
+    /// The same object under a new tag.
+    pub(super) fn tagged(&self, etag: String) -> Self {
+        Self { etag, ..self.clone() }
+    }
+
+    /// Size in bytes.
+    pub(crate) const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Reads on from where `hash` stands and folds in what comes, up to `until`.
+    pub(crate) async fn hash_up_to<G: Staging>(
+        &self,
+        staging: &G,
+        hash: &mut SourceHash,
+        until: u64,
+    ) -> Result<(), StagingError> {
+        let from = hash.hashed_to();
+        if from >= until {
+            return Ok(());
+        }
+        let mut stream = staging.read(&self.key, &self.etag, from..until).await?;
+        while let Some(bytes) = stream.next().await {
+            hash.append(&bytes?);
+        }
+        // Nothing came: an empty stream in place of an error.
+        if hash.hashed_to() == from { Err(StagingError::Gone) } else { Ok(()) }
+    }
 }
 
 impl SourceReader {

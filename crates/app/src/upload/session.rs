@@ -1,10 +1,14 @@
-use docferry_domain::{FailureCode, SourceHash};
+use docferry_domain::{ArrivedObject, FailureCode, SourceHash};
 
 use super::engine::{Interruption, MAX_SESSIONS, Run, interrupted};
+use crate::TaskError;
 use crate::ports::{
     Clock, Drive, DriveError, DriveItem, SealError, SealedSession, Sealer, SessionStatus, Staging,
     TransferStore, UploadUrl,
 };
+
+/// How much is read between two looks at the clock.
+const GAP_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Where an invocation starts from.
 pub(super) enum Opened {
@@ -26,7 +30,8 @@ where
     /// opens a new one.
     pub(super) async fn open_session(&mut self) -> Result<Opened, Interruption> {
         let id = self.transfer.transfer_id.clone();
-        let Some(record) = self.ports.store.session(&id).await? else {
+        let record = self.ports.store.session(&id).await?;
+        let Some(record) = record.filter(|_| !self.rejected) else {
             return self.new_session().await;
         };
         match self.ports.sealer.open(&id, &record.session.sealed_url).await {
@@ -41,9 +46,9 @@ where
             Err(error) => return Err(error.into()),
         }
         // Gone, or nothing missing: the answer to the last fragment may have been
-        // lost. What lies at the destination decides, before anything is sent again.
+        // lost. What lies at the destination decides, before anything is sent again;
+        // until then the stored session says that there was one.
         let found = self.ports.drive.find(&self.destination).await.map_err(interrupted)?;
-        self.ports.store.drop_session(&id, record.epoch).await?;
         match found.filter(|item| item.facts.size == self.object.size) {
             Some(item) => Ok(Opened::Delivered(item)),
             None => self.new_session().await,
@@ -82,6 +87,32 @@ where
         Ok(Opened::Session { url: session.url, offset: 0 })
     }
 
+    /// The exchange object has another tag than before: another transfer of the
+    /// same document was pushed, and not every store derives tags from content.
+    /// What was sent may not be what lies there now, so sending begins again.
+    pub(super) async fn take_new_object(&mut self) -> Result<(), TaskError> {
+        let source = self.transfer.source.as_ref().ok_or(FailureCode::Internal)?;
+        let head = self.ports.staging.head(&source.key).await?.ok_or(FailureCode::SourceGone)?;
+        if head.size != source.size || !head.is_from_push(source) {
+            return Err(FailureCode::SourceChanged.into());
+        }
+        let id = &self.transfer.transfer_id.clone();
+        let object = ArrivedObject { etag: head.etag, arrived_at: self.ports.clock.now() };
+        self.ports.store.replace_object(id, self.transfer.epoch, &object).await?;
+        self.object = self.object.tagged(object.etag);
+        self.checkpoint.offset = 0;
+        self.checkpoint.hash = SourceHash::default().state();
+        self.save().await?;
+        if let Some(record) = self.ports.store.session(id).await? {
+            if let Ok(url) = self.ports.sealer.open(id, &record.session.sealed_url).await {
+                // Best effort: the new session replaces it in the record.
+                let _ = self.ports.drive.delete_session(&url).await;
+            }
+            self.ports.store.drop_session(id, record.epoch).await?;
+        }
+        Ok(())
+    }
+
     /// The hash of the source up to `offset` at least, reading again what a lost
     /// checkpoint left out. `None` when the time is over; the part that was read
     /// is in the checkpoint.
@@ -89,25 +120,13 @@ where
         &mut self,
         offset: u64,
     ) -> Result<Option<SourceHash>, Interruption> {
-        use futures::TryStreamExt as _;
-
         let mut hash = SourceHash::resume(Some(&self.checkpoint.hash));
         while hash.hashed_to() < offset {
             if self.time_left().is_zero() {
                 return Ok(None);
             }
-            const GAP_BYTES: u64 = 32 * 1024 * 1024;
-            let from = hash.hashed_to();
-            let until = offset.min(from + GAP_BYTES);
-            let object = &self.object;
-            let mut stream =
-                self.ports.staging.read(&object.key, &object.etag, from..until).await?;
-            while let Some(bytes) = stream.try_next().await? {
-                hash.append(&bytes);
-            }
-            if hash.hashed_to() == from {
-                return Err(FailureCode::SourceGone.into());
-            }
+            let until = offset.min(hash.hashed_to() + GAP_BYTES);
+            self.object.hash_up_to(&*self.ports.staging, &mut hash, until).await?;
             self.checkpoint.hash = hash.state();
             self.save().await?;
         }

@@ -42,10 +42,7 @@ pub fn request_to(email: &str) -> NewTransfer {
 }
 
 pub async fn start_for(world: &World, email: &str) -> Result<TaskInput, TaskError> {
-    let settings = InitiateSettings {
-        transfer_deadline: SignedDuration::from_hours(4),
-        record_ttl: SignedDuration::from_hours(168),
-    };
+    let settings = InitiateSettings { transfer_deadline: SignedDuration::from_hours(4) };
     let transfer = initiate(world, world, world, settings, request_to(email)).await?;
     Ok(TaskInput { transfer_id: transfer.transfer_id, attempt: 1 })
 }
@@ -56,7 +53,7 @@ pub async fn start(world: &World) -> TaskInput {
 
 pub async fn record(world: &World, task: &TaskInput) -> Transfer {
     use docferry_app::ports::TransferStore as _;
-    world.get(&task.transfer_id).await.unwrap().unwrap()
+    world.store().get(&task.transfer_id).await.unwrap().unwrap()
 }
 
 /// What must hold after every ending.

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use docferry_app::ports::{SealedSession, SessionRecord, StoreError};
+use docferry_app::ports::{FIRST_LOOK, SealedSession, SessionRecord, StoreError};
 use docferry_domain::{SCHEMA_VERSION, Transfer, TransferId};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -50,6 +50,9 @@ pub(super) fn transfer_item(transfer: &Transfer) -> Result<Item, StoreError> {
     let mut item: Item =
         serde_dynamo::aws_sdk_dynamodb_1::to_item(transfer).map_err(|_| corrupt("transfer"))?;
     item.extend(transfer_key(&transfer.transfer_id));
+    let due = transfer.created_at.saturating_add(FIRST_LOOK).unwrap_or(transfer.created_at);
+    item.insert(SHARD.into(), string(shard(&transfer.transfer_id)));
+    item.insert(DUE.into(), number(due.as_millisecond()));
     Ok(item)
 }
 
@@ -61,6 +64,29 @@ pub(super) fn read_transfer(item: Item) -> Result<Transfer, StoreError> {
         return Err(corrupt("transfer"));
     }
     Ok(transfer)
+}
+
+/// The index of unfinished transfers: items that carry both attributes are in it.
+pub(super) const UNFINISHED: &str = "unfinished";
+/// Its partition key.
+pub(super) const SHARD: &str = "sweepShard";
+/// Its sort key: when to look next, milliseconds since 1970.
+pub(super) const DUE: &str = "dueAt";
+
+/// Partitions of the index. One would hold all writes of a burst.
+pub(super) const SHARDS: [&str; 4] = ["U0", "U1", "U2", "U3"];
+
+/// When a transfer of the index is due, and which it is.
+pub(super) fn read_due(item: &Item) -> Option<(i64, TransferId)> {
+    let due = item.get(DUE)?.as_n().ok()?.parse().ok()?;
+    let id = item.get("pk")?.as_s().ok()?.strip_prefix("T#")?.parse().ok()?;
+    Some((due, id))
+}
+
+/// From the last digit of the id, which is random.
+pub(super) fn shard(id: &TransferId) -> &'static str {
+    let last = id.as_str().bytes().last().unwrap_or_default();
+    SHARDS[usize::from(last) % SHARDS.len()]
 }
 
 /// How long after a session's announced end its item may rest. A session lives on

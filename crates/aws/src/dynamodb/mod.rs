@@ -10,7 +10,8 @@
 //! item as it stood, so that the reason is told without a second read that could
 //! see something else. A write whose answer is lost is sent again by the SDK; each
 //! condition is made so that finding our own first try there is not an error.
-//! `expiresAt` (seconds since 1970) is the table's TTL attribute.
+//! `expiresAt` (seconds since 1970) is the table's TTL attribute. The index
+//! `unfinished` (`sweepShard`, `dueAt`; keys only) names what may need looking after.
 
 mod change;
 mod items;
@@ -19,13 +20,14 @@ mod sessions;
 mod standing;
 mod table;
 mod transfers;
+mod unfinished;
 
 use aws_sdk_dynamodb::Client;
 use docferry_app::ports::{
     CheckpointAck, Release, SealedSession, SessionRecord, StoreError, TransferStore, WriteError,
 };
 use docferry_domain::{
-    ArrivedObject, Checkpoint, Delivery, Outcome, PushedSource, Transfer, TransferId,
+    ArrivedObject, Checkpoint, Delivery, FailureCode, Outcome, PushedSource, Transfer, TransferId,
 };
 use jiff::Timestamp;
 
@@ -102,6 +104,15 @@ impl TransferStore for DynamoTransferStore {
         sessions::drop(&self.table, id, epoch).await
     }
 
+    async fn replace_object(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+        object: &ArrivedObject,
+    ) -> Result<(), WriteError> {
+        sessions::replace_object(&self.table, id, epoch, object).await
+    }
+
     async fn checkpoint(
         &self,
         id: &TransferId,
@@ -129,15 +140,57 @@ impl TransferStore for DynamoTransferStore {
         sessions::record_delivery(&self.table, id, epoch, delivery).await
     }
 
+    async fn request_cancel(&self, id: &TransferId, owner: &str) -> Result<bool, StoreError> {
+        transfers::request_cancel(&self.table, id, owner).await
+    }
+
+    async fn begin_ending(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        reason: FailureCode,
+    ) -> Result<Transfer, WriteError> {
+        transfers::begin_ending(&self.table, id, attempt, reason).await
+    }
+
     async fn finish(
         &self,
         id: &TransferId,
         attempt: u32,
         outcome: Outcome,
         ended_at: Timestamp,
-        purge_at: Timestamp,
     ) -> Result<Transfer, WriteError> {
-        transfers::finish(&self.table, id, attempt, outcome, ended_at, purge_at).await
+        transfers::finish(&self.table, id, attempt, outcome, ended_at).await
+    }
+
+    async fn mark_clean(&self, id: &TransferId, purge_at: Timestamp) -> Result<(), StoreError> {
+        unfinished::mark_clean(&self.table, id, purge_at).await
+    }
+
+    async fn unfinished(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<TransferId>, StoreError> {
+        unfinished::list(&self.table, now, limit).await
+    }
+
+    async fn postpone(&self, id: &TransferId, due: Timestamp) -> Result<(), StoreError> {
+        unfinished::postpone(&self.table, id, due).await
+    }
+
+    async fn next_attempt(&self, id: &TransferId, from: u32) -> Result<Transfer, WriteError> {
+        transfers::next_attempt(&self.table, id, from).await
+    }
+
+    async fn take_unused_key(
+        &self,
+        id: &TransferId,
+        key: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        references::take_unused(&self.table, id, key, now, until).await
     }
 
     async fn release_key(

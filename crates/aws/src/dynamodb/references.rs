@@ -13,9 +13,6 @@ use super::items::{attribute, references_key, transfer_key, ttl};
 use super::standing::{by_attempt_in, live, unsettled};
 use super::table::{Check, Table};
 
-/// How far the clocks of two functions may differ.
-const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(30);
-
 /// How long an item rests that nobody refers to: far longer than a push may lag.
 const REST: SignedDuration = SignedDuration::from_hours(24);
 
@@ -82,17 +79,17 @@ fn pushed(attempt: u32, source: &PushedSource, former: Option<&str>) -> Result<C
 }
 
 /// The key's half: nobody is deleting the object, nor has deleted it at a time
-/// that may be after our push. A deletion whose bound has passed is taken over.
+/// that may be after our push; both times are the exchange store's. A deletion whose bound has passed is taken over.
 fn referred(id: &TransferId, source: &PushedSource) -> Change {
     let pushed_at = source.pushed_at.as_millisecond();
-    let tolerance = i64::try_from(CLOCK_TOLERANCE.as_millis()).unwrap_or(i64::MAX);
+    let requested_at = source.requested_at.as_millisecond();
     Change::default()
         .join("refs", id.as_str())
         .remove(&["releasingBy", "releasingUntil", "expiresAt"])
         .when("attribute_not_exists(#releasingBy) OR #releasingUntil <= :pushedAt")
         .value("pushedAt", number(pushed_at))
-        .when("attribute_not_exists(#releasedAt) OR #releasedAt < :reliablyBefore")
-        .value("reliablyBefore", number(pushed_at.saturating_sub(tolerance)))
+        .when("attribute_not_exists(#releasedAt) OR #releasedAt < :requestedAt")
+        .value("requestedAt", number(requested_at))
 }
 
 /// Best effort: what fails here leaves an empty item, nothing more.
@@ -145,6 +142,29 @@ pub(super) async fn release_key(
         // The others left between the two writes: now it is the last one.
     }
     Err(unsettled("release_key"))
+}
+
+pub(super) async fn take_unused(
+    table: &Table,
+    id: &TransferId,
+    key: &str,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<bool, StoreError> {
+    let taken = Change::default()
+        .set("releasingBy", string(id.as_str()))
+        .set("releasingUntil", number(until.as_millisecond()))
+        .set("expiresAt", ttl(rested(until.max(now))))
+        .when("attribute_not_exists(#refs)")
+        .when(
+            "attribute_not_exists(#releasingBy) OR #releasingBy = :releasingBy \
+             OR #releasingUntil <= :now",
+        )
+        .value("now", number(now.as_millisecond()));
+    match table.update(references_key(key), taken).await {
+        Ok(_) => Ok(true),
+        Err(refusal) => refusal.stood().map(|_| false),
+    }
 }
 
 pub(super) async fn mark_released(

@@ -1,11 +1,11 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{CheckpointAck, SealedSession, SessionRecord, StoreError, WriteError};
-use docferry_domain::{Checkpoint, Delivery, TransferId};
+use docferry_domain::{ArrivedObject, Checkpoint, Delivery, TransferId};
 use jiff::Timestamp;
 
 use super::change::{Change, number};
 use super::items::{Item, attribute, read_session, session_item, session_key, transfer_key};
-use super::standing::{by_epoch, held, unsettled};
+use super::standing::{by_epoch, held, not_ending, open, unsettled};
 use super::table::{Check, Table};
 
 pub(super) async fn get(
@@ -24,14 +24,14 @@ pub(super) async fn put(
     session: &SealedSession,
 ) -> Result<(), WriteError> {
     let actions = [
-        table.checking(transfer_key(id), by_epoch(epoch))?,
+        table.checking(transfer_key(id), not_ending(by_epoch(epoch)))?,
         table.putting(session_item(id, epoch, session)?)?,
     ];
     let Err(refusal) = table.transact(&actions).await else {
         return Ok(());
     };
     if let Some(Check::Failed(stood)) = refusal.stood()?.into_iter().next() {
-        held(stood, epoch)?;
+        open(held(stood, epoch)?)?;
     }
     Err(unsettled("put_session").into())
 }
@@ -72,8 +72,18 @@ pub(super) async fn checkpoint(
 }
 
 fn acknowledged(item: &Item) -> CheckpointAck {
-    let cancel = item.get("cancelRequested");
-    CheckpointAck { cancel_requested: matches!(cancel, Some(AttributeValue::Bool(true))) }
+    let canceled = item.get("cancelRequested") == Some(&AttributeValue::Bool(true));
+    CheckpointAck { stop: canceled || item.contains_key("ending") }
+}
+
+pub(super) async fn replace_object(
+    table: &Table,
+    id: &TransferId,
+    epoch: u64,
+    object: &ArrivedObject,
+) -> Result<(), WriteError> {
+    let replaced = by_epoch(epoch).set("object", attribute(object)?);
+    write(table, id, epoch, replaced, "replace_object").await.map(std::mem::drop)
 }
 
 pub(super) async fn pause_until(

@@ -14,6 +14,11 @@ const LIVE: [&str; 4] = [
     Phase::Uploading.as_str(),
 ];
 
+/// A change by anybody, while the transfer has not ended.
+pub(super) fn running() -> Change {
+    Change::default().when_one_of("phase", &LIVE)
+}
+
 /// A change by the present attempt, while the transfer has not ended.
 pub(super) fn by_attempt(attempt: u32) -> Change {
     Change::default()
@@ -37,6 +42,16 @@ pub(super) fn by_epoch(epoch: u64) -> Change {
         .when("#epoch = :presentEpoch")
         .value("presentEpoch", number(epoch))
         .when_one_of("phase", &LIVE)
+}
+
+/// And only while nobody is ending it.
+pub(super) fn not_ending(change: Change) -> Change {
+    change.when("attribute_not_exists(#ending)")
+}
+
+/// What refused a change of [`not_ending`].
+pub(super) fn open(transfer: Transfer) -> Result<Transfer, WriteError> {
+    if transfer.ending.is_some() { Err(WriteError::Ended) } else { Ok(transfer) }
 }
 
 /// What refused a change of [`by_attempt`]; the record when it was neither an end

@@ -14,11 +14,12 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use backon::{ExponentialBuilder, Retryable as _};
 use docferry_app::ports::StoreError;
+use docferry_domain::TransferId;
 
 use crate::Fault;
 
-use super::change::Change;
-use super::items::Item;
+use super::change::{Change, number, string};
+use super::items::{DUE, Item, SHARD, UNFINISHED, read_due};
 
 /// The table, and the one place where DynamoDB's answers are translated.
 #[derive(Debug, Clone)]
@@ -92,6 +93,41 @@ impl Table {
                 Err(StoreError::Unavailable(Box::new(Fault::of("DynamoDB GetItem", &error))))
             }
         }
+    }
+
+    /// Transfers of one partition of the index that are due before `before`
+    /// (milliseconds since 1970), with that time, in order, at most `limit`.
+    pub(super) async fn due(
+        &self,
+        shard: &str,
+        before: i64,
+        limit: usize,
+    ) -> Result<Vec<(i64, TransferId)>, StoreError> {
+        let mut found = Vec::new();
+        let mut from = None;
+        while found.len() < limit {
+            let request = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .index_name(UNFINISHED)
+                .key_condition_expression("#shard = :shard AND #due < :before")
+                .expression_attribute_names("#shard", SHARD)
+                .expression_attribute_names("#due", DUE)
+                .expression_attribute_values(":shard", string(shard))
+                .expression_attribute_values(":before", number(before))
+                .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(from);
+            let answer = Box::pin(request.send()).await.map_err(|error| {
+                StoreError::Unavailable(Box::new(Fault::of("DynamoDB Query", &error)))
+            })?;
+            found.extend(answer.items().iter().filter_map(read_due));
+            from = answer.last_evaluated_key;
+            if from.is_none() {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// Writes a whole item that must not exist.

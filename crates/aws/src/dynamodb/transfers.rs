@@ -1,10 +1,11 @@
+use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{StoreError, WriteError};
-use docferry_domain::{ArrivedObject, Failure, Outcome, Phase, Transfer, TransferId};
+use docferry_domain::{ArrivedObject, Failure, FailureCode, Outcome, Phase, Transfer, TransferId};
 use jiff::Timestamp;
 
 use super::change::string;
-use super::items::{attribute, corrupt, read_transfer, transfer_item, transfer_key, ttl};
-use super::standing::{by_attempt, by_attempt_in, live, unsettled};
+use super::items::{attribute, corrupt, read_transfer, transfer_item, transfer_key};
+use super::standing::{by_attempt, by_attempt_in, live, not_ending, open, running, unsettled};
 use super::table::Table;
 
 pub(super) async fn create(table: &Table, transfer: &Transfer) -> Result<(), StoreError> {
@@ -85,11 +86,61 @@ pub(super) async fn claim(
     id: &TransferId,
     attempt: u32,
 ) -> Result<Transfer, WriteError> {
-    match table.update(transfer_key(id), by_attempt(attempt).increment("epoch")).await {
+    let claimed = not_ending(by_attempt(attempt)).increment("epoch");
+    match table.update(transfer_key(id), claimed).await {
+        Ok(item) => Ok(read_transfer(item)?),
+        Err(refusal) => {
+            open(live(refusal.stood()?, attempt)?)?;
+            Err(unsettled("claim").into())
+        }
+    }
+}
+
+pub(super) async fn request_cancel(
+    table: &Table,
+    id: &TransferId,
+    owner: &str,
+) -> Result<bool, StoreError> {
+    let wanted = running()
+        .set("cancelRequested", AttributeValue::Bool(true))
+        .when("#owner = :owner")
+        .value("owner", string(owner));
+    match table.update(transfer_key(id), wanted).await {
+        Ok(_) => Ok(true),
+        // Unknown, somebody else's, or ended: all the same to the caller.
+        Err(refusal) => refusal.stood().map(|_| false),
+    }
+}
+
+pub(super) async fn begin_ending(
+    table: &Table,
+    id: &TransferId,
+    attempt: u32,
+    reason: FailureCode,
+) -> Result<Transfer, WriteError> {
+    let ending = by_attempt(attempt).set_once("ending", attribute(&reason)?);
+    match table.update(transfer_key(id), ending).await {
         Ok(item) => Ok(read_transfer(item)?),
         Err(refusal) => {
             live(refusal.stood()?, attempt)?;
-            Err(unsettled("claim").into())
+            Err(unsettled("begin_ending").into())
+        }
+    }
+}
+
+/// Repeated by the SDK after a lost answer, it finds its own next attempt: that
+/// it is ours cannot be told, and whoever asks looks again anyway.
+pub(super) async fn next_attempt(
+    table: &Table,
+    id: &TransferId,
+    from: u32,
+) -> Result<Transfer, WriteError> {
+    let next = not_ending(by_attempt(from)).increment("attempt");
+    match table.update(transfer_key(id), next).await {
+        Ok(item) => Ok(read_transfer(item)?),
+        Err(refusal) => {
+            open(live(refusal.stood()?, from)?)?;
+            Err(unsettled("next_attempt").into())
         }
     }
 }
@@ -100,12 +151,10 @@ pub(super) async fn finish(
     attempt: u32,
     outcome: Outcome,
     ended_at: Timestamp,
-    purge_at: Timestamp,
 ) -> Result<Transfer, WriteError> {
     let mut ended = by_attempt(attempt)
         .set("phase", string(outcome.phase().as_str()))
-        .set("endedAt", attribute(&ended_at)?)
-        .set("expiresAt", ttl(purge_at));
+        .set("endedAt", attribute(&ended_at)?);
     if let Some(code) = outcome.failure() {
         ended = ended.set("failure", attribute(&Failure { code })?);
     }

@@ -8,7 +8,8 @@ pub mod wire;
 use aws_config::{Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
 };
 use docferry_aws::DynamoTransferStore;
 use docferry_domain::TransferId;
@@ -68,6 +69,24 @@ impl TestTable {
                 .attribute_definitions(definition.build().unwrap())
                 .key_schema(key.build().unwrap());
         }
+        let index = [("sweepShard", KeyType::Hash), ("dueAt", KeyType::Range)]
+            .into_iter()
+            .fold(
+                GlobalSecondaryIndex::builder().index_name("unfinished"),
+                |index, (name, kind)| {
+                    let key = KeySchemaElement::builder().attribute_name(name).key_type(kind);
+                    index.key_schema(key.build().unwrap())
+                },
+            )
+            .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build());
+        for (name, kind) in
+            [("sweepShard", ScalarAttributeType::S), ("dueAt", ScalarAttributeType::N)]
+        {
+            let definition =
+                AttributeDefinition::builder().attribute_name(name).attribute_type(kind);
+            request = request.attribute_definitions(definition.build().unwrap());
+        }
+        request = request.global_secondary_indexes(index.build().unwrap());
         request.send().await.expect("the emulator makes a table");
         Self { client, name }
     }

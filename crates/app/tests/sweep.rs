@@ -1,0 +1,139 @@
+//! What nobody works on any more is found, and carried on or ended truthfully.
+
+mod common;
+
+use common::{GUID, MB, assert_invariants, bytes, record, start, start_for, world_with};
+use docferry_app::ports::TransferStore as _;
+use docferry_domain::{FailureCode, Phase};
+use docferry_testkit::{Fault, Mode, Runner, World};
+use jiff::SignedDuration;
+
+async fn unfinished(world: &World) -> usize {
+    let later = world.state().now + SignedDuration::from_hours(9);
+    world.store().unfinished(later, 100).await.unwrap().len()
+}
+
+/// Fault F2: the process dies between the record and StartExecution.
+#[tokio::test(start_paused = true)]
+async fn a_transfer_whose_start_was_lost_is_started_by_the_sweep() {
+    for mode in [Mode::CrashBefore, Mode::AnswerLost] {
+        let world = world_with(MB);
+        world.inject(Fault { at: 1, mode });
+        tokio::select! {
+            _ = start_for(&world, "judge@court.example") => {}
+            () = tokio::time::sleep(std::time::Duration::from_secs(60)) => {}
+        }
+        let id = world.store().transfers()[0].transfer_id.clone();
+        Runner::new(&world).recover(3).await;
+        let transfer = world.get(&id).await.unwrap().unwrap();
+        assert_eq!(transfer.phase, Phase::Completed, "{mode:?}");
+        assert_eq!(unfinished(&world).await, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_execution_that_died_is_followed_by_the_next_attempt_which_resumes() {
+    let world = world_with(2 * MB);
+    let task = start(&world).await;
+    let runner = Runner::new(&world);
+    docferry_app::push::push(&world, &world, &world, &world, &task).await.unwrap();
+    docferry_app::poll::poll(&world, &world, &world, runner.rules, &task).await.unwrap();
+    let name = format!("{}-1", task.transfer_id);
+    world.state().running.remove(&name);
+    world.state().closed.insert(name);
+    runner.recover(3).await;
+    let transfer = record(&world, &task).await;
+    assert_eq!((transfer.phase, transfer.attempt), (Phase::Completed, 2));
+    assert_eq!(world.effects().iter().filter(|e| **e == "push").count(), 1, "not pushed again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transfer_whose_executions_die_again_and_again_ends_as_failed() {
+    let world = world_with(MB);
+    let task = start(&world).await;
+    for attempt in 1..=3 {
+        let name = format!("{}-{attempt}", task.transfer_id);
+        world.state().running.remove(&name);
+        world.state().closed.insert(name);
+    }
+    Runner::new(&world).recover(8).await;
+    let transfer = record(&world, &task).await;
+    assert_eq!(transfer.phase, Phase::Failed);
+    assert_eq!(transfer.failure.unwrap().code, FailureCode::Internal);
+    assert_eq!(unfinished(&world).await, 0);
+}
+
+/// Invariant I5: a terminal state within the deadline, even when the state
+/// machine hangs.
+#[tokio::test(start_paused = true)]
+async fn a_transfer_that_hangs_is_ended_at_its_deadline() {
+    let world = world_with(MB);
+    let task = start(&world).await;
+    world.advance(SignedDuration::from_hours(4));
+    Runner::new(&world).sweep().await;
+    assert_eq!(record(&world, &task).await.phase, Phase::Accepted, "its steps notice first");
+    world.advance(SignedDuration::from_secs(61));
+    Runner::new(&world).sweep().await;
+    let transfer = record(&world, &task).await;
+    assert_eq!(transfer.failure.unwrap().code, FailureCode::DeadlineExceeded);
+}
+
+/// A push that lands after the end is found and removed.
+#[tokio::test(start_paused = true)]
+async fn a_document_that_arrives_after_the_end_is_removed() {
+    let world = world_with(10);
+    world.state().documents.get_mut(GUID).unwrap().moves = false;
+    let task = start(&world).await;
+    let runner = Runner::new(&world);
+    assert_eq!(runner.execute(&task).await.phase, Some(Phase::Failed));
+    assert_eq!(unfinished(&world).await, 1, "it is still watched");
+    world.put_object("order.pdf", bytes(10));
+    runner.recover(2).await;
+    assert_invariants(&world, &task, &bytes(10), "late").await;
+    // The source may have been asked twice: a second copy is removed as well.
+    world.put_object("order.pdf", bytes(10));
+    runner.recover(70).await;
+    assert_invariants(&world, &task, &bytes(10), "later").await;
+    assert!(world.store().keys_in_use().is_empty());
+    assert_eq!(unfinished(&world).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_document_that_never_comes_is_watched_for_an_hour_and_then_forgotten() {
+    let world = world_with(10);
+    world.put_object("order.pdf", bytes(10));
+    world.advance(SignedDuration::from_secs(60));
+    world.state().documents.get_mut(GUID).unwrap().moves = false;
+    let task = start(&world).await;
+    let runner = Runner::new(&world);
+    assert_eq!(runner.execute(&task).await.phase, Some(Phase::Failed));
+    runner.recover(70).await;
+    assert_eq!(unfinished(&world).await, 0);
+    assert!(world.store().keys_in_use().is_empty());
+    assert_eq!(world.state().objects.len(), 1, "what lay there before was never ours");
+}
+
+/// Every effect of a sweep that has work × {crash before, after, answer lost}.
+#[tokio::test(start_paused = true)]
+async fn a_sweep_survives_one_fault_at_any_effect() {
+    for at in 0.. {
+        let mut reached = false;
+        for mode in [Mode::CrashBefore, Mode::CrashAfter, Mode::AnswerLost] {
+            let world = world_with(MB);
+            let task = start(&world).await;
+            let name = format!("{}-1", task.transfer_id);
+            world.state().running.remove(&name);
+            world.state().closed.insert(name);
+            let first = world.effects().len();
+            world.inject(Fault { at: first + at, mode });
+            Runner::new(&world).recover(12).await;
+            reached |= world.effects().len() > first + at;
+            let context = format!("{mode:?} at {at}");
+            assert_eq!(record(&world, &task).await.phase, Phase::Completed, "{context}");
+            assert_eq!(unfinished(&world).await, 0, "{context}");
+        }
+        if !reached || at > 60 {
+            break;
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The index of transfers that somebody may have to look after.
+//!
+//! Sparse, with keys only: a transfer is in it from its creation until nothing is
+//! left of it, and checkpoints are not replicated into it.
+
+use docferry_app::ports::StoreError;
+use docferry_domain::TransferId;
+use jiff::Timestamp;
+
+use super::change::{Change, number};
+use super::items::{DUE, SHARD, SHARDS, transfer_key, ttl};
+use super::table::Table;
+
+pub(super) async fn list(
+    table: &Table,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<TransferId>, StoreError> {
+    let mut found = Vec::new();
+    for shard in SHARDS {
+        found.extend(table.due(shard, now.as_millisecond(), limit).await?);
+    }
+    // Each shard comes in order; together they are put in order here.
+    found.sort();
+    Ok(found.into_iter().map(|(_, id)| id).take(limit).collect())
+}
+
+pub(super) async fn postpone(
+    table: &Table,
+    id: &TransferId,
+    due: Timestamp,
+) -> Result<(), StoreError> {
+    let later = Change::default()
+        .set(DUE, number(due.as_millisecond()))
+        .when(format!("attribute_exists(#{SHARD})"));
+    match table.update(transfer_key(id), later).await {
+        Ok(_) => Ok(()),
+        // Clean already, or gone.
+        Err(refusal) => refusal.stood().map(drop),
+    }
+}
+
+pub(super) async fn mark_clean(
+    table: &Table,
+    id: &TransferId,
+    purge_at: Timestamp,
+) -> Result<(), StoreError> {
+    let clean = Change::default()
+        .remove(&[SHARD, DUE])
+        .set("expiresAt", ttl(purge_at))
+        .when("attribute_exists(#endedAt)")
+        .when(format!("attribute_exists(#{SHARD})"));
+    match table.update(transfer_key(id), clean).await {
+        Ok(_) => Ok(()),
+        Err(refusal) => refusal.stood().map(drop),
+    }
+}

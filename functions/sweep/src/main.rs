@@ -1,0 +1,36 @@
+//! The `sweep` function: every minute, looks after what nobody works on any more.
+
+use docferry_app::finalize::{FinalizeSettings, Ports};
+use docferry_app::sweep::{SweepSettings, sweep};
+use docferry_lambda::config::Reader;
+use docferry_lambda::{Error, SystemClock, run_schedule};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let mut reader = Reader::from_environment();
+    docferry_lambda::start_logging(&mut reader);
+    let aws = docferry_lambda::load_aws().await;
+    let store = &docferry_lambda::transfer_store(&mut reader, &aws);
+    let workflow = &docferry_lambda::workflow(&mut reader, &aws);
+    let drive = &docferry_lambda::graph(&mut reader, &aws);
+    let sealer = &docferry_lambda::sealer(&mut reader, &aws);
+    let exchange = docferry_lambda::exchange(&mut reader, &aws);
+    let record_ttl = reader.hours("RECORD_TTL_HOURS", 168);
+    let drive = reader.finish_with(drive.as_ref())?;
+    let staging = &exchange.open().await?;
+    let ports = &Ports { store, drive, staging, sealer, clock: &SystemClock };
+    let finalize = FinalizeSettings { record_ttl, ..FinalizeSettings::default() };
+    let settings = SweepSettings { finalize, ..SweepSettings::default() };
+    run_schedule(async |stop_at| {
+        let swept = sweep(ports, workflow, settings, stop_at).await?;
+        tracing::info!(
+            swept.seen = swept.seen,
+            swept.started = swept.started,
+            swept.finalized = swept.finalized,
+            swept.failed = swept.failed,
+            "swept"
+        );
+        Ok(())
+    })
+    .await
+}

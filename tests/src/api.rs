@@ -1,0 +1,127 @@
+use reqwest::{Method, StatusCode, header::HeaderMap};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{SHORT, Stack, eventually};
+
+/// The public API, as SCV calls it.
+#[derive(Debug, Clone)]
+pub struct Api {
+    http: reqwest::Client,
+    base: String,
+    credentials: Option<(String, String)>,
+}
+
+/// An answer, whatever its status.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body as text.
+    pub text: String,
+}
+
+impl Answer {
+    /// The body as JSON; null when it is none.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_default()
+    }
+
+    /// Media type without parameters.
+    #[must_use]
+    pub fn media_type(&self) -> &str {
+        let value = self.headers.get("content-type").and_then(|value| value.to_str().ok());
+        value.and_then(|value| value.split(';').next()).unwrap_or_default()
+    }
+}
+
+/// The status of a transfer, strictly in the contract's spelling: a field more
+/// or less is an error.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(missing_docs, reason = "the contract with SCV describes them")]
+pub struct Status {
+    pub transfer_id: String,
+    pub percent_transfered: u8,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub start_delivery_dtm: Option<String>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub end_delivery_dtm: Option<String>,
+    pub error: bool,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub last_error_message: Option<String>,
+    pub file_size: u64,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub file_name: Option<String>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub file_path: Option<String>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub mime: Option<String>,
+}
+
+impl Status {
+    /// Whether nothing more will happen.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.end_delivery_dtm.is_some()
+    }
+}
+
+impl Api {
+    /// With the service account's credentials.
+    #[must_use]
+    pub fn new(stack: &Stack) -> Self {
+        let login = &stack.scv;
+        Self {
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            base: stack.api.clone(),
+            credentials: Some((login.username.clone(), login.password.clone())),
+        }
+    }
+
+    /// With other credentials, or none.
+    #[must_use]
+    pub fn with_credentials(&self, credentials: Option<(&str, &str)>) -> Self {
+        let owned = credentials.map(|(user, password)| (user.to_owned(), password.to_owned()));
+        Self { credentials: owned, ..self.clone() }
+    }
+
+    /// Any request; a body goes as JSON, as it stands.
+    pub async fn request(&self, method: Method, path: &str, body: Option<&str>) -> Answer {
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if let Some((user, password)) = &self.credentials {
+            request = request.basic_auth(user, Some(password));
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_owned());
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        Answer { status, headers, text: response.text().await.unwrap() }
+    }
+
+    /// A GET. The API limits its callers, and many tests ask at once: who is
+    /// turned away for that asks again.
+    pub async fn get(&self, path: &str) -> Answer {
+        eventually("the API lets us in", SHORT, async || {
+            let answer = self.request(Method::GET, path, None).await;
+            (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
+        })
+        .await
+    }
+
+    /// `POST /document/upload`.
+    pub async fn post(&self, body: &Value) -> Answer {
+        self.request(Method::POST, "/document/upload", Some(&body.to_string())).await
+    }
+
+    /// The status of a transfer that exists.
+    pub async fn status(&self, transfer_id: &str) -> Status {
+        let answer = self.get(&format!("/document/status/{transfer_id}")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        serde_json::from_str(&answer.text).unwrap_or_else(|e| panic!("{e}: {}", answer.text))
+    }
+}

@@ -1,0 +1,249 @@
+use std::collections::HashMap;
+
+use aws_sdk_cloudwatchlogs as logs;
+use aws_sdk_dynamodb as dynamodb;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_s3 as s3;
+use aws_sdk_sfn as sfn;
+use serde_json::{Value, json};
+
+use crate::{SHORT, Stack, eventually};
+
+/// An item of the table.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// The cloud that the service runs on, seen by its operator.
+#[derive(Debug, Clone)]
+pub struct Cloud {
+    stack: Stack,
+    http: reqwest::Client,
+    dynamodb: dynamodb::Client,
+    exchange: s3::Client,
+    logs: logs::Client,
+    sfn: sfn::Client,
+}
+
+/// What an execution did.
+#[derive(Debug)]
+pub struct History {
+    events: Vec<Value>,
+}
+
+impl History {
+    /// Names of the states entered, in their order.
+    #[must_use]
+    pub fn states(&self) -> Vec<&str> {
+        self.events.iter().filter_map(|e| e["stateEnteredEventDetails"]["name"].as_str()).collect()
+    }
+
+    /// How often a state was entered.
+    #[must_use]
+    pub fn entered(&self, state: &str) -> usize {
+        self.states().iter().filter(|name| **name == state).count()
+    }
+
+    /// What a state gave to the next, each time that it ended.
+    #[must_use]
+    pub fn outputs(&self, state: &str) -> Vec<Value> {
+        let details = self.events.iter().map(|event| &event["stateExitedEventDetails"]);
+        details
+            .filter(|details| details["name"] == state)
+            .map(|details| serde_json::from_str(details["output"].as_str().unwrap()).unwrap())
+            .collect()
+    }
+
+    /// Everything in it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        Value::from(self.events.as_slice()).to_string()
+    }
+}
+
+macro_rules! config {
+    ($sdk:ident, $stack:expr, $endpoint:expr, $id:expr, $key:expr) => {
+        $sdk::Config::builder()
+            .behavior_version($sdk::config::BehaviorVersion::latest())
+            .region($sdk::config::Region::new($stack.region.clone()))
+            .credentials_provider($sdk::config::Credentials::new($id, $key, None, None, "tests"))
+            .endpoint_url($endpoint)
+    };
+}
+
+impl Cloud {
+    /// With the rights of the emulator's root.
+    #[must_use]
+    pub fn new(stack: &Stack) -> Self {
+        let root = &stack.emulator;
+        let exchange = &stack.exchange;
+        Self {
+            dynamodb: dynamodb::Client::from_conf(
+                config!(dynamodb, stack, root, "test", "test").build(),
+            ),
+            exchange: s3::Client::from_conf(
+                config!(
+                    s3,
+                    stack,
+                    &exchange.endpoint,
+                    &exchange.access_key_id,
+                    &exchange.secret_access_key
+                )
+                .force_path_style(true)
+                .build(),
+            ),
+            logs: logs::Client::from_conf(config!(logs, stack, root, "test", "test").build()),
+            sfn: sfn::Client::from_conf(config!(sfn, stack, root, "test", "test").build()),
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            stack: stack.clone(),
+        }
+    }
+
+    async fn item(&self, pk: String, sk: &str) -> Option<Item> {
+        let request = self.dynamodb.get_item().table_name(&self.stack.table).consistent_read(true);
+        let request = request.key("pk", AttributeValue::S(pk));
+        request.key("sk", AttributeValue::S(sk.to_owned())).send().await.unwrap().item
+    }
+
+    /// The record of a transfer.
+    pub async fn record(&self, transfer_id: &str) -> Option<Item> {
+        self.item(format!("T#{transfer_id}"), "META").await
+    }
+
+    /// The sealed upload session of a transfer.
+    pub async fn session(&self, transfer_id: &str) -> Option<Item> {
+        self.item(format!("T#{transfer_id}"), "SESSION#0").await
+    }
+
+    /// Who still refers to a key of the exchange bucket.
+    pub async fn references(&self, key: &str) -> Vec<String> {
+        let item = self.item(format!("K#{key}"), "REFS").await.unwrap_or_default();
+        item.get("refs").and_then(|refs| refs.as_ss().ok()).cloned().unwrap_or_default()
+    }
+
+    /// Every item of the table, as text.
+    pub async fn table(&self) -> Vec<String> {
+        let mut pages =
+            self.dynamodb.scan().table_name(&self.stack.table).into_paginator().items().send();
+        let mut items = Vec::new();
+        while let Some(item) = pages.next().await {
+            items.push(format!("{:?}", item.unwrap()));
+        }
+        items
+    }
+
+    /// Size of an object in the exchange bucket; `None` when there is none.
+    pub async fn object(&self, key: &str) -> Option<i64> {
+        let request = self.exchange.head_object().bucket(&self.stack.exchange.bucket).key(key);
+        match request.send().await {
+            Ok(head) => head.content_length(),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_not_found()) => None,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    /// Puts an object into the exchange bucket; returns when it was written, by
+    /// the store's clock, in whole seconds since 1970.
+    pub async fn put_object(&self, key: &str, bytes: Vec<u8>) -> i64 {
+        let bucket = &self.stack.exchange.bucket;
+        let request = self.exchange.put_object().bucket(bucket).key(key).body(bytes.into());
+        request.send().await.unwrap();
+        let head = self.exchange.head_object().bucket(bucket).key(key).send().await.unwrap();
+        head.last_modified().unwrap().secs()
+    }
+
+    fn execution_arn(&self, transfer_id: &str) -> String {
+        let arn = self.stack.state_machine_arn.replace(":stateMachine:", ":execution:");
+        format!("{arn}:{transfer_id}-1")
+    }
+
+    /// Waits until the workflow of a transfer has ended; tells how.
+    pub async fn execution_end(&self, transfer_id: &str) -> String {
+        let arn = self.execution_arn(transfer_id);
+        eventually("the execution ends", SHORT, async || {
+            let request = self.sfn.describe_execution().execution_arn(&arn);
+            let status = request.send().await.unwrap().status;
+            (status != sfn::types::ExecutionStatus::Running).then(|| status.as_str().to_owned())
+        })
+        .await
+    }
+
+    /// Names of all executions so far.
+    pub async fn executions(&self) -> Vec<String> {
+        let request = self.sfn.list_executions().state_machine_arn(&self.stack.state_machine_arn);
+        let mut pages = request.into_paginator().items().send();
+        let mut names = Vec::new();
+        while let Some(execution) = pages.next().await {
+            names.push(execution.unwrap().name);
+        }
+        names
+    }
+
+    /// What the workflow of a transfer did.
+    ///
+    /// As the service answered it: the SDK's own types hide inputs and outputs
+    /// when they are printed, and what is not printed cannot be searched.
+    pub async fn history(&self, transfer_id: &str) -> History {
+        let mut events = Vec::new();
+        let mut request = json!({ "executionArn": self.execution_arn(transfer_id) });
+        loop {
+            let url = format!("{}/", self.stack.emulator);
+            let call = self
+                .http
+                .post(url)
+                .header("authorization", self.root("states"))
+                .header("content-type", "application/x-amz-json-1.0")
+                .header("x-amz-target", "AWSStepFunctions.GetExecutionHistory");
+            let answer = call.body(request.to_string()).send().await.unwrap();
+            let answer: Value = answer.error_for_status().unwrap().json().await.unwrap();
+            events.extend(answer["events"].as_array().unwrap().iter().cloned());
+            match &answer["nextToken"] {
+                Value::Null => return History { events },
+                token => request["nextToken"] = token.clone(),
+            }
+        }
+    }
+
+    /// Names of all log groups.
+    pub async fn log_groups(&self) -> Vec<String> {
+        let mut pages = self.logs.describe_log_groups().into_paginator().items().send();
+        let mut names = Vec::new();
+        while let Some(group) = pages.next().await {
+            names.extend(group.unwrap().log_group_name);
+        }
+        names
+    }
+
+    /// Everything in a log group.
+    pub async fn log(&self, group: &str) -> String {
+        let mut request = self.logs.filter_log_events().log_group_name(group);
+        let mut text = String::new();
+        loop {
+            let page = request.clone().send().await.unwrap();
+            for event in page.events() {
+                text.extend([event.message().unwrap_or_default(), "\n"]);
+            }
+            match page.next_token {
+                None => return text,
+                token => request = request.set_next_token(token),
+            }
+        }
+    }
+
+    /// Invokes a function as Lambda's API does; `Err` is its error object.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, Value> {
+        let name = &self.stack.functions[function];
+        let url = format!("{}/2015-03-31/functions/{name}/invocations", self.stack.emulator);
+        let call = self.http.post(url).header("authorization", self.root("lambda"));
+        let answer = call.body(event.to_string()).send().await.unwrap();
+        assert!(answer.status().is_success(), "{function}: {:?}", answer.text().await);
+        let failed = answer.headers().contains_key("x-amz-function-error");
+        let payload = answer.json().await.unwrap();
+        if failed { Err(payload) } else { Ok(payload) }
+    }
+
+    /// For the calls made without an SDK: emulators read who is calling from this
+    /// header and check no signature.
+    fn root(&self, service: &str) -> String {
+        let scope = format!("test/20260101/{}/{service}/aws4_request", self.stack.region);
+        format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0")
+    }
+}

@@ -1,0 +1,43 @@
+//! `GET /ping`. In a file and test group of its own: ORDS is asked about nothing
+//! in particular, so that a fault of its ping cannot be made for one caller only.
+
+use docferry_system_tests::Sandbox;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+/// For who runs these without nextest, which knows the group.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+#[tokio::test]
+async fn ping_tells_what_ords_reports_and_is_a_500_when_ords_is_down() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let sandbox = Sandbox::new().await;
+    let ords = &sandbox.ords.0;
+    // Matches what every ping is about: nothing.
+    ords.remove_faults("").await;
+    let answer = sandbox.api.get("/ping").await;
+    assert_eq!((answer.status, answer.media_type()), (StatusCode::OK, "text/plain"));
+    assert_eq!(answer.text, "objcenords is up and running");
+
+    let down = json!({ "operation": "ping", "match": "", "status": 503, "count": 0 });
+    ords.add_faults(&[down]).await;
+    let answer = sandbox.api.get("/ping").await;
+    ords.remove_faults("").await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "{}", answer.text);
+    assert_eq!(answer.media_type(), "application/problem+json");
+    assert_eq!(answer.json()["code"], "SOURCE_UNAVAILABLE");
+
+    let answer = sandbox.api.get("/ping").await;
+    assert_eq!(answer.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_ping_function_answers_its_sample_event() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let sandbox = Sandbox::new().await;
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../events/ping/ping.json");
+    let sample: Value = serde_json::from_str(&std::fs::read_to_string(sample).unwrap()).unwrap();
+    let answer = sandbox.cloud.invoke("ping", &sample).await.unwrap();
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+}

@@ -1,0 +1,137 @@
+//! The API as a careless caller meets it.
+
+use docferry_system_tests::{Answer, Sandbox};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+fn assert_problem(answer: &Answer, status: StatusCode) {
+    assert_eq!(answer.status, status, "{}", answer.text);
+    assert_eq!(answer.media_type(), "application/problem+json");
+    let problem = answer.json();
+    assert_eq!(problem["status"], status.as_u16());
+    for field in ["title", "detail", "code", "requestId"] {
+        assert!(problem[field].as_str().is_some_and(|text| !text.is_empty()), "{field}");
+    }
+}
+
+#[tokio::test]
+async fn without_the_right_credentials_nothing_is_answered_or_done() {
+    let sandbox = Sandbox::new().await;
+    sandbox.document(10).await;
+    let user = sandbox.stack.scv.username.as_str();
+    let body = json!({ "objGuid": sandbox.guid, "email": sandbox.email }).to_string();
+    for credentials in [None, Some((user, "wrong")), Some(("nobody", "wrong")), Some((user, ""))] {
+        let api = sandbox.api.with_credentials(credentials);
+        for (method, path, body) in [
+            (Method::POST, "/document/upload", Some(body.as_str())),
+            (Method::GET, "/document/status/00000000000000000000000000000000", None),
+            (Method::GET, "/ping", None),
+        ] {
+            let answer = api.request(method, path, body).await;
+            assert_problem(&answer, StatusCode::UNAUTHORIZED);
+            assert!(answer.headers.contains_key("www-authenticate"));
+        }
+    }
+    assert_nothing_was_made(&sandbox).await;
+}
+
+#[tokio::test]
+async fn bad_input_is_answered_with_the_field_and_makes_nothing() {
+    let sandbox = Sandbox::new().await;
+    sandbox.document(10).await;
+    let (guid, email) = (sandbox.guid.as_str(), sandbox.email.as_str());
+    let folder = |path: &str| json!({ "objGuid": guid, "email": email, "filePath": path });
+    for (body, pointer) in [
+        (json!([]), ""),
+        (json!({ "email": email }), "/objGuid"),
+        (json!({ "objGuid": 5, "email": email }), "/objGuid"),
+        (json!({ "objGuid": "no base64!", "email": email }), "/objGuid"),
+        (json!({ "objGuid": guid }), "/email"),
+        (json!({ "objGuid": guid, "email": sandbox.tag }), "/email"),
+        (json!({ "objGuid": guid, "email": email, "filePath": 5 }), "/filePath"),
+        (folder("a|b"), "/filePath"),
+        (folder("CON"), "/filePath"),
+        (folder("forms/x"), "/filePath"),
+        (folder("ends with a period."), "/filePath"),
+        (folder(&"long/".repeat(100)), "/filePath"),
+    ] {
+        let answer = sandbox.api.post(&body).await;
+        assert_problem(&answer, StatusCode::BAD_REQUEST);
+        let error = &answer.json()["errors"][0];
+        assert_eq!(error["pointer"], pointer, "{body}");
+        assert!(error["detail"].as_str().is_some_and(|rule| !rule.is_empty()), "{body}");
+        assert!(!answer.text.contains(&sandbox.tag), "what was sent is not repeated");
+    }
+    let torn = r#"{"objGuid": "#;
+    let answer = sandbox.api.request(Method::POST, "/document/upload", Some(torn)).await;
+    assert_problem(&answer, StatusCode::BAD_REQUEST);
+    assert_nothing_was_made(&sandbox).await;
+}
+
+/// No record of this sandbox, and no workflow that has no record.
+async fn assert_nothing_was_made(sandbox: &Sandbox) {
+    let executions = sandbox.cloud.executions().await;
+    let table = sandbox.cloud.table().await;
+    let mine: Vec<_> = table
+        .iter()
+        .filter(|item| item.contains(&sandbox.tag) || item.contains(&sandbox.guid))
+        .collect();
+    assert!(mine.is_empty(), "{mine:?}");
+    for execution in executions {
+        let id = execution.split('-').next().unwrap();
+        let known = table.iter().any(|item| item.contains(id));
+        assert!(known, "{execution} runs without a record");
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_not_found() {
+    let api = Sandbox::new().await.api;
+    for id in ["00000000000000000000000000000000", "nonsense", "%2e%2e", "'"] {
+        let answer = api.get(&format!("/document/status/{id}")).await;
+        assert_problem(&answer, StatusCode::NOT_FOUND);
+    }
+    for (method, path) in [
+        (Method::GET, "/document/upload"),
+        (Method::DELETE, "/document/status/00000000000000000000000000000000"),
+        (Method::GET, "/document/elsewhere"),
+        (Method::GET, "/nowhere"),
+        (Method::POST, "/health"),
+    ] {
+        let answer = api.request(method, path, None).await;
+        assert_problem(&answer, StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
+async fn each_request_gets_a_transfer_of_its_own() {
+    let sandbox = Sandbox::new().await;
+    sandbox.document(10).await;
+    let first = sandbox.send().await;
+    let second = sandbox.send().await;
+    assert_ne!(first, second);
+    for id in [first, second] {
+        assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+        let status = sandbox.end_within(docferry_system_tests::SHORT, &id).await;
+        assert!(!status.error, "{status:?}");
+    }
+}
+
+#[tokio::test]
+async fn health_is_told_to_everybody() {
+    let api = Sandbox::new().await.api.with_credentials(None);
+    let answer = api.get("/health").await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    assert_eq!(answer.json()["status"], "healthy");
+}
+
+#[tokio::test]
+async fn answers_are_neither_stored_nor_sniffed_and_carry_the_callers_request_id() {
+    let sandbox = Sandbox::new().await;
+    let answer = sandbox.api.get("/document/status/nonsense").await;
+    let header = |name: &str| answer.headers.get(name).and_then(|v| v.to_str().ok());
+    assert_eq!(header("cache-control"), Some("no-store"));
+    assert_eq!(header("x-content-type-options"), Some("nosniff"));
+    assert!(header("strict-transport-security").is_some());
+    assert_eq!(header("x-request-id"), answer.json()["requestId"].as_str());
+}

@@ -1,0 +1,65 @@
+//! Between the push and the exchange bucket.
+
+use docferry_system_tests::{FailureCode, LONG, SHORT, Sandbox, eventually};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_document_that_arrives_in_part_and_is_replaced_is_delivered_whole() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document(2_000_000).await;
+    let partly = json!({ "operation": "move", "storeFraction": 0.5, "delayMs": 4000 });
+    sandbox.source_faults([partly]).await;
+    let id = sandbox.send().await;
+    // The part was there to be mistaken for the whole.
+    let half = eventually("the part arrives", SHORT, async || {
+        sandbox.cloud.object(&sandbox.file_name).await
+    });
+    assert_eq!(half.await, 1_000_000);
+    let file = sandbox.delivered_within(SHORT, &id, &document).await;
+    assert_eq!((file.versions, file.received_bytes), (1, document.size));
+    assert!(sandbox.cloud.history(&id).await.entered("WaitForArrival") >= 1);
+}
+
+#[tokio::test]
+async fn a_document_that_never_arrives_ends_at_the_arrival_deadline() {
+    let sandbox = Sandbox::new().await;
+    sandbox.document(1000).await;
+    sandbox.source_faults([json!({ "operation": "move", "never": true })]).await;
+    let (id, status) = sandbox.fails_with(FailureCode::ArrivalTimeout, LONG).await;
+    assert_eq!(status.percent_transfered, 10, "it was pushed");
+    // Regression: the old service polled without a pause.
+    let history = sandbox.cloud.history(&id).await;
+    // The last look has no pause after it but the failure.
+    let looks = history.outputs("Poll");
+    let pauses: Vec<_> = looks.iter().filter_map(|look| look["waitSeconds"].as_u64()).collect();
+    assert!(pauses.iter().all(|pause| (1..=30).contains(pause)), "{pauses:?}");
+    assert!(pauses.iter().max() > pauses.first(), "the pause grows: {pauses:?}");
+    assert_eq!(history.entered("WaitForArrival"), pauses.len());
+    assert_eq!(looks.len(), pauses.len() + 1);
+    assert_eq!(history.entered("Upload"), 0);
+}
+
+#[tokio::test]
+async fn an_object_left_over_from_before_is_not_delivered() {
+    let sandbox = Sandbox::new().await;
+    sandbox.document(1000).await;
+    sandbox.source_faults([json!({ "operation": "move", "never": true })]).await;
+    // Same key, same size: only its age tells it apart.
+    let written = sandbox.cloud.put_object(&sandbox.file_name, vec![0; 1000]).await;
+    eventually("the store's clock goes on", SHORT, async || {
+        let probe = sandbox.cloud.put_object(&format!("{}-clock", sandbox.tag), vec![0]).await;
+        (probe > written).then_some(())
+    })
+    .await;
+    sandbox.fails_with(FailureCode::ArrivalTimeout, LONG).await;
+    assert!(sandbox.graph.files(&sandbox.email).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_document_of_another_size_than_announced_is_not_delivered() {
+    let sandbox = Sandbox::new().await;
+    sandbox.document_with(1000, &[("sizeval", "1001")]).await;
+    let (_, status) = sandbox.fails_with(FailureCode::SourceSizeMismatch, LONG).await;
+    assert_eq!(status.percent_transfered, 10);
+    assert!(sandbox.graph.files(&sandbox.email).await.is_empty());
+}

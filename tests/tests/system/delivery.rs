@@ -1,0 +1,88 @@
+//! The main path.
+
+use docferry_system_tests::{MIB, Sandbox};
+
+#[tokio::test]
+async fn a_document_travels_byte_for_byte_into_a_nested_folder_and_nothing_is_left_behind() {
+    let sandbox = Sandbox::new().await;
+    let mut bytes = b"%PDF-1.7\n".to_vec();
+    bytes.resize_with(3_000_000, || fastrand::u8(..));
+    let query = [("filename", sandbox.file_name.as_str()), ("mimetype", "application/pdf")];
+    let document = sandbox.ords.put(&sandbox.guid, bytes, &query).await;
+    let (id, file) = sandbox.deliver(&document).await;
+    assert_eq!((file.sessions, file.received_bytes), (1, document.size));
+
+    let status = sandbox.api.status(&id).await;
+    assert_eq!(status.transfer_id, id);
+    assert_eq!(status.file_name.as_deref(), Some(sandbox.file_name.as_str()));
+    assert_eq!(status.file_path.as_deref(), Some(sandbox.folder.as_str()));
+    assert_eq!(status.mime.as_deref(), Some("application/pdf"));
+
+    let record = sandbox.cloud.record(&id).await.unwrap();
+    assert_eq!(record["phase"].as_s().unwrap(), "completed");
+    let now = jiff::Zoned::now().timestamp().as_second();
+    let expires_at: i64 = record["expiresAt"].as_n().unwrap().parse().unwrap();
+    assert!(expires_at > now, "the record would be gone already");
+    let history = sandbox.cloud.history(&id).await;
+    assert_eq!(history.entered("Push"), 1);
+    assert_eq!(history.entered("Upload"), 1);
+    assert_eq!(history.states().last(), Some(&"Finalize"));
+}
+
+#[tokio::test]
+async fn an_empty_document_is_delivered_without_a_session() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document(0).await;
+    let (_, file) = sandbox.deliver(&document).await;
+    assert_eq!((file.size, file.sessions), (0, 0));
+}
+
+#[tokio::test]
+async fn a_document_lands_in_the_root_when_no_folder_is_given() {
+    let mut sandbox = Sandbox::new().await;
+    sandbox.folder.clear();
+    let document = sandbox.document(1000).await;
+    sandbox.deliver(&document).await;
+}
+
+/// Regression: the old service did not encode path segments.
+#[tokio::test]
+async fn names_with_signs_spaces_and_any_script_arrive_as_they_are() {
+    let mut sandbox = Sandbox::new().await;
+    sandbox.file_name = format!("50% of A#1 + B's «ᐃᓄᒃᑎᑐᑦ 证据» Ünïcödé & =;@ {}.pdf", sandbox.tag);
+    sandbox.folder = format!("Élections #2/100% + 1/Ж'{}", sandbox.tag);
+    let document = sandbox.document(400_000).await;
+    let (id, _) = sandbox.deliver(&document).await;
+    let status = sandbox.api.status(&id).await;
+    assert_eq!(status.file_name.as_deref(), Some(sandbox.file_name.as_str()));
+    assert_eq!(status.file_path.as_deref(), Some(sandbox.folder.as_str()));
+}
+
+#[tokio::test]
+async fn a_recipients_address_with_signs_finds_its_user() {
+    let mut sandbox = Sandbox::new().await;
+    sandbox.email = format!("o'neil+{}@docferry.example", sandbox.tag);
+    sandbox.graph.put_user(&sandbox.email, &[]).await;
+    let document = sandbox.document(1000).await;
+    sandbox.deliver(&document).await;
+}
+
+/// Regression: the old service sent an empty fragment after the last one.
+#[tokio::test]
+async fn an_exact_multiple_of_the_fragment_is_sent_in_exactly_so_many() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document(20 * MIB).await;
+    let (_, file) = sandbox.deliver(&document).await;
+    assert_eq!((file.fragments, file.largest_fragment), (2, 10 * MIB));
+    assert_eq!(file.received_bytes, document.size);
+}
+
+#[tokio::test]
+async fn the_same_document_sent_again_replaces_the_file() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document(1000).await;
+    let (first, _) = sandbox.deliver(&document).await;
+    let (second, file) = sandbox.deliver(&document).await;
+    assert_ne!(first, second);
+    assert_eq!(file.versions, 2);
+}

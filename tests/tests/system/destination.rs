@@ -1,0 +1,119 @@
+//! Graph's refusals, and what is told of them.
+
+use docferry_system_tests::{FailureCode, LONG, MIB, SHORT, Sandbox};
+use serde_json::json;
+
+#[tokio::test]
+async fn an_unknown_recipient_is_named_as_the_reason() {
+    let mut sandbox = Sandbox::new().await;
+    sandbox.email = format!("nobody-{}@docferry.example", sandbox.tag);
+    sandbox.document(1000).await;
+    sandbox.fails_with(FailureCode::RecipientNotFound, SHORT).await;
+}
+
+#[tokio::test]
+async fn a_recipient_without_a_onedrive_is_told_to_open_it_once() {
+    let sandbox = Sandbox::new().await;
+    sandbox.graph.put_user(&sandbox.email, &[("drive", "false")]).await;
+    sandbox.document(1000).await;
+    sandbox.fails_with(FailureCode::DriveNotProvisioned, SHORT).await;
+}
+
+#[tokio::test]
+async fn an_empty_document_for_a_recipient_without_a_onedrive_fails_the_same_way() {
+    let sandbox = Sandbox::new().await;
+    sandbox.graph.put_user(&sandbox.email, &[("drive", "false")]).await;
+    sandbox.document(0).await;
+    sandbox.fails_with(FailureCode::DriveNotProvisioned, SHORT).await;
+}
+
+#[tokio::test]
+async fn a_full_onedrive_ends_the_transfer_at_once() {
+    let sandbox = Sandbox::new().await;
+    sandbox.graph.put_user(&sandbox.email, &[("quota", "999")]).await;
+    sandbox.document(1000).await;
+    let (id, _) = sandbox.fails_with(FailureCode::QuotaExceeded, SHORT).await;
+    assert_eq!(sandbox.cloud.history(&id).await.entered("Upload"), 1);
+}
+
+#[tokio::test]
+async fn a_locked_file_is_named_as_the_reason() {
+    let sandbox = Sandbox::new().await;
+    sandbox.document(1000).await;
+    let locked = json!({ "operation": "createSession", "status": 423, "code": "resourceLocked", "count": 0 });
+    sandbox.graph_faults([locked]).await;
+    sandbox.fails_with(FailureCode::DestinationLocked, SHORT).await;
+}
+
+#[tokio::test]
+async fn a_file_whose_hash_differs_from_its_source_is_never_called_delivered() {
+    let sandbox = Sandbox::new().await;
+    sandbox.document(1000).await;
+    sandbox.graph_faults([json!({ "operation": "lastFragment", "corruptHash": true })]).await;
+    let (_, status) = sandbox.fails_with(FailureCode::VerificationFailed, SHORT).await;
+    assert!(status.percent_transfered < 100);
+}
+
+/// The session of the lost answer is Graph's to forget: nobody knows its URL.
+#[tokio::test]
+async fn a_session_whose_creation_was_not_answered_is_replaced() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document(1000).await;
+    sandbox.graph_faults([json!({ "operation": "createSession", "dropResponse": true })]).await;
+    let id = sandbox.send().await;
+    let status = sandbox.end_within(SHORT, &id).await;
+    assert_eq!((status.error, status.percent_transfered), (false, 100), "{status:?}");
+    sandbox.assert_faults_fired().await;
+    let file = sandbox.the_file_of(&sandbox.email).await;
+    assert_eq!((file.sha256, file.sessions, file.versions), (document.sha256, 2, 1));
+    sandbox.nothing_is_left(&id).await;
+}
+
+#[tokio::test]
+async fn a_short_retry_after_is_kept_without_leaving_the_upload() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document(25 * MIB).await;
+    sandbox.graph_faults([throttled(2)]).await;
+    let (id, file) = sandbox.deliver(&document).await;
+    assert_eq!(file.sessions, 1);
+    assert_eq!(sandbox.cloud.history(&id).await.entered("Pause"), 0);
+    assert!(waited_seconds(&sandbox).await >= 2);
+}
+
+/// The pauses of the workflow are shortened in this stack, but the time until
+/// which Graph wants to be left alone is in the record and is kept: this test
+/// takes as long as it says.
+#[tokio::test]
+async fn a_long_retry_after_goes_back_to_the_workflow_in_pieces_of_a_minute_and_is_kept() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document(25 * MIB).await;
+    sandbox.graph_faults([throttled(62)]).await;
+    let id = sandbox.send().await;
+    let file = sandbox.delivered_within(LONG, &id, &document).await;
+    assert_eq!(file.sessions, 1, "the session is kept over the pause");
+    let history = sandbox.cloud.history(&id).await;
+    let waits: Vec<_> = history
+        .outputs("Upload")
+        .iter()
+        .map(|output| output["waitSeconds"].as_u64().unwrap())
+        .collect();
+    assert_eq!((waits.first(), waits.last()), (Some(&60), Some(&0)), "{waits:?}");
+    assert_eq!(history.entered("Pause"), waits.iter().filter(|wait| **wait > 0).count());
+    assert!(waited_seconds(&sandbox).await >= 62);
+}
+
+fn throttled(retry_after: u32) -> serde_json::Value {
+    json!({
+        "operation": "fragment", "position": 2, "status": 429, "retryAfter": retry_after,
+        "code": "activityLimitReached",
+    })
+}
+
+/// By Graph's clock: from its 429 to the next thing that it heard of us.
+async fn waited_seconds(sandbox: &Sandbox) -> i64 {
+    let requests = sandbox.graph.0.requests(&sandbox.tag).await;
+    let refused = requests.iter().position(|request| request.status == Some(429)).unwrap();
+    let next = &requests[refused + 1];
+    // A request is logged when it ends; those that follow take next to no time.
+    next.at.duration_since(requests[refused].at).as_secs()
+}

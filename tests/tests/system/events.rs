@@ -1,0 +1,127 @@
+//! The sample events of `events/` against the deployed functions.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use docferry_system_tests::{FailureCode, Sandbox};
+use serde_json::{Value, json};
+
+fn event(path: &str) -> Value {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
+    let text = std::fs::read_to_string(root.join(path)).unwrap();
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Nobody adds a sample that no test tries: each is named here or is tried by
+/// [`steps_refuse_a_transfer_that_nobody_knows_with_a_name_of_ours`].
+#[test]
+fn every_sample_event_is_tried_by_a_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
+    let mut found: Vec<String> = samples(&root).collect();
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "authorizer/basic.json",
+            "authorizer/missing.json",
+            "control/terminate.json",
+            "finalize/delivered.json",
+            "finalize/failed.json",
+            "initiate/invalid.json",
+            "initiate/upload-to-root.json",
+            "initiate/upload.json",
+            "ping/ping.json",
+            "poll/first-attempt.json",
+            "push/first-attempt.json",
+            "status/health.json",
+            "status/status.json",
+            "status/unknown.json",
+            "sweep/scheduled.json",
+            "upload/first-attempt.json",
+        ]
+    );
+}
+
+fn samples(root: &Path) -> impl Iterator<Item = String> {
+    let entries = |path: &Path| std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap());
+    entries(root).flat_map(move |function| {
+        let name = function.file_name().into_string().unwrap();
+        entries(&function.path())
+            .map(move |case| format!("{name}/{}", case.file_name().to_str().unwrap()))
+    })
+}
+
+#[tokio::test]
+async fn steps_refuse_a_transfer_that_nobody_knows_with_a_name_of_ours() {
+    let sandbox = Sandbox::new().await;
+    for step in ["push", "poll", "upload", "finalize"] {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
+        for sample in samples(&root).filter(|name| name.starts_with(&format!("{step}/"))) {
+            let error = sandbox.cloud.invoke(step, &event(&sample)).await.unwrap_err();
+            let name = error["errorType"].as_str().unwrap();
+            let code: FailureCode = name.parse().unwrap_or_else(|_| panic!("{sample}: {error}"));
+            assert_eq!(error["errorMessage"], code.message(), "{sample}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_authorizer_lets_the_service_account_in_and_nobody_else() {
+    let sandbox = Sandbox::new().await;
+    for sample in ["authorizer/basic.json", "authorizer/missing.json"] {
+        // The password in the sample is not this stack's.
+        let error = sandbox.cloud.invoke("authorizer", &event(sample)).await.unwrap_err();
+        assert_eq!(error["errorMessage"], "Unauthorized", "{sample}");
+    }
+    let mut right = event("authorizer/basic.json");
+    let login = &sandbox.stack.scv;
+    let basic = STANDARD.encode(format!("{}:{}", login.username, login.password));
+    right["headers"]["Authorization"] = format!("Basic {basic}").into();
+    right["multiValueHeaders"]["Authorization"] = json!([right["headers"]["Authorization"]]);
+    let answer = sandbox.cloud.invoke("authorizer", &right).await.unwrap();
+    let statement = &answer["policyDocument"]["Statement"][0];
+    assert_eq!(statement["Effect"], "Allow", "{answer}");
+    let resource = statement["Resource"][0].as_str().unwrap();
+    assert!(resource.ends_with("a1b2c3d4e5/local/*"), "{resource}");
+}
+
+#[tokio::test]
+async fn the_functions_behind_the_api_answer_their_samples() {
+    let sandbox = Sandbox::new().await;
+    for (sample, status) in [
+        ("initiate/invalid.json", 400),
+        ("initiate/upload.json", 202),
+        ("initiate/upload-to-root.json", 202),
+        ("status/health.json", 200),
+        ("status/status.json", 404),
+        ("status/unknown.json", 404),
+    ] {
+        let function = sample.split('/').next().unwrap();
+        let answer = sandbox.cloud.invoke(function, &event(sample)).await.unwrap();
+        assert_eq!(answer["statusCode"], status, "{sample}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn status_answers_its_sample_for_a_transfer_that_exists() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document(10).await;
+    let (id, _) = sandbox.deliver(&document).await;
+    let mut sample = event("status/status.json");
+    let old = sample["pathParameters"]["transferId"].as_str().unwrap().to_owned();
+    sample = serde_json::from_str(&sample.to_string().replace(&old, &id)).unwrap();
+    let answer = sandbox.cloud.invoke("status", &sample).await.unwrap();
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    assert_eq!((&body["transferId"], &body["percentTransfered"]), (&json!(id), &json!(100)));
+}
+
+#[tokio::test]
+async fn control_passes_over_an_unknown_id_and_sweep_runs_on_its_schedule() {
+    let sandbox = Sandbox::new().await;
+    let answer = sandbox.cloud.invoke("control", &event("control/terminate.json")).await.unwrap();
+    assert_eq!(answer["statusCode"], 202, "{answer}");
+    let swept = sandbox.cloud.invoke("sweep", &event("sweep/scheduled.json")).await;
+    assert!(swept.is_ok(), "{swept:?}");
+}

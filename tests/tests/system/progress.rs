@@ -1,0 +1,63 @@
+//! What a viewer sees while it polls.
+
+use docferry_system_tests::{MIB, SHORT, Sandbox, eventually};
+use jiff::Timestamp;
+use serde_json::json;
+
+/// Regression: the old service stuck at 10 above 29 MB, and its delivery time
+/// depended on exactly 100.
+#[tokio::test]
+async fn progress_never_goes_down_and_claims_nothing_that_has_not_happened() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document_with(40 * MIB, &[("moverDelayMs", "1500")]).await;
+    sandbox.source_faults([json!({ "operation": "push", "delayMs": 1500 })]).await;
+    sandbox.limit_bandwidth(12 * MIB).await;
+    let id = sandbox.send().await;
+
+    let mut seen = Vec::new();
+    let last = eventually("the transfer ends", SHORT, async || {
+        let status = sandbox.api.status(&id).await;
+        let percent = status.percent_transfered;
+        assert!(seen.last() <= Some(&percent), "{percent} after {seen:?}");
+        assert!(!status.error);
+        if percent > 0 {
+            assert_eq!(sandbox.ords.document(&sandbox.guid).await.pushes, 1);
+            assert_eq!(status.file_size, document.size);
+        }
+        if percent > 10 {
+            // Asked afterwards: what status claims is there by then.
+            let sessions = sandbox.graph.sessions(&sandbox.email).await;
+            let stored = sessions.iter().map(|session| session.next_offset).max().unwrap();
+            assert!(u64::from(percent) <= 10 + 90 * stored / document.size, "{percent} {stored}");
+        }
+        if percent == 100 {
+            assert_eq!(sandbox.the_file_of(&sandbox.email).await.sha256, document.sha256);
+        }
+        assert_eq!(status.has_ended(), percent == 100);
+        seen.push(percent);
+        status.has_ended().then_some(status)
+    })
+    .await;
+
+    seen.dedup();
+    assert!(seen.len() >= 4, "{seen:?}");
+    assert_eq!((seen[0], seen[1], seen.last()), (0, 10, Some(&100)), "{seen:?}");
+    let began: Timestamp = last.start_delivery_dtm.unwrap().parse().unwrap();
+    let ended: Timestamp = last.end_delivery_dtm.unwrap().parse().unwrap();
+    assert!(began < ended);
+    sandbox.nothing_is_left(&id).await;
+}
+
+#[tokio::test]
+async fn times_carry_a_numeric_offset_from_utc() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document(10).await;
+    let (id, _) = sandbox.deliver(&document).await;
+    let status = sandbox.api.status(&id).await;
+    for time in [status.start_delivery_dtm, status.end_delivery_dtm] {
+        let time = time.unwrap();
+        let offset = &time[time.len() - 6..];
+        assert!(matches!(offset.as_bytes(), [b'+' | b'-', _, _, b':', _, _]), "{time}");
+        time.parse::<Timestamp>().unwrap();
+    }
+}

@@ -1,0 +1,108 @@
+//! An upload goes on where it was, whatever interrupted it.
+
+use docferry_system_tests::{Delivered, Document, LONG, MIB, Sandbox};
+use serde_json::{Value, json};
+
+/// Two whole fragments and a rest.
+const THREE_FRAGMENTS: u64 = 25 * MIB;
+const FRAGMENT: u64 = 10 * MIB;
+
+async fn delivered_despite(fault: Value) -> (Document, Delivered) {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document(THREE_FRAGMENTS).await;
+    sandbox.graph_faults([fault]).await;
+    let id = sandbox.send().await;
+    let file = sandbox.delivered_within(LONG, &id, &document).await;
+    sandbox.assert_faults_fired().await;
+    assert_eq!(file.versions, 1, "one visible file a transfer");
+    (document, file)
+}
+
+#[tokio::test]
+async fn a_fragment_that_was_stored_though_its_answer_was_lost_is_not_sent_again() {
+    let fault = json!({ "operation": "fragment", "position": 2, "dropResponse": true });
+    let (document, file) = delivered_despite(fault).await;
+    assert_eq!((file.sessions, file.received_bytes), (1, document.size));
+}
+
+#[tokio::test]
+async fn a_fragment_that_failed_with_500_is_sent_again() {
+    let fault = json!({ "operation": "fragment", "position": 2, "status": 500 });
+    let (document, file) = delivered_despite(fault).await;
+    assert_eq!((file.sessions, file.received_bytes), (1, document.size + FRAGMENT));
+}
+
+#[tokio::test]
+async fn a_fragment_that_was_stored_though_500_came_back_is_not_sent_again() {
+    let fault =
+        json!({ "operation": "fragment", "position": 2, "status": 500, "storeFraction": 1 });
+    let (document, file) = delivered_despite(fault).await;
+    assert_eq!((file.sessions, file.received_bytes), (1, document.size));
+}
+
+#[tokio::test]
+async fn a_416_with_the_server_behind_goes_on_at_the_servers_offset() {
+    let fault =
+        json!({ "operation": "fragment", "position": 2, "status": 416, "code": "invalidRange" });
+    let (document, file) = delivered_despite(fault).await;
+    assert_eq!((file.sessions, file.received_bytes), (1, document.size + FRAGMENT));
+}
+
+#[tokio::test]
+async fn a_416_with_the_server_ahead_at_an_unaligned_offset_goes_on_there() {
+    let fault = json!({
+        "operation": "fragment", "position": 2, "status": 416, "code": "invalidRange",
+        "storeFraction": 0.3,
+    });
+    let (document, file) = delivered_despite(fault).await;
+    assert_eq!(file.sessions, 1);
+    let again = file.received_bytes - document.size;
+    assert_eq!(again, FRAGMENT - FRAGMENT * 3 / 10, "only what was not stored");
+}
+
+#[tokio::test]
+async fn a_session_that_expires_in_the_middle_is_replaced_by_a_new_one() {
+    let fault = json!({ "operation": "fragment", "position": 2, "expireSession": true });
+    let (document, file) = delivered_despite(fault).await;
+    assert_eq!(file.sessions, 2);
+    assert!(file.received_bytes <= document.size + 2 * FRAGMENT, "{file:?}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_complete_though_the_last_answer_was_lost_is_found_and_not_sent_again() {
+    let fault = json!({ "operation": "lastFragment", "dropResponse": true });
+    let (document, file) = delivered_despite(fault).await;
+    assert_eq!((file.sessions, file.received_bytes), (1, document.size));
+}
+
+#[tokio::test]
+async fn a_last_answer_without_an_item_is_settled_by_looking() {
+    let (document, file) =
+        delivered_despite(json!({ "operation": "lastFragment", "noItem": true })).await;
+    assert_eq!(file.received_bytes, document.size);
+}
+
+#[tokio::test]
+async fn a_hash_that_is_not_there_at_first_is_waited_for() {
+    let (document, file) =
+        delivered_despite(json!({ "operation": "lastFragment", "noHash": true })).await;
+    assert_eq!(file.received_bytes, document.size);
+}
+
+/// 300 MB at 12 MiB/s take 24 s; a function has 10 s, 3 of them margin.
+#[tokio::test]
+async fn an_upload_that_outlasts_its_function_is_carried_on_by_the_next() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document(300_000_000).await;
+    sandbox.limit_bandwidth(12 * MIB).await;
+    let id = sandbox.send().await;
+    let file = sandbox.delivered_within(LONG, &id, &document).await;
+    let history = sandbox.cloud.history(&id).await;
+    assert!(history.entered("Upload") >= 3, "{:?}", history.states());
+    assert_eq!((file.sessions, file.versions), (1, 1));
+    // Whoever hands over in good time leaves nothing half sent; a fragment that
+    // had to be given up at a hand-over is sent again.
+    let handovers = history.entered("Upload") as u64 - 1;
+    let again = file.received_bytes - document.size;
+    assert!(again <= handovers * file.largest_fragment, "{again} bytes sent again");
+}

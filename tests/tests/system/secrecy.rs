@@ -1,0 +1,36 @@
+//! What lies about while a transfer runs. (`whole_run.rs` searches logs and
+//! histories afterwards.)
+
+use docferry_system_tests::{MIB, SHORT, Sandbox, eventually};
+
+/// Invariant I8: "upload URLs and tokens rest sealed".
+#[tokio::test]
+async fn the_upload_url_rests_sealed_and_its_item_goes_with_the_transfer() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document(12 * MIB).await;
+    sandbox.limit_bandwidth(4 * MIB).await;
+    let id = sandbox.send().await;
+    let item =
+        eventually("the session is recorded", SHORT, async || sandbox.cloud.session(&id).await)
+            .await;
+    let sealed = item["sealedUrl"].as_b().unwrap().as_ref();
+    for part in ["http", "tempauth", "/upload/"] {
+        let shows = sealed.windows(part.len()).any(|window| window == part.as_bytes());
+        assert!(!shows, "the URL can be read");
+    }
+    let table = sandbox.cloud.table().await;
+    assert!(!table.iter().any(|item| item.contains("tempauth")));
+    sandbox.delivered_within(SHORT, &id, &document).await;
+}
+
+#[tokio::test]
+async fn a_workflow_knows_its_transfer_by_id_only() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document(1000).await;
+    let (id, _) = sandbox.deliver(&document).await;
+    let text = sandbox.cloud.history(&id).await.text();
+    assert!(text.contains(&id));
+    for secret in [&sandbox.tag, &sandbox.guid] {
+        assert!(!text.contains(secret.as_str()), "{text}");
+    }
+}

@@ -1,0 +1,54 @@
+//! Two people, one document.
+
+use docferry_system_tests::{LONG, MIB, SHORT, Sandbox, eventually};
+use serde_json::json;
+
+async fn another_user(sandbox: &Sandbox) -> String {
+    // Does not contain the first one's address, so that no rule for that means both.
+    let email = format!("{}-second@docferry.example", sandbox.tag);
+    sandbox.graph.put_user(&email, &[]).await;
+    email
+}
+
+#[tokio::test]
+async fn two_users_who_ask_for_the_same_document_at_the_same_time_both_get_it() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document_with(2 * MIB, &[("moverDelayMs", "100")]).await;
+    let second = another_user(&sandbox).await;
+    let ids = tokio::join!(sandbox.send_to(&sandbox.email), sandbox.send_to(&second));
+    assert_ne!(ids.0, ids.1);
+    for (id, email) in [(&ids.0, &sandbox.email), (&ids.1, &second)] {
+        let status = sandbox.end_within(SHORT, id).await;
+        assert_eq!((status.error, status.percent_transfered), (false, 100), "{status:?}");
+        assert_eq!(sandbox.the_file_of(email).await.sha256, document.sha256);
+    }
+    for id in [&ids.0, &ids.1] {
+        assert_eq!(sandbox.cloud.execution_end(id).await, "SUCCEEDED");
+    }
+    sandbox.nothing_is_left(&ids.0).await;
+}
+
+#[tokio::test]
+async fn who_finishes_first_does_not_take_the_document_away_from_the_other() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document_with(15 * MIB, &[("moverDelayMs", "100")]).await;
+    let quick = another_user(&sandbox).await;
+    let slow = json!({ "match": sandbox.email, "totalBytesPerSecond": 2 * MIB });
+    sandbox.graph.0.shape(&slow).await;
+
+    let slow_id = sandbox.send().await;
+    eventually("bytes of the slow one arrive", SHORT, async || {
+        let sessions = sandbox.graph.sessions(&sandbox.email).await;
+        sessions.first().filter(|session| session.received_bytes > 0).map(drop)
+    })
+    .await;
+    let quick_id = sandbox.send_to(&quick).await;
+    let status = sandbox.end_within(SHORT, &quick_id).await;
+    assert_eq!(status.percent_transfered, 100, "{status:?}");
+    assert_eq!(sandbox.the_file_of(&quick).await.sha256, document.sha256);
+    assert_eq!(sandbox.cloud.execution_end(&quick_id).await, "SUCCEEDED");
+    assert!(!sandbox.api.status(&slow_id).await.has_ended(), "the slow one was not slow enough");
+    assert!(sandbox.cloud.object(&sandbox.file_name).await.is_some(), "taken away");
+
+    sandbox.delivered_within(LONG, &slow_id, &document).await;
+}

@@ -1,0 +1,80 @@
+//! Somebody asks to stop, and what nobody works on any more.
+
+use docferry_system_tests::{FailureCode, LONG, MIB, SHORT, Sandbox, Status, eventually};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+async fn terminate(sandbox: &Sandbox, ids: &[&str]) {
+    let body = json!({ "transferIds": ids }).to_string();
+    let answer =
+        sandbox.api.request(Method::POST, "/document/terminate", Some(body.as_str())).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+    assert_eq!(answer.json(), json!({ "response": "success" }));
+}
+
+fn assert_terminated(status: &Status) {
+    assert!(status.error && status.percent_transfered < 100, "{status:?}");
+    assert_eq!(status.last_error_message.as_deref(), Some("Terminated by request"));
+}
+
+#[tokio::test]
+async fn a_transfer_that_is_terminated_in_the_middle_stops_and_leaves_nothing() {
+    let sandbox = Sandbox::new().await;
+    sandbox.document(40 * MIB).await;
+    sandbox.limit_bandwidth(2 * MIB).await;
+    let id = sandbox.send().await;
+    eventually("bytes are acknowledged", SHORT, async || {
+        Some(sandbox.api.status(&id).await).filter(|status| status.percent_transfered > 10)
+    })
+    .await;
+    terminate(&sandbox, &["0".repeat(32).as_str(), "nonsense", &id]).await;
+    let status = sandbox.end_within(SHORT, &id).await;
+    assert_terminated(&status);
+    assert!(sandbox.graph.files(&sandbox.email).await.is_empty());
+    sandbox.nothing_is_left(&id).await;
+    assert!(sandbox.open_sessions().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_transfer_that_is_terminated_while_it_waits_stops_and_stays_visible() {
+    let sandbox = Sandbox::new().await;
+    sandbox.document_with(MIB, &[("moverDelayMs", "8000")]).await;
+    let id = sandbox.send().await;
+    eventually("the document is pushed", SHORT, async || {
+        Some(sandbox.api.status(&id).await).filter(|status| status.percent_transfered == 10)
+    })
+    .await;
+    terminate(&sandbox, &[&id]).await;
+    assert_terminated(&sandbox.end_within(SHORT, &id).await);
+    assert!(sandbox.graph.files(&sandbox.email).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_document_that_was_delivered_stays_delivered_when_it_is_terminated() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document(MIB).await;
+    let (id, _) = sandbox.deliver(&document).await;
+    terminate(&sandbox, &[&id]).await;
+    let status = sandbox.api.status(&id).await;
+    assert_eq!((status.error, status.percent_transfered), (false, 100), "{status:?}");
+}
+
+/// The mover brings the document after its transfer has given up: `sweep` removes it.
+#[tokio::test]
+async fn a_document_that_arrives_after_its_transfer_has_ended_is_removed() {
+    let sandbox = Sandbox::new().await;
+    sandbox.document_with(MIB, &[("moverDelayMs", "30000")]).await;
+    sandbox.fails_with(FailureCode::ArrivalTimeout, SHORT).await;
+    eventually("the document arrives late", SHORT, async || {
+        sandbox.cloud.object(&sandbox.file_name).await.map(drop)
+    })
+    .await;
+    // A transfer is looked after from 90 s after its creation on.
+    eventually("the sweep removes it", LONG, async || {
+        sandbox.cloud.invoke("sweep", &json!({})).await.unwrap();
+        let object = sandbox.cloud.object(&sandbox.file_name).await;
+        object.is_none().then_some(())
+    })
+    .await;
+    assert!(sandbox.cloud.references(&sandbox.file_name).await.is_empty());
+}

@@ -1,0 +1,154 @@
+//! What the whole test run has left in logs and histories. Runs last and alone.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use docferry_system_tests::{FailureCode, MIB, SHORT, Sandbox};
+use serde_json::json;
+
+/// Invariant I8: "upload URLs, presigned URLs, tokens, secrets, e-mail addresses
+/// and file names are in no log, history, error or metric".
+///
+/// Every sandbox's tag is part of its e-mail address, file name and folder, and
+/// Graph knows the addresses of all of them: so this sees what all tests before
+/// it left, their faults and crashes included, besides its own.
+#[tokio::test]
+async fn no_log_and_no_history_holds_an_address_a_name_a_secret_or_an_upload_url() {
+    let sandbox = Sandbox::new().await;
+    let delivered = one_delivery_and_several_failures(&sandbox).await;
+    let forbidden = forbidden(&sandbox).await;
+
+    let mut searched = 0;
+    let mut hits = Vec::new();
+    let mut search = |place: &str, text: &str| {
+        searched += text.len();
+        hits.extend(
+            forbidden
+                .iter()
+                .filter(|(_, needle)| text.contains(needle.as_str()))
+                .map(|(what, _)| format!("{what} in {place}: {}", around(text, &forbidden))),
+        );
+    };
+    let mut logs = String::new();
+    let groups = sandbox.cloud.log_groups().await;
+    for function in sandbox.stack.functions.values() {
+        assert!(groups.contains(&format!("/aws/lambda/{function}")), "no log of {function}");
+    }
+    for group in groups {
+        let log = sandbox.cloud.log(&group).await;
+        search(&group, &log);
+        logs.push_str(&log);
+    }
+    // The search is worth something only where there is something to be found.
+    assert!(logs.contains(&delivered), "the logs tell of no transfer");
+    for step in ["push", "poll", "upload", "finalize"] {
+        assert!(logs.contains(&format!("\"{step}\"")), "no log of {step}");
+    }
+    let executions = sandbox.cloud.executions().await;
+    for execution in &executions {
+        let id = execution.split('-').next().unwrap();
+        search(execution, &sandbox.cloud.history(id).await.text());
+    }
+    assert!(sandbox.cloud.history(&delivered).await.text().contains(&delivered));
+    // The emulator's own log and those of the simulators: they tell of their work
+    // without the addresses that they are asked for.
+    for (program, path) in &sandbox.stack.logs {
+        search(program, &String::from_utf8_lossy(&std::fs::read(path).unwrap()));
+    }
+    assert!(hits.is_empty(), "{} hits:\n{}", hits.len(), hits.join("\n"));
+    assert!(searched > 10_000, "only {searched} bytes were searched");
+}
+
+/// A few characters of context, with everything forbidden blotted out: this goes
+/// into a log, too.
+fn around(text: &str, forbidden: &[(String, String)]) -> String {
+    let is_hit = |line: &&str| forbidden.iter().any(|(_, needle)| line.contains(needle));
+    let line = text.lines().find(is_hit).unwrap_or_default();
+    let at = forbidden.iter().filter_map(|(_, needle)| line.find(needle)).min().unwrap_or(0);
+    let context: String = line[..at].chars().rev().take(200).collect();
+    context.chars().rev().collect()
+}
+
+async fn one_delivery_and_several_failures(sandbox: &Sandbox) -> String {
+    let document = sandbox.document(25 * MIB).await;
+    // With what makes clients talk: lost answers, refusals, a session that is gone.
+    sandbox.source_faults([json!({ "operation": "push", "dropResponse": true })]).await;
+    sandbox
+        .graph_faults([
+            json!({ "operation": "getUser", "status": 401 }),
+            json!({ "operation": "createSession", "status": 500, "delayMs": 2000 }),
+            json!({ "operation": "fragment", "position": 1, "dropResponse": true }),
+            json!({ "operation": "fragment", "position": 2, "status": 500 }),
+            json!({ "operation": "fragment", "position": 3, "expireSession": true }),
+        ])
+        .await;
+    let (delivered, _) = sandbox.deliver(&document).await;
+    sandbox.assert_faults_fired().await;
+
+    for (fault, code) in [
+        (
+            json!({ "operation": "createSession", "status": 400, "code": "invalidPath" }),
+            FailureCode::DestinationRefused,
+        ),
+        (
+            json!({ "operation": "createSession", "status": 403, "code": "accessDenied" }),
+            FailureCode::DestinationUnauthorized,
+        ),
+        (
+            json!({ "operation": "lastFragment", "corruptHash": true }),
+            FailureCode::VerificationFailed,
+        ),
+    ] {
+        let sandbox = Sandbox::new().await;
+        sandbox.document(1000).await;
+        sandbox.graph_faults([fault]).await;
+        sandbox.fails_with(code, SHORT).await;
+    }
+    for (status, code) in
+        [(401, FailureCode::SourceUnauthorized), (400, FailureCode::SourceRefused)]
+    {
+        let sandbox = Sandbox::new().await;
+        sandbox.document(1000).await;
+        let refused = json!({ "operation": "push", "status": status, "count": 0 });
+        sandbox.source_faults([refused]).await;
+        sandbox.fails_with(code, SHORT).await;
+    }
+    let mut nobody = Sandbox::new().await;
+    nobody.document(1000).await;
+    nobody.email = format!("nobody-{}@docferry.example", nobody.tag);
+    nobody.fails_with(FailureCode::RecipientNotFound, SHORT).await;
+
+    let tag = &sandbox.tag;
+    let bad = json!({ "objGuid": tag, "email": tag, "filePath": format!("{tag}|") });
+    assert_eq!(sandbox.api.post(&bad).await.status, 400);
+    sandbox.api.get(&format!("/document/status/{tag}")).await;
+    delivered
+}
+
+/// What must not be found, with words for it: the words may be printed.
+async fn forbidden(sandbox: &Sandbox) -> Vec<(String, String)> {
+    let stack = &sandbox.stack;
+    let mut forbidden = vec![("an upload URL".to_owned(), "tempauth".to_owned())];
+    let mut forbid = |what: &str, text: &str| {
+        assert!(text.len() >= 4, "{what} is too short to look for");
+        forbidden.push((what.to_owned(), text.to_owned()));
+    };
+    for user in sandbox.graph.users().await {
+        forbid("an address", &user);
+        forbid("an address, encoded", &user.replace('@', "%40"));
+        // The tag of its test.
+        if let Some(at) = user.find("zq") {
+            forbid("an address, file name or folder", &user[at..at + 18]);
+        }
+    }
+    for (index, secret) in stack.secrets.iter().enumerate() {
+        forbid(&format!("secret {index}"), secret);
+        // Whichever belong together: as HTTP Basic sends them.
+        for user in [stack.scv.username.as_str(), "docferry"] {
+            forbid("basic credentials", &STANDARD.encode(format!("{user}:{secret}")));
+        }
+    }
+    forbid("an address of a sample event", "judge@court.example");
+    forbid("a token", "Bearer ");
+    forbid("a presigned URL", "X-Amz-Signature");
+    forbidden
+}

@@ -1,0 +1,68 @@
+//! Whether what the documents say is true of the tree.
+
+mod blocks;
+mod names;
+mod tables;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::paths::Paths;
+
+/// A document of the project.
+struct Document {
+    /// Its path below the project's folder, with `/`.
+    path: String,
+    text: String,
+}
+
+/// What is wrong, a sentence each.
+pub(crate) fn complaints(paths: &Paths, template: &str) -> Result<Vec<String>> {
+    let documents = read(&paths.root)?;
+    let mut found = Vec::new();
+    for document in &documents {
+        found.extend(blocks::complaints(document)?);
+        found.extend(names::complaints(document, &paths.root));
+    }
+    let text = |path: &str| {
+        let document = documents.iter().find(|document| document.path == path);
+        document
+            .map(|document| document.text.as_str())
+            .with_context(|| format!("{path} is missing"))
+    };
+    found.extend(tables::complaints(text("docs/OPERATIONS.md")?, text("docs/API.md")?, template));
+    found.extend(tables::roles(text("docs/SECURITY.md")?));
+    found.extend(names::untested(text("docs/SEMANTICS.md")?));
+    Ok(found)
+}
+
+/// Every document: those beside the README, and those in `docs/`.
+fn read(root: &Path) -> Result<Vec<Document>> {
+    let mut documents = Vec::new();
+    for folder in ["", "docs", "docs/adr"] {
+        let entries = fs::read_dir(root.join(folder)).with_context(|| format!("{folder}/"))?;
+        for entry in entries {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                let name = path.strip_prefix(root)?.to_string_lossy().replace('\\', "/");
+                documents.push(Document { path: name, text: fs::read_to_string(&path)? });
+            }
+        }
+    }
+    documents.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(documents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documents_in_the_project_are_true_of_it() {
+        let paths = Paths::of_workspace().unwrap();
+        let template = fs::read_to_string(paths.root.join("template.yaml")).unwrap();
+        assert_eq!(complaints(&paths, &template).unwrap(), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,119 @@
+//! What the documents name: files, links, tests.
+
+use std::fs;
+use std::path::Path;
+
+use super::Document;
+
+/// Folders whose files the documents name by their path in the project.
+const FOLDERS: [&str; 11] = [
+    ".ci/",
+    ".config/",
+    "cli/",
+    "crates/",
+    "docs/",
+    "events/",
+    "functions/",
+    "simulators/",
+    "statemachine/",
+    "tests/",
+    "xtask/",
+];
+
+pub(super) fn complaints(document: &Document, root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let folder = root.join(&document.path);
+    let folder = folder.parent().unwrap_or(root);
+    for target in links(&document.text) {
+        if !folder.join(target).exists() {
+            found.push(format!("{}: the link to {target} leads nowhere", document.path));
+        }
+    }
+    for code in inline_code(&document.text) {
+        if let Some((file, test)) = code.split_once("::") {
+            if file.ends_with(".rs") && !has_test(&root.join(file), test) {
+                found.push(format!("{}: there is no test {code}", document.path));
+            }
+        } else if FOLDERS.iter().any(|folder| code.starts_with(folder))
+            && !code.contains(|letter: char| "<>*{}… ".contains(letter))
+            && !root.join(code).exists()
+        {
+            found.push(format!("{}: there is no {code}", document.path));
+        }
+    }
+    found
+}
+
+/// Rows of promises that name no test.
+pub(super) fn untested(semantics: &str) -> Vec<String> {
+    let rows = semantics.lines().filter(|line| line.starts_with("| ") && !line.contains("| proof"));
+    rows.filter(|row| !inline_code(row).any(|code| code.contains(".rs::")))
+        .map(|row| format!("docs/SEMANTICS.md: no test for this promise: {row}"))
+        .collect()
+}
+
+/// Targets of links inside the project, without their anchors.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    targets
+        .filter(|target| !target.contains("://") && !target.starts_with("mailto:"))
+        .map(|target| target.split('#').next().unwrap_or_default())
+        .filter(|target| !target.is_empty())
+}
+
+/// What stands between backticks on one line; fenced blocks have none.
+fn inline_code(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("```"));
+    lines.flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+/// Whether a function of that name stands right after a test's attribute, or in a
+/// block of property tests, which have theirs outside.
+fn has_test(file: &Path, name: &str) -> bool {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    let Some(at) = lines.iter().position(|line| {
+        let line = line.strip_prefix("async ").unwrap_or(line);
+        line.strip_prefix("fn ")
+            .and_then(|rest| rest.strip_prefix(name))
+            .is_some_and(|rest| rest.starts_with('('))
+    }) else {
+        return false;
+    };
+    let attributes = lines[..at].iter().rev().take_while(|line| line.starts_with("#["));
+    attributes.into_iter().any(|line| line.contains("test"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> Vec<String> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+        complaints(&Document { path: "docs/x.md".into(), text: text.into() }, &root)
+    }
+
+    #[test]
+    fn a_test_that_does_not_exist_is_told() {
+        let real = "`xtask/src/check/docs/names.rs::a_test_that_does_not_exist_is_told`";
+        assert_eq!(told(real), Vec::<String>::new());
+        // A function that is there but is no test proves nothing.
+        for wrong in ["no_such_test", "inline_code"] {
+            let text = format!("`xtask/src/check/docs/names.rs::{wrong}`");
+            assert_eq!(told(&text).len(), 1, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_link_or_a_file_that_leads_nowhere_is_told() {
+        assert_eq!(told("[a](../README.md#x) [b](https://x.example) `events/<name>`").len(), 0);
+        assert_eq!(told("[a](README.md)"), ["docs/x.md: the link to README.md leads nowhere"]);
+        assert_eq!(told("`crates/nowhere`"), ["docs/x.md: there is no crates/nowhere"]);
+    }
+
+    #[test]
+    fn a_promise_without_a_test_is_told() {
+        assert_eq!(untested("| promise | proof |\n|---|---|\n| x | `a.rs::b` |\n").len(), 0);
+        assert_eq!(untested("| promise | proof |\n|---|---|\n| x | soon |\n").len(), 1);
+    }
+}

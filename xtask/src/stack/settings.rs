@@ -1,0 +1,147 @@
+//! What differs from one stack to the next, and what is made up for each.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+
+use super::Service;
+use crate::deploy::{ENVIRONMENT, KeyPair};
+use crate::emulator::REGION;
+
+pub(crate) const EXCHANGE_BUCKET: &str = "docferry-exchange";
+
+/// How a stack is to be.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// Folder under `target/` for logs and generated files.
+    pub(crate) name: &'static str,
+    /// An emulator that is running already; otherwise one is started.
+    pub(crate) endpoint: Option<String>,
+    /// What the pauses of the workflow are multiplied with.
+    pub(crate) wait_scale: f64,
+    /// Parameters of the template that differ from its defaults.
+    pub(crate) parameters: &'static [(&'static str, &'static str)],
+}
+
+impl Settings {
+    /// As in life, but for what would make a spectator wait.
+    pub(crate) fn demo() -> Self {
+        Self {
+            name: "demo",
+            endpoint: None,
+            wait_scale: 1.0,
+            parameters: &[("UploadTimeoutSeconds", "60"), ("ArrivalDeadlineSeconds", "60")],
+        }
+    }
+
+    /// With deadlines that a test can wait for.
+    pub(crate) fn tests() -> Self {
+        Self {
+            name: "test-stack",
+            endpoint: None,
+            wait_scale: 0.2,
+            parameters: &[
+                ("UploadTimeoutSeconds", "10"),
+                ("UploadDeadlineMarginSeconds", "3"),
+                ("ArrivalDeadlineSeconds", "20"),
+                ("OrdsTimeoutSeconds", "5"),
+            ],
+        }
+    }
+}
+
+/// The secrets of one run, made up for it.
+#[derive(Debug)]
+pub(crate) struct Secrets {
+    pub(crate) scv_password: String,
+    pub(crate) ords_username: String,
+    pub(crate) ords_password: String,
+    pub(crate) ords_application_id: String,
+    pub(crate) ords_application_password: String,
+    pub(crate) graph_tenant: String,
+    pub(crate) graph_client_id: String,
+    pub(crate) graph_client_secret: String,
+}
+
+impl Secrets {
+    pub(crate) fn random() -> Self {
+        let random = |kind: &str| {
+            let letters: String = std::iter::repeat_with(fastrand::alphanumeric).take(24).collect();
+            format!("{kind}-{letters}")
+        };
+        Self {
+            scv_password: random("scv"),
+            ords_username: "docferry".to_owned(),
+            ords_password: random("ords"),
+            ords_application_id: "SCV".to_owned(),
+            ords_application_password: random("app"),
+            graph_tenant: "local-tenant".to_owned(),
+            graph_client_id: "docferry-local".to_owned(),
+            graph_client_secret: random("graph"),
+        }
+    }
+}
+
+/// The template's parameters for this stack.
+pub(crate) fn parameters<'a>(
+    settings: &Settings,
+    secrets: &Secrets,
+    endpoint: &str,
+    ords: &Service,
+    graph: &Service,
+) -> Vec<(&'a str, String)> {
+    let mut parameters = vec![
+        ("Environment", ENVIRONMENT.to_owned()),
+        ("Architecture", if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }.to_owned()),
+        ("EmulatorGatewayResponses", "true".to_owned()),
+        ("LogRetentionDays", "1".to_owned()),
+        ("OrdsBaseUrl", ords.url.clone()),
+        ("OrdsDatabaseId", "local".to_owned()),
+        ("OrdsServer", "local".to_owned()),
+        ("GraphBaseUrl", graph.url.clone()),
+        ("GraphAuthorityUrl", graph.url.clone()),
+        ("GraphTenantId", secrets.graph_tenant.clone()),
+        ("ExchangeBucket", EXCHANGE_BUCKET.to_owned()),
+        ("ExchangeRegion", REGION.to_owned()),
+        ("ExchangeEndpointUrl", endpoint.to_owned()),
+        ("ExchangePathStyle", "true".to_owned()),
+        ("CreateExchangeBucket", "true".to_owned()),
+    ];
+    parameters.extend(settings.parameters.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    parameters
+}
+
+/// The secrets' values under their ARNs, in the form that the functions read.
+pub(crate) fn values<'a>(
+    outputs: &'a BTreeMap<String, String>,
+    secrets: &Secrets,
+    key: &KeyPair,
+) -> Result<BTreeMap<&'a str, serde_json::Value>> {
+    Ok(BTreeMap::from([
+        (
+            output(outputs, "ScvSecretArn")?,
+            json!({ "username": "scv", "password": secrets.scv_password }),
+        ),
+        (
+            output(outputs, "OrdsSecretArn")?,
+            json!({
+                "username": secrets.ords_username,
+                "password": secrets.ords_password,
+                "applicationId": secrets.ords_application_id,
+                "applicationPassword": secrets.ords_application_password,
+                "accountName": "docferry",
+            }),
+        ),
+        (
+            output(outputs, "GraphSecretArn")?,
+            json!({ "clientId": secrets.graph_client_id, "clientSecret": secrets.graph_client_secret }),
+        ),
+        (output(outputs, "ExchangeSecretArn")?, json!(key)),
+    ]))
+}
+
+/// One of the outputs that the template promises.
+pub(crate) fn output<'a>(outputs: &'a BTreeMap<String, String>, name: &str) -> Result<&'a str> {
+    outputs.get(name).map(String::as_str).with_context(|| format!("the stack has no output {name}"))
+}
