@@ -188,15 +188,22 @@ impl Sandbox {
         assert!(self.cloud.references(&self.file_name).await.is_empty(), "references");
     }
 
-    /// Asks for the document and expects that failure, told truthfully.
+    /// Asks for the document and expects that failure, told truthfully, with
+    /// nothing left behind.
     pub async fn fails_with(&self, code: FailureCode, bound: Duration) -> (String, Status) {
+        let (id, status) = self.fails(code, bound).await;
+        self.nothing_is_left(&id).await;
+        assert!(self.open_sessions().await.is_empty());
+        (id, status)
+    }
+
+    /// Asks for the document and expects that failure, told truthfully.
+    pub async fn fails(&self, code: FailureCode, bound: Duration) -> (String, Status) {
         let id = self.send().await;
         let status = self.end_within(bound, &id).await;
         assert_eq!(status.last_error_message.as_deref(), Some(code.message()));
         assert!(status.error && status.percent_transfered < 100, "{status:?}");
         assert!(status.start_delivery_dtm.is_some());
-        self.nothing_is_left(&id).await;
-        assert!(self.open_sessions().await.is_empty());
         (id, status)
     }
 }

@@ -159,6 +159,8 @@ where
     L: Sealer,
     C: Clock,
 {
+    let may_wait =
+        |error: &TaskError| error.code.is_retryable() && ports.clock.now() < transfer.deadline;
     let settled = async {
         // A session that was open cannot have been completed. Any other answer
         // proves nothing: a deletion whose answer was lost looks the same.
@@ -168,8 +170,9 @@ where
         Ok(())
     };
     match settled.await {
-        Err(error) if ports.clock.now() >= transfer.deadline => {
-            let error: TaskError = error;
+        // What will not pass, and what did not in time, keeps nothing from ending:
+        // `sweep` goes on with the clean-up.
+        Err(error) if !may_wait(&error) => {
             tracing::warn!(
                 transfer.id = task.transfer_id.as_str(),
                 error.code = error.code.as_str(),

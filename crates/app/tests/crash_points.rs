@@ -1,6 +1,8 @@
 //! Every effect of a transfer × {crash before, crash after, answer lost}: the
 //! invariants hold after the state machine's own retries.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use common::{MB, assert_invariants_but, bytes, start, world_with};

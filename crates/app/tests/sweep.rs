@@ -1,5 +1,7 @@
 //! What nobody works on any more is found, and carried on or ended truthfully.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use common::{GUID, MB, assert_invariants, bytes, record, start, start_for, world_with};

@@ -1,5 +1,7 @@
 //! A transfer from the request to its end, with the faults of its source.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use common::{GUID, MB, assert_invariants, bytes, record, start, start_for, world_with};

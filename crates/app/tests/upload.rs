@@ -1,5 +1,7 @@
 //! The upload, step by step, against a drive that is scripted by position.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use std::time::Duration;

@@ -102,7 +102,7 @@ async fn what_has_ended_is_marked_for_the_tables_time_to_live_and_nothing_else_i
     let next = transfer();
     store.create(&next).await.unwrap();
     let mut push = pushed(&key, 1);
-    push.pushed_at = epoch() + SignedDuration::from_secs(31);
+    push.requested_at = epoch() + SignedDuration::from_secs(1);
     assert!(store.record_push(&next.transfer_id, 1, &push).await.unwrap());
     assert_eq!(expiry(format!("K#{key}"), "REFS").await, None);
 }

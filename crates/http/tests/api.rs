@@ -1,5 +1,7 @@
 //! The routers as a caller sees them.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use axum::Router;
 use axum::body::Body;
 use docferry_app::initiate::InitiateSettings;

@@ -51,8 +51,10 @@ async fn an_object_left_over_from_before_is_not_delivered() {
         (probe > written).then_some(())
     })
     .await;
-    sandbox.fails_with(FailureCode::ArrivalTimeout, LONG).await;
+    sandbox.fails(FailureCode::ArrivalTimeout, LONG).await;
     assert!(sandbox.graph.files(&sandbox.email).await.is_empty());
+    // It was never ours: it stays.
+    assert!(sandbox.cloud.object(&sandbox.file_name).await.is_some());
 }
 
 #[tokio::test]

@@ -85,7 +85,10 @@ mod tests {
     #[test]
     fn a_wildcard_in_a_role_is_told() {
         let broken = TEMPLATE.replace("Action: states:StartExecution", "Action: states:*");
-        assert_eq!(complaints(&broken, WORKFLOW), ["InitiateRole holds a wildcard"]);
+        assert_eq!(
+            complaints(&broken, WORKFLOW),
+            ["InitiateRole holds a wildcard", "SweepRole holds a wildcard"]
+        );
     }
 
     #[test]

@@ -1,5 +1,12 @@
 //! Shared by the tests of the use cases.
-#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses a part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    reason = "each test file uses a part"
+)]
 
 use bytes::Bytes;
 use docferry_app::initiate::{InitiateSettings, NewTransfer, initiate};

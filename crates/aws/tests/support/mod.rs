@@ -32,7 +32,7 @@ pub async fn config(endpoint: &str) -> SdkConfig {
         .await
         .into_builder()
         .endpoint_url(endpoint)
-        .region(Region::new("us-east-1"))
+        .region(Region::new("ca-central-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .build()
 }
