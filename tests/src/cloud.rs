@@ -5,6 +5,7 @@ use aws_sdk_dynamodb as dynamodb;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3 as s3;
 use aws_sdk_sfn as sfn;
+use aws_sdk_sqs as sqs;
 use serde_json::{Value, json};
 
 use crate::{SHORT, Stack, eventually};
@@ -21,6 +22,11 @@ pub struct Cloud {
     exchange: s3::Client,
     logs: logs::Client,
     sfn: sfn::Client,
+    sqs: sqs::Client,
+}
+
+fn text(item: &Item, name: &str) -> Option<String> {
+    item.get(name)?.as_s().ok().cloned()
 }
 
 /// What an execution did.
@@ -92,6 +98,7 @@ impl Cloud {
             ),
             logs: logs::Client::from_conf(config!(logs, stack, root, "test", "test").build()),
             sfn: sfn::Client::from_conf(config!(sfn, stack, root, "test", "test").build()),
+            sqs: sqs::Client::from_conf(config!(sqs, stack, root, "test", "test").build()),
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             stack: stack.clone(),
         }
@@ -119,15 +126,58 @@ impl Cloud {
         item.get("refs").and_then(|refs| refs.as_ss().ok()).cloned().unwrap_or_default()
     }
 
-    /// Every item of the table, as text.
-    pub async fn table(&self) -> Vec<String> {
+    async fn items(&self) -> Vec<Item> {
         let mut pages =
             self.dynamodb.scan().table_name(&self.stack.table).into_paginator().items().send();
         let mut items = Vec::new();
         while let Some(item) = pages.next().await {
-            items.push(format!("{:?}", item.unwrap()));
+            items.push(item.unwrap());
         }
         items
+    }
+
+    /// Every item of the table, as text.
+    pub async fn table(&self) -> Vec<String> {
+        self.items().await.iter().map(|item| format!("{item:?}")).collect()
+    }
+
+    /// Sort keys in the table that begin so.
+    pub async fn sort_keys(&self, beginning: &str) -> Vec<String> {
+        let keys = self.items().await.into_iter().filter_map(|item| text(&item, "sk"));
+        keys.filter(|key| key.starts_with(beginning)).collect()
+    }
+
+    /// `{transferId}/{attempt}` of every transfer that has ended.
+    pub async fn ended(&self) -> Vec<String> {
+        let ended = |item: &Item| {
+            text(item, "endedAt")?;
+            let attempt = item.get("attempt")?.as_n().ok()?;
+            Some(format!("{}/{attempt}", text(item, "transferId")?))
+        };
+        let items = self.items().await;
+        let transfers = items.iter().filter(|item| {
+            text(item, "sk").is_some_and(|sk| sk == "META" || sk.starts_with("DOC#"))
+        });
+        transfers.filter_map(ended).collect()
+    }
+
+    /// Takes everything out of the audit queue that is in it now.
+    pub async fn audit_messages(&self) -> Vec<Value> {
+        let queue = &self.stack.audit_queue_url;
+        let mut messages = Vec::new();
+        loop {
+            let request = self.sqs.receive_message().queue_url(queue).max_number_of_messages(10);
+            let taken = request.send().await.unwrap().messages.unwrap_or_default();
+            if taken.is_empty() {
+                return messages;
+            }
+            for message in taken {
+                messages.push(serde_json::from_str(message.body().unwrap()).unwrap());
+                let handle = message.receipt_handle().unwrap();
+                let done = self.sqs.delete_message().queue_url(queue).receipt_handle(handle);
+                done.send().await.unwrap();
+            }
+        }
     }
 
     /// Size of an object in the exchange bucket; `None` when there is none.

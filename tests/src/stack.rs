@@ -27,6 +27,8 @@ pub struct Stack {
     pub state_machine_arn: String,
     /// The table of transfers.
     pub table: String,
+    /// The audit trail's queue.
+    pub audit_queue_url: String,
     /// Names of the deployed functions, by their names in the source.
     pub functions: BTreeMap<String, String>,
     /// The emulator's process; none when it was running before.

@@ -1,8 +1,10 @@
 //! What the whole test run has left in logs and histories. Runs last and alone.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use docferry_system_tests::{FailureCode, MIB, SHORT, Sandbox};
+use docferry_system_tests::{FailureCode, LONG, MIB, SHORT, Sandbox, eventually};
 use serde_json::json;
 
 /// Invariant I8: "upload URLs, presigned URLs, tokens, secrets, e-mail addresses
@@ -56,6 +58,42 @@ async fn no_log_and_no_history_holds_an_address_a_name_a_secret_or_an_upload_url
     }
     assert!(hits.is_empty(), "{} hits:\n{}", hits.len(), hits.join("\n"));
     assert!(searched > 10_000, "only {searched} bytes were searched");
+}
+
+/// Invariant I9: "one outbox record an outcome, in the terminal transaction;
+/// messages at least once with the stable id `{transferId}/{attempt}`".
+///
+/// Of everything that all tests before this one have ended, whatever crashed.
+#[tokio::test]
+async fn every_ending_was_told_to_the_audit_queue_and_nothing_else_was() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document(1000).await;
+    let (delivered, _) = sandbox.deliver(&document).await;
+    let mut told = BTreeMap::new();
+    eventually("the outbox is empty", LONG, async || {
+        // What `notify` did not tell, a sweep does.
+        let left = sandbox.cloud.sort_keys("OUTBOX#").await;
+        left.is_empty().then_some(())
+    })
+    .await;
+    for message in sandbox.cloud.audit_messages().await {
+        let id = message["messageId"].as_str().unwrap().to_owned();
+        let repeated = told.insert(id, message.clone());
+        assert!(repeated.is_none_or(|before| before == message), "a repeat is the same");
+    }
+    // From the sample event, of a transfer that there never was.
+    told.remove("0193a3e4c5d67e8f90a1b2c3d4e5f607/1");
+    let mut ended = sandbox.cloud.ended().await;
+    assert_eq!(told.keys().cloned().collect::<Vec<_>>(), {
+        ended.sort();
+        ended
+    });
+    let message = &told[&format!("{delivered}/1")];
+    assert_eq!(
+        (&message["actor"], &message["action"], &message["outcome"]),
+        (&json!("scv"), &json!("Delivered to OneDrive"), &json!("completed"))
+    );
+    assert_eq!(message["files"][0]["fileName"], sandbox.file_name);
 }
 
 /// A few characters of context, with everything forbidden blotted out: this goes

@@ -10,7 +10,7 @@ use crate::paths::Paths;
 use crate::process;
 
 /// The functions: package, binary and folder have the same name.
-pub(crate) const FUNCTIONS: [&str; 10] = [
+pub(crate) const FUNCTIONS: [&str; 11] = [
     "authorizer",
     "initiate",
     "control",
@@ -21,6 +21,7 @@ pub(crate) const FUNCTIONS: [&str; 10] = [
     "upload",
     "finalize",
     "sweep",
+    "notify",
 ];
 
 /// The programs beside them.

@@ -1,26 +1,73 @@
 //! A caller changes its mind.
 
-use docferry_domain::TransferId;
+use docferry_domain::{Outcome, Phase, Transfer, TransferId, Turn};
+use jiff::SignedDuration;
 
-use crate::ports::{StoreError, TransferStore};
+use crate::TaskError;
+use crate::admit::Admitter;
+use crate::initiate::later;
+use crate::ports::{Clock, Store, Workflow, WriteError};
 
 /// Asks transfers to stop.
 ///
 /// Cooperative: what runs notices at its next step or checkpoint, nothing more is
 /// delivered then, and what it leaves is cleaned up; a document that was already
-/// complete stays, and its transfer says completed. Ids that are unknown, of
-/// somebody else, or ended are passed over.
+/// complete stays, and its transfer says completed. What has not begun ends at
+/// once. Ids that are unknown, of somebody else, or ended are passed over.
 ///
 /// # Errors
 /// The store's, at the first id that fails; asking again is harmless.
-pub async fn terminate(
-    store: &impl TransferStore,
+pub async fn terminate<S, W, C>(
+    admitter: &Admitter<'_, S, W, C>,
+    record_ttl: SignedDuration,
     owner: &str,
     ids: &[TransferId],
-) -> Result<(), StoreError> {
+) -> Result<(), TaskError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
     for id in ids {
-        if store.request_cancel(id, owner).await? {
+        if let Some(transfer) = admitter.store.request_cancel(id, owner).await? {
             tracing::info!(transfer.id = id.as_str(), "stop requested");
+            withdraw(admitter, record_ttl, transfer).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends a transfer of which nothing has begun: no step of it will notice the wish.
+/// One that has begun is left to its steps.
+///
+/// # Errors
+/// The store's; `sweep` ends it then.
+pub(crate) async fn withdraw<S, W, C>(
+    admitter: &Admitter<'_, S, W, C>,
+    record_ttl: SignedDuration,
+    transfer: Transfer,
+) -> Result<(), TaskError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let store = admitter.store;
+    let held = transfer.turn == Turn::Holding;
+    let mut transfer = transfer;
+    while transfer.phase == Phase::Accepted {
+        let now = admitter.clock.now();
+        transfer = match store.finish(&transfer, Outcome::Canceled, now).await {
+            Ok(transfer) => transfer,
+            Err(WriteError::Ended) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+    }
+    if transfer.phase.is_terminal() && transfer.started_at.is_none() {
+        let purge_at = later(admitter.clock.now(), record_ttl);
+        store.mark_clean(&transfer.transfer_id, purge_at).await?;
+        if held {
+            admitter.admit_or_leave(transfer.pool).await;
         }
     }
     Ok(())

@@ -1,91 +1,52 @@
-//! A caller asks for a document: record it, start the workflow, answer with an id.
+//! A caller asks for a document: record it, let it go when it is its turn, answer
+//! with an id.
 
-use docferry_domain::{
-    DriveFolder, ObjectGuid, Phase, Recipient, SCHEMA_VERSION, Transfer, TransferId,
-};
+use docferry_domain::{NewTransfer, Transfer, TransferId};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::TaskError;
-use crate::ports::{Clock, TransferStore, Workflow};
-
-/// What a caller asks for, checked.
-#[derive(Debug, Clone)]
-pub struct NewTransfer {
-    /// The principal that asks.
-    pub owner: String,
-    /// The document.
-    pub object_guid: ObjectGuid,
-    /// Who gets it.
-    pub recipient: Recipient,
-    /// The folder as given.
-    pub file_path: Option<String>,
-    /// The folder, checked.
-    pub folder: DriveFolder,
-}
+use crate::admit::Admitter;
+use crate::ports::{Clock, SlotStore, TransferStore, Workflow};
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
 pub struct InitiateSettings {
     /// From the request to a terminal state, at most.
     pub transfer_deadline: SignedDuration,
+    /// How long an ended record is kept.
+    pub record_ttl: SignedDuration,
 }
 
-/// Records a transfer and starts its workflow.
+/// Records a transfer and admits who is next, which may be this one.
 ///
 /// The record is written first, so that no workflow ever runs without one. From
 /// then on the transfer is promised: a workflow that cannot be started now is
-/// started by `sweep` within minutes.
+/// started by `sweep` within minutes, one that has to wait when a slot is free.
 ///
 /// # Errors
 /// [`FailureCode::StoreUnavailable`](docferry_domain::FailureCode::StoreUnavailable):
 /// nothing is promised. A record whose answer was lost may be carried out all the
 /// same.
-pub async fn initiate(
-    store: &impl TransferStore,
-    workflow: &impl Workflow,
-    clock: &impl Clock,
+pub async fn initiate<S, W, C>(
+    admitter: &Admitter<'_, S, W, C>,
     settings: InitiateSettings,
     new: NewTransfer,
-) -> Result<Transfer, TaskError> {
-    let now = clock.now();
-    let transfer = Transfer {
-        schema_version: SCHEMA_VERSION,
-        transfer_id: new_id(now),
-        owner: new.owner,
-        object_guid: new.object_guid,
-        recipient: new.recipient,
-        file_path: new.file_path,
-        folder: new.folder,
-        created_at: now,
-        deadline: later(now, settings.transfer_deadline),
-        attempt: 1,
-        phase: Phase::Accepted,
-        cancel_requested: false,
-        ending: None,
-        started_at: None,
-        ended_at: None,
-        source: None,
-        object: None,
-        epoch: 0,
-        checkpoint: None,
-        bytes_done: 0,
-        resume_at: None,
-        delivery: None,
-        failure: None,
-    };
-    store.create(&transfer).await?;
-    if let Err(error) = workflow.start(&transfer.transfer_id, transfer.attempt).await {
-        tracing::warn!(
-            transfer.id = transfer.transfer_id.as_str(),
-            error.cause = std::error::Error::source(&error).map(ToString::to_string),
-            "not started yet"
-        );
-    }
+) -> Result<Transfer, TaskError>
+where
+    S: TransferStore + SlotStore,
+    W: Workflow,
+    C: Clock,
+{
+    let now = admitter.clock.now();
+    let deadline = later(now, settings.transfer_deadline);
+    let transfer = Transfer::new(new_id(now), new, now, deadline);
+    admitter.store.create(&transfer).await?;
+    admitter.admit_or_leave(transfer.pool).await;
     Ok(transfer)
 }
 
 /// Time-ordered (UUID version 7), so that ids of one day lie together.
-fn new_id(now: Timestamp) -> TransferId {
+pub(crate) fn new_id(now: Timestamp) -> TransferId {
     let seconds = u64::try_from(now.as_second()).unwrap_or_default();
     let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or_default();
     let time = uuid::Timestamp::from_unix_time(seconds, nanos, 0, 0);

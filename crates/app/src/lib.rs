@@ -4,15 +4,19 @@
 //! from the middle: all that it needs is read from and written to the
 //! [`ports::TransferStore`].
 
+pub mod admit;
+pub mod bundle;
 pub mod control;
 pub mod finalize;
 pub mod initiate;
+pub mod notify;
 pub mod poll;
 pub mod ports;
 pub mod push;
 pub mod query;
 pub mod sweep;
 mod task;
+pub mod turn;
 pub mod upload;
 
 pub use task::{TaskError, TaskInput};

@@ -3,10 +3,17 @@
 use docferry_domain::{
     ArrivalRules, ArrivalVerdict, ArrivedObject, FailureCode, Phase, judge_arrival,
 };
+use jiff::SignedDuration;
 
-use crate::ports::{Clock, Staging, TransferStore};
+use crate::admit::Admitter;
+use crate::ports::{Clock, SlotStore, Staging, TransferStore, Workflow};
 use crate::task::{admit, load};
+use crate::turn::step_aside;
 use crate::{TaskError, TaskInput};
+
+/// A document that takes longer than this to arrive waits without a slot. Most are
+/// there at the first look or the second.
+const SHORT_ARRIVAL: SignedDuration = SignedDuration::from_secs(10);
 
 /// What the workflow does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,13 +32,18 @@ pub enum Arrival {
 /// # Errors
 /// [`FailureCode::ArrivalTimeout`] or [`FailureCode::SourceSizeMismatch`] at the
 /// deadline; others as the ports fail.
-pub async fn poll(
-    store: &impl TransferStore,
+pub async fn poll<S, W, C>(
+    admitter: &Admitter<'_, S, W, C>,
     staging: &impl Staging,
-    clock: &impl Clock,
     rules: ArrivalRules,
     task: &TaskInput,
-) -> Result<Arrival, TaskError> {
+) -> Result<Arrival, TaskError>
+where
+    S: TransferStore + SlotStore,
+    W: Workflow,
+    C: Clock,
+{
+    let (store, clock) = (admitter.store, admitter.clock);
     let transfer = load(store, task).await?;
     admit(&transfer, task.attempt, clock.now())?;
     if transfer.phase >= Phase::Uploading {
@@ -45,7 +57,12 @@ pub async fn poll(
             store.record_arrival(&task.transfer_id, task.attempt, &object).await?;
             Ok(Arrival::Arrived)
         }
-        (ArrivalVerdict::Wait { seconds }, _) => Ok(Arrival::Wait { seconds }),
+        (ArrivalVerdict::Wait { seconds }, _) => {
+            if clock.now().duration_since(source.pushed_at) > SHORT_ARRIVAL {
+                step_aside(admitter, &transfer).await;
+            }
+            Ok(Arrival::Wait { seconds })
+        }
         (ArrivalVerdict::WrongSize, _) => Err(FailureCode::SourceSizeMismatch.into()),
         (ArrivalVerdict::NeverCame | ArrivalVerdict::Arrived, _) => {
             Err(FailureCode::ArrivalTimeout.into())

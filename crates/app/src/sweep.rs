@@ -1,13 +1,18 @@
-//! Every minute: what was lost is started again or ended truthfully, and what was
-//! left behind is removed.
+//! Every minute: what was lost is started again or ended truthfully, what was left
+//! behind is removed, slots that nobody uses are given to others, and outcomes that
+//! nobody was told of are told.
 
-use docferry_domain::{FailureCode, Transfer, TransferId};
+use docferry_domain::{FailureCode, Phase, Pool, Transfer, TransferId, Turn};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::admit::Admitter;
+use crate::bundle::sweep_bundle;
 use crate::finalize::{FinalizeSettings, Ports, finalize};
 use crate::initiate::later;
+use crate::notify::notify;
 use crate::ports::{
-    Clock, Drive, Execution, Sealer, Staging, Start, TransferStore, Workflow, WriteError,
+    AuditQueue, Clock, Drive, Due, Execution, FIRST_LOOK, Sealer, Staging, Start, Store, Workflow,
+    WriteError,
 };
 use crate::{TaskError, TaskInput};
 
@@ -51,6 +56,10 @@ pub struct Swept {
     pub started: usize,
     /// Transfers ended, or cleaned up after.
     pub finalized: usize,
+    /// Outcomes told that `notify` had not told.
+    pub told: usize,
+    /// Slots freed that nobody used.
+    pub reclaimed: usize,
     /// Transfers that could not be dealt with now; the next sweep tries again.
     pub failed: usize,
 }
@@ -62,37 +71,51 @@ enum Done {
     Finalized,
 }
 
-/// Looks at every unfinished transfer that is due, until `stop_at`. Each look puts
-/// the next one off, so that what hangs does not keep the rest from being seen.
+/// Looks at everything unfinished that is due, until `stop_at`. Each look puts the
+/// next one off, so that what hangs does not keep the rest from being seen.
 ///
 /// Two sweeps at once do no harm: every action is conditional or idempotent.
 ///
 /// # Errors
-/// Only when the index cannot be read; a transfer that fails is counted and left
-/// for the next sweep.
-pub async fn sweep<S, D, G, L, C>(
+/// Only when the index cannot be read; what fails is counted and left for the next
+/// sweep.
+pub async fn sweep<S, D, G, L, C, W>(
     ports: &Ports<'_, S, D, G, L, C>,
-    workflow: &impl Workflow,
+    admitter: &Admitter<'_, S, W, C>,
+    queue: &impl AuditQueue,
     settings: SweepSettings,
     stop_at: Timestamp,
 ) -> Result<Swept, TaskError>
 where
-    S: TransferStore,
+    S: Store,
     D: Drive,
     G: Staging,
     L: Sealer,
     C: Clock,
+    W: Workflow,
 {
-    let ids = ports.store.unfinished(ports.clock.now(), settings.batch).await?;
     let mut swept = Swept::default();
-    for id in ids {
-        if ports.clock.now() >= stop_at {
+    // First what is quick, so that a crowd of hanging transfers does not hold it up.
+    for pool in Pool::ALL {
+        swept.reclaimed += reclaim(ports.store, *pool).await?;
+        admitter.admit_or_leave(*pool).await;
+    }
+    swept.told += tell(ports, queue, settings.batch).await?;
+    for due in ports.store.unfinished(ports.clock.now(), settings.batch).await? {
+        let now = ports.clock.now();
+        if now >= stop_at {
             break;
         }
         swept.seen += 1;
-        let now = ports.clock.now();
-        let due = match one(ports, workflow, settings, &id).await {
-            Ok(Done::Left(due)) => due,
+        let (id, done) = match &due {
+            Due::Transfer(id) => (id, one(ports, admitter, settings, id).await),
+            Due::Bundle(id) => {
+                let swept = sweep_bundle(admitter, settings.finalize.record_ttl, id).await;
+                (id, swept.map(|()| Done::Left(later(now, settings.look_again))))
+            }
+        };
+        let next = match done {
+            Ok(Done::Left(next)) => next,
             Ok(Done::Started) => {
                 swept.started += 1;
                 later(now, NEXT_SWEEP)
@@ -111,26 +134,67 @@ where
                 later(now, NEXT_SWEEP * 2)
             }
         };
-        ports.store.postpone(&id, due).await?;
+        ports.store.postpone(&due, next).await?;
     }
     Ok(swept)
 }
 
-async fn one<S, D, G, L, C>(
+/// Frees slots whose holders do not know of them any more. Each slot is freed by the
+/// transaction that ends its transfer; this is for what an older version or a hand
+/// in the table has left.
+async fn reclaim(store: &impl Store, pool: Pool) -> Result<usize, TaskError> {
+    let mut freed = 0;
+    for holder in store.slots(pool).await?.holders.into_keys() {
+        let transfer = store.get(&holder).await?;
+        let holds = transfer.is_some_and(|t| t.turn == Turn::Holding && !t.phase.is_terminal());
+        if !holds && store.reclaim(pool, &holder).await? {
+            tracing::warn!(transfer.id = holder.as_str(), "slot reclaimed");
+            freed += 1;
+        }
+    }
+    Ok(freed)
+}
+
+/// Tells outcomes that `notify` did not tell. Stops at the first that the queue does
+/// not take: the others would not fare better.
+async fn tell<S, D, G, L, C>(
     ports: &Ports<'_, S, D, G, L, C>,
-    workflow: &impl Workflow,
+    queue: &impl AuditQueue,
+    limit: usize,
+) -> Result<usize, TaskError>
+where
+    S: Store,
+    C: Clock,
+{
+    let mut told = 0;
+    for (id, attempt) in ports.store.untold(ports.clock.now(), limit).await? {
+        let Some(record) = ports.store.outcome(&id, attempt).await? else { continue };
+        if let Err(error) = notify(ports.store, queue, &record).await {
+            let code = error.code.as_str();
+            tracing::warn!(transfer.id = id.as_str(), error.code = code, "outcome not told");
+            break;
+        }
+        told += 1;
+    }
+    Ok(told)
+}
+
+async fn one<S, D, G, L, C, W>(
+    ports: &Ports<'_, S, D, G, L, C>,
+    admitter: &Admitter<'_, S, W, C>,
     settings: SweepSettings,
     id: &TransferId,
 ) -> Result<Done, TaskError>
 where
-    S: TransferStore,
+    S: Store,
     D: Drive,
     G: Staging,
     L: Sealer,
     C: Clock,
+    W: Workflow,
 {
     // The index may lag: the record decides.
-    let now = ports.clock.now();
+    let (now, workflow) = (ports.clock.now(), admitter.workflow);
     let Some(transfer) = ports.store.get(id).await? else {
         return Ok(Done::Left(later(now, settings.look_again)));
     };
@@ -138,7 +202,7 @@ where
     let end = async |failure: Option<FailureCode>| {
         let task = TaskInput { transfer_id: id.clone(), attempt };
         let name = failure.map(FailureCode::as_str);
-        finalize(ports, settings.finalize, &task, name).await.map(|_| Done::Finalized)
+        finalize(ports, admitter, settings.finalize, &task, name).await.map(|_| Done::Finalized)
     };
     if transfer.phase.is_terminal() {
         return end(None).await;
@@ -147,18 +211,23 @@ where
     if now >= last_moment {
         return end(Some(FailureCode::DeadlineExceeded)).await;
     }
+    let stops =
+        transfer.delivery.is_some() || transfer.ending.is_some() || transfer.cancel_requested;
+    let look_again = last_moment.min(later(now, settings.look_again));
     match workflow.look(id, attempt).await? {
-        Execution::Running => Ok(Done::Left(last_moment.min(later(now, settings.look_again)))),
+        Execution::Running => Ok(Done::Left(look_again)),
+        // An ending was under way, or only the ending is missing.
+        Execution::Missing | Execution::Closed if stops => end(None).await,
+        // It waits for its turn; written into the queue again, should it be missing there.
+        Execution::Missing
+            if transfer.phase == Phase::Accepted && transfer.turn != Turn::Holding =>
+        {
+            ports.store.enqueue(&transfer, later(now, FIRST_LOOK)).await?;
+            admitter.admit_or_leave(transfer.pool).await;
+            Ok(Done::Left(look_again))
+        }
         // The record was written and the start was lost.
         Execution::Missing => start(workflow, id, attempt, now).await,
-        // An ending was under way, or only the ending is missing.
-        Execution::Closed
-            if transfer.delivery.is_some()
-                || transfer.ending.is_some()
-                || transfer.cancel_requested =>
-        {
-            end(None).await
-        }
         Execution::Closed if attempt < settings.max_attempts => {
             again(ports.store, workflow, &transfer, now).await
         }
@@ -169,7 +238,7 @@ where
 /// An execution ended without an ending of its transfer: the next one goes on
 /// where it stopped. Names of executions are used once.
 async fn again(
-    store: &impl TransferStore,
+    store: &impl Store,
     workflow: &impl Workflow,
     transfer: &Transfer,
     now: Timestamp,

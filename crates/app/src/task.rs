@@ -2,7 +2,7 @@ use docferry_domain::{FailureCode, Transfer, TransferId};
 use jiff::Timestamp;
 
 use crate::ports::{
-    Cause, DriveError, SealError, SourceError, StagingError, StoreError, TransferStore,
+    Cause, DriveError, QueueError, SealError, SourceError, StagingError, StoreError, TransferStore,
     WorkflowError, WriteError,
 };
 
@@ -106,6 +106,12 @@ impl From<DriveError> for TaskError {
 
 impl From<SealError> for TaskError {
     fn from(error: SealError) -> Self {
+        Self::because(FailureCode::StoreUnavailable, error)
+    }
+}
+
+impl From<QueueError> for TaskError {
+    fn from(error: QueueError) -> Self {
         Self::because(FailureCode::StoreUnavailable, error)
     }
 }

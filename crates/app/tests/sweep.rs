@@ -39,7 +39,7 @@ async fn an_execution_that_died_is_followed_by_the_next_attempt_which_resumes() 
     let task = start(&world).await;
     let runner = Runner::new(&world);
     docferry_app::push::push(&world, &world, &world, &world, &task).await.unwrap();
-    docferry_app::poll::poll(&world, &world, &world, runner.rules, &task).await.unwrap();
+    docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     let name = format!("{}-1", task.transfer_id);
     world.state().running.remove(&name);
     world.state().closed.insert(name);

@@ -115,7 +115,7 @@ async fn an_older_invocation_stops_at_its_next_write() {
     let task = start(&world).await;
     let runner = Runner::new(&world);
     docferry_app::push::push(&world, &world, &world, &world, &task).await.unwrap();
-    docferry_app::poll::poll(&world, &world, &world, runner.rules, &task).await.unwrap();
+    docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     // Two invocations of the same task at once: both end, one delivers.
     let (first, second) = tokio::join!(runner.upload_once(&task), runner.upload_once(&task));
     let outcomes = [first.map_err(|e| e.code), second.map_err(|e| e.code)];
@@ -143,7 +143,7 @@ async fn a_source_replaced_by_something_else_while_it_is_read_fails_truthfully()
     let task = start(&world).await;
     let runner = Runner::new(&world);
     docferry_app::push::push(&world, &world, &world, &world, &task).await.unwrap();
-    docferry_app::poll::poll(&world, &world, &world, runner.rules, &task).await.unwrap();
+    docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     world.put_object("order.pdf", bytes(2 * MB - 1));
     let ended = runner.execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Failed));
@@ -159,7 +159,7 @@ async fn a_source_written_again_while_it_is_read_is_sent_anew_under_its_new_tag(
     let task = start(&world).await;
     let runner = Runner::new(&world);
     docferry_app::push::push(&world, &world, &world, &world, &task).await.unwrap();
-    docferry_app::poll::poll(&world, &world, &world, runner.rules, &task).await.unwrap();
+    docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     world.state().objects.get_mut("order.pdf").unwrap().etag = "\"another\"".into();
     let ended = runner.execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Completed), "{ended:?}");
@@ -175,10 +175,10 @@ async fn a_cancel_does_not_deny_a_document_that_was_complete() {
     let task = start(&world).await;
     let runner = Runner::new(&world);
     docferry_app::push::push(&world, &world, &world, &world, &task).await.unwrap();
-    docferry_app::poll::poll(&world, &world, &world, runner.rules, &task).await.unwrap();
+    docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     // The process dies with the answer to the last fragment.
     world.state().drive.script = vec![Scripted::Honest, Scripted::StoreThenLose(u64::MAX)];
-    let lost = world.effects().len() + 9;
+    let lost = world.effects().len() + 10;
     world.inject(Fault { at: lost, mode: Mode::CrashBefore });
     let died = tokio::select! {
         outcome = runner.upload_once(&task) => Some(outcome),
@@ -186,7 +186,9 @@ async fn a_cancel_does_not_deny_a_document_that_was_complete() {
     };
     assert!(died.is_none(), "{died:?} {:?}", world.effects());
     assert_eq!(world.effects()[lost], "session_status", "{:?}", world.effects());
-    docferry_app::control::terminate(&world, "scv", std::slice::from_ref(&task.transfer_id))
+    let ttl = common::SETTINGS.record_ttl;
+    let ids = std::slice::from_ref(&task.transfer_id);
+    docferry_app::control::terminate(&Runner::new(&world).admitter(), ttl, "scv", ids)
         .await
         .unwrap();
     let ended = runner.execute(&task).await;
@@ -202,7 +204,7 @@ async fn a_transfer_ends_at_its_deadline_even_when_its_session_cannot_be_closed(
     let task = start(&world).await;
     let runner = Runner::new(&world);
     docferry_app::push::push(&world, &world, &world, &world, &task).await.unwrap();
-    docferry_app::poll::poll(&world, &world, &world, runner.rules, &task).await.unwrap();
+    docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     world.state().drive.script = vec![Scripted::Honest, Scripted::Throttle(None)];
     runner.upload_once(&task).await.unwrap();
     world.state().drive.script = vec![Scripted::ServerError; 500];

@@ -18,6 +18,8 @@ pub mod s3;
 pub mod secrets;
 #[cfg(feature = "sfn")]
 pub mod sfn;
+#[cfg(feature = "sqs")]
+pub mod sqs;
 
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoTransferStore;
@@ -30,3 +32,5 @@ pub use s3::S3Staging;
 pub use secrets::SecretCache;
 #[cfg(feature = "sfn")]
 pub use sfn::StepFunctionsWorkflow;
+#[cfg(feature = "sqs")]
+pub use sqs::SqsAuditQueue;

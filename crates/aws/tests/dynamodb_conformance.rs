@@ -20,6 +20,16 @@ async fn the_store_conforms_to_its_port() {
 }
 
 #[tokio::test]
+async fn slots_queue_outbox_and_bundles_conform_to_their_ports() {
+    let Some(emulator) = emulator() else { return };
+    // The slots of a pool are shared by all that use a table.
+    docferry_testkit::conformance::slot_store(&TestTable::create(&emulator).await.store()).await;
+    let table = TestTable::create(&emulator).await;
+    docferry_testkit::conformance::outbox(&table.store()).await;
+    docferry_testkit::conformance::bundle_store(&table.store()).await;
+}
+
+#[tokio::test]
 async fn a_transfer_of_another_request_under_the_same_id_is_not_taken_for_a_repeat() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
@@ -91,7 +101,8 @@ async fn what_has_ended_is_marked_for_the_tables_time_to_live_and_nothing_else_i
     assert_eq!(expiry(format!("T#{id}"), "SESSION#0").await, after(7 * 24));
 
     let purge_at = epoch() + SignedDuration::from_hours(1);
-    store.finish(id, 1, Outcome::Canceled, epoch()).await.unwrap();
+    let read = store.get(id).await.unwrap().unwrap();
+    store.finish(&read, Outcome::Canceled, epoch()).await.unwrap();
     store.mark_clean(id, purge_at).await.unwrap();
     assert_eq!(expiry(format!("T#{id}"), "META").await, after(1));
     store.release_key(id, &key, epoch(), epoch()).await.unwrap();

@@ -77,7 +77,7 @@ async fn a_cause_names_the_code_and_never_what_the_service_quoted() {
         let (store, _) = store(vec![refusal(code, "")]).await;
         let Err(error) = store.create(&transfer()).await else { panic!("{code}") };
         let StoreError::Unavailable(cause) = &error else { panic!("{error:?}") };
-        assert_eq!(cause.to_string(), format!("DynamoDB PutItem: {code} (status 400)"));
+        assert_eq!(cause.to_string(), format!("DynamoDB TransactWriteItems: {code} (status 400)"));
         assert!(!format!("{error:?} {error}").contains("ada"), "{error:?}");
     }
 }

@@ -5,7 +5,9 @@
 
 mod support;
 
-use docferry_app::ports::{Release, SealedSession, TransferStore as _};
+use docferry_app::ports::{
+    Outbox as _, Release, SealedSession, SlotStore as _, TransferStore as _,
+};
 use docferry_domain::{Delivery, Outcome, Phase};
 use docferry_testkit::builders::{arrived, checkpoint, epoch, pushed, transfer};
 use jiff::SignedDuration;
@@ -34,6 +36,10 @@ async fn a_lost_answer_to_any_write_goes_unnoticed() {
     }
 
     lost!(store.create(&made));
+    let slots = lost!(store.slots(made.pool));
+    assert!(lost!(store.grant(made.pool, slots.version, &[made.waiting()], later)));
+    lost!(store.step_aside(&store.get(id).await.unwrap().unwrap()));
+    lost!(store.enqueue(&made, later));
     assert_eq!(lost!(store.get(id)), Some(made.clone()));
     assert_eq!(lost!(store.begin_push(id, 1, epoch())).phase, Phase::Pushing);
     assert!(lost!(store.record_push(id, 1, &push)));
@@ -52,8 +58,12 @@ async fn a_lost_answer_to_any_write_goes_unnoticed() {
     lost!(store.record_delivery(id, held, &delivery));
     lost!(store.drop_session(id, held));
     assert!(store.session(id).await.unwrap().is_none());
-    let ended = lost!(store.finish(id, 1, Outcome::Completed, epoch()));
+    let read = store.get(id).await.unwrap().unwrap();
+    let ended = lost!(store.finish(&read, Outcome::Completed, epoch()));
     assert_eq!((ended.phase, ended.bytes_done), (Phase::Completed, 1_000));
+    assert!(lost!(store.outcome(id, 1)).is_some());
+    lost!(store.told(id, 1));
+    assert_eq!(store.outcome(id, 1).await.unwrap(), None);
     assert_eq!(lost!(store.release_key(id, &push.key, epoch(), later)), Release::Last);
     lost!(store.mark_released(id, &push.key, epoch()));
     let again = store.release_key(id, &push.key, epoch(), later).await.unwrap();

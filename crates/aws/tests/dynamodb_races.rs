@@ -4,9 +4,11 @@
 
 mod support;
 
-use docferry_app::ports::{Release, SealedSession, TransferStore as _, WriteError};
+use docferry_app::ports::{Release, SealedSession, SlotStore as _, TransferStore as _, WriteError};
 use docferry_aws::DynamoTransferStore;
-use docferry_domain::{Delivery, Outcome, Phase, Transfer, TransferId};
+use docferry_domain::{
+    Admission, Delivery, Outcome, Phase, Pool, PoolLimits, Transfer, TransferId,
+};
 use docferry_testkit::builders::{arrived, checkpoint, epoch, pushed, transfer};
 use futures::future::join_all;
 use jiff::SignedDuration;
@@ -162,13 +164,44 @@ async fn a_delivery_and_a_cancel_at_once_agree_on_one_ending() {
     for _ in 0..20 {
         let id = uploading(&store).await;
         let held = store.claim(&id, 1).await.unwrap().epoch;
+        let read = record(&store, &id).await;
         let (delivered, ended) = tokio::join!(
             store.record_delivery(&id, held, &delivery),
-            store.finish(&id, 1, Outcome::Canceled, epoch()),
+            store.finish(&read, Outcome::Canceled, epoch()),
         );
         match (delivered, ended.unwrap().phase) {
             (Ok(()), Phase::Uploading) | (Err(WriteError::Ended), Phase::Canceled) => {}
             both => panic!("{both:?}"),
         }
     }
+}
+
+/// Whoever admits at the same time as others never gives away more than there is.
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_who_admit_at_once_never_give_away_more_slots_than_there_are() {
+    let Some(emulator) = emulator() else { return };
+    let table = TestTable::create(&emulator).await;
+    let store = table.store();
+    let limits = PoolLimits { active: 5, per_person: 50 };
+    for _ in 0..20 {
+        store.create(&transfer()).await.unwrap();
+    }
+    let tries = (0..20).map(|_| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let slots = store.slots(Pool::Onedrive).await.unwrap();
+            let mut admission = Admission::new(limits, &slots);
+            let queue = store.queue(Pool::Onedrive, None, 100).await.unwrap();
+            let chosen: Vec<_> = queue.into_iter().filter(|w| admission.admits(w)).collect();
+            if !chosen.is_empty() {
+                let _lost = store.grant(Pool::Onedrive, slots.version, &chosen, epoch()).await;
+            }
+        })
+    });
+    for one in tries.collect::<Vec<_>>() {
+        one.await.unwrap();
+    }
+    let held = store.slots(Pool::Onedrive).await.unwrap().holders.len();
+    let queued = store.queue(Pool::Onedrive, None, 100).await.unwrap().len();
+    assert_eq!((held, queued), (5, 15));
 }

@@ -1,5 +1,6 @@
 //! Wire types: what callers, the state machine and the functions say to each other.
 
+pub mod audit;
 pub mod problem;
 pub mod scv;
 pub mod task;

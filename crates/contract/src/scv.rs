@@ -191,35 +191,20 @@ fn with_offset(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use docferry_domain::{Failure, FailureCode, PushedSource, SCHEMA_VERSION};
+    use docferry_domain::{Failure, FailureCode, NewTransfer, Priority, PushedSource};
     use serde_json::json;
 
     fn transfer() -> Transfer {
-        Transfer {
-            schema_version: SCHEMA_VERSION,
-            transfer_id: TransferId::from_u128(7),
+        let new = NewTransfer {
             owner: "scv".into(),
             object_guid: "AAAA".parse().unwrap(),
             recipient: "a@b.example".parse().unwrap(),
             file_path: Some("Court".into()),
             folder: "Court".parse().unwrap(),
-            created_at: Timestamp::UNIX_EPOCH,
-            deadline: Timestamp::UNIX_EPOCH,
-            attempt: 1,
-            phase: Phase::Accepted,
-            cancel_requested: false,
-            ending: None,
-            started_at: None,
-            ended_at: None,
-            source: None,
-            object: None,
-            epoch: 0,
-            checkpoint: None,
-            bytes_done: 0,
-            resume_at: None,
-            delivery: None,
-            failure: None,
-        }
+            priority: Priority::Normal,
+        };
+        let then = Timestamp::UNIX_EPOCH;
+        Transfer::new(TransferId::from_u128(7), new, then, then)
     }
 
     #[test]

@@ -12,9 +12,17 @@ pub struct InvalidId(&'static str);
 
 /// The opaque id of a transfer: 32 lower-case hex digits without dashes, the
 /// form that the court viewer already stores.
+///
+/// A document of a [`Bundle`](crate::Bundle) is a transfer too; its id is the
+/// bundle's and its number: `{32 hex digits}_{4 digits}`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TransferId(String);
+
+/// Length of an id without a number.
+const PLAIN_LEN: usize = 32;
+/// Digits of a document's number.
+const NUMBER_LEN: usize = 4;
 
 impl TransferId {
     /// The id for 128 bits chosen by the caller (a UUID version 7, say).
@@ -28,14 +36,40 @@ impl TransferId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The id of the document with this number (at most 9999) in the bundle with
+    /// this id.
+    #[must_use]
+    pub fn document(&self, number: u16) -> Self {
+        Self(format!("{}_{number:04}", self.bundle_str()))
+    }
+
+    /// The bundle and the number in it, when this is a document of one.
+    #[must_use]
+    pub fn in_bundle(&self) -> Option<(Self, u16)> {
+        let (bundle, number) = self.0.split_once('_')?;
+        Some((Self(bundle.to_owned()), number.parse().ok()?))
+    }
+
+    /// The 32 hex digits: of the transfer, or of the bundle that it belongs to.
+    #[must_use]
+    pub fn bundle_str(&self) -> &str {
+        self.0.get(..PLAIN_LEN).unwrap_or(&self.0)
+    }
 }
 
 impl FromStr for TransferId {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let ok = text.len() == 32
-            && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        let (plain, number) = match text.split_once('_') {
+            None => (text, None),
+            Some((plain, number)) => (plain, Some(number)),
+        };
+        let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        let is_number = |n: &str| n.len() == NUMBER_LEN && n.bytes().all(|b| b.is_ascii_digit());
+        let ok =
+            plain.len() == PLAIN_LEN && plain.bytes().all(is_hex) && number.is_none_or(is_number);
         ok.then(|| Self(text.to_owned())).ok_or(InvalidId("a transfer id is 32 hex digits"))
     }
 }
@@ -123,6 +157,18 @@ mod tests {
             ["", "abc", "ABCDEF00000000000000000000000000", "../../../etc/passwd0000000000000"]
         {
             assert!(bad.parse::<TransferId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_document_of_a_bundle_has_the_bundles_id_and_a_number() {
+        let bundle = TransferId::from_u128(7);
+        let document = bundle.document(12);
+        assert_eq!(document.as_str().parse(), Ok(document.clone()));
+        assert_eq!(document.in_bundle(), Some((bundle.clone(), 12)));
+        assert_eq!(bundle.in_bundle(), None);
+        for bad in ["", "1", "+001", "00001", "000x", "1_2"] {
+            assert!(format!("{bundle}_{bad}").parse::<TransferId>().is_err(), "{bad}");
         }
     }
 

@@ -3,27 +3,33 @@
 //! Everything here is a function of its arguments, so that the model tests can
 //! run thousands of interleavings in a second. Time comes in as a parameter.
 
+mod admission;
 mod arrival;
+mod bundle;
 mod destination;
 mod failure;
 mod fragment;
 mod ids;
+mod outcome;
 mod progress;
 mod quickxor;
 mod recipient;
 mod transfer;
 mod verify;
 
+pub use admission::{Admission, Person, Pool, PoolLimits, Priority, Slots, Turn, Waiting};
 pub use arrival::{ArrivalRules, ArrivalVerdict, ObjectHead, judge_arrival};
+pub use bundle::{Bundle, BundleCounts, MOST_DOCUMENTS, OnItemError};
 pub use destination::{DocumentName, DriveFolder, PathRule};
 pub use failure::{FailureCode, UnknownFailureCode};
 pub use fragment::{FragmentPlan, FragmentRange, GRANULE_BYTES, LARGEST_FRAGMENT_BYTES};
 pub use ids::{InvalidId, ObjectGuid, TransferId};
+pub use outcome::{DeliveredFile, Outcome, OutcomeRecord};
 pub use progress::percent;
 pub use quickxor::{HashState, QuickXorHash, SourceHash};
 pub use recipient::{InvalidRecipient, Recipient};
 pub use transfer::{
-    ArrivedObject, Checkpoint, Delivery, Failure, Outcome, Phase, PushedSource, SCHEMA_VERSION,
+    ArrivedObject, Checkpoint, Delivery, Failure, NewTransfer, Phase, PushedSource, SCHEMA_VERSION,
     Transfer,
 };
 pub use verify::{ItemFacts, Verdict, verify_delivery};

@@ -1,7 +1,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{DocumentName, DriveFolder, FailureCode, HashState, ObjectGuid, Recipient, TransferId};
+use crate::{
+    DocumentName, DriveFolder, FailureCode, HashState, ObjectGuid, Person, Pool, Priority,
+    Recipient, TransferId, Turn, Waiting,
+};
 
 /// Version of the stored form. Readers accept every version up to theirs.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -115,59 +118,6 @@ pub struct Failure {
     pub code: FailureCode,
 }
 
-/// How a transfer ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// Verified in OneDrive.
-    Completed,
-    /// Ended on request.
-    Canceled,
-    /// Ended with this failure.
-    Failed(FailureCode),
-}
-
-impl Outcome {
-    /// The terminal phase.
-    #[must_use]
-    pub const fn phase(self) -> Phase {
-        match self {
-            Self::Completed => Phase::Completed,
-            Self::Canceled => Phase::Canceled,
-            Self::Failed(_) => Phase::Failed,
-        }
-    }
-
-    /// The failure to record, if any.
-    #[must_use]
-    pub const fn failure(self) -> Option<FailureCode> {
-        match self {
-            Self::Completed => None,
-            Self::Canceled => Some(FailureCode::Canceled),
-            Self::Failed(code) => Some(code),
-        }
-    }
-
-    /// How a transfer ends, given what stopped its workflow.
-    ///
-    /// A recorded delivery wins over every failure and over a cancel: the file
-    /// is there. Who asked to stop is told that it stopped, whatever else went
-    /// wrong. Otherwise the reason that an earlier ending wrote down counts. A
-    /// name that is none of ours (an AWS error) is a fault of ours.
-    #[must_use]
-    pub fn decide(transfer: &Transfer, stopped_by: Option<&str>) -> Self {
-        if transfer.delivery.is_some() {
-            return Self::Completed;
-        }
-        let stopped_by = stopped_by.and_then(|name| name.parse().ok());
-        match transfer.ending.or(stopped_by) {
-            _ if transfer.cancel_requested => Self::Canceled,
-            Some(FailureCode::Canceled) => Self::Canceled,
-            Some(code) => Self::Failed(code),
-            None => Self::Failed(FailureCode::Internal),
-        }
-    }
-}
-
 /// One document on its way to one person: the record that everything reads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -195,6 +145,15 @@ pub struct Transfer {
     pub attempt: u32,
     /// Where it stands.
     pub phase: Phase,
+    /// Whose slots it uses while it moves bytes.
+    #[serde(default)]
+    pub pool: Pool,
+    /// How urgent it is.
+    #[serde(default)]
+    pub priority: Priority,
+    /// Whether it holds a slot, or waits for one.
+    #[serde(default)]
+    pub turn: Turn,
     /// Somebody asked to stop; noticed at the next checkpoint.
     #[serde(default)]
     pub cancel_requested: bool,
@@ -235,24 +194,47 @@ pub struct Transfer {
     pub failure: Option<Failure>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::percent;
+/// What somebody asks for, checked.
+#[derive(Debug, Clone)]
+pub struct NewTransfer {
+    /// The principal that asks.
+    pub owner: String,
+    /// The document.
+    pub object_guid: ObjectGuid,
+    /// Who gets it.
+    pub recipient: Recipient,
+    /// The folder as given.
+    pub file_path: Option<String>,
+    /// The folder, checked.
+    pub folder: DriveFolder,
+    /// How urgent it is.
+    pub priority: Priority,
+}
 
-    fn transfer() -> Transfer {
-        Transfer {
+impl Transfer {
+    /// The record of a transfer that nobody works on yet.
+    #[must_use]
+    pub fn new(
+        transfer_id: TransferId,
+        new: NewTransfer,
+        created_at: Timestamp,
+        deadline: Timestamp,
+    ) -> Self {
+        Self {
             schema_version: SCHEMA_VERSION,
-            transfer_id: TransferId::from_u128(1),
-            owner: "scv".into(),
-            object_guid: "AAAA".parse().unwrap(),
-            recipient: "a@b.example".parse().unwrap(),
-            file_path: None,
-            folder: DriveFolder::default(),
-            created_at: Timestamp::UNIX_EPOCH,
-            deadline: Timestamp::UNIX_EPOCH,
+            transfer_id,
+            owner: new.owner,
+            object_guid: new.object_guid,
+            recipient: new.recipient,
+            file_path: new.file_path,
+            folder: new.folder,
+            created_at,
+            deadline,
             attempt: 1,
-            phase: Phase::Uploading,
+            phase: Phase::Accepted,
+            pool: Pool::Onedrive,
+            priority: new.priority,
+            turn: Turn::Queued,
             cancel_requested: false,
             ending: None,
             started_at: None,
@@ -266,6 +248,35 @@ mod tests {
             delivery: None,
             failure: None,
         }
+    }
+
+    /// Its place in the queue for a slot.
+    #[must_use]
+    pub fn waiting(&self) -> Waiting {
+        Waiting {
+            order: self.priority.order(self.created_at),
+            transfer_id: self.transfer_id.clone(),
+            person: Person::from(&self.recipient),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::percent;
+
+    fn transfer() -> Transfer {
+        let new = NewTransfer {
+            owner: "scv".into(),
+            object_guid: "AAAA".parse().unwrap(),
+            recipient: "a@b.example".parse().unwrap(),
+            file_path: None,
+            folder: DriveFolder::default(),
+            priority: Priority::Normal,
+        };
+        let (id, then) = (TransferId::from_u128(1), Timestamp::UNIX_EPOCH);
+        Transfer { phase: Phase::Uploading, ..Transfer::new(id, new, then, then) }
     }
 
     fn with_size(size: u64) -> Transfer {
@@ -311,35 +322,15 @@ mod tests {
     }
 
     #[test]
-    fn a_delivery_wins_over_cancel_and_failure() {
-        let delivered = Transfer {
-            delivery: Some(Delivery {
-                item_id: "i".into(),
-                size: 1,
-                quick_xor_hash: "h".into(),
-                rewritten: false,
-            }),
-            ..transfer()
-        };
-        assert_eq!(Outcome::decide(&delivered, Some("CANCELED")), Outcome::Completed);
-        assert_eq!(Outcome::decide(&transfer(), Some("CANCELED")), Outcome::Canceled);
-        assert_eq!(
-            Outcome::decide(&transfer(), Some("Lambda.Unknown")),
-            Outcome::Failed(FailureCode::Internal)
-        );
-        assert_eq!(Outcome::decide(&transfer(), None), Outcome::Failed(FailureCode::Internal));
-        let stopping = Transfer { cancel_requested: true, ..transfer() };
-        assert_eq!(Outcome::decide(&stopping, Some("ARRIVAL_TIMEOUT")), Outcome::Canceled);
-    }
-
-    #[test]
     fn a_record_of_an_older_version_reads_with_defaults() {
         let mut item = serde_json::to_value(transfer()).unwrap();
         let fields = item.as_object_mut().unwrap();
-        for name in ["cancelRequested", "epoch", "bytesDone"] {
+        for name in ["cancelRequested", "epoch", "bytesDone", "pool", "priority", "turn"] {
             fields.remove(name);
         }
         fields.insert("unknownToThisVersion".into(), 1.into());
-        assert_eq!(serde_json::from_value::<Transfer>(item).unwrap(), transfer());
+        // It has no slot and asks for one when it comes to moving bytes.
+        let expected = Transfer { turn: Turn::Idle, ..transfer() };
+        assert_eq!(serde_json::from_value::<Transfer>(item).unwrap(), expected);
     }
 }

@@ -4,28 +4,40 @@ use axum::extract::{Request, State};
 use axum::routing::post;
 use axum::{Json, Router};
 use docferry_app::control::terminate;
-use docferry_app::ports::TransferStore;
+use docferry_app::ports::{Clock, Store, Workflow};
 use docferry_contract::scv::{TerminateRequest, Terminated};
 use http::StatusCode;
 
+use crate::api::TransferApi;
 use crate::body;
 use crate::middleware::{Principal, finish};
 use crate::problem::ApiError;
 
 /// `POST /document/terminate`.
-pub fn control_router<S: TransferStore + 'static>(store: S) -> Router {
+pub fn control_router<S, W, C>(api: TransferApi<S, W, C>) -> Router
+where
+    S: Store + 'static,
+    W: Workflow + 'static,
+    C: Clock + 'static,
+{
     let routes =
-        Router::new().route("/document/terminate", post(stop::<S>)).with_state(Arc::new(store));
+        Router::new().route("/document/terminate", post(stop::<S, W, C>)).with_state(Arc::new(api));
     finish(routes)
 }
 
-async fn stop<S: TransferStore>(
-    State(store): State<Arc<S>>,
+async fn stop<S, W, C>(
+    State(api): State<Arc<TransferApi<S, W, C>>>,
     Principal(owner): Principal,
     request: Request,
-) -> Result<(StatusCode, Json<Terminated>), ApiError> {
+) -> Result<(StatusCode, Json<Terminated>), ApiError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
     let body = body::json(request).await?;
     let wanted = TerminateRequest::parse(&body).map_err(ApiError::Invalid)?;
-    terminate(&*store, &owner, &wanted.transfer_ids).await?;
+    let record_ttl = api.settings.record_ttl;
+    terminate(&api.admitter(), record_ttl, &owner, &wanted.transfer_ids).await?;
     Ok((StatusCode::ACCEPTED, Json(Terminated::default())))
 }

@@ -3,32 +3,21 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::routing::post;
 use axum::{Json, Router};
-use docferry_app::initiate::{InitiateSettings, NewTransfer, initiate};
-use docferry_app::ports::{Clock, TransferStore, Workflow};
+use docferry_app::initiate::initiate;
+use docferry_app::ports::{Clock, Store, Workflow};
 use docferry_contract::scv::{UploadAccepted, UploadRequest};
+use docferry_domain::{NewTransfer, Priority};
 use http::StatusCode;
 
+use crate::api::TransferApi;
 use crate::body;
 use crate::middleware::{Principal, finish};
 use crate::problem::ApiError;
 
-/// What `initiate`'s router works with.
-#[derive(Debug)]
-pub struct InitiateApi<S, W, C> {
-    /// Records.
-    pub store: S,
-    /// Runs transfers.
-    pub workflow: W,
-    /// The time.
-    pub clock: C,
-    /// Limits.
-    pub settings: InitiateSettings,
-}
-
 /// `POST /document/upload`.
-pub fn initiate_router<S, W, C>(api: InitiateApi<S, W, C>) -> Router
+pub fn initiate_router<S, W, C>(api: TransferApi<S, W, C>) -> Router
 where
-    S: TransferStore + 'static,
+    S: Store + 'static,
     W: Workflow + 'static,
     C: Clock + 'static,
 {
@@ -38,12 +27,12 @@ where
 }
 
 async fn upload<S, W, C>(
-    State(api): State<Arc<InitiateApi<S, W, C>>>,
+    State(api): State<Arc<TransferApi<S, W, C>>>,
     Principal(owner): Principal,
     request: Request,
 ) -> Result<(StatusCode, Json<UploadAccepted>), ApiError>
 where
-    S: TransferStore,
+    S: Store,
     W: Workflow,
     C: Clock,
 {
@@ -56,8 +45,9 @@ where
         recipient: wanted.recipient,
         file_path: wanted.file_path,
         folder: wanted.folder,
+        priority: Priority::Normal,
     };
-    let transfer = initiate(&api.store, &api.workflow, &api.clock, api.settings, new).await?;
+    let transfer = initiate(&api.admitter(), api.settings, new).await?;
     let transfer_id = transfer.transfer_id.to_string();
     tracing::info!(transfer.id = transfer_id, "transfer accepted");
     Ok((StatusCode::ACCEPTED, Json(UploadAccepted { obj_guid, transfer_id })))

@@ -3,6 +3,7 @@
 //! Routers know nothing of Lambda; whoever serves them puts the caller's
 //! [`Principal`] into the request's extensions.
 
+mod api;
 mod body;
 mod control;
 mod initiate;
@@ -11,8 +12,9 @@ mod ping;
 mod problem;
 mod status;
 
+pub use api::TransferApi;
 pub use control::control_router;
-pub use initiate::{InitiateApi, initiate_router};
+pub use initiate::initiate_router;
 pub use middleware::{Principal, RequestId};
 pub use ping::ping_router;
 pub use problem::ApiError;

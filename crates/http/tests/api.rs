@@ -6,22 +6,30 @@ use axum::Router;
 use axum::body::Body;
 use docferry_app::initiate::InitiateSettings;
 use docferry_http::{
-    InitiateApi, Principal, control_router, initiate_router, ping_router, status_router,
+    Principal, TransferApi, control_router, initiate_router, ping_router, status_router,
 };
-use docferry_testkit::{Fault, Mode, World};
+use docferry_testkit::{Fault, LIMITS, Mode, World};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-fn initiate(world: &World) -> Router {
-    initiate_router(InitiateApi {
+fn api(world: &World) -> TransferApi<World, World, World> {
+    TransferApi {
         store: world.clone(),
         workflow: world.clone(),
         clock: world.clone(),
-        settings: InitiateSettings { transfer_deadline: SignedDuration::from_hours(4) },
-    })
+        settings: InitiateSettings {
+            transfer_deadline: SignedDuration::from_hours(4),
+            record_ttl: SignedDuration::from_hours(168),
+        },
+        limits: LIMITS,
+    }
+}
+
+fn initiate(world: &World) -> Router {
+    initiate_router(api(world))
 }
 
 fn request(method: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
@@ -147,7 +155,7 @@ async fn terminate_answers_success_and_passes_over_ids_that_are_not_the_callers(
     world.store().set(foreign);
     let ids = json!([own_id.as_str(), foreign_id.as_str(), "nonsense", "0".repeat(32)]);
     let asked = request("POST", "/document/terminate", json!({ "transferIds": ids }).to_string());
-    let (response, body) = send(control_router(world.clone()), asked).await;
+    let (response, body) = send(control_router(api(&world)), asked).await;
     assert_eq!(response.status(), StatusCode::ACCEPTED);
     assert_eq!(body, json!({"response": "success"}));
     for transfer in world.store().transfers() {
@@ -155,7 +163,7 @@ async fn terminate_answers_success_and_passes_over_ids_that_are_not_the_callers(
     }
     for wrong in ["{}", r#"{"transferIds": "x"}"#, r#"{"transferIds": [1]}"#] {
         let asked = request("POST", "/document/terminate", wrong.to_owned());
-        let (response, problem) = send(control_router(world.clone()), asked).await;
+        let (response, problem) = send(control_router(api(&world)), asked).await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
         assert_eq!(problem["errors"][0]["pointer"], "/transferIds");
     }

@@ -7,6 +7,8 @@ mod failure;
 #[cfg(feature = "http")]
 mod serve;
 mod step;
+#[cfg(feature = "stream")]
+mod stream;
 pub mod telemetry;
 mod wire;
 
@@ -15,6 +17,8 @@ pub use failure::StepFailure;
 #[cfg(feature = "http")]
 pub use serve::serve;
 pub use step::{Invocation, run_schedule, run_step};
+#[cfg(feature = "stream")]
+pub use stream::run_outcomes;
 pub use wire::*;
 
 /// What ends a function that cannot even start.

@@ -1,8 +1,8 @@
 //! Ready-made values; a test names only what it is about.
 
 use docferry_domain::{
-    ArrivedObject, Checkpoint, DriveFolder, HashState, Phase, PushedSource, QuickXorHash,
-    SCHEMA_VERSION, Transfer, TransferId,
+    ArrivedObject, Checkpoint, DriveFolder, HashState, NewTransfer, Priority, PushedSource,
+    QuickXorHash, Transfer, TransferId,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -15,30 +15,20 @@ pub fn epoch() -> Timestamp {
 /// A transfer as `initiate` records it, with a random id.
 #[must_use]
 pub fn transfer() -> Transfer {
-    Transfer {
-        schema_version: SCHEMA_VERSION,
-        transfer_id: TransferId::from_u128(uuid::Uuid::new_v4().as_u128()),
+    let id = TransferId::from_u128(uuid::Uuid::new_v4().as_u128());
+    Transfer::new(id, new_transfer(), epoch(), epoch() + SignedDuration::from_hours(4))
+}
+
+/// What somebody asks for.
+#[must_use]
+pub fn new_transfer() -> NewTransfer {
+    NewTransfer {
         owner: "scv".into(),
         object_guid: "3q2+7wAAAAAAAAAAAAAAAA==".parse().unwrap(),
         recipient: "judge@court.example".parse().unwrap(),
         file_path: None,
         folder: DriveFolder::default(),
-        created_at: epoch(),
-        deadline: epoch() + SignedDuration::from_hours(4),
-        attempt: 1,
-        phase: Phase::Accepted,
-        cancel_requested: false,
-        ending: None,
-        started_at: None,
-        ended_at: None,
-        source: None,
-        object: None,
-        epoch: 0,
-        checkpoint: None,
-        bytes_done: 0,
-        resume_at: None,
-        delivery: None,
-        failure: None,
+        priority: Priority::Normal,
     }
 }
 

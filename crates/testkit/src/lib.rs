@@ -11,6 +11,8 @@ pub mod builders;
 pub mod conformance;
 
 mod drive;
+mod effects;
+mod interleave;
 mod runner;
 mod small;
 mod source;
@@ -19,6 +21,7 @@ mod store;
 mod world;
 
 pub use drive::{Scripted, StoredFile};
-pub use runner::{Ended, Runner};
+pub use interleave::{Kill, Processes};
+pub use runner::{Ended, LIMITS, Runner};
 pub use store::InMemoryTransferStore;
 pub use world::{Fault, Mode, World};

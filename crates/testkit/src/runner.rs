@@ -1,19 +1,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use docferry_app::admit::Admitter;
 use docferry_app::finalize::{FinalizeSettings, Ports, finalize};
+use docferry_app::notify::notify;
 use docferry_app::ports::{Clock as _, ConflictPolicy};
 use docferry_app::sweep::{SweepSettings, Swept, sweep};
-use docferry_app::upload::{Progress, Upload, UploadSettings, upload};
+use docferry_app::turn::upload_in_turn;
+use docferry_app::upload::{Progress, Upload, UploadSettings};
 use docferry_app::{TaskError, TaskInput, poll, push};
-use docferry_domain::{ArrivalRules, FailureCode, Phase};
+use docferry_domain::{ArrivalRules, FailureCode, Phase, PoolLimits};
 use jiff::SignedDuration;
 
-use crate::World;
+use crate::{Kill, World};
 
 /// How often a step is run again after a failure that may pass, as the state
 /// machine does.
 const RETRIES: u32 = 6;
+
+/// More than any test but those of the queue needs.
+pub const LIMITS: PoolLimits = PoolLimits { active: 50, per_person: 50 };
 
 /// Plays the state machine over a [`World`], with the clock jumping over waits.
 #[derive(Debug, Clone)]
@@ -25,6 +31,10 @@ pub struct Runner {
     pub rules: ArrivalRules,
     /// A function's time.
     pub function_time: SignedDuration,
+    /// How many may hold a slot.
+    pub limits: PoolLimits,
+    /// Ends the invocation that runs.
+    pub kill: Kill,
 }
 
 /// How an execution went.
@@ -58,7 +68,16 @@ impl Runner {
             },
             rules: ArrivalRules { deadline: SignedDuration::from_secs(600) },
             function_time: SignedDuration::from_secs(300),
+            limits: LIMITS,
+            kill: Kill::default(),
         }
+    }
+
+    /// Who admits, with this runner's limits.
+    #[must_use]
+    pub fn admitter(&self) -> Admitter<'_, World, World, World> {
+        let world = &self.world;
+        Admitter { store: world, workflow: world, clock: world, limits: self.limits }
     }
 
     /// Runs an execution to its end.
@@ -85,8 +104,9 @@ impl Runner {
     async fn steps(&self, task: &TaskInput, uploads: &mut u32) -> Result<(), String> {
         let world = &self.world;
         self.step(|| push::push(world, world, world, world, task)).await?;
+        let admitter = self.admitter();
         loop {
-            match self.step(|| poll::poll(world, world, world, self.rules, task)).await? {
+            match self.step(|| poll::poll(&admitter, world, self.rules, task)).await? {
                 poll::Arrival::Arrived => break,
                 poll::Arrival::Wait { seconds } => {
                     world.advance(SignedDuration::from_secs(seconds.into()));
@@ -126,13 +146,16 @@ impl Runner {
             clock: world.clone(),
             settings: self.settings,
         };
-        upload(&ports, task, world.now() + self.function_time).await
+        let deadline = world.now() + self.function_time;
+        upload_in_turn(&ports, &self.admitter(), task, deadline).await
     }
 
     async fn finalize(&self, task: &TaskInput, stopped_by: Option<&str>) -> Result<Phase, Stopped> {
         let w = &self.world;
         let ports = Ports { store: w, drive: w, staging: w, sealer: w, clock: w };
-        self.attempt(finalize(&ports, FinalizeSettings::default(), task, stopped_by)).await
+        let settings = FinalizeSettings::default();
+        let admitter = self.admitter();
+        self.attempt(finalize(&ports, &admitter, settings, task, stopped_by)).await
     }
 
     /// One sweep; a crash in it ends it.
@@ -140,8 +163,17 @@ impl Runner {
         let w = &self.world;
         let ports = Ports { store: w, drive: w, staging: w, sealer: w, clock: w };
         let stop_at = w.now() + self.function_time;
-        let swept = sweep(&ports, w, SweepSettings::default(), stop_at);
+        let admitter = self.admitter();
+        let swept = sweep(&ports, &admitter, w, SweepSettings::default(), stop_at);
         self.attempt(swept).await.ok()
+    }
+
+    /// Tells what lies in the outbox, as the table's stream does; a crash in it ends it.
+    pub async fn notify(&self) {
+        for record in self.world.store().untold_outcomes() {
+            let told = notify(&self.world, &self.world, &record);
+            let _sweep_makes_up_for_it = self.attempt(told).await;
+        }
     }
 
     /// Sweeps once a minute and runs what the sweep starts, for `minutes`.
@@ -149,14 +181,35 @@ impl Runner {
         for _ in 0..minutes {
             self.world.advance(SignedDuration::from_secs(60));
             self.sweep().await;
-            for task in self.started() {
-                self.execute(&task).await;
-            }
+            self.run_all().await;
         }
     }
 
-    /// Executions that were started and that nobody runs yet.
-    fn started(&self) -> Vec<TaskInput> {
+    /// Runs all executions that were started, and those that they lead to, one
+    /// after the other.
+    pub async fn run_all(&self) {
+        while let Some(task) = self.started().into_iter().next() {
+            self.execute(&task).await;
+        }
+    }
+
+    /// What somebody does who may die on the way; `None` then, and when it fails.
+    pub async fn survive<T>(&self, task: impl Future<Output = Result<T, TaskError>>) -> Option<T> {
+        self.attempt(task).await.ok()
+    }
+
+    /// A look for the arrival, then one invocation of `upload`.
+    ///
+    /// # Errors
+    /// As the use cases.
+    pub async fn upload_once_after_arrival(&self, task: &TaskInput) -> Result<Progress, TaskError> {
+        poll::poll(&self.admitter(), &self.world, self.rules, task).await?;
+        self.upload_once(task).await
+    }
+
+    /// Executions that were started and have not ended.
+    #[must_use]
+    pub fn started(&self) -> Vec<TaskInput> {
         let state = self.world.state();
         let parse = |name: &String| {
             let (id, attempt) = name.split_once('-').unwrap();
@@ -196,6 +249,7 @@ impl Runner {
         tokio::select! {
             biased;
             () = self.world.until_crash() => Err(Stopped::Crashed),
+            () = self.kill.wait() => Err(Stopped::Crashed),
             outcome = task => outcome.map_err(|error| Stopped::Failed(error.code)),
         }
     }

@@ -1,7 +1,8 @@
 use docferry_app::ports::{
-    Clock, Execution, SealError, Sealer, Start, UploadUrl, Workflow, WorkflowError,
+    AuditQueue, Clock, Execution, QueueError, SealError, Sealer, Start, UploadUrl, Workflow,
+    WorkflowError,
 };
-use docferry_domain::TransferId;
+use docferry_domain::{OutcomeRecord, TransferId};
 use jiff::Timestamp;
 
 use crate::World;
@@ -25,6 +26,16 @@ impl Sealer for World {
             let text = String::from_utf8_lossy(sealed).into_owned();
             let url = text.strip_prefix(&format!("{transfer} ")).ok_or(SealError::Unreadable)?;
             Ok(UploadUrl::new(url))
+        })
+        .await
+    }
+}
+
+impl AuditQueue for World {
+    async fn send(&self, record: &OutcomeRecord) -> Result<(), QueueError> {
+        self.effect("send", QueueError, async || {
+            self.state().told.push(record.clone());
+            Ok(())
         })
         .await
     }

@@ -3,9 +3,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use docferry_app::ports::Cause;
+use docferry_domain::OutcomeRecord;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::drive::DriveState;
+use crate::interleave::give_way;
 use crate::store::InMemoryTransferStore;
 
 /// What happens at an effect.
@@ -59,8 +61,12 @@ pub struct State {
     pub running: BTreeSet<String>,
     /// Executions that have ended, by name.
     pub closed: BTreeSet<String>,
+    /// What the audit queue has taken, repeats included.
+    pub told: Vec<OutcomeRecord>,
     pub effects: Vec<&'static str>,
     pub faults: Vec<Fault>,
+    /// Whether everybody gives way to others before and after each effect.
+    pub interleaved: bool,
     pub writes: u64,
 }
 
@@ -139,6 +145,10 @@ impl World {
         lost: impl FnOnce(Cause) -> E,
         run: impl AsyncFnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
+        let interleaved = self.state().interleaved;
+        if interleaved {
+            give_way().await;
+        }
         let mode = {
             let mut state = self.state();
             let index = state.effects.len();
@@ -149,6 +159,9 @@ impl World {
             self.crash().await;
         }
         let outcome = run().await;
+        if interleaved {
+            give_way().await;
+        }
         match mode {
             Some(Mode::CrashAfter) => {
                 self.crash().await;

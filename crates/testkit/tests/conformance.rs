@@ -1,8 +1,16 @@
-//! The store in memory is judged by the same suite as the one in DynamoDB.
+//! The stores in memory do what the ports say.
 
-use docferry_testkit::{InMemoryTransferStore, conformance};
+use docferry_testkit::{InMemoryTransferStore, World, conformance};
 
 #[tokio::test]
-async fn the_store_in_memory_conforms() {
+async fn the_store_in_memory_is_a_transfer_store() {
     conformance::transfer_store(&InMemoryTransferStore::default()).await;
+    conformance::transfer_store(&World::default()).await;
+}
+
+#[tokio::test]
+async fn the_store_in_memory_has_slots_a_queue_an_outbox_and_bundles() {
+    conformance::slot_store(&InMemoryTransferStore::default()).await;
+    conformance::outbox(&InMemoryTransferStore::default()).await;
+    conformance::bundle_store(&InMemoryTransferStore::default()).await;
 }

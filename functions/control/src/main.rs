@@ -1,15 +1,25 @@
 //! The `control` function: POSTs that change running work.
 
-use docferry_http::control_router;
-use docferry_lambda::Error;
+use docferry_app::initiate::InitiateSettings;
+use docferry_http::{TransferApi, control_router};
 use docferry_lambda::config::Reader;
+use docferry_lambda::{Error, SystemClock};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let mut reader = Reader::from_environment();
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
-    let store = docferry_lambda::transfer_store(&mut reader, &aws);
+    let api = TransferApi {
+        store: docferry_lambda::transfer_store(&mut reader, &aws),
+        workflow: docferry_lambda::workflow(&mut reader, &aws),
+        clock: SystemClock,
+        settings: InitiateSettings {
+            transfer_deadline: reader.seconds("TRANSFER_DEADLINE_SECONDS", 14_400),
+            record_ttl: reader.hours("RECORD_TTL_HOURS", 168),
+        },
+        limits: docferry_lambda::pool_limits(&mut reader),
+    };
     reader.finish()?;
-    docferry_lambda::serve(control_router(store)).await
+    docferry_lambda::serve(control_router(api)).await
 }

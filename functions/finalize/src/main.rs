@@ -1,5 +1,6 @@
 //! The `finalize` step: every ending.
 
+use docferry_app::admit::Admitter;
 use docferry_app::finalize::{FinalizeSettings, Ports, finalize};
 use docferry_contract::task::{FinalizeInput, FinalizeOutput};
 use docferry_lambda::config::Reader;
@@ -11,6 +12,8 @@ async fn main() -> Result<(), Error> {
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
     let store = &docferry_lambda::transfer_store(&mut reader, &aws);
+    let workflow = &docferry_lambda::workflow(&mut reader, &aws);
+    let limits = docferry_lambda::pool_limits(&mut reader);
     let drive = docferry_lambda::graph(&mut reader, &aws);
     let sealer = &docferry_lambda::sealer(&mut reader, &aws);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
@@ -21,9 +24,10 @@ async fn main() -> Result<(), Error> {
     let drive = &reader.finish_with(drive)?;
     let staging = &exchange.open().await?;
     let ports = &Ports { store, drive, staging, sealer, clock: &SystemClock };
+    let admitter = &Admitter { store, workflow, clock: &SystemClock, limits };
     run_step("finalize", async |step: Invocation<FinalizeInput>| {
         let failure = step.input.failure.as_deref();
-        let status = finalize(ports, settings, &step.task, failure).await?;
+        let status = finalize(ports, admitter, settings, &step.task, failure).await?;
         Ok(FinalizeOutput { status })
     })
     .await

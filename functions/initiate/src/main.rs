@@ -1,7 +1,7 @@
 //! The `initiate` function: POSTs that create work.
 
 use docferry_app::initiate::InitiateSettings;
-use docferry_http::{InitiateApi, initiate_router};
+use docferry_http::{TransferApi, initiate_router};
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, SystemClock};
 
@@ -10,13 +10,15 @@ async fn main() -> Result<(), Error> {
     let mut reader = Reader::from_environment();
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
-    let api = InitiateApi {
+    let api = TransferApi {
         store: docferry_lambda::transfer_store(&mut reader, &aws),
         workflow: docferry_lambda::workflow(&mut reader, &aws),
         clock: SystemClock,
         settings: InitiateSettings {
             transfer_deadline: reader.seconds("TRANSFER_DEADLINE_SECONDS", 14_400),
+            record_ttl: reader.hours("RECORD_TTL_HOURS", 168),
         },
+        limits: docferry_lambda::pool_limits(&mut reader),
     };
     reader.finish()?;
     docferry_lambda::serve(initiate_router(api)).await

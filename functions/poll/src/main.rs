@@ -1,5 +1,6 @@
 //! The `poll` step: has the document arrived, whole?
 
+use docferry_app::admit::Admitter;
 use docferry_app::poll::{Arrival, poll};
 use docferry_contract::task::{PollOutput, TaskInput};
 use docferry_domain::ArrivalRules;
@@ -12,12 +13,15 @@ async fn main() -> Result<(), Error> {
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
     let store = &docferry_lambda::transfer_store(&mut reader, &aws);
+    let workflow = &docferry_lambda::workflow(&mut reader, &aws);
+    let limits = docferry_lambda::pool_limits(&mut reader);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
     let rules = ArrivalRules { deadline: reader.seconds("ARRIVAL_DEADLINE_SECONDS", 600) };
     reader.finish()?;
     let staging = &exchange.open().await?;
+    let admitter = &Admitter { store, workflow, clock: &SystemClock, limits };
     run_step("poll", async |step: Invocation<TaskInput>| {
-        Ok(match poll(store, staging, &SystemClock, rules, &step.task).await? {
+        Ok(match poll(admitter, staging, rules, &step.task).await? {
             Arrival::Arrived => PollOutput { arrived: true, wait_seconds: 0 },
             Arrival::Wait { seconds } => PollOutput { arrived: false, wait_seconds: seconds },
         })

@@ -1,5 +1,6 @@
 //! The `sweep` function: every minute, looks after what nobody works on any more.
 
+use docferry_app::admit::Admitter;
 use docferry_app::finalize::{FinalizeSettings, Ports};
 use docferry_app::sweep::{SweepSettings, sweep};
 use docferry_lambda::config::Reader;
@@ -12,6 +13,8 @@ async fn main() -> Result<(), Error> {
     let aws = docferry_lambda::load_aws().await;
     let store = &docferry_lambda::transfer_store(&mut reader, &aws);
     let workflow = &docferry_lambda::workflow(&mut reader, &aws);
+    let limits = docferry_lambda::pool_limits(&mut reader);
+    let queue = &docferry_lambda::audit_queue(&mut reader, &aws);
     let drive = &docferry_lambda::graph(&mut reader, &aws);
     let sealer = &docferry_lambda::sealer(&mut reader, &aws);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
@@ -19,14 +22,17 @@ async fn main() -> Result<(), Error> {
     let drive = reader.finish_with(drive.as_ref())?;
     let staging = &exchange.open().await?;
     let ports = &Ports { store, drive, staging, sealer, clock: &SystemClock };
+    let admitter = &Admitter { store, workflow, clock: &SystemClock, limits };
     let finalize = FinalizeSettings { record_ttl, ..FinalizeSettings::default() };
     let settings = SweepSettings { finalize, ..SweepSettings::default() };
     run_schedule(async |stop_at| {
-        let swept = sweep(ports, workflow, settings, stop_at).await?;
+        let swept = sweep(ports, admitter, queue, settings, stop_at).await?;
         tracing::info!(
             swept.seen = swept.seen,
             swept.started = swept.started,
             swept.finalized = swept.finalized,
+            swept.told = swept.told,
+            swept.reclaimed = swept.reclaimed,
             swept.failed = swept.failed,
             "swept"
         );

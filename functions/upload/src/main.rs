@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use docferry_app::admit::Admitter;
 use docferry_app::ports::ConflictPolicy;
-use docferry_app::upload::{Progress, Upload, UploadSettings, upload};
+use docferry_app::turn::upload_in_turn;
+use docferry_app::upload::{Progress, Upload, UploadSettings};
 use docferry_contract::task::{TaskInput, UploadOutput};
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, Invocation, SystemClock, run_step};
@@ -15,6 +17,8 @@ async fn main() -> Result<(), Error> {
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
     let store = docferry_lambda::transfer_store(&mut reader, &aws);
+    let workflow = &docferry_lambda::workflow(&mut reader, &aws);
+    let limits = docferry_lambda::pool_limits(&mut reader);
     let drive = docferry_lambda::graph(&mut reader, &aws);
     let sealer = docferry_lambda::sealer(&mut reader, &aws);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
@@ -28,8 +32,9 @@ async fn main() -> Result<(), Error> {
     let drive = reader.finish_with(drive)?;
     let staging = Arc::new(exchange.open().await?);
     let ports = &Upload { store, drive, staging, sealer, clock: SystemClock, settings };
+    let admitter = &Admitter { store: &ports.store, workflow, clock: &SystemClock, limits };
     run_step("upload", async |step: Invocation<TaskInput>| {
-        Ok(match upload(ports, &step.task, step.deadline).await? {
+        Ok(match upload_in_turn(ports, admitter, &step.task, step.deadline).await? {
             Progress::Done => UploadOutput { done: true, wait_seconds: 0 },
             Progress::Continue => UploadOutput { done: false, wait_seconds: 0 },
             Progress::Wait { seconds } => UploadOutput { done: false, wait_seconds: seconds },

@@ -31,6 +31,7 @@ fn every_sample_event_is_tried_by_a_test() {
             "initiate/invalid.json",
             "initiate/upload-to-root.json",
             "initiate/upload.json",
+            "notify/outcome.json",
             "ping/ping.json",
             "poll/first-attempt.json",
             "push/first-attempt.json",
@@ -115,6 +116,13 @@ async fn status_answers_its_sample_for_a_transfer_that_exists() {
     assert_eq!(answer["statusCode"], 200, "{answer}");
     let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     assert_eq!((&body["transferId"], &body["percentTransfered"]), (&json!(id), &json!(100)));
+}
+
+#[tokio::test]
+async fn notify_tells_of_the_outcome_in_its_sample() {
+    let sandbox = Sandbox::new().await;
+    let told = sandbox.cloud.invoke("notify", &event("notify/outcome.json")).await.unwrap();
+    assert_eq!(told["batchItemFailures"], json!([]), "{told}");
 }
 
 #[tokio::test]

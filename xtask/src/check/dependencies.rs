@@ -31,7 +31,8 @@ const INWARD: [(&str, &[&str]); 9] = [
             "docferry-ords",
         ],
     ),
-    ("docferry-aws", &["docferry-app", "docferry-domain"]),
+    // The audit queue carries what the contract says.
+    ("docferry-aws", &["docferry-app", "docferry-contract", "docferry-domain"]),
     ("docferry-graph", &["docferry-app", "docferry-domain"]),
     ("docferry-ords", &["docferry-app", "docferry-domain"]),
     ("docferry-testkit", &["docferry-app", "docferry-contract", "docferry-domain"]),

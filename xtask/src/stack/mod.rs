@@ -30,6 +30,8 @@ pub(crate) struct Stack {
     pub(crate) region: String,
     pub(crate) state_machine_arn: String,
     pub(crate) table: String,
+    /// URL of the audit trail's queue.
+    pub(crate) audit_queue_url: String,
     /// Names of the deployed functions, by what they are called in the source.
     pub(crate) functions: BTreeMap<String, String>,
     /// The emulator's process, when it is ours.

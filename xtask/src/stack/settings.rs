@@ -46,6 +46,8 @@ impl Settings {
                 ("UploadDeadlineMarginSeconds", "3"),
                 ("ArrivalDeadlineSeconds", "20"),
                 ("OrdsTimeoutSeconds", "5"),
+                ("MaxActiveDeliveries", "20"),
+                ("MaxActivePerUser", "10"),
             ],
         }
     }

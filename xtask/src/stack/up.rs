@@ -130,6 +130,7 @@ pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<Up> {
         region: REGION.to_owned(),
         state_machine_arn: output(&outputs, "StateMachineArn")?.to_owned(),
         table: output(&outputs, "TransfersTable")?.to_owned(),
+        audit_queue_url: output(&outputs, "AuditQueueUrl")?.to_owned(),
         functions: FUNCTIONS.map(|name| (name.to_owned(), format!("{STACK_NAME}-{name}"))).into(),
         emulator_pid: emulator.as_ref().map(Emulator::id),
         logs,

@@ -4,27 +4,38 @@
 //! what the caller does differently, and none of their texts holds a URL, a
 //! name, an address or a token.
 
+mod bundles;
 mod clock;
 mod drive;
+mod outbox;
 mod sealer;
+mod slots;
 mod source;
 mod staging;
 mod store;
 mod workflow;
 
+pub use bundles::BundleStore;
 pub use clock::Clock;
 pub use drive::{
     ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentAnswer, SessionEnd,
     SessionStatus, UploadSession, UploadUrl,
 };
+pub use outbox::{AuditQueue, OUTBOX_REST, Outbox, QueueError};
 pub use sealer::{SealError, Sealer};
+pub use slots::{MOST_GRANTS, SlotStore};
 pub use source::{DocumentSource, SourceAnswer, SourceError};
 pub use staging::{ByteStream, Staging, StagingError};
 pub use store::{
-    CheckpointAck, FIRST_LOOK, Release, SealedSession, SessionRecord, StoreError, TransferStore,
-    WriteError,
+    CheckpointAck, Due, FIRST_LOOK, Release, SealedSession, SessionRecord, StoreError,
+    TransferStore, WriteError,
 };
 pub use workflow::{Execution, Start, Workflow, WorkflowError};
+
+/// The whole state: what one table holds.
+pub trait Store: TransferStore + SlotStore + BundleStore + Outbox {}
+
+impl<T: TransferStore + SlotStore + BundleStore + Outbox> Store for T {}
 
 /// The cause kept behind an error, for the log of whoever handles it.
 ///

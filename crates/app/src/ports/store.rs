@@ -74,6 +74,15 @@ pub enum Release {
     Last,
 }
 
+/// Something that may need looking after.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Due {
+    /// A transfer, which may be a document of a bundle.
+    Transfer(TransferId),
+    /// A bundle.
+    Bundle(TransferId),
+}
+
 /// The records of transfers, and who refers to which exchange key.
 ///
 /// Every write is conditional and may be repeated. `attempt` guards against an
@@ -81,7 +90,8 @@ pub enum Release {
 /// `upload`; a transfer that has ended changes no more ([`WriteError::Ended`]).
 /// Reads are consistent: they see every write that was answered before.
 pub trait TransferStore: Send + Sync {
-    /// Adds a transfer that does not exist yet. Repeating the same call is fine.
+    /// Adds a transfer that does not exist yet, and puts it into the queue for a
+    /// slot. Repeating the same call is fine.
     fn create(&self, transfer: &Transfer) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The transfer, or `None`.
@@ -189,12 +199,12 @@ pub trait TransferStore: Send + Sync {
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
     /// Notes that its owner wants the transfer to stop; it is noticed at the next
-    /// step or checkpoint. Returns whether there is such a transfer that runs.
+    /// step or checkpoint. Returns the record, or `None` when there is none that runs.
     fn request_cancel(
         &self,
         id: &TransferId,
         owner: &str,
-    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<Transfer>, StoreError>> + Send;
 
     /// Writes down why the transfer is about to end, unless an earlier ending did:
     /// from then on nothing new begins (no claim, no session, no next attempt),
@@ -206,14 +216,18 @@ pub trait TransferStore: Send + Sync {
         reason: FailureCode,
     ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
 
-    /// Ends the transfer, unless it has ended: the only way into a terminal
-    /// phase. Returns the record as it is then. When `outcome` is not `Completed` but a delivery has been
-    /// recorded meanwhile, nothing changes and the record is returned not
-    /// terminal: decide again.
+    /// Ends the transfer, unless it has ended: the only way into a terminal phase.
+    /// In the same transaction its slot or place in the queue is freed, an
+    /// [`OutcomeRecord`](docferry_domain::OutcomeRecord) gets into the outbox, and
+    /// a document of a bundle is counted there.
+    ///
+    /// `read` is the record as it was when the outcome was decided. When its
+    /// attempt, phase or turn has changed since, or it has been delivered and
+    /// `outcome` says otherwise, nothing changes. Returns the record as it is then:
+    /// while it is not terminal, decide again.
     fn finish(
         &self,
-        id: &TransferId,
-        attempt: u32,
+        read: &Transfer,
         outcome: Outcome,
         ended_at: Timestamp,
     ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
@@ -226,21 +240,21 @@ pub trait TransferStore: Send + Sync {
         purge_at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Transfers that have not ended or may have left something behind, and that
-    /// nobody looked at lately: those due before `now`, longest due first, at most
-    /// `limit`. A transfer is first due [`FIRST_LOOK`] after its creation. The index
-    /// may lag: a transfer may be missing, or named though it is finished.
+    /// What has not ended or may have left something behind, and nobody looked at
+    /// lately: that which is due before `now`, longest due first, at most `limit`.
+    /// A transfer is first due [`FIRST_LOOK`] after its creation. The index may lag:
+    /// a transfer may be missing, or named though it is finished.
     fn unfinished(
         &self,
         now: Timestamp,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<TransferId>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Due>, StoreError>> + Send;
 
-    /// The transfer need not be looked at before `due`. Passed over when it is
+    /// It need not be looked at before `due`. Passed over when it is
     /// clean.
     fn postpone(
         &self,
-        id: &TransferId,
+        what: &Due,
         due: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 

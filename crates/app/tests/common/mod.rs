@@ -9,10 +9,11 @@
 )]
 
 use bytes::Bytes;
-use docferry_app::initiate::{InitiateSettings, NewTransfer, initiate};
+use docferry_app::initiate::{InitiateSettings, initiate};
 use docferry_app::{TaskError, TaskInput};
-use docferry_domain::{Phase, Transfer};
-use docferry_testkit::World;
+use docferry_domain::{NewTransfer, Phase, Transfer};
+use docferry_testkit::builders::new_transfer;
+use docferry_testkit::{Runner, World};
 use jiff::SignedDuration;
 
 pub const GUID: &str = "3q2+7wAAAAAAAAAAAAAAAA==";
@@ -40,17 +41,21 @@ pub fn world_with(len: usize) -> World {
 
 pub fn request_to(email: &str) -> NewTransfer {
     NewTransfer {
-        owner: "scv".into(),
         object_guid: GUID.parse().unwrap(),
         recipient: email.parse().unwrap(),
         file_path: Some("Court".into()),
         folder: "Court".parse().unwrap(),
+        ..new_transfer()
     }
 }
 
+pub const SETTINGS: InitiateSettings = InitiateSettings {
+    transfer_deadline: SignedDuration::from_hours(4),
+    record_ttl: SignedDuration::from_hours(168),
+};
+
 pub async fn start_for(world: &World, email: &str) -> Result<TaskInput, TaskError> {
-    let settings = InitiateSettings { transfer_deadline: SignedDuration::from_hours(4) };
-    let transfer = initiate(world, world, world, settings, request_to(email)).await?;
+    let transfer = initiate(&Runner::new(world).admitter(), SETTINGS, request_to(email)).await?;
     Ok(TaskInput { transfer_id: transfer.transfer_id, attempt: 1 })
 }
 
@@ -88,4 +93,46 @@ pub async fn assert_invariants_but(
     }
     assert!(state.drive.open_sessions() <= orphans, "{context}: no session is left");
     assert!(state.objects.is_empty(), "{context}: the exchange bucket is clean");
+    let (held, queued) = world.store().held_and_queued();
+    assert_eq!((held, queued), (0, 0), "{context}: no slot is held, nobody waits");
+}
+
+/// What must hold of everything once nothing happens any more: I1, I3, I4, I5, I9.
+pub async fn assert_at_rest(world: &World, context: &str) {
+    let transfers = world.store().transfers();
+    let state = world.state();
+    let mut delivered = std::collections::BTreeMap::new();
+    for transfer in &transfers {
+        let id = &transfer.transfer_id;
+        assert!(transfer.phase.is_terminal(), "{context}: {id} is {:?}", transfer.phase);
+        if transfer.phase == Phase::Completed {
+            let name = transfer.source.as_ref().unwrap().name.as_str();
+            let path = format!("{} court/{name}", transfer.recipient.as_str());
+            let source = &state.documents[transfer.object_guid.as_str()].bytes;
+            let file = state.drive.files().get(&path);
+            assert_eq!(file.map(|f| &f.bytes), Some(source), "{context}: {id} at {path}");
+            delivered.insert(path, id);
+        }
+        let told: Vec<_> = state.told.iter().filter(|r| r.transfer_id == *id).collect();
+        assert!(!told.is_empty(), "{context}: nobody was told of {id}");
+        assert!(told.iter().all(|r| *r == told[0]), "{context}: a repeat is the same");
+        assert_eq!(told[0].outcome, transfer.phase, "{context}");
+    }
+    assert_eq!(
+        state.drive.files().keys().collect::<Vec<_>>(),
+        delivered.keys().collect::<Vec<_>>(),
+        "{context}: each file belongs to a transfer that says completed"
+    );
+    // What ORDS brings for a push of which it never told is known to nobody by name:
+    // the bucket's own rule removes it.
+    let untold = |t: &Transfer| t.source.is_none() && t.started_at.is_some();
+    assert!(
+        state.objects.is_empty() || transfers.iter().any(untold),
+        "{context}: the exchange bucket is clean"
+    );
+    let store = world.store();
+    assert_eq!(store.held_and_queued(), (0, 0), "{context}: no slot is held, nobody waits");
+    assert!(store.keys_in_use().is_empty(), "{context}: no key is referred to");
+    assert_eq!(store.open_sessions(), 0, "{context}: no session is kept");
+    assert!(store.untold_outcomes().is_empty(), "{context}: all is told");
 }

@@ -47,9 +47,14 @@ impl Change {
     }
 
     /// Adds one to a number that may be missing.
-    pub(super) fn increment(mut self, name: &str) -> Self {
+    pub(super) fn increment(self, name: &str) -> Self {
+        self.plus(name, 1)
+    }
+
+    /// Adds to a number that may be missing.
+    pub(super) fn plus(mut self, name: &str, amount: u64) -> Self {
         self.add.push(format!("#{name} :{name}"));
-        self.value(name, number(1_u8))
+        self.value(name, number(amount))
     }
 
     /// Removes attributes.

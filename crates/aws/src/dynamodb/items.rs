@@ -2,8 +2,8 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use docferry_app::ports::{FIRST_LOOK, SealedSession, SessionRecord, StoreError};
-use docferry_domain::{SCHEMA_VERSION, Transfer, TransferId};
+use docferry_app::ports::{Due, FIRST_LOOK, SealedSession, SessionRecord, StoreError};
+use docferry_domain::{Person, Pool, SCHEMA_VERSION, Transfer, TransferId, Waiting};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -12,14 +12,73 @@ use super::change::{number, string};
 /// An item, or the key of one.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
+/// What belongs to a transfer, or to a bundle with all of its documents.
+pub(super) fn partition(id: &TransferId) -> String {
+    format!("T#{}", id.bundle_str())
+}
+
+/// Where the item of a document in a bundle stands among those of the bundle.
+pub(super) fn document_sort_key(number: u16) -> String {
+    format!("DOC#{number:04}")
+}
+
 /// The item of a transfer.
 pub(super) fn transfer_key(id: &TransferId) -> Item {
-    key(format!("T#{id}"), "META")
+    match id.in_bundle() {
+        None => key(partition(id), "META"),
+        Some((_, number)) => key(partition(id), &document_sort_key(number)),
+    }
 }
 
 /// The item of a transfer's upload session.
 pub(super) fn session_key(id: &TransferId) -> Item {
-    key(format!("T#{id}"), "SESSION#0")
+    match id.in_bundle() {
+        None => key(partition(id), "SESSION#0"),
+        Some((_, number)) => key(partition(id), &format!("SESSION#{number:04}")),
+    }
+}
+
+/// The item of a bundle.
+pub(super) fn bundle_key(id: &TransferId) -> Item {
+    key(partition(id), "BUNDLE")
+}
+
+/// How far a bundle's documents are: an item of its own, because each of them
+/// writes it.
+pub(super) fn counts_key(id: &TransferId) -> Item {
+    key(partition(id), "COUNTS")
+}
+
+/// An outcome that nobody was told of yet.
+pub(super) fn outcome_key(id: &TransferId, attempt: u32) -> Item {
+    match id.in_bundle() {
+        None => key(partition(id), &format!("{OUTCOME}{attempt}")),
+        Some((_, number)) => key(partition(id), &format!("{OUTCOME}{number:04}#{attempt}")),
+    }
+}
+
+/// What the sort keys of outcomes begin with; the table's stream is filtered by it.
+const OUTCOME: &str = "OUTBOX#";
+
+/// Who holds the slots of a pool.
+pub(super) fn slots_key(pool: Pool) -> Item {
+    key(format!("S#{}", pool.as_str()), "SLOTS")
+}
+
+/// The queue for the slots of a pool.
+pub(super) fn queue_partition(pool: Pool) -> String {
+    format!("Q#{}", pool.as_str())
+}
+
+/// Where one stands in it: by its order, then by its id.
+pub(super) fn queue_key(pool: Pool, waiting: &Waiting) -> Item {
+    key(queue_partition(pool), &place(waiting))
+}
+
+/// The sort key of a place in the queue.
+pub(super) fn place(waiting: &Waiting) -> String {
+    // 13 digits last until the year 2286.
+    format!("{:013}#{}", waiting.order.max(0), waiting.transfer_id)
 }
 
 /// The item of an exchange key's users.
@@ -46,14 +105,55 @@ pub(super) fn attribute<T: Serialize>(value: &T) -> Result<AttributeValue, Store
     serde_dynamo::aws_sdk_dynamodb_1::to_attribute_value(value).map_err(|_| corrupt("attribute"))
 }
 
+/// The item of a transfer that nobody looks after yet.
 pub(super) fn transfer_item(transfer: &Transfer) -> Result<Item, StoreError> {
+    whole_item(transfer, transfer_key(&transfer.transfer_id), "transfer")
+}
+
+/// A value of the domain as an item under `key`.
+pub(super) fn whole_item<T: Serialize>(
+    value: &T,
+    key: Item,
+    what: &'static str,
+) -> Result<Item, StoreError> {
     let mut item: Item =
-        serde_dynamo::aws_sdk_dynamodb_1::to_item(transfer).map_err(|_| corrupt("transfer"))?;
-    item.extend(transfer_key(&transfer.transfer_id));
-    let due = transfer.created_at.saturating_add(FIRST_LOOK).unwrap_or(transfer.created_at);
-    item.insert(SHARD.into(), string(shard(&transfer.transfer_id)));
-    item.insert(DUE.into(), number(due.as_millisecond()));
+        serde_dynamo::aws_sdk_dynamodb_1::to_item(value).map_err(|_| corrupt(what))?;
+    item.extend(key);
     Ok(item)
+}
+
+/// Puts an item into the index of what may need looking after.
+pub(super) fn indexed(mut item: Item, shard: &str, due: Timestamp) -> Item {
+    item.insert(SHARD.into(), string(shard));
+    item.insert(DUE.into(), number(due.as_millisecond()));
+    item
+}
+
+/// When a transfer or bundle is looked at for the first time.
+pub(super) fn first_look(created_at: Timestamp) -> Timestamp {
+    created_at.saturating_add(FIRST_LOOK).unwrap_or(created_at)
+}
+
+/// An item that is a transfer's queue place.
+pub(super) fn queue_item(transfer: &Transfer) -> Item {
+    let waiting = transfer.waiting();
+    let mut item = queue_key(transfer.pool, &waiting);
+    item.insert("order".into(), number(waiting.order));
+    item.insert("transferId".into(), string(waiting.transfer_id.as_str()));
+    item.insert("person".into(), string(waiting.person.as_str()));
+    item
+}
+
+pub(super) fn read_waiting(item: &Item) -> Result<Waiting, StoreError> {
+    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+    let order = item.get("order").and_then(|value| value.as_n().ok()?.parse().ok());
+    let transfer_id = text("transferId").and_then(|id| id.parse().ok());
+    match (order, transfer_id, text("person")) {
+        (Some(order), Some(transfer_id), Some(person)) => {
+            Ok(Waiting { order, transfer_id, person: Person::new(person) })
+        }
+        _ => Err(corrupt("place in the queue")),
+    }
 }
 
 pub(super) fn read_transfer(item: Item) -> Result<Transfer, StoreError> {
@@ -76,11 +176,41 @@ pub(super) const DUE: &str = "dueAt";
 /// Partitions of the index. One would hold all writes of a burst.
 pub(super) const SHARDS: [&str; 4] = ["U0", "U1", "U2", "U3"];
 
-/// When a transfer of the index is due, and which it is.
-pub(super) fn read_due(item: &Item) -> Option<(i64, TransferId)> {
+/// The partition of outcomes that rest in the outbox: one of their own, so that a
+/// queue that takes none does not hold up anything else.
+pub(super) const OUTCOMES_SHARD: &str = "O0";
+
+/// When something of the index is due, milliseconds since 1970, and which item it is.
+pub(super) fn read_due(item: &Item) -> Option<(i64, Item)> {
     let due = item.get(DUE)?.as_n().ok()?.parse().ok()?;
-    let id = item.get("pk")?.as_s().ok()?.strip_prefix("T#")?.parse().ok()?;
-    Some((due, id))
+    let (pk, sk) = (item.get("pk")?, item.get("sk")?);
+    Some((due, Item::from([("pk".to_owned(), pk.clone()), ("sk".to_owned(), sk.clone())])))
+}
+
+/// Which transfer or bundle an item of the index is.
+pub(super) fn read_named(key: &Item) -> Option<Due> {
+    let (id, sort) = read_key(key)?;
+    match sort.split_once('#') {
+        None if sort == "META" => Some(Due::Transfer(id)),
+        None if sort == "BUNDLE" => Some(Due::Bundle(id)),
+        Some(("DOC", number)) => Some(Due::Transfer(id.document(number.parse().ok()?))),
+        _ => None,
+    }
+}
+
+/// Which outcome an item of the index is.
+pub(super) fn read_outcome_key(key: &Item) -> Option<(TransferId, u32)> {
+    let (id, sort) = read_key(key)?;
+    let rest = sort.strip_prefix(OUTCOME)?;
+    match rest.split_once('#') {
+        None => Some((id, rest.parse().ok()?)),
+        Some((number, attempt)) => Some((id.document(number.parse().ok()?), attempt.parse().ok()?)),
+    }
+}
+
+fn read_key(key: &Item) -> Option<(TransferId, &str)> {
+    let id = key.get("pk")?.as_s().ok()?.strip_prefix("T#")?.parse().ok()?;
+    Some((id, key.get("sk")?.as_s().ok()?))
 }
 
 /// From the last digit of the id, which is random.

@@ -4,6 +4,11 @@
 //! |---|---|---|
 //! | `T#{id}` | `META` | the transfer, as `docferry_domain::Transfer` writes itself |
 //! | `T#{id}` | `SESSION#0` | the sealed upload URL and the epoch that stored it |
+//! | `T#{id}` | `BUNDLE`, `COUNTS` | what the documents of a bundle have in common |
+//! | `T#{id}` | `DOC#{n}`, `SESSION#{n}` | a document of a bundle: a transfer like any other |
+//! | `T#{id}` | `OUTBOX#{attempt}` | an outcome that nobody was told of yet |
+//! | `S#{pool}` | `SLOTS` | who holds the slots of a pool |
+//! | `Q#{pool}` | `{order}#{id}` | who waits for one |
 //! | `K#{key}` | `REFS` | who refers to an exchange key, who is deleting its object |
 //!
 //! Every write is one conditional request, and a failed condition brings back the
@@ -13,10 +18,13 @@
 //! `expiresAt` (seconds since 1970) is the table's TTL attribute. The index
 //! `unfinished` (`sweepShard`, `dueAt`; keys only) names what may need looking after.
 
+mod bundles;
 mod change;
 mod items;
+mod outbox;
 mod references;
 mod sessions;
+mod slots;
 mod standing;
 mod table;
 mod transfers;
@@ -24,13 +32,16 @@ mod unfinished;
 
 use aws_sdk_dynamodb::Client;
 use docferry_app::ports::{
-    CheckpointAck, Release, SealedSession, SessionRecord, StoreError, TransferStore, WriteError,
+    BundleStore, CheckpointAck, Due, Outbox, Release, SealedSession, SessionRecord, SlotStore,
+    StoreError, TransferStore, WriteError,
 };
 use docferry_domain::{
-    ArrivedObject, Checkpoint, Delivery, FailureCode, Outcome, PushedSource, Transfer, TransferId,
+    ArrivedObject, Bundle, BundleCounts, Checkpoint, Delivery, FailureCode, Outcome, OutcomeRecord,
+    Pool, PushedSource, Slots, Transfer, TransferId, Waiting,
 };
 use jiff::Timestamp;
 
+pub use outbox::read_outcome;
 use table::Table;
 
 /// The [`TransferStore`] on DynamoDB.
@@ -140,7 +151,11 @@ impl TransferStore for DynamoTransferStore {
         sessions::record_delivery(&self.table, id, epoch, delivery).await
     }
 
-    async fn request_cancel(&self, id: &TransferId, owner: &str) -> Result<bool, StoreError> {
+    async fn request_cancel(
+        &self,
+        id: &TransferId,
+        owner: &str,
+    ) -> Result<Option<Transfer>, StoreError> {
         transfers::request_cancel(&self.table, id, owner).await
     }
 
@@ -155,28 +170,23 @@ impl TransferStore for DynamoTransferStore {
 
     async fn finish(
         &self,
-        id: &TransferId,
-        attempt: u32,
+        read: &Transfer,
         outcome: Outcome,
         ended_at: Timestamp,
     ) -> Result<Transfer, WriteError> {
-        transfers::finish(&self.table, id, attempt, outcome, ended_at).await
+        transfers::finish(&self.table, read, outcome, ended_at).await
     }
 
     async fn mark_clean(&self, id: &TransferId, purge_at: Timestamp) -> Result<(), StoreError> {
         unfinished::mark_clean(&self.table, id, purge_at).await
     }
 
-    async fn unfinished(
-        &self,
-        now: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<TransferId>, StoreError> {
+    async fn unfinished(&self, now: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
         unfinished::list(&self.table, now, limit).await
     }
 
-    async fn postpone(&self, id: &TransferId, due: Timestamp) -> Result<(), StoreError> {
-        unfinished::postpone(&self.table, id, due).await
+    async fn postpone(&self, what: &Due, due: Timestamp) -> Result<(), StoreError> {
+        unfinished::postpone(&self.table, what, due).await
     }
 
     async fn next_attempt(&self, id: &TransferId, from: u32) -> Result<Transfer, WriteError> {
@@ -210,5 +220,118 @@ impl TransferStore for DynamoTransferStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         references::mark_released(&self.table, id, key, now).await
+    }
+}
+
+impl SlotStore for DynamoTransferStore {
+    async fn slots(&self, pool: Pool) -> Result<Slots, StoreError> {
+        slots::slots(&self.table, pool).await
+    }
+
+    async fn queue(
+        &self,
+        pool: Pool,
+        after: Option<&Waiting>,
+        limit: usize,
+    ) -> Result<Vec<Waiting>, StoreError> {
+        slots::queue(&self.table, pool, after, limit).await
+    }
+
+    async fn grant(
+        &self,
+        pool: Pool,
+        version: u64,
+        admitted: &[Waiting],
+        due: Timestamp,
+    ) -> Result<bool, StoreError> {
+        slots::grant(&self.table, pool, version, admitted, due).await
+    }
+
+    async fn enqueue(&self, transfer: &Transfer, due: Timestamp) -> Result<(), WriteError> {
+        slots::enqueue(&self.table, transfer, due).await
+    }
+
+    async fn step_aside(&self, transfer: &Transfer) -> Result<(), StoreError> {
+        slots::step_aside(&self.table, transfer).await
+    }
+
+    async fn reclaim(&self, pool: Pool, holder: &TransferId) -> Result<bool, StoreError> {
+        slots::reclaim(&self.table, pool, holder).await
+    }
+}
+
+impl Outbox for DynamoTransferStore {
+    async fn outcome(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+    ) -> Result<Option<OutcomeRecord>, StoreError> {
+        outbox::outcome(&self.table, id, attempt).await
+    }
+
+    async fn told(&self, id: &TransferId, attempt: u32) -> Result<(), StoreError> {
+        outbox::told(&self.table, id, attempt).await
+    }
+
+    async fn untold(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(TransferId, u32)>, StoreError> {
+        outbox::untold(&self.table, now, limit).await
+    }
+}
+
+impl BundleStore for DynamoTransferStore {
+    async fn create_bundle(&self, bundle: &Bundle) -> Result<(), StoreError> {
+        bundles::create(&self.table, bundle).await
+    }
+
+    async fn add_documents(
+        &self,
+        documents: &[Transfer],
+        purge_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        bundles::add_documents(&self.table, documents, purge_at).await
+    }
+
+    async fn open_bundle(&self, id: &TransferId) -> Result<(), StoreError> {
+        bundles::open(&self.table, id).await
+    }
+
+    async fn bundle(&self, id: &TransferId) -> Result<Option<(Bundle, BundleCounts)>, StoreError> {
+        bundles::get(&self.table, id).await
+    }
+
+    async fn documents(
+        &self,
+        id: &TransferId,
+        from: u16,
+        limit: usize,
+    ) -> Result<Vec<Transfer>, StoreError> {
+        bundles::documents(&self.table, id, from, limit).await
+    }
+
+    async fn cancel_bundle(
+        &self,
+        id: &TransferId,
+        owner: &str,
+        due: Timestamp,
+    ) -> Result<Option<Bundle>, StoreError> {
+        bundles::cancel(&self.table, id, owner, due).await
+    }
+
+    async fn documents_stopped(&self, id: &TransferId) -> Result<(), StoreError> {
+        bundles::documents_stopped(&self.table, id).await
+    }
+
+    async fn end_bundle(
+        &self,
+        id: &TransferId,
+        outcome: Outcome,
+        ended_at: Timestamp,
+        purge_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        bundles::end(&self.table, id, outcome, ended_at, purge_at).await
     }
 }

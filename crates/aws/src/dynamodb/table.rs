@@ -3,10 +3,11 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    CancellationReason, ConditionCheck, Put, ReturnValue,
+    CancellationReason, ConditionCheck, Delete, Put, ReturnValue,
     ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -14,7 +15,6 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use backon::{ExponentialBuilder, Retryable as _};
 use docferry_app::ports::StoreError;
-use docferry_domain::TransferId;
 
 use crate::Fault;
 
@@ -95,38 +95,52 @@ impl Table {
         }
     }
 
-    /// Transfers of one partition of the index that are due before `before`
+    /// Keys in one partition of the index that are due before `before`
     /// (milliseconds since 1970), with that time, in order, at most `limit`.
     pub(super) async fn due(
         &self,
         shard: &str,
         before: i64,
         limit: usize,
-    ) -> Result<Vec<(i64, TransferId)>, StoreError> {
-        let mut found = Vec::new();
-        let mut from = None;
-        while found.len() < limit {
-            let request = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .index_name(UNFINISHED)
-                .key_condition_expression("#shard = :shard AND #due < :before")
-                .expression_attribute_names("#shard", SHARD)
-                .expression_attribute_names("#due", DUE)
-                .expression_attribute_values(":shard", string(shard))
-                .expression_attribute_values(":before", number(before))
-                .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-                .set_exclusive_start_key(from);
-            let answer = Box::pin(request.send()).await.map_err(|error| {
-                StoreError::Unavailable(Box::new(Fault::of("DynamoDB Query", &error)))
-            })?;
-            found.extend(answer.items().iter().filter_map(read_due));
-            from = answer.last_evaluated_key;
-            if from.is_none() {
-                break;
-            }
+    ) -> Result<Vec<(i64, Item)>, StoreError> {
+        let request = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(UNFINISHED)
+            .key_condition_expression("#shard = :shard AND #due < :before")
+            .expression_attribute_names("#shard", SHARD)
+            .expression_attribute_names("#due", DUE)
+            .expression_attribute_values(":shard", string(shard))
+            .expression_attribute_values(":before", number(before));
+        let found = pages(request, limit).await?;
+        Ok(found.iter().filter_map(read_due).collect())
+    }
+
+    /// Items of a partition, read consistently in the order of their sort keys:
+    /// those from `from` to `to`, `from` itself only if `inclusive`; at most `limit`.
+    pub(super) async fn range(
+        &self,
+        partition: String,
+        from: &str,
+        inclusive: bool,
+        to: &str,
+        limit: usize,
+    ) -> Result<Vec<Item>, StoreError> {
+        let request = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
+            .expression_attribute_values(":pk", string(partition))
+            .expression_attribute_values(":from", string(from))
+            .expression_attribute_values(":to", string(to));
+        let mut found = pages(request, limit + usize::from(!inclusive)).await?;
+        if !inclusive {
+            found.retain(|item| item.get("sk").and_then(|sk| sk.as_s().ok()) != Some(&from.into()));
         }
+        found.truncate(limit);
         Ok(found)
     }
 
@@ -276,6 +290,42 @@ impl Table {
         let put = Put::builder().table_name(&self.name).set_item(Some(item)).build();
         Ok(TransactWriteItem::builder().put(put.map_err(|_| unbuilt())?).build())
     }
+
+    /// Writing a whole item that must not exist, as an action of a transaction.
+    pub(super) fn inserting(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(OnFailure::AllOld)
+            .build();
+        Ok(TransactWriteItem::builder().put(put.map_err(|_| unbuilt())?).build())
+    }
+
+    /// Deleting an item, if it is there, as an action of a transaction.
+    pub(super) fn deleting(&self, key: Item) -> Result<TransactWriteItem, StoreError> {
+        let delete = Delete::builder().table_name(&self.name).set_key(Some(key)).build();
+        Ok(TransactWriteItem::builder().delete(delete.map_err(|_| unbuilt())?).build())
+    }
+}
+
+/// What a query finds, page after page, at most `limit`.
+async fn pages(request: QueryFluentBuilder, limit: usize) -> Result<Vec<Item>, StoreError> {
+    let request = request.limit(i32::try_from(limit).unwrap_or(i32::MAX));
+    let (mut found, mut from) = (Vec::new(), None);
+    while found.len() < limit {
+        let page = request.clone().set_exclusive_start_key(from);
+        let answer = Box::pin(page.send()).await.map_err(|error| {
+            StoreError::Unavailable(Box::new(Fault::of("DynamoDB Query", &error)))
+        })?;
+        found.extend(answer.items.unwrap_or_default());
+        from = answer.last_evaluated_key;
+        if from.is_none() {
+            break;
+        }
+    }
+    found.truncate(limit);
+    Ok(found)
 }
 
 fn is_conflict<S>(refusal: &Refusal<S>) -> bool {

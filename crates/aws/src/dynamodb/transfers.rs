@@ -1,21 +1,34 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{StoreError, WriteError};
-use docferry_domain::{ArrivedObject, Failure, FailureCode, Outcome, Phase, Transfer, TransferId};
+use docferry_domain::{
+    ArrivedObject, Failure, FailureCode, Outcome, OutcomeRecord, Phase, Transfer, TransferId, Turn,
+};
 use jiff::Timestamp;
 
 use super::change::string;
-use super::items::{attribute, corrupt, read_transfer, transfer_item, transfer_key};
+use super::items::{
+    attribute, corrupt, first_look, indexed, queue_item, read_transfer, shard, transfer_item,
+    transfer_key,
+};
+use super::slots::as_read;
 use super::standing::{by_attempt, by_attempt_in, live, not_ending, open, running, unsettled};
-use super::table::Table;
+use super::table::{Check, Table};
+use super::{bundles, outbox, slots};
 
 pub(super) async fn create(table: &Table, transfer: &Transfer) -> Result<(), StoreError> {
-    let Err(refusal) = table.insert(transfer_item(transfer)?).await else {
+    let id = &transfer.transfer_id;
+    let item = indexed(transfer_item(transfer)?, shard(id), first_look(transfer.created_at));
+    let actions = [table.inserting(item)?, table.putting(queue_item(transfer))?];
+    let Err(refusal) = table.transact(&actions).await else {
         return Ok(());
     };
     // Found already: our own first try, perhaps with work begun meanwhile, or (by
     // a fault of whoever makes the ids) somebody else's transfer.
-    let stored = refusal.stood()?.map(read_transfer).transpose()?;
-    if stored.is_some_and(|stored| is_same_request(&stored, transfer)) {
+    let stood = match refusal.stood()?.into_iter().next() {
+        Some(Check::Failed(stood)) => stood.map(read_transfer).transpose()?,
+        _ => None,
+    };
+    if stood.is_some_and(|stored| is_same_request(&stored, transfer)) {
         return Ok(());
     }
     Err(corrupt("transfer of another request under the same id"))
@@ -100,15 +113,15 @@ pub(super) async fn request_cancel(
     table: &Table,
     id: &TransferId,
     owner: &str,
-) -> Result<bool, StoreError> {
+) -> Result<Option<Transfer>, StoreError> {
     let wanted = running()
         .set("cancelRequested", AttributeValue::Bool(true))
         .when("#owner = :owner")
         .value("owner", string(owner));
     match table.update(transfer_key(id), wanted).await {
-        Ok(_) => Ok(true),
+        Ok(item) => read_transfer(item).map(Some),
         // Unknown, somebody else's, or ended: all the same to the caller.
-        Err(refusal) => refusal.stood().map(|_| false),
+        Err(refusal) => refusal.stood().map(|_| None),
     }
 }
 
@@ -145,31 +158,53 @@ pub(super) async fn next_attempt(
     }
 }
 
+/// One transaction: the end, what it frees, what is told of it, and its bundle's
+/// counts.
 pub(super) async fn finish(
     table: &Table,
-    id: &TransferId,
-    attempt: u32,
+    read: &Transfer,
     outcome: Outcome,
     ended_at: Timestamp,
 ) -> Result<Transfer, WriteError> {
-    let mut ended = by_attempt(attempt)
-        .set("phase", string(outcome.phase().as_str()))
-        .set("endedAt", attribute(&ended_at)?);
-    if let Some(code) = outcome.failure() {
-        ended = ended.set("failure", attribute(&Failure { code })?);
+    let id = &read.transfer_id;
+    if read.phase.is_terminal() {
+        let stored = get(table, id).await?.ok_or(WriteError::NotFound)?;
+        return same_attempt(stored, read.attempt);
+    }
+    let failure = outcome.failure().map(|code| Failure { code });
+    let ended = Transfer {
+        phase: outcome.phase(),
+        ended_at: Some(ended_at),
+        turn: Turn::Idle,
+        failure: failure.clone(),
+        ..read.clone()
+    };
+    let mut change = as_read(read)
+        .set("phase", string(ended.phase.as_str()))
+        .set("endedAt", attribute(&ended_at)?)
+        .set("turn", string(ended.turn.as_str()));
+    if let Some(failure) = &failure {
+        change = change.set("failure", attribute(failure)?);
     }
     if outcome != Outcome::Completed {
         // A delivery that was recorded after the caller had read the record wins.
-        ended = ended.when("attribute_not_exists(#delivery)");
+        change = change.when("attribute_not_exists(#delivery)");
     }
-    let refusal = match table.update(transfer_key(id), ended).await {
-        Ok(item) => return Ok(read_transfer(item)?),
-        Err(refusal) => refusal,
-    };
-    let transfer = read_transfer(refusal.stood()?.ok_or(WriteError::NotFound)?)?;
-    if transfer.attempt != attempt {
-        return Err(WriteError::Ended);
+    let told = OutcomeRecord::of(&ended).ok_or_else(|| corrupt("outcome"))?;
+    let mut actions =
+        vec![table.updating(transfer_key(id), change)?, table.putting(outbox::item(&told)?)?];
+    actions.extend(slots::leaving(table, read)?);
+    actions.extend(bundles::counting(table, &ended)?);
+    let Err(refusal) = table.transact(&actions).await else { return Ok(ended) };
+    match refusal.stood()?.into_iter().next() {
+        // Changed since it was read, or ended, perhaps by our own first try.
+        Some(Check::Failed(stood)) => {
+            same_attempt(read_transfer(stood.ok_or(WriteError::NotFound)?)?, read.attempt)
+        }
+        _ => Err(unsettled("finish").into()),
     }
-    // Ended already, perhaps by our own first try, or delivered meanwhile.
-    Ok(transfer)
+}
+
+fn same_attempt(stored: Transfer, attempt: u32) -> Result<Transfer, WriteError> {
+    if stored.attempt == attempt { Ok(stored) } else { Err(WriteError::Ended) }
 }

@@ -1,39 +1,40 @@
-//! The index of transfers that somebody may have to look after.
+//! The index of transfers and bundles that somebody may have to look after.
 //!
 //! Sparse, with keys only: a transfer is in it from its creation until nothing is
 //! left of it, and checkpoints are not replicated into it.
 
-use docferry_app::ports::StoreError;
+use docferry_app::ports::{Due, StoreError};
 use docferry_domain::TransferId;
 use jiff::Timestamp;
 
 use super::change::{Change, number};
-use super::items::{DUE, SHARD, SHARDS, transfer_key, ttl};
+use super::items::{DUE, SHARD, SHARDS, bundle_key, read_named, transfer_key, ttl};
 use super::table::Table;
 
 pub(super) async fn list(
     table: &Table,
     now: Timestamp,
     limit: usize,
-) -> Result<Vec<TransferId>, StoreError> {
+) -> Result<Vec<Due>, StoreError> {
     let mut found = Vec::new();
     for shard in SHARDS {
-        found.extend(table.due(shard, now.as_millisecond(), limit).await?);
+        let named = table.due(shard, now.as_millisecond(), limit).await?;
+        found.extend(named.iter().filter_map(|(due, key)| Some((*due, read_named(key)?))));
     }
     // Each shard comes in order; together they are put in order here.
     found.sort();
-    Ok(found.into_iter().map(|(_, id)| id).take(limit).collect())
+    Ok(found.into_iter().map(|(_, named)| named).take(limit).collect())
 }
 
-pub(super) async fn postpone(
-    table: &Table,
-    id: &TransferId,
-    due: Timestamp,
-) -> Result<(), StoreError> {
+pub(super) async fn postpone(table: &Table, what: &Due, due: Timestamp) -> Result<(), StoreError> {
+    let key = match what {
+        Due::Transfer(id) => transfer_key(id),
+        Due::Bundle(id) => bundle_key(id),
+    };
     let later = Change::default()
         .set(DUE, number(due.as_millisecond()))
         .when(format!("attribute_exists(#{SHARD})"));
-    match table.update(transfer_key(id), later).await {
+    match table.update(key, later).await {
         Ok(_) => Ok(()),
         // Clean already, or gone.
         Err(refusal) => refusal.stood().map(drop),

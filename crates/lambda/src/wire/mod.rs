@@ -3,7 +3,13 @@
 use crate::config::{Reader, Variables};
 
 /// The client settings of the function's own account.
-#[cfg(any(feature = "store", feature = "workflow", feature = "secrets", feature = "sealer"))]
+#[cfg(any(
+    feature = "store",
+    feature = "workflow",
+    feature = "secrets",
+    feature = "sealer",
+    feature = "queue"
+))]
 pub use docferry_aws::config::load as load_aws;
 
 /// Starts the logs as `LOG_LEVEL` says.
@@ -33,6 +39,28 @@ pub fn workflow(
         "arn:aws:states:ca-central-1:123456789012:stateMachine:docferry-local-transfer",
     );
     docferry_aws::StepFunctionsWorkflow::new(aws_sdk_sfn::Client::new(aws), arn)
+}
+
+/// How many may move bytes at once: `MAX_ACTIVE_DELIVERIES`, `MAX_ACTIVE_PER_USER`.
+#[cfg(feature = "workflow")]
+pub fn pool_limits(reader: &mut Reader<impl Variables>) -> docferry_domain::PoolLimits {
+    docferry_domain::PoolLimits {
+        active: reader.or("MAX_ACTIVE_DELIVERIES", 50),
+        per_person: reader.or("MAX_ACTIVE_PER_USER", 3),
+    }
+}
+
+/// The audit trail's queue, `AUDIT_QUEUE_URL`.
+#[cfg(feature = "queue")]
+pub fn audit_queue(
+    reader: &mut Reader<impl Variables>,
+    aws: &aws_config::SdkConfig,
+) -> docferry_aws::SqsAuditQueue {
+    let url = reader.required(
+        "AUDIT_QUEUE_URL",
+        "https://sqs.ca-central-1.amazonaws.com/123456789012/docferry-local-audit",
+    );
+    docferry_aws::SqsAuditQueue::new(aws_sdk_sqs::Client::new(aws), url)
 }
 
 /// The key that seals upload URLs, `SESSION_KEY_ARN`.

@@ -1,17 +1,18 @@
+mod bundles;
+mod slots;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use docferry_app::ports::{
-    CheckpointAck, FIRST_LOOK, Release, SealedSession, SessionRecord, StoreError, TransferStore,
-    WriteError,
+    CheckpointAck, Due, FIRST_LOOK, Release, SealedSession, SessionRecord, StoreError,
+    TransferStore, WriteError,
 };
 use docferry_domain::{
-    ArrivedObject, Checkpoint, Delivery, Failure, FailureCode, Outcome, Phase, PushedSource,
-    Transfer, TransferId,
+    ArrivedObject, Bundle, BundleCounts, Checkpoint, Delivery, Failure, FailureCode, Outcome,
+    OutcomeRecord, Phase, Pool, PushedSource, Slots, Transfer, TransferId, Turn, Waiting,
 };
 use jiff::Timestamp;
-
-use crate::World;
 
 #[derive(Debug, Default, Clone)]
 struct KeyUse {
@@ -25,7 +26,27 @@ struct Tables {
     transfers: BTreeMap<TransferId, Transfer>,
     sessions: BTreeMap<TransferId, SessionRecord>,
     keys: BTreeMap<String, KeyUse>,
-    due: BTreeMap<TransferId, Timestamp>,
+    due: BTreeMap<Due, Timestamp>,
+    slots: BTreeMap<Pool, Slots>,
+    queue: BTreeMap<(Pool, i64, TransferId), Waiting>,
+    outbox: BTreeMap<(TransferId, u32), (OutcomeRecord, Timestamp)>,
+    bundles: BTreeMap<TransferId, (Bundle, BundleCounts)>,
+}
+
+impl Tables {
+    /// Its slot or place in the queue is free again.
+    fn leave(&mut self, transfer: &Transfer) {
+        self.queue.remove(&place(transfer));
+        if let Some(slots) = self.slots.get_mut(&transfer.pool) {
+            slots.holders.remove(&transfer.transfer_id);
+        }
+    }
+}
+
+/// Where a transfer stands in the queue.
+fn place(transfer: &Transfer) -> (Pool, i64, TransferId) {
+    let waiting = transfer.waiting();
+    (transfer.pool, waiting.order, waiting.transfer_id)
 }
 
 /// A [`TransferStore`] in memory, by the letter of the port's documentation.
@@ -54,6 +75,19 @@ impl InMemoryTransferStore {
         let tables = self.tables();
         let used = |u: &KeyUse| !u.users.is_empty() || u.releasing.is_some();
         tables.keys.iter().filter(|(_, u)| used(u)).map(|(k, _)| k.clone()).collect()
+    }
+
+    /// Outcomes that lie in the outbox.
+    #[must_use]
+    pub fn untold_outcomes(&self) -> Vec<OutcomeRecord> {
+        self.tables().outbox.values().map(|(record, _)| record.clone()).collect()
+    }
+
+    /// How many hold a slot, and how many wait for one.
+    #[must_use]
+    pub fn held_and_queued(&self) -> (usize, usize) {
+        let tables = self.tables();
+        (tables.slots.values().map(|slots| slots.holders.len()).sum(), tables.queue.len())
     }
 
     /// Sessions that are stored.
@@ -98,7 +132,8 @@ impl TransferStore for InMemoryTransferStore {
         let id = &transfer.transfer_id;
         if !tables.transfers.contains_key(id) {
             tables.transfers.insert(id.clone(), transfer.clone());
-            tables.due.insert(id.clone(), transfer.created_at + FIRST_LOOK);
+            tables.queue.insert(place(transfer), transfer.waiting());
+            tables.due.insert(Due::Transfer(id.clone()), transfer.created_at + FIRST_LOOK);
         }
         Ok(())
     }
@@ -227,32 +262,47 @@ impl TransferStore for InMemoryTransferStore {
         })
     }
 
-    async fn request_cancel(&self, id: &TransferId, owner: &str) -> Result<bool, StoreError> {
+    async fn request_cancel(
+        &self,
+        id: &TransferId,
+        owner: &str,
+    ) -> Result<Option<Transfer>, StoreError> {
         let mut tables = self.tables();
         let running =
             tables.transfers.get_mut(id).filter(|t| t.owner == owner && !t.phase.is_terminal());
-        Ok(running.map(|t| t.cancel_requested = true).is_some())
+        Ok(running.map(|t| {
+            t.cancel_requested = true;
+            t.clone()
+        }))
     }
 
     async fn finish(
         &self,
-        id: &TransferId,
-        attempt: u32,
+        read: &Transfer,
         outcome: Outcome,
         ended_at: Timestamp,
     ) -> Result<Transfer, WriteError> {
         let mut tables = self.tables();
-        let transfer = tables.transfers.get_mut(id).ok_or(WriteError::NotFound)?;
-        if transfer.attempt != attempt {
+        let transfer = tables.transfers.get_mut(&read.transfer_id).ok_or(WriteError::NotFound)?;
+        if transfer.attempt != read.attempt {
             return Err(WriteError::Ended);
         }
         let overtaken = outcome != Outcome::Completed && transfer.delivery.is_some();
-        if !transfer.phase.is_terminal() && !overtaken {
-            transfer.phase = outcome.phase();
-            transfer.failure = outcome.failure().map(|code| Failure { code });
-            transfer.ended_at = Some(ended_at);
+        let changed = transfer.phase != read.phase || transfer.turn != read.turn;
+        if transfer.phase.is_terminal() || overtaken || changed {
+            return Ok(transfer.clone());
         }
-        Ok(transfer.clone())
+        transfer.phase = outcome.phase();
+        transfer.failure = outcome.failure().map(|code| Failure { code });
+        transfer.ended_at = Some(ended_at);
+        transfer.turn = Turn::Idle;
+        let ended = transfer.clone();
+        tables.leave(&ended);
+        let key = (ended.transfer_id.clone(), ended.attempt);
+        let record = OutcomeRecord::of(&ended).unwrap();
+        tables.outbox.insert(key, (record, ended_at + docferry_app::ports::OUTBOX_REST));
+        tables.count(&ended);
+        Ok(ended)
     }
 
     async fn begin_ending(
@@ -279,16 +329,12 @@ impl TransferStore for InMemoryTransferStore {
     async fn mark_clean(&self, id: &TransferId, _purge_at: Timestamp) -> Result<(), StoreError> {
         let mut tables = self.tables();
         if tables.transfers.get(id).is_some_and(|t| t.phase.is_terminal()) {
-            tables.due.remove(id);
+            tables.due.remove(&Due::Transfer(id.clone()));
         }
         Ok(())
     }
 
-    async fn unfinished(
-        &self,
-        now: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<TransferId>, StoreError> {
+    async fn unfinished(&self, now: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
         let tables = self.tables();
         let mut found: Vec<_> =
             tables.due.iter().filter(|(_, due)| **due < now).map(|(id, due)| (*due, id)).collect();
@@ -296,8 +342,8 @@ impl TransferStore for InMemoryTransferStore {
         Ok(found.into_iter().map(|(_, id)| id.clone()).take(limit).collect())
     }
 
-    async fn postpone(&self, id: &TransferId, due: Timestamp) -> Result<(), StoreError> {
-        if let Some(known) = self.tables().due.get_mut(id) {
+    async fn postpone(&self, what: &Due, due: Timestamp) -> Result<(), StoreError> {
+        if let Some(known) = self.tables().due.get_mut(what) {
             *known = due;
         }
         Ok(())
@@ -363,45 +409,4 @@ impl TransferStore for InMemoryTransferStore {
         }
         Ok(())
     }
-}
-
-/// The same store, each call an effect of the world.
-macro_rules! as_effects {
-    ($($name:ident($($arg:ident: $type:ty),*) -> $ok:ty, $error:ty, $lost:expr;)+) => {
-        impl TransferStore for World {
-            $(async fn $name(&self, $($arg: $type),*) -> Result<$ok, $error> {
-                self.effect(stringify!($name), $lost, async || self.store.$name($($arg),*).await).await
-            })+
-        }
-    };
-}
-
-fn lost_write(cause: docferry_app::ports::Cause) -> WriteError {
-    StoreError::Unavailable(cause).into()
-}
-
-as_effects! {
-    create(transfer: &Transfer) -> (), StoreError, StoreError::Unavailable;
-    get(id: &TransferId) -> Option<Transfer>, StoreError, StoreError::Unavailable;
-    begin_push(id: &TransferId, attempt: u32, now: Timestamp) -> Transfer, WriteError, lost_write;
-    record_push(id: &TransferId, attempt: u32, source: &PushedSource) -> bool, WriteError, lost_write;
-    record_arrival(id: &TransferId, attempt: u32, object: &ArrivedObject) -> (), WriteError, lost_write;
-    claim(id: &TransferId, attempt: u32) -> Transfer, WriteError, lost_write;
-    session(id: &TransferId) -> Option<SessionRecord>, StoreError, StoreError::Unavailable;
-    put_session(id: &TransferId, epoch: u64, session: &SealedSession) -> (), WriteError, lost_write;
-    drop_session(id: &TransferId, epoch: u64) -> (), StoreError, StoreError::Unavailable;
-    checkpoint(id: &TransferId, epoch: u64, checkpoint: &Checkpoint) -> CheckpointAck, WriteError, lost_write;
-    pause_until(id: &TransferId, epoch: u64, resume_at: Timestamp) -> (), WriteError, lost_write;
-    record_delivery(id: &TransferId, epoch: u64, delivery: &Delivery) -> (), WriteError, lost_write;
-    request_cancel(id: &TransferId, owner: &str) -> bool, StoreError, StoreError::Unavailable;
-    finish(id: &TransferId, attempt: u32, outcome: Outcome, ended_at: Timestamp) -> Transfer, WriteError, lost_write;
-    begin_ending(id: &TransferId, attempt: u32, reason: FailureCode) -> Transfer, WriteError, lost_write;
-    replace_object(id: &TransferId, epoch: u64, object: &ArrivedObject) -> (), WriteError, lost_write;
-    take_unused_key(id: &TransferId, key: &str, now: Timestamp, until: Timestamp) -> bool, StoreError, StoreError::Unavailable;
-    postpone(id: &TransferId, due: Timestamp) -> (), StoreError, StoreError::Unavailable;
-    mark_clean(id: &TransferId, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
-    unfinished(now: Timestamp, limit: usize) -> Vec<TransferId>, StoreError, StoreError::Unavailable;
-    next_attempt(id: &TransferId, from: u32) -> Transfer, WriteError, lost_write;
-    release_key(id: &TransferId, key: &str, now: Timestamp, until: Timestamp) -> Release, StoreError, StoreError::Unavailable;
-    mark_released(id: &TransferId, key: &str, now: Timestamp) -> (), StoreError, StoreError::Unavailable;
 }

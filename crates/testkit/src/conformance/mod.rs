@@ -1,15 +1,23 @@
-//! What every [`TransferStore`] must do, in memory and in DynamoDB alike.
+//! What every store must do, in memory and in DynamoDB alike.
 //!
 //! Each check makes its own records with random ids, so that all may run against
 //! one table at once.
 
-use docferry_app::ports::{FIRST_LOOK, Release, SealedSession, TransferStore, WriteError};
+mod bundles;
+mod outbox;
+mod slots;
+
+use docferry_app::ports::{Due, FIRST_LOOK, Release, SealedSession, TransferStore, WriteError};
 use docferry_domain::{Delivery, FailureCode, Outcome, Phase, Transfer, TransferId};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::builders::{arrived, checkpoint, epoch, pushed, transfer};
 
-/// Runs every check.
+pub use bundles::bundle_store;
+pub use outbox::outbox;
+pub use slots::slot_store;
+
+/// Runs every check of a [`TransferStore`].
 ///
 /// # Panics
 /// At the first thing that a store does otherwise than the port says.
@@ -32,6 +40,7 @@ pub async fn transfer_store(store: &impl TransferStore) {
     nothing_begins_while_a_transfer_is_being_ended(store).await;
     a_key_that_nobody_uses_can_be_taken_to_delete_what_came_late(store).await;
     an_object_that_was_written_again_is_read_under_its_new_tag(store).await;
+    an_end_is_decided_again_when_the_record_has_changed(store).await;
 }
 
 async fn created(store: &impl TransferStore) -> Transfer {
@@ -55,7 +64,12 @@ async fn get(store: &impl TransferStore, id: &TransferId) -> Transfer {
 }
 
 async fn finish(store: &impl TransferStore, id: &TransferId, outcome: Outcome) -> Transfer {
-    store.finish(id, 1, outcome, epoch()).await.unwrap()
+    let read = get(store, id).await;
+    store.finish(&read, outcome, epoch()).await.unwrap()
+}
+
+fn due_of(id: &TransferId) -> Due {
+    Due::Transfer(id.clone())
 }
 
 fn delivery() -> Delivery {
@@ -137,13 +151,15 @@ async fn a_checkpoint_tells_whether_to_stop(store: &impl TransferStore) {
     let Transfer { transfer_id: id, epoch, .. } = uploading(store).await;
     let ack = store.checkpoint(&id, epoch, &checkpoint(1)).await.unwrap();
     assert!(!ack.stop);
-    assert!(!store.request_cancel(&id, "somebody else").await.unwrap());
-    assert!(store.request_cancel(&id, "scv").await.unwrap());
+    assert_eq!(store.request_cancel(&id, "somebody else").await.unwrap(), None);
+    let asked = store.request_cancel(&id, "scv").await.unwrap();
+    assert_eq!(asked, Some(get(store, &id).await));
+    assert!(asked.is_some_and(|record| record.cancel_requested));
     let ack = store.checkpoint(&id, epoch, &checkpoint(2)).await.unwrap();
     assert!(ack.stop);
     finish(store, &id, Outcome::Canceled).await;
-    assert!(!store.request_cancel(&id, "scv").await.unwrap(), "it has ended");
-    assert!(!store.request_cancel(&transfer().transfer_id, "scv").await.unwrap());
+    assert_eq!(store.request_cancel(&id, "scv").await.unwrap(), None, "it has ended");
+    assert_eq!(store.request_cancel(&transfer().transfer_id, "scv").await.unwrap(), None);
 }
 
 async fn sessions_belong_to_the_epoch_that_stored_them(store: &impl TransferStore) {
@@ -194,7 +210,8 @@ async fn the_first_ending_counts(store: &impl TransferStore) {
     assert_eq!(first.failure.as_ref().map(|f| f.code), Some(FailureCode::Canceled));
     let second = finish(store, &id, Outcome::Failed(FailureCode::Internal)).await;
     assert_eq!(second, first);
-    let other = store.finish(&id, 7, Outcome::Canceled, epoch()).await;
+    let stale = Transfer { attempt: 7, ..get(store, &id).await };
+    let other = store.finish(&stale, Outcome::Canceled, epoch()).await;
     assert!(matches!(other, Err(WriteError::Ended)), "{other:?}");
 }
 
@@ -265,7 +282,7 @@ async fn a_transfer_is_unfinished_until_nothing_is_left_of_it(store: &impl Trans
     let listed = async |now: Timestamp, expected: bool| {
         for _ in 0..100 {
             let found = store.unfinished(now, 10_000).await.unwrap();
-            if found.contains(&id) == expected {
+            if found.contains(&due_of(&id)) == expected {
                 return;
             }
             tokio::task::yield_now().await;
@@ -276,7 +293,7 @@ async fn a_transfer_is_unfinished_until_nothing_is_left_of_it(store: &impl Trans
     let after = |n: i64| due + SignedDuration::from_secs(n);
     listed(after(1), true).await;
     listed(after(-1), false).await;
-    store.postpone(&id, after(300)).await.unwrap();
+    store.postpone(&due_of(&id), after(300)).await.unwrap();
     listed(after(299), false).await;
     listed(after(301), true).await;
     store.mark_clean(&id, seconds(9)).await.unwrap();
@@ -285,7 +302,7 @@ async fn a_transfer_is_unfinished_until_nothing_is_left_of_it(store: &impl Trans
     listed(after(301), true).await;
     store.mark_clean(&id, seconds(9)).await.unwrap();
     store.mark_clean(&id, seconds(9)).await.unwrap();
-    store.postpone(&id, after(1)).await.unwrap();
+    store.postpone(&due_of(&id), after(1)).await.unwrap();
     listed(after(999), false).await;
 }
 
@@ -351,4 +368,17 @@ async fn an_object_that_was_written_again_is_read_under_its_new_tag(store: &impl
     let stale = store.replace_object(&id, e + 1, &arrived()).await;
     assert!(matches!(stale, Err(WriteError::Superseded)), "{stale:?}");
     assert_eq!(get(store, &id).await.object, Some(object));
+}
+
+async fn an_end_is_decided_again_when_the_record_has_changed(store: &impl TransferStore) {
+    let read = created(store).await;
+    let id = &read.transfer_id;
+    // A step begins in between: what it brings has to be cleaned up after.
+    store.begin_push(id, 1, epoch()).await.unwrap();
+    let refused = store.finish(&read, Outcome::Canceled, epoch()).await.unwrap();
+    assert_eq!(refused, get(store, id).await);
+    assert_eq!(refused.phase, Phase::Pushing);
+    let ended = store.finish(&refused, Outcome::Canceled, epoch()).await.unwrap();
+    assert_eq!(ended, get(store, id).await);
+    assert_eq!(ended.phase, Phase::Canceled);
 }

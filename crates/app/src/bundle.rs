@@ -1,0 +1,268 @@
+//! Many documents in one go: each is a transfer of its own, admitted like all
+//! others; the bundle is what they have in common.
+
+use docferry_domain::{
+    Bundle, DriveFolder, FailureCode, MOST_DOCUMENTS, NewTransfer, ObjectGuid, OnItemError,
+    Outcome, Phase, Priority, Recipient, SCHEMA_VERSION, Transfer, TransferId, Turn,
+};
+use futures::{TryStreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::TaskError;
+use crate::admit::Admitter;
+use crate::control::withdraw;
+use crate::initiate::{InitiateSettings, later, new_id};
+use crate::ports::{Clock, FIRST_LOOK, Store, Workflow};
+
+/// Documents that are written or looked at in one go.
+const PAGE: usize = 25;
+
+/// Writes that are under way at once.
+const AT_ONCE: usize = 8;
+
+/// A bundle that was not promised by then never will be: whoever wrote it is gone.
+const ABANDONED: SignedDuration = SignedDuration::from_mins(5);
+
+/// What somebody asks for, checked.
+#[derive(Debug, Clone)]
+pub struct NewBundle {
+    /// The principal that asks.
+    pub owner: String,
+    /// The documents, 1 to [`MOST_DOCUMENTS`].
+    pub documents: Vec<ObjectGuid>,
+    /// Who gets them.
+    pub recipient: Recipient,
+    /// The folder as given.
+    pub file_path: Option<String>,
+    /// The folder, checked.
+    pub folder: DriveFolder,
+    /// How urgent they are.
+    pub priority: Priority,
+    /// What becomes of all when one fails.
+    pub on_item_error: OnItemError,
+}
+
+/// Records a bundle and its documents, and puts these into the queue.
+///
+/// It is promised when all of them are recorded, not before: a crash until then
+/// leaves nothing that works, and `sweep` ends it. One after that is made up for by
+/// `sweep`.
+///
+/// # Errors
+/// [`FailureCode::StoreUnavailable`]: nothing is promised.
+pub async fn initiate_bundle<S, W, C>(
+    admitter: &Admitter<'_, S, W, C>,
+    settings: InitiateSettings,
+    new: NewBundle,
+) -> Result<Bundle, TaskError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let (store, now) = (admitter.store, admitter.clock.now());
+    let count =
+        u16::try_from(new.documents.len()).ok().filter(|n| (1..=MOST_DOCUMENTS).contains(n));
+    let bundle = Bundle {
+        schema_version: SCHEMA_VERSION,
+        bundle_id: new_id(now),
+        owner: new.owner.clone(),
+        documents: count.ok_or(FailureCode::Internal)?,
+        on_item_error: new.on_item_error,
+        created_at: now,
+        phase: Phase::Accepted,
+        documents_stopped: false,
+        cancel_requested: false,
+        ended_at: None,
+        failure: None,
+    };
+    let id = &bundle.bundle_id;
+    let deadline = later(now, settings.transfer_deadline);
+    let purge_at = later(deadline, settings.record_ttl);
+    store.create_bundle(&bundle).await?;
+    let document = |(number, guid): (u16, &ObjectGuid)| {
+        let one = NewTransfer {
+            owner: new.owner.clone(),
+            object_guid: guid.clone(),
+            recipient: new.recipient.clone(),
+            file_path: new.file_path.clone(),
+            folder: new.folder.clone(),
+            priority: new.priority,
+        };
+        let made = Transfer::new(id.document(number), one, now, deadline);
+        Transfer { turn: Turn::Idle, ..made }
+    };
+    let documents: Vec<Transfer> = (0..).zip(&new.documents).map(document).collect();
+    for page in documents.chunks(PAGE) {
+        store.add_documents(page, purge_at).await?;
+    }
+    store.open_bundle(id).await?;
+    if let Err(error) = enqueue(admitter, &documents).await {
+        tracing::warn!(bundle.id = id.as_str(), error.code = error.code.as_str(), "not queued yet");
+    }
+    Ok(Bundle { phase: Phase::Uploading, ..bundle })
+}
+
+/// Puts those into the queue that wait for nothing yet, and admits.
+async fn enqueue<S, W, C>(
+    admitter: &Admitter<'_, S, W, C>,
+    documents: &[Transfer],
+) -> Result<(), TaskError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let due = later(admitter.clock.now(), FIRST_LOOK);
+    let idle =
+        |document: &&Transfer| document.phase == Phase::Accepted && document.turn == Turn::Idle;
+    stream::iter(documents.iter().filter(idle).map(Ok::<_, TaskError>))
+        .try_for_each_concurrent(AT_ONCE, async |document| {
+            Ok(admitter.store.enqueue(document, due).await?)
+        })
+        .await?;
+    if let Some(first) = documents.first() {
+        admitter.admit_or_leave(first.pool).await;
+    }
+    Ok(())
+}
+
+/// Asks all documents of a bundle to stop. What was delivered stays. `false` when
+/// the caller has no such bundle that runs.
+///
+/// # Errors
+/// The store's; once the wish is recorded, `sweep` goes on with it.
+pub async fn cancel_bundle<S, W, C>(
+    admitter: &Admitter<'_, S, W, C>,
+    record_ttl: SignedDuration,
+    owner: &str,
+    id: &TransferId,
+) -> Result<bool, TaskError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let due = later(admitter.clock.now(), FIRST_LOOK);
+    if admitter.store.cancel_bundle(id, owner, due).await?.is_none() {
+        return Ok(false);
+    }
+    tend(admitter, record_ttl, id).await?;
+    Ok(true)
+}
+
+/// What becomes of a bundle now: its documents are stopped when they are to be, and
+/// with the last of them it ends. Run after each of its documents has ended.
+///
+/// # Errors
+/// The store's; it may be run any number of times.
+pub(crate) async fn tend<S, W, C>(
+    admitter: &Admitter<'_, S, W, C>,
+    record_ttl: SignedDuration,
+    id: &TransferId,
+) -> Result<(), TaskError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let store = admitter.store;
+    let Some((bundle, counts)) = store.bundle(id).await? else { return Ok(()) };
+    if bundle.stops(&counts) {
+        stop_documents(admitter, record_ttl, &bundle).await?;
+        store.documents_stopped(id).await?;
+    }
+    let Some((bundle, counts)) = store.bundle(id).await? else { return Ok(()) };
+    match bundle.outcome(&counts) {
+        Some(outcome) if !bundle.phase.is_terminal() => {
+            end(admitter, record_ttl, id, outcome).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// [`tend`], and what a crash has left: a bundle that was never promised is ended,
+/// documents that stand in no queue are put into it.
+///
+/// # Errors
+/// As [`tend`].
+pub(crate) async fn sweep_bundle<S, W, C>(
+    admitter: &Admitter<'_, S, W, C>,
+    record_ttl: SignedDuration,
+    id: &TransferId,
+) -> Result<(), TaskError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let (store, now) = (admitter.store, admitter.clock.now());
+    let Some((bundle, _)) = store.bundle(id).await? else { return Ok(()) };
+    if bundle.phase == Phase::Accepted {
+        if now.duration_since(bundle.created_at) > ABANDONED {
+            end(admitter, record_ttl, id, Outcome::Failed(FailureCode::Internal)).await?;
+        }
+        return Ok(());
+    }
+    tend(admitter, record_ttl, id).await?;
+    let mut pages = std::pin::pin!(pages(store, &bundle));
+    while let Some(page) = pages.try_next().await? {
+        enqueue(admitter, &page).await?;
+    }
+    Ok(())
+}
+
+async fn stop_documents<S, W, C>(
+    admitter: &Admitter<'_, S, W, C>,
+    record_ttl: SignedDuration,
+    bundle: &Bundle,
+) -> Result<(), TaskError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let mut pages = std::pin::pin!(pages(admitter.store, bundle));
+    while let Some(page) = pages.try_next().await? {
+        stream::iter(page.into_iter().filter(|d| !d.phase.is_terminal()).map(Ok::<_, TaskError>))
+            .try_for_each_concurrent(AT_ONCE, async |document| {
+                let id = &document.transfer_id;
+                match admitter.store.request_cancel(id, &bundle.owner).await? {
+                    Some(document) => withdraw(admitter, record_ttl, document).await,
+                    None => Ok(()),
+                }
+            })
+            .await?;
+    }
+    Ok(())
+}
+
+/// The documents of a bundle, a page at a time.
+fn pages<'a>(
+    store: &'a impl Store,
+    bundle: &'a Bundle,
+) -> impl futures::Stream<Item = Result<Vec<Transfer>, TaskError>> + 'a {
+    stream::try_unfold(0, move |from: u16| async move {
+        if from >= bundle.documents {
+            return Ok(None);
+        }
+        let page = store.documents(&bundle.bundle_id, from, PAGE).await?;
+        let last = page.last().and_then(|document| document.transfer_id.in_bundle());
+        Ok(last.map(|(_, number)| (page, number.saturating_add(1))))
+    })
+}
+
+async fn end<S, W, C>(
+    admitter: &Admitter<'_, S, W, C>,
+    record_ttl: SignedDuration,
+    id: &TransferId,
+    outcome: Outcome,
+) -> Result<(), TaskError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let now: Timestamp = admitter.clock.now();
+    Ok(admitter.store.end_bundle(id, outcome, now, later(now, record_ttl)).await?)
+}

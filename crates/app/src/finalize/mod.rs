@@ -1,0 +1,150 @@
+//! Every ending of a transfer: the only way into a terminal phase, then clean-up.
+
+mod release;
+mod settle;
+
+use docferry_domain::{FailureCode, Outcome, Phase, Transfer};
+use jiff::SignedDuration;
+
+use crate::admit::Admitter;
+use crate::bundle::tend;
+use crate::initiate::later;
+use crate::ports::{Clock, Drive, Sealer, Staging, Store, Workflow, WriteError};
+use crate::task::load;
+use crate::{TaskError, TaskInput};
+
+use release::release_source;
+use settle::{close_session, settle};
+
+/// How long things are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct FinalizeSettings {
+    /// How long an ended record is kept.
+    pub record_ttl: SignedDuration,
+    /// How long after the end a document that was pushed and had not arrived is
+    /// looked for, so that it can be removed when it comes after all.
+    pub late_push_watch: SignedDuration,
+}
+
+impl Default for FinalizeSettings {
+    fn default() -> Self {
+        Self {
+            record_ttl: SignedDuration::from_hours(168),
+            late_push_watch: SignedDuration::from_hours(1),
+        }
+    }
+}
+
+/// The ports that an ending needs.
+#[derive(Debug)]
+pub struct Ports<'a, S, D, G, L, C> {
+    /// Records.
+    pub store: &'a S,
+    /// Where a session may be open.
+    pub drive: &'a D,
+    /// Where the source copy lies.
+    pub staging: &'a G,
+    /// Opens sealed upload URLs.
+    pub sealer: &'a L,
+    /// The time.
+    pub clock: &'a C,
+}
+
+/// Ends a transfer and removes what it leaves behind: the upload session, and
+/// the source copy unless another transfer still refers to it.
+///
+/// `stopped_by` is the error name that stopped the workflow; `None` after the
+/// last step. May run any number of times: who ends it first decides, the
+/// clean-up is repeated until it succeeds. The source copy is deleted only after
+/// the terminal phase is durable. A step that gave way to another run of itself
+/// ends nothing: whoever it gave way to, or `sweep`, does.
+///
+/// The slot that it frees goes to the next in the queue, before the clean-up. The
+/// last document of a bundle ends the bundle.
+///
+/// # Errors
+/// Retryable codes while the store, the drive or the exchange bucket does not
+/// answer; the transfer may have ended already, then only clean-up is missing.
+/// Once the transfer's deadline has passed, it is ended whatever does not answer.
+pub async fn finalize<S, D, G, L, C, W>(
+    ports: &Ports<'_, S, D, G, L, C>,
+    admitter: &Admitter<'_, S, W, C>,
+    settings: FinalizeSettings,
+    task: &TaskInput,
+    stopped_by: Option<&str>,
+) -> Result<Phase, TaskError>
+where
+    S: Store,
+    D: Drive,
+    G: Staging,
+    L: Sealer,
+    C: Clock,
+    W: Workflow,
+{
+    let transfer = end(ports, task, stopped_by).await?;
+    if !transfer.phase.is_terminal() {
+        return Ok(transfer.phase);
+    }
+    admitter.admit_or_leave(transfer.pool).await;
+    if let Some((bundle, _)) = task.transfer_id.in_bundle() {
+        tend(admitter, settings.record_ttl, &bundle).await?;
+    }
+    // Again: an invocation that was still running may have stored one meanwhile.
+    close_session(ports, task).await?;
+    if release_source(ports, settings, &transfer).await? {
+        let purge_at = later(ports.clock.now(), settings.record_ttl);
+        ports.store.mark_clean(&task.transfer_id, purge_at).await?;
+    }
+    Ok(transfer.phase)
+}
+
+/// Writes the end, unless it is written: the record is terminal then, or belongs
+/// to a newer attempt, or to whoever `stopped_by` gave way to.
+async fn end<S, D, G, L, C>(
+    ports: &Ports<'_, S, D, G, L, C>,
+    task: &TaskInput,
+    stopped_by: Option<&str>,
+) -> Result<Transfer, TaskError>
+where
+    S: Store,
+    D: Drive,
+    G: Staging,
+    L: Sealer,
+    C: Clock,
+{
+    let id = &task.transfer_id;
+    let mut transfer = load(ports.store, task).await?;
+    let gave_way = [FailureCode::Superseded, FailureCode::AlreadyEnded];
+    if stopped_by.is_some_and(|name| gave_way.iter().any(|code| code.as_str() == name)) {
+        return Ok(transfer);
+    }
+    let live = |t: &Transfer| !t.phase.is_terminal() && t.attempt == task.attempt;
+    if live(&transfer) && transfer.delivery.is_none() {
+        let reason = match Outcome::decide(&transfer, stopped_by) {
+            Outcome::Failed(code) => code,
+            Outcome::Canceled | Outcome::Completed => FailureCode::Canceled,
+        };
+        // From here on nothing new begins; what is under way may still complete.
+        transfer = match ports.store.begin_ending(id, task.attempt, reason).await {
+            Ok(transfer) => transfer,
+            Err(WriteError::Ended) => load(ports.store, task).await?,
+            Err(error) => return Err(error.into()),
+        };
+        if live(&transfer) && transfer.delivery.is_none() {
+            settle(ports, task, &transfer).await?;
+        }
+    }
+    while live(&transfer) {
+        transfer = load(ports.store, task).await?;
+        if !live(&transfer) {
+            break;
+        }
+        let outcome = Outcome::decide(&transfer, stopped_by);
+        transfer = match ports.store.finish(&transfer, outcome, ports.clock.now()).await {
+            Ok(transfer) => transfer,
+            Err(WriteError::Ended) => load(ports.store, task).await?,
+            Err(error) => return Err(error.into()),
+        };
+    }
+    Ok(transfer)
+}

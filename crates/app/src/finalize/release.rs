@@ -1,0 +1,54 @@
+//! After the end: the source copy goes, when nobody needs it any more.
+
+use docferry_domain::Transfer;
+use jiff::SignedDuration;
+
+use super::{FinalizeSettings, Ports};
+use crate::TaskError;
+use crate::initiate::later;
+use crate::ports::{Clock, Release, Staging, TransferStore};
+
+/// How long other users of an exchange key wait for a deletion whose function
+/// died in it. Longer than the function's own time-out.
+const DELETION_LEASE: SignedDuration = SignedDuration::from_secs(90);
+
+/// Takes the transfer off the users of its exchange key and deletes the object if
+/// it was the last. `false` while a document that was pushed may still come:
+/// `sweep` comes back and removes it then.
+pub(super) async fn release_source<S, D, G, L, C>(
+    ports: &Ports<'_, S, D, G, L, C>,
+    settings: FinalizeSettings,
+    transfer: &Transfer,
+) -> Result<bool, TaskError>
+where
+    S: TransferStore,
+    G: Staging,
+    C: Clock,
+{
+    let Some(source) = &transfer.source else { return Ok(true) };
+    let (id, key) = (&transfer.transfer_id, &source.key);
+    let arrived = transfer.object.is_some();
+    // What lies there from before this push was never ours to delete.
+    let ours =
+        arrived || ports.staging.head(key).await?.is_some_and(|head| head.is_from_push(source));
+    let now = ports.clock.now();
+    let until = later(now, DELETION_LEASE);
+    let last = match ports.store.release_key(id, key, now, until).await? {
+        Release::Last => true,
+        // Released at the end already, when it had not come yet.
+        Release::StillReferenced => {
+            !arrived && ours && ports.store.take_unused_key(id, key, now, until).await?
+        }
+    };
+    if last {
+        if ours {
+            ports.staging.delete(key).await?;
+        }
+        // By the store's clock, as pushes are dated: who pushes the same document
+        // again need not wait out a difference between clocks.
+        let released_at = ports.staging.store_time().await?;
+        ports.store.mark_released(id, key, released_at).await?;
+    }
+    let watched_until = later(transfer.ended_at.unwrap_or_default(), settings.late_push_watch);
+    Ok(arrived || now >= watched_until)
+}

@@ -1,0 +1,158 @@
+//! Before the end: nothing may land afterwards, and what did land counts.
+
+use docferry_domain::{Delivery, SourceHash, Transfer, Verdict, verify_delivery};
+
+use super::Ports;
+use crate::ports::{
+    Clock, Destination, Drive, SealError, Sealer, SessionEnd, SessionRecord, Staging, StagingError,
+    TransferStore, WriteError,
+};
+use crate::upload::SourceObject;
+use crate::{TaskError, TaskInput};
+
+/// How much of the source is read, at most, to see whether a file at the
+/// destination is ours: what an invocation of `upload` may have left unhashed.
+const LARGEST_GAP_BYTES: u64 = 128 * 1024 * 1024;
+
+/// Closes what is open, so that no fragment lands after the end, and looks
+/// whether the document is complete after all.
+pub(super) async fn settle<S, D, G, L, C>(
+    ports: &Ports<'_, S, D, G, L, C>,
+    task: &TaskInput,
+    transfer: &Transfer,
+) -> Result<(), TaskError>
+where
+    S: TransferStore,
+    D: Drive,
+    G: Staging,
+    L: Sealer,
+    C: Clock,
+{
+    let may_wait =
+        |error: &TaskError| error.code.is_retryable() && ports.clock.now() < transfer.deadline;
+    let settled = async {
+        let session = ports.store.session(&task.transfer_id).await?;
+        // A session that was open cannot have been completed. Any other answer
+        // proves nothing: a deletion whose answer was lost looks the same.
+        match &session {
+            Some(record) if delete(ports, task, record).await? == SessionEnd::Deleted => {}
+            _ => adopt(ports, transfer, session.is_some()).await?,
+        }
+        // Kept until here: it says that there was one, should this be interrupted.
+        forget(ports, task, session).await
+    };
+    match settled.await {
+        // What will not pass, and what did not in time, keeps nothing from ending:
+        // `sweep` goes on with the clean-up.
+        Err(error) if !may_wait(&error) => {
+            tracing::warn!(
+                transfer.id = task.transfer_id.as_str(),
+                error.code = error.code.as_str(),
+                "ended without a look at the destination"
+            );
+            Ok(())
+        }
+        settled => settled,
+    }
+}
+
+/// Ends the stored session, if there is one.
+pub(super) async fn close_session<S, D, G, L, C>(
+    ports: &Ports<'_, S, D, G, L, C>,
+    task: &TaskInput,
+) -> Result<(), TaskError>
+where
+    S: TransferStore,
+    D: Drive,
+    L: Sealer,
+{
+    let session = ports.store.session(&task.transfer_id).await?;
+    if let Some(record) = &session {
+        delete(ports, task, record).await?;
+    }
+    forget(ports, task, session).await
+}
+
+async fn delete<S, D, G, L, C>(
+    ports: &Ports<'_, S, D, G, L, C>,
+    task: &TaskInput,
+    record: &SessionRecord,
+) -> Result<SessionEnd, TaskError>
+where
+    D: Drive,
+    L: Sealer,
+{
+    match ports.sealer.open(&task.transfer_id, &record.session.sealed_url).await {
+        Ok(url) => Ok(ports.drive.delete_session(&url).await?),
+        // Lost to us; the drive forgets it by itself within minutes.
+        Err(SealError::Unreadable) => Ok(SessionEnd::AlreadyGone),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn forget<S, D, G, L, C>(
+    ports: &Ports<'_, S, D, G, L, C>,
+    task: &TaskInput,
+    session: Option<SessionRecord>,
+) -> Result<(), TaskError>
+where
+    S: TransferStore,
+{
+    if let Some(record) = session {
+        ports.store.drop_session(&task.transfer_id, record.epoch).await?;
+    }
+    Ok(())
+}
+
+/// The document may be complete though the answer was lost. Then the file stays,
+/// and the transfer says so.
+async fn adopt<S, D, G, L, C>(
+    ports: &Ports<'_, S, D, G, L, C>,
+    transfer: &Transfer,
+    had_session: bool,
+) -> Result<(), TaskError>
+where
+    S: TransferStore,
+    D: Drive,
+    G: Staging,
+{
+    let (Some(destination), Some(object)) = (Destination::of(transfer), SourceObject::of(transfer))
+    else {
+        return Ok(());
+    };
+    let began = had_session
+        || transfer.checkpoint.as_ref().is_some_and(|c| c.sessions > 0)
+        || (object.size() == 0 && transfer.epoch > 0);
+    if !began {
+        return Ok(());
+    }
+    let mut hash = SourceHash::resume(transfer.checkpoint.as_ref().map(|c| &c.hash));
+    if object.size().saturating_sub(hash.hashed_to()) > LARGEST_GAP_BYTES {
+        return Ok(());
+    }
+    let Some(item) = ports.drive.find(&destination).await? else { return Ok(()) };
+    if item.facts.size != object.size() {
+        return Ok(());
+    }
+    match object.hash_up_to(ports.staging, &mut hash, object.size()).await {
+        Ok(()) => {}
+        Err(error @ StagingError::Unavailable(_)) => return Err(error.into()),
+        // The source is not there to compare with: nothing can be claimed.
+        Err(_) => return Ok(()),
+    }
+    if verify_delivery(&hash, &destination.name, &item.facts, false) != Verdict::Same {
+        return Ok(());
+    }
+    let delivery = Delivery {
+        item_id: item.id,
+        size: item.facts.size,
+        quick_xor_hash: hash.digest(),
+        rewritten: false,
+    };
+    // Nobody claims a transfer that is being ended, so the epoch stands still.
+    let id = &transfer.transfer_id;
+    match ports.store.record_delivery(id, transfer.epoch, &delivery).await {
+        Ok(()) | Err(WriteError::Ended) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,151 @@
+//! Slots, queue and priority: never more than the limits move at once, nobody is
+//! lost, nobody starves.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use common::{GUID, MB, SETTINGS, bytes, record, request_to, world_with};
+use docferry_app::initiate::initiate;
+use docferry_app::{TaskInput, control};
+use docferry_domain::{Phase, PoolLimits, Priority, Turn};
+use docferry_testkit::{Fault, Mode, Runner, World};
+use jiff::SignedDuration;
+
+const LIMITS: PoolLimits = PoolLimits { active: 2, per_person: 1 };
+
+fn runner(world: &World, limits: PoolLimits) -> Runner {
+    let mut runner = Runner::new(world);
+    runner.limits = limits;
+    runner
+}
+
+async fn ask(runner: &Runner, email: &str, priority: Priority) -> TaskInput {
+    let new = docferry_domain::NewTransfer { priority, ..request_to(email) };
+    let transfer = initiate(&runner.admitter(), SETTINGS, new).await.unwrap();
+    TaskInput { transfer_id: transfer.transfer_id, attempt: 1 }
+}
+
+async fn turns(world: &World, tasks: &[TaskInput]) -> Vec<Turn> {
+    let mut turns = Vec::new();
+    for task in tasks {
+        turns.push(record(world, task).await.turn);
+    }
+    turns
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_than_the_limits_are_started_and_each_end_starts_the_next() {
+    use Turn::{Holding, Idle, Queued};
+    let world = world_with(MB);
+    let runner = runner(&world, LIMITS);
+    let mut tasks = Vec::new();
+    for email in ["ada", "ada", "bob", "cyd"] {
+        tasks.push(ask(&runner, &format!("{email}@court.example"), Priority::Normal).await);
+        world.advance(SignedDuration::from_secs(1));
+    }
+    // Ada's second one is passed over: one person may have one.
+    assert_eq!(turns(&world, &tasks).await, [Holding, Queued, Holding, Queued]);
+    assert_eq!(world.state().running.len(), 2);
+    assert_eq!(runner.execute(&tasks[2]).await.phase, Some(Phase::Completed));
+    assert_eq!(turns(&world, &tasks).await, [Holding, Queued, Idle, Holding]);
+    assert_eq!(runner.execute(&tasks[0]).await.phase, Some(Phase::Completed));
+    assert_eq!(turns(&world, &tasks).await, [Idle, Holding, Idle, Holding]);
+    for task in [&tasks[1], &tasks[3]] {
+        assert_eq!(runner.execute(task).await.phase, Some(Phase::Completed));
+    }
+    assert_eq!(world.store().held_and_queued(), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_higher_priority_goes_first() {
+    let world = world_with(MB);
+    let runner = runner(&world, PoolLimits { active: 1, per_person: 1 });
+    let first = ask(&runner, "ada@court.example", Priority::Normal).await;
+    let low = ask(&runner, "bob@court.example", Priority::Low).await;
+    let high = ask(&runner, "cyd@court.example", Priority::High).await;
+    runner.execute(&first).await;
+    assert_eq!(record(&world, &high).await.turn, Turn::Holding);
+    runner.execute(&high).await;
+    assert_eq!(record(&world, &low).await.turn, Turn::Holding);
+    runner.execute(&low).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_document_to_arrive_holds_no_slot() {
+    let world = world_with(MB);
+    world.state().documents.get_mut(GUID).unwrap().moves = false;
+    let runner = runner(&world, PoolLimits { active: 1, per_person: 1 });
+    let waits = ask(&runner, "ada@court.example", Priority::Normal).await;
+    let next = ask(&runner, "bob@court.example", Priority::Normal).await;
+    docferry_app::push::push(&world, &world, &world, &world, &waits).await.unwrap();
+    let admitter = runner.admitter();
+    let look = || docferry_app::poll::poll(&admitter, &world, runner.rules, &waits);
+    look().await.unwrap();
+    assert_eq!(record(&world, &waits).await.turn, Turn::Holding, "it may come at once");
+    world.advance(SignedDuration::from_secs(11));
+    look().await.unwrap();
+    assert_eq!(record(&world, &waits).await.turn, Turn::Idle);
+    assert_eq!(record(&world, &next).await.turn, Turn::Holding);
+    // It comes; now the upload has to wait for the other's end.
+    world.put_object("order.pdf", bytes(MB));
+    let progress = runner.upload_once_after_arrival(&waits).await.unwrap();
+    assert!(matches!(progress, docferry_app::upload::Progress::Wait { seconds: 1..=15 }));
+    assert_eq!(record(&world, &waits).await.turn, Turn::Queued);
+    world.put_object("order.pdf", bytes(MB));
+    assert_eq!(runner.execute(&next).await.phase, Some(Phase::Completed));
+    assert_eq!(record(&world, &waits).await.turn, Turn::Holding);
+    assert_eq!(runner.execute(&waits).await.phase, Some(Phase::Completed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_terminated_while_it_waits_ends_at_once_and_leaves_nothing() {
+    let world = world_with(MB);
+    let runner = runner(&world, PoolLimits { active: 1, per_person: 1 });
+    let first = ask(&runner, "ada@court.example", Priority::Normal).await;
+    let waits = ask(&runner, "bob@court.example", Priority::Normal).await;
+    let ids = [waits.transfer_id.clone()];
+    control::terminate(&runner.admitter(), SETTINGS.record_ttl, "scv", &ids).await.unwrap();
+    let ended = record(&world, &waits).await;
+    assert_eq!((ended.phase, ended.turn), (Phase::Canceled, Turn::Idle));
+    assert_eq!(world.store().held_and_queued(), (1, 0));
+    assert_eq!(runner.execute(&first).await.phase, Some(Phase::Completed));
+    assert_eq!(world.effects().iter().filter(|e| **e == "push").count(), 1);
+}
+
+/// Faults F2 and F17: whatever is lost between the queue and the start, `sweep`
+/// makes up for it, and nobody is started twice.
+#[tokio::test(start_paused = true)]
+async fn with_a_limit_of_one_all_are_delivered_whatever_is_lost_on_the_way() {
+    let limits = PoolLimits { active: 1, per_person: 1 };
+    for at in 0.. {
+        let mut reached = false;
+        for mode in [Mode::CrashBefore, Mode::CrashAfter, Mode::AnswerLost] {
+            let world = world_with(MB / 4);
+            let runner = runner(&world, limits);
+            world.inject(Fault { at, mode });
+            let mut tasks = Vec::new();
+            let admitter = runner.admitter();
+            for email in ["ada@court.example", "bob@court.example"] {
+                let asked = initiate(&admitter, SETTINGS, request_to(email));
+                let asked = runner.survive(asked).await;
+                tasks.extend(asked.map(|t| TaskInput { transfer_id: t.transfer_id, attempt: 1 }));
+            }
+            runner.run_all().await;
+            runner.recover(10).await;
+            reached |= world.effects().len() > at;
+            let context = format!("{mode:?} at {at}: {:?}", world.effects().get(at));
+            for transfer in world.store().transfers() {
+                assert_eq!(transfer.phase, Phase::Completed, "{context}");
+            }
+            let delivered = world.state().drive.files().len();
+            assert!(delivered >= tasks.len(), "{context}: whoever got an id gets the document");
+            assert_eq!(world.store().held_and_queued(), (0, 0), "{context}");
+            assert!(world.state().objects.is_empty(), "{context}");
+        }
+        if !reached {
+            assert!(at > 40, "the run has effects: {at}");
+            break;
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Bundles: `BUNDLE`, `COUNTS` and the documents `DOC#…` in one partition.
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use docferry_app::ports::StoreError;
+use docferry_domain::{
+    Bundle, BundleCounts, Failure, FailureCode, Outcome, Phase, SCHEMA_VERSION, Transfer,
+    TransferId,
+};
+use jiff::Timestamp;
+
+use super::change::{Change, number, string};
+use super::items::{
+    DUE, Item, SHARD, attribute, bundle_key, corrupt, counts_key, document_sort_key, first_look,
+    indexed, partition, read_transfer, shard, transfer_item, ttl, whole_item,
+};
+use super::standing::running;
+use super::table::Table;
+
+/// Highest number of a document.
+const LAST: u16 = 9999;
+
+pub(super) async fn create(table: &Table, bundle: &Bundle) -> Result<(), StoreError> {
+    let id = &bundle.bundle_id;
+    let item = whole_item(bundle, bundle_key(id), "bundle")?;
+    match table.insert(indexed(item, shard(id), first_look(bundle.created_at))).await {
+        Ok(()) => Ok(()),
+        // Our own first try.
+        Err(refusal) => refusal.stood().map(drop),
+    }
+}
+
+pub(super) async fn add_documents(
+    table: &Table,
+    documents: &[Transfer],
+    purge_at: Timestamp,
+) -> Result<(), StoreError> {
+    let item = |document: &Transfer| -> Result<Item, StoreError> {
+        let mut item = transfer_item(document)?;
+        item.insert("expiresAt".into(), ttl(purge_at));
+        Ok(item)
+    };
+    let actions: Vec<_> = documents
+        .iter()
+        .map(|document| table.inserting(item(document)?))
+        .collect::<Result<_, StoreError>>()?;
+    let Err(refusal) = table.transact(&actions).await else { return Ok(()) };
+    refusal.stood()?;
+    // Some exist already: the others one by one.
+    for document in documents {
+        if let Err(refusal) = table.insert(item(document)?).await {
+            refusal.stood()?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn open(table: &Table, id: &TransferId) -> Result<(), StoreError> {
+    let opened = Change::default()
+        .when("#phase = :accepted")
+        .value("accepted", string(Phase::Accepted.as_str()))
+        .set("phase", string(Phase::Uploading.as_str()));
+    match table.update(bundle_key(id), opened).await {
+        Ok(_) => Ok(()),
+        Err(refusal) => refusal.stood().map(drop),
+    }
+}
+
+pub(super) async fn get(
+    table: &Table,
+    id: &TransferId,
+) -> Result<Option<(Bundle, BundleCounts)>, StoreError> {
+    let found = table.range(partition(id), "BUNDLE", true, "COUNTS", 2).await?;
+    let (mut bundle, mut counts) = (None, BundleCounts::default());
+    for item in found {
+        if item.get("sk").is_some_and(|sk| sk.as_s().is_ok_and(|sk| sk == "COUNTS")) {
+            counts = read_counts(&item);
+        } else {
+            bundle = Some(read_bundle(item)?);
+        }
+    }
+    Ok(bundle.map(|bundle| (bundle, counts)))
+}
+
+fn read_bundle(item: Item) -> Result<Bundle, StoreError> {
+    let bundle: Bundle =
+        serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("bundle"))?;
+    if bundle.schema_version > SCHEMA_VERSION { Err(corrupt("bundle")) } else { Ok(bundle) }
+}
+
+fn read_counts(item: &Item) -> BundleCounts {
+    let digits = |name: &str| item.get(name).and_then(|value| value.as_n().ok());
+    let count = |name| digits(name).and_then(|n| n.parse().ok()).unwrap_or_default();
+    let code = item.get("firstFailure").and_then(|value| value.as_s().ok());
+    BundleCounts {
+        ended: count("ended"),
+        completed: count("completed"),
+        bytes: digits("bytes").and_then(|n| n.parse().ok()).unwrap_or_default(),
+        // A code of a newer version stands for a fault like any other.
+        first_failure: code.map(|code| code.parse().unwrap_or(FailureCode::Internal)),
+    }
+}
+
+/// Counting a document that ends, as an action of the transaction that ends it;
+/// none for a transfer that is no document of a bundle.
+pub(super) fn counting(
+    table: &Table,
+    ended: &Transfer,
+) -> Result<Option<TransactWriteItem>, StoreError> {
+    let Some((bundle, _)) = ended.transfer_id.in_bundle() else { return Ok(None) };
+    let counted = Change::default().increment("ended");
+    let counted = match &ended.failure {
+        None => {
+            let bytes = ended.source.as_ref().map_or(0, |source| source.size);
+            counted.increment("completed").plus("bytes", bytes)
+        }
+        Some(failure) => counted.set_once("firstFailure", attribute(&failure.code)?),
+    };
+    table.updating(counts_key(&bundle), counted).map(Some)
+}
+
+pub(super) async fn documents(
+    table: &Table,
+    id: &TransferId,
+    from: u16,
+    limit: usize,
+) -> Result<Vec<Transfer>, StoreError> {
+    let (from, to) = (document_sort_key(from), document_sort_key(LAST));
+    let found = table.range(partition(id), &from, true, &to, limit).await?;
+    found.into_iter().map(read_transfer).collect()
+}
+
+pub(super) async fn cancel(
+    table: &Table,
+    id: &TransferId,
+    owner: &str,
+    due: Timestamp,
+) -> Result<Option<Bundle>, StoreError> {
+    let canceled = running()
+        .when("#owner = :owner")
+        .value("owner", string(owner))
+        .set("cancelRequested", aws_sdk_dynamodb::types::AttributeValue::Bool(true))
+        .set(DUE, number(due.as_millisecond()));
+    match table.update(bundle_key(id), canceled).await {
+        Ok(item) => read_bundle(item).map(Some),
+        Err(refusal) => refusal.stood().map(|_| None),
+    }
+}
+
+pub(super) async fn documents_stopped(table: &Table, id: &TransferId) -> Result<(), StoreError> {
+    let stopped = Change::default()
+        .when("attribute_exists(pk)")
+        .set("documentsStopped", aws_sdk_dynamodb::types::AttributeValue::Bool(true));
+    match table.update(bundle_key(id), stopped).await {
+        Ok(_) => Ok(()),
+        Err(refusal) => refusal.stood().map(drop),
+    }
+}
+
+pub(super) async fn end(
+    table: &Table,
+    id: &TransferId,
+    outcome: Outcome,
+    ended_at: Timestamp,
+    purge_at: Timestamp,
+) -> Result<(), StoreError> {
+    let mut ended = running()
+        .set("phase", string(outcome.phase().as_str()))
+        .set("endedAt", attribute(&ended_at)?)
+        .set("expiresAt", ttl(purge_at))
+        .remove(&[SHARD, DUE]);
+    if let Some(code) = outcome.failure() {
+        ended = ended.set("failure", attribute(&Failure { code })?);
+    }
+    let counts = Change::default().set("expiresAt", ttl(purge_at));
+    let actions = [table.updating(bundle_key(id), ended)?, table.updating(counts_key(id), counts)?];
+    match table.transact(&actions).await {
+        Ok(()) => Ok(()),
+        Err(refusal) => refusal.stood().map(drop),
+    }
+}

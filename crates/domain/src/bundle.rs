@@ -1,0 +1,166 @@
+//! Many documents in one go.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Failure, FailureCode, Outcome, Phase, TransferId};
+
+/// Most documents of one bundle.
+pub const MOST_DOCUMENTS: u16 = 1000;
+
+/// What becomes of a bundle when one of its documents fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnItemError {
+    /// The others are stopped, and the bundle fails.
+    #[default]
+    Fail,
+    /// The others go on; the bundle fails only if none of them is delivered.
+    Skip,
+}
+
+/// How far the documents of a bundle are. Counts never go down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BundleCounts {
+    /// Documents that have ended.
+    pub ended: u16,
+    /// Those of them that were delivered.
+    pub completed: u16,
+    /// Bytes of those.
+    pub bytes: u64,
+    /// Why the first one failed that did.
+    pub first_failure: Option<FailureCode>,
+}
+
+/// Many documents that somebody asked for in one go. Each is a transfer of its
+/// own; this is what they have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bundle {
+    /// Version of the stored form.
+    pub schema_version: u32,
+    /// The id that the caller polls with.
+    pub bundle_id: TransferId,
+    /// The principal that asked; nobody else sees it.
+    pub owner: String,
+    /// How many documents, 1 to [`MOST_DOCUMENTS`].
+    pub documents: u16,
+    /// What becomes of it when one fails.
+    pub on_item_error: OnItemError,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// `Accepted` while its documents are being written down, `Uploading` from
+    /// then on: only then it is promised. Then terminal.
+    pub phase: Phase,
+    /// All of its documents that had not ended were asked to stop.
+    #[serde(default)]
+    pub documents_stopped: bool,
+    /// Somebody asked to stop.
+    #[serde(default)]
+    pub cancel_requested: bool,
+    /// When the last document ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// Set when it ended otherwise than completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+impl Bundle {
+    /// Whether those of its documents that have not ended are to be asked to stop,
+    /// and were not.
+    #[must_use]
+    pub fn stops(&self, counts: &BundleCounts) -> bool {
+        let one_failed = counts.completed < counts.ended;
+        let fails = one_failed && self.on_item_error == OnItemError::Fail;
+        (self.cancel_requested || fails) && !self.documents_stopped
+    }
+
+    /// How it ends, once all of its documents have; `None` before.
+    #[must_use]
+    pub fn outcome(&self, counts: &BundleCounts) -> Option<Outcome> {
+        if counts.ended < self.documents {
+            return None;
+        }
+        let all = counts.completed == self.documents;
+        let enough = self.on_item_error == OnItemError::Skip && counts.completed > 0;
+        Some(if all {
+            // What was delivered stays, and is said to be.
+            Outcome::Completed
+        } else if self.cancel_requested {
+            Outcome::Canceled
+        } else if enough {
+            Outcome::Completed
+        } else {
+            Outcome::Failed(counts.first_failure.unwrap_or(FailureCode::Internal))
+        })
+    }
+
+    /// Whole percent, by documents; 100 only when it has completed.
+    #[must_use]
+    pub fn percent(&self, counts: &BundleCounts) -> u8 {
+        if self.phase == Phase::Completed {
+            return 100;
+        }
+        let share = u32::from(counts.ended) * 100 / u32::from(self.documents.max(1));
+        u8::try_from(share.min(99)).unwrap_or(99)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bundle(on_item_error: OnItemError) -> Bundle {
+        Bundle {
+            schema_version: crate::SCHEMA_VERSION,
+            bundle_id: TransferId::from_u128(1),
+            owner: "scv".into(),
+            documents: 3,
+            on_item_error,
+            created_at: Timestamp::UNIX_EPOCH,
+            phase: Phase::Uploading,
+            documents_stopped: false,
+            cancel_requested: false,
+            ended_at: None,
+            failure: None,
+        }
+    }
+
+    fn counts(ended: u16, completed: u16) -> BundleCounts {
+        let first_failure = (completed < ended).then_some(FailureCode::QuotaExceeded);
+        BundleCounts { ended, completed, bytes: 0, first_failure }
+    }
+
+    #[test]
+    fn a_bundle_ends_with_its_last_document() {
+        assert_eq!(bundle(OnItemError::Skip).outcome(&counts(2, 2)), None);
+        assert_eq!(bundle(OnItemError::Skip).outcome(&counts(3, 3)), Some(Outcome::Completed));
+    }
+
+    #[test]
+    fn one_failure_stops_and_fails_a_bundle_unless_it_is_to_be_skipped() {
+        let failed = Some(Outcome::Failed(FailureCode::QuotaExceeded));
+        assert!(bundle(OnItemError::Fail).stops(&counts(1, 0)));
+        assert_eq!(bundle(OnItemError::Fail).outcome(&counts(3, 2)), failed);
+        assert!(!bundle(OnItemError::Skip).stops(&counts(1, 0)));
+        assert_eq!(bundle(OnItemError::Skip).outcome(&counts(3, 2)), Some(Outcome::Completed));
+        assert_eq!(bundle(OnItemError::Skip).outcome(&counts(3, 0)), failed);
+    }
+
+    #[test]
+    fn a_cancel_counts_unless_all_was_delivered_before() {
+        let canceled = Bundle { cancel_requested: true, ..bundle(OnItemError::Skip) };
+        assert!(canceled.stops(&counts(0, 0)));
+        assert_eq!(canceled.outcome(&counts(3, 1)), Some(Outcome::Canceled));
+        assert_eq!(canceled.outcome(&counts(3, 3)), Some(Outcome::Completed));
+    }
+
+    #[test]
+    fn percent_is_100_only_when_completed() {
+        let running = bundle(OnItemError::Fail);
+        assert_eq!([0, 1, 2, 3].map(|n| running.percent(&counts(n, n))), [0, 33, 66, 99]);
+        let ended = Bundle { phase: Phase::Completed, ..running };
+        assert_eq!(ended.percent(&counts(3, 3)), 100);
+    }
+}

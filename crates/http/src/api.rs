@@ -1,0 +1,25 @@
+use docferry_app::admit::Admitter;
+use docferry_app::initiate::InitiateSettings;
+use docferry_domain::PoolLimits;
+
+/// What routers work with that create or change work.
+#[derive(Debug)]
+pub struct TransferApi<S, W, C> {
+    /// Records, queue and slots.
+    pub store: S,
+    /// Runs transfers.
+    pub workflow: W,
+    /// The time.
+    pub clock: C,
+    /// How long things may take and are kept.
+    pub settings: InitiateSettings,
+    /// How many may move bytes at once.
+    pub limits: PoolLimits,
+}
+
+impl<S, W, C> TransferApi<S, W, C> {
+    pub(crate) fn admitter(&self) -> Admitter<'_, S, W, C> {
+        let Self { store, workflow, clock, limits, .. } = self;
+        Admitter { store, workflow, clock, limits: *limits }
+    }
+}

@@ -1,0 +1,83 @@
+//! The stores of a [`World`], each call an effect.
+
+use docferry_app::ports::{
+    BundleStore, CheckpointAck, Due, Outbox, Release, SealedSession, SessionRecord, SlotStore,
+    StoreError, TransferStore, WriteError,
+};
+use docferry_domain::{
+    ArrivedObject, Bundle, BundleCounts, Checkpoint, Delivery, FailureCode, Outcome, OutcomeRecord,
+    Pool, PushedSource, Slots, Transfer, TransferId, Waiting,
+};
+use jiff::Timestamp;
+
+use crate::World;
+
+macro_rules! as_effects {
+    ($port:ident: $($name:ident($($arg:ident: $type:ty),*) -> $ok:ty, $error:ty, $lost:expr;)+) => {
+        impl $port for World {
+            $(async fn $name(&self, $($arg: $type),*) -> Result<$ok, $error> {
+                self.effect(stringify!($name), $lost, async || self.store.$name($($arg),*).await).await
+            })+
+        }
+    };
+}
+
+fn lost_write(cause: docferry_app::ports::Cause) -> WriteError {
+    StoreError::Unavailable(cause).into()
+}
+
+as_effects! {
+    TransferStore:
+    create(transfer: &Transfer) -> (), StoreError, StoreError::Unavailable;
+    get(id: &TransferId) -> Option<Transfer>, StoreError, StoreError::Unavailable;
+    begin_push(id: &TransferId, attempt: u32, now: Timestamp) -> Transfer, WriteError, lost_write;
+    record_push(id: &TransferId, attempt: u32, source: &PushedSource) -> bool, WriteError, lost_write;
+    record_arrival(id: &TransferId, attempt: u32, object: &ArrivedObject) -> (), WriteError, lost_write;
+    claim(id: &TransferId, attempt: u32) -> Transfer, WriteError, lost_write;
+    session(id: &TransferId) -> Option<SessionRecord>, StoreError, StoreError::Unavailable;
+    put_session(id: &TransferId, epoch: u64, session: &SealedSession) -> (), WriteError, lost_write;
+    drop_session(id: &TransferId, epoch: u64) -> (), StoreError, StoreError::Unavailable;
+    checkpoint(id: &TransferId, epoch: u64, checkpoint: &Checkpoint) -> CheckpointAck, WriteError, lost_write;
+    pause_until(id: &TransferId, epoch: u64, resume_at: Timestamp) -> (), WriteError, lost_write;
+    record_delivery(id: &TransferId, epoch: u64, delivery: &Delivery) -> (), WriteError, lost_write;
+    request_cancel(id: &TransferId, owner: &str) -> Option<Transfer>, StoreError, StoreError::Unavailable;
+    finish(read: &Transfer, outcome: Outcome, ended_at: Timestamp) -> Transfer, WriteError, lost_write;
+    begin_ending(id: &TransferId, attempt: u32, reason: FailureCode) -> Transfer, WriteError, lost_write;
+    replace_object(id: &TransferId, epoch: u64, object: &ArrivedObject) -> (), WriteError, lost_write;
+    take_unused_key(id: &TransferId, key: &str, now: Timestamp, until: Timestamp) -> bool, StoreError, StoreError::Unavailable;
+    postpone(what: &Due, due: Timestamp) -> (), StoreError, StoreError::Unavailable;
+    mark_clean(id: &TransferId, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
+    unfinished(now: Timestamp, limit: usize) -> Vec<Due>, StoreError, StoreError::Unavailable;
+    next_attempt(id: &TransferId, from: u32) -> Transfer, WriteError, lost_write;
+    release_key(id: &TransferId, key: &str, now: Timestamp, until: Timestamp) -> Release, StoreError, StoreError::Unavailable;
+    mark_released(id: &TransferId, key: &str, now: Timestamp) -> (), StoreError, StoreError::Unavailable;
+}
+
+as_effects! {
+    SlotStore:
+    slots(pool: Pool) -> Slots, StoreError, StoreError::Unavailable;
+    queue(pool: Pool, after: Option<&Waiting>, limit: usize) -> Vec<Waiting>, StoreError, StoreError::Unavailable;
+    grant(pool: Pool, version: u64, admitted: &[Waiting], due: Timestamp) -> bool, StoreError, StoreError::Unavailable;
+    enqueue(transfer: &Transfer, due: Timestamp) -> (), WriteError, lost_write;
+    step_aside(transfer: &Transfer) -> (), StoreError, StoreError::Unavailable;
+    reclaim(pool: Pool, holder: &TransferId) -> bool, StoreError, StoreError::Unavailable;
+}
+
+as_effects! {
+    Outbox:
+    outcome(id: &TransferId, attempt: u32) -> Option<OutcomeRecord>, StoreError, StoreError::Unavailable;
+    told(id: &TransferId, attempt: u32) -> (), StoreError, StoreError::Unavailable;
+    untold(now: Timestamp, limit: usize) -> Vec<(TransferId, u32)>, StoreError, StoreError::Unavailable;
+}
+
+as_effects! {
+    BundleStore:
+    create_bundle(bundle: &Bundle) -> (), StoreError, StoreError::Unavailable;
+    add_documents(documents: &[Transfer], purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
+    open_bundle(id: &TransferId) -> (), StoreError, StoreError::Unavailable;
+    bundle(id: &TransferId) -> Option<(Bundle, BundleCounts)>, StoreError, StoreError::Unavailable;
+    documents(id: &TransferId, from: u16, limit: usize) -> Vec<Transfer>, StoreError, StoreError::Unavailable;
+    cancel_bundle(id: &TransferId, owner: &str, due: Timestamp) -> Option<Bundle>, StoreError, StoreError::Unavailable;
+    documents_stopped(id: &TransferId) -> (), StoreError, StoreError::Unavailable;
+    end_bundle(id: &TransferId, outcome: Outcome, ended_at: Timestamp, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
+}
