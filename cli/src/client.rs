@@ -80,6 +80,19 @@ impl Client {
         Ok(self.exchange(request).await?.0)
     }
 
+    /// Asks for transfers to be stopped. That they are shows in their status; ids
+    /// that are unknown or have ended are passed over.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn terminate(&self, transfer_ids: &[&str]) -> Result<(), ClientError> {
+        let body = serde_json::json!({ "transferIds": transfer_ids });
+        let request = self.request(Method::POST, &["document", "terminate"])?.json(&body);
+        // What stands in the answer is the same every time.
+        let (_, _): (serde_json::Value, _) = self.exchange(request).await?;
+        Ok(())
+    }
+
     /// Asks how a transfer is doing.
     ///
     /// # Errors

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use docferry_cli::{ClientError, NewTransfer};
 use serde_json::json;
-use support::{asked_for, client, client_of, nobody, problem, sent, status};
-use wiremock::matchers::body_json;
-use wiremock::{MockServer, ResponseTemplate};
+use support::{STAGE, asked_for, client, client_of, nobody, problem, sent, status};
+use wiremock::matchers::{body_json, method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 fn new_transfer(path: Option<&str>) -> NewTransfer {
     NewTransfer {
@@ -51,6 +51,19 @@ async fn upload_without_a_folder_sends_null() {
         .mount(&server)
         .await;
     client(&server).upload(&new_transfer(None)).await.unwrap();
+}
+
+#[tokio::test]
+async fn terminate_sends_the_ids_and_takes_the_contracts_answer() {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .and(path(format!("{STAGE}/document/terminate")))
+        .and(body_json(json!({ "transferIds": ["t1", "t2"] })))
+        .respond_with(ResponseTemplate::new(202).set_body_json(json!({ "response": "success" })))
+        .expect(1)
+        .mount(&server)
+        .await;
+    client(&server).terminate(&["t1", "t2"]).await.unwrap();
 }
 
 #[tokio::test]

@@ -48,8 +48,11 @@ enum Task {
         #[arg(long, value_name = "NAME")]
         filter: Option<String>,
     },
-    /// What the compiler does not see: dependency direction, state machine, rights.
-    Check,
+    /// What the compiler does not see: all of it, or the parts that are named.
+    Check {
+        /// Parts to check; all when none is named.
+        parts: Vec<check::Part>,
+    },
     /// Bring the local cloud up and leave it running, until Ctrl-C.
     Stack {
         /// As the system tests use it: short deadlines and pauses.
@@ -87,7 +90,7 @@ fn run(task: Task) -> Result<()> {
             })
         }
         Task::Test { steps, filter } => test::run(&paths, &steps, filter.as_deref()),
-        Task::Check => check::run(&paths),
+        Task::Check { parts } => check::run(&paths, &parts),
         Task::Stack { for_tests } => {
             let settings = if for_tests { Settings::tests() } else { Settings::demo() };
             let up = stack::up(&paths, &Settings { name: "stack", ..settings })?;

@@ -10,6 +10,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use crate::paths::Paths;
+use crate::template::Template;
 
 /// A document of the project.
 struct Document {
@@ -19,8 +20,9 @@ struct Document {
 }
 
 /// What is wrong, a sentence each.
-pub(crate) fn complaints(paths: &Paths, template: &str) -> Result<Vec<String>> {
+pub(crate) fn complaints(paths: &Paths) -> Result<Vec<String>> {
     let documents = read(&paths.root)?;
+    let template = Template::of_project(&paths.root)?;
     let mut found = Vec::new();
     for document in &documents {
         found.extend(blocks::complaints(document)?);
@@ -32,7 +34,7 @@ pub(crate) fn complaints(paths: &Paths, template: &str) -> Result<Vec<String>> {
             .map(|document| document.text.as_str())
             .with_context(|| format!("{path} is missing"))
     };
-    found.extend(tables::complaints(text("docs/OPERATIONS.md")?, text("docs/API.md")?, template));
+    found.extend(tables::complaints(text("docs/OPERATIONS.md")?, text("docs/API.md")?, &template));
     found.extend(tables::roles(text("docs/SECURITY.md")?));
     found.extend(names::untested(text("docs/SEMANTICS.md")?));
     Ok(found)
@@ -62,7 +64,6 @@ mod tests {
     #[test]
     fn the_documents_in_the_project_are_true_of_it() {
         let paths = Paths::of_workspace().unwrap();
-        let template = fs::read_to_string(paths.root.join("template.yaml")).unwrap();
-        assert_eq!(complaints(&paths, &template).unwrap(), Vec::<String>::new());
+        assert_eq!(complaints(&paths).unwrap(), Vec::<String>::new());
     }
 }

@@ -6,12 +6,13 @@ mod keep;
 mod pdf;
 mod scenario;
 mod simulators;
+mod table;
 mod verdict;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use docferry_cli::display::short_duration;
 use docferry_cli::{Client, Credentials};
 
@@ -19,7 +20,8 @@ use crate::stack::Stack;
 use exchange::Exchange;
 use scenario::{Item, documents};
 use simulators::Simulators;
-use verdict::{Findings, Verdict, judge, table};
+use table::table;
+use verdict::{Findings, Verdict, judge};
 
 /// Slow enough to see the bars move: 300 MB take some twenty seconds.
 const GRAPH_BYTES_PER_SECOND: u64 = 14_000_000;
@@ -43,10 +45,11 @@ pub(crate) async fn run(stack: &Stack, keep: bool) -> Result<()> {
 }
 
 async fn scenario(stack: &Stack) -> Result<()> {
-    let email = stack.users.first().context("the Graph simulator has no users")?;
     let simulators = Simulators::new(&stack.ords.admin, &stack.graph.admin)?;
     let items = documents();
-    println!("Putting {} documents into the object store …", items.len() - 1);
+    let known: BTreeSet<_> =
+        items.iter().filter(|item| item.is_known()).map(|item| &item.guid).collect();
+    println!("Putting {} documents into the object store …", known.len());
     for item in &items {
         simulators.register(item).await?;
     }
@@ -56,38 +59,35 @@ async fn scenario(stack: &Stack) -> Result<()> {
     };
     let client = Client::new(&stack.api, credentials)?;
 
-    println!("Sending all of them, and one that does not exist, to {email} …");
+    println!("Sending all of them, one of them to two users, and one that does not exist …");
     let start = Instant::now();
     simulators.shape_graph(Some(GRAPH_BYTES_PER_SECOND)).await?;
-    let deliveries = deliver::deliver(&client, &items, email).await;
+    let deliveries = deliver::deliver(&client, &items, &stack.users).await?;
     simulators.shape_graph(None).await?;
     println!("All ended after {}.\n", short_duration(start.elapsed()));
 
-    let findings = look(stack, &simulators, &items, email).await?;
+    let findings = look(stack, &simulators, &items).await?;
     let verdicts: Vec<_> = items
         .iter()
         .zip(&deliveries)
-        .map(|(item, delivery)| judge(item, delivery, &findings))
+        .map(|(item, delivery)| {
+            let recipient = stack.users.get(item.recipient).map_or("", String::as_str);
+            judge(item, recipient, delivery, &findings)
+        })
         .collect();
     println!("{}", table(&verdicts));
     conclude(&verdicts, &deliveries)
 }
 
 /// Looks at both ends, past the service that is being judged.
-async fn look(
-    stack: &Stack,
-    simulators: &Simulators,
-    items: &[Item],
-    email: &str,
-) -> Result<Findings> {
+async fn look(stack: &Stack, simulators: &Simulators, items: &[Item]) -> Result<Findings> {
     let keys: BTreeSet<_> =
         items.iter().filter(|item| item.is_known()).map(|item| item.filename.to_owned()).collect();
-    let mut files = simulators.files().await?;
-    files.retain(|file| file.user.eq_ignore_ascii_case(email));
     Ok(Findings {
-        sources: simulators.documents().await?,
-        files,
         left_over: Exchange::new(stack).left_over(&keys, CLEAN_UP_BOUND).await?,
+        sources: simulators.documents().await?,
+        files: simulators.files().await?,
+        sessions: simulators.sessions().await?,
     })
 }
 

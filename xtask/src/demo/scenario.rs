@@ -5,6 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::pdf::pdf;
 
+const PDF: &str = "application/pdf";
+
 /// Where a document's bytes come from.
 #[derive(Debug)]
 pub(crate) enum Content {
@@ -12,26 +14,44 @@ pub(crate) enum Content {
     Bytes(Vec<u8>),
     /// The object store makes them up itself: too many to be carried there first.
     Generated { bytes: u64, seed: u64 },
+    /// Another item has put it there.
+    SameAgain,
     /// There is no such document.
     Unknown,
 }
 
-/// One document of the demo.
+/// How a transfer ought to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The document lies in the recipient's OneDrive.
+    Delivered,
+    /// It fails, and says why.
+    NotFound,
+    /// It is stopped in the middle and leaves nothing behind.
+    Terminated,
+}
+
+/// One document of the demo, on its way to one person.
 #[derive(Debug)]
 pub(crate) struct Item {
+    /// What it is called in front of people.
+    pub(crate) label: &'static str,
     /// Its GUID in the object store, in base64.
     pub(crate) guid: String,
     pub(crate) filename: &'static str,
     pub(crate) mimetype: &'static str,
+    /// Which of the users gets it.
+    pub(crate) recipient: usize,
     /// The folder in the recipient's OneDrive; `None` is the root.
     pub(crate) folder: Option<&'static str>,
     pub(crate) content: Content,
+    pub(crate) end: End,
 }
 
 impl Item {
-    /// Whether the service ought to deliver it.
+    /// Whether there is such a document.
     pub(crate) fn is_known(&self) -> bool {
-        !matches!(self.content, Content::Unknown)
+        self.end != End::NotFound
     }
 
     /// Where it ought to lie in the recipient's OneDrive, without a leading slash.
@@ -44,44 +64,60 @@ impl Item {
 }
 
 /// The documents, each hard in a way of its own: a real one, a long one, an empty
-/// one, one with a name that breaks careless encoding, and one that does not exist.
+/// one, one with a name that breaks careless encoding, one that is stopped while
+/// its bytes move, one that two people want at once, and one that does not exist.
 pub(crate) fn documents() -> Vec<Item> {
+    let plain = |filename, mimetype, folder, content| Item {
+        label: filename,
+        guid: guid(),
+        filename,
+        mimetype,
+        recipient: 0,
+        folder,
+        content,
+        end: End::Delivered,
+    };
+    let shared =
+        plain("Notice of hearing.pdf", PDF, Some("Notices"), Content::Bytes(pdf(4_000_000, 3)));
+    let second = Item {
+        label: "Notice of hearing.pdf (2nd user)",
+        guid: shared.guid.clone(),
+        recipient: 1,
+        ..plain(shared.filename, PDF, shared.folder, Content::SameAgain)
+    };
     vec![
+        plain(
+            "Reasons for judgment.pdf",
+            PDF,
+            Some("Judgments"),
+            Content::Bytes(pdf(15_000_000, 1)),
+        ),
+        plain(
+            "Exhibit 12 video.mp4",
+            "video/mp4",
+            Some("Exhibits"),
+            Content::Generated { bytes: 300_000_000, seed: 300 },
+        ),
+        plain("empty.txt", "text/plain", None, Content::Bytes(Vec::new())),
+        plain(
+            "Ōtāhuhu #3 50% + l'été 法廷.pdf",
+            PDF,
+            Some("Court Lists/2026-11-23/Courtroom 201"),
+            Content::Bytes(pdf(1_500_000, 2)),
+        ),
         Item {
-            guid: guid(),
-            filename: "Reasons for judgment.pdf",
-            mimetype: "application/pdf",
-            folder: Some("Judgments"),
-            content: Content::Bytes(pdf(15_000_000, 1)),
+            label: "Hearing recording.mp4 (stopped)",
+            end: End::Terminated,
+            ..plain(
+                "Hearing recording.mp4",
+                "video/mp4",
+                Some("Recordings"),
+                Content::Generated { bytes: 250_000_000, seed: 250 },
+            )
         },
-        Item {
-            guid: guid(),
-            filename: "Exhibit 12 video.mp4",
-            mimetype: "video/mp4",
-            folder: Some("Exhibits"),
-            content: Content::Generated { bytes: 300_000_000, seed: 300 },
-        },
-        Item {
-            guid: guid(),
-            filename: "empty.txt",
-            mimetype: "text/plain",
-            folder: None,
-            content: Content::Bytes(Vec::new()),
-        },
-        Item {
-            guid: guid(),
-            filename: "Ōtāhuhu #3 50% + l'été 法廷.pdf",
-            mimetype: "application/pdf",
-            folder: Some("Court Lists/2026-11-23/Courtroom 201"),
-            content: Content::Bytes(pdf(1_500_000, 2)),
-        },
-        Item {
-            guid: guid(),
-            filename: "(unknown document)",
-            mimetype: "",
-            folder: None,
-            content: Content::Unknown,
-        },
+        shared,
+        second,
+        Item { end: End::NotFound, ..plain("(unknown document)", "", None, Content::Unknown) },
     ]
 }
 
@@ -101,14 +137,19 @@ mod tests {
             .map(|item| match &item.content {
                 Content::Bytes(bytes) => Some(bytes.len() as u64),
                 Content::Generated { bytes, .. } => Some(*bytes),
-                Content::Unknown => None,
+                Content::SameAgain | Content::Unknown => None,
             })
             .collect();
         assert!((15_000_000..16_000_000).contains(&sizes[0].unwrap()));
-        assert_eq!((sizes[1], sizes[2], sizes[4]), (Some(300_000_000), Some(0), None));
+        assert_eq!((sizes[1], sizes[2], sizes[7]), (Some(300_000_000), Some(0), None));
         for needed in ['#', '%', '+', '\'', ' ', '法'] {
             assert!(items[3].destination().contains(needed), "{needed}");
         }
+        // Large enough to be stopped in the middle.
+        assert!(items[4].end == End::Terminated && sizes[4].unwrap() > 200_000_000);
+        let (first, second) = (&items[5], &items[6]);
+        assert_eq!((&first.guid, first.destination()), (&second.guid, second.destination()));
+        assert_ne!(first.recipient, second.recipient);
         assert!(items.iter().all(|item| STANDARD.decode(&item.guid).unwrap().len() == 16));
     }
 }

@@ -33,6 +33,16 @@ pub(crate) struct DeliveredFile {
     pub(crate) received_bytes: u64,
 }
 
+/// An upload session of the simulated Graph, whatever became of it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Session {
+    pub(crate) user: String,
+    pub(crate) path: String,
+    pub(crate) state: String,
+    pub(crate) received_bytes: u64,
+}
+
 /// Both simulators.
 #[derive(Debug)]
 pub(crate) struct Simulators {
@@ -55,7 +65,7 @@ impl Simulators {
             .append_pair("filename", item.filename)
             .append_pair("mimetype", item.mimetype);
         let request = match &item.content {
-            Content::Unknown => return Ok(()),
+            Content::SameAgain | Content::Unknown => return Ok(()),
             Content::Bytes(bytes) => self.http.put(url).body(bytes.clone()),
             Content::Generated { bytes, seed } => {
                 url.query_pairs_mut()
@@ -76,6 +86,11 @@ impl Simulators {
     /// What lies in anybody's OneDrive.
     pub(crate) async fn files(&self) -> Result<Vec<DeliveredFile>> {
         read(self.http.get(below(&self.graph, &["files"])?)).await
+    }
+
+    /// Every upload session there has been.
+    pub(crate) async fn sessions(&self) -> Result<Vec<Session>> {
+        read(self.http.get(below(&self.graph, &["sessions"])?)).await
     }
 
     /// Limits how fast each request to Graph is taken in; `None` lifts the limit.

@@ -2,21 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{CellAlignment, Table};
-use docferry_cli::display::{clean, size};
+use docferry_cli::display::clean;
 use docferry_cli::watch::Outcome;
 
 use super::deliver::Delivery;
-use super::scenario::Item;
-use super::simulators::{DeliveredFile, SourceDocument};
+use super::scenario::{End, Item};
+use super::simulators::{DeliveredFile, Session, SourceDocument};
+
+/// What a transfer says that was stopped; SCV shows it.
+const TERMINATED: &str = "Terminated by request";
 
 /// What was found out after the deliveries ended.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     pub(crate) sources: Vec<SourceDocument>,
-    /// The recipient's files.
+    /// Everybody's files.
     pub(crate) files: Vec<DeliveredFile>,
+    /// Every upload session there has been.
+    pub(crate) sessions: Vec<Session>,
     /// Keys still in the exchange bucket.
     pub(crate) left_over: BTreeSet<String>,
 }
@@ -25,61 +28,103 @@ pub(crate) struct Findings {
 #[derive(Debug)]
 pub(crate) struct Verdict {
     pub(crate) name: String,
-    status: String,
-    size: Option<u64>,
-    source: Option<String>,
-    delivered: Option<String>,
+    pub(super) status: String,
+    pub(super) size: Option<u64>,
+    pub(super) source: Option<String>,
+    pub(super) delivered: Option<String>,
     /// `None` where there was never anything to clean up.
-    is_clean: Option<bool>,
+    pub(super) is_clean: Option<bool>,
     /// What is not as it should be; empty when all is.
     pub(crate) complaints: Vec<String>,
 }
 
 /// Judges one document by what the service said and by what can be seen.
-pub(crate) fn judge(item: &Item, delivery: &Delivery, findings: &Findings) -> Verdict {
+pub(crate) fn judge(
+    item: &Item,
+    recipient: &str,
+    delivery: &Delivery,
+    findings: &Findings,
+) -> Verdict {
     let source = findings.sources.iter().find(|source| source.guid == item.guid);
     let destination = item.destination();
-    let file = findings.files.iter().find(|file| file.path.trim_start_matches('/') == destination);
+    let is_there = |user: &str, path: &str| {
+        user.eq_ignore_ascii_case(recipient) && path.trim_start_matches('/') == destination
+    };
+    let file = findings.files.iter().find(|file| is_there(&file.user, &file.path));
+    let sessions: Vec<_> =
+        findings.sessions.iter().filter(|session| is_there(&session.user, &session.path)).collect();
     let is_clean = item.is_known().then(|| !findings.left_over.contains(item.filename));
     let mut complaints = Vec::new();
-    let status = match (&delivery.result, item.is_known()) {
-        (Ok(Outcome::Completed(_)), true) => {
-            check_delivery(source, file, &mut complaints);
+    let status = match &delivery.result {
+        Ok(Outcome::Completed(_)) => {
+            match item.end {
+                End::Delivered => check_delivery(source, file, &mut complaints),
+                End::NotFound => {
+                    complaints.push("completed, although there is no such document".to_owned());
+                }
+                End::Terminated => {
+                    complaints.push("completed before it could be stopped".to_owned());
+                }
+            }
             "completed".to_owned()
         }
-        (Ok(Outcome::Completed(_)), false) => {
-            complaints.push("completed, although there is no such document".to_owned());
-            "completed".to_owned()
-        }
-        (Ok(Outcome::Failed(status)), is_known) => {
+        Ok(Outcome::Failed(status)) => {
             let message = status.last_error_message.as_deref().map(clean).unwrap_or_default();
-            if is_known {
-                complaints.push(format!("failed: {message}"));
-            } else if message.is_empty() {
-                complaints.push("failed as it should, but does not say why".to_owned());
+            match item.end {
+                End::Delivered => complaints.push(format!("failed: {message}")),
+                End::NotFound if message.is_empty() => {
+                    complaints.push("failed as it should, but does not say why".to_owned());
+                }
+                End::NotFound => {}
+                End::Terminated if message == TERMINATED => {
+                    check_stop(source, file, &sessions, &mut complaints);
+                }
+                End::Terminated => complaints.push(format!("was to be stopped, failed: {message}")),
             }
             format!("failed: {message}")
         }
-        (Ok(Outcome::TimedOut(_)), _) => {
+        Ok(Outcome::TimedOut(_)) => {
             complaints.push("did not end in time".to_owned());
             "still running".to_owned()
         }
-        (Err(error), _) => {
+        Err(error) => {
             complaints.push(clean(&error.to_string()));
             "not sent or not watched".to_owned()
         }
     };
+    if sessions.iter().any(|session| session.state == "open") {
+        complaints.push("an upload session is still open".to_owned());
+    }
     if is_clean == Some(false) {
         complaints.push("its source copy is still in the exchange bucket".to_owned());
     }
     Verdict {
-        name: item.filename.to_owned(),
+        name: item.label.to_owned(),
         status,
         size: file.map(|file| file.size).or(source.map(|source| source.size)),
         source: source.map(|source| source.sha256.clone()),
         delivered: file.map(|file| file.sha256.clone()),
         is_clean,
         complaints,
+    }
+}
+
+/// Stopped in the middle: some bytes were there, not all, and no file came of them.
+fn check_stop(
+    source: Option<&SourceDocument>,
+    file: Option<&DeliveredFile>,
+    sessions: &[&Session],
+    complaints: &mut Vec<String>,
+) {
+    let received: u64 = sessions.iter().map(|session| session.received_bytes).sum();
+    if received == 0 {
+        complaints.push("stopped before its bytes moved".to_owned());
+    }
+    if source.is_none_or(|source| received >= source.size) {
+        complaints.push("stopped, although all of its bytes had arrived".to_owned());
+    }
+    if file.is_some() {
+        complaints.push("stopped, but there is a file at its destination".to_owned());
     }
 }
 
@@ -103,90 +148,29 @@ fn check_delivery(
     }
 }
 
-/// The table for people.
-pub(crate) fn table(verdicts: &[Verdict]) -> String {
-    let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_header([
-        "document",
-        "status",
-        "size",
-        "source\nSHA-256",
-        "delivered\nSHA-256",
-        "agree",
-        "exchange\nclean",
-        "as it\nshould be",
-    ]);
-    for verdict in verdicts {
-        let agree = match (&verdict.source, &verdict.delivered) {
-            (Some(source), Some(delivered)) => yes(source == delivered),
-            _ => "–",
-        };
-        table.add_row([
-            verdict.name.clone(),
-            wrapped(&verdict.status),
-            verdict.size.map(size).unwrap_or_else(|| "–".to_owned()),
-            short(verdict.source.as_deref()),
-            short(verdict.delivered.as_deref()),
-            agree.to_owned(),
-            verdict.is_clean.map_or("–", yes).to_owned(),
-            yes(verdict.complaints.is_empty()).to_owned(),
-        ]);
-    }
-    if let Some(column) = table.column_mut(2) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table.to_string()
-}
-
-fn yes(is_so: bool) -> &'static str {
-    if is_so { "yes" } else { "NO" }
-}
-
-fn short(hash: Option<&str>) -> String {
-    hash.map_or_else(|| "–".to_owned(), |hash| hash.chars().take(12).collect())
-}
-
-/// Breaks a long message, so that the table stays narrow where there is no
-/// terminal whose width it could ask for.
-fn wrapped(text: &str) -> String {
-    const WIDTH: usize = 34;
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let is_full = lines.last().is_some_and(|line| {
-            !line.is_empty() && line.chars().count() + word.chars().count() >= WIDTH
-        });
-        if is_full {
-            lines.push(String::new());
-        }
-        if let Some(line) = lines.last_mut() {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines.join("\n")
-}
-
 #[cfg(test)]
 mod tests {
     use docferry_cli::TransferStatus;
 
     use super::*;
     use crate::demo::scenario::Content;
+    use crate::demo::table::table;
 
-    fn item(content: Content) -> Item {
+    fn item(content: Content, end: End) -> Item {
         Item {
+            label: "list.pdf",
             guid: "Zw==".into(),
             filename: "list.pdf",
             mimetype: "application/pdf",
+            recipient: 0,
             folder: Some("Lists"),
             content,
+            end,
         }
     }
 
     fn known() -> Item {
-        item(Content::Bytes(vec![1, 2, 3]))
+        item(Content::Bytes(vec![1, 2, 3]), End::Delivered)
     }
 
     fn status(percent: u8, error: Option<&str>) -> TransferStatus {
@@ -216,12 +200,12 @@ mod tests {
             sha256: delivered_hash.into(),
             received_bytes: 3,
         };
-        Findings { sources: vec![source], files: vec![file], left_over: BTreeSet::new() }
+        Findings { sources: vec![source], files: vec![file], ..Findings::default() }
     }
 
     #[test]
     fn equal_bytes_and_a_clean_bucket_are_as_it_should_be() {
-        let verdict = judge(&known(), &completed(), &findings("abc"));
+        let verdict = judge(&known(), "judge", &completed(), &findings("abc"));
         assert!(verdict.complaints.is_empty(), "{verdict:?}");
         assert!(table(&[verdict]).contains("completed"));
     }
@@ -229,7 +213,7 @@ mod tests {
     #[test]
     fn every_way_to_be_wrong_is_named() {
         let complaints = |delivery: &Delivery, findings: &Findings| {
-            judge(&known(), delivery, findings).complaints.join("; ")
+            judge(&known(), "judge", delivery, findings).complaints.join("; ")
         };
         assert!(complaints(&completed(), &findings("other")).contains("not the source's"));
         let mut nothing = findings("abc");
@@ -248,11 +232,42 @@ mod tests {
 
     #[test]
     fn an_unknown_document_must_fail_and_say_why() {
-        let unknown = item(Content::Unknown);
+        let unknown = item(Content::Unknown, End::NotFound);
         let nothing = Findings::default();
         let message = "The document is not in the object store. Check its GUID.";
-        assert!(judge(&unknown, &failed(message), &nothing).complaints.is_empty());
-        assert!(!judge(&unknown, &failed(""), &nothing).complaints.is_empty());
-        assert!(!judge(&unknown, &completed(), &nothing).complaints.is_empty());
+        assert!(judge(&unknown, "judge", &failed(message), &nothing).complaints.is_empty());
+        assert!(!judge(&unknown, "judge", &failed(""), &nothing).complaints.is_empty());
+        assert!(!judge(&unknown, "judge", &completed(), &nothing).complaints.is_empty());
+    }
+
+    fn session(state: &str, received_bytes: u64) -> Session {
+        let (user, path) = ("judge".into(), "Lists/list.pdf".into());
+        Session { user, path, state: state.into(), received_bytes }
+    }
+
+    #[test]
+    fn a_stopped_transfer_must_have_begun_and_leave_nothing() {
+        let stopped = item(Content::Bytes(vec![1, 2, 3]), End::Terminated);
+        let mut seen = findings("abc");
+        seen.files.clear();
+        seen.sessions = vec![session("deleted", 2)];
+        let told = |delivery: &Delivery, seen: &Findings| {
+            judge(&stopped, "judge", delivery, seen).complaints.join("; ")
+        };
+        assert_eq!(told(&failed(TERMINATED), &seen), "");
+        assert!(told(&failed("No room."), &seen).contains("was to be stopped"));
+        assert!(told(&completed(), &seen).contains("before it could be stopped"));
+        seen.sessions = vec![session("open", 0)];
+        let complaints = told(&failed(TERMINATED), &seen);
+        assert!(complaints.contains("before its bytes moved"), "{complaints}");
+        assert!(complaints.contains("still open"), "{complaints}");
+        let complaints = told(&failed(TERMINATED), &findings("abc"));
+        assert!(complaints.contains("a file at its destination"), "{complaints}");
+    }
+
+    #[test]
+    fn what_another_user_has_does_not_count() {
+        let complaints = judge(&known(), "counsel", &completed(), &findings("abc")).complaints;
+        assert_eq!(complaints, ["completed, but the delivered file is not there"]);
     }
 }

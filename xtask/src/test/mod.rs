@@ -57,9 +57,9 @@ pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result
             println!("\n==> {}", name(step));
             let start = Instant::now();
             let result = match step {
-                Step::Lint => {
-                    lint::run(paths).and_then(|()| check::run(paths)).map(|()| Counts::default())
-                }
+                Step::Lint => lint::run(paths)
+                    .and_then(|()| check::run(paths, &[]))
+                    .map(|()| Counts::default()),
                 Step::Unit => suites::run(paths, suites::UNIT, filter, &[]),
                 Step::Template => ready()
                     .and_then(|tools| template::run(paths, &tools))

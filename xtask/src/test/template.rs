@@ -1,13 +1,15 @@
-//! The template and the state machine, by the linters of AWS.
+//! The template and the state machines, by the linters of AWS.
 
 use std::fs;
 
 use anyhow::Result;
 use serde_json::json;
 
+use crate::check::Definition;
 use crate::emulator::credentials;
 use crate::paths::Paths;
 use crate::process;
+use crate::template::Template;
 use crate::tools::Tools;
 
 pub(crate) fn run(paths: &Paths, tools: &Tools) -> Result<()> {
@@ -21,28 +23,37 @@ pub(crate) fn run(paths: &Paths, tools: &Tools) -> Result<()> {
             .current_dir(&paths.root),
     )?;
     process::run(tools.command("cfn-lint")?.arg("--").arg(&template))?;
-    // The linter does not follow DefinitionUri: a template that holds the text.
-    let definition = fs::read_to_string(paths.root.join("statemachine/transfer.asl.json"))?;
+    // The linter does not follow DefinitionUri: a template that holds the texts.
+    let described = Template::of_project(&paths.root)?;
+    let mut machines = serde_json::Map::new();
+    for (number, definition) in Definition::all(&paths.root)?.into_iter().enumerate() {
+        let machine =
+            described.machines().find(|m| m.property("DefinitionUri") == &definition.path);
+        let substitutions = machine.map(|machine| machine.substitutions()).unwrap_or_default();
+        let arns: serde_json::Map<_, _> =
+            substitutions.keys().map(|name| ((*name).to_owned(), json!(arn(name)))).collect();
+        let resource = json!({
+            "Type": "AWS::StepFunctions::StateMachine",
+            "Properties": {
+                "RoleArn": "arn:aws:iam::123456789012:role/lint",
+                "DefinitionString": definition.text,
+                "DefinitionSubstitutions": arns,
+            }
+        });
+        machines.insert(format!("Machine{number}"), resource);
+    }
     let folder = paths.target.join("lint");
     fs::create_dir_all(&folder)?;
     let inlined = folder.join("statemachine.json");
-    let substitutions: serde_json::Map<_, _> = ["Push", "Poll", "Upload", "Finalize"]
-        .map(|name| {
-            let arn = format!("arn:aws:lambda:ca-central-1:123456789012:function:{name}");
-            (format!("{name}FunctionArn"), json!(arn))
-        })
-        .into_iter()
-        .collect();
-    let resource = json!({
-        "Type": "AWS::StepFunctions::StateMachine",
-        "Properties": {
-            "RoleArn": "arn:aws:iam::123456789012:role/lint",
-            "DefinitionString": definition,
-            "DefinitionSubstitutions": substitutions,
-        }
-    });
-    fs::write(&inlined, json!({ "Resources": { "Transfer": resource } }).to_string())?;
+    fs::write(&inlined, json!({ "Resources": machines }).to_string())?;
     process::run(tools.command("cfn-lint")?.arg("--").arg(&inlined))?;
-    println!("template and state machine: no complaints");
+    println!("template and state machines: no complaints");
     Ok(())
+}
+
+/// What a placeholder may stand for; the linter wants the form, not the thing.
+fn arn(placeholder: &str) -> String {
+    let kind = if placeholder.contains("Function") { "lambda" } else { "states" };
+    let what = if kind == "lambda" { "function" } else { "stateMachine" };
+    format!("arn:aws:{kind}:ca-central-1:123456789012:{what}:{placeholder}")
 }

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use docferry_domain::FailureCode;
 
 use crate::binaries::FUNCTIONS;
+use crate::template::Template;
 
-pub(super) fn complaints(operations: &str, api: &str, template: &str) -> Vec<String> {
+pub(super) fn complaints(operations: &str, api: &str, template: &Template) -> Vec<String> {
     let mut found = Vec::new();
     for (heading, there) in [
-        ("## Template parameters", keys_below(template, "Parameters:", 2)),
-        ("## Environment variables", variables(template)),
+        ("## Template parameters", template.parameters()),
+        ("## Environment variables", template.variables()),
         ("## Failure codes", FailureCode::ALL.iter().map(|code| code.as_str().into()).collect()),
     ] {
         found.extend(differences(
@@ -35,7 +36,7 @@ pub(super) fn complaints(operations: &str, api: &str, template: &str) -> Vec<Str
         .filter(|heading| heading.contains(" /"))
         .map(str::to_owned)
         .collect();
-    found.extend(differences("docs/API.md", "the headings", &routes, &template_routes(template)));
+    found.extend(differences("docs/API.md", "the headings", &routes, &template.routes()));
     found
 }
 
@@ -70,72 +71,9 @@ fn rows(text: &str, heading: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The keys of a section of the template, which is regular: two spaces a level.
-fn keys_below(template: &str, section: &str, indent: usize) -> BTreeSet<String> {
-    let lines = template.lines().skip_while(|line| *line != section).skip(1);
-    lines
-        .take_while(|line| line.is_empty() || line.starts_with(' '))
-        .filter_map(|line| key(line, indent))
-        .map(str::to_owned)
-        .collect()
-}
-
-/// The variables of all functions: what stands one level below each `Variables:`.
-fn variables(template: &str) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    let mut indent = None;
-    for line in template.lines() {
-        if line.trim() == "Variables:" {
-            indent = Some(line.len() - line.trim_start().len() + 2);
-        } else if let Some(depth) = indent {
-            if line.len() - line.trim_start().len() < depth {
-                indent = None;
-            } else {
-                names.extend(key(line, depth).map(str::to_owned));
-            }
-        }
-    }
-    names
-}
-
-fn key(line: &str, indent: usize) -> Option<&str> {
-    let rest = line.get(indent..).filter(|_| line[..indent].trim().is_empty())?;
-    let name = rest.split(':').next().filter(|_| rest.contains(':'))?;
-    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    is_name.then_some(name)
-}
-
-/// `METHOD /path` of every event of a function.
-fn template_routes(template: &str) -> BTreeSet<String> {
-    let mut routes = BTreeSet::new();
-    let mut path = None;
-    for line in template.lines().map(str::trim) {
-        if let Some(found) = line.strip_prefix("Path: ") {
-            path = Some(found);
-        } else if let Some(method) = line.strip_prefix("Method: ") {
-            routes.extend(path.take().map(|path| format!("{} {path}", method.to_uppercase())));
-        }
-    }
-    routes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const TEMPLATE: &str = include_str!("../../../../template.yaml");
-
-    #[test]
-    fn the_template_is_read_as_it_is_written() {
-        let parameters = keys_below(TEMPLATE, "Parameters:", 2);
-        assert!(parameters.contains("GraphTenantId") && parameters.contains("LogLevel"));
-        assert!(!parameters.contains("Type"), "{parameters:?}");
-        let variables = variables(TEMPLATE);
-        assert!(variables.contains("ENVIRONMENT") && variables.contains("EXCHANGE_SECRET_ARN"));
-        assert!(variables.iter().all(|name| name.to_uppercase() == *name), "{variables:?}");
-        assert!(template_routes(TEMPLATE).contains("GET /document/status/{transferId}"));
-    }
 
     #[test]
     fn what_is_missing_and_what_does_not_exist_is_told() {

@@ -6,7 +6,8 @@ use anyhow::{Result, bail};
 
 use crate::binaries::FUNCTIONS;
 
-const WORKFLOW: &str = "statemachine/transfer.asl.json";
+/// What comes before the path of a state machine's definition.
+const DEFINITION: &str = "DefinitionUri: ";
 
 /// The template with `CodeUri`s that point to what was built already, instead of
 /// asking `sam build` for a release build. Nothing else differs.
@@ -18,10 +19,11 @@ pub(crate) fn localized(template: &str, root: &Path, staged: &Path) -> Result<St
         if let Some(name) = line.trim().strip_prefix("BuildProperties: { Binary: ") {
             binary = name.strip_suffix(" }");
         }
-        if line.contains(WORKFLOW) {
-            copy += &line.replace(WORKFLOW, &quoted(&root.join(WORKFLOW)));
-        } else {
-            copy += line;
+        match line.split_once(DEFINITION) {
+            Some((indent, path)) => {
+                copy += &format!("{indent}{DEFINITION}{}", quoted(&root.join(path)));
+            }
+            None => copy += line,
         }
         copy.push('\n');
         if line == "    Properties:"
@@ -48,7 +50,7 @@ mod tests {
 
     #[test]
     fn every_function_points_to_its_staged_binary_and_nothing_else_changes() {
-        let template = include_str!("../../template.yaml");
+        let template = include_str!("../../../template.yaml");
         let copy = localized(template, Path::new("/the root"), Path::new("/staged")).unwrap();
         for name in FUNCTIONS {
             assert!(copy.contains(&format!("      CodeUri: \"/staged/{name}\"\n")), "{name}");

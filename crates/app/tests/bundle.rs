@@ -1,0 +1,156 @@
+//! Many documents in one go.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use common::{SETTINGS, assert_at_rest, bytes, request_to};
+use docferry_app::bundle::{NewBundle, cancel_bundle, initiate_bundle};
+use docferry_app::ports::BundleStore as _;
+use docferry_domain::{
+    Bundle, BundleCounts, FailureCode, ObjectGuid, OnItemError, Phase, PoolLimits, TransferId, Turn,
+};
+use docferry_testkit::{Fault, Mode, Runner, World};
+use jiff::SignedDuration;
+
+const LEN: usize = 2000;
+
+/// A world with so many documents, and their GUIDs.
+fn world_with(count: u32) -> (World, Vec<ObjectGuid>) {
+    let world = World::default();
+    let guids = (0..count).map(|n| format!("{n:06}AA").parse::<ObjectGuid>().unwrap());
+    let guids: Vec<_> = guids.collect();
+    for (n, guid) in guids.iter().enumerate() {
+        world.add_document(guid.as_str(), &format!("document {n}.pdf"), bytes(LEN + n));
+    }
+    (world, guids)
+}
+
+fn wanted(documents: &[ObjectGuid], on_item_error: OnItemError) -> NewBundle {
+    let one = request_to("judge@court.example");
+    NewBundle {
+        owner: one.owner,
+        documents: documents.to_vec(),
+        recipient: one.recipient,
+        file_path: one.file_path,
+        folder: one.folder,
+        priority: one.priority,
+        on_item_error,
+    }
+}
+
+fn runner(world: &World, per_person: usize) -> Runner {
+    let mut runner = Runner::new(world);
+    runner.limits = PoolLimits { active: 50, per_person };
+    runner
+}
+
+async fn bundle(world: &World, id: &TransferId) -> (Bundle, BundleCounts) {
+    world.store().bundle(id).await.unwrap().unwrap()
+}
+
+async fn ask(runner: &Runner, documents: &[ObjectGuid], on_item_error: OnItemError) -> TransferId {
+    let new = wanted(documents, on_item_error);
+    initiate_bundle(&runner.admitter(), SETTINGS, new).await.unwrap().bundle_id
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_hundred_documents_arrive_a_few_at_a_time() {
+    let (world, guids) = world_with(200);
+    let runner = runner(&world, 3);
+    let id = ask(&runner, &guids, OnItemError::Fail).await;
+    let mut last = 0;
+    while let Some(task) = runner.started().into_iter().next() {
+        let holding = world.store().transfers().iter().filter(|t| t.turn == Turn::Holding).count();
+        assert!((1..=3).contains(&holding), "{holding} hold a slot");
+        runner.execute(&task).await;
+        let (bundle, counts) = bundle(&world, &id).await;
+        let percent = bundle.percent(&counts);
+        assert!(percent >= last && (percent == 100) == (counts.ended == 200));
+        last = percent;
+    }
+    let (ended, counts) = bundle(&world, &id).await;
+    assert_eq!((ended.phase, counts.completed), (Phase::Completed, 200));
+    assert_eq!(counts.bytes, (0..200).map(|n| LEN as u64 + n).sum::<u64>());
+    assert_eq!(world.state().drive.files().len(), 200);
+    runner.notify().await;
+    assert_at_rest(&world, "two hundred").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_failure_stops_the_others_unless_it_is_to_be_skipped() {
+    for (on_item_error, phase, delivered) in
+        [(OnItemError::Fail, Phase::Failed, 1), (OnItemError::Skip, Phase::Completed, 5)]
+    {
+        let (world, mut guids) = world_with(6);
+        guids[1] = "unknown0".parse().unwrap();
+        let runner = runner(&world, 1);
+        let id = ask(&runner, &guids, on_item_error).await;
+        runner.run_all().await;
+        let (ended, counts) = bundle(&world, &id).await;
+        assert_eq!((ended.phase, counts.ended), (phase, 6), "{on_item_error:?}");
+        assert_eq!(usize::from(counts.completed), delivered);
+        assert_eq!(counts.first_failure, Some(FailureCode::SourceNotFound));
+        assert_eq!(world.state().drive.files().len(), delivered);
+        assert_eq!(world.store().held_and_queued(), (0, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bundle_that_is_stopped_keeps_what_was_delivered() {
+    let (world, guids) = world_with(5);
+    let runner = runner(&world, 1);
+    let id = ask(&runner, &guids, OnItemError::Fail).await;
+    let first = runner.started().remove(0);
+    runner.execute(&first).await;
+    let admitter = runner.admitter();
+    let stop = |owner: &'static str| cancel_bundle(&admitter, SETTINGS.record_ttl, owner, &id);
+    assert!(!stop("somebody else").await.unwrap());
+    assert!(stop("scv").await.unwrap());
+    runner.run_all().await;
+    let (ended, counts) = bundle(&world, &id).await;
+    assert_eq!((ended.phase, counts.ended, counts.completed), (Phase::Canceled, 5, 1));
+    assert!(!stop("scv").await.unwrap(), "it has ended");
+    runner.notify().await;
+    assert_at_rest(&world, "stopped").await;
+}
+
+/// Every effect of a bundle × {crash before, crash after, answer lost}: either
+/// nothing was promised, or all of it is delivered.
+#[tokio::test(start_paused = true)]
+async fn a_bundle_survives_one_fault_at_any_effect() {
+    for at in 0.. {
+        let mut reached = false;
+        for mode in [Mode::CrashBefore, Mode::CrashAfter, Mode::AnswerLost] {
+            let (world, guids) = world_with(3);
+            let runner = runner(&world, 2);
+            world.inject(Fault { at, mode });
+            let admitter = runner.admitter();
+            let asked = initiate_bundle(&admitter, SETTINGS, wanted(&guids, OnItemError::Fail));
+            let promised = runner.survive(asked).await;
+            runner.run_all().await;
+            runner.recover(12).await;
+            reached |= world.effects().len() > at;
+            let context = format!("{mode:?} at {at}: {:?}", world.effects().get(at));
+            let transfers = world.store().transfers();
+            if let Some(bundle) = &promised {
+                let (bundle, counts) = self::bundle(&world, &bundle.bundle_id).await;
+                assert_eq!(bundle.phase, Phase::Completed, "{context}");
+                assert_eq!((counts.ended, counts.completed), (3, 3), "{context}");
+            }
+            let delivered = world.state().drive.files().len();
+            assert!(delivered == 3 || (promised.is_none() && delivered == 0), "{context}");
+            let begun = transfers.iter().filter(|t| t.turn != Turn::Idle).count();
+            assert_eq!(begun, 0, "{context}");
+            assert_eq!(world.store().held_and_queued(), (0, 0), "{context}");
+            assert!(world.state().objects.is_empty(), "{context}");
+            // What was never promised is forgotten as well.
+            world.advance(SignedDuration::from_mins(10));
+            runner.recover(2).await;
+        }
+        if !reached {
+            assert!(at > 60, "the run has effects: {at}");
+            break;
+        }
+    }
+}

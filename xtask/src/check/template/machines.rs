@@ -1,0 +1,117 @@
+//! State machines of the template: their definitions, the time-outs of their
+//! tasks, and their roles, which the emulator does not enforce.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::calls::differences;
+use super::machine::{Definition, Work};
+use super::policies::{Granted, Right};
+use crate::template::{Resource, Template, referred};
+
+/// The rule by which Step Functions hears that an execution has ended which
+/// another one waits for; AWS gives it this name.
+const RULE: &str = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule";
+
+/// What is wrong, a sentence each.
+pub(super) fn complaints(
+    template: &Template,
+    definitions: &[Definition],
+    roles: &BTreeMap<&str, Granted>,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    for machine in template.machines() {
+        let uri = machine.property("DefinitionUri").as_str().unwrap_or_default();
+        match definitions.iter().find(|definition| definition.path == uri) {
+            Some(definition) => found.extend(one(template, machine, definition, roles)),
+            None => {
+                found.push(format!("{} is defined by {uri:?}, which does not exist", machine.id));
+            }
+        }
+    }
+    for Definition { path, .. } in definitions {
+        if template.machines().filter(|machine| machine.property("DefinitionUri") == path).count()
+            != 1
+        {
+            found.push(format!("{path} is not the definition of exactly one state machine"));
+        }
+    }
+    found
+}
+
+fn one(
+    template: &Template,
+    machine: Resource<'_>,
+    definition: &Definition,
+    roles: &BTreeMap<&str, Granted>,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    let path = &definition.path;
+    let substitutions = machine.substitutions();
+    let placeholders: BTreeSet<_> = definition.placeholders().collect();
+    for name in placeholders.iter().filter(|name| !substitutions.contains_key(**name)) {
+        found.push(format!("{path}: {} puts nothing in place of ${{{name}}}", machine.id));
+    }
+    for name in substitutions.keys().filter(|name| !placeholders.contains(**name)) {
+        found.push(format!("{path}: {} is told {name}, which nothing asks for", machine.id));
+    }
+    let mut needed = BTreeSet::new();
+    for (name, task) in definition.machine.tasks() {
+        let Some(timeout) = task.timeout_seconds else {
+            found.push(format!("{path}: {name} has no TimeoutSeconds"));
+            continue;
+        };
+        let called = |placeholder: Option<&str>, kind: &str| {
+            let value = substitutions.get(placeholder?)?;
+            let (id, _) = referred(value)?;
+            template.resource(id).filter(|resource| resource.kind == kind)
+        };
+        match task.work() {
+            Work::Invoke(placeholder) => {
+                let Some(function) = called(placeholder, "AWS::Serverless::Function") else {
+                    found.push(format!("{path}: {name} calls no function of the template"));
+                    continue;
+                };
+                needed.insert(Right::new("lambda:InvokeFunction", function.id));
+                match template.at_most(function.property_or_global("Timeout")) {
+                    Some(limit) if timeout > limit => {}
+                    Some(limit) => found.push(format!(
+                        "{path}: {name} waits {timeout} s, not longer than the {limit} s of {}",
+                        function.id
+                    )),
+                    None => {
+                        found.push(format!("{} has no Timeout with an upper bound", function.id));
+                    }
+                }
+            }
+            Work::Run(placeholder) => {
+                let Some(child) = called(placeholder, "AWS::Serverless::StateMachine") else {
+                    found.push(format!("{path}: {name} starts no state machine of the template"));
+                    continue;
+                };
+                needed.extend(of_waiting_for(child.id));
+            }
+            Work::Unknown(resource) => {
+                found.push(format!("{path}: {name} does {resource:?}, whose rights are not known"));
+            }
+        }
+    }
+    let role = referred(machine.property("Role")).map(|(id, _)| id).unwrap_or_default();
+    match roles.get(role) {
+        Some(granted) => found.extend(differences(role, &granted.rights, &needed)),
+        None => found.push(format!("{} has no role of its own", machine.id)),
+    }
+    found
+}
+
+/// What Step Functions asks for of whoever starts an execution and waits for it.
+fn of_waiting_for(machine: &str) -> [Right; 6] {
+    let executions = format!("{machine}/executions");
+    [
+        Right::new("states:StartExecution", machine),
+        Right::new("states:DescribeExecution", &executions),
+        Right::new("states:StopExecution", &executions),
+        Right::new("events:DescribeRule", RULE),
+        Right::new("events:PutRule", RULE),
+        Right::new("events:PutTargets", RULE),
+    ]
+}

@@ -1,0 +1,66 @@
+//! Whether the template, the state machines and the code agree, where neither the
+//! emulator nor a linter looks.
+
+mod belongings;
+mod calls;
+mod code;
+mod machine;
+mod machines;
+mod policies;
+mod whole;
+
+use anyhow::Result;
+
+use crate::paths::Paths;
+use crate::template::Template;
+
+use calls::Calls;
+use code::Code;
+pub(crate) use machine::Definition;
+
+/// What is compared with each other.
+#[derive(Debug)]
+pub(super) struct Sources<'a> {
+    template: Template,
+    definitions: Vec<Definition>,
+    calls: Calls<'a>,
+    code: Code,
+}
+
+impl Sources<'_> {
+    /// Reads what stands in the project.
+    pub(super) fn of_project(paths: &Paths) -> Result<Self> {
+        Ok(Self {
+            template: Template::of_project(&paths.root)?,
+            definitions: Definition::all(&paths.root)?,
+            calls: calls::read(calls::DECLARED)?,
+            code: Code::of_project(&paths.root)?,
+        })
+    }
+
+    /// What is wrong, a sentence each, by what it is about.
+    pub(super) fn complaints(&self) -> [(&'static str, Vec<String>); 4] {
+        let Self { template, definitions, calls, code } = self;
+        let roles = policies::granted(template);
+        let mut rights: Vec<_> =
+            roles.values().flat_map(|role| &role.complaints).cloned().collect();
+        rights.extend(policies::complaints(template));
+        rights.extend(calls::shared(template));
+        rights.extend(calls::complaints(template, &roles, calls, code));
+        [
+            (
+                "the state machines are whole",
+                definitions.iter().flat_map(whole::complaints).collect(),
+            ),
+            (
+                "the state machines fit the template",
+                machines::complaints(template, definitions, &roles),
+            ),
+            ("each role has what its function calls, and nothing else", rights),
+            ("logs and tags are everywhere", belongings::complaints(template)),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,323 @@
+use super::*;
+
+pub(super) const TEMPLATE: &str = include_str!("../../../../template.yaml");
+pub(super) const TRANSFER: &str = include_str!("../../../../statemachine/transfer.asl.json");
+
+/// The project with some of its texts replaced: all that is complained of.
+struct Project {
+    template: String,
+    definitions: Vec<(&'static str, String)>,
+    calls: String,
+}
+
+impl Project {
+    fn as_it_is() -> Self {
+        Self {
+            template: TEMPLATE.to_owned(),
+            definitions: vec![("statemachine/transfer.asl.json", TRANSFER.to_owned())],
+            calls: calls::DECLARED.to_owned(),
+        }
+    }
+
+    fn template(mut self, from: &str, to: &str) -> Self {
+        assert!(self.template.contains(from), "the template has no {from}");
+        self.template = self.template.replace(from, to);
+        self
+    }
+
+    fn workflow(mut self, from: &str, to: &str) -> Self {
+        assert!(self.definitions[0].1.contains(from), "the workflow has no {from}");
+        self.definitions[0].1 = self.definitions[0].1.replacen(from, to, 1);
+        self
+    }
+
+    fn calls(mut self, from: &str, to: &str) -> Self {
+        assert!(self.calls.contains(from), "the table has no {from}");
+        self.calls = self.calls.replacen(from, to, 1);
+        self
+    }
+
+    fn complaints(&self) -> Vec<String> {
+        let paths = Paths::of_workspace().unwrap();
+        let definitions = self.definitions.iter();
+        let sources = Sources {
+            template: Template::parse(&self.template).unwrap(),
+            definitions: definitions.map(|(p, t)| Definition::parse(*p, t).unwrap()).collect(),
+            calls: calls::read(&self.calls).unwrap(),
+            code: Code::of_project(&paths.root).unwrap(),
+        };
+        sources.complaints().into_iter().flat_map(|(_, complaints)| complaints).collect()
+    }
+}
+
+fn told(project: &Project, complaints: &[&str]) {
+    assert_eq!(project.complaints(), complaints);
+}
+
+#[test]
+fn the_project_itself_has_no_complaints() {
+    let paths = Paths::of_workspace().unwrap();
+    for (what, complaints) in Sources::of_project(&paths).unwrap().complaints() {
+        assert_eq!(complaints, Vec::<String>::new(), "{what}");
+    }
+}
+
+#[test]
+fn a_wildcard_right_is_told() {
+    told(
+        &Project::as_it_is().template(
+            "Action: [dynamodb:GetItem, dynamodb:UpdateItem]",
+            "Action: [dynamodb:GetItem, dynamodb:UpdateItem, \"dynamodb:*\"]",
+        ),
+        &["PollRole holds a wildcard: dynamodb:*"],
+    );
+    told(
+        &Project::as_it_is().template(
+            "Resource: !Sub ${TransfersTable.Arn}/index/unfinished",
+            "Resource: !Sub ${TransfersTable.Arn}/index/*",
+        ),
+        &[
+            "SweepRole holds a wildcard: ${TransfersTable.Arn}/index/*",
+            "SweepRole lacks dynamodb:Query on TransfersTable/index/unfinished",
+        ],
+    );
+}
+
+#[test]
+fn a_right_that_no_call_needs_is_told() {
+    told(
+        &Project::as_it_is().template(
+            "Action: [dynamodb:GetItem, dynamodb:UpdateItem]",
+            "Action: [dynamodb:GetItem, dynamodb:PutItem, dynamodb:UpdateItem]",
+        ),
+        &["PollRole needlessly allows dynamodb:PutItem on TransfersTable"],
+    );
+}
+
+#[test]
+fn a_call_without_a_right_is_told() {
+    told(
+        &Project::as_it_is().template("Action: [kms:Decrypt, kms:Encrypt]", "Action: kms:Decrypt"),
+        &["UploadRole lacks kms:Encrypt on SessionKey"],
+    );
+}
+
+#[test]
+fn a_call_that_the_table_does_not_tell_or_the_code_does_not_make_is_told() {
+    let pushes = "push         dynamodb        TransfersTable                    UpdateItem";
+    let rereads = pushes.replace("UpdateItem", "GetItem");
+    told(
+        &Project::as_it_is().calls(pushes, &rereads),
+        &[
+            "push calls dynamodb:UpdateItem, which calls.txt does not tell",
+            "calls.txt tells that push calls dynamodb:GetItem, which its code does not",
+            "PushRole lacks dynamodb:GetItem on TransfersTable",
+            "PushRole needlessly allows dynamodb:UpdateItem on TransfersTable",
+        ],
+    );
+}
+
+#[test]
+fn a_key_that_may_be_used_in_whichever_context_is_told() {
+    let bound =
+        "Condition: { \"ForAllValues:StringEquals\": { kms:EncryptionContextKeys: transferId } }";
+    let project = Project::as_it_is().template(bound, "# no condition");
+    assert!(
+        project
+            .complaints()
+            .contains(&"FinalizeRole may use kms:Decrypt in whichever context".to_owned())
+    );
+}
+
+#[test]
+fn a_variable_that_is_missing_or_that_nothing_reads_is_told() {
+    told(
+        &Project::as_it_is().template(
+            "          TRANSFERS_TABLE: !Ref TransfersTable\n          ARRIVAL_DEADLINE_SECONDS",
+            "          TABLE_NAME: !Ref TransfersTable\n          ARRIVAL_DEADLINE_SECONDS",
+        ),
+        &[
+            "poll is given TABLE_NAME, which its code does not read",
+            "poll needs TRANSFERS_TABLE, which it is not given",
+        ],
+    );
+}
+
+#[test]
+fn a_resource_that_a_function_is_told_of_and_may_not_use_is_told() {
+    told(
+        &Project::as_it_is().calls(
+            "push         secretsmanager  OrdsSecret                        GetSecretValue\n",
+            "",
+        ),
+        &[
+            "push is told of OrdsSecret by ORDS_SECRET_ARN and calls nothing on it",
+            "PushRole needlessly allows secretsmanager:GetSecretValue on OrdsSecret",
+        ],
+    );
+}
+
+#[test]
+fn a_time_out_that_is_not_above_its_function_s_is_told() {
+    told(
+        &Project::as_it_is()
+            .workflow("\"TimeoutSeconds\": 90", "\"TimeoutSeconds\": 60")
+            .workflow("\"TimeoutSeconds\": 930", "\"TimeoutSeconds\": 900"),
+        &[
+            "statemachine/transfer.asl.json: Push waits 60 s, not longer than the 60 s of PushFunction",
+            "statemachine/transfer.asl.json: Upload waits 900 s, not longer than the 900 s of UploadFunction",
+        ],
+    );
+}
+
+#[test]
+fn a_task_without_a_time_out_is_told() {
+    let project = Project::as_it_is().workflow("      \"TimeoutSeconds\": 930,\n", "");
+    assert!(
+        project
+            .complaints()
+            .contains(&"statemachine/transfer.asl.json: Upload has no TimeoutSeconds".to_owned())
+    );
+}
+
+#[test]
+fn a_task_whose_function_does_not_exist_is_told() {
+    told(
+        &Project::as_it_is().template(
+            "PollFunctionArn: !GetAtt PollFunction.Arn",
+            "PollFunctionArn: !GetAtt Poll.Arn",
+        ),
+        &[
+            "statemachine/transfer.asl.json: Poll calls no function of the template",
+            "TransferStateMachineRole needlessly allows lambda:InvokeFunction on PollFunction",
+        ],
+    );
+    told(
+        &Project::as_it_is()
+            .template("DefinitionUri: statemachine/transfer.asl.json", "DefinitionUri: gone.json"),
+        &[
+            "TransferStateMachine is defined by \"gone.json\", which does not exist",
+            "statemachine/transfer.asl.json is not the definition of exactly one state machine",
+        ],
+    );
+}
+
+#[test]
+fn a_state_machine_s_role_that_covers_too_little_or_too_much_is_told() {
+    let poll = "                  - !GetAtt PollFunction.Arn\n";
+    told(
+        &Project::as_it_is().template(poll, ""),
+        &["TransferStateMachineRole lacks lambda:InvokeFunction on PollFunction"],
+    );
+    told(
+        &Project::as_it_is().template(poll, &poll.replace("Poll", "Sweep")),
+        &[
+            "TransferStateMachineRole lacks lambda:InvokeFunction on PollFunction",
+            "TransferStateMachineRole needlessly allows lambda:InvokeFunction on SweepFunction",
+        ],
+    );
+}
+
+#[test]
+fn a_function_without_a_log_group_is_told() {
+    told(
+        &Project::as_it_is().template("      LoggingConfig: { LogGroup: !Ref PollLogGroup }\n", ""),
+        &[
+            "PollRole needlessly allows logs:CreateLogStream on PollLogGroup",
+            "PollRole needlessly allows logs:PutLogEvents on PollLogGroup",
+            "PollFunction has no log group of its own",
+            "PollLogGroup is the log group of no function",
+        ],
+    );
+}
+
+#[test]
+fn a_resource_without_tags_is_told() {
+    let tags = "\n      Tags: [{ Key: project, Value: docferry }, { Key: environment, Value: !Ref Environment }]";
+    let before = "SSESpecification: { SSEEnabled: true, SSEType: KMS, KMSMasterKeyId: !GetAtt TableKey.Arn }";
+    told(
+        &Project::as_it_is().template(&format!("{before}{tags}"), before),
+        &["TransfersTable lacks the tag project", "TransfersTable lacks the tag environment"],
+    );
+    let of_functions =
+        "    Tags: { project: docferry, environment: !Ref Environment }\n\nResources:";
+    let untagged = Project::as_it_is().template(of_functions, "\nResources:").complaints();
+    assert!(untagged.contains(&"PollFunction lacks the tag project".to_owned()), "{untagged:?}");
+    assert_eq!(untagged.len(), 20);
+}
+
+#[test]
+fn roles_that_are_shared_and_rights_beside_the_roles_are_told() {
+    let project =
+        Project::as_it_is().template("Role: !GetAtt PollRole.Arn", "Role: !GetAtt PushRole.Arn");
+    let complaints = project.complaints();
+    for complaint in [
+        "PollRole is the role of 0 functions or state machines, not of one",
+        "PushRole is the role of 2 functions or state machines, not of one",
+    ] {
+        assert!(complaints.contains(&complaint.to_owned()), "{complaints:?}");
+    }
+    told(
+        &Project::as_it_is().template(
+            "      FunctionName: !Sub ${AWS::StackName}-poll\n",
+            "      FunctionName: !Sub ${AWS::StackName}-poll\n      Policies: [AmazonS3FullAccess]\n",
+        ),
+        &["PollFunction has rights beside its role"],
+    );
+}
+
+/// A state machine that runs the other one for each of several documents.
+const BATCH: &str = r#"{ "StartAt": "Each", "States": { "Each": {
+    "Type": "Map", "Comment": "One execution a document.", "MaxConcurrency": 4,
+    "ItemProcessor": { "StartAt": "One", "States": { "One": {
+        "Type": "Task", "Comment": "Runs and waits.", "TimeoutSeconds": 172800,
+        "Resource": "arn:aws:states:::states:startExecution.sync:2",
+        "Arguments": { "StateMachineArn": "${TransferStateMachineArn}" },
+        "Catch": [{ "ErrorEquals": ["States.ALL"], "Next": "Told" }], "End": true },
+      "Told": { "Type": "Pass", "Comment": "The record tells how it ended.", "End": true } } },
+    "Catch": [{ "ErrorEquals": ["States.ALL"], "Next": "Ended" }], "Next": "Ended" },
+  "Ended": { "Type": "Succeed", "Comment": "All of them." } } }"#;
+
+const BATCH_RESOURCES: &str = r#"
+  BatchStateMachine:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Name: !Sub ${AWS::StackName}-batch
+      DefinitionUri: statemachine/batch.asl.json
+      DefinitionSubstitutions: { TransferStateMachineArn: !Ref TransferStateMachine }
+      Role: !GetAtt BatchStateMachineRole.Arn
+      Tags: { project: docferry, environment: !Ref Environment }
+  BatchStateMachineRole:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement:
+          - { Effect: Allow, Principal: { Service: states.amazonaws.com }, Action: sts:AssumeRole }
+      Policies:
+        - PolicyName: batch
+          PolicyDocument:
+            Statement:
+              - { Effect: Allow, Action: states:StartExecution, Resource: !Ref TransferStateMachine }
+              - Effect: Allow
+                Action: [states:DescribeExecution, states:StopExecution]
+                Resource: !Sub arn:aws:states:x:1:execution:${AWS::StackName}-transfer:????????????????????????????????-?
+              - Effect: Allow
+                Action: [events:DescribeRule, events:PutRule, events:PutTargets]
+                Resource: !Sub arn:aws:events:x:1:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule
+      Tags: [{ Key: project, Value: docferry }, { Key: environment, Value: !Ref Environment }]
+
+Outputs:"#;
+
+#[test]
+fn a_state_machine_that_runs_another_needs_the_rights_to_start_and_to_wait() {
+    let mut project = Project::as_it_is().template("\nOutputs:", BATCH_RESOURCES);
+    project.definitions.insert(0, ("statemachine/batch.asl.json", BATCH.to_owned()));
+    told(&project, &[]);
+    told(
+        &project
+            .template("[states:DescribeExecution, states:StopExecution]", "states:StopExecution"),
+        &[
+            "BatchStateMachineRole lacks states:DescribeExecution on TransferStateMachine/executions",
+        ],
+    );
+}

@@ -1,0 +1,175 @@
+//! What no emulator checks of a state machine: that it is whole.
+
+use std::collections::BTreeSet;
+
+use docferry_domain::FailureCode;
+
+use super::machine::{Definition, Machine, Matcher, State, Work};
+
+/// Error names that AWS gives when a function is called. Step Functions matches
+/// text: a typing error here would be a retry that never happens.
+const OF_FUNCTIONS: [&str; 8] = [
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ServiceException",
+    "Lambda.TooManyRequestsException",
+    "Lambda.Unknown",
+    "Runtime.ExitError",
+    "Sandbox.Timedout",
+    "States.Timeout",
+];
+
+/// Those that any state may meet.
+const OF_STATES: [&str; 3] = ["States.ALL", "States.TaskFailed", "States.Timeout"];
+
+/// States that can fail and can catch it.
+const FALLIBLE: [&str; 3] = ["Task", "Map", "Parallel"];
+
+/// What is wrong, a sentence each.
+pub(super) fn complaints(definition: &Definition) -> Vec<String> {
+    let levels = definition.machine.levels();
+    let told = levels.into_iter().flat_map(level);
+    told.map(|wrong| format!("{}: {wrong}", definition.path)).collect()
+}
+
+/// A state leads only to states of its own level.
+fn level(machine: &Machine) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut reached = BTreeSet::from([machine.start_at.as_str()]);
+    if !machine.states.contains_key(&machine.start_at) {
+        found.push(format!("StartAt is {}, which does not exist", machine.start_at));
+    }
+    for (name, state) in &machine.states {
+        let targets = targets(state);
+        if targets.is_empty() && !state.end && !["Fail", "Succeed"].contains(&state.r#type.as_str())
+        {
+            found.push(format!("{name} leads nowhere and is no end"));
+        }
+        for target in targets {
+            if !machine.states.contains_key(target) {
+                found.push(format!("{name} leads to {target}, which does not exist"));
+            }
+            reached.insert(target);
+        }
+        if state.comment.is_none() {
+            found.push(format!("{name} has no Comment"));
+        }
+        let mut wrong = Vec::new();
+        if FALLIBLE.contains(&state.r#type.as_str()) && !catches_all(state) {
+            wrong.push("does not catch States.ALL".to_owned());
+        }
+        if state.r#type == "Task" {
+            wrong.extend(errors(state));
+        }
+        found.extend(wrong.into_iter().map(|wrong| format!("{name} {wrong}")));
+    }
+    for name in machine.states.keys().filter(|name| !reached.contains(name.as_str())) {
+        found.push(format!("nothing leads to {name}"));
+    }
+    found
+}
+
+fn targets(state: &State) -> Vec<&str> {
+    let single = state.next.iter().chain(&state.default);
+    let caught = state.catch.iter().filter_map(|matcher| matcher.next.as_ref());
+    let chosen = state.choices.iter().map(|choice| &choice.next);
+    single.chain(caught).chain(chosen).map(String::as_str).collect()
+}
+
+fn catches_all(state: &State) -> bool {
+    state.catch.iter().any(|matcher| matcher.error_equals == ["States.ALL"])
+}
+
+/// Whether the errors that a task names exist, and those that may pass are retried.
+fn errors(state: &State) -> Vec<String> {
+    let mut found = Vec::new();
+    let named = |matchers: &[Matcher]| -> BTreeSet<String> {
+        matchers.iter().flat_map(|matcher| matcher.error_equals.clone()).collect()
+    };
+    let retried = named(&state.retry);
+    let calls_a_function = matches!(state.work(), Work::Invoke(_));
+    for name in retried.union(&named(&state.catch)) {
+        let text = name.as_str();
+        let is_known = OF_STATES.contains(&text)
+            || if calls_a_function {
+                OF_FUNCTIONS.contains(&text) || text.parse::<FailureCode>().is_ok()
+            } else {
+                text.starts_with("StepFunctions.")
+            };
+        if !is_known {
+            found.push(format!("names the error {name}, which does not exist"));
+        }
+    }
+    // What another state machine ends with is its own affair, and none of these.
+    if !calls_a_function {
+        return found;
+    }
+    for code in FailureCode::ALL {
+        let name = code.as_str();
+        match (code.is_retryable(), retried.contains(name)) {
+            (true, false) => found.push(format!("does not retry {name}")),
+            (false, true) => found.push(format!("retries {name}, which cannot help")),
+            _ => {}
+        }
+    }
+    for name in OF_FUNCTIONS.iter().filter(|name| !retried.contains(**name)) {
+        found.push(format!("does not retry {name}"));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::template::tests::TRANSFER;
+
+    fn told(text: &str) -> Vec<String> {
+        complaints(&Definition::parse("x", text).unwrap())
+    }
+
+    #[test]
+    fn a_target_that_does_not_exist_and_a_state_that_nothing_leads_to_are_told() {
+        let broken = TRANSFER.replace(r#""Default": "WaitForArrival""#, r#""Default": "Nowhere""#);
+        assert_eq!(
+            told(&broken),
+            [
+                "x: HasArrived leads to Nowhere, which does not exist",
+                "x: nothing leads to WaitForArrival"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_error_name_with_a_typing_error_is_told_as_unknown_and_as_not_retried() {
+        let broken = TRANSFER.replacen("SOURCE_UNAVAILABLE", "SOURCE_UNAVAILBLE", 1);
+        assert_eq!(
+            told(&broken),
+            [
+                "x: Push names the error SOURCE_UNAVAILBLE, which does not exist",
+                "x: Push does not retry SOURCE_UNAVAILABLE"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_task_that_does_not_catch_every_error_is_told() {
+        let broken = TRANSFER.replacen(r#"["States.ALL"]"#, r#"["States.TaskFailed"]"#, 1);
+        assert_eq!(told(&broken), ["x: Push does not catch States.ALL"]);
+    }
+
+    #[test]
+    fn states_inside_a_map_are_looked_at_like_all_others() {
+        let inner = r#"{ "StartAt": "One", "States": { "One": { "Type": "Task", "Comment": "c",
+            "Resource": "arn:aws:states:::states:startExecution.sync:2",
+            "Retry": [{ "ErrorEquals": ["StepFunctions.SdkClientException"] }],
+            "Catch": [{ "ErrorEquals": ["States.ALL"], "Next": "Gone" }], "End": true } } }"#;
+        let outer = format!(
+            r#"{{ "StartAt": "Each", "States": {{ "Each": {{ "Type": "Map", "Comment": "c",
+            "ItemProcessor": {inner}, "End": true }} }} }}"#
+        );
+        assert_eq!(
+            told(&outer),
+            ["x: Each does not catch States.ALL", "x: One leads to Gone, which does not exist"]
+        );
+    }
+}

@@ -1,0 +1,72 @@
+//! The table for people.
+
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::{CellAlignment, Table};
+use docferry_cli::display::size;
+
+use super::verdict::Verdict;
+
+/// A row a document, with what was found out about it.
+pub(crate) fn table(verdicts: &[Verdict]) -> String {
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED).set_header([
+        "document",
+        "status",
+        "size",
+        "source\nSHA-256",
+        "delivered\nSHA-256",
+        "agree",
+        "exchange\nclean",
+        "as it\nshould be",
+    ]);
+    for verdict in verdicts {
+        let agree = match (&verdict.source, &verdict.delivered) {
+            (Some(source), Some(delivered)) => yes(source == delivered),
+            _ => "–",
+        };
+        table.add_row([
+            verdict.name.clone(),
+            wrapped(&verdict.status),
+            verdict.size.map(size).unwrap_or_else(|| "–".to_owned()),
+            short(verdict.source.as_deref()),
+            short(verdict.delivered.as_deref()),
+            agree.to_owned(),
+            verdict.is_clean.map_or("–", yes).to_owned(),
+            yes(verdict.complaints.is_empty()).to_owned(),
+        ]);
+    }
+    if let Some(column) = table.column_mut(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string()
+}
+
+fn yes(is_so: bool) -> &'static str {
+    if is_so { "yes" } else { "NO" }
+}
+
+fn short(hash: Option<&str>) -> String {
+    hash.map_or_else(|| "–".to_owned(), |hash| hash.chars().take(12).collect())
+}
+
+/// Breaks a long message, so that the table stays narrow where there is no
+/// terminal whose width it could ask for.
+fn wrapped(text: &str) -> String {
+    const WIDTH: usize = 34;
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let is_full = lines.last().is_some_and(|line| {
+            !line.is_empty() && line.chars().count() + word.chars().count() >= WIDTH
+        });
+        if is_full {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,186 @@
+//! `template.yaml` as data, and the copy of it that is deployed locally.
+
+mod localized;
+mod yaml;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+pub(crate) use localized::localized;
+
+/// The template, with intrinsic functions in their long form.
+#[derive(Debug)]
+pub(crate) struct Template(Value);
+
+/// A resource, by its logical id.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Resource<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) kind: &'a str,
+    /// What stands beside the properties: metadata, conditions.
+    body: &'a Value,
+    globals: &'a Value,
+}
+
+impl Template {
+    /// Reads the project's template.
+    pub(crate) fn of_project(root: &Path) -> Result<Self> {
+        let path = root.join("template.yaml");
+        let text = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
+        Self::parse(&text)
+    }
+
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        yaml::read(text).map(Self)
+    }
+
+    pub(crate) fn resources(&self) -> impl Iterator<Item = Resource<'_>> {
+        let all = self.0["Resources"].as_object().into_iter().flatten();
+        all.map(|(id, body)| Resource {
+            id,
+            kind: body["Type"].as_str().unwrap_or_default(),
+            body,
+            globals: &self.0["Globals"]["Function"],
+        })
+    }
+
+    pub(crate) fn resource(&self, id: &str) -> Option<Resource<'_>> {
+        self.resources().find(|resource| resource.id == id)
+    }
+
+    pub(crate) fn of_kind(&self, kind: &str) -> impl Iterator<Item = Resource<'_>> {
+        self.resources().filter(move |resource| resource.kind == kind)
+    }
+
+    pub(crate) fn functions(&self) -> impl Iterator<Item = Resource<'_>> {
+        self.of_kind("AWS::Serverless::Function")
+    }
+
+    pub(crate) fn machines(&self) -> impl Iterator<Item = Resource<'_>> {
+        self.of_kind("AWS::Serverless::StateMachine")
+    }
+
+    /// Names of the parameters.
+    pub(crate) fn parameters(&self) -> BTreeSet<String> {
+        let parameters = self.0["Parameters"].as_object().into_iter().flatten();
+        parameters.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Names of the variables that functions are given, all of them together.
+    pub(crate) fn variables(&self) -> BTreeSet<String> {
+        let of_all = self.0["Globals"]["Function"]["Environment"]["Variables"].as_object();
+        let globals = of_all.into_iter().flatten().map(|(name, _)| name.as_str());
+        let own: Vec<_> = self.functions().collect();
+        let own = own.iter().flat_map(|function| function.variables().into_keys());
+        globals.chain(own).map(str::to_owned).collect()
+    }
+
+    /// `METHOD /path` of every event that the API hands to a function.
+    pub(crate) fn routes(&self) -> BTreeSet<String> {
+        let functions: Vec<_> = self.functions().collect();
+        let events = functions.iter().flat_map(Resource::events);
+        events
+            .filter_map(|event| {
+                let method = event["Properties"]["Method"].as_str()?.to_uppercase();
+                Some(format!("{method} {}", event["Properties"]["Path"].as_str()?))
+            })
+            .collect()
+    }
+
+    /// The resource that a value names: by a reference, or a state machine by the ARN
+    /// that follows from its name, where a reference would go round in a circle.
+    pub(crate) fn owner<'a>(&'a self, value: &'a Value) -> Option<&'a str> {
+        let machine = || {
+            let (_, name) = value["Fn::Sub"].as_str()?.rsplit_once(":stateMachine:")?;
+            self.machines().find(|machine| machine.property("Name")["Fn::Sub"] == name)
+        };
+        let referred = referred(value).and_then(|(id, _)| self.resource(id));
+        referred.or_else(machine).map(|resource| resource.id)
+    }
+
+    /// The largest whole number that a value can be: itself, or what the parameter
+    /// that it refers to allows at most.
+    pub(crate) fn at_most(&self, value: &Value) -> Option<u64> {
+        value.as_u64().or_else(|| {
+            let parameter = value["Ref"].as_str()?;
+            self.0["Parameters"][parameter]["MaxValue"].as_u64()
+        })
+    }
+}
+
+impl<'a> Resource<'a> {
+    /// A property; null when it is not there.
+    pub(crate) fn property(&self, name: &str) -> &'a Value {
+        &self.body["Properties"][name]
+    }
+
+    /// A property, or what all functions have of it.
+    pub(crate) fn property_or_global(&self, name: &str) -> &'a Value {
+        let own = self.property(name);
+        if own.is_null() { &self.globals[name] } else { own }
+    }
+
+    /// What a function is called in the source.
+    pub(crate) fn binary(&self) -> &'a str {
+        self.body["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap_or_default()
+    }
+
+    /// The variables that this function alone is given.
+    pub(crate) fn variables(&self) -> BTreeMap<&'a str, &'a Value> {
+        let variables = self.property("Environment")["Variables"].as_object().into_iter().flatten();
+        variables.map(|(name, value)| (name.as_str(), value)).collect()
+    }
+
+    /// What calls the function.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &'a Value> + use<'a> {
+        self.property("Events").as_object().into_iter().flatten().map(|(_, event)| event)
+    }
+
+    /// What stands for `${name}` in a state machine's definition.
+    pub(crate) fn substitutions(&self) -> BTreeMap<&'a str, &'a Value> {
+        let all = self.property("DefinitionSubstitutions").as_object().into_iter().flatten();
+        all.map(|(name, value)| (name.as_str(), value)).collect()
+    }
+}
+
+/// The resource (or parameter) that a `Ref` or `GetAtt` names, and which of its
+/// attributes.
+pub(crate) fn referred(value: &Value) -> Option<(&str, Option<&str>)> {
+    if let Some(name) = value["Ref"].as_str() {
+        return Some((name, None));
+    }
+    let path = value["Fn::GetAtt"].as_array()?;
+    Some((path.first()?.as_str()?, path.get(1).and_then(Value::as_str)))
+}
+
+/// The members of a list, or the one value that may stand in its place.
+pub(crate) fn each(value: &Value) -> &[Value] {
+    match value {
+        Value::Null => &[],
+        Value::Array(members) => members,
+        one => std::slice::from_ref(one),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_project_s_template_is_read_as_it_is_written() {
+        let template = Template::parse(include_str!("../../../template.yaml")).unwrap();
+        let parameters = template.parameters();
+        assert!(parameters.contains("GraphTenantId") && !parameters.contains("Type"));
+        let variables = template.variables();
+        assert!(variables.contains("ENVIRONMENT") && variables.contains("EXCHANGE_SECRET_ARN"));
+        assert!(template.routes().contains("GET /document/status/{transferId}"));
+        let upload = template.resource("UploadFunction").unwrap();
+        assert_eq!(upload.binary(), "upload");
+        assert_eq!(template.at_most(upload.property("Timeout")), Some(900));
+        assert_eq!(upload.property_or_global("Runtime"), "provided.al2023");
+    }
+}

@@ -1,0 +1,73 @@
+//! YAML with CloudFormation's short forms, as JSON with the long ones.
+//!
+//! JSON, because a template can be written in it all the same: everything that
+//! reads the template then needs one form of each intrinsic function.
+
+use anyhow::{Context as _, Result, bail};
+use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
+use serde_json::{Map, Value, json};
+
+/// Reads a document; `!Ref X` becomes `{"Ref": "X"}`, `!GetAtt X.Arn` becomes
+/// `{"Fn::GetAtt": ["X", "Arn"]}`, and so on.
+pub(super) fn read(text: &str) -> Result<Value> {
+    let documents = Yaml::load_from_str(text).context("the template is no YAML")?;
+    match documents.as_slice() {
+        [document] => value(document),
+        _ => bail!("the template has {} documents, one is expected", documents.len()),
+    }
+}
+
+fn value(node: &Yaml<'_>) -> Result<Value> {
+    Ok(match node {
+        Yaml::Value(Scalar::Null) => Value::Null,
+        Yaml::Value(Scalar::Boolean(is_so)) => json!(is_so),
+        Yaml::Value(Scalar::Integer(number)) => json!(number),
+        Yaml::Value(Scalar::FloatingPoint(number)) => json!(number.into_inner()),
+        Yaml::Value(Scalar::String(text)) => json!(text),
+        Yaml::Sequence(members) => members.iter().map(value).collect::<Result<_>>()?,
+        Yaml::Mapping(members) => {
+            let mut object = Map::new();
+            for (name, member) in members {
+                let name = name.as_str().context("a name in the template is no text")?;
+                object.insert(name.to_owned(), value(member)?);
+            }
+            Value::Object(object)
+        }
+        Yaml::Tagged(tag, node) => long_form(&tag.suffix, value(node)?),
+        other => bail!("the template has what CloudFormation does not know: {other:?}"),
+    })
+}
+
+fn long_form(function: &str, argument: Value) -> Value {
+    match (function, &argument) {
+        ("Ref" | "Condition", _) => json!({ function: argument }),
+        ("GetAtt", Value::String(text)) => match text.split_once('.') {
+            Some((resource, attribute)) => json!({ "Fn::GetAtt": [resource, attribute] }),
+            None => json!({ "Fn::GetAtt": [text] }),
+        },
+        _ => json!({ format!("Fn::{function}"): argument }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_forms_are_read_as_the_long_ones() {
+        let text = "a: !Ref X\nb: [!GetAtt X.Arn, 3]\nc: { d: !Sub '${X.Arn}/e' }\nf: !If [G, true, \"1\"]\n";
+        let long = json!({
+            "a": { "Ref": "X" },
+            "b": [{ "Fn::GetAtt": ["X", "Arn"] }, 3],
+            "c": { "d": { "Fn::Sub": "${X.Arn}/e" } },
+            "f": { "Fn::If": ["G", true, "1"] },
+        });
+        assert_eq!(read(text).unwrap(), long);
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_told() {
+        assert!(read("a: [").is_err());
+        assert!(read("a: 1\n---\nb: 2\n").is_err());
+    }
+}
