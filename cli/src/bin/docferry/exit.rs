@@ -42,8 +42,9 @@ impl From<&ClientError> for Exit {
     }
 }
 
-impl From<&Outcome> for Exit {
-    fn from(outcome: &Outcome) -> Self {
+impl Exit {
+    /// What the end of a transfer means for who wanted it delivered.
+    pub(crate) fn of(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Completed(_) => Self::Completed,
             Outcome::Failed(_) => Self::Failed,

@@ -1,6 +1,7 @@
 //! The `docferry` command.
 
 mod args;
+mod cancel;
 mod exit;
 mod output;
 mod send;
@@ -13,7 +14,7 @@ use clap::Parser;
 use docferry_cli::{Client, Credentials};
 use miette::{MietteHandlerOpts, Report};
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, Watch};
 use crate::exit::{CliError, Exit};
 
 #[tokio::main(flavor = "current_thread")]
@@ -46,8 +47,10 @@ async fn run(args: Args) -> Result<Exit, CliError> {
     let client = Client::new(args.connection.api()?, Credentials { username, password })?;
     match &args.command {
         Command::Send(send) => send::run(&client, send, args.json).await,
+        Command::Cancel(cancel) => cancel::run(&client, cancel, args.json).await,
         Command::Watch(watch) => {
-            watch::run(&client, &watch.transfer_ids, &watch.patience, args.json).await
+            let Watch { transfer_ids, patience } = watch;
+            watch::run(&client, transfer_ids, patience, args.json, Exit::of).await
         }
     }
 }
