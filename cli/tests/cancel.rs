@@ -1,4 +1,5 @@
 //! `docferry cancel`, as people and scripts run it.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 

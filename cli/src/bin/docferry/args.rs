@@ -78,6 +78,10 @@ pub(crate) enum Command {
     /// Ask transfers to stop
     #[command(after_help = cancel_help())]
     Cancel(Cancel),
+    /// For operators: look at transfers from inside, and carry them on
+    #[cfg(feature = "admin")]
+    #[command(subcommand)]
+    Admin(crate::admin::Admin),
     /// Follow transfers until all have ended
     #[command(after_help = EXIT_CODES)]
     Watch(Watch),

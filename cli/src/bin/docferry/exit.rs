@@ -75,12 +75,19 @@ pub(crate) enum CliError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Client(#[from] ClientError),
+
+    #[cfg(feature = "admin")]
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Admin(#[from] crate::admin::AdminError),
 }
 
 impl CliError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Client(error) => error.into(),
+            #[cfg(feature = "admin")]
+            Self::Admin(error) => error.exit(),
             _ => Exit::Other,
         }
     }

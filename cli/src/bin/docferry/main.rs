@@ -1,5 +1,7 @@
 //! The `docferry` command.
 
+#[cfg(feature = "admin")]
+mod admin;
 mod args;
 mod cancel;
 mod exit;
@@ -42,15 +44,19 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<Exit, CliError> {
-    let username = args.connection.username()?;
-    let password = args.connection.password()?;
-    let client = Client::new(args.connection.api()?, Credentials { username, password })?;
+    // Operators go past the public API, so its address and account are not asked for.
+    let client = || {
+        let username = args.connection.username()?;
+        let password = args.connection.password()?;
+        Ok::<_, CliError>(Client::new(args.connection.api()?, Credentials { username, password })?)
+    };
     match &args.command {
-        Command::Send(send) => send::run(&client, send, args.json).await,
-        Command::Cancel(cancel) => cancel::run(&client, cancel, args.json).await,
-        Command::Watch(watch) => {
-            let Watch { transfer_ids, patience } = watch;
-            watch::run(&client, transfer_ids, patience, args.json, Exit::of).await
+        #[cfg(feature = "admin")]
+        Command::Admin(admin) => Box::pin(admin::run(admin, args.json)).await,
+        Command::Send(send) => send::run(&client()?, send, args.json).await,
+        Command::Cancel(cancel) => cancel::run(&client()?, cancel, args.json).await,
+        Command::Watch(Watch { transfer_ids, patience }) => {
+            watch::run(&client()?, transfer_ids, patience, args.json, Exit::of).await
         }
     }
 }
