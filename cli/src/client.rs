@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use url::{Host, Url};
 
 use crate::error::ClientError;
-use crate::wire::{Accepted, NewTransfer, Problem, TransferStatus};
+use crate::wire::{Accepted, Heard, NewTransfer, Problem, Terminate, TransferStatus};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Above the 29 s after which API Gateway gives up itself.
@@ -48,6 +48,9 @@ pub struct Client {
 }
 
 impl Client {
+    /// Ids that the service takes in one call of [`Client::terminate`].
+    const MOST_TERMINATED: usize = 100;
+
     /// Makes a client for the API at `base`, which includes the stage.
     ///
     /// Redirects are not followed: credentials go to the given address only.
@@ -80,19 +83,6 @@ impl Client {
         Ok(self.exchange(request).await?.0)
     }
 
-    /// Asks for transfers to be stopped. That they are shows in their status; ids
-    /// that are unknown or have ended are passed over.
-    ///
-    /// # Errors
-    /// See [`ClientError`].
-    pub async fn terminate(&self, transfer_ids: &[&str]) -> Result<(), ClientError> {
-        let body = serde_json::json!({ "transferIds": transfer_ids });
-        let request = self.request(Method::POST, &["document", "terminate"])?.json(&body);
-        // What stands in the answer is the same every time.
-        let (_, _): (serde_json::Value, _) = self.exchange(request).await?;
-        Ok(())
-    }
-
     /// Asks how a transfer is doing.
     ///
     /// # Errors
@@ -110,6 +100,23 @@ impl Client {
         let request = self.request(Method::GET, &["document", "status", transfer_id])?;
         let (status, retry_after) = self.exchange(request).await?;
         Ok(Polled { status, retry_after })
+    }
+
+    /// Asks transfers to stop; making the same call again is harmless.
+    ///
+    /// The answer says only that the wish was heard: ids that are unknown or have
+    /// ended are passed over, and a document that is complete by then stays. What
+    /// became of a transfer is told by its status.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; a part of many ids may have been asked all the same.
+    pub async fn terminate(&self, transfer_ids: &[String]) -> Result<(), ClientError> {
+        for transfer_ids in transfer_ids.chunks(Self::MOST_TERMINATED) {
+            let request = self.request(Method::POST, &["document", "terminate"])?;
+            let _heard: (Heard, _) =
+                self.exchange(request.json(&Terminate { transfer_ids })).await?;
+        }
+        Ok(())
     }
 
     fn request(&self, method: Method, path: &[&str]) -> Result<RequestBuilder, ClientError> {

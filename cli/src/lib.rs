@@ -5,6 +5,9 @@
 //! service cannot hide in its client. [`watch`] follows transfers to their end
 //! and reports to an [`watch::Observer`]; [`display`] holds two of those, live
 //! bars for a terminal and plain lines for a log.
+//!
+//! The command's part for operators (`docferry admin`, feature `admin`) is no part
+//! of the library: it goes past the public API, to what the service runs on.
 
 mod client;
 pub mod display;

@@ -140,23 +140,35 @@ async fn follow(
     }
 }
 
-/// Asks once, and again after transient failures.
 async fn ask(
     client: &Client,
     transfer_id: &str,
     options: &Options,
     observer: &dyn Observer,
 ) -> Result<Polled, ClientError> {
+    let notify = |error: &ClientError, pause| observer.retrying(error, pause);
+    insist(options, || client.poll(transfer_id), notify).await
+}
+
+/// Makes a call that may be repeated, and again after failures that may pass;
+/// `notify` is told of each, with the pause that follows.
+///
+/// # Errors
+/// The [`ClientError`] that is permanent, or outlasted [`Options::retries`].
+pub async fn insist<T, F: Future<Output = Result<T, ClientError>>>(
+    options: &Options,
+    call: impl FnMut() -> F,
+    notify: impl FnMut(&ClientError, Duration),
+) -> Result<T, ClientError> {
     let backoff = ExponentialBuilder::default()
         .with_min_delay(SHORTEST_PAUSE)
         .with_max_delay(LONGEST_BACKOFF)
         .with_max_times(options.retries)
         .with_jitter();
-    (|| client.poll(transfer_id))
-        .retry(backoff)
+    call.retry(backoff)
         .when(ClientError::is_transient)
         .adjust(|error, pause| pause.map(|pause| error.retry_after().unwrap_or(pause)))
-        .notify(|error, pause| observer.retrying(error, pause))
+        .notify(notify)
         .await
 }
 

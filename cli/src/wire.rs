@@ -26,6 +26,27 @@ pub struct Accepted {
     pub transfer_id: String,
 }
 
+/// What `POST /document/terminate` takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Terminate<'a> {
+    pub(crate) transfer_ids: &'a [String],
+}
+
+/// What `POST /document/terminate` answers with 202: that it heard. What became
+/// of each transfer is its status's to say.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Heard {
+    #[serde(rename = "response")]
+    _response: Success,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Success {
+    Success,
+}
+
 /// What `GET /document/status/{transferId}` answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -79,6 +100,13 @@ impl TransferStatus {
         } else {
             TransferState::Running
         }
+    }
+
+    /// Whether it ended because somebody asked it to; told by the contract's words.
+    #[must_use]
+    pub fn was_terminated(&self) -> bool {
+        self.state() == TransferState::Failed
+            && self.last_error_message.as_deref() == Some("Terminated by request")
     }
 
     /// Why a failed transfer failed, in words for a person.
@@ -171,6 +199,17 @@ mod tests {
         assert_eq!(status(99, false, false).state(), TransferState::Running);
         assert_eq!(status(100, true, true).state(), TransferState::Failed);
         assert_eq!(status(40, true, false).state(), TransferState::Failed);
+    }
+
+    #[test]
+    fn only_the_contracts_words_tell_a_stop_from_a_failure() {
+        let with = |message: Option<&str>| TransferStatus {
+            last_error_message: message.map(str::to_owned),
+            ..status(40, true, true)
+        };
+        assert!(with(Some("Terminated by request")).was_terminated());
+        assert!(!with(Some("The recipient's OneDrive is full.")).was_terminated());
+        assert!(!with(None).was_terminated());
     }
 
     #[test]

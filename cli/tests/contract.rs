@@ -63,7 +63,7 @@ async fn terminate_sends_the_ids_and_takes_the_contracts_answer() {
         .expect(1)
         .mount(&server)
         .await;
-    client(&server).terminate(&["t1", "t2"]).await.unwrap();
+    client(&server).terminate(&["t1".to_owned(), "t2".to_owned()]).await.unwrap();
 }
 
 #[tokio::test]

@@ -205,6 +205,13 @@ impl Cloud {
         format!("{arn}:{transfer_id}-1")
     }
 
+    /// Ends the first execution of a transfer from outside: no state of it is
+    /// entered any more, not even the one that would end the transfer.
+    pub async fn stop_execution(&self, transfer_id: &str) {
+        let arn = self.execution_arn(transfer_id);
+        self.sfn.stop_execution().execution_arn(arn).send().await.unwrap();
+    }
+
     /// Waits until the workflow of a transfer has ended; tells how.
     pub async fn execution_end(&self, transfer_id: &str) -> String {
         let arn = self.execution_arn(transfer_id);

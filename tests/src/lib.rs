@@ -13,6 +13,7 @@
 
 mod api;
 mod cloud;
+mod command;
 mod sandbox;
 mod simulators;
 mod stack;
@@ -20,6 +21,7 @@ mod wait;
 
 pub use api::{Answer, Api, Status};
 pub use cloud::{Cloud, History, Item};
+pub use command::{docferry, printed, printed_json, programs};
 pub use docferry_domain::FailureCode;
 pub use sandbox::{MIB, Sandbox};
 pub use simulators::{Delivered, Document, Graph, Ords, Request, Session, Simulator};

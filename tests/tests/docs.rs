@@ -3,10 +3,10 @@
 //! `cargo xtask check` reads all of them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use docferry_system_tests::stack;
+use docferry_system_tests::{programs, stack};
 
 /// In this order: the first puts the document into the object store that all of
 /// them ask for.
@@ -63,12 +63,9 @@ fn run_all(kind: &str, environment: &[(&str, &str)]) -> usize {
     count
 }
 
-/// `docferry` lies beside the folder that this test was built into.
 fn with_our_programs() -> std::ffi::OsString {
-    let test = std::env::current_exe().unwrap();
-    let programs: PathBuf = test.ancestors().nth(2).unwrap().to_owned();
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::join_paths([programs].into_iter().chain(std::env::split_paths(&path))).unwrap()
+    std::env::join_paths([programs()].into_iter().chain(std::env::split_paths(&path))).unwrap()
 }
 
 /// The fenced blocks with this info string: where they begin, and what they hold.

@@ -65,6 +65,9 @@ pub fn describe_end(result: &Result<Outcome, ClientError>, elapsed: Duration) ->
         Ok(Outcome::Completed(status)) => {
             format!("completed  {}  in {took}", size(status.file_size))
         }
+        Ok(Outcome::Failed(status)) if status.was_terminated() => {
+            format!("stopped on request after {took}")
+        }
         Ok(Outcome::Failed(status)) => format!("failed  {}", clean(&status.failure_message())),
         Ok(Outcome::TimedOut(Some(status))) => {
             format!("still at {} % after {took}: stopped waiting", status.percent_transfered)

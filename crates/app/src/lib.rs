@@ -14,6 +14,7 @@ pub mod poll;
 pub mod ports;
 pub mod push;
 pub mod query;
+pub mod requeue;
 pub mod sweep;
 mod task;
 pub mod turn;

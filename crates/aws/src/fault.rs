@@ -10,17 +10,60 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 pub struct Fault {
     call: &'static str,
     reason: String,
+    kind: FaultKind,
+}
+
+/// What a fault means for whoever made the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// The credentials or rights of the caller were refused.
+    Denied,
+    /// No whole answer came, or the service ails: the same call may succeed later.
+    Unavailable,
+    /// Anything else: the call itself was wrong, or is not possible now.
+    Other,
+}
+
+impl FaultKind {
+    /// The codes in which AWS's services say that a caller may not.
+    const DENIALS: [&str; 9] = [
+        "AccessDenied",
+        "AccessDeniedException",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    ];
+
+    fn of_code(code: Option<&str>, status: u16) -> Self {
+        if code.is_some_and(|code| Self::DENIALS.contains(&code)) {
+            Self::Denied
+        } else if status >= 500 || code.is_some_and(|code| code.starts_with("Throttl")) {
+            Self::Unavailable
+        } else {
+            Self::Other
+        }
+    }
 }
 
 impl Fault {
     /// A fault that we found ourselves.
     pub(crate) fn new(call: &'static str, reason: &'static str) -> Self {
-        Self { call, reason: reason.to_owned() }
+        Self { call, reason: reason.to_owned(), kind: FaultKind::Other }
+    }
+
+    /// What it means for whoever made the call.
+    #[must_use]
+    pub fn kind(&self) -> FaultKind {
+        self.kind
     }
 
     /// What the SDK gave up on. Its own text is not kept: it may hold messages of
     /// the service that quote what was sent.
-    pub(crate) fn of<E: ProvideErrorMetadata>(
+    pub fn of<E: ProvideErrorMetadata>(
         call: &'static str,
         error: &SdkError<E, HttpResponse>,
     ) -> Self {
@@ -33,8 +76,14 @@ impl Fault {
             SdkError::ServiceError(_) => error.code().map_or("no error code".to_owned(), plain),
             _ => "unknown".to_owned(),
         };
+        let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+        let kind = match error {
+            SdkError::ServiceError(_) => FaultKind::of_code(error.code(), status),
+            SdkError::ConstructionFailure(_) => FaultKind::Other,
+            _ => FaultKind::Unavailable,
+        };
         if let Some(response) = error.raw_response() {
-            reason.push_str(&format!(" (status {}", response.status().as_u16()));
+            reason.push_str(&format!(" (status {status}"));
             let id = ["x-amzn-requestid", "x-amz-request-id"]
                 .iter()
                 .find_map(|name| response.headers().get(name));
@@ -43,12 +92,12 @@ impl Fault {
             }
             reason.push(')');
         }
-        Self { call, reason }
+        Self { call, reason, kind }
     }
 
     /// The same from an error code that stands inside an answer.
     pub(crate) fn with_code(call: &'static str, code: &str) -> Self {
-        Self { call, reason: plain(code) }
+        Self { call, reason: plain(code), kind: FaultKind::of_code(Some(code), 0) }
     }
 }
 
@@ -68,6 +117,16 @@ impl std::error::Error for Fault {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rights_are_told_from_what_may_pass() {
+        let of = FaultKind::of_code;
+        assert_eq!(of(Some("AccessDeniedException"), 400), FaultKind::Denied);
+        assert_eq!(of(Some("ThrottlingException"), 400), FaultKind::Unavailable);
+        assert_eq!(of(Some("InternalServerError"), 500), FaultKind::Unavailable);
+        assert_eq!(of(Some("ValidationError"), 400), FaultKind::Other);
+        assert_eq!(of(None, 400), FaultKind::Other);
+    }
 
     #[test]
     fn a_code_that_carries_more_than_a_word_is_cut() {

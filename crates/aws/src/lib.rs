@@ -23,7 +23,7 @@ pub mod sqs;
 
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoTransferStore;
-pub use fault::Fault;
+pub use fault::{Fault, FaultKind};
 #[cfg(feature = "kms")]
 pub use kms::KmsSealer;
 #[cfg(feature = "s3")]

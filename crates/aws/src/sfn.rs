@@ -85,8 +85,10 @@ fn broken(call: &'static str, reason: &'static str) -> WorkflowError {
     WorkflowError(Box::new(Fault::new(call, reason)))
 }
 
-/// `arn:…:stateMachine:NAME` → `arn:…:execution:NAME:EXECUTION`.
-fn execution_arn(state_machine_arn: &str, execution: &str) -> Option<String> {
+/// `arn:…:stateMachine:NAME` → `arn:…:execution:NAME:EXECUTION`; `None` when the
+/// first is no such ARN.
+#[must_use]
+pub fn execution_arn(state_machine_arn: &str, execution: &str) -> Option<String> {
     let (prefix, name) = state_machine_arn.split_once(":stateMachine:")?;
     Some(format!("{prefix}:execution:{name}:{execution}"))
 }

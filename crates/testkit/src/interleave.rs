@@ -21,6 +21,8 @@ impl Kill {
     }
 }
 
+type Process<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
 /// Processes that run at once, one effect at a time, in the order that a test
 /// chooses.
 ///
@@ -28,7 +30,7 @@ impl Kill {
 /// effects are interleaved.
 #[derive(Default)]
 pub struct Processes<'a> {
-    running: Vec<(Kill, Pin<Box<dyn Future<Output = ()> + 'a>>)>,
+    running: Vec<(Kill, Process<'a>)>,
 }
 
 impl std::fmt::Debug for Processes<'_> {

@@ -7,6 +7,7 @@
 
 mod api;
 mod arrival;
+mod command;
 mod delivery;
 mod destination;
 mod events;

@@ -87,7 +87,7 @@ async fn stop(client: &Client, transfer_id: &str) -> Result<(), ClientError> {
         }
     };
     match tokio::time::timeout(PATIENCE, moves).await {
-        Ok(Ok(true)) => client.terminate(&[transfer_id]).await,
+        Ok(Ok(true)) => client.terminate(&[transfer_id.to_owned()]).await,
         Ok(Err(error)) => Err(error),
         Ok(Ok(false)) | Err(_) => Ok(()),
     }

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must be green.
 
 mod lint;
+mod mutants;
 mod suites;
 mod system;
 mod template;
@@ -21,6 +22,8 @@ pub(crate) enum Step {
     Lint,
     /// Unit, property and conformance tests: no emulator.
     Unit,
+    /// Wrong versions of the code: each must be noticed by the tests that it names.
+    Mutants,
     /// `sam validate --lint` and cfn-lint, for the state machine too.
     Template,
     /// The whole system on the local cloud, with IAM enforced.
@@ -61,6 +64,7 @@ pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result
                     .and_then(|()| check::run(paths, &[]))
                     .map(|()| Counts::default()),
                 Step::Unit => suites::run(paths, suites::UNIT, filter, &[]),
+                Step::Mutants => mutants::run(paths, filter),
                 Step::Template => ready()
                     .and_then(|tools| template::run(paths, &tools))
                     .map(|()| Counts::default()),

@@ -98,7 +98,7 @@ impl Counts {
     }
 
     /// `test result: FAILED. 8 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; …`
-    fn read_cargo(&mut self, line: &str) {
+    pub(super) fn read_cargo(&mut self, line: &str) {
         if let Some((_, counts)) =
             line.strip_prefix("test result:").and_then(|rest| rest.split_once(". "))
         {

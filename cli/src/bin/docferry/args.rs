@@ -20,6 +20,16 @@ Exit codes:
   5  the service could not be reached or stayed unavailable
 When several apply, the first of 4, 5, 1, 2, 3 counts.";
 
+/// What `cancel` does, and what its exit codes mean.
+fn cancel_help() -> String {
+    let what = "\
+A transfer stops at its next step, within a minute or so, and what it left on the
+way is removed. A document that is complete by then stays: nothing that was
+delivered is deleted. A transfer that stops, or that is completed, counts as gone
+well.";
+    format!("{what}\n\n{EXIT_CODES}")
+}
+
 /// Sends documents from the object store to people's OneDrive.
 #[derive(Debug, Parser)]
 #[command(name = "docferry", version, after_help = EXIT_CODES)]
@@ -65,6 +75,13 @@ pub(crate) enum Command {
     /// Ask for documents to be carried to one person
     #[command(after_help = EXIT_CODES)]
     Send(Send),
+    /// Ask transfers to stop
+    #[command(after_help = cancel_help())]
+    Cancel(Cancel),
+    /// For operators: look at transfers from inside, and carry them on
+    #[cfg(feature = "admin")]
+    #[command(subcommand)]
+    Admin(crate::admin::Admin),
     /// Follow transfers until all have ended
     #[command(after_help = EXIT_CODES)]
     Watch(Watch),
@@ -83,6 +100,20 @@ pub(crate) struct Send {
     /// Folder in the recipient's OneDrive; without it, the root
     #[arg(long, value_name = "FOLDER")]
     pub(crate) path: Option<String>,
+
+    /// Follow the transfers to their end
+    #[arg(long)]
+    pub(crate) watch: bool,
+
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Cancel {
+    /// Transfers to stop, as `send` printed them
+    #[arg(required = true, value_name = "TRANSFER_ID")]
+    pub(crate) transfer_ids: Vec<String>,
 
     /// Follow the transfers to their end
     #[arg(long)]

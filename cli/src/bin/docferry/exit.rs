@@ -42,8 +42,9 @@ impl From<&ClientError> for Exit {
     }
 }
 
-impl From<&Outcome> for Exit {
-    fn from(outcome: &Outcome) -> Self {
+impl Exit {
+    /// What the end of a transfer means for who wanted it delivered.
+    pub(crate) fn of(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Completed(_) => Self::Completed,
             Outcome::Failed(_) => Self::Failed,
@@ -74,12 +75,19 @@ pub(crate) enum CliError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Client(#[from] ClientError),
+
+    #[cfg(feature = "admin")]
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Admin(#[from] crate::admin::AdminError),
 }
 
 impl CliError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Client(error) => error.into(),
+            #[cfg(feature = "admin")]
+            Self::Admin(error) => error.exit(),
             _ => Exit::Other,
         }
     }

@@ -1,6 +1,9 @@
 //! The `docferry` command.
 
+#[cfg(feature = "admin")]
+mod admin;
 mod args;
+mod cancel;
 mod exit;
 mod output;
 mod send;
@@ -13,7 +16,7 @@ use clap::Parser;
 use docferry_cli::{Client, Credentials};
 use miette::{MietteHandlerOpts, Report};
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, Watch};
 use crate::exit::{CliError, Exit};
 
 #[tokio::main(flavor = "current_thread")]
@@ -41,13 +44,19 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<Exit, CliError> {
-    let username = args.connection.username()?;
-    let password = args.connection.password()?;
-    let client = Client::new(args.connection.api()?, Credentials { username, password })?;
+    // Operators go past the public API, so its address and account are not asked for.
+    let client = || {
+        let username = args.connection.username()?;
+        let password = args.connection.password()?;
+        Ok::<_, CliError>(Client::new(args.connection.api()?, Credentials { username, password })?)
+    };
     match &args.command {
-        Command::Send(send) => send::run(&client, send, args.json).await,
-        Command::Watch(watch) => {
-            watch::run(&client, &watch.transfer_ids, &watch.patience, args.json).await
+        #[cfg(feature = "admin")]
+        Command::Admin(admin) => Box::pin(admin::run(admin, args.json)).await,
+        Command::Send(send) => send::run(&client()?, send, args.json).await,
+        Command::Cancel(cancel) => cancel::run(&client()?, cancel, args.json).await,
+        Command::Watch(Watch { transfer_ids, patience }) => {
+            watch::run(&client()?, transfer_ids, patience, args.json, Exit::of).await
         }
     }
 }

@@ -21,11 +21,14 @@ struct NotWatched<'a> {
     problem: docferry_cli::Problem,
 }
 
+/// Follows transfers and reports each; `judge` says what an end means for the
+/// command's own.
 pub(crate) async fn run(
     client: &Client,
     transfer_ids: &[String],
     patience: &Patience,
     json: bool,
+    judge: impl Fn(&Outcome) -> Exit,
 ) -> Result<Exit, CliError> {
     let options = patience.options();
     // Bars and lines go to standard error, so that results can be piped.
@@ -41,7 +44,7 @@ pub(crate) async fn run(
     let mut exit = Exit::Completed;
     for (transfer_id, result) in transfer_ids.iter().zip(results) {
         exit = exit.max(match &result {
-            Ok(outcome) => outcome.into(),
+            Ok(outcome) => judge(outcome),
             Err(error) => error.into(),
         });
         report(transfer_id, result, json)?;
@@ -62,6 +65,9 @@ fn report(
         Ok(outcome) => {
             let word = match &outcome {
                 Outcome::Completed(_) => "completed".to_owned(),
+                Outcome::Failed(status) if status.was_terminated() => {
+                    "stopped on request".to_owned()
+                }
                 Outcome::Failed(status) => format!("failed  {}", status.failure_message()),
                 Outcome::TimedOut(_) => "still running".to_owned(),
             };

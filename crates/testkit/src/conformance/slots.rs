@@ -79,7 +79,7 @@ async fn a_grant_is_made_once_and_only_from_a_fresh_reading(
     let before = store.slots(POOL).await.unwrap();
     assert!(store.grant(POOL, before.version, &[a.waiting()], epoch()).await.unwrap());
     assert_eq!(get(store, &a.transfer_id).await.turn, Turn::Holding);
-    assert_eq!(queue(store).await, [b.transfer_id.clone()]);
+    assert_eq!(queue(store).await, std::slice::from_ref(&b.transfer_id));
     let after = store.slots(POOL).await.unwrap();
     assert_eq!(after.holders.get(&a.transfer_id), Some(&a.waiting().person));
     // Another who chose at the same time has to choose again.
@@ -87,9 +87,9 @@ async fn a_grant_is_made_once_and_only_from_a_fresh_reading(
     assert!(!holds(store, &b.transfer_id).await);
     // Who holds a slot is not put into the queue again.
     store.enqueue(&a, epoch()).await.unwrap();
-    assert_eq!(queue(store).await, [b.transfer_id.clone()]);
+    assert_eq!(queue(store).await, std::slice::from_ref(&b.transfer_id));
     store.enqueue(&b, epoch()).await.unwrap();
-    assert_eq!(queue(store).await, [b.transfer_id.clone()], "once, however often it is asked");
+    assert_eq!(queue(store).await, std::slice::from_ref(&b.transfer_id), "once, however often it is asked");
     for one in [&a, &b] {
         ended(store, &one.transfer_id).await;
     }
@@ -126,7 +126,7 @@ async fn a_slot_is_given_back_only_by_the_step_that_was_read(
     store.step_aside(&get(store, &id).await).await.unwrap();
     let due = epoch() + FIRST_LOOK;
     store.enqueue(&get(store, &id).await, due).await.unwrap();
-    assert_eq!(queue(store).await, [id.clone()]);
+    assert_eq!(queue(store).await, std::slice::from_ref(&id));
     assert_eq!(get(store, &id).await.phase, Phase::Uploading);
     ended(store, &id).await;
 }
@@ -141,7 +141,7 @@ async fn whoever_wants_no_slot_any_more_is_taken_off_the_queue(
     // Chosen before it ended: nobody gets a slot from that choice.
     assert!(!granted(store, &[stale, b.waiting()]).await);
     assert!(!holds(store, &gone.transfer_id).await && !holds(store, &b.transfer_id).await);
-    assert_eq!(queue(store).await, [b.transfer_id.clone()], "who waits goes on waiting");
+    assert_eq!(queue(store).await, std::slice::from_ref(&b.transfer_id), "who waits goes on waiting");
     assert!(granted(store, &[b.waiting()]).await);
     ended(store, &b.transfer_id).await;
 }

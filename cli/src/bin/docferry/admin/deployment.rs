@@ -1,0 +1,118 @@
+//! Which deployment an operator means, and the way to it.
+
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_sfn::config::ProvideCredentials as _;
+use clap::Args as Group;
+use docferry_aws::{DynamoTransferStore, Fault, StepFunctionsWorkflow};
+
+use super::AdminError;
+
+#[derive(Debug, Group)]
+#[command(next_help_heading = "Deployment")]
+pub(crate) struct Place {
+    /// CloudFormation stack, whose outputs name table and state machine
+    #[arg(long, env = "DOCFERRY_STACK_NAME", value_name = "NAME")]
+    stack: Option<String>,
+
+    /// Table of transfers; goes before the stack's
+    #[arg(long, env = "DOCFERRY_TABLE", value_name = "NAME")]
+    table: Option<String>,
+
+    /// Workflow; goes before the stack's
+    #[arg(long, env = "DOCFERRY_STATE_MACHINE_ARN", value_name = "ARN")]
+    state_machine: Option<String>,
+}
+
+/// A deployment, reached with the operator's credentials.
+#[derive(Debug)]
+pub(super) struct Deployment {
+    pub(super) dynamodb: aws_sdk_dynamodb::Client,
+    pub(super) sfn: aws_sdk_sfn::Client,
+    pub(super) table: String,
+    pub(super) state_machine_arn: String,
+}
+
+impl Deployment {
+    pub(super) async fn find(place: &Place) -> Result<Self, AdminError> {
+        if place.stack.is_none() && (place.table.is_none() || place.state_machine.is_none()) {
+            return Err(AdminError::NoPlace);
+        }
+        let config = config().await?;
+        let (table, state_machine_arn) = match (&place.table, &place.state_machine, &place.stack) {
+            (Some(table), Some(machine), _) => (table.clone(), machine.clone()),
+            (table, machine, Some(stack)) => {
+                let outputs = Outputs::of(&config, stack).await?;
+                let value = |given: &Option<String>, output| match given {
+                    Some(given) => Ok(given.clone()),
+                    None => outputs.get(output),
+                };
+                (value(table, "TransfersTable")?, value(machine, "StateMachineArn")?)
+            }
+            _ => return Err(AdminError::NoPlace),
+        };
+        Ok(Self {
+            dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            sfn: aws_sdk_sfn::Client::new(&config),
+            table,
+            state_machine_arn,
+        })
+    }
+
+    pub(super) fn store(&self) -> DynamoTransferStore {
+        DynamoTransferStore::new(self.dynamodb.clone(), &self.table)
+    }
+
+    pub(super) fn workflow(&self) -> StepFunctionsWorkflow {
+        StepFunctionsWorkflow::new(self.sfn.clone(), &self.state_machine_arn)
+    }
+}
+
+/// The usual AWS environment and profile. What is most often missing is told by
+/// name, because the SDK would only say that a request could not be sent.
+async fn config() -> Result<SdkConfig, AdminError> {
+    // Not from the instance metadata service: on a desk nobody answers there, and
+    // finding that out takes seconds.
+    let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+        .or_else(ProfileFileRegionProvider::new());
+    let config = aws_config::defaults(BehaviorVersion::latest()).region(region).load().await;
+    if config.region().is_none() {
+        return Err(AdminError::NoRegion);
+    }
+    if let Some(credentials) = config.credentials_provider() {
+        let found = credentials.provide_credentials().await;
+        found.map_err(|error| AdminError::NoCredentials(Box::new(error)))?;
+    }
+    Ok(config)
+}
+
+/// What a stack tells of itself.
+struct Outputs<'a> {
+    stack: &'a str,
+    values: Vec<(String, String)>,
+}
+
+impl<'a> Outputs<'a> {
+    async fn of(config: &SdkConfig, stack: &'a str) -> Result<Self, AdminError> {
+        let client = aws_sdk_cloudformation::Client::new(config);
+        let request = client.describe_stacks().stack_name(stack);
+        let answer = Box::pin(request.send()).await.map_err(|error| AdminError::Stack {
+            stack: stack.to_owned(),
+            fault: Fault::of("CloudFormation DescribeStacks", &error),
+        })?;
+        let outputs = answer.stacks().iter().flat_map(|stack| stack.outputs());
+        let values = outputs.filter_map(|output| {
+            Some((output.output_key()?.to_owned(), output.output_value()?.to_owned()))
+        });
+        Ok(Self { stack, values: values.collect() })
+    }
+
+    fn get(&self, output: &'static str) -> Result<String, AdminError> {
+        let found = self.values.iter().find(|(name, _)| name == output);
+        found
+            .map(|(_, value)| value.clone())
+            .ok_or_else(|| AdminError::NoOutput { stack: self.stack.to_owned(), output })
+    }
+}

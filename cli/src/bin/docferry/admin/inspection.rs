@@ -1,0 +1,195 @@
+//! What is known of a transfer, without anything secret.
+//!
+//! Only what stands here by name is shown: a kind of item or an attribute that is
+//! added to the table later tells of itself by its sort key and nothing else.
+
+use docferry_domain::{FailureCode, Phase, Pool, Priority, Transfer, TransferId, Turn};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::found::{Item, milliseconds, text};
+
+/// The whole answer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Inspection {
+    pub(super) transfer_id: TransferId,
+    pub(super) record: Option<Record>,
+    /// The upload session, as far as it may be told.
+    pub(super) session: Option<Session>,
+    /// Who refers to its exchange key.
+    pub(super) references: Option<References>,
+    /// Sort keys of whatever else is under its id.
+    pub(super) other_items: Vec<String>,
+    pub(super) executions: Vec<Execution>,
+    /// What that means, and what an operator may do.
+    pub(super) advice: String,
+    #[serde(skip)]
+    pub(super) now: Timestamp,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Record {
+    pub(super) phase: &'static str,
+    pub(super) attempt: u32,
+    pub(super) epoch: u64,
+    pub(super) pool: Pool,
+    pub(super) priority: Priority,
+    /// Whether it holds a slot or waits for one.
+    pub(super) turn: Turn,
+    pub(super) cancel_requested: bool,
+    /// Why it is being ended, once it is.
+    pub(super) ending: Option<FailureCode>,
+    pub(super) failure: Option<FailureCode>,
+    pub(super) obj_guid: String,
+    pub(super) bytes_done: u64,
+    pub(super) size: Option<u64>,
+    pub(super) checkpoint: Option<Checkpoint>,
+    pub(super) delivery: Option<Delivery>,
+    pub(super) created_at: Timestamp,
+    pub(super) started_at: Option<Timestamp>,
+    pub(super) pushed_at: Option<Timestamp>,
+    pub(super) arrived_at: Option<Timestamp>,
+    pub(super) resume_at: Option<Timestamp>,
+    pub(super) ended_at: Option<Timestamp>,
+    pub(super) deadline: Timestamp,
+    /// When `sweep` looks at it; `None` once nothing of it is left to look after.
+    pub(super) next_look_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) names: Option<Names>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Checkpoint {
+    pub(super) offset: u64,
+    pub(super) hashed_to: u64,
+    pub(super) fragment_bytes: u64,
+    pub(super) sessions: u32,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Delivery {
+    pub(super) size: u64,
+    pub(super) quick_xor_hash: String,
+    pub(super) rewritten: bool,
+}
+
+/// What is personal, or may be.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Names {
+    pub(super) owner: String,
+    pub(super) email: String,
+    pub(super) file_path: Option<String>,
+    pub(super) file_name: Option<String>,
+    pub(super) exchange_key: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Session {
+    /// Of the invocation that opened it.
+    pub(super) epoch: Option<u64>,
+    /// When the drive said it would forget it.
+    pub(super) expires_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct References {
+    pub(super) count: usize,
+    pub(super) this_transfer: bool,
+    /// The transfer that is deleting the object, and until when others wait for it.
+    pub(super) deleting_by: Option<String>,
+    pub(super) deleting_until: Option<Timestamp>,
+    /// When the object was deleted, by the exchange store's clock.
+    pub(super) deleted_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Execution {
+    pub(super) name: String,
+    /// As Step Functions says, in small letters, or `missing`.
+    pub(super) state: String,
+    pub(super) started_at: Option<Timestamp>,
+    pub(super) stopped_at: Option<Timestamp>,
+    pub(super) error: Option<String>,
+}
+
+impl Execution {
+    pub(super) fn missing(name: &str) -> Self {
+        let (name, state) = (name.to_owned(), "missing".to_owned());
+        Self { name, state, started_at: None, stopped_at: None, error: None }
+    }
+}
+
+impl Record {
+    /// All but what the record's item holds beside the transfer.
+    pub(super) fn of(transfer: &Transfer) -> Self {
+        let source = transfer.source.as_ref();
+        Self {
+            phase: Phase::as_str(transfer.phase),
+            attempt: transfer.attempt,
+            epoch: transfer.epoch,
+            pool: transfer.pool,
+            priority: transfer.priority,
+            turn: transfer.turn,
+            cancel_requested: transfer.cancel_requested,
+            ending: transfer.ending,
+            failure: transfer.failure.as_ref().map(|failure| failure.code),
+            obj_guid: transfer.object_guid.as_str().to_owned(),
+            bytes_done: transfer.bytes_done,
+            size: source.map(|source| source.size),
+            checkpoint: transfer.checkpoint.as_ref().map(|checkpoint| Checkpoint {
+                offset: checkpoint.offset,
+                hashed_to: checkpoint.hash.len,
+                fragment_bytes: checkpoint.fragment_bytes,
+                sessions: checkpoint.sessions,
+            }),
+            delivery: transfer.delivery.as_ref().map(|delivery| Delivery {
+                size: delivery.size,
+                quick_xor_hash: delivery.quick_xor_hash.clone(),
+                rewritten: delivery.rewritten,
+            }),
+            created_at: transfer.created_at,
+            started_at: transfer.started_at,
+            pushed_at: source.map(|source| source.pushed_at),
+            arrived_at: transfer.object.as_ref().map(|object| object.arrived_at),
+            resume_at: transfer.resume_at,
+            ended_at: transfer.ended_at,
+            deadline: transfer.deadline,
+            next_look_at: None,
+            names: None,
+        }
+    }
+}
+
+impl Names {
+    pub(super) fn of(transfer: &Transfer) -> Self {
+        let source = transfer.source.as_ref();
+        Self {
+            owner: transfer.owner.clone(),
+            email: transfer.recipient.as_str().to_owned(),
+            file_path: transfer.file_path.clone(),
+            file_name: source.map(|source| source.name.as_str().to_owned()),
+            exchange_key: source.map(|source| source.key.clone()),
+        }
+    }
+}
+
+impl References {
+    pub(super) fn read(item: &Item, id: &TransferId) -> Self {
+        let refs = item.get("refs").and_then(|refs| refs.as_ss().ok());
+        Self {
+            count: refs.map_or(0, Vec::len),
+            this_transfer: refs.is_some_and(|refs| refs.iter().any(|one| one == id.as_str())),
+            deleting_by: text(item, "releasingBy"),
+            deleting_until: milliseconds(item, "releasingUntil"),
+            deleted_at: milliseconds(item, "releasedAt"),
+        }
+    }
+}

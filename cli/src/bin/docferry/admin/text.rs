@@ -1,0 +1,178 @@
+//! An inspection as aligned lines, for people.
+
+use docferry_cli::display::{short_duration, size};
+use docferry_domain::Turn;
+use jiff::Timestamp;
+
+use super::inspection::{Execution, Inspection, Names, Record, References, Session};
+
+/// Labels are padded to this.
+const WIDTH: usize = 12;
+
+#[derive(Debug)]
+struct Lines {
+    text: String,
+    now: Timestamp,
+}
+
+/// The whole text, without a line break at its end.
+pub(super) fn describe(inspection: &Inspection) -> String {
+    let Inspection { transfer_id, record, session, references, other_items, executions, .. } =
+        inspection;
+    let mut lines = Lines { text: String::new(), now: inspection.now };
+    lines.add("transfer", transfer_id.as_str());
+    match record {
+        Some(record) => lines.record(record),
+        None => lines.add("record", "none"),
+    }
+    lines.text.push('\n');
+    lines.session(session.as_ref());
+    lines.references(references.as_ref());
+    let others = if other_items.is_empty() { "none".to_owned() } else { other_items.join(", ") };
+    lines.add("other items", &others);
+    for execution in executions {
+        lines.execution(execution);
+    }
+    lines.text.push('\n');
+    lines.text.push_str(&inspection.advice);
+    lines.text
+}
+
+impl Lines {
+    fn add(&mut self, label: &str, value: &str) {
+        self.text.push_str(&format!("{label:<WIDTH$}  {value}\n"));
+    }
+
+    fn time(&mut self, label: &str, at: Option<Timestamp>) {
+        if let Some(at) = at {
+            self.add(label, &self.when(at));
+        }
+    }
+
+    /// `2026-11-23T09:00:00Z, 12 m 05 s ago`
+    fn when(&self, at: Timestamp) -> String {
+        let away = short_duration(self.now.duration_since(at).unsigned_abs());
+        let seconds = at.strftime("%Y-%m-%dT%H:%M:%SZ");
+        if at > self.now {
+            format!("{seconds}, in {away}")
+        } else {
+            format!("{seconds}, {away} ago")
+        }
+    }
+
+    fn record(&mut self, record: &Record) {
+        let mut phase = record.phase.to_owned();
+        for word in [
+            record.failure.map(|code| code.to_string()),
+            record
+                .ending
+                .filter(|_| record.failure.is_none())
+                .map(|code| format!("ending: {code}")),
+            record.cancel_requested.then(|| "asked to stop".to_owned()),
+            Some(record.turn)
+                .filter(|turn| *turn != Turn::Idle)
+                .map(|turn| format!("slot: {}", turn.as_str())),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            phase.push_str(", ");
+            phase.push_str(&word);
+        }
+        self.add("phase", &phase);
+        self.add("attempt", &format!("{}, epoch of uploads {}", record.attempt, record.epoch));
+        self.add("document", &record.obj_guid);
+        let of = record.size.map_or_else(|| "an unknown size".to_owned(), exact);
+        self.add("bytes", &format!("{} of {of}", exact(record.bytes_done)));
+        if let Some(checkpoint) = &record.checkpoint {
+            let text = format!(
+                "offset {}, hashed to {}, fragments of {}, {} sessions opened",
+                checkpoint.offset,
+                checkpoint.hashed_to,
+                size(checkpoint.fragment_bytes),
+                checkpoint.sessions
+            );
+            self.add("checkpoint", &text);
+        }
+        if let Some(delivery) = &record.delivery {
+            let rewritten = if delivery.rewritten { ", rewritten by the drive" } else { "" };
+            let hash = &delivery.quick_xor_hash;
+            self.add("delivered", &format!("{}, {hash}{rewritten}", exact(delivery.size)));
+        }
+        self.time("asked for", Some(record.created_at));
+        self.time("begun", record.started_at);
+        self.time("pushed", record.pushed_at);
+        self.time("arrived", record.arrived_at);
+        self.time("paused until", record.resume_at);
+        self.time("ended", record.ended_at);
+        if record.ended_at.is_none() {
+            self.time("deadline", Some(record.deadline));
+        }
+        self.time("next look", record.next_look_at);
+        if let Some(names) = &record.names {
+            self.names(names);
+        }
+    }
+
+    fn names(&mut self, names: &Names) {
+        self.add("asked by", &names.owner);
+        self.add("recipient", &names.email);
+        for (label, name) in
+            [("folder", &names.file_path), ("file", &names.file_name), ("key", &names.exchange_key)]
+        {
+            if let Some(name) = name {
+                self.add(label, name);
+            }
+        }
+    }
+
+    fn session(&mut self, session: Option<&Session>) {
+        let text = session.map_or_else(
+            || "none".to_owned(),
+            |session| {
+                let epoch = session.epoch.map_or_else(String::new, |e| format!(", of epoch {e}"));
+                let until = session.expires_at;
+                let until =
+                    until.map_or_else(String::new, |at| format!("; lasts to {}", self.when(at)));
+                format!("stored, sealed{epoch}{until}")
+            },
+        );
+        self.add("session", &text);
+    }
+
+    fn references(&mut self, references: Option<&References>) {
+        let Some(references) = references else {
+            return self.add("references", "none on its exchange key");
+        };
+        let mut text = format!("{} on its exchange key", references.count);
+        if references.count > 0 {
+            text.push_str(if references.this_transfer { ", its own too" } else { ", not its own" });
+        }
+        if let Some(by) = &references.deleting_by {
+            let until = references.deleting_until.map(|at| self.when(at)).unwrap_or_default();
+            text.push_str(&format!("; {by} deletes the object, at most until {until}"));
+        }
+        if let Some(at) = references.deleted_at {
+            text.push_str(&format!("; object deleted {}", self.when(at)));
+        }
+        self.add("references", &text);
+    }
+
+    fn execution(&mut self, execution: &Execution) {
+        let Execution { name, state, started_at, stopped_at, error } = execution;
+        let mut text = format!("{name}  {state}");
+        if let Some(error) = error {
+            text.push_str(&format!(" with {error}"));
+        }
+        if let Some(at) = stopped_at.or(*started_at) {
+            let what = if stopped_at.is_some() { "stopped" } else { "started" };
+            text.push_str(&format!(", {what} {}", self.when(at)));
+        }
+        self.add("execution", &text);
+    }
+}
+
+/// `5000000 B (5.00 MB)`: operators compare bytes.
+fn exact(bytes: u64) -> String {
+    if bytes < 1000 { format!("{bytes} B") } else { format!("{bytes} B ({})", size(bytes)) }
+}

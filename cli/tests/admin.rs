@@ -1,0 +1,278 @@
+//! `docferry admin`, as operators and scripts run it, before a service that answers
+//! as DynamoDB, Step Functions and CloudFormation do. The system tests run it on
+//! the emulator.
+#![cfg(feature = "admin")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod support;
+
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+use support::{json_lines, nobody, stderr, stdout};
+use wiremock::matchers::{body_string_contains, header, method};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+const ID: &str = "0193567890abcdef0123456789abcdef";
+const MACHINE: &str = "arn:aws:states:ca-central-1:123456789012:stateMachine:d-transfer";
+const PLACE: [&str; 4] = ["--table", "transfers", "--state-machine", MACHINE];
+
+/// Runs the real binary with nothing of this machine's AWS set-up.
+async fn admin(environment: &[(&str, &str)], args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_docferry"));
+    command.arg("admin").args(args).stdin(Stdio::null()).env_clear();
+    command.env("AWS_EC2_METADATA_DISABLED", "true").envs(environment.iter().copied());
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+fn signed_in(endpoint: &str) -> [(&'static str, &str); 4] {
+    [
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_REGION", "ca-central-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIAOPERATOR"),
+        ("AWS_SECRET_ACCESS_KEY", "operator-secret-5"),
+    ]
+}
+
+async fn answer(server: &MockServer, target: &str, answer: ResponseTemplate) {
+    Mock::given(method("POST"))
+        .and(header("x-amz-target", target))
+        .respond_with(answer)
+        .mount(server)
+        .await;
+}
+
+fn ok(body: &Value) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_json(body)
+}
+
+fn refused(status: u16, code: &str) -> ResponseTemplate {
+    let kind = format!("com.amazonaws#{code}");
+    ResponseTemplate::new(status)
+        .set_body_json(json!({"__type": kind, "message": "ada@court.example may not"}))
+}
+
+/// A record as DynamoDB holds it, written by hand.
+fn record(phase: &str) -> Value {
+    json!({
+        "pk": {"S": format!("T#{ID}")}, "sk": {"S": "META"},
+        "schemaVersion": {"N": "1"}, "transferId": {"S": ID}, "owner": {"S": "scv"},
+        "objectGuid": {"S": "AAECAwQFBgcICQoLDA0ODw=="},
+        "recipient": {"S": "ada@court.example"},
+        "filePath": {"S": "Sealed matters"}, "folder": {"S": "Sealed matters"},
+        "createdAt": {"S": "2026-11-23T09:00:00Z"}, "deadline": {"S": "2026-11-23T13:00:00Z"},
+        "startedAt": {"S": "2026-11-23T09:00:01Z"},
+        "attempt": {"N": "2"}, "epoch": {"N": "3"}, "phase": {"S": phase},
+        "turn": {"S": "holding"}, "fromTheFuture": {"S": "never shown"},
+        "source": {"M": {
+            "key": {"S": "verdict.pdf"}, "name": {"S": "verdict.pdf"}, "size": {"N": "5000000"},
+            "requestedAt": {"S": "2026-11-23T09:00:01Z"}, "pushedAt": {"S": "2026-11-23T09:00:02Z"},
+        }},
+        "checkpoint": {"M": {
+            "offset": {"N": "2621440"}, "fragmentBytes": {"N": "327680"}, "sessions": {"N": "1"},
+            "hash": {"M": {"register": {"S": "AAAAAAAAAAAAAAAAAAAAAAAAAAA="}, "len": {"N": "2621440"}}},
+        }},
+        "bytesDone": {"N": "2621440"}, "sweepShard": {"S": "U1"}, "dueAt": {"N": "1795424490000"},
+    })
+}
+
+/// A transfer in the middle of its upload, whose execution of attempt 2 has died.
+async fn dead_in_the_middle() -> MockServer {
+    let server = MockServer::start().await;
+    let items = json!([
+        record("uploading"),
+        {"pk": {"S": format!("T#{ID}")}, "sk": {"S": "SESSION#0"}, "epoch": {"N": "3"},
+         "sealedUrl": {"B": "c2VhbGVk"}, "sessionExpiresAt": {"S": "2026-11-30T09:00:00Z"}},
+        {"pk": {"S": format!("T#{ID}")}, "sk": {"S": "OUTBOX#1"}, "body": {"S": "never shown"}},
+    ]);
+    answer(&server, "DynamoDB_20120810.Query", ok(&json!({"Items": items, "Count": 3}))).await;
+    let references = json!({"Item": {
+        "pk": {"S": "K#verdict.pdf"}, "sk": {"S": "REFS"}, "refs": {"SS": [ID, "other"]},
+    }});
+    answer(&server, "DynamoDB_20120810.GetItem", ok(&references)).await;
+    let execution = |attempt: u32, status: &str| {
+        ok(&json!({
+            "executionArn": "x", "stateMachineArn": MACHINE, "name": format!("{ID}-{attempt}"),
+            "status": status, "startDate": 1_795_424_400.0, "stopDate": 1_795_424_460.0,
+            "error": "NotFinalized", "cause": "never shown",
+        }))
+    };
+    for (attempt, status) in [(1, "TIMED_OUT"), (2, "FAILED")] {
+        Mock::given(header("x-amz-target", "AWSStepFunctions.DescribeExecution"))
+            .and(body_string_contains(format!(":execution:d-transfer:{ID}-{attempt}")))
+            .respond_with(execution(attempt, status))
+            .mount(&server)
+            .await;
+    }
+    server
+}
+
+#[tokio::test]
+async fn inspect_tells_where_a_transfer_stands_and_what_is_left_of_it() {
+    let server = dead_in_the_middle().await;
+    let args = [&["inspect", ID][..], &PLACE].concat();
+    let output = admin(&signed_in(&server.uri()), &args).await;
+    let shown = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    for part in [
+        "phase         uploading, slot: holding\n",
+        "attempt       2, epoch of uploads 3\n",
+        "bytes         2621440 B (2.62 MB) of 5000000 B (5.00 MB)\n",
+        "deadline      2026-11-23T13:00:00Z",
+        "session       stored, sealed, of epoch 3",
+        "references    2 on its exchange key, its own too\n",
+        "other items   OUTBOX#1\n",
+        &format!("execution     {ID}-1  timed_out with NotFinalized, stopped 2026-11-23T"),
+        &format!("execution     {ID}-2  failed"),
+        "docferry admin requeue",
+    ] {
+        assert!(shown.contains(part), "{part} is missing in\n{shown}");
+    }
+}
+
+#[tokio::test]
+async fn inspect_shows_nothing_secret_and_names_on_request_only() {
+    let server = dead_in_the_middle().await;
+    for format in [&[][..], &["--json"]] {
+        let args = [&["inspect", ID][..], &PLACE, format].concat();
+        let shown = stdout(&admin(&signed_in(&server.uri()), &args).await);
+        for secret in ["ada@", "verdict", "Sealed matters", "never shown", "c2VhbGVk"] {
+            assert!(!shown.contains(secret), "{secret} is in\n{shown}");
+        }
+        let args = [&args[..], &["--show-names"]].concat();
+        let shown = stdout(&admin(&signed_in(&server.uri()), &args).await);
+        for name in ["ada@court.example", "verdict.pdf", "Sealed matters"] {
+            assert!(shown.contains(name), "{name} is missing in\n{shown}");
+        }
+        assert!(!shown.contains("never shown") && !shown.contains("c2VhbGVk"), "{shown}");
+    }
+}
+
+/// All documents of a bundle lie under its id.
+#[tokio::test]
+async fn of_a_bundle_only_the_document_that_is_asked_for_is_shown() {
+    let server = MockServer::start().await;
+    let item = |sort: &str| json!({"pk": {"S": format!("T#{ID}")}, "sk": {"S": sort}});
+    let mut document = record("accepted");
+    document["sk"]["S"] = json!("DOC#0002");
+    document["transferId"]["S"] = json!(format!("{ID}_0002"));
+    document["turn"]["S"] = json!("queued");
+    let others = ["BUNDLE", "COUNTS", "DOC#0001", "SESSION#0001", "OUTBOX#0001#1"].map(item);
+    let items: Vec<Value> = others.into_iter().chain([document]).collect();
+    answer(&server, "DynamoDB_20120810.Query", ok(&json!({"Items": items}))).await;
+    answer(&server, "DynamoDB_20120810.GetItem", ok(&json!({}))).await;
+    answer(&server, "AWSStepFunctions.DescribeExecution", refused(400, "ExecutionDoesNotExist"))
+        .await;
+    let id = format!("{ID}_0002");
+    let args = [&["inspect", id.as_str(), "--json"][..], &PLACE].concat();
+    let told = &json_lines(&admin(&signed_in(&server.uri()), &args).await)[0];
+    assert_eq!(told["record"]["turn"], "queued");
+    assert_eq!(told["otherItems"], json!(["BUNDLE", "COUNTS"]));
+    assert_eq!(told["session"], Value::Null);
+    assert_eq!(told["executions"][0]["state"], "missing");
+    assert_eq!(told["advice"], "It waits for a slot.");
+
+    let args = [&["inspect", ID][..], &PLACE].concat();
+    let shown = stdout(&admin(&signed_in(&server.uri()), &args).await);
+    assert!(shown.contains("It is a bundle") && shown.contains("DOC#0002"), "{shown}");
+}
+
+#[tokio::test]
+async fn inspect_speaks_json() {
+    let server = dead_in_the_middle().await;
+    let args = [&["inspect", ID, "--json"][..], &PLACE].concat();
+    let lines = json_lines(&admin(&signed_in(&server.uri()), &args).await);
+    assert_eq!(lines.len(), 1);
+    let told = &lines[0];
+    assert_eq!(told["transferId"], ID);
+    assert_eq!(told["record"]["phase"], "uploading");
+    assert_eq!(told["record"]["checkpoint"]["offset"], 2_621_440);
+    assert_eq!(told["session"]["epoch"], 3);
+    assert_eq!(told["references"]["count"], 2);
+    assert_eq!(told["executions"][1]["state"], "failed");
+}
+
+#[tokio::test]
+async fn an_unknown_transfer_exits_1() {
+    let server = MockServer::start().await;
+    answer(&server, "DynamoDB_20120810.Query", ok(&json!({"Items": [], "Count": 0}))).await;
+    answer(&server, "DynamoDB_20120810.GetItem", ok(&json!({}))).await;
+    for command in ["inspect", "requeue"] {
+        let args = [&[command, ID][..], &PLACE].concat();
+        let output = admin(&signed_in(&server.uri()), &args).await;
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains("nothing is known of this transfer"));
+    }
+}
+
+#[tokio::test]
+async fn a_transfer_that_has_ended_is_left_alone() {
+    let server = MockServer::start().await;
+    answer(&server, "DynamoDB_20120810.GetItem", ok(&json!({"Item": record("completed")}))).await;
+    let args = [&["requeue", ID][..], &PLACE].concat();
+    let output = admin(&signed_in(&server.uri()), &args).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("left alone: it has ended: completed"), "{output:?}");
+    assert_eq!(server.received_requests().await.unwrap().len(), 1, "nothing else is called");
+}
+
+#[tokio::test]
+async fn the_stacks_outputs_name_table_and_workflow() {
+    let server = MockServer::start().await;
+    let outputs = format!(
+        "<DescribeStacksResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\
+         <DescribeStacksResult><Stacks><member><StackName>d</StackName><StackStatus>CREATE_COMPLETE\
+         </StackStatus><CreationTime>2026-11-23T09:00:00Z</CreationTime><Outputs>\
+         <member><OutputKey>TransfersTable</OutputKey><OutputValue>its-table</OutputValue></member>\
+         <member><OutputKey>StateMachineArn</OutputKey><OutputValue>{MACHINE}</OutputValue></member>\
+         </Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+    );
+    Mock::given(body_string_contains("Action=DescribeStacks"))
+        .and(body_string_contains("StackName=docferry-prod"))
+        .respond_with(ResponseTemplate::new(200).set_body_raw(outputs, "text/xml"))
+        .mount(&server)
+        .await;
+    Mock::given(header("x-amz-target", "DynamoDB_20120810.Query"))
+        .and(body_string_contains("\"its-table\""))
+        .respond_with(ok(&json!({"Items": [], "Count": 0})))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let args = ["inspect", ID, "--stack", "docferry-prod"];
+    let output = admin(&signed_in(&server.uri()), &args).await;
+    assert!(stderr(&output).contains("nothing is known"), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn missing_rights_exit_4_and_no_answer_exits_5() {
+    let server = MockServer::start().await;
+    answer(&server, "DynamoDB_20120810.Query", refused(400, "AccessDeniedException")).await;
+    answer(&server, "DynamoDB_20120810.GetItem", refused(400, "AccessDeniedException")).await;
+    for command in ["inspect", "requeue"] {
+        let args = [&[command, ID][..], &PLACE].concat();
+        let output = admin(&signed_in(&server.uri()), &args).await;
+        let shown = stderr(&output);
+        assert_eq!(output.status.code(), Some(4), "{shown}");
+        assert!(shown.contains("AccessDeniedException") && !shown.contains("ada@"), "{shown}");
+        assert!(!shown.contains("operator-secret-5"), "{shown}");
+        let output = admin(&signed_in(&nobody()), &args).await;
+        assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
+    }
+}
+
+#[tokio::test]
+async fn what_is_missing_is_told_by_name() {
+    let inspect = ["inspect", ID];
+    let with_place = [&inspect[..], &PLACE].concat();
+    let region = [("AWS_REGION", "ca-central-1")];
+    for (environment, args, code, told) in [
+        (&[][..], &inspect[..], 1, "DOCFERRY_STACK_NAME"),
+        (&[], &with_place, 1, "AWS_REGION"),
+        (&region, &with_place, 4, "aws configure export-credentials"),
+        (&region, &["inspect", "no-id"], 1, "32 hex digits"),
+    ] {
+        let output = admin(environment, args).await;
+        assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
+        assert!(stderr(&output).contains(told), "{}", stderr(&output));
+    }
+}

@@ -1,0 +1,106 @@
+//! Promises that are easily broken without a test of the whole noticing, because
+//! what follows makes up for it.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{MB, assert_invariants, bytes, record, start, start_for, world_with};
+use docferry_app::TaskInput;
+use docferry_app::ports::TransferStore as _;
+use docferry_app::upload::Progress;
+use docferry_domain::{FailureCode, Phase};
+use docferry_testkit::{Fault, Mode, Runner, Scripted, World};
+
+/// Everything up to the upload.
+async fn arrived(world: &World, task: &TaskInput) {
+    let runner = Runner::new(world);
+    docferry_app::push::push(world, world, world, world, task).await.unwrap();
+    docferry_app::poll::poll(&runner.admitter(), world, runner.rules, task).await.unwrap();
+}
+
+/// A fragment is stored, the drive asks for a pause, and meanwhile somebody wants
+/// the transfer to stop.
+async fn stopped_in_the_middle(world: &World, task: &TaskInput) -> Option<Phase> {
+    arrived(world, task).await;
+    let pause = Some(Duration::from_secs(120));
+    world.state().drive.script = vec![Scripted::Honest, Scripted::Throttle(pause)];
+    let runner = Runner::new(world);
+    let progress = runner.upload_once(task).await.unwrap();
+    assert!(matches!(progress, Progress::Wait { .. }), "{progress:?}");
+    assert!(record(world, task).await.bytes_done > 0, "it is in the middle");
+    world.store().request_cancel(&task.transfer_id, "scv").await.unwrap();
+    runner.execute(task).await.phase
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_finishes_first_does_not_take_the_document_away_from_the_other() {
+    let world = world_with(MB);
+    let one = start_for(&world, "one@court.example").await.unwrap();
+    let two = start_for(&world, "two@court.example").await.unwrap();
+    arrived(&world, &one).await;
+    arrived(&world, &two).await;
+    let runner = Runner::new(&world);
+    assert_eq!(runner.execute(&one).await.phase, Some(Phase::Completed));
+    assert_eq!(world.state().objects.len(), 1, "the other still needs it");
+    assert_eq!(runner.execute(&two).await.phase, Some(Phase::Completed));
+    assert!(world.state().objects.is_empty(), "the last one deletes it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_source_copy_is_deleted_only_after_the_end_is_durable() {
+    for stop in [false, true] {
+        let world = world_with(2 * MB);
+        let task = start(&world).await;
+        let phase = if stop {
+            stopped_in_the_middle(&world, &task).await
+        } else {
+            Runner::new(&world).execute(&task).await.phase
+        };
+        let expected = if stop { Phase::Canceled } else { Phase::Completed };
+        assert_eq!(phase, Some(expected));
+        let effects = world.effects();
+        let first = |name| effects.iter().position(|effect| *effect == name).unwrap();
+        assert!(first("finish") < first("delete_object"), "{effects:?}");
+    }
+}
+
+/// The process dies after a fragment was stored and before its checkpoint.
+#[tokio::test(start_paused = true)]
+async fn what_the_drive_has_is_not_sent_again_by_the_next_invocation() {
+    let world = world_with(2 * MB);
+    let task = start(&world).await;
+    Runner::new(&world).execute(&task).await;
+    let effects = world.effects();
+    let fragments = effects.iter().enumerate().filter(|(_, effect)| **effect == "put_fragment");
+    for (at, _) in fragments {
+        let world = world_with(2 * MB);
+        let task = start(&world).await;
+        world.inject(Fault { at, mode: Mode::CrashAfter });
+        Runner::new(&world).execute(&task).await;
+        assert_invariants(&world, &task, &bytes(2 * MB), &format!("at {at}")).await;
+        assert_eq!(world.state().drive.received, 2 * MB as u64, "at {at}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_invocations_at_once_the_older_is_told_that_it_was_superseded() {
+    let world = world_with(2 * MB);
+    let task = start(&world).await;
+    arrived(&world, &task).await;
+    let runner = Runner::new(&world);
+    let (older, newer) = tokio::join!(runner.upload_once(&task), runner.upload_once(&task));
+    assert_eq!(older.unwrap_err().code, FailureCode::Superseded);
+    assert!(newer.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stops_in_the_middle_leaves_neither_a_session_nor_a_file() {
+    let world = world_with(2 * MB);
+    let task = start(&world).await;
+    assert_eq!(stopped_in_the_middle(&world, &task).await, Some(Phase::Canceled));
+    assert!(world.state().drive.files().is_empty());
+    assert_invariants(&world, &task, &bytes(2 * MB), "stopped").await;
+}

@@ -1,0 +1,103 @@
+//! The `docferry` command: who stops transfers, and who looks after them.
+
+use docferry_system_tests::{MIB, SHORT, Sandbox, docferry, eventually, printed, printed_json};
+use serde_json::Value;
+
+/// As `template.yaml` is deployed for tests.
+const STACK: [&str; 2] = ["--stack", "docferry-local"];
+
+async fn inspect(sandbox: &Sandbox, id: &str) -> Value {
+    let args = [&["--json", "admin", "inspect", id][..], &STACK].concat();
+    printed_json(&docferry(&sandbox.stack, &args).await)
+}
+
+/// A transfer whose bytes move, slowly.
+async fn in_the_middle(sandbox: &Sandbox) -> String {
+    sandbox.limit_bandwidth(2 * MIB).await;
+    let id = sandbox.send().await;
+    eventually("bytes are acknowledged", SHORT, async || {
+        Some(sandbox.api.status(&id).await).filter(|status| status.percent_transfered > 10)
+    })
+    .await;
+    id
+}
+
+#[tokio::test]
+async fn cancel_stops_a_transfer_in_the_middle_and_leaves_nothing() {
+    let sandbox = Sandbox::new().await;
+    sandbox.document(40 * MIB).await;
+    let id = in_the_middle(&sandbox).await;
+    let told = printed(&docferry(&sandbox.stack, &["cancel", &id, "--watch"]).await);
+    assert!(told.contains("asked to stop") && told.contains("stopped on request"), "{told}");
+    assert!(sandbox.graph.files(&sandbox.email).await.is_empty());
+    sandbox.nothing_is_left(&id).await;
+}
+
+#[tokio::test]
+async fn cancel_leaves_a_document_that_is_complete_and_says_so() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document(MIB).await;
+    let (id, _) = sandbox.deliver(&document).await;
+    let told = printed(&docferry(&sandbox.stack, &["cancel", &id]).await);
+    assert!(told.contains("is completed: the document stays"), "{told}");
+    assert_eq!(sandbox.the_file_of(&sandbox.email).await.size, document.size);
+}
+
+#[tokio::test]
+async fn inspect_tells_of_a_delivery_and_shows_names_on_request_only() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document(MIB).await;
+    let (id, _) = sandbox.deliver(&document).await;
+    let told = inspect(&sandbox, &id).await;
+    assert_eq!(told["record"]["phase"], "completed");
+    assert_eq!(told["record"]["bytesDone"], document.size);
+    assert_eq!((&told["session"], &told["references"]["count"]), (&Value::Null, &0.into()));
+    assert_eq!(told["executions"][0]["state"], "succeeded");
+    let args = [&["admin", "inspect", &id][..], &STACK].concat();
+    let text = printed(&docferry(&sandbox.stack, &args).await);
+    for shown in [&text, &told.to_string()] {
+        assert!(!shown.contains(&sandbox.tag), "an address or a name is in {shown}");
+    }
+    let args = [&args[..], &["--show-names"]].concat();
+    let text = printed(&docferry(&sandbox.stack, &args).await);
+    for name in [&sandbox.email, &sandbox.file_name, &sandbox.folder] {
+        assert!(text.contains(name.as_str()), "{name} is missing in {text}");
+    }
+}
+
+#[tokio::test]
+async fn requeue_carries_on_a_transfer_whose_execution_was_killed_and_leaves_alone_what_runs() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document(20 * MIB).await;
+    let id = in_the_middle(&sandbox).await;
+    let told = inspect(&sandbox, &id).await;
+    assert_eq!(told["executions"][0]["state"], "running");
+    assert!(told["session"].is_object() && told["references"]["thisTransfer"] == true, "{told}");
+
+    let requeue = [&["--json", "admin", "requeue", &id][..], &STACK].concat();
+    let refused = docferry(&sandbox.stack, &requeue).await;
+    let why = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(why.contains("left alone: its execution of attempt 1 runs"), "{why}");
+
+    sandbox.cloud.stop_execution(&id).await;
+    assert_eq!(sandbox.cloud.execution_end(&id).await, "ABORTED");
+    let done = printed_json(&docferry(&sandbox.stack, &requeue).await);
+    assert_eq!(done["execution"], format!("{id}-2"));
+    assert_eq!(done["nextAttempt"], true);
+    let status = sandbox.end_within(SHORT, &id).await;
+    assert_eq!((status.error, status.percent_transfered), (false, 100), "{status:?}");
+    let file = sandbox.the_file_of(&sandbox.email).await;
+    assert_eq!((file.size, &file.sha256), (document.size, &document.sha256));
+    eventually("its execution ends", SHORT, async || {
+        let told = inspect(&sandbox, &id).await;
+        (told["executions"][1]["state"] == "succeeded").then_some(())
+    })
+    .await;
+    assert!(sandbox.open_sessions().await.is_empty());
+    assert_eq!(sandbox.cloud.object(&sandbox.file_name).await, None);
+
+    let refused = docferry(&sandbox.stack, &requeue).await;
+    let why = String::from_utf8_lossy(&refused.stderr);
+    assert!(why.contains("left alone: it has ended: completed"), "{why}");
+}

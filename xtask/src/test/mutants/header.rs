@@ -1,0 +1,171 @@
+//! The header of a mutant's patch.
+//!
+//! ```text
+//! What is wrong: one sentence; lines that begin with a space
+//!   belong to the one before.
+//! Breaks: the promise, as docs/SEMANTICS.md calls it.
+//! Caught by: crates/app/tests/sweep.rs::a_test_that_must_fail
+//! Caught by: crates/domain/src/arrival.rs::another_one
+//!
+//! --- a/crates/…
+//! ```
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+
+/// A wrong version of the code.
+#[derive(Debug)]
+pub(super) struct Mutant {
+    /// The file's name without its ending.
+    pub(super) name: String,
+    pub(super) patch: PathBuf,
+    pub(super) wrong: String,
+    pub(super) breaks: String,
+    pub(super) caught_by: Vec<TestName>,
+    /// What the patch changes.
+    pub(super) files: Vec<String>,
+}
+
+/// A test, named as in the documents: file, then function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TestName {
+    pub(super) file: String,
+    pub(super) function: String,
+}
+
+impl Mutant {
+    pub(super) fn read(patch: &Path) -> Result<Self> {
+        let text = fs::read_to_string(patch)?;
+        let name = patch.file_stem().unwrap_or_default().to_string_lossy();
+        Self::parse(&name, patch, &text).with_context(|| format!("{}", patch.display()))
+    }
+
+    fn parse(name: &str, patch: &Path, text: &str) -> Result<Self> {
+        let (mut wrong, mut breaks, mut caught_by) = (None, None, Vec::new());
+        for line in header_lines(text) {
+            match line.split_once(": ") {
+                Some(("What is wrong", value)) => wrong = Some(value.to_owned()),
+                Some(("Breaks", value)) => breaks = Some(value.to_owned()),
+                Some(("Caught by", value)) => caught_by.push(TestName::parse(value)?),
+                _ => bail!("the header has a line that is not of its form: {line}"),
+            }
+        }
+        if caught_by.is_empty() {
+            bail!("the header names no test (Caught by: …)");
+        }
+        let changed = text.lines().filter_map(|line| line.strip_prefix("+++ b/"));
+        let files: Vec<_> = changed.map(|file| file.trim_end().to_owned()).collect();
+        if files.is_empty() {
+            bail!("the patch changes no file (+++ b/…)");
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            patch: patch.to_owned(),
+            wrong: wrong.context("the header does not say what is wrong (What is wrong: …)")?,
+            breaks: breaks.context("the header names no promise (Breaks: …)")?,
+            caught_by,
+            files,
+        })
+    }
+}
+
+/// What stands before the patch, with lines that go on put together.
+fn header_lines(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let before = |line: &&str| !line.starts_with("--- ") && !line.starts_with("diff ");
+    for line in text.lines().take_while(before).filter(|line| !line.trim().is_empty()) {
+        match lines.last_mut().filter(|_| line.starts_with(' ')) {
+            Some(last) => {
+                last.push(' ');
+                last.push_str(line.trim());
+            }
+            None => lines.push(line.trim_end().to_owned()),
+        }
+    }
+    lines
+}
+
+impl TestName {
+    fn parse(text: &str) -> Result<Self> {
+        let (file, function) = text
+            .trim()
+            .split_once("::")
+            .with_context(|| format!("a test is named by path/file.rs::function, not {text}"))?;
+        let name = Self { file: file.to_owned(), function: function.to_owned() };
+        name.place().with_context(|| format!("{file} is neither below src/ nor below tests/"))?;
+        Ok(name)
+    }
+
+    fn place(&self) -> Option<(&str, Option<&str>)> {
+        if let Some((package, _)) = self.file.split_once("/src/") {
+            return Some((package, None));
+        }
+        let (package, test) = self.file.split_once("/tests/")?;
+        Some((package, Some(test.strip_suffix(".rs")?)))
+    }
+
+    /// The folder of its package.
+    pub(super) fn package(&self) -> &str {
+        self.place().map_or("", |(package, _)| package)
+    }
+
+    /// The test program that it is in; `None` is the library's own.
+    pub(super) fn program(&self) -> Option<&str> {
+        self.place().and_then(|(_, program)| program)
+    }
+}
+
+impl fmt::Display for TestName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}::{}", self.file, self.function)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: &str = "What is wrong: an old object\n  counts as new.\nBreaks: F5.\n\
+        Caught by: crates/app/tests/transfer.rs::one\nCaught by: crates/domain/src/arrival.rs::two\n\
+        \n--- a/crates/domain/src/arrival.rs\n+++ b/crates/domain/src/arrival.rs\n@@ -1 +1 @@\n-a\n+b\n";
+
+    fn parse(text: &str) -> Result<Mutant> {
+        Mutant::parse("01-x", Path::new("01-x.patch"), text)
+    }
+
+    #[test]
+    fn a_whole_header_is_read() {
+        let mutant = parse(WHOLE).unwrap();
+        assert_eq!(mutant.wrong, "an old object counts as new.");
+        assert_eq!(mutant.breaks, "F5.");
+        assert_eq!(mutant.files, ["crates/domain/src/arrival.rs"]);
+        let [one, two] = &mutant.caught_by[..] else { panic!("{mutant:?}") };
+        assert_eq!((one.package(), one.program()), ("crates/app", Some("transfer")));
+        assert_eq!((two.package(), two.program()), ("crates/domain", None));
+        assert_eq!(two.function, "two");
+    }
+
+    #[test]
+    fn a_header_that_lacks_something_is_told() {
+        for (taken, told) in [
+            ("What is wrong: an old object\n  counts as new.\n", "what is wrong"),
+            ("Breaks: F5.\n", "promise"),
+            ("+++ b/crates/domain/src/arrival.rs\n", "no file"),
+        ] {
+            let error = parse(&WHOLE.replace(taken, "")).unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+        }
+        for (wrong, told) in [
+            ("Breaks: F5.\n--- a/x\n+++ b/x\n", "no test"),
+            ("Caught by: crates/app/tests/transfer.rs\n", "path/file.rs::function"),
+            ("Caught by: build.rs::x\n", "neither below"),
+            ("Catched by: crates/app/tests/transfer.rs::one\n", "not of its form"),
+        ] {
+            let error = parse(wrong).unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The copy of the tree that mutants are applied to.
+//!
+//! It stays below `target/` between runs, together with what was compiled from it,
+//! so that only what changed is compiled again. Files are compared by content: one
+//! that a run which was killed left changed is put right by the next.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::header::Mutant;
+use crate::paths::Paths;
+use crate::process;
+
+#[derive(Debug)]
+pub(super) struct Scratch {
+    pub(super) paths: Paths,
+    pub(super) log: PathBuf,
+    _locked: File,
+}
+
+/// A mutant in the copy; dropping it restores what was there.
+#[derive(Debug)]
+pub(super) struct Applied {
+    originals: Vec<(PathBuf, Vec<u8>)>,
+}
+
+impl Drop for Applied {
+    fn drop(&mut self) {
+        for (path, original) in &self.originals {
+            // What cannot be restored now is by the next run.
+            let _next_run = fs::write(path, original);
+        }
+    }
+}
+
+impl Scratch {
+    /// Makes the copy like the tree: tracked files and new ones, as they are now.
+    pub(super) fn prepare(paths: &Paths) -> Result<Self> {
+        let folder = paths.target.join("mutants");
+        fs::create_dir_all(&folder)?;
+        let locked = File::create(folder.join("lock"))?;
+        if locked.try_lock().is_err() {
+            bail!("another run uses {}: wait for it, or end it", folder.display());
+        }
+        let root = folder.join("tree");
+        let listed = process::answer(
+            Command::new("git")
+                .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+                .current_dir(&paths.root),
+            "",
+        )?;
+        // What is deleted and not yet committed is still listed.
+        let files = listed.split('\0').filter(|file| paths.root.join(file).is_file());
+        copy(&paths.root, &root, &files.map(PathBuf::from).collect())?;
+        let paths = Paths { root, target: folder.join("target"), tools: paths.tools.clone() };
+        Ok(Self { paths, log: folder.join("test.log"), _locked: locked })
+    }
+
+    /// Applies a mutant; the inner error is what git says when it does not apply.
+    pub(super) fn apply(&self, mutant: &Mutant) -> Result<Result<Applied, String>> {
+        let mut originals = Vec::new();
+        for file in &mutant.files {
+            let path = self.paths.root.join(file);
+            match fs::read(&path) {
+                Ok(content) => originals.push((path, content)),
+                Err(_) => return Ok(Err(format!("there is no {file}"))),
+            }
+        }
+        let applied = Applied { originals };
+        let output = Command::new("git")
+            // One line around a change must be as it was: others may come and go.
+            .args(["apply", "-C1"])
+            .arg(&mutant.patch)
+            .current_dir(&self.paths.root)
+            // The copy is no repository, and the one around it is not meant.
+            .env("GIT_CEILING_DIRECTORIES", self.paths.root.parent().unwrap_or(&self.paths.root))
+            .env_remove("GIT_DIR")
+            .env_remove("GIT_WORK_TREE")
+            .output()
+            .context("cannot start git")?;
+        let unchanged = |(path, original): &(PathBuf, Vec<u8>)| {
+            fs::read(path).is_ok_and(|content| content == *original)
+        };
+        if !output.status.success() {
+            return Ok(Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+        }
+        if applied.originals.iter().any(unchanged) {
+            return Ok(Err("it changes nothing".to_owned()));
+        }
+        Ok(Ok(applied))
+    }
+}
+
+/// Makes `to` hold exactly `files` of `from`. What is the same already is not
+/// written: cargo compiles again what is newer.
+fn copy(from: &Path, to: &Path, files: &BTreeSet<PathBuf>) -> Result<()> {
+    for file in files {
+        let (source, copy) = (from.join(file), to.join(file));
+        let content = fs::read(&source).with_context(|| format!("{}", source.display()))?;
+        if !fs::read(&copy).is_ok_and(|there| there == content) {
+            fs::create_dir_all(copy.parent().unwrap_or(to))?;
+            fs::write(&copy, content).with_context(|| format!("{}", copy.display()))?;
+        }
+    }
+    remove_others(to, to, files)
+}
+
+fn remove_others(root: &Path, folder: &Path, files: &BTreeSet<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            remove_others(root, &path, files)?;
+        } else if !files.contains(path.strip_prefix(root)?) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder of this test's own; removed when it ends well.
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("docferry-{name}-{}", std::process::id()));
+        fs::create_dir_all(folder.join("from/src")).unwrap();
+        folder
+    }
+
+    #[test]
+    fn the_copy_holds_what_the_tree_holds_and_what_is_the_same_is_not_written() {
+        let folder = folder("copy");
+        let (from, to) = (folder.join("from"), folder.join("to"));
+        for (file, text) in [("same", "1"), ("src/changed", "2")] {
+            fs::write(from.join(file), text).unwrap();
+        }
+        let files = BTreeSet::from(["same".into(), "src/changed".into()]);
+        copy(&from, &to, &files).unwrap();
+        let written = || fs::metadata(to.join("same")).unwrap().modified().unwrap();
+        let first = written();
+        // As a run that was killed may have left it.
+        fs::write(to.join("src/changed"), "mutated").unwrap();
+        fs::write(to.join("src/left over"), "3").unwrap();
+        copy(&from, &to, &files).unwrap();
+        assert_eq!(fs::read_to_string(to.join("src/changed")).unwrap(), "2");
+        assert!(!to.join("src/left over").exists());
+        assert_eq!(written(), first);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_mutant_is_applied_and_restored_and_one_that_does_not_apply_is_told() {
+        let folder = folder("apply");
+        let root = folder.join("from");
+        fs::write(root.join("src/a"), "one\ntwo\nthree\n").unwrap();
+        let patch = folder.join("x.patch");
+        let header = "What is wrong: x\nBreaks: y\nCaught by: a/src/b.rs::c\n";
+        let change = |before: &str| {
+            let hunk = format!("@@ -1,3 +1,3 @@\n one\n-{before}\n+2\n three\n");
+            fs::write(&patch, format!("{header}\n--- a/src/a\n+++ b/src/a\n{hunk}")).unwrap();
+            Mutant::read(&patch).unwrap()
+        };
+        let paths = Paths { root: root.clone(), target: folder.clone(), tools: folder.clone() };
+        let lock = File::create(folder.join("lock")).unwrap();
+        let scratch = Scratch { paths, log: folder.join("log"), _locked: lock };
+        let text = || fs::read_to_string(root.join("src/a")).unwrap();
+        let applied = scratch.apply(&change("two")).unwrap().unwrap();
+        assert_eq!(text(), "one\n2\nthree\n");
+        drop(applied);
+        assert_eq!(text(), "one\ntwo\nthree\n");
+        assert!(scratch.apply(&change("another")).unwrap().is_err());
+        assert_eq!(text(), "one\ntwo\nthree\n");
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

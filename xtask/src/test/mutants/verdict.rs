@@ -1,0 +1,110 @@
+use std::fmt;
+
+use super::super::Counts;
+use super::header::TestName;
+
+/// How a test went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TestResult {
+    Passed,
+    Failed,
+    /// It did not end in time, which is a way to fail.
+    Hung,
+    /// No test of that name ran.
+    NotThere,
+}
+
+impl TestResult {
+    /// From what the test's program printed and how it ended. One that ends
+    /// without a summary has been brought down.
+    pub(super) fn of(printed: &str, succeeded: bool) -> Self {
+        let mut counts = Counts::default();
+        for line in printed.lines() {
+            counts.read_cargo(line);
+        }
+        match counts {
+            _ if counts.failed > 0 || !succeeded => Self::Failed,
+            Counts { passed: 0, .. } => Self::NotThere,
+            _ => Self::Passed,
+        }
+    }
+
+    /// What is wrong with that when the code is right.
+    pub(super) fn wrong_in_baseline(self) -> Option<&'static str> {
+        match self {
+            Self::Passed => None,
+            Self::Failed => Some("fails"),
+            Self::Hung => Some("does not end"),
+            Self::NotThere => Some("does not exist"),
+        }
+    }
+}
+
+/// What came of a mutant.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Each test that it names has failed.
+    Caught,
+    /// These have passed.
+    Missed(Vec<TestName>),
+    /// It proves nothing: mend the patch.
+    Broken(String),
+}
+
+impl Verdict {
+    pub(super) fn of(results: &[(TestName, TestResult)]) -> Self {
+        if let Some((test, _)) = results.iter().find(|(_, r)| *r == TestResult::NotThere) {
+            return Self::Broken(format!("there is no test {test}"));
+        }
+        let passed = results.iter().filter(|(_, result)| *result == TestResult::Passed);
+        let passed: Vec<_> = passed.map(|(test, _)| test.clone()).collect();
+        if passed.is_empty() { Self::Caught } else { Self::Missed(passed) }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Caught => f.write_str("caught"),
+            Self::Missed(tests) => {
+                let tests: Vec<_> = tests.iter().map(ToString::to_string).collect();
+                write!(f, "MISSED, it passes {}", tests.join(", "))
+            }
+            Self::Broken(reason) => write!(f, "BROKEN, {reason}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(passed: u32, failed: u32) -> String {
+        format!(
+            "test result: x. {passed} passed; {failed} failed; 0 ignored; 0 measured; 9 filtered out"
+        )
+    }
+
+    #[test]
+    fn a_result_is_read_from_the_summary_and_a_program_that_was_brought_down_has_failed() {
+        assert_eq!(TestResult::of(&summary(1, 0), true), TestResult::Passed);
+        assert_eq!(TestResult::of(&summary(0, 1), false), TestResult::Failed);
+        assert_eq!(TestResult::of("", false), TestResult::Failed);
+        assert_eq!(TestResult::of(&summary(0, 0), true), TestResult::NotThere);
+    }
+
+    #[test]
+    fn a_mutant_is_caught_only_when_every_test_that_it_names_fails() {
+        let test =
+            |function: &str| TestName { file: "a/src/b.rs".into(), function: function.into() };
+        let with = |results: &[TestResult]| {
+            let named = results.iter().enumerate();
+            Verdict::of(&named.map(|(at, r)| (test(&at.to_string()), *r)).collect::<Vec<_>>())
+        };
+        assert_eq!(with(&[TestResult::Failed, TestResult::Hung]), Verdict::Caught);
+        let missed = with(&[TestResult::Failed, TestResult::Passed]);
+        assert_eq!(missed, Verdict::Missed(vec![test("1")]));
+        let broken = with(&[TestResult::NotThere, TestResult::Passed]);
+        assert!(matches!(broken, Verdict::Broken(_)), "{broken}");
+    }
+}
