@@ -4,6 +4,7 @@
 //! run thousands of interleavings in a second. Time comes in as a parameter.
 
 mod arrival;
+mod course;
 mod destination;
 mod failure;
 mod fragment;
@@ -15,9 +16,14 @@ mod transfer;
 mod verify;
 
 pub use arrival::{ArrivalRules, ArrivalVerdict, ObjectHead, judge_arrival};
+pub use course::{
+    Action, Answer, Course, CourseRules, End, MAX_FAILURES, MAX_SESSIONS, Names, Seen,
+};
 pub use destination::{DocumentName, DriveFolder, PathRule};
 pub use failure::{FailureCode, UnknownFailureCode};
-pub use fragment::{FragmentPlan, FragmentRange, GRANULE_BYTES, LARGEST_FRAGMENT_BYTES};
+pub use fragment::{
+    FragmentPlan, FragmentRange, GRANULE_BYTES, LARGEST_FRAGMENT_BYTES, SMALL_FILE_BYTES,
+};
 pub use ids::{InvalidId, ObjectGuid, TransferId};
 pub use progress::percent;
 pub use quickxor::{HashState, QuickXorHash, SourceHash};
