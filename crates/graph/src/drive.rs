@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use docferry_app::ports::{
     ByteStream, Clock, ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentAnswer,
     SessionEnd, SessionStatus, UploadSession, UploadUrl,
@@ -155,19 +156,22 @@ impl<P: CredentialsProvider, C: Clock> Drive for GraphDrive<P, C> {
         }
     }
 
-    async fn put_empty(
+    async fn put_whole(
         &self,
         destination: &Destination,
+        bytes: Bytes,
         policy: ConflictPolicy,
-    ) -> Result<DriveItem, DriveError> {
+    ) -> Result<Option<DriveItem>, DriveError> {
         let owner = self.owner(&destination.recipient).await?;
         let item = path::item(&owner.id, destination);
         let policy = policy.as_str();
         let url = format!("{item}:/content?@microsoft.graph.conflictBehavior={policy}");
-        let answer = self.calls.call(Method::PUT, &url, Payload::Empty).await?;
-        let item: Item = expect_json(Asked::Drive, &answer)?;
+        let answer = self.calls.call(Method::PUT, &url, Payload::Document(bytes)).await?;
+        if !answer.status.is_success() {
+            return Err(classify(Asked::Drive, &answer));
+        }
         self.drive_seen(&destination.recipient);
-        Ok(item.into())
+        Ok(answer.json().map(Item::into))
     }
 
     async fn find(&self, destination: &Destination) -> Result<Option<DriveItem>, DriveError> {

@@ -46,6 +46,8 @@ impl Settings {
                 ("UploadDeadlineMarginSeconds", "3"),
                 ("ArrivalDeadlineSeconds", "20"),
                 ("OrdsTimeoutSeconds", "5"),
+                // Documents of a few MB have several fragments.
+                ("UploadFragmentBytes", "10485760"),
             ],
         }
     }
