@@ -21,4 +21,4 @@ mod world;
 pub use drive::{Scripted, StoredFile};
 pub use runner::{Ended, Runner};
 pub use store::InMemoryTransferStore;
-pub use world::{Fault, Mode, World};
+pub use world::{Fault, Mode, Object, World};

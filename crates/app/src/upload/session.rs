@@ -44,6 +44,10 @@ where
     /// resumes finds it.
     pub(super) async fn open(&mut self) -> Result<Answer, TaskError> {
         let ports = self.ports;
+        if let Some(old) = self.url.take() {
+            // Said to be gone. One that is open all the same would be left behind.
+            let _ = ports.drive.delete_session(&old).await;
+        }
         let (size, policy) = (self.object.size, ports.settings.policy);
         let session = match ports.drive.create_session(&self.destination, size, policy).await {
             Ok(session) => session,
