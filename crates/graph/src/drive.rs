@@ -15,7 +15,7 @@ use crate::failure::{Asked, classify};
 use crate::path;
 use crate::settings::{GraphSettings, SetupError, tls};
 use crate::token::CredentialsProvider;
-use crate::upload::{Uploads, target};
+use crate::upload::{Uploads, parse};
 use crate::wire::{CreateSession, Item, Progress, Session, User};
 
 /// A process serves few recipients at a time; beyond this it forgets them all.
@@ -111,9 +111,10 @@ impl<P: CredentialsProvider, C: Clock> Drive for GraphDrive<P, C> {
         self.drive_seen(&destination.recipient);
         let expires_at = session.expiration_date_time;
         let url = UploadUrl::new(session.upload_url);
-        if target(&url).is_none() {
+        if parse(&url).is_none() {
             return Err(unreadable());
         }
+        self.uploads.target(&url)?;
         Ok(UploadSession { url, expires_at: expires_at.and_then(|text| text.parse().ok()) })
     }
 
@@ -145,6 +146,10 @@ impl<P: CredentialsProvider, C: Clock> Drive for GraphDrive<P, C> {
     }
 
     async fn delete_session(&self, url: &UploadUrl) -> Result<SessionEnd, DriveError> {
+        if self.uploads.target(url).is_err() {
+            // Nobody is asked there, so there is nothing to end.
+            return Ok(SessionEnd::AlreadyGone);
+        }
         let clock = self.calls.clock();
         let answer = self.uploads.call(Method::DELETE, url, clock).await?;
         if answer.status.is_success() {
