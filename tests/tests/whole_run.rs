@@ -124,17 +124,14 @@ async fn one_delivery_and_several_failures(sandbox: &Sandbox) -> String {
 
     for (fault, code) in [
         (
-            json!({ "operation": "createSession", "status": 400, "code": "invalidPath" }),
+            json!({ "operation": "simplePut", "status": 400, "code": "invalidPath" }),
             FailureCode::DestinationRefused,
         ),
         (
-            json!({ "operation": "createSession", "status": 403, "code": "accessDenied" }),
+            json!({ "operation": "simplePut", "status": 403, "code": "accessDenied" }),
             FailureCode::DestinationUnauthorized,
         ),
-        (
-            json!({ "operation": "lastFragment", "corruptHash": true }),
-            FailureCode::VerificationFailed,
-        ),
+        (json!({ "operation": "simplePut", "corruptHash": true }), FailureCode::VerificationFailed),
     ] {
         let sandbox = Sandbox::new().await;
         sandbox.document(1000).await;

@@ -84,9 +84,10 @@ impl From<StagingError> for TaskError {
     }
 }
 
-impl From<DriveError> for TaskError {
-    fn from(error: DriveError) -> Self {
-        let code = match &error {
+impl TaskError {
+    /// What a drive's refusal is called.
+    pub(crate) const fn code_of(error: &DriveError) -> FailureCode {
+        match error {
             DriveError::Throttled { .. }
             | DriveError::Ambiguous(_)
             | DriveError::OffsetMismatch
@@ -99,8 +100,13 @@ impl From<DriveError> for TaskError {
             DriveError::RecipientNotFound => FailureCode::RecipientNotFound,
             DriveError::DriveNotProvisioned => FailureCode::DriveNotProvisioned,
             DriveError::Unauthorized { .. } => FailureCode::DestinationUnauthorized,
-        };
-        Self::because(code, error)
+        }
+    }
+}
+
+impl From<DriveError> for TaskError {
+    fn from(error: DriveError) -> Self {
+        Self::because(Self::code_of(&error), error)
     }
 }
 

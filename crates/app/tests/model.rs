@@ -130,7 +130,8 @@ impl Model {
             Step::Duplicate { transfer } => {
                 let Some(task) = self.chosen(transfer) else { return };
                 self.spawn(async move |runner| {
-                    runner.survive(runner.upload_once_after_arrival(&task)).await;
+                    let twice = Box::pin(runner.upload_once_after_arrival(&task));
+                    runner.survive(twice).await;
                 });
             }
             Step::Sweep => self.spawn(async move |runner| {

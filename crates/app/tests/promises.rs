@@ -52,7 +52,7 @@ async fn who_finishes_first_does_not_take_the_document_away_from_the_other() {
 #[tokio::test(start_paused = true)]
 async fn the_source_copy_is_deleted_only_after_the_end_is_durable() {
     for stop in [false, true] {
-        let world = world_with(2 * MB);
+        let world = world_with(5 * MB);
         let task = start(&world).await;
         let phase = if stop {
             stopped_in_the_middle(&world, &task).await
@@ -70,24 +70,24 @@ async fn the_source_copy_is_deleted_only_after_the_end_is_durable() {
 /// The process dies after a fragment was stored and before its checkpoint.
 #[tokio::test(start_paused = true)]
 async fn what_the_drive_has_is_not_sent_again_by_the_next_invocation() {
-    let world = world_with(2 * MB);
+    let world = world_with(5 * MB);
     let task = start(&world).await;
     Runner::new(&world).execute(&task).await;
     let effects = world.effects();
     let fragments = effects.iter().enumerate().filter(|(_, effect)| **effect == "put_fragment");
     for (at, _) in fragments {
-        let world = world_with(2 * MB);
+        let world = world_with(5 * MB);
         let task = start(&world).await;
         world.inject(Fault { at, mode: Mode::CrashAfter });
         Runner::new(&world).execute(&task).await;
-        assert_invariants(&world, &task, &bytes(2 * MB), &format!("at {at}")).await;
-        assert_eq!(world.state().drive.received, 2 * MB as u64, "at {at}");
+        assert_invariants(&world, &task, &bytes(5 * MB), &format!("at {at}")).await;
+        assert_eq!(world.state().drive.received, 5 * MB as u64, "at {at}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn of_two_invocations_at_once_the_older_is_told_that_it_was_superseded() {
-    let world = world_with(2 * MB);
+    let world = world_with(5 * MB);
     let task = start(&world).await;
     arrived(&world, &task).await;
     let runner = Runner::new(&world);
@@ -98,9 +98,9 @@ async fn of_two_invocations_at_once_the_older_is_told_that_it_was_superseded() {
 
 #[tokio::test(start_paused = true)]
 async fn who_stops_in_the_middle_leaves_neither_a_session_nor_a_file() {
-    let world = world_with(2 * MB);
+    let world = world_with(5 * MB);
     let task = start(&world).await;
     assert_eq!(stopped_in_the_middle(&world, &task).await, Some(Phase::Canceled));
     assert!(world.state().drive.files().is_empty());
-    assert_invariants(&world, &task, &bytes(2 * MB), "stopped").await;
+    assert_invariants(&world, &task, &bytes(5 * MB), "stopped").await;
 }

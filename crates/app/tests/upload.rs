@@ -11,11 +11,22 @@ use docferry_domain::{FailureCode, Phase};
 use docferry_testkit::{Fault, Mode, Runner, Scripted, World};
 use jiff::SignedDuration;
 
+/// Two fragments of eight granules: a document that needs a session.
+const TWO: usize = 5_242_880;
+
+fn runner(world: &World) -> Runner {
+    let mut runner = Runner::new(world);
+    if world.state().documents.values().any(|document| document.bytes.len() == TWO) {
+        runner.settings.fragment_bytes = TWO as u64 / 2;
+    }
+    runner
+}
+
 async fn deliver(len: usize, script: Vec<Scripted>) -> (World, u64) {
     let world = world_with(len);
     world.state().drive.script = script;
     let task = start(&world).await;
-    let ended = Runner::new(&world).execute(&task).await;
+    let ended = runner(&world).execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Completed), "{ended:?}");
     assert_invariants(&world, &task, &bytes(len), "scripted").await;
     let received = world.state().drive.received;
@@ -30,7 +41,7 @@ async fn a_document_travels_whole_and_nothing_is_left_behind() {
 
 #[tokio::test(start_paused = true)]
 async fn sizes_around_the_fragment_arrive_whole() {
-    for len in [1, 327_679, 327_680, 327_681, 655_360, 983_041] {
+    for len in [1, 327_680, 3_999_999, 4_000_000, 4_000_001, 4_259_839, 4_259_840, 4_259_841] {
         let (_, extra) = deliver(len, vec![]).await;
         assert_eq!(extra, 0, "{len}");
     }
@@ -46,51 +57,51 @@ async fn an_empty_document_arrives_without_a_session() {
 async fn upload_resumes_at_the_servers_offset_when_an_answer_was_lost() {
     // Fragment 2 is stored whole, its answer is lost: not one byte is sent again.
     let script = vec![Scripted::Honest, Scripted::StoreThenLose(u64::MAX)];
-    let (_, extra) = deliver(2 * MB, script).await;
+    let (_, extra) = deliver(5 * MB, script).await;
     assert_eq!(extra, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn upload_resumes_at_an_unaligned_offset() {
     let script = vec![Scripted::Honest, Scripted::StoreThenLose(12_345)];
-    let (_, extra) = deliver(2 * MB, script).await;
+    let (_, extra) = deliver(5 * MB, script).await;
     assert_eq!(extra, 327_680 - 12_345);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_server_error_costs_one_fragment() {
-    let (_, extra) = deliver(2 * MB, vec![Scripted::Honest, Scripted::ServerError]).await;
+    let (_, extra) = deliver(5 * MB, vec![Scripted::Honest, Scripted::ServerError]).await;
     assert_eq!(extra, 327_680);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_to_the_last_fragment_is_found_at_the_destination() {
     let script = vec![Scripted::Honest, Scripted::StoreThenLose(u64::MAX)];
-    let (world, extra) = deliver(655_360, script).await;
+    let (world, extra) = deliver(TWO, script).await;
     assert_eq!(extra, 0);
     assert_eq!(world.effects().iter().filter(|e| **e == "create_session").count(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_dead_session_is_replaced_and_progress_does_not_go_down() {
-    let world = world_with(2 * MB);
+    let world = world_with(5 * MB);
     world.state().drive.script =
         vec![Scripted::Honest, Scripted::Honest, Scripted::Honest, Scripted::Expire];
     let task = start(&world).await;
-    let ended = Runner::new(&world).execute(&task).await;
+    let ended = runner(&world).execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Completed));
-    assert_eq!(record(&world, &task).await.bytes_done, 2 * MB as u64);
-    assert_invariants(&world, &task, &bytes(2 * MB), "expired").await;
+    assert_eq!(record(&world, &task).await.bytes_done, 5 * MB as u64);
+    assert_invariants(&world, &task, &bytes(5 * MB), "expired").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_long_retry_after_goes_back_to_the_workflow_in_pieces_of_a_minute() {
-    let world = world_with(MB);
+    let world = world_with(5 * MB);
     world.state().drive.script =
         vec![Scripted::Honest, Scripted::Throttle(Some(Duration::from_secs(322)))];
     let task = start(&world).await;
     let before = world.state().now;
-    let ended = Runner::new(&world).execute(&task).await;
+    let ended = runner(&world).execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Completed));
     // 322 s = 5 × 60 + 22: the throttled call, five that only look at the clock, the rest.
     assert_eq!(ended.uploads, 7);
@@ -99,21 +110,21 @@ async fn a_long_retry_after_goes_back_to_the_workflow_in_pieces_of_a_minute() {
 
 #[tokio::test(start_paused = true)]
 async fn a_drive_that_never_recovers_fails_with_its_name_and_leaves_nothing() {
-    let world = world_with(MB);
+    let world = world_with(5 * MB);
     world.state().drive.script = vec![Scripted::ServerError; 500];
     let task = start(&world).await;
-    let ended = Runner::new(&world).execute(&task).await;
+    let ended = runner(&world).execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Failed));
     let failure = record(&world, &task).await.failure.unwrap();
     assert_eq!(failure.code, FailureCode::DestinationUnavailable);
-    assert_invariants(&world, &task, &bytes(MB), "down").await;
+    assert_invariants(&world, &task, &bytes(5 * MB), "down").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_older_invocation_stops_at_its_next_write() {
-    let world = world_with(2 * MB);
+    let world = world_with(5 * MB);
     let task = start(&world).await;
-    let runner = Runner::new(&world);
+    let runner = runner(&world);
     docferry_app::push::push(&world, &world, &world, &world, &task).await.unwrap();
     docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     // Two invocations of the same task at once: both end, one delivers.
@@ -122,29 +133,29 @@ async fn an_older_invocation_stops_at_its_next_write() {
     assert!(outcomes.iter().any(Result::is_ok), "{outcomes:?}");
     let ended = runner.execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Completed));
-    assert_invariants(&world, &task, &bytes(2 * MB), "twice").await;
+    assert_invariants(&world, &task, &bytes(5 * MB), "twice").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn cancelling_in_the_middle_ends_canceled_with_nothing_left() {
-    let world = world_with(2 * MB);
+    let world = world_with(5 * MB);
     let task = start(&world).await;
     let mut canceled = record(&world, &task).await;
     canceled.cancel_requested = true;
     world.store().set(canceled);
-    let ended = Runner::new(&world).execute(&task).await;
+    let ended = runner(&world).execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Canceled));
-    assert_invariants(&world, &task, &bytes(2 * MB), "canceled").await;
+    assert_invariants(&world, &task, &bytes(5 * MB), "canceled").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_source_replaced_by_something_else_while_it_is_read_fails_truthfully() {
-    let world = world_with(2 * MB);
+    let world = world_with(5 * MB);
     let task = start(&world).await;
-    let runner = Runner::new(&world);
+    let runner = runner(&world);
     docferry_app::push::push(&world, &world, &world, &world, &task).await.unwrap();
     docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
-    world.put_object("order.pdf", bytes(2 * MB - 1));
+    world.put_object("order.pdf", bytes(5 * MB - 1));
     let ended = runner.execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Failed));
     let failure = record(&world, &task).await.failure.unwrap();
@@ -155,30 +166,30 @@ async fn a_source_replaced_by_something_else_while_it_is_read_fails_truthfully()
 /// changes the tag while the first transfer reads.
 #[tokio::test(start_paused = true)]
 async fn a_source_written_again_while_it_is_read_is_sent_anew_under_its_new_tag() {
-    let world = world_with(2 * MB);
+    let world = world_with(5 * MB);
     let task = start(&world).await;
-    let runner = Runner::new(&world);
+    let runner = runner(&world);
     docferry_app::push::push(&world, &world, &world, &world, &task).await.unwrap();
     docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     world.state().objects.get_mut("order.pdf").unwrap().etag = "\"another\"".into();
     let ended = runner.execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Completed), "{ended:?}");
-    assert_invariants(&world, &task, &bytes(2 * MB), "new tag").await;
+    assert_invariants(&world, &task, &bytes(5 * MB), "new tag").await;
 }
 
 /// Fault F18: the last fragment is stored, its answer is lost with the process,
 /// and then somebody asks to stop. The file is there: it stays, and status says so.
 #[tokio::test(start_paused = true)]
 async fn a_cancel_does_not_deny_a_document_that_was_complete() {
-    let len = 655_360;
+    let len = TWO;
     let world = world_with(len);
     let task = start(&world).await;
-    let runner = Runner::new(&world);
+    let runner = runner(&world);
     docferry_app::push::push(&world, &world, &world, &world, &task).await.unwrap();
     docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     // The process dies with the answer to the last fragment.
     world.state().drive.script = vec![Scripted::Honest, Scripted::StoreThenLose(u64::MAX)];
-    let lost = world.effects().len() + 10;
+    let lost = world.effects().len() + 9;
     world.inject(Fault { at: lost, mode: Mode::CrashBefore });
     let died = tokio::select! {
         outcome = runner.upload_once(&task) => Some(outcome),
@@ -200,9 +211,9 @@ async fn a_cancel_does_not_deny_a_document_that_was_complete() {
 /// ending once its deadline has passed.
 #[tokio::test(start_paused = true)]
 async fn a_transfer_ends_at_its_deadline_even_when_its_session_cannot_be_closed() {
-    let world = world_with(2 * MB);
+    let world = world_with(5 * MB);
     let task = start(&world).await;
-    let runner = Runner::new(&world);
+    let runner = runner(&world);
     docferry_app::push::push(&world, &world, &world, &world, &task).await.unwrap();
     docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     world.state().drive.script = vec![Scripted::Honest, Scripted::Throttle(None)];
@@ -217,5 +228,5 @@ async fn a_transfer_ends_at_its_deadline_even_when_its_session_cannot_be_closed(
     // Nothing is forgotten: when the drive is back, the session is closed.
     world.state().drive.down = false;
     runner.recover(5).await;
-    assert_invariants(&world, &task, &bytes(2 * MB), "back").await;
+    assert_invariants(&world, &task, &bytes(5 * MB), "back").await;
 }

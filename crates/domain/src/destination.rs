@@ -196,6 +196,23 @@ impl DocumentName {
         shortened(&name).parse()
     }
 
+    /// `stem 1.ext`, as OneDrive names a file beside one of the same name; 0 is the
+    /// name itself.
+    ///
+    /// # Errors
+    /// [`PathRule`] when it would be too long.
+    pub fn numbered(&self, number: u32) -> Result<Self, PathRule> {
+        if number == 0 {
+            return Ok(self.clone());
+        }
+        match self.0.rsplit_once('.') {
+            Some((stem, extension)) if !stem.is_empty() => {
+                format!("{stem} {number}.{extension}").parse()
+            }
+            _ => format!("{} {number}", self.0).parse(),
+        }
+    }
+
     /// Whether OneDrive may rewrite such a file after the upload.
     #[must_use]
     pub fn is_office(&self) -> bool {

@@ -6,6 +6,7 @@
 mod admission;
 mod arrival;
 mod bundle;
+mod course;
 mod destination;
 mod failure;
 mod fragment;
@@ -20,9 +21,14 @@ mod verify;
 pub use admission::{Admission, Person, Pool, PoolLimits, Priority, Slots, Turn, Waiting};
 pub use arrival::{ArrivalRules, ArrivalVerdict, ObjectHead, judge_arrival};
 pub use bundle::{Bundle, BundleCounts, MOST_DOCUMENTS, OnItemError};
+pub use course::{
+    Action, Answer, Course, CourseRules, End, MAX_FAILURES, MAX_SESSIONS, Names, Seen,
+};
 pub use destination::{DocumentName, DriveFolder, PathRule};
 pub use failure::{FailureCode, UnknownFailureCode};
-pub use fragment::{FragmentPlan, FragmentRange, GRANULE_BYTES, LARGEST_FRAGMENT_BYTES};
+pub use fragment::{
+    FragmentPlan, FragmentRange, GRANULE_BYTES, LARGEST_FRAGMENT_BYTES, SMALL_FILE_BYTES,
+};
 pub use ids::{InvalidId, ObjectGuid, TransferId};
 pub use outcome::{DeliveredFile, Outcome, OutcomeRecord};
 pub use progress::percent;

@@ -92,8 +92,13 @@ pub struct Checkpoint {
     pub hash: HashState,
     /// Fragment size in force, in bytes.
     pub fragment_bytes: u64,
-    /// Upload sessions opened so far in this attempt.
+    /// Upload sessions opened so far in this attempt; 1 as well from just before a
+    /// small document is put whole. Above 0 the document may be at the destination.
     pub sessions: u32,
+    /// A new session was opened because the last fragment failed again and again.
+    /// That is done once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fresh_session: bool,
 }
 
 /// The delivered item, verified.

@@ -38,6 +38,8 @@ pub fn verify_delivery(
     let same_size = item.size == source.hashed_to();
     match &item.quick_xor_hash {
         Some(hash) if same_size && *hash == source.digest() => Verdict::Same,
+        // Of no bytes there is nothing more to compare, and no hash to wait for.
+        None if same_size && item.size == 0 => Verdict::Same,
         None if same_size => Verdict::HashPending,
         _ if whole_sent && name.is_office() => Verdict::Rewritten,
         _ => Verdict::Different,

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use docferry_app::ports::{
     ByteStream, Clock, ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentAnswer,
     SessionEnd, SessionStatus, UploadSession, UploadUrl,
@@ -14,7 +15,7 @@ use crate::failure::{Asked, classify};
 use crate::path;
 use crate::settings::{GraphSettings, SetupError, tls};
 use crate::token::CredentialsProvider;
-use crate::upload::{Uploads, target};
+use crate::upload::{Uploads, parse};
 use crate::wire::{CreateSession, Item, Progress, Session, User};
 
 /// A process serves few recipients at a time; beyond this it forgets them all.
@@ -110,9 +111,10 @@ impl<P: CredentialsProvider, C: Clock> Drive for GraphDrive<P, C> {
         self.drive_seen(&destination.recipient);
         let expires_at = session.expiration_date_time;
         let url = UploadUrl::new(session.upload_url);
-        if target(&url).is_none() {
+        if parse(&url).is_none() {
             return Err(unreadable());
         }
+        self.uploads.target(&url)?;
         Ok(UploadSession { url, expires_at: expires_at.and_then(|text| text.parse().ok()) })
     }
 
@@ -144,6 +146,10 @@ impl<P: CredentialsProvider, C: Clock> Drive for GraphDrive<P, C> {
     }
 
     async fn delete_session(&self, url: &UploadUrl) -> Result<SessionEnd, DriveError> {
+        if self.uploads.target(url).is_err() {
+            // Nobody is asked there, so there is nothing to end.
+            return Ok(SessionEnd::AlreadyGone);
+        }
         let clock = self.calls.clock();
         let answer = self.uploads.call(Method::DELETE, url, clock).await?;
         if answer.status.is_success() {
@@ -155,19 +161,22 @@ impl<P: CredentialsProvider, C: Clock> Drive for GraphDrive<P, C> {
         }
     }
 
-    async fn put_empty(
+    async fn put_whole(
         &self,
         destination: &Destination,
+        bytes: Bytes,
         policy: ConflictPolicy,
-    ) -> Result<DriveItem, DriveError> {
+    ) -> Result<Option<DriveItem>, DriveError> {
         let owner = self.owner(&destination.recipient).await?;
         let item = path::item(&owner.id, destination);
         let policy = policy.as_str();
         let url = format!("{item}:/content?@microsoft.graph.conflictBehavior={policy}");
-        let answer = self.calls.call(Method::PUT, &url, Payload::Empty).await?;
-        let item: Item = expect_json(Asked::Drive, &answer)?;
+        let answer = self.calls.call(Method::PUT, &url, Payload::Document(bytes)).await?;
+        if !answer.status.is_success() {
+            return Err(classify(Asked::Drive, &answer));
+        }
         self.drive_seen(&destination.recipient);
-        Ok(item.into())
+        Ok(answer.json().map(Item::into))
     }
 
     async fn find(&self, destination: &Destination) -> Result<Option<DriveItem>, DriveError> {

@@ -19,6 +19,7 @@ mod body;
 mod calls;
 mod drive;
 mod failure;
+mod hosts;
 mod path;
 mod settings;
 mod token;

@@ -6,6 +6,19 @@ use reqwest::Url;
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
+/// Where Microsoft's upload URLs lead: SharePoint of the public cloud, of the US
+/// government's and of China's, and the hosts of personal OneDrives (Microsoft's
+/// "Microsoft 365 URLs and IP address ranges").
+const UPLOAD_HOSTS: [&str; 7] = [
+    "sharepoint.com",
+    "sharepoint.us",
+    "sharepoint-mil.us",
+    "sharepoint.cn",
+    "onedrive.com",
+    "1drv.com",
+    "microsoftpersonalcontent.com",
+];
+
 /// Where Graph is and how long to wait for it.
 #[derive(Debug, Clone)]
 pub struct GraphSettings {
@@ -15,6 +28,9 @@ pub struct GraphSettings {
     pub authority_url: String,
     /// The tenant's id or domain.
     pub tenant_id: String,
+    /// Where upload URLs may lead beside Graph's own host: domains, each with all
+    /// that is below it. Bytes go nowhere else, whatever an answer says.
+    pub upload_hosts: Vec<String>,
     /// Limit for a connection to be made, TLS included.
     pub connect_timeout: Duration,
     /// Limit for everything but fragments, from request to the answer's last byte.
@@ -33,6 +49,7 @@ impl GraphSettings {
             graph_url: "https://graph.microsoft.com".into(),
             authority_url: "https://login.microsoftonline.com".into(),
             tenant_id: tenant_id.into(),
+            upload_hosts: UPLOAD_HOSTS.map(str::to_owned).into(),
             connect_timeout: Duration::from_secs(5),
             call_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(100),

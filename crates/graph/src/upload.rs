@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use crate::answer::Answer;
 use crate::body::{BodyWatch, FragmentBody};
+use crate::hosts::UploadHosts;
 use crate::settings::GraphSettings;
 
 /// A peer that acknowledges nothing for this long is gone: a function that was
@@ -26,6 +27,7 @@ const IDLE: Duration = Duration::from_secs(30);
 /// HTTP/2 would only slow it down).
 pub(crate) struct Uploads {
     http: Client<HttpsConnector<HttpConnector>, FragmentBody>,
+    hosts: UploadHosts,
     call_timeout: Duration,
     stall_timeout: Duration,
 }
@@ -51,7 +53,12 @@ impl Uploads {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .build(schemes.enable_http1().wrap_connector(tcp));
-        Self { http, call_timeout: settings.call_timeout, stall_timeout: settings.stall_timeout }
+        Self {
+            http,
+            hosts: UploadHosts::new(&settings.graph_url, &settings.upload_hosts),
+            call_timeout: settings.call_timeout,
+            stall_timeout: settings.stall_timeout,
+        }
     }
 
     /// A call without a body.
@@ -62,7 +69,7 @@ impl Uploads {
         clock: &impl Clock,
     ) -> Result<Answer, DriveError> {
         let (body, watch) = FragmentBody::empty();
-        let request = request(method, url, body)?;
+        let request = self.request(method, url, body)?;
         match timeout(self.call_timeout, self.send(request, clock)).await {
             Ok(answer) => answer.map_err(|cause| explain(&watch, cause)),
             Err(elapsed) => Err(DriveError::Ambiguous(elapsed.into())),
@@ -78,7 +85,7 @@ impl Uploads {
         clock: &impl Clock,
     ) -> Result<Answer, DriveError> {
         let (body, watch) = FragmentBody::new(stream, range.len());
-        let mut request = request(Method::PUT, url, body)?;
+        let mut request = self.request(Method::PUT, url, body)?;
         let headers = request.headers_mut();
         headers.insert(CONTENT_LENGTH, range.len().into());
         headers.insert(CONTENT_RANGE, content_range(range)?);
@@ -88,6 +95,26 @@ impl Uploads {
                 Err(DriveError::Ambiguous("no byte of the fragment moved any more".into()))
             }
         }
+    }
+
+    /// The URL becomes the request target as it is: [`Uri`] checks but never rewrites.
+    fn request(
+        &self,
+        method: Method,
+        url: &UploadUrl,
+        body: FragmentBody,
+    ) -> Result<Request<FragmentBody>, DriveError> {
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = self.target(url)?;
+        Ok(request)
+    }
+
+    /// The URL as a request target, if it can be one and leads where bytes may go.
+    pub(crate) fn target(&self, url: &UploadUrl) -> Result<Uri, DriveError> {
+        let refused = |code: &str| DriveError::Refused { code: code.into() };
+        let uri = parse(url).ok_or_else(|| refused("invalidUploadUrl"))?;
+        if self.hosts.allow(&uri) { Ok(uri) } else { Err(refused("uploadHostNotAllowed")) }
     }
 
     async fn send(
@@ -100,21 +127,8 @@ impl Uploads {
     }
 }
 
-/// The URL becomes the request target as it is: [`Uri`] checks but never rewrites.
-fn request(
-    method: Method,
-    url: &UploadUrl,
-    body: FragmentBody,
-) -> Result<Request<FragmentBody>, DriveError> {
-    let mut request = Request::new(body);
-    *request.method_mut() = method;
-    *request.uri_mut() =
-        target(url).ok_or_else(|| DriveError::Refused { code: "invalidUploadUrl".into() })?;
-    Ok(request)
-}
-
-/// The URL as a request target, if it can be one.
-pub(crate) fn target(url: &UploadUrl) -> Option<Uri> {
+/// The URL, if it is an absolute one.
+pub(crate) fn parse(url: &UploadUrl) -> Option<Uri> {
     let uri: Uri = url.expose().parse().ok()?;
     (uri.scheme().is_some() && uri.host().is_some()).then_some(uri)
 }

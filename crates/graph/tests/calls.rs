@@ -209,7 +209,7 @@ async fn a_session_is_asked_for_as_the_contract_says() {
     });
     let at = "/v1.0/users/u-1/drive/root:/%23A/l%27%C3%A9t%C3%A9%201%2B1.pdf:/createUploadSession";
     let answer = json!({
-        "uploadUrl": "https://x.example/up?tempauth='s'",
+        "uploadUrl": "https://x-my.sharepoint.com/up?tempauth='s'",
         "expirationDateTime": "2026-01-02T03:04:05.678Z",
         "nextExpectedRanges": ["0-"],
     });
@@ -225,7 +225,7 @@ async fn a_session_is_asked_for_as_the_contract_says() {
     let at = destination("#A", "l'été 1+1.pdf");
     let policy = ConflictPolicy::Rename;
     let session = drive.create_session(&at, 5_000_000_000, policy).await.unwrap();
-    assert_eq!(session.url.expose(), "https://x.example/up?tempauth='s'");
+    assert_eq!(session.url.expose(), "https://x-my.sharepoint.com/up?tempauth='s'");
     let expires_at = session.expires_at.unwrap().to_string();
     assert_eq!(expires_at, "2026-01-02T03:04:05.678Z");
 }
@@ -244,11 +244,23 @@ async fn a_session_without_a_usable_url_is_ambiguous() {
 }
 
 #[tokio::test]
+async fn a_session_at_a_foreign_host_is_refused_for_good() {
+    let server = tenant().await;
+    let create = format!("{ITEM}:/createUploadSession");
+    let answer = json!({"uploadUrl": "https://sharepoint.com.evil.example/up?x"});
+    post(&server, &create, reply(200, answer), 1).await;
+    let drive = drive(&server.uri());
+    let session = drive.create_session(&destination("", "a.pdf"), 5, ConflictPolicy::Fail).await;
+    let Err(DriveError::Refused { code }) = session else { panic!("{session:?}") };
+    assert_eq!(code, "uploadHostNotAllowed");
+}
+
+#[tokio::test]
 async fn an_empty_document_is_put_with_a_length_of_zero() {
     let server = Listener::bind().await;
     let drive = drive(&server.base);
     let at = destination("", "a.pdf");
-    let put = drive.put_empty(&at, ConflictPolicy::Fail);
+    let put = drive.put_whole(&at, bytes::Bytes::new(), ConflictPolicy::Fail);
     let serve = async {
         let mut connection = server.accept().await;
         connection.request().await;
@@ -262,7 +274,7 @@ async fn an_empty_document_is_put_with_a_length_of_zero() {
         head
     };
     let (item, head) = tokio::join!(put, serve);
-    assert_eq!(item.unwrap().id, "i");
+    assert_eq!(item.unwrap().unwrap().id, "i");
     let target =
         "/v1.0/users/u-1/drive/root:/a.pdf:/content?@microsoft.graph.conflictBehavior=fail";
     assert!(head.starts_with(&format!("PUT {target} HTTP/1.1\r\n")), "{head}");

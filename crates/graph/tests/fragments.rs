@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use docferry_app::ports::{Drive as _, DriveError, FragmentAnswer, UploadUrl};
+use docferry_app::ports::{Drive as _, DriveError, FragmentAnswer, SessionEnd, UploadUrl};
 use docferry_graph::GraphDrive;
 use support::{Asked, Listener, StandingClock, bytes, counted, drive, failing_after, range};
 use tokio::io::AsyncReadExt as _;
@@ -37,6 +37,22 @@ async fn an_upload_url_is_replayed_byte_for_byte_without_any_credential_of_ours(
             "PUT {target} HTTP/1.1\r\ncontent-length: 200\r\ncontent-range: bytes 100-299/1000\r\nhost: {host}\r\n\r\n"
         )
     );
+}
+
+/// The other server listens, and nobody comes.
+#[tokio::test]
+async fn an_upload_url_of_a_foreign_host_is_never_connected_to() {
+    let (graph, other) = (Listener::bind().await, Listener::bind().await);
+    let drive = drive(&graph.base);
+    let url = UploadUrl::new(other.base.replace("127.0.0.1", "127.0.0.2") + "/up?x");
+    let taken = Arc::new(AtomicU32::new(0));
+    let put = drive.put_fragment(&url, range(0, 300, 300), counted(300, &taken)).await;
+    let Err(DriveError::Refused { code }) = put else { panic!("{put:?}") };
+    assert_eq!((code.as_str(), taken.load(Ordering::SeqCst)), ("uploadHostNotAllowed", 0));
+    let status = drive.session_status(&url).await;
+    assert!(matches!(status, Err(DriveError::Refused { .. })), "{status:?}");
+    let end = drive.delete_session(&url).await.unwrap();
+    assert_eq!(end, SessionEnd::AlreadyGone, "there is nothing to end");
 }
 
 /// Why upload URLs do not go through reqwest.
@@ -198,12 +214,13 @@ async fn status_and_delete_go_to_the_url_as_it_is() {
 #[tokio::test]
 async fn an_upload_url_in_the_clear_is_refused_when_graph_is_not() {
     let server = Listener::bind().await;
-    let settings = docferry_graph::GraphSettings::public_cloud("tenant");
+    let mut settings = docferry_graph::GraphSettings::public_cloud("tenant");
+    settings.upload_hosts.push("127.0.0.1".into());
     let drive = GraphDrive::new(&settings, Asked::default(), StandingClock::default()).unwrap();
     let url = server.upload_url();
     let status = drive.session_status(&url);
     tokio::select! {
-        answer = status => assert!(matches!(answer, Err(DriveError::Ambiguous(_))), "{answer:?}"),
+        answer = status => assert!(matches!(answer, Err(DriveError::Refused { .. })), "{answer:?}"),
         _ = server.accept() => panic!("a secret went out in the clear"),
     }
 }

@@ -79,6 +79,15 @@ impl Graph {
         self.drive.put_fragment(&session.url, range(start, end, total), stream).await
     }
 
+    async fn whole(
+        &self,
+        at: &Destination,
+        size: u64,
+        policy: ConflictPolicy,
+    ) -> Result<Option<DriveItem>, DriveError> {
+        self.drive.put_whole(at, document(size), policy).await
+    }
+
     async fn next(&self, session: &UploadSession) -> Option<u64> {
         self.drive.session_status(&session.url).await.unwrap().next
     }
@@ -131,14 +140,16 @@ async fn documents_of_all_names_reach_recipients_of_all_names() {
 }
 
 #[tokio::test]
-async fn an_empty_document_is_put_and_found() {
+async fn a_small_or_empty_document_is_put_whole_and_found() {
     let graph = Graph::start().await;
-    let at = destination("ada@court.example", "l'été", "empty #1.txt");
-    let item = graph.drive.put_empty(&at, ConflictPolicy::Replace).await.unwrap();
-    is_document(&item, 0);
-    assert_eq!(graph.drive.find(&at).await.unwrap(), Some(item));
-    let again = graph.drive.put_empty(&at, ConflictPolicy::Fail).await;
-    assert!(matches!(again, Err(DriveError::Conflict)), "{again:?}");
+    for size in [0, 1, 4_000_000] {
+        let at = destination("ada@court.example", "l'été", &format!("small #{size}.txt"));
+        let item = graph.whole(&at, size, ConflictPolicy::Replace).await.unwrap().unwrap();
+        is_document(&item, size);
+        assert_eq!(graph.drive.find(&at).await.unwrap(), Some(item));
+        let again = graph.whole(&at, size, ConflictPolicy::Fail).await;
+        assert!(matches!(again, Err(DriveError::Conflict)), "{again:?}");
+    }
 }
 
 #[tokio::test]
@@ -153,7 +164,7 @@ async fn who_has_no_account_and_who_has_no_drive_is_told_apart() {
     assert!(matches!(answer, Err(DriveError::DriveNotProvisioned)), "{answer:?}");
     let answer = graph.drive.find(&new).await;
     assert!(matches!(answer, Err(DriveError::DriveNotProvisioned)), "{answer:?}");
-    let answer = graph.drive.put_empty(&new, policy).await;
+    let answer = graph.whole(&new, 0, policy).await;
     assert!(matches!(answer, Err(DriveError::DriveNotProvisioned)), "{answer:?}");
 }
 
@@ -280,7 +291,7 @@ async fn a_deleted_session_is_gone_and_deleting_it_again_is_fine() {
 async fn the_conflict_policy_decides_over_a_file_that_is_there() {
     let graph = Graph::start().await;
     let at = destination("ada@court.example", "f", "a.pdf");
-    graph.drive.put_empty(&at, ConflictPolicy::Replace).await.unwrap();
+    graph.whole(&at, 0, ConflictPolicy::Replace).await.unwrap();
     let refused = graph.drive.create_session(&at, PART, ConflictPolicy::Fail).await;
     assert!(matches!(refused, Err(DriveError::Conflict)), "{refused:?}");
     let renamed = graph.drive.create_session(&at, PART, ConflictPolicy::Rename).await.unwrap();

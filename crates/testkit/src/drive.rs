@@ -23,6 +23,7 @@ pub struct StoredFile {
 #[derive(Debug)]
 struct Session {
     path: String,
+    policy: ConflictPolicy,
     size: u64,
     stored: BytesMut,
 }
@@ -35,7 +36,7 @@ pub struct DriveState {
     next: u64,
     /// Body bytes received, for counting what was sent twice.
     pub received: u64,
-    /// Answers to give to the next fragments instead of the honest one, in order.
+    /// Answers to give to the next fragments and PUTs instead of the honest one, in order.
     pub script: Vec<Scripted>,
     /// Whether deleting sessions and looking for items fails.
     pub down: bool,
@@ -96,9 +97,7 @@ impl DriveState {
         body: &[u8],
     ) -> Result<FragmentAnswer, DriveError> {
         self.received += body.len() as u64;
-        let scripted =
-            if self.script.is_empty() { Scripted::Honest } else { self.script.remove(0) };
-        match scripted {
+        match self.scripted() {
             Scripted::Honest => {}
             Scripted::StoreThenLose(len) => {
                 let len = usize::try_from(len).unwrap().min(body.len());
@@ -118,6 +117,45 @@ impl DriveState {
         self.append(url, range, body)
     }
 
+    /// The path, or the first numbered one that nothing has.
+    fn free(&self, path: &str) -> String {
+        let (stem, extension) = path.rsplit_once('.').unwrap_or((path, ""));
+        let numbered = (1..).map(|number| format!("{stem} {number}.{extension}"));
+        std::iter::once(path.to_owned())
+            .chain(numbered)
+            .find(|path| !self.files.contains_key(path))
+            .unwrap()
+    }
+
+    fn put(
+        &mut self,
+        path: String,
+        bytes: Bytes,
+        policy: ConflictPolicy,
+    ) -> Result<Option<DriveItem>, DriveError> {
+        self.received += bytes.len() as u64;
+        let scripted = self.scripted();
+        match scripted {
+            Scripted::Honest | Scripted::Expire | Scripted::StoreThenLose(u64::MAX) => {}
+            Scripted::StoreThenLose(_) | Scripted::ServerError => {
+                return Err(DriveError::Ambiguous("500".into()));
+            }
+            Scripted::Throttle(retry_after) => return Err(DriveError::Throttled { retry_after }),
+        }
+        if policy == ConflictPolicy::Fail && self.files.contains_key(&path) {
+            return Err(DriveError::Conflict);
+        }
+        let item = self.store(path, bytes);
+        match scripted {
+            Scripted::StoreThenLose(_) => Err(DriveError::Ambiguous("lost".into())),
+            _ => Ok(Some(item)),
+        }
+    }
+
+    fn scripted(&mut self) -> Scripted {
+        if self.script.is_empty() { Scripted::Honest } else { self.script.remove(0) }
+    }
+
     fn append(
         &mut self,
         url: &str,
@@ -134,7 +172,11 @@ impl DriveState {
             return Ok(FragmentAnswer::Accepted { next: Some(next) });
         }
         let session = self.sessions.remove(url).ok_or(DriveError::SessionGone)?;
-        Ok(FragmentAnswer::Completed(Some(self.store(session.path, session.stored.freeze()))))
+        let path = match session.policy {
+            ConflictPolicy::Rename => self.free(&session.path),
+            _ => session.path,
+        };
+        Ok(FragmentAnswer::Completed(Some(self.store(path, session.stored.freeze()))))
     }
 }
 
@@ -153,7 +195,7 @@ impl Drive for World {
             }
             state.drive.next += 1;
             let url = format!("https://upload.example/{}?secret", state.drive.next);
-            let session = Session { path, size, stored: BytesMut::new() };
+            let session = Session { path, policy, size, stored: BytesMut::new() };
             state.drive.sessions.insert(url.clone(), session);
             Ok(UploadSession { url: UploadUrl::new(url), expires_at: None })
         })
@@ -197,13 +239,14 @@ impl Drive for World {
         .await
     }
 
-    async fn put_empty(
+    async fn put_whole(
         &self,
         destination: &Destination,
-        _policy: ConflictPolicy,
-    ) -> Result<DriveItem, DriveError> {
-        self.effect("put_empty", DriveError::Ambiguous, async || {
-            Ok(self.state().drive.store(path(destination), Bytes::new()))
+        bytes: Bytes,
+        policy: ConflictPolicy,
+    ) -> Result<Option<DriveItem>, DriveError> {
+        self.effect("put_whole", DriveError::Ambiguous, async || {
+            self.state().drive.put(path(destination), bytes, policy)
         })
         .await
     }

@@ -24,4 +24,4 @@ pub use drive::{Scripted, StoredFile};
 pub use interleave::{Kill, Processes};
 pub use runner::{Ended, LIMITS, Runner};
 pub use store::InMemoryTransferStore;
-pub use world::{Fault, Mode, World};
+pub use world::{Fault, Mode, Object, World};

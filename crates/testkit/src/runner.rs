@@ -63,6 +63,7 @@ impl Runner {
                 policy: ConflictPolicy::Replace,
                 fragment_bytes: 327_680,
                 read_ahead_bytes: 1 << 20,
+                parallel_reads: 2,
                 margin: Duration::from_secs(5),
                 fragment_timeout: Duration::from_secs(60),
             },

@@ -46,8 +46,11 @@ pub struct SourceDocument {
 /// An object in the exchange bucket.
 #[derive(Debug, Clone)]
 pub struct Object {
+    /// Its bytes.
     pub bytes: Bytes,
+    /// Its tag, quotes included.
     pub etag: String,
+    /// When it was written, by the world's clock.
     pub last_modified: Timestamp,
 }
 

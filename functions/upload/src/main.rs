@@ -24,8 +24,9 @@ async fn main() -> Result<(), Error> {
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
     let settings = UploadSettings {
         policy: reader.or("CONFLICT_POLICY", ConflictPolicy::Replace),
-        fragment_bytes: reader.or("UPLOAD_FRAGMENT_BYTES", 10_485_760),
+        fragment_bytes: reader.or("UPLOAD_FRAGMENT_BYTES", 62_586_880),
         read_ahead_bytes: reader.or("UPLOAD_READ_AHEAD_BYTES", 16_777_216),
+        parallel_reads: reader.or("UPLOAD_PARALLEL_READS", 4),
         margin: Duration::from_secs(reader.or("UPLOAD_DEADLINE_MARGIN_SECONDS", 5)),
         fragment_timeout: Duration::from_secs(120),
     };

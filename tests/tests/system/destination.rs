@@ -40,7 +40,8 @@ async fn a_full_onedrive_ends_the_transfer_at_once() {
 async fn a_locked_file_is_named_as_the_reason() {
     let sandbox = Sandbox::new().await;
     sandbox.document(1000).await;
-    let locked = json!({ "operation": "createSession", "status": 423, "code": "resourceLocked", "count": 0 });
+    let locked =
+        json!({ "operation": "simplePut", "status": 423, "code": "resourceLocked", "count": 0 });
     sandbox.graph_faults([locked]).await;
     sandbox.fails_with(FailureCode::DestinationLocked, SHORT).await;
 }
@@ -49,7 +50,7 @@ async fn a_locked_file_is_named_as_the_reason() {
 async fn a_file_whose_hash_differs_from_its_source_is_never_called_delivered() {
     let sandbox = Sandbox::new().await;
     sandbox.document(1000).await;
-    sandbox.graph_faults([json!({ "operation": "lastFragment", "corruptHash": true })]).await;
+    sandbox.graph_faults([json!({ "operation": "simplePut", "corruptHash": true })]).await;
     let (_, status) = sandbox.fails_with(FailureCode::VerificationFailed, SHORT).await;
     assert!(status.percent_transfered < 100);
 }
@@ -58,7 +59,7 @@ async fn a_file_whose_hash_differs_from_its_source_is_never_called_delivered() {
 #[tokio::test]
 async fn a_session_whose_creation_was_not_answered_is_replaced() {
     let sandbox = Sandbox::new().await;
-    let document = sandbox.document(1000).await;
+    let document = sandbox.document(5 * MIB).await;
     sandbox.graph_faults([json!({ "operation": "createSession", "dropResponse": true })]).await;
     let id = sandbox.send().await;
     let status = sandbox.end_within(SHORT, &id).await;

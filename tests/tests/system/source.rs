@@ -31,7 +31,7 @@ async fn a_push_whose_answer_was_lost_is_repeated_and_delivered_once() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(1000).await;
     sandbox.source_faults([json!({ "operation": "push", "dropResponse": true })]).await;
-    sandbox.graph_faults([json!({ "operation": "createSession", "delayMs": 3000 })]).await;
+    sandbox.graph_faults([json!({ "operation": "simplePut", "delayMs": 3000 })]).await;
     let (_, file) = sandbox.deliver(&document).await;
     sandbox.assert_faults_fired().await;
     assert_eq!(file.versions, 1);

@@ -48,6 +48,8 @@ impl Settings {
                 ("OrdsTimeoutSeconds", "5"),
                 ("MaxActiveDeliveries", "20"),
                 ("MaxActivePerUser", "10"),
+                // Documents of a few MB have several fragments.
+                ("UploadFragmentBytes", "10485760"),
             ],
         }
     }

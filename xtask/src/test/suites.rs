@@ -42,6 +42,12 @@ pub(crate) fn build(paths: &Paths) -> Result<()> {
     process::run(cargo(paths).args(["test", "--workspace", "--no-run", "--quiet"]))
 }
 
+/// Shows what comes of every known fault of the upload.
+pub(crate) fn faults(paths: &Paths) -> Result<()> {
+    let test = ["test", "--package", "docferry-graph", "--test", "faults", "--", "--nocapture"];
+    process::run(cargo(paths).args(test))
+}
+
 /// Runs them and counts. Failing tests are counted, not an error.
 pub(crate) fn run(
     paths: &Paths,

@@ -3,7 +3,10 @@ use std::future::Future;
 use std::str::FromStr;
 use std::time::Duration;
 
-use docferry_domain::{DocumentName, DriveFolder, FragmentRange, ItemFacts, Recipient, Transfer};
+use bytes::Bytes;
+use docferry_domain::{
+    DocumentName, DriveFolder, FragmentRange, ItemFacts, PathRule, Recipient, Transfer,
+};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -29,6 +32,15 @@ impl Destination {
             folder: transfer.folder.clone(),
             name: transfer.source.as_ref()?.name.clone(),
         })
+    }
+
+    /// The same under its name with this number, as the service numbers; 0 is the
+    /// name itself.
+    ///
+    /// # Errors
+    /// [`PathRule`] when the name would be too long with it.
+    pub fn numbered(&self, number: u32) -> Result<Self, PathRule> {
+        Ok(Self { name: self.name.numbered(number)?, ..self.clone() })
     }
 }
 
@@ -242,12 +254,18 @@ pub trait Drive: Send + Sync {
         url: &UploadUrl,
     ) -> impl Future<Output = Result<SessionEnd, DriveError>> + Send;
 
-    /// Writes an empty document, which cannot use a session.
-    fn put_empty(
+    /// Writes a document whole, at most 4,000,000 bytes of it; an empty one cannot
+    /// go by a session. `None` when the answer held no item: look the destination up.
+    ///
+    /// After [`DriveError::Ambiguous`], and when the future is dropped, the document
+    /// may be there, or come there later. [`DriveError::Conflict`] only under
+    /// [`ConflictPolicy::Fail`], or when a folder has that name.
+    fn put_whole(
         &self,
         destination: &Destination,
+        bytes: Bytes,
         policy: ConflictPolicy,
-    ) -> impl Future<Output = Result<DriveItem, DriveError>> + Send;
+    ) -> impl Future<Output = Result<Option<DriveItem>, DriveError>> + Send;
 
     /// The item at the destination's path, if there is one.
     fn find(

@@ -1,14 +1,20 @@
-use std::time::Duration;
+use docferry_domain::{Answer, Delivery, DocumentName, Names, Seen, Verdict, verify_delivery};
 
-use docferry_domain::{Delivery, FailureCode, SourceHash, Verdict, verify_delivery};
-
-use super::Progress;
-use super::engine::{Interruption, Run};
+use super::engine::Run;
 use crate::TaskError;
-use crate::ports::{Clock, ConflictPolicy, Drive, DriveItem, Sealer, Staging, TransferStore};
+use crate::ports::{
+    Clock, ConflictPolicy, Drive, DriveError, DriveItem, Sealer, Staging, TransferStore,
+};
 
-/// How often a hash that the service has not computed yet is asked for.
-const HASH_LOOKS: u32 = 5;
+/// Numbered names that are looked at, at most.
+const MOST_NAMES: u32 = 100;
+
+/// An item at the destination, and its name there.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) name: DocumentName,
+    pub(super) item: DriveItem,
+}
 
 impl<S, D, G, L, C> Run<'_, S, D, G, L, C>
 where
@@ -18,84 +24,76 @@ where
     L: Sealer,
     C: Clock,
 {
-    /// Verifies and records the delivery. `false` when what was found at the
-    /// destination is not this document: it must be sent.
+    /// Looks whether the document may be at the destination.
+    pub(super) async fn look(&mut self, names: Names) -> Answer {
+        self.reader = None;
+        let shown = match self.shown(names).await {
+            Ok(shown) => shown,
+            Err(error) => return self.refusal(error),
+        };
+        let is_empty = shown.is_empty();
+        let size = self.object.size;
+        self.found = shown.into_iter().filter(|found| found.item.facts.size == size).collect();
+        Answer::Found(match (is_empty, self.found.is_empty()) {
+            (true, _) => Seen::Nothing,
+            (_, true) => Seen::Other,
+            _ => Seen::SameSize,
+        })
+    }
+
+    async fn shown(&self, names: Names) -> Result<Vec<Found>, DriveError> {
+        let numbers = match names {
+            Names::One(number) => number..number + 1,
+            Names::All => 0..MOST_NAMES,
+        };
+        let mut shown = Vec::new();
+        for number in numbers {
+            let Ok(at) = self.destination.numbered(number) else { break };
+            let Some(item) = self.ports.drive.find(&at).await? else { break };
+            shown.push(Found { name: at.name, item });
+        }
+        Ok(shown)
+    }
+
+    /// Compares what is at the destination with the source, and records it.
     ///
-    /// `by_us` says that the drive completed it in answer to our own last
-    /// fragment; only then can a difference be the service's rewriting.
-    pub(super) async fn complete(
-        &mut self,
-        item: Option<DriveItem>,
-        by_us: bool,
-    ) -> Result<bool, TaskError> {
-        let hash = match self.hash_up_to(self.object.size).await {
-            Ok(Some(hash)) => hash,
-            // The next invocation goes on with the reading.
-            Ok(None) => return Ok(false),
-            Err(Interruption::Failed(error)) => return Err(error),
-            Err(Interruption::Throttled(_)) => return Ok(false),
-        };
-        let mut item = item;
-        for look in 0..HASH_LOOKS {
-            let known = match item.take() {
-                Some(item) => Some(item),
-                None => self.ports.drive.find(&self.destination).await?,
+    /// `by_us` says that the drive completed it in answer to our own last bytes;
+    /// only then can a difference be the service's rewriting. The destination is
+    /// never deleted, whatever is found.
+    pub(super) async fn verify(&mut self, by_us: bool) -> Result<Answer, TaskError> {
+        let mut by_us = by_us;
+        if self.found.is_empty() {
+            let all = self.ports.settings.policy == ConflictPolicy::Rename;
+            let names = if all { Names::All } else { Names::One(0) };
+            self.found = match self.shown(names).await {
+                Ok(found) => found,
+                Err(error) => return Ok(self.refusal(error)),
             };
-            if let Some(known) = known {
-                let verdict = verify_delivery(&hash, &self.destination.name, &known.facts, by_us);
-                match verdict {
-                    Verdict::Same | Verdict::Rewritten => {
-                        self.record(known, &hash, verdict == Verdict::Rewritten).await?;
-                        return Ok(true);
-                    }
-                    Verdict::Different if by_us => {
-                        return Err(FailureCode::VerificationFailed.into());
-                    }
-                    Verdict::Different => return Ok(false),
-                    Verdict::HashPending => {}
+            // Among several, one that differs may well be somebody else's.
+            by_us &= self.found.len() < 2;
+        }
+        let is_missing = self.found.is_empty();
+        let mut is_pending = false;
+        for Found { name, item } in std::mem::take(&mut self.found) {
+            match verify_delivery(&self.hash, &name, &item.facts, by_us) {
+                verdict @ (Verdict::Same | Verdict::Rewritten) => {
+                    self.record(item, verdict == Verdict::Rewritten).await?;
+                    return Ok(Answer::Verified);
                 }
+                Verdict::HashPending => is_pending = true,
+                Verdict::Different => {}
             }
-            tokio::time::sleep(Duration::from_millis(250 << look).min(self.time_left())).await;
         }
-        Err(FailureCode::VerificationFailed.into())
+        // What the drive has just said it made may take a moment to be seen.
+        let is_late = is_pending || (is_missing && by_us);
+        Ok(if is_late { Answer::HashPending } else { Answer::NotOurs })
     }
 
-    /// An empty document needs no session and has nothing to resume.
-    pub(super) async fn deliver_empty(&mut self) -> Result<Progress, TaskError> {
-        let ports = self.ports;
-        // An earlier invocation may have written it and died before the record.
-        // Replacing an empty file by an empty file is harmless; a second one is not.
-        let repeated = self.transfer.epoch > 1 && ports.settings.policy != ConflictPolicy::Replace;
-        let existing = if repeated { ports.drive.find(&self.destination).await? } else { None };
-        let item = match existing.filter(|item| item.facts.size == 0) {
-            Some(item) => item,
-            None => match ports.drive.put_empty(&self.destination, ports.settings.policy).await {
-                Ok(item) => item,
-                Err(error) => {
-                    return match super::engine::interrupted(error) {
-                        Interruption::Throttled(after) => self.pause(after).await,
-                        Interruption::Failed(error) => Err(error),
-                    };
-                }
-            },
-        };
-        if item.facts.size != 0 {
-            return Err(FailureCode::VerificationFailed.into());
-        }
-        self.record(item, &SourceHash::default(), false).await?;
-        Ok(Progress::Done)
-    }
-
-    async fn record(
-        &self,
-        item: DriveItem,
-        hash: &SourceHash,
-        rewritten: bool,
-    ) -> Result<(), TaskError> {
+    async fn record(&self, item: DriveItem, rewritten: bool) -> Result<(), TaskError> {
         let delivery = Delivery {
             item_id: item.id,
             size: item.facts.size,
-            quick_xor_hash: hash.digest(),
+            quick_xor_hash: self.hash.digest(),
             rewritten,
         };
         let id = &self.transfer.transfer_id;

@@ -1,25 +1,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use docferry_domain::{Checkpoint, FailureCode, FragmentPlan, SourceHash, Transfer};
+use bytes::Bytes;
+use docferry_domain::{
+    Action, Answer, Course, CourseRules, End, FailureCode, SourceHash, Transfer,
+};
 use jiff::{SignedDuration, Timestamp};
 
-use super::fragments::Sent;
-use super::reader::SourceObject;
-use super::session::Opened;
+use super::completion::Found;
+use super::reader::SourceReader;
+use super::source::SourceObject;
+use super::waiting::wait_until;
 use super::{Progress, UploadSettings};
 use crate::ports::{
-    CheckpointAck, Clock, Destination, Drive, DriveError, Sealer, Staging, TransferStore,
+    CheckpointAck, Clock, ConflictPolicy, Destination, Drive, DriveError, Sealer, SessionRecord,
+    Staging, StagingError, TransferStore, UploadUrl,
 };
 use crate::task::admit;
 use crate::{TaskError, TaskInput};
 
-/// Longest wait that is left to the workflow in one piece, in seconds.
-const LONGEST_PIECE: i64 = 60;
-/// Waits up to this long are slept through; longer ones go to the workflow.
-const SHORT_WAIT: Duration = Duration::from_secs(2);
-/// Sessions opened in one attempt before the drive counts as unavailable.
-pub(super) const MAX_SESSIONS: u32 = 5;
+/// Of the bytes that fit into the time that is left by the rate as measured, so
+/// many are tried: a fragment that is cut off is sent again.
+const CAUTION: f64 = 0.8;
 
 /// The ports and limits of `upload`.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ pub struct Upload<S, D, G, L, C> {
     pub store: S,
     /// The destination.
     pub drive: D,
-    /// The source; shared with the task that reads ahead.
+    /// The source; shared with the tasks that read ahead.
     pub staging: Arc<G>,
     /// Seals upload URLs.
     pub sealer: L,
@@ -45,10 +47,21 @@ pub(super) struct Run<'a, S, D, G, L, C> {
     pub(super) destination: Destination,
     pub(super) object: SourceObject,
     pub(super) stop_at: Timestamp,
-    /// As last made durable.
-    pub(super) checkpoint: Checkpoint,
-    /// What lies at the destination was looked at and is not this document.
-    pub(super) rejected: bool,
+    pub(super) course: Course,
+    /// The source's hash, of acknowledged bytes and of gaps that were read again.
+    pub(super) hash: SourceHash,
+    /// The session as it is stored, and its URL once it is open.
+    pub(super) session: Option<SessionRecord>,
+    pub(super) url: Option<UploadUrl>,
+    /// A reader, and where it stands.
+    pub(super) reader: Option<(u64, SourceReader)>,
+    /// A small document.
+    pub(super) whole: Bytes,
+    /// What may be the document at the destination.
+    pub(super) found: Vec<Found>,
+    pub(super) bytes_per_second: Option<f64>,
+    /// The cause of the last failure, for the log.
+    trouble: Option<TaskError>,
 }
 
 /// Sends the next bytes of a transfer's document until it is delivered, the
@@ -78,11 +91,12 @@ where
     if let Some(resume_at) = transfer.resume_at.filter(|at| *at > now) {
         return Ok(wait_until(resume_at, now));
     }
-    let mut run = Run::new(ports, transfer, deadline)?;
-    if run.object.size == 0 {
-        return run.deliver_empty().await;
-    }
-    run.deliver().await
+    // The first invocation of all finds none.
+    let session = match transfer.epoch {
+        1 => None,
+        _ => ports.store.session(&task.transfer_id).await?,
+    };
+    Run::new(ports, transfer, session, deadline)?.carry_out().await
 }
 
 impl<'a, S, D, G, L, C> Run<'a, S, D, G, L, C>
@@ -96,6 +110,7 @@ where
     fn new(
         ports: &'a Upload<S, D, G, L, C>,
         transfer: Transfer,
+        session: Option<SessionRecord>,
         deadline: Timestamp,
     ) -> Result<Self, TaskError> {
         let (Some(destination), Some(object)) =
@@ -103,46 +118,74 @@ where
         else {
             return Err(FailureCode::Internal.into());
         };
-        let checkpoint = transfer.checkpoint.clone().unwrap_or_else(|| Checkpoint {
-            offset: 0,
-            hash: SourceHash::default().state(),
-            fragment_bytes: FragmentPlan::starting_at(ports.settings.fragment_bytes).bytes(),
-            sessions: 0,
-        });
+        let checkpoint = transfer.checkpoint.as_ref();
+        let hash = SourceHash::resume(checkpoint.map(|kept| &kept.hash));
+        let rules = CourseRules {
+            largest_fragment: ports.settings.fragment_bytes,
+            numbering: ports.settings.policy == ConflictPolicy::Rename,
+        };
+        let course = Course::begin(object.size, rules, checkpoint, session.is_some());
         let margin = SignedDuration::try_from(ports.settings.margin).unwrap_or_default();
         // The transfer's own deadline counts as much as the function's.
         let deadline = deadline.min(transfer.deadline);
         let stop_at = deadline.checked_sub(margin).unwrap_or(deadline);
-        Ok(Self { ports, transfer, destination, object, stop_at, checkpoint, rejected: false })
+        Ok(Self {
+            ports,
+            transfer,
+            destination,
+            object,
+            stop_at,
+            course,
+            hash,
+            session,
+            url: None,
+            reader: None,
+            whole: Bytes::new(),
+            found: Vec::new(),
+            bytes_per_second: None,
+            trouble: None,
+        })
     }
 
-    async fn deliver(&mut self) -> Result<Progress, TaskError> {
+    async fn carry_out(mut self) -> Result<Progress, TaskError> {
         loop {
-            let sent = match self.open_session().await {
-                Ok(Opened::Delivered(item)) => Ok(Sent::Whole { item: Some(item), by_us: false }),
-                Ok(Opened::Session { url, offset }) => self.send(&url, offset).await,
-                Err(error) => Err(error),
+            let pause = self.course.pause();
+            if !pause.is_zero() {
+                tokio::time::sleep(self.spread(pause).min(self.time_left())).await;
+            }
+            let action = self.course.action(self.fits());
+            let answer = match action {
+                Action::End(end) => return self.end(end).await,
+                Action::Ask => self.ask().await?,
+                Action::Look(names) => self.look(names).await,
+                Action::Hash { until } => self.read_gap(until).await,
+                Action::Load => self.load().await,
+                Action::Put { number } => self.put(number).await,
+                Action::Open => self.open().await?,
+                Action::Close => self.close().await?,
+                Action::Send(range) => self.send(range).await?,
+                Action::Verify { by_us } => self.verify(by_us).await?,
+                Action::Renew => self.renew().await?,
             };
-            match sent {
-                Ok(Sent::Whole { item, by_us }) => {
-                    if self.complete(item, by_us).await? {
-                        return Ok(Progress::Done);
-                    }
-                    self.rejected = true;
-                }
-                Ok(Sent::SessionGone) => {}
-                Ok(Sent::OutOfTime) => return Ok(Progress::Continue),
-                Err(Interruption::Throttled(retry_after)) => {
-                    return self.pause(retry_after).await;
-                }
-                Err(Interruption::Failed(error)) if error.code == FailureCode::SourceChanged => {
-                    self.take_new_object().await?;
-                }
-                Err(Interruption::Failed(error)) => return Err(error),
+            let durable = self.course.answered(action, answer);
+            if self.course.hashed_to() == 0 {
+                self.hash = SourceHash::default();
             }
-            if self.time_left() == Duration::ZERO {
-                return Ok(Progress::Continue);
+            if durable {
+                self.save().await?;
             }
+        }
+    }
+
+    async fn end(&mut self, end: End) -> Result<Progress, TaskError> {
+        match end {
+            End::Done => Ok(Progress::Done),
+            End::HandOver => Ok(Progress::Continue),
+            End::Wait(after) => self.pause(after).await,
+            End::Failed(code) => Err(match self.trouble.take() {
+                Some(trouble) if trouble.code == code => trouble,
+                _ => code.into(),
+            }),
         }
     }
 
@@ -152,58 +195,50 @@ where
         Duration::try_from(left).unwrap_or_default()
     }
 
+    /// How many bytes can still be sent, if that is known.
+    fn fits(&self) -> Option<u64> {
+        let left = self.time_left();
+        if left.is_zero() {
+            return Some(0);
+        }
+        let rate = self.bytes_per_second?;
+        Some(((rate * left.as_secs_f64() * CAUTION) as u64).max(1))
+    }
+
     /// Makes the checkpoint durable; a request to stop is noticed here, which
     /// costs no read of its own.
-    pub(super) async fn save(&mut self) -> Result<(), TaskError> {
+    async fn save(&mut self) -> Result<(), TaskError> {
         let id = &self.transfer.transfer_id;
+        let checkpoint = self.course.checkpoint(self.hash.state());
         let CheckpointAck { stop } =
-            self.ports.store.checkpoint(id, self.transfer.epoch, &self.checkpoint).await?;
+            self.ports.store.checkpoint(id, self.transfer.epoch, &checkpoint).await?;
         if stop { Err(FailureCode::Canceled.into()) } else { Ok(()) }
     }
 
-    /// A pause that the drive asked for: short ones are slept through by coming
-    /// back at once after them, long ones are the workflow's.
-    pub(super) async fn pause(
-        &mut self,
-        retry_after: Option<Duration>,
-    ) -> Result<Progress, TaskError> {
-        let wait = retry_after.unwrap_or(Duration::from_secs(10)).max(Duration::from_secs(1));
-        if wait <= SHORT_WAIT && wait < self.time_left() {
-            tokio::time::sleep(wait).await;
-            return Ok(Progress::Continue);
-        }
-        let now = self.ports.clock.now();
-        let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
-        let resume_at = now.checked_add(wait).unwrap_or(self.transfer.deadline);
-        let id = &self.transfer.transfer_id;
-        self.ports.store.pause_until(id, self.transfer.epoch, resume_at).await?;
-        Ok(wait_until(resume_at, now))
+    /// What a drive's refusal means for the course; its cause is kept for the log.
+    pub(super) fn refusal(&mut self, error: DriveError) -> Answer {
+        let answer = match &error {
+            DriveError::Throttled { retry_after } => Answer::Throttled(*retry_after),
+            DriveError::Ambiguous(_) => Answer::Lost,
+            DriveError::OffsetMismatch => Answer::Mismatch,
+            DriveError::SessionGone => Answer::Gone,
+            DriveError::Conflict => Answer::Conflict,
+            DriveError::Body => Answer::SourceBroke,
+            _ => Answer::Refused(TaskError::code_of(&error)),
+        };
+        self.trouble = Some(error.into());
+        answer
     }
-}
 
-/// Why sending stopped short of an answer to act on.
-pub(super) enum Interruption {
-    Throttled(Option<Duration>),
-    Failed(TaskError),
-}
-
-impl<E: Into<TaskError>> From<E> for Interruption {
-    fn from(error: E) -> Self {
-        Self::Failed(error.into())
+    /// The same for a refusal of the exchange bucket.
+    pub(super) fn unread(&mut self, error: StagingError) -> Answer {
+        let answer = match &error {
+            StagingError::Unavailable(_) => Answer::SourceBroke,
+            StagingError::Changed => Answer::SourceChanged,
+            StagingError::Gone => Answer::Refused(FailureCode::SourceGone),
+            StagingError::Unauthorized => Answer::Refused(FailureCode::ExchangeUnauthorized),
+        };
+        self.trouble = Some(error.into());
+        answer
     }
-}
-
-/// A drive's refusal where no fragment is under way: only throttling is not final.
-pub(super) fn interrupted(error: DriveError) -> Interruption {
-    match error {
-        DriveError::Throttled { retry_after } => Interruption::Throttled(retry_after),
-        error => Interruption::Failed(error.into()),
-    }
-}
-
-fn wait_until(resume_at: Timestamp, now: Timestamp) -> Progress {
-    let left = resume_at.duration_since(now);
-    // Rounded up: coming back a moment too early costs another invocation.
-    let seconds = left.as_secs() + i64::from(left.subsec_nanos() > 0);
-    Progress::Wait { seconds: u32::try_from(seconds.clamp(1, LONGEST_PIECE)).unwrap_or(1) }
 }

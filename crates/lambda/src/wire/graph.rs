@@ -32,7 +32,7 @@ impl CredentialsProvider for GraphCredentials {
 }
 
 /// Microsoft Graph: `GRAPH_BASE_URL`, `GRAPH_AUTHORITY_URL`, `GRAPH_TENANT_ID`,
-/// `GRAPH_SECRET_ARN`. `None` when the reader has a problem to tell.
+/// `GRAPH_UPLOAD_HOSTS`, `GRAPH_SECRET_ARN`. `None` when the reader has a problem to tell.
 pub fn graph(
     reader: &mut Reader<impl Variables>,
     aws: &aws_config::SdkConfig,
@@ -44,6 +44,9 @@ pub fn graph(
     }
     if let Some(url) = reader.optional("GRAPH_AUTHORITY_URL") {
         settings.authority_url = url;
+    }
+    if let Some(hosts) = reader.optional("GRAPH_UPLOAD_HOSTS") {
+        settings.upload_hosts = hosts.split(',').map(|host| host.trim().to_owned()).collect();
     }
     let credentials = GraphCredentials(super::secret(reader, aws, "GRAPH_SECRET_ARN"));
     GraphDrive::new(&settings, credentials, SystemClock)

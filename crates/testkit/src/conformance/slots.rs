@@ -89,7 +89,11 @@ async fn a_grant_is_made_once_and_only_from_a_fresh_reading(
     store.enqueue(&a, epoch()).await.unwrap();
     assert_eq!(queue(store).await, std::slice::from_ref(&b.transfer_id));
     store.enqueue(&b, epoch()).await.unwrap();
-    assert_eq!(queue(store).await, std::slice::from_ref(&b.transfer_id), "once, however often it is asked");
+    assert_eq!(
+        queue(store).await,
+        std::slice::from_ref(&b.transfer_id),
+        "once, however often it is asked"
+    );
     for one in [&a, &b] {
         ended(store, &one.transfer_id).await;
     }
@@ -141,7 +145,11 @@ async fn whoever_wants_no_slot_any_more_is_taken_off_the_queue(
     // Chosen before it ended: nobody gets a slot from that choice.
     assert!(!granted(store, &[stale, b.waiting()]).await);
     assert!(!holds(store, &gone.transfer_id).await && !holds(store, &b.transfer_id).await);
-    assert_eq!(queue(store).await, std::slice::from_ref(&b.transfer_id), "who waits goes on waiting");
+    assert_eq!(
+        queue(store).await,
+        std::slice::from_ref(&b.transfer_id),
+        "who waits goes on waiting"
+    );
     assert!(granted(store, &[b.waiting()]).await);
     ended(store, &b.transfer_id).await;
 }

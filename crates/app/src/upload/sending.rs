@@ -1,0 +1,129 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use docferry_domain::{Answer, FailureCode, FragmentRange};
+
+use super::completion::Found;
+use super::engine::Run;
+use super::read_ahead::ReadAhead;
+use super::reader::SourceReader;
+use crate::TaskError;
+use crate::ports::{
+    Clock, ConflictPolicy, Drive, DriveError, FragmentAnswer, Sealer, Staging, TransferStore,
+};
+
+/// How much is read between two looks at the clock, only to hash it.
+const GAP_BYTES: u64 = 32 * 1024 * 1024;
+
+impl<S, D, G, L, C> Run<'_, S, D, G, L, C>
+where
+    S: TransferStore,
+    D: Drive,
+    G: Staging + 'static,
+    L: Sealer,
+    C: Clock,
+{
+    /// Sends a fragment, read on from where the last one ended, or anew.
+    pub(super) async fn send(&mut self, range: FragmentRange) -> Result<Answer, TaskError> {
+        let Some(url) = self.url().await? else { return Ok(Answer::Gone) };
+        let reader = match self.reader.take() {
+            Some((position, reader)) if position == range.start => reader,
+            _ => self.read_from(range.start),
+        };
+        let left = self.time_left();
+        let limit = left.min(self.ports.settings.fragment_timeout);
+        let began = self.ports.clock.now();
+        let put = self.ports.drive.put_fragment(&url, range, reader.fragment(range.len()));
+        let Ok(answer) = tokio::time::timeout(limit, put).await else {
+            return Ok(if limit == left { Answer::OutOfTime } else { Answer::TimedOut });
+        };
+        Ok(match answer {
+            Ok(FragmentAnswer::Accepted { next }) => {
+                let took = self.ports.clock.now().duration_since(began);
+                let took = Duration::try_from(took).unwrap_or_default();
+                if next == Some(range.end) {
+                    self.hash = reader.hash().await;
+                    self.reader = Some((range.end, reader));
+                    self.bytes_per_second =
+                        (!took.is_zero()).then(|| range.len() as f64 / took.as_secs_f64());
+                }
+                Answer::Accepted { next, took }
+            }
+            Ok(FragmentAnswer::Completed(item)) => {
+                if range.is_last() {
+                    self.hash = reader.hash().await;
+                }
+                let at = self.destination.clone();
+                self.found = item.map(|item| Found { name: at.name, item }).into_iter().collect();
+                Answer::Complete
+            }
+            Err(DriveError::Body) => match reader.take_failure().await {
+                Some(error) => self.unread(error),
+                None => Answer::SourceBroke,
+            },
+            Err(error) => self.refusal(error),
+        })
+    }
+
+    fn read_from(&self, position: u64) -> SourceReader {
+        let staging = Arc::clone(&self.ports.staging);
+        let settings = &self.ports.settings;
+        let ahead =
+            ReadAhead { budget_bytes: settings.read_ahead_bytes, reads: settings.parallel_reads };
+        SourceReader::open(staging, self.object.clone(), position, self.hash.clone(), ahead)
+    }
+
+    /// Reads what a lost checkpoint left out of the hash, or a part of it.
+    pub(super) async fn read_gap(&mut self, until: u64) -> Answer {
+        let staging = Arc::clone(&self.ports.staging);
+        let until = until.min(self.hash.hashed_to() + GAP_BYTES);
+        // What breaks off in the middle is read again.
+        let mut hash = self.hash.clone();
+        match self.object.hash_up_to(&*staging, &mut hash, until).await {
+            Ok(()) => {
+                self.hash = hash;
+                Answer::Hashed(self.hash.hashed_to())
+            }
+            Err(error) => self.unread(error),
+        }
+    }
+
+    /// Reads a small document into memory.
+    pub(super) async fn load(&mut self) -> Answer {
+        let staging = Arc::clone(&self.ports.staging);
+        match self.object.read_whole(&*staging).await {
+            Ok((whole, hash)) => {
+                self.whole = whole;
+                self.hash = hash;
+                Answer::Loaded
+            }
+            Err(error) => self.unread(error),
+        }
+    }
+
+    /// Puts a small document.
+    ///
+    /// Under the policy `rename` the numbering is ours, and each name is tried
+    /// under `fail`: a PUT of which we do not know may land late, but only under
+    /// a name that we look at before we take another.
+    pub(super) async fn put(&mut self, number: u32) -> Answer {
+        let policy = match self.ports.settings.policy {
+            ConflictPolicy::Rename => ConflictPolicy::Fail,
+            policy => policy,
+        };
+        let Ok(at) = self.destination.numbered(number) else {
+            return Answer::Refused(FailureCode::DestinationConflict);
+        };
+        let put = self.ports.drive.put_whole(&at, self.whole.clone(), policy);
+        let Ok(answer) = tokio::time::timeout(self.time_left(), put).await else {
+            return Answer::OutOfTime;
+        };
+        match answer {
+            Ok(item) => {
+                self.found = item.map(|item| Found { name: at.name, item }).into_iter().collect();
+                Answer::Complete
+            }
+            Err(error) => self.refusal(error),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Documents up to 4,000,000 bytes, put whole.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use common::{MB, assert_invariants, bytes, record, start, world_with};
+use std::ops::Range;
+use std::sync::Arc;
+
+use docferry_app::ports::{
+    ByteStream, Clock as _, ConflictPolicy, Destination, Drive as _, Staging, StagingError,
+    TransferStore as _,
+};
+use docferry_app::upload::{Upload, upload};
+use docferry_domain::{FailureCode, ObjectHead, Phase, TransferId};
+use docferry_testkit::{Ended, Fault, Mode, Runner, Scripted, World};
+use jiff::Timestamp;
+
+const LARGEST: usize = 4_000_000;
+
+async fn send(world: &World, policy: ConflictPolicy) -> (docferry_app::TaskInput, Ended) {
+    let task = start(world).await;
+    let mut runner = Runner::new(world);
+    runner.settings.policy = policy;
+    let ended = runner.execute(&task).await;
+    (task, ended)
+}
+
+fn names(world: &World) -> Vec<String> {
+    world.state().drive.files().keys().map(|path| path.rsplit('/').next().unwrap().into()).collect()
+}
+
+fn puts(world: &World) -> usize {
+    world.effects().iter().filter(|effect| **effect == "put_whole").count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn up_to_four_million_bytes_one_put_does_and_no_session_is_opened() {
+    for (len, sessions) in [(0, 0), (1, 0), (LARGEST, 0), (LARGEST + 1, 1)] {
+        let world = world_with(len);
+        let (task, ended) = send(&world, ConflictPolicy::Replace).await;
+        assert_eq!(ended.phase, Some(Phase::Completed), "{ended:?}");
+        assert_invariants(&world, &task, &bytes(len), "small").await;
+        let opened = world.effects().iter().filter(|e| **e == "create_session").count();
+        assert_eq!((opened, puts(&world)), (sessions, 1 - sessions), "{len}");
+        assert_eq!(world.state().drive.received, len as u64);
+    }
+}
+
+/// The effect at which the document is put, when nothing goes wrong.
+async fn put_at(policy: ConflictPolicy, foreign: bool) -> usize {
+    let world = world_beside(foreign).await;
+    send(&world, policy).await;
+    world.effects().iter().rposition(|effect| *effect == "put_whole").unwrap()
+}
+
+/// A world in which somebody else's file of that name is there, or not.
+async fn world_beside(foreign: bool) -> World {
+    let world = world_with(MB);
+    if foreign {
+        let at = Destination {
+            recipient: "judge@court.example".parse().unwrap(),
+            folder: "Court".parse().unwrap(),
+            name: "order.pdf".parse().unwrap(),
+        };
+        world.put_whole(&at, "theirs".into(), ConflictPolicy::Fail).await.unwrap();
+    }
+    world
+}
+
+/// The answer is lost, or the process with it, under each policy.
+#[tokio::test(start_paused = true)]
+async fn a_put_of_which_the_answer_is_lost_is_found_and_not_done_again() {
+    for policy in [ConflictPolicy::Replace, ConflictPolicy::Rename, ConflictPolicy::Fail] {
+        for mode in [Mode::AnswerLost, Mode::CrashAfter] {
+            let world = world_beside(false).await;
+            world.inject(Fault { at: put_at(policy, false).await, mode });
+            let (task, ended) = send(&world, policy).await;
+            assert_eq!(ended.phase, Some(Phase::Completed), "{policy:?} {mode:?} {ended:?}");
+            assert_invariants(&world, &task, &bytes(MB), "lost").await;
+            assert_eq!(puts(&world), 1, "{policy:?} {mode:?}");
+        }
+    }
+}
+
+/// Its name is taken by somebody else's file, and the answer is lost: the numbered
+/// file is recognised by its bytes.
+#[tokio::test(start_paused = true)]
+async fn a_retry_under_rename_makes_no_second_copy() {
+    for mode in [Mode::AnswerLost, Mode::CrashBefore, Mode::CrashAfter] {
+        let world = world_beside(true).await;
+        world.inject(Fault { at: put_at(ConflictPolicy::Rename, true).await, mode });
+        let (task, ended) = send(&world, ConflictPolicy::Rename).await;
+        assert_eq!(ended.phase, Some(Phase::Completed), "{mode:?} {ended:?}");
+        assert_eq!(names(&world), ["order 1.pdf", "order.pdf"], "{mode:?}");
+        let delivery = record(&world, &task).await.delivery.unwrap();
+        assert_eq!(delivery.size, MB as u64);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_fail_somebody_elses_file_stays_and_the_conflict_is_named() {
+    let world = world_beside(true).await;
+    let (task, ended) = send(&world, ConflictPolicy::Fail).await;
+    assert_eq!(ended.phase, Some(Phase::Failed));
+    let failure = record(&world, &task).await.failure.unwrap();
+    assert_eq!(failure.code, FailureCode::DestinationConflict);
+    assert_eq!(names(&world), ["order.pdf"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_error_before_the_document_was_stored_is_followed_by_another_put() {
+    let world = world_with(MB);
+    world.state().drive.script = vec![Scripted::ServerError];
+    let (task, ended) = send(&world, ConflictPolicy::Replace).await;
+    assert_eq!(ended.phase, Some(Phase::Completed), "{ended:?}");
+    assert_invariants(&world, &task, &bytes(MB), "500").await;
+    assert_eq!(puts(&world), 2);
+}
+
+/// A source that is read just when somebody asks to stop.
+struct StoppedWhileRead(World, TransferId);
+
+impl Staging for StoppedWhileRead {
+    async fn store_time(&self) -> Result<Timestamp, StagingError> {
+        self.0.store_time().await
+    }
+
+    async fn head(&self, key: &str) -> Result<Option<ObjectHead>, StagingError> {
+        self.0.head(key).await
+    }
+
+    async fn read(
+        &self,
+        key: &str,
+        etag: &str,
+        range: Range<u64>,
+    ) -> Result<ByteStream, StagingError> {
+        self.0.store().request_cancel(&self.1, "scv").await.unwrap();
+        self.0.read(key, etag, range).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StagingError> {
+        self.0.delete(key).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wish_to_stop_is_looked_at_before_the_put() {
+    let world = world_with(MB);
+    let task = start(&world).await;
+    let runner = Runner::new(&world);
+    docferry_app::push::push(&world, &world, &world, &world, &task).await.unwrap();
+    docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
+    let ports = Upload {
+        store: world.clone(),
+        drive: world.clone(),
+        staging: Arc::new(StoppedWhileRead(world.clone(), task.transfer_id.clone())),
+        sealer: world.clone(),
+        clock: world.clone(),
+        settings: runner.settings,
+    };
+    let deadline = world.now() + runner.function_time;
+    let stopped = upload(&ports, &task, deadline).await.unwrap_err();
+    assert_eq!((stopped.code, puts(&world)), (FailureCode::Canceled, 0));
+    let ended = runner.execute(&task).await;
+    assert_eq!(ended.phase, Some(Phase::Canceled), "{ended:?}");
+    assert_invariants(&world, &task, &bytes(MB), "canceled").await;
+}

@@ -1,0 +1,356 @@
+//! The decisions of an upload: from what is known and what the drive answered to
+//! what is done next.
+//!
+//! Nothing here waits, reads or writes. `upload` carries the [`Action`]s out and
+//! tells each [`Answer`]; the model tests do the same with a drive of their own
+//! that loses answers, forgets sessions and dies at any moment.
+
+mod answered;
+
+use std::time::Duration;
+
+use crate::{
+    Checkpoint, FailureCode, FragmentPlan, FragmentRange, GRANULE_BYTES, HashState,
+    SMALL_FILE_BYTES,
+};
+
+/// Sessions opened in one attempt before the drive counts as unavailable.
+pub const MAX_SESSIONS: u32 = 5;
+/// Failures in a row, without a byte acknowledged between, before giving up.
+pub const MAX_FAILURES: u32 = 6;
+/// How often a hash that the service has not computed yet is asked for, over
+/// [`LONGEST_HASH_PAUSE`] and shorter pauses: about 45 s in all.
+const MAX_LOOKS: u32 = 8;
+const FIRST_HASH_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_HASH_PAUSE: Duration = Duration::from_secs(15);
+/// Doubled with each failure in a row: 0.2 s to 6.4 s.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// What is done next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Ask the session where it stands.
+    Ask,
+    /// Look at the destination: the document may be complete there.
+    Look(Names),
+    /// Read the source up to here, only to hash it.
+    Hash {
+        /// One past the last byte.
+        until: u64,
+    },
+    /// Read a small document whole, into memory and into the hash.
+    Load,
+    /// Put a small document whole, under the name with this number; 0 is its own.
+    Put {
+        /// Counts up while names are taken and the policy is to number.
+        number: u32,
+    },
+    /// Open a session.
+    Open,
+    /// End the session, so that nobody can complete it any more.
+    Close,
+    /// Send these bytes to the session.
+    Send(FragmentRange),
+    /// Compare what is at the destination with the source, and record it.
+    Verify {
+        /// The drive completed it in answer to our own last bytes; only then can a
+        /// difference be the service's rewriting.
+        by_us: bool,
+    },
+    /// The source was written again: take its new tag, if it is the same document.
+    Renew,
+    /// This invocation is over.
+    End(End),
+}
+
+/// Under which names a document may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// Under the one with this number; 0 is its own.
+    One(u32),
+    /// Its own, and numbered ones up to the first that is free: the service chose.
+    All,
+}
+
+/// How an invocation ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The delivery is verified and recorded.
+    Done,
+    /// Its time is over; the next one goes on.
+    HandOver,
+    /// The drive asks for a pause, as long as it says if it says.
+    Wait(Option<Duration>),
+    /// This attempt does not succeed, or not now, as the code says.
+    Failed(FailureCode),
+}
+
+/// What came of an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The session wants the bytes from here on; `None` when it names none.
+    Stands(Option<u64>),
+    /// The fragment was taken (202). `next` is what the drive wants now.
+    Accepted {
+        /// `None` when it named no range.
+        next: Option<u64>,
+        /// How long it took.
+        took: Duration,
+    },
+    /// The document is complete (200, 201).
+    Complete,
+    /// The fragment does not start where the session stands (416).
+    Mismatch,
+    /// The session is gone.
+    Gone,
+    /// A server error or a broken connection: it was done, or not.
+    Lost,
+    /// No answer in the time allowed: it was done, or not.
+    TimedOut,
+    /// The invocation's time was over before the answer: it was done, or not.
+    OutOfTime,
+    /// A session was opened, and its URL is stored.
+    Opened,
+    /// The session is closed. One that `was_open` was never completed.
+    Closed {
+        /// `false` when it was gone before: lapsed, deleted or complete.
+        was_open: bool,
+    },
+    /// What lies at the destination.
+    Found(Seen),
+    /// The source is hashed up to here.
+    Hashed(u64),
+    /// A small document is in memory and hashed.
+    Loaded,
+    /// Verified and recorded.
+    Verified,
+    /// What was found is not the source.
+    NotOurs,
+    /// The service has not computed the hash yet.
+    HashPending,
+    /// The source's new tag is recorded.
+    Renewed,
+    /// The source could not be read for now.
+    SourceBroke,
+    /// The source has another tag than before.
+    SourceChanged,
+    /// Slow down; nothing was done.
+    Throttled(Option<Duration>),
+    /// A file of that name exists, or an unknown session for the path lives (409).
+    Conflict,
+    /// Refused for good, or by something that this invocation cannot change.
+    Refused(FailureCode),
+}
+
+/// What a look at the destination showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// No file.
+    Nothing,
+    /// A file of another size.
+    Other,
+    /// A file of the document's size; the hash decides.
+    SameSize,
+}
+
+/// What holds for every upload of a deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CourseRules {
+    /// No fragment is larger.
+    pub largest_fragment: u64,
+    /// Whether a name that is taken is numbered (the policy `rename`).
+    pub numbering: bool,
+}
+
+/// Why the destination is looked at; decides what follows when nothing is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    /// The session is gone.
+    SessionGone,
+    /// The session answers, and names no byte that is missing.
+    SessionVague,
+    /// An earlier PUT of the whole document may have been done.
+    Put,
+    /// A PUT was refused because of a conflict, perhaps with an earlier one.
+    PutConflict,
+    /// A session was refused because of a conflict.
+    OpenConflict,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Ask,
+    Look(Doubt),
+    Load,
+    Put,
+    Open,
+    /// `renew`: because the source has changed.
+    Close {
+        renew: bool,
+    },
+    Send,
+    /// `ours`: in answer to our own bytes; `whole`: to the last of them.
+    Verify {
+        ours: bool,
+        whole: bool,
+        doubt: Doubt,
+    },
+    Renew,
+    End(End),
+}
+
+/// Where an upload stands, and what comes next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Course {
+    total: u64,
+    rules: CourseRules,
+    step: Step,
+    /// Bytes that the drive has acknowledged in the present session.
+    offset: u64,
+    hashed_to: u64,
+    plan: FragmentPlan,
+    sessions: u32,
+    fresh_session: bool,
+    /// Whether a session is stored that is not known to be gone.
+    session: bool,
+    /// In a row, without a byte acknowledged between.
+    failures: u32,
+    /// Server errors on the last fragment, in a row.
+    last_failures: u32,
+    /// What the present failures were: the code if they do not end.
+    cause: FailureCode,
+    /// What we sent may be at the destination, or on its way there.
+    in_doubt: bool,
+    number: u32,
+    /// Looks at an item whose hash is not there yet.
+    looks: u32,
+    /// Bytes acknowledged in this invocation.
+    sent: u64,
+}
+
+impl Course {
+    /// The course of an invocation that finds this record. `session` says whether
+    /// an upload URL is stored.
+    #[must_use]
+    pub fn begin(
+        total: u64,
+        rules: CourseRules,
+        checkpoint: Option<&Checkpoint>,
+        session: bool,
+    ) -> Self {
+        let offset = checkpoint.map_or(0, |c| c.offset.min(total));
+        let sessions = checkpoint.map_or(0, |c| c.sessions);
+        let plan = match checkpoint {
+            Some(c) => FragmentPlan::starting_at(c.fragment_bytes).at_most(rules.largest_fragment),
+            None => FragmentPlan::first(total, rules.largest_fragment),
+        };
+        let step = if sessions > 0 && total > 0 && offset == total {
+            // Written only after the drive had answered our last bytes with the item.
+            Step::Verify { ours: true, whole: true, doubt: Doubt::SessionGone }
+        } else if session {
+            Step::Ask
+        } else if total > SMALL_FILE_BYTES {
+            Step::Open
+        } else if sessions > 0 {
+            Step::Look(Doubt::Put)
+        } else {
+            Step::Load
+        };
+        let mut course = Self {
+            total,
+            rules,
+            step: Step::Ask,
+            offset,
+            hashed_to: checkpoint.map_or(0, |c| c.hash.len.min(total)),
+            plan,
+            sessions,
+            fresh_session: checkpoint.is_some_and(|c| c.fresh_session),
+            session,
+            failures: 0,
+            last_failures: 0,
+            cause: FailureCode::DestinationUnavailable,
+            in_doubt: sessions > 0,
+            number: 0,
+            looks: 0,
+            sent: 0,
+        };
+        course.go(step);
+        course
+    }
+
+    /// What is done next. `fits` is how many bytes can still be sent in the time
+    /// of this invocation, if that is known; 0 when its time is over.
+    #[must_use]
+    pub fn action(&self, fits: Option<u64>) -> Action {
+        match self.step {
+            Step::End(end) => Action::End(end),
+            // A delivery that is there is not left for the next invocation to find.
+            Step::Verify { ours, whole, .. } if self.looks == 0 && self.hashed_to == self.total => {
+                Action::Verify { by_us: ours && whole }
+            }
+            _ if fits == Some(0) => Action::End(End::HandOver),
+            Step::Ask => Action::Ask,
+            Step::Look(_) if self.total > SMALL_FILE_BYTES && self.rules.numbering => {
+                Action::Look(Names::All)
+            }
+            Step::Look(_) => Action::Look(Names::One(self.number)),
+            Step::Load => Action::Load,
+            Step::Put => Action::Put { number: self.number },
+            Step::Open => Action::Open,
+            Step::Close { .. } => Action::Close,
+            Step::Renew => Action::Renew,
+            Step::Verify { .. } if self.hashed_to < self.total => {
+                Action::Hash { until: self.total }
+            }
+            Step::Verify { ours, whole, .. } => Action::Verify { by_us: ours && whole },
+            Step::Send if self.hashed_to < self.offset => Action::Hash { until: self.offset },
+            Step::Send => self.fragment(fits).map_or(Action::End(End::HandOver), Action::Send),
+        }
+    }
+
+    fn fragment(&self, fits: Option<u64>) -> Option<FragmentRange> {
+        let plan = match fits {
+            Some(fits) if fits < GRANULE_BYTES && fits < self.total - self.offset => return None,
+            Some(fits) => self.plan.at_most(fits),
+            None => self.plan,
+        };
+        plan.next(self.offset, self.total)
+    }
+
+    /// What to keep; `hash` is the source's, up to where it is hashed.
+    #[must_use]
+    pub const fn checkpoint(&self, hash: HashState) -> Checkpoint {
+        Checkpoint {
+            offset: self.offset,
+            hash,
+            fragment_bytes: self.plan.bytes(),
+            sessions: self.sessions,
+            fresh_session: self.fresh_session,
+        }
+    }
+
+    /// How long to wait before the next action: longer with each failure in a row,
+    /// and with each look at an item that has no hash yet.
+    #[must_use]
+    pub fn pause(&self) -> Duration {
+        if self.looks > 0 {
+            (FIRST_HASH_PAUSE * (1 << (self.looks - 1).min(10))).min(LONGEST_HASH_PAUSE)
+        } else if self.failures > 0 {
+            FIRST_PAUSE * (1 << self.failures.min(MAX_FAILURES))
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    /// Bytes that the drive has acknowledged in the present session.
+    #[must_use]
+    pub const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// How far the source is hashed.
+    #[must_use]
+    pub const fn hashed_to(&self) -> u64 {
+        self.hashed_to
+    }
+}

@@ -1,0 +1,187 @@
+//! The course of an upload against a reference model: crashes, duplicates, lost
+//! answers, halves, lapses, throttling and cancels in any order.
+//!
+//! `DOCFERRY_MODEL_CASES` says how many cases are run; 2,000 without it.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod drive;
+mod run;
+
+use docferry_domain::{FailureCode, GRANULE_BYTES, SMALL_FILE_BYTES};
+use drive::Policy;
+use proptest::prelude::*;
+use run::{Case, Ended, Event, Run};
+
+const MB: u64 = 1_000_000;
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        Just(Event::CrashBefore),
+        Just(Event::CrashAfter),
+        Just(Event::Duplicate),
+        Just(Event::LoseAnswer),
+        (0_u64..=100).prop_map(Event::StoreHalf),
+        Just(Event::ServerError),
+        Just(Event::TimeOut),
+        Just(Event::LandLate),
+        Just(Event::Expire),
+        Just(Event::Throttle),
+        Just(Event::Cancel),
+        Just(Event::Vague),
+        Just(Event::WrongSize),
+        Just(Event::SourceBreak),
+        Just(Event::SourceChange),
+        Just(Event::OutOfTime),
+    ]
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let total = prop_oneof![
+        0_u64..=SMALL_FILE_BYTES,
+        SMALL_FILE_BYTES + 1..=12 * MB,
+        (13_u64..=40).prop_map(|granules| granules * GRANULE_BYTES),
+    ];
+    let policy = prop_oneof![Just(Policy::Replace), Just(Policy::Rename), Just(Policy::Fail)];
+    let events = proptest::collection::vec((0_u8..8, event()), 0..14);
+    let foreign = prop_oneof![3 => Just(None), 1 => any::<bool>().prop_map(Some)];
+    (total, 1_u64..=12, policy, foreign, events).prop_map(
+        |(total, granules, policy, foreign, events)| Case {
+            total,
+            largest: granules * GRANULE_BYTES,
+            policy,
+            foreign,
+            events,
+        },
+    )
+}
+
+/// Runs a case to its end and checks what must hold then.
+fn check(case: &Case) -> (Ended, u64) {
+    let mut run = Run::new(case);
+    let ended = run.execute();
+    let has = |wanted: Event| case.events.iter().any(|(_, event)| *event == wanted);
+    let ours: Vec<_> = run.drive.files.values().filter(|file| file.ours).collect();
+    // A PUT that lands after the next one makes a version, not a second file.
+    assert!(ours.len() <= 1 || has(Event::WrongSize) || has(Event::SourceChange), "{ours:?}");
+    if ended == Ended::Delivered {
+        assert!(ours.iter().any(|f| f.size == case.total && f.source.is_some()), "{ours:?}");
+    }
+    if !matches!(case.policy, Policy::Replace) && case.foreign.is_some() {
+        assert!(run.drive.files.values().any(|file| !file.ours), "somebody's file is overwritten");
+    }
+    let refused = case.policy == Policy::Fail && case.foreign.is_some();
+    if refused {
+        assert_ne!(ended, Ended::Delivered);
+    }
+    // Sessions of which we never learned lapse by themselves.
+    let orphans = run.drive.sessions.iter().filter(|session| session.open).count();
+    let unlearned = case.events.iter().filter(|(_, event)| {
+        matches!(event, Event::CrashAfter | Event::LoseAnswer | Event::StoreHalf(_))
+    });
+    assert!(orphans <= unlearned.count(), "{orphans} sessions are left");
+    // What was delivered before its source changed is in its own way then.
+    let in_its_way = case.policy == Policy::Fail && has(Event::SourceChange);
+    let harmless = !has(Event::Cancel) && !has(Event::WrongSize) && !refused && !in_its_way;
+    if harmless && case.events.len() <= 3 {
+        assert_eq!(ended, Ended::Delivered, "three faults are survived");
+    }
+    (ended, run.drive.received)
+}
+
+fn cases() -> ProptestConfig {
+    #[expect(clippy::disallowed_methods, reason = "how long to test is not configuration")]
+    let cases = std::env::var("DOCFERRY_MODEL_CASES").ok().and_then(|count| count.parse().ok());
+    ProptestConfig {
+        cases: cases.unwrap_or(2000),
+        // Shrunk failures become tests with a name, below.
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn whatever_happens_in_any_order_the_invariants_hold(case in case()) {
+        check(&case);
+    }
+
+    #[test]
+    fn lost_answers_alone_cost_no_byte(
+        total in SMALL_FILE_BYTES + 1..=12 * MB,
+        lost in proptest::collection::vec(2_u8..8, 0..5),
+    ) {
+        // Not the opening: its session is replaced by another.
+        let events = lost.into_iter().map(|wait| (wait, Event::LoseAnswer)).collect();
+        let case = Case { total, largest: 3 * GRANULE_BYTES, policy: Policy::Replace, foreign: None, events };
+        prop_assert_eq!(check(&case), (Ended::Delivered, total));
+    }
+
+    #[test]
+    fn a_small_document_whose_answer_is_lost_is_looked_for_and_not_put_again(
+        total in 0..=SMALL_FILE_BYTES,
+        wait in 0_u8..3,
+        lost in prop_oneof![Just(Event::LoseAnswer), Just(Event::CrashAfter)],
+    ) {
+        let case = Case { total, largest: GRANULE_BYTES, policy: Policy::Rename, foreign: None, events: vec![(wait, lost)] };
+        prop_assert_eq!(check(&case), (Ended::Delivered, total));
+    }
+}
+
+fn large(events: Vec<(u8, Event)>) -> Case {
+    Case {
+        total: 20 * GRANULE_BYTES,
+        largest: 8 * GRANULE_BYTES,
+        policy: Policy::Replace,
+        foreign: None,
+        events,
+    }
+}
+
+#[test]
+fn a_201_of_the_wrong_size_is_a_failure() {
+    let case = large(vec![(3, Event::WrongSize)]);
+    assert_eq!(check(&case).0, Ended::Failed(FailureCode::VerificationFailed));
+}
+
+/// F13: two whole fragments and the last, which fails for ever.
+#[test]
+fn a_last_fragment_that_always_fails_gets_one_other_session_and_then_the_transfer_fails() {
+    let mut events = vec![(3, Event::ServerError)];
+    events.extend([(1, Event::ServerError); 2]);
+    // Asked, closed, opened, and five fragments of half the size.
+    events.push((7, Event::ServerError));
+    events.extend([(1, Event::ServerError); 2]);
+    let mut run = Run::new(&large(events));
+    let ended = run.execute();
+    assert_eq!(run.drive.sessions.len(), 2);
+    assert_eq!(ended, Ended::Delivered, "the workflow's next try finds the drive well");
+}
+
+/// The new tag was recorded before the session with the old bytes was closed: who
+/// died in between went on with bytes of both.
+#[test]
+fn regression_a_source_that_changes_before_a_crash_is_never_mixed_with_what_was_sent() {
+    for crashes in 1..=3 {
+        let mut events = vec![(2, Event::SourceChange)];
+        events.extend(vec![(0, Event::CrashBefore); crashes]);
+        assert_eq!(check(&large(events)).0, Ended::Delivered);
+    }
+}
+
+/// A name that is taken led to a PUT under the next without a write in between.
+#[test]
+fn regression_a_wish_to_stop_is_noticed_before_a_put_under_the_next_number() {
+    let case = Case {
+        total: 1,
+        largest: GRANULE_BYTES,
+        policy: Policy::Rename,
+        foreign: Some(false),
+        events: vec![(1, Event::Cancel)],
+    };
+    let mut run = Run::new(&case);
+    assert_eq!(run.execute(), Ended::Canceled);
+    assert_eq!(run.drive.completions, 0);
+}

@@ -1,0 +1,399 @@
+//! Carries the course out over the model's drive, and checks each step against a
+//! reference that knows only what the drive has told.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use docferry_domain::{
+    Action, Answer, Checkpoint, Course, CourseRules, End, FailureCode, GRANULE_BYTES, HashState,
+    MAX_SESSIONS, SMALL_FILE_BYTES,
+};
+
+use crate::drive::{Drive, File, Policy};
+
+/// What happens at a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// As it should be.
+    Deliver,
+    /// The process dies before it.
+    CrashBefore,
+    /// It happens; the process dies before it learns.
+    CrashAfter,
+    /// An older invocation does the same, just before.
+    Duplicate,
+    /// It happens; the answer is lost.
+    LoseAnswer,
+    /// A part of the fragment is stored, in percent; the answer is an error.
+    StoreHalf(u64),
+    /// Nothing happens; a server error.
+    ServerError,
+    /// Nothing happens, and no answer comes.
+    TimeOut,
+    /// No answer comes; it happens later, just before the next bytes are sent.
+    LandLate,
+    /// The session is gone.
+    Expire,
+    /// Slow down.
+    Throttle,
+    /// Somebody asks to stop, then it happens.
+    Cancel,
+    /// The answer names no range, or no hash.
+    Vague,
+    /// The drive says complete, and what it made has another size.
+    WrongSize,
+    /// The source does not answer.
+    SourceBreak,
+    /// The source is written again.
+    SourceChange,
+    /// The invocation's time is over in the middle of it.
+    OutOfTime,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Case {
+    pub(crate) total: u64,
+    pub(crate) largest: u64,
+    pub(crate) policy: Policy,
+    /// A file that was there before, of the document's size or not.
+    pub(crate) foreign: Option<bool>,
+    /// What happens, each after so many steps as they should be.
+    pub(crate) events: Vec<(u8, Event)>,
+}
+
+/// How the transfer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Delivered,
+    Canceled,
+    Failed(FailureCode),
+}
+
+enum Over {
+    Crash,
+    End(End),
+    Canceled,
+}
+
+/// A fragment or PUT that nobody waits for any more.
+#[derive(Clone, Copy)]
+struct Late(Action, Option<usize>, u32);
+
+pub(crate) struct Run {
+    pub(crate) drive: Drive,
+    pub(crate) steps: u32,
+    case: Case,
+    rules: CourseRules,
+    events: VecDeque<(u8, Event)>,
+    source: u32,
+    // Durable.
+    tag: u32,
+    kept: Option<(Checkpoint, Option<u32>)>,
+    session: Option<usize>,
+    cancel: bool,
+    // Of the present invocation.
+    began_with: u32,
+    told: Option<u64>,
+    acknowledged: u64,
+    shown: Vec<File>,
+    answered: Option<File>,
+    hash_of: Option<u32>,
+    unclear_put: bool,
+    late: Option<Late>,
+    sent_after_cancel: u32,
+}
+
+impl Run {
+    pub(crate) fn new(case: &Case) -> Self {
+        let mut drive = Drive::default();
+        if let Some(same) = case.foreign {
+            let size = if same { case.total } else { case.total + 1 };
+            drive.files.insert(0, File { size, source: None, ours: false });
+        }
+        Self {
+            drive,
+            steps: 0,
+            case: case.clone(),
+            rules: CourseRules {
+                largest_fragment: case.largest,
+                numbering: case.policy == Policy::Rename,
+            },
+            events: case.events.iter().copied().collect(),
+            source: 1,
+            tag: 1,
+            kept: None,
+            session: None,
+            cancel: false,
+            began_with: 0,
+            told: None,
+            acknowledged: 0,
+            shown: Vec::new(),
+            answered: None,
+            hash_of: None,
+            unclear_put: false,
+            late: None,
+            sent_after_cancel: 0,
+        }
+    }
+
+    /// Runs invocations as the workflow does, then what `finalize` does.
+    pub(crate) fn execute(&mut self) -> Ended {
+        let mut retries = 0;
+        let ended = loop {
+            match self.invocation() {
+                Over::End(End::Done) => break Ended::Delivered,
+                Over::Canceled => break Ended::Canceled,
+                Over::End(End::Failed(code)) if !code.is_retryable() || retries >= 8 => {
+                    break Ended::Failed(code);
+                }
+                Over::Crash | Over::End(End::Failed(_)) => retries += 1,
+                // A session that nobody knows lapses while it is waited for.
+                Over::End(End::Wait(Some(_))) => self.lapse(),
+                Over::End(End::HandOver | End::Wait(None)) => {}
+            }
+        };
+        if let Some(session) = self.session {
+            self.drive.close(session);
+        }
+        ended
+    }
+
+    fn lapse(&mut self) {
+        for (number, session) in self.drive.sessions.iter_mut().enumerate() {
+            session.open &= Some(number) == self.session;
+        }
+    }
+
+    fn invocation(&mut self) -> Over {
+        if self.cancel {
+            return Over::Canceled;
+        }
+        let kept = self.kept.as_ref().map(|(checkpoint, _)| checkpoint);
+        let mut course = Course::begin(self.case.total, self.rules, kept, self.session.is_some());
+        self.hash_of = self.kept.as_ref().and_then(|(_, source)| *source);
+        (self.told, self.unclear_put, self.answered) = (None, false, None);
+        self.began_with = kept.map_or(0, |checkpoint| checkpoint.sessions);
+        self.acknowledged = course.offset().max(course.hashed_to());
+        loop {
+            self.steps += 1;
+            assert!(self.steps < 2000, "it does not end");
+            let event = self.next_event();
+            let fits = (event == Event::OutOfTime && self.steps.is_multiple_of(2)).then_some(0);
+            let action = course.action(fits);
+            if let Action::End(end) = action {
+                return Over::End(end);
+            }
+            if event == Event::CrashBefore {
+                return Over::Crash;
+            }
+            self.cancel |= event == Event::Cancel;
+            self.expect(&course, action);
+            let answer = self.perform(action, event);
+            if event == Event::CrashAfter {
+                return Over::Crash;
+            }
+            self.note(action, answer);
+            let durable = course.answered(action, answer);
+            if course.hashed_to() == 0 {
+                self.hash_of = None;
+            } else if self.hash_of.is_none() {
+                self.hash_of = Some(self.tag);
+            }
+            if durable {
+                let before = self.acknowledged;
+                assert!(course.hashed_to() <= before, "hashed what was not acknowledged");
+                let hash = HashState { register: String::new(), len: course.hashed_to() };
+                self.kept = Some((course.checkpoint(hash), self.hash_of));
+                if self.cancel {
+                    return Over::Canceled;
+                }
+            }
+        }
+    }
+
+    fn next_event(&mut self) -> Event {
+        match self.events.front_mut() {
+            Some((0, _)) => self.events.pop_front().unwrap().1,
+            Some((wait, _)) => {
+                *wait -= 1;
+                Event::Deliver
+            }
+            None => Event::Deliver,
+        }
+    }
+
+    /// What an action may be, from what the drive has told.
+    fn expect(&mut self, course: &Course, action: Action) {
+        let total = self.case.total;
+        match action {
+            Action::Send(range) => {
+                assert_eq!(self.told, Some(range.start), "sends where the drive did not say");
+                assert!(!range.is_empty() && range.len() <= self.case.largest);
+                assert!(range.is_last() || range.len().is_multiple_of(GRANULE_BYTES));
+                assert!(course.hashed_to() >= range.start, "a gap in the hash");
+                self.sent_after_cancel += u32::from(self.cancel);
+            }
+            Action::Put { .. } => {
+                assert!(total <= SMALL_FILE_BYTES && !self.unclear_put, "puts without a look");
+                let kept = self.kept.as_ref();
+                assert!(kept.is_some_and(|(c, _)| c.sessions > 0), "a PUT leaves no trace");
+                self.sent_after_cancel += u32::from(self.cancel);
+            }
+            Action::Open => {
+                let open = self.session.is_some_and(|session| self.drive.sessions[session].open);
+                assert!(!open, "a session is left behind");
+            }
+            Action::Verify { .. } => {
+                assert_eq!(course.hashed_to(), total, "compares less than all");
+                assert!(total == 0 || self.hash_of == Some(self.tag), "a hash of old bytes");
+            }
+            _ => {}
+        }
+        assert!(self.sent_after_cancel <= 1, "a wish to stop goes unnoticed");
+    }
+
+    fn perform(&mut self, action: Action, event: Event) -> Answer {
+        // Every read is conditional on the tag.
+        let reads = matches!(action, Action::Send(_) | Action::Hash { .. } | Action::Load);
+        if reads && self.tag != self.source {
+            return Answer::SourceChanged;
+        }
+        match (event, action) {
+            (Event::ServerError, _) => return Answer::Lost,
+            (Event::TimeOut, _) => return Answer::TimedOut,
+            (Event::OutOfTime, _) => return Answer::OutOfTime,
+            (Event::Throttle, _) => return Answer::Throttled(None),
+            (Event::Expire, Action::Ask | Action::Send(_)) => {
+                if let Some(session) = self.session {
+                    self.drive.sessions[session].open = false;
+                }
+            }
+            (Event::SourceBreak, Action::Send(_) | Action::Hash { .. } | Action::Load) => {
+                return Answer::SourceBroke;
+            }
+            (Event::SourceChange, _) => self.source += 1,
+            (Event::Vague, Action::Ask) => return Answer::Stands(None),
+            (Event::Vague, Action::Verify { .. }) => return Answer::HashPending,
+            (Event::LandLate, Action::Send(_) | Action::Put { .. }) => {
+                self.late = Some(Late(action, self.session, self.tag));
+                return Answer::TimedOut;
+            }
+            _ => {}
+        }
+        if matches!(action, Action::Send(_) | Action::Put { .. }) {
+            if let Some(Late(action, session, source)) = self.late.take() {
+                let present = std::mem::replace(&mut self.session, session);
+                self.effect(action, Event::Deliver, source);
+                self.session = present;
+            }
+            // Nobody puts before that is in the record, under its own epoch: whoever
+            // comes later knows.
+            let known = self.began_with > 0 || matches!(action, Action::Send(_));
+            if event == Event::Duplicate && known {
+                self.effect(action, Event::Deliver, self.tag);
+            }
+        }
+        let answer = self.effect(action, event, self.tag);
+        match (event, action, answer) {
+            (Event::LoseAnswer | Event::StoreHalf(_), ..) => Answer::Lost,
+            (Event::Vague, Action::Send(_), Answer::Accepted { .. }) => {
+                Answer::Accepted { next: None, took: Duration::ZERO }
+            }
+            _ => answer,
+        }
+    }
+
+    fn effect(&mut self, action: Action, event: Event, source: u32) -> Answer {
+        let total = self.case.total;
+        match action {
+            Action::Ask => self.drive.ask(self.session.unwrap()),
+            Action::Look(names) => {
+                let (shown, seen) = self.drive.look(names, total);
+                self.shown = shown;
+                Answer::Found(seen)
+            }
+            Action::Hash { until } => Answer::Hashed(until),
+            Action::Load => Answer::Loaded,
+            Action::Open => match self.drive.open(self.case.policy) {
+                // Its URL is stored with the answer, or never.
+                Some(session) if !matches!(event, Event::LoseAnswer | Event::StoreHalf(_)) => {
+                    if event != Event::CrashAfter {
+                        self.session = Some(session);
+                    }
+                    Answer::Opened
+                }
+                Some(_) => Answer::Lost,
+                None => Answer::Conflict,
+            },
+            Action::Close => self.drive.close(self.session.unwrap()),
+            Action::Put { number } => {
+                if matches!(event, Event::StoreHalf(_)) {
+                    return Answer::Lost;
+                }
+                // What is numbered by us is put under `fail`.
+                let policy = if self.rules.numbering { Policy::Fail } else { self.case.policy };
+                let size = if event == Event::WrongSize { total + 1 } else { total };
+                let answer = self.drive.put(number, size, source, policy);
+                self.answered = self.drive.files.get(&number).copied();
+                answer
+            }
+            Action::Send(range) => {
+                let kept = match event {
+                    Event::StoreHalf(percent) => range.len() * percent / 100,
+                    _ => range.len(),
+                };
+                let Some(session) = self.session else { return Answer::Gone };
+                let wrong = event == Event::WrongSize;
+                let policy = self.case.policy;
+                let answer = self.drive.send(session, range, kept, wrong, source, policy);
+                if answer == Answer::Complete {
+                    let size = total - u64::from(wrong);
+                    self.answered = Some(File { size, source: Some(source), ours: true });
+                }
+                answer
+            }
+            Action::Verify { by_us } => {
+                let shown = match (by_us, self.answered) {
+                    (_, Some(file)) => vec![file],
+                    (true, None) => self.drive.files.values().copied().collect(),
+                    (false, None) => self.shown.clone(),
+                };
+                let same = |file: &File| file.size == total && file.source == Some(self.tag);
+                if shown.iter().any(same) { Answer::Verified } else { Answer::NotOurs }
+            }
+            Action::Renew => {
+                self.tag = self.source;
+                Answer::Renewed
+            }
+            Action::End(_) => unreachable!(),
+        }
+    }
+
+    /// What the invocation has learned.
+    fn note(&mut self, action: Action, answer: Answer) {
+        if !matches!(action, Action::Verify { .. } | Action::Hash { .. }) {
+            self.told = match answer {
+                Answer::Opened => Some(0),
+                Answer::Stands(next) => next,
+                Answer::Accepted { next, .. } => next,
+                _ => None,
+            };
+            self.acknowledged = self.acknowledged.max(self.told.unwrap_or(0));
+        }
+        match (action, answer) {
+            (Action::Send(range), Answer::Complete) => self.acknowledged = range.end,
+            (Action::Hash { until }, Answer::Hashed(_)) => self.acknowledged = until,
+            (Action::Load, Answer::Loaded) => self.acknowledged = self.case.total,
+            (Action::Put { .. }, Answer::Lost | Answer::TimedOut) => self.unclear_put = true,
+            (Action::Look(_), Answer::Found(_)) => {
+                self.unclear_put = false;
+                self.answered = None;
+            }
+            (Action::Open, Answer::Opened) => {
+                let opened = self.kept.as_ref().map_or(0, |(c, _)| c.sessions) + 1;
+                assert!(opened <= MAX_SESSIONS, "too many sessions");
+            }
+            _ => {}
+        }
+    }
+}

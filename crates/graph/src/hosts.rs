@@ -1,0 +1,84 @@
+use http::Uri;
+
+/// Whom upload URLs may name. An answer that was tampered with, or a record, must
+/// not send a document to somebody else.
+#[derive(Debug)]
+pub(crate) struct UploadHosts {
+    graph: Option<String>,
+    domains: Vec<String>,
+    /// In the clear only where Graph itself is: on a simulator.
+    may_be_plain: bool,
+}
+
+impl UploadHosts {
+    pub(crate) fn new(graph_url: &str, domains: &[String]) -> Self {
+        let graph = graph_url.parse::<Uri>().ok();
+        Self {
+            graph: graph.as_ref().and_then(Uri::host).map(str::to_ascii_lowercase),
+            domains: domains.iter().map(|domain| domain.to_ascii_lowercase()).collect(),
+            may_be_plain: graph.as_ref().and_then(Uri::scheme_str) == Some("http"),
+        }
+    }
+
+    /// Whether bytes may be sent there.
+    pub(crate) fn allow(&self, url: &Uri) -> bool {
+        let Some(host) = url.host().map(str::to_ascii_lowercase) else { return false };
+        let is_below = |domain: &String| {
+            host.strip_suffix(domain.as_str()).is_some_and(|rest| {
+                // A whole label: `notsharepoint.com` is somebody else's.
+                !domain.is_empty() && (rest.is_empty() || rest.ends_with('.'))
+            })
+        };
+        match url.scheme_str() {
+            Some("https") => {}
+            Some("http") if self.may_be_plain => {}
+            _ => return false,
+        }
+        self.graph.as_ref() == Some(&host) || self.domains.iter().any(is_below)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allows(graph_url: &str, url: &str) -> bool {
+        let domains = ["sharepoint.com".to_owned(), "1drv.com".to_owned(), String::new()];
+        UploadHosts::new(graph_url, &domains).allow(&url.parse().unwrap())
+    }
+
+    #[test]
+    fn bytes_go_to_graphs_own_host_and_below_the_listed_domains_only() {
+        let graph = "https://graph.microsoft.com";
+        for good in [
+            "https://graph.microsoft.com/upload?x='y'",
+            "https://contoso-my.SharePoint.com/personal/_api/upload",
+            "https://sharepoint.com/x",
+            "https://api.1drv.com:443/up",
+        ] {
+            assert!(allows(graph, good), "{good}");
+        }
+        for bad in [
+            "https://notsharepoint.com/x",
+            "https://sharepoint.com.evil.example/x",
+            "https://sharepoint.com@evil.example/x",
+            "https://evil.example/sharepoint.com",
+            "https://169.254.169.254/latest",
+            "https://127.0.0.1/x",
+            "https://localhost/x",
+            "http://contoso.sharepoint.com/x",
+            "http://graph.microsoft.com/x",
+        ] {
+            assert!(!allows(graph, bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_simulator_is_reached_in_the_clear_where_graph_itself_is() {
+        let graph = "http://127.0.0.1:8102";
+        assert!(allows(graph, "http://127.0.0.1:8102/upload/1?x"));
+        assert!(allows(graph, "https://contoso.sharepoint.com/x"));
+        assert!(!allows(graph, "http://127.0.0.2:8102/upload/1"));
+        assert!(!allows(graph, "http://evil.example/upload/1"));
+    }
+}

@@ -1,0 +1,226 @@
+//! One transfer through the real engine and the real client, against the strict
+//! simulator; records, source and clock in memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use docferry_app::finalize::{FinalizeSettings, Ports, finalize};
+use docferry_app::initiate::{InitiateSettings, initiate};
+use docferry_app::ports::{Cause, Clock as _, ConflictPolicy, TransferStore as _};
+use docferry_app::upload::{Progress, Upload, UploadSettings, upload};
+use docferry_app::{TaskError, TaskInput, poll, push};
+use docferry_domain::{ArrivalRules, FailureCode, NewTransfer, Phase, Priority, Transfer};
+use docferry_graph::{ClientCredentials, CredentialsProvider, GraphDrive, GraphSettings, Lookup};
+use docferry_sim_graph::{Config, Running, start};
+use docferry_testkit::{Runner, World};
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use crate::rows::Row;
+
+const GUID: &str = "3q2+7wAAAAAAAAAAAAAAAA==";
+const USER: &str = "ada@court.example";
+/// Four fragments of a document of 5 MB.
+const FRAGMENT: u64 = 4 * 327_680;
+/// Fewer than in the state machine, which takes minutes.
+pub(crate) const RETRIES: u32 = 3;
+/// How long a minute of waiting is here: the simulator's own clock does not jump.
+const A_MINUTE: Duration = Duration::from_millis(20);
+
+struct Credentials;
+
+impl CredentialsProvider for Credentials {
+    async fn credentials(&self, _: Lookup) -> Result<ClientCredentials, Cause> {
+        let config = Config::default();
+        let client_secret = config.client_secret.into();
+        Ok(ClientCredentials { client_id: config.client_id, client_secret })
+    }
+}
+
+/// What came of a row.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Came {
+    pub(crate) outcome: Result<(), FailureCode>,
+    /// Bytes that the simulator received beyond the document's size.
+    pub(crate) extra: i64,
+    pub(crate) sessions: usize,
+    /// Sessions that are open after the end.
+    pub(crate) open: usize,
+    pub(crate) files: usize,
+    /// Objects in the exchange bucket after the end.
+    pub(crate) objects: usize,
+    pub(crate) rewritten: bool,
+}
+
+pub(crate) struct Bench {
+    graph: Running,
+    ports: Upload<World, GraphDrive<Credentials, World>, World, World, World>,
+    world: World,
+    runner: Runner,
+    task: TaskInput,
+}
+
+fn document(size: u64) -> Vec<u8> {
+    (0..size).map(|at| u8::try_from(at % 251).unwrap()).collect()
+}
+
+impl Bench {
+    pub(crate) async fn start(row: &Row) -> Self {
+        let config = Config {
+            users: vec![USER.into()],
+            session_lifetime: row.session_lifetime,
+            ..Config::default()
+        };
+        let tenant = config.tenant.clone();
+        let graph = start(config).await.unwrap();
+        let settings = GraphSettings {
+            graph_url: graph.url().into(),
+            authority_url: graph.url().into(),
+            ..GraphSettings::public_cloud(tenant)
+        };
+        let world = World::default();
+        world.add_document(GUID, row.name, document(row.size));
+        let drive = GraphDrive::new(&settings, Credentials, world.clone()).unwrap();
+        let request = NewTransfer {
+            owner: "scv".into(),
+            object_guid: GUID.parse().unwrap(),
+            recipient: USER.parse().unwrap(),
+            file_path: None,
+            folder: "Court".parse().unwrap(),
+            priority: Priority::Normal,
+        };
+        let limits = InitiateSettings {
+            transfer_deadline: SignedDuration::from_hours(4),
+            record_ttl: SignedDuration::from_hours(168),
+        };
+        let runner = Runner::new(&world);
+        let transfer = initiate(&runner.admitter(), limits, request).await.unwrap();
+        let task = TaskInput { transfer_id: transfer.transfer_id, attempt: 1 };
+        let ports = Upload {
+            store: world.clone(),
+            drive,
+            staging: Arc::new(world.clone()),
+            sealer: world.clone(),
+            clock: world.clone(),
+            settings: UploadSettings {
+                policy: row.policy,
+                fragment_bytes: FRAGMENT,
+                read_ahead_bytes: 1 << 20,
+                parallel_reads: 4,
+                margin: Duration::from_secs(5),
+                fragment_timeout: Duration::from_secs(30),
+            },
+        };
+        let bench = Self { graph, ports, world, runner, task };
+        if row.foreign {
+            bench.put_foreign(row.name).await;
+        }
+        bench.admin_post("/faults", &row.rules).await;
+        bench
+    }
+
+    /// Somebody's file of that name.
+    async fn put_foreign(&self, name: &str) {
+        use docferry_app::ports::{Destination, Drive as _};
+        let at = Destination {
+            recipient: USER.parse().unwrap(),
+            folder: "Court".parse().unwrap(),
+            name: name.parse().unwrap(),
+        };
+        self.ports.drive.put_whole(&at, "theirs".into(), ConflictPolicy::Fail).await.unwrap();
+    }
+
+    async fn admin_post(&self, path: &str, body: &Value) {
+        let url = format!("{}{path}", self.graph.admin_url());
+        let sent = reqwest::Client::new().post(url).json(body).send().await.unwrap();
+        sent.error_for_status().unwrap();
+    }
+
+    async fn list(&self, path: &str) -> Vec<Value> {
+        let url = format!("{}{path}", self.graph.admin_url());
+        reqwest::get(url).await.unwrap().json().await.unwrap()
+    }
+
+    /// The workflow, to its end.
+    pub(crate) async fn run(&self, row: &Row) -> Came {
+        let world = &self.world;
+        push::push(world, world, world, world, &self.task).await.unwrap();
+        let rules = ArrivalRules { deadline: SignedDuration::from_secs(600) };
+        let admitter = self.runner.admitter();
+        poll::poll(&admitter, world, rules, &self.task).await.unwrap();
+        let stopped_by = self.uploads(row).await.err();
+        for _ in 0..=RETRIES {
+            if self.finalize(stopped_by).await.is_ok() {
+                break;
+            }
+        }
+        self.came(row).await
+    }
+
+    async fn uploads(&self, row: &Row) -> Result<(), FailureCode> {
+        let mut retries = 0;
+        for _ in 0..1000 {
+            match self.upload().await {
+                Ok(Progress::Done) => return Ok(()),
+                Ok(Progress::Continue) => {}
+                Ok(Progress::Wait { seconds }) => {
+                    (row.meanwhile)(&self.world);
+                    self.world.advance(SignedDuration::from_secs(seconds.into()));
+                    tokio::time::sleep(A_MINUTE).await;
+                }
+                Err(error) if error.code.is_retryable() && retries < RETRIES => retries += 1,
+                Err(error) => return Err(error.code),
+            }
+        }
+        Err(FailureCode::DeadlineExceeded)
+    }
+
+    async fn upload(&self) -> Result<Progress, TaskError> {
+        let deadline = self.world.now() + SignedDuration::from_secs(300);
+        upload(&self.ports, &self.task, deadline).await
+    }
+
+    async fn finalize(&self, stopped_by: Option<FailureCode>) -> Result<Phase, TaskError> {
+        let w = &self.world;
+        let ports = Ports { store: w, drive: &self.ports.drive, staging: w, sealer: w, clock: w };
+        let stopped_by = stopped_by.map(FailureCode::as_str);
+        let admitter = self.runner.admitter();
+        finalize(&ports, &admitter, FinalizeSettings::default(), &self.task, stopped_by).await
+    }
+
+    async fn record(&self) -> Transfer {
+        self.world.store().get(&self.task.transfer_id).await.unwrap().unwrap()
+    }
+
+    async fn came(&self, row: &Row) -> Came {
+        let transfer = self.record().await;
+        let outcome = match transfer.phase {
+            Phase::Completed => Ok(()),
+            Phase::Failed => Err(transfer.failure.unwrap().code),
+            phase => panic!("{phase:?} is no end"),
+        };
+        let received: u64 = self
+            .list("/requests")
+            .await
+            .iter()
+            .filter(|r| ["fragment", "lastFragment", "simplePut"].contains(&text(r, "operation")))
+            .map(|request| request["bytes"].as_u64().unwrap())
+            .sum();
+        let foreign = if row.foreign { 6 } else { 0 };
+        let sessions = self.list("/sessions").await;
+        let open = sessions.iter().filter(|session| text(session, "state") == "open").count();
+        Came {
+            outcome,
+            extra: i64::try_from(received).unwrap() - i64::try_from(row.size + foreign).unwrap(),
+            sessions: sessions.len(),
+            open,
+            files: self.list("/files").await.len(),
+            objects: self.world.state().objects.len(),
+            rewritten: transfer.delivery.is_some_and(|delivery| delivery.rewritten),
+        }
+    }
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or_default()
+}

@@ -1,0 +1,401 @@
+//! What goes wrong, by position, and what must come of it.
+
+use std::time::Duration;
+
+use docferry_app::ports::ConflictPolicy::{self, Fail, Rename, Replace};
+use docferry_domain::FailureCode::{self, *};
+use docferry_testkit::World;
+use serde_json::{Value, json};
+
+use crate::bench::RETRIES;
+
+const SMALL: u64 = 1_000_000;
+const LARGE: u64 = 5_000_000;
+const FRAGMENT: i64 = 4 * 327_680;
+const LAST: i64 = LARGE as i64 - 3 * FRAGMENT;
+
+pub(crate) struct Row {
+    /// As the design numbers it.
+    pub(crate) number: &'static str,
+    pub(crate) fault: &'static str,
+    pub(crate) size: u64,
+    pub(crate) name: &'static str,
+    pub(crate) policy: ConflictPolicy,
+    /// Somebody's file of that name is there.
+    pub(crate) foreign: bool,
+    pub(crate) rules: Value,
+    /// How long a session lives.
+    pub(crate) session_lifetime: Duration,
+    /// What happens to the source while the drive is waited for.
+    pub(crate) meanwhile: fn(&World),
+    pub(crate) outcome: Result<(), FailureCode>,
+    /// Bytes sent again.
+    pub(crate) extra: i64,
+    pub(crate) sessions: usize,
+    pub(crate) files: usize,
+    pub(crate) rewritten: bool,
+}
+
+fn row(number: &'static str, fault: &'static str, size: u64, rules: Value) -> Row {
+    Row {
+        number,
+        fault,
+        size,
+        name: "order.pdf",
+        policy: Replace,
+        foreign: false,
+        rules,
+        session_lifetime: Duration::from_mins(15),
+        meanwhile: |_| {},
+        outcome: Ok(()),
+        extra: 0,
+        sessions: usize::from(size > 4_000_000),
+        files: 1,
+        rewritten: false,
+    }
+}
+
+fn large(number: &'static str, fault: &'static str, rules: Value) -> Row {
+    row(number, fault, LARGE, rules)
+}
+
+fn small(number: &'static str, fault: &'static str, rules: Value) -> Row {
+    row(number, fault, SMALL, rules)
+}
+
+impl Row {
+    fn again(self, extra: i64) -> Self {
+        Self { extra, ..self }
+    }
+
+    fn sessions(self, sessions: usize) -> Self {
+        Self { sessions, ..self }
+    }
+
+    fn lapsing(self) -> Self {
+        Self { session_lifetime: Duration::from_secs(1), ..self }
+    }
+
+    fn under(self, policy: ConflictPolicy) -> Self {
+        Self { policy, ..self }
+    }
+
+    fn beside_foreign(self) -> Self {
+        Self { foreign: true, ..self }
+    }
+
+    fn files(self, files: usize) -> Self {
+        Self { files, ..self }
+    }
+
+    fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
+    fn meanwhile(self, meanwhile: fn(&World)) -> Self {
+        Self { meanwhile, ..self }
+    }
+
+    fn rewritten(self) -> Self {
+        Self { rewritten: true, ..self }
+    }
+
+    /// Fails, having received so many bytes, and nothing is at the destination.
+    fn fails(self, code: FailureCode, received: i64) -> Self {
+        let extra = received - i64::try_from(self.size).unwrap();
+        Self { outcome: Err(code), extra, files: 0, ..self }
+    }
+}
+
+fn second(field: &str, value: Value) -> Value {
+    json!({ "operation": "fragment", "position": 2, field: value })
+}
+
+fn second_status(status: u16) -> Value {
+    second("status", json!(status))
+}
+
+fn throttled(status: u16, retry_after: Value) -> Value {
+    let mut rule = second_status(status);
+    if !retry_after.is_null() {
+        rule["retryAfter"] = retry_after;
+    }
+    rule
+}
+
+pub(crate) fn rows() -> Vec<Row> {
+    [opening(), fragments(), sessions(), throttling(), last(), refusals(), source(), whole()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn opening() -> Vec<Row> {
+    let lost = || json!({ "operation": "createSession", "dropResponse": true });
+    vec![
+        large("–", "none", json!([])),
+        small("–", "none, put whole", json!([])),
+        row("–", "none, empty", 0, json!([])),
+        large("F6", "createSession: answer lost", lost()).sessions(2),
+        large("F6", "createSession: answer lost, policy fail", lost())
+            .under(Fail)
+            .lapsing()
+            .sessions(2),
+        large("F6", "createSession: 500", json!({ "operation": "createSession", "status": 500 })),
+        large("F21", "createSession: 401", json!({ "operation": "createSession", "status": 401 })),
+        large(
+            "F21",
+            "look: 401",
+            json!([
+                { "operation": "lastFragment", "noItem": true }, { "operation": "getItem", "status": 401 },
+            ]),
+        ),
+        small("F21", "PUT: 401", json!({ "operation": "simplePut", "status": 401 }))
+            .again(SMALL as i64),
+    ]
+}
+
+fn fragments() -> Vec<Row> {
+    let stored = |x: f64, status: u16| json!({ "operation": "fragment", "position": 2, "status": status, "storeFraction": x });
+    vec![
+        large("F7", "fragment 2: stored, answer lost", second("dropResponse", json!(true))),
+        large(
+            "F7",
+            "fragment 2: half stored, reset",
+            json!({
+                "operation": "fragment", "position": 2, "dropResponse": true, "storeFraction": 0.5,
+            }),
+        )
+        .again(FRAGMENT / 2),
+        large("F7", "fragment 2: 500", second_status(500)).again(FRAGMENT),
+        large("F7", "fragment 2: 502", second_status(502)).again(FRAGMENT),
+        large("F7", "fragment 2: 504", second_status(504)).again(FRAGMENT),
+        large("F7", "fragment 2: stored, 500", stored(1.0, 500)),
+        large("F7", "fragment 2: stored to an odd byte, 500", stored(0.3, 500))
+            .again(FRAGMENT - FRAGMENT * 3 / 10),
+        large("F7", "fragment 2: stored, 202 without ranges", second("emptyRanges", json!(true))),
+        large(
+            "F7",
+            "fragment 2: 500, then a status without ranges",
+            json!([
+                second_status(500), { "operation": "sessionStatus", "emptyRanges": true },
+            ]),
+        )
+        .again(FRAGMENT),
+        large(
+            "F7",
+            "fragment 2: 500, then status 500 twice",
+            json!([
+                second_status(500), { "operation": "sessionStatus", "status": 500, "count": 2 },
+            ]),
+        )
+        .again(FRAGMENT),
+        large("F8", "fragment 2: 416, server behind", stored(0.0, 416)).again(FRAGMENT),
+        large("F8", "fragment 2: 416, server ahead", stored(1.0, 416)),
+        large("F8", "fragment 2: 416, server at an odd byte", stored(0.3, 416))
+            .again(FRAGMENT - FRAGMENT * 3 / 10),
+    ]
+}
+
+fn sessions() -> Vec<Row> {
+    let coded = |status: u16, code: &str| json!({ "operation": "fragment", "position": 2, "status": status, "code": code });
+    let twice = 2 * FRAGMENT;
+    vec![
+        large("F9", "fragment 2: session expired", second("expireSession", json!(true)))
+            .again(twice)
+            .sessions(2),
+        large("F9", "fragment 2: 401", coded(401, "unauthenticated")).again(twice).sessions(2),
+        large("F9", "fragment 2: 404", coded(404, "itemNotFound")).again(twice).sessions(2),
+        large("F9", "fragment 2: 400 session not found", coded(400, "uploadSessionNotFound"))
+            .again(twice)
+            .sessions(2),
+        large(
+            "F9",
+            "status: session expired",
+            json!([
+                second_status(500), { "operation": "sessionStatus", "expireSession": true },
+            ]),
+        )
+        .again(twice)
+        .sessions(2),
+    ]
+}
+
+fn throttling() -> Vec<Row> {
+    let date = json!("Wed, 21 Oct 2099 07:28:00 GMT");
+    vec![
+        large("F10", "fragment 2: 429, Retry-After 0", throttled(429, json!(0))).again(FRAGMENT),
+        large("F10", "fragment 2: 503, Retry-After 322", throttled(503, json!(322)))
+            .again(FRAGMENT),
+        large("F10", "fragment 2: 509, no Retry-After", throttled(509, Value::Null))
+            .again(FRAGMENT),
+        large("F10", "fragment 2: 429, Retry-After nonsense", throttled(429, json!("soon")))
+            .again(FRAGMENT),
+        large("F10", "fragment 2: 429, Retry-After a date beyond the deadline", throttled(429, date))
+            .fails(DeadlineExceeded, 2 * FRAGMENT),
+        large("F10", "createSession: 429, Retry-After 120", json!({
+            "operation": "createSession", "status": 429, "retryAfter": 120,
+        })),
+        large("F10", "status: 503, Retry-After 5", json!([
+            second_status(500), { "operation": "sessionStatus", "status": 503, "retryAfter": 5 },
+        ]))
+        .again(FRAGMENT),
+        small("F10", "PUT: 429, Retry-After 322", json!({
+            "operation": "simplePut", "status": 429, "retryAfter": 322,
+        }))
+        .again(SMALL as i64),
+    ]
+}
+
+fn last() -> Vec<Row> {
+    let with = |field: &str, value: Value| json!({ "operation": "lastFragment", field: value });
+    let failing =
+        |count: u32| json!({ "operation": "lastFragment", "status": 500, "count": count });
+    // Three tries, all of it in another session, and the last fragment's size there.
+    let halves = LARGE as i64 % (FRAGMENT / 2);
+    vec![
+        large("F11", "last: stored, answer lost", with("dropResponse", json!(true))),
+        large("F11", "last: stored, answer lost, rename", with("dropResponse", json!(true)))
+            .under(Rename)
+            .beside_foreign()
+            .files(2),
+        large("F11", "last: stored, answer lost, fail", with("dropResponse", json!(true)))
+            .under(Fail),
+        large("F11", "last: 500 once", with("status", json!(500))).again(LAST),
+        large("F11", "last: 201 without an item", with("noItem", json!(true))),
+        large("F11", "last: 201 without a hash", with("noHash", json!(true))),
+        large(
+            "F11",
+            "last: 201, hash late twice",
+            json!([
+                { "operation": "lastFragment", "noHash": true },
+                { "operation": "getItem", "noHash": true },
+            ]),
+        ),
+        large("F13", "last: 500 three times", failing(3))
+            .again(3 * LAST + LARGE as i64 - LAST)
+            .sessions(2),
+        large("F13", "last: 500 for ever", failing(0))
+            // Three tries, all but the last in another session, and three tries there;
+            // then three for each retry of the workflow.
+            .fails(
+                DestinationUnavailable,
+                2 * LARGE as i64 + 2 * LAST + 2 * halves + 3 * i64::from(RETRIES) * halves,
+            )
+            .sessions(2),
+        large("F14", "last: an Office file is rewritten", with("rewrite", json!(true)))
+            .named("order.docx")
+            .rewritten(),
+        large(
+            "F14",
+            "last: an Office file is rewritten, answer lost",
+            json!({
+                "operation": "lastFragment", "rewrite": true, "dropResponse": true,
+            }),
+        )
+        .named("order.docx")
+        .again(LARGE as i64)
+        .sessions(2),
+        large("F14", "last: 201 of another size", with("rewrite", json!(true)))
+            .fails(VerificationFailed, LARGE as i64)
+            .files(1),
+        large("F14", "last: 201 with another hash", with("corruptHash", json!(true)))
+            .fails(VerificationFailed, LARGE as i64)
+            .files(1),
+    ]
+}
+
+fn refusals() -> Vec<Row> {
+    let last = |status: u16| json!({ "operation": "lastFragment", "status": status });
+    let creation = |status: u16| json!({ "operation": "createSession", "status": status });
+    let coded = |code: &str| json!({ "operation": "createSession", "status": 400, "code": code });
+    vec![
+        large("F12", "createSession: 409, policy fail", json!([]))
+            .under(Fail)
+            .beside_foreign()
+            .fails(DestinationConflict, 0)
+            .sessions(0)
+            .files(1),
+        large("F12", "last: 409", last(409)).fails(DestinationConflict, LARGE as i64),
+        large("F12", "createSession: 423", creation(423)).fails(DestinationLocked, 0).sessions(0),
+        large("F12", "last: 423", last(423)).fails(DestinationLocked, LARGE as i64),
+        large("F12", "createSession: 507", creation(507)).fails(QuotaExceeded, 0).sessions(0),
+        large("F12", "last: 507", last(507)).fails(QuotaExceeded, LARGE as i64),
+        large("–", "createSession: 403", creation(403))
+            .fails(DestinationUnauthorized, 0)
+            .sessions(0),
+        large("–", "createSession: 400 invalidPath", coded("invalidPath"))
+            .fails(DestinationRefused, 0)
+            .sessions(0),
+        large("–", "createSession: 400 maxFileSizeExceeded", coded("maxFileSizeExceeded"))
+            .fails(DestinationRefused, 0)
+            .sessions(0),
+        large("–", "fragment 2: 412", second_status(412))
+            .fails(DestinationRefused, 2 * FRAGMENT),
+        large("–", "fragment 2: 400 fragmentLengthMismatch", json!({
+            "operation": "fragment", "position": 2, "status": 400, "code": "fragmentLengthMismatch",
+        }))
+        .fails(DestinationRefused, 2 * FRAGMENT),
+    ]
+}
+
+/// The source changes while the drive asks for a pause.
+fn source() -> Vec<Row> {
+    let paused = || throttled(429, json!(120));
+    vec![
+        large("F20", "written again under another tag", paused())
+            .meanwhile(|world| object(world, |object| object.etag = "\"another\"".into()))
+            .again(2 * FRAGMENT)
+            .sessions(2),
+        large("F20", "replaced by a shorter one", paused())
+            .meanwhile(|world| {
+                let shorter = vec![7_u8; 17];
+                world.put_object("order.pdf", shorter.into());
+            })
+            .fails(SourceChanged, 2 * FRAGMENT),
+        large("F20", "gone", paused())
+            .meanwhile(|world| world.state().objects.clear())
+            .fails(SourceGone, 2 * FRAGMENT),
+    ]
+}
+
+fn object(world: &World, change: impl FnOnce(&mut docferry_testkit::Object)) {
+    change(world.state().objects.get_mut("order.pdf").unwrap());
+}
+
+fn whole() -> Vec<Row> {
+    let put = |field: &str, value: Value| json!({ "operation": "simplePut", field: value });
+    let done = json!({ "operation": "simplePut", "status": 500, "storeFraction": 1 });
+    let size = SMALL as i64;
+    vec![
+        small("F11", "PUT: done, answer lost", put("dropResponse", json!(true))),
+        small("F11", "PUT: done, answer lost, rename", put("dropResponse", json!(true)))
+            .under(Rename),
+        small("F11", "PUT: done, 500", done),
+        small("F11", "PUT: 500", put("status", json!(500))).again(size),
+        small("F11", "PUT: 201 without an item", put("noItem", json!(true))),
+        small("F11", "PUT: 201 without a hash", put("noHash", json!(true))),
+        small("F12", "PUT: name taken, rename", json!([]))
+            .under(Rename)
+            .beside_foreign()
+            .again(size)
+            .files(2),
+        small("F12", "PUT: name taken, fail", json!([]))
+            .under(Fail)
+            .beside_foreign()
+            .fails(DestinationConflict, size)
+            .files(1),
+        small("F12", "PUT: 423", put("status", json!(423))).fails(DestinationLocked, size),
+        small("F12", "PUT: 507", put("status", json!(507))).fails(QuotaExceeded, size),
+        small("F14", "PUT: an Office file is rewritten", put("rewrite", json!(true)))
+            .named("order.docx")
+            .rewritten(),
+        small("F14", "PUT: 201 of another size", put("rewrite", json!(true)))
+            .fails(VerificationFailed, size)
+            .files(1),
+        small("F14", "PUT: 201 with another hash", put("corruptHash", json!(true)))
+            .fails(VerificationFailed, size)
+            .files(1),
+        row("F11", "PUT of nothing: answer lost", 0, put("dropResponse", json!(true))),
+    ]
+}
