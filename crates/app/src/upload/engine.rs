@@ -161,7 +161,7 @@ where
                 Action::Hash { until } => self.read_gap(until).await,
                 Action::Load => self.load().await,
                 Action::Put { number } => self.put(number).await,
-                Action::Open => self.open().await?,
+                Action::Open => self.open_session().await?,
                 Action::Close => self.close().await?,
                 Action::Send(range) => self.send(range).await?,
                 Action::Verify { by_us } => self.verify(by_us).await?,

@@ -42,7 +42,7 @@ where
 
     /// Opens a session and stores its URL, before the first byte is sent: whoever
     /// resumes finds it.
-    pub(super) async fn open(&mut self) -> Result<Answer, TaskError> {
+    pub(super) async fn open_session(&mut self) -> Result<Answer, TaskError> {
         let ports = self.ports;
         if let Some(old) = self.url.take() {
             // Said to be gone. One that is open all the same would be left behind.
