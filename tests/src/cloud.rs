@@ -16,10 +16,10 @@ pub type Item = HashMap<String, AttributeValue>;
 /// The cloud that the service runs on, seen by its operator.
 #[derive(Debug, Clone)]
 pub struct Cloud {
-    stack: Stack,
+    pub(crate) stack: Stack,
     http: reqwest::Client,
-    dynamodb: dynamodb::Client,
-    exchange: s3::Client,
+    pub(crate) dynamodb: dynamodb::Client,
+    pub(crate) exchange: s3::Client,
     logs: logs::Client,
     sfn: sfn::Client,
     sqs: sqs::Client,
@@ -56,6 +56,18 @@ impl History {
             .filter(|details| details["name"] == state)
             .map(|details| serde_json::from_str(details["output"].as_str().unwrap()).unwrap())
             .collect()
+    }
+
+    /// When functions died, in milliseconds since 1970.
+    #[must_use]
+    pub fn crashes(&self) -> Vec<i64> {
+        let died = |event: &&Value| event.to_string().contains("Runtime.ExitError");
+        let when = |event: &Value| match &event["timestamp"] {
+            Value::String(text) => text.parse::<jiff::Timestamp>().unwrap().as_millisecond(),
+            #[expect(clippy::cast_possible_truncation, reason = "a time of this century")]
+            seconds => (seconds.as_f64().unwrap() * 1000.0) as i64,
+        };
+        self.events.iter().filter(died).map(when).collect()
     }
 
     /// Everything in it.
@@ -126,7 +138,8 @@ impl Cloud {
         item.get("refs").and_then(|refs| refs.as_ss().ok()).cloned().unwrap_or_default()
     }
 
-    async fn items(&self) -> Vec<Item> {
+    /// Every item of the table.
+    pub async fn items(&self) -> Vec<Item> {
         let mut pages =
             self.dynamodb.scan().table_name(&self.stack.table).into_paginator().items().send();
         let mut items = Vec::new();
@@ -239,8 +252,15 @@ impl Cloud {
     /// As the service answered it: the SDK's own types hide inputs and outputs
     /// when they are printed, and what is not printed cannot be searched.
     pub async fn history(&self, transfer_id: &str) -> History {
+        self.history_of(transfer_id, 1).await.expect("no such execution")
+    }
+
+    /// The same of a later attempt, when it was ever started.
+    pub async fn history_of(&self, transfer_id: &str, attempt: u32) -> Option<History> {
         let mut events = Vec::new();
-        let mut request = json!({ "executionArn": self.execution_arn(transfer_id) });
+        let arn = self.execution_arn(transfer_id);
+        let arn = format!("{}-{attempt}", arn.strip_suffix("-1").unwrap_or(&arn));
+        let mut request = json!({ "executionArn": arn });
         loop {
             let url = format!("{}/", self.stack.emulator);
             let call = self
@@ -250,10 +270,13 @@ impl Cloud {
                 .header("content-type", "application/x-amz-json-1.0")
                 .header("x-amz-target", "AWSStepFunctions.GetExecutionHistory");
             let answer = call.body(request.to_string()).send().await.unwrap();
+            if answer.status() == reqwest::StatusCode::BAD_REQUEST {
+                return None;
+            }
             let answer: Value = answer.error_for_status().unwrap().json().await.unwrap();
             events.extend(answer["events"].as_array().unwrap().iter().cloned());
             match &answer["nextToken"] {
-                Value::Null => return History { events },
+                Value::Null => return Some(History { events }),
                 token => request["nextToken"] = token.clone(),
             }
         }

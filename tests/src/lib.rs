@@ -14,15 +14,18 @@
 mod api;
 mod cloud;
 mod command;
+mod processes;
 mod sandbox;
 mod simulators;
 mod stack;
+mod upkeep;
 mod wait;
 
 pub use api::{Answer, Api, Status};
 pub use cloud::{Cloud, History, Item};
 pub use command::{docferry, printed, printed_json, programs};
 pub use docferry_domain::FailureCode;
+pub use processes::{kill, processes_of};
 pub use sandbox::{MIB, Sandbox};
 pub use simulators::{Delivered, Document, Graph, Ords, Request, Session, Simulator};
 pub use stack::{Stack, stack};

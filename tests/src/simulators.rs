@@ -70,6 +70,13 @@ impl Simulator {
         ours.map(|rule| rule["fired"].as_u64().unwrap()).collect()
     }
 
+    /// How often the rules have fired whose `match` contains this.
+    pub async fn fired_within(&self, part: &str) -> u64 {
+        let rules: Vec<Value> = self.list("/faults").await;
+        let ours = rules.iter().filter(|rule| rule["match"].as_str().unwrap().contains(part));
+        ours.map(|rule| rule["fired"].as_u64().unwrap()).sum()
+    }
+
     /// Sets bandwidth and latency of what its `match` names.
     pub async fn shape(&self, shape: &Value) {
         assert!(shape["match"].is_string(), "a shape for everybody");
@@ -116,6 +123,13 @@ impl Ords {
         let path = format!("/documents/{}", guid.replace('/', "%2F").replace('+', "%2B"));
         let text = self.0.call(Method::PUT, &path, query, bytes).await;
         serde_json::from_str(&text).unwrap()
+    }
+
+    /// Files on their way to the exchange bucket, those that never come left out.
+    pub async fn on_their_way(&self, matching: &str) -> Vec<String> {
+        let files: Vec<Value> = self.0.list("/nfs").await;
+        let coming = files.iter().filter(|file| file["never"] != true).map(Value::to_string);
+        coming.filter(|file| file.contains(matching)).collect()
     }
 
     /// What is known of a document.

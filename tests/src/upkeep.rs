@@ -1,0 +1,64 @@
+//! What an operator can see and move in the cloud while transfers run.
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+
+use crate::{Cloud, Item};
+
+const SHARDS: [&str; 4] = ["U0", "U1", "U2", "U3"];
+
+impl Cloud {
+    /// Makes everything that somebody may have to look after due for the next sweep,
+    /// and returns it as it stands: what is not among it is clean.
+    pub async fn make_due(&self) -> Vec<Item> {
+        let now = jiff::Zoned::now().timestamp().as_millisecond().to_string();
+        let mut standing = Vec::new();
+        for shard in SHARDS {
+            for mut item in self.unfinished(shard).await {
+                let key = ["pk", "sk"].map(|name| (name.to_owned(), item.remove(name).unwrap()));
+                let request = self
+                    .dynamodb
+                    .update_item()
+                    .table_name(&self.stack.table)
+                    .set_key(Some(key.into()))
+                    .update_expression("SET dueAt = :now")
+                    .condition_expression("attribute_exists(sweepShard)")
+                    .expression_attribute_values(":now", AttributeValue::N(now.clone()))
+                    .return_values(ReturnValue::AllNew);
+                match request.send().await {
+                    Ok(updated) => standing.extend(updated.attributes),
+                    Err(error) => {
+                        let error = error.into_service_error();
+                        assert!(error.is_conditional_check_failed_exception(), "{error:?}");
+                    }
+                }
+            }
+        }
+        standing
+    }
+
+    async fn unfinished(&self, shard: &str) -> Vec<Item> {
+        let request = self.dynamodb.query().table_name(&self.stack.table).index_name("unfinished");
+        let request = request.key_condition_expression("sweepShard = :shard");
+        let request =
+            request.expression_attribute_values(":shard", AttributeValue::S(shard.to_owned()));
+        let mut pages = request.into_paginator().items().send();
+        let mut items = Vec::new();
+        while let Some(item) = pages.next().await {
+            items.push(item.unwrap());
+        }
+        items
+    }
+
+    /// Keys in the exchange bucket that begin so.
+    pub async fn objects(&self, beginning: &str) -> Vec<String> {
+        let bucket = &self.stack.exchange.bucket;
+        let request = self.exchange.list_objects_v2().bucket(bucket).prefix(beginning);
+        let mut pages = request.into_paginator().send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            let objects = page.unwrap().contents.unwrap_or_default();
+            keys.extend(objects.into_iter().filter_map(|object| object.key));
+        }
+        keys
+    }
+}

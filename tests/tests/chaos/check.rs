@@ -1,0 +1,181 @@
+//! What must hold after a round.
+
+use std::collections::BTreeMap;
+
+use docferry_system_tests::{Delivered, FailureCode, Item, Sandbox};
+
+use crate::plan::PEOPLE;
+use crate::round::{Round, email, name, text};
+
+/// How a transfer may fail, with the truth told, when everything goes wrong at once.
+/// Not among them: that its source was taken away from it, that its bytes are wrong,
+/// that somebody else stopped it.
+const EXCUSABLE: [FailureCode; 8] = [
+    FailureCode::ArrivalTimeout,
+    FailureCode::DestinationUnavailable,
+    FailureCode::ExchangeUnavailable,
+    // A function that was killed more often than the workflow tries.
+    FailureCode::Internal,
+    FailureCode::SourceChanged,
+    FailureCode::SourceInvalidAnswer,
+    FailureCode::SourceSizeMismatch,
+    FailureCode::SourceUnavailable,
+];
+
+/// What was seen of the transfers of a round.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) violations: Vec<String>,
+    pub(crate) transfers: usize,
+    /// How many ended how.
+    pub(crate) endings: BTreeMap<String, usize>,
+    /// From the first death of one of its functions to the end of the transfer; for
+    /// one whose request was not answered, from its creation.
+    pub(crate) recovery_ms: Vec<i64>,
+}
+
+impl Round {
+    /// Judges every transfer that the round has made, whether the caller knows of it
+    /// or not.
+    pub(crate) async fn judge(&self) -> Seen {
+        let tag = &self.sandbox.tag;
+        let mut files = BTreeMap::new();
+        for person in 0..PEOPLE {
+            let email = email(tag, person);
+            for file in self.sandbox.graph.files(&email).await {
+                files.insert((email.clone(), file.path.clone()), file);
+            }
+        }
+        let items = self.sandbox.cloud.items().await;
+        let ours = |item: &&Item| {
+            let folder = text(item, "filePath");
+            text(item, "sk").as_deref() == Some("META")
+                && folder.is_some_and(|folder| folder.starts_with(tag.as_str()))
+        };
+        let mut seen = Seen::default();
+        for record in items.iter().filter(ours) {
+            seen.transfers += 1;
+            let id = text(record, "transferId").unwrap();
+            let mut wrong = Vec::new();
+            let ending = self.judge_one(&id, record, &files, &mut wrong).await;
+            *seen.endings.entry(ending).or_default() += 1;
+            seen.violations.extend(wrong.into_iter().map(|wrong| format!("{id}: {wrong}")));
+            seen.recovery_ms.extend(self.recovery_of(&id, record).await);
+        }
+        for id in self.answered.lock().unwrap().iter() {
+            let known = |item: &Item| text(item, "transferId").as_ref() == Some(id);
+            if !items.iter().any(known) {
+                seen.violations.push(format!("{id}: promised, and not there"));
+            }
+        }
+        seen
+    }
+
+    async fn judge_one(
+        &self,
+        id: &str,
+        record: &Item,
+        files: &BTreeMap<(String, String), Delivered>,
+        wrong: &mut Vec<String>,
+    ) -> String {
+        let folder = text(record, "filePath").unwrap();
+        let number = folder.rsplit('/').next().unwrap().split('-').next().unwrap();
+        let planned = &self.plan.transfers[number.parse::<usize>().unwrap()];
+        let document = &self.documents[planned.document];
+        let tag = &self.sandbox.tag;
+        let path = format!("{folder}/{}", name(tag, planned.document));
+        let file = files.get(&(email(tag, planned.person), path));
+        let status = self.sandbox.api.status(id).await;
+        let failure = status.last_error_message.clone().unwrap_or_default();
+        let phase = text(record, "phase").unwrap();
+        let mut expect = |holds: bool, what: &str| {
+            if !holds {
+                wrong.push(format!("{what}: {phase} {status:?} {file:?}"));
+            }
+        };
+        let (ended_at, deadline) = (text(record, "endedAt"), text(record, "deadline"));
+        let moment = |text: Option<String>| text?.parse::<jiff::Timestamp>().ok();
+        expect(moment(ended_at) <= moment(deadline), "ended after its deadline");
+        expect(status.has_ended(), "its status does not say that it has ended");
+        match phase.as_str() {
+            "completed" => {
+                expect(!status.error && status.percent_transfered == 100, "status of a delivery");
+                let right = |file: &Delivered| file.sha256 == document.sha256;
+                expect(file.is_some_and(right), "delivered bytes are wrong or missing");
+                phase
+            }
+            "canceled" => {
+                let was_asked = self.stopped.lock().unwrap().iter().any(|stopped| stopped == id);
+                expect(was_asked, "canceled, and nobody asked");
+                expect(status.error && file.is_none(), "canceled, with a file");
+                phase
+            }
+            "failed" => {
+                expect(status.error && file.is_none(), "failed, with a file");
+                let code = FailureCode::ALL.iter().find(|code| code.message() == failure);
+                expect(code.is_some_and(|code| EXCUSABLE.contains(code)), "no excuse to fail");
+                code.map_or(failure, |code| code.as_str().to_owned())
+            }
+            _ => {
+                expect(false, "has not ended");
+                phase
+            }
+        }
+    }
+
+    async fn recovery_of(&self, id: &str, record: &Item) -> Option<i64> {
+        let moment = |name: &str| {
+            Some(text(record, name)?.parse::<jiff::Timestamp>().ok()?.as_millisecond())
+        };
+        let attempts: u32 = record["attempt"].as_n().unwrap().parse().unwrap();
+        let mut crashes = Vec::new();
+        for attempt in 1..=attempts {
+            let history = self.sandbox.cloud.history_of(id, attempt).await;
+            crashes.extend(history.iter().flat_map(docferry_system_tests::History::crashes));
+        }
+        let was_answered = self.answered.lock().unwrap().iter().any(|answered| answered == id);
+        if !was_answered {
+            crashes.extend(moment("createdAt"));
+        }
+        Some(moment("endedAt")? - crashes.into_iter().min()?)
+    }
+
+    /// What lies about that belongs to the round or to nobody.
+    pub(crate) async fn left_behind(&self) -> Vec<String> {
+        let Sandbox { tag, cloud, graph, ords, .. } = &self.sandbox;
+        let mut left = Vec::new();
+        for file in ords.on_their_way(tag).await {
+            left.push(format!("on its way: {file}"));
+        }
+        for key in cloud.objects(tag).await {
+            left.push(format!("exchange object {key}"));
+        }
+        for person in 0..PEOPLE {
+            for session in graph.sessions(&email(tag, person)).await {
+                // One whose URL was lost with its answer, or with the function that
+                // asked for it, is Graph's to forget. Nothing was ever sent to it:
+                // the URL is recorded before the first byte is.
+                if session.state == "open" && session.received_bytes > 0 {
+                    left.push(format!("open session {}", session.path));
+                }
+            }
+        }
+        for item in cloud.items().await {
+            let (pk, sk) = (text(&item, "pk").unwrap(), text(&item, "sk").unwrap());
+            let other = |name: &String| !["pk", "sk", "version"].contains(&name.as_str());
+            let is_left = match (pk.chars().next(), sk.as_str()) {
+                (Some('Q'), _) => true,
+                (Some('S'), "SLOTS") => item.keys().any(other),
+                (Some('K'), "REFS") => {
+                    pk.contains(tag.as_str())
+                        && (item.contains_key("refs") || item.contains_key("releasingBy"))
+                }
+                (_, sk) => sk.starts_with("SESSION#") || sk.starts_with("OUTBOX#"),
+            };
+            if is_left {
+                left.push(format!("item {pk} {sk} {:?}", item.keys().collect::<Vec<_>>()));
+            }
+        }
+        left
+    }
+}
