@@ -6,7 +6,7 @@ mod common;
 
 use common::{GUID, MB, assert_invariants, bytes, record, start, start_for, world_with};
 use docferry_domain::{FailureCode, Phase};
-use docferry_testkit::{Runner, World};
+use docferry_testkit::{Fault, Mode, Runner, World};
 
 async fn failure_of(world: &World) -> FailureCode {
     let task = start(world).await;
@@ -92,4 +92,20 @@ async fn finalize_may_run_again_and_changes_nothing() {
     assert_eq!(again.phase, Some(Phase::Completed));
     assert_eq!(record(&world, &task).await, before);
     assert_invariants(&world, &task, &bytes(MB), "again").await;
+}
+
+/// Fault F1: the caller does not hear of the transfer that it asked for, and asks again.
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_answer_was_lost_is_carried_out_and_asking_again_makes_no_second_copy() {
+    let world = world_with(MB);
+    world.inject(Fault { at: 0, mode: Mode::AnswerLost });
+    assert!(start_for(&world, "judge@court.example").await.is_err());
+    let again = start(&world).await;
+    let runner = Runner::new(&world);
+    runner.run_all().await;
+    runner.recover(3).await;
+    let transfers = world.store().transfers();
+    assert_eq!(transfers.len(), 2);
+    assert!(transfers.iter().all(|transfer| transfer.phase == Phase::Completed));
+    assert_invariants(&world, &again, &bytes(MB), "asked twice").await;
 }

@@ -18,4 +18,4 @@ pub use initiate::initiate_router;
 pub use middleware::{Principal, RequestId};
 pub use ping::ping_router;
 pub use problem::ApiError;
-pub use status::status_router;
+pub use status::{StatusApi, status_router};

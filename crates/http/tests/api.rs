@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use docferry_app::initiate::InitiateSettings;
 use docferry_http::{
-    Principal, TransferApi, control_router, initiate_router, ping_router, status_router,
+    Principal, StatusApi, TransferApi, control_router, initiate_router, ping_router, status_router,
 };
 use docferry_testkit::{Fault, LIMITS, Mode, World};
 use http::{Request, Response, StatusCode};
@@ -30,6 +30,11 @@ fn api(world: &World) -> TransferApi<World, World, World> {
 
 fn initiate(world: &World) -> Router {
     initiate_router(api(world))
+}
+
+fn reads(world: &World) -> Router {
+    let record_ttl = SignedDuration::from_hours(168);
+    status_router(StatusApi { store: world.clone(), clock: world.clone(), record_ttl })
 }
 
 fn request(method: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
@@ -69,7 +74,7 @@ async fn an_upload_is_accepted_with_the_guid_echoed_and_an_opaque_id() {
     assert_eq!(answer.as_object().unwrap().len(), 2);
 
     let status = request("GET", &format!("/document/status/{id}"), Body::empty());
-    let (response, shown) = send(status_router(world.clone()), status).await;
+    let (response, shown) = send(reads(&world), status).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!((&shown["transferId"], &shown["percentTransfered"]), (&json!(id), &json!(0)));
 }
@@ -115,7 +120,7 @@ async fn every_answer_carries_the_security_headers_and_a_well_formed_request_id(
     for path in ["/health", "/nowhere", "/document/status/x"] {
         let mut asked = request("GET", path, Body::empty());
         asked.headers_mut().insert("x-request-id", "bad id\t<script>".parse().unwrap());
-        let (response, _) = send(status_router(World::default()), asked).await;
+        let (response, _) = send(reads(&World::default()), asked).await;
         let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
         assert_eq!(header("x-request-id").len(), 36);
         assert_eq!(header("x-content-type-options"), "nosniff");
@@ -179,7 +184,7 @@ async fn a_foreign_an_unknown_and_a_malformed_id_look_the_same() {
     let mut bodies = Vec::new();
     for id in [id.as_str(), "00000000000000000000000000000000", "nonsense", "%ff"] {
         let asked = request("GET", &format!("/document/status/{id}"), Body::empty());
-        let (response, problem) = send(status_router(world.clone()), asked).await;
+        let (response, problem) = send(reads(&world), asked).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
         bodies.push((problem["code"].clone(), problem["detail"].clone()));
     }
@@ -213,11 +218,11 @@ async fn a_store_that_does_not_answer_is_a_503_that_may_be_repeated() {
 #[tokio::test]
 async fn health_tells_whether_the_store_answers() {
     let world = World::default();
-    let (response, body) = send(status_router(world.clone()), request("GET", "/health", "")).await;
+    let (response, body) = send(reads(&world), request("GET", "/health", "")).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(body, json!({"status": "healthy", "checks": {"storage": "ok"}}));
     world.inject(Fault { at: 1, mode: Mode::AnswerLost });
-    let (response, body) = send(status_router(world), request("GET", "/health", "")).await;
+    let (response, body) = send(reads(&world), request("GET", "/health", "")).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(body["status"], "unhealthy");
 }
@@ -227,4 +232,20 @@ async fn ping_is_the_text_that_the_source_reports() {
     let (response, body) = send(ping_router(World::default()), request("GET", "/ping", "")).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(body, "available");
+}
+
+/// Fault F25: the table forgets an item days after its time is over.
+#[tokio::test]
+async fn a_record_whose_time_is_over_is_not_found_though_it_is_still_there() {
+    let world = World::default();
+    let mut transfer = docferry_testkit::builders::transfer();
+    transfer.phase = docferry_domain::Phase::Completed;
+    transfer.ended_at = Some(world.state().now);
+    let path = format!("/document/status/{}", transfer.transfer_id);
+    world.store().set(transfer);
+    for (hours, expected) in [(167, StatusCode::OK), (1, StatusCode::NOT_FOUND)] {
+        world.advance(SignedDuration::from_hours(hours));
+        let (response, _) = send(reads(&world), request("GET", &path, "")).await;
+        assert_eq!(response.status(), expected);
+    }
 }
