@@ -6,6 +6,7 @@ mod common;
 
 use common::{GUID, MB, assert_invariants, bytes, record, start, start_for, world_with};
 use docferry_app::ports::TransferStore as _;
+use docferry_app::push::push;
 use docferry_domain::{FailureCode, Phase};
 use docferry_testkit::{Fault, Mode, Runner, World};
 use jiff::SignedDuration;
@@ -100,6 +101,44 @@ async fn a_document_that_arrives_after_the_end_is_removed() {
     assert_eq!(unfinished(&world).await, 0);
 }
 
+/// A push whose record was lost is repeated, and brings the document twice.
+#[tokio::test(start_paused = true)]
+async fn a_second_copy_that_arrives_after_the_delivery_is_removed() {
+    let world = world_with(10);
+    let task = start(&world).await;
+    let now = world.state().now;
+    world.store().begin_push(&task.transfer_id, 1, now).await.unwrap();
+    let runner = Runner::new(&world);
+    assert_eq!(runner.execute(&task).await.phase, Some(Phase::Completed));
+    assert_eq!(unfinished(&world).await, 1, "it is still watched");
+    world.put_object("order.pdf", bytes(10));
+    runner.recover(2).await;
+    assert_invariants(&world, &task, &bytes(10), "second copy").await;
+    runner.recover(70).await;
+    assert_eq!(unfinished(&world).await, 0);
+}
+
+/// Both were content with what the first push had brought.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_another_user_of_the_key_has_pushed_is_removed_when_it_arrives_late() {
+    let world = world_with(10);
+    let second = start_for(&world, "clerk@court.example").await.unwrap();
+    let tasks = [start(&world).await, second];
+    for task in &tasks {
+        push(&world, &world, &world, &world, task).await.unwrap();
+    }
+    let runner = Runner::new(&world);
+    for task in &tasks {
+        assert_eq!(runner.execute(task).await.phase, Some(Phase::Completed));
+    }
+    assert_eq!(unfinished(&world).await, 1, "who left first watches the key");
+    world.put_object("order.pdf", bytes(10));
+    runner.recover(2).await;
+    assert!(world.state().objects.is_empty(), "the late copy was removed");
+    runner.recover(70).await;
+    assert_eq!(unfinished(&world).await, 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_document_that_never_comes_is_watched_for_an_hour_and_then_forgotten() {
     let world = world_with(10);
@@ -128,7 +167,8 @@ async fn a_sweep_survives_one_fault_at_any_effect() {
             world.state().closed.insert(name);
             let first = world.effects().len();
             world.inject(Fault { at: first + at, mode });
-            Runner::new(&world).recover(12).await;
+            // Longer than a key is watched that may have been pushed twice.
+            Runner::new(&world).recover(75).await;
             reached |= world.effects().len() > first + at;
             let context = format!("{mode:?} at {at}");
             assert_eq!(record(&world, &task).await.phase, Phase::Completed, "{context}");

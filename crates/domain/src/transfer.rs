@@ -167,6 +167,10 @@ pub struct Transfer {
     /// When it ended, however it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+    /// How often the source was asked, or was about to be: each time may bring the
+    /// document once.
+    #[serde(default)]
+    pub pushes: u32,
     /// Set by the push.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<PushedSource>,
@@ -239,6 +243,7 @@ impl Transfer {
             ending: None,
             started_at: None,
             ended_at: None,
+            pushes: 0,
             source: None,
             object: None,
             epoch: 0,

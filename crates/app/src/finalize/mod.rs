@@ -21,8 +21,8 @@ use settle::{close_session, settle};
 pub struct FinalizeSettings {
     /// How long an ended record is kept.
     pub record_ttl: SignedDuration,
-    /// How long after the end a document that was pushed and had not arrived is
-    /// looked for, so that it can be removed when it comes after all.
+    /// How long after the end a document is looked for that was pushed and had not
+    /// arrived, or may arrive again, so that it can be removed when it comes.
     pub late_push_watch: SignedDuration,
 }
 

@@ -27,28 +27,36 @@ where
 {
     let Some(source) = &transfer.source else { return Ok(true) };
     let (id, key) = (&transfer.transfer_id, &source.key);
-    let arrived = transfer.object.is_some();
     // What lies there from before this push was never ours to delete.
-    let ours =
-        arrived || ports.staging.head(key).await?.is_some_and(|head| head.is_from_push(source));
+    let lies_there = async || {
+        let head = ports.staging.head(key).await?;
+        Ok::<_, TaskError>(head.is_some_and(|head| head.is_from_push(source)))
+    };
+    let arrived = transfer.object.is_some();
+    let ours = arrived || lies_there().await?;
     let now = ports.clock.now();
     let until = later(now, DELETION_LEASE);
-    let last = match ports.store.release_key(id, key, now, until).await? {
-        Release::Last => true,
-        // Released at the end already, when it had not come yet.
+    let release = ports.store.release_key(id, key, now, until).await?;
+    let last = match release {
+        Release::Last => ours,
+        // Others need it, or it was released before and has come again.
         Release::StillReferenced => {
-            !arrived && ours && ports.store.take_unused_key(id, key, now, until).await?
+            lies_there().await? && ports.store.take_unused_key(id, key, now, until).await?
         }
     };
     if last {
-        if ours {
-            ports.staging.delete(key).await?;
-        }
+        ports.staging.delete(key).await?;
+    }
+    if last || release == Release::Last {
         // By the store's clock, as pushes are dated: who pushes the same document
         // again need not wait out a difference between clocks.
         let released_at = ports.staging.store_time().await?;
         ports.store.mark_released(id, key, released_at).await?;
     }
+    // One push brings one document. Who shared a key may have been content with what
+    // another's push had brought, so that its own is still to come; who pushed again
+    // does not know what the first push did.
+    let comes_no_more = arrived && transfer.pushes <= 1 && release == Release::Last;
     let watched_until = later(transfer.ended_at.unwrap_or_default(), settings.late_push_watch);
-    Ok(arrived || now >= watched_until)
+    Ok(comes_no_more || now >= watched_until)
 }

@@ -101,7 +101,8 @@ pub trait TransferStore: Send + Sync {
     ) -> impl Future<Output = Result<Option<Transfer>, StoreError>> + Send;
 
     /// Work begins: sets `started_at` unless set and moves `Accepted` to
-    /// `Pushing`. Later phases stay as they are. Returns the record as it is now.
+    /// `Pushing`, and counts the push that is about to be made. Later phases stay as
+    /// they are. Returns the record as it is now.
     fn begin_push(
         &self,
         id: &TransferId,

@@ -55,7 +55,8 @@ pub(super) async fn begin_push(
 ) -> Result<Transfer, WriteError> {
     let begun = by_attempt_in(attempt, &[Phase::Accepted, Phase::Pushing])
         .set_once("startedAt", attribute(&now)?)
-        .set("phase", string(Phase::Pushing.as_str()));
+        .set("phase", string(Phase::Pushing.as_str()))
+        .increment("pushes");
     let refusal = match table.update(transfer_key(id), begun).await {
         Ok(item) => return Ok(read_transfer(item)?),
         Err(refusal) => refusal,

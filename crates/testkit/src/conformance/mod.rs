@@ -96,6 +96,8 @@ async fn phases_only_move_forward(store: &impl TransferStore) {
     let id = created(store).await.transfer_id;
     let begun = store.begin_push(&id, 1, seconds(1)).await.unwrap();
     assert_eq!((begun.phase, begun.started_at), (Phase::Pushing, Some(seconds(1))));
+    let repeated = store.begin_push(&id, 1, seconds(2)).await.unwrap();
+    assert_eq!((begun.pushes, repeated.pushes), (1, 2), "each may bring the document");
     let key = format!("{id}.pdf");
     assert!(store.record_push(&id, 1, &pushed(&key, 10)).await.unwrap());
     assert_eq!(get(store, &id).await.phase, Phase::AwaitingArrival);

@@ -150,7 +150,10 @@ impl TransferStore for InMemoryTransferStore {
     ) -> Result<Transfer, WriteError> {
         self.edit(id, same_attempt(attempt), |t| {
             t.started_at.get_or_insert(now);
-            t.phase = t.phase.max(Phase::Pushing);
+            if t.phase <= Phase::Pushing {
+                t.phase = Phase::Pushing;
+                t.pushes += 1;
+            }
             t.clone()
         })
     }
