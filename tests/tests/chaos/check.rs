@@ -22,6 +22,9 @@ const EXCUSABLE: [FailureCode; 8] = [
     FailureCode::SourceUnavailable,
 ];
 
+/// How often the workflow tries each step, at least.
+const FEWEST_TRIES: usize = 3;
+
 /// What was seen of the transfers of a round.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
@@ -54,9 +57,13 @@ impl Round {
             let id = text(record, "transferId").unwrap();
             let mut wrong = Vec::new();
             let ending = self.judge_one(&id, planned, record, &files, &mut wrong).await;
+            let crashes = self.crashes_of(&id, record).await;
+            if ending == FailureCode::Internal.as_str() && crashes.len() < FEWEST_TRIES {
+                wrong.push(format!("gave up after {} crashes", crashes.len()));
+            }
             *seen.endings.entry(ending).or_default() += 1;
             seen.violations.extend(wrong.into_iter().map(|wrong| format!("{id}: {wrong}")));
-            seen.recovery_ms.extend(self.recovery_of(&id, record).await);
+            seen.recovery_ms.extend(self.recovery_of(&id, record, &crashes));
         }
         for id in self.answered.lock().unwrap().iter() {
             let known = |item: &Item| text(item, "transferId").as_ref() == Some(id);
@@ -118,21 +125,23 @@ impl Round {
         }
     }
 
-    async fn recovery_of(&self, id: &str, record: &Item) -> Option<i64> {
-        let moment = |name: &str| {
-            Some(text(record, name)?.parse::<jiff::Timestamp>().ok()?.as_millisecond())
-        };
+    async fn crashes_of(&self, id: &str, record: &Item) -> Vec<i64> {
         let attempts: u32 = record["attempt"].as_n().unwrap().parse().unwrap();
         let mut crashes = Vec::new();
         for attempt in 1..=attempts {
             let history = self.sandbox.cloud.history_of(id, attempt).await;
             crashes.extend(history.iter().flat_map(docferry_system_tests::History::crashes));
         }
+        crashes
+    }
+
+    fn recovery_of(&self, id: &str, record: &Item, crashes: &[i64]) -> Option<i64> {
+        let moment = |name: &str| {
+            Some(text(record, name)?.parse::<jiff::Timestamp>().ok()?.as_millisecond())
+        };
         let was_answered = self.answered.lock().unwrap().iter().any(|answered| answered == id);
-        if !was_answered {
-            crashes.extend(moment("createdAt"));
-        }
-        Some(moment("endedAt")? - crashes.into_iter().min()?)
+        let created = moment("createdAt").filter(|_| !was_answered);
+        Some(moment("endedAt")? - crashes.iter().copied().chain(created).min()?)
     }
 
     /// What lies about that belongs to the round or to nobody.
