@@ -61,7 +61,11 @@ impl History {
     /// When functions died, in milliseconds since 1970.
     #[must_use]
     pub fn crashes(&self) -> Vec<i64> {
-        let died = |event: &&Value| event.to_string().contains("Runtime.ExitError");
+        // While it worked, or before it had come up.
+        let died = |event: &&Value| {
+            let error = &event["taskFailedEventDetails"]["error"];
+            error == "Runtime.ExitError" || error == "Runtime.Unknown"
+        };
         let when = |event: &Value| match &event["timestamp"] {
             Value::String(text) => text.parse::<jiff::Timestamp>().unwrap().as_millisecond(),
             #[expect(clippy::cast_possible_truncation, reason = "a time of this century")]

@@ -49,16 +49,18 @@ impl Cloud {
         items
     }
 
-    /// Keys in the exchange bucket that begin so.
-    pub async fn objects(&self, beginning: &str) -> Vec<String> {
+    /// Keys in the exchange bucket that begin so, and when their objects were written,
+    /// in whole seconds since 1970.
+    pub async fn objects(&self, beginning: &str) -> Vec<(String, i64)> {
         let bucket = &self.stack.exchange.bucket;
         let request = self.exchange.list_objects_v2().bucket(bucket).prefix(beginning);
         let mut pages = request.into_paginator().send();
-        let mut keys = Vec::new();
+        let mut found = Vec::new();
         while let Some(page) = pages.next().await {
-            let objects = page.unwrap().contents.unwrap_or_default();
-            keys.extend(objects.into_iter().filter_map(|object| object.key));
+            for object in page.unwrap().contents.unwrap_or_default() {
+                found.push((object.key.unwrap(), object.last_modified.unwrap().secs()));
+            }
         }
-        keys
+        found
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use docferry_system_tests::{Delivered, FailureCode, Item, Sandbox};
 
-use crate::plan::PEOPLE;
+use crate::plan::{PEOPLE, PlannedTransfer};
 use crate::round::{Round, email, name, text};
 
 /// How a transfer may fail, with the truth told, when everything goes wrong at once.
@@ -21,6 +21,9 @@ const EXCUSABLE: [FailureCode; 8] = [
     FailureCode::SourceSizeMismatch,
     FailureCode::SourceUnavailable,
 ];
+
+/// How often the workflow tries each step, at least.
+const FEWEST_TRIES: usize = 3;
 
 /// What was seen of the transfers of a round.
 #[derive(Debug, Default)]
@@ -47,20 +50,20 @@ impl Round {
             }
         }
         let items = self.sandbox.cloud.items().await;
-        let ours = |item: &&Item| {
-            let folder = text(item, "filePath");
-            text(item, "sk").as_deref() == Some("META")
-                && folder.is_some_and(|folder| folder.starts_with(tag.as_str()))
-        };
         let mut seen = Seen::default();
-        for record in items.iter().filter(ours) {
+        for record in &items {
+            let Some(planned) = self.planned(record) else { continue };
             seen.transfers += 1;
             let id = text(record, "transferId").unwrap();
             let mut wrong = Vec::new();
-            let ending = self.judge_one(&id, record, &files, &mut wrong).await;
+            let ending = self.judge_one(&id, planned, record, &files, &mut wrong).await;
+            let crashes = self.crashes_of(&id, record).await;
+            if ending == FailureCode::Internal.as_str() && crashes.len() < FEWEST_TRIES {
+                wrong.push(format!("gave up after {} crashes", crashes.len()));
+            }
             *seen.endings.entry(ending).or_default() += 1;
             seen.violations.extend(wrong.into_iter().map(|wrong| format!("{id}: {wrong}")));
-            seen.recovery_ms.extend(self.recovery_of(&id, record).await);
+            seen.recovery_ms.extend(self.recovery_of(&id, record, &crashes));
         }
         for id in self.answered.lock().unwrap().iter() {
             let known = |item: &Item| text(item, "transferId").as_ref() == Some(id);
@@ -74,13 +77,12 @@ impl Round {
     async fn judge_one(
         &self,
         id: &str,
+        planned: &PlannedTransfer,
         record: &Item,
         files: &BTreeMap<(String, String), Delivered>,
         wrong: &mut Vec<String>,
     ) -> String {
         let folder = text(record, "filePath").unwrap();
-        let number = folder.rsplit('/').next().unwrap().split('-').next().unwrap();
-        let planned = &self.plan.transfers[number.parse::<usize>().unwrap()];
         let document = &self.documents[planned.document];
         let tag = &self.sandbox.tag;
         let path = format!("{folder}/{}", name(tag, planned.document));
@@ -123,21 +125,23 @@ impl Round {
         }
     }
 
-    async fn recovery_of(&self, id: &str, record: &Item) -> Option<i64> {
-        let moment = |name: &str| {
-            Some(text(record, name)?.parse::<jiff::Timestamp>().ok()?.as_millisecond())
-        };
+    async fn crashes_of(&self, id: &str, record: &Item) -> Vec<i64> {
         let attempts: u32 = record["attempt"].as_n().unwrap().parse().unwrap();
         let mut crashes = Vec::new();
         for attempt in 1..=attempts {
             let history = self.sandbox.cloud.history_of(id, attempt).await;
             crashes.extend(history.iter().flat_map(docferry_system_tests::History::crashes));
         }
+        crashes
+    }
+
+    fn recovery_of(&self, id: &str, record: &Item, crashes: &[i64]) -> Option<i64> {
+        let moment = |name: &str| {
+            Some(text(record, name)?.parse::<jiff::Timestamp>().ok()?.as_millisecond())
+        };
         let was_answered = self.answered.lock().unwrap().iter().any(|answered| answered == id);
-        if !was_answered {
-            crashes.extend(moment("createdAt"));
-        }
-        Some(moment("endedAt")? - crashes.into_iter().min()?)
+        let created = moment("createdAt").filter(|_| !was_answered);
+        Some(moment("endedAt")? - crashes.iter().copied().chain(created).min()?)
     }
 
     /// What lies about that belongs to the round or to nobody.
@@ -147,8 +151,11 @@ impl Round {
         for file in ords.on_their_way(tag).await {
             left.push(format!("on its way: {file}"));
         }
-        for key in cloud.objects(tag).await {
-            left.push(format!("exchange object {key}"));
+        let items = cloud.items().await;
+        for (key, written) in cloud.objects(tag).await {
+            if self.somebody_knows(&items, &key, written) {
+                left.push(format!("exchange object {key}"));
+            }
         }
         for person in 0..PEOPLE {
             for session in graph.sessions(&email(tag, person)).await {
@@ -160,7 +167,7 @@ impl Round {
                 }
             }
         }
-        for item in cloud.items().await {
+        for item in items {
             let (pk, sk) = (text(&item, "pk").unwrap(), text(&item, "sk").unwrap());
             let other = |name: &String| !["pk", "sk", "version"].contains(&name.as_str());
             let is_left = match (pk.chars().next(), sk.as_str()) {
@@ -177,5 +184,33 @@ impl Round {
             }
         }
         left
+    }
+
+    /// Whether an object can be told from what was there before: what a push brings
+    /// that was never answered is known to nobody by name, and what is older than the
+    /// push that was answered may be somebody else's. The bucket's lifecycle rule
+    /// takes those (docs/OPERATIONS.md).
+    fn somebody_knows(&self, items: &[Item], key: &str, written: i64) -> bool {
+        let tag = &self.sandbox.tag;
+        let is_of_key = |item: &&Item| {
+            self.planned(item).is_some_and(|planned| name(tag, planned.document) == key)
+        };
+        let users: Vec<_> = items.iter().filter(is_of_key).collect();
+        let requested_at = |item: &Item| {
+            let source = item.get("source")?.as_m().ok()?;
+            Some(text(source, "requestedAt")?.parse::<jiff::Timestamp>().ok()?.as_second())
+        };
+        let was_never_answered =
+            |item: &Item| item.contains_key("startedAt") && !item.contains_key("source");
+        !users.iter().any(|item| was_never_answered(item))
+            && users.iter().any(|item| requested_at(item).is_some_and(|at| at <= written))
+    }
+
+    /// What was planned for the transfer that this item is of, if it is one of ours.
+    fn planned(&self, item: &Item) -> Option<&PlannedTransfer> {
+        let folder =
+            text(item, "filePath").filter(|_| text(item, "sk").as_deref() == Some("META"))?;
+        let number = folder.strip_prefix(&self.sandbox.tag)?.strip_prefix('/')?;
+        self.plan.transfers.get(number.split('-').next()?.parse::<usize>().ok()?)
     }
 }

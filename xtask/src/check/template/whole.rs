@@ -8,13 +8,14 @@ use super::machine::{Definition, Machine, Matcher, State, Work};
 
 /// Error names that AWS gives when a function is called. Step Functions matches
 /// text: a typing error here would be a retry that never happens.
-const OF_FUNCTIONS: [&str; 8] = [
+const OF_FUNCTIONS: [&str; 9] = [
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.ServiceException",
     "Lambda.TooManyRequestsException",
     "Lambda.Unknown",
     "Runtime.ExitError",
+    "Runtime.Unknown",
     "Sandbox.Timedout",
     "States.Timeout",
 ];
