@@ -51,7 +51,7 @@ struct Outcome {
 
 /// Runs the steps, goes on after a failure, and sums up.
 pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result<()> {
-    let all = [Step::Lint, Step::Unit, Step::Template, Step::System];
+    let all = [Step::Lint, Step::Unit, Step::Mutants, Step::Template, Step::System];
     let steps = if steps.is_empty() { &all } else { steps };
     let mut tools = None;
     if steps.iter().any(|step| matches!(step, Step::Template | Step::System)) {
