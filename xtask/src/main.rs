@@ -7,6 +7,7 @@ mod deploy;
 mod emulator;
 mod paths;
 mod process;
+mod rclone;
 mod simulators;
 mod stack;
 mod template;

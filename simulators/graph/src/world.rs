@@ -52,6 +52,8 @@ pub(crate) struct Extra {
     pub(crate) empty_ranges: bool,
     /// The session is gone from now on.
     pub(crate) expire_session: bool,
+    /// The connection is reset when this part of a fragment's body has come.
+    pub(crate) reset_after: Option<f64>,
     /// The service appends bytes of its own to the completed file.
     pub(crate) rewrite: bool,
 }
