@@ -109,7 +109,7 @@ fn begin(
     traffic.largest = traffic.largest.max(claim.length);
     drop(state);
     let limit = rule.map_or(claim.length, |rule| rule.stored_bytes(claim.length));
-    Ok((claim, Draft::create(&world.dir, accepted?, limit)?))
+    Ok((claim, Draft::create(world.place_for_bytes(), accepted?, limit)?))
 }
 
 fn count(state: &mut State, id: &str, bytes: u64) {
@@ -164,7 +164,7 @@ fn commit(
 
 /// What the real service does to Office files: it writes properties of its own into them.
 pub(crate) fn rewrite(world: &World, content: &mut Content) -> Result<(), GraphError> {
-    let mut draft = Draft::create(&world.dir, content.hashes.clone(), u64::MAX)?;
+    let mut draft = Draft::create(world.place_for_bytes(), content.hashes.clone(), u64::MAX)?;
     draft.push(b"<!-- rewritten by the service after the upload -->")?;
     content.append(draft);
     Ok(())
