@@ -63,7 +63,37 @@ def secrets(values):
     return {}
 
 
-STEPS = {"prepare": prepare, "outputs": outputs, "secrets": secrets}
+def bench(wanted):
+    """What a function under a bench finds: a table, a key, secrets by name."""
+    dynamodb = boto3.client("dynamodb")
+    table = "docferry-bench"
+    dynamodb.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")
+        ],
+        KeySchema=[
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+    )
+    manager = boto3.client("secretsmanager")
+    arns = {
+        name: manager.create_secret(Name=f"bench/{name}", SecretString=json.dumps(value))["ARN"]
+        for name, value in wanted["secrets"].items()
+    }
+    key = boto3.client("kms").create_key()["KeyMetadata"]["Arn"]
+    return {"table": table, "key": key, "secrets": arns}
+
+
+def item(wanted):
+    """Puts an item, given as plain JSON."""
+    boto3.resource("dynamodb").Table(wanted["table"]).put_item(Item=wanted["item"])
+    return {}
+
+
+STEPS = {"prepare": prepare, "outputs": outputs, "secrets": secrets, "bench": bench, "item": item}
 
 try:
     json.dump(STEPS[sys.argv[1]](json.load(sys.stdin)), sys.stdout)

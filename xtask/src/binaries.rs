@@ -29,11 +29,17 @@ const PROGRAMS: [&str; 3] = ["docferry-sim-graph", "docferry-sim-ords", "docferr
 
 /// Builds functions, simulators and the command line, in one call of cargo.
 pub(crate) fn build(paths: &Paths) -> Result<()> {
+    let names: Vec<_> = FUNCTIONS.iter().chain(&PROGRAMS).copied().collect();
+    build_these(paths, &names, &[])
+}
+
+/// Builds these binaries, with more arguments for cargo.
+pub(crate) fn build_these(paths: &Paths, names: &[&str], more: &[&str]) -> Result<()> {
     let mut cargo = cargo(paths);
     // The whole workspace chooses the features, as everywhere else in this
     // program: so each dependency is compiled once and not once a call.
-    cargo.args(["build", "--workspace"]);
-    for name in FUNCTIONS.iter().chain(&PROGRAMS) {
+    cargo.args(["build", "--workspace"]).args(more);
+    for name in names {
         cargo.args(["--bin", name]);
     }
     process::run(&mut cargo)

@@ -80,7 +80,12 @@ impl Cloud<'_> {
         Ok(())
     }
 
-    fn provision<A: DeserializeOwned>(&self, step: &str, input: &serde_json::Value) -> Result<A> {
+    /// One of the steps of `provision.py`.
+    pub(crate) fn provision<A: DeserializeOwned>(
+        &self,
+        step: &str,
+        input: &serde_json::Value,
+    ) -> Result<A> {
         let mut python = self.on_this_cloud(Command::new(self.tools.python()));
         python.arg(self.paths.root.join("xtask/emulator/provision.py")).arg(step);
         let answer = process::answer(&mut python, &input.to_string())?;

@@ -1,5 +1,6 @@
 //! `cargo xtask`: everything that is done with the project besides compiling it.
 
+mod bench;
 mod binaries;
 mod check;
 mod demo;
@@ -7,6 +8,7 @@ mod deploy;
 mod emulator;
 mod paths;
 mod process;
+mod rclone;
 mod simulators;
 mod stack;
 mod template;
@@ -59,6 +61,11 @@ enum Task {
         #[arg(long)]
         for_tests: bool,
     },
+    /// Measure: time, memory and cost of a transfer, and how functions start.
+    Bench {
+        #[command(subcommand)]
+        bench: bench::Bench,
+    },
     /// Make the tools (MiniStack, SAM CLI, cargo-lambda, cfn-lint) in .tools/.
     Tools,
 }
@@ -102,6 +109,13 @@ fn run(task: Task) -> Result<()> {
             );
             runtime()?.block_on(told_to_end())
         }
+        Task::Bench { bench } => runtime()?.block_on(async {
+            tokio::select! {
+                biased;
+                ended = bench::run(&paths, &bench) => ended,
+                told = told_to_end() => told.and_then(|()| bail!("interrupted")),
+            }
+        }),
         Task::Tools => tools::Tools::ensure(&paths).map(|_| ()),
     }
 }

@@ -32,13 +32,22 @@ pub(crate) fn graph(
     users: &[String],
 ) -> Result<Simulator> {
     let mut command = Command::new(program(paths, "docferry-sim-graph"));
+    for user in users {
+        command.args(["--user", user]);
+    }
+    graph_from(command, folder, secrets)
+}
+
+/// The same from a program and arguments of the caller's choice.
+pub(crate) fn graph_from(
+    mut command: Command,
+    folder: &Path,
+    secrets: &Secrets,
+) -> Result<Simulator> {
     command
         .env("SIM_GRAPH_TENANT", &secrets.graph_tenant)
         .env("SIM_GRAPH_CLIENT_ID", &secrets.graph_client_id)
         .env("SIM_GRAPH_CLIENT_SECRET", &secrets.graph_client_secret);
-    for user in users {
-        command.args(["--user", user]);
-    }
     start(command, "graph", folder)
 }
 
@@ -67,7 +76,7 @@ pub(crate) fn ords(
 }
 
 /// Starts one; its first line of output tells where it listens.
-fn start(mut command: Command, name: &str, folder: &Path) -> Result<Simulator> {
+pub(crate) fn start(mut command: Command, name: &str, folder: &Path) -> Result<Simulator> {
     let log = folder.join(format!("{name}.log"));
     command
         .args(["--port", "0", "--exit-with-stdin"])

@@ -34,8 +34,8 @@ impl Drop for Blob {
 /// Bytes being received, not yet part of any document.
 #[derive(Debug)]
 pub(crate) struct Draft {
-    blob: Arc<Blob>,
-    file: File,
+    /// None when bytes are not kept.
+    kept: Option<(Arc<Blob>, File)>,
     /// Bytes beyond this are dropped.
     limit: u64,
     written: u64,
@@ -43,11 +43,15 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// A draft that continues a document with these hashes.
-    pub(crate) fn create(dir: &Path, hashes: Hashes, limit: u64) -> io::Result<Self> {
+    /// A draft that continues a document with these hashes, in a file of `dir`;
+    /// without one its bytes are hashed and let go.
+    pub(crate) fn create(dir: Option<&Path>, hashes: Hashes, limit: u64) -> io::Result<Self> {
+        let Some(dir) = dir else {
+            return Ok(Self { kept: None, limit, written: 0, hashes: hashes.cheap() });
+        };
         let path = dir.join(Uuid::new_v4().simple().to_string());
         let file = File::create_new(&path)?;
-        Ok(Self { blob: Arc::new(Blob(path)), file, limit, written: 0, hashes })
+        Ok(Self { kept: Some((Arc::new(Blob(path)), file)), limit, written: 0, hashes })
     }
 
     /// Writes synchronously: a piece is at most a few hundred KiB into the page
@@ -55,7 +59,9 @@ impl Draft {
     pub(crate) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         let room = usize::try_from(self.limit - self.written).unwrap_or(usize::MAX);
         let kept = &bytes[..bytes.len().min(room)];
-        self.file.write_all(kept)?;
+        if let Some((_, file)) = &mut self.kept {
+            file.write_all(kept)?;
+        }
         self.hashes.update(kept);
         self.written += kept.len() as u64;
         Ok(())
@@ -79,7 +85,7 @@ impl Content {
     pub(crate) fn append(&mut self, draft: Draft) {
         self.size += draft.written;
         self.hashes = draft.hashes;
-        self.pieces.push(draft.blob);
+        self.pieces.extend(draft.kept.map(|(blob, _)| blob));
     }
 
     /// Lets the bytes go and keeps the count.

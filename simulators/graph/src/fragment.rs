@@ -5,6 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{StatusCode, header::AUTHORIZATION, request::Parts};
+use http_body_util::Limited;
 use serde_json::json;
 
 use crate::{
@@ -34,11 +35,19 @@ pub(crate) async fn put(world: &World, id: &str, parts: &Parts, body: Body) -> R
         .and_then(|_| check(world, id, parts, extra.expire_session))
         .and(claim)
         .and_then(|claim| begin(world, id, claim, rule.as_ref()));
+    let body = cut(body, draft.as_ref().ok().map(|(claim, _)| claim), &extra);
     let sink = draft.as_mut().ok().map(|(_, draft)| draft);
     let count = |state: &mut State, bytes| count(state, id, bytes);
     match world.receive(body, &mut call, &subject, sink, count).await {
         Ok(()) => {}
-        Err(ReceiveError::Broken) => return call.end(sim_kit::break_connection()),
+        Err(ReceiveError::Broken) => {
+            let keeps = rule.as_ref().is_some_and(|rule| rule.store_fraction.is_some());
+            if let (true, Ok((claim, draft))) = (keeps && extra.reset_after.is_some(), draft) {
+                // Nobody is left who could be told how that went.
+                let _unanswered = commit(world, id, claim, draft, &extra);
+            }
+            return call.end(sim_kit::break_connection());
+        }
         Err(ReceiveError::Disk(error)) => return call.end(error.into_response()),
     }
 
@@ -50,6 +59,17 @@ pub(crate) async fn put(world: &World, id: &str, parts: &Parts, body: Body) -> R
     };
     let answer = answer.map(|answer| answer.unwrap_or_else(IntoResponse::into_response));
     call.end(sim_kit::settle(rule.as_ref(), answer, error::scripted).await)
+}
+
+/// A body that breaks where a rule wants the connection to.
+fn cut(body: Body, claim: Option<&Claim>, extra: &Extra) -> Body {
+    match (claim, extra.reset_after) {
+        (Some(claim), Some(fraction)) => {
+            let limit = sim_kit::part_of(claim.length, fraction);
+            Body::new(Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX)))
+        }
+        _ => body,
+    }
 }
 
 fn refuses(rule: &Rule) -> bool {
@@ -89,7 +109,7 @@ fn begin(
     traffic.largest = traffic.largest.max(claim.length);
     drop(state);
     let limit = rule.map_or(claim.length, |rule| rule.stored_bytes(claim.length));
-    Ok((claim, Draft::create(&world.dir, accepted?, limit)?))
+    Ok((claim, Draft::create(world.place_for_bytes(), accepted?, limit)?))
 }
 
 fn count(state: &mut State, id: &str, bytes: u64) {
@@ -129,6 +149,9 @@ fn commit(
     let user = tree.user(&session.user).cloned().ok_or_else(GraphError::item_not_found)?;
     let (item, is_new) =
         tree.place(&user, &session.path, session.conflict, content, extra.corrupt_hash)?;
+    if let Some(item) = tree.items.get_mut(&item) {
+        item.client_times.clone_from(&session.client_times);
+    }
     session.content.size = claim.total;
     session.close(SessionState::Completed);
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
@@ -141,7 +164,7 @@ fn commit(
 
 /// What the real service does to Office files: it writes properties of its own into them.
 pub(crate) fn rewrite(world: &World, content: &mut Content) -> Result<(), GraphError> {
-    let mut draft = Draft::create(&world.dir, content.hashes.clone(), u64::MAX)?;
+    let mut draft = Draft::create(world.place_for_bytes(), content.hashes.clone(), u64::MAX)?;
     draft.push(b"<!-- rewritten by the service after the upload -->")?;
     content.append(draft);
     Ok(())

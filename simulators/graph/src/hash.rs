@@ -64,25 +64,38 @@ impl QuickXorHash {
     }
 }
 
-/// Both hashes of a stream.
-#[derive(Debug, Clone, Default)]
+/// Both hashes of a stream, or the cheaper one.
+#[derive(Debug, Clone)]
 pub(crate) struct Hashes {
     quick_xor: QuickXorHash,
-    sha256: Sha256,
+    sha256: Option<Sha256>,
+}
+
+impl Default for Hashes {
+    fn default() -> Self {
+        Self { quick_xor: QuickXorHash::default(), sha256: Some(Sha256::default()) }
+    }
 }
 
 impl Hashes {
+    /// From here on quickXorHash alone.
+    pub(crate) fn cheap(self) -> Self {
+        Self { sha256: None, ..self }
+    }
+
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.quick_xor.update(bytes);
-        self.sha256.update(bytes);
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(bytes);
+        }
     }
 
     pub(crate) fn quick_xor(&self) -> String {
         self.quick_xor.base64()
     }
 
-    pub(crate) fn sha256(&self) -> String {
-        let digest = self.sha256.clone().finalize();
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    pub(crate) fn sha256(&self) -> Option<String> {
+        let digest = self.sha256.clone()?.finalize();
+        Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }

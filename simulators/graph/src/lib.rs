@@ -65,6 +65,9 @@ pub struct Config {
     /// Upload URLs contain a `'`, as the real ones do. A WHATWG URL parser rewrites
     /// it to `%27`, and such a client then gets 401.
     pub quote_in_upload_urls: bool,
+    /// Received bytes are counted and hashed (quickXorHash alone) and then let go:
+    /// for benches, which would measure a disk and SHA-256 otherwise.
+    pub forget_bytes: bool,
 }
 
 impl Default for Config {
@@ -79,6 +82,7 @@ impl Default for Config {
             session_lifetime: Duration::from_mins(15),
             users: Vec::new(),
             quote_in_upload_urls: true,
+            forget_bytes: false,
         }
     }
 }

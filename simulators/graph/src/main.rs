@@ -44,6 +44,9 @@ struct Flags {
     /// Leave the `'` out of upload URLs, for clients whose URL parser rewrites it.
     #[arg(long)]
     plain_upload_urls: bool,
+    /// Count and hash what is received, and keep none of it.
+    #[arg(long)]
+    forget_bytes: bool,
 }
 
 #[tokio::main]
@@ -59,6 +62,7 @@ async fn main() -> anyhow::Result<()> {
         session_lifetime: Duration::from_secs(flags.session_lifetime_seconds),
         users: flags.users,
         quote_in_upload_urls: !flags.plain_upload_urls,
+        forget_bytes: flags.forget_bytes,
     };
     let running = start(config).await?;
     sim_kit::run_until_stopped(running, flags.exit_with_stdin).await?;

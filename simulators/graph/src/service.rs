@@ -29,7 +29,9 @@ pub(crate) async fn dispatch(world: Arc<World>, request: Request) -> Response {
     if let Some(id) = path.strip_prefix("/upload/") {
         return on_session(&world, id, &parts, body).await;
     }
-    if let Some(raw) = path.strip_prefix("/v1.0/") {
+    // Clients that are given a tenant's address speak the same language below `/_api`.
+    let raw = path.strip_prefix("/v1.0/").or_else(|| path.strip_prefix("/_api/v2.0/"));
+    if let Some(raw) = raw {
         return match address::parse(raw) {
             Ok((owner, target)) => on_graph(&world, &owner, target, &parts, body).await,
             Err(error) => error.into_response(),

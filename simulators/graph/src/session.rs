@@ -32,6 +32,8 @@ pub(crate) struct Session {
     /// Declared at creation, or by the first fragment.
     pub(crate) size: Option<u64>,
     pub(crate) conflict: Conflict,
+    /// What the file's times are to be, created and modified.
+    pub(crate) client_times: Option<(String, String)>,
     pub(crate) content: Content,
     pub(crate) received: u64,
     pub(crate) fragments: u64,
@@ -61,6 +63,7 @@ impl Session {
             path,
             size,
             conflict,
+            client_times: None,
             content: Content::default(),
             received: 0,
             fragments: 0,

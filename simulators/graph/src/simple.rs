@@ -61,7 +61,7 @@ fn begin(world: &World, place: Place, parts: &Parts) -> Result<Ready, GraphError
     let wish = service::query(parts, "@microsoft.graph.conflictBehavior");
     let conflict = Conflict::parse(wish.as_deref().unwrap_or("replace"))?;
     // One byte beyond the limit shows that it was passed.
-    let draft = Draft::create(&world.dir, Content::default().hashes, LARGEST + 1)?;
+    let draft = Draft::create(world.place_for_bytes(), Content::default().hashes, LARGEST + 1)?;
     Ok(Ready { place, conflict, draft })
 }
 

@@ -84,13 +84,15 @@ fn seconds(lifetime: Duration) -> u64 {
 }
 
 /// `{graph}/.default`, where Graph is this simulator under any name it is called
-/// by, or the real one for clients that keep the resource constant.
+/// by, or the real one for clients that keep the resource constant. `.default`
+/// alone means Graph too: a scope without a resource is Graph's.
 fn is_our_scope(world: &World, headers: &HeaderMap, scope: &str) -> bool {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let called = format!("http://{host}");
-    [world.url.as_str(), called.as_str(), "https://graph.microsoft.com"]
-        .into_iter()
-        .any(|graph| scope.strip_prefix(graph) == Some("/.default"))
+    scope == ".default"
+        || [world.url.as_str(), called.as_str(), "https://graph.microsoft.com"]
+            .into_iter()
+            .any(|graph| scope.strip_prefix(graph) == Some("/.default"))
 }
 
 /// Id and secret are form-encoded inside the header (RFC 6749, 2.3.1).

@@ -31,6 +31,14 @@ struct WishedItem {
     conflict: Option<String>,
     name: Option<String>,
     file_size: Option<u64>,
+    file_system_info: Option<FileSystemInfo>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FileSystemInfo {
+    created_date_time: String,
+    last_modified_date_time: String,
 }
 
 /// The work of `createUploadSession`.
@@ -53,7 +61,9 @@ pub(crate) fn create(
     if wish.item.name.as_ref().is_some_and(|name| path.last() != Some(name)) {
         return Err(GraphError::invalid("The name differs from the path's last segment."));
     }
-    let conflict = Conflict::parse(wish.item.conflict.as_deref().unwrap_or("fail"))?;
+    // Without a word about conflicts the service replaces: rclone says none and
+    // updates files in this way.
+    let conflict = Conflict::parse(wish.item.conflict.as_deref().unwrap_or("replace"))?;
     match wish.item.file_size {
         Some(0) => return Err(GraphError::invalid("An empty file cannot use a session.")),
         Some(size) if size > LARGEST_FILE => return Err(GraphError::too_large()),
@@ -84,7 +94,8 @@ pub(crate) fn create(
         return Err(GraphError::name_exists());
     }
     let id = Uuid::new_v4().simple().to_string();
-    let session = Session::new(
+    let times = wish.item.file_system_info;
+    let mut session = Session::new(
         id.clone(),
         credential(world.config.quote_in_upload_urls),
         user.upn.clone(),
@@ -93,6 +104,8 @@ pub(crate) fn create(
         conflict,
         world.config.session_lifetime,
     );
+    session.client_times =
+        times.map(|times| (times.created_date_time, times.last_modified_date_time));
     // The address the client used may be another than ours, behind a container's network.
     let base = headers
         .get(HOST)

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -52,6 +52,8 @@ pub(crate) struct Extra {
     pub(crate) empty_ranges: bool,
     /// The session is gone from now on.
     pub(crate) expire_session: bool,
+    /// The connection is reset when this part of a fragment's body has come.
+    pub(crate) reset_after: Option<f64>,
     /// The service appends bytes of its own to the completed file.
     pub(crate) rewrite: bool,
 }
@@ -92,7 +94,7 @@ impl State {
 pub(crate) struct World {
     pub(crate) config: Config,
     pub(crate) url: String,
-    pub(crate) dir: PathBuf,
+    dir: PathBuf,
     pub(crate) stage: Arc<Stage<Extra>>,
     state: Mutex<State>,
 }
@@ -105,6 +107,11 @@ impl World {
         }
         let stage = Arc::new(Stage::new(&OPERATIONS));
         Self { config, url, dir, stage, state: Mutex::new(state) }
+    }
+
+    /// Where received bytes go, if they are kept.
+    pub(crate) fn place_for_bytes(&self) -> Option<&Path> {
+        (!self.config.forget_bytes).then_some(self.dir.as_path())
     }
 
     /// Never held across an await.

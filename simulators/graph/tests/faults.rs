@@ -107,6 +107,25 @@ async fn a_lost_answer_reaches_the_client_as_a_broken_connection() {
 }
 
 #[tokio::test]
+async fn a_connection_can_be_reset_in_the_middle_of_a_body() {
+    let bench = bench().await;
+    let all = bytes(20 * UNIT);
+    let url = bench.session("reset.pdf", all.len()).await;
+    bench
+        .fault(json!([
+            { "operation": "fragment", "resetAfter": 0.5 },
+            { "operation": "fragment", "position": 2, "resetAfter": 0.5, "storeFraction": 0.1 },
+        ]))
+        .await;
+    bench.fragment(&url, &all, 0, 20 * UNIT).send().await.unwrap_err();
+    assert_eq!(bench.ranges(&url).await, json!(["0-"]));
+    bench.fragment(&url, &all, 0, 20 * UNIT).send().await.unwrap_err();
+    assert_eq!(bench.ranges(&url).await, json!([format!("{}-", 2 * UNIT)]));
+    assert_eq!(bench.put(&url, &all, 2 * UNIT, 20 * UNIT).await.0, 201);
+    assert!(bench.stored("reset.pdf").await == all);
+}
+
+#[tokio::test]
 async fn the_end_of_an_upload_can_be_described_wrongly() {
     let bench = bench().await;
     let small = bytes(1000);

@@ -211,3 +211,21 @@ async fn an_idle_session_expires() {
     assert_eq!((status.as_u16(), code(&body).as_str()), (404, "uploadSessionNotFound"));
     assert_eq!(bench.admin("/sessions").await[0]["state"], "expired");
 }
+
+#[tokio::test]
+async fn bytes_that_are_not_kept_are_counted_and_hashed_all_the_same() {
+    let keeping = bench().await;
+    let forgetting = bench_with(Config { forget_bytes: true, ..config() }).await;
+    let all = bytes(2 * UNIT + 5);
+    let mut files = Vec::new();
+    for bench in [&keeping, &forgetting] {
+        let url = bench.session("x.bin", all.len()).await;
+        assert_eq!(bench.put(&url, &all, 0, UNIT).await.0, 202);
+        assert_eq!(bench.put(&url, &all, UNIT, all.len()).await.0, 201);
+        files.push(bench.admin("/files").await[0].clone());
+    }
+    for field in ["size", "quickXorHash", "receivedBytes"] {
+        assert_eq!(files[0][field], files[1][field], "{field}");
+    }
+    assert!(files[0]["sha256"].is_string() && files[1]["sha256"].is_null());
+}

@@ -27,7 +27,7 @@ where
     Router::new()
         .route("/faults", post(add).get(list).delete(clear))
         .route("/shape", post(set_shape).get(shapes))
-        .route("/requests", get(requests))
+        .route("/requests", get(requests).delete(forget))
         .route("/health", get(async || json(StatusCode::OK, &object!({ "status": "ok" }))))
         .with_state(stage)
 }
@@ -78,4 +78,9 @@ async fn shapes<X>(State(stage): State<Arc<Stage<X>>>) -> Response {
 
 async fn requests<X>(State(stage): State<Arc<Stage<X>>>) -> Response {
     json(StatusCode::OK, &object!(stage.log.list()))
+}
+
+async fn forget<X>(State(stage): State<Arc<Stage<X>>>) -> Response {
+    stage.log.clear();
+    json(StatusCode::OK, &object!([]))
 }

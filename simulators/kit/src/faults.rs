@@ -153,15 +153,9 @@ impl<X> Rule<X> {
 
     /// How many of `length` bytes are stored.
     #[must_use]
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "lengths are far below 2^52 and the fraction is checked to lie in 0..=1"
-    )]
     pub fn stored_bytes(&self, length: u64) -> u64 {
         match self.store_fraction {
-            Some(fraction) => ((length as f64) * fraction).floor() as u64,
+            Some(fraction) => part_of(length, fraction),
             None if self.status.is_some() => 0,
             None => length,
         }
@@ -172,6 +166,18 @@ impl<X> Rule<X> {
     pub fn delay(&self) -> Option<Duration> {
         self.delay_ms.map(Duration::from_millis)
     }
+}
+
+/// That fraction of `length` bytes, rounded down.
+#[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "lengths are far below 2^52 and the fraction is kept in 0..=1"
+)]
+pub fn part_of(length: u64, fraction: f64) -> u64 {
+    ((length as f64) * fraction.clamp(0.0, 1.0)).floor() as u64
 }
 
 #[derive(Debug)]

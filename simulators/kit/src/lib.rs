@@ -20,7 +20,7 @@ mod stage;
 pub use admin::admin_routes;
 pub use clock::now;
 pub use command::run_until_stopped;
-pub use faults::{Faults, RetryAfter, Rule};
+pub use faults::{Faults, RetryAfter, Rule, part_of};
 pub use log::{Entry, RequestLog};
 pub use reply::{break_connection, json, refuse, text};
 pub use serve::{Running, StartError, data_dir, serve};

@@ -44,6 +44,11 @@ impl RequestLog {
         entries.push_back(entry);
     }
 
+    /// Forgets what was asked so far.
+    pub fn clear(&self) {
+        self.entries().clear();
+    }
+
     /// All entries, oldest first.
     #[must_use]
     pub fn list(&self) -> Vec<Entry> {

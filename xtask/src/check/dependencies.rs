@@ -38,7 +38,8 @@ const INWARD: [(&str, &[&str]); 9] = [
     ("docferry-testkit", &["docferry-app", "docferry-contract", "docferry-domain"]),
 ];
 
-const SIMULATORS: [&str; 3] = ["docferry-sim-graph", "docferry-sim-ords", "sim-kit"];
+const SIMULATORS: [&str; 4] =
+    ["docferry-sim-graph", "docferry-sim-ords", "docferry-sim-s3", "sim-kit"];
 
 #[derive(Debug, Deserialize)]
 struct Metadata {

@@ -116,19 +116,16 @@ pub(crate) fn parameters<'a>(
     parameters
 }
 
-/// The secrets' values under their ARNs, in the form that the functions read.
-pub(crate) fn values<'a>(
-    outputs: &'a BTreeMap<String, String>,
+/// The secrets' values, in the form that the functions read, by their names in the
+/// template.
+pub(crate) fn values_by_name(
     secrets: &Secrets,
     key: &KeyPair,
-) -> Result<BTreeMap<&'a str, serde_json::Value>> {
-    Ok(BTreeMap::from([
+) -> [(&'static str, serde_json::Value); 4] {
+    [
+        ("Scv", json!({ "username": "scv", "password": secrets.scv_password })),
         (
-            output(outputs, "ScvSecretArn")?,
-            json!({ "username": "scv", "password": secrets.scv_password }),
-        ),
-        (
-            output(outputs, "OrdsSecretArn")?,
+            "Ords",
             json!({
                 "username": secrets.ords_username,
                 "password": secrets.ords_password,
@@ -138,11 +135,21 @@ pub(crate) fn values<'a>(
             }),
         ),
         (
-            output(outputs, "GraphSecretArn")?,
+            "Graph",
             json!({ "clientId": secrets.graph_client_id, "clientSecret": secrets.graph_client_secret }),
         ),
-        (output(outputs, "ExchangeSecretArn")?, json!(key)),
-    ]))
+        ("Exchange", json!(key)),
+    ]
+}
+
+/// The same under their ARNs.
+pub(crate) fn values<'a>(
+    outputs: &'a BTreeMap<String, String>,
+    secrets: &Secrets,
+    key: &KeyPair,
+) -> Result<BTreeMap<&'a str, serde_json::Value>> {
+    let by_arn = |(name, value)| Ok((output(outputs, &format!("{name}SecretArn"))?, value));
+    values_by_name(secrets, key).into_iter().map(by_arn).collect()
 }
 
 /// One of the outputs that the template promises.

@@ -23,13 +23,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The folder of a run, which no other run may use meanwhile.
 #[derive(Debug)]
-struct Folder {
+pub(crate) struct Folder {
     path: PathBuf,
     _locked: File,
 }
 
 impl Folder {
-    fn take(path: &Path) -> Result<Self> {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn take(path: &Path) -> Result<Self> {
         fs::create_dir_all(path)?;
         let lock = File::create(path.join("lock"))?;
         if lock.try_lock().is_err() {

@@ -6,6 +6,7 @@ mod suites;
 mod system;
 mod template;
 
+use std::ffi::OsStr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -13,7 +14,8 @@ use clap::ValueEnum;
 
 use crate::check;
 use crate::paths::Paths;
-use crate::tools::ToolsSoon;
+use crate::rclone;
+use crate::tools::{Tools, ToolsSoon};
 
 /// A part of the whole, in the order in which they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -56,6 +58,9 @@ pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result
     let mut tools = None;
     if steps.iter().any(|step| matches!(step, Step::Template | Step::System)) {
         tools = Some(ToolsSoon::begin(paths)?);
+    } else if steps.contains(&Step::Unit) {
+        // Of these only the tests with rclone want a tool, and can do without.
+        tools = ToolsSoon::begin(paths).ok();
     }
     let mut ready = || tools.as_mut().context("no step needs the tools")?.get().cloned();
     let outcomes: Vec<_> = steps
@@ -67,7 +72,7 @@ pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result
                 Step::Lint => lint::run(paths)
                     .and_then(|()| check::run(paths, &[]))
                     .map(|()| Counts::default()),
-                Step::Unit => suites::run(paths, suites::UNIT, filter, &[]),
+                Step::Unit => unit(paths, ready(), filter),
                 Step::Mutants => mutants::run(paths, filter),
                 Step::Template => ready()
                     .and_then(|tools| template::run(paths, &tools))
@@ -87,6 +92,20 @@ pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result
         })
         .collect();
     sum_up(&outcomes)
+}
+
+/// With rclone where it can be had; its tests alone are left out otherwise.
+fn unit(paths: &Paths, tools: Result<Tools>, filter: Option<&str>) -> Result<Counts> {
+    match tools.and_then(|tools| rclone::ensure(paths, &tools)) {
+        Ok(program) => {
+            let rclone: (&str, &OsStr) = ("DOCFERRY_RCLONE", program.as_os_str());
+            suites::run(paths, suites::UNIT, filter, &[rclone])
+        }
+        Err(error) => {
+            println!("left out: the tests of the simulated Graph with rclone ({error:#})");
+            suites::run(paths, suites::UNIT, filter, &[])
+        }
+    }
 }
 
 fn sum_up(outcomes: &[Outcome]) -> Result<()> {

@@ -1,0 +1,55 @@
+//! The admin routes that only this store has.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Path, Query, State as Extract},
+    response::Response,
+    routing::{get, put},
+};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{object::Object, world::World};
+
+pub(crate) fn routes(world: Arc<World>) -> Router {
+    Router::new()
+        .route("/objects", get(objects).delete(clear))
+        .route("/objects/{*key}", put(put_object))
+        .with_state(world)
+}
+
+#[derive(Deserialize)]
+struct Wish {
+    size: u64,
+    #[serde(default)]
+    seed: u64,
+}
+
+async fn put_object(
+    Extract(world): Extract<Arc<World>>,
+    Path(key): Path<String>,
+    Query(wish): Query<Wish>,
+) -> Response {
+    let object = Object::new(wish.size, wish.seed);
+    let body = describe(&key, &object);
+    world.objects().insert(key, object);
+    sim_kit::json(StatusCode::OK, &body)
+}
+
+async fn objects(Extract(world): Extract<Arc<World>>) -> Response {
+    let objects = world.objects();
+    let all: Vec<_> = objects.iter().map(|(key, object)| describe(key, object)).collect();
+    sim_kit::json(StatusCode::OK, &Value::Array(all))
+}
+
+async fn clear(Extract(world): Extract<Arc<World>>) -> Response {
+    world.objects().clear();
+    objects(Extract(world)).await
+}
+
+fn describe(key: &str, object: &Object) -> Value {
+    json!({ "key": key, "size": object.size, "seed": object.seed, "etag": object.etag() })
+}

@@ -1,0 +1,62 @@
+//! Errors in S3's form.
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use uuid::Uuid;
+
+/// An error answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Refusal {
+    status: StatusCode,
+    code: String,
+    /// An answer to HEAD has no body, and no code therefore.
+    bodiless: bool,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: StatusCode, code: &str) -> Self {
+        Self { status, code: code.to_owned(), bodiless: false }
+    }
+
+    pub(crate) fn no_such_key() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NoSuchKey")
+    }
+
+    pub(crate) fn bodiless(self, bodiless: bool) -> Self {
+        Self { bodiless, ..self }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        if self.bodiless {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = self.status;
+            return response;
+        }
+        let Self { status, code, .. } = self;
+        let request = Uuid::new_v4().simple();
+        let body = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code>\
+             <Message>{code}</Message><RequestId>{request}</RequestId></Error>"
+        );
+        sim_kit::text(status, "application/xml", body)
+    }
+}
+
+/// A scripted error, with the code that S3 pairs with its status.
+pub(crate) fn scripted(status: StatusCode, code: Option<&str>) -> Response {
+    let usual = match status.as_u16() {
+        400 => "InvalidRequest",
+        403 => "AccessDenied",
+        404 => "NoSuchKey",
+        412 => "PreconditionFailed",
+        416 => "InvalidRange",
+        503 => "SlowDown",
+        _ => "InternalError",
+    };
+    Refusal::new(status, code.unwrap_or(usual)).into_response()
+}

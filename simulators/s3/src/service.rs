@@ -1,0 +1,80 @@
+//! From a request to the operation it asks for.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, Method, StatusCode, header::AUTHORIZATION, request::Parts};
+use percent_encoding::percent_decode_str;
+
+use crate::{
+    error::{self, Refusal},
+    list, serve,
+    world::World,
+};
+
+/// Everything but the admin interface.
+pub(crate) async fn dispatch(world: Arc<World>, request: Request) -> Response {
+    let (parts, _body) = request.into_parts();
+    let path = parts.uri.path().trim_start_matches('/');
+    let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+    let key = percent_decode_str(key).decode_utf8_lossy().into_owned();
+    let allowed = check(&world, bucket, &parts.headers)
+        .map_err(|refusal| refusal.bodiless(parts.method == Method::HEAD));
+    let operation = match (&parts.method, key.is_empty()) {
+        (&Method::GET, false) => return serve::get(&world, &key, &parts.headers, allowed).await,
+        (&Method::HEAD, false) => "headObject",
+        (&Method::DELETE, false) => "deleteObject",
+        (&Method::HEAD, true) => "headBucket",
+        (&Method::GET, true) if asks_for_a_list(&parts) => "listObjects",
+        _ => return Refusal::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented").into_response(),
+    };
+    let work = async |_rule| {
+        let answer = allowed.and_then(|()| match operation {
+            "headObject" => serve::head(&world, &key, &parts.headers),
+            "listObjects" => Ok(list::objects(&world, parts.uri.query().unwrap_or_default())),
+            "deleteObject" => {
+                world.objects().remove(&key);
+                Ok(empty(StatusCode::NO_CONTENT))
+            }
+            _ => Ok(empty(StatusCode::OK)),
+        });
+        answer.unwrap_or_else(IntoResponse::into_response)
+    };
+    world.stage.run(operation, &key, error::scripted, work).await
+}
+
+/// Other questions about a bucket (`?location`, `?versioning`, …) have no answer here.
+fn asks_for_a_list(parts: &Parts) -> bool {
+    let known = ["list-type", "prefix", "delimiter", "max-keys", "marker", "encoding-type"];
+    parts.uri.query().is_none_or(|query| {
+        query.split('&').any(|pair| known.contains(&pair.split('=').next().unwrap_or_default()))
+    })
+}
+
+/// Whether somebody known signed it; the signature itself is not checked.
+fn check(world: &World, bucket: &str, headers: &HeaderMap) -> Result<(), Refusal> {
+    let signed = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let key = signed
+        .and_then(|value| value.strip_prefix("AWS4-HMAC-SHA256 Credential="))
+        .and_then(|rest| rest.split('/').next());
+    match key {
+        None => Err(Refusal::new(StatusCode::FORBIDDEN, "AccessDenied")),
+        Some(key) if key != world.config.access_key => {
+            Err(Refusal::new(StatusCode::FORBIDDEN, "InvalidAccessKeyId"))
+        }
+        Some(_) if bucket != world.config.bucket => {
+            Err(Refusal::new(StatusCode::NOT_FOUND, "NoSuchBucket"))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+fn empty(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,41 @@
+//! Everything the simulated store knows.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use serde::{Deserialize, Serialize};
+use sim_kit::Stage;
+
+use crate::{Config, object::Object};
+
+/// The operations that rules may name.
+pub(crate) const OPERATIONS: [&str; 5] =
+    ["headBucket", "listObjects", "headObject", "getObject", "deleteObject"];
+
+/// The fields of a rule that only this store knows.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct Extra {
+    /// The connection breaks when this part of a body has been sent.
+    pub(crate) break_after: Option<f64>,
+}
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) config: Config,
+    pub(crate) stage: Arc<Stage<Extra>>,
+    objects: Mutex<BTreeMap<String, Object>>,
+}
+
+impl World {
+    pub(crate) fn new(config: Config) -> Self {
+        Self { config, stage: Arc::new(Stage::new(&OPERATIONS)), objects: Mutex::default() }
+    }
+
+    /// Never held across an await.
+    pub(crate) fn objects(&self) -> MutexGuard<'_, BTreeMap<String, Object>> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,139 @@
+//! What clients see.
+#![allow(clippy::unwrap_used, reason = "a helper of tests fails the test")]
+
+use std::time::{Duration, Instant};
+
+use docferry_sim_s3::{Config, Running, start};
+use reqwest::{Client, Method, RequestBuilder, Response};
+use serde_json::{Value, json};
+
+const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=simulated-key/20260101/x/s3/aws4_request, SignedHeaders=host, Signature=0";
+
+struct Store {
+    s3: Running,
+    http: Client,
+}
+
+impl Store {
+    async fn new() -> Self {
+        let s3 = start(Config::default()).await.unwrap();
+        Self { s3, http: Client::builder().no_proxy().build().unwrap() }
+    }
+
+    async fn put(&self, key: &str, size: u64) -> Value {
+        let url = format!("{}/objects/{key}?size={size}&seed=1", self.s3.admin_url());
+        self.http.put(url).send().await.unwrap().json().await.unwrap()
+    }
+
+    async fn admin(&self, path: &str, body: &Value) {
+        let url = format!("{}{path}", self.s3.admin_url());
+        self.http.post(url).json(body).send().await.unwrap().error_for_status().unwrap();
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("{}/simulated-bucket{path}", self.s3.url());
+        self.http.request(method, url).header("authorization", SIGNED)
+    }
+
+    async fn range(&self, range: &str, tag: &str) -> Response {
+        let request = self.request(Method::GET, "/a/b%20c.bin").header("range", range);
+        request.header("if-match", tag).send().await.unwrap()
+    }
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    response.headers()[name].to_str().unwrap()
+}
+
+#[tokio::test]
+async fn ranges_are_served_as_long_as_the_tag_is_right() {
+    let store = Store::new().await;
+    let object = store.put("a/b%20c.bin", 10_000_000).await;
+    let tag = object["etag"].as_str().unwrap();
+    let head = store.request(Method::HEAD, "/a/b%20c.bin").send().await.unwrap();
+    assert_eq!((head.status().as_u16(), header(&head, "content-length")), (200, "10000000"));
+    assert_eq!(header(&head, "etag"), tag);
+    assert!(header(&head, "last-modified").ends_with(" GMT"));
+    assert!(header(&head, "date").ends_with(" GMT"));
+
+    let whole = store.request(Method::GET, "/a/b%20c.bin").send().await.unwrap();
+    let whole = whole.bytes().await.unwrap();
+    let part = store.range("bytes=4194000-4195000", tag).await;
+    assert_eq!((part.status().as_u16(), header(&part, "content-length")), (206, "1001"));
+    assert_eq!(header(&part, "content-range"), "bytes 4194000-4195000/10000000");
+    assert_eq!(part.bytes().await.unwrap(), whole[4_194_000..=4_195_000]);
+    for (range, tag, status) in [
+        ("bytes=0-1", "\"other\"", 412),
+        ("bytes=10000000-", tag, 416),
+        ("bytes=9999999-20000000", tag, 206),
+    ] {
+        assert_eq!(store.range(range, tag).await.status(), status, "{range}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_or_not_allowed_is_refused_in_s3s_words() {
+    let store = Store::new().await;
+    let unsigned = store.http.get(format!("{}/simulated-bucket/x", store.s3.url()));
+    let elsewhere = store.http.get(format!("{}/other/x", store.s3.url()));
+    let stranger = SIGNED.replace("simulated-key", "somebody");
+    for (request, status, code) in [
+        (unsigned, 403, "AccessDenied"),
+        (elsewhere.header("authorization", SIGNED), 404, "NoSuchBucket"),
+        (store.request(Method::GET, "/x"), 404, "NoSuchKey"),
+        (store.request(Method::PUT, "/x"), 501, "NotImplemented"),
+        (store.request(Method::GET, "?location="), 501, "NotImplemented"),
+    ] {
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), status);
+        let body = answer.text().await.unwrap();
+        assert!(body.contains(&format!("<Code>{code}</Code>")), "{body}");
+    }
+    let other = store.http.head(format!("{}/simulated-bucket/x", store.s3.url()));
+    assert_eq!(other.header("authorization", stranger).send().await.unwrap().status(), 403);
+    assert_eq!(store.request(Method::HEAD, "").send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn objects_are_listed_by_folder_and_deleted() {
+    let store = Store::new().await;
+    for key in ["a/1", "a/2", "b%26c", "d"] {
+        store.put(key, 5).await;
+    }
+    let list = async |query: &str| {
+        store.request(Method::GET, query).send().await.unwrap().text().await.unwrap()
+    };
+    let root = list("?list-type=2&delimiter=%2F").await;
+    assert!(root.contains("<CommonPrefixes><Prefix>a/</Prefix></CommonPrefixes>"), "{root}");
+    assert!(root.contains("<Key>b&amp;c</Key>") && root.contains("<KeyCount>3</KeyCount>"));
+    assert!(list("?list-type=2&prefix=a%2F2").await.contains("<Key>a/2</Key>"));
+    for _ in 0..2 {
+        assert_eq!(store.request(Method::DELETE, "/d").send().await.unwrap().status(), 204);
+    }
+    assert!(!list("?list-type=2").await.contains("<Key>d</Key>"));
+}
+
+#[tokio::test]
+async fn bandwidth_is_limited_and_a_body_can_break() {
+    let store = Store::new().await;
+    store.put("slow", 400_000).await;
+    store.admin("/shape", &json!({ "bytesPerSecond": 1_000_000, "delayMs": 100 })).await;
+    let read = async || {
+        let start = Instant::now();
+        let answer = store.request(Method::GET, "/slow").send().await.unwrap();
+        (answer.bytes().await, start.elapsed())
+    };
+    let (bytes, took) = read().await;
+    assert_eq!(bytes.unwrap().len(), 400_000);
+    assert!(took > Duration::from_millis(480), "{took:?}");
+    store.admin("/faults", &json!({ "operation": "getObject", "breakAfter": 0.5 })).await;
+    assert!(read().await.0.is_err());
+    assert_eq!(read().await.0.unwrap().len(), 400_000);
+    let url = format!("{}/requests", store.s3.admin_url());
+    let log: Value = store.http.get(&url).send().await.unwrap().json().await.unwrap();
+    let log: Vec<_> = log.as_array().unwrap().iter().map(|e| (&e["status"], &e["bytes"])).collect();
+    let (whole, null) = (json!(400_000), Value::Null);
+    assert_eq!(log, [(&json!(200), &whole), (&null, &json!(200_000)), (&json!(200), &whole)]);
+    store.http.delete(&url).send().await.unwrap();
+    assert_eq!(store.http.get(&url).send().await.unwrap().text().await.unwrap(), "[]");
+}

@@ -1,0 +1,151 @@
+//! The two that carry a file from the bucket to the drive: the `upload` function as
+//! Lambda runs it, and rclone.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use docferry_domain::Transfer;
+use serde_json::{Value, json};
+
+use super::ground::{BUCKET, Ground, Parcel, S3_KEY, USER};
+use super::process::Program;
+use super::runtime::RuntimeApi;
+use crate::emulator::REGION;
+
+/// Longer than anything takes that works.
+const BOUND: Duration = Duration::from_secs(900);
+/// `UploadTimeoutSeconds` of the template.
+const INVOCATION: Duration = Duration::from_secs(300);
+/// Invocations of one transfer; more are a loop.
+const MOST_INVOCATIONS: u32 = 100;
+
+/// What one run came to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Run {
+    /// From the start of the process to the end of the work.
+    pub(crate) took: Duration,
+    pub(crate) peak_memory: u64,
+    pub(crate) fragments: u64,
+    pub(crate) invocations: u32,
+}
+
+/// Lets a fresh process of `upload` carry the file, as often invoked as it wants.
+///
+/// `endpoint` is where it finds the cloud.
+pub(crate) async fn docferry(ground: &Ground, parcel: &Parcel, endpoint: &str) -> Result<Run> {
+    let id = format!("{:032x}", fastrand::u128(..));
+    ground.put_item(&record(&id, parcel)?)?;
+    let mut runtime = RuntimeApi::start().await?;
+    let mut command = Command::new(ground.build.program(&ground.paths, "upload"));
+    command
+        .env_clear()
+        .env("AWS_LAMBDA_RUNTIME_API", runtime.address())
+        .envs(ground.environment("upload", endpoint));
+    let log = ground.file("upload.log");
+    let program = Program::start(&mut command, &log)?;
+    loop {
+        let answer = runtime
+            .invoke(&json!({ "transferId": id, "attempt": 1 }), INVOCATION)
+            .await
+            .with_context(|| format!("see {}", log.display()))?;
+        if answer["done"] == true {
+            break;
+        }
+        anyhow::ensure!(runtime.invocations() < MOST_INVOCATIONS, "it comes to no end: {answer}");
+        let wait = answer["waitSeconds"].as_u64().unwrap_or_default();
+        tokio::time::sleep(Duration::from_secs(wait)).await;
+    }
+    let (took, peak_memory) = (program.started.elapsed(), program.peak_memory());
+    let invocations = runtime.invocations();
+    run(ground, parcel, took, peak_memory, invocations).await
+}
+
+/// The record as `poll` leaves it.
+fn record(id: &str, parcel: &Parcel) -> Result<Value> {
+    let (asked, deadline) = ("2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z");
+    let transfer: Transfer = serde_json::from_value(json!({
+        "schemaVersion": 1, "transferId": id, "owner": "scv",
+        "objectGuid": "3q2+7wAAAAAAAAAAAAAAAA==", "recipient": USER, "folder": "",
+        "createdAt": asked, "deadline": deadline, "attempt": 1, "phase": "awaiting_arrival",
+        "source": {
+            "key": parcel.name, "name": parcel.name, "size": parcel.size,
+            "requestedAt": asked, "pushedAt": asked,
+        },
+        "object": { "etag": parcel.etag, "arrivedAt": asked },
+    }))
+    .context("the record of a transfer has another form than the bench knows")?;
+    let mut item = serde_json::to_value(transfer)?;
+    item["pk"] = format!("T#{id}").into();
+    item["sk"] = "META".into();
+    item["phase"] = "uploading".into();
+    Ok(item)
+}
+
+/// rclone, with a chunk size or with its own.
+#[derive(Debug)]
+pub(crate) struct Rclone {
+    pub(crate) program: PathBuf,
+    pub(crate) config: PathBuf,
+}
+
+impl Rclone {
+    /// With remotes for both ends.
+    pub(crate) async fn new(ground: &Ground) -> Result<Self> {
+        let program = crate::rclone::ensure(&ground.paths, &ground.tools)?;
+        let users = ground.admin(&ground.graph, "users").await?;
+        let drive = users[0]["driveId"].as_str().context("the simulated Graph has no user")?;
+        let secrets = &ground.secrets;
+        let (graph, tenant) = (&ground.graph.service.url, &secrets.graph_tenant);
+        let remotes = format!(
+            "[exchange]\ntype = s3\nprovider = Other\nendpoint = {}\nregion = {REGION}\n\
+             access_key_id = {S3_KEY}\nsecret_access_key = unchecked\nforce_path_style = true\n\
+             [drive]\ntype = onedrive\ndrive_type = business\ndrive_id = {drive}\n\
+             client_credentials = true\nclient_id = {}\nclient_secret = {}\ntenant = {tenant}\n\
+             token_url = {graph}/{tenant}/oauth2/v2.0/token\ntenant_url = {graph}/_api\n",
+            ground.s3.service.url, secrets.graph_client_id, secrets.graph_client_secret,
+        );
+        let config = ground.file("rclone.conf");
+        std::fs::write(&config, remotes)?;
+        Ok(Self { program, config })
+    }
+
+    pub(crate) async fn carry(
+        &self,
+        ground: &Ground,
+        parcel: &Parcel,
+        chunk: Option<&str>,
+    ) -> Result<Run> {
+        // It keeps its token there, and a fresh process is to get its own, as ours does.
+        let config = ground.file("rclone-run.conf");
+        std::fs::copy(&self.config, &config)?;
+        let mut command = Command::new(&self.program);
+        command.env_clear().env("HOME", ground.folder()).arg("--config").arg(&config);
+        if let Some(chunk) = chunk {
+            command.args(["--onedrive-chunk-size", chunk]);
+        }
+        command.args([
+            "copyto",
+            &format!("exchange:{BUCKET}/{}", parcel.name),
+            &format!("drive:{}", parcel.name),
+        ]);
+        let log = ground.file("rclone.log");
+        let program = Program::start(&mut command, &log)?;
+        let (took, peak_memory) = program.finish(BOUND, &log).await.context("rclone")?;
+        run(ground, parcel, took, peak_memory, 0).await
+    }
+}
+
+/// Sees that the file arrived whole before its time counts.
+async fn run(
+    ground: &Ground,
+    parcel: &Parcel,
+    took: Duration,
+    peak_memory: u64,
+    invocations: u32,
+) -> Result<Run> {
+    let file = ground.delivered(parcel).await?;
+    let fragments = file["fragments"].as_u64().unwrap_or_default();
+    Ok(Run { took, peak_memory, fragments, invocations })
+}

@@ -1,0 +1,196 @@
+//! What a bench runs on: a local cloud for the records, an S3 and a Graph that cost
+//! little themselves and can be slowed down.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Build;
+use crate::deploy::{Cloud, KeyPair};
+use crate::emulator::{Emulator, REGION, credentials};
+use crate::paths::Paths;
+use crate::simulators::{self, Simulator};
+use crate::stack::{Folder, Secrets, values_by_name};
+use crate::tools::Tools;
+
+pub(crate) const USER: &str = "ada@docferry.example";
+pub(crate) const BUCKET: &str = "docferry-exchange";
+pub(crate) const S3_KEY: &str = "bench-key";
+
+/// The names of what the local cloud holds for a bench.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Names {
+    pub(crate) table: String,
+    pub(crate) key: String,
+    /// ARNs of the secrets by their names in the template.
+    pub(crate) secrets: BTreeMap<String, String>,
+}
+
+/// One file on its way in one run: its key in the bucket and its path in the drive.
+#[derive(Debug)]
+pub(crate) struct Parcel {
+    pub(crate) name: String,
+    pub(crate) size: u64,
+    pub(crate) etag: String,
+}
+
+/// Everything that a bench started; dropping it ends all of it.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    pub(crate) build: Build,
+    pub(crate) paths: Paths,
+    pub(crate) tools: Tools,
+    pub(crate) names: Names,
+    pub(crate) secrets: Secrets,
+    pub(crate) graph: Simulator,
+    pub(crate) s3: Simulator,
+    pub(crate) emulator: Emulator,
+    http: reqwest::Client,
+    parcels: AtomicU64,
+    folder: Folder,
+}
+
+impl Ground {
+    /// Starts it all, from binaries that were built before.
+    pub(crate) fn start(paths: &Paths, tools: &Tools, build: Build) -> Result<Self> {
+        let folder = Folder::take(&paths.target.join("bench"))?;
+        let emulator = Emulator::start(paths, tools, folder.path(), 1.0)?;
+        let secrets = Secrets::random();
+        let cloud = Cloud { paths, tools, folder: folder.path(), endpoint: &emulator.url };
+        let key = KeyPair { access_key_id: S3_KEY.into(), secret_access_key: "unchecked".into() };
+        let values: BTreeMap<_, _> = values_by_name(&secrets, &key).into();
+        let names = cloud.provision("bench", &json!({ "secrets": values }))?;
+        let mut graph = Command::new(build.program(paths, "docferry-sim-graph"));
+        graph.args(["--user", USER, "--forget-bytes"]);
+        let graph = simulators::graph_from(graph, folder.path(), &secrets)?;
+        let mut s3 = Command::new(build.program(paths, "docferry-sim-s3"));
+        s3.args(["--bucket", BUCKET, "--access-key", S3_KEY]);
+        let s3 = simulators::start(s3, "s3", folder.path())?;
+        Ok(Self {
+            build,
+            paths: paths.clone(),
+            tools: tools.clone(),
+            names,
+            secrets,
+            graph,
+            s3,
+            emulator,
+            http: reqwest::Client::builder().no_proxy().build()?,
+            parcels: AtomicU64::default(),
+            folder,
+        })
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Limits both sides alike.
+    pub(crate) async fn shape(&self, s3: &Value, graph: &Value) -> Result<()> {
+        for (simulator, shape) in [(&self.s3, s3), (&self.graph, graph)] {
+            let url = format!("{}/shape", simulator.service.admin);
+            self.http.post(url).json(shape).send().await?.error_for_status()?;
+        }
+        Ok(())
+    }
+
+    /// Puts a new object into the bucket; what earlier runs left goes.
+    pub(crate) async fn parcel(&self, size: u64) -> Result<Parcel> {
+        for (simulator, what) in [
+            (&self.s3, "objects"),
+            (&self.s3, "requests"),
+            (&self.graph, "files"),
+            (&self.graph, "requests"),
+        ] {
+            let url = format!("{}/{what}", simulator.service.admin);
+            self.http.delete(url).send().await?.error_for_status()?;
+        }
+        let name = format!("bench-{}.bin", self.parcels.fetch_add(1, Ordering::Relaxed));
+        let url = format!("{}/objects/{name}?size={size}", self.s3.service.admin);
+        let object: Value = self.http.put(url).send().await?.error_for_status()?.json().await?;
+        let etag = object["etag"].as_str().context("the object has no tag")?.to_owned();
+        Ok(Parcel { name, size, etag })
+    }
+
+    /// The file that arrived, as the simulated Graph describes it.
+    pub(crate) async fn delivered(&self, parcel: &Parcel) -> Result<Value> {
+        let files = self.admin(&self.graph, "files").await?;
+        let found = files
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|file| file["path"] == parcel.name.as_str() && file["size"] == parcel.size);
+        found.cloned().with_context(|| format!("{} did not arrive whole: {files}", parcel.name))
+    }
+
+    /// The operations that a simulator was asked for since the parcel was made.
+    pub(crate) async fn asked(&self, simulator: &Simulator) -> Result<Vec<String>> {
+        let requests = self.admin(simulator, "requests").await?;
+        let operation = |entry: &Value| entry["operation"].as_str().map(str::to_owned);
+        Ok(requests.as_array().into_iter().flatten().filter_map(operation).collect())
+    }
+
+    pub(crate) async fn admin(&self, simulator: &Simulator, what: &str) -> Result<Value> {
+        let url = format!("{}/{what}", simulator.service.admin);
+        Ok(self.http.get(url).send().await?.error_for_status()?.json().await?)
+    }
+
+    /// Puts an item into the table.
+    pub(crate) fn put_item(&self, item: &Value) -> Result<()> {
+        let cloud = Cloud {
+            paths: &self.paths,
+            tools: &self.tools,
+            folder: self.folder(),
+            endpoint: &self.emulator.url,
+        };
+        let _nothing: Value =
+            cloud.provision("item", &json!({ "table": self.names.table, "item": item }))?;
+        Ok(())
+    }
+
+    /// The environment of a function, as Lambda and the template give it.
+    pub(crate) fn environment(
+        &self,
+        function: &str,
+        endpoint: &str,
+    ) -> Vec<(&'static str, String)> {
+        let secret = |name: &str| self.names.secrets.get(name).cloned().unwrap_or_default();
+        let graph = &self.graph.service.url;
+        let mut environment = vec![
+            ("AWS_LAMBDA_FUNCTION_NAME", function.to_owned()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512".to_owned()),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", "bench".to_owned()),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "bench".to_owned()),
+            ("AWS_ENDPOINT_URL", endpoint.to_owned()),
+            ("TRANSFERS_TABLE", self.names.table.clone()),
+            ("SESSION_KEY_ARN", self.names.key.clone()),
+            ("STATE_MACHINE_ARN", "arn:aws:states:ca-central-1:123456789012:stateMachine:b".into()),
+            ("SCV_SECRET_ARN", secret("Scv")),
+            ("ORDS_BASE_URL", graph.clone()),
+            ("ORDS_SECRET_ARN", secret("Ords")),
+            ("ORDS_DATABASE_ID", "bench".to_owned()),
+            ("ORDS_SERVER", "bench".to_owned()),
+            ("GRAPH_BASE_URL", graph.clone()),
+            ("GRAPH_AUTHORITY_URL", graph.clone()),
+            ("GRAPH_TENANT_ID", self.secrets.graph_tenant.clone()),
+            ("GRAPH_SECRET_ARN", secret("Graph")),
+            ("EXCHANGE_BUCKET", BUCKET.to_owned()),
+            ("EXCHANGE_REGION", REGION.to_owned()),
+            ("EXCHANGE_ENDPOINT_URL", self.s3.service.url.clone()),
+            ("EXCHANGE_PATH_STYLE", "true".to_owned()),
+            ("EXCHANGE_SECRET_ARN", secret("Exchange")),
+        ];
+        environment.extend(credentials().map(|(name, value)| (name, value.to_owned())));
+        environment
+    }
+}

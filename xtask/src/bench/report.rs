@@ -1,0 +1,134 @@
+//! Tables, on the terminal and in `docs/BENCHMARKS.md`.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+
+use anyhow::{Context as _, Result};
+use comfy_table::Table;
+
+use super::Build;
+use crate::paths::Paths;
+
+/// Whether a measured value is within its target. Nothing fails when it is not: it
+/// is said, beside the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    Met,
+    Missed,
+}
+
+impl Target {
+    pub(crate) fn at_most<T: PartialOrd>(value: T, most: T) -> Self {
+        if value <= most { Self::Met } else { Self::Missed }
+    }
+
+    /// The value's text with the verdict.
+    pub(crate) fn beside(self, value: &str) -> String {
+        match self {
+            Self::Met => format!("{value} met"),
+            Self::Missed => format!("{value} MISSED"),
+        }
+    }
+}
+
+/// What is printed and, in the end, written down.
+#[derive(Debug)]
+pub(crate) struct Report {
+    document: PathBuf,
+    markdown: String,
+}
+
+impl Report {
+    pub(crate) fn new(paths: &Paths, build: Build) -> Result<Self> {
+        let processors = available_parallelism()?;
+        let build = if build == Build::Release { "release" } else { "**debug**" };
+        let markdown = format!(
+            "Measured on {processors} processors ({}), {build} build; load average of the minute \
+             before: {}.\n",
+            processor(),
+            load(),
+        );
+        println!("{markdown}");
+        Ok(Self { document: paths.root.join("docs/BENCHMARKS.md"), markdown })
+    }
+
+    pub(crate) fn note(&mut self, text: &str) {
+        println!("{text}\n");
+        // Writing to a String cannot fail.
+        let _ = write!(self.markdown, "\n{text}\n");
+    }
+
+    pub(crate) fn table(&mut self, caption: &str, head: &[&str], rows: &[Vec<String>]) {
+        self.note(caption);
+        let mut table = Table::new();
+        table.set_header(head);
+        table.add_rows(rows);
+        println!("{table}\n");
+        let line = |cells: &mut dyn Iterator<Item = &str>| {
+            format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
+        };
+        self.markdown += "\n";
+        self.markdown += &line(&mut head.iter().copied());
+        self.markdown += &line(&mut head.iter().map(|_| "---"));
+        for row in rows {
+            self.markdown += &line(&mut row.iter().map(String::as_str));
+        }
+    }
+
+    /// Puts it between the marks that name the bench in the document.
+    pub(crate) fn write(&self, bench: &str) -> Result<()> {
+        let text = fs::read_to_string(&self.document)?;
+        let replaced = between(&text, bench, &self.markdown)
+            .with_context(|| format!("{} has no marks for {bench}", self.document.display()))?;
+        fs::write(&self.document, replaced)?;
+        println!("Written to {}.", self.document.display());
+        Ok(())
+    }
+}
+
+fn between(text: &str, bench: &str, content: &str) -> Option<String> {
+    let (begin, end) = (format!("<!-- bench {bench} -->\n"), format!("<!-- end {bench} -->"));
+    let (before, rest) = text.split_once(&begin)?;
+    let (_old, after) = rest.split_once(&end)?;
+    Some(format!("{before}{begin}{content}{end}{after}"))
+}
+
+/// What `/proc` calls the processor.
+fn processor() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    name.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.to_owned())
+}
+
+/// What else the machine did; more than its processors can do makes all times worse.
+fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().filter(|load| !load.is_empty()).unwrap_or("unknown").to_owned()
+}
+
+/// Megabytes (10⁶) with one place.
+pub(crate) fn megabytes(bytes: u64) -> String {
+    format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_stands_between_the_marks_is_replaced() {
+        let text = "a\n<!-- bench x -->\nold\n<!-- end x -->\nb\n";
+        let expected = "a\n<!-- bench x -->\nnew\n<!-- end x -->\nb\n";
+        assert_eq!(between(text, "x", "new\n").as_deref(), Some(expected));
+        assert_eq!(between(text, "y", "new\n"), None);
+    }
+
+    #[test]
+    fn a_target_is_said_to_be_missed_and_not_hidden() {
+        assert_eq!(Target::at_most(1.06, 1.05).beside("1.06"), "1.06 MISSED");
+        assert_eq!(Target::at_most(5, 5).beside("5"), "5 met");
+        assert_eq!(megabytes(48_250_000), "48.2 MB");
+    }
+}

@@ -1,0 +1,137 @@
+//! `bench transfer`: the `upload` function beside rclone, on the same ground.
+
+mod cost;
+mod memory;
+mod shaped;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::clients::{Rclone, Run, docferry};
+use super::ground::{Ground, Parcel};
+use super::median;
+use super::report::Report;
+
+const MB: u64 = 1_000_000;
+const GB: u64 = 1000 * MB;
+
+/// Of a connection, on either side.
+const BYTES_PER_SECOND: u64 = 85 * MB;
+/// Of each request to Graph.
+const DELAY_MILLISECONDS: u64 = 100;
+
+/// Chunk sizes that rclone is tried with: below 60 MiB, multiples of 320 KiB, and
+/// such that it can read back what it writes (three places of a MiB).
+const CHUNKS: [&str; 4] = ["20M", "30M", "40M", "57.5M"];
+
+pub(crate) async fn run(
+    ground: &Ground,
+    pairs: u32,
+    quick: bool,
+    report: &mut Report,
+) -> Result<()> {
+    let rclone = Rclone::new(ground).await?;
+    let pairs = if quick { 1 } else { pairs };
+    let bench = Transfers { ground, rclone, pairs, quick };
+    bench.shaped(report).await?;
+    bench.unshaped(report).await?;
+    bench.memory(report).await?;
+    bench.cost(report).await
+}
+
+struct Transfers<'a> {
+    ground: &'a Ground,
+    rclone: Rclone,
+    pairs: u32,
+    /// Whether sizes are cut down.
+    quick: bool,
+}
+
+/// Runs of all three, one after the other in turn, so that what else the machine
+/// does meets each of them.
+#[derive(Debug, Default)]
+struct Runs {
+    ours: Vec<Run>,
+    default: Vec<Run>,
+    best: Vec<Run>,
+}
+
+impl Transfers<'_> {
+    fn sizes(&self, sizes: &[u64]) -> Vec<u64> {
+        sizes.iter().map(|size| if self.quick { size / 16 } else { *size }).collect()
+    }
+
+    async fn parcel(&self, size: u64) -> Result<Parcel> {
+        self.ground.parcel(size).await
+    }
+
+    async fn ours(&self, size: u64) -> Result<Run> {
+        let parcel = self.parcel(size).await?;
+        docferry(self.ground, &parcel, &self.ground.emulator.url).await
+    }
+
+    async fn rclone(&self, size: u64, chunk: Option<&str>) -> Result<Run> {
+        let parcel = self.parcel(size).await?;
+        self.rclone.carry(self.ground, &parcel, chunk).await
+    }
+
+    /// The chunk size that is fastest here; each is tried once.
+    async fn tune(&self, size: u64) -> Result<&'static str> {
+        let mut best = (std::time::Duration::MAX, CHUNKS[0]);
+        for chunk in CHUNKS {
+            let took = self.rclone(size, Some(chunk)).await?.took;
+            println!("rclone in chunks of {chunk}: {} s", super::seconds(took));
+            best = best.min((took, chunk));
+        }
+        Ok(best.1)
+    }
+
+    async fn compare(&self, size: u64, chunk: &str) -> Result<Runs> {
+        let mut runs = Runs::default();
+        for pair in 1..=self.pairs {
+            runs.ours.push(self.ours(size).await?);
+            runs.default.push(self.rclone(size, None).await?);
+            runs.best.push(self.rclone(size, Some(chunk)).await?);
+            let last = |runs: &[Run]| super::seconds(runs.last().copied().unwrap_or_default().took);
+            println!(
+                "{} MB, {pair} of {}: docferry {} s, rclone {} s, at its best {} s",
+                size / MB,
+                self.pairs,
+                last(&runs.ours),
+                last(&runs.default),
+                last(&runs.best)
+            );
+        }
+        Ok(runs)
+    }
+
+    async fn shape(&self) -> Result<()> {
+        let graph = json!({
+            "bytesPerSecond": BYTES_PER_SECOND, "delayMs": DELAY_MILLISECONDS,
+        });
+        self.ground.shape(&json!({ "bytesPerSecond": BYTES_PER_SECOND }), &graph).await
+    }
+
+    async fn unshape(&self) -> Result<()> {
+        let nothing: Value = json!({});
+        self.ground.shape(&nothing, &nothing).await
+    }
+}
+
+fn size_text(size: u64) -> String {
+    if size >= GB && size.is_multiple_of(GB) {
+        format!("{} GB", size / GB)
+    } else if size >= MB {
+        format!("{} MB", size / MB)
+    } else {
+        format!("{} kB", size / 1000)
+    }
+}
+
+fn median_seconds(runs: &[Run]) -> f64 {
+    median(&runs.iter().map(|run| run.took).collect::<Vec<_>>()).as_secs_f64()
+}
+
+fn median_of(runs: &[Run], what: impl Fn(&Run) -> u64) -> u64 {
+    median(&runs.iter().map(what).collect::<Vec<_>>())
+}

@@ -1,0 +1,34 @@
+//! The most memory that a transfer takes, whatever the size of the file.
+
+use anyhow::Result;
+
+use super::{GB, MB, Transfers, size_text};
+use crate::bench::report::{Report, Target, megabytes};
+
+const MOST: u64 = 48 * MB;
+
+impl Transfers<'_> {
+    pub(super) async fn memory(&self, report: &mut Report) -> Result<()> {
+        self.unshape().await?;
+        let mut rows = Vec::new();
+        for size in self.sizes(&[64 * MB, GB, 10 * GB]) {
+            let ours = self.ours(size).await?;
+            let default = self.rclone(size, None).await?;
+            let largest = self.rclone(size, Some("57.5M")).await?;
+            println!("{}: docferry {}", size_text(size), megabytes(ours.peak_memory));
+            rows.push(vec![
+                size_text(size),
+                Target::at_most(ours.peak_memory, MOST).beside(&megabytes(ours.peak_memory)),
+                megabytes(default.peak_memory),
+                megabytes(largest.peak_memory),
+            ]);
+        }
+        let caption = format!(
+            "**Peak memory** (`VmHWM` of the process), unshaped, one run each. Target: ≤ {} at \
+             every size.",
+            megabytes(MOST)
+        );
+        report.table(&caption, &["size", "docferry", "rclone", "rclone in chunks of 57.5M"], &rows);
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! How long a transfer takes, beside rclone and beside what is possible.
+
+use anyhow::Result;
+
+use super::{
+    BYTES_PER_SECOND, DELAY_MILLISECONDS, GB, MB, Runs, Transfers, median_of, median_seconds,
+    size_text,
+};
+use crate::bench::report::{Report, Target};
+
+/// Requests that come before the first fragment whatever is done: token, user,
+/// session.
+const SESSION_REQUESTS: u64 = 3;
+
+impl Transfers<'_> {
+    /// With bandwidth and delay as between AWS and OneDrive.
+    pub(super) async fn shaped(&self, report: &mut Report) -> Result<()> {
+        self.shape().await?;
+        let sizes = self.sizes(&[256 * MB, GB]);
+        let chunk = self.tune(sizes[0]).await?;
+        let mut rows = Vec::new();
+        for size in sizes {
+            let runs = self.compare(size, chunk).await?;
+            rows.push(row(size, &runs));
+        }
+        let caption = format!(
+            "**Shaped**: S3 and Graph {} MB/s a connection, {DELAY_MILLISECONDS} ms before each \
+             answer of Graph; medians of {} runs in turn, each from the start of the process. \
+             rclone's best chunk size here: {chunk}. The bound is `size / bandwidth + fragments × \
+             delay + {SESSION_REQUESTS} × delay`, with the fragments that docferry sent. Targets: \
+             rclone takes ≥ 1.4 times as long with its defaults and ≥ 1.25 times at its best; \
+             docferry takes ≤ 1.05 times the bound.",
+            BYTES_PER_SECOND / MB,
+            self.pairs,
+        );
+        let head = [
+            "size",
+            "docferry",
+            "fragments",
+            "bound",
+            "of the bound",
+            "rclone",
+            "",
+            "at its best",
+            "",
+        ];
+        report.table(&caption, &head, &rows);
+        Ok(())
+    }
+
+    /// As fast as the machine allows.
+    pub(super) async fn unshaped(&self, report: &mut Report) -> Result<()> {
+        self.unshape().await?;
+        let mut rows = Vec::new();
+        let mut chunk = "";
+        for size in self.sizes(&[GB]) {
+            chunk = self.tune(size).await?;
+            let runs = self.compare(size, chunk).await?;
+            let (ours, default, best) = times(&runs);
+            rows.push(vec![
+                size_text(size),
+                format!("{ours:.2} s"),
+                format!("{default:.2} s"),
+                format!("× {:.2}", default / ours),
+                format!("{best:.2} s"),
+                at_least(best / ours, 1.0),
+            ]);
+        }
+        let caption = format!(
+            "**Unshaped**: medians of {} runs in turn; rclone's best chunk size here: {chunk}. \
+             All programs share the machine's processors with the simulators. Target: not slower \
+             than rclone at its best.",
+            self.pairs,
+        );
+        report.table(&caption, &["size", "docferry", "rclone", "", "at its best", ""], &rows);
+        Ok(())
+    }
+}
+
+fn row(size: u64, runs: &Runs) -> Vec<String> {
+    let (ours, default, best) = times(runs);
+    let fragments = median_of(&runs.ours, |run| run.fragments);
+    let bound = bound(size, fragments);
+    vec![
+        size_text(size),
+        format!("{ours:.2} s"),
+        fragments.to_string(),
+        format!("{bound:.2} s"),
+        Target::at_most(ours / bound, 1.05).beside(&format!("× {:.3}", ours / bound)),
+        format!("{default:.2} s"),
+        at_least(default / ours, 1.4),
+        format!("{best:.2} s"),
+        at_least(best / ours, 1.25),
+    ]
+}
+
+fn times(runs: &Runs) -> (f64, f64, f64) {
+    (median_seconds(&runs.ours), median_seconds(&runs.default), median_seconds(&runs.best))
+}
+
+fn at_least(ratio: f64, least: f64) -> String {
+    Target::at_most(least, ratio).beside(&format!("× {ratio:.2}"))
+}
+
+/// Reading and writing are equally fast and go on at once, so the size counts once.
+#[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
+fn bound(size: u64, fragments: u64) -> f64 {
+    let requests = (fragments + SESSION_REQUESTS) * DELAY_MILLISECONDS;
+    size as f64 / BYTES_PER_SECOND as f64 + requests as f64 / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_adds_a_delay_for_each_request() {
+        assert!((bound(85 * MB, 7) - 2.0).abs() < 1e-9);
+    }
+}
