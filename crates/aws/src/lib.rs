@@ -20,7 +20,7 @@ pub mod secrets;
 pub mod sfn;
 
 #[cfg(feature = "dynamodb")]
-pub use dynamodb::DynamoTransferStore;
+pub use dynamodb::{DynamoThrottleBudget, DynamoTransferStore};
 pub use fault::Fault;
 #[cfg(feature = "kms")]
 pub use kms::KmsSealer;

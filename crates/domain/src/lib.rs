@@ -12,6 +12,7 @@ mod ids;
 mod progress;
 mod quickxor;
 mod recipient;
+mod spread;
 mod transfer;
 mod verify;
 
@@ -28,6 +29,7 @@ pub use ids::{InvalidId, ObjectGuid, TransferId};
 pub use progress::percent;
 pub use quickxor::{HashState, QuickXorHash, SourceHash};
 pub use recipient::{InvalidRecipient, Recipient};
+pub use spread::spread;
 pub use transfer::{
     ArrivedObject, Checkpoint, Delivery, Failure, Outcome, Phase, PushedSource, SCHEMA_VERSION,
     Transfer,

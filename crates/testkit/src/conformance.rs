@@ -3,6 +3,10 @@
 //! Each check makes its own records with random ids, so that all may run against
 //! one table at once.
 
+mod throttle;
+
+pub use throttle::throttle_budget;
+
 use docferry_app::ports::{FIRST_LOOK, Release, SealedSession, TransferStore, WriteError};
 use docferry_domain::{Delivery, FailureCode, Outcome, Phase, Transfer, TransferId};
 use jiff::{SignedDuration, Timestamp};

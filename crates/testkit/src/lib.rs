@@ -16,9 +16,11 @@ mod small;
 mod source;
 mod staging;
 mod store;
+mod throttle;
 mod world;
 
 pub use drive::{Scripted, StoredFile};
 pub use runner::{Ended, Runner};
 pub use store::InMemoryTransferStore;
+pub use throttle::InMemoryThrottleBudget;
 pub use world::{Fault, Mode, Object, World};

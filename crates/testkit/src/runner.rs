@@ -125,6 +125,7 @@ impl Runner {
             staging: Arc::new(world.clone()),
             sealer: world.clone(),
             clock: world.clone(),
+            budget: world.clone(),
             settings: self.settings,
         };
         upload(&ports, task, world.now() + self.function_time).await

@@ -15,6 +15,7 @@ async fn main() -> Result<(), Error> {
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
     let store = docferry_lambda::transfer_store(&mut reader, &aws);
+    let budget = docferry_lambda::throttle_budget(&mut reader, &aws);
     let drive = docferry_lambda::graph(&mut reader, &aws);
     let sealer = docferry_lambda::sealer(&mut reader, &aws);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
@@ -28,7 +29,7 @@ async fn main() -> Result<(), Error> {
     };
     let drive = reader.finish_with(drive)?;
     let staging = Arc::new(exchange.open().await?);
-    let ports = &Upload { store, drive, staging, sealer, clock: SystemClock, settings };
+    let ports = &Upload { store, drive, staging, sealer, clock: SystemClock, budget, settings };
     run_step("upload", async |step: Invocation<TaskInput>| {
         Ok(match upload(ports, &step.task, step.deadline).await? {
             Progress::Done => UploadOutput { done: true, wait_seconds: 0 },

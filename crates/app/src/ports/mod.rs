@@ -10,6 +10,7 @@ mod sealer;
 mod source;
 mod staging;
 mod store;
+mod throttle;
 mod workflow;
 
 pub use clock::Clock;
@@ -24,6 +25,7 @@ pub use store::{
     CheckpointAck, FIRST_LOOK, Release, SealedSession, SessionRecord, StoreError, TransferStore,
     WriteError,
 };
+pub use throttle::{Pause, ThrottleBudget};
 pub use workflow::{Execution, Start, Workflow, WorkflowError};
 
 /// The cause kept behind an error, for the log of whoever handles it.

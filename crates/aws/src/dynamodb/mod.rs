@@ -5,6 +5,7 @@
 //! | `T#{id}` | `META` | the transfer, as `docferry_domain::Transfer` writes itself |
 //! | `T#{id}` | `SESSION#0` | the sealed upload URL and the epoch that stored it |
 //! | `K#{key}` | `REFS` | who refers to an exchange key, who is deleting its object |
+//! | `B#{pool}` | `PAUSE` | until when all transfers of the pool leave the drive alone |
 //!
 //! Every write is one conditional request, and a failed condition brings back the
 //! item as it stood, so that the reason is told without a second read that could
@@ -19,6 +20,7 @@ mod references;
 mod sessions;
 mod standing;
 mod table;
+mod throttle;
 mod transfers;
 mod unfinished;
 
@@ -32,6 +34,8 @@ use docferry_domain::{
 use jiff::Timestamp;
 
 use table::Table;
+
+pub use throttle::DynamoThrottleBudget;
 
 /// The [`TransferStore`] on DynamoDB.
 #[derive(Debug, Clone)]
