@@ -5,7 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::admit::Admitter;
 use crate::initiate::later;
-use crate::ports::{Clock, Drive, FIRST_LOOK, Sealer, SlotStore, Staging, TransferStore, Workflow};
+use crate::ports::{
+    Clock, Drive, FIRST_LOOK, Sealer, SlotStore, Staging, ThrottleBudget, TransferStore, Workflow,
+};
 use crate::task::{admit, load};
 use crate::upload::{Progress, Upload, upload};
 use crate::{TaskError, TaskInput};
@@ -23,8 +25,8 @@ const LONGEST_LOOK_SECONDS: i64 = 15;
 ///
 /// # Errors
 /// As [`upload`].
-pub async fn upload_in_turn<S, D, G, L, C, W, K>(
-    ports: &Upload<S, D, G, L, C>,
+pub async fn upload_in_turn<S, D, G, L, C, B, W, K>(
+    ports: &Upload<S, D, G, L, C, B>,
     admitter: &Admitter<'_, S, W, K>,
     task: &TaskInput,
     deadline: Timestamp,
@@ -35,6 +37,7 @@ where
     G: Staging + 'static,
     L: Sealer,
     C: Clock,
+    B: ThrottleBudget,
     W: Workflow,
     K: Clock,
 {

@@ -159,6 +159,7 @@ async fn a_wish_to_stop_is_looked_at_before_the_put() {
         staging: Arc::new(StoppedWhileRead(world.clone(), task.transfer_id.clone())),
         sealer: world.clone(),
         clock: world.clone(),
+        budget: world.clone(),
         settings: runner.settings,
     };
     let deadline = world.now() + runner.function_time;

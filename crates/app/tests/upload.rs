@@ -103,8 +103,8 @@ async fn a_long_retry_after_goes_back_to_the_workflow_in_pieces_of_a_minute() {
     let before = world.state().now;
     let ended = runner(&world).execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Completed));
-    // 322 s = 5 × 60 + 22: the throttled call, five that only look at the clock, the rest.
-    assert_eq!(ended.uploads, 7);
+    // 322 s and at most 30 s of its own are 6 pieces or 7, after the call that was throttled.
+    assert!((7..=8).contains(&ended.uploads), "{ended:?}");
     assert!(world.state().now.duration_since(before) >= SignedDuration::from_secs(322));
 }
 
@@ -189,7 +189,7 @@ async fn a_cancel_does_not_deny_a_document_that_was_complete() {
     docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     // The process dies with the answer to the last fragment.
     world.state().drive.script = vec![Scripted::Honest, Scripted::StoreThenLose(u64::MAX)];
-    let lost = world.effects().len() + 9;
+    let lost = world.effects().len() + 10;
     world.inject(Fault { at: lost, mode: Mode::CrashBefore });
     let died = tokio::select! {
         outcome = runner.upload_once(&task) => Some(outcome),

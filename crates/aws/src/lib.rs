@@ -22,7 +22,7 @@ pub mod sfn;
 pub mod sqs;
 
 #[cfg(feature = "dynamodb")]
-pub use dynamodb::DynamoTransferStore;
+pub use dynamodb::{DynamoThrottleBudget, DynamoTransferStore};
 pub use fault::{Fault, FaultKind};
 #[cfg(feature = "kms")]
 pub use kms::KmsSealer;

@@ -5,7 +5,8 @@
 mod support;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use docferry_app::ports::{SealedSession, StoreError, TransferStore as _};
+use docferry_app::ports::{SealedSession, StoreError, ThrottleBudget as _, TransferStore as _};
+use docferry_aws::DynamoThrottleBudget;
 use docferry_domain::{Outcome, SCHEMA_VERSION};
 use docferry_testkit::builders::{arrived, epoch, pushed, transfer};
 use jiff::SignedDuration;
@@ -27,6 +28,16 @@ async fn slots_queue_outbox_and_bundles_conform_to_their_ports() {
     let table = TestTable::create(&emulator).await;
     docferry_testkit::conformance::outbox(&table.store()).await;
     docferry_testkit::conformance::bundle_store(&table.store()).await;
+}
+
+#[tokio::test]
+async fn the_throttle_budget_conforms_to_its_port() {
+    let Some(emulator) = emulator() else { return };
+    let table = TestTable::create(&emulator).await;
+    let budget = DynamoThrottleBudget::new(table.client.clone(), &table.name, "graph");
+    docferry_testkit::conformance::throttle_budget(&budget).await;
+    let other = DynamoThrottleBudget::new(table.client.clone(), &table.name, "other");
+    assert_eq!(other.paused().await.unwrap(), None, "pools are apart");
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod outcome;
 mod progress;
 mod quickxor;
 mod recipient;
+mod spread;
 mod transfer;
 mod verify;
 
@@ -34,6 +35,7 @@ pub use outcome::{DeliveredFile, Outcome, OutcomeRecord};
 pub use progress::percent;
 pub use quickxor::{HashState, QuickXorHash, SourceHash};
 pub use recipient::{InvalidRecipient, Recipient};
+pub use spread::spread;
 pub use transfer::{
     ArrivedObject, Checkpoint, Delivery, Failure, NewTransfer, Phase, PushedSource, SCHEMA_VERSION,
     Transfer,

@@ -18,10 +18,12 @@ mod small;
 mod source;
 mod staging;
 mod store;
+mod throttle;
 mod world;
 
 pub use drive::{Scripted, StoredFile};
 pub use interleave::{Kill, Processes};
 pub use runner::{Ended, LIMITS, Runner};
 pub use store::InMemoryTransferStore;
+pub use throttle::InMemoryThrottleBudget;
 pub use world::{Fault, Mode, Object, World};

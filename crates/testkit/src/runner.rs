@@ -145,6 +145,7 @@ impl Runner {
             staging: Arc::new(world.clone()),
             sealer: world.clone(),
             clock: world.clone(),
+            budget: world.clone(),
             settings: self.settings,
         };
         let deadline = world.now() + self.function_time;

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::drive::DriveState;
 use crate::interleave::give_way;
 use crate::store::InMemoryTransferStore;
+use crate::throttle::InMemoryThrottleBudget;
 
 /// What happens at an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +79,7 @@ pub struct State {
 pub struct World {
     state: Arc<Mutex<State>>,
     pub(crate) store: InMemoryTransferStore,
+    pub(crate) budget: InMemoryThrottleBudget,
     crashed: Arc<tokio::sync::Notify>,
 }
 
@@ -88,6 +90,7 @@ impl Default for World {
         Self {
             state: Arc::new(Mutex::new(state)),
             store: InMemoryTransferStore::default(),
+            budget: InMemoryThrottleBudget::default(),
             crashed: Arc::default(),
         }
     }

@@ -19,6 +19,7 @@ async fn main() -> Result<(), Error> {
     let store = docferry_lambda::transfer_store(&mut reader, &aws);
     let workflow = &docferry_lambda::workflow(&mut reader, &aws);
     let limits = docferry_lambda::pool_limits(&mut reader);
+    let budget = docferry_lambda::throttle_budget(&mut reader, &aws);
     let drive = docferry_lambda::graph(&mut reader, &aws);
     let sealer = docferry_lambda::sealer(&mut reader, &aws);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
@@ -32,7 +33,7 @@ async fn main() -> Result<(), Error> {
     };
     let drive = reader.finish_with(drive)?;
     let staging = Arc::new(exchange.open().await?);
-    let ports = &Upload { store, drive, staging, sealer, clock: SystemClock, settings };
+    let ports = &Upload { store, drive, staging, sealer, clock: SystemClock, budget, settings };
     let admitter = &Admitter { store: &ports.store, workflow, clock: &SystemClock, limits };
     run_step("upload", async |step: Invocation<TaskInput>| {
         Ok(match upload_in_turn(ports, admitter, &step.task, step.deadline).await? {

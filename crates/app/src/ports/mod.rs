@@ -13,6 +13,7 @@ mod slots;
 mod source;
 mod staging;
 mod store;
+mod throttle;
 mod workflow;
 
 pub use bundles::BundleStore;
@@ -30,6 +31,7 @@ pub use store::{
     CheckpointAck, Due, FIRST_LOOK, Release, SealedSession, SessionRecord, StoreError,
     TransferStore, WriteError,
 };
+pub use throttle::{Pause, ThrottleBudget};
 pub use workflow::{Execution, Start, Workflow, WorkflowError};
 
 /// The whole state: what one table holds.

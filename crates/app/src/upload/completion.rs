@@ -3,7 +3,8 @@ use docferry_domain::{Answer, Delivery, DocumentName, Names, Seen, Verdict, veri
 use super::engine::Run;
 use crate::TaskError;
 use crate::ports::{
-    Clock, ConflictPolicy, Drive, DriveError, DriveItem, Sealer, Staging, TransferStore,
+    Clock, ConflictPolicy, Drive, DriveError, DriveItem, Sealer, Staging, ThrottleBudget,
+    TransferStore,
 };
 
 /// Numbered names that are looked at, at most.
@@ -16,13 +17,14 @@ pub(super) struct Found {
     pub(super) item: DriveItem,
 }
 
-impl<S, D, G, L, C> Run<'_, S, D, G, L, C>
+impl<S, D, G, L, C, B> Run<'_, S, D, G, L, C, B>
 where
     S: TransferStore,
     D: Drive,
     G: Staging + 'static,
     L: Sealer,
     C: Clock,
+    B: ThrottleBudget,
 {
     /// Looks whether the document may be at the destination.
     pub(super) async fn look(&mut self, names: Names) -> Answer {

@@ -10,11 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::completion::Found;
 use super::reader::SourceReader;
 use super::source::SourceObject;
-use super::waiting::wait_until;
+use super::waiting::{shared_pause, wait_until};
 use super::{Progress, UploadSettings};
 use crate::ports::{
     CheckpointAck, Clock, ConflictPolicy, Destination, Drive, DriveError, Sealer, SessionRecord,
-    Staging, StagingError, TransferStore, UploadUrl,
+    Staging, StagingError, ThrottleBudget, TransferStore, UploadUrl,
 };
 use crate::task::admit;
 use crate::{TaskError, TaskInput};
@@ -25,7 +25,7 @@ const CAUTION: f64 = 0.8;
 
 /// The ports and limits of `upload`.
 #[derive(Debug)]
-pub struct Upload<S, D, G, L, C> {
+pub struct Upload<S, D, G, L, C, B> {
     /// Records and checkpoints.
     pub store: S,
     /// The destination.
@@ -36,13 +36,15 @@ pub struct Upload<S, D, G, L, C> {
     pub sealer: L,
     /// The time.
     pub clock: C,
+    /// Pauses that all transfers share.
+    pub budget: B,
     /// Limits.
     pub settings: UploadSettings,
 }
 
 /// One invocation: it holds the epoch that it claimed.
-pub(super) struct Run<'a, S, D, G, L, C> {
-    pub(super) ports: &'a Upload<S, D, G, L, C>,
+pub(super) struct Run<'a, S, D, G, L, C, B> {
+    pub(super) ports: &'a Upload<S, D, G, L, C, B>,
     pub(super) transfer: Transfer,
     pub(super) destination: Destination,
     pub(super) object: SourceObject,
@@ -70,8 +72,8 @@ pub(super) struct Run<'a, S, D, G, L, C> {
 /// # Errors
 /// A [`TaskError`] whose code says whether the workflow retries;
 /// [`FailureCode::Superseded`] when a newer invocation took over.
-pub async fn upload<S, D, G, L, C>(
-    ports: &Upload<S, D, G, L, C>,
+pub async fn upload<S, D, G, L, C, B>(
+    ports: &Upload<S, D, G, L, C, B>,
     task: &TaskInput,
     deadline: Timestamp,
 ) -> Result<Progress, TaskError>
@@ -81,14 +83,19 @@ where
     G: Staging + 'static,
     L: Sealer,
     C: Clock,
+    B: ThrottleBudget,
 {
-    let transfer = ports.store.claim(&task.transfer_id, task.attempt).await?;
+    // Together: knowing of a pause costs a read an invocation, and no time.
+    let claim = ports.store.claim(&task.transfer_id, task.attempt);
+    let (transfer, shared) = futures::join!(claim, ports.budget.paused());
+    let transfer = transfer?;
     if transfer.delivery.is_some() {
         return Ok(Progress::Done);
     }
     let now = ports.clock.now();
     admit(&transfer, task.attempt, now)?;
-    if let Some(resume_at) = transfer.resume_at.filter(|at| *at > now) {
+    let resume_at = transfer.resume_at.max(shared_pause(&transfer.transfer_id, shared));
+    if let Some(resume_at) = resume_at.filter(|at| *at > now) {
         return Ok(wait_until(resume_at, now));
     }
     // The first invocation of all finds none.
@@ -99,16 +106,17 @@ where
     Run::new(ports, transfer, session, deadline)?.carry_out().await
 }
 
-impl<'a, S, D, G, L, C> Run<'a, S, D, G, L, C>
+impl<'a, S, D, G, L, C, B> Run<'a, S, D, G, L, C, B>
 where
     S: TransferStore,
     D: Drive,
     G: Staging + 'static,
     L: Sealer,
     C: Clock,
+    B: ThrottleBudget,
 {
     fn new(
-        ports: &'a Upload<S, D, G, L, C>,
+        ports: &'a Upload<S, D, G, L, C, B>,
         transfer: Transfer,
         session: Option<SessionRecord>,
         deadline: Timestamp,
@@ -182,6 +190,7 @@ where
             End::Done => Ok(Progress::Done),
             End::HandOver => Ok(Progress::Continue),
             End::Wait(after) => self.pause(after).await,
+            End::Blocked(time) => self.wait_for(time).await,
             End::Failed(code) => Err(match self.trouble.take() {
                 Some(trouble) if trouble.code == code => trouble,
                 _ => code.into(),

@@ -9,19 +9,21 @@ use super::read_ahead::ReadAhead;
 use super::reader::SourceReader;
 use crate::TaskError;
 use crate::ports::{
-    Clock, ConflictPolicy, Drive, DriveError, FragmentAnswer, Sealer, Staging, TransferStore,
+    Clock, ConflictPolicy, Drive, DriveError, FragmentAnswer, Sealer, Staging, ThrottleBudget,
+    TransferStore,
 };
 
 /// How much is read between two looks at the clock, only to hash it.
 const GAP_BYTES: u64 = 32 * 1024 * 1024;
 
-impl<S, D, G, L, C> Run<'_, S, D, G, L, C>
+impl<S, D, G, L, C, B> Run<'_, S, D, G, L, C, B>
 where
     S: TransferStore,
     D: Drive,
     G: Staging + 'static,
     L: Sealer,
     C: Clock,
+    B: ThrottleBudget,
 {
     /// Sends a fragment, read on from where the last one ended, or anew.
     pub(super) async fn send(&mut self, range: FragmentRange) -> Result<Answer, TaskError> {

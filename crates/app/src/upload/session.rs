@@ -4,16 +4,17 @@ use super::engine::Run;
 use crate::TaskError;
 use crate::ports::{
     Clock, Drive, SealError, SealedSession, Sealer, SessionEnd, SessionRecord, Staging,
-    TransferStore, UploadUrl,
+    ThrottleBudget, TransferStore, UploadUrl,
 };
 
-impl<S, D, G, L, C> Run<'_, S, D, G, L, C>
+impl<S, D, G, L, C, B> Run<'_, S, D, G, L, C, B>
 where
     S: TransferStore,
     D: Drive,
     G: Staging + 'static,
     L: Sealer,
     C: Clock,
+    B: ThrottleBudget,
 {
     /// The URL of the stored session; `None` when it cannot be opened any more.
     pub(super) async fn url(&mut self) -> Result<Option<UploadUrl>, TaskError> {

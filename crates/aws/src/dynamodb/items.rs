@@ -86,6 +86,11 @@ pub(super) fn references_key(exchange_key: &str) -> Item {
     key(format!("K#{exchange_key}"), "REFS")
 }
 
+/// The item of a pause that all who use a pool keep.
+pub(super) fn throttle_key(pool: &str) -> Item {
+    key(format!("B#{pool}"), "PAUSE")
+}
+
 fn key(pk: String, sk: &str) -> Item {
     HashMap::from([("pk".to_owned(), string(pk)), ("sk".to_owned(), string(sk))])
 }

@@ -10,6 +10,7 @@
 //! | `S#{pool}` | `SLOTS` | who holds the slots of a pool |
 //! | `Q#{pool}` | `{order}#{id}` | who waits for one |
 //! | `K#{key}` | `REFS` | who refers to an exchange key, who is deleting its object |
+//! | `B#{pool}` | `PAUSE` | until when all transfers of the pool leave the drive alone |
 //!
 //! Every write is one conditional request, and a failed condition brings back the
 //! item as it stood, so that the reason is told without a second read that could
@@ -27,6 +28,7 @@ mod sessions;
 mod slots;
 mod standing;
 mod table;
+mod throttle;
 mod transfers;
 mod unfinished;
 
@@ -43,6 +45,8 @@ use jiff::Timestamp;
 
 pub use outbox::read_outcome;
 use table::Table;
+
+pub use throttle::DynamoThrottleBudget;
 
 /// The [`TransferStore`] on DynamoDB.
 #[derive(Debug, Clone)]

@@ -100,7 +100,7 @@ impl Course {
                 true
             }
             Doubt::PutConflict => self.next_number(),
-            Doubt::OpenConflict if seen == Seen::Nothing => self.end(End::Wait(Some(BLOCKED))),
+            Doubt::OpenConflict if seen == Seen::Nothing => self.end(End::Blocked(BLOCKED)),
             Doubt::OpenConflict => self.fail(FailureCode::DestinationConflict),
         }
     }

@@ -81,6 +81,8 @@ pub enum End {
     HandOver,
     /// The drive asks for a pause, as long as it says if it says.
     Wait(Option<Duration>),
+    /// Something of ours that nobody knows is in the way: again after this time.
+    Blocked(Duration),
     /// This attempt does not succeed, or not now, as the code says.
     Failed(FailureCode),
 }

@@ -148,8 +148,8 @@ impl Run {
                 }
                 Over::Crash | Over::End(End::Failed(_)) => retries += 1,
                 // A session that nobody knows lapses while it is waited for.
-                Over::End(End::Wait(Some(_))) => self.lapse(),
-                Over::End(End::HandOver | End::Wait(None)) => {}
+                Over::End(End::Blocked(_)) => self.lapse(),
+                Over::End(End::HandOver | End::Wait(_)) => {}
             }
         };
         if let Some(session) = self.session {

@@ -54,7 +54,7 @@ pub(crate) struct Came {
 
 pub(crate) struct Bench {
     graph: Running,
-    ports: Upload<World, GraphDrive<Credentials, World>, World, World, World>,
+    ports: Upload<World, GraphDrive<Credentials, World>, World, World, World, World>,
     world: World,
     runner: Runner,
     task: TaskInput,
@@ -102,6 +102,7 @@ impl Bench {
             staging: Arc::new(world.clone()),
             sealer: world.clone(),
             clock: world.clone(),
+            budget: world.clone(),
             settings: UploadSettings {
                 policy: row.policy,
                 fragment_bytes: FRAGMENT,

@@ -28,6 +28,17 @@ pub fn transfer_store(
     docferry_aws::DynamoTransferStore::new(aws_sdk_dynamodb::Client::new(aws), table)
 }
 
+/// What transfers share of Graph's throttling, in `TRANSFERS_TABLE`. A stack has
+/// one tenant, so one pool.
+#[cfg(feature = "store")]
+pub fn throttle_budget(
+    reader: &mut Reader<impl Variables>,
+    aws: &aws_config::SdkConfig,
+) -> docferry_aws::DynamoThrottleBudget {
+    let table = reader.optional("TRANSFERS_TABLE").unwrap_or_default();
+    docferry_aws::DynamoThrottleBudget::new(aws_sdk_dynamodb::Client::new(aws), table, "graph")
+}
+
 /// The state machine, `STATE_MACHINE_ARN`.
 #[cfg(feature = "workflow")]
 pub fn workflow(

@@ -6,6 +6,9 @@
 mod bundles;
 mod outbox;
 mod slots;
+mod throttle;
+
+pub use throttle::throttle_budget;
 
 use docferry_app::ports::{Due, FIRST_LOOK, Release, SealedSession, TransferStore, WriteError};
 use docferry_domain::{Delivery, FailureCode, Outcome, Phase, Transfer, TransferId};

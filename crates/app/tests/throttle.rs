@@ -1,0 +1,79 @@
+//! Pauses that the drive asks for: who keeps them, and how long.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{MB, assert_invariants, bytes, start, start_for, world_with};
+use docferry_app::TaskInput;
+use docferry_app::ports::{Clock as _, ThrottleBudget as _};
+use docferry_app::upload::Progress;
+use docferry_domain::Phase;
+use docferry_testkit::{InMemoryThrottleBudget, Runner, Scripted, World};
+use jiff::SignedDuration;
+
+fn count(world: &World, effect: &str) -> usize {
+    world.effects().iter().filter(|name| **name == effect).count()
+}
+
+async fn arrived(world: &World, email: &str) -> TaskInput {
+    let task = start_for(world, email).await.unwrap();
+    docferry_app::push::push(world, world, world, world, &task).await.unwrap();
+    let runner = Runner::new(world);
+    docferry_app::poll::poll(&runner.admitter(), world, runner.rules, &task).await.unwrap();
+    task
+}
+
+/// One transfer is told to wait for `seconds`; what the next one does.
+async fn second_after_throttled(seconds: u64) -> (World, Progress) {
+    let world = world_with(MB);
+    let (first, second) =
+        (arrived(&world, "ada@court.example").await, arrived(&world, "ben@court.example").await);
+    let runner = Runner::new(&world);
+    world.state().drive.script = vec![Scripted::Throttle(Some(Duration::from_secs(seconds)))];
+    runner.upload_once(&first).await.unwrap();
+    let progress = runner.upload_once(&second).await.unwrap();
+    (world, progress)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_429_of_one_transfer_pauses_all_of_the_tenant() {
+    let (world, progress) = second_after_throttled(120).await;
+    assert_eq!(progress, Progress::Wait { seconds: 60 });
+    assert_eq!(count(&world, "put_whole"), 1, "the second sent nothing");
+    let pause = world.paused().await.unwrap().unwrap();
+    assert_eq!(pause.until.duration_since(world.now()), SignedDuration::from_secs(120));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_of_a_second_is_nobody_elses() {
+    let (world, progress) = second_after_throttled(1).await;
+    assert_eq!(progress, Progress::Done);
+    assert_eq!(world.paused().await.unwrap(), None);
+}
+
+/// A date that is wrong must not stop everybody.
+#[tokio::test(start_paused = true)]
+async fn no_answer_pauses_the_tenant_for_more_than_an_hour() {
+    let (world, _) = second_after_throttled(10_000_000).await;
+    let pause = world.paused().await.unwrap().unwrap();
+    assert_eq!(pause.until.duration_since(pause.since), SignedDuration::from_hours(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_shared_pause_is_read_once_an_invocation_and_not_for_each_fragment() {
+    let world = world_with(5 * MB);
+    let task = start(&world).await;
+    let ended = Runner::new(&world).execute(&task).await;
+    assert_eq!((ended.phase, ended.uploads), (Some(Phase::Completed), 1));
+    assert!(count(&world, "put_fragment") > 10);
+    assert_eq!((count(&world, "paused"), count(&world, "pause_all")), (1, 0));
+    assert_invariants(&world, &task, &bytes(5 * MB), "once").await;
+}
+
+#[tokio::test]
+async fn the_budget_in_memory_conforms_to_its_port() {
+    docferry_testkit::conformance::throttle_budget(&InMemoryThrottleBudget::default()).await;
+}

@@ -1,0 +1,55 @@
+use aws_sdk_dynamodb::Client;
+use docferry_app::ports::{Pause, StoreError, ThrottleBudget};
+use jiff::{SignedDuration, Timestamp};
+
+use super::change::{Change, number};
+use super::items::{Item, corrupt, throttle_key, ttl};
+use super::table::{Refusal, Table};
+
+/// How long a pause that is over may rest.
+const REST: SignedDuration = SignedDuration::from_hours(1);
+
+/// The [`ThrottleBudget`] as one item of the transfers' table.
+#[derive(Debug, Clone)]
+pub struct DynamoThrottleBudget {
+    table: Table,
+    pool: &'static str,
+}
+
+impl DynamoThrottleBudget {
+    /// The budget of everybody who names the same `pool` in `table`.
+    #[must_use]
+    pub fn new(client: Client, table: impl Into<String>, pool: &'static str) -> Self {
+        Self { table: Table::new(client, table.into()), pool }
+    }
+}
+
+impl ThrottleBudget for DynamoThrottleBudget {
+    async fn paused(&self) -> Result<Option<Pause>, StoreError> {
+        self.table.get(throttle_key(self.pool)).await?.as_ref().map(read).transpose()
+    }
+
+    async fn pause(&self, pause: Pause) -> Result<(), StoreError> {
+        let rests_until = pause.until.saturating_add(REST).unwrap_or(pause.until);
+        let change = Change::default()
+            .set("pausedSince", number(pause.since.as_millisecond()))
+            .set("pausedUntil", number(pause.until.as_millisecond()))
+            .set("expiresAt", ttl(rests_until))
+            .when("attribute_not_exists(#pausedUntil) OR #pausedUntil < :pausedUntil");
+        match self.table.update(throttle_key(self.pool), change).await {
+            Ok(_) | Err(Refusal::Condition(_)) => Ok(()),
+            Err(refusal) => refusal.stood().map(drop),
+        }
+    }
+}
+
+fn read(item: &Item) -> Result<Pause, StoreError> {
+    let time = |name: &str| {
+        let millis = item.get(name)?.as_n().ok()?.parse().ok()?;
+        Timestamp::from_millisecond(millis).ok()
+    };
+    match (time("pausedSince"), time("pausedUntil")) {
+        (Some(since), Some(until)) => Ok(Pause { since, until }),
+        _ => Err(corrupt("throttle budget")),
+    }
+}

@@ -1,0 +1,34 @@
+use std::sync::{Arc, Mutex};
+
+use docferry_app::ports::{Pause, StoreError, ThrottleBudget};
+
+use crate::World;
+
+/// A [`ThrottleBudget`] in memory.
+#[derive(Debug, Clone, Default)]
+pub struct InMemoryThrottleBudget(Arc<Mutex<Option<Pause>>>);
+
+impl ThrottleBudget for InMemoryThrottleBudget {
+    async fn paused(&self) -> Result<Option<Pause>, StoreError> {
+        Ok(*self.0.lock().unwrap())
+    }
+
+    async fn pause(&self, pause: Pause) -> Result<(), StoreError> {
+        let mut kept = self.0.lock().unwrap();
+        if kept.is_none_or(|kept| kept.until < pause.until) {
+            *kept = Some(pause);
+        }
+        Ok(())
+    }
+}
+
+impl ThrottleBudget for World {
+    async fn paused(&self) -> Result<Option<Pause>, StoreError> {
+        self.effect("paused", StoreError::Unavailable, async || self.budget.paused().await).await
+    }
+
+    async fn pause(&self, pause: Pause) -> Result<(), StoreError> {
+        self.effect("pause_all", StoreError::Unavailable, async || self.budget.pause(pause).await)
+            .await
+    }
+}
