@@ -120,6 +120,28 @@ async fn a_drive_that_never_recovers_fails_with_its_name_and_leaves_nothing() {
     assert_invariants(&world, &task, &bytes(5 * MB), "down").await;
 }
 
+/// The drive has a part of the second fragment: what was read of the rest of it is in
+/// no hash that is kept.
+#[tokio::test(start_paused = true)]
+async fn the_checkpoints_hash_is_of_acknowledged_bytes_and_of_no_others() {
+    let (stored, len) = (327_680 + 12_345, 5 * MB);
+    let world = world_with(len);
+    let task = start(&world).await;
+    let runner = runner(&world);
+    docferry_app::push::push(&world, &world, &world, &world, &task).await.unwrap();
+    docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
+    let pause = Scripted::Throttle(Some(Duration::from_secs(322)));
+    world.state().drive.script = vec![Scripted::Honest, Scripted::StoreThenLose(12_345), pause];
+    runner.upload_once(&task).await.unwrap();
+    let kept = record(&world, &task).await.checkpoint.unwrap();
+    let mut hash = docferry_domain::SourceHash::default();
+    hash.append(&bytes(len)[..stored]);
+    assert_eq!((kept.offset, kept.hash), (stored as u64, hash.state()));
+    let ended = runner.execute(&task).await;
+    assert_eq!(ended.phase, Some(Phase::Completed), "{ended:?}");
+    assert_invariants(&world, &task, &bytes(len), "half").await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_older_invocation_stops_at_its_next_write() {
     let world = world_with(5 * MB);

@@ -6,6 +6,7 @@
 //! that loses answers, forgets sessions and dies at any moment.
 
 mod answered;
+mod types;
 
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use crate::{
     Checkpoint, FailureCode, FragmentPlan, FragmentRange, GRANULE_BYTES, HashState,
     SMALL_FILE_BYTES,
 };
+
+pub use types::{Action, Answer, CourseRules, End, Names, Seen};
 
 /// Sessions opened in one attempt before the drive counts as unavailable.
 pub const MAX_SESSIONS: u32 = 5;
@@ -25,144 +28,6 @@ const FIRST_HASH_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_HASH_PAUSE: Duration = Duration::from_secs(15);
 /// Doubled with each failure in a row: 0.2 s to 6.4 s.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-
-/// What is done next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Ask the session where it stands.
-    Ask,
-    /// Look at the destination: the document may be complete there.
-    Look(Names),
-    /// Read the source up to here, only to hash it.
-    Hash {
-        /// One past the last byte.
-        until: u64,
-    },
-    /// Read a small document whole, into memory and into the hash.
-    Load,
-    /// Put a small document whole, under the name with this number; 0 is its own.
-    Put {
-        /// Counts up while names are taken and the policy is to number.
-        number: u32,
-    },
-    /// Open a session.
-    Open,
-    /// End the session, so that nobody can complete it any more.
-    Close,
-    /// Send these bytes to the session.
-    Send(FragmentRange),
-    /// Compare what is at the destination with the source, and record it.
-    Verify {
-        /// The drive completed it in answer to our own last bytes; only then can a
-        /// difference be the service's rewriting.
-        by_us: bool,
-    },
-    /// The source was written again: take its new tag, if it is the same document.
-    Renew,
-    /// This invocation is over.
-    End(End),
-}
-
-/// Under which names a document may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Names {
-    /// Under the one with this number; 0 is its own.
-    One(u32),
-    /// Its own, and numbered ones up to the first that is free: the service chose.
-    All,
-}
-
-/// How an invocation ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// The delivery is verified and recorded.
-    Done,
-    /// Its time is over; the next one goes on.
-    HandOver,
-    /// The drive asks for a pause, as long as it says if it says.
-    Wait(Option<Duration>),
-    /// Something of ours that nobody knows is in the way: again after this time.
-    Blocked(Duration),
-    /// This attempt does not succeed, or not now, as the code says.
-    Failed(FailureCode),
-}
-
-/// What came of an action.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// The session wants the bytes from here on; `None` when it names none.
-    Stands(Option<u64>),
-    /// The fragment was taken (202). `next` is what the drive wants now.
-    Accepted {
-        /// `None` when it named no range.
-        next: Option<u64>,
-        /// How long it took.
-        took: Duration,
-    },
-    /// The document is complete (200, 201).
-    Complete,
-    /// The fragment does not start where the session stands (416).
-    Mismatch,
-    /// The session is gone.
-    Gone,
-    /// A server error or a broken connection: it was done, or not.
-    Lost,
-    /// No answer in the time allowed: it was done, or not.
-    TimedOut,
-    /// The invocation's time was over before the answer: it was done, or not.
-    OutOfTime,
-    /// A session was opened, and its URL is stored.
-    Opened,
-    /// The session is closed. One that `was_open` was never completed.
-    Closed {
-        /// `false` when it was gone before: lapsed, deleted or complete.
-        was_open: bool,
-    },
-    /// What lies at the destination.
-    Found(Seen),
-    /// The source is hashed up to here.
-    Hashed(u64),
-    /// A small document is in memory and hashed.
-    Loaded,
-    /// Verified and recorded.
-    Verified,
-    /// What was found is not the source.
-    NotOurs,
-    /// The service has not computed the hash yet.
-    HashPending,
-    /// The source's new tag is recorded.
-    Renewed,
-    /// The source could not be read for now.
-    SourceBroke,
-    /// The source has another tag than before.
-    SourceChanged,
-    /// Slow down; nothing was done.
-    Throttled(Option<Duration>),
-    /// A file of that name exists, or an unknown session for the path lives (409).
-    Conflict,
-    /// Refused for good, or by something that this invocation cannot change.
-    Refused(FailureCode),
-}
-
-/// What a look at the destination showed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
-    /// No file.
-    Nothing,
-    /// A file of another size.
-    Other,
-    /// A file of the document's size; the hash decides.
-    SameSize,
-}
-
-/// What holds for every upload of a deployment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CourseRules {
-    /// No fragment is larger.
-    pub largest_fragment: u64,
-    /// Whether a name that is taken is numbered (the policy `rename`).
-    pub numbering: bool,
-}
 
 /// Why the destination is looked at; decides what follows when nothing is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
