@@ -104,7 +104,9 @@ impl TestName {
             return Some((package, None));
         }
         let (package, test) = self.file.split_once("/tests/")?;
-        Some((package, Some(test.strip_suffix(".rs")?)))
+        let program = test.strip_suffix(".rs")?;
+        // Several files are a folder with a `main.rs`.
+        Some((package, Some(program.strip_suffix("/main").unwrap_or(program))))
     }
 
     /// The folder of its package.
@@ -146,6 +148,8 @@ mod tests {
         assert_eq!((one.package(), one.program()), ("crates/app", Some("transfer")));
         assert_eq!((two.package(), two.program()), ("crates/domain", None));
         assert_eq!(two.function, "two");
+        let folder = TestName::parse("crates/domain/tests/model/main.rs::three").unwrap();
+        assert_eq!((folder.package(), folder.program()), ("crates/domain", Some("model")));
     }
 
     #[test]
