@@ -68,7 +68,7 @@ pub struct Swept {
 enum Done {
     Left(Timestamp),
     Started,
-    Finalized,
+    Finalized(Timestamp),
 }
 
 /// Looks at everything unfinished that is due, until `stop_at`. Each look puts the
@@ -120,9 +120,9 @@ where
                 swept.started += 1;
                 later(now, NEXT_SWEEP)
             }
-            Ok(Done::Finalized) => {
+            Ok(Done::Finalized(next)) => {
                 swept.finalized += 1;
-                later(now, NEXT_SWEEP)
+                next
             }
             Err(error) => {
                 swept.failed += 1;
@@ -202,7 +202,10 @@ where
     let end = async |failure: Option<FailureCode>| {
         let task = TaskInput { transfer_id: id.clone(), attempt };
         let name = failure.map(FailureCode::as_str);
-        finalize(ports, admitter, settings.finalize, &task, name).await.map(|_| Done::Finalized)
+        finalize(ports, admitter, settings.finalize, &task, name).await?;
+        // What is left of it, if anything, is the watch for a copy that comes late:
+        // there may be many of those, and whoever waits for recovery goes first.
+        Ok(Done::Finalized(later(now, settings.look_again)))
     };
     if transfer.phase.is_terminal() {
         return end(None).await;

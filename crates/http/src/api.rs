@@ -1,6 +1,6 @@
 use docferry_app::admit::Admitter;
-use docferry_app::initiate::InitiateSettings;
 use docferry_domain::PoolLimits;
+use jiff::SignedDuration;
 
 /// What routers work with that create or change work.
 #[derive(Debug)]
@@ -11,8 +11,8 @@ pub struct TransferApi<S, W, C> {
     pub workflow: W,
     /// The time.
     pub clock: C,
-    /// How long things may take and are kept.
-    pub settings: InitiateSettings,
+    /// How long an ended record is kept.
+    pub record_ttl: SignedDuration,
     /// How many may move bytes at once.
     pub limits: PoolLimits,
 }

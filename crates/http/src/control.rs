@@ -37,7 +37,6 @@ where
 {
     let body = body::json(request).await?;
     let wanted = TerminateRequest::parse(&body).map_err(ApiError::Invalid)?;
-    let record_ttl = api.settings.record_ttl;
-    terminate(&api.admitter(), record_ttl, &owner, &wanted.transfer_ids).await?;
+    terminate(&api.admitter(), api.record_ttl, &owner, &wanted.transfer_ids).await?;
     Ok((StatusCode::ACCEPTED, Json(Terminated::default())))
 }

@@ -3,31 +3,37 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::routing::post;
 use axum::{Json, Router};
-use docferry_app::initiate::initiate;
+use docferry_app::initiate::{InitiateSettings, initiate};
 use docferry_app::ports::{Clock, Store, Workflow};
 use docferry_contract::scv::{UploadAccepted, UploadRequest};
 use docferry_domain::{NewTransfer, Priority};
 use http::StatusCode;
+use jiff::SignedDuration;
 
 use crate::api::TransferApi;
 use crate::body;
 use crate::middleware::{Principal, finish};
 use crate::problem::ApiError;
 
-/// `POST /document/upload`.
-pub fn initiate_router<S, W, C>(api: TransferApi<S, W, C>) -> Router
+/// `POST /document/upload`; a transfer has to end within `transfer_deadline`.
+pub fn initiate_router<S, W, C>(
+    api: TransferApi<S, W, C>,
+    transfer_deadline: SignedDuration,
+) -> Router
 where
     S: Store + 'static,
     W: Workflow + 'static,
     C: Clock + 'static,
 {
-    let routes =
-        Router::new().route("/document/upload", post(upload::<S, W, C>)).with_state(Arc::new(api));
+    let settings = InitiateSettings { transfer_deadline, record_ttl: api.record_ttl };
+    let routes = Router::new()
+        .route("/document/upload", post(upload::<S, W, C>))
+        .with_state((Arc::new(api), settings));
     finish(routes)
 }
 
 async fn upload<S, W, C>(
-    State(api): State<Arc<TransferApi<S, W, C>>>,
+    State((api, settings)): State<(Arc<TransferApi<S, W, C>>, InitiateSettings)>,
     Principal(owner): Principal,
     request: Request,
 ) -> Result<(StatusCode, Json<UploadAccepted>), ApiError>
@@ -47,7 +53,7 @@ where
         folder: wanted.folder,
         priority: Priority::Normal,
     };
-    let transfer = initiate(&api.admitter(), api.settings, new).await?;
+    let transfer = initiate(&api.admitter(), settings, new).await?;
     let transfer_id = transfer.transfer_id.to_string();
     tracing::info!(transfer.id = transfer_id, "transfer accepted");
     Ok((StatusCode::ACCEPTED, Json(UploadAccepted { obj_guid, transfer_id })))

@@ -4,7 +4,6 @@
 
 use axum::Router;
 use axum::body::Body;
-use docferry_app::initiate::InitiateSettings;
 use docferry_http::{
     Principal, StatusApi, TransferApi, control_router, initiate_router, ping_router, status_router,
 };
@@ -20,16 +19,13 @@ fn api(world: &World) -> TransferApi<World, World, World> {
         store: world.clone(),
         workflow: world.clone(),
         clock: world.clone(),
-        settings: InitiateSettings {
-            transfer_deadline: SignedDuration::from_hours(4),
-            record_ttl: SignedDuration::from_hours(168),
-        },
+        record_ttl: SignedDuration::from_hours(168),
         limits: LIMITS,
     }
 }
 
 fn initiate(world: &World) -> Router {
-    initiate_router(api(world))
+    initiate_router(api(world), SignedDuration::from_hours(4))
 }
 
 fn reads(world: &World) -> Router {

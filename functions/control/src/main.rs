@@ -1,6 +1,5 @@
 //! The `control` function: POSTs that change running work.
 
-use docferry_app::initiate::InitiateSettings;
 use docferry_http::{TransferApi, control_router};
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, SystemClock};
@@ -14,10 +13,7 @@ async fn main() -> Result<(), Error> {
         store: docferry_lambda::transfer_store(&mut reader, &aws),
         workflow: docferry_lambda::workflow(&mut reader, &aws),
         clock: SystemClock,
-        settings: InitiateSettings {
-            transfer_deadline: reader.seconds("TRANSFER_DEADLINE_SECONDS", 14_400),
-            record_ttl: reader.hours("RECORD_TTL_HOURS", 168),
-        },
+        record_ttl: reader.hours("RECORD_TTL_HOURS", 168),
         limits: docferry_lambda::pool_limits(&mut reader),
     };
     reader.finish()?;

@@ -1,6 +1,5 @@
 //! The `initiate` function: POSTs that create work.
 
-use docferry_app::initiate::InitiateSettings;
 use docferry_http::{TransferApi, initiate_router};
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, SystemClock};
@@ -14,12 +13,10 @@ async fn main() -> Result<(), Error> {
         store: docferry_lambda::transfer_store(&mut reader, &aws),
         workflow: docferry_lambda::workflow(&mut reader, &aws),
         clock: SystemClock,
-        settings: InitiateSettings {
-            transfer_deadline: reader.seconds("TRANSFER_DEADLINE_SECONDS", 14_400),
-            record_ttl: reader.hours("RECORD_TTL_HOURS", 168),
-        },
+        record_ttl: reader.hours("RECORD_TTL_HOURS", 168),
         limits: docferry_lambda::pool_limits(&mut reader),
     };
+    let transfer_deadline = reader.seconds("TRANSFER_DEADLINE_SECONDS", 14_400);
     reader.finish()?;
-    docferry_lambda::serve(initiate_router(api)).await
+    docferry_lambda::serve(initiate_router(api, transfer_deadline)).await
 }

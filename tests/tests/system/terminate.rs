@@ -69,8 +69,9 @@ async fn a_document_that_arrives_after_its_transfer_has_ended_is_removed() {
         sandbox.cloud.object(&sandbox.file_name).await.map(drop)
     })
     .await;
-    // A transfer is looked after from 90 s after its creation on.
+    // Who is only watched is looked at every five minutes: not waited for here.
     eventually("the sweep removes it", LONG, async || {
+        sandbox.cloud.make_due().await;
         sandbox.cloud.invoke("sweep", &json!({})).await.unwrap();
         let object = sandbox.cloud.object(&sandbox.file_name).await;
         object.is_none().then_some(())
