@@ -28,12 +28,17 @@ where
     let settings = InitiateSettings { transfer_deadline, record_ttl: api.record_ttl };
     let routes = Router::new()
         .route("/document/upload", post(upload::<S, W, C>))
-        .with_state((Arc::new(api), settings));
+        .with_state(Arc::new(Initiate { api, settings }));
     finish(routes)
 }
 
+struct Initiate<S, W, C> {
+    api: TransferApi<S, W, C>,
+    settings: InitiateSettings,
+}
+
 async fn upload<S, W, C>(
-    State((api, settings)): State<(Arc<TransferApi<S, W, C>>, InitiateSettings)>,
+    State(state): State<Arc<Initiate<S, W, C>>>,
     Principal(owner): Principal,
     request: Request,
 ) -> Result<(StatusCode, Json<UploadAccepted>), ApiError>
@@ -53,7 +58,7 @@ where
         folder: wanted.folder,
         priority: Priority::Normal,
     };
-    let transfer = initiate(&api.admitter(), settings, new).await?;
+    let transfer = initiate(&state.api.admitter(), state.settings, new).await?;
     let transfer_id = transfer.transfer_id.to_string();
     tracing::info!(transfer.id = transfer_id, "transfer accepted");
     Ok((StatusCode::ACCEPTED, Json(UploadAccepted { obj_guid, transfer_id })))
