@@ -21,7 +21,7 @@ pub struct Cloud {
     pub(crate) dynamodb: dynamodb::Client,
     pub(crate) exchange: s3::Client,
     logs: logs::Client,
-    sfn: sfn::Client,
+    pub(crate) sfn: sfn::Client,
     sqs: sqs::Client,
 }
 

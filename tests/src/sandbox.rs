@@ -60,6 +60,12 @@ impl Sandbox {
         sandbox
     }
 
+    /// The same for a further document.
+    #[must_use]
+    pub fn another_document(&self) -> Self {
+        Self { guid: STANDARD.encode(fastrand::u128(..).to_le_bytes()), ..self.clone() }
+    }
+
     /// Puts this test's document of `size` made-up bytes at its source.
     pub async fn document(&self, size: u64) -> Document {
         self.document_with(size, &[]).await

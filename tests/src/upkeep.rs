@@ -2,11 +2,25 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
+use docferry_aws::{DynamoTransferStore, StepFunctionsWorkflow};
+
 use crate::{Cloud, Item};
 
 const SHARDS: [&str; 4] = ["U0", "U1", "U2", "U3"];
 
 impl Cloud {
+    /// The table, as the service's functions use it.
+    #[must_use]
+    pub fn store(&self) -> DynamoTransferStore {
+        DynamoTransferStore::new(self.dynamodb.clone(), &self.stack.table)
+    }
+
+    /// The workflow, as the service's functions start it.
+    #[must_use]
+    pub fn workflow(&self) -> StepFunctionsWorkflow {
+        StepFunctionsWorkflow::new(self.sfn.clone(), &self.stack.state_machine_arn)
+    }
+
     /// Makes everything that somebody may have to look after due for the next sweep,
     /// and returns it as it stands: what is not among it is clean.
     pub async fn make_due(&self) -> Vec<Item> {

@@ -1,0 +1,88 @@
+//! Two hundred documents in one go, through the deployed system. Alone: they take
+//! the place of everybody else's.
+//!
+//! No call of the API asks for a bundle yet, so this test does what a function
+//! behind such a call will do: it runs the use case on the real table and workflow.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use docferry_app::admit::Admitter;
+use docferry_app::bundle::{NewBundle, initiate_bundle};
+use docferry_app::initiate::InitiateSettings;
+use docferry_app::ports::{BundleStore as _, Clock, SlotStore as _};
+use docferry_domain::{ObjectGuid, OnItemError, Phase, Pool, PoolLimits, Priority};
+use docferry_system_tests::{Sandbox, eventually};
+use jiff::{SignedDuration, Timestamp};
+
+const DOCUMENTS: u16 = 200;
+/// Of the test stack, see `xtask/src/stack/settings.rs`.
+const LIMITS: PoolLimits = PoolLimits { active: 20, per_person: 10 };
+const BOUND: Duration = Duration::from_secs(280);
+
+struct Now;
+
+impl Clock for Now {
+    fn now(&self) -> Timestamp {
+        jiff::Zoned::now().timestamp()
+    }
+}
+
+#[tokio::test]
+async fn two_hundred_documents_arrive_a_few_at_a_time_and_leave_nothing_behind() {
+    let sandbox = Sandbox::new().await;
+    let mut sources = BTreeMap::new();
+    let mut guids: Vec<ObjectGuid> = Vec::new();
+    for n in 0..DOCUMENTS {
+        let name = format!("{}-{n:03}.pdf", sandbox.tag);
+        let one = Sandbox { file_name: name.clone(), ..sandbox.another_document() };
+        let document = one.document(1000 + u64::from(n)).await;
+        guids.push(one.guid.parse().unwrap());
+        sources.insert(sandbox.path_of(&name), document.sha256);
+    }
+    let (store, workflow) = (sandbox.cloud.store(), sandbox.cloud.workflow());
+    let admitter = Admitter { store: &store, workflow: &workflow, clock: &Now, limits: LIMITS };
+    let settings = InitiateSettings {
+        transfer_deadline: SignedDuration::from_hours(4),
+        record_ttl: SignedDuration::from_hours(168),
+    };
+    let wanted = NewBundle {
+        owner: "scv".into(),
+        documents: guids,
+        recipient: sandbox.email.parse().unwrap(),
+        file_path: Some(sandbox.folder.clone()),
+        folder: sandbox.folder.parse().unwrap(),
+        priority: Priority::Normal,
+        on_item_error: OnItemError::Fail,
+    };
+    let id = initiate_bundle(&admitter, settings, wanted).await.unwrap().bundle_id;
+
+    let (mut last, mut most) = (0, 0);
+    let (bundle, counts) = eventually("the bundle ends", BOUND, async || {
+        let held = store.slots(Pool::Onedrive).await.unwrap().holders.len();
+        assert!(held <= LIMITS.per_person, "{held} hold a slot");
+        most = held.max(most);
+        let (bundle, counts) = store.bundle(&id).await.unwrap().unwrap();
+        let percent = bundle.percent(&counts);
+        assert!(percent >= last, "{percent} after {last}");
+        last = percent;
+        bundle.phase.is_terminal().then_some((bundle, counts))
+    })
+    .await;
+    assert_eq!((bundle.phase, counts.ended, counts.completed), (Phase::Completed, 200, 200));
+    assert!(most > 1, "they went one by one");
+
+    let files = sandbox.graph.files(&sandbox.email).await;
+    let delivered: BTreeMap<_, _> = files.into_iter().map(|f| (f.path, f.sha256)).collect();
+    assert_eq!(delivered, sources);
+    for n in 0..DOCUMENTS {
+        let document = id.document(n);
+        assert_eq!(sandbox.cloud.execution_end(document.as_str()).await, "SUCCEEDED");
+    }
+    assert!(sandbox.cloud.objects(&sandbox.tag).await.is_empty(), "exchange objects");
+    assert!(sandbox.open_sessions().await.is_empty());
+    assert!(store.slots(Pool::Onedrive).await.unwrap().holders.is_empty());
+    assert!(store.queue(Pool::Onedrive, None, 10).await.unwrap().is_empty());
+}
