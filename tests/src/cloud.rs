@@ -217,21 +217,27 @@ impl Cloud {
         head.last_modified().unwrap().secs()
     }
 
-    fn execution_arn(&self, transfer_id: &str) -> String {
+    fn execution_arn(&self, transfer_id: &str, attempt: u32) -> String {
         let arn = self.stack.state_machine_arn.replace(":stateMachine:", ":execution:");
-        format!("{arn}:{transfer_id}-1")
+        format!("{arn}:{transfer_id}-{attempt}")
     }
 
-    /// Ends the first execution of a transfer from outside: no state of it is
-    /// entered any more, not even the one that would end the transfer.
-    pub async fn stop_execution(&self, transfer_id: &str) {
-        let arn = self.execution_arn(transfer_id);
-        self.sfn.stop_execution().execution_arn(arn).send().await.unwrap();
+    /// Ends an execution of a transfer from outside: no state of it is entered any
+    /// more, not even the one that would end the transfer. When, in milliseconds since
+    /// 1970; `None` when it was not running.
+    pub async fn stop_execution(&self, transfer_id: &str, attempt: u32) -> Option<i64> {
+        let arn = self.execution_arn(transfer_id, attempt);
+        let described = self.sfn.describe_execution().execution_arn(&arn).send().await.ok()?;
+        if described.status != sfn::types::ExecutionStatus::Running {
+            return None;
+        }
+        let stopped = self.sfn.stop_execution().execution_arn(arn).send().await.ok()?;
+        stopped.stop_date.to_millis().ok()
     }
 
     /// Waits until the workflow of a transfer has ended; tells how.
     pub async fn execution_end(&self, transfer_id: &str) -> String {
-        let arn = self.execution_arn(transfer_id);
+        let arn = self.execution_arn(transfer_id, 1);
         eventually("the execution ends", SHORT, async || {
             let request = self.sfn.describe_execution().execution_arn(&arn);
             let status = request.send().await.unwrap().status;
@@ -262,8 +268,7 @@ impl Cloud {
     /// The same of a later attempt, when it was ever started.
     pub async fn history_of(&self, transfer_id: &str, attempt: u32) -> Option<History> {
         let mut events = Vec::new();
-        let arn = self.execution_arn(transfer_id);
-        let arn = format!("{}-{attempt}", arn.strip_suffix("-1").unwrap_or(&arn));
+        let arn = self.execution_arn(transfer_id, attempt);
         let mut request = json!({ "executionArn": arn });
         loop {
             let url = format!("{}/", self.stack.emulator);

@@ -47,8 +47,9 @@ async fn no_log_and_no_history_holds_an_address_a_name_a_secret_or_an_upload_url
     }
     let executions = sandbox.cloud.executions().await;
     for execution in &executions {
-        let id = execution.split('-').next().unwrap();
-        search(execution, &sandbox.cloud.history(id).await.text());
+        let (id, attempt) = execution.split_once('-').unwrap();
+        let history = sandbox.cloud.history_of(id, attempt.parse().unwrap()).await.unwrap();
+        search(execution, &history.text());
     }
     assert!(sandbox.cloud.history(&delivered).await.text().contains(&delivered));
     // The emulator's own log and those of the simulators: they tell of their work

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use docferry_system_tests::{Delivered, FailureCode, Item, Sandbox};
 
 use crate::plan::{PEOPLE, PlannedTransfer};
-use crate::round::{Round, email, name, text};
+use crate::round::{Round, attempt_of, email, name, text};
 
 /// How a transfer may fail, with the truth told, when everything goes wrong at once.
 /// Not among them: that its source was taken away from it, that its bytes are wrong,
@@ -32,7 +32,7 @@ pub(crate) struct Seen {
     pub(crate) transfers: usize,
     /// How many ended how.
     pub(crate) endings: BTreeMap<String, usize>,
-    /// From the first death of one of its functions to the end of the transfer; for
+    /// From the first death of its execution or one of its functions to the end of the transfer; for
     /// one whose request was not answered, from its creation.
     pub(crate) recovery_ms: Vec<i64>,
 }
@@ -126,9 +126,10 @@ impl Round {
     }
 
     async fn crashes_of(&self, id: &str, record: &Item) -> Vec<i64> {
-        let attempts: u32 = record["attempt"].as_n().unwrap().parse().unwrap();
-        let mut crashes = Vec::new();
-        for attempt in 1..=attempts {
+        let aborted = self.aborted.lock().unwrap().clone();
+        let mut crashes: Vec<_> =
+            aborted.into_iter().filter(|(of, _)| of == id).map(|(_, when)| when).collect();
+        for attempt in 1..=attempt_of(record) {
             let history = self.sandbox.cloud.history_of(id, attempt).await;
             crashes.extend(history.iter().flat_map(docferry_system_tests::History::crashes));
         }

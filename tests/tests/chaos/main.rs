@@ -44,7 +44,7 @@ async fn every_transfer_ends_truthfully_and_nothing_is_left_whatever_is_killed()
     let first = setting("DOCFERRY_CHAOS_SEED").unwrap_or(SEED);
     let mut violations = Vec::new();
     for number in 0..rounds {
-        violations.extend(play(first + number).await);
+        violations.extend(Box::pin(play(first + number)).await);
     }
     assert!(violations.is_empty(), "{} violations:\n{}", violations.len(), violations.join("\n"));
 }
@@ -53,7 +53,7 @@ async fn play(seed: u64) -> Vec<String> {
     println!("chaos: seed {seed}");
     let begin = Instant::now();
     let round = Arc::new(Round::prepare(Plan::new(seed)).await);
-    let unfinished = round.play().await;
+    let unfinished = Box::pin(round.play()).await;
     let left = clean_up(&round).await;
     let Seen { mut violations, transfers, endings, recovery_ms } = round.judge().await;
     violations.extend(unfinished.into_iter().map(|id| format!("{id}: did not end")));
@@ -63,9 +63,10 @@ async fn play(seed: u64) -> Vec<String> {
     let faults = round.sandbox.ords.0.fired_within(tag).await
         + round.sandbox.graph.0.fired_within(tag).await;
     println!(
-        "chaos: seed {seed}: {transfers} transfers {endings:?}, {} kills, {faults} faults, \
+        "chaos: seed {seed}: {transfers} transfers {endings:?}, {} kills, {} aborts, {faults} faults, \
          {} duplicates, {} hit, longest recovery {} ms, {} s, {} violations",
         round.kills.load(Ordering::Relaxed),
+        round.aborted.lock().unwrap().len(),
         round.duplicates.load(Ordering::Relaxed),
         recovery_ms.len(),
         recovery_ms.iter().max().unwrap_or(&0),

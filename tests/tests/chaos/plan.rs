@@ -45,6 +45,8 @@ pub(crate) struct Plan {
     pub(crate) duplicates: Vec<(Duration, usize, usize)>,
     /// The number chooses the transfer that somebody asks to stop.
     pub(crate) terminates: Vec<(Duration, usize)>,
+    /// The number chooses the transfer whose execution is ended from outside.
+    pub(crate) aborts: Vec<(Duration, usize)>,
 }
 
 #[derive(Debug)]
@@ -86,11 +88,18 @@ impl Plan {
             .map(|_| (at(&mut rng, TROUBLE_MS), rng.usize(..TRANSFERS), rng.usize(..64)))
             .collect();
         duplicates.sort_unstable();
-        let mut terminates: Vec<_> =
-            (0..5).map(|_| (at(&mut rng, TROUBLE_MS), rng.usize(..TRANSFERS))).collect();
-        terminates.sort_unstable();
-        Self { documents, transfers, kills, duplicates, terminates }
+        let terminates = moments(&mut rng, 5);
+        let aborts = moments(&mut rng, 8);
+        Self { documents, transfers, kills, duplicates, terminates, aborts }
     }
+}
+
+/// So many, each with one of the last transfers.
+fn moments(rng: &mut Rng, count: usize) -> Vec<(Duration, usize)> {
+    let mut moments: Vec<_> =
+        (0..count).map(|_| (at(rng, TROUBLE_MS), rng.usize(..TRANSFERS))).collect();
+    moments.sort_unstable();
+    moments
 }
 
 fn at(rng: &mut Rng, until: u64) -> Duration {

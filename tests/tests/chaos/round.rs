@@ -35,12 +35,19 @@ pub(crate) struct Round {
     pub(crate) answered: Mutex<Vec<String>>,
     /// Those of them that somebody asked to stop.
     pub(crate) stopped: Mutex<Vec<String>>,
+    /// Those whose executions were ended from outside, and when, in milliseconds since
+    /// 1970.
+    pub(crate) aborted: Mutex<Vec<(String, i64)>>,
     pub(crate) kills: AtomicUsize,
     pub(crate) duplicates: AtomicUsize,
 }
 
 pub(crate) fn text(item: &Item, name: &str) -> Option<String> {
     item.get(name)?.as_s().ok().cloned()
+}
+
+pub(crate) fn attempt_of(record: &Item) -> u32 {
+    record["attempt"].as_n().unwrap().parse().unwrap()
 }
 
 impl Round {
@@ -73,6 +80,7 @@ impl Round {
             begin: Instant::now(),
             answered: Mutex::default(),
             stopped: Mutex::default(),
+            aborted: Mutex::default(),
             kills: AtomicUsize::default(),
             duplicates: AtomicUsize::default(),
         }
@@ -80,11 +88,12 @@ impl Round {
 
     /// Plays the round until every transfer has ended; returns those that have not.
     pub(crate) async fn play(self: &Arc<Self>) -> Vec<String> {
-        let ((), (), (), (), unfinished) = tokio::join!(
+        let ((), (), (), (), (), unfinished) = tokio::join!(
             self.send_all(),
             self.kill_all(),
             self.duplicate_all(),
             self.terminate_all(),
+            self.abort_all(),
             self.sweep_until_ended()
         );
         unfinished
@@ -155,7 +164,7 @@ impl Round {
                 _ => &["push", "poll", "upload", "finalize"],
             };
             let function = been[step % been.len()];
-            let attempt: u32 = record["attempt"].as_n().unwrap().parse().unwrap();
+            let attempt = attempt_of(&record);
             let cloud = self.sandbox.cloud.clone();
             self.duplicates.fetch_add(1, Ordering::Relaxed);
             calls.spawn(async move {
@@ -181,6 +190,22 @@ impl Round {
                 }
                 sleep(Duration::from_millis(300)).await;
             }
+        }
+    }
+
+    /// Ends executions from outside, as an operator may or a limit of the service does;
+    /// what they run goes on without them.
+    async fn abort_all(&self) {
+        for (at, which) in &self.plan.aborts {
+            self.until(*at).await;
+            let Some(id) = self.one_of_the_answered(*which) else { continue };
+            let Some(record) = self.sandbox.cloud.record(&id).await else { continue };
+            let is_live = !record.contains_key("endedAt") && record.contains_key("startedAt");
+            if !is_live {
+                continue;
+            }
+            let stopped = self.sandbox.cloud.stop_execution(&id, attempt_of(&record)).await;
+            self.aborted.lock().unwrap().extend(stopped.map(|when| (id, when)));
         }
     }
 

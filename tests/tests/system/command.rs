@@ -80,7 +80,7 @@ async fn requeue_carries_on_a_transfer_whose_execution_was_killed_and_leaves_alo
     assert_eq!(refused.status.code(), Some(1));
     assert!(why.contains("left alone: its execution of attempt 1 runs"), "{why}");
 
-    sandbox.cloud.stop_execution(&id).await;
+    assert!(sandbox.cloud.stop_execution(&id, 1).await.is_some());
     assert_eq!(sandbox.cloud.execution_end(&id).await, "ABORTED");
     let done = printed_json(&docferry(&sandbox.stack, &requeue).await);
     assert_eq!(done["execution"], format!("{id}-2"));
