@@ -269,3 +269,27 @@ proptest! {
         play(&steps);
     }
 }
+
+/// A small document is on its way, sent by a step that runs twice, while its transfer is
+/// being ended on request: nobody can close a PUT, so the ending waits for it.
+#[test]
+fn regression_a_put_on_its_way_is_not_denied_by_an_ending() {
+    let ask = |other, person| Step::Ask { other, person };
+    let run = |process, effects| Step::Run { process, effects };
+    play(&[
+        ask(false, 0),
+        run(0, 13),
+        run(0, 8),
+        Step::Cancel { transfer: 0 },
+        Step::Jump { seconds: 60 },
+        Step::Duplicate { transfer: 0 },
+        Step::Cancel { transfer: 0 },
+        run(2, 12),
+        ask(true, 0),
+        ask(false, 1),
+        Step::Cancel { transfer: 0 },
+        run(0, 1),
+        Step::Kill { process: 0 },
+        run(6, 14),
+    ]);
+}

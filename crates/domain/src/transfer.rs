@@ -99,6 +99,10 @@ pub struct Checkpoint {
     /// That is done once.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fresh_session: bool,
+    /// Until then a small document may be on its way to the destination, sent by an
+    /// invocation that nobody can stop. Nothing is said of the end before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub putting_until: Option<Timestamp>,
 }
 
 /// The delivered item, verified.

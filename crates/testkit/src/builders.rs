@@ -55,5 +55,12 @@ pub fn arrived() -> ArrivedObject {
 #[must_use]
 pub fn checkpoint(offset: u64) -> Checkpoint {
     let hash: HashState = QuickXorHash::new().state();
-    Checkpoint { offset, hash, fragment_bytes: 327_680, sessions: 1, fresh_session: false }
+    Checkpoint {
+        offset,
+        hash,
+        fragment_bytes: 327_680,
+        sessions: 1,
+        fresh_session: false,
+        putting_until: None,
+    }
 }

@@ -1,6 +1,6 @@
 //! Before the end: nothing may land afterwards, and what did land counts.
 
-use docferry_domain::{Delivery, SourceHash, Transfer, Verdict, verify_delivery};
+use docferry_domain::{Delivery, FailureCode, SourceHash, Transfer, Verdict, verify_delivery};
 
 use super::Ports;
 use crate::ports::{
@@ -31,6 +31,11 @@ where
     let may_wait =
         |error: &TaskError| error.code.is_retryable() && ports.clock.now() < transfer.deadline;
     let settled = async {
+        // A PUT that nobody can close may be under way: the look comes after it.
+        let putting_until = transfer.checkpoint.as_ref().and_then(|kept| kept.putting_until);
+        if putting_until.is_some_and(|until| until > ports.clock.now()) {
+            return Err(FailureCode::DestinationUnavailable.into());
+        }
         let session = ports.store.session(&task.transfer_id).await?;
         // A session that was open cannot have been completed. Any other answer
         // proves nothing: a deletion whose answer was lost looks the same.

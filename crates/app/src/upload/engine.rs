@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use docferry_domain::{
-    Action, Answer, Course, CourseRules, End, FailureCode, SourceHash, Transfer,
+    Action, Answer, Checkpoint, Course, CourseRules, End, FailureCode, SMALL_FILE_BYTES,
+    SourceHash, Transfer,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,12 +13,17 @@ use super::reader::SourceReader;
 use super::source::SourceObject;
 use super::waiting::{shared_pause, wait_until};
 use super::{Progress, UploadSettings};
+use crate::initiate::later;
 use crate::ports::{
     CheckpointAck, Clock, ConflictPolicy, Destination, Drive, DriveError, Sealer, SessionRecord,
     Staging, StagingError, ThrottleBudget, TransferStore, UploadUrl,
 };
 use crate::task::admit;
 use crate::{TaskError, TaskInput};
+
+/// How long the record says that a small document may be on its way; a PUT of 4 MB
+/// takes a second or two, and is given up before.
+const PUT_LEASE: SignedDuration = SignedDuration::from_secs(60);
 
 /// Of the bytes that fit into the time that is left by the rate as measured, so
 /// many are tried: a fragment that is cut off is sent again.
@@ -61,6 +67,10 @@ pub(super) struct Run<'a, S, D, G, L, C, B> {
     pub(super) whole: Bytes,
     /// What may be the document at the destination.
     pub(super) found: Vec<Found>,
+    /// Until when the record says that a small document may be on its way.
+    pub(super) lease: Option<Timestamp>,
+    /// It may be: no answer has come.
+    pub(super) is_on_its_way: bool,
     pub(super) bytes_per_second: Option<f64>,
     /// The cause of the last failure, for the log.
     trouble: Option<TaskError>,
@@ -150,6 +160,8 @@ where
             reader: None,
             whole: Bytes::new(),
             found: Vec::new(),
+            lease: None,
+            is_on_its_way: false,
             bytes_per_second: None,
             trouble: None,
         })
@@ -168,7 +180,7 @@ where
                 Action::Look(names) => self.look(names).await,
                 Action::Hash { until } => self.read_gap(until).await,
                 Action::Load => self.load().await,
-                Action::Put { number } => self.put(number).await,
+                Action::Put { number } => self.put(number).await?,
                 Action::Open => self.open_session().await?,
                 Action::Close => self.close().await?,
                 Action::Send(range) => self.send(range).await?,
@@ -186,6 +198,9 @@ where
     }
 
     async fn end(&mut self, end: End) -> Result<Progress, TaskError> {
+        if end != End::Done && self.lease.is_some() && !self.is_on_its_way {
+            self.write(None).await?;
+        }
         match end {
             End::Done => Ok(Progress::Done),
             End::HandOver => Ok(Progress::Continue),
@@ -216,12 +231,30 @@ where
 
     /// Makes the checkpoint durable; a request to stop is noticed here, which
     /// costs no read of its own.
-    async fn save(&mut self) -> Result<(), TaskError> {
+    ///
+    /// What is put whole is put under a lease that is written with it, because nobody
+    /// can close a PUT that is under way.
+    pub(super) async fn save(&mut self) -> Result<(), TaskError> {
+        let is_small = self.object.size() <= SMALL_FILE_BYTES;
+        let lease = is_small.then(|| later(self.ports.clock.now(), PUT_LEASE));
+        if !self.write(lease).await? {
+            return Ok(());
+        }
+        if self.lease.is_some() && !self.is_on_its_way {
+            self.write(None).await?;
+        }
+        Err(FailureCode::Canceled.into())
+    }
+
+    /// Whether somebody asked to stop.
+    async fn write(&mut self, lease: Option<Timestamp>) -> Result<bool, TaskError> {
         let id = &self.transfer.transfer_id;
-        let checkpoint = self.course.checkpoint(self.hash.state());
+        let checkpoint =
+            Checkpoint { putting_until: lease, ..self.course.checkpoint(self.hash.state()) };
         let CheckpointAck { stop } =
             self.ports.store.checkpoint(id, self.transfer.epoch, &checkpoint).await?;
-        if stop { Err(FailureCode::Canceled.into()) } else { Ok(()) }
+        self.lease = lease;
+        Ok(stop)
     }
 
     /// What a drive's refusal means for the course; its cause is kept for the log.

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use docferry_domain::{Answer, FailureCode, FragmentRange};
+use jiff::SignedDuration;
 
 use super::completion::Found;
 use super::engine::Run;
@@ -12,6 +13,12 @@ use crate::ports::{
     Clock, ConflictPolicy, Drive, DriveError, FragmentAnswer, Sealer, Staging, ThrottleBudget,
     TransferStore,
 };
+
+/// How long a PUT may take to land that was given up: its bytes are on their way.
+const LANDING: SignedDuration = SignedDuration::from_secs(15);
+
+/// A PUT is not begun with less time than this.
+const SHORTEST_PUT: Duration = Duration::from_secs(20);
 
 /// How much is read between two looks at the clock, only to hash it.
 const GAP_BYTES: u64 = 32 * 1024 * 1024;
@@ -108,24 +115,41 @@ where
     /// Under the policy `rename` the numbering is ours, and each name is tried
     /// under `fail`: a PUT of which we do not know may land late, but only under
     /// a name that we look at before we take another.
-    pub(super) async fn put(&mut self, number: u32) -> Answer {
+    ///
+    /// Only while the lease that was written before lasts, less what it takes a PUT to
+    /// land that was given up.
+    pub(super) async fn put(&mut self, number: u32) -> Result<Answer, TaskError> {
+        let mut lasts = self.lease_lasts();
+        if lasts < SHORTEST_PUT {
+            // There was a pause since.
+            self.save().await?;
+            lasts = self.lease_lasts();
+        }
         let policy = match self.ports.settings.policy {
             ConflictPolicy::Rename => ConflictPolicy::Fail,
             policy => policy,
         };
         let Ok(at) = self.destination.numbered(number) else {
-            return Answer::Refused(FailureCode::DestinationConflict);
+            return Ok(Answer::Refused(FailureCode::DestinationConflict));
         };
         let put = self.ports.drive.put_whole(&at, self.whole.clone(), policy);
-        let Ok(answer) = tokio::time::timeout(self.time_left(), put).await else {
-            return Answer::OutOfTime;
+        let left = self.time_left();
+        self.is_on_its_way = true;
+        let Ok(answer) = tokio::time::timeout(left.min(lasts), put).await else {
+            return Ok(if left <= lasts { Answer::OutOfTime } else { Answer::TimedOut });
         };
-        match answer {
+        self.is_on_its_way = matches!(answer, Err(DriveError::Ambiguous(_)));
+        Ok(match answer {
             Ok(item) => {
                 self.found = item.map(|item| Found { name: at.name, item }).into_iter().collect();
                 Answer::Complete
             }
             Err(error) => self.refusal(error),
-        }
+        })
+    }
+
+    fn lease_lasts(&self) -> Duration {
+        let lasts = self.lease.map(|end| end.duration_since(self.ports.clock.now()) - LANDING);
+        lasts.and_then(|lasts| Duration::try_from(lasts).ok()).unwrap_or_default()
     }
 }

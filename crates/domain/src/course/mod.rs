@@ -193,6 +193,7 @@ impl Course {
             fragment_bytes: self.plan.bytes(),
             sessions: self.sessions,
             fresh_session: self.fresh_session,
+            putting_until: None,
         }
     }
 
