@@ -2,5 +2,6 @@
 
 pub mod audit;
 pub mod problem;
+pub mod scope;
 pub mod scv;
 pub mod task;

@@ -1,4 +1,5 @@
-//! Who is calling: HTTP Basic for the court viewer's service account.
+//! Who is calling: HTTP Basic for the court viewer's service account, bearer
+//! tokens of an OpenID Connect issuer for everybody else.
 //!
 //! Wrong or missing credentials end in an error whose text is exactly
 //! `Unauthorized`, which API Gateway turns into a 401; nothing else may fail
@@ -6,11 +7,14 @@
 
 mod account;
 mod basic;
+mod bearer;
 mod decision;
+pub mod oidc;
 
 pub use account::{Account, Accounts, SecretAccounts};
 pub use basic::Credentials;
-pub use decision::{Refusal, decide};
+pub use bearer::bearer;
+pub use decision::{Reason, Refusal, decide};
 
 /// The principal of the service account, as records and policies name it.
 pub const SERVICE_PRINCIPAL: &str = "scv";

@@ -1,5 +1,6 @@
 //! The `authorizer` function: who is calling.
 
+use authorizer::oidc::{Issuer, OidcSettings};
 use authorizer::{SecretAccounts, decide};
 use docferry_lambda::config::Reader;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
@@ -10,10 +11,21 @@ async fn main() -> Result<(), Error> {
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
     let accounts = SecretAccounts(docferry_lambda::secret(&mut reader, &aws, "SCV_SECRET_ARN"));
+    let settings = OidcSettings {
+        issuer: reader.or("OIDC_ISSUER", String::new()),
+        audience: reader.or("OIDC_AUDIENCE", String::new()),
+        jwks_url: reader.optional("OIDC_JWKS_URL"),
+        subject_claim: reader.or("OIDC_SUBJECT_CLAIM", "sub".to_owned()),
+        scope_claim: reader.or("OIDC_SCOPE_CLAIM", "scope".to_owned()),
+    };
+    let issuer = Issuer::of(settings).unwrap_or_else(|error| {
+        reader.problem(error.to_string());
+        None
+    });
     reader.finish()?;
-    let accounts = &accounts;
+    let (accounts, issuer) = (&accounts, issuer.as_ref());
     run(service_fn(|event: LambdaEvent<_>| async move {
-        decide(accounts, &event.payload).await.map_err(|refusal| {
+        decide(accounts, issuer, &event.payload).await.map_err(|refusal| {
             tracing::warn!(refusal = %refusal, "caller refused");
             Diagnostic::from(refusal)
         })

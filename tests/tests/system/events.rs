@@ -24,6 +24,7 @@ fn every_sample_event_is_tried_by_a_test() {
         found,
         [
             "authorizer/basic.json",
+            "authorizer/bearer.json",
             "authorizer/missing.json",
             "control/terminate.json",
             "finalize/delivered.json",
@@ -70,8 +71,8 @@ async fn steps_refuse_a_transfer_that_nobody_knows_with_a_name_of_ours() {
 #[tokio::test]
 async fn the_authorizer_lets_the_service_account_in_and_nobody_else() {
     let sandbox = Sandbox::new().await;
-    for sample in ["authorizer/basic.json", "authorizer/missing.json"] {
-        // The password in the sample is not this stack's.
+    for sample in ["authorizer/basic.json", "authorizer/bearer.json", "authorizer/missing.json"] {
+        // Password and token in the samples are not this stack's.
         let error = sandbox.cloud.invoke("authorizer", &event(sample)).await.unwrap_err();
         assert_eq!(error["errorMessage"], "Unauthorized", "{sample}");
     }

@@ -1,0 +1,83 @@
+use docferry_contract::scope::Scopes;
+use serde_json::{Map, Value};
+
+pub(super) type Claims = Map<String, Value>;
+
+/// The subject, if it can be a principal: 1 to 200 printable ASCII characters
+/// without spaces, and no address.
+///
+/// It stands in records, messages and logs, where addresses may not be.
+pub(super) fn subject<'a>(claims: &'a Claims, name: &str) -> Option<&'a str> {
+    let subject = claims.get(name)?.as_str()?;
+    let is_printable = subject.bytes().all(|byte| byte.is_ascii_graphic());
+    let fits = (1..=200).contains(&subject.len()) && is_printable && !subject.contains('@');
+    fits.then_some(subject)
+}
+
+/// The scopes that we know; a text with spaces between or a list of texts. What
+/// has another form gives none.
+pub(super) fn scopes(claims: &Claims, path: &str) -> Scopes {
+    match at(claims, path) {
+        Some(Value::String(text)) => Scopes::parse(text),
+        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
+        _ => Scopes::default(),
+    }
+}
+
+/// The claim of that name (names may hold dots), or the one under that path.
+fn at<'a>(claims: &'a Claims, path: &str) -> Option<&'a Value> {
+    if let Some(value) = claims.get(path) {
+        return Some(value);
+    }
+    let (first, rest) = path.split_once('.')?;
+    at(claims.get(first)?.as_object()?, rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use docferry_contract::scope::Scope;
+    use serde_json::json;
+
+    fn claims(value: Value) -> Claims {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn scopes_come_as_text_or_list_flat_or_nested() {
+        for (path, value) in [
+            ("scope", json!({ "scope": "openid docferry.read other" })),
+            ("scp", json!({ "scp": "docferry.read" })),
+            ("client_roles", json!({ "client_roles": ["docferry.read", "uma", 5] })),
+            ("roles", json!({ "roles": ["docferry.read"] })),
+            ("realm_access.roles", json!({ "realm_access": { "roles": ["docferry.read"] } })),
+            ("https://x.example/roles", json!({ "https://x.example/roles": ["docferry.read"] })),
+        ] {
+            assert_eq!(scopes(&claims(value), path), Scopes::from(Scope::Read), "{path}");
+        }
+        for value in [
+            json!({}),
+            json!({ "scope": null }),
+            json!({ "scope": 5 }),
+            json!({ "scope": { "docferry.read": true } }),
+            json!({ "scope": ["docferry.read docferry.write"] }),
+            json!({ "other": "docferry.read" }),
+        ] {
+            assert_eq!(scopes(&claims(value.clone()), "scope"), Scopes::default(), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_subject_is_short_printable_and_no_address() {
+        let of = |value: Value| subject(&claims(json!({ "sub": value })), "sub").is_some();
+        for good in ["a", "auth0|5f7", "f:1c2d:4711", "scv", &"x".repeat(200)] {
+            assert!(of(json!(good)), "{good}");
+        }
+        for bad in ["", " ", "a b", "a\n", "é", "a\u{0}", "ada@court.example", &"x".repeat(201)] {
+            assert!(!of(json!(bad)), "{bad:?}");
+        }
+        for bad in [json!(null), json!(5), json!(["a"]), json!({})] {
+            assert!(!of(bad));
+        }
+    }
+}

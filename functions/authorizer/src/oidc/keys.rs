@@ -1,0 +1,115 @@
+use std::collections::BTreeMap;
+
+use jsonwebtoken::jwk::{
+    AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse,
+};
+use jsonwebtoken::{Algorithm, DecodingKey};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A key of the issuer, with the one algorithm that it is for.
+///
+/// The algorithm comes from the key and never from the token: otherwise a public
+/// key could be taken for the secret of an HMAC.
+#[derive(Debug, Clone)]
+pub(super) struct Key {
+    pub(super) algorithm: Algorithm,
+    pub(super) decoding: DecodingKey,
+}
+
+/// The keys of an issuer that tokens may be signed with, by their ids.
+#[derive(Debug, Clone, Default)]
+pub struct KeySet(BTreeMap<String, Key>);
+
+#[derive(Deserialize)]
+struct Document {
+    keys: Vec<Value>,
+}
+
+impl KeySet {
+    /// More than any issuer has.
+    const MOST: usize = 100;
+
+    /// Reads a JWKS document; `None` when it is none. Keys that are not for
+    /// signing by RS256 or ES256, or have no id, are passed over.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let document: Document = serde_json::from_slice(bytes).ok()?;
+        let usable = document.keys.into_iter().filter_map(usable);
+        Some(Self(usable.take(Self::MOST).collect()))
+    }
+
+    pub(super) fn get(&self, id: &str) -> Option<&Key> {
+        self.0.get(id)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+fn usable(key: Value) -> Option<(String, Key)> {
+    let key: Jwk = serde_json::from_value(key).ok()?;
+    let (algorithm, named) = match &key.algorithm {
+        AlgorithmParameters::RSA(_) => (Algorithm::RS256, KeyAlgorithm::RS256),
+        AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P256 => {
+            (Algorithm::ES256, KeyAlgorithm::ES256)
+        }
+        _ => return None,
+    };
+    let common = &key.common;
+    let is_for_this = common.key_algorithm.is_none_or(|its| its == named)
+        && common.public_key_use.as_ref().is_none_or(|its| *its == PublicKeyUse::Signature)
+        && common.key_operations.as_ref().is_none_or(|its| its.contains(&KeyOperations::Verify));
+    let id = common.key_id.clone().filter(|_| is_for_this)?;
+    let decoding = DecodingKey::from_jwk(&key).ok()?;
+    Some((id, Key { algorithm, decoding }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_keys_for_signing_by_rs256_or_es256_are_kept() {
+        let rsa = |more: Value| {
+            let mut key = json!({ "kty": "RSA", "kid": "k", "n": "3q2-7w", "e": "AQAB" });
+            key.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            key
+        };
+        let ec =
+            |curve: &str| json!({ "kty": "EC", "kid": "k", "crv": curve, "x": "AA", "y": "AA" });
+        let kept = |key: Value| {
+            let set = KeySet::parse(json!({ "keys": [key] }).to_string().as_bytes()).unwrap();
+            set.get("k").map(|key| key.algorithm)
+        };
+        for good in [json!({}), json!({ "alg": "RS256", "use": "sig", "key_ops": ["verify"] })] {
+            assert_eq!(kept(rsa(good)), Some(Algorithm::RS256));
+        }
+        assert_eq!(kept(ec("P-256")), Some(Algorithm::ES256));
+        for bad in [
+            rsa(json!({ "alg": "RS512" })),
+            rsa(json!({ "alg": "HS256" })),
+            rsa(json!({ "alg": "RSA-OAEP" })),
+            rsa(json!({ "use": "enc" })),
+            rsa(json!({ "key_ops": ["sign"] })),
+            rsa(json!({ "kid": null })),
+            rsa(json!({ "n": "not base64!" })),
+            ec("P-384"),
+            json!({ "kty": "oct", "kid": "k", "k": "c2VjcmV0" }),
+            json!({ "kty": "OKP", "kid": "k", "crv": "Ed25519", "x": "AA" }),
+            json!("no key"),
+        ] {
+            assert_eq!(kept(bad.clone()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_document_of_keys_is_told_from_one_without_keys() {
+        assert!(KeySet::parse(br#"{"keys":[]}"#).unwrap().is_empty());
+        for bad in ["", "<html>", "[]", "{}", r#"{"keys":{}}"#] {
+            assert!(KeySet::parse(bad.as_bytes()).is_none(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Bearer tokens: JSON web tokens of one OpenID Connect issuer.
+
+mod cache;
+mod claims;
+mod fetch;
+mod issuer;
+mod keys;
+mod settings;
+
+pub use cache::KeyCache;
+pub use fetch::{FetchError, HttpKeys, KeySource};
+pub use issuer::{Caller, Issuer, Rejection, TokenError};
+pub use keys::KeySet;
+pub use settings::{OidcSettings, SetupError};
