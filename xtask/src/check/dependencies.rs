@@ -38,8 +38,13 @@ const INWARD: [(&str, &[&str]); 9] = [
     ("docferry-testkit", &["docferry-app", "docferry-contract", "docferry-domain"]),
 ];
 
-const SIMULATORS: [&str; 4] =
-    ["docferry-sim-graph", "docferry-sim-ords", "docferry-sim-s3", "sim-kit"];
+const SIMULATORS: [&str; 5] = [
+    "docferry-sim-graph",
+    "docferry-sim-identity",
+    "docferry-sim-ords",
+    "docferry-sim-s3",
+    "sim-kit",
+];
 
 #[derive(Debug, Deserialize)]
 struct Metadata {

@@ -1,0 +1,253 @@
+//! Tokens of a simulated issuer, good and false ones.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::sync::Arc;
+
+use authorizer::oidc::{Caller, FetchError, HttpKeys, Issuer, OidcSettings, Rejection, TokenError};
+use authorizer::{Account, Accounts, decide};
+use docferry_aws::secrets::SecretError;
+use docferry_contract::scope::Scopes;
+use docferry_sim_identity::{Config, Running, start};
+use lambda_runtime::Diagnostic;
+use serde_json::{Value, json};
+
+struct Bench {
+    provider: Running,
+    http: reqwest::Client,
+}
+
+async fn bench() -> Bench {
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    Bench { provider: start(Config::default()).await.unwrap(), http }
+}
+
+impl Bench {
+    fn settings(&self) -> OidcSettings {
+        OidcSettings {
+            issuer: self.provider.url().to_owned(),
+            audience: "docferry".to_owned(),
+            jwks_url: None,
+            subject_claim: "sub".to_owned(),
+            scope_claim: "scope".to_owned(),
+        }
+    }
+
+    fn issuer(&self) -> Issuer<HttpKeys> {
+        Issuer::of(self.settings()).unwrap().unwrap()
+    }
+
+    async fn admin(&self, path: &str, body: Value) -> Value {
+        let url = format!("{}{path}", self.provider.admin_url());
+        let response = self.http.post(url).json(&body).send().await.unwrap();
+        response.error_for_status().unwrap().json().await.unwrap()
+    }
+
+    async fn mint(&self, wish: Value) -> String {
+        self.admin("/mint", wish).await["token"].as_str().unwrap().to_owned()
+    }
+
+    /// How often the issuer was asked for its keys.
+    async fn asked(&self) -> usize {
+        let url = format!("{}/requests", self.provider.admin_url());
+        let all: Vec<Value> = self.http.get(url).send().await.unwrap().json().await.unwrap();
+        all.iter().filter(|request| request["operation"] == "jwks").count()
+    }
+}
+
+async fn verify(issuer: &Issuer<HttpKeys>, token: &str) -> Result<Caller, TokenError> {
+    issuer.verify(&token.into()).await
+}
+
+#[tokio::test]
+async fn good_tokens_of_both_algorithms_tell_who_asks_and_what_they_may() {
+    let bench = bench().await;
+    let issuer = bench.issuer();
+    for algorithm in ["RS256", "ES256"] {
+        let claims = json!({ "sub": "ada", "scope": "openid docferry.read else.where" });
+        let token = bench.mint(json!({ "algorithm": algorithm, "claims": claims })).await;
+        let caller = verify(&issuer, &token).await.unwrap();
+        let scopes = Scopes::parse("docferry.read");
+        assert_eq!(caller, Caller { subject: "ada".to_owned(), scopes });
+    }
+    let among_others = json!({ "aud": ["other", "docferry"] });
+    verify(&issuer, &bench.mint(json!({ "claims": among_others })).await).await.unwrap();
+    assert_eq!(bench.asked().await, 1, "keys are kept");
+}
+
+#[tokio::test]
+async fn every_kind_of_false_token_is_refused_for_what_is_false_about_it() {
+    let bench = bench().await;
+    let issuer = bench.issuer();
+    let claims = |claims: Value| json!({ "claims": claims });
+    let url = bench.provider.url();
+    for (wish, expected) in [
+        (json!({ "expiresIn": -90 }), Rejection::Expired),
+        (claims(json!({ "exp": null })), Rejection::Claims),
+        (claims(json!({ "exp": "tomorrow" })), Rejection::Claims),
+        (claims(json!({ "nbf": 4_102_444_800_u64 })), Rejection::NotYet),
+        (claims(json!({ "nbf": "soon" })), Rejection::Claims),
+        (claims(json!({ "aud": "other" })), Rejection::Audience),
+        (claims(json!({ "aud": [] })), Rejection::Audience),
+        (claims(json!({ "aud": ["docferry.other", "DOCFERRY"] })), Rejection::Audience),
+        (claims(json!({ "aud": null })), Rejection::Claims),
+        (claims(json!({ "iss": "https://elsewhere.example" })), Rejection::Issuer),
+        (claims(json!({ "iss": format!("{url}/") })), Rejection::Issuer),
+        (claims(json!({ "iss": [url] })), Rejection::Issuer),
+        (claims(json!({ "iss": null })), Rejection::Claims),
+        (claims(json!({ "sub": null })), Rejection::Subject),
+        (claims(json!({ "sub": "ada@court.example" })), Rejection::Subject),
+        (claims(json!({ "sub": "x".repeat(201) })), Rejection::Subject),
+        (json!({ "badSignature": true }), Rejection::Signature),
+        (json!({ "foreignKey": true }), Rejection::Signature),
+        (json!({ "algorithm": "ES256", "foreignKey": true }), Rejection::Signature),
+        (json!({ "algorithm": "HS256" }), Rejection::Algorithm),
+        (json!({ "header": { "alg": "RS512" } }), Rejection::Algorithm),
+        (json!({ "header": { "alg": "ES256" } }), Rejection::Algorithm),
+        (json!({ "algorithm": "none" }), Rejection::Malformed),
+        (json!({ "header": { "alg": "nOnE" } }), Rejection::Malformed),
+        (json!({ "header": { "crit": ["b64"], "b64": false } }), Rejection::Malformed),
+        (json!({ "header": { "kid": null } }), Rejection::UnknownKey),
+        (json!({ "header": { "kid": "made-up" } }), Rejection::UnknownKey),
+    ] {
+        let token = bench.mint(wish.clone()).await;
+        match verify(&issuer, &token).await {
+            Err(TokenError::Rejected(why)) => assert_eq!(why, expected, "{wish}"),
+            other => panic!("{wish}: {other:?}"),
+        }
+    }
+    for nonsense in ["", ".", "..", "a.b.c", "a.b.c.d.e", "eyJ9.e30.e30", "é.é.é"] {
+        let refused = verify(&issuer, nonsense).await.unwrap_err();
+        assert!(matches!(refused, TokenError::Rejected(Rejection::Malformed)), "{nonsense}");
+    }
+}
+
+#[tokio::test]
+async fn clocks_may_differ_by_less_than_a_minute() {
+    let bench = bench().await;
+    let issuer = bench.issuer();
+    verify(&issuer, &bench.mint(json!({ "expiresIn": -30 })).await).await.unwrap();
+    let now = jsonwebtoken::get_current_timestamp();
+    let early = |by: u64| json!({ "claims": { "nbf": now + by } });
+    verify(&issuer, &bench.mint(early(30)).await).await.unwrap();
+    verify(&issuer, &bench.mint(early(90)).await).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn tokens_as_keycloak_and_entra_write_them_are_understood() {
+    let bench = bench().await;
+    let role = json!(["docferry.write", "uma_authorization"]);
+    for (subject_claim, scope_claim, claims) in [
+        ("sub", "client_roles", json!({ "sub": "id", "client_roles": role })),
+        (
+            "sub",
+            "resource_access.docferry.roles",
+            json!({ "sub": "id", "resource_access": { "docferry": { "roles": role } } }),
+        ),
+        ("oid", "roles", json!({ "sub": "pairwise", "oid": "id", "roles": role })),
+        (
+            "oid",
+            "scp",
+            json!({ "sub": "pairwise", "oid": "id", "scp": "docferry.write User.Read" }),
+        ),
+    ] {
+        let settings = OidcSettings {
+            subject_claim: subject_claim.to_owned(),
+            scope_claim: scope_claim.to_owned(),
+            jwks_url: Some(format!("{}/jwks", bench.provider.url())),
+            ..bench.settings()
+        };
+        let issuer = Issuer::of(settings).unwrap().unwrap();
+        let caller = verify(&issuer, &bench.mint(json!({ "claims": claims })).await).await.unwrap();
+        let scopes = Scopes::parse("docferry.write");
+        assert_eq!(caller, Caller { subject: "id".to_owned(), scopes }, "{scope_claim}");
+    }
+    assert!(
+        Issuer::of(OidcSettings { issuer: String::new(), ..bench.settings() }).unwrap().is_none()
+    );
+}
+
+#[tokio::test]
+async fn without_keys_nobody_can_tell_and_the_error_says_which_document() {
+    let large = format!("{{\"keys\":[],\"x\":\"{}\"}}", "x".repeat(300 * 1024));
+    let other =
+        r#"{"issuer":"https://elsewhere.example","jwks_uri":"https://elsewhere.example/k"}"#;
+    let fault = |operation: &str, body: &str| json!({ "operation": operation, "body": body });
+    for rule in [
+        json!({ "operation": "discovery", "status": 503 }),
+        json!({ "operation": "discovery", "status": 302 }),
+        json!({ "operation": "discovery", "dropResponse": true }),
+        json!({ "operation": "jwks", "delayMs": 4000 }),
+        fault("discovery", "<html>"),
+        fault("discovery", other),
+        fault("jwks", r#"{"keys":[]}"#),
+        fault("jwks", &large),
+    ] {
+        let bench = bench().await;
+        let issuer = bench.issuer();
+        let token = bench.mint(json!({})).await;
+        bench.admin("/faults", rule.clone()).await;
+        let error = verify(&issuer, &token).await.unwrap_err();
+        let TokenError::Unavailable(why) = error else { panic!("{rule}: {error:?}") };
+        let text = why.to_string();
+        assert!(text.contains("document") && !text.contains("http"), "{text}");
+        assert!(!matches!(why, FetchError::OtherIssuer) || rule["body"] == other);
+    }
+}
+
+struct NoAccount;
+
+impl Accounts for NoAccount {
+    async fn account(&self, _fresh: bool) -> Result<Arc<Account>, SecretError> {
+        Err(SecretError::Invalid)
+    }
+}
+
+fn request<T: serde::de::DeserializeOwned>(authorization: &str) -> T {
+    serde_json::from_value(json!({
+        "type": "REQUEST",
+        "methodArn": "arn:aws:execute-api:ca-central-1:123456789012:api/prod/GET/document/status/x",
+        "headers": { "Authorization": authorization },
+        "requestContext": {}
+    }))
+    .unwrap()
+}
+
+#[tokio::test]
+async fn no_token_can_claim_to_be_the_service_account() {
+    let bench = bench().await;
+    let issuer = bench.issuer();
+    let claims = json!({ "sub": "scv", "scope": "docferry.service docferry.read" });
+    let token = bench.mint(json!({ "claims": claims })).await;
+    let bearer = request(&format!("Bearer {token}"));
+    // The account is not even looked at.
+    let answer = decide(&NoAccount, Some(&issuer), &bearer).await.unwrap();
+    assert_eq!(answer.principal_id.as_deref(), Some("sub:scv"));
+    let context = json!({ "principal": "sub:scv", "scopes": "docferry.read docferry.service" });
+    assert_eq!(answer.context, context);
+    let policy = serde_json::to_value(&answer.policy_document).unwrap().to_string();
+    assert!(policy.contains("api/prod/*"), "{policy}");
+}
+
+#[tokio::test]
+async fn a_bad_token_is_exactly_unauthorized_and_an_unreachable_issuer_is_not() {
+    let bench = bench().await;
+    let issuer = bench.issuer();
+    let token = bench.mint(json!({ "expiresIn": -90 })).await;
+    let bearer = request(&format!("Bearer {token}"));
+    bench.admin("/faults", json!({ "operation": "discovery", "status": 503 })).await;
+    let refusal = decide(&NoAccount, Some(&issuer), &bearer).await.unwrap_err();
+    assert!(!refusal.to_string().contains(&token));
+    assert_eq!(Diagnostic::from(refusal).error_message, "AUTHORIZER_UNAVAILABLE");
+
+    let issuer = bench.issuer();
+    for with in [Some(&issuer), None] {
+        let refusal = decide(&NoAccount, with, &bearer).await.unwrap_err();
+        let text = format!("{refusal} {refusal:?}");
+        assert!(!text.contains("eyJ"), "{text}");
+        let diagnostic = Diagnostic::from(refusal);
+        assert_eq!(
+            (diagnostic.error_type, diagnostic.error_message),
+            ("Unauthorized".into(), "Unauthorized".into())
+        );
+    }
+}

@@ -1,0 +1,129 @@
+//! Keys that tokens are signed with.
+
+use std::str::FromStr;
+
+use aws_lc_rs::{
+    error::Unspecified,
+    rand::SystemRandom,
+    rsa::KeySize,
+    signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
+    },
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// What a token is signed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Algorithm {
+    /// RSA with PKCS #1 padding and SHA-256.
+    #[serde(rename = "RS256")]
+    Rs256,
+    /// ECDSA on P-256 with SHA-256.
+    #[serde(rename = "ES256")]
+    Es256,
+}
+
+impl Algorithm {
+    /// As it stands in a token's header.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Es256 => "ES256",
+        }
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "RS256" => Ok(Self::Rs256),
+            "ES256" => Ok(Self::Es256),
+            _ => Err("RS256 or ES256".to_owned()),
+        }
+    }
+}
+
+/// A key pair with an id.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub(crate) id: String,
+    pair: Pair,
+}
+
+#[derive(Debug)]
+enum Pair {
+    Rsa(RsaKeyPair),
+    Ec(EcdsaKeyPair),
+}
+
+impl Key {
+    pub(crate) fn generate(algorithm: Algorithm) -> Result<Self, Unspecified> {
+        let pair = match algorithm {
+            Algorithm::Rs256 => Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048)?),
+            Algorithm::Es256 => Pair::Ec(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?),
+        };
+        Ok(Self { id: Uuid::new_v4().simple().to_string(), pair })
+    }
+
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        match self.pair {
+            Pair::Rsa(_) => Algorithm::Rs256,
+            Pair::Ec(_) => Algorithm::Es256,
+        }
+    }
+
+    /// The public key as bytes, which a forger may take for the secret of an HMAC.
+    pub(crate) fn public_bytes(&self) -> &[u8] {
+        match &self.pair {
+            Pair::Rsa(pair) => pair.public_key().as_ref(),
+            Pair::Ec(pair) => pair.public_key().as_ref(),
+        }
+    }
+
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Unspecified> {
+        let random = SystemRandom::new();
+        match &self.pair {
+            Pair::Rsa(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)?;
+                Ok(signature)
+            }
+            Pair::Ec(pair) => Ok(pair.sign(&random, message)?.as_ref().to_vec()),
+        }
+    }
+
+    /// As it stands in the key document.
+    pub(crate) fn jwk(&self) -> Value {
+        let name = self.algorithm().name();
+        match &self.pair {
+            Pair::Rsa(pair) => {
+                let public = pair.public_key();
+                json!({
+                    "kty": "RSA", "use": "sig", "alg": name, "kid": self.id,
+                    "n": encode(public.modulus().big_endian_without_leading_zero()),
+                    "e": encode(public.exponent().big_endian_without_leading_zero()),
+                })
+            }
+            Pair::Ec(pair) => {
+                // 0x04, then both coordinates of 32 bytes each.
+                let point = pair.public_key().as_ref().get(1..).unwrap_or_default();
+                let (x, y) = point.split_at(point.len() / 2);
+                json!({
+                    "kty": "EC", "use": "sig", "alg": name, "kid": self.id,
+                    "crv": "P-256", "x": encode(x), "y": encode(y),
+                })
+            }
+        }
+    }
+}
+
+/// Base64 as tokens have it.
+pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}

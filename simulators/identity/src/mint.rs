@@ -1,0 +1,84 @@
+//! Tokens: what they say, and how they are put together.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    keys::{Key, encode},
+    refusal::Refusal,
+    world::{Rights, User, World},
+};
+
+pub(crate) type Claims = Map<String, Value>;
+
+/// What every token says; `expires_in` counts from now and may be negative.
+pub(crate) fn basics(world: &World, subject: &str, audience: &str, expires_in: i64) -> Claims {
+    let now = sim_kit::now().as_second();
+    let claims = json!({
+        "iss": world.issuer(),
+        "aud": audience,
+        "sub": subject,
+        "iat": now,
+        "exp": now.saturating_add(expires_in),
+        "jti": uuid::Uuid::new_v4().to_string(),
+    });
+    match claims {
+        Value::Object(claims) => claims,
+        _ => Claims::new(),
+    }
+}
+
+/// Adds what an access token says of rights.
+pub(crate) fn add_rights(claims: &mut Claims, rights: &Rights, scope: &str) {
+    claims.insert("scope".to_owned(), scope.into());
+    if let Some(roles) = &rights.client_roles {
+        claims.insert("client_roles".to_owned(), json!(roles));
+    }
+    if let Some(roles) = &rights.roles {
+        claims.insert("roles".to_owned(), json!(roles));
+    }
+    if let Some(oid) = &rights.oid {
+        claims.insert("oid".to_owned(), oid.as_str().into());
+    }
+}
+
+/// Adds what tokens say of a person.
+pub(crate) fn add_person(claims: &mut Claims, user: &User) {
+    claims.insert("preferred_username".to_owned(), user.login.as_str().into());
+    if let Some(email) = &user.email {
+        claims.insert("email".to_owned(), email.as_str().into());
+    }
+}
+
+/// A token signed in good order.
+pub(crate) fn sign(world: &World, claims: &Claims) -> Result<String, Refusal> {
+    let key = world.key(world.config.algorithm).ok_or_else(broken)?;
+    let header = json!({ "typ": "JWT", "alg": key.algorithm().name(), "kid": key.id });
+    let unsigned = unsigned(&header, claims);
+    signed(&unsigned, &key)
+}
+
+/// Header and claims, as they are signed.
+pub(crate) fn unsigned(header: &Value, claims: &Claims) -> String {
+    let claims = Value::Object(claims.clone());
+    format!("{}.{}", encode(header.to_string()), encode(claims.to_string()))
+}
+
+pub(crate) fn signed(unsigned: &str, key: &Key) -> Result<String, Refusal> {
+    let signature = key.sign(unsigned.as_bytes()).map_err(|_| broken())?;
+    Ok(format!("{unsigned}.{}", encode(signature)))
+}
+
+/// The same token with another signature of the same length.
+pub(crate) fn spoilt(token: &str) -> String {
+    let Some((unsigned, signature)) = token.rsplit_once('.') else { return token.to_owned() };
+    let mut bytes = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
+    if let Some(last) = bytes.last_mut() {
+        *last ^= 1;
+    }
+    format!("{unsigned}.{}", encode(bytes))
+}
+
+pub(crate) fn broken() -> Refusal {
+    Refusal(http::StatusCode::INTERNAL_SERVER_ERROR, "server_error", "no token could be made")
+}

@@ -1,0 +1,42 @@
+//! Errors as OAuth 2.0 has them (RFC 6749, section 5.2).
+
+use axum::response::{IntoResponse, Response};
+use http::{
+    HeaderValue, StatusCode,
+    header::{CACHE_CONTROL, WWW_AUTHENTICATE},
+};
+use serde_json::json;
+
+/// A request that is refused: status, error code, words for developers.
+#[derive(Debug)]
+pub(crate) struct Refusal(pub(crate) StatusCode, pub(crate) &'static str, pub(crate) &'static str);
+
+impl Refusal {
+    pub(crate) fn bad(code: &'static str, description: &'static str) -> Self {
+        Self(StatusCode::BAD_REQUEST, code, description)
+    }
+
+    /// The client's credentials are wrong.
+    pub(crate) fn client() -> Self {
+        Self(StatusCode::UNAUTHORIZED, "invalid_client", "no such client, or a wrong secret")
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let Self(status, code, description) = self;
+        let body = json!({ "error": code, "error_description": description });
+        let mut response = sim_kit::json(status, &body);
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tokens\""));
+        }
+        response
+    }
+}
+
+/// The answer of a scripted fault.
+pub(crate) fn scripted(status: StatusCode, code: Option<&str>) -> Response {
+    sim_kit::json(status, &json!({ "error": code.unwrap_or("server_error") }))
+}
