@@ -9,7 +9,14 @@ use crate::{SHORT, Stack, eventually};
 pub struct Api {
     http: reqwest::Client,
     base: String,
-    credentials: Option<(String, String)>,
+    credentials: Credentials,
+}
+
+#[derive(Debug, Clone)]
+enum Credentials {
+    None,
+    Basic(String, String),
+    Bearer(String),
 }
 
 /// An answer, whatever its status.
@@ -78,23 +85,33 @@ impl Api {
         Self {
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             base: stack.api.clone(),
-            credentials: Some((login.username.clone(), login.password.clone())),
+            credentials: Credentials::Basic(login.username.clone(), login.password.clone()),
         }
     }
 
     /// With other credentials, or none.
     #[must_use]
     pub fn with_credentials(&self, credentials: Option<(&str, &str)>) -> Self {
-        let owned = credentials.map(|(user, password)| (user.to_owned(), password.to_owned()));
-        Self { credentials: owned, ..self.clone() }
+        let credentials = credentials.map_or(Credentials::None, |(user, password)| {
+            Credentials::Basic(user.to_owned(), password.to_owned())
+        });
+        Self { credentials, ..self.clone() }
+    }
+
+    /// With a bearer token.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { credentials: Credentials::Bearer(token.to_owned()), ..self.clone() }
     }
 
     /// Any request; a body goes as JSON, as it stands.
     pub async fn request(&self, method: Method, path: &str, body: Option<&str>) -> Answer {
         let mut request = self.http.request(method, format!("{}{path}", self.base));
-        if let Some((user, password)) = &self.credentials {
-            request = request.basic_auth(user, Some(password));
-        }
+        request = match &self.credentials {
+            Credentials::None => request,
+            Credentials::Basic(user, password) => request.basic_auth(user, Some(password)),
+            Credentials::Bearer(token) => request.bearer_auth(token),
+        };
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_owned());
         }

@@ -14,6 +14,7 @@
 mod api;
 mod cloud;
 mod command;
+mod identity;
 mod processes;
 mod sandbox;
 mod simulators;
@@ -25,8 +26,9 @@ pub use api::{Answer, Api, Status};
 pub use cloud::{Cloud, History, Item};
 pub use command::{docferry, printed, printed_json, programs};
 pub use docferry_domain::FailureCode;
+pub use identity::Identity;
 pub use processes::{kill, processes_of};
 pub use sandbox::{MIB, Sandbox};
 pub use simulators::{Delivered, Document, Graph, Ords, Request, Session, Simulator};
-pub use stack::{Stack, stack};
+pub use stack::{Oidc, Stack, stack};
 pub use wait::{LONG, SHORT, eventually};

@@ -31,7 +31,7 @@ impl Simulator {
         Self { http, admin: admin.to_owned() }
     }
 
-    async fn call(
+    pub(crate) async fn call(
         &self,
         method: Method,
         path: &str,

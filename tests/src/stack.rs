@@ -15,6 +15,10 @@ pub struct Stack {
     pub ords: Service,
     /// The simulated Microsoft Graph.
     pub graph: Service,
+    /// Where tokens come from.
+    pub oidc: Oidc,
+    /// The simulated identity provider.
+    pub identity: Service,
     /// The exchange bucket.
     pub exchange: Exchange,
     /// Endpoint of the emulator.
@@ -55,6 +59,20 @@ pub struct Service {
     pub url: String,
     /// Admin interface.
     pub admin: String,
+}
+
+/// An issuer of tokens, and a client that may have some.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Oidc {
+    /// As it stands in tokens.
+    pub issuer: String,
+    /// Where to ask for one.
+    pub token_url: String,
+    /// Who asks.
+    pub client_id: String,
+    /// With what.
+    pub client_secret: String,
 }
 
 /// The exchange bucket and how to get in.

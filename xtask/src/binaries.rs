@@ -25,7 +25,8 @@ pub(crate) const FUNCTIONS: [&str; 11] = [
 ];
 
 /// The programs beside them.
-const PROGRAMS: [&str; 3] = ["docferry-sim-graph", "docferry-sim-ords", "docferry"];
+const PROGRAMS: [&str; 4] =
+    ["docferry-sim-graph", "docferry-sim-identity", "docferry-sim-ords", "docferry"];
 
 /// Builds functions, simulators and the command line, in one call of cargo.
 pub(crate) fn build(paths: &Paths) -> Result<()> {

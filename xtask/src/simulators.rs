@@ -1,4 +1,4 @@
-//! Starting the simulators of ORDS and Microsoft Graph.
+//! Starting the simulators of ORDS, Microsoft Graph and the identity provider.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -73,6 +73,28 @@ pub(crate) fn ords(
         .arg("--mover-delay-ms")
         .arg(MOVER_DELAY_MILLISECONDS.to_string());
     start(command, "ords", folder)
+}
+
+/// Starts the simulated identity provider, where these users can sign in and our
+/// client may do all that there is to do for people.
+pub(crate) fn identity(
+    paths: &Paths,
+    folder: &Path,
+    secrets: &Secrets,
+    users: &[String],
+) -> Result<Simulator> {
+    let mut command = Command::new(program(paths, "docferry-sim-identity"));
+    command
+        .env("SIM_IDENTITY_AUDIENCE", &secrets.oidc_audience)
+        .env("SIM_IDENTITY_CLIENT_ID", &secrets.oidc_client_id)
+        .env("SIM_IDENTITY_CLIENT_SECRET", &secrets.oidc_client_secret);
+    for scope in ["docferry.read", "docferry.write", "docferry.delegate"] {
+        command.args(["--scope", scope]);
+    }
+    for user in users {
+        command.args(["--user", user]);
+    }
+    start(command, "identity", folder)
 }
 
 /// Starts one; its first line of output tells where it listens.

@@ -15,7 +15,7 @@ pub(crate) async fn wait(stack: &Stack) -> Result<()> {
 }
 
 fn instructions(stack: &Stack) -> Result<String> {
-    let Stack { api, scv, ords, graph, exchange, emulator, .. } = stack;
+    let Stack { api, scv, ords, graph, oidc, identity, exchange, emulator, .. } = stack;
     let email = stack.users.first().map_or("someone@example.test", String::as_str);
     let login = quoted(&format!("{}:{}", scv.username, scv.password));
     let mut text = String::new();
@@ -27,9 +27,11 @@ fn instructions(stack: &Stack) -> Result<String> {
         ("  its admin", &ords.admin),
         ("Graph simulator", &graph.url),
         ("  its admin", &graph.admin),
+        ("identity provider", &identity.url),
+        ("  its admin", &identity.admin),
         ("exchange bucket", &format!("{}/{}", exchange.endpoint, exchange.bucket)),
     ] {
-        writeln!(text, "  {what:<16} {url}")?;
+        writeln!(text, "  {what:<17} {url}")?;
     }
     // Base64 of the 16 bytes 0 to 15: any GUID will do, and this one can be read.
     let guid = "AAECAwQFBgcICQoLDA0ODw==";
@@ -50,6 +52,13 @@ fn instructions(stack: &Stack) -> Result<String> {
     )?;
     writeln!(text, "See how it is doing (with the transferId of the answer):")?;
     writeln!(text, "  curl -u {login} {}", quoted(&format!("{api}/document/status/TRANSFER_ID")))?;
+    writeln!(text, "Get a token (for calls that take one):")?;
+    writeln!(
+        text,
+        "  curl -u {} -d grant_type=client_credentials {}",
+        quoted(&format!("{}:{}", oidc.client_id, oidc.client_secret)),
+        quoted(&oidc.token_url)
+    )?;
     writeln!(text, "See what was delivered, and what lies at the source:")?;
     writeln!(text, "  curl {}", quoted(&format!("{}/files", graph.admin)))?;
     writeln!(text, "  curl {}", quoted(&format!("{}/documents", ords.admin)))?;

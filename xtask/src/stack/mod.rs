@@ -22,6 +22,10 @@ pub(crate) struct Stack {
     pub(crate) scv: Login,
     pub(crate) ords: Service,
     pub(crate) graph: Service,
+    /// Where tokens come from, and a client that may have some.
+    pub(crate) oidc: Oidc,
+    /// The simulated identity provider, which is behind that.
+    pub(crate) identity: Service,
     pub(crate) exchange: Exchange,
     /// Endpoint of the emulator; its root is the key pair test/test.
     pub(crate) emulator: String,
@@ -53,6 +57,16 @@ pub(crate) struct Login {
 pub(crate) struct Service {
     pub(crate) url: String,
     pub(crate) admin: String,
+}
+
+/// An issuer of tokens that the API accepts.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Oidc {
+    pub(crate) issuer: String,
+    pub(crate) token_url: String,
+    pub(crate) client_id: String,
+    pub(crate) client_secret: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

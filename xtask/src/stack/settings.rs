@@ -66,6 +66,9 @@ pub(crate) struct Secrets {
     pub(crate) graph_tenant: String,
     pub(crate) graph_client_id: String,
     pub(crate) graph_client_secret: String,
+    pub(crate) oidc_audience: String,
+    pub(crate) oidc_client_id: String,
+    pub(crate) oidc_client_secret: String,
 }
 
 impl Secrets {
@@ -83,6 +86,9 @@ impl Secrets {
             graph_tenant: "local-tenant".to_owned(),
             graph_client_id: "docferry-local".to_owned(),
             graph_client_secret: random("graph"),
+            oidc_audience: "docferry".to_owned(),
+            oidc_client_id: "docferry-local".to_owned(),
+            oidc_client_secret: random("oidc"),
         }
     }
 }
@@ -92,14 +98,15 @@ pub(crate) fn parameters<'a>(
     settings: &Settings,
     secrets: &Secrets,
     endpoint: &str,
-    ords: &Service,
-    graph: &Service,
+    [ords, graph, identity]: [&Service; 3],
 ) -> Vec<(&'a str, String)> {
     let mut parameters = vec![
         ("Environment", ENVIRONMENT.to_owned()),
         ("Architecture", if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }.to_owned()),
         ("EmulatorGatewayResponses", "true".to_owned()),
         ("LogRetentionDays", "1".to_owned()),
+        ("OidcIssuer", identity.url.clone()),
+        ("OidcAudience", secrets.oidc_audience.clone()),
         ("OrdsBaseUrl", ords.url.clone()),
         ("OrdsDatabaseId", "local".to_owned()),
         ("OrdsServer", "local".to_owned()),

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use url::Url;
 
 use super::settings::{EXCHANGE_BUCKET, output, parameters, values};
-use super::{Exchange, Login, Secrets, Settings, Stack};
+use super::{Exchange, Login, Oidc, Secrets, Settings, Stack};
 use crate::binaries::{self, FUNCTIONS};
 use crate::deploy::{Cloud, ENVIRONMENT, STACK_NAME};
 use crate::emulator::{Emulator, REGION};
@@ -48,7 +48,7 @@ impl Folder {
 pub(crate) struct Up {
     pub(crate) stack: Stack,
     // In this order: the simulators' mover writes to the emulator.
-    _simulators: [Simulator; 2],
+    _simulators: [Simulator; 3],
     _emulator: Option<Emulator>,
     _folder: Folder,
 }
@@ -113,14 +113,16 @@ pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<Up> {
         .to_vec();
     let graph = simulators::graph(paths, &folder.path, &secrets, &users)?;
     let ords = simulators::ords(paths, &folder.path, &secrets, (endpoint, EXCHANGE_BUCKET, &key))?;
+    let identity = simulators::identity(paths, &folder.path, &secrets, &users)?;
     say("deploying …");
-    let wanted = parameters(settings, &secrets, endpoint, &ords.service, &graph.service);
+    let services = [&ords.service, &graph.service, &identity.service];
+    let wanted = parameters(settings, &secrets, endpoint, services);
     let outputs = cloud.deploy(&staged, &wanted)?;
     cloud.put_secrets(&values(&outputs, &secrets, &key)?)?;
     say("ready");
     let exchange =
         Exchange { endpoint: endpoint.to_owned(), bucket: EXCHANGE_BUCKET.to_owned(), key };
-    let mut logs: BTreeMap<_, _> = ["ords", "graph"]
+    let mut logs: BTreeMap<_, _> = ["ords", "graph", "identity"]
         .map(|name| (name.to_owned(), folder.path.join(format!("{name}.log"))))
         .into();
     logs.extend(emulator.as_ref().map(|ours| ("emulator".to_owned(), ours.log.clone())));
@@ -129,6 +131,13 @@ pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<Up> {
         scv: Login { username: "scv".to_owned(), password: secrets.scv_password.clone() },
         ords: ords.service.clone(),
         graph: graph.service.clone(),
+        oidc: Oidc {
+            issuer: identity.service.url.clone(),
+            token_url: format!("{}/token", identity.service.url),
+            client_id: secrets.oidc_client_id,
+            client_secret: secrets.oidc_client_secret.clone(),
+        },
+        identity: identity.service.clone(),
         emulator: endpoint.to_owned(),
         users,
         region: REGION.to_owned(),
@@ -143,11 +152,12 @@ pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<Up> {
             secrets.ords_password,
             secrets.ords_application_password,
             secrets.graph_client_secret,
+            secrets.oidc_client_secret,
             exchange.key.secret_access_key.clone(),
         ],
         exchange,
     };
-    Ok(Up { stack, _simulators: [graph, ords], _emulator: emulator, _folder: folder })
+    Ok(Up { stack, _simulators: [graph, ords, identity], _emulator: emulator, _folder: folder })
 }
 
 /// Before the minutes of building, not after them.
