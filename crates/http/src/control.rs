@@ -10,7 +10,7 @@ use http::StatusCode;
 
 use crate::api::TransferApi;
 use crate::body;
-use crate::middleware::{Principal, finish};
+use crate::middleware::{Service, finish};
 use crate::problem::ApiError;
 
 /// `POST /document/terminate`.
@@ -27,7 +27,7 @@ where
 
 async fn stop<S, W, C>(
     State(api): State<Arc<TransferApi<S, W, C>>>,
-    Principal(owner): Principal,
+    Service(owner): Service,
     request: Request,
 ) -> Result<(StatusCode, Json<Terminated>), ApiError>
 where

@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 
 use crate::api::TransferApi;
 use crate::body;
-use crate::middleware::{Principal, finish};
+use crate::middleware::{Service, finish};
 use crate::problem::ApiError;
 
 /// `POST /document/upload`; a transfer has to end within `transfer_deadline`.
@@ -39,7 +39,7 @@ struct Initiate<S, W, C> {
 
 async fn upload<S, W, C>(
     State(state): State<Arc<Initiate<S, W, C>>>,
-    Principal(owner): Principal,
+    Service(owner): Service,
     request: Request,
 ) -> Result<(StatusCode, Json<UploadAccepted>), ApiError>
 where

@@ -3,6 +3,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use axum::{Router, middleware};
 use docferry_contract::problem::Problem;
+use docferry_contract::scope::{Scope, Scopes};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, header};
 use uuid::Uuid;
@@ -14,13 +15,36 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Who is asking, as the authorizer found. Whoever serves a router puts it into
 /// the request's extensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Principal(pub String);
+pub struct Principal {
+    /// Whose the caller's transfers are.
+    pub id: String,
+    /// What the caller may do.
+    pub scopes: Scopes,
+}
 
 impl<S: Sync> FromRequestParts<S> for Principal {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         parts.extensions.get::<Self>().cloned().ok_or(ApiError::Unauthenticated)
+    }
+}
+
+/// The principal of a caller who is a service: one that names its recipients. All
+/// of the viewer's contract wants one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Service(pub(crate) String);
+
+impl<S: Sync> FromRequestParts<S> for Service {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let caller = Principal::from_request_parts(parts, state).await?;
+        if caller.scopes.has(Scope::Service) {
+            Ok(Self(caller.id))
+        } else {
+            Err(ApiError::Forbidden(Scope::Service))
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::routing::get;
 use docferry_app::ports::DocumentSource;
 
-use crate::middleware::{Principal, finish};
+use crate::middleware::{Service, finish};
 use crate::problem::ApiError;
 
 /// `GET /ping`: the health text that the document source reports.
@@ -16,7 +16,7 @@ pub fn ping_router<D: DocumentSource + 'static>(source: D) -> Router {
 
 async fn ping<D: DocumentSource>(
     State(source): State<Arc<D>>,
-    _caller: Principal,
+    _caller: Service,
 ) -> Result<String, ApiError> {
     // The viewer's contract wants a 500, not a 503.
     source.ping().await.map_err(|error| ApiError::Broken(error.into()))

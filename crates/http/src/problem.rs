@@ -2,6 +2,7 @@ use axum::response::{IntoResponse, Response};
 use docferry_app::TaskError;
 use docferry_app::ports::StoreError;
 use docferry_contract::problem::{FieldError, MEDIA_TYPE, Problem};
+use docferry_contract::scope::Scope;
 use http::{HeaderValue, StatusCode, header};
 
 /// A request that was not done. Becomes a problem document; the request id is
@@ -20,6 +21,8 @@ pub enum ApiError {
     MethodNotAllowed,
     /// Nobody is asking: the authorizer did not run.
     Unauthenticated,
+    /// The caller lacks this scope.
+    Forbidden(Scope),
     /// The service cannot do it now.
     Failed(TaskError),
     /// As [`ApiError::Failed`], where the contract wants a 500.
@@ -47,6 +50,7 @@ impl ApiError {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Failed(error) if error.code.is_retryable() => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(_) | Self::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -80,11 +84,24 @@ impl ApiError {
             Self::Unauthenticated => (
                 "UNAUTHENTICATED",
                 "Who is asking?",
-                "Send the credentials of the service account.",
+                "Send the credentials of the service account, or a bearer token.",
             ),
+            Self::Forbidden(scope) => ("FORBIDDEN", "Not allowed", lacking(*scope)),
             Self::Failed(error) | Self::Broken(error) => {
                 (error.code.as_str(), "The service could not do it", error.code.message())
             }
+        }
+    }
+}
+
+/// What would have to be in the caller's token.
+const fn lacking(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Read => "This needs a token with the scope docferry.read.",
+        Scope::Write => "This needs a token with the scope docferry.write.",
+        Scope::Delegate => "Doing this for somebody else needs the scope docferry.delegate.",
+        Scope::Service => {
+            "This needs the service account, or a token with the scope docferry.service."
         }
     }
 }

@@ -13,7 +13,7 @@ use http::StatusCode;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::middleware::{Principal, finish};
+use crate::middleware::{Service, finish};
 use crate::problem::ApiError;
 
 /// What the router of the reads works with.
@@ -42,7 +42,7 @@ where
 
 async fn status<S: TransferStore, C: Clock>(
     State(api): State<Arc<StatusApi<S, C>>>,
-    Principal(owner): Principal,
+    Service(owner): Service,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<TransferStatus>, ApiError> {
     // What cannot be an id is an unknown id.

@@ -4,6 +4,7 @@
 
 use axum::Router;
 use axum::body::Body;
+use docferry_contract::scope::{Scope, Scopes};
 use docferry_http::{
     Principal, StatusApi, TransferApi, control_router, initiate_router, ping_router, status_router,
 };
@@ -40,8 +41,12 @@ fn request(method: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
         .header("content-type", "application/json")
         .body(body.into())
         .unwrap();
-    request.extensions_mut().insert(Principal("scv".into()));
+    request.extensions_mut().insert(caller("scv", Scope::Service.into()));
     request
+}
+
+fn caller(id: &str, scopes: Scopes) -> Principal {
+    Principal { id: id.into(), scopes }
 }
 
 async fn send(router: Router, request: Request<Body>) -> (Response<()>, Value) {
@@ -195,6 +200,49 @@ async fn without_a_principal_nothing_is_done() {
     let (response, _) = send(initiate(&world), asked).await;
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     assert!(world.store().transfers().is_empty());
+}
+
+#[tokio::test]
+async fn the_viewers_calls_want_the_service_scope_before_anything_else() {
+    let world = World::default();
+    let id = "0".repeat(32);
+    for scopes in ["", "docferry.read docferry.write docferry.delegate"].map(Scopes::parse) {
+        for (router, method, path) in [
+            (initiate(&world), "POST", "/document/upload"),
+            (reads(&world), "GET", format!("/document/status/{id}").as_str()),
+            (control_router(api(&world)), "POST", "/document/terminate"),
+            (ping_router(world.clone()), "GET", "/ping"),
+        ] {
+            let mut asked = request(method, path, "not looked at");
+            asked.extensions_mut().insert(caller("sub:ada", scopes));
+            let (response, problem) = send(router, asked).await;
+            assert_eq!(response.status(), StatusCode::FORBIDDEN, "{path}");
+            assert_eq!(
+                (&problem["code"], &problem["retryable"]),
+                (&json!("FORBIDDEN"), &json!(false))
+            );
+            assert!(problem["detail"].as_str().unwrap().contains("docferry.service"));
+        }
+    }
+    assert!(world.store().transfers().is_empty());
+}
+
+#[tokio::test]
+async fn a_token_with_the_service_scope_has_transfers_of_its_own() {
+    let world = World::default();
+    let as_service = |method: &str, path: &str, body: &str| {
+        let mut asked = request(method, path, body.to_owned());
+        asked.extensions_mut().insert(caller("sub:scv", Scope::Service.into()));
+        asked
+    };
+    let body = r#"{"objGuid":"AAAA","email":"a@b.example"}"#;
+    let (response, answer) =
+        send(initiate(&world), as_service("POST", "/document/upload", body)).await;
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+    let path = format!("/document/status/{}", answer["transferId"].as_str().unwrap());
+    let (own, _) = send(reads(&world), as_service("GET", &path, "")).await;
+    let (foreign, _) = send(reads(&world), request("GET", &path, "")).await;
+    assert_eq!((own.status(), foreign.status()), (StatusCode::OK, StatusCode::NOT_FOUND));
 }
 
 #[tokio::test]
