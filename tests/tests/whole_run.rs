@@ -185,6 +185,8 @@ async fn forbidden(sandbox: &Sandbox) -> Vec<(String, String)> {
     }
     forbid("an address of a sample event", "judge@court.example");
     forbid("a token", "Bearer ");
+    // How every JSON web token of the issuer begins.
+    forbid("a token", "eyJhbGciOi");
     forbid("a presigned URL", "X-Amz-Signature");
     forbidden
 }

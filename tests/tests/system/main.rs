@@ -17,3 +17,4 @@ mod secrecy;
 mod sharing;
 mod source;
 mod terminate;
+mod tokens;
