@@ -29,3 +29,26 @@ fn principal(context: &RequestContext) -> Option<Principal> {
     let scopes = field("scopes").map(Scopes::parse).unwrap_or_default();
     Some(Principal { id, scopes })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use docferry_contract::scope::Scope;
+    use serde_json::{Value, json};
+
+    fn of(authorizer: &Value) -> Option<Principal> {
+        let sample = include_str!("../../../events/status/status.json");
+        let mut context = serde_json::from_str::<Value>(sample).unwrap()["requestContext"].take();
+        context["authorizer"] = authorizer.clone();
+        principal(&RequestContext::ApiGatewayV1(serde_json::from_value(context).unwrap()))
+    }
+
+    #[test]
+    fn who_asks_and_with_which_scopes_comes_from_the_authorizer() {
+        let told = json!({ "principalId": "sub:ada", "scopes": "docferry.service other" });
+        let ada = |scopes| Some(Principal { id: "sub:ada".to_owned(), scopes });
+        assert_eq!(of(&told), ada(Scope::Service.into()));
+        assert_eq!(of(&json!({ "principalId": "sub:ada" })), ada(Scopes::default()));
+        assert_eq!(of(&json!({ "scopes": "docferry.service" })), None);
+    }
+}
