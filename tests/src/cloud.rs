@@ -7,6 +7,7 @@ use aws_sdk_s3 as s3;
 use aws_sdk_sfn as sfn;
 use aws_sdk_sqs as sqs;
 use serde_json::{Value, json};
+use sha2::Digest as _;
 
 use crate::{SHORT, Stack, eventually};
 
@@ -20,6 +21,7 @@ pub struct Cloud {
     http: reqwest::Client,
     pub(crate) dynamodb: dynamodb::Client,
     pub(crate) exchange: s3::Client,
+    delivery: s3::Client,
     logs: logs::Client,
     pub(crate) sfn: sfn::Client,
     sqs: sqs::Client,
@@ -111,6 +113,9 @@ impl Cloud {
                 )
                 .force_path_style(true)
                 .build(),
+            ),
+            delivery: s3::Client::from_conf(
+                config!(s3, stack, root, "test", "test").force_path_style(true).build(),
             ),
             logs: logs::Client::from_conf(config!(logs, stack, root, "test", "test").build()),
             sfn: sfn::Client::from_conf(config!(sfn, stack, root, "test", "test").build()),
@@ -215,6 +220,29 @@ impl Cloud {
         request.send().await.unwrap();
         let head = self.exchange.head_object().bucket(bucket).key(key).send().await.unwrap();
         head.last_modified().unwrap().secs()
+    }
+
+    /// Gives a document a number.
+    pub async fn index(&self, file_id: u64, guid: &str) {
+        let request = self.dynamodb.put_item().table_name(&self.stack.documents_table);
+        let request = request.item("fileId", AttributeValue::N(file_id.to_string()));
+        request.item("objectGuid", AttributeValue::S(guid.to_owned())).send().await.unwrap();
+    }
+
+    /// Size and SHA-256 of an object in the delivery bucket, if it is there.
+    pub async fn delivered(&self, key: &str) -> Option<(u64, String)> {
+        let request = self.delivery.get_object().bucket(&self.stack.delivery_bucket).key(key);
+        let bytes = request.send().await.ok()?.body.collect().await.unwrap().into_bytes();
+        let digest = sha2::Sha256::digest(&bytes);
+        let hex = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        Some((bytes.len() as u64, hex))
+    }
+
+    /// Keys of multipart uploads to the delivery bucket that are under way.
+    pub async fn open_multipart_uploads(&self) -> Vec<String> {
+        let request = self.delivery.list_multipart_uploads().bucket(&self.stack.delivery_bucket);
+        let uploads = request.send().await.unwrap().uploads.unwrap_or_default();
+        uploads.into_iter().filter_map(|upload| upload.key).collect()
     }
 
     fn execution_arn(&self, transfer_id: &str, attempt: u32) -> String {

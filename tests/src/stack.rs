@@ -33,6 +33,10 @@ pub struct Stack {
     pub table: String,
     /// The audit trail's queue.
     pub audit_queue_url: String,
+    /// The index of documents.
+    pub documents_table: String,
+    /// The delivery bucket.
+    pub delivery_bucket: String,
     /// Names of the deployed functions, by their names in the source.
     pub functions: BTreeMap<String, String>,
     /// The emulator's process; none when it was running before.

@@ -50,6 +50,18 @@ impl Cloud {
         standing
     }
 
+    /// Removes everything from the table but who holds a slot.
+    pub async fn clear_table(&self) {
+        for mut item in self.items().await {
+            if item.get("sk").is_some_and(|sk| sk.as_s().is_ok_and(|sk| sk == "SLOTS")) {
+                continue;
+            }
+            let key = ["pk", "sk"].map(|name| (name.to_owned(), item.remove(name).unwrap()));
+            let request = self.dynamodb.delete_item().table_name(&self.stack.table);
+            request.set_key(Some(key.into())).send().await.unwrap();
+        }
+    }
+
     async fn unfinished(&self, shard: &str) -> Vec<Item> {
         let request = self.dynamodb.query().table_name(&self.stack.table).index_name("unfinished");
         let request = request.key_condition_expression("sweepShard = :shard");

@@ -13,7 +13,9 @@ use docferry_app::admit::Admitter;
 use docferry_app::bundle::{NewBundle, initiate_bundle};
 use docferry_app::initiate::InitiateSettings;
 use docferry_app::ports::{BundleStore as _, Clock, SlotStore as _};
-use docferry_domain::{ObjectGuid, OnItemError, Phase, Pool, PoolLimits, Priority};
+use docferry_domain::{
+    DriveTarget, FileId, ObjectGuid, OnItemError, Phase, Pool, PoolLimits, Priority, Target,
+};
 use docferry_system_tests::{Sandbox, eventually};
 use jiff::{SignedDuration, Timestamp};
 
@@ -34,16 +36,17 @@ impl Clock for Now {
 async fn two_hundred_documents_arrive_a_few_at_a_time_and_leave_nothing_behind() {
     let sandbox = Sandbox::new().await;
     let mut sources = BTreeMap::new();
-    let mut guids: Vec<ObjectGuid> = Vec::new();
+    let mut guids: Vec<(ObjectGuid, Option<FileId>)> = Vec::new();
     for n in 0..DOCUMENTS {
         let name = format!("{}-{n:03}.pdf", sandbox.tag);
         let one = Sandbox { file_name: name.clone(), ..sandbox.another_document() };
         let document = one.document(1000 + u64::from(n)).await;
-        guids.push(one.guid.parse().unwrap());
+        guids.push((one.guid.parse().unwrap(), None));
         sources.insert(sandbox.path_of(&name), document.sha256);
     }
     let (store, workflow) = (sandbox.cloud.store(), sandbox.cloud.workflow());
-    let admitter = Admitter { store: &store, workflow: &workflow, clock: &Now, limits: LIMITS };
+    let admitter =
+        Admitter { store: &store, workflow: &workflow, clock: &Now, limits: LIMITS.into() };
     let settings = InitiateSettings {
         transfer_deadline: SignedDuration::from_hours(4),
         record_ttl: SignedDuration::from_hours(168),
@@ -51,9 +54,12 @@ async fn two_hundred_documents_arrive_a_few_at_a_time_and_leave_nothing_behind()
     let wanted = NewBundle {
         owner: "scv".into(),
         documents: guids,
-        recipient: sandbox.email.parse().unwrap(),
-        file_path: Some(sandbox.folder.clone()),
-        folder: sandbox.folder.parse().unwrap(),
+        keep_until: None,
+        target: Target::Onedrive(DriveTarget {
+            recipient: sandbox.email.parse().unwrap(),
+            file_path: Some(sandbox.folder.clone()),
+            folder: sandbox.folder.parse().unwrap(),
+        }),
         priority: Priority::Normal,
         on_item_error: OnItemError::Fail,
     };

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use docferry_system_tests::{programs, stack};
+use docferry_system_tests::{Cloud, programs, stack};
 
 /// In this order: the first puts the document into the object store that all of
 /// them ask for.
@@ -23,6 +23,7 @@ fn commands_for_any_machine_run_as_they_stand_in_the_documents() {
 #[test]
 fn commands_for_a_running_system_run_as_they_stand_in_the_documents() {
     let stack = stack();
+    index_the_document(&stack);
     let count = run_all(
         "sh stack",
         &[
@@ -34,6 +35,12 @@ fn commands_for_a_running_system_run_as_they_stand_in_the_documents() {
         ],
     );
     assert!(count >= 5, "{count}");
+}
+
+/// Gives the document that they all ask for a number.
+fn index_the_document(stack: &docferry_system_tests::Stack) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(Cloud::new(stack).index(10_001, "AAECAwQFBgcICQoLDA0ODw=="));
 }
 
 /// Runs every block of that kind, and returns how many there were.

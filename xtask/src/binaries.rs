@@ -10,15 +10,17 @@ use crate::paths::Paths;
 use crate::process;
 
 /// The functions: package, binary and folder have the same name.
-pub(crate) const FUNCTIONS: [&str; 11] = [
+pub(crate) const FUNCTIONS: [&str; 13] = [
     "authorizer",
     "initiate",
     "control",
     "status",
+    "download",
     "ping",
     "push",
     "poll",
     "upload",
+    "publish",
     "finalize",
     "sweep",
     "notify",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use docferry_domain::{Admission, Phase, Pool, PoolLimits, TransferId, Turn, Waiting};
+use docferry_domain::{Admission, Limits, Phase, Pool, TransferId, Turn, Waiting};
 use jiff::SignedDuration;
 
 use crate::TaskError;
@@ -30,7 +30,7 @@ pub struct Admitter<'a, S, W, C> {
     /// The time.
     pub clock: &'a C,
     /// How many may hold a slot.
-    pub limits: PoolLimits,
+    pub limits: Limits,
 }
 
 impl<S, W, C> Admitter<'_, S, W, C>
@@ -53,7 +53,7 @@ where
         let mut lost = 0;
         while lost < ROUNDS {
             let slots = self.store.slots(pool).await?;
-            let chosen = self.choose(pool, Admission::new(self.limits, &slots)).await?;
+            let chosen = self.choose(pool, Admission::new(self.limits.of(pool), &slots)).await?;
             if chosen.is_empty() {
                 break;
             }

@@ -2,8 +2,8 @@
 //! others; the bundle is what they have in common.
 
 use docferry_domain::{
-    Bundle, DriveFolder, FailureCode, MOST_DOCUMENTS, NewTransfer, ObjectGuid, OnItemError,
-    Outcome, Phase, Priority, Recipient, SCHEMA_VERSION, Transfer, TransferId, Turn,
+    Bundle, FailureCode, FileId, MOST_DOCUMENTS, NewTransfer, ObjectGuid, OnItemError, Outcome,
+    Phase, Priority, SCHEMA_VERSION, Target, Transfer, TransferId, Turn,
 };
 use futures::{TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -28,16 +28,15 @@ const ABANDONED: SignedDuration = SignedDuration::from_mins(5);
 pub struct NewBundle {
     /// The principal that asks.
     pub owner: String,
-    /// The documents, 1 to [`MOST_DOCUMENTS`].
-    pub documents: Vec<ObjectGuid>,
-    /// Who gets them.
-    pub recipient: Recipient,
-    /// The folder as given.
-    pub file_path: Option<String>,
-    /// The folder, checked.
-    pub folder: DriveFolder,
+    /// The documents, 1 to [`MOST_DOCUMENTS`], and how a client of the downloads API
+    /// named them.
+    pub documents: Vec<(ObjectGuid, Option<FileId>)>,
+    /// Where they go.
+    pub target: Target,
     /// How urgent they are.
     pub priority: Priority,
+    /// Until when what is delivered is kept; `None` when that is not ours to say.
+    pub keep_until: Option<Timestamp>,
     /// What becomes of all when one fails.
     pub on_item_error: OnItemError,
 }
@@ -70,6 +69,7 @@ where
         documents: count.ok_or(FailureCode::Internal)?,
         on_item_error: new.on_item_error,
         created_at: now,
+        keep_until: new.keep_until,
         phase: Phase::Accepted,
         documents_stopped: false,
         cancel_requested: false,
@@ -80,14 +80,14 @@ where
     let deadline = later(now, settings.transfer_deadline);
     let purge_at = later(deadline, settings.record_ttl);
     store.create_bundle(&bundle).await?;
-    let document = |(number, guid): (u16, &ObjectGuid)| {
+    let document = |(number, (guid, file_id)): (u16, &(ObjectGuid, Option<FileId>))| {
         let one = NewTransfer {
             owner: new.owner.clone(),
             object_guid: guid.clone(),
-            recipient: new.recipient.clone(),
-            file_path: new.file_path.clone(),
-            folder: new.folder.clone(),
+            file_id: *file_id,
+            target: new.target.clone(),
             priority: new.priority,
+            keep_until: new.keep_until,
         };
         let made = Transfer::new(id.document(number), one, now, deadline);
         Transfer { turn: Turn::Idle, ..made }

@@ -7,11 +7,13 @@
 pub mod admit;
 pub mod bundle;
 pub mod control;
+pub mod download;
 pub mod finalize;
 pub mod initiate;
 pub mod notify;
 pub mod poll;
 pub mod ports;
+pub mod publish;
 pub mod push;
 pub mod query;
 pub mod requeue;

@@ -1,7 +1,7 @@
 //! Looks whether the document has arrived in the exchange bucket.
 
 use docferry_domain::{
-    ArrivalRules, ArrivalVerdict, ArrivedObject, FailureCode, Phase, judge_arrival,
+    ArrivalRules, ArrivalVerdict, ArrivedObject, FailureCode, Phase, Pool, judge_arrival,
 };
 use jiff::SignedDuration;
 
@@ -18,8 +18,8 @@ const SHORT_ARRIVAL: SignedDuration = SignedDuration::from_secs(10);
 /// What the workflow does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
-    /// Go on to the upload.
-    Arrived,
+    /// Go on to where it is delivered.
+    Arrived(Pool),
     /// Look again after so many seconds.
     Wait {
         /// At least 1.
@@ -47,7 +47,7 @@ where
     let transfer = load(store, task).await?;
     admit(&transfer, task.attempt, clock.now())?;
     if transfer.phase >= Phase::Uploading {
-        return Ok(Arrival::Arrived);
+        return Ok(Arrival::Arrived(transfer.pool));
     }
     let source = transfer.source.as_ref().ok_or(FailureCode::Internal)?;
     let head = staging.head(&source.key).await?;
@@ -55,7 +55,7 @@ where
         (ArrivalVerdict::Arrived, Some(head)) => {
             let object = ArrivedObject { etag: head.etag, arrived_at: clock.now() };
             store.record_arrival(&task.transfer_id, task.attempt, &object).await?;
-            Ok(Arrival::Arrived)
+            Ok(Arrival::Arrived(transfer.pool))
         }
         (ArrivalVerdict::Wait { seconds }, _) => {
             if clock.now().duration_since(source.pushed_at) > SHORT_ARRIVAL {

@@ -1,9 +1,9 @@
 //! Asks the source to push the document, and records what it said.
 
-use docferry_domain::{DocumentName, FailureCode, Phase, PushedSource, Transfer};
-use jiff::Timestamp;
+use docferry_domain::{Artifact, DocumentName, FailureCode, Phase, PushedSource, Target, Transfer};
+use jiff::{SignedDuration, Timestamp};
 
-use crate::ports::{Clock, DocumentSource, SourceAnswer, Staging, TransferStore};
+use crate::ports::{ArtifactStore, Clock, DocumentSource, SourceAnswer, Staging, TransferStore};
 use crate::task::admit;
 use crate::{TaskError, TaskInput};
 
@@ -12,7 +12,12 @@ const LARGEST_DOCUMENT_BYTES: u64 = 250_000_000_000;
 /// Longest key of an S3 object, in bytes.
 const LONGEST_KEY_BYTES: usize = 1024;
 
-/// Pushes the document of a transfer towards the exchange bucket.
+/// How long what lies in the delivery bucket is given to others who ask for the
+/// same document. Later it is fetched again: it may have changed at its source.
+const FRESH: SignedDuration = SignedDuration::from_hours(12);
+
+/// Pushes the document of a transfer towards the exchange bucket. A download of what
+/// lies in the delivery bucket already is delivered by that, and nothing is pushed.
 ///
 /// May run twice: a push that is recorded is not repeated; one whose record was
 /// lost is, and writes the same file again.
@@ -20,7 +25,7 @@ const LONGEST_KEY_BYTES: usize = 1024;
 /// # Errors
 /// A [`TaskError`] whose code says whether to retry.
 pub async fn push(
-    store: &impl TransferStore,
+    store: &(impl TransferStore + ArtifactStore),
     source: &impl DocumentSource,
     staging: &impl Staging,
     clock: &impl Clock,
@@ -28,7 +33,7 @@ pub async fn push(
 ) -> Result<(), TaskError> {
     let transfer = store.begin_push(&task.transfer_id, task.attempt, clock.now()).await?;
     admit(&transfer, task.attempt, clock.now())?;
-    if transfer.phase > Phase::Pushing {
+    if transfer.phase > Phase::Pushing || deliver_again(store, clock.now(), &transfer).await? {
         return Ok(());
     }
     // Read from the store that will date the object, so that no clock of ours
@@ -45,6 +50,38 @@ pub async fn push(
     }
 }
 
+/// Whether the document lies in the delivery bucket, and is this transfer's now.
+async fn deliver_again(
+    store: &(impl TransferStore + ArtifactStore),
+    now: Timestamp,
+    transfer: &Transfer,
+) -> Result<bool, TaskError> {
+    if !matches!(transfer.target, Target::Download(_)) {
+        return Ok(false);
+    }
+    let found = store.find_artifact(&transfer.object_guid).await?;
+    let Some(found) = found.filter(|found| now.duration_since(found.written_at) < FRESH) else {
+        return Ok(false);
+    };
+    // From here on it stays as long as this transfer needs it.
+    if !store.keep_artifact(&found.key, transfer.kept_until()).await? {
+        return Ok(false);
+    }
+    let source = PushedSource {
+        // It is in no exchange bucket.
+        key: String::new(),
+        name: found.name,
+        mime: found.mime,
+        size: found.size,
+        requested_at: now,
+        pushed_at: now,
+    };
+    let artifact = Artifact { key: found.key, size: found.size };
+    let Transfer { transfer_id, attempt, .. } = transfer;
+    store.record_reuse(transfer_id, *attempt, &source, &artifact).await?;
+    Ok(true)
+}
+
 fn checked(
     transfer: &Transfer,
     answer: SourceAnswer,
@@ -56,7 +93,9 @@ fn checked(
         return Err(FailureCode::SourceNameInvalid.into());
     }
     let name = DocumentName::adapted_from(&key).map_err(|_| FailureCode::SourceNameInvalid)?;
-    transfer.folder.admit(&name).map_err(|_| FailureCode::DestinationRefused)?;
+    if let Some(drive) = transfer.target.drive() {
+        drive.folder.admit(&name).map_err(|_| FailureCode::DestinationRefused)?;
+    }
     if answer.size > LARGEST_DOCUMENT_BYTES {
         return Err(FailureCode::DestinationRefused.into());
     }

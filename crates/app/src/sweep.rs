@@ -11,9 +11,10 @@ use crate::finalize::{FinalizeSettings, Ports, finalize};
 use crate::initiate::later;
 use crate::notify::notify;
 use crate::ports::{
-    AuditQueue, Clock, Drive, Due, Execution, FIRST_LOOK, Sealer, Staging, Start, Store, Workflow,
-    WriteError,
+    Artifacts, AuditQueue, Clock, Drive, Due, Execution, FIRST_LOOK, Sealer, Staging, Start, Store,
+    Workflow, WriteError,
 };
+use crate::publish::remove;
 use crate::{TaskError, TaskInput};
 
 /// A little less than the schedule's minute, so that the next sweep sees it again.
@@ -79,8 +80,8 @@ enum Done {
 /// # Errors
 /// Only when the index cannot be read; what fails is counted and left for the next
 /// sweep.
-pub async fn sweep<S, D, G, L, C, W>(
-    ports: &Ports<'_, S, D, G, L, C>,
+pub async fn sweep<S, D, G, L, A, C, W>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
     admitter: &Admitter<'_, S, W, C>,
     queue: &impl AuditQueue,
     settings: SweepSettings,
@@ -91,6 +92,7 @@ where
     D: Drive,
     G: Staging,
     L: Sealer,
+    A: Artifacts,
     C: Clock,
     W: Workflow,
 {
@@ -109,6 +111,15 @@ where
         swept.seen += 1;
         let (id, done) = match &due {
             Due::Transfer(id) => (id, one(ports, admitter, settings, id).await),
+            Due::Artifact(key) => {
+                // Its own time: nothing to put off, unless it could not be removed.
+                if let Err(error) = expire(ports, key).await {
+                    swept.failed += 1;
+                    tracing::warn!(error.code = error.code.as_str(), "download not removed");
+                    ports.store.postpone(&due, later(now, NEXT_SWEEP * 2)).await?;
+                }
+                continue;
+            }
             Due::Bundle(id) => {
                 let swept = sweep_bundle(admitter, settings.finalize.record_ttl, id).await;
                 (id, swept.map(|()| Done::Left(later(now, settings.look_again))))
@@ -157,8 +168,8 @@ async fn reclaim(store: &impl Store, pool: Pool) -> Result<usize, TaskError> {
 
 /// Tells outcomes that `notify` did not tell. Stops at the first that the queue does
 /// not take: the others would not fare better.
-async fn tell<S, D, G, L, C>(
-    ports: &Ports<'_, S, D, G, L, C>,
+async fn tell<S, D, G, L, A, C>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
     queue: &impl AuditQueue,
     limit: usize,
 ) -> Result<usize, TaskError>
@@ -179,8 +190,24 @@ where
     Ok(told)
 }
 
-async fn one<S, D, G, L, C, W>(
-    ports: &Ports<'_, S, D, G, L, C>,
+/// Removes an object of the delivery bucket that nobody is to have any more.
+async fn expire<S, D, G, L, A, C>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
+    key: &str,
+) -> Result<(), TaskError>
+where
+    S: Store,
+    A: Artifacts,
+    C: Clock,
+{
+    if ports.store.give_up_artifact(key, ports.clock.now()).await? {
+        remove(ports.store, ports.artifacts, key).await?;
+    }
+    Ok(())
+}
+
+async fn one<S, D, G, L, A, C, W>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
     admitter: &Admitter<'_, S, W, C>,
     settings: SweepSettings,
     id: &TransferId,
@@ -190,6 +217,7 @@ where
     D: Drive,
     G: Staging,
     L: Sealer,
+    A: Artifacts,
     C: Clock,
     W: Workflow,
 {

@@ -2,8 +2,8 @@ use docferry_domain::{FailureCode, Transfer, TransferId};
 use jiff::Timestamp;
 
 use crate::ports::{
-    Cause, DriveError, QueueError, SealError, SourceError, StagingError, StoreError, TransferStore,
-    WorkflowError, WriteError,
+    ArtifactError, Cause, DriveError, QueueError, SealError, SourceError, StagingError, StoreError,
+    TransferStore, WorkflowError, WriteError,
 };
 
 /// What every step of the workflow is given; all else is read from the store.
@@ -107,6 +107,12 @@ impl TaskError {
 impl From<DriveError> for TaskError {
     fn from(error: DriveError) -> Self {
         Self::because(Self::code_of(&error), error)
+    }
+}
+
+impl From<ArtifactError> for TaskError {
+    fn from(error: ArtifactError) -> Self {
+        Self::because(FailureCode::DeliveryUnavailable, error)
     }
 }
 

@@ -6,8 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use crate::admit::Admitter;
 use crate::initiate::later;
 use crate::ports::{
-    Clock, Drive, FIRST_LOOK, Sealer, SlotStore, Staging, ThrottleBudget, TransferStore, Workflow,
+    ArtifactStore, Artifacts, Clock, Drive, FIRST_LOOK, Sealer, SlotStore, Staging, ThrottleBudget,
+    TransferStore, Workflow,
 };
+use crate::publish::{Publish, publish};
 use crate::task::{admit, load};
 use crate::upload::{Progress, Upload, upload};
 use crate::{TaskError, TaskInput};
@@ -51,6 +53,30 @@ where
         step_aside(admitter, &load(&ports.store, task).await?).await;
     }
     Ok(progress)
+}
+
+/// [`publish`], as soon as the transfer has a slot. Until then it holds none and the
+/// workflow waits.
+///
+/// # Errors
+/// As [`publish`].
+pub async fn publish_in_turn<S, G, A, C, W>(
+    ports: &Publish<'_, S, G, A, C>,
+    admitter: &Admitter<'_, S, W, C>,
+    task: &TaskInput,
+    deadline: Timestamp,
+) -> Result<Progress, TaskError>
+where
+    S: TransferStore + SlotStore + ArtifactStore,
+    G: Staging,
+    A: Artifacts,
+    C: Clock,
+    W: Workflow,
+{
+    match wait_for_turn(admitter, task).await? {
+        Some(seconds) => Ok(Progress::Wait { seconds }),
+        None => publish(ports, task, deadline).await,
+    }
 }
 
 /// Lets others go first while this transfer waits for something else than a slot.

@@ -16,7 +16,7 @@ const LIMITS: PoolLimits = PoolLimits { active: 2, per_person: 1 };
 
 fn runner(world: &World, limits: PoolLimits) -> Runner {
     let mut runner = Runner::new(world);
-    runner.limits = limits;
+    runner.limits = limits.into();
     runner
 }
 

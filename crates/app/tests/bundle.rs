@@ -30,10 +30,9 @@ fn wanted(documents: &[ObjectGuid], on_item_error: OnItemError) -> NewBundle {
     let one = request_to("judge@court.example");
     NewBundle {
         owner: one.owner,
-        documents: documents.to_vec(),
-        recipient: one.recipient,
-        file_path: one.file_path,
-        folder: one.folder,
+        documents: documents.iter().map(|guid| (guid.clone(), None)).collect(),
+        keep_until: None,
+        target: one.target,
         priority: one.priority,
         on_item_error,
     }
@@ -41,7 +40,7 @@ fn wanted(documents: &[ObjectGuid], on_item_error: OnItemError) -> NewBundle {
 
 fn runner(world: &World, per_person: usize) -> Runner {
     let mut runner = Runner::new(world);
-    runner.limits = PoolLimits { active: 50, per_person };
+    runner.limits = PoolLimits { active: 50, per_person }.into();
     runner
 }
 

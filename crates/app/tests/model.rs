@@ -61,7 +61,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn new_runner(world: &World) -> Runner {
     let mut runner = Runner::new(world);
-    runner.limits = LIMITS;
+    runner.limits = LIMITS.into();
     runner
 }
 
@@ -180,7 +180,7 @@ impl Model {
         }
         let holding: Vec<_> = transfers.iter().filter(|t| t.turn == Turn::Holding).collect();
         assert!(holding.len() <= LIMITS.active, "{} hold a slot", holding.len());
-        let people: BTreeSet<_> = holding.iter().map(|t| t.recipient.as_str()).collect();
+        let people: BTreeSet<_> = holding.iter().map(|t| t.target.person()).collect();
         assert_eq!(people.len(), holding.len(), "one a person");
         for transfer in &transfers {
             let now = (transfer.attempt, percent(transfer), transfer.bytes_done);

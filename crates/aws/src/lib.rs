@@ -6,6 +6,8 @@
 //! values in its validation messages, and values are names and addresses of people.
 
 pub mod config;
+#[cfg(feature = "s3")]
+pub mod delivery;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 #[allow(dead_code, reason = "each adapter uses its part")]
@@ -21,8 +23,10 @@ pub mod sfn;
 #[cfg(feature = "sqs")]
 pub mod sqs;
 
+#[cfg(feature = "s3")]
+pub use delivery::S3Artifacts;
 #[cfg(feature = "dynamodb")]
-pub use dynamodb::{DynamoThrottleBudget, DynamoTransferStore};
+pub use dynamodb::{DynamoDocumentIndex, DynamoThrottleBudget, DynamoTransferStore};
 pub use fault::{Fault, FaultKind};
 #[cfg(feature = "kms")]
 pub use kms::KmsSealer;

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{SealedSession, StoreError, ThrottleBudget as _, TransferStore as _};
 use docferry_aws::DynamoThrottleBudget;
 use docferry_domain::{Outcome, SCHEMA_VERSION};
-use docferry_testkit::builders::{arrived, epoch, pushed, transfer};
+use docferry_testkit::builders::{arrived, drive_target, epoch, pushed, transfer};
 use jiff::SignedDuration;
 
 use support::{TestTable, emulator};
@@ -28,6 +28,7 @@ async fn slots_queue_outbox_and_bundles_conform_to_their_ports() {
     let table = TestTable::create(&emulator).await;
     docferry_testkit::conformance::outbox(&table.store()).await;
     docferry_testkit::conformance::bundle_store(&table.store()).await;
+    docferry_testkit::conformance::artifact_store(&table.store()).await;
 }
 
 #[tokio::test]
@@ -60,7 +61,7 @@ async fn an_item_of_a_newer_version_is_not_read_and_its_values_stay_untold() {
     let table = TestTable::create(&emulator).await;
     let mut made = transfer();
     made.schema_version = SCHEMA_VERSION + 1;
-    made.recipient = "ada@court.example".parse().unwrap();
+    made.target = drive_target("ada@court.example", "").into();
     table.store().create(&made).await.unwrap();
     let Err(StoreError::Corrupt(cause)) = table.store().get(&made.transfer_id).await else {
         panic!("it was read");

@@ -8,7 +8,7 @@ mod support;
 use docferry_app::ports::{
     Outbox as _, Release, SealedSession, SlotStore as _, TransferStore as _,
 };
-use docferry_domain::{Delivery, Outcome, Phase};
+use docferry_domain::{Artifact, Outcome, Phase};
 use docferry_testkit::builders::{arrived, checkpoint, epoch, pushed, transfer};
 use jiff::SignedDuration;
 
@@ -53,8 +53,7 @@ async fn a_lost_answer_to_any_write_goes_unnoticed() {
     lost!(store.checkpoint(id, held, &checkpoint(700)));
     lost!(store.checkpoint(id, held, &checkpoint(300)));
     lost!(store.pause_until(id, held, later));
-    let delivery =
-        Delivery { item_id: "i".into(), size: 1_000, quick_xor_hash: "h".into(), rewritten: false };
+    let delivery: docferry_domain::Delivery = Artifact { key: "k".into(), size: 1_000 }.into();
     lost!(store.record_delivery(id, held, &delivery));
     lost!(store.drop_session(id, held));
     assert!(store.session(id).await.unwrap().is_none());

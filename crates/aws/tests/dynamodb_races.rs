@@ -7,7 +7,7 @@ mod support;
 use docferry_app::ports::{Release, SealedSession, SlotStore as _, TransferStore as _, WriteError};
 use docferry_aws::DynamoTransferStore;
 use docferry_domain::{
-    Admission, Delivery, Outcome, Phase, Pool, PoolLimits, Transfer, TransferId,
+    Admission, Artifact, Delivery, Outcome, Phase, Pool, PoolLimits, Transfer, TransferId,
 };
 use docferry_testkit::builders::{arrived, checkpoint, epoch, pushed, transfer};
 use futures::future::join_all;
@@ -159,8 +159,7 @@ async fn a_delivery_and_a_cancel_at_once_agree_on_one_ending() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     let store = table.store();
-    let delivery =
-        Delivery { item_id: "i".into(), size: 1, quick_xor_hash: "h".into(), rewritten: false };
+    let delivery: Delivery = Artifact { key: "k".into(), size: 1 }.into();
     for _ in 0..20 {
         let id = uploading(&store).await;
         let held = store.claim(&id, 1).await.unwrap().epoch;

@@ -1,6 +1,9 @@
 //! Wire types: what callers, the state machine and the functions say to each other.
 
 pub mod audit;
+pub mod download;
+mod fields;
+pub mod job;
 pub mod problem;
 pub mod scope;
 pub mod scv;

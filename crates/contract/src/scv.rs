@@ -1,11 +1,12 @@
 //! The contract with SCV, the courts' viewer, field by field as it calls today.
 
-use docferry_domain::{DriveFolder, ObjectGuid, Phase, Recipient, Transfer, TransferId, percent};
+use docferry_domain::{DriveTarget, ObjectGuid, Phase, Transfer, TransferId, percent};
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::fields::Fields;
 use crate::problem::FieldError;
 
 /// A checked `POST /document/upload`.
@@ -13,12 +14,8 @@ use crate::problem::FieldError;
 pub struct UploadRequest {
     /// The document, echoed as sent.
     pub object_guid: ObjectGuid,
-    /// Who gets it.
-    pub recipient: Recipient,
-    /// `filePath` as sent; `None` for null, missing or empty.
-    pub file_path: Option<String>,
-    /// `filePath`, checked against OneDrive's rules.
-    pub folder: DriveFolder,
+    /// Who gets it, and in which folder; no `filePath` is null, missing or empty.
+    pub target: DriveTarget,
 }
 
 impl UploadRequest {
@@ -30,55 +27,13 @@ impl UploadRequest {
     /// Every wrong field at once, each with its pointer and rule. No text repeats
     /// a value of the request.
     pub fn parse(body: &Value) -> Result<Self, Vec<FieldError>> {
-        let Value::Object(fields) = body else {
-            return Err(vec![FieldError {
-                pointer: String::new(),
-                detail: "must be a JSON object".into(),
-            }]);
-        };
-        let mut errors = Vec::new();
-        let mut required = |name: &str| match fields.get(name) {
-            Some(Value::String(text)) => Some(text.clone()),
-            None | Some(Value::Null) => {
-                errors.push(FieldError::field(name, "is required"));
-                None
-            }
-            Some(_) => {
-                errors.push(FieldError::field(name, "must be a string"));
-                None
-            }
-        };
-        let guid_text = required("objGuid");
-        let email_text = required("email");
-        let object_guid = guid_text.and_then(|t| {
-            t.parse::<ObjectGuid>()
-                .map_err(|e| errors.push(FieldError::field("objGuid", e.to_string())))
-                .ok()
-        });
-        let recipient = email_text.and_then(|t| {
-            t.parse::<Recipient>()
-                .map_err(|e| errors.push(FieldError::field("email", e.to_string())))
-                .ok()
-        });
-        let file_path = match fields.get("filePath") {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) => Some(text.clone()).filter(|t| !t.is_empty()),
-            Some(_) => {
-                errors.push(FieldError::field("filePath", "must be a string or null"));
-                None
-            }
-        };
-        let folder = file_path
-            .as_deref()
-            .map_or(Ok(DriveFolder::default()), str::parse)
-            .map_err(|rule| errors.push(FieldError::field("filePath", rule.to_string())))
-            .ok();
-        match (object_guid, recipient, folder) {
-            (Some(object_guid), Some(recipient), Some(folder)) if errors.is_empty() => {
-                Ok(Self { object_guid, recipient, file_path, folder })
-            }
-            _ => Err(errors),
-        }
+        let mut fields = Fields::of(body)?;
+        let guid = fields.required("objGuid");
+        let object_guid: Option<ObjectGuid> = fields.parse("objGuid", guid);
+        let target = fields.drive();
+        let read =
+            object_guid.zip(target).map(|(object_guid, target)| Self { object_guid, target });
+        fields.finish(read)
     }
 }
 
@@ -176,7 +131,7 @@ impl From<&Transfer> for TransferStatus {
             last_error_message: transfer.failure.as_ref().map(|f| f.code.message().to_owned()),
             file_size: source.map_or(0, |s| s.size),
             file_name: source.map(|s| s.name.as_str().to_owned()),
-            file_path: transfer.file_path.clone(),
+            file_path: transfer.target.drive().and_then(|drive| drive.file_path.clone()),
             mime: source.and_then(|s| s.mime.clone()),
         }
     }
@@ -191,17 +146,21 @@ fn with_offset(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use docferry_domain::{Failure, FailureCode, NewTransfer, Priority, PushedSource};
+    use docferry_domain::{Failure, FailureCode, NewTransfer, Priority, PushedSource, Target};
     use serde_json::json;
 
     fn transfer() -> Transfer {
         let new = NewTransfer {
             owner: "scv".into(),
             object_guid: "AAAA".parse().unwrap(),
-            recipient: "a@b.example".parse().unwrap(),
-            file_path: Some("Court".into()),
-            folder: "Court".parse().unwrap(),
+            file_id: None,
+            target: Target::Onedrive(DriveTarget {
+                recipient: "a@b.example".parse().unwrap(),
+                file_path: Some("Court".into()),
+                folder: "Court".parse().unwrap(),
+            }),
             priority: Priority::Normal,
+            keep_until: None,
         };
         let then = Timestamp::UNIX_EPOCH;
         Transfer::new(TransferId::from_u128(7), new, then, then)
@@ -277,8 +236,11 @@ mod tests {
     fn null_and_empty_paths_are_the_root_and_unknown_fields_are_ignored() {
         for path in [json!(null), json!("")] {
             let body = json!({"objGuid": "AAAA", "email": "a@b.c", "filePath": path, "extra": 1});
-            let request = UploadRequest::parse(&body).unwrap();
-            assert_eq!((request.file_path, request.folder), (None, DriveFolder::default()));
+            let target = UploadRequest::parse(&body).unwrap().target;
+            assert_eq!(
+                (target.file_path, target.folder),
+                (None, docferry_domain::DriveFolder::default())
+            );
         }
     }
 }

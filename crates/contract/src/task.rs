@@ -3,10 +3,10 @@
 //! Nothing stands here but ids and the few facts that the next Choice needs:
 //! execution histories are kept for 90 days and read by many.
 
-use docferry_domain::{Phase, TransferId};
+use docferry_domain::{Phase, Pool, TransferId};
 use serde::{Deserialize, Serialize};
 
-/// Input of an execution and of `push`, `poll` and `upload`.
+/// Input of an execution and of its steps but the last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TaskInput {
@@ -28,9 +28,11 @@ pub struct PollOutput {
     pub arrived: bool,
     /// Seconds to wait before the next look; 0 when arrived.
     pub wait_seconds: u32,
+    /// Where it goes on; null before it has arrived.
+    pub pool: Option<Pool>,
 }
 
-/// Output of `upload`.
+/// Output of `upload` and of `publish`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UploadOutput {
@@ -74,11 +76,13 @@ mod tests {
 
     #[test]
     fn outputs_carry_what_the_choices_read() {
-        let poll = PollOutput { arrived: false, wait_seconds: 5 };
+        let poll = PollOutput { arrived: false, wait_seconds: 5, pool: None };
         assert_eq!(
             serde_json::to_value(poll).unwrap(),
-            json!({"arrived": false, "waitSeconds": 5})
+            json!({"arrived": false, "waitSeconds": 5, "pool": null})
         );
+        let poll = PollOutput { arrived: true, wait_seconds: 0, pool: Some(Pool::Download) };
+        assert_eq!(serde_json::to_value(poll).unwrap()["pool"], "download");
         let upload = UploadOutput { done: true, wait_seconds: 0 };
         assert_eq!(serde_json::to_value(upload).unwrap(), json!({"done": true, "waitSeconds": 0}));
         let end = FinalizeOutput { status: Phase::Completed };

@@ -17,17 +17,20 @@ pub enum Pool {
     /// Deliveries to OneDrive.
     #[default]
     Onedrive,
+    /// Downloads: into the delivery bucket.
+    Download,
 }
 
 impl Pool {
     /// Every pool.
-    pub const ALL: &'static [Self] = &[Self::Onedrive];
+    pub const ALL: &'static [Self] = &[Self::Onedrive, Self::Download];
 
     /// The stored name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Onedrive => "onedrive",
+            Self::Download => "download",
         }
     }
 }
@@ -129,6 +132,33 @@ pub struct PoolLimits {
     pub active: usize,
     /// For one person.
     pub per_person: usize,
+}
+
+/// The same for each pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Deliveries to OneDrive.
+    pub onedrive: PoolLimits,
+    /// Downloads.
+    pub download: PoolLimits,
+}
+
+impl Limits {
+    /// Those of one pool.
+    #[must_use]
+    pub const fn of(&self, pool: Pool) -> PoolLimits {
+        match pool {
+            Pool::Onedrive => self.onedrive,
+            Pool::Download => self.download,
+        }
+    }
+}
+
+impl From<PoolLimits> for Limits {
+    /// The same for all.
+    fn from(limits: PoolLimits) -> Self {
+        Self { onedrive: limits, download: limits }
+    }
 }
 
 /// Who holds the slots of a pool.

@@ -49,6 +49,9 @@ pub struct Bundle {
     pub on_item_error: OnItemError,
     /// When it was asked for.
     pub created_at: Timestamp,
+    /// Until when what is delivered is kept; `None` when that is not ours to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_until: Option<Timestamp>,
     /// `Accepted` while its documents are being written down, `Uploading` from
     /// then on: only then it is promised. Then terminal.
     pub phase: Phase,
@@ -119,6 +122,7 @@ mod tests {
             documents: 3,
             on_item_error,
             created_at: Timestamp::UNIX_EPOCH,
+            keep_until: None,
             phase: Phase::Uploading,
             documents_stopped: false,
             cancel_requested: false,

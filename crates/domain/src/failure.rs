@@ -105,6 +105,9 @@ failure_codes! {
     /// Graph did not answer, or answered with server errors again and again.
     DestinationUnavailable = "DESTINATION_UNAVAILABLE", retry: true,
         "OneDrive did not answer. Try again in a few minutes.";
+    /// The bucket that downloads are fetched from did not answer.
+    DeliveryUnavailable = "DELIVERY_UNAVAILABLE", retry: true,
+        "The store for downloads did not answer. Try again in a few minutes.";
     /// The delivered file is not the source, byte for byte.
     VerificationFailed = "VERIFICATION_FAILED", retry: false,
         "The file in OneDrive does not agree with its source. Do not use it; try again.";

@@ -5,39 +5,47 @@
 
 mod admission;
 mod arrival;
+mod artifact;
 mod bundle;
 mod course;
 mod destination;
 mod failure;
+mod file_id;
 mod fragment;
 mod ids;
+mod job;
 mod outcome;
 mod progress;
 mod quickxor;
 mod recipient;
 mod spread;
+mod target;
 mod transfer;
 mod verify;
 
-pub use admission::{Admission, Person, Pool, PoolLimits, Priority, Slots, Turn, Waiting};
+pub use admission::{Admission, Limits, Person, Pool, PoolLimits, Priority, Slots, Turn, Waiting};
 pub use arrival::{ArrivalRules, ArrivalVerdict, ObjectHead, judge_arrival};
+pub use artifact::{Artifact, ArtifactRecord};
 pub use bundle::{Bundle, BundleCounts, MOST_DOCUMENTS, OnItemError};
 pub use course::{
     Action, Answer, Course, CourseRules, End, MAX_FAILURES, MAX_SESSIONS, Names, Seen,
 };
 pub use destination::{DocumentName, DriveFolder, PathRule};
 pub use failure::{FailureCode, UnknownFailureCode};
+pub use file_id::FileId;
 pub use fragment::{
     FragmentPlan, FragmentRange, GRANULE_BYTES, LARGEST_FRAGMENT_BYTES, SMALL_FILE_BYTES,
 };
 pub use ids::{InvalidId, ObjectGuid, TransferId};
+pub use job::{JobState, next_poll_ms};
 pub use outcome::{DeliveredFile, Outcome, OutcomeRecord};
 pub use progress::percent;
 pub use quickxor::{HashState, QuickXorHash, SourceHash};
 pub use recipient::{InvalidRecipient, Recipient};
 pub use spread::spread;
+pub use target::{DownloadTarget, DriveTarget, Target};
 pub use transfer::{
-    ArrivedObject, Checkpoint, Delivery, Failure, NewTransfer, Phase, PushedSource, SCHEMA_VERSION,
-    Transfer,
+    ArrivedObject, Checkpoint, DeliveredItem, Delivery, Failure, NewTransfer, Phase, PushedSource,
+    SCHEMA_VERSION, Transfer,
 };
 pub use verify::{ItemFacts, Verdict, verify_delivery};

@@ -8,7 +8,7 @@ use crate::{FailureCode, Phase, Transfer, TransferId};
 /// How a transfer ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Verified in OneDrive.
+    /// Verified at the destination.
     Completed,
     /// Ended on request.
     Canceled,
@@ -135,16 +135,16 @@ impl OutcomeRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Delivery, NewTransfer, Priority};
+    use crate::{Artifact, DownloadTarget, NewTransfer, Person, Priority, Target};
 
     fn transfer() -> Transfer {
         let new = NewTransfer {
             owner: "scv".into(),
             object_guid: "AAAA".parse().unwrap(),
-            recipient: "a@b.example".parse().unwrap(),
-            file_path: None,
-            folder: "".parse().unwrap(),
+            file_id: None,
+            target: Target::Download(DownloadTarget { person: Person::new("p") }),
             priority: Priority::Normal,
+            keep_until: None,
         };
         let (id, then) = (TransferId::from_u128(1), Timestamp::UNIX_EPOCH);
         Transfer::new(id, new, then, then)
@@ -152,15 +152,8 @@ mod tests {
 
     #[test]
     fn a_delivery_wins_over_cancel_and_failure() {
-        let delivered = Transfer {
-            delivery: Some(Delivery {
-                item_id: "i".into(),
-                size: 1,
-                quick_xor_hash: "h".into(),
-                rewritten: false,
-            }),
-            ..transfer()
-        };
+        let delivered =
+            Transfer { delivery: Some(Artifact { key: "k".into(), size: 1 }.into()), ..transfer() };
         assert_eq!(Outcome::decide(&delivered, Some("CANCELED")), Outcome::Completed);
         assert_eq!(Outcome::decide(&transfer(), Some("CANCELED")), Outcome::Canceled);
         assert_eq!(

@@ -2,8 +2,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DocumentName, DriveFolder, FailureCode, HashState, ObjectGuid, Person, Pool, Priority,
-    Recipient, TransferId, Turn, Waiting,
+    Artifact, DocumentName, FailureCode, FileId, HashState, ObjectGuid, Pool, Priority, Target,
+    TransferId, Turn, Waiting,
 };
 
 /// Version of the stored form. Readers accept every version up to theirs.
@@ -19,9 +19,9 @@ pub enum Phase {
     Pushing,
     /// Pushed; not yet in the exchange bucket.
     AwaitingArrival,
-    /// Bytes are moving to OneDrive.
+    /// Bytes are moving to the destination.
     Uploading,
-    /// Verified in OneDrive.
+    /// Verified at the destination.
     Completed,
     /// Ended with an error.
     Failed,
@@ -105,10 +105,32 @@ pub struct Checkpoint {
     pub putting_until: Option<Timestamp>,
 }
 
-/// The delivered item, verified.
+/// The delivered document, verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Delivery {
+    /// In a OneDrive.
+    Onedrive(DeliveredItem),
+    /// In the delivery bucket.
+    Download(Artifact),
+}
+
+impl From<DeliveredItem> for Delivery {
+    fn from(item: DeliveredItem) -> Self {
+        Self::Onedrive(item)
+    }
+}
+
+impl From<Artifact> for Delivery {
+    fn from(artifact: Artifact) -> Self {
+        Self::Download(artifact)
+    }
+}
+
+/// An item in a OneDrive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Delivery {
+pub struct DeliveredItem {
     /// The drive's id of the item.
     pub item_id: String,
     /// Size at the destination, in bytes.
@@ -137,21 +159,26 @@ pub struct Transfer {
     pub transfer_id: TransferId,
     /// The principal that asked; nobody else sees the transfer.
     pub owner: String,
-    /// The document, as the caller named it.
+    /// The document, by the name that its source knows.
     pub object_guid: ObjectGuid,
-    /// Who gets it.
-    pub recipient: Recipient,
-    /// The folder as the caller gave it, for echoing; `None` when it gave none.
+    /// The document as a client of the downloads API named it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file_path: Option<String>,
-    /// The folder, checked.
-    pub folder: DriveFolder,
+    pub file_id: Option<FileId>,
+    /// Where it goes.
+    #[serde(flatten)]
+    pub target: Target,
     /// When it was asked for.
     pub created_at: Timestamp,
     /// When it must have ended.
     pub deadline: Timestamp,
-    /// 1, and one more after each retry.
+    /// 1, and one more for each execution that carries it on.
     pub attempt: u32,
+    /// How often its owner had it run again after it had ended.
+    #[serde(default)]
+    pub retries: u32,
+    /// Until when what was delivered is kept; `None` when that is not ours to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_until: Option<Timestamp>,
     /// Where it stands.
     pub phase: Phase,
     /// Whose slots it uses while it moves bytes.
@@ -214,14 +241,14 @@ pub struct NewTransfer {
     pub owner: String,
     /// The document.
     pub object_guid: ObjectGuid,
-    /// Who gets it.
-    pub recipient: Recipient,
-    /// The folder as given.
-    pub file_path: Option<String>,
-    /// The folder, checked.
-    pub folder: DriveFolder,
+    /// The document as a client of the downloads API named it.
+    pub file_id: Option<FileId>,
+    /// Where it goes.
+    pub target: Target,
     /// How urgent it is.
     pub priority: Priority,
+    /// Until when what is delivered is kept; `None` when that is not ours to say.
+    pub keep_until: Option<Timestamp>,
 }
 
 impl Transfer {
@@ -238,14 +265,15 @@ impl Transfer {
             transfer_id,
             owner: new.owner,
             object_guid: new.object_guid,
-            recipient: new.recipient,
-            file_path: new.file_path,
-            folder: new.folder,
+            file_id: new.file_id,
+            pool: new.target.pool(),
+            target: new.target,
             created_at,
             deadline,
             attempt: 1,
+            retries: 0,
+            keep_until: new.keep_until,
             phase: Phase::Accepted,
-            pool: Pool::Onedrive,
             priority: new.priority,
             turn: Turn::Queued,
             cancel_requested: false,
@@ -264,13 +292,19 @@ impl Transfer {
         }
     }
 
+    /// Until when what is delivered is kept at least.
+    #[must_use]
+    pub fn kept_until(&self) -> Timestamp {
+        self.keep_until.unwrap_or(self.deadline).max(self.deadline)
+    }
+
     /// Its place in the queue for a slot.
     #[must_use]
     pub fn waiting(&self) -> Waiting {
         Waiting {
             order: self.priority.order(self.created_at),
             transfer_id: self.transfer_id.clone(),
-            person: Person::from(&self.recipient),
+            person: self.target.person(),
         }
     }
 }
@@ -278,16 +312,24 @@ impl Transfer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::percent;
+    use crate::{DownloadTarget, DriveFolder, DriveTarget, Person, percent};
+
+    fn target() -> DriveTarget {
+        DriveTarget {
+            recipient: "a@b.example".parse().unwrap(),
+            file_path: None,
+            folder: DriveFolder::default(),
+        }
+    }
 
     fn transfer() -> Transfer {
         let new = NewTransfer {
             owner: "scv".into(),
             object_guid: "AAAA".parse().unwrap(),
-            recipient: "a@b.example".parse().unwrap(),
-            file_path: None,
-            folder: DriveFolder::default(),
+            file_id: None,
+            target: target().into(),
             priority: Priority::Normal,
+            keep_until: None,
         };
         let (id, then) = (TransferId::from_u128(1), Timestamp::UNIX_EPOCH);
         Transfer { phase: Phase::Uploading, ..Transfer::new(id, new, then, then) }
@@ -346,5 +388,16 @@ mod tests {
         // It has no slot and asks for one when it comes to moving bytes.
         let expected = Transfer { turn: Turn::Idle, ..transfer() };
         assert_eq!(serde_json::from_value::<Transfer>(item).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_record_says_where_its_document_goes_and_for_whom_it_counts() {
+        let stored = serde_json::to_value(transfer()).unwrap();
+        assert_eq!(stored["recipient"], "a@b.example", "as before there were downloads");
+        let target = Target::Download(DownloadTarget { person: Person::new("p") });
+        let download = Transfer { target: target.clone(), ..transfer() };
+        let stored = serde_json::to_value(&download).unwrap();
+        let read: Transfer = serde_json::from_value(stored).unwrap();
+        assert_eq!((&read.target, read.waiting().person), (&target, Person::new("p")));
     }
 }

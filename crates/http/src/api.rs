@@ -1,5 +1,5 @@
 use docferry_app::admit::Admitter;
-use docferry_domain::PoolLimits;
+use docferry_domain::Limits;
 use jiff::SignedDuration;
 
 /// What routers work with that create or change work.
@@ -14,7 +14,7 @@ pub struct TransferApi<S, W, C> {
     /// How long an ended record is kept.
     pub record_ttl: SignedDuration,
     /// How many may move bytes at once.
-    pub limits: PoolLimits,
+    pub limits: Limits,
 }
 
 impl<S, W, C> TransferApi<S, W, C> {

@@ -4,36 +4,35 @@ use axum::extract::{Request, State};
 use axum::routing::post;
 use axum::{Json, Router};
 use docferry_app::initiate::{InitiateSettings, initiate};
-use docferry_app::ports::{Clock, Store, Workflow};
+use docferry_app::ports::{Clock, DocumentIndex, Store, Workflow};
 use docferry_contract::scv::{UploadAccepted, UploadRequest};
 use docferry_domain::{NewTransfer, Priority};
 use http::StatusCode;
-use jiff::SignedDuration;
 
 use crate::api::TransferApi;
 use crate::body;
+use crate::download::{DownloadApi, initiate_routes};
 use crate::middleware::{Service, finish};
 use crate::problem::ApiError;
 
-/// `POST /document/upload`; a transfer has to end within `transfer_deadline`.
-pub fn initiate_router<S, W, C>(
-    api: TransferApi<S, W, C>,
-    transfer_deadline: SignedDuration,
-) -> Router
+/// `POST /document/upload`, `POST /v1/download/initiate` and its older name.
+pub fn initiate_router<S, W, C, I>(api: DownloadApi<S, W, C, I>) -> Router
 where
     S: Store + 'static,
     W: Workflow + 'static,
     C: Clock + 'static,
+    I: DocumentIndex + 'static,
 {
-    let settings = InitiateSettings { transfer_deadline, record_ttl: api.record_ttl };
+    let uploads = Initiate { api: Arc::clone(&api.transfers), settings: api.settings.initiate };
     let routes = Router::new()
         .route("/document/upload", post(upload::<S, W, C>))
-        .with_state(Arc::new(Initiate { api, settings }));
+        .with_state(Arc::new(uploads))
+        .merge(initiate_routes(api));
     finish(routes)
 }
 
 struct Initiate<S, W, C> {
-    api: TransferApi<S, W, C>,
+    api: Arc<TransferApi<S, W, C>>,
     settings: InitiateSettings,
 }
 
@@ -53,10 +52,10 @@ where
     let new = NewTransfer {
         owner,
         object_guid: wanted.object_guid,
-        recipient: wanted.recipient,
-        file_path: wanted.file_path,
-        folder: wanted.folder,
+        file_id: None,
+        target: wanted.target.into(),
         priority: Priority::Normal,
+        keep_until: None,
     };
     let transfer = initiate(&state.api.admitter(), state.settings, new).await?;
     let transfer_id = transfer.transfer_id.to_string();

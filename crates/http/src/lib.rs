@@ -6,6 +6,7 @@
 mod api;
 mod body;
 mod control;
+mod download;
 mod initiate;
 mod middleware;
 mod ping;
@@ -14,8 +15,9 @@ mod status;
 
 pub use api::TransferApi;
 pub use control::control_router;
+pub use download::{DownloadApi, FileRange, JobApi, download_router};
 pub use initiate::initiate_router;
 pub use middleware::{Principal, RequestId};
 pub use ping::ping_router;
 pub use problem::ApiError;
-pub use status::{StatusApi, status_router};
+pub use status::status_router;

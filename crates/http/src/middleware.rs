@@ -22,6 +22,13 @@ pub struct Principal {
     pub scopes: Scopes,
 }
 
+impl Principal {
+    /// Whether the caller has a scope, or that of a service, which has all.
+    pub(crate) fn may(&self, scope: Scope) -> bool {
+        self.scopes.has(scope) || self.scopes.has(Scope::Service)
+    }
+}
+
 impl<S: Sync> FromRequestParts<S> for Principal {
     type Rejection = ApiError;
 
@@ -30,22 +37,35 @@ impl<S: Sync> FromRequestParts<S> for Principal {
     }
 }
 
-/// The principal of a caller who is a service: one that names its recipients. All
-/// of the viewer's contract wants one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Service(pub(crate) String);
+/// Callers with a scope; a service has all of them.
+macro_rules! callers {
+    ($($(#[$doc:meta])* $name:ident = $scope:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub(crate) struct $name(pub(crate) String);
 
-impl<S: Sync> FromRequestParts<S> for Service {
-    type Rejection = ApiError;
+        impl<S: Sync> FromRequestParts<S> for $name {
+            type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let caller = Principal::from_request_parts(parts, state).await?;
-        if caller.scopes.has(Scope::Service) {
-            Ok(Self(caller.id))
-        } else {
-            Err(ApiError::Forbidden(Scope::Service))
+            async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+                let caller = Principal::from_request_parts(parts, state).await?;
+                if caller.may(Scope::$scope) {
+                    Ok(Self(caller.id))
+                } else {
+                    Err(ApiError::Forbidden(Scope::$scope))
+                }
+            }
         }
-    }
+    )+};
+}
+
+callers! {
+    /// A service: one that names its recipients. All of the viewer's contract wants one.
+    Service = Service;
+    /// Somebody who looks after jobs.
+    Reader = Read;
+    /// Somebody who makes or changes jobs.
+    Writer = Write;
 }
 
 /// The id of a request: the caller's when well-formed, else a new one.

@@ -17,6 +17,12 @@ pub enum ApiError {
     TooLarge,
     /// No such thing, or not the caller's.
     NotFound,
+    /// It is not kept any more.
+    Gone,
+    /// It has ended, or cannot be changed as it stands; the text says why.
+    Conflict(&'static str),
+    /// Asked for rightly, and not built yet; the text says what.
+    NotImplemented(&'static str),
     /// The path exists, the method does not.
     MethodNotAllowed,
     /// Nobody is asking: the authorizer did not run.
@@ -48,6 +54,9 @@ impl ApiError {
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Gone => StatusCode::GONE,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
@@ -76,6 +85,13 @@ impl ApiError {
                 "Not found",
                 "There is nothing of that id for this caller. It may have expired.",
             ),
+            Self::Gone => (
+                "EXPIRED",
+                "It has expired",
+                "What the job delivered is not kept any more. Ask for it again.",
+            ),
+            Self::Conflict(detail) => ("CONFLICT", "It cannot be done as things stand", *detail),
+            Self::NotImplemented(detail) => ("NOT_IMPLEMENTED", "Not built yet", *detail),
             Self::MethodNotAllowed => (
                 "METHOD_NOT_ALLOWED",
                 "Method not allowed",

@@ -5,43 +5,37 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use docferry_app::ports::{Clock, TransferStore};
+use docferry_app::ports::{BundleStore, Clock, DocumentIndex, Presigner, TransferStore};
 use docferry_app::query::transfer_of;
 use docferry_contract::scv::TransferStatus;
 use docferry_domain::TransferId;
 use http::StatusCode;
-use jiff::SignedDuration;
 use serde_json::json;
 
+use crate::download::{FileRange, JobApi, job_routes};
 use crate::middleware::{Service, finish};
 use crate::problem::ApiError;
 
-/// What the router of the reads works with.
-#[derive(Debug)]
-pub struct StatusApi<S, C> {
-    /// Records.
-    pub store: S,
-    /// The time.
-    pub clock: C,
-    /// How long an ended record is shown.
-    pub record_ttl: SignedDuration,
-}
-
-/// `GET /document/status/{transferId}` and `GET /health`.
-pub fn status_router<S, C>(api: StatusApi<S, C>) -> Router
+/// `GET /document/status/{transferId}`, `GET /health`,
+/// `GET /v1/download/status/{jobId}` and `POST /v1/download/check`.
+pub fn status_router<S, C, P, I>(api: JobApi<S, C, P>, index: I, range: FileRange) -> Router
 where
-    S: TransferStore + 'static,
+    S: TransferStore + BundleStore + 'static,
     C: Clock + 'static,
+    P: Presigner + 'static,
+    I: DocumentIndex + 'static,
 {
+    let api = Arc::new(api);
     let routes = Router::new()
-        .route("/document/status/{transferId}", get(status::<S, C>))
-        .route("/health", get(health::<S, C>))
-        .with_state(Arc::new(api));
+        .route("/document/status/{transferId}", get(status::<S, C, P>))
+        .route("/health", get(health::<S, C, P>))
+        .with_state(Arc::clone(&api))
+        .merge(job_routes(api, index, range));
     finish(routes)
 }
 
-async fn status<S: TransferStore, C: Clock>(
-    State(api): State<Arc<StatusApi<S, C>>>,
+async fn status<S: TransferStore, C: Clock, P>(
+    State(api): State<Arc<JobApi<S, C, P>>>,
     Service(owner): Service,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<TransferStatus>, ApiError> {
@@ -54,7 +48,7 @@ async fn status<S: TransferStore, C: Clock>(
 }
 
 /// Healthy when the state store answers; it alone is needed to answer callers.
-async fn health<S, C>(State(api): State<Arc<StatusApi<S, C>>>) -> Response
+async fn health<S, C, P>(State(api): State<Arc<JobApi<S, C, P>>>) -> Response
 where
     S: TransferStore,
     C: Clock,

@@ -2,60 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use axum::Router;
+mod common;
+
 use axum::body::Body;
+use common::{api, caller, initiate, reads, request, send};
 use docferry_contract::scope::{Scope, Scopes};
-use docferry_http::{
-    Principal, StatusApi, TransferApi, control_router, initiate_router, ping_router, status_router,
-};
-use docferry_testkit::{Fault, LIMITS, Mode, World};
-use http::{Request, Response, StatusCode};
-use http_body_util::BodyExt as _;
+use docferry_http::{control_router, ping_router};
+use docferry_testkit::{Fault, Mode, World};
+use http::StatusCode;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tower::ServiceExt as _;
-
-fn api(world: &World) -> TransferApi<World, World, World> {
-    TransferApi {
-        store: world.clone(),
-        workflow: world.clone(),
-        clock: world.clone(),
-        record_ttl: SignedDuration::from_hours(168),
-        limits: LIMITS,
-    }
-}
-
-fn initiate(world: &World) -> Router {
-    initiate_router(api(world), SignedDuration::from_hours(4))
-}
-
-fn reads(world: &World) -> Router {
-    let record_ttl = SignedDuration::from_hours(168);
-    status_router(StatusApi { store: world.clone(), clock: world.clone(), record_ttl })
-}
-
-fn request(method: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
-    let mut request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("content-type", "application/json")
-        .body(body.into())
-        .unwrap();
-    request.extensions_mut().insert(caller("scv", Scope::Service.into()));
-    request
-}
-
-fn caller(id: &str, scopes: Scopes) -> Principal {
-    Principal { id: id.into(), scopes }
-}
-
-async fn send(router: Router, request: Request<Body>) -> (Response<()>, Value) {
-    let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
-    let bytes = body.collect().await.unwrap().to_bytes();
-    let value = serde_json::from_slice(&bytes)
-        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
-    (Response::from_parts(parts, ()), value)
-}
 
 async fn upload(world: &World, body: &str) -> (StatusCode, Value) {
     let request = request("POST", "/document/upload", body.to_owned());

@@ -16,7 +16,7 @@ pub use clock::SystemClock;
 pub use failure::StepFailure;
 #[cfg(feature = "http")]
 pub use serve::serve;
-pub use step::{Invocation, run_schedule, run_step};
+pub use step::{Invocation, run_schedule, run_step, upload_output};
 #[cfg(feature = "stream")]
 pub use stream::run_outcomes;
 pub use wire::*;

@@ -1,7 +1,9 @@
 use std::future::Future;
 
 use docferry_app::ports::Clock as _;
+use docferry_app::upload::Progress;
 use docferry_app::{TaskError, TaskInput};
+use docferry_contract::task::UploadOutput;
 use docferry_domain::FailureCode;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
@@ -98,6 +100,16 @@ where
         })
     }))
     .await
+}
+
+/// What a step that moves bytes tells the workflow.
+#[must_use]
+pub const fn upload_output(progress: Progress) -> UploadOutput {
+    match progress {
+        Progress::Done => UploadOutput { done: true, wait_seconds: 0 },
+        Progress::Continue => UploadOutput { done: false, wait_seconds: 0 },
+        Progress::Wait { seconds } => UploadOutput { done: false, wait_seconds: seconds },
+    }
 }
 
 fn deadline(context: &Context) -> Timestamp {

@@ -1,7 +1,7 @@
 //! Ready-made values; a test names only what it is about.
 
 use docferry_domain::{
-    ArrivedObject, Checkpoint, DriveFolder, HashState, NewTransfer, Priority, PushedSource,
+    ArrivedObject, Checkpoint, DriveTarget, HashState, NewTransfer, Priority, PushedSource,
     QuickXorHash, Transfer, TransferId,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -25,10 +25,23 @@ pub fn new_transfer() -> NewTransfer {
     NewTransfer {
         owner: "scv".into(),
         object_guid: "3q2+7wAAAAAAAAAAAAAAAA==".parse().unwrap(),
-        recipient: "judge@court.example".parse().unwrap(),
-        file_path: None,
-        folder: DriveFolder::default(),
+        file_id: None,
+        target: drive_target("judge@court.example", "").into(),
         priority: Priority::Normal,
+        keep_until: None,
+    }
+}
+
+/// A folder in the OneDrive of `email`; the root when it is empty.
+///
+/// # Panics
+/// When these are none.
+#[must_use]
+pub fn drive_target(email: &str, folder: &str) -> DriveTarget {
+    DriveTarget {
+        recipient: email.parse().unwrap(),
+        file_path: Some(folder.to_owned()).filter(|folder| !folder.is_empty()),
+        folder: folder.parse().unwrap(),
     }
 }
 

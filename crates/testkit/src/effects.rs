@@ -1,12 +1,13 @@
 //! The stores of a [`World`], each call an effect.
 
 use docferry_app::ports::{
-    BundleStore, CheckpointAck, Due, Outbox, Release, SealedSession, SessionRecord, SlotStore,
-    StoreError, TransferStore, WriteError,
+    ArtifactStore, BundleStore, CheckpointAck, Due, Outbox, Release, SealedSession, SessionRecord,
+    SlotStore, StoreError, TransferStore, WriteError,
 };
 use docferry_domain::{
-    ArrivedObject, Bundle, BundleCounts, Checkpoint, Delivery, FailureCode, Outcome, OutcomeRecord,
-    Pool, PushedSource, Slots, Transfer, TransferId, Waiting,
+    ArrivedObject, Artifact, ArtifactRecord, Bundle, BundleCounts, Checkpoint, Delivery,
+    FailureCode, ObjectGuid, Outcome, OutcomeRecord, Pool, PushedSource, Slots, Transfer,
+    TransferId, Waiting,
 };
 use jiff::Timestamp;
 
@@ -32,6 +33,7 @@ as_effects! {
     get(id: &TransferId) -> Option<Transfer>, StoreError, StoreError::Unavailable;
     begin_push(id: &TransferId, attempt: u32, now: Timestamp) -> Transfer, WriteError, lost_write;
     record_push(id: &TransferId, attempt: u32, source: &PushedSource) -> bool, WriteError, lost_write;
+    record_reuse(id: &TransferId, attempt: u32, source: &PushedSource, artifact: &Artifact) -> (), WriteError, lost_write;
     record_arrival(id: &TransferId, attempt: u32, object: &ArrivedObject) -> (), WriteError, lost_write;
     claim(id: &TransferId, attempt: u32) -> Transfer, WriteError, lost_write;
     session(id: &TransferId) -> Option<SessionRecord>, StoreError, StoreError::Unavailable;
@@ -61,6 +63,15 @@ as_effects! {
     enqueue(transfer: &Transfer, due: Timestamp) -> (), WriteError, lost_write;
     step_aside(transfer: &Transfer) -> (), StoreError, StoreError::Unavailable;
     reclaim(pool: Pool, holder: &TransferId) -> bool, StoreError, StoreError::Unavailable;
+}
+
+as_effects! {
+    ArtifactStore:
+    put_artifact(artifact: &ArtifactRecord) -> (), StoreError, StoreError::Unavailable;
+    find_artifact(document: &ObjectGuid) -> Option<ArtifactRecord>, StoreError, StoreError::Unavailable;
+    keep_artifact(key: &str, until: Timestamp) -> bool, StoreError, StoreError::Unavailable;
+    give_up_artifact(key: &str, now: Timestamp) -> bool, StoreError, StoreError::Unavailable;
+    forget_artifact(key: &str) -> (), StoreError, StoreError::Unavailable;
 }
 
 as_effects! {

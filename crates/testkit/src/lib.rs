@@ -10,6 +10,7 @@
 pub mod builders;
 pub mod conformance;
 
+mod artifacts;
 mod drive;
 mod effects;
 mod interleave;
@@ -21,6 +22,7 @@ mod store;
 mod throttle;
 mod world;
 
+pub use artifacts::{DeliveryBucket, Multipart};
 pub use drive::{Scripted, StoredFile};
 pub use interleave::{Kill, Processes};
 pub use runner::{Ended, LIMITS, Runner};

@@ -5,11 +5,12 @@ use docferry_app::admit::Admitter;
 use docferry_app::finalize::{FinalizeSettings, Ports, finalize};
 use docferry_app::notify::notify;
 use docferry_app::ports::{Clock as _, ConflictPolicy};
+use docferry_app::publish::{Publish, PublishSettings};
 use docferry_app::sweep::{SweepSettings, Swept, sweep};
-use docferry_app::turn::upload_in_turn;
+use docferry_app::turn::{publish_in_turn, upload_in_turn};
 use docferry_app::upload::{Progress, Upload, UploadSettings};
 use docferry_app::{TaskError, TaskInput, poll, push};
-use docferry_domain::{ArrivalRules, FailureCode, Phase, PoolLimits};
+use docferry_domain::{ArrivalRules, FailureCode, Limits, Phase, Pool, PoolLimits};
 use jiff::SignedDuration;
 
 use crate::{Kill, World};
@@ -32,7 +33,7 @@ pub struct Runner {
     /// A function's time.
     pub function_time: SignedDuration,
     /// How many may hold a slot.
-    pub limits: PoolLimits,
+    pub limits: Limits,
     /// Ends the invocation that runs.
     pub kill: Kill,
 }
@@ -69,7 +70,7 @@ impl Runner {
             },
             rules: ArrivalRules { deadline: SignedDuration::from_secs(600) },
             function_time: SignedDuration::from_secs(300),
-            limits: LIMITS,
+            limits: LIMITS.into(),
             kill: Kill::default(),
         }
     }
@@ -106,20 +107,23 @@ impl Runner {
         let world = &self.world;
         self.step(|| push::push(world, world, world, world, task)).await?;
         let admitter = self.admitter();
-        loop {
+        let pool = loop {
             match self.step(|| poll::poll(&admitter, world, self.rules, task)).await? {
-                poll::Arrival::Arrived => break,
+                poll::Arrival::Arrived(pool) => break pool,
                 poll::Arrival::Wait { seconds } => {
                     world.advance(SignedDuration::from_secs(seconds.into()));
                 }
             }
-        }
+        };
         // Bounded as the state machine is by its history.
         for _ in 0..1000 {
             let progress = self
-                .step(|| {
+                .step(async || {
                     *uploads += 1;
-                    self.upload_once(task)
+                    match pool {
+                        Pool::Onedrive => self.upload_once(task).await,
+                        Pool::Download => self.publish_once(task).await,
+                    }
                 })
                 .await?;
             match progress {
@@ -152,9 +156,25 @@ impl Runner {
         upload_in_turn(&ports, &self.admitter(), task, deadline).await
     }
 
+    /// One invocation of `publish`.
+    ///
+    /// # Errors
+    /// As the use case.
+    pub async fn publish_once(&self, task: &TaskInput) -> Result<Progress, TaskError> {
+        let w = &self.world;
+        let settings = PublishSettings {
+            part_bytes: self.settings.fragment_bytes,
+            parallel_parts: 3,
+            margin: self.settings.margin,
+        };
+        let ports = Publish { store: w, staging: w, artifacts: w, clock: w, settings };
+        let deadline = w.now() + self.function_time;
+        publish_in_turn(&ports, &self.admitter(), task, deadline).await
+    }
+
     async fn finalize(&self, task: &TaskInput, stopped_by: Option<&str>) -> Result<Phase, Stopped> {
         let w = &self.world;
-        let ports = Ports { store: w, drive: w, staging: w, sealer: w, clock: w };
+        let ports = Ports { store: w, drive: w, staging: w, artifacts: w, sealer: w, clock: w };
         let settings = FinalizeSettings::default();
         let admitter = self.admitter();
         self.attempt(finalize(&ports, &admitter, settings, task, stopped_by)).await
@@ -163,7 +183,7 @@ impl Runner {
     /// One sweep; a crash in it ends it.
     pub async fn sweep(&self) -> Option<Swept> {
         let w = &self.world;
-        let ports = Ports { store: w, drive: w, staging: w, sealer: w, clock: w };
+        let ports = Ports { store: w, drive: w, staging: w, artifacts: w, sealer: w, clock: w };
         let stop_at = w.now() + self.function_time;
         let admitter = self.admitter();
         let swept = sweep(&ports, &admitter, w, SweepSettings::default(), stop_at);
@@ -221,10 +241,7 @@ impl Runner {
     }
 
     /// Runs a step, again while its failure may pass.
-    async fn step<T, F>(&self, make: impl FnMut() -> F) -> Result<T, String>
-    where
-        F: Future<Output = Result<T, TaskError>>,
-    {
+    async fn step<T>(&self, make: impl AsyncFnMut() -> Result<T, TaskError>) -> Result<T, String> {
         let mut make = make;
         let mut tries = 0;
         loop {

@@ -2,10 +2,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
-use docferry_app::ports::Cause;
-use docferry_domain::OutcomeRecord;
+use docferry_app::ports::{Cause, IndexedDocument};
+use docferry_domain::{FileId, OutcomeRecord};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::artifacts::DeliveryBucket;
 use crate::drive::DriveState;
 use crate::interleave::give_way;
 use crate::store::InMemoryTransferStore;
@@ -61,6 +62,9 @@ pub struct State {
     pub documents: BTreeMap<String, SourceDocument>,
     pub objects: BTreeMap<String, Object>,
     pub drive: DriveState,
+    pub delivery: DeliveryBucket,
+    /// Documents by their numbers.
+    pub index: BTreeMap<FileId, IndexedDocument>,
     /// Executions that run, by name.
     pub running: BTreeSet<String>,
     /// Executions that have ended, by name.

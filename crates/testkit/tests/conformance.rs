@@ -14,3 +14,8 @@ async fn the_store_in_memory_has_slots_a_queue_an_outbox_and_bundles() {
     conformance::outbox(&InMemoryTransferStore::default()).await;
     conformance::bundle_store(&InMemoryTransferStore::default()).await;
 }
+
+#[tokio::test]
+async fn the_store_in_memory_knows_what_lies_in_the_delivery_bucket() {
+    conformance::artifact_store(&InMemoryTransferStore::default()).await;
+}

@@ -17,13 +17,14 @@ async fn main() -> Result<(), Error> {
     let drive = docferry_lambda::graph(&mut reader, &aws);
     let sealer = &docferry_lambda::sealer(&mut reader, &aws);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
+    let artifacts = &docferry_lambda::delivery(&mut reader, &aws);
     let settings = FinalizeSettings {
         record_ttl: reader.hours("RECORD_TTL_HOURS", 168),
         ..FinalizeSettings::default()
     };
     let drive = &reader.finish_with(drive)?;
     let staging = &exchange.open().await?;
-    let ports = &Ports { store, drive, staging, sealer, clock: &SystemClock };
+    let ports = &Ports { store, drive, staging, artifacts, sealer, clock: &SystemClock };
     let admitter = &Admitter { store, workflow, clock: &SystemClock, limits };
     run_step("finalize", async |step: Invocation<FinalizeInput>| {
         let failure = step.input.failure.as_deref();

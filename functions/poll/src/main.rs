@@ -22,8 +22,12 @@ async fn main() -> Result<(), Error> {
     let admitter = &Admitter { store, workflow, clock: &SystemClock, limits };
     run_step("poll", async |step: Invocation<TaskInput>| {
         Ok(match poll(admitter, staging, rules, &step.task).await? {
-            Arrival::Arrived => PollOutput { arrived: true, wait_seconds: 0 },
-            Arrival::Wait { seconds } => PollOutput { arrived: false, wait_seconds: seconds },
+            Arrival::Arrived(pool) => {
+                PollOutput { arrived: true, wait_seconds: 0, pool: Some(pool) }
+            }
+            Arrival::Wait { seconds } => {
+                PollOutput { arrived: false, wait_seconds: seconds, pool: None }
+            }
         })
     })
     .await

@@ -1,6 +1,6 @@
 //! The `status` function: GETs that read.
 
-use docferry_http::{StatusApi, status_router};
+use docferry_http::{JobApi, status_router};
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, SystemClock};
 
@@ -9,11 +9,14 @@ async fn main() -> Result<(), Error> {
     let mut reader = Reader::from_environment();
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
-    let api = StatusApi {
+    let api = JobApi {
         store: docferry_lambda::transfer_store(&mut reader, &aws),
         clock: SystemClock,
+        presigner: docferry_lambda::delivery(&mut reader, &aws),
         record_ttl: reader.hours("RECORD_TTL_HOURS", 168),
+        url_ttl: reader.seconds("URL_TTL_SECONDS", 900),
     };
+    let (index, range) = docferry_lambda::document_index(&mut reader, &aws);
     reader.finish()?;
-    docferry_lambda::serve(status_router(api)).await
+    docferry_lambda::serve(status_router(api, index, range)).await
 }

@@ -18,10 +18,11 @@ async fn main() -> Result<(), Error> {
     let drive = &docferry_lambda::graph(&mut reader, &aws);
     let sealer = &docferry_lambda::sealer(&mut reader, &aws);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
+    let artifacts = &docferry_lambda::delivery(&mut reader, &aws);
     let record_ttl = reader.hours("RECORD_TTL_HOURS", 168);
     let drive = reader.finish_with(drive.as_ref())?;
     let staging = &exchange.open().await?;
-    let ports = &Ports { store, drive, staging, sealer, clock: &SystemClock };
+    let ports = &Ports { store, drive, staging, artifacts, sealer, clock: &SystemClock };
     let admitter = &Admitter { store, workflow, clock: &SystemClock, limits };
     let finalize = FinalizeSettings { record_ttl, ..FinalizeSettings::default() };
     let settings = SweepSettings { finalize, ..SweepSettings::default() };

@@ -6,10 +6,10 @@ use std::time::Duration;
 use docferry_app::admit::Admitter;
 use docferry_app::ports::ConflictPolicy;
 use docferry_app::turn::upload_in_turn;
-use docferry_app::upload::{Progress, Upload, UploadSettings};
-use docferry_contract::task::{TaskInput, UploadOutput};
+use docferry_app::upload::{Upload, UploadSettings};
+use docferry_contract::task::TaskInput;
 use docferry_lambda::config::Reader;
-use docferry_lambda::{Error, Invocation, SystemClock, run_step};
+use docferry_lambda::{Error, Invocation, SystemClock, run_step, upload_output};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -36,11 +36,7 @@ async fn main() -> Result<(), Error> {
     let ports = &Upload { store, drive, staging, sealer, clock: SystemClock, budget, settings };
     let admitter = &Admitter { store: &ports.store, workflow, clock: &SystemClock, limits };
     run_step("upload", async |step: Invocation<TaskInput>| {
-        Ok(match upload_in_turn(ports, admitter, &step.task, step.deadline).await? {
-            Progress::Done => UploadOutput { done: true, wait_seconds: 0 },
-            Progress::Continue => UploadOutput { done: false, wait_seconds: 0 },
-            Progress::Wait { seconds } => UploadOutput { done: false, wait_seconds: seconds },
-        })
+        upload_in_turn(ports, admitter, &step.task, step.deadline).await.map(upload_output)
     })
     .await
 }

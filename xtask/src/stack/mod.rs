@@ -36,6 +36,8 @@ pub(crate) struct Stack {
     pub(crate) table: String,
     /// URL of the audit trail's queue.
     pub(crate) audit_queue_url: String,
+    pub(crate) delivery_bucket: String,
+    pub(crate) documents_table: String,
     /// Names of the deployed functions, by what they are called in the source.
     pub(crate) functions: BTreeMap<String, String>,
     /// The emulator's process, when it is ours.

@@ -144,6 +144,8 @@ pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<Up> {
         state_machine_arn: output(&outputs, "StateMachineArn")?.to_owned(),
         table: output(&outputs, "TransfersTable")?.to_owned(),
         audit_queue_url: output(&outputs, "AuditQueueUrl")?.to_owned(),
+        delivery_bucket: output(&outputs, "DeliveryBucketName")?.to_owned(),
+        documents_table: output(&outputs, "DocumentsTable")?.to_owned(),
         functions: FUNCTIONS.map(|name| (name.to_owned(), format!("{STACK_NAME}-{name}"))).into(),
         emulator_pid: emulator.as_ref().map(Emulator::id),
         logs,

@@ -82,6 +82,10 @@ pub(crate) enum Command {
     #[cfg(feature = "admin")]
     #[command(subcommand)]
     Admin(crate::admin::Admin),
+    /// For operators: say which document has which number
+    #[cfg(feature = "admin")]
+    #[command(subcommand)]
+    Documents(crate::documents::Documents),
     /// Follow transfers until all have ended
     #[command(after_help = EXIT_CODES)]
     Watch(Watch),

@@ -4,6 +4,8 @@
 mod admin;
 mod args;
 mod cancel;
+#[cfg(feature = "admin")]
+mod documents;
 mod exit;
 mod output;
 mod send;
@@ -53,6 +55,8 @@ async fn run(args: Args) -> Result<Exit, CliError> {
     match &args.command {
         #[cfg(feature = "admin")]
         Command::Admin(admin) => Box::pin(admin::run(admin, args.json)).await,
+        #[cfg(feature = "admin")]
+        Command::Documents(documents) => Box::pin(documents::run(documents, args.json)).await,
         Command::Send(send) => send::run(&client()?, send, args.json).await,
         Command::Cancel(cancel) => cancel::run(&client()?, cancel, args.json).await,
         Command::Watch(Watch { transfer_ids, patience }) => {

@@ -3,13 +3,14 @@
 mod release;
 mod settle;
 
-use docferry_domain::{FailureCode, Outcome, Phase, Transfer};
+use docferry_domain::{FailureCode, Outcome, Phase, Target, Transfer};
 use jiff::SignedDuration;
 
 use crate::admit::Admitter;
 use crate::bundle::tend;
 use crate::initiate::later;
-use crate::ports::{Clock, Drive, Sealer, Staging, Store, Workflow, WriteError};
+use crate::ports::{Artifacts, Clock, Drive, Sealer, Staging, Store, Workflow, WriteError};
+use crate::publish::{artifact_key, remove};
 use crate::task::load;
 use crate::{TaskError, TaskInput};
 
@@ -37,13 +38,15 @@ impl Default for FinalizeSettings {
 
 /// The ports that an ending needs.
 #[derive(Debug)]
-pub struct Ports<'a, S, D, G, L, C> {
+pub struct Ports<'a, S, D, G, L, A, C> {
     /// Records.
     pub store: &'a S,
     /// Where a session may be open.
     pub drive: &'a D,
     /// Where the source copy lies.
     pub staging: &'a G,
+    /// Where downloads lie.
+    pub artifacts: &'a A,
     /// Opens sealed upload URLs.
     pub sealer: &'a L,
     /// The time.
@@ -66,8 +69,8 @@ pub struct Ports<'a, S, D, G, L, C> {
 /// Retryable codes while the store, the drive or the exchange bucket does not
 /// answer; the transfer may have ended already, then only clean-up is missing.
 /// Once the transfer's deadline has passed, it is ended whatever does not answer.
-pub async fn finalize<S, D, G, L, C, W>(
-    ports: &Ports<'_, S, D, G, L, C>,
+pub async fn finalize<S, D, G, L, A, C, W>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
     admitter: &Admitter<'_, S, W, C>,
     settings: FinalizeSettings,
     task: &TaskInput,
@@ -78,6 +81,7 @@ where
     D: Drive,
     G: Staging,
     L: Sealer,
+    A: Artifacts,
     C: Clock,
     W: Workflow,
 {
@@ -89,8 +93,11 @@ where
     if let Some((bundle, _)) = task.transfer_id.in_bundle() {
         tend(admitter, settings.record_ttl, &bundle).await?;
     }
-    // Again: an invocation that was still running may have stored one meanwhile.
-    close_session(ports, task).await?;
+    match transfer.target {
+        // Again: an invocation that was still running may have stored one meanwhile.
+        Target::Onedrive(_) => close_session(ports, task).await?,
+        Target::Download(_) => withdraw_artifact(ports, &transfer).await?,
+    }
     if release_source(ports, settings, &transfer).await? {
         let purge_at = later(ports.clock.now(), settings.record_ttl);
         ports.store.mark_clean(&task.transfer_id, purge_at).await?;
@@ -98,10 +105,27 @@ where
     Ok(transfer.phase)
 }
 
+/// What a download has left in the delivery bucket, but for what it has delivered.
+async fn withdraw_artifact<S, D, G, L, A, C>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
+    transfer: &Transfer,
+) -> Result<(), TaskError>
+where
+    S: Store,
+    A: Artifacts,
+{
+    let key = artifact_key(transfer);
+    match transfer.phase {
+        // Two invocations may have begun an upload each.
+        Phase::Completed => Ok(ports.artifacts.abort(&key).await?),
+        _ => remove(ports.store, ports.artifacts, &key).await,
+    }
+}
+
 /// Writes the end, unless it is written: the record is terminal then, or belongs
 /// to a newer attempt, or to whoever `stopped_by` gave way to.
-async fn end<S, D, G, L, C>(
-    ports: &Ports<'_, S, D, G, L, C>,
+async fn end<S, D, G, L, A, C>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
     task: &TaskInput,
     stopped_by: Option<&str>,
 ) -> Result<Transfer, TaskError>
@@ -130,7 +154,7 @@ where
             Err(WriteError::Ended) => load(ports.store, task).await?,
             Err(error) => return Err(error.into()),
         };
-        if live(&transfer) && transfer.delivery.is_none() {
+        if live(&transfer) && transfer.delivery.is_none() && transfer.target.drive().is_some() {
             settle(ports, task, &transfer).await?;
         }
     }

@@ -15,8 +15,8 @@ const DELETION_LEASE: SignedDuration = SignedDuration::from_secs(90);
 /// Takes the transfer off the users of its exchange key and deletes the object if
 /// it was the last. `false` while a document that was pushed may still come:
 /// `sweep` comes back and removes it then.
-pub(super) async fn release_source<S, D, G, L, C>(
-    ports: &Ports<'_, S, D, G, L, C>,
+pub(super) async fn release_source<S, D, G, L, A, C>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
     settings: FinalizeSettings,
     transfer: &Transfer,
 ) -> Result<bool, TaskError>
@@ -25,7 +25,10 @@ where
     G: Staging,
     C: Clock,
 {
-    let Some(source) = &transfer.source else { return Ok(true) };
+    // Nothing was pushed for a document that lay in the delivery bucket.
+    let Some(source) = transfer.source.as_ref().filter(|_| transfer.pushes > 0) else {
+        return Ok(true);
+    };
     let (id, key) = (&transfer.transfer_id, &source.key);
     // What lies there from before this push was never ours to delete.
     let lies_there = async || {

@@ -1,6 +1,6 @@
 //! Before the end: nothing may land afterwards, and what did land counts.
 
-use docferry_domain::{Delivery, FailureCode, SourceHash, Transfer, Verdict, verify_delivery};
+use docferry_domain::{DeliveredItem, FailureCode, SourceHash, Transfer, Verdict, verify_delivery};
 
 use super::Ports;
 use crate::ports::{
@@ -16,8 +16,8 @@ const LARGEST_GAP_BYTES: u64 = 128 * 1024 * 1024;
 
 /// Closes what is open, so that no fragment lands after the end, and looks
 /// whether the document is complete after all.
-pub(super) async fn settle<S, D, G, L, C>(
-    ports: &Ports<'_, S, D, G, L, C>,
+pub(super) async fn settle<S, D, G, L, A, C>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
     task: &TaskInput,
     transfer: &Transfer,
 ) -> Result<(), TaskError>
@@ -62,8 +62,8 @@ where
 }
 
 /// Ends the stored session, if there is one.
-pub(super) async fn close_session<S, D, G, L, C>(
-    ports: &Ports<'_, S, D, G, L, C>,
+pub(super) async fn close_session<S, D, G, L, A, C>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
     task: &TaskInput,
 ) -> Result<(), TaskError>
 where
@@ -78,8 +78,8 @@ where
     forget(ports, task, session).await
 }
 
-async fn delete<S, D, G, L, C>(
-    ports: &Ports<'_, S, D, G, L, C>,
+async fn delete<S, D, G, L, A, C>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
     task: &TaskInput,
     record: &SessionRecord,
 ) -> Result<SessionEnd, TaskError>
@@ -95,8 +95,8 @@ where
     }
 }
 
-async fn forget<S, D, G, L, C>(
-    ports: &Ports<'_, S, D, G, L, C>,
+async fn forget<S, D, G, L, A, C>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
     task: &TaskInput,
     session: Option<SessionRecord>,
 ) -> Result<(), TaskError>
@@ -111,8 +111,8 @@ where
 
 /// The document may be complete though the answer was lost. Then the file stays,
 /// and the transfer says so.
-async fn adopt<S, D, G, L, C>(
-    ports: &Ports<'_, S, D, G, L, C>,
+async fn adopt<S, D, G, L, A, C>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
     transfer: &Transfer,
     had_session: bool,
 ) -> Result<(), TaskError>
@@ -148,7 +148,7 @@ where
     if verify_delivery(&hash, &destination.name, &item.facts, false) != Verdict::Same {
         return Ok(());
     }
-    let delivery = Delivery {
+    let item = DeliveredItem {
         item_id: item.id,
         size: item.facts.size,
         quick_xor_hash: hash.digest(),
@@ -156,7 +156,7 @@ where
     };
     // Nobody claims a transfer that is being ended, so the epoch stands still.
     let id = &transfer.transfer_id;
-    match ports.store.record_delivery(id, transfer.epoch, &delivery).await {
+    match ports.store.record_delivery(id, transfer.epoch, &item.into()).await {
         Ok(()) | Err(WriteError::Ended) => Ok(()),
         Err(error) => Err(error.into()),
     }

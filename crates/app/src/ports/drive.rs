@@ -24,12 +24,14 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// Where a transfer's document goes, once its name is known.
+    /// Where a transfer's document goes, once its name is known; `None` when it goes
+    /// to no drive.
     #[must_use]
     pub fn of(transfer: &Transfer) -> Option<Self> {
+        let drive = transfer.target.drive()?;
         Some(Self {
-            recipient: transfer.recipient.clone(),
-            folder: transfer.folder.clone(),
+            recipient: drive.recipient.clone(),
+            folder: drive.folder.clone(),
             name: transfer.source.as_ref()?.name.clone(),
         })
     }

@@ -4,10 +4,13 @@
 //! what the caller does differently, and none of their texts holds a URL, a
 //! name, an address or a token.
 
+mod artifacts;
 mod bundles;
 mod clock;
 mod drive;
+mod index;
 mod outbox;
+mod presigner;
 mod sealer;
 mod slots;
 mod source;
@@ -16,13 +19,16 @@ mod store;
 mod throttle;
 mod workflow;
 
+pub use artifacts::{ArtifactError, ArtifactStore, Artifacts, OpenUpload, StoredPart};
 pub use bundles::BundleStore;
 pub use clock::Clock;
 pub use drive::{
     ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentAnswer, SessionEnd,
     SessionStatus, UploadSession, UploadUrl,
 };
+pub use index::{DocumentIndex, IndexedDocument};
 pub use outbox::{AuditQueue, OUTBOX_REST, Outbox, QueueError};
+pub use presigner::{PresignedUrl, Presigner};
 pub use sealer::{SealError, Sealer};
 pub use slots::{MOST_GRANTS, SlotStore};
 pub use source::{DocumentSource, SourceAnswer, SourceError};
@@ -35,9 +41,9 @@ pub use throttle::{Pause, ThrottleBudget};
 pub use workflow::{Execution, Start, Workflow, WorkflowError};
 
 /// The whole state: what one table holds.
-pub trait Store: TransferStore + SlotStore + BundleStore + Outbox {}
+pub trait Store: TransferStore + SlotStore + BundleStore + Outbox + ArtifactStore {}
 
-impl<T: TransferStore + SlotStore + BundleStore + Outbox> Store for T {}
+impl<T: TransferStore + SlotStore + BundleStore + Outbox + ArtifactStore> Store for T {}
 
 /// The cause kept behind an error, for the log of whoever handles it.
 ///

@@ -1,7 +1,8 @@
 use std::future::Future;
 
 use docferry_domain::{
-    ArrivedObject, Checkpoint, Delivery, FailureCode, Outcome, PushedSource, Transfer, TransferId,
+    ArrivedObject, Artifact, Checkpoint, Delivery, FailureCode, Outcome, PushedSource, Transfer,
+    TransferId,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -81,6 +82,8 @@ pub enum Due {
     Transfer(TransferId),
     /// A bundle.
     Bundle(TransferId),
+    /// An object of the delivery bucket, by its key: it has been kept long enough.
+    Artifact(String),
 }
 
 /// The records of transfers, and who refers to which exchange key.
@@ -126,6 +129,17 @@ pub trait TransferStore: Send + Sync {
         attempt: u32,
         source: &PushedSource,
     ) -> impl Future<Output = Result<bool, WriteError>> + Send;
+
+    /// The document lies in the delivery bucket already: records it as delivered and
+    /// moves to `Uploading`. The push that was counted was not made. Repeating it is
+    /// fine.
+    fn record_reuse(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        source: &PushedSource,
+        artifact: &Artifact,
+    ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
     /// Records the arrival and moves to `Uploading`; later repeats change nothing.
     fn record_arrival(

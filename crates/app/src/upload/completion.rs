@@ -1,4 +1,4 @@
-use docferry_domain::{Answer, Delivery, DocumentName, Names, Seen, Verdict, verify_delivery};
+use docferry_domain::{Answer, DeliveredItem, DocumentName, Names, Seen, Verdict, verify_delivery};
 
 use super::engine::Run;
 use crate::TaskError;
@@ -92,13 +92,13 @@ where
     }
 
     async fn record(&self, item: DriveItem, rewritten: bool) -> Result<(), TaskError> {
-        let delivery = Delivery {
+        let item = DeliveredItem {
             item_id: item.id,
             size: item.facts.size,
             quick_xor_hash: self.hash.digest(),
             rewritten,
         };
         let id = &self.transfer.transfer_id;
-        Ok(self.ports.store.record_delivery(id, self.transfer.epoch, &delivery).await?)
+        Ok(self.ports.store.record_delivery(id, self.transfer.epoch, &item.into()).await?)
     }
 }

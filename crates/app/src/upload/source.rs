@@ -6,8 +6,8 @@ use crate::ports::{Staging, StagingError};
 /// Which object to read.
 #[derive(Debug, Clone)]
 pub(crate) struct SourceObject {
-    pub(super) key: String,
-    pub(super) etag: String,
+    pub(crate) key: String,
+    pub(crate) etag: String,
     pub(super) size: u64,
 }
 

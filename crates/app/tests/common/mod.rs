@@ -12,7 +12,7 @@ use bytes::Bytes;
 use docferry_app::initiate::{InitiateSettings, initiate};
 use docferry_app::{TaskError, TaskInput};
 use docferry_domain::{NewTransfer, Phase, Transfer};
-use docferry_testkit::builders::new_transfer;
+use docferry_testkit::builders::{drive_target, new_transfer};
 use docferry_testkit::{Runner, World};
 use jiff::SignedDuration;
 
@@ -42,9 +42,7 @@ pub fn world_with(len: usize) -> World {
 pub fn request_to(email: &str) -> NewTransfer {
     NewTransfer {
         object_guid: GUID.parse().unwrap(),
-        recipient: email.parse().unwrap(),
-        file_path: Some("Court".into()),
-        folder: "Court".parse().unwrap(),
+        target: drive_target(email, "Court").into(),
         ..new_transfer()
     }
 }
@@ -107,7 +105,7 @@ pub async fn assert_at_rest(world: &World, context: &str) {
         assert!(transfer.phase.is_terminal(), "{context}: {id} is {:?}", transfer.phase);
         if transfer.phase == Phase::Completed {
             let name = transfer.source.as_ref().unwrap().name.as_str();
-            let path = format!("{} court/{name}", transfer.recipient.as_str());
+            let path = format!("{} court/{name}", transfer.target.person().as_str());
             let source = &state.documents[transfer.object_guid.as_str()].bytes;
             let file = state.drive.files().get(&path);
             assert_eq!(file.map(|f| &f.bytes), Some(source), "{context}: {id} at {path}");

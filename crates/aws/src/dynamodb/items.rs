@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{Due, FIRST_LOOK, SealedSession, SessionRecord, StoreError};
-use docferry_domain::{Person, Pool, SCHEMA_VERSION, Transfer, TransferId, Waiting};
+use docferry_domain::{ObjectGuid, Person, Pool, SCHEMA_VERSION, Transfer, TransferId, Waiting};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -89,6 +89,18 @@ pub(super) fn references_key(exchange_key: &str) -> Item {
 /// The item of a pause that all who use a pool keep.
 pub(super) fn throttle_key(pool: &str) -> Item {
     key(format!("B#{pool}"), "PAUSE")
+}
+
+/// What is known of an object in the delivery bucket.
+pub(super) fn artifact_key(object: &str) -> Item {
+    key(format!("{ARTIFACT}{object}"), "ARTIFACT")
+}
+
+const ARTIFACT: &str = "A#";
+
+/// The newest object of a document.
+pub(super) fn document_key(document: &ObjectGuid) -> Item {
+    key(format!("D#{}", document.as_str()), "NEWEST")
 }
 
 fn key(pk: String, sk: &str) -> Item {
@@ -185,6 +197,10 @@ pub(super) const SHARDS: [&str; 4] = ["U0", "U1", "U2", "U3"];
 /// queue that takes none does not hold up anything else.
 pub(super) const OUTCOMES_SHARD: &str = "O0";
 
+/// The partition of what lies in the delivery bucket. Who waits to be looked after
+/// does not stand behind what is to be removed.
+pub(super) const ARTIFACTS_SHARD: &str = "A0";
+
 /// When something of the index is due, milliseconds since 1970, and which item it is.
 pub(super) fn read_due(item: &Item) -> Option<(i64, Item)> {
     let due = item.get(DUE)?.as_n().ok()?.parse().ok()?;
@@ -192,8 +208,12 @@ pub(super) fn read_due(item: &Item) -> Option<(i64, Item)> {
     Some((due, Item::from([("pk".to_owned(), pk.clone()), ("sk".to_owned(), sk.clone())])))
 }
 
-/// Which transfer or bundle an item of the index is.
+/// Which transfer, bundle or object of the delivery bucket an item of the index is.
 pub(super) fn read_named(key: &Item) -> Option<Due> {
+    let partition = key.get("pk")?.as_s().ok()?;
+    if let Some(object) = partition.strip_prefix(ARTIFACT) {
+        return Some(Due::Artifact(object.to_owned()));
+    }
     let (id, sort) = read_key(key)?;
     match sort.split_once('#') {
         None if sort == "META" => Some(Due::Transfer(id)),

@@ -10,6 +10,8 @@
 //! | `S#{pool}` | `SLOTS` | who holds the slots of a pool |
 //! | `Q#{pool}` | `{order}#{id}` | who waits for one |
 //! | `K#{key}` | `REFS` | who refers to an exchange key, who is deleting its object |
+//! | `A#{key}` | `ARTIFACT` | an object of the delivery bucket, until when it is kept |
+//! | `D#{guid}` | `NEWEST` | the newest object of a document |
 //! | `B#{pool}` | `PAUSE` | until when all transfers of the pool leave the drive alone |
 //!
 //! Every write is one conditional request, and a failed condition brings back the
@@ -19,8 +21,10 @@
 //! `expiresAt` (seconds since 1970) is the table's TTL attribute. The index
 //! `unfinished` (`sweepShard`, `dueAt`; keys only) names what may need looking after.
 
+mod artifacts;
 mod bundles;
 mod change;
+mod index;
 mod items;
 mod outbox;
 mod references;
@@ -34,15 +38,17 @@ mod unfinished;
 
 use aws_sdk_dynamodb::Client;
 use docferry_app::ports::{
-    BundleStore, CheckpointAck, Due, Outbox, Release, SealedSession, SessionRecord, SlotStore,
-    StoreError, TransferStore, WriteError,
+    ArtifactStore, BundleStore, CheckpointAck, Due, Outbox, Release, SealedSession, SessionRecord,
+    SlotStore, StoreError, TransferStore, WriteError,
 };
 use docferry_domain::{
-    ArrivedObject, Bundle, BundleCounts, Checkpoint, Delivery, FailureCode, Outcome, OutcomeRecord,
-    Pool, PushedSource, Slots, Transfer, TransferId, Waiting,
+    ArrivedObject, Artifact, ArtifactRecord, Bundle, BundleCounts, Checkpoint, Delivery,
+    FailureCode, ObjectGuid, Outcome, OutcomeRecord, Pool, PushedSource, Slots, Transfer,
+    TransferId, Waiting,
 };
 use jiff::Timestamp;
 
+pub use index::DynamoDocumentIndex;
 pub use outbox::read_outcome;
 use table::Table;
 
@@ -87,6 +93,16 @@ impl TransferStore for DynamoTransferStore {
         source: &PushedSource,
     ) -> Result<bool, WriteError> {
         references::record_push(&self.table, id, attempt, source).await
+    }
+
+    async fn record_reuse(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        source: &PushedSource,
+        artifact: &Artifact,
+    ) -> Result<(), WriteError> {
+        transfers::record_reuse(&self.table, id, attempt, source, artifact).await
     }
 
     async fn record_arrival(
@@ -261,6 +277,31 @@ impl SlotStore for DynamoTransferStore {
 
     async fn reclaim(&self, pool: Pool, holder: &TransferId) -> Result<bool, StoreError> {
         slots::reclaim(&self.table, pool, holder).await
+    }
+}
+
+impl ArtifactStore for DynamoTransferStore {
+    async fn put_artifact(&self, artifact: &ArtifactRecord) -> Result<(), StoreError> {
+        artifacts::put(&self.table, artifact).await
+    }
+
+    async fn find_artifact(
+        &self,
+        document: &ObjectGuid,
+    ) -> Result<Option<ArtifactRecord>, StoreError> {
+        artifacts::find(&self.table, document).await
+    }
+
+    async fn keep_artifact(&self, key: &str, until: Timestamp) -> Result<bool, StoreError> {
+        artifacts::keep(&self.table, key, until).await
+    }
+
+    async fn give_up_artifact(&self, key: &str, now: Timestamp) -> Result<bool, StoreError> {
+        artifacts::give_up(&self.table, key, now).await
+    }
+
+    async fn forget_artifact(&self, key: &str) -> Result<(), StoreError> {
+        artifacts::forget(&self.table, key).await
     }
 }
 

@@ -1,11 +1,12 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{StoreError, WriteError};
 use docferry_domain::{
-    ArrivedObject, Failure, FailureCode, Outcome, OutcomeRecord, Phase, Transfer, TransferId, Turn,
+    ArrivedObject, Artifact, Delivery, Failure, FailureCode, Outcome, OutcomeRecord, Phase,
+    PushedSource, Transfer, TransferId, Turn,
 };
 use jiff::Timestamp;
 
-use super::change::string;
+use super::change::{number, string};
 use super::items::{
     attribute, corrupt, first_look, indexed, queue_item, read_transfer, shard, transfer_item,
     transfer_key,
@@ -37,9 +38,7 @@ pub(super) async fn create(table: &Table, transfer: &Transfer) -> Result<(), Sto
 fn is_same_request(a: &Transfer, b: &Transfer) -> bool {
     a.owner == b.owner
         && a.object_guid == b.object_guid
-        && a.recipient == b.recipient
-        && a.folder == b.folder
-        && a.file_path == b.file_path
+        && a.target == b.target
         && a.created_at == b.created_at
 }
 
@@ -89,6 +88,28 @@ pub(super) async fn record_arrival(
     match table.update(transfer_key(id), arrived).await {
         Ok(_) => Ok(()),
         // Live and in none of those phases: the arrival is recorded already.
+        Err(refusal) => live(refusal.stood()?, attempt).map(drop),
+    }
+}
+
+pub(super) async fn record_reuse(
+    table: &Table,
+    id: &TransferId,
+    attempt: u32,
+    source: &PushedSource,
+    artifact: &Artifact,
+) -> Result<(), WriteError> {
+    let delivery = Delivery::from(artifact.clone());
+    let reused = by_attempt_in(attempt, &[Phase::Accepted, Phase::Pushing])
+        .set("source", attribute(source)?)
+        .set("delivery", attribute(&delivery)?)
+        .set("bytesDone", number(source.size))
+        .set("phase", string(Phase::Uploading.as_str()))
+        .set_from("pushes", "#pushes - :one")
+        .value("one", number(1));
+    match table.update(transfer_key(id), reused).await {
+        Ok(_) => Ok(()),
+        // Live and in none of those phases: recorded already.
         Err(refusal) => live(refusal.stood()?, attempt).map(drop),
     }
 }

@@ -8,7 +8,9 @@ use docferry_domain::TransferId;
 use jiff::Timestamp;
 
 use super::change::{Change, number};
-use super::items::{DUE, SHARD, SHARDS, bundle_key, read_named, transfer_key, ttl};
+use super::items::{
+    ARTIFACTS_SHARD, DUE, SHARD, SHARDS, artifact_key, bundle_key, read_named, transfer_key, ttl,
+};
 use super::table::Table;
 
 pub(super) async fn list(
@@ -17,7 +19,7 @@ pub(super) async fn list(
     limit: usize,
 ) -> Result<Vec<Due>, StoreError> {
     let mut found = Vec::new();
-    for shard in SHARDS {
+    for shard in SHARDS.into_iter().chain([ARTIFACTS_SHARD]) {
         let named = table.due(shard, now.as_millisecond(), limit).await?;
         found.extend(named.iter().filter_map(|(due, key)| Some((*due, read_named(key)?))));
     }
@@ -30,6 +32,7 @@ pub(super) async fn postpone(table: &Table, what: &Due, due: Timestamp) -> Resul
     let key = match what {
         Due::Transfer(id) => transfer_key(id),
         Due::Bundle(id) => bundle_key(id),
+        Due::Artifact(key) => artifact_key(key),
     };
     let later = Change::default()
         .set(DUE, number(due.as_millisecond()))

@@ -9,9 +9,12 @@ use docferry_app::initiate::{InitiateSettings, initiate};
 use docferry_app::ports::{Cause, Clock as _, ConflictPolicy, TransferStore as _};
 use docferry_app::upload::{Progress, Upload, UploadSettings, upload};
 use docferry_app::{TaskError, TaskInput, poll, push};
-use docferry_domain::{ArrivalRules, FailureCode, NewTransfer, Phase, Priority, Transfer};
+use docferry_domain::{
+    ArrivalRules, DeliveredItem, Delivery, FailureCode, NewTransfer, Phase, Priority, Transfer,
+};
 use docferry_graph::{ClientCredentials, CredentialsProvider, GraphDrive, GraphSettings, Lookup};
 use docferry_sim_graph::{Config, Running, start};
+use docferry_testkit::builders::drive_target;
 use docferry_testkit::{Runner, World};
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -84,10 +87,10 @@ impl Bench {
         let request = NewTransfer {
             owner: "scv".into(),
             object_guid: GUID.parse().unwrap(),
-            recipient: USER.parse().unwrap(),
-            file_path: None,
-            folder: "Court".parse().unwrap(),
+            file_id: None,
+            target: drive_target(USER, "Court").into(),
             priority: Priority::Normal,
+            keep_until: None,
         };
         let limits = InitiateSettings {
             transfer_deadline: SignedDuration::from_hours(4),
@@ -183,7 +186,14 @@ impl Bench {
 
     async fn finalize(&self, stopped_by: Option<FailureCode>) -> Result<Phase, TaskError> {
         let w = &self.world;
-        let ports = Ports { store: w, drive: &self.ports.drive, staging: w, sealer: w, clock: w };
+        let ports = Ports {
+            store: w,
+            drive: &self.ports.drive,
+            staging: w,
+            artifacts: w,
+            sealer: w,
+            clock: w,
+        };
         let stopped_by = stopped_by.map(FailureCode::as_str);
         let admitter = self.runner.admitter();
         finalize(&ports, &admitter, FinalizeSettings::default(), &self.task, stopped_by).await
@@ -217,7 +227,10 @@ impl Bench {
             open,
             files: self.list("/files").await.len(),
             objects: self.world.state().objects.len(),
-            rewritten: transfer.delivery.is_some_and(|delivery| delivery.rewritten),
+            rewritten: matches!(
+                transfer.delivery,
+                Some(Delivery::Onedrive(DeliveredItem { rewritten: true, .. }))
+            ),
         }
     }
 }

@@ -8,7 +8,8 @@ use crate::config::{Reader, Variables};
     feature = "workflow",
     feature = "secrets",
     feature = "sealer",
-    feature = "queue"
+    feature = "queue",
+    feature = "delivery"
 ))]
 pub use docferry_aws::config::load as load_aws;
 
@@ -26,6 +27,19 @@ pub fn transfer_store(
 ) -> docferry_aws::DynamoTransferStore {
     let table = reader.required("TRANSFERS_TABLE", "docferry-local-transfers");
     docferry_aws::DynamoTransferStore::new(aws_sdk_dynamodb::Client::new(aws), table)
+}
+
+/// Which document has which number, in `DOCUMENTS_TABLE`, and the numbers that there
+/// may be: `FILE_ID_MIN` to `FILE_ID_MAX`.
+#[cfg(feature = "store")]
+pub fn document_index(
+    reader: &mut Reader<impl Variables>,
+    aws: &aws_config::SdkConfig,
+) -> (docferry_aws::DynamoDocumentIndex, std::ops::RangeInclusive<u64>) {
+    let table = reader.required("DOCUMENTS_TABLE", "docferry-local-documents");
+    let index = docferry_aws::DynamoDocumentIndex::new(aws_sdk_dynamodb::Client::new(aws), table);
+    let range = reader.or("FILE_ID_MIN", 10_000)..=reader.or("FILE_ID_MAX", 100_000_000);
+    (index, range)
 }
 
 /// What transfers share of Graph's throttling, in `TRANSFERS_TABLE`. A stack has
@@ -52,12 +66,18 @@ pub fn workflow(
     docferry_aws::StepFunctionsWorkflow::new(aws_sdk_sfn::Client::new(aws), arn)
 }
 
-/// How many may move bytes at once: `MAX_ACTIVE_DELIVERIES`, `MAX_ACTIVE_PER_USER`.
+/// How many may move bytes at once: `MAX_ACTIVE_DELIVERIES` to OneDrive,
+/// `MAX_ACTIVE_TRANSFERS` downloads, `MAX_ACTIVE_PER_USER` of each.
 #[cfg(feature = "workflow")]
-pub fn pool_limits(reader: &mut Reader<impl Variables>) -> docferry_domain::PoolLimits {
-    docferry_domain::PoolLimits {
-        active: reader.or("MAX_ACTIVE_DELIVERIES", 50),
-        per_person: reader.or("MAX_ACTIVE_PER_USER", 3),
+pub fn pool_limits(reader: &mut Reader<impl Variables>) -> docferry_domain::Limits {
+    let per_person = reader.or("MAX_ACTIVE_PER_USER", 3);
+    let mut pool = |name, default| docferry_domain::PoolLimits {
+        active: reader.or(name, default),
+        per_person,
+    };
+    docferry_domain::Limits {
+        onedrive: pool("MAX_ACTIVE_DELIVERIES", 50),
+        download: pool("MAX_ACTIVE_TRANSFERS", 5),
     }
 }
 
@@ -95,6 +115,8 @@ pub fn secret<T: serde::de::DeserializeOwned + Send + Sync>(
     docferry_aws::SecretCache::new(aws_sdk_secretsmanager::Client::new(aws), arn)
 }
 
+#[cfg(feature = "delivery")]
+mod delivery;
 #[cfg(feature = "exchange")]
 mod exchange;
 #[cfg(feature = "graph")]
@@ -102,6 +124,8 @@ mod graph;
 #[cfg(feature = "ords")]
 mod ords;
 
+#[cfg(feature = "delivery")]
+pub use delivery::delivery;
 #[cfg(feature = "exchange")]
 pub use exchange::{ExchangeSettings, exchange};
 #[cfg(feature = "graph")]

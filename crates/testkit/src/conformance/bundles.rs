@@ -30,6 +30,7 @@ async fn created(
         documents,
         on_item_error: OnItemError::Skip,
         created_at: epoch(),
+        keep_until: None,
         phase: Phase::Accepted,
         documents_stopped: false,
         cancel_requested: false,

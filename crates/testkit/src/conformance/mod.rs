@@ -3,6 +3,7 @@
 //! Each check makes its own records with random ids, so that all may run against
 //! one table at once.
 
+mod artifacts;
 mod bundles;
 mod outbox;
 mod slots;
@@ -11,11 +12,12 @@ mod throttle;
 pub use throttle::throttle_budget;
 
 use docferry_app::ports::{Due, FIRST_LOOK, Release, SealedSession, TransferStore, WriteError};
-use docferry_domain::{Delivery, FailureCode, Outcome, Phase, Transfer, TransferId};
+use docferry_domain::{Artifact, Delivery, FailureCode, Outcome, Phase, Transfer, TransferId};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::builders::{arrived, checkpoint, epoch, pushed, transfer};
 
+pub use artifacts::artifact_store;
 pub use bundles::bundle_store;
 pub use outbox::outbox;
 pub use slots::slot_store;
@@ -76,7 +78,7 @@ fn due_of(id: &TransferId) -> Due {
 }
 
 fn delivery() -> Delivery {
-    Delivery { item_id: "i".into(), size: 1_000_000, quick_xor_hash: "h".into(), rewritten: false }
+    Artifact { key: "k".into(), size: 1_000_000 }.into()
 }
 
 fn seconds(n: i64) -> Timestamp {

@@ -1,3 +1,4 @@
+mod artifacts;
 mod bundles;
 mod slots;
 
@@ -9,8 +10,9 @@ use docferry_app::ports::{
     TransferStore, WriteError,
 };
 use docferry_domain::{
-    ArrivedObject, Bundle, BundleCounts, Checkpoint, Delivery, Failure, FailureCode, Outcome,
-    OutcomeRecord, Phase, Pool, PushedSource, Slots, Transfer, TransferId, Turn, Waiting,
+    ArrivedObject, Artifact, ArtifactRecord, Bundle, BundleCounts, Checkpoint, Delivery, Failure,
+    FailureCode, Outcome, OutcomeRecord, Phase, Pool, PushedSource, Slots, Transfer, TransferId,
+    Turn, Waiting,
 };
 use jiff::Timestamp;
 
@@ -31,6 +33,8 @@ struct Tables {
     queue: BTreeMap<(Pool, i64, TransferId), Waiting>,
     outbox: BTreeMap<(TransferId, u32), (OutcomeRecord, Timestamp)>,
     bundles: BTreeMap<TransferId, (Bundle, BundleCounts)>,
+    artifacts: BTreeMap<String, artifacts::KnownArtifact>,
+    newest: BTreeMap<String, ArtifactRecord>,
 }
 
 impl Tables {
@@ -184,6 +188,24 @@ impl TransferStore for InMemoryTransferStore {
         transfer.source = Some(source.clone());
         transfer.phase = Phase::AwaitingArrival;
         Ok(true)
+    }
+
+    async fn record_reuse(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        source: &PushedSource,
+        artifact: &Artifact,
+    ) -> Result<(), WriteError> {
+        self.edit(id, same_attempt(attempt), |t| {
+            if t.phase < Phase::Uploading {
+                t.source = Some(source.clone());
+                t.delivery = Some(artifact.clone().into());
+                t.bytes_done = source.size;
+                t.phase = Phase::Uploading;
+                t.pushes -= 1;
+            }
+        })
     }
 
     async fn record_arrival(

@@ -132,6 +132,17 @@ fn named(template: &Template, value: &Value) -> Result<String, Unclear> {
             _ => Err(Unclear::Unknown),
         };
     }
+    // Objects have no names of their own in a template: those below one prefix.
+    if let Some((id, prefix)) = text
+        .strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix("/*")?.split_once(".Arn}/"))
+        .filter(|(_, prefix)| !prefix.is_empty() && !prefix.contains(['*', '?', '/']))
+    {
+        return match template.resource(id) {
+            Some(bucket) if bucket.kind == "AWS::S3::Bucket" => Ok(format!("{id}/{prefix}")),
+            _ => Err(Unclear::Wildcard(text.to_owned())),
+        };
+    }
     if text.contains(['*', '?']) {
         return Err(Unclear::Wildcard(text.to_owned()));
     }

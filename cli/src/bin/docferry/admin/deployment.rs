@@ -6,7 +6,7 @@ use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_sfn::config::ProvideCredentials as _;
 use clap::Args as Group;
-use docferry_aws::{DynamoTransferStore, Fault, StepFunctionsWorkflow};
+use docferry_aws::{DynamoDocumentIndex, DynamoTransferStore, Fault, StepFunctionsWorkflow};
 
 use super::AdminError;
 
@@ -24,6 +24,31 @@ pub(crate) struct Place {
     /// Workflow; goes before the stack's
     #[arg(long, env = "DOCFERRY_STATE_MACHINE_ARN", value_name = "ARN")]
     state_machine: Option<String>,
+}
+
+#[derive(Debug, Group)]
+#[command(next_help_heading = "Deployment")]
+pub(crate) struct DocumentsPlace {
+    /// CloudFormation stack, whose outputs name the index
+    #[arg(long, env = "DOCFERRY_STACK_NAME", value_name = "NAME")]
+    stack: Option<String>,
+
+    /// The index of documents; goes before the stack's
+    #[arg(long, env = "DOCFERRY_DOCUMENTS_TABLE", value_name = "NAME")]
+    table: Option<String>,
+}
+
+impl DocumentsPlace {
+    /// The index, reached with the operator's credentials.
+    pub(crate) async fn index(&self) -> Result<DynamoDocumentIndex, AdminError> {
+        let config = config().await?;
+        let table = match (&self.table, &self.stack) {
+            (Some(table), _) => table.clone(),
+            (None, Some(stack)) => Outputs::of(&config, stack).await?.get("DocumentsTable")?,
+            (None, None) => return Err(AdminError::NoIndex),
+        };
+        Ok(DynamoDocumentIndex::new(aws_sdk_dynamodb::Client::new(&config), table))
+    }
 }
 
 /// A deployment, reached with the operator's credentials.

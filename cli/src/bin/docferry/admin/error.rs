@@ -18,6 +18,13 @@ pub(crate) enum AdminError {
     )]
     NoPlace,
 
+    #[error("which index of documents is meant?")]
+    #[diagnostic(
+        code(docferry::usage),
+        help("pass --stack (DOCFERRY_STACK_NAME) or --table (DOCFERRY_DOCUMENTS_TABLE)")
+    )]
+    NoIndex,
+
     #[error("no AWS region is set")]
     #[diagnostic(code(docferry::usage), help("set AWS_REGION, or a region in the AWS profile"))]
     NoRegion,
@@ -69,6 +76,10 @@ pub(crate) enum AdminError {
     #[error("left alone: {0}")]
     #[diagnostic(code(docferry::left_alone), help("docferry admin inspect shows where it stands"))]
     LeftAlone(RequeueError),
+
+    #[error("some lines are wrong, and nothing was loaded\n{0}")]
+    #[diagnostic(code(docferry::usage), help("mend these lines and load the file again"))]
+    Lines(String),
 
     #[error(transparent)]
     #[diagnostic(code(docferry::aws))]

@@ -73,8 +73,24 @@ pub(super) struct Checkpoint {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Delivery {
     pub(super) size: u64,
-    pub(super) quick_xor_hash: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) quick_xor_hash: Option<String>,
     pub(super) rewritten: bool,
+}
+
+impl Delivery {
+    fn of(delivery: &docferry_domain::Delivery) -> Self {
+        match delivery {
+            docferry_domain::Delivery::Onedrive(item) => Self {
+                size: item.size,
+                quick_xor_hash: Some(item.quick_xor_hash.clone()),
+                rewritten: item.rewritten,
+            },
+            docferry_domain::Delivery::Download(artifact) => {
+                Self { size: artifact.size, quick_xor_hash: None, rewritten: false }
+            }
+        }
+    }
 }
 
 /// What is personal, or may be.
@@ -82,7 +98,8 @@ pub(super) struct Delivery {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Names {
     pub(super) owner: String,
-    pub(super) email: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) email: Option<String>,
     pub(super) file_path: Option<String>,
     pub(super) file_name: Option<String>,
     pub(super) exchange_key: Option<String>,
@@ -150,11 +167,7 @@ impl Record {
                 fragment_bytes: checkpoint.fragment_bytes,
                 sessions: checkpoint.sessions,
             }),
-            delivery: transfer.delivery.as_ref().map(|delivery| Delivery {
-                size: delivery.size,
-                quick_xor_hash: delivery.quick_xor_hash.clone(),
-                rewritten: delivery.rewritten,
-            }),
+            delivery: transfer.delivery.as_ref().map(Delivery::of),
             created_at: transfer.created_at,
             started_at: transfer.started_at,
             pushed_at: source.map(|source| source.pushed_at),
@@ -170,11 +183,11 @@ impl Record {
 
 impl Names {
     pub(super) fn of(transfer: &Transfer) -> Self {
-        let source = transfer.source.as_ref();
+        let (source, drive) = (transfer.source.as_ref(), transfer.target.drive());
         Self {
             owner: transfer.owner.clone(),
-            email: transfer.recipient.as_str().to_owned(),
-            file_path: transfer.file_path.clone(),
+            email: drive.map(|drive| drive.recipient.as_str().to_owned()),
+            file_path: drive.and_then(|drive| drive.file_path.clone()),
             file_name: source.map(|source| source.name.as_str().to_owned()),
             exchange_key: source.map(|source| source.key.clone()),
         }

@@ -20,6 +20,8 @@ use crate::exit::{CliError, Exit};
 use crate::output;
 use deployment::{Deployment, Place};
 
+pub(crate) use deployment::DocumentsPlace;
+
 const EXIT_CODES: &str = "\
 Credentials and region are those of the AWS environment or profile;
 AWS_ENDPOINT_URL names an emulator.

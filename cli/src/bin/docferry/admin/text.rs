@@ -96,8 +96,9 @@ impl Lines {
         }
         if let Some(delivery) = &record.delivery {
             let rewritten = if delivery.rewritten { ", rewritten by the drive" } else { "" };
-            let hash = &delivery.quick_xor_hash;
-            self.add("delivered", &format!("{}, {hash}{rewritten}", exact(delivery.size)));
+            let hash = delivery.quick_xor_hash.as_ref();
+            let hash = hash.map(|hash| format!(", {hash}")).unwrap_or_default();
+            self.add("delivered", &format!("{}{hash}{rewritten}", exact(delivery.size)));
         }
         self.time("asked for", Some(record.created_at));
         self.time("begun", record.started_at);
@@ -116,10 +117,12 @@ impl Lines {
 
     fn names(&mut self, names: &Names) {
         self.add("asked by", &names.owner);
-        self.add("recipient", &names.email);
-        for (label, name) in
-            [("folder", &names.file_path), ("file", &names.file_name), ("key", &names.exchange_key)]
-        {
+        for (label, name) in [
+            ("recipient", &names.email),
+            ("folder", &names.file_path),
+            ("file", &names.file_name),
+            ("key", &names.exchange_key),
+        ] {
             if let Some(name) = name {
                 self.add(label, name);
             }

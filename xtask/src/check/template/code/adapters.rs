@@ -6,11 +6,17 @@ use super::Files;
 use super::tokens::File;
 
 /// Calls that ask for the right to another, or to what their parts do.
-const OTHERWISE: [(&str, Option<&str>); 4] = [
+const OTHERWISE: [(&str, Option<&str>); 10] = [
+    ("complete_multipart_upload", Some("put_object")),
+    ("create_multipart_upload", Some("put_object")),
     ("delete_message_batch", Some("delete_message")),
+    ("list_multipart_uploads", Some("list_bucket_multipart_uploads")),
+    ("list_objects_v2", Some("list_bucket")),
+    ("list_parts", Some("list_multipart_upload_parts")),
     ("send_message_batch", Some("send_message")),
     ("transact_get_items", None),
     ("transact_write_items", None),
+    ("upload_part", Some("put_object")),
 ];
 
 /// The parts of a transaction, by the type that builds them.

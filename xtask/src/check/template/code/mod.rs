@@ -19,16 +19,19 @@ use anyhow::{Context as _, Result};
 use tokens::File;
 
 /// The services whose calls are rights of the function's role, by crate of the SDK.
-/// S3 is none of them: the exchange bucket is reached with a key pair of its own.
-const SERVICES: [(&str, &str); 7] = [
+const SERVICES: [(&str, &str); 8] = [
     ("dynamodb", "dynamodb"),
     ("eventbridge", "events"),
     ("kms", "kms"),
+    ("s3", "s3"),
     ("secretsmanager", "secretsmanager"),
     ("sfn", "states"),
     ("sns", "sns"),
     ("sqs", "sqs"),
 ];
+
+/// The adapter of the exchange bucket, which is reached with a key pair of its own.
+const WITH_ITS_OWN_KEY: &str = "s3";
 
 /// Files or modules by their names.
 type Files = BTreeMap<String, File>;
@@ -94,7 +97,10 @@ impl Code {
             if !sdks.contains(&sdk.to_owned()) {
                 continue;
             }
-            for files in self.adapters.values().filter(|files| uses(files, sdk)) {
+            let by_role = |(module, files): &(&String, &Files)| {
+                *module != WITH_ITS_OWN_KEY && uses(files, sdk)
+            };
+            for (_, files) in self.adapters.iter().filter(by_role) {
                 let made = adapters::operations(files, &methods);
                 calls.extend(made.iter().map(|call| format!("{service}:{}", pascal(call))));
             }
@@ -147,13 +153,18 @@ impl Code {
             bodies.any(|body| body.calls.iter().any(|call| !call.is_method && call.name == name))
         };
         let mut from: Vec<&File> = main.into_iter().collect();
-        for router in self.routers.values() {
-            let routers = router.functions.keys().filter(|name| name.ends_with("_router"));
-            if routers.into_iter().any(|name| called(name, &from)) {
-                let bodies = router.functions.values().flat_map(|body| &body.calls);
-                methods.extend(bodies.filter(|c| c.is_method).map(|c| c.name.as_str()));
-                from.push(router);
-            }
+        let mut reached = BTreeSet::new();
+        // A router may be part of another that comes later by its name.
+        while let Some((path, file)) = self.routers.iter().find(|(path, file)| {
+            let is_beside = |by: &&str| folder(by).is_some() && folder(by) == folder(path);
+            let shared = reached.iter().any(is_beside);
+            let mut names = file.functions.keys().filter(|name| shared || makes_routes(name));
+            !reached.contains(path.as_str()) && names.any(|name| called(name, &from))
+        }) {
+            reached.insert(path.as_str());
+            let bodies = file.functions.values().flat_map(|body| &body.calls);
+            methods.extend(bodies.filter(|c| c.is_method).map(|c| c.name.as_str()));
+            from.push(file);
         }
         for (module, file) in &self.use_cases {
             if from.iter().any(|file| file.modules.contains(module)) {
@@ -182,6 +193,16 @@ impl Code {
         }
         methods
     }
+}
+
+/// Whether a function puts handlers under paths, so that whoever calls it serves them.
+fn makes_routes(name: &str) -> bool {
+    name.ends_with("_router") || name.ends_with("_routes")
+}
+
+/// The folder of a file: what lies in one shares its helpers.
+fn folder(path: &str) -> Option<&str> {
+    path.rsplit_once('/').map(|(folder, _)| folder)
 }
 
 fn uses(files: &Files, sdk: &str) -> bool {

@@ -1,0 +1,124 @@
+//! `docferry documents`: which document has which number, for operators with their own
+//! AWS credentials.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use clap::{Args as Group, Subcommand};
+use docferry_app::ports::IndexedDocument;
+use docferry_domain::FileId;
+use serde::{Deserialize, Serialize};
+
+use crate::admin::{AdminError, DocumentsPlace};
+use crate::exit::{CliError, Exit};
+use crate::output;
+
+/// Wrong lines that are told before the rest is only counted.
+const TOLD: usize = 10;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Documents {
+    /// Load the index of documents from a file with one JSON object a line:
+    /// {"file_id": 10001, "objectGuid": "…", "name": "…", "size": 15000000};
+    /// name and size may be left out. What is there under a number is replaced.
+    Import(Import),
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Import {
+    /// The file; - is standard input
+    #[arg(value_name = "NDJSON")]
+    file: PathBuf,
+
+    #[command(flatten)]
+    place: DocumentsPlace,
+}
+
+/// A line of the file.
+#[derive(Debug, Deserialize)]
+struct Line {
+    file_id: FileId,
+    #[serde(rename = "objectGuid")]
+    object_guid: docferry_domain::ObjectGuid,
+    name: Option<String>,
+    size: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Imported {
+    imported: usize,
+}
+
+pub(crate) async fn run(documents: &Documents, json: bool) -> Result<Exit, CliError> {
+    let Documents::Import(Import { file, place }) = documents;
+    let text = read(file)?;
+    let lines = parse(&text)?;
+    let index = place.index().await?;
+    let documents: Vec<_> = lines.into_iter().collect();
+    let imported = documents.len();
+    index.put(&documents).await.map_err(AdminError::from)?;
+    output::result(json, &Imported { imported }, &format!("{imported} documents are indexed"))?;
+    Ok(Exit::Completed)
+}
+
+fn read(file: &Path) -> io::Result<String> {
+    if file == Path::new("-") {
+        let mut text = String::new();
+        io::stdin().lock().read_to_string(&mut text)?;
+        return Ok(text);
+    }
+    fs::read_to_string(file)
+}
+
+/// Every line, or everything that is wrong: nothing is loaded then.
+fn parse(text: &str) -> Result<BTreeMap<FileId, IndexedDocument>, AdminError> {
+    let mut documents = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+        match serde_json::from_str::<Line>(line) {
+            Ok(Line { file_id, object_guid, name, size }) => {
+                let document = IndexedDocument { object_guid, name, size };
+                if documents.insert(file_id, document).is_some() {
+                    wrong.push(format!("line {number}: the number {file_id} stands twice"));
+                }
+            }
+            Err(error) => wrong.push(format!("line {number}: {error}")),
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(documents);
+    }
+    let count = wrong.len();
+    wrong.truncate(TOLD);
+    if count > TOLD {
+        wrong.push(format!("and {} more", count - TOLD));
+    }
+    Err(AdminError::Lines(wrong.join("\n")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_is_read_and_what_is_optional_may_be_missing() {
+        let text = "{\"file_id\": 10001, \"objectGuid\": \"AAAA\", \"name\": \"a.pdf\", \"size\": 7}\n\n\
+                    {\"file_id\": 10002, \"objectGuid\": \"AAAB\"}\n";
+        let documents = parse(text).unwrap();
+        assert_eq!(documents.len(), 2);
+        assert_eq!(documents[&FileId::new(10_001)].size, Some(7));
+        assert_eq!(documents[&FileId::new(10_002)].name, None);
+    }
+
+    #[test]
+    fn wrong_lines_are_told_by_their_numbers_and_nothing_is_read() {
+        let text = "{\"file_id\": 1, \"objectGuid\": \"AAAA\"}\nnonsense\n\
+                    {\"file_id\": 1, \"objectGuid\": \"AAAB\"}\n{\"file_id\": 2}\n";
+        let error = parse(text).unwrap_err().to_string();
+        for place in ["line 2: ", "line 3: the number 1 stands twice", "line 4: "] {
+            assert!(error.contains(place), "{error}");
+        }
+    }
+}

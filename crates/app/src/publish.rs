@@ -1,0 +1,284 @@
+//! Copies a document into the delivery bucket, where it is fetched by a presigned
+//! URL; one invocation's worth at a time.
+//!
+//! The parts of a multipart upload may come in any order and any number of times, so
+//! several are under way at once, and whoever goes on asks the bucket which are there.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use docferry_domain::{
+    ArrivedObject, Artifact, ArtifactRecord, Checkpoint, FailureCode, SourceHash, Transfer,
+};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
+
+use crate::ports::{
+    ArtifactError, ArtifactStore, Artifacts, Clock, OpenUpload, Staging, StagingError, StoredPart,
+    TransferStore,
+};
+use crate::task::admit;
+use crate::upload::{Progress, SourceObject};
+use crate::{TaskError, TaskInput};
+
+/// Most parts of a multipart upload.
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>.
+const MOST_PARTS: u64 = 10_000;
+
+/// Limits of one invocation.
+#[derive(Debug, Clone, Copy)]
+pub struct PublishSettings {
+    /// A part, in bytes, at least 5 MiB; what is no larger is written in one go. Larger
+    /// in a document that would have more than 10,000.
+    pub part_bytes: u64,
+    /// Parts under way at once, each held in memory.
+    pub parallel_parts: usize,
+    /// The invocation returns this long before its deadline.
+    pub margin: Duration,
+}
+
+/// The ports that publishing needs.
+#[derive(Debug)]
+pub struct Publish<'a, S, G, A, C> {
+    /// Records.
+    pub store: &'a S,
+    /// Where the source copy lies.
+    pub staging: &'a G,
+    /// Where it goes.
+    pub artifacts: &'a A,
+    /// The time.
+    pub clock: &'a C,
+    /// Limits.
+    pub settings: PublishSettings,
+}
+
+/// The object that a transfer makes. Another one after each retry: a key is never
+/// used again, so that removing an old object cannot take a new one.
+#[must_use]
+pub fn artifact_key(transfer: &Transfer) -> String {
+    format!("downloads/{}/{}", transfer.transfer_id, transfer.retries)
+}
+
+/// Copies the document of a transfer into the delivery bucket until it is there, or
+/// `deadline` minus the margin is reached.
+///
+/// # Errors
+/// A [`TaskError`] whose code says whether the workflow retries.
+pub async fn publish<S, G, A, C>(
+    ports: &Publish<'_, S, G, A, C>,
+    task: &TaskInput,
+    deadline: Timestamp,
+) -> Result<Progress, TaskError>
+where
+    S: TransferStore + ArtifactStore,
+    G: Staging,
+    A: Artifacts,
+    C: Clock,
+{
+    let transfer = ports.store.claim(&task.transfer_id, task.attempt).await?;
+    if transfer.delivery.is_some() {
+        return Ok(Progress::Done);
+    }
+    admit(&transfer, task.attempt, ports.clock.now())?;
+    let object = SourceObject::of(&transfer).ok_or(FailureCode::Internal)?;
+    let stop_at = deadline.checked_sub(ports.settings.margin).unwrap_or(deadline);
+    let run = Run { key: artifact_key(&transfer), ports, transfer, object, stop_at };
+    match run.carry_out().await {
+        Err(error) if error.code == FailureCode::SourceChanged => run.begin_again().await,
+        Err(error) if error.code == FailureCode::AlreadyEnded => {
+            run.remove_unless_wanted().await?;
+            Err(error)
+        }
+        other => other,
+    }
+}
+
+struct Run<'a, S, G, A, C> {
+    ports: &'a Publish<'a, S, G, A, C>,
+    transfer: Transfer,
+    object: SourceObject,
+    key: String,
+    stop_at: Timestamp,
+}
+
+impl<S, G, A, C> Run<'_, S, G, A, C>
+where
+    S: TransferStore + ArtifactStore,
+    G: Staging,
+    A: Artifacts,
+    C: Clock,
+{
+    async fn carry_out(&self) -> Result<Progress, TaskError> {
+        if !self.is_there().await? {
+            if self.object.size() <= self.ports.settings.part_bytes {
+                let bytes = self.read(0..self.object.size()).await?;
+                self.ports.artifacts.put(&self.key, self.mime(), bytes).await?;
+                self.checkpoint(self.object.size()).await?;
+            } else if !self.copy_parts().await? {
+                return Ok(Progress::Continue);
+            }
+            if !self.is_there().await? {
+                return Err(FailureCode::DeliveryUnavailable.into());
+            }
+        }
+        self.record().await?;
+        Ok(Progress::Done)
+    }
+
+    /// Whether the object is there, whole. It is written by nothing but a whole
+    /// document, each part checked by the bucket.
+    async fn is_there(&self) -> Result<bool, TaskError> {
+        Ok(self.ports.artifacts.stored_size(&self.key).await? == Some(self.object.size()))
+    }
+
+    /// Whether all parts are there and the object is made of them.
+    async fn copy_parts(&self) -> Result<bool, TaskError> {
+        let artifacts = self.ports.artifacts;
+        let open = match artifacts.open_upload(&self.key).await? {
+            Some(open) => open,
+            None => {
+                let id = artifacts.begin(&self.key, self.mime()).await?;
+                OpenUpload { id, parts: Vec::new() }
+            }
+        };
+        let part_bytes = self.part_bytes();
+        let range = |number: u32| {
+            let start = u64::from(number - 1) * part_bytes;
+            start..(start + part_bytes).min(self.object.size())
+        };
+        let is_whole = |part: &StoredPart| part.size == length(&range(part.number));
+        let count = u32::try_from(self.object.size().div_ceil(part_bytes)).unwrap_or(u32::MAX);
+        let mut stored: BTreeMap<u32, StoredPart> = open
+            .parts
+            .into_iter()
+            .filter(|part| (1..=count).contains(&part.number) && is_whole(part))
+            .map(|part| (part.number, part))
+            .collect();
+        let missing: Vec<u32> = (1..=count).filter(|n| !stored.contains_key(n)).collect();
+        let sending = stream::iter(missing)
+            .map(async |number| {
+                let bytes = self.read(range(number)).await?;
+                Ok::<_, TaskError>(artifacts.put_part(&self.key, &open.id, number, bytes).await?)
+            })
+            .buffer_unordered(self.ports.settings.parallel_parts.max(1));
+        let mut sending = std::pin::pin!(sending);
+        while let Some(part) = sending.try_next().await? {
+            stored.insert(part.number, part);
+            self.checkpoint(stored.values().map(|part| part.size).sum()).await?;
+            if self.ports.clock.now() >= self.stop_at && stored.len() < count as usize {
+                return Ok(false);
+            }
+        }
+        let parts: Vec<_> = stored.into_values().collect();
+        match artifacts.complete(&self.key, &open.id, &parts).await {
+            // By our own first try, or another run of this step: the object tells.
+            Ok(()) | Err(ArtifactError::UploadGone) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn part_bytes(&self) -> u64 {
+        self.ports.settings.part_bytes.max(self.object.size().div_ceil(MOST_PARTS))
+    }
+
+    fn mime(&self) -> Option<&str> {
+        self.transfer.source.as_ref()?.mime.as_deref()
+    }
+
+    async fn read(&self, range: Range<u64>) -> Result<Bytes, StagingError> {
+        let len = length(&range);
+        if len == 0 {
+            return Ok(Bytes::new());
+        }
+        let mut bytes = BytesMut::with_capacity(usize::try_from(len).unwrap_or_default());
+        let SourceObject { key, etag, .. } = &self.object;
+        let mut stream = self.ports.staging.read(key, etag, range).await?;
+        while let Some(piece) = stream.next().await {
+            bytes.extend_from_slice(&piece?);
+        }
+        if bytes.len() as u64 == len { Ok(bytes.freeze()) } else { Err(StagingError::Gone) }
+    }
+
+    /// Makes the progress durable; an error when somebody asked to stop.
+    async fn checkpoint(&self, offset: u64) -> Result<(), TaskError> {
+        let checkpoint = Checkpoint {
+            offset,
+            hash: SourceHash::default().state(),
+            fragment_bytes: self.part_bytes(),
+            sessions: 1,
+            fresh_session: false,
+        };
+        let Transfer { transfer_id, epoch, .. } = &self.transfer;
+        let ack = self.ports.store.checkpoint(transfer_id, *epoch, &checkpoint).await?;
+        if ack.stop { Err(FailureCode::Canceled.into()) } else { Ok(()) }
+    }
+
+    /// First that it lies there, so that it is removed in time whatever happens; then
+    /// that it is delivered.
+    async fn record(&self) -> Result<(), TaskError> {
+        let Self { transfer, key, .. } = self;
+        let source = transfer.source.as_ref().ok_or(FailureCode::Internal)?;
+        let artifact = ArtifactRecord {
+            key: key.clone(),
+            object_guid: transfer.object_guid.clone(),
+            size: source.size,
+            name: source.name.clone(),
+            mime: source.mime.clone(),
+            written_at: self.ports.clock.now(),
+            keep_until: transfer.kept_until(),
+        };
+        self.ports.store.put_artifact(&artifact).await?;
+        let delivery = Artifact { key: key.clone(), size: source.size }.into();
+        let id = &transfer.transfer_id;
+        Ok(self.ports.store.record_delivery(id, transfer.epoch, &delivery).await?)
+    }
+
+    /// The transfer has ended meanwhile, and was perhaps cleaned up before this run had
+    /// written the last. A newer attempt goes on with what is there.
+    async fn remove_unless_wanted(&self) -> Result<(), TaskError> {
+        let now = self.ports.store.get(&self.transfer.transfer_id).await?;
+        let is_wanted = now.is_some_and(|now| {
+            artifact_key(&now) == self.key && (!now.phase.is_terminal() || now.delivery.is_some())
+        });
+        if is_wanted {
+            Ok(())
+        } else {
+            remove(self.ports.store, self.ports.artifacts, &self.key).await
+        }
+    }
+
+    /// The object was written again while it was read. Parts of both would make a
+    /// document that never was.
+    async fn begin_again(&self) -> Result<Progress, TaskError> {
+        self.ports.artifacts.abort(&self.key).await?;
+        let source = self.transfer.source.as_ref().ok_or(FailureCode::Internal)?;
+        let head = self.ports.staging.head(&source.key).await?.ok_or(FailureCode::SourceGone)?;
+        if !head.is_from_push(source) || head.size != source.size {
+            return Err(FailureCode::SourceChanged.into());
+        }
+        let arrived = ArrivedObject { etag: head.etag, arrived_at: self.ports.clock.now() };
+        let Transfer { transfer_id, epoch, .. } = &self.transfer;
+        self.ports.store.replace_object(transfer_id, *epoch, &arrived).await?;
+        Ok(Progress::Continue)
+    }
+}
+
+/// Removes what was to be delivered, or what there is of it. May be repeated.
+///
+/// # Errors
+/// Those of the bucket and the store.
+pub(crate) async fn remove(
+    store: &impl ArtifactStore,
+    artifacts: &impl Artifacts,
+    key: &str,
+) -> Result<(), TaskError> {
+    artifacts.abort(key).await?;
+    artifacts.delete(key).await?;
+    Ok(store.forget_artifact(key).await?)
+}
+
+const fn length(range: &Range<u64>) -> u64 {
+    range.end - range.start
+}

@@ -1,0 +1,254 @@
+//! The delivery bucket, which is ours: where downloads lie until they are fetched.
+
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{ProvideCredentials as _, SharedCredentialsProvider};
+use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, MultipartUpload};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use bytes::Bytes;
+use docferry_app::ports::{
+    ArtifactError, Artifacts, OpenUpload, PresignedUrl, Presigner, StoredPart,
+};
+use docferry_domain::DocumentName;
+use jiff::{SignedDuration, Timestamp};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::Fault;
+
+/// The [`Artifacts`] on S3.
+#[derive(Debug, Clone)]
+pub struct S3Artifacts {
+    client: Client,
+    credentials: Option<SharedCredentialsProvider>,
+    bucket: String,
+}
+
+impl S3Artifacts {
+    /// The delivery bucket `bucket`, with the credentials of `client`, which are also
+    /// asked how long they are good.
+    ///
+    /// They need `s3:ListBucket` and `s3:ListBucketMultipartUploads`, and on objects the
+    /// rights to write, list parts, abort and delete; not to read.
+    #[must_use]
+    pub fn new(
+        client: Client,
+        credentials: Option<SharedCredentialsProvider>,
+        bucket: impl Into<String>,
+    ) -> Self {
+        Self { client, credentials, bucket: bucket.into() }
+    }
+
+    /// How long a URL that is signed now can work: no longer than what it is signed with.
+    async fn valid_for(
+        &self,
+        now: SystemTime,
+        wanted: SignedDuration,
+    ) -> Result<Duration, ArtifactError> {
+        const CALL: &str = "credentials";
+        let wanted = Duration::try_from(wanted).unwrap_or_default();
+        let provider = self.credentials.as_ref().ok_or_else(|| broken(CALL, "there are none"))?;
+        let credentials =
+            provider.provide_credentials().await.map_err(|_| broken(CALL, "they cannot be had"))?;
+        let left = credentials.expiry().map(|end| end.duration_since(now).unwrap_or_default());
+        Ok(left.map_or(wanted, |left| left.min(wanted)).max(Duration::from_secs(1)))
+    }
+
+    /// The uploads of exactly this key, the oldest first.
+    async fn uploads(&self, key: &str) -> Result<Vec<MultipartUpload>, ArtifactError> {
+        let request = self.client.list_multipart_uploads().bucket(&self.bucket).prefix(key);
+        let answer = Box::pin(request.send())
+            .await
+            .map_err(|error| unavailable("S3 ListMultipartUploads", &error))?;
+        let mut found = answer.uploads.unwrap_or_default();
+        found.retain(|upload| upload.key() == Some(key) && upload.upload_id().is_some());
+        found.sort_by_key(|upload| upload.initiated().map(aws_sdk_s3::primitives::DateTime::secs));
+        Ok(found)
+    }
+
+    async fn parts(&self, key: &str, upload: &str) -> Result<Vec<StoredPart>, ArtifactError> {
+        const CALL: &str = "S3 ListParts";
+        let request = self.client.list_parts().bucket(&self.bucket).key(key).upload_id(upload);
+        let mut pages = request.into_paginator().items().send();
+        let mut parts = Vec::new();
+        while let Some(part) = pages.next().await {
+            let part = part.map_err(|error| translate(CALL, &error))?;
+            let number = part.part_number().and_then(|number| u32::try_from(number).ok());
+            let size = part.size().and_then(|size| u64::try_from(size).ok());
+            if let (Some(number), Some(size), Some(etag)) = (number, size, part.e_tag) {
+                parts.push(StoredPart { number, size, etag });
+            }
+        }
+        Ok(parts)
+    }
+}
+
+impl Artifacts for S3Artifacts {
+    async fn put(&self, key: &str, mime: Option<&str>, bytes: Bytes) -> Result<(), ArtifactError> {
+        let request = self.client.put_object().bucket(&self.bucket).key(key);
+        let request = request.set_content_type(mime.map(str::to_owned)).body(bytes.into());
+        match Box::pin(request.send()).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(unavailable("S3 PutObject", &error)),
+        }
+    }
+
+    async fn open_upload(&self, key: &str) -> Result<Option<OpenUpload>, ArtifactError> {
+        for upload in self.uploads(key).await? {
+            let id = upload.upload_id.unwrap_or_default();
+            match self.parts(key, &id).await {
+                Ok(parts) => return Ok(Some(OpenUpload { id, parts })),
+                // Over since it was listed.
+                Err(ArtifactError::UploadGone) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn begin(&self, key: &str, mime: Option<&str>) -> Result<String, ArtifactError> {
+        const CALL: &str = "S3 CreateMultipartUpload";
+        let request = self.client.create_multipart_upload().bucket(&self.bucket).key(key);
+        let request = request.set_content_type(mime.map(str::to_owned));
+        let answer = Box::pin(request.send()).await.map_err(|error| unavailable(CALL, &error))?;
+        answer.upload_id.ok_or_else(|| broken(CALL, "the answer has no id"))
+    }
+
+    async fn put_part(
+        &self,
+        key: &str,
+        upload: &str,
+        number: u32,
+        bytes: Bytes,
+    ) -> Result<StoredPart, ArtifactError> {
+        const CALL: &str = "S3 UploadPart";
+        let size = bytes.len() as u64;
+        let request = self
+            .client
+            .upload_part()
+            .bucket(&self.bucket)
+            .key(key)
+            .upload_id(upload)
+            .part_number(i32::try_from(number).unwrap_or(i32::MAX))
+            .body(bytes.into());
+        let answer = Box::pin(request.send()).await.map_err(|error| translate(CALL, &error))?;
+        let etag = answer.e_tag.ok_or_else(|| broken(CALL, "the answer has no tag"))?;
+        Ok(StoredPart { number, size, etag })
+    }
+
+    async fn complete(
+        &self,
+        key: &str,
+        upload: &str,
+        parts: &[StoredPart],
+    ) -> Result<(), ArtifactError> {
+        let completed = |part: &StoredPart| {
+            let number = i32::try_from(part.number).unwrap_or(i32::MAX);
+            CompletedPart::builder().part_number(number).e_tag(&part.etag).build()
+        };
+        let parts = parts.iter().map(completed).collect();
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        let request = self.client.complete_multipart_upload().bucket(&self.bucket).key(key);
+        let request = request.upload_id(upload).multipart_upload(parts);
+        match Box::pin(request.send()).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(translate("S3 CompleteMultipartUpload", &error)),
+        }
+    }
+
+    async fn abort(&self, key: &str) -> Result<(), ArtifactError> {
+        for upload in self.uploads(key).await? {
+            let request = self.client.abort_multipart_upload().bucket(&self.bucket).key(key);
+            match Box::pin(request.set_upload_id(upload.upload_id).send()).await {
+                Ok(_) => {}
+                Err(error) => match translate("S3 AbortMultipartUpload", &error) {
+                    ArtifactError::UploadGone => {}
+                    error @ ArtifactError::Unavailable(_) => return Err(error),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// By a listing: a HEAD would have to be allowed to read the object.
+    async fn stored_size(&self, key: &str) -> Result<Option<u64>, ArtifactError> {
+        let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(key);
+        // A key that begins with this one stands behind it.
+        match Box::pin(request.max_keys(1).send()).await {
+            Ok(answer) => {
+                let found = answer.contents().iter().find(|object| object.key() == Some(key));
+                Ok(found.and_then(|object| u64::try_from(object.size()?).ok()))
+            }
+            Err(error) => Err(unavailable("S3 ListObjectsV2", &error)),
+        }
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), ArtifactError> {
+        let request = self.client.delete_object().bucket(&self.bucket).key(key);
+        match Box::pin(request.send()).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(unavailable("S3 DeleteObject", &error)),
+        }
+    }
+}
+
+impl Presigner for S3Artifacts {
+    async fn presign(
+        &self,
+        key: &str,
+        name: &DocumentName,
+        mime: Option<&str>,
+        now: Timestamp,
+        valid_for: SignedDuration,
+    ) -> Result<PresignedUrl, ArtifactError> {
+        const CALL: &str = "S3 GetObject";
+        let now = SystemTime::from(now);
+        let valid_for = self.valid_for(now, valid_for).await?;
+        let config = PresigningConfig::builder().start_time(now).expires_in(valid_for).build();
+        let config = config.map_err(|_| broken(CALL, "a time that cannot be signed"))?;
+        let request = self.client.get_object().bucket(&self.bucket).key(key);
+        let request = request
+            .response_content_disposition(attachment(name.as_str()))
+            .set_response_content_type(mime.map(str::to_owned));
+        let signed =
+            Box::pin(request.presigned(config)).await.map_err(|error| unavailable(CALL, &error))?;
+        let expires_at = Timestamp::try_from(now + valid_for)
+            .map_err(|_| broken(CALL, "a time out of range"))?;
+        Ok(PresignedUrl { url: signed.uri().to_owned().into(), expires_at })
+    }
+}
+
+/// As a download under this name (RFC 6266): as it is where headers may hold it, and in
+/// UTF-8 for all who can read that.
+fn attachment(name: &str) -> String {
+    let plain: String = name
+        .chars()
+        .map(|c| if c.is_ascii_graphic() && !"\"\\%".contains(c) || c == ' ' { c } else { '_' })
+        .collect();
+    let encoded = utf8_percent_encode(name, NON_ALPHANUMERIC);
+    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
+}
+
+fn translate<E: ProvideErrorMetadata>(
+    call: &'static str,
+    error: &SdkError<E, HttpResponse>,
+) -> ArtifactError {
+    match error.code() {
+        Some("NoSuchUpload") => ArtifactError::UploadGone,
+        _ => unavailable(call, error),
+    }
+}
+
+fn unavailable<E: ProvideErrorMetadata>(
+    call: &'static str,
+    error: &SdkError<E, HttpResponse>,
+) -> ArtifactError {
+    ArtifactError::Unavailable(Box::new(Fault::of(call, error)))
+}
+
+fn broken(call: &'static str, reason: &'static str) -> ArtifactError {
+    ArtifactError::Unavailable(Box::new(Fault::new(call, reason)))
+}

@@ -1,0 +1,204 @@
+//! The contract of downloads, version 1: what callers send.
+
+use std::ops::RangeInclusive;
+
+use docferry_domain::{DriveTarget, FileId, MOST_DOCUMENTS, OnItemError, Priority};
+use serde_json::Value;
+
+use crate::fields::Fields;
+use crate::problem::FieldError;
+
+/// Where a job's documents go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// Fetched by the caller.
+    Download,
+    /// Into somebody's OneDrive.
+    Onedrive(DriveTarget),
+}
+
+/// A checked `POST /v1/download/initiate`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InitiateDownload {
+    /// The documents, 1 to 1000, each once.
+    pub files: Vec<FileId>,
+    /// Whether one document was asked for, and not a list of them.
+    pub is_single: bool,
+    /// How urgent they are.
+    pub priority: Priority,
+    /// Where they go.
+    pub destination: Destination,
+    /// What becomes of all when one fails.
+    pub on_item_error: OnItemError,
+    /// Packed into one ZIP.
+    pub zip: bool,
+}
+
+impl InitiateDownload {
+    /// Reads and checks a body, field by field; `range` is the numbers that documents
+    /// may have. Fields that the contract does not know are ignored.
+    ///
+    /// # Errors
+    /// Every wrong field at once, each with its pointer and rule. No text repeats a
+    /// value of the request.
+    pub fn parse(body: &Value, range: &RangeInclusive<u64>) -> Result<Self, Vec<FieldError>> {
+        let mut fields = Fields::of(body)?;
+        let files = files(&mut fields, range);
+        let priorities =
+            [("low", Priority::Low), ("normal", Priority::Normal), ("high", Priority::High)];
+        let priority = fields.word("priority", &priorities, Priority::Normal);
+        let wishes = [("fail", OnItemError::Fail), ("skip", OnItemError::Skip)];
+        let on_item_error = fields.word("onItemError", &wishes, OnItemError::Fail);
+        let (destination, zip) =
+            fields.within("options", options).unwrap_or((Some(Destination::Download), false));
+        let read = files.zip(destination).map(|((files, is_single), destination)| Self {
+            files,
+            is_single,
+            priority,
+            destination,
+            on_item_error,
+            zip,
+        });
+        fields.finish(read)
+    }
+}
+
+fn options(options: &mut Fields<'_>) -> (Option<Destination>, bool) {
+    let zip = options.word("bundle", &[("none", false), ("zip", true)], false);
+    let to_drive = options.word("destination", &[("download", false), ("onedrive", true)], false);
+    let destination = if to_drive {
+        options.drive().map(Destination::Onedrive)
+    } else {
+        Some(Destination::Download)
+    };
+    (destination, zip)
+}
+
+fn files(fields: &mut Fields<'_>, range: &RangeInclusive<u64>) -> Option<(Vec<FileId>, bool)> {
+    match (fields.value("file_id"), fields.value("file_ids")) {
+        (None, None) => fields.refuse("file_id", "is required, or else file_ids"),
+        (Some(_), Some(_)) => fields.refuse("file_ids", "must not stand beside file_id"),
+        (Some(one), None) => {
+            return file(fields, "file_id", one, range).map(|file| (vec![file], true));
+        }
+        (None, Some(Value::Array(many))) => {
+            if many.is_empty() || many.len() > usize::from(MOST_DOCUMENTS) {
+                fields.refuse("file_ids", format_args!("must be 1 to {MOST_DOCUMENTS} numbers"));
+                return None;
+            }
+            let mut files = Vec::with_capacity(many.len());
+            let mut seen = std::collections::BTreeSet::new();
+            for (n, one) in many.iter().enumerate() {
+                let name = format!("file_ids/{n}");
+                let file = file(fields, &name, one, range)?;
+                if !seen.insert(file) {
+                    fields.refuse(&name, "stands twice in the list");
+                    return None;
+                }
+                files.push(file);
+            }
+            return Some((files, false));
+        }
+        (None, Some(_)) => fields.refuse("file_ids", "must be an array of whole numbers"),
+    }
+    None
+}
+
+/// A checked body that names one document: `file_id` alone.
+///
+/// # Errors
+/// As [`InitiateDownload::parse`].
+pub fn parse_file(body: &Value, range: &RangeInclusive<u64>) -> Result<FileId, Vec<FieldError>> {
+    let mut fields = Fields::of(body)?;
+    let read = match fields.value("file_id") {
+        Some(one) => file(&mut fields, "file_id", one, range),
+        None => {
+            fields.refuse("file_id", "is required");
+            None
+        }
+    };
+    fields.finish(read)
+}
+
+fn file(
+    fields: &mut Fields<'_>,
+    name: &str,
+    value: &Value,
+    range: &RangeInclusive<u64>,
+) -> Option<FileId> {
+    match value.as_u64() {
+        Some(number) if range.contains(&number) => Some(FileId::new(number)),
+        Some(_) => {
+            let (first, last) = (range.start(), range.end());
+            fields.refuse(name, format_args!("must be between {first} and {last}"));
+            None
+        }
+        None => {
+            fields.refuse(name, "must be a whole number");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const RANGE: RangeInclusive<u64> = 10_000..=100_000_000;
+
+    fn pointers(body: &Value) -> Vec<String> {
+        let errors = InitiateDownload::parse(body, &RANGE).unwrap_err();
+        errors.into_iter().map(|error| error.pointer).collect()
+    }
+
+    #[test]
+    fn one_document_or_many_and_defaults_for_the_rest() {
+        let one = InitiateDownload::parse(&json!({ "file_id": 10_000 }), &RANGE).unwrap();
+        assert_eq!((one.files.len(), one.is_single, one.zip), (1, true, false));
+        assert_eq!((one.priority, &one.destination), (Priority::Normal, &Destination::Download));
+        let body = json!({
+            "file_ids": [10_001, 10_000],
+            "priority": "high",
+            "onItemError": "skip",
+            "options": {
+                "bundle": "none",
+                "destination": "onedrive",
+                "email": "a@b.example",
+                "filePath": "Court"
+            }
+        });
+        let many = InitiateDownload::parse(&body, &RANGE).unwrap();
+        assert_eq!(many.files, [FileId::new(10_001), FileId::new(10_000)]);
+        assert_eq!((many.is_single, many.on_item_error), (false, OnItemError::Skip));
+        assert!(matches!(many.destination, Destination::Onedrive(_)));
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once_by_its_place() {
+        for (body, expected) in [
+            (json!([]), vec![""]),
+            (json!({}), vec!["/file_id"]),
+            (json!({ "file_id": 1 }), vec!["/file_id"]),
+            (json!({ "file_id": 10_000.5 }), vec!["/file_id"]),
+            (json!({ "file_id": 10_000, "file_ids": [10_000] }), vec!["/file_ids"]),
+            (json!({ "file_ids": [] }), vec!["/file_ids"]),
+            (json!({ "file_ids": [10_000, 10_000] }), vec!["/file_ids/1"]),
+            (json!({ "file_ids": [10_000, "x"] }), vec!["/file_ids/1"]),
+            (json!({ "file_ids": "x" }), vec!["/file_ids"]),
+            (
+                json!({ "file_id": "x", "priority": "now", "options": { "bundle": "tar" } }),
+                vec!["/file_id", "/priority", "/options/bundle"],
+            ),
+            (
+                json!({ "file_id": 10_000, "options": { "destination": "onedrive" } }),
+                vec!["/options/email"],
+            ),
+            (json!({ "file_id": 10_000, "options": 1 }), vec!["/options"]),
+        ] {
+            assert_eq!(pointers(&body), expected, "{body}");
+        }
+        let too_many: Vec<_> = (0..1001).map(|n| 10_000 + n).collect();
+        assert_eq!(pointers(&json!({ "file_ids": too_many })), ["/file_ids"]);
+    }
+}

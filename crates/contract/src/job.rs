@@ -1,0 +1,174 @@
+//! The contract of downloads, version 1: what callers get.
+
+use docferry_domain::{FileId, JobState};
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// The answer to `POST /v1/download/initiate`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobAccepted {
+    /// What to poll with.
+    pub job_id: String,
+    /// `queued`.
+    pub status: &'static str,
+    /// How many documents were asked for.
+    pub total_file_ids: usize,
+    /// When to ask for the first time, in milliseconds.
+    pub next_poll_in_ms: u32,
+    /// Until when the job and what it delivers are kept.
+    pub expires_at: String,
+}
+
+/// How a job stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobStatus {
+    /// What was polled with.
+    pub job_id: String,
+    /// One of the names of [`JobState`].
+    pub status: &'static str,
+    /// How far it is.
+    pub progress: Progress,
+    /// Seconds to its end; null while nobody can tell.
+    pub eta_seconds: Option<u64>,
+    /// 1, and one more for each retry.
+    pub attempts: u32,
+    /// When what happened.
+    pub timestamps: Timestamps,
+    /// When to ask again, in milliseconds; null once nothing changes any more.
+    pub next_poll_in_ms: Option<u32>,
+    /// Where to fetch the document, once completed; the same as in `result`.
+    pub url: Option<String>,
+    /// Where to fetch the document, once completed.
+    pub result: Option<JobResult>,
+    /// Why it failed.
+    pub error: Option<JobError>,
+    /// One entry a document.
+    pub items: Vec<JobItem>,
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Progress {
+    /// A whole percentage, 0 to 100.
+    Percent(u8),
+    /// With `?progress=detail`.
+    #[serde(rename_all = "camelCase")]
+    Detail {
+        /// 0 to 100.
+        percent: u8,
+        /// Bytes that have arrived at their destination.
+        bytes_done: u64,
+        /// Bytes in all; null until the source has told.
+        bytes_total: Option<u64>,
+        /// How fast they move; null while nobody can tell.
+        bytes_per_second: Option<u64>,
+        /// The step that it is in.
+        phase: &'static str,
+    },
+}
+
+/// When what happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Timestamps {
+    /// It was asked for.
+    pub queued_at: String,
+    /// Work began.
+    pub started_at: Option<String>,
+    /// The last that is known of it.
+    pub updated_at: String,
+    /// It ended, however it did.
+    pub completed_at: Option<String>,
+}
+
+/// Where to fetch a document.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobResult {
+    /// Whoever has it can fetch the document.
+    pub url: String,
+    /// When it ends to work.
+    pub expires_at: String,
+}
+
+impl std::fmt::Debug for JobResult {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JobResult(…)")
+    }
+}
+
+/// Why a job failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobError {
+    /// A stable code, for programs.
+    pub code: &'static str,
+    /// What happened and what to do, for people.
+    pub message: &'static str,
+    /// When it failed.
+    pub last_attempt_at: Option<String>,
+}
+
+/// One document of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobItem {
+    /// As it was asked for.
+    #[serde(rename = "file_id")]
+    pub file_id: Option<FileId>,
+    /// The document's own job: what to fetch it by in a job of many.
+    pub job_id: String,
+    /// One of the names of [`JobState`].
+    pub status: &'static str,
+    /// 0 to 100.
+    pub progress: u8,
+    /// Bytes that have arrived at their destination.
+    pub bytes_done: u64,
+    /// Bytes in all; null until the source has told.
+    pub bytes_total: Option<u64>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<JobError>,
+}
+
+/// The answer to `POST /v1/download/cancel/{jobId}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobCanceling {
+    /// As sent.
+    pub job_id: String,
+    /// `canceling`.
+    pub status: &'static str,
+}
+
+/// The answer to `POST /v1/download/check`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileChecked {
+    /// As sent.
+    #[serde(rename = "file_id")]
+    pub file_id: FileId,
+    /// Whether it can be asked for.
+    pub available: bool,
+    /// What it is called, as far as that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_name: Option<String>,
+    /// Its size in bytes, as far as that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+}
+
+/// The name of a state on the wire.
+#[must_use]
+pub const fn name(state: JobState) -> &'static str {
+    state.as_str()
+}
+
+/// ISO 8601 in UTC, to the millisecond.
+#[must_use]
+pub fn time(at: Timestamp) -> String {
+    format!("{at:.3}")
+}

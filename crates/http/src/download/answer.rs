@@ -1,0 +1,138 @@
+//! A job as callers see it.
+
+use docferry_app::download::Job;
+use docferry_app::ports::PresignedUrl;
+use docferry_contract::job::{JobError, JobItem, JobResult, JobStatus, Progress, Timestamps, time};
+use docferry_domain::{Failure, JobState, Transfer, TransferId, next_poll_ms, percent};
+use jiff::Timestamp;
+use secrecy::ExposeSecret as _;
+
+/// What the two kinds of jobs have in common.
+struct Facts {
+    percent: u8,
+    attempts: u32,
+    created_at: Timestamp,
+    started_at: Option<Timestamp>,
+    updated_at: Timestamp,
+    ended_at: Option<Timestamp>,
+    failure: Option<Failure>,
+}
+
+impl Facts {
+    fn of(job: &Job) -> Self {
+        match job {
+            Job::One(transfer) => Self {
+                percent: percent(transfer),
+                attempts: transfer.retries + 1,
+                created_at: transfer.created_at,
+                started_at: transfer.started_at,
+                updated_at: updated_at(transfer),
+                ended_at: transfer.ended_at,
+                failure: transfer.failure.clone(),
+            },
+            Job::Many { bundle, counts, documents } => Self {
+                percent: bundle.percent(counts),
+                attempts: 1,
+                created_at: bundle.created_at,
+                started_at: documents.iter().filter_map(|document| document.started_at).min(),
+                updated_at: documents
+                    .iter()
+                    .map(updated_at)
+                    .chain([bundle.created_at])
+                    .max()
+                    .unwrap_or(bundle.created_at),
+                ended_at: bundle.ended_at,
+                failure: bundle.failure.clone(),
+            },
+        }
+    }
+}
+
+/// The last that is known of a transfer.
+fn updated_at(transfer: &Transfer) -> Timestamp {
+    let known = [
+        transfer.ended_at,
+        transfer.object.as_ref().map(|object| object.arrived_at),
+        transfer.source.as_ref().map(|source| source.pushed_at),
+        transfer.started_at,
+    ];
+    known.into_iter().flatten().max().unwrap_or(transfer.created_at).max(transfer.created_at)
+}
+
+/// The status of a job; `url` is where to fetch what it has delivered.
+pub(super) fn describe(
+    job: &Job,
+    id: &TransferId,
+    now: Timestamp,
+    detail: bool,
+    url: Option<&PresignedUrl>,
+) -> JobStatus {
+    let facts = Facts::of(job);
+    let state = job.state(now);
+    let items: Vec<_> = documents(job).map(|document| item(document, now)).collect();
+    let result = url.map(result);
+    JobStatus {
+        job_id: id.to_string(),
+        status: state.as_str(),
+        progress: if detail {
+            Progress::Detail {
+                percent: facts.percent,
+                bytes_done: items.iter().map(|item| item.bytes_done).sum(),
+                bytes_total: items.iter().map(|item| item.bytes_total).sum(),
+                bytes_per_second: None,
+                phase: job.phase().as_str(),
+            }
+        } else {
+            Progress::Percent(facts.percent)
+        },
+        eta_seconds: None,
+        attempts: facts.attempts,
+        timestamps: Timestamps {
+            queued_at: time(facts.created_at),
+            started_at: facts.started_at.map(time),
+            updated_at: time(facts.updated_at),
+            completed_at: facts.ended_at.map(time),
+        },
+        next_poll_in_ms: next_poll_ms(state, facts.percent, now.duration_since(facts.created_at)),
+        url: result.as_ref().map(|result| result.url.clone()),
+        result,
+        error: (state == JobState::Failed)
+            .then(|| error(facts.failure.as_ref(), facts.ended_at))
+            .flatten(),
+        items,
+    }
+}
+
+/// Where to fetch what a job has delivered.
+pub(super) fn result(url: &PresignedUrl) -> JobResult {
+    JobResult { url: url.url.expose_secret().to_owned(), expires_at: time(url.expires_at) }
+}
+
+fn documents(job: &Job) -> impl Iterator<Item = &Transfer> {
+    let documents = match job {
+        Job::One(transfer) => std::slice::from_ref(&**transfer),
+        Job::Many { documents, .. } => documents,
+    };
+    documents.iter()
+}
+
+fn item(document: &Transfer, now: Timestamp) -> JobItem {
+    let state = JobState::of(document.phase, document.keep_until, now);
+    JobItem {
+        file_id: document.file_id,
+        job_id: document.transfer_id.to_string(),
+        status: state.as_str(),
+        progress: percent(document),
+        bytes_done: document.bytes_done,
+        bytes_total: document.source.as_ref().map(|source| source.size),
+        error: (state == JobState::Failed)
+            .then(|| error(document.failure.as_ref(), document.ended_at))
+            .flatten(),
+    }
+}
+
+fn error(failure: Option<&Failure>, at: Option<Timestamp>) -> Option<JobError> {
+    let code = failure?.code;
+    let last_attempt_at = at.map(time);
+    Some(JobError { code: code.as_str(), message: code.message(), last_attempt_at })
+}

@@ -1,0 +1,84 @@
+use std::sync::Arc;
+
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, Request, State};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use docferry_app::ports::{BundleStore, Clock, DocumentIndex, Presigner, TransferStore};
+use docferry_contract::download::parse_file;
+use docferry_contract::job::{FileChecked, JobStatus};
+use docferry_contract::problem::FieldError;
+use docferry_domain::JobState;
+use serde::Deserialize;
+
+use super::initiate::FileRange;
+use super::shared::{JobApi, Progress, find_job, presigned_url, respond};
+use crate::body;
+use crate::middleware::Reader;
+use crate::problem::ApiError;
+
+/// `GET /v1/download/status/{jobId}`, `POST /v1/download/check`.
+pub(crate) fn job_routes<S, C, P, I>(
+    api: Arc<JobApi<S, C, P>>,
+    index: I,
+    range: FileRange,
+) -> Router
+where
+    S: TransferStore + BundleStore + 'static,
+    C: Clock + 'static,
+    P: Presigner + 'static,
+    I: DocumentIndex + 'static,
+{
+    Router::new()
+        .route("/v1/download/status/{jobId}", get(status::<S, C, P>))
+        .with_state(api)
+        .merge(
+            Router::new()
+                .route("/v1/download/check", post(check::<I>))
+                .with_state(Arc::new((index, range))),
+        )
+}
+
+#[derive(Debug, Deserialize)]
+struct StatusQuery {
+    #[serde(default)]
+    progress: Progress,
+}
+
+async fn status<S, C, P>(
+    State(api): State<Arc<JobApi<S, C, P>>>,
+    Reader(owner): Reader,
+    id: Result<Path<String>, PathRejection>,
+    query: Result<Query<StatusQuery>, QueryRejection>,
+) -> Result<Json<JobStatus>, ApiError>
+where
+    S: TransferStore + BundleStore,
+    C: Clock,
+    P: Presigner,
+{
+    let (id, job) = find_job(&api, &owner, id).await?;
+    let Query(StatusQuery { progress }) = query.map_err(|_| {
+        let detail = "progress must be detail, or left out".to_owned();
+        ApiError::Invalid(vec![FieldError { pointer: String::new(), detail }])
+    })?;
+    let url = match job.state(api.clock.now()) {
+        JobState::Completed => presigned_url(&api, &job).await?,
+        _ => None,
+    };
+    Ok(respond(&api, &id, &job, progress, url.as_ref()))
+}
+
+async fn check<I: DocumentIndex>(
+    State(state): State<Arc<(I, FileRange)>>,
+    _: Reader,
+    request: Request,
+) -> Result<Json<FileChecked>, ApiError> {
+    let (index, range) = &*state;
+    let body = body::json(request).await?;
+    let file_id = parse_file(&body, range).map_err(ApiError::Invalid)?;
+    let found = index.look_up(&[file_id]).await?.remove(&file_id);
+    let available = found.is_some();
+    let (file_name, size) = found.map(|document| (document.name, document.size)).unzip();
+    let (file_name, size) = (file_name.flatten(), size.flatten());
+    Ok(Json(FileChecked { file_id, available, file_name, size }))
+}

@@ -1,0 +1,85 @@
+//! Routers over a world in memory, and requests to them.
+
+#![allow(dead_code, clippy::unwrap_used, reason = "each test program uses its part")]
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use docferry_app::download::JobSettings;
+use docferry_app::initiate::InitiateSettings;
+use docferry_contract::scope::{Scope, Scopes};
+use docferry_http::{
+    DownloadApi, JobApi, Principal, TransferApi, download_router, initiate_router, status_router,
+};
+use docferry_testkit::{LIMITS, World};
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use jiff::SignedDuration;
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+pub(crate) fn api(world: &World) -> TransferApi<World, World, World> {
+    TransferApi {
+        store: world.clone(),
+        workflow: world.clone(),
+        clock: world.clone(),
+        record_ttl: SignedDuration::from_hours(168),
+        limits: LIMITS.into(),
+    }
+}
+
+/// Numbers that documents may have.
+const RANGE: RangeInclusive<u64> = 10_000..=100_000_000;
+
+pub(crate) fn initiate(world: &World) -> Router {
+    let transfers = Arc::new(api(world));
+    let initiate = InitiateSettings {
+        transfer_deadline: SignedDuration::from_hours(4),
+        record_ttl: transfers.record_ttl,
+    };
+    let settings = JobSettings { initiate, job_ttl: SignedDuration::from_hours(24) };
+    initiate_router(DownloadApi { transfers, index: world.clone(), settings, range: RANGE })
+}
+
+pub(crate) fn jobs(world: &World) -> JobApi<World, World, World> {
+    JobApi {
+        store: world.clone(),
+        clock: world.clone(),
+        presigner: world.clone(),
+        record_ttl: SignedDuration::from_hours(168),
+        url_ttl: SignedDuration::from_mins(15),
+    }
+}
+
+pub(crate) fn reads(world: &World) -> Router {
+    status_router(jobs(world), world.clone(), RANGE)
+}
+
+pub(crate) fn fetches(world: &World) -> Router {
+    download_router(jobs(world))
+}
+
+pub(crate) fn request(method: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("content-type", "application/json")
+        .body(body.into())
+        .unwrap();
+    request.extensions_mut().insert(caller("scv", Scope::Service.into()));
+    request
+}
+
+pub(crate) fn caller(id: &str, scopes: Scopes) -> Principal {
+    Principal { id: id.into(), scopes }
+}
+
+pub(crate) async fn send(router: Router, request: Request<Body>) -> (Response<()>, Value) {
+    let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    let value = serde_json::from_slice(&bytes)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
+    (Response::from_parts(parts, ()), value)
+}

@@ -1,0 +1,251 @@
+//! Jobs of the downloads API as a caller sees them.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+
+use common::{api, caller, fetches, initiate, reads, request, send};
+use docferry_app::ports::IndexedDocument;
+use docferry_contract::scope::Scopes;
+use docferry_domain::FileId;
+use docferry_http::control_router;
+use docferry_testkit::{Runner, World};
+use http::{Response, StatusCode};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+const FILE: u64 = 12_345;
+
+/// A world with documents of a megabyte, numbered from [`FILE`] on.
+fn world(documents: u64) -> World {
+    let world = World::default();
+    for n in 0..documents {
+        let guid = format!("{n:06}AA");
+        world.add_document(&guid, &format!("order {n}.pdf"), vec![7; 1_000_000]);
+        let document = IndexedDocument {
+            object_guid: guid.parse().unwrap(),
+            name: Some(format!("order {n}.pdf")),
+            size: None,
+        };
+        world.state().index.insert(FileId::new(FILE + n), document);
+    }
+    world
+}
+
+async fn ask(world: &World, body: &Value) -> (Response<()>, Value) {
+    let request = request("POST", "/v1/download/initiate", body.to_string());
+    send(initiate(world), request).await
+}
+
+async fn job(world: &World, body: &Value) -> String {
+    let (response, accepted) = ask(world, body).await;
+    assert_eq!(response.status(), StatusCode::ACCEPTED, "{accepted}");
+    accepted["jobId"].as_str().unwrap().to_owned()
+}
+
+async fn status(world: &World, id: &str) -> Value {
+    let path = format!("/v1/download/status/{id}");
+    let (response, status) = send(reads(world), request("GET", &path, "")).await;
+    assert_eq!(response.status(), StatusCode::OK, "{status}");
+    status
+}
+
+async fn fetch(world: &World, id: &str) -> (Response<()>, Value) {
+    send(fetches(world), request("GET", &format!("/v1/download/{id}"), "")).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_promised_watched_and_fetched() {
+    let world = world(1);
+    let (response, accepted) = ask(&world, &json!({ "file_id": FILE })).await;
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+    let id = accepted["jobId"].as_str().unwrap();
+    assert_eq!(response.headers()["location"], format!("status/{id}"));
+    assert_eq!(response.headers()["retry-after"], "1");
+    assert_eq!((&accepted["status"], &accepted["totalFileIds"]), (&json!("queued"), &json!(1)));
+    assert_eq!(accepted["expiresAt"], "2023-11-15T22:13:20.000Z");
+
+    let before = status(&world, id).await;
+    assert_eq!((&before["progress"], &before["attempts"]), (&json!(0), &json!(1)));
+    assert_eq!((&before["url"], &before["error"]), (&Value::Null, &Value::Null));
+    let (response, conflict) = fetch(&world, id).await;
+    assert_eq!((response.status(), &conflict["jobId"]), (StatusCode::CONFLICT, &json!(id)));
+
+    Runner::new(&world).run_all().await;
+    let after = status(&world, id).await;
+    assert_eq!((&after["status"], &after["progress"]), (&json!("completed"), &json!(100)));
+    assert_eq!((&after["url"], &after["nextPollInMs"]), (&after["result"]["url"], &Value::Null));
+    assert!(after["url"].as_str().unwrap().starts_with("https://delivery.example/downloads/"));
+    let item = &after["items"][0];
+    assert_eq!((&item["file_id"], &item["bytesDone"]), (&json!(FILE), &json!(1_000_000)));
+
+    let (response, _) = fetch(&world, id).await;
+    assert_eq!(response.status(), StatusCode::FOUND);
+    assert_eq!(response.headers()["location"], after["url"].as_str().unwrap());
+    let mut asked = request("GET", &format!("/v1/download/{id}"), "");
+    asked.headers_mut().insert("accept", "application/json".parse().unwrap());
+    let (response, result) = send(fetches(&world), asked).await;
+    assert_eq!((response.status(), &result["url"]), (StatusCode::OK, &after["url"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_in_detail_tells_bytes_and_step() {
+    let world = world(1);
+    let id = job(&world, &json!({ "file_id": FILE })).await;
+    Runner::new(&world).run_all().await;
+    let path = format!("/v1/download/status/{id}?progress=detail");
+    let (_, status) = send(reads(&world), request("GET", &path, "")).await;
+    let expected = json!({
+        "percent": 100, "bytesDone": 1_000_000, "bytesTotal": 1_000_000,
+        "bytesPerSecond": null, "phase": "completed"
+    });
+    assert_eq!(status["progress"], expected);
+    let path = format!("/v1/download/status/{id}?progress=much");
+    let (response, _) = send(reads(&world), request("GET", &path, "")).await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_documents_are_one_job_and_each_is_fetched_by_its_own() {
+    let world = world(3);
+    let files: Vec<_> = (FILE..FILE + 3).collect();
+    let id = job(&world, &json!({ "file_ids": files, "onItemError": "skip" })).await;
+    let runner = Runner::new(&world);
+    runner.run_all().await;
+    runner.recover(2).await;
+    let status = status(&world, &id).await;
+    assert_eq!((&status["status"], &status["url"]), (&json!("completed"), &Value::Null));
+    let items = status["items"].as_array().unwrap();
+    assert_eq!(items.iter().map(|i| i["file_id"].as_u64().unwrap()).collect::<Vec<_>>(), files);
+    let (response, _) = fetch(&world, items[2]["jobId"].as_str().unwrap()).await;
+    assert_eq!(response.status(), StatusCode::FOUND);
+    let (response, _) = fetch(&world, &id).await;
+    assert_eq!(response.status(), StatusCode::CONFLICT, "there is no one document to fetch");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_long_enough_has_expired_by_the_clock() {
+    let world = world(1);
+    let id = job(&world, &json!({ "file_id": FILE })).await;
+    Runner::new(&world).run_all().await;
+    world.advance(SignedDuration::from_hours(24));
+    assert_eq!(status(&world, &id).await["status"], "expired");
+    let (response, problem) = fetch(&world, &id).await;
+    assert_eq!((response.status(), &problem["code"]), (StatusCode::GONE, &json!("EXPIRED")));
+    world.advance(SignedDuration::from_hours(200));
+    let (response, _) = fetch(&world, &id).await;
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_is_promised_once_and_true() {
+    let world = world(1);
+    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let path = format!("/v1/download/cancel/{id}");
+    let (response, answer) = send(control_router(api(&world)), request("POST", &path, "")).await;
+    assert_eq!((response.status(), &answer["status"]), (StatusCode::ACCEPTED, &json!("canceling")));
+    Runner::new(&world).run_all().await;
+    assert_eq!(status(&world, &id).await["status"], "canceled");
+    assert!(world.state().delivery.objects.is_empty());
+    let (response, _) = send(control_router(api(&world)), request("POST", &path, "")).await;
+    assert_eq!(response.status(), StatusCode::CONFLICT);
+    let path = "/v1/download/cancel/unknown";
+    let (response, _) = send(control_router(api(&world)), request("POST", path, "")).await;
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_told_by_code_and_in_words() {
+    let world = world(1);
+    world.state().documents.clear();
+    let id = job(&world, &json!({ "file_id": FILE })).await;
+    Runner::new(&world).run_all().await;
+    let status = status(&world, &id).await;
+    assert_eq!(
+        (&status["status"], &status["error"]["code"]),
+        (&json!("failed"), &json!("SOURCE_NOT_FOUND"))
+    );
+    assert!(status["error"]["message"].as_str().unwrap().contains("not found"));
+}
+
+#[tokio::test]
+async fn documents_that_nobody_knows_are_refused_by_their_places() {
+    let world = world(1);
+    let (response, problem) = ask(&world, &json!({ "file_id": FILE + 1 })).await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(problem["errors"][0]["pointer"], "/file_id");
+    let (_, problem) = ask(&world, &json!({ "file_ids": [FILE, FILE + 1, FILE + 2] })).await;
+    let places: Vec<_> =
+        problem["errors"].as_array().unwrap().iter().map(|e| &e["pointer"]).collect();
+    assert_eq!(places, ["/file_ids/1", "/file_ids/2"]);
+    assert!(world.store().transfers().is_empty(), "nothing is promised");
+}
+
+#[tokio::test]
+async fn what_is_not_built_yet_says_so() {
+    let body = json!({ "file_ids": [FILE], "options": { "bundle": "zip" } });
+    let (response, problem) = ask(&world(1), &body).await;
+    assert_eq!(response.status(), StatusCode::NOT_IMPLEMENTED);
+    assert_eq!(problem["code"], "NOT_IMPLEMENTED");
+}
+
+#[tokio::test]
+async fn the_older_name_takes_one_document_and_points_to_the_newer() {
+    let world = world(1);
+    let asked = request("POST", "/v1/download/start", json!({ "file_id": FILE }).to_string());
+    let (response, _) = send(initiate(&world), asked).await;
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+    assert!(response.headers().contains_key("deprecation"));
+    assert!(response.headers()["link"].to_str().unwrap().contains("/v1/download/initiate"));
+    let asked = request("POST", "/v1/download/start", json!({ "file_ids": [FILE] }).to_string());
+    let (response, _) = send(initiate(&world), asked).await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_check_tells_whether_a_document_can_be_asked_for() {
+    let world = world(1);
+    for (file, available) in [(FILE, true), (FILE + 1, false)] {
+        let body = json!({ "file_id": file }).to_string();
+        let (response, checked) =
+            send(reads(&world), request("POST", "/v1/download/check", body)).await;
+        assert_eq!((response.status(), &checked["available"]), (StatusCode::OK, &json!(available)));
+        assert_eq!(checked.get("fileName").is_some(), available);
+    }
+}
+
+/// Invariant I10.
+#[tokio::test]
+async fn scopes_are_asked_for_and_foreign_jobs_look_like_unknown_ones() {
+    let world = world(1);
+    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let as_caller = |scopes: &str, method: &str, path: &str, body: &str| {
+        let mut asked = request(method, path, body.to_owned());
+        asked.extensions_mut().insert(caller("sub:ada", Scopes::parse(scopes)));
+        asked
+    };
+    let body = json!({ "file_id": FILE }).to_string();
+    let asked = as_caller("docferry.read", "POST", "/v1/download/initiate", &body);
+    assert_eq!(send(initiate(&world), asked).await.0.status(), StatusCode::FORBIDDEN);
+    let asked = as_caller("docferry.write", "POST", "/v1/download/initiate", &body);
+    assert_eq!(send(initiate(&world), asked).await.0.status(), StatusCode::ACCEPTED);
+    let to_drive = json!({
+        "file_id": FILE, "options": { "destination": "onedrive", "email": "a@b.example" }
+    })
+    .to_string();
+    let asked = as_caller("docferry.write", "POST", "/v1/download/initiate", &to_drive);
+    assert_eq!(send(initiate(&world), asked).await.0.status(), StatusCode::FORBIDDEN);
+    let scopes = "docferry.write docferry.delegate";
+    let asked = as_caller(scopes, "POST", "/v1/download/initiate", &to_drive);
+    assert_eq!(send(initiate(&world), asked).await.0.status(), StatusCode::ACCEPTED);
+
+    let all = "docferry.read docferry.write docferry.delegate";
+    for (router, method, path) in [
+        (reads(&world), "GET", format!("/v1/download/status/{id}")),
+        (fetches(&world), "GET", format!("/v1/download/{id}")),
+        (control_router(api(&world)), "POST", format!("/v1/download/cancel/{id}")),
+    ] {
+        let (response, _) = send(router, as_caller(all, method, &path, "")).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+}

@@ -1,0 +1,160 @@
+//! The delivery bucket and the index of documents, in memory.
+
+use std::collections::BTreeMap;
+
+use bytes::{Bytes, BytesMut};
+use docferry_app::ports::{
+    ArtifactError, Artifacts, DocumentIndex, IndexedDocument, OpenUpload, PresignedUrl, Presigner,
+    StoreError, StoredPart,
+};
+use docferry_domain::{DocumentName, FileId};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::World;
+
+/// A multipart upload that is under way.
+#[derive(Debug, Clone)]
+pub struct Multipart {
+    /// Of which object.
+    pub key: String,
+    /// What is stored of it.
+    pub parts: BTreeMap<u32, Bytes>,
+}
+
+/// What lies in the delivery bucket.
+#[derive(Debug, Default)]
+pub struct DeliveryBucket {
+    /// Objects, by key.
+    pub objects: BTreeMap<String, Bytes>,
+    /// Multipart uploads under way, by id.
+    pub uploads: BTreeMap<String, Multipart>,
+    begun: u32,
+}
+
+impl DeliveryBucket {
+    fn upload(&mut self, id: &str) -> Result<&mut Multipart, ArtifactError> {
+        self.uploads.get_mut(id).ok_or(ArtifactError::UploadGone)
+    }
+}
+
+fn stored((number, bytes): (&u32, &Bytes)) -> StoredPart {
+    StoredPart { number: *number, size: bytes.len() as u64, etag: format!("\"{number}\"") }
+}
+
+impl Artifacts for World {
+    async fn put(&self, key: &str, _: Option<&str>, bytes: Bytes) -> Result<(), ArtifactError> {
+        self.effect("put_artifact_object", ArtifactError::Unavailable, async || {
+            self.state().delivery.objects.insert(key.into(), bytes);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn open_upload(&self, key: &str) -> Result<Option<OpenUpload>, ArtifactError> {
+        self.effect("open_upload", ArtifactError::Unavailable, async || {
+            let state = self.state();
+            let open = state.delivery.uploads.iter().find(|(_, upload)| upload.key == key);
+            Ok(open.map(|(id, upload)| OpenUpload {
+                id: id.clone(),
+                parts: upload.parts.iter().map(stored).collect(),
+            }))
+        })
+        .await
+    }
+
+    async fn begin(&self, key: &str, _: Option<&str>) -> Result<String, ArtifactError> {
+        self.effect("begin_upload", ArtifactError::Unavailable, async || {
+            let bucket = &mut self.state().delivery;
+            bucket.begun += 1;
+            let id = format!("upload-{:06}", bucket.begun);
+            let upload = Multipart { key: key.into(), parts: BTreeMap::new() };
+            bucket.uploads.insert(id.clone(), upload);
+            Ok(id)
+        })
+        .await
+    }
+
+    async fn put_part(
+        &self,
+        _: &str,
+        upload: &str,
+        number: u32,
+        bytes: Bytes,
+    ) -> Result<StoredPart, ArtifactError> {
+        self.effect("put_part", ArtifactError::Unavailable, async || {
+            let mut state = self.state();
+            let parts = &mut state.delivery.upload(upload)?.parts;
+            parts.insert(number, bytes);
+            Ok(stored((&number, &parts[&number])))
+        })
+        .await
+    }
+
+    async fn complete(
+        &self,
+        key: &str,
+        upload: &str,
+        parts: &[StoredPart],
+    ) -> Result<(), ArtifactError> {
+        self.effect("complete_upload", ArtifactError::Unavailable, async || {
+            let bucket = &mut self.state().delivery;
+            let known = bucket.upload(upload)?;
+            let mut whole = BytesMut::new();
+            for part in parts {
+                whole.extend_from_slice(&known.parts[&part.number]);
+            }
+            bucket.uploads.remove(upload);
+            bucket.objects.insert(key.into(), whole.freeze());
+            Ok(())
+        })
+        .await
+    }
+
+    async fn abort(&self, key: &str) -> Result<(), ArtifactError> {
+        self.effect("abort_upload", ArtifactError::Unavailable, async || {
+            self.state().delivery.uploads.retain(|_, upload| upload.key != key);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn stored_size(&self, key: &str) -> Result<Option<u64>, ArtifactError> {
+        self.effect("stored_size", ArtifactError::Unavailable, async || {
+            Ok(self.state().delivery.objects.get(key).map(|bytes| bytes.len() as u64))
+        })
+        .await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), ArtifactError> {
+        self.effect("delete_artifact", ArtifactError::Unavailable, async || {
+            self.state().delivery.objects.remove(key);
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl Presigner for World {
+    async fn presign(
+        &self,
+        key: &str,
+        name: &DocumentName,
+        _: Option<&str>,
+        now: Timestamp,
+        valid_for: SignedDuration,
+    ) -> Result<PresignedUrl, ArtifactError> {
+        let url = format!("https://delivery.example/{key}?name={}", name.as_str()).into();
+        Ok(PresignedUrl { url, expires_at: now + valid_for })
+    }
+}
+
+impl DocumentIndex for World {
+    async fn look_up(
+        &self,
+        files: &[FileId],
+    ) -> Result<BTreeMap<FileId, IndexedDocument>, StoreError> {
+        let state = self.state();
+        let known = |file: &FileId| Some((*file, state.index.get(file)?.clone()));
+        Ok(files.iter().filter_map(known).collect())
+    }
+}

@@ -1,0 +1,37 @@
+//! The `publish` step: copies the next bytes into the delivery bucket.
+
+use std::time::Duration;
+
+use docferry_app::admit::Admitter;
+use docferry_app::publish::{Publish, PublishSettings};
+use docferry_app::turn::publish_in_turn;
+use docferry_contract::task::TaskInput;
+use docferry_lambda::config::Reader;
+use docferry_lambda::{Error, Invocation, SystemClock, run_step, upload_output};
+
+/// 32 MiB in memory, and a part in a second on a slow line.
+const SETTINGS: PublishSettings = PublishSettings {
+    part_bytes: 8 * 1024 * 1024,
+    parallel_parts: 4,
+    margin: Duration::from_secs(15),
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let mut reader = Reader::from_environment();
+    docferry_lambda::start_logging(&mut reader);
+    let aws = docferry_lambda::load_aws().await;
+    let store = &docferry_lambda::transfer_store(&mut reader, &aws);
+    let workflow = &docferry_lambda::workflow(&mut reader, &aws);
+    let limits = docferry_lambda::pool_limits(&mut reader);
+    let artifacts = &docferry_lambda::delivery(&mut reader, &aws);
+    let exchange = docferry_lambda::exchange(&mut reader, &aws);
+    reader.finish()?;
+    let staging = &exchange.open().await?;
+    let ports = &Publish { store, staging, artifacts, clock: &SystemClock, settings: SETTINGS };
+    let admitter = &Admitter { store, workflow, clock: &SystemClock, limits };
+    run_step("publish", async |step: Invocation<TaskInput>| {
+        publish_in_turn(ports, admitter, &step.task, step.deadline).await.map(upload_output)
+    })
+    .await
+}

@@ -1,0 +1,196 @@
+//! Downloads, through the deployed system, with IAM enforcement on.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::time::Duration;
+
+use docferry_system_tests::{Api, Identity, MIB, Sandbox, docferry, eventually, printed_json};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+const BOUND: Duration = Duration::from_secs(60);
+
+/// A number that no other test uses.
+fn number() -> u64 {
+    fastrand::u64(1_000_000..100_000_000)
+}
+
+async fn ask(api: &Api, body: &Value) -> String {
+    let answer = eventually("the API lets us in", BOUND, async || {
+        let body = body.to_string();
+        let answer = api.request(Method::POST, "/v1/download/initiate", Some(&body)).await;
+        (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
+    })
+    .await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+    answer.json()["jobId"].as_str().unwrap().to_owned()
+}
+
+async fn ended(api: &Api, id: &str) -> Value {
+    eventually("the job ends", BOUND, async || {
+        let answer = api.get(&format!("/v1/download/status/{id}")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        let status = answer.json();
+        status["nextPollInMs"].is_null().then_some(status)
+    })
+    .await
+}
+
+async fn size_at(url: &str) -> (StatusCode, u64, String) {
+    let answer = reqwest::Client::builder().no_proxy().build().unwrap().get(url).send().await;
+    let answer = answer.unwrap();
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    let named = headers.get("content-disposition").map(|name| name.to_str().unwrap().to_owned());
+    (status, answer.bytes().await.unwrap().len() as u64, named.unwrap_or_default())
+}
+
+#[tokio::test]
+async fn a_download_is_fetched_by_its_url_whatever_its_size() {
+    let sandbox = Sandbox::new().await;
+    // Put whole, and in three parts.
+    for size in [0, 1000, 20 * MIB] {
+        let file_name = format!("{}-{size}.pdf", sandbox.tag);
+        let (one, file) = (Sandbox { file_name, ..sandbox.another_document() }, number());
+        let document = one.document(size).await;
+        sandbox.cloud.index(file, &document.guid).await;
+        let id = ask(&sandbox.api, &json!({ "file_id": file })).await;
+        let status = ended(&sandbox.api, &id).await;
+        assert_eq!((&status["status"], &status["progress"]), (&json!("completed"), &json!(100)));
+        assert_eq!(status["items"][0]["bytesDone"], size, "{status}");
+        let (fetched, bytes, named) = size_at(status["url"].as_str().unwrap()).await;
+        assert_eq!((fetched, bytes), (StatusCode::OK, size));
+        assert!(named.contains(&one.file_name), "{named}");
+        let delivered = sandbox.cloud.delivered(&format!("downloads/{id}/0")).await.unwrap();
+        assert_eq!(delivered, (size, document.sha256), "{size}");
+        assert_eq!(sandbox.cloud.execution_end(&id).await, "SUCCEEDED");
+    }
+    assert!(sandbox.cloud.objects(&sandbox.tag).await.is_empty(), "exchange objects");
+    assert!(sandbox.cloud.open_multipart_uploads().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_job_is_a_conflict_before_and_a_redirect_after_it_is_done() {
+    let sandbox = Sandbox::new().await;
+    let file = number();
+    let document = sandbox.document_with(1000, &[("moverDelayMs", "3000")]).await;
+    sandbox.cloud.index(file, &document.guid).await;
+    let id = ask(&sandbox.api, &json!({ "file_id": file })).await;
+    let path = format!("/v1/download/{id}");
+    assert_eq!(sandbox.api.get(&path).await.status, StatusCode::CONFLICT);
+    ended(&sandbox.api, &id).await;
+    let (stack, scv) = (&sandbox.stack, &sandbox.stack.scv);
+    let client = reqwest::Client::builder().no_proxy();
+    let client = client.redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let asked = client.get(format!("{}{path}", stack.api));
+    let asked = asked.basic_auth(&scv.username, Some(&scv.password));
+    let answer = eventually("the API lets us in", BOUND, async || {
+        let answer = asked.try_clone().unwrap().send().await.unwrap();
+        (answer.status() != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
+    })
+    .await;
+    assert_eq!(answer.status(), StatusCode::FOUND);
+    let url = answer.headers()["location"].to_str().unwrap();
+    assert_eq!(size_at(url).await.0, StatusCode::OK);
+    let tampered = url.replacen("downloads/", "downloads/0", 1);
+    assert_eq!(size_at(&tampered).await.0, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn many_documents_one_person_and_nobody_elses() {
+    let sandbox = Sandbox::new().await;
+    let identity = Identity::new(&sandbox.stack);
+    let scopes = "docferry.read docferry.write";
+    let ada = sandbox.api.with_token(&identity.token_of(&sandbox.tag, scopes).await);
+    let mut files = Vec::new();
+    for n in 0..4 {
+        let name = format!("{}-{n}.pdf", sandbox.tag);
+        let one = Sandbox { file_name: name, ..sandbox.another_document() };
+        let document = one.document(1000 + n).await;
+        files.push(number());
+        sandbox.cloud.index(files[files.len() - 1], &document.guid).await;
+    }
+    let id = ask(&ada, &json!({ "file_ids": files })).await;
+    let status = ended(&ada, &id).await;
+    assert_eq!(status["status"], "completed", "{status}");
+    for (n, item) in status["items"].as_array().unwrap().iter().enumerate() {
+        assert_eq!((&item["file_id"], &item["bytesDone"]), (&json!(files[n]), &json!(1000 + n)));
+    }
+    // To anybody else it does not exist.
+    let other = format!("{}-other", sandbox.tag);
+    let bob = sandbox.api.with_token(&identity.token_of(&other, scopes).await);
+    for path in ["status/", ""].map(|call| format!("/v1/download/{call}{id}")) {
+        assert_eq!(bob.get(&path).await.status, StatusCode::NOT_FOUND);
+        assert_eq!(sandbox.api.get(&path).await.status, StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
+async fn a_download_that_is_canceled_leaves_nothing() {
+    let sandbox = Sandbox::new().await;
+    let file = number();
+    let document = sandbox.document_with(1000, &[("moverDelayMs", "4000")]).await;
+    sandbox.cloud.index(file, &document.guid).await;
+    let id = ask(&sandbox.api, &json!({ "file_id": file })).await;
+    let path = format!("/v1/download/cancel/{id}");
+    let asked = sandbox.api.request(Method::POST, &path, None).await;
+    assert_eq!(asked.status, StatusCode::ACCEPTED, "{}", asked.text);
+    assert_eq!(ended(&sandbox.api, &id).await["status"], "canceled");
+    assert_eq!(sandbox.cloud.delivered(&format!("downloads/{id}/0")).await, None);
+    let again = sandbox.api.request(Method::POST, &path, None).await;
+    assert_eq!(again.status, StatusCode::CONFLICT, "{}", again.text);
+}
+
+#[tokio::test]
+async fn a_document_that_lies_there_already_is_not_pushed_again() {
+    let sandbox = Sandbox::new().await;
+    let file = number();
+    let document = sandbox.document(1000).await;
+    sandbox.cloud.index(file, &document.guid).await;
+    let first = ask(&sandbox.api, &json!({ "file_id": file })).await;
+    ended(&sandbox.api, &first).await;
+    let pushes = sandbox.ords.0.requests(&sandbox.tag).await.len();
+    let second = ask(&sandbox.api, &json!({ "file_id": file })).await;
+    let status = ended(&sandbox.api, &second).await;
+    assert!(status["url"].as_str().unwrap().contains(&first), "{status}");
+    assert_eq!(sandbox.ords.0.requests(&sandbox.tag).await.len(), pushes);
+}
+
+#[tokio::test]
+async fn documents_that_were_imported_can_be_asked_for_and_wrong_files_load_nothing() {
+    let sandbox = Sandbox::new().await;
+    let (first, second) = (number(), number());
+    let table = &sandbox.stack.documents_table;
+    let import = async |lines: &str| {
+        let file = std::env::temp_dir().join(format!("{}.ndjson", sandbox.tag));
+        std::fs::write(&file, lines).unwrap();
+        let path = file.to_str().unwrap();
+        let args = ["--json", "documents", "import", path, "--table", table];
+        let output = docferry(&sandbox.stack, &args).await;
+        std::fs::remove_file(&file).unwrap();
+        output
+    };
+    let line = |file: u64, more: &str| {
+        format!("{{\"file_id\": {file}, \"objectGuid\": \"{}\"{more}}}\n", sandbox.guid)
+    };
+    let is_available = async |file: u64| {
+        let body = json!({ "file_id": file }).to_string();
+        let answer = eventually("the API lets us in", BOUND, async || {
+            let asked = sandbox.api.request(Method::POST, "/v1/download/check", Some(&body));
+            let answer = asked.await;
+            (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
+        })
+        .await;
+        answer.json()
+    };
+    let wrong = import(&format!("{}nonsense\n", line(first, ""))).await;
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("line 2"), "{wrong:?}");
+    assert_eq!(is_available(first).await["available"], false);
+
+    let more = ", \"name\": \"order.pdf\", \"size\": 7";
+    let lines = line(first, "") + &line(second, more);
+    assert_eq!(printed_json(&import(&lines).await)["imported"], 2);
+    assert_eq!(is_available(first).await["available"], true);
+    let known = is_available(second).await;
+    assert_eq!((&known["fileName"], &known["size"]), (&json!("order.pdf"), &json!(7)));
+}
