@@ -209,6 +209,7 @@ where
             fragment_bytes: self.part_bytes(),
             sessions: 1,
             fresh_session: false,
+            putting_until: None,
         };
         let Transfer { transfer_id, epoch, .. } = &self.transfer;
         let ack = self.ports.store.checkpoint(transfer_id, *epoch, &checkpoint).await?;

@@ -97,7 +97,12 @@ impl<'a> Builds<'a> {
             printed.lines().filter_map(|line| serde_json::from_str::<Artifact>(line).ok());
         let files = artifacts.filter_map(|artifact| {
             let folder = artifact.manifest_path.parent()?.strip_prefix(&scratch.paths.root).ok()?;
-            let is_test = artifact.target.kind.iter().any(|kind| kind == "test");
+            let is = |wanted: &str| artifact.target.kind.iter().any(|kind| kind == wanted);
+            // A program that tests of its package may want to start.
+            if is("bin") {
+                return None;
+            }
+            let is_test = is("test");
             let program = is_test.then_some(artifact.target.name);
             Some(((folder.to_string_lossy().into_owned(), program), artifact.executable?))
         });
