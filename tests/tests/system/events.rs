@@ -27,6 +27,7 @@ fn every_sample_event_is_tried_by_a_test() {
             "authorizer/bearer.json",
             "authorizer/missing.json",
             "control/terminate.json",
+            "download/get.json",
             "finalize/delivered.json",
             "finalize/failed.json",
             "initiate/invalid.json",
@@ -35,6 +36,7 @@ fn every_sample_event_is_tried_by_a_test() {
             "notify/outcome.json",
             "ping/ping.json",
             "poll/first-attempt.json",
+            "publish/first-attempt.json",
             "push/first-attempt.json",
             "status/health.json",
             "status/status.json",
@@ -57,7 +59,7 @@ fn samples(root: &Path) -> impl Iterator<Item = String> {
 #[tokio::test]
 async fn steps_refuse_a_transfer_that_nobody_knows_with_a_name_of_ours() {
     let sandbox = Sandbox::new().await;
-    for step in ["push", "poll", "upload", "finalize"] {
+    for step in ["push", "poll", "publish", "upload", "finalize"] {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
         for sample in samples(&root).filter(|name| name.starts_with(&format!("{step}/"))) {
             let error = sandbox.cloud.invoke(step, &event(&sample)).await.unwrap_err();
@@ -95,6 +97,7 @@ async fn the_functions_behind_the_api_answer_their_samples() {
         ("initiate/invalid.json", 400),
         ("initiate/upload.json", 202),
         ("initiate/upload-to-root.json", 202),
+        ("download/get.json", 404),
         ("status/health.json", 200),
         ("status/status.json", 404),
         ("status/unknown.json", 404),

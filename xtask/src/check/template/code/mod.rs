@@ -256,7 +256,7 @@ mod tests {
     fn a_function_calls_what_its_use_case_calls_of_its_ports_and_no_more() {
         let code = code();
         let calls = |function| code.calls(function).into_iter().collect::<Vec<_>>();
-        assert_eq!(calls("status"), ["dynamodb:GetItem"]);
+        assert_eq!(calls("download"), ["dynamodb:GetItem", "dynamodb:Query", "s3:GetObject"]);
         assert_eq!(calls("ping"), ["secretsmanager:GetSecretValue"]);
         // The parts of a transaction count, not the transaction.
         let of_upload = code.calls("upload");
