@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect};
-use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use url::{Host, Url};
 
+use crate::auth::{Credentials, Signer};
 use crate::error::ClientError;
 use crate::wire::{Accepted, Heard, NewTransfer, Problem, Terminate, TransferStatus};
 
@@ -17,20 +17,11 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(35);
 /// No document of this API comes near; more is somebody else's answer.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
-/// The service account.
-#[derive(Debug, Clone)]
-pub struct Credentials {
-    /// Its name.
-    pub username: String,
-    /// Its password; `Debug` does not show it.
-    pub password: SecretString,
-}
-
 /// A status document and what the service said about asking again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Polled {
+pub struct Polled<S = TransferStatus> {
     /// The document.
-    pub status: TransferStatus,
+    pub status: S,
     /// The pause that the service asked for, if it did.
     pub retry_after: Option<Duration>,
 }
@@ -44,7 +35,7 @@ pub struct Polled {
 pub struct Client {
     http: reqwest::Client,
     base: Url,
-    credentials: Credentials,
+    signer: Signer,
 }
 
 impl Client {
@@ -57,18 +48,12 @@ impl Client {
     /// A loopback address is never asked for through a proxy.
     ///
     /// # Errors
-    /// [`ClientError::BaseUrl`] when `base` is no plain HTTP address.
+    /// [`ClientError::BaseUrl`] when `base` is no plain HTTP address, and
+    /// [`ClientError::TokenUrl`] likewise.
     pub fn new(base: &str, credentials: Credentials) -> Result<Self, ClientError> {
         let base = parse_base(base)?;
-        let mut builder = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(REQUEST_TIMEOUT)
-            .redirect(redirect::Policy::none())
-            .user_agent(concat!("docferry/", env!("CARGO_PKG_VERSION")));
-        if is_loopback(&base) {
-            builder = builder.no_proxy();
-        }
-        Ok(Self { http: builder.build()?, base, credentials })
+        let http = |url: &Url| Ok(http_for(url).timeout(REQUEST_TIMEOUT).build()?);
+        Ok(Self { http: http(&base)?, signer: Signer::new(credentials, http)?, base })
     }
 
     /// Asks for one document to be carried to one person.
@@ -119,34 +104,87 @@ impl Client {
         Ok(())
     }
 
-    fn request(&self, method: Method, path: &[&str]) -> Result<RequestBuilder, ClientError> {
+    pub(crate) fn request(
+        &self,
+        method: Method,
+        path: &[&str],
+    ) -> Result<RequestBuilder, ClientError> {
         let mut url = self.base.clone();
         url.path_segments_mut()
             .map_err(|()| ClientError::BaseUrl { reason: "it cannot carry a path".into() })?
             .pop_if_empty()
             .extend(path);
-        let password = self.credentials.password.expose_secret();
-        Ok(self.http.request(method, url).basic_auth(&self.credentials.username, Some(password)))
+        Ok(self.http.request(method, url))
     }
 
-    async fn exchange<T: DeserializeOwned>(
+    pub(crate) async fn exchange<T: DeserializeOwned>(
         &self,
         request: RequestBuilder,
     ) -> Result<(T, Option<Duration>), ClientError> {
-        let response = request.send().await?;
-        let status = response.status();
-        let retry_after = retry_after(response.headers());
-        let is_json = is_json(response.headers());
-        let body = read(response).await?;
-        if status.is_success() {
-            let document = serde_json::from_slice(&body).map_err(|error| {
-                ClientError::InvalidAnswer { status: status.as_u16(), reason: error.to_string() }
-            })?;
-            return Ok((document, retry_after));
-        }
-        let problem = is_json.then(|| serde_json::from_slice(&body).ok()).flatten();
-        Err(failure(status, retry_after, problem.unwrap_or_default()))
+        let answer = self.ask(request).await?;
+        let retry_after = answer.retry_after;
+        Ok((answer.into_document()?, retry_after))
     }
+
+    /// Makes a call with credentials, whatever its answer.
+    pub(crate) async fn ask(&self, request: RequestBuilder) -> Result<Answer, ClientError> {
+        let again = request.try_clone().filter(|_| self.signer.can_renew());
+        let answer = Answer::read(self.signer.sign(request, false).await?.send().await?).await?;
+        match again {
+            // The token may have been withdrawn; a refused call did nothing.
+            Some(request) if answer.status == StatusCode::UNAUTHORIZED => {
+                Answer::read(self.signer.sign(request, true).await?.send().await?).await
+            }
+            _ => Ok(answer),
+        }
+    }
+}
+
+/// An answer that was read whole.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) retry_after: Option<Duration>,
+    is_json: bool,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    async fn read(response: Response) -> Result<Self, ClientError> {
+        let headers = response.headers();
+        let (retry_after, is_json) = (retry_after(headers), is_json(headers));
+        Ok(Self { status: response.status(), retry_after, is_json, body: read(response).await? })
+    }
+
+    /// The document of a success; a refusal is an error.
+    pub(crate) fn into_document<T: DeserializeOwned>(self) -> Result<T, ClientError> {
+        if self.status.is_success() {
+            return self.document();
+        }
+        let problem = self.is_json.then(|| serde_json::from_slice(&self.body).ok()).flatten();
+        Err(failure(self.status, self.retry_after, problem.unwrap_or_default()))
+    }
+
+    /// The document, whatever the status.
+    pub(crate) fn document<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let said = error.to_string();
+            // Of a wrong value it would quote the value, which may be a URL that opens something.
+            let is_harmless = said.starts_with("missing field") || !error.is_data();
+            let reason = if is_harmless { said } else { "a field is of the wrong kind".into() };
+            ClientError::InvalidAnswer { status: self.status.as_u16(), reason }
+        })
+    }
+}
+
+/// What all our calls have in common: no redirects, and no proxy on the way to this
+/// machine.
+pub(crate) fn http_for(url: &Url) -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(redirect::Policy::none())
+        .user_agent(concat!("docferry/", env!("CARGO_PKG_VERSION")));
+    if is_loopback(url) { builder.no_proxy() } else { builder }
 }
 
 fn failure(status: StatusCode, retry_after: Option<Duration>, problem: Problem) -> ClientError {
@@ -180,7 +218,7 @@ fn parse_base(base: &str) -> Result<Url, ClientError> {
     Ok(url)
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -199,7 +237,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// Reads `Retry-After`; a date is taken relative to the answer's own `Date`, so
 /// that a wrong clock on either side does no harm.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let value = text(RETRY_AFTER)?.trim();
     if let Ok(seconds) = value.parse() {
@@ -210,7 +248,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(until.duration_since(now).unwrap_or_default())
 }
 
-async fn read(mut response: Response) -> Result<Vec<u8>, ClientError> {
+pub(crate) async fn read(mut response: Response) -> Result<Vec<u8>, ClientError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > MAX_ANSWER_BYTES {
@@ -227,6 +265,10 @@ async fn read(mut response: Response) -> Result<Vec<u8>, ClientError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn account(password: &str) -> Credentials {
+        Credentials::Account { username: "u".into(), password: password.into() }
+    }
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(k, v)| (k.parse().unwrap(), v.parse().unwrap())).collect()
@@ -255,7 +297,7 @@ mod tests {
 
     #[test]
     fn an_id_is_one_path_segment_below_the_stage() {
-        let credentials = Credentials { username: "u".into(), password: "p".into() };
+        let credentials = Credentials::Token("p".into());
         for base in ["http://localhost:4566/_aws/execute-api/a1/local", "http://h/local/"] {
             let client = Client::new(base, credentials.clone()).unwrap();
             let request = client.request(Method::GET, &["document", "status", "a/b#c"]).unwrap();
@@ -266,7 +308,7 @@ mod tests {
 
     #[test]
     fn the_password_is_in_no_debug_output() {
-        let credentials = Credentials { username: "u".into(), password: "hunter2".into() };
+        let credentials = account("hunter2");
         let client = Client::new("http://localhost/", credentials).unwrap();
         assert!(!format!("{client:?}").contains("hunter2"));
     }

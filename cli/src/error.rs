@@ -20,11 +20,22 @@ pub enum ClientError {
         reason: String,
     },
 
+    /// Correct the address of the token endpoint.
+    #[error("not a usable address of a token endpoint: {reason}")]
+    #[diagnostic(code(docferry::token_address), help("the issuer names it: token_endpoint"))]
+    TokenUrl {
+        /// What is wrong with it.
+        reason: String,
+    },
+
     /// Correct the credentials.
     #[error("the service refused the credentials (HTTP {status}): {problem}")]
     #[diagnostic(
         code(docferry::unauthorized),
-        help("check --username and --password, or DOCFERRY_USERNAME and DOCFERRY_PASSWORD")
+        help(
+            "check DOCFERRY_USERNAME and DOCFERRY_PASSWORD, or DOCFERRY_TOKEN, or \
+             DOCFERRY_CLIENT_ID and DOCFERRY_CLIENT_SECRET; a token needs the scopes of the call"
+        )
     )]
     Unauthorized {
         /// 401 or 403.

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::wire::TransferStatus;
+use crate::watched::Watched;
 
 /// Up to here nothing has reached the destination: the document is on its way
 /// from the object store.
-const PERCENT_AT_FIRST_BYTE: u8 = 10;
+pub(crate) const PERCENT_AT_FIRST_BYTE: u8 = 10;
 /// How far back the rate looks.
 const RATE_WINDOW: Duration = Duration::from_secs(15);
 
@@ -26,25 +26,27 @@ pub fn bytes_at(percent: u8, size: u64) -> u64 {
 pub struct Progress {
     percent: u8,
     size: Option<u64>,
+    bytes: u64,
     name: Option<String>,
     samples: VecDeque<(Instant, u64)>,
 }
 
 impl Progress {
     /// Takes in a status document seen at `at`; says whether it brought news.
-    pub fn observe(&mut self, status: &TransferStatus, at: Instant) -> bool {
-        let before = (self.percent, self.size, self.name.is_some());
-        self.percent = self.percent.max(status.percent_transfered.min(100));
-        if status.file_size > 0 || self.percent >= PERCENT_AT_FIRST_BYTE {
-            self.size = Some(status.file_size.max(self.size.unwrap_or(0)));
-        }
-        if let Some(name) = &status.file_name {
-            self.name.get_or_insert_with(|| name.clone());
+    pub fn observe(&mut self, status: &impl Watched, at: Instant) -> bool {
+        let before = (self.percent, self.size, self.bytes, self.name.is_some());
+        self.percent = self.percent.max(status.percent().min(100));
+        self.size = self.size.max(status.size());
+        let bytes = status.bytes();
+        let bytes = bytes.unwrap_or_else(|| bytes_at(self.percent, self.size.unwrap_or(0)));
+        self.bytes = self.bytes.max(bytes);
+        if let Some(name) = status.name() {
+            self.name.get_or_insert_with(|| name.to_owned());
         }
         if self.percent >= PERCENT_AT_FIRST_BYTE {
             self.sample(at);
         }
-        before != (self.percent, self.size, self.name.is_some())
+        before != (self.percent, self.size, self.bytes, self.name.is_some())
     }
 
     fn sample(&mut self, at: Instant) {
@@ -77,10 +79,10 @@ impl Progress {
         self.name.as_deref()
     }
 
-    /// Bytes delivered, as exactly as a percent can say it.
+    /// Bytes delivered; where only a percent is told, as exactly as that can say it.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        bytes_at(self.percent, self.size.unwrap_or(0))
+        self.bytes
     }
 
     /// Bytes a second over the last seconds; `None` before there is any movement.
@@ -105,6 +107,7 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::TransferStatus;
 
     fn status(percent: u8, size: u64) -> TransferStatus {
         serde_json::from_value(serde_json::json!({

@@ -7,12 +7,18 @@ use futures::future::join_all;
 
 use crate::client::{Client, Polled};
 use crate::error::ClientError;
+use crate::job::JobStatus;
 use crate::progress::Progress;
+use crate::watched::Watched;
 use crate::wire::{TransferState, TransferStatus};
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
+/// What the service may ask for between two questions: from here, so that nothing spins,
+const LEAST_ASKED: Duration = Duration::from_millis(100);
+/// to here, so that an end is noticed.
+const MOST_ASKED: Duration = Duration::from_secs(60);
 
 /// How patiently to watch.
 #[derive(Debug, Clone)]
@@ -30,24 +36,55 @@ impl Default for Options {
     }
 }
 
-/// How watching one transfer ended.
+/// How watching one transfer or job ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Outcome<S = TransferStatus> {
     /// Delivered and verified.
-    Completed(TransferStatus),
+    Completed(S),
     /// Ended without delivery.
-    Failed(TransferStatus),
+    Failed(S),
     /// Still running, or without an answer, when the time was up.
-    TimedOut(Option<TransferStatus>),
+    TimedOut(Option<S>),
 }
 
-impl Outcome {
+impl<S> Outcome<S> {
     /// The last status document that was seen.
     #[must_use]
-    pub fn status(&self) -> Option<&TransferStatus> {
+    pub fn status(&self) -> Option<&S> {
         match self {
             Self::Completed(status) | Self::Failed(status) => Some(status),
             Self::TimedOut(status) => status.as_ref(),
+        }
+    }
+}
+
+/// An end in words, whatever was watched.
+#[derive(Debug)]
+pub enum End<'a> {
+    /// Delivered and verified, so many bytes.
+    Completed(u64),
+    /// It stopped because somebody asked it to.
+    Stopped,
+    /// Ended without delivery, for this reason.
+    Failed(String),
+    /// Still running at this percent, or without an answer, when the time was up.
+    TimedOut(Option<u8>),
+    /// Nothing more can be known.
+    Error(&'a ClientError),
+}
+
+impl<'a> End<'a> {
+    /// What came of watching.
+    #[must_use]
+    pub fn of<S: Watched>(result: &'a Result<Outcome<S>, ClientError>) -> Self {
+        match result {
+            Ok(Outcome::Completed(status)) => {
+                Self::Completed(status.bytes().or(status.size()).unwrap_or(0))
+            }
+            Ok(Outcome::Failed(status)) if status.was_stopped() => Self::Stopped,
+            Ok(Outcome::Failed(status)) => Self::Failed(status.failure()),
+            Ok(Outcome::TimedOut(status)) => Self::TimedOut(status.as_ref().map(Watched::percent)),
+            Err(error) => Self::Error(error),
         }
     }
 }
@@ -80,7 +117,7 @@ pub trait Observer {
     /// A question failed and is asked again after `pause`.
     fn retrying(&self, error: &ClientError, pause: Duration);
     /// Watching ended, `elapsed` after it began.
-    fn ended(&self, result: &Result<Outcome, ClientError>, elapsed: Duration);
+    fn ended(&self, end: &End<'_>, elapsed: Duration);
 }
 
 /// Watches one transfer until it ends, time is up, or asking is pointless.
@@ -93,15 +130,20 @@ pub async fn watch(
     options: &Options,
     observer: &dyn Observer,
 ) -> Result<Outcome, ClientError> {
-    let start = Instant::now();
-    let mut last = None;
-    let following = follow(client, transfer_id, options, observer, &mut last);
-    let result = match tokio::time::timeout(options.timeout, following).await {
-        Ok(result) => result,
-        Err(_) => Ok(Outcome::TimedOut(last)),
-    };
-    observer.ended(&result, start.elapsed());
-    result
+    follow(transfer_id, options, observer, || client.poll(transfer_id)).await
+}
+
+/// As [`watch`], for a job of the downloads API. Asks again when the service says.
+///
+/// # Errors
+/// As [`watch`].
+pub async fn watch_job(
+    client: &Client,
+    job_id: &str,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<Outcome<JobStatus>, ClientError> {
+    follow(job_id, options, observer, || client.poll_job(job_id)).await
 }
 
 /// Watches several transfers at once; the results come in the order of the ids.
@@ -115,39 +157,54 @@ pub async fn watch_all<O: Observer>(
     join_all(watched.iter().map(|(id, observer)| watch(client, id, options, observer))).await
 }
 
-async fn follow(
-    client: &Client,
-    transfer_id: &str,
+async fn follow<S: Watched, F: Future<Output = Result<Polled<S>, ClientError>>>(
+    id: &str,
     options: &Options,
     observer: &dyn Observer,
-    last: &mut Option<TransferStatus>,
-) -> Result<Outcome, ClientError> {
+    poll: impl FnMut() -> F,
+) -> Result<Outcome<S>, ClientError> {
+    let start = Instant::now();
+    let mut last = None;
+    let following = to_the_end(id, options, observer, poll, &mut last);
+    let result = match tokio::time::timeout(options.timeout, following).await {
+        Ok(result) => result,
+        Err(_) => Ok(Outcome::TimedOut(last)),
+    };
+    observer.ended(&End::of(&result), start.elapsed());
+    result
+}
+
+async fn to_the_end<S: Watched, F: Future<Output = Result<Polled<S>, ClientError>>>(
+    id: &str,
+    options: &Options,
+    observer: &dyn Observer,
+    mut poll: impl FnMut() -> F,
+    last: &mut Option<S>,
+) -> Result<Outcome<S>, ClientError> {
     let mut progress = Progress::default();
     let mut pause = SHORTEST_PAUSE;
     loop {
-        let Polled { status, retry_after } = ask(client, transfer_id, options, observer).await?;
+        let notify = |error: &ClientError, pause| observer.retrying(error, pause);
+        let Polled { status, retry_after } = insist(options, &mut poll, notify).await?;
         let now = Instant::now();
         let changed = progress.observe(&status, now) || last.is_none();
-        observer.progress(&view(transfer_id, &progress, now, changed));
+        observer.progress(&view(id, &progress, now, changed));
+        let asked = retry_after.or(status.next_poll());
         match status.state() {
             TransferState::Completed => return Ok(Outcome::Completed(status)),
             TransferState::Failed => return Ok(Outcome::Failed(status)),
             TransferState::Running => *last = Some(status),
         }
-        // Ask often while things move, seldom while nothing happens.
+        // Unasked: often while things move, seldom while nothing happens.
         pause = if changed { SHORTEST_PAUSE } else { pause.mul_f64(1.5).min(LONGEST_PAUSE) };
-        tokio::time::sleep(retry_after.unwrap_or(pause)).await;
+        tokio::time::sleep(pause_of(asked, pause)).await;
     }
 }
 
-async fn ask(
-    client: &Client,
-    transfer_id: &str,
-    options: &Options,
-    observer: &dyn Observer,
-) -> Result<Polled, ClientError> {
-    let notify = |error: &ClientError, pause| observer.retrying(error, pause);
-    insist(options, || client.poll(transfer_id), notify).await
+/// The pause that the service asked for, within limits, or else our own.
+#[must_use]
+pub fn pause_of(asked: Option<Duration>, own: Duration) -> Duration {
+    asked.map_or(own, |asked| asked.clamp(LEAST_ASKED, MOST_ASKED))
 }
 
 /// Makes a call that may be repeated, and again after failures that may pass;
@@ -160,13 +217,26 @@ pub async fn insist<T, F: Future<Output = Result<T, ClientError>>>(
     call: impl FnMut() -> F,
     notify: impl FnMut(&ClientError, Duration),
 ) -> Result<T, ClientError> {
+    insist_while(ClientError::is_transient, options, call, notify).await
+}
+
+/// As [`insist`], where `may_pass` says which failures are worth another try.
+///
+/// # Errors
+/// As [`insist`].
+pub async fn insist_while<T, F: Future<Output = Result<T, ClientError>>>(
+    may_pass: impl FnMut(&ClientError) -> bool,
+    options: &Options,
+    call: impl FnMut() -> F,
+    notify: impl FnMut(&ClientError, Duration),
+) -> Result<T, ClientError> {
     let backoff = ExponentialBuilder::default()
         .with_min_delay(SHORTEST_PAUSE)
         .with_max_delay(LONGEST_BACKOFF)
         .with_max_times(options.retries)
         .with_jitter();
     call.retry(backoff)
-        .when(ClientError::is_transient)
+        .when(may_pass)
         .adjust(|error, pause| pause.map(|pause| error.retry_after().unwrap_or(pause)))
         .notify(notify)
         .await
@@ -182,5 +252,19 @@ fn view<'a>(id: &'a str, progress: &'a Progress, now: Instant, changed: bool) ->
         rate: progress.rate(now),
         time_left: progress.time_left(now),
         changed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_is_the_one_asked_for_but_neither_none_nor_endless() {
+        let own = Duration::from_secs(2);
+        let of = |asked| pause_of(Some(Duration::from_millis(asked)), own);
+        assert_eq!(pause_of(None, own), own);
+        assert_eq!(of(1500), Duration::from_millis(1500));
+        assert_eq!((of(0), of(u64::MAX)), (LEAST_ASKED, MOST_ASKED));
     }
 }

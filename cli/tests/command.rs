@@ -167,11 +167,15 @@ async fn the_password_can_come_from_a_file() {
 
 #[tokio::test]
 async fn help_documents_the_exit_codes_and_hides_the_password() {
-    for args in [&["--help"][..], &["send", "--help"], &["watch", "--help"]] {
+    for args in [&["--help"][..], &["send", "--help"], &["watch", "--help"], &["get", "--help"]] {
         let output = docferry("http://localhost/", PASSWORD, args).await;
         let help = stdout(&output);
         assert_eq!(output.status.code(), Some(0));
-        for part in ["Exit codes:", "2  a transfer failed", "5  the service could not be reached"] {
+        for part in [
+            "Exit codes:",
+            "2    a transfer or job failed",
+            "5    the service could not be reached",
+        ] {
             assert!(help.contains(part), "{help}");
         }
         assert!(!help.contains(PASSWORD));

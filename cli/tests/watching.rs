@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use docferry_cli::ClientError;
 use docferry_cli::display::Lines;
-use docferry_cli::watch::{Observer, Options, Outcome, View, watch, watch_all};
+use docferry_cli::watch::{End, Observer, Options, Outcome, View, watch, watch_all};
 use support::{answers, client, failed, in_turn};
 use wiremock::{MockServer, ResponseTemplate};
 
@@ -29,7 +29,7 @@ impl Observer for Recorder {
         self.retries.borrow_mut().push(pause);
     }
 
-    fn ended(&self, _result: &Result<Outcome, ClientError>, _elapsed: Duration) {
+    fn ended(&self, _end: &End<'_>, _elapsed: Duration) {
         *self.ends.borrow_mut() += 1;
     }
 }

@@ -1,3 +1,6 @@
+use std::sync::OnceLock;
+
+use docferry_openapi::{Answer as Described, Description};
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde::Deserialize;
 use serde_json::Value;
@@ -105,8 +108,12 @@ impl Api {
     }
 
     /// Any request; a body goes as JSON, as it stands.
+    ///
+    /// # Panics
+    /// When the answer is not as `openapi.yaml` describes it.
     pub async fn request(&self, method: Method, path: &str, body: Option<&str>) -> Answer {
-        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        let url = format!("{}{path}", self.base);
+        let mut request = self.http.request(method.clone(), url);
         request = match &self.credentials {
             Credentials::None => request,
             Credentials::Basic(user, password) => request.basic_auth(user, Some(password)),
@@ -117,7 +124,9 @@ impl Api {
         }
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
-        Answer { status, headers, text: response.text().await.unwrap() }
+        let answer = Answer { status, headers, text: response.text().await.unwrap() };
+        assert_as_described(method.as_str(), path, &answer);
+        answer
     }
 
     /// A GET. The API limits its callers, and many tests ask at once: who is
@@ -141,4 +150,14 @@ impl Api {
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
         serde_json::from_str(&answer.text).unwrap_or_else(|e| panic!("{e}: {}", answer.text))
     }
+}
+
+/// So each test that calls the API tests the description as well.
+fn assert_as_described(method: &str, path: &str, answer: &Answer) {
+    static DESCRIPTION: OnceLock<Description> = OnceLock::new();
+    let description = DESCRIPTION.get_or_init(|| Description::of_project().unwrap());
+    let (status, headers) = (answer.status, &answer.headers);
+    let body = answer.text.as_bytes();
+    let complaints = description.complaints(&Described { method, path, status, headers, body });
+    assert!(complaints.is_empty(), "not as openapi.yaml has it:\n{}", complaints.join("\n"));
 }

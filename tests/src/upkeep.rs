@@ -4,6 +4,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use docferry_aws::{DynamoTransferStore, StepFunctionsWorkflow};
 
+use docferry_domain::Pool;
+
 use crate::{Cloud, Item};
 
 const SHARDS: [&str; 4] = ["U0", "U1", "U2", "U3"];
@@ -62,6 +64,36 @@ impl Cloud {
         }
     }
 
+    /// Gives so many slots of a pool to nobody, so that whoever asks has to wait.
+    pub async fn hold_slots(&self, pool: Pool, count: usize) {
+        for n in 0..count {
+            self.change_slots(pool, &format!("SET {} = :nobody", holder(n)), true).await;
+        }
+    }
+
+    /// Gives them back, and lets in who waits.
+    pub async fn give_slots_back(&self, pool: Pool, count: usize) {
+        for n in 0..count {
+            self.change_slots(pool, &format!("REMOVE {}", holder(n)), false).await;
+        }
+        let _swept = self.invoke("sweep", &serde_json::json!({})).await;
+    }
+
+    async fn change_slots(&self, pool: Pool, change: &str, sets: bool) {
+        let text = |text: String| AttributeValue::S(text);
+        let mut request = self
+            .dynamodb
+            .update_item()
+            .table_name(&self.stack.table)
+            .key("pk", text(format!("S#{}", pool.as_str())))
+            .key("sk", text("SLOTS".into()))
+            .update_expression(change);
+        if sets {
+            request = request.expression_attribute_values(":nobody", text("nobody".into()));
+        }
+        request.send().await.unwrap();
+    }
+
     async fn unfinished(&self, shard: &str) -> Vec<Item> {
         let request = self.dynamodb.query().table_name(&self.stack.table).index_name("unfinished");
         let request = request.key_condition_expression("sweepShard = :shard");
@@ -89,4 +121,9 @@ impl Cloud {
         }
         found
     }
+}
+
+/// The attribute of a holder that is nobody.
+fn holder(n: usize) -> String {
+    format!("h{n:032x}")
 }

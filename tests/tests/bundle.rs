@@ -1,8 +1,8 @@
 //! Two hundred documents in one go, through the deployed system. Alone: they take
 //! the place of everybody else's.
 //!
-//! No call of the API asks for a bundle yet, so this test does what a function
-//! behind such a call will do: it runs the use case on the real table and workflow.
+//! Runs the use case on the real table and workflow, so that the test can look at the
+//! slots as it goes.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use docferry_app::admit::Admitter;
 use docferry_app::bundle::{NewBundle, initiate_bundle};
-use docferry_app::initiate::InitiateSettings;
+use docferry_app::initiate::{InitiateSettings, new_id};
 use docferry_app::ports::{BundleStore as _, Clock, SlotStore as _};
 use docferry_domain::{
     DriveTarget, FileId, ObjectGuid, OnItemError, Phase, Pool, PoolLimits, Priority, Target,
@@ -21,7 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 
 const DOCUMENTS: u16 = 200;
 /// Of the test stack, see `xtask/src/stack/settings.rs`.
-const LIMITS: PoolLimits = PoolLimits { active: 20, per_person: 10 };
+const LIMITS: PoolLimits = PoolLimits::new(20, 10);
 const BOUND: Duration = Duration::from_secs(280);
 
 struct Now;
@@ -53,6 +53,7 @@ async fn two_hundred_documents_arrive_a_few_at_a_time_and_leave_nothing_behind()
     };
     let wanted = NewBundle {
         owner: "scv".into(),
+        on_behalf_of: None,
         documents: guids,
         keep_until: None,
         target: Target::Onedrive(DriveTarget {
@@ -63,7 +64,8 @@ async fn two_hundred_documents_arrive_a_few_at_a_time_and_leave_nothing_behind()
         priority: Priority::Normal,
         on_item_error: OnItemError::Fail,
     };
-    let id = initiate_bundle(&admitter, settings, wanted).await.unwrap().bundle_id;
+    let id = new_id(Now.now());
+    initiate_bundle(&admitter, settings, id.clone(), wanted, None).await.unwrap();
 
     let (mut last, mut most) = (0, 0);
     let (bundle, counts) = eventually("the bundle ends", BOUND, async || {

@@ -6,9 +6,9 @@ mod check;
 mod demo;
 mod deploy;
 mod emulator;
+mod extras;
 mod paths;
 mod process;
-mod rclone;
 mod simulators;
 mod stack;
 mod template;
@@ -91,7 +91,7 @@ fn run(task: Task) -> Result<()> {
                 tokio::select! {
                     // First, because with `--keep` the demo itself waits for Ctrl-C.
                     biased;
-                    ended = demo::run(&up.stack, keep) => ended,
+                    ended = demo::run(&paths, &up.stack, keep) => ended,
                     told = told_to_end() => told.and_then(|()| bail!("interrupted")),
                 }
             })

@@ -17,6 +17,32 @@ pub(crate) struct Tools {
     bin: PathBuf,
 }
 
+/// What an environment is called in `.tools/`, and what goes in: files in `xtask/`.
+struct Kind {
+    venv: &'static str,
+    stamp: &'static str,
+    log: &'static str,
+    requirements: &'static str,
+    constraints: &'static str,
+}
+
+const TOOLS: Kind = Kind {
+    venv: "venv",
+    stamp: "stamp",
+    log: "install.log",
+    requirements: "requirements.txt",
+    constraints: "constraints.txt",
+};
+
+/// Apart from the others, because it wants other versions of what both are made of.
+const SCHEMATHESIS: Kind = Kind {
+    venv: "schemathesis",
+    stamp: "schemathesis.stamp",
+    log: "schemathesis.log",
+    requirements: "requirements-schemathesis.txt",
+    constraints: "constraints-schemathesis.txt",
+};
+
 /// The tools, in the making: installing waits for the network while compiling
 /// waits for the processor.
 #[derive(Debug)]
@@ -52,17 +78,26 @@ impl Tools {
     /// Makes the environment, or makes it again when the requirements or the
     /// machine's Python have changed; otherwise this costs a few milliseconds.
     pub(crate) fn ensure(paths: &Paths) -> Result<Self> {
+        Self::made(paths, &TOOLS)
+    }
+
+    /// The program that tries the API against its description.
+    pub(crate) fn schemathesis(paths: &Paths) -> Result<PathBuf> {
+        Ok(Self::made(paths, &SCHEMATHESIS)?.bin.join("schemathesis"))
+    }
+
+    fn made(paths: &Paths, kind: &Kind) -> Result<Self> {
         fs::create_dir_all(&paths.tools)?;
         // Two runs at once would tread on each other.
         let lock = fs::File::create(paths.tools.join("lock"))?;
         lock.lock()?;
         let folder = paths.root.join("xtask");
-        let venv = paths.tools.join("venv");
-        let stamp = paths.tools.join("stamp");
+        let venv = paths.tools.join(kind.venv);
+        let stamp = paths.tools.join(kind.stamp);
         let wanted = format!(
             "{}{}{}",
-            fs::read_to_string(folder.join("requirements.txt"))?,
-            fs::read_to_string(folder.join("constraints.txt"))?,
+            fs::read_to_string(folder.join(kind.requirements))?,
+            fs::read_to_string(folder.join(kind.constraints))?,
             python()?,
         );
         let tools = Self { bin: venv.join("bin") };
@@ -72,7 +107,7 @@ impl Tools {
         // The stamp goes first and comes last: an interrupted run starts again.
         remove(&stamp)?;
         remove(&venv)?;
-        make(&folder, &venv, &paths.tools.join("install.log"))?;
+        make(&folder, &venv, kind, &paths.tools.join(kind.log))?;
         fs::write(&stamp, wanted)?;
         Ok(tools)
     }
@@ -122,8 +157,8 @@ fn python() -> Result<String> {
     bail!("Python 3.10 or later is needed; python3 is {}{}", said.trim(), complaint.trim());
 }
 
-fn make(folder: &Path, venv: &Path, log: &Path) -> Result<()> {
-    println!("Making the project's tools in .tools/ (once; a minute or two) …");
+fn make(folder: &Path, venv: &Path, kind: &Kind, log: &Path) -> Result<()> {
+    println!("Making the project's tools in .tools/{} (once; a minute or two) …", kind.venv);
     let start = Instant::now();
     process::run_quietly(Command::new("python3").args(["-m", "venv"]).arg(venv), log)
         .context("python3 could not make a virtual environment; Debian, Ubuntu: apt-get install python3-venv")?;
@@ -136,9 +171,9 @@ fn make(folder: &Path, venv: &Path, log: &Path) -> Result<()> {
         "--no-input",
         "--requirement",
     ])
-    .arg(folder.join("requirements.txt"))
+    .arg(folder.join(kind.requirements))
     .arg("--constraint")
-    .arg(folder.join("constraints.txt"));
+    .arg(folder.join(kind.constraints));
     process::run_quietly(&mut pip, log).context(
         "the tools could not be installed; is PyPI, or a mirror that pip is set up for, reachable?",
     )?;

@@ -6,7 +6,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::text::{clean, describe_end, describe_progress, pause_in_words};
 use crate::error::ClientError;
-use crate::watch::{Observer, Outcome, View};
+use crate::watch::{End, Observer, View};
 
 const RUNNING: &str = "{spinner} {prefix:32!} {bar:24.cyan/dim} {msg}";
 const ENDED: &str = "{prefix:34!.bold} {msg}";
@@ -46,11 +46,11 @@ impl Observer for Bar {
         self.bar.set_message(format!("{first_line}; again in {}", pause_in_words(pause)));
     }
 
-    fn ended(&self, result: &Result<Outcome, ClientError>, elapsed: Duration) {
-        let mark = if matches!(result, Ok(Outcome::Completed(_))) { '✔' } else { '✘' };
+    fn ended(&self, end: &End<'_>, elapsed: Duration) {
+        let mark = if matches!(end, End::Completed(_)) { '✔' } else { '✘' };
         self.bar.set_style(style(ENDED));
         self.bar.set_prefix(format!("{mark} {}", self.bar.prefix()));
-        self.bar.abandon_with_message(describe_end(result, elapsed));
+        self.bar.abandon_with_message(describe_end(end, elapsed));
     }
 }
 

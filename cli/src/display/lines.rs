@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::text::{clean, describe_end, describe_progress, pause_in_words};
 use crate::error::ClientError;
-use crate::watch::{Observer, Outcome, View};
+use crate::watch::{End, Observer, View};
 
 const SHORTEST_GAP: Duration = Duration::from_secs(1);
 
@@ -71,7 +71,7 @@ impl<W: Write> Observer for Lines<W> {
         }
     }
 
-    fn ended(&self, result: &Result<Outcome, ClientError>, elapsed: Duration) {
-        self.write(&describe_end(result, elapsed));
+    fn ended(&self, end: &End<'_>, elapsed: Duration) {
+        self.write(&describe_end(end, elapsed));
     }
 }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use indicatif::DecimalBytes;
 
-use crate::error::ClientError;
-use crate::watch::{Outcome, View};
+use crate::watch::{End, View};
 
 /// A number of bytes for people: `15.00 MB`.
 #[must_use]
@@ -59,21 +58,17 @@ pub fn describe_progress(view: &View<'_>) -> String {
 
 /// How watching ended, in one line.
 #[must_use]
-pub fn describe_end(result: &Result<Outcome, ClientError>, elapsed: Duration) -> String {
+pub fn describe_end(end: &End<'_>, elapsed: Duration) -> String {
     let took = short_duration(elapsed);
-    match result {
-        Ok(Outcome::Completed(status)) => {
-            format!("completed  {}  in {took}", size(status.file_size))
+    match end {
+        End::Completed(bytes) => format!("completed  {}  in {took}", size(*bytes)),
+        End::Stopped => format!("stopped on request after {took}"),
+        End::Failed(message) => format!("failed  {}", clean(message)),
+        End::TimedOut(Some(percent)) => {
+            format!("still at {percent} % after {took}: stopped waiting")
         }
-        Ok(Outcome::Failed(status)) if status.was_terminated() => {
-            format!("stopped on request after {took}")
-        }
-        Ok(Outcome::Failed(status)) => format!("failed  {}", clean(&status.failure_message())),
-        Ok(Outcome::TimedOut(Some(status))) => {
-            format!("still at {} % after {took}: stopped waiting", status.percent_transfered)
-        }
-        Ok(Outcome::TimedOut(None)) => format!("no answer within {took}: stopped waiting"),
-        Err(error) => clean(&error.to_string().replace("\n ", ";")),
+        End::TimedOut(None) => format!("no answer within {took}: stopped waiting"),
+        End::Error(error) => clean(&error.to_string().replace("\n ", ";")),
     }
 }
 

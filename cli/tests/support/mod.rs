@@ -3,6 +3,9 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 #![allow(clippy::unwrap_used, reason = "test support")]
 
+pub(crate) mod jobs;
+pub(crate) mod store;
+
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 
@@ -24,7 +27,7 @@ pub(crate) fn client(server: &MockServer) -> Client {
 }
 
 pub(crate) fn client_of(api: &str) -> Client {
-    let credentials = Credentials { username: USERNAME.into(), password: PASSWORD.into() };
+    let credentials = Credentials::Account { username: USERNAME.into(), password: PASSWORD.into() };
     Client::new(api, credentials).unwrap()
 }
 
@@ -93,16 +96,29 @@ pub(crate) fn nobody() -> String {
     format!("http://{address}")
 }
 
-/// Runs the real binary and waits for its end.
-pub(crate) async fn docferry(api: &str, password: &str, args: &[&str]) -> Output {
+/// The real binary, as the service account.
+pub(crate) fn command(api: &str, password: &str, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_docferry"));
+    for variable in ["TOKEN", "TOKEN_URL", "TOKEN_SCOPE", "CLIENT_ID", "CLIENT_SECRET"] {
+        command.env_remove(format!("DOCFERRY_{variable}"));
+    }
     command
         .args(args)
         .env("DOCFERRY_API", api)
         .env("DOCFERRY_USERNAME", USERNAME)
         .env("DOCFERRY_PASSWORD", password)
         .stdin(Stdio::null());
+    command
+}
+
+/// Runs it and waits for its end.
+pub(crate) async fn run(mut command: Command) -> Output {
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+/// Runs the real binary and waits for its end.
+pub(crate) async fn docferry(api: &str, password: &str, args: &[&str]) -> Output {
+    run(command(api, password, args)).await
 }
 
 pub(crate) fn stdout(output: &Output) -> String {

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use docferry_domain::{Admission, Limits, Phase, Pool, TransferId, Turn, Waiting};
+use docferry_domain::{
+    Admission, Limits, NamedRequest, Phase, Pool, Transfer, TransferId, Turn, Waiting,
+};
 use jiff::SignedDuration;
 
 use crate::TaskError;
 use crate::initiate::later;
-use crate::ports::{Clock, MOST_GRANTS, SlotStore, Start, TransferStore, Workflow};
+use crate::ports::{Clock, Entered, Entry, MOST_GRANTS, SlotStore, Start, TransferStore, Workflow};
 
 /// Rounds after which whoever keeps changing the slots is left to go on; `sweep`
 /// admits every minute.
@@ -39,6 +41,43 @@ where
     W: Workflow,
     C: Clock,
 {
+    /// Records a new transfer and lets it go when it is its turn: at once, with the
+    /// slot in the same transaction, while nobody waits for one.
+    ///
+    /// # Errors
+    /// Those of the store: nothing is promised. A record whose answer was lost may be
+    /// carried out all the same.
+    pub(crate) async fn enter(
+        &self,
+        transfer: &Transfer,
+        request: Option<&NamedRequest>,
+    ) -> Result<Entered, TaskError> {
+        let pool = transfer.pool;
+        let slots = self.store.slots(pool).await?;
+        let admits = Admission::new(self.limits.of(pool), &slots).admits(&transfer.waiting());
+        if admits && self.store.queue(pool, None, 1).await?.is_empty() {
+            let holding = Transfer {
+                turn: Turn::Holding,
+                admitted_at: Some(self.clock.now()),
+                ..transfer.clone()
+            };
+            let entry = Entry { request, slot: Some(slots.version) };
+            match self.store.enter(&holding, entry).await? {
+                Entered::SlotsChanged => {}
+                Entered::Done => {
+                    self.run(&holding).await;
+                    return Ok(Entered::Done);
+                }
+                before => return Ok(before),
+            }
+        }
+        let entered = self.store.enter(transfer, Entry { request, slot: None }).await?;
+        if entered == Entered::Done {
+            self.admit_or_leave(pool).await;
+        }
+        Ok(entered)
+    }
+
     /// Fills the free slots of a pool and starts the workflows of those that have
     /// not begun. Returns how many were admitted.
     ///
@@ -57,8 +96,9 @@ where
             if chosen.is_empty() {
                 break;
             }
-            let due = later(self.clock.now(), LOOK);
-            if !self.store.grant(pool, slots.version, &chosen, due).await? {
+            let now = self.clock.now();
+            let due = later(now, LOOK);
+            if !self.store.grant(pool, slots.version, &chosen, now, due).await? {
                 // Somebody else was quicker. Not in step with it the next time.
                 lost += 1;
                 tokio::time::sleep(Duration::from_millis(fastrand::u64(1..10 << lost))).await;
@@ -109,24 +149,31 @@ where
     /// Starts the workflow of a transfer that has not begun. One that has runs, and
     /// finds its slot when it comes to it.
     async fn start(&self, id: &TransferId) {
-        let started = async {
-            let Some(transfer) = self.store.get(id).await? else { return Ok(None) };
-            if transfer.phase != Phase::Accepted || transfer.turn != Turn::Holding {
-                return Ok(None);
+        match self.store.get(id).await {
+            Ok(Some(transfer))
+                if transfer.phase == Phase::Accepted && transfer.turn == Turn::Holding =>
+            {
+                self.run(&transfer).await;
             }
-            let start = self.workflow.start(id, transfer.attempt).await?;
-            Ok::<_, TaskError>(Some(start))
-        };
-        match started.await {
-            Ok(Some(Start::Running) | None) => {}
-            Ok(Some(Start::Closed)) => {
-                tracing::warn!(transfer.id = id.as_str(), "its workflow has come and gone");
-            }
-            Err(error) => tracing::warn!(
-                transfer.id = id.as_str(),
-                error.code = error.code.as_str(),
-                "not started yet"
-            ),
+            Ok(_) => {}
+            Err(error) => not_started(id, &error.into()),
         }
     }
+
+    /// Starts the workflow of a transfer; `sweep` does when it cannot be done now.
+    async fn run(&self, transfer: &Transfer) {
+        let id = &transfer.transfer_id;
+        match self.workflow.start(id, transfer.attempt).await {
+            Ok(Start::Running) => {}
+            Ok(Start::Closed) => {
+                tracing::warn!(transfer.id = id.as_str(), "its workflow has come and gone");
+            }
+            Err(error) => not_started(id, &error.into()),
+        }
+    }
+}
+
+fn not_started(id: &TransferId, error: &TaskError) {
+    let code = error.code.as_str();
+    tracing::warn!(transfer.id = id.as_str(), error.code = code, "not started yet");
 }

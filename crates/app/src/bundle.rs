@@ -2,8 +2,9 @@
 //! others; the bundle is what they have in common.
 
 use docferry_domain::{
-    Bundle, FailureCode, FileId, MOST_DOCUMENTS, NewTransfer, ObjectGuid, OnItemError, Outcome,
-    Phase, Priority, SCHEMA_VERSION, Target, Transfer, TransferId, Turn,
+    Bundle, FailureCode, FileId, MOST_DOCUMENTS, NamedRequest, NewTransfer, ObjectGuid,
+    OnItemError, Outcome, Person, Phase, Priority, SCHEMA_VERSION, Target, Transfer, TransferId,
+    Turn,
 };
 use futures::{TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -11,14 +12,15 @@ use jiff::{SignedDuration, Timestamp};
 use crate::TaskError;
 use crate::admit::Admitter;
 use crate::control::withdraw;
-use crate::initiate::{InitiateSettings, later, new_id};
-use crate::ports::{Clock, FIRST_LOOK, Store, Workflow};
+use crate::initiate::{InitiateSettings, later};
+use crate::ports::{Clock, Entered, FIRST_LOOK, Store, Workflow};
+use crate::retry::resume_documents;
 
 /// Documents that are written or looked at in one go.
 const PAGE: usize = 25;
 
 /// Writes that are under way at once.
-const AT_ONCE: usize = 8;
+pub(crate) const AT_ONCE: usize = 8;
 
 /// A bundle that was not promised by then never will be: whoever wrote it is gone.
 const ABANDONED: SignedDuration = SignedDuration::from_mins(5);
@@ -28,6 +30,8 @@ const ABANDONED: SignedDuration = SignedDuration::from_mins(5);
 pub struct NewBundle {
     /// The principal that asks.
     pub owner: String,
+    /// For whom, when that is somebody else.
+    pub on_behalf_of: Option<Person>,
     /// The documents, 1 to [`MOST_DOCUMENTS`], and how a client of the downloads API
     /// named them.
     pub documents: Vec<(ObjectGuid, Option<FileId>)>,
@@ -41,6 +45,15 @@ pub struct NewBundle {
     pub on_item_error: OnItemError,
 }
 
+/// A bundle that was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Initiated {
+    /// It is promised.
+    Promised(Bundle),
+    /// A request of that name came before.
+    Before(NamedRequest),
+}
+
 /// Records a bundle and its documents, and puts these into the queue.
 ///
 /// It is promised when all of them are recorded, not before: a crash until then
@@ -52,8 +65,10 @@ pub struct NewBundle {
 pub async fn initiate_bundle<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     settings: InitiateSettings,
+    bundle_id: TransferId,
     new: NewBundle,
-) -> Result<Bundle, TaskError>
+    request: Option<&NamedRequest>,
+) -> Result<Initiated, TaskError>
 where
     S: Store,
     W: Workflow,
@@ -64,13 +79,17 @@ where
         u16::try_from(new.documents.len()).ok().filter(|n| (1..=MOST_DOCUMENTS).contains(n));
     let bundle = Bundle {
         schema_version: SCHEMA_VERSION,
-        bundle_id: new_id(now),
+        bundle_id,
         owner: new.owner.clone(),
+        on_behalf_of: new.on_behalf_of.clone(),
         documents: count.ok_or(FailureCode::Internal)?,
         on_item_error: new.on_item_error,
         created_at: now,
         keep_until: new.keep_until,
+        deadline: None,
         phase: Phase::Accepted,
+        retries: 0,
+        resuming: false,
         documents_stopped: false,
         cancel_requested: false,
         ended_at: None,
@@ -79,10 +98,13 @@ where
     let id = &bundle.bundle_id;
     let deadline = later(now, settings.transfer_deadline);
     let purge_at = later(deadline, settings.record_ttl);
-    store.create_bundle(&bundle).await?;
+    if let Entered::Before(request) = store.enter_bundle(&bundle, request).await? {
+        return Ok(Initiated::Before(request));
+    }
     let document = |(number, (guid, file_id)): (u16, &(ObjectGuid, Option<FileId>))| {
         let one = NewTransfer {
             owner: new.owner.clone(),
+            on_behalf_of: new.on_behalf_of.clone(),
             object_guid: guid.clone(),
             file_id: *file_id,
             target: new.target.clone(),
@@ -100,11 +122,11 @@ where
     if let Err(error) = enqueue(admitter, &documents).await {
         tracing::warn!(bundle.id = id.as_str(), error.code = error.code.as_str(), "not queued yet");
     }
-    Ok(Bundle { phase: Phase::Uploading, ..bundle })
+    Ok(Initiated::Promised(Bundle { phase: Phase::Uploading, ..bundle }))
 }
 
 /// Puts those into the queue that wait for nothing yet, and admits.
-async fn enqueue<S, W, C>(
+pub(crate) async fn enqueue<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     documents: &[Transfer],
 ) -> Result<(), TaskError>
@@ -167,15 +189,19 @@ where
     C: Clock,
 {
     let store = admitter.store;
+    let Some((bundle, _)) = store.bundle(id).await? else { return Ok(()) };
+    if bundle.resuming {
+        resume_documents(admitter, record_ttl, &bundle).await?;
+    }
     let Some((bundle, counts)) = store.bundle(id).await? else { return Ok(()) };
     if bundle.stops(&counts) {
         stop_documents(admitter, record_ttl, &bundle).await?;
-        store.documents_stopped(id).await?;
+        store.documents_stopped(id, bundle.retries).await?;
     }
     let Some((bundle, counts)) = store.bundle(id).await? else { return Ok(()) };
     match bundle.outcome(&counts) {
         Some(outcome) if !bundle.phase.is_terminal() => {
-            end(admitter, record_ttl, id, outcome).await
+            end(admitter, record_ttl, &bundle, outcome).await
         }
         _ => Ok(()),
     }
@@ -200,7 +226,8 @@ where
     let Some((bundle, _)) = store.bundle(id).await? else { return Ok(()) };
     if bundle.phase == Phase::Accepted {
         if now.duration_since(bundle.created_at) > ABANDONED {
-            end(admitter, record_ttl, id, Outcome::Failed(FailureCode::Internal)).await?;
+            let outcome = Outcome::Failed(FailureCode::Internal);
+            end(admitter, record_ttl, &bundle, outcome).await?;
         }
         return Ok(());
     }
@@ -238,7 +265,7 @@ where
 }
 
 /// The documents of a bundle, a page at a time.
-fn pages<'a>(
+pub(crate) fn pages<'a>(
     store: &'a impl Store,
     bundle: &'a Bundle,
 ) -> impl futures::Stream<Item = Result<Vec<Transfer>, TaskError>> + 'a {
@@ -255,7 +282,7 @@ fn pages<'a>(
 async fn end<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     record_ttl: SignedDuration,
-    id: &TransferId,
+    bundle: &Bundle,
     outcome: Outcome,
 ) -> Result<(), TaskError>
 where
@@ -264,5 +291,5 @@ where
     C: Clock,
 {
     let now: Timestamp = admitter.clock.now();
-    Ok(admitter.store.end_bundle(id, outcome, now, later(now, record_ttl)).await?)
+    Ok(admitter.store.end_bundle(bundle, outcome, now, later(now, record_ttl)).await?)
 }

@@ -31,7 +31,7 @@ where
     for id in ids {
         if let Some(transfer) = admitter.store.request_cancel(id, owner).await? {
             tracing::info!(transfer.id = id.as_str(), "stop requested");
-            withdraw(admitter, record_ttl, transfer).await?;
+            Box::pin(withdraw(admitter, record_ttl, transfer)).await?;
         }
     }
     Ok(())
@@ -65,7 +65,7 @@ where
     }
     if transfer.phase.is_terminal() && transfer.started_at.is_none() {
         let purge_at = later(admitter.clock.now(), record_ttl);
-        store.mark_clean(&transfer.transfer_id, purge_at).await?;
+        store.mark_clean(&transfer.transfer_id, transfer.attempt, purge_at).await?;
         if held {
             admitter.admit_or_leave(transfer.pool).await;
         }

@@ -1,23 +1,27 @@
 //! Jobs of the downloads API: one document is a transfer, many are a bundle.
 
 use docferry_domain::{
-    Artifact, Bundle, BundleCounts, Delivery, DocumentName, FileId, JobState, NewTransfer,
-    ObjectGuid, OnItemError, Phase, Priority, Target, Transfer, TransferId,
+    Artifact, Bundle, BundleCounts, Delivery, DocumentName, FileId, JobState, NamedRequest,
+    NewTransfer, ObjectGuid, OnItemError, Person, Phase, Priority, Target, Transfer, TransferId,
 };
 use jiff::{SignedDuration, Timestamp};
 
 use crate::TaskError;
 use crate::admit::Admitter;
-use crate::bundle::{NewBundle, cancel_bundle, initiate_bundle};
+use crate::bundle::{Initiated, NewBundle, cancel_bundle, initiate_bundle};
 use crate::control::terminate;
-use crate::initiate::{InitiateSettings, initiate, later};
-use crate::ports::{BundleStore, Clock, DocumentIndex, Store, StoreError, TransferStore, Workflow};
+use crate::initiate::{InitiateSettings, later, new_bundle_id, new_id};
+use crate::ports::{
+    BundleStore, Clock, DocumentIndex, Entered, Store, StoreError, TransferStore, Workflow,
+};
 
 /// What somebody asks for, checked but for whether there are such documents.
 #[derive(Debug, Clone)]
 pub struct NewJob {
     /// The principal that asks.
     pub owner: String,
+    /// For whom, when that is somebody else.
+    pub on_behalf_of: Option<Person>,
     /// The documents, 1 to 1000.
     pub files: Vec<FileId>,
     /// A job of one document that was asked for as one.
@@ -28,6 +32,17 @@ pub struct NewJob {
     pub priority: Priority,
     /// What becomes of all when one fails.
     pub on_item_error: OnItemError,
+    /// The name that its caller gave the request.
+    pub name: Option<RequestName>,
+}
+
+/// By which a caller knows a request that it may send again. Both are hashes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestName {
+    /// Of the caller and its name for the request.
+    pub key: String,
+    /// Of what it asks for.
+    pub fingerprint: String,
 }
 
 /// Limits of jobs.
@@ -54,12 +69,19 @@ pub enum NotPromised {
     /// Nobody knows these documents; by their places in the request.
     #[error("some documents are not known")]
     Unknown(Vec<usize>),
+    /// The name was given to a request for something else.
+    #[error("the name was given to another request")]
+    OtherRequest,
+    /// The first request of that name is still being recorded.
+    #[error("the request is still being recorded")]
+    Pending,
     /// The service cannot do it now.
     #[error(transparent)]
     Failed(#[from] TaskError),
 }
 
-/// Records a job and lets it go when it is its turn.
+/// Records a job and lets it go when it is its turn. A request that has a name makes
+/// one job, however often it comes: the first answer is given again.
 ///
 /// # Errors
 /// See [`NotPromised`].
@@ -81,21 +103,89 @@ where
     if !unknown.is_empty() {
         return Err(NotPromised::Unknown(unknown));
     }
-    let mut documents: Vec<_> =
+    let documents: Vec<_> =
         found.into_iter().flatten().zip(new.files.iter().copied().map(Some)).collect();
-    let keep_until = later(admitter.clock.now(), settings.job_ttl);
-    let NewJob { owner, target, priority, on_item_error, .. } = new;
-    let single = if new.is_single { documents.pop() } else { None };
-    let job_id = if let Some((object_guid, file_id)) = single {
-        let keep_until = Some(keep_until);
-        let one = NewTransfer { owner, object_guid, file_id, target, priority, keep_until };
-        initiate(admitter, settings.initiate, one).await?.transfer_id
-    } else {
-        let keep_until = Some(keep_until);
-        let many = NewBundle { owner, documents, target, priority, keep_until, on_item_error };
-        initiate_bundle(admitter, settings.initiate, many).await?.bundle_id
-    };
-    Ok(Promised { job_id, keep_until })
+    let now = admitter.clock.now();
+    let job_id = if new.is_single { new_id(now) } else { new_bundle_id(now) };
+    let job = Promised { job_id, keep_until: later(now, settings.job_ttl) };
+    let total = u16::try_from(documents.len()).unwrap_or(u16::MAX);
+    let request = new.name.clone().map(|RequestName { key, fingerprint }| NamedRequest {
+        key,
+        fingerprint,
+        job_id: job.job_id.clone(),
+        total,
+        keep_until: job.keep_until,
+    });
+    let mut before =
+        match record(admitter, settings, &new, &documents, &job, request.as_ref()).await? {
+            None => return Ok(job),
+            Some(before) => before,
+        };
+    // Once: a name whose request came to nothing is free again.
+    if was_abandoned(admitter.store, &before).await? {
+        admitter.store.forget_request(&before).await.map_err(TaskError::from)?;
+        match record(admitter, settings, &new, &documents, &job, request.as_ref()).await? {
+            None => return Ok(job),
+            Some(other) => before = other,
+        }
+    }
+    if request.is_some_and(|request| request.fingerprint != before.fingerprint) {
+        return Err(NotPromised::OtherRequest);
+    }
+    let pending = admitter.store.bundle(&before.job_id).await.map_err(TaskError::from)?;
+    if pending.is_some_and(|(bundle, _)| bundle.phase == Phase::Accepted) {
+        return Err(NotPromised::Pending);
+    }
+    Ok(Promised { job_id: before.job_id, keep_until: before.keep_until })
+}
+
+/// The earlier request of that name, if there was one: nothing is recorded then.
+async fn record<S, W, C>(
+    admitter: &Admitter<'_, S, W, C>,
+    settings: JobSettings,
+    new: &NewJob,
+    documents: &[(ObjectGuid, Option<FileId>)],
+    job: &Promised,
+    request: Option<&NamedRequest>,
+) -> Result<Option<NamedRequest>, TaskError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let NewJob { owner, on_behalf_of, target, priority, on_item_error, .. } = new.clone();
+    let keep_until = Some(job.keep_until);
+    let id = job.job_id.clone();
+    let single = documents.first().filter(|_| new.is_single).cloned();
+    if let Some((object_guid, file_id)) = single {
+        let one =
+            NewTransfer { owner, on_behalf_of, object_guid, file_id, target, priority, keep_until };
+        let now = admitter.clock.now();
+        let deadline = later(now, settings.initiate.transfer_deadline);
+        let entered = admitter.enter(&Transfer::new(id, one, now, deadline), request).await?;
+        return Ok(match entered {
+            Entered::Before(before) => Some(before),
+            Entered::Done | Entered::SlotsChanged => None,
+        });
+    }
+    let documents = documents.to_vec();
+    let many =
+        NewBundle { owner, on_behalf_of, documents, target, priority, keep_until, on_item_error };
+    Ok(match initiate_bundle(admitter, settings.initiate, id, many, request).await? {
+        Initiated::Promised(_) => None,
+        Initiated::Before(before) => Some(before),
+    })
+}
+
+/// Whether the job of a request was never promised, and never will be.
+async fn was_abandoned<S: BundleStore>(
+    store: &S,
+    request: &NamedRequest,
+) -> Result<bool, TaskError> {
+    let bundle = store.bundle(&request.job_id).await?;
+    Ok(bundle.is_some_and(|(bundle, counts)| {
+        bundle.phase == Phase::Failed && counts.ended < bundle.documents
+    }))
 }
 
 /// A job as it stands.
@@ -106,7 +196,7 @@ pub enum Job {
     /// Of many.
     Many {
         /// What they have in common.
-        bundle: Bundle,
+        bundle: Box<Bundle>,
         /// How far they are.
         counts: BundleCounts,
         /// Each of them.
@@ -147,6 +237,15 @@ impl Job {
         }
     }
 
+    /// How often its owner had it run again.
+    #[must_use]
+    pub const fn retries(&self) -> u32 {
+        match self {
+            Self::One(transfer) => transfer.retries,
+            Self::Many { bundle, .. } => bundle.retries,
+        }
+    }
+
     fn owner(&self) -> &str {
         match self {
             Self::One(transfer) => &transfer.owner,
@@ -178,12 +277,12 @@ pub async fn job_of<S: TransferStore + BundleStore>(
     id: &TransferId,
 ) -> Result<Option<Job>, StoreError> {
     let now = clock.now();
-    let job = match store.get(id).await? {
+    let one = if id.is_of_bundle() { None } else { store.get(id).await? };
+    let job = match one {
         Some(transfer) => Job::One(Box::new(transfer)),
-        None => match store.bundle(id).await? {
-            Some((bundle, counts)) => {
-                let documents = store.documents(id, 0, ALL).await?;
-                Job::Many { bundle, counts, documents }
+        None => match store.whole_bundle(id, ALL).await? {
+            Some((bundle, counts, documents)) => {
+                Job::Many { bundle: Box::new(bundle), counts, documents }
             }
             None => return Ok(None),
         },

@@ -38,19 +38,28 @@ where
     C: Clock,
 {
     let now = admitter.clock.now();
-    let deadline = later(now, settings.transfer_deadline);
-    let transfer = Transfer::new(new_id(now), new, now, deadline);
-    admitter.store.create(&transfer).await?;
-    admitter.admit_or_leave(transfer.pool).await;
+    let transfer = Transfer::new(new_id(now), new, now, later(now, settings.transfer_deadline));
+    admitter.enter(&transfer, None).await?;
     Ok(transfer)
 }
 
 /// Time-ordered (UUID version 7), so that ids of one day lie together.
-pub(crate) fn new_id(now: Timestamp) -> TransferId {
+#[must_use]
+pub fn new_id(now: Timestamp) -> TransferId {
+    TransferId::from_u128(time_ordered(now))
+}
+
+/// The same for a bundle.
+#[must_use]
+pub fn new_bundle_id(now: Timestamp) -> TransferId {
+    TransferId::of_bundle(time_ordered(now))
+}
+
+fn time_ordered(now: Timestamp) -> u128 {
     let seconds = u64::try_from(now.as_second()).unwrap_or_default();
     let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or_default();
     let time = uuid::Timestamp::from_unix_time(seconds, nanos, 0, 0);
-    TransferId::from_u128(uuid::Uuid::new_v7(time).as_u128())
+    uuid::Uuid::new_v7(time).as_u128()
 }
 
 /// `time + duration`, or the end of time.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use docferry_domain::{
-    ArrivedObject, Artifact, ArtifactRecord, Checkpoint, FailureCode, SourceHash, Transfer,
+    ArrivedObject, Artifact, ArtifactRecord, Checkpoint, FailureCode, Pace, SourceHash, Transfer,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
@@ -115,7 +115,7 @@ where
             if self.object.size() <= self.ports.settings.part_bytes {
                 let bytes = self.read(0..self.object.size()).await?;
                 self.ports.artifacts.put(&self.key, self.mime(), bytes).await?;
-                self.checkpoint(self.object.size()).await?;
+                self.checkpoint(self.object.size(), &mut None).await?;
             } else if !self.copy_parts().await? {
                 return Ok(Progress::Continue);
             }
@@ -164,9 +164,10 @@ where
             })
             .buffer_unordered(self.ports.settings.parallel_parts.max(1));
         let mut sending = std::pin::pin!(sending);
+        let mut pace = self.transfer.checkpoint.as_ref().and_then(|kept| kept.pace);
         while let Some(part) = sending.try_next().await? {
             stored.insert(part.number, part);
-            self.checkpoint(stored.values().map(|part| part.size).sum()).await?;
+            self.checkpoint(stored.values().map(|part| part.size).sum(), &mut pace).await?;
             if self.ports.clock.now() >= self.stop_at && stored.len() < count as usize {
                 return Ok(false);
             }
@@ -202,7 +203,8 @@ where
     }
 
     /// Makes the progress durable; an error when somebody asked to stop.
-    async fn checkpoint(&self, offset: u64) -> Result<(), TaskError> {
+    async fn checkpoint(&self, offset: u64, pace: &mut Option<Pace>) -> Result<(), TaskError> {
+        *pace = Some(Pace::next(*pace, self.ports.clock.now(), offset));
         let checkpoint = Checkpoint {
             offset,
             hash: SourceHash::default().state(),
@@ -210,6 +212,7 @@ where
             sessions: 1,
             fresh_session: false,
             putting_until: None,
+            pace: *pace,
         };
         let Transfer { transfer_id, epoch, .. } = &self.transfer;
         let ack = self.ports.store.checkpoint(transfer_id, *epoch, &checkpoint).await?;

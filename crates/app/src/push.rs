@@ -1,6 +1,8 @@
 //! Asks the source to push the document, and records what it said.
 
-use docferry_domain::{Artifact, DocumentName, FailureCode, Phase, PushedSource, Target, Transfer};
+use docferry_domain::{
+    Artifact, DeadlineRules, DocumentName, FailureCode, Phase, PushedSource, Target, Transfer,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ports::{ArtifactStore, Clock, DocumentSource, SourceAnswer, Staging, TransferStore};
@@ -29,6 +31,7 @@ pub async fn push(
     source: &impl DocumentSource,
     staging: &impl Staging,
     clock: &impl Clock,
+    rules: &DeadlineRules,
     task: &TaskInput,
 ) -> Result<(), TaskError> {
     let transfer = store.begin_push(&task.transfer_id, task.attempt, clock.now()).await?;
@@ -40,7 +43,7 @@ pub async fn push(
     // decides whether an object is older than this push.
     let requested_at = staging.store_time().await?;
     let answer = source.push(&transfer.object_guid).await?;
-    let pushed = checked(&transfer, answer, requested_at, clock.now())?;
+    let pushed = checked(&transfer, answer, requested_at, clock.now(), rules)?;
     if store.record_push(&task.transfer_id, task.attempt, &pushed).await? {
         Ok(())
     } else {
@@ -75,6 +78,7 @@ async fn deliver_again(
         size: found.size,
         requested_at: now,
         pushed_at: now,
+        must_end_by: None,
     };
     let artifact = Artifact { key: found.key, size: found.size };
     let Transfer { transfer_id, attempt, .. } = transfer;
@@ -87,6 +91,7 @@ fn checked(
     answer: SourceAnswer,
     requested_at: Timestamp,
     pushed_at: Timestamp,
+    rules: &DeadlineRules,
 ) -> Result<PushedSource, TaskError> {
     let key = answer.filename;
     if key.is_empty() || key.len() > LONGEST_KEY_BYTES || key.chars().any(char::is_control) {
@@ -99,5 +104,7 @@ fn checked(
     if answer.size > LARGEST_DOCUMENT_BYTES {
         return Err(FailureCode::DestinationRefused.into());
     }
-    Ok(PushedSource { key, name, mime: answer.mime, size: answer.size, requested_at, pushed_at })
+    let SourceAnswer { mime, size, .. } = answer;
+    let must_end_by = Some(rules.for_size(transfer.pool, size, pushed_at));
+    Ok(PushedSource { key, name, mime, size, requested_at, pushed_at, must_end_by })
 }

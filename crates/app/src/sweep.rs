@@ -238,7 +238,7 @@ where
     if transfer.phase.is_terminal() {
         return end(None).await;
     }
-    let last_moment = later(transfer.deadline, settings.overtime);
+    let last_moment = later(transfer.must_end_by(), settings.overtime);
     if now >= last_moment {
         return end(Some(FailureCode::DeadlineExceeded)).await;
     }
@@ -259,7 +259,7 @@ where
         }
         // The record was written and the start was lost.
         Execution::Missing => start(workflow, id, attempt, now).await,
-        Execution::Closed if attempt < settings.max_attempts => {
+        Execution::Closed if transfer.executions() < settings.max_attempts => {
             again(ports.store, workflow, &transfer, now).await
         }
         Execution::Closed => end(Some(FailureCode::Internal)).await,

@@ -149,7 +149,7 @@ pub(crate) fn admit(transfer: &Transfer, attempt: u32, now: Timestamp) -> Result
         Err(FailureCode::AlreadyEnded)
     } else if transfer.cancel_requested {
         Err(FailureCode::Canceled)
-    } else if now >= transfer.deadline {
+    } else if now >= transfer.must_end_by() {
         Err(FailureCode::DeadlineExceeded)
     } else {
         Ok(())

@@ -12,7 +12,7 @@ use docferry_domain::{Phase, PoolLimits, Priority, Turn};
 use docferry_testkit::{Fault, Mode, Runner, World};
 use jiff::SignedDuration;
 
-const LIMITS: PoolLimits = PoolLimits { active: 2, per_person: 1 };
+const LIMITS: PoolLimits = PoolLimits::new(2, 1);
 
 fn runner(world: &World, limits: PoolLimits) -> Runner {
     let mut runner = Runner::new(world);
@@ -60,7 +60,7 @@ async fn no_more_than_the_limits_are_started_and_each_end_starts_the_next() {
 #[tokio::test(start_paused = true)]
 async fn a_higher_priority_goes_first() {
     let world = world_with(MB);
-    let runner = runner(&world, PoolLimits { active: 1, per_person: 1 });
+    let runner = runner(&world, PoolLimits::new(1, 1));
     let first = ask(&runner, "ada@court.example", Priority::Normal).await;
     let low = ask(&runner, "bob@court.example", Priority::Low).await;
     let high = ask(&runner, "cyd@court.example", Priority::High).await;
@@ -75,10 +75,19 @@ async fn a_higher_priority_goes_first() {
 async fn who_waits_for_a_document_to_arrive_holds_no_slot() {
     let world = world_with(MB);
     world.state().documents.get_mut(GUID).unwrap().moves = false;
-    let runner = runner(&world, PoolLimits { active: 1, per_person: 1 });
+    let runner = runner(&world, PoolLimits::new(1, 1));
     let waits = ask(&runner, "ada@court.example", Priority::Normal).await;
     let next = ask(&runner, "bob@court.example", Priority::Normal).await;
-    docferry_app::push::push(&world, &world, &world, &world, &waits).await.unwrap();
+    docferry_app::push::push(
+        &world,
+        &world,
+        &world,
+        &world,
+        &docferry_domain::DeadlineRules::default(),
+        &waits,
+    )
+    .await
+    .unwrap();
     let admitter = runner.admitter();
     let look = || docferry_app::poll::poll(&admitter, &world, runner.rules, &waits);
     look().await.unwrap();
@@ -101,7 +110,7 @@ async fn who_waits_for_a_document_to_arrive_holds_no_slot() {
 #[tokio::test(start_paused = true)]
 async fn what_is_terminated_while_it_waits_ends_at_once_and_leaves_nothing() {
     let world = world_with(MB);
-    let runner = runner(&world, PoolLimits { active: 1, per_person: 1 });
+    let runner = runner(&world, PoolLimits::new(1, 1));
     let first = ask(&runner, "ada@court.example", Priority::Normal).await;
     let waits = ask(&runner, "bob@court.example", Priority::Normal).await;
     let ids = [waits.transfer_id.clone()];
@@ -117,7 +126,7 @@ async fn what_is_terminated_while_it_waits_ends_at_once_and_leaves_nothing() {
 /// makes up for it, and nobody is started twice.
 #[tokio::test(start_paused = true)]
 async fn with_a_limit_of_one_all_are_delivered_whatever_is_lost_on_the_way() {
-    let limits = PoolLimits { active: 1, per_person: 1 };
+    let limits = PoolLimits::new(1, 1);
     for at in 0.. {
         let mut reached = false;
         for mode in [Mode::CrashBefore, Mode::CrashAfter, Mode::AnswerLost] {

@@ -30,6 +30,7 @@ fn wanted(documents: &[ObjectGuid], on_item_error: OnItemError) -> NewBundle {
     let one = request_to("judge@court.example");
     NewBundle {
         owner: one.owner,
+        on_behalf_of: None,
         documents: documents.iter().map(|guid| (guid.clone(), None)).collect(),
         keep_until: None,
         target: one.target,
@@ -40,7 +41,7 @@ fn wanted(documents: &[ObjectGuid], on_item_error: OnItemError) -> NewBundle {
 
 fn runner(world: &World, per_person: usize) -> Runner {
     let mut runner = Runner::new(world);
-    runner.limits = PoolLimits { active: 50, per_person }.into();
+    runner.limits = PoolLimits::new(50, per_person).into();
     runner
 }
 
@@ -49,8 +50,14 @@ async fn bundle(world: &World, id: &TransferId) -> (Bundle, BundleCounts) {
 }
 
 async fn ask(runner: &Runner, documents: &[ObjectGuid], on_item_error: OnItemError) -> TransferId {
+    let id = new_id();
     let new = wanted(documents, on_item_error);
-    initiate_bundle(&runner.admitter(), SETTINGS, new).await.unwrap().bundle_id
+    initiate_bundle(&runner.admitter(), SETTINGS, id.clone(), new, None).await.unwrap();
+    id
+}
+
+fn new_id() -> TransferId {
+    docferry_testkit::builders::transfer().transfer_id
 }
 
 #[tokio::test(start_paused = true)]
@@ -125,15 +132,17 @@ async fn a_bundle_survives_one_fault_at_any_effect() {
             let runner = runner(&world, 2);
             world.inject(Fault { at, mode });
             let admitter = runner.admitter();
-            let asked = initiate_bundle(&admitter, SETTINGS, wanted(&guids, OnItemError::Fail));
+            let id = new_id();
+            let new = wanted(&guids, OnItemError::Fail);
+            let asked = initiate_bundle(&admitter, SETTINGS, id.clone(), new, None);
             let promised = runner.survive(asked).await;
             runner.run_all().await;
             runner.recover(12).await;
             reached |= world.effects().len() > at;
             let context = format!("{mode:?} at {at}: {:?}", world.effects().get(at));
             let transfers = world.store().transfers();
-            if let Some(bundle) = &promised {
-                let (bundle, counts) = self::bundle(&world, &bundle.bundle_id).await;
+            if promised.is_some() {
+                let (bundle, counts) = self::bundle(&world, &id).await;
                 assert_eq!(bundle.phase, Phase::Completed, "{context}");
                 assert_eq!((counts.ended, counts.completed), (3, 3), "{context}");
             }

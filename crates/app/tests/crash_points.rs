@@ -68,7 +68,16 @@ async fn a_cancel_in_the_middle_survives_one_fault_at_any_effect() {
             let task = start(&world).await;
             let runner = Runner::new(&world);
             let admitter = runner.admitter();
-            push::push(&world, &world, &world, &world, &task).await.unwrap();
+            push::push(
+                &world,
+                &world,
+                &world,
+                &world,
+                &docferry_domain::DeadlineRules::default(),
+                &task,
+            )
+            .await
+            .unwrap();
             poll::poll(&admitter, &world, runner.rules, &task).await.unwrap();
             let pause = Some(Duration::from_secs(120));
             world.state().drive.script = vec![Scripted::Honest, Scripted::Throttle(pause)];

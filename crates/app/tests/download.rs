@@ -18,6 +18,7 @@ const MODES: [Mode; 3] = [Mode::CrashBefore, Mode::CrashAfter, Mode::AnswerLost]
 
 async fn ask(world: &World, person: &str) -> TaskInput {
     let new = NewTransfer {
+        on_behalf_of: None,
         object_guid: GUID.parse().unwrap(),
         target: Target::Download(DownloadTarget { person: Person::new(person) }),
         keep_until: Some(world.now() + SignedDuration::from_hours(24)),
@@ -38,7 +39,9 @@ fn runner(world: &World) -> Runner {
 async fn one_part(world: &World, task: &TaskInput) {
     let mut runner = runner(world);
     runner.function_time = SignedDuration::ZERO;
-    push::push(world, world, world, world, task).await.unwrap();
+    push::push(world, world, world, world, &docferry_domain::DeadlineRules::default(), task)
+        .await
+        .unwrap();
     poll::poll(&runner.admitter(), world, runner.rules, task).await.unwrap();
     runner.publish_once(task).await.unwrap();
 }

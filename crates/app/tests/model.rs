@@ -18,7 +18,7 @@ use docferry_testkit::{Fault, Kill, Mode, Processes, Runner, World};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
-const LIMITS: PoolLimits = PoolLimits { active: 2, per_person: 1 };
+const LIMITS: PoolLimits = PoolLimits::new(2, 1);
 const OTHER: &str = "AAECAwQFBgcICQoLDA0ODw==";
 const LEN: usize = 700_000;
 

@@ -17,7 +17,16 @@ use docferry_testkit::{Fault, Mode, Runner, Scripted, World};
 /// Everything up to the upload.
 async fn arrived(world: &World, task: &TaskInput) {
     let runner = Runner::new(world);
-    docferry_app::push::push(world, world, world, world, task).await.unwrap();
+    docferry_app::push::push(
+        world,
+        world,
+        world,
+        world,
+        &docferry_domain::DeadlineRules::default(),
+        task,
+    )
+    .await
+    .unwrap();
     docferry_app::poll::poll(&runner.admitter(), world, runner.rules, task).await.unwrap();
 }
 

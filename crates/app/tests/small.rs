@@ -152,7 +152,16 @@ async fn a_wish_to_stop_is_looked_at_before_the_put() {
     let world = world_with(MB);
     let task = start(&world).await;
     let runner = Runner::new(&world);
-    docferry_app::push::push(&world, &world, &world, &world, &task).await.unwrap();
+    docferry_app::push::push(
+        &world,
+        &world,
+        &world,
+        &world,
+        &docferry_domain::DeadlineRules::default(),
+        &task,
+    )
+    .await
+    .unwrap();
     docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     let ports = Upload {
         store: world.clone(),

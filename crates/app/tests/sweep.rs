@@ -39,7 +39,16 @@ async fn an_execution_that_died_is_followed_by_the_next_attempt_which_resumes() 
     let world = world_with(2 * MB);
     let task = start(&world).await;
     let runner = Runner::new(&world);
-    docferry_app::push::push(&world, &world, &world, &world, &task).await.unwrap();
+    docferry_app::push::push(
+        &world,
+        &world,
+        &world,
+        &world,
+        &docferry_domain::DeadlineRules::default(),
+        &task,
+    )
+    .await
+    .unwrap();
     docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     let name = format!("{}-1", task.transfer_id);
     world.state().running.remove(&name);
@@ -125,7 +134,9 @@ async fn a_copy_that_another_user_of_the_key_has_pushed_is_removed_when_it_arriv
     let second = start_for(&world, "clerk@court.example").await.unwrap();
     let tasks = [start(&world).await, second];
     for task in &tasks {
-        push(&world, &world, &world, &world, task).await.unwrap();
+        push(&world, &world, &world, &world, &docferry_domain::DeadlineRules::default(), task)
+            .await
+            .unwrap();
     }
     let runner = Runner::new(&world);
     for task in &tasks {

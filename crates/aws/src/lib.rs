@@ -26,7 +26,7 @@ pub mod sqs;
 #[cfg(feature = "s3")]
 pub use delivery::S3Artifacts;
 #[cfg(feature = "dynamodb")]
-pub use dynamodb::{DynamoDocumentIndex, DynamoThrottleBudget, DynamoTransferStore};
+pub use dynamodb::{DynamoDocumentIndex, DynamoQuota, DynamoThrottleBudget, DynamoTransferStore};
 pub use fault::{Fault, FaultKind};
 #[cfg(feature = "kms")]
 pub use kms::KmsSealer;

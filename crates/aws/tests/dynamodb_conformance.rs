@@ -29,6 +29,7 @@ async fn slots_queue_outbox_and_bundles_conform_to_their_ports() {
     docferry_testkit::conformance::outbox(&table.store()).await;
     docferry_testkit::conformance::bundle_store(&table.store()).await;
     docferry_testkit::conformance::artifact_store(&table.store()).await;
+    docferry_testkit::conformance::job_store(&table.store()).await;
 }
 
 #[tokio::test]
@@ -115,9 +116,9 @@ async fn what_has_ended_is_marked_for_the_tables_time_to_live_and_nothing_else_i
     let purge_at = epoch() + SignedDuration::from_hours(1);
     let read = store.get(id).await.unwrap().unwrap();
     store.finish(&read, Outcome::Canceled, epoch()).await.unwrap();
-    store.mark_clean(id, purge_at).await.unwrap();
+    store.mark_clean(id, 1, purge_at).await.unwrap();
     assert_eq!(expiry(format!("T#{id}"), "META").await, after(1));
-    store.release_key(id, &key, epoch(), epoch()).await.unwrap();
+    store.release_key(id, 1, &key, epoch(), epoch()).await.unwrap();
     store.mark_released(id, &key, epoch()).await.unwrap();
     assert_eq!(expiry(format!("K#{key}"), "REFS").await, after(24));
 

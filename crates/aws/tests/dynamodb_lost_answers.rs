@@ -37,7 +37,7 @@ async fn a_lost_answer_to_any_write_goes_unnoticed() {
 
     lost!(store.create(&made));
     let slots = lost!(store.slots(made.pool));
-    assert!(lost!(store.grant(made.pool, slots.version, &[made.waiting()], later)));
+    assert!(lost!(store.grant(made.pool, slots.version, &[made.waiting()], epoch(), later)));
     lost!(store.step_aside(&store.get(id).await.unwrap().unwrap()));
     lost!(store.enqueue(&made, later));
     assert_eq!(lost!(store.get(id)), Some(made.clone()));
@@ -63,9 +63,9 @@ async fn a_lost_answer_to_any_write_goes_unnoticed() {
     assert!(lost!(store.outcome(id, 1)).is_some());
     lost!(store.told(id, 1));
     assert_eq!(store.outcome(id, 1).await.unwrap(), None);
-    assert_eq!(lost!(store.release_key(id, &push.key, epoch(), later)), Release::Last);
+    assert_eq!(lost!(store.release_key(id, 1, &push.key, epoch(), later)), Release::Last);
     lost!(store.mark_released(id, &push.key, epoch()));
-    let again = store.release_key(id, &push.key, epoch(), later).await.unwrap();
+    let again = store.release_key(id, 1, &push.key, epoch(), later).await.unwrap();
     assert_eq!(again, Release::StillReferenced);
 }
 
@@ -83,8 +83,8 @@ async fn a_lost_answer_to_leaving_a_key_that_others_use_goes_unnoticed() {
     }
     let [a, b] = users.map(|user| user.transfer_id);
     wire.lose_the_next_answer();
-    let left = lossy.release_key(&a, &push.key, epoch(), epoch()).await.unwrap();
+    let left = lossy.release_key(&a, 1, &push.key, epoch(), epoch()).await.unwrap();
     assert_eq!(left, Release::StillReferenced);
-    let left = direct.release_key(&b, &push.key, epoch(), epoch()).await.unwrap();
+    let left = direct.release_key(&b, 1, &push.key, epoch(), epoch()).await.unwrap();
     assert_eq!(left, Release::Last);
 }

@@ -126,7 +126,7 @@ async fn of_twenty_users_who_leave_a_key_at_once_exactly_one_is_the_last() {
     let later = epoch() + SignedDuration::from_secs(90);
     let leave = |id: TransferId| {
         let (store, key) = (store.clone(), key.clone());
-        tokio::spawn(async move { store.release_key(&id, &key, epoch(), later).await.unwrap() })
+        tokio::spawn(async move { store.release_key(&id, 1, &key, epoch(), later).await.unwrap() })
     };
     let left: Vec<_> = join_all(users.into_iter().map(leave)).await;
     let last = left.into_iter().filter(|left| matches!(left, Ok(Release::Last))).count();
@@ -144,7 +144,7 @@ async fn a_push_and_the_last_release_at_once_never_both_count_on_the_object() {
         let push = pushed(&support::random_name("raced"), 1);
         assert!(store.record_push(&leaving, 1, &push).await.unwrap());
         let (released, recorded) = tokio::join!(
-            store.release_key(&leaving, &push.key, epoch(), later),
+            store.release_key(&leaving, 1, &push.key, epoch(), later),
             store.record_push(&coming, 1, &push),
         );
         let (released, recorded) = (released.unwrap(), recorded.unwrap());
@@ -181,7 +181,7 @@ async fn twenty_who_admit_at_once_never_give_away_more_slots_than_there_are() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     let store = table.store();
-    let limits = PoolLimits { active: 5, per_person: 50 };
+    let limits = PoolLimits::new(5, 50);
     for _ in 0..20 {
         store.create(&transfer()).await.unwrap();
     }
@@ -193,7 +193,8 @@ async fn twenty_who_admit_at_once_never_give_away_more_slots_than_there_are() {
             let queue = store.queue(Pool::Onedrive, None, 100).await.unwrap();
             let chosen: Vec<_> = queue.into_iter().filter(|w| admission.admits(w)).collect();
             if !chosen.is_empty() {
-                let _lost = store.grant(Pool::Onedrive, slots.version, &chosen, epoch()).await;
+                let _lost =
+                    store.grant(Pool::Onedrive, slots.version, &chosen, epoch(), epoch()).await;
             }
         })
     });

@@ -8,36 +8,8 @@ use aws_sdk_sfn::types::ExecutionStatus;
 use docferry_app::ports::{Start, Workflow as _};
 use docferry_aws::StepFunctionsWorkflow;
 
-use support::emulator;
 use support::wire::Lossy;
-
-/// A state machine whose executions wait until they are stopped.
-async fn machine(endpoint: &str) -> (aws_sdk_sfn::Client, String) {
-    let client = aws_sdk_sfn::Client::new(&support::config(endpoint).await);
-    let definition = r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":3600,"End":true}}}"#;
-    let made = client
-        .create_state_machine()
-        .name(support::random_name("transfer"))
-        .definition(definition)
-        .role_arn(role(&client).await)
-        .send()
-        .await
-        .unwrap();
-    (client, made.state_machine_arn)
-}
-
-/// An emulator that enforces rights wants a role that exists: that of a machine
-/// which somebody deployed there. Elsewhere any will do.
-async fn role(client: &aws_sdk_sfn::Client) -> String {
-    let machines = client.list_state_machines().send().await.unwrap().state_machines;
-    match machines.first() {
-        Some(machine) => {
-            let arn = &machine.state_machine_arn;
-            client.describe_state_machine().state_machine_arn(arn).send().await.unwrap().role_arn
-        }
-        None => "arn:aws:iam::000000000000:role/workflow".into(),
-    }
-}
+use support::{emulator, machine};
 
 fn execution(machine: &str, name: &str) -> String {
     format!("{}:{name}", machine.replace(":stateMachine:", ":execution:"))

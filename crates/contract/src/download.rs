@@ -32,6 +32,8 @@ pub struct InitiateDownload {
     pub on_item_error: OnItemError,
     /// Packed into one ZIP.
     pub zip: bool,
+    /// For whom they are asked.
+    pub user_id: Option<String>,
 }
 
 impl InitiateDownload {
@@ -51,6 +53,7 @@ impl InitiateDownload {
         let on_item_error = fields.word("onItemError", &wishes, OnItemError::Fail);
         let (destination, zip) =
             fields.within("options", options).unwrap_or((Some(Destination::Download), false));
+        let user_id = user(&mut fields);
         let read = files.zip(destination).map(|((files, is_single), destination)| Self {
             files,
             is_single,
@@ -58,10 +61,25 @@ impl InitiateDownload {
             destination,
             on_item_error,
             zip,
+            user_id,
         });
         fields.finish(read)
     }
 }
+
+/// Somebody by the subject of his tokens, never by his address.
+fn user(fields: &mut Fields<'_>) -> Option<String> {
+    let text = fields.text("userId")?;
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'@');
+    if (1..=LONGEST_USER).contains(&text.len()) && is_plain {
+        return Some(text.to_owned());
+    }
+    fields.refuse("userId", "must be a token's subject: printable ASCII characters, no address");
+    None
+}
+
+/// As the subjects of tokens, with what stands before them in a principal.
+const LONGEST_USER: usize = 204;
 
 fn options(options: &mut Fields<'_>) -> (Option<Destination>, bool) {
     let zip = options.word("bundle", &[("none", false), ("zip", true)], false);

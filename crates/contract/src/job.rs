@@ -20,6 +20,53 @@ pub struct JobAccepted {
     pub expires_at: String,
 }
 
+/// The answer to `POST /v1/download/retry/{jobId}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobRetried {
+    /// As sent.
+    pub job_id: String,
+    /// `queued`.
+    pub status: &'static str,
+    /// How often it has run, this time included.
+    pub attempts: u32,
+    /// When to ask for the first time, in milliseconds.
+    pub next_poll_in_ms: u32,
+    /// Until when the job and what it delivers are kept.
+    pub expires_at: String,
+}
+
+/// A page of somebody's jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobList {
+    /// Newest first.
+    pub items: Vec<ListedJob>,
+    /// What to ask for the next page with; null at the end.
+    pub next_page_token: Option<String>,
+}
+
+/// A job in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListedJob {
+    /// What to ask for its status with.
+    pub job_id: String,
+    /// One of the names of [`JobState`].
+    pub status: &'static str,
+    /// 1, and one more for each retry.
+    pub attempts: u32,
+    /// How many documents were asked for.
+    pub total_file_ids: u16,
+    /// When what happened.
+    pub timestamps: Timestamps,
+    /// Until when the job and what it delivers are kept.
+    pub expires_at: Option<String>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<JobError>,
+}
+
 /// How a job stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

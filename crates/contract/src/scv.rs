@@ -151,6 +151,7 @@ mod tests {
 
     fn transfer() -> Transfer {
         let new = NewTransfer {
+            on_behalf_of: None,
             owner: "scv".into(),
             object_guid: "AAAA".parse().unwrap(),
             file_id: None,
@@ -200,6 +201,7 @@ mod tests {
             size: 100,
             requested_at: Timestamp::UNIX_EPOCH,
             pushed_at: Timestamp::UNIX_EPOCH,
+            must_end_by: None,
         });
         failed.failure = Some(Failure { code: FailureCode::QuotaExceeded });
         let status = serde_json::to_value(TransferStatus::from(&failed)).unwrap();

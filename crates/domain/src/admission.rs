@@ -93,6 +93,9 @@ impl Turn {
     }
 }
 
+/// What the stored form of a service begins with; a subject holds no space.
+const SERVICE: &str = "service ";
+
 /// For whom a transfer counts. `Debug` hides it: it may be an address.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -103,6 +106,18 @@ impl Person {
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// A service that asks for itself and not for somebody: it has limits of its own.
+    #[must_use]
+    pub fn service(id: &str) -> Self {
+        Self(format!("{SERVICE}{id}"))
+    }
+
+    /// Whether [`Person::service`] made it: no address and no subject begins so.
+    #[must_use]
+    pub fn is_service(&self) -> bool {
+        self.0.starts_with(SERVICE)
     }
 
     /// Its stored form.
@@ -132,6 +147,22 @@ pub struct PoolLimits {
     pub active: usize,
     /// For one person.
     pub per_person: usize,
+    /// For one service that asks for itself.
+    pub per_service: usize,
+}
+
+impl PoolLimits {
+    /// The same for persons and services.
+    #[must_use]
+    pub const fn new(active: usize, each: usize) -> Self {
+        Self { active, per_person: each, per_service: each }
+    }
+
+    /// How many may hold a slot for this one.
+    #[must_use]
+    pub fn each(&self, person: &Person) -> usize {
+        if person.is_service() { self.per_service } else { self.per_person }
+    }
 }
 
 /// The same for each pool.
@@ -213,7 +244,7 @@ impl Admission {
     /// Whether this one, who is next in the queue, gets a slot.
     pub fn admits(&mut self, waiting: &Waiting) -> bool {
         let count = self.by_person.entry(waiting.person.clone()).or_default();
-        if self.held >= self.limits.active || *count >= self.limits.per_person {
+        if self.held >= self.limits.active || *count >= self.limits.each(&waiting.person) {
             return false;
         }
         *count += 1;
@@ -227,7 +258,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const LIMITS: PoolLimits = PoolLimits { active: 5, per_person: 3 };
+    const LIMITS: PoolLimits = PoolLimits::new(5, 3);
 
     fn waiting(n: u128, person: &str) -> Waiting {
         let order = i64::try_from(n).unwrap();
@@ -242,6 +273,20 @@ mod tests {
             (0..).zip(queue).filter(|(n, p)| admission.admits(&waiting(*n, p))).collect();
         assert_eq!(admitted, [(0, "ada"), (1, "ada"), (2, "ada"), (4, "bob"), (6, "cyd")]);
         assert!(admission.is_full());
+    }
+
+    #[test]
+    fn a_service_that_asks_for_itself_has_limits_of_its_own() {
+        let limits = PoolLimits { active: 9, per_person: 1, per_service: 4 };
+        let mut admission = Admission::new(limits, &Slots::default());
+        let queue = (0..12).map(|n| {
+            let person = if n % 2 == 0 { Person::service("scv") } else { Person::new("scv") };
+            Waiting { person, ..waiting(n, "") }
+        });
+        let admitted = queue.filter(|waiting| admission.admits(waiting));
+        let (services, persons): (Vec<_>, Vec<_>) =
+            admitted.partition(|waiting| waiting.person.is_service());
+        assert_eq!((services.len(), persons.len()), (4, 1));
     }
 
     #[test]

@@ -93,6 +93,7 @@ mod tests {
             size: 100,
             requested_at: at(1000),
             pushed_at: at(1000),
+            must_end_by: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Failure, FailureCode, Outcome, Phase, TransferId};
+use crate::{Failure, FailureCode, Outcome, Person, Phase, TransferId};
 
 /// Most documents of one bundle.
 pub const MOST_DOCUMENTS: u16 = 1000;
@@ -43,6 +43,9 @@ pub struct Bundle {
     pub bundle_id: TransferId,
     /// The principal that asked; nobody else sees it.
     pub owner: String,
+    /// For whom it was asked, when that is somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<Person>,
     /// How many documents, 1 to [`MOST_DOCUMENTS`].
     pub documents: u16,
     /// What becomes of it when one fails.
@@ -52,9 +55,18 @@ pub struct Bundle {
     /// Until when what is delivered is kept; `None` when that is not ours to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_until: Option<Timestamp>,
+    /// When the documents that run again must have ended; `None` in the first run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
     /// `Accepted` while its documents are being written down, `Uploading` from
     /// then on: only then it is promised. Then terminal.
     pub phase: Phase,
+    /// How often its owner had it run again after it had ended.
+    #[serde(default)]
+    pub retries: u32,
+    /// It runs again, and those of its documents that are to be, do not yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resuming: bool,
     /// All of its documents that had not ended were asked to stop.
     #[serde(default)]
     pub documents_stopped: bool,
@@ -82,7 +94,7 @@ impl Bundle {
     /// How it ends, once all of its documents have; `None` before.
     #[must_use]
     pub fn outcome(&self, counts: &BundleCounts) -> Option<Outcome> {
-        if counts.ended < self.documents {
+        if counts.ended < self.documents || self.resuming {
             return None;
         }
         let all = counts.completed == self.documents;
@@ -119,11 +131,15 @@ mod tests {
             schema_version: crate::SCHEMA_VERSION,
             bundle_id: TransferId::from_u128(1),
             owner: "scv".into(),
+            on_behalf_of: None,
             documents: 3,
             on_item_error,
             created_at: Timestamp::UNIX_EPOCH,
             keep_until: None,
+            deadline: None,
             phase: Phase::Uploading,
+            retries: 0,
+            resuming: false,
             documents_stopped: false,
             cancel_requested: false,
             ended_at: None,
@@ -158,6 +174,12 @@ mod tests {
         assert!(canceled.stops(&counts(0, 0)));
         assert_eq!(canceled.outcome(&counts(3, 1)), Some(Outcome::Canceled));
         assert_eq!(canceled.outcome(&counts(3, 3)), Some(Outcome::Completed));
+    }
+
+    #[test]
+    fn a_bundle_whose_documents_are_being_started_again_does_not_end() {
+        let resuming = Bundle { resuming: true, ..bundle(OnItemError::Fail) };
+        assert_eq!(resuming.outcome(&counts(3, 2)), None);
     }
 
     #[test]

@@ -31,6 +31,22 @@ impl TransferId {
         Self(format!("{bits:032x}"))
     }
 
+    /// The id of a bundle for 128 bits chosen by the caller: the version of the UUID is
+    /// 8 ("custom", RFC 9562), so that it is told from a transfer without a look at the
+    /// store.
+    #[must_use]
+    pub fn of_bundle(bits: u128) -> Self {
+        const VERSION: u32 = 76;
+        Self::from_u128(bits & !(0xf << VERSION) | 8 << VERSION)
+    }
+
+    /// Whether [`TransferId::of_bundle`] made it. One that it did not make may be a
+    /// bundle's all the same.
+    #[must_use]
+    pub fn is_of_bundle(&self) -> bool {
+        self.0.len() == PLAIN_LEN && self.0.as_bytes().get(12) == Some(&b'8')
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -170,6 +186,15 @@ mod tests {
         for bad in ["", "1", "+001", "00001", "000x", "1_2"] {
             assert!(format!("{bundle}_{bad}").parse::<TransferId>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_id_of_a_bundle_is_told_from_that_of_a_transfer() {
+        let bits = 0x0193_5678_90ab_7def_8123_4567_89ab_cdef;
+        let (transfer, bundle) = (TransferId::from_u128(bits), TransferId::of_bundle(bits));
+        assert_eq!(bundle.as_str(), "0193567890ab8def8123456789abcdef");
+        assert!(bundle.is_of_bundle() && !transfer.is_of_bundle());
+        assert!(!bundle.document(1).is_of_bundle());
     }
 
     #[test]

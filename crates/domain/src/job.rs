@@ -20,6 +20,10 @@ pub enum JobState {
 }
 
 impl JobState {
+    /// Every state.
+    pub const ALL: [Self; 6] =
+        [Self::Queued, Self::Running, Self::Completed, Self::Failed, Self::Canceled, Self::Expired];
+
     /// From where it stands and the clock alone: what has expired says so, whether
     /// anybody has tidied up after it or not.
     #[must_use]
@@ -39,6 +43,12 @@ impl JobState {
     #[must_use]
     pub const fn is_terminal(self) -> bool {
         !matches!(self, Self::Queued | Self::Running)
+    }
+
+    /// Whether its owner may have it run again.
+    #[must_use]
+    pub const fn may_run_again(self) -> bool {
+        matches!(self, Self::Failed | Self::Canceled | Self::Expired)
     }
 
     /// The name on the wire.

@@ -8,6 +8,7 @@ mod arrival;
 mod artifact;
 mod bundle;
 mod course;
+mod deadline;
 mod destination;
 mod failure;
 mod file_id;
@@ -15,9 +16,11 @@ mod fragment;
 mod ids;
 mod job;
 mod outcome;
+mod pace;
 mod progress;
 mod quickxor;
 mod recipient;
+mod request;
 mod spread;
 mod target;
 mod transfer;
@@ -30,6 +33,7 @@ pub use bundle::{Bundle, BundleCounts, MOST_DOCUMENTS, OnItemError};
 pub use course::{
     Action, Answer, Course, CourseRules, End, MAX_FAILURES, MAX_SESSIONS, Names, Seen,
 };
+pub use deadline::DeadlineRules;
 pub use destination::{DocumentName, DriveFolder, PathRule};
 pub use failure::{FailureCode, UnknownFailureCode};
 pub use file_id::FileId;
@@ -39,9 +43,11 @@ pub use fragment::{
 pub use ids::{InvalidId, ObjectGuid, TransferId};
 pub use job::{JobState, next_poll_ms};
 pub use outcome::{DeliveredFile, Outcome, OutcomeRecord};
+pub use pace::{Pace, eta_seconds};
 pub use progress::percent;
 pub use quickxor::{HashState, QuickXorHash, SourceHash};
 pub use recipient::{InvalidRecipient, Recipient};
+pub use request::NamedRequest;
 pub use spread::spread;
 pub use target::{DownloadTarget, DriveTarget, Target};
 pub use transfer::{

@@ -139,6 +139,7 @@ mod tests {
 
     fn transfer() -> Transfer {
         let new = NewTransfer {
+            on_behalf_of: None,
             owner: "scv".into(),
             object_guid: "AAAA".parse().unwrap(),
             file_id: None,
@@ -177,6 +178,7 @@ mod tests {
             size: 1,
             requested_at: Timestamp::UNIX_EPOCH,
             pushed_at: Timestamp::UNIX_EPOCH,
+            must_end_by: None,
         });
         ended.phase = Phase::Failed;
         assert!(OutcomeRecord::of(&ended).unwrap().files.is_empty());

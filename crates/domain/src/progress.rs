@@ -10,7 +10,9 @@ pub fn percent(transfer: &Transfer) -> u8 {
     if transfer.phase == Phase::Completed {
         return 100;
     }
-    let Some(source) = &transfer.source else {
+    // Before the push, a source is that of an earlier run.
+    let pushed = transfer.source.as_ref().filter(|_| transfer.phase > Phase::Pushing);
+    let Some(source) = pushed else {
         return 0;
     };
     if source.size == 0 {

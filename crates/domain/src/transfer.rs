@@ -2,8 +2,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Artifact, DocumentName, FailureCode, FileId, HashState, ObjectGuid, Pool, Priority, Target,
-    TransferId, Turn, Waiting,
+    Artifact, DocumentName, FailureCode, FileId, HashState, ObjectGuid, Pace, Person, Pool,
+    Priority, Target, TransferId, Turn, Waiting,
 };
 
 /// Version of the stored form. Readers accept every version up to theirs.
@@ -69,6 +69,10 @@ pub struct PushedSource {
     pub requested_at: Timestamp,
     /// Our time when ORDS had answered: the arrival deadline counts from here.
     pub pushed_at: Timestamp,
+    /// When a document of this size must have been delivered; `None` in records of
+    /// older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub must_end_by: Option<Timestamp>,
 }
 
 /// The exchange object that arrived; reads are conditional on its tag.
@@ -103,6 +107,9 @@ pub struct Checkpoint {
     /// invocation that nobody can stop. Nothing is said of the end before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub putting_until: Option<Timestamp>,
+    /// How fast bytes move.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pace: Option<Pace>,
 }
 
 /// The delivered document, verified.
@@ -159,6 +166,9 @@ pub struct Transfer {
     pub transfer_id: TransferId,
     /// The principal that asked; nobody else sees the transfer.
     pub owner: String,
+    /// For whom it was asked, when that is somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<Person>,
     /// The document, by the name that its source knows.
     pub object_guid: ObjectGuid,
     /// The document as a client of the downloads API named it.
@@ -169,13 +179,17 @@ pub struct Transfer {
     pub target: Target,
     /// When it was asked for.
     pub created_at: Timestamp,
-    /// When it must have ended.
+    /// When it must have ended, whatever its size. See [`Transfer::must_end_by`].
     pub deadline: Timestamp,
     /// 1, and one more for each execution that carries it on.
     pub attempt: u32,
     /// How often its owner had it run again after it had ended.
     #[serde(default)]
     pub retries: u32,
+    /// Executions that were used up before its owner had it run again for the last
+    /// time.
+    #[serde(default)]
+    pub past_attempts: u32,
     /// Until when what was delivered is kept; `None` when that is not ours to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_until: Option<Timestamp>,
@@ -197,6 +211,9 @@ pub struct Transfer {
     /// begins meanwhile, and kept when the ending itself is interrupted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<FailureCode>,
+    /// When it was given a slot for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admitted_at: Option<Timestamp>,
     /// When work began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
@@ -232,6 +249,10 @@ pub struct Transfer {
     /// Set when it ended without a delivery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// It has ended and what it had open is closed: it may run again. A document that
+    /// comes late may still be watched for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub settled: bool,
 }
 
 /// What somebody asks for, checked.
@@ -239,6 +260,8 @@ pub struct Transfer {
 pub struct NewTransfer {
     /// The principal that asks.
     pub owner: String,
+    /// For whom, when that is somebody else.
+    pub on_behalf_of: Option<Person>,
     /// The document.
     pub object_guid: ObjectGuid,
     /// The document as a client of the downloads API named it.
@@ -264,6 +287,7 @@ impl Transfer {
             schema_version: SCHEMA_VERSION,
             transfer_id,
             owner: new.owner,
+            on_behalf_of: new.on_behalf_of,
             object_guid: new.object_guid,
             file_id: new.file_id,
             pool: new.target.pool(),
@@ -272,12 +296,14 @@ impl Transfer {
             deadline,
             attempt: 1,
             retries: 0,
+            past_attempts: 0,
             keep_until: new.keep_until,
             phase: Phase::Accepted,
             priority: new.priority,
             turn: Turn::Queued,
             cancel_requested: false,
             ending: None,
+            admitted_at: None,
             started_at: None,
             ended_at: None,
             pushes: 0,
@@ -289,7 +315,52 @@ impl Transfer {
             resume_at: None,
             delivery: None,
             failure: None,
+            settled: false,
         }
+    }
+
+    /// The record of a transfer that runs again: nothing of its last run counts any
+    /// more but how often the source was asked, for what, and whose newest invocation
+    /// it was. What that run may still bring is known by it.
+    #[must_use]
+    pub fn again(self, deadline: Timestamp, keep_until: Option<Timestamp>) -> Self {
+        Self {
+            deadline,
+            keep_until,
+            past_attempts: self.attempt,
+            attempt: self.attempt.saturating_add(1),
+            retries: self.retries.saturating_add(1),
+            phase: Phase::Accepted,
+            turn: if self.transfer_id.in_bundle().is_some() { Turn::Idle } else { Turn::Queued },
+            cancel_requested: false,
+            ending: None,
+            admitted_at: None,
+            started_at: None,
+            ended_at: None,
+            object: None,
+            checkpoint: None,
+            bytes_done: 0,
+            resume_at: None,
+            delivery: None,
+            failure: None,
+            settled: false,
+            ..self
+        }
+    }
+
+    /// Executions of this run, 1 or more.
+    #[must_use]
+    pub const fn executions(&self) -> u32 {
+        self.attempt.saturating_sub(self.past_attempts)
+    }
+
+    /// When it must have ended: by its deadline, and by its size once that is known.
+    #[must_use]
+    pub fn must_end_by(&self) -> Timestamp {
+        // Before the push, a source is that of an earlier run.
+        let pushed = self.source.as_ref().filter(|_| self.phase > Phase::Pushing);
+        let by_size = pushed.and_then(|source| source.must_end_by);
+        by_size.map_or(self.deadline, |by_size| by_size.min(self.deadline))
     }
 
     /// Until when what is delivered is kept at least.
@@ -325,6 +396,7 @@ mod tests {
     fn transfer() -> Transfer {
         let new = NewTransfer {
             owner: "scv".into(),
+            on_behalf_of: None,
             object_guid: "AAAA".parse().unwrap(),
             file_id: None,
             target: target().into(),
@@ -343,6 +415,7 @@ mod tests {
             size,
             requested_at: Timestamp::UNIX_EPOCH,
             pushed_at: Timestamp::UNIX_EPOCH,
+            must_end_by: None,
         };
         Transfer { source: Some(source), ..transfer() }
     }

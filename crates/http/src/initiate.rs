@@ -46,11 +46,13 @@ where
     W: Workflow,
     C: Clock,
 {
+    state.api.takes_work()?;
     let body = body::json(request).await?;
     let wanted = UploadRequest::parse(&body).map_err(ApiError::Invalid)?;
     let obj_guid = wanted.object_guid.as_str().to_owned();
     let new = NewTransfer {
         owner,
+        on_behalf_of: None,
         object_guid: wanted.object_guid,
         file_id: None,
         target: wanted.target.into(),

@@ -27,6 +27,11 @@ impl Principal {
     pub(crate) fn may(&self, scope: Scope) -> bool {
         self.scopes.has(scope) || self.scopes.has(Scope::Service)
     }
+
+    /// Whether that is the caller, by its id or by its token's subject.
+    pub(crate) fn is(&self, user: &str) -> bool {
+        self.id == user || self.id.strip_prefix("sub:") == Some(user)
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Principal {
@@ -73,7 +78,7 @@ callers! {
 pub struct RequestId(pub String);
 
 impl RequestId {
-    fn of(request: &Request) -> Self {
+    pub(crate) fn of(request: &Request) -> Self {
         let sent = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
         match sent.filter(|id| well_formed(id)) {
             Some(id) => Self(id.to_owned()),
@@ -99,7 +104,11 @@ pub(crate) fn finish(router: Router) -> Router {
 async fn dress(mut request: Request, next: Next) -> Response {
     let id = RequestId::of(&request);
     request.extensions_mut().insert(id.clone());
-    let mut response = next.run(request).await;
+    dressed(next.run(request).await, &id)
+}
+
+/// A response with the headers that all have, and its problem written down.
+pub(crate) fn dressed(mut response: Response, id: &RequestId) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         *response.body_mut() = problem::render(problem, &id.0);
         response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_TYPE);

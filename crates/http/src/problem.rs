@@ -21,6 +21,19 @@ pub enum ApiError {
     Gone,
     /// It has ended, or cannot be changed as it stands; the text says why.
     Conflict(&'static str),
+    /// The name of the request was given to another one.
+    OtherRequest,
+    /// The first request of that name is still being recorded.
+    Pending,
+    /// It has ended, and is not ready to run again.
+    Unsettled,
+    /// Too many calls; the next minute begins in so many seconds.
+    TooMany {
+        /// At least 1.
+        seconds: u32,
+    },
+    /// No new work is taken; what runs goes on.
+    Draining,
     /// Asked for rightly, and not built yet; the text says what.
     NotImplemented(&'static str),
     /// The path exists, the method does not.
@@ -55,13 +68,28 @@ impl ApiError {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Gone => StatusCode::GONE,
-            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Conflict(_) | Self::Pending | Self::Unsettled => StatusCode::CONFLICT,
+            Self::OtherRequest => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Failed(error) if error.code.is_retryable() => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(_) | Self::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// After how many seconds the same request may succeed.
+    const fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::Pending => Some(1),
+            Self::Unsettled => Some(5),
+            Self::TooMany { seconds } => Some(*seconds),
+            Self::Draining => Some(60),
+            Self::Failed(error) if error.code.is_retryable() => Some(5),
+            _ => None,
         }
     }
 
@@ -91,6 +119,32 @@ impl ApiError {
                 "What the job delivered is not kept any more. Ask for it again.",
             ),
             Self::Conflict(detail) => ("CONFLICT", "It cannot be done as things stand", *detail),
+            Self::OtherRequest => (
+                "REQUEST_NAME_REUSED",
+                "The name belongs to another request",
+                "A request with this Idempotency-Key asked for something else. Use another key.",
+            ),
+            Self::Pending => (
+                "REQUEST_PENDING",
+                "The request is being recorded",
+                "The first request with this Idempotency-Key is still being recorded. Send it \
+                 again in a moment.",
+            ),
+            Self::Unsettled => (
+                "NOT_SETTLED",
+                "It cannot run again yet",
+                "What the last run left is still being removed. Try again in a moment.",
+            ),
+            Self::TooMany { .. } => (
+                "RATE_LIMITED",
+                "Too many calls",
+                "Wait as long as Retry-After says; poll no sooner than nextPollInMs.",
+            ),
+            Self::Draining => (
+                "DRAINING",
+                "No new work is taken",
+                "The service is being maintained. What runs goes on; ask for new work later.",
+            ),
             Self::NotImplemented(detail) => ("NOT_IMPLEMENTED", "Not built yet", *detail),
             Self::MethodNotAllowed => (
                 "METHOD_NOT_ALLOWED",
@@ -109,6 +163,9 @@ impl ApiError {
         }
     }
 }
+
+/// Which credentials are taken.
+const CHALLENGE: &str = "Basic realm=\"docferry\", Bearer realm=\"docferry\"";
 
 /// What would have to be in the caller's token.
 const fn lacking(scope: Scope) -> &'static str {
@@ -134,7 +191,7 @@ impl IntoResponse for ApiError {
             );
         }
         let (code, title, detail) = self.words();
-        let retryable = status == StatusCode::SERVICE_UNAVAILABLE;
+        let retry_after = self.retry_after();
         let problem = Problem {
             kind: format!("urn:docferry:problem:{}", code.to_ascii_lowercase().replace('_', "-")),
             title: title.to_owned(),
@@ -143,12 +200,17 @@ impl IntoResponse for ApiError {
             instance: String::new(),
             code: code.to_owned(),
             request_id: String::new(),
-            retryable,
+            retryable: retry_after.is_some(),
             errors: if let Self::Invalid(errors) = self { errors } else { Vec::new() },
         };
         let mut response = status.into_response();
-        if retryable {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            // As API Gateway says it when the authorizer refuses.
+            let kinds = HeaderValue::from_static(CHALLENGE);
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, kinds);
         }
         response.extensions_mut().insert(problem);
         response

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use docferry_app::ports::{BundleStore, Clock, DocumentIndex, Presigner, TransferStore};
+use docferry_app::ports::{BundleStore, Clock, DocumentIndex, History, Presigner, TransferStore};
 use docferry_app::query::transfer_of;
 use docferry_contract::scv::TransferStatus;
 use docferry_domain::TransferId;
@@ -16,11 +16,11 @@ use crate::download::{FileRange, JobApi, job_routes};
 use crate::middleware::{Service, finish};
 use crate::problem::ApiError;
 
-/// `GET /document/status/{transferId}`, `GET /health`,
-/// `GET /v1/download/status/{jobId}` and `POST /v1/download/check`.
+/// `GET /document/status/{transferId}`, `GET /health`, and of `/v1/download`:
+/// `GET …/status/{jobId}`, `GET …/history`, `GET …/jobs` and `POST …/check`.
 pub fn status_router<S, C, P, I>(api: JobApi<S, C, P>, index: I, range: FileRange) -> Router
 where
-    S: TransferStore + BundleStore + 'static,
+    S: TransferStore + BundleStore + History + 'static,
     C: Clock + 'static,
     P: Presigner + 'static,
     I: DocumentIndex + 'static,

@@ -5,9 +5,9 @@
 mod common;
 
 use axum::body::Body;
-use common::{api, caller, initiate, reads, request, send};
+use common::{caller, controls, initiate, reads, request, send};
 use docferry_contract::scope::{Scope, Scopes};
-use docferry_http::{control_router, ping_router};
+use docferry_http::ping_router;
 use docferry_testkit::{Fault, Mode, World};
 use http::StatusCode;
 use jiff::SignedDuration;
@@ -117,7 +117,7 @@ async fn terminate_answers_success_and_passes_over_ids_that_are_not_the_callers(
     world.store().set(foreign);
     let ids = json!([own_id.as_str(), foreign_id.as_str(), "nonsense", "0".repeat(32)]);
     let asked = request("POST", "/document/terminate", json!({ "transferIds": ids }).to_string());
-    let (response, body) = send(control_router(api(&world)), asked).await;
+    let (response, body) = send(controls(&world), asked).await;
     assert_eq!(response.status(), StatusCode::ACCEPTED);
     assert_eq!(body, json!({"response": "success"}));
     for transfer in world.store().transfers() {
@@ -125,7 +125,7 @@ async fn terminate_answers_success_and_passes_over_ids_that_are_not_the_callers(
     }
     for wrong in ["{}", r#"{"transferIds": "x"}"#, r#"{"transferIds": [1]}"#] {
         let asked = request("POST", "/document/terminate", wrong.to_owned());
-        let (response, problem) = send(control_router(api(&world)), asked).await;
+        let (response, problem) = send(controls(&world), asked).await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
         assert_eq!(problem["errors"][0]["pointer"], "/transferIds");
     }
@@ -155,6 +155,7 @@ async fn without_a_principal_nothing_is_done() {
     asked.extensions_mut().clear();
     let (response, _) = send(initiate(&world), asked).await;
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert!(response.headers().contains_key("www-authenticate"));
     assert!(world.store().transfers().is_empty());
 }
 
@@ -166,7 +167,7 @@ async fn the_viewers_calls_want_the_service_scope_before_anything_else() {
         for (router, method, path) in [
             (initiate(&world), "POST", "/document/upload"),
             (reads(&world), "GET", format!("/document/status/{id}").as_str()),
-            (control_router(api(&world)), "POST", "/document/terminate"),
+            (controls(&world), "POST", "/document/terminate"),
             (ping_router(world.clone()), "GET", "/ping"),
         ] {
             let mut asked = request(method, path, "not looked at");

@@ -4,11 +4,10 @@
 
 mod common;
 
-use common::{api, caller, fetches, initiate, reads, request, send};
+use common::{caller, controls, fetches, initiate, reads, request, send};
 use docferry_app::ports::IndexedDocument;
 use docferry_contract::scope::Scopes;
 use docferry_domain::FileId;
-use docferry_http::control_router;
 use docferry_testkit::{Runner, World};
 use http::{Response, StatusCode};
 use jiff::SignedDuration;
@@ -142,15 +141,15 @@ async fn a_cancel_is_promised_once_and_true() {
     let world = world(1);
     let id = job(&world, &json!({ "file_id": FILE })).await;
     let path = format!("/v1/download/cancel/{id}");
-    let (response, answer) = send(control_router(api(&world)), request("POST", &path, "")).await;
+    let (response, answer) = send(controls(&world), request("POST", &path, "")).await;
     assert_eq!((response.status(), &answer["status"]), (StatusCode::ACCEPTED, &json!("canceling")));
     Runner::new(&world).run_all().await;
     assert_eq!(status(&world, &id).await["status"], "canceled");
     assert!(world.state().delivery.objects.is_empty());
-    let (response, _) = send(control_router(api(&world)), request("POST", &path, "")).await;
+    let (response, _) = send(controls(&world), request("POST", &path, "")).await;
     assert_eq!(response.status(), StatusCode::CONFLICT);
     let path = "/v1/download/cancel/unknown";
-    let (response, _) = send(control_router(api(&world)), request("POST", path, "")).await;
+    let (response, _) = send(controls(&world), request("POST", path, "")).await;
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
 }
 
@@ -243,7 +242,7 @@ async fn scopes_are_asked_for_and_foreign_jobs_look_like_unknown_ones() {
     for (router, method, path) in [
         (reads(&world), "GET", format!("/v1/download/status/{id}")),
         (fetches(&world), "GET", format!("/v1/download/{id}")),
-        (control_router(api(&world)), "POST", format!("/v1/download/cancel/{id}")),
+        (controls(&world), "POST", format!("/v1/download/cancel/{id}")),
     ] {
         let (response, _) = send(router, as_caller(all, method, &path, "")).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");

@@ -5,6 +5,8 @@ mod clock;
 pub mod config;
 mod failure;
 #[cfg(feature = "http")]
+mod quota;
+#[cfg(feature = "http")]
 mod serve;
 mod step;
 #[cfg(feature = "stream")]
@@ -14,6 +16,8 @@ mod wire;
 
 pub use clock::SystemClock;
 pub use failure::StepFailure;
+#[cfg(feature = "http")]
+pub use quota::LocalQuota;
 #[cfg(feature = "http")]
 pub use serve::serve;
 pub use step::{Invocation, run_schedule, run_step, upload_output};

@@ -24,6 +24,7 @@ pub fn transfer() -> Transfer {
 pub fn new_transfer() -> NewTransfer {
     NewTransfer {
         owner: "scv".into(),
+        on_behalf_of: None,
         object_guid: "3q2+7wAAAAAAAAAAAAAAAA==".parse().unwrap(),
         file_id: None,
         target: drive_target("judge@court.example", "").into(),
@@ -55,6 +56,7 @@ pub fn pushed(key: &str, size: u64) -> PushedSource {
         size,
         requested_at: epoch(),
         pushed_at: epoch(),
+        must_end_by: None,
     }
 }
 
@@ -75,5 +77,6 @@ pub fn checkpoint(offset: u64) -> Checkpoint {
         sessions: 1,
         fresh_session: false,
         putting_until: None,
+        pace: None,
     }
 }

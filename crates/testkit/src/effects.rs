@@ -1,13 +1,14 @@
 //! The stores of a [`World`], each call an effect.
 
 use docferry_app::ports::{
-    ArtifactStore, BundleStore, CheckpointAck, Due, Outbox, Release, SealedSession, SessionRecord,
-    SlotStore, StoreError, TransferStore, WriteError,
+    ArtifactStore, BundleStore, CheckpointAck, Due, Entered, Entry, History, JobPlace, JobStore,
+    Listed, Outbox, Release, SealedSession, SessionRecord, SlotStore, StoreError, TransferStore,
+    WriteError,
 };
 use docferry_domain::{
     ArrivedObject, Artifact, ArtifactRecord, Bundle, BundleCounts, Checkpoint, Delivery,
-    FailureCode, ObjectGuid, Outcome, OutcomeRecord, Pool, PushedSource, Slots, Transfer,
-    TransferId, Waiting,
+    FailureCode, NamedRequest, ObjectGuid, Outcome, OutcomeRecord, Pool, PushedSource, Slots,
+    Transfer, TransferId, Waiting,
 };
 use jiff::Timestamp;
 
@@ -29,7 +30,7 @@ fn lost_write(cause: docferry_app::ports::Cause) -> WriteError {
 
 as_effects! {
     TransferStore:
-    create(transfer: &Transfer) -> (), StoreError, StoreError::Unavailable;
+    enter(transfer: &Transfer, entry: Entry<'_>) -> Entered, StoreError, StoreError::Unavailable;
     get(id: &TransferId) -> Option<Transfer>, StoreError, StoreError::Unavailable;
     begin_push(id: &TransferId, attempt: u32, now: Timestamp) -> Transfer, WriteError, lost_write;
     record_push(id: &TransferId, attempt: u32, source: &PushedSource) -> bool, WriteError, lost_write;
@@ -48,10 +49,11 @@ as_effects! {
     replace_object(id: &TransferId, epoch: u64, object: &ArrivedObject) -> (), WriteError, lost_write;
     take_unused_key(id: &TransferId, key: &str, now: Timestamp, until: Timestamp) -> bool, StoreError, StoreError::Unavailable;
     postpone(what: &Due, due: Timestamp) -> (), StoreError, StoreError::Unavailable;
-    mark_clean(id: &TransferId, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
+    mark_settled(id: &TransferId, attempt: u32) -> (), StoreError, StoreError::Unavailable;
+    mark_clean(id: &TransferId, attempt: u32, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
     unfinished(now: Timestamp, limit: usize) -> Vec<Due>, StoreError, StoreError::Unavailable;
     next_attempt(id: &TransferId, from: u32) -> Transfer, WriteError, lost_write;
-    release_key(id: &TransferId, key: &str, now: Timestamp, until: Timestamp) -> Release, StoreError, StoreError::Unavailable;
+    release_key(id: &TransferId, attempt: u32, key: &str, now: Timestamp, until: Timestamp) -> Release, StoreError, StoreError::Unavailable;
     mark_released(id: &TransferId, key: &str, now: Timestamp) -> (), StoreError, StoreError::Unavailable;
 }
 
@@ -59,7 +61,7 @@ as_effects! {
     SlotStore:
     slots(pool: Pool) -> Slots, StoreError, StoreError::Unavailable;
     queue(pool: Pool, after: Option<&Waiting>, limit: usize) -> Vec<Waiting>, StoreError, StoreError::Unavailable;
-    grant(pool: Pool, version: u64, admitted: &[Waiting], due: Timestamp) -> bool, StoreError, StoreError::Unavailable;
+    grant(pool: Pool, version: u64, admitted: &[Waiting], now: Timestamp, due: Timestamp) -> bool, StoreError, StoreError::Unavailable;
     enqueue(transfer: &Transfer, due: Timestamp) -> (), WriteError, lost_write;
     step_aside(transfer: &Transfer) -> (), StoreError, StoreError::Unavailable;
     reclaim(pool: Pool, holder: &TransferId) -> bool, StoreError, StoreError::Unavailable;
@@ -75,6 +77,20 @@ as_effects! {
 }
 
 as_effects! {
+    JobStore:
+    run_again(read: &Transfer, again: &Transfer, due: Timestamp) -> bool, StoreError, StoreError::Unavailable;
+    resume_bundle(read: &Bundle, keep_until: Timestamp, deadline: Timestamp, due: Timestamp) -> bool, StoreError, StoreError::Unavailable;
+    documents_resumed(id: &TransferId, retries: u32) -> (), StoreError, StoreError::Unavailable;
+    keep_longer(id: &TransferId, keep_until: Timestamp, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
+    forget_request(request: &NamedRequest) -> (), StoreError, StoreError::Unavailable;
+}
+
+as_effects! {
+    History:
+    jobs(owner: &str, before: Option<&JobPlace>, limit: usize) -> (Vec<Listed>, Option<JobPlace>), StoreError, StoreError::Unavailable;
+}
+
+as_effects! {
     Outbox:
     outcome(id: &TransferId, attempt: u32) -> Option<OutcomeRecord>, StoreError, StoreError::Unavailable;
     told(id: &TransferId, attempt: u32) -> (), StoreError, StoreError::Unavailable;
@@ -83,12 +99,13 @@ as_effects! {
 
 as_effects! {
     BundleStore:
-    create_bundle(bundle: &Bundle) -> (), StoreError, StoreError::Unavailable;
+    enter_bundle(bundle: &Bundle, request: Option<&NamedRequest>) -> Entered, StoreError, StoreError::Unavailable;
     add_documents(documents: &[Transfer], purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
     open_bundle(id: &TransferId) -> (), StoreError, StoreError::Unavailable;
     bundle(id: &TransferId) -> Option<(Bundle, BundleCounts)>, StoreError, StoreError::Unavailable;
+    whole_bundle(id: &TransferId, limit: usize) -> Option<(Bundle, BundleCounts, Vec<Transfer>)>, StoreError, StoreError::Unavailable;
     documents(id: &TransferId, from: u16, limit: usize) -> Vec<Transfer>, StoreError, StoreError::Unavailable;
     cancel_bundle(id: &TransferId, owner: &str, due: Timestamp) -> Option<Bundle>, StoreError, StoreError::Unavailable;
-    documents_stopped(id: &TransferId) -> (), StoreError, StoreError::Unavailable;
-    end_bundle(id: &TransferId, outcome: Outcome, ended_at: Timestamp, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
+    documents_stopped(id: &TransferId, retries: u32) -> (), StoreError, StoreError::Unavailable;
+    end_bundle(read: &Bundle, outcome: Outcome, ended_at: Timestamp, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
 }

@@ -20,7 +20,7 @@ use crate::{Kill, World};
 const RETRIES: u32 = 6;
 
 /// More than any test but those of the queue needs.
-pub const LIMITS: PoolLimits = PoolLimits { active: 50, per_person: 50 };
+pub const LIMITS: PoolLimits = PoolLimits::new(50, 50);
 
 /// Plays the state machine over a [`World`], with the clock jumping over waits.
 #[derive(Debug, Clone)]
@@ -84,7 +84,7 @@ impl Runner {
 
     /// Runs an execution to its end.
     pub async fn execute(&self, task: &TaskInput) -> Ended {
-        let ended = self.run(task).await;
+        let ended = Box::pin(self.run(task)).await;
         let name = format!("{}-{}", task.transfer_id, task.attempt);
         let mut state = self.world.state();
         state.running.remove(&name);
@@ -105,7 +105,8 @@ impl Runner {
 
     async fn steps(&self, task: &TaskInput, uploads: &mut u32) -> Result<(), String> {
         let world = &self.world;
-        self.step(|| push::push(world, world, world, world, task)).await?;
+        let deadlines = docferry_domain::DeadlineRules::default();
+        self.step(|| push::push(world, world, world, world, &deadlines, task)).await?;
         let admitter = self.admitter();
         let pool = loop {
             match self.step(|| poll::poll(&admitter, world, self.rules, task)).await? {

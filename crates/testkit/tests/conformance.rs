@@ -19,3 +19,8 @@ async fn the_store_in_memory_has_slots_a_queue_an_outbox_and_bundles() {
 async fn the_store_in_memory_knows_what_lies_in_the_delivery_bucket() {
     conformance::artifact_store(&InMemoryTransferStore::default()).await;
 }
+
+#[tokio::test]
+async fn the_store_in_memory_knows_names_of_requests_runs_again_and_has_histories() {
+    conformance::job_store(&InMemoryTransferStore::default()).await;
+}

@@ -1,6 +1,6 @@
 //! The `control` function: POSTs that change running work.
 
-use docferry_http::{TransferApi, control_router};
+use docferry_http::{RetrySettings, TransferApi, control_router};
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, SystemClock};
 
@@ -9,13 +9,17 @@ async fn main() -> Result<(), Error> {
     let mut reader = Reader::from_environment();
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
+    let job = docferry_lambda::job_settings(&mut reader);
     let api = TransferApi {
         store: docferry_lambda::transfer_store(&mut reader, &aws),
         workflow: docferry_lambda::workflow(&mut reader, &aws),
         clock: SystemClock,
-        record_ttl: reader.hours("RECORD_TTL_HOURS", 168),
+        record_ttl: job.initiate.record_ttl,
         limits: docferry_lambda::pool_limits(&mut reader),
+        drain: reader.or("REFUSE_NEW_WORK", false),
     };
+    let settings = RetrySettings { job, max_retries: reader.or("MAX_RETRIES", 3) };
+    let edge = docferry_lambda::shared_edge(&mut reader, &aws);
     reader.finish()?;
-    docferry_lambda::serve(control_router(api)).await
+    docferry_lambda::serve(edge.around(control_router(api, settings))).await
 }

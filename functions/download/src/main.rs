@@ -16,6 +16,7 @@ async fn main() -> Result<(), Error> {
         record_ttl: reader.hours("RECORD_TTL_HOURS", 168),
         url_ttl: reader.seconds("URL_TTL_SECONDS", 900),
     };
+    let edge = docferry_lambda::local_edge(&mut reader);
     reader.finish()?;
-    docferry_lambda::serve(download_router(api)).await
+    docferry_lambda::serve(edge.around(download_router(api))).await
 }

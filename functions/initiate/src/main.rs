@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use docferry_app::download::JobSettings;
-use docferry_app::initiate::InitiateSettings;
 use docferry_http::{DownloadApi, TransferApi, initiate_router};
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, SystemClock};
@@ -13,20 +11,18 @@ async fn main() -> Result<(), Error> {
     let mut reader = Reader::from_environment();
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
+    let settings = docferry_lambda::job_settings(&mut reader);
     let transfers = TransferApi {
         store: docferry_lambda::transfer_store(&mut reader, &aws),
         workflow: docferry_lambda::workflow(&mut reader, &aws),
         clock: SystemClock,
-        record_ttl: reader.hours("RECORD_TTL_HOURS", 168),
+        record_ttl: settings.initiate.record_ttl,
         limits: docferry_lambda::pool_limits(&mut reader),
+        drain: reader.or("REFUSE_NEW_WORK", false),
     };
     let (index, range) = docferry_lambda::document_index(&mut reader, &aws);
-    let initiate = InitiateSettings {
-        transfer_deadline: reader.seconds("TRANSFER_DEADLINE_SECONDS", 14_400),
-        record_ttl: transfers.record_ttl,
-    };
-    let settings = JobSettings { initiate, job_ttl: reader.hours("JOB_TTL_HOURS", 24) };
+    let edge = docferry_lambda::shared_edge(&mut reader, &aws);
     reader.finish()?;
     let api = DownloadApi { transfers: Arc::new(transfers), index, settings, range };
-    docferry_lambda::serve(initiate_router(api)).await
+    docferry_lambda::serve(edge.around(initiate_router(api))).await
 }

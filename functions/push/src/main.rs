@@ -12,11 +12,12 @@ async fn main() -> Result<(), Error> {
     let aws = docferry_lambda::load_aws().await;
     let store = &docferry_lambda::transfer_store(&mut reader, &aws);
     let source = docferry_lambda::ords(&mut reader, &aws);
+    let deadlines = docferry_lambda::deadline_rules(&mut reader);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
     let source = &reader.finish_with(source)?;
     let staging = &exchange.open().await?;
     run_step("push", async |step: Invocation<TaskInput>| {
-        push(store, source, staging, &SystemClock, &step.task).await?;
+        push(store, source, staging, &SystemClock, &deadlines, &step.task).await?;
         Ok(PushOutput {})
     })
     .await

@@ -17,6 +17,7 @@ async fn main() -> Result<(), Error> {
         url_ttl: reader.seconds("URL_TTL_SECONDS", 900),
     };
     let (index, range) = docferry_lambda::document_index(&mut reader, &aws);
+    let edge = docferry_lambda::local_edge(&mut reader);
     reader.finish()?;
-    docferry_lambda::serve(status_router(api, index, range)).await
+    docferry_lambda::serve(edge.around(status_router(api, index, range))).await
 }

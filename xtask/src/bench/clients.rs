@@ -69,6 +69,8 @@ fn record(id: &str, parcel: &Parcel) -> Result<Value> {
         "schemaVersion": 1, "transferId": id, "owner": "scv",
         "objectGuid": "3q2+7wAAAAAAAAAAAAAAAA==", "recipient": USER, "folder": "",
         "createdAt": asked, "deadline": deadline, "attempt": 1, "phase": "awaiting_arrival",
+        // With a slot, as most come to it: others than the one of this run never end here.
+        "turn": "holding",
         "source": {
             "key": parcel.name, "name": parcel.name, "size": parcel.size,
             "requestedAt": asked, "pushedAt": asked,
@@ -93,7 +95,7 @@ pub(crate) struct Rclone {
 impl Rclone {
     /// With remotes for both ends.
     pub(crate) async fn new(ground: &Ground) -> Result<Self> {
-        let program = crate::rclone::ensure(&ground.paths, &ground.tools)?;
+        let program = crate::extras::RCLONE.ensure(&ground.paths, &ground.tools)?;
         let users = ground.admin(&ground.graph, "users").await?;
         let drive = users[0]["driveId"].as_str().context("the simulated Graph has no user")?;
         let secrets = &ground.secrets;

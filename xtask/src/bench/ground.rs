@@ -175,6 +175,10 @@ impl Ground {
             ("TRANSFERS_TABLE", self.names.table.clone()),
             ("SESSION_KEY_ARN", self.names.key.clone()),
             ("STATE_MACHINE_ARN", "arn:aws:states:ca-central-1:123456789012:stateMachine:b".into()),
+            // Named at the start, and asked for nothing here.
+            ("DOCUMENTS_TABLE", "bench-documents".to_owned()),
+            ("DELIVERY_BUCKET", "bench-delivery".to_owned()),
+            ("AUDIT_QUEUE_URL", format!("{endpoint}/000000000000/bench-audit")),
             ("SCV_SECRET_ARN", secret("Scv")),
             ("ORDS_BASE_URL", graph.clone()),
             ("ORDS_SECRET_ARN", secret("Ords")),

@@ -3,6 +3,7 @@
 mod clients;
 mod counting;
 mod ground;
+mod line;
 mod process;
 mod report;
 mod runtime;

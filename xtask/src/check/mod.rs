@@ -1,5 +1,6 @@
 //! What the compiler does not see.
 
+mod api;
 mod dependencies;
 mod docs;
 mod features;
@@ -20,6 +21,8 @@ pub(crate) enum Part {
     Template,
     /// What the documents say is true of the tree.
     Documents,
+    /// `openapi.yaml` tells of the API that the template makes, and is whole.
+    Api,
 }
 
 /// Checks these parts, or everything when none is named, and tells all that is
@@ -36,6 +39,7 @@ pub(crate) fn run(paths: &Paths, parts: &[Part]) -> Result<()> {
             }
             Part::Template => told.extend(template::Sources::of_project(paths)?.complaints()),
             Part::Documents => told.push(("the documents are true", docs::complaints(paths)?)),
+            Part::Api => told.extend(api::complaints(paths)?),
         }
     }
     let mut wrong = 0;

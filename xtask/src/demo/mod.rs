@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: documents travel the whole way, and everybody can see it.
 
 mod deliver;
+mod download;
 mod exchange;
 mod keep;
 mod pdf;
@@ -16,6 +17,7 @@ use anyhow::{Result, bail};
 use docferry_cli::display::short_duration;
 use docferry_cli::{Client, Credentials};
 
+use crate::paths::Paths;
 use crate::stack::Stack;
 use exchange::Exchange;
 use scenario::{Item, documents};
@@ -33,8 +35,8 @@ const CLEAN_UP_BOUND: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// When anything is not as it should be, or the scenario could not be run.
-pub(crate) async fn run(stack: &Stack, keep: bool) -> Result<()> {
-    let result = scenario(stack).await;
+pub(crate) async fn run(paths: &Paths, stack: &Stack, keep: bool) -> Result<()> {
+    let result = scenario(paths, stack).await;
     if keep {
         if let Err(error) = &result {
             println!("\nThe demo did not end well: {error:#}");
@@ -44,7 +46,7 @@ pub(crate) async fn run(stack: &Stack, keep: bool) -> Result<()> {
     result
 }
 
-async fn scenario(stack: &Stack) -> Result<()> {
+async fn scenario(paths: &Paths, stack: &Stack) -> Result<()> {
     let simulators = Simulators::new(&stack.ords.admin, &stack.graph.admin)?;
     let items = documents();
     let known: BTreeSet<_> =
@@ -53,16 +55,22 @@ async fn scenario(stack: &Stack) -> Result<()> {
     for item in &items {
         simulators.register(item).await?;
     }
-    let credentials = Credentials {
+    let credentials = Credentials::Account {
         username: stack.scv.username.clone(),
         password: stack.scv.password.as_str().into(),
     };
     let client = Client::new(&stack.api, credentials)?;
 
-    println!("Sending all of them, one of them to two users, and one that does not exist …");
+    let fetched = &items[0];
+    download::import(paths, stack, fetched)?;
+    println!(
+        "Sending all of them, one of them to two users, and one that does not exist; and fetching one …"
+    );
     let start = Instant::now();
     simulators.shape_graph(Some(GRAPH_BYTES_PER_SECOND)).await?;
-    let deliveries = deliver::deliver(&client, &items, &stack.users).await?;
+    let delivering = deliver::deliver(&client, &items, &stack.users);
+    let (deliveries, download) = futures::future::join(delivering, download::download(stack)).await;
+    let (deliveries, download) = (deliveries?, download?);
     simulators.shape_graph(None).await?;
     println!("All ended after {}.\n", short_duration(start.elapsed()));
 
@@ -76,6 +84,7 @@ async fn scenario(stack: &Stack) -> Result<()> {
         })
         .collect();
     println!("{}", table(&verdicts));
+    download::conclude(fetched, &download, &findings.sources)?;
     conclude(&verdicts, &deliveries)
 }
 

@@ -47,7 +47,8 @@ impl Settings {
                 ("ArrivalDeadlineSeconds", "20"),
                 ("OrdsTimeoutSeconds", "5"),
                 ("MaxActiveDeliveries", "20"),
-                ("MaxActivePerUser", "10"),
+                ("MaxDeliveriesPerUser", "10"),
+                ("AllowedOrigins", "https://viewer.example.org"),
                 // Documents of a few MB have several fragments.
                 ("UploadFragmentBytes", "10485760"),
             ],

@@ -86,6 +86,10 @@ impl Template {
         events
             .filter_map(|event| {
                 let method = event["Properties"]["Method"].as_str()?.to_uppercase();
+                // What a browser asks before another call is no call of its own.
+                if method == "OPTIONS" {
+                    return None;
+                }
                 Some(format!("{method} {}", event["Properties"]["Path"].as_str()?))
             })
             .collect()

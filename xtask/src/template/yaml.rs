@@ -3,39 +3,13 @@
 //! JSON, because a template can be written in it all the same: everything that
 //! reads the template then needs one form of each intrinsic function.
 
-use anyhow::{Context as _, Result, bail};
-use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
-use serde_json::{Map, Value, json};
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
 
 /// Reads a document; `!Ref X` becomes `{"Ref": "X"}`, `!GetAtt X.Arn` becomes
 /// `{"Fn::GetAtt": ["X", "Arn"]}`, and so on.
 pub(super) fn read(text: &str) -> Result<Value> {
-    let documents = Yaml::load_from_str(text).context("the template is no YAML")?;
-    match documents.as_slice() {
-        [document] => value(document),
-        _ => bail!("the template has {} documents, one is expected", documents.len()),
-    }
-}
-
-fn value(node: &Yaml<'_>) -> Result<Value> {
-    Ok(match node {
-        Yaml::Value(Scalar::Null) => Value::Null,
-        Yaml::Value(Scalar::Boolean(is_so)) => json!(is_so),
-        Yaml::Value(Scalar::Integer(number)) => json!(number),
-        Yaml::Value(Scalar::FloatingPoint(number)) => json!(number.into_inner()),
-        Yaml::Value(Scalar::String(text)) => json!(text),
-        Yaml::Sequence(members) => members.iter().map(value).collect::<Result<_>>()?,
-        Yaml::Mapping(members) => {
-            let mut object = Map::new();
-            for (name, member) in members {
-                let name = name.as_str().context("a name in the template is no text")?;
-                object.insert(name.to_owned(), value(member)?);
-            }
-            Value::Object(object)
-        }
-        Yaml::Tagged(tag, node) => long_form(&tag.suffix, value(node)?),
-        other => bail!("the template has what CloudFormation does not know: {other:?}"),
-    })
+    docferry_openapi::yaml::read(text, &long_form).context("the template cannot be read")
 }
 
 fn long_form(function: &str, argument: Value) -> Value {

@@ -13,8 +13,8 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use clap::ValueEnum;
 
 use crate::check;
+use crate::extras;
 use crate::paths::Paths;
-use crate::rclone;
 use crate::tools::{Tools, ToolsSoon};
 
 /// A part of the whole, in the order in which they run.
@@ -77,7 +77,7 @@ pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result
                 Step::Template => ready()
                     .and_then(|tools| template::run(paths, &tools))
                     .map(|()| Counts::default()),
-                Step::System => ready().and_then(|_| system::run(paths, filter)),
+                Step::System => ready().and_then(|tools| system::run(paths, &tools, filter)),
                 Step::Faults => suites::faults(paths).map(|()| Counts::default()),
             };
             let (counts, error) = match result {
@@ -96,16 +96,11 @@ pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result
 
 /// With rclone where it can be had; its tests alone are left out otherwise.
 fn unit(paths: &Paths, tools: Result<Tools>, filter: Option<&str>) -> Result<Counts> {
-    match tools.and_then(|tools| rclone::ensure(paths, &tools)) {
-        Ok(program) => {
-            let rclone: (&str, &OsStr) = ("DOCFERRY_RCLONE", program.as_os_str());
-            suites::run(paths, suites::UNIT, filter, &[rclone])
-        }
-        Err(error) => {
-            println!("left out: the tests of the simulated Graph with rclone ({error:#})");
-            suites::run(paths, suites::UNIT, filter, &[])
-        }
-    }
+    let tests = "the tests of the simulated Graph with rclone";
+    let program = extras::RCLONE.or_left_out(paths, tools, tests);
+    let rclone: Option<(&str, &OsStr)> =
+        program.as_ref().map(|program| (extras::RCLONE.variable, program.as_os_str()));
+    suites::run(paths, suites::UNIT, filter, rclone.as_slice())
 }
 
 fn sum_up(outcomes: &[Outcome]) -> Result<()> {

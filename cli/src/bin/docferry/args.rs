@@ -1,36 +1,45 @@
 //! The command line.
 
-use std::io::{BufRead, stdin};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args as Group, Parser, Subcommand};
+use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+use docferry_cli::job::{JobState, Priority};
 use docferry_cli::watch::Options;
-use secrecy::SecretString;
 
-use crate::exit::CliError;
+use crate::connection::Connection;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  all went well: with watching, every transfer is completed
-  1  wrong usage, a refused request, an unknown transfer, or any other error
-  2  a transfer failed
-  3  time was up while a transfer was still running
-  4  the service refused the credentials
-  5  the service could not be reached or stayed unavailable
+  0    all went well: with watching, every transfer or job is completed
+  1    wrong usage, a refused request, an unknown id, or any other error
+  2    a transfer or job failed
+  3    time was up while one was still running
+  4    the service refused the credentials
+  5    the service could not be reached or stayed unavailable
+  130  Ctrl-C
 When several apply, the first of 4, 5, 1, 2, 3 counts.";
 
 /// What `cancel` does, and what its exit codes mean.
 fn cancel_help() -> String {
     let what = "\
-A transfer stops at its next step, within a minute or so, and what it left on the
-way is removed. A document that is complete by then stays: nothing that was
-delivered is deleted. A transfer that stops, or that is completed, counts as gone
-well.";
+A transfer or job stops at its next step, within a minute or so, and what it left on
+the way is removed. A document that is complete by then stays: nothing that was
+delivered is deleted. One that stops, or that is completed, counts as gone well.";
     format!("{what}\n\n{EXIT_CODES}")
 }
 
-/// Sends documents from the object store to people's OneDrive.
+/// What `get` does beside asking and fetching.
+fn get_help() -> String {
+    let what = "\
+A document is written beside its place under a name that ends with .part, and moved
+there when it is whole. Ctrl-C leaves the part, and so does a connection that breaks:
+the same command, or the one that is shown, goes on where it stopped, as long as the
+document is the same.";
+    format!("{what}\n\n{EXIT_CODES}")
+}
+
+/// Sends documents from the object store to people's OneDrive, or fetches them.
 #[derive(Debug, Parser)]
 #[command(name = "docferry", version, after_help = EXIT_CODES)]
 pub(crate) struct Args {
@@ -45,37 +54,21 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
-#[derive(Debug, Group)]
-#[command(next_help_heading = "Connection")]
-pub(crate) struct Connection {
-    /// Address of the API, with its stage
-    #[arg(long, global = true, env = "DOCFERRY_API", value_name = "URL")]
-    api: Option<String>,
-
-    /// Name of the service account
-    #[arg(long, global = true, env = "DOCFERRY_USERNAME", value_name = "NAME")]
-    username: Option<String>,
-
-    /// Password of the service account; others on this machine can see it, so
-    /// prefer the variable or --password-file
-    #[arg(
-        long, global = true, env = "DOCFERRY_PASSWORD", hide_env_values = true,
-        value_name = "PASSWORD", value_parser = secret
-    )]
-    password: Option<SecretString>,
-
-    /// Read the password from the first line of a file, `-` for standard input;
-    /// goes before --password
-    #[arg(long, global = true, value_name = "FILE")]
-    password_file: Option<PathBuf>,
-}
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Ask for documents to be carried to one person
     #[command(after_help = EXIT_CODES)]
     Send(Send),
-    /// Ask transfers to stop
+    /// Ask for documents by their numbers, and fetch them
+    #[command(after_help = get_help())]
+    Get(Get),
+    /// Show jobs, the newest first
+    #[command(after_help = EXIT_CODES)]
+    List(List),
+    /// Let jobs that failed, were canceled or have expired run again
+    #[command(after_help = EXIT_CODES)]
+    Retry(Retry),
+    /// Ask transfers or jobs to stop
     #[command(after_help = cancel_help())]
     Cancel(Cancel),
     /// For operators: look at transfers from inside, and carry them on
@@ -86,7 +79,7 @@ pub(crate) enum Command {
     #[cfg(feature = "admin")]
     #[command(subcommand)]
     Documents(crate::documents::Documents),
-    /// Follow transfers until all have ended
+    /// Follow transfers or jobs until all have ended
     #[command(after_help = EXIT_CODES)]
     Watch(Watch),
 }
@@ -114,12 +107,120 @@ pub(crate) struct Send {
 }
 
 #[derive(Debug, Group)]
-pub(crate) struct Cancel {
-    /// Transfers to stop, as `send` printed them
-    #[arg(required = true, value_name = "TRANSFER_ID")]
-    pub(crate) transfer_ids: Vec<String>,
+pub(crate) struct Get {
+    /// Numbers of the documents, at most 1000; they make one job, and those that cannot
+    /// be had do not stop the others
+    #[arg(required_unless_present = "job", num_args = 1..=1000, value_name = "FILE_ID")]
+    pub(crate) file_ids: Vec<u64>,
 
-    /// Follow the transfers to their end
+    /// Fetch what a job has delivered, or is about to, instead of asking for documents
+    #[arg(long, conflicts_with = "file_ids", value_name = "JOB_ID")]
+    pub(crate) job: Option<String>,
+
+    /// Where to: a folder, or of one document a file; without it, the current folder
+    #[arg(long, short, value_name = "PATH")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Replace a file of that name
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    /// Leave a file of that name alone, and count it as fetched
+    #[arg(long, conflicts_with = "force")]
+    pub(crate) skip_existing: bool,
+
+    /// How urgent it is
+    #[arg(long, default_value = "normal", conflicts_with = "job")]
+    pub(crate) priority: PriorityName,
+
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct List {
+    /// Of this person, for who may ask for others
+    #[arg(long, value_name = "USER_ID")]
+    pub(crate) user: Option<String>,
+
+    /// Those that stand so
+    #[arg(long)]
+    pub(crate) status: Option<StateName>,
+
+    /// At most so many
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    pub(crate) limit: usize,
+
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Retry {
+    /// Jobs to run again, as `get` and `list` printed them
+    #[arg(required = true, value_name = "JOB_ID")]
+    pub(crate) job_ids: Vec<String>,
+
+    /// Follow the jobs to their end
+    #[arg(long)]
+    pub(crate) watch: bool,
+
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+}
+
+/// [`Priority`], as it is written.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum PriorityName {
+    Low,
+    Normal,
+    High,
+}
+
+impl From<PriorityName> for Priority {
+    fn from(name: PriorityName) -> Self {
+        match name {
+            PriorityName::Low => Self::Low,
+            PriorityName::Normal => Self::Normal,
+            PriorityName::High => Self::High,
+        }
+    }
+}
+
+/// [`JobState`], as it is written.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum StateName {
+    Queued,
+    Running,
+    ProcessingArtifacts,
+    Completed,
+    Failed,
+    Canceled,
+    Expired,
+}
+
+impl From<StateName> for JobState {
+    fn from(name: StateName) -> Self {
+        match name {
+            StateName::Queued => Self::Queued,
+            StateName::Running => Self::Running,
+            StateName::ProcessingArtifacts => Self::ProcessingArtifacts,
+            StateName::Completed => Self::Completed,
+            StateName::Failed => Self::Failed,
+            StateName::Canceled => Self::Canceled,
+            StateName::Expired => Self::Expired,
+        }
+    }
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Cancel {
+    /// Transfers or jobs to stop, as `send` and `get` printed them
+    #[arg(required = true, value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+
+    /// Follow them to their end
     #[arg(long)]
     pub(crate) watch: bool,
 
@@ -129,9 +230,9 @@ pub(crate) struct Cancel {
 
 #[derive(Debug, Group)]
 pub(crate) struct Watch {
-    /// Transfers to follow, as `send` printed them
-    #[arg(required = true, value_name = "TRANSFER_ID")]
-    pub(crate) transfer_ids: Vec<String>,
+    /// Transfers or jobs to follow, as `send` and `get` printed them
+    #[arg(required = true, value_name = "ID")]
+    pub(crate) ids: Vec<String>,
 
     #[command(flatten)]
     pub(crate) patience: Patience,
@@ -154,53 +255,6 @@ impl Patience {
     }
 }
 
-impl Connection {
-    pub(crate) fn api(&self) -> Result<&str, CliError> {
-        self.api.as_deref().ok_or(CliError::Missing {
-            what: "API address",
-            option: "--api",
-            variable: "DOCFERRY_API",
-        })
-    }
-
-    pub(crate) fn username(&self) -> Result<String, CliError> {
-        self.username.clone().ok_or(CliError::Missing {
-            what: "user name",
-            option: "--username",
-            variable: "DOCFERRY_USERNAME",
-        })
-    }
-
-    pub(crate) fn password(&self) -> Result<SecretString, CliError> {
-        if let Some(path) = &self.password_file {
-            return read_password(path);
-        }
-        self.password.clone().ok_or(CliError::Missing {
-            what: "password",
-            option: "--password-file",
-            variable: "DOCFERRY_PASSWORD",
-        })
-    }
-}
-
-fn read_password(path: &Path) -> Result<SecretString, CliError> {
-    let first_line = if path == Path::new("-") {
-        stdin().lock().lines().next().transpose()
-    } else {
-        std::fs::read_to_string(path).map(|text| text.lines().next().map(str::to_owned))
-    };
-    match first_line {
-        Ok(Some(line)) if !line.is_empty() => Ok(line.into()),
-        Ok(_) => Err(CliError::EmptyPassword { path: path.to_owned() }),
-        Err(source) => Err(CliError::PasswordFile { path: path.to_owned(), source }),
-    }
-}
-
-// A parser that cannot fail: clap quotes refused values.
-fn secret(value: &str) -> Result<SecretString, std::convert::Infallible> {
-    Ok(value.into())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -213,8 +267,10 @@ mod tests {
     }
 
     #[test]
-    fn the_password_is_in_no_debug_output() {
-        let line = ["docferry", "--password", "hunter2", "watch", "t"];
-        assert!(!format!("{:?}", Args::parse_from(line)).contains("hunter2"));
+    fn no_secret_is_in_debug_output() {
+        for option in ["--password", "--token", "--client-secret"] {
+            let line = ["docferry", option, "hunter2", "watch", "t"];
+            assert!(!format!("{:?}", Args::parse_from(line)).contains("hunter2"));
+        }
     }
 }

@@ -1,73 +1,145 @@
 //! `docferry cancel`.
 
+use docferry_cli::job::JobStatus;
 use docferry_cli::watch::{Options, Outcome, insist};
-use docferry_cli::{Client, ClientError, Problem, TransferState, TransferStatus};
+use docferry_cli::{Client, ClientError, Problem, TransferState, Watched};
 use serde::Serialize;
 
 use crate::args::Cancel;
 use crate::exit::{CliError, Exit};
+use crate::watch::Judge;
 use crate::{output, watch};
 
-/// The JSON line of a transfer that was asked to stop.
+/// The JSON line of what was asked to stop.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Asked<'a> {
-    transfer_id: &'a str,
+    #[serde(flatten)]
+    id: Id<'a>,
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<&'a str>,
+    message: Option<String>,
 }
 
-/// The JSON line of a transfer of which nothing is known.
+/// The JSON line of that of which nothing is known.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Unknown<'a> {
-    transfer_id: &'a str,
+    #[serde(flatten)]
+    id: Id<'a>,
     problem: Problem,
+}
+
+/// What an id stands for.
+#[derive(Debug, Clone, Copy, Serialize)]
+enum Id<'a> {
+    #[serde(rename = "transferId")]
+    Transfer(&'a str),
+    #[serde(rename = "jobId")]
+    Job(&'a str),
+}
+
+impl<'a> Id<'a> {
+    fn as_str(self) -> &'a str {
+        match self {
+            Self::Transfer(id) | Self::Job(id) => id,
+        }
+    }
+}
+
+/// How it stands, whichever it is.
+struct Standing {
+    state: TransferState,
+    was_stopped: bool,
+    message: Option<String>,
+    failure: String,
 }
 
 pub(crate) async fn run(client: &Client, args: &Cancel, json: bool) -> Result<Exit, CliError> {
     let options = args.patience.options();
-    // Asking again is harmless, so a lost answer is no reason to give up.
-    insist(&options, || client.terminate(&args.transfer_ids), |_, _| {}).await?;
+    let mut ids = Vec::with_capacity(args.ids.len());
+    for id in &args.ids {
+        let is_job = insist(&options, || client.is_job(id), |_, _| {}).await?;
+        ids.push(if is_job { Id::Job(id) } else { Id::Transfer(id) });
+    }
+    ask(client, &ids, &options).await?;
     let mut exit = Exit::Completed;
     let mut running = Vec::new();
-    for transfer_id in &args.transfer_ids {
-        match status(client, transfer_id, &options).await {
-            Ok(status) => {
-                exit = exit.max(report(transfer_id, &status, json)?);
-                if status.state() == TransferState::Running {
-                    running.push(transfer_id.clone());
+    for &id in &ids {
+        match standing(client, id, &options).await {
+            Ok(standing) => {
+                exit = exit.max(report(id, &standing, json)?);
+                if standing.state == TransferState::Running {
+                    running.push(id.as_str().to_owned());
                 }
             }
             Err(error) => {
                 exit = exit.max(Exit::from(&error));
                 if json {
                     let problem = error.to_problem();
-                    output::result(json, &Unknown { transfer_id, problem }, "")?;
+                    output::result(json, &Unknown { id, problem }, "")?;
                 }
-                output::complain(&format!("what became of {transfer_id} is not known"), error)?;
+                let about = format!("what became of {} is not known", id.as_str());
+                output::complain(&about, error)?;
             }
         }
     }
     if args.watch && !running.is_empty() {
+        let judge = Judge { transfer: judge, job: judge::<JobStatus> };
         exit = exit.max(watch::run(client, &running, &args.patience, json, judge).await?);
     }
     Ok(exit)
 }
 
-/// The call that asks to stop passes over what is unknown or has ended, so each
-/// transfer's status tells what the wish can still do.
-async fn status(
-    client: &Client,
-    transfer_id: &str,
-    options: &Options,
-) -> Result<TransferStatus, ClientError> {
-    insist(options, || client.status(transfer_id), |_, _| {}).await
+/// Asking again is harmless, so a lost answer is no reason to give up.
+async fn ask(client: &Client, ids: &[Id<'_>], options: &Options) -> Result<(), ClientError> {
+    let transfers = ids.iter().filter_map(|id| match id {
+        Id::Transfer(id) => Some((*id).to_owned()),
+        Id::Job(_) => None,
+    });
+    let transfers: Vec<_> = transfers.collect();
+    if !transfers.is_empty() {
+        insist(options, || client.terminate(&transfers), |_, _| {}).await?;
+    }
+    for id in ids {
+        let Id::Job(id) = id else { continue };
+        match insist(options, || client.cancel_job(id), |_, _| {}).await {
+            // It had ended: its status says how.
+            Ok(()) | Err(ClientError::Rejected { status: 409, .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
-fn report(transfer_id: &str, status: &TransferStatus, json: bool) -> Result<Exit, CliError> {
-    let (exit, outcome, words) = match status.state() {
+/// The calls that ask to stop pass over what has ended, so the status of each tells what
+/// the wish can still do.
+async fn standing(client: &Client, id: Id<'_>, options: &Options) -> Result<Standing, ClientError> {
+    Ok(match id {
+        Id::Transfer(id) => {
+            let status = insist(options, || client.status(id), |_, _| {}).await?;
+            let message = status.last_error_message.clone();
+            Standing { message, ..of(&status) }
+        }
+        Id::Job(id) => {
+            let status = insist(options, || client.poll_job(id), |_, _| {}).await?.status;
+            let message = status.error.as_ref().map(|error| error.message.clone());
+            Standing { message, ..of(&status) }
+        }
+    })
+}
+
+fn of(status: &impl Watched) -> Standing {
+    Standing {
+        state: status.state(),
+        was_stopped: status.was_stopped(),
+        message: None,
+        failure: status.failure(),
+    }
+}
+
+fn report(id: Id<'_>, standing: &Standing, json: bool) -> Result<Exit, CliError> {
+    let (exit, outcome, words) = match standing.state {
         TransferState::Running => (
             Exit::Completed,
             "asked",
@@ -76,23 +148,23 @@ fn report(transfer_id: &str, status: &TransferStatus, json: bool) -> Result<Exit
         TransferState::Completed => {
             (Exit::Completed, "completed", "is completed: the document stays".to_owned())
         }
-        TransferState::Failed if status.was_terminated() => {
+        TransferState::Failed if standing.was_stopped => {
             (Exit::Completed, "stopped", "has stopped on request".to_owned())
         }
         TransferState::Failed => {
-            (Exit::Failed, "failed", format!("had failed  {}", status.failure_message()))
+            (Exit::Failed, "failed", format!("had failed  {}", standing.failure))
         }
     };
-    let message = status.last_error_message.as_deref();
-    let line = format!("{transfer_id}  {words}");
-    output::result(json, &Asked { transfer_id, outcome, message }, &line)?;
+    let message = standing.message.clone();
+    let line = format!("{}  {words}", id.as_str());
+    output::result(json, &Asked { id, outcome, message }, &line)?;
     Ok(exit)
 }
 
-/// What the end of a transfer means for who wanted it to stop.
-fn judge(outcome: &Outcome) -> Exit {
+/// What the end of a transfer or job means for who wanted it to stop.
+fn judge<S: Watched>(outcome: &Outcome<S>) -> Exit {
     match outcome {
-        Outcome::Failed(status) if status.was_terminated() => Exit::Completed,
+        Outcome::Failed(status) if status.was_stopped() => Exit::Completed,
         _ => Exit::of(outcome),
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use docferry_cli::ClientError;
+use docferry_cli::fetch::FetchError;
 use docferry_cli::watch::Outcome;
 use miette::Diagnostic;
 
@@ -17,6 +18,7 @@ pub(crate) enum Exit {
     Other,
     Unreachable,
     Unauthorized,
+    Interrupted,
 }
 
 impl From<Exit> for ExitCode {
@@ -28,6 +30,8 @@ impl From<Exit> for ExitCode {
             Exit::TimedOut => 3,
             Exit::Unauthorized => 4,
             Exit::Unreachable => 5,
+            // 128 and the signal's number, as shells have it.
+            Exit::Interrupted => 130,
         })
     }
 }
@@ -42,9 +46,22 @@ impl From<&ClientError> for Exit {
     }
 }
 
+impl From<&FetchError> for Exit {
+    fn from(error: &FetchError) -> Self {
+        match error {
+            FetchError::Client(error) => error.into(),
+            FetchError::NothingThere { .. } => Self::Failed,
+            FetchError::NotReady => Self::TimedOut,
+            FetchError::Broken { .. } => Self::Unreachable,
+            FetchError::Store { .. } if error.is_transient() => Self::Unreachable,
+            _ => Self::Other,
+        }
+    }
+}
+
 impl Exit {
-    /// What the end of a transfer means for who wanted it delivered.
-    pub(crate) fn of(outcome: &Outcome) -> Self {
+    /// What the end of a transfer or job means for who wanted it delivered.
+    pub(crate) fn of<S>(outcome: &Outcome<S>) -> Self {
         match outcome {
             Outcome::Completed(_) => Self::Completed,
             Outcome::Failed(_) => Self::Failed,
@@ -68,6 +85,14 @@ pub(crate) enum CliError {
     #[diagnostic(code(docferry::usage))]
     EmptyPassword { path: PathBuf },
 
+    #[error("one file cannot hold several documents")]
+    #[diagnostic(code(docferry::usage), help("let --output be a folder"))]
+    ManyForOneFile,
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Fetch(#[from] FetchError),
+
     #[error("a result could not be printed")]
     #[diagnostic(code(docferry::output))]
     Output(#[from] io::Error),
@@ -86,6 +111,7 @@ impl CliError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Client(error) => error.into(),
+            Self::Fetch(error) => error.into(),
             #[cfg(feature = "admin")]
             Self::Admin(error) => error.exit(),
             _ => Exit::Other,

@@ -4,10 +4,14 @@
 mod admin;
 mod args;
 mod cancel;
+mod connection;
 #[cfg(feature = "admin")]
 mod documents;
 mod exit;
+mod get;
+mod list;
 mod output;
+mod retry;
 mod send;
 mod watch;
 
@@ -15,7 +19,6 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use docferry_cli::{Client, Credentials};
 use miette::{MietteHandlerOpts, Report};
 
 use crate::args::{Args, Command, Watch};
@@ -47,20 +50,19 @@ async fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result<Exit, CliError> {
     // Operators go past the public API, so its address and account are not asked for.
-    let client = || {
-        let username = args.connection.username()?;
-        let password = args.connection.password()?;
-        Ok::<_, CliError>(Client::new(args.connection.api()?, Credentials { username, password })?)
-    };
+    let client = || args.connection.client();
     match &args.command {
         #[cfg(feature = "admin")]
         Command::Admin(admin) => Box::pin(admin::run(admin, args.json)).await,
         #[cfg(feature = "admin")]
         Command::Documents(documents) => Box::pin(documents::run(documents, args.json)).await,
         Command::Send(send) => send::run(&client()?, send, args.json).await,
-        Command::Cancel(cancel) => cancel::run(&client()?, cancel, args.json).await,
-        Command::Watch(Watch { transfer_ids, patience }) => {
-            watch::run(&client()?, transfer_ids, patience, args.json, Exit::of).await
+        Command::Get(get) => Box::pin(get::run(&client()?, get, args.json)).await,
+        Command::List(list) => list::run(&client()?, list, args.json).await,
+        Command::Retry(retry) => Box::pin(retry::run(&client()?, retry, args.json)).await,
+        Command::Cancel(cancel) => Box::pin(cancel::run(&client()?, cancel, args.json)).await,
+        Command::Watch(Watch { ids, patience }) => {
+            Box::pin(watch::run(&client()?, ids, patience, args.json, watch::deliveries())).await
         }
     }
 }

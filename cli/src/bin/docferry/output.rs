@@ -2,9 +2,8 @@
 
 use std::io::{self, Write};
 
-use docferry_cli::ClientError;
 use docferry_cli::display::clean;
-use miette::Report;
+use miette::{Diagnostic, Report};
 use serde::Serialize;
 
 /// Prints a result: a JSON line for programs, or the line for people.
@@ -22,7 +21,15 @@ pub(crate) fn result<T: Serialize>(json: bool, document: &T, line: &str) -> io::
 ///
 /// # Errors
 /// When standard error is closed.
-pub(crate) fn complain(about: &str, error: ClientError) -> io::Result<()> {
+pub(crate) fn complain<E>(about: &str, error: E) -> io::Result<()>
+where
+    E: Diagnostic + Send + Sync + 'static,
+{
     let report = Report::new(error).wrap_err(clean(about));
     writeln!(io::stderr(), "{report:?}")
+}
+
+/// Tells a person what happens meanwhile. It is no result, so it is not for programs.
+pub(crate) fn note(line: &str) -> io::Result<()> {
+    writeln!(io::stderr(), "{}", clean(line))
 }

@@ -46,7 +46,9 @@ pub(crate) async fn run(client: &Client, args: &Send, json: bool) -> Result<Exit
     }
     // What was accepted is under way, whatever happened to the others.
     if args.watch && !transfer_ids.is_empty() {
-        exit = exit.max(watch::run(client, &transfer_ids, &args.patience, json, Exit::of).await?);
+        exit = exit.max(
+            watch::run(client, &transfer_ids, &args.patience, json, watch::deliveries()).await?,
+        );
     }
     Ok(exit)
 }

@@ -1,94 +1,153 @@
 //! `docferry watch`.
 
 use std::cell::RefCell;
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Stderr, stderr};
 use std::rc::Rc;
 
 use docferry_cli::display::{Lines, bar};
-use docferry_cli::watch::{Observer, Outcome, watch_all};
-use docferry_cli::{Client, ClientError, TransferStatus};
+use docferry_cli::job::{JobItem, JobState, JobStatus};
+use docferry_cli::watch::{Observer, Outcome, insist, watch, watch_job};
+use docferry_cli::{Client, ClientError, Problem, TransferStatus, Watched};
+use futures::future::join_all;
 use indicatif::MultiProgress;
 
 use crate::args::Patience;
 use crate::exit::{CliError, Exit};
 use crate::output;
 
-/// The JSON line of a transfer that could not be watched to any end.
+/// The JSON line of what could not be watched to any end.
 #[derive(Debug, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 struct NotWatched<'a> {
-    transfer_id: &'a str,
-    problem: docferry_cli::Problem,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transfer_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_id: Option<&'a str>,
+    problem: Problem,
 }
 
-/// Follows transfers and reports each; `judge` says what an end means for the
-/// command's own.
+/// The two kinds of work that an id may stand for.
+pub(crate) enum Ended {
+    Transfer(Result<Outcome, ClientError>),
+    Job(Result<Outcome<JobStatus>, ClientError>),
+}
+
+/// What ends mean for the command's own.
+pub(crate) struct Judge {
+    pub(crate) transfer: fn(&Outcome) -> Exit,
+    pub(crate) job: fn(&Outcome<JobStatus>) -> Exit,
+}
+
+/// For who wanted documents delivered.
+pub(crate) fn deliveries() -> Judge {
+    Judge { transfer: Exit::of, job: Exit::of }
+}
+
+/// Where progress is shown: bars on a terminal, lines elsewhere. It goes to standard
+/// error, so that results can be piped.
+pub(crate) enum Screen {
+    Bars(MultiProgress),
+    Lines(Rc<RefCell<Stderr>>),
+}
+
+impl Screen {
+    pub(crate) fn new() -> Self {
+        if stderr().is_terminal() {
+            Self::Bars(MultiProgress::new())
+        } else {
+            Self::Lines(Rc::new(RefCell::new(stderr())))
+        }
+    }
+
+    pub(crate) fn observer(&self, id: &str, name: Option<&str>) -> Box<dyn Observer> {
+        match self {
+            Self::Bars(bars) => Box::new(bar(bars, id, name)),
+            Self::Lines(out) => Box::new(Lines::new(Rc::clone(out), id, name)),
+        }
+    }
+}
+
+/// Follows transfers and jobs and reports each.
 pub(crate) async fn run(
     client: &Client,
-    transfer_ids: &[String],
+    ids: &[String],
     patience: &Patience,
     json: bool,
-    judge: impl Fn(&Outcome) -> Exit,
+    judge: Judge,
 ) -> Result<Exit, CliError> {
     let options = patience.options();
-    // Bars and lines go to standard error, so that results can be piped.
-    let results = if stderr().is_terminal() {
-        let bars = MultiProgress::new();
-        let watched = each(transfer_ids, |id| bar(&bars, id, None));
-        watch_all(client, &watched, &options).await
-    } else {
-        let out = Rc::new(RefCell::new(stderr()));
-        let watched = each(transfer_ids, |id| Lines::new(Rc::clone(&out), id, None));
-        watch_all(client, &watched, &options).await
-    };
+    let screen = Screen::new();
+    let each = ids.iter().map(async |id| {
+        let is_job = match insist(&options, || client.is_job(id), |_, _| {}).await {
+            Ok(is_job) => is_job,
+            Err(error) => return Ended::Transfer(Err(error)),
+        };
+        let observer = screen.observer(id, None);
+        if is_job {
+            Ended::Job(watch_job(client, id, &options, &*observer).await)
+        } else {
+            Ended::Transfer(watch(client, id, &options, &*observer).await)
+        }
+    });
     let mut exit = Exit::Completed;
-    for (transfer_id, result) in transfer_ids.iter().zip(results) {
-        exit = exit.max(match &result {
-            Ok(outcome) => judge(outcome),
-            Err(error) => error.into(),
+    for (id, ended) in ids.iter().zip(join_all(each).await) {
+        exit = exit.max(match &ended {
+            Ended::Transfer(Ok(outcome)) => (judge.transfer)(outcome),
+            Ended::Job(Ok(outcome)) => (judge.job)(outcome),
+            Ended::Transfer(Err(error)) | Ended::Job(Err(error)) => error.into(),
         });
-        report(transfer_id, result, json)?;
+        report(id, ended, json)?;
     }
     Ok(exit)
 }
 
-fn each<O: Observer>(ids: &[String], observer: impl Fn(&str) -> O) -> Vec<(String, O)> {
-    ids.iter().map(|id| (id.clone(), observer(id))).collect()
+fn report(id: &str, ended: Ended, json: bool) -> Result<(), CliError> {
+    let (error, is_job) = match ended {
+        Ended::Transfer(Ok(outcome)) => {
+            return report_outcome(id, &outcome, transfer_line, json);
+        }
+        Ended::Job(Ok(outcome)) => return report_outcome(id, &outcome, job_line, json),
+        Ended::Transfer(Err(error)) => (error, false),
+        Ended::Job(Err(error)) => (error, true),
+    };
+    if json {
+        let (transfer_id, job_id) = if is_job { (None, Some(id)) } else { (Some(id), None) };
+        let problem = error.to_problem();
+        output::result(json, &NotWatched { transfer_id, job_id, problem }, "")?;
+    }
+    let kind = if is_job { "job" } else { "transfer" };
+    output::complain(&format!("{kind} {id} cannot be watched"), error)?;
+    Ok(())
 }
 
-fn report(
-    transfer_id: &str,
-    result: Result<Outcome, ClientError>,
+fn report_outcome<S: Watched + serde::Serialize>(
+    id: &str,
+    outcome: &Outcome<S>,
+    line: fn(&S, &str) -> String,
     json: bool,
 ) -> Result<(), CliError> {
-    match result {
-        Ok(outcome) => {
-            let word = match &outcome {
-                Outcome::Completed(_) => "completed".to_owned(),
-                Outcome::Failed(status) if status.was_terminated() => {
-                    "stopped on request".to_owned()
-                }
-                Outcome::Failed(status) => format!("failed  {}", status.failure_message()),
-                Outcome::TimedOut(_) => "still running".to_owned(),
-            };
-            match outcome.status() {
-                Some(status) => output::result(json, status, &line(status, &word))?,
-                None if json => {}
-                None => output::result(json, &(), &format!("{transfer_id}  no answer"))?,
-            }
-        }
-        Err(error) => {
-            if json {
-                let problem = error.to_problem();
-                output::result(json, &NotWatched { transfer_id, problem }, "")?;
-            }
-            output::complain(&format!("transfer {transfer_id} cannot be watched"), error)?;
-        }
+    let word = match outcome {
+        Outcome::Completed(_) => "completed".to_owned(),
+        Outcome::Failed(status) if status.was_stopped() => "stopped on request".to_owned(),
+        Outcome::Failed(status) => format!("failed  {}", status.failure()),
+        Outcome::TimedOut(_) => "still running".to_owned(),
+    };
+    match outcome.status() {
+        Some(status) => output::result(json, status, &line(status, &word))?,
+        None if json => {}
+        None => output::result(json, &(), &format!("{id}  no answer"))?,
     }
     Ok(())
 }
 
-fn line(status: &TransferStatus, word: &str) -> String {
+fn transfer_line(status: &TransferStatus, word: &str) -> String {
     let name = status.file_name.as_deref().unwrap_or("(name unknown)");
     format!("{}  {name}  {} bytes  {word}", status.transfer_id, status.file_size)
+}
+
+fn job_line(status: &JobStatus, word: &str) -> String {
+    let done = |item: &&JobItem| item.status == JobState::Completed;
+    let (done, all) = (status.items.iter().filter(done).count(), status.items.len());
+    let bytes: u64 = status.items.iter().map(|item| item.bytes_done).sum();
+    format!("{}  {done} of {all} documents  {bytes} bytes  {word}", status.job_id)
 }

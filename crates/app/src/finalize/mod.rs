@@ -95,12 +95,15 @@ where
     }
     match transfer.target {
         // Again: an invocation that was still running may have stored one meanwhile.
-        Target::Onedrive(_) => close_session(ports, task).await?,
+        Target::Onedrive(_) => close_session(ports, task, &transfer).await?,
         Target::Download(_) => withdraw_artifact(ports, &transfer).await?,
     }
+    let (id, attempt) = (&task.transfer_id, transfer.attempt);
     if release_source(ports, settings, &transfer).await? {
         let purge_at = later(ports.clock.now(), settings.record_ttl);
-        ports.store.mark_clean(&task.transfer_id, purge_at).await?;
+        ports.store.mark_clean(id, attempt, purge_at).await?;
+    } else if !transfer.settled {
+        ports.store.mark_settled(id, attempt).await?;
     }
     Ok(transfer.phase)
 }

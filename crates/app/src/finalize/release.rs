@@ -39,7 +39,7 @@ where
     let ours = arrived || lies_there().await?;
     let now = ports.clock.now();
     let until = later(now, DELETION_LEASE);
-    let release = ports.store.release_key(id, key, now, until).await?;
+    let release = ports.store.release_key(id, transfer.attempt, key, now, until).await?;
     let last = match release {
         Release::Last => ours,
         // Others need it, or it was released before and has come again.

@@ -29,7 +29,7 @@ where
     C: Clock,
 {
     let may_wait =
-        |error: &TaskError| error.code.is_retryable() && ports.clock.now() < transfer.deadline;
+        |error: &TaskError| error.code.is_retryable() && ports.clock.now() < transfer.must_end_by();
     let settled = async {
         // A PUT that nobody can close may be under way: the look comes after it.
         let putting_until = transfer.checkpoint.as_ref().and_then(|kept| kept.putting_until);
@@ -65,13 +65,16 @@ where
 pub(super) async fn close_session<S, D, G, L, A, C>(
     ports: &Ports<'_, S, D, G, L, A, C>,
     task: &TaskInput,
+    ended: &Transfer,
 ) -> Result<(), TaskError>
 where
     S: TransferStore,
     D: Drive,
     L: Sealer,
 {
+    // That of a later epoch belongs to a later run, which began meanwhile.
     let session = ports.store.session(&task.transfer_id).await?;
+    let session = session.filter(|record| record.epoch <= ended.epoch);
     if let Some(record) = &session {
         delete(ports, task, record).await?;
     }

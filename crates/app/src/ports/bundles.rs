@@ -1,9 +1,9 @@
 use std::future::Future;
 
-use docferry_domain::{Bundle, BundleCounts, Outcome, Transfer, TransferId};
+use docferry_domain::{Bundle, BundleCounts, NamedRequest, Outcome, Transfer, TransferId};
 use jiff::Timestamp;
 
-use super::StoreError;
+use super::{Entered, StoreError};
 
 /// Bundles and their documents, each of which is a transfer that
 /// [`TransferStore`](super::TransferStore) knows as well.
@@ -12,8 +12,19 @@ use super::StoreError;
 /// counts once.
 pub trait BundleStore: Send + Sync {
     /// Adds a bundle that does not exist yet, not promised yet. Repeating it is fine.
-    fn create_bundle(&self, bundle: &Bundle)
-    -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn enter_bundle(
+        &self,
+        bundle: &Bundle,
+        request: Option<&NamedRequest>,
+    ) -> impl Future<Output = Result<Entered, StoreError>> + Send;
+
+    /// The same for a request without a name.
+    fn create_bundle(
+        &self,
+        bundle: &Bundle,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async move { self.enter_bundle(bundle, None).await.map(drop) }
+    }
 
     /// Adds documents of a bundle, which nobody works on yet: they hold no slot and
     /// stand in no queue. Those that exist stay as they are. The store may forget
@@ -34,6 +45,14 @@ pub trait BundleStore: Send + Sync {
         id: &TransferId,
     ) -> impl Future<Output = Result<Option<(Bundle, BundleCounts)>, StoreError>> + Send;
 
+    /// The same with its documents in the order of their numbers, at most `limit`, in
+    /// one paged query.
+    fn whole_bundle(
+        &self,
+        id: &TransferId,
+        limit: usize,
+    ) -> impl Future<Output = Result<Option<(Bundle, BundleCounts, Vec<Transfer>)>, StoreError>> + Send;
+
     /// Its documents in the order of their numbers, from `from` on, at most `limit`.
     fn documents(
         &self,
@@ -51,17 +70,19 @@ pub trait BundleStore: Send + Sync {
         due: Timestamp,
     ) -> impl Future<Output = Result<Option<Bundle>, StoreError>> + Send;
 
-    /// All of its documents that had not ended were asked to stop.
+    /// All of its documents that had not ended were asked to stop. Only for the run with
+    /// this number of retries.
     fn documents_stopped(
         &self,
         id: &TransferId,
+        retries: u32,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Ends the bundle, unless it has ended; the store may forget it after
-    /// `purge_at`.
+    /// Ends the bundle, unless it has ended or runs again since it was `read`; the store
+    /// may forget it after `purge_at`.
     fn end_bundle(
         &self,
-        id: &TransferId,
+        read: &Bundle,
         outcome: Outcome,
         ended_at: Timestamp,
         purge_at: Timestamp,

@@ -9,8 +9,10 @@ mod bundles;
 mod clock;
 mod drive;
 mod index;
+mod jobs;
 mod outbox;
 mod presigner;
+mod quota;
 mod sealer;
 mod slots;
 mod source;
@@ -27,8 +29,10 @@ pub use drive::{
     SessionStatus, UploadSession, UploadUrl,
 };
 pub use index::{DocumentIndex, IndexedDocument};
+pub use jobs::{Entered, Entry, History, JobPlace, JobStore, Listed};
 pub use outbox::{AuditQueue, OUTBOX_REST, Outbox, QueueError};
 pub use presigner::{PresignedUrl, Presigner};
+pub use quota::Quota;
 pub use sealer::{SealError, Sealer};
 pub use slots::{MOST_GRANTS, SlotStore};
 pub use source::{DocumentSource, SourceAnswer, SourceError};
@@ -41,9 +45,12 @@ pub use throttle::{Pause, ThrottleBudget};
 pub use workflow::{Execution, Start, Workflow, WorkflowError};
 
 /// The whole state: what one table holds.
-pub trait Store: TransferStore + SlotStore + BundleStore + Outbox + ArtifactStore {}
+pub trait Store:
+    TransferStore + SlotStore + BundleStore + Outbox + ArtifactStore + JobStore
+{
+}
 
-impl<T: TransferStore + SlotStore + BundleStore + Outbox + ArtifactStore> Store for T {}
+impl<T: TransferStore + SlotStore + BundleStore + Outbox + ArtifactStore + JobStore> Store for T {}
 
 /// The cause kept behind an error, for the log of whoever handles it.
 ///

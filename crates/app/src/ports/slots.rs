@@ -24,7 +24,8 @@ pub trait SlotStore: Send + Sync {
 
     /// Gives a slot to each of `admitted` (at most [`MOST_GRANTS`]) and takes them
     /// off the queue: all or none, and only if nothing was granted since the slots
-    /// were read at `version`. `sweep` looks at them from `due` on.
+    /// were read at `version`. That it was given one at `now` is recorded, and `sweep`
+    /// looks at them from `due` on.
     ///
     /// `false` when something had changed: read again, and choose again. Whoever
     /// stands in the queue without wanting a slot any more is taken off it then.
@@ -33,6 +34,7 @@ pub trait SlotStore: Send + Sync {
         pool: Pool,
         version: u64,
         admitted: &[Waiting],
+        now: Timestamp,
         due: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 

@@ -6,7 +6,7 @@ use docferry_domain::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::Cause;
+use super::{Cause, Entered, Entry};
 
 /// A transfer younger than this is not looked at: its execution is just starting.
 pub const FIRST_LOOK: SignedDuration = SignedDuration::from_secs(90);
@@ -93,9 +93,19 @@ pub enum Due {
 /// `upload`; a transfer that has ended changes no more ([`WriteError::Ended`]).
 /// Reads are consistent: they see every write that was answered before.
 pub trait TransferStore: Send + Sync {
+    /// Adds a transfer that does not exist yet, with what comes with it. Repeating the
+    /// same call is fine.
+    fn enter(
+        &self,
+        transfer: &Transfer,
+        entry: Entry<'_>,
+    ) -> impl Future<Output = Result<Entered, StoreError>> + Send;
+
     /// Adds a transfer that does not exist yet, and puts it into the queue for a
     /// slot. Repeating the same call is fine.
-    fn create(&self, transfer: &Transfer) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn create(&self, transfer: &Transfer) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async move { self.enter(transfer, Entry::default()).await.map(drop) }
+    }
 
     /// The transfer, or `None`.
     fn get(
@@ -247,11 +257,21 @@ pub trait TransferStore: Send + Sync {
         ended_at: Timestamp,
     ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
 
-    /// Nothing of an ended transfer is left to clean up: it leaves the index of
-    /// unfinished ones, and the store may forget it after `purge_at`, not before.
+    /// What an ended transfer had open is closed. A document of it may still come.
+    /// Nothing happens for another attempt than this one.
+    fn mark_settled(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Nothing of an ended transfer is left to clean up: it is settled, leaves the
+    /// index of unfinished ones, and the store may forget it after `purge_at`, not
+    /// before. Nothing happens for another attempt than this one.
     fn mark_clean(
         &self,
         id: &TransferId,
+        attempt: u32,
         purge_at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
@@ -285,11 +305,13 @@ pub trait TransferStore: Send + Sync {
     /// Takes the transfer off the users of an exchange key. `until` bounds how
     /// long others wait for the deletion should the caller die in it. Repeating
     /// the call after [`Release::Last`] returns `Last` again until
-    /// [`TransferStore::mark_released`]; after that, and for a transfer that never
-    /// registered the key, it returns `StillReferenced`.
+    /// [`TransferStore::mark_released`]; after that, for a transfer that never
+    /// registered the key, and for one that is in another attempt than this one, it
+    /// returns `StillReferenced`.
     fn release_key(
         &self,
         id: &TransferId,
+        attempt: u32,
         key: &str,
         now: Timestamp,
         until: Timestamp,

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use docferry_domain::{
-    Action, Answer, Checkpoint, Course, CourseRules, End, FailureCode, SMALL_FILE_BYTES,
+    Action, Answer, Checkpoint, Course, CourseRules, End, FailureCode, Pace, SMALL_FILE_BYTES,
     SourceHash, Transfer,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -72,6 +72,8 @@ pub(super) struct Run<'a, S, D, G, L, C, B> {
     /// It may be: no answer has come.
     pub(super) is_on_its_way: bool,
     pub(super) bytes_per_second: Option<f64>,
+    /// What the checkpoint says of how fast it goes.
+    pace: Option<Pace>,
     /// The cause of the last failure, for the log.
     trouble: Option<TaskError>,
 }
@@ -145,8 +147,9 @@ where
         let course = Course::begin(object.size, rules, checkpoint, session.is_some());
         let margin = SignedDuration::try_from(ports.settings.margin).unwrap_or_default();
         // The transfer's own deadline counts as much as the function's.
-        let deadline = deadline.min(transfer.deadline);
+        let deadline = deadline.min(transfer.must_end_by());
         let stop_at = deadline.checked_sub(margin).unwrap_or(deadline);
+        let pace = checkpoint.and_then(|kept| kept.pace);
         Ok(Self {
             ports,
             transfer,
@@ -163,6 +166,7 @@ where
             lease: None,
             is_on_its_way: false,
             bytes_per_second: None,
+            pace,
             trouble: None,
         })
     }
@@ -249,8 +253,9 @@ where
     /// Whether somebody asked to stop.
     async fn write(&mut self, lease: Option<Timestamp>) -> Result<bool, TaskError> {
         let id = &self.transfer.transfer_id;
-        let checkpoint =
-            Checkpoint { putting_until: lease, ..self.course.checkpoint(self.hash.state()) };
+        let reached = self.course.checkpoint(self.hash.state());
+        self.pace = Some(Pace::next(self.pace, self.ports.clock.now(), reached.offset));
+        let checkpoint = Checkpoint { putting_until: lease, pace: self.pace, ..reached };
         let CheckpointAck { stop } =
             self.ports.store.checkpoint(id, self.transfer.epoch, &checkpoint).await?;
         self.lease = lease;

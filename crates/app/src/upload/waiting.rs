@@ -56,7 +56,7 @@ where
         let id = &self.transfer.transfer_id;
         let wait = wait.saturating_add(spread(id, wait.min(LONGEST_SPREAD)));
         let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
-        let resume_at = now.checked_add(wait).unwrap_or(self.transfer.deadline);
+        let resume_at = now.checked_add(wait).unwrap_or_else(|_| self.transfer.must_end_by());
         self.ports.store.pause_until(id, self.transfer.epoch, resume_at).await?;
         Ok(wait_until(resume_at, now))
     }

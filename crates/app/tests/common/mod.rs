@@ -41,6 +41,7 @@ pub fn world_with(len: usize) -> World {
 
 pub fn request_to(email: &str) -> NewTransfer {
     NewTransfer {
+        on_behalf_of: None,
         object_guid: GUID.parse().unwrap(),
         target: drive_target(email, "Court").into(),
         ..new_transfer()

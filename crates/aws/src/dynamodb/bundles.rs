@@ -1,10 +1,10 @@
 //! Bundles: `BUNDLE`, `COUNTS` and the documents `DOC#…` in one partition.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use docferry_app::ports::StoreError;
+use docferry_app::ports::{Entered, JobPlace, StoreError};
 use docferry_domain::{
-    Bundle, BundleCounts, Failure, FailureCode, Outcome, Phase, SCHEMA_VERSION, Transfer,
-    TransferId,
+    Bundle, BundleCounts, Failure, FailureCode, NamedRequest, Outcome, Phase, SCHEMA_VERSION,
+    Transfer, TransferId,
 };
 use jiff::Timestamp;
 
@@ -13,20 +13,37 @@ use super::items::{
     DUE, Item, SHARD, attribute, bundle_key, corrupt, counts_key, document_sort_key, first_look,
     indexed, partition, read_transfer, shard, transfer_item, ttl, whole_item,
 };
+use super::jobs;
 use super::standing::running;
 use super::table::Table;
 
 /// Highest number of a document.
 const LAST: u16 = 9999;
 
-pub(super) async fn create(table: &Table, bundle: &Bundle) -> Result<(), StoreError> {
+pub(super) async fn enter(
+    table: &Table,
+    bundle: &Bundle,
+    request: Option<&NamedRequest>,
+) -> Result<Entered, StoreError> {
     let id = &bundle.bundle_id;
     let item = whole_item(bundle, bundle_key(id), "bundle")?;
-    match table.insert(indexed(item, shard(id), first_look(bundle.created_at))).await {
-        Ok(()) => Ok(()),
-        // Our own first try.
-        Err(refusal) => refusal.stood().map(drop),
+    let item = indexed(item, shard(id), first_look(bundle.created_at));
+    let item = match bundle.keep_until {
+        Some(_) => {
+            let created_ms = bundle.created_at.as_millisecond();
+            jobs::listed(item, &bundle.owner, &JobPlace { created_ms, id: id.clone() })
+        }
+        None => item,
+    };
+    let mut actions = vec![table.inserting(item)?];
+    if let Some(request) = request {
+        actions.push(jobs::remembering(table, request, bundle.created_at)?);
     }
+    let Err(refusal) = table.transact(&actions).await else { return Ok(Entered::Done) };
+    let check = refusal.stood()?.into_iter().nth(1);
+    // Else it is our own first try.
+    let before = request.map(|named| jobs::remembered(check, named)).transpose()?.flatten();
+    Ok(jobs::entered(before))
 }
 
 pub(super) async fn add_documents(
@@ -69,19 +86,33 @@ pub(super) async fn get(
     table: &Table,
     id: &TransferId,
 ) -> Result<Option<(Bundle, BundleCounts)>, StoreError> {
-    let found = table.range(partition(id), "BUNDLE", true, "COUNTS", 2).await?;
-    let (mut bundle, mut counts) = (None, BundleCounts::default());
-    for item in found {
-        if item.get("sk").is_some_and(|sk| sk.as_s().is_ok_and(|sk| sk == "COUNTS")) {
-            counts = read_counts(&item);
-        } else {
-            bundle = Some(read_bundle(item)?);
-        }
-    }
-    Ok(bundle.map(|bundle| (bundle, counts)))
+    let found = read(table.range(partition(id), "BUNDLE", true, "COUNTS", 2).await?)?;
+    Ok(found.map(|(bundle, counts, _)| (bundle, counts)))
 }
 
-fn read_bundle(item: Item) -> Result<Bundle, StoreError> {
+/// In the order of their sort keys come bundle, counts and documents.
+pub(super) async fn whole(
+    table: &Table,
+    id: &TransferId,
+    limit: usize,
+) -> Result<Option<(Bundle, BundleCounts, Vec<Transfer>)>, StoreError> {
+    let last = document_sort_key(LAST);
+    read(table.range(partition(id), "BUNDLE", true, &last, limit.saturating_add(2)).await?)
+}
+
+fn read(found: Vec<Item>) -> Result<Option<(Bundle, BundleCounts, Vec<Transfer>)>, StoreError> {
+    let (mut bundle, mut counts, mut documents) = (None, BundleCounts::default(), Vec::new());
+    for item in found {
+        match item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str) {
+            Some("BUNDLE") => bundle = Some(read_bundle(item)?),
+            Some("COUNTS") => counts = read_counts(&item),
+            _ => documents.push(read_transfer(item)?),
+        }
+    }
+    Ok(bundle.map(|bundle| (bundle, counts, documents)))
+}
+
+pub(super) fn read_bundle(item: Item) -> Result<Bundle, StoreError> {
     let bundle: Bundle =
         serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("bundle"))?;
     if bundle.schema_version > SCHEMA_VERSION { Err(corrupt("bundle")) } else { Ok(bundle) }
@@ -146,8 +177,22 @@ pub(super) async fn cancel(
     }
 }
 
-pub(super) async fn documents_stopped(table: &Table, id: &TransferId) -> Result<(), StoreError> {
-    let stopped = Change::default()
+/// In the run with this number of retries, which a first run may not hold.
+fn in_run(change: Change, retries: u32) -> Change {
+    let same = if retries == 0 {
+        "attribute_not_exists(#retries) OR #retries = :run"
+    } else {
+        "#retries = :run"
+    };
+    change.when(same).value("run", number(retries))
+}
+
+pub(super) async fn documents_stopped(
+    table: &Table,
+    id: &TransferId,
+    retries: u32,
+) -> Result<(), StoreError> {
+    let stopped = in_run(Change::default(), retries)
         .when("attribute_exists(pk)")
         .set("documentsStopped", aws_sdk_dynamodb::types::AttributeValue::Bool(true));
     match table.update(bundle_key(id), stopped).await {
@@ -158,12 +203,15 @@ pub(super) async fn documents_stopped(table: &Table, id: &TransferId) -> Result<
 
 pub(super) async fn end(
     table: &Table,
-    id: &TransferId,
+    read: &Bundle,
     outcome: Outcome,
     ended_at: Timestamp,
     purge_at: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut ended = running()
+    let id = &read.bundle_id;
+    let mut ended = in_run(running(), read.retries)
+        .when("attribute_not_exists(#resuming) OR #resuming = :not")
+        .value("not", aws_sdk_dynamodb::types::AttributeValue::Bool(false))
         .set("phase", string(outcome.phase().as_str()))
         .set("endedAt", attribute(&ended_at)?)
         .set("expiresAt", ttl(purge_at))

@@ -57,6 +57,12 @@ impl Change {
         self.value(name, number(amount))
     }
 
+    /// Takes from a number.
+    pub(super) fn minus(mut self, name: &str, amount: u64) -> Self {
+        self.add.push(format!("#{name} :{name}"));
+        self.value(name, number(format_args!("-{amount}")))
+    }
+
     /// Removes attributes.
     pub(super) fn remove(mut self, names: &[&str]) -> Self {
         self.remove.extend(names.iter().map(|name| format!("#{name}")));

@@ -2,19 +2,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{KeysAndAttributes, PutRequest, WriteRequest};
+use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
 use docferry_app::ports::{DocumentIndex, IndexedDocument, StoreError};
 use docferry_domain::FileId;
 
+use super::batch::{self, MOST_KEYS};
 use super::change::{number, string};
-use super::items::{Item, corrupt};
+use super::items::Item;
 use crate::Fault;
 
-/// Most keys of one BatchGetItem.
-/// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>.
-const MOST_KEYS: usize = 100;
-
-/// Calls after which keys that are still not answered count as a store that does not.
+/// Calls after which items that are still not written count as a store that does not.
 const TRIES: u32 = 8;
 
 /// Most items of one BatchWriteItem.
@@ -64,31 +61,6 @@ impl DynamoDocumentIndex {
         }
         Ok(())
     }
-
-    /// The items of these keys, in whichever order.
-    async fn batch(&self, files: &[FileId]) -> Result<Vec<Item>, StoreError> {
-        const CALL: &str = "DynamoDB BatchGetItem";
-        let key = |file: &FileId| Item::from([("fileId".to_owned(), number(file.get()))]);
-        let mut missing: Vec<Item> = files.iter().map(key).collect();
-        let mut found = Vec::new();
-        for _ in 0..TRIES {
-            let keys = KeysAndAttributes::builder().set_keys(Some(missing)).build();
-            let keys = keys.map_err(|_| corrupt("index key"))?;
-            let request = self.client.batch_get_item().request_items(&self.table, keys);
-            let answer = Box::pin(request.send())
-                .await
-                .map_err(|error| StoreError::Unavailable(Box::new(Fault::of(CALL, &error))))?;
-            found.extend(
-                answer.responses.and_then(|mut all| all.remove(&self.table)).unwrap_or_default(),
-            );
-            let left = answer.unprocessed_keys.and_then(|mut all| all.remove(&self.table));
-            missing = left.map(|left| left.keys).unwrap_or_default();
-            if missing.is_empty() {
-                return Ok(found);
-            }
-        }
-        Err(StoreError::Unavailable(Box::new(Fault::new(CALL, "keys are left unanswered"))))
-    }
 }
 
 impl DocumentIndex for DynamoDocumentIndex {
@@ -98,7 +70,9 @@ impl DocumentIndex for DynamoDocumentIndex {
     ) -> Result<BTreeMap<FileId, IndexedDocument>, StoreError> {
         let mut known = BTreeMap::new();
         for some in files.chunks(MOST_KEYS) {
-            for item in self.batch(some).await? {
+            let key = |file: &FileId| Item::from([("fileId".to_owned(), number(file.get()))]);
+            let keys = some.iter().map(key).collect();
+            for item in batch::batch_get(&self.client, &self.table, keys, false).await? {
                 known.extend(read(&item));
             }
         }

@@ -91,6 +91,16 @@ pub(super) fn throttle_key(pool: &str) -> Item {
     key(format!("B#{pool}"), "PAUSE")
 }
 
+/// How many calls somebody made in a minute.
+pub(super) fn quota_key(caller: &str, minute: i64) -> Item {
+    key(format!("R#{caller}"), &minute.to_string())
+}
+
+/// A request that its caller gave a name.
+pub(super) fn request_key(hash: &str) -> Item {
+    key(format!("I#{hash}"), "REQUEST")
+}
+
 /// What is known of an object in the delivery bucket.
 pub(super) fn artifact_key(object: &str) -> Item {
     key(format!("{ARTIFACT}{object}"), "ARTIFACT")

@@ -10,6 +10,8 @@
 //! | `S#{pool}` | `SLOTS` | who holds the slots of a pool |
 //! | `Q#{pool}` | `{order}#{id}` | who waits for one |
 //! | `K#{key}` | `REFS` | who refers to an exchange key, who is deleting its object |
+//! | `I#{hash}` | `REQUEST` | what a request that its caller gave a name has made |
+//! | `R#{caller}` | `{minute}` | how many calls somebody made in a minute |
 //! | `A#{key}` | `ARTIFACT` | an object of the delivery bucket, until when it is kept |
 //! | `D#{guid}` | `NEWEST` | the newest object of a document |
 //! | `B#{pool}` | `PAUSE` | until when all transfers of the pool leave the drive alone |
@@ -19,14 +21,18 @@
 //! see something else. A write whose answer is lost is sent again by the SDK; each
 //! condition is made so that finding our own first try there is not an error.
 //! `expiresAt` (seconds since 1970) is the table's TTL attribute. The index
-//! `unfinished` (`sweepShard`, `dueAt`; keys only) names what may need looking after.
+//! `unfinished` (`sweepShard`, `dueAt`; keys only) names what may need looking after,
+//! the index `jobs` (`jobOwner`, `jobOrder`; keys only) what somebody asked for.
 
 mod artifacts;
+mod batch;
 mod bundles;
 mod change;
 mod index;
 mod items;
+mod jobs;
 mod outbox;
+mod quota;
 mod references;
 mod sessions;
 mod slots;
@@ -38,18 +44,20 @@ mod unfinished;
 
 use aws_sdk_dynamodb::Client;
 use docferry_app::ports::{
-    ArtifactStore, BundleStore, CheckpointAck, Due, Outbox, Release, SealedSession, SessionRecord,
-    SlotStore, StoreError, TransferStore, WriteError,
+    ArtifactStore, BundleStore, CheckpointAck, Due, Entered, Entry, History, JobPlace, JobStore,
+    Listed, Outbox, Release, SealedSession, SessionRecord, SlotStore, StoreError, TransferStore,
+    WriteError,
 };
 use docferry_domain::{
     ArrivedObject, Artifact, ArtifactRecord, Bundle, BundleCounts, Checkpoint, Delivery,
-    FailureCode, ObjectGuid, Outcome, OutcomeRecord, Pool, PushedSource, Slots, Transfer,
-    TransferId, Waiting,
+    FailureCode, NamedRequest, ObjectGuid, Outcome, OutcomeRecord, Pool, PushedSource, Slots,
+    Transfer, TransferId, Waiting,
 };
 use jiff::Timestamp;
 
 pub use index::DynamoDocumentIndex;
 pub use outbox::read_outcome;
+pub use quota::DynamoQuota;
 use table::Table;
 
 pub use throttle::DynamoThrottleBudget;
@@ -69,8 +77,8 @@ impl DynamoTransferStore {
 }
 
 impl TransferStore for DynamoTransferStore {
-    async fn create(&self, transfer: &Transfer) -> Result<(), StoreError> {
-        transfers::create(&self.table, transfer).await
+    async fn enter(&self, transfer: &Transfer, entry: Entry<'_>) -> Result<Entered, StoreError> {
+        transfers::enter(&self.table, transfer, entry).await
     }
 
     async fn get(&self, id: &TransferId) -> Result<Option<Transfer>, StoreError> {
@@ -197,8 +205,17 @@ impl TransferStore for DynamoTransferStore {
         transfers::finish(&self.table, read, outcome, ended_at).await
     }
 
-    async fn mark_clean(&self, id: &TransferId, purge_at: Timestamp) -> Result<(), StoreError> {
-        unfinished::mark_clean(&self.table, id, purge_at).await
+    async fn mark_settled(&self, id: &TransferId, attempt: u32) -> Result<(), StoreError> {
+        unfinished::mark_settled(&self.table, id, attempt).await
+    }
+
+    async fn mark_clean(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        purge_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        unfinished::mark_clean(&self.table, id, attempt, purge_at).await
     }
 
     async fn unfinished(&self, now: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
@@ -226,11 +243,12 @@ impl TransferStore for DynamoTransferStore {
     async fn release_key(
         &self,
         id: &TransferId,
+        attempt: u32,
         key: &str,
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Release, StoreError> {
-        references::release_key(&self.table, id, key, now, until).await
+        references::release_key(&self.table, id, attempt, key, now, until).await
     }
 
     async fn mark_released(
@@ -262,9 +280,10 @@ impl SlotStore for DynamoTransferStore {
         pool: Pool,
         version: u64,
         admitted: &[Waiting],
+        now: Timestamp,
         due: Timestamp,
     ) -> Result<bool, StoreError> {
-        slots::grant(&self.table, pool, version, admitted, due).await
+        slots::grant(&self.table, pool, version, admitted, now, due).await
     }
 
     async fn enqueue(&self, transfer: &Transfer, due: Timestamp) -> Result<(), WriteError> {
@@ -305,6 +324,55 @@ impl ArtifactStore for DynamoTransferStore {
     }
 }
 
+impl JobStore for DynamoTransferStore {
+    async fn run_again(
+        &self,
+        read: &Transfer,
+        again: &Transfer,
+        due: Timestamp,
+    ) -> Result<bool, StoreError> {
+        jobs::run_again(&self.table, read, again, due).await
+    }
+
+    async fn resume_bundle(
+        &self,
+        read: &Bundle,
+        keep_until: Timestamp,
+        deadline: Timestamp,
+        due: Timestamp,
+    ) -> Result<bool, StoreError> {
+        jobs::resume_bundle(&self.table, read, keep_until, deadline, due).await
+    }
+
+    async fn documents_resumed(&self, id: &TransferId, retries: u32) -> Result<(), StoreError> {
+        jobs::documents_resumed(&self.table, id, retries).await
+    }
+
+    async fn keep_longer(
+        &self,
+        id: &TransferId,
+        keep_until: Timestamp,
+        purge_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        jobs::keep_longer(&self.table, id, keep_until, purge_at).await
+    }
+
+    async fn forget_request(&self, request: &NamedRequest) -> Result<(), StoreError> {
+        jobs::forget(&self.table, request).await
+    }
+}
+
+impl History for DynamoTransferStore {
+    async fn jobs(
+        &self,
+        owner: &str,
+        before: Option<&JobPlace>,
+        limit: usize,
+    ) -> Result<(Vec<Listed>, Option<JobPlace>), StoreError> {
+        jobs::list(&self.table, owner, before, limit).await
+    }
+}
+
 impl Outbox for DynamoTransferStore {
     async fn outcome(
         &self,
@@ -328,8 +396,12 @@ impl Outbox for DynamoTransferStore {
 }
 
 impl BundleStore for DynamoTransferStore {
-    async fn create_bundle(&self, bundle: &Bundle) -> Result<(), StoreError> {
-        bundles::create(&self.table, bundle).await
+    async fn enter_bundle(
+        &self,
+        bundle: &Bundle,
+        request: Option<&NamedRequest>,
+    ) -> Result<Entered, StoreError> {
+        bundles::enter(&self.table, bundle, request).await
     }
 
     async fn add_documents(
@@ -346,6 +418,14 @@ impl BundleStore for DynamoTransferStore {
 
     async fn bundle(&self, id: &TransferId) -> Result<Option<(Bundle, BundleCounts)>, StoreError> {
         bundles::get(&self.table, id).await
+    }
+
+    async fn whole_bundle(
+        &self,
+        id: &TransferId,
+        limit: usize,
+    ) -> Result<Option<(Bundle, BundleCounts, Vec<Transfer>)>, StoreError> {
+        bundles::whole(&self.table, id, limit).await
     }
 
     async fn documents(
@@ -366,17 +446,17 @@ impl BundleStore for DynamoTransferStore {
         bundles::cancel(&self.table, id, owner, due).await
     }
 
-    async fn documents_stopped(&self, id: &TransferId) -> Result<(), StoreError> {
-        bundles::documents_stopped(&self.table, id).await
+    async fn documents_stopped(&self, id: &TransferId, retries: u32) -> Result<(), StoreError> {
+        bundles::documents_stopped(&self.table, id, retries).await
     }
 
     async fn end_bundle(
         &self,
-        id: &TransferId,
+        read: &Bundle,
         outcome: Outcome,
         ended_at: Timestamp,
         purge_at: Timestamp,
     ) -> Result<(), StoreError> {
-        bundles::end(&self.table, id, outcome, ended_at, purge_at).await
+        bundles::end(&self.table, read, outcome, ended_at, purge_at).await
     }
 }

@@ -9,7 +9,7 @@ use docferry_domain::{Phase, PushedSource, TransferId};
 use jiff::{SignedDuration, Timestamp};
 
 use super::change::{Change, number, string};
-use super::items::{attribute, references_key, transfer_key, ttl};
+use super::items::{Item, attribute, references_key, transfer_key, ttl};
 use super::standing::{by_attempt_in, live, unsettled};
 use super::table::{Check, Table};
 
@@ -102,6 +102,7 @@ async fn forget_if_unused(table: &Table, key: &str, now: Timestamp) {
 pub(super) async fn release_key(
     table: &Table,
     id: &TransferId,
+    attempt: u32,
     key: &str,
     now: Timestamp,
     until: Timestamp,
@@ -121,19 +122,20 @@ pub(super) async fn release_key(
             )
             .value("id", string(id.as_str()))
             .value("one", number(1_u8));
-        match table.update(references_key(key), last).await {
-            Ok(_) => return Ok(Release::Last),
-            Err(refusal) => refusal.stood()?,
-        };
+        match leave_key(table, id, attempt, key, last).await? {
+            Left::Done => return Ok(Release::Last),
+            Left::Foreign => return Ok(Release::StillReferenced),
+            Left::Refused(_) => {}
+        }
         // Others refer to the key, or this transfer does not.
         let one_of_many = Change::default()
             .leave("refs", id.as_str())
             .when("contains(#refs, :id) AND size(#refs) > :one")
             .value("id", string(id.as_str()))
             .value("one", number(1_u8));
-        let stood = match table.update(references_key(key), one_of_many).await {
-            Ok(_) => return Ok(Release::StillReferenced),
-            Err(refusal) => refusal.stood()?,
+        let stood = match leave_key(table, id, attempt, key, one_of_many).await? {
+            Left::Done | Left::Foreign => return Ok(Release::StillReferenced),
+            Left::Refused(stood) => stood,
         };
         let refers = stood.as_ref().and_then(|item| item.get("refs")?.as_ss().ok());
         if refers.is_none_or(|refs| !refs.iter().any(|member| member == id.as_str())) {
@@ -142,6 +144,38 @@ pub(super) async fn release_key(
         // The others left between the two writes: now it is the last one.
     }
     Err(unsettled("release_key"))
+}
+
+/// What came of a wish to leave a key.
+enum Left {
+    Done,
+    /// The transfer is in another attempt: the reference is that of a later run.
+    Foreign,
+    /// The key's conditions did not hold; with the item as it stood.
+    Refused(Option<Item>),
+}
+
+async fn leave_key(
+    table: &Table,
+    id: &TransferId,
+    attempt: u32,
+    key: &str,
+    change: Change,
+) -> Result<Left, StoreError> {
+    let same_attempt = Change::default()
+        .when("attribute_not_exists(pk) OR #attempt = :attempt")
+        .value("attempt", number(attempt));
+    let actions = [
+        table.checking(transfer_key(id), same_attempt)?,
+        table.updating(references_key(key), change)?,
+    ];
+    let Err(refusal) = table.transact(&actions).await else { return Ok(Left::Done) };
+    let mut checks = refusal.stood()?.into_iter();
+    Ok(match (checks.next(), checks.next()) {
+        (Some(Check::Failed(_)), _) => Left::Foreign,
+        (_, Some(Check::Failed(stood))) => Left::Refused(stood),
+        _ => Left::Refused(None),
+    })
 }
 
 pub(super) async fn take_unused(

@@ -15,8 +15,8 @@ use jiff::Timestamp;
 
 use super::change::{Change, number, string};
 use super::items::{
-    DUE, SHARD, place, queue_item, queue_key, queue_partition, read_waiting, shard, slots_key,
-    transfer_key,
+    DUE, SHARD, attribute, place, queue_item, queue_key, queue_partition, read_waiting, shard,
+    slots_key, transfer_key,
 };
 use super::standing::{by_attempt, live, running};
 use super::table::{Check, Refusal, Table};
@@ -66,23 +66,16 @@ pub(super) async fn grant(
     pool: Pool,
     version: u64,
     admitted: &[Waiting],
+    now: Timestamp,
     due: Timestamp,
 ) -> Result<bool, StoreError> {
-    let unchanged = if version == 0 {
-        "attribute_not_exists(#version) OR #version = :read"
-    } else {
-        "#version = :read"
-    };
-    let taken = admitted.iter().fold(Change::default().increment("version"), |change, one| {
-        change.set(&holder(&one.transfer_id), string(one.person.as_str()))
-    });
-    let taken = taken.when(unchanged).value("read", number(version));
-    let mut actions = vec![table.updating(slots_key(pool), taken)?];
+    let mut actions = vec![taking(table, pool, version, admitted)?];
     for one in admitted {
         let holding = running()
             .when("#turn = :queued")
             .value("queued", string(Turn::Queued.as_str()))
             .set("turn", string(Turn::Holding.as_str()))
+            .set_once("admittedAt", attribute(&now)?)
             .set(DUE, number(due.as_millisecond()))
             .set(SHARD, string(shard(&one.transfer_id)));
         actions.push(table.updating(transfer_key(&one.transfer_id), holding)?);
@@ -100,6 +93,25 @@ pub(super) async fn grant(
         }
     }
     Ok(false)
+}
+
+/// Taking slots, as an action of a transaction: only if nothing was granted since they
+/// were read at `version`.
+pub(super) fn taking(
+    table: &Table,
+    pool: Pool,
+    version: u64,
+    admitted: &[Waiting],
+) -> Result<TransactWriteItem, StoreError> {
+    let unchanged = if version == 0 {
+        "attribute_not_exists(#version) OR #version = :read"
+    } else {
+        "#version = :read"
+    };
+    let taken = admitted.iter().fold(Change::default().increment("version"), |change, one| {
+        change.set(&holder(&one.transfer_id), string(one.person.as_str()))
+    });
+    table.updating(slots_key(pool), taken.when(unchanged).value("read", number(version)))
 }
 
 /// Takes one off the queue that does not wait any more. Conditional on that: it may

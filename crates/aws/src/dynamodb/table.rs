@@ -18,6 +18,7 @@ use docferry_app::ports::StoreError;
 
 use crate::Fault;
 
+use super::batch::{self, MOST_KEYS};
 use super::change::{Change, number, string};
 use super::items::{DUE, Item, SHARD, UNFINISHED, read_due};
 
@@ -141,6 +142,38 @@ impl Table {
             found.retain(|item| item.get("sk").and_then(|sk| sk.as_s().ok()) != Some(&from.into()));
         }
         found.truncate(limit);
+        Ok(found)
+    }
+
+    /// Items of a partition of an index, keys only, whose sort keys lie before `before`,
+    /// the last of them first; at most `limit`. The index may lag.
+    pub(super) async fn newest(
+        &self,
+        index: &str,
+        partition: (&str, &str),
+        before: (&str, &str),
+        limit: usize,
+    ) -> Result<Vec<Item>, StoreError> {
+        let request = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(index)
+            .scan_index_forward(false)
+            .key_condition_expression("#pk = :pk AND #sk < :before")
+            .expression_attribute_names("#pk", partition.0)
+            .expression_attribute_names("#sk", before.0)
+            .expression_attribute_values(":pk", string(partition.1))
+            .expression_attribute_values(":before", string(before.1));
+        pages(request, limit).await
+    }
+
+    /// The items of these keys that there are, in whichever order, read consistently.
+    pub(super) async fn batch(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
+        let mut found = Vec::new();
+        for some in keys.chunks(MOST_KEYS) {
+            found.extend(batch::batch_get(&self.client, &self.name, some.to_vec(), true).await?);
+        }
         Ok(found)
     }
 
@@ -293,10 +326,23 @@ impl Table {
 
     /// Writing a whole item that must not exist, as an action of a transaction.
     pub(super) fn inserting(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
+        self.putting_when(item, Change::default().when("attribute_not_exists(pk)"))
+    }
+
+    /// Writing a whole item if the conditions of `change` hold, as an action of a
+    /// transaction.
+    pub(super) fn putting_when(
+        &self,
+        item: Item,
+        change: Change,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let parts = change.into_expressions();
         let put = Put::builder()
             .table_name(&self.name)
             .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
+            .set_condition_expression(parts.condition)
+            .set_expression_attribute_names(parts.names)
+            .set_expression_attribute_values(parts.values)
             .return_values_on_condition_check_failure(OnFailure::AllOld)
             .build();
         Ok(TransactWriteItem::builder().put(put.map_err(|_| unbuilt())?).build())

@@ -1,5 +1,5 @@
 use aws_sdk_dynamodb::types::AttributeValue;
-use docferry_app::ports::{StoreError, WriteError};
+use docferry_app::ports::{Entered, Entry, JobPlace, StoreError, WriteError};
 use docferry_domain::{
     ArrivedObject, Artifact, Delivery, Failure, FailureCode, Outcome, OutcomeRecord, Phase,
     PushedSource, Transfer, TransferId, Turn,
@@ -13,24 +13,53 @@ use super::items::{
 };
 use super::slots::as_read;
 use super::standing::{by_attempt, by_attempt_in, live, not_ending, open, running, unsettled};
-use super::table::{Check, Table};
-use super::{bundles, outbox, slots};
+use super::table::{Check, Refusal, Table};
+use super::{bundles, jobs, outbox, slots};
 
-pub(super) async fn create(table: &Table, transfer: &Transfer) -> Result<(), StoreError> {
+pub(super) async fn enter(
+    table: &Table,
+    transfer: &Transfer,
+    entry: Entry<'_>,
+) -> Result<Entered, StoreError> {
     let id = &transfer.transfer_id;
     let item = indexed(transfer_item(transfer)?, shard(id), first_look(transfer.created_at));
-    let actions = [table.inserting(item)?, table.putting(queue_item(transfer))?];
-    let Err(refusal) = table.transact(&actions).await else {
-        return Ok(());
+    let item = match transfer.keep_until {
+        Some(_) if id.in_bundle().is_none() => {
+            let created_ms = transfer.created_at.as_millisecond();
+            jobs::listed(item, &transfer.owner, &JobPlace { created_ms, id: id.clone() })
+        }
+        _ => item,
     };
+    let mut actions = vec![table.inserting(item)?];
+    actions.push(match entry.slot {
+        Some(version) => slots::taking(table, transfer.pool, version, &[transfer.waiting()])?,
+        None => table.putting(queue_item(transfer))?,
+    });
+    if let Some(request) = entry.request {
+        actions.push(jobs::remembering(table, request, transfer.created_at)?);
+    }
+    let checks = match table.transact(&actions).await {
+        Ok(()) => return Ok(Entered::Done),
+        // Others keep taking slots: into the queue.
+        Err(Refusal::Conflict(_)) if entry.slot.is_some() => return Ok(Entered::SlotsChanged),
+        Err(refusal) => refusal.stood()?,
+    };
+    let mut checks = checks.into_iter();
+    let (ours, slot, request) = (checks.next(), checks.next(), checks.next());
+    if let Some(named) = entry.request
+        && let Some(before) = jobs::remembered(request, named)?
+    {
+        return Ok(Entered::Before(before));
+    }
     // Found already: our own first try, perhaps with work begun meanwhile, or (by
     // a fault of whoever makes the ids) somebody else's transfer.
-    let stood = match refusal.stood()?.into_iter().next() {
+    let stood = match ours {
         Some(Check::Failed(stood)) => stood.map(read_transfer).transpose()?,
+        _ if matches!(slot, Some(Check::Failed(_))) => return Ok(Entered::SlotsChanged),
         _ => None,
     };
     if stood.is_some_and(|stored| is_same_request(&stored, transfer)) {
-        return Ok(());
+        return Ok(Entered::Done);
     }
     Err(corrupt("transfer of another request under the same id"))
 }

@@ -3,6 +3,7 @@
 //! Sparse, with keys only: a transfer is in it from its creation until nothing is
 //! left of it, and checkpoints are not replicated into it.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{Due, StoreError};
 use docferry_domain::TransferId;
 use jiff::Timestamp;
@@ -44,17 +45,36 @@ pub(super) async fn postpone(table: &Table, what: &Due, due: Timestamp) -> Resul
     }
 }
 
+pub(super) async fn mark_settled(
+    table: &Table,
+    id: &TransferId,
+    attempt: u32,
+) -> Result<(), StoreError> {
+    refused_or_done(table, id, settled(attempt)).await
+}
+
 pub(super) async fn mark_clean(
     table: &Table,
     id: &TransferId,
+    attempt: u32,
     purge_at: Timestamp,
 ) -> Result<(), StoreError> {
-    let clean = Change::default()
+    let clean = settled(attempt)
         .remove(&[SHARD, DUE])
         .set("expiresAt", ttl(purge_at))
-        .when("attribute_exists(#endedAt)")
         .when(format!("attribute_exists(#{SHARD})"));
-    match table.update(transfer_key(id), clean).await {
+    refused_or_done(table, id, clean).await
+}
+
+fn settled(attempt: u32) -> Change {
+    Change::default()
+        .set("settled", AttributeValue::Bool(true))
+        .when("attribute_exists(#endedAt) AND #attempt = :attempt")
+        .value("attempt", number(attempt))
+}
+
+async fn refused_or_done(table: &Table, id: &TransferId, change: Change) -> Result<(), StoreError> {
+    match table.update(transfer_key(id), change).await {
         Ok(_) => Ok(()),
         Err(refusal) => refusal.stood().map(drop),
     }

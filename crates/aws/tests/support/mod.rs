@@ -47,6 +47,34 @@ pub fn random_id() -> TransferId {
     TransferId::from_u128(uuid::Uuid::new_v4().as_u128())
 }
 
+/// A state machine whose executions wait until they are stopped.
+pub async fn machine(endpoint: &str) -> (aws_sdk_sfn::Client, String) {
+    let client = aws_sdk_sfn::Client::new(&config(endpoint).await);
+    let definition = r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":3600,"End":true}}}"#;
+    let made = client
+        .create_state_machine()
+        .name(random_name("transfer"))
+        .definition(definition)
+        .role_arn(role(&client).await)
+        .send()
+        .await
+        .unwrap();
+    (client, made.state_machine_arn)
+}
+
+/// An emulator that enforces rights wants a role that exists: that of a machine
+/// which somebody deployed there. Elsewhere any will do.
+async fn role(client: &aws_sdk_sfn::Client) -> String {
+    let machines = client.list_state_machines().send().await.unwrap().state_machines;
+    match machines.first() {
+        Some(machine) => {
+            let arn = &machine.state_machine_arn;
+            client.describe_state_machine().state_machine_arn(arn).send().await.unwrap().role_arn
+        }
+        None => "arn:aws:iam::000000000000:role/workflow".into(),
+    }
+}
+
 /// A table of its own for a test.
 pub struct TestTable {
     pub client: aws_sdk_dynamodb::Client,
@@ -69,24 +97,27 @@ impl TestTable {
                 .attribute_definitions(definition.build().unwrap())
                 .key_schema(key.build().unwrap());
         }
-        let index = [("sweepShard", KeyType::Hash), ("dueAt", KeyType::Range)]
-            .into_iter()
-            .fold(
-                GlobalSecondaryIndex::builder().index_name("unfinished"),
+        for (index, partition, sort, kind) in [
+            ("unfinished", "sweepShard", "dueAt", ScalarAttributeType::N),
+            ("jobs", "jobOwner", "jobOrder", ScalarAttributeType::S),
+        ] {
+            let keys = [(partition, KeyType::Hash), (sort, KeyType::Range)];
+            let keys_only = Projection::builder().projection_type(ProjectionType::KeysOnly);
+            let index = keys.into_iter().fold(
+                GlobalSecondaryIndex::builder().index_name(index),
                 |index, (name, kind)| {
                     let key = KeySchemaElement::builder().attribute_name(name).key_type(kind);
                     index.key_schema(key.build().unwrap())
                 },
-            )
-            .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build());
-        for (name, kind) in
-            [("sweepShard", ScalarAttributeType::S), ("dueAt", ScalarAttributeType::N)]
-        {
-            let definition =
-                AttributeDefinition::builder().attribute_name(name).attribute_type(kind);
-            request = request.attribute_definitions(definition.build().unwrap());
+            );
+            let index = index.projection(keys_only.build()).build().unwrap();
+            request = request.global_secondary_indexes(index);
+            for (name, kind) in [(partition, ScalarAttributeType::S), (sort, kind)] {
+                let definition =
+                    AttributeDefinition::builder().attribute_name(name).attribute_type(kind);
+                request = request.attribute_definitions(definition.build().unwrap());
+            }
         }
-        request = request.global_secondary_indexes(index.build().unwrap());
         request.send().await.expect("the emulator makes a table");
         Self { client, name }
     }

@@ -2,8 +2,8 @@
 //! emulator, or by breaking the connection.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -73,6 +73,7 @@ pub struct Lossy {
     /// Where to reach it.
     pub url: String,
     armed: Arc<AtomicBool>,
+    calls: Arc<Mutex<Vec<String>>>,
 }
 
 impl Lossy {
@@ -81,15 +82,23 @@ impl Lossy {
         let armed = Arc::new(AtomicBool::new(false));
         let upstream = emulator.trim_start_matches("http://").trim_end_matches('/').to_owned();
         let lose = Arc::clone(&armed);
+        let calls = Arc::<Mutex<Vec<String>>>::default();
+        let seen = Arc::clone(&calls);
         let url = serve(move |_, request| {
             let (upstream, lose) = (upstream.clone(), Arc::clone(&lose));
+            seen.lock().unwrap().extend(operation(&request));
             async move {
                 let answer = forward(&upstream, request).await;
                 let lost = lose.swap(false, Ordering::SeqCst);
                 (if lost { Vec::new() } else { answer }, Then::Close)
             }
         });
-        Self { url: url.await, armed }
+        Self { url: url.await, armed, calls }
+    }
+
+    /// The operations that passed since this was asked last, in their order.
+    pub fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut *self.calls.lock().unwrap())
     }
 
     /// The next request is carried out and its answer is lost.
@@ -101,6 +110,16 @@ impl Lossy {
     pub fn has_lost_it(&self) -> bool {
         !self.armed.load(Ordering::SeqCst)
     }
+}
+
+/// What a request asks for: `PutItem`, say.
+fn operation(request: &[u8]) -> Option<String> {
+    let head = String::from_utf8_lossy(request);
+    let target = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("x-amz-target").then(|| value.trim().to_owned())
+    })?;
+    target.rsplit('.').next().map(str::to_owned)
 }
 
 async fn forward(upstream: &str, request: Vec<u8>) -> Vec<u8> {

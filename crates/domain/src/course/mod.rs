@@ -194,6 +194,7 @@ impl Course {
             sessions: self.sessions,
             fresh_session: self.fresh_session,
             putting_until: None,
+            pace: None,
         }
     }
 

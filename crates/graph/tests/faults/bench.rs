@@ -86,6 +86,7 @@ impl Bench {
         let drive = GraphDrive::new(&settings, Credentials, world.clone()).unwrap();
         let request = NewTransfer {
             owner: "scv".into(),
+            on_behalf_of: None,
             object_guid: GUID.parse().unwrap(),
             file_id: None,
             target: drive_target(USER, "Court").into(),
@@ -148,7 +149,16 @@ impl Bench {
     /// The workflow, to its end.
     pub(crate) async fn run(&self, row: &Row) -> Came {
         let world = &self.world;
-        push::push(world, world, world, world, &self.task).await.unwrap();
+        push::push(
+            world,
+            world,
+            world,
+            world,
+            &docferry_domain::DeadlineRules::default(),
+            &self.task,
+        )
+        .await
+        .unwrap();
         let rules = ArrivalRules { deadline: SignedDuration::from_secs(600) };
         let admitter = self.runner.admitter();
         poll::poll(&admitter, world, rules, &self.task).await.unwrap();

@@ -3,7 +3,9 @@
 use docferry_app::download::Job;
 use docferry_app::ports::PresignedUrl;
 use docferry_contract::job::{JobError, JobItem, JobResult, JobStatus, Progress, Timestamps, time};
-use docferry_domain::{Failure, JobState, Transfer, TransferId, next_poll_ms, percent};
+use docferry_domain::{
+    Failure, JobState, Phase, Transfer, TransferId, eta_seconds, next_poll_ms, percent,
+};
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 
@@ -32,7 +34,7 @@ impl Facts {
             },
             Job::Many { bundle, counts, documents } => Self {
                 percent: bundle.percent(counts),
-                attempts: 1,
+                attempts: bundle.retries + 1,
                 created_at: bundle.created_at,
                 started_at: documents.iter().filter_map(|document| document.started_at).min(),
                 updated_at: documents
@@ -49,12 +51,13 @@ impl Facts {
 }
 
 /// The last that is known of a transfer.
-fn updated_at(transfer: &Transfer) -> Timestamp {
+pub(super) fn updated_at(transfer: &Transfer) -> Timestamp {
     let known = [
         transfer.ended_at,
         transfer.object.as_ref().map(|object| object.arrived_at),
         transfer.source.as_ref().map(|source| source.pushed_at),
         transfer.started_at,
+        transfer.checkpoint.as_ref().and_then(|kept| kept.pace).map(|pace| pace.at),
     ];
     known.into_iter().flatten().max().unwrap_or(transfer.created_at).max(transfer.created_at)
 }
@@ -79,13 +82,13 @@ pub(super) fn describe(
                 percent: facts.percent,
                 bytes_done: items.iter().map(|item| item.bytes_done).sum(),
                 bytes_total: items.iter().map(|item| item.bytes_total).sum(),
-                bytes_per_second: None,
+                bytes_per_second: moving(job, now).map(|moving| moving.per_second),
                 phase: job.phase().as_str(),
             }
         } else {
             Progress::Percent(facts.percent)
         },
-        eta_seconds: None,
+        eta_seconds: moving(job, now).and_then(|moving| moving.eta),
         attempts: facts.attempts,
         timestamps: Timestamps {
             queued_at: time(facts.created_at),
@@ -101,6 +104,31 @@ pub(super) fn describe(
             .flatten(),
         items,
     }
+}
+
+/// How fast a job moves bytes now, and when it will be done by that.
+struct Moving {
+    per_second: u64,
+    eta: Option<u64>,
+}
+
+/// `None` while nothing moves, or nobody can tell how fast. Its end can be told once
+/// the sizes of all documents are known.
+fn moving(job: &Job, now: Timestamp) -> Option<Moving> {
+    let running = |document: &&Transfer| !document.phase.is_terminal();
+    let speed = |document: &Transfer| {
+        let pace = document.checkpoint.as_ref().and_then(|kept| kept.pace);
+        pace.filter(|_| document.phase == Phase::Uploading)?.per_second(now)
+    };
+    let per_second = documents(job).filter_map(speed).reduce(u64::saturating_add)?;
+    let left: Option<u64> = documents(job)
+        .filter(running)
+        .map(|document| {
+            let known = document.source.as_ref().filter(|_| document.phase > Phase::Pushing)?;
+            Some(known.size.saturating_sub(document.bytes_done))
+        })
+        .sum();
+    Some(Moving { per_second, eta: left.and_then(|left| eta_seconds(left, per_second)) })
 }
 
 /// Where to fetch what a job has delivered.
@@ -131,7 +159,7 @@ fn item(document: &Transfer, now: Timestamp) -> JobItem {
     }
 }
 
-fn error(failure: Option<&Failure>, at: Option<Timestamp>) -> Option<JobError> {
+pub(super) fn error(failure: Option<&Failure>, at: Option<Timestamp>) -> Option<JobError> {
     let code = failure?.code;
     let last_attempt_at = at.map(time);
     Some(JobError { code: code.as_str(), message: code.message(), last_attempt_at })

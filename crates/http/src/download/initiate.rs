@@ -5,7 +5,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use docferry_app::download::{JobSettings, NewJob, NotPromised, initiate_job};
+use docferry_app::download::{JobSettings, NewJob, NotPromised, RequestName, initiate_job};
 use docferry_app::ports::{Clock, DocumentIndex, Store, Workflow};
 use docferry_contract::download::{Destination, InitiateDownload};
 use docferry_contract::job::{JobAccepted, time};
@@ -14,6 +14,7 @@ use docferry_contract::scope::Scope;
 use docferry_domain::{DownloadTarget, JobState, Person, Target};
 use http::{HeaderValue, StatusCode, header};
 
+use super::name::request_name;
 use crate::api::TransferApi;
 use crate::body;
 use crate::middleware::{Principal, Writer};
@@ -23,7 +24,7 @@ use crate::problem::ApiError;
 pub type FileRange = RangeInclusive<u64>;
 
 /// When to ask for the first time, in milliseconds.
-const FIRST_POLL_MS: u32 = 1_000;
+pub(crate) const FIRST_POLL_MS: u32 = 1_000;
 
 /// What jobs are made with.
 #[derive(Debug)]
@@ -64,9 +65,21 @@ where
     C: Clock,
     I: DocumentIndex,
 {
+    let (wanted, name) = read(&api, &caller, request).await?;
+    accept(&api, caller, wanted, name).await
+}
+
+/// What a request asks for, and what its caller calls it.
+async fn read<S, W, C, I>(
+    api: &DownloadApi<S, W, C, I>,
+    caller: &Principal,
+    request: Request,
+) -> Result<(InitiateDownload, Option<RequestName>), ApiError> {
+    api.transfers.takes_work()?;
+    let headers = request.headers().clone();
     let body = body::json(request).await?;
     let wanted = InitiateDownload::parse(&body, &api.range).map_err(ApiError::Invalid)?;
-    accept(&api, caller, wanted).await
+    Ok((wanted, request_name(&headers, &body, &caller.id)?))
 }
 
 /// The older name, for one document.
@@ -82,13 +95,12 @@ where
     C: Clock,
     I: DocumentIndex,
 {
-    let body = body::json(request).await?;
-    let wanted = InitiateDownload::parse(&body, &api.range).map_err(ApiError::Invalid)?;
+    let (wanted, name) = read(&api, &caller, request).await?;
     if !wanted.is_single {
         let detail = "is not known here: use /v1/download/initiate".to_owned();
         return Err(ApiError::Invalid(vec![FieldError { pointer: "/file_ids".into(), detail }]));
     }
-    let mut response = accept(&api, caller, wanted).await?;
+    let mut response = accept(&api, caller, wanted, name).await?;
     let headers = response.headers_mut();
     // RFC 9745: in use since before this version, deprecated from the start.
     headers.insert("deprecation", HeaderValue::from_static("@1764028800"));
@@ -101,6 +113,7 @@ async fn accept<S, W, C, I>(
     api: &DownloadApi<S, W, C, I>,
     caller: Principal,
     wanted: InitiateDownload,
+    name: Option<RequestName>,
 ) -> Result<Response, ApiError>
 where
     S: Store,
@@ -116,10 +129,18 @@ where
     if is_for_another && !caller.may(Scope::Delegate) {
         return Err(ApiError::Forbidden(Scope::Delegate));
     }
+    let on_behalf_of = wanted.user_id.filter(|user| !caller.is(user));
+    if on_behalf_of.is_some() && !caller.may(Scope::Delegate) {
+        return Err(ApiError::Forbidden(Scope::Delegate));
+    }
+    let on_behalf_of = on_behalf_of.map(Person::new);
+    let is_service = caller.scopes.has(Scope::Service);
     let owner = caller.id;
+    let itself = || if is_service { Person::service(&owner) } else { Person::new(owner.clone()) };
     let target = match wanted.destination {
         Destination::Download => {
-            Target::Download(DownloadTarget { person: Person::new(owner.clone()) })
+            let person = on_behalf_of.clone().unwrap_or_else(itself);
+            Target::Download(DownloadTarget { person })
         }
         Destination::Onedrive(drive) => drive.into(),
     };
@@ -127,16 +148,20 @@ where
     let is_single = wanted.is_single;
     let new = NewJob {
         owner,
+        on_behalf_of,
         files: wanted.files,
         is_single,
         target,
         priority: wanted.priority,
         on_item_error: wanted.on_item_error,
+        name,
     };
     let admitter = api.transfers.admitter();
     let promised = match initiate_job(&admitter, &api.index, api.settings, new).await {
         Ok(promised) => promised,
         Err(NotPromised::Failed(error)) => return Err(error.into()),
+        Err(NotPromised::OtherRequest) => return Err(ApiError::OtherRequest),
+        Err(NotPromised::Pending) => return Err(ApiError::Pending),
         Err(NotPromised::Unknown(places)) => {
             let unknown = |place: &usize| FieldError {
                 pointer: if is_single { "/file_id".into() } else { format!("/file_ids/{place}") },

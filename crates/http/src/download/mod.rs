@@ -3,11 +3,14 @@
 mod answer;
 mod get;
 mod initiate;
+mod list;
+mod name;
+mod page;
 mod shared;
 mod status;
 
 pub use get::download_router;
-pub(crate) use initiate::initiate_routes;
 pub use initiate::{DownloadApi, FileRange};
+pub(crate) use initiate::{FIRST_POLL_MS, initiate_routes};
 pub use shared::JobApi;
 pub(crate) use status::job_routes;

@@ -4,7 +4,7 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use docferry_app::ports::{BundleStore, Clock, DocumentIndex, Presigner, TransferStore};
+use docferry_app::ports::{BundleStore, Clock, DocumentIndex, History, Presigner, TransferStore};
 use docferry_contract::download::parse_file;
 use docferry_contract::job::{FileChecked, JobStatus};
 use docferry_contract::problem::FieldError;
@@ -12,25 +12,28 @@ use docferry_domain::JobState;
 use serde::Deserialize;
 
 use super::initiate::FileRange;
+use super::list::list;
 use super::shared::{JobApi, Progress, find_job, presigned_url, respond};
 use crate::body;
 use crate::middleware::Reader;
 use crate::problem::ApiError;
 
-/// `GET /v1/download/status/{jobId}`, `POST /v1/download/check`.
+/// `GET /v1/download/status/{jobId}`, `…/history` and `…/jobs`, `POST …/check`.
 pub(crate) fn job_routes<S, C, P, I>(
     api: Arc<JobApi<S, C, P>>,
     index: I,
     range: FileRange,
 ) -> Router
 where
-    S: TransferStore + BundleStore + 'static,
+    S: TransferStore + BundleStore + History + 'static,
     C: Clock + 'static,
     P: Presigner + 'static,
     I: DocumentIndex + 'static,
 {
     Router::new()
         .route("/v1/download/status/{jobId}", get(status::<S, C, P>))
+        .route("/v1/download/history", get(list::<S, C, P>))
+        .route("/v1/download/jobs", get(list::<S, C, P>))
         .with_state(api)
         .merge(
             Router::new()

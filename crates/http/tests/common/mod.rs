@@ -11,8 +11,10 @@ use docferry_app::download::JobSettings;
 use docferry_app::initiate::InitiateSettings;
 use docferry_contract::scope::{Scope, Scopes};
 use docferry_http::{
-    DownloadApi, JobApi, Principal, TransferApi, download_router, initiate_router, status_router,
+    DownloadApi, JobApi, Principal, RetrySettings, TransferApi, control_router, download_router,
+    initiate_router, status_router,
 };
+use docferry_openapi::{Answer, Description};
 use docferry_testkit::{LIMITS, World};
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
@@ -27,20 +29,32 @@ pub(crate) fn api(world: &World) -> TransferApi<World, World, World> {
         clock: world.clone(),
         record_ttl: SignedDuration::from_hours(168),
         limits: LIMITS.into(),
+        drain: false,
     }
+}
+
+const JOBS: JobSettings = JobSettings {
+    initiate: InitiateSettings {
+        transfer_deadline: SignedDuration::from_hours(4),
+        record_ttl: SignedDuration::from_hours(168),
+    },
+    job_ttl: SignedDuration::from_hours(24),
+};
+
+pub(crate) fn controls(world: &World) -> Router {
+    control_router(api(world), RetrySettings { job: JOBS, max_retries: 2 })
 }
 
 /// Numbers that documents may have.
 const RANGE: RangeInclusive<u64> = 10_000..=100_000_000;
 
 pub(crate) fn initiate(world: &World) -> Router {
-    let transfers = Arc::new(api(world));
-    let initiate = InitiateSettings {
-        transfer_deadline: SignedDuration::from_hours(4),
-        record_ttl: transfers.record_ttl,
-    };
-    let settings = JobSettings { initiate, job_ttl: SignedDuration::from_hours(24) };
-    initiate_router(DownloadApi { transfers, index: world.clone(), settings, range: RANGE })
+    initiate_with(world, api(world))
+}
+
+pub(crate) fn initiate_with(world: &World, api: TransferApi<World, World, World>) -> Router {
+    let transfers = Arc::new(api);
+    initiate_router(DownloadApi { transfers, index: world.clone(), settings: JOBS, range: RANGE })
 }
 
 pub(crate) fn jobs(world: &World) -> JobApi<World, World, World> {
@@ -77,8 +91,18 @@ pub(crate) fn caller(id: &str, scopes: Scopes) -> Principal {
 }
 
 pub(crate) async fn send(router: Router, request: Request<Body>) -> (Response<()>, Value) {
+    let (method, uri) = (request.method().clone(), request.uri().clone());
     let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
+    let answer = Answer {
+        method: method.as_str(),
+        path: uri.path(),
+        status: parts.status,
+        headers: &parts.headers,
+        body: &bytes,
+    };
+    let complaints = Description::of_project().unwrap().complaints(&answer);
+    assert!(complaints.is_empty(), "not as openapi.yaml has it:\n{}", complaints.join("\n"));
     let value = serde_json::from_slice(&bytes)
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
     (Response::from_parts(parts, ()), value)

@@ -67,17 +67,32 @@ pub fn workflow(
 }
 
 /// How many may move bytes at once: `MAX_ACTIVE_DELIVERIES` to OneDrive,
-/// `MAX_ACTIVE_TRANSFERS` downloads, `MAX_ACTIVE_PER_USER` of each.
+/// `MAX_DELIVERIES_PER_USER` of them to one recipient; `MAX_ACTIVE_TRANSFERS`
+/// downloads, `MAX_ACTIVE_PER_USER` of them for one person, `MAX_ACTIVE_PER_SERVICE`
+/// for a service that asks for itself.
 #[cfg(feature = "workflow")]
 pub fn pool_limits(reader: &mut Reader<impl Variables>) -> docferry_domain::Limits {
-    let per_person = reader.or("MAX_ACTIVE_PER_USER", 3);
-    let mut pool = |name, default| docferry_domain::PoolLimits {
-        active: reader.or(name, default),
-        per_person,
+    use docferry_domain::PoolLimits;
+
+    let onedrive = PoolLimits::new(
+        reader.or("MAX_ACTIVE_DELIVERIES", 50),
+        reader.or("MAX_DELIVERIES_PER_USER", 3),
+    );
+    let download = PoolLimits {
+        active: reader.or("MAX_ACTIVE_TRANSFERS", 5),
+        per_person: reader.or("MAX_ACTIVE_PER_USER", 3),
+        per_service: reader.or("MAX_ACTIVE_PER_SERVICE", 5),
     };
-    docferry_domain::Limits {
-        onedrive: pool("MAX_ACTIVE_DELIVERIES", 50),
-        download: pool("MAX_ACTIVE_TRANSFERS", 5),
+    docferry_domain::Limits { onedrive, download }
+}
+
+/// How long a transfer may take by its size: `DEADLINE_BASE_SECONDS`, and
+/// `DEADLINE_ONEDRIVE_BYTES_PER_SECOND` or `DEADLINE_DOWNLOAD_BYTES_PER_SECOND`.
+pub fn deadline_rules(reader: &mut Reader<impl Variables>) -> docferry_domain::DeadlineRules {
+    docferry_domain::DeadlineRules {
+        base: reader.seconds("DEADLINE_BASE_SECONDS", 3_600),
+        onedrive_bytes_per_second: reader.or("DEADLINE_ONEDRIVE_BYTES_PER_SECOND", 1_000_000),
+        download_bytes_per_second: reader.or("DEADLINE_DOWNLOAD_BYTES_PER_SECOND", 5_000_000),
     }
 }
 
@@ -92,6 +107,59 @@ pub fn audit_queue(
         "https://sqs.ca-central-1.amazonaws.com/123456789012/docferry-local-audit",
     );
     docferry_aws::SqsAuditQueue::new(aws_sdk_sqs::Client::new(aws), url)
+}
+
+/// What stands around a router: `RATE_PER_PERSON` and `RATE_PER_SERVICE` calls a minute,
+/// counted in `TRANSFERS_TABLE` for all processes together, from pages of
+/// `ALLOWED_ORIGINS`.
+#[cfg(all(feature = "http", feature = "store"))]
+pub fn shared_edge(
+    reader: &mut Reader<impl Variables>,
+    aws: &aws_config::SdkConfig,
+) -> docferry_http::Edge<docferry_aws::DynamoQuota, crate::SystemClock> {
+    let table = reader.optional("TRANSFERS_TABLE").unwrap_or_default();
+    let quota = docferry_aws::DynamoQuota::new(aws_sdk_dynamodb::Client::new(aws), table);
+    edge(reader, quota, docferry_http::RateLimits { person: 60, service: 3_000 })
+}
+
+/// The same, counted in this process alone.
+#[cfg(feature = "http")]
+pub fn local_edge(
+    reader: &mut Reader<impl Variables>,
+) -> docferry_http::Edge<crate::LocalQuota, crate::SystemClock> {
+    let limits = docferry_http::RateLimits { person: 600, service: 30_000 };
+    edge(reader, crate::LocalQuota::default(), limits)
+}
+
+#[cfg(feature = "http")]
+fn edge<Q>(
+    reader: &mut Reader<impl Variables>,
+    quota: Q,
+    limits: docferry_http::RateLimits,
+) -> docferry_http::Edge<Q, crate::SystemClock> {
+    let limits = docferry_http::RateLimits {
+        person: reader.or("RATE_PER_PERSON", limits.person),
+        service: reader.or("RATE_PER_SERVICE", limits.service),
+    };
+    let listed = reader.optional("ALLOWED_ORIGINS").unwrap_or_default();
+    let listed = listed.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    let mut origins = Vec::new();
+    for origin in listed {
+        match docferry_http::HeaderValue::from_str(origin) {
+            Ok(origin) => origins.push(origin),
+            Err(_) => reader.problem("ALLOWED_ORIGINS is not valid: an origin has other letters"),
+        }
+    }
+    docferry_http::Edge { quota, clock: crate::SystemClock, limits, origins }
+}
+
+/// Limits of jobs: `TRANSFER_DEADLINE_SECONDS`, `RECORD_TTL_HOURS`, `JOB_TTL_HOURS`.
+pub fn job_settings(reader: &mut Reader<impl Variables>) -> docferry_app::download::JobSettings {
+    let initiate = docferry_app::initiate::InitiateSettings {
+        transfer_deadline: reader.seconds("TRANSFER_DEADLINE_SECONDS", 14_400),
+        record_ttl: reader.hours("RECORD_TTL_HOURS", 168),
+    };
+    docferry_app::download::JobSettings { initiate, job_ttl: reader.hours("JOB_TTL_HOURS", 24) }
 }
 
 /// The key that seals upload URLs, `SESSION_KEY_ARN`.

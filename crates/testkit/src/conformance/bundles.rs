@@ -27,11 +27,15 @@ async fn created(
         schema_version: SCHEMA_VERSION,
         bundle_id: transfer().transfer_id,
         owner: "scv".into(),
+        on_behalf_of: None,
         documents,
         on_item_error: OnItemError::Skip,
         created_at: epoch(),
         keep_until: None,
+        deadline: None,
         phase: Phase::Accepted,
+        retries: 0,
+        resuming: false,
         documents_stopped: false,
         cancel_requested: false,
         ended_at: None,
@@ -58,6 +62,9 @@ async fn documents_wait_for_nothing_until_they_are_queued(
 ) {
     let (bundle, documents) = created(store, 3).await;
     let id = &bundle.bundle_id;
+    let whole = store.whole_bundle(id, 1000).await.unwrap().unwrap();
+    assert_eq!(whole, (bundle.clone(), BundleCounts::default(), documents.clone()));
+    assert_eq!(store.whole_bundle(&transfer().transfer_id, 1000).await.unwrap(), None);
     assert_eq!(store.bundle(id).await.unwrap(), Some((bundle.clone(), BundleCounts::default())));
     assert_eq!(store.get(id).await.unwrap(), None, "it is no transfer itself");
     assert_eq!(store.documents(id, 0, 2).await.unwrap(), documents[..2]);
@@ -111,10 +118,10 @@ async fn a_bundle_is_canceled_by_its_owner_and_ends_once(
     assert_eq!(store.cancel_bundle(id, "somebody else", epoch()).await.unwrap(), None);
     let canceled = store.cancel_bundle(id, "scv", epoch()).await.unwrap().unwrap();
     assert!(canceled.cancel_requested);
-    store.documents_stopped(id).await.unwrap();
+    store.documents_stopped(id, 0).await.unwrap();
     assert!(store.bundle(id).await.unwrap().unwrap().0.documents_stopped);
-    store.end_bundle(id, Outcome::Canceled, epoch(), epoch()).await.unwrap();
-    store.end_bundle(id, Outcome::Completed, epoch(), epoch()).await.unwrap();
+    store.end_bundle(&canceled, Outcome::Canceled, epoch(), epoch()).await.unwrap();
+    store.end_bundle(&canceled, Outcome::Completed, epoch(), epoch()).await.unwrap();
     store.open_bundle(id).await.unwrap();
     let (ended, _) = store.bundle(id).await.unwrap().unwrap();
     assert_eq!((ended.phase, ended.ended_at), (Phase::Canceled, Some(epoch())));

@@ -5,6 +5,7 @@
 
 mod artifacts;
 mod bundles;
+mod jobs;
 mod outbox;
 mod slots;
 mod throttle;
@@ -19,6 +20,7 @@ use crate::builders::{arrived, checkpoint, epoch, pushed, transfer};
 
 pub use artifacts::artifact_store;
 pub use bundles::bundle_store;
+pub use jobs::job_store;
 pub use outbox::outbox;
 pub use slots::slot_store;
 
@@ -237,7 +239,7 @@ async fn the_last_user_of_a_key_releases_it(store: &impl TransferStore) {
         store.begin_push(id, 1, epoch()).await.unwrap();
         assert!(store.record_push(id, 1, &pushed(&key, 1)).await.unwrap());
     }
-    let release = async |id| store.release_key(id, &key, seconds(1), seconds(90)).await.unwrap();
+    let release = async |id| store.release_key(id, 1, &key, seconds(1), seconds(90)).await.unwrap();
     assert_eq!(release(&a).await, Release::StillReferenced);
     assert_eq!(release(&a).await, Release::StillReferenced);
     assert_eq!(release(&b).await, Release::Last);
@@ -255,7 +257,7 @@ async fn a_push_waits_for_a_deletion_and_is_repeated_after_it(store: &impl Trans
         store.begin_push(id, 1, epoch()).await.unwrap();
     }
     assert!(store.record_push(&a, 1, &pushed(&key, 1)).await.unwrap());
-    let release = store.release_key(&a, &key, seconds(10), seconds(100)).await.unwrap();
+    let release = store.release_key(&a, 1, &key, seconds(10), seconds(100)).await.unwrap();
     assert_eq!(release, Release::Last);
     let mut push = pushed(&key, 1);
     push.pushed_at = seconds(11);
@@ -274,12 +276,12 @@ async fn a_deletion_whose_function_died_stops_counting(store: &impl TransferStor
         store.begin_push(id, 1, epoch()).await.unwrap();
     }
     assert!(store.record_push(&a, 1, &pushed(&key, 1)).await.unwrap());
-    store.release_key(&a, &key, seconds(10), seconds(100)).await.unwrap();
+    store.release_key(&a, 1, &key, seconds(10), seconds(100)).await.unwrap();
     let mut push = pushed(&key, 1);
     push.pushed_at = seconds(101);
     assert!(store.record_push(&b, 1, &push).await.unwrap());
     // The one that was thought dead wakes up: the object is another's now.
-    let late = store.release_key(&a, &key, seconds(102), seconds(190)).await.unwrap();
+    let late = store.release_key(&a, 1, &key, seconds(102), seconds(190)).await.unwrap();
     assert_eq!(late, Release::StillReferenced);
 }
 
@@ -303,12 +305,12 @@ async fn a_transfer_is_unfinished_until_nothing_is_left_of_it(store: &impl Trans
     store.postpone(&due_of(&id), after(300)).await.unwrap();
     listed(after(299), false).await;
     listed(after(301), true).await;
-    store.mark_clean(&id, seconds(9)).await.unwrap();
+    store.mark_clean(&id, 1, seconds(9)).await.unwrap();
     listed(after(301), true).await;
     finish(store, &id, Outcome::Canceled).await;
     listed(after(301), true).await;
-    store.mark_clean(&id, seconds(9)).await.unwrap();
-    store.mark_clean(&id, seconds(9)).await.unwrap();
+    store.mark_clean(&id, 1, seconds(9)).await.unwrap();
+    store.mark_clean(&id, 1, seconds(9)).await.unwrap();
     store.postpone(&due_of(&id), after(1)).await.unwrap();
     listed(after(999), false).await;
 }
@@ -354,7 +356,7 @@ async fn a_key_that_nobody_uses_can_be_taken_to_delete_what_came_late(store: &im
     store.begin_push(&b, 1, epoch()).await.unwrap();
     assert!(store.record_push(&b, 1, &pushed(&key, 1)).await.unwrap());
     assert!(!take(&a).await, "somebody uses it");
-    store.release_key(&b, &key, seconds(0), seconds(90)).await.unwrap();
+    store.release_key(&b, 1, &key, seconds(0), seconds(90)).await.unwrap();
     assert!(!take(&a).await, "somebody deletes it");
     store.mark_released(&b, &key, seconds(1)).await.unwrap();
     assert!(take(&a).await);

@@ -40,7 +40,7 @@ async fn queue(store: &impl SlotStore) -> Vec<TransferId> {
 
 async fn granted(store: &impl SlotStore, waiting: &[Waiting]) -> bool {
     let version = store.slots(POOL).await.unwrap().version;
-    store.grant(POOL, version, waiting, epoch()).await.unwrap()
+    store.grant(POOL, version, waiting, epoch(), epoch()).await.unwrap()
 }
 
 async fn holds(store: &impl SlotStore, id: &TransferId) -> bool {
@@ -77,13 +77,13 @@ async fn a_grant_is_made_once_and_only_from_a_fresh_reading(
     let (a, b) =
         (created(store, Priority::Normal, 1).await, created(store, Priority::Normal, 2).await);
     let before = store.slots(POOL).await.unwrap();
-    assert!(store.grant(POOL, before.version, &[a.waiting()], epoch()).await.unwrap());
+    assert!(store.grant(POOL, before.version, &[a.waiting()], epoch(), epoch()).await.unwrap());
     assert_eq!(get(store, &a.transfer_id).await.turn, Turn::Holding);
     assert_eq!(queue(store).await, std::slice::from_ref(&b.transfer_id));
     let after = store.slots(POOL).await.unwrap();
     assert_eq!(after.holders.get(&a.transfer_id), Some(&a.waiting().person));
     // Another who chose at the same time has to choose again.
-    assert!(!store.grant(POOL, before.version, &[b.waiting()], epoch()).await.unwrap());
+    assert!(!store.grant(POOL, before.version, &[b.waiting()], epoch(), epoch()).await.unwrap());
     assert!(!holds(store, &b.transfer_id).await);
     // Who holds a slot is not put into the queue again.
     store.enqueue(&a, epoch()).await.unwrap();

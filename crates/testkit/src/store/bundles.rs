@@ -1,7 +1,9 @@
 //! Bundles, in memory.
 
-use docferry_app::ports::{BundleStore, Due, FIRST_LOOK, StoreError};
-use docferry_domain::{Bundle, BundleCounts, Failure, Outcome, Phase, Transfer, TransferId};
+use docferry_app::ports::{BundleStore, Due, Entered, FIRST_LOOK, StoreError};
+use docferry_domain::{
+    Bundle, BundleCounts, Failure, NamedRequest, Outcome, Phase, Transfer, TransferId,
+};
 use jiff::Timestamp;
 
 use super::{InMemoryTransferStore, Tables};
@@ -25,7 +27,7 @@ impl Tables {
 }
 
 impl InMemoryTransferStore {
-    fn change_bundle(&self, id: &TransferId, change: impl FnOnce(&mut Bundle)) {
+    pub(super) fn change_bundle(&self, id: &TransferId, change: impl FnOnce(&mut Bundle)) {
         if let Some((bundle, _)) = self.tables().bundles.get_mut(id) {
             change(bundle);
         }
@@ -33,14 +35,22 @@ impl InMemoryTransferStore {
 }
 
 impl BundleStore for InMemoryTransferStore {
-    async fn create_bundle(&self, bundle: &Bundle) -> Result<(), StoreError> {
+    async fn enter_bundle(
+        &self,
+        bundle: &Bundle,
+        request: Option<&NamedRequest>,
+    ) -> Result<Entered, StoreError> {
         let mut tables = self.tables();
         let id = &bundle.bundle_id;
+        if let Some(before) = tables.before(request, bundle.created_at) {
+            return Ok(Entered::Before(before));
+        }
         if !tables.bundles.contains_key(id) {
+            tables.remember(request);
             tables.bundles.insert(id.clone(), (bundle.clone(), BundleCounts::default()));
             tables.due.insert(Due::Bundle(id.clone()), bundle.created_at + FIRST_LOOK);
         }
-        Ok(())
+        Ok(Entered::Done)
     }
 
     async fn add_documents(
@@ -63,6 +73,15 @@ impl BundleStore for InMemoryTransferStore {
 
     async fn bundle(&self, id: &TransferId) -> Result<Option<(Bundle, BundleCounts)>, StoreError> {
         Ok(self.tables().bundles.get(id).cloned())
+    }
+
+    async fn whole_bundle(
+        &self,
+        id: &TransferId,
+        limit: usize,
+    ) -> Result<Option<(Bundle, BundleCounts, Vec<Transfer>)>, StoreError> {
+        let documents = self.documents(id, 0, limit).await?;
+        Ok(self.bundle(id).await?.map(|(bundle, counts)| (bundle, counts, documents)))
     }
 
     async fn documents(
@@ -93,26 +112,28 @@ impl BundleStore for InMemoryTransferStore {
         Ok(Some(canceled))
     }
 
-    async fn documents_stopped(&self, id: &TransferId) -> Result<(), StoreError> {
-        self.change_bundle(id, |bundle| bundle.documents_stopped = true);
+    async fn documents_stopped(&self, id: &TransferId, retries: u32) -> Result<(), StoreError> {
+        self.change_bundle(id, |bundle| bundle.documents_stopped |= bundle.retries == retries);
         Ok(())
     }
 
     async fn end_bundle(
         &self,
-        id: &TransferId,
+        read: &Bundle,
         outcome: Outcome,
         ended_at: Timestamp,
         _purge_at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.change_bundle(id, |bundle| {
-            if !bundle.phase.is_terminal() {
-                bundle.phase = outcome.phase();
-                bundle.failure = outcome.failure().map(|code| Failure { code });
-                bundle.ended_at = Some(ended_at);
-            }
-        });
-        self.tables().due.remove(&Due::Bundle(id.clone()));
+        let id = &read.bundle_id;
+        let mut tables = self.tables();
+        let Some((bundle, _)) = tables.bundles.get_mut(id) else { return Ok(()) };
+        if bundle.phase.is_terminal() || bundle.retries != read.retries || bundle.resuming {
+            return Ok(());
+        }
+        bundle.phase = outcome.phase();
+        bundle.failure = outcome.failure().map(|code| Failure { code });
+        bundle.ended_at = Some(ended_at);
+        tables.due.remove(&Due::Bundle(id.clone()));
         Ok(())
     }
 }

@@ -1,18 +1,19 @@
 mod artifacts;
 mod bundles;
+mod jobs;
 mod slots;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use docferry_app::ports::{
-    CheckpointAck, Due, FIRST_LOOK, Release, SealedSession, SessionRecord, StoreError,
-    TransferStore, WriteError,
+    CheckpointAck, Due, Entered, Entry, FIRST_LOOK, Release, SealedSession, SessionRecord,
+    StoreError, TransferStore, WriteError,
 };
 use docferry_domain::{
     ArrivedObject, Artifact, ArtifactRecord, Bundle, BundleCounts, Checkpoint, Delivery, Failure,
-    FailureCode, Outcome, OutcomeRecord, Phase, Pool, PushedSource, Slots, Transfer, TransferId,
-    Turn, Waiting,
+    FailureCode, NamedRequest, Outcome, OutcomeRecord, Phase, Pool, PushedSource, Slots, Transfer,
+    TransferId, Turn, Waiting,
 };
 use jiff::Timestamp;
 
@@ -35,6 +36,7 @@ struct Tables {
     bundles: BTreeMap<TransferId, (Bundle, BundleCounts)>,
     artifacts: BTreeMap<String, artifacts::KnownArtifact>,
     newest: BTreeMap<String, ArtifactRecord>,
+    requests: BTreeMap<String, NamedRequest>,
 }
 
 impl Tables {
@@ -71,6 +73,12 @@ impl InMemoryTransferStore {
     /// Sets a record as it is, for arranging.
     pub fn set(&self, transfer: Transfer) {
         self.tables().transfers.insert(transfer.transfer_id.clone(), transfer);
+    }
+
+    /// Sets what the documents of a bundle have in common as it is, for arranging.
+    pub fn set_bundle(&self, bundle: Bundle) {
+        let id = bundle.bundle_id.clone();
+        self.tables().bundles.entry(id).and_modify(|(known, _)| *known = bundle);
     }
 
     /// Exchange keys that anybody still refers to or is deleting.
@@ -131,15 +139,32 @@ fn not_ending(
 }
 
 impl TransferStore for InMemoryTransferStore {
-    async fn create(&self, transfer: &Transfer) -> Result<(), StoreError> {
+    async fn enter(&self, transfer: &Transfer, entry: Entry<'_>) -> Result<Entered, StoreError> {
         let mut tables = self.tables();
         let id = &transfer.transfer_id;
-        if !tables.transfers.contains_key(id) {
-            tables.transfers.insert(id.clone(), transfer.clone());
-            tables.queue.insert(place(transfer), transfer.waiting());
-            tables.due.insert(Due::Transfer(id.clone()), transfer.created_at + FIRST_LOOK);
+        if let Some(before) = tables.before(entry.request, transfer.created_at) {
+            return Ok(Entered::Before(before));
         }
-        Ok(())
+        if tables.transfers.contains_key(id) {
+            return Ok(Entered::Done);
+        }
+        match entry.slot {
+            Some(version) => {
+                let slots = tables.slots.entry(transfer.pool).or_default();
+                if slots.version != version {
+                    return Ok(Entered::SlotsChanged);
+                }
+                slots.version += 1;
+                slots.holders.insert(id.clone(), transfer.target.person());
+            }
+            None => {
+                tables.queue.insert(place(transfer), transfer.waiting());
+            }
+        }
+        tables.remember(entry.request);
+        tables.transfers.insert(id.clone(), transfer.clone());
+        tables.due.insert(Due::Transfer(id.clone()), transfer.created_at + FIRST_LOOK);
+        Ok(Entered::Done)
     }
 
     async fn get(&self, id: &TransferId) -> Result<Option<Transfer>, StoreError> {
@@ -351,9 +376,19 @@ impl TransferStore for InMemoryTransferStore {
         self.edit(id, same_epoch(epoch), |t| t.object = Some(object.clone()))
     }
 
-    async fn mark_clean(&self, id: &TransferId, _purge_at: Timestamp) -> Result<(), StoreError> {
+    async fn mark_settled(&self, id: &TransferId, attempt: u32) -> Result<(), StoreError> {
+        self.tables().settle(id, attempt);
+        Ok(())
+    }
+
+    async fn mark_clean(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        _purge_at: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut tables = self.tables();
-        if tables.transfers.get(id).is_some_and(|t| t.phase.is_terminal()) {
+        if tables.settle(id, attempt) {
             tables.due.remove(&Due::Transfer(id.clone()));
         }
         Ok(())
@@ -401,11 +436,15 @@ impl TransferStore for InMemoryTransferStore {
     async fn release_key(
         &self,
         id: &TransferId,
+        attempt: u32,
         key: &str,
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Release, StoreError> {
         let mut tables = self.tables();
+        if tables.transfers.get(id).is_some_and(|transfer| transfer.attempt != attempt) {
+            return Ok(Release::StillReferenced);
+        }
         let Some(usage) = tables.keys.get_mut(key) else { return Ok(Release::StillReferenced) };
         let releasing = usage.releasing.as_ref();
         let ours = releasing.is_some_and(|(by, _)| by == id);

@@ -31,6 +31,7 @@ impl SlotStore for InMemoryTransferStore {
         pool: Pool,
         version: u64,
         admitted: &[Waiting],
+        now: Timestamp,
         due: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut tables = self.tables();
@@ -59,6 +60,7 @@ impl SlotStore for InMemoryTransferStore {
             tables.due.insert(Due::Transfer(one.transfer_id.clone()), due);
             if let Some(transfer) = tables.transfers.get_mut(&one.transfer_id) {
                 transfer.turn = Turn::Holding;
+                transfer.admitted_at.get_or_insert(now);
             }
         }
         Ok(true)

@@ -5,56 +5,108 @@ use anyhow::Result;
 use super::{GB, MB, Transfers, size_text};
 use crate::bench::clients::docferry;
 use crate::bench::counting::Counting;
-use crate::bench::report::Report;
+use crate::bench::line::Line;
+use crate::bench::report::{Report, Target};
 
 /// Operations of DynamoDB that write.
 const WRITES: [&str; 4] = ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"];
+
+/// What is counted, in the order of the columns.
+const COUNTED: [&str; 9] = [
+    "state writes",
+    "state reads",
+    "KMS",
+    "secrets",
+    "S3 requests",
+    "Graph requests",
+    "fragments",
+    "invocations",
+    "billed ms",
+];
+
+/// How far from the line a measured value may lie, of the largest value: above that a
+/// cost does not grow in step with the size.
+const STRAIGHT: f64 = 0.1;
+
+type Counts = [u64; COUNTED.len()];
 
 impl Transfers<'_> {
     /// Shaped, so that the milliseconds are like those that would be billed.
     pub(super) async fn cost(&self, report: &mut Report) -> Result<()> {
         self.shape().await?;
-        let ground = self.ground;
-        let mut rows = Vec::new();
-        for size in self.sizes(&[3 * MB, 50 * MB, GB]) {
-            let cloud = Counting::start(&ground.emulator.url).await?;
-            let parcel = self.parcel(size).await?;
-            let run = docferry(ground, &parcel, cloud.url()).await?;
-            let writes: u32 =
-                WRITES.iter().map(|name| cloud.calls(&format!("DynamoDB_20120810.{name}"))).sum();
-            let reads = cloud.calls("DynamoDB_20120810.") - writes;
-            let s3 = ground.asked(&ground.s3).await?.len();
-            let graph = ground.asked(&ground.graph).await?;
-            let fragments = graph.iter().filter(|name| name.ends_with("ragment")).count();
-            rows.push(vec![
-                size_text(size),
-                writes.to_string(),
-                reads.to_string(),
-                cloud.calls("TrentService.").to_string(),
-                cloud.calls("secretsmanager.").to_string(),
-                s3.to_string(),
-                format!("{} ({fragments})", graph.len()),
-                run.invocations.to_string(),
-                run.took.as_millis().to_string(),
-            ]);
+        let mut measured = Vec::new();
+        for size in self.sizes(&[3 * MB, 50 * MB, 250 * MB, 500 * MB, GB]) {
+            measured.push((size, self.count(size).await?));
         }
-        report.table(
+        let mut rows: Vec<Vec<String>> = measured
+            .iter()
+            .map(|(size, counts)| {
+                let counts = counts.iter().map(ToString::to_string);
+                std::iter::once(size_text(*size)).chain(counts).collect()
+            })
+            .collect();
+        // The smallest goes another way: one PUT without a session.
+        rows.extend(fitted(&measured[1..]));
+        let caption = format!(
             "**Cost** of the `upload` step of one transfer in a fresh process, shaped as above. \
              Billed are the start of the process and its invocations; waits in the workflow, of \
-             which there are none here, are not.",
-            &[
-                "size",
-                "state writes",
-                "state reads",
-                "KMS",
-                "secrets",
-                "S3 requests",
-                "Graph requests (fragments)",
-                "invocations",
-                "billed ms",
-            ],
-            &rows,
+             which there are none here, are not. The last rows are the line through all sizes but \
+             the smallest, which is sent in one PUT without a session, and the largest distance \
+             from it. Target: linear in size, no value further from the line than {:.0} % of the \
+             largest.",
+            STRAIGHT * 100.0
         );
+        let head: Vec<&str> = std::iter::once("size").chain(COUNTED).collect();
+        report.table(&caption, &head, &rows);
         Ok(())
     }
+
+    async fn count(&self, size: u64) -> Result<Counts> {
+        let ground = self.ground;
+        let cloud = Counting::start(&ground.emulator.url).await?;
+        let parcel = self.parcel(size).await?;
+        let run = docferry(ground, &parcel, cloud.url()).await?;
+        let writes: u32 =
+            WRITES.iter().map(|name| cloud.calls(&format!("DynamoDB_20120810.{name}"))).sum();
+        let graph = ground.asked(&ground.graph).await?;
+        let fragments = graph.iter().filter(|name| name.ends_with("ragment")).count();
+        let s3 = ground.asked(&ground.s3).await?.len();
+        Ok([
+            writes.into(),
+            (cloud.calls("DynamoDB_20120810.") - writes).into(),
+            cloud.calls("TrentService.").into(),
+            cloud.calls("secretsmanager.").into(),
+            u64::try_from(s3)?,
+            u64::try_from(graph.len())?,
+            u64::try_from(fragments)?,
+            run.invocations.into(),
+            u64::try_from(run.took.as_millis())?,
+        ])
+    }
+}
+
+/// Three rows: what each costs whatever the size, what a gigabyte adds, and how far
+/// from that line the values are.
+fn fitted(measured: &[(u64, Counts)]) -> [Vec<String>; 3] {
+    let mut rows = ["fixed", "+ a GB", "from the line"].map(|name| vec![name.to_owned()]);
+    for n in 0..COUNTED.len() {
+        let points: Vec<_> = measured
+            .iter()
+            .map(|(size, counts)| (float(*size) / float(GB), float(counts[n])))
+            .collect();
+        let line = Line::through(&points);
+        rows[0].push(format!("{:.1}", line.fixed));
+        rows[1].push(format!("{:.1}", line.slope));
+        let largest = points.iter().map(|(_, y)| *y).fold(1.0, f64::max);
+        let apart = line.largest_distance(&points);
+        // A count is whole: half of one is no bend.
+        let target = Target::at_most(apart, (STRAIGHT * largest).max(1.0));
+        rows[2].push(target.beside(&format!("{apart:.1}")));
+    }
+    rows
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes and counts are far below 2^52")]
+fn float(value: u64) -> f64 {
+    value as f64
 }

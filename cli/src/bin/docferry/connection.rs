@@ -1,0 +1,128 @@
+//! Which service is meant, and who calls it.
+
+use std::io::{BufRead, stdin};
+use std::path::{Path, PathBuf};
+
+use clap::Args as Group;
+use docferry_cli::{Client, ClientCredentials, Credentials};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::exit::CliError;
+
+#[derive(Debug, Group)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Connection {
+    /// Address of the API, with its stage
+    #[arg(long, global = true, env = "DOCFERRY_API", value_name = "URL")]
+    api: Option<String>,
+
+    /// Name of the service account
+    #[arg(long, global = true, env = "DOCFERRY_USERNAME", value_name = "NAME")]
+    username: Option<String>,
+
+    /// Password of the service account; others on this machine can see it, so
+    /// prefer the variable or --password-file
+    #[arg(
+        long, global = true, env = "DOCFERRY_PASSWORD", hide_env_values = true,
+        value_name = "PASSWORD", value_parser = secret
+    )]
+    password: Option<SecretString>,
+
+    /// Read the password from the first line of a file, `-` for standard input;
+    /// goes before --password
+    #[arg(long, global = true, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+
+    /// A bearer token, instead of the service account; prefer the variable
+    #[arg(
+        long, global = true, env = "DOCFERRY_TOKEN", hide_env_values = true,
+        value_name = "TOKEN", value_parser = secret
+    )]
+    token: Option<SecretString>,
+
+    /// Token endpoint where to get tokens as a client, instead of the service account
+    #[arg(long, global = true, env = "DOCFERRY_TOKEN_URL", value_name = "URL")]
+    token_url: Option<String>,
+
+    /// The client's id
+    #[arg(long, global = true, env = "DOCFERRY_CLIENT_ID", value_name = "ID")]
+    client_id: Option<String>,
+
+    /// The client's secret; prefer the variable
+    #[arg(
+        long, global = true, env = "DOCFERRY_CLIENT_SECRET", hide_env_values = true,
+        value_name = "SECRET", value_parser = secret
+    )]
+    client_secret: Option<SecretString>,
+
+    /// Scopes to ask for, with spaces between; without it, what the issuer gives
+    #[arg(long, global = true, env = "DOCFERRY_TOKEN_SCOPE", value_name = "SCOPES")]
+    token_scope: Option<String>,
+}
+
+impl Connection {
+    /// A client of the service that is meant.
+    pub(crate) fn client(&self) -> Result<Client, CliError> {
+        let credentials = self.credentials()?;
+        let api = given(self.api.as_ref(), "API address", "--api", "DOCFERRY_API")?;
+        Ok(Client::new(api, credentials)?)
+    }
+
+    /// A token goes before a client's, and that before the service account.
+    fn credentials(&self) -> Result<Credentials, CliError> {
+        // A variable that is empty counts as not set, as everywhere in docferry.
+        if let Some(token) = self.token.as_ref().filter(|token| !token.expose_secret().is_empty()) {
+            return Ok(Credentials::Token(token.clone()));
+        }
+        if let Some(token_url) = self.token_url.as_ref().filter(|url| !url.is_empty()) {
+            let (id, secret) = (self.client_id.as_ref(), self.client_secret.as_ref());
+            let client_id = given(id, "client id", "--client-id", "DOCFERRY_CLIENT_ID")?;
+            let client_secret =
+                given(secret, "client secret", "--client-secret", "DOCFERRY_CLIENT_SECRET")?;
+            return Ok(Credentials::Client(ClientCredentials {
+                token_url: token_url.clone(),
+                client_id: client_id.clone(),
+                client_secret: client_secret.clone(),
+                scope: self.token_scope.clone().filter(|scope| !scope.is_empty()),
+            }));
+        }
+        let username =
+            given(self.username.as_ref(), "user name", "--username", "DOCFERRY_USERNAME")?.clone();
+        Ok(Credentials::Account { username, password: self.password()? })
+    }
+
+    fn password(&self) -> Result<SecretString, CliError> {
+        if let Some(path) = &self.password_file {
+            return read_password(path);
+        }
+        let password = self.password.as_ref();
+        given(password, "password", "--password-file", "DOCFERRY_PASSWORD").cloned()
+    }
+}
+
+fn given<'a, T>(
+    value: Option<&'a T>,
+    what: &'static str,
+    option: &'static str,
+    variable: &'static str,
+) -> Result<&'a T, CliError> {
+    value.ok_or(CliError::Missing { what, option, variable })
+}
+
+fn read_password(path: &Path) -> Result<SecretString, CliError> {
+    let first_line = if path == Path::new("-") {
+        stdin().lock().lines().next().transpose()
+    } else {
+        std::fs::read_to_string(path).map(|text| text.lines().next().map(str::to_owned))
+    };
+    match first_line {
+        Ok(Some(line)) if !line.is_empty() => Ok(line.into()),
+        Ok(_) => Err(CliError::EmptyPassword { path: path.to_owned() }),
+        Err(source) => Err(CliError::PasswordFile { path: path.to_owned(), source }),
+    }
+}
+
+// A parser that cannot fail: clap quotes refused values.
+fn secret(value: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(value.into())
+}

@@ -1,0 +1,181 @@
+//! What a fetched document is called: said by others, so it is made harmless.
+
+use std::collections::BTreeSet;
+
+use percent_encoding::percent_decode_str;
+use reqwest::header::{CONTENT_DISPOSITION, HeaderMap};
+
+/// File systems take 255 bytes; the rest is for a number and `.part`.
+const LONGEST_NAME: usize = 200;
+/// An ending longer than this is no ending.
+const LONGEST_ENDING: usize = 16;
+
+/// The name that an answer gives its document, made harmless; `None` when it gives none.
+pub(super) fn told(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(CONTENT_DISPOSITION)?;
+    safe(&file_name(&String::from_utf8_lossy(value.as_bytes()))?)
+}
+
+/// A name that nobody said to be one, made harmless.
+pub(super) fn or_document(name: &str) -> String {
+    safe(name).unwrap_or_else(|| "document".to_owned())
+}
+
+/// RFC 6266: `filename*` (RFC 8187) goes before `filename`.
+fn file_name(disposition: &str) -> Option<String> {
+    let parameters = parameters(disposition);
+    let find = |name: &str| parameters.iter().find(|(found, _)| found == name).map(|(_, v)| v);
+    let extended = find("filename*").and_then(|value| {
+        let mut parts = value.splitn(3, '\'');
+        let (charset, _language, encoded) = (parts.next()?, parts.next()?, parts.next()?);
+        let is_utf8 = charset.eq_ignore_ascii_case("utf-8");
+        is_utf8.then(|| percent_decode_str(encoded).decode_utf8().ok()).flatten()
+    });
+    extended.map(Into::into).or_else(|| find("filename").cloned())
+}
+
+/// The parameters after the first `;`, with lower-case names; quotes are taken off.
+fn parameters(value: &str) -> Vec<(String, String)> {
+    let mut parts = vec![String::new()];
+    let (mut quoted, mut escaped) = (false, false);
+    for c in value.chars() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => {
+                escaped = true;
+                continue;
+            }
+            '"' => {
+                quoted = !quoted;
+                continue;
+            }
+            ';' if !quoted => {
+                parts.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        if let Some(last) = parts.last_mut() {
+            last.push(c);
+        }
+    }
+    let pairs = parts.iter().skip(1).filter_map(|part| part.split_once('='));
+    pairs.map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().into())).collect()
+}
+
+/// One harmless file name, or `None` when nothing is left of it.
+///
+/// It names no folder, is neither hidden nor a device, steers no terminal, and fits
+/// into a folder of any system.
+fn safe(name: &str) -> Option<String> {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    let plain: String = crate::display::clean(last)
+        .chars()
+        .map(|c| if c.is_control() || "<>:\"|?*\u{fffd}".contains(c) { '_' } else { c })
+        .collect();
+    let plain = plain.trim().trim_end_matches(['.', ' ']);
+    let is_hidden = plain.starts_with('.');
+    let plain = plain.trim_start_matches('.');
+    if plain.is_empty() {
+        return None;
+    }
+    let prefix = if is_hidden || is_device(plain) { "_" } else { "" };
+    let (stem, ending) = split(plain);
+    let room = LONGEST_NAME - prefix.len() - ending.len();
+    let cut = (0..=room.min(stem.len())).rev().find(|&at| stem.is_char_boundary(at));
+    Some(format!("{prefix}{}{ending}", &stem[..cut.unwrap_or(0)]))
+}
+
+/// What Windows keeps for itself, whatever the ending.
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or(name).trim_end().to_ascii_uppercase();
+    let numbered = ["COM", "LPT"].iter().any(|kind| {
+        stem.strip_prefix(kind)
+            .is_some_and(|rest| rest.len() == 1 && rest.chars().all(|c| c.is_ascii_digit()))
+    });
+    numbered || matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL")
+}
+
+/// The name without its ending, and the ending with its dot.
+fn split(name: &str) -> (&str, &str) {
+    match name.rfind('.') {
+        Some(at) if at > 0 && name.len() - at <= LONGEST_ENDING => name.split_at(at),
+        _ => (name, ""),
+    }
+}
+
+/// The names of one run: two documents of the same name do not replace each other.
+#[derive(Debug, Default)]
+pub struct Names(BTreeSet<String>);
+
+impl Names {
+    /// The name itself, or with a number when this run has used it.
+    pub(super) fn claim(&mut self, name: &str) -> String {
+        let (stem, ending) = split(name);
+        let numbered = (2..).map(|n: u32| format!("{stem} ({n}){ending}"));
+        let mut names = [name.to_owned()].into_iter().chain(numbered);
+        // Some file systems do not tell capitals from small letters.
+        let free = names.find(|name| self.0.insert(name.to_lowercase()));
+        free.unwrap_or_else(|| name.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(disposition: &str) -> Option<String> {
+        let headers = [(CONTENT_DISPOSITION, disposition.parse().unwrap())];
+        told(&headers.into_iter().collect())
+    }
+
+    #[test]
+    fn the_extended_name_goes_before_the_plain_one() {
+        for (disposition, expected) in [
+            ("attachment; filename=\"a b.pdf\"", "a b.pdf"),
+            ("attachment; filename=plain.pdf", "plain.pdf"),
+            ("attachment; FileName=\"a;b=c.pdf\"; x=y", "a;b=c.pdf"),
+            ("attachment; filename=\"say \\\"it\\\".pdf\"", "say _it_.pdf"),
+            (
+                "attachment; filename=\"_.pdf\"; filename*=UTF-8''%C5%8Ct%C4%81huhu%20%233.pdf",
+                "Ōtāhuhu #3.pdf",
+            ),
+            ("attachment; filename*=iso-8859-1''a.pdf; filename=b.pdf", "b.pdf"),
+            ("attachment; filename*=UTF-8''%FF.pdf; filename=b.pdf", "b.pdf"),
+        ] {
+            assert_eq!(named(disposition).as_deref(), Some(expected), "{disposition}");
+        }
+        for nameless in ["attachment", "inline; filename=\"\"", "attachment; filename=\"..\""] {
+            assert_eq!(named(nameless), None, "{nameless}");
+        }
+    }
+
+    #[test]
+    fn a_hostile_name_leaves_the_folder_no_way() {
+        for (hostile, expected) in [
+            ("../../etc/passwd", "passwd"),
+            ("..\\..\\boot.ini", "boot.ini"),
+            ("/etc/cron.d/job", "job"),
+            ("C:evil.exe", "C_evil.exe"),
+            (".bashrc", "_bashrc"),
+            ("...", ""),
+            ("a\u{1b}[2J\u{202e}fdp.exe", "a_[2J_fdp.exe"),
+            ("a\nb\0c.pdf", "a_b_c.pdf"),
+            ("NUL.pdf", "_NUL.pdf"),
+            ("com1", "_com1"),
+            ("order.pdf. . ", "order.pdf"),
+            ("-rf", "-rf"),
+        ] {
+            assert_eq!(safe(hostile).unwrap_or_default(), expected, "{hostile:?}");
+        }
+        let long = safe(&format!("{}.pdf", "法".repeat(200))).unwrap();
+        assert!(long.len() <= LONGEST_NAME && long.ends_with("法.pdf"), "{long}");
+    }
+
+    #[test]
+    fn the_same_name_is_given_once() {
+        let mut names = Names::default();
+        let claimed = ["order.pdf", "Order.PDF", "order.pdf", "list"].map(|name| names.claim(name));
+        assert_eq!(claimed, ["order.pdf", "Order (2).PDF", "order (3).pdf", "list"]);
+    }
+}

@@ -1,0 +1,302 @@
+//! `docferry get`, as people and scripts run it: what lands where, and what does not.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod support;
+
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::{Value, json};
+use support::jobs::{accepts, call, job, lies, ok, stands};
+use support::store::{Document, Fault, Store, document};
+use support::{PASSWORD, api, docferry, json_lines, problem, stderr, stdout};
+use tempfile::TempDir;
+use wiremock::{MockServer, ResponseTemplate};
+
+/// A service with a job of one document that is ready, and the bucket that it lies in.
+async fn ready(document: Document, faults: &[Fault]) -> (MockServer, Store, TempDir) {
+    let (server, size) = (MockServer::start().await, document.bytes.len() as u64);
+    let store = Store::start(document, faults).await;
+    accepts(&server, "j1").await;
+    stands(&server, "j1", &[job("j1", "completed", &[(10_001, "completed", size)])]).await;
+    lies(&server, "j1_10001", &store.url("one")).await;
+    (server, store, TempDir::new().unwrap())
+}
+
+async fn get(server: &MockServer, to: &Path, args: &[&str]) -> Output {
+    let output = format!("--output={}", to.display());
+    docferry(&api(server), PASSWORD, &[&["get", &output][..], args].concat()).await
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+async fn posted(server: &MockServer) -> Vec<wiremock::Request> {
+    let requests = server.received_requests().await.unwrap();
+    requests.into_iter().filter(|request| request.method.as_str() == "POST").collect()
+}
+
+#[tokio::test]
+async fn documents_are_asked_for_in_one_job_and_land_under_their_names() {
+    let server = MockServer::start().await;
+    let (a, b) = (document(3_000_000, "\"a\"", "order.pdf"), document(0, "\"b\"", "empty.txt"));
+    let (first, second) = (Store::start(a.clone(), &[]).await, Store::start(b, &[]).await);
+    accepts(&server, "j1").await;
+    let items = [(10_001, "completed", 3_000_000), (10_002, "completed", 0)];
+    let waiting = [(10_001, "running", 3_000_000), (10_002, "queued", 0)];
+    stands(&server, "j1", &[job("j1", "running", &waiting), job("j1", "completed", &items)]).await;
+    lies(&server, "j1_10001", &first.url("one")).await;
+    lies(&server, "j1_10002", &second.url("two")).await;
+    let folder = TempDir::new().unwrap();
+    let output = get(&server, folder.path(), &["10001", "10002", "--priority=high"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(files(folder.path()), ["empty.txt", "order.pdf"]);
+    assert!(std::fs::read(folder.path().join("order.pdf")).unwrap() == a.bytes);
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let expected =
+        format!("{}  3000000 bytes\n{}  0 bytes\n", path("order.pdf"), path("empty.txt"));
+    assert_eq!(stdout(&output), expected);
+    let asked = posted(&server).await;
+    let body = json!({ "file_ids": [10_001, 10_002], "priority": "high", "onItemError": "skip" });
+    assert_eq!(asked[0].body_json::<Value>().unwrap(), body);
+    // Whoever has the address needs nothing else, and is refused with it.
+    for request in [first.asked(), second.asked()].concat() {
+        assert_eq!(request.header("authorization"), None);
+    }
+    assert!(!(stdout(&output) + &stderr(&output)).contains("open-sesame"));
+}
+
+#[tokio::test]
+async fn json_tells_where_each_document_is_and_nothing_that_opens_one() {
+    let (server, _store, folder) = ready(document(10, "\"a\"", "order.pdf"), &[]).await;
+    let file = folder.path().join("mine.pdf");
+    let output = get(&server, &file, &["10001", "--json"]).await;
+    let expected = json!({ "jobId": "j1_10001", "file_id": 10_001, "path": file, "size": 10,
+        "skipped": false });
+    assert_eq!(json_lines(&output), [expected], "{}", stderr(&output));
+    assert_eq!(files(folder.path()), ["mine.pdf"]);
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_in_the_middle_is_gone_on_with_where_it_broke() {
+    let whole = document(3_000_000, "\"a\"", "order.pdf");
+    let faults = [Fault::BreakAfter(1_000_000), Fault::BreakAfter(500_000)];
+    let (server, store, folder) = ready(whole.clone(), &faults).await;
+    let output = get(&server, folder.path(), &["10001"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let asked = store.asked();
+    let ranges: Vec<_> = asked.iter().map(|request| request.header("range")).collect();
+    assert_eq!(ranges, [None, Some("bytes=1000000-"), Some("bytes=1500000-")]);
+    assert_eq!(asked[1].header("if-range"), Some("\"a\""));
+    assert!(std::fs::read(folder.path().join("order.pdf")).unwrap() == whole.bytes);
+    assert_eq!(files(folder.path()), ["order.pdf"]);
+}
+
+#[tokio::test]
+async fn a_later_run_goes_on_and_begins_anew_when_the_document_is_another() {
+    for (tag, expected) in [("\"a\"", "bytes=2000-"), ("\"b\"", "bytes=2000-")] {
+        let faults = [Fault::BreakAfter(2000)];
+        let (server, _store, folder) = ready(document(3000, "\"a\"", "order.pdf"), &faults).await;
+        let output = get(&server, folder.path(), &["10001", "--retries=0"]).await;
+        assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
+        assert_eq!(files(folder.path()), ["document-10001.part", "document-10001.part.tag"]);
+
+        let mut now = document(3000, tag, "order.pdf");
+        if tag == "\"b\"" {
+            now.bytes.reverse();
+        }
+        let (server, store, _) = ready(now.clone(), &[]).await;
+        let output = get(&server, folder.path(), &["10001"]).await;
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_eq!(store.asked()[0].header("range"), Some(expected));
+        assert!(std::fs::read(folder.path().join("order.pdf")).unwrap() == now.bytes, "{tag}");
+        assert_eq!(files(folder.path()), ["order.pdf"]);
+    }
+}
+
+#[tokio::test]
+async fn two_runs_do_not_write_one_file() {
+    let (server, store, folder) = ready(document(3000, "\"a\"", "order.pdf"), &[]).await;
+    let part = folder.path().join("document-10001.part");
+    let other = std::fs::File::create(&part).unwrap();
+    other.lock().unwrap();
+    let output = get(&server, folder.path(), &["10001"]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("is being written by another run"), "{}", stderr(&output));
+    assert!(store.asked().is_empty() && part.exists());
+    other.unlock().unwrap();
+    let output = get(&server, folder.path(), &["10001"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn a_part_that_is_whole_already_is_put_in_its_place() {
+    let (server, store, folder) = ready(document(3000, "\"a\"", "order.pdf"), &[]).await;
+    let whole = document(3000, "\"a\"", "order.pdf").bytes;
+    std::fs::write(folder.path().join("document-10001.part"), &whole).unwrap();
+    std::fs::write(folder.path().join("document-10001.part.tag"), "\"a\"").unwrap();
+    let output = get(&server, folder.path(), &["10001"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(store.asked()[0].header("range"), Some("bytes=2999-"));
+    assert!(std::fs::read(folder.path().join("order.pdf")).unwrap() == whole);
+}
+
+#[tokio::test]
+async fn an_address_that_is_over_is_replaced_by_a_fresh_one() {
+    let server = MockServer::start().await;
+    let store = Store::start(document(10, "\"a\"", "order.pdf"), &[Fault::Status(403)]).await;
+    stands(&server, "j1", &[job("j1", "completed", &[(10_001, "completed", 10)])]).await;
+    call("GET", "j1_10001")
+        .respond_with(ok(&json!({ "url": store.url("old"), "expiresAt": "2026-11-23T09:00:00Z" })))
+        .up_to_n_times(1)
+        .mount(&server)
+        .await;
+    lies(&server, "j1_10001", &store.url("new")).await;
+    let folder = TempDir::new().unwrap();
+    let output = get(&server, folder.path(), &["--job=j1"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let paths: Vec<_> = store.asked().into_iter().map(|request| request.path).collect();
+    assert!(paths[0].starts_with("/old?") && paths[1].starts_with("/new?"), "{paths:?}");
+}
+
+#[tokio::test]
+async fn a_document_of_the_wrong_size_is_not_kept() {
+    let (server, _store, folder) = ready(document(10, "\"a\"", "order.pdf"), &[]).await;
+    stands(&server, "j2", &[job("j2", "completed", &[(10_001, "completed", 11)])]).await;
+    let other = Store::start(document(10, "\"a\"", "order.pdf"), &[]).await;
+    lies(&server, "j2_10001", &other.url("one")).await;
+    let output = get(&server, folder.path(), &["--job=j2"]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("10 bytes instead of 11"), "{}", stderr(&output));
+    assert_eq!(files(folder.path()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_name_cannot_lead_out_of_the_folder() {
+    let mut hostile = document(10, "\"a\"", "x");
+    hostile.disposition =
+        Some("attachment; filename=\"x\"; filename*=UTF-8''..%2F..%2F.bashrc".into());
+    let (server, _store, folder) = ready(hostile, &[]).await;
+    let inner = folder.path().join("a/b");
+    let output = get(&server, &inner.join(""), &["10001"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!((files(folder.path()), files(&inner)), (vec!["a".into()], vec!["_bashrc".into()]));
+}
+
+#[tokio::test]
+async fn a_file_that_is_there_stays_unless_it_is_to_be_replaced() {
+    let whole = document(10, "\"a\"", "order.pdf");
+    let (server, _store, folder) = ready(whole.clone(), &[]).await;
+    let file = folder.path().join("order.pdf");
+    std::fs::write(&file, "mine").unwrap();
+    for (args, code, mine) in
+        [(&[][..], 1, true), (&["--skip-existing"], 0, true), (&["--force"], 0, false)]
+    {
+        let output = get(&server, folder.path(), &[&["10001"], args].concat()).await;
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {}", stderr(&output));
+        assert_eq!(std::fs::read(&file).unwrap() == b"mine", mine, "{args:?}");
+        assert_eq!(files(folder.path()), ["order.pdf"], "{args:?}");
+    }
+    // A name of its own is looked at before anything is asked for.
+    let before = posted(&server).await.len();
+    let output = get(&server, &file, &["10001"]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert_eq!(posted(&server).await.len(), before);
+}
+
+#[tokio::test]
+async fn two_documents_of_one_name_do_not_replace_each_other() {
+    let server = MockServer::start().await;
+    let store = Store::start(document(10, "\"a\"", "order.pdf"), &[]).await;
+    let items = [(10_001, "completed", 10), (10_002, "completed", 10)];
+    stands(&server, "j1", &[job("j1", "completed", &items)]).await;
+    for id in ["j1_10001", "j1_10002"] {
+        lies(&server, id, &store.url(id)).await;
+    }
+    let folder = TempDir::new().unwrap();
+    let output = get(&server, folder.path(), &["--job=j1", "--force"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(files(folder.path()), ["order (2).pdf", "order.pdf"]);
+}
+
+#[tokio::test]
+async fn what_is_not_ready_yet_is_waited_for() {
+    let server = MockServer::start().await;
+    let store = Store::start(document(10, "\"a\"", "order.pdf"), &[]).await;
+    stands(&server, "j1", &[job("j1", "completed", &[(10_001, "completed", 10)])]).await;
+    let running = job("j1_10001", "running", &[(10_001, "running", 10)]);
+    call("GET", "j1_10001")
+        .respond_with(ResponseTemplate::new(409).set_body_json(running))
+        .up_to_n_times(2)
+        .mount(&server)
+        .await;
+    lies(&server, "j1_10001", &store.url("one")).await;
+    let folder = TempDir::new().unwrap();
+    let output = get(&server, folder.path(), &["--job=j1"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(files(folder.path()), ["order.pdf"]);
+}
+
+#[tokio::test]
+async fn what_failed_exits_2_with_its_reason_and_the_others_are_fetched() {
+    let server = MockServer::start().await;
+    let store = Store::start(document(10, "\"a\"", "order.pdf"), &[]).await;
+    let items = [(10_001, "failed", 0), (10_002, "completed", 10)];
+    stands(&server, "some", &[job("some", "completed", &items)]).await;
+    stands(&server, "all", &[job("all", "failed", &[(10_001, "failed", 0)])]).await;
+    lies(&server, "some_10002", &store.url("two")).await;
+    let folder = TempDir::new().unwrap();
+    for (id, count) in [("all", 0), ("some", 1)] {
+        let output = get(&server, folder.path(), &["--job", id]).await;
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        let shown = stderr(&output);
+        assert!(shown.contains("The document was not found. [SOURCE_NOT_FOUND]"), "{shown}");
+        assert_eq!(files(folder.path()).len(), count);
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_job_or_document_exits_1_and_one_that_takes_too_long_exits_3() {
+    let (server, folder) = (MockServer::start().await, TempDir::new().unwrap());
+    let output = get(&server, folder.path(), &["--job=nobody"]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let body = json!({ "title": "Invalid request", "status": 400, "code": "INVALID_REQUEST",
+        "errors": [{ "pointer": "/file_id", "detail": "is not known" }] });
+    call("POST", "initiate").respond_with(problem(400, &body)).mount(&server).await;
+    let output = get(&server, folder.path(), &["7"]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("/file_id: is not known"), "{}", stderr(&output));
+    stands(&server, "slow", &[job("slow", "running", &[(10_001, "running", 10)])]).await;
+    let output = get(&server, folder.path(), &["--job=slow", "--timeout=1"]).await;
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn a_request_whose_answer_was_lost_is_repeated_under_the_same_key() {
+    let (server, _store, folder) = {
+        let server = MockServer::start().await;
+        for status in [503, 409] {
+            call("POST", "initiate")
+                .respond_with(ResponseTemplate::new(status))
+                .up_to_n_times(1)
+                .mount(&server)
+                .await;
+        }
+        let store = Store::start(document(10, "\"a\"", "order.pdf"), &[]).await;
+        accepts(&server, "j1").await;
+        stands(&server, "j1", &[job("j1", "completed", &[(10_001, "completed", 10)])]).await;
+        lies(&server, "j1_10001", &store.url("one")).await;
+        (server, store, TempDir::new().unwrap())
+    };
+    let output = get(&server, folder.path(), &["10001"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let asked = posted(&server).await;
+    let keys: Vec<_> = asked.iter().map(|request| &request.headers["idempotency-key"]).collect();
+    assert_eq!(keys.len(), 3);
+    assert!(keys.iter().all(|key| *key == keys[0] && key.len() >= 32), "{keys:?}");
+}

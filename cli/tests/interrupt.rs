@@ -1,0 +1,56 @@
+//! Ctrl-C in the middle of a document.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod support;
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use support::jobs::{accepts, job, lies, stands};
+use support::store::{Fault, Store, document};
+use support::{PASSWORD, api, command, run};
+use tempfile::TempDir;
+use wiremock::MockServer;
+
+const BOUND: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn ctrl_c_leaves_the_part_and_says_how_to_go_on() {
+    let server = MockServer::start().await;
+    let whole = document(3_000_000, "\"a\"", "order.pdf");
+    let store = Store::start(whole.clone(), &[Fault::StallAfter(1_000_000)]).await;
+    accepts(&server, "j1").await;
+    stands(&server, "j1", &[job("j1", "completed", &[(10_001, "completed", 3_000_000)])]).await;
+    lies(&server, "j1_10001", &store.url("one")).await;
+    let folder = TempDir::new().unwrap();
+    let to = folder.path().join("it's mine");
+    let args = ["get", "10001", "--output", &format!("{}/", to.display())];
+    let mut first = command(&api(&server), PASSWORD, &args);
+    let child = first.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let part = to.join("document-10001.part");
+    let start = Instant::now();
+    while part.metadata().map_or(0, |part| part.len()) < 1_000_000 {
+        assert!(start.elapsed() < BOUND, "the document does not begin to come");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
+    let shown = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{shown}");
+    let line = shown.lines().find_map(|line| line.trim().strip_prefix("docferry ")).unwrap();
+
+    // The line that it shows, as a shell reads it.
+    let mut again = command(&api(&server), PASSWORD, &[]);
+    let program = again.get_program().to_owned();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("\"$0\" {line}")]).arg(program);
+    shell.envs(again.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    again = shell;
+    let output = run(again).await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(store.asked()[1].header("range"), Some("bytes=1000000-"));
+    assert!(std::fs::read(to.join("order.pdf")).unwrap() == whole.bytes);
+    assert!(!part.exists());
+}

@@ -1,0 +1,175 @@
+//! `docferry list`, `retry`, and jobs in `watch` and `cancel`, as people and scripts run
+//! them.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::jobs::{call, job, ok, stands};
+use support::{
+    PASSWORD, answers, api, docferry, in_turn, json_lines, problem, status, stderr, stdout,
+};
+use wiremock::matchers::{query_param, query_param_is_missing};
+use wiremock::{MockServer, ResponseTemplate};
+
+fn summary(id: &str, status: &str) -> Value {
+    let mut summary = job(id, status, &[]);
+    let fields = summary.as_object_mut().unwrap();
+    fields.retain(|name, _| ["jobId", "status", "attempts", "timestamps"].contains(&name.as_str()));
+    fields.insert("totalFileIds".into(), json!(3));
+    fields.insert("note".into(), json!("what this client does not know"));
+    summary
+}
+
+fn page(ids: &[&str], next: Option<&str>) -> ResponseTemplate {
+    let items: Vec<_> = ids.iter().map(|id| summary(id, "completed")).collect();
+    ok(&json!({ "items": items, "nextPageToken": next }))
+}
+
+/// Three pages of history: two jobs, one, two.
+async fn history(server: &MockServer) {
+    call("GET", "history")
+        .and(query_param_is_missing("pageToken"))
+        .respond_with(page(&["j5", "j4"], Some("a/+=")))
+        .mount(server)
+        .await;
+    for (token, ids, next) in [("a/+=", &["j3"][..], Some("b")), ("b", &["j2", "j1"], None)] {
+        call("GET", "history")
+            .and(query_param("pageToken", token))
+            .respond_with(page(ids, next))
+            .mount(server)
+            .await;
+    }
+}
+
+fn ids(lines: &[Value]) -> Vec<&str> {
+    lines.iter().map(|line| line["jobId"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn list_goes_through_the_pages_up_to_its_limit() {
+    let server = MockServer::start().await;
+    history(&server).await;
+    let output = docferry(&api(&server), PASSWORD, &["--json", "list"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let lines = json_lines(&output);
+    assert_eq!(ids(&lines), ["j5", "j4", "j3", "j2", "j1"]);
+    assert_eq!(lines[0], summary("j5", "completed"));
+    let before = server.received_requests().await.unwrap().len();
+    let output = docferry(&api(&server), PASSWORD, &["list", "--limit=3"]).await;
+    let text = stdout(&output);
+    assert_eq!(text.lines().count(), 3, "{text}");
+    assert!(text.starts_with("j5  2026-11-23T09:00:00.000Z  completed "), "{text}");
+    assert_eq!(server.received_requests().await.unwrap().len() - before, 2);
+}
+
+#[tokio::test]
+async fn list_asks_for_one_person_and_one_state() {
+    let server = MockServer::start().await;
+    call("GET", "jobs")
+        .and(query_param("userId", "sub:ada+1"))
+        .and(query_param("status", "processing_artifacts"))
+        .respond_with(page(&["j1"], None))
+        .mount(&server)
+        .await;
+    let args = ["list", "--user=sub:ada+1", "--status=processing_artifacts"];
+    let output = docferry(&api(&server), PASSWORD, &args).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output).lines().count(), 1);
+}
+
+#[tokio::test]
+async fn retry_lets_a_job_run_again_and_watches_it() {
+    let server = MockServer::start().await;
+    let accepted = json!({ "jobId": "j1", "status": "queued", "attempts": 2, "nextPollInMs": 100,
+        "expiresAt": "2026-11-24T09:00:00.000Z" });
+    call("POST", "retry/j1")
+        .respond_with(ResponseTemplate::new(202).set_body_json(accepted))
+        .mount(&server)
+        .await;
+    let done = job("j1", "completed", &[(10_001, "completed", 10)]);
+    stands(&server, "j1", &[job("j1", "running", &[(10_001, "running", 10)]), done]).await;
+    let output = docferry(&api(&server), PASSWORD, &["retry", "j1", "--watch"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let expected = "j1  runs again, attempt 2\nj1  1 of 1 documents  10 bytes  completed\n";
+    assert_eq!(stdout(&output), expected);
+}
+
+#[tokio::test]
+async fn retry_is_not_repeated_where_it_might_have_been_heard() {
+    let server = MockServer::start().await;
+    for (id, code, exit) in [("busy", 503, 5), ("runs", 409, 1), ("gone", 404, 1)] {
+        call("POST", &format!("retry/{id}"))
+            .respond_with(problem(code, &json!({ "title": "No", "status": code })))
+            .mount(&server)
+            .await;
+        let output = docferry(&api(&server), PASSWORD, &["retry", id]).await;
+        assert_eq!(output.status.code(), Some(exit), "{id}: {}", stderr(&output));
+    }
+    assert_eq!(server.received_requests().await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn watch_follows_jobs_and_transfers_beside_each_other() {
+    let server = MockServer::start().await;
+    let running = job("j1", "queued", &[(10_001, "queued", 10), (10_002, "queued", 20)]);
+    let done = job("j1", "completed", &[(10_001, "completed", 10), (10_002, "completed", 20)]);
+    stands(&server, "j1", &[running.clone(), running, done.clone()]).await;
+    in_turn(&server, "t1", answers(&[10, 100])).await;
+    let output = docferry(&api(&server), PASSWORD, &["--json", "watch", "j1", "t1"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    // The addresses that open the documents are not shown.
+    let mut told = done;
+    told.as_object_mut().unwrap().retain(|name, _| name != "url" && name != "result");
+    assert_eq!(json_lines(&output), [told, status(100)]);
+}
+
+#[tokio::test]
+async fn a_transfer_that_both_apis_know_is_told_as_a_transfer() {
+    let server = MockServer::start().await;
+    let mut known = job("t1", "running", &[(0, "running", 10)]);
+    known["items"][0]["file_id"] = Value::Null;
+    stands(&server, "t1", &[known]).await;
+    in_turn(&server, "t1", answers(&[100])).await;
+    let output = docferry(&api(&server), PASSWORD, &["--json", "watch", "t1"]).await;
+    assert_eq!(json_lines(&output), [status(100)], "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn a_job_that_failed_exits_2_and_one_that_was_canceled_says_so() {
+    let server = MockServer::start().await;
+    stands(&server, "bad", &[job("bad", "failed", &[(10_001, "failed", 10)])]).await;
+    stands(&server, "off", &[job("off", "canceled", &[(10_001, "canceled", 10)])]).await;
+    for (id, said) in [("bad", "The document was not found."), ("off", "stopped on request")] {
+        let output = docferry(&api(&server), PASSWORD, &["watch", id]).await;
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stdout(&output).contains(said), "{}", stdout(&output));
+    }
+}
+
+#[tokio::test]
+async fn cancel_asks_a_job_and_tells_what_that_means() {
+    let server = MockServer::start().await;
+    let runs = job("runs", "running", &[(10_001, "running", 10)]);
+    let off = job("runs", "canceled", &[(10_001, "canceled", 10)]);
+    stands(&server, "runs", &[runs.clone(), runs.clone(), runs, off]).await;
+    stands(&server, "done", &[job("done", "completed", &[(10_001, "completed", 10)])]).await;
+    call("POST", "cancel/runs")
+        .respond_with(
+            ResponseTemplate::new(202)
+                .set_body_json(json!({ "jobId": "runs", "status": "canceling" })),
+        )
+        .mount(&server)
+        .await;
+    call("POST", "cancel/done")
+        .respond_with(problem(409, &json!({ "title": "It has ended", "status": 409 })))
+        .mount(&server)
+        .await;
+    let args = ["--json", "cancel", "runs", "done", "--watch"];
+    let output = docferry(&api(&server), PASSWORD, &args).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let lines = json_lines(&output);
+    assert_eq!(lines[0], json!({ "jobId": "runs", "outcome": "asked" }));
+    assert_eq!(lines[1], json!({ "jobId": "done", "outcome": "completed" }));
+    assert_eq!((&lines[2]["jobId"], &lines[2]["status"]), (&json!("runs"), &json!("canceled")));
+}

@@ -1,0 +1,128 @@
+//! Tokens instead of the service account: where they come from, and who sees them.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod support;
+
+use serde_json::json;
+use support::jobs::ok;
+use support::{PASSWORD, STAGE, api, command, problem, run, stderr, stdout};
+use wiremock::matchers::{basic_auth, body_string, header, method, path};
+use wiremock::{Mock, MockBuilder, MockServer, ResponseTemplate};
+
+const SECRET: &str = "client secret/7";
+
+fn listed(token: &str) -> MockBuilder {
+    Mock::given(method("GET"))
+        .and(path(format!("{STAGE}/v1/download/history")))
+        .and(header("authorization", format!("Bearer {token}")))
+}
+
+/// An issuer that hands out this token once, to who may have it.
+async fn hands_out(server: &MockServer, token: &str) {
+    let granted = json!({ "access_token": token, "token_type": "Bearer", "expires_in": 300 });
+    Mock::given(method("POST"))
+        .and(path("/token"))
+        // RFC 6749 encodes both before they are joined.
+        .and(basic_auth("client%3A1", "client+secret%2F7"))
+        .and(body_string("grant_type=client_credentials&scope=docferry.read+docferry.write"))
+        .respond_with(ok(&granted))
+        .up_to_n_times(1)
+        .mount(server)
+        .await;
+}
+
+fn as_client(server: &MockServer, secret: &str) -> std::process::Command {
+    let mut command = command(&api(server), PASSWORD, &["--json", "list"]);
+    command
+        .env("DOCFERRY_TOKEN_URL", format!("{}/token", server.uri()))
+        .env("DOCFERRY_CLIENT_ID", "client:1")
+        .env("DOCFERRY_CLIENT_SECRET", secret)
+        .env("DOCFERRY_TOKEN_SCOPE", "docferry.read docferry.write");
+    command
+}
+
+fn page(next: Option<&str>) -> ResponseTemplate {
+    ok(&json!({ "items": [], "nextPageToken": next }))
+}
+
+#[tokio::test]
+async fn a_token_goes_before_the_service_account_and_an_empty_one_counts_as_none() {
+    let server = MockServer::start().await;
+    listed("t0ken-1").respond_with(page(None)).mount(&server).await;
+    let mut with = command(&api(&server), PASSWORD, &["list"]);
+    let output = run({
+        with.env("DOCFERRY_TOKEN", "t0ken-1");
+        with
+    })
+    .await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    Mock::given(method("GET"))
+        .and(basic_auth(support::USERNAME, PASSWORD))
+        .respond_with(page(None))
+        .mount(&server)
+        .await;
+    let mut empty = command(&api(&server), PASSWORD, &["list"]);
+    let output = run({
+        empty.env("DOCFERRY_TOKEN", "");
+        empty
+    })
+    .await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn a_client_gets_one_token_for_all_its_calls() {
+    let server = MockServer::start().await;
+    hands_out(&server, "one").await;
+    listed("one").respond_with(page(Some("next"))).up_to_n_times(1).mount(&server).await;
+    listed("one").respond_with(page(None)).mount(&server).await;
+    let output = run(as_client(&server, SECRET)).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(server.received_requests().await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_replaced_once() {
+    let server = MockServer::start().await;
+    hands_out(&server, "old").await;
+    hands_out(&server, "new").await;
+    let unauthorized = || problem(401, &json!({ "title": "Unauthorized", "status": 401 }));
+    listed("old").respond_with(unauthorized()).mount(&server).await;
+    listed("new").respond_with(page(None)).up_to_n_times(1).mount(&server).await;
+    let output = run(as_client(&server, SECRET)).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+
+    server.reset().await;
+    for token in ["old", "new"] {
+        hands_out(&server, token).await;
+        listed(token).respond_with(unauthorized()).mount(&server).await;
+    }
+    let output = run(as_client(&server, SECRET)).await;
+    assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+    assert_eq!(server.received_requests().await.unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn an_issuer_that_refuses_the_client_exits_4_and_no_secret_is_shown() {
+    let server = MockServer::start().await;
+    let refused = json!({ "error": "invalid_client", "error_description": "Unknown client" });
+    Mock::given(path("/token"))
+        .respond_with(ResponseTemplate::new(401).set_body_json(refused))
+        .mount(&server)
+        .await;
+    let output = run(as_client(&server, "wrong-secret-9")).await;
+    assert_eq!(output.status.code(), Some(4));
+    let shown = stdout(&output) + &stderr(&output);
+    assert!(shown.contains("Unknown client [invalid_client]"), "{shown}");
+    assert!(!shown.contains("wrong-secret-9"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_secret_is_not_sent_in_the_clear() {
+    let server = MockServer::start().await;
+    let mut command = as_client(&server, SECRET);
+    command.env("DOCFERRY_TOKEN_URL", "http://issuer.example/token");
+    let output = run(command).await;
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("must begin with https://"), "{}", stderr(&output));
+}

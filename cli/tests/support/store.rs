@@ -1,0 +1,140 @@
+//! A delivery bucket that answers as S3 does, and breaks off where it is told to.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+/// What lies there.
+#[derive(Debug, Clone)]
+pub(crate) struct Document {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) tag: &'static str,
+    pub(crate) disposition: Option<String>,
+}
+
+/// What goes wrong with the next request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fault {
+    /// The connection ends after so many bytes of the body.
+    BreakAfter(usize),
+    /// Nothing more comes after so many.
+    StallAfter(usize),
+    /// Refused.
+    Status(u16),
+}
+
+/// A request as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) path: String,
+    headers: Vec<(String, String)>,
+}
+
+impl Asked {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Store {
+    address: String,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+pub(crate) fn document(size: usize, tag: &'static str, name: &str) -> Document {
+    let bytes = (0..size).map(|at| (at * 31 + at / 251) as u8).collect();
+    Document { bytes, tag, disposition: Some(format!("attachment; filename=\"{name}\"")) }
+}
+
+impl Store {
+    /// Each fault befalls one request; those after them go well.
+    pub(crate) async fn start(document: Document, faults: &[Fault]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (log, mut faults) = (Arc::clone(&asked), VecDeque::from(faults.to_vec()));
+        let serving = tokio::spawn(async move {
+            let mut stalled = Vec::new();
+            loop {
+                let Ok((mut socket, _)) = listener.accept().await else { return };
+                let Some(request) = read(&mut socket).await else { continue };
+                log.lock().unwrap().push(request.clone());
+                let fault = faults.pop_front();
+                let answered = answer(&mut socket, &document, &request, fault).await;
+                if matches!(fault, Some(Fault::StallAfter(_))) && answered.is_ok() {
+                    stalled.push(socket);
+                }
+            }
+        });
+        Self { address, asked, serving }
+    }
+
+    /// As a presigned one: its query opens the document.
+    pub(crate) fn url(&self, name: &str) -> String {
+        format!("http://{}/{name}?X-Amz-Signature=open-sesame-3", self.address)
+    }
+
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+async fn read(socket: &mut TcpStream) -> Option<Asked> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(socket.read_u8().await.ok()?);
+    }
+    let text = String::from_utf8(head).unwrap();
+    let mut lines = text.lines();
+    let path = lines.next()?.split(' ').nth(1)?.to_owned();
+    let headers = lines.filter_map(|line| line.split_once(": "));
+    let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
+    Some(Asked { path, headers: headers.collect() })
+}
+
+async fn answer(
+    socket: &mut TcpStream,
+    document: &Document,
+    request: &Asked,
+    fault: Option<Fault>,
+) -> std::io::Result<()> {
+    if let Some(Fault::Status(status)) = fault {
+        let head =
+            format!("HTTP/1.1 {status} Refused\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        return socket.write_all(head.as_bytes()).await;
+    }
+    let all = document.bytes.len();
+    let fresh = request.header("if-range").is_none_or(|tag| tag == document.tag);
+    let from = request.header("range").filter(|_| fresh).map(|range| {
+        range.strip_prefix("bytes=").unwrap().strip_suffix('-').unwrap().parse::<usize>().unwrap()
+    });
+    let body = &document.bytes[from.unwrap_or(0).min(all)..];
+    let mut head = match from {
+        Some(from) if from >= all => format!("HTTP/1.1 416 No\r\ncontent-range: bytes */{all}\r\n"),
+        Some(from) => {
+            format!("HTTP/1.1 206 Part\r\ncontent-range: bytes {from}-{}/{all}\r\n", all - 1)
+        }
+        None => "HTTP/1.1 200 OK\r\n".to_owned(),
+    };
+    head += &format!("etag: {}\r\ncontent-length: {}\r\n", document.tag, body.len());
+    if let Some(disposition) = &document.disposition {
+        head += &format!("content-disposition: {disposition}\r\n");
+    }
+    head += "connection: close\r\n\r\n";
+    socket.write_all(head.as_bytes()).await?;
+    let sent = match fault {
+        Some(Fault::BreakAfter(sent) | Fault::StallAfter(sent)) => sent.min(body.len()),
+        _ => body.len(),
+    };
+    socket.write_all(&body[..sent]).await
+}

@@ -1,0 +1,232 @@
+//! Jobs that run again after they have ended, whatever is lost on the way.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use common::{SETTINGS, bytes};
+use docferry_app::TaskInput;
+use docferry_app::download::{JobSettings, NewJob, initiate_job};
+use docferry_app::ports::{BundleStore as _, IndexedDocument, TransferStore as _};
+use docferry_app::retry::{Retried, retry_job};
+use docferry_domain::{
+    DownloadTarget, FileId, JobState, OnItemError, Person, Phase, PoolLimits, Priority, Target,
+    TransferId,
+};
+use docferry_testkit::builders::drive_target;
+use docferry_testkit::{Fault, Mode, Runner, World};
+use jiff::SignedDuration;
+
+const MODES: [Mode; 3] = [Mode::CrashBefore, Mode::CrashAfter, Mode::AnswerLost];
+const JOBS: JobSettings =
+    JobSettings { initiate: SETTINGS, job_ttl: SignedDuration::from_hours(24) };
+
+fn guid(n: u64) -> String {
+    format!("{n:06}AA")
+}
+
+/// A world whose first document the source does not know.
+fn world(documents: u64) -> World {
+    let world = World::default();
+    for n in 0..documents {
+        let object_guid = guid(n).parse().unwrap();
+        let document = IndexedDocument { object_guid, name: None, size: None };
+        world.state().index.insert(FileId::new(n), document);
+    }
+    for n in 1..documents {
+        add(&world, n);
+    }
+    world
+}
+
+fn add(world: &World, n: u64) {
+    world.add_document(&guid(n), &format!("document {n}.pdf"), bytes(400_000 + n as usize));
+}
+
+async fn ask(runner: &Runner, world: &World, documents: u64, target: &Target) -> TransferId {
+    let new = NewJob {
+        owner: "scv".into(),
+        on_behalf_of: None,
+        files: (0..documents).map(FileId::new).collect(),
+        is_single: documents == 1,
+        target: target.clone(),
+        priority: Priority::Normal,
+        on_item_error: OnItemError::Skip,
+        name: None,
+    };
+    initiate_job(&runner.admitter(), world, JOBS, new).await.unwrap().job_id
+}
+
+async fn retry(runner: &Runner, id: &TransferId) -> Result<Retried, docferry_app::TaskError> {
+    retry_job(&runner.admitter(), JOBS, 3, "scv", id).await
+}
+
+fn targets() -> [Target; 2] {
+    let download = DownloadTarget { person: Person::new("p") };
+    [Target::Download(download), drive_target("judge@court.example", "").into()]
+}
+
+async fn phase(world: &World, id: &TransferId) -> Phase {
+    match world.store().bundle(id).await.unwrap() {
+        Some((bundle, _)) => bundle.phase,
+        None => world.store().get(id).await.unwrap().unwrap().phase,
+    }
+}
+
+/// What must hold once a job is completed: all its documents are there, once, and
+/// nothing else is left.
+fn assert_whole(world: &World, documents: u64, target: &Target, context: &str) {
+    let state = world.state();
+    let expected: Vec<_> = (0..documents).map(|n| bytes(400_000 + n as usize)).collect();
+    let found: Vec<_> = match target {
+        Target::Download(_) => state.delivery.objects.values().cloned().collect(),
+        Target::Onedrive(_) => {
+            state.drive.files().values().map(|file| file.bytes.clone()).collect()
+        }
+    };
+    assert_eq!(found.len(), expected.len(), "{context}: one of each");
+    assert!(expected.iter().all(|bytes| found.contains(bytes)), "{context}: their bytes");
+    assert!(state.objects.is_empty(), "{context}: the exchange bucket is clean");
+    assert!(state.delivery.uploads.is_empty(), "{context}: no upload is under way");
+    assert_eq!(state.drive.open_sessions(), 0, "{context}: no session is open");
+    assert_eq!(world.store().held_and_queued(), (0, 0), "{context}: slots");
+    assert!(world.store().keys_in_use().is_empty(), "{context}: exchange keys");
+}
+
+/// Every effect of the wish and of the run that follows × {crash before, crash after,
+/// answer lost}.
+#[tokio::test(start_paused = true)]
+async fn a_job_that_runs_again_survives_one_fault_at_any_effect() {
+    for target in targets() {
+        for at in 0.. {
+            let mut reached = false;
+            for mode in MODES {
+                let world = world(1);
+                let runner = Runner::new(&world);
+                let id = ask(&runner, &world, 1, &target).await;
+                runner.run_all().await;
+                assert_eq!(phase(&world, &id).await, Phase::Failed);
+                add(&world, 0);
+                let first = world.effects().len();
+                world.inject(Fault { at: first + at, mode });
+                // A client whose answer is lost asks again.
+                let mut heard = runner.survive(retry(&runner, &id)).await;
+                if heard.is_none() {
+                    heard = runner.survive(retry(&runner, &id)).await;
+                }
+                runner.run_all().await;
+                runner.recover(12).await;
+                reached |= world.effects().len() > first + at;
+                let effect = world.effects().get(first + at).copied();
+                let context = format!("{target:?}, {mode:?} at {at}: {effect:?}, {heard:?}");
+                assert_eq!(phase(&world, &id).await, Phase::Completed, "{context}");
+                assert_whole(&world, 1, &target, &context);
+            }
+            if !reached {
+                assert!(at > 15, "a retry has effects: {at}");
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_canceled_bundle_that_runs_again_survives_one_fault_at_any_effect() {
+    for target in targets() {
+        for at in 0.. {
+            let mut reached = false;
+            for mode in MODES {
+                let world = world(3);
+                add(&world, 0);
+                let mut runner = Runner::new(&world);
+                runner.limits = PoolLimits::new(1, 1).into();
+                let id = ask(&runner, &world, 3, &target).await;
+                let task = runner.started().remove(0);
+                runner.execute(&task).await;
+                let admitter = runner.admitter();
+                docferry_app::bundle::cancel_bundle(&admitter, SETTINGS.record_ttl, "scv", &id)
+                    .await
+                    .unwrap();
+                runner.run_all().await;
+                assert_eq!(phase(&world, &id).await, Phase::Canceled);
+                let first = world.effects().len();
+                world.inject(Fault { at: first + at, mode });
+                let mut heard = runner.survive(retry(&runner, &id)).await;
+                if heard.is_none() {
+                    heard = runner.survive(retry(&runner, &id)).await;
+                }
+                runner.run_all().await;
+                runner.recover(20).await;
+                reached |= world.effects().len() > first + at;
+                let effect = world.effects().get(first + at).copied();
+                let context = format!("{target:?}, {mode:?} at {at}: {effect:?}, {heard:?}");
+                assert_eq!(phase(&world, &id).await, Phase::Completed, "{context}");
+                assert_whole(&world, 3, &target, &context);
+            }
+            if !reached {
+                assert!(at > 30, "a retry has effects: {at}");
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_expired_is_fetched_again() {
+    let world = world(2);
+    add(&world, 0);
+    let runner = Runner::new(&world);
+    let [target, _] = targets();
+    for documents in [1, 2] {
+        let id = ask(&runner, &world, documents, &target).await;
+        runner.run_all().await;
+        world.advance(SignedDuration::from_hours(25));
+        runner.recover(2).await;
+        assert!(world.state().delivery.objects.is_empty(), "it has been removed");
+        assert!(matches!(
+            retry(&runner, &id).await.unwrap(),
+            Retried::Promised { attempts: 2, .. }
+        ));
+        runner.run_all().await;
+        runner.recover(2).await;
+        assert_eq!(phase(&world, &id).await, Phase::Completed);
+        assert_whole(&world, documents, &target, "after it had expired");
+        world.advance(SignedDuration::from_hours(25));
+        runner.recover(2).await;
+    }
+}
+
+/// What an earlier run still had to do, done late, takes nothing from the later one.
+#[tokio::test(start_paused = true)]
+async fn a_clean_up_that_comes_late_leaves_the_next_run_alone() {
+    for target in targets() {
+        let world = world(1);
+        add(&world, 0);
+        let runner = Runner::new(&world);
+        let id = ask(&runner, &world, 1, &target).await;
+        let admitter = runner.admitter();
+        let ids = std::slice::from_ref(&id);
+        let task = TaskInput { transfer_id: id.clone(), attempt: 1 };
+        let deadlines = docferry_domain::DeadlineRules::default();
+        docferry_app::push::push(&world, &world, &world, &world, &deadlines, &task).await.unwrap();
+        docferry_app::control::terminate(&admitter, SETTINGS.record_ttl, "scv", ids).await.unwrap();
+        runner.execute(&task).await;
+        let ended = world.store().get(&id).await.unwrap().unwrap();
+        assert_eq!(
+            JobState::of(ended.phase, ended.keep_until, ended.created_at),
+            JobState::Canceled
+        );
+        assert!(matches!(retry(&runner, &id).await.unwrap(), Retried::Promised { .. }));
+        let next = TaskInput { transfer_id: id.clone(), attempt: 2 };
+        // A push at the moment of a deletion would have to be repeated.
+        world.advance(SignedDuration::from_secs(1));
+        docferry_app::push::push(&world, &world, &world, &world, &deadlines, &next).await.unwrap();
+        runner.upload_once_after_arrival(&next).await.ok();
+        // The last step of the first run, a second time.
+        runner.execute(&task).await;
+        runner.run_all().await;
+        runner.recover(70).await;
+        assert_eq!(phase(&world, &id).await, Phase::Completed, "{target:?}");
+        assert_whole(&world, 1, &target, "after a late clean-up");
+    }
+}

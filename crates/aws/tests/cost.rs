@@ -1,0 +1,79 @@
+//! What the calls of the API cost, counted on the wire to the emulator.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use docferry_app::admit::Admitter;
+use docferry_app::download::{Job, JobSettings, NewJob, initiate_job, job_of};
+use docferry_app::initiate::InitiateSettings;
+use docferry_app::ports::{Clock as _, DocumentIndex, IndexedDocument, StoreError};
+use docferry_aws::StepFunctionsWorkflow;
+use docferry_domain::{DownloadTarget, FileId, OnItemError, Person, Priority, Target};
+use docferry_testkit::{LIMITS, World};
+use jiff::SignedDuration;
+
+use support::wire::Lossy;
+use support::{TestTable, config, emulator, machine};
+
+/// Knows every document.
+struct Everything;
+
+impl DocumentIndex for Everything {
+    async fn look_up(
+        &self,
+        files: &[FileId],
+    ) -> Result<BTreeMap<FileId, IndexedDocument>, StoreError> {
+        let guid = |file: &FileId| format!("{:06}AA", file.get()).parse().unwrap();
+        let document = |file| IndexedDocument { object_guid: guid(file), name: None, size: None };
+        Ok(files.iter().map(|file| (*file, document(file))).collect())
+    }
+}
+
+fn asked(count: u64) -> NewJob {
+    NewJob {
+        owner: "sub:ada".into(),
+        on_behalf_of: None,
+        files: (0..count).map(FileId::new).collect(),
+        is_single: count == 1,
+        target: Target::Download(DownloadTarget { person: Person::new("sub:ada") }),
+        priority: Priority::Normal,
+        on_item_error: OnItemError::Fail,
+        name: None,
+    }
+}
+
+#[tokio::test]
+async fn a_status_costs_one_read_and_a_request_one_transaction_and_one_start() {
+    let Some(emulator) = emulator() else { return };
+    let table = TestTable::create(&emulator).await;
+    let wire = Lossy::to(&emulator).await;
+    let store = table.store_through(&wire.url).await;
+    let (_, arn) = machine(&emulator).await;
+    let client = aws_sdk_sfn::Client::new(&config(&wire.url).await);
+    let workflow = StepFunctionsWorkflow::new(client, &arn);
+    let world = World::default();
+    let admitter =
+        Admitter { store: &store, workflow: &workflow, clock: &world, limits: LIMITS.into() };
+    let ttl = SignedDuration::from_hours(168);
+    let initiate =
+        InitiateSettings { transfer_deadline: SignedDuration::from_hours(4), record_ttl: ttl };
+    let settings = JobSettings { initiate, job_ttl: SignedDuration::from_hours(24) };
+    wire.calls();
+
+    let one = initiate_job(&admitter, &Everything, settings, asked(1)).await.unwrap();
+    // Slots and queue are read before, so that the transaction can take the slot.
+    let expected = ["GetItem", "Query", "TransactWriteItems", "StartExecution"];
+    assert_eq!(wire.calls(), expected);
+    let found = job_of(&store, &world, ttl, "sub:ada", &one.job_id).await.unwrap();
+    assert!(matches!(found, Some(Job::One(_))) && world.now() < one.keep_until);
+    assert_eq!(wire.calls(), ["GetItem"]);
+
+    let many = initiate_job(&admitter, &Everything, settings, asked(40)).await.unwrap();
+    wire.calls();
+    let found = job_of(&store, &world, ttl, "sub:ada", &many.job_id).await.unwrap();
+    assert!(matches!(found, Some(Job::Many { documents, .. }) if documents.len() == 40));
+    assert_eq!(wire.calls(), ["Query"]);
+}

@@ -1,0 +1,112 @@
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// How fast bytes move, smoothed over about [`WINDOW`], so that one slow fragment does
+/// not make the guess jump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pace {
+    /// When it was measured last.
+    pub at: Timestamp,
+    /// Bytes that had arrived by then.
+    pub bytes: u64,
+    /// Bytes a second; `None` after the first look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<u64>,
+}
+
+/// What lies further back than this counts less than half.
+const WINDOW: SignedDuration = SignedDuration::from_secs(10);
+
+/// A pace that was measured longer ago says nothing of what is happening now.
+const STALE: SignedDuration = SignedDuration::from_secs(60);
+
+impl Pace {
+    /// The first look: of a speed nothing is known.
+    #[must_use]
+    pub const fn begin(at: Timestamp, bytes: u64) -> Self {
+        Self { at, bytes, per_second: None }
+    }
+
+    /// The next look after `last`, if there was one.
+    #[must_use]
+    pub fn next(last: Option<Self>, at: Timestamp, bytes: u64) -> Self {
+        last.map_or_else(|| Self::begin(at, bytes), |last| last.moved(at, bytes))
+    }
+
+    /// A later look. One that sees less than the last begins anew, as a session does
+    /// that had to be opened again.
+    #[must_use]
+    pub fn moved(self, at: Timestamp, bytes: u64) -> Self {
+        let passed = at.duration_since(self.at);
+        if bytes < self.bytes || passed > STALE || passed.is_negative() {
+            return Self::begin(at, bytes);
+        }
+        let Ok(passed_ms) = u128::try_from(passed.as_millis()) else { return self };
+        if passed_ms == 0 {
+            return self;
+        }
+        let now = u128::from(bytes - self.bytes) * 1000 / passed_ms;
+        let window = WINDOW.as_millis().unsigned_abs();
+        let smoothed = match self.per_second {
+            None => now,
+            Some(before) => (u128::from(before) * window + now * passed_ms) / (window + passed_ms),
+        };
+        let per_second = Some(u64::try_from(smoothed).unwrap_or(u64::MAX));
+        Self { at, bytes, per_second }
+    }
+
+    /// Bytes a second, if that is known and still true at `now`.
+    #[must_use]
+    pub fn per_second(&self, now: Timestamp) -> Option<u64> {
+        self.per_second.filter(|_| now.duration_since(self.at) <= STALE)
+    }
+}
+
+/// Seconds until `left` bytes have moved, at least 1; `None` at a standstill.
+#[must_use]
+pub fn eta_seconds(left: u64, per_second: u64) -> Option<u64> {
+    (per_second > 0).then(|| left.div_ceil(per_second).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(milliseconds: i64) -> Timestamp {
+        Timestamp::from_millisecond(milliseconds).unwrap()
+    }
+
+    #[test]
+    fn a_speed_is_known_from_the_second_look_on_and_follows_slowly() {
+        let first = Pace::begin(at(0), 0);
+        assert_eq!(first.per_second(at(0)), None);
+        let second = first.moved(at(1_000), 1_000_000);
+        assert_eq!(second.per_second(at(1_000)), Some(1_000_000));
+        // Half as fast for a second: a tenth of the way.
+        let third = second.moved(at(2_000), 1_500_000);
+        assert_eq!(third.per_second(at(2_000)), Some(954_545));
+        // And for a minute: nearly all of it.
+        let fourth = third.moved(at(62_000), 31_500_000);
+        assert!((500_000..580_000).contains(&fourth.per_second(at(62_000)).unwrap()));
+    }
+
+    #[test]
+    fn what_is_old_or_begins_again_is_not_known() {
+        let known = Pace::begin(at(0), 0).moved(at(1_000), 1_000_000);
+        assert_eq!(known.per_second(at(61_001)), None);
+        assert_eq!(known.moved(at(2_000), 10), Pace::begin(at(2_000), 10));
+        assert_eq!(known.moved(at(100_000), 2_000_000).per_second, None);
+        assert_eq!(known.moved(at(1_000), 1_000_001), known, "no time has passed");
+        let huge = Pace::begin(at(0), 0).moved(at(1), u64::MAX);
+        assert_eq!(huge.per_second(at(1)), Some(u64::MAX));
+    }
+
+    #[test]
+    fn an_end_is_guessed_only_while_something_moves() {
+        assert_eq!(eta_seconds(1_000, 100), Some(10));
+        assert_eq!(eta_seconds(1_001, 100), Some(11));
+        assert_eq!(eta_seconds(0, 100), Some(1));
+        assert_eq!(eta_seconds(1_000, 0), None);
+    }
+}

@@ -1,0 +1,23 @@
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::TransferId;
+
+/// A request that its caller gave a name, so that it may be sent again: it makes one
+/// job, however often it comes.
+///
+/// Both hashes are over what the caller sent, which stays out of the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NamedRequest {
+    /// Hash of the caller and its name for the request.
+    pub key: String,
+    /// Hash of what it asks for.
+    pub fingerprint: String,
+    /// What it made.
+    pub job_id: TransferId,
+    /// How many documents it asked for.
+    pub total: u16,
+    /// Until when it is remembered: as long as what it made.
+    pub keep_until: Timestamp,
+}

@@ -1,0 +1,109 @@
+//! `GET /v1/download/history` and `GET /v1/download/jobs`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use docferry_app::history::{Filter, list_jobs};
+use docferry_app::ports::{Clock, History, Listed};
+use docferry_contract::job::{JobList, ListedJob, Timestamps, time};
+use docferry_contract::problem::FieldError;
+use docferry_contract::scope::Scope;
+use docferry_domain::{JobState, Person};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::answer;
+use super::page::PageToken;
+use super::shared::JobApi;
+use crate::middleware::Principal;
+use crate::problem::ApiError;
+
+/// Jobs on a page, unless it is asked for otherwise; and the most.
+const PAGE: usize = 20;
+const LARGEST_PAGE: usize = 100;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListQuery {
+    user_id: Option<String>,
+    status: Option<String>,
+    page_size: Option<usize>,
+    page_token: Option<String>,
+}
+
+pub(super) async fn list<S: History, C: Clock, P>(
+    State(api): State<Arc<JobApi<S, C, P>>>,
+    caller: Principal,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Json<JobList>, ApiError> {
+    if !caller.may(Scope::Read) {
+        return Err(ApiError::Forbidden(Scope::Read));
+    }
+    let Query(query) = query.map_err(|_| wrong("pageSize must be a whole number"))?;
+    let person = query.user_id.filter(|user| !caller.is(user));
+    if person.is_some() && !caller.may(Scope::Delegate) {
+        return Err(ApiError::Forbidden(Scope::Delegate));
+    }
+    let state = query.status.map(|text| state_of(&text)).transpose()?;
+    let filter = Filter { state, person: person.map(Person::new) };
+    let size = query.page_size.unwrap_or(PAGE);
+    if !(1..=LARGEST_PAGE).contains(&size) {
+        return Err(wrong("pageSize must be 1 to 100"));
+    }
+    let binding = PageToken::binding(&caller.id, &filter);
+    let before = query.page_token.map(|text| binding.read(&text)).transpose();
+    let before = before.map_err(|_| wrong("pageToken is not one of this list"))?;
+    let page = list_jobs(&api.store, &api.clock, api.record_ttl, &caller.id, &filter, before, size)
+        .await?;
+    let now = api.clock.now();
+    let items = page.jobs.iter().map(|job| listed(job, now)).collect();
+    let next_page_token = page.next.map(|place| binding.write(&place));
+    Ok(Json(JobList { items, next_page_token }))
+}
+
+fn wrong(detail: &str) -> ApiError {
+    let error = FieldError { pointer: String::new(), detail: detail.to_owned() };
+    ApiError::Invalid(vec![error])
+}
+
+fn state_of(text: &str) -> Result<JobState, ApiError> {
+    let known = JobState::ALL.into_iter().find(|state| state.as_str() == text);
+    known.ok_or_else(|| {
+        let names = JobState::ALL.map(JobState::as_str).join(", ");
+        wrong(&format!("status must be one of {names}"))
+    })
+}
+
+fn listed(job: &Listed, now: Timestamp) -> ListedJob {
+    let state = job.state(now);
+    let (retries, started_at, updated_at, failure, keep_until, total_file_ids) = match job {
+        Listed::One(one) => {
+            let updated_at = answer::updated_at(one);
+            (one.retries, one.started_at, updated_at, &one.failure, one.keep_until, 1)
+        }
+        Listed::Many(many) => {
+            let updated_at = many.ended_at.unwrap_or(many.created_at);
+            (many.retries, None, updated_at, &many.failure, many.keep_until, many.documents)
+        }
+    };
+    let place = job.place();
+    let created_at = Timestamp::from_millisecond(place.created_ms).unwrap_or_default();
+    ListedJob {
+        job_id: place.id.to_string(),
+        status: state.as_str(),
+        attempts: retries.saturating_add(1),
+        total_file_ids,
+        timestamps: Timestamps {
+            queued_at: time(created_at),
+            started_at: started_at.map(time),
+            updated_at: time(updated_at),
+            completed_at: job.ended_at().map(time),
+        },
+        expires_at: keep_until.map(time),
+        error: (state == JobState::Failed)
+            .then(|| answer::error(failure.as_ref(), job.ended_at()))
+            .flatten(),
+    }
+}

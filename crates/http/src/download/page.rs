@@ -1,0 +1,73 @@
+//! Tokens that say where the next page of a list begins.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use docferry_app::history::Filter;
+use docferry_app::ports::JobPlace;
+use sha2::{Digest as _, Sha256};
+
+/// Bytes of the hash that binds a token to its caller and its filter.
+const BOUND: usize = 12;
+/// Bytes of a time.
+const TIME: usize = 8;
+
+/// What binds tokens: they are opaque, and of use for this caller and filter only. One
+/// that somebody makes up leads to no more than another page of his own list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PageToken([u8; BOUND]);
+
+/// A text that is no token of this list.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NotOfThisList;
+
+impl PageToken {
+    pub(super) fn binding(owner: &str, filter: &Filter) -> Self {
+        let state = filter.state.map_or("", |state| state.as_str());
+        let person = filter.person.as_ref().map_or("", |person| person.as_str());
+        let mut hasher = Sha256::new();
+        for part in [owner, state, person] {
+            hasher.update(part.len().to_be_bytes());
+            hasher.update(part);
+        }
+        let hash = hasher.finalize();
+        let mut bound = [0; BOUND];
+        bound.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+        Self(bound)
+    }
+
+    pub(super) fn write(self, place: &JobPlace) -> String {
+        let mut bytes = self.0.to_vec();
+        bytes.extend(place.created_ms.to_be_bytes());
+        bytes.extend(place.id.as_str().as_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    pub(super) fn read(self, text: &str) -> Result<JobPlace, NotOfThisList> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| NotOfThisList)?;
+        let rest = bytes.strip_prefix(self.0.as_slice()).ok_or(NotOfThisList)?;
+        let (time, id) = rest.split_first_chunk::<TIME>().ok_or(NotOfThisList)?;
+        let id = std::str::from_utf8(id).ok().and_then(|id| id.parse().ok());
+        Ok(JobPlace { created_ms: i64::from_be_bytes(*time), id: id.ok_or(NotOfThisList)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use docferry_domain::{JobState, Person, TransferId};
+
+    #[test]
+    fn a_token_is_of_use_for_its_own_caller_and_filter_only() {
+        let failed = Filter { state: Some(JobState::Failed), person: None };
+        let of_ada = Filter { state: None, person: Some(Person::new("ada")) };
+        let place = JobPlace { created_ms: 1_700_000_000_000, id: TransferId::from_u128(7) };
+        let token = PageToken::binding("me", &failed).write(&place);
+        assert_eq!(PageToken::binding("me", &failed).read(&token), Ok(place));
+        for (owner, filter) in [("you", &failed), ("me", &of_ada), ("me", &Filter::default())] {
+            assert_eq!(PageToken::binding(owner, filter).read(&token), Err(NotOfThisList));
+        }
+        for bad in ["", "!", "AAAA", &token[..20]] {
+            assert_eq!(PageToken::binding("me", &failed).read(bad), Err(NotOfThisList), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! How often one may call, and from which pages.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use common::{caller, reads, request, send};
+use docferry_app::ports::{Quota, StoreError};
+use docferry_contract::scope::{Scope, Scopes};
+use docferry_http::{Edge, HeaderValue, RateLimits};
+use docferry_testkit::World;
+use http::{Method, Request, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+
+/// Counts in memory; does not answer while it is broken.
+#[derive(Clone, Default)]
+struct Counts {
+    used: Arc<Mutex<BTreeMap<(String, i64), u32>>>,
+    broken: bool,
+}
+
+impl Quota for Counts {
+    async fn count_call(&self, caller: &str, now: Timestamp) -> Result<u32, StoreError> {
+        if self.broken {
+            return Err(StoreError::Unavailable("no answer".into()));
+        }
+        let mut used = self.used.lock().unwrap();
+        let used = used.entry((caller.to_owned(), now.as_second() / 60)).or_default();
+        *used += 1;
+        Ok(*used)
+    }
+}
+
+fn router(world: &World, quota: &Counts) -> Router {
+    let edge = Edge {
+        quota: quota.clone(),
+        clock: world.clone(),
+        limits: RateLimits { person: 2, service: 3 },
+        origins: vec![HeaderValue::from_static("https://viewer.example")],
+    };
+    edge.around(reads(world))
+}
+
+fn of(id: &str, scopes: &str) -> Request<axum::body::Body> {
+    let mut asked = request("GET", "/v1/download/history", "");
+    asked.extensions_mut().insert(caller(id, Scopes::parse(scopes)));
+    asked
+}
+
+#[tokio::test]
+async fn each_caller_has_so_many_calls_a_minute_and_is_told_how_many_are_left() {
+    let (world, quota) = (World::default(), Counts::default());
+    let rate = |response: &http::Response<()>| {
+        ["limit", "remaining", "reset"].map(|name| {
+            let value = &response.headers()[format!("ratelimit-{name}")];
+            value.to_str().unwrap().parse::<u32>().unwrap()
+        })
+    };
+    // 1,700,000,000 is 20 seconds into a minute.
+    for (remaining, expected) in [(1, 200), (0, 200), (0, 429), (0, 429)] {
+        let asked = of("sub:ada", Scope::Read.as_str());
+        let (response, answer) = send(router(&world, &quota), asked).await;
+        assert_eq!(response.status(), expected, "{answer}");
+        assert_eq!(rate(&response), [2, remaining, 40]);
+        if expected == 429 {
+            assert_eq!(response.headers()["retry-after"], "40");
+            assert_eq!(
+                (&answer["code"], &answer["retryable"]),
+                (&"RATE_LIMITED".into(), &true.into())
+            );
+            assert_eq!(answer["requestId"], response.headers()["x-request-id"].to_str().unwrap());
+        }
+    }
+    // Others, and services, have a count of their own.
+    let (response, _) = send(router(&world, &quota), of("sub:bob", Scope::Read.as_str())).await;
+    assert_eq!((response.status(), rate(&response)), (StatusCode::OK, [2, 1, 40]));
+    let (response, _) = send(router(&world, &quota), of("scv", Scope::Service.as_str())).await;
+    assert_eq!((response.status(), rate(&response)), (StatusCode::OK, [3, 2, 40]));
+    world.advance(SignedDuration::from_secs(40));
+    let (response, _) = send(router(&world, &quota), of("sub:ada", Scope::Read.as_str())).await;
+    assert_eq!((response.status(), rate(&response)), (StatusCode::OK, [2, 1, 60]));
+}
+
+#[tokio::test]
+async fn a_count_that_does_not_answer_keeps_nobody_out() {
+    let (world, quota) = (World::default(), Counts { broken: true, ..Counts::default() });
+    for _ in 0..5 {
+        let (response, _) = send(router(&world, &quota), of("sub:ada", Scope::Read.as_str())).await;
+        assert_eq!(response.status(), StatusCode::OK);
+    }
+    // Nobody is asking: monitors are not counted.
+    let mut health = request("GET", "/health", "");
+    health.extensions_mut().clear();
+    let (response, _) = send(router(&world, &Counts::default()), health).await;
+    assert_eq!(
+        (response.status(), &response.headers()["ratelimit-remaining"]),
+        (StatusCode::OK, &HeaderValue::from_static("2"))
+    );
+}
+
+#[tokio::test]
+async fn pages_of_listed_origins_may_call_and_see_the_headers() {
+    let (world, quota) = (World::default(), Counts::default());
+    let with_origin = |mut asked: Request<axum::body::Body>, origin: &str| {
+        asked.headers_mut().insert("origin", origin.parse().unwrap());
+        asked
+    };
+    let asked = with_origin(of("sub:ada", Scope::Read.as_str()), "https://viewer.example");
+    let (response, _) = send(router(&world, &quota), asked).await;
+    let headers = response.headers();
+    assert_eq!(headers["access-control-allow-origin"], "https://viewer.example");
+    let exposed = headers["access-control-expose-headers"].to_str().unwrap().to_lowercase();
+    for name in ["location", "retry-after", "ratelimit-remaining", "x-request-id"] {
+        assert!(exposed.contains(name), "{exposed}");
+    }
+    let asked = with_origin(of("sub:ada", Scope::Read.as_str()), "https://other.example");
+    let (response, _) = send(router(&world, &quota), asked).await;
+    assert!(!response.headers().contains_key("access-control-allow-origin"));
+
+    let mut preflight =
+        with_origin(request("OPTIONS", "/v1/download/history", ""), "https://viewer.example");
+    preflight.extensions_mut().clear();
+    preflight
+        .headers_mut()
+        .insert("access-control-request-method", HeaderValue::from_static("GET"));
+    let (response, _) = send(router(&world, &quota), preflight).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let allowed = response.headers()["access-control-allow-methods"].to_str().unwrap().to_owned();
+    assert!(allowed.contains(Method::GET.as_str()) && allowed.contains(Method::POST.as_str()));
+    let allowed =
+        response.headers()["access-control-allow-headers"].to_str().unwrap().to_lowercase();
+    assert!(allowed.contains("authorization") && allowed.contains("idempotency-key"));
+}

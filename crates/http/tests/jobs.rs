@@ -1,0 +1,259 @@
+//! Jobs that are asked for again, run again and are listed.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use common::{api, caller, controls, initiate, initiate_with, reads, request, send};
+use docferry_app::ports::{BundleStore as _, IndexedDocument};
+use docferry_contract::scope::Scopes;
+use docferry_domain::{FileId, Phase};
+use docferry_http::TransferApi;
+use docferry_testkit::{Runner, World};
+use http::StatusCode;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+const FILE: u64 = 12_345;
+
+fn world(documents: u64) -> World {
+    let world = World::default();
+    for n in 0..documents {
+        let guid = format!("{n:06}AA");
+        world.add_document(&guid, &format!("order {n}.pdf"), vec![7; 10_000]);
+        let object_guid = guid.parse().unwrap();
+        let document = IndexedDocument { object_guid, name: None, size: None };
+        world.state().index.insert(FileId::new(FILE + n), document);
+    }
+    world
+}
+
+async fn ask(world: &World, key: Option<&str>, body: &Value) -> (StatusCode, Value) {
+    let mut asked = request("POST", "/v1/download/initiate", body.to_string());
+    if let Some(key) = key {
+        asked.headers_mut().insert("idempotency-key", key.parse().unwrap());
+    }
+    let (response, answer) = send(initiate(world), asked).await;
+    (response.status(), answer)
+}
+
+async fn retry(world: &World, id: &str) -> (StatusCode, Value) {
+    let asked = request("POST", &format!("/v1/download/retry/{id}"), "");
+    let (response, answer) = send(controls(world), asked).await;
+    (response.status(), answer)
+}
+
+async fn status(world: &World, id: &str) -> Value {
+    let path = format!("/v1/download/status/{id}");
+    send(reads(world), request("GET", &path, "")).await.1
+}
+
+async fn list(world: &World, query: &str, as_caller: Option<(&str, &str)>) -> (StatusCode, Value) {
+    let mut asked = request("GET", &format!("/v1/download/{query}"), "");
+    if let Some((id, scopes)) = as_caller {
+        asked.extensions_mut().insert(caller(id, Scopes::parse(scopes)));
+    }
+    let (response, answer) = send(reads(world), asked).await;
+    (response.status(), answer)
+}
+
+fn ids(answer: &Value) -> Vec<String> {
+    let items = answer["items"].as_array().unwrap();
+    items.iter().map(|item| item["jobId"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_request_with_a_name_makes_one_job_however_often_it_comes() {
+    let world = world(2);
+    for body in [json!({ "file_id": FILE }), json!({ "file_ids": [FILE, FILE + 1] })] {
+        let key = format!("key {}", body.to_string().len());
+        let (code, first) = ask(&world, Some(&key), &body).await;
+        assert_eq!(code, StatusCode::ACCEPTED, "{first}");
+        let transfers = world.store().transfers().len();
+        world.advance(SignedDuration::from_hours(1));
+        let mut by_body = body.clone();
+        by_body["clientRequestId"] = json!(key);
+        for (key, body) in [(Some(key.as_str()), &body), (None, &by_body)] {
+            assert_eq!(ask(&world, key, body).await, (StatusCode::ACCEPTED, first.clone()));
+        }
+        assert_eq!(world.store().transfers().len(), transfers, "nothing is recorded twice");
+        let other = json!({ "file_id": FILE + 1, "priority": "high" });
+        let (code, problem) = ask(&world, Some(&key), &other).await;
+        assert_eq!(code, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(problem["code"], "REQUEST_NAME_REUSED");
+    }
+    // Names are forgotten with what they made.
+    let (_, before) = ask(&world, Some("daily"), &json!({ "file_id": FILE })).await;
+    world.advance(SignedDuration::from_hours(25));
+    let (code, after) = ask(&world, Some("daily"), &json!({ "file_id": FILE + 1 })).await;
+    assert_eq!(code, StatusCode::ACCEPTED);
+    assert_ne!(before["jobId"], after["jobId"]);
+}
+
+#[tokio::test]
+async fn while_the_first_request_is_being_recorded_the_second_is_told_to_wait() {
+    let world = world(2);
+    let body = json!({ "file_ids": [FILE, FILE + 1] });
+    let (_, first) = ask(&world, Some("k"), &body).await;
+    let id = first["jobId"].as_str().unwrap().parse().unwrap();
+    let (bundle, _) = world.store().bundle(&id).await.unwrap().unwrap();
+    // As it stands between its record and that of its last document.
+    world.store().set_bundle(docferry_domain::Bundle { phase: Phase::Accepted, ..bundle.clone() });
+    let (code, problem) = ask(&world, Some("k"), &body).await;
+    assert_eq!((code, &problem["retryable"]), (StatusCode::CONFLICT, &json!(true)));
+    // Whoever recorded it died, and it was given up: the name is free again.
+    world.store().set_bundle(docferry_domain::Bundle { phase: Phase::Failed, ..bundle });
+    let (code, second) = ask(&world, Some("k"), &body).await;
+    assert_eq!(code, StatusCode::ACCEPTED);
+    assert_ne!(first["jobId"], second["jobId"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_job_runs_again_under_its_id_as_often_as_it_may() {
+    let world = world(1);
+    let documents = std::mem::take(&mut world.state().documents);
+    let (_, accepted) = ask(&world, None, &json!({ "file_id": FILE })).await;
+    let id = accepted["jobId"].as_str().unwrap();
+    assert_eq!(retry(&world, id).await.0, StatusCode::CONFLICT, "it has not ended");
+    Runner::new(&world).run_all().await;
+    assert_eq!(status(&world, id).await["status"], "failed");
+
+    let (code, again) = retry(&world, id).await;
+    assert_eq!((code, &again["attempts"]), (StatusCode::ACCEPTED, &json!(2)));
+    let queued = status(&world, id).await;
+    assert_eq!((&queued["status"], &queued["progress"]), (&json!("queued"), &json!(0)));
+    assert_eq!((&queued["error"], &queued["attempts"]), (&Value::Null, &json!(2)));
+    Runner::new(&world).run_all().await;
+    assert_eq!(status(&world, id).await["status"], "failed");
+    world.state().documents = documents;
+    assert_eq!(retry(&world, id).await.0, StatusCode::ACCEPTED);
+    Runner::new(&world).run_all().await;
+    let done = status(&world, id).await;
+    assert_eq!((&done["status"], &done["attempts"]), (&json!("completed"), &json!(3)));
+    assert_eq!(retry(&world, id).await.0, StatusCode::CONFLICT, "it is there to be fetched");
+    world.advance(SignedDuration::from_hours(25));
+    assert_eq!(status(&world, id).await["status"], "expired");
+    assert_eq!(retry(&world, id).await.0, StatusCode::CONFLICT, "it has run as often as it may");
+    assert_eq!(retry(&world, "unknown").await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_job_of_many_what_was_delivered_stays_and_the_rest_runs_again() {
+    let world = world(3);
+    let missing = world.state().documents.remove("000001AA").unwrap();
+    let files = [FILE, FILE + 1, FILE + 2];
+    let mut runner = Runner::new(&world);
+    runner.limits = docferry_domain::PoolLimits::new(1, 1).into();
+    let body = json!({ "file_ids": files });
+    let narrow = TransferApi { limits: runner.limits, ..api(&world) };
+    let asked = request("POST", "/v1/download/initiate", body.to_string());
+    let (_, accepted) = send(initiate_with(&world, narrow), asked).await;
+    let id = accepted["jobId"].as_str().unwrap();
+    runner.run_all().await;
+    let failed = status(&world, id).await;
+    assert_eq!(failed["status"], "failed");
+    let states = |status: &Value| -> Vec<String> {
+        let items = status["items"].as_array().unwrap();
+        items.iter().map(|item| item["status"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(states(&failed), ["completed", "failed", "canceled"]);
+    let part = failed["items"][1]["jobId"].as_str().unwrap();
+    assert_eq!(retry(&world, part).await.0, StatusCode::CONFLICT, "a part runs with the whole");
+
+    let pushes = world.effects().iter().filter(|name| **name == "push").count();
+    world.state().documents.insert("000001AA".into(), missing);
+    let (code, again) = retry(&world, id).await;
+    assert_eq!((code, &again["attempts"]), (StatusCode::ACCEPTED, &json!(2)));
+    runner.run_all().await;
+    runner.recover(6).await;
+    let done = status(&world, id).await;
+    assert_eq!((&done["status"], &done["attempts"]), (&json!("completed"), &json!(2)), "{done}");
+    assert_eq!(states(&done), ["completed"; 3]);
+    let more = world.effects().iter().filter(|name| **name == "push").count() - pushes;
+    assert_eq!(more, 2, "what was delivered is not fetched again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_history_is_paged_filtered_and_ones_own() {
+    let world = world(3);
+    let mut made = Vec::new();
+    for n in 0..3 {
+        let body = json!({ "file_id": FILE + n });
+        made.push(ask(&world, None, &body).await.1["jobId"].as_str().unwrap().to_owned());
+        world.advance(SignedDuration::from_secs(1));
+    }
+    let (_, many) = ask(&world, None, &json!({ "file_ids": [FILE, FILE + 1] })).await;
+    made.push(many["jobId"].as_str().unwrap().to_owned());
+    made.reverse();
+    let (code, first) = list(&world, "history?pageSize=3", None).await;
+    assert_eq!((code, ids(&first)), (StatusCode::OK, made[..3].to_vec()));
+    let job = &first["items"][0];
+    assert_eq!((&job["totalFileIds"], &job["attempts"]), (&json!(2), &json!(1)));
+    let token = first["nextPageToken"].as_str().unwrap();
+    let (_, rest) = list(&world, &format!("history?pageSize=3&pageToken={token}"), None).await;
+    assert_eq!((ids(&rest), &rest["nextPageToken"]), (made[3..].to_vec(), &Value::Null));
+
+    // A token is of use for the same list only.
+    let other = format!("jobs?status=failed&pageSize=3&pageToken={token}");
+    assert_eq!(list(&world, &other, None).await.0, StatusCode::BAD_REQUEST);
+    let ada = Some(("sub:ada", "docferry.read"));
+    let foreign = format!("history?pageSize=3&pageToken={token}");
+    assert_eq!(list(&world, &foreign, ada).await.0, StatusCode::BAD_REQUEST);
+    let (code, none) = list(&world, "history", ada).await;
+    assert_eq!((code, ids(&none).len()), (StatusCode::OK, 0));
+
+    Runner::new(&world).run_all().await;
+    let (_, completed) = list(&world, "jobs?status=completed", None).await;
+    assert_eq!(ids(&completed), made);
+    assert!(ids(&list(&world, "jobs?status=failed", None).await.1).is_empty());
+    for wrong in
+        ["jobs?status=done", "history?pageSize=0", "history?pageSize=x", "history?pageSize=101"]
+    {
+        assert_eq!(list(&world, wrong, None).await.0, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn asking_for_somebody_else_needs_the_right_to() {
+    let world = world(1);
+    let of = |scopes: &str, user: &str| {
+        let body = json!({ "file_id": FILE, "userId": user }).to_string();
+        let mut asked = request("POST", "/v1/download/initiate", body);
+        asked.extensions_mut().insert(caller("sub:ada", Scopes::parse(scopes)));
+        send(initiate(&world), asked)
+    };
+    let write = "docferry.write";
+    assert_eq!(of(write, "ada").await.0.status(), StatusCode::ACCEPTED);
+    assert_eq!(of(write, "bob").await.0.status(), StatusCode::FORBIDDEN);
+    assert_eq!(of(write, "bob@court.example").await.0.status(), StatusCode::BAD_REQUEST);
+    let delegate = "docferry.write docferry.delegate";
+    assert_eq!(of(delegate, "bob").await.0.status(), StatusCode::ACCEPTED);
+    let ada = |scopes| Some(("sub:ada", scopes));
+    let all = list(&world, "history?userId=ada", ada("docferry.read")).await;
+    assert_eq!(ids(&all.1).len(), 2, "her own jobs, whoever they are for");
+    let of_bob = list(&world, "history?userId=bob", ada("docferry.read")).await;
+    assert_eq!(of_bob.0, StatusCode::FORBIDDEN);
+    let scopes = "docferry.read docferry.delegate";
+    assert_eq!(ids(&list(&world, "history?userId=bob", ada(scopes)).await.1).len(), 1);
+}
+
+#[tokio::test]
+async fn while_the_service_drains_new_work_is_refused_and_the_rest_goes_on() {
+    let world = world(1);
+    let (_, accepted) = ask(&world, None, &json!({ "file_id": FILE })).await;
+    let drained = || initiate_with(&world, TransferApi { drain: true, ..api(&world) });
+    let scv = json!({ "objGuid": "000000AA", "email": "a@b.example" });
+    for (path, body) in [
+        ("/v1/download/initiate", json!({ "file_id": FILE })),
+        ("/v1/download/start", json!({ "file_id": FILE })),
+        ("/document/upload", scv),
+    ] {
+        let (response, problem) = send(drained(), request("POST", path, body.to_string())).await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(response.headers()["retry-after"], "60");
+        assert_eq!(problem["code"], "DRAINING");
+    }
+    assert_eq!(world.store().transfers().len(), 1);
+    let id = accepted["jobId"].as_str().unwrap();
+    assert_eq!(status(&world, id).await["status"], "queued");
+}

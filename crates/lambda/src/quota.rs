@@ -1,0 +1,44 @@
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use docferry_app::ports::{Quota, StoreError};
+use jiff::Timestamp;
+
+/// Counts in the memory of one process. Lambda runs several, so that a caller may make
+/// a few times as many calls: enough for reads, which cost little and are many.
+#[derive(Debug, Default)]
+pub struct LocalQuota(Mutex<Minute>);
+
+#[derive(Debug, Default)]
+struct Minute {
+    number: i64,
+    used: HashMap<String, u32>,
+}
+
+impl Quota for LocalQuota {
+    async fn count_call(&self, caller: &str, now: Timestamp) -> Result<u32, StoreError> {
+        let number = now.as_second().div_euclid(60);
+        let mut minute = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if minute.number != number {
+            *minute = Minute { number, used: HashMap::new() };
+        }
+        let used = minute.used.entry(caller.to_owned()).or_default();
+        *used = used.saturating_add(1);
+        Ok(*used)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn calls_are_counted_by_caller_and_minute() {
+        let quota = LocalQuota::default();
+        let count = async |caller: &str, second| {
+            quota.count_call(caller, Timestamp::from_second(second).unwrap()).await.unwrap()
+        };
+        assert_eq!([count("a", 60).await, count("a", 119).await, count("b", 119).await], [1, 2, 1]);
+        assert_eq!([count("a", 120).await, count("b", 120).await], [1, 1]);
+    }
+}

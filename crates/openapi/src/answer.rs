@@ -1,0 +1,229 @@
+use http::{HeaderMap, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::description::{Description, Operation};
+
+/// What may come for a method and path that are not described: nothing of ours was
+/// asked.
+const UNDESCRIBED: [u16; 6] = [401, 403, 404, 405, 413, 429];
+
+/// Of whatever stands before the service, whatever that says.
+const OF_OTHERS: [u16; 2] = [502, 504];
+
+/// An answer of the API, and what was asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'a> {
+    /// In capitals.
+    pub method: &'a str,
+    /// Below the base URL, with its query.
+    pub path: &'a str,
+    /// What came.
+    pub status: StatusCode,
+    /// What came.
+    pub headers: &'a HeaderMap,
+    /// All of it.
+    pub body: &'a [u8],
+}
+
+impl Answer<'_> {
+    fn media_type(&self) -> Option<&str> {
+        let value = self.headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+        value.split(';').next().map(str::trim)
+    }
+}
+
+impl Description {
+    /// What about an answer is not as described, a sentence each. Nothing of its body or
+    /// headers is repeated: they may be personal.
+    #[must_use]
+    pub fn complaints(&self, answer: &Answer<'_>) -> Vec<String> {
+        if OF_OTHERS.contains(&answer.status.as_u16()) {
+            return Vec::new();
+        }
+        let Some(operation) = self.operation(answer.method, answer.path) else {
+            return self.undescribed(answer);
+        };
+        let at = format!("{} answered {}", operation.route(), answer.status.as_u16());
+        let mut found = self.as_described(operation, answer);
+        for complaint in &mut found {
+            complaint.insert_str(0, &format!("{at}: "));
+        }
+        found
+    }
+
+    fn as_described(&self, operation: Operation<'_>, answer: &Answer<'_>) -> Vec<String> {
+        let described = &operation.body["responses"][answer.status.as_str()];
+        let described = self.resolve(described);
+        if described.is_null() {
+            return vec!["the status is not described".to_owned()];
+        }
+        let mut found = self.header_complaints(&described["headers"], answer.headers);
+        found.extend(self.body_complaints(&described["content"], answer));
+        found
+    }
+
+    fn header_complaints(&self, described: &Value, headers: &HeaderMap) -> Vec<String> {
+        let mut found = Vec::new();
+        for (name, header) in described.as_object().into_iter().flatten() {
+            let header = self.resolve(header);
+            let Some(sent) = headers.get(name) else {
+                if header["required"] == true {
+                    found.push(format!("there is no header {name}"));
+                }
+                continue;
+            };
+            let Ok(sent) = sent.to_str() else {
+                found.push(format!("the header {name} is no text"));
+                continue;
+            };
+            let is_number = self.resolve(&header["schema"])["type"] == "integer";
+            let number = sent.parse::<i64>().ok().filter(|_| is_number);
+            let value = number.map_or_else(|| json!(sent), |number| json!(number));
+            let wrong = self.schemas.complaints(&header["schema"], &value);
+            found.extend(wrong.iter().map(|wrong| format!("the header {name}, {wrong}")));
+        }
+        found
+    }
+
+    fn body_complaints(&self, described: &Value, answer: &Answer<'_>) -> Vec<String> {
+        let Some(contents) = described.as_object() else {
+            let is_empty = answer.body.is_empty();
+            return if is_empty { Vec::new() } else { vec!["it has a body".to_owned()] };
+        };
+        let media_type = answer.media_type().unwrap_or("nothing");
+        let Some(content) = contents.get(media_type) else {
+            return vec![format!("its body is declared as {media_type}")];
+        };
+        if !media_type.ends_with("json") {
+            return Vec::new();
+        }
+        match serde_json::from_slice::<Value>(answer.body) {
+            Ok(value) => self.schemas.complaints(&content["schema"], &value),
+            Err(_) => vec!["its body is no JSON".to_owned()],
+        }
+    }
+
+    /// Wrong methods and paths get problem documents, too.
+    fn undescribed(&self, answer: &Answer<'_>) -> Vec<String> {
+        let status = answer.status.as_u16();
+        if !UNDESCRIBED.contains(&status) {
+            return vec![format!("an undescribed method and path answered {status}")];
+        }
+        let problem = json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
+        let content = json!({ "application/problem+json": problem });
+        let wrong = self.body_complaints(&content, answer);
+        wrong.iter().map(|wrong| format!("an undescribed method and path: {wrong}")).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATUS: &str = "/v1/download/status/0193567890abcdef0123456789abcdef";
+
+    fn told(
+        method: &str,
+        path: &str,
+        status: u16,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> String {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            let name = header::HeaderName::from_bytes(name.as_bytes()).unwrap();
+            map.insert(name, value.parse().unwrap());
+        }
+        let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body).unwrap() };
+        let status = StatusCode::from_u16(status).unwrap();
+        let answer = Answer { method, path, status, headers: &map, body: &body };
+        Description::of_project().unwrap().complaints(&answer).join("\n")
+    }
+
+    const JSON: [(&str, &str); 3] = [
+        ("content-type", "application/json"),
+        ("cache-control", "no-store"),
+        ("x-request-id", "12345678"),
+    ];
+
+    /// The first example of an operation's answer.
+    fn example(operation: &str, status: &str) -> Value {
+        let description = Description::of_project().unwrap();
+        let (method, path) = operation.split_once(' ').unwrap();
+        let body = &description.operation(method, path).unwrap().body["responses"][status];
+        let content = &body["content"]["application/json"];
+        let examples = content["examples"].as_object();
+        let first = examples.and_then(|all| all.values().next());
+        first.map_or_else(|| content["example"].clone(), |first| first["value"].clone())
+    }
+
+    #[test]
+    fn an_answer_as_described_is_good() {
+        let body = example("GET /v1/download/status/{jobId}", "200");
+        assert_eq!(told("GET", STATUS, 200, &JSON, &body), "");
+        let body = example("GET /health", "200");
+        let more = [JSON.as_slice(), &[("ratelimit-limit", "60")]].concat();
+        assert_eq!(told("GET", "/health", 200, &more, &body), "");
+    }
+
+    #[test]
+    fn a_member_more_or_less_or_of_another_type_is_told_by_its_place() {
+        let body = example("GET /v1/download/status/{jobId}", "200");
+        for (change, place) in [
+            (json!({ "more": 1 }), "all of it"),
+            (json!({ "status": "done" }), "/status"),
+            (json!({ "progress": 101 }), "/progress"),
+            (json!({ "progress": { "percent": 5 } }), "/progress"),
+            (json!({ "items": [{ "file_id": 1 }] }), "/items/0"),
+            (json!({ "url": 5 }), "/url"),
+        ] {
+            let mut body = body.clone();
+            for (name, value) in change.as_object().unwrap() {
+                body[name] = value.clone();
+            }
+            let told = told("GET", STATUS, 200, &JSON, &body);
+            let begins = format!("GET /v1/download/status/{{jobId}} answered 200: {place}: ");
+            assert!(told.starts_with(&begins), "{told}");
+        }
+        let mut less = body;
+        less.as_object_mut().unwrap().remove("url");
+        assert!(told("GET", STATUS, 200, &JSON, &less).contains("url"));
+    }
+
+    #[test]
+    fn a_status_a_media_type_or_a_header_that_is_not_described_is_told() {
+        let body = example("GET /health", "200");
+        assert!(told("GET", "/health", 418, &JSON, &body).contains("status is not described"));
+        let text = [("content-type", "text/html"), JSON[1], JSON[2]];
+        assert!(told("GET", "/health", 200, &text, &body).contains("declared as text/html"));
+        assert!(told("GET", "/health", 200, &JSON[..2], &body).contains("no header X-Request-Id"));
+        let cached = [JSON[0], JSON[2], ("cache-control", "public")];
+        assert!(told("GET", "/health", 200, &cached, &body).contains("the header Cache-Control"));
+        let words = [JSON.as_slice(), &[("ratelimit-limit", "many")]].concat();
+        assert!(told("GET", STATUS, 200, &words, &json!({})).contains("RateLimit-Limit"));
+        assert!(told("GET", "/health", 200, &JSON, &Value::Null).contains("no JSON"));
+    }
+
+    #[test]
+    fn a_body_where_none_is_described_is_told() {
+        let fetch = STATUS.replace("status/", "");
+        let url = "https://downloads.example/x";
+        let headers = [JSON[1], JSON[2], ("location", url)];
+        assert_eq!(told("GET", &fetch, 302, &headers, &Value::Null), "");
+        assert!(told("GET", &fetch, 302, &headers, &json!({})).contains("it has a body"));
+        assert!(told("GET", &fetch, 302, &headers[..2], &Value::Null).contains("Location"));
+    }
+
+    #[test]
+    fn what_is_not_described_is_refused_with_a_problem() {
+        let problem = json!({
+            "type": "about:blank", "title": "Not found", "status": 404, "detail": "x",
+            "code": "MISSING_AUTHENTICATION_TOKEN", "requestId": "x", "retryable": false
+        });
+        let headers = [("content-type", "application/problem+json")];
+        assert_eq!(told("DELETE", "/health", 404, &headers, &problem), "");
+        assert_eq!(told("GET", "/nowhere", 404, &headers, &problem), "");
+        assert!(told("GET", "/nowhere", 200, &headers, &problem).contains("answered 200"));
+        assert!(told("GET", "/nowhere", 404, &headers, &json!({})).contains("required"));
+    }
+}

@@ -1,0 +1,148 @@
+//! Jobs, in memory.
+
+use docferry_app::ports::{Due, History, JobPlace, JobStore, Listed, StoreError};
+use docferry_domain::{Bundle, NamedRequest, Phase, Transfer, TransferId};
+use jiff::Timestamp;
+
+use super::{InMemoryTransferStore, Tables, place};
+
+impl Tables {
+    /// The request of that name that came before, if it is still remembered.
+    pub(super) fn before(
+        &self,
+        request: Option<&NamedRequest>,
+        now: Timestamp,
+    ) -> Option<NamedRequest> {
+        let ours = request?;
+        let before = self.requests.get(&ours.key)?;
+        Some(before).filter(|it| it.job_id != ours.job_id && it.keep_until > now).cloned()
+    }
+
+    pub(super) fn remember(&mut self, request: Option<&NamedRequest>) {
+        if let Some(request) = request {
+            self.requests.insert(request.key.clone(), request.clone());
+        }
+    }
+
+    /// Whether the transfer has ended in this attempt: then it is settled.
+    pub(super) fn settle(&mut self, id: &TransferId, attempt: u32) -> bool {
+        let ended = self.transfers.get_mut(id);
+        let ended = ended.filter(|t| t.phase.is_terminal() && t.attempt == attempt);
+        ended.map(|transfer| transfer.settled = true).is_some()
+    }
+
+    /// A document does not count among those that have ended any more.
+    fn uncount(&mut self, read: &Transfer) {
+        let Some((bundle, _)) = read.transfer_id.in_bundle() else { return };
+        let Some((_, counts)) = self.bundles.get_mut(&bundle) else { return };
+        counts.ended -= 1;
+        if read.phase == Phase::Completed {
+            counts.completed -= 1;
+            counts.bytes -= read.source.as_ref().map_or(0, |source| source.size);
+        }
+    }
+}
+
+impl JobStore for InMemoryTransferStore {
+    async fn run_again(
+        &self,
+        read: &Transfer,
+        again: &Transfer,
+        due: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let id = &read.transfer_id;
+        let Some(stored) = tables.transfers.get_mut(id) else { return Ok(false) };
+        if stored.attempt != read.attempt || stored.phase != read.phase || !stored.settled {
+            return Ok(stored.retries == again.retries && stored.attempt == again.attempt);
+        }
+        *stored = again.clone();
+        tables.due.insert(Due::Transfer(id.clone()), due);
+        if id.in_bundle().is_none() {
+            tables.queue.insert(place(again), again.waiting());
+        } else {
+            tables.uncount(read);
+        }
+        Ok(true)
+    }
+
+    async fn resume_bundle(
+        &self,
+        read: &Bundle,
+        keep_until: Timestamp,
+        deadline: Timestamp,
+        due: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let id = &read.bundle_id;
+        let Some((bundle, counts)) = tables.bundles.get_mut(id) else { return Ok(false) };
+        if bundle.phase != read.phase || bundle.retries != read.retries {
+            return Ok(bundle.retries == read.retries + 1 && bundle.keep_until == Some(keep_until));
+        }
+        bundle.phase = Phase::Uploading;
+        bundle.retries += 1;
+        bundle.resuming = true;
+        bundle.documents_stopped = false;
+        bundle.cancel_requested = false;
+        bundle.keep_until = Some(keep_until);
+        bundle.deadline = Some(deadline);
+        bundle.ended_at = None;
+        bundle.failure = None;
+        counts.first_failure = None;
+        tables.due.insert(Due::Bundle(id.clone()), due);
+        Ok(true)
+    }
+
+    async fn documents_resumed(&self, id: &TransferId, retries: u32) -> Result<(), StoreError> {
+        self.change_bundle(id, |bundle| bundle.resuming &= bundle.retries != retries);
+        Ok(())
+    }
+
+    async fn keep_longer(
+        &self,
+        id: &TransferId,
+        keep_until: Timestamp,
+        _purge_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        if let Some(ended) = tables.transfers.get_mut(id).filter(|t| t.phase.is_terminal()) {
+            ended.keep_until = Some(keep_until);
+        }
+        Ok(())
+    }
+
+    async fn forget_request(&self, request: &NamedRequest) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        if tables.requests.get(&request.key).is_some_and(|it| it.job_id == request.job_id) {
+            tables.requests.remove(&request.key);
+        }
+        Ok(())
+    }
+}
+
+impl History for InMemoryTransferStore {
+    async fn jobs(
+        &self,
+        owner: &str,
+        before: Option<&JobPlace>,
+        limit: usize,
+    ) -> Result<(Vec<Listed>, Option<JobPlace>), StoreError> {
+        let tables = self.tables();
+        let singles = tables.transfers.values().filter(|transfer| {
+            let is_job =
+                transfer.keep_until.is_some() && transfer.transfer_id.in_bundle().is_none();
+            is_job && transfer.owner == owner
+        });
+        let bundles = tables.bundles.values().map(|(bundle, _)| bundle);
+        let bundles = bundles.filter(|it| it.keep_until.is_some() && it.owner == owner);
+        let mut found: Vec<Listed> = singles
+            .map(|transfer| Listed::One(Box::new(transfer.clone())))
+            .chain(bundles.map(|bundle| Listed::Many(Box::new(bundle.clone()))))
+            .filter(|job| before.is_none_or(|before| job.place() < *before))
+            .collect();
+        found.sort_by_key(|job| std::cmp::Reverse(job.place()));
+        found.truncate(limit);
+        let next = found.last().filter(|_| found.len() == limit).map(Listed::place);
+        Ok((found, next))
+    }
+}

@@ -1,0 +1,131 @@
+// Follows a job by its events. `EventSource` cannot send a header, so a caller with a
+// bearer token reads the stream with fetch; the loop below does what an `EventSource`
+// would: it parses, reconnects, and goes on after the last event that it has seen.
+
+import { backoff, refusal, retryAfter, sleep } from "./poll.ts";
+
+export interface JobEvent {
+  /** `status`, `progress`, `result` or `error`. */
+  type: string;
+  /** Where to go on after a connection that broke. */
+  id: string;
+  /** The event's JSON. */
+  data: unknown;
+}
+
+export interface SubscribeOptions {
+  /** The whole header. Asked for before each connection, so that it may be renewed. */
+  authorization: () => string | Promise<string>;
+  /** Ends the subscription. */
+  signal?: AbortSignal;
+  /** Told of each event, in order. */
+  onEvent: (event: JobEvent) => void | Promise<void>;
+  /** Goes on after this event. */
+  lastEventId?: string;
+  /** How often in a row a connection may fail before any event came. */
+  retries?: number;
+  /** Waits; to be replaced in tests. */
+  pause?: (milliseconds: number, signal?: AbortSignal) => Promise<void>;
+}
+
+/** Resolves when the job has ended and the service has nothing more to say. */
+export async function subscribe(
+  api: string,
+  jobId: string,
+  options: SubscribeOptions,
+): Promise<void> {
+  const { authorization, signal, onEvent, retries = 6, pause = sleep } = options;
+  const url = `${api}/v1/download/subscribe/${encodeURIComponent(jobId)}`;
+  let lastEventId = options.lastEventId ?? "";
+  let reconnectAfter = 1000;
+  let failures = 0;
+  for (;;) {
+    const headers = new Headers({ Accept: "text/event-stream" });
+    headers.set("Authorization", await authorization());
+    if (lastEventId) headers.set("Last-Event-ID", lastEventId);
+    let answer: Response | undefined;
+    try {
+      answer = await connection(fetch(url, { headers, signal, cache: "no-store" }));
+      // 204: the job has ended, and everything was told before.
+      if (answer.status === 204) return;
+      if (answer.status === 200 && answer.body) {
+        for await (const frame of frames(answer.body)) {
+          if (frame.retry !== undefined) reconnectAfter = frame.retry;
+          if (frame.id !== undefined) lastEventId = frame.id;
+          if (frame.data === undefined) continue;
+          failures = 0;
+          const type = frame.event ?? "message";
+          await onEvent({ type, id: lastEventId, data: JSON.parse(frame.data) });
+        }
+        // The end of the stream: of the job, which the next answer says, or of the
+        // connection, which no proxy lets live for ever.
+        await pause(reconnectAfter, signal);
+        continue;
+      }
+    } catch (error) {
+      // Anything else is an abort, or a mistake of whoever listens.
+      if (signal?.aborted || !(error instanceof BrokenConnection)) throw error;
+    }
+    const mayPass = !answer || answer.ok || answer.status === 429 || answer.status >= 500;
+    if (++failures > retries || !mayPass) {
+      throw answer ? await refusal(answer) : new BrokenConnection("the service cannot be reached");
+    }
+    await pause(retryAfter(answer) ?? Math.max(backoff(failures), reconnectAfter), signal);
+  }
+}
+
+/** No whole answer came; the next connection may do better. */
+export class BrokenConnection extends Error {}
+
+function connection<T>(work: Promise<T>): Promise<T> {
+  return work.catch((cause) => {
+    throw new BrokenConnection("the connection broke", { cause });
+  });
+}
+
+interface Frame {
+  event?: string;
+  id?: string;
+  data?: string;
+  retry?: number;
+}
+
+/** The blocks of an event stream, as the HTML standard parses them; comments are passed over. */
+export async function* frames(body: ReadableStream<Uint8Array>): AsyncGenerator<Frame> {
+  let frame: Frame = {};
+  for await (const line of lines(body)) {
+    if (line === "") {
+      if (Object.keys(frame).length > 0) yield frame;
+      frame = {};
+      continue;
+    }
+    const colon = line.indexOf(":");
+    const field = colon < 0 ? line : line.slice(0, colon);
+    const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
+    if (field === "data") frame.data = frame.data === undefined ? value : `${frame.data}\n${value}`;
+    else if (field === "event") frame.event = value;
+    else if (field === "id" && !value.includes("\0")) frame.id = value;
+    else if (field === "retry" && /^\d+$/.test(value)) frame.retry = Number(value);
+  }
+  // A block without its empty line was cut off: it does not count.
+}
+
+async function* lines(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let rest = "";
+  try {
+    for (;;) {
+      const { done, value } = await connection(reader.read());
+      if (done) return;
+      rest += decoder.decode(value, { stream: true });
+      // A CR at the end may be the first half of a CR LF.
+      const complete = rest.endsWith("\r") ? rest.slice(0, -1) : rest;
+      const parts = complete.split(/\r\n|\n|\r/);
+      rest = (parts.pop() ?? "") + rest.slice(complete.length);
+      yield* parts;
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}

@@ -1,0 +1,171 @@
+//! Jobs that are asked for again, run again and are listed, through the deployed
+//! system, with IAM enforcement on.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use docferry_system_tests::{Answer, Api, Identity, Sandbox, eventually};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+const BOUND: Duration = Duration::from_secs(60);
+
+/// A number that no other test uses.
+fn number() -> u64 {
+    fastrand::u64(1_000_000..100_000_000)
+}
+
+/// A caller of one's own, whose quota nobody else uses up.
+async fn person(sandbox: &Sandbox) -> Api {
+    let identity = Identity::new(&sandbox.stack);
+    let token = identity.token_of(&sandbox.tag, "docferry.read docferry.write").await;
+    sandbox.api.with_token(&token)
+}
+
+/// A POST, once the gateway lets it in: it limits all callers together.
+async fn post(api: &Api, path: &str, body: Option<&Value>) -> Answer {
+    let body = body.map(Value::to_string);
+    eventually("the API lets us in", BOUND, async || {
+        let answer = api.request(Method::POST, path, body.as_deref()).await;
+        (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
+    })
+    .await
+}
+
+async fn status_when(api: &Api, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    eventually("the job stands so", BOUND, async || {
+        let answer = api.get(&format!("/v1/download/status/{id}")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        Some(answer.json()).filter(|status| is_so(status))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn fifty_equal_requests_at_once_make_one_job() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document(1000).await;
+    let file = number();
+    sandbox.cloud.index(file, &document.guid).await;
+    for body in [json!({ "file_id": file }), json!({ "file_ids": [file] })] {
+        let name = format!("{}-{}", sandbox.tag, body.to_string().len());
+        let mut named = body.clone();
+        named["clientRequestId"] = json!(name);
+        let asking = (0..50).map(async |_| {
+            eventually("it is recorded", BOUND, async || {
+                let answer = post(&sandbox.api, "/v1/download/initiate", Some(&named)).await;
+                // The first is still being recorded: the same request again.
+                (answer.status != StatusCode::CONFLICT).then_some(answer)
+            })
+            .await
+        });
+        let mut answers = BTreeSet::new();
+        for answer in futures::future::join_all(asking).await {
+            assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+            answers.insert(answer.text);
+        }
+        assert_eq!(answers.len(), 1, "{answers:?}");
+        named["priority"] = json!("high");
+        let other = post(&sandbox.api, "/v1/download/initiate", Some(&named)).await;
+        assert_eq!(other.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", other.text);
+        let first: Value = serde_json::from_str(answers.first().unwrap()).unwrap();
+        let id = first["jobId"].as_str().unwrap();
+        let done = status_when(&sandbox.api, id, |job| job["nextPollInMs"].is_null()).await;
+        assert_eq!(done["status"], "completed", "{done}");
+    }
+}
+
+#[tokio::test]
+async fn a_canceled_job_runs_again_and_is_delivered() {
+    let sandbox = Sandbox::new().await;
+    let file = number();
+    let document = sandbox.document_with(1000, &[("moverDelayMs", "3000")]).await;
+    sandbox.cloud.index(file, &document.guid).await;
+    let body = json!({ "file_id": file });
+    let accepted = post(&sandbox.api, "/v1/download/initiate", Some(&body)).await;
+    let id = accepted.json()["jobId"].as_str().unwrap().to_owned();
+    let retry = format!("/v1/download/retry/{id}");
+    let early = post(&sandbox.api, &retry, None).await;
+    assert_eq!(early.status, StatusCode::CONFLICT, "{}", early.text);
+    let canceled = post(&sandbox.api, &format!("/v1/download/cancel/{id}"), None).await;
+    assert_eq!(canceled.status, StatusCode::ACCEPTED, "{}", canceled.text);
+    status_when(&sandbox.api, &id, |job| job["status"] == "canceled").await;
+    let again = eventually("what it left is removed", BOUND, async || {
+        let answer = post(&sandbox.api, &retry, None).await;
+        (answer.json()["code"] != "NOT_SETTLED").then_some(answer)
+    })
+    .await;
+    assert_eq!(again.status, StatusCode::ACCEPTED, "{}", again.text);
+    assert_eq!(again.json()["attempts"], 2);
+    let done = status_when(&sandbox.api, &id, |job| job["nextPollInMs"].is_null()).await;
+    assert_eq!((&done["status"], &done["attempts"]), (&json!("completed"), &json!(2)), "{done}");
+    let delivered = sandbox.cloud.delivered(&format!("downloads/{id}/1")).await.unwrap();
+    assert_eq!(delivered, (1000, document.sha256));
+    // The first run's execution has ended too.
+    assert_eq!(sandbox.cloud.execution_end(&id).await, "SUCCEEDED");
+}
+
+#[tokio::test]
+async fn a_history_is_ones_own_and_comes_page_by_page() {
+    let sandbox = Sandbox::new().await;
+    let file = number();
+    let document = sandbox.document(1000).await;
+    sandbox.cloud.index(file, &document.guid).await;
+    let ada = person(&sandbox).await;
+    let mut made = Vec::new();
+    for body in
+        [json!({ "file_id": file }), json!({ "file_ids": [file] }), json!({ "file_id": file })]
+    {
+        let accepted = post(&ada, "/v1/download/initiate", Some(&body)).await;
+        made.push(accepted.json()["jobId"].as_str().unwrap().to_owned());
+    }
+    made.reverse();
+    for id in &made {
+        status_when(&ada, id, |job| job["status"] == "completed").await;
+    }
+    let ids = |page: &Value| -> Vec<String> {
+        let items = page["items"].as_array().unwrap();
+        items.iter().map(|item| item["jobId"].as_str().unwrap().to_owned()).collect()
+    };
+    let first = ada.get("/v1/download/history?pageSize=2").await.json();
+    assert_eq!(ids(&first), made[..2]);
+    let token = first["nextPageToken"].as_str().unwrap();
+    let path = format!("/v1/download/history?pageSize=2&pageToken={token}");
+    assert_eq!(ids(&ada.get(&path).await.json()), made[2..]);
+    assert_eq!(sandbox.api.get(&path).await.status, StatusCode::BAD_REQUEST, "somebody else's");
+    let completed = ada.get("/v1/download/jobs?status=completed").await.json();
+    assert_eq!(ids(&completed), made);
+    assert!(ids(&ada.get("/v1/download/jobs?status=failed").await.json()).is_empty());
+    let others = sandbox.api.get("/v1/download/history?pageSize=100").await.json();
+    assert!(ids(&others).iter().all(|id| !made.contains(id)));
+}
+
+#[tokio::test]
+async fn a_page_of_a_listed_origin_may_ask_and_sees_its_limits() {
+    let sandbox = Sandbox::new().await;
+    let ada = person(&sandbox).await;
+    let answer = ada.get("/v1/download/history").await;
+    let header = |name: &str| answer.headers[name].to_str().unwrap().parse::<u32>().unwrap();
+    let (limit, remaining) = (header("ratelimit-limit"), header("ratelimit-remaining"));
+    assert!(limit == 600 && remaining < limit, "{remaining} of {limit}");
+    assert!((1..=60).contains(&header("ratelimit-reset")));
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("{}/v1/download/initiate", sandbox.stack.api);
+    for (origin, is_allowed) in [("https://viewer.example.org", true), ("https://x.example", false)]
+    {
+        let answer = eventually("the API lets us in", BOUND, async || {
+            let preflight = http
+                .request(Method::OPTIONS, &url)
+                .header("origin", origin)
+                .header("access-control-request-method", "POST");
+            let answer = preflight.send().await.unwrap();
+            (answer.status() != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
+        })
+        .await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        let allowed = answer.headers().get("access-control-allow-origin");
+        assert_eq!(allowed.is_some(), is_allowed, "{origin}");
+    }
+}

@@ -1,0 +1,124 @@
+//! The clients in `docs/clients/`, run by Node through nginx as they stand there.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::proxy::Proxy;
+use crate::upstream::Upstream;
+use crate::{BOUND, behind_nginx, program};
+
+/// Runs a script that has imported one of the clients; it prints one JSON document.
+async fn run(proxy: &Proxy, client: &str, names: &str, script: &str) -> Option<Value> {
+    let Some(node) = program("DOCFERRY_NODE") else {
+        eprintln!("left out: DOCFERRY_NODE does not name a Node");
+        return None;
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let client = root.join("docs/clients").join(client);
+    let script = format!(
+        "import {{ {names} }} from {};\nconst api = {};\nconst authorization = () => \"Bearer t0ken\";\n\
+         setTimeout(() => {{ console.error(\"nothing more comes\"); process.exit(1); }}, {}).unref();\n{script}",
+        json!(format!("file://{}", client.display())),
+        json!(proxy.url),
+        BOUND.as_millis(),
+    );
+    let mut command = Command::new(node);
+    command.args(["--experimental-eventsource", "--input-type=module", "--eval", &script]);
+    command.env_remove("NODE_OPTIONS").stdin(Stdio::null());
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    Some(serde_json::from_str(&printed).expect("one JSON document"))
+}
+
+/// The last event that each subscription says it saw.
+fn went_on_after(upstream: &Upstream) -> Vec<String> {
+    let asked = upstream.asked();
+    let subscriptions = asked.iter().filter(|head| head.contains("/subscribe/"));
+    subscriptions
+        .map(|head| {
+            let id = head.lines().find_map(|line| line.strip_prefix("last-event-id: "));
+            id.unwrap_or_default().to_owned()
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn the_polling_client_waits_as_long_as_it_is_told() {
+    let Some((upstream, proxy)) = behind_nginx().await else { return };
+    let script = "const waited = [], seen = [];
+        const job = await waitForJob(api, 'j1', {
+          authorization,
+          onStatus: (status) => seen.push(status.status),
+          pause: async (milliseconds) => { waited.push(milliseconds); },
+        });
+        console.log(JSON.stringify({ waited, seen, progress: job.progress }));";
+    let Some(told) = run(&proxy, "poll.ts", "waitForJob", script).await else { return };
+    let expected =
+        json!({ "waited": [2000, 1500], "seen": ["running", "completed"], "progress": 100 });
+    assert_eq!(told, expected);
+    assert!(upstream.asked().iter().all(|head| head.contains("authorization: Bearer t0ken")));
+}
+
+#[tokio::test]
+async fn the_polling_client_gives_up_what_asking_again_does_not_mend_and_can_be_stopped() {
+    let Some((_upstream, proxy)) = behind_nginx().await else { return };
+    let script = "let status, stopped;
+        try { await waitForJob(api, 'nobody', { authorization }); }
+        catch (error) { status = error.status; }
+        const abort = new AbortController();
+        const pause = (milliseconds, signal) => { abort.abort(); return sleep(milliseconds, signal); };
+        try { await waitForJob(api, 'j1', { authorization, signal: abort.signal, pause }); }
+        catch (error) { stopped = error.name; }
+        console.log(JSON.stringify({ status, stopped }));";
+    let Some(told) = run(&proxy, "poll.ts", "waitForJob, sleep", script).await else { return };
+    assert_eq!(told, json!({ "status": 404, "stopped": "AbortError" }));
+}
+
+#[tokio::test]
+async fn the_streaming_client_goes_on_after_the_last_event_that_it_saw() {
+    let Some((upstream, proxy)) = behind_nginx().await else { return };
+    let script = "const seen = [];
+        await subscribe(api, 'j1', {
+          authorization,
+          onEvent: async (event) => {
+            seen.push(event);
+            await fetch(`${api}/confirm/${event.id}`, { method: 'POST' });
+          },
+        });
+        console.log(JSON.stringify(seen));";
+    let Some(told) = run(&proxy, "subscribe.ts", "subscribe", script).await else { return };
+    let expected = json!([
+        { "type": "status", "id": "1", "data": { "status": "running" } },
+        { "type": "progress", "id": "2", "data": { "progress": 40 } },
+        { "type": "result", "id": "3", "data": { "status": "completed" } },
+    ]);
+    assert_eq!(told, expected);
+    assert_eq!(went_on_after(&upstream), ["", "2", "3"]);
+}
+
+#[tokio::test]
+async fn the_browsers_event_source_ends_with_the_job() {
+    let Some((upstream, proxy)) = behind_nginx().await else { return };
+    let script = "const seen = [];
+        const { ended } = follow(api, 'j1', (type, data) => {
+          seen.push([type, data]);
+          fetch(`${api}/confirm/${seen.length}`, { method: 'POST' });
+        });
+        // A page stays by itself; Node would not wait for an EventSource that comes back.
+        const page = setInterval(() => {}, 1000);
+        await ended;
+        clearInterval(page);
+        console.log(JSON.stringify(seen));";
+    let Some(told) = run(&proxy, "eventsource.ts", "follow", script).await else { return };
+    let expected = json!([
+        ["status", { "status": "running" }],
+        ["progress", { "progress": 40 }],
+        ["result", { "status": "completed" }],
+    ]);
+    assert_eq!(told, expected);
+    assert_eq!(went_on_after(&upstream), ["", "2", "3"]);
+}

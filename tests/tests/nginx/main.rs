@@ -1,0 +1,115 @@
+//! The settings for nginx and the clients in `docs/clients/`, used as they stand there.
+//!
+//! These run when `DOCFERRY_NGINX` names the program, those of the clients when
+//! `DOCFERRY_NODE` names one as well. No deployed system is needed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test"
+)]
+
+mod clients;
+mod proxy;
+mod upstream;
+
+use std::time::Duration;
+
+use proxy::Proxy;
+use reqwest::{Client, Response, StatusCode, redirect};
+use upstream::Upstream;
+
+const BOUND: Duration = Duration::from_secs(30);
+
+/// The API behind nginx; `None`, and a line that says so, when there is no nginx.
+async fn behind_nginx() -> Option<(Upstream, Proxy)> {
+    let Some(program) = program("DOCFERRY_NGINX") else {
+        eprintln!("left out: DOCFERRY_NGINX does not name an nginx");
+        return None;
+    };
+    let upstream = Upstream::start().await;
+    let proxy = Proxy::start(&program, upstream.port).await;
+    Some((upstream, proxy))
+}
+
+fn program(variable: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(variable).filter(|path| !path.is_empty())
+}
+
+fn client() -> Client {
+    Client::builder().no_proxy().redirect(redirect::Policy::none()).timeout(BOUND).build().unwrap()
+}
+
+/// Reads on until this text has come.
+async fn read_until(stream: &mut Response, text: &str) {
+    let mut read = String::new();
+    while !read.contains(text) {
+        let chunk = stream.chunk().await.unwrap().expect("the stream goes on");
+        read.push_str(&String::from_utf8_lossy(&chunk));
+    }
+}
+
+/// The next event is made when the one before has come: who keeps it back waits for ever.
+#[tokio::test]
+async fn each_event_comes_through_nginx_before_the_next_is_made() {
+    let Some((upstream, proxy)) = behind_nginx().await else { return };
+    let url = format!("{}/v1/download/subscribe/j1", proxy.url);
+    let request = client().get(&url).bearer_auth("t0ken").header("last-event-id", "0");
+    let mut stream = request.send().await.unwrap();
+    assert_eq!(stream.headers()["content-type"], "text/event-stream");
+    for event in 1..=2 {
+        read_until(&mut stream, &format!("id: {event}\n")).await;
+        upstream.confirm(event);
+    }
+    let asked = upstream.asked();
+    assert!(asked[0].starts_with("GET /prod/v1/download/subscribe/j1 "), "{}", asked[0]);
+    for header in ["authorization: Bearer t0ken", "last-event-id: 0"] {
+        assert!(asked[0].contains(header), "{}", asked[0]);
+    }
+}
+
+#[tokio::test]
+async fn calls_and_answers_go_through_nginx_as_they_are() {
+    let Some((upstream, proxy)) = behind_nginx().await else { return };
+    let post = client()
+        .post(format!("{}/v1/download/initiate", proxy.url))
+        .basic_auth("scv", Some("secret"))
+        .header("idempotency-key", "k-1")
+        .header("x-request-id", "request-1")
+        .header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+        .body("{\"file_id\": 10001}");
+    let answer = post.send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::ACCEPTED);
+    assert_eq!(answer.headers()["location"], "status/j1");
+    assert_eq!(answer.headers()["retry-after"], "1");
+    assert_eq!(answer.headers()["x-request-id"], "request-1");
+    let asked = upstream.asked();
+    for header in [
+        "authorization: Basic c2N2OnNlY3JldA==",
+        "idempotency-key: k-1",
+        "x-request-id: request-1",
+        "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    ] {
+        assert!(asked[0].contains(header), "{header}: {}", asked[0]);
+    }
+
+    // A presigned URL is the caller's to follow, character by character.
+    let answer = client().get(format!("{}/v1/download/j1", proxy.url)).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::FOUND);
+    assert_eq!(answer.headers()["location"], upstream::PRESIGNED);
+
+    let status = format!("{}/v1/download/status/j1?progress=detail&x=%2F+a", proxy.url);
+    let answer = client().get(&status).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(answer.headers()["retry-after"], "2");
+    assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    assert!(answer.text().await.unwrap().contains("THROTTLED"));
+    let path = "/prod/v1/download/status/j1?progress=detail&x=%2F+a ";
+    assert!(upstream.asked()[2].contains(path), "{}", upstream.asked()[2]);
+
+    let large = client().post(format!("{}/v1/download/initiate", proxy.url));
+    let answer = large.body(vec![b' '; 64 * 1024 + 1]).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(upstream.asked().len(), 3);
+}

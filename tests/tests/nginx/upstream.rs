@@ -1,0 +1,165 @@
+//! A service that answers as the contract of downloads says, one connection a request.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// With everything in it that something on the way may be tempted to mend.
+pub(crate) const PRESIGNED: &str =
+    "https://bucket.example/downloads/j1/0?X-Amz-Credential=AKIA%2F20261123&X-Amz-Signature=a+b//c";
+
+pub(crate) struct Upstream {
+    pub(crate) port: u16,
+    shared: Arc<Shared>,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+struct Shared {
+    asked: Mutex<Vec<String>>,
+    statuses: AtomicUsize,
+    confirmed: watch::Sender<u32>,
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl Upstream {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let shared = Arc::new(Shared {
+            asked: Mutex::default(),
+            statuses: AtomicUsize::new(0),
+            confirmed: watch::Sender::new(0),
+        });
+        let all = Arc::clone(&shared);
+        let serving = tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let shared = Arc::clone(&all);
+                tokio::spawn(async move {
+                    // Who asks may go away at any time.
+                    let _ = shared.serve(socket).await;
+                });
+            }
+        });
+        Self { port, shared, serving }
+    }
+
+    /// The heads of all requests, with the names of headers in small letters.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.shared.asked.lock().unwrap().clone()
+    }
+
+    /// The client has seen this event.
+    pub(crate) fn confirm(&self, event: u32) {
+        self.shared.confirmed.send_replace(event);
+    }
+}
+
+impl Shared {
+    async fn serve(&self, mut socket: TcpStream) -> std::io::Result<()> {
+        let head = head(&mut socket).await?;
+        self.asked.lock().unwrap().push(head.clone());
+        let mut words = head.split(' ');
+        let call = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let path = call.1.split('?').next().unwrap_or_default().strip_prefix("/prod");
+        match (call.0, path.unwrap_or_default()) {
+            ("GET", "/v1/download/subscribe/j1") => self.events(&mut socket, &head).await,
+            ("GET", "/v1/download/status/j1") => answer(&mut socket, &self.status()).await,
+            ("GET", "/v1/download/j1") => {
+                let found = format!("HTTP/1.1 302 Found\r\nlocation: {PRESIGNED}\r\n");
+                answer(&mut socket, &(found, String::new())).await
+            }
+            ("POST", "/v1/download/initiate") => {
+                let accepted = "HTTP/1.1 202 Accepted\r\nlocation: status/j1\r\nretry-after: 1\r\n\
+                                x-request-id: request-1\r\ncontent-type: application/json\r\n";
+                answer(&mut socket, &(accepted.into(), "{\"jobId\":\"j1\"}".into())).await
+            }
+            ("POST", path) if path.starts_with("/confirm/") => {
+                let event = path.trim_start_matches("/confirm/").parse().unwrap_or(0);
+                self.confirmed.send_replace(event);
+                answer(&mut socket, &("HTTP/1.1 202 Accepted\r\n".into(), String::new())).await
+            }
+            _ => answer(&mut socket, &("HTTP/1.1 404 No\r\n".into(), String::new())).await,
+        }
+    }
+
+    /// Throttled, running, completed.
+    fn status(&self) -> (String, String) {
+        let (head, body) = match self.statuses.fetch_add(1, Ordering::Relaxed) {
+            0 => (
+                "HTTP/1.1 429 Slow down\r\nretry-after: 2\r\ncontent-type: application/problem+json\r\n",
+                r#"{"title":"Too many requests","status":429,"code":"THROTTLED"}"#,
+            ),
+            1 => (
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n",
+                r#"{"jobId":"j1","status":"running","progress":40,"nextPollInMs":1500,"error":null}"#,
+            ),
+            _ => (
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n",
+                r#"{"jobId":"j1","status":"completed","progress":100,"nextPollInMs":null,"error":null}"#,
+            ),
+        };
+        (head.to_owned(), body.to_owned())
+    }
+
+    /// Two events, each after the one before was seen; then the connection ends. Who comes
+    /// back is told the end, and who comes back after that, that there is no more.
+    async fn events(&self, socket: &mut TcpStream, head: &str) -> std::io::Result<()> {
+        if head.contains("\nlast-event-id: 3") {
+            return answer(socket, &("HTTP/1.1 204 No Content\r\n".into(), String::new())).await;
+        }
+        let start = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
+                     cache-control: no-store\r\nconnection: close\r\n\r\nretry: 50\n\n: hello\n\n";
+        socket.write_all(start.as_bytes()).await?;
+        if head.contains("\nlast-event-id: 2") {
+            return event(socket, 3, "result", r#"{"status":"completed"}"#).await;
+        }
+        let mut confirmed = self.confirmed.subscribe();
+        for (id, name, data) in
+            [(1, "status", r#"{"status":"running"}"#), (2, "progress", r#"{"progress":40}"#)]
+        {
+            event(socket, id, name, data).await?;
+            let _ = confirmed.wait_for(|seen| *seen >= id).await;
+        }
+        Ok(())
+    }
+}
+
+async fn event(socket: &mut TcpStream, id: u32, name: &str, data: &str) -> std::io::Result<()> {
+    socket.write_all(format!("event: {name}\nid: {id}\ndata: {data}\n\n").as_bytes()).await
+}
+
+async fn answer(socket: &mut TcpStream, (head, body): &(String, String)) -> std::io::Result<()> {
+    let length = if head.contains(" 204 ") {
+        String::new()
+    } else {
+        format!("content-length: {}\r\n", body.len())
+    };
+    let text = format!("{head}{length}connection: close\r\n\r\n{body}");
+    socket.write_all(text.as_bytes()).await
+}
+
+/// A request's head; its body is read and forgotten.
+async fn head(socket: &mut TcpStream) -> std::io::Result<String> {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\r\n\r\n") {
+        bytes.push(socket.read_u8().await?);
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let lines = text.lines().map(|line| match line.split_once(": ") {
+        Some((name, value)) => format!("{}: {value}", name.to_ascii_lowercase()),
+        None => line.to_owned(),
+    });
+    let head = lines.collect::<Vec<_>>().join("\n");
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let length: usize = length.and_then(|length| length.parse().ok()).unwrap_or(0);
+    socket.read_exact(&mut vec![0; length]).await?;
+    Ok(head)
+}

@@ -1,0 +1,55 @@
+//! Examples: what a reader copies has to be true.
+
+use docferry_openapi::{Description, Operation};
+use serde_json::Value;
+
+use super::members;
+
+pub(super) fn complaints(description: &Description) -> Vec<String> {
+    let mut found = Vec::new();
+    for operation in description.operations() {
+        for (place, content) in contents(description, &operation) {
+            for example in examples(content) {
+                let wrong = description.value_complaints(&content["schema"], example);
+                let told = |wrong| format!("{}, example of {place}: {wrong}", operation.route());
+                found.extend(wrong.into_iter().map(told));
+            }
+        }
+    }
+    found
+}
+
+/// What a call takes and gives that has a schema: parameters, bodies, headers.
+fn contents<'a>(
+    description: &'a Description,
+    operation: &Operation<'a>,
+) -> Vec<(String, &'a Value)> {
+    let mut all = Vec::new();
+    for parameter in members(&operation.body["parameters"]) {
+        let parameter = description.resolve(parameter);
+        all.push((format!("the parameter {}", parameter["name"]), parameter));
+    }
+    let request = description.resolve(&operation.body["requestBody"]);
+    for (media_type, content) in object(&request["content"]) {
+        all.push((format!("the request's {media_type}"), content));
+    }
+    for (status, response) in object(&operation.body["responses"]) {
+        let response = description.resolve(response);
+        for (media_type, content) in object(&response["content"]) {
+            all.push((format!("{status}, {media_type}"), content));
+        }
+        for (name, header) in object(&response["headers"]) {
+            all.push((format!("{status}, {name}"), description.resolve(header)));
+        }
+    }
+    all
+}
+
+fn examples(content: &Value) -> impl Iterator<Item = &Value> {
+    let named = object(&content["examples"]).map(|(_, example)| &example["value"]);
+    content.get("example").into_iter().chain(named)
+}
+
+fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flatten()
+}

@@ -1,0 +1,148 @@
+use super::*;
+
+/// Whole, and with an example of each kind.
+const SMALL: &str = r"
+openapi: 3.0.3
+tags: [{ name: things }]
+paths:
+  /things/{id}:
+    get:
+      operationId: getThing
+      summary: A thing
+      tags: [things]
+      security: [{ token: [] }]
+      parameters: [{ $ref: '#/components/parameters/Id' }]
+      responses:
+        '200':
+          description: It
+          content:
+            application/json:
+              schema: { $ref: '#/components/schemas/Thing' }
+              example: { id: a1, size: null }
+  /health:
+    get:
+      operationId: getHealth
+      summary: Health
+      tags: [things]
+      security: []
+      responses: { '200': { description: Fine } }
+components:
+  securitySchemes: { token: { type: http, scheme: bearer } }
+  parameters:
+    Id: { name: id, in: path, required: true, schema: { type: string }, example: a1 }
+  schemas:
+    Thing:
+      type: object
+      additionalProperties: false
+      required: [id, size]
+      properties:
+        id: { type: string, pattern: '^[a-z][0-9]$' }
+        size: { type: integer, nullable: true }
+";
+
+/// What is told of the text with one thing broken.
+fn told_after(old: &str, new: &str) -> Vec<String> {
+    assert!(SMALL.contains(old), "{old}");
+    let description = Description::parse(&SMALL.replacen(old, new, 1)).unwrap();
+    let mut told = whole_complaints(&description);
+    told.extend(gateway::complaints(description.document()));
+    told
+}
+
+fn routes(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[test]
+fn the_description_in_the_project_is_true_and_whole() {
+    for (what, complaints) in complaints(&Paths::of_workspace().unwrap()).unwrap() {
+        assert_eq!(complaints, Vec::<String>::new(), "{what}");
+    }
+}
+
+#[test]
+fn a_route_that_stands_in_one_of_the_two_only_is_told() {
+    let description = Description::parse(SMALL).unwrap();
+    let both = ["GET /things/{id}", "GET /health"];
+    let made = routes(&[both.as_slice(), &["OPTIONS /health"]].concat());
+    assert_eq!(route_complaints(&description, &made, &[]), Vec::<String>::new());
+    let more = routes(&[both.as_slice(), &["POST /things"]].concat());
+    assert_eq!(route_complaints(&description, &more, &[]), ["POST /things is not described"]);
+    let less = routes(&both[1..]);
+    let told = route_complaints(&description, &less, &[]);
+    assert_eq!(told, ["GET /things/{id} is described and not made"]);
+    assert_eq!(route_complaints(&description, &less, &both[..1]), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_made_is_not_pending_any_more() {
+    let description = Description::parse(SMALL).unwrap();
+    let made = routes(&["GET /things/{id}", "GET /health"]);
+    let told = route_complaints(&description, &made, &["GET /health"]);
+    assert_eq!(told, ["GET /health is made: it is not pending any more"]);
+}
+
+#[test]
+fn what_is_missing_at_a_call_is_told() {
+    assert_eq!(told_after("Health", "Health"), Vec::<String>::new());
+    for (old, new, complaint) in [
+        ("operationId: getThing", "x: y", "GET /things/{id} has no operationId"),
+        ("getHealth", "getThing", "GET /things/{id} has the operationId of another: getThing"),
+        ("summary: A thing", "summary: ''", "GET /things/{id} has no summary"),
+        ("tags: [things]", "tags: []", "GET /things/{id} has no tags"),
+        ("tags: [things]", "tags: [x]", "GET /things/{id} has the tag \"x\", which is none"),
+        ("security: []", "x: y", "GET /health says nothing of security"),
+        (
+            "security: [{ token: [] }]",
+            "security: []",
+            "GET /things/{id}: credentials are needed everywhere but at /health",
+        ),
+        ("[{ token: [] }]", "[{ x: [] }]", "GET /things/{id}: there is no security scheme x"),
+        ("name: id,", "name: x,", "GET /things/{id}: id stands in path or parameters only"),
+        (
+            "'#/components/parameters/Id'",
+            "'#/components/parameters/X'",
+            "the reference to \"#/components/parameters/X\" leads nowhere",
+        ),
+    ] {
+        let told = told_after(old, new);
+        assert!(told.iter().any(|told| told == complaint), "{complaint}: {told:?}");
+    }
+}
+
+#[test]
+fn an_example_that_its_schema_does_not_allow_is_told() {
+    for (old, new, place) in [
+        ("{ id: a1, size: null }", "{ id: a1, size: x }", "200, application/json: /size"),
+        ("{ id: a1, size: null }", "{ id: a1 }", "200, application/json: all of it"),
+        ("{ id: a1, size: null }", "{ id: 1a, size: 1 }", "200, application/json: /id"),
+        ("example: a1", "example: 5", "the parameter \"id\": all of it"),
+    ] {
+        let told = told_after(old, new);
+        let begins = format!("GET /things/{{id}}, example of {place}: ");
+        assert!(told.len() == 1 && told[0].starts_with(&begins), "{told:?}");
+    }
+}
+
+#[test]
+fn what_api_gateway_does_not_import_is_told() {
+    for (old, new, complaint) in [
+        ("3.0.3", "3.1.0", "it is not OpenAPI 3.0"),
+        (
+            "    Thing:",
+            "    Thing: { }\n    A_thing:",
+            "the schema A_thing: letters and digits only",
+        ),
+        ("{ type: integer, nullable: true }", "{ oneOf: [{}] }", "oneOf is not taken"),
+        ("^[a-z][0-9]$", "^(?=a).*$", "the pattern ^(?=a).*$ has more than plain groups"),
+        (
+            "{ '200': { description: Fine } }",
+            "{ default: { description: Fine } }",
+            "get /health: statuses are named, not default",
+        ),
+        ("/health:", "/he*alth:", "the path /he*alth: a part is a name or letters, digits, - . _"),
+    ] {
+        let told = told_after(old, new);
+        assert!(told.iter().any(|told| told == complaint), "{complaint}: {told:?}");
+    }
+}

@@ -1,0 +1,116 @@
+//! A document fetched by a presigned URL, with the calls that a client makes.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, header};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::scenario::Item;
+use super::simulators::SourceDocument;
+use crate::binaries;
+use crate::paths::Paths;
+use crate::process::run_quietly;
+use crate::stack::Stack;
+
+/// The number that the index gives the document.
+const NUMBER: u64 = 20_260_001;
+/// Far more than the demo needs, and short enough for someone who waits.
+const MOST_POLLS: u32 = 600;
+
+/// How the document fared.
+#[derive(Debug)]
+pub(crate) struct Download {
+    /// What fetching answered before the job was done.
+    before: StatusCode,
+    /// And after it.
+    after: StatusCode,
+    size: u64,
+    sha256: String,
+}
+
+/// Tells the service which document has which number, as an operator does.
+pub(crate) fn import(paths: &Paths, stack: &Stack, item: &Item) -> Result<()> {
+    let file = paths.target.join("demo").join("documents.ndjson");
+    let line = json!({ "file_id": NUMBER, "objectGuid": item.guid, "name": item.filename });
+    std::fs::write(&file, format!("{line}\n"))?;
+    let mut command = Command::new(binaries::program(paths, "docferry"));
+    command
+        .args(["documents", "import"])
+        .arg(&file)
+        .args(["--table", &stack.documents_table])
+        .env("AWS_ENDPOINT_URL", &stack.emulator)
+        .env("AWS_REGION", &stack.region)
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test");
+    run_quietly(&mut command, &paths.target.join("demo").join("import.log"))
+}
+
+/// Signs in, asks for the document, asks for it too early, waits, and follows the
+/// redirect to its bytes.
+pub(crate) async fn download(stack: &Stack) -> Result<Download> {
+    let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
+    let oidc = &stack.oidc;
+    let asked = http
+        .post(&oidc.token_url)
+        .basic_auth(&oidc.client_id, Some(&oidc.client_secret))
+        .form(&[("grant_type", "client_credentials")]);
+    let token = read(asked, StatusCode::OK).await?["access_token"].take();
+    let token = token.as_str().context("the identity provider gave no token")?;
+    let get = |path: String| http.get(format!("{}{path}", stack.api)).bearer_auth(token);
+
+    let asked = http.post(format!("{}/v1/download/initiate", stack.api)).bearer_auth(token);
+    let accepted = read(asked.json(&json!({ "file_id": NUMBER })), StatusCode::ACCEPTED).await?;
+    let id = accepted["jobId"].as_str().context("the job has no id")?.to_owned();
+    let before = get(format!("/v1/download/{id}")).send().await?.status();
+    println!("Download: asked for too early, answered {before}.");
+
+    for _ in 0..MOST_POLLS {
+        let status = read(get(format!("/v1/download/status/{id}")), StatusCode::OK).await?;
+        match (status["status"].as_str(), status["nextPollInMs"].as_u64()) {
+            (Some("completed"), _) => {
+                return fetch(&http, get(format!("/v1/download/{id}")), before).await;
+            }
+            (_, Some(pause)) => tokio::time::sleep(Duration::from_millis(pause)).await,
+            (state, None) => bail!("the download ended as {state:?}: {}", status["error"]),
+        }
+    }
+    bail!("the download did not end in time")
+}
+
+async fn fetch(http: &Client, asked: RequestBuilder, before: StatusCode) -> Result<Download> {
+    let answer = asked.send().await?;
+    let after = answer.status();
+    let location = answer.headers().get(header::LOCATION).context("no redirect")?.to_str()?;
+    println!("Download: done, answered {after} to a presigned URL.");
+    // Without the token: the URL alone opens the object.
+    let bytes = http.get(location).send().await?.error_for_status()?.bytes().await?;
+    let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Download { before, after, size: bytes.len() as u64, sha256 })
+}
+
+async fn read(request: RequestBuilder, expected: StatusCode) -> Result<Value> {
+    let answer: Response = request.send().await?;
+    let (status, text) = (answer.status(), answer.text().await?);
+    ensure!(status == expected, "{status} in place of {expected}: {text}");
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// A line for people; what is not as it should be is an error.
+pub(crate) fn conclude(item: &Item, download: &Download, sources: &[SourceDocument]) -> Result<()> {
+    let source = sources.iter().find(|source| source.guid == item.guid);
+    let source = source.context("the source of the download is not there")?;
+    let Download { before, after, size, sha256 } = download;
+    println!(
+        "Download of {}: {before}, then {after}; {size} bytes, SHA-256 {}, the source's {}.",
+        item.filename,
+        &sha256[..12],
+        &source.sha256[..12],
+    );
+    ensure!(*before == StatusCode::CONFLICT, "fetching too early answered {before}, not 409");
+    ensure!(*after == StatusCode::FOUND, "fetching answered {after}, not 302");
+    ensure!(*sha256 == source.sha256, "the bytes that were fetched are not the source's");
+    Ok(())
+}
