@@ -23,6 +23,8 @@ pub struct Request {
     pub bytes: u64,
     /// When it ended.
     pub at: jiff::Timestamp,
+    /// The trace that it came as part of.
+    pub traceparent: Option<String>,
 }
 
 impl Simulator {

@@ -9,12 +9,12 @@ use docferry_domain::{
 use futures::{TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::TaskError;
 use crate::admit::Admitter;
 use crate::control::withdraw;
 use crate::initiate::{InitiateSettings, later};
 use crate::ports::{Clock, Entered, FIRST_LOOK, Store, Workflow};
 use crate::retry::resume_documents;
+use crate::{TaskError, trace};
 
 /// Documents that are written or looked at in one go.
 const PAGE: usize = 25;
@@ -101,6 +101,7 @@ where
     if let Entered::Before(request) = store.enter_bundle(&bundle, request).await? {
         return Ok(Initiated::Before(request));
     }
+    let trace = trace::current();
     let document = |(number, (guid, file_id)): (u16, &(ObjectGuid, Option<FileId>))| {
         let one = NewTransfer {
             owner: new.owner.clone(),
@@ -112,7 +113,7 @@ where
             keep_until: new.keep_until,
         };
         let made = Transfer::new(id.document(number), one, now, deadline);
-        Transfer { turn: Turn::Idle, ..made }
+        Transfer { turn: Turn::Idle, trace: trace.clone(), ..made }
     };
     let documents: Vec<Transfer> = (0..).zip(&new.documents).map(document).collect();
     for page in documents.chunks(PAGE) {

@@ -6,7 +6,6 @@ use docferry_domain::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::TaskError;
 use crate::admit::Admitter;
 use crate::bundle::{Initiated, NewBundle, cancel_bundle, initiate_bundle};
 use crate::control::terminate;
@@ -14,6 +13,7 @@ use crate::initiate::{InitiateSettings, later, new_bundle_id, new_id};
 use crate::ports::{
     BundleStore, Clock, DocumentIndex, Entered, Store, StoreError, TransferStore, Workflow,
 };
+use crate::{TaskError, trace};
 
 /// What somebody asks for, checked but for whether there are such documents.
 #[derive(Debug, Clone)]
@@ -162,7 +162,9 @@ where
             NewTransfer { owner, on_behalf_of, object_guid, file_id, target, priority, keep_until };
         let now = admitter.clock.now();
         let deadline = later(now, settings.initiate.transfer_deadline);
-        let entered = admitter.enter(&Transfer::new(id, one, now, deadline), request).await?;
+        let made = Transfer::new(id, one, now, deadline);
+        let transfer = Transfer { trace: trace::current(), ..made };
+        let entered = admitter.enter(&transfer, request).await?;
         return Ok(match entered {
             Entered::Before(before) => Some(before),
             Entered::Done | Entered::SlotsChanged => None,
