@@ -197,6 +197,13 @@ impl Graph {
         users.iter().map(|user| user["upn"].as_str().unwrap().to_owned()).collect()
     }
 
+    /// Somebody's id.
+    pub async fn user_id(&self, upn: &str) -> String {
+        let users: Vec<Value> = self.0.list("/users").await;
+        let user = users.iter().find(|user| user["upn"] == upn).expect("no such user");
+        user["id"].as_str().unwrap().to_owned()
+    }
+
     /// Somebody's files.
     pub async fn files(&self, user: &str) -> Vec<Delivered> {
         let all: Vec<Delivered> = self.0.list("/files").await;

@@ -2,8 +2,8 @@ use docferry_domain::{FailureCode, Transfer, TransferId};
 use jiff::Timestamp;
 
 use crate::ports::{
-    ArtifactError, Cause, DriveError, QueueError, SealError, SourceError, StagingError, StoreError,
-    TransferStore, WorkflowError, WriteError,
+    ArtifactError, Cause, DirectoryError, DriveError, QueueError, SealError, SourceError,
+    StagingError, StoreError, TransferStore, WorkflowError, WriteError,
 };
 use crate::trace::follow;
 
@@ -108,6 +108,12 @@ impl TaskError {
 impl From<DriveError> for TaskError {
     fn from(error: DriveError) -> Self {
         Self::because(Self::code_of(&error), error)
+    }
+}
+
+impl From<DirectoryError> for TaskError {
+    fn from(error: DirectoryError) -> Self {
+        Self::because(FailureCode::DestinationUnavailable, error)
     }
 }
 

@@ -14,8 +14,9 @@ tokio::task_local! {
 }
 
 /// Runs `work` as part of a trace; of none, until [`follow`] says of which.
-pub async fn within<F: Future>(trace: Option<TraceParent>, work: F) -> F::Output {
-    CURRENT.scope(RefCell::new(trace), work).await
+pub fn within<F: Future>(trace: Option<TraceParent>, work: F) -> impl Future<Output = F::Output> {
+    // A step is a large future; here it is moved no more.
+    CURRENT.scope(RefCell::new(trace), Box::pin(work))
 }
 
 /// What is done from here on belongs to that trace, or to none. Does nothing outside

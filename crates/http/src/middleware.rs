@@ -21,6 +21,8 @@ pub struct Principal {
     pub id: String,
     /// What the caller may do.
     pub scopes: Scopes,
+    /// The caller's id as a user of Microsoft Graph, where the token tells it.
+    pub graph_user: Option<String>,
 }
 
 impl Principal {

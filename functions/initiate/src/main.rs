@@ -20,9 +20,10 @@ async fn main() -> Result<(), Error> {
         limits: docferry_lambda::pool_limits(&mut reader),
         drain: reader.or("REFUSE_NEW_WORK", false),
     };
+    let directory = docferry_lambda::graph_directory(&mut reader, &aws);
     let (index, range) = docferry_lambda::document_index(&mut reader, &aws);
     let edge = docferry_lambda::shared_edge(&mut reader, &aws);
-    reader.finish()?;
-    let api = DownloadApi { transfers: Arc::new(transfers), index, settings, range };
+    let directory = reader.finish_with(directory)?;
+    let api = DownloadApi { transfers: Arc::new(transfers), index, directory, settings, range };
     docferry_lambda::serve(edge.around(initiate_router(api))).await
 }

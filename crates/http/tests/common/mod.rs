@@ -54,7 +54,13 @@ pub(crate) fn initiate(world: &World) -> Router {
 
 pub(crate) fn initiate_with(world: &World, api: TransferApi<World, World, World>) -> Router {
     let transfers = Arc::new(api);
-    initiate_router(DownloadApi { transfers, index: world.clone(), settings: JOBS, range: RANGE })
+    initiate_router(DownloadApi {
+        transfers,
+        index: world.clone(),
+        directory: world.clone(),
+        settings: JOBS,
+        range: RANGE,
+    })
 }
 
 pub(crate) fn jobs(world: &World) -> JobApi<World, World, World> {
@@ -87,7 +93,7 @@ pub(crate) fn request(method: &str, path: &str, body: impl Into<Body>) -> Reques
 }
 
 pub(crate) fn caller(id: &str, scopes: Scopes) -> Principal {
-    Principal { id: id.into(), scopes }
+    Principal { id: id.into(), scopes, graph_user: None }
 }
 
 pub(crate) async fn send(router: Router, request: Request<Body>) -> (Response<()>, Value) {

@@ -197,6 +197,6 @@ pub use delivery::delivery;
 #[cfg(feature = "exchange")]
 pub use exchange::{ExchangeSettings, exchange};
 #[cfg(feature = "graph")]
-pub use graph::{GraphCredentials, graph};
+pub use graph::{GraphCredentials, graph, graph_directory};
 #[cfg(feature = "ords")]
 pub use ords::{OrdsSecret, ords};
