@@ -62,6 +62,13 @@ pub async fn start(world: &World) -> TaskInput {
     start_for(world, "judge@court.example").await.unwrap()
 }
 
+/// Which of the effects of asking for a document is the first of that name.
+pub async fn place_of(effect: &str) -> usize {
+    let world = world_with(MB);
+    start(&world).await;
+    world.effects().iter().position(|name| *name == effect).unwrap()
+}
+
 pub async fn record(world: &World, task: &TaskInput) -> Transfer {
     use docferry_app::ports::TransferStore as _;
     world.store().get(&task.transfer_id).await.unwrap().unwrap()
