@@ -15,7 +15,9 @@ const BOUND: Duration = Duration::from_secs(60);
 
 /// What was asked of a simulator, and as part of which traces.
 async fn asked(simulator: &Simulator, tag: &str) -> (BTreeSet<String>, Vec<Option<String>>) {
-    let requests = simulator.requests(tag).await;
+    let mut requests = simulator.requests(tag).await;
+    // The mover's own doing.
+    requests.retain(|request| request.operation != "move");
     let operations = requests.iter().map(|request| request.operation.clone()).collect();
     (operations, requests.into_iter().map(|request| request.traceparent).collect())
 }
