@@ -2,7 +2,7 @@
 //! others; the bundle is what they have in common.
 
 use docferry_domain::{
-    Bundle, FailureCode, FileId, MOST_DOCUMENTS, NamedRequest, NewTransfer, ObjectGuid,
+    Bundle, CallbackUrl, FailureCode, FileId, MOST_DOCUMENTS, NamedRequest, NewTransfer, ObjectGuid,
     OnItemError, Outcome, Person, Phase, Priority, SCHEMA_VERSION, Target, Transfer, TransferId,
     Turn,
 };
@@ -41,6 +41,8 @@ pub struct NewBundle {
     pub priority: Priority,
     /// Until when what is delivered is kept; `None` when that is not ours to say.
     pub keep_until: Option<Timestamp>,
+    /// Where its end is told to.
+    pub callback: Option<CallbackUrl>,
     /// What becomes of all when one fails.
     pub on_item_error: OnItemError,
 }
@@ -86,6 +88,7 @@ where
         on_item_error: new.on_item_error,
         created_at: now,
         keep_until: new.keep_until,
+        callback: new.callback.clone(),
         deadline: None,
         phase: Phase::Accepted,
         retries: 0,
@@ -110,6 +113,8 @@ where
             target: new.target.clone(),
             priority: new.priority,
             keep_until: new.keep_until,
+            // Told of is the end of the whole.
+            callback: None,
         };
         let made = Transfer::new(id.document(number), one, now, deadline);
         Transfer { turn: Turn::Idle, ..made }

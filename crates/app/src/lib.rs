@@ -23,5 +23,6 @@ pub mod sweep;
 mod task;
 pub mod turn;
 pub mod upload;
+pub mod webhook;
 
 pub use task::{TaskError, TaskInput};

@@ -30,6 +30,7 @@ pub fn new_transfer() -> NewTransfer {
         target: drive_target("judge@court.example", "").into(),
         priority: Priority::Normal,
         keep_until: None,
+        callback: None,
     }
 }
 
