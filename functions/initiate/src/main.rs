@@ -21,8 +21,9 @@ async fn main() -> Result<(), Error> {
         drain: reader.or("REFUSE_NEW_WORK", false),
     };
     let (index, range) = docferry_lambda::document_index(&mut reader, &aws);
+    let callbacks = docferry_lambda::callback_rule(&mut reader);
     let edge = docferry_lambda::shared_edge(&mut reader, &aws);
     reader.finish()?;
-    let api = DownloadApi { transfers: Arc::new(transfers), index, settings, range };
+    let api = DownloadApi { transfers: Arc::new(transfers), index, settings, range, callbacks };
     docferry_lambda::serve(edge.around(initiate_router(api))).await
 }

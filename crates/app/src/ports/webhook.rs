@@ -73,8 +73,8 @@ pub enum ReceiverError {
     #[error("the receiver did not answer: {0}")]
     Unreachable(&'static str),
     /// There is nothing to sign with.
-    #[error("the signing secret cannot be had")]
-    NoSecret,
+    #[error("the signing secret cannot be had: {0}")]
+    NoSecret(String),
 }
 
 /// Whom a caller wants to be told of the end of a job: somebody else's server.

@@ -10,6 +10,7 @@ use axum::body::Body;
 use docferry_app::download::JobSettings;
 use docferry_app::initiate::InitiateSettings;
 use docferry_contract::scope::{Scope, Scopes};
+use docferry_domain::CallbackRule;
 use docferry_http::{
     DownloadApi, JobApi, Principal, RetrySettings, TransferApi, control_router, download_router,
     initiate_router, status_router,
@@ -54,7 +55,13 @@ pub(crate) fn initiate(world: &World) -> Router {
 
 pub(crate) fn initiate_with(world: &World, api: TransferApi<World, World, World>) -> Router {
     let transfers = Arc::new(api);
-    initiate_router(DownloadApi { transfers, index: world.clone(), settings: JOBS, range: RANGE })
+    initiate_router(DownloadApi {
+        transfers,
+        index: world.clone(),
+        settings: JOBS,
+        range: RANGE,
+        callbacks: CallbackRule::Public,
+    })
 }
 
 pub(crate) fn jobs(world: &World) -> JobApi<World, World, World> {
