@@ -208,9 +208,9 @@ async fn a_receiver_that_is_gone_for_good_is_told_once() {
     let hook = format!("{}/{}", server.uri(), sandbox.tag);
     let id = ask(&sandbox, &json!({ "file_id": file, "callbackUrl": hook })).await;
     told(&server, 1).await;
-    let log = "/aws/lambda/docferry-local-webhook";
+    let log = format!("/aws/lambda/{}", sandbox.stack.functions["webhook"]);
     eventually("it is given up", BOUND, async || {
-        let text = sandbox.cloud.log(log).await;
+        let text = sandbox.cloud.log(&log).await;
         text.lines().any(|line| line.contains(&id) && line.contains("gone for good")).then_some(())
     })
     .await;
