@@ -168,7 +168,7 @@ mod tests {
     fn only_success_is_success_and_gone_is_for_good() {
         let now = Timestamp::UNIX_EPOCH;
         let judged = |status: u16| judge(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), now);
-        assert_eq!([200, 202, 204, 299].map(judged), [const { Ok(()) }; 4]);
+        assert!([200, 202, 204, 299].map(judged).iter().all(Result::is_ok));
         assert_eq!(judged(410), Err(ReceiverError::Gone));
         for status in [100, 301, 302, 307, 308, 400, 401, 404, 409, 429, 500, 503] {
             assert_eq!(judged(status), Err(ReceiverError::Refused { status, retry_after: None }));
