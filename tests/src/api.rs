@@ -107,6 +107,15 @@ impl Api {
         Self { credentials: Credentials::Bearer(token.to_owned()), ..self.clone() }
     }
 
+    /// As part of a trace.
+    #[must_use]
+    pub fn within_trace(&self, traceparent: &str) -> Self {
+        let header = ("traceparent".parse().unwrap(), traceparent.parse().unwrap());
+        let client = reqwest::Client::builder().no_proxy();
+        let http = client.default_headers([header].into_iter().collect()).build().unwrap();
+        Self { http, ..self.clone() }
+    }
+
     /// Any request; a body goes as JSON, as it stands.
     ///
     /// # Panics

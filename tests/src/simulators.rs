@@ -23,6 +23,8 @@ pub struct Request {
     pub bytes: u64,
     /// When it ended.
     pub at: jiff::Timestamp,
+    /// The trace that it came as part of.
+    pub traceparent: Option<String>,
 }
 
 impl Simulator {
@@ -193,6 +195,13 @@ impl Graph {
     pub async fn users(&self) -> Vec<String> {
         let users: Vec<Value> = self.0.list("/users").await;
         users.iter().map(|user| user["upn"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Somebody's id.
+    pub async fn user_id(&self, upn: &str) -> String {
+        let users: Vec<Value> = self.0.list("/users").await;
+        let user = users.iter().find(|user| user["upn"] == upn).expect("no such user");
+        user["id"].as_str().unwrap().to_owned()
     }
 
     /// Somebody's files.

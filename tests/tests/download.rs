@@ -194,3 +194,36 @@ async fn documents_that_were_imported_can_be_asked_for_and_wrong_files_load_noth
     let known = is_available(second).await;
     assert_eq!((&known["fileName"], &known["size"]), (&json!("order.pdf"), &json!(7)));
 }
+
+#[tokio::test]
+async fn somebody_sends_documents_to_the_onedrive_that_is_their_own_and_to_no_other() {
+    let sandbox = Sandbox::new().await;
+    let (document, file) = (sandbox.document(1000).await, number());
+    sandbox.cloud.index(file, &document.guid).await;
+    let identity = Identity::new(&sandbox.stack);
+    let user = sandbox.graph.user_id(&sandbox.email).await;
+    let claims = json!({
+        "sub": sandbox.tag, "scope": "docferry.read docferry.write", "oid": user,
+    });
+    let token = identity.mint(&json!({ "claims": claims })).await;
+    let own = sandbox.api.with_token(&token);
+    let to = |email: &str| {
+        let options = json!({
+            "destination": "onedrive", "email": email, "filePath": sandbox.folder,
+        });
+        json!({ "file_id": file, "options": options })
+    };
+    let status = ended(&own, &ask(&own, &to(&sandbox.email)).await).await;
+    assert_eq!(status["status"], "completed", "{status}");
+    assert_eq!(sandbox.the_file_of(&sandbox.email).await.sha256, document.sha256);
+    let other = Sandbox::new().await.email;
+    for email in [other.as_str(), "nobody@docferry.example"] {
+        let body = to(email).to_string();
+        let refused = eventually("the API lets us in", BOUND, async || {
+            let answer = own.request(Method::POST, "/v1/download/initiate", Some(&body)).await;
+            (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
+        })
+        .await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text);
+    }
+}

@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use wiremock::matchers::path;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const BOUND: Duration = Duration::from_secs(60);
 
 /// A number that no other test uses.
@@ -119,6 +120,7 @@ async fn a_receiver_that_fails_twice_hears_the_same_message_a_third_time() {
 #[tokio::test]
 async fn whatever_the_end_it_is_told_and_a_retry_has_an_end_of_its_own() {
     let sandbox = Sandbox::new().await;
+    let sandbox = Sandbox { api: sandbox.api.within_trace(TRACE), ..sandbox };
     let server = receiver(0).await;
     let hook = |end: &str| format!("{}/{}/{end}", server.uri(), sandbox.tag);
     // Nobody has the document of this number.
@@ -144,6 +146,7 @@ async fn whatever_the_end_it_is_told_and_a_retry_has_an_end_of_its_own() {
         let ours = requests.iter().filter(|request| request.url.path() == wanted);
         ours.map(|request| {
             assert_signed(&sandbox, request);
+            assert_eq!(request.headers["traceparent"], TRACE);
             let id = request.headers["webhook-id"].to_str().unwrap().to_owned();
             (id, serde_json::from_slice(&request.body).unwrap())
         })
@@ -154,7 +157,10 @@ async fn whatever_the_end_it_is_told_and_a_retry_has_an_end_of_its_own() {
     let code = FailureCode::SourceNotFound;
     assert_eq!(body["data"]["error"], json!({ "code": code.as_str(), "message": code.message() }));
     let (_, body) = &of(&requests, "canceled")[0];
-    assert_eq!((&body["type"], &body["data"]["error"]), (&json!("download.canceled"), &Value::Null));
+    assert_eq!(
+        (&body["type"], &body["data"]["error"]),
+        (&json!("download.canceled"), &Value::Null)
+    );
     let (id, body) = &of(&requests, "many")[0];
     assert_eq!((id, &body["type"]), (&format!("{many}-1"), &json!("download.completed")));
     assert_eq!(body["data"]["totalFileIds"], 2);

@@ -2,19 +2,19 @@
 //! others; the bundle is what they have in common.
 
 use docferry_domain::{
-    Bundle, CallbackUrl, FailureCode, FileId, MOST_DOCUMENTS, NamedRequest, NewTransfer, ObjectGuid,
-    OnItemError, Outcome, Person, Phase, Priority, SCHEMA_VERSION, Target, Transfer, TransferId,
-    Turn,
+    Bundle, CallbackUrl, FailureCode, FileId, MOST_DOCUMENTS, NamedRequest, NewTransfer,
+    ObjectGuid, OnItemError, Outcome, Person, Phase, Priority, SCHEMA_VERSION, Target, Transfer,
+    TransferId, Turn,
 };
 use futures::{TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::TaskError;
 use crate::admit::Admitter;
 use crate::control::withdraw;
 use crate::initiate::{InitiateSettings, later};
 use crate::ports::{Clock, Entered, FIRST_LOOK, Store, Workflow};
 use crate::retry::resume_documents;
+use crate::{TaskError, trace};
 
 /// Documents that are written or looked at in one go.
 const PAGE: usize = 25;
@@ -77,6 +77,7 @@ where
     C: Clock,
 {
     let (store, now) = (admitter.store, admitter.clock.now());
+    let trace = trace::current();
     let count =
         u16::try_from(new.documents.len()).ok().filter(|n| (1..=MOST_DOCUMENTS).contains(n));
     let bundle = Bundle {
@@ -89,6 +90,7 @@ where
         created_at: now,
         keep_until: new.keep_until,
         callback: new.callback.clone(),
+        trace: trace.clone(),
         deadline: None,
         phase: Phase::Accepted,
         retries: 0,
@@ -117,7 +119,7 @@ where
             callback: None,
         };
         let made = Transfer::new(id.document(number), one, now, deadline);
-        Transfer { turn: Turn::Idle, ..made }
+        Transfer { turn: Turn::Idle, trace: trace.clone(), ..made }
     };
     let documents: Vec<Transfer> = (0..).zip(&new.documents).map(document).collect();
     for page in documents.chunks(PAGE) {

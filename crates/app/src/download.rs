@@ -1,12 +1,12 @@
 //! Jobs of the downloads API: one document is a transfer, many are a bundle.
 
 use docferry_domain::{
-    Artifact, Bundle, BundleCounts, CallbackUrl, Delivery, DocumentName, FileId, JobState, NamedRequest,
-    NewTransfer, ObjectGuid, OnItemError, Person, Phase, Priority, Target, Transfer, TransferId,
+    Artifact, Bundle, BundleCounts, CallbackUrl, Delivery, DocumentName, FileId, JobState,
+    NamedRequest, NewTransfer, ObjectGuid, OnItemError, Person, Phase, Priority, Target, Transfer,
+    TransferId,
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::TaskError;
 use crate::admit::Admitter;
 use crate::bundle::{Initiated, NewBundle, cancel_bundle, initiate_bundle};
 use crate::control::terminate;
@@ -14,6 +14,7 @@ use crate::initiate::{InitiateSettings, later, new_bundle_id, new_id};
 use crate::ports::{
     BundleStore, Clock, DocumentIndex, Entered, Store, StoreError, TransferStore, Workflow,
 };
+use crate::{TaskError, trace};
 
 /// What somebody asks for, checked but for whether there are such documents.
 #[derive(Debug, Clone)]
@@ -172,7 +173,9 @@ where
         };
         let now = admitter.clock.now();
         let deadline = later(now, settings.initiate.transfer_deadline);
-        let entered = admitter.enter(&Transfer::new(id, one, now, deadline), request).await?;
+        let made = Transfer::new(id, one, now, deadline);
+        let transfer = Transfer { trace: trace::current(), ..made };
+        let entered = admitter.enter(&transfer, request).await?;
         return Ok(match entered {
             Entered::Before(before) => Some(before),
             Entered::Done | Entered::SlotsChanged => None,

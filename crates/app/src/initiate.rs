@@ -4,9 +4,9 @@
 use docferry_domain::{NewTransfer, Transfer, TransferId};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::TaskError;
 use crate::admit::Admitter;
 use crate::ports::{Clock, SlotStore, TransferStore, Workflow};
+use crate::{TaskError, trace};
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +38,9 @@ where
     C: Clock,
 {
     let now = admitter.clock.now();
-    let transfer = Transfer::new(new_id(now), new, now, later(now, settings.transfer_deadline));
+    let deadline = later(now, settings.transfer_deadline);
+    let made = Transfer::new(new_id(now), new, now, deadline);
+    let transfer = Transfer { trace: trace::current(), ..made };
     admitter.enter(&transfer, None).await?;
     Ok(transfer)
 }

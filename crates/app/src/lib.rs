@@ -21,6 +21,7 @@ pub mod requeue;
 pub mod retry;
 pub mod sweep;
 mod task;
+pub mod trace;
 pub mod turn;
 pub mod upload;
 pub mod webhook;

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::ports::{ArtifactStore, Clock, DocumentSource, SourceAnswer, Staging, TransferStore};
 use crate::task::admit;
+use crate::trace::follow;
 use crate::{TaskError, TaskInput};
 
 /// OneDrive's largest file: 250 GB.
@@ -35,6 +36,7 @@ pub async fn push(
     task: &TaskInput,
 ) -> Result<(), TaskError> {
     let transfer = store.begin_push(&task.transfer_id, task.attempt, clock.now()).await?;
+    follow(transfer.trace.as_ref());
     admit(&transfer, task.attempt, clock.now())?;
     if transfer.phase > Phase::Pushing || deliver_again(store, clock.now(), &transfer).await? {
         return Ok(());

@@ -2,9 +2,10 @@ use docferry_domain::{FailureCode, Transfer, TransferId};
 use jiff::Timestamp;
 
 use crate::ports::{
-    ArtifactError, Cause, DriveError, QueueError, SealError, SourceError, StagingError, StoreError,
-    TransferStore, WorkflowError, WriteError,
+    ArtifactError, Cause, DirectoryError, DriveError, QueueError, SealError, SourceError,
+    StagingError, StoreError, TransferStore, WorkflowError, WriteError,
 };
+use crate::trace::follow;
 
 /// What every step of the workflow is given; all else is read from the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,6 +111,12 @@ impl From<DriveError> for TaskError {
     }
 }
 
+impl From<DirectoryError> for TaskError {
+    fn from(error: DirectoryError) -> Self {
+        Self::because(FailureCode::DestinationUnavailable, error)
+    }
+}
+
 impl From<ArtifactError> for TaskError {
     fn from(error: ArtifactError) -> Self {
         Self::because(FailureCode::DeliveryUnavailable, error)
@@ -134,12 +141,14 @@ impl From<WorkflowError> for TaskError {
     }
 }
 
-/// The record that a step works on.
+/// The record that a step works on. What follows belongs to its trace.
 pub(crate) async fn load(
     store: &impl TransferStore,
     task: &TaskInput,
 ) -> Result<Transfer, TaskError> {
-    store.get(&task.transfer_id).await?.ok_or_else(|| WriteError::NotFound.into())
+    let transfer = store.get(&task.transfer_id).await?.ok_or(WriteError::NotFound)?;
+    follow(transfer.trace.as_ref());
+    Ok(transfer)
 }
 
 /// Whether a step may go on: the transfer runs, in this attempt, nobody asked to

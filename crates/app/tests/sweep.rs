@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{GUID, MB, assert_invariants, bytes, record, start, start_for, world_with};
+use common::{GUID, MB, assert_invariants, bytes, place_of, record, start, start_for, world_with};
 use docferry_app::ports::TransferStore as _;
 use docferry_app::push::push;
 use docferry_domain::{FailureCode, Phase};
@@ -21,7 +21,7 @@ async fn unfinished(world: &World) -> usize {
 async fn a_transfer_whose_start_was_lost_is_started_by_the_sweep() {
     for mode in [Mode::CrashBefore, Mode::AnswerLost] {
         let world = world_with(MB);
-        world.inject(Fault { at: 1, mode });
+        world.inject(Fault { at: place_of("start").await, mode });
         tokio::select! {
             _ = start_for(&world, "judge@court.example") => {}
             () = tokio::time::sleep(std::time::Duration::from_secs(60)) => {}

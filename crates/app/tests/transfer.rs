@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{GUID, MB, assert_invariants, bytes, record, start, start_for, world_with};
+use common::{GUID, MB, assert_invariants, bytes, place_of, record, start, start_for, world_with};
 use docferry_domain::{FailureCode, Phase};
 use docferry_testkit::{Fault, Mode, Runner, World};
 
@@ -98,7 +98,7 @@ async fn finalize_may_run_again_and_changes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_request_whose_answer_was_lost_is_carried_out_and_asking_again_makes_no_second_copy() {
     let world = world_with(MB);
-    world.inject(Fault { at: 0, mode: Mode::AnswerLost });
+    world.inject(Fault { at: place_of("enter").await, mode: Mode::AnswerLost });
     assert!(start_for(&world, "judge@court.example").await.is_err());
     let again = start(&world).await;
     let runner = Runner::new(&world);

@@ -201,6 +201,7 @@ fn given(tries: u32) -> Given {
         runs: 1,
         documents: 1,
         ended_at: Timestamp::UNIX_EPOCH,
+        trace: None,
     };
     Given { notice, receipt: "receipt".into(), tries }
 }

@@ -105,6 +105,7 @@ mod tests {
             runs: 2,
             documents: 3,
             ended_at: Timestamp::UNIX_EPOCH,
+            trace: None,
         };
         assert_eq!(notice.message_id(), "00000000000000000000000000000001-4");
         serde_json::to_value(WebhookBody::from(&notice)).unwrap()

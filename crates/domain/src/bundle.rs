@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{CallbackUrl, Failure, FailureCode, Outcome, Person, Phase, TransferId};
+use crate::{CallbackUrl, Failure, FailureCode, Outcome, Person, Phase, TraceParent, TransferId};
 
 /// Most documents of one bundle.
 pub const MOST_DOCUMENTS: u16 = 1000;
@@ -58,6 +58,9 @@ pub struct Bundle {
     /// Where its end is told to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<CallbackUrl>,
+    /// The trace that the request for it belonged to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceParent>,
     /// When the documents that run again must have ended; `None` in the first run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
@@ -140,6 +143,7 @@ mod tests {
             created_at: Timestamp::UNIX_EPOCH,
             keep_until: None,
             callback: None,
+            trace: None,
             deadline: None,
             phase: Phase::Uploading,
             retries: 0,

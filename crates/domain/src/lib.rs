@@ -25,6 +25,7 @@ mod recipient;
 mod request;
 mod spread;
 mod target;
+mod trace;
 mod transfer;
 mod verify;
 
@@ -54,6 +55,7 @@ pub use recipient::{InvalidRecipient, Recipient};
 pub use request::NamedRequest;
 pub use spread::spread;
 pub use target::{DownloadTarget, DriveTarget, Target};
+pub use trace::{InvalidTraceParent, TraceParent};
 pub use transfer::{
     ArrivedObject, Checkpoint, DeliveredItem, Delivery, Failure, NewTransfer, Phase, PushedSource,
     SCHEMA_VERSION, Transfer,

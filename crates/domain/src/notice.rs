@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Bundle, CallbackUrl, FailureCode, Outcome, Phase, Transfer, TransferId};
+use crate::{Bundle, CallbackUrl, FailureCode, Outcome, Phase, TraceParent, Transfer, TransferId};
 
 /// What is told of the end of a job to whom its caller named: written in the
 /// transaction that ends the job, then sent at least once, always under the same
@@ -29,6 +29,9 @@ pub struct Notice {
     pub documents: u16,
     /// When it ended.
     pub ended_at: Timestamp,
+    /// The trace that the request for it belonged to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceParent>,
 }
 
 impl Notice {
@@ -45,6 +48,7 @@ impl Notice {
             runs: ended.retries.saturating_add(1),
             documents: 1,
             ended_at: ended.ended_at?,
+            trace: ended.trace.clone(),
         })
     }
 
@@ -64,6 +68,7 @@ impl Notice {
             runs,
             documents: ending.documents,
             ended_at,
+            trace: ending.trace.clone(),
         })
     }
 

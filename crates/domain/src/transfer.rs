@@ -2,8 +2,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Artifact, CallbackUrl, DocumentName, FailureCode, FileId, HashState, ObjectGuid, Pace, Person, Pool,
-    Priority, Target, TransferId, Turn, Waiting,
+    Artifact, CallbackUrl, DocumentName, FailureCode, FileId, HashState, ObjectGuid, Pace, Person,
+    Pool, Priority, Target, TraceParent, TransferId, Turn, Waiting,
 };
 
 /// Version of the stored form. Readers accept every version up to theirs.
@@ -256,6 +256,9 @@ pub struct Transfer {
     /// comes late may still be watched for.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub settled: bool,
+    /// The trace that the request for it belonged to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceParent>,
 }
 
 /// What somebody asks for, checked.
@@ -322,6 +325,7 @@ impl Transfer {
             delivery: None,
             failure: None,
             settled: false,
+            trace: None,
         }
     }
 

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use docferry_app::ports::{Clock, DriveError};
+use docferry_app::trace::{self, TRACEPARENT};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 use reqwest::redirect;
@@ -92,6 +93,10 @@ impl<P: CredentialsProvider, C: Clock> Calls<P, C> {
     ) -> Result<Answer, DriveError> {
         let url = format!("{}{path}", self.base);
         let request = self.http.request(method.clone(), url).header(AUTHORIZATION, bearer.header());
+        let request = match trace::current() {
+            Some(trace) => request.header(TRACEPARENT, trace.as_str()),
+            None => request,
+        };
         let request = match payload {
             Payload::None => request,
             Payload::Document(bytes) => request

@@ -3,8 +3,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use docferry_app::ports::{
-    ByteStream, Clock, ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentAnswer,
-    SessionEnd, SessionStatus, UploadSession, UploadUrl,
+    ByteStream, Clock, ConflictPolicy, Destination, Directory, DirectoryError, Drive, DriveError,
+    DriveItem, FragmentAnswer, SessionEnd, SessionStatus, UploadSession, UploadUrl,
 };
 use docferry_domain::{FragmentRange, Recipient};
 use http::{Method, StatusCode};
@@ -91,6 +91,16 @@ impl<P: CredentialsProvider, C: Clock> GraphDrive<P, C> {
         }
         self.drive_seen(recipient);
         Ok(())
+    }
+}
+
+impl<P: CredentialsProvider, C: Clock> Directory for GraphDrive<P, C> {
+    async fn user_id(&self, recipient: &Recipient) -> Result<Option<String>, DirectoryError> {
+        match self.owner(recipient).await {
+            Ok(owner) => Ok(Some(owner.id)),
+            Err(DriveError::RecipientNotFound) => Ok(None),
+            Err(error) => Err(DirectoryError(error.into())),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use docferry_app::ports::{ByteStream, Cause, Clock, DriveError, UploadUrl};
+use docferry_app::trace::{self, TRACEPARENT};
 use docferry_domain::FragmentRange;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE};
 use http::{HeaderValue, Method, Request, Uri};
@@ -23,7 +24,7 @@ const DEAD_PEER: Duration = Duration::from_secs(60);
 const IDLE: Duration = Duration::from_secs(30);
 
 /// The client for upload URLs: no credential but the one in the URL, no default
-/// header, HTTP/1.1 only (one fragment is under way at a time, and a window of
+/// header but the trace's, HTTP/1.1 only (one fragment is under way at a time, and a window of
 /// HTTP/2 would only slow it down).
 pub(crate) struct Uploads {
     http: Client<HttpsConnector<HttpConnector>, FragmentBody>,
@@ -107,6 +108,10 @@ impl Uploads {
         let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = self.target(url)?;
+        let trace = trace::current().and_then(|trace| trace.as_str().parse().ok());
+        if let Some(trace) = trace {
+            request.headers_mut().insert(TRACEPARENT, trace);
+        }
         Ok(request)
     }
 

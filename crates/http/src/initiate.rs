@@ -4,7 +4,7 @@ use axum::extract::{Request, State};
 use axum::routing::post;
 use axum::{Json, Router};
 use docferry_app::initiate::{InitiateSettings, initiate};
-use docferry_app::ports::{Clock, DocumentIndex, Store, Workflow};
+use docferry_app::ports::{Clock, Directory, DocumentIndex, Store, Workflow};
 use docferry_contract::scv::{UploadAccepted, UploadRequest};
 use docferry_domain::{NewTransfer, Priority};
 use http::StatusCode;
@@ -16,12 +16,13 @@ use crate::middleware::{Service, finish};
 use crate::problem::ApiError;
 
 /// `POST /document/upload`, `POST /v1/download/initiate` and its older name.
-pub fn initiate_router<S, W, C, I>(api: DownloadApi<S, W, C, I>) -> Router
+pub fn initiate_router<S, W, C, I, G>(api: DownloadApi<S, W, C, I, G>) -> Router
 where
     S: Store + 'static,
     W: Workflow + 'static,
     C: Clock + 'static,
     I: DocumentIndex + 'static,
+    G: Directory + 'static,
 {
     let uploads = Initiate { api: Arc::clone(&api.transfers), settings: api.settings.initiate };
     let routes = Router::new()

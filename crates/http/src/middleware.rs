@@ -2,6 +2,7 @@ use axum::extract::{FromRequestParts, Request};
 use axum::middleware::Next;
 use axum::response::Response;
 use axum::{Router, middleware};
+use docferry_app::trace::{self, TRACEPARENT};
 use docferry_contract::problem::Problem;
 use docferry_contract::scope::{Scope, Scopes};
 use http::request::Parts;
@@ -20,6 +21,8 @@ pub struct Principal {
     pub id: String,
     /// What the caller may do.
     pub scopes: Scopes,
+    /// The caller's id as a user of Microsoft Graph, where the token tells it.
+    pub graph_user: Option<String>,
 }
 
 impl Principal {
@@ -104,7 +107,9 @@ pub(crate) fn finish(router: Router) -> Router {
 async fn dress(mut request: Request, next: Next) -> Response {
     let id = RequestId::of(&request);
     request.extensions_mut().insert(id.clone());
-    dressed(next.run(request).await, &id)
+    let trace = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());
+    let trace = trace.and_then(|text| text.parse().ok());
+    dressed(trace::within(trace, next.run(request)).await, &id)
 }
 
 /// A response with the headers that all have, and its problem written down.

@@ -8,6 +8,7 @@ use common::{caller, controls, fetches, initiate, reads, request, send};
 use docferry_app::ports::IndexedDocument;
 use docferry_contract::scope::Scopes;
 use docferry_domain::FileId;
+use docferry_http::Principal;
 use docferry_testkit::{Runner, World};
 use http::{Response, StatusCode};
 use jiff::SignedDuration;
@@ -214,6 +215,21 @@ async fn a_check_tells_whether_a_document_can_be_asked_for() {
 }
 
 /// Invariant I10.
+const ADA: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
+
+/// What comes of asking for a document in the OneDrive of that address, for a caller who
+/// may write, and who is that user of Graph.
+async fn sent_to_own_drive(world: &World, user: Option<&str>, email: &str) -> StatusCode {
+    world.state().users.insert("a@b.example".into(), ADA.to_uppercase());
+    let options = json!({ "destination": "onedrive", "email": email });
+    let body = json!({ "file_id": FILE, "options": options }).to_string();
+    let mut asked = request("POST", "/v1/download/initiate", body);
+    let graph_user = user.map(str::to_owned);
+    let ada = Principal { graph_user, ..caller("sub:ada", Scopes::parse("docferry.write")) };
+    asked.extensions_mut().insert(ada);
+    send(initiate(world), asked).await.0.status()
+}
+
 #[tokio::test]
 async fn scopes_are_asked_for_and_foreign_jobs_look_like_unknown_ones() {
     let world = world(1);
@@ -234,6 +250,18 @@ async fn scopes_are_asked_for_and_foreign_jobs_look_like_unknown_ones() {
     .to_string();
     let asked = as_caller("docferry.write", "POST", "/v1/download/initiate", &to_drive);
     assert_eq!(send(initiate(&world), asked).await.0.status(), StatusCode::FORBIDDEN);
+    assert_eq!(sent_to_own_drive(&world, Some(ADA), "a@b.example").await, StatusCode::ACCEPTED);
+    for other in [Some("another"), None] {
+        let refused = sent_to_own_drive(&world, other, "a@b.example").await;
+        assert_eq!(refused, StatusCode::FORBIDDEN);
+    }
+    // Whether there is such a user is told to nobody.
+    let unknown = sent_to_own_drive(&world, Some(ADA), "x@b.example").await;
+    assert_eq!(unknown, StatusCode::FORBIDDEN);
+    world.state().drive.down = true;
+    let unsure = sent_to_own_drive(&world, Some(ADA), "a@b.example").await;
+    assert_eq!(unsure, StatusCode::SERVICE_UNAVAILABLE);
+    world.state().drive.down = false;
     let scopes = "docferry.write docferry.delegate";
     let asked = as_caller(scopes, "POST", "/v1/download/initiate", &to_drive);
     assert_eq!(send(initiate(&world), asked).await.0.status(), StatusCode::ACCEPTED);

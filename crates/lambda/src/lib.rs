@@ -18,13 +18,13 @@ mod wire;
 
 pub use clock::SystemClock;
 pub use failure::StepFailure;
+#[cfg(feature = "webhook")]
+pub use queue::run_queue;
 #[cfg(feature = "http")]
 pub use quota::LocalQuota;
 #[cfg(feature = "http")]
 pub use serve::serve;
 pub use step::{Invocation, run_schedule, run_step, upload_output};
-#[cfg(feature = "webhook")]
-pub use queue::run_queue;
 #[cfg(feature = "stream")]
 pub use stream::run_outbox;
 pub use wire::*;

@@ -27,7 +27,7 @@ fn principal(context: &RequestContext) -> Option<Principal> {
     let id = field("principalId")?.to_owned();
     // Without scopes there is nothing that the caller may do.
     let scopes = field("scopes").map(Scopes::parse).unwrap_or_default();
-    Some(Principal { id, scopes })
+    Some(Principal { id, scopes, graph_user: field("graphUser").map(str::to_owned) })
 }
 
 #[cfg(test)]
@@ -46,9 +46,14 @@ mod tests {
     #[test]
     fn who_asks_and_with_which_scopes_comes_from_the_authorizer() {
         let told = json!({ "principalId": "sub:ada", "scopes": "docferry.service other" });
-        let ada = |scopes| Some(Principal { id: "sub:ada".to_owned(), scopes });
-        assert_eq!(of(&told), ada(Scope::Service.into()));
-        assert_eq!(of(&json!({ "principalId": "sub:ada" })), ada(Scopes::default()));
+        let ada = |scopes, graph_user: Option<&str>| {
+            let graph_user = graph_user.map(str::to_owned);
+            Some(Principal { id: "sub:ada".to_owned(), scopes, graph_user })
+        };
+        assert_eq!(of(&told), ada(Scope::Service.into(), None));
+        let known = json!({ "principalId": "sub:ada", "graphUser": "0f8fad5b" });
+        assert_eq!(of(&known), ada(Scopes::default(), Some("0f8fad5b")));
+        assert_eq!(of(&json!({ "principalId": "sub:ada" })), ada(Scopes::default(), None));
         assert_eq!(of(&json!({ "scopes": "docferry.service" })), None);
     }
 }

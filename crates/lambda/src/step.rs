@@ -2,9 +2,9 @@ use std::future::Future;
 
 use docferry_app::ports::Clock as _;
 use docferry_app::upload::Progress;
-use docferry_app::{TaskError, TaskInput};
+use docferry_app::{TaskError, TaskInput, trace};
 use docferry_contract::task::UploadOutput;
-use docferry_domain::FailureCode;
+use docferry_domain::{FailureCode, TraceParent};
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use serde::Serialize;
@@ -69,9 +69,12 @@ where
         let task = input.about();
         let deadline = deadline(&event.context);
         let invocation = Invocation { input, task: task.clone(), deadline };
-        let outcome = handler(invocation).await;
-        log(step, &event.context.request_id, &task, began, outcome.as_ref().err());
-        outcome.map_err(StepFailure)
+        let work = async {
+            let outcome = handler(invocation).await;
+            log(step, &event.context.request_id, &task, began, outcome.as_ref().err());
+            outcome
+        };
+        trace::within(None, work).await.map_err(StepFailure)
     }))
     .await
 }
@@ -90,7 +93,7 @@ where
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let stop_at = deadline(&event.context);
         let stop_at = stop_at.checked_sub(SCHEDULE_MARGIN).unwrap_or(stop_at);
-        handler(stop_at).await.map_err(|error| {
+        trace::within(None, handler(stop_at)).await.map_err(|error| {
             tracing::error!(
                 error.code = error.code.as_str(),
                 error.cause = causes(&error),
@@ -129,12 +132,15 @@ fn log(
     let duration_ms = SystemClock.now().duration_since(began).as_millis();
     let duration_ms = u64::try_from(duration_ms).unwrap_or_default();
     let (id, attempt) = (task.transfer_id.as_str(), task.attempt);
+    let trace = trace::current();
+    let trace = trace.as_ref().map(TraceParent::trace_id);
     match failure {
         None => tracing::info!(
             step,
             request.id = request_id,
             transfer.id = id,
             transfer.attempt = attempt,
+            trace.id = trace,
             duration_ms,
             "step done"
         ),
@@ -143,6 +149,7 @@ fn log(
             request.id = request_id,
             transfer.id = id,
             transfer.attempt = attempt,
+            trace.id = trace,
             duration_ms,
             error.code = error.code.as_str(),
             error.cause = causes(error),

@@ -41,7 +41,9 @@ impl Description {
             return Vec::new();
         }
         let Some(operation) = self.operation(answer.method, answer.path) else {
-            return self.undescribed(answer);
+            // What a browser asks before a call is of no API, and no description's.
+            let is_preflight = answer.method == "OPTIONS" && answer.body.is_empty();
+            return if is_preflight { Vec::new() } else { self.undescribed(answer) };
         };
         let at = format!("{} answered {}", operation.route(), answer.status.as_u16());
         let mut found = self.as_described(operation, answer);

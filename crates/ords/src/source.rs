@@ -1,4 +1,5 @@
 use docferry_app::ports::{DocumentSource, SourceAnswer, SourceError};
+use docferry_app::trace::{self, TRACEPARENT};
 use docferry_domain::ObjectGuid;
 use http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -67,7 +68,11 @@ impl<P: CredentialsProvider> OrdsSource<P> {
     fn get(&self, path: &str, credentials: &OrdsCredentials) -> RequestBuilder {
         let password = credentials.password.expose_secret();
         let request = self.http.get(format!("{}{path}", self.base));
-        request.basic_auth(&credentials.username, Some(password))
+        let request = request.basic_auth(&credentials.username, Some(password));
+        match trace::current() {
+            Some(trace) => request.header(TRACEPARENT, trace.as_str()),
+            None => request,
+        }
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Answer, SourceError> {

@@ -1,13 +1,13 @@
-//! The delivery bucket and the index of documents, in memory.
+//! The delivery bucket, the index of documents and the directory of users, in memory.
 
 use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
 use docferry_app::ports::{
-    ArtifactError, Artifacts, DocumentIndex, IndexedDocument, OpenUpload, PresignedUrl, Presigner,
-    StoreError, StoredPart,
+    ArtifactError, Artifacts, Directory, DirectoryError, DocumentIndex, IndexedDocument,
+    OpenUpload, PresignedUrl, Presigner, StoreError, StoredPart,
 };
-use docferry_domain::{DocumentName, FileId};
+use docferry_domain::{DocumentName, FileId, Recipient};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::World;
@@ -158,5 +158,15 @@ impl DocumentIndex for World {
         let state = self.state();
         let known = |file: &FileId| Some((*file, state.index.get(file)?.clone()));
         Ok(files.iter().filter_map(known).collect())
+    }
+}
+
+impl Directory for World {
+    async fn user_id(&self, recipient: &Recipient) -> Result<Option<String>, DirectoryError> {
+        let state = self.state();
+        if state.drive.down {
+            return Err(DirectoryError("down".into()));
+        }
+        Ok(state.users.get(recipient.as_str()).cloned())
     }
 }

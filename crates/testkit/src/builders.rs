@@ -1,8 +1,8 @@
 //! Ready-made values; a test names only what it is about.
 
 use docferry_domain::{
-    ArrivedObject, CallbackRule, CallbackUrl, Checkpoint, DriveTarget, HashState, NewTransfer, Priority, PushedSource,
-    QuickXorHash, Transfer, TransferId,
+    ArrivedObject, CallbackRule, CallbackUrl, Checkpoint, DriveTarget, HashState, NewTransfer,
+    Priority, PushedSource, QuickXorHash, Transfer, TransferId,
 };
 use jiff::{SignedDuration, Timestamp};
 

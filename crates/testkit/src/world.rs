@@ -65,6 +65,8 @@ pub struct State {
     pub delivery: DeliveryBucket,
     /// Documents by their numbers.
     pub index: BTreeMap<FileId, IndexedDocument>,
+    /// Ids of users by their addresses.
+    pub users: BTreeMap<String, String>,
     /// Executions that run, by name.
     pub running: BTreeSet<String>,
     /// Executions that have ended, by name.

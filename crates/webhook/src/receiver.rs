@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use docferry_app::ports::{Cause, Receiver, ReceiverError};
+use docferry_app::trace::TRACEPARENT;
 use docferry_contract::webhook::WebhookBody;
 use docferry_domain::{CallbackRule, Notice};
 use http::{HeaderMap, StatusCode, header};
@@ -28,11 +29,7 @@ impl ReceiverSettings {
     /// The usual time-outs: 3 s and 10 s.
     #[must_use]
     pub const fn new(rule: CallbackRule) -> Self {
-        Self {
-            rule,
-            connect_timeout: Duration::from_secs(3),
-            timeout: Duration::from_secs(10),
-        }
+        Self { rule, connect_timeout: Duration::from_secs(3), timeout: Duration::from_secs(10) }
     }
 }
 
@@ -93,7 +90,7 @@ impl<P: SecretProvider> Receiver for HttpReceiver<P> {
             .map_err(|_| ReceiverError::Unreachable("there is nothing to tell"))?;
         let (id, timestamp) = (notice.message_id(), now.as_second());
         let signature = sign(&secrets, &id, timestamp, &body).map_err(|error| no_secret(&error))?;
-        let request = self
+        let mut request = self
             .http
             .post(url)
             .header(header::CONTENT_TYPE, "application/json")
@@ -101,6 +98,9 @@ impl<P: SecretProvider> Receiver for HttpReceiver<P> {
             .header("webhook-timestamp", timestamp)
             .header("webhook-signature", signature)
             .body(body);
+        if let Some(trace) = &notice.trace {
+            request = request.header(TRACEPARENT, trace.as_str());
+        }
         match request.send().await {
             // Of the answer nothing else is read: dropping it closes the connection.
             Ok(answer) => judge(answer.status(), answer.headers(), now),
@@ -167,7 +167,8 @@ mod tests {
     #[test]
     fn only_success_is_success_and_gone_is_for_good() {
         let now = Timestamp::UNIX_EPOCH;
-        let judged = |status: u16| judge(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), now);
+        let judged =
+            |status: u16| judge(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), now);
         assert!([200, 202, 204, 299].map(judged).iter().all(Result::is_ok));
         assert_eq!(judged(410), Err(ReceiverError::Gone));
         for status in [100, 301, 302, 307, 308, 400, 401, 404, 409, 429, 500, 503] {

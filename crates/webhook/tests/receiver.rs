@@ -10,9 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use docferry_app::ports::{Cause, Receiver as _, ReceiverError};
 use docferry_domain::{CallbackRule, CallbackUrl, FailureCode, Notice, Phase, TransferId};
-use docferry_webhook::{
-    Guard, HttpReceiver, ReceiverSettings, SecretProvider, SigningSecrets,
-};
+use docferry_webhook::{Guard, HttpReceiver, ReceiverSettings, SecretProvider, SigningSecrets};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -44,6 +42,7 @@ impl SecretProvider for NoSecrets {
     }
 }
 
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const NOW: i64 = 1_795_510_000;
 
 fn now() -> Timestamp {
@@ -67,6 +66,7 @@ fn notice_to(url: &str, rule: CallbackRule) -> Notice {
         runs: 2,
         documents: 1,
         ended_at: Timestamp::UNIX_EPOCH,
+        trace: Some(TRACE.parse().unwrap()),
     }
 }
 
@@ -103,8 +103,12 @@ async fn a_message_is_signed_as_the_standard_has_it_and_its_id_and_body_stay_the
     assert_eq!(first.headers["webhook-id"], "00000000000000000000000000000007-3");
     assert_eq!(first.headers["webhook-timestamp"], NOW.to_string());
     assert_eq!(first.headers["content-type"], "application/json");
+    assert_eq!(first.headers["traceparent"], TRACE);
     assert_eq!(first.headers["webhook-signature"], by_hand(CURRENT, first));
-    assert_eq!((&first.headers["webhook-id"], &first.body), (&second.headers["webhook-id"], &second.body));
+    assert_eq!(
+        (&first.headers["webhook-id"], &first.body),
+        (&second.headers["webhook-id"], &second.body)
+    );
     let body: serde_json::Value = serde_json::from_slice(&first.body).unwrap();
     assert_eq!(body["type"], "download.failed");
     assert_eq!(body["data"]["error"]["code"], "QUOTA_EXCEEDED");

@@ -68,21 +68,22 @@ pub async fn decide(
 ) -> Result<Response<Value>, Refusal> {
     let header = request.headers.get("authorization").and_then(|value| value.to_str().ok());
     let header = header.ok_or(Refusal::Unauthorized(Reason::Missing))?;
-    let (principal, scopes) = match (Credentials::parse(header), bearer(header), issuer) {
+    let (principal, scopes, graph_user) = match (Credentials::parse(header), bearer(header), issuer)
+    {
         (Some(sent), _, _) => {
             check_account(accounts, &sent).await?;
-            (SERVICE_PRINCIPAL.to_owned(), Scopes::from(Scope::Service))
+            (SERVICE_PRINCIPAL.to_owned(), Scopes::from(Scope::Service), None)
         }
         (None, Some(token), Some(issuer)) => {
             let caller = issuer.verify(&token).await?;
             // With a prefix, so that no token can claim to be the service account.
-            (format!("sub:{}", caller.subject), caller.scopes)
+            (format!("sub:{}", caller.subject), caller.scopes, caller.graph_user)
         }
         _ => return Err(Refusal::Unauthorized(Reason::Missing)),
     };
     let stage = request.method_arn.as_deref().and_then(stage_arn);
     let stage = stage.ok_or(Refusal::Unauthorized(Reason::Request))?;
-    Ok(admit(stage, &principal, scopes))
+    Ok(admit(stage, &principal, scopes, graph_user))
 }
 
 async fn check_account(accounts: &impl Accounts, sent: &Credentials) -> Result<(), Refusal> {
@@ -103,7 +104,12 @@ impl From<TokenError> for Refusal {
     }
 }
 
-fn admit(resource: String, principal: &str, scopes: Scopes) -> Response<Value> {
+fn admit(
+    resource: String,
+    principal: &str,
+    scopes: Scopes,
+    graph_user: Option<String>,
+) -> Response<Value> {
     let mut statement = IamPolicyStatement::default();
     statement.effect = IamPolicyEffect::Allow;
     statement.action = vec!["execute-api:Invoke".into()];
@@ -112,7 +118,12 @@ fn admit(resource: String, principal: &str, scopes: Scopes) -> Response<Value> {
     response.principal_id = Some(principal.to_owned());
     response.policy_document.version = Some("2012-10-17".into());
     response.policy_document.statement = vec![statement];
-    response.context = json!({ "principal": principal, "scopes": scopes.to_string() });
+    let mut context = json!({ "principal": principal, "scopes": scopes.to_string() });
+    // No null: API Gateway takes texts, numbers and truth values only.
+    if let Some(id) = graph_user {
+        context["graphUser"] = id.into();
+    }
+    response.context = context;
     response
 }
 

@@ -17,6 +17,7 @@ async fn main() -> Result<(), Error> {
         jwks_url: reader.optional("OIDC_JWKS_URL"),
         subject_claim: reader.or("OIDC_SUBJECT_CLAIM", "sub".to_owned()),
         scope_claim: reader.or("OIDC_SCOPE_CLAIM", "scope".to_owned()),
+        graph_user_claim: reader.or("OIDC_GRAPH_USER_CLAIM", "oid".to_owned()),
     };
     let issuer = Issuer::of(settings).unwrap_or_else(|error| {
         reader.problem(error.to_string());

@@ -11,6 +11,9 @@ use docferry_sim_identity::{Config, Running, start};
 use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
 
+/// As a user of Microsoft Graph.
+const ADA: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
+
 struct Bench {
     provider: Running,
     http: reqwest::Client,
@@ -29,6 +32,7 @@ impl Bench {
             jwks_url: None,
             subject_claim: "sub".to_owned(),
             scope_claim: "scope".to_owned(),
+            graph_user_claim: "oid".to_owned(),
         }
     }
 
@@ -63,11 +67,13 @@ async fn good_tokens_of_both_algorithms_tell_who_asks_and_what_they_may() {
     let bench = bench().await;
     let issuer = bench.issuer();
     for algorithm in ["RS256", "ES256"] {
-        let claims = json!({ "sub": "ada", "scope": "openid docferry.read else.where" });
+        let scope = "openid docferry.read else.where";
+        let claims = json!({ "sub": "ada", "scope": scope, "oid": ADA });
         let token = bench.mint(json!({ "algorithm": algorithm, "claims": claims })).await;
         let caller = verify(&issuer, &token).await.unwrap();
         let scopes = Scopes::parse("docferry.read");
-        assert_eq!(caller, Caller { subject: "ada".to_owned(), scopes });
+        let graph_user = Some(ADA.to_owned());
+        assert_eq!(caller, Caller { subject: "ada".to_owned(), scopes, graph_user });
     }
     let among_others = json!({ "aud": ["other", "docferry"] });
     verify(&issuer, &bench.mint(json!({ "claims": among_others })).await).await.unwrap();
@@ -159,7 +165,11 @@ async fn tokens_as_keycloak_and_entra_write_them_are_understood() {
         let issuer = Issuer::of(settings).unwrap().unwrap();
         let caller = verify(&issuer, &bench.mint(json!({ "claims": claims })).await).await.unwrap();
         let scopes = Scopes::parse("docferry.write");
-        assert_eq!(caller, Caller { subject: "id".to_owned(), scopes }, "{scope_claim}");
+        assert_eq!(
+            caller,
+            Caller { subject: "id".to_owned(), scopes, graph_user: None },
+            "{scope_claim}"
+        );
     }
     assert!(
         Issuer::of(OidcSettings { issuer: String::new(), ..bench.settings() }).unwrap().is_none()

@@ -20,10 +20,12 @@ async fn main() -> Result<(), Error> {
         limits: docferry_lambda::pool_limits(&mut reader),
         drain: reader.or("REFUSE_NEW_WORK", false),
     };
+    let directory = docferry_lambda::graph_directory(&mut reader, &aws);
     let (index, range) = docferry_lambda::document_index(&mut reader, &aws);
     let callbacks = docferry_lambda::callback_rule(&mut reader);
     let edge = docferry_lambda::shared_edge(&mut reader, &aws);
-    reader.finish()?;
-    let api = DownloadApi { transfers: Arc::new(transfers), index, settings, range, callbacks };
+    let directory = reader.finish_with(directory)?;
+    let transfers = Arc::new(transfers);
+    let api = DownloadApi { transfers, index, directory, settings, range, callbacks };
     docferry_lambda::serve(edge.around(initiate_router(api))).await
 }

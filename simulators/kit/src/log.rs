@@ -9,7 +9,7 @@ use serde::Serialize;
 
 const KEPT: usize = 10_000;
 
-/// One request. Never a URL, a header or a credential: only what it was about.
+/// One request. Never a URL or a credential: only what it was about.
 #[derive(Debug, Clone, Serialize)]
 pub struct Entry {
     /// The operation.
@@ -22,6 +22,8 @@ pub struct Entry {
     pub bytes: u64,
     /// When it ended.
     pub at: String,
+    /// Its header `traceparent`, as it came.
+    pub traceparent: Option<String>,
 }
 
 /// The last 10,000 requests.

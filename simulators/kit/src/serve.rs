@@ -19,6 +19,15 @@ use crate::reply::Broken;
 /// Body bytes arrive in pieces of at most this size: few calls, little memory.
 const READ_BUFFER: usize = 256 * 1024;
 
+tokio::task_local! {
+    static TRACE: Option<String>;
+}
+
+/// The header `traceparent` of the request that is being answered.
+pub(crate) fn traceparent() -> Option<String> {
+    TRACE.try_with(Clone::clone).ok().flatten()
+}
+
 /// Why a simulator did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -133,7 +142,10 @@ async fn connection(stream: TcpStream, router: Router) {
 
 /// An `Err` from the service makes hyper close the connection with nothing sent.
 async fn answer(router: Router, request: Request<Incoming>) -> Result<Response, io::Error> {
-    let answered: Result<Response, Infallible> = router.oneshot(request.map(Body::new)).await;
+    let trace = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+    let trace = trace.map(ToOwned::to_owned);
+    let answering = router.oneshot(request.map(Body::new));
+    let answered: Result<Response, Infallible> = TRACE.scope(trace, answering).await;
     match answered {
         Ok(response) if response.extensions().get::<Broken>().is_some() => {
             Err(io::ErrorKind::ConnectionReset.into())

@@ -12,6 +12,7 @@ use crate::{
     log::{Entry, RequestLog},
     reply,
     reply::Broken,
+    serve::traceparent,
     shape::Shaper,
 };
 
@@ -47,6 +48,7 @@ impl<X: Clone + Default + Serialize + DeserializeOwned> Stage<X> {
                 status: None,
                 bytes: 0,
                 at: String::new(),
+                traceparent: traceparent(),
             },
         }
     }

@@ -7,6 +7,7 @@
 mod artifacts;
 mod bundles;
 mod clock;
+mod directory;
 mod drive;
 mod index;
 mod jobs;
@@ -25,6 +26,7 @@ mod workflow;
 pub use artifacts::{ArtifactError, ArtifactStore, Artifacts, OpenUpload, StoredPart};
 pub use bundles::BundleStore;
 pub use clock::Clock;
+pub use directory::{Directory, DirectoryError};
 pub use drive::{
     ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentAnswer, SessionEnd,
     SessionStatus, UploadSession, UploadUrl,

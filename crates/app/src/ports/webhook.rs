@@ -35,8 +35,7 @@ pub trait Notices: Send + Sync {
 /// What the function `webhook` works off.
 pub trait WebhookQueue: Send + Sync {
     /// Puts a notice into it.
-    fn queue_notice(&self, notice: &Notice)
-    -> impl Future<Output = Result<(), QueueError>> + Send;
+    fn queue_notice(&self, notice: &Notice) -> impl Future<Output = Result<(), QueueError>> + Send;
 }
 
 /// When the queue gives a message again that was not dealt with.

@@ -19,6 +19,7 @@ use crate::ports::{
     Staging, StagingError, ThrottleBudget, TransferStore, UploadUrl,
 };
 use crate::task::admit;
+use crate::trace::follow;
 use crate::{TaskError, TaskInput};
 
 /// How long the record says that a small document may be on its way; a PUT of 4 MB
@@ -101,6 +102,7 @@ where
     let claim = ports.store.claim(&task.transfer_id, task.attempt);
     let (transfer, shared) = futures::join!(claim, ports.budget.paused());
     let transfer = transfer?;
+    follow(transfer.trace.as_ref());
     if transfer.delivery.is_some() {
         return Ok(Progress::Done);
     }

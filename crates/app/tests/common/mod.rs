@@ -62,6 +62,13 @@ pub async fn start(world: &World) -> TaskInput {
     start_for(world, "judge@court.example").await.unwrap()
 }
 
+/// Which of the effects of asking for a document is the first of that name.
+pub async fn place_of(effect: &str) -> usize {
+    let world = world_with(MB);
+    start(&world).await;
+    world.effects().iter().position(|name| *name == effect).unwrap()
+}
+
 pub async fn record(world: &World, task: &TaskInput) -> Transfer {
     use docferry_app::ports::TransferStore as _;
     world.store().get(&task.transfer_id).await.unwrap().unwrap()
@@ -130,7 +137,8 @@ pub async fn assert_at_rest(world: &World, context: &str) {
         "{context}: the exchange bucket is clean"
     );
     for transfer in &transfers {
-        let is_told = |n: &&Notice| n.job_id == transfer.transfer_id && n.attempt == transfer.attempt;
+        let is_told =
+            |n: &&Notice| n.job_id == transfer.transfer_id && n.attempt == transfer.attempt;
         let told: Vec<_> = state.notices.iter().filter(is_told).collect();
         assert_eq!(told.is_empty(), transfer.callback.is_none(), "{context}: whom to tell");
         let expected = Notice::of_transfer(transfer);

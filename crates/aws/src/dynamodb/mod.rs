@@ -47,13 +47,13 @@ mod unfinished;
 use aws_sdk_dynamodb::Client;
 use docferry_app::ports::{
     ArtifactStore, BundleStore, CheckpointAck, Due, Entered, Entry, History, JobPlace, JobStore,
-    Listed, Notices, Outbox, Release, SealedSession, SessionRecord, SlotStore, StoreError, TransferStore,
-    WriteError,
+    Listed, Notices, Outbox, Release, SealedSession, SessionRecord, SlotStore, StoreError,
+    TransferStore, WriteError,
 };
 use docferry_domain::{
     ArrivedObject, Artifact, ArtifactRecord, Bundle, BundleCounts, Checkpoint, Delivery,
-    FailureCode, NamedRequest, Notice, ObjectGuid, Outcome, OutcomeRecord, Pool, PushedSource, Slots,
-    Transfer, TransferId, Waiting,
+    FailureCode, NamedRequest, Notice, ObjectGuid, Outcome, OutcomeRecord, Pool, PushedSource,
+    Slots, Transfer, TransferId, Waiting,
 };
 use jiff::Timestamp;
 

@@ -5,13 +5,14 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
+use docferry_app::TaskError;
 use docferry_app::download::{JobSettings, NewJob, NotPromised, RequestName, initiate_job};
-use docferry_app::ports::{Clock, DocumentIndex, Store, Workflow};
+use docferry_app::ports::{Clock, Directory, DocumentIndex, Store, Workflow};
 use docferry_contract::download::{Destination, InitiateDownload};
 use docferry_contract::job::{JobAccepted, time};
 use docferry_contract::problem::FieldError;
 use docferry_contract::scope::Scope;
-use docferry_domain::{CallbackRule, DownloadTarget, JobState, Person, Target};
+use docferry_domain::{CallbackRule, DownloadTarget, JobState, Person, Recipient, Target};
 use http::{HeaderValue, StatusCode, header};
 
 use super::name::request_name;
@@ -28,11 +29,13 @@ pub(crate) const FIRST_POLL_MS: u32 = 1_000;
 
 /// What jobs are made with.
 #[derive(Debug)]
-pub struct DownloadApi<S, W, C, I> {
+pub struct DownloadApi<S, W, C, I, G> {
     /// What transfers are made with.
     pub transfers: Arc<TransferApi<S, W, C>>,
     /// Which document has which number.
     pub index: I,
+    /// Whose OneDrive is whose.
+    pub directory: G,
     /// Limits of jobs.
     pub settings: JobSettings,
     /// The numbers that documents may have.
@@ -41,22 +44,25 @@ pub struct DownloadApi<S, W, C, I> {
     pub callbacks: CallbackRule,
 }
 
+type Shared<S, W, C, I, G> = Arc<DownloadApi<S, W, C, I, G>>;
+
 /// `POST /v1/download/initiate`, and its older name.
-pub(crate) fn initiate_routes<S, W, C, I>(api: DownloadApi<S, W, C, I>) -> Router
+pub(crate) fn initiate_routes<S, W, C, I, G>(api: DownloadApi<S, W, C, I, G>) -> Router
 where
     S: Store + 'static,
     W: Workflow + 'static,
     C: Clock + 'static,
     I: DocumentIndex + 'static,
+    G: Directory + 'static,
 {
     Router::new()
-        .route("/v1/download/initiate", post(initiate::<S, W, C, I>))
-        .route("/v1/download/start", post(start::<S, W, C, I>))
+        .route("/v1/download/initiate", post(initiate::<S, W, C, I, G>))
+        .route("/v1/download/start", post(start::<S, W, C, I, G>))
         .with_state(Arc::new(api))
 }
 
-async fn initiate<S, W, C, I>(
-    State(api): State<Arc<DownloadApi<S, W, C, I>>>,
+async fn initiate<S, W, C, I, G>(
+    State(api): State<Shared<S, W, C, I, G>>,
     _: Writer,
     caller: Principal,
     request: Request,
@@ -66,14 +72,15 @@ where
     W: Workflow,
     C: Clock,
     I: DocumentIndex,
+    G: Directory,
 {
     let (wanted, name) = read(&api, &caller, request).await?;
     accept(&api, caller, wanted, name).await
 }
 
 /// What a request asks for, and what its caller calls it.
-async fn read<S, W, C, I>(
-    api: &DownloadApi<S, W, C, I>,
+async fn read<S, W, C, I, G>(
+    api: &DownloadApi<S, W, C, I, G>,
     caller: &Principal,
     request: Request,
 ) -> Result<(InitiateDownload, Option<RequestName>), ApiError> {
@@ -86,8 +93,8 @@ async fn read<S, W, C, I>(
 }
 
 /// The older name, for one document.
-async fn start<S, W, C, I>(
-    State(api): State<Arc<DownloadApi<S, W, C, I>>>,
+async fn start<S, W, C, I, G>(
+    State(api): State<Shared<S, W, C, I, G>>,
     _: Writer,
     caller: Principal,
     request: Request,
@@ -97,6 +104,7 @@ where
     W: Workflow,
     C: Clock,
     I: DocumentIndex,
+    G: Directory,
 {
     let (wanted, name) = read(&api, &caller, request).await?;
     if !wanted.is_single {
@@ -112,8 +120,20 @@ where
     Ok(response)
 }
 
-async fn accept<S, W, C, I>(
-    api: &DownloadApi<S, W, C, I>,
+/// Whether the caller is the user with that address. Nobody is told whether there is
+/// such a user.
+async fn has_drive_of(
+    directory: &impl Directory,
+    caller: &Principal,
+    recipient: &Recipient,
+) -> Result<bool, ApiError> {
+    let Some(caller) = &caller.graph_user else { return Ok(false) };
+    let user = directory.user_id(recipient).await.map_err(TaskError::from)?;
+    Ok(user.is_some_and(|user| user.eq_ignore_ascii_case(caller)))
+}
+
+async fn accept<S, W, C, I, G>(
+    api: &DownloadApi<S, W, C, I, G>,
     caller: Principal,
     wanted: InitiateDownload,
     name: Option<RequestName>,
@@ -123,13 +143,15 @@ where
     W: Workflow,
     C: Clock,
     I: DocumentIndex,
+    G: Directory,
 {
     if wanted.zip {
         return Err(ApiError::NotImplemented("Packing into a ZIP comes with a later version."));
     }
-    let is_for_another = matches!(wanted.destination, Destination::Onedrive(_));
-    // Whose OneDrive that is, a token does not say.
-    if is_for_another && !caller.may(Scope::Delegate) {
+    if let Destination::Onedrive(drive) = &wanted.destination
+        && !caller.may(Scope::Delegate)
+        && !has_drive_of(&api.directory, &caller, &drive.recipient).await?
+    {
         return Err(ApiError::Forbidden(Scope::Delegate));
     }
     let on_behalf_of = wanted.user_id.filter(|user| !caller.is(user));

@@ -58,6 +58,7 @@ pub(crate) fn initiate_with(world: &World, api: TransferApi<World, World, World>
     initiate_router(DownloadApi {
         transfers,
         index: world.clone(),
+        directory: world.clone(),
         settings: JOBS,
         range: RANGE,
         callbacks: CallbackRule::Public,
@@ -94,7 +95,7 @@ pub(crate) fn request(method: &str, path: &str, body: impl Into<Body>) -> Reques
 }
 
 pub(crate) fn caller(id: &str, scopes: Scopes) -> Principal {
-    Principal { id: id.into(), scopes }
+    Principal { id: id.into(), scopes, graph_user: None }
 }
 
 pub(crate) async fn send(router: Router, request: Request<Body>) -> (Response<()>, Value) {

@@ -235,7 +235,7 @@ pub use delivery::delivery;
 #[cfg(feature = "exchange")]
 pub use exchange::{ExchangeSettings, exchange};
 #[cfg(feature = "graph")]
-pub use graph::{GraphCredentials, graph};
+pub use graph::{GraphCredentials, graph, graph_directory};
 #[cfg(feature = "ords")]
 pub use ords::{OrdsSecret, ords};
 #[cfg(feature = "webhook")]

@@ -33,6 +33,7 @@ async fn created(
         created_at: epoch(),
         keep_until: None,
         callback: None,
+        trace: None,
         deadline: None,
         phase: Phase::Accepted,
         retries: 0,

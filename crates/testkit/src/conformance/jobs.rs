@@ -152,6 +152,7 @@ fn bundle(documents: u16) -> Bundle {
         created_at: epoch(),
         keep_until: Some(hours(24)),
         callback: None,
+        trace: None,
         deadline: None,
         phase: Phase::Accepted,
         retries: 0,

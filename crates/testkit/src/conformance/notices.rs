@@ -68,6 +68,7 @@ fn bundle() -> Bundle {
         created_at: epoch(),
         keep_until: Some(epoch() + SignedDuration::from_hours(24)),
         callback: Some(callback()),
+        trace: None,
         deadline: None,
         phase: Phase::Accepted,
         retries: 0,

@@ -13,8 +13,8 @@ use docferry_app::ports::{
 };
 use docferry_domain::{
     ArrivedObject, Artifact, ArtifactRecord, Bundle, BundleCounts, Checkpoint, Delivery, Failure,
-    FailureCode, NamedRequest, Notice, Outcome, OutcomeRecord, Phase, Pool, PushedSource, Slots, Transfer,
-    TransferId, Turn, Waiting,
+    FailureCode, NamedRequest, Notice, Outcome, OutcomeRecord, Phase, Pool, PushedSource, Slots,
+    Transfer, TransferId, Turn, Waiting,
 };
 use jiff::Timestamp;
 

@@ -14,6 +14,20 @@ pub(super) fn subject<'a>(claims: &'a Claims, name: &str) -> Option<&'a str> {
     fits.then_some(subject)
 }
 
+/// The id of a user of Microsoft Graph, in small letters, as Entra writes it.
+///
+/// Anything else, such as what another issuer has under that name, is no id: it must
+/// not be taken for that of somebody who happens to have it.
+pub(super) fn graph_user(claims: &Claims, name: &str) -> Option<String> {
+    let id = claims.get(name)?.as_str()?;
+    let is_uuid = id.len() == 36
+        && id.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        });
+    is_uuid.then(|| id.to_ascii_lowercase())
+}
+
 /// The scopes that we know; a text with spaces between or a list of texts. What
 /// has another form gives none.
 pub(super) fn scopes(claims: &Claims, path: &str) -> Scopes {
@@ -65,6 +79,18 @@ mod tests {
         ] {
             assert_eq!(scopes(&claims(value.clone()), "scope"), Scopes::default(), "{value}");
         }
+    }
+
+    #[test]
+    fn a_user_of_graph_is_known_by_a_uuid_and_nothing_else() {
+        let of = |value: Value| graph_user(&claims(json!({ "oid": value })), "oid");
+        let id = "0f8fad5b-d9cb-469f-a165-70867728950e";
+        assert_eq!(of(json!(id)).as_deref(), Some(id));
+        assert_eq!(of(json!(id.to_uppercase())).as_deref(), Some(id));
+        for bad in [json!(null), json!(5), json!(""), json!("ada"), json!(id.replace('-', "_"))] {
+            assert_eq!(of(bad), None);
+        }
+        assert_eq!(graph_user(&claims(json!({})), "oid"), None);
     }
 
     #[test]

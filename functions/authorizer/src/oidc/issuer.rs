@@ -18,6 +18,8 @@ pub struct Caller {
     pub subject: String,
     /// What the caller may do.
     pub scopes: Scopes,
+    /// The caller's id as a user of Microsoft Graph, if the token tells it.
+    pub graph_user: Option<String>,
 }
 
 /// Why a token is none that we let in. For the log, where a token may never be.
@@ -118,7 +120,11 @@ impl<S: KeySource> Issuer<S> {
         }
         let subject = claims::subject(&claims, &self.settings.subject_claim);
         let subject = subject.ok_or(Rejection::Subject)?.to_owned();
-        Ok(Caller { subject, scopes: claims::scopes(&claims, &self.settings.scope_claim) })
+        Ok(Caller {
+            subject,
+            scopes: claims::scopes(&claims, &self.settings.scope_claim),
+            graph_user: claims::graph_user(&claims, &self.settings.graph_user_claim),
+        })
     }
 }
 

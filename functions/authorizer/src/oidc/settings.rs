@@ -20,6 +20,8 @@ pub struct OidcSettings {
     pub subject_claim: String,
     /// The claim, or the path of claims with dots between, that holds the scopes.
     pub scope_claim: String,
+    /// The claim that says which user of Microsoft Graph that is.
+    pub graph_user_claim: String,
 }
 
 /// Settings with which no client can be made. No text repeats a value.
@@ -84,6 +86,7 @@ pub(super) mod tests {
             jwks_url: None,
             subject_claim: "sub".to_owned(),
             scope_claim: "scope".to_owned(),
+            graph_user_claim: "oid".to_owned(),
         }
     }
 

@@ -134,8 +134,8 @@ fn a_key_that_may_be_used_in_whichever_context_is_told() {
 fn a_variable_that_is_missing_or_that_nothing_reads_is_told() {
     told(
         &Project::as_it_is().template(
-            "          TRANSFERS_TABLE: !Ref TransfersTable\n          ORDS_BASE_URL",
-            "          TABLE_NAME: !Ref TransfersTable\n          ORDS_BASE_URL",
+            "          TRANSFERS_TABLE: !Ref TransfersTable\n          DEADLINE_BASE",
+            "          TABLE_NAME: !Ref TransfersTable\n          DEADLINE_BASE",
         ),
         &[
             "push is given TABLE_NAME, which its code does not read",

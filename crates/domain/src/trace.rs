@@ -1,0 +1,109 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Length of what every version begins with: version, trace, parent and flags.
+const KNOWN: usize = 55;
+
+/// Where a call stands in a trace that spans systems: the header `traceparent` of
+/// [W3C Trace Context](https://www.w3.org/TR/trace-context/), as it came. It is passed
+/// on and never looked into.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TraceParent(String);
+
+impl TraceParent {
+    /// As the header's value; ASCII, and no more than 55 characters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The trace's id, 32 hexadecimal digits: by which logs of all systems are found.
+    #[must_use]
+    pub fn trace_id(&self) -> &str {
+        self.0.get(3..35).unwrap_or_default()
+    }
+}
+
+/// The header is of no version that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidTraceParent;
+
+impl fmt::Display for InvalidTraceParent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("is no traceparent")
+    }
+}
+
+impl std::error::Error for InvalidTraceParent {}
+
+impl FromStr for TraceParent {
+    type Err = InvalidTraceParent;
+
+    /// What later versions may have behind the flags is left out, as the standard
+    /// tells those to do that do not know it; the version is 00 then.
+    fn from_str(text: &str) -> Result<Self, InvalidTraceParent> {
+        let known = text.get(..KNOWN).ok_or(InvalidTraceParent)?;
+        let rest = &text[KNOWN..];
+        let parts: Vec<&str> = known.split('-').collect();
+        let [version, trace, parent, flags] = parts[..] else { return Err(InvalidTraceParent) };
+        let is_hex = |part: &str, digits: usize| {
+            part.len() == digits
+                && part.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'))
+        };
+        let is_id = |part: &str, digits| is_hex(part, digits) && part.bytes().any(|b| b != b'0');
+        let version_fits = match version {
+            "00" => rest.is_empty(),
+            "ff" => false,
+            _ => rest.is_empty() || rest.starts_with('-'),
+        };
+        let fits = is_hex(version, 2) && is_id(trace, 32) && is_id(parent, 16) && is_hex(flags, 2);
+        if fits && version_fits {
+            Ok(Self(format!("00-{trace}-{parent}-{flags}")))
+        } else {
+            Err(InvalidTraceParent)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    #[test]
+    fn a_header_of_the_standard_is_passed_on_as_it_is() {
+        let trace: TraceParent = GOOD.parse().unwrap();
+        assert_eq!(trace.as_str(), GOOD);
+        assert_eq!(trace.trace_id(), "0af7651916cd43dd8448eb211c80319c");
+    }
+
+    #[test]
+    fn what_a_later_version_adds_is_left_out() {
+        let later = GOOD.replacen("00", "cc", 1);
+        for text in [later.clone(), format!("{later}-what-the-future-brings")] {
+            assert_eq!(text.parse::<TraceParent>().unwrap().as_str(), GOOD);
+        }
+    }
+
+    #[test]
+    fn anything_else_is_none() {
+        for bad in [
+            String::new(),
+            "x".repeat(55),
+            "é".repeat(30),
+            GOOD.to_uppercase(),
+            format!("{GOOD}-more"),
+            GOOD.replacen("00", "ff", 1),
+            GOOD.replace("0af7651916cd43dd8448eb211c80319c", &"0".repeat(32)),
+            GOOD.replace("b7ad6b7169203331", &"0".repeat(16)),
+            GOOD.replace('-', "_"),
+            format!("{}more", GOOD.replacen("00", "01", 1)),
+        ] {
+            assert_eq!(bad.parse::<TraceParent>(), Err(InvalidTraceParent), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! A trace goes from the request through the whole workflow to the calls that are made
+//! for it, through the deployed system, with IAM enforcement on.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use docferry_system_tests::{MIB, Sandbox, Simulator, eventually};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const BOUND: Duration = Duration::from_secs(60);
+
+/// What was asked of a simulator, and as part of which traces.
+async fn asked(simulator: &Simulator, tag: &str) -> (BTreeSet<String>, Vec<Option<String>>) {
+    let requests = simulator.requests(tag).await;
+    let operations = requests.iter().map(|request| request.operation.clone()).collect();
+    (operations, requests.into_iter().map(|request| request.traceparent).collect())
+}
+
+#[tokio::test]
+async fn a_trace_is_passed_on_with_every_call_that_is_made_for_a_request() {
+    let alone = Sandbox::new().await;
+    let traced = Sandbox { api: alone.api.within_trace(TRACE), ..Sandbox::new().await };
+    for (sandbox, expected) in [(&traced, Some(TRACE)), (&alone, None)] {
+        let document = sandbox.document(5 * MIB).await;
+        let (_, file) = sandbox.deliver(&document).await;
+        assert_eq!(file.sessions, 1);
+        for simulator in [&sandbox.ords.0, &sandbox.graph.0] {
+            let (operations, traces) = asked(simulator, &sandbox.tag).await;
+            assert!(!traces.is_empty());
+            for trace in traces {
+                assert_eq!(trace.as_deref(), expected, "{operations:?}");
+            }
+        }
+    }
+    let (operations, _) = asked(&traced.graph.0, &traced.tag).await;
+    assert!(operations.len() >= 3, "looked up, opened and sent: {operations:?}");
+}
+
+#[tokio::test]
+async fn each_document_of_a_job_of_many_is_part_of_its_trace() {
+    let sandbox = Sandbox::new().await;
+    let api = sandbox.api.within_trace(TRACE);
+    let first = fastrand::u64(1_000_000..90_000_000);
+    let mut files = Vec::new();
+    for n in 0..3 {
+        let file_name = format!("{}-{n}.pdf", sandbox.tag);
+        let one = Sandbox { file_name, ..sandbox.another_document() };
+        let document = one.document(1000).await;
+        sandbox.cloud.index(first + n, &document.guid).await;
+        files.push((first + n, document.guid));
+    }
+    let numbers: Vec<u64> = files.iter().map(|(number, _)| *number).collect();
+    let body = json!({ "file_ids": numbers }).to_string();
+    let accepted = eventually("the API lets us in", BOUND, async || {
+        let answer = api.request(Method::POST, "/v1/download/initiate", Some(&body)).await;
+        (answer.status == StatusCode::ACCEPTED).then_some(answer)
+    })
+    .await;
+    let path = format!("/v1/download/status/{}", accepted.json()["jobId"].as_str().unwrap());
+    eventually("the job ends", BOUND, async || {
+        let status = api.get(&path).await.json();
+        (status["status"] == "completed").then_some(())
+    })
+    .await;
+    for (_, guid) in files {
+        let (_, traces) = asked(&sandbox.ords.0, &guid).await;
+        assert!(!traces.is_empty());
+        assert!(traces.iter().all(|trace| trace.as_deref() == Some(TRACE)), "{traces:?}");
+    }
+}
