@@ -53,6 +53,9 @@ def ask_for_a_document(operation, case):
     body = case.body
     if not isinstance(body, dict):
         return
+    if str(body.get("callbackUrl", "")).startswith("https://"):
+        # Nobody is there, and nobody elsewhere hears of it.
+        body["callbackUrl"] = "https://127.0.0.1:9/ended"
     made = CREATING.get(operation)
     if made and len(known[made]) >= MOST[made]:
         # Whatever else it says, it makes nothing.

@@ -185,7 +185,10 @@ impl Cloud {
 
     /// Takes everything out of the audit queue that is in it now.
     pub async fn audit_messages(&self) -> Vec<Value> {
-        let queue = &self.stack.audit_queue_url;
+        self.take_all(&self.stack.audit_queue_url).await
+    }
+
+    async fn take_all(&self, queue: &str) -> Vec<Value> {
         let mut messages = Vec::new();
         loop {
             let request = self.sqs.receive_message().queue_url(queue).max_number_of_messages(10);
@@ -200,6 +203,16 @@ impl Cloud {
                 done.send().await.unwrap();
             }
         }
+    }
+
+    /// Whether an ending was told to the audit queue: it lies in the outbox until then.
+    pub async fn is_audited(&self, transfer_id: &str, attempt: u32) -> bool {
+        self.item(format!("T#{transfer_id}"), &format!("OUTBOX#{attempt}")).await.is_none()
+    }
+
+    /// Takes the webhooks that no receiver took out of their queue.
+    pub async fn dead_webhooks(&self) -> Vec<Value> {
+        self.take_all(&self.stack.webhook_dead_letter_queue_url).await
     }
 
     /// Size of an object in the exchange bucket; `None` when there is none.

@@ -33,6 +33,10 @@ pub struct Stack {
     pub table: String,
     /// The audit trail's queue.
     pub audit_queue_url: String,
+    /// The webhooks that no receiver took.
+    pub webhook_dead_letter_queue_url: String,
+    /// What webhooks are signed with.
+    pub webhook_secret: String,
     /// The index of documents.
     pub documents_table: String,
     /// The delivery bucket.

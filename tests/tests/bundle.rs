@@ -56,6 +56,7 @@ async fn two_hundred_documents_arrive_a_few_at_a_time_and_leave_nothing_behind()
         on_behalf_of: None,
         documents: guids,
         keep_until: None,
+        callback: None,
         target: Target::Onedrive(DriveTarget {
             recipient: sandbox.email.parse().unwrap(),
             file_path: Some(sandbox.folder.clone()),

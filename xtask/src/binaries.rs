@@ -10,7 +10,7 @@ use crate::paths::Paths;
 use crate::process;
 
 /// The functions: package, binary and folder have the same name.
-pub(crate) const FUNCTIONS: [&str; 13] = [
+pub(crate) const FUNCTIONS: [&str; 14] = [
     "authorizer",
     "initiate",
     "control",
@@ -24,6 +24,7 @@ pub(crate) const FUNCTIONS: [&str; 13] = [
     "finalize",
     "sweep",
     "notify",
+    "webhook",
 ];
 
 /// The programs beside them.

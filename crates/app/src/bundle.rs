@@ -2,9 +2,9 @@
 //! others; the bundle is what they have in common.
 
 use docferry_domain::{
-    Bundle, FailureCode, FileId, MOST_DOCUMENTS, NamedRequest, NewTransfer, ObjectGuid,
-    OnItemError, Outcome, Person, Phase, Priority, SCHEMA_VERSION, Target, Transfer, TransferId,
-    Turn,
+    Bundle, CallbackUrl, FailureCode, FileId, MOST_DOCUMENTS, NamedRequest, NewTransfer,
+    ObjectGuid, OnItemError, Outcome, Person, Phase, Priority, SCHEMA_VERSION, Target, Transfer,
+    TransferId, Turn,
 };
 use futures::{TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -41,6 +41,8 @@ pub struct NewBundle {
     pub priority: Priority,
     /// Until when what is delivered is kept; `None` when that is not ours to say.
     pub keep_until: Option<Timestamp>,
+    /// Where its end is told to.
+    pub callback: Option<CallbackUrl>,
     /// What becomes of all when one fails.
     pub on_item_error: OnItemError,
 }
@@ -75,6 +77,7 @@ where
     C: Clock,
 {
     let (store, now) = (admitter.store, admitter.clock.now());
+    let trace = trace::current();
     let count =
         u16::try_from(new.documents.len()).ok().filter(|n| (1..=MOST_DOCUMENTS).contains(n));
     let bundle = Bundle {
@@ -86,6 +89,8 @@ where
         on_item_error: new.on_item_error,
         created_at: now,
         keep_until: new.keep_until,
+        callback: new.callback.clone(),
+        trace: trace.clone(),
         deadline: None,
         phase: Phase::Accepted,
         retries: 0,
@@ -101,7 +106,6 @@ where
     if let Entered::Before(request) = store.enter_bundle(&bundle, request).await? {
         return Ok(Initiated::Before(request));
     }
-    let trace = trace::current();
     let document = |(number, (guid, file_id)): (u16, &(ObjectGuid, Option<FileId>))| {
         let one = NewTransfer {
             owner: new.owner.clone(),
@@ -111,6 +115,8 @@ where
             target: new.target.clone(),
             priority: new.priority,
             keep_until: new.keep_until,
+            // Told of is the end of the whole.
+            callback: None,
         };
         let made = Transfer::new(id.document(number), one, now, deadline);
         Transfer { turn: Turn::Idle, trace: trace.clone(), ..made }

@@ -1,8 +1,9 @@
 //! Jobs of the downloads API: one document is a transfer, many are a bundle.
 
 use docferry_domain::{
-    Artifact, Bundle, BundleCounts, Delivery, DocumentName, FileId, JobState, NamedRequest,
-    NewTransfer, ObjectGuid, OnItemError, Person, Phase, Priority, Target, Transfer, TransferId,
+    Artifact, Bundle, BundleCounts, CallbackUrl, Delivery, DocumentName, FileId, JobState,
+    NamedRequest, NewTransfer, ObjectGuid, OnItemError, Person, Phase, Priority, Target, Transfer,
+    TransferId,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -32,6 +33,8 @@ pub struct NewJob {
     pub priority: Priority,
     /// What becomes of all when one fails.
     pub on_item_error: OnItemError,
+    /// Where its end is told to.
+    pub callback: Option<CallbackUrl>,
     /// The name that its caller gave the request.
     pub name: Option<RequestName>,
 }
@@ -153,13 +156,21 @@ where
     W: Workflow,
     C: Clock,
 {
-    let NewJob { owner, on_behalf_of, target, priority, on_item_error, .. } = new.clone();
+    let NewJob { owner, on_behalf_of, target, priority, on_item_error, callback, .. } = new.clone();
     let keep_until = Some(job.keep_until);
     let id = job.job_id.clone();
     let single = documents.first().filter(|_| new.is_single).cloned();
     if let Some((object_guid, file_id)) = single {
-        let one =
-            NewTransfer { owner, on_behalf_of, object_guid, file_id, target, priority, keep_until };
+        let one = NewTransfer {
+            owner,
+            on_behalf_of,
+            object_guid,
+            file_id,
+            target,
+            priority,
+            keep_until,
+            callback,
+        };
         let now = admitter.clock.now();
         let deadline = later(now, settings.initiate.transfer_deadline);
         let made = Transfer::new(id, one, now, deadline);
@@ -171,8 +182,16 @@ where
         });
     }
     let documents = documents.to_vec();
-    let many =
-        NewBundle { owner, on_behalf_of, documents, target, priority, keep_until, on_item_error };
+    let many = NewBundle {
+        owner,
+        on_behalf_of,
+        documents,
+        target,
+        priority,
+        keep_until,
+        callback,
+        on_item_error,
+    };
     Ok(match initiate_bundle(admitter, settings.initiate, id, many, request).await? {
         Initiated::Promised(_) => None,
         Initiated::Before(before) => Some(before),

@@ -24,5 +24,6 @@ mod task;
 pub mod trace;
 pub mod turn;
 pub mod upload;
+pub mod webhook;
 
 pub use task::{TaskError, TaskInput};

@@ -9,10 +9,10 @@ use crate::admit::Admitter;
 use crate::bundle::sweep_bundle;
 use crate::finalize::{FinalizeSettings, Ports, finalize};
 use crate::initiate::later;
-use crate::notify::notify;
+use crate::notify::{forward, notify};
 use crate::ports::{
     Artifacts, AuditQueue, Clock, Drive, Due, Execution, FIRST_LOOK, Sealer, Staging, Start, Store,
-    Workflow, WriteError,
+    WebhookQueue, Workflow, WriteError,
 };
 use crate::publish::remove;
 use crate::{TaskError, TaskInput};
@@ -59,6 +59,8 @@ pub struct Swept {
     pub finalized: usize,
     /// Outcomes told that `notify` had not told.
     pub told: usize,
+    /// Notices put into their queue that `notify` had not put there.
+    pub forwarded: usize,
     /// Slots freed that nobody used.
     pub reclaimed: usize,
     /// Transfers that could not be dealt with now; the next sweep tries again.
@@ -83,7 +85,7 @@ enum Done {
 pub async fn sweep<S, D, G, L, A, C, W>(
     ports: &Ports<'_, S, D, G, L, A, C>,
     admitter: &Admitter<'_, S, W, C>,
-    queue: &impl AuditQueue,
+    queues: (&impl AuditQueue, &impl WebhookQueue),
     settings: SweepSettings,
     stop_at: Timestamp,
 ) -> Result<Swept, TaskError>
@@ -102,7 +104,8 @@ where
         swept.reclaimed += reclaim(ports.store, *pool).await?;
         admitter.admit_or_leave(*pool).await;
     }
-    swept.told += tell(ports, queue, settings.batch).await?;
+    swept.told += tell(ports, queues.0, settings.batch).await?;
+    swept.forwarded += forward_resting(ports, queues.1, settings.batch).await?;
     for due in ports.store.unfinished(ports.clock.now(), settings.batch).await? {
         let now = ports.clock.now();
         if now >= stop_at {
@@ -188,6 +191,29 @@ where
         told += 1;
     }
     Ok(told)
+}
+
+/// The same for notices; neither waits for the other.
+async fn forward_resting<S, D, G, L, A, C>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
+    queue: &impl WebhookQueue,
+    limit: usize,
+) -> Result<usize, TaskError>
+where
+    S: Store,
+    C: Clock,
+{
+    let mut forwarded = 0;
+    for (id, attempt) in ports.store.resting_notices(ports.clock.now(), limit).await? {
+        let Some(notice) = ports.store.notice(&id, attempt).await? else { continue };
+        if let Err(error) = forward(ports.store, queue, &notice).await {
+            let code = error.code.as_str();
+            tracing::warn!(job.id = id.as_str(), error.code = code, "notice not forwarded");
+            break;
+        }
+        forwarded += 1;
+    }
+    Ok(forwarded)
 }
 
 /// Removes an object of the delivery bucket that nobody is to have any more.

@@ -33,6 +33,7 @@ fn wanted(documents: &[ObjectGuid], on_item_error: OnItemError) -> NewBundle {
         on_behalf_of: None,
         documents: documents.iter().map(|guid| (guid.clone(), None)).collect(),
         keep_until: None,
+        callback: None,
         target: one.target,
         priority: one.priority,
         on_item_error,

@@ -14,6 +14,7 @@ use docferry_app::{TaskInput, control};
 use docferry_domain::{
     FailureCode, NewTransfer, ObjectGuid, Phase, PoolLimits, TransferId, Turn, percent,
 };
+use docferry_testkit::builders::callback;
 use docferry_testkit::{Fault, Kill, Mode, Processes, Runner, World};
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -98,7 +99,9 @@ impl Model {
             Step::Ask { other, person } if self.asked.len() < 4 => {
                 let guid: ObjectGuid = if other { OTHER } else { GUID }.parse().unwrap();
                 let email = format!("person{person}@court.example");
-                let new = NewTransfer { object_guid: guid, ..request_to(&email) };
+                // One of them wants to be told of the end.
+                let callback = (person == 0).then(callback);
+                let new = NewTransfer { object_guid: guid, callback, ..request_to(&email) };
                 self.spawn(async move |runner| {
                     let admitter = runner.admitter();
                     runner.survive(initiate(&admitter, SETTINGS, new)).await;

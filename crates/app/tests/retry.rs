@@ -52,6 +52,7 @@ async fn ask(runner: &Runner, world: &World, documents: u64, target: &Target) ->
         target: target.clone(),
         priority: Priority::Normal,
         on_item_error: OnItemError::Skip,
+        callback: None,
         name: None,
     };
     initiate_job(&runner.admitter(), world, JOBS, new).await.unwrap().job_id

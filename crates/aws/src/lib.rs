@@ -37,4 +37,4 @@ pub use secrets::SecretCache;
 #[cfg(feature = "sfn")]
 pub use sfn::StepFunctionsWorkflow;
 #[cfg(feature = "sqs")]
-pub use sqs::SqsAuditQueue;
+pub use sqs::{SqsAuditQueue, SqsWebhookQueue};

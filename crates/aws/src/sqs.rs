@@ -1,9 +1,13 @@
-//! Tells outcomes through a queue.
+//! Tells outcomes and notices through queues.
+
+use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use docferry_app::ports::{AuditQueue, QueueError};
+use docferry_app::ports::{AuditQueue, QueueError, Redelivery, WebhookQueue};
 use docferry_contract::audit::AuditMessage;
-use docferry_domain::OutcomeRecord;
+use docferry_domain::{Notice, OutcomeRecord};
+
+use serde::Serialize;
 
 use crate::Fault;
 
@@ -24,13 +28,63 @@ impl SqsAuditQueue {
 
 impl AuditQueue for SqsAuditQueue {
     async fn send(&self, record: &OutcomeRecord) -> Result<(), QueueError> {
-        const CALL: &str = "SQS SendMessage";
-        let body = serde_json::to_string(&AuditMessage::from(record))
-            .map_err(|_| QueueError(Box::new(Fault::new(CALL, "the message is not JSON"))))?;
+        let body = json(&AuditMessage::from(record))?;
         let request = self.client.send_message().queue_url(&self.queue_url).message_body(body);
         match Box::pin(request.send()).await {
             Ok(_) => Ok(()),
-            Err(error) => Err(QueueError(Box::new(Fault::of(CALL, &error)))),
+            Err(error) => Err(QueueError(Box::new(Fault::of(SEND, &error)))),
+        }
+    }
+}
+
+const SEND: &str = "SQS SendMessage";
+
+fn json(message: &impl Serialize) -> Result<String, QueueError> {
+    serde_json::to_string(message)
+        .map_err(|_| QueueError(Box::new(Fault::new(SEND, "the message is not JSON"))))
+}
+
+/// The [`WebhookQueue`] on SQS: a message is a [`Notice`] as it writes itself. Also what
+/// its reader says to it.
+#[derive(Debug, Clone)]
+pub struct SqsWebhookQueue {
+    client: Client,
+    queue_url: String,
+}
+
+impl SqsWebhookQueue {
+    /// The queue with this URL, a standard one.
+    #[must_use]
+    pub fn new(client: Client, queue_url: impl Into<String>) -> Self {
+        Self { client, queue_url: queue_url.into() }
+    }
+}
+
+impl WebhookQueue for SqsWebhookQueue {
+    async fn queue_notice(&self, notice: &Notice) -> Result<(), QueueError> {
+        let body = json(notice)?;
+        let request = self.client.send_message().queue_url(&self.queue_url).message_body(body);
+        match Box::pin(request.send()).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(QueueError(Box::new(Fault::of(SEND, &error)))),
+        }
+    }
+}
+
+impl Redelivery for SqsWebhookQueue {
+    async fn hold_back(&self, receipt: &str, delay: Duration) -> Result<(), QueueError> {
+        /// The longest that SQS knows.
+        const MOST_SECONDS: u64 = 12 * 3600;
+        let seconds = delay.as_secs().min(MOST_SECONDS);
+        let seconds = i32::try_from(seconds).unwrap_or_default();
+        let request = self.client.change_message_visibility().queue_url(&self.queue_url);
+        let request = request.receipt_handle(receipt).visibility_timeout(seconds);
+        match Box::pin(request.send()).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let fault = Fault::of("SQS ChangeMessageVisibility", &error);
+                Err(QueueError(Box::new(fault)))
+            }
         }
     }
 }

@@ -41,6 +41,7 @@ fn asked(count: u64) -> NewJob {
         target: Target::Download(DownloadTarget { person: Person::new("sub:ada") }),
         priority: Priority::Normal,
         on_item_error: OnItemError::Fail,
+        callback: None,
         name: None,
     }
 }

@@ -27,6 +27,7 @@ async fn slots_queue_outbox_and_bundles_conform_to_their_ports() {
     docferry_testkit::conformance::slot_store(&TestTable::create(&emulator).await.store()).await;
     let table = TestTable::create(&emulator).await;
     docferry_testkit::conformance::outbox(&table.store()).await;
+    docferry_testkit::conformance::notices(&table.store()).await;
     docferry_testkit::conformance::bundle_store(&table.store()).await;
     docferry_testkit::conformance::artifact_store(&table.store()).await;
     docferry_testkit::conformance::job_store(&table.store()).await;

@@ -2,7 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use docferry_domain::{DriveTarget, FileId, MOST_DOCUMENTS, OnItemError, Priority};
+use docferry_domain::{
+    CallbackRule, CallbackUrl, DriveTarget, FileId, MOST_DOCUMENTS, OnItemError, Priority,
+};
 use serde_json::Value;
 
 use crate::fields::Fields;
@@ -34,16 +36,22 @@ pub struct InitiateDownload {
     pub zip: bool,
     /// For whom they are asked.
     pub user_id: Option<String>,
+    /// Where the end is told to.
+    pub callback: Option<CallbackUrl>,
 }
 
 impl InitiateDownload {
     /// Reads and checks a body, field by field; `range` is the numbers that documents
-    /// may have. Fields that the contract does not know are ignored.
+    /// may have, `callbacks` the addresses that may be called. Fields that the contract does not know are ignored.
     ///
     /// # Errors
     /// Every wrong field at once, each with its pointer and rule. No text repeats a
     /// value of the request.
-    pub fn parse(body: &Value, range: &RangeInclusive<u64>) -> Result<Self, Vec<FieldError>> {
+    pub fn parse(
+        body: &Value,
+        range: &RangeInclusive<u64>,
+        callbacks: CallbackRule,
+    ) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::of(body)?;
         let files = files(&mut fields, range);
         let priorities =
@@ -54,6 +62,7 @@ impl InitiateDownload {
         let (destination, zip) =
             fields.within("options", options).unwrap_or((Some(Destination::Download), false));
         let user_id = user(&mut fields);
+        let callback = callback(&mut fields, callbacks);
         let read = files.zip(destination).map(|((files, is_single), destination)| Self {
             files,
             is_single,
@@ -62,6 +71,7 @@ impl InitiateDownload {
             on_item_error,
             zip,
             user_id,
+            callback,
         });
         fields.finish(read)
     }
@@ -76,6 +86,11 @@ fn user(fields: &mut Fields<'_>) -> Option<String> {
     }
     fields.refuse("userId", "must be a token's subject: printable ASCII characters, no address");
     None
+}
+
+fn callback(fields: &mut Fields<'_>, rule: CallbackRule) -> Option<CallbackUrl> {
+    let text = fields.text("callbackUrl")?;
+    CallbackUrl::parse(text, rule).map_err(|error| fields.refuse("callbackUrl", error)).ok()
 }
 
 /// As the subjects of tokens, with what stands before them in a principal.
@@ -165,14 +180,18 @@ mod tests {
 
     const RANGE: RangeInclusive<u64> = 10_000..=100_000_000;
 
+    fn parse(body: &Value) -> Result<InitiateDownload, Vec<FieldError>> {
+        InitiateDownload::parse(body, &RANGE, CallbackRule::Public)
+    }
+
     fn pointers(body: &Value) -> Vec<String> {
-        let errors = InitiateDownload::parse(body, &RANGE).unwrap_err();
+        let errors = parse(body).unwrap_err();
         errors.into_iter().map(|error| error.pointer).collect()
     }
 
     #[test]
     fn one_document_or_many_and_defaults_for_the_rest() {
-        let one = InitiateDownload::parse(&json!({ "file_id": 10_000 }), &RANGE).unwrap();
+        let one = parse(&json!({ "file_id": 10_000 })).unwrap();
         assert_eq!((one.files.len(), one.is_single, one.zip), (1, true, false));
         assert_eq!((one.priority, &one.destination), (Priority::Normal, &Destination::Download));
         let body = json!({
@@ -186,7 +205,7 @@ mod tests {
                 "filePath": "Court"
             }
         });
-        let many = InitiateDownload::parse(&body, &RANGE).unwrap();
+        let many = parse(&body).unwrap();
         assert_eq!(many.files, [FileId::new(10_001), FileId::new(10_000)]);
         assert_eq!((many.is_single, many.on_item_error), (false, OnItemError::Skip));
         assert!(matches!(many.destination, Destination::Onedrive(_)));
@@ -213,6 +232,11 @@ mod tests {
                 vec!["/options/email"],
             ),
             (json!({ "file_id": 10_000, "options": 1 }), vec!["/options"]),
+            (json!({ "file_id": 10_000, "callbackUrl": 1 }), vec!["/callbackUrl"]),
+            (
+                json!({ "file_id": 10_000, "callbackUrl": "https://0xa9fea9fe/" }),
+                vec!["/callbackUrl"],
+            ),
         ] {
             assert_eq!(pointers(&body), expected, "{body}");
         }

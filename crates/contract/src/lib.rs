@@ -8,3 +8,4 @@ pub mod problem;
 pub mod scope;
 pub mod scv;
 pub mod task;
+pub mod webhook;

@@ -162,6 +162,7 @@ mod tests {
             }),
             priority: Priority::Normal,
             keep_until: None,
+            callback: None,
         };
         let then = Timestamp::UNIX_EPOCH;
         Transfer::new(TransferId::from_u128(7), new, then, then)

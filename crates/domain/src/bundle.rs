@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Failure, FailureCode, Outcome, Person, Phase, TransferId};
+use crate::{CallbackUrl, Failure, FailureCode, Outcome, Person, Phase, TraceParent, TransferId};
 
 /// Most documents of one bundle.
 pub const MOST_DOCUMENTS: u16 = 1000;
@@ -55,6 +55,12 @@ pub struct Bundle {
     /// Until when what is delivered is kept; `None` when that is not ours to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_until: Option<Timestamp>,
+    /// Where its end is told to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<CallbackUrl>,
+    /// The trace that the request for it belonged to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceParent>,
     /// When the documents that run again must have ended; `None` in the first run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
@@ -136,6 +142,8 @@ mod tests {
             on_item_error,
             created_at: Timestamp::UNIX_EPOCH,
             keep_until: None,
+            callback: None,
+            trace: None,
             deadline: None,
             phase: Phase::Uploading,
             retries: 0,

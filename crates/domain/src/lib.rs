@@ -7,6 +7,7 @@ mod admission;
 mod arrival;
 mod artifact;
 mod bundle;
+mod callback;
 mod course;
 mod deadline;
 mod destination;
@@ -15,6 +16,7 @@ mod file_id;
 mod fragment;
 mod ids;
 mod job;
+mod notice;
 mod outcome;
 mod pace;
 mod progress;
@@ -31,6 +33,7 @@ pub use admission::{Admission, Limits, Person, Pool, PoolLimits, Priority, Slots
 pub use arrival::{ArrivalRules, ArrivalVerdict, ObjectHead, judge_arrival};
 pub use artifact::{Artifact, ArtifactRecord};
 pub use bundle::{Bundle, BundleCounts, MOST_DOCUMENTS, OnItemError};
+pub use callback::{CallbackRule, CallbackUrl, InvalidCallback};
 pub use course::{
     Action, Answer, Course, CourseRules, End, MAX_FAILURES, MAX_SESSIONS, Names, Seen,
 };
@@ -43,6 +46,7 @@ pub use fragment::{
 };
 pub use ids::{InvalidId, ObjectGuid, TransferId};
 pub use job::{JobState, next_poll_ms};
+pub use notice::Notice;
 pub use outcome::{DeliveredFile, Outcome, OutcomeRecord};
 pub use pace::{Pace, eta_seconds};
 pub use progress::percent;

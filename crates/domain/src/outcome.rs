@@ -146,6 +146,7 @@ mod tests {
             target: Target::Download(DownloadTarget { person: Person::new("p") }),
             priority: Priority::Normal,
             keep_until: None,
+            callback: None,
         };
         let (id, then) = (TransferId::from_u128(1), Timestamp::UNIX_EPOCH);
         Transfer::new(id, new, then, then)

@@ -2,8 +2,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Artifact, DocumentName, FailureCode, FileId, HashState, ObjectGuid, Pace, Person, Pool,
-    Priority, Target, TraceParent, TransferId, Turn, Waiting,
+    Artifact, CallbackUrl, DocumentName, FailureCode, FileId, HashState, ObjectGuid, Pace, Person,
+    Pool, Priority, Target, TraceParent, TransferId, Turn, Waiting,
 };
 
 /// Version of the stored form. Readers accept every version up to theirs.
@@ -193,6 +193,9 @@ pub struct Transfer {
     /// Until when what was delivered is kept; `None` when that is not ours to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_until: Option<Timestamp>,
+    /// Where its end is told to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<CallbackUrl>,
     /// Where it stands.
     pub phase: Phase,
     /// Whose slots it uses while it moves bytes.
@@ -275,6 +278,8 @@ pub struct NewTransfer {
     pub priority: Priority,
     /// Until when what is delivered is kept; `None` when that is not ours to say.
     pub keep_until: Option<Timestamp>,
+    /// Where its end is told to; never for a document of a bundle.
+    pub callback: Option<CallbackUrl>,
 }
 
 impl Transfer {
@@ -301,6 +306,7 @@ impl Transfer {
             retries: 0,
             past_attempts: 0,
             keep_until: new.keep_until,
+            callback: new.callback,
             phase: Phase::Accepted,
             priority: new.priority,
             turn: Turn::Queued,
@@ -406,6 +412,7 @@ mod tests {
             target: target().into(),
             priority: Priority::Normal,
             keep_until: None,
+            callback: None,
         };
         let (id, then) = (TransferId::from_u128(1), Timestamp::UNIX_EPOCH);
         Transfer { phase: Phase::Uploading, ..Transfer::new(id, new, then, then) }

@@ -59,6 +59,7 @@ where
         target: wanted.target.into(),
         priority: Priority::Normal,
         keep_until: None,
+        callback: None,
     };
     let transfer = initiate(&state.api.admitter(), state.settings, new).await?;
     let transfer_id = transfer.transfer_id.to_string();

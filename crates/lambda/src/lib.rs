@@ -4,6 +4,8 @@
 mod clock;
 pub mod config;
 mod failure;
+#[cfg(feature = "webhook")]
+mod queue;
 #[cfg(feature = "http")]
 mod quota;
 #[cfg(feature = "http")]
@@ -16,13 +18,15 @@ mod wire;
 
 pub use clock::SystemClock;
 pub use failure::StepFailure;
+#[cfg(feature = "webhook")]
+pub use queue::run_queue;
 #[cfg(feature = "http")]
 pub use quota::LocalQuota;
 #[cfg(feature = "http")]
 pub use serve::serve;
 pub use step::{Invocation, run_schedule, run_step, upload_output};
 #[cfg(feature = "stream")]
-pub use stream::run_outcomes;
+pub use stream::run_outbox;
 pub use wire::*;
 
 /// What ends a function that cannot even start.

@@ -1,8 +1,8 @@
 //! Ready-made values; a test names only what it is about.
 
 use docferry_domain::{
-    ArrivedObject, Checkpoint, DriveTarget, HashState, NewTransfer, Priority, PushedSource,
-    QuickXorHash, Transfer, TransferId,
+    ArrivedObject, CallbackRule, CallbackUrl, Checkpoint, DriveTarget, HashState, NewTransfer,
+    Priority, PushedSource, QuickXorHash, Transfer, TransferId,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -30,6 +30,7 @@ pub fn new_transfer() -> NewTransfer {
         target: drive_target("judge@court.example", "").into(),
         priority: Priority::Normal,
         keep_until: None,
+        callback: None,
     }
 }
 
@@ -44,6 +45,16 @@ pub fn drive_target(email: &str, folder: &str) -> DriveTarget {
         file_path: Some(folder.to_owned()).filter(|folder| !folder.is_empty()),
         folder: folder.parse().unwrap(),
     }
+}
+
+/// Where somebody wants to be told of an end.
+///
+/// # Panics
+/// Never.
+#[must_use]
+pub fn callback() -> CallbackUrl {
+    let url = "https://hooks.docferry.example/ended?key=secret";
+    CallbackUrl::parse(url, CallbackRule::Public).unwrap()
 }
 
 /// A push of `key` with `size` bytes.

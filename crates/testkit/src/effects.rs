@@ -2,13 +2,13 @@
 
 use docferry_app::ports::{
     ArtifactStore, BundleStore, CheckpointAck, Due, Entered, Entry, History, JobPlace, JobStore,
-    Listed, Outbox, Release, SealedSession, SessionRecord, SlotStore, StoreError, TransferStore,
-    WriteError,
+    Listed, Notices, Outbox, Release, SealedSession, SessionRecord, SlotStore, StoreError,
+    TransferStore, WriteError,
 };
 use docferry_domain::{
     ArrivedObject, Artifact, ArtifactRecord, Bundle, BundleCounts, Checkpoint, Delivery,
-    FailureCode, NamedRequest, ObjectGuid, Outcome, OutcomeRecord, Pool, PushedSource, Slots,
-    Transfer, TransferId, Waiting,
+    FailureCode, NamedRequest, Notice, ObjectGuid, Outcome, OutcomeRecord, Pool, PushedSource,
+    Slots, Transfer, TransferId, Waiting,
 };
 use jiff::Timestamp;
 
@@ -95,6 +95,13 @@ as_effects! {
     outcome(id: &TransferId, attempt: u32) -> Option<OutcomeRecord>, StoreError, StoreError::Unavailable;
     told(id: &TransferId, attempt: u32) -> (), StoreError, StoreError::Unavailable;
     untold(now: Timestamp, limit: usize) -> Vec<(TransferId, u32)>, StoreError, StoreError::Unavailable;
+}
+
+as_effects! {
+    Notices:
+    notice(job: &TransferId, attempt: u32) -> Option<Notice>, StoreError, StoreError::Unavailable;
+    notice_queued(job: &TransferId, attempt: u32) -> (), StoreError, StoreError::Unavailable;
+    resting_notices(now: Timestamp, limit: usize) -> Vec<(TransferId, u32)>, StoreError, StoreError::Unavailable;
 }
 
 as_effects! {

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use docferry_app::admit::Admitter;
 use docferry_app::finalize::{FinalizeSettings, Ports, finalize};
-use docferry_app::notify::notify;
+use docferry_app::notify::{forward, notify};
 use docferry_app::ports::{Clock as _, ConflictPolicy};
 use docferry_app::publish::{Publish, PublishSettings};
 use docferry_app::sweep::{SweepSettings, Swept, sweep};
@@ -187,7 +187,7 @@ impl Runner {
         let ports = Ports { store: w, drive: w, staging: w, artifacts: w, sealer: w, clock: w };
         let stop_at = w.now() + self.function_time;
         let admitter = self.admitter();
-        let swept = sweep(&ports, &admitter, w, SweepSettings::default(), stop_at);
+        let swept = sweep(&ports, &admitter, (w, w), SweepSettings::default(), stop_at);
         self.attempt(swept).await.ok()
     }
 
@@ -196,6 +196,10 @@ impl Runner {
         for record in self.world.store().untold_outcomes() {
             let told = notify(&self.world, &self.world, &record);
             let _sweep_makes_up_for_it = self.attempt(told).await;
+        }
+        for notice in self.world.store().waiting_notices() {
+            let forwarded = forward(&self.world, &self.world, &notice);
+            let _sweep_makes_up_for_it = self.attempt(forwarded).await;
         }
     }
 

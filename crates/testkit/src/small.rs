@@ -1,8 +1,8 @@
 use docferry_app::ports::{
-    AuditQueue, Clock, Execution, QueueError, SealError, Sealer, Start, UploadUrl, Workflow,
-    WorkflowError,
+    AuditQueue, Clock, Execution, QueueError, SealError, Sealer, Start, UploadUrl, WebhookQueue,
+    Workflow, WorkflowError,
 };
-use docferry_domain::{OutcomeRecord, TransferId};
+use docferry_domain::{Notice, OutcomeRecord, TransferId};
 use jiff::Timestamp;
 
 use crate::World;
@@ -35,6 +35,16 @@ impl AuditQueue for World {
     async fn send(&self, record: &OutcomeRecord) -> Result<(), QueueError> {
         self.effect("send", QueueError, async || {
             self.state().told.push(record.clone());
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl WebhookQueue for World {
+    async fn queue_notice(&self, notice: &Notice) -> Result<(), QueueError> {
+        self.effect("queue_notice", QueueError, async || {
+            self.state().notices.push(notice.clone());
             Ok(())
         })
         .await

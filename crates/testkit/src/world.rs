@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use docferry_app::ports::{Cause, IndexedDocument};
-use docferry_domain::{FileId, OutcomeRecord};
+use docferry_domain::{FileId, Notice, OutcomeRecord};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::artifacts::DeliveryBucket;
@@ -73,6 +73,8 @@ pub struct State {
     pub closed: BTreeSet<String>,
     /// What the audit queue has taken, repeats included.
     pub told: Vec<OutcomeRecord>,
+    /// What the queue of webhooks has taken, repeats included.
+    pub notices: Vec<Notice>,
     pub effects: Vec<&'static str>,
     pub faults: Vec<Fault>,
     /// Whether everybody gives way to others before and after each effect.

@@ -12,6 +12,7 @@ async fn the_store_in_memory_is_a_transfer_store() {
 async fn the_store_in_memory_has_slots_a_queue_an_outbox_and_bundles() {
     conformance::slot_store(&InMemoryTransferStore::default()).await;
     conformance::outbox(&InMemoryTransferStore::default()).await;
+    conformance::notices(&InMemoryTransferStore::default()).await;
     conformance::bundle_store(&InMemoryTransferStore::default()).await;
 }
 

@@ -1,8 +1,8 @@
-//! The `notify` function: tells the audit queue of each ending.
+//! The `notify` function: tells the queues of each ending.
 
-use docferry_app::notify::notify;
+use docferry_app::notify::{forward, notify};
 use docferry_lambda::config::Reader;
-use docferry_lambda::{Error, run_outcomes};
+use docferry_lambda::{Error, run_outbox};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -11,6 +11,11 @@ async fn main() -> Result<(), Error> {
     let aws = docferry_lambda::load_aws().await;
     let store = &docferry_lambda::transfer_store(&mut reader, &aws);
     let queue = &docferry_lambda::audit_queue(&mut reader, &aws);
+    let webhooks = &docferry_lambda::webhook_queue(&mut reader, &aws);
     reader.finish()?;
-    run_outcomes(async |record| notify(store, queue, &record).await).await
+    run_outbox(
+        async |record| notify(store, queue, &record).await,
+        async |notice| forward(store, webhooks, &notice).await,
+    )
+    .await
 }

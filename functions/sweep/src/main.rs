@@ -15,6 +15,7 @@ async fn main() -> Result<(), Error> {
     let workflow = &docferry_lambda::workflow(&mut reader, &aws);
     let limits = docferry_lambda::pool_limits(&mut reader);
     let queue = &docferry_lambda::audit_queue(&mut reader, &aws);
+    let webhooks = &docferry_lambda::webhook_queue(&mut reader, &aws);
     let drive = &docferry_lambda::graph(&mut reader, &aws);
     let sealer = &docferry_lambda::sealer(&mut reader, &aws);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
@@ -27,12 +28,13 @@ async fn main() -> Result<(), Error> {
     let finalize = FinalizeSettings { record_ttl, ..FinalizeSettings::default() };
     let settings = SweepSettings { finalize, ..SweepSettings::default() };
     run_schedule(async |stop_at| {
-        let swept = sweep(ports, admitter, queue, settings, stop_at).await?;
+        let swept = sweep(ports, admitter, (queue, webhooks), settings, stop_at).await?;
         tracing::info!(
             swept.seen = swept.seen,
             swept.started = swept.started,
             swept.finalized = swept.finalized,
             swept.told = swept.told,
+            swept.forwarded = swept.forwarded,
             swept.reclaimed = swept.reclaimed,
             swept.failed = swept.failed,
             "swept"

@@ -33,6 +33,7 @@ fn every_sample_event_is_tried_by_a_test() {
             "initiate/invalid.json",
             "initiate/upload-to-root.json",
             "initiate/upload.json",
+            "notify/notice.json",
             "notify/outcome.json",
             "ping/ping.json",
             "poll/first-attempt.json",
@@ -43,6 +44,7 @@ fn every_sample_event_is_tried_by_a_test() {
             "status/unknown.json",
             "sweep/scheduled.json",
             "upload/first-attempt.json",
+            "webhook/completed.json",
         ]
     );
 }
@@ -123,10 +125,21 @@ async fn status_answers_its_sample_for_a_transfer_that_exists() {
 }
 
 #[tokio::test]
-async fn notify_tells_of_the_outcome_in_its_sample() {
+async fn notify_tells_of_the_ends_in_its_samples() {
     let sandbox = Sandbox::new().await;
-    let told = sandbox.cloud.invoke("notify", &event("notify/outcome.json")).await.unwrap();
-    assert_eq!(told["batchItemFailures"], json!([]), "{told}");
+    for sample in ["notify/outcome.json", "notify/notice.json"] {
+        let told = sandbox.cloud.invoke("notify", &event(sample)).await.unwrap();
+        assert_eq!(told["batchItemFailures"], json!([]), "{sample}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn webhook_gives_back_the_notice_in_its_sample_whose_receiver_there_is_not() {
+    let sandbox = Sandbox::new().await;
+    let sample = event("webhook/completed.json");
+    let given_back = sandbox.cloud.invoke("webhook", &sample).await.unwrap();
+    let id = &sample["Records"][0]["messageId"];
+    assert_eq!(given_back["batchItemFailures"], json!([{ "itemIdentifier": id }]), "{given_back}");
 }
 
 #[tokio::test]

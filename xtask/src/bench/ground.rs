@@ -179,6 +179,8 @@ impl Ground {
             ("DOCUMENTS_TABLE", "bench-documents".to_owned()),
             ("DELIVERY_BUCKET", "bench-delivery".to_owned()),
             ("AUDIT_QUEUE_URL", format!("{endpoint}/000000000000/bench-audit")),
+            ("WEBHOOK_QUEUE_URL", format!("{endpoint}/000000000000/bench-webhook")),
+            ("WEBHOOK_SECRET_ARN", secret("Webhook")),
             ("SCV_SECRET_ARN", secret("Scv")),
             ("ORDS_BASE_URL", graph.clone()),
             ("ORDS_SECRET_ARN", secret("Ords")),

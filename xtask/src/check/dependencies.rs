@@ -13,7 +13,7 @@ const OUTSIDE: [&str; 6] = ["aws-", "axum", "hyper", "lambda_", "reqwest", "rust
 
 /// What each crate may name of ours. Functions may name any crate; whoever is not
 /// listed (simulators, command line, xtask) is looked at separately.
-const INWARD: [(&str, &[&str]); 10] = [
+const INWARD: [(&str, &[&str]); 11] = [
     ("docferry-domain", &[]),
     ("docferry-app", &["docferry-domain"]),
     ("docferry-contract", &["docferry-domain"]),
@@ -29,12 +29,14 @@ const INWARD: [(&str, &[&str]); 10] = [
             "docferry-graph",
             "docferry-http",
             "docferry-ords",
+            "docferry-webhook",
         ],
     ),
     // The audit queue carries what the contract says.
     ("docferry-aws", &["docferry-app", "docferry-contract", "docferry-domain"]),
     ("docferry-graph", &["docferry-app", "docferry-domain"]),
     ("docferry-ords", &["docferry-app", "docferry-domain"]),
+    ("docferry-webhook", &["docferry-app", "docferry-contract", "docferry-domain"]),
     ("docferry-testkit", &["docferry-app", "docferry-contract", "docferry-domain"]),
     // What judges answers shares nothing with what makes them.
     ("docferry-openapi", &[]),

@@ -36,6 +36,10 @@ pub(crate) struct Stack {
     pub(crate) table: String,
     /// URL of the audit trail's queue.
     pub(crate) audit_queue_url: String,
+    /// URL of the queue of webhooks that no receiver took.
+    pub(crate) webhook_dead_letter_queue_url: String,
+    /// What webhooks are signed with.
+    pub(crate) webhook_secret: String,
     pub(crate) delivery_bucket: String,
     pub(crate) documents_table: String,
     /// Names of the deployed functions, by what they are called in the source.

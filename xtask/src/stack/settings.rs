@@ -49,6 +49,8 @@ impl Settings {
                 ("MaxActiveDeliveries", "20"),
                 ("MaxDeliveriesPerUser", "10"),
                 ("AllowedOrigins", "https://viewer.example.org"),
+                ("WebhookFirstRetrySeconds", "1"),
+                ("WebhookMaxTries", "3"),
                 // Documents of a few MB have several fragments.
                 ("UploadFragmentBytes", "10485760"),
             ],
@@ -70,6 +72,7 @@ pub(crate) struct Secrets {
     pub(crate) oidc_audience: String,
     pub(crate) oidc_client_id: String,
     pub(crate) oidc_client_secret: String,
+    pub(crate) webhook_secret: String,
 }
 
 impl Secrets {
@@ -90,6 +93,8 @@ impl Secrets {
             oidc_audience: "docferry".to_owned(),
             oidc_client_id: "docferry-local".to_owned(),
             oidc_client_secret: random("oidc"),
+            // Base64 of 24 bytes, as letters and digits are.
+            webhook_secret: std::iter::repeat_with(fastrand::alphanumeric).take(32).collect(),
         }
     }
 }
@@ -105,6 +110,7 @@ pub(crate) fn parameters<'a>(
         ("Environment", ENVIRONMENT.to_owned()),
         ("Architecture", if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }.to_owned()),
         ("EmulatorGatewayResponses", "true".to_owned()),
+        ("WebhookAllowLoopback", "true".to_owned()),
         ("LogRetentionDays", "1".to_owned()),
         ("OidcIssuer", identity.url.clone()),
         ("OidcAudience", secrets.oidc_audience.clone()),
@@ -129,7 +135,7 @@ pub(crate) fn parameters<'a>(
 pub(crate) fn values_by_name(
     secrets: &Secrets,
     key: &KeyPair,
-) -> [(&'static str, serde_json::Value); 4] {
+) -> [(&'static str, serde_json::Value); 5] {
     [
         ("Scv", json!({ "username": "scv", "password": secrets.scv_password })),
         (
@@ -147,6 +153,7 @@ pub(crate) fn values_by_name(
             json!({ "clientId": secrets.graph_client_id, "clientSecret": secrets.graph_client_secret }),
         ),
         ("Exchange", json!(key)),
+        ("Webhook", json!({ "signingSecret": format!("whsec_{}", secrets.webhook_secret) })),
     ]
 }
 

@@ -20,6 +20,7 @@ mod source;
 mod staging;
 mod store;
 mod throttle;
+mod webhook;
 mod workflow;
 
 pub use artifacts::{ArtifactError, ArtifactStore, Artifacts, OpenUpload, StoredPart};
@@ -44,15 +45,19 @@ pub use store::{
     TransferStore, WriteError,
 };
 pub use throttle::{Pause, ThrottleBudget};
+pub use webhook::{Notices, Receiver, ReceiverError, Redelivery, WebhookQueue};
 pub use workflow::{Execution, Start, Workflow, WorkflowError};
 
 /// The whole state: what one table holds.
 pub trait Store:
-    TransferStore + SlotStore + BundleStore + Outbox + ArtifactStore + JobStore
+    TransferStore + SlotStore + BundleStore + Outbox + Notices + ArtifactStore + JobStore
 {
 }
 
-impl<T: TransferStore + SlotStore + BundleStore + Outbox + ArtifactStore + JobStore> Store for T {}
+impl<T: TransferStore + SlotStore + BundleStore + Outbox + Notices + ArtifactStore + JobStore> Store
+    for T
+{
+}
 
 /// The cause kept behind an error, for the log of whoever handles it.
 ///

@@ -34,10 +34,10 @@ pub trait Outbox: Send + Sync {
     ) -> impl Future<Output = Result<Vec<(TransferId, u32)>, StoreError>> + Send;
 }
 
-/// The queue did not take the message, or it is not known whether it did: send it
-/// again, under the same id.
+/// The queue did not take what it was asked, or it is not known whether it did: a
+/// message is sent again, under the same id.
 #[derive(Debug, thiserror::Error)]
-#[error("the audit queue did not take the message")]
+#[error("the queue did not take the call")]
 pub struct QueueError(#[source] pub Cause);
 
 /// Where outcomes are told: the audit trail's queue.

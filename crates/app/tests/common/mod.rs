@@ -11,7 +11,7 @@
 use bytes::Bytes;
 use docferry_app::initiate::{InitiateSettings, initiate};
 use docferry_app::{TaskError, TaskInput};
-use docferry_domain::{NewTransfer, Phase, Transfer};
+use docferry_domain::{NewTransfer, Notice, Phase, Transfer};
 use docferry_testkit::builders::{drive_target, new_transfer};
 use docferry_testkit::{Runner, World};
 use jiff::SignedDuration;
@@ -136,9 +136,18 @@ pub async fn assert_at_rest(world: &World, context: &str) {
         state.objects.is_empty() || transfers.iter().any(untold),
         "{context}: the exchange bucket is clean"
     );
+    for transfer in &transfers {
+        let is_told =
+            |n: &&Notice| n.job_id == transfer.transfer_id && n.attempt == transfer.attempt;
+        let told: Vec<_> = state.notices.iter().filter(is_told).collect();
+        assert_eq!(told.is_empty(), transfer.callback.is_none(), "{context}: whom to tell");
+        let expected = Notice::of_transfer(transfer);
+        assert!(told.iter().all(|n| Some(*n) == expected.as_ref()), "{context}: {told:?}");
+    }
     let store = world.store();
     assert_eq!(store.held_and_queued(), (0, 0), "{context}: no slot is held, nobody waits");
     assert!(store.keys_in_use().is_empty(), "{context}: no key is referred to");
     assert_eq!(store.open_sessions(), 0, "{context}: no session is kept");
     assert!(store.untold_outcomes().is_empty(), "{context}: all is told");
+    assert!(store.waiting_notices().is_empty(), "{context}: all notices are in their queue");
 }

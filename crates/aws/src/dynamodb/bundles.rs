@@ -3,8 +3,8 @@
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use docferry_app::ports::{Entered, JobPlace, StoreError};
 use docferry_domain::{
-    Bundle, BundleCounts, Failure, FailureCode, NamedRequest, Outcome, Phase, SCHEMA_VERSION,
-    Transfer, TransferId,
+    Bundle, BundleCounts, Failure, FailureCode, NamedRequest, Notice, Outcome, Phase,
+    SCHEMA_VERSION, Transfer, TransferId,
 };
 use jiff::Timestamp;
 
@@ -13,9 +13,9 @@ use super::items::{
     DUE, Item, SHARD, attribute, bundle_key, corrupt, counts_key, document_sort_key, first_look,
     indexed, partition, read_transfer, shard, transfer_item, ttl, whole_item,
 };
-use super::jobs;
 use super::standing::running;
 use super::table::Table;
+use super::{jobs, notices};
 
 /// Highest number of a document.
 const LAST: u16 = 9999;
@@ -220,7 +220,11 @@ pub(super) async fn end(
         ended = ended.set("failure", attribute(&Failure { code })?);
     }
     let counts = Change::default().set("expiresAt", ttl(purge_at));
-    let actions = [table.updating(bundle_key(id), ended)?, table.updating(counts_key(id), counts)?];
+    let mut actions =
+        vec![table.updating(bundle_key(id), ended)?, table.updating(counts_key(id), counts)?];
+    if let Some(notice) = Notice::of_bundle(read, outcome, ended_at) {
+        actions.push(notices::putting(table, &notice)?);
+    }
     match table.transact(&actions).await {
         Ok(()) => Ok(()),
         Err(refusal) => refusal.stood().map(drop),

@@ -60,6 +60,14 @@ pub(super) fn outcome_key(id: &TransferId, attempt: u32) -> Item {
 /// What the sort keys of outcomes begin with; the table's stream is filtered by it.
 const OUTCOME: &str = "OUTBOX#";
 
+/// A notice of the end of a job that is in no queue yet.
+pub(super) fn notice_key(job: &TransferId, attempt: u32) -> Item {
+    key(partition(job), &format!("{NOTICE}{attempt}"))
+}
+
+/// What the sort keys of notices begin with; the table's stream is filtered by it.
+const NOTICE: &str = "NOTICE#";
+
 /// Who holds the slots of a pool.
 pub(super) fn slots_key(pool: Pool) -> Item {
     key(format!("S#{}", pool.as_str()), "SLOTS")
@@ -207,6 +215,10 @@ pub(super) const SHARDS: [&str; 4] = ["U0", "U1", "U2", "U3"];
 /// queue that takes none does not hold up anything else.
 pub(super) const OUTCOMES_SHARD: &str = "O0";
 
+/// The partition of notices: beside that of outcomes, so that neither waits behind the
+/// other.
+pub(super) const NOTICES_SHARD: &str = "N0";
+
 /// The partition of what lies in the delivery bucket. Who waits to be looked after
 /// does not stand behind what is to be removed.
 pub(super) const ARTIFACTS_SHARD: &str = "A0";
@@ -241,6 +253,12 @@ pub(super) fn read_outcome_key(key: &Item) -> Option<(TransferId, u32)> {
         None => Some((id, rest.parse().ok()?)),
         Some((number, attempt)) => Some((id.document(number.parse().ok()?), attempt.parse().ok()?)),
     }
+}
+
+/// Which notice an item of the index is.
+pub(super) fn read_notice_key(key: &Item) -> Option<(TransferId, u32)> {
+    let (id, sort) = read_key(key)?;
+    Some((id, sort.strip_prefix(NOTICE)?.parse().ok()?))
 }
 
 fn read_key(key: &Item) -> Option<(TransferId, &str)> {

@@ -7,6 +7,7 @@
 //! | `T#{id}` | `BUNDLE`, `COUNTS` | what the documents of a bundle have in common |
 //! | `T#{id}` | `DOC#{n}`, `SESSION#{n}` | a document of a bundle: a transfer like any other |
 //! | `T#{id}` | `OUTBOX#{attempt}` | an outcome that nobody was told of yet |
+//! | `T#{id}` | `NOTICE#{attempt}` | a notice of an end that is in no queue yet |
 //! | `S#{pool}` | `SLOTS` | who holds the slots of a pool |
 //! | `Q#{pool}` | `{order}#{id}` | who waits for one |
 //! | `K#{key}` | `REFS` | who refers to an exchange key, who is deleting its object |
@@ -31,6 +32,7 @@ mod change;
 mod index;
 mod items;
 mod jobs;
+mod notices;
 mod outbox;
 mod quota;
 mod references;
@@ -45,13 +47,13 @@ mod unfinished;
 use aws_sdk_dynamodb::Client;
 use docferry_app::ports::{
     ArtifactStore, BundleStore, CheckpointAck, Due, Entered, Entry, History, JobPlace, JobStore,
-    Listed, Outbox, Release, SealedSession, SessionRecord, SlotStore, StoreError, TransferStore,
-    WriteError,
+    Listed, Notices, Outbox, Release, SealedSession, SessionRecord, SlotStore, StoreError,
+    TransferStore, WriteError,
 };
 use docferry_domain::{
     ArrivedObject, Artifact, ArtifactRecord, Bundle, BundleCounts, Checkpoint, Delivery,
-    FailureCode, NamedRequest, ObjectGuid, Outcome, OutcomeRecord, Pool, PushedSource, Slots,
-    Transfer, TransferId, Waiting,
+    FailureCode, NamedRequest, Notice, ObjectGuid, Outcome, OutcomeRecord, Pool, PushedSource,
+    Slots, Transfer, TransferId, Waiting,
 };
 use jiff::Timestamp;
 
@@ -392,6 +394,24 @@ impl Outbox for DynamoTransferStore {
         limit: usize,
     ) -> Result<Vec<(TransferId, u32)>, StoreError> {
         outbox::untold(&self.table, now, limit).await
+    }
+}
+
+impl Notices for DynamoTransferStore {
+    async fn notice(&self, job: &TransferId, attempt: u32) -> Result<Option<Notice>, StoreError> {
+        notices::notice(&self.table, job, attempt).await
+    }
+
+    async fn notice_queued(&self, job: &TransferId, attempt: u32) -> Result<(), StoreError> {
+        notices::queued(&self.table, job, attempt).await
+    }
+
+    async fn resting_notices(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(TransferId, u32)>, StoreError> {
+        notices::resting(&self.table, now, limit).await
     }
 }
 

@@ -1,7 +1,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{Entered, Entry, JobPlace, StoreError, WriteError};
 use docferry_domain::{
-    ArrivedObject, Artifact, Delivery, Failure, FailureCode, Outcome, OutcomeRecord, Phase,
+    ArrivedObject, Artifact, Delivery, Failure, FailureCode, Notice, Outcome, OutcomeRecord, Phase,
     PushedSource, Transfer, TransferId, Turn,
 };
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use super::items::{
 use super::slots::as_read;
 use super::standing::{by_attempt, by_attempt_in, live, not_ending, open, running, unsettled};
 use super::table::{Check, Refusal, Table};
-use super::{bundles, jobs, outbox, slots};
+use super::{bundles, jobs, notices, outbox, slots};
 
 pub(super) async fn enter(
     table: &Table,
@@ -209,8 +209,8 @@ pub(super) async fn next_attempt(
     }
 }
 
-/// One transaction: the end, what it frees, what is told of it, and its bundle's
-/// counts.
+/// One transaction: the end, what it frees, what is told of it and to whom, and its
+/// bundle's counts.
 pub(super) async fn finish(
     table: &Table,
     read: &Transfer,
@@ -246,6 +246,9 @@ pub(super) async fn finish(
         vec![table.updating(transfer_key(id), change)?, table.putting(outbox::item(&told)?)?];
     actions.extend(slots::leaving(table, read)?);
     actions.extend(bundles::counting(table, &ended)?);
+    if let Some(notice) = Notice::of_transfer(&ended) {
+        actions.push(notices::putting(table, &notice)?);
+    }
     let Err(refusal) = table.transact(&actions).await else { return Ok(ended) };
     match refusal.stood()?.into_iter().next() {
         // Changed since it was read, or ended, perhaps by our own first try.

@@ -92,6 +92,7 @@ impl Bench {
             target: drive_target(USER, "Court").into(),
             priority: Priority::Normal,
             keep_until: None,
+            callback: None,
         };
         let limits = InitiateSettings {
             transfer_deadline: SignedDuration::from_hours(4),

@@ -12,7 +12,7 @@ use docferry_contract::download::{Destination, InitiateDownload};
 use docferry_contract::job::{JobAccepted, time};
 use docferry_contract::problem::FieldError;
 use docferry_contract::scope::Scope;
-use docferry_domain::{DownloadTarget, JobState, Person, Recipient, Target};
+use docferry_domain::{CallbackRule, DownloadTarget, JobState, Person, Recipient, Target};
 use http::{HeaderValue, StatusCode, header};
 
 use super::name::request_name;
@@ -40,6 +40,8 @@ pub struct DownloadApi<S, W, C, I, G> {
     pub settings: JobSettings,
     /// The numbers that documents may have.
     pub range: FileRange,
+    /// Which addresses may be told of an end.
+    pub callbacks: CallbackRule,
 }
 
 type Shared<S, W, C, I, G> = Arc<DownloadApi<S, W, C, I, G>>;
@@ -85,7 +87,8 @@ async fn read<S, W, C, I, G>(
     api.transfers.takes_work()?;
     let headers = request.headers().clone();
     let body = body::json(request).await?;
-    let wanted = InitiateDownload::parse(&body, &api.range).map_err(ApiError::Invalid)?;
+    let wanted = InitiateDownload::parse(&body, &api.range, api.callbacks);
+    let wanted = wanted.map_err(ApiError::Invalid)?;
     Ok((wanted, request_name(&headers, &body, &caller.id)?))
 }
 
@@ -176,6 +179,7 @@ where
         target,
         priority: wanted.priority,
         on_item_error: wanted.on_item_error,
+        callback: wanted.callback,
         name,
     };
     let admitter = api.transfers.admitter();

@@ -10,6 +10,7 @@ use axum::body::Body;
 use docferry_app::download::JobSettings;
 use docferry_app::initiate::InitiateSettings;
 use docferry_contract::scope::{Scope, Scopes};
+use docferry_domain::CallbackRule;
 use docferry_http::{
     DownloadApi, JobApi, Principal, RetrySettings, TransferApi, control_router, download_router,
     initiate_router, status_router,
@@ -60,6 +61,7 @@ pub(crate) fn initiate_with(world: &World, api: TransferApi<World, World, World>
         directory: world.clone(),
         settings: JOBS,
         range: RANGE,
+        callbacks: CallbackRule::Public,
     })
 }
 

@@ -109,6 +109,42 @@ pub fn audit_queue(
     docferry_aws::SqsAuditQueue::new(aws_sdk_sqs::Client::new(aws), url)
 }
 
+/// The queue of the function `webhook`, `WEBHOOK_QUEUE_URL`.
+#[cfg(feature = "queue")]
+pub fn webhook_queue(
+    reader: &mut Reader<impl Variables>,
+    aws: &aws_config::SdkConfig,
+) -> docferry_aws::SqsWebhookQueue {
+    let url = reader.required(
+        "WEBHOOK_QUEUE_URL",
+        "https://sqs.ca-central-1.amazonaws.com/123456789012/docferry-local-webhook",
+    );
+    docferry_aws::SqsWebhookQueue::new(aws_sdk_sqs::Client::new(aws), url)
+}
+
+/// Which addresses may be told of an end: those of the own machine as well when
+/// `WEBHOOK_ALLOW_LOOPBACK` says so.
+pub fn callback_rule(reader: &mut Reader<impl Variables>) -> docferry_domain::CallbackRule {
+    if reader.or("WEBHOOK_ALLOW_LOOPBACK", false) {
+        docferry_domain::CallbackRule::PublicAndLoopback
+    } else {
+        docferry_domain::CallbackRule::Public
+    }
+}
+
+/// How often a receiver is tried: `WEBHOOK_FIRST_RETRY_SECONDS`, `WEBHOOK_MAX_TRIES`.
+pub fn webhook_settings(
+    reader: &mut Reader<impl Variables>,
+) -> docferry_app::webhook::WebhookSettings {
+    let default = docferry_app::webhook::WebhookSettings::default();
+    let first_pause = reader.seconds("WEBHOOK_FIRST_RETRY_SECONDS", 5);
+    docferry_app::webhook::WebhookSettings {
+        first_pause: first_pause.unsigned_abs(),
+        most_tries: reader.or("WEBHOOK_MAX_TRIES", default.most_tries),
+        ..default
+    }
+}
+
 /// What stands around a router: `RATE_PER_PERSON` and `RATE_PER_SERVICE` calls a minute,
 /// counted in `TRANSFERS_TABLE` for all processes together, from pages of
 /// `ALLOWED_ORIGINS`.
@@ -191,6 +227,8 @@ mod exchange;
 mod graph;
 #[cfg(feature = "ords")]
 mod ords;
+#[cfg(feature = "webhook")]
+mod webhook;
 
 #[cfg(feature = "delivery")]
 pub use delivery::delivery;
@@ -200,3 +238,5 @@ pub use exchange::{ExchangeSettings, exchange};
 pub use graph::{GraphCredentials, graph, graph_directory};
 #[cfg(feature = "ords")]
 pub use ords::{OrdsSecret, ords};
+#[cfg(feature = "webhook")]
+pub use webhook::{WebhookSecret, receiver};

@@ -32,6 +32,8 @@ async fn created(
         on_item_error: OnItemError::Skip,
         created_at: epoch(),
         keep_until: None,
+        callback: None,
+        trace: None,
         deadline: None,
         phase: Phase::Accepted,
         retries: 0,

@@ -151,6 +151,8 @@ fn bundle(documents: u16) -> Bundle {
         on_item_error: OnItemError::Skip,
         created_at: epoch(),
         keep_until: Some(hours(24)),
+        callback: None,
+        trace: None,
         deadline: None,
         phase: Phase::Accepted,
         retries: 0,

@@ -6,6 +6,7 @@
 mod artifacts;
 mod bundles;
 mod jobs;
+mod notices;
 mod outbox;
 mod slots;
 mod throttle;
@@ -21,6 +22,7 @@ use crate::builders::{arrived, checkpoint, epoch, pushed, transfer};
 pub use artifacts::artifact_store;
 pub use bundles::bundle_store;
 pub use jobs::job_store;
+pub use notices::notices;
 pub use outbox::outbox;
 pub use slots::slot_store;
 

@@ -2,7 +2,7 @@
 
 use docferry_app::ports::{BundleStore, Due, Entered, FIRST_LOOK, StoreError};
 use docferry_domain::{
-    Bundle, BundleCounts, Failure, NamedRequest, Outcome, Phase, Transfer, TransferId,
+    Bundle, BundleCounts, Failure, NamedRequest, Notice, Outcome, Phase, Transfer, TransferId,
 };
 use jiff::Timestamp;
 
@@ -130,10 +130,12 @@ impl BundleStore for InMemoryTransferStore {
         if bundle.phase.is_terminal() || bundle.retries != read.retries || bundle.resuming {
             return Ok(());
         }
+        let notice = Notice::of_bundle(bundle, outcome, ended_at);
         bundle.phase = outcome.phase();
         bundle.failure = outcome.failure().map(|code| Failure { code });
         bundle.ended_at = Some(ended_at);
         tables.due.remove(&Due::Bundle(id.clone()));
+        tables.put_down(notice);
         Ok(())
     }
 }

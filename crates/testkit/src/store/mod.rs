@@ -1,6 +1,7 @@
 mod artifacts;
 mod bundles;
 mod jobs;
+mod notices;
 mod slots;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,8 +13,8 @@ use docferry_app::ports::{
 };
 use docferry_domain::{
     ArrivedObject, Artifact, ArtifactRecord, Bundle, BundleCounts, Checkpoint, Delivery, Failure,
-    FailureCode, NamedRequest, Outcome, OutcomeRecord, Phase, Pool, PushedSource, Slots, Transfer,
-    TransferId, Turn, Waiting,
+    FailureCode, NamedRequest, Notice, Outcome, OutcomeRecord, Phase, Pool, PushedSource, Slots,
+    Transfer, TransferId, Turn, Waiting,
 };
 use jiff::Timestamp;
 
@@ -33,6 +34,7 @@ struct Tables {
     slots: BTreeMap<Pool, Slots>,
     queue: BTreeMap<(Pool, i64, TransferId), Waiting>,
     outbox: BTreeMap<(TransferId, u32), (OutcomeRecord, Timestamp)>,
+    notices: BTreeMap<(TransferId, u32), (Notice, Timestamp)>,
     bundles: BTreeMap<TransferId, (Bundle, BundleCounts)>,
     artifacts: BTreeMap<String, artifacts::KnownArtifact>,
     newest: BTreeMap<String, ArtifactRecord>,
@@ -352,6 +354,7 @@ impl TransferStore for InMemoryTransferStore {
         let record = OutcomeRecord::of(&ended).unwrap();
         tables.outbox.insert(key, (record, ended_at + docferry_app::ports::OUTBOX_REST));
         tables.count(&ended);
+        tables.put_down(Notice::of_transfer(&ended));
         Ok(ended)
     }
 

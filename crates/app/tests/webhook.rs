@@ -1,0 +1,259 @@
+//! Whoever a caller named hears of the end of a job, and nothing of a job waits for that.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use common::{SETTINGS, bytes};
+use docferry_app::download::{JobSettings, NewJob, cancel_job, initiate_job};
+use docferry_app::finalize::Ports;
+use docferry_app::ports::{
+    AuditQueue, Clock as _, IndexedDocument, QueueError, Receiver, ReceiverError, Redelivery,
+    WebhookQueue,
+};
+use docferry_app::retry::retry_job;
+use docferry_app::sweep::{SweepSettings, sweep};
+use docferry_app::webhook::{Given, Told, WebhookSettings, tell_receiver};
+use docferry_domain::{
+    DownloadTarget, FileId, Notice, OnItemError, OutcomeRecord, Person, Phase, Priority, Target,
+    TransferId,
+};
+use docferry_testkit::builders::callback;
+use docferry_testkit::{Fault, Mode, Runner, World};
+use jiff::{SignedDuration, Timestamp};
+
+const MODES: [Mode; 3] = [Mode::CrashBefore, Mode::CrashAfter, Mode::AnswerLost];
+const JOBS: JobSettings =
+    JobSettings { initiate: SETTINGS, job_ttl: SignedDuration::from_hours(24) };
+
+fn world() -> World {
+    let world = World::default();
+    for n in 0..3 {
+        let guid = format!("{n:06}AA");
+        world.add_document(&guid, &format!("document {n}.pdf"), bytes(1000));
+        let object_guid = guid.parse().unwrap();
+        let document = IndexedDocument { object_guid, name: None, size: None };
+        world.state().index.insert(FileId::new(n), document);
+    }
+    world
+}
+
+async fn ask(runner: &Runner, world: &World, documents: u64) -> TransferId {
+    let person = Person::new("p");
+    let new = NewJob {
+        owner: "scv".into(),
+        on_behalf_of: None,
+        files: (0..documents).map(FileId::new).collect(),
+        is_single: documents == 1,
+        target: Target::Download(DownloadTarget { person }),
+        priority: Priority::Normal,
+        on_item_error: OnItemError::Fail,
+        callback: Some(callback()),
+        name: None,
+    };
+    initiate_job(&runner.admitter(), world, JOBS, new).await.unwrap().job_id
+}
+
+/// What the queue has taken of a job: repeats count once, and must be the same.
+fn taken(world: &World, id: &TransferId) -> Vec<Notice> {
+    let mut notices = world.state().notices.clone();
+    notices.retain(|notice| notice.job_id == *id);
+    notices.sort_by_key(|notice| notice.attempt);
+    notices.dedup();
+    notices
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_end_of_a_job_is_told_once_and_of_a_job_of_many_the_end_of_the_whole() {
+    for documents in [1, 3] {
+        let world = world();
+        let runner = Runner::new(&world);
+        let id = ask(&runner, &world, documents).await;
+        let admitter = runner.admitter();
+        cancel_job(&admitter, SETTINGS.record_ttl, "scv", &id).await.unwrap();
+        runner.run_all().await;
+        runner.notify().await;
+        retry_job(&admitter, JOBS, 3, "scv", &id).await.unwrap();
+        runner.run_all().await;
+        runner.notify().await;
+        let told = taken(&world, &id);
+        let ends: Vec<_> = told.iter().map(|it| (it.outcome, it.runs, it.documents)).collect();
+        let documents = u16::try_from(documents).unwrap();
+        let expected = [(Phase::Canceled, 1, documents), (Phase::Completed, 2, documents)];
+        assert_eq!(ends, expected);
+        assert_ne!(told[0].message_id(), told[1].message_id());
+        assert_eq!(world.state().notices.len(), 2, "and nothing else");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notice_survives_one_fault_at_any_effect() {
+    for documents in [1, 3] {
+        for at in 0.. {
+            let mut reached = false;
+            for mode in MODES {
+                let world = world();
+                let runner = Runner::new(&world);
+                let id = ask(&runner, &world, documents).await;
+                let first = world.effects().len();
+                world.inject(Fault { at: first + at, mode });
+                runner.run_all().await;
+                runner.notify().await;
+                runner.recover(12).await;
+                reached |= world.effects().len() > first + at;
+                let effect = world.effects().get(first + at).copied();
+                let context = format!("{documents}, {mode:?} at {at}: {effect:?}");
+                let told = taken(&world, &id);
+                assert_eq!(told.len(), 1, "{context}");
+                assert_eq!(told[0].outcome, Phase::Completed, "{context}");
+                assert!(world.store().waiting_notices().is_empty(), "{context}");
+            }
+            if !reached {
+                assert!(at > 20, "it has effects: {at}");
+                break;
+            }
+        }
+    }
+}
+
+/// A queue that takes nothing.
+struct Shut;
+
+impl AuditQueue for Shut {
+    async fn send(&self, _: &OutcomeRecord) -> Result<(), QueueError> {
+        Err(QueueError("shut".into()))
+    }
+}
+
+impl WebhookQueue for Shut {
+    async fn queue_notice(&self, _: &Notice) -> Result<(), QueueError> {
+        Err(QueueError("shut".into()))
+    }
+}
+
+async fn sweep_with(world: &World, queues: (&impl AuditQueue, &impl WebhookQueue)) {
+    let runner = Runner::new(world);
+    let w = world;
+    let ports = Ports { store: w, drive: w, staging: w, artifacts: w, sealer: w, clock: w };
+    let stop_at = w.now() + SignedDuration::from_secs(300);
+    let admitter = runner.admitter();
+    sweep(&ports, &admitter, queues, SweepSettings::default(), stop_at).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn neither_of_the_two_queues_holds_up_the_other() {
+    for webhooks_are_shut in [true, false] {
+        let world = world();
+        let runner = Runner::new(&world);
+        let id = ask(&runner, &world, 1).await;
+        runner.run_all().await;
+        world.advance(SignedDuration::from_mins(5));
+        let (told, notices) = if webhooks_are_shut {
+            sweep_with(&world, (&world, &Shut)).await;
+            (1, 0)
+        } else {
+            sweep_with(&world, (&Shut, &world)).await;
+            (0, 1)
+        };
+        assert_eq!((world.state().told.len(), taken(&world, &id).len()), (told, notices));
+        sweep_with(&world, (&world, &world)).await;
+        assert_eq!((world.state().told.len(), taken(&world, &id).len()), (1, 1), "it goes on");
+    }
+}
+
+/// Answers the same each time, and remembers what it was told to hold back.
+struct Desk {
+    answer: Result<(), ReceiverError>,
+    held_back: Mutex<Vec<Duration>>,
+    forgetful: bool,
+}
+
+impl Desk {
+    fn answering(answer: Result<(), ReceiverError>) -> Self {
+        Self { answer, held_back: Mutex::default(), forgetful: false }
+    }
+}
+
+impl Receiver for Desk {
+    async fn deliver(&self, _: &Notice, _: Timestamp) -> Result<(), ReceiverError> {
+        self.answer.clone()
+    }
+}
+
+impl Redelivery for Desk {
+    async fn hold_back(&self, receipt: &str, delay: Duration) -> Result<(), QueueError> {
+        assert_eq!(receipt, "receipt");
+        self.held_back.lock().unwrap().push(delay);
+        if self.forgetful { Err(QueueError("lost".into())) } else { Ok(()) }
+    }
+}
+
+fn given(tries: u32) -> Given {
+    let notice = Notice {
+        job_id: TransferId::from_u128(7),
+        attempt: 1,
+        callback: callback(),
+        outcome: Phase::Completed,
+        failure: None,
+        runs: 1,
+        documents: 1,
+        ended_at: Timestamp::UNIX_EPOCH,
+        trace: None,
+    };
+    Given { notice, receipt: "receipt".into(), tries }
+}
+
+async fn tell(desk: &Desk, tries: u32) -> Told {
+    let settings = WebhookSettings::default();
+    tell_receiver(desk, desk, &World::default(), &settings, &given(tries)).await
+}
+
+#[tokio::test]
+async fn who_has_heard_and_who_is_gone_for_good_is_not_told_again() {
+    let desk = Desk::answering(Ok(()));
+    assert_eq!(tell(&desk, 1).await, Told::Delivered);
+    assert!(desk.held_back.lock().unwrap().is_empty());
+    let desk = Desk::answering(Err(ReceiverError::Gone));
+    assert_eq!(tell(&desk, 1).await, Told::Gone);
+    assert!(desk.held_back.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn pauses_grow_and_are_bounded_and_after_the_last_try_there_is_none() {
+    let why = ReceiverError::Unreachable("no connection was made");
+    let desk = Desk::answering(Err(why.clone()));
+    for tries in 1..=12 {
+        assert!(matches!(tell(&desk, tries).await, Told::NotYet { .. }));
+    }
+    let pauses = desk.held_back.lock().unwrap().clone();
+    let longest = WebhookSettings::default().longest_pause;
+    assert!(pauses[0] >= Duration::from_millis(2500) && pauses[0] <= Duration::from_secs(5));
+    for pair in pauses[..5].windows(2) {
+        assert!(pair[1] > pair[0] * 2, "{pauses:?}");
+    }
+    assert!(pauses.iter().all(|pause| *pause <= longest), "{pauses:?}");
+    assert_eq!(pauses[11], Duration::ZERO, "the queue puts it away");
+    // An address that may not be called goes the same way.
+    let desk = Desk::answering(Err(ReceiverError::Forbidden));
+    assert!(matches!(tell(&desk, 1).await, Told::NotYet { .. }));
+    // A wish that is lost is the queue's own time-out.
+    let desk = Desk { forgetful: true, ..Desk::answering(Err(why)) };
+    assert!(matches!(tell(&desk, 1).await, Told::NotYet { .. }));
+}
+
+#[tokio::test]
+async fn a_wish_to_be_left_alone_is_kept_within_bounds() {
+    let refused = |seconds| ReceiverError::Refused {
+        status: 503,
+        retry_after: Some(Duration::from_secs(seconds)),
+    };
+    for (wish, least, most) in [(0, 2, 5), (600, 600, 600), (1_000_000, 10_800, 10_800)] {
+        let desk = Desk::answering(Err(refused(wish)));
+        let Told::NotYet { pause, .. } = tell(&desk, 1).await else { panic!("{wish}") };
+        assert!((least..=most).contains(&pause.as_secs()), "{wish}: {pause:?}");
+        assert_eq!(*desk.held_back.lock().unwrap(), [pause]);
+    }
+}

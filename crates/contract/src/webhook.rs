@@ -1,0 +1,136 @@
+//! What a receiver of webhooks is sent.
+
+use docferry_domain::{Notice, Phase};
+use serde::{Deserialize, Serialize};
+
+use crate::job::time;
+
+/// The body of a webhook. The same for each repeat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookBody {
+    /// What happened.
+    #[serde(rename = "type")]
+    pub kind: WebhookKind,
+    /// When it happened.
+    pub timestamp: String,
+    /// To which job.
+    pub data: EndedJob,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WebhookKind {
+    /// All that was asked for can be had.
+    #[serde(rename = "download.completed")]
+    Completed,
+    /// It ended with an error.
+    #[serde(rename = "download.failed")]
+    Failed,
+    /// It ended on request.
+    #[serde(rename = "download.canceled")]
+    Canceled,
+}
+
+/// A job that has ended. Where to fetch what it delivered is asked for by its id, with
+/// credentials: no URL stands here, and no name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndedJob {
+    /// Its id.
+    pub job_id: String,
+    /// `completed`, `failed` or `canceled`.
+    pub status: String,
+    /// 1, and one more for each retry.
+    pub attempts: u32,
+    /// How many documents it has.
+    pub total_file_ids: u16,
+    /// When it ended, however it did.
+    pub completed_at: String,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<EndedJobError>,
+}
+
+/// Why a job failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndedJobError {
+    /// For programs.
+    pub code: String,
+    /// For people.
+    pub message: String,
+}
+
+impl From<&Notice> for WebhookBody {
+    fn from(notice: &Notice) -> Self {
+        let kind = match notice.outcome {
+            Phase::Completed => WebhookKind::Completed,
+            Phase::Canceled => WebhookKind::Canceled,
+            _ => WebhookKind::Failed,
+        };
+        let failure = notice.failure.filter(|_| kind == WebhookKind::Failed);
+        let error = failure.map(|code| EndedJobError {
+            code: code.as_str().to_owned(),
+            message: code.message().to_owned(),
+        });
+        Self {
+            kind,
+            timestamp: time(notice.ended_at),
+            data: EndedJob {
+                job_id: notice.job_id.to_string(),
+                status: notice.outcome.as_str().to_owned(),
+                attempts: notice.runs,
+                total_file_ids: notice.documents,
+                completed_at: time(notice.ended_at),
+                error,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use docferry_domain::{CallbackRule, CallbackUrl, FailureCode, TransferId};
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    fn body(outcome: Phase, failure: Option<FailureCode>) -> serde_json::Value {
+        let callback = CallbackUrl::parse("https://hooks.example.org/x", CallbackRule::Public);
+        let notice = Notice {
+            job_id: TransferId::from_u128(1),
+            attempt: 4,
+            callback: callback.unwrap(),
+            outcome,
+            failure,
+            runs: 2,
+            documents: 3,
+            ended_at: Timestamp::UNIX_EPOCH,
+            trace: None,
+        };
+        assert_eq!(notice.message_id(), "00000000000000000000000000000001-4");
+        serde_json::to_value(WebhookBody::from(&notice)).unwrap()
+    }
+
+    #[test]
+    fn a_body_tells_how_a_job_ended_and_neither_names_nor_urls() {
+        let failed = body(Phase::Failed, Some(FailureCode::QuotaExceeded));
+        let message = FailureCode::QuotaExceeded.message();
+        let expected = json!({
+            "type": "download.failed",
+            "timestamp": "1970-01-01T00:00:00.000Z",
+            "data": {
+                "jobId": "00000000000000000000000000000001",
+                "status": "failed",
+                "attempts": 2,
+                "totalFileIds": 3,
+                "completedAt": "1970-01-01T00:00:00.000Z",
+                "error": { "code": "QUOTA_EXCEEDED", "message": message },
+            }
+        });
+        assert_eq!(failed, expected);
+        let canceled = body(Phase::Canceled, Some(FailureCode::Canceled));
+        assert_eq!(canceled["type"], "download.canceled");
+        assert_eq!(canceled["data"].get("error"), None);
+        assert_eq!(body(Phase::Completed, None)["type"], "download.completed");
+    }
+}

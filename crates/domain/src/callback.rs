@@ -1,0 +1,284 @@
+//! Where somebody wants to be told of an end, and which addresses that may be.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+/// Which addresses may be called when somebody else chooses them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CallbackRule {
+    /// Those of the public internet alone.
+    #[default]
+    Public,
+    /// Those of the own machine as well, and those without TLS: for a local system.
+    PublicAndLoopback,
+}
+
+impl CallbackRule {
+    /// Whether we may connect to this address: the one rule, for addresses that stand in
+    /// a URL and for those that a name leads to.
+    ///
+    /// What is not known to be public is refused: private, shared, link-local (where
+    /// clouds have their metadata), documentation, benchmarks, multicast, reserved; of
+    /// IPv6 everything outside the global unicast range, and inside it what carries an
+    /// IPv4 address that nobody would look at (6to4, Teredo).
+    #[must_use]
+    pub fn allows(self, address: IpAddr) -> bool {
+        let is_public = match address {
+            IpAddr::V4(v4) => is_public_v4(v4),
+            IpAddr::V6(v6) => is_public_v6(v6),
+        };
+        is_public || (self == Self::PublicAndLoopback && address.is_loopback())
+    }
+}
+
+const fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    let is_special = match a {
+        // This network, private, loopback; multicast, reserved and broadcast.
+        0 | 10 | 127 | 224..=255 => true,
+        // Shared by a provider's customers.
+        100 => matches!(b, 64..=127),
+        169 => b == 254,
+        172 => matches!(b, 16..=31),
+        // Protocol assignments, documentation, relays of 6to4, private.
+        192 => matches!((b, c), (0, 0 | 2) | (88, 99) | (168, _)),
+        // Benchmarks, documentation.
+        198 => matches!((b, c), (18 | 19, _) | (51, 100)),
+        203 => matches!((b, c), (0, 113)),
+        _ => false,
+    };
+    !is_special
+}
+
+const fn is_public_v6(address: Ipv6Addr) -> bool {
+    let [a, b, ..] = address.segments();
+    // Global unicast is 2000::/3. Outside it are unspecified, loopback, mapped and
+    // translated IPv4 (::ffff:0:0/96, 64:ff9b::/96), unique local, link-local,
+    // site-local and multicast.
+    let is_global = a >> 13 == 1;
+    let is_special = match a {
+        // Protocol assignments, Teredo among them; documentation.
+        0x2001 => b < 0x0200 || b == 0x0db8,
+        // 6to4.
+        0x2002 => true,
+        // Documentation.
+        0x3fff => b < 0x1000,
+        _ => false,
+    };
+    is_global && !is_special
+}
+
+/// Why a text is no address to call back; says the rule and repeats nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidCallback(&'static str);
+
+/// Where the end of a job is told to: a secret of its owner's, so it is never shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CallbackUrl(String);
+
+impl CallbackUrl {
+    /// Longest, in characters.
+    pub const MAX_LEN: usize = 2048;
+
+    /// Reads what a caller sent, and normalises it: the forms in which an address of
+    /// IPv4 may be hidden (decimal, octal, hexadecimal, short) become the usual one.
+    ///
+    /// # Errors
+    /// Says which rule is broken, also when the address in it may not be called. Where a
+    /// name leads is looked at when it is called, not here.
+    pub fn parse(text: &str, rule: CallbackRule) -> Result<Self, InvalidCallback> {
+        if text.chars().count() > Self::MAX_LEN {
+            return Err(InvalidCallback("must be at most 2048 characters"));
+        }
+        // The parser passes over these.
+        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(InvalidCallback("must be an absolute https URL"));
+        }
+        let url = check(text, rule)?;
+        Ok(Self(url.into()))
+    }
+
+    /// The URL, checked once more: what is called now is what the rule allows now.
+    ///
+    /// # Errors
+    /// As [`CallbackUrl::parse`].
+    pub fn open(&self, rule: CallbackRule) -> Result<Url, InvalidCallback> {
+        check(&self.0, rule)
+    }
+}
+
+fn check(text: &str, rule: CallbackRule) -> Result<Url, InvalidCallback> {
+    const NO_URL: InvalidCallback = InvalidCallback("must be an absolute https URL");
+    let url = Url::parse(text).map_err(|_| NO_URL)?;
+    let host = url.host().ok_or(NO_URL)?;
+    let (is_allowed, is_local) = match host {
+        Host::Ipv4(address) => (rule.allows(address.into()), address.is_loopback()),
+        Host::Ipv6(address) => (rule.allows(address.into()), address.is_loopback()),
+        Host::Domain(name) => {
+            let is_local = is_local_name(name);
+            (!is_local || rule == CallbackRule::PublicAndLoopback, is_local)
+        }
+    };
+    let without_tls = rule == CallbackRule::PublicAndLoopback && is_local;
+    if url.scheme() != "https" && !(url.scheme() == "http" && without_tls) {
+        return Err(NO_URL);
+    }
+    if !is_allowed {
+        return Err(InvalidCallback("must not lead to a private or special address"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(InvalidCallback("must not hold a user or a password"));
+    }
+    if url.fragment().is_some() {
+        return Err(InvalidCallback("must not have a fragment"));
+    }
+    Ok(url)
+}
+
+/// Names that mean the own machine whatever a resolver says (RFC 6761).
+fn is_local_name(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("localhost"))
+}
+
+/// It may hold a secret.
+impl fmt::Debug for CallbackUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CallbackUrl(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        let refused = CallbackUrl::parse(text, CallbackRule::Public);
+        refused.expect_err(text).to_string()
+    }
+
+    #[test]
+    fn an_address_is_refused_in_whichever_form_it_is_written() {
+        for host in [
+            "127.0.0.1",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "0x7f.1",
+            "017700000001",
+            "%31%32%37.0.0.1",
+            "１２７.0.0.1",
+            "127.0.0.1.",
+            "0",
+            "0.0.0.0",
+            "10.0.0.1",
+            "100.64.0.1",
+            "100.127.255.255",
+            "169.254.169.254",
+            "0xA9FEA9FE",
+            "2852039166",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.88.99.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.19.255.255",
+            "198.51.100.7",
+            "203.0.113.7",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "[::]",
+            "[::1]",
+            "[::ffff:10.0.0.1]",
+            "[::ffff:8.8.8.8]",
+            "[::127.0.0.1]",
+            "[::ffff:0:127.0.0.1]",
+            "[64:ff9b::169.254.169.254]",
+            "[64:ff9b:1::1]",
+            "[100::1]",
+            "[2001::1]",
+            "[2001:0:4136:e378:8000:63bf:3fff:fdd2]",
+            "[2001:db8::1]",
+            "[2002:7f00:1::]",
+            "[3fff::1]",
+            "[fc00::1]",
+            "[fd00:ec2::254]",
+            "[fe80::1]",
+            "[fec0::1]",
+            "[ff02::1]",
+            "localhost",
+            "LOCALHOST.",
+            "docferry.localhost",
+        ] {
+            let told = refused(&format!("https://{host}/hook"));
+            assert!(told.contains("special address"), "{host}: {told}");
+        }
+    }
+
+    #[test]
+    fn public_addresses_and_names_are_allowed_and_where_a_name_leads_is_not_asked_here() {
+        for url in [
+            "https://hooks.example.org/docferry?key=1",
+            "https://hooks.example.org:8443",
+            "https://8.8.8.8/",
+            "https://100.63.0.1/",
+            "https://172.32.0.1/",
+            "https://[2606:4700:4700::1111]/",
+            "https://[2001:4860:4860::8888]/",
+            "https://notlocalhost/",
+        ] {
+            let parsed = CallbackUrl::parse(url, CallbackRule::Public).expect(url);
+            assert!(parsed.open(CallbackRule::Public).is_ok());
+        }
+    }
+
+    #[test]
+    fn what_is_no_plain_https_url_is_refused_by_its_rule() {
+        for (url, rule) in [
+            ("", "absolute https"),
+            ("hook", "absolute https"),
+            ("http://hooks.example.org/", "absolute https"),
+            ("ftp://hooks.example.org/", "absolute https"),
+            ("https://", "absolute https"),
+            ("data:text/plain,x", "absolute https"),
+            ("https://hooks.example.org/\n", "absolute https"),
+            ("https://user@hooks.example.org/", "user"),
+            ("https://:secret@hooks.example.org/", "user"),
+            ("https://hooks.example.org/#top", "fragment"),
+        ] {
+            let told = refused(url);
+            assert!(told.contains(rule), "{url}: {told}");
+        }
+        let long = format!("https://hooks.example.org/{}", "x".repeat(2048));
+        assert!(refused(&long).contains("2048"));
+        let longest = &long[..2048];
+        assert!(CallbackUrl::parse(longest, CallbackRule::Public).is_ok());
+    }
+
+    #[test]
+    fn a_local_system_may_call_its_own_machine_without_tls_and_nothing_else_that_is_special() {
+        let parse = |text| CallbackUrl::parse(text, CallbackRule::PublicAndLoopback);
+        for url in ["http://127.0.0.1:8080/", "https://[::1]/", "http://localhost:1/"] {
+            assert!(parse(url).is_ok(), "{url}");
+            let parsed = parse(url).expect(url);
+            assert!(parsed.open(CallbackRule::Public).is_err(), "{url}");
+        }
+        for url in ["http://10.0.0.1/", "https://169.254.169.254/", "http://hooks.example.org/"] {
+            assert!(parse(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn it_is_never_shown() {
+        let url = CallbackUrl::parse("https://hooks.example.org/secret", CallbackRule::Public);
+        assert_eq!(format!("{url:?}"), "Ok(CallbackUrl(…))");
+    }
+}

@@ -1,0 +1,87 @@
+//! Who is to be told of the end of a job.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use common::{initiate, request, send};
+use docferry_app::ports::{BundleStore as _, IndexedDocument, TransferStore as _};
+use docferry_domain::{CallbackRule, FileId};
+use docferry_testkit::World;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+const FILE: u64 = 12_345;
+const HOOK: &str = "https://hooks.docferry.example/ended?key=secret";
+
+fn world() -> World {
+    let world = World::default();
+    let object_guid = "000000AA".parse().unwrap();
+    let document = IndexedDocument { object_guid, name: None, size: None };
+    world.state().index.insert(FileId::new(FILE), document);
+    world
+}
+
+async fn ask(world: &World, path: &str, body: &Value) -> (StatusCode, Value) {
+    let asked = request("POST", &format!("/v1/download/{path}"), body.to_string());
+    let (response, answer) = send(initiate(world), asked).await;
+    (response.status(), answer)
+}
+
+#[tokio::test]
+async fn a_hostile_address_is_refused_before_anything_is_promised() {
+    let world = world();
+    for url in [
+        "https://169.254.169.254/latest/meta-data/",
+        "https://2130706433/",
+        "https://0x7f.1/",
+        "https://[::ffff:10.0.0.1]/",
+        "https://localhost/",
+        "http://hooks.docferry.example/",
+        "https://user:secret@hooks.docferry.example/",
+        "https://hooks.docferry.example/#ended",
+        "ended",
+    ] {
+        for path in ["initiate", "start"] {
+            let body = json!({ "file_id": FILE, "callbackUrl": url });
+            let (code, problem) = ask(&world, path, &body).await;
+            assert_eq!(code, StatusCode::BAD_REQUEST, "{url}: {problem}");
+            assert_eq!(problem["errors"][0]["pointer"], "/callbackUrl", "{url}");
+            assert!(!problem.to_string().contains("secret"), "{problem}");
+        }
+    }
+    assert!(world.store().transfers().is_empty());
+}
+
+#[tokio::test]
+async fn a_job_keeps_whom_to_tell_and_its_documents_do_not() {
+    let world = world();
+    let is_kept = |callback: Option<docferry_domain::CallbackUrl>| {
+        callback.is_some_and(|url| url.open(CallbackRule::Public).unwrap().as_str() == HOOK)
+    };
+    for path in ["initiate", "start"] {
+        let body = json!({ "file_id": FILE, "callbackUrl": HOOK });
+        let (code, accepted) = ask(&world, path, &body).await;
+        assert_eq!(code, StatusCode::ACCEPTED, "{accepted}");
+        let id = accepted["jobId"].as_str().unwrap().parse().unwrap();
+        assert!(is_kept(world.store().get(&id).await.unwrap().unwrap().callback), "{path}");
+    }
+    let body = json!({ "file_ids": [FILE], "callbackUrl": HOOK });
+    let (_, accepted) = ask(&world, "initiate", &body).await;
+    let id = accepted["jobId"].as_str().unwrap().parse().unwrap();
+    let (bundle, _, documents) = world.store().whole_bundle(&id, 10).await.unwrap().unwrap();
+    assert!(is_kept(bundle.callback));
+    assert!(documents.iter().all(|document| document.callback.is_none()));
+}
+
+#[tokio::test]
+async fn another_callback_is_another_request() {
+    let world = world();
+    let body = |hook: &str| json!({ "file_id": FILE, "callbackUrl": hook, "clientRequestId": "k" });
+    let (code, first) = ask(&world, "initiate", &body(HOOK)).await;
+    assert_eq!(code, StatusCode::ACCEPTED);
+    assert_eq!(ask(&world, "initiate", &body(HOOK)).await, (StatusCode::ACCEPTED, first));
+    let (code, problem) = ask(&world, "initiate", &body("https://other.docferry.example/")).await;
+    assert_eq!(code, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(problem["code"], "REQUEST_NAME_REUSED");
+}

@@ -1,0 +1,18 @@
+//! The `webhook` function: tells whoever a caller named that a job has ended.
+
+use docferry_app::webhook::tell_receiver;
+use docferry_lambda::config::Reader;
+use docferry_lambda::{Error, SystemClock, run_queue};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let mut reader = Reader::from_environment();
+    docferry_lambda::start_logging(&mut reader);
+    let aws = docferry_lambda::load_aws().await;
+    let queue = &docferry_lambda::webhook_queue(&mut reader, &aws);
+    let settings = &docferry_lambda::webhook_settings(&mut reader);
+    let receiver = docferry_lambda::receiver(&mut reader, &aws);
+    let receiver = &reader.finish_with(receiver)?;
+    run_queue(async |given| tell_receiver(receiver, queue, &SystemClock, settings, &given).await)
+        .await
+}
