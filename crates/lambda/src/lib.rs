@@ -19,7 +19,7 @@ pub use failure::StepFailure;
 #[cfg(feature = "http")]
 pub use quota::LocalQuota;
 #[cfg(feature = "http")]
-pub use serve::serve;
+pub use serve::{serve, serve_streams};
 pub use step::{Invocation, run_schedule, run_step, upload_output};
 #[cfg(feature = "stream")]
 pub use stream::run_outcomes;
