@@ -10,12 +10,13 @@ use crate::paths::Paths;
 use crate::process;
 
 /// The functions: package, binary and folder have the same name.
-pub(crate) const FUNCTIONS: [&str; 13] = [
+pub(crate) const FUNCTIONS: [&str; 14] = [
     "authorizer",
     "initiate",
     "control",
     "status",
     "download",
+    "subscribe",
     "ping",
     "push",
     "poll",
