@@ -87,7 +87,10 @@ async fn a_job_is_followed_from_its_first_event_to_its_result() {
     let first = common::events::events(&first);
     assert_eq!(kinds(&first), ["status", "progress"]);
     assert_eq!(first[0].data["jobId"], id);
-    assert_eq!((&first[0].data["status"], &first[0].data["attempts"]), (&json!("queued"), &json!(1)));
+    assert_eq!(
+        (&first[0].data["status"], &first[0].data["attempts"]),
+        (&json!("queued"), &json!(1))
+    );
 
     move_to(&world, 500_000);
     let moved = stream.events().await;
@@ -105,7 +108,10 @@ async fn a_job_is_followed_from_its_first_event_to_its_result() {
     Runner::new(&world).run_all().await;
     let end = stream.events().await;
     assert_eq!(kinds(&end), ["status", "progress", "result"]);
-    assert_eq!((&end[0].data["status"], &end[1].data["percent"]), (&json!("completed"), &json!(100)));
+    assert_eq!(
+        (&end[0].data["status"], &end[1].data["percent"]),
+        (&json!("completed"), &json!(100))
+    );
     assert!(end[2].data["url"].as_str().unwrap().starts_with("https://delivery.example/"));
     assert_eq!(end[2].data["items"][0]["file_id"], json!(FILE));
     assert_eq!(stream.piece().await, None, "the stream ends with the job");
@@ -187,7 +193,10 @@ async fn an_end_without_a_result_is_told_as_an_error() {
     assert_eq!(failed[2].data["lastAttemptAt"], failed[0].data["timestamps"]["completedAt"]);
     world.advance(SignedDuration::from_hours(24));
     let expired = follow(&world, &id, "").await.rest().await;
-    assert_eq!((&expired[0].data["status"], &expired[2].data["code"]), (&json!("expired"), &json!("EXPIRED")));
+    assert_eq!(
+        (&expired[0].data["status"], &expired[2].data["code"]),
+        (&json!("expired"), &json!("EXPIRED"))
+    );
 
     let other = self::world(1);
     let id = one(&other).await;
@@ -297,12 +306,9 @@ async fn foreign_and_unknown_jobs_and_other_methods_are_refused() {
     assert_eq!(without.status(), StatusCode::FORBIDDEN);
     let posted = ask("POST", &path(&id), None).await;
     assert_eq!(posted.status(), StatusCode::METHOD_NOT_ALLOWED);
-    let mut head = Stream::open(
-        follows(&world, StreamMode::Stream),
-        request("HEAD", &path(&id), ""),
-        "",
-    )
-    .await;
+    let mut head =
+        Stream::open(follows(&world, StreamMode::Stream), request("HEAD", &path(&id), ""), "")
+            .await;
     assert_eq!(head.response.status(), StatusCode::OK);
     assert_eq!(head.piece().await, None);
 }

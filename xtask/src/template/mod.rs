@@ -88,7 +88,8 @@ impl Template {
             Some((method, event["Properties"]["Path"].as_str()?))
         });
         let apis: Vec<_> = self.of_kind("AWS::Serverless::Api").collect();
-        let paths = apis.iter().filter_map(|api| api.property("DefinitionBody")["paths"].as_object());
+        let paths =
+            apis.iter().filter_map(|api| api.property("DefinitionBody")["paths"].as_object());
         let written = paths.flatten().flat_map(|(path, item)| {
             let methods = item.as_object().into_iter().flatten();
             methods.map(move |(method, _)| (method.to_uppercase(), path.as_str()))

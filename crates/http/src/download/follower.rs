@@ -129,16 +129,24 @@ where
         let mut text = String::new();
         for (kind, told) in found {
             text += &match kind {
-                News::Status => event("status", told, &StatusEvent {
-                    job_id: status.job_id.clone(),
-                    status: status.status,
-                    attempts: status.attempts,
-                    timestamps: status.timestamps.clone(),
-                }),
-                News::Progress => event("progress", told, &ProgressEvent {
-                    progress: status.progress.clone(),
-                    eta_seconds: status.eta_seconds,
-                }),
+                News::Status => event(
+                    "status",
+                    told,
+                    &StatusEvent {
+                        job_id: status.job_id.clone(),
+                        status: status.status,
+                        attempts: status.attempts,
+                        timestamps: status.timestamps.clone(),
+                    },
+                ),
+                News::Progress => event(
+                    "progress",
+                    told,
+                    &ProgressEvent {
+                        progress: status.progress.clone(),
+                        eta_seconds: status.eta_seconds,
+                    },
+                ),
                 News::End if standing.state == JobState::Completed => {
                     let (url, expires_at) =
                         status.result.clone().map(|result| (result.url, result.expires_at)).unzip();

@@ -5,12 +5,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use axum::Router;
 use docferry_app::ports::{BundleStore, Clock, Presigner, TransferStore};
 use docferry_domain::Told;
 use futures::stream;
@@ -60,6 +60,8 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// How long an answer in one piece waits for news.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+type Shared<S, C, P> = (Arc<JobApi<S, C, P>>, StreamMode);
+
 /// `GET /v1/download/subscribe/{jobId}`.
 ///
 /// A stream ends with its job, before the process does, or when the store fails; a
@@ -78,7 +80,7 @@ where
 }
 
 async fn subscribe<S, C, P>(
-    State((api, mode)): State<(Arc<JobApi<S, C, P>>, StreamMode)>,
+    State((api, mode)): State<Shared<S, C, P>>,
     Reader(owner): Reader,
     id: Result<Path<String>, PathRejection>,
     left: Option<Extension<TimeLeft>>,
