@@ -51,7 +51,7 @@ where
     P: Presigner,
 {
     /// Follows until `ends_at`, from what was told before on.
-    pub(super) fn new(
+    pub(super) fn following(
         api: Arc<JobApi<S, C, P>>,
         owner: String,
         id: TransferId,
@@ -65,7 +65,7 @@ where
     }
 
     /// The first piece: when to come back, and what is known already.
-    pub(super) async fn begin(&mut self, job: &Job) -> Result<String, ApiError> {
+    pub(super) async fn opening(&mut self, job: &Job) -> Result<String, ApiError> {
         let retry = RETRY + spread(&self.id, RETRY);
         let events = self.tell(job).await?;
         Ok(format!("retry: {}\n\n{events}", retry.as_millis()))

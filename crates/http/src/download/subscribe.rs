@@ -102,9 +102,9 @@ where
     }
     let left = left.map_or(LONGEST, |Extension(TimeLeft(left))| left.saturating_sub(MARGIN));
     let lasts = if mode == StreamMode::Buffered { left.min(PATIENCE) } else { left };
-    let mut follower = Follower::new(api, owner, id, told, began + lasts, mode);
+    let mut follower = Follower::following(api, owner, id, told, began + lasts, mode);
     // What fails now can still be answered as any other failure.
-    let first = follower.begin(&job).await?;
+    let first = follower.opening(&job).await?;
     let events = stream::unfold((Some(first), follower), |(first, mut follower)| async move {
         let text = match first {
             Some(text) => text,
