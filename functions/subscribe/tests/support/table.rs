@@ -37,7 +37,8 @@ impl Table {
     }
 }
 
-async fn get_item(State(item): State<Item>, asked: axum::Json<Value>) -> axum::Json<Value> {
+async fn get_item(State(item): State<Item>, asked: String) -> axum::Json<Value> {
+    let asked: Value = serde_json::from_str(&asked).unwrap();
     let found = item.lock().unwrap().clone();
     let found = found.filter(|item| item["pk"] == asked["Key"]["pk"]);
     axum::Json(found.map_or_else(|| json!({}), |item| json!({ "Item": item })))
