@@ -121,6 +121,26 @@ impl Api {
     /// # Panics
     /// When the answer is not as `openapi.yaml` describes it.
     pub async fn request(&self, method: Method, path: &str, body: Option<&str>) -> Answer {
+        self.request_after(method, path, body, None).await
+    }
+
+    /// The events of a job that are new since the last one that was seen.
+    pub async fn events(&self, job_id: &str, last_id: Option<&str>) -> Answer {
+        let path = format!("/v1/download/subscribe/{job_id}");
+        eventually("the API lets us in", SHORT, async || {
+            let answer = self.request_after(Method::GET, &path, None, last_id).await;
+            (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
+        })
+        .await
+    }
+
+    async fn request_after(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&str>,
+        last_id: Option<&str>,
+    ) -> Answer {
         let url = format!("{}{path}", self.base);
         let mut request = self.http.request(method.clone(), url);
         request = match &self.credentials {
@@ -130,6 +150,9 @@ impl Api {
         };
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_owned());
+        }
+        if let Some(id) = last_id {
+            request = request.header("last-event-id", id);
         }
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());

@@ -16,6 +16,7 @@ pub(crate) const FUNCTIONS: [&str; 14] = [
     "control",
     "status",
     "download",
+    "subscribe",
     "ping",
     "push",
     "poll",

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod download;
+pub mod events;
 mod fields;
 pub mod job;
 pub mod problem;

@@ -13,6 +13,7 @@ mod deadline;
 mod destination;
 mod failure;
 mod file_id;
+mod follow;
 mod fragment;
 mod ids;
 mod job;
@@ -41,6 +42,7 @@ pub use deadline::DeadlineRules;
 pub use destination::{DocumentName, DriveFolder, PathRule};
 pub use failure::{FailureCode, UnknownFailureCode};
 pub use file_id::FileId;
+pub use follow::{News, Standing, Told, UnknownEvent, news};
 pub use fragment::{
     FragmentPlan, FragmentRange, GRANULE_BYTES, LARGEST_FRAGMENT_BYTES, SMALL_FILE_BYTES,
 };

@@ -16,7 +16,9 @@ mod status;
 
 pub use api::TransferApi;
 pub use control::{RetrySettings, control_router};
-pub use download::{DownloadApi, FileRange, JobApi, download_router};
+pub use download::{
+    DownloadApi, FileRange, JobApi, StreamMode, TimeLeft, download_router, subscribe_router,
+};
 pub use edge::{Edge, RateLimits};
 pub use http::HeaderValue;
 pub use initiate::initiate_router;

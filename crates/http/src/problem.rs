@@ -93,7 +93,13 @@ impl ApiError {
         }
     }
 
-    fn words(&self) -> (&'static str, &'static str, &'static str) {
+    /// The stable code.
+    pub(crate) fn code(&self) -> &'static str {
+        self.words().0
+    }
+
+    /// Code, title and detail.
+    pub(crate) fn words(&self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Invalid(_) => (
                 "INVALID_REQUEST",

@@ -23,7 +23,7 @@ pub use queue::run_queue;
 #[cfg(feature = "http")]
 pub use quota::LocalQuota;
 #[cfg(feature = "http")]
-pub use serve::serve;
+pub use serve::{serve, serve_streams};
 pub use step::{Invocation, run_schedule, run_step, upload_output};
 #[cfg(feature = "stream")]
 pub use stream::run_outbox;

@@ -1,9 +1,19 @@
+use std::convert::Infallible;
+use std::future::Future;
+use std::time::Duration;
+
 use axum::Router;
+use axum::body::Body;
+use docferry_app::ports::Clock as _;
 use docferry_contract::scope::Scopes;
-use docferry_http::Principal;
+use docferry_http::{Principal, StreamMode, TimeLeft};
+use jiff::Timestamp;
 use lambda_http::request::RequestContext;
 use lambda_http::tower::ServiceExt as _;
-use lambda_http::{Error, Request, RequestExt as _, service_fn};
+use lambda_http::{Error, Request, RequestExt as _, Response, service_fn};
+
+use crate::SystemClock;
+use crate::step::deadline;
 
 /// Serves a router behind API Gateway. The authorizer's principal and scopes go
 /// into the request's extensions; without an authorizer there are none.
@@ -11,14 +21,43 @@ use lambda_http::{Error, Request, RequestExt as _, service_fn};
 /// # Errors
 /// Only the runtime's own.
 pub async fn serve(router: Router) -> Result<(), Error> {
-    lambda_http::run(service_fn(|mut request: Request| {
-        let principal = request.request_context_ref().and_then(principal);
-        if let Some(principal) = principal {
-            request.extensions_mut().insert(principal);
+    lambda_http::run(service_fn(|request| answer(&router, request))).await
+}
+
+/// Serves a router whose answers may last: piece by piece, or in one as [`serve`] does,
+/// for an API that takes nothing else. How much time there is for an answer goes into
+/// the request's extensions.
+///
+/// # Errors
+/// Only the runtime's own.
+pub async fn serve_streams(router: Router, mode: StreamMode) -> Result<(), Error> {
+    match mode {
+        StreamMode::Buffered => serve(router).await,
+        StreamMode::Stream => {
+            let answer = service_fn(|request| answer(&router, request));
+            lambda_http::run_with_streaming_response(answer).await
         }
-        router.clone().oneshot(request)
-    }))
-    .await
+    }
+}
+
+fn answer(
+    router: &Router,
+    mut request: Request,
+) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<> {
+    let principal = request.request_context_ref().and_then(principal);
+    if let Some(principal) = principal {
+        request.extensions_mut().insert(principal);
+    }
+    let ends = request.lambda_context_ref().map(deadline);
+    if let Some(ends) = ends {
+        request.extensions_mut().insert(time_left(ends, SystemClock.now()));
+    }
+    router.clone().oneshot(request)
+}
+
+/// None when the clocks differ by more than there is.
+fn time_left(ends: Timestamp, now: Timestamp) -> TimeLeft {
+    TimeLeft(Duration::try_from(ends.duration_since(now)).unwrap_or_default())
 }
 
 fn principal(context: &RequestContext) -> Option<Principal> {
@@ -41,6 +80,13 @@ mod tests {
         let mut context = serde_json::from_str::<Value>(sample).unwrap()["requestContext"].take();
         context["authorizer"] = authorizer.clone();
         principal(&RequestContext::ApiGatewayV1(serde_json::from_value(context).unwrap()))
+    }
+
+    #[test]
+    fn the_time_that_is_left_is_never_less_than_none() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        assert_eq!(time_left(at(310), at(10)), TimeLeft(Duration::from_secs(300)));
+        assert_eq!(time_left(at(10), at(11)), TimeLeft(Duration::ZERO));
     }
 
     #[test]

@@ -115,7 +115,7 @@ pub const fn upload_output(progress: Progress) -> UploadOutput {
     }
 }
 
-fn deadline(context: &Context) -> Timestamp {
+pub(crate) fn deadline(context: &Context) -> Timestamp {
     i64::try_from(context.deadline)
         .ok()
         .and_then(|ms| Timestamp::from_millisecond(ms).ok())

@@ -86,18 +86,20 @@ async fn the_streaming_client_goes_on_after_the_last_event_that_it_saw() {
           authorization,
           onEvent: async (event) => {
             seen.push(event);
-            await fetch(`${api}/confirm/${event.id}`, { method: 'POST' });
+            await fetch(`${api}/confirm/${seen.length}`, { method: 'POST' });
           },
         });
         console.log(JSON.stringify(seen));";
     let Some(told) = run(&proxy, "subscribe.ts", "subscribe", script).await else { return };
     let expected = json!([
-        { "type": "status", "id": "1", "data": { "status": "running" } },
-        { "type": "progress", "id": "2", "data": { "progress": 40 } },
-        { "type": "result", "id": "3", "data": { "status": "completed" } },
+        { "type": "status", "id": "1.running", "data": { "status": "running" } },
+        { "type": "progress", "id": "1.running.40.6", "data": { "percent": 40 } },
+        { "type": "status", "id": "1.completed.40.6", "data": { "status": "completed" } },
+        { "type": "progress", "id": "1.completed.100.15", "data": { "percent": 100 } },
+        { "type": "result", "id": "1.completed.100.15.end", "data": { "url": null } },
     ]);
     assert_eq!(told, expected);
-    assert_eq!(went_on_after(&upstream), ["", "2", "3"]);
+    assert_eq!(went_on_after(&upstream), ["", "1.running.40.6", "1.completed.100.15.end"]);
 }
 
 #[tokio::test]
@@ -116,9 +118,11 @@ async fn the_browsers_event_source_ends_with_the_job() {
     let Some(told) = run(&proxy, "eventsource.ts", "follow", script).await else { return };
     let expected = json!([
         ["status", { "status": "running" }],
-        ["progress", { "progress": 40 }],
-        ["result", { "status": "completed" }],
+        ["progress", { "percent": 40 }],
+        ["status", { "status": "completed" }],
+        ["progress", { "percent": 100 }],
+        ["result", { "url": null }],
     ]);
     assert_eq!(told, expected);
-    assert_eq!(went_on_after(&upstream), ["", "2", "3"]);
+    assert_eq!(went_on_after(&upstream), ["", "1.running.40.6", "1.completed.100.15.end"]);
 }

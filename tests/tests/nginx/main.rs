@@ -55,16 +55,16 @@ async fn read_until(stream: &mut Response, text: &str) {
 async fn each_event_comes_through_nginx_before_the_next_is_made() {
     let Some((upstream, proxy)) = behind_nginx().await else { return };
     let url = format!("{}/v1/download/subscribe/j1", proxy.url);
-    let request = client().get(&url).bearer_auth("t0ken").header("last-event-id", "0");
+    let request = client().get(&url).bearer_auth("t0ken").header("last-event-id", "1.queued");
     let mut stream = request.send().await.unwrap();
     assert_eq!(stream.headers()["content-type"], "text/event-stream");
-    for event in 1..=2 {
-        read_until(&mut stream, &format!("id: {event}\n")).await;
-        upstream.confirm(event);
+    for (number, id) in [(1, "1.running"), (2, "1.running.40.6")] {
+        read_until(&mut stream, &format!("id: {id}\n")).await;
+        upstream.confirm(number);
     }
     let asked = upstream.asked();
     assert!(asked[0].starts_with("GET /prod/v1/download/subscribe/j1 "), "{}", asked[0]);
-    for header in ["authorization: Bearer t0ken", "last-event-id: 0"] {
+    for header in ["authorization: Bearer t0ken", "last-event-id: 1.queued"] {
         assert!(asked[0].contains(header), "{}", asked[0]);
     }
 }

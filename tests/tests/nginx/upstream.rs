@@ -110,29 +110,33 @@ impl Shared {
     }
 
     /// Two events, each after the one before was seen; then the connection ends. Who comes
-    /// back is told the end, and who comes back after that, that there is no more.
+    /// back is told the end, and who comes back after that, that there is no more. Ids and
+    /// data are those of the service.
     async fn events(&self, socket: &mut TcpStream, head: &str) -> std::io::Result<()> {
-        if head.contains("\nlast-event-id: 3") {
+        if head.contains("\nlast-event-id: 1.completed.100.15.end") {
             return answer(socket, &("HTTP/1.1 204 No Content\r\n".into(), String::new())).await;
         }
         let start = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
-                     cache-control: no-store\r\nconnection: close\r\n\r\nretry: 50\n\n: hello\n\n";
+                     cache-control: no-store\r\nconnection: close\r\n\r\nretry: 50\n\n: keep-alive\n\n";
         socket.write_all(start.as_bytes()).await?;
-        if head.contains("\nlast-event-id: 2") {
-            return event(socket, 3, "result", r#"{"status":"completed"}"#).await;
+        if head.contains("\nlast-event-id: 1.running.40.6") {
+            event(socket, "1.completed.40.6", "status", r#"{"status":"completed"}"#).await?;
+            event(socket, "1.completed.100.15", "progress", r#"{"percent":100}"#).await?;
+            return event(socket, "1.completed.100.15.end", "result", r#"{"url":null}"#).await;
         }
         let mut confirmed = self.confirmed.subscribe();
-        for (id, name, data) in
-            [(1, "status", r#"{"status":"running"}"#), (2, "progress", r#"{"progress":40}"#)]
-        {
+        for (number, id, name, data) in [
+            (1, "1.running", "status", r#"{"status":"running"}"#),
+            (2, "1.running.40.6", "progress", r#"{"percent":40}"#),
+        ] {
             event(socket, id, name, data).await?;
-            let _ = confirmed.wait_for(|seen| *seen >= id).await;
+            let _ = confirmed.wait_for(|seen| *seen >= number).await;
         }
         Ok(())
     }
 }
 
-async fn event(socket: &mut TcpStream, id: u32, name: &str, data: &str) -> std::io::Result<()> {
+async fn event(socket: &mut TcpStream, id: &str, name: &str, data: &str) -> std::io::Result<()> {
     socket.write_all(format!("event: {name}\nid: {id}\ndata: {data}\n\n").as_bytes()).await
 }
 

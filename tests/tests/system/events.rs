@@ -42,6 +42,8 @@ fn every_sample_event_is_tried_by_a_test() {
             "status/health.json",
             "status/status.json",
             "status/unknown.json",
+            "subscribe/follow.json",
+            "subscribe/resume.json",
             "sweep/scheduled.json",
             "upload/first-attempt.json",
             "webhook/completed.json",
@@ -103,6 +105,8 @@ async fn the_functions_behind_the_api_answer_their_samples() {
         ("status/health.json", 200),
         ("status/status.json", 404),
         ("status/unknown.json", 404),
+        ("subscribe/follow.json", 404),
+        ("subscribe/resume.json", 404),
     ] {
         let function = sample.split('/').next().unwrap();
         let answer = sandbox.cloud.invoke(function, &event(sample)).await.unwrap();

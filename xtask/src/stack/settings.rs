@@ -111,6 +111,7 @@ pub(crate) fn parameters<'a>(
         ("Architecture", if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }.to_owned()),
         ("EmulatorGatewayResponses", "true".to_owned()),
         ("WebhookAllowLoopback", "true".to_owned()),
+        ("StreamMode", "BUFFERED".to_owned()),
         ("LogRetentionDays", "1".to_owned()),
         ("OidcIssuer", identity.url.clone()),
         ("OidcAudience", secrets.oidc_audience.clone()),

@@ -79,20 +79,24 @@ impl Template {
         globals.chain(own).map(str::to_owned).collect()
     }
 
-    /// `METHOD /path` of every event that the API hands to a function.
+    /// `METHOD /path` of every call that the API hands to a function: by an event, or in
+    /// its body where an event cannot say how.
     pub(crate) fn routes(&self) -> BTreeSet<String> {
         let functions: Vec<_> = self.functions().collect();
-        let events = functions.iter().flat_map(Resource::events);
-        events
-            .filter_map(|event| {
-                let method = event["Properties"]["Method"].as_str()?.to_uppercase();
-                // What a browser asks before another call is no call of its own.
-                if method == "OPTIONS" {
-                    return None;
-                }
-                Some(format!("{method} {}", event["Properties"]["Path"].as_str()?))
-            })
-            .collect()
+        let events = functions.iter().flat_map(Resource::events).filter_map(|event| {
+            let method = event["Properties"]["Method"].as_str()?.to_uppercase();
+            Some((method, event["Properties"]["Path"].as_str()?))
+        });
+        let apis: Vec<_> = self.of_kind("AWS::Serverless::Api").collect();
+        let paths =
+            apis.iter().filter_map(|api| api.property("DefinitionBody")["paths"].as_object());
+        let written = paths.flatten().flat_map(|(path, item)| {
+            let methods = item.as_object().into_iter().flatten();
+            methods.map(move |(method, _)| (method.to_uppercase(), path.as_str()))
+        });
+        // What a browser asks before another call is no call of its own.
+        let calls = events.chain(written).filter(|(method, _)| method != "OPTIONS");
+        calls.map(|(method, path)| format!("{method} {path}")).collect()
     }
 
     /// The resource that a value names: by a reference, or a state machine by the ARN
@@ -182,6 +186,7 @@ mod tests {
         let variables = template.variables();
         assert!(variables.contains("ENVIRONMENT") && variables.contains("EXCHANGE_SECRET_ARN"));
         assert!(template.routes().contains("GET /document/status/{transferId}"));
+        assert!(template.routes().contains("GET /v1/download/subscribe/{jobId}"));
         let upload = template.resource("UploadFunction").unwrap();
         assert_eq!(upload.binary(), "upload");
         assert_eq!(template.at_most(upload.property("Timeout")), Some(900));

@@ -1,13 +1,18 @@
 //! A job as callers see it.
 
+use std::time::Duration;
+
 use docferry_app::download::Job;
 use docferry_app::ports::PresignedUrl;
 use docferry_contract::job::{JobError, JobItem, JobResult, JobStatus, Progress, Timestamps, time};
 use docferry_domain::{
-    Failure, JobState, Phase, Transfer, TransferId, eta_seconds, next_poll_ms, percent,
+    Failure, FailureCode, JobState, Phase, Standing, Transfer, TransferId, eta_seconds,
+    next_poll_ms, percent,
 };
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
+
+use crate::problem::ApiError;
 
 /// What the two kinds of jobs have in common.
 struct Facts {
@@ -104,6 +109,36 @@ pub(super) fn describe(
             .flatten(),
         items,
     }
+}
+
+/// How a job stands, for those who follow it.
+pub(super) fn standing(job: &Job, now: Timestamp) -> Standing {
+    let facts = Facts::of(job);
+    Standing {
+        attempt: facts.attempts,
+        state: job.state(now),
+        percent: facts.percent,
+        bytes_done: documents(job).map(|document| document.bytes_done).sum(),
+    }
+}
+
+/// When to look again; `None` once nothing changes any more.
+pub(super) fn next_poll(job: &Job, now: Timestamp) -> Option<Duration> {
+    let facts = Facts::of(job);
+    let age = now.duration_since(facts.created_at);
+    next_poll_ms(job.state(now), facts.percent, age).map(|ms| Duration::from_millis(ms.into()))
+}
+
+/// Why a job has ended in this state without a result.
+pub(super) fn ending(job: &Job, state: JobState) -> JobError {
+    let facts = Facts::of(job);
+    let last_attempt_at = facts.ended_at.map(time);
+    if state == JobState::Expired {
+        let (code, _, message) = ApiError::Gone.words();
+        return JobError { code, message, last_attempt_at };
+    }
+    let code = facts.failure.map_or(FailureCode::Internal, |failure| failure.code);
+    JobError { code: code.as_str(), message: code.message(), last_attempt_at }
 }
 
 /// How fast a job moves bytes now, and when it will be done by that.

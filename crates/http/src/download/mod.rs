@@ -1,6 +1,7 @@
 //! `/v1/download/…`: jobs whose documents are fetched by presigned URLs.
 
 mod answer;
+mod follower;
 mod get;
 mod initiate;
 mod list;
@@ -8,9 +9,11 @@ mod name;
 mod page;
 mod shared;
 mod status;
+mod subscribe;
 
 pub use get::download_router;
 pub use initiate::{DownloadApi, FileRange};
 pub(crate) use initiate::{FIRST_POLL_MS, initiate_routes};
 pub use shared::JobApi;
 pub(crate) use status::job_routes;
+pub use subscribe::{StreamMode, TimeLeft, subscribe_router};

@@ -1,6 +1,8 @@
 //! Routers over a world in memory, and requests to them.
 
-#![allow(dead_code, clippy::unwrap_used, reason = "each test program uses its part")]
+#![allow(dead_code, clippy::unwrap_used, clippy::panic, reason = "each test program uses its part")]
+
+pub(crate) mod events;
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -12,8 +14,8 @@ use docferry_app::initiate::InitiateSettings;
 use docferry_contract::scope::{Scope, Scopes};
 use docferry_domain::CallbackRule;
 use docferry_http::{
-    DownloadApi, JobApi, Principal, RetrySettings, TransferApi, control_router, download_router,
-    initiate_router, status_router,
+    DownloadApi, JobApi, Principal, RetrySettings, StreamMode, TransferApi, control_router,
+    download_router, initiate_router, status_router, subscribe_router,
 };
 use docferry_openapi::{Answer, Description};
 use docferry_testkit::{LIMITS, World};
@@ -81,6 +83,10 @@ pub(crate) fn reads(world: &World) -> Router {
 
 pub(crate) fn fetches(world: &World) -> Router {
     download_router(jobs(world))
+}
+
+pub(crate) fn follows(world: &World, mode: StreamMode) -> Router {
+    subscribe_router(jobs(world), mode)
 }
 
 pub(crate) fn request(method: &str, path: &str, body: impl Into<Body>) -> Request<Body> {

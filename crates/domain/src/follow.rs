@@ -1,0 +1,205 @@
+//! What somebody who follows a job is told next, by what he was told before.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::JobState;
+
+/// How a job stands, as far as its followers are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// 1, and one more for each retry.
+    pub attempt: u32,
+    /// How it stands.
+    pub state: JobState,
+    /// Whole percent, 0 to 100.
+    pub percent: u8,
+    /// Bytes that have arrived at their destination.
+    pub bytes_done: u64,
+}
+
+/// The last that a follower knows of a job: enough for any process to go on from.
+///
+/// It travels as the id of an event, in a form that only this type reads:
+/// `1.running.40.6000000`, `1.completed.100.15000000.end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    attempt: u32,
+    state: JobState,
+    /// Percent and bytes, once progress of this attempt was told.
+    progress: Option<(u8, u64)>,
+    /// Whether its end was told.
+    ended: bool,
+}
+
+impl Told {
+    /// Whether nothing is left to tell: the end of this attempt is known, and no other
+    /// has begun.
+    #[must_use]
+    pub fn knows_the_end(&self, now: &Standing) -> bool {
+        self.ended && self.attempt == now.attempt && now.state.is_terminal()
+    }
+}
+
+/// What can be told of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// Its state, or that it runs again.
+    Status,
+    /// How far it is.
+    Progress,
+    /// What it came to; nothing follows.
+    End,
+}
+
+/// What is to be told, in order, each with what the follower knows from then on.
+///
+/// Within an attempt percent and bytes never go down, whatever is read, and the end is
+/// told once: a job that expires after its end was told says nothing more.
+#[must_use]
+pub fn news(told: Option<Told>, now: &Standing) -> Vec<(News, Told)> {
+    if told.is_some_and(|told| told.knows_the_end(now)) {
+        return Vec::new();
+    }
+    // What is known of an earlier attempt does not count. A later one was never told
+    // of: whoever says so made it up.
+    let known = told.filter(|told| told.attempt == now.attempt);
+    let mut found = Vec::with_capacity(3);
+    let mut told = match known {
+        Some(told) if told.state == now.state => told,
+        _ => {
+            let progress = known.and_then(|told| told.progress);
+            let told = Told { attempt: now.attempt, state: now.state, progress, ended: false };
+            found.push((News::Status, told));
+            told
+        }
+    };
+    let progress = (now.percent, now.bytes_done);
+    if told.progress.is_none_or(|before| before < progress) {
+        told.progress = Some(progress);
+        found.push((News::Progress, told));
+    }
+    if now.state.is_terminal() {
+        told.ended = true;
+        found.push((News::End, told));
+    }
+    found
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.attempt, self.state.as_str())?;
+        if let Some((percent, bytes)) = self.progress {
+            write!(f, ".{percent}.{bytes}")?;
+        }
+        f.write_str(if self.ended { ".end" } else { "" })
+    }
+}
+
+/// A text that is the id of no event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the id of an event")]
+pub struct UnknownEvent;
+
+impl FromStr for Told {
+    type Err = UnknownEvent;
+
+    fn from_str(text: &str) -> Result<Self, UnknownEvent> {
+        let (rest, ended) = text.strip_suffix(".end").map_or((text, false), |rest| (rest, true));
+        let parts: Vec<_> = rest.split('.').collect();
+        let (attempt, state, progress) = match parts[..] {
+            [attempt, state] => (attempt, state, None),
+            [attempt, state, percent, bytes] => {
+                let percent = percent.parse().ok().filter(|percent| *percent <= 100);
+                let bytes = bytes.parse().map_err(|_| UnknownEvent)?;
+                (attempt, state, Some((percent.ok_or(UnknownEvent)?, bytes)))
+            }
+            _ => return Err(UnknownEvent),
+        };
+        let state = JobState::ALL.into_iter().find(|known| known.as_str() == state);
+        let state = state.ok_or(UnknownEvent)?;
+        let attempt = attempt.parse().ok().filter(|attempt| *attempt > 0);
+        if ended && !state.is_terminal() {
+            return Err(UnknownEvent);
+        }
+        Ok(Self { attempt: attempt.ok_or(UnknownEvent)?, state, progress, ended })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUNNING: Standing =
+        Standing { attempt: 1, state: JobState::Running, percent: 40, bytes_done: 6 };
+
+    fn kinds(told: Option<Told>, now: &Standing) -> Vec<News> {
+        news(told, now).into_iter().map(|(kind, _)| kind).collect()
+    }
+
+    fn last(told: Option<Told>, now: &Standing) -> Option<Told> {
+        news(told, now).last().map(|(_, told)| *told)
+    }
+
+    #[test]
+    fn who_knows_nothing_is_told_all_and_then_only_what_is_new() {
+        assert_eq!(kinds(None, &RUNNING), [News::Status, News::Progress]);
+        let told = last(None, &RUNNING);
+        assert_eq!(kinds(told, &RUNNING), []);
+        let further = Standing { bytes_done: 7, ..RUNNING };
+        assert_eq!(kinds(told, &further), [News::Progress]);
+        let done = Standing { state: JobState::Completed, percent: 100, ..further };
+        assert_eq!(kinds(told, &done), [News::Status, News::Progress, News::End]);
+        // The connection broke before the end was told.
+        let cut = news(told, &done)[1].1;
+        assert_eq!(kinds(Some(cut), &done), [News::End]);
+    }
+
+    #[test]
+    fn an_end_is_told_once_and_an_attempt_after_it_from_its_beginning() {
+        let failed = Standing { state: JobState::Failed, ..RUNNING };
+        let told = last(None, &failed);
+        assert!(told.unwrap().knows_the_end(&failed));
+        let expired = Standing { state: JobState::Expired, ..failed };
+        assert_eq!(kinds(told, &expired), []);
+        let again = Standing { attempt: 2, state: JobState::Queued, percent: 0, bytes_done: 0 };
+        assert!(!told.unwrap().knows_the_end(&again));
+        assert_eq!(kinds(told, &again), [News::Status, News::Progress]);
+    }
+
+    #[test]
+    fn what_goes_down_within_an_attempt_is_not_told() {
+        let told = last(None, &RUNNING);
+        for (percent, bytes_done) in [(39, 9), (40, 5), (40, 6)] {
+            assert_eq!(kinds(told, &Standing { percent, bytes_done, ..RUNNING }), []);
+        }
+    }
+
+    #[test]
+    fn an_id_reads_back_as_what_was_told() {
+        let done = Standing { state: JobState::Completed, percent: 100, ..RUNNING };
+        for (_, told) in news(None, &RUNNING).into_iter().chain(news(None, &done)) {
+            assert_eq!(told.to_string().parse(), Ok(told));
+        }
+        assert_eq!(last(None, &done).unwrap().to_string(), "1.completed.100.6.end");
+    }
+
+    #[test]
+    fn what_is_no_id_is_not_read() {
+        for text in [
+            "",
+            "7",
+            "0.running",
+            "1.walking",
+            "1.running.40",
+            "1.running.101.6",
+            "1.running.40.6.7",
+            "1.running.end",
+            "1.completed.100.6.end.end",
+            "-1.running",
+            "1.running.40.-6",
+        ] {
+            assert_eq!(text.parse::<Told>(), Err(UnknownEvent), "{text}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! A client of event streams.
+
+use axum::Router;
+use axum::body::Body;
+use docferry_openapi::Description;
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+/// One event, as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Event {
+    pub(crate) kind: String,
+    pub(crate) id: String,
+    pub(crate) data: Value,
+}
+
+/// A connection.
+pub(crate) struct Stream {
+    pub(crate) response: Response<()>,
+    body: Body,
+    /// All that has come so far.
+    pub(crate) text: String,
+}
+
+impl Stream {
+    /// Connects; goes on after the last event that was seen.
+    pub(crate) async fn open(router: Router, mut request: Request<Body>, last_id: &str) -> Self {
+        if !last_id.is_empty() {
+            request.headers_mut().insert("last-event-id", last_id.parse().unwrap());
+        }
+        let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
+        Self { response: Response::from_parts(parts, ()), body, text: String::new() }
+    }
+
+    /// The next piece; `None` at the end.
+    pub(crate) async fn piece(&mut self) -> Option<String> {
+        let frame = self.body.frame().await?.unwrap();
+        let piece = String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap();
+        self.text += &piece;
+        Some(piece)
+    }
+
+    /// The events of the next piece that has any; none at the end.
+    pub(crate) async fn events(&mut self) -> Vec<Event> {
+        while let Some(piece) = self.piece().await {
+            let found = events(&piece);
+            if !found.is_empty() {
+                return found;
+            }
+        }
+        Vec::new()
+    }
+
+    /// All that comes until the end.
+    pub(crate) async fn rest(&mut self) -> Vec<Event> {
+        let mut found = Vec::new();
+        while let Some(piece) = self.piece().await {
+            found.extend(events(&piece));
+        }
+        found
+    }
+}
+
+/// The events of a text, each as `openapi.yaml` describes it.
+pub(crate) fn events(text: &str) -> Vec<Event> {
+    let description = Description::of_project().unwrap();
+    let blocks = text.split_terminator("\n\n");
+    let fields = |block: &str| -> Vec<(String, String)> {
+        let lines = block.lines().filter_map(|line| line.split_once(": "));
+        lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    };
+    let read = |fields: Vec<(String, String)>| {
+        let [(a, kind), (b, id), (c, data)] = &fields[..] else { return None };
+        assert_eq!([a, b, c], ["event", "id", "data"]);
+        let data: Value = serde_json::from_str(data).unwrap();
+        let name = match kind.as_str() {
+            "status" => "JobStatusEvent",
+            "progress" => "JobProgressEvent",
+            "result" => "JobResultEvent",
+            "error" => "JobError",
+            other => panic!("there is no event {other}"),
+        };
+        let schema = json!({ "$ref": format!("#/components/schemas/{name}") });
+        let wrong = description.value_complaints(&schema, &data);
+        assert!(wrong.is_empty(), "{kind} is not as openapi.yaml has it: {}", wrong.join("\n"));
+        Some(Event { kind: kind.clone(), id: id.clone(), data })
+    };
+    blocks.filter_map(|block| read(fields(block))).collect()
+}
+
+/// What kinds of events these are.
+pub(crate) fn kinds(events: &[Event]) -> Vec<&str> {
+    events.iter().map(|event| event.kind.as_str()).collect()
+}

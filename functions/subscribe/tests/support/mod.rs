@@ -1,0 +1,67 @@
+//! The function as Lambda runs it: its own program, with a runtime API that hands on
+//! each piece of an answer as it comes, and a table of one item.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+mod runtime;
+mod table;
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+pub(crate) use runtime::{Answer, Runtime};
+pub(crate) use table::Table;
+
+/// More than anything here takes.
+pub(crate) const BOUND: Duration = Duration::from_secs(60);
+
+/// One process of the function.
+pub(crate) struct Function {
+    pub(crate) runtime: Runtime,
+    pub(crate) table: Table,
+    program: Child,
+    /// What it logs.
+    pub(crate) log: PathBuf,
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        let _ended = self.program.kill();
+        let _reaped = self.program.wait();
+        let _removed = std::fs::remove_file(&self.log);
+    }
+}
+
+impl Function {
+    pub(crate) async fn start(mode: &str) -> Self {
+        let (runtime, table) = (Runtime::start().await, Table::start().await);
+        let port = runtime.address().rsplit(':').next().unwrap().to_owned();
+        let log = std::env::temp_dir().join(format!("docferry-subscribe-{port}.log"));
+        let file = std::fs::File::create(&log).unwrap();
+        let program = Command::new(env!("CARGO_BIN_EXE_subscribe"))
+            .env_clear()
+            .envs([
+                ("AWS_LAMBDA_RUNTIME_API", runtime.address()),
+                ("AWS_LAMBDA_FUNCTION_NAME", "subscribe"),
+                ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+                ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+                ("AWS_LAMBDA_LOG_GROUP_NAME", "tests"),
+                ("AWS_LAMBDA_LOG_STREAM_NAME", "tests"),
+                ("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true"),
+                ("AWS_REGION", "ca-central-1"),
+                ("AWS_ACCESS_KEY_ID", "test"),
+                ("AWS_SECRET_ACCESS_KEY", "test"),
+                ("AWS_ENDPOINT_URL", table.url()),
+                ("TRANSFERS_TABLE", "transfers"),
+                ("DELIVERY_BUCKET", "delivery"),
+                ("STREAM_MODE", mode),
+            ])
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file)
+            .spawn()
+            .unwrap();
+        Self { runtime, table, program, log }
+    }
+}

@@ -1,0 +1,60 @@
+//! DynamoDB, as far as one transfer is read of it.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use docferry_domain::Transfer;
+use serde_json::{Value, json};
+use sim_kit::Running;
+
+type Item = Arc<Mutex<Option<Value>>>;
+
+pub(crate) struct Table {
+    item: Item,
+    server: Running,
+}
+
+impl Table {
+    pub(crate) async fn start() -> Self {
+        let item = Item::default();
+        let shared = Arc::clone(&item);
+        let router = |_: &str| Router::new().route("/", post(get_item)).with_state(shared);
+        Self { item, server: sim_kit::serve(0, None, router).await.unwrap() }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        self.server.url()
+    }
+
+    /// From now on this is what is read.
+    pub(crate) fn put(&self, transfer: &Transfer) {
+        let mut item = attribute(&serde_json::to_value(transfer).unwrap())["M"].take();
+        item["pk"] = json!({ "S": format!("T#{}", transfer.transfer_id) });
+        item["sk"] = json!({ "S": "META" });
+        *self.item.lock().unwrap() = Some(item);
+    }
+}
+
+async fn get_item(State(item): State<Item>, asked: String) -> axum::Json<Value> {
+    let asked: Value = serde_json::from_str(&asked).unwrap();
+    let found = item.lock().unwrap().clone();
+    let found = found.filter(|item| item["pk"] == asked["Key"]["pk"]);
+    axum::Json(found.map_or_else(|| json!({}), |item| json!({ "Item": item })))
+}
+
+/// A value in the form that DynamoDB has on the wire.
+fn attribute(value: &Value) -> Value {
+    match value {
+        Value::Null => json!({ "NULL": true }),
+        Value::Bool(value) => json!({ "BOOL": value }),
+        Value::Number(number) => json!({ "N": number.to_string() }),
+        Value::String(text) => json!({ "S": text }),
+        Value::Array(members) => json!({ "L": members.iter().map(attribute).collect::<Vec<_>>() }),
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, value)| (name.clone(), attribute(value)));
+            json!({ "M": members.collect::<serde_json::Map<_, _>>() })
+        }
+    }
+}

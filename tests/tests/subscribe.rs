@@ -1,0 +1,162 @@
+//! Events of jobs, through the deployed system, with IAM enforcement on. The emulator
+//! hands on answers in one piece, so each ends with its first news.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+use docferry_system_tests::{Api, Identity, MIB, SHORT, Sandbox, eventually};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+/// A number that no other test uses.
+fn number() -> u64 {
+    fastrand::u64(1_000_000..100_000_000)
+}
+
+async fn person(sandbox: &Sandbox, name: &str) -> Api {
+    let identity = Identity::new(&sandbox.stack);
+    let subject = format!("{}-{name}", sandbox.tag);
+    let token = identity.token_of(&subject, "docferry.read docferry.write").await;
+    sandbox.api.with_token(&token)
+}
+
+async fn post(api: &Api, path: &str, body: Option<&Value>) -> Value {
+    let body = body.map(Value::to_string);
+    let answer = eventually("the API lets us in", SHORT, async || {
+        let answer = api.request(Method::POST, path, body.as_deref()).await;
+        (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
+    })
+    .await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+    answer.json()
+}
+
+/// A job of one document that takes its time to arrive.
+async fn slow_job(sandbox: &Sandbox, api: &Api, size: u64) -> String {
+    let document = sandbox.document_with(size, &[("moverDelayMs", "3000")]).await;
+    let file = number();
+    sandbox.cloud.index(file, &document.guid).await;
+    let job = post(api, "/v1/download/initiate", Some(&json!({ "file_id": file }))).await;
+    job["jobId"].as_str().unwrap().to_owned()
+}
+
+#[derive(Debug)]
+struct Event {
+    kind: String,
+    id: String,
+    data: Value,
+}
+
+fn events(text: &str) -> Vec<Event> {
+    let block = |block: &str| {
+        let field = |name: &str| {
+            let line = block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+            line.map(str::to_owned)
+        };
+        let data = serde_json::from_str(&field("data")?).unwrap();
+        Some(Event { kind: field("event")?, id: field("id")?, data })
+    };
+    text.split("\n\n").filter_map(block).collect()
+}
+
+/// Comes back with the last id until the end; all events, and in how many answers.
+async fn followed(api: &Api, job_id: &str) -> (Vec<Event>, usize) {
+    let (mut seen, mut answers) = (Vec::<Event>::new(), 0);
+    eventually("the job ends", SHORT, async || {
+        let last_id = seen.last().map(|event| event.id.clone());
+        let answer = api.events(job_id, last_id.as_deref()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        assert_eq!(answer.media_type(), "text/event-stream");
+        assert!(answer.text.starts_with("retry: "), "{}", answer.text);
+        answers += 1;
+        seen.extend(events(&answer.text));
+        seen.last().filter(|event| event.id.ends_with(".end")).map(drop)
+    })
+    .await;
+    (seen, answers)
+}
+
+#[tokio::test]
+async fn a_job_is_followed_over_several_answers_to_its_result() {
+    let sandbox = Sandbox::new().await;
+    let ada = person(&sandbox, "ada").await;
+    let size = 9 * MIB;
+    let id = slow_job(&sandbox, &ada, size).await;
+    let (seen, answers) = followed(&ada, &id).await;
+    assert!(answers > 1, "{seen:?}");
+    let of = |kind: &str| seen.iter().filter(|event| event.kind == kind).collect::<Vec<_>>();
+    let states: Vec<_> = of("status").iter().map(|e| e.data["status"].clone()).collect();
+    assert_eq!(states.last(), Some(&json!("completed")));
+    assert!(states.len() > 1 && states.iter().filter(|state| **state == "completed").count() == 1);
+    let percents: Vec<_> = of("progress").iter().map(|e| e.data["percent"].as_u64()).collect();
+    assert!(percents.is_sorted() && percents.last() == Some(&Some(100)), "{percents:?}");
+    assert_eq!((of("result").len(), of("error").len()), (1, 0));
+    let url = of("result")[0].data["url"].as_str().unwrap();
+    let plain = reqwest::Client::builder().no_proxy().build().unwrap();
+    let fetched = plain.get(url).send().await.unwrap().bytes().await.unwrap();
+    assert_eq!(fetched.len() as u64, size);
+
+    // There is nothing more to tell; but all of it again to who knows nothing.
+    let end = &seen.last().unwrap().id;
+    let answer = ada.events(&id, Some(end)).await;
+    assert_eq!((answer.status, answer.text.as_str()), (StatusCode::NO_CONTENT, ""));
+    let all: Vec<_> =
+        events(&ada.events(&id, None).await.text).into_iter().map(|event| event.kind).collect();
+    assert_eq!(all, ["status", "progress", "result"]);
+
+    // To anybody else it does not exist.
+    for other in [&person(&sandbox, "bob").await, &sandbox.api] {
+        for last_id in [None, Some(end.as_str())] {
+            let answer = other.events(&id, last_id).await;
+            assert_eq!(
+                (answer.status, &answer.json()["code"]),
+                (StatusCode::NOT_FOUND, &json!("NOT_FOUND"))
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_is_stopped_ends_its_events_with_an_error_and_a_retry_goes_on() {
+    let sandbox = Sandbox::new().await;
+    let ada = person(&sandbox, "ada").await;
+    let id = slow_job(&sandbox, &ada, 1000).await;
+    post(&ada, &format!("/v1/download/cancel/{id}"), None).await;
+    let (seen, _) = followed(&ada, &id).await;
+    let end = seen.last().unwrap();
+    assert_eq!((end.kind.as_str(), &end.data["code"]), ("error", &json!("CANCELED")));
+    assert_eq!(ada.events(&id, Some(&end.id)).await.status, StatusCode::NO_CONTENT);
+
+    let path = format!("/v1/download/retry/{id}");
+    eventually("it may run again", SHORT, async || {
+        let answer = ada.request(Method::POST, &path, None).await;
+        (answer.status == StatusCode::ACCEPTED).then_some(())
+    })
+    .await;
+    let begun = events(&ada.events(&id, Some(&end.id)).await.text);
+    assert_eq!((begun[0].kind.as_str(), &begun[0].data["attempts"]), ("status", &json!(2)));
+    let (seen, _) = followed(&ada, &id).await;
+    assert_eq!(seen.last().unwrap().kind, "result");
+}
+
+/// What a browser asks before a page may read the stream with credentials of its own.
+#[tokio::test]
+async fn a_page_of_a_listed_origin_may_follow() {
+    let sandbox = Sandbox::new().await;
+    let url = format!("{}/v1/download/subscribe/x", sandbox.stack.api);
+    let plain = reqwest::Client::builder().no_proxy().build().unwrap();
+    let asked = plain
+        .request(Method::OPTIONS, url)
+        .header("origin", "https://viewer.example.org")
+        .header("access-control-request-method", "GET")
+        .header("access-control-request-headers", "authorization,last-event-id");
+    let answer = eventually("the API lets us in", SHORT, async || {
+        let answer = asked.try_clone().unwrap().send().await.unwrap();
+        (answer.status() != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
+    })
+    .await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let headers = answer.headers();
+    assert_eq!(headers["access-control-allow-origin"], "https://viewer.example.org");
+    let allowed = headers["access-control-allow-headers"].to_str().unwrap().to_lowercase();
+    assert!(allowed.contains("last-event-id") && allowed.contains("authorization"), "{allowed}");
+}
