@@ -10,7 +10,7 @@ use crate::paths::Paths;
 use crate::process;
 
 /// The functions: package, binary and folder have the same name.
-pub(crate) const FUNCTIONS: [&str; 14] = [
+pub(crate) const FUNCTIONS: [&str; 15] = [
     "authorizer",
     "initiate",
     "control",

@@ -118,15 +118,14 @@ impl Runner {
         };
         // Bounded as the state machine is by its history.
         for _ in 0..1000 {
-            let progress = self
-                .step(async || {
-                    *uploads += 1;
-                    match pool {
-                        Pool::Onedrive => self.upload_once(task).await,
-                        Pool::Download => self.publish_once(task).await,
-                    }
-                })
-                .await?;
+            let moved = self.step(async || {
+                *uploads += 1;
+                match pool {
+                    Pool::Onedrive => self.upload_once(task).await,
+                    Pool::Download => self.publish_once(task).await,
+                }
+            });
+            let progress = Box::pin(moved).await?;
             match progress {
                 Progress::Done => return Ok(()),
                 Progress::Continue => {}
