@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-pub(crate) use runtime::{Answer, Runtime};
+pub(crate) use runtime::Runtime;
 pub(crate) use table::Table;
 
 /// More than anything here takes.
