@@ -1,7 +1,7 @@
 //! The function as Lambda runs it: its own program, with a runtime API that hands on
 //! each piece of an answer as it comes, and a table of one item.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod runtime;
 mod table;
