@@ -1,5 +1,7 @@
 //! What the whole test run has left in logs and histories. Runs last and alone.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;

@@ -122,8 +122,8 @@ impl Runner {
                 .step(async || {
                     *uploads += 1;
                     match pool {
-                        Pool::Onedrive => self.upload_once(task).await,
-                        Pool::Download => self.publish_once(task).await,
+                        Pool::Onedrive => Box::pin(self.upload_once(task)).await,
+                        Pool::Download => Box::pin(self.publish_once(task)).await,
                     }
                 })
                 .await?;
