@@ -8,7 +8,7 @@ mod support;
 use docferry_app::ports::{
     Outbox as _, Release, SealedSession, SlotStore as _, TransferStore as _,
 };
-use docferry_domain::{Artifact, Outcome, Phase};
+use docferry_domain::{Artifact, Outcome, Phase, Transfer};
 use docferry_testkit::builders::{arrived, checkpoint, epoch, pushed, transfer};
 use jiff::SignedDuration;
 
@@ -40,7 +40,9 @@ async fn a_lost_answer_to_any_write_goes_unnoticed() {
     assert!(lost!(store.grant(made.pool, slots.version, &[made.waiting()], epoch(), later)));
     lost!(store.step_aside(&store.get(id).await.unwrap().unwrap()));
     lost!(store.enqueue(&made, later));
-    assert_eq!(lost!(store.get(id)), Some(made.clone()));
+    // It had a slot for a moment.
+    let admitted_at = Some(epoch());
+    assert_eq!(lost!(store.get(id)), Some(Transfer { admitted_at, ..made.clone() }));
     assert_eq!(lost!(store.begin_push(id, 1, epoch())).phase, Phase::Pushing);
     assert!(lost!(store.record_push(id, 1, &push)));
     lost!(store.record_arrival(id, 1, &arrived()));
