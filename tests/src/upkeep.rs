@@ -6,6 +6,8 @@ use docferry_aws::{DynamoTransferStore, StepFunctionsWorkflow};
 
 use docferry_domain::Pool;
 
+use jiff::Timestamp;
+
 use crate::{Cloud, Item};
 
 const SHARDS: [&str; 4] = ["U0", "U1", "U2", "U3"];
@@ -50,6 +52,38 @@ impl Cloud {
             }
         }
         standing
+    }
+
+    /// Keeps what a job has delivered until then, and not as long as it was promised.
+    pub async fn keep_until(&self, job_id: &str, until: Timestamp) {
+        let until = AttributeValue::S(until.to_string());
+        self.set(&format!("T#{job_id}"), "META", "keepUntil", until).await;
+    }
+
+    /// The same of an object in the delivery bucket.
+    pub async fn keep_object_until(&self, key: &str, until: Timestamp) {
+        let until = AttributeValue::N(until.as_millisecond().to_string());
+        self.set(&format!("A#{key}"), "ARTIFACT", "dueAt", until).await;
+    }
+
+    /// Has a transfer end by then at the latest.
+    pub async fn end_by(&self, transfer_id: &str, deadline: Timestamp) {
+        let deadline = AttributeValue::S(deadline.to_string());
+        self.set(&format!("T#{transfer_id}"), "META", "deadline", deadline).await;
+    }
+
+    async fn set(&self, pk: &str, sk: &str, name: &str, value: AttributeValue) {
+        let request = self
+            .dynamodb
+            .update_item()
+            .table_name(&self.stack.table)
+            .key("pk", AttributeValue::S(pk.to_owned()))
+            .key("sk", AttributeValue::S(sk.to_owned()))
+            .update_expression("SET #name = :value")
+            .condition_expression("attribute_exists(#name)")
+            .expression_attribute_names("#name", name)
+            .expression_attribute_values(":value", value);
+        request.send().await.unwrap();
     }
 
     /// Removes everything from the table but who holds a slot.

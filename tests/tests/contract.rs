@@ -1,0 +1,183 @@
+//! What else the contract of downloads says: wrong requests, times that have passed,
+//! callers that ask too often. Through the deployed API, with IAM enforcement on.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::time::Duration;
+
+use docferry_system_tests::{Answer, Api, Identity, Sandbox, eventually};
+use jiff::{SignedDuration, Zoned};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+const BOUND: Duration = Duration::from_secs(60);
+const INITIATE: &str = "/v1/download/initiate";
+
+/// A call, once the gateway lets it in: it limits all callers together.
+async fn call(api: &Api, method: Method, path: &str, body: Option<&str>) -> Answer {
+    eventually("the API lets us in", BOUND, async || {
+        let answer = api.request(method.clone(), path, body).await;
+        (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
+    })
+    .await
+}
+
+/// A document that can be asked for by its number.
+async fn document(sandbox: &Sandbox, more: &[(&str, &str)]) -> u64 {
+    let file = fastrand::u64(1_000_000..100_000_000);
+    let document = sandbox.document_with(1000, more).await;
+    sandbox.cloud.index(file, &document.guid).await;
+    file
+}
+
+async fn ask(sandbox: &Sandbox, file: u64) -> String {
+    let body = json!({ "file_id": file }).to_string();
+    let accepted = call(&sandbox.api, Method::POST, INITIATE, Some(&body)).await;
+    assert_eq!(accepted.status, StatusCode::ACCEPTED, "{}", accepted.text);
+    accepted.json()["jobId"].as_str().unwrap().to_owned()
+}
+
+async fn status_when(api: &Api, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    eventually("the job stands so", BOUND, async || {
+        let answer = api.get(&format!("/v1/download/status/{id}")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        Some(answer.json()).filter(|status| is_so(status))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_with_a_request_is_told_before_anything_is_done() {
+    let sandbox = Sandbox::new().await;
+    let file = document(&sandbox, &[]).await;
+    let large = json!({ "file_id": file, "clientRequestId": "x".repeat(65 * 1024) }).to_string();
+    let zip = json!({ "file_ids": [file], "options": { "bundle": "zip" } }).to_string();
+    for (body, status, code) in [
+        ("{", StatusCode::BAD_REQUEST, "INVALID_REQUEST"),
+        ("[]", StatusCode::BAD_REQUEST, "INVALID_REQUEST"),
+        (r#"{"file_id": 1, "priority": 5}"#, StatusCode::BAD_REQUEST, "INVALID_REQUEST"),
+        (r#"{"file_ids": []}"#, StatusCode::BAD_REQUEST, "INVALID_REQUEST"),
+        (&large, StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE"),
+        (&zip, StatusCode::NOT_IMPLEMENTED, "NOT_IMPLEMENTED"),
+    ] {
+        let answer = call(&sandbox.api, Method::POST, INITIATE, Some(body)).await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+        assert_eq!(answer.headers["content-type"], "application/problem+json");
+        assert_eq!(answer.json()["code"], code);
+    }
+    let wrong = r#"{"file_id": 1, "priority": 5, "options": {"destination": "fax"}}"#;
+    let answer = call(&sandbox.api, Method::POST, INITIATE, Some(wrong)).await.json();
+    let at: Vec<&str> = answer["errors"].as_array().unwrap().iter().map(pointer).collect();
+    assert_eq!(at, ["/file_id", "/priority", "/options/destination"], "{answer}");
+    assert_eq!(answer["retryable"], false);
+    // No body at all is declared as nothing.
+    let untyped = call(&sandbox.api, Method::POST, INITIATE, None).await;
+    assert_eq!(untyped.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{}", untyped.text);
+    let method = call(&sandbox.api, Method::DELETE, INITIATE, None).await.status;
+    assert!([StatusCode::METHOD_NOT_ALLOWED, StatusCode::NOT_FOUND].contains(&method), "{method}");
+    let unknown = "0".repeat(32);
+    for (method, path) in [
+        (Method::GET, format!("/v1/download/status/{unknown}")),
+        (Method::GET, format!("/v1/download/{unknown}")),
+        (Method::GET, format!("/v1/download/subscribe/{unknown}")),
+        (Method::POST, format!("/v1/download/cancel/{unknown}")),
+        (Method::POST, format!("/v1/download/retry/{unknown}")),
+    ] {
+        let answer = call(&sandbox.api, method, &path, None).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    assert!(sandbox.ords.0.requests(&sandbox.tag).await.is_empty(), "nothing was begun");
+}
+
+fn pointer(error: &Value) -> &str {
+    error["pointer"].as_str().unwrap()
+}
+
+#[tokio::test]
+async fn the_older_call_does_the_same_and_says_what_follows_it() {
+    let sandbox = Sandbox::new().await;
+    let file = document(&sandbox, &[]).await;
+    let body = json!({ "file_id": file }).to_string();
+    let available = call(&sandbox.api, Method::POST, "/v1/download/check", Some(&body)).await;
+    assert_eq!(available.status, StatusCode::OK, "{}", available.text);
+    assert_eq!(available.json()["available"], true);
+    let nobodys = json!({ "file_id": 10_000 }).to_string();
+    let missing = call(&sandbox.api, Method::POST, "/v1/download/check", Some(&nobodys)).await;
+    assert_eq!(missing.json()["available"], false);
+
+    let accepted = call(&sandbox.api, Method::POST, "/v1/download/start", Some(&body)).await;
+    assert_eq!(accepted.status, StatusCode::ACCEPTED, "{}", accepted.text);
+    assert!(accepted.headers.contains_key("deprecation"));
+    let link = accepted.headers["link"].to_str().unwrap();
+    assert!(link.contains(INITIATE) && link.contains("successor-version"), "{link}");
+    let id = accepted.json()["jobId"].as_str().unwrap().to_owned();
+    status_when(&sandbox.api, &id, |job| job["status"] == "completed").await;
+    let detail = sandbox.api.get(&format!("/v1/download/status/{id}?progress=detail")).await.json();
+    let progress = &detail["progress"];
+    assert_eq!((&progress["percent"], &progress["bytesDone"]), (&json!(100), &json!(1000)));
+    let path = format!("/v1/download/retry/{id}");
+    let again = call(&sandbox.api, Method::POST, &path, None).await;
+    assert_eq!(again.status, StatusCode::CONFLICT, "what was delivered does not run again");
+}
+
+#[tokio::test]
+async fn what_is_not_kept_any_more_has_expired_is_gone_and_runs_again_on_request() {
+    let sandbox = Sandbox::new().await;
+    let file = document(&sandbox, &[]).await;
+    let id = ask(&sandbox, file).await;
+    status_when(&sandbox.api, &id, |job| job["status"] == "completed").await;
+    assert_eq!(sandbox.cloud.execution_end(&id).await, "SUCCEEDED");
+    let object = format!("downloads/{id}/0");
+    assert!(sandbox.cloud.delivered(&object).await.is_some());
+    let past = Zoned::now().timestamp() - SignedDuration::from_mins(1);
+    sandbox.cloud.keep_until(&id, past).await;
+    sandbox.cloud.keep_object_until(&object, past).await;
+
+    let expired = sandbox.api.get(&format!("/v1/download/status/{id}")).await.json();
+    assert_eq!((&expired["status"], &expired["url"]), (&json!("expired"), &Value::Null));
+    let fetched = sandbox.api.get(&format!("/v1/download/{id}")).await;
+    assert_eq!(fetched.status, StatusCode::GONE, "{}", fetched.text);
+    eventually("the object is removed", BOUND, async || {
+        let _swept = sandbox.cloud.invoke("sweep", &json!({})).await;
+        sandbox.cloud.delivered(&object).await.is_none().then_some(())
+    })
+    .await;
+    let path = format!("/v1/download/retry/{id}");
+    let again = call(&sandbox.api, Method::POST, &path, None).await;
+    assert_eq!(again.status, StatusCode::ACCEPTED, "{}", again.text);
+    let done = status_when(&sandbox.api, &id, |job| job["status"] == "completed").await;
+    assert_eq!(done["attempts"], 2, "{done}");
+}
+
+#[tokio::test]
+async fn a_job_whose_deadline_passes_fails_and_leaves_nothing() {
+    let sandbox = Sandbox::new().await;
+    let file = document(&sandbox, &[("moverDelayMs", "6000")]).await;
+    let id = ask(&sandbox, file).await;
+    status_when(&sandbox.api, &id, |job| job["status"] == "running").await;
+    sandbox.cloud.end_by(&id, Zoned::now().timestamp()).await;
+    let failed = status_when(&sandbox.api, &id, |job| job["nextPollInMs"].is_null()).await;
+    assert_eq!(failed["status"], "failed", "{failed}");
+    assert_eq!(failed["error"]["code"], "DEADLINE_EXCEEDED", "{failed}");
+    assert_eq!(sandbox.cloud.delivered(&format!("downloads/{id}/0")).await, None);
+}
+
+#[tokio::test]
+async fn who_asks_too_often_is_told_when_to_come_back() {
+    let sandbox = Sandbox::new().await;
+    let identity = Identity::new(&sandbox.stack);
+    let token = identity.token_of(&sandbox.tag, "docferry.read docferry.write").await;
+    let ada = sandbox.api.with_token(&token);
+    let path = format!("/v1/download/cancel/{}", "0".repeat(32));
+    // The template's own limit is 60 in a minute, and a minute may begin in between.
+    let refused = eventually("a call is too many", BOUND, async || {
+        let answer = ada.request(Method::POST, &path, None).await;
+        (answer.status == StatusCode::TOO_MANY_REQUESTS && answer.json()["code"] == "RATE_LIMITED")
+            .then_some(answer)
+    })
+    .await;
+    let header = |name: &str| refused.headers[name].to_str().unwrap().parse::<u32>().unwrap();
+    assert_eq!((header("ratelimit-limit"), header("ratelimit-remaining")), (60, 0));
+    assert!((1..=60).contains(&header("retry-after")));
+    assert_eq!(refused.json()["retryable"], true);
+}
