@@ -1,7 +1,9 @@
 //! The `docferry` command: who stops transfers, and who looks after them.
 
 use docferry_system_tests::{MIB, SHORT, Sandbox, docferry, eventually, printed, printed_json};
-use serde_json::Value;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 /// As `template.yaml` is deployed for tests.
 const STACK: [&str; 2] = ["--stack", "docferry-local"];
@@ -100,4 +102,42 @@ async fn requeue_carries_on_a_transfer_whose_execution_was_killed_and_leaves_alo
     let refused = docferry(&sandbox.stack, &requeue).await;
     let why = String::from_utf8_lossy(&refused.stderr);
     assert!(why.contains("left alone: it has ended: completed"), "{why}");
+}
+
+#[tokio::test]
+async fn jobs_are_stopped_listed_repeated_and_fetched_by_the_command() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document_with(1000, &[("moverDelayMs", "4000")]).await;
+    let file = fastrand::u64(1_000_000..100_000_000);
+    sandbox.cloud.index(file, &document.guid).await;
+    let stack = &sandbox.stack;
+    let body = json!({ "file_id": file }).to_string();
+    let accepted = eventually("the API lets us in", SHORT, async || {
+        let path = "/v1/download/initiate";
+        let answer = sandbox.api.request(Method::POST, path, Some(&body)).await;
+        (answer.status == StatusCode::ACCEPTED).then_some(answer)
+    })
+    .await;
+    let id = accepted.json()["jobId"].as_str().unwrap().to_owned();
+
+    let told = printed(&docferry(stack, &["cancel", &id, "--watch"]).await);
+    assert!(told.contains(&id), "{told}");
+    let listed = ["list", "--status", "canceled", "--limit", "100", "--json"];
+    assert!(printed(&docferry(stack, &listed).await).contains(&id));
+    let repeated = eventually("what it left is removed", SHORT, async || {
+        let output = docferry(stack, &["--json", "retry", &id, "--watch"]).await;
+        let unsettled = String::from_utf8_lossy(&output.stdout).contains("NOT_SETTLED");
+        (!unsettled).then_some(output)
+    })
+    .await;
+    assert!(printed(&repeated).contains("completed"), "{repeated:?}");
+    let target = std::env::temp_dir().join(&sandbox.file_name);
+    let args = ["get", &file.to_string(), "--output", target.to_str().unwrap()];
+    assert!(docferry(stack, &args).await.status.success());
+    let bytes = std::fs::read(&target).unwrap();
+    let hash: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+    assert_eq!(hash, document.sha256);
+    // Whatever is there stays, unless one says otherwise.
+    assert!(!docferry(stack, &args).await.status.success());
+    std::fs::remove_file(&target).unwrap();
 }
