@@ -127,6 +127,38 @@ async fn a_canceled_download_leaves_nothing_whatever_is_lost() {
     }
 }
 
+/// Pushed and arrived; then a process takes it up, and dies when a fault says so.
+async fn taken_up(world: &World) -> TaskInput {
+    let task = ask(world, "p").await;
+    let runner = runner(world);
+    push::push(world, world, world, world, &docferry_domain::DeadlineRules::default(), &task)
+        .await
+        .unwrap();
+    poll::poll(&runner.admitter(), world, runner.rules, &task).await.unwrap();
+    let _died = runner.survive(runner.publish_once(&task)).await;
+    task
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_put_just_before_a_cancel_is_removed() {
+    let faultless = world_with(MB);
+    taken_up(&faultless).await;
+    let effects = faultless.effects();
+    let at = effects.iter().position(|name| *name == "put_artifact_object").unwrap();
+
+    let world = world_with(MB);
+    world.inject(Fault { at, mode: Mode::CrashAfter });
+    let task = taken_up(&world).await;
+    assert_eq!(world.state().delivery.objects.len(), 1, "it is there");
+    let runner = runner(&world);
+    let ids = std::slice::from_ref(&task.transfer_id);
+    terminate(&runner.admitter(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
+    runner.run_all().await;
+    runner.recover(8).await;
+    assert_eq!(record(&world, &task).await.phase, Phase::Canceled);
+    assert_left(&world, &[], "put and canceled");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_document_that_lies_there_already_is_not_fetched_twice() {
     let world = world_with(3 * MB);
