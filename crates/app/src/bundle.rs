@@ -126,10 +126,30 @@ where
         store.add_documents(page, purge_at).await?;
     }
     store.open_bundle(id).await?;
-    if let Err(error) = enqueue(admitter, &documents).await {
+    if let Err(error) = let_go(admitter, settings.record_ttl, id, &documents).await {
         tracing::warn!(bundle.id = id.as_str(), error.code = error.code.as_str(), "not queued yet");
     }
     Ok(Initiated::Promised(Bundle { phase: Phase::Uploading, ..bundle }))
+}
+
+/// What is done once a bundle is promised: its documents go, unless somebody asked it
+/// to stop while they were being written down.
+async fn let_go<S, W, C>(
+    admitter: &Admitter<'_, S, W, C>,
+    record_ttl: SignedDuration,
+    id: &TransferId,
+    documents: &[Transfer],
+) -> Result<(), TaskError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let stands = admitter.store.bundle(id).await?;
+    if stands.is_some_and(|(bundle, _)| bundle.cancel_requested) {
+        return tend(admitter, record_ttl, id).await;
+    }
+    enqueue(admitter, documents).await
 }
 
 /// Puts those into the queue that wait for nothing yet, and admits.
@@ -197,7 +217,10 @@ where
 {
     let store = admitter.store;
     let Some((bundle, _)) = store.bundle(id).await? else { return Ok(()) };
-    if bundle.resuming {
+    if bundle.resuming && bundle.cancel_requested {
+        // Nothing more begins; what runs again already is stopped below.
+        store.documents_resumed(id, bundle.retries).await?;
+    } else if bundle.resuming {
         resume_documents(admitter, record_ttl, &bundle).await?;
     }
     let Some((bundle, counts)) = store.bundle(id).await? else { return Ok(()) };
@@ -256,9 +279,11 @@ where
     W: Workflow,
     C: Clock,
 {
+    // One that is slow must not stop what runs again by now.
+    let of_this_run = |d: &Transfer| !d.phase.is_terminal() && d.retries <= bundle.retries;
     let mut pages = std::pin::pin!(pages(admitter.store, bundle));
     while let Some(page) = pages.try_next().await? {
-        stream::iter(page.into_iter().filter(|d| !d.phase.is_terminal()).map(Ok::<_, TaskError>))
+        stream::iter(page.into_iter().filter(of_this_run).map(Ok::<_, TaskError>))
             .try_for_each_concurrent(AT_ONCE, async |document| {
                 let id = &document.transfer_id;
                 match admitter.store.request_cancel(id, &bundle.owner).await? {

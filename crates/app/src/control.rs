@@ -64,8 +64,11 @@ where
         };
     }
     if transfer.phase.is_terminal() && transfer.started_at.is_none() {
-        let purge_at = later(admitter.clock.now(), record_ttl);
-        store.mark_clean(&transfer.transfer_id, transfer.attempt, purge_at).await?;
+        // An earlier run may still be owed a copy: `sweep` watches for that.
+        if transfer.pushes == 0 {
+            let purge_at = later(admitter.clock.now(), record_ttl);
+            store.mark_clean(&transfer.transfer_id, transfer.attempt, purge_at).await?;
+        }
         if held {
             admitter.admit_or_leave(transfer.pool).await;
         }

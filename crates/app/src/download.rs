@@ -204,9 +204,7 @@ async fn was_abandoned<S: BundleStore>(
     request: &NamedRequest,
 ) -> Result<bool, TaskError> {
     let bundle = store.bundle(&request.job_id).await?;
-    Ok(bundle.is_some_and(|(bundle, counts)| {
-        bundle.phase == Phase::Failed && counts.ended < bundle.documents
-    }))
+    Ok(bundle.is_some_and(|(bundle, counts)| bundle.was_abandoned(&counts)))
 }
 
 /// A job as it stands.

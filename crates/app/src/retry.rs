@@ -23,6 +23,8 @@ pub enum Retried {
     },
     /// It has not ended, or it was completed and is there to be fetched.
     NotEnded,
+    /// It was never promised: not all of its documents are known.
+    Abandoned,
     /// It has run as often as it may.
     Spent,
     /// What it left is still being removed: a moment later it may run.
@@ -63,6 +65,9 @@ where
     }
     if !job.state(now).may_run_again() {
         return Ok(Retried::NotEnded);
+    }
+    if matches!(&job, Job::Many { bundle, counts, .. } if bundle.was_abandoned(counts)) {
+        return Ok(Retried::Abandoned);
     }
     if retries >= max_retries {
         return Ok(Retried::Spent);

@@ -12,7 +12,7 @@ use crate::initiate::later;
 use crate::notify::{forward, notify};
 use crate::ports::{
     Artifacts, AuditQueue, Clock, Drive, Due, Execution, FIRST_LOOK, Sealer, Staging, Start, Store,
-    WebhookQueue, Workflow, WriteError,
+    StoreError, WebhookQueue, Workflow, WriteError,
 };
 use crate::publish::remove;
 use crate::{TaskError, TaskInput};
@@ -159,7 +159,11 @@ where
 async fn reclaim(store: &impl Store, pool: Pool) -> Result<usize, TaskError> {
     let mut freed = 0;
     for holder in store.slots(pool).await?.holders.into_keys() {
-        let transfer = store.get(&holder).await?;
+        let transfer = match store.get(&holder).await {
+            // Whoever wrote it may still read it.
+            Err(StoreError::Corrupt(_)) => continue,
+            read => read?,
+        };
         let holds = transfer.is_some_and(|t| t.turn == Turn::Holding && !t.phase.is_terminal());
         if !holds && store.reclaim(pool, &holder).await? {
             tracing::warn!(transfer.id = holder.as_str(), "slot reclaimed");
@@ -167,6 +171,21 @@ async fn reclaim(store: &impl Store, pool: Pool) -> Result<usize, TaskError> {
         }
     }
     Ok(freed)
+}
+
+/// What was read; none when it cannot be: a newer version may have written it, and
+/// must not keep everything else from being looked after.
+fn readable<T>(
+    id: &TransferId,
+    read: Result<Option<T>, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    match read {
+        Err(StoreError::Corrupt(_)) => {
+            tracing::error!(transfer.id = id.as_str(), "what is to be told of it cannot be read");
+            Ok(None)
+        }
+        read => read,
+    }
 }
 
 /// Tells outcomes that `notify` did not tell. Stops at the first that the queue does
@@ -182,7 +201,9 @@ where
 {
     let mut told = 0;
     for (id, attempt) in ports.store.untold(ports.clock.now(), limit).await? {
-        let Some(record) = ports.store.outcome(&id, attempt).await? else { continue };
+        let Some(record) = readable(&id, ports.store.outcome(&id, attempt).await)? else {
+            continue;
+        };
         if let Err(error) = notify(ports.store, queue, &record).await {
             let code = error.code.as_str();
             tracing::warn!(transfer.id = id.as_str(), error.code = code, "outcome not told");
@@ -205,7 +226,7 @@ where
 {
     let mut forwarded = 0;
     for (id, attempt) in ports.store.resting_notices(ports.clock.now(), limit).await? {
-        let Some(notice) = ports.store.notice(&id, attempt).await? else { continue };
+        let Some(notice) = readable(&id, ports.store.notice(&id, attempt).await)? else { continue };
         if let Err(error) = forward(ports.store, queue, &notice).await {
             let code = error.code.as_str();
             tracing::warn!(job.id = id.as_str(), error.code = code, "notice not forwarded");

@@ -6,7 +6,9 @@ mod common;
 
 use common::{SETTINGS, assert_at_rest, bytes, request_to};
 use docferry_app::bundle::{NewBundle, cancel_bundle, initiate_bundle};
+use docferry_app::download::JobSettings;
 use docferry_app::ports::BundleStore as _;
+use docferry_app::retry::{Retried, retry_job};
 use docferry_domain::{
     Bundle, BundleCounts, FailureCode, ObjectGuid, OnItemError, Phase, PoolLimits, TransferId, Turn,
 };
@@ -162,4 +164,51 @@ async fn a_bundle_survives_one_fault_at_any_effect() {
             break;
         }
     }
+}
+
+/// The effects of asking for three documents, by name.
+async fn effects_of_asking() -> Vec<&'static str> {
+    let (world, documents) = world_with(3);
+    ask(&runner(&world, 3), &documents, OnItemError::Fail).await;
+    world.effects()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wish_to_stop_is_kept_until_all_documents_are_written_down() {
+    let at = effects_of_asking().await.iter().position(|name| *name == "add_documents").unwrap();
+    let (world, documents) = world_with(3);
+    let runner = runner(&world, 3);
+    let id = new_id();
+    world.inject(Fault { at, mode: Mode::CrashBefore });
+    let admitter = runner.admitter();
+    let wanted_now = wanted(&documents, OnItemError::Fail);
+    let asking = initiate_bundle(&admitter, SETTINGS, id.clone(), wanted_now, None);
+    assert!(runner.survive(asking).await.is_none());
+    assert!(cancel_bundle(&admitter, SETTINGS.record_ttl, "scv", &id).await.unwrap());
+    let (stopped, counts) = bundle(&world, &id).await;
+    assert!(stopped.cancel_requested && !stopped.documents_stopped, "not all are there yet");
+    assert!(!stopped.stops(&counts));
+    let open = Bundle { phase: Phase::Uploading, ..stopped };
+    assert!(open.stops(&counts));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bundle_that_was_never_promised_ends_and_was_abandoned() {
+    let at = effects_of_asking().await.iter().position(|name| *name == "open_bundle").unwrap();
+    let (world, documents) = world_with(3);
+    let runner = runner(&world, 3);
+    let id = new_id();
+    world.inject(Fault { at, mode: Mode::CrashBefore });
+    let admitter = runner.admitter();
+    let wanted_now = wanted(&documents, OnItemError::Fail);
+    let asking = initiate_bundle(&admitter, SETTINGS, id.clone(), wanted_now, None);
+    assert!(runner.survive(asking).await.is_none());
+    runner.recover(10).await;
+    let (ended, counts) = bundle(&world, &id).await;
+    assert!(ended.was_abandoned(&counts), "{ended:?} {counts:?}");
+    let jobs = JobSettings { initiate: SETTINGS, job_ttl: SETTINGS.record_ttl };
+    let again = retry_job(&admitter, jobs, 3, "scv", &id).await.unwrap();
+    assert!(matches!(again, Retried::Abandoned), "{again:?}");
+    runner.run_all().await;
+    assert!(world.state().drive.files().is_empty(), "nothing of it is delivered");
 }

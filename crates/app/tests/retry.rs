@@ -231,3 +231,28 @@ async fn a_clean_up_that_comes_late_leaves_the_next_run_alone() {
         assert_whole(&world, 1, &target, "after a late clean-up");
     }
 }
+
+/// A job that is stopped before its second run has begun still waits for what its first
+/// run had asked for.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_an_earlier_run_is_owed_is_removed_though_the_next_never_began() {
+    for target in targets() {
+        let world = world(1);
+        add(&world, 0);
+        world.state().documents.get_mut(&guid(0)).unwrap().moves = false;
+        let mut runner = Runner::new(&world);
+        let id = ask(&runner, &world, 1, &target).await;
+        runner.run_all().await;
+        assert_eq!(phase(&world, &id).await, Phase::Failed);
+        // Nobody gets a slot.
+        runner.limits = PoolLimits::new(0, 0).into();
+        assert!(matches!(retry(&runner, &id).await.unwrap(), Retried::Promised { .. }));
+        let ids = std::slice::from_ref(&id);
+        let admitter = runner.admitter();
+        docferry_app::control::terminate(&admitter, SETTINGS.record_ttl, "scv", ids).await.unwrap();
+        assert_eq!(phase(&world, &id).await, Phase::Canceled);
+        world.put_object("document 0.pdf", bytes(400_000));
+        runner.recover(70).await;
+        assert!(world.state().objects.is_empty(), "{target:?}: the copy that came late");
+    }
+}

@@ -88,10 +88,20 @@ pub struct Bundle {
 }
 
 impl Bundle {
+    /// Whether it was never promised and never will be: whoever was writing its
+    /// documents down did not come to the end of them.
+    #[must_use]
+    pub fn was_abandoned(&self, counts: &BundleCounts) -> bool {
+        self.phase == Phase::Failed && counts.ended < self.documents
+    }
+
     /// Whether those of its documents that have not ended are to be asked to stop,
-    /// and were not.
+    /// and were not. Not while they are being written down: not all are there yet.
     #[must_use]
     pub fn stops(&self, counts: &BundleCounts) -> bool {
+        if self.phase == Phase::Accepted {
+            return false;
+        }
         let one_failed = counts.completed < counts.ended;
         let fails = one_failed && self.on_item_error == OnItemError::Fail;
         (self.cancel_requested || fails) && !self.documents_stopped
@@ -122,6 +132,10 @@ impl Bundle {
     pub fn percent(&self, counts: &BundleCounts) -> u8 {
         if self.phase == Phase::Completed {
             return 100;
+        }
+        // What is counted now ends with the last run: it would go down.
+        if self.resuming {
+            return 0;
         }
         let share = u32::from(counts.ended) * 100 / u32::from(self.documents.max(1));
         u8::try_from(share.min(99)).unwrap_or(99)

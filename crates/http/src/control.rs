@@ -126,6 +126,9 @@ where
         Retried::NotEnded => Err(ApiError::Conflict(
             "Only a job that failed, was canceled or has expired runs again.",
         )),
+        Retried::Abandoned => Err(ApiError::Conflict(
+            "The job was never recorded whole, so it was never promised. Ask for a new one.",
+        )),
         Retried::Spent => {
             Err(ApiError::Conflict("The job has run as often as it may. Ask for a new one."))
         }
