@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use jiff::Timestamp;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::middleware::{Principal, RequestId, dressed};
+use crate::middleware::{Principal, RequestId, dress_rest, dressed};
 use crate::problem::ApiError;
 
 /// Seconds of the window in which calls are counted.
@@ -51,7 +51,10 @@ where
     /// Puts it around a router.
     pub fn around(self, router: Router) -> Router {
         let cors = cors(self.origins.clone());
-        router.layer(middleware::from_fn_with_state(Arc::new(self), limit::<Q, C>)).layer(cors)
+        router
+            .layer(middleware::from_fn_with_state(Arc::new(self), limit::<Q, C>))
+            .layer(cors)
+            .layer(middleware::from_fn(dress_rest))
     }
 }
 

@@ -112,6 +112,13 @@ async fn dress(mut request: Request, next: Next) -> Response {
     dressed(trace::within(trace, next.run(request)).await, &id)
 }
 
+/// The same for what no router answers: a browser's preflight.
+pub(crate) async fn dress_rest(request: Request, next: Next) -> Response {
+    let id = RequestId::of(&request);
+    let response = next.run(request).await;
+    if response.headers().contains_key(REQUEST_ID) { response } else { dressed(response, &id) }
+}
+
 /// A response with the headers that all have, and its problem written down.
 pub(crate) fn dressed(mut response: Response, id: &RequestId) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {

@@ -129,6 +129,8 @@ async fn pages_of_listed_origins_may_call_and_see_the_headers() {
         .insert("access-control-request-method", HeaderValue::from_static("GET"));
     let (response, _) = send(router(&world, &quota), preflight).await;
     assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+    assert!(response.headers().contains_key("x-request-id"));
     let allowed = response.headers()["access-control-allow-methods"].to_str().unwrap().to_owned();
     assert!(allowed.contains(Method::GET.as_str()) && allowed.contains(Method::POST.as_str()));
     let allowed =
