@@ -11,7 +11,7 @@ use common::{
     MB, SETTINGS, assert_at_rest, assert_invariants_but, bytes, record, start, world_with,
 };
 use docferry_app::control::terminate;
-use docferry_app::{poll, push};
+use docferry_app::poll;
 use docferry_domain::Phase;
 use docferry_testkit::{Fault, Mode, Runner, Scripted, World};
 
@@ -68,16 +68,7 @@ async fn a_cancel_in_the_middle_survives_one_fault_at_any_effect() {
             let task = start(&world).await;
             let runner = Runner::new(&world);
             let admitter = runner.admitter();
-            push::push(
-                &world,
-                &world,
-                &world,
-                &world,
-                &docferry_domain::DeadlineRules::default(),
-                &task,
-            )
-            .await
-            .unwrap();
+            Runner::new(&world).push_once(&task).await.unwrap();
             poll::poll(&admitter, &world, runner.rules, &task).await.unwrap();
             let pause = Some(Duration::from_secs(120));
             world.state().drive.script = vec![Scripted::Honest, Scripted::Throttle(pause)];

@@ -8,7 +8,7 @@ use common::{GUID, MB, SETTINGS, bytes, record, world_with};
 use docferry_app::control::terminate;
 use docferry_app::initiate::initiate;
 use docferry_app::ports::Clock as _;
-use docferry_app::{TaskInput, poll, push};
+use docferry_app::{TaskInput, poll};
 use docferry_domain::{Delivery, DownloadTarget, NewTransfer, Person, Phase, Target};
 use docferry_testkit::builders::new_transfer;
 use docferry_testkit::{Fault, Mode, Runner, World};
@@ -39,9 +39,7 @@ fn runner(world: &World) -> Runner {
 async fn one_part(world: &World, task: &TaskInput) {
     let mut runner = runner(world);
     runner.function_time = SignedDuration::ZERO;
-    push::push(world, world, world, world, &docferry_domain::DeadlineRules::default(), task)
-        .await
-        .unwrap();
+    Runner::new(world).push_once(task).await.unwrap();
     poll::poll(&runner.admitter(), world, runner.rules, task).await.unwrap();
     runner.publish_once(task).await.unwrap();
 }
@@ -131,9 +129,7 @@ async fn a_canceled_download_leaves_nothing_whatever_is_lost() {
 async fn taken_up(world: &World) -> TaskInput {
     let task = ask(world, "p").await;
     let runner = runner(world);
-    push::push(world, world, world, world, &docferry_domain::DeadlineRules::default(), &task)
-        .await
-        .unwrap();
+    Runner::new(world).push_once(&task).await.unwrap();
     poll::poll(&runner.admitter(), world, runner.rules, &task).await.unwrap();
     let _died = runner.survive(runner.publish_once(&task)).await;
     task

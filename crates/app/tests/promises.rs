@@ -17,16 +17,7 @@ use docferry_testkit::{Fault, Mode, Runner, Scripted, World};
 /// Everything up to the upload.
 async fn arrived(world: &World, task: &TaskInput) {
     let runner = Runner::new(world);
-    docferry_app::push::push(
-        world,
-        world,
-        world,
-        world,
-        &docferry_domain::DeadlineRules::default(),
-        task,
-    )
-    .await
-    .unwrap();
+    Runner::new(world).push_once(task).await.unwrap();
     docferry_app::poll::poll(&runner.admitter(), world, runner.rules, task).await.unwrap();
 }
 

@@ -208,8 +208,7 @@ async fn a_clean_up_that_comes_late_leaves_the_next_run_alone() {
         let admitter = runner.admitter();
         let ids = std::slice::from_ref(&id);
         let task = TaskInput { transfer_id: id.clone(), attempt: 1 };
-        let deadlines = docferry_domain::DeadlineRules::default();
-        docferry_app::push::push(&world, &world, &world, &world, &deadlines, &task).await.unwrap();
+        Runner::new(&world).push_once(&task).await.unwrap();
         docferry_app::control::terminate(&admitter, SETTINGS.record_ttl, "scv", ids).await.unwrap();
         runner.execute(&task).await;
         let ended = world.store().get(&id).await.unwrap().unwrap();
@@ -221,7 +220,7 @@ async fn a_clean_up_that_comes_late_leaves_the_next_run_alone() {
         let next = TaskInput { transfer_id: id.clone(), attempt: 2 };
         // A push at the moment of a deletion would have to be repeated.
         world.advance(SignedDuration::from_secs(1));
-        docferry_app::push::push(&world, &world, &world, &world, &deadlines, &next).await.unwrap();
+        Runner::new(&world).push_once(&next).await.unwrap();
         runner.upload_once_after_arrival(&next).await.ok();
         // The last step of the first run, a second time.
         runner.execute(&task).await;

@@ -39,16 +39,7 @@ async fn an_execution_that_died_is_followed_by_the_next_attempt_which_resumes() 
     let world = world_with(2 * MB);
     let task = start(&world).await;
     let runner = Runner::new(&world);
-    docferry_app::push::push(
-        &world,
-        &world,
-        &world,
-        &world,
-        &docferry_domain::DeadlineRules::default(),
-        &task,
-    )
-    .await
-    .unwrap();
+    Runner::new(&world).push_once(&task).await.unwrap();
     docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     let name = format!("{}-1", task.transfer_id);
     world.state().running.remove(&name);

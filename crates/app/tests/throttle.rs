@@ -20,16 +20,7 @@ fn count(world: &World, effect: &str) -> usize {
 
 async fn arrived(world: &World, email: &str) -> TaskInput {
     let task = start_for(world, email).await.unwrap();
-    docferry_app::push::push(
-        world,
-        world,
-        world,
-        world,
-        &docferry_domain::DeadlineRules::default(),
-        &task,
-    )
-    .await
-    .unwrap();
+    Runner::new(world).push_once(&task).await.unwrap();
     let runner = Runner::new(world);
     docferry_app::poll::poll(&runner.admitter(), world, runner.rules, &task).await.unwrap();
     task

@@ -10,7 +10,7 @@ use docferry_app::sweep::{SweepSettings, Swept, sweep};
 use docferry_app::turn::{publish_in_turn, upload_in_turn};
 use docferry_app::upload::{Progress, Upload, UploadSettings};
 use docferry_app::{TaskError, TaskInput, poll, push};
-use docferry_domain::{ArrivalRules, FailureCode, Limits, Phase, Pool, PoolLimits};
+use docferry_domain::{ArrivalRules, DeadlineRules, FailureCode, Limits, Phase, Pool, PoolLimits};
 use jiff::SignedDuration;
 
 use crate::{Kill, World};
@@ -105,8 +105,7 @@ impl Runner {
 
     async fn steps(&self, task: &TaskInput, uploads: &mut u32) -> Result<(), String> {
         let world = &self.world;
-        let deadlines = docferry_domain::DeadlineRules::default();
-        self.step(|| push::push(world, world, world, world, &deadlines, task)).await?;
+        self.step(|| self.push_once(task)).await?;
         let admitter = self.admitter();
         let pool = loop {
             match self.step(|| poll::poll(&admitter, world, self.rules, task)).await? {
@@ -222,6 +221,15 @@ impl Runner {
     /// What somebody does who may die on the way; `None` then, and when it fails.
     pub async fn survive<T>(&self, task: impl Future<Output = Result<T, TaskError>>) -> Option<T> {
         self.attempt(task).await.ok()
+    }
+
+    /// One invocation of `push`.
+    ///
+    /// # Errors
+    /// As the use case.
+    pub async fn push_once(&self, task: &TaskInput) -> Result<(), TaskError> {
+        let (world, rules) = (&self.world, DeadlineRules::default());
+        push::push(world, world, world, world, &rules, task).await
     }
 
     /// A look for the arrival, then one invocation of `upload`.
