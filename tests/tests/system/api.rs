@@ -29,7 +29,11 @@ async fn without_the_right_credentials_nothing_is_answered_or_done() {
         ] {
             let answer = api.request(method, path, body).await;
             assert_problem(&answer, StatusCode::UNAUTHORIZED);
-            assert!(answer.headers.contains_key("www-authenticate"));
+            // API Gateway's own answer, dressed as those of functions are.
+            for name in ["www-authenticate", "x-request-id", "strict-transport-security"] {
+                assert!(answer.headers.contains_key(name), "{name}");
+            }
+            assert_eq!(answer.headers["x-content-type-options"], "nosniff");
         }
     }
     assert_nothing_was_made(&sandbox).await;
