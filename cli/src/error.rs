@@ -115,6 +115,12 @@ impl ClientError {
         }
     }
 
+    /// Whether a job may run again, but what its last run left is still being removed.
+    #[must_use]
+    pub fn is_not_settled(&self) -> bool {
+        self.problem().is_some_and(|problem| problem.code.as_deref() == Some("NOT_SETTLED"))
+    }
+
     /// The pause that the service asked for.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {

@@ -83,6 +83,13 @@ async fn retry_lets_a_job_run_again_and_watches_it() {
     let server = MockServer::start().await;
     let accepted = json!({ "jobId": "j1", "status": "queued", "attempts": 2, "nextPollInMs": 100,
         "expiresAt": "2026-11-24T09:00:00.000Z" });
+    // What the last run left is still being removed.
+    let unsettled = json!({ "title": "Not yet", "status": 409, "code": "NOT_SETTLED" });
+    call("POST", "retry/j1")
+        .respond_with(problem(409, &unsettled))
+        .up_to_n_times(2)
+        .mount(&server)
+        .await;
     call("POST", "retry/j1")
         .respond_with(ResponseTemplate::new(202).set_body_json(accepted))
         .mount(&server)

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 
 use crate::TaskError;
 use crate::admit::Admitter;
+use crate::bundle::tend;
 use crate::initiate::later;
 use crate::ports::{Clock, Store, Workflow, WriteError};
 
@@ -32,6 +33,10 @@ where
         if let Some(transfer) = admitter.store.request_cancel(id, owner).await? {
             tracing::info!(transfer.id = id.as_str(), "stop requested");
             Box::pin(withdraw(admitter, record_ttl, transfer)).await?;
+            // It may have been the last that the others waited for.
+            if let Some((bundle, _)) = id.in_bundle() {
+                Box::pin(tend(admitter, record_ttl, &bundle)).await?;
+            }
         }
     }
     Ok(())

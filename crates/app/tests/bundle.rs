@@ -6,6 +6,7 @@ mod common;
 
 use common::{SETTINGS, assert_at_rest, bytes, request_to};
 use docferry_app::bundle::{NewBundle, cancel_bundle, initiate_bundle};
+use docferry_app::control::terminate;
 use docferry_app::download::JobSettings;
 use docferry_app::ports::BundleStore as _;
 use docferry_app::retry::{Retried, retry_job};
@@ -211,4 +212,18 @@ async fn a_bundle_that_was_never_promised_ends_and_was_abandoned() {
     assert!(matches!(again, Retried::Abandoned), "{again:?}");
     runner.run_all().await;
     assert!(world.state().drive.files().is_empty(), "nothing of it is delivered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stops_the_last_document_that_waits_ends_the_bundle() {
+    let (world, documents) = world_with(1);
+    // Nobody gets a slot.
+    let mut runner = runner(&world, 0);
+    let id = ask(&runner, &documents, OnItemError::Skip).await;
+    terminate(&runner.admitter(), SETTINGS.record_ttl, "scv", &[id.document(0)]).await.unwrap();
+    let (ended, counts) = bundle(&world, &id).await;
+    assert!(ended.phase.is_terminal() && counts.ended == 1, "{ended:?}");
+    runner.limits = PoolLimits::new(1, 1).into();
+    runner.run_all().await;
+    assert!(world.state().drive.files().is_empty());
 }

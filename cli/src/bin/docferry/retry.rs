@@ -22,7 +22,7 @@ pub(crate) async fn run(client: &Client, args: &Retry, json: bool) -> Result<Exi
     let mut running = Vec::new();
     for job_id in &args.job_ids {
         // A second call for the same wish would count as another, or be refused.
-        let may_pass = ClientError::is_surely_not_done;
+        let may_pass = |error: &ClientError| error.is_surely_not_done() || error.is_not_settled();
         let call = || client.retry_job(job_id);
         match insist_while(may_pass, &options, call, |_, _| {}).await {
             Ok(accepted) => {
