@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 
 use aws_sdk_cloudwatchlogs as logs;
@@ -169,12 +170,14 @@ impl Cloud {
         keys.filter(|key| key.starts_with(beginning)).collect()
     }
 
-    /// `{transferId}/{attempt}` of every transfer that has ended.
-    pub async fn ended(&self) -> Vec<String> {
+    /// Every transfer that has ended: `{transferId}/{attempt}`, and how often it had ended
+    /// before, because its owner had it run again.
+    pub async fn ended(&self) -> BTreeMap<String, usize> {
         let ended = |item: &Item| {
             text(item, "endedAt")?;
-            let attempt = item.get("attempt")?.as_n().ok()?;
-            Some(format!("{}/{attempt}", text(item, "transferId")?))
+            let number = |name: &str| item.get(name)?.as_n().ok()?.parse::<usize>().ok();
+            let end = format!("{}/{}", text(item, "transferId")?, number("attempt")?);
+            Some((end, number("retries").unwrap_or(0)))
         };
         let items = self.items().await;
         let transfers = items.iter().filter(|item| {

@@ -87,15 +87,19 @@ async fn every_ending_was_told_to_the_audit_queue_and_nothing_else_was() {
     }
     // From the sample event, of a transfer that there never was.
     told.remove("0193a3e4c5d67e8f90a1b2c3d4e5f607/1");
-    let mut ended = sandbox.cloud.ended().await;
-    ended.sort();
-    // A job that ran again had an end before this one, of which its record knows no more.
-    let ran_again = |id: &str| {
-        let (transfer, attempt) = of_attempt(id);
-        ended.iter().map(|last| of_attempt(last)).any(|last| last.0 == transfer && last.1 > attempt)
-    };
-    let last_ends: Vec<_> = told.keys().filter(|id| !ran_again(id)).cloned().collect();
-    assert_eq!(last_ends, ended);
+    // Of each transfer its last end, and one more for each time that it ran again.
+    let mut ends = BTreeMap::<&str, Vec<u32>>::new();
+    for (transfer, attempt) in told.keys().map(|id| of_attempt(id)) {
+        ends.entry(transfer).or_default().push(attempt);
+    }
+    let ended = sandbox.cloud.ended().await;
+    assert_eq!(ends.len(), ended.len());
+    for (last, ran_again) in &ended {
+        let (transfer, attempt) = of_attempt(last);
+        let told = &ends[transfer];
+        assert_eq!(told.len(), ran_again + 1, "{last}: {told:?}");
+        assert_eq!(told.iter().max(), Some(&attempt), "{last}: {told:?}");
+    }
     let message = &told[&format!("{delivered}/1")];
     assert_eq!(
         (&message["actor"], &message["action"], &message["outcome"]),

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{api, caller, controls, initiate, initiate_with, reads, request, send};
+use common::{api, caller, controls, controls_with, initiate, initiate_with, reads, request, send};
 use docferry_app::ports::{BundleStore as _, IndexedDocument};
 use docferry_contract::scope::Scopes;
 use docferry_domain::{FileId, Phase};
@@ -40,6 +40,10 @@ async fn ask(world: &World, key: Option<&str>, body: &Value) -> (StatusCode, Val
 async fn retry(world: &World, id: &str) -> (StatusCode, Value) {
     let asked = request("POST", &format!("/v1/download/retry/{id}"), "");
     let (response, answer) = send(controls(world), asked).await;
+    if response.status() == StatusCode::ACCEPTED {
+        assert_eq!(response.headers()["location"], format!("../status/{id}"));
+        assert_eq!(response.headers()["retry-after"], "1");
+    }
     (response.status(), answer)
 }
 
@@ -257,5 +261,18 @@ async fn while_the_service_drains_new_work_is_refused_and_the_rest_goes_on() {
     }
     assert_eq!(world.store().transfers().len(), 1);
     let id = accepted["jobId"].as_str().unwrap();
-    assert_eq!(status(&world, id).await["status"], "queued");
+    Runner::new(&world).run_all().await;
+    assert_eq!(status(&world, id).await["status"], "completed", "what runs goes on");
+
+    let (_, stopped) = ask(&world, None, &json!({ "file_id": FILE })).await;
+    let id = stopped["jobId"].as_str().unwrap();
+    let drained = || controls_with(TransferApi { drain: true, ..api(&world) });
+    let call = |what: &str| request("POST", &format!("/v1/download/{what}/{id}"), "");
+    assert_eq!(send(drained(), call("cancel")).await.0.status(), StatusCode::ACCEPTED);
+    Runner::new(&world).run_all().await;
+    let (response, problem) = send(drained(), call("retry")).await;
+    assert_eq!(
+        (response.status(), &problem["code"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("DRAINING"))
+    );
 }

@@ -93,6 +93,21 @@ fn given(message: SqsMessage) -> Option<Given> {
 mod tests {
     use super::*;
 
+    fn sample() -> Given {
+        let sample = include_str!("../../../events/webhook/completed.json");
+        let event: SqsEvent = serde_json::from_str(sample).unwrap();
+        given(event.records.into_iter().next().unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_was_told_or_never_will_be_is_taken_out_of_the_queue_and_the_rest_stays() {
+        assert!(tell(&async |_| Told::Delivered, sample()).await);
+        assert!(tell(&async |_| Told::Gone, sample()).await);
+        let why = || docferry_app::ports::ReceiverError::Gone;
+        let pause = std::time::Duration::from_secs(5);
+        assert!(!tell(&async |_| Told::NotYet { why: why(), pause }, sample()).await);
+    }
+
     #[test]
     fn a_message_is_a_notice_and_how_often_it_came() {
         let sample = include_str!("../../../events/webhook/completed.json");

@@ -45,7 +45,11 @@ const JOBS: JobSettings = JobSettings {
 };
 
 pub(crate) fn controls(world: &World) -> Router {
-    control_router(api(world), RetrySettings { job: JOBS, max_retries: 2 })
+    controls_with(api(world))
+}
+
+pub(crate) fn controls_with(api: TransferApi<World, World, World>) -> Router {
+    control_router(api, RetrySettings { job: JOBS, max_retries: 2 })
 }
 
 /// Numbers that documents may have.
