@@ -1,23 +1,26 @@
-use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// Ends the invocation that runs under it, as a SIGKILL would.
 #[derive(Debug, Clone, Default)]
-pub struct Kill(Rc<Cell<bool>>);
+pub struct Kill(Arc<AtomicBool>);
 
 impl Kill {
     /// Whatever runs under it ends before its next effect.
     pub fn now(&self) {
-        self.0.set(true);
+        self.0.store(true, Ordering::Relaxed);
     }
 
     /// Ends when it was killed; the next one is not.
     pub(crate) async fn wait(&self) {
-        poll_fn(|_| if self.0.take() { Poll::Ready(()) } else { Poll::Pending }).await;
+        poll_fn(|_| {
+            if self.0.swap(false, Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 }
 

@@ -10,6 +10,7 @@ mod run;
 mod scratch;
 mod verdict;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,9 @@ use crate::paths::Paths;
 
 const FOLDER: &str = "tests/mutants";
 
+/// How long the tests take with the right code.
+type Took = BTreeMap<TestName, Duration>;
+
 /// Tries each mutant whose name contains `filter`. One that nobody catches is
 /// counted as failed, and so is one that proves nothing.
 pub(crate) fn run(paths: &Paths, filter: Option<&str>) -> Result<Counts> {
@@ -41,12 +45,12 @@ pub(crate) fn run(paths: &Paths, filter: Option<&str>) -> Result<Counts> {
     let builds = Builds::new(&scratch, &all)?;
     let start = Instant::now();
     let tests: Vec<_> = wanted.iter().flat_map(|mutant| &mutant.caught_by).collect();
-    baseline(&builds, &tests)?;
+    let took = baseline(&builds, &tests)?;
     println!("{} mutants; without them their tests pass ({} s)", wanted.len(), seconds(start));
     let mut told = Vec::new();
     for mutant in wanted {
         let start = Instant::now();
-        let verdict = attempt(&scratch, &builds, mutant)?;
+        let verdict = attempt(&scratch, &builds, &took, mutant)?;
         println!("{}: {verdict} ({} s)", mutant.name, seconds(start));
         if verdict != Verdict::Caught {
             println!("  what is wrong: {}\n  breaks: {}", mutant.wrong, mutant.breaks);
@@ -75,24 +79,31 @@ fn read(paths: &Paths) -> Result<Vec<Mutant>> {
     Ok(mutants)
 }
 
-/// A test that fails anyhow would catch everything.
-fn baseline(builds: &Builds<'_>, tests: &[&TestName]) -> Result<()> {
+/// How long each test takes with the right code. One that fails anyhow would catch
+/// everything.
+fn baseline(builds: &Builds<'_>, tests: &[&TestName]) -> Result<Took> {
     let executables =
         builds.build(tests).context("the tests do not compile, even without any mutant")?;
-    let mut seen: Vec<&TestName> = Vec::new();
+    let mut took = Took::new();
     for test in tests {
-        if !seen.contains(test) {
-            let result = executables.run(test)?;
+        if !took.contains_key(*test) {
+            let start = Instant::now();
+            let result = executables.run(test, run::BASELINE_PATIENCE)?;
             if let Some(wrong) = result.wrong_in_baseline() {
                 bail!("without any mutant, {test} {wrong}: mend that first");
             }
-            seen.push(test);
+            took.insert((*test).clone(), start.elapsed());
         }
     }
-    Ok(())
+    Ok(took)
 }
 
-fn attempt(scratch: &Scratch, builds: &Builds<'_>, mutant: &Mutant) -> Result<Verdict> {
+fn attempt(
+    scratch: &Scratch,
+    builds: &Builds<'_>,
+    took: &Took,
+    mutant: &Mutant,
+) -> Result<Verdict> {
     // Restored when this is dropped.
     let _applied = match scratch.apply(mutant)? {
         Ok(applied) => applied,
@@ -103,7 +114,10 @@ fn attempt(scratch: &Scratch, builds: &Builds<'_>, mutant: &Mutant) -> Result<Ve
         Ok(executables) => executables,
         Err(error) => return Ok(Verdict::Broken(format!("it does not compile: {error:#}"))),
     };
-    let results = tests.into_iter().map(|test| Ok((test.clone(), executables.run(test)?)));
+    let results = tests.into_iter().map(|test| {
+        let patience = run::patience(took.get(test).copied().unwrap_or_default());
+        Ok((test.clone(), executables.run(test, patience)?))
+    });
     Ok(Verdict::of(&results.collect::<Result<Vec<_>>>()?))
 }
 

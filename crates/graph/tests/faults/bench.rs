@@ -57,6 +57,7 @@ pub(crate) struct Came {
 
 pub(crate) struct Bench {
     graph: Running,
+    admin: reqwest::Client,
     ports: Upload<World, GraphDrive<Credentials, World>, World, World, World, World>,
     world: World,
     runner: Runner,
@@ -117,7 +118,8 @@ impl Bench {
                 fragment_timeout: Duration::from_secs(30),
             },
         };
-        let bench = Self { graph, ports, world, runner, task };
+        let admin = reqwest::Client::new();
+        let bench = Self { graph, admin, ports, world, runner, task };
         if row.foreign {
             bench.put_foreign(row.name).await;
         }
@@ -138,13 +140,13 @@ impl Bench {
 
     async fn admin_post(&self, path: &str, body: &Value) {
         let url = format!("{}{path}", self.graph.admin_url());
-        let sent = reqwest::Client::new().post(url).json(body).send().await.unwrap();
+        let sent = self.admin.post(url).json(body).send().await.unwrap();
         sent.error_for_status().unwrap();
     }
 
     async fn list(&self, path: &str) -> Vec<Value> {
         let url = format!("{}{path}", self.graph.admin_url());
-        reqwest::get(url).await.unwrap().json().await.unwrap()
+        self.admin.get(url).send().await.unwrap().json().await.unwrap()
     }
 
     /// The workflow, to its end.

@@ -30,7 +30,7 @@ pub(super) struct Mutant {
 }
 
 /// A test, named as in the documents: file, then function.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TestName {
     pub(super) file: String,
     pub(super) function: String,

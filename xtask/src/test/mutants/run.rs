@@ -14,8 +14,12 @@ use super::scratch::Scratch;
 use super::verdict::TestResult;
 use crate::binaries::cargo;
 
-/// The tests take seconds; one that a mutant keeps from ending is not waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// For a test of the right code, on however slow a machine.
+pub(super) const BASELINE_PATIENCE: Duration = Duration::from_mins(5);
+/// One that a mutant keeps from ending is not waited for: so many times what it took
+/// without, and never less than a quick test may need on a busy machine.
+const TIMES_BASELINE: u32 = 3;
+const LEAST_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Compiles tests in the copy of the tree.
 #[derive(Debug)]
@@ -23,6 +27,11 @@ pub(super) struct Builds<'a> {
     scratch: &'a Scratch,
     /// Names of the packages of all tests, by their folders.
     packages: BTreeMap<String, String>,
+}
+
+/// How long to wait for a test, when it took so long with the right code.
+pub(super) fn patience(baseline: Duration) -> Duration {
+    LEAST_PATIENCE.max(baseline * TIMES_BASELINE)
 }
 
 /// Test programs, by the tests' own package and program.
@@ -111,8 +120,8 @@ impl<'a> Builds<'a> {
 }
 
 impl Executables<'_> {
-    /// Runs one test.
-    pub(super) fn run(&self, test: &TestName) -> Result<TestResult> {
+    /// Runs one test, which has hung when it has not ended by then.
+    pub(super) fn run(&self, test: &TestName, patience: Duration) -> Result<TestResult> {
         let program = (test.package().to_owned(), test.program().map(str::to_owned));
         let file = self.files.get(&program);
         let file = file.with_context(|| format!("nothing was compiled for {test}"))?;
@@ -127,7 +136,7 @@ impl Executables<'_> {
             .spawn()
             .map_err(|error| anyhow!("cannot start {}: {error}", file.display()))?;
         let start = Instant::now();
-        while start.elapsed() < PATIENCE {
+        while start.elapsed() < patience {
             if let Some(status) = child.try_wait()? {
                 let printed = String::from_utf8_lossy(&fs::read(&self.scratch.log)?).into_owned();
                 return Ok(TestResult::of(&printed, status.success()));
