@@ -216,19 +216,22 @@ where
     C: Clock,
 {
     let store = admitter.store;
-    let Some((bundle, _)) = store.bundle(id).await? else { return Ok(()) };
-    if bundle.resuming && bundle.cancel_requested {
-        // Nothing more begins; what runs again already is stopped below.
-        store.documents_resumed(id, bundle.retries).await?;
-    } else if bundle.resuming {
-        resume_documents(admitter, record_ttl, &bundle).await?;
+    let mut read = store.bundle(id).await?;
+    if let Some((bundle, _)) = read.as_ref().filter(|(bundle, _)| bundle.resuming) {
+        if bundle.cancel_requested {
+            // Nothing more begins; what runs again already is stopped below.
+            store.documents_resumed(id, bundle.retries).await?;
+        } else {
+            resume_documents(admitter, record_ttl, bundle).await?;
+        }
+        read = store.bundle(id).await?;
     }
-    let Some((bundle, counts)) = store.bundle(id).await? else { return Ok(()) };
-    if bundle.stops(&counts) {
-        stop_documents(admitter, record_ttl, &bundle).await?;
+    if let Some((bundle, _)) = read.as_ref().filter(|(bundle, counts)| bundle.stops(counts)) {
+        stop_documents(admitter, record_ttl, bundle).await?;
         store.documents_stopped(id, bundle.retries).await?;
+        read = store.bundle(id).await?;
     }
-    let Some((bundle, counts)) = store.bundle(id).await? else { return Ok(()) };
+    let Some((bundle, counts)) = read else { return Ok(()) };
     match bundle.outcome(&counts) {
         Some(outcome) if !bundle.phase.is_terminal() => {
             end(admitter, record_ttl, &bundle, outcome).await

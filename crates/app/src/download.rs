@@ -14,6 +14,7 @@ use crate::initiate::{InitiateSettings, later, new_bundle_id, new_id};
 use crate::ports::{
     BundleStore, Clock, DocumentIndex, Entered, Store, StoreError, TransferStore, Workflow,
 };
+use crate::query::is_kept;
 use crate::{TaskError, trace};
 
 /// What somebody asks for, checked but for whether there are such documents.
@@ -111,12 +112,10 @@ where
     let now = admitter.clock.now();
     let job_id = if new.is_single { new_id(now) } else { new_bundle_id(now) };
     let job = Promised { job_id, keep_until: later(now, settings.job_ttl) };
-    let total = u16::try_from(documents.len()).unwrap_or(u16::MAX);
     let request = new.name.clone().map(|RequestName { key, fingerprint }| NamedRequest {
         key,
         fingerprint,
         job_id: job.job_id.clone(),
-        total,
         keep_until: job.keep_until,
     });
     let mut before =
@@ -124,19 +123,20 @@ where
             None => return Ok(job),
             Some(before) => before,
         };
+    let mut stands = admitter.store.bundle(&before.job_id).await.map_err(TaskError::from)?;
     // Once: a name whose request came to nothing is free again.
-    if was_abandoned(admitter.store, &before).await? {
+    if stands.as_ref().is_some_and(|(bundle, counts)| bundle.was_abandoned(counts)) {
         admitter.store.forget_request(&before).await.map_err(TaskError::from)?;
         match record(admitter, settings, &new, &documents, &job, request.as_ref()).await? {
             None => return Ok(job),
             Some(other) => before = other,
         }
+        stands = admitter.store.bundle(&before.job_id).await.map_err(TaskError::from)?;
     }
     if request.is_some_and(|request| request.fingerprint != before.fingerprint) {
         return Err(NotPromised::OtherRequest);
     }
-    let pending = admitter.store.bundle(&before.job_id).await.map_err(TaskError::from)?;
-    if pending.is_some_and(|(bundle, _)| bundle.phase == Phase::Accepted) {
+    if stands.is_some_and(|(bundle, _)| bundle.phase == Phase::Accepted) {
         return Err(NotPromised::Pending);
     }
     Ok(Promised { job_id: before.job_id, keep_until: before.keep_until })
@@ -198,15 +198,6 @@ where
     })
 }
 
-/// Whether the job of a request was never promised, and never will be.
-async fn was_abandoned<S: BundleStore>(
-    store: &S,
-    request: &NamedRequest,
-) -> Result<bool, TaskError> {
-    let bundle = store.bundle(&request.job_id).await?;
-    Ok(bundle.is_some_and(|(bundle, counts)| bundle.was_abandoned(&counts)))
-}
-
 /// A job as it stands.
 #[derive(Debug, Clone)]
 pub enum Job {
@@ -218,7 +209,7 @@ pub enum Job {
         bundle: Box<Bundle>,
         /// How far they are.
         counts: BundleCounts,
-        /// Each of them.
+        /// Each of them, where they were asked for.
         documents: Vec<Transfer>,
     },
 }
@@ -272,11 +263,12 @@ impl Job {
         }
     }
 
-    fn ended_at(&self) -> Option<Timestamp> {
-        match self {
+    fn is_shown(&self, record_ttl: SignedDuration, owner: &str, now: Timestamp) -> bool {
+        let ended_at = match self {
             Self::One(transfer) => transfer.ended_at,
             Self::Many { bundle, .. } => bundle.ended_at,
-        }
+        };
+        self.owner() == owner && is_kept(ended_at, record_ttl, now)
     }
 }
 
@@ -295,19 +287,42 @@ pub async fn job_of<S: TransferStore + BundleStore>(
     owner: &str,
     id: &TransferId,
 ) -> Result<Option<Job>, StoreError> {
-    let now = clock.now();
-    let one = if id.is_of_bundle() { None } else { store.get(id).await? };
-    let job = match one {
-        Some(transfer) => Job::One(Box::new(transfer)),
-        None => match store.whole_bundle(id, ALL).await? {
-            Some((bundle, counts, documents)) => {
+    let job =
+        match one_of(store, id).await? {
+            Some(one) => Some(one),
+            None => store.whole_bundle(id, ALL).await?.map(|(bundle, counts, documents)| {
                 Job::Many { bundle: Box::new(bundle), counts, documents }
-            }
-            None => return Ok(None),
-        },
+            }),
+        };
+    Ok(job.filter(|job| job.is_shown(record_ttl, owner, clock.now())))
+}
+
+/// As [`job_of`], but of a job of many without its documents: one read, however many.
+///
+/// # Errors
+/// Only the store's.
+pub(crate) async fn head_of<S: TransferStore + BundleStore>(
+    store: &S,
+    clock: &impl Clock,
+    record_ttl: SignedDuration,
+    owner: &str,
+    id: &TransferId,
+) -> Result<Option<Job>, StoreError> {
+    let job = match one_of(store, id).await? {
+        Some(one) => Some(one),
+        None => store.bundle(id).await?.map(|(bundle, counts)| Job::Many {
+            bundle: Box::new(bundle),
+            counts,
+            documents: Vec::new(),
+        }),
     };
-    let is_kept = job.ended_at().is_none_or(|ended| later(ended, record_ttl) > now);
-    Ok(Some(job).filter(|job| job.owner() == owner && is_kept))
+    Ok(job.filter(|job| job.is_shown(record_ttl, owner, clock.now())))
+}
+
+/// The job of one document of that id.
+async fn one_of(store: &impl TransferStore, id: &TransferId) -> Result<Option<Job>, StoreError> {
+    let one = if id.is_of_bundle() { None } else { store.get(id).await? };
+    Ok(one.map(|transfer| Job::One(Box::new(transfer))))
 }
 
 /// What came of a wish to stop a job.
@@ -336,7 +351,7 @@ where
     W: Workflow,
     C: Clock,
 {
-    match job_of(admitter.store, admitter.clock, record_ttl, owner, id).await? {
+    match head_of(admitter.store, admitter.clock, record_ttl, owner, id).await? {
         None => Ok(Canceling::Unknown),
         Some(job) if job.phase().is_terminal() => Ok(Canceling::Ended),
         Some(Job::One(_)) => {

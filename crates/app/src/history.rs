@@ -3,8 +3,8 @@
 use docferry_domain::{JobState, Person};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::initiate::later;
 use crate::ports::{Clock, History, JobPlace, Listed, StoreError};
+use crate::query::is_kept;
 
 /// Reads of the history for one page: a filter that fits nothing ends there, and the
 /// page says where to go on.
@@ -66,8 +66,7 @@ pub async fn list_jobs(
 }
 
 fn wanted(job: &Listed, filter: &Filter, record_ttl: SignedDuration, now: Timestamp) -> bool {
-    let is_kept = job.ended_at().is_none_or(|ended| later(ended, record_ttl) > now);
     let is_in_state = filter.state.is_none_or(|state| job.state(now) == state);
     let is_for = filter.person.as_ref().is_none_or(|person| job.person() == Some(person));
-    is_kept && is_in_state && is_for
+    is_kept(job.ended_at(), record_ttl, now) && is_in_state && is_for
 }

@@ -1,7 +1,7 @@
 //! Questions: what a caller may see of a transfer.
 
 use docferry_domain::{Transfer, TransferId};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::initiate::later;
 use crate::ports::{Clock, StoreError, TransferStore};
@@ -20,6 +20,15 @@ pub async fn transfer_of(
     id: &TransferId,
 ) -> Result<Option<Transfer>, StoreError> {
     let now = clock.now();
-    let is_kept = |t: &Transfer| t.ended_at.is_none_or(|ended| later(ended, record_ttl) > now);
-    Ok(store.get(id).await?.filter(|t| t.owner == owner && is_kept(t)))
+    let is_shown = |t: &Transfer| t.owner == owner && is_kept(t.ended_at, record_ttl, now);
+    Ok(store.get(id).await?.filter(is_shown))
+}
+
+/// Whether what ended then is still shown.
+pub(crate) fn is_kept(
+    ended_at: Option<Timestamp>,
+    record_ttl: SignedDuration,
+    now: Timestamp,
+) -> bool {
+    ended_at.is_none_or(|ended| later(ended, record_ttl) > now)
 }

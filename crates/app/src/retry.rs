@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::TaskError;
 use crate::admit::Admitter;
 use crate::bundle::{AT_ONCE, enqueue, pages, tend};
-use crate::download::{Job, JobSettings, Promised, job_of};
+use crate::download::{Job, JobSettings, Promised, head_of};
 use crate::initiate::later;
 use crate::ports::{Clock, FIRST_LOOK, Store, Workflow};
 
@@ -56,7 +56,7 @@ where
 {
     let now = admitter.clock.now();
     let ttl = settings.initiate.record_ttl;
-    let Some(job) = job_of(admitter.store, admitter.clock, ttl, owner, id).await? else {
+    let Some(job) = head_of(admitter.store, admitter.clock, ttl, owner, id).await? else {
         return Ok(Retried::Unknown);
     };
     let retries = job.retries();

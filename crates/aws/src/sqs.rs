@@ -28,20 +28,19 @@ impl SqsAuditQueue {
 
 impl AuditQueue for SqsAuditQueue {
     async fn send(&self, record: &OutcomeRecord) -> Result<(), QueueError> {
-        let body = json(&AuditMessage::from(record))?;
-        let request = self.client.send_message().queue_url(&self.queue_url).message_body(body);
-        match Box::pin(request.send()).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(QueueError(Box::new(Fault::of(SEND, &error)))),
-        }
+        send(&self.client, &self.queue_url, &AuditMessage::from(record)).await
     }
 }
 
-const SEND: &str = "SQS SendMessage";
-
-fn json(message: &impl Serialize) -> Result<String, QueueError> {
-    serde_json::to_string(message)
-        .map_err(|_| QueueError(Box::new(Fault::new(SEND, "the message is not JSON"))))
+async fn send(client: &Client, url: &str, message: &impl Serialize) -> Result<(), QueueError> {
+    const SEND: &str = "SQS SendMessage";
+    let body = serde_json::to_string(message)
+        .map_err(|_| QueueError(Box::new(Fault::new(SEND, "the message is not JSON"))))?;
+    let request = client.send_message().queue_url(url).message_body(body);
+    match Box::pin(request.send()).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(QueueError(Box::new(Fault::of(SEND, &error)))),
+    }
 }
 
 /// The [`WebhookQueue`] on SQS: a message is a [`Notice`] as it writes itself. Also what
@@ -62,12 +61,7 @@ impl SqsWebhookQueue {
 
 impl WebhookQueue for SqsWebhookQueue {
     async fn queue_notice(&self, notice: &Notice) -> Result<(), QueueError> {
-        let body = json(notice)?;
-        let request = self.client.send_message().queue_url(&self.queue_url).message_body(body);
-        match Box::pin(request.send()).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(QueueError(Box::new(Fault::of(SEND, &error)))),
-        }
+        send(&self.client, &self.queue_url, notice).await
     }
 }
 

@@ -16,8 +16,6 @@ pub struct NamedRequest {
     pub fingerprint: String,
     /// What it made.
     pub job_id: TransferId,
-    /// How many documents it asked for.
-    pub total: u16,
     /// Until when it is remembered: as long as what it made.
     pub keep_until: Timestamp,
 }

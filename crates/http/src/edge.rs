@@ -7,12 +7,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Router, middleware};
 use docferry_app::ports::{Clock, Quota};
+use docferry_app::trace::TRACEPARENT;
 use docferry_contract::scope::Scope;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use jiff::Timestamp;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::middleware::{Principal, RequestId, dress_rest, dressed};
+use crate::middleware::{Principal, REQUEST_ID, dress_rest};
 use crate::problem::ApiError;
 
 /// Seconds of the window in which calls are counted.
@@ -59,7 +60,7 @@ where
 }
 
 fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
-    let rate = |name: &'static str| HeaderName::from_static(name);
+    let named = HeaderName::from_static;
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([Method::GET, Method::POST])
@@ -67,10 +68,10 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
             header::ACCEPT,
-            rate("idempotency-key"),
-            rate("last-event-id"),
-            rate("x-request-id"),
-            rate("traceparent"),
+            named("idempotency-key"),
+            named("last-event-id"),
+            named(TRACEPARENT),
+            REQUEST_ID,
         ])
         .expose_headers([
             header::LOCATION,
@@ -78,7 +79,7 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
             LIMIT,
             REMAINING,
             RESET,
-            rate("x-request-id"),
+            REQUEST_ID,
         ])
         .max_age(std::time::Duration::from_secs(PREFLIGHT_SECONDS))
 }
@@ -135,8 +136,7 @@ async fn limit<Q: Quota, C: Clock>(
     };
     let standing = Standing::at(most, used, now);
     let mut response = if used > most {
-        let refused = ApiError::TooMany { seconds: standing.reset_seconds }.into_response();
-        dressed(refused, &RequestId::of(&request))
+        ApiError::TooMany { seconds: standing.reset_seconds }.into_response()
     } else {
         next.run(request).await
     };

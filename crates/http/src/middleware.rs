@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::problem::{self, ApiError, PROBLEM_TYPE};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Who is asking, as the authorizer found. Whoever serves a router puts it into
 /// the request's extensions.
@@ -81,7 +81,7 @@ callers! {
 pub struct RequestId(pub String);
 
 impl RequestId {
-    pub(crate) fn of(request: &Request) -> Self {
+    fn of(request: &Request) -> Self {
         let sent = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
         match sent.filter(|id| well_formed(id)) {
             Some(id) => Self(id.to_owned()),
@@ -112,7 +112,7 @@ async fn dress(mut request: Request, next: Next) -> Response {
     dressed(trace::within(trace, next.run(request)).await, &id)
 }
 
-/// The same for what no router answers: a browser's preflight.
+/// The same for what no router answers: a browser's preflight, a call too many.
 pub(crate) async fn dress_rest(request: Request, next: Next) -> Response {
     let id = RequestId::of(&request);
     let response = next.run(request).await;
@@ -120,7 +120,7 @@ pub(crate) async fn dress_rest(request: Request, next: Next) -> Response {
 }
 
 /// A response with the headers that all have, and its problem written down.
-pub(crate) fn dressed(mut response: Response, id: &RequestId) -> Response {
+fn dressed(mut response: Response, id: &RequestId) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         *response.body_mut() = problem::render(problem, &id.0);
         response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_TYPE);

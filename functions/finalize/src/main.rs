@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
     let artifacts = &docferry_lambda::delivery(&mut reader, &aws);
     let settings = FinalizeSettings {
-        record_ttl: reader.hours("RECORD_TTL_HOURS", 168),
+        record_ttl: docferry_lambda::record_ttl(&mut reader),
         ..FinalizeSettings::default()
     };
     let drive = &reader.finish_with(drive)?;

@@ -1,21 +1,15 @@
 //! The `status` function: GETs that read.
 
-use docferry_http::{JobApi, status_router};
+use docferry_http::status_router;
+use docferry_lambda::Error;
 use docferry_lambda::config::Reader;
-use docferry_lambda::{Error, SystemClock};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let mut reader = Reader::from_environment();
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
-    let api = JobApi {
-        store: docferry_lambda::transfer_store(&mut reader, &aws),
-        clock: SystemClock,
-        presigner: docferry_lambda::delivery(&mut reader, &aws),
-        record_ttl: reader.hours("RECORD_TTL_HOURS", 168),
-        url_ttl: reader.seconds("URL_TTL_SECONDS", 900),
-    };
+    let api = docferry_lambda::job_api(&mut reader, &aws);
     let (index, range) = docferry_lambda::document_index(&mut reader, &aws);
     let edge = docferry_lambda::local_edge(&mut reader);
     reader.finish()?;

@@ -20,7 +20,7 @@ async fn main() -> Result<(), Error> {
     let sealer = &docferry_lambda::sealer(&mut reader, &aws);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
     let artifacts = &docferry_lambda::delivery(&mut reader, &aws);
-    let record_ttl = reader.hours("RECORD_TTL_HOURS", 168);
+    let record_ttl = docferry_lambda::record_ttl(&mut reader);
     let drive = reader.finish_with(drive.as_ref())?;
     let staging = &exchange.open().await?;
     let ports = &Ports { store, drive, staging, artifacts, sealer, clock: &SystemClock };

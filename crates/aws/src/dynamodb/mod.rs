@@ -58,7 +58,6 @@ use docferry_domain::{
 use jiff::Timestamp;
 
 pub use index::DynamoDocumentIndex;
-pub use outbox::read_outcome;
 pub use quota::DynamoQuota;
 use table::Table;
 

@@ -17,11 +17,7 @@ pub(super) fn item(record: &OutcomeRecord) -> Result<Item, StoreError> {
     Ok(indexed(whole_item(record, key, "outcome")?, OUTCOMES_SHARD, due))
 }
 
-/// The outcome that an item holds, as the table's stream brings it too.
-///
-/// # Errors
-/// [`StoreError::Corrupt`] for an item of another kind.
-pub fn read_outcome(item: Item) -> Result<OutcomeRecord, StoreError> {
+fn read_outcome(item: Item) -> Result<OutcomeRecord, StoreError> {
     serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("outcome"))
 }
 

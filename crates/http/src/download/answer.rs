@@ -77,6 +77,7 @@ pub(super) fn describe(
 ) -> JobStatus {
     let facts = Facts::of(job);
     let state = job.state(now);
+    let moving = moving(job, now);
     let items: Vec<_> = documents(job).map(|document| item(document, now)).collect();
     let result = url.map(result);
     JobStatus {
@@ -87,13 +88,13 @@ pub(super) fn describe(
                 percent: facts.percent,
                 bytes_done: items.iter().map(|item| item.bytes_done).sum(),
                 bytes_total: items.iter().map(|item| item.bytes_total).sum(),
-                bytes_per_second: moving(job, now).map(|moving| moving.per_second),
+                bytes_per_second: moving.map(|moving| moving.per_second),
                 phase: job.phase().as_str(),
             }
         } else {
             Progress::Percent(facts.percent)
         },
-        eta_seconds: moving(job, now).and_then(|moving| moving.eta),
+        eta_seconds: moving.and_then(|moving| moving.eta),
         attempts: facts.attempts,
         timestamps: Timestamps {
             queued_at: time(facts.created_at),
@@ -142,6 +143,7 @@ pub(super) fn ending(job: &Job, state: JobState) -> JobError {
 }
 
 /// How fast a job moves bytes now, and when it will be done by that.
+#[derive(Debug, Clone, Copy)]
 struct Moving {
     per_second: u64,
     eta: Option<u64>,

@@ -193,9 +193,34 @@ fn edge<Q>(
 pub fn job_settings(reader: &mut Reader<impl Variables>) -> docferry_app::download::JobSettings {
     let initiate = docferry_app::initiate::InitiateSettings {
         transfer_deadline: reader.seconds("TRANSFER_DEADLINE_SECONDS", 14_400),
-        record_ttl: reader.hours("RECORD_TTL_HOURS", 168),
+        record_ttl: record_ttl(reader),
     };
     docferry_app::download::JobSettings { initiate, job_ttl: reader.hours("JOB_TTL_HOURS", 24) }
+}
+
+/// How long what has ended is shown, `RECORD_TTL_HOURS`.
+pub fn record_ttl(reader: &mut Reader<impl Variables>) -> jiff::SignedDuration {
+    reader.hours("RECORD_TTL_HOURS", 168)
+}
+
+/// What answers questions about jobs: [`record_ttl`], and URLs that are good for
+/// `URL_TTL_SECONDS`.
+#[cfg(all(feature = "http", feature = "store", feature = "delivery"))]
+pub fn job_api(
+    reader: &mut Reader<impl Variables>,
+    aws: &aws_config::SdkConfig,
+) -> docferry_http::JobApi<
+    docferry_aws::DynamoTransferStore,
+    crate::SystemClock,
+    docferry_aws::S3Artifacts,
+> {
+    docferry_http::JobApi {
+        store: transfer_store(reader, aws),
+        clock: crate::SystemClock,
+        presigner: delivery(reader, aws),
+        record_ttl: record_ttl(reader),
+        url_ttl: reader.seconds("URL_TTL_SECONDS", 900),
+    }
 }
 
 /// The key that seals upload URLs, `SESSION_KEY_ARN`.

@@ -36,7 +36,6 @@ fn named(job: &TransferId) -> NamedRequest {
         key: transfer().transfer_id.to_string(),
         fingerprint: "f".into(),
         job_id: job.clone(),
-        total: 1,
         keep_until: hours(24),
     }
 }
