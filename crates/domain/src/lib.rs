@@ -20,11 +20,13 @@ mod job;
 mod notice;
 mod outcome;
 mod pace;
+mod phase;
 mod progress;
 mod quickxor;
 mod recipient;
 mod request;
 mod spread;
+mod stages;
 mod target;
 mod trace;
 mod transfer;
@@ -51,15 +53,14 @@ pub use job::{JobState, next_poll_ms};
 pub use notice::Notice;
 pub use outcome::{DeliveredFile, Outcome, OutcomeRecord};
 pub use pace::{Pace, eta_seconds};
+pub use phase::Phase;
 pub use progress::percent;
 pub use quickxor::{HashState, QuickXorHash, SourceHash};
 pub use recipient::{InvalidRecipient, Recipient};
 pub use request::NamedRequest;
 pub use spread::spread;
+pub use stages::{ArrivedObject, Checkpoint, DeliveredItem, Delivery, Failure, PushedSource};
 pub use target::{DownloadTarget, DriveTarget, Target};
 pub use trace::{InvalidTraceParent, TraceParent};
-pub use transfer::{
-    ArrivedObject, Checkpoint, DeliveredItem, Delivery, Failure, NewTransfer, Phase, PushedSource,
-    SCHEMA_VERSION, Transfer,
-};
+pub use transfer::{NewTransfer, SCHEMA_VERSION, Transfer};
 pub use verify::{ItemFacts, Verdict, verify_delivery};

@@ -1,0 +1,111 @@
+//! What each stage of a transfer leaves in its record.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Artifact, DocumentName, FailureCode, HashState, Pace};
+
+/// What ORDS said when it pushed the document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PushedSource {
+    /// The key that appears in the exchange bucket, as ORDS gave it.
+    pub key: String,
+    /// The name that the document gets in OneDrive.
+    pub name: DocumentName,
+    /// Media type as ORDS gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mime: Option<String>,
+    /// Size in bytes as ORDS announced it.
+    pub size: u64,
+    /// The exchange store's own time just before ORDS was asked: an object that
+    /// is older is not from this push.
+    pub requested_at: Timestamp,
+    /// Our time when ORDS had answered: the arrival deadline counts from here.
+    pub pushed_at: Timestamp,
+    /// When a document of this size must have been delivered; `None` in records of
+    /// older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub must_end_by: Option<Timestamp>,
+}
+
+/// The exchange object that arrived; reads are conditional on its tag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ArrivedObject {
+    /// Entity tag, quotes included.
+    pub etag: String,
+    /// By our clock.
+    pub arrived_at: Timestamp,
+}
+
+/// What is durable of an upload: enough to go on in another process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Checkpoint {
+    /// Bytes that the drive has acknowledged in the present session.
+    pub offset: u64,
+    /// Hash of the source's first bytes, at most `offset` of them unless the
+    /// drive lost some.
+    pub hash: HashState,
+    /// Fragment size in force, in bytes.
+    pub fragment_bytes: u64,
+    /// Upload sessions opened so far in this attempt; 1 as well from just before a
+    /// small document is put whole. Above 0 the document may be at the destination.
+    pub sessions: u32,
+    /// A new session was opened because the last fragment failed again and again.
+    /// That is done once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fresh_session: bool,
+    /// Until then a small document may be on its way to the destination, sent by an
+    /// invocation that nobody can stop. Nothing is said of the end before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub putting_until: Option<Timestamp>,
+    /// How fast bytes move.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pace: Option<Pace>,
+}
+
+/// The delivered document, verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Delivery {
+    /// In a OneDrive.
+    Onedrive(DeliveredItem),
+    /// In the delivery bucket.
+    Download(Artifact),
+}
+
+impl From<DeliveredItem> for Delivery {
+    fn from(item: DeliveredItem) -> Self {
+        Self::Onedrive(item)
+    }
+}
+
+impl From<Artifact> for Delivery {
+    fn from(artifact: Artifact) -> Self {
+        Self::Download(artifact)
+    }
+}
+
+/// An item in a OneDrive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliveredItem {
+    /// The drive's id of the item.
+    pub item_id: String,
+    /// Size at the destination, in bytes.
+    pub size: u64,
+    /// quickXorHash of the bytes that were sent, base64.
+    pub quick_xor_hash: String,
+    /// Whether the service rewrote the file after it had taken our bytes (Office).
+    pub rewritten: bool,
+}
+
+/// Why a transfer ended without a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// The code; its message is what people read.
+    pub code: FailureCode,
+}
