@@ -1,13 +1,14 @@
 //! Bundles: `BUNDLE`, `COUNTS` and the documents `DOC#…` in one partition.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use docferry_app::ports::{Entered, JobPlace, StoreError};
+use docferry_app::ports::{BundleStore, Entered, JobPlace, StoreError};
 use docferry_domain::{
     Bundle, BundleCounts, Failure, FailureCode, NamedRequest, Notice, Outcome, Phase,
     SCHEMA_VERSION, Transfer, TransferId,
 };
 use jiff::Timestamp;
 
+use super::DynamoTransferStore;
 use super::change::{Change, number, string};
 use super::items::{
     DUE, Item, SHARD, attribute, bundle_key, corrupt, counts_key, document_sort_key, first_look,
@@ -19,86 +20,6 @@ use super::{jobs, notices};
 
 /// Highest number of a document.
 const LAST: u16 = 9999;
-
-pub(super) async fn enter(
-    table: &Table,
-    bundle: &Bundle,
-    request: Option<&NamedRequest>,
-) -> Result<Entered, StoreError> {
-    let id = &bundle.bundle_id;
-    let item = whole_item(bundle, bundle_key(id), "bundle")?;
-    let item = indexed(item, shard(id), first_look(bundle.created_at));
-    let item = match bundle.keep_until {
-        Some(_) => {
-            let created_ms = bundle.created_at.as_millisecond();
-            jobs::listed(item, &bundle.owner, &JobPlace { created_ms, id: id.clone() })
-        }
-        None => item,
-    };
-    let mut actions = vec![table.inserting(item)?];
-    if let Some(request) = request {
-        actions.push(jobs::remembering(table, request, bundle.created_at)?);
-    }
-    let Err(refusal) = table.transact(&actions).await else { return Ok(Entered::Done) };
-    let check = refusal.stood()?.into_iter().nth(1);
-    // Else it is our own first try.
-    let before = request.map(|named| jobs::remembered(check, named)).transpose()?.flatten();
-    Ok(jobs::entered(before))
-}
-
-pub(super) async fn add_documents(
-    table: &Table,
-    documents: &[Transfer],
-    purge_at: Timestamp,
-) -> Result<(), StoreError> {
-    let item = |document: &Transfer| -> Result<Item, StoreError> {
-        let mut item = transfer_item(document)?;
-        item.insert("expiresAt".into(), ttl(purge_at));
-        Ok(item)
-    };
-    let actions: Vec<_> = documents
-        .iter()
-        .map(|document| table.inserting(item(document)?))
-        .collect::<Result<_, StoreError>>()?;
-    let Err(refusal) = table.transact(&actions).await else { return Ok(()) };
-    refusal.stood()?;
-    // Some exist already: the others one by one.
-    for document in documents {
-        if let Err(refusal) = table.insert(item(document)?).await {
-            refusal.stood()?;
-        }
-    }
-    Ok(())
-}
-
-pub(super) async fn open(table: &Table, id: &TransferId) -> Result<(), StoreError> {
-    let opened = Change::default()
-        .when("#phase = :accepted")
-        .value("accepted", string(Phase::Accepted.as_str()))
-        .set("phase", string(Phase::Uploading.as_str()));
-    match table.update(bundle_key(id), opened).await {
-        Ok(_) => Ok(()),
-        Err(refusal) => refusal.stood().map(drop),
-    }
-}
-
-pub(super) async fn get(
-    table: &Table,
-    id: &TransferId,
-) -> Result<Option<(Bundle, BundleCounts)>, StoreError> {
-    let found = read(table.range(partition(id), "BUNDLE", true, "COUNTS", 2).await?)?;
-    Ok(found.map(|(bundle, counts, _)| (bundle, counts)))
-}
-
-/// In the order of their sort keys come bundle, counts and documents.
-pub(super) async fn whole(
-    table: &Table,
-    id: &TransferId,
-    limit: usize,
-) -> Result<Option<(Bundle, BundleCounts, Vec<Transfer>)>, StoreError> {
-    let last = document_sort_key(LAST);
-    read(table.range(partition(id), "BUNDLE", true, &last, limit.saturating_add(2)).await?)
-}
 
 fn read(found: Vec<Item>) -> Result<Option<(Bundle, BundleCounts, Vec<Transfer>)>, StoreError> {
     let (mut bundle, mut counts, mut documents) = (None, BundleCounts::default(), Vec::new());
@@ -149,34 +70,6 @@ pub(super) fn counting(
     table.updating(counts_key(&bundle), counted).map(Some)
 }
 
-pub(super) async fn documents(
-    table: &Table,
-    id: &TransferId,
-    from: u16,
-    limit: usize,
-) -> Result<Vec<Transfer>, StoreError> {
-    let (from, to) = (document_sort_key(from), document_sort_key(LAST));
-    let found = table.range(partition(id), &from, true, &to, limit).await?;
-    found.into_iter().map(read_transfer).collect()
-}
-
-pub(super) async fn cancel(
-    table: &Table,
-    id: &TransferId,
-    owner: &str,
-    due: Timestamp,
-) -> Result<Option<Bundle>, StoreError> {
-    let canceled = running()
-        .when("#owner = :owner")
-        .value("owner", string(owner))
-        .set("cancelRequested", aws_sdk_dynamodb::types::AttributeValue::Bool(true))
-        .set(DUE, number(due.as_millisecond()));
-    match table.update(bundle_key(id), canceled).await {
-        Ok(item) => read_bundle(item).map(Some),
-        Err(refusal) => refusal.stood().map(|_| None),
-    }
-}
-
 /// In the run with this number of retries, which a first run may not hold.
 fn in_run(change: Change, retries: u32) -> Change {
     let same = if retries == 0 {
@@ -187,46 +80,158 @@ fn in_run(change: Change, retries: u32) -> Change {
     change.when(same).value("run", number(retries))
 }
 
-pub(super) async fn documents_stopped(
-    table: &Table,
-    id: &TransferId,
-    retries: u32,
-) -> Result<(), StoreError> {
-    let stopped = in_run(Change::default(), retries)
-        .when("attribute_exists(pk)")
-        .set("documentsStopped", aws_sdk_dynamodb::types::AttributeValue::Bool(true));
-    match table.update(bundle_key(id), stopped).await {
-        Ok(_) => Ok(()),
-        Err(refusal) => refusal.stood().map(drop),
+impl BundleStore for DynamoTransferStore {
+    async fn enter_bundle(
+        &self,
+        bundle: &Bundle,
+        request: Option<&NamedRequest>,
+    ) -> Result<Entered, StoreError> {
+        let table = &self.table;
+        let id = &bundle.bundle_id;
+        let item = whole_item(bundle, bundle_key(id), "bundle")?;
+        let item = indexed(item, shard(id), first_look(bundle.created_at));
+        let item = match bundle.keep_until {
+            Some(_) => {
+                let created_ms = bundle.created_at.as_millisecond();
+                jobs::listed(item, &bundle.owner, &JobPlace { created_ms, id: id.clone() })
+            }
+            None => item,
+        };
+        let mut actions = vec![table.inserting(item)?];
+        if let Some(request) = request {
+            actions.push(jobs::remembering(table, request, bundle.created_at)?);
+        }
+        let Err(refusal) = table.transact(&actions).await else { return Ok(Entered::Done) };
+        let check = refusal.stood()?.into_iter().nth(1);
+        // Else it is our own first try.
+        let before = request.map(|named| jobs::remembered(check, named)).transpose()?.flatten();
+        Ok(jobs::entered(before))
     }
-}
 
-pub(super) async fn end(
-    table: &Table,
-    read: &Bundle,
-    outcome: Outcome,
-    ended_at: Timestamp,
-    purge_at: Timestamp,
-) -> Result<(), StoreError> {
-    let id = &read.bundle_id;
-    let mut ended = in_run(running(), read.retries)
-        .when("attribute_not_exists(#resuming) OR #resuming = :not")
-        .value("not", aws_sdk_dynamodb::types::AttributeValue::Bool(false))
-        .set("phase", string(outcome.phase().as_str()))
-        .set("endedAt", attribute(&ended_at)?)
-        .set("expiresAt", ttl(purge_at))
-        .remove(&[SHARD, DUE]);
-    if let Some(code) = outcome.failure() {
-        ended = ended.set("failure", attribute(&Failure { code })?);
+    async fn add_documents(
+        &self,
+        documents: &[Transfer],
+        purge_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let table = &self.table;
+        let item = |document: &Transfer| -> Result<Item, StoreError> {
+            let mut item = transfer_item(document)?;
+            item.insert("expiresAt".into(), ttl(purge_at));
+            Ok(item)
+        };
+        let actions: Vec<_> = documents
+            .iter()
+            .map(|document| table.inserting(item(document)?))
+            .collect::<Result<_, StoreError>>()?;
+        let Err(refusal) = table.transact(&actions).await else { return Ok(()) };
+        refusal.stood()?;
+        // Some exist already: the others one by one.
+        for document in documents {
+            if let Err(refusal) = table.insert(item(document)?).await {
+                refusal.stood()?;
+            }
+        }
+        Ok(())
     }
-    let counts = Change::default().set("expiresAt", ttl(purge_at));
-    let mut actions =
-        vec![table.updating(bundle_key(id), ended)?, table.updating(counts_key(id), counts)?];
-    if let Some(notice) = Notice::of_bundle(read, outcome, ended_at) {
-        actions.push(notices::putting(table, &notice)?);
+
+    async fn open_bundle(&self, id: &TransferId) -> Result<(), StoreError> {
+        let table = &self.table;
+        let opened = Change::default()
+            .when("#phase = :accepted")
+            .value("accepted", string(Phase::Accepted.as_str()))
+            .set("phase", string(Phase::Uploading.as_str()));
+        match table.update(bundle_key(id), opened).await {
+            Ok(_) => Ok(()),
+            Err(refusal) => refusal.stood().map(drop),
+        }
     }
-    match table.transact(&actions).await {
-        Ok(()) => Ok(()),
-        Err(refusal) => refusal.stood().map(drop),
+
+    async fn bundle(&self, id: &TransferId) -> Result<Option<(Bundle, BundleCounts)>, StoreError> {
+        let table = &self.table;
+        let found = read(table.range(partition(id), "BUNDLE", true, "COUNTS", 2).await?)?;
+        Ok(found.map(|(bundle, counts, _)| (bundle, counts)))
+    }
+
+    // In the order of their sort keys come bundle, counts and documents.
+    async fn whole_bundle(
+        &self,
+        id: &TransferId,
+        limit: usize,
+    ) -> Result<Option<(Bundle, BundleCounts, Vec<Transfer>)>, StoreError> {
+        let table = &self.table;
+        let last = document_sort_key(LAST);
+        read(table.range(partition(id), "BUNDLE", true, &last, limit.saturating_add(2)).await?)
+    }
+
+    async fn documents(
+        &self,
+        id: &TransferId,
+        from: u16,
+        limit: usize,
+    ) -> Result<Vec<Transfer>, StoreError> {
+        let table = &self.table;
+        let (from, to) = (document_sort_key(from), document_sort_key(LAST));
+        let found = table.range(partition(id), &from, true, &to, limit).await?;
+        found.into_iter().map(read_transfer).collect()
+    }
+
+    async fn cancel_bundle(
+        &self,
+        id: &TransferId,
+        owner: &str,
+        due: Timestamp,
+    ) -> Result<Option<Bundle>, StoreError> {
+        let table = &self.table;
+        let canceled = running()
+            .when("#owner = :owner")
+            .value("owner", string(owner))
+            .set("cancelRequested", aws_sdk_dynamodb::types::AttributeValue::Bool(true))
+            .set(DUE, number(due.as_millisecond()));
+        match table.update(bundle_key(id), canceled).await {
+            Ok(item) => read_bundle(item).map(Some),
+            Err(refusal) => refusal.stood().map(|_| None),
+        }
+    }
+
+    async fn documents_stopped(&self, id: &TransferId, retries: u32) -> Result<(), StoreError> {
+        let table = &self.table;
+        let stopped = in_run(Change::default(), retries)
+            .when("attribute_exists(pk)")
+            .set("documentsStopped", aws_sdk_dynamodb::types::AttributeValue::Bool(true));
+        match table.update(bundle_key(id), stopped).await {
+            Ok(_) => Ok(()),
+            Err(refusal) => refusal.stood().map(drop),
+        }
+    }
+
+    async fn end_bundle(
+        &self,
+        read: &Bundle,
+        outcome: Outcome,
+        ended_at: Timestamp,
+        purge_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let table = &self.table;
+        let id = &read.bundle_id;
+        let mut ended = in_run(running(), read.retries)
+            .when("attribute_not_exists(#resuming) OR #resuming = :not")
+            .value("not", aws_sdk_dynamodb::types::AttributeValue::Bool(false))
+            .set("phase", string(outcome.phase().as_str()))
+            .set("endedAt", attribute(&ended_at)?)
+            .set("expiresAt", ttl(purge_at))
+            .remove(&[SHARD, DUE]);
+        if let Some(code) = outcome.failure() {
+            ended = ended.set("failure", attribute(&Failure { code })?);
+        }
+        let counts = Change::default().set("expiresAt", ttl(purge_at));
+        let mut actions =
+            vec![table.updating(bundle_key(id), ended)?, table.updating(counts_key(id), counts)?];
+        if let Some(notice) = Notice::of_bundle(read, outcome, ended_at) {
+            actions.push(notices::putting(table, &notice)?);
+        }
+        match table.transact(&actions).await {
+            Ok(()) => Ok(()),
+            Err(refusal) => refusal.stood().map(drop),
+        }
     }
 }

@@ -9,10 +9,11 @@
 //! kept for a time, so that progress is not replicated into it.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
-use docferry_app::ports::{Entered, JobPlace, Listed, StoreError};
+use docferry_app::ports::{Entered, History, JobPlace, JobStore, Listed, StoreError};
 use docferry_domain::{Bundle, NamedRequest, Phase, Transfer, TransferId};
 use jiff::Timestamp;
 
+use super::DynamoTransferStore;
 use super::bundles;
 use super::change::{Change, number, string};
 use super::items::{
@@ -43,32 +44,6 @@ fn order(place: &JobPlace) -> String {
 fn read_order(text: &str) -> Option<JobPlace> {
     let (created_ms, id) = text.split_once('#')?;
     Some(JobPlace { created_ms: created_ms.parse().ok()?, id: id.parse().ok()? })
-}
-
-pub(super) async fn list(
-    table: &Table,
-    owner: &str,
-    before: Option<&JobPlace>,
-    limit: usize,
-) -> Result<(Vec<Listed>, Option<JobPlace>), StoreError> {
-    // Behind every place: these begin with digits.
-    let before = before.map_or_else(|| ":".to_owned(), order);
-    let named = table.newest(JOBS, (OWNER, owner), (ORDER, &before), limit).await?;
-    let places: Vec<JobPlace> =
-        named.iter().filter_map(|item| read_order(item.get(ORDER)?.as_s().ok()?)).collect();
-    let next = places.last().filter(|_| named.len() == limit).cloned();
-    let keys = named.into_iter().map(|item| {
-        let part = |name: &str| item.get(name).cloned().map(|value| (name.to_owned(), value));
-        part("pk").into_iter().chain(part("sk")).collect::<Item>()
-    });
-    let mut found: Vec<Listed> = table
-        .batch(keys.collect())
-        .await?
-        .into_iter()
-        .map(read_listed)
-        .collect::<Result<_, _>>()?;
-    found.sort_by_key(|job| std::cmp::Reverse(job.place()));
-    Ok((found, next))
 }
 
 fn read_listed(item: Item) -> Result<Listed, StoreError> {
@@ -108,15 +83,6 @@ pub(super) fn remembered(
     Ok(Some(before).filter(|before| before.job_id != ours.job_id))
 }
 
-pub(super) async fn forget(table: &Table, request: &NamedRequest) -> Result<(), StoreError> {
-    let ours =
-        Change::default().when("#jobId = :jobId").value("jobId", string(request.job_id.as_str()));
-    match table.delete(request_key(&request.key), ours).await {
-        Ok(()) => Ok(()),
-        Err(refusal) => refusal.stood(),
-    }
-}
-
 /// Attributes of a run that do not outlive it.
 const OF_A_RUN: [&str; 11] = [
     "admittedAt",
@@ -131,48 +97,6 @@ const OF_A_RUN: [&str; 11] = [
     "settled",
     "expiresAt",
 ];
-
-pub(super) async fn run_again(
-    table: &Table,
-    read: &Transfer,
-    again: &Transfer,
-    due: Timestamp,
-) -> Result<bool, StoreError> {
-    let id = &read.transfer_id;
-    let mut begun = Change::default()
-        .when("#attempt = :readAttempt AND #phase = :readPhase AND #settled = :true")
-        .value("readAttempt", number(read.attempt))
-        .value("readPhase", string(read.phase.as_str()))
-        .value("true", AttributeValue::Bool(true))
-        .set("attempt", number(again.attempt))
-        .set("pastAttempts", number(again.past_attempts))
-        .set("retries", number(again.retries))
-        .set("phase", string(again.phase.as_str()))
-        .set("turn", string(again.turn.as_str()))
-        .set("cancelRequested", AttributeValue::Bool(false))
-        .set("bytesDone", number(0))
-        .set("deadline", attribute(&again.deadline)?)
-        .set(SHARD, string(shard(id)))
-        .set(DUE, number(due.as_millisecond()))
-        .remove(&OF_A_RUN);
-    if let Some(until) = again.keep_until {
-        begun = begun.set("keepUntil", attribute(&until)?);
-    }
-    let mut actions = vec![table.updating(transfer_key(id), begun)?];
-    match id.in_bundle() {
-        None => actions.push(table.putting(queue_item(again))?),
-        Some((bundle, _)) => actions.push(uncounting(table, &bundle, read)?),
-    }
-    let Err(refusal) = table.transact(&actions).await else { return Ok(true) };
-    match refusal.stood()?.into_iter().next() {
-        // Our own first try.
-        Some(Check::Failed(Some(stood))) => {
-            let stood = read_transfer(stood)?;
-            Ok(stood.retries == again.retries && stood.attempt == again.attempt)
-        }
-        _ => Ok(false),
-    }
-}
 
 /// A document does not count among those that have ended any more.
 fn uncounting(
@@ -189,76 +113,160 @@ fn uncounting(
     table.updating(counts_key(bundle), fewer)
 }
 
-pub(super) async fn resume_bundle(
-    table: &Table,
-    read: &Bundle,
-    keep_until: Timestamp,
-    deadline: Timestamp,
-    due: Timestamp,
-) -> Result<bool, StoreError> {
-    let id = &read.bundle_id;
-    let retries = read.retries.saturating_add(1);
-    let resumed = Change::default()
-        .when("#phase = :readPhase")
-        .value("readPhase", string(read.phase.as_str()))
-        .when("attribute_not_exists(#retries) OR #retries = :readRetries")
-        .value("readRetries", number(read.retries))
-        .set("phase", string(Phase::Uploading.as_str()))
-        .set("retries", number(retries))
-        .set("resuming", AttributeValue::Bool(true))
-        .set("documentsStopped", AttributeValue::Bool(false))
-        .set("cancelRequested", AttributeValue::Bool(false))
-        .set("keepUntil", attribute(&keep_until)?)
-        .set("deadline", attribute(&deadline)?)
-        .set(SHARD, string(shard(id)))
-        .set(DUE, number(due.as_millisecond()))
-        .remove(&["endedAt", "failure", "expiresAt"]);
-    let counts = Change::default().remove(&["firstFailure", "expiresAt"]);
-    let actions =
-        [table.updating(bundle_key(id), resumed)?, table.updating(counts_key(id), counts)?];
-    let Err(refusal) = table.transact(&actions).await else { return Ok(true) };
-    match refusal.stood()?.into_iter().next() {
-        // Our own first try.
-        Some(Check::Failed(Some(stood))) => {
-            let stood = bundles::read_bundle(stood)?;
-            Ok(stood.retries == retries && stood.keep_until == Some(keep_until))
-        }
-        _ => Ok(false),
-    }
-}
-
-pub(super) async fn documents_resumed(
-    table: &Table,
-    id: &TransferId,
-    retries: u32,
-) -> Result<(), StoreError> {
-    let resumed = Change::default()
-        .when("#retries = :retries")
-        .value("retries", number(retries))
-        .remove(&["resuming"]);
-    match table.update(bundle_key(id), resumed).await {
-        Ok(_) => Ok(()),
-        Err(refusal) => refusal.stood().map(drop),
-    }
-}
-
-pub(super) async fn keep_longer(
-    table: &Table,
-    id: &TransferId,
-    keep_until: Timestamp,
-    purge_at: Timestamp,
-) -> Result<(), StoreError> {
-    let kept = Change::default()
-        .when("attribute_exists(#endedAt)")
-        .set("keepUntil", attribute(&keep_until)?)
-        .set("expiresAt", ttl(purge_at));
-    match table.update(transfer_key(id), kept).await {
-        Ok(_) => Ok(()),
-        Err(refusal) => refusal.stood().map(drop),
-    }
-}
-
 /// What came of recording something with a request's name, or without one.
 pub(super) fn entered(before: Option<NamedRequest>) -> Entered {
     before.map_or(Entered::Done, Entered::Before)
+}
+
+impl JobStore for DynamoTransferStore {
+    async fn run_again(
+        &self,
+        read: &Transfer,
+        again: &Transfer,
+        due: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let table = &self.table;
+        let id = &read.transfer_id;
+        let mut begun = Change::default()
+            .when("#attempt = :readAttempt AND #phase = :readPhase AND #settled = :true")
+            .value("readAttempt", number(read.attempt))
+            .value("readPhase", string(read.phase.as_str()))
+            .value("true", AttributeValue::Bool(true))
+            .set("attempt", number(again.attempt))
+            .set("pastAttempts", number(again.past_attempts))
+            .set("retries", number(again.retries))
+            .set("phase", string(again.phase.as_str()))
+            .set("turn", string(again.turn.as_str()))
+            .set("cancelRequested", AttributeValue::Bool(false))
+            .set("bytesDone", number(0))
+            .set("deadline", attribute(&again.deadline)?)
+            .set(SHARD, string(shard(id)))
+            .set(DUE, number(due.as_millisecond()))
+            .remove(&OF_A_RUN);
+        if let Some(until) = again.keep_until {
+            begun = begun.set("keepUntil", attribute(&until)?);
+        }
+        let mut actions = vec![table.updating(transfer_key(id), begun)?];
+        match id.in_bundle() {
+            None => actions.push(table.putting(queue_item(again))?),
+            Some((bundle, _)) => actions.push(uncounting(table, &bundle, read)?),
+        }
+        let Err(refusal) = table.transact(&actions).await else { return Ok(true) };
+        match refusal.stood()?.into_iter().next() {
+            // Our own first try.
+            Some(Check::Failed(Some(stood))) => {
+                let stood = read_transfer(stood)?;
+                Ok(stood.retries == again.retries && stood.attempt == again.attempt)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    async fn resume_bundle(
+        &self,
+        read: &Bundle,
+        keep_until: Timestamp,
+        deadline: Timestamp,
+        due: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let table = &self.table;
+        let id = &read.bundle_id;
+        let retries = read.retries.saturating_add(1);
+        let resumed = Change::default()
+            .when("#phase = :readPhase")
+            .value("readPhase", string(read.phase.as_str()))
+            .when("attribute_not_exists(#retries) OR #retries = :readRetries")
+            .value("readRetries", number(read.retries))
+            .set("phase", string(Phase::Uploading.as_str()))
+            .set("retries", number(retries))
+            .set("resuming", AttributeValue::Bool(true))
+            .set("documentsStopped", AttributeValue::Bool(false))
+            .set("cancelRequested", AttributeValue::Bool(false))
+            .set("keepUntil", attribute(&keep_until)?)
+            .set("deadline", attribute(&deadline)?)
+            .set(SHARD, string(shard(id)))
+            .set(DUE, number(due.as_millisecond()))
+            .remove(&["endedAt", "failure", "expiresAt"]);
+        let counts = Change::default().remove(&["firstFailure", "expiresAt"]);
+        let actions =
+            [table.updating(bundle_key(id), resumed)?, table.updating(counts_key(id), counts)?];
+        let Err(refusal) = table.transact(&actions).await else { return Ok(true) };
+        match refusal.stood()?.into_iter().next() {
+            // Our own first try.
+            Some(Check::Failed(Some(stood))) => {
+                let stood = bundles::read_bundle(stood)?;
+                Ok(stood.retries == retries && stood.keep_until == Some(keep_until))
+            }
+            _ => Ok(false),
+        }
+    }
+
+    async fn documents_resumed(&self, id: &TransferId, retries: u32) -> Result<(), StoreError> {
+        let table = &self.table;
+        let resumed = Change::default()
+            .when("#retries = :retries")
+            .value("retries", number(retries))
+            .remove(&["resuming"]);
+        match table.update(bundle_key(id), resumed).await {
+            Ok(_) => Ok(()),
+            Err(refusal) => refusal.stood().map(drop),
+        }
+    }
+
+    async fn keep_longer(
+        &self,
+        id: &TransferId,
+        keep_until: Timestamp,
+        purge_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let table = &self.table;
+        let kept = Change::default()
+            .when("attribute_exists(#endedAt)")
+            .set("keepUntil", attribute(&keep_until)?)
+            .set("expiresAt", ttl(purge_at));
+        match table.update(transfer_key(id), kept).await {
+            Ok(_) => Ok(()),
+            Err(refusal) => refusal.stood().map(drop),
+        }
+    }
+
+    async fn forget_request(&self, request: &NamedRequest) -> Result<(), StoreError> {
+        let table = &self.table;
+        let ours = Change::default()
+            .when("#jobId = :jobId")
+            .value("jobId", string(request.job_id.as_str()));
+        match table.delete(request_key(&request.key), ours).await {
+            Ok(()) => Ok(()),
+            Err(refusal) => refusal.stood(),
+        }
+    }
+}
+
+impl History for DynamoTransferStore {
+    async fn jobs(
+        &self,
+        owner: &str,
+        before: Option<&JobPlace>,
+        limit: usize,
+    ) -> Result<(Vec<Listed>, Option<JobPlace>), StoreError> {
+        let table = &self.table;
+        // Behind every place: these begin with digits.
+        let before = before.map_or_else(|| ":".to_owned(), order);
+        let named = table.newest(JOBS, (OWNER, owner), (ORDER, &before), limit).await?;
+        let places: Vec<JobPlace> =
+            named.iter().filter_map(|item| read_order(item.get(ORDER)?.as_s().ok()?)).collect();
+        let next = places.last().filter(|_| named.len() == limit).cloned();
+        let keys = named.into_iter().map(|item| {
+            let part = |name: &str| item.get(name).cloned().map(|value| (name.to_owned(), value));
+            part("pk").into_iter().chain(part("sk")).collect::<Item>()
+        });
+        let mut found: Vec<Listed> = table
+            .batch(keys.collect())
+            .await?
+            .into_iter()
+            .map(read_listed)
+            .collect::<Result<_, _>>()?;
+        found.sort_by_key(|job| std::cmp::Reverse(job.place()));
+        Ok((found, next))
+    }
 }

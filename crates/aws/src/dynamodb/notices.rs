@@ -1,10 +1,11 @@
 //! Notices of ends of jobs that are in no queue yet, items `NOTICE#…` beside their jobs.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use docferry_app::ports::{OUTBOX_REST, StoreError};
+use docferry_app::ports::{Notices, OUTBOX_REST, StoreError};
 use docferry_domain::{Notice, TransferId};
 use jiff::Timestamp;
 
+use super::DynamoTransferStore;
 use super::change::Change;
 use super::items::{NOTICES_SHARD, corrupt, indexed, notice_key, read_notice_key, whole_item};
 use super::table::Table;
@@ -16,31 +17,28 @@ pub(super) fn putting(table: &Table, notice: &Notice) -> Result<TransactWriteIte
     table.putting(indexed(whole_item(notice, key, "notice")?, NOTICES_SHARD, due))
 }
 
-pub(super) async fn notice(
-    table: &Table,
-    job: &TransferId,
-    attempt: u32,
-) -> Result<Option<Notice>, StoreError> {
-    let Some(item) = table.get(notice_key(job, attempt)).await? else { return Ok(None) };
-    serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map(Some).map_err(|_| corrupt("notice"))
-}
-
-pub(super) async fn queued(
-    table: &Table,
-    job: &TransferId,
-    attempt: u32,
-) -> Result<(), StoreError> {
-    match table.delete(notice_key(job, attempt), Change::default()).await {
-        Ok(()) => Ok(()),
-        Err(refusal) => refusal.stood(),
+impl Notices for DynamoTransferStore {
+    async fn notice(&self, job: &TransferId, attempt: u32) -> Result<Option<Notice>, StoreError> {
+        let table = &self.table;
+        let Some(item) = table.get(notice_key(job, attempt)).await? else { return Ok(None) };
+        serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map(Some).map_err(|_| corrupt("notice"))
     }
-}
 
-pub(super) async fn resting(
-    table: &Table,
-    now: Timestamp,
-    limit: usize,
-) -> Result<Vec<(TransferId, u32)>, StoreError> {
-    let found = table.due(NOTICES_SHARD, now.as_millisecond(), limit).await?;
-    Ok(found.iter().filter_map(|(_, key)| read_notice_key(key)).collect())
+    async fn notice_queued(&self, job: &TransferId, attempt: u32) -> Result<(), StoreError> {
+        let table = &self.table;
+        match table.delete(notice_key(job, attempt), Change::default()).await {
+            Ok(()) => Ok(()),
+            Err(refusal) => refusal.stood(),
+        }
+    }
+
+    async fn resting_notices(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(TransferId, u32)>, StoreError> {
+        let table = &self.table;
+        let found = table.due(NOTICES_SHARD, now.as_millisecond(), limit).await?;
+        Ok(found.iter().filter_map(|(_, key)| read_notice_key(key)).collect())
+    }
 }

@@ -1,14 +1,14 @@
 //! Outcomes that nobody was told of yet, items `OUTBOX#…` beside their transfers.
 
-use docferry_app::ports::{OUTBOX_REST, StoreError};
+use docferry_app::ports::{OUTBOX_REST, Outbox, StoreError};
 use docferry_domain::{OutcomeRecord, TransferId};
 use jiff::Timestamp;
 
+use super::DynamoTransferStore;
 use super::change::Change;
 use super::items::{
     Item, OUTCOMES_SHARD, corrupt, indexed, outcome_key, read_outcome_key, whole_item,
 };
-use super::table::Table;
 
 /// The item of an outcome, in the index from the time on at which `sweep` tells it.
 pub(super) fn item(record: &OutcomeRecord) -> Result<Item, StoreError> {
@@ -21,26 +21,31 @@ fn read_outcome(item: Item) -> Result<OutcomeRecord, StoreError> {
     serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("outcome"))
 }
 
-pub(super) async fn outcome(
-    table: &Table,
-    id: &TransferId,
-    attempt: u32,
-) -> Result<Option<OutcomeRecord>, StoreError> {
-    table.get(outcome_key(id, attempt)).await?.map(read_outcome).transpose()
-}
-
-pub(super) async fn told(table: &Table, id: &TransferId, attempt: u32) -> Result<(), StoreError> {
-    match table.delete(outcome_key(id, attempt), Change::default()).await {
-        Ok(()) => Ok(()),
-        Err(refusal) => refusal.stood(),
+impl Outbox for DynamoTransferStore {
+    async fn outcome(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+    ) -> Result<Option<OutcomeRecord>, StoreError> {
+        let table = &self.table;
+        table.get(outcome_key(id, attempt)).await?.map(read_outcome).transpose()
     }
-}
 
-pub(super) async fn untold(
-    table: &Table,
-    now: Timestamp,
-    limit: usize,
-) -> Result<Vec<(TransferId, u32)>, StoreError> {
-    let found = table.due(OUTCOMES_SHARD, now.as_millisecond(), limit).await?;
-    Ok(found.iter().filter_map(|(_, key)| read_outcome_key(key)).collect())
+    async fn told(&self, id: &TransferId, attempt: u32) -> Result<(), StoreError> {
+        let table = &self.table;
+        match table.delete(outcome_key(id, attempt), Change::default()).await {
+            Ok(()) => Ok(()),
+            Err(refusal) => refusal.stood(),
+        }
+    }
+
+    async fn untold(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(TransferId, u32)>, StoreError> {
+        let table = &self.table;
+        let found = table.due(OUTCOMES_SHARD, now.as_millisecond(), limit).await?;
+        Ok(found.iter().filter_map(|(_, key)| read_outcome_key(key)).collect())
+    }
 }

@@ -9,10 +9,11 @@
 //! one transaction.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
-use docferry_app::ports::{StoreError, WriteError};
+use docferry_app::ports::{SlotStore, StoreError, WriteError};
 use docferry_domain::{Person, Phase, Pool, Slots, Transfer, TransferId, Turn, Waiting};
 use jiff::Timestamp;
 
+use super::DynamoTransferStore;
 use super::change::{Change, number, string};
 use super::items::{
     DUE, SHARD, attribute, place, queue_item, queue_key, queue_partition, read_waiting, shard,
@@ -32,67 +33,6 @@ fn holder(id: &TransferId) -> String {
 
 fn read_holder(name: &str) -> Option<TransferId> {
     name.strip_prefix('h')?.replace('x', "_").parse().ok()
-}
-
-pub(super) async fn slots(table: &Table, pool: Pool) -> Result<Slots, StoreError> {
-    let mut slots = Slots::default();
-    for (name, value) in table.get(slots_key(pool)).await?.unwrap_or_default() {
-        match (read_holder(&name), value) {
-            (Some(id), AttributeValue::S(person)) => {
-                slots.holders.insert(id, Person::new(person));
-            }
-            (None, AttributeValue::N(digits)) if name == "version" => {
-                slots.version = digits.parse().unwrap_or_default();
-            }
-            _ => {}
-        }
-    }
-    Ok(slots)
-}
-
-pub(super) async fn queue(
-    table: &Table,
-    pool: Pool,
-    after: Option<&Waiting>,
-    limit: usize,
-) -> Result<Vec<Waiting>, StoreError> {
-    let from = after.map_or_else(|| "0".to_owned(), place);
-    let found = table.range(queue_partition(pool), &from, false, END_OF_QUEUE, limit).await?;
-    found.iter().map(read_waiting).collect()
-}
-
-pub(super) async fn grant(
-    table: &Table,
-    pool: Pool,
-    version: u64,
-    admitted: &[Waiting],
-    now: Timestamp,
-    due: Timestamp,
-) -> Result<bool, StoreError> {
-    let mut actions = vec![taking(table, pool, version, admitted)?];
-    for one in admitted {
-        let holding = running()
-            .when("#turn = :queued")
-            .value("queued", string(Turn::Queued.as_str()))
-            .set("turn", string(Turn::Holding.as_str()))
-            .set_once("admittedAt", attribute(&now)?)
-            .set(DUE, number(due.as_millisecond()))
-            .set(SHARD, string(shard(&one.transfer_id)));
-        actions.push(table.updating(transfer_key(&one.transfer_id), holding)?);
-        actions.push(table.deleting(queue_key(pool, one))?);
-    }
-    let checks = match table.transact(&actions).await {
-        Ok(()) => return Ok(true),
-        Err(Refusal::Conflict(_)) => return Ok(false),
-        Err(refusal) => refusal.stood()?,
-    };
-    // The slots' own action is the first; then two for each of those who wait.
-    for (one, check) in admitted.iter().zip(checks.iter().skip(1).step_by(2)) {
-        if matches!(check, Check::Failed(_)) {
-            forget(table, pool, one).await?;
-        }
-    }
-    Ok(false)
 }
 
 /// Taking slots, as an action of a transaction: only if nothing was granted since they
@@ -142,41 +82,6 @@ async fn settled(table: &Table, actions: &[TransactWriteItem]) -> Result<bool, S
     }
 }
 
-pub(super) async fn enqueue(
-    table: &Table,
-    transfer: &Transfer,
-    due: Timestamp,
-) -> Result<(), WriteError> {
-    let id = &transfer.transfer_id;
-    let queued = by_attempt(transfer.attempt)
-        .when("attribute_not_exists(#turn) OR #turn <> :holding")
-        .value("holding", string(Turn::Holding.as_str()))
-        .set("turn", string(Turn::Queued.as_str()))
-        .set(DUE, number(due.as_millisecond()))
-        .set(SHARD, string(shard(id)));
-    let actions = [table.updating(transfer_key(id), queued)?, table.putting(queue_item(transfer))?];
-    let Err(refusal) = table.transact(&actions).await else { return Ok(()) };
-    match refusal.stood()?.into_iter().next() {
-        // Live and refused: it holds a slot.
-        Some(Check::Failed(stood)) => live(stood, transfer.attempt).map(drop),
-        _ => Ok(()),
-    }
-}
-
-pub(super) async fn step_aside(table: &Table, read: &Transfer) -> Result<(), StoreError> {
-    let aside = by_attempt(read.attempt)
-        .when("#phase = :readPhase AND #epoch = :readEpoch AND #turn = :holding")
-        .value("readPhase", string(read.phase.as_str()))
-        .value("readEpoch", number(read.epoch))
-        .value("holding", string(Turn::Holding.as_str()))
-        .set("turn", string(Turn::Idle.as_str()));
-    let actions = [
-        table.updating(transfer_key(&read.transfer_id), aside)?,
-        freeing(table, read.pool, &read.transfer_id)?,
-    ];
-    settled(table, &actions).await.map(drop)
-}
-
 /// Freeing a slot, as an action of a transaction. The version stays: whoever chooses
 /// meanwhile chooses from too few slots and not from too many.
 pub(super) fn freeing(
@@ -200,20 +105,6 @@ pub(super) fn leaving(
     })
 }
 
-pub(super) async fn reclaim(
-    table: &Table,
-    pool: Pool,
-    id: &TransferId,
-) -> Result<bool, StoreError> {
-    let holder = holder(id);
-    let freed = Change::default().remove(&[&holder]).when(format!("attribute_exists(#{holder})"));
-    let actions = [
-        table.checking(transfer_key(id), not_in(Turn::Holding))?,
-        table.updating(slots_key(pool), freed)?,
-    ];
-    settled(table, &actions).await
-}
-
 /// The phases as a transfer was read in one of them.
 pub(super) fn as_read(read: &Transfer) -> Change {
     let turn = match read.turn {
@@ -228,6 +119,118 @@ pub(super) fn as_read(read: &Transfer) -> Change {
         .value("readPhase", string(phase.as_str()))
         .when(turn)
         .value("readTurn", string(read.turn.as_str()))
+}
+
+impl SlotStore for DynamoTransferStore {
+    async fn slots(&self, pool: Pool) -> Result<Slots, StoreError> {
+        let table = &self.table;
+        let mut slots = Slots::default();
+        for (name, value) in table.get(slots_key(pool)).await?.unwrap_or_default() {
+            match (read_holder(&name), value) {
+                (Some(id), AttributeValue::S(person)) => {
+                    slots.holders.insert(id, Person::new(person));
+                }
+                (None, AttributeValue::N(digits)) if name == "version" => {
+                    slots.version = digits.parse().unwrap_or_default();
+                }
+                _ => {}
+            }
+        }
+        Ok(slots)
+    }
+
+    async fn queue(
+        &self,
+        pool: Pool,
+        after: Option<&Waiting>,
+        limit: usize,
+    ) -> Result<Vec<Waiting>, StoreError> {
+        let table = &self.table;
+        let from = after.map_or_else(|| "0".to_owned(), place);
+        let found = table.range(queue_partition(pool), &from, false, END_OF_QUEUE, limit).await?;
+        found.iter().map(read_waiting).collect()
+    }
+
+    async fn grant(
+        &self,
+        pool: Pool,
+        version: u64,
+        admitted: &[Waiting],
+        now: Timestamp,
+        due: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let table = &self.table;
+        let mut actions = vec![taking(table, pool, version, admitted)?];
+        for one in admitted {
+            let holding = running()
+                .when("#turn = :queued")
+                .value("queued", string(Turn::Queued.as_str()))
+                .set("turn", string(Turn::Holding.as_str()))
+                .set_once("admittedAt", attribute(&now)?)
+                .set(DUE, number(due.as_millisecond()))
+                .set(SHARD, string(shard(&one.transfer_id)));
+            actions.push(table.updating(transfer_key(&one.transfer_id), holding)?);
+            actions.push(table.deleting(queue_key(pool, one))?);
+        }
+        let checks = match table.transact(&actions).await {
+            Ok(()) => return Ok(true),
+            Err(Refusal::Conflict(_)) => return Ok(false),
+            Err(refusal) => refusal.stood()?,
+        };
+        // The slots' own action is the first; then two for each of those who wait.
+        for (one, check) in admitted.iter().zip(checks.iter().skip(1).step_by(2)) {
+            if matches!(check, Check::Failed(_)) {
+                forget(table, pool, one).await?;
+            }
+        }
+        Ok(false)
+    }
+
+    async fn enqueue(&self, transfer: &Transfer, due: Timestamp) -> Result<(), WriteError> {
+        let table = &self.table;
+        let id = &transfer.transfer_id;
+        let queued = by_attempt(transfer.attempt)
+            .when("attribute_not_exists(#turn) OR #turn <> :holding")
+            .value("holding", string(Turn::Holding.as_str()))
+            .set("turn", string(Turn::Queued.as_str()))
+            .set(DUE, number(due.as_millisecond()))
+            .set(SHARD, string(shard(id)));
+        let actions =
+            [table.updating(transfer_key(id), queued)?, table.putting(queue_item(transfer))?];
+        let Err(refusal) = table.transact(&actions).await else { return Ok(()) };
+        match refusal.stood()?.into_iter().next() {
+            // Live and refused: it holds a slot.
+            Some(Check::Failed(stood)) => live(stood, transfer.attempt).map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    async fn step_aside(&self, read: &Transfer) -> Result<(), StoreError> {
+        let table = &self.table;
+        let aside = by_attempt(read.attempt)
+            .when("#phase = :readPhase AND #epoch = :readEpoch AND #turn = :holding")
+            .value("readPhase", string(read.phase.as_str()))
+            .value("readEpoch", number(read.epoch))
+            .value("holding", string(Turn::Holding.as_str()))
+            .set("turn", string(Turn::Idle.as_str()));
+        let actions = [
+            table.updating(transfer_key(&read.transfer_id), aside)?,
+            freeing(table, read.pool, &read.transfer_id)?,
+        ];
+        settled(table, &actions).await.map(drop)
+    }
+
+    async fn reclaim(&self, pool: Pool, id: &TransferId) -> Result<bool, StoreError> {
+        let table = &self.table;
+        let holder = holder(id);
+        let freed =
+            Change::default().remove(&[&holder]).when(format!("attribute_exists(#{holder})"));
+        let actions = [
+            table.checking(transfer_key(id), not_in(Turn::Holding))?,
+            table.updating(slots_key(pool), freed)?,
+        ];
+        settled(table, &actions).await
+    }
 }
 
 #[cfg(test)]
