@@ -4,6 +4,7 @@ use docferry_app::ports::{Due, Outbox, SlotStore, StoreError, WriteError};
 use docferry_domain::{OutcomeRecord, Pool, Slots, Transfer, TransferId, Turn, Waiting};
 use jiff::Timestamp;
 
+use super::transfers::same_attempt;
 use super::{InMemoryTransferStore, place};
 
 impl SlotStore for InMemoryTransferStore {
@@ -69,7 +70,7 @@ impl SlotStore for InMemoryTransferStore {
     async fn enqueue(&self, transfer: &Transfer, due: Timestamp) -> Result<(), WriteError> {
         let id = &transfer.transfer_id;
         let attempt = transfer.attempt;
-        let now = self.edit(id, super::same_attempt(attempt), |t| {
+        let now = self.edit(id, same_attempt(attempt), |t| {
             if t.turn == Turn::Idle {
                 t.turn = Turn::Queued;
             }

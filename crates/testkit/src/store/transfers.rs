@@ -1,0 +1,382 @@
+//! Transfers, their sessions and the keys they refer to, in memory.
+
+use docferry_app::ports::{
+    CheckpointAck, Due, Entered, Entry, FIRST_LOOK, Release, SealedSession, SessionRecord,
+    StoreError, TransferStore, WriteError,
+};
+use docferry_domain::{
+    ArrivedObject, Artifact, Checkpoint, Delivery, Failure, FailureCode, Notice, Outcome,
+    OutcomeRecord, Phase, PushedSource, Transfer, TransferId, Turn,
+};
+use jiff::Timestamp;
+
+use super::{InMemoryTransferStore, place};
+
+impl InMemoryTransferStore {
+    pub(super) fn edit<T>(
+        &self,
+        id: &TransferId,
+        allowed: impl FnOnce(&Transfer) -> Result<(), WriteError>,
+        change: impl FnOnce(&mut Transfer) -> T,
+    ) -> Result<T, WriteError> {
+        let mut tables = self.tables();
+        let transfer = tables.transfers.get_mut(id).ok_or(WriteError::NotFound)?;
+        if transfer.phase.is_terminal() {
+            return Err(WriteError::Ended);
+        }
+        allowed(transfer)?;
+        Ok(change(transfer))
+    }
+}
+
+pub(super) fn same_attempt(attempt: u32) -> impl FnOnce(&Transfer) -> Result<(), WriteError> {
+    move |t| if t.attempt == attempt { Ok(()) } else { Err(WriteError::Ended) }
+}
+
+fn same_epoch(epoch: u64) -> impl FnOnce(&Transfer) -> Result<(), WriteError> {
+    move |t| if t.epoch == epoch { Ok(()) } else { Err(WriteError::Superseded) }
+}
+
+fn not_ending(
+    allowed: impl FnOnce(&Transfer) -> Result<(), WriteError>,
+) -> impl FnOnce(&Transfer) -> Result<(), WriteError> {
+    move |t| if t.ending.is_none() { allowed(t) } else { Err(WriteError::Ended) }
+}
+
+impl TransferStore for InMemoryTransferStore {
+    async fn enter(&self, transfer: &Transfer, entry: Entry<'_>) -> Result<Entered, StoreError> {
+        let mut tables = self.tables();
+        let id = &transfer.transfer_id;
+        if let Some(before) = tables.before(entry.request, transfer.created_at) {
+            return Ok(Entered::Before(before));
+        }
+        if tables.transfers.contains_key(id) {
+            return Ok(Entered::Done);
+        }
+        match entry.slot {
+            Some(version) => {
+                let slots = tables.slots.entry(transfer.pool).or_default();
+                if slots.version != version {
+                    return Ok(Entered::SlotsChanged);
+                }
+                slots.version += 1;
+                slots.holders.insert(id.clone(), transfer.target.person());
+            }
+            None => {
+                tables.queue.insert(place(transfer), transfer.waiting());
+            }
+        }
+        tables.remember(entry.request);
+        tables.transfers.insert(id.clone(), transfer.clone());
+        tables.due.insert(Due::Transfer(id.clone()), transfer.created_at + FIRST_LOOK);
+        Ok(Entered::Done)
+    }
+
+    async fn get(&self, id: &TransferId) -> Result<Option<Transfer>, StoreError> {
+        Ok(self.tables().transfers.get(id).cloned())
+    }
+
+    async fn begin_push(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        now: Timestamp,
+    ) -> Result<Transfer, WriteError> {
+        self.edit(id, same_attempt(attempt), |t| {
+            t.started_at.get_or_insert(now);
+            if t.phase <= Phase::Pushing {
+                t.phase = Phase::Pushing;
+                t.pushes += 1;
+            }
+            t.clone()
+        })
+    }
+
+    async fn record_push(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        source: &PushedSource,
+    ) -> Result<bool, WriteError> {
+        let mut tables = self.tables();
+        let tables = &mut *tables;
+        let transfer = tables.transfers.get_mut(id).ok_or(WriteError::NotFound)?;
+        if transfer.phase.is_terminal() || transfer.attempt != attempt {
+            return Err(WriteError::Ended);
+        }
+        if transfer.phase >= Phase::Uploading {
+            return Ok(true);
+        }
+        let key = tables.keys.entry(source.key.clone()).or_default();
+        let busy = key.releasing.as_ref().is_some_and(|(_, until)| *until > source.pushed_at);
+        let just_deleted = key.released_at.is_some_and(|at| at >= source.requested_at);
+        if busy || just_deleted {
+            return Ok(false);
+        }
+        key.users.insert(id.clone());
+        key.releasing = None;
+        transfer.source = Some(source.clone());
+        transfer.phase = Phase::AwaitingArrival;
+        Ok(true)
+    }
+
+    async fn record_reuse(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        source: &PushedSource,
+        artifact: &Artifact,
+    ) -> Result<(), WriteError> {
+        self.edit(id, same_attempt(attempt), |t| {
+            if t.phase < Phase::Uploading {
+                t.source = Some(source.clone());
+                t.delivery = Some(artifact.clone().into());
+                t.bytes_done = source.size;
+                t.phase = Phase::Uploading;
+                t.pushes -= 1;
+            }
+        })
+    }
+
+    async fn record_arrival(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        object: &ArrivedObject,
+    ) -> Result<(), WriteError> {
+        self.edit(id, same_attempt(attempt), |t| {
+            if t.phase < Phase::Uploading {
+                t.object = Some(object.clone());
+                t.phase = Phase::Uploading;
+            }
+        })
+    }
+
+    async fn claim(&self, id: &TransferId, attempt: u32) -> Result<Transfer, WriteError> {
+        self.edit(id, not_ending(same_attempt(attempt)), |t| {
+            t.epoch += 1;
+            t.clone()
+        })
+    }
+
+    async fn session(&self, id: &TransferId) -> Result<Option<SessionRecord>, StoreError> {
+        Ok(self.tables().sessions.get(id).cloned())
+    }
+
+    async fn put_session(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+        session: &SealedSession,
+    ) -> Result<(), WriteError> {
+        self.edit(id, not_ending(same_epoch(epoch)), |_| ())?;
+        let record = SessionRecord { session: session.clone(), epoch };
+        self.tables().sessions.insert(id.clone(), record);
+        Ok(())
+    }
+
+    async fn drop_session(&self, id: &TransferId, epoch: u64) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        if tables.sessions.get(id).is_some_and(|record| record.epoch == epoch) {
+            tables.sessions.remove(id);
+        }
+        Ok(())
+    }
+
+    async fn checkpoint(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+        checkpoint: &Checkpoint,
+    ) -> Result<CheckpointAck, WriteError> {
+        self.edit(id, same_epoch(epoch), |t| {
+            t.checkpoint = Some(checkpoint.clone());
+            t.bytes_done = t.bytes_done.max(checkpoint.offset);
+            CheckpointAck { stop: t.cancel_requested || t.ending.is_some() }
+        })
+    }
+
+    async fn pause_until(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+        resume_at: Timestamp,
+    ) -> Result<(), WriteError> {
+        self.edit(id, same_epoch(epoch), |t| t.resume_at = Some(resume_at))
+    }
+
+    async fn record_delivery(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+        delivery: &Delivery,
+    ) -> Result<(), WriteError> {
+        self.edit(id, same_epoch(epoch), |t| {
+            t.delivery = Some(delivery.clone());
+            t.bytes_done = t.bytes_done.max(t.source.as_ref().map_or(0, |s| s.size));
+        })
+    }
+
+    async fn request_cancel(
+        &self,
+        id: &TransferId,
+        owner: &str,
+    ) -> Result<Option<Transfer>, StoreError> {
+        let mut tables = self.tables();
+        let running =
+            tables.transfers.get_mut(id).filter(|t| t.owner == owner && !t.phase.is_terminal());
+        Ok(running.map(|t| {
+            t.cancel_requested = true;
+            t.clone()
+        }))
+    }
+
+    async fn finish(
+        &self,
+        read: &Transfer,
+        outcome: Outcome,
+        ended_at: Timestamp,
+    ) -> Result<Transfer, WriteError> {
+        let mut tables = self.tables();
+        let transfer = tables.transfers.get_mut(&read.transfer_id).ok_or(WriteError::NotFound)?;
+        if transfer.attempt != read.attempt {
+            return Err(WriteError::Ended);
+        }
+        let overtaken = outcome != Outcome::Completed && transfer.delivery.is_some();
+        let changed = transfer.phase != read.phase || transfer.turn != read.turn;
+        if transfer.phase.is_terminal() || overtaken || changed {
+            return Ok(transfer.clone());
+        }
+        transfer.phase = outcome.phase();
+        transfer.failure = outcome.failure().map(|code| Failure { code });
+        transfer.ended_at = Some(ended_at);
+        transfer.turn = Turn::Idle;
+        let ended = transfer.clone();
+        tables.leave(&ended);
+        let key = (ended.transfer_id.clone(), ended.attempt);
+        let record = OutcomeRecord::of(&ended).unwrap();
+        tables.outbox.insert(key, (record, ended_at + docferry_app::ports::OUTBOX_REST));
+        tables.count(&ended);
+        tables.put_down(Notice::of_transfer(&ended));
+        Ok(ended)
+    }
+
+    async fn begin_ending(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        reason: FailureCode,
+    ) -> Result<Transfer, WriteError> {
+        self.edit(id, same_attempt(attempt), |t| {
+            t.ending.get_or_insert(reason);
+            t.clone()
+        })
+    }
+
+    async fn replace_object(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+        object: &ArrivedObject,
+    ) -> Result<(), WriteError> {
+        self.edit(id, same_epoch(epoch), |t| t.object = Some(object.clone()))
+    }
+
+    async fn mark_settled(&self, id: &TransferId, attempt: u32) -> Result<(), StoreError> {
+        self.tables().settle(id, attempt);
+        Ok(())
+    }
+
+    async fn mark_clean(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        _purge_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        if tables.settle(id, attempt) {
+            tables.due.remove(&Due::Transfer(id.clone()));
+        }
+        Ok(())
+    }
+
+    async fn unfinished(&self, now: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
+        let tables = self.tables();
+        let mut found: Vec<_> =
+            tables.due.iter().filter(|(_, due)| **due < now).map(|(id, due)| (*due, id)).collect();
+        found.sort();
+        Ok(found.into_iter().map(|(_, id)| id.clone()).take(limit).collect())
+    }
+
+    async fn postpone(&self, what: &Due, due: Timestamp) -> Result<(), StoreError> {
+        if let Some(known) = self.tables().due.get_mut(what) {
+            *known = due;
+        }
+        Ok(())
+    }
+
+    async fn next_attempt(&self, id: &TransferId, from: u32) -> Result<Transfer, WriteError> {
+        self.edit(id, not_ending(same_attempt(from)), |t| {
+            t.attempt += 1;
+            t.clone()
+        })
+    }
+
+    async fn take_unused_key(
+        &self,
+        id: &TransferId,
+        key: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let usage = tables.keys.entry(key.to_owned()).or_default();
+        let others = usage.releasing.as_ref().is_some_and(|(by, end)| by != id && *end > now);
+        if !usage.users.is_empty() || others {
+            return Ok(false);
+        }
+        usage.releasing = Some((id.clone(), until));
+        Ok(true)
+    }
+
+    async fn release_key(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        key: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Release, StoreError> {
+        let mut tables = self.tables();
+        if tables.transfers.get(id).is_some_and(|transfer| transfer.attempt != attempt) {
+            return Ok(Release::StillReferenced);
+        }
+        let Some(usage) = tables.keys.get_mut(key) else { return Ok(Release::StillReferenced) };
+        let releasing = usage.releasing.as_ref();
+        let ours = releasing.is_some_and(|(by, _)| by == id);
+        if !usage.users.remove(id) && !ours {
+            return Ok(Release::StillReferenced);
+        }
+        let others = usage.releasing.as_ref().is_some_and(|(by, end)| by != id && *end > now);
+        if !usage.users.is_empty() || others {
+            return Ok(Release::StillReferenced);
+        }
+        usage.releasing = Some((id.clone(), until));
+        Ok(Release::Last)
+    }
+
+    async fn mark_released(
+        &self,
+        id: &TransferId,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        let Some(usage) = tables.keys.get_mut(key) else { return Ok(()) };
+        if usage.releasing.as_ref().is_some_and(|(by, _)| by == id) {
+            usage.releasing = None;
+            usage.released_at = Some(now);
+        }
+        Ok(())
+    }
+}
