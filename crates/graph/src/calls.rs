@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use docferry_app::ports::{Clock, DriveError};
+use docferry_app::ports::{Clock, CredentialsProvider, DriveError};
 use docferry_app::trace::{self, TRACEPARENT};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
@@ -10,7 +10,7 @@ use rustls::ClientConfig;
 
 use crate::answer::Answer;
 use crate::settings::{GraphSettings, SetupError, base_url};
-use crate::token::{Bearer, CredentialsProvider, Tokens};
+use crate::token::{Bearer, ClientCredentials, Tokens};
 
 /// A line on which a document still gets through: 4,000,000 bytes take 80 s more
 /// than a call without a body may.
@@ -36,7 +36,7 @@ pub(crate) enum Payload {
     Json(Vec<u8>),
 }
 
-impl<P: CredentialsProvider, C: Clock> Calls<P, C> {
+impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Calls<P, C> {
     pub(crate) fn new(
         settings: &GraphSettings,
         tls: ClientConfig,

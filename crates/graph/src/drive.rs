@@ -3,8 +3,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use docferry_app::ports::{
-    ByteStream, Clock, ConflictPolicy, Destination, Directory, DirectoryError, Drive, DriveError,
-    DriveItem, FragmentAnswer, SessionEnd, SessionStatus, UploadSession, UploadUrl,
+    ByteStream, Clock, ConflictPolicy, CredentialsProvider, Destination, Directory, DirectoryError,
+    Drive, DriveError, DriveItem, FragmentAnswer, SessionEnd, SessionStatus, UploadSession,
+    UploadUrl,
 };
 use docferry_domain::{FragmentRange, Recipient};
 use http::{Method, StatusCode};
@@ -14,7 +15,7 @@ use crate::calls::{Calls, Payload};
 use crate::failure::{Asked, classify};
 use crate::path;
 use crate::settings::{GraphSettings, SetupError, tls};
-use crate::token::CredentialsProvider;
+use crate::token::ClientCredentials;
 use crate::upload::{Uploads, parse};
 use crate::wire::{CreateSession, Item, Progress, Session, User};
 
@@ -39,7 +40,7 @@ struct Owner {
     has_drive: bool,
 }
 
-impl<P: CredentialsProvider, C: Clock> GraphDrive<P, C> {
+impl<P: CredentialsProvider<ClientCredentials>, C: Clock> GraphDrive<P, C> {
     /// A client; nothing is sent until it is used.
     ///
     /// # Errors
@@ -94,7 +95,7 @@ impl<P: CredentialsProvider, C: Clock> GraphDrive<P, C> {
     }
 }
 
-impl<P: CredentialsProvider, C: Clock> Directory for GraphDrive<P, C> {
+impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Directory for GraphDrive<P, C> {
     async fn user_id(&self, recipient: &Recipient) -> Result<Option<String>, DirectoryError> {
         match self.owner(recipient).await {
             Ok(owner) => Ok(Some(owner.id)),
@@ -104,7 +105,7 @@ impl<P: CredentialsProvider, C: Clock> Directory for GraphDrive<P, C> {
     }
 }
 
-impl<P: CredentialsProvider, C: Clock> Drive for GraphDrive<P, C> {
+impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P, C> {
     async fn create_session(
         &self,
         destination: &Destination,

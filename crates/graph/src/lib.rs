@@ -28,4 +28,4 @@ mod wire;
 
 pub use drive::GraphDrive;
 pub use settings::{GraphSettings, SetupError};
-pub use token::{ClientCredentials, CredentialsProvider, Lookup};
+pub use token::ClientCredentials;

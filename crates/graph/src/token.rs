@@ -1,6 +1,4 @@
-use std::future::Future;
-
-use docferry_app::ports::{Cause, Clock, DriveError};
+use docferry_app::ports::{Cause, Clock, CredentialsProvider, DriveError, Lookup};
 use http::HeaderValue;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -23,38 +21,6 @@ pub struct ClientCredentials {
     pub client_id: String,
     /// Its secret.
     pub client_secret: SecretString,
-}
-
-/// How fresh credentials must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lookup {
-    /// Kept ones are fine.
-    Cached,
-    /// The kept ones were refused: read them again at their source.
-    Fresh,
-}
-
-/// Where credentials come from. Asked only when a token is needed, so that a
-/// function which needs none reads no secret.
-pub trait CredentialsProvider: Send + Sync {
-    /// The credentials. The text of an error goes into logs.
-    fn credentials(
-        &self,
-        lookup: Lookup,
-    ) -> impl Future<Output = Result<ClientCredentials, Cause>> + Send;
-}
-
-impl<F, Fut> CredentialsProvider for F
-where
-    F: Fn(Lookup) -> Fut + Send + Sync,
-    Fut: Future<Output = Result<ClientCredentials, Cause>> + Send,
-{
-    fn credentials(
-        &self,
-        lookup: Lookup,
-    ) -> impl Future<Output = Result<ClientCredentials, Cause>> + Send {
-        self(lookup)
-    }
 }
 
 /// The `Authorization` header's value, marked as sensitive.
@@ -89,7 +55,7 @@ pub(crate) struct Tokens<P> {
     kept: Mutex<Option<Token>>,
 }
 
-impl<P: CredentialsProvider> Tokens<P> {
+impl<P: CredentialsProvider<ClientCredentials>> Tokens<P> {
     pub(crate) fn new(
         http: reqwest::Client,
         settings: &GraphSettings,

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use docferry_app::ports::{
-    Cause, ConflictPolicy, Destination, Drive as _, DriveError, DriveItem, FragmentAnswer,
-    UploadSession,
+    Cause, ConflictPolicy, CredentialsProvider, Destination, Drive as _, DriveError, DriveItem,
+    FragmentAnswer, Lookup, UploadSession,
 };
 use docferry_domain::SourceHash;
-use docferry_graph::{ClientCredentials, CredentialsProvider, GraphDrive, GraphSettings, Lookup};
+use docferry_graph::{ClientCredentials, GraphDrive, GraphSettings};
 use docferry_sim_graph::{Config, Running, start};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ const NO_DRIVE: &str = "new@court.example";
 
 struct Credentials;
 
-impl CredentialsProvider for Credentials {
+impl CredentialsProvider<ClientCredentials> for Credentials {
     async fn credentials(&self, _: Lookup) -> Result<ClientCredentials, Cause> {
         let config = Config::default();
         Ok(ClientCredentials {

@@ -1,6 +1,3 @@
-use std::future::Future;
-
-use docferry_app::ports::Cause;
 use secrecy::{ExposeSecret as _, SecretString};
 
 /// What ORDS wants to know of us.
@@ -32,36 +29,5 @@ impl OrdsCredentials {
             ]
         };
         facts(self) == facts(other)
-    }
-}
-
-/// How fresh credentials must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lookup {
-    /// Kept ones are fine.
-    Cached,
-    /// The kept ones were refused: read them again at their source.
-    Fresh,
-}
-
-/// Where credentials come from. Asked only when a request is made.
-pub trait CredentialsProvider: Send + Sync {
-    /// The credentials. The text of an error goes into logs.
-    fn credentials(
-        &self,
-        lookup: Lookup,
-    ) -> impl Future<Output = Result<OrdsCredentials, Cause>> + Send;
-}
-
-impl<F, Fut> CredentialsProvider for F
-where
-    F: Fn(Lookup) -> Fut + Send + Sync,
-    Fut: Future<Output = Result<OrdsCredentials, Cause>> + Send,
-{
-    fn credentials(
-        &self,
-        lookup: Lookup,
-    ) -> impl Future<Output = Result<OrdsCredentials, Cause>> + Send {
-        self(lookup)
     }
 }

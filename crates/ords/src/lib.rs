@@ -11,6 +11,6 @@ mod credentials;
 mod settings;
 mod source;
 
-pub use credentials::{CredentialsProvider, Lookup, OrdsCredentials};
+pub use credentials::OrdsCredentials;
 pub use settings::{OrdsSettings, SetupError};
 pub use source::OrdsSource;

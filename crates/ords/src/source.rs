@@ -1,4 +1,4 @@
-use docferry_app::ports::{DocumentSource, SourceAnswer, SourceError};
+use docferry_app::ports::{CredentialsProvider, DocumentSource, Lookup, SourceAnswer, SourceError};
 use docferry_app::trace::{self, TRACEPARENT};
 use docferry_domain::ObjectGuid;
 use http::header::CONTENT_TYPE;
@@ -8,7 +8,7 @@ use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
 
 use crate::answer::{Answer, Facts, Pong, judge};
-use crate::credentials::{CredentialsProvider, Lookup, OrdsCredentials};
+use crate::credentials::OrdsCredentials;
 use crate::settings::{OrdsSettings, SetupError};
 
 /// The contract's answers have some hundred bytes.
@@ -22,7 +22,7 @@ pub struct OrdsSource<P> {
     provider: P,
 }
 
-impl<P: CredentialsProvider> OrdsSource<P> {
+impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
     /// A client; nothing is sent until it is used.
     ///
     /// # Errors
@@ -94,7 +94,7 @@ impl<P: CredentialsProvider> OrdsSource<P> {
     }
 }
 
-impl<P: CredentialsProvider> DocumentSource for OrdsSource<P> {
+impl<P: CredentialsProvider<OrdsCredentials>> DocumentSource for OrdsSource<P> {
     async fn push(&self, guid: &ObjectGuid) -> Result<SourceAnswer, SourceError> {
         let settings = &self.settings;
         let lifetime = settings.ticket_lifetime_minutes.to_string();

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use docferry_app::ports::{Cause, DocumentSource as _, SourceError};
-use docferry_ords::{CredentialsProvider, Lookup, OrdsCredentials, OrdsSettings, OrdsSource};
+use docferry_app::ports::{Cause, CredentialsProvider, DocumentSource as _, Lookup, SourceError};
+use docferry_ords::{OrdsCredentials, OrdsSettings, OrdsSource};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
@@ -22,7 +22,7 @@ struct Secrets {
     fresh_reads: Arc<AtomicU32>,
 }
 
-impl CredentialsProvider for Secrets {
+impl CredentialsProvider<OrdsCredentials> for Secrets {
     async fn credentials(&self, lookup: Lookup) -> Result<OrdsCredentials, Cause> {
         let mut password = "p@ss:word";
         if lookup == Lookup::Fresh {

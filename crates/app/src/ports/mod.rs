@@ -7,6 +7,7 @@
 mod artifacts;
 mod bundles;
 mod clock;
+mod credentials;
 mod directory;
 mod drive;
 mod index;
@@ -26,6 +27,7 @@ mod workflow;
 pub use artifacts::{ArtifactError, ArtifactStore, Artifacts, OpenUpload, StoredPart};
 pub use bundles::BundleStore;
 pub use clock::Clock;
+pub use credentials::{CredentialsProvider, Lookup};
 pub use directory::{Directory, DirectoryError};
 pub use drive::{
     ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentAnswer, SessionEnd,

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use docferry_app::finalize::{FinalizeSettings, Ports, finalize};
 use docferry_app::initiate::{InitiateSettings, initiate};
-use docferry_app::ports::{Cause, Clock as _, ConflictPolicy, TransferStore as _};
+use docferry_app::ports::{
+    Cause, Clock as _, ConflictPolicy, CredentialsProvider, Lookup, TransferStore as _,
+};
 use docferry_app::upload::{Progress, Upload, UploadSettings, upload};
 use docferry_app::{TaskError, TaskInput, poll, push};
 use docferry_domain::{
     ArrivalRules, DeliveredItem, Delivery, FailureCode, NewTransfer, Phase, Priority, Transfer,
 };
-use docferry_graph::{ClientCredentials, CredentialsProvider, GraphDrive, GraphSettings, Lookup};
+use docferry_graph::{ClientCredentials, GraphDrive, GraphSettings};
 use docferry_sim_graph::{Config, Running, start};
 use docferry_testkit::builders::drive_target;
 use docferry_testkit::{Runner, World};
@@ -32,7 +34,7 @@ const A_MINUTE: Duration = Duration::from_millis(20);
 
 struct Credentials;
 
-impl CredentialsProvider for Credentials {
+impl CredentialsProvider<ClientCredentials> for Credentials {
     async fn credentials(&self, _: Lookup) -> Result<ClientCredentials, Cause> {
         let config = Config::default();
         let client_secret = config.client_secret.into();

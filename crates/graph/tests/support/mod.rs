@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use docferry_app::ports::{ByteStream, Cause, Clock, Destination, StagingError, UploadUrl};
+use docferry_app::ports::{
+    ByteStream, Cause, Clock, CredentialsProvider, Destination, Lookup, StagingError, UploadUrl,
+};
 use docferry_domain::FragmentRange;
-use docferry_graph::{ClientCredentials, GraphDrive, GraphSettings, Lookup};
+use docferry_graph::{ClientCredentials, GraphDrive, GraphSettings};
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -43,7 +45,7 @@ impl Asked {
     }
 }
 
-impl docferry_graph::CredentialsProvider for Asked {
+impl CredentialsProvider<ClientCredentials> for Asked {
     async fn credentials(&self, lookup: Lookup) -> Result<ClientCredentials, Cause> {
         let fresh = lookup == Lookup::Fresh;
         self.0[usize::from(fresh)].fetch_add(1, Ordering::SeqCst);

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use docferry_app::ports::Cause;
+use docferry_app::ports::{Cause, CredentialsProvider, Lookup};
 use docferry_aws::SecretCache;
-use docferry_graph::{ClientCredentials, CredentialsProvider, GraphDrive, GraphSettings, Lookup};
+use docferry_graph::{ClientCredentials, GraphDrive, GraphSettings};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -20,7 +20,7 @@ struct Secret {
 #[derive(Debug)]
 pub struct GraphCredentials(SecretCache<Secret>);
 
-impl CredentialsProvider for GraphCredentials {
+impl CredentialsProvider<ClientCredentials> for GraphCredentials {
     async fn credentials(&self, lookup: Lookup) -> Result<ClientCredentials, Cause> {
         let secret = match lookup {
             Lookup::Cached => self.0.get().await?,

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use docferry_app::ports::Cause;
+use docferry_app::ports::{Cause, CredentialsProvider, Lookup};
 use docferry_aws::SecretCache;
-use docferry_ords::{CredentialsProvider, Lookup, OrdsCredentials, OrdsSettings, OrdsSource};
+use docferry_ords::{OrdsCredentials, OrdsSettings, OrdsSource};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -22,7 +22,7 @@ struct Secret {
 #[derive(Debug)]
 pub struct OrdsSecret(SecretCache<Secret>);
 
-impl CredentialsProvider for OrdsSecret {
+impl CredentialsProvider<OrdsCredentials> for OrdsSecret {
     async fn credentials(&self, lookup: Lookup) -> Result<OrdsCredentials, Cause> {
         let secret = match lookup {
             Lookup::Cached => self.0.get().await?,
