@@ -94,64 +94,24 @@ fn assert_whole(world: &World, documents: u64, target: &Target, context: &str) {
     assert!(world.store().keys_in_use().is_empty(), "{context}: exchange keys");
 }
 
-/// Every effect of the wish and of the run that follows × {crash before, crash after,
-/// answer lost}.
-#[tokio::test(start_paused = true)]
-async fn a_job_that_runs_again_survives_one_fault_at_any_effect() {
+/// Retries a job that `ended` has brought to its end, with {crash before, crash after,
+/// answer lost} × every effect of the wish and of the run that follows, of which there
+/// are more than `effects`.
+async fn survives(
+    documents: u64,
+    effects: usize,
+    ended: impl AsyncFn(&World, &mut Runner, &Target) -> TransferId,
+) {
     for target in targets() {
         for at in 0.. {
             let mut reached = false;
             for mode in MODES {
-                let world = world(1);
-                let runner = Runner::new(&world);
-                let id = ask(&runner, &world, 1, &target).await;
-                runner.run_all().await;
-                assert_eq!(phase(&world, &id).await, Phase::Failed);
-                add(&world, 0);
+                let world = world(documents);
+                let mut runner = Runner::new(&world);
+                let id = ended(&world, &mut runner, &target).await;
                 let first = world.effects().len();
                 world.inject(Fault { at: first + at, mode });
                 // A client whose answer is lost asks again.
-                let mut heard = runner.survive(retry(&runner, &id)).await;
-                if heard.is_none() {
-                    heard = runner.survive(retry(&runner, &id)).await;
-                }
-                runner.run_all().await;
-                runner.recover(12).await;
-                reached |= world.effects().len() > first + at;
-                let effect = world.effects().get(first + at).copied();
-                let context = format!("{target:?}, {mode:?} at {at}: {effect:?}, {heard:?}");
-                assert_eq!(phase(&world, &id).await, Phase::Completed, "{context}");
-                assert_whole(&world, 1, &target, &context);
-            }
-            if !reached {
-                assert!(at > 15, "a retry has effects: {at}");
-                break;
-            }
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_canceled_bundle_that_runs_again_survives_one_fault_at_any_effect() {
-    for target in targets() {
-        for at in 0.. {
-            let mut reached = false;
-            for mode in MODES {
-                let world = world(3);
-                add(&world, 0);
-                let mut runner = Runner::new(&world);
-                runner.limits = PoolLimits::new(1, 1).into();
-                let id = ask(&runner, &world, 3, &target).await;
-                let task = runner.started().remove(0);
-                runner.execute(&task).await;
-                let admitter = runner.admitter();
-                docferry_app::bundle::cancel_bundle(&admitter, SETTINGS.record_ttl, "scv", &id)
-                    .await
-                    .unwrap();
-                runner.run_all().await;
-                assert_eq!(phase(&world, &id).await, Phase::Canceled);
-                let first = world.effects().len();
-                world.inject(Fault { at: first + at, mode });
                 let mut heard = runner.survive(retry(&runner, &id)).await;
                 if heard.is_none() {
                     heard = runner.survive(retry(&runner, &id)).await;
@@ -162,14 +122,45 @@ async fn a_canceled_bundle_that_runs_again_survives_one_fault_at_any_effect() {
                 let effect = world.effects().get(first + at).copied();
                 let context = format!("{target:?}, {mode:?} at {at}: {effect:?}, {heard:?}");
                 assert_eq!(phase(&world, &id).await, Phase::Completed, "{context}");
-                assert_whole(&world, 3, &target, &context);
+                assert_whole(&world, documents, &target, &context);
             }
             if !reached {
-                assert!(at > 30, "a retry has effects: {at}");
+                assert!(at > effects, "a retry has effects: {at}");
                 break;
             }
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_runs_again_survives_one_fault_at_any_effect() {
+    survives(1, 15, async |world, runner, target| {
+        let id = ask(runner, world, 1, target).await;
+        runner.run_all().await;
+        assert_eq!(phase(world, &id).await, Phase::Failed);
+        add(world, 0);
+        id
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_canceled_bundle_that_runs_again_survives_one_fault_at_any_effect() {
+    survives(3, 30, async |world, runner, target| {
+        add(world, 0);
+        runner.limits = PoolLimits::new(1, 1).into();
+        let id = ask(runner, world, 3, target).await;
+        let task = runner.started().remove(0);
+        runner.execute(&task).await;
+        let admitter = runner.admitter();
+        docferry_app::bundle::cancel_bundle(&admitter, SETTINGS.record_ttl, "scv", &id)
+            .await
+            .unwrap();
+        runner.run_all().await;
+        assert_eq!(phase(world, &id).await, Phase::Canceled);
+        id
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
