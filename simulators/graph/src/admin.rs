@@ -6,7 +6,7 @@ use axum::{
     Router,
     extract::{Path, Query, State as Extract},
     response::{IntoResponse, Response},
-    routing::{get, put},
+    routing::{get, post, put},
 };
 use http::{StatusCode, header::CONTENT_LENGTH};
 use serde::Deserialize;
@@ -21,6 +21,7 @@ pub(crate) fn routes(world: Arc<World>) -> Router {
         .route("/files", get(files).delete(clear))
         .route("/files/content", get(content))
         .route("/sessions", get(sessions))
+        .route("/sessions/expire", post(expire))
         .with_state(world)
 }
 
@@ -104,6 +105,14 @@ async fn clear(Extract(world): Extract<Arc<World>>) -> Response {
     state.sessions.clear();
     state.traffic.clear();
     StatusCode::NO_CONTENT.into_response()
+}
+
+/// As if nothing had been heard of any open session for its lifetime.
+async fn expire(Extract(world): Extract<Arc<World>>) -> Response {
+    for session in world.state().sessions.values_mut() {
+        session.expire();
+    }
+    sessions(Extract(world)).await
 }
 
 async fn sessions(Extract(world): Extract<Arc<World>>) -> Response {

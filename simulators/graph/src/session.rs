@@ -89,10 +89,17 @@ impl Session {
     }
 
     pub(crate) fn state(&mut self) -> State {
-        if self.state == State::Open && Instant::now() >= self.deadline {
-            self.close(State::Expired);
+        if Instant::now() >= self.deadline {
+            self.expire();
         }
         self.state
+    }
+
+    /// Its lifetime has passed; one that has ended stays as it is.
+    pub(crate) fn expire(&mut self) {
+        if self.state == State::Open {
+            self.close(State::Expired);
+        }
     }
 
     /// Ends the session; bytes that became no file are dropped.

@@ -111,6 +111,10 @@ fn sum_up(outcomes: &[Outcome]) -> Result<()> {
         let tests = counts.passed + counts.failed;
         let tests = if tests > 0 { format!("{tests} tests") } else { String::new() };
         println!("{verdict} {:<9} {:>5} s  {tests}", name(*step), took.as_secs());
+        // Again: a log may be read from its end, and cut.
+        if let Some(error) = error {
+            println!("       {error:#}");
+        }
         all.passed += counts.passed;
         all.failed += counts.failed;
         all.skipped += counts.skipped;

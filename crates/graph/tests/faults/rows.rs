@@ -1,7 +1,5 @@
 //! What goes wrong, by position, and what must come of it.
 
-use std::time::Duration;
-
 use docferry_app::ports::ConflictPolicy::{self, Fail, Rename, Replace};
 use docferry_domain::FailureCode::{self, *};
 use docferry_testkit::World;
@@ -24,8 +22,8 @@ pub(crate) struct Row {
     /// Somebody's file of that name is there.
     pub(crate) foreign: bool,
     pub(crate) rules: Value,
-    /// How long a session lives.
-    pub(crate) session_lifetime: Duration,
+    /// Sessions lapse while the drive is waited for.
+    pub(crate) lapsing: bool,
     /// What happens to the source while the drive is waited for.
     pub(crate) meanwhile: fn(&World),
     pub(crate) outcome: Result<(), FailureCode>,
@@ -45,7 +43,7 @@ fn row(number: &'static str, fault: &'static str, size: u64, rules: Value) -> Ro
         policy: Replace,
         foreign: false,
         rules,
-        session_lifetime: Duration::from_mins(15),
+        lapsing: false,
         meanwhile: |_| {},
         outcome: Ok(()),
         extra: 0,
@@ -73,7 +71,7 @@ impl Row {
     }
 
     fn lapsing(self) -> Self {
-        Self { session_lifetime: Duration::from_secs(1), ..self }
+        Self { lapsing: true, ..self }
     }
 
     fn under(self, policy: ConflictPolicy) -> Self {
