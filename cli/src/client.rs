@@ -194,7 +194,7 @@ fn failure(status: StatusCode, retry_after: Option<Duration>, problem: Problem) 
         401 | 403 => ClientError::Unauthorized { status: code, problem },
         404 => ClientError::NotFound(problem),
         408 | 429 | 500..=599 => ClientError::Unavailable { status: code, retry_after, problem },
-        400..=499 => ClientError::Rejected { status: code, problem },
+        400..=499 => ClientError::Rejected { status: code, retry_after, problem },
         _ => ClientError::InvalidAnswer {
             status: code,
             reason: "neither success nor an error; redirects are not followed".into(),

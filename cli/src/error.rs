@@ -58,6 +58,8 @@ pub enum ClientError {
     Rejected {
         /// Any other 4xx.
         status: u16,
+        /// When the same request may do, where the service tells.
+        retry_after: Option<Duration>,
         /// What the service said.
         problem: Box<Problem>,
     },
@@ -125,7 +127,9 @@ impl ClientError {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Unavailable { retry_after, .. } => *retry_after,
+            Self::Unavailable { retry_after, .. } | Self::Rejected { retry_after, .. } => {
+                *retry_after
+            }
             _ => None,
         }
     }

@@ -129,6 +129,14 @@ async fn a_problem_document_and_its_retry_after_come_through() {
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
     assert_eq!(error.problem().unwrap().code.as_deref(), Some("SOURCE_UNAVAILABLE"));
     assert!(error.to_string().contains("Busy: The object store does not answer."), "{error}");
+    let body = json!({"title": "Not yet", "status": 409, "code": "NOT_SETTLED"});
+    asked_for("t2")
+        .respond_with(problem(409, &body).insert_header("retry-after", "5"))
+        .mount(&server)
+        .await;
+    let error = client(&server).status("t2").await.unwrap_err();
+    assert!(error.is_not_settled(), "{error:?}");
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(5)));
 }
 
 #[tokio::test]

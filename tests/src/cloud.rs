@@ -171,7 +171,8 @@ impl Cloud {
     }
 
     /// Every transfer that has ended: `{transferId}/{attempt}`, and how often it had ended
-    /// before, because its owner had it run again.
+    /// before, because its owner had it run again. For a document of a job of many that
+    /// is the most: it may have sat out runs.
     pub async fn ended(&self) -> BTreeMap<String, usize> {
         let ended = |item: &Item| {
             text(item, "endedAt")?;

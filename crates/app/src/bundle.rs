@@ -290,7 +290,7 @@ where
             .try_for_each_concurrent(AT_ONCE, async |document| {
                 let id = &document.transfer_id;
                 match admitter.store.request_cancel(id, &bundle.owner).await? {
-                    Some(document) => withdraw(admitter, record_ttl, document).await,
+                    Some(document) => withdraw(admitter, record_ttl, document).await.map(drop),
                     None => Ok(()),
                 }
             })

@@ -1,5 +1,7 @@
 //! A caller changes its mind.
 
+use std::collections::BTreeSet;
+
 use docferry_domain::{Outcome, Phase, Transfer, TransferId, Turn};
 use jiff::SignedDuration;
 
@@ -29,21 +31,28 @@ where
     W: Workflow,
     C: Clock,
 {
+    let mut bundles = BTreeSet::new();
     for id in ids {
         if let Some(transfer) = admitter.store.request_cancel(id, owner).await? {
             tracing::info!(transfer.id = id.as_str(), "stop requested");
-            Box::pin(withdraw(admitter, record_ttl, transfer)).await?;
-            // It may have been the last that the others waited for.
-            if let Some((bundle, _)) = id.in_bundle() {
-                Box::pin(tend(admitter, record_ttl, &bundle)).await?;
+            if Box::pin(withdraw(admitter, record_ttl, transfer)).await? {
+                bundles.extend(id.in_bundle().map(|(bundle, _)| bundle));
             }
+        }
+    }
+    // What has ended may have been the last that the others of its bundle waited for.
+    for bundle in bundles {
+        if let Err(error) = Box::pin(tend(admitter, record_ttl, &bundle)).await {
+            // All wishes are recorded, and `sweep` goes on with it.
+            let code = error.code.as_str();
+            tracing::warn!(bundle.id = bundle.as_str(), error.code = code, "not looked after yet");
         }
     }
     Ok(())
 }
 
 /// Ends a transfer of which nothing has begun: no step of it will notice the wish.
-/// One that has begun is left to its steps.
+/// One that has begun is left to its steps, and `false`.
 ///
 /// # Errors
 /// The store's; `sweep` ends it then.
@@ -51,7 +60,7 @@ pub(crate) async fn withdraw<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     record_ttl: SignedDuration,
     transfer: Transfer,
-) -> Result<(), TaskError>
+) -> Result<bool, TaskError>
 where
     S: Store,
     W: Workflow,
@@ -64,11 +73,12 @@ where
         let now = admitter.clock.now();
         transfer = match store.finish(&transfer, Outcome::Canceled, now).await {
             Ok(transfer) => transfer,
-            Err(WriteError::Ended) => return Ok(()),
+            Err(WriteError::Ended) => return Ok(false),
             Err(error) => return Err(error.into()),
         };
     }
-    if transfer.phase.is_terminal() && transfer.started_at.is_none() {
+    let ends = transfer.phase.is_terminal() && transfer.started_at.is_none();
+    if ends {
         // An earlier run may still be owed a copy: `sweep` watches for that.
         if transfer.pushes == 0 {
             let purge_at = later(admitter.clock.now(), record_ttl);
@@ -78,5 +88,5 @@ where
             admitter.admit_or_leave(transfer.pool).await;
         }
     }
-    Ok(())
+    Ok(ends)
 }

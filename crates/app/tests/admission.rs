@@ -78,7 +78,7 @@ async fn who_waits_for_a_document_to_arrive_holds_no_slot() {
     let runner = runner(&world, PoolLimits::new(1, 1));
     let waits = ask(&runner, "ada@court.example", Priority::Normal).await;
     let next = ask(&runner, "bob@court.example", Priority::Normal).await;
-    Runner::new(&world).push_once(&waits).await.unwrap();
+    runner.push_once(&waits).await.unwrap();
     let admitter = runner.admitter();
     let look = || docferry_app::poll::poll(&admitter, &world, runner.rules, &waits);
     look().await.unwrap();

@@ -68,7 +68,7 @@ async fn a_cancel_in_the_middle_survives_one_fault_at_any_effect() {
             let task = start(&world).await;
             let runner = Runner::new(&world);
             let admitter = runner.admitter();
-            Runner::new(&world).push_once(&task).await.unwrap();
+            runner.push_once(&task).await.unwrap();
             poll::poll(&admitter, &world, runner.rules, &task).await.unwrap();
             let pause = Some(Duration::from_secs(120));
             world.state().drive.script = vec![Scripted::Honest, Scripted::Throttle(pause)];

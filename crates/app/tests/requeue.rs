@@ -33,7 +33,7 @@ async fn a_transfer_whose_execution_died_goes_on_in_the_next_attempt() {
     let world = world_with(2 * MB);
     let task = start(&world).await;
     let runner = Runner::new(&world);
-    Runner::new(&world).push_once(&task).await.unwrap();
+    runner.push_once(&task).await.unwrap();
     docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     kill(&world, &task);
     let done = requeue(&world, &world, &task.transfer_id).await.unwrap();

@@ -11,7 +11,7 @@ use docferry_app::ports::{BundleStore as _, IndexedDocument, TransferStore as _}
 use docferry_app::retry::{Retried, retry_job};
 use docferry_domain::{
     DownloadTarget, FileId, JobState, OnItemError, Person, Phase, PoolLimits, Priority, Target,
-    TransferId,
+    Transfer, TransferId,
 };
 use docferry_testkit::builders::drive_target;
 use docferry_testkit::{Fault, Mode, Runner, World};
@@ -199,7 +199,7 @@ async fn a_clean_up_that_comes_late_leaves_the_next_run_alone() {
         let admitter = runner.admitter();
         let ids = std::slice::from_ref(&id);
         let task = TaskInput { transfer_id: id.clone(), attempt: 1 };
-        Runner::new(&world).push_once(&task).await.unwrap();
+        runner.push_once(&task).await.unwrap();
         docferry_app::control::terminate(&admitter, SETTINGS.record_ttl, "scv", ids).await.unwrap();
         runner.execute(&task).await;
         let ended = world.store().get(&id).await.unwrap().unwrap();
@@ -211,7 +211,7 @@ async fn a_clean_up_that_comes_late_leaves_the_next_run_alone() {
         let next = TaskInput { transfer_id: id.clone(), attempt: 2 };
         // A push at the moment of a deletion would have to be repeated.
         world.advance(SignedDuration::from_secs(1));
-        Runner::new(&world).push_once(&next).await.unwrap();
+        runner.push_once(&next).await.unwrap();
         runner.upload_once_after_arrival(&next).await.ok();
         // The last step of the first run, a second time.
         runner.execute(&task).await;
@@ -244,5 +244,30 @@ async fn a_copy_that_an_earlier_run_is_owed_is_removed_though_the_next_never_beg
         world.put_object("document 0.pdf", bytes(400_000));
         runner.recover(70).await;
         assert!(world.state().objects.is_empty(), "{target:?}: the copy that came late");
+    }
+}
+
+/// Of a job that runs again one document may not be settled yet: that is nobody's fault
+/// who wants another one stopped.
+#[tokio::test(start_paused = true)]
+async fn a_document_is_stopped_while_another_of_its_job_cannot_be_resumed() {
+    let world = world(2);
+    world.state().documents.clear();
+    let mut runner = Runner::new(&world);
+    let [target, _] = targets();
+    let job = ask(&runner, &world, 2, &target).await;
+    runner.run_all().await;
+    assert_eq!(phase(&world, &job).await, Phase::Failed);
+    let failed = world.store().get(&job.document(0)).await.unwrap().unwrap();
+    world.store().set(Transfer { settled: false, ..failed });
+    // Nobody gets a slot.
+    runner.limits = PoolLimits::new(0, 0).into();
+    assert!(matches!(retry(&runner, &job).await.unwrap(), Retried::Promised { .. }));
+    let ids = [job.document(1), ask(&runner, &world, 1, &target).await];
+    let admitter = runner.admitter();
+    docferry_app::control::terminate(&admitter, SETTINGS.record_ttl, "scv", &ids).await.unwrap();
+    for id in ids {
+        let stopped = world.store().get(&id).await.unwrap().unwrap();
+        assert_eq!(stopped.phase, Phase::Canceled, "{id}");
     }
 }

@@ -152,7 +152,7 @@ async fn a_wish_to_stop_is_looked_at_before_the_put() {
     let world = world_with(MB);
     let task = start(&world).await;
     let runner = Runner::new(&world);
-    Runner::new(&world).push_once(&task).await.unwrap();
+    runner.push_once(&task).await.unwrap();
     docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     let ports = Upload {
         store: world.clone(),

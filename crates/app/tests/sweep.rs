@@ -39,7 +39,7 @@ async fn an_execution_that_died_is_followed_by_the_next_attempt_which_resumes() 
     let world = world_with(2 * MB);
     let task = start(&world).await;
     let runner = Runner::new(&world);
-    Runner::new(&world).push_once(&task).await.unwrap();
+    runner.push_once(&task).await.unwrap();
     docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     let name = format!("{}-1", task.transfer_id);
     world.state().running.remove(&name);

@@ -128,7 +128,7 @@ async fn the_checkpoints_hash_is_of_acknowledged_bytes_and_of_no_others() {
     let world = world_with(len);
     let task = start(&world).await;
     let runner = runner(&world);
-    Runner::new(&world).push_once(&task).await.unwrap();
+    runner.push_once(&task).await.unwrap();
     docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     let pause = Scripted::Throttle(Some(Duration::from_secs(322)));
     world.state().drive.script = vec![Scripted::Honest, Scripted::StoreThenLose(12_345), pause];
@@ -147,7 +147,7 @@ async fn an_older_invocation_stops_at_its_next_write() {
     let world = world_with(5 * MB);
     let task = start(&world).await;
     let runner = runner(&world);
-    Runner::new(&world).push_once(&task).await.unwrap();
+    runner.push_once(&task).await.unwrap();
     docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     // Two invocations of the same task at once: both end, one delivers.
     let (first, second) = tokio::join!(runner.upload_once(&task), runner.upload_once(&task));
@@ -175,7 +175,7 @@ async fn a_source_replaced_by_something_else_while_it_is_read_fails_truthfully()
     let world = world_with(5 * MB);
     let task = start(&world).await;
     let runner = runner(&world);
-    Runner::new(&world).push_once(&task).await.unwrap();
+    runner.push_once(&task).await.unwrap();
     docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     world.put_object("order.pdf", bytes(5 * MB - 1));
     let ended = runner.execute(&task).await;
@@ -191,7 +191,7 @@ async fn a_source_written_again_while_it_is_read_is_sent_anew_under_its_new_tag(
     let world = world_with(5 * MB);
     let task = start(&world).await;
     let runner = runner(&world);
-    Runner::new(&world).push_once(&task).await.unwrap();
+    runner.push_once(&task).await.unwrap();
     docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     world.state().objects.get_mut("order.pdf").unwrap().etag = "\"another\"".into();
     let ended = runner.execute(&task).await;
@@ -207,7 +207,7 @@ async fn a_cancel_does_not_deny_a_document_that_was_complete() {
     let world = world_with(len);
     let task = start(&world).await;
     let runner = runner(&world);
-    Runner::new(&world).push_once(&task).await.unwrap();
+    runner.push_once(&task).await.unwrap();
     docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     // The process dies with the answer to the last fragment.
     world.state().drive.script = vec![Scripted::Honest, Scripted::StoreThenLose(u64::MAX)];
@@ -236,7 +236,7 @@ async fn a_transfer_ends_at_its_deadline_even_when_its_session_cannot_be_closed(
     let world = world_with(5 * MB);
     let task = start(&world).await;
     let runner = runner(&world);
-    Runner::new(&world).push_once(&task).await.unwrap();
+    runner.push_once(&task).await.unwrap();
     docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     world.state().drive.script = vec![Scripted::Honest, Scripted::Throttle(None)];
     runner.upload_once(&task).await.unwrap();

@@ -123,7 +123,11 @@ impl Bundle {
         } else if enough {
             Outcome::Completed
         } else {
-            Outcome::Failed(counts.first_failure.unwrap_or(FailureCode::Internal))
+            match counts.first_failure {
+                // Somebody stopped a document, and so the whole.
+                Some(FailureCode::Canceled) => Outcome::Canceled,
+                failure => Outcome::Failed(failure.unwrap_or(FailureCode::Internal)),
+            }
         })
     }
 
@@ -188,6 +192,17 @@ mod tests {
         assert!(!bundle(OnItemError::Skip).stops(&counts(1, 0)));
         assert_eq!(bundle(OnItemError::Skip).outcome(&counts(3, 2)), Some(Outcome::Completed));
         assert_eq!(bundle(OnItemError::Skip).outcome(&counts(3, 0)), failed);
+    }
+
+    #[test]
+    fn a_bundle_whose_documents_were_stopped_one_by_one_was_canceled() {
+        let first_failure = Some(FailureCode::Canceled);
+        let stopped = |completed| BundleCounts { first_failure, ..counts(3, completed) };
+        for on_item_error in [OnItemError::Fail, OnItemError::Skip] {
+            assert_eq!(bundle(on_item_error).outcome(&stopped(0)), Some(Outcome::Canceled));
+        }
+        assert_eq!(bundle(OnItemError::Fail).outcome(&stopped(2)), Some(Outcome::Canceled));
+        assert_eq!(bundle(OnItemError::Skip).outcome(&stopped(2)), Some(Outcome::Completed));
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) const BASELINE_PATIENCE: Duration = Duration::from_mins(5);
 /// One that a mutant keeps from ending is not waited for: so many times what it took
 /// without, and never less than a quick test may need on a busy machine.
 const TIMES_BASELINE: u32 = 3;
-const LEAST_PATIENCE: Duration = Duration::from_secs(15);
+const LEAST_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Compiles tests in the copy of the tree.
 #[derive(Debug)]
