@@ -20,7 +20,8 @@ use super::items::{
     DUE, Item, SHARD, attribute, bundle_key, corrupt, counts_key, queue_item, read_transfer,
     request_key, shard, transfer_key, ttl, whole_item,
 };
-use super::table::{Check, Table};
+use super::table::Table;
+use super::transact::Check;
 
 /// The index of jobs.
 pub(super) const JOBS: &str = "jobs";

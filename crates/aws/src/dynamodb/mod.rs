@@ -41,6 +41,7 @@ mod slots;
 mod standing;
 mod table;
 mod throttle;
+mod transact;
 mod transfers;
 mod unfinished;
 

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use super::change::{Change, number};
 use super::items::{Item, attribute, read_session, session_item, session_key, transfer_key};
 use super::standing::{by_epoch, held, not_ending, open, unsettled};
-use super::table::{Check, Table};
+use super::table::Table;
+use super::transact::Check;
 
 pub(super) async fn get(
     table: &Table,

@@ -20,7 +20,8 @@ use super::items::{
     slots_key, transfer_key,
 };
 use super::standing::{by_attempt, live, running};
-use super::table::{Check, Refusal, Table};
+use super::table::{Refusal, Table};
+use super::transact::Check;
 
 /// Behind every place in a queue: these begin with digits.
 const END_OF_QUEUE: &str = ":";
