@@ -174,17 +174,24 @@ async fn effects_of_asking() -> Vec<&'static str> {
     world.effects()
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_wish_to_stop_is_kept_until_all_documents_are_written_down() {
-    let at = effects_of_asking().await.iter().position(|name| *name == "add_documents").unwrap();
+/// Somebody asked for three documents, by a process that died before this effect.
+async fn asked_until(effect: &str) -> (World, Runner, TransferId) {
+    let at = effects_of_asking().await.iter().position(|name| *name == effect).unwrap();
     let (world, documents) = world_with(3);
     let runner = runner(&world, 3);
     let id = new_id();
     world.inject(Fault { at, mode: Mode::CrashBefore });
     let admitter = runner.admitter();
-    let wanted_now = wanted(&documents, OnItemError::Fail);
-    let asking = initiate_bundle(&admitter, SETTINGS, id.clone(), wanted_now, None);
+    let wanted = wanted(&documents, OnItemError::Fail);
+    let asking = initiate_bundle(&admitter, SETTINGS, id.clone(), wanted, None);
     assert!(runner.survive(asking).await.is_none());
+    (world, runner, id)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wish_to_stop_is_kept_until_all_documents_are_written_down() {
+    let (world, runner, id) = asked_until("add_documents").await;
+    let admitter = runner.admitter();
     assert!(cancel_bundle(&admitter, SETTINGS.record_ttl, "scv", &id).await.unwrap());
     let (stopped, counts) = bundle(&world, &id).await;
     assert!(stopped.cancel_requested && !stopped.documents_stopped, "not all are there yet");
@@ -195,15 +202,8 @@ async fn a_wish_to_stop_is_kept_until_all_documents_are_written_down() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bundle_that_was_never_promised_ends_and_was_abandoned() {
-    let at = effects_of_asking().await.iter().position(|name| *name == "open_bundle").unwrap();
-    let (world, documents) = world_with(3);
-    let runner = runner(&world, 3);
-    let id = new_id();
-    world.inject(Fault { at, mode: Mode::CrashBefore });
+    let (world, runner, id) = asked_until("open_bundle").await;
     let admitter = runner.admitter();
-    let wanted_now = wanted(&documents, OnItemError::Fail);
-    let asking = initiate_bundle(&admitter, SETTINGS, id.clone(), wanted_now, None);
-    assert!(runner.survive(asking).await.is_none());
     runner.recover(10).await;
     let (ended, counts) = bundle(&world, &id).await;
     assert!(ended.was_abandoned(&counts), "{ended:?} {counts:?}");
