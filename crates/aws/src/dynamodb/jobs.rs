@@ -20,8 +20,7 @@ use super::items::{
     DUE, Item, SHARD, attribute, bundle_key, corrupt, counts_key, queue_item, read_transfer,
     request_key, shard, transfer_key, ttl, whole_item,
 };
-use super::table::Table;
-use super::transact::Check;
+use super::table::{Check, Table};
 
 /// The index of jobs.
 pub(super) const JOBS: &str = "jobs";

@@ -41,7 +41,6 @@ mod slots;
 mod standing;
 mod table;
 mod throttle;
-mod transact;
 mod transfers;
 mod unfinished;
 

@@ -11,8 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::change::{Change, number, string};
 use super::items::{Item, attribute, references_key, transfer_key, ttl};
 use super::standing::{by_attempt_in, live, unsettled};
-use super::table::Table;
-use super::transact::Check;
+use super::table::{Check, Table};
 
 /// How long an item rests that nobody refers to: far longer than a push may lag.
 const REST: SignedDuration = SignedDuration::from_hours(24);

@@ -6,8 +6,7 @@ use jiff::Timestamp;
 use super::change::{Change, number};
 use super::items::{Item, attribute, read_session, session_item, session_key, transfer_key};
 use super::standing::{by_epoch, held, not_ending, open, unsettled};
-use super::table::Table;
-use super::transact::Check;
+use super::table::{Check, Table};
 
 pub(super) async fn get(
     table: &Table,

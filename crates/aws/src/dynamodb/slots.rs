@@ -20,8 +20,7 @@ use super::items::{
     slots_key, transfer_key,
 };
 use super::standing::{by_attempt, live, running};
-use super::table::{Refusal, Table};
-use super::transact::Check;
+use super::table::{Check, Refusal, Table};
 
 /// Behind every place in a queue: these begin with digits.
 const END_OF_QUEUE: &str = ":";

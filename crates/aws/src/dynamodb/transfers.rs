@@ -13,8 +13,7 @@ use super::items::{
 };
 use super::slots::as_read;
 use super::standing::{by_attempt, by_attempt_in, live, not_ending, open, running, unsettled};
-use super::table::{Refusal, Table};
-use super::transact::Check;
+use super::table::{Check, Refusal, Table};
 use super::{bundles, jobs, notices, outbox, slots};
 
 pub(super) async fn enter(
