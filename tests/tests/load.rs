@@ -25,7 +25,8 @@ const ACTIVE: usize = 5;
 const PER_PERSON: usize = 3;
 const BOUND: Duration = Duration::from_secs(280);
 
-/// Longer than it takes from the time that a record bears to its place in the queue.
+/// Longer than it takes from the time that a record bears until others see it: its place
+/// in the queue, or that its slot is free.
 const BEING_RECORDED: SignedDuration = SignedDuration::from_secs(5);
 
 /// Who is killed while the jobs run.
@@ -114,25 +115,34 @@ impl Load {
     }
 }
 
-/// Whoever was admitted before another that stood before it in the queue: the other's
-/// person had all of its slots then.
+/// Whoever was admitted before another that stood before it in the queue, though the
+/// other's person had a slot to spare.
 fn skipped_without_reason(records: &[Transfer]) -> Vec<String> {
     let admitted = |transfer: &Transfer| transfer.admitted_at.unwrap();
-    let holds_at = |transfer: &Transfer, at: Timestamp| {
-        admitted(transfer) <= at && transfer.ended_at.is_none_or(|ended| ended >= at)
-    };
     let mut wrong = Vec::new();
     for first in records {
-        for later in records.iter().filter(|later| admitted(later) > admitted(first)) {
+        let at = admitted(first);
+        for later in records.iter().filter(|later| admitted(later) > at) {
             let stood_before = later.waiting().order < first.waiting().order;
-            let was_there = later.created_at + BEING_RECORDED < admitted(first);
+            let was_there = later.created_at + BEING_RECORDED < at;
             if !stood_before || !was_there {
                 continue;
             }
             let person = later.waiting().person;
+            let had_a_slot = |of: &&Transfer| {
+                // Its end may have been on its way into the record: then its slot was
+                // not seen to be free, and whoever gave it back gave it to this person.
+                let ended = of.ended_at.map(|ended| ended + BEING_RECORDED);
+                admitted(of) <= at && ended.is_none_or(|ended| ended >= at)
+            };
             let of_person = records.iter().filter(|other| other.waiting().person == person);
-            if of_person.filter(|other| holds_at(other, admitted(first))).count() < PER_PERSON {
-                wrong.push(format!("{} before {}", first.transfer_id, later.transfer_id));
+            let had = of_person.filter(had_a_slot).count();
+            if had < PER_PERSON {
+                let late = admitted(later).duration_since(at);
+                wrong.push(format!(
+                    "{} went {late:?} before {}, whose person had {had}",
+                    first.transfer_id, later.transfer_id
+                ));
             }
         }
     }

@@ -7,8 +7,9 @@ mod common;
 
 use common::{GUID, MB, SETTINGS, bytes, record, request_to, world_with};
 use docferry_app::initiate::initiate;
+use docferry_app::ports::{Clock as _, SlotStore as _};
 use docferry_app::{TaskInput, control};
-use docferry_domain::{Phase, PoolLimits, Priority, Turn};
+use docferry_domain::{Phase, Pool, PoolLimits, Priority, Turn};
 use docferry_testkit::{Fault, Mode, Runner, World};
 use jiff::SignedDuration;
 
@@ -111,6 +112,32 @@ async fn what_is_terminated_while_it_waits_ends_at_once_and_leaves_nothing() {
     assert_eq!(world.store().held_and_queued(), (1, 0));
     assert_eq!(runner.execute(&first).await.phase, Some(Phase::Completed));
     assert_eq!(world.effects().iter().filter(|e| **e == "push").count(), 1);
+}
+
+/// A grant is chosen from the slots as they were read, and giving back does not undo it.
+#[tokio::test(start_paused = true)]
+async fn who_is_passed_over_for_a_slot_that_comes_back_just_then_is_given_that_slot() {
+    use Turn::{Holding, Idle, Queued};
+    let world = world_with(MB);
+    let runner = runner(&world, LIMITS);
+    let mut tasks = Vec::new();
+    for email in ["ada", "cyd", "ada", "bob"] {
+        tasks.push(ask(&runner, &format!("{email}@court.example"), Priority::Normal).await);
+        world.advance(SignedDuration::from_secs(1));
+    }
+    assert_eq!(turns(&world, &tasks).await, [Holding, Holding, Queued, Queued]);
+    let store = world.store();
+    store.step_aside(&record(&world, &tasks[1]).await).await.unwrap();
+    // Ada still has her one slot, so Bob is chosen; hers comes back before he has his.
+    let seen = store.slots(Pool::Onedrive).await.unwrap();
+    store.step_aside(&record(&world, &tasks[0]).await).await.unwrap();
+    let bob = [record(&world, &tasks[3]).await.waiting()];
+    let now = world.now();
+    assert!(store.grant(Pool::Onedrive, seen.version, &bob, now, now).await.unwrap());
+    assert_eq!(turns(&world, &tasks).await, [Idle, Idle, Queued, Holding]);
+    // Whoever gave it back lets the next one in.
+    assert_eq!(runner.admitter().admit(Pool::Onedrive).await.unwrap(), 1);
+    assert_eq!(turns(&world, &tasks).await, [Idle, Idle, Holding, Holding]);
 }
 
 /// Faults F2 and F17: whatever is lost between the queue and the start, `sweep`
