@@ -95,7 +95,7 @@ async fn watch_exits_2_when_a_transfer_failed_and_says_why() {
 async fn watch_exits_3_when_time_is_up() {
     let server = MockServer::start().await;
     in_turn(&server, "t1", answers(&[42])).await;
-    let args = ["watch", "t1", "--timeout", "1", "--json"];
+    let args = ["watch", "t1", "--timeout", "5", "--json"];
     let output = docferry(&api(&server), PASSWORD, &args).await;
     assert_eq!(output.status.code(), Some(3));
     assert_eq!(json_lines(&output), [status(42)]);

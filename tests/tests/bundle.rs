@@ -22,7 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 const DOCUMENTS: u16 = 200;
 /// Of the test stack, see `xtask/src/stack/settings.rs`.
 const LIMITS: PoolLimits = PoolLimits::new(20, 10);
-const BOUND: Duration = Duration::from_secs(280);
+const BOUND: Duration = Duration::from_secs(500);
 
 struct Now;
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use docferry_app::ports::SlotStore as _;
 use docferry_domain::{Person, Pool, Priority, Transfer, TransferId};
 use docferry_system_tests::{Api, Identity, Sandbox, eventually, kill, processes_of};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -23,7 +23,7 @@ const JOBS_EACH: usize = 10;
 /// The template's own.
 const ACTIVE: usize = 5;
 const PER_PERSON: usize = 3;
-const BOUND: Duration = Duration::from_secs(280);
+const BOUND: Duration = Duration::from_secs(500);
 
 /// Longer than it takes from the time that a record bears until others see it: its place
 /// in the queue, or that its slot is free.

@@ -32,7 +32,7 @@ async fn post(api: &Api, path: &str, body: Option<&Value>) -> Value {
 
 /// A job of one document that takes its time to arrive.
 async fn slow_job(sandbox: &Sandbox, api: &Api, size: u64) -> String {
-    let document = sandbox.document_with(size, &[("moverDelayMs", "3000")]).await;
+    let document = sandbox.document_with(size, &[("moverDelayMs", "8000")]).await;
     let file = number();
     sandbox.cloud.index(file, &document.guid).await;
     let job = post(api, "/v1/download/initiate", Some(&json!({ "file_id": file }))).await;

@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -162,14 +163,23 @@ async fn dropping_the_future_closes_the_connection_and_leaves_the_source_alone()
     let taken = Arc::new(AtomicU32::new(0));
     let put =
         drive.put_fragment(&url, range(0, 60_000_000, 60_000_000), counted(60_000_000, &taken));
-    let accept = async {
-        let mut connection = server.accept().await;
-        connection.head().await;
-        connection
+    let mut connection = {
+        let mut put = pin!(put);
+        let accept = async {
+            let mut connection = server.accept().await;
+            connection.head().await;
+            connection
+        };
+        tokio::select! {
+            answer = &mut put => panic!("nobody has answered: {answer:?}"),
+            connection = accept => {
+                // In the middle of the body.
+                let answer = timeout(Duration::from_millis(200), &mut put).await;
+                assert!(answer.is_err());
+                connection
+            }
+        }
     };
-    let put = timeout(Duration::from_millis(200), put);
-    let (answer, mut connection) = tokio::join!(put, accept);
-    assert!(answer.is_err());
     let before = taken.load(Ordering::SeqCst);
     let mut sink = Vec::new();
     // Ends because the client closed; it never comes to 60 MB.

@@ -39,12 +39,12 @@ impl CredentialsProvider<OrdsCredentials> for Secrets {
     }
 }
 
+fn settings(base: &str) -> OrdsSettings {
+    OrdsSettings::new(format!("{base}/ords/"), "DB", "nfs-1")
+}
+
 fn source_with(base: &str, secrets: Secrets) -> OrdsSource<Secrets> {
-    let settings = OrdsSettings {
-        timeout: Duration::from_millis(500),
-        ..OrdsSettings::new(format!("{base}/ords/"), "DB", "nfs-1")
-    };
-    OrdsSource::new(settings, secrets).unwrap()
+    OrdsSource::new(settings(base), secrets).unwrap()
 }
 
 fn source(base: &str) -> OrdsSource<Secrets> {
@@ -134,7 +134,9 @@ async fn time_outs_broken_and_refused_connections_are_unavailable_and_show_no_se
         }
     });
     for base in [slow.uri().as_str(), &broken_url, "http://127.0.0.1:1"] {
-        let error = source(base).push(&guid()).await.unwrap_err();
+        let impatient = OrdsSettings { timeout: Duration::from_millis(500), ..settings(base) };
+        let source = OrdsSource::new(impatient, Secrets::default()).unwrap();
+        let error = source.push(&guid()).await.unwrap_err();
         let SourceError::Unavailable(cause) = error else { panic!("{error:?}") };
         let text = format!("{cause} {cause:?}");
         for secret in ["a%26b", "app_password", "p@ss", GUID] {

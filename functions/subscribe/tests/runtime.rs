@@ -109,7 +109,7 @@ async fn a_silence_is_broken_and_a_stream_ends_before_the_function_does() {
     let job = queued();
     function.table.put(&job);
     // A comment after 15 s, and the end 5 s before the time is over.
-    let time = Duration::from_secs(22);
+    let time = Duration::from_secs(28);
     let mut answer = function.runtime.invoke(&event(None), time).await;
     answer.until(": keep-alive\n\n").await;
     answer.rest().await;

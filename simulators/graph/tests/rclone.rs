@@ -26,7 +26,7 @@ use sha2::{Digest as _, Sha256};
 use support::{Bench, UNIT, USER, bench_with};
 use tempfile::TempDir;
 
-const BOUND: Duration = Duration::from_secs(50);
+const BOUND: Duration = Duration::from_secs(150);
 const MB: usize = 1_000_000;
 
 /// A simulator, and rclone with a remote that leads there.

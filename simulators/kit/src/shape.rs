@@ -169,8 +169,8 @@ mod tests {
         start.elapsed().as_secs_f64()
     }
 
-    /// In real time, because it is real timers that are late. Only a busy machine
-    /// takes longer; a limit that is too low by a third would show on any.
+    /// In real time, because it is real timers that are late. A busy machine takes longer
+    /// now and then; a limit that is too low by a third would show each time.
     #[tokio::test]
     async fn a_fast_line_is_as_fast_as_it_is_said_to_be() {
         let limit = Some(85_000_000);
@@ -178,8 +178,12 @@ mod tests {
             Shape { bytes_per_second: limit, ..Shape::default() },
             Shape { total_bytes_per_second: limit, ..Shape::default() },
         ] {
-            let took = seconds(shape).await;
-            assert!((1.97..2.4).contains(&took), "{took} s instead of 2");
+            let mut took = Vec::new();
+            while took.last().is_none_or(|last| *last >= 2.4) && took.len() < 5 {
+                took.push(seconds(shape.clone()).await);
+            }
+            assert!(took.iter().all(|took| *took >= 1.97), "{took:?} s instead of 2");
+            assert!(took.last().is_some_and(|last| *last < 2.4), "{took:?} s instead of 2");
         }
     }
 }

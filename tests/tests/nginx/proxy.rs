@@ -5,7 +5,6 @@ use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use docferry_system_tests::{SHORT, eventually};
 
@@ -25,6 +24,16 @@ impl Drop for Proxy {
 
 impl Proxy {
     pub(crate) async fn start(program: &OsStr, upstream: u16) -> Self {
+        for _ in 0..5 {
+            if let Some(proxy) = Self::on_a_free_port(program, upstream).await {
+                return proxy;
+            }
+        }
+        panic!("each port was taken by somebody else first");
+    }
+
+    /// `None` when somebody took the port before nginx did.
+    async fn on_a_free_port(program: &OsStr, upstream: u16) -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = std::env::temp_dir().join(format!("docferry-nginx-{port}"));
         std::fs::create_dir_all(&folder).unwrap();
@@ -47,13 +56,22 @@ impl Proxy {
             nginx: nginx(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap(),
             folder,
         };
-        eventually("nginx listens", SHORT, async || {
+        let is_taken = || {
+            let logged = std::fs::read_to_string(&log).unwrap_or_default();
+            logged.contains("bind() to") && logged.contains("failed")
+        };
+        // It tells of a port that is taken before it has a process to serve others.
+        let has_it = eventually("nginx listens", SHORT, async || {
+            if is_taken() {
+                return Some(false);
+            }
             assert!(proxy.nginx.try_wait().unwrap().is_none(), "nginx has ended");
-            let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
-            std::net::TcpStream::connect_timeout(&address, Duration::from_secs(1)).ok()
+            // Written once it has its ports; the check of the settings leaves it empty.
+            let pid = std::fs::metadata(proxy.folder.join("nginx.pid"));
+            pid.is_ok_and(|file| file.len() > 0).then_some(true)
         })
         .await;
-        proxy
+        (has_it && !is_taken()).then_some(proxy)
     }
 }
 

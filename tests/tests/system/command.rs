@@ -70,7 +70,7 @@ async fn inspect_tells_of_a_delivery_and_shows_names_on_request_only() {
 #[tokio::test]
 async fn requeue_carries_on_a_transfer_whose_execution_was_killed_and_leaves_alone_what_runs() {
     let sandbox = Sandbox::new().await;
-    let document = sandbox.document(20 * MIB).await;
+    let document = sandbox.document(60 * MIB).await;
     let id = in_the_middle(&sandbox).await;
     let told = inspect(&sandbox, &id).await;
     assert_eq!(told["executions"][0]["state"], "running");
@@ -87,6 +87,7 @@ async fn requeue_carries_on_a_transfer_whose_execution_was_killed_and_leaves_alo
     let done = printed_json(&docferry(&sandbox.stack, &requeue).await);
     assert_eq!(done["execution"], format!("{id}-2"));
     assert_eq!(done["nextAttempt"], true);
+    sandbox.limit_bandwidth(64 * MIB).await;
     let status = sandbox.end_within(SHORT, &id).await;
     assert_eq!((status.error, status.percent_transfered), (false, 100), "{status:?}");
     let file = sandbox.the_file_of(&sandbox.email).await;
@@ -107,7 +108,7 @@ async fn requeue_carries_on_a_transfer_whose_execution_was_killed_and_leaves_alo
 #[tokio::test]
 async fn jobs_are_stopped_listed_repeated_and_fetched_by_the_command() {
     let sandbox = Sandbox::new().await;
-    let document = sandbox.document_with(1000, &[("moverDelayMs", "4000")]).await;
+    let document = sandbox.document_with(1000, &[("moverDelayMs", "8000")]).await;
     let file = fastrand::u64(1_000_000..100_000_000);
     sandbox.cloud.index(file, &document.guid).await;
     let stack = &sandbox.stack;

@@ -73,7 +73,7 @@ async fn a_session_whose_creation_was_not_answered_is_replaced() {
 #[tokio::test]
 async fn a_short_retry_after_is_kept_without_leaving_the_upload() {
     let sandbox = Sandbox::new().await;
-    let document = sandbox.document(25 * MIB).await;
+    let document = sandbox.document(12 * MIB).await;
     sandbox.graph_faults([throttled(2)]).await;
     let (id, file) = sandbox.deliver(&document).await;
     assert_eq!(file.sessions, 1);

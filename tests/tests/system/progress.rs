@@ -10,7 +10,7 @@ use serde_json::json;
 async fn progress_never_goes_down_and_claims_nothing_that_has_not_happened() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document_with(40 * MIB, &[("moverDelayMs", "1500")]).await;
-    sandbox.source_faults([json!({ "operation": "push", "delayMs": 1500 })]).await;
+    sandbox.source_faults([json!({ "operation": "push", "delayMs": 800 })]).await;
     sandbox.limit_bandwidth(12 * MIB).await;
     let id = sandbox.send().await;
 

@@ -31,7 +31,7 @@ async fn two_users_who_ask_for_the_same_document_at_the_same_time_both_get_it() 
 #[tokio::test]
 async fn who_finishes_first_does_not_take_the_document_away_from_the_other() {
     let sandbox = Sandbox::new().await;
-    let document = sandbox.document_with(15 * MIB, &[("moverDelayMs", "100")]).await;
+    let document = sandbox.document_with(40 * MIB, &[("moverDelayMs", "100")]).await;
     let quick = another_user(&sandbox).await;
     let slow = json!({ "match": sandbox.email, "totalBytesPerSecond": 2 * MIB });
     sandbox.graph.0.shape(&slow).await;

@@ -7,7 +7,7 @@ use serde_json::json;
 async fn a_source_that_answers_late_but_in_time_is_waited_for() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(1000).await;
-    sandbox.source_faults([json!({ "operation": "push", "delayMs": 3000 })]).await;
+    sandbox.source_faults([json!({ "operation": "push", "delayMs": 1500 })]).await;
     sandbox.deliver(&document).await;
     sandbox.assert_faults_fired().await;
     assert_eq!(sandbox.ords.document(&sandbox.guid).await.pushes, 1);

@@ -27,6 +27,8 @@ const GUID: &str = "3q2+7wAAAAAAAAAAAAAAAA==";
 const USER: &str = "ada@court.example";
 /// Four fragments of a document of 5 MB.
 const FRAGMENT: u64 = 4 * 327_680;
+/// No row is about something that takes too long, and a busy machine must not make it so.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// Fewer than in the state machine, which takes minutes.
 pub(crate) const RETRIES: u32 = 3;
 
@@ -76,6 +78,7 @@ impl Bench {
         let settings = GraphSettings {
             graph_url: graph.url().into(),
             authority_url: graph.url().into(),
+            call_timeout: PATIENCE,
             ..GraphSettings::public_cloud(tenant)
         };
         let world = World::default();
@@ -111,7 +114,7 @@ impl Bench {
                 read_ahead_bytes: 1 << 20,
                 parallel_reads: 4,
                 margin: Duration::from_secs(5),
-                fragment_timeout: Duration::from_secs(30),
+                fragment_timeout: PATIENCE,
             },
         };
         let admin = reqwest::Client::new();
