@@ -152,7 +152,7 @@ async fn what_is_not_kept_any_more_has_expired_is_gone_and_runs_again_on_request
 #[tokio::test]
 async fn a_job_whose_deadline_passes_fails_and_leaves_nothing() {
     let sandbox = Sandbox::new().await;
-    let file = document(&sandbox, &[("moverDelayMs", "6000")]).await;
+    let file = document(&sandbox, &[("moverDelayMs", "10000")]).await;
     let id = ask(&sandbox, file).await;
     status_when(&sandbox.api, &id, |job| job["status"] == "running").await;
     sandbox.cloud.end_by(&id, Zoned::now().timestamp()).await;

@@ -44,7 +44,7 @@ impl Settings {
             parameters: &[
                 ("UploadTimeoutSeconds", "10"),
                 ("UploadDeadlineMarginSeconds", "3"),
-                ("ArrivalDeadlineSeconds", "20"),
+                ("ArrivalDeadlineSeconds", "40"),
                 ("OrdsTimeoutSeconds", "5"),
                 ("MaxActiveDeliveries", "20"),
                 ("MaxDeliveriesPerUser", "10"),
