@@ -27,6 +27,16 @@ async fn ask(runner: &Runner, email: &str, priority: Priority) -> TaskInput {
     TaskInput { transfer_id: transfer.transfer_id, attempt: 1 }
 }
 
+/// A second apart.
+async fn ask_in_turn(world: &World, runner: &Runner, people: [&str; 4]) -> Vec<TaskInput> {
+    let mut tasks = Vec::new();
+    for person in people {
+        tasks.push(ask(runner, &format!("{person}@court.example"), Priority::Normal).await);
+        world.advance(SignedDuration::from_secs(1));
+    }
+    tasks
+}
+
 async fn turns(world: &World, tasks: &[TaskInput]) -> Vec<Turn> {
     let mut turns = Vec::new();
     for task in tasks {
@@ -40,11 +50,7 @@ async fn no_more_than_the_limits_are_started_and_each_end_starts_the_next() {
     use Turn::{Holding, Idle, Queued};
     let world = world_with(MB);
     let runner = runner(&world, LIMITS);
-    let mut tasks = Vec::new();
-    for email in ["ada", "ada", "bob", "cyd"] {
-        tasks.push(ask(&runner, &format!("{email}@court.example"), Priority::Normal).await);
-        world.advance(SignedDuration::from_secs(1));
-    }
+    let tasks = ask_in_turn(&world, &runner, ["ada", "ada", "bob", "cyd"]).await;
     // Ada's second one is passed over: one person may have one.
     assert_eq!(turns(&world, &tasks).await, [Holding, Queued, Holding, Queued]);
     assert_eq!(world.state().running.len(), 2);
@@ -120,11 +126,7 @@ async fn who_is_passed_over_for_a_slot_that_comes_back_just_then_is_given_that_s
     use Turn::{Holding, Idle, Queued};
     let world = world_with(MB);
     let runner = runner(&world, LIMITS);
-    let mut tasks = Vec::new();
-    for email in ["ada", "cyd", "ada", "bob"] {
-        tasks.push(ask(&runner, &format!("{email}@court.example"), Priority::Normal).await);
-        world.advance(SignedDuration::from_secs(1));
-    }
+    let tasks = ask_in_turn(&world, &runner, ["ada", "cyd", "ada", "bob"]).await;
     assert_eq!(turns(&world, &tasks).await, [Holding, Holding, Queued, Queued]);
     let store = world.store();
     store.step_aside(&record(&world, &tasks[1]).await).await.unwrap();
