@@ -59,6 +59,9 @@ impl Emulator {
             .env("GATEWAY_PORT", port.to_string())
             .env("AUTH", "true")
             .env("SFN_WAIT_SCALE", wait_scale.to_string())
+            // Each idle environment is a process, and four threads of the emulator that
+            // look up ten times a second.
+            .env("LAMBDA_WARM_TTL_SECONDS", "20")
             .env("IOT_MTLS_ENABLED", "0")
             .env("MINISTACK_REGION", REGION)
             .env("AWS_ENDPOINT_URL", &url)
