@@ -60,6 +60,12 @@ impl History {
             .collect()
     }
 
+    /// What its calls of functions failed with, in their order.
+    #[must_use]
+    pub fn errors(&self) -> Vec<&str> {
+        self.events.iter().filter_map(|e| e["taskFailedEventDetails"]["error"].as_str()).collect()
+    }
+
     /// When functions died, in milliseconds since 1970.
     #[must_use]
     pub fn crashes(&self) -> Vec<i64> {

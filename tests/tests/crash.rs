@@ -1,7 +1,10 @@
 //! A process that dies. In a file of its own and run alone: which of several
 //! upload processes serves which transfer is not to be seen from outside.
 
+use std::cell::Cell;
+
 use docferry_system_tests::{LONG, MIB, SHORT, Sandbox, eventually, kill, processes_of};
+use serde_json::json;
 
 #[tokio::test]
 async fn an_upload_whose_process_is_killed_goes_on_and_sends_at_most_a_fragment_again() {
@@ -29,4 +32,31 @@ async fn an_upload_whose_process_is_killed_goes_on_and_sends_at_most_a_fragment_
     assert!(again <= file.largest_fragment, "{again} bytes were sent again");
     let history = sandbox.cloud.history(&id).await;
     assert!(history.text().contains("Runtime.ExitError"), "the workflow saw no crash");
+}
+
+/// How often the workflow calls a step again whose process died.
+const AGAIN: usize = 5;
+
+#[tokio::test]
+async fn a_push_whose_process_is_killed_five_times_in_a_row_is_tried_once_more() {
+    let sandbox = Sandbox::new().await;
+    let emulator = sandbox.stack.emulator_pid.expect("the emulator is not ours to look into");
+    let document = sandbox.document(2000).await;
+    // Whoever pushes waits for the answer, and is killed meanwhile.
+    sandbox.source_faults([json!({ "operation": "push", "delayMs": 60_000, "count": 100 })]).await;
+    let id = sandbox.send().await;
+    let killed_after = Cell::new(0);
+    eventually("it was killed five times", LONG, async || {
+        let crashes = sandbox.cloud.history(&id).await.crashes().len();
+        let pushes = sandbox.ords.document(&sandbox.guid).await.pushes;
+        if crashes < AGAIN && pushes > killed_after.replace(pushes) {
+            processes_of(emulator, &sandbox.stack.functions["push"]).into_iter().for_each(kill);
+        }
+        (crashes == AGAIN).then_some(())
+    })
+    .await;
+    sandbox.ords.0.remove_faults(&sandbox.tag).await;
+
+    sandbox.delivered_within(LONG, &id, &document).await;
+    assert_eq!(sandbox.cloud.history(&id).await.crashes().len(), AGAIN);
 }

@@ -7,13 +7,14 @@
     reason = "helpers of tests; figures are printed"
 )]
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use docferry_app::ports::SlotStore as _;
 use docferry_domain::{Person, Pool, Priority, Transfer, TransferId};
-use docferry_system_tests::{Api, Identity, Sandbox, eventually, kill, processes_of};
+use docferry_system_tests::{Api, History, Identity, Sandbox, eventually, kill, processes_of};
 use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -28,6 +29,9 @@ const BOUND: Duration = Duration::from_secs(500);
 /// Longer than it takes from the time that a record bears until others see it: its place
 /// in the queue, or that its slot is free.
 const BEING_RECORDED: SignedDuration = SignedDuration::from_secs(5);
+
+/// With the pauses between, about once in three seconds.
+const LOOKS_A_SWEEP: usize = 30;
 
 /// Who is killed while the jobs run.
 const VICTIMS: [&str; 6] = ["push", "poll", "publish", "publish", "finalize", "sweep"];
@@ -92,7 +96,7 @@ impl Load {
     /// Looks again and again who holds a slot, until all have ended.
     async fn watch(&self, ids: &[TransferId]) -> Vec<Transfer> {
         let store = self.sandbox.cloud.store();
-        let most = std::cell::Cell::new(0);
+        let (most, looks) = (Cell::new(0), Cell::new(0_usize));
         let records = eventually("all jobs end", BOUND, async || {
             let slots = store.slots(Pool::Download).await.unwrap();
             assert!(slots.holders.len() <= ACTIVE, "{} hold a slot", slots.holders.len());
@@ -103,9 +107,16 @@ impl Load {
             assert!(by_person.values().all(|held| *held <= PER_PERSON), "{by_person:?}");
             most.set(most.get().max(slots.holders.len()));
             // What hangs in a process that was killed is looked after once a minute; here
-            // as often as one looks.
-            self.sandbox.cloud.make_due().await;
-            let _swept = self.sandbox.cloud.invoke("sweep", &json!({})).await;
+            // more often.
+            if looks.replace(looks.get() + 1) % LOOKS_A_SWEEP == 0 {
+                self.sandbox.cloud.make_due().await;
+                let _swept = self.sandbox.cloud.invoke("sweep", &json!({})).await;
+            }
+            // Two hundred records are not read while somebody works or waits.
+            let waiting = store.queue(Pool::Download, None, 1).await.unwrap();
+            if !(slots.holders.is_empty() && waiting.is_empty()) {
+                return None;
+            }
             let records = self.records(ids).await;
             records.iter().all(|transfer| transfer.phase.is_terminal()).then_some(records)
         })
@@ -203,8 +214,12 @@ async fn two_hundred_jobs_are_all_delivered_though_a_third_of_the_processes_is_k
     let ((seen, killed), records) = futures::join!(killing, working);
     println!("{killed} of {seen} processes killed");
     assert!(killed * 3 + 3 >= seen && killed >= VICTIMS.len(), "{killed} of {seen}");
-    let failed: Vec<_> = records.iter().filter(|record| record.delivery.is_none()).collect();
-    let codes: Vec<_> =
-        failed.iter().map(|record| (&record.transfer_id, &record.failure)).collect();
-    assert!(failed.is_empty(), "{codes:?}");
+    let mut failed = Vec::new();
+    for record in records.iter().filter(|record| record.delivery.is_none()) {
+        let (id, attempt) = (record.transfer_id.as_str(), record.attempt);
+        let history = load.sandbox.cloud.history_of(id, attempt).await;
+        let errors = history.as_ref().map(History::errors).map(|errors| errors.join(", "));
+        failed.push(format!("{id}-{attempt}: {:?} after {errors:?}", record.failure));
+    }
+    assert_eq!(failed, Vec::<String>::new());
 }

@@ -22,8 +22,8 @@ const EXCUSABLE: [FailureCode; 8] = [
     FailureCode::SourceUnavailable,
 ];
 
-/// How often the workflow tries each step, at least.
-const FEWEST_TRIES: usize = 3;
+/// How often the workflow tries a step whose process dies.
+const FEWEST_TRIES: usize = 6;
 
 /// What was seen of the transfers of a round.
 #[derive(Debug, Default)]
