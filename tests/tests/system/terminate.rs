@@ -1,6 +1,6 @@
 //! Somebody asks to stop, and what nobody works on any more.
 
-use docferry_system_tests::{FailureCode, LONG, MIB, SHORT, Sandbox, Status, eventually};
+use docferry_system_tests::{FailureCode, MIB, SHORT, Sandbox, Status, eventually};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -69,13 +69,6 @@ async fn a_document_that_arrives_after_its_transfer_has_ended_is_removed() {
         sandbox.cloud.object(&sandbox.file_name).await.map(drop)
     })
     .await;
-    // Who is only watched is looked at every five minutes: not waited for here.
-    eventually("the sweep removes it", LONG, async || {
-        sandbox.cloud.make_due().await;
-        sandbox.cloud.invoke("sweep", &json!({})).await.unwrap();
-        let object = sandbox.cloud.object(&sandbox.file_name).await;
-        object.is_none().then_some(())
-    })
-    .await;
+    sandbox.removed_by_sweep().await;
     assert!(sandbox.cloud.references(&sandbox.file_name).await.is_empty());
 }
