@@ -95,6 +95,25 @@ async fn a_request_with_a_name_makes_one_job_however_often_it_comes() {
 }
 
 #[tokio::test]
+async fn what_was_promised_is_promised_again_when_its_documents_are_not_known_any_more() {
+    let world = world(2);
+    for body in [json!({ "file_id": FILE }), json!({ "file_ids": [FILE, FILE + 1] })] {
+        let key = format!("key {}", body.to_string().len());
+        let first = ask(&world, Some(&key), &body).await;
+        let index = std::mem::take(&mut world.state().index);
+        assert_eq!(ask(&world, Some(&key), &body).await, first);
+        let other = json!({ "file_id": FILE, "priority": "high" });
+        let (code, _) = ask(&world, Some(&key), &other).await;
+        assert_eq!(code, StatusCode::UNPROCESSABLE_ENTITY);
+        for key in [None, Some("new")] {
+            let (code, problem) = ask(&world, key, &body).await;
+            assert_eq!(code, StatusCode::BAD_REQUEST, "{problem}");
+        }
+        world.state().index = index;
+    }
+}
+
+#[tokio::test]
 async fn while_the_first_request_is_being_recorded_the_second_is_told_to_wait() {
     let world = world(2);
     let body = json!({ "file_ids": [FILE, FILE + 1] });
@@ -246,11 +265,17 @@ async fn asking_for_somebody_else_needs_the_right_to() {
 #[tokio::test]
 async fn while_the_service_drains_new_work_is_refused_and_the_rest_goes_on() {
     let world = world(1);
-    let (_, accepted) = ask(&world, None, &json!({ "file_id": FILE })).await;
+    let named = json!({ "file_id": FILE, "clientRequestId": "before" });
+    let (_, accepted) = ask(&world, None, &named).await;
     let drained = || initiate_with(&world, TransferApi { drain: true, ..api(&world) });
+    let again = request("POST", "/v1/download/initiate", named.to_string());
+    let (response, answer) = send(drained(), again).await;
+    assert_eq!((response.status(), &answer), (StatusCode::ACCEPTED, &accepted), "no new work");
+    let new = json!({ "file_id": FILE, "clientRequestId": "new" });
     let scv = json!({ "objGuid": "000000AA", "email": "a@b.example" });
     for (path, body) in [
         ("/v1/download/initiate", json!({ "file_id": FILE })),
+        ("/v1/download/initiate", new),
         ("/v1/download/start", json!({ "file_id": FILE })),
         ("/document/upload", scv),
     ] {

@@ -82,6 +82,7 @@ as_effects! {
     resume_bundle(read: &Bundle, keep_until: Timestamp, deadline: Timestamp, due: Timestamp) -> bool, StoreError, StoreError::Unavailable;
     documents_resumed(id: &TransferId, retries: u32) -> (), StoreError, StoreError::Unavailable;
     keep_longer(id: &TransferId, keep_until: Timestamp, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
+    request(key: &str, now: Timestamp) -> Option<NamedRequest>, StoreError, StoreError::Unavailable;
     forget_request(request: &NamedRequest) -> (), StoreError, StoreError::Unavailable;
 }
 

@@ -144,6 +144,13 @@ pub trait JobStore: Send + Sync {
         purge_at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// The request of that key, if one was made and is still remembered.
+    fn request(
+        &self,
+        key: &str,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Option<NamedRequest>, StoreError>> + Send;
+
     /// The request counts as never made, if it made that job: nothing came of it.
     fn forget_request(
         &self,

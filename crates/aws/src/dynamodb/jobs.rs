@@ -78,9 +78,11 @@ pub(super) fn remembered(
     ours: &NamedRequest,
 ) -> Result<Option<NamedRequest>, StoreError> {
     let Some(Check::Failed(Some(item))) = check else { return Ok(None) };
-    let before: NamedRequest =
-        serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("request"))?;
-    Ok(Some(before).filter(|before| before.job_id != ours.job_id))
+    Ok(Some(read_request(item)?).filter(|before| before.job_id != ours.job_id))
+}
+
+fn read_request(item: Item) -> Result<NamedRequest, StoreError> {
+    serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("request"))
 }
 
 /// Attributes of a run that do not outlive it.
@@ -228,6 +230,12 @@ impl JobStore for DynamoTransferStore {
             Ok(_) => Ok(()),
             Err(refusal) => refusal.stood().map(drop),
         }
+    }
+
+    async fn request(&self, key: &str, now: Timestamp) -> Result<Option<NamedRequest>, StoreError> {
+        let item = self.table.get(request_key(key)).await?;
+        let request = item.map(read_request).transpose()?;
+        Ok(request.filter(|request| request.keep_until > now))
     }
 
     async fn forget_request(&self, request: &NamedRequest) -> Result<(), StoreError> {

@@ -6,7 +6,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use docferry_app::TaskError;
-use docferry_app::download::{JobSettings, NewJob, NotPromised, RequestName, initiate_job};
+use docferry_app::download::{
+    JobSettings, NewJob, NotPromised, RequestName, initiate_job, promised_before,
+};
 use docferry_app::ports::{Clock, Directory, DocumentIndex, Store, Workflow};
 use docferry_contract::download::{Destination, InitiateDownload};
 use docferry_contract::job::{JobAccepted, time};
@@ -84,7 +86,6 @@ async fn read<S, W, C, I, G>(
     caller: &Principal,
     request: Request,
 ) -> Result<(InitiateDownload, Option<RequestName>), ApiError> {
-    api.transfers.takes_work()?;
     let headers = request.headers().clone();
     let body = body::json(request).await?;
     let wanted = InitiateDownload::parse(&body, &api.range, api.callbacks);
@@ -183,7 +184,15 @@ where
         name,
     };
     let admitter = api.transfers.admitter();
-    let promised = match initiate_job(&admitter, &api.index, api.settings, new).await {
+    let promised = match api.transfers.takes_work() {
+        Ok(()) => initiate_job(&admitter, &api.index, api.settings, new).await,
+        // What was promised before stays so.
+        Err(draining) => {
+            let before = promised_before(&admitter, new.name.as_ref()).await;
+            before.transpose().ok_or(draining)?
+        }
+    };
+    let promised = match promised {
         Ok(promised) => promised,
         Err(NotPromised::Failed(error)) => return Err(error.into()),
         Err(NotPromised::OtherRequest) => return Err(ApiError::OtherRequest),

@@ -49,8 +49,12 @@ async fn a_name_makes_one_job_until_it_is_forgotten(
 ) {
     let (first, second) = (transfer(), transfer());
     let request = named(&first.transfer_id);
+    let remembered = async |now| store.request(&request.key, now).await.unwrap();
+    assert_eq!(remembered(hours(0)).await, None);
     assert_eq!(store.enter(&first, entry(&request)).await.unwrap(), Entered::Done);
     assert_eq!(store.enter(&first, entry(&request)).await.unwrap(), Entered::Done, "a repeat");
+    assert_eq!(remembered(hours(23)).await, Some(request.clone()));
+    assert_eq!(remembered(hours(24)).await, None, "its time is over");
     let again = NamedRequest { job_id: second.transfer_id.clone(), ..request.clone() };
     let before = store.enter(&second, entry(&again)).await.unwrap();
     assert_eq!(before, Entered::Before(request.clone()));

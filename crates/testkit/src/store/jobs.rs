@@ -14,8 +14,11 @@ impl Tables {
         now: Timestamp,
     ) -> Option<NamedRequest> {
         let ours = request?;
-        let before = self.requests.get(&ours.key)?;
-        Some(before).filter(|it| it.job_id != ours.job_id && it.keep_until > now).cloned()
+        self.remembered(&ours.key, now).filter(|it| it.job_id != ours.job_id)
+    }
+
+    fn remembered(&self, key: &str, now: Timestamp) -> Option<NamedRequest> {
+        self.requests.get(key).filter(|it| it.keep_until > now).cloned()
     }
 
     pub(super) fn remember(&mut self, request: Option<&NamedRequest>) {
@@ -109,6 +112,10 @@ impl JobStore for InMemoryTransferStore {
             ended.keep_until = Some(keep_until);
         }
         Ok(())
+    }
+
+    async fn request(&self, key: &str, now: Timestamp) -> Result<Option<NamedRequest>, StoreError> {
+        Ok(self.tables().remembered(key, now))
     }
 
     async fn forget_request(&self, request: &NamedRequest) -> Result<(), StoreError> {
