@@ -6,7 +6,7 @@ mod common;
 
 use common::{SETTINGS, bytes};
 use docferry_app::TaskInput;
-use docferry_app::download::{JobSettings, NewJob, initiate_job};
+use docferry_app::download::{Canceling, JobSettings, NewJob, cancel_job, initiate_job};
 use docferry_app::ports::{BundleStore as _, IndexedDocument, TransferStore as _};
 use docferry_app::retry::{Retried, retry_job};
 use docferry_domain::{
@@ -14,7 +14,7 @@ use docferry_domain::{
     Transfer, TransferId,
 };
 use docferry_testkit::builders::drive_target;
-use docferry_testkit::{Fault, Mode, Runner, World};
+use docferry_testkit::{Fault, Kill, Mode, Processes, Runner, World};
 use jiff::SignedDuration;
 
 const MODES: [Mode; 3] = [Mode::CrashBefore, Mode::CrashAfter, Mode::AnswerLost];
@@ -270,4 +270,58 @@ async fn a_document_is_stopped_while_another_of_its_job_cannot_be_resumed() {
         let stopped = world.store().get(&id).await.unwrap().unwrap();
         assert_eq!(stopped.phase, Phase::Canceled, "{id}");
     }
+}
+
+/// Whoever resumes the documents of a job is at any of its effects when the job is
+/// stopped: what it resumes later would go on by itself.
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_stopped_while_it_is_being_resumed_stops_whole() {
+    // More than one page of them.
+    const DOCUMENTS: u64 = 30;
+    let (mut asked, mut resuming) = (0, true);
+    for effects in 0.. {
+        let world = world(DOCUMENTS);
+        world.state().documents.clear();
+        let mut runner = Runner::new(&world);
+        let [_, target] = targets();
+        let job = ask(&runner, &world, DOCUMENTS, &target).await;
+        runner.run_all().await;
+        assert_eq!(phase(&world, &job).await, Phase::Failed);
+        // Nobody gets a slot.
+        runner.limits = PoolLimits::new(0, 0).into();
+        world.state().interleaved = true;
+        let stopped = std::cell::Cell::new(None);
+        {
+            let mut processes = Processes::default();
+            processes.add(Kill::default(), async {
+                retry(&runner, &job).await.unwrap();
+            });
+            for _ in 0..effects {
+                processes.step(0).await;
+            }
+            resuming = !processes.is_empty();
+            processes.add(Kill::default(), async {
+                let admitter = runner.admitter();
+                let stop = cancel_job(&admitter, SETTINGS.record_ttl, "scv", &job);
+                stopped.set(Some(stop.await.unwrap()));
+            });
+            while stopped.get().is_none() {
+                processes.step(processes.len() - 1).await;
+            }
+            processes.run().await;
+        }
+        world.state().interleaved = false;
+        runner.recover(5).await;
+        if stopped.get() == Some(Canceling::Asked) {
+            asked += 1;
+            assert_eq!(phase(&world, &job).await, Phase::Canceled, "after {effects} effects");
+            let mut documents = world.store().transfers();
+            documents.retain(|document| !document.phase.is_terminal());
+            assert_eq!(documents, [], "after {effects} effects");
+        }
+        if !resuming {
+            break;
+        }
+    }
+    assert!(asked > 10 && !resuming, "stopped at {asked} moments");
 }

@@ -108,7 +108,8 @@ pub trait JobStore: Send + Sync {
     /// a document of a bundle is not counted there any more, and stands in no queue.
     /// `sweep` looks at it from `due` on.
     ///
-    /// `false` when it has changed since it was `read`, or is not settled.
+    /// `false` when it has changed since it was `read`, or is not settled, or when the
+    /// documents of its bundle are not being resumed, in that run.
     fn run_again(
         &self,
         read: &Transfer,

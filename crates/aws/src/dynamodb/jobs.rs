@@ -151,7 +151,14 @@ impl JobStore for DynamoTransferStore {
         let mut actions = vec![table.updating(transfer_key(id), begun)?];
         match id.in_bundle() {
             None => actions.push(table.putting(queue_item(again))?),
-            Some((bundle, _)) => actions.push(uncounting(table, &bundle, read)?),
+            Some((bundle, _)) => {
+                actions.push(uncounting(table, &bundle, read)?);
+                let resuming = Change::default()
+                    .when("#resuming = :resuming AND #retries = :retries")
+                    .value("resuming", AttributeValue::Bool(true))
+                    .value("retries", number(again.retries));
+                actions.push(table.checking(bundle_key(&bundle), resuming)?);
+            }
         }
         let Err(refusal) = table.transact(&actions).await else { return Ok(true) };
         match refusal.stood()?.into_iter().next() {

@@ -198,12 +198,22 @@ async fn a_bundle_runs_again_with_those_of_its_documents_that_are_to(
     assert_eq!(read().await.0, resumed);
     store.mark_settled(&failed.transfer_id, 1).await.unwrap();
     let again = failed.clone().again(hours(8), Some(hours(48)));
+    let of_another_run = Transfer { retries: 2, ..again.clone() };
+    assert!(!store.run_again(&failed, &of_another_run, epoch()).await.unwrap());
     for _ in ["", "a repeat"] {
         assert!(store.run_again(&failed, &again, epoch()).await.unwrap());
     }
     assert_eq!(read().await.1.ended, 0, "counted once");
     store.documents_resumed(id, 1).await.unwrap();
     assert!(!read().await.0.resuming);
+    // Whoever resumes it late does so no more.
+    let running = store.get(&failed.transfer_id).await.unwrap().unwrap();
+    let failed = store.finish(&running, Outcome::Canceled, epoch()).await.unwrap();
+    store.mark_settled(&failed.transfer_id, 2).await.unwrap();
+    let again = Transfer { retries: 1, ..failed.clone().again(hours(8), Some(hours(48))) };
+    assert!(!store.run_again(&failed, &again, epoch()).await.unwrap());
+    assert_eq!(store.get(&failed.transfer_id).await.unwrap().unwrap().phase, Phase::Canceled);
+    assert_eq!(read().await.1.ended, 1);
 }
 
 async fn a_history_is_its_owners_newest_first_page_by_page(

@@ -55,11 +55,17 @@ impl JobStore for InMemoryTransferStore {
     ) -> Result<bool, StoreError> {
         let mut tables = self.tables();
         let id = &read.transfer_id;
-        let Some(stored) = tables.transfers.get_mut(id) else { return Ok(false) };
+        let Some(stored) = tables.transfers.get(id) else { return Ok(false) };
         if stored.attempt != read.attempt || stored.phase != read.phase || !stored.settled {
             return Ok(stored.retries == again.retries && stored.attempt == again.attempt);
         }
-        *stored = again.clone();
+        if let Some((bundle, _)) = id.in_bundle() {
+            let bundle = tables.bundles.get(&bundle).map(|(bundle, _)| bundle);
+            if bundle.is_none_or(|it| !it.resuming || it.retries != again.retries) {
+                return Ok(false);
+            }
+        }
+        tables.transfers.insert(id.clone(), again.clone());
         tables.due.insert(Due::Transfer(id.clone()), due);
         if id.in_bundle().is_none() {
             tables.queue.insert(place(again), again.waiting());
