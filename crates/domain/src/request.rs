@@ -16,6 +16,6 @@ pub struct NamedRequest {
     pub fingerprint: String,
     /// What it made.
     pub job_id: TransferId,
-    /// Until when it is remembered: as long as what it made.
+    /// Until when it is remembered: as long as what it made, if that is not run again.
     pub keep_until: Timestamp,
 }

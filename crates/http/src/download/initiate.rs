@@ -149,6 +149,44 @@ where
     if wanted.zip {
         return Err(ApiError::NotImplemented("Packing into a ZIP comes with a later version."));
     }
+    let (total_file_ids, is_single) = (wanted.files.len(), wanted.is_single);
+    let admitter = api.transfers.admitter();
+    let promised = match api.transfers.takes_work() {
+        Ok(()) => {
+            let new = checked(api, caller, wanted, name).await?;
+            initiate_job(&admitter, &api.index, api.settings, new).await
+        }
+        // What was promised before stays so.
+        Err(draining) => {
+            promised_before(&admitter, name.as_ref()).await.transpose().ok_or(draining)?
+        }
+    };
+    let promised = promised.map_err(|reason| refusal(reason, is_single))?;
+    let job_id = promised.job_id.to_string();
+    tracing::info!(job.id = job_id, job.files = total_file_ids, "job accepted");
+    // Relative to the request, so that it holds below a stage and on a domain of its own.
+    let location = format!("status/{job_id}");
+    let accepted = JobAccepted {
+        job_id,
+        status: JobState::Queued.as_str(),
+        total_file_ids,
+        next_poll_in_ms: FIRST_POLL_MS,
+        expires_at: time(promised.keep_until),
+    };
+    let headers = [(header::LOCATION, location), (header::RETRY_AFTER, "1".to_owned())];
+    Ok((StatusCode::ACCEPTED, headers, Json(accepted)).into_response())
+}
+
+/// The job that is wanted, if its caller may have it.
+async fn checked<S, W, C, I, G>(
+    api: &DownloadApi<S, W, C, I, G>,
+    caller: Principal,
+    wanted: InitiateDownload,
+    name: Option<RequestName>,
+) -> Result<NewJob, ApiError>
+where
+    G: Directory,
+{
     if let Destination::Onedrive(drive) = &wanted.destination
         && !caller.may(Scope::Delegate)
         && !has_drive_of(&api.directory, &caller, &drive.recipient).await?
@@ -170,52 +208,30 @@ where
         }
         Destination::Onedrive(drive) => drive.into(),
     };
-    let total_file_ids = wanted.files.len();
-    let is_single = wanted.is_single;
-    let new = NewJob {
+    Ok(NewJob {
         owner,
         on_behalf_of,
         files: wanted.files,
-        is_single,
+        is_single: wanted.is_single,
         target,
         priority: wanted.priority,
         on_item_error: wanted.on_item_error,
         callback: wanted.callback,
         name,
+    })
+}
+
+fn refusal(reason: NotPromised, is_single: bool) -> ApiError {
+    let unknown = |place: usize| FieldError {
+        pointer: if is_single { "/file_id".into() } else { format!("/file_ids/{place}") },
+        detail: "is the number of no document".into(),
     };
-    let admitter = api.transfers.admitter();
-    let promised = match api.transfers.takes_work() {
-        Ok(()) => initiate_job(&admitter, &api.index, api.settings, new).await,
-        // What was promised before stays so.
-        Err(draining) => {
-            let before = promised_before(&admitter, new.name.as_ref()).await;
-            before.transpose().ok_or(draining)?
+    match reason {
+        NotPromised::Failed(error) => error.into(),
+        NotPromised::OtherRequest => ApiError::OtherRequest,
+        NotPromised::Pending => ApiError::Pending,
+        NotPromised::Unknown(places) => {
+            ApiError::Invalid(places.into_iter().map(unknown).collect())
         }
-    };
-    let promised = match promised {
-        Ok(promised) => promised,
-        Err(NotPromised::Failed(error)) => return Err(error.into()),
-        Err(NotPromised::OtherRequest) => return Err(ApiError::OtherRequest),
-        Err(NotPromised::Pending) => return Err(ApiError::Pending),
-        Err(NotPromised::Unknown(places)) => {
-            let unknown = |place: &usize| FieldError {
-                pointer: if is_single { "/file_id".into() } else { format!("/file_ids/{place}") },
-                detail: "is the number of no document".into(),
-            };
-            return Err(ApiError::Invalid(places.iter().map(unknown).collect()));
-        }
-    };
-    let job_id = promised.job_id.to_string();
-    tracing::info!(job.id = job_id, job.files = total_file_ids, "job accepted");
-    // Relative to the request, so that it holds below a stage and on a domain of its own.
-    let location = format!("status/{job_id}");
-    let accepted = JobAccepted {
-        job_id,
-        status: JobState::Queued.as_str(),
-        total_file_ids,
-        next_poll_in_ms: FIRST_POLL_MS,
-        expires_at: time(promised.keep_until),
-    };
-    let headers = [(header::LOCATION, location), (header::RETRY_AFTER, "1".to_owned())];
-    Ok((StatusCode::ACCEPTED, headers, Json(accepted)).into_response())
+    }
 }
