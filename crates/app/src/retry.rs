@@ -6,10 +6,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::TaskError;
 use crate::admit::Admitter;
-use crate::bundle::{AT_ONCE, enqueue, pages, tend};
+use crate::bundle::{enqueue, pages, tend};
 use crate::download::{Job, JobSettings, Promised, head_of};
 use crate::initiate::later;
 use crate::ports::{Clock, FIRST_LOOK, Store, Workflow};
+
+/// Documents that are resumed at once. All of them write the counts of their job and
+/// look at whether it is being resumed, in transactions: DynamoDB refuses one of two at
+/// once that touch the same item, and more would only run into each other, and into who
+/// wants to stop the job.
+const AT_ONCE: usize = 2;
 
 /// What came of a wish to run a job again.
 #[derive(Debug, Clone)]
@@ -123,7 +129,8 @@ where
 ///
 /// # Errors
 /// The store's, and [`FailureCode::StoreUnavailable`](docferry_domain::FailureCode)
-/// while a document is not settled: to be repeated.
+/// while a document is not settled, or when the bundle is not being resumed any more: to
+/// be repeated.
 pub(crate) async fn resume_documents<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     record_ttl: SignedDuration,

@@ -119,7 +119,7 @@ where
                 if let Err(error) = expire(ports, key).await {
                     swept.failed += 1;
                     tracing::warn!(error.code = error.code.as_str(), "download not removed");
-                    ports.store.postpone(&due, later(now, NEXT_SWEEP * 2)).await?;
+                    put_off(ports.store, &due, later(now, NEXT_SWEEP * 2)).await;
                 }
                 continue;
             }
@@ -148,9 +148,17 @@ where
                 later(now, NEXT_SWEEP * 2)
             }
         };
-        ports.store.postpone(&due, next).await?;
+        swept.failed += usize::from(!put_off(ports.store, &due, next).await);
     }
     Ok(swept)
+}
+
+/// Whether the next look is put off: if not, it is due again at once, and nothing is lost.
+async fn put_off(store: &impl Store, due: &Due, next: Timestamp) -> bool {
+    let Err(error) = store.postpone(due, next).await else { return true };
+    let error = TaskError::from(error);
+    tracing::warn!(error.code = error.code.as_str(), "not put off");
+    false
 }
 
 /// Frees slots whose holders do not know of them any more. Each slot is freed by the
