@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::admit::Admitter;
 use crate::control::withdraw;
 use crate::initiate::{InitiateSettings, later};
-use crate::ports::{Clock, Entered, FIRST_LOOK, Store, Workflow};
+use crate::ports::{Clock, Entered, FIRST_LOOK, Store, Workflow, WriteError};
 use crate::retry::resume_documents;
 use crate::{TaskError, trace};
 
@@ -20,7 +20,7 @@ use crate::{TaskError, trace};
 const PAGE: usize = 25;
 
 /// Writes that are under way at once.
-pub(crate) const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 8;
 
 /// A bundle that was not promised by then never will be: whoever wrote it is gone.
 const ABANDONED: SignedDuration = SignedDuration::from_mins(5);
@@ -167,7 +167,11 @@ where
         |document: &&Transfer| document.phase == Phase::Accepted && document.turn == Turn::Idle;
     stream::iter(documents.iter().filter(idle).map(Ok::<_, TaskError>))
         .try_for_each_concurrent(AT_ONCE, async |document| {
-            Ok(admitter.store.enqueue(document, due).await?)
+            match admitter.store.enqueue(document, due).await {
+                // Somebody has stopped it meanwhile.
+                Ok(()) | Err(WriteError::Ended) => Ok(()),
+                Err(error) => Err(error.into()),
+            }
         })
         .await?;
     if let Some(first) = documents.first() {
@@ -217,8 +221,9 @@ where
 {
     let store = admitter.store;
     let mut read = store.bundle(id).await?;
-    if let Some((bundle, _)) = read.as_ref().filter(|(bundle, _)| bundle.resuming) {
-        if bundle.cancel_requested {
+    if let Some((bundle, counts)) = read.as_ref().filter(|(bundle, _)| bundle.resuming) {
+        // That all were delivered may not be true any more: whoever resumes them looks.
+        if bundle.cancel_requested && counts.completed < bundle.documents {
             // Nothing more begins; what runs again already is stopped below.
             store.documents_resumed(id, bundle.retries).await?;
         } else {

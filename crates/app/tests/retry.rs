@@ -7,7 +7,7 @@ mod common;
 use common::{SETTINGS, bytes};
 use docferry_app::TaskInput;
 use docferry_app::download::{Canceling, JobSettings, NewJob, cancel_job, initiate_job};
-use docferry_app::ports::{BundleStore as _, IndexedDocument, TransferStore as _};
+use docferry_app::ports::{BundleStore as _, IndexedDocument, JobStore as _, TransferStore as _};
 use docferry_app::retry::{Retried, retry_job};
 use docferry_domain::{
     DownloadTarget, FileId, JobState, OnItemError, Person, Phase, PoolLimits, Priority, Target,
@@ -270,6 +270,56 @@ async fn a_document_is_stopped_while_another_of_its_job_cannot_be_resumed() {
         let stopped = world.store().get(&id).await.unwrap().unwrap();
         assert_eq!(stopped.phase, Phase::Canceled, "{id}");
     }
+}
+
+/// Whoever cleans up after a document lets its job go on, though the job waits for just
+/// that.
+#[tokio::test(start_paused = true)]
+async fn a_job_goes_on_when_the_last_of_its_documents_is_settled() {
+    for target in targets() {
+        let world = world(2);
+        world.state().documents.clear();
+        let runner = Runner::new(&world);
+        let job = ask(&runner, &world, 2, &target).await;
+        runner.run_all().await;
+        let task = TaskInput { transfer_id: job.document(0), attempt: 1 };
+        let failed = world.store().get(&task.transfer_id).await.unwrap().unwrap();
+        world.store().set(Transfer { settled: false, ..failed });
+        add(&world, 0);
+        add(&world, 1);
+        assert!(matches!(retry(&runner, &job).await.unwrap(), Retried::Promised { .. }));
+        // As `sweep` does, or the workflow that was at it.
+        runner.execute(&task).await;
+        runner.run_all().await;
+        runner.recover(5).await;
+        assert_eq!(phase(&world, &job).await, Phase::Completed, "{target:?}");
+        assert_whole(&world, 2, &target, "after it was settled late");
+    }
+}
+
+/// What all had been delivered is not there any more: whoever stops the next run is not
+/// told that it is.
+#[tokio::test(start_paused = true)]
+async fn an_expired_job_that_is_stopped_while_it_is_being_resumed_was_not_delivered() {
+    let world = world(2);
+    add(&world, 0);
+    let mut runner = Runner::new(&world);
+    let [target, _] = targets();
+    let job = ask(&runner, &world, 2, &target).await;
+    runner.run_all().await;
+    world.advance(SignedDuration::from_hours(25));
+    runner.recover(2).await;
+    // Nobody gets a slot.
+    runner.limits = PoolLimits::new(0, 0).into();
+    let (ended, _) = world.store().bundle(&job).await.unwrap().unwrap();
+    let now = world.state().now;
+    let (later, much_later) = (now + SignedDuration::from_hours(4), now + JOBS.job_ttl);
+    // Whoever ran it again died then.
+    assert!(world.store().resume_bundle(&ended, much_later, later, later).await.unwrap());
+    let admitter = runner.admitter();
+    let stopped = cancel_job(&admitter, SETTINGS.record_ttl, "scv", &job).await.unwrap();
+    assert_eq!(stopped, Canceling::Asked);
+    assert_eq!(phase(&world, &job).await, Phase::Canceled);
 }
 
 /// Whoever resumes the documents of a job is at any of its effects when the job is

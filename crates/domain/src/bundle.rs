@@ -19,7 +19,8 @@ pub enum OnItemError {
     Skip,
 }
 
-/// How far the documents of a bundle are. Counts never go down.
+/// How far the documents of a bundle are. Within a run
+/// they never go down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BundleCounts {
     /// Documents that have ended.
@@ -96,10 +97,11 @@ impl Bundle {
     }
 
     /// Whether those of its documents that have not ended are to be asked to stop,
-    /// and were not. Not while they are being written down: not all are there yet.
+    /// and were not. Not while they are being written down: not all are there yet. Nor
+    /// while they are being resumed: what has failed did so in the run before.
     #[must_use]
     pub fn stops(&self, counts: &BundleCounts) -> bool {
-        if self.phase == Phase::Accepted {
+        if self.phase == Phase::Accepted || self.resuming {
             return false;
         }
         let one_failed = counts.completed < counts.ended;
@@ -214,9 +216,10 @@ mod tests {
     }
 
     #[test]
-    fn a_bundle_whose_documents_are_being_started_again_does_not_end() {
+    fn a_bundle_whose_documents_are_being_started_again_neither_ends_nor_stops() {
         let resuming = Bundle { resuming: true, ..bundle(OnItemError::Fail) };
         assert_eq!(resuming.outcome(&counts(3, 2)), None);
+        assert!(!resuming.stops(&counts(3, 2)), "they failed in the run before");
     }
 
     #[test]

@@ -90,9 +90,11 @@ where
         return Ok(transfer.phase);
     }
     admitter.admit_or_leave(transfer.pool).await;
-    if let Some((bundle, _)) = task.transfer_id.in_bundle() {
-        tend(admitter, settings.record_ttl, &bundle).await?;
-    }
+    // What the bundle still waits for may be just this clean-up: it is done all the same.
+    let tended = match task.transfer_id.in_bundle() {
+        Some((bundle, _)) => tend(admitter, settings.record_ttl, &bundle).await,
+        None => Ok(()),
+    };
     match transfer.target {
         // Again: an invocation that was still running may have stored one meanwhile.
         Target::Onedrive(_) => close_session(ports, task, &transfer).await?,
@@ -105,7 +107,7 @@ where
     } else if !transfer.settled {
         ports.store.mark_settled(id, attempt).await?;
     }
-    Ok(transfer.phase)
+    tended.map(|()| transfer.phase)
 }
 
 /// What a download has left in the delivery bucket, but for what it has delivered.
