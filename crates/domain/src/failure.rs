@@ -96,8 +96,9 @@ failure_codes! {
     /// A file of that name exists and the policy is to keep it.
     DestinationConflict = "DESTINATION_CONFLICT", retry: false,
         "A file of that name is already in the folder. Remove or rename it, then try again.";
-    /// The file at the destination is locked (open in an editor).
-    DestinationLocked = "DESTINATION_LOCKED", retry: false,
+    /// The file at the destination is locked (open in an editor), and was each time that
+    /// it was tried again.
+    DestinationLocked = "DESTINATION_LOCKED", retry: true,
         "The file in OneDrive is open or locked. Close it, then try again.";
     /// The recipient's OneDrive is full.
     QuotaExceeded = "QUOTA_EXCEEDED", retry: false,

@@ -103,9 +103,9 @@ where
     C: Clock,
 {
     let Retry { api, settings } = &*state;
-    api.takes_work()?;
     let Path(id) = id.map_err(|_| ApiError::NotFound)?;
     let id: TransferId = id.parse().map_err(|_| ApiError::NotFound)?;
+    api.takes_work()?;
     let RetrySettings { job, max_retries } = *settings;
     match retry_job(&api.admitter(), job, max_retries, &owner, &id).await? {
         Retried::Promised { job, attempts } => {

@@ -47,9 +47,9 @@ where
     W: Workflow,
     C: Clock,
 {
-    state.api.takes_work()?;
     let body = body::json(request).await?;
     let wanted = UploadRequest::parse(&body).map_err(ApiError::Invalid)?;
+    state.api.takes_work()?;
     let obj_guid = wanted.object_guid.as_str().to_owned();
     let new = NewTransfer {
         owner,

@@ -5,6 +5,7 @@ use axum::{Router, middleware};
 use docferry_app::trace::{self, TRACEPARENT};
 use docferry_contract::problem::Problem;
 use docferry_contract::scope::{Scope, Scopes};
+use docferry_domain::Person;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, header};
 use uuid::Uuid;
@@ -33,8 +34,18 @@ impl Principal {
 
     /// Whether that is the caller, by its id or by its token's subject.
     pub(crate) fn is(&self, user: &str) -> bool {
-        self.id == user || self.id.strip_prefix("sub:") == Some(user)
+        self.id == user || subject(&self.id) == user
     }
+}
+
+/// A user, by a principal's id or by the subject of a token: one person, however it is
+/// written.
+pub(crate) fn person(user: &str) -> Person {
+    Person::new(subject(user))
+}
+
+fn subject(user: &str) -> &str {
+    user.strip_prefix("sub:").unwrap_or(user)
 }
 
 impl<S: Sync> FromRequestParts<S> for Principal {

@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+
 use common::{api, caller, controls, controls_with, initiate, initiate_with, reads, request, send};
 use docferry_app::ports::{BundleStore as _, IndexedDocument};
 use docferry_contract::scope::Scopes;
@@ -230,11 +232,40 @@ async fn a_history_is_paged_filtered_and_ones_own() {
     Runner::new(&world).run_all().await;
     let (_, completed) = list(&world, "jobs?status=completed", None).await;
     assert_eq!(ids(&completed), made);
-    assert!(ids(&list(&world, "jobs?status=failed", None).await.1).is_empty());
+    for state in ["failed", "processing_artifacts"] {
+        let (code, none) = list(&world, &format!("jobs?status={state}"), None).await;
+        assert_eq!((code, ids(&none).len()), (StatusCode::OK, 0), "{state}");
+    }
     for wrong in
         ["jobs?status=done", "history?pageSize=0", "history?pageSize=x", "history?pageSize=101"]
     {
         assert_eq!(list(&world, wrong, None).await.0, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+}
+
+/// Their limit is one, whoever asks for them.
+#[tokio::test]
+async fn who_asks_and_for_whom_is_asked_are_one_person_however_it_is_written() {
+    let world = world(1);
+    for (id, user) in [
+        ("sub:ada", None),
+        ("sub:ada", Some("ada")),
+        ("scv", Some("ada")),
+        ("scv", Some("sub:ada")),
+    ] {
+        let body = json!({ "file_id": FILE, "userId": user }).to_string();
+        let mut asked = request("POST", "/v1/download/initiate", body);
+        let scopes = Scopes::parse("docferry.write docferry.delegate");
+        asked.extensions_mut().insert(caller(id, scopes));
+        assert_eq!(send(initiate(&world), asked).await.0.status(), StatusCode::ACCEPTED, "{id}");
+    }
+    let transfers = world.store().transfers();
+    let people: BTreeSet<_> = transfers.iter().map(|transfer| transfer.target.person()).collect();
+    assert_eq!((transfers.len(), people.len()), (4, 1), "{people:?}");
+    for user in ["ada", "sub:ada"] {
+        let scv = Some(("scv", "docferry.read docferry.delegate"));
+        let (_, of_ada) = list(&world, &format!("history?userId={user}"), scv).await;
+        assert_eq!(ids(&of_ada).len(), 2, "{user}");
     }
 }
 

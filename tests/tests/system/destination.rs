@@ -37,13 +37,18 @@ async fn a_full_onedrive_ends_the_transfer_at_once() {
 }
 
 #[tokio::test]
-async fn a_locked_file_is_named_as_the_reason() {
+async fn a_locked_file_is_tried_again_slowly_and_then_named_as_the_reason() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document(1000).await;
+    let locked = |count: u32| json!({ "operation": "simplePut", "status": 423, "code": "resourceLocked", "count": count });
+    sandbox.graph_faults([locked(1)]).await;
+    let (id, _) = sandbox.deliver(&document).await;
+    assert_eq!(sandbox.cloud.history(&id).await.entered("Upload"), 1, "within the state");
+
     let sandbox = Sandbox::new().await;
     sandbox.document(1000).await;
-    let locked =
-        json!({ "operation": "simplePut", "status": 423, "code": "resourceLocked", "count": 0 });
-    sandbox.graph_faults([locked]).await;
-    sandbox.fails_with(FailureCode::DestinationLocked, SHORT).await;
+    sandbox.graph_faults([locked(0)]).await;
+    sandbox.fails_with(FailureCode::DestinationLocked, LONG).await;
 }
 
 #[tokio::test]

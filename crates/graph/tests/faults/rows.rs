@@ -303,6 +303,11 @@ fn last() -> Vec<Row> {
     ]
 }
 
+/// Somebody has the file open, and does not close it.
+fn locked(operation: &str) -> Value {
+    json!({ "operation": operation, "status": 423, "count": 0 })
+}
+
 fn refusals() -> Vec<Row> {
     let last = |status: u16| json!({ "operation": "lastFragment", "status": status });
     let creation = |status: u16| json!({ "operation": "createSession", "status": status });
@@ -315,8 +320,13 @@ fn refusals() -> Vec<Row> {
             .sessions(0)
             .files(1),
         large("F12", "last: 409", last(409)).fails(DestinationConflict, LARGE as i64),
-        large("F12", "createSession: 423", creation(423)).fails(DestinationLocked, 0).sessions(0),
-        large("F12", "last: 423", last(423)).fails(DestinationLocked, LARGE as i64),
+        large("F12", "createSession: 423", creation(423)),
+        large("F12", "createSession: 423 for ever", locked("createSession"))
+            .fails(DestinationLocked, 0)
+            .sessions(0),
+        large("F12", "last: 423", last(423)).again(LAST),
+        large("F12", "last: 423 for ever", locked("lastFragment"))
+            .fails(DestinationLocked, LARGE as i64 + i64::from(RETRIES) * LAST),
         large("F12", "createSession: 507", creation(507)).fails(QuotaExceeded, 0).sessions(0),
         large("F12", "last: 507", last(507)).fails(QuotaExceeded, LARGE as i64),
         large("–", "createSession: 403", creation(403))
@@ -383,7 +393,9 @@ fn whole() -> Vec<Row> {
             .beside_foreign()
             .fails(DestinationConflict, size)
             .files(1),
-        small("F12", "PUT: 423", put("status", json!(423))).fails(DestinationLocked, size),
+        small("F12", "PUT: 423", put("status", json!(423))).again(size),
+        small("F12", "PUT: 423 for ever", locked("simplePut"))
+            .fails(DestinationLocked, (1 + i64::from(RETRIES)) * size),
         small("F12", "PUT: 507", put("status", json!(507))).fails(QuotaExceeded, size),
         small("F14", "PUT: an Office file is rewritten", put("rewrite", json!(true)))
             .named("order.docx")

@@ -20,7 +20,7 @@ use http::{HeaderValue, StatusCode, header};
 use super::name::request_name;
 use crate::api::TransferApi;
 use crate::body;
-use crate::middleware::{Principal, Writer};
+use crate::middleware::{Principal, Writer, person};
 use crate::problem::ApiError;
 
 /// The numbers that documents may have.
@@ -116,7 +116,8 @@ where
     let headers = response.headers_mut();
     // RFC 9745: in use since before this version, deprecated from the start.
     headers.insert("deprecation", HeaderValue::from_static("@1764028800"));
-    let successor = "</v1/download/initiate>; rel=\"successor-version\"";
+    // Relative, as `Location` is.
+    let successor = "<initiate>; rel=\"successor-version\"";
     headers.insert(header::LINK, HeaderValue::from_static(successor));
     Ok(response)
 }
@@ -197,14 +198,13 @@ where
     if on_behalf_of.is_some() && !caller.may(Scope::Delegate) {
         return Err(ApiError::Forbidden(Scope::Delegate));
     }
-    let on_behalf_of = on_behalf_of.map(Person::new);
+    let on_behalf_of = on_behalf_of.as_deref().map(person);
     let is_service = caller.scopes.has(Scope::Service);
     let owner = caller.id;
-    let itself = || if is_service { Person::service(&owner) } else { Person::new(owner.clone()) };
+    let itself = || if is_service { Person::service(&owner) } else { person(&owner) };
     let target = match wanted.destination {
         Destination::Download => {
-            let person = on_behalf_of.clone().unwrap_or_else(itself);
-            Target::Download(DownloadTarget { person })
+            Target::Download(DownloadTarget { person: on_behalf_of.clone().unwrap_or_else(itself) })
         }
         Destination::Onedrive(drive) => drive.into(),
     };
