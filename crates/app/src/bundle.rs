@@ -20,7 +20,7 @@ use crate::{TaskError, trace};
 const PAGE: usize = 25;
 
 /// Writes that are under way at once.
-const AT_ONCE: usize = 8;
+pub(crate) const AT_ONCE: usize = 8;
 
 /// A bundle that was not promised by then never will be: whoever wrote it is gone.
 const ABANDONED: SignedDuration = SignedDuration::from_mins(5);
@@ -287,14 +287,15 @@ where
     W: Workflow,
     C: Clock,
 {
-    // One that is slow must not stop what runs again by now.
-    let of_this_run = |d: &Transfer| !d.phase.is_terminal() && d.retries <= bundle.retries;
     let mut pages = std::pin::pin!(pages(admitter.store, bundle));
     while let Some(page) = pages.try_next().await? {
-        stream::iter(page.into_iter().filter(of_this_run).map(Ok::<_, TaskError>))
+        let run = page.into_iter().filter(|document| !document.phase.is_terminal());
+        stream::iter(run.map(Ok::<_, TaskError>))
             .try_for_each_concurrent(AT_ONCE, async |document| {
                 let id = &document.transfer_id;
-                match admitter.store.request_cancel(id, &bundle.owner).await? {
+                // One that is slow must not stop what runs again by now.
+                let stopped = admitter.store.request_cancel(id, &bundle.owner, bundle.retries);
+                match stopped.await? {
                     Some(document) => withdraw(admitter, record_ttl, document).await.map(drop),
                     None => Ok(()),
                 }

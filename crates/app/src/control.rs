@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use docferry_domain::{Outcome, Phase, Transfer, TransferId, Turn};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::SignedDuration;
 
 use crate::TaskError;
 use crate::admit::Admitter;
-use crate::bundle::tend;
+use crate::bundle::{AT_ONCE, tend};
 use crate::initiate::later;
 use crate::ports::{Clock, Store, Workflow, WriteError};
 
@@ -31,15 +32,17 @@ where
     W: Workflow,
     C: Clock,
 {
-    let mut bundles = BTreeSet::new();
-    for id in ids {
-        if let Some(transfer) = admitter.store.request_cancel(id, owner).await? {
-            tracing::info!(transfer.id = id.as_str(), "stop requested");
-            if Box::pin(withdraw(admitter, record_ttl, transfer)).await? {
-                bundles.extend(id.in_bundle().map(|(bundle, _)| bundle));
-            }
-        }
-    }
+    let stop = async |id: &TransferId| {
+        let Some(transfer) = admitter.store.request_cancel(id, owner, u32::MAX).await? else {
+            return Ok(None);
+        };
+        tracing::info!(transfer.id = id.as_str(), "stop requested");
+        let ended = Box::pin(withdraw(admitter, record_ttl, transfer)).await?;
+        Ok::<_, TaskError>(id.in_bundle().filter(|_| ended).map(|(bundle, _)| bundle))
+    };
+    let bundles: Vec<Option<TransferId>> =
+        stream::iter(ids).map(stop).buffer_unordered(AT_ONCE).try_collect().await?;
+    let bundles: BTreeSet<_> = bundles.into_iter().flatten().collect();
     // What has ended may have been the last that the others of its bundle waited for.
     for bundle in bundles {
         if let Err(error) = Box::pin(tend(admitter, record_ttl, &bundle)).await {

@@ -72,13 +72,15 @@ async fn deliver_again(
     if !store.keep_artifact(&found.key, transfer.kept_until()).await? {
         return Ok(false);
     }
+    // It is in no exchange bucket, but for what an earlier run may still be owed.
+    let owed = transfer.source.as_ref().map(|source| (source.key.clone(), source.requested_at));
+    let (key, requested_at) = owed.unwrap_or((String::new(), now));
     let source = PushedSource {
-        // It is in no exchange bucket.
-        key: String::new(),
+        key,
         name: found.name,
         mime: found.mime,
         size: found.size,
-        requested_at: now,
+        requested_at,
         pushed_at: now,
         must_end_by: None,
     };

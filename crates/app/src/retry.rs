@@ -15,7 +15,7 @@ use crate::ports::{Clock, FIRST_LOOK, Store, Workflow};
 /// look at whether it is being resumed, in transactions: DynamoDB refuses one of two at
 /// once that touch the same item, and more would only run into each other, and into who
 /// wants to stop the job.
-const AT_ONCE: usize = 2;
+const RESUMED_AT_ONCE: usize = 2;
 
 /// What came of a wish to run a job again.
 #[derive(Debug, Clone)]
@@ -148,7 +148,7 @@ where
     while let Some(page) = pages.try_next().await? {
         let again: Vec<Transfer> = stream::iter(page)
             .map(|document| resume(store, bundle, document, purge_at, now))
-            .buffer_unordered(AT_ONCE)
+            .buffer_unordered(RESUMED_AT_ONCE)
             .try_filter_map(|resumed| {
                 let left = usize::from(matches!(resumed, Resumed::Unsettled));
                 unsettled += left;
@@ -159,7 +159,10 @@ where
             })
             .try_collect()
             .await?;
-        enqueue(admitter, &again).await?;
+        // Who stops it has to look what there is; nothing of it begins.
+        if !bundle.cancel_requested {
+            enqueue(admitter, &again).await?;
+        }
     }
     if unsettled > 0 {
         return Err(docferry_domain::FailureCode::StoreUnavailable.into());
@@ -189,7 +192,12 @@ async fn resume<S: Store>(
         return Ok(Resumed::Stays);
     }
     if !document.settled {
-        return Ok(Resumed::Unsettled);
+        if document.pushes > 0 || document.started_at.is_some() {
+            return Ok(Resumed::Unsettled);
+        }
+        // It had not begun, so there is nothing to clean up; who ended it died, or it stood
+        // in no queue and nobody looks after it.
+        store.mark_settled(&document.transfer_id, document.attempt).await?;
     }
     let again = document.clone().again(bundle.deadline.unwrap_or(keep_until), Some(keep_until));
     // It may have sat out runs in which it stayed as it was.

@@ -224,3 +224,18 @@ async fn who_stops_the_last_document_that_waits_ends_the_bundle() {
     let (ended, counts) = bundle(&world, &id).await;
     assert_eq!((ended.phase, counts.ended), (Phase::Canceled, 1), "{ended:?}");
 }
+
+/// Nobody has ever looked after them: they stood in no queue.
+#[tokio::test(start_paused = true)]
+async fn documents_that_were_stopped_before_they_were_queued_run_again() {
+    let (world, runner, id) = asked_until("bundle").await;
+    let admitter = runner.admitter();
+    assert!(cancel_bundle(&admitter, SETTINGS.record_ttl, "scv", &id).await.unwrap());
+    assert_eq!(bundle(&world, &id).await.0.phase, Phase::Canceled);
+    let jobs = JobSettings { initiate: SETTINGS, job_ttl: SETTINGS.record_ttl };
+    let again = retry_job(&admitter, jobs, 3, "scv", &id).await.unwrap();
+    assert!(matches!(again, Retried::Promised { .. }), "{again:?}");
+    runner.run_all().await;
+    runner.recover(5).await;
+    assert_eq!(bundle(&world, &id).await.0.phase, Phase::Completed);
+}

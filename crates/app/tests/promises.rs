@@ -31,7 +31,7 @@ async fn stopped_in_the_middle(world: &World, task: &TaskInput) -> Option<Phase>
     let progress = runner.upload_once(task).await.unwrap();
     assert!(matches!(progress, Progress::Wait { .. }), "{progress:?}");
     assert!(record(world, task).await.bytes_done > 0, "it is in the middle");
-    world.store().request_cancel(&task.transfer_id, "scv").await.unwrap();
+    world.store().request_cancel(&task.transfer_id, "scv", 0).await.unwrap();
     runner.execute(task).await.phase
 }
 

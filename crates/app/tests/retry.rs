@@ -297,20 +297,41 @@ async fn a_job_goes_on_when_the_last_of_its_documents_is_settled() {
     }
 }
 
+/// A run that pushed is followed by one that delivers what lies there: there is nothing
+/// of its own in the exchange bucket to look for.
+#[tokio::test(start_paused = true)]
+async fn a_job_that_pushed_first_and_then_delivers_what_lies_there_is_cleaned_up_after() {
+    let world = world(1);
+    add(&world, 0);
+    let runner = Runner::new(&world);
+    let [target, _] = targets();
+    let first = ask(&runner, &world, 1, &target).await;
+    runner.run_all().await;
+    world.advance(SignedDuration::from_hours(25));
+    runner.recover(2).await;
+    ask(&runner, &world, 1, &target).await;
+    runner.run_all().await;
+    assert!(matches!(retry(&runner, &first).await.unwrap(), Retried::Promised { .. }));
+    runner.run_all().await;
+    runner.recover(70).await;
+    let again = world.store().get(&first).await.unwrap().unwrap();
+    assert_eq!((again.phase, again.settled), (Phase::Completed, true));
+    assert_whole(&world, 1, &target, "of what lay there");
+}
+
 /// What all had been delivered is not there any more: whoever stops the next run is not
 /// told that it is.
 #[tokio::test(start_paused = true)]
 async fn an_expired_job_that_is_stopped_while_it_is_being_resumed_was_not_delivered() {
     let world = world(2);
     add(&world, 0);
-    let mut runner = Runner::new(&world);
+    let runner = Runner::new(&world);
     let [target, _] = targets();
     let job = ask(&runner, &world, 2, &target).await;
     runner.run_all().await;
     world.advance(SignedDuration::from_hours(25));
     runner.recover(2).await;
-    // Nobody gets a slot.
-    runner.limits = PoolLimits::new(0, 0).into();
+    let before = runner.started();
     let (ended, _) = world.store().bundle(&job).await.unwrap().unwrap();
     let now = world.state().now;
     let (later, much_later) = (now + SignedDuration::from_hours(4), now + JOBS.job_ttl);
@@ -320,6 +341,7 @@ async fn an_expired_job_that_is_stopped_while_it_is_being_resumed_was_not_delive
     let stopped = cancel_job(&admitter, SETTINGS.record_ttl, "scv", &job).await.unwrap();
     assert_eq!(stopped, Canceling::Asked);
     assert_eq!(phase(&world, &job).await, Phase::Canceled);
+    assert_eq!(runner.started(), before, "nothing of it has begun");
 }
 
 /// Whoever resumes the documents of a job is at any of its effects when the job is

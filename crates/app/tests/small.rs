@@ -138,7 +138,7 @@ impl Staging for StoppedWhileRead {
         etag: &str,
         range: Range<u64>,
     ) -> Result<ByteStream, StagingError> {
-        self.0.store().request_cancel(&self.1, "scv").await.unwrap();
+        self.0.store().request_cancel(&self.1, "scv", 0).await.unwrap();
         self.0.read(key, etag, range).await
     }
 

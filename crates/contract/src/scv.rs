@@ -57,7 +57,7 @@ pub struct TerminateRequest {
 
 impl TerminateRequest {
     /// Most ids in one request.
-    pub const MAX_IDS: usize = 100;
+    pub const MAX_IDS: usize = 1000;
 
     /// Reads and checks a body.
     ///
@@ -71,7 +71,7 @@ impl TerminateRequest {
             Some(_) => return Err(wrong("must be an array of strings")),
         };
         if ids.len() > Self::MAX_IDS {
-            return Err(wrong("must hold at most 100 ids"));
+            return Err(wrong("must hold at most 1000 ids"));
         }
         let texts: Option<Vec<&str>> = ids.iter().map(Value::as_str).collect();
         let texts = texts.ok_or_else(|| wrong("must be an array of strings"))?;

@@ -193,6 +193,8 @@ impl Transfer {
             past_attempts: self.attempt,
             attempt: self.attempt.saturating_add(1),
             retries: self.retries.saturating_add(1),
+            // Who was late in the last run writes nothing into this one.
+            epoch: self.epoch.saturating_add(1),
             phase: Phase::Accepted,
             turn: if self.transfer_id.in_bundle().is_some() { Turn::Idle } else { Turn::Queued },
             cancel_requested: false,

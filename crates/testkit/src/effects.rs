@@ -43,7 +43,7 @@ as_effects! {
     checkpoint(id: &TransferId, epoch: u64, checkpoint: &Checkpoint) -> CheckpointAck, WriteError, lost_write;
     pause_until(id: &TransferId, epoch: u64, resume_at: Timestamp) -> (), WriteError, lost_write;
     record_delivery(id: &TransferId, epoch: u64, delivery: &Delivery) -> (), WriteError, lost_write;
-    request_cancel(id: &TransferId, owner: &str) -> Option<Transfer>, StoreError, StoreError::Unavailable;
+    request_cancel(id: &TransferId, owner: &str, last_run: u32) -> Option<Transfer>, StoreError, StoreError::Unavailable;
     finish(read: &Transfer, outcome: Outcome, ended_at: Timestamp) -> Transfer, WriteError, lost_write;
     begin_ending(id: &TransferId, attempt: u32, reason: FailureCode) -> Transfer, WriteError, lost_write;
     replace_object(id: &TransferId, epoch: u64, object: &ArrivedObject) -> (), WriteError, lost_write;

@@ -32,6 +32,9 @@ impl Staging for World {
 
     async fn head(&self, key: &str) -> Result<Option<ObjectHead>, StagingError> {
         self.effect("head", StagingError::Unavailable, async || {
+            if key.is_empty() {
+                return Err(StagingError::Unavailable("no such request can be made".into()));
+            }
             Ok(self.state().objects.get(key).map(|object| ObjectHead {
                 size: object.bytes.len() as u64,
                 etag: object.etag.clone(),

@@ -1,6 +1,6 @@
 //! After the end: the source copy goes, when nobody needs it any more.
 
-use docferry_domain::Transfer;
+use docferry_domain::{PushedSource, Transfer};
 use jiff::SignedDuration;
 
 use super::{FinalizeSettings, Ports};
@@ -25,8 +25,10 @@ where
     G: Staging,
     C: Clock,
 {
-    // Nothing was pushed for a document that lay in the delivery bucket.
-    let Some(source) = transfer.source.as_ref().filter(|_| transfer.pushes > 0) else {
+    // Nothing was pushed for a document that lay in the delivery bucket, or nobody heard
+    // under which key.
+    let pushed = |source: &&PushedSource| transfer.pushes > 0 && !source.key.is_empty();
+    let Some(source) = transfer.source.as_ref().filter(pushed) else {
         return Ok(true);
     };
     let (id, key) = (&transfer.transfer_id, &source.key);

@@ -224,11 +224,13 @@ pub trait TransferStore: Send + Sync {
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
     /// Notes that its owner wants the transfer to stop; it is noticed at the next
-    /// step or checkpoint. Returns the record, or `None` when there is none that runs.
+    /// step or checkpoint. Returns the record, or `None` when there is none that runs, or
+    /// it runs in a later run than `last_run` ([`Transfer::retries`]).
     fn request_cancel(
         &self,
         id: &TransferId,
         owner: &str,
+        last_run: u32,
     ) -> impl Future<Output = Result<Option<Transfer>, StoreError>> + Send;
 
     /// Writes down why the transfer is about to end, unless an earlier ending did:

@@ -137,6 +137,7 @@ impl JobStore for DynamoTransferStore {
             .set("attempt", number(again.attempt))
             .set("pastAttempts", number(again.past_attempts))
             .set("retries", number(again.retries))
+            .set("epoch", number(again.epoch))
             .set("phase", string(again.phase.as_str()))
             .set("turn", string(again.turn.as_str()))
             .set("cancelRequested", AttributeValue::Bool(false))

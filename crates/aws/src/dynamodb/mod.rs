@@ -182,8 +182,9 @@ impl TransferStore for DynamoTransferStore {
         &self,
         id: &TransferId,
         owner: &str,
+        last_run: u32,
     ) -> Result<Option<Transfer>, StoreError> {
-        transfers::request_cancel(&self.table, id, owner).await
+        transfers::request_cancel(&self.table, id, owner, last_run).await
     }
 
     async fn begin_ending(

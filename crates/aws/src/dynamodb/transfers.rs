@@ -164,14 +164,17 @@ pub(super) async fn request_cancel(
     table: &Table,
     id: &TransferId,
     owner: &str,
+    last_run: u32,
 ) -> Result<Option<Transfer>, StoreError> {
     let wanted = running()
         .set("cancelRequested", AttributeValue::Bool(true))
         .when("#owner = :owner")
-        .value("owner", string(owner));
+        .value("owner", string(owner))
+        .when("attribute_not_exists(#retries) OR #retries <= :lastRun")
+        .value("lastRun", number(last_run));
     match table.update(transfer_key(id), wanted).await {
         Ok(item) => read_transfer(item).map(Some),
-        // Unknown, somebody else's, or ended: all the same to the caller.
+        // Unknown, somebody else's, ended or in a later run: all the same to the caller.
         Err(refusal) => refusal.stood().map(|_| None),
     }
 }

@@ -116,6 +116,9 @@ async fn a_settled_transfer_runs_again_once_for_each_wish(
     let running = store.get(id).await.unwrap().unwrap();
     assert_eq!(running, again);
     assert_eq!((running.attempt, running.retries, running.executions()), (2, 1, 1));
+    let late = store.request_cancel(id, "scv", 0).await.unwrap();
+    let stands = store.get(id).await.unwrap().unwrap();
+    assert_eq!((late, stands.cancel_requested), (None, false), "of the first run");
     let queue = store.queue(Pool::Onedrive, None, 1000).await.unwrap();
     assert!(queue.iter().any(|waiting| waiting.transfer_id == *id));
     // A clean-up of the first run that comes late.

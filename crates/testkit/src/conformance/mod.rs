@@ -162,15 +162,15 @@ async fn a_checkpoint_tells_whether_to_stop(store: &impl TransferStore) {
     let Transfer { transfer_id: id, epoch, .. } = uploading(store).await;
     let ack = store.checkpoint(&id, epoch, &checkpoint(1)).await.unwrap();
     assert!(!ack.stop);
-    assert_eq!(store.request_cancel(&id, "somebody else").await.unwrap(), None);
-    let asked = store.request_cancel(&id, "scv").await.unwrap();
+    assert_eq!(store.request_cancel(&id, "somebody else", 0).await.unwrap(), None);
+    let asked = store.request_cancel(&id, "scv", 0).await.unwrap();
     assert_eq!(asked, Some(get(store, &id).await));
     assert!(asked.is_some_and(|record| record.cancel_requested));
     let ack = store.checkpoint(&id, epoch, &checkpoint(2)).await.unwrap();
     assert!(ack.stop);
     finish(store, &id, Outcome::Canceled).await;
-    assert_eq!(store.request_cancel(&id, "scv").await.unwrap(), None, "it has ended");
-    assert_eq!(store.request_cancel(&transfer().transfer_id, "scv").await.unwrap(), None);
+    assert_eq!(store.request_cancel(&id, "scv", 0).await.unwrap(), None, "it has ended");
+    assert_eq!(store.request_cancel(&transfer().transfer_id, "scv", 0).await.unwrap(), None);
 }
 
 async fn sessions_belong_to_the_epoch_that_stored_them(store: &impl TransferStore) {

@@ -69,9 +69,14 @@ impl InMemoryTransferStore {
         self.tables().transfers.values().cloned().collect()
     }
 
-    /// Sets a record as it is, for arranging.
+    /// Sets a record as it is, for arranging. One that has ended and is not settled is
+    /// looked after.
     pub fn set(&self, transfer: Transfer) {
-        self.tables().transfers.insert(transfer.transfer_id.clone(), transfer);
+        let mut tables = self.tables();
+        if let Some(ended_at) = transfer.ended_at.filter(|_| !transfer.settled) {
+            tables.due.insert(Due::Transfer(transfer.transfer_id.clone()), ended_at);
+        }
+        tables.transfers.insert(transfer.transfer_id.clone(), transfer);
     }
 
     /// Sets what the documents of a bundle have in common as it is, for arranging.

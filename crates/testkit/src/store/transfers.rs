@@ -221,10 +221,12 @@ impl TransferStore for InMemoryTransferStore {
         &self,
         id: &TransferId,
         owner: &str,
+        last_run: u32,
     ) -> Result<Option<Transfer>, StoreError> {
         let mut tables = self.tables();
-        let running =
-            tables.transfers.get_mut(id).filter(|t| t.owner == owner && !t.phase.is_terminal());
+        let stops =
+            |t: &&mut Transfer| t.owner == owner && !t.phase.is_terminal() && t.retries <= last_run;
+        let running = tables.transfers.get_mut(id).filter(stops);
         Ok(running.map(|t| {
             t.cancel_requested = true;
             t.clone()
@@ -294,8 +296,9 @@ impl TransferStore for InMemoryTransferStore {
         _purge_at: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tables = self.tables();
-        if tables.settle(id, attempt) {
-            tables.due.remove(&Due::Transfer(id.clone()));
+        let due = Due::Transfer(id.clone());
+        if tables.due.contains_key(&due) && tables.settle(id, attempt) {
+            tables.due.remove(&due);
         }
         Ok(())
     }
