@@ -19,6 +19,10 @@ const LONGEST_KEY_BYTES: usize = 1024;
 /// same document. Later it is fetched again: it may have changed at its source.
 const FRESH: SignedDuration = SignedDuration::from_hours(12);
 
+/// How late the document of an earlier push may still come. What has lain in the exchange
+/// bucket for longer is somebody else's.
+const LATE: SignedDuration = SignedDuration::from_hours(1);
+
 /// Pushes the document of a transfer towards the exchange bucket. A download of what
 /// lies in the delivery bucket already is delivered by that, and nothing is pushed.
 ///
@@ -73,7 +77,9 @@ async fn deliver_again(
         return Ok(false);
     }
     // It is in no exchange bucket, but for what an earlier run may still be owed.
-    let owed = transfer.source.as_ref().map(|source| (source.key.clone(), source.requested_at));
+    let recent = now.checked_sub(LATE).unwrap_or(now);
+    let owed = transfer.source.as_ref();
+    let owed = owed.map(|source| (source.key.clone(), source.requested_at.max(recent)));
     let (key, requested_at) = owed.unwrap_or((String::new(), now));
     let source = PushedSource {
         key,

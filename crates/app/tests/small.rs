@@ -55,18 +55,34 @@ async fn put_at(policy: ConflictPolicy, foreign: bool) -> usize {
     world.effects().iter().rposition(|effect| *effect == "put_whole").unwrap()
 }
 
+fn destination() -> Destination {
+    Destination {
+        recipient: "judge@court.example".parse().unwrap(),
+        folder: "Court".parse().unwrap(),
+        name: "order.pdf".parse().unwrap(),
+    }
+}
+
 /// A world in which somebody else's file of that name is there, or not.
 async fn world_beside(foreign: bool) -> World {
     let world = world_with(MB);
     if foreign {
-        let at = Destination {
-            recipient: "judge@court.example".parse().unwrap(),
-            folder: "Court".parse().unwrap(),
-            name: "order.pdf".parse().unwrap(),
-        };
-        world.put_whole(&at, "theirs".into(), ConflictPolicy::Fail).await.unwrap();
+        world.put_whole(&destination(), "theirs".into(), ConflictPolicy::Fail).await.unwrap();
     }
     world
+}
+
+/// What is refused is not there: whatever lies there is somebody else's, down to the
+/// last byte.
+#[tokio::test(start_paused = true)]
+async fn after_a_lock_the_same_bytes_of_somebody_else_are_not_taken_for_ours() {
+    let world = world_with(MB);
+    world.put_whole(&destination(), bytes(MB), ConflictPolicy::Fail).await.unwrap();
+    world.state().drive.script = vec![Scripted::Lock];
+    let (task, ended) = send(&world, ConflictPolicy::Fail).await;
+    assert_eq!(ended.phase, Some(Phase::Failed));
+    let failure = record(&world, &task).await.failure.unwrap();
+    assert_eq!(failure.code, FailureCode::DestinationConflict);
 }
 
 /// The answer is lost, or the process with it, under each policy.

@@ -55,6 +55,8 @@ pub enum Scripted {
     Expire,
     /// Nothing is stored; a server error.
     ServerError,
+    /// Nothing is stored; somebody has the file open.
+    Lock,
 }
 
 fn path(destination: &Destination) -> String {
@@ -110,6 +112,7 @@ impl DriveState {
                 return Err(DriveError::SessionGone);
             }
             Scripted::ServerError => return Err(DriveError::Ambiguous("500".into())),
+            Scripted::Lock => return Err(DriveError::Locked),
         }
         if !range.is_last() && !range.len().is_multiple_of(GRANULE_BYTES) {
             return Err(DriveError::Refused { code: "unaligned".into() });
@@ -141,6 +144,7 @@ impl DriveState {
                 return Err(DriveError::Ambiguous("500".into()));
             }
             Scripted::Throttle(retry_after) => return Err(DriveError::Throttled { retry_after }),
+            Scripted::Lock => return Err(DriveError::Locked),
         }
         if policy == ConflictPolicy::Fail && self.files.contains_key(&path) {
             return Err(DriveError::Conflict);

@@ -28,8 +28,12 @@ where
     L: Sealer,
     C: Clock,
 {
-    let may_wait =
-        |error: &TaskError| error.code.is_retryable() && ports.clock.now() < transfer.must_end_by();
+    // Whether something is locked, and for how long, is nobody's to wait for here: it was
+    // waited for before.
+    let may_wait = |error: &TaskError| {
+        let passes = error.code.is_retryable() && error.code != FailureCode::DestinationLocked;
+        passes && ports.clock.now() < transfer.must_end_by()
+    };
     let settled = async {
         // A PUT that nobody can close may be under way: the look comes after it.
         let putting_until = transfer.checkpoint.as_ref().and_then(|kept| kept.putting_until);
@@ -128,9 +132,7 @@ where
     else {
         return Ok(());
     };
-    let began = had_session
-        || transfer.checkpoint.as_ref().is_some_and(|c| c.sessions > 0)
-        || (object.size() == 0 && transfer.epoch > 0);
+    let began = had_session || transfer.checkpoint.as_ref().is_some_and(|c| c.sessions > 0);
     if !began {
         return Ok(());
     }

@@ -26,6 +26,9 @@ impl Course {
     pub fn answered(&mut self, action: Action, answer: Answer) -> bool {
         match answer {
             Answer::Throttled(after) => return self.end(End::Wait(after)),
+            Answer::Refused(code) if matches!(action, Action::Put { .. }) => {
+                return self.put_refused(code);
+            }
             Answer::Refused(code) => return self.fail(code),
             Answer::SourceChanged => return self.source_changed(),
             Answer::OutOfTime => return self.out_of_time(action),
@@ -145,9 +148,18 @@ impl Course {
         }
     }
 
+    /// What was refused is not there, unless one before it may be: whoever tries again
+    /// begins from nothing, and whoever ends it takes nobody else's file for ours.
+    fn put_refused(&mut self, code: FailureCode) -> bool {
+        if !self.in_doubt {
+            self.sessions = 0;
+        }
+        self.fail(code)
+    }
+
     fn next_number(&mut self) -> bool {
         if !self.rules.numbering || self.number >= MAX_NUMBER {
-            return self.fail(FailureCode::DestinationConflict);
+            return self.put_refused(FailureCode::DestinationConflict);
         }
         self.number += 1;
         self.step = Step::Put;

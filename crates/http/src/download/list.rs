@@ -49,10 +49,8 @@ pub(super) async fn list<S: History, C: Clock, P>(
     if asked_for.is_some() && !caller.may(Scope::Delegate) {
         return Err(ApiError::Forbidden(Scope::Delegate));
     }
-    if query.status.as_deref() == Some(PACKING) {
-        return Ok(Json(JobList { items: Vec::new(), next_page_token: None }));
-    }
-    let state = query.status.map(|text| state_of(&text)).transpose()?;
+    let is_packing = query.status.as_deref() == Some(PACKING);
+    let state = query.status.filter(|_| !is_packing).map(|text| state_of(&text)).transpose()?;
     let filter = Filter { state, person: asked_for.as_deref().map(person) };
     let size = query.page_size.unwrap_or(PAGE);
     if !(1..=LARGEST_PAGE).contains(&size) {
@@ -61,6 +59,9 @@ pub(super) async fn list<S: History, C: Clock, P>(
     let binding = PageToken::binding(&caller.id, &filter);
     let before = query.page_token.map(|text| binding.read(&text)).transpose();
     let before = before.map_err(|_| wrong("pageToken is not one of this list"))?;
+    if is_packing {
+        return Ok(Json(JobList { items: Vec::new(), next_page_token: None }));
+    }
     let page = list_jobs(&api.store, &api.clock, api.record_ttl, &caller.id, &filter, before, size)
         .await?;
     let now = api.clock.now();
