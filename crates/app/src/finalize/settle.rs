@@ -28,12 +28,8 @@ where
     L: Sealer,
     C: Clock,
 {
-    // Whether something is locked, and for how long, is nobody's to wait for here: it was
-    // waited for before.
-    let may_wait = |error: &TaskError| {
-        let passes = error.code.is_retryable() && error.code != FailureCode::DestinationLocked;
-        passes && ports.clock.now() < transfer.must_end_by()
-    };
+    let may_wait =
+        |error: &TaskError| error.code.is_retryable() && ports.clock.now() < transfer.must_end_by();
     let settled = async {
         // A PUT that nobody can close may be under way: the look comes after it.
         let putting_until = transfer.checkpoint.as_ref().and_then(|kept| kept.putting_until);

@@ -134,11 +134,12 @@ where
         };
         let put = self.ports.drive.put_whole(&at, self.whole.clone(), policy);
         let left = self.time_left();
-        self.is_on_its_way = true;
+        // What becomes of this one says nothing of one before it.
+        let was_on_its_way = std::mem::replace(&mut self.is_on_its_way, true);
         let Ok(answer) = tokio::time::timeout(left.min(lasts), put).await else {
             return Ok(if left <= lasts { Answer::OutOfTime } else { Answer::TimedOut });
         };
-        self.is_on_its_way = matches!(answer, Err(DriveError::Ambiguous(_)));
+        self.is_on_its_way = was_on_its_way || matches!(answer, Err(DriveError::Ambiguous(_)));
         Ok(match answer {
             Ok(item) => {
                 self.found = item.map(|item| Found { name: at.name, item }).into_iter().collect();

@@ -396,12 +396,6 @@ fn whole() -> Vec<Row> {
         small("F12", "PUT: 423", put("status", json!(423))).again(size),
         small("F12", "PUT: 423 for ever", locked("simplePut"))
             .fails(DestinationLocked, (1 + i64::from(RETRIES)) * size),
-        small(
-            "F12",
-            "PUT and looks: 423 for ever",
-            json!([locked("simplePut"), locked("getItem")]),
-        )
-        .fails(DestinationLocked, (1 + i64::from(RETRIES)) * size),
         small("F12", "PUT: 507", put("status", json!(507))).fails(QuotaExceeded, size),
         small("F14", "PUT: an Office file is rewritten", put("rewrite", json!(true)))
             .named("order.docx")
