@@ -5,6 +5,7 @@ use docferry_domain::{
 };
 use jiff::{SignedDuration, Timestamp};
 
+use crate::finalize::LATE_PUSH_WATCH;
 use crate::ports::{ArtifactStore, Clock, DocumentSource, SourceAnswer, Staging, TransferStore};
 use crate::task::admit;
 use crate::trace::follow;
@@ -18,10 +19,6 @@ const LONGEST_KEY_BYTES: usize = 1024;
 /// How long what lies in the delivery bucket is given to others who ask for the
 /// same document. Later it is fetched again: it may have changed at its source.
 const FRESH: SignedDuration = SignedDuration::from_hours(12);
-
-/// How late the document of an earlier push may still come. What has lain in the exchange
-/// bucket for longer is somebody else's.
-const LATE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Pushes the document of a transfer towards the exchange bucket. A download of what
 /// lies in the delivery bucket already is delivered by that, and nothing is pushed.
@@ -76,8 +73,9 @@ async fn deliver_again(
     if !store.keep_artifact(&found.key, transfer.kept_until()).await? {
         return Ok(false);
     }
-    // It is in no exchange bucket, but for what an earlier run may still be owed.
-    let recent = now.checked_sub(LATE).unwrap_or(now);
+    // It is in no exchange bucket, but for what an earlier run may still be owed. What has
+    // lain there for longer than that is watched for is somebody else's.
+    let recent = now.checked_sub(LATE_PUSH_WATCH).unwrap_or(now);
     let owed = transfer.source.as_ref();
     let owed = owed.map(|source| (source.key.clone(), source.requested_at.max(recent)));
     let (key, requested_at) = owed.unwrap_or((String::new(), now));

@@ -136,6 +136,25 @@ async fn a_server_error_before_the_document_was_stored_is_followed_by_another_pu
     assert_eq!(puts(&world), 2);
 }
 
+/// Nobody knows of the first, whatever is said of the second: the ending waits for it.
+#[tokio::test(start_paused = true)]
+async fn a_put_that_was_refused_says_nothing_of_one_before_it() {
+    for (script, waits) in [(vec![Scripted::Lock], false), (lost_then_locked(), true)] {
+        let world = world_with(MB);
+        let task = start(&world).await;
+        let runner = Runner::new(&world);
+        runner.push_once(&task).await.unwrap();
+        world.state().drive.script = script;
+        runner.upload_once_after_arrival(&task).await.unwrap_err();
+        let kept = record(&world, &task).await.checkpoint.unwrap();
+        assert_eq!(kept.putting_until.is_some(), waits);
+    }
+}
+
+fn lost_then_locked() -> Vec<Scripted> {
+    vec![Scripted::ServerError, Scripted::Lock]
+}
+
 /// A source that is read just when somebody asks to stop.
 struct StoppedWhileRead(World, TransferId);
 

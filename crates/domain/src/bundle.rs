@@ -19,8 +19,7 @@ pub enum OnItemError {
     Skip,
 }
 
-/// How far the documents of a bundle are. Within a run
-/// they never go down.
+/// How far the documents of a bundle are. Within a run, counts never go down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BundleCounts {
     /// Documents that have ended.

@@ -123,7 +123,11 @@ async fn terminate_answers_success_and_passes_over_ids_that_are_not_the_callers(
     for transfer in world.store().transfers() {
         assert_eq!(transfer.cancel_requested, transfer.transfer_id == own_id);
     }
-    for wrong in ["{}", r#"{"transferIds": "x"}"#, r#"{"transferIds": [1]}"#] {
+    let many = |count| json!({ "transferIds": vec!["0".repeat(32); count] }).to_string();
+    let asked = request("POST", "/document/terminate", many(1000));
+    assert_eq!(send(controls(&world), asked).await.0.status(), StatusCode::ACCEPTED);
+    let wrongs = ["{}", r#"{"transferIds": "x"}"#, r#"{"transferIds": [1]}"#, &many(1001)];
+    for wrong in wrongs {
         let asked = request("POST", "/document/terminate", wrong.to_owned());
         let (response, problem) = send(controls(&world), asked).await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);

@@ -17,6 +17,9 @@ use crate::{TaskError, TaskInput};
 use release::release_source;
 use settle::{close_session, settle};
 
+/// How long after its transfer has ended a document may still come.
+pub(crate) const LATE_PUSH_WATCH: SignedDuration = SignedDuration::from_hours(1);
+
 /// How long things are kept.
 #[derive(Debug, Clone, Copy)]
 pub struct FinalizeSettings {
@@ -29,10 +32,7 @@ pub struct FinalizeSettings {
 
 impl Default for FinalizeSettings {
     fn default() -> Self {
-        Self {
-            record_ttl: SignedDuration::from_hours(168),
-            late_push_watch: SignedDuration::from_hours(1),
-        }
+        Self { record_ttl: SignedDuration::from_hours(168), late_push_watch: LATE_PUSH_WATCH }
     }
 }
 

@@ -21,7 +21,7 @@ use docferry_testkit::{Runner, World};
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::rows::Row;
+use crate::row::Row;
 
 const GUID: &str = "3q2+7wAAAAAAAAAAAAAAAA==";
 const USER: &str = "ada@court.example";

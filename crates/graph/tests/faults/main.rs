@@ -7,11 +7,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod bench;
+mod row;
 mod rows;
 
 use bench::{Bench, Came};
 use futures::StreamExt as _;
-use rows::{Row, rows};
+use row::Row;
+use rows::rows;
 
 async fn run(row: Row) -> (Row, Came) {
     // A task of its own: they share the processors, and the pauses of one are the others'

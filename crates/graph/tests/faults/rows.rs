@@ -1,109 +1,15 @@
 //! What goes wrong, by position, and what must come of it.
 
-use docferry_app::ports::ConflictPolicy::{self, Fail, Rename, Replace};
-use docferry_domain::FailureCode::{self, *};
+use docferry_app::ports::ConflictPolicy::{Fail, Rename};
+use docferry_domain::FailureCode::*;
 use docferry_testkit::World;
 use serde_json::{Value, json};
 
 use crate::bench::RETRIES;
+use crate::row::{LARGE, Row, SMALL, large, row, small};
 
-const SMALL: u64 = 1_000_000;
-const LARGE: u64 = 5_000_000;
 const FRAGMENT: i64 = 4 * 327_680;
 const LAST: i64 = LARGE as i64 - 3 * FRAGMENT;
-
-pub(crate) struct Row {
-    /// As the design numbers it.
-    pub(crate) number: &'static str,
-    pub(crate) fault: &'static str,
-    pub(crate) size: u64,
-    pub(crate) name: &'static str,
-    pub(crate) policy: ConflictPolicy,
-    /// Somebody's file of that name is there.
-    pub(crate) foreign: bool,
-    pub(crate) rules: Value,
-    /// Sessions lapse while the drive is waited for.
-    pub(crate) lapsing: bool,
-    /// What happens to the source while the drive is waited for.
-    pub(crate) meanwhile: fn(&World),
-    pub(crate) outcome: Result<(), FailureCode>,
-    /// Bytes sent again.
-    pub(crate) extra: i64,
-    pub(crate) sessions: usize,
-    pub(crate) files: usize,
-    pub(crate) rewritten: bool,
-}
-
-fn row(number: &'static str, fault: &'static str, size: u64, rules: Value) -> Row {
-    Row {
-        number,
-        fault,
-        size,
-        name: "order.pdf",
-        policy: Replace,
-        foreign: false,
-        rules,
-        lapsing: false,
-        meanwhile: |_| {},
-        outcome: Ok(()),
-        extra: 0,
-        sessions: usize::from(size > 4_000_000),
-        files: 1,
-        rewritten: false,
-    }
-}
-
-fn large(number: &'static str, fault: &'static str, rules: Value) -> Row {
-    row(number, fault, LARGE, rules)
-}
-
-fn small(number: &'static str, fault: &'static str, rules: Value) -> Row {
-    row(number, fault, SMALL, rules)
-}
-
-impl Row {
-    fn again(self, extra: i64) -> Self {
-        Self { extra, ..self }
-    }
-
-    fn sessions(self, sessions: usize) -> Self {
-        Self { sessions, ..self }
-    }
-
-    fn lapsing(self) -> Self {
-        Self { lapsing: true, ..self }
-    }
-
-    fn under(self, policy: ConflictPolicy) -> Self {
-        Self { policy, ..self }
-    }
-
-    fn beside_foreign(self) -> Self {
-        Self { foreign: true, ..self }
-    }
-
-    fn files(self, files: usize) -> Self {
-        Self { files, ..self }
-    }
-
-    fn named(self, name: &'static str) -> Self {
-        Self { name, ..self }
-    }
-
-    fn meanwhile(self, meanwhile: fn(&World)) -> Self {
-        Self { meanwhile, ..self }
-    }
-
-    fn rewritten(self) -> Self {
-        Self { rewritten: true, ..self }
-    }
-
-    /// Fails, having received so many bytes, and nothing is at the destination.
-    fn fails(self, code: FailureCode, received: i64) -> Self {
-        let extra = received - i64::try_from(self.size).unwrap();
-        Self { outcome: Err(code), extra, files: 0, ..self }
-    }
-}
 
 fn second(field: &str, value: Value) -> Value {
     json!({ "operation": "fragment", "position": 2, field: value })

@@ -9,6 +9,7 @@ use docferry_domain::{
 };
 use jiff::{SignedDuration, Timestamp};
 
+use super::delivery;
 use crate::builders::{epoch, new_transfer, pushed, transfer};
 
 /// Runs every check.
@@ -119,6 +120,8 @@ async fn a_settled_transfer_runs_again_once_for_each_wish(
     let late = store.request_cancel(id, "scv", 0).await.unwrap();
     let stands = store.get(id).await.unwrap().unwrap();
     assert_eq!((late, stands.cancel_requested), (None, false), "of the first run");
+    let late = store.record_delivery(id, read.epoch, &delivery()).await;
+    assert!(late.is_err(), "of an upload of the first run");
     let queue = store.queue(Pool::Onedrive, None, 1000).await.unwrap();
     assert!(queue.iter().any(|waiting| waiting.transfer_id == *id));
     // A clean-up of the first run that comes late.
