@@ -100,6 +100,10 @@ pub struct DeliveredItem {
     pub quick_xor_hash: String,
     /// Whether the service rewrote the file after it had taken our bytes (Office).
     pub rewritten: bool,
+    /// Where its owner opens it in a browser; `None` in older records, and when the
+    /// service did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub web_url: Option<String>,
 }
 
 /// Why a transfer ended without a delivery.

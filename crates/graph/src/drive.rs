@@ -193,7 +193,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
     async fn find(&self, destination: &Destination) -> Result<Option<DriveItem>, DriveError> {
         let owner = self.owner(&destination.recipient).await?;
         let item = path::item(&owner.id, destination);
-        let url = format!("{item}?$select=id,size,file,folder");
+        let url = format!("{item}?$select=id,size,file,folder,webUrl");
         let answer = self.calls.call(Method::GET, &url, Payload::None).await?;
         if answer.status == StatusCode::NOT_FOUND {
             self.require_drive(&destination.recipient, &owner).await?;

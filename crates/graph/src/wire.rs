@@ -56,9 +56,11 @@ impl Progress {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Item {
     id: String,
     size: u64,
+    web_url: Option<String>,
     file: Option<File>,
     folder: Option<serde::de::IgnoredAny>,
 }
@@ -85,8 +87,22 @@ impl From<Item> for DriveItem {
         let hashes = item.file.and_then(|file| file.hashes);
         let quick_xor_hash =
             hashes.and_then(|hashes| hashes.quick_xor_hash).filter(|hash| !hash.is_empty());
-        Self { id: item.id, facts: ItemFacts { size: item.size, quick_xor_hash } }
+        let web_url = item.web_url.filter(|url| is_web_url(url));
+        Self { id: item.id, facts: ItemFacts { size: item.size, quick_xor_hash }, web_url }
     }
+}
+
+/// Longest address that is kept; a path of OneDrive has at most 400 characters, each of
+/// which takes up to 12 when encoded.
+const LONGEST_WEB_URL: usize = 8192;
+
+/// Whether a text may be handed on as a link: callers may put it into a page.
+fn is_web_url(text: &str) -> bool {
+    let is_plain =
+        text.len() <= LONGEST_WEB_URL && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    // http is for simulators on the same machine.
+    is_plain && matches!(scheme.as_deref(), Some("https" | "http"))
 }
 
 #[cfg(test)]
@@ -106,6 +122,19 @@ mod tests {
         ] {
             let progress: Progress = serde_json::from_str(text).unwrap();
             assert_eq!(progress.next(), next, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_web_url_is_kept_only_when_it_is_a_plain_link() {
+        let kept = |url: &str| {
+            let item = serde_json::json!({ "id": "i", "size": 3, "webUrl": url });
+            DriveItem::from(serde_json::from_value::<Item>(item).unwrap()).web_url
+        };
+        let good = "https://court-my.example/personal/ada/Documents/a%20b.pdf";
+        assert_eq!(kept(good).as_deref(), Some(good));
+        for bad in ["", "javascript:alert(1)", "data://x", "https://x/a b", "https://x/\n", "/a"] {
+            assert_eq!(kept(bad), None, "{bad}");
         }
     }
 

@@ -304,7 +304,7 @@ async fn redirects_are_not_followed_and_errors_hold_no_address() {
 async fn only_what_is_used_of_an_item_is_asked_for() {
     let server = tenant().await;
     Mock::given(path(ITEM))
-        .and(query_param("$select", "id,size,file,folder"))
+        .and(query_param("$select", "id,size,file,folder,webUrl"))
         .respond_with(error(423, "resourceLocked"))
         .expect(1)
         .mount(&server)

@@ -110,6 +110,7 @@ fn is_document(item: &DriveItem, size: u64) {
     assert!(hash.fold(0, &document(size)));
     assert_eq!(item.facts.size, size);
     assert_eq!(item.facts.quick_xor_hash, Some(hash.digest()));
+    assert!(item.web_url.as_ref().is_some_and(|url| url.contains("/personal/")), "{item:?}");
 }
 
 #[tokio::test]

@@ -71,6 +71,11 @@ fn facts(bytes: &[u8]) -> ItemFacts {
     ItemFacts { size: bytes.len() as u64, quick_xor_hash: Some(hash.digest()) }
 }
 
+fn item(id: &str, bytes: &[u8]) -> DriveItem {
+    let web_url = format!("https://drive.example/{id}");
+    DriveItem { id: id.to_owned(), facts: facts(bytes), web_url: Some(web_url) }
+}
+
 impl DriveState {
     /// All delivered files by path.
     #[must_use]
@@ -87,7 +92,7 @@ impl DriveState {
     fn store(&mut self, path: String, bytes: Bytes) -> DriveItem {
         self.next += 1;
         let id = format!("item-{}", self.next);
-        let item = DriveItem { id: id.clone(), facts: facts(&bytes) };
+        let item = item(&id, &bytes);
         self.files.insert(path, StoredFile { id, bytes });
         item
     }
@@ -258,11 +263,8 @@ impl Drive for World {
     async fn find(&self, destination: &Destination) -> Result<Option<DriveItem>, DriveError> {
         self.effect("find", DriveError::Ambiguous, async || {
             let state = self.state();
-            Ok(state
-                .drive
-                .files
-                .get(&path(destination))
-                .map(|file| DriveItem { id: file.id.clone(), facts: facts(&file.bytes) }))
+            let file = state.drive.files.get(&path(destination));
+            Ok(file.map(|file| item(&file.id, &file.bytes)))
         })
         .await
     }

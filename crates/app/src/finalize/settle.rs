@@ -154,6 +154,7 @@ where
         size: item.facts.size,
         quick_xor_hash: hash.digest(),
         rewritten: false,
+        web_url: item.web_url,
     };
     // Nobody claims a transfer that is being ended, so the epoch stands still.
     let id = &transfer.transfer_id;

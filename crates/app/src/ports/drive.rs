@@ -155,6 +155,8 @@ pub struct DriveItem {
     pub id: String,
     /// Size and hash.
     pub facts: ItemFacts,
+    /// Where its owner opens it in a browser, if the service said.
+    pub web_url: Option<String>,
 }
 
 /// Why the drive did not do it, by what to do next.

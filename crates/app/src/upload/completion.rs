@@ -97,6 +97,7 @@ where
             size: item.facts.size,
             quick_xor_hash: self.hash.digest(),
             rewritten,
+            web_url: item.web_url,
         };
         let id = &self.transfer.transfer_id;
         Ok(self.ports.store.record_delivery(id, self.transfer.epoch, &item.into()).await?)
