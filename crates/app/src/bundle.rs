@@ -14,7 +14,7 @@ use crate::control::withdraw;
 use crate::initiate::{InitiateSettings, later};
 use crate::ports::{Clock, Entered, FIRST_LOOK, Store, Workflow, WriteError};
 use crate::retry::resume_documents;
-use crate::{TaskError, trace};
+use crate::{StepOutcome, TaskError, trace};
 
 /// Documents that are written or looked at in one go.
 const PAGE: usize = 25;
@@ -147,7 +147,7 @@ where
 {
     let stands = admitter.store.bundle(id).await?;
     if stands.is_some_and(|(bundle, _)| bundle.cancel_requested) {
-        return tend(admitter, record_ttl, id).await;
+        return tend(admitter, record_ttl, id).await.map(drop);
     }
     enqueue(admitter, documents).await
 }
@@ -200,7 +200,7 @@ where
     if admitter.store.cancel_bundle(id, owner, due).await?.is_none() {
         return Ok(false);
     }
-    tend(admitter, record_ttl, id).await?;
+    let _sweep_goes_on = tend(admitter, record_ttl, id).await?;
     Ok(true)
 }
 
@@ -213,7 +213,7 @@ pub(crate) async fn tend<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     record_ttl: SignedDuration,
     id: &TransferId,
-) -> Result<(), TaskError>
+) -> Result<StepOutcome<()>, TaskError>
 where
     S: Store,
     W: Workflow,
@@ -227,7 +227,10 @@ where
             // Nothing more begins; what runs again already is stopped below.
             store.documents_resumed(id, bundle.retries).await?;
         } else {
-            resume_documents(admitter, record_ttl, bundle).await?;
+            let resumed = resume_documents(admitter, record_ttl, bundle).await?;
+            if let StepOutcome::RetryLater { .. } = resumed {
+                return Ok(resumed);
+            }
         }
         read = store.bundle(id).await?;
     }
@@ -236,13 +239,13 @@ where
         store.documents_stopped(id, bundle.retries).await?;
         read = store.bundle(id).await?;
     }
-    let Some((bundle, counts)) = read else { return Ok(()) };
-    match bundle.outcome(&counts) {
-        Some(outcome) if !bundle.phase.is_terminal() => {
-            end(admitter, record_ttl, &bundle, outcome).await
-        }
-        _ => Ok(()),
+    if let Some((bundle, counts)) = read
+        && let Some(outcome) = bundle.outcome(&counts)
+        && !bundle.phase.is_terminal()
+    {
+        end(admitter, record_ttl, &bundle, outcome).await?;
     }
+    Ok(StepOutcome::Done(()))
 }
 
 /// [`tend`], and what a crash has left: a bundle that was never promised is ended,
@@ -254,27 +257,30 @@ pub(crate) async fn sweep_bundle<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     record_ttl: SignedDuration,
     id: &TransferId,
-) -> Result<(), TaskError>
+) -> Result<StepOutcome<()>, TaskError>
 where
     S: Store,
     W: Workflow,
     C: Clock,
 {
     let (store, now) = (admitter.store, admitter.clock.now());
-    let Some((bundle, _)) = store.bundle(id).await? else { return Ok(()) };
+    let Some((bundle, _)) = store.bundle(id).await? else { return Ok(StepOutcome::Done(())) };
     if bundle.phase == Phase::Accepted {
         if now.duration_since(bundle.created_at) > ABANDONED {
             let outcome = Outcome::Failed(FailureCode::Internal);
             end(admitter, record_ttl, &bundle, outcome).await?;
         }
-        return Ok(());
+        return Ok(StepOutcome::Done(()));
     }
-    tend(admitter, record_ttl, id).await?;
+    let tended = tend(admitter, record_ttl, id).await?;
+    if let StepOutcome::RetryLater { .. } = tended {
+        return Ok(tended);
+    }
     let mut pages = std::pin::pin!(pages(store, &bundle));
     while let Some(page) = pages.try_next().await? {
         enqueue(admitter, &page).await?;
     }
-    Ok(())
+    Ok(StepOutcome::Done(()))
 }
 
 async fn stop_documents<S, W, C>(

@@ -19,6 +19,7 @@ pub mod push;
 pub mod query;
 pub mod requeue;
 pub mod retry;
+mod step;
 pub mod sweep;
 mod task;
 pub mod trace;
@@ -26,4 +27,5 @@ pub mod turn;
 pub mod upload;
 pub mod webhook;
 
+pub use step::{RetryReason, StepOutcome};
 pub use task::{TaskError, TaskInput};

@@ -9,7 +9,7 @@ use crate::finalize::LATE_PUSH_WATCH;
 use crate::ports::{ArtifactStore, Clock, DocumentSource, SourceAnswer, Staging, TransferStore};
 use crate::task::admit;
 use crate::trace::follow;
-use crate::{TaskError, TaskInput};
+use crate::{RetryReason, StepOutcome, TaskError, TaskInput};
 
 /// OneDrive's largest file: 250 GB.
 const LARGEST_DOCUMENT_BYTES: u64 = 250_000_000_000;
@@ -35,12 +35,12 @@ pub async fn push(
     clock: &impl Clock,
     rules: &DeadlineRules,
     task: &TaskInput,
-) -> Result<(), TaskError> {
+) -> Result<StepOutcome<()>, TaskError> {
     let transfer = store.begin_push(&task.transfer_id, task.attempt, clock.now()).await?;
     follow(transfer.trace.as_ref());
     admit(&transfer, task.attempt, clock.now())?;
     if transfer.phase > Phase::Pushing || deliver_again(store, clock.now(), &transfer).await? {
-        return Ok(());
+        return Ok(StepOutcome::Done(()));
     }
     // Read from the store that will date the object, so that no clock of ours
     // decides whether an object is older than this push.
@@ -48,11 +48,11 @@ pub async fn push(
     let answer = source.push(&transfer.object_guid).await?;
     let pushed = checked(&transfer, answer, requested_at, clock.now(), rules)?;
     if store.record_push(&task.transfer_id, task.attempt, &pushed).await? {
-        Ok(())
+        Ok(StepOutcome::Done(()))
     } else {
-        // The last user of the same key is deleting the object, perhaps ours: the
-        // workflow comes back in a moment and pushes again.
-        Err(FailureCode::ExchangeUnavailable.into())
+        // The last user of the key is deleting the object, which may be the one that this
+        // push brought: the workflow runs this step again, which pushes again.
+        Ok(StepOutcome::RetryLater { reason: RetryReason::ExchangeKeyReleasing })
     }
 }
 

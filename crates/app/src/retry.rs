@@ -4,12 +4,12 @@ use docferry_domain::{Bundle, Phase, Target, Transfer, TransferId};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::TaskError;
 use crate::admit::Admitter;
 use crate::bundle::{enqueue, pages, tend};
 use crate::download::{Job, JobSettings, Promised, head_of};
 use crate::initiate::later;
 use crate::ports::{Clock, FIRST_LOOK, Store, Workflow};
+use crate::{RetryReason, StepOutcome, TaskError};
 
 /// Documents that are resumed at once. All of them write the counts of their job and
 /// look at whether it is being resumed, in transactions: DynamoDB refuses one of two at
@@ -98,7 +98,7 @@ where
         && let Err(error) = tend(admitter, ttl, id).await
     {
         let code = error.code.as_str();
-        tracing::warn!(bundle.id = id.as_str(), error.code = code, "not all resumed yet");
+        tracing::warn!(bundle.id = id.as_str(), error.code = code, "bundle resumed in part");
     }
     // The first run counts as well.
     let attempts = retries.saturating_add(2);
@@ -128,14 +128,15 @@ where
 /// their retries.
 ///
 /// # Errors
-/// The store's, and [`FailureCode::StoreUnavailable`](docferry_domain::FailureCode)
-/// while a document is not settled, or when the bundle is not being resumed any more: to
-/// be repeated.
+/// The store's.
+///
+/// [`StepOutcome::RetryLater`] while a document is not settled, or when the bundle is not
+/// being resumed any more.
 pub(crate) async fn resume_documents<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     record_ttl: SignedDuration,
     bundle: &Bundle,
-) -> Result<(), TaskError>
+) -> Result<StepOutcome<()>, TaskError>
 where
     S: Store,
     W: Workflow,
@@ -165,9 +166,10 @@ where
         }
     }
     if unsettled > 0 {
-        return Err(docferry_domain::FailureCode::StoreUnavailable.into());
+        return Ok(StepOutcome::RetryLater { reason: RetryReason::CleanupUnfinished });
     }
-    Ok(store.documents_resumed(&bundle.bundle_id, bundle.retries).await?)
+    store.documents_resumed(&bundle.bundle_id, bundle.retries).await?;
+    Ok(StepOutcome::Done(()))
 }
 
 enum Resumed {

@@ -15,7 +15,7 @@ use crate::ports::{
     StoreError, WebhookQueue, Workflow, WriteError,
 };
 use crate::publish::remove;
-use crate::{TaskError, TaskInput};
+use crate::{StepOutcome, TaskError, TaskInput};
 
 /// A little less than the schedule's minute, so that the next sweep sees it again.
 const NEXT_SWEEP: SignedDuration = SignedDuration::from_secs(50);
@@ -125,7 +125,11 @@ where
             }
             Due::Bundle(id) => {
                 let swept = sweep_bundle(admitter, settings.finalize.record_ttl, id).await;
-                (id, swept.map(|()| Done::Left(later(now, settings.look_again))))
+                let next = |swept| match swept {
+                    StepOutcome::Done(()) => settings.look_again,
+                    StepOutcome::RetryLater { .. } => NEXT_SWEEP,
+                };
+                (id, swept.map(|swept| Done::Left(later(now, next(swept)))))
             }
         };
         let next = match done {
@@ -285,7 +289,10 @@ where
     let end = async |failure: Option<FailureCode>| {
         let task = TaskInput { transfer_id: id.clone(), attempt };
         let name = failure.map(FailureCode::as_str);
-        finalize(ports, admitter, settings.finalize, &task, name).await?;
+        let ended = finalize(ports, admitter, settings.finalize, &task, name).await?;
+        if let StepOutcome::RetryLater { .. } = ended {
+            return Ok(Done::Left(later(now, NEXT_SWEEP)));
+        }
         // What is left of it, if anything, is the watch for a copy that comes late:
         // there may be many of those, and whoever waits for recovery goes first.
         Ok(Done::Finalized(later(now, settings.look_again)))

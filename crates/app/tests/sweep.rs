@@ -127,6 +127,8 @@ async fn a_copy_that_another_user_of_the_key_has_pushed_is_removed_when_it_arriv
     for task in &tasks {
         push(&world, &world, &world, &world, &docferry_domain::DeadlineRules::default(), task)
             .await
+            .unwrap()
+            .done()
             .unwrap();
     }
     let runner = Runner::new(&world);

@@ -6,6 +6,19 @@
 use docferry_domain::{Phase, Pool, TransferId};
 use serde::{Deserialize, Serialize};
 
+/// Version of the workflow's definition that understands every outcome below. An
+/// execution keeps the definition that it started with, so a step that runs after a
+/// deployment may still serve an older one.
+pub const DEFINITION: u32 = 2;
+
+/// Error name of a step that cannot do its work yet. It is no failure code: nothing is
+/// wrong, and the workflow runs the step again. Executions of definition 1 never see it.
+pub const RETRY_LATER: &str = "RETRY_LATER";
+
+const fn first_definition() -> u32 {
+    1
+}
+
 /// Input of an execution and of its steps but the last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -14,11 +27,20 @@ pub struct TaskInput {
     pub transfer_id: TransferId,
     /// The attempt that the execution belongs to; part of its name.
     pub attempt: u32,
+    /// The definition that calls the step: [`DEFINITION`], or 1 where it says nothing.
+    #[serde(default = "first_definition")]
+    pub definition: u32,
 }
 
-/// Output of `push`: nothing, the next step reads the record.
+/// Output of `push`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PushOutput {}
+#[serde(rename_all = "camelCase")]
+pub struct PushOutput {
+    /// Whether the push is recorded; the next step reads the record.
+    pub pushed: bool,
+    /// Seconds to wait before the step runs again; 0 when pushed.
+    pub wait_seconds: u32,
+}
 
 /// Output of `poll`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +72,9 @@ pub struct FinalizeInput {
     pub transfer_id: TransferId,
     /// The attempt.
     pub attempt: u32,
+    /// As in [`TaskInput`].
+    #[serde(default = "first_definition")]
+    pub definition: u32,
     /// The error name that stopped the workflow: one of our codes or an AWS name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
@@ -68,10 +93,20 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn task_input_is_exactly_the_id_and_the_attempt() {
-        let input = json!({"transferId": "00000000000000000000000000000001", "attempt": 1});
+    fn task_input_is_exactly_the_id_the_attempt_and_the_definition() {
+        let id = "00000000000000000000000000000001";
+        let input = json!({"transferId": id, "attempt": 1, "definition": 2});
         let parsed: TaskInput = serde_json::from_value(input.clone()).unwrap();
         assert_eq!(serde_json::to_value(&parsed).unwrap(), input);
+    }
+
+    #[test]
+    fn input_without_a_definition_comes_from_the_first_one() {
+        let input = json!({"transferId": "00000000000000000000000000000001", "attempt": 1});
+        let parsed: TaskInput = serde_json::from_value(input.clone()).unwrap();
+        assert_eq!(parsed.definition, 1);
+        let parsed: FinalizeInput = serde_json::from_value(input).unwrap();
+        assert_eq!(parsed.definition, 1);
     }
 
     #[test]

@@ -1,28 +1,44 @@
 use std::fmt;
 
-use docferry_app::TaskError;
+use docferry_app::{RetryReason, TaskError};
+use docferry_contract::task::RETRY_LATER;
 use lambda_runtime::Diagnostic;
 
-/// A failed step as the state machine sees it.
+/// A step without a result, as the state machine sees it.
 ///
 /// Name and text come from the failure code alone: what a service said stays in
 /// the function's log, because execution histories are read by many.
-pub struct StepFailure(pub TaskError);
+pub enum StepFailure {
+    /// The step failed.
+    Failed(TaskError),
+    /// The step cannot do its work yet.
+    RetryLater(RetryReason),
+}
+
+impl StepFailure {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Failed(error) => error.code.as_str(),
+            Self::RetryLater(_) => RETRY_LATER,
+        }
+    }
+}
 
 /// The runtime prints a failure's `Debug` into the log, and an SDK error's holds
 /// headers and bodies.
 impl fmt::Debug for StepFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.code.as_str())
+        f.write_str(self.name())
     }
 }
 
 impl From<StepFailure> for Diagnostic {
-    fn from(StepFailure(error): StepFailure) -> Self {
-        Self {
-            error_type: error.code.as_str().to_owned(),
-            error_message: error.code.message().to_owned(),
-        }
+    fn from(failure: StepFailure) -> Self {
+        let message = match &failure {
+            StepFailure::Failed(error) => error.code.message(),
+            StepFailure::RetryLater(reason) => reason.as_str(),
+        };
+        Self { error_type: failure.name().to_owned(), error_message: message.to_owned() }
     }
 }
 
@@ -51,10 +67,18 @@ mod tests {
         let secret = SourceError::Unavailable("https://ords.example/?app_password=x".into());
         let error = TaskError::from(secret);
         assert!(causes(&error).contains("did not answer"));
-        let failure = StepFailure(error);
+        let failure = StepFailure::Failed(error);
         assert_eq!(format!("{failure:?}"), "SOURCE_UNAVAILABLE");
         let diagnostic = Diagnostic::from(failure);
         assert_eq!(diagnostic.error_type, "SOURCE_UNAVAILABLE");
         assert_eq!(diagnostic.error_message, FailureCode::SourceUnavailable.message());
+    }
+
+    #[test]
+    fn retry_later_has_an_error_name_that_is_no_failure_code() {
+        let diagnostic = Diagnostic::from(StepFailure::RetryLater(RetryReason::PutInFlight));
+        assert_eq!(diagnostic.error_type, "RETRY_LATER");
+        assert_eq!(diagnostic.error_message, "PUT_IN_FLIGHT");
+        assert!(diagnostic.error_type.parse::<FailureCode>().is_err());
     }
 }

@@ -2,8 +2,8 @@ use std::future::Future;
 
 use docferry_app::ports::Clock as _;
 use docferry_app::upload::Progress;
-use docferry_app::{TaskError, TaskInput, trace};
-use docferry_contract::task::UploadOutput;
+use docferry_app::{RetryReason, StepOutcome, TaskError, TaskInput, trace};
+use docferry_contract::task::{DEFINITION, PushOutput, UploadOutput};
 use docferry_domain::{FailureCode, TraceParent};
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
@@ -21,17 +21,28 @@ const SCHEDULE_MARGIN: SignedDuration = SignedDuration::from_secs(20);
 pub trait About {
     /// The transfer and attempt.
     fn about(&self) -> TaskInput;
+
+    /// The version of the workflow's definition that calls the step.
+    fn definition(&self) -> u32;
 }
 
 impl About for docferry_contract::task::TaskInput {
     fn about(&self) -> TaskInput {
         TaskInput { transfer_id: self.transfer_id.clone(), attempt: self.attempt }
     }
+
+    fn definition(&self) -> u32 {
+        self.definition
+    }
 }
 
 impl About for docferry_contract::task::FinalizeInput {
     fn about(&self) -> TaskInput {
         TaskInput { transfer_id: self.transfer_id.clone(), attempt: self.attempt }
+    }
+
+    fn definition(&self) -> u32 {
+        self.definition
     }
 }
 
@@ -46,8 +57,12 @@ pub struct Invocation<I> {
     pub deadline: Timestamp,
 }
 
-/// Serves a workflow step: one log line an invocation, failures named for the
-/// state machine.
+/// Serves a workflow step: one log line per invocation, failures named for the state
+/// machine.
+///
+/// A [`StepOutcome::RetryLater`] is no failure. It reaches the state machine as the error
+/// name `RETRY_LATER`; an execution of an older definition gets the retryable failure
+/// code that it knows instead.
 ///
 /// # Errors
 /// Only the runtime's own.
@@ -56,7 +71,7 @@ where
     I: DeserializeOwned + About,
     O: Serialize,
     F: Fn(Invocation<I>) -> Fut,
-    Fut: Future<Output = Result<O, TaskError>>,
+    Fut: Future<Output = Result<StepOutcome<O>, TaskError>>,
 {
     let handler = &handler;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
@@ -64,17 +79,17 @@ where
         // Read here and not by the runtime, whose error would quote the input.
         let Ok(input) = I::deserialize(event.payload) else {
             tracing::error!(step, "the input is not of this step");
-            return Err(StepFailure(FailureCode::Internal.into()));
+            return Err(StepFailure::Failed(FailureCode::Internal.into()));
         };
-        let task = input.about();
+        let (task, definition) = (input.about(), input.definition());
         let deadline = deadline(&event.context);
         let invocation = Invocation { input, task: task.clone(), deadline };
         let work = async {
             let outcome = handler(invocation).await;
-            log(step, &event.context.request_id, &task, began, outcome.as_ref().err());
+            log(step, &event.context.request_id, &task, began, &outcome);
             outcome
         };
-        trace::within(None, work).await.map_err(StepFailure)
+        result(trace::within(None, work).await, definition)
     }))
     .await
 }
@@ -99,13 +114,43 @@ where
                 error.cause = causes(&error),
                 "scheduled run failed"
             );
-            StepFailure(error)
+            StepFailure::Failed(error)
         })
     }))
     .await
 }
 
-/// What a step that moves bytes tells the workflow.
+/// The result of a step as an execution of this definition understands it.
+fn result<O>(
+    outcome: Result<StepOutcome<O>, TaskError>,
+    definition: u32,
+) -> Result<O, StepFailure> {
+    match outcome {
+        Ok(StepOutcome::Done(output)) => Ok(output),
+        Ok(StepOutcome::RetryLater { reason }) if definition >= DEFINITION => {
+            Err(StepFailure::RetryLater(reason))
+        }
+        Ok(StepOutcome::RetryLater { reason }) => {
+            Err(StepFailure::Failed(reason.legacy_code().into()))
+        }
+        Err(error) => Err(StepFailure::Failed(error)),
+    }
+}
+
+/// The output of `push`. Waiting for an exchange key can take as long as another
+/// transfer, so the workflow waits in a state of its own instead of retrying; an
+/// execution of an older definition, which has no such state, retries.
+pub fn push_output(outcome: StepOutcome<()>, definition: u32) -> StepOutcome<PushOutput> {
+    match outcome {
+        StepOutcome::Done(()) => StepOutcome::Done(PushOutput { pushed: true, wait_seconds: 0 }),
+        StepOutcome::RetryLater { reason } if definition >= DEFINITION => {
+            StepOutcome::Done(PushOutput { pushed: false, wait_seconds: reason.wait_seconds() })
+        }
+        StepOutcome::RetryLater { reason } => StepOutcome::RetryLater { reason },
+    }
+}
+
+/// The output of a step that moves bytes.
 #[must_use]
 pub const fn upload_output(progress: Progress) -> UploadOutput {
     match progress {
@@ -127,15 +172,15 @@ fn log(
     request_id: &str,
     task: &TaskInput,
     began: Timestamp,
-    failure: Option<&TaskError>,
+    outcome: &Result<StepOutcome<impl Sized>, TaskError>,
 ) {
     let duration_ms = SystemClock.now().duration_since(began).as_millis();
     let duration_ms = u64::try_from(duration_ms).unwrap_or_default();
     let (id, attempt) = (task.transfer_id.as_str(), task.attempt);
     let trace = trace::current();
     let trace = trace.as_ref().map(TraceParent::trace_id);
-    match failure {
-        None => tracing::info!(
+    match outcome {
+        Ok(StepOutcome::Done(_)) => tracing::info!(
             step,
             request.id = request_id,
             transfer.id = id,
@@ -144,7 +189,17 @@ fn log(
             duration_ms,
             "step done"
         ),
-        Some(error) => tracing::warn!(
+        Ok(StepOutcome::RetryLater { reason }) => tracing::info!(
+            step,
+            request.id = request_id,
+            transfer.id = id,
+            transfer.attempt = attempt,
+            trace.id = trace,
+            duration_ms,
+            retry.reason = RetryReason::as_str(*reason),
+            "step will be retried later"
+        ),
+        Err(error) => tracing::warn!(
             step,
             request.id = request_id,
             transfer.id = id,
@@ -155,5 +210,29 @@ fn log(
             error.cause = causes(error),
             "step failed"
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_executions_get_the_failure_code_that_they_know() {
+        for reason in RetryReason::ALL.iter().copied() {
+            let later = || Ok(StepOutcome::<()>::RetryLater { reason });
+            let new = result(later(), DEFINITION).unwrap_err();
+            assert_eq!(format!("{new:?}"), "RETRY_LATER");
+            let old = result(later(), 1).unwrap_err();
+            assert_eq!(format!("{old:?}"), reason.legacy_code().as_str());
+        }
+    }
+
+    #[test]
+    fn push_waits_in_the_workflow_unless_the_execution_is_old() {
+        let later = StepOutcome::RetryLater { reason: RetryReason::ExchangeKeyReleasing };
+        let output = push_output(later, DEFINITION).done().unwrap();
+        assert!(!output.pushed && output.wait_seconds > 0);
+        assert!(push_output(later, 1).done().is_err());
     }
 }

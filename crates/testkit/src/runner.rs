@@ -9,7 +9,7 @@ use docferry_app::publish::{Publish, PublishSettings};
 use docferry_app::sweep::{SweepSettings, Swept, sweep};
 use docferry_app::turn::{publish_in_turn, upload_in_turn};
 use docferry_app::upload::{Progress, Upload, UploadSettings};
-use docferry_app::{TaskError, TaskInput, poll, push};
+use docferry_app::{RetryReason, StepOutcome, TaskError, TaskInput, poll, push};
 use docferry_domain::{ArrivalRules, DeadlineRules, FailureCode, Limits, Phase, Pool, PoolLimits};
 use jiff::SignedDuration;
 
@@ -18,6 +18,9 @@ use crate::{Kill, World};
 /// How often a step is run again after a failure that may pass, as the state
 /// machine does.
 const RETRIES: u32 = 6;
+
+/// How often `finalize` is run again while it waits, as the state machine does.
+const WAITS: u32 = 100;
 
 /// More than any test but those of the queue needs.
 pub const LIMITS: PoolLimits = PoolLimits::new(50, 50);
@@ -95,9 +98,17 @@ impl Runner {
     async fn run(&self, task: &TaskInput) -> Ended {
         let mut uploads = 0;
         let stopped_by = self.steps(task, &mut uploads).await.err();
-        for _ in 0..=RETRIES {
-            if let Ok(phase) = self.finalize(task, stopped_by.as_deref()).await {
-                return Ended { phase: Some(phase), stopped_by, uploads };
+        let (mut failures, mut waits) = (0, 0);
+        while failures <= RETRIES && waits <= WAITS {
+            match self.finalize(task, stopped_by.as_deref()).await {
+                Ok(StepOutcome::Done(phase)) => {
+                    return Ended { phase: Some(phase), stopped_by, uploads };
+                }
+                Ok(StepOutcome::RetryLater { reason }) => {
+                    waits += 1;
+                    self.wait_for(reason);
+                }
+                Err(_) => failures += 1,
             }
         }
         Ended { phase: None, stopped_by, uploads }
@@ -105,7 +116,9 @@ impl Runner {
 
     async fn steps(&self, task: &TaskInput, uploads: &mut u32) -> Result<(), String> {
         let world = &self.world;
-        self.step(|| self.push_once(task)).await?;
+        while let Err(reason) = self.step(|| self.push_step(task)).await?.done() {
+            self.wait_for(reason);
+        }
         let admitter = self.admitter();
         let pool = loop {
             match self.step(|| poll::poll(&admitter, world, self.rules, task)).await? {
@@ -171,7 +184,11 @@ impl Runner {
         publish_in_turn(&ports, &self.admitter(), task, deadline).await
     }
 
-    async fn finalize(&self, task: &TaskInput, stopped_by: Option<&str>) -> Result<Phase, Stopped> {
+    async fn finalize(
+        &self,
+        task: &TaskInput,
+        stopped_by: Option<&str>,
+    ) -> Result<StepOutcome<Phase>, Stopped> {
         let w = &self.world;
         let ports = Ports { store: w, drive: w, staging: w, artifacts: w, sealer: w, clock: w };
         let settings = FinalizeSettings::default();
@@ -223,13 +240,22 @@ impl Runner {
         self.attempt(task).await.ok()
     }
 
-    /// One invocation of `push`.
+    /// One invocation of `push`. Returns whether the push is recorded; otherwise the
+    /// workflow would run the step again later.
     ///
     /// # Errors
     /// As the use case.
-    pub async fn push_once(&self, task: &TaskInput) -> Result<(), TaskError> {
+    pub async fn push_once(&self, task: &TaskInput) -> Result<bool, TaskError> {
+        Ok(self.push_step(task).await?.done().is_ok())
+    }
+
+    async fn push_step(&self, task: &TaskInput) -> Result<StepOutcome<()>, TaskError> {
         let (world, rules) = (&self.world, DeadlineRules::default());
         push::push(world, world, world, world, &rules, task).await
+    }
+
+    fn wait_for(&self, reason: RetryReason) {
+        self.world.advance(SignedDuration::from_secs(reason.wait_seconds().into()));
     }
 
     /// A look for the arrival, then one invocation of `upload`.

@@ -28,8 +28,8 @@ async fn main() -> Result<(), Error> {
     let admitter = &Admitter { store, workflow, clock: &SystemClock, limits };
     run_step("finalize", async |step: Invocation<FinalizeInput>| {
         let failure = step.input.failure.as_deref();
-        let status = finalize(ports, admitter, settings, &step.task, failure).await?;
-        Ok(FinalizeOutput { status })
+        let ended = finalize(ports, admitter, settings, &step.task, failure).await?;
+        Ok(ended.map(|status| FinalizeOutput { status }))
     })
     .await
 }

@@ -1,5 +1,6 @@
 //! The `poll` step: has the document arrived, whole?
 
+use docferry_app::StepOutcome;
 use docferry_app::admit::Admitter;
 use docferry_app::poll::{Arrival, poll};
 use docferry_contract::task::{PollOutput, TaskInput};
@@ -21,14 +22,14 @@ async fn main() -> Result<(), Error> {
     let staging = &exchange.open().await?;
     let admitter = &Admitter { store, workflow, clock: &SystemClock, limits };
     run_step("poll", async |step: Invocation<TaskInput>| {
-        Ok(match poll(admitter, staging, rules, &step.task).await? {
+        Ok(StepOutcome::Done(match poll(admitter, staging, rules, &step.task).await? {
             Arrival::Arrived(pool) => {
                 PollOutput { arrived: true, wait_seconds: 0, pool: Some(pool) }
             }
             Arrival::Wait { seconds } => {
                 PollOutput { arrived: false, wait_seconds: seconds, pool: None }
             }
-        })
+        }))
     })
     .await
 }

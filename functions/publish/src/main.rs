@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use docferry_app::StepOutcome;
 use docferry_app::admit::Admitter;
 use docferry_app::publish::{Publish, PublishSettings};
 use docferry_app::turn::publish_in_turn;
@@ -31,7 +32,8 @@ async fn main() -> Result<(), Error> {
     let ports = &Publish { store, staging, artifacts, clock: &SystemClock, settings: SETTINGS };
     let admitter = &Admitter { store, workflow, clock: &SystemClock, limits };
     run_step("publish", async |step: Invocation<TaskInput>| {
-        publish_in_turn(ports, admitter, &step.task, step.deadline).await.map(upload_output)
+        let progress = publish_in_turn(ports, admitter, &step.task, step.deadline).await?;
+        Ok(StepOutcome::Done(upload_output(progress)))
     })
     .await
 }

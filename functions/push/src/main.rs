@@ -1,7 +1,7 @@
 //! The `push` step: asks the source for the document.
 
 use docferry_app::push::push;
-use docferry_contract::task::{PushOutput, TaskInput};
+use docferry_contract::task::TaskInput;
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, Invocation, SystemClock, run_step};
 
@@ -17,8 +17,8 @@ async fn main() -> Result<(), Error> {
     let source = &reader.finish_with(source)?;
     let staging = &exchange.open().await?;
     run_step("push", async |step: Invocation<TaskInput>| {
-        push(store, source, staging, &SystemClock, &deadlines, &step.task).await?;
-        Ok(PushOutput {})
+        let outcome = push(store, source, staging, &SystemClock, &deadlines, &step.task).await?;
+        Ok(docferry_lambda::push_output(outcome, step.input.definition))
     })
     .await
 }

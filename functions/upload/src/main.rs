@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use docferry_app::StepOutcome;
 use docferry_app::admit::Admitter;
 use docferry_app::ports::ConflictPolicy;
 use docferry_app::turn::upload_in_turn;
@@ -36,7 +37,8 @@ async fn main() -> Result<(), Error> {
     let ports = &Upload { store, drive, staging, sealer, clock: SystemClock, budget, settings };
     let admitter = &Admitter { store: &ports.store, workflow, clock: &SystemClock, limits };
     run_step("upload", async |step: Invocation<TaskInput>| {
-        upload_in_turn(ports, admitter, &step.task, step.deadline).await.map(upload_output)
+        let progress = upload_in_turn(ports, admitter, &step.task, step.deadline).await?;
+        Ok(StepOutcome::Done(upload_output(progress)))
     })
     .await
 }

@@ -12,7 +12,7 @@ use crate::initiate::later;
 use crate::ports::{Artifacts, Clock, Drive, Sealer, Staging, Store, Workflow, WriteError};
 use crate::publish::{artifact_key, remove};
 use crate::task::load;
-use crate::{TaskError, TaskInput};
+use crate::{StepOutcome, TaskError, TaskInput};
 
 use release::release_source;
 use settle::{close_session, settle};
@@ -75,7 +75,7 @@ pub async fn finalize<S, D, G, L, A, C, W>(
     settings: FinalizeSettings,
     task: &TaskInput,
     stopped_by: Option<&str>,
-) -> Result<Phase, TaskError>
+) -> Result<StepOutcome<Phase>, TaskError>
 where
     S: Store,
     D: Drive,
@@ -85,15 +85,18 @@ where
     C: Clock,
     W: Workflow,
 {
-    let transfer = end(ports, task, stopped_by).await?;
+    let transfer = match end(ports, task, stopped_by).await? {
+        StepOutcome::Done(transfer) => transfer,
+        StepOutcome::RetryLater { reason } => return Ok(StepOutcome::RetryLater { reason }),
+    };
     if !transfer.phase.is_terminal() {
-        return Ok(transfer.phase);
+        return Ok(StepOutcome::Done(transfer.phase));
     }
     admitter.admit_or_leave(transfer.pool).await;
     // What the bundle still waits for may be just this clean-up: it is done all the same.
     let tended = match task.transfer_id.in_bundle() {
         Some((bundle, _)) => tend(admitter, settings.record_ttl, &bundle).await,
-        None => Ok(()),
+        None => Ok(StepOutcome::Done(())),
     };
     match transfer.target {
         // Again: an invocation that was still running may have stored one meanwhile.
@@ -107,7 +110,7 @@ where
     } else if !transfer.settled {
         ports.store.mark_settled(id, attempt).await?;
     }
-    tended.map(|()| transfer.phase)
+    Ok(tended?.map(|()| transfer.phase))
 }
 
 /// What a download has left in the delivery bucket, but for what it has delivered.
@@ -133,7 +136,7 @@ async fn end<S, D, G, L, A, C>(
     ports: &Ports<'_, S, D, G, L, A, C>,
     task: &TaskInput,
     stopped_by: Option<&str>,
-) -> Result<Transfer, TaskError>
+) -> Result<StepOutcome<Transfer>, TaskError>
 where
     S: Store,
     D: Drive,
@@ -145,7 +148,7 @@ where
     let mut transfer = load(ports.store, task).await?;
     let gave_way = [FailureCode::Superseded, FailureCode::AlreadyEnded];
     if stopped_by.is_some_and(|name| gave_way.iter().any(|code| code.as_str() == name)) {
-        return Ok(transfer);
+        return Ok(StepOutcome::Done(transfer));
     }
     let live = |t: &Transfer| !t.phase.is_terminal() && t.attempt == task.attempt;
     if live(&transfer) && transfer.delivery.is_none() {
@@ -160,7 +163,10 @@ where
             Err(error) => return Err(error.into()),
         };
         if live(&transfer) && transfer.delivery.is_none() && transfer.target.drive().is_some() {
-            settle(ports, task, &transfer).await?;
+            let settled = settle(ports, task, &transfer).await?;
+            if let StepOutcome::RetryLater { reason } = settled {
+                return Ok(StepOutcome::RetryLater { reason });
+            }
         }
     }
     while live(&transfer) {
@@ -175,5 +181,5 @@ where
             Err(error) => return Err(error.into()),
         };
     }
-    Ok(transfer)
+    Ok(StepOutcome::Done(transfer))
 }

@@ -1,6 +1,6 @@
 //! Before the end: nothing may land afterwards, and what did land counts.
 
-use docferry_domain::{DeliveredItem, FailureCode, SourceHash, Transfer, Verdict, verify_delivery};
+use docferry_domain::{DeliveredItem, SourceHash, Transfer, Verdict, verify_delivery};
 
 use super::Ports;
 use crate::ports::{
@@ -8,7 +8,7 @@ use crate::ports::{
     TransferStore, WriteError,
 };
 use crate::upload::SourceObject;
-use crate::{TaskError, TaskInput};
+use crate::{RetryReason, StepOutcome, TaskError, TaskInput};
 
 /// How much of the source is read, at most, to see whether a file at the
 /// destination is ours: what an invocation of `upload` may have left unhashed.
@@ -20,7 +20,7 @@ pub(super) async fn settle<S, D, G, L, A, C>(
     ports: &Ports<'_, S, D, G, L, A, C>,
     task: &TaskInput,
     transfer: &Transfer,
-) -> Result<(), TaskError>
+) -> Result<StepOutcome<()>, TaskError>
 where
     S: TransferStore,
     D: Drive,
@@ -28,13 +28,12 @@ where
     L: Sealer,
     C: Clock,
 {
-    let may_wait =
-        |error: &TaskError| error.code.is_retryable() && ports.clock.now() < transfer.must_end_by();
+    let in_time = || ports.clock.now() < transfer.must_end_by();
     let settled = async {
-        // A PUT that nobody can close may be under way: the look comes after it.
+        // A PUT cannot be closed. While one may be under way, looking is too early.
         let putting_until = transfer.checkpoint.as_ref().and_then(|kept| kept.putting_until);
         if putting_until.is_some_and(|until| until > ports.clock.now()) {
-            return Err(FailureCode::DestinationUnavailable.into());
+            return Ok(StepOutcome::RetryLater { reason: RetryReason::PutInFlight });
         }
         let session = ports.store.session(&task.transfer_id).await?;
         // A session that was open cannot have been completed. Any other answer
@@ -44,21 +43,21 @@ where
             _ => adopt(ports, transfer, session.is_some()).await?,
         }
         // Kept until here: it says that there was one, should this be interrupted.
-        forget(ports, task, session).await
+        forget(ports, task, session).await.map(StepOutcome::Done)
     };
-    match settled.await {
-        // What will not pass, and what did not in time, keeps nothing from ending:
-        // `sweep` goes on with the clean-up.
-        Err(error) if !may_wait(&error) => {
-            tracing::warn!(
-                transfer.id = task.transfer_id.as_str(),
-                error.code = error.code.as_str(),
-                "ended without a look at the destination"
-            );
-            Ok(())
-        }
-        settled => settled,
-    }
+    // A permanent failure, or one that lasts beyond the deadline, does not keep the
+    // transfer from ending: `sweep` goes on with the clean-up.
+    let skipped = match settled.await {
+        Ok(StepOutcome::RetryLater { reason }) if !in_time() => reason.as_str(),
+        Err(error) if !(error.code.is_retryable() && in_time()) => error.code.as_str(),
+        settled => return settled,
+    };
+    tracing::warn!(
+        transfer.id = task.transfer_id.as_str(),
+        error.code = skipped,
+        "transfer ended without a look at the destination"
+    );
+    Ok(StepOutcome::Done(()))
 }
 
 /// Ends the stored session, if there is one.

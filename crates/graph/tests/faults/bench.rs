@@ -160,13 +160,21 @@ impl Bench {
             &self.task,
         )
         .await
+        .unwrap()
+        .done()
         .unwrap();
         let rules = ArrivalRules { deadline: SignedDuration::from_secs(600) };
         let admitter = self.runner.admitter();
         poll::poll(&admitter, world, rules, &self.task).await.unwrap();
         let stopped_by = self.uploads(row).await.err();
-        for _ in 0..=RETRIES {
-            if self.finalize(stopped_by).await.is_ok() {
+        let mut failures = 0;
+        for _ in 0..100 {
+            match self.finalize(stopped_by).await {
+                Ok(Some(_)) => break,
+                Ok(None) => {}
+                Err(_) => failures += 1,
+            }
+            if failures > RETRIES {
                 break;
             }
         }
@@ -199,7 +207,7 @@ impl Bench {
         upload(&self.ports, &self.task, deadline).await
     }
 
-    async fn finalize(&self, stopped_by: Option<FailureCode>) -> Result<Phase, TaskError> {
+    async fn finalize(&self, stopped_by: Option<FailureCode>) -> Result<Option<Phase>, TaskError> {
         let w = &self.world;
         let ports = Ports {
             store: w,
@@ -211,7 +219,15 @@ impl Bench {
         };
         let stopped_by = stopped_by.map(FailureCode::as_str);
         let admitter = self.runner.admitter();
-        finalize(&ports, &admitter, FinalizeSettings::default(), &self.task, stopped_by).await
+        let settings = FinalizeSettings::default();
+        let ended = finalize(&ports, &admitter, settings, &self.task, stopped_by).await?;
+        match ended.done() {
+            Ok(phase) => Ok(Some(phase)),
+            Err(reason) => {
+                self.world.advance(SignedDuration::from_secs(reason.wait_seconds().into()));
+                Ok(None)
+            }
+        }
     }
 
     async fn record(&self) -> Transfer {

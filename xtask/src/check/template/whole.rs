@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use docferry_contract::task::RETRY_LATER;
 use docferry_domain::FailureCode;
 
 use super::machine::{Definition, Machine, Matcher, State, Work};
@@ -93,7 +94,9 @@ fn errors(state: &State) -> Vec<String> {
         let text = name.as_str();
         let is_known = OF_STATES.contains(&text)
             || if calls_a_function {
-                OF_FUNCTIONS.contains(&text) || text.parse::<FailureCode>().is_ok()
+                OF_FUNCTIONS.contains(&text)
+                    || text == RETRY_LATER
+                    || text.parse::<FailureCode>().is_ok()
             } else {
                 text.starts_with("StepFunctions.")
             };
@@ -113,7 +116,8 @@ fn errors(state: &State) -> Vec<String> {
             _ => {}
         }
     }
-    for name in OF_FUNCTIONS.iter().filter(|name| !retried.contains(**name)) {
+    let of_steps = OF_FUNCTIONS.iter().chain([&RETRY_LATER]);
+    for name in of_steps.filter(|name| !retried.contains(**name)) {
         found.push(format!("does not retry {name}"));
     }
     found

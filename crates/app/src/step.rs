@@ -1,0 +1,98 @@
+//! Results of a workflow step that did not fail.
+
+use docferry_domain::FailureCode;
+
+/// Result of a step that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum StepOutcome<T> {
+    /// The step did its work.
+    Done(T),
+    /// The step cannot do its work yet, and nothing is wrong: run it again later.
+    RetryLater {
+        /// The event that the step waits for.
+        reason: RetryReason,
+    },
+}
+
+/// The event that a step waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RetryReason {
+    /// The last user of the exchange key is deleting its object.
+    ExchangeKeyReleasing,
+    /// A PUT of a small document may still land at the destination.
+    PutInFlight,
+    /// Documents of an earlier run are not cleaned up yet.
+    CleanupUnfinished,
+}
+
+impl RetryReason {
+    /// Every reason.
+    pub const ALL: &'static [Self] =
+        &[Self::ExchangeKeyReleasing, Self::PutInFlight, Self::CleanupUnfinished];
+
+    /// The name in logs and execution histories.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ExchangeKeyReleasing => "EXCHANGE_KEY_RELEASING",
+            Self::PutInFlight => "PUT_IN_FLIGHT",
+            Self::CleanupUnfinished => "CLEANUP_UNFINISHED",
+        }
+    }
+
+    /// The retryable failure code that an execution of definition 1 of the workflow
+    /// knows for this reason. Such executions end within `TransferDeadlineSeconds` of
+    /// the deployment that replaced their definition.
+    #[must_use]
+    pub const fn legacy_code(self) -> FailureCode {
+        match self {
+            Self::ExchangeKeyReleasing => FailureCode::ExchangeUnavailable,
+            Self::PutInFlight => FailureCode::DestinationUnavailable,
+            Self::CleanupUnfinished => FailureCode::StoreUnavailable,
+        }
+    }
+
+    /// Seconds to wait before the step runs again, at least 1.
+    #[must_use]
+    pub const fn wait_seconds(self) -> u32 {
+        match self {
+            Self::ExchangeKeyReleasing => 2,
+            Self::PutInFlight | Self::CleanupUnfinished => 10,
+        }
+    }
+}
+
+impl<T> StepOutcome<T> {
+    /// The same outcome with another value.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> StepOutcome<U> {
+        match self {
+            Self::Done(value) => StepOutcome::Done(change(value)),
+            Self::RetryLater { reason } => StepOutcome::RetryLater { reason },
+        }
+    }
+
+    /// The value, or the reason to run the step again.
+    ///
+    /// # Errors
+    /// The reason of [`StepOutcome::RetryLater`].
+    pub fn done(self) -> Result<T, RetryReason> {
+        match self {
+            Self::Done(value) => Ok(value),
+            Self::RetryLater { reason } => Err(reason),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_maps_to_a_retryable_code_for_old_executions() {
+        for reason in RetryReason::ALL {
+            assert!(reason.legacy_code().is_retryable(), "{reason:?}");
+            assert!(reason.wait_seconds() > 0);
+        }
+    }
+}
