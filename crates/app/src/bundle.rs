@@ -2,9 +2,9 @@
 //! others; the bundle is what they have in common.
 
 use docferry_domain::{
-    Bundle, CallbackUrl, FailureCode, FileId, MOST_DOCUMENTS, NamedRequest, NewTransfer,
-    ObjectGuid, OnItemError, Outcome, Person, Phase, Priority, SCHEMA_VERSION, Target, Transfer,
-    TransferId, Turn,
+    Bundle, BundleCounts, CallbackUrl, FailureCode, FileId, MOST_DOCUMENTS, NamedRequest,
+    NewTransfer, ObjectGuid, OnItemError, Outcome, Person, Phase, Priority, SCHEMA_VERSION, Target,
+    Transfer, TransferId, Turn,
 };
 use futures::{TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -99,6 +99,7 @@ where
         cancel_requested: false,
         ended_at: None,
         failure: None,
+        failed_documents: 0,
     };
     let id = &bundle.bundle_id;
     let deadline = later(now, settings.transfer_deadline);
@@ -243,7 +244,7 @@ where
         && let Some(outcome) = bundle.outcome(&counts)
         && !bundle.phase.is_terminal()
     {
-        end(admitter, record_ttl, &bundle, outcome).await?;
+        end(admitter, record_ttl, (&bundle, &counts), outcome).await?;
     }
     Ok(StepOutcome::Done(()))
 }
@@ -264,11 +265,11 @@ where
     C: Clock,
 {
     let (store, now) = (admitter.store, admitter.clock.now());
-    let Some((bundle, _)) = store.bundle(id).await? else { return Ok(StepOutcome::Done(())) };
+    let Some((bundle, counts)) = store.bundle(id).await? else { return Ok(StepOutcome::Done(())) };
     if bundle.phase == Phase::Accepted {
         if now.duration_since(bundle.created_at) > ABANDONED {
             let outcome = Outcome::Failed(FailureCode::Internal);
-            end(admitter, record_ttl, &bundle, outcome).await?;
+            end(admitter, record_ttl, (&bundle, &counts), outcome).await?;
         }
         return Ok(StepOutcome::Done(()));
     }
@@ -329,7 +330,7 @@ pub(crate) fn pages<'a>(
 async fn end<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     record_ttl: SignedDuration,
-    bundle: &Bundle,
+    (bundle, counts): (&Bundle, &BundleCounts),
     outcome: Outcome,
 ) -> Result<(), TaskError>
 where
@@ -338,5 +339,6 @@ where
     C: Clock,
 {
     let now: Timestamp = admitter.clock.now();
-    Ok(admitter.store.end_bundle(bundle, outcome, now, later(now, record_ttl)).await?)
+    let purge_at = later(now, record_ttl);
+    Ok(admitter.store.end_bundle(bundle, counts, outcome, now, purge_at).await?)
 }

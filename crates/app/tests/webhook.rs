@@ -201,6 +201,7 @@ fn given(tries: u32) -> Given {
         failure: None,
         runs: 1,
         documents: 1,
+        failed_documents: Some(0),
         ended_at: Timestamp::UNIX_EPOCH,
         trace: None,
     };

@@ -58,6 +58,8 @@ pub struct ListedJob {
     pub attempts: u32,
     /// How many documents were asked for.
     pub total_file_ids: u16,
+    /// Documents that ended without being delivered; 0 while the job runs.
+    pub failed_items: u16,
     /// When what happened.
     pub timestamps: Timestamps,
     /// Until when the job and what it delivers are kept.
@@ -81,8 +83,13 @@ pub struct JobStatus {
     pub eta_seconds: Option<u64>,
     /// 1, and one more for each retry.
     pub attempts: u32,
+    /// Documents that ended without being delivered. With `onItemError: skip`, a job
+    /// completes although there are some.
+    pub failed_items: u16,
     /// When what happened.
     pub timestamps: Timestamps,
+    /// The same as in `timestamps`.
+    pub completed_at: Option<String>,
     /// When to ask again, in milliseconds; null once nothing changes any more.
     pub next_poll_in_ms: Option<u32>,
     /// Where to fetch the document, once completed; the same as in `result`.

@@ -44,6 +44,10 @@ pub struct EndedJob {
     pub attempts: u32,
     /// How many documents it has.
     pub total_file_ids: u16,
+    /// How many of them were not delivered: with `onItemError: skip`, a job completes
+    /// although some were not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_items: Option<u16>,
     /// When it ended, however it did.
     pub completed_at: String,
     /// Why it failed.
@@ -80,6 +84,7 @@ impl From<&Notice> for WebhookBody {
                 status: notice.outcome.as_str().to_owned(),
                 attempts: notice.runs,
                 total_file_ids: notice.documents,
+                failed_items: notice.failed_documents,
                 completed_at: time(notice.ended_at),
                 error,
             },
@@ -104,6 +109,7 @@ mod tests {
             failure,
             runs: 2,
             documents: 3,
+            failed_documents: Some(2),
             ended_at: Timestamp::UNIX_EPOCH,
             trace: None,
         };
@@ -123,6 +129,7 @@ mod tests {
                 "status": "failed",
                 "attempts": 2,
                 "totalFileIds": 3,
+                "failedItems": 2,
                 "completedAt": "1970-01-01T00:00:00.000Z",
                 "error": { "code": "QUOTA_EXCEEDED", "message": message },
             }

@@ -32,6 +32,14 @@ pub struct BundleCounts {
     pub first_failure: Option<FailureCode>,
 }
 
+impl BundleCounts {
+    /// Documents that have ended and were not delivered.
+    #[must_use]
+    pub const fn failed(&self) -> u16 {
+        self.ended.saturating_sub(self.completed)
+    }
+}
+
 /// Many documents that somebody asked for in one go. Each is a transfer of its
 /// own; this is what they have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +93,9 @@ pub struct Bundle {
     /// Set when it ended otherwise than completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// Documents that were not delivered, set when it ends; 0 in older records.
+    #[serde(default)]
+    pub failed_documents: u16,
 }
 
 impl Bundle {
@@ -103,8 +114,7 @@ impl Bundle {
         if self.phase == Phase::Accepted || self.resuming {
             return false;
         }
-        let one_failed = counts.completed < counts.ended;
-        let fails = one_failed && self.on_item_error == OnItemError::Fail;
+        let fails = counts.failed() > 0 && self.on_item_error == OnItemError::Fail;
         (self.cancel_requested || fails) && !self.documents_stopped
     }
 
@@ -132,7 +142,8 @@ impl Bundle {
         })
     }
 
-    /// Whole percent, by documents; 100 only when it has completed.
+    /// Whole percent of its documents that were delivered; 100 only when it has
+    /// completed. A document that failed or was canceled does not count.
     #[must_use]
     pub fn percent(&self, counts: &BundleCounts) -> u8 {
         if self.phase == Phase::Completed {
@@ -142,7 +153,7 @@ impl Bundle {
         if self.resuming {
             return 0;
         }
-        let share = u32::from(counts.ended) * 100 / u32::from(self.documents.max(1));
+        let share = u32::from(counts.completed) * 100 / u32::from(self.documents.max(1));
         u8::try_from(share.min(99)).unwrap_or(99)
     }
 }
@@ -171,6 +182,7 @@ mod tests {
             cancel_requested: false,
             ended_at: None,
             failure: None,
+            failed_documents: 0,
         }
     }
 
@@ -219,6 +231,15 @@ mod tests {
         let resuming = Bundle { resuming: true, ..bundle(OnItemError::Fail) };
         assert_eq!(resuming.outcome(&counts(3, 2)), None);
         assert!(!resuming.stops(&counts(3, 2)), "they failed in the run before");
+    }
+
+    #[test]
+    fn percent_counts_delivered_documents_only() {
+        let running = bundle(OnItemError::Skip);
+        let percents = [(1, 0), (2, 0), (2, 1), (3, 1)]
+            .map(|(ended, completed)| running.percent(&counts(ended, completed)));
+        assert_eq!(percents, [0, 0, 33, 33]);
+        assert_eq!([(3, 1), (3, 3)].map(|(all, done)| counts(all, done).failed()), [2, 0]);
     }
 
     #[test]

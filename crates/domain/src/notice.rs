@@ -1,7 +1,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Bundle, CallbackUrl, FailureCode, Outcome, Phase, TraceParent, Transfer, TransferId};
+use crate::{
+    Bundle, BundleCounts, CallbackUrl, FailureCode, Outcome, Phase, TraceParent, Transfer,
+    TransferId,
+};
 
 /// What is told of the end of a job to whom its caller named: written in the
 /// transaction that ends the job, then sent at least once, always under the same
@@ -27,6 +30,9 @@ pub struct Notice {
     pub runs: u32,
     /// How many documents it has.
     pub documents: u16,
+    /// How many of them were not delivered; `None` in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_documents: Option<u16>,
     /// When it ended.
     pub ended_at: Timestamp,
     /// The trace that the request for it belonged to.
@@ -47,6 +53,7 @@ impl Notice {
             failure: ended.failure.as_ref().map(|failure| failure.code),
             runs: ended.retries.saturating_add(1),
             documents: 1,
+            failed_documents: Some((ended.phase != Phase::Completed).into()),
             ended_at: ended.ended_at?,
             trace: ended.trace.clone(),
         })
@@ -55,7 +62,12 @@ impl Notice {
     /// The same of a job of many that ends so; `None` also for one that was never
     /// promised.
     #[must_use]
-    pub fn of_bundle(ending: &Bundle, outcome: Outcome, ended_at: Timestamp) -> Option<Self> {
+    pub fn of_bundle(
+        ending: &Bundle,
+        counts: &BundleCounts,
+        outcome: Outcome,
+        ended_at: Timestamp,
+    ) -> Option<Self> {
         let callback = ending.callback.clone().filter(|_| ending.phase != Phase::Accepted)?;
         // A bundle ends once in each of its runs.
         let runs = ending.retries.saturating_add(1);
@@ -67,6 +79,7 @@ impl Notice {
             failure: outcome.failure(),
             runs,
             documents: ending.documents,
+            failed_documents: Some(counts.failed()),
             ended_at,
             trace: ending.trace.clone(),
         })

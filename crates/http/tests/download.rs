@@ -124,6 +124,42 @@ async fn many_documents_are_one_job_and_each_is_fetched_by_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn completed_batch_says_how_many_documents_it_lost() {
+    let world = world(3);
+    world.state().documents.remove("000001AA");
+    let files: Vec<_> = (FILE..FILE + 3).collect();
+    let body = json!({
+        "file_ids": files, "onItemError": "skip", "callbackUrl": "https://hooks.example.org/x"
+    });
+    let id = job(&world, &body).await;
+    let runner = Runner::new(&world);
+    let first = runner.started().remove(0);
+    runner.execute(&first).await;
+    let running = status(&world, &id).await;
+    assert_eq!((&running["progress"], &running["failedItems"]), (&json!(33), &json!(0)));
+    let second = runner.started().remove(0);
+    runner.execute(&second).await;
+    let running = status(&world, &id).await;
+    assert_eq!((&running["progress"], &running["failedItems"]), (&json!(33), &json!(1)));
+    assert_eq!(running["completedAt"], Value::Null);
+
+    runner.run_all().await;
+    runner.notify().await;
+    let ended = status(&world, &id).await;
+    assert_eq!(
+        (&ended["status"], &ended["progress"], &ended["failedItems"]),
+        (&json!("completed"), &json!(100), &json!(1))
+    );
+    assert_eq!(ended["completedAt"], ended["timestamps"]["completedAt"]);
+    assert!(ended["completedAt"].is_string());
+    let path = "/v1/download/history";
+    let (_, history) = send(reads(&world), request("GET", path, "")).await;
+    assert_eq!(history["items"][0]["failedItems"], 1);
+    let notices = world.state().notices.clone();
+    assert_eq!(notices.iter().map(|n| n.failed_documents).collect::<Vec<_>>(), [Some(1)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_kept_long_enough_has_expired_by_the_clock() {
     let world = world(1);
     let id = job(&world, &json!({ "file_id": FILE })).await;

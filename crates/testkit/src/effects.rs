@@ -115,5 +115,5 @@ as_effects! {
     documents(id: &TransferId, from: u16, limit: usize) -> Vec<Transfer>, StoreError, StoreError::Unavailable;
     cancel_bundle(id: &TransferId, owner: &str, due: Timestamp) -> Option<Bundle>, StoreError, StoreError::Unavailable;
     documents_stopped(id: &TransferId, retries: u32) -> (), StoreError, StoreError::Unavailable;
-    end_bundle(read: &Bundle, outcome: Outcome, ended_at: Timestamp, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
+    end_bundle(read: &Bundle, counts: &BundleCounts, outcome: Outcome, ended_at: Timestamp, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
 }

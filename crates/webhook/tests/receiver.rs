@@ -62,6 +62,7 @@ fn notice_to(url: &str, rule: CallbackRule) -> Notice {
         failure: Some(FailureCode::QuotaExceeded),
         runs: 2,
         documents: 1,
+        failed_documents: Some(0),
         ended_at: Timestamp::UNIX_EPOCH,
         trace: Some(TRACE.parse().unwrap()),
     }

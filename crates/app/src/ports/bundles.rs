@@ -79,10 +79,12 @@ pub trait BundleStore: Send + Sync {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Ends the bundle, unless it has ended or runs again since it was `read`; the store
-    /// may forget it after `purge_at`.
+    /// may forget it after `purge_at`. `counts` says how many of its documents were not
+    /// delivered, which is recorded and notified with the end.
     fn end_bundle(
         &self,
         read: &Bundle,
+        counts: &BundleCounts,
         outcome: Outcome,
         ended_at: Timestamp,
         purge_at: Timestamp,

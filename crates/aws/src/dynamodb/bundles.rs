@@ -207,6 +207,7 @@ impl BundleStore for DynamoTransferStore {
     async fn end_bundle(
         &self,
         read: &Bundle,
+        counts: &BundleCounts,
         outcome: Outcome,
         ended_at: Timestamp,
         purge_at: Timestamp,
@@ -218,15 +219,16 @@ impl BundleStore for DynamoTransferStore {
             .value("not", aws_sdk_dynamodb::types::AttributeValue::Bool(false))
             .set("phase", string(outcome.phase().as_str()))
             .set("endedAt", attribute(&ended_at)?)
+            .set("failedDocuments", number(counts.failed()))
             .set("expiresAt", ttl(purge_at))
             .remove(&[SHARD, DUE]);
         if let Some(code) = outcome.failure() {
             ended = ended.set("failure", attribute(&Failure { code })?);
         }
-        let counts = Change::default().set("expiresAt", ttl(purge_at));
+        let kept = Change::default().set("expiresAt", ttl(purge_at));
         let mut actions =
-            vec![table.updating(bundle_key(id), ended)?, table.updating(counts_key(id), counts)?];
-        if let Some(notice) = Notice::of_bundle(read, outcome, ended_at) {
+            vec![table.updating(bundle_key(id), ended)?, table.updating(counts_key(id), kept)?];
+        if let Some(notice) = Notice::of_bundle(read, counts, outcome, ended_at) {
             actions.push(notices::putting(table, &notice)?);
         }
         match table.transact(&actions).await {

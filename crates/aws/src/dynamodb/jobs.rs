@@ -196,7 +196,7 @@ impl JobStore for DynamoTransferStore {
             .set("deadline", attribute(&deadline)?)
             .set(SHARD, string(shard(id)))
             .set(DUE, number(due.as_millisecond()))
-            .remove(&["endedAt", "failure", "expiresAt"]);
+            .remove(&["endedAt", "failure", "failedDocuments", "expiresAt"]);
         let counts = Change::default().remove(&["firstFailure", "expiresAt"]);
         let actions =
             [table.updating(bundle_key(id), resumed)?, table.updating(counts_key(id), counts)?];

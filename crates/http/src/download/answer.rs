@@ -23,6 +23,7 @@ struct Facts {
     updated_at: Timestamp,
     ended_at: Option<Timestamp>,
     failure: Option<Failure>,
+    failed_items: u16,
 }
 
 impl Facts {
@@ -36,6 +37,7 @@ impl Facts {
                 updated_at: updated_at(transfer),
                 ended_at: transfer.ended_at,
                 failure: transfer.failure.clone(),
+                failed_items: failed_items(transfer),
             },
             Job::Many { bundle, counts, documents } => Self {
                 percent: bundle.percent(counts),
@@ -50,9 +52,16 @@ impl Facts {
                     .unwrap_or(bundle.created_at),
                 ended_at: bundle.ended_at,
                 failure: bundle.failure.clone(),
+                // While documents are being resumed, the counts are those of the last run.
+                failed_items: if bundle.resuming { 0 } else { counts.failed() },
             },
         }
     }
+}
+
+/// 1 for a transfer that ended without a delivery.
+pub(super) fn failed_items(transfer: &Transfer) -> u16 {
+    matches!(transfer.phase, Phase::Failed | Phase::Canceled).into()
 }
 
 /// The last that is known of a transfer.
@@ -96,12 +105,14 @@ pub(super) fn describe(
         },
         eta_seconds: moving.and_then(|moving| moving.eta),
         attempts: facts.attempts,
+        failed_items: facts.failed_items,
         timestamps: Timestamps {
             queued_at: time(facts.created_at),
             started_at: facts.started_at.map(time),
             updated_at: time(facts.updated_at),
             completed_at: facts.ended_at.map(time),
         },
+        completed_at: facts.ended_at.map(time),
         next_poll_in_ms: next_poll_ms(state, facts.percent, now.duration_since(facts.created_at)),
         url: result.as_ref().map(|result| result.url.clone()),
         result,

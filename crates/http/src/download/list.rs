@@ -85,16 +85,18 @@ fn state_of(text: &str) -> Result<JobState, ApiError> {
 
 fn listed(job: &Listed, now: Timestamp) -> ListedJob {
     let state = job.state(now);
-    let (retries, started_at, updated_at, failure, keep_until, total_file_ids) = match job {
+    let (retries, started_at, updated_at, failure, keep_until, items) = match job {
         Listed::One(one) => {
-            let updated_at = answer::updated_at(one);
-            (one.retries, one.started_at, updated_at, &one.failure, one.keep_until, 1)
+            let (updated_at, items) = (answer::updated_at(one), (1, answer::failed_items(one)));
+            (one.retries, one.started_at, updated_at, &one.failure, one.keep_until, items)
         }
         Listed::Many(many) => {
             let updated_at = many.ended_at.unwrap_or(many.created_at);
-            (many.retries, None, updated_at, &many.failure, many.keep_until, many.documents)
+            let items = (many.documents, many.failed_documents);
+            (many.retries, None, updated_at, &many.failure, many.keep_until, items)
         }
     };
+    let (total_file_ids, failed_items) = items;
     let place = job.place();
     let created_at = Timestamp::from_millisecond(place.created_ms).unwrap_or_default();
     ListedJob {
@@ -102,6 +104,7 @@ fn listed(job: &Listed, now: Timestamp) -> ListedJob {
         status: state.as_str(),
         attempts: retries.saturating_add(1),
         total_file_ids,
+        failed_items,
         timestamps: Timestamps {
             queued_at: time(created_at),
             started_at: started_at.map(time),

@@ -42,6 +42,7 @@ async fn created(
         cancel_requested: false,
         ended_at: None,
         failure: None,
+        failed_documents: 0,
     };
     store.create_bundle(&bundle).await.unwrap();
     store.create_bundle(&bundle).await.unwrap();
@@ -122,10 +123,15 @@ async fn a_bundle_is_canceled_by_its_owner_and_ends_once(
     assert!(canceled.cancel_requested);
     store.documents_stopped(id, 0).await.unwrap();
     assert!(store.bundle(id).await.unwrap().unwrap().0.documents_stopped);
-    store.end_bundle(&canceled, Outcome::Canceled, epoch(), epoch()).await.unwrap();
-    store.end_bundle(&canceled, Outcome::Completed, epoch(), epoch()).await.unwrap();
+    let counts = BundleCounts { ended: 2, completed: 1, ..BundleCounts::default() };
+    store.end_bundle(&canceled, &counts, Outcome::Canceled, epoch(), epoch()).await.unwrap();
+    store
+        .end_bundle(&canceled, &BundleCounts::default(), Outcome::Completed, epoch(), epoch())
+        .await
+        .unwrap();
     store.open_bundle(id).await.unwrap();
     let (ended, _) = store.bundle(id).await.unwrap().unwrap();
     assert_eq!((ended.phase, ended.ended_at), (Phase::Canceled, Some(epoch())));
+    assert_eq!(ended.failed_documents, 1, "what is notified with the end is recorded too");
     assert_eq!(store.cancel_bundle(id, "scv", epoch()).await.unwrap(), None);
 }

@@ -4,8 +4,8 @@ use docferry_app::ports::{
     BundleStore, Entered, Entry, History, JobPlace, JobStore, Listed, SlotStore, TransferStore,
 };
 use docferry_domain::{
-    Bundle, NamedRequest, OnItemError, Outcome, Phase, Pool, SCHEMA_VERSION, Transfer, TransferId,
-    Turn,
+    Bundle, BundleCounts, NamedRequest, OnItemError, Outcome, Phase, Pool, SCHEMA_VERSION,
+    Transfer, TransferId, Turn,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -170,6 +170,7 @@ fn bundle(documents: u16) -> Bundle {
         cancel_requested: false,
         ended_at: None,
         failure: None,
+        failed_documents: 0,
     }
 }
 
@@ -187,7 +188,10 @@ async fn a_bundle_runs_again_with_those_of_its_documents_that_are_to(
     let failed = store.finish(&read, Outcome::Canceled, epoch()).await.unwrap();
     let read = async || store.bundle(id).await.unwrap().unwrap();
     let (running, _) = read().await;
-    store.end_bundle(&running, Outcome::Canceled, epoch(), hours(200)).await.unwrap();
+    store
+        .end_bundle(&running, &BundleCounts::default(), Outcome::Canceled, epoch(), hours(200))
+        .await
+        .unwrap();
     let (over, _) = read().await;
     assert!(!store.resume_bundle(&running, hours(48), hours(8), epoch()).await.unwrap());
     for _ in ["", "a repeat"] {
@@ -198,7 +202,10 @@ async fn a_bundle_runs_again_with_those_of_its_documents_that_are_to(
     assert_eq!((resumed.keep_until, resumed.deadline), (Some(hours(48)), Some(hours(8))));
     assert_eq!((counts.ended, counts.first_failure), (1, None));
     // What the first run still had to say comes late.
-    store.end_bundle(&running, Outcome::Canceled, epoch(), epoch()).await.unwrap();
+    store
+        .end_bundle(&running, &BundleCounts::default(), Outcome::Canceled, epoch(), epoch())
+        .await
+        .unwrap();
     store.documents_stopped(id, 0).await.unwrap();
     store.documents_resumed(id, 0).await.unwrap();
     assert_eq!(read().await.0, resumed);

@@ -2,7 +2,8 @@
 
 use docferry_app::ports::{BundleStore, JobStore, Notices, OUTBOX_REST, Outbox, TransferStore};
 use docferry_domain::{
-    Bundle, FailureCode, Notice, OnItemError, Outcome, Phase, SCHEMA_VERSION, Transfer, TransferId,
+    Bundle, BundleCounts, FailureCode, Notice, OnItemError, Outcome, Phase, SCHEMA_VERSION,
+    Transfer, TransferId,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -77,6 +78,7 @@ fn bundle() -> Bundle {
         cancel_requested: false,
         ended_at: None,
         failure: None,
+        failed_documents: 0,
     }
 }
 
@@ -93,17 +95,22 @@ async fn a_job_of_many_puts_one_down_for_each_of_its_runs(
     assert_eq!(store.notice(&one.transfer_id, 1).await.unwrap(), None, "a part of the whole");
     let (read, _) = store.bundle(id).await.unwrap().unwrap();
     assert_eq!(read.callback, Some(callback()));
+    let counts = BundleCounts { ended: 1, ..BundleCounts::default() };
     for _ in 0..2 {
-        store.end_bundle(&read, Outcome::Canceled, epoch(), epoch()).await.unwrap();
+        store.end_bundle(&read, &counts, Outcome::Canceled, epoch(), epoch()).await.unwrap();
     }
     let first = store.notice(id, 1).await.unwrap().expect("the end puts it there");
     assert_eq!((first.outcome, first.documents, first.runs), (Phase::Canceled, 1, 1));
+    assert_eq!(first.failed_documents, Some(1));
     let (ended, _) = store.bundle(id).await.unwrap().unwrap();
     let later = epoch() + SignedDuration::from_hours(1);
     assert!(store.resume_bundle(&ended, later, later, later).await.unwrap());
     store.documents_resumed(id, 1).await.unwrap();
     let (again, _) = store.bundle(id).await.unwrap().unwrap();
-    store.end_bundle(&again, Outcome::Completed, later, later).await.unwrap();
+    store
+        .end_bundle(&again, &BundleCounts::default(), Outcome::Completed, later, later)
+        .await
+        .unwrap();
     assert_eq!(store.notice(id, 1).await.unwrap(), Some(first), "the first stays as it is");
     let second = store.notice(id, 2).await.unwrap().expect("the second end puts one there");
     assert_eq!((second.outcome, second.runs, second.failure), (Phase::Completed, 2, None));
@@ -113,7 +120,7 @@ async fn one_that_was_never_promised_is_told_of_to_nobody(store: &(impl BundleSt
     let made = bundle();
     store.create_bundle(&made).await.unwrap();
     let failed = Outcome::Failed(FailureCode::Internal);
-    store.end_bundle(&made, failed, epoch(), epoch()).await.unwrap();
+    store.end_bundle(&made, &BundleCounts::default(), failed, epoch(), epoch()).await.unwrap();
     assert_eq!(store.notice(&made.bundle_id, 1).await.unwrap(), None);
 }
 

@@ -120,6 +120,7 @@ impl BundleStore for InMemoryTransferStore {
     async fn end_bundle(
         &self,
         read: &Bundle,
+        counts: &BundleCounts,
         outcome: Outcome,
         ended_at: Timestamp,
         _purge_at: Timestamp,
@@ -130,10 +131,11 @@ impl BundleStore for InMemoryTransferStore {
         if bundle.phase.is_terminal() || bundle.retries != read.retries || bundle.resuming {
             return Ok(());
         }
-        let notice = Notice::of_bundle(bundle, outcome, ended_at);
+        let notice = Notice::of_bundle(bundle, counts, outcome, ended_at);
         bundle.phase = outcome.phase();
         bundle.failure = outcome.failure().map(|code| Failure { code });
         bundle.ended_at = Some(ended_at);
+        bundle.failed_documents = counts.failed();
         tables.due.remove(&Due::Bundle(id.clone()));
         tables.put_down(notice);
         Ok(())

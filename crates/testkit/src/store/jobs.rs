@@ -97,6 +97,7 @@ impl JobStore for InMemoryTransferStore {
         bundle.deadline = Some(deadline);
         bundle.ended_at = None;
         bundle.failure = None;
+        bundle.failed_documents = 0;
         counts.first_failure = None;
         tables.due.insert(Due::Bundle(id.clone()), due);
         Ok(true)
