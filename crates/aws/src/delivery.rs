@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sdk_s3::presigning::PresigningConfig;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, MultipartUpload};
+use aws_sdk_s3::types::{
+    ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart, MultipartUpload,
+};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -18,6 +20,9 @@ use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::Fault;
+
+/// The checksum that parts carry. The upload must be created for the same one.
+const PART_CHECKSUM: ChecksumAlgorithm = ChecksumAlgorithm::Crc32;
 
 /// The [`Artifacts`] on S3.
 #[derive(Debug, Clone)]
@@ -79,7 +84,7 @@ impl S3Artifacts {
             let number = part.part_number().and_then(|number| u32::try_from(number).ok());
             let size = part.size().and_then(|size| u64::try_from(size).ok());
             if let (Some(number), Some(size), Some(etag)) = (number, size, part.e_tag) {
-                parts.push(StoredPart { number, size, etag });
+                parts.push(StoredPart { number, size, etag, checksum: part.checksum_crc32 });
             }
         }
         Ok(parts)
@@ -112,6 +117,9 @@ impl Artifacts for S3Artifacts {
     async fn begin(&self, key: &str, mime: Option<&str>) -> Result<String, ArtifactError> {
         const CALL: &str = "S3 CreateMultipartUpload";
         let request = self.client.create_multipart_upload().bucket(&self.bucket).key(key);
+        // S3 refuses parts with a checksum that the upload was not created for, and asks for
+        // the checksum of each part again on completion.
+        let request = request.checksum_algorithm(PART_CHECKSUM);
         let request = request.set_content_type(mime.map(str::to_owned));
         let answer = Box::pin(request.send()).await.map_err(|error| unavailable(CALL, &error))?;
         answer.upload_id.ok_or_else(|| broken(CALL, "the answer has no id"))
@@ -133,10 +141,11 @@ impl Artifacts for S3Artifacts {
             .key(key)
             .upload_id(upload)
             .part_number(i32::try_from(number).unwrap_or(i32::MAX))
+            .checksum_algorithm(PART_CHECKSUM)
             .body(bytes.into());
         let answer = Box::pin(request.send()).await.map_err(|error| translate(CALL, &error))?;
         let etag = answer.e_tag.ok_or_else(|| broken(CALL, "the answer has no tag"))?;
-        Ok(StoredPart { number, size, etag })
+        Ok(StoredPart { number, size, etag, checksum: answer.checksum_crc32 })
     }
 
     async fn complete(
@@ -147,7 +156,8 @@ impl Artifacts for S3Artifacts {
     ) -> Result<(), ArtifactError> {
         let completed = |part: &StoredPart| {
             let number = i32::try_from(part.number).unwrap_or(i32::MAX);
-            CompletedPart::builder().part_number(number).e_tag(&part.etag).build()
+            let completed = CompletedPart::builder().part_number(number).e_tag(&part.etag);
+            completed.set_checksum_crc32(part.checksum.clone()).build()
         };
         let parts = parts.iter().map(completed).collect();
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();

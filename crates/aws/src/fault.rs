@@ -38,10 +38,21 @@ impl FaultKind {
         "UnrecognizedClientException",
     ];
 
+    /// How the codes begin in which AWS's services say that there were too many calls.
+    const THROTTLING: [&str; 6] = [
+        "ProvisionedThroughputExceeded",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "SlowDown",
+        "Throttl",
+        "TooManyRequests",
+    ];
+
     fn of_code(code: Option<&str>, status: u16) -> Self {
+        let throttles = |code: &str| Self::THROTTLING.iter().any(|begin| code.starts_with(begin));
         if code.is_some_and(|code| Self::DENIALS.contains(&code)) {
             Self::Denied
-        } else if status >= 500 || code.is_some_and(|code| code.starts_with("Throttl")) {
+        } else if status >= 500 || code.is_some_and(throttles) {
             Self::Unavailable
         } else {
             Self::Other
@@ -122,7 +133,9 @@ mod tests {
     fn rights_are_told_from_what_may_pass() {
         let of = FaultKind::of_code;
         assert_eq!(of(Some("AccessDeniedException"), 400), FaultKind::Denied);
-        assert_eq!(of(Some("ThrottlingException"), 400), FaultKind::Unavailable);
+        for code in ["ThrottlingException", "ThrottlingError", "ProvisionedThroughputExceeded"] {
+            assert_eq!(of(Some(code), 400), FaultKind::Unavailable, "{code}");
+        }
         assert_eq!(of(Some("InternalServerError"), 500), FaultKind::Unavailable);
         assert_eq!(of(Some("ValidationError"), 400), FaultKind::Other);
         assert_eq!(of(None, 400), FaultKind::Other);

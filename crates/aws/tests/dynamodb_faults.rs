@@ -51,6 +51,28 @@ async fn a_conflict_with_another_transaction_is_waited_out() {
 }
 
 #[tokio::test]
+async fn transaction_canceled_by_throttling_is_retried_like_a_conflict() {
+    for code in ["ThrottlingError", "ProvisionedThroughputExceeded"] {
+        let reasons = format!(
+            r#","CancellationReasons":[{{"Code":"ConditionalCheckFailed"}},{{"Code":"{code}"}}]"#
+        );
+        let canceled = refusal("TransactionCanceledException", &reasons);
+        let (store, count) = store(vec![canceled.clone(), canceled.clone()]).await;
+        let pushed = pushed("k", 1);
+        assert!(store.record_push(&support::random_id(), 1, &pushed).await.unwrap(), "{code}");
+        assert_eq!(count.load(Ordering::SeqCst), 3, "{code}");
+
+        let (store, count) = self::store(vec![canceled; 50]).await;
+        let refused = store.record_push(&support::random_id(), 1, &pushed).await;
+        let Err(WriteError::Store(StoreError::Unavailable(cause))) = refused else {
+            panic!("{code}: {refused:?}");
+        };
+        assert_eq!(cause.to_string(), format!("DynamoDB TransactWriteItems: {code}"));
+        assert_eq!(count.load(Ordering::SeqCst), 8, "{code}");
+    }
+}
+
+#[tokio::test]
 async fn a_conflict_that_does_not_end_is_given_up_as_unavailable() {
     let conflict = refusal("TransactionConflictException", "");
     let (store, count) = store(vec![conflict; 50]).await;

@@ -38,7 +38,8 @@ impl DeliveryBucket {
 }
 
 fn stored((number, bytes): (&u32, &Bytes)) -> StoredPart {
-    StoredPart { number: *number, size: bytes.len() as u64, etag: format!("\"{number}\"") }
+    let (size, etag) = (bytes.len() as u64, format!("\"{number}\""));
+    StoredPart { number: *number, size, etag, checksum: None }
 }
 
 impl Artifacts for World {

@@ -27,6 +27,9 @@ pub struct StoredPart {
     pub size: u64,
     /// Its tag, which completing asks for.
     pub etag: String,
+    /// Its checksum as the store wrote it, which completing asks for as well; `None` where
+    /// the store reports none.
+    pub checksum: Option<String>,
 }
 
 /// A multipart upload that is under way.

@@ -36,6 +36,9 @@ pub(super) enum Refusal<S> {
     Condition(S),
     /// Another transaction held the item at that moment; nothing was written.
     Conflict(Fault),
+    /// The table had no capacity at that moment, so a transaction was canceled; nothing was
+    /// written.
+    Throttled(Fault),
     /// Anything else; the write may have been applied.
     Unavailable(Fault),
 }
@@ -45,7 +48,7 @@ impl<S> Refusal<S> {
     pub(super) fn stood(self) -> Result<S, StoreError> {
         match self {
             Self::Condition(stood) => Ok(stood),
-            Self::Conflict(fault) | Self::Unavailable(fault) => {
+            Self::Conflict(fault) | Self::Throttled(fault) | Self::Unavailable(fault) => {
                 Err(StoreError::Unavailable(Box::new(fault)))
             }
         }
@@ -71,7 +74,8 @@ pub(super) enum Check {
     Failed(Option<Item>),
 }
 
-/// Conflicts last as long as somebody else's write, milliseconds.
+/// Conflicts last as long as another write, milliseconds. Capacity comes back within the
+/// second.
 fn patience() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(10))
@@ -198,7 +202,7 @@ impl Table {
                 _ => Refusal::of("DynamoDB PutItem", &error),
             })
         };
-        once.retry(patience()).when(is_conflict).await
+        once.retry(patience()).when(is_brief).await
     }
 
     /// Changes an item and returns it as it is then.
@@ -231,7 +235,7 @@ impl Table {
                 _ => Refusal::of("DynamoDB UpdateItem", &error),
             })
         };
-        once.retry(patience()).when(is_conflict).await
+        once.retry(patience()).when(is_brief).await
     }
 
     /// Deletes an item if the conditions of `change` hold.
@@ -255,7 +259,7 @@ impl Table {
                 _ => Refusal::of("DynamoDB DeleteItem", &error),
             })
         };
-        once.retry(patience()).when(is_conflict).await
+        once.retry(patience()).when(is_brief).await
     }
 
     /// Does all of the actions or none. The SDK gives each call a token of its
@@ -278,7 +282,7 @@ impl Table {
                 _ => Refusal::of("DynamoDB TransactWriteItems", &error),
             })
         };
-        once.retry(patience()).when(is_conflict).await
+        once.retry(patience()).when(is_brief).await
     }
 
     /// An update as an action of a transaction.
@@ -374,8 +378,10 @@ async fn pages(request: QueryFluentBuilder, limit: usize) -> Result<Vec<Item>, S
     Ok(found)
 }
 
-fn is_conflict<S>(refusal: &Refusal<S>) -> bool {
-    matches!(refusal, Refusal::Conflict(_))
+/// Whether the same write may succeed a moment later. The SDK retries no canceled
+/// transaction, whatever canceled it.
+fn is_brief<S>(refusal: &Refusal<S>) -> bool {
+    matches!(refusal, Refusal::Conflict(_) | Refusal::Throttled(_))
 }
 
 fn unbuilt() -> StoreError {
@@ -388,7 +394,7 @@ fn unbuilt() -> StoreError {
 fn judge(reasons: &[CancellationReason]) -> Refusal<Vec<Check>> {
     const CALL: &str = "DynamoDB TransactWriteItems";
     let mut checks = Vec::with_capacity(reasons.len());
-    let mut other = None;
+    let (mut throttled, mut other) = (None, None);
     for reason in reasons {
         match reason.code() {
             None | Some("None") => checks.push(Check::Held),
@@ -396,8 +402,15 @@ fn judge(reasons: &[CancellationReason]) -> Refusal<Vec<Check>> {
             Some("TransactionConflict") => {
                 return Refusal::Conflict(Fault::new(CALL, "TransactionConflict"));
             }
+            Some(code @ ("ThrottlingError" | "ProvisionedThroughputExceeded")) => {
+                throttled = Some(Fault::with_code(CALL, code));
+            }
             Some(code) => other = Some(Fault::with_code(CALL, code)),
         }
     }
-    other.map_or(Refusal::Condition(checks), Refusal::Unavailable)
+    match (other, throttled) {
+        (Some(fault), _) => Refusal::Unavailable(fault),
+        (None, Some(fault)) => Refusal::Throttled(fault),
+        (None, None) => Refusal::Condition(checks),
+    }
 }
