@@ -27,14 +27,17 @@ fn s3(request: &str, created_for: &mut Option<String>) -> Vec<u8> {
         })
     };
     let refusal = |message: &str| {
-        let body = format!("<Error><Code>InvalidRequest</Code><Message>{message}</Message></Error>");
+        let body =
+            format!("<Error><Code>InvalidRequest</Code><Message>{message}</Message></Error>");
         answer("400 Bad Request", "content-type: application/xml\r\n", &body)
     };
     let xml = |body: &str| answer("200 OK", "content-type: application/xml\r\n", body);
     let line = head.lines().next().unwrap();
     if line.starts_with("POST") && line.contains("?uploads") {
         *created_for = header("x-amz-checksum-algorithm");
-        return xml("<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>");
+        return xml(
+            "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>",
+        );
     }
     if line.starts_with("PUT") {
         let Some(checksum) = header(CHECKSUM).filter(|_| created_for.as_deref() == Some("CRC32"))
@@ -50,7 +53,9 @@ fn s3(request: &str, created_for: &mut Option<String>) -> Vec<u8> {
         ));
     }
     if line.starts_with("GET") {
-        return xml("<ListMultipartUploadsResult><Upload><Key>downloads/k</Key><UploadId>u</UploadId></Upload></ListMultipartUploadsResult>");
+        return xml(
+            "<ListMultipartUploadsResult><Upload><Key>downloads/k</Key><UploadId>u</UploadId></Upload></ListMultipartUploadsResult>",
+        );
     }
     if !body.contains(&format!("<ChecksumCRC32>{OF_PART_ONE}</ChecksumCRC32>")) {
         return refusal("The complete request must include the checksum for each part.");

@@ -25,6 +25,7 @@ mod progress;
 mod quickxor;
 mod recipient;
 mod request;
+pub mod settings;
 mod spread;
 mod stages;
 mod target;

@@ -1,9 +1,14 @@
 //! Settings from environment variables, read once, all problems told at once.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use docferry_domain::settings::{RULES, variable};
 use jiff::SignedDuration;
+
+/// The only environment that may call services without TLS or on its own machine.
+const LOCAL: &str = "local";
 
 /// Where variables come from.
 pub trait Variables {
@@ -41,11 +46,13 @@ impl fmt::Display for ConfigError {
 /// Reads settings one by one and collects what is wrong with them.
 ///
 /// A getter gives a placeholder for a variable that is wrong, so that reading
-/// goes on; [`Reader::finish`] then fails with all of them.
+/// goes on; [`Reader::finish`] then fails with all of them, and with every
+/// [rule](RULES) that the numbers which were read break.
 #[derive(Debug)]
 pub struct Reader<V> {
     variables: V,
     problems: Vec<String>,
+    numbers: BTreeMap<String, u64>,
 }
 
 impl Reader<ProcessEnvironment> {
@@ -59,7 +66,7 @@ impl Reader<ProcessEnvironment> {
 impl<V: Variables> Reader<V> {
     /// Reads these variables.
     pub fn new(variables: V) -> Self {
-        Self { variables, problems: Vec::new() }
+        Self { variables, problems: Vec::new(), numbers: BTreeMap::new() }
     }
 
     /// A text, or `None` when unset or empty.
@@ -73,6 +80,38 @@ impl<V: Variables> Reader<V> {
             self.problems.push(format!("{name} is not set (for example {example})"));
             String::new()
         })
+    }
+
+    /// A base URL, or `None` when unset or empty; `http` in the environment `local` alone.
+    pub fn optional_url(&mut self, name: &str) -> Option<String> {
+        let url = self.optional(name)?;
+        let is_plain = url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"));
+        if is_plain && !self.is_local() {
+            self.problems
+                .push(format!("{name} must be an https URL outside the environment local"));
+        }
+        Some(url)
+    }
+
+    /// The same of a URL that must be there.
+    pub fn required_url(&mut self, name: &str, example: &str) -> String {
+        self.optional_url(name).unwrap_or_else(|| self.required(name, example))
+    }
+
+    /// Whether `ENVIRONMENT` is `local`. Without the variable it is not.
+    pub fn is_local(&mut self) -> bool {
+        self.optional("ENVIRONMENT").is_some_and(|environment| environment == LOCAL)
+    }
+
+    /// A whole number, or `default` when unset or empty.
+    pub fn number<T>(&mut self, name: &str, default: T) -> T
+    where
+        T: FromStr + Copy + TryInto<u64>,
+        T::Err: fmt::Display,
+    {
+        let number = self.or(name, default);
+        self.numbers.insert(name.to_owned(), number.try_into().unwrap_or(u64::MAX));
+        number
     }
 
     /// A value of any kind, or `default` when unset or empty.
@@ -99,7 +138,7 @@ impl<V: Variables> Reader<V> {
     }
 
     fn duration(&mut self, name: &str, default: u32, unit: i64) -> SignedDuration {
-        let count: u32 = self.or(name, default);
+        let count: u32 = self.number(name, default);
         if count == 0 {
             self.problems.push(format!("{name} must be at least 1"));
         }
@@ -116,22 +155,21 @@ impl<V: Variables> Reader<V> {
     /// # Errors
     /// As [`Reader::finish`]; also when `made` is missing.
     pub fn finish_with<T>(mut self, made: Option<T>) -> Result<T, ConfigError> {
-        match made {
-            Some(made) => self.finish().map(|()| made),
-            None => {
-                if self.problems.is_empty() {
-                    self.problem("a client could not be made");
-                }
-                Err(ConfigError(self.problems))
-            }
+        if made.is_none() && self.problems.is_empty() {
+            self.problem("a client could not be made");
         }
+        self.finish().and_then(|()| made.ok_or(ConfigError(Vec::new())))
     }
 
     /// Ends the reading.
     ///
     /// # Errors
     /// [`ConfigError`] with everything that was wrong. No text repeats a value.
-    pub fn finish(self) -> Result<(), ConfigError> {
+    pub fn finish(mut self) -> Result<(), ConfigError> {
+        let numbers = &self.numbers;
+        let value = |setting: &str| numbers.get(&variable(setting)).copied();
+        let broken = RULES.iter().filter(|rule| rule.is_broken(value));
+        self.problems.extend(broken.map(|rule| rule.text.to_owned()));
         if self.problems.is_empty() { Ok(()) } else { Err(ConfigError(self.problems)) }
     }
 }
@@ -152,6 +190,54 @@ mod tests {
             assert!(text.contains(name), "{text}");
         }
         assert!(!text.contains("many") && !text.contains("EMPTY"), "{text}");
+    }
+
+    #[test]
+    fn settings_that_contradict_each_other_are_refused() {
+        let record = |hours: &'static str| {
+            let mut reader = Reader::new([("RECORD_TTL_HOURS", hours), ("JOB_TTL_HOURS", "24")]);
+            reader.hours("RECORD_TTL_HOURS", 168);
+            reader.hours("JOB_TTL_HOURS", 24);
+            reader.seconds("TRANSFER_DEADLINE_SECONDS", 14_400);
+            reader.finish()
+        };
+        assert_eq!(record("28"), Ok(()));
+        let text = record("27").unwrap_err().to_string();
+        assert!(text.contains("RecordTtlHours must be at least JobTtlHours"), "{text}");
+    }
+
+    #[test]
+    fn defaults_take_part_in_the_comparison() {
+        let mut reader = Reader::new([("FILE_ID_MIN", "200000000")]);
+        reader.number("FILE_ID_MIN", 10_000_u64);
+        reader.number("FILE_ID_MAX", 100_000_000_u64);
+        assert!(reader.finish_with(Some(())).is_err());
+    }
+
+    #[test]
+    fn http_urls_are_refused_outside_the_environment_local() {
+        let with = |environment: &'static str, url: &'static str| {
+            let mut reader = Reader::new([("ENVIRONMENT", environment), ("ORDS_BASE_URL", url)]);
+            assert_eq!(reader.required_url("ORDS_BASE_URL", "https://ords.example.org"), url);
+            reader.finish()
+        };
+        assert_eq!(with("local", "http://127.0.0.1:8101"), Ok(()));
+        assert_eq!(with("prod", "https://ords.example.org"), Ok(()));
+        for environment in ["", "dev", "prod", "localx"] {
+            for url in ["http://ords.example.org", "HTTP://127.0.0.1:1"] {
+                let text = with(environment, url).unwrap_err().to_string();
+                assert!(text.contains("ORDS_BASE_URL must be an https URL"), "{text}");
+                assert!(!text.contains(url), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn missing_url_is_reported_once() {
+        let mut reader = Reader::new([]);
+        reader.required_url("ORDS_BASE_URL", "https://ords.example.org");
+        let text = reader.finish().unwrap_err().to_string();
+        assert_eq!(text.matches("ORDS_BASE_URL").count(), 1, "{text}");
     }
 
     #[test]

@@ -12,9 +12,9 @@ async fn main() -> Result<(), Error> {
     let aws = docferry_lambda::load_aws().await;
     let accounts = SecretAccounts(docferry_lambda::secret(&mut reader, &aws, "SCV_SECRET_ARN"));
     let settings = OidcSettings {
-        issuer: reader.or("OIDC_ISSUER", String::new()),
+        issuer: reader.optional_url("OIDC_ISSUER").unwrap_or_default(),
         audience: reader.or("OIDC_AUDIENCE", String::new()),
-        jwks_url: reader.optional("OIDC_JWKS_URL"),
+        jwks_url: reader.optional_url("OIDC_JWKS_URL"),
         subject_claim: reader.or("OIDC_SUBJECT_CLAIM", "sub".to_owned()),
         scope_claim: reader.or("OIDC_SCOPE_CLAIM", "scope".to_owned()),
         graph_user_claim: reader.or("OIDC_GRAPH_USER_CLAIM", "oid".to_owned()),

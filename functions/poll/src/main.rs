@@ -4,7 +4,6 @@ use docferry_app::StepOutcome;
 use docferry_app::admit::Admitter;
 use docferry_app::poll::{Arrival, poll};
 use docferry_contract::task::{PollOutput, TaskInput};
-use docferry_domain::ArrivalRules;
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, Invocation, SystemClock, run_step};
 
@@ -17,7 +16,7 @@ async fn main() -> Result<(), Error> {
     let workflow = &docferry_lambda::workflow(&mut reader, &aws);
     let limits = docferry_lambda::pool_limits(&mut reader);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
-    let rules = ArrivalRules { deadline: reader.seconds("ARRIVAL_DEADLINE_SECONDS", 600) };
+    let rules = docferry_lambda::arrival_rules(&mut reader);
     reader.finish()?;
     let staging = &exchange.open().await?;
     let admitter = &Admitter { store, workflow, clock: &SystemClock, limits };

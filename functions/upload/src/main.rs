@@ -24,12 +24,15 @@ async fn main() -> Result<(), Error> {
     let drive = docferry_lambda::graph(&mut reader, &aws);
     let sealer = docferry_lambda::sealer(&mut reader, &aws);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
+    // Lambda enforces these two; the others must agree with them.
+    reader.number("UPLOAD_TIMEOUT_SECONDS", 300_u64);
+    reader.number("UPLOAD_MEMORY_MEGABYTES", 512_u64);
     let settings = UploadSettings {
         policy: reader.or("CONFLICT_POLICY", ConflictPolicy::Replace),
-        fragment_bytes: reader.or("UPLOAD_FRAGMENT_BYTES", 62_586_880),
-        read_ahead_bytes: reader.or("UPLOAD_READ_AHEAD_BYTES", 16_777_216),
+        fragment_bytes: reader.number("UPLOAD_FRAGMENT_BYTES", 62_586_880),
+        read_ahead_bytes: reader.number("UPLOAD_READ_AHEAD_BYTES", 16_777_216),
         parallel_reads: reader.or("UPLOAD_PARALLEL_READS", 4),
-        margin: Duration::from_secs(reader.or("UPLOAD_DEADLINE_MARGIN_SECONDS", 5)),
+        margin: Duration::from_secs(reader.number("UPLOAD_DEADLINE_MARGIN_SECONDS", 5)),
         fragment_timeout: Duration::from_secs(120),
     };
     let drive = reader.finish_with(drive)?;

@@ -66,7 +66,7 @@ async fn error_pages_for_ever_end_as_an_answer_that_could_not_be_read() {
     sandbox.source_faults([html(0)]).await;
     let (_, status) = sandbox.fails_with(FailureCode::SourceInvalidAnswer, SHORT).await;
     assert_eq!((status.percent_transfered, status.file_name), (0, None));
-    assert_eq!(sandbox.ords.0.fired(&sandbox.tag).await, [6], "a try and five retries");
+    assert_eq!(sandbox.ords.0.fired(&sandbox.tag).await, [3], "StepTries by default");
 }
 
 fn html(count: u32) -> serde_json::Value {

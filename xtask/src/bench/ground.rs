@@ -182,6 +182,7 @@ impl Ground {
             ("WEBHOOK_QUEUE_URL", format!("{endpoint}/000000000000/bench-webhook")),
             ("WEBHOOK_SECRET_ARN", secret("Webhook")),
             ("SCV_SECRET_ARN", secret("Scv")),
+            ("ENVIRONMENT", "local".to_owned()),
             ("ORDS_BASE_URL", graph.clone()),
             ("ORDS_SECRET_ARN", secret("Ords")),
             ("ORDS_DATABASE_ID", "bench".to_owned()),

@@ -70,6 +70,21 @@ impl Template {
         parameters.map(|(name, _)| name.clone()).collect()
     }
 
+    /// How a parameter is described; null when there is none of that name.
+    pub(crate) fn parameter(&self, name: &str) -> &Value {
+        &self.0["Parameters"][name]
+    }
+
+    /// A map of constants; null when there is none of that name.
+    pub(crate) fn mapping(&self, name: &str) -> &Value {
+        &self.0["Mappings"][name]
+    }
+
+    /// What a condition compares; null when there is none of that name.
+    pub(crate) fn condition(&self, name: &str) -> &Value {
+        &self.0["Conditions"][name]
+    }
+
     /// Names of the variables that functions are given, all of them together.
     pub(crate) fn variables(&self) -> BTreeSet<String> {
         let of_all = self.0["Globals"]["Function"]["Environment"]["Variables"].as_object();
@@ -124,6 +139,11 @@ impl<'a> Resource<'a> {
     /// A property; null when it is not there.
     pub(crate) fn property(&self, name: &str) -> &'a Value {
         &self.body["Properties"][name]
+    }
+
+    /// What stands beside the properties: `DeletionPolicy`, say; null when it is not there.
+    pub(crate) fn attribute(&self, name: &str) -> &'a Value {
+        &self.body[name]
     }
 
     /// A property, or what all functions have of it.

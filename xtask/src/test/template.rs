@@ -30,13 +30,15 @@ pub(crate) fn run(paths: &Paths, tools: &Tools) -> Result<()> {
         let machine =
             described.machines().find(|m| m.property("DefinitionUri") == &definition.path);
         let substitutions = machine.map(|machine| machine.substitutions()).unwrap_or_default();
+        let arns = substitutions.keys().filter(|name| name.ends_with("Arn"));
         let arns: serde_json::Map<_, _> =
-            substitutions.keys().map(|name| ((*name).to_owned(), json!(arn(name)))).collect();
+            arns.map(|name| ((*name).to_owned(), json!(arn(name)))).collect();
         let resource = json!({
             "Type": "AWS::StepFunctions::StateMachine",
             "Properties": {
                 "RoleArn": "arn:aws:iam::123456789012:role/lint",
-                "DefinitionString": definition.text,
+                // The number itself does not matter to it.
+                "DefinitionString": definition.with_numbers(|_| 2),
                 "DefinitionSubstitutions": arns,
             }
         });

@@ -31,7 +31,7 @@ pub fn exchange(
     ExchangeSettings {
         bucket: reader.required("EXCHANGE_BUCKET", "court-exchange"),
         region: reader.required("EXCHANGE_REGION", "ca-central-1"),
-        endpoint_url: reader.optional("EXCHANGE_ENDPOINT_URL"),
+        endpoint_url: reader.optional_url("EXCHANGE_ENDPOINT_URL"),
         path_style: reader.or("EXCHANGE_PATH_STYLE", false),
         key_pair: super::secret(reader, aws, "EXCHANGE_SECRET_ARN"),
     }

@@ -58,10 +58,10 @@ fn client(
 ) -> Option<GraphDrive<GraphCredentials, SystemClock>> {
     let tenant = reader.required("GRAPH_TENANT_ID", "contoso.onmicrosoft.com");
     let mut settings = GraphSettings::public_cloud(tenant);
-    if let Some(url) = reader.optional("GRAPH_BASE_URL") {
+    if let Some(url) = reader.optional_url("GRAPH_BASE_URL") {
         settings.graph_url = url;
     }
-    if let Some(url) = reader.optional("GRAPH_AUTHORITY_URL") {
+    if let Some(url) = reader.optional_url("GRAPH_AUTHORITY_URL") {
         settings.authority_url = url;
     }
     if let Some(hosts) = reader.optional("GRAPH_UPLOAD_HOSTS") {

@@ -38,7 +38,8 @@ pub fn document_index(
 ) -> (docferry_aws::DynamoDocumentIndex, std::ops::RangeInclusive<u64>) {
     let table = reader.required("DOCUMENTS_TABLE", "docferry-local-documents");
     let index = docferry_aws::DynamoDocumentIndex::new(aws_sdk_dynamodb::Client::new(aws), table);
-    let range = reader.or("FILE_ID_MIN", 10_000)..=reader.or("FILE_ID_MAX", 100_000_000);
+    let first = reader.number("FILE_ID_MIN", 10_000);
+    let range = first..=reader.number("FILE_ID_MAX", 100_000_000);
     (index, range)
 }
 
@@ -88,7 +89,9 @@ pub fn pool_limits(reader: &mut Reader<impl Variables>) -> docferry_domain::Limi
 
 /// How long a transfer may take by its size: `DEADLINE_BASE_SECONDS`, and
 /// `DEADLINE_ONEDRIVE_BYTES_PER_SECOND` or `DEADLINE_DOWNLOAD_BYTES_PER_SECOND`.
+/// `ARRIVAL_DEADLINE_SECONDS` must agree with it.
 pub fn deadline_rules(reader: &mut Reader<impl Variables>) -> docferry_domain::DeadlineRules {
+    let _compared = arrival_rules(reader);
     docferry_domain::DeadlineRules {
         base: reader.seconds("DEADLINE_BASE_SECONDS", 3_600),
         onedrive_bytes_per_second: reader.or("DEADLINE_ONEDRIVE_BYTES_PER_SECOND", 1_000_000),
@@ -122,10 +125,18 @@ pub fn webhook_queue(
     docferry_aws::SqsWebhookQueue::new(aws_sdk_sqs::Client::new(aws), url)
 }
 
+/// How long a pushed document may take to arrive, `ARRIVAL_DEADLINE_SECONDS`.
+pub fn arrival_rules(reader: &mut Reader<impl Variables>) -> docferry_domain::ArrivalRules {
+    docferry_domain::ArrivalRules { deadline: reader.seconds("ARRIVAL_DEADLINE_SECONDS", 600) }
+}
+
 /// Which addresses may be told of an end: those of the own machine as well when
-/// `WEBHOOK_ALLOW_LOOPBACK` says so.
+/// `WEBHOOK_ALLOW_LOOPBACK` says so, which it may in the environment `local` alone.
 pub fn callback_rule(reader: &mut Reader<impl Variables>) -> docferry_domain::CallbackRule {
     if reader.or("WEBHOOK_ALLOW_LOOPBACK", false) {
+        if !reader.is_local() {
+            reader.problem("WEBHOOK_ALLOW_LOOPBACK must be false outside the environment local");
+        }
         docferry_domain::CallbackRule::PublicAndLoopback
     } else {
         docferry_domain::CallbackRule::Public
@@ -190,7 +201,10 @@ fn edge<Q>(
 }
 
 /// Limits of jobs: `TRANSFER_DEADLINE_SECONDS`, `RECORD_TTL_HOURS`, `JOB_TTL_HOURS`.
+/// `ARRIVAL_DEADLINE_SECONDS` and `DEADLINE_BASE_SECONDS` must agree with them: work is
+/// refused before it is accepted rather than fail afterwards.
 pub fn job_settings(reader: &mut Reader<impl Variables>) -> docferry_app::download::JobSettings {
+    let _compared = (arrival_rules(reader), reader.seconds("DEADLINE_BASE_SECONDS", 3_600));
     let initiate = docferry_app::initiate::InitiateSettings {
         transfer_deadline: reader.seconds("TRANSFER_DEADLINE_SECONDS", 14_400),
         record_ttl: record_ttl(reader),

@@ -46,7 +46,7 @@ pub fn ords(
     aws: &aws_config::SdkConfig,
 ) -> Option<OrdsSource<OrdsSecret>> {
     let mut settings = OrdsSettings::new(
-        reader.required("ORDS_BASE_URL", "https://ords.example.org/ords/dev"),
+        reader.required_url("ORDS_BASE_URL", "https://ords.example.org/ords/dev"),
         reader.required("ORDS_DATABASE_ID", "PROD1"),
         reader.required("ORDS_SERVER", "nfs-01"),
     );

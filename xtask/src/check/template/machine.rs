@@ -23,6 +23,7 @@ pub(crate) struct Definition {
 pub(super) struct Machine {
     pub(super) start_at: String,
     pub(super) states: BTreeMap<String, State>,
+    pub(super) timeout_seconds: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -64,6 +65,22 @@ pub(super) struct Target {
 pub(super) struct Matcher {
     pub(super) error_equals: Vec<String>,
     pub(super) next: Option<String>,
+    pub(super) interval_seconds: Option<u64>,
+    pub(super) backoff_rate: Option<f64>,
+    /// A number, or the placeholder of one.
+    #[serde(default)]
+    pub(super) max_attempts: Value,
+}
+
+impl Matcher {
+    pub(super) fn names(&self, error: &str) -> bool {
+        self.error_equals.iter().any(|name| name == error)
+    }
+
+    /// What the template puts in as the number of retries, if it does.
+    pub(super) fn placeholder(&self) -> Option<&str> {
+        self.max_attempts.as_str().and_then(placeholder)
+    }
 }
 
 /// What a task does.
@@ -95,8 +112,15 @@ impl Definition {
 
     pub(super) fn parse(path: impl Into<String>, text: impl Into<String>) -> Result<Self> {
         let (path, text) = (path.into(), text.into());
-        let machine = serde_json::from_str(&text).with_context(|| path.clone())?;
+        let quoted = with_numbers(&text, |placeholder| format!("\"{placeholder}\""));
+        let machine = serde_json::from_str(&quoted).with_context(|| path.clone())?;
         Ok(Self { path, text, machine })
+    }
+
+    /// The text with these numbers in place of the placeholders outside of quotes, which
+    /// stand for numbers.
+    pub(crate) fn with_numbers(&self, number: impl Fn(&str) -> u64) -> String {
+        with_numbers(&self.text, |name| number(placeholder(name).unwrap_or_default()).to_string())
     }
 
     /// Names of what the template has to put in: `${name}`.
@@ -139,6 +163,28 @@ impl State {
             },
         }
     }
+}
+
+/// The text with every `${name}` outside of quotes replaced.
+fn with_numbers(text: &str, replacement: impl Fn(&str) -> String) -> String {
+    let mut whole = String::with_capacity(text.len());
+    // Strings of a definition hold no quote of their own.
+    for (place, piece) in text.split('"').enumerate() {
+        if place > 0 {
+            whole.push('"');
+        }
+        let mut rest = piece;
+        while place % 2 == 0
+            && let Some(start) = rest.find("${")
+            && let Some(end) = rest[start..].find('}')
+        {
+            whole.push_str(&rest[..start]);
+            whole.push_str(&replacement(&rest[start..=start + end]));
+            rest = &rest[start + end + 1..];
+        }
+        whole.push_str(rest);
+    }
+    whole
 }
 
 /// `${name}` → `name`.

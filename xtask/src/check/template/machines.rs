@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::calls::differences;
 use super::machine::{Definition, Work};
 use super::policies::{Granted, Right};
+use super::retriers;
 use crate::template::{Resource, Template, referred};
 
 /// The rule by which Step Functions hears that an execution has ended which
@@ -54,6 +55,7 @@ fn one(
     for name in substitutions.keys().filter(|name| !placeholders.contains(**name)) {
         found.push(format!("{path}: {} is told {name}, which nothing asks for", machine.id));
     }
+    found.extend(retriers::of_machine(template, machine, definition));
     let mut needed = BTreeSet::new();
     for (name, task) in definition.machine.tasks() {
         let Some(timeout) = task.timeout_seconds else {

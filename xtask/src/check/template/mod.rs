@@ -4,9 +4,13 @@
 mod belongings;
 mod calls;
 mod code;
+mod limits;
 mod machine;
 mod machines;
 mod policies;
+mod retention;
+mod retriers;
+mod settings;
 mod whole;
 
 use anyhow::Result;
@@ -17,6 +21,7 @@ use crate::template::Template;
 use calls::Calls;
 use code::Code;
 pub(crate) use machine::Definition;
+use settings::Environment;
 
 /// What is compared with each other.
 #[derive(Debug)]
@@ -25,6 +30,7 @@ pub(super) struct Sources<'a> {
     definitions: Vec<Definition>,
     calls: Calls<'a>,
     code: Code,
+    environments: Vec<Environment>,
 }
 
 impl Sources<'_> {
@@ -35,12 +41,13 @@ impl Sources<'_> {
             definitions: Definition::all(&paths.root)?,
             calls: calls::read(calls::DECLARED)?,
             code: Code::of_project(&paths.root)?,
+            environments: settings::environments(paths)?,
         })
     }
 
     /// What is wrong, a sentence each, by what it is about.
-    pub(super) fn complaints(&self) -> [(&'static str, Vec<String>); 4] {
-        let Self { template, definitions, calls, code } = self;
+    pub(super) fn complaints(&self) -> [(&'static str, Vec<String>); 7] {
+        let Self { template, definitions, calls, code, environments } = self;
         let roles = policies::granted(template);
         let mut rights: Vec<_> =
             roles.values().flat_map(|role| &role.complaints).cloned().collect();
@@ -58,6 +65,9 @@ impl Sources<'_> {
             ),
             ("each role has what its function calls, and nothing else", rights),
             ("logs and tags are everywhere", belongings::complaints(template)),
+            ("what must survive a stack does", retention::complaints(template)),
+            ("fixed numbers fit the parameters", limits::complaints(template, definitions)),
+            ("settings agree in every environment", settings::complaints(template, environments)),
         ]
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::template::{Resource, Template, each, referred};
 
@@ -86,13 +86,28 @@ impl Granted {
                 continue;
             }
             // Whoever may use the key for one transfer's URL may use it for that alone.
-            let is_bound = statement["Condition"].to_string().contains("kms:EncryptionContextKeys");
-            if action.starts_with("kms:") && !is_bound {
+            if action.starts_with("kms:") && !is_bound(template, &statement["Condition"]) {
                 self.complaints.push(format!("{role} may use {action} in whichever context"));
             }
             self.rights.extend(resources.iter().map(|resource| Right::new(action, resource)));
         }
     }
+}
+
+/// Whether calls of KMS must name the transfer, and nothing else, in their context. Both
+/// conditions are needed: the first is also true of a call without any context, and the
+/// second of one with further keys.
+fn is_bound(template: &Template, condition: &Value) -> bool {
+    let only = &condition["ForAllValues:StringEquals"]["kms:EncryptionContextKeys"];
+    let present = json!({ "kms:EncryptionContext:transferId": "false" });
+    // The emulator hands policies no context.
+    let nothing = json!({ "Ref": "AWS::NoValue" });
+    let present = json!({ "Fn::If": ["SeesEncryptionContext", present, nothing] });
+    let on_emulator = json!({ "Fn::Equals": [{ "Ref": "EmulatorGatewayResponses" }, "true"] });
+    let sees = json!({ "Fn::Not": [on_emulator] });
+    only == "transferId"
+        && condition["Null"] == present
+        && *template.condition("SeesEncryptionContext") == sees
 }
 
 enum Unclear {

@@ -3,29 +3,39 @@ use super::*;
 pub(super) const TEMPLATE: &str = include_str!("../../../../template.yaml");
 pub(super) const TRANSFER: &str = include_str!("../../../../statemachine/transfer.asl.json");
 
+const SAMCONFIG: &str = include_str!("../../../../samconfig.toml");
+
 /// The project with some of its texts replaced: all that is complained of.
-struct Project {
+pub(super) struct Project {
     template: String,
     definitions: Vec<(&'static str, String)>,
     calls: String,
+    samconfig: String,
 }
 
 impl Project {
-    fn as_it_is() -> Self {
+    pub(super) fn as_it_is() -> Self {
         Self {
             template: TEMPLATE.to_owned(),
             definitions: vec![("statemachine/transfer.asl.json", TRANSFER.to_owned())],
             calls: calls::DECLARED.to_owned(),
+            samconfig: SAMCONFIG.to_owned(),
         }
     }
 
-    fn template(mut self, from: &str, to: &str) -> Self {
+    pub(super) fn template(mut self, from: &str, to: &str) -> Self {
         assert!(self.template.contains(from), "the template has no {from}");
         self.template = self.template.replace(from, to);
         self
     }
 
-    fn workflow(mut self, from: &str, to: &str) -> Self {
+    pub(super) fn samconfig(mut self, from: &str, to: &str) -> Self {
+        assert!(self.samconfig.contains(from), "samconfig.toml has no {from}");
+        self.samconfig = self.samconfig.replacen(from, to, 1);
+        self
+    }
+
+    pub(super) fn workflow(mut self, from: &str, to: &str) -> Self {
         assert!(self.definitions[0].1.contains(from), "the workflow has no {from}");
         self.definitions[0].1 = self.definitions[0].1.replacen(from, to, 1);
         self
@@ -37,7 +47,7 @@ impl Project {
         self
     }
 
-    fn complaints(&self) -> Vec<String> {
+    pub(super) fn complaints(&self) -> Vec<String> {
         let paths = Paths::of_workspace().unwrap();
         let definitions = self.definitions.iter();
         let sources = Sources {
@@ -45,12 +55,13 @@ impl Project {
             definitions: definitions.map(|(p, t)| Definition::parse(*p, t).unwrap()).collect(),
             calls: calls::read(&self.calls).unwrap(),
             code: Code::of_project(&paths.root).unwrap(),
+            environments: settings::of_samconfig(&self.samconfig).unwrap(),
         };
         sources.complaints().into_iter().flat_map(|(_, complaints)| complaints).collect()
     }
 }
 
-fn told(project: &Project, complaints: &[&str]) {
+pub(super) fn told(project: &Project, complaints: &[&str]) {
     assert_eq!(project.complaints(), complaints);
 }
 
@@ -120,14 +131,22 @@ fn a_call_that_the_table_does_not_tell_or_the_code_does_not_make_is_told() {
 
 #[test]
 fn a_key_that_may_be_used_in_whichever_context_is_told() {
-    let bound =
-        "Condition: { \"ForAllValues:StringEquals\": { kms:EncryptionContextKeys: transferId } }";
-    let project = Project::as_it_is().template(bound, "# no condition");
-    assert!(
-        project
-            .complaints()
-            .contains(&"FinalizeRole may use kms:Decrypt in whichever context".to_owned())
-    );
+    // Either alone is not enough: an empty context has no key that is not transferId, and
+    // a context with transferId may have further keys.
+    let only = "\"ForAllValues:StringEquals\": { kms:EncryptionContextKeys: transferId }";
+    let present = "\"Null\": !If [SeesEncryptionContext, { \"kms:EncryptionContext:transferId\": \"false\" }, !Ref AWS::NoValue]";
+    let sees = "!Not [!Equals [!Ref EmulatorGatewayResponses, \"true\"]]";
+    for (condition, without) in [(only, "# none"), (present, "# none"), (sees, "!Equals [a, b]")] {
+        told(
+            &Project::as_it_is().template(condition, without),
+            &[
+                "FinalizeRole may use kms:Decrypt in whichever context",
+                "SweepRole may use kms:Decrypt in whichever context",
+                "UploadRole may use kms:Decrypt in whichever context",
+                "UploadRole may use kms:Encrypt in whichever context",
+            ],
+        );
+    }
 }
 
 #[test]

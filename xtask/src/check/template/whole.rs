@@ -6,16 +6,19 @@ use docferry_contract::task::RETRY_LATER;
 use docferry_domain::FailureCode;
 
 use super::machine::{Definition, Machine, Matcher, State, Work};
+use super::retriers;
 
 /// Error names that AWS gives when a function is called. Step Functions matches
 /// text: a typing error here would be a retry that never happens.
-const OF_FUNCTIONS: [&str; 9] = [
+const OF_FUNCTIONS: [&str; 11] = [
     "Lambda.AWSLambdaException",
+    "Lambda.ClientExecutionTimeoutException",
     "Lambda.SdkClientException",
     "Lambda.ServiceException",
     "Lambda.TooManyRequestsException",
     "Lambda.Unknown",
     "Runtime.ExitError",
+    "Runtime.OutOfMemory",
     "Runtime.Unknown",
     "Sandbox.Timedout",
     "States.Timeout",
@@ -120,6 +123,7 @@ fn errors(state: &State) -> Vec<String> {
     for name in of_steps.filter(|name| !retried.contains(**name)) {
         found.push(format!("does not retry {name}"));
     }
+    found.extend(retriers::of_task(state));
     found
 }
 

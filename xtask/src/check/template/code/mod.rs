@@ -114,7 +114,7 @@ impl Code {
         let bodies = self.wired(function).into_iter().chain(main);
         let mut variables = Variables::default();
         for call in bodies.flat_map(|body| &body.calls) {
-            if call.name == "required" || call.name == "secret" {
+            if ["required", "required_url", "secret"].contains(&call.name.as_str()) {
                 variables.required.extend(call.variables.iter().cloned());
             }
             variables.read.extend(call.variables.iter().cloned());

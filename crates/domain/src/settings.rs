@@ -1,0 +1,192 @@
+//! Settings that must agree with each other.
+//!
+//! CloudFormation can bound a number and cannot compare two. Functions check the rules of
+//! what they read when they start; `cargo xtask check` checks all of them over the
+//! template's defaults and each environment of `samconfig.toml`.
+
+/// The values of settings, by the names of the template's parameters.
+pub type Values<'a> = dyn Fn(&str) -> u64 + 'a;
+
+/// A rule between settings, which have the names of the template's parameters.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// The settings that it compares.
+    pub settings: &'static [&'static str],
+    /// Whether they agree, each in the unit in which it is set.
+    pub holds: fn(&Values<'_>) -> bool,
+    /// What must be so, and why.
+    pub text: &'static str,
+}
+
+/// Rules whose violation loses documents, records or bytes: a function that reads the
+/// settings of one does not start while it is broken.
+pub const RULES: [Rule; 7] = [
+    Rule {
+        settings: &["RecordTtlHours", "JobTtlHours", "TransferDeadlineSeconds"],
+        holds: |of| {
+            hours(of("RecordTtlHours"))
+                >= hours(of("JobTtlHours")).saturating_add(of("TransferDeadlineSeconds"))
+        },
+        text: "RecordTtlHours must be at least JobTtlHours and TransferDeadlineSeconds together: \
+               a record must outlive its job and the longest run",
+    },
+    Rule {
+        settings: &["ArrivalDeadlineSeconds", "TransferDeadlineSeconds"],
+        holds: |of| of("ArrivalDeadlineSeconds") < of("TransferDeadlineSeconds"),
+        text: "ArrivalDeadlineSeconds must be less than TransferDeadlineSeconds: a document that \
+               never arrives must be reported as such",
+    },
+    Rule {
+        settings: &["ArrivalDeadlineSeconds", "DeadlineBaseSeconds"],
+        holds: |of| of("ArrivalDeadlineSeconds") < of("DeadlineBaseSeconds"),
+        text: "ArrivalDeadlineSeconds must be less than DeadlineBaseSeconds: time must be left to \
+               send a document that arrives late",
+    },
+    Rule {
+        settings: &["FileIdMin", "FileIdMax"],
+        holds: |of| of("FileIdMin") <= of("FileIdMax"),
+        text: "FileIdMin must not be greater than FileIdMax: no document could be asked for",
+    },
+    Rule {
+        settings: &["UploadTimeoutSeconds", "UploadDeadlineMarginSeconds"],
+        holds: |of| {
+            of("UploadTimeoutSeconds") >= of("UploadDeadlineMarginSeconds").saturating_add(4)
+        },
+        text: "UploadTimeoutSeconds must be at least 4 s more than UploadDeadlineMarginSeconds: \
+               an invocation would hand over before it sends anything",
+    },
+    Rule {
+        settings: &["UploadMemoryMegabytes", "UploadReadAheadBytes"],
+        holds: |of| {
+            of("UploadMemoryMegabytes").saturating_mul(MIB)
+                >= of("UploadReadAheadBytes").saturating_add(64 * MIB)
+        },
+        text: "UploadMemoryMegabytes must be at least 64 MiB more than UploadReadAheadBytes: the \
+               process would run out of memory",
+    },
+    Rule {
+        settings: &["UploadFragmentBytes"],
+        holds: |of| of("UploadFragmentBytes").is_multiple_of(327_680),
+        text: "UploadFragmentBytes must be a multiple of 327680: OneDrive refuses other fragments",
+    },
+];
+
+/// Rules whose violation only makes a setting pointless: checked before a deployment.
+pub const DEPLOYMENT_RULES: [Rule; 7] = [
+    Rule {
+        settings: &["DeadlineBaseSeconds", "TransferDeadlineSeconds"],
+        holds: |of| of("DeadlineBaseSeconds") <= of("TransferDeadlineSeconds"),
+        text: "DeadlineBaseSeconds must not be greater than TransferDeadlineSeconds, which bounds \
+               it",
+    },
+    Rule {
+        settings: &["OrdsTicketLifetimeMinutes", "ArrivalDeadlineSeconds"],
+        holds: |of| {
+            of("OrdsTicketLifetimeMinutes").saturating_mul(60) >= of("ArrivalDeadlineSeconds")
+        },
+        text: "OrdsTicketLifetimeMinutes must not be less than ArrivalDeadlineSeconds: the ticket \
+               of a push must be valid until its document has arrived",
+    },
+    Rule {
+        settings: &["UrlTtlSeconds", "JobTtlHours"],
+        holds: |of| of("UrlTtlSeconds") <= hours(of("JobTtlHours")),
+        text: "UrlTtlSeconds must not be greater than JobTtlHours: a URL must not outlive what it \
+               leads to",
+    },
+    Rule {
+        settings: &["MaxDeliveriesPerUser", "MaxActiveDeliveries"],
+        holds: |of| of("MaxDeliveriesPerUser") <= of("MaxActiveDeliveries"),
+        text: "MaxDeliveriesPerUser must not be greater than MaxActiveDeliveries, which bounds it",
+    },
+    Rule {
+        settings: &["MaxActivePerUser", "MaxActiveTransfers"],
+        holds: |of| of("MaxActivePerUser") <= of("MaxActiveTransfers"),
+        text: "MaxActivePerUser must not be greater than MaxActiveTransfers, which bounds it",
+    },
+    Rule {
+        settings: &["MaxActivePerService", "MaxActiveTransfers"],
+        holds: |of| of("MaxActivePerService") <= of("MaxActiveTransfers"),
+        text: "MaxActivePerService must not be greater than MaxActiveTransfers, which bounds it",
+    },
+    Rule {
+        settings: &["ApiRateLimit", "ApiBurstLimit"],
+        holds: |of| of("ApiRateLimit") <= of("ApiBurstLimit"),
+        text: "ApiBurstLimit must not be less than ApiRateLimit: requests would be refused below \
+               the rate",
+    },
+];
+
+const MIB: u64 = 1024 * 1024;
+
+/// Seconds of so many hours.
+const fn hours(count: u64) -> u64 {
+    count.saturating_mul(3600)
+}
+
+impl Rule {
+    /// Whether the rule is broken by these values; `false` where one of them is not known.
+    #[must_use]
+    pub fn is_broken(&self, value: impl Fn(&str) -> Option<u64>) -> bool {
+        let is_known = self.settings.iter().all(|name| value(name).is_some());
+        is_known && !(self.holds)(&|name| value(name).unwrap_or_default())
+    }
+}
+
+/// The variable by which functions are given a setting: `RECORD_TTL_HOURS` for
+/// `RecordTtlHours`.
+#[must_use]
+pub fn variable(setting: &str) -> String {
+    let mut name = String::with_capacity(setting.len() + 4);
+    for (place, letter) in setting.chars().enumerate() {
+        if letter.is_ascii_uppercase() && place > 0 {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn record_must_outlive_its_job_and_the_longest_run() {
+        let hours = |record, job, run: u64| {
+            RULES[0].is_broken(|name| match name {
+                "RecordTtlHours" => Some(record),
+                "JobTtlHours" => Some(job),
+                _ => Some(run),
+            })
+        };
+        assert!(!hours(28, 24, 4 * 3600));
+        assert!(hours(28, 24, 4 * 3600 + 1));
+        assert!(hours(27, 24, 4 * 3600));
+    }
+
+    #[test]
+    fn rule_with_an_unknown_setting_is_not_broken() {
+        let only_one = |name: &str| (name == "FileIdMin").then_some(7);
+        assert!(RULES.iter().all(|rule| !rule.is_broken(only_one)));
+    }
+
+    #[test]
+    fn every_rule_names_the_settings_that_it_compares() {
+        for rule in RULES.iter().chain(&DEPLOYMENT_RULES) {
+            let named = |name: &str| -> u64 {
+                assert!(rule.settings.contains(&name), "{name} is not listed: {}", rule.text);
+                1
+            };
+            let _ = (rule.holds)(&named);
+            for name in rule.settings {
+                assert!(rule.text.contains(name), "{name} is not in the text: {}", rule.text);
+            }
+        }
+    }
+
+    #[test]
+    fn variables_are_named_after_their_settings() {
+        assert_eq!(variable("RecordTtlHours"), "RECORD_TTL_HOURS");
+        assert_eq!(variable("UploadReadAheadBytes"), "UPLOAD_READ_AHEAD_BYTES");
+    }
+}
