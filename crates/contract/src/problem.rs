@@ -1,6 +1,7 @@
 //! Problem documents (RFC 9457, `application/problem+json`).
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// The media type of [`Problem`].
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -29,6 +30,9 @@ pub struct Problem {
     /// One entry a wrong field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// Extension members of this kind of problem, beside the ones above.
+    #[serde(flatten)]
+    pub extensions: Map<String, Value>,
 }
 
 /// What is wrong with one field.

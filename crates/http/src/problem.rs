@@ -1,9 +1,11 @@
 use axum::response::{IntoResponse, Response};
 use docferry_app::TaskError;
 use docferry_app::ports::StoreError;
+use docferry_contract::job::JobStatus;
 use docferry_contract::problem::{FieldError, MEDIA_TYPE, Problem};
 use docferry_contract::scope::Scope;
 use http::{HeaderValue, StatusCode, header};
+use serde_json::{Map, Value};
 
 /// A request that was not done. Becomes a problem document; the request id is
 /// put in by the middleware, which knows it.
@@ -21,6 +23,8 @@ pub enum ApiError {
     Gone,
     /// It has ended, or cannot be changed as it stands; the text says why.
     Conflict(&'static str),
+    /// The job has delivered nothing to fetch, not yet or at all.
+    NotCompleted(Box<JobStatus>),
     /// The name of the request was given to another one.
     OtherRequest,
     /// The first request of that name is still being recorded.
@@ -68,7 +72,9 @@ impl ApiError {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Gone => StatusCode::GONE,
-            Self::Conflict(_) | Self::Pending | Self::Unsettled => StatusCode::CONFLICT,
+            Self::Conflict(_) | Self::NotCompleted(_) | Self::Pending | Self::Unsettled => {
+                StatusCode::CONFLICT
+            }
             Self::OtherRequest => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
@@ -82,8 +88,9 @@ impl ApiError {
     }
 
     /// After how many seconds the same request may succeed.
-    const fn retry_after(&self) -> Option<u32> {
+    fn retry_after(&self) -> Option<u32> {
         match self {
+            Self::NotCompleted(job) => job.next_poll_in_ms.map(|ms| ms.div_ceil(1000).max(1)),
             Self::Pending => Some(1),
             Self::Unsettled => Some(5),
             Self::TooMany { seconds } => Some(*seconds),
@@ -125,6 +132,11 @@ impl ApiError {
                 "What the job delivered is not kept any more. Ask for it again.",
             ),
             Self::Conflict(detail) => ("CONFLICT", "It cannot be done as things stand", *detail),
+            Self::NotCompleted(_) => (
+                "NOT_COMPLETED",
+                "The job has not completed",
+                "There is nothing to fetch; jobStatus and error say how the job stands.",
+            ),
             Self::OtherRequest => (
                 "REQUEST_NAME_REUSED",
                 "The name belongs to another request",
@@ -207,6 +219,11 @@ impl IntoResponse for ApiError {
             code: code.to_owned(),
             request_id: String::new(),
             retryable: retry_after.is_some(),
+            extensions: if let Self::NotCompleted(job) = &self {
+                members_of(job)
+            } else {
+                Map::new()
+            },
             errors: if let Self::Invalid(errors) = self { errors } else { Vec::new() },
         };
         let mut response = status.into_response();
@@ -221,6 +238,16 @@ impl IntoResponse for ApiError {
         response.extensions_mut().insert(problem);
         response
     }
+}
+
+/// The members of a job's status as extension members of a problem. `status` is the HTTP
+/// status there (RFC 9457), so the job's own is `jobStatus`.
+fn members_of(job: &JobStatus) -> Map<String, Value> {
+    let Ok(Value::Object(mut members)) = serde_json::to_value(job) else { return Map::new() };
+    if let Some(state) = members.remove("status") {
+        members.insert("jobStatus".to_owned(), state);
+    }
+    members
 }
 
 /// Writes the problem with the id of its request.

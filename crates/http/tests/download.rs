@@ -70,6 +70,14 @@ async fn a_job_is_promised_watched_and_fetched() {
     assert_eq!((&before["url"], &before["error"]), (&Value::Null, &Value::Null));
     let (response, conflict) = fetch(&world, id).await;
     assert_eq!((response.status(), &conflict["jobId"]), (StatusCode::CONFLICT, &json!(id)));
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    assert_eq!(response.headers()["retry-after"], "1");
+    // The HTTP status is a number (RFC 9457), so the job's own has another name.
+    assert_eq!((&conflict["status"], &conflict["code"]), (&json!(409), &json!("NOT_COMPLETED")));
+    assert_eq!((&conflict["jobStatus"], &conflict["retryable"]), (&json!("queued"), &json!(true)));
+    for member in ["progress", "nextPollInMs", "timestamps", "items"] {
+        assert_eq!(conflict[member], before[member], "{member}");
+    }
 
     Runner::new(&world).run_all().await;
     let after = status(&world, id).await;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jsonschema::{Draft, Validator};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The schemas of a description, and validators for those that were asked for: each is
 /// made once.
@@ -57,24 +57,31 @@ impl Schemas {
     }
 }
 
-/// The same in JSON Schema, which has no `nullable`.
+/// The same in JSON Schema, which has no `nullable`. Objects become closed: clients have to
+/// ignore members that they do not know, but a member that is not described is our fault.
 fn json_schema(schema: &Value) -> Value {
-    match schema {
-        Value::Array(members) => members.iter().map(json_schema).collect(),
-        Value::Object(members) => {
-            let mut object: serde_json::Map<_, _> =
-                members.iter().map(|(name, member)| (name.clone(), json_schema(member))).collect();
-            if object.get("nullable") == Some(&json!(true)) {
-                if let Some(Value::String(kind)) = object.get("type") {
-                    object.insert("type".to_owned(), json!([kind, "null"]));
-                }
-                if let Some(Value::Array(words)) = object.get_mut("enum") {
-                    words.push(Value::Null);
-                }
-            }
+    let members = match schema {
+        Value::Array(members) => return members.iter().map(json_schema).collect(),
+        Value::Object(members) => members,
+        other => return other.clone(),
+    };
+    let mut object: Map<_, _> =
+        members.iter().map(|(name, member)| (name.clone(), json_schema(member))).collect();
+    if object.get("additionalProperties") == Some(&json!(true)) {
+        object.insert("additionalProperties".to_owned(), json!(false));
+    }
+    if object.get("nullable") != Some(&json!(true)) {
+        return Value::Object(object);
+    }
+    if let Some(Value::Array(words)) = object.get_mut("enum") {
+        words.push(Value::Null);
+    }
+    match object.get("type") {
+        Some(Value::String(kind)) => {
+            object.insert("type".to_owned(), json!([kind, "null"]));
             Value::Object(object)
         }
-        other => other.clone(),
+        _ => json!({ "anyOf": [object, { "type": "null" }] }),
     }
 }
 
@@ -88,11 +95,15 @@ mod tests {
                 "Person": {
                     "type": "object",
                     "required": ["name"],
-                    "additionalProperties": false,
+                    "additionalProperties": true,
                     "properties": {
                         "name": { "type": "string" },
                         "born": { "type": "string", "format": "date-time", "nullable": true },
                         "mood": { "type": "string", "enum": ["good"], "nullable": true },
+                        "friend": {
+                            "nullable": true,
+                            "allOf": [{ "$ref": "#/components/schemas/Person" }]
+                        },
                     }
                 }
             }
@@ -100,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn null_is_good_where_it_is_said_and_formats_count() {
+    fn nullable_members_take_null_and_formats_are_checked() {
         let person = json!({ "$ref": "#/components/schemas/Person" });
         let wrong = |value: Value| schemas().complaints(&person, &value);
         assert!(wrong(json!({ "name": "a", "born": null, "mood": null })).is_empty());
@@ -109,6 +120,9 @@ mod tests {
         assert!(wrong(json!({ "name": "a", "born": "yesterday" }))[0].starts_with("/born: "));
         assert_eq!(wrong(json!({ "name": "a", "mood": "bad" })).len(), 1);
         assert_eq!(wrong(json!({ "name": "a", "more": 1 })).len(), 1);
+        assert!(wrong(json!({ "name": "a", "friend": null })).is_empty());
+        assert!(wrong(json!({ "name": "a", "friend": { "name": "b" } })).is_empty());
+        assert_eq!(wrong(json!({ "name": "a", "friend": {} })).len(), 1);
     }
 
     #[test]

@@ -5,8 +5,9 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use docferry_app::download::Job;
 use docferry_app::ports::{BundleStore, Clock, Presigner, TransferStore};
-use docferry_domain::JobState;
+use docferry_domain::{JobState, TransferId};
 use http::{HeaderMap, StatusCode, header};
 use secrecy::ExposeSecret as _;
 
@@ -44,19 +45,20 @@ where
         JobState::Expired => Err(ApiError::Gone),
         JobState::Completed => match presigned_url(&api, &job).await? {
             // There is nothing to fetch: it went into a OneDrive, or document by document.
-            None => Ok((StatusCode::CONFLICT, respond(&api, &id, &job, Progress::Plain, None))
-                .into_response()),
+            None => Err(not_completed(&api, &id, &job)),
             Some(url) if wants_json(&headers) => Ok(Json(answer::result(&url)).into_response()),
             Some(url) => {
                 let location = [(header::LOCATION, url.url.expose_secret().to_owned())];
                 Ok((StatusCode::FOUND, location).into_response())
             }
         },
-        _ => {
-            Ok((StatusCode::CONFLICT, respond(&api, &id, &job, Progress::Plain, None))
-                .into_response())
-        }
+        _ => Err(not_completed(&api, &id, &job)),
     }
+}
+
+fn not_completed<S, C: Clock, P>(api: &JobApi<S, C, P>, id: &TransferId, job: &Job) -> ApiError {
+    let Json(status) = respond(api, id, job, Progress::Plain, None);
+    ApiError::NotCompleted(Box::new(status))
 }
 
 fn wants_json(headers: &HeaderMap) -> bool {

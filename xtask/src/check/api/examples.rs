@@ -9,6 +9,9 @@ pub(super) fn complaints(description: &Description) -> Vec<String> {
     let mut found = Vec::new();
     for operation in description.operations() {
         for (place, content) in contents(description, &operation) {
+            if place.ends_with("json") && examples(content).next().is_none() {
+                found.push(format!("{} has no example of {place}", operation.route()));
+            }
             for example in examples(content) {
                 let wrong = description.value_complaints(&content["schema"], example);
                 let told = |wrong| format!("{}, example of {place}: {wrong}", operation.route());

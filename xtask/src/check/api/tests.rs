@@ -33,11 +33,11 @@ components:
   schemas:
     Thing:
       type: object
-      additionalProperties: false
+      additionalProperties: true
       required: [id, size]
       properties:
         id: { type: string, pattern: '^[a-z][0-9]$' }
-        size: { type: integer, nullable: true }
+        size: { type: integer, format: int64, nullable: true }
 ";
 
 /// What is told of the text with one thing broken.
@@ -45,7 +45,7 @@ fn told_after(old: &str, new: &str) -> Vec<String> {
     assert!(SMALL.contains(old), "{old}");
     let description = Description::parse(&SMALL.replacen(old, new, 1)).unwrap();
     let mut told = whole_complaints(&description);
-    told.extend(gateway::complaints(description.document()));
+    told.extend(generators::complaints(&description));
     told
 }
 
@@ -116,7 +116,14 @@ fn an_example_that_its_schema_does_not_allow_is_told() {
 }
 
 #[test]
-fn what_api_gateway_does_not_import_is_told() {
+fn a_json_body_without_an_example_is_reported() {
+    let told = told_after("example: { id: a1, size: null }", "x: y");
+    assert_eq!(told, ["GET /things/{id} has no example of 200, application/json"]);
+}
+
+#[test]
+fn schemas_that_break_generated_clients_are_reported() {
+    const SIZE: &str = "{ type: integer, format: int64, nullable: true }";
     for (old, new, complaint) in [
         ("3.0.3", "3.1.0", "it is not OpenAPI 3.0"),
         (
@@ -124,12 +131,32 @@ fn what_api_gateway_does_not_import_is_told() {
             "    Thing: { }\n    A_thing:",
             "the schema A_thing: letters and digits only",
         ),
-        ("{ type: integer, nullable: true }", "{ oneOf: [{}] }", "oneOf is not taken"),
-        ("^[a-z][0-9]$", "^(?=a).*$", "the pattern ^(?=a).*$ has more than plain groups"),
+        (SIZE, "{ type: integer }", "Thing.size is an integer without a format or a small maximum"),
+        (
+            SIZE,
+            "{ type: integer, maximum: 2147483648 }",
+            "Thing.size is an integer without a format or a small maximum",
+        ),
+        (SIZE, "{ properties: { a: {} } }", "Thing.size has properties and is no object"),
+        (
+            SIZE,
+            "{ oneOf: [{ type: string }] }",
+            "Thing.size: the alternative {\"type\":\"string\"} has no name",
+        ),
+        (
+            "additionalProperties: true",
+            "additionalProperties: false",
+            "Thing is in answers and has no additionalProperties: true",
+        ),
         (
             "{ '200': { description: Fine } }",
             "{ default: { description: Fine } }",
             "get /health: statuses are named, not default",
+        ),
+        (
+            "{ '200': { description: Fine } }",
+            "{ '409': { description: No, content: { application/json: { schema: {} } } } }",
+            "get /health: the refusal 409 is no problem document",
         ),
         ("/health:", "/he*alth:", "the path /he*alth: a part is a name or letters, digits, - . _"),
     ] {

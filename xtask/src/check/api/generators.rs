@@ -1,0 +1,135 @@
+//! What generators of clients need so that their clients work: types that can be named,
+//! numbers that are wide enough, answers that may grow, refusals of one kind.
+
+use std::collections::BTreeSet;
+
+use docferry_openapi::Description;
+use serde_json::Value;
+
+/// The media type of refusals.
+const PROBLEM: &str = "application/problem+json";
+
+/// Generators take an integer without a format for one of 32 bits.
+const LARGEST_OF_32_BITS: u64 = i32::MAX as u64;
+
+pub(super) fn complaints(description: &Description) -> Vec<String> {
+    let document = description.document();
+    let mut found = Vec::new();
+    if !document["openapi"].as_str().is_some_and(|version| version.starts_with("3.0.")) {
+        found.push("it is not OpenAPI 3.0".to_owned());
+    }
+    let is_word = |name: &str| name.chars().all(|letter| letter.is_ascii_alphanumeric());
+    for (name, schema) in object(&document["components"]["schemas"]) {
+        if !is_word(name) {
+            found.push(format!("the schema {name}: letters and digits only"));
+        }
+        found.extend(type_complaints(name, schema));
+    }
+    for (name, parameter) in object(&document["components"]["parameters"]) {
+        found.extend(type_complaints(name, &parameter["schema"]));
+    }
+    for (path, item) in object(&document["paths"]) {
+        if !path.split('/').all(is_segment) {
+            found.push(format!("the path {path}: a part is a name or letters, digits, - . _"));
+        }
+        for (method, operation) in object(item) {
+            let route = format!("{method} {path}");
+            found.extend(refusal_complaints(description, &route, &operation["responses"]));
+        }
+    }
+    found.extend(closed_answers(description));
+    found
+}
+
+/// A name in braces is a part of its own.
+fn is_segment(part: &str) -> bool {
+    let name = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')).unwrap_or(part);
+    name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-._".contains(letter))
+}
+
+/// Schemas that become no type, or too narrow a one, in some language.
+fn type_complaints(at: &str, schema: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    if !schema["properties"].is_null() && schema["type"] != "object" {
+        found.push(format!("{at} has properties and is no object"));
+    }
+    if schema["type"] == "integer" && schema["format"].is_null() {
+        let is_bounded = schema["maximum"].as_u64().is_some_and(|most| most <= LARGEST_OF_32_BITS);
+        if !is_bounded {
+            found.push(format!("{at} is an integer without a format or a small maximum"));
+        }
+    }
+    for alternative in list(&schema["oneOf"]).filter(|one| one["$ref"].is_null()) {
+        found.push(format!("{at}: the alternative {alternative} has no name"));
+    }
+    for (name, member) in object(&schema["properties"]) {
+        found.extend(type_complaints(&format!("{at}.{name}"), member));
+    }
+    if !schema["items"].is_null() {
+        found.extend(type_complaints(&format!("{at}[]"), &schema["items"]));
+    }
+    found
+}
+
+/// Statuses that are not named, and refusals that are no problem documents.
+fn refusal_complaints(description: &Description, route: &str, responses: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for (status, response) in object(responses) {
+        let Ok(status) = status.parse::<u16>() else {
+            found.push(format!("{route}: statuses are named, not {status}"));
+            continue;
+        };
+        let content = &description.resolve(response)["content"][PROBLEM];
+        if status >= 400 && content["schema"].is_null() {
+            found.push(format!("{route}: the refusal {status} is no problem document"));
+        }
+    }
+    found
+}
+
+/// Objects in answers without `additionalProperties: true`. Several generators make
+/// clients that fail at a member which a later version adds, unless it is said.
+fn closed_answers(description: &Description) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    for operation in description.operations() {
+        for (_, response) in object(&operation.body["responses"]) {
+            for (_, content) in object(&description.resolve(response)["content"]) {
+                reach(description, &content["schema"], &mut seen);
+            }
+        }
+    }
+    let schemas = &description.document()["components"]["schemas"];
+    let closed = seen.iter().filter(|name| {
+        let schema = &schemas[name.as_str()];
+        schema["type"] == "object" && schema["additionalProperties"] != true
+    });
+    closed
+        .map(|name| format!("{name} is in answers and has no additionalProperties: true"))
+        .collect()
+}
+
+/// Adds the names of the schemas that a schema leads to.
+fn reach(description: &Description, schema: &Value, seen: &mut BTreeSet<String>) {
+    let name = schema["$ref"].as_str().and_then(|target| target.rsplit('/').next());
+    if let Some(name) = name {
+        if seen.insert(name.to_owned()) {
+            reach(description, description.resolve(schema), seen);
+        }
+        return;
+    }
+    match schema {
+        Value::Object(members) => {
+            members.values().for_each(|member| reach(description, member, seen));
+        }
+        Value::Array(members) => members.iter().for_each(|member| reach(description, member, seen)),
+        _ => {}
+    }
+}
+
+fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flatten()
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
