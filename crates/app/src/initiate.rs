@@ -38,11 +38,20 @@ where
     C: Clock,
 {
     let now = admitter.clock.now();
-    let deadline = later(now, settings.transfer_deadline);
-    let made = Transfer::new(new_id(now), new, now, deadline);
-    let transfer = Transfer { trace: trace::current(), ..made };
+    let transfer = new_transfer(settings, new_id(now), new, now);
     admitter.enter(&transfer, None).await?;
     Ok(transfer)
+}
+
+/// A transfer of the current trace that has to end by its deadline.
+pub(crate) fn new_transfer(
+    settings: InitiateSettings,
+    id: TransferId,
+    new: NewTransfer,
+    now: Timestamp,
+) -> Transfer {
+    let made = Transfer::new(id, new, now, later(now, settings.transfer_deadline));
+    Transfer { trace: trace::current(), ..made }
 }
 
 /// Time-ordered (UUID version 7), so that ids of one day lie together.

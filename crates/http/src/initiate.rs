@@ -3,6 +3,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::routing::post;
 use axum::{Json, Router};
+use docferry_app::download::{initiate_once, promised_before};
 use docferry_app::initiate::{InitiateSettings, initiate};
 use docferry_app::ports::{Clock, Directory, DocumentIndex, Store, Workflow};
 use docferry_contract::scv::{UploadAccepted, UploadRequest};
@@ -11,7 +12,7 @@ use http::StatusCode;
 
 use crate::api::TransferApi;
 use crate::body;
-use crate::download::{DownloadApi, initiate_routes};
+use crate::download::{DownloadApi, initiate_routes, refusal, upload_name};
 use crate::middleware::{Service, finish};
 use crate::problem::ApiError;
 
@@ -47,10 +48,22 @@ where
     W: Workflow,
     C: Clock,
 {
+    let headers = request.headers().clone();
     let body = body::json(request).await?;
     let wanted = UploadRequest::parse(&body).map_err(ApiError::Invalid)?;
-    state.api.takes_work()?;
+    let name = upload_name(&headers, &body, &owner)?;
+    let admitter = state.api.admitter();
     let obj_guid = wanted.object_guid.as_str().to_owned();
+    let accepted = |transfer_id: String| {
+        tracing::info!(transfer.id = transfer_id, "transfer accepted");
+        Ok((StatusCode::ACCEPTED, Json(UploadAccepted { obj_guid, transfer_id })))
+    };
+    if let Err(draining) = state.api.takes_work() {
+        // A drained service still repeats the answers that it has given.
+        let first = promised_before(&admitter, name.as_ref()).await.transpose();
+        let first = first.ok_or(draining)?.map_err(|reason| refusal(reason, true))?;
+        return accepted(first.job_id.to_string());
+    }
     let new = NewTransfer {
         owner,
         on_behalf_of: None,
@@ -61,8 +74,12 @@ where
         keep_until: None,
         callback: None,
     };
-    let transfer = initiate(&state.api.admitter(), state.settings, new).await?;
-    let transfer_id = transfer.transfer_id.to_string();
-    tracing::info!(transfer.id = transfer_id, "transfer accepted");
-    Ok((StatusCode::ACCEPTED, Json(UploadAccepted { obj_guid, transfer_id })))
+    let transfer_id = match name {
+        None => initiate(&admitter, state.settings, new).await?.transfer_id,
+        Some(name) => {
+            let first = initiate_once(&admitter, state.settings, new, &name).await;
+            first.map_err(|reason| refusal(reason, true))?.job_id
+        }
+    };
+    accepted(transfer_id.to_string())
 }

@@ -1,16 +1,16 @@
 //! A caller asks for a job: what it is promised, and again when it asks again.
 
 use docferry_domain::{
-    CallbackUrl, FileId, NamedRequest, NewTransfer, ObjectGuid, OnItemError, Person, Phase,
-    Priority, Target, Transfer, TransferId,
+    CallbackUrl, FileId, NewTransfer, ObjectGuid, OnItemError, Person, Priority, Target, TransferId,
 };
 use jiff::{SignedDuration, Timestamp};
 
+use super::once::{Wanted, promised_before, record_once};
+use crate::TaskError;
 use crate::admit::Admitter;
-use crate::bundle::{Initiated, NewBundle, initiate_bundle};
-use crate::initiate::{InitiateSettings, later, new_bundle_id, new_id};
-use crate::ports::{BundleStore, Clock, DocumentIndex, Entered, Store, Workflow};
-use crate::{TaskError, trace};
+use crate::bundle::NewBundle;
+use crate::initiate::{InitiateSettings, later, new_bundle_id, new_id, new_transfer};
+use crate::ports::{Clock, DocumentIndex, Store, Workflow};
 
 /// What somebody asks for, checked but for whether there are such documents.
 #[derive(Debug, Clone)]
@@ -106,63 +106,46 @@ where
     let now = admitter.clock.now();
     let job_id = if new.is_single { new_id(now) } else { new_bundle_id(now) };
     let job = Promised { job_id, keep_until: later(now, settings.job_ttl) };
-    let request = new.name.clone().map(|RequestName { key, fingerprint }| NamedRequest {
-        key,
-        fingerprint,
-        job_id: job.job_id.clone(),
-        keep_until: job.keep_until,
-    });
-    // Twice: a name whose request came to nothing is free again.
-    for _ in 0..2 {
-        let recorded = record(admitter, settings, &new, &documents, &job, request.as_ref());
-        let Some(before) = recorded.await? else { return Ok(job) };
-        if let Some(promised) = again(admitter.store, new.name.as_ref(), &before).await? {
-            return Ok(promised);
-        }
-        admitter.store.forget_request(&before).await.map_err(TaskError::from)?;
-    }
-    Err(NotPromised::Pending)
+    let name = new.name.clone();
+    let wanted = wanted(settings.initiate, new, documents, &job, now);
+    record_once(admitter, settings.initiate, &wanted, name.as_ref(), &job).await
 }
 
-/// What the first request of that name was promised, without making anything: `None`
-/// when there was none.
-///
-/// # Errors
-/// As [`initiate_job`].
-pub async fn promised_before<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
-    name: Option<&RequestName>,
-) -> Result<Option<Promised>, NotPromised>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
-    let Some(RequestName { key, .. }) = name else { return Ok(None) };
-    let (store, now) = (admitter.store, admitter.clock.now());
-    match store.request(key, now).await.map_err(TaskError::from)? {
-        Some(before) => again(store, name, &before).await,
-        None => Ok(None),
+/// A job's transfer, or its many documents.
+fn wanted(
+    settings: InitiateSettings,
+    new: NewJob,
+    mut documents: Vec<(ObjectGuid, Option<FileId>)>,
+    job: &Promised,
+    now: Timestamp,
+) -> Wanted {
+    let NewJob { owner, on_behalf_of, target, priority, on_item_error, callback, .. } = new;
+    let keep_until = Some(job.keep_until);
+    if new.is_single
+        && let Some((object_guid, file_id)) = documents.pop()
+    {
+        let one = NewTransfer {
+            owner,
+            on_behalf_of,
+            object_guid,
+            file_id,
+            target,
+            priority,
+            keep_until,
+            callback,
+        };
+        return Wanted::One(Box::new(new_transfer(settings, job.job_id.clone(), one, now)));
     }
-}
-
-/// The answer that the earlier request of that name got: `None` when it came to nothing.
-async fn again(
-    store: &impl BundleStore,
-    name: Option<&RequestName>,
-    before: &NamedRequest,
-) -> Result<Option<Promised>, NotPromised> {
-    let stands = store.bundle(&before.job_id).await.map_err(TaskError::from)?;
-    if stands.as_ref().is_some_and(|(bundle, counts)| bundle.was_abandoned(counts)) {
-        return Ok(None);
-    }
-    if name.is_some_and(|name| name.fingerprint != before.fingerprint) {
-        return Err(NotPromised::OtherRequest);
-    }
-    if stands.is_some_and(|(bundle, _)| bundle.phase == Phase::Accepted) {
-        return Err(NotPromised::Pending);
-    }
-    Ok(Some(Promised { job_id: before.job_id.clone(), keep_until: before.keep_until }))
+    Wanted::Many(Box::new(NewBundle {
+        owner,
+        on_behalf_of,
+        documents,
+        target,
+        priority,
+        keep_until,
+        callback,
+        on_item_error,
+    }))
 }
 
 /// Where the documents of these numbers are.
@@ -178,60 +161,4 @@ async fn look_up(
         return Err(NotPromised::Unknown(unknown));
     }
     Ok(found.into_iter().flatten().zip(files.iter().copied().map(Some)).collect())
-}
-
-/// The earlier request of that name, if there was one: nothing is recorded then.
-async fn record<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
-    settings: JobSettings,
-    new: &NewJob,
-    documents: &[(ObjectGuid, Option<FileId>)],
-    job: &Promised,
-    request: Option<&NamedRequest>,
-) -> Result<Option<NamedRequest>, TaskError>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
-    let NewJob { owner, on_behalf_of, target, priority, on_item_error, callback, .. } = new.clone();
-    let keep_until = Some(job.keep_until);
-    let id = job.job_id.clone();
-    let single = documents.first().filter(|_| new.is_single).cloned();
-    if let Some((object_guid, file_id)) = single {
-        let one = NewTransfer {
-            owner,
-            on_behalf_of,
-            object_guid,
-            file_id,
-            target,
-            priority,
-            keep_until,
-            callback,
-        };
-        let now = admitter.clock.now();
-        let deadline = later(now, settings.initiate.transfer_deadline);
-        let made = Transfer::new(id, one, now, deadline);
-        let transfer = Transfer { trace: trace::current(), ..made };
-        let entered = admitter.enter(&transfer, request).await?;
-        return Ok(match entered {
-            Entered::Before(before) => Some(before),
-            Entered::Done | Entered::SlotsChanged => None,
-        });
-    }
-    let documents = documents.to_vec();
-    let many = NewBundle {
-        owner,
-        on_behalf_of,
-        documents,
-        target,
-        priority,
-        keep_until,
-        callback,
-        on_item_error,
-    };
-    Ok(match initiate_bundle(admitter, settings.initiate, id, many, request).await? {
-        Initiated::Promised(_) => None,
-        Initiated::Before(before) => Some(before),
-    })
 }

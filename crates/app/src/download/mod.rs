@@ -1,6 +1,7 @@
 //! Jobs of the downloads API: one document is a transfer, many are a bundle.
 
 mod initiate;
+mod once;
 
 use docferry_domain::{
     Artifact, Bundle, BundleCounts, Delivery, DocumentName, JobState, Phase, Transfer, TransferId,
@@ -14,9 +15,8 @@ use crate::control::terminate;
 use crate::ports::{BundleStore, Clock, Store, StoreError, TransferStore, Workflow};
 use crate::query::is_kept;
 
-pub use initiate::{
-    JobSettings, NewJob, NotPromised, Promised, RequestName, initiate_job, promised_before,
-};
+pub use initiate::{JobSettings, NewJob, NotPromised, Promised, RequestName, initiate_job};
+pub use once::{initiate_once, promised_before};
 
 /// A job as it stands.
 #[derive(Debug, Clone)]

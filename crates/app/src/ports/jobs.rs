@@ -84,7 +84,7 @@ pub struct JobPlace {
     pub id: TransferId,
 }
 
-/// What somebody has asked for: the jobs whose results are kept for a time.
+/// The jobs of each owner: transfers of the viewer's contract too, documents of a bundle not.
 pub trait History: Send + Sync {
     /// The jobs of `owner` that are older than `before`, newest first, at most `limit`.
     /// Those that were asked for a moment ago may be missing; those whose records are

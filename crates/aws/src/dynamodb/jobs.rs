@@ -5,8 +5,8 @@
 //! |---|---|---|
 //! | `I#{hash}` | `REQUEST` | what a request of that name has made |
 //!
-//! The index `jobs` (`jobOwner`, `jobOrder`; keys only) holds each job whose result is
-//! kept for a time, so that progress is not replicated into it.
+//! The index `jobs` (`jobOwner`, `jobOrder`; keys only) holds each job and each transfer of
+//! the viewer's contract. Keys only, so that progress is not replicated into it.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use docferry_app::ports::{Entered, History, JobPlace, JobStore, Listed, StoreError};

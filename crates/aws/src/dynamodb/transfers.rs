@@ -23,12 +23,12 @@ pub(super) async fn enter(
 ) -> Result<Entered, StoreError> {
     let id = &transfer.transfer_id;
     let item = indexed(transfer_item(transfer)?, shard(id), first_look(transfer.created_at));
-    let item = match transfer.keep_until {
-        Some(_) if id.in_bundle().is_none() => {
+    let item = match id.in_bundle() {
+        None => {
             let created_ms = transfer.created_at.as_millisecond();
             jobs::listed(item, &transfer.owner, &JobPlace { created_ms, id: id.clone() })
         }
-        _ => item,
+        Some(_) => item,
     };
     let mut actions = vec![table.inserting(item)?];
     actions.push(match entry.slot {

@@ -221,7 +221,8 @@ where
     })
 }
 
-fn refusal(reason: NotPromised, is_single: bool) -> ApiError {
+/// The answer to a request that was not accepted.
+pub(crate) fn refusal(reason: NotPromised, is_single: bool) -> ApiError {
     let unknown = |place: usize| FieldError {
         pointer: if is_single { "/file_id".into() } else { format!("/file_ids/{place}") },
         detail: "is the number of no document".into(),

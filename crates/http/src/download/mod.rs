@@ -13,7 +13,8 @@ mod subscribe;
 
 pub use get::download_router;
 pub use initiate::{DownloadApi, FileRange};
-pub(crate) use initiate::{FIRST_POLL_MS, initiate_routes};
+pub(crate) use initiate::{FIRST_POLL_MS, initiate_routes, refusal};
+pub(crate) use name::upload_name;
 pub use shared::JobApi;
 pub(crate) use status::job_routes;
 pub use subscribe::{StreamMode, TimeLeft, subscribe_router};

@@ -22,20 +22,7 @@ pub(super) fn request_name(
     body: &Value,
     owner: &str,
 ) -> Result<Option<RequestName>, ApiError> {
-    let wrong = |pointer: &str, detail: &str| {
-        let (pointer, detail) = (pointer.to_owned(), detail.to_owned());
-        ApiError::Invalid(vec![FieldError { pointer, detail }])
-    };
-    let by_header = match headers.get("idempotency-key") {
-        None => None,
-        Some(value) => {
-            let text = value.to_str().unwrap_or_default().trim();
-            // The draft standard writes a string in quotes; most clients do not.
-            let text = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text);
-            let rule = "the header Idempotency-Key must be 1 to 255 printable ASCII characters";
-            Some(checked(text).ok_or_else(|| wrong("", rule))?)
-        }
-    };
+    let by_header = header_name(headers)?;
     let by_body = match body.get(MEMBER) {
         None | Some(Value::Null) => None,
         Some(value) => {
@@ -51,8 +38,6 @@ pub(super) fn request_name(
         (Some(name), _) | (None, Some(name)) => name,
         (None, None) => return Ok(None),
     };
-    // With their lengths, so that no two pairs look alike.
-    let key = hash(&[owner.as_bytes(), name.as_bytes()]);
     let asked = match body {
         Value::Object(members) => {
             let asked = members.iter().filter(|(member, _)| *member != MEMBER);
@@ -60,8 +45,41 @@ pub(super) fn request_name(
         }
         other => other.clone(),
     };
-    let fingerprint = hash(&[in_order(&asked).to_string().as_bytes()]);
-    Ok(Some(RequestName { key, fingerprint }))
+    Ok(Some(named(owner, name, &[in_order(&asked).to_string().as_bytes()])))
+}
+
+/// The name of a request of the viewer's contract, whose body has no member for it.
+///
+/// The call is part of the fingerprint: a key that was used for a job is refused here,
+/// whatever the two bodies hold.
+pub(crate) fn upload_name(
+    headers: &HeaderMap,
+    body: &Value,
+    owner: &str,
+) -> Result<Option<RequestName>, ApiError> {
+    let asked = in_order(body).to_string();
+    let name = header_name(headers)?;
+    Ok(name.map(|name| named(owner, name, &[b"document/upload", asked.as_bytes()])))
+}
+
+fn header_name(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    // The draft standard writes a string in quotes; most clients do not.
+    let text = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text);
+    let rule = "the header Idempotency-Key must be 1 to 255 printable ASCII characters";
+    Ok(Some(checked(text).ok_or_else(|| wrong("", rule))?))
+}
+
+fn named(owner: &str, name: &str, asked: &[&[u8]]) -> RequestName {
+    // With their lengths, so that no two pairs look alike.
+    let key = hash(&[owner.as_bytes(), name.as_bytes()]);
+    RequestName { key, fingerprint: hash(asked) }
+}
+
+fn wrong(pointer: &str, detail: &str) -> ApiError {
+    let (pointer, detail) = (pointer.to_owned(), detail.to_owned());
+    ApiError::Invalid(vec![FieldError { pointer, detail }])
 }
 
 fn checked(text: &str) -> Option<&str> {
@@ -128,5 +146,21 @@ mod tests {
         assert_ne!(of("a", "bc").key, of("ab", "c").key);
         assert_ne!(of("a", "k").key, of("b", "k").key);
         assert_eq!(of("a", "k").fingerprint, of("b", "l").fingerprint);
+    }
+
+    #[test]
+    fn upload_key_shares_the_callers_names_but_not_the_fingerprint() {
+        let body = json!({ "objGuid": "AAAA", "clientRequestId": "ignored" });
+        let headers: HeaderMap = [(
+            http::HeaderName::from_static("idempotency-key"),
+            http::HeaderValue::from_static("k"),
+        )]
+        .into_iter()
+        .collect();
+        let upload = upload_name(&headers, &body, "o").unwrap().unwrap();
+        let job = name(Some("k"), &json!({ "objGuid": "AAAA" }), "o").unwrap().unwrap();
+        assert_eq!(upload.key, job.key);
+        assert_ne!(upload.fingerprint, job.fingerprint);
+        assert_eq!(upload_name(&HeaderMap::new(), &body, "o").unwrap(), None);
     }
 }

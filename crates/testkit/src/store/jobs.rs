@@ -143,9 +143,7 @@ impl History for InMemoryTransferStore {
     ) -> Result<(Vec<Listed>, Option<JobPlace>), StoreError> {
         let tables = self.tables();
         let singles = tables.transfers.values().filter(|transfer| {
-            let is_job =
-                transfer.keep_until.is_some() && transfer.transfer_id.in_bundle().is_none();
-            is_job && transfer.owner == owner
+            transfer.transfer_id.in_bundle().is_none() && transfer.owner == owner
         });
         let bundles = tables.bundles.values().map(|(bundle, _)| bundle);
         let bundles = bundles.filter(|it| it.keep_until.is_some() && it.owner == owner);
