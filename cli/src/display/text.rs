@@ -35,7 +35,7 @@ pub(super) fn pause_in_words(pause: Duration) -> String {
 pub fn clean(text: &str) -> String {
     let is_bad = |c: char| {
         (c.is_control() && c != '\n')
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.chars().map(|c| if is_bad(c) { '\u{fffd}' } else { c }).collect()
 }
@@ -85,6 +85,7 @@ mod tests {
     #[test]
     fn names_cannot_steer_the_terminal() {
         assert_eq!(clean("a\u{1b}[2Jb\u{202e}c\rd"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d");
+        assert_eq!(clean("a\u{61c}b\u{2028}c"), "a\u{fffd}b\u{fffd}c");
         assert_eq!(clean("Ōtāhuhu #3 50% + l'été 法廷.pdf"), "Ōtāhuhu #3 50% + l'été 法廷.pdf");
     }
 }

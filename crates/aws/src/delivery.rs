@@ -15,7 +15,7 @@ use bytes::Bytes;
 use docferry_app::ports::{
     ArtifactError, Artifacts, OpenUpload, PresignedUrl, Presigner, StoredPart,
 };
-use docferry_domain::DocumentName;
+use docferry_domain::{DocumentName, media_type};
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -94,7 +94,7 @@ impl S3Artifacts {
 impl Artifacts for S3Artifacts {
     async fn put(&self, key: &str, mime: Option<&str>, bytes: Bytes) -> Result<(), ArtifactError> {
         let request = self.client.put_object().bucket(&self.bucket).key(key);
-        let request = request.set_content_type(mime.map(str::to_owned)).body(bytes.into());
+        let request = request.set_content_type(mime.map(safe_type)).body(bytes.into());
         match Box::pin(request.send()).await {
             Ok(_) => Ok(()),
             Err(error) => Err(unavailable("S3 PutObject", &error)),
@@ -120,7 +120,7 @@ impl Artifacts for S3Artifacts {
         // S3 refuses parts with a checksum that the upload was not created for, and asks for
         // the checksum of each part again on completion.
         let request = request.checksum_algorithm(PART_CHECKSUM);
-        let request = request.set_content_type(mime.map(str::to_owned));
+        let request = request.set_content_type(mime.map(safe_type));
         let answer = Box::pin(request.send()).await.map_err(|error| unavailable(CALL, &error))?;
         answer.upload_id.ok_or_else(|| broken(CALL, "the answer has no id"))
     }
@@ -222,13 +222,18 @@ impl Presigner for S3Artifacts {
         let request = self.client.get_object().bucket(&self.bucket).key(key);
         let request = request
             .response_content_disposition(attachment(name.as_str()))
-            .set_response_content_type(mime.map(str::to_owned));
+            .set_response_content_type(mime.map(safe_type));
         let signed =
             Box::pin(request.presigned(config)).await.map_err(|error| unavailable(CALL, &error))?;
         let expires_at = Timestamp::try_from(now + valid_for)
             .map_err(|_| broken(CALL, "a time out of range"))?;
         Ok(PresignedUrl { url: signed.uri().to_owned().into(), expires_at })
     }
+}
+
+/// A media type that a header may hold, also from records that were not checked.
+fn safe_type(mime: &str) -> String {
+    media_type(mime).to_owned()
 }
 
 /// As a download under this name (RFC 6266): as it is where headers may hold it, and in

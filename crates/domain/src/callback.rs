@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
+use crate::text::is_unprintable;
+
 /// Which addresses may be called when somebody else chooses them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CallbackRule {
@@ -96,7 +98,7 @@ impl CallbackUrl {
             return Err(InvalidCallback("must be at most 2048 characters"));
         }
         // The parser passes over these.
-        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        if text.chars().any(|c| c.is_whitespace() || is_unprintable(c)) {
             return Err(InvalidCallback("must be an absolute https URL"));
         }
         let url = check(text, rule)?;
@@ -250,6 +252,8 @@ mod tests {
             ("https://", "absolute https"),
             ("data:text/plain,x", "absolute https"),
             ("https://hooks.example.org/\n", "absolute https"),
+            ("https://hooks.example.org/\u{202e}", "absolute https"),
+            ("https://hooks.example.org/\u{fffd}", "absolute https"),
             ("https://user@hooks.example.org/", "user"),
             ("https://:secret@hooks.example.org/", "user"),
             ("https://hooks.example.org/#top", "fragment"),

@@ -3,11 +3,15 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::{fold, is_unprintable};
+
 /// Longest decoded path below the drive's root, in UTF-16 units (OneDrive).
 const MAX_PATH: usize = 400;
 /// Longest single name, in UTF-16 units (OneDrive).
 const MAX_SEGMENT: usize = 255;
 const FORBIDDEN: &[char] = &['"', '*', ':', '<', '>', '?', '/', '\\', '|'];
+/// No name may contain this, in any case.
+const VTI: &str = "_vti_";
 const OFFICE: &[&str] = &[
     "docx", "docm", "dotx", "dotm", "xlsx", "xlsm", "xltx", "xltm", "xlsb", "pptx", "pptm", "potx",
     "ppsx", "vsdx",
@@ -21,8 +25,10 @@ pub enum PathRule {
     /// Nothing is left of the name.
     #[error("a name must not be empty")]
     Empty,
-    /// One of the forbidden characters, or a control character.
-    #[error("a name must not contain any of \" * : < > ? / \\ | or a control character")]
+    /// One of the forbidden characters, or one that cannot be displayed.
+    #[error(
+        "a name must not contain any of \" * : < > ? / \\ | or a control character, a direction mark, U+FFFD or another code point that cannot be displayed"
+    )]
     ForbiddenCharacter,
     /// Leading or trailing space.
     #[error("a name must not begin or end with a space")]
@@ -46,11 +52,21 @@ pub enum PathRule {
     PathTooLong,
 }
 
-fn check_segment(segment: &str, at_root: bool) -> Result<(), PathRule> {
+/// The rule that every version has kept: a name in a record of an older version may
+/// contain characters that are refused now.
+fn check_stored(segment: &str) -> Result<(), PathRule> {
     if segment.is_empty() {
         return Err(PathRule::Empty);
     }
     if segment.contains(FORBIDDEN) || segment.chars().any(char::is_control) {
+        return Err(PathRule::ForbiddenCharacter);
+    }
+    Ok(())
+}
+
+fn check_segment(segment: &str, at_root: bool) -> Result<(), PathRule> {
+    check_stored(segment)?;
+    if segment.chars().any(is_unprintable) {
         return Err(PathRule::ForbiddenCharacter);
     }
     if segment.starts_with(' ') || segment.ends_with(' ') {
@@ -72,15 +88,26 @@ fn check_segment(segment: &str, at_root: bool) -> Result<(), PathRule> {
 }
 
 fn is_reserved(segment: &str) -> bool {
-    let lower = segment.to_ascii_lowercase();
+    let lower: String = segment.chars().map(fold).collect();
     let device = |stem: &str| {
         lower.strip_prefix(stem).is_some_and(|n| n.len() == 1 && n.as_bytes()[0].is_ascii_digit())
     };
     matches!(lower.as_str(), ".lock" | "con" | "prn" | "aux" | "nul" | "desktop.ini")
         || device("com")
         || device("lpt")
-        || lower.contains("_vti_")
+        || lower.contains(VTI)
         || lower.starts_with("~$")
+}
+
+/// The text with every `_vti_`, in any case, made `_vti-`.
+fn without_vti(name: &str) -> String {
+    let mut characters: Vec<char> = name.chars().collect();
+    for at in VTI.len()..=characters.len() {
+        if characters[at - VTI.len()..at].iter().copied().map(fold).eq(VTI.chars()) {
+            characters[at - 1] = '-';
+        }
+    }
+    characters.into_iter().collect()
 }
 
 fn utf16_len(text: &str) -> usize {
@@ -143,11 +170,17 @@ impl FromStr for DriveFolder {
     }
 }
 
+/// Reads the stored form.
 impl TryFrom<String> for DriveFolder {
     type Error = PathRule;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
+        if text.is_empty() {
+            return Ok(Self::default());
+        }
+        let segments: Vec<String> = text.split('/').map(str::to_owned).collect();
+        segments.iter().try_for_each(|segment| check_stored(segment))?;
+        Ok(Self(segments))
     }
 }
 
@@ -172,7 +205,7 @@ impl DocumentName {
     /// A name that OneDrive takes, made from what a foreign system calls a file.
     ///
     /// That may carry a path (only its last part counts) and characters that
-    /// OneDrive refuses (each becomes `_`). The outcome depends on the input
+    /// OneDrive refuses or that cannot be displayed (each becomes `_`). The outcome depends on the input
     /// alone, so that a repeated push names the same file.
     ///
     /// # Errors
@@ -181,19 +214,18 @@ impl DocumentName {
         let last = foreign.rsplit(['/', '\\']).next().unwrap_or_default();
         let clean: String = last
             .chars()
-            .map(|c| if FORBIDDEN.contains(&c) || c.is_control() { '_' } else { c })
+            .map(|c| if FORBIDDEN.contains(&c) || is_unprintable(c) { '_' } else { c })
             .collect();
-        let trimmed = clean.trim_matches(' ').trim_end_matches(['.', ' ']);
+        let trimmed = trimmed(&clean);
         if trimmed.is_empty() {
             return Err(PathRule::Empty);
         }
-        let defused = trimmed.replace("_vti_", "_vti-");
-        let name = if is_reserved(&defused) || defused.eq_ignore_ascii_case("forms") {
-            format!("_{}", defused.replace("_VTI_", "_VTI-"))
+        let short = shortened(&without_vti(trimmed));
+        if is_reserved(&short) || short.eq_ignore_ascii_case("forms") {
+            shortened(&format!("_{short}")).parse()
         } else {
-            defused
-        };
-        shortened(&name).parse()
+            short.parse()
+        }
     }
 
     /// `stem 1.ext`, as OneDrive names a file beside one of the same name; 0 is the
@@ -205,12 +237,14 @@ impl DocumentName {
         if number == 0 {
             return Ok(self.clone());
         }
-        match self.0.rsplit_once('.') {
-            Some((stem, extension)) if !stem.is_empty() => {
-                format!("{stem} {number}.{extension}").parse()
-            }
-            _ => format!("{} {number}", self.0).parse(),
+        let numbered = match self.0.rsplit_once('.') {
+            Some((stem, extension)) if !stem.is_empty() => format!("{stem} {number}.{extension}"),
+            _ => format!("{} {number}", self.0),
+        };
+        if utf16_len(&numbered) > MAX_SEGMENT {
+            return Err(PathRule::SegmentTooLong);
         }
+        numbered.try_into()
     }
 
     /// Whether OneDrive may rewrite such a file after the upload.
@@ -219,6 +253,11 @@ impl DocumentName {
         let extension = self.0.rsplit_once('.').map(|(_, e)| e.to_ascii_lowercase());
         extension.is_some_and(|e| OFFICE.contains(&e.as_str()))
     }
+}
+
+/// The text without white space around it and without periods at its end.
+fn trimmed(text: &str) -> &str {
+    text.trim().trim_end_matches(|c: char| c == '.' || c.is_whitespace())
 }
 
 /// Cut to the longest name that is allowed, keeping the extension.
@@ -239,7 +278,7 @@ fn shortened(name: &str) -> String {
             fits
         })
         .collect();
-    format!("{}{extension}", kept.trim_end_matches(['.', ' ']))
+    format!("{}{extension}", trimmed(&kept))
 }
 
 impl fmt::Debug for DocumentName {
@@ -257,11 +296,13 @@ impl FromStr for DocumentName {
     }
 }
 
+/// Reads the stored form.
 impl TryFrom<String> for DocumentName {
     type Error = PathRule;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
+        check_stored(&text)?;
+        Ok(Self(text))
     }
 }
 
@@ -291,6 +332,10 @@ mod tests {
             ("a:b", PathRule::ForbiddenCharacter),
             ("a\\b", PathRule::ForbiddenCharacter),
             ("a\u{7}b", PathRule::ForbiddenCharacter),
+            ("a\u{fffd}b", PathRule::ForbiddenCharacter),
+            ("x/a\u{202e}b", PathRule::ForbiddenCharacter),
+            ("a\u{ffff}b", PathRule::ForbiddenCharacter),
+            ("a\u{200b}b", PathRule::ForbiddenCharacter),
             (" a", PathRule::OuterSpace),
             ("a /b", PathRule::OuterSpace),
             ("a./b", PathRule::TrailingPeriod),
@@ -317,7 +362,13 @@ mod tests {
             ("C:\\docs\\a.pdf", "a.pdf"),
             ("a\"b:c.pdf", "a_b_c.pdf"),
             ("CON", "_CON"),
+            ("cOn", "_cOn"),
             ("x_vti_y.pdf", "x_vti-y.pdf"),
+            ("x_Vti_y_vTI_VTI_.pdf", "x_Vti-y_vTI-VTI_.pdf"),
+            ("deſKtop.ini", "_deſKtop.ini"),
+            ("a\u{202e}fdp.exe", "a_fdp.exe"),
+            ("a\u{ffff}\u{fdd0}\u{85}\u{fffd}b", "a____b"),
+            ("\u{a0}a.pdf\u{3000}", "a.pdf"),
             (" a.pdf. ", "a.pdf"),
         ] {
             assert_eq!(DocumentName::adapted_from(foreign).unwrap().as_str(), name);
@@ -334,11 +385,86 @@ mod tests {
         assert!(name.as_str().ends_with(".pdf"));
     }
 
+    /// The planes that have characters, in pieces, and the last code points of the others.
+    #[test]
+    fn every_code_point_in_a_foreign_name_is_kept_or_replaced() {
+        let all: Vec<char> = ('\0'..='\u{3ffff}')
+            .chain('\u{e0000}'..='\u{e0fff}')
+            .chain('\u{ffff0}'..='\u{ffff1}')
+            .chain('\u{10fffe}'..='\u{10ffff}')
+            .filter(|c| !matches!(c, '/' | '\\'))
+            .collect();
+        let is_kept = |c: &char| !FORBIDDEN.contains(c) && !is_unprintable(*c);
+        for piece in all.chunks(100) {
+            let text: String = piece.iter().collect();
+            let name = DocumentName::adapted_from(&format!("a{text}b")).unwrap();
+            let expected: String =
+                piece.iter().map(|c| if is_kept(c) { *c } else { '_' }).collect();
+            assert_eq!(name.as_str(), format!("a{expected}b"));
+            for refused in piece.iter().filter(|c| !is_kept(c)).take(5) {
+                let folder = format!("x/a{refused}b").parse::<DriveFolder>();
+                assert_eq!(folder, Err(PathRule::ForbiddenCharacter));
+            }
+        }
+    }
+
+    #[test]
+    fn names_of_older_records_are_still_read() {
+        let folder: DriveFolder = serde_json::from_str("\"a\u{200b}b/c\u{fffd}\"").unwrap();
+        assert_eq!(folder.segments(), ["a\u{200b}b", "c\u{fffd}"]);
+        let name: DocumentName = serde_json::from_str("\"a\u{202e}b.pdf\"").unwrap();
+        assert_eq!(name.as_str(), "a\u{202e}b.pdf");
+        assert_eq!(name.numbered(2).unwrap().as_str(), "a\u{202e}b 2.pdf");
+        assert!(serde_json::from_str::<DocumentName>("\"a/b\"").is_err());
+        assert!(serde_json::from_str::<DriveFolder>("\"a//b\"").is_err());
+    }
+
+    /// Any case of a text.
+    fn any_case(text: &'static str) -> impl Strategy<Value = String> {
+        proptest::collection::vec(any::<bool>(), text.len()).prop_map(move |upper| {
+            let pairs = text.chars().zip(upper);
+            pairs.map(|(c, upper)| if upper { c.to_ascii_uppercase() } else { c }).collect()
+        })
+    }
+
+    fn reserved() -> impl Strategy<Value = String> {
+        prop_oneof![
+            any_case(".lock"),
+            any_case("con"),
+            any_case("prn"),
+            any_case("aux"),
+            any_case("nul"),
+            any_case("com0"),
+            any_case("lpt9"),
+            any_case("desktop.ini"),
+            any_case("_vti_"),
+            any_case("forms"),
+            Just("~$".to_owned()),
+        ]
+    }
+
     proptest! {
         #[test]
-        fn an_adapted_name_is_always_allowed(foreign in "\\PC{0,300}") {
+        fn an_adapted_name_is_always_allowed(foreign in "(\\PC|[\\x00-\\x20.]){0,300}") {
             if let Ok(name) = DocumentName::adapted_from(&foreign) {
                 prop_assert!(DriveFolder::default().admit(&name).is_ok());
+            }
+        }
+
+        #[test]
+        fn a_name_with_reserved_parts_in_any_case_is_adapted(
+            parts in proptest::collection::vec(
+                prop_oneof![reserved(), "\\PC{0,3}", any::<char>().prop_map(String::from)],
+                0..6,
+            ),
+            end in "[a-z]{1,300}",
+        ) {
+            let foreign = format!("{}{}", parts.concat().replace(['/', '\\'], ""), end);
+            for foreign in [&foreign, &parts.concat(), &foreign[..foreign.len() - end.len()]] {
+                match DocumentName::adapted_from(foreign) {
+                    Ok(name) => prop_assert!(DriveFolder::default().admit(&name).is_ok()),
+                    Err(rule) => prop_assert_eq!(rule, PathRule::Empty),
+                }
             }
         }
     }

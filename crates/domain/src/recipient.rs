@@ -3,6 +3,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::is_printable;
+
 /// An address that cannot be one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -30,10 +32,31 @@ impl fmt::Debug for Recipient {
     }
 }
 
+/// Names a caller's fault in an address.
+const FORM: InvalidRecipient =
+    InvalidRecipient("must be an e-mail address such as name@example.org");
+
 impl FromStr for Recipient {
     type Err = InvalidRecipient;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let recipient = Self::try_from(text.to_owned())?;
+        // With two of them, systems disagree about where the domain begins.
+        if text.bytes().filter(|byte| *byte == b'@').count() != 1 {
+            return Err(FORM);
+        }
+        if !is_printable(text) {
+            return Err(InvalidRecipient("must be an e-mail address without invisible characters"));
+        }
+        Ok(recipient)
+    }
+}
+
+/// Reads the stored form, which older versions checked less strictly.
+impl TryFrom<String> for Recipient {
+    type Error = InvalidRecipient;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
         // RFC 5321 4.5.3.1: local part 64, domain 255, path 256 with brackets.
         if text.is_empty() {
             return Err(InvalidRecipient("must not be empty"));
@@ -48,18 +71,10 @@ impl FromStr for Recipient {
             Some((local, domain))
                 if !local.is_empty() && local.len() <= 64 && !domain.is_empty() =>
             {
-                Ok(Self(text.to_owned()))
+                Ok(Self(text))
             }
-            _ => Err(InvalidRecipient("must be an e-mail address such as name@example.org")),
+            _ => Err(FORM),
         }
-    }
-}
-
-impl TryFrom<String> for Recipient {
-    type Error = InvalidRecipient;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
     }
 }
 
@@ -84,5 +99,23 @@ mod tests {
         for bad in ["", "ada", "@x", "ada@", "a b@c", "a@b/../c", "a@b\n"] {
             assert!(bad.parse::<Recipient>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn address_with_two_at_signs_or_invisible_characters_is_refused() {
+        for bad in [
+            "ada@court.example@evil.example",
+            "@ada@court.example",
+            "ada@@court.example",
+            "ada\u{202e}@court.example",
+            "ada@court\u{200b}.example",
+            "ad\u{fffd}@court.example",
+            "ad\u{ffff}@court.example",
+        ] {
+            assert!(bad.parse::<Recipient>().is_err(), "{bad:?}");
+        }
+        let stored = "\"ada@court.example@court.example\"";
+        let stored: Recipient = serde_json::from_str(stored).unwrap();
+        assert_eq!(stored.as_str(), "ada@court.example@court.example", "of an older record");
     }
 }

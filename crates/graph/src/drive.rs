@@ -16,7 +16,7 @@ use crate::failure::{Asked, classify};
 use crate::path;
 use crate::settings::{GraphSettings, SetupError, tls};
 use crate::token::ClientCredentials;
-use crate::upload::{Uploads, parse};
+use crate::upload::Uploads;
 use crate::wire::{CreateSession, Item, Progress, Session, User};
 
 /// A process serves few recipients at a time; beyond this it forgets them all.
@@ -122,7 +122,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
         self.drive_seen(&destination.recipient);
         let expires_at = session.expiration_date_time;
         let url = UploadUrl::new(session.upload_url);
-        if parse(&url).is_none() {
+        if url.expose().is_empty() {
             return Err(unreadable());
         }
         self.uploads.target(&url)?;

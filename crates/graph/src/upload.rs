@@ -9,6 +9,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 use rustls::ClientConfig;
 use tokio::time::timeout;
 
@@ -98,7 +99,7 @@ impl Uploads {
         }
     }
 
-    /// The URL becomes the request target as it is: [`Uri`] checks but never rewrites.
+    /// The URL becomes the request target as it is, unless no request target may hold it.
     fn request(
         &self,
         method: Method,
@@ -132,10 +133,39 @@ impl Uploads {
     }
 }
 
-/// The URL, if it is an absolute one.
-pub(crate) fn parse(url: &UploadUrl) -> Option<Uri> {
-    let uri: Uri = url.expose().parse().ok()?;
+/// Characters that a URL may not contain and that clients send encoded (WHATWG URL), so
+/// that a server reads the same text.
+const ENCODED: &AsciiSet = &AsciiSet::EMPTY
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// The URL, if it is an absolute one: byte for byte where a request target may hold it, and
+/// with the offending characters of its path and query encoded where not.
+///
+/// `None` also when a client would have to leave a part of it out: a fragment is never
+/// sent, so a key with a `#` would arrive cut.
+fn parse(url: &UploadUrl) -> Option<Uri> {
+    let text = url.expose();
+    if text.contains('#') || text.chars().any(char::is_control) {
+        return None;
+    }
+    let uri: Uri = text.parse().ok().or_else(|| encoded(text)?.parse().ok())?;
     (uri.scheme().is_some() && uri.host().is_some()).then_some(uri)
+}
+
+fn encoded(text: &str) -> Option<String> {
+    let authority = text.find("://")? + 3;
+    let path = authority + text.get(authority..)?.find(['/', '?'])?;
+    let (origin, rest) = text.split_at_checked(path)?;
+    // Characters that are not ASCII are always encoded, as UTF-8.
+    Some(format!("{origin}{}", utf8_percent_encode(rest, ENCODED)))
 }
 
 fn content_range(range: FragmentRange) -> Result<HeaderValue, DriveError> {
@@ -150,4 +180,29 @@ fn content_range(range: FragmentRange) -> Result<HeaderValue, DriveError> {
 /// an answer that was lost.
 fn explain(watch: &BodyWatch, cause: Cause) -> DriveError {
     if watch.source_failed() { DriveError::Body } else { DriveError::Ambiguous(cause) }
+}
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::percent_decode_str;
+
+    use super::*;
+
+    #[test]
+    fn every_character_reaches_the_server_as_it_was_written() {
+        let all = ('\0'..='\u{17f}').chain("法廷\u{202e}\u{fffd}\u{1f3db}".chars());
+        for c in all {
+            for text in [format!("/a{c}b%20?k=v"), format!("/a?k=x{c}y%2B+")] {
+                let url = UploadUrl::new(format!("https://a.example{text}"));
+                if c == '#' || c.is_control() {
+                    assert!(parse(&url).is_none(), "{c:?}");
+                    continue;
+                }
+                let target = parse(&url).unwrap().path_and_query().unwrap().to_string();
+                assert!(target.bytes().all(|b| b.is_ascii_graphic() || b >= 0x80), "{target}");
+                let (sent, written) = (percent_decode_str(&target), percent_decode_str(&text));
+                assert!(sent.eq(written), "{c:?}");
+            }
+        }
+    }
 }

@@ -232,7 +232,7 @@ async fn a_session_is_asked_for_as_the_contract_says() {
 
 #[tokio::test]
 async fn a_session_without_a_usable_url_is_ambiguous() {
-    for body in [json!({}), json!({"uploadUrl": ""}), json!({"uploadUrl": "/up?x"})] {
+    for body in [json!({}), json!({"uploadUrl": ""})] {
         let server = tenant().await;
         let create = format!("{ITEM}:/createUploadSession");
         post(&server, &create, reply(200, body), 1).await;
@@ -240,6 +240,26 @@ async fn a_session_without_a_usable_url_is_ambiguous() {
         let drive = drive(&server.uri());
         let session = drive.create_session(&at, 5, ConflictPolicy::Fail).await;
         assert!(matches!(session, Err(DriveError::Ambiguous(_))), "{session:?}");
+    }
+}
+
+#[tokio::test]
+async fn session_url_that_cannot_be_requested_is_refused_for_good() {
+    for url in [
+        "/up?x",
+        "up",
+        "https://x-my.sharepoint.com/up?key=a#b",
+        "https://x-my.sharepoint.com/up?key=a\r\nHost: evil",
+        "https://x my.sharepoint.com/up",
+    ] {
+        let server = tenant().await;
+        let create = format!("{ITEM}:/createUploadSession");
+        post(&server, &create, reply(200, json!({ "uploadUrl": url })), 1).await;
+        let drive = drive(&server.uri());
+        let at = destination("", "a.pdf");
+        let session = drive.create_session(&at, 5, ConflictPolicy::Fail).await;
+        let Err(DriveError::Refused { code }) = session else { panic!("{url}: {session:?}") };
+        assert_eq!(code, "invalidUploadUrl", "{url}");
     }
 }
 

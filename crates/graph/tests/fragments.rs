@@ -40,6 +40,29 @@ async fn an_upload_url_is_replayed_byte_for_byte_without_any_credential_of_ours(
     );
 }
 
+#[tokio::test]
+async fn upload_url_that_no_request_may_hold_is_sent_encoded_once() {
+    let server = Listener::bind().await;
+    let drive = drive(&server.base);
+    for (written, sent) in [
+        ("/a b/`c`?key=x y", "/a%20b/%60c%60?key=x%20y"),
+        ("/up?key=a\"b<c>d%20e%", "/up?key=a%22b%3Cc%3Ed%20e%"),
+        ("/up/^<?key='a|b{c}^'+ +%2B", "/up/%5E%3C?key='a%7Cb%7Bc%7D%5E'+%20+%2B"),
+    ] {
+        let url = UploadUrl::new(format!("{}{written}", server.base));
+        let put = drive.put_fragment(&url, range(0, 100, 300), bytes(100));
+        let serve = async {
+            let mut connection = server.accept().await;
+            let (head, _) = connection.request().await;
+            connection.answer("202 Accepted", "connection: close\r\n", "").await;
+            head
+        };
+        let (answer, head) = tokio::join!(put, serve);
+        assert_eq!(answer.unwrap(), FragmentAnswer::Accepted { next: None });
+        assert_eq!(head.lines().next(), Some(format!("PUT {sent} HTTP/1.1").as_str()));
+    }
+}
+
 /// The other server listens, and nobody comes.
 #[tokio::test]
 async fn an_upload_url_of_a_foreign_host_is_never_connected_to() {

@@ -9,6 +9,7 @@ mod control;
 mod download;
 mod edge;
 mod initiate;
+mod json;
 mod middleware;
 mod ping;
 mod problem;

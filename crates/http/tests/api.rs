@@ -48,6 +48,14 @@ async fn bad_input_names_the_field_and_creates_nothing() {
         (r#"{"objGuid": "AAAA", "email": "nobody"}"#, "/email"),
         (r#"{"objGuid": "AAAA", "email": "a@b.example", "filePath": 5}"#, "/filePath"),
         (r#"{"objGuid": "AAAA", "email": "a@b.example", "filePath": "a|b"}"#, "/filePath"),
+        (r#"{"objGuid": "AAAA", "email": "a@b.example", "filePath": "a\ufffdb"}"#, "/filePath"),
+        (r#"{"objGuid": "AAAA", "email": "a@b.example", "filePath": "a\u202eb"}"#, "/filePath"),
+        (r#"{"objGuid": "AAAA", "email": "a@b.example", "filePath": "a\uffffb"}"#, "/filePath"),
+        (r#"{"objGuid": "AAAA", "email": "a@b.example", "filePath": "a\ud800b"}"#, ""),
+        (r#"{"objGuid": "AAAA", "email": "a@b.example@evil.example"}"#, "/email"),
+        (r#"{"objGuid": "AAAA", "email": "a\u200b@b.example"}"#, "/email"),
+        (r#"{"objGuid": "AAAA", "email": "a@b.example", "email": "c@d.example"}"#, "/email"),
+        (r#"{"objGuid": "AAAA", "email": "a@b.example", "x": {"y": 1, "y": 1}}"#, "/x/y"),
     ] {
         let world = World::default();
         let (status, problem) = upload(&world, body).await;
@@ -57,6 +65,15 @@ async fn bad_input_names_the_field_and_creates_nothing() {
         assert!(!problem["errors"][0]["detail"].as_str().unwrap().is_empty());
         assert!(world.store().transfers().is_empty(), "{body}");
     }
+}
+
+#[tokio::test]
+async fn byte_order_mark_before_a_body_is_skipped() {
+    let world = World::default();
+    let body = "\u{feff}{\"objGuid\": \"AAAA\", \"email\": \"a@b.example\"}";
+    assert_eq!(upload(&world, body).await.0, StatusCode::ACCEPTED);
+    let two = upload(&world, &format!("\u{feff}{body}")).await.0;
+    assert_eq!(two, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]

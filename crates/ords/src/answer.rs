@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use docferry_app::ports::{SourceAnswer, SourceError};
+use docferry_domain::media_type;
 use http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -82,7 +83,10 @@ impl TryFrom<Facts> for SourceAnswer {
         };
         Ok(Self {
             filename: facts.filename,
-            mime: facts.mimetype.filter(|mime| !mime.trim().is_empty()),
+            mime: facts
+                .mimetype
+                .filter(|mime| !mime.trim().is_empty())
+                .map(|mime| media_type(&mime).to_owned()),
             size,
         })
     }
@@ -134,6 +138,20 @@ mod tests {
             assert_eq!(answer.filename, filename);
             assert_eq!(answer.mime.as_deref(), mime);
             assert_eq!(answer.size, size);
+        }
+    }
+
+    #[test]
+    fn media_type_that_can_stand_in_no_header_becomes_octet_stream() {
+        for (mime, expected) in [
+            (r"application/pdf", "application/pdf"),
+            (r"application/pdf\nX: 1", "application/octet-stream"),
+            (r"application/größe", "application/octet-stream"),
+            (r"pdf", "application/octet-stream"),
+        ] {
+            let body = format!(r#"{{"filename":"a","mimetype":"{mime}","sizeval":"1"}}"#);
+            let answer = push(200, JSON, &body).unwrap();
+            assert_eq!(answer.mime.as_deref(), Some(expected), "{mime}");
         }
     }
 

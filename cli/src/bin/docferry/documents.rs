@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args as Group, Subcommand};
 use docferry_app::ports::IndexedDocument;
-use docferry_domain::FileId;
+use docferry_domain::{FileId, is_printable};
 use serde::{Deserialize, Serialize};
 
 use crate::admin::{AdminError, DocumentsPlace};
@@ -76,8 +76,13 @@ fn read(file: &Path) -> io::Result<String> {
 fn parse(text: &str) -> Result<BTreeMap<FileId, IndexedDocument>, AdminError> {
     let mut documents = BTreeMap::new();
     let mut wrong = Vec::new();
+    // Editors may write a byte order mark before the first line.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         match serde_json::from_str::<Line>(line) {
+            Ok(Line { name: Some(name), .. }) if !is_printable(&name) => {
+                wrong.push(format!("line {number}: the name has characters without a display"));
+            }
             Ok(Line { file_id, object_guid, name, size }) => {
                 let document = IndexedDocument { object_guid, name, size };
                 if documents.insert(file_id, document).is_some() {
@@ -110,6 +115,19 @@ mod tests {
         assert_eq!(documents.len(), 2);
         assert_eq!(documents[&FileId::new(10_001)].size, Some(7));
         assert_eq!(documents[&FileId::new(10_002)].name, None);
+    }
+
+    #[test]
+    fn byte_order_mark_is_skipped_and_unprintable_names_are_refused() {
+        let line = "{\"file_id\": 10001, \"objectGuid\": \"AAAA\", \"name\": \"NAME\"}";
+        let marked = format!("\u{feff}{}", line.replace("NAME", "l'été.pdf"));
+        assert_eq!(parse(&marked).unwrap().len(), 1);
+        for bad in ["a\u{202e}b", "a\\nb", "a\u{fffd}b"] {
+            let error = parse(&line.replace("NAME", bad)).unwrap_err().to_string();
+            assert!(error.contains("line 1: the name"), "{error}");
+        }
+        let twice = line.replace("\"name\": \"NAME\"", "\"objectGuid\": \"AAAB\"");
+        assert!(parse(&twice).is_err());
     }
 
     #[test]

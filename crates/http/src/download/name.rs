@@ -63,7 +63,11 @@ pub(crate) fn upload_name(
 }
 
 fn header_name(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let mut sent = headers.get_all("idempotency-key").iter();
+    let Some(value) = sent.next() else { return Ok(None) };
+    if sent.next().is_some() {
+        return Err(wrong("", "the header Idempotency-Key must be given once"));
+    }
     let text = value.to_str().unwrap_or_default().trim();
     // The draft standard writes a string in quotes; most clients do not.
     let text = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text);
@@ -136,6 +140,14 @@ mod tests {
             assert!(name(None, &json!({ "clientRequestId": bad }), "o").is_err());
         }
         assert!(name(None, &json!({ "clientRequestId": 5 }), "o").is_err());
+    }
+
+    #[test]
+    fn two_keys_in_one_request_are_refused() {
+        let mut headers = HeaderMap::new();
+        headers.append("idempotency-key", "a".parse().unwrap());
+        headers.append("idempotency-key", "b".parse().unwrap());
+        assert!(request_name(&headers, &json!({ "file_id": 1 }), "o").is_err());
     }
 
     #[test]

@@ -1,0 +1,215 @@
+//! Rules for text that other systems and callers send.
+
+use unicode_general_category::{GeneralCategory, get_general_category};
+
+/// The character that decoders put in place of bytes that are no text.
+const REPLACEMENT: char = '\u{fffd}';
+
+/// Zero-width non-joiner and joiner. Both are format characters, but Persian and Indic
+/// words and joined emoji are spelled with them.
+const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
+
+/// Whether a character has no place in a name: a control or format character (direction
+/// marks among them), a line or paragraph separator, the replacement character, or a code
+/// point without a character. Such a name looks like another one, changes how the text
+/// beside it is displayed, or is lost between two systems.
+pub(crate) fn is_unprintable(c: char) -> bool {
+    let is_format_or_unassigned = || {
+        matches!(
+            get_general_category(c),
+            GeneralCategory::Control
+                | GeneralCategory::Format
+                | GeneralCategory::LineSeparator
+                | GeneralCategory::ParagraphSeparator
+                | GeneralCategory::Surrogate
+                | GeneralCategory::Unassigned
+        )
+    };
+    c == REPLACEMENT || (!JOINERS.contains(&c) && is_format_or_unassigned())
+}
+
+/// Whether a text can be displayed as it is: it has no control characters, direction
+/// marks or code points without a character.
+#[must_use]
+pub fn is_printable(text: &str) -> bool {
+    !text.chars().any(is_unprintable)
+}
+
+/// The character without its case. Two characters that differ in case only have the same
+/// form, also where one of them is not ASCII: `ſ` and `K` (Kelvin) are folded to `s` and `k`.
+pub(crate) fn fold(c: char) -> char {
+    let mut upper = c.to_uppercase();
+    match (upper.next(), upper.next()) {
+        (Some(upper), None) => upper.to_lowercase().next().unwrap_or(upper),
+        _ => c,
+    }
+}
+
+/// Longest media type, in bytes: two names of RFC 6838 and a parameter.
+const LONGEST_MEDIA_TYPE: usize = 255;
+
+/// The media type of bytes that are not known to be anything else.
+const ANY_BYTES: &str = "application/octet-stream";
+
+/// A media type that can stand in a header: `foreign` when it is one (RFC 9110, 8.3.1),
+/// otherwise `application/octet-stream`.
+#[must_use]
+pub fn media_type(foreign: &str) -> &str {
+    let text = foreign.trim_matches([' ', '\t']);
+    if text.len() <= LONGEST_MEDIA_TYPE && is_media_type(text) { text } else { ANY_BYTES }
+}
+
+fn is_media_type(text: &str) -> bool {
+    let (essence, parameters) = match text.split_once(';') {
+        Some((essence, parameters)) => (essence.trim_end_matches([' ', '\t']), Some(parameters)),
+        None => (text, None),
+    };
+    let is_essence =
+        essence.split_once('/').is_some_and(|(kind, name)| is_token(kind) && is_token(name));
+    is_essence && parameters.is_none_or(are_parameters)
+}
+
+/// Whether this is `name=value` once or more, separated by semicolons.
+fn are_parameters(text: &str) -> bool {
+    let mut rest = text;
+    loop {
+        let Some((name, value)) = rest.split_once('=') else { return false };
+        if !is_token(name.trim_start_matches([' ', '\t'])) {
+            return false;
+        }
+        let Some(after) = after_value(value) else { return false };
+        let after = after.trim_start_matches([' ', '\t']);
+        match after.strip_prefix(';') {
+            Some(next) => rest = next,
+            None => return after.is_empty(),
+        }
+    }
+}
+
+/// The text behind a token or a quoted string; `None` when there is neither.
+fn after_value(text: &str) -> Option<&str> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let end = text.find(|c| !is_token_character(c)).unwrap_or(text.len());
+        return text.get(end..).filter(|_| end > 0);
+    };
+    let mut escaped = false;
+    for (at, c) in quoted.char_indices() {
+        match c {
+            _ if c != '\t' && c != ' ' && !c.is_ascii_graphic() => return None,
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return quoted.get(at + 1..),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(is_token_character)
+}
+
+fn is_token_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn controls_direction_marks_and_code_points_without_character_are_unprintable() {
+        let ranges = [
+            ('\0', '\u{1f}'),
+            ('\u{7f}', '\u{9f}'),
+            ('\u{ad}', '\u{ad}'),
+            ('\u{61c}', '\u{61c}'),
+            ('\u{200b}', '\u{200b}'),
+            ('\u{200e}', '\u{200f}'),
+            ('\u{2028}', '\u{202e}'),
+            ('\u{2060}', '\u{206f}'),
+            ('\u{fdd0}', '\u{fdef}'),
+            ('\u{feff}', '\u{feff}'),
+            ('\u{fff9}', '\u{fffb}'),
+            ('\u{fffd}', '\u{ffff}'),
+            ('\u{e0000}', '\u{e007f}'),
+            ('\u{378}', '\u{379}'),
+        ];
+        for (first, last) in ranges {
+            for c in first..=last {
+                assert!(is_unprintable(c), "U+{:04X}", u32::from(c));
+            }
+        }
+        for plane in 0..=16_u32 {
+            for low in [0xfffe, 0xffff] {
+                let c = char::from_u32(plane * 0x1_0000 + low).unwrap();
+                assert!(is_unprintable(c), "U+{:04X}", u32::from(c));
+            }
+        }
+    }
+
+    #[test]
+    fn letters_signs_joiners_and_emoji_are_printable() {
+        for c in "aÄß 法廷#%+'🏛\u{301}\u{fe0f}\u{200c}\u{200d}\u{e000}\u{a0}".chars() {
+            assert!(!is_unprintable(c), "U+{:04X}", u32::from(c));
+        }
+    }
+
+    #[test]
+    fn media_types_with_and_without_parameters_pass_unchanged() {
+        for good in [
+            "application/pdf",
+            "text/plain; charset=utf-8",
+            "multipart/mixed;boundary=\"a b;\\\"c\" ; x=y",
+            "application/vnd.ms-excel.sheet.binary.macroEnabled.12",
+            "image/svg+xml",
+        ] {
+            assert_eq!(media_type(good), good);
+        }
+        assert_eq!(media_type("  application/pdf\t"), "application/pdf");
+    }
+
+    #[test]
+    fn other_text_is_replaced_by_the_media_type_of_any_bytes() {
+        let long = format!("application/{}", "x".repeat(300));
+        for bad in [
+            "",
+            "pdf",
+            "application/",
+            "/pdf",
+            "application/pdf\nX-Evil: 1",
+            "application/pdf\r\n",
+            "application/p d f",
+            "application/pdf;",
+            "application/pdf; charset",
+            "application/pdf; =x",
+            "application/pdf; a=\"b",
+            "application/pdf; a=\"b\" c",
+            "application/pdf; a=\"\u{7f}\"",
+            "application/pdf, text/html",
+            "anwendung/größe",
+            "text/html\0",
+            long.as_str(),
+        ] {
+            assert_eq!(media_type(bad), ANY_BYTES, "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_media_type_can_stand_in_a_header(
+            foreign in "(\\PC|[\\x00-\\x7f]){0,40}",
+            kind in "[a-z]{1,9}/[a-z.+-]{1,20}",
+            tail in "(;| |[\\x00-\\x7f]|\\PC){0,9}",
+        ) {
+            for text in [foreign, format!("{kind}{tail}")] {
+                let media_type = media_type(&text);
+                let is_plain = |b: u8| b == b' ' || b == b'\t' || b.is_ascii_graphic();
+                prop_assert!(media_type.bytes().all(is_plain));
+                prop_assert!(media_type.len() <= LONGEST_MEDIA_TYPE);
+                prop_assert!(media_type.contains('/'));
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Finds members of JSON objects that are given more than once.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+/// Most duplicates that are reported.
+const MOST_REPORTED: usize = 20;
+
+/// Pointers (RFC 6901) to the members that are given more than once in their object.
+///
+/// Readers of JSON disagree about which of them counts, so a check by one and a use by
+/// another could see two values.
+pub(crate) fn duplicate_members(text: &[u8]) -> serde_json::Result<Vec<String>> {
+    let (mut pointer, mut duplicates) = (String::new(), Vec::new());
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    Members { pointer: &mut pointer, duplicates: &mut duplicates }.deserialize(&mut reader)?;
+    Ok(duplicates)
+}
+
+struct Members<'a> {
+    /// Pointer to the value that is read.
+    pointer: &'a mut String,
+    duplicates: &'a mut Vec<String>,
+}
+
+impl Members<'_> {
+    /// Runs `read` for the member or element `name` of this value.
+    fn within<T>(&mut self, name: &str, read: impl FnOnce(Members<'_>) -> T) -> T {
+        let length = self.pointer.len();
+        self.pointer.push('/');
+        self.pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+        let pointer = &mut *self.pointer;
+        let result = read(Members { pointer, duplicates: &mut *self.duplicates });
+        self.pointer.truncate(length);
+        result
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Members<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<(), A::Error> {
+        let mut number = 0_usize;
+        while self
+            .within(&number.to_string(), |element| elements.next_element_seed(element))?
+            .is_some()
+        {
+            number += 1;
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<(), A::Error> {
+        let mut names = HashSet::new();
+        while let Some(name) = members.next_key::<String>()? {
+            self.within(&name, |member| {
+                if names.contains(&name) && member.duplicates.len() < MOST_REPORTED {
+                    member.duplicates.push(member.pointer.clone());
+                }
+                members.next_value_seed(member)
+            })?;
+            names.insert(name);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_repeated_member_is_found_with_its_pointer() {
+        for (text, pointers) in [
+            (r#"{"a":1,"b":{"a":[1,"a",null,true,1.5,-1]}}"#, vec![]),
+            (r#"{"a":1,"a":1}"#, vec!["/a"]),
+            (r#"{"a":1,"\u0061":2,"A":3}"#, vec!["/a"]),
+            (r#"{"o":{"x":1,"y":2,"x":3}}"#, vec!["/o/x"]),
+            (r#"[{}, {"a/b~c":1,"a/b~c":2}]"#, vec!["/1/a~1b~0c"]),
+            (r#"{"a":{"b":1,"b":2},"a":{"b":1,"b":2}}"#, vec!["/a/b", "/a", "/a/b"]),
+            (r#""text""#, vec![]),
+        ] {
+            assert_eq!(duplicate_members(text.as_bytes()).unwrap(), pointers, "{text}");
+        }
+        let many = format!("{{{}\"a\":1}}", "\"a\":1,".repeat(1000));
+        assert_eq!(duplicate_members(many.as_bytes()).unwrap().len(), MOST_REPORTED);
+    }
+
+    #[test]
+    fn text_that_is_no_json_is_an_error() {
+        for bad in ["", "{", "{\"a\":}", "\"\\ud800\""] {
+            assert!(duplicate_members(bad.as_bytes()).is_err(), "{bad}");
+        }
+        let deep = "[".repeat(100_000);
+        assert!(duplicate_members(deep.as_bytes()).is_err());
+    }
+}
