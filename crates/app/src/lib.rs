@@ -19,6 +19,7 @@ pub mod push;
 pub mod query;
 pub mod requeue;
 pub mod retry;
+mod reuse;
 mod step;
 pub mod sweep;
 mod task;

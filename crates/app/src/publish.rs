@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use docferry_domain::{
-    ArrivedObject, Artifact, ArtifactRecord, Checkpoint, FailureCode, Pace, SourceHash, Transfer,
+    ArrivedObject, Artifact, ArtifactRecord, Checkpoint, Delivery, FailureCode, Pace, SourceHash,
+    Transfer,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
@@ -19,6 +20,7 @@ use crate::ports::{
     ArtifactError, ArtifactStore, Artifacts, Clock, OpenUpload, Staging, StagingError, StoredPart,
     TransferStore,
 };
+use crate::reuse::reusable_artifact;
 use crate::task::admit;
 use crate::upload::{Progress, SourceObject};
 use crate::{TaskError, TaskInput};
@@ -82,6 +84,12 @@ where
         return Ok(Progress::Done);
     }
     admit(&transfer, task.attempt, ports.clock.now())?;
+    // Another transfer may have delivered the document since the push of this one.
+    if let Some(found) = reusable_artifact(ports.store, ports.clock.now(), &transfer).await? {
+        let delivery = Artifact { key: found.key, size: found.size }.into();
+        ports.store.record_delivery(&task.transfer_id, transfer.epoch, &delivery).await?;
+        return Ok(Progress::Done);
+    }
     let object = SourceObject::of(&transfer).ok_or(FailureCode::Internal)?;
     let stop_at = deadline.checked_sub(ports.settings.margin).unwrap_or(deadline);
     let run = Run { key: artifact_key(&transfer), ports, transfer, object, stop_at };
@@ -219,8 +227,8 @@ where
         if ack.stop { Err(FailureCode::Canceled.into()) } else { Ok(()) }
     }
 
-    /// First that it lies there, so that it is removed in time whatever happens; then
-    /// that it is delivered.
+    /// Records the object, so that it is removed in time whatever happens, and then the
+    /// delivery, which offers it for reuse.
     async fn record(&self) -> Result<(), TaskError> {
         let Self { transfer, key, .. } = self;
         let source = transfer.source.as_ref().ok_or(FailureCode::Internal)?;
@@ -239,17 +247,18 @@ where
         Ok(self.ports.store.record_delivery(id, transfer.epoch, &delivery).await?)
     }
 
-    /// The transfer has ended meanwhile, and was perhaps cleaned up before this run had
-    /// written the last. A newer attempt goes on with what is there.
+    /// Removes what this invocation wrote after its transfer had ended and was perhaps
+    /// cleaned up. A newer attempt of the same run goes on with the object.
     async fn remove_unless_wanted(&self) -> Result<(), TaskError> {
         let now = self.ports.store.get(&self.transfer.transfer_id).await?;
-        let is_wanted = now.is_some_and(|now| {
-            artifact_key(&now) == self.key && (!now.phase.is_terminal() || now.delivery.is_some())
+        let is_wanted = now.is_some_and(|now| match now.phase.is_terminal() {
+            true => has_delivered(&now, &self.key),
+            false => artifact_key(&now) == self.key,
         });
         if is_wanted {
             Ok(())
         } else {
-            remove(self.ports.store, self.ports.artifacts, &self.key).await
+            discard(self.ports.store, self.ports.artifacts, &self.key).await
         }
     }
 
@@ -269,7 +278,31 @@ where
     }
 }
 
-/// Removes what was to be delivered, or what there is of it. May be repeated.
+/// Whether the delivery of a transfer is the object of this key, which may also be that of
+/// another transfer.
+pub(crate) fn has_delivered(transfer: &Transfer, key: &str) -> bool {
+    matches!(&transfer.delivery, Some(Delivery::Download(artifact)) if artifact.key == key)
+}
+
+/// Removes an object that its transfer did not deliver, or the parts of it. An object that
+/// was delivered after all stays until its retention is over. May be repeated.
+///
+/// # Errors
+/// Those of the bucket and the store.
+pub(crate) async fn discard(
+    store: &impl ArtifactStore,
+    artifacts: &impl Artifacts,
+    key: &str,
+) -> Result<(), TaskError> {
+    if store.withdraw_artifact(key).await? {
+        remove(store, artifacts, key).await
+    } else {
+        Ok(artifacts.abort(key).await?)
+    }
+}
+
+/// Removes an object whose record is given up or withdrawn, or the parts of it. May be
+/// repeated.
 ///
 /// # Errors
 /// Those of the bucket and the store.

@@ -1,12 +1,13 @@
 //! Asks the source to push the document, and records what it said.
 
 use docferry_domain::{
-    Artifact, DeadlineRules, DocumentName, FailureCode, Phase, PushedSource, Target, Transfer,
+    Artifact, DeadlineRules, DocumentName, FailureCode, Phase, PushedSource, Transfer,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::finalize::LATE_PUSH_WATCH;
 use crate::ports::{ArtifactStore, Clock, DocumentSource, SourceAnswer, Staging, TransferStore};
+use crate::reuse::reusable_artifact;
 use crate::task::admit;
 use crate::trace::follow;
 use crate::{RetryReason, StepOutcome, TaskError, TaskInput};
@@ -15,10 +16,6 @@ use crate::{RetryReason, StepOutcome, TaskError, TaskInput};
 const LARGEST_DOCUMENT_BYTES: u64 = 250_000_000_000;
 /// Longest key of an S3 object, in bytes.
 const LONGEST_KEY_BYTES: usize = 1024;
-
-/// How long what lies in the delivery bucket is given to others who ask for the
-/// same document. Later it is fetched again: it may have changed at its source.
-const FRESH: SignedDuration = SignedDuration::from_hours(12);
 
 /// Pushes the document of a transfer towards the exchange bucket. A download of what
 /// lies in the delivery bucket already is delivered by that, and nothing is pushed.
@@ -62,17 +59,7 @@ async fn deliver_again(
     now: Timestamp,
     transfer: &Transfer,
 ) -> Result<bool, TaskError> {
-    if !matches!(transfer.target, Target::Download(_)) {
-        return Ok(false);
-    }
-    let found = store.find_artifact(&transfer.object_guid).await?;
-    let Some(found) = found.filter(|found| now.duration_since(found.written_at) < FRESH) else {
-        return Ok(false);
-    };
-    // From here on it stays as long as this transfer needs it.
-    if !store.keep_artifact(&found.key, transfer.kept_until()).await? {
-        return Ok(false);
-    }
+    let Some(found) = reusable_artifact(store, now, transfer).await? else { return Ok(false) };
     // It is in no exchange bucket, but for what an earlier run may still be owed. What has
     // lain there for longer than that is watched for is somebody else's.
     let recent = now.checked_sub(LATE_PUSH_WATCH).unwrap_or(now);

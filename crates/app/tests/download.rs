@@ -11,7 +11,7 @@ use docferry_app::ports::Clock as _;
 use docferry_app::{TaskInput, poll};
 use docferry_domain::{Delivery, DownloadTarget, NewTransfer, Person, Phase, Target};
 use docferry_testkit::builders::new_transfer;
-use docferry_testkit::{Fault, Mode, Runner, World};
+use docferry_testkit::{Fault, Kill, Mode, Processes, Runner, World};
 use jiff::SignedDuration;
 
 const MODES: [Mode; 3] = [Mode::CrashBefore, Mode::CrashAfter, Mode::AnswerLost];
@@ -228,4 +228,112 @@ async fn a_source_that_is_replaced_in_the_middle_is_copied_from_the_beginning() 
     let key = delivered(&world, &task).await;
     assert_eq!(world.state().delivery.objects[&key], other);
     assert_left(&world, &[&key], "replaced");
+}
+
+/// A job that is canceled between the record of its object and that of its delivery removes
+/// nothing that another job has delivered.
+#[tokio::test(start_paused = true)]
+async fn a_cancel_before_the_delivery_removes_no_object_of_another_job() {
+    let faultless = world_with(MB);
+    taken_up(&faultless).await;
+    let at = faultless.effects().iter().position(|name| *name == "put_artifact").unwrap();
+
+    let world = world_with(MB);
+    world.inject(Fault { at, mode: Mode::CrashAfter });
+    let first = taken_up(&world).await;
+    // Another job asks for the same document and delivers it.
+    let second = ask(&world, "q").await;
+    runner(&world).execute(&second).await;
+    assert_eq!(record(&world, &second).await.phase, Phase::Completed);
+    let key = delivered(&world, &second).await;
+    assert!(world.state().delivery.objects.contains_key(&key), "it is there");
+    // The first is canceled before its step runs again.
+    let runner = runner(&world);
+    let ids = std::slice::from_ref(&first.transfer_id);
+    terminate(&runner.admitter(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
+    runner.run_all().await;
+    runner.recover(8).await;
+    assert_eq!(record(&world, &first).await.phase, Phase::Canceled);
+    assert_eq!(record(&world, &second).await.phase, Phase::Completed);
+    assert!(
+        world.state().delivery.objects.contains_key(&key),
+        "the second job is completed, and what it delivered is gone"
+    );
+}
+
+/// The first of two jobs waits an hour for its slot, and its step is repeated after the
+/// second job has delivered: both share the object, for as long as the second needs it.
+#[tokio::test(start_paused = true)]
+async fn a_repeated_step_never_shortens_the_retention_of_another_job() {
+    let run = async |world: &World, task: &TaskInput| {
+        let runner = runner(world);
+        Runner::new(world).push_once(task).await.unwrap();
+        poll::poll(&runner.admitter(), world, runner.rules, task).await.unwrap();
+        let _died = runner.survive(runner.publish_once(task)).await;
+    };
+    let faultless = world_with(MB);
+    let task = ask(&faultless, "p").await;
+    run(&faultless, &task).await;
+    let at = faultless.effects().iter().position(|name| *name == "put_artifact").unwrap();
+
+    let world = world_with(MB);
+    world.inject(Fault { at, mode: Mode::CrashAfter });
+    let first = ask(&world, "p").await;
+    world.advance(SignedDuration::from_hours(1));
+    run(&world, &first).await;
+    let second = ask(&world, "q").await;
+    runner(&world).execute(&second).await;
+    runner(&world).execute(&first).await;
+    for task in [&first, &second] {
+        assert_eq!(record(&world, task).await.phase, Phase::Completed);
+    }
+    let key = delivered(&world, &second).await;
+    assert_eq!(delivered(&world, &first).await, key);
+    assert_left(&world, &[&key], "the first job's own object is removed");
+    // 24 h and a minute after the first was asked for, 23 h after the second.
+    world.advance(SignedDuration::from_hours(23) + SignedDuration::from_mins(1));
+    runner(&world).recover(3).await;
+    let keep_until = record(&world, &second).await.keep_until.unwrap();
+    assert!(world.now() < keep_until, "the second job has not expired");
+    assert!(world.state().delivery.objects.contains_key(&key), "and its document is gone");
+}
+
+/// Another job delivers the document while an invocation of the first is at any of its
+/// effects. The first job is carried on and reuses that object before the old invocation
+/// writes its own.
+#[tokio::test(start_paused = true)]
+async fn an_overtaken_step_leaves_no_object_beside_a_reused_one() {
+    for effects in 0.. {
+        let world = world_with(MB);
+        let first = ask(&world, "p").await;
+        let runner = runner(&world);
+        Runner::new(&world).push_once(&first).await.unwrap();
+        poll::poll(&runner.admitter(), &world, runner.rules, &first).await.unwrap();
+        let second = ask(&world, "q").await;
+        let mut processes = Processes::default();
+        processes.add(Kill::default(), async {
+            let _overtaken = runner.publish_once(&first).await;
+        });
+        world.state().interleaved = true;
+        for _ in 0..effects {
+            processes.step(0).await;
+        }
+        let is_done = processes.is_empty();
+        world.state().interleaved = false;
+        for task in [&second, &first] {
+            runner.execute(task).await;
+        }
+        processes.run().await;
+        drop(processes);
+        let context = format!("after {effects} effects");
+        for task in [&first, &second] {
+            assert_eq!(record(&world, task).await.phase, Phase::Completed, "{context}");
+            let key = delivered(&world, task).await;
+            assert_left(&world, &[&key], &context);
+        }
+        if is_done {
+            assert!(effects > 8, "a step has effects: {effects}");
+            break;
+        }
+    }
 }

@@ -5,7 +5,9 @@
 mod support;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use docferry_app::ports::{SealedSession, StoreError, ThrottleBudget as _, TransferStore as _};
+use docferry_app::ports::{
+    ArtifactStore as _, Due, SealedSession, StoreError, ThrottleBudget as _, TransferStore as _,
+};
 use docferry_aws::DynamoThrottleBudget;
 use docferry_domain::{Outcome, SCHEMA_VERSION};
 use docferry_testkit::builders::{arrived, drive_target, epoch, pushed, transfer};
@@ -130,4 +132,42 @@ async fn what_has_ended_is_marked_for_the_tables_time_to_live_and_nothing_else_i
     push.requested_at = epoch() + SignedDuration::from_secs(1);
     assert!(store.record_push(&next.transfer_id, 1, &push).await.unwrap());
     assert_eq!(expiry(format!("K#{key}"), "REFS").await, None);
+}
+
+/// Older versions wrote one attribute, `dueAt`, for the retention and for the sweeper's next
+/// look, and offered an artifact before its delivery.
+#[tokio::test]
+async fn an_artifact_of_an_older_version_keeps_its_retention() {
+    let Some(emulator) = emulator() else { return };
+    let table = TestTable::create(&emulator).await;
+    let store = table.store();
+    let key = format!("downloads/{}/0", support::random_name("old"));
+    let at = |hours| epoch() + SignedDuration::from_hours(hours);
+    let text = |text: &str| AttributeValue::S(text.into());
+    let due = AttributeValue::N(at(10).as_millisecond().to_string());
+    let request = table.client.put_item().table_name(&table.name);
+    let attributes = [
+        ("pk", text(&format!("A#{key}"))),
+        ("sk", text("ARTIFACT")),
+        ("key", text(&key)),
+        ("objectGuid", text("AAAA")),
+        ("size", AttributeValue::N("1000".into())),
+        ("name", text("a.pdf")),
+        ("writtenAt", text(&epoch().to_string())),
+        ("keepUntil", text(&at(4).to_string())),
+        ("sweepShard", text("A0")),
+        ("dueAt", due),
+    ];
+    let request = attributes.into_iter().fold(request, |put, (name, value)| put.item(name, value));
+    request.send().await.unwrap();
+
+    let look = Due::Artifact(key.clone());
+    assert!(!store.withdraw_artifact(&key).await.unwrap(), "another job may have reused it");
+    store.postpone(&look, at(1)).await.unwrap();
+    assert!(!store.give_up_artifact(&key, at(9)).await.unwrap(), "it was retained for 10 hours");
+    assert!(store.keep_artifact(&key, at(12)).await.unwrap());
+    store.postpone(&look, at(1)).await.unwrap();
+    assert!(!store.give_up_artifact(&key, at(11)).await.unwrap());
+    assert!(store.give_up_artifact(&key, at(12)).await.unwrap());
+    assert!(!store.keep_artifact(&key, at(20)).await.unwrap());
 }

@@ -10,7 +10,7 @@ use crate::admit::Admitter;
 use crate::bundle::tend;
 use crate::initiate::later;
 use crate::ports::{Artifacts, Clock, Drive, Sealer, Staging, Store, Workflow, WriteError};
-use crate::publish::{artifact_key, remove};
+use crate::publish::{artifact_key, discard, has_delivered};
 use crate::task::load;
 use crate::{StepOutcome, TaskError, TaskInput};
 
@@ -123,11 +123,13 @@ where
     A: Artifacts,
 {
     let key = artifact_key(transfer);
-    match transfer.phase {
+    // Nothing was written before the document had arrived.
+    let reused = transfer.delivery.is_some() && transfer.object.is_none();
+    if reused || has_delivered(transfer, &key) {
         // Two invocations may have begun an upload each.
-        Phase::Completed => Ok(ports.artifacts.abort(&key).await?),
-        _ => remove(ports.store, ports.artifacts, &key).await,
+        return Ok(ports.artifacts.abort(&key).await?);
     }
+    discard(ports.store, ports.artifacts, &key).await
 }
 
 /// Writes the end, unless it is written: the record is terminal then, or belongs

@@ -98,30 +98,46 @@ pub trait Artifacts: Send + Sync {
     fn delete(&self, key: &str) -> impl Future<Output = Result<(), ArtifactError>> + Send;
 }
 
-/// The records of what lies in the delivery bucket.
+/// The records of objects in the delivery bucket.
+///
+/// [`TransferStore::record_delivery`](super::TransferStore::record_delivery) offers an
+/// artifact for reuse; until then only its own transfer knows it. The retention of an
+/// artifact and the time of the sweeper's next look at it are separate values:
+/// rescheduling changes no retention, and a retention never decreases.
 pub trait ArtifactStore: Send + Sync {
-    /// Writes the record of an object, and makes it the one that others are given.
+    /// Records an object that its transfer has not delivered yet, retained until
+    /// [`ArtifactRecord::keep_until`] at least. Repeating the call never shortens the
+    /// retention, and revives no artifact that is being removed.
     fn put_artifact(
         &self,
         artifact: &ArtifactRecord,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// The newest artifact of a document, if any; it may be about to go.
+    /// The newest delivered artifact of a document, if any. Its removal may have begun.
     fn find_artifact(
         &self,
         document: &ObjectGuid,
     ) -> impl Future<Output = Result<Option<ArtifactRecord>, StoreError>> + Send;
 
-    /// Keeps an artifact until `until` at least. `false` when it is being removed,
-    /// or has been: it cannot be relied on.
+    /// Retains a delivered artifact until `until` at least. `false` when it is not
+    /// delivered yet, or is being removed, or has been: it cannot be relied on.
     fn keep_artifact(
         &self,
         key: &str,
         until: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// From now on nobody can keep it. `false` while it is to be kept longer than
-    /// `now`; that which is being removed already, or is unknown, may be removed.
+    /// Begins the removal of an artifact that was never delivered: from then on it can
+    /// neither be delivered nor retained. `false` when it was delivered, because other
+    /// transfers may have reused it and only its retention decides. One that is being
+    /// removed already, or is unknown, may be removed.
+    fn withdraw_artifact(&self, key: &str)
+    -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Begins the removal of an artifact whose retention is over at `now`: from then on
+    /// it can neither be delivered nor retained. `false` while it is retained longer; the
+    /// sweeper's next look is at the end of the retention then. One that is being removed
+    /// already, or is unknown, may be removed.
     fn give_up_artifact(
         &self,
         key: &str,

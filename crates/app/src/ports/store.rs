@@ -215,7 +215,9 @@ pub trait TransferStore: Send + Sync {
         resume_at: Timestamp,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Records the verified delivery.
+    /// Records the verified delivery. An artifact of the delivery bucket is offered for
+    /// reuse from then on, all or nothing; one that is being removed cannot be delivered
+    /// ([`StoreError::Unavailable`]).
     fn record_delivery(
         &self,
         id: &TransferId,

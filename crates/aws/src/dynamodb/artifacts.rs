@@ -1,7 +1,17 @@
-//! What lies in the delivery bucket: `A#{key}` while it does, and for each document
-//! `D#{guid}`, the newest of them.
+//! Objects of the delivery bucket: `A#{key}` for each of them, and `D#{guid}` for the
+//! newest delivered one of a document.
+//!
+//! | attribute of `A#{key}` | means |
+//! |---|---|
+//! | `retainUntil` | the retention, milliseconds since 1970; it only ever rises |
+//! | `dueAt` | when the sweeper looks at it next, milliseconds since 1970 |
+//! | `delivered` | whether its delivery is recorded, so that it may be reused |
+//! | `givenUp` | its removal has begun |
+//!
+//! Items of older versions have neither `retainUntil` nor `delivered`: their `dueAt` is
+//! the retention too, and they were offered for reuse from the start.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use docferry_app::ports::{ArtifactStore, StoreError};
 use docferry_domain::{ArtifactRecord, ObjectGuid};
 use jiff::{SignedDuration, Timestamp};
@@ -11,23 +21,84 @@ use super::change::{Change, number};
 use super::items::{
     ARTIFACTS_SHARD, DUE, Item, artifact_key, corrupt, document_key, indexed, ttl, whole_item,
 };
+use super::table::Table;
 
-/// How much longer than it is kept the record of an object may rest. `sweep` removes
-/// both long before.
+/// How much longer than its retention the record of an object may rest. The sweeper
+/// removes both long before.
 const REST: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// The attribute of the retention.
+const RETAIN: &str = "retainUntil";
+
+const DELIVERED: &str = "delivered";
+const GIVEN_UP: &str = "givenUp";
+
+fn read_artifact(item: Item) -> Result<ArtifactRecord, StoreError> {
+    serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("artifact"))
+}
+
+fn is_given_up(item: &Item) -> bool {
+    item.contains_key(GIVEN_UP)
+}
+
+/// Whether it may be reused: an item of an older version could be from the start.
+pub(super) fn is_delivered(item: &Item) -> bool {
+    item.get(DELIVERED) != Some(&AttributeValue::Bool(false))
+}
+
+/// Raises the retention to `until`, if it is shorter and no removal has begun.
+fn retained(until: Timestamp) -> Change {
+    let until = number(until.as_millisecond());
+    Change::default()
+        .when(format!("attribute_exists(pk) AND attribute_not_exists(#{GIVEN_UP})"))
+        .when(format!(
+            "#{RETAIN} < :{RETAIN} OR (attribute_not_exists(#{RETAIN}) AND #{DUE} < :{DUE})"
+        ))
+        .set(RETAIN, until.clone())
+        .set(DUE, until)
+}
+
+/// A new time of the sweeper's next look. What an older version has written there was
+/// also the retention, and stays that.
+pub(super) fn rescheduled(due: Timestamp) -> Change {
+    Change::default()
+        .set_from(RETAIN, &format!("if_not_exists(#{RETAIN}, #{DUE})"))
+        .set(DUE, number(due.as_millisecond()))
+}
+
+/// The actions that offer an artifact for reuse, for the transaction that records its
+/// delivery; `None` when it is unknown or offered already. The first of them is
+/// conditional on neither having happened meanwhile: an offer, or the start of a removal.
+pub(super) async fn offering(
+    table: &Table,
+    key: &str,
+) -> Result<Option<[TransactWriteItem; 2]>, StoreError> {
+    let item = table.get(artifact_key(key)).await?;
+    let Some(item) = item.filter(|item| !is_delivered(item)) else { return Ok(None) };
+    let artifact = read_artifact(item)?;
+    let rests_until = artifact.keep_until.saturating_add(REST).unwrap_or(artifact.keep_until);
+    let mut newest = whole_item(&artifact, document_key(&artifact.object_guid), "artifact")?;
+    newest.insert("expiresAt".into(), ttl(rests_until));
+    let offered = Change::default()
+        .when(format!("#{DELIVERED} = :false AND attribute_not_exists(#{GIVEN_UP})"))
+        .value("false", AttributeValue::Bool(false))
+        .set(DELIVERED, AttributeValue::Bool(true));
+    Ok(Some([table.updating(artifact_key(key), offered)?, table.putting(newest)?]))
+}
 
 impl ArtifactStore for DynamoTransferStore {
     async fn put_artifact(&self, artifact: &ArtifactRecord) -> Result<(), StoreError> {
         let table = &self.table;
-        let rests_until = artifact.keep_until.saturating_add(REST).unwrap_or(artifact.keep_until);
-        let mut newest = whole_item(artifact, document_key(&artifact.object_guid), "artifact")?;
-        newest.insert("expiresAt".into(), ttl(rests_until));
+        let until = artifact.keep_until;
         let item = whole_item(artifact, artifact_key(&artifact.key), "artifact")?;
-        let item = indexed(item, ARTIFACTS_SHARD, artifact.keep_until);
-        // Both again when the answer was lost: nothing else writes the one before this call
-        // has ended, and the other is the newest in any case.
-        match table.transact(&[table.putting(item)?, table.putting(newest)?]).await {
-            Ok(()) => Ok(()),
+        let mut item = indexed(item, ARTIFACTS_SHARD, until);
+        item.insert(RETAIN.into(), number(until.as_millisecond()));
+        item.insert(DELIVERED.into(), AttributeValue::Bool(false));
+        let Err(refusal) = table.insert(item).await else { return Ok(()) };
+        refusal.stood()?;
+        // It is recorded already: the retention rises, and nothing else changes.
+        match table.update(artifact_key(&artifact.key), retained(until)).await {
+            Ok(_) => Ok(()),
             Err(refusal) => refusal.stood().map(drop),
         }
     }
@@ -36,37 +107,54 @@ impl ArtifactStore for DynamoTransferStore {
         &self,
         document: &ObjectGuid,
     ) -> Result<Option<ArtifactRecord>, StoreError> {
-        let table = &self.table;
-        let read = |item: Item| {
-            serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("artifact"))
-        };
-        table.get(document_key(document)).await?.map(read).transpose()
+        self.table.get(document_key(document)).await?.map(read_artifact).transpose()
     }
 
     async fn keep_artifact(&self, key: &str, until: Timestamp) -> Result<bool, StoreError> {
-        let table = &self.table;
-        let due = until.as_millisecond();
-        let kept = Change::default()
-            .when("attribute_exists(pk) AND attribute_not_exists(#givenUp)")
-            .when(format!("#{DUE} < :{DUE}"))
-            .set(DUE, number(due));
-        match table.update(artifact_key(key), kept).await {
+        let kept = retained(until)
+            .when(format!("attribute_not_exists(#{DELIVERED}) OR #{DELIVERED} = :true"))
+            .value("true", AttributeValue::Bool(true));
+        match self.table.update(artifact_key(key), kept).await {
             Ok(_) => Ok(true),
-            // There and not given up: it is kept longer than that already.
-            Err(refusal) => Ok(refusal.stood()?.is_some_and(|item| !item.contains_key("givenUp"))),
+            // Offered and not given up: it is retained longer than that already.
+            Err(refusal) => {
+                Ok(refusal.stood()?.is_some_and(|item| is_delivered(&item) && !is_given_up(&item)))
+            }
+        }
+    }
+
+    async fn withdraw_artifact(&self, key: &str) -> Result<bool, StoreError> {
+        let withdrawn = Change::default()
+            .when(format!("#{DELIVERED} = :false"))
+            .value("false", AttributeValue::Bool(false))
+            .set(GIVEN_UP, AttributeValue::Bool(true));
+        match self.table.update(artifact_key(key), withdrawn).await {
+            Ok(_) => Ok(true),
+            Err(refusal) => Ok(refusal.stood()?.is_none_or(|item| is_given_up(&item))),
         }
     }
 
     async fn give_up_artifact(&self, key: &str, now: Timestamp) -> Result<bool, StoreError> {
         let table = &self.table;
         let given_up = Change::default()
-            .when(format!("attribute_exists(pk) AND #{DUE} <= :now"))
+            .when(format!(
+                "#{RETAIN} <= :now OR (attribute_not_exists(#{RETAIN}) AND #{DUE} <= :now)"
+            ))
             .value("now", number(now.as_millisecond()))
-            .set("givenUp", AttributeValue::Bool(true));
-        match table.update(artifact_key(key), given_up).await {
-            Ok(_) => Ok(true),
-            Err(refusal) => Ok(refusal.stood()?.is_none_or(|item| item.contains_key("givenUp"))),
+            .set(GIVEN_UP, AttributeValue::Bool(true));
+        let Err(refusal) = table.update(artifact_key(key), given_up).await else { return Ok(true) };
+        let Some(item) = refusal.stood()?.filter(|item| !is_given_up(item)) else {
+            return Ok(true);
+        };
+        // An item without a retention of its own is due at its end anyway.
+        if let Some(until) = item.get(RETAIN) {
+            let at_the_end =
+                Change::default().when(format!("#{RETAIN} = :{DUE}")).set(DUE, until.clone());
+            if let Err(refusal) = table.update(artifact_key(key), at_the_end).await {
+                refusal.stood()?;
+            }
         }
+        Ok(false)
     }
 
     async fn forget_artifact(&self, key: &str) -> Result<(), StoreError> {

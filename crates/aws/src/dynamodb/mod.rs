@@ -13,8 +13,8 @@
 //! | `K#{key}` | `REFS` | who refers to an exchange key, who is deleting its object |
 //! | `I#{hash}` | `REQUEST` | what a request that its caller gave a name has made |
 //! | `R#{caller}` | `{minute}` | how many calls somebody made in a minute |
-//! | `A#{key}` | `ARTIFACT` | an object of the delivery bucket, until when it is kept |
-//! | `D#{guid}` | `NEWEST` | the newest object of a document |
+//! | `A#{key}` | `ARTIFACT` | an object of the delivery bucket, and its retention |
+//! | `D#{guid}` | `NEWEST` | the newest delivered object of a document |
 //! | `B#{pool}` | `PAUSE` | until when all transfers of the pool leave the drive alone |
 //!
 //! Every write is one conditional request, and a failed condition brings back the

@@ -3,6 +3,9 @@ use docferry_app::ports::{CheckpointAck, SealedSession, SessionRecord, StoreErro
 use docferry_domain::{ArrivedObject, Checkpoint, Delivery, TransferId};
 use jiff::Timestamp;
 
+use crate::Fault;
+
+use super::artifacts;
 use super::change::{Change, number};
 use super::items::{Item, attribute, read_session, session_item, session_key, transfer_key};
 use super::standing::{by_epoch, held, not_ending, open, unsettled};
@@ -108,6 +111,24 @@ pub(super) async fn record_delivery(
     let delivered = by_epoch(epoch)
         .set("delivery", attribute(delivery)?)
         .set_from("bytesDone", "if_not_exists(#source.#size, #bytesDone)");
+    if let Delivery::Download(artifact) = delivery
+        && let Some([offered, newest]) = artifacts::offering(table, &artifact.key).await?
+    {
+        let actions = [table.updating(transfer_key(id), delivered.clone())?, offered, newest];
+        let Err(refusal) = table.transact(&actions).await else { return Ok(()) };
+        let mut checks = refusal.stood()?.into_iter();
+        if let Some(Check::Failed(stood)) = checks.next() {
+            held(stood, epoch)?;
+            return Err(unsettled("record_delivery").into());
+        }
+        let offered =
+            |check| matches!(check, Check::Failed(Some(item)) if artifacts::is_delivered(&item));
+        if !checks.next().is_some_and(offered) {
+            let fault = Fault::new("record_delivery", "the artifact is being removed");
+            return Err(StoreError::Unavailable(Box::new(fault)).into());
+        }
+        // Our own first try has offered it.
+    }
     write(table, id, epoch, delivered, "record_delivery").await.map(std::mem::drop)
 }
 

@@ -8,6 +8,7 @@ use docferry_app::ports::{Due, StoreError};
 use docferry_domain::TransferId;
 use jiff::Timestamp;
 
+use super::artifacts;
 use super::change::{Change, number};
 use super::items::{
     ARTIFACTS_SHARD, DUE, SHARD, SHARDS, artifact_key, bundle_key, read_named, transfer_key, ttl,
@@ -30,14 +31,13 @@ pub(super) async fn list(
 }
 
 pub(super) async fn postpone(table: &Table, what: &Due, due: Timestamp) -> Result<(), StoreError> {
-    let key = match what {
-        Due::Transfer(id) => transfer_key(id),
-        Due::Bundle(id) => bundle_key(id),
-        Due::Artifact(key) => artifact_key(key),
+    let later = Change::default().set(DUE, number(due.as_millisecond()));
+    let (key, later) = match what {
+        Due::Transfer(id) => (transfer_key(id), later),
+        Due::Bundle(id) => (bundle_key(id), later),
+        Due::Artifact(key) => (artifact_key(key), artifacts::rescheduled(due)),
     };
-    let later = Change::default()
-        .set(DUE, number(due.as_millisecond()))
-        .when(format!("attribute_exists(#{SHARD})"));
+    let later = later.when(format!("attribute_exists(#{SHARD})"));
     match table.update(key, later).await {
         Ok(_) => Ok(()),
         // Clean already, or gone.

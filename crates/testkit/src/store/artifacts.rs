@@ -4,22 +4,59 @@ use docferry_app::ports::{ArtifactStore, Due, StoreError};
 use docferry_domain::{ArtifactRecord, ObjectGuid};
 use jiff::Timestamp;
 
-use super::InMemoryTransferStore;
+use super::{InMemoryTransferStore, Tables};
 
 /// An object of the delivery bucket, as it is known.
 #[derive(Debug, Clone)]
 pub(super) struct KnownArtifact {
     record: ArtifactRecord,
+    retain_until: Timestamp,
+    delivered: bool,
     given_up: bool,
+}
+
+impl Tables {
+    /// Offers an artifact for reuse, because its delivery is recorded with it.
+    pub(super) fn offer(&mut self, key: &str) -> Result<(), StoreError> {
+        let Some(known) = self.artifacts.get_mut(key) else { return Ok(()) };
+        if known.given_up {
+            return Err(StoreError::Unavailable("the artifact is being removed".into()));
+        }
+        if !known.delivered {
+            known.delivered = true;
+            let record = known.record.clone();
+            self.newest.insert(record.object_guid.as_str().to_owned(), record);
+        }
+        Ok(())
+    }
+
+    fn retain(&mut self, key: &str, until: Timestamp) {
+        let Some(known) = self.artifacts.get_mut(key).filter(|known| !known.given_up) else {
+            return;
+        };
+        if known.retain_until < until {
+            known.retain_until = until;
+            self.due.insert(Due::Artifact(key.to_owned()), until);
+        }
+    }
 }
 
 impl ArtifactStore for InMemoryTransferStore {
     async fn put_artifact(&self, artifact: &ArtifactRecord) -> Result<(), StoreError> {
         let mut tables = self.tables();
-        let known = KnownArtifact { record: artifact.clone(), given_up: false };
-        tables.artifacts.insert(artifact.key.clone(), known);
-        tables.newest.insert(artifact.object_guid.as_str().to_owned(), artifact.clone());
-        tables.due.insert(Due::Artifact(artifact.key.clone()), artifact.keep_until);
+        let key = &artifact.key;
+        if tables.artifacts.contains_key(key) {
+            tables.retain(key, artifact.keep_until);
+            return Ok(());
+        }
+        let known = KnownArtifact {
+            record: artifact.clone(),
+            retain_until: artifact.keep_until,
+            delivered: false,
+            given_up: false,
+        };
+        tables.artifacts.insert(key.clone(), known);
+        tables.due.insert(Due::Artifact(key.clone()), artifact.keep_until);
         Ok(())
     }
 
@@ -32,20 +69,30 @@ impl ArtifactStore for InMemoryTransferStore {
 
     async fn keep_artifact(&self, key: &str, until: Timestamp) -> Result<bool, StoreError> {
         let mut tables = self.tables();
-        let Some(known) = tables.artifacts.get_mut(key).filter(|known| !known.given_up) else {
+        let is_offered = |known: &KnownArtifact| known.delivered && !known.given_up;
+        if !tables.artifacts.get(key).is_some_and(is_offered) {
             return Ok(false);
-        };
-        known.record.keep_until = known.record.keep_until.max(until);
-        let due = known.record.keep_until;
-        tables.due.insert(Due::Artifact(key.to_owned()), due);
+        }
+        tables.retain(key, until);
         Ok(true)
+    }
+
+    async fn withdraw_artifact(&self, key: &str) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let Some(known) = tables.artifacts.get_mut(key) else { return Ok(true) };
+        known.given_up |= !known.delivered;
+        Ok(known.given_up)
     }
 
     async fn give_up_artifact(&self, key: &str, now: Timestamp) -> Result<bool, StoreError> {
         let mut tables = self.tables();
         let Some(known) = tables.artifacts.get_mut(key) else { return Ok(true) };
-        known.given_up |= known.record.keep_until <= now;
-        Ok(known.given_up)
+        known.given_up |= known.retain_until <= now;
+        let (given_up, until) = (known.given_up, known.retain_until);
+        if !given_up {
+            tables.due.insert(Due::Artifact(key.to_owned()), until);
+        }
+        Ok(given_up)
     }
 
     async fn forget_artifact(&self, key: &str) -> Result<(), StoreError> {

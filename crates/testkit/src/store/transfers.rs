@@ -211,6 +211,10 @@ impl TransferStore for InMemoryTransferStore {
         epoch: u64,
         delivery: &Delivery,
     ) -> Result<(), WriteError> {
+        self.edit(id, same_epoch(epoch), |_| ())?;
+        if let Delivery::Download(artifact) = delivery {
+            self.tables().offer(&artifact.key)?;
+        }
         self.edit(id, same_epoch(epoch), |t| {
             t.delivery = Some(delivery.clone());
             t.bytes_done = t.bytes_done.max(t.source.as_ref().map_or(0, |s| s.size));

@@ -1,0 +1,38 @@
+//! Reuse of a document that another transfer has delivered into the delivery bucket.
+
+use docferry_domain::{ArtifactRecord, Phase, Target, Transfer};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::TaskError;
+use crate::ports::ArtifactStore;
+
+/// How long a delivered artifact is offered to other transfers of its document. After
+/// that the document is fetched again, because it may have changed at its source.
+const FRESH: SignedDuration = SignedDuration::from_hours(12);
+
+/// The delivered artifact that a download can reuse, retained from now on for as long as
+/// this transfer needs it. Once the source has announced a size, only a copy of that size
+/// is reused.
+///
+/// # Errors
+/// The store's.
+pub(crate) async fn reusable_artifact(
+    store: &impl ArtifactStore,
+    now: Timestamp,
+    transfer: &Transfer,
+) -> Result<Option<ArtifactRecord>, TaskError> {
+    if !matches!(transfer.target, Target::Download(_)) {
+        return Ok(None);
+    }
+    // Before the push, a source is that of an earlier run.
+    let announced = transfer.source.as_ref().filter(|_| transfer.phase > Phase::Pushing);
+    let is_reusable = |found: &ArtifactRecord| {
+        now.duration_since(found.written_at) < FRESH
+            && announced.is_none_or(|source| source.size == found.size)
+    };
+    let Some(found) = store.find_artifact(&transfer.object_guid).await?.filter(is_reusable) else {
+        return Ok(None);
+    };
+    let retained = store.keep_artifact(&found.key, transfer.kept_until()).await?;
+    Ok(retained.then_some(found))
+}
