@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::deploy::KeyPair;
 
 pub(crate) use settings::{Secrets, Settings, values_by_name};
-pub(crate) use up::{Folder, up};
+pub(crate) use up::{Folder, Up, Written, up};
 
 /// Where everything is and how to get in; what `target/demo.json` holds.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must be green.
 
 mod lint;
+mod long;
 mod mutants;
 mod suites;
 mod system;
@@ -33,6 +34,9 @@ pub(crate) enum Step {
     /// A table of every known fault of the upload and what comes of it; only when
     /// asked for, because `unit` runs the same test.
     Faults,
+    /// Many cases of the models, of the API and of chaos, with their figures: an hour or
+    /// more, and only when asked for.
+    Long,
 }
 
 /// How many tests ran in a step.
@@ -56,7 +60,7 @@ pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result
     let all = [Step::Lint, Step::Unit, Step::Mutants, Step::Template, Step::System];
     let steps = if steps.is_empty() { &all } else { steps };
     let mut tools = None;
-    if steps.iter().any(|step| matches!(step, Step::Template | Step::System)) {
+    if steps.iter().any(|step| matches!(step, Step::Template | Step::System | Step::Long)) {
         tools = Some(ToolsSoon::begin(paths)?);
     } else if steps.contains(&Step::Unit) {
         // Of these only the tests with rclone want a tool, and can do without.
@@ -78,6 +82,7 @@ pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result
                     .and_then(|tools| template::run(paths, &tools))
                     .map(|()| Counts::default()),
                 Step::System => ready().and_then(|tools| system::run(paths, &tools, filter)),
+                Step::Long => long::run(paths, &mut ready, filter),
                 Step::Faults => suites::faults(paths).map(|()| Counts::default()),
             };
             let (counts, error) = match result {

@@ -18,6 +18,12 @@ const PUBLISH_MARGIN_SECONDS: u64 = 15;
 /// Seconds that API Gateway waits for a function.
 const GATEWAY_SECONDS: u64 = 29;
 
+/// Executions that a run may have before it is given up (`docferry_app::sweep`).
+const EXECUTIONS_OF_A_RUN: u64 = 3;
+
+/// The largest number of an execution that the roles have a pattern for: two digits.
+const LAST_EXECUTION: u64 = 99;
+
 const DAY: u64 = 24;
 
 /// What is wrong, a sentence each.
@@ -51,6 +57,9 @@ pub(super) fn complaints(template: &Template, definitions: &[Definition]) -> Vec
         if behind_api && limit(template, function) > Some(GATEWAY_SECONDS) {
             found.push(format!("{} may take longer than API Gateway waits", function.id));
         }
+    }
+    if (most("MaxRetries").saturating_add(1)).saturating_mul(EXECUTIONS_OF_A_RUN) > LAST_EXECUTION {
+        found.push("MaxRetries allows more executions than roles may describe".to_owned());
     }
     let streams = template.parameter("MaxStreams")["Default"].as_u64();
     if streams.is_none_or(|count| count == 0) {
@@ -172,6 +181,15 @@ mod tests {
         told(
             &Project::as_it_is().template(least, &least.replace("20", "15")),
             &["PublishTimeoutSeconds may be no more than the margin of publish"],
+        );
+    }
+
+    #[test]
+    fn more_runs_than_execution_names_have_digits_for_are_reported() {
+        let most = "    Default: 3\n    MinValue: 0\n    MaxValue: 20";
+        told(
+            &Project::as_it_is().template(most, &most.replace("20", "33")),
+            &["MaxRetries allows more executions than roles may describe"],
         );
     }
 

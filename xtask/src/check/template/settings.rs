@@ -86,6 +86,10 @@ pub(super) fn complaints(template: &Template, environments: &[Environment]) -> V
         if !TRIALS.contains(&is.as_str()) {
             found.extend(production(template, name, &value));
         }
+        let is_empty = |name: &str| value(name).unwrap_or_default().is_empty();
+        if !is_empty("OidcIssuer") && is_empty("OidcAudience") {
+            found.push(format!("{name}: OidcAudience is required with OidcIssuer"));
+        }
         if number(&value, "MaxStreams").is_none_or(|count| count == 0) {
             found.push(format!("{name}: MaxStreams sets no limit"));
         }
@@ -167,6 +171,9 @@ fn production(
     let reads = number(value, "ReadRatePerService");
     if reads.is_none_or(|reads| reads > 0 && reads < 60 * IN_FLIGHT) {
         found.push(format!("{name}: ReadRatePerService is less than {IN_FLIGHT} polls a second"));
+    }
+    if value("CreateExchangeBucket").is_some_and(|value| value == "true") {
+        found.push(format!("{name}: CreateExchangeBucket makes a bucket that nothing protects"));
     }
     let slots = template.parameter("MaxActiveTransfers")["Default"].as_u64();
     if is_less("MaxActiveTransfers", slots.unwrap_or_default() + 1) {
@@ -251,6 +258,22 @@ mod tests {
         told(
             &prod("WebhookAllowLoopback=true"),
             &["prod: WebhookAllowLoopback is for the environment local alone"],
+        );
+    }
+
+    #[test]
+    fn issuer_without_an_audience_is_reported() {
+        told(
+            &prod("OidcIssuer=https://id.example.org"),
+            &["prod: OidcAudience is required with OidcIssuer"],
+        );
+    }
+
+    #[test]
+    fn unprotected_exchange_bucket_in_production_is_reported() {
+        told(
+            &prod("CreateExchangeBucket=true"),
+            &["prod: CreateExchangeBucket makes a bucket that nothing protects"],
         );
     }
 
