@@ -55,11 +55,16 @@ enum Task {
         /// Parts to check; all when none is named.
         parts: Vec<check::Part>,
     },
+    /// Rewrite the parts of the documents that are generated from the code.
+    Generate,
     /// Bring the local cloud up and leave it running, until Ctrl-C.
     Stack {
         /// As the system tests use it: short deadlines and pauses.
         #[arg(long)]
         for_tests: bool,
+        /// How long an upload session of the simulated Graph lives without a call.
+        #[arg(long, value_name = "SECONDS")]
+        session_lifetime_seconds: Option<u32>,
     },
     /// Measure: time, memory and cost of a transfer, and how functions start.
     Bench {
@@ -98,8 +103,11 @@ fn run(task: Task) -> Result<()> {
         }
         Task::Test { steps, filter } => test::run(&paths, &steps, filter.as_deref()),
         Task::Check { parts } => check::run(&paths, &parts),
-        Task::Stack { for_tests } => {
+        Task::Generate => check::generate(&paths),
+        Task::Stack { for_tests, session_lifetime_seconds } => {
             let settings = if for_tests { Settings::tests() } else { Settings::demo() };
+            let lifetime = session_lifetime_seconds.unwrap_or(settings.session_lifetime_seconds);
+            let settings = Settings { session_lifetime_seconds: lifetime, ..settings };
             let up = stack::up(&paths, &Settings { name: "stack", ..settings })?;
             let written = up.write_to(&paths.target.join("stack.json"))?;
             println!(

@@ -30,8 +30,10 @@ pub(crate) fn graph(
     folder: &Path,
     secrets: &Secrets,
     users: &[String],
+    session_lifetime_seconds: u32,
 ) -> Result<Simulator> {
     let mut command = Command::new(program(paths, "docferry-sim-graph"));
+    command.arg("--session-lifetime-seconds").arg(session_lifetime_seconds.to_string());
     for user in users {
         command.args(["--user", user]);
     }

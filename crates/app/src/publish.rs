@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use docferry_domain::{
     ArrivedObject, Artifact, ArtifactRecord, Checkpoint, Delivery, FailureCode, Pace, SourceHash,
-    Transfer,
+    Tally, Transfer,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
@@ -219,6 +219,7 @@ where
             fragment_bytes: self.part_bytes(),
             sessions: 1,
             fresh_session: false,
+            tally: Tally::default(),
             putting_until: None,
             pace: *pace,
         };

@@ -93,6 +93,7 @@ impl TaskError {
             | DriveError::Ambiguous(_)
             | DriveError::OffsetMismatch
             | DriveError::SessionGone => FailureCode::DestinationUnavailable,
+            DriveError::NotDone { then, .. } => *then,
             DriveError::Body => FailureCode::ExchangeUnavailable,
             DriveError::Conflict => FailureCode::DestinationConflict,
             DriveError::Locked => FailureCode::DestinationLocked,

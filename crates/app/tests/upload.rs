@@ -7,6 +7,8 @@ mod common;
 use std::time::Duration;
 
 use common::{MB, assert_invariants, bytes, record, start, world_with};
+use docferry_app::ports::{ConflictPolicy, Destination, Drive as _};
+use docferry_app::upload::Progress;
 use docferry_domain::{FailureCode, Phase};
 use docferry_testkit::{Fault, Mode, Runner, Scripted, World};
 use jiff::SignedDuration;
@@ -251,4 +253,157 @@ async fn a_transfer_ends_at_its_deadline_even_when_its_session_cannot_be_closed(
     world.state().drive.down = false;
     runner.recover(5).await;
     assert_invariants(&world, &task, &bytes(5 * MB), "back").await;
+}
+
+fn place(folder: &str, name: &str) -> Destination {
+    Destination {
+        recipient: "judge@court.example".parse().unwrap(),
+        folder: folder.parse().unwrap(),
+        name: name.parse().unwrap(),
+    }
+}
+
+async fn put_older(world: &World, at: &Destination) {
+    world.put_whole(at, "older".into(), ConflictPolicy::Fail).await.unwrap();
+}
+
+async fn world_beside(len: usize, older: Option<&Destination>) -> World {
+    let world = world_with(len);
+    if let Some(at) = older {
+        put_older(&world, at).await;
+    }
+    world
+}
+
+/// The service answers 409 under every policy while a session for the path lives
+/// (microsoft-graph-docs-contrib #412, onedrive-api-docs #747, #989, #1098). The answer to
+/// the creation is lost: beside nothing, and beside yesterday's file, the usual case.
+#[tokio::test(start_paused = true)]
+async fn session_whose_creation_was_not_answered_is_waited_for() {
+    let at = place("Court", "order.pdf");
+    for (older, policy) in [
+        (None, ConflictPolicy::Replace),
+        (Some(&at), ConflictPolicy::Replace),
+        (None, ConflictPolicy::Fail),
+        (None, ConflictPolicy::Rename),
+    ] {
+        let run = async |fault: Option<usize>| {
+            let world = world_beside(TWO, older).await;
+            if let Some(at) = fault {
+                world.inject(Fault { at, mode: Mode::AnswerLost });
+            }
+            let task = start(&world).await;
+            let mut runner = runner(&world);
+            runner.settings.policy = policy;
+            let ended = runner.execute(&task).await;
+            assert_eq!(ended.phase, Some(Phase::Completed), "{policy:?}: {ended:?}");
+            assert_invariants(&world, &task, &bytes(TWO), "creation not answered").await;
+            (world, ended)
+        };
+        let (faultless, _) = run(None).await;
+        let lost = faultless.effects().iter().position(|e| *e == "create_session").unwrap();
+        let (world, ended) = run(Some(lost)).await;
+        assert_eq!(world.effects()[lost], "create_session");
+        let waited = world.state().now.duration_since(faultless.state().now).as_secs();
+        assert!((900..2400).contains(&waited), "{policy:?}: {waited} s until it has lapsed");
+        assert!(ended.uploads < 60, "{ended:?}");
+    }
+}
+
+/// A session that never lapses, or an editor that keeps the file open.
+#[tokio::test(start_paused = true)]
+async fn path_that_stays_held_ends_as_locked_within_bounds() {
+    let world = world_with(TWO);
+    let at = place("Court", "order.pdf");
+    let held = world.create_session(&at, 5, ConflictPolicy::Replace).await.unwrap();
+    let task = start(&world).await;
+    let runner = runner(&world);
+    runner.push_once(&task).await.unwrap();
+    let began = world.state().now;
+    let code = loop {
+        // Somebody else's session, which goes on.
+        world.session_status(&held.url).await.unwrap();
+        match runner.upload_once_after_arrival(&task).await {
+            Ok(Progress::Wait { seconds }) => {
+                world.advance(SignedDuration::from_secs(seconds.into()));
+            }
+            Ok(progress) => panic!("{progress:?}"),
+            Err(error) => break error.code,
+        }
+    };
+    assert_eq!(code, FailureCode::DestinationLocked);
+    let minutes = world.state().now.duration_since(began).as_mins();
+    assert!((16..45).contains(&minutes), "{minutes} minutes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn folder_or_file_in_the_path_is_a_conflict_at_once_and_named_as_such() {
+    for len in [MB, TWO] {
+        for (older, code) in [
+            (place("Court/order.pdf", "x.txt"), FailureCode::DestinationConflict),
+            (place("", "Court"), FailureCode::DestinationPathConflict),
+        ] {
+            for policy in [ConflictPolicy::Replace, ConflictPolicy::Fail] {
+                let world = world_beside(len, Some(&older)).await;
+                let task = start(&world).await;
+                let mut runner = runner(&world);
+                runner.settings.policy = policy;
+                let before = world.state().now;
+                let ended = runner.execute(&task).await;
+                assert_eq!((ended.phase, ended.uploads), (Some(Phase::Failed), 1), "{len}");
+                let failure = record(&world, &task).await.failure.unwrap();
+                assert_eq!(failure.code, code, "{len} {policy:?}");
+                assert!(world.state().now.duration_since(before) < SignedDuration::from_secs(60));
+            }
+        }
+    }
+}
+
+/// The item at the path changes under the upload, or its session is judged stale.
+#[tokio::test(start_paused = true)]
+async fn conflict_in_the_middle_or_at_the_end_is_answered_by_another_session() {
+    for at in 0..2 {
+        let mut script = vec![Scripted::Honest; at];
+        script.push(Scripted::Conflict);
+        let (world, extra) = deliver(TWO, script).await;
+        assert_eq!(extra, (at as u64 + 1) * TWO as u64 / 2);
+        assert_eq!(world.effects().iter().filter(|e| **e == "create_session").count(), 2);
+    }
+    let (_, extra) = deliver(MB, vec![Scripted::Conflict]).await;
+    assert_eq!(extra, MB as u64, "a small document is put again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn success_without_an_item_is_settled_by_asking_the_session() {
+    for at in 0..2 {
+        let mut script = vec![Scripted::Honest; at];
+        script.push(Scripted::NoItem);
+        let (world, extra) = deliver(TWO, script).await;
+        assert_eq!(extra, 0, "nothing is sent again");
+        assert!(world.effects().contains(&"session_status"));
+    }
+    let (world, extra) = deliver(MB, vec![Scripted::NoItem]).await;
+    assert_eq!(extra, 0, "nothing is put again");
+    assert!(world.effects().contains(&"find"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_that_the_drive_lost_once_are_sent_again() {
+    let (_, extra) = deliver(TWO, vec![Scripted::Honest, Scripted::Forget]).await;
+    assert_eq!(extra, TWO as u64);
+}
+
+/// A drive that acknowledges every byte and then wants all of them again.
+#[tokio::test(start_paused = true)]
+async fn drive_that_always_loses_its_bytes_fails_the_transfer_within_bounds() {
+    let world = world_with(TWO);
+    world.state().drive.script = vec![Scripted::Forget; 500];
+    let task = start(&world).await;
+    let ended = runner(&world).execute(&task).await;
+    assert_eq!(ended.phase, Some(Phase::Failed), "{ended:?}");
+    let failure = record(&world, &task).await.failure.unwrap();
+    assert_eq!(failure.code, FailureCode::DestinationIncomplete);
+    let received = world.state().drive.received;
+    assert!(received <= 4 * TWO as u64, "{received} bytes");
+    assert_invariants(&world, &task, &bytes(TWO), "forgetful").await;
 }

@@ -93,19 +93,26 @@ failure_codes! {
     /// Graph refused our credentials or rights.
     DestinationUnauthorized = "DESTINATION_UNAUTHORIZED", retry: false,
         "OneDrive refused the service's credentials. Operators: check the Graph secret and the app's consent.";
-    /// A file of that name exists and the policy is to keep it.
+    /// A file of that name exists and the policy is to keep it, or a folder has that name.
     DestinationConflict = "DESTINATION_CONFLICT", retry: false,
-        "A file of that name is already in the folder. Remove or rename it, then try again.";
-    /// The file at the destination is locked (open in an editor), and was each time that
-    /// it was tried again.
+        "A file or a folder of that name is already in OneDrive. Remove or rename it, then try again.";
+    /// A file stands where the path needs a folder.
+    DestinationPathConflict = "DESTINATION_PATH_CONFLICT", retry: false,
+        "A file in OneDrive has the name of a folder of the path. Remove or rename it, or choose another folder.";
+    /// The file at the destination is locked, open in an editor, or being uploaded by
+    /// another session, and was at each repetition.
     DestinationLocked = "DESTINATION_LOCKED", retry: true,
-        "The file in OneDrive is open or locked. Close it, then try again.";
+        "The file in OneDrive is open, locked or being uploaded. Close it, then try again.";
     /// The recipient's OneDrive is full.
     QuotaExceeded = "QUOTA_EXCEEDED", retry: false,
         "The recipient's OneDrive is full. Free some space, then try again.";
     /// Graph did not answer, or answered with server errors again and again.
     DestinationUnavailable = "DESTINATION_UNAVAILABLE", retry: true,
         "OneDrive did not answer. Try again in a few minutes.";
+    /// The drive acknowledged bytes and lost them, or had every byte and did not complete
+    /// the file, again and again.
+    DestinationIncomplete = "DESTINATION_INCOMPLETE", retry: false,
+        "OneDrive acknowledged the document's bytes and did not complete the file. Try again later.";
     /// The bucket that downloads are fetched from did not answer.
     DeliveryUnavailable = "DELIVERY_UNAVAILABLE", retry: true,
         "The store for downloads did not answer. Try again in a few minutes.";

@@ -21,9 +21,11 @@ mod notice;
 mod outcome;
 mod pace;
 mod phase;
+mod policy;
 mod progress;
 mod quickxor;
 mod recipient;
+pub mod refusal;
 mod request;
 pub mod settings;
 mod spread;
@@ -40,7 +42,8 @@ pub use artifact::{Artifact, ArtifactRecord};
 pub use bundle::{Bundle, BundleCounts, MOST_DOCUMENTS, OnItemError};
 pub use callback::{CallbackRule, CallbackUrl, InvalidCallback};
 pub use course::{
-    Action, Answer, Course, CourseRules, End, MAX_FAILURES, MAX_SESSIONS, Names, Seen,
+    Action, Answer, Course, CourseRules, End, Gap, MAX_FAILURES, MAX_RENEWALS, MAX_SESSIONS, Names,
+    Seen,
 };
 pub use deadline::DeadlineRules;
 pub use destination::{DocumentName, DriveFolder, PathRule};
@@ -56,12 +59,15 @@ pub use notice::Notice;
 pub use outcome::{DeliveredFile, Outcome, OutcomeRecord};
 pub use pace::{Pace, eta_seconds};
 pub use phase::Phase;
+pub use policy::ConflictPolicy;
 pub use progress::percent;
 pub use quickxor::{HashState, QuickXorHash, SourceHash};
 pub use recipient::{InvalidRecipient, Recipient};
 pub use request::NamedRequest;
 pub use spread::spread;
-pub use stages::{ArrivedObject, Checkpoint, DeliveredItem, Delivery, Failure, PushedSource};
+pub use stages::{
+    ArrivedObject, Checkpoint, DeliveredItem, Delivery, Failure, PushedSource, Tally,
+};
 pub use target::{DownloadTarget, DriveTarget, Target};
 pub use text::{is_printable, media_type};
 pub use trace::{InvalidTraceParent, TraceParent};

@@ -57,6 +57,9 @@ pub struct Checkpoint {
     /// That is done once.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fresh_session: bool,
+    /// What is counted over all invocations of a run, so that no repetition is unbounded.
+    #[serde(default, skip_serializing_if = "Tally::is_empty")]
+    pub tally: Tally,
     /// Until then a small document may be on its way to the destination, sent by an
     /// invocation that nobody can stop. Nothing is said of the end before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,6 +67,33 @@ pub struct Checkpoint {
     /// How fast bytes move.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pace: Option<Pace>,
+}
+
+/// Counters of an upload that outlast its invocations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Tally {
+    /// The most bytes that the drive has acknowledged in any session of this run. Only a
+    /// new maximum resets `setbacks` and `waits`.
+    pub furthest: u64,
+    /// Times that the source was written again and the upload began anew.
+    pub renewals: u32,
+    /// Times that the drive took acknowledged bytes back, or had every byte and did not
+    /// complete the file.
+    pub setbacks: u32,
+    /// Waits for a path that another session or an editor holds.
+    pub waits: u32,
+    /// Why the last session was given up: the failure when no other may be opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaced_because: Option<FailureCode>,
+}
+
+impl Tally {
+    /// Whether nothing is counted yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The delivered document, verified.

@@ -37,9 +37,11 @@ impl Answer {
         })
     }
 
-    /// The body as JSON; `None` when it is something else.
+    /// The body as JSON, with or without a byte order mark; `None` when it is something
+    /// else.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_slice(&self.body).ok()
+        let body = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body);
+        serde_json::from_slice(body).ok()
     }
 }
 

@@ -7,17 +7,18 @@ use docferry_app::ports::{
     Drive, DriveError, DriveItem, FragmentAnswer, SessionEnd, SessionStatus, UploadSession,
     UploadUrl,
 };
-use docferry_domain::{FragmentRange, Recipient};
+use docferry_domain::refusal::{Decision, Operation};
+use docferry_domain::{FailureCode, FragmentRange, Recipient};
 use http::{Method, StatusCode};
 
 use crate::answer::Answer;
 use crate::calls::{Calls, Payload};
-use crate::failure::{Asked, classify};
+use crate::failure::{classify, decision, not_done};
 use crate::path;
 use crate::settings::{GraphSettings, SetupError, tls};
 use crate::token::ClientCredentials;
 use crate::upload::Uploads;
-use crate::wire::{CreateSession, Item, Progress, Session, User};
+use crate::wire::{CreateSession, Identified, Item, Progress, Session};
 
 /// A process serves few recipients at a time; beyond this it forgets them all.
 const MOST_RECIPIENTS: usize = 1000;
@@ -64,7 +65,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> GraphDrive<P, C> {
         }
         let url = path::user(recipient.as_str());
         let answer = self.calls.call(Method::GET, &url, Payload::None).await?;
-        let user: User = expect_json(Asked::User, &answer)?;
+        let user: Identified = read(Operation::UserLookup, &answer)?;
         let owner = Owner { id: user.id, has_drive: false };
         let mut known = self.known();
         if known.len() >= MOST_RECIPIENTS {
@@ -87,11 +88,47 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> GraphDrive<P, C> {
         }
         let url = format!("{}?$select=id", path::drive(&owner.id));
         let answer = self.calls.call(Method::GET, &url, Payload::None).await?;
-        if !answer.status.is_success() {
-            return Err(classify(Asked::Drive, &answer));
-        }
+        let _drive: Identified = read(Operation::DriveLookup, &answer)?;
         self.drive_seen(recipient);
         Ok(())
+    }
+
+    /// Why something could not be written to a path. When the path was not found, the
+    /// drive is looked up, whatever is known of it: only the drive's own absence is final.
+    async fn refusal(
+        &self,
+        operation: Operation,
+        recipient: &Recipient,
+        owner: &Owner,
+        answer: &Answer,
+    ) -> DriveError {
+        if decision(operation, answer) == Some(Decision::CheckDrive) {
+            let owner = Owner { has_drive: false, ..owner.clone() };
+            if let Err(error) = self.require_drive(recipient, &owner).await {
+                return error;
+            }
+        }
+        classify(operation, answer)
+    }
+
+    /// The item at a path; `None` when there is nothing.
+    async fn item(
+        &self,
+        recipient: &Recipient,
+        owner: &Owner,
+        path: &str,
+    ) -> Result<Option<Item>, DriveError> {
+        let url = format!("{path}?$select=id,name,size,file,folder,webUrl");
+        let answer = self.calls.call(Method::GET, &url, Payload::None).await?;
+        if !answer.status.is_success()
+            && decision(Operation::ItemLookup, &answer) == Some(Decision::Absent)
+        {
+            self.require_drive(recipient, owner).await?;
+            return Ok(None);
+        }
+        let item: Item = read(Operation::ItemLookup, &answer)?;
+        self.drive_seen(recipient);
+        Ok(Some(item))
     }
 }
 
@@ -118,7 +155,11 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
         let body = serde_json::to_vec(&body).map_err(|e| DriveError::Ambiguous(e.into()))?;
         let payload = Payload::Json(body);
         let answer = self.calls.call(Method::POST, &url, payload).await?;
-        let session: Session = expect_json(Asked::Drive, &answer)?;
+        if !answer.status.is_success() {
+            let operation = Operation::CreateSession;
+            return Err(self.refusal(operation, &destination.recipient, &owner, &answer).await);
+        }
+        let session: Session = answer.json().ok_or_else(unreadable)?;
         self.drive_seen(&destination.recipient);
         let expires_at = session.expiration_date_time;
         let url = UploadUrl::new(session.upload_url);
@@ -132,7 +173,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
     async fn session_status(&self, url: &UploadUrl) -> Result<SessionStatus, DriveError> {
         let clock = self.calls.clock();
         let answer = self.uploads.call(Method::GET, url, clock).await?;
-        let progress: Progress = expect_json(Asked::Session, &answer)?;
+        let progress: Progress = read(Operation::SessionStatus, &answer)?;
         Ok(SessionStatus { next: progress.next() })
     }
 
@@ -145,14 +186,13 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
         let clock = self.calls.clock();
         let answer = self.uploads.put(url, range, body, clock).await?;
         match answer.status {
-            StatusCode::OK | StatusCode::CREATED => {
-                Ok(FragmentAnswer::Completed(answer.json().map(Item::into)))
-            }
+            StatusCode::OK | StatusCode::CREATED => file(&answer).map(FragmentAnswer::Completed),
             status if status.is_success() => {
                 let next = answer.json().and_then(|progress: Progress| progress.next());
                 Ok(FragmentAnswer::Accepted { next })
             }
-            _ => Err(classify(Asked::Session, &answer)),
+            _ if range.is_last() => Err(classify(Operation::LastFragment, &answer)),
+            _ => Err(classify(Operation::Fragment, &answer)),
         }
     }
 
@@ -163,10 +203,14 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
         }
         let clock = self.calls.clock();
         let answer = self.uploads.call(Method::DELETE, url, clock).await?;
-        if answer.status.is_success() {
+        if answer.status == StatusCode::NO_CONTENT {
             return Ok(SessionEnd::Deleted);
         }
-        match classify(Asked::Session, &answer) {
+        if answer.status.is_success() {
+            // A proxy's page, say: the session may be open, and the document complete.
+            return Err(unreadable());
+        }
+        match classify(Operation::SessionDelete, &answer) {
             DriveError::SessionGone => Ok(SessionEnd::AlreadyGone),
             error => Err(error),
         }
@@ -177,49 +221,72 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
         destination: &Destination,
         bytes: Bytes,
         policy: ConflictPolicy,
-    ) -> Result<Option<DriveItem>, DriveError> {
+    ) -> Result<DriveItem, DriveError> {
         let owner = self.owner(&destination.recipient).await?;
         let item = path::item(&owner.id, destination);
         let policy = policy.as_str();
         let url = format!("{item}:/content?@microsoft.graph.conflictBehavior={policy}");
         let answer = self.calls.call(Method::PUT, &url, Payload::Document(bytes)).await?;
         if !answer.status.is_success() {
-            return Err(classify(Asked::Drive, &answer));
+            let operation = Operation::SmallPut;
+            return Err(self.refusal(operation, &destination.recipient, &owner, &answer).await);
         }
+        let item = file(&answer)?;
         self.drive_seen(&destination.recipient);
-        Ok(answer.json().map(Item::into))
+        Ok(item)
     }
 
     async fn find(&self, destination: &Destination) -> Result<Option<DriveItem>, DriveError> {
-        let owner = self.owner(&destination.recipient).await?;
-        let item = path::item(&owner.id, destination);
-        let url = format!("{item}?$select=id,size,file,folder,webUrl");
-        let answer = self.calls.call(Method::GET, &url, Payload::None).await?;
-        if answer.status == StatusCode::NOT_FOUND {
-            self.require_drive(&destination.recipient, &owner).await?;
-            return Ok(None);
+        let Destination { recipient, .. } = destination;
+        let owner = self.owner(recipient).await?;
+        let path = path::item(&owner.id, destination);
+        match self.item(recipient, &owner, &path).await? {
+            None => Ok(None),
+            Some(item) if item.is_folder() => Err(DriveError::Conflict),
+            Some(item) => item.into_file().map(Some).ok_or_else(unknown_item),
         }
-        let item: Item = expect_json(Asked::Drive, &answer)?;
-        self.drive_seen(&destination.recipient);
-        if item.is_folder() {
-            return Err(DriveError::Conflict);
+    }
+
+    async fn has_file_in_path(&self, destination: &Destination) -> Result<bool, DriveError> {
+        let Destination { recipient, folder, .. } = destination;
+        let owner = self.owner(recipient).await?;
+        // From the deepest folder up: the first item that exists decides.
+        for depth in (1..=folder.segments().len()).rev() {
+            let path = path::folder(&owner.id, &folder.segments()[..depth]);
+            if let Some(item) = self.item(recipient, &owner, &path).await? {
+                return Ok(!item.is_folder());
+            }
         }
-        Ok(Some(item.into()))
+        Ok(false)
     }
 }
 
-fn expect_json<T: serde::de::DeserializeOwned>(
-    asked: Asked,
+/// The body of a call that only looks.
+fn read<T: serde::de::DeserializeOwned>(
+    operation: Operation,
     answer: &Answer,
 ) -> Result<T, DriveError> {
     if answer.status.is_success() {
-        answer.json().ok_or_else(unreadable)
+        answer.json().ok_or_else(unknown_item)
     } else {
-        Err(classify(asked, answer))
+        Err(classify(operation, answer))
     }
+}
+
+/// The file that a successful answer describes. Anything else does not say that the
+/// document is complete.
+fn file(answer: &Answer) -> Result<DriveItem, DriveError> {
+    answer.json().and_then(Item::into_file).ok_or_else(unreadable)
 }
 
 /// A success whose body cannot be read: it was done, or perhaps not.
 fn unreadable() -> DriveError {
-    DriveError::Ambiguous("a successful answer could not be read".into())
+    DriveError::Ambiguous(UNREADABLE.into())
 }
+
+/// The same of a call that changes nothing.
+fn unknown_item() -> DriveError {
+    not_done(FailureCode::DestinationUnavailable, UNREADABLE)
+}
+
+const UNREADABLE: &str = "a successful answer could not be read";

@@ -1,61 +1,67 @@
-use docferry_app::ports::DriveError;
+use docferry_app::ports::{Cause, DriveError};
+use docferry_domain::FailureCode;
+use docferry_domain::refusal::{Decision, Operation, Refusal, judge};
 use serde_json::Value;
 
 use crate::answer::Answer;
 
-/// What was asked for: the same status means different things.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// A token.
-    Token,
-    /// A user by name.
-    User,
-    /// Something in a user's drive.
-    Drive,
-    /// An upload URL.
-    Session,
-}
-
-/// A server error, for the log: nothing of the answer but its code.
+/// A refusal, for the log: nothing of the answer but its code.
 #[derive(Debug, thiserror::Error)]
 #[error("status {status} ({code})")]
-struct ServerFailure {
+struct Refused {
     status: u16,
     code: String,
 }
 
-/// The meaning of an answer that is not a success: the one place where statuses
-/// become [`DriveError`]s.
-pub(crate) fn classify(asked: Asked, answer: &Answer) -> DriveError {
+/// The meaning of an answer that is not a success, by the table of
+/// [`docferry_domain::refusal`]: the one place where statuses become [`DriveError`]s.
+pub(crate) fn classify(operation: Operation, answer: &Answer) -> DriveError {
     let codes = codes(&answer.body);
     let status = answer.status.as_u16();
     // A body without an envelope (a proxy's page, say) is named by its status.
-    let code = || codes.last().cloned().unwrap_or_else(|| status.to_string());
-    let says = |name: &str| codes.iter().any(|code| code == name);
-
-    match (asked, status) {
-        (_, 429 | 503 | 509) => DriveError::Throttled { retry_after: answer.retry_after },
-        (_, 507) => DriveError::QuotaExceeded,
-        (_, 408 | 500..=599) => {
-            let code = code();
-            DriveError::Ambiguous(Box::new(ServerFailure { status, code }))
-        }
-        (Asked::Token, _) => DriveError::Unauthorized { code: code() },
-        (Asked::Session, 401 | 404 | 410) => DriveError::SessionGone,
-        (Asked::Session, 400) if says("itemNotFound") || says("uploadSessionNotFound") => {
-            DriveError::SessionGone
-        }
-        (Asked::Session, 416) => DriveError::OffsetMismatch,
-        (Asked::User, 404) => DriveError::RecipientNotFound,
-        // The user was there a moment ago, or it could not have been resolved.
-        (Asked::Drive, 404) if says("Request_ResourceNotFound") => DriveError::RecipientNotFound,
-        // The service creates missing folders, so only the drive can be missing.
-        (Asked::Drive, 404) => DriveError::DriveNotProvisioned,
-        (_, 401 | 403) => DriveError::Unauthorized { code: code() },
-        (_, 409) => DriveError::Conflict,
-        (_, 423) => DriveError::Locked,
-        _ => DriveError::Refused { code: code() },
+    let code = codes.last().cloned().unwrap_or_else(|| status.to_string());
+    match judge(operation, status, &codes) {
+        Refusal::Conflict => DriveError::Conflict,
+        Refusal::Decided(decision) => error(decision, status, code, answer),
     }
+}
+
+/// What is decided of a refusal by its status alone; `None` for a conflict.
+pub(crate) fn decision(operation: Operation, answer: &Answer) -> Option<Decision> {
+    match judge(operation, answer.status.as_u16(), &codes(&answer.body)) {
+        Refusal::Decided(decision) => Some(decision),
+        Refusal::Conflict => None,
+    }
+}
+
+fn error(decision: Decision, status: u16, code: String, answer: &Answer) -> DriveError {
+    match decision {
+        Decision::Wait => DriveError::Throttled { retry_after: answer.retry_after },
+        Decision::Reconcile => DriveError::Ambiguous(Refused { status, code }.into()),
+        Decision::Resume => DriveError::OffsetMismatch,
+        Decision::NewSession | Decision::AlreadyGone => DriveError::SessionGone,
+        Decision::WaitForPath | Decision::NextNumber => DriveError::Conflict,
+        // The token has been renewed once already.
+        Decision::RenewToken => DriveError::Unauthorized { code },
+        Decision::Repeat { then } => not_done(then, Refused { status, code }),
+        // The recipient has a drive, or nobody could look.
+        Decision::CheckDrive | Decision::Absent => {
+            not_done(FailureCode::DestinationUnavailable, Refused { status, code })
+        }
+        Decision::Fail(failure) => match failure {
+            FailureCode::QuotaExceeded => DriveError::QuotaExceeded,
+            FailureCode::DestinationLocked => DriveError::Locked,
+            FailureCode::RecipientNotFound => DriveError::RecipientNotFound,
+            FailureCode::DriveNotProvisioned => DriveError::DriveNotProvisioned,
+            FailureCode::DestinationUnauthorized => DriveError::Unauthorized { code },
+            _ => DriveError::Refused { code },
+        },
+    }
+}
+
+/// Nothing was done, and a repetition may help.
+pub(crate) fn not_done(then: FailureCode, cause: impl Into<Cause>) -> DriveError {
+    DriveError::NotDone { then, cause: cause.into() }
 }
 
 /// The service's error codes, from the general to the most specific.
@@ -108,6 +114,7 @@ mod tests {
         match error {
             DriveError::Throttled { retry_after } => format!("Throttled {retry_after:?}"),
             DriveError::Ambiguous(cause) => format!("Ambiguous {cause}"),
+            DriveError::NotDone { then, cause } => format!("NotDone {then} {cause}"),
             DriveError::OffsetMismatch => "OffsetMismatch".into(),
             DriveError::SessionGone => "SessionGone".into(),
             DriveError::Conflict => "Conflict".into(),
@@ -124,55 +131,87 @@ mod tests {
     /// Every row of the error table of Graph's contract.
     #[test]
     fn every_status_has_its_meaning() {
-        use Asked::{Drive, Session, Token, User};
-        for (asked, status, outer, inner, meaning) in [
+        use Operation::{
+            CreateSession, DriveLookup, Fragment, ItemLookup, LastFragment, SessionDelete,
+            SessionStatus, SmallPut, Token, UserLookup,
+        };
+        for (operation, status, outer, inner, meaning) in [
             (
-                Session,
+                Fragment,
                 400,
                 "invalidRequest",
                 "fragmentLengthMismatch",
                 "Refused fragmentLengthMismatch",
             ),
-            (Drive, 400, "invalidRequest", "invalidPath", "Refused invalidPath"),
-            (Drive, 400, "invalidRequest", "pathIsTooLong", "Refused pathIsTooLong"),
-            (Drive, 400, "invalidRequest", "maxFileSizeExceeded", "Refused maxFileSizeExceeded"),
+            (CreateSession, 400, "invalidRequest", "invalidPath", "Refused invalidPath"),
+            (SmallPut, 400, "invalidRequest", "pathIsTooLong", "Refused pathIsTooLong"),
             (
-                Drive,
+                CreateSession,
+                400,
+                "invalidRequest",
+                "maxFileSizeExceeded",
+                "Refused maxFileSizeExceeded",
+            ),
+            (
+                CreateSession,
                 401,
                 "InvalidAuthenticationToken",
                 "",
                 "Unauthorized InvalidAuthenticationToken",
             ),
-            (Drive, 403, "accessDenied", "", "Unauthorized accessDenied"),
-            (User, 404, "Request_ResourceNotFound", "", "RecipientNotFound"),
-            (Drive, 404, "ResourceNotFound", "", "DriveNotProvisioned"),
-            (Drive, 404, "itemNotFound", "", "DriveNotProvisioned"),
-            (Drive, 404, "Request_ResourceNotFound", "", "RecipientNotFound"),
-            (Session, 401, "unauthenticated", "expiredToken", "SessionGone"),
-            (Session, 404, "itemNotFound", "uploadSessionNotFound", "SessionGone"),
-            (Session, 400, "itemNotFound", "uploadSessionNotFound", "SessionGone"),
-            (Session, 400, "uploadSessionNotFound", "", "SessionGone"),
-            (Session, 410, "", "", "SessionGone"),
-            (Drive, 409, "nameAlreadyExists", "", "Conflict"),
-            (Session, 409, "nameAlreadyExists", "", "Conflict"),
-            (Drive, 412, "preconditionFailed", "", "Refused preconditionFailed"),
-            (Session, 411, "", "", "Refused 411"),
-            (Session, 416, "invalidRange", "fragmentOverlap", "OffsetMismatch"),
-            (Session, 416, "invalidRange", "fragmentOutOfOrder", "OffsetMismatch"),
-            (Session, 423, "resourceLocked", "", "Locked"),
-            (Drive, 423, "notAllowed", "resourceLocked", "Locked"),
-            (Drive, 429, "activityLimitReached", "", "Throttled Some(7s)"),
-            (Session, 503, "serviceNotAvailable", "", "Throttled Some(7s)"),
-            (Session, 509, "", "", "Throttled Some(7s)"),
-            (Session, 500, "generalException", "", "Ambiguous status 500 (generalException)"),
-            (Drive, 502, "", "", "Ambiguous status 502 (502)"),
-            (Session, 504, "", "", "Ambiguous status 504 (504)"),
-            (Drive, 408, "", "", "Ambiguous status 408 (408)"),
-            (Session, 507, "quotaLimitReached", "", "QuotaExceeded"),
-            (Drive, 507, "quotaLimitReached", "", "QuotaExceeded"),
-            (Drive, 302, "", "", "Refused 302"),
+            (SmallPut, 403, "accessDenied", "", "Unauthorized accessDenied"),
+            (
+                ItemLookup,
+                403,
+                "accessDenied",
+                "",
+                "NotDone DESTINATION_UNAUTHORIZED status 403 (accessDenied)",
+            ),
+            (UserLookup, 404, "Request_ResourceNotFound", "", "RecipientNotFound"),
+            (UserLookup, 400, "Request_BadRequest", "", "RecipientNotFound"),
+            (DriveLookup, 404, "ResourceNotFound", "", "DriveNotProvisioned"),
+            (DriveLookup, 404, "itemNotFound", "", "DriveNotProvisioned"),
+            (DriveLookup, 404, "Request_ResourceNotFound", "", "RecipientNotFound"),
+            (CreateSession, 404, "Request_ResourceNotFound", "", "RecipientNotFound"),
+            (
+                CreateSession,
+                404,
+                "itemNotFound",
+                "",
+                "NotDone DESTINATION_UNAVAILABLE status 404 (itemNotFound)",
+            ),
+            (Fragment, 401, "unauthenticated", "expiredToken", "SessionGone"),
+            (LastFragment, 403, "accessDenied", "", "SessionGone"),
+            (SessionStatus, 403, "accessDenied", "", "SessionGone"),
+            (SessionDelete, 403, "accessDenied", "", "SessionGone"),
+            (Fragment, 404, "itemNotFound", "uploadSessionNotFound", "SessionGone"),
+            (Fragment, 400, "itemNotFound", "uploadSessionNotFound", "SessionGone"),
+            (LastFragment, 400, "uploadSessionNotFound", "", "SessionGone"),
+            (Fragment, 410, "", "", "SessionGone"),
+            (CreateSession, 409, "nameAlreadyExists", "", "Conflict"),
+            (LastFragment, 409, "nameAlreadyExists", "", "Conflict"),
+            (Fragment, 409, "resourceModified", "", "Conflict"),
+            (Fragment, 412, "notAllowed", "", "Conflict"),
+            (SmallPut, 412, "preconditionFailed", "", "Conflict"),
+            (Fragment, 411, "", "", "Refused 411"),
+            (Fragment, 416, "invalidRange", "fragmentOverlap", "OffsetMismatch"),
+            (LastFragment, 416, "invalidRange", "fragmentOutOfOrder", "OffsetMismatch"),
+            (Fragment, 423, "resourceLocked", "", "Locked"),
+            (CreateSession, 423, "notAllowed", "resourceLocked", "Locked"),
+            (ItemLookup, 429, "activityLimitReached", "", "Throttled Some(7s)"),
+            (Fragment, 503, "serviceNotAvailable", "", "Throttled Some(7s)"),
+            (SessionStatus, 509, "", "", "Throttled Some(7s)"),
+            (Fragment, 500, "generalException", "", "Ambiguous status 500 (generalException)"),
+            (CreateSession, 502, "", "", "Ambiguous status 502 (502)"),
+            (ItemLookup, 502, "", "", "NotDone DESTINATION_UNAVAILABLE status 502 (502)"),
+            (LastFragment, 504, "", "", "Ambiguous status 504 (504)"),
+            (SmallPut, 408, "", "", "Ambiguous status 408 (408)"),
+            (Fragment, 507, "quotaLimitReached", "", "QuotaExceeded"),
+            (SmallPut, 507, "quotaLimitReached", "", "QuotaExceeded"),
+            (Token, 507, "", "", "NotDone DESTINATION_UNAVAILABLE status 507 (507)"),
+            (CreateSession, 302, "", "", "Refused 302"),
             (Token, 429, "", "", "Throttled Some(7s)"),
-            (Token, 500, "", "", "Ambiguous status 500 (500)"),
+            (Token, 500, "", "", "NotDone DESTINATION_UNAVAILABLE status 500 (500)"),
             (Token, 404, "", "", "Unauthorized 404"),
         ] {
             let mut body = json!({"error": {"message": "/secret/name.pdf"}});
@@ -182,8 +221,8 @@ mod tests {
             if !inner.is_empty() {
                 body["error"]["innererror"] = json!({"date": "x", "innerError": {"code": inner}});
             }
-            let error = classify(asked, &answer(status, &body));
-            assert_eq!(kind(&error), meaning, "{asked:?} {status} {outer} {inner}");
+            let error = classify(operation, &answer(status, &body));
+            assert_eq!(kind(&error), meaning, "{operation:?} {status} {outer} {inner}");
         }
     }
 
@@ -192,11 +231,11 @@ mod tests {
         let body = json!({"error": "invalid_client", "error_codes": [7_000_222, 1],
             "error_description": "AADSTS7000222: The provided client secret keys are expired."});
         for status in [400, 401] {
-            let error = classify(Asked::Token, &answer(status, &body));
+            let error = classify(Operation::Token, &answer(status, &body));
             assert_eq!(kind(&error), "Unauthorized invalid_client/7000222");
         }
         let body = json!({"error": "unauthorized_client"});
-        let error = classify(Asked::Token, &answer(400, &body));
+        let error = classify(Operation::Token, &answer(400, &body));
         assert_eq!(kind(&error), "Unauthorized unauthorized_client");
     }
 

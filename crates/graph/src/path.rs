@@ -39,6 +39,12 @@ pub(crate) fn item(user_id: &str, destination: &Destination) -> String {
     format!("{}/root:/{folder}{name}", drive(user_id))
 }
 
+/// The folder with these names from the root on.
+pub(crate) fn folder(user_id: &str, names: &[impl AsRef<str>]) -> String {
+    let path: Vec<String> = names.iter().map(|name| segment(name.as_ref())).collect();
+    format!("{}/root:/{}", drive(user_id), path.join("/"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,6 @@
 use docferry_app::ports::{Cause, Clock, CredentialsProvider, DriveError, Lookup};
+use docferry_domain::FailureCode;
+use docferry_domain::refusal::Operation;
 use http::HeaderValue;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -6,7 +8,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use crate::answer::Answer;
-use crate::failure::{Asked, classify};
+use crate::failure::{classify, not_done};
 use crate::path::segment;
 use crate::settings::GraphSettings;
 
@@ -107,7 +109,7 @@ impl<P: CredentialsProvider<ClientCredentials>> Tokens<P> {
 
     async fn request_with(&self, lookup: Lookup, clock: &impl Clock) -> Result<Token, DriveError> {
         let credentials = self.provider.credentials(lookup).await;
-        let credentials = credentials.map_err(DriveError::Ambiguous)?;
+        let credentials = credentials.map_err(lost)?;
         let form = [
             ("client_id", credentials.client_id.as_str()),
             ("client_secret", credentials.client_secret.expose_secret()),
@@ -118,9 +120,9 @@ impl<P: CredentialsProvider<ClientCredentials>> Tokens<P> {
         let response = self.http.post(&self.url).form(&form).send().await;
         let response = response.map_err(|error| lost(error.without_url()))?;
         let answer = Answer::read(response.into(), asked_at).await;
-        let answer = answer.map_err(DriveError::Ambiguous)?;
+        let answer = answer.map_err(lost)?;
         if !answer.status.is_success() {
-            return Err(classify(Asked::Token, &answer));
+            return Err(classify(Operation::Token, &answer));
         }
         let token = answer.json().and_then(|token| kept_from(&token, asked_at));
         token.ok_or_else(|| lost("the token endpoint's answer holds no token"))
@@ -139,6 +141,7 @@ fn kept_from(answer: &TokenAnswer, asked_at: Timestamp) -> Option<Token> {
     })
 }
 
+/// Without a token no call is made, so nothing was done.
 fn lost(cause: impl Into<Cause>) -> DriveError {
-    DriveError::Ambiguous(cause.into())
+    not_done(FailureCode::DestinationUnavailable, cause)
 }

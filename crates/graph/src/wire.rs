@@ -1,7 +1,7 @@
 //! What Graph says, as far as it is used.
 
 use docferry_app::ports::{ConflictPolicy, DriveItem};
-use docferry_domain::ItemFacts;
+use docferry_domain::{Gap, ItemFacts};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize)]
@@ -28,8 +28,9 @@ impl<'a> CreateSession<'a> {
     }
 }
 
+/// A user, or a user's drive.
 #[derive(Deserialize)]
-pub(crate) struct User {
+pub(crate) struct Identified {
     pub(crate) id: String,
 }
 
@@ -48,17 +49,29 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// The first missing byte of `["26-"]`, `["26-99"]` or a list.
-    pub(crate) fn next(&self) -> Option<u64> {
-        let start = |range: &String| range.split('-').next()?.trim().parse().ok();
-        self.next_expected_ranges.iter().filter_map(start).min()
+    /// The first of the ranges `["26-"]`, `["26-99"]` or a list, with its end: the drive
+    /// has what follows it.
+    pub(crate) fn next(&self) -> Option<Gap> {
+        self.next_expected_ranges.iter().filter_map(|range| gap(range)).min_by_key(|gap| gap.start)
     }
 }
 
+fn gap(range: &str) -> Option<Gap> {
+    let (start, last) = range.split_once('-').unwrap_or((range, ""));
+    let start: u64 = start.trim().parse().ok()?;
+    let last = last.trim().parse().ok().filter(|last| *last >= start);
+    Some(Gap { start, end: last.and_then(|last: u64| last.checked_add(1)) })
+}
+
+/// An item. One without id, name and size is none: a page or progress that came with a
+/// success does not say that a document is complete.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Item {
+    #[serde(default)]
     id: String,
+    #[serde(default)]
+    name: String,
     size: u64,
     web_url: Option<String>,
     file: Option<File>,
@@ -82,13 +95,18 @@ impl Item {
     }
 }
 
-impl From<Item> for DriveItem {
-    fn from(item: Item) -> Self {
-        let hashes = item.file.and_then(|file| file.hashes);
+impl Item {
+    /// The file that this is; `None` when it has no id or no name.
+    pub(crate) fn into_file(self) -> Option<DriveItem> {
+        if self.id.is_empty() || self.name.is_empty() {
+            return None;
+        }
+        let hashes = self.file.and_then(|file| file.hashes);
         let quick_xor_hash =
             hashes.and_then(|hashes| hashes.quick_xor_hash).filter(|hash| !hash.is_empty());
-        let web_url = item.web_url.filter(|url| is_web_url(url));
-        Self { id: item.id, facts: ItemFacts { size: item.size, quick_xor_hash }, web_url }
+        let web_url = self.web_url.filter(|url| is_web_url(url));
+        let facts = ItemFacts { size: self.size, quick_xor_hash };
+        Some(DriveItem { id: self.id, facts, web_url })
     }
 }
 
@@ -110,12 +128,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_next_offset_is_the_first_start_of_any_form_of_range() {
+    fn the_first_expected_range_is_kept_with_its_end() {
+        let gap = |start, end| Some(Gap { start, end });
         for (text, next) in [
-            (r#"{"nextExpectedRanges":["26-"]}"#, Some(26)),
-            (r#"{"nextExpectedRanges":["26-99"]}"#, Some(26)),
-            (r#"{"nextExpectedRanges":["26-99","150-"]}"#, Some(26)),
-            (r#"{"nextExpectedRanges":["0-"]}"#, Some(0)),
+            (r#"{"nextExpectedRanges":["26-"]}"#, gap(26, None)),
+            (r#"{"nextExpectedRanges":["26"]}"#, gap(26, None)),
+            (r#"{"nextExpectedRanges":["26-99"]}"#, gap(26, Some(100))),
+            (r#"{"nextExpectedRanges":["26-99","150-"]}"#, gap(26, Some(100))),
+            (r#"{"nextExpectedRanges":["150-"," 26 - 99 "]}"#, gap(26, Some(100))),
+            (r#"{"nextExpectedRanges":["26-7"]}"#, gap(26, None)),
+            (r#"{"nextExpectedRanges":["0-"]}"#, gap(0, None)),
             (r#"{"nextExpectedRanges":[]}"#, None),
             (r#"{"nextExpectedRanges":["?"]}"#, None),
             ("{}", None),
@@ -128,8 +150,8 @@ mod tests {
     #[test]
     fn a_web_url_is_kept_only_when_it_is_a_plain_link() {
         let kept = |url: &str| {
-            let item = serde_json::json!({ "id": "i", "size": 3, "webUrl": url });
-            DriveItem::from(serde_json::from_value::<Item>(item).unwrap()).web_url
+            let item = serde_json::json!({ "id": "i", "name": "a", "size": 3, "webUrl": url });
+            serde_json::from_value::<Item>(item).unwrap().into_file().unwrap().web_url
         };
         let good = "https://court-my.example/personal/ada/Documents/a%20b.pdf";
         assert_eq!(kept(good).as_deref(), Some(good));
@@ -141,13 +163,30 @@ mod tests {
     #[test]
     fn an_item_may_come_without_its_hash() {
         for text in [
-            r#"{"id":"i","size":3}"#,
-            r#"{"id":"i","size":3,"file":{}}"#,
-            r#"{"id":"i","size":3,"file":{"hashes":{}}}"#,
-            r#"{"id":"i","size":3,"file":{"hashes":{"quickXorHash":""}}}"#,
+            r#"{"id":"i","name":"a.pdf","size":3}"#,
+            r#"{"id":"i","name":"a.pdf","size":3,"file":{}}"#,
+            r#"{"id":"i","name":"a.pdf","size":3,"file":{"hashes":{}}}"#,
+            r#"{"id":"i","name":"a.pdf","size":3,"file":{"hashes":{"quickXorHash":""}}}"#,
         ] {
             let item: Item = serde_json::from_str(text).unwrap();
-            assert_eq!(DriveItem::from(item).facts.quick_xor_hash, None, "{text}");
+            assert_eq!(item.into_file().unwrap().facts.quick_xor_hash, None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_item_without_id_name_or_size_is_none() {
+        for text in [
+            "{}",
+            r#"{"nextExpectedRanges":["10-"]}"#,
+            r#"{"name":"a.pdf","size":3}"#,
+            r#"{"id":"i","size":3}"#,
+            r#"{"id":"i","name":"a.pdf"}"#,
+            r#"{"id":"","name":"a.pdf","size":3}"#,
+            r#"{"id":"i","name":"","size":3}"#,
+            r#"{"id":"i","name":"a.pdf","size":-1}"#,
+        ] {
+            let item: Option<Item> = serde_json::from_str(text).ok();
+            assert!(item.and_then(Item::into_file).is_none(), "{text}");
         }
     }
 }

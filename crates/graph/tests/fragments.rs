@@ -8,12 +8,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use docferry_app::ports::{Drive as _, DriveError, FragmentAnswer, SessionEnd, UploadUrl};
+use docferry_domain::Gap;
 use docferry_graph::GraphDrive;
 use support::{Asked, Listener, StandingClock, bytes, counted, drive, failing_after, range};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
-const ITEM: &str = r#"{"id":"i-1","size":300,"file":{"hashes":{"quickXorHash":"aaa="}}}"#;
+const ITEM: &str =
+    r#"{"id":"i-1","name":"a.pdf","size":300,"file":{"hashes":{"quickXorHash":"aaa="}}}"#;
 
 #[tokio::test]
 async fn an_upload_url_is_replayed_byte_for_byte_without_any_credential_of_ours() {
@@ -29,7 +31,7 @@ async fn an_upload_url_is_replayed_byte_for_byte_without_any_credential_of_ours(
         (head, body.len())
     };
     let (answer, (head, len)) = tokio::join!(put, serve);
-    assert_eq!(answer.unwrap(), FragmentAnswer::Accepted { next: Some(300) });
+    assert_eq!(answer.unwrap(), FragmentAnswer::Accepted { next: Some(Gap::open(300)) });
     assert_eq!(len, 200);
     let host = server.base.trim_start_matches("http://");
     assert_eq!(
@@ -94,7 +96,7 @@ async fn fragments_share_a_connection_and_the_last_one_completes() {
         let first = drive.put_fragment(&url, range(0, 100_000, 100_300), bytes(100_000)).await;
         let last = drive.put_fragment(&url, range(100_000, 100_300, 100_300), bytes(300)).await;
         let lost = drive.put_fragment(&url, range(100_000, 100_300, 100_300), bytes(300)).await;
-        (first.unwrap(), last.unwrap(), lost.unwrap())
+        (first.unwrap(), last.unwrap(), lost)
     };
     let serve = async {
         let mut connection = server.accept().await;
@@ -105,10 +107,69 @@ async fn fragments_share_a_connection_and_the_last_one_completes() {
     };
     let ((first, last, lost), ()) = tokio::join!(client, serve);
     assert_eq!(first, FragmentAnswer::Accepted { next: None });
-    let FragmentAnswer::Completed(Some(item)) = last else { panic!("{last:?}") };
+    let FragmentAnswer::Completed(item) = last else { panic!("{last:?}") };
     assert_eq!((item.id.as_str(), item.facts.size), ("i-1", 300));
     assert_eq!(item.facts.quick_xor_hash.as_deref(), Some("aaa="));
-    assert_eq!(lost, FragmentAnswer::Completed(None));
+    assert!(matches!(lost, Err(DriveError::Ambiguous(_))), "{lost:?}");
+}
+
+/// A proxy's page, progress in place of an item, an item without its name or its size.
+#[tokio::test]
+async fn a_success_without_an_item_never_completes_a_document() {
+    let server = Listener::bind().await;
+    let (drive, url) = (drive(&server.base), server.upload_url());
+    let bodies = [
+        "<html>Something went wrong</html>",
+        r#"{"nextExpectedRanges":["300-"]}"#,
+        r#"{"id":"i-1","size":300}"#,
+        r#"{"id":"i-1","name":"a.pdf"}"#,
+        "{}",
+        "null",
+    ];
+    for status in ["200 OK", "201 Created"] {
+        for body in bodies {
+            for fragment in [range(0, 300, 600), range(0, 300, 300)] {
+                let put = drive.put_fragment(&url, fragment, bytes(300));
+                let serve = async {
+                    let mut connection = server.accept().await;
+                    connection.request().await;
+                    connection.answer(status, "connection: close\r\n", body).await;
+                };
+                let (answer, ()) = tokio::join!(put, serve);
+                assert!(matches!(answer, Err(DriveError::Ambiguous(_))), "{body}: {answer:?}");
+            }
+        }
+    }
+}
+
+/// Only 204 says that the session was open until now.
+#[tokio::test]
+async fn a_page_in_answer_to_a_deletion_does_not_close_a_session() {
+    let server = Listener::bind().await;
+    let (drive, url) = (drive(&server.base), server.upload_url());
+    let delete = drive.delete_session(&url);
+    let serve = async {
+        let mut connection = server.accept().await;
+        connection.request().await;
+        connection.answer("200 OK", "connection: close\r\n", "<html></html>").await;
+    };
+    let (end, ()) = tokio::join!(delete, serve);
+    assert!(matches!(end, Err(DriveError::Ambiguous(_))), "{end:?}");
+}
+
+#[tokio::test]
+async fn the_first_expected_range_is_reported_with_its_end() {
+    let server = Listener::bind().await;
+    let (drive, url) = (drive(&server.base), server.upload_url());
+    let ask = drive.session_status(&url);
+    let serve = async {
+        let mut connection = server.accept().await;
+        connection.request().await;
+        let body = "\u{feff}{\"nextExpectedRanges\":[\"150-\",\"26-99\"]}";
+        connection.answer("200 OK", "", body).await;
+    };
+    let (status, ()) = tokio::join!(ask, serve);
+    assert_eq!(status.unwrap().next, Some(Gap { start: 26, end: Some(100) }));
 }
 
 #[tokio::test]
@@ -237,7 +298,7 @@ async fn status_and_delete_go_to_the_url_as_it_is() {
         heads
     };
     let ((next, gone), heads) = tokio::join!(client, serve);
-    assert_eq!(next, Some(26));
+    assert_eq!(next, Some(Gap { start: 26, end: Some(100) }));
     assert!(matches!(gone, Err(DriveError::SessionGone)));
     let host = server.base.trim_start_matches("http://");
     let head = |method| format!("{method} /up?tempauth='s' HTTP/1.1\r\nhost: {host}\r\n\r\n");

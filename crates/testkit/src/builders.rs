@@ -2,7 +2,7 @@
 
 use docferry_domain::{
     ArrivedObject, CallbackRule, CallbackUrl, Checkpoint, DriveTarget, HashState, NewTransfer,
-    Priority, PushedSource, QuickXorHash, Transfer, TransferId,
+    Priority, PushedSource, QuickXorHash, Tally, Transfer, TransferId,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -87,6 +87,7 @@ pub fn checkpoint(offset: u64) -> Checkpoint {
         fragment_bytes: 327_680,
         sessions: 1,
         fresh_session: false,
+        tally: Tally::default(),
         putting_until: None,
         pace: None,
     }

@@ -6,8 +6,9 @@ use docferry_app::ports::{
     ByteStream, ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentAnswer,
     SessionEnd, SessionStatus, UploadSession, UploadUrl,
 };
-use docferry_domain::{FragmentRange, GRANULE_BYTES, ItemFacts, SourceHash};
+use docferry_domain::{FragmentRange, GRANULE_BYTES, Gap, ItemFacts, SourceHash};
 use futures::TryStreamExt as _;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::World;
 
@@ -26,7 +27,12 @@ struct Session {
     policy: ConflictPolicy,
     size: u64,
     stored: BytesMut,
+    /// When it is forgotten, unless bytes come or somebody asks.
+    lapses_at: Timestamp,
 }
+
+/// How long a session lives without a call.
+const SESSION_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 
 /// Drives and sessions, keyed by `recipient folder/name` in lower case.
 #[derive(Debug, Default)]
@@ -57,12 +63,18 @@ pub enum Scripted {
     ServerError,
     /// Nothing is stored; somebody has the file open.
     Lock,
+    /// Nothing is stored; the item at the path is in the way or has changed.
+    Conflict,
+    /// The bytes are stored; the answer is a success without its body.
+    NoItem,
+    /// The bytes are stored and acknowledged; afterwards the session has none.
+    Forget,
 }
 
 fn path(destination: &Destination) -> String {
-    let folder = destination.folder.segments().join("/");
-    let name = destination.name.as_str();
-    format!("{} {folder}/{name}", destination.recipient.as_str()).to_lowercase()
+    let folders = destination.folder.segments().iter().map(String::as_str);
+    let names: Vec<&str> = folders.chain([destination.name.as_str()]).collect();
+    format!("{} {}", destination.recipient.as_str(), names.join("/")).to_lowercase()
 }
 
 fn facts(bytes: &[u8]) -> ItemFacts {
@@ -83,10 +95,42 @@ impl DriveState {
         &self.files
     }
 
-    /// Sessions that nobody has ended.
+    /// Sessions that nobody has ended, and that had not lapsed at the last call.
     #[must_use]
     pub fn open_sessions(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// Forgets the sessions that have lapsed.
+    fn lapse(&mut self, now: Timestamp) {
+        self.sessions.retain(|_, session| session.lapses_at > now);
+    }
+
+    /// The session, which lives on from now.
+    fn session(&mut self, url: &str, now: Timestamp) -> Result<&mut Session, DriveError> {
+        self.lapse(now);
+        let session = self.sessions.get_mut(url).ok_or(DriveError::SessionGone)?;
+        session.lapses_at = now + SESSION_LIFETIME;
+        Ok(session)
+    }
+
+    /// Whether a folder has this path: something lies below it.
+    fn is_folder(&self, path: &str) -> bool {
+        self.files.keys().any(|file| file.starts_with(&format!("{path}/")))
+    }
+
+    /// Whether a file stands where the path needs a folder.
+    fn has_file_in_path(&self, path: &str) -> bool {
+        self.files.keys().any(|file| path.starts_with(&format!("{file}/")))
+    }
+
+    /// What the service refuses under this policy, whatever the session.
+    fn check(&self, path: &str, policy: ConflictPolicy) -> Result<(), DriveError> {
+        let is_taken = policy == ConflictPolicy::Fail && self.files.contains_key(path);
+        if is_taken || self.is_folder(path) || self.has_file_in_path(path) {
+            return Err(DriveError::Conflict);
+        }
+        Ok(())
     }
 
     fn store(&mut self, path: String, bytes: Bytes) -> DriveItem {
@@ -102,8 +146,10 @@ impl DriveState {
         url: &str,
         range: FragmentRange,
         body: &[u8],
+        now: Timestamp,
     ) -> Result<FragmentAnswer, DriveError> {
         self.received += body.len() as u64;
+        self.session(url, now)?;
         match self.scripted() {
             Scripted::Honest => {}
             Scripted::StoreThenLose(len) => {
@@ -111,6 +157,16 @@ impl DriveState {
                 let _ = self.append(url, range, &body[..len]);
                 return Err(DriveError::Ambiguous("lost".into()));
             }
+            Scripted::NoItem => {
+                let _ = self.append(url, range, body);
+                return Err(DriveError::Ambiguous("no item".into()));
+            }
+            Scripted::Forget => {
+                let session = self.session(url, now)?;
+                session.stored.clear();
+                return Ok(FragmentAnswer::Accepted { next: Some(Gap::open(range.end)) });
+            }
+            Scripted::Conflict => return Err(DriveError::Conflict),
             Scripted::Throttle(retry_after) => return Err(DriveError::Throttled { retry_after }),
             Scripted::Expire => {
                 self.sessions.remove(url);
@@ -140,24 +196,28 @@ impl DriveState {
         path: String,
         bytes: Bytes,
         policy: ConflictPolicy,
-    ) -> Result<Option<DriveItem>, DriveError> {
+    ) -> Result<DriveItem, DriveError> {
         self.received += bytes.len() as u64;
         let scripted = self.scripted();
         match scripted {
-            Scripted::Honest | Scripted::Expire | Scripted::StoreThenLose(u64::MAX) => {}
+            Scripted::Honest
+            | Scripted::Expire
+            | Scripted::NoItem
+            | Scripted::Forget
+            | Scripted::StoreThenLose(u64::MAX) => {}
+            Scripted::Conflict => return Err(DriveError::Conflict),
             Scripted::StoreThenLose(_) | Scripted::ServerError => {
                 return Err(DriveError::Ambiguous("500".into()));
             }
             Scripted::Throttle(retry_after) => return Err(DriveError::Throttled { retry_after }),
             Scripted::Lock => return Err(DriveError::Locked),
         }
-        if policy == ConflictPolicy::Fail && self.files.contains_key(&path) {
-            return Err(DriveError::Conflict);
-        }
+        self.check(&path, policy)?;
         let item = self.store(path, bytes);
         match scripted {
             Scripted::StoreThenLose(_) => Err(DriveError::Ambiguous("lost".into())),
-            _ => Ok(Some(item)),
+            Scripted::NoItem => Err(DriveError::Ambiguous("no item".into())),
+            _ => Ok(item),
         }
     }
 
@@ -178,14 +238,21 @@ impl DriveState {
         session.stored.extend_from_slice(body);
         let next = session.stored.len() as u64;
         if next < session.size {
-            return Ok(FragmentAnswer::Accepted { next: Some(next) });
+            return Ok(FragmentAnswer::Accepted { next: Some(Gap::open(next)) });
+        }
+        let (path, policy) = (session.path.clone(), session.policy);
+        // A conflict leaves the session as it was before the fragment.
+        if let Err(conflict) = self.check(&path, policy) {
+            let session = self.sessions.get_mut(url).ok_or(DriveError::SessionGone)?;
+            session.stored.truncate(usize::try_from(range.start).unwrap());
+            return Err(conflict);
         }
         let session = self.sessions.remove(url).ok_or(DriveError::SessionGone)?;
-        let path = match session.policy {
-            ConflictPolicy::Rename => self.free(&session.path),
-            _ => session.path,
+        let path = match policy {
+            ConflictPolicy::Rename => self.free(&path),
+            _ => path,
         };
-        Ok(FragmentAnswer::Completed(Some(self.store(path, session.stored.freeze()))))
+        Ok(FragmentAnswer::Completed(self.store(path, session.stored.freeze())))
     }
 }
 
@@ -198,13 +265,17 @@ impl Drive for World {
     ) -> Result<UploadSession, DriveError> {
         self.effect("create_session", DriveError::Ambiguous, async || {
             let mut state = self.state();
-            let path = path(destination);
-            if policy == ConflictPolicy::Fail && state.drive.files.contains_key(&path) {
+            let (path, now) = (path(destination), state.now);
+            state.drive.lapse(now);
+            state.drive.check(&path, policy)?;
+            // Whatever the policy: one session for a path.
+            if state.drive.sessions.values().any(|session| session.path == path) {
                 return Err(DriveError::Conflict);
             }
             state.drive.next += 1;
             let url = format!("https://upload.example/{}?secret", state.drive.next);
-            let session = Session { path, policy, size, stored: BytesMut::new() };
+            let lapses_at = now + SESSION_LIFETIME;
+            let session = Session { path, policy, size, stored: BytesMut::new(), lapses_at };
             state.drive.sessions.insert(url.clone(), session);
             Ok(UploadSession { url: UploadUrl::new(url), expires_at: None })
         })
@@ -213,9 +284,10 @@ impl Drive for World {
 
     async fn session_status(&self, url: &UploadUrl) -> Result<SessionStatus, DriveError> {
         self.effect("session_status", DriveError::Ambiguous, async || {
-            let state = self.state();
-            let session = state.drive.sessions.get(url.expose()).ok_or(DriveError::SessionGone)?;
-            Ok(SessionStatus { next: Some(session.stored.len() as u64) })
+            let mut state = self.state();
+            let now = state.now;
+            let session = state.drive.session(url.expose(), now)?;
+            Ok(SessionStatus { next: Some(Gap::open(session.stored.len() as u64)) })
         })
         .await
     }
@@ -230,7 +302,9 @@ impl Drive for World {
             let pieces: Vec<Bytes> = body.try_collect().await.map_err(|_| DriveError::Body)?;
             let body = pieces.concat();
             assert_eq!(body.len() as u64, range.len(), "the body is exactly the range");
-            self.state().drive.take(url.expose(), range, &body)
+            let mut state = self.state();
+            let now = state.now;
+            state.drive.take(url.expose(), range, &body, now)
         })
         .await
     }
@@ -240,7 +314,10 @@ impl Drive for World {
             if self.state().drive.down {
                 return Err(DriveError::Ambiguous("down".into()));
             }
-            Ok(match self.state().drive.sessions.remove(url.expose()) {
+            let mut state = self.state();
+            let now = state.now;
+            state.drive.lapse(now);
+            Ok(match state.drive.sessions.remove(url.expose()) {
                 Some(_) => SessionEnd::Deleted,
                 None => SessionEnd::AlreadyGone,
             })
@@ -253,7 +330,7 @@ impl Drive for World {
         destination: &Destination,
         bytes: Bytes,
         policy: ConflictPolicy,
-    ) -> Result<Option<DriveItem>, DriveError> {
+    ) -> Result<DriveItem, DriveError> {
         self.effect("put_whole", DriveError::Ambiguous, async || {
             self.state().drive.put(path(destination), bytes, policy)
         })
@@ -263,8 +340,19 @@ impl Drive for World {
     async fn find(&self, destination: &Destination) -> Result<Option<DriveItem>, DriveError> {
         self.effect("find", DriveError::Ambiguous, async || {
             let state = self.state();
-            let file = state.drive.files.get(&path(destination));
+            let path = path(destination);
+            if state.drive.is_folder(&path) {
+                return Err(DriveError::Conflict);
+            }
+            let file = state.drive.files.get(&path);
             Ok(file.map(|file| item(&file.id, &file.bytes)))
+        })
+        .await
+    }
+
+    async fn has_file_in_path(&self, destination: &Destination) -> Result<bool, DriveError> {
+        self.effect("has_file_in_path", DriveError::Ambiguous, async || {
+            Ok(self.state().drive.has_file_in_path(&path(destination)))
         })
         .await
     }

@@ -1,6 +1,7 @@
 //! The admin routes that only Graph has.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::{
     Router,
@@ -22,6 +23,7 @@ pub(crate) fn routes(world: Arc<World>) -> Router {
         .route("/files/content", get(content))
         .route("/sessions", get(sessions))
         .route("/sessions/expire", post(expire))
+        .route("/sessions/lifetime", get(lifetime).put(set_lifetime))
         .with_state(world)
 }
 
@@ -113,6 +115,25 @@ async fn expire(Extract(world): Extract<Arc<World>>) -> Response {
         session.expire();
     }
     sessions(Extract(world)).await
+}
+
+#[derive(Deserialize)]
+struct Lifetime {
+    seconds: u64,
+}
+
+/// How long sessions that are opened from now on live without a call.
+async fn set_lifetime(
+    Extract(world): Extract<Arc<World>>,
+    Query(new): Query<Lifetime>,
+) -> Response {
+    world.state().session_lifetime = Duration::from_secs(new.seconds);
+    lifetime(Extract(world)).await
+}
+
+async fn lifetime(Extract(world): Extract<Arc<World>>) -> Response {
+    let seconds = world.state().session_lifetime.as_secs();
+    sim_kit::json(StatusCode::OK, &json!({ "seconds": seconds }))
 }
 
 async fn sessions(Extract(world): Extract<Arc<World>>) -> Response {

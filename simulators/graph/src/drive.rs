@@ -140,6 +140,12 @@ impl Tree {
         path.iter().try_fold(self.items.get(root)?, |item, name| self.child(&item.id, name))
     }
 
+    /// Whether a file stands where the path needs a folder.
+    pub(crate) fn has_file_above(&self, root: &str, path: &[String]) -> bool {
+        let is_file = |depth| self.find(root, &path[..depth]).is_some_and(|i| i.file.is_some());
+        (1..path.len()).any(is_file)
+    }
+
     /// The names from the root down to an item.
     pub(crate) fn path(&self, id: &str) -> Vec<String> {
         let mut path = Vec::new();

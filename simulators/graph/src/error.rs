@@ -51,6 +51,11 @@ impl GraphError {
         Self::new(StatusCode::CONFLICT, "nameAlreadyExists", message)
     }
 
+    pub(crate) fn being_uploaded() -> Self {
+        let message = "A file with the same name is currently being uploaded";
+        Self::new(StatusCode::CONFLICT, "nameAlreadyExists", message)
+    }
+
     pub(crate) fn quota() -> Self {
         let message = "The user has reached their quota limit.";
         Self::new(StatusCode::INSUFFICIENT_STORAGE, "quotaLimitReached", message)

@@ -117,6 +117,8 @@ fn count(state: &mut State, id: &str, bytes: u64) {
         return;
     };
     session.received += bytes;
+    // A session on which bytes move is not idle.
+    session.touch_if_open();
     let key = (session.user.clone(), session.path.join("/").to_lowercase());
     state.traffic(&key).received += bytes;
 }
@@ -134,9 +136,12 @@ fn commit(
     let State { sessions, tree, .. } = &mut *state;
     let session = sessions.get_mut(id).ok_or_else(GraphError::session_not_found)?;
     session.accepts(&claim)?;
-    if !(claim.is_last() && draft.written() == claim.length) {
+    if !(claim.is_last() && draft.written() == claim.length) || extra.forget_bytes {
         session.store(&claim, draft);
         let body = upload::progress(session, extra.empty_ranges);
+        if extra.forget_bytes {
+            session.forget();
+        }
         return Ok(sim_kit::json(StatusCode::ACCEPTED, &body));
     }
 

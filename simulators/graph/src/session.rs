@@ -88,6 +88,13 @@ impl Session {
         self.expires = sim_kit::now().checked_add(self.lifetime).unwrap_or(Timestamp::MAX);
     }
 
+    /// The same for a session that has not ended.
+    pub(crate) fn touch_if_open(&mut self) {
+        if self.state() == State::Open {
+            self.touch();
+        }
+    }
+
     pub(crate) fn state(&mut self) -> State {
         if Instant::now() >= self.deadline {
             self.expire();
@@ -130,6 +137,11 @@ impl Session {
         self.size = Some(claim.total);
         self.content.append(draft);
         self.touch();
+    }
+
+    /// Loses the bytes that it has acknowledged.
+    pub(crate) fn forget(&mut self) {
+        self.content = Content::default();
     }
 
     pub(crate) fn expected_ranges(&self) -> Vec<String> {

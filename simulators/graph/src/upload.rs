@@ -72,7 +72,9 @@ pub(crate) fn create(
 
     let mut state = world.state();
     let existing = state.tree.find(&user.root_id, path);
-    if existing.is_some_and(|item| conflict == Conflict::Fail || item.file.is_none()) {
+    let is_in_the_way =
+        existing.is_some_and(|item| conflict == Conflict::Fail || item.file.is_none());
+    if is_in_the_way || state.tree.has_file_above(&user.root_id, path) {
         return Err(GraphError::name_exists());
     }
     let freed = match conflict {
@@ -90,8 +92,9 @@ pub(crate) fn create(
             && session.path.join("/").to_lowercase() == target.1
             && session.state() == SessionState::Open
     };
-    if conflict == Conflict::Fail && state.sessions.values_mut().any(is_live) {
-        return Err(GraphError::name_exists());
+    // One session for a path, whatever the policy.
+    if state.sessions.values_mut().any(is_live) {
+        return Err(GraphError::being_uploaded());
     }
     let id = Uuid::new_v4().simple().to_string();
     let times = wish.item.file_system_info;
@@ -102,7 +105,7 @@ pub(crate) fn create(
         path.to_vec(),
         wish.item.file_size,
         conflict,
-        world.config.session_lifetime,
+        state.session_lifetime,
     );
     session.client_times =
         times.map(|times| (times.created_date_time, times.last_modified_date_time));
@@ -173,6 +176,9 @@ fn look(
     }
     if session.state() != SessionState::Open {
         return Err(GraphError::session_not_found());
+    }
+    if rule.is_some_and(|rule| rule.extra.forget_bytes) {
+        session.forget();
     }
     session.touch();
     let is_empty = rule.is_some_and(|rule| rule.extra.empty_ranges);

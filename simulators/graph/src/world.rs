@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use axum::body::Body;
@@ -52,6 +52,9 @@ pub(crate) struct Extra {
     pub(crate) empty_ranges: bool,
     /// The session is gone from now on.
     pub(crate) expire_session: bool,
+    /// What is acknowledged is lost afterwards, the last fragment's bytes too: the file is
+    /// not completed, and the status says `0-`.
+    pub(crate) forget_bytes: bool,
     /// The connection is reset when this part of a fragment's body has come.
     pub(crate) reset_after: Option<f64>,
     /// The service appends bytes of its own to the completed file.
@@ -82,6 +85,8 @@ pub(crate) struct State {
     pub(crate) sessions: HashMap<String, Session>,
     pub(crate) traffic: HashMap<Destination, Traffic>,
     pub(crate) tokens: HashMap<String, Instant>,
+    /// How long a new session lives without a call.
+    pub(crate) session_lifetime: Duration,
 }
 
 impl State {
@@ -101,7 +106,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(config: Config, url: String, dir: PathBuf) -> Self {
-        let mut state = State::default();
+        let mut state = State { session_lifetime: config.session_lifetime, ..State::default() };
         for upn in &config.users {
             state.tree.put_user(upn, None, None);
         }

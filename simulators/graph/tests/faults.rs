@@ -177,6 +177,27 @@ async fn a_session_can_hide_its_ranges_and_be_gone() {
 }
 
 #[tokio::test]
+async fn session_can_lose_what_it_has_acknowledged() {
+    let bench = bench().await;
+    let all = bytes(2 * UNIT);
+    let url = bench.session("lost.pdf", all.len()).await;
+    bench
+        .fault(json!([
+            { "operation": "lastFragment", "forgetBytes": true },
+            { "operation": "sessionStatus", "position": 2, "forgetBytes": true },
+        ]))
+        .await;
+    bench.put(&url, &all, 0, UNIT).await;
+    let (status, body) = bench.put(&url, &all, UNIT, 2 * UNIT).await;
+    assert_eq!((status.as_u16(), &body["nextExpectedRanges"]), (202, &json!(["655360-"])));
+    assert_eq!(bench.ranges(&url).await, json!(["0-"]));
+    assert_eq!(bench.put(&url, &all, 0, UNIT).await.0, 202);
+    assert_eq!(bench.ranges(&url).await, json!(["0-"]));
+    assert_eq!(bench.put(&url, &all, 0, 2 * UNIT).await.0, 201);
+    assert!(bench.stored("lost.pdf").await == all);
+}
+
+#[tokio::test]
 async fn bandwidth_is_limited_for_the_subjects_named() {
     let bench = bench().await;
     let all = bytes(UNIT);

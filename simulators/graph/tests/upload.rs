@@ -7,7 +7,7 @@ use std::time::Duration;
 use docferry_sim_graph::Config;
 use reqwest::{Body, Method, header::AUTHORIZATION};
 use serde_json::json;
-use support::{UNIT, USER, bench, bench_with, bytes, code, config, raw, read};
+use support::{Bench, UNIT, USER, bench, bench_with, bytes, code, config, raw, read};
 
 #[tokio::test]
 async fn a_file_sent_in_fragments_arrives_whole_and_is_described() {
@@ -138,28 +138,81 @@ async fn of_two_requests_for_one_range_one_is_stored_and_the_other_told() {
 async fn conflicts_are_judged_at_creation_and_again_at_the_end() {
     let bench = bench().await;
     let all = bytes(10);
-    let early = bench.session("same.pdf", 10).await;
-    let (status, body) = bench.create("SAME.pdf", 10, "fail").await;
-    assert_eq!((status.as_u16(), code(&body).as_str()), (409, "nameAlreadyExists"));
-    let (_, body) = bench.create("same.pdf", 10, "rename").await;
-    let renaming = body["uploadUrl"].as_str().unwrap().to_owned();
-    let (_, body) = bench.create("same.pdf", 10, "replace").await;
-    let replacing = body["uploadUrl"].as_str().unwrap().to_owned();
-
     let simple = format!("/users/{USER}/drive/root:/same.pdf:/content");
-    let put = bench.request(Method::PUT, &simple).body("first").send().await.unwrap();
-    assert_eq!(put.status(), 201);
-    let (status, body) = bench.put(&early, &all, 0, 10).await;
+    let put = async |text: &'static str| {
+        bench.request(Method::PUT, &simple).body(text).send().await.unwrap().status().as_u16()
+    };
+    let created = async |policy: &str| {
+        let (status, body) = bench.create("same.pdf", 10, policy).await;
+        assert_eq!(status, 200, "{body}");
+        body["uploadUrl"].as_str().unwrap().to_owned()
+    };
+    let failing = created("fail").await;
+    assert_eq!(put("first").await, 201);
+    let (status, body) = bench.put(&failing, &all, 0, 10).await;
     assert_eq!((status.as_u16(), code(&body).as_str()), (409, "nameAlreadyExists"));
-    assert_eq!(bench.ranges(&early).await, json!(["0-"]), "the session outlives the conflict");
+    assert_eq!(bench.ranges(&failing).await, json!(["0-"]), "the session outlives the conflict");
+    assert_eq!(bench.http.delete(&failing).send().await.unwrap().status(), 204);
+    assert_eq!(bench.http.delete(&failing).send().await.unwrap().status(), 404);
+
+    let renaming = created("rename").await;
     let (status, item) = bench.put(&renaming, &all, 0, 10).await;
     assert_eq!((status.as_u16(), &item["name"]), (201, &json!("same 1.pdf")));
+    let replacing = created("replace").await;
     assert_eq!(bench.put(&replacing, &all, 0, 10).await.0, 200);
     assert!(bench.stored("same.pdf").await == all);
-
-    assert_eq!(bench.http.delete(&early).send().await.unwrap().status(), 204);
-    assert_eq!(bench.http.delete(&early).send().await.unwrap().status(), 404);
     assert_eq!(bench.create("same.pdf", 10, "fail").await.0, 409);
+}
+
+async fn status_of(bench: &Bench, url: &str) -> u16 {
+    bench.http.get(url).send().await.unwrap().status().as_u16()
+}
+
+/// "A file with the same name is currently being uploaded".
+#[tokio::test]
+async fn second_session_for_a_path_is_refused_under_every_policy_while_the_first_lives() {
+    let bench = bench().await;
+    for first in ["fail", "rename", "replace"] {
+        let (_, body) = bench.create("same.pdf", 10, first).await;
+        let url = body["uploadUrl"].as_str().unwrap().to_owned();
+        for second in ["fail", "rename", "replace"] {
+            let (status, body) = bench.create("SAME.pdf", 10, second).await;
+            let told = (status.as_u16(), code(&body));
+            assert_eq!(told, (409, "nameAlreadyExists".into()), "{first} {second}");
+        }
+        assert_eq!(bench.create("other.pdf", 10, first).await.0, 200);
+        let expired = format!("{}/sessions/expire", bench.graph.admin_url());
+        bench.http.post(expired).send().await.unwrap();
+        assert_eq!(status_of(&bench, &url).await, 404);
+    }
+}
+
+#[tokio::test]
+async fn folder_of_that_name_and_a_file_in_the_path_are_refused_at_creation() {
+    let bench = bench().await;
+    for path in ["folder/a.pdf", "file"] {
+        let simple = format!("/users/{USER}/drive/root:/{path}:/content");
+        let put = bench.request(Method::PUT, &simple).body("x").send().await.unwrap();
+        assert_eq!(put.status(), 201);
+    }
+    for policy in ["fail", "rename", "replace"] {
+        assert_eq!(bench.create("folder", 10, policy).await.0, 409, "{policy}");
+        assert_eq!(bench.create("file/b/c.pdf", 10, policy).await.0, 409, "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn lifetime_of_sessions_can_be_set_while_the_simulator_runs() {
+    let bench = bench().await;
+    let at = format!("{}/sessions/lifetime", bench.graph.admin_url());
+    let set = bench.http.put(format!("{at}?seconds=0")).send().await.unwrap();
+    assert_eq!(read(set).await.1, json!({ "seconds": 0 }));
+    let url = bench.session("late.pdf", 5).await;
+    assert_eq!(status_of(&bench, &url).await, 404);
+    bench.http.put(format!("{at}?seconds=60")).send().await.unwrap();
+    assert_eq!(read(bench.http.get(&at).send().await.unwrap()).await.1, json!({ "seconds": 60 }));
+    let url = bench.session("late.pdf", 5).await;
+    assert_eq!(status_of(&bench, &url).await, 200);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod names;
+mod refusals;
 mod tables;
 
 use std::fs;
@@ -11,6 +12,8 @@ use anyhow::{Context as _, Result};
 
 use crate::paths::Paths;
 use crate::template::Template;
+
+pub(crate) use refusals::generate;
 
 /// A document of the project.
 struct Document {
@@ -36,6 +39,7 @@ pub(crate) fn complaints(paths: &Paths) -> Result<Vec<String>> {
     };
     found.extend(tables::complaints(text("docs/OPERATIONS.md")?, text("docs/API.md")?, &template));
     found.extend(tables::roles(text("docs/SECURITY.md")?));
+    found.extend(refusals::complaints(text("docs/GRAPH.md")?));
     found.extend(names::untested(text("docs/SEMANTICS.md")?));
     Ok(found)
 }

@@ -10,6 +10,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use crate::paths::Paths;
+pub(crate) use docs::generate;
 pub(crate) use template::Definition;
 
 /// What can be checked alone.

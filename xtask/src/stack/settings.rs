@@ -20,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) endpoint: Option<String>,
     /// What the pauses of the workflow are multiplied with.
     pub(crate) wait_scale: f64,
+    /// How long an upload session of the simulated Graph lives without a call.
+    pub(crate) session_lifetime_seconds: u32,
     /// Parameters of the template that differ from its defaults.
     pub(crate) parameters: &'static [(&'static str, &'static str)],
 }
@@ -31,6 +33,8 @@ impl Settings {
             name: "demo",
             endpoint: None,
             wait_scale: 1.0,
+            // A session whose URL was lost blocks its path for so long: 15 minutes in life.
+            session_lifetime_seconds: 60,
             parameters: &[("UploadTimeoutSeconds", "60"), ("ArrivalDeadlineSeconds", "60")],
         }
     }
@@ -41,6 +45,7 @@ impl Settings {
             name: "test-stack",
             endpoint: None,
             wait_scale: 0.2,
+            session_lifetime_seconds: 30,
             parameters: &[
                 ("UploadTimeoutSeconds", "10"),
                 ("UploadDeadlineMarginSeconds", "3"),

@@ -111,7 +111,13 @@ pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<Up> {
     let users = ["ada@docferry.example", "grace@docferry.example", "o'neil+files@docferry.example"]
         .map(str::to_owned)
         .to_vec();
-    let graph = simulators::graph(paths, &folder.path, &secrets, &users)?;
+    let graph = simulators::graph(
+        paths,
+        &folder.path,
+        &secrets,
+        &users,
+        settings.session_lifetime_seconds,
+    )?;
     let ords = simulators::ords(paths, &folder.path, &secrets, (endpoint, EXCHANGE_BUCKET, &key))?;
     let identity = simulators::identity(paths, &folder.path, &secrets, &users)?;
     say("deploying …");

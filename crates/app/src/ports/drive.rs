@@ -1,14 +1,16 @@
 use std::fmt;
 use std::future::Future;
-use std::str::FromStr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use docferry_domain::{
-    DocumentName, DriveFolder, FragmentRange, ItemFacts, PathRule, Recipient, Transfer,
+    DocumentName, DriveFolder, FailureCode, FragmentRange, Gap, ItemFacts, PathRule, Recipient,
+    Transfer,
 };
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
+
+pub use docferry_domain::ConflictPolicy;
 
 use super::{ByteStream, Cause};
 
@@ -43,43 +45,6 @@ impl Destination {
     /// [`PathRule`] when the name would be too long with it.
     pub fn numbered(&self, number: u32) -> Result<Self, PathRule> {
         Ok(Self { name: self.name.numbered(number)?, ..self.clone() })
-    }
-}
-
-/// What happens when a file of that name is already there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ConflictPolicy {
-    /// Overwrite it; OneDrive keeps the old version in its history.
-    #[default]
-    Replace,
-    /// Keep both; the new one is numbered.
-    Rename,
-    /// Keep the old one and fail.
-    Fail,
-}
-
-impl ConflictPolicy {
-    /// Graph's name of the policy.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Replace => "replace",
-            Self::Rename => "rename",
-            Self::Fail => "fail",
-        }
-    }
-}
-
-impl FromStr for ConflictPolicy {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "replace" => Ok(Self::Replace),
-            "rename" => Ok(Self::Rename),
-            "fail" => Ok(Self::Fail),
-            _ => Err("must be replace, rename or fail"),
-        }
     }
 }
 
@@ -120,9 +85,9 @@ pub struct UploadSession {
 /// What an open session still wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionStatus {
-    /// The first missing byte; `None` when the drive names no missing range
+    /// The first missing bytes; `None` when the drive names no missing range
     /// (complete, or it does not tell: look the destination up).
-    pub next: Option<u64>,
+    pub next: Option<Gap>,
 }
 
 /// How ending a session went.
@@ -137,15 +102,14 @@ pub enum SessionEnd {
 /// The drive's answer to a fragment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FragmentAnswer {
-    /// Stored (202). `next` is the first byte that the drive expects now;
-    /// `None` when it named no range.
+    /// Stored (202). `next` is what the drive expects now; `None` when it named no range.
     Accepted {
-        /// The server's offset.
-        next: Option<u64>,
+        /// The server's offset, and the end of the range that it wants.
+        next: Option<Gap>,
     },
-    /// The document is complete (200, 201). The item may be missing from the
-    /// answer: look the destination up.
-    Completed(Option<DriveItem>),
+    /// The document is complete: the answer held its item. A success without an item is
+    /// [`DriveError::Ambiguous`].
+    Completed(DriveItem),
 }
 
 /// An item in a drive.
@@ -169,19 +133,30 @@ pub enum DriveError {
         /// From `Retry-After`, seconds or date.
         retry_after: Option<Duration>,
     },
-    /// A 5xx, a time-out or a broken connection: it may or may not have been
-    /// done. Ask before doing it again.
-    #[error("the drive's answer was lost or is a server error")]
+    /// A 5xx, a time-out, a broken connection or a success without the body that belongs
+    /// to it: it may or may not have been done. Ask before doing it again.
+    #[error("the drive's answer was lost, is a server error or has no meaning")]
     Ambiguous(#[source] Cause),
+    /// Nothing was done, and a repetition may help: a refusal of a call that only looks, or
+    /// a path that was not found although the recipient has a drive.
+    #[error("the drive did not do it")]
+    NotDone {
+        /// The failure when repetitions do not help.
+        then: FailureCode,
+        /// What the drive answered.
+        #[source]
+        cause: Cause,
+    },
     /// The fragment does not start where the session stands (416): ask the session.
     #[error("the drive expects another offset")]
     OffsetMismatch,
-    /// The upload URL is dead (404, 401): the document may be complete; look the
-    /// destination up before starting again.
+    /// The upload URL is dead (401, 403, 404, 410): the document may be complete; look
+    /// the destination up before starting again.
     #[error("the upload session is gone")]
     SessionGone,
-    /// A file of that name exists, or an old session for the same path lives (409).
-    #[error("a file of that name exists")]
+    /// The item at the path is in the way, has changed or is being uploaded by another
+    /// session (409, 412). In answer to [`Drive::find`]: a folder has that name.
+    #[error("the item at the path is in the way")]
     Conflict,
     /// The file is open or locked (423).
     #[error("the file is locked")]
@@ -189,7 +164,7 @@ pub enum DriveError {
     /// The drive is full (507).
     #[error("the drive is full")]
     QuotaExceeded,
-    /// The request is wrong for good (400, 412, …): name, path or size.
+    /// The request is wrong for good (400): name, path or size.
     #[error("the drive refuses the request ({code})")]
     Refused {
         /// The service's most specific error code.
@@ -221,9 +196,9 @@ pub enum DriveError {
 pub trait Drive: Send + Sync {
     /// Opens an upload session for `size` bytes (at least 1).
     ///
-    /// Not idempotent: after [`DriveError::Ambiguous`] a session may exist that
-    /// nobody knows; it lapses by itself after minutes and blocks nothing under
-    /// [`ConflictPolicy::Replace`].
+    /// Not idempotent: after [`DriveError::Ambiguous`] a session may exist whose URL is
+    /// lost. Until it lapses, after about 15 minutes, each other session for the path is
+    /// refused with [`DriveError::Conflict`], whatever the policy.
     fn create_session(
         &self,
         destination: &Destination,
@@ -259,21 +234,33 @@ pub trait Drive: Send + Sync {
     ) -> impl Future<Output = Result<SessionEnd, DriveError>> + Send;
 
     /// Writes a document whole, at most 4,000,000 bytes of it; an empty one cannot
-    /// go by a session. `None` when the answer held no item: look the destination up.
+    /// go by a session.
     ///
     /// After [`DriveError::Ambiguous`], and when the future is dropped, the document
-    /// may be there, or come there later. [`DriveError::Conflict`] only under
-    /// [`ConflictPolicy::Fail`], or when a folder has that name.
+    /// may be there, or come there later. [`DriveError::Conflict`] is possible under every
+    /// policy.
     fn put_whole(
         &self,
         destination: &Destination,
         bytes: Bytes,
         policy: ConflictPolicy,
-    ) -> impl Future<Output = Result<Option<DriveItem>, DriveError>> + Send;
+    ) -> impl Future<Output = Result<DriveItem, DriveError>> + Send;
 
-    /// The item at the destination's path, if there is one.
+    /// The file at the destination's path, if there is one. [`DriveError::Conflict`] when
+    /// a folder has that name.
     fn find(
         &self,
         destination: &Destination,
     ) -> impl Future<Output = Result<Option<DriveItem>, DriveError>> + Send;
+
+    /// Whether a file stands where the destination's path needs a folder.
+    ///
+    /// Worth asking only after a conflict with nothing at the destination itself. A drive
+    /// that cannot tell says no.
+    fn has_file_in_path(
+        &self,
+        _destination: &Destination,
+    ) -> impl Future<Output = Result<bool, DriveError>> + Send {
+        std::future::ready(Ok(false))
+    }
 }

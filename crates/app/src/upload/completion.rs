@@ -17,6 +17,14 @@ pub(super) struct Found {
     pub(super) item: DriveItem,
 }
 
+/// What lies under the names that were looked at.
+#[derive(Debug, Default)]
+struct Shown {
+    files: Vec<Found>,
+    /// A folder has one of the names.
+    has_folder: bool,
+}
+
 impl<S, D, G, L, C, B> Run<'_, S, D, G, L, C, B>
 where
     S: TransferStore,
@@ -26,33 +34,48 @@ where
     C: Clock,
     B: ThrottleBudget,
 {
-    /// Looks whether the document may be at the destination.
+    /// Looks whether the document may be at the destination. After a conflict with nothing
+    /// there, the path may explain it.
     pub(super) async fn look(&mut self, names: Names) -> Answer {
         self.reader = None;
-        let shown = match self.shown(names).await {
-            Ok(shown) => shown,
-            Err(error) => return self.refusal(error),
-        };
-        let is_empty = shown.is_empty();
+        match self.seen(names).await {
+            Ok(seen) => Answer::Found(seen),
+            Err(error) => self.refusal(error),
+        }
+    }
+
+    async fn seen(&mut self, names: Names) -> Result<Seen, DriveError> {
+        let Shown { files, has_folder } = self.shown(names).await?;
+        let is_empty = files.is_empty();
         let size = self.object.size;
-        self.found = shown.into_iter().filter(|found| found.item.facts.size == size).collect();
-        Answer::Found(match (is_empty, self.found.is_empty()) {
-            (true, _) => Seen::Nothing,
-            (_, true) => Seen::Other,
-            _ => Seen::SameSize,
+        self.found = files.into_iter().filter(|found| found.item.facts.size == size).collect();
+        Ok(match (self.found.is_empty(), is_empty) {
+            (false, _) => Seen::SameSize,
+            (true, _) if has_folder => Seen::Folder,
+            (true, false) => Seen::Other,
+            (true, true) if !self.course.is_about_a_conflict() => Seen::Nothing,
+            (true, true) => match self.ports.drive.has_file_in_path(&self.destination).await? {
+                true => Seen::FileInPath,
+                false => Seen::Nothing,
+            },
         })
     }
 
-    async fn shown(&self, names: Names) -> Result<Vec<Found>, DriveError> {
+    /// The files under these names, up to the first name that is free.
+    async fn shown(&self, names: Names) -> Result<Shown, DriveError> {
         let numbers = match names {
             Names::One(number) => number..number + 1,
             Names::All => 0..MOST_NAMES,
         };
-        let mut shown = Vec::new();
+        let mut shown = Shown::default();
         for number in numbers {
             let Ok(at) = self.destination.numbered(number) else { break };
-            let Some(item) = self.ports.drive.find(&at).await? else { break };
-            shown.push(Found { name: at.name, item });
+            match self.ports.drive.find(&at).await {
+                Ok(Some(item)) => shown.files.push(Found { name: at.name, item }),
+                Ok(None) => break,
+                Err(DriveError::Conflict) => shown.has_folder = true,
+                Err(error) => return Err(error),
+            }
         }
         Ok(shown)
     }
@@ -68,7 +91,7 @@ where
             let all = self.ports.settings.policy == ConflictPolicy::Rename;
             let names = if all { Names::All } else { Names::One(0) };
             self.found = match self.shown(names).await {
-                Ok(found) => found,
+                Ok(shown) => shown.files,
                 Err(error) => return Ok(self.refusal(error)),
             };
             // Among several, one that differs may well be somebody else's.

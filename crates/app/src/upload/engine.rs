@@ -15,8 +15,8 @@ use super::waiting::{shared_pause, wait_until};
 use super::{Progress, UploadSettings};
 use crate::initiate::later;
 use crate::ports::{
-    CheckpointAck, Clock, ConflictPolicy, Destination, Drive, DriveError, Sealer, SessionRecord,
-    Staging, StagingError, ThrottleBudget, TransferStore, UploadUrl,
+    CheckpointAck, Clock, Destination, Drive, DriveError, Sealer, SessionRecord, Staging,
+    StagingError, ThrottleBudget, TransferStore, UploadUrl,
 };
 use crate::task::admit;
 use crate::trace::follow;
@@ -144,7 +144,7 @@ where
         let hash = SourceHash::resume(checkpoint.map(|kept| &kept.hash));
         let rules = CourseRules {
             largest_fragment: ports.settings.fragment_bytes,
-            numbering: ports.settings.policy == ConflictPolicy::Rename,
+            policy: ports.settings.policy,
         };
         let course = Course::begin(object.size, rules, checkpoint, session.is_some());
         let margin = SignedDuration::try_from(ports.settings.margin).unwrap_or_default();
@@ -269,6 +269,7 @@ where
         let answer = match &error {
             DriveError::Throttled { retry_after } => Answer::Throttled(*retry_after),
             DriveError::Ambiguous(_) => Answer::Lost,
+            DriveError::NotDone { then, .. } => Answer::NotDone(*then),
             DriveError::OffsetMismatch => Answer::Mismatch,
             DriveError::SessionGone => Answer::Gone,
             DriveError::Conflict => Answer::Conflict,

@@ -50,7 +50,7 @@ where
             Ok(FragmentAnswer::Accepted { next }) => {
                 let took = self.ports.clock.now().duration_since(began);
                 let took = Duration::try_from(took).unwrap_or_default();
-                if next == Some(range.end) {
+                if next.is_some_and(|gap| gap.start == range.end) {
                     self.hash = reader.hash().await;
                     self.reader = Some((range.end, reader));
                     self.bytes_per_second =
@@ -63,7 +63,7 @@ where
                     self.hash = reader.hash().await;
                 }
                 let at = self.destination.clone();
-                self.found = item.map(|item| Found { name: at.name, item }).into_iter().collect();
+                self.found = vec![Found { name: at.name, item }];
                 Answer::Complete
             }
             Err(DriveError::Body) => match reader.take_failure().await {
@@ -142,7 +142,7 @@ where
         self.is_on_its_way = was_on_its_way || matches!(answer, Err(DriveError::Ambiguous(_)));
         Ok(match answer {
             Ok(item) => {
-                self.found = item.map(|item| Found { name: at.name, item }).into_iter().collect();
+                self.found = vec![Found { name: at.name, item }];
                 Answer::Complete
             }
             Err(error) => self.refusal(error),

@@ -1,8 +1,7 @@
-use std::time::Duration;
-
 use super::{
-    Action, Answer, Course, Doubt, End, MAX_FAILURES, MAX_LOOKS, MAX_SESSIONS, Seen, Step,
+    Action, Answer, Course, Doubt, End, Gap, MAX_FAILURES, MAX_LOOKS, MAX_SESSIONS, Seen, Step,
 };
+use crate::refusal::Operation;
 use crate::{FailureCode, FragmentRange, SMALL_FILE_BYTES};
 
 /// Server errors on the last fragment of a session before another session, with
@@ -11,10 +10,6 @@ const MAX_LAST_FAILURES: u32 = 3;
 /// Looks at the destination while a session answers and names no missing byte,
 /// before the session counts as unusable.
 const MAX_VAGUE: u32 = 3;
-/// Names that are tried under the policy `rename` before the folder counts as full.
-const MAX_NUMBER: u32 = 99;
-/// A session that nobody knows blocks its path until it lapses, after 15 minutes.
-const BLOCKED: Duration = Duration::from_secs(60);
 
 impl Course {
     /// Takes in the answer to [`Course::action`]'s `action`. Returns whether the
@@ -33,6 +28,7 @@ impl Course {
             Answer::SourceChanged => return self.source_changed(),
             Answer::OutOfTime => return self.out_of_time(action),
             Answer::SourceBroke => self.cause = FailureCode::ExchangeUnavailable,
+            Answer::NotDone(code) => self.cause = code,
             _ => self.cause = FailureCode::DestinationUnavailable,
         }
         match action {
@@ -52,41 +48,50 @@ impl Course {
 
     fn asked(&mut self, answer: Answer) -> bool {
         match answer {
-            Answer::Stands(Some(next)) if next < self.total => {
-                if next > self.offset {
-                    self.progressed();
-                }
-                let written = next != self.offset || self.failures > 0;
-                self.offset = next;
-                self.step = Step::Send;
-                if self.last_failures < MAX_LAST_FAILURES {
-                    return written;
-                }
-                if self.fresh_session {
-                    return self.fail(FailureCode::DestinationUnavailable);
-                }
-                self.fresh_session = true;
-                self.plan = self.plan.at_most(self.total).halved();
-                self.step = Step::Close { renew: false };
-                true
-            }
+            Answer::Stands(Some(gap)) if gap.start < self.total => self.stands(gap),
             Answer::Stands(_) => self.go(Step::Look(Doubt::SessionVague)),
             Answer::Gone => self.go(Step::Look(Doubt::SessionGone)),
             _ => self.again(Step::Ask),
         }
     }
 
+    /// The session wants these bytes.
+    fn stands(&mut self, gap: Gap) -> bool {
+        self.reached(gap.start);
+        let has_lost_bytes = gap.start < self.offset;
+        let is_news = gap.start != self.offset || self.failures > 0;
+        self.offset = gap.start;
+        self.gap_end = gap.end;
+        self.step = Step::Send;
+        if has_lost_bytes {
+            return self.set_back();
+        }
+        if self.last_failures < MAX_LAST_FAILURES {
+            return is_news;
+        }
+        if self.fresh_session {
+            return self.fail(FailureCode::DestinationUnavailable);
+        }
+        self.fresh_session = true;
+        self.plan = self.plan.at_most(self.total).halved();
+        self.replace_session(FailureCode::DestinationUnavailable);
+        true
+    }
+
     fn looked(&mut self, answer: Answer) -> bool {
         let Step::Look(doubt) = self.step else { return false };
         match answer {
             // Nothing of ours can be there: it is a conflict, whatever its bytes are.
-            Answer::Found(Seen::SameSize) if doubt == Doubt::OpenConflict && !self.in_doubt => {
+            Answer::Found(Seen::SameSize)
+                if matches!(doubt, Doubt::Conflict(_)) && !self.in_doubt =>
+            {
                 self.not_there(doubt, Seen::Other)
             }
             Answer::Found(Seen::SameSize) => {
                 self.go(Step::Verify { ours: false, whole: false, doubt })
             }
             Answer::Found(seen) => self.not_there(doubt, seen),
+            Answer::Conflict => self.not_there(doubt, Seen::Folder),
             _ => self.again(Step::Look(doubt)),
         }
     }
@@ -95,16 +100,12 @@ impl Course {
     fn not_there(&mut self, doubt: Doubt, seen: Seen) -> bool {
         match doubt {
             Doubt::SessionGone => self.start_anew(),
-            Doubt::SessionVague if self.failures < MAX_VAGUE => self.again(Step::Ask),
-            Doubt::SessionVague => self.go(Step::Close { renew: false }),
-            Doubt::Put => self.go(Step::Load),
-            Doubt::PutConflict if seen == Seen::Nothing => {
-                self.again(Step::Put);
-                true
+            Doubt::SessionVague => {
+                self.vague += 1;
+                if self.vague > MAX_VAGUE { self.not_completed() } else { self.go(Step::Ask) }
             }
-            Doubt::PutConflict => self.next_number(),
-            Doubt::OpenConflict if seen == Seen::Nothing => self.end(End::Blocked(BLOCKED)),
-            Doubt::OpenConflict => self.fail(FailureCode::DestinationConflict),
+            Doubt::Put => self.go(Step::Load),
+            Doubt::Conflict(operation) => self.conflict(operation, seen),
         }
     }
 
@@ -137,10 +138,11 @@ impl Course {
             Answer::Complete => {
                 self.go(Step::Verify { ours: true, whole: true, doubt: Doubt::Put })
             }
-            // Numbered by us, each try under `fail`: one that is still under way
-            // cannot land under another name than this.
-            Answer::Conflict if self.in_doubt => self.go(Step::Look(Doubt::PutConflict)),
-            Answer::Conflict => self.next_number(),
+            Answer::Conflict => self.go(Step::Look(Doubt::Conflict(Operation::SmallPut))),
+            Answer::NotDone(_) => {
+                self.again(Step::Put);
+                true
+            }
             _ => {
                 self.in_doubt = true;
                 self.again(Step::Look(Doubt::Put))
@@ -148,36 +150,20 @@ impl Course {
         }
     }
 
-    /// What was refused is not there, unless one before it may be: whoever tries again
-    /// begins from nothing, and whoever ends it takes nobody else's file for ours.
-    fn put_refused(&mut self, code: FailureCode) -> bool {
-        if !self.in_doubt {
-            self.sessions = 0;
-        }
-        self.fail(code)
-    }
-
-    fn next_number(&mut self) -> bool {
-        if !self.rules.numbering || self.number >= MAX_NUMBER {
-            return self.put_refused(FailureCode::DestinationConflict);
-        }
-        self.number += 1;
-        self.step = Step::Put;
-        true
-    }
-
     fn opened(&mut self, answer: Answer) -> bool {
         match answer {
             Answer::Opened => {
                 self.offset = 0;
+                self.gap_end = None;
                 self.last_failures = 0;
+                self.vague = 0;
                 self.sessions += 1;
                 self.session = true;
                 self.in_doubt = true;
                 self.step = Step::Send;
                 true
             }
-            Answer::Conflict => self.go(Step::Look(Doubt::OpenConflict)),
+            Answer::Conflict => self.go(Step::Look(Doubt::Conflict(Operation::CreateSession))),
             _ => self.again(Step::Open),
         }
     }
@@ -197,12 +183,13 @@ impl Course {
 
     fn sent(&mut self, range: FragmentRange, answer: Answer) -> bool {
         match answer {
-            Answer::Accepted { next: Some(next), took } if next == range.end => {
+            Answer::Accepted { next: Some(gap), took } if gap.start == range.end => {
                 self.acknowledged(range.end);
+                self.gap_end = gap.end;
                 self.plan = self.plan.grown(range.len(), took, self.rules.largest_fragment);
                 // All is there, and yet it did not say "complete".
-                self.step = if next < self.total { Step::Send } else { Step::Ask };
-                next < self.total
+                self.step = if range.is_last() { Step::Ask } else { Step::Send };
+                !range.is_last()
             }
             Answer::Complete => {
                 let whole = range.is_last();
@@ -211,8 +198,15 @@ impl Course {
                 }
                 self.go(Step::Verify { ours: true, whole, doubt: Doubt::SessionGone })
             }
-            Answer::Gone => self.go(Step::Look(Doubt::SessionGone)),
-            Answer::Conflict => self.fail(FailureCode::DestinationConflict),
+            Answer::Gone => {
+                self.tally.replaced_because = None;
+                self.go(Step::Look(Doubt::SessionGone))
+            }
+            Answer::Conflict => {
+                let is_last = range.is_last();
+                let operation = if is_last { Operation::LastFragment } else { Operation::Fragment };
+                self.go(Step::Look(Doubt::Conflict(operation)))
+            }
             Answer::Lost => {
                 self.last_failures += u32::from(range.is_last());
                 self.again(Step::Ask)
@@ -227,7 +221,7 @@ impl Course {
     }
 
     fn acknowledged(&mut self, to: u64) {
-        self.progressed();
+        self.reached(to);
         self.sent += to - self.offset;
         self.offset = to;
         self.hashed_to = self.hashed_to.max(to);
@@ -258,18 +252,6 @@ impl Course {
         }
     }
 
-    /// What was sent and hashed is of bytes that are no more. It is forgotten before
-    /// the new tag is taken, and so is the session: whoever died in between would
-    /// otherwise go on with bytes of both.
-    fn source_changed(&mut self) -> bool {
-        self.hashed_to = 0;
-        self.offset = 0;
-        self.cause = FailureCode::SourceChanged;
-        // Counted, so that a source which changes all the time ends the attempt.
-        self.again(if self.session { Step::Close { renew: true } } else { Step::Renew });
-        true
-    }
-
     fn renewed(&mut self, answer: Answer) -> bool {
         match answer {
             Answer::Renewed if self.in_doubt => self.go(Step::Look(Doubt::SessionGone)),
@@ -289,13 +271,8 @@ impl Course {
         futile
     }
 
-    fn progressed(&mut self) {
-        self.failures = 0;
-        self.last_failures = 0;
-    }
-
     /// The same, or what must be known before it, unless it failed too often.
-    fn again(&mut self, step: Step) -> bool {
+    pub(super) fn again(&mut self, step: Step) -> bool {
         self.failures += 1;
         if self.failures > MAX_FAILURES {
             return self.fail(self.cause);
@@ -305,17 +282,19 @@ impl Course {
 
     pub(super) fn go(&mut self, step: Step) -> bool {
         self.step = step;
-        if step == Step::Open && self.sessions >= MAX_SESSIONS {
-            return self.fail(FailureCode::DestinationUnavailable);
+        let used = self.sessions.saturating_sub(self.tally.renewals);
+        if step == Step::Open && used >= MAX_SESSIONS {
+            let code = self.tally.replaced_because;
+            return self.fail(code.unwrap_or(FailureCode::DestinationUnavailable));
         }
         false
     }
 
-    fn fail(&mut self, code: FailureCode) -> bool {
+    pub(super) fn fail(&mut self, code: FailureCode) -> bool {
         self.end(End::Failed(code))
     }
 
-    fn end(&mut self, end: End) -> bool {
+    pub(super) fn end(&mut self, end: End) -> bool {
         self.step = Step::End(end);
         false
     }

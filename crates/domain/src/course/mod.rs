@@ -6,27 +6,34 @@
 //! that loses answers, forgets sessions and dies at any moment.
 
 mod answered;
+mod conflict;
+mod setbacks;
 mod types;
 
 use std::time::Duration;
 
+use crate::refusal::Operation;
 use crate::{
-    Checkpoint, FailureCode, FragmentPlan, FragmentRange, GRANULE_BYTES, HashState,
-    SMALL_FILE_BYTES,
+    Checkpoint, ConflictPolicy, FailureCode, FragmentPlan, FragmentRange, GRANULE_BYTES, HashState,
+    SMALL_FILE_BYTES, Tally,
 };
 
-pub use types::{Action, Answer, CourseRules, End, Names, Seen};
+pub use types::{Action, Answer, CourseRules, End, Gap, Names, Seen};
 
-/// Sessions opened in one attempt before the drive counts as unavailable.
+/// Sessions opened in one run before the upload fails. Those that replace another because
+/// the source was written again do not count: [`MAX_RENEWALS`] bounds them.
 pub const MAX_SESSIONS: u32 = 5;
-/// Failures in a row, without a byte acknowledged between, before giving up.
+/// Times in one run that the source may be written again while it is read.
+pub const MAX_RENEWALS: u32 = 25;
+/// Failures before giving up, since the acknowledged offset last exceeded its previous
+/// maximum.
 pub const MAX_FAILURES: u32 = 6;
 /// How often a hash that the service has not computed yet is asked for, over
 /// [`LONGEST_HASH_PAUSE`] and shorter pauses: about 45 s in all.
 const MAX_LOOKS: u32 = 8;
 const FIRST_HASH_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_HASH_PAUSE: Duration = Duration::from_secs(15);
-/// Doubled with each failure in a row: 0.2 s to 6.4 s.
+/// Doubled with each failure, and with each renewal of the source: 0.2 s to 6.4 s.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why the destination is looked at; decides what follows when nothing is found.
@@ -38,10 +45,8 @@ enum Doubt {
     SessionVague,
     /// An earlier PUT of the whole document may have been done.
     Put,
-    /// A PUT was refused because of a conflict, perhaps with an earlier one.
-    PutConflict,
-    /// A session was refused because of a conflict.
-    OpenConflict,
+    /// This operation was refused because of a conflict.
+    Conflict(Operation),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,16 +79,22 @@ pub struct Course {
     step: Step,
     /// Bytes that the drive has acknowledged in the present session.
     offset: u64,
+    /// The end of the range that the session wants, if it named one.
+    gap_end: Option<u64>,
     hashed_to: u64,
     plan: FragmentPlan,
     sessions: u32,
     fresh_session: bool,
+    tally: Tally,
     /// Whether a session is stored that is not known to be gone.
     session: bool,
-    /// In a row, without a byte acknowledged between.
+    /// Since the acknowledged offset last exceeded its previous maximum.
     failures: u32,
-    /// Server errors on the last fragment, in a row.
+    /// Server errors on the last fragment of the present session.
     last_failures: u32,
+    /// Answers of the present session that name no missing byte, while the document is not
+    /// at the destination.
+    vague: u32,
     /// What the present failures were: the code if they do not end.
     cause: FailureCode,
     /// What we sent may be at the destination, or on its way there.
@@ -107,6 +118,7 @@ impl Course {
     ) -> Self {
         let offset = checkpoint.map_or(0, |c| c.offset.min(total));
         let sessions = checkpoint.map_or(0, |c| c.sessions);
+        let tally = checkpoint.map(|c| c.tally).unwrap_or_default();
         let plan = match checkpoint {
             Some(c) => FragmentPlan::starting_at(c.fragment_bytes).at_most(rules.largest_fragment),
             None => FragmentPlan::first(total, rules.largest_fragment),
@@ -128,13 +140,16 @@ impl Course {
             rules,
             step: Step::Ask,
             offset,
+            gap_end: None,
             hashed_to: checkpoint.map_or(0, |c| c.hash.len.min(total)),
             plan,
             sessions,
             fresh_session: checkpoint.is_some_and(|c| c.fresh_session),
+            tally: Tally { furthest: tally.furthest.max(offset), ..tally },
             session,
             failures: 0,
             last_failures: 0,
+            vague: 0,
             cause: FailureCode::DestinationUnavailable,
             in_doubt: sessions > 0,
             number: 0,
@@ -157,7 +172,7 @@ impl Course {
             }
             _ if fits == Some(0) => Action::End(End::HandOver),
             Step::Ask => Action::Ask,
-            Step::Look(_) if self.total > SMALL_FILE_BYTES && self.rules.numbering => {
+            Step::Look(_) if self.total > SMALL_FILE_BYTES && self.is_numbering() => {
                 Action::Look(Names::All)
             }
             Step::Look(_) => Action::Look(Names::One(self.number)),
@@ -181,7 +196,22 @@ impl Course {
             Some(fits) => self.plan.at_most(fits),
             None => self.plan,
         };
-        plan.next(self.offset, self.total)
+        let range = plan.next(self.offset, self.total)?;
+        // The drive has what follows the gap: bytes beyond it would overlap.
+        let end = self.gap_end.filter(|end| *end > range.start).unwrap_or(range.end);
+        Some(FragmentRange { end: range.end.min(end), ..range })
+    }
+
+    /// Whether a name that is taken is numbered.
+    fn is_numbering(&self) -> bool {
+        self.rules.policy == ConflictPolicy::Rename
+    }
+
+    /// Whether the destination is looked at because of a conflict. Then a file where the
+    /// path needs a folder explains it.
+    #[must_use]
+    pub const fn is_about_a_conflict(&self) -> bool {
+        matches!(self.step, Step::Look(Doubt::Conflict(_)))
     }
 
     /// What to keep; `hash` is the source's, up to where it is hashed.
@@ -193,6 +223,7 @@ impl Course {
             fragment_bytes: self.plan.bytes(),
             sessions: self.sessions,
             fresh_session: self.fresh_session,
+            tally: self.tally,
             putting_until: None,
             pace: None,
         }
@@ -204,11 +235,17 @@ impl Course {
     pub fn pause(&self) -> Duration {
         if self.looks > 0 {
             (FIRST_HASH_PAUSE * (1 << (self.looks - 1).min(10))).min(LONGEST_HASH_PAUSE)
-        } else if self.failures > 0 {
-            FIRST_PAUSE * (1 << self.failures.min(MAX_FAILURES))
+        } else if self.is_renewing() {
+            FIRST_PAUSE * (1 << self.tally.renewals.min(MAX_FAILURES))
+        } else if self.failures > 0 || self.vague > 0 {
+            FIRST_PAUSE * (1 << self.failures.max(self.vague).min(MAX_FAILURES))
         } else {
             Duration::ZERO
         }
+    }
+
+    const fn is_renewing(&self) -> bool {
+        matches!(self.step, Step::Close { renew: true } | Step::Renew)
     }
 
     /// Bytes that the drive has acknowledged in the present session.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{FailureCode, FragmentRange};
+use crate::{ConflictPolicy, FailureCode, FragmentRange};
 
 /// What is done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,8 @@ pub enum End {
     HandOver,
     /// The drive asks for a pause, as long as it says if it says.
     Wait(Option<Duration>),
-    /// Something of ours that nobody knows is in the way: again after this time.
+    /// Another session for the path lives, or an editor has the file open: again after
+    /// this time.
     Blocked(Duration),
     /// This attempt does not succeed, or not now, as the code says.
     Failed(FailureCode),
@@ -66,23 +67,27 @@ pub enum End {
 /// What came of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// The session wants the bytes from here on; `None` when it names none.
-    Stands(Option<u64>),
+    /// The session wants these bytes; `None` when it names none.
+    Stands(Option<Gap>),
     /// The fragment was taken (202). `next` is what the drive wants now.
     Accepted {
         /// `None` when it named no range.
-        next: Option<u64>,
+        next: Option<Gap>,
         /// How long it took.
         took: Duration,
     },
-    /// The document is complete (200, 201).
+    /// The document is complete: the drive answered with its item.
     Complete,
     /// The fragment does not start where the session stands (416).
     Mismatch,
     /// The session is gone.
     Gone,
-    /// A server error or a broken connection: it was done, or not.
+    /// A server error, a broken connection, or a success without its body: it was done,
+    /// or not.
     Lost,
+    /// Nothing was done, and a repetition may help. The code is the failure when it does
+    /// not.
+    NotDone(FailureCode),
     /// No answer in the time allowed: it was done, or not.
     TimedOut,
     /// The invocation's time was over before the answer: it was done, or not.
@@ -114,7 +119,8 @@ pub enum Answer {
     SourceChanged,
     /// Slow down; nothing was done.
     Throttled(Option<Duration>),
-    /// A file of that name exists, or an unknown session for the path lives (409).
+    /// The item at the path is in the way, has changed, or is being uploaded (409, 412).
+    /// In answer to a look: a folder has the document's name.
     Conflict,
     /// Refused for good, or by something that this invocation cannot change.
     Refused(FailureCode),
@@ -129,6 +135,27 @@ pub enum Seen {
     Other,
     /// A file of the document's size; the hash decides.
     SameSize,
+    /// A folder with the document's name.
+    Folder,
+    /// No file, and a file where the path needs a folder.
+    FileInPath,
+}
+
+/// Bytes that a session still wants: the first of the ranges that it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// The first missing byte.
+    pub start: u64,
+    /// One past the last missing byte; `None` when everything from `start` on is missing.
+    pub end: Option<u64>,
+}
+
+impl Gap {
+    /// Everything from `start` on.
+    #[must_use]
+    pub const fn open(start: u64) -> Self {
+        Self { start, end: None }
+    }
 }
 
 /// What holds for every upload of a deployment.
@@ -136,6 +163,6 @@ pub enum Seen {
 pub struct CourseRules {
     /// No fragment is larger.
     pub largest_fragment: u64,
-    /// Whether a name that is taken is numbered (the policy `rename`).
-    pub numbering: bool,
+    /// What happens when a file of that name is already there.
+    pub policy: ConflictPolicy,
 }

@@ -2,15 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use docferry_domain::{Answer, FragmentRange, Names, Seen};
-
-/// What a deployment does when the name is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Policy {
-    Replace,
-    Rename,
-    Fail,
-}
+use docferry_domain::ConflictPolicy as Policy;
+use docferry_domain::{Answer, FragmentRange, Gap, Names, Seen};
 
 /// A visible file. `source` is the version of the source that its bytes are of;
 /// `None` for somebody else's file, and for one whose bytes are of two versions.
@@ -25,7 +18,33 @@ pub(crate) struct File {
 pub(crate) struct Session {
     pub(crate) stored: u64,
     pub(crate) open: bool,
+    /// Its URL is refused with 403, and it lives until it lapses.
+    pub(crate) shut: bool,
+    /// Bytes that it has beyond a hole.
+    island: Option<(u64, u64)>,
     source: Option<u32>,
+}
+
+impl Session {
+    fn usable(&self) -> bool {
+        self.open && !self.shut
+    }
+
+    /// Bytes of this version of the source are stored.
+    fn mix(&mut self, source: u32) {
+        let is_first = self.stored == 0 && self.island.is_none();
+        self.source = if is_first || self.source == Some(source) { Some(source) } else { None };
+    }
+
+    fn gap(&self) -> Gap {
+        Gap { start: self.stored, end: self.island.map(|(start, _)| start) }
+    }
+
+    /// The bytes that it had acknowledged are lost.
+    pub(crate) fn forget(&mut self) {
+        self.stored = 0;
+        self.island = None;
+    }
 }
 
 #[derive(Debug, Default)]
@@ -35,26 +54,49 @@ pub(crate) struct Drive {
     pub(crate) received: u64,
     /// Times that bytes of ours became a file.
     pub(crate) completions: u32,
+    /// Waits for which another session or an editor holds the path.
+    pub(crate) held: u32,
 }
 
 impl Drive {
     pub(crate) fn open(&mut self, policy: Policy) -> Option<usize> {
-        let blocked = self.files.contains_key(&0) || self.sessions.iter().any(|s| s.open);
-        if policy == Policy::Fail && blocked {
+        let is_taken = policy == Policy::Fail && self.files.contains_key(&0);
+        // Whatever the policy: one session for a path.
+        if is_taken || self.held > 0 || self.sessions.iter().any(|session| session.open) {
             return None;
         }
-        self.sessions.push(Session { stored: 0, open: true, source: None });
+        self.sessions.push(Session {
+            stored: 0,
+            open: true,
+            shut: false,
+            island: None,
+            source: None,
+        });
         Some(self.sessions.len() - 1)
     }
 
     pub(crate) fn ask(&self, session: usize) -> Answer {
         let session = &self.sessions[session];
-        if session.open { Answer::Stands(Some(session.stored)) } else { Answer::Gone }
+        if session.usable() { Answer::Stands(Some(session.gap())) } else { Answer::Gone }
     }
 
     pub(crate) fn close(&mut self, session: usize) -> Answer {
-        let was_open = std::mem::replace(&mut self.sessions[session].open, false);
+        let session = &mut self.sessions[session];
+        let was_open = session.usable();
+        session.open &= session.shut;
         Answer::Closed { was_open }
+    }
+
+    /// The last part of the fragment is stored, and not the first.
+    pub(crate) fn store_island(&mut self, session: usize, range: FragmentRange, source: u32) {
+        self.received += range.len();
+        let session = &mut self.sessions[session];
+        let middle = range.start + range.len() / 2;
+        let fits = session.usable() && session.stored == range.start && session.island.is_none();
+        if fits && middle > range.start && !range.is_last() {
+            session.mix(source);
+            session.island = Some((middle, range.end));
+        }
     }
 
     /// Stores the first `kept` bytes of the fragment. `wrong`: completes at once,
@@ -70,23 +112,23 @@ impl Drive {
     ) -> Answer {
         self.received += range.len();
         let session = &mut self.sessions[session];
-        if !session.open {
+        if !session.usable() {
             return Answer::Gone;
         }
-        if session.stored != range.start {
+        let overlaps = session.island.is_some_and(|(start, _)| range.end > start);
+        if session.stored != range.start || overlaps {
             return Answer::Mismatch;
         }
-        if session.stored == 0 {
-            session.source = Some(source);
-        } else if session.source != Some(source) {
-            session.source = None;
-        }
+        session.mix(source);
         session.stored += kept;
+        if let Some((start, end)) = session.island
+            && session.stored == start
+        {
+            session.stored = end;
+            session.island = None;
+        }
         if session.stored < range.total && !wrong {
-            return Answer::Accepted {
-                next: Some(session.stored),
-                took: std::time::Duration::ZERO,
-            };
+            return Answer::Accepted { next: Some(session.gap()), took: std::time::Duration::ZERO };
         }
         let file =
             File { size: range.total - u64::from(wrong), source: session.source, ours: true };

@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use docferry_domain::{
-    Action, Answer, Checkpoint, Course, CourseRules, End, FailureCode, GRANULE_BYTES, HashState,
-    MAX_SESSIONS, SMALL_FILE_BYTES,
+    Action, Answer, Checkpoint, ConflictPolicy as Policy, Course, CourseRules, End, FailureCode,
+    GRANULE_BYTES, Gap, HashState, MAX_RENEWALS, MAX_SESSIONS, SMALL_FILE_BYTES,
 };
 
-use crate::drive::{Drive, File, Policy};
+use crate::drive::{Drive, File};
 
 /// What happens at a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,22 @@ pub(crate) enum Event {
     SourceBreak,
     /// The source is written again.
     SourceChange,
+    /// Another document is pushed under the source's key.
+    ForeignPush,
+    /// Another session for the path lives for so many waits.
+    Hold(u32),
+    /// The upload URL is refused, and its session lives until it lapses.
+    Shut,
+    /// The item at the path has changed: nothing is stored.
+    Conflict,
+    /// It happens; the answer is a success without its body.
+    NoItem,
+    /// It happens; then the session has lost every byte.
+    Forget,
+    /// Of a fragment, only what follows its middle is stored; the answer is an error.
+    Island,
+    /// The service computes the hash after so many looks.
+    HashLate(u32),
     /// The invocation's time is over in the middle of it.
     OutOfTime,
 }
@@ -86,6 +102,9 @@ pub(crate) struct Run {
     rules: CourseRules,
     events: VecDeque<(u8, Event)>,
     source: u32,
+    /// What lies under the key now is another document.
+    foreign: bool,
+    hash_late: u32,
     // Durable.
     tag: u32,
     kept: Option<(Checkpoint, Option<u32>)>,
@@ -93,7 +112,7 @@ pub(crate) struct Run {
     cancel: bool,
     // Of the present invocation.
     began_with: u32,
-    told: Option<u64>,
+    told: Option<Gap>,
     acknowledged: u64,
     shown: Vec<File>,
     answered: Option<File>,
@@ -114,12 +133,11 @@ impl Run {
             drive,
             steps: 0,
             case: case.clone(),
-            rules: CourseRules {
-                largest_fragment: case.largest,
-                numbering: case.policy == Policy::Rename,
-            },
+            rules: CourseRules { largest_fragment: case.largest, policy: case.policy },
             events: case.events.iter().copied().collect(),
             source: 1,
+            foreign: false,
+            hash_late: 0,
             tag: 1,
             kept: None,
             session: None,
@@ -159,8 +177,9 @@ impl Run {
     }
 
     fn lapse(&mut self) {
+        self.drive.held = self.drive.held.saturating_sub(1);
         for (number, session) in self.drive.sessions.iter_mut().enumerate() {
-            session.open &= Some(number) == self.session;
+            session.open &= Some(number) == self.session && !session.shut;
         }
     }
 
@@ -176,7 +195,7 @@ impl Run {
         self.acknowledged = course.offset().max(course.hashed_to());
         loop {
             self.steps += 1;
-            assert!(self.steps < 2000, "it does not end");
+            assert!(self.steps < 5000, "it does not end");
             let event = self.next_event();
             let fits = (event == Event::OutOfTime && self.steps.is_multiple_of(2)).then_some(0);
             let action = course.action(fits);
@@ -227,9 +246,12 @@ impl Run {
         let total = self.case.total;
         match action {
             Action::Send(range) => {
-                assert_eq!(self.told, Some(range.start), "sends where the drive did not say");
+                let gap = self.told.expect("the drive has said what it wants");
+                assert_eq!(gap.start, range.start, "sends where the drive did not say");
+                assert!(gap.end.is_none_or(|end| range.end <= end), "sends beyond the gap");
                 assert!(!range.is_empty() && range.len() <= self.case.largest);
-                assert!(range.is_last() || range.len().is_multiple_of(GRANULE_BYTES));
+                let fills = range.is_last() || gap.end == Some(range.end);
+                assert!(fills || range.len().is_multiple_of(GRANULE_BYTES));
                 assert!(course.hashed_to() >= range.start, "a gap in the hash");
                 self.sent_after_cancel += u32::from(self.cancel);
             }
@@ -240,7 +262,10 @@ impl Run {
                 self.sent_after_cancel += u32::from(self.cancel);
             }
             Action::Open => {
-                let open = self.session.is_some_and(|session| self.drive.sessions[session].open);
+                let open = self.session.is_some_and(|session| {
+                    let session = &self.drive.sessions[session];
+                    session.open && !session.shut
+                });
                 assert!(!open, "a session is left behind");
             }
             Action::Verify { .. } => {
@@ -255,9 +280,10 @@ impl Run {
     fn perform(&mut self, action: Action, event: Event) -> Answer {
         // Every read is conditional on the tag.
         let reads = matches!(action, Action::Send(_) | Action::Hash { .. } | Action::Load);
-        if reads && self.tag != self.source {
+        if reads && (self.tag != self.source || self.foreign) {
             return Answer::SourceChanged;
         }
+        let writes = matches!(action, Action::Send(_) | Action::Put { .. });
         match (event, action) {
             (Event::ServerError, _) => return Answer::Lost,
             (Event::TimeOut, _) => return Answer::TimedOut,
@@ -272,6 +298,22 @@ impl Run {
                 return Answer::SourceBroke;
             }
             (Event::SourceChange, _) => self.source += 1,
+            (Event::ForeignPush, _) => self.foreign = true,
+            (Event::Hold(waits), _) => self.drive.held = waits,
+            (Event::HashLate(looks), _) => self.hash_late = looks,
+            (Event::Shut, _) => {
+                if let Some(session) = self.session {
+                    self.drive.sessions[session].shut = true;
+                }
+            }
+            (Event::Conflict, _) if writes => return Answer::Conflict,
+            (Event::Forget, Action::Ask) => self.forget(),
+            (Event::Island, Action::Send(range)) => {
+                if let Some(session) = self.session {
+                    self.drive.store_island(session, range, self.tag);
+                }
+                return Answer::Lost;
+            }
             (Event::Vague, Action::Ask) => return Answer::Stands(None),
             (Event::Vague, Action::Verify { .. }) => return Answer::HashPending,
             (Event::LandLate, Action::Send(_) | Action::Put { .. }) => {
@@ -296,10 +338,21 @@ impl Run {
         let answer = self.effect(action, event, self.tag);
         match (event, action, answer) {
             (Event::LoseAnswer | Event::StoreHalf(_), ..) => Answer::Lost,
+            (Event::NoItem, ..) if writes => Answer::Lost,
+            (Event::Forget, Action::Send(_), Answer::Accepted { .. }) => {
+                self.forget();
+                answer
+            }
             (Event::Vague, Action::Send(_), Answer::Accepted { .. }) => {
                 Answer::Accepted { next: None, took: Duration::ZERO }
             }
             _ => answer,
+        }
+    }
+
+    fn forget(&mut self) {
+        if let Some(session) = self.session {
+            self.drive.sessions[session].forget();
         }
     }
 
@@ -331,7 +384,8 @@ impl Run {
                     return Answer::Lost;
                 }
                 // What is numbered by us is put under `fail`.
-                let policy = if self.rules.numbering { Policy::Fail } else { self.case.policy };
+                let numbering = self.case.policy == Policy::Rename;
+                let policy = if numbering { Policy::Fail } else { self.case.policy };
                 let size = if event == Event::WrongSize { total + 1 } else { total };
                 let answer = self.drive.put(number, size, source, policy);
                 self.answered = self.drive.files.get(&number).copied();
@@ -352,6 +406,10 @@ impl Run {
                 }
                 answer
             }
+            Action::Verify { .. } if self.hash_late > 0 => {
+                self.hash_late -= 1;
+                Answer::HashPending
+            }
             Action::Verify { by_us } => {
                 let shown = match (by_us, self.answered) {
                     (_, Some(file)) => vec![file],
@@ -361,6 +419,7 @@ impl Run {
                 let same = |file: &File| file.size == total && file.source == Some(self.tag);
                 if shown.iter().any(same) { Answer::Verified } else { Answer::NotOurs }
             }
+            Action::Renew if self.foreign => Answer::Refused(FailureCode::SourceChanged),
             Action::Renew => {
                 self.tag = self.source;
                 Answer::Renewed
@@ -373,12 +432,13 @@ impl Run {
     fn note(&mut self, action: Action, answer: Answer) {
         if !matches!(action, Action::Verify { .. } | Action::Hash { .. }) {
             self.told = match answer {
-                Answer::Opened => Some(0),
+                Answer::Opened => Some(Gap::open(0)),
                 Answer::Stands(next) => next,
                 Answer::Accepted { next, .. } => next,
                 _ => None,
             };
-            self.acknowledged = self.acknowledged.max(self.told.unwrap_or(0));
+            let told = self.told.map_or(0, |gap| gap.start);
+            self.acknowledged = self.acknowledged.max(told);
         }
         match (action, answer) {
             (Action::Send(range), Answer::Complete) => self.acknowledged = range.end,
@@ -390,8 +450,10 @@ impl Run {
                 self.answered = None;
             }
             (Action::Open, Answer::Opened) => {
-                let opened = self.kept.as_ref().map_or(0, |(c, _)| c.sessions) + 1;
-                assert!(opened <= MAX_SESSIONS, "too many sessions");
+                let (opened, renewals) =
+                    self.kept.as_ref().map_or((0, 0), |(c, _)| (c.sessions, c.tally.renewals));
+                assert!(renewals <= MAX_RENEWALS, "too many renewals");
+                assert!(opened < MAX_SESSIONS + renewals, "too many sessions");
             }
             _ => {}
         }

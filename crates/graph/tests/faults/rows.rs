@@ -40,7 +40,13 @@ fn opening() -> Vec<Row> {
         large("–", "none", json!([])),
         small("–", "none, put whole", json!([])),
         row("–", "none, empty", 0, json!([])),
-        large("F6", "createSession: answer lost", lost()).sessions(2),
+        large("F6", "createSession: answer lost", lost()).lapsing().sessions(2),
+        large("F6", "createSession: answer lost, older file", lost())
+            .beside_foreign()
+            .lapsing()
+            .sessions(2),
+        large("F6", "createSession: answer lost, and never lapsed", lost())
+            .fails(DestinationLocked, 0),
         large("F6", "createSession: answer lost, policy fail", lost())
             .under(Fail)
             .lapsing()
@@ -109,6 +115,7 @@ fn sessions() -> Vec<Row> {
             .again(twice)
             .sessions(2),
         large("F9", "fragment 2: 401", coded(401, "unauthenticated")).again(twice).sessions(2),
+        large("F9", "fragment 2: 403", coded(403, "accessDenied")).again(twice).sessions(2),
         large("F9", "fragment 2: 404", coded(404, "itemNotFound")).again(twice).sessions(2),
         large("F9", "fragment 2: 400 session not found", coded(400, "uploadSessionNotFound"))
             .again(twice)
@@ -225,7 +232,12 @@ fn refusals() -> Vec<Row> {
             .fails(DestinationConflict, 0)
             .sessions(0)
             .files(1),
-        large("F12", "last: 409", last(409)).fails(DestinationConflict, LARGE as i64),
+        large("F12", "last: 409", last(409)).again(LARGE as i64).sessions(2),
+        large("F12", "last: 409 for ever", json!({
+            "operation": "lastFragment", "status": 409, "count": 0,
+        }))
+        .fails(DestinationLocked, 5 * LARGE as i64)
+        .sessions(5),
         large("F12", "createSession: 423", creation(423)),
         large("F12", "createSession: 423 for ever", locked("createSession"))
             .fails(DestinationLocked, 0)
@@ -244,8 +256,8 @@ fn refusals() -> Vec<Row> {
         large("–", "createSession: 400 maxFileSizeExceeded", coded("maxFileSizeExceeded"))
             .fails(DestinationRefused, 0)
             .sessions(0),
-        large("–", "fragment 2: 412", second_status(412))
-            .fails(DestinationRefused, 2 * FRAGMENT),
+        large("F12", "fragment 2: 409", second_status(409)).again(2 * FRAGMENT).sessions(2),
+        large("F12", "fragment 2: 412", second_status(412)).again(2 * FRAGMENT).sessions(2),
         large("–", "fragment 2: 400 fragmentLengthMismatch", json!({
             "operation": "fragment", "position": 2, "status": 400, "code": "fragmentLengthMismatch",
         }))

@@ -1,0 +1,288 @@
+//! The meaning of a status that Microsoft Graph refuses a call with: one meaning for each
+//! operation, conflict policy and occupant of the destination.
+//!
+//! [`TABLE`] is the only place where that is written down. The client classifies answers by
+//! it, the upload decides by it, `docs/GRAPH.md` prints it, and the tests exercise each of
+//! its decisions.
+
+mod table;
+
+use crate::{ConflictPolicy, FailureCode};
+
+pub use table::TABLE;
+
+/// A call of docferry to Microsoft Graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// `POST …:/createUploadSession`.
+    CreateSession,
+    /// `PUT {uploadUrl}` of any fragment but the last.
+    Fragment,
+    /// `PUT {uploadUrl}` of the last fragment.
+    LastFragment,
+    /// `PUT …:/content` of a document of at most 4,000,000 bytes.
+    SmallPut,
+    /// `GET {uploadUrl}`.
+    SessionStatus,
+    /// `DELETE {uploadUrl}`.
+    SessionDelete,
+    /// `GET` of an item by its path.
+    ItemLookup,
+    /// `GET` of a user's drive.
+    DriveLookup,
+    /// `GET` of a user.
+    UserLookup,
+    /// `POST` to the token endpoint.
+    Token,
+}
+
+impl Operation {
+    /// Every operation, in the order of the documentation.
+    pub const ALL: [Self; 10] = [
+        Self::CreateSession,
+        Self::Fragment,
+        Self::LastFragment,
+        Self::SmallPut,
+        Self::SessionStatus,
+        Self::SessionDelete,
+        Self::ItemLookup,
+        Self::DriveLookup,
+        Self::UserLookup,
+        Self::Token,
+    ];
+}
+
+/// What stands at the destination's path when a conflict is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occupant {
+    /// Nothing.
+    Nothing,
+    /// A file that is not the document.
+    File,
+    /// A folder with the document's name.
+    Folder,
+    /// A file where the path needs a folder.
+    FileInPath,
+}
+
+impl Occupant {
+    /// Every occupant.
+    pub const ALL: [Self; 4] = [Self::Nothing, Self::File, Self::Folder, Self::FileInPath];
+}
+
+/// What docferry does about a refusal. Every repetition is bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Nothing was done: wait as long as `Retry-After` says, then repeat the call.
+    Wait,
+    /// Renew the token once and repeat the call. A second refusal is
+    /// [`FailureCode::DestinationUnauthorized`].
+    RenewToken,
+    /// Nothing was done: repeat the call, and fail with `then` when that does not help.
+    Repeat {
+        /// The failure after the last repetition.
+        then: FailureCode,
+    },
+    /// The call may have taken effect: ask the session or look at the destination before
+    /// repeating it.
+    Reconcile,
+    /// Ask the session for its offset and go on there.
+    Resume,
+    /// The upload URL is dead or its item changed: look at the destination, then open
+    /// another session.
+    NewSession,
+    /// Another session or an editor holds the path: wait and open again, for longer than a
+    /// session lives. Then [`FailureCode::DestinationLocked`].
+    WaitForPath,
+    /// Take the next number for the name.
+    NextNumber,
+    /// Look up the drive. Without one the transfer fails; otherwise repeat the call.
+    CheckDrive,
+    /// The session has ended already; there is nothing to delete.
+    AlreadyGone,
+    /// Nothing is there, provided that the recipient has a drive.
+    Absent,
+    /// This try fails with the code at once. The workflow repeats the step when the code
+    /// is retryable.
+    Fail(FailureCode),
+}
+
+/// A row of [`TABLE`]. An empty list matches everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// The calls that were refused.
+    pub operations: &'static [Operation],
+    /// The statuses of the refusal.
+    pub statuses: &'static [u16],
+    /// Error codes, of which the answer's body names one.
+    pub codes: &'static [&'static str],
+    /// Policies of the deployment.
+    pub policies: &'static [ConflictPolicy],
+    /// What a look at the destination shows.
+    pub occupants: &'static [Occupant],
+    /// What follows.
+    pub decision: Decision,
+}
+
+/// What a refusal means before the destination has been looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The status alone decides.
+    Decided(Decision),
+    /// The policy and the occupant of the destination decide: [`after_look`].
+    Conflict,
+}
+
+/// Statuses that the table lists. [`judge`] treats any other server error as 500 and
+/// anything else as 400.
+pub const STATUSES: [u16; 17] =
+    [400, 401, 403, 404, 409, 410, 412, 416, 423, 429, 500, 501, 502, 503, 504, 507, 509];
+
+/// A status by which a conflict is looked up after the destination was looked at.
+const CONFLICT: u16 = 409;
+
+/// The meaning of a refused call, from its status and the error codes in its body.
+#[must_use]
+pub fn judge<C: AsRef<str>>(operation: Operation, status: u16, codes: &[C]) -> Refusal {
+    let status = match status {
+        listed if STATUSES.contains(&listed) => listed,
+        408 | 500..=599 => 500,
+        _ => 400,
+    };
+    match TABLE.iter().find(|row| row.is_about(operation, status) && row.names_one_of(codes)) {
+        Some(row) if row.policies.is_empty() && row.occupants.is_empty() => {
+            Refusal::Decided(row.decision)
+        }
+        Some(_) => Refusal::Conflict,
+        None => Refusal::Decided(Decision::Fail(FailureCode::DestinationRefused)),
+    }
+}
+
+/// What follows a conflict, now that the occupant of the destination is known.
+#[must_use]
+pub fn after_look(operation: Operation, policy: ConflictPolicy, occupant: Occupant) -> Decision {
+    let decides = |row: &&Row| {
+        row.is_about(operation, CONFLICT)
+            && (row.policies.is_empty() || row.policies.contains(&policy))
+            && (row.occupants.is_empty() || row.occupants.contains(&occupant))
+    };
+    let row = TABLE.iter().find(decides);
+    row.map_or(Decision::Fail(FailureCode::DestinationConflict), |row| row.decision)
+}
+
+impl Row {
+    /// Whether the row is about this operation and status, whatever else it asks for.
+    #[must_use]
+    pub fn is_about(&self, operation: Operation, status: u16) -> bool {
+        self.operations.contains(&operation) && self.statuses.contains(&status)
+    }
+
+    fn names_one_of<C: AsRef<str>>(&self, codes: &[C]) -> bool {
+        let is_named = |code: &C| self.codes.contains(&code.as_ref());
+        self.codes.is_empty() || codes.iter().any(is_named)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NO_CODES: [&str; 0] = [];
+
+    #[test]
+    fn every_operation_and_status_has_a_row_without_conditions_on_the_body() {
+        for operation in Operation::ALL {
+            for status in STATUSES {
+                let found =
+                    TABLE.iter().any(|r| r.is_about(operation, status) && r.codes.is_empty());
+                assert!(found, "{operation:?} {status}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_conflict_is_decided_for_every_policy_and_occupant() {
+        for operation in Operation::ALL {
+            if judge(operation, CONFLICT, &NO_CODES) != Refusal::Conflict {
+                continue;
+            }
+            for policy in ConflictPolicy::ALL {
+                for occupant in Occupant::ALL {
+                    let decides = TABLE.iter().any(|row| {
+                        row.is_about(operation, CONFLICT)
+                            && (row.policies.is_empty() || row.policies.contains(&policy))
+                            && (row.occupants.is_empty() || row.occupants.contains(&occupant))
+                    });
+                    assert!(decides, "{operation:?} {policy:?} {occupant:?}");
+                }
+            }
+        }
+    }
+
+    /// A conflict is looked up by one status, so rows about one must be about both.
+    #[test]
+    fn conflict_rows_name_the_same_statuses() {
+        let conditional =
+            TABLE.iter().filter(|r| !(r.policies.is_empty() && r.occupants.is_empty()));
+        for row in conditional {
+            assert_eq!(row.statuses, [409, 412], "{row:?}");
+        }
+    }
+
+    #[test]
+    fn no_row_is_hidden_by_the_rows_before_it() {
+        for (at, row) in TABLE.iter().enumerate() {
+            let is_hidden = |operation, status| {
+                TABLE[..at].iter().any(|before| {
+                    before.is_about(operation, status)
+                        && before.codes.is_empty()
+                        && before.policies.is_empty()
+                        && before.occupants.is_empty()
+                })
+            };
+            for operation in row.operations {
+                for status in row.statuses {
+                    assert!(!is_hidden(*operation, *status), "{operation:?} {status}: {row:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn under_replace_only_folders_and_files_in_the_path_end_an_upload_at_a_conflict() {
+        let sending = [
+            Operation::CreateSession,
+            Operation::Fragment,
+            Operation::LastFragment,
+            Operation::SmallPut,
+        ];
+        for operation in sending {
+            for occupant in Occupant::ALL {
+                let decision = after_look(operation, ConflictPolicy::Replace, occupant);
+                let is_final = matches!(decision, Decision::Fail(_));
+                let is_in_the_way = matches!(occupant, Occupant::Folder | Occupant::FileInPath);
+                assert_eq!(is_final, is_in_the_way, "{operation:?} {occupant:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_403_on_an_upload_url_says_nothing_of_the_credentials() {
+        for operation in [Operation::Fragment, Operation::LastFragment, Operation::SessionStatus] {
+            let judged = judge(operation, 403, &["accessDenied"]);
+            assert_eq!(judged, Refusal::Decided(Decision::NewSession), "{operation:?}");
+        }
+        let judged = judge(Operation::CreateSession, 403, &["accessDenied"]);
+        assert_eq!(judged, Refusal::Decided(Decision::Fail(FailureCode::DestinationUnauthorized)));
+    }
+
+    #[test]
+    fn statuses_that_are_not_listed_count_as_500_or_400() {
+        for (status, listed) in [(408, 500), (505, 500), (599, 500), (411, 400), (302, 400)] {
+            for operation in Operation::ALL {
+                let judged = judge(operation, status, &NO_CODES);
+                assert_eq!(judged, judge(operation, listed, &NO_CODES), "{operation:?} {status}");
+            }
+        }
+    }
+}
