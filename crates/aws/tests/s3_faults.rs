@@ -26,6 +26,20 @@ async fn store(bytes: Vec<u8>, stall: bool) -> (S3Staging, Arc<AtomicUsize>) {
         async move { (bytes, if stall { Then::Stall } else { Then::Close }) }
     })
     .await;
+    (staging(url), count)
+}
+
+/// A store that gives these answers in turn.
+async fn store_of(answers: Vec<Vec<u8>>) -> S3Staging {
+    let url = serve(move |n, _| {
+        let bytes = answers[n.min(answers.len() - 1)].clone();
+        async move { (bytes, Then::Close) }
+    })
+    .await;
+    staging(url)
+}
+
+fn staging(url: String) -> S3Staging {
     let settings = S3Settings {
         region: "us-east-1".into(),
         endpoint_url: Some(url),
@@ -34,7 +48,14 @@ async fn store(bytes: Vec<u8>, stall: bool) -> (S3Staging, Arc<AtomicUsize>) {
         secret_access_key: "test".into(),
         stall: Duration::from_secs(1),
     };
-    (S3Staging::new(client(&settings), "exchange"), count)
+    S3Staging::new(client(&settings), "exchange")
+}
+
+/// The answer to a HEAD of an object with this tag.
+fn head_with(etag: &str) -> Vec<u8> {
+    let time = "last-modified: Sun, 06 Nov 1994 08:49:37 GMT";
+    format!("HTTP/1.1 200 OK\r\ncontent-length: 100\r\nconnection: close\r\n{time}\r\netag: {etag}\r\n\r\n")
+        .into_bytes()
 }
 
 /// Bytes 10..20 announced, `body` sent.
@@ -95,6 +116,45 @@ async fn another_tag_than_the_one_asked_for_is_a_changed_object() {
     let (staging, _) = store(partial(headers, "0123456789"), false).await;
     let refused = staging.read("k", "\"e\"", 10..20).await.err();
     assert!(matches!(refused, Some(StagingError::Changed)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn weak_and_bare_forms_of_the_tag_are_the_same_object() {
+    for sent in ["\"e\"", "W/\"e\"", "e"] {
+        let headers = format!("content-range: bytes 10-19/100\r\netag: {sent}");
+        for known in ["\"e\"", "W/\"e\"", "e"] {
+            let (staging, _) = store(partial(&headers, "0123456789"), false).await;
+            let stream = staging.read("k", known, 10..20).await;
+            assert!(stream.is_ok(), "{sent} {known}: {:?}", stream.err());
+        }
+    }
+}
+
+#[tokio::test]
+async fn refused_range_of_a_replaced_object_is_a_change_and_not_an_absence() {
+    for refusal in ["416 Range Not Satisfiable", "412 Precondition Failed"] {
+        let refused = answer(refusal, "", "");
+        let staging = store_of(vec![refused.clone(), head_with("\"f\"")]).await;
+        let error = staging.read("k", "\"e\"", 10..20).await.err();
+        assert!(matches!(error, Some(StagingError::Changed)), "{refusal}: {error:?}");
+        let staging = store_of(vec![refused, answer("404 Not Found", "", "")]).await;
+        let error = staging.read("k", "\"e\"", 10..20).await.err();
+        assert!(matches!(error, Some(StagingError::Gone)), "{refusal}: {error:?}");
+    }
+    let shorter = answer("416 Range Not Satisfiable", "", "");
+    let staging = store_of(vec![shorter, head_with("W/\"e\"")]).await;
+    let error = staging.read("k", "\"e\"", 10..20).await.err();
+    assert!(matches!(error, Some(StagingError::Gone)), "{error:?}");
+}
+
+#[tokio::test]
+async fn store_that_compares_another_form_of_the_tag_is_read_all_the_same() {
+    let headers = "content-range: bytes 10-19/100\r\netag: W/\"e\"";
+    let whole = partial(headers, "0123456789");
+    let refused = answer("412 Precondition Failed", "", "");
+    let staging = store_of(vec![refused, head_with("W/\"e\""), whole]).await;
+    let (bytes, error) = drain(staging.read("k", "W/\"e\"", 10..20).await.unwrap()).await;
+    assert_eq!((bytes.as_slice(), error.is_none()), (b"0123456789".as_slice(), true));
 }
 
 #[tokio::test]

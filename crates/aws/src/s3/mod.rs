@@ -3,6 +3,7 @@
 mod body;
 mod client;
 mod date;
+mod tag;
 
 use std::ops::Range;
 
@@ -34,6 +35,17 @@ impl S3Staging {
     #[must_use]
     pub fn new(client: Client, bucket: impl Into<String>) -> Self {
         Self { client, bucket: bucket.into() }
+    }
+}
+
+impl S3Staging {
+    /// Fails unless the object is there and has this tag.
+    async fn require_tag(&self, key: &str, etag: &str) -> Result<(), StagingError> {
+        match self.head(key).await? {
+            Some(head) if tag::same(&head.etag, etag) => Ok(()),
+            Some(_) => Err(StagingError::Changed),
+            None => Err(StagingError::Gone),
+        }
     }
 }
 
@@ -82,19 +94,32 @@ impl Staging for S3Staging {
         let Some(last) = range.end.checked_sub(1).filter(|last| *last >= range.start) else {
             return Err(broken(CALL, "the range is empty"));
         };
-        let request = self
-            .client
-            .get_object()
-            .bucket(&self.bucket)
-            .key(key)
-            .if_match(etag)
-            .range(format!("bytes={}-{last}", range.start));
-        let answer = match Box::pin(request.send()).await {
-            Ok(answer) => answer,
-            Err(error) => return Err(translate(CALL, &error)),
+        let request = || {
+            let request = self.client.get_object().bucket(&self.bucket).key(key);
+            request.range(format!("bytes={}-{last}", range.start))
         };
-        // For stores that do not know If-Match on a read.
-        if answer.e_tag().is_some_and(|tag| tag.trim_matches('"') != etag.trim_matches('"')) {
+        let answer = match Box::pin(request().if_match(tag::strong(etag)).send()).await {
+            Ok(answer) => answer,
+            Err(error) => match status(&error) {
+                // A store may look at the range first, and some compare the tag in another
+                // form: only the object's own tag tells what has happened.
+                Some(refused @ (412 | 416)) => {
+                    self.require_tag(key, etag).await?;
+                    if refused == 416 {
+                        return Err(StagingError::Gone);
+                    }
+                    let again = Box::pin(request().send()).await;
+                    let answer = again.map_err(|error| translate(CALL, &error))?;
+                    if answer.e_tag().is_none() {
+                        return Err(broken(CALL, "the answer has no tag"));
+                    }
+                    answer
+                }
+                _ => return Err(translate(CALL, &error)),
+            },
+        };
+        // For stores that do not compare tags on a read.
+        if answer.e_tag().is_some_and(|current| !tag::same(current, etag)) {
             return Err(StagingError::Changed);
         }
         let given = body::given_range(answer.content_range(), answer.content_length());
