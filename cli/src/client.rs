@@ -56,16 +56,31 @@ impl Client {
         Ok(Self { http: http(&base)?, signer: Signer::new(credentials, http)?, base })
     }
 
-    /// Asks for one document to be carried to one person.
-    ///
-    /// After [`ClientError::Unreachable`] a transfer may have begun all the same;
-    /// its id is then unknown.
+    /// Asks for one document to be carried to one person. Two calls make two transfers;
+    /// [`Client::upload_once`] can be repeated.
     ///
     /// # Errors
-    /// See [`ClientError`].
+    /// See [`ClientError`]; after one of [`ClientError::may_have_been_done`] a transfer
+    /// may have begun all the same, and its id is unknown.
     pub async fn upload(&self, transfer: &NewTransfer) -> Result<Accepted, ClientError> {
         let request = self.request(Method::POST, &["document", "upload"])?.json(transfer);
         Ok(self.exchange(request).await?.0)
+    }
+
+    /// As [`Client::upload`], under an `Idempotency-Key`: repeating the call with the same
+    /// key and transfer returns the first answer and makes no second transfer.
+    ///
+    /// # Errors
+    /// [`ClientError::Rejected`] with 409 while the first call of that key is still being
+    /// recorded, and with 422 when the key belongs to another transfer; otherwise as
+    /// [`Client::upload`].
+    pub async fn upload_once(
+        &self,
+        transfer: &NewTransfer,
+        key: &str,
+    ) -> Result<Accepted, ClientError> {
+        let request = self.request(Method::POST, &["document", "upload"])?;
+        Ok(self.exchange(request.header("Idempotency-Key", key).json(transfer)).await?.0)
     }
 
     /// Asks how a transfer is doing.
@@ -161,8 +176,26 @@ impl Answer {
         if self.status.is_success() {
             return self.document();
         }
-        let problem = self.is_json.then(|| serde_json::from_slice(&self.body).ok()).flatten();
+        let problem: Option<Problem> =
+            self.is_json.then(|| serde_json::from_slice(&self.body).ok()).flatten();
+        if self.is_foreign(problem.as_ref()) {
+            let reason = "its body is no problem document of docferry".into();
+            return Err(ClientError::InvalidAnswer { status: self.status.as_u16(), reason });
+        }
         Err(failure(self.status, self.retry_after, problem.unwrap_or_default()))
+    }
+
+    /// Whether a refusal comes from something else than docferry. API Gateway refuses with
+    /// JSON too, but never with a 404. An empty body can be anybody's.
+    fn is_foreign(&self, problem: Option<&Problem>) -> bool {
+        let is_refusal =
+            self.status.is_client_error() && !matches!(self.status.as_u16(), 408 | 429);
+        is_refusal
+            && !self.body.is_empty()
+            && match problem {
+                None => true,
+                Some(problem) => self.status == StatusCode::NOT_FOUND && problem.code.is_none(),
+            }
     }
 
     /// The document, whatever the status.

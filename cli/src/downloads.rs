@@ -5,7 +5,8 @@ use reqwest::{Method, StatusCode, header};
 use crate::client::{Client, Polled};
 use crate::error::ClientError;
 use crate::job::{
-    Fetchable, JobAccepted, JobCanceling, JobFilter, JobPage, JobStatus, JobUrl, NewJob,
+    Fetchable, JobAccepted, JobCanceling, JobFilter, JobPage, JobStatus, JobUrl, KnownDocument,
+    NewJob,
 };
 
 impl Client {
@@ -20,6 +21,17 @@ impl Client {
     pub async fn initiate(&self, job: &NewJob, key: &str) -> Result<JobAccepted, ClientError> {
         let request = self.request(Method::POST, &["v1", "download", "initiate"])?;
         Ok(self.exchange(request.header("Idempotency-Key", key).json(job)).await?.0)
+    }
+
+    /// The name of a document, where the index of documents knows it.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn document_name(&self, file_id: u64) -> Result<Option<String>, ClientError> {
+        let request = self.request(Method::POST, &["v1", "download", "check"])?;
+        let request = request.json(&serde_json::json!({ "file_id": file_id }));
+        let known: KnownDocument = self.exchange(request).await?.0;
+        Ok(known.file_name)
     }
 
     /// Asks how a job is doing.

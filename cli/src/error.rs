@@ -44,11 +44,15 @@ pub enum ClientError {
         problem: Box<Problem>,
     },
 
-    /// Nothing is to be had under this id: it never existed, or it expired.
+    /// The id is unknown or has expired. Without a problem document, the address may also
+    /// be another service's.
     #[error("not found (HTTP 404): {0}")]
     #[diagnostic(
         code(docferry::not_found),
-        help("a transfer is forgotten some days after its end; check the id and the API address")
+        help(
+            "the id is unknown, or its record has expired; check the id, and that --api is the \
+             address of docferry with its stage"
+        )
     )]
     NotFound(Box<Problem>),
 
@@ -80,7 +84,7 @@ pub enum ClientError {
     #[error("the service could not be reached")]
     #[diagnostic(
         code(docferry::unreachable),
-        help("check the network and --api; nothing is known about a request that was under way")
+        help("check the network and --api: the host name, the port and the stage")
     )]
     Unreachable {
         /// What the HTTP stack said, without the address.
@@ -88,9 +92,15 @@ pub enum ClientError {
         source: reqwest::Error,
     },
 
-    /// Something else than docferry answered.
+    /// Something else than docferry answered: another host, or a proxy on the way.
     #[error("not an answer of docferry (HTTP {status}): {reason}")]
-    #[diagnostic(code(docferry::invalid_answer), help("check --api: does it end with the stage?"))]
+    #[diagnostic(
+        code(docferry::invalid_answer),
+        help(
+            "check --api: is it the address of docferry, with its stage? A proxy on the way may \
+             also have answered"
+        )
+    )]
     InvalidAnswer {
         /// The status that came with it.
         status: u16,
@@ -100,10 +110,14 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// Whether the same call may succeed when it is simply made again.
+    /// Whether the same call may succeed when it is simply made again. A foreign answer
+    /// may: a proxy or a page of maintenance can stand in for the service for a moment.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Unreachable { .. })
+        matches!(
+            self,
+            Self::Unavailable { .. } | Self::Unreachable { .. } | Self::InvalidAnswer { .. }
+        )
     }
 
     /// Whether the service certainly did not act on the request, so that even a
@@ -111,16 +125,45 @@ impl ClientError {
     #[must_use]
     pub fn is_surely_not_done(&self) -> bool {
         match self {
-            Self::Unavailable { status, .. } => *status == 429,
+            Self::Unavailable { status, .. } => *status == 429 || self.is_draining(),
             Self::Unreachable { source } => source.is_connect(),
             _ => false,
         }
     }
 
+    /// Whether the service may have acted on the request although it was not answered as
+    /// done: the answer was lost or came from something on the way.
+    #[must_use]
+    pub fn may_have_been_done(&self) -> bool {
+        match self {
+            Self::Unavailable { .. } | Self::Unreachable { .. } => !self.is_surely_not_done(),
+            Self::InvalidAnswer { status, .. } => (200..300).contains(status),
+            // The first request under the same Idempotency-Key is still being recorded.
+            Self::Rejected { status, .. } => *status == 409,
+            _ => false,
+        }
+    }
+
+    /// Whether the service takes no new work at present.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.has_code("DRAINING")
+    }
+
     /// Whether a job may run again, but what its last run left is still being removed.
     #[must_use]
     pub fn is_not_settled(&self) -> bool {
-        self.problem().is_some_and(|problem| problem.code.as_deref() == Some("NOT_SETTLED"))
+        self.has_code("NOT_SETTLED")
+    }
+
+    /// A 404 without a word, which the contract allows and any other server may send.
+    #[must_use]
+    pub fn is_bare_not_found(&self) -> bool {
+        matches!(self, Self::NotFound(problem) if **problem == Problem::default())
+    }
+
+    fn has_code(&self, code: &str) -> bool {
+        self.problem().is_some_and(|problem| problem.code.as_deref() == Some(code))
     }
 
     /// The pause that the service asked for.

@@ -67,6 +67,13 @@ pub struct JobAccepted {
     pub expires_at: Option<String>,
 }
 
+/// The part of the answer of `POST /v1/download/check` that is used.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct KnownDocument {
+    pub(crate) file_name: Option<String>,
+}
+
 /// What `POST /v1/download/cancel/{jobId}` answers with 202: that it heard.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct JobCanceling {
@@ -142,6 +149,9 @@ pub struct JobStatus {
     pub next_poll_in_ms: Option<u64>,
     /// Why it failed.
     pub error: Option<JobError>,
+    /// How many documents were not delivered, once they have ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_items: Option<u64>,
     /// One entry a document, in the order in which they were asked for.
     pub items: Vec<JobItem>,
 }
@@ -151,6 +161,16 @@ impl JobStatus {
     #[must_use]
     pub fn next_poll(&self) -> Option<Duration> {
         self.next_poll_in_ms.map(Duration::from_millis)
+    }
+
+    /// How many documents a completed job is without.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        let is_lost = |item: &&JobItem| {
+            matches!(item.status, JobState::Failed | JobState::Canceled | JobState::Expired)
+        };
+        let lost = self.items.iter().filter(is_lost).count();
+        self.failed_items.unwrap_or_default().max(u64::try_from(lost).unwrap_or(u64::MAX))
     }
 }
 

@@ -185,7 +185,12 @@ async fn to_the_end<S: Watched, F: Future<Output = Result<Polled<S>, ClientError
     let mut pause = SHORTEST_PAUSE;
     loop {
         let notify = |error: &ClientError, pause| observer.retrying(error, pause);
-        let Polled { status, retry_after } = insist(options, &mut poll, notify).await?;
+        // A bare 404 about something that was there a moment ago is not the service's word.
+        let was_seen = last.is_some();
+        let may_pass =
+            |error: &ClientError| error.is_transient() || was_seen && error.is_bare_not_found();
+        let asked = persist(may_pass, options, None, &mut poll, notify);
+        let Polled { status, retry_after } = asked.await?;
         let now = Instant::now();
         let changed = progress.observe(&status, now) || last.is_none();
         observer.progress(&view(id, &progress, now, changed));
@@ -223,13 +228,28 @@ pub async fn insist<T, F: Future<Output = Result<T, ClientError>>>(
 /// As [`insist`], where `may_pass` says which failures are worth another try.
 ///
 /// # Errors
-/// As [`insist`].
+/// As [`insist`]. A pause that would outlast [`Options::timeout`] is not begun.
 pub async fn insist_while<T, F: Future<Output = Result<T, ClientError>>>(
     may_pass: impl FnMut(&ClientError) -> bool,
     options: &Options,
     call: impl FnMut() -> F,
     notify: impl FnMut(&ClientError, Duration),
 ) -> Result<T, ClientError> {
+    let deadline = Instant::now().checked_add(options.timeout);
+    persist(may_pass, options, deadline, call, notify).await
+}
+
+async fn persist<T, F: Future<Output = Result<T, ClientError>>>(
+    may_pass: impl FnMut(&ClientError) -> bool,
+    options: &Options,
+    deadline: Option<Instant>,
+    call: impl FnMut() -> F,
+    notify: impl FnMut(&ClientError, Duration),
+) -> Result<T, ClientError> {
+    let is_in_time = |pause: Duration| {
+        let end = Instant::now().checked_add(pause);
+        deadline.is_none_or(|deadline| end.is_some_and(|end| end <= deadline))
+    };
     let backoff = ExponentialBuilder::default()
         .with_min_delay(SHORTEST_PAUSE)
         .with_max_delay(LONGEST_BACKOFF)
@@ -237,7 +257,10 @@ pub async fn insist_while<T, F: Future<Output = Result<T, ClientError>>>(
         .with_jitter();
     call.retry(backoff)
         .when(may_pass)
-        .adjust(|error, pause| pause.map(|pause| error.retry_after().unwrap_or(pause)))
+        .adjust(|error, pause| {
+            let pause = pause.map(|pause| error.retry_after().unwrap_or(pause));
+            pause.filter(|pause| is_in_time(*pause))
+        })
         .notify(notify)
         .await
 }

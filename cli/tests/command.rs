@@ -132,13 +132,13 @@ async fn an_unreachable_service_exits_5() {
 }
 
 #[tokio::test]
-async fn a_lasting_503_exits_5_and_an_accepted_request_is_never_sent_twice() {
+async fn a_lasting_503_exits_5_after_the_allowed_tries() {
     let server = MockServer::start().await;
     Mock::given(any()).respond_with(ResponseTemplate::new(503)).mount(&server).await;
-    let args = ["send", "QQ==", "--email", "judge@example.test"];
+    let args = ["send", "QQ==", "--email", "judge@example.test", "--retries", "1"];
     let output = docferry(&api(&server), PASSWORD, &args).await;
     assert_eq!(output.status.code(), Some(5));
-    assert_eq!(server.received_requests().await.unwrap().len(), 1);
+    assert_eq!(server.received_requests().await.unwrap().len(), 2);
 }
 
 #[tokio::test]

@@ -110,7 +110,17 @@ impl Api {
     /// As part of a trace.
     #[must_use]
     pub fn within_trace(&self, traceparent: &str) -> Self {
-        let header = ("traceparent".parse().unwrap(), traceparent.parse().unwrap());
+        self.with_header("traceparent", traceparent)
+    }
+
+    /// With an `Idempotency-Key` on each request.
+    #[must_use]
+    pub fn with_key(&self, key: &str) -> Self {
+        self.with_header("idempotency-key", key)
+    }
+
+    fn with_header(&self, name: &str, value: &str) -> Self {
+        let header = (name.parse().unwrap(), value.parse().unwrap());
         let client = reqwest::Client::builder().no_proxy();
         let http = client.default_headers([header].into_iter().collect()).build().unwrap();
         Self { http, ..self.clone() }

@@ -143,15 +143,17 @@ async fn try_on(
         .with_max_times(options.retries)
         .with_jitter();
     let mut pauses = backoff.build();
+    let mut most = arrival.part.bytes();
     loop {
-        let before = arrival.part.bytes();
         let url = address(client, &wanted.job_id, options).await?;
         let error = match arrival.come(&url).await {
             Ok(come) => return Ok(come),
             Err(error) => error,
         };
-        // Who gets on has all tries again.
-        if arrival.part.bytes() > before {
+        // Only bytes beyond all earlier tries are progress: a store whose document cannot be
+        // resumed would otherwise be asked without end.
+        if arrival.part.bytes() > most {
+            most = arrival.part.bytes();
             pauses = backoff.build();
         }
         let (true, Some(pause)) = (error.is_transient(), pauses.next()) else { return Err(error) };
@@ -185,6 +187,12 @@ async fn address(client: &Client, job_id: &str, options: &Options) -> Result<Url
         }
     };
     tokio::time::timeout(options.timeout, waiting).await.unwrap_or(Err(FetchError::NotReady))
+}
+
+/// The name under which a document of this name is kept: a harmless one.
+#[must_use]
+pub fn kept_name(name: &str) -> String {
+    name::or_document(name)
 }
 
 fn nothing(reason: &str) -> FetchError {

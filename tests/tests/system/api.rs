@@ -1,8 +1,10 @@
 //! The API as a careless caller meets it.
 
-use docferry_system_tests::{Answer, Sandbox};
+use std::collections::BTreeSet;
+
+use docferry_system_tests::{Answer, Sandbox, eventually};
 use reqwest::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn assert_problem(answer: &Answer, status: StatusCode) {
     assert_eq!(answer.status, status, "{}", answer.text);
@@ -119,6 +121,51 @@ async fn each_request_gets_a_transfer_of_its_own() {
         let status = sandbox.end_within(docferry_system_tests::SHORT, &id).await;
         assert!(!status.error, "{status:?}");
     }
+}
+
+#[tokio::test]
+async fn equal_uploads_under_one_key_make_one_transfer() {
+    let sandbox = Sandbox::new().await;
+    let document = sandbox.document(10).await;
+    let api = sandbox.api.with_key(&format!("upload-{}", sandbox.tag));
+    let body =
+        json!({ "objGuid": document.guid, "email": sandbox.email, "filePath": sandbox.folder });
+    let asking = (0..10).map(async |_| {
+        eventually("it is accepted", docferry_system_tests::SHORT, async || {
+            let answer = api.post(&body).await;
+            // A lost race or answer: the same request again.
+            let is_accepted = answer.status == StatusCode::ACCEPTED;
+            let may_pass = [409, 429, 503].contains(&answer.status.as_u16());
+            assert!(is_accepted || may_pass, "{} {}", answer.status, answer.text);
+            is_accepted.then_some(answer.text)
+        })
+        .await
+    });
+    let answers: BTreeSet<_> = futures::future::join_all(asking).await.into_iter().collect();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    let other = json!({ "objGuid": document.guid, "email": sandbox.email, "filePath": null });
+    let refused = eventually("the API lets us in", docferry_system_tests::SHORT, async || {
+        let answer = api.post(&other).await;
+        (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
+    })
+    .await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.text);
+    let accepted: Value = serde_json::from_str(answers.first().unwrap()).unwrap();
+    let id = accepted["transferId"].as_str().unwrap();
+    let status = sandbox.end_within(docferry_system_tests::SHORT, id).await;
+    assert!(!status.error, "{status:?}");
+    // Other tests ask as the same service account, so it may stand on a later page.
+    let mut token = String::new();
+    let is_listed = loop {
+        let path = format!("/v1/download/history?pageSize=100{token}");
+        let page = sandbox.api.get(&path).await.json();
+        if page["items"].as_array().unwrap().iter().any(|job| job["jobId"] == id) {
+            break true;
+        }
+        let Some(next) = page["nextPageToken"].as_str() else { break false };
+        token = format!("&pageToken={next}");
+    };
+    assert!(is_listed, "the history lists the transfer");
 }
 
 #[tokio::test]

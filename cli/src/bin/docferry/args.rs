@@ -17,8 +17,10 @@ Exit codes:
   3    time was up while one was still running
   4    the service refused the credentials
   5    the service could not be reached or stayed unavailable
+  6    a job is completed, but without some of its documents
   130  Ctrl-C
-When several apply, the first of 4, 5, 1, 2, 3 counts.";
+  141  the reader of a pipe closed it
+When several apply, the first of 4, 5, 1, 2, 3, 6 counts.";
 
 /// What `cancel` does, and what its exit codes mean.
 fn cancel_help() -> String {
@@ -97,6 +99,11 @@ pub(crate) struct Send {
     /// Folder in the recipient's OneDrive; without it, the root
     #[arg(long, value_name = "FOLDER")]
     pub(crate) path: Option<String>,
+
+    /// Repeat an earlier request of one document, of which it is not known whether it
+    /// was accepted: it makes no second transfer. Without it, each document has a new key
+    #[arg(long, value_name = "KEY")]
+    pub(crate) idempotency_key: Option<String>,
 
     /// Follow the transfers to their end
     #[arg(long)]

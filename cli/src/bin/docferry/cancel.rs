@@ -59,12 +59,36 @@ pub(crate) async fn run(client: &Client, args: &Cancel, json: bool) -> Result<Ex
     let options = args.patience.options();
     let mut ids = Vec::with_capacity(args.ids.len());
     for id in &args.ids {
-        let is_job = insist(&options, || client.is_job(id), |_, _| {}).await?;
+        let is_job = match insist(&options, || client.is_job(id), |_, _| {}).await {
+            Ok(is_job) => is_job,
+            Err(error) => {
+                output::note("nothing was asked to stop")?;
+                return Err(error.into());
+            }
+        };
         ids.push(if is_job { Id::Job(id) } else { Id::Transfer(id) });
     }
-    ask(client, &ids, &options).await?;
     let mut exit = Exit::Completed;
     let mut running = Vec::new();
+    let unheard = ask(client, &ids, &options).await;
+    for Unheard { ids: of, error } in unheard {
+        exit = exit.max(Exit::from(&error));
+        let may_be = error.may_have_been_done();
+        for id in &of {
+            if json {
+                let problem = error.to_problem();
+                output::result(json, &Unknown { id: *id, problem }, "")?;
+            }
+            let id = id.as_str();
+            output::note(&if may_be {
+                format!("it is not known whether {id} was asked to stop; asking again is harmless")
+            } else {
+                format!("{id} was not asked to stop")
+            })?;
+        }
+        ids.retain(|id| !of.iter().any(|it| it.as_str() == id.as_str()));
+        output::complain("the call that asks to stop failed", error)?;
+    }
     for &id in &ids {
         match standing(client, id, &options).await {
             Ok(standing) => {
@@ -91,25 +115,36 @@ pub(crate) async fn run(client: &Client, args: &Cancel, json: bool) -> Result<Ex
     Ok(exit)
 }
 
-/// Asking again is harmless, so a lost answer is no reason to give up.
-async fn ask(client: &Client, ids: &[Id<'_>], options: &Options) -> Result<(), ClientError> {
+/// A call that asks to stop and has failed.
+struct Unheard<'a> {
+    ids: Vec<Id<'a>>,
+    error: ClientError,
+}
+
+/// Asks each to stop. Asking again is harmless, so a lost answer is no reason to give up;
+/// returns the calls that failed all the same.
+async fn ask<'a>(client: &Client, ids: &[Id<'a>], options: &Options) -> Vec<Unheard<'a>> {
+    let mut unheard = Vec::new();
     let transfers = ids.iter().filter_map(|id| match id {
         Id::Transfer(id) => Some((*id).to_owned()),
         Id::Job(_) => None,
     });
     let transfers: Vec<_> = transfers.collect();
-    if !transfers.is_empty() {
-        insist(options, || client.terminate(&transfers), |_, _| {}).await?;
+    if !transfers.is_empty()
+        && let Err(error) = insist(options, || client.terminate(&transfers), |_, _| {}).await
+    {
+        let of = ids.iter().filter(|id| matches!(id, Id::Transfer(_)));
+        unheard.push(Unheard { ids: of.copied().collect(), error });
     }
     for id in ids {
-        let Id::Job(id) = id else { continue };
-        match insist(options, || client.cancel_job(id), |_, _| {}).await {
+        let Id::Job(job_id) = id else { continue };
+        match insist(options, || client.cancel_job(job_id), |_, _| {}).await {
             // It had ended: its status says how.
             Ok(()) | Err(ClientError::Rejected { status: 409, .. }) => {}
-            Err(error) => return Err(error),
+            Err(error) => unheard.push(Unheard { ids: vec![*id], error }),
         }
     }
-    Ok(())
+    unheard
 }
 
 /// The calls that ask to stop pass over what has ended, so the status of each tells what

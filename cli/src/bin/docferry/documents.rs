@@ -63,13 +63,17 @@ pub(crate) async fn run(documents: &Documents, json: bool) -> Result<Exit, CliEr
     Ok(Exit::Completed)
 }
 
-fn read(file: &Path) -> io::Result<String> {
+fn read(file: &Path) -> Result<String, CliError> {
     if file == Path::new("-") {
         let mut text = String::new();
-        io::stdin().lock().read_to_string(&mut text)?;
-        return Ok(text);
+        let read = io::stdin().lock().read_to_string(&mut text);
+        return read.map(|_| text).map_err(unreadable("standard input".into()));
     }
-    fs::read_to_string(file)
+    fs::read_to_string(file).map_err(unreadable(format!("the file {}", file.display())))
+}
+
+fn unreadable(name: String) -> impl FnOnce(io::Error) -> CliError {
+    move |source| CliError::Input { name, source }
 }
 
 /// Every line, or everything that is wrong: nothing is loaded then.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use docferry_cli::ClientError;
 use docferry_cli::fetch::FetchError;
+use docferry_cli::job::JobStatus;
 use docferry_cli::watch::Outcome;
 use miette::Diagnostic;
 
@@ -13,12 +14,14 @@ use miette::Diagnostic;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
     Completed,
+    Partial,
     TimedOut,
     Failed,
     Other,
     Unreachable,
     Unauthorized,
     Interrupted,
+    BrokenPipe,
 }
 
 impl From<Exit> for ExitCode {
@@ -30,8 +33,10 @@ impl From<Exit> for ExitCode {
             Exit::TimedOut => 3,
             Exit::Unauthorized => 4,
             Exit::Unreachable => 5,
-            // 128 and the signal's number, as shells have it.
+            Exit::Partial => 6,
+            // 128 and the signal's number, as shells have it: SIGINT and SIGPIPE.
             Exit::Interrupted => 130,
+            Exit::BrokenPipe => 141,
         })
     }
 }
@@ -68,6 +73,14 @@ impl Exit {
             Outcome::TimedOut(_) => Self::TimedOut,
         }
     }
+
+    /// The same for a job, which may be completed without all of its documents.
+    pub(crate) fn of_job(outcome: &Outcome<JobStatus>) -> Self {
+        match outcome {
+            Outcome::Completed(status) if status.lost() > 0 => Self::Partial,
+            outcome => Self::of(outcome),
+        }
+    }
 }
 
 /// What ends the command before its work is done.
@@ -89,13 +102,30 @@ pub(crate) enum CliError {
     #[diagnostic(code(docferry::usage), help("let --output be a folder"))]
     ManyForOneFile,
 
+    #[error("one key cannot stand for several documents")]
+    #[diagnostic(
+        code(docferry::usage),
+        help("send the documents one by one, or leave out --idempotency-key")
+    )]
+    KeyForMany,
+
+    #[cfg(feature = "admin")]
+    #[error("{name} cannot be read")]
+    #[diagnostic(code(docferry::file), help("nothing was loaded"))]
+    Input { name: String, source: io::Error },
+
     #[error(transparent)]
     #[diagnostic(transparent)]
     Fetch(#[from] FetchError),
 
+    // Not by `From`: an error of a file would be taken for one of the output.
     #[error("a result could not be printed")]
     #[diagnostic(code(docferry::output))]
-    Output(#[from] io::Error),
+    Output(#[source] io::Error),
+
+    #[error("Ctrl-C cannot be caught")]
+    #[diagnostic(code(docferry::signal))]
+    Signal(#[source] io::Error),
 
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -108,6 +138,11 @@ pub(crate) enum CliError {
 }
 
 impl CliError {
+    /// Whether the reader of our output has closed it.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Client(error) => error.into(),

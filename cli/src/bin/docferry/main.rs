@@ -13,6 +13,7 @@ mod list;
 mod output;
 mod retry;
 mod send;
+mod shell;
 mod watch;
 
 use std::io::Write;
@@ -40,6 +41,8 @@ async fn main() -> ExitCode {
     };
     match run(args).await {
         Ok(exit) => exit.into(),
+        // The reader of a pipe has all that it wanted: that is no error to report.
+        Err(error) if error.is_broken_pipe() => Exit::BrokenPipe.into(),
         Err(error) => {
             let exit = error.exit();
             let _ = writeln!(std::io::stderr(), "{:?}", Report::new(error));

@@ -6,8 +6,17 @@ use docferry_cli::display::clean;
 use miette::{Diagnostic, Report};
 use serde::Serialize;
 
+use crate::exit::CliError;
+
 /// Prints a result: a JSON line for programs, or the line for people.
-pub(crate) fn result<T: Serialize>(json: bool, document: &T, line: &str) -> io::Result<()> {
+///
+/// # Errors
+/// When standard output cannot be written.
+pub(crate) fn result<T: Serialize>(json: bool, document: &T, line: &str) -> Result<(), CliError> {
+    print(json, document, line).map_err(CliError::Output)
+}
+
+fn print<T: Serialize>(json: bool, document: &T, line: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if json {
         serde_json::to_writer(&mut out, document)?;
@@ -21,15 +30,18 @@ pub(crate) fn result<T: Serialize>(json: bool, document: &T, line: &str) -> io::
 ///
 /// # Errors
 /// When standard error is closed.
-pub(crate) fn complain<E>(about: &str, error: E) -> io::Result<()>
+pub(crate) fn complain<E>(about: &str, error: E) -> Result<(), CliError>
 where
     E: Diagnostic + Send + Sync + 'static,
 {
     let report = Report::new(error).wrap_err(clean(about));
-    writeln!(io::stderr(), "{report:?}")
+    writeln!(io::stderr(), "{report:?}").map_err(CliError::Output)
 }
 
 /// Tells a person what happens meanwhile. It is no result, so it is not for programs.
-pub(crate) fn note(line: &str) -> io::Result<()> {
-    writeln!(io::stderr(), "{}", clean(line))
+///
+/// # Errors
+/// When standard error is closed.
+pub(crate) fn note(line: &str) -> Result<(), CliError> {
+    writeln!(io::stderr(), "{}", clean(line)).map_err(CliError::Output)
 }

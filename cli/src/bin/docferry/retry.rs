@@ -21,7 +21,7 @@ pub(crate) async fn run(client: &Client, args: &Retry, json: bool) -> Result<Exi
     let mut exit = Exit::Completed;
     let mut running = Vec::new();
     for job_id in &args.job_ids {
-        // A second call for the same wish would count as another, or be refused.
+        // A repeated call would count as another one, or be refused.
         let may_pass = |error: &ClientError| error.is_surely_not_done() || error.is_not_settled();
         let call = || client.retry_job(job_id);
         match insist_while(may_pass, &options, call, |_, _| {}).await {
@@ -39,7 +39,19 @@ pub(crate) async fn run(client: &Client, args: &Retry, json: bool) -> Result<Exi
                     let problem = error.to_problem();
                     output::result(json, &NotAgain { job_id, problem }, "")?;
                 }
-                output::complain(&format!("job {job_id} does not run again"), error)?;
+                // Each try before this one was surely not carried out.
+                let is_refused = matches!(error, ClientError::Rejected { .. });
+                if error.may_have_been_done() && !is_refused {
+                    output::complain(
+                        &format!("it is not known whether job {job_id} runs again"),
+                        error,
+                    )?;
+                    output::note(&format!(
+                        "look at it before asking again: docferry watch {job_id}"
+                    ))?;
+                } else {
+                    output::complain(&format!("job {job_id} does not run again"), error)?;
+                }
                 if is_pointless_to_go_on {
                     break;
                 }

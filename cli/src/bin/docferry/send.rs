@@ -1,16 +1,14 @@
 //! `docferry send`.
 
-use std::time::Duration;
-
-use backon::{ExponentialBuilder, Retryable};
+use docferry_cli::display::short_duration;
+use docferry_cli::watch::insist_while;
 use docferry_cli::{Accepted, Client, ClientError, NewTransfer, Problem};
 use serde::Serialize;
 
 use crate::args::Send;
 use crate::exit::{CliError, Exit};
+use crate::shell::quoted;
 use crate::{output, watch};
-
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// The JSON line of a document that was not accepted.
 #[derive(Debug, Serialize)]
@@ -20,29 +18,87 @@ struct NotAccepted<'a> {
     problem: Problem,
 }
 
+/// The JSON line of a document of which it is not known whether it was accepted.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MayBeAccepted<'a> {
+    obj_guid: &'a str,
+    may_be_accepted: bool,
+    /// Repeating the request under this key makes no second transfer.
+    idempotency_key: &'a str,
+    problem: Problem,
+}
+
+/// A document that is being asked for, and the key of that request.
+#[derive(Debug, Clone)]
+struct Request {
+    obj_guid: String,
+    key: String,
+}
+
+/// A document that was asked for without an answer that says yes.
+struct Unsent {
+    error: ClientError,
+    may_be_accepted: bool,
+}
+
 pub(crate) async fn run(client: &Client, args: &Send, json: bool) -> Result<Exit, CliError> {
+    if args.idempotency_key.is_some() && args.obj_guids.len() > 1 {
+        return Err(CliError::KeyForMany);
+    }
+    let mut current = None;
+    let work = send_and_watch(client, args, &mut current, json);
+    tokio::select! {
+        result = work => return result,
+        interrupt = tokio::signal::ctrl_c() => interrupt.map_err(CliError::Signal)?,
+    }
+    output::note("\nstopped; transfers that were accepted go on")?;
+    if let Some(request) = &current {
+        output::note(&format!("it is not known whether {} was accepted", request.obj_guid))?;
+        advise(args, request)?;
+    }
+    Ok(Exit::Interrupted)
+}
+
+async fn send_and_watch(
+    client: &Client,
+    args: &Send,
+    current: &mut Option<Request>,
+    json: bool,
+) -> Result<Exit, CliError> {
     let mut exit = Exit::Completed;
     let mut transfer_ids = Vec::new();
-    for obj_guid in &args.obj_guids {
-        match send(client, args, obj_guid).await {
-            Ok(Accepted { obj_guid, transfer_id }) => {
-                let line = format!("{transfer_id}  {obj_guid}");
-                output::result(
-                    json,
-                    &Accepted { obj_guid, transfer_id: transfer_id.clone() },
-                    &line,
-                )?;
-                transfer_ids.push(transfer_id);
+    let mut rest = args.obj_guids.iter();
+    while let Some(obj_guid) = rest.next() {
+        let key = args.idempotency_key.clone();
+        let key = key.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        let request = Request { obj_guid: obj_guid.clone(), key };
+        *current = Some(request.clone());
+        let sent = send(client, args, &request).await;
+        *current = None;
+        match sent {
+            Ok(accepted) => {
+                let line = format!("{}  {}", accepted.transfer_id, accepted.obj_guid);
+                output::result(json, &accepted, &line)?;
+                transfer_ids.push(accepted.transfer_id);
             }
-            Err(error) => {
-                exit = exit.max(Exit::from(&error));
-                let is_pointless_to_go_on = !matches!(error, ClientError::Rejected { .. });
-                refuse(obj_guid, error, json)?;
+            Err(unsent) => {
+                exit = exit.max(Exit::from(&unsent.error));
+                let is_pointless_to_go_on = !matches!(unsent.error, ClientError::Rejected { .. });
+                report(args, &request, unsent, json)?;
                 if is_pointless_to_go_on {
                     break;
                 }
             }
         }
+    }
+    for obj_guid in rest {
+        let detail = "it was not sent, because an earlier document could not be".to_owned();
+        if json {
+            let problem = Problem { detail: Some(detail), ..Problem::default() };
+            output::result(json, &NotAccepted { obj_guid, problem }, "")?;
+        }
+        output::note(&format!("{obj_guid} was not sent"))?;
     }
     // What was accepted is under way, whatever happened to the others.
     if args.watch && !transfer_ids.is_empty() {
@@ -53,35 +109,61 @@ pub(crate) async fn run(client: &Client, args: &Send, json: bool) -> Result<Exit
     Ok(exit)
 }
 
-/// Sends one request; again only where it surely made no transfer the first time.
-async fn send(client: &Client, args: &Send, obj_guid: &str) -> Result<Accepted, ClientError> {
+/// Sends one request, again under the same key while that may help.
+async fn send(client: &Client, args: &Send, request: &Request) -> Result<Accepted, Unsent> {
+    let Request { obj_guid, key } = request;
     let transfer = NewTransfer {
-        obj_guid: obj_guid.to_owned(),
+        obj_guid: obj_guid.clone(),
         email: args.email.clone(),
         file_path: args.path.clone(),
     };
+    let mut may_be_accepted = false;
+    let may_pass = |error: &ClientError| {
+        // 409: the first request of this key is still being recorded.
+        error.is_transient() || matches!(error, ClientError::Rejected { status: 409, .. })
+    };
+    let notify = |error: &ClientError, pause| {
+        may_be_accepted |= error.may_have_been_done();
+        // Progress is no result: what cannot be written is lost.
+        let pause = short_duration(pause);
+        let _ = output::note(&format!("{obj_guid}: {error}; again in {pause}"));
+    };
     let options = args.patience.options();
-    let backoff = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(500))
-        .with_max_delay(Duration::from_secs(10))
-        .with_max_times(options.retries)
-        .with_jitter();
-    (|| client.upload(&transfer))
-        .retry(backoff)
-        .when(ClientError::is_surely_not_done)
-        .adjust(|error, pause| {
-            let pause = error.retry_after().or(pause)?;
-            // Rather an error now than a command that seems to hang.
-            (pause <= LONGEST_PAUSE).then_some(pause)
-        })
-        .await
+    let call = || client.upload_once(&transfer, key);
+    let sent = insist_while(may_pass, &options, call, notify).await;
+    sent.map_err(|error| {
+        // The service checks a body before it records anything, so it refuses each try.
+        let is_refused =
+            matches!(error, ClientError::Rejected { status: 400 | 413 | 415 | 422, .. });
+        let may_be_accepted = !is_refused && (may_be_accepted || error.may_have_been_done());
+        Unsent { error, may_be_accepted }
+    })
 }
 
-fn refuse(obj_guid: &str, error: ClientError, json: bool) -> Result<(), CliError> {
-    if json {
-        let problem = error.to_problem();
-        output::result(json, &NotAccepted { obj_guid, problem }, "")?;
+fn report(args: &Send, request: &Request, unsent: Unsent, json: bool) -> Result<(), CliError> {
+    let Request { obj_guid, key } = request;
+    let Unsent { error, may_be_accepted } = unsent;
+    let problem = error.to_problem();
+    if !may_be_accepted {
+        if json {
+            output::result(json, &NotAccepted { obj_guid, problem }, "")?;
+        }
+        return output::complain(&format!("{obj_guid} was not accepted"), error);
     }
-    output::complain(&format!("{obj_guid} was not accepted"), error)?;
-    Ok(())
+    if json {
+        let line = MayBeAccepted { obj_guid, may_be_accepted, idempotency_key: key, problem };
+        output::result(json, &line, "")?;
+    }
+    output::complain(&format!("it is not known whether {obj_guid} was accepted"), error)?;
+    advise(args, request)
+}
+
+/// Says how to repeat a request of which the outcome is not known.
+fn advise(args: &Send, Request { obj_guid, key }: &Request) -> Result<(), CliError> {
+    let mut line = format!("docferry send {} --email {}", quoted(obj_guid), quoted(&args.email));
+    if let Some(path) = &args.path {
+        line.push_str(&format!(" --path {}", quoted(path)));
+    }
+    line.push_str(&format!(" --idempotency-key {}", quoted(key)));
+    output::note(&format!("send it again like this; it makes no second transfer:\n  {line}"))
 }

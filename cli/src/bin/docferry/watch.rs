@@ -26,6 +26,14 @@ struct NotWatched<'a> {
     problem: Problem,
 }
 
+impl<'a> NotWatched<'a> {
+    /// Time was up before the service had said anything.
+    fn without_answer(transfer_id: Option<&'a str>, job_id: Option<&'a str>) -> Self {
+        let detail = Some("there was no answer in time; it may still be running".to_owned());
+        Self { transfer_id, job_id, problem: Problem { detail, ..Problem::default() } }
+    }
+}
+
 /// The two kinds of work that an id may stand for.
 pub(crate) enum Ended {
     Transfer(Result<Outcome, ClientError>),
@@ -40,7 +48,7 @@ pub(crate) struct Judge {
 
 /// For who wanted documents delivered.
 pub(crate) fn deliveries() -> Judge {
-    Judge { transfer: Exit::of, job: Exit::of }
+    Judge { transfer: Exit::of, job: Exit::of_job }
 }
 
 /// Where progress is shown: bars on a terminal, lines elsewhere. It goes to standard
@@ -104,9 +112,13 @@ pub(crate) async fn run(
 fn report(id: &str, ended: Ended, json: bool) -> Result<(), CliError> {
     let (error, is_job) = match ended {
         Ended::Transfer(Ok(outcome)) => {
-            return report_outcome(id, &outcome, transfer_line, json);
+            let unanswered = NotWatched::without_answer(Some(id), None);
+            return report_outcome(id, &outcome, &unanswered, transfer_line, json);
         }
-        Ended::Job(Ok(outcome)) => return report_outcome(id, &outcome, job_line, json),
+        Ended::Job(Ok(outcome)) => {
+            let unanswered = NotWatched::without_answer(None, Some(id));
+            return report_outcome(id, &outcome, &unanswered, job_line, json);
+        }
         Ended::Transfer(Err(error)) => (error, false),
         Ended::Job(Err(error)) => (error, true),
     };
@@ -123,6 +135,7 @@ fn report(id: &str, ended: Ended, json: bool) -> Result<(), CliError> {
 fn report_outcome<S: Watched + serde::Serialize>(
     id: &str,
     outcome: &Outcome<S>,
+    unanswered: &NotWatched<'_>,
     line: fn(&S, &str) -> String,
     json: bool,
 ) -> Result<(), CliError> {
@@ -134,8 +147,7 @@ fn report_outcome<S: Watched + serde::Serialize>(
     };
     match outcome.status() {
         Some(status) => output::result(json, status, &line(status, &word))?,
-        None if json => {}
-        None => output::result(json, &(), &format!("{id}  no answer"))?,
+        None => output::result(json, unanswered, &format!("{id}  no answer"))?,
     }
     Ok(())
 }
@@ -149,5 +161,11 @@ fn job_line(status: &JobStatus, word: &str) -> String {
     let done = |item: &&JobItem| item.status == JobState::Completed;
     let (done, all) = (status.items.iter().filter(done).count(), status.items.len());
     let bytes: u64 = status.items.iter().map(|item| item.bytes_done).sum();
-    format!("{}  {done} of {all} documents  {bytes} bytes  {word}", status.job_id)
+    let lost = match status.lost() {
+        lost if lost > 0 && status.status == JobState::Completed => {
+            format!(" without {lost} of its documents")
+        }
+        _ => String::new(),
+    };
+    format!("{}  {done} of {all} documents  {bytes} bytes  {word}{lost}", status.job_id)
 }

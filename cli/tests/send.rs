@@ -1,0 +1,233 @@
+//! `docferry send` when answers are lost, refused or come from something else.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod support;
+
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::{
+    PASSWORD, api, command, docferry, json_lines, nobody, problem, run, sent, stderr, stdout,
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use wiremock::matchers::body_partial_json;
+use wiremock::{MockServer, ResponseTemplate};
+
+const SEND: [&str; 4] = ["send", "QQ==", "--email", "judge@example.test"];
+
+fn accepted(guid: &str, id: &str) -> ResponseTemplate {
+    ResponseTemplate::new(202).set_body_json(json!({ "objGuid": guid, "transferId": id }))
+}
+
+/// Gives each answer once, then the last for ever.
+async fn answering(answers: Vec<ResponseTemplate>) -> MockServer {
+    let server = MockServer::start().await;
+    let last = answers.len() - 1;
+    for (at, answer) in answers.into_iter().enumerate() {
+        let mock = sent().respond_with(answer);
+        let mock = if at == last { mock } else { mock.up_to_n_times(1) };
+        mock.mount(&server).await;
+    }
+    server
+}
+
+async fn keys(server: &MockServer) -> Vec<String> {
+    let requests = server.received_requests().await.unwrap();
+    let key = |request: &wiremock::Request| {
+        request.headers["idempotency-key"].to_str().unwrap().to_owned()
+    };
+    requests.iter().map(key).collect()
+}
+
+fn draining(seconds: &str) -> ResponseTemplate {
+    let body = json!({ "title": "No new work is taken", "status": 503, "code": "DRAINING" });
+    problem(503, &body).insert_header("retry-after", seconds)
+}
+
+fn says(output: &Output, text: &str) -> bool {
+    stderr(output).contains(text)
+}
+
+#[tokio::test]
+async fn lost_answer_is_repeated_under_the_same_key() {
+    let web_page = ResponseTemplate::new(200).set_body_raw("<html>hello</html>", "text/html");
+    let lost = [ResponseTemplate::new(502), ResponseTemplate::new(504), web_page];
+    for lost in lost {
+        let server = answering(vec![lost, accepted("QQ==", "t1")]).await;
+        let output = docferry(&api(&server), PASSWORD, &SEND).await;
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_eq!(stdout(&output), "t1  QQ==\n");
+        let keys = keys(&server).await;
+        assert!(keys.len() == 2 && keys[0] == keys[1] && keys[0].len() >= 32, "{keys:?}");
+    }
+}
+
+#[tokio::test]
+async fn each_document_of_a_run_has_a_key_of_its_own() {
+    let server = answering(vec![accepted("QQ==", "t1")]).await;
+    let args = ["send", "QQ==", "QQ==", "--email", "judge@example.test"];
+    docferry(&api(&server), PASSWORD, &args).await;
+    docferry(&api(&server), PASSWORD, &args).await;
+    let mut keys = keys(&server).await;
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), 4);
+}
+
+#[tokio::test]
+async fn broken_connection_is_repeated_under_the_same_key() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move {
+        let mut heads = Vec::new();
+        for answered in [false, true] {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut seen = Vec::new();
+            while !seen.ends_with(b"}") {
+                let mut buffer = [0; 4096];
+                let read = socket.read(&mut buffer).await.unwrap();
+                seen.extend_from_slice(&buffer[..read]);
+            }
+            heads.push(String::from_utf8(seen).unwrap());
+            if answered {
+                let body = r#"{"objGuid":"QQ==","transferId":"t1"}"#;
+                let head = "HTTP/1.1 202 Accepted\r\ncontent-type: application/json\r\n";
+                let answer = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+                socket.write_all(answer.as_bytes()).await.unwrap();
+            }
+        }
+        heads
+    });
+    let output = docferry(&address, PASSWORD, &SEND).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let heads = serving.await.unwrap();
+    let key = |head: &str| {
+        let line = head.lines().find(|line| line.to_lowercase().starts_with("idempotency-key"));
+        line.unwrap().to_owned()
+    };
+    assert_eq!(key(&heads[0]), key(&heads[1]));
+}
+
+#[tokio::test]
+async fn unknown_outcome_is_said_with_a_command_that_repeats_it() {
+    let server = answering(vec![ResponseTemplate::new(503), accepted("QQ==", "t1")]).await;
+    let args = [&SEND[..], &["--path", "Lists/It's", "--retries=0"]].concat();
+    let output = docferry(&api(&server), PASSWORD, &args).await;
+    assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
+    assert!(says(&output, "it is not known whether QQ== was accepted"), "{}", stderr(&output));
+    assert!(!says(&output, "QQ== was not accepted"), "{}", stderr(&output));
+
+    let shown = stderr(&output);
+    let line = shown.lines().find_map(|line| line.trim().strip_prefix("docferry ")).unwrap();
+    let plain = command(&api(&server), PASSWORD, &[]);
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", &format!("\"$0\" {line}")]).arg(plain.get_program());
+    shell.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = run(shell).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let keys = keys(&server).await;
+    assert_eq!(keys[0], keys[1]);
+    let requests = server.received_requests().await.unwrap();
+    assert_eq!(requests[0].body, requests[1].body);
+}
+
+#[tokio::test]
+async fn unknown_outcome_is_a_json_line_with_its_key() {
+    let unauthorized = problem(401, &json!({ "title": "Unauthorized", "status": 401 }));
+    // The first may have been accepted; the second says nothing of it.
+    let server = answering(vec![ResponseTemplate::new(504), unauthorized]).await;
+    let args = ["--json", "send", "QQ==", "Qg==", "--email", "judge@example.test"];
+    let output = docferry(&api(&server), PASSWORD, &args).await;
+    assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+    let lines = json_lines(&output);
+    assert_eq!(lines[0]["objGuid"], "QQ==");
+    assert_eq!(lines[0]["mayBeAccepted"], true);
+    assert_eq!(lines[0]["idempotencyKey"], keys(&server).await[0]);
+    // The other was not tried, and that is said.
+    assert_eq!((lines.len(), &lines[1]["objGuid"]), (2, &json!("Qg==")));
+    assert_eq!(lines[1]["mayBeAccepted"], Value::Null);
+    assert!(says(&output, "Qg== was not sent"));
+}
+
+#[tokio::test]
+async fn definite_refusal_after_a_lost_answer_is_said_as_one() {
+    let refused = problem(400, &json!({ "title": "Wrong", "code": "INVALID_REQUEST" }));
+    let server = answering(vec![ResponseTemplate::new(502), refused]).await;
+    let output = docferry(&api(&server), PASSWORD, &SEND).await;
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(says(&output, "QQ== was not accepted"), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn draining_service_is_waited_for_within_bounds() {
+    let server = answering(vec![draining("1"), draining("1"), accepted("QQ==", "t1")]).await;
+    let start = std::time::Instant::now();
+    let output = docferry(&api(&server), PASSWORD, &SEND).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(start.elapsed() >= Duration::from_secs(2));
+
+    let server = answering(vec![draining("1")]).await;
+    let args = [&SEND[..], &["--retries=1"]].concat();
+    let output = docferry(&api(&server), PASSWORD, &args).await;
+    assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
+    // A drained service accepts nothing, so this is known.
+    assert!(says(&output, "QQ== was not accepted"), "{}", stderr(&output));
+    assert_eq!(keys(&server).await.len(), 2);
+
+    let server = answering(vec![draining("3600")]).await;
+    let args = [&SEND[..], &["--timeout=5"]].concat();
+    let output = docferry(&api(&server), PASSWORD, &args).await;
+    assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn request_that_is_still_being_recorded_is_repeated() {
+    let pending = problem(409, &json!({ "title": "Recording", "code": "REQUEST_PENDING" }));
+    let server = answering(vec![pending, accepted("QQ==", "t1")]).await;
+    let output = docferry(&api(&server), PASSWORD, &SEND).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn refused_connection_is_known_not_to_be_accepted() {
+    let args = [&SEND[..], &["--retries=0"]].concat();
+    let output = docferry(&nobody(), PASSWORD, &args).await;
+    assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
+    assert!(says(&output, "QQ== was not accepted"), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn one_key_cannot_stand_for_several_documents() {
+    let server = answering(vec![accepted("QQ==", "t1")]).await;
+    let args = ["send", "QQ==", "Qg==", "--email", "judge@example.test", "--idempotency-key", "k"];
+    let output = docferry(&api(&server), PASSWORD, &args).await;
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(server.received_requests().await.unwrap().is_empty());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn ctrl_c_says_that_the_request_under_way_may_be_accepted() {
+    let server = MockServer::start().await;
+    let slow = accepted("QQ==", "t1").set_delay(Duration::from_secs(30));
+    sent()
+        .and(body_partial_json(json!({ "objGuid": "QQ==" })))
+        .respond_with(slow)
+        .mount(&server)
+        .await;
+    let mut sending = command(&api(&server), PASSWORD, &SEND);
+    let child = sending.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let start = std::time::Instant::now();
+    while server.received_requests().await.unwrap().is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(20), "nothing is sent");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    assert!(says(&output, "it is not known whether QQ== was accepted"), "{}", stderr(&output));
+    assert!(says(&output, &keys(&server).await[0]), "{}", stderr(&output));
+}
