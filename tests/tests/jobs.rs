@@ -171,3 +171,47 @@ async fn a_page_of_a_listed_origin_may_ask_and_sees_its_limits() {
         assert_eq!(allowed.is_some(), is_allowed, "{origin}");
     }
 }
+
+#[tokio::test]
+async fn a_page_reads_refusals_of_the_gateway_and_downloads() {
+    const PAGE: &str = "https://viewer.example.org";
+    let sandbox = Sandbox::new().await;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let header = |answer: &reqwest::Response, name: &str| {
+        answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned())
+    };
+    // No credentials: the gateway answers.
+    let url = format!("{}/v1/download/history", sandbox.stack.api);
+    let refused = eventually("the API refuses us", BOUND, async || {
+        let answer = http.get(&url).header("origin", PAGE).send().await.unwrap();
+        (answer.status() == StatusCode::UNAUTHORIZED).then_some(answer)
+    })
+    .await;
+    assert_eq!(header(&refused, "access-control-allow-origin").as_deref(), Some(PAGE));
+    let exposed = header(&refused, "access-control-expose-headers").unwrap();
+    assert!(exposed.contains("X-Request-ID") && exposed.contains("Retry-After"), "{exposed}");
+    let problem: Value = refused.json().await.unwrap();
+    assert!(problem["instance"].as_str().unwrap().starts_with("urn:docferry:request:"));
+
+    let ada = person(&sandbox).await;
+    let document = sandbox.document(1000).await;
+    let file = number();
+    sandbox.cloud.index(file, &document.guid).await;
+    let body = json!({ "file_id": file });
+    let accepted = post(&ada, "/v1/download/initiate", Some(&body)).await.json();
+    let path = format!("/v1/download/status/{}", accepted["jobId"].as_str().unwrap());
+    let url = eventually("the job ends", BOUND, async || {
+        ada.get(&path).await.json()["url"].as_str().map(str::to_owned)
+    })
+    .await;
+    for (origin, is_allowed) in [(PAGE, true), ("https://x.example", false)] {
+        let request = http.get(&url).header("origin", origin).header("range", "bytes=0-9");
+        let fetched = request.send().await.unwrap();
+        assert_eq!(fetched.status(), StatusCode::PARTIAL_CONTENT);
+        assert_eq!(header(&fetched, "access-control-allow-origin").is_some(), is_allowed);
+        if is_allowed {
+            let exposed = header(&fetched, "access-control-expose-headers").unwrap();
+            assert!(exposed.contains("Content-Disposition"), "{exposed}");
+        }
+    }
+}

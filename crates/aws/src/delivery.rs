@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use bytes::Bytes;
 use docferry_app::ports::{
-    ArtifactError, Artifacts, OpenUpload, PresignedUrl, Presigner, StoredPart,
+    ArtifactError, Artifacts, OpenUpload, PresignedUrl, Presigner, StorageProbe, StoredPart,
 };
 use docferry_domain::{DocumentName, media_type};
 use jiff::{SignedDuration, Timestamp};
@@ -201,6 +201,20 @@ impl Artifacts for S3Artifacts {
         match Box::pin(request.send()).await {
             Ok(_) => Ok(()),
             Err(error) => Err(unavailable("S3 DeleteObject", &error)),
+        }
+    }
+}
+
+/// The prefix that health checks list. No object of ours begins with it, and a role that
+/// may list it alone learns no key.
+const PROBE_PREFIX: &str = "health/";
+
+impl StorageProbe for S3Artifacts {
+    async fn probe_storage(&self) -> Result<(), ArtifactError> {
+        let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(PROBE_PREFIX);
+        match Box::pin(request.max_keys(1).send()).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(unavailable("S3 ListObjectsV2", &error)),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the audit trail's queue carries: one message an outcome.
 
-use docferry_domain::{DeliveredFile, FailureCode, OutcomeRecord, Phase};
+use docferry_domain::{DeliveredFile, FailureCode, OutcomeRecord, Phase, Pool};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -42,12 +42,25 @@ pub struct AuditedFile {
     pub content_type: Option<String>,
 }
 
-/// What was done.
+/// The action of a transfer, or the attempt of it: `outcome` says how it went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AuditAction {
-    /// A delivery to OneDrive, or the attempt of one.
+    /// The document was sent into a OneDrive.
     #[serde(rename = "Delivered to OneDrive")]
     DeliveredToOneDrive,
+    /// The document was put where a presigned URL gives it. That somebody fetched it is
+    /// another event.
+    #[serde(rename = "Made available for download")]
+    MadeAvailableForDownload,
+}
+
+impl From<Pool> for AuditAction {
+    fn from(pool: Pool) -> Self {
+        match pool {
+            Pool::Onedrive => Self::DeliveredToOneDrive,
+            Pool::Download => Self::MadeAvailableForDownload,
+        }
+    }
 }
 
 impl From<&OutcomeRecord> for AuditMessage {
@@ -64,7 +77,7 @@ impl From<&OutcomeRecord> for AuditMessage {
             timestamp: record.ended_at,
             correlation_id: record.transfer_id.to_string(),
             actor: record.actor.clone(),
-            action: AuditAction::DeliveredToOneDrive,
+            action: record.pool.into(),
             outcome: record.outcome,
             failure: record.failure,
         }
@@ -83,6 +96,7 @@ mod tests {
             transfer_id: TransferId::from_u128(1),
             attempt: 2,
             actor: "scv".into(),
+            pool: Pool::Onedrive,
             ended_at: Timestamp::UNIX_EPOCH,
             outcome: Phase::Completed,
             failure: None,
@@ -104,5 +118,15 @@ mod tests {
             "outcome": "completed",
         });
         assert_eq!(message, expected);
+    }
+
+    #[test]
+    fn audit_message_names_the_action_that_happened() {
+        for (pool, action) in [
+            (Pool::Onedrive, "Delivered to OneDrive"),
+            (Pool::Download, "Made available for download"),
+        ] {
+            assert_eq!(serde_json::to_value(AuditAction::from(pool)).unwrap(), action);
+        }
     }
 }

@@ -154,6 +154,57 @@ impl std::fmt::Debug for JobResult {
     }
 }
 
+/// The answer to `GET /v1/download/{jobId}` of a completed job whose documents are not
+/// one object to fetch: a batch, or a delivery to OneDrive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct JobResults {
+    /// One entry a delivered document, in the order of the request.
+    pub items: Vec<DeliveredDocument>,
+}
+
+/// Where a delivered document is.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct DeliveredDocument {
+    /// The document, as it was asked for.
+    #[serde(flatten)]
+    pub name: DocumentKey,
+    /// Where it is.
+    #[serde(flatten)]
+    pub place: DeliveryPlace,
+}
+
+/// Names a document as its caller does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum DocumentKey {
+    /// By its number.
+    #[serde(rename = "file_id")]
+    FileId(FileId),
+    /// By its GUID at the object store.
+    #[serde(rename = "objGuid")]
+    ObjectGuid(String),
+}
+
+/// Where a delivered document is.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum DeliveryPlace {
+    /// At a presigned URL.
+    Download(JobResult),
+    /// In a OneDrive.
+    #[serde(rename_all = "camelCase")]
+    Onedrive {
+        /// Where the drive's owner opens it in a browser; null for deliveries of older
+        /// versions.
+        web_url: Option<String>,
+    },
+}
+
+impl std::fmt::Debug for DeliveredDocument {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "DeliveredDocument({:?}, …)", self.name)
+    }
+}
+
 /// Why a job failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

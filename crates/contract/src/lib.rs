@@ -4,6 +4,7 @@ pub mod audit;
 pub mod download;
 pub mod events;
 mod fields;
+pub mod health;
 pub mod job;
 pub mod problem;
 pub mod scope;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{FailureCode, Phase, Transfer, TransferId};
+use crate::{FailureCode, Phase, Pool, Transfer, TransferId};
 
 /// How a transfer ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +72,10 @@ pub struct OutcomeRecord {
     pub attempt: u32,
     /// Who asked for it.
     pub actor: String,
+    /// Whether it was a delivery to OneDrive or a download; records of older versions do
+    /// not say, and count as deliveries.
+    #[serde(default)]
+    pub pool: Pool,
     /// When it ended.
     pub ended_at: Timestamp,
     /// How: a terminal phase.
@@ -118,6 +122,7 @@ impl OutcomeRecord {
             transfer_id: transfer.transfer_id.clone(),
             attempt: transfer.attempt,
             actor: transfer.owner.clone(),
+            pool: transfer.pool,
             ended_at: transfer.ended_at?,
             outcome: transfer.phase,
             failure: transfer.failure.as_ref().map(|failure| failure.code),
@@ -185,7 +190,7 @@ mod tests {
         assert!(OutcomeRecord::of(&ended).unwrap().files.is_empty());
         ended.phase = Phase::Completed;
         let told = OutcomeRecord::of(&ended).unwrap();
-        assert_eq!(told.files[0].file_name, "k.pdf");
+        assert_eq!((told.files[0].file_name.as_str(), told.pool), ("k.pdf", Pool::Download));
         assert_eq!(told.message_id(), "00000000000000000000000000000001/1");
     }
 }

@@ -61,6 +61,16 @@ impl Pace {
     pub fn per_second(&self, now: Timestamp) -> Option<u64> {
         self.per_second.filter(|_| now.duration_since(self.at) <= STALE)
     }
+
+    /// Bytes that have moved since the last measurement at this speed, as an estimate; 0
+    /// while the speed is not known.
+    #[must_use]
+    pub fn moved_since(&self, now: Timestamp) -> u64 {
+        let Some(per_second) = self.per_second(now) else { return 0 };
+        let passed_ms = u128::try_from(now.duration_since(self.at).as_millis()).unwrap_or_default();
+        let moved = u128::from(per_second).saturating_mul(passed_ms) / 1000;
+        u64::try_from(moved).unwrap_or(u64::MAX)
+    }
 }
 
 /// Seconds until `left` bytes have moved, at least 1; `None` at a standstill.
@@ -100,6 +110,16 @@ mod tests {
         assert_eq!(known.moved(at(1_000), 1_000_001), known, "no time has passed");
         let huge = Pace::begin(at(0), 0).moved(at(1), u64::MAX);
         assert_eq!(huge.per_second(at(1)), Some(u64::MAX));
+    }
+
+    #[test]
+    fn bytes_are_estimated_between_two_measurements() {
+        let known = Pace::begin(at(0), 0).moved(at(1_000), 1_000_000);
+        assert_eq!(known.moved_since(at(1_000)), 0);
+        assert_eq!(known.moved_since(at(3_500)), 2_500_000);
+        assert_eq!(known.moved_since(at(500)), 0, "a clock that is behind moves nothing");
+        assert_eq!(known.moved_since(at(61_001)), 0, "the speed is stale");
+        assert_eq!(Pace::begin(at(0), 0).moved_since(at(5_000)), 0);
     }
 
     #[test]

@@ -70,12 +70,18 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
             header::ACCEPT,
             named("idempotency-key"),
             named("last-event-id"),
+            header::IF_NONE_MATCH,
+            named("prefer"),
             named(TRACEPARENT),
+            named("tracestate"),
+            named("baggage"),
+            named("sentry-trace"),
             REQUEST_ID,
         ])
         .expose_headers([
             header::LOCATION,
             header::RETRY_AFTER,
+            header::ETAG,
             LIMIT,
             REMAINING,
             RESET,

@@ -8,6 +8,7 @@ mod body;
 mod control;
 mod download;
 mod edge;
+mod health;
 mod initiate;
 mod json;
 mod middleware;

@@ -2,17 +2,17 @@ use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use docferry_app::ports::{BundleStore, Clock, DocumentIndex, History, Presigner, TransferStore};
+use docferry_app::ports::{
+    BundleStore, Clock, DocumentIndex, History, Presigner, StorageProbe, TransferStore,
+};
 use docferry_app::query::transfer_of;
 use docferry_contract::scv::TransferStatus;
 use docferry_domain::TransferId;
-use http::StatusCode;
-use serde_json::json;
 
 use crate::download::{FileRange, JobApi, job_routes};
+use crate::health::health;
 use crate::middleware::{Service, finish};
 use crate::problem::ApiError;
 
@@ -22,7 +22,7 @@ pub fn status_router<S, C, P, I>(api: JobApi<S, C, P>, index: I, range: FileRang
 where
     S: TransferStore + BundleStore + History + 'static,
     C: Clock + 'static,
-    P: Presigner + 'static,
+    P: Presigner + StorageProbe + 'static,
     I: DocumentIndex + 'static,
 {
     let api = Arc::new(api);
@@ -45,17 +45,4 @@ async fn status<S: TransferStore, C: Clock, P>(
     let found = transfer_of(&api.store, &api.clock, api.record_ttl, &owner, &id).await?;
     let transfer = found.ok_or(ApiError::NotFound)?;
     Ok(Json(TransferStatus::from(&transfer)))
-}
-
-/// Healthy when the state store answers; it alone is needed to answer callers.
-async fn health<S, C, P>(State(api): State<Arc<JobApi<S, C, P>>>) -> Response
-where
-    S: TransferStore,
-    C: Clock,
-{
-    let (code, status, storage) = match api.store.get(&TransferId::from_u128(0)).await {
-        Ok(_) => (StatusCode::OK, "healthy", "ok"),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "unhealthy", "failing"),
-    };
-    (code, Json(json!({ "status": status, "checks": { "storage": storage } }))).into_response()
 }

@@ -238,15 +238,20 @@ async fn a_store_that_does_not_answer_is_a_503_that_may_be_repeated() {
 }
 
 #[tokio::test]
-async fn health_tells_whether_the_store_answers() {
+async fn health_names_the_table_and_the_delivery_bucket() {
     let world = World::default();
     let (response, body) = send(reads(&world), request("GET", "/health", "")).await;
     assert_eq!(response.status(), StatusCode::OK);
-    assert_eq!(body, json!({"status": "healthy", "checks": {"storage": "ok"}}));
-    world.inject(Fault { at: 1, mode: Mode::AnswerLost });
+    assert_eq!(body, json!({"status": "healthy", "checks": {"state": "ok", "storage": "ok"}}));
+    let at = world.effects().iter().position(|effect| *effect == "get").unwrap() + 2;
+    world.inject(Fault { at, mode: Mode::AnswerLost });
     let (response, body) = send(reads(&world), request("GET", "/health", "")).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(body["status"], "unhealthy");
+    assert_eq!(body, json!({"status": "unhealthy", "checks": {"state": "error", "storage": "ok"}}));
+    world.state().delivery.down = true;
+    let (response, body) = send(reads(&world), request("GET", "/health", "")).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(body, json!({"status": "unhealthy", "checks": {"state": "ok", "storage": "error"}}));
 }
 
 #[tokio::test]

@@ -5,10 +5,11 @@
 mod common;
 
 use common::{caller, controls, fetches, initiate, reads, request, send};
-use docferry_app::ports::IndexedDocument;
+use docferry_app::ports::{Clock as _, IndexedDocument, TransferStore as _};
 use docferry_contract::scope::Scopes;
-use docferry_domain::FileId;
+use docferry_domain::{Checkpoint, Delivery, FileId, Pace, Phase};
 use docferry_http::Principal;
+use docferry_testkit::builders::{checkpoint, pushed};
 use docferry_testkit::{Runner, World};
 use http::{Response, StatusCode};
 use jiff::SignedDuration;
@@ -94,6 +95,55 @@ async fn a_job_is_promised_watched_and_fetched() {
     asked.headers_mut().insert("accept", "application/json".parse().unwrap());
     let (response, result) = send(fetches(&world), asked).await;
     assert_eq!((response.status(), &result["url"]), (StatusCode::OK, &after["url"]));
+    for (mode, status) in [("cors", StatusCode::OK), ("navigate", StatusCode::FOUND)] {
+        let mut asked = request("GET", &format!("/v1/download/{id}"), "");
+        asked.headers_mut().insert("sec-fetch-mode", mode.parse().unwrap());
+        let (response, _) = send(fetches(&world), asked).await;
+        assert_eq!(response.status(), status, "{mode}");
+        assert_eq!(response.headers()["vary"], "Accept, Sec-Fetch-Mode");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_job_answers_a_fetch_with_its_status_as_a_problem() {
+    let world = world(1);
+    world.state().documents.clear();
+    let id = job(&world, &json!({ "file_id": FILE })).await;
+    Runner::new(&world).run_all().await;
+    let (response, problem) = fetch(&world, &id).await;
+    assert_eq!(response.status(), StatusCode::CONFLICT);
+    assert_eq!((&problem["jobStatus"], &problem["retryable"]), (&json!("failed"), &json!(false)));
+    assert_eq!(problem["error"]["code"], "SOURCE_NOT_FOUND");
+    assert!(!response.headers().contains_key("retry-after"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn completed_onedrive_jobs_answer_a_fetch_with_web_urls() {
+    let world = world(2);
+    let options = json!({ "destination": "onedrive", "email": "a@b.example" });
+    let one = job(&world, &json!({ "file_id": FILE, "options": options })).await;
+    let many = job(&world, &json!({ "file_ids": [FILE, FILE + 1], "options": options })).await;
+    let runner = Runner::new(&world);
+    runner.run_all().await;
+    runner.recover(2).await;
+    for (id, files) in [(&one, vec![FILE]), (&many, vec![FILE, FILE + 1])] {
+        let (response, result) = fetch(&world, id).await;
+        assert_eq!(response.status(), StatusCode::OK, "{result}");
+        let items = result["items"].as_array().unwrap();
+        let found: Vec<_> = items.iter().map(|item| item["file_id"].as_u64().unwrap()).collect();
+        assert_eq!(found, files);
+        for item in items {
+            assert!(item["webUrl"].as_str().unwrap().starts_with("https://drive.example/"));
+        }
+    }
+    // Recorded before there was a webUrl, and asked for by its GUID.
+    let mut old = world.store().get(&one.parse().unwrap()).await.unwrap().unwrap();
+    let Some(Delivery::Onedrive(item)) = &mut old.delivery else { unreachable!() };
+    item.web_url = None;
+    old.file_id = None;
+    world.store().set(old);
+    let (_, result) = fetch(&world, &one).await;
+    assert_eq!(result, json!({ "items": [{ "objGuid": "000000AA", "webUrl": null }] }));
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,6 +163,27 @@ async fn progress_in_detail_tells_bytes_and_step() {
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
 }
 
+#[tokio::test]
+async fn eta_counts_down_between_checkpoints() {
+    let world = world(1);
+    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let mut moving = world.store().transfers().remove(0);
+    let (size, speed) = (100_000_000, 1_000_000);
+    moving.phase = Phase::Uploading;
+    moving.source = Some(pushed("order 0.pdf", size));
+    moving.bytes_done = size / 2;
+    let pace = Pace { at: world.now(), bytes: size / 2, per_second: Some(speed) };
+    moving.checkpoint = Some(Checkpoint { pace: Some(pace), ..checkpoint(size / 2) });
+    world.store().set(moving);
+    let mut seen = Vec::new();
+    for seconds in [0, 10, 15, 30, 10] {
+        world.advance(SignedDuration::from_secs(seconds));
+        seen.push(status(&world, &id).await["etaSeconds"].clone());
+    }
+    // The last is measured too long ago to say anything.
+    assert_eq!(seen, [json!(50), json!(40), json!(25), json!(1), Value::Null]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn many_documents_are_one_job_and_each_is_fetched_by_its_own() {
     let world = world(3);
@@ -127,8 +198,14 @@ async fn many_documents_are_one_job_and_each_is_fetched_by_its_own() {
     assert_eq!(items.iter().map(|i| i["file_id"].as_u64().unwrap()).collect::<Vec<_>>(), files);
     let (response, _) = fetch(&world, items[2]["jobId"].as_str().unwrap()).await;
     assert_eq!(response.status(), StatusCode::FOUND);
-    let (response, _) = fetch(&world, &id).await;
-    assert_eq!(response.status(), StatusCode::CONFLICT, "there is no one document to fetch");
+    let (response, results) = fetch(&world, &id).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let found = results["items"].as_array().unwrap();
+    assert_eq!(found.iter().map(|i| i["file_id"].as_u64().unwrap()).collect::<Vec<_>>(), files);
+    for item in found {
+        assert!(item["url"].as_str().unwrap().starts_with("https://delivery.example/downloads/"));
+        assert!(item["expiresAt"].is_string());
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -163,6 +240,9 @@ async fn completed_batch_says_how_many_documents_it_lost() {
     let path = "/v1/download/history";
     let (_, history) = send(reads(&world), request("GET", path, "")).await;
     assert_eq!(history["items"][0]["failedItems"], 1);
+    let (_, results) = fetch(&world, &id).await;
+    let found = results["items"].as_array().unwrap().iter().map(|item| &item["file_id"]);
+    assert_eq!(found.collect::<Vec<_>>(), [&json!(FILE), &json!(FILE + 2)]);
     let notices = world.state().notices.clone();
     assert_eq!(notices.iter().map(|n| n.failed_documents).collect::<Vec<_>>(), [Some(1)]);
 }

@@ -6,8 +6,8 @@ mod common;
 
 use std::time::Duration;
 
-use common::events::{Event, Stream, kinds};
-use common::{caller, controls, follows, initiate, request, send};
+use common::events::{Event, Stream, kinds, named_and_whole};
+use common::{caller, controls, follows, initiate, reads, request, send};
 use docferry_app::ports::IndexedDocument;
 use docferry_contract::scope::Scopes;
 use docferry_domain::{FileId, Phase, Transfer};
@@ -115,6 +115,31 @@ async fn a_job_is_followed_from_its_first_event_to_its_result() {
     assert!(end[2].data["url"].as_str().unwrap().starts_with("https://delivery.example/"));
     assert_eq!(end[2].data["items"][0]["file_id"], json!(FILE));
     assert_eq!(stream.piece().await, None, "the stream ends with the job");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_change_is_also_an_unnamed_event_with_the_whole_status() {
+    let world = world(1);
+    let id = one(&world).await;
+    let mut stream = follow(&world, &id, "").await;
+    stream.piece().await.unwrap();
+    move_to(&world, 500_000);
+    let (named, whole) = named_and_whole(&stream.piece().await.unwrap());
+    assert_eq!((kinds(&named), whole.len()), (vec!["status", "progress"], 1));
+    assert_eq!(whole[0].id, named[1].id, "a client that resumes misses neither");
+    let path = format!("/v1/download/status/{id}");
+    let (_, status) = send(reads(&world), request("GET", &path, "")).await;
+    assert_eq!(whole[0].data, status, "as the status has it");
+
+    let moved = world.store().transfers().remove(0);
+    world.store().set(Transfer { phase: Phase::Accepted, source: None, bytes_done: 0, ..moved });
+    Runner::new(&world).run_all().await;
+    let (_, end) = named_and_whole(&stream.piece().await.unwrap());
+    assert_eq!(
+        (&end[0].data["status"], &end[0].data["progress"]),
+        (&json!("completed"), &json!(100))
+    );
+    assert!(end[0].data["url"].as_str().unwrap().starts_with("https://delivery.example/"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::{Bytes, BytesMut};
 use docferry_app::ports::{
     ArtifactError, Artifacts, Directory, DirectoryError, DocumentIndex, IndexedDocument,
-    OpenUpload, PresignedUrl, Presigner, StoreError, StoredPart,
+    OpenUpload, PresignedUrl, Presigner, StorageProbe, StoreError, StoredPart,
 };
 use docferry_domain::{DocumentName, FileId, Recipient};
 use jiff::{SignedDuration, Timestamp};
@@ -28,6 +28,8 @@ pub struct DeliveryBucket {
     pub objects: BTreeMap<String, Bytes>,
     /// Multipart uploads under way, by id.
     pub uploads: BTreeMap<String, Multipart>,
+    /// Whether health checks find that it does not answer.
+    pub down: bool,
     begun: u32,
 }
 
@@ -129,6 +131,18 @@ impl Artifacts for World {
     async fn delete(&self, key: &str) -> Result<(), ArtifactError> {
         self.effect("delete_artifact", ArtifactError::Unavailable, async || {
             self.state().delivery.objects.remove(key);
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl StorageProbe for World {
+    async fn probe_storage(&self) -> Result<(), ArtifactError> {
+        self.effect("probe_storage", ArtifactError::Unavailable, async || {
+            if self.state().delivery.down {
+                return Err(ArtifactError::Unavailable("down".into()));
+            }
             Ok(())
         })
         .await

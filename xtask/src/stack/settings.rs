@@ -11,6 +11,9 @@ use crate::emulator::REGION;
 
 pub(crate) const EXCHANGE_BUCKET: &str = "docferry-exchange";
 
+/// Where a page under development is served from (Vite's default port).
+const LOCAL_PAGES: &str = "http://localhost:5173,http://127.0.0.1:5173";
+
 /// How a stack is to be.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -35,7 +38,11 @@ impl Settings {
             wait_scale: 1.0,
             // A session whose URL was lost blocks its path for so long: 15 minutes in life.
             session_lifetime_seconds: 60,
-            parameters: &[("UploadTimeoutSeconds", "60"), ("ArrivalDeadlineSeconds", "60")],
+            parameters: &[
+                ("UploadTimeoutSeconds", "60"),
+                ("ArrivalDeadlineSeconds", "60"),
+                ("AllowedOrigins", LOCAL_PAGES),
+            ],
         }
     }
 
@@ -53,7 +60,7 @@ impl Settings {
                 ("OrdsTimeoutSeconds", "5"),
                 ("MaxActiveDeliveries", "20"),
                 ("MaxDeliveriesPerUser", "10"),
-                ("AllowedOrigins", "https://viewer.example.org"),
+                ("AllowedOrigins", "https://viewer.example.org,http://localhost:5173"),
                 ("WebhookFirstRetrySeconds", "1"),
                 ("WebhookMaxTries", "3"),
                 // Documents of a few MB have several fragments.

@@ -53,18 +53,21 @@ impl Job {
         }
     }
 
-    /// What it has delivered for being fetched, and what that is called; a job of many
-    /// has it document by document.
+    /// The one object that it has delivered for being fetched; `None` for a job of many,
+    /// which has one a document.
     #[must_use]
-    pub fn artifact(&self) -> Option<(&Artifact, &DocumentName, Option<&str>)> {
+    pub fn artifact(&self) -> Option<FetchableArtifact<'_>> {
         let Self::One(transfer) = self else { return None };
-        let (delivery, source) = (transfer.delivery.as_ref()?, transfer.source.as_ref()?);
-        match delivery {
-            Delivery::Download(artifact) if transfer.phase == Phase::Completed => {
-                Some((artifact, &source.name, source.mime.as_deref()))
-            }
-            _ => None,
-        }
+        FetchableArtifact::of(transfer)
+    }
+
+    /// Its documents that were delivered, in the order of the request.
+    pub fn delivered(&self) -> impl Iterator<Item = &Transfer> {
+        let documents = match self {
+            Self::One(transfer) => std::slice::from_ref(&**transfer),
+            Self::Many { documents, .. } => documents,
+        };
+        documents.iter().filter(|document| document.phase == Phase::Completed)
     }
 
     /// How often its owner had it run again.
@@ -89,6 +92,31 @@ impl Job {
             Self::Many { bundle, .. } => bundle.ended_at,
         };
         self.owner() == owner && is_kept(ended_at, record_ttl, now)
+    }
+}
+
+/// An object of the delivery bucket, with what a fetched copy of it is called.
+#[derive(Debug, Clone, Copy)]
+pub struct FetchableArtifact<'a> {
+    /// The object.
+    pub artifact: &'a Artifact,
+    /// The name of the copy.
+    pub name: &'a DocumentName,
+    /// Its media type, if its source named one.
+    pub mime: Option<&'a str>,
+}
+
+impl<'a> FetchableArtifact<'a> {
+    /// The object that a completed download has delivered.
+    #[must_use]
+    pub fn of(transfer: &'a Transfer) -> Option<Self> {
+        let source = transfer.source.as_ref()?;
+        match transfer.delivery.as_ref()? {
+            Delivery::Download(artifact) if transfer.phase == Phase::Completed => {
+                Some(Self { artifact, name: &source.name, mime: source.mime.as_deref() })
+            }
+            _ => None,
+        }
     }
 }
 

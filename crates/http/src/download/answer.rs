@@ -164,16 +164,19 @@ struct Moving {
 /// the sizes of all documents are known.
 fn moving(job: &Job, now: Timestamp) -> Option<Moving> {
     let running = |document: &&Transfer| !document.phase.is_terminal();
-    let speed = |document: &Transfer| {
+    let pace = |document: &Transfer| {
         let pace = document.checkpoint.as_ref().and_then(|kept| kept.pace);
-        pace.filter(|_| document.phase == Phase::Uploading)?.per_second(now)
+        pace.filter(|_| document.phase == Phase::Uploading)
     };
+    let speed = |document: &Transfer| pace(document)?.per_second(now);
     let per_second = documents(job).filter_map(speed).reduce(u64::saturating_add)?;
     let left: Option<u64> = documents(job)
         .filter(running)
         .map(|document| {
             let known = document.source.as_ref().filter(|_| document.phase > Phase::Pushing)?;
-            Some(known.size.saturating_sub(document.bytes_done))
+            let left = known.size.saturating_sub(document.bytes_done);
+            // Bytes go on moving after the checkpoint that was measured last.
+            Some(left.saturating_sub(pace(document).map_or(0, |pace| pace.moved_since(now))))
         })
         .sum();
     Some(Moving { per_second, eta: left.and_then(|left| eta_seconds(left, per_second)) })

@@ -156,6 +156,8 @@ where
                 News::End => event("error", told, &answer::ending(job, standing.state)),
             };
         }
+        let whole = answer::describe(job, &self.id, now, false, url.as_ref());
+        text += &message(told, &whole);
         self.told = Some(told);
         self.is_done = ends || self.mode == StreamMode::Buffered;
         self.beat_at = looked + HEARTBEAT;
@@ -164,7 +166,13 @@ where
 }
 
 fn event(name: &str, id: Told, data: &impl Serialize) -> String {
+    format!("event: {name}\n{}", message(id, data))
+}
+
+/// An event without a name, which reaches a client's `onmessage`: after the named events
+/// of a change, under the id of the last of them.
+fn message(id: Told, data: &impl Serialize) -> String {
     // JSON has no line ends outside of strings, and none within.
     let data = serde_json::to_string(data).unwrap_or_default();
-    format!("event: {name}\nid: {id}\ndata: {data}\n\n")
+    format!("id: {id}\ndata: {data}\n\n")
 }

@@ -5,14 +5,15 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use docferry_app::download::Job;
+use docferry_app::download::{FetchableArtifact, Job};
 use docferry_app::ports::{BundleStore, Clock, Presigner, TransferStore};
-use docferry_domain::{JobState, TransferId};
-use http::{HeaderMap, StatusCode, header};
+use docferry_contract::job::{DeliveredDocument, DeliveryPlace, DocumentKey, JobResults};
+use docferry_domain::{Delivery, JobState};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use secrecy::ExposeSecret as _;
 
 use super::answer;
-use super::shared::{JobApi, Progress, find_job, presigned_url, respond};
+use super::shared::{JobApi, find_job, presign, presigned_url};
 use crate::middleware::{Reader, finish};
 use crate::problem::ApiError;
 
@@ -41,29 +42,113 @@ where
     P: Presigner,
 {
     let (id, job) = find_job(&api, &owner, id).await?;
-    match job.state(api.clock.now()) {
-        JobState::Expired => Err(ApiError::Gone),
+    let now = api.clock.now();
+    let response = match job.state(now) {
+        JobState::Expired => return Err(ApiError::Gone),
         JobState::Completed => match presigned_url(&api, &job).await? {
-            // There is nothing to fetch: it went into a OneDrive, or document by document.
-            None => Err(not_completed(&api, &id, &job)),
-            Some(url) if wants_json(&headers) => Ok(Json(answer::result(&url)).into_response()),
+            None => Json(results(&api, &job).await?).into_response(),
+            Some(url) if wants_json(&headers) => Json(answer::result(&url)).into_response(),
             Some(url) => {
                 let location = [(header::LOCATION, url.url.expose_secret().to_owned())];
-                Ok((StatusCode::FOUND, location).into_response())
+                (StatusCode::FOUND, location).into_response()
             }
         },
-        _ => Err(not_completed(&api, &id, &job)),
+        _ => {
+            let status = answer::describe(&job, &id, now, false, None);
+            return Err(ApiError::NotCompleted(Box::new(status)));
+        }
+    };
+    // The same URL answers a browser that goes there and a program in two ways.
+    let vary = [(header::VARY, HeaderValue::from_static("Accept, Sec-Fetch-Mode"))];
+    Ok((vary, response).into_response())
+}
+
+/// Where each delivered document of a job is.
+async fn results<S, C, P>(api: &JobApi<S, C, P>, job: &Job) -> Result<JobResults, ApiError>
+where
+    C: Clock,
+    P: Presigner,
+{
+    let mut items = Vec::new();
+    for document in job.delivered() {
+        let place = match (FetchableArtifact::of(document), &document.delivery) {
+            (Some(artifact), _) => {
+                DeliveryPlace::Download(answer::result(&presign(api, artifact).await?))
+            }
+            (None, Some(Delivery::Onedrive(item))) => {
+                DeliveryPlace::Onedrive { web_url: item.web_url.clone() }
+            }
+            (None, _) => continue,
+        };
+        let name = match document.file_id {
+            Some(file_id) => DocumentKey::FileId(file_id),
+            None => DocumentKey::ObjectGuid(document.object_guid.as_str().to_owned()),
+        };
+        items.push(DeliveredDocument { name, place });
     }
+    Ok(JobResults { items })
 }
 
-fn not_completed<S, C: Clock, P>(api: &JobApi<S, C, P>, id: &TransferId, job: &Job) -> ApiError {
-    let Json(status) = respond(api, id, job, Progress::Plain, None);
-    ApiError::NotCompleted(Box::new(status))
-}
-
+/// Whether the URL is answered as JSON instead of a redirect: a program asks for it, or a
+/// page's script does. A script that follows the redirect would carry `Authorization`
+/// along, which S3 refuses, and lose its origin on the way.
 fn wants_json(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accepted
-        .flat_map(|value| value.split(','))
-        .any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "application/json"))
+    let mode = headers.get("sec-fetch-mode");
+    mode.is_some_and(|mode| mode != "navigate") || prefers_json(headers)
+}
+
+/// Whether `Accept` names `application/json` and nothing that it prefers.
+fn prefers_json(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    let (mut json, mut others) = (0.0_f32, 0.0_f32);
+    for range in lines.flat_map(|line| line.split(',')) {
+        let mut parts = range.split(';').map(str::trim);
+        let media_type = parts.next().unwrap_or_default();
+        let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), parse_weight);
+        let Some(weight) = weight else { continue };
+        let is_json = media_type.eq_ignore_ascii_case("application/json");
+        let best = if is_json { &mut json } else { &mut others };
+        *best = best.max(weight);
+    }
+    json > 0.0 && json >= others
+}
+
+/// A weight from 0 to 1; `None` when it is none.
+fn parse_weight(text: &str) -> Option<f32> {
+    text.parse().ok().filter(|weight| (0.0..=1.0).contains(weight))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_sent_to_programs_and_scripts_and_a_redirect_to_browsers() {
+        let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        for (accept, mode, expected) in [
+            (None, None, false),
+            (Some("*/*"), None, false),
+            (Some(browser), None, false),
+            (Some(browser), Some("navigate"), false),
+            (Some("application/json"), None, true),
+            (Some("application/json"), Some("navigate"), true),
+            (Some("Application/JSON; charset=utf-8"), None, true),
+            (Some("application/json, text/plain, */*"), None, true),
+            (Some("text/html, application/json;q=0.9"), None, false),
+            (Some("text/html;q=0.5, application/json;q=0.9"), None, true),
+            (Some("application/json;q=0"), None, false),
+            (Some("application/json;q=much"), None, false),
+            (Some("application/jsonp"), None, false),
+            (Some("*/*"), Some("cors"), true),
+            (None, Some("same-origin"), true),
+            (None, Some("no-cors"), true),
+        ] {
+            let mut headers = HeaderMap::new();
+            let given = [("accept", accept), ("sec-fetch-mode", mode)];
+            for (name, value) in given.into_iter().filter_map(|(name, v)| Some((name, v?))) {
+                headers.insert(name, value.parse().unwrap());
+            }
+            assert_eq!(wants_json(&headers), expected, "{accept:?} {mode:?}");
+        }
+    }
 }

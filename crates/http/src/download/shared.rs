@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
-use docferry_app::download::{Job, job_of};
+use docferry_app::download::{FetchableArtifact, Job, job_of};
 use docferry_app::ports::{BundleStore, Clock, PresignedUrl, Presigner, TransferStore};
 use docferry_contract::job::JobStatus;
 use docferry_domain::TransferId;
@@ -65,9 +65,21 @@ where
     C: Clock,
     P: Presigner,
 {
-    let Some((artifact, name, mime)) = job.artifact() else { return Ok(None) };
+    let Some(artifact) = job.artifact() else { return Ok(None) };
+    presign(api, artifact).await.map(Some)
+}
+
+/// A URL to an object of the delivery bucket.
+pub(super) async fn presign<S, C, P>(
+    api: &JobApi<S, C, P>,
+    FetchableArtifact { artifact, name, mime }: FetchableArtifact<'_>,
+) -> Result<PresignedUrl, ApiError>
+where
+    C: Clock,
+    P: Presigner,
+{
     let url = api.presigner.presign(&artifact.key, name, mime, api.clock.now(), api.url_ttl).await;
-    Ok(Some(url.map_err(docferry_app::TaskError::from)?))
+    Ok(url.map_err(docferry_app::TaskError::from)?)
 }
 
 pub(super) fn respond<S, C: Clock, P>(

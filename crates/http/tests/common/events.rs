@@ -63,31 +63,46 @@ impl Stream {
     }
 }
 
-/// The events of a text, each as `openapi.yaml` describes it.
+/// The named events of a text, each as `openapi.yaml` describes it. The last event has no
+/// name: it is the whole status, under the id of the one before it.
 pub(crate) fn events(text: &str) -> Vec<Event> {
+    let (named, whole) = named_and_whole(text);
+    let ids = |events: &[Event]| events.last().map(|event| event.id.clone());
+    assert_eq!(ids(&named), ids(&whole), "{text}");
+    named
+}
+
+/// The named events of a text, and those without a name.
+pub(crate) fn named_and_whole(text: &str) -> (Vec<Event>, Vec<Event>) {
     let description = Description::of_project().unwrap();
-    let blocks = text.split_terminator("\n\n");
     let fields = |block: &str| -> Vec<(String, String)> {
         let lines = block.lines().filter_map(|line| line.split_once(": "));
         lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     };
     let read = |fields: Vec<(String, String)>| {
-        let [(a, kind), (b, id), (c, data)] = &fields[..] else { return None };
-        assert_eq!([a, b, c], ["event", "id", "data"]);
+        let names: Vec<_> = fields.iter().map(|(name, _)| name.as_str()).collect();
+        let values: Vec<_> = fields.iter().map(|(_, value)| value.clone()).collect();
+        let (kind, id, data) = match (&names[..], &values[..]) {
+            (["event", "id", "data"], [kind, id, data]) => (kind.as_str(), id, data),
+            (["id", "data"], [id, data]) => ("message", id, data),
+            _ => return None,
+        };
         let data: Value = serde_json::from_str(data).unwrap();
-        let name = match kind.as_str() {
+        let name = match kind {
             "status" => "JobStatusEvent",
             "progress" => "JobProgressEvent",
             "result" => "JobResultEvent",
             "error" => "JobError",
+            "message" => "JobStatus",
             other => panic!("there is no event {other}"),
         };
         let schema = json!({ "$ref": format!("#/components/schemas/{name}") });
         let wrong = description.value_complaints(&schema, &data);
         assert!(wrong.is_empty(), "{kind} is not as openapi.yaml has it: {}", wrong.join("\n"));
-        Some(Event { kind: kind.clone(), id: id.clone(), data })
+        Some(Event { kind: kind.to_owned(), id: id.clone(), data })
     };
-    blocks.filter_map(|block| read(fields(block))).collect()
+    let found = text.split_terminator("\n\n").filter_map(|block| read(fields(block)));
+    found.partition(|event| event.kind != "message")
 }
 
 /// What kinds of events these are.

@@ -1,0 +1,51 @@
+//! `GET /health`.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use docferry_app::ports::{StorageProbe, TransferStore};
+use docferry_contract::health::{Check, Checks, Health, Status};
+use docferry_domain::TransferId;
+use http::StatusCode;
+
+use crate::download::JobApi;
+
+/// How long a part may take to answer. Monitors give up soon, and the function itself
+/// after 10 s.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Looks at the table and at the delivery bucket, both at once.
+pub(crate) async fn health<S, C, P>(State(api): State<Arc<JobApi<S, C, P>>>) -> Response
+where
+    S: TransferStore,
+    P: StorageProbe,
+{
+    let nowhere = TransferId::from_u128(0);
+    let state = check("state", api.store.get(&nowhere));
+    let storage = check("storage", api.presigner.probe_storage());
+    let (state, storage) = futures::join!(state, storage);
+    let health = Health::from(Checks { state, storage });
+    let code = match health.status {
+        Status::Healthy => StatusCode::OK,
+        Status::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (code, Json(health)).into_response()
+}
+
+async fn check<T, E: Display>(
+    name: &'static str,
+    look: impl Future<Output = Result<T, E>>,
+) -> Check {
+    let cause = match tokio::time::timeout(PATIENCE, look).await {
+        Ok(Ok(_)) => return Check::Ok,
+        Ok(Err(error)) => error.to_string(),
+        Err(elapsed) => elapsed.to_string(),
+    };
+    tracing::warn!(health.check = name, error.cause = cause, "health check failed");
+    Check::Error
+}
