@@ -33,7 +33,7 @@ export interface PollOptions {
   pause?: (milliseconds: number, signal?: AbortSignal) => Promise<void>;
 }
 
-/** An answer that asking again does not mend: 401, 403, 404, or too many failures. */
+/** An answer that asking again does not mend: 401, 403, 404, or too many failures. `status` is 0 without any answer. */
 export class JobError extends Error {
   readonly status: number;
   readonly code: string | undefined;
@@ -58,27 +58,52 @@ export async function waitForJob(
   for (;;) {
     const headers = { Accept: "application/json", Authorization: await authorization() };
     let answer: Response | undefined;
+    let status: JobStatus | undefined;
     try {
       answer = await fetch(url, { headers, signal, cache: "no-store" });
+      if (answer.ok) status = await statusOf(answer);
     } catch (error) {
-      // A connection that broke may come back; an abort is what the caller wanted.
-      if (signal?.aborted || ++failures > retries) throw error;
+      // A connection that broke may come back, also one that broke in the middle of a
+      // body; an abort is what the caller wanted.
+      if (signal?.aborted || failures >= retries) throw error;
     }
-    if (answer?.ok) {
+    if (status) {
       failures = 0;
-      const status = (await answer.json()) as JobStatus;
       onStatus?.(status);
       if (status.nextPollInMs === null) return status;
       await pause(status.nextPollInMs, signal);
       continue;
     }
-    if (answer) {
+    failures += 1;
+    if (answer && !answer.ok) {
       const mayPass = answer.status === 429 || answer.status >= 500;
-      if (!mayPass || ++failures > retries) throw await refusal(answer);
+      if (!mayPass || failures > retries) throw await refusal(answer);
       await answer.body?.cancel();
+    } else if (failures > retries) {
+      throw new JobError(answer?.status ?? 0, undefined, "the answer is not the status of a job");
     }
     await pause(retryAfter(answer) ?? backoff(failures), signal);
   }
+}
+
+/**
+ * The status in an answer with 200; undefined when it is something else, such as the page of
+ * a proxy that wants a sign-in. Rejects when the body was cut off.
+ */
+async function statusOf(answer: Response): Promise<JobStatus | undefined> {
+  if (mediaType(answer) !== "application/json") {
+    await answer.body?.cancel();
+    return undefined;
+  }
+  const value = await answer.json();
+  const next = value?.nextPollInMs;
+  const isStatus = typeof value?.status === "string" && (next === null || typeof next === "number");
+  return isStatus ? (value as JobStatus) : undefined;
+}
+
+/** The media type of an answer, without parameters and in small letters. */
+export function mediaType(answer: Response): string {
+  return (answer.headers.get("Content-Type") ?? "").split(";")[0]!.trim().toLowerCase();
 }
 
 /** `Retry-After` in milliseconds: seconds, or a date, taken relative to the answer's own. */

@@ -2,10 +2,10 @@
 // bearer token reads the stream with fetch; the loop below does what an `EventSource`
 // would: it parses, reconnects, and goes on after the last event that it has seen.
 
-import { backoff, refusal, retryAfter, sleep } from "./poll.ts";
+import { backoff, JobError, mediaType, refusal, retryAfter, sleep } from "./poll.ts";
 
 export interface JobEvent {
-  /** `status`, `progress`, `result` or `error`. */
+  /** `status`, `progress`, `result` or `error`; `message` for the whole status after each change. */
   type: string;
   /** Where to go on after a connection that broke. */
   id: string;
@@ -48,19 +48,27 @@ export async function subscribe(
       answer = await connection(fetch(url, { headers, signal, cache: "no-store" }));
       // 204: the job has ended, and everything was told before.
       if (answer.status === 204) return;
-      if (answer.status === 200 && answer.body) {
+      if (answer.status === 200 && mediaType(answer) === "text/event-stream" && answer.body) {
+        let isStream = false;
         for await (const frame of frames(answer.body)) {
+          isStream = true;
           if (frame.retry !== undefined) reconnectAfter = frame.retry;
+          // Only a whole event moves on the place to come back to.
+          const data = frame.data === undefined ? undefined : parsed(frame.data);
           if (frame.id !== undefined) lastEventId = frame.id;
-          if (frame.data === undefined) continue;
+          if (data === undefined) continue;
           failures = 0;
-          const type = frame.event ?? "message";
-          await onEvent({ type, id: lastEventId, data: JSON.parse(frame.data) });
+          await onEvent({ type: frame.event ?? "message", id: lastEventId, data });
         }
         // The end of the stream: of the job, which the next answer says, or of the
-        // connection, which no proxy lets live for ever.
-        await pause(reconnectAfter, signal);
-        continue;
+        // connection, which no proxy lets live for ever. Each begins with `retry`.
+        if (isStream) {
+          await pause(reconnectAfter, signal);
+          continue;
+        }
+      } else if (answer.ok) {
+        // The page of a proxy, say.
+        await answer.body?.cancel();
       }
     } catch (error) {
       // Anything else is an abort, or a mistake of whoever listens.
@@ -68,7 +76,9 @@ export async function subscribe(
     }
     const mayPass = !answer || answer.ok || answer.status === 429 || answer.status >= 500;
     if (++failures > retries || !mayPass) {
-      throw answer ? await refusal(answer) : new BrokenConnection("the service cannot be reached");
+      if (!answer) throw new BrokenConnection("the service cannot be reached");
+      if (answer.ok) throw new JobError(answer.status, undefined, "the answer is no stream of events");
+      throw await refusal(answer);
     }
     await pause(retryAfter(answer) ?? Math.max(backoff(failures), reconnectAfter), signal);
   }
@@ -81,6 +91,15 @@ function connection<T>(work: Promise<T>): Promise<T> {
   return work.catch((cause) => {
     throw new BrokenConnection("the connection broke", { cause });
   });
+}
+
+/** An event's JSON. What is none did not come whole from the service. */
+function parsed(data: string): unknown {
+  try {
+    return JSON.parse(data);
+  } catch (cause) {
+    throw new BrokenConnection("an event is not JSON", { cause });
+  }
 }
 
 interface Frame {

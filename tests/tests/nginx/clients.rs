@@ -79,6 +79,34 @@ async fn the_polling_client_gives_up_what_asking_again_does_not_mend_and_can_be_
 }
 
 #[tokio::test]
+async fn clients_count_cut_bodies_and_foreign_pages_as_failures() {
+    let Some((_upstream, proxy)) = behind_nginx().await else { return };
+    let script = "const pauses = [];
+        const pause = async (milliseconds) => { pauses.push(milliseconds); };
+        const job = await waitForJob(api, 'j2', { authorization, pause });
+        console.log(JSON.stringify({ status: job.status, failures: pauses.length }));";
+    let Some(told) = run(&proxy, "poll.ts", "waitForJob", script).await else { return };
+    assert_eq!(told, json!({ "status": "completed", "failures": 3 }));
+
+    let Some((_upstream, proxy)) = behind_nginx().await else { return };
+    let script = "let failed;
+        try { await waitForJob(api, 'j2', { authorization, retries: 2, pause: async () => {} }); }
+        catch (error) { failed = error.name; }
+        console.log(JSON.stringify({ failed }));";
+    let told = run(&proxy, "poll.ts", "waitForJob", script).await.unwrap();
+    assert_eq!(told, json!({ "failed": "JobError" }), "and does not ask for ever");
+
+    let Some((upstream, proxy)) = behind_nginx().await else { return };
+    let script = "const seen = [];
+        const pause = async () => {};
+        await subscribe(api, 'j2', { authorization, pause, onEvent: (event) => { seen.push(event); } });
+        console.log(JSON.stringify(seen));";
+    let told = run(&proxy, "subscribe.ts", "subscribe", script).await.unwrap();
+    assert_eq!(told, json!([{ "type": "result", "id": "1.end", "data": {} }]));
+    assert_eq!(went_on_after(&upstream), ["", "", "", "1.end"], "a broken event does not count");
+}
+
+#[tokio::test]
 async fn the_streaming_client_goes_on_after_the_last_event_that_it_saw() {
     let Some((upstream, proxy)) = behind_nginx().await else { return };
     let script = "const seen = [];

@@ -72,6 +72,8 @@ impl Shared {
         match (call.0, path.unwrap_or_default()) {
             ("GET", "/v1/download/subscribe/j1") => self.events(&mut socket, &head).await,
             ("GET", "/v1/download/status/j1") => answer(&mut socket, &self.status()).await,
+            ("GET", "/v1/download/status/j2") => self.broken_status(&mut socket).await,
+            ("GET", "/v1/download/subscribe/j2") => self.broken_events(&mut socket).await,
             ("GET", "/v1/download/j1") => {
                 let found = format!("HTTP/1.1 302 Found\r\nlocation: {PRESIGNED}\r\n");
                 answer(&mut socket, &(found, String::new())).await
@@ -107,6 +109,40 @@ impl Shared {
             ),
         };
         (head.to_owned(), body.to_owned())
+    }
+
+    /// A sign-in page, a body that is cut off, a status under another media type; then
+    /// completed.
+    async fn broken_status(&self, socket: &mut TcpStream) -> std::io::Result<()> {
+        let ok = "HTTP/1.1 200 OK\r\n";
+        let body = r#"{"jobId":"j2","status":"completed","nextPollInMs":null,"error":null}"#;
+        let (media_type, sent) = match self.statuses.fetch_add(1, Ordering::Relaxed) {
+            0 => ("text/html", "<html>Sign in</html>"),
+            1 => {
+                let length = body.len();
+                let head = "content-type: application/json\r\nconnection: close\r\n";
+                let cut = format!("{ok}{head}content-length: {length}\r\n\r\n{}", &body[..20]);
+                return socket.write_all(cut.as_bytes()).await;
+            }
+            2 => ("text/plain", body),
+            _ => ("application/json", body),
+        };
+        answer(socket, &(format!("{ok}content-type: {media_type}\r\n"), sent.to_owned())).await
+    }
+
+    /// A sign-in page, an event that is no JSON; then the end.
+    async fn broken_events(&self, socket: &mut TcpStream) -> std::io::Result<()> {
+        let ok = "HTTP/1.1 200 OK\r\n";
+        let (media_type, sent) = match self.statuses.fetch_add(1, Ordering::Relaxed) {
+            0 => ("text/html", "<html>\n\nSign in</html>"),
+            1 => ("text/event-stream", "retry: 50\n\nid: 9\ndata: not JSON\n\n"),
+            2 => ("text/event-stream", "retry: 50\n\nevent: result\nid: 1.end\ndata: {}\n\n"),
+            _ => {
+                let end = ("HTTP/1.1 204 No Content\r\n".to_owned(), String::new());
+                return answer(socket, &end).await;
+            }
+        };
+        answer(socket, &(format!("{ok}content-type: {media_type}\r\n"), sent.to_owned())).await
     }
 
     /// Two events, each after the one before was seen; then the connection ends. Who comes
