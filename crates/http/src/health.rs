@@ -5,9 +5,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router};
 use docferry_app::ports::{StorageProbe, TransferStore};
 use docferry_contract::health::{Check, Checks, Health, Status};
 use docferry_domain::TransferId;
@@ -19,8 +20,18 @@ use crate::download::JobApi;
 /// after 10 s.
 const PATIENCE: Duration = Duration::from_secs(4);
 
+/// `GET /health`.
+pub(crate) fn health_routes<S, C, P>(api: Arc<JobApi<S, C, P>>) -> Router
+where
+    S: TransferStore + 'static,
+    C: Send + Sync + 'static,
+    P: StorageProbe + 'static,
+{
+    Router::new().route("/health", get(health::<S, C, P>)).with_state(api)
+}
+
 /// Looks at the table and at the delivery bucket, both at once.
-pub(crate) async fn health<S, C, P>(State(api): State<Arc<JobApi<S, C, P>>>) -> Response
+async fn health<S, C, P>(State(api): State<Arc<JobApi<S, C, P>>>) -> Response
 where
     S: TransferStore,
     P: StorageProbe,

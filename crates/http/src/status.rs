@@ -12,7 +12,7 @@ use docferry_contract::scv::TransferStatus;
 use docferry_domain::TransferId;
 
 use crate::download::{FileRange, JobApi, job_routes};
-use crate::health::health;
+use crate::health::health_routes;
 use crate::middleware::{Service, finish};
 use crate::problem::ApiError;
 
@@ -28,8 +28,8 @@ where
     let api = Arc::new(api);
     let routes = Router::new()
         .route("/document/status/{transferId}", get(status::<S, C, P>))
-        .route("/health", get(health::<S, C, P>))
         .with_state(Arc::clone(&api))
+        .merge(health_routes(Arc::clone(&api)))
         .merge(job_routes(api, index, range));
     finish(routes)
 }
