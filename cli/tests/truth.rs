@@ -256,3 +256,40 @@ async fn part_of_a_changed_document_is_not_joined_to_the_old_one() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(std::fs::read(folder.path().join("order.pdf")).unwrap() == now);
 }
+
+#[tokio::test]
+async fn page_of_a_proxy_does_not_cost_the_part_that_has_come() {
+    let whole = document(3000, "\"a\"", "order.pdf");
+    let store = Store::start(whole.clone(), &[Fault::BreakAfter(2000)]).await;
+    let proxy = MockServer::start().await;
+    Mock::given(any()).respond_with(web_page(200)).mount(&proxy).await;
+    let server = MockServer::start().await;
+    stands(&server, "j1", &[job("j1", "completed", &[(10_001, "completed", 3000)])]).await;
+    for url in [store.url("one"), format!("{}/one", proxy.uri())] {
+        call("GET", "j1_10001")
+            .respond_with(ok(&json!({ "url": url, "expiresAt": "2026-11-23T09:16:00.000Z" })))
+            .up_to_n_times(1)
+            .mount(&server)
+            .await;
+    }
+    lies(&server, "j1_10001", &store.url("one")).await;
+    let folder = TempDir::new().unwrap();
+    let to = format!("--output={}", folder.path().display());
+    let output = docferry(&api(&server), PASSWORD, &["get", "--job=j1", &to]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(store.asked()[1].header("range"), Some("bytes=2000-"));
+    assert!(std::fs::read(folder.path().join("order.pdf")).unwrap() == whole.bytes);
+}
+
+#[tokio::test]
+async fn document_that_was_removed_is_said_to_be_gone() {
+    let store = Store::start(document(10, "\"a\"", "order.pdf"), &[Fault::Status(404)]).await;
+    let server = MockServer::start().await;
+    stands(&server, "j1", &[job("j1", "completed", &[(10_001, "completed", 10)])]).await;
+    lies(&server, "j1_10001", &store.url("one")).await;
+    let folder = TempDir::new().unwrap();
+    let to = format!("--output={}", folder.path().display());
+    let output = docferry(&api(&server), PASSWORD, &["get", "--job=j1", &to]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(says(&output, "not in the delivery bucket any more"), "{}", stderr(&output));
+}

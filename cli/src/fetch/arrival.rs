@@ -78,6 +78,10 @@ impl Arrival<'_> {
     fn begin(&mut self, response: &Response) -> Result<Option<u64>, FetchError> {
         let (status, headers) = (response.status(), response.headers());
         let size = match status {
+            StatusCode::OK if self.is_foreign(response) => {
+                return Err(FetchError::Foreign { status: status.as_u16() });
+            }
+            StatusCode::NOT_FOUND => return Err(FetchError::Gone),
             StatusCode::OK => {
                 self.part.restart(strong_tag(headers))?;
                 response.content_length()
@@ -116,6 +120,14 @@ impl Arrival<'_> {
             }
             (expected, found) => Ok(expected.or(found)),
         }
+    }
+
+    /// Whether something else answered, such as a proxy with a page of its own: the bucket
+    /// names the tag of each document. The part stays as it is then.
+    fn is_foreign(&self, response: &Response) -> bool {
+        let is_other_size =
+            self.wanted.size.is_some() && response.content_length() != self.wanted.size;
+        is_other_size && !response.headers().contains_key(ETAG)
     }
 
     fn check(

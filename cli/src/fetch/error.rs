@@ -75,6 +75,22 @@ pub enum FetchError {
         retry_after: Option<Duration>,
     },
 
+    /// Try again: something else than the delivery bucket answered.
+    #[error("not an answer of the delivery bucket (HTTP {status})")]
+    #[diagnostic(
+        code(docferry::invalid_answer),
+        help("a proxy on the way may have answered; the same command goes on where it stopped")
+    )]
+    Foreign {
+        /// The status that came with it.
+        status: u16,
+    },
+
+    /// Ask for the document again: it was removed.
+    #[error("the document is not in the delivery bucket any more")]
+    #[diagnostic(code(docferry::gone), help("docferry retry delivers it again"))]
+    Gone,
+
     /// Mend the file system.
     #[error("{} cannot be written", path.display())]
     #[diagnostic(code(docferry::file))]
@@ -92,7 +108,7 @@ impl FetchError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Broken { .. } => true,
+            Self::Broken { .. } | Self::Foreign { .. } => true,
             // An address that is over, or signed by what is, is refused with 400 or 403; 416
             // is answered to a range that the document does not have any more.
             Self::Store { status, .. } => {

@@ -58,7 +58,10 @@ pub(crate) async fn run(documents: &Documents, json: bool) -> Result<Exit, CliEr
     let index = place.index().await?;
     let documents: Vec<_> = lines.into_iter().collect();
     let imported = documents.len();
-    index.put(&documents).await.map_err(AdminError::from)?;
+    if let Err(error) = index.put(&documents).await {
+        output::note("a part of the documents may be loaded; import the file again")?;
+        return Err(AdminError::from(error).into());
+    }
     output::result(json, &Imported { imported }, &format!("{imported} documents are indexed"))?;
     Ok(Exit::Completed)
 }

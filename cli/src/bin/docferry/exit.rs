@@ -57,7 +57,7 @@ impl From<&FetchError> for Exit {
             FetchError::Client(error) => error.into(),
             FetchError::NothingThere { .. } => Self::Failed,
             FetchError::NotReady => Self::TimedOut,
-            FetchError::Broken { .. } => Self::Unreachable,
+            FetchError::Broken { .. } | FetchError::Foreign { .. } => Self::Unreachable,
             FetchError::Store { .. } if error.is_transient() => Self::Unreachable,
             _ => Self::Other,
         }

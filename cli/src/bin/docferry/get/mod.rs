@@ -1,0 +1,143 @@
+//! `docferry get`.
+
+mod ask;
+mod place;
+mod report;
+
+use docferry_cli::Client;
+use docferry_cli::fetch::{FetchError, Names, Wanted, fetch};
+use docferry_cli::job::{JobItem, JobState, JobStatus};
+use docferry_cli::watch::{Outcome, watch_job};
+
+use self::ask::{ask, before_asking};
+use self::place::{Place, existing, place};
+use self::report::{got, not_got};
+use crate::args::Get;
+use crate::exit::{CliError, Exit};
+use crate::output;
+use crate::shell::quoted;
+use crate::watch::Screen;
+
+pub(crate) async fn run(client: &Client, args: &Get, json: bool) -> Result<Exit, CliError> {
+    let place = place(args)?;
+    let mut job_id = args.job.clone();
+    let work = work(client, args, &place, &mut job_id, json);
+    tokio::select! {
+        result = work => return result,
+        interrupt = tokio::signal::ctrl_c() => interrupt.map_err(CliError::Signal)?,
+    }
+    // Whatever was being written stays as it is, for this:
+    let go_on = job_id.map(|id| format!("; go on with:\n  {}", again(&id, args)));
+    output::note(&format!("\nstopped{}", go_on.unwrap_or_default()))?;
+    Ok(Exit::Interrupted)
+}
+
+async fn work(
+    client: &Client,
+    args: &Get,
+    place: &Place,
+    job_id: &mut Option<String>,
+    json: bool,
+) -> Result<Exit, CliError> {
+    let mut there = Exit::Completed;
+    let id = match job_id {
+        Some(id) => id.clone(),
+        None => {
+            let Some(wanted) = before_asking(client, args, place, &mut there, json).await? else {
+                return Ok(there);
+            };
+            let id = ask(client, args, &wanted).await?;
+            output::note(&format!("job {id}"))?;
+            job_id.insert(id).clone()
+        }
+    };
+    let options = args.patience.options();
+    let screen = Screen::new();
+    let ended = watch_job(client, &id, &options, &*screen.observer(&id, None)).await?;
+    let mut exit = there.max(Exit::of(&ended));
+    let (Outcome::Completed(status) | Outcome::Failed(status)) = &ended else {
+        not_got(json, Some(&id), None, &format!("job {id}"), FetchError::NotReady)?;
+        return Ok(exit);
+    };
+    if place.name.is_some() && status.items.len() > 1 {
+        return Err(CliError::ManyForOneFile);
+    }
+    if status.items.is_empty() {
+        exit = exit.max(Exit::Failed);
+        not_got(json, Some(&id), None, &format!("job {id}"), failed(status, None))?;
+    }
+    let mut run = Run { client, args, place, names: Names::default(), screen: &screen, json };
+    for item in &status.items {
+        exit = exit.max(run.document(status, item).await?);
+    }
+    Ok(exit)
+}
+
+/// What the documents of one run share.
+struct Run<'a> {
+    client: &'a Client,
+    args: &'a Get,
+    place: &'a Place,
+    names: Names,
+    screen: &'a Screen,
+    json: bool,
+}
+
+impl Run<'_> {
+    /// Fetches one, or tells why not.
+    async fn document(&mut self, status: &JobStatus, item: &JobItem) -> Result<Exit, CliError> {
+        let job_id = item.job_id.as_deref().unwrap_or(&status.job_id);
+        let about = item.file_id.map_or_else(|| job_id.to_owned(), |id| format!("document {id}"));
+        let result = if item.status == JobState::Completed {
+            let wanted = Wanted {
+                job_id: job_id.to_owned(),
+                size: item.bytes_total,
+                fallback_name: about.replace(' ', "-"),
+                folder: self.place.folder.clone(),
+                name: self.place.name.clone(),
+                existing: existing(self.args),
+            };
+            let observer = self.screen.observer(&about, None);
+            fetch(self.client, &wanted, &mut self.names, &self.args.patience.options(), &*observer)
+                .await
+        } else {
+            Err(failed(status, Some(item)))
+        };
+        let file_id = item.file_id;
+        match result {
+            Ok(fetched) => {
+                got(self.json, Some(job_id), file_id, &fetched)?;
+                Ok(Exit::Completed)
+            }
+            Err(error) => {
+                let exit = Exit::from(&error);
+                let about = format!("{about} was not fetched");
+                not_got(self.json, Some(job_id), file_id, &about, error)?;
+                Ok(exit)
+            }
+        }
+    }
+}
+
+/// Why a document cannot be fetched: its own reason, or else its job's.
+fn failed(status: &JobStatus, item: Option<&JobItem>) -> FetchError {
+    let state = item.map_or(status.status, |item| item.status);
+    let error = item.and_then(|item| item.error.as_ref()).or(status.error.as_ref());
+    let reason = match error {
+        Some(error) => format!("{}: {} [{}]", state.as_str(), error.message, error.code),
+        None => state.as_str().to_owned(),
+    };
+    FetchError::NothingThere { reason }
+}
+
+/// The command that goes on where this one stopped.
+fn again(job_id: &str, args: &Get) -> String {
+    let mut words = vec!["docferry get --job".to_owned(), job_id.to_owned()];
+    if let Some(output) = &args.output {
+        words.extend(["--output".to_owned(), quoted(&output.to_string_lossy())]);
+    }
+    // Of many, those that are there already need not come again.
+    let more = if args.force { "--force" } else { "--skip-existing" };
+    words.push(more.to_owned());
+    words.join(" ")
+}
