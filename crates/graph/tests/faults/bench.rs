@@ -1,6 +1,7 @@
 //! One transfer through the real engine and the real client, against the strict
 //! simulator; records, source and clock in memory.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,9 +19,10 @@ use docferry_graph::{ClientCredentials, GraphDrive, GraphSettings};
 use docferry_sim_graph::{Config, Running, start};
 use docferry_testkit::builders::drive_target;
 use docferry_testkit::{Runner, World};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use crate::decisions::Seen;
 use crate::row::Row;
 
 const GUID: &str = "3q2+7wAAAAAAAAAAAAAAAA==";
@@ -64,6 +66,7 @@ pub(crate) struct Bench {
     world: World,
     runner: Runner,
     task: TaskInput,
+    began_at: Timestamp,
 }
 
 fn document(size: u64) -> Vec<u8> {
@@ -118,20 +121,21 @@ impl Bench {
             },
         };
         let admin = reqwest::Client::new();
-        let bench = Self { graph, admin, ports, world, runner, task };
-        if row.foreign {
-            bench.put_foreign(row.name).await;
+        let began_at = world.now();
+        let bench = Self { graph, admin, ports, world, runner, task, began_at };
+        if let Some(place) = row.foreign {
+            bench.put_foreign(place).await;
         }
         bench.admin_post("/faults", &row.rules).await;
         bench
     }
 
-    /// Somebody's file of that name.
-    async fn put_foreign(&self, name: &str) {
+    /// Somebody's file.
+    async fn put_foreign(&self, (folder, name): (&str, &str)) {
         use docferry_app::ports::{Destination, Drive as _};
         let at = Destination {
             recipient: USER.parse().unwrap(),
-            folder: "Court".parse().unwrap(),
+            folder: folder.parse().unwrap(),
             name: name.parse().unwrap(),
         };
         self.ports.drive.put_whole(&at, "theirs".into(), ConflictPolicy::Fail).await.unwrap();
@@ -182,13 +186,17 @@ impl Bench {
     }
 
     async fn uploads(&self, row: &Row) -> Result<(), FailureCode> {
-        let mut retries = 0;
+        let (mut retries, mut waits) = (0, 0);
         for _ in 0..1000 {
             match self.upload().await {
                 Ok(Progress::Done) => return Ok(()),
                 Ok(Progress::Continue) => {}
                 Ok(Progress::Wait { seconds }) => {
                     (row.meanwhile)(&self.world);
+                    if let Some(place) = row.foreign_later.filter(|_| waits == 0) {
+                        self.put_foreign(place).await;
+                    }
+                    waits += 1;
                     self.world.advance(SignedDuration::from_secs(seconds.into()));
                     // The simulator's own clock does not jump.
                     if row.lapsing {
@@ -234,6 +242,22 @@ impl Bench {
         self.world.store().get(&self.task.transfer_id).await.unwrap().unwrap()
     }
 
+    /// What the simulator and the clock saw of a run.
+    pub(crate) async fn seen(&self, came: Came) -> Seen {
+        let mut requests = BTreeMap::new();
+        for request in self.list("/requests").await {
+            *requests.entry(text(&request, "operation").to_owned()).or_insert(0) += 1;
+        }
+        let files = self.list("/files").await;
+        let waited = self.world.now().duration_since(self.began_at);
+        Seen {
+            came,
+            requests,
+            paths: files.iter().map(|file| text(file, "path").to_owned()).collect(),
+            waited_seconds: waited.as_secs(),
+        }
+    }
+
     async fn came(&self, row: &Row) -> Came {
         let transfer = self.record().await;
         let outcome = match transfer.phase {
@@ -248,7 +272,7 @@ impl Bench {
             .filter(|r| ["fragment", "lastFragment", "simplePut"].contains(&text(r, "operation")))
             .map(|request| request["bytes"].as_u64().unwrap())
             .sum();
-        let foreign = if row.foreign { 6 } else { 0 };
+        let foreign = if row.foreign.is_some() { 6 } else { 0 };
         let sessions = self.list("/sessions").await;
         let open = sessions.iter().filter(|session| text(session, "state") == "open").count();
         Came {

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod bench;
+mod decisions;
 mod row;
 mod rows;
 

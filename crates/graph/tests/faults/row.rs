@@ -15,8 +15,10 @@ pub(crate) struct Row {
     pub(crate) size: u64,
     pub(crate) name: &'static str,
     pub(crate) policy: ConflictPolicy,
-    /// Somebody's file of that name is there.
-    pub(crate) foreign: bool,
+    /// Folder and name of somebody's file that is there.
+    pub(crate) foreign: Option<(&'static str, &'static str)>,
+    /// The same for a file that comes while the drive is waited for.
+    pub(crate) foreign_later: Option<(&'static str, &'static str)>,
     pub(crate) rules: Value,
     /// Sessions lapse while the drive is waited for.
     pub(crate) lapsing: bool,
@@ -37,7 +39,8 @@ pub(crate) fn row(number: &'static str, fault: &'static str, size: u64, rules: V
         size,
         name: "order.pdf",
         policy: Replace,
-        foreign: false,
+        foreign: None,
+        foreign_later: None,
         rules,
         lapsing: false,
         meanwhile: |_| {},
@@ -74,8 +77,17 @@ impl Row {
         Self { policy, ..self }
     }
 
+    /// A file of the document's own name.
     pub(crate) fn beside_foreign(self) -> Self {
-        Self { foreign: true, ..self }
+        self.beside(("Court", "order.pdf"))
+    }
+
+    pub(crate) fn beside(self, place: (&'static str, &'static str)) -> Self {
+        Self { foreign: Some(place), ..self }
+    }
+
+    pub(crate) fn beside_later(self, place: (&'static str, &'static str)) -> Self {
+        Self { foreign_later: Some(place), ..self }
     }
 
     pub(crate) fn files(self, files: usize) -> Self {

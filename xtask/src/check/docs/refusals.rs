@@ -98,6 +98,9 @@ fn text_of(operation: Operation, decision: Decision) -> String {
         Decision::RenewToken => {
             "renew the token once and repeat; refused again: `DESTINATION_UNAUTHORIZED`".into()
         }
+        Decision::Repeat { then } if matches!(operation, Operation::DriveLookup) => {
+            format!("repeat the call that led to it up to 6 times; then `{then}`")
+        }
         Decision::Repeat { then } => format!("repeat up to 6 times; then `{then}`"),
         Decision::Reconcile => match operation {
             Operation::CreateSession => {
@@ -127,6 +130,9 @@ fn text_of(operation: Operation, decision: Decision) -> String {
             .into(),
         Decision::AlreadyGone => "the session has ended".into(),
         Decision::Absent => "nothing is there, if the drive is".into(),
+        Decision::Fail(code) if matches!(operation, Operation::Token) => {
+            format!("read the secret again and repeat once; then `{code}`")
+        }
         Decision::Fail(code) if code.is_retryable() => {
             format!("`{code}`; the workflow repeats the step")
         }
