@@ -251,6 +251,16 @@ impl Cloud {
         request.item("objectGuid", AttributeValue::S(guid.to_owned())).send().await.unwrap();
     }
 
+    /// Gives a document a number, and says in the index how large it is.
+    pub async fn index_with_size(&self, file_id: u64, guid: &str, size: u64) {
+        let request = self.dynamodb.put_item().table_name(&self.stack.documents_table);
+        let request = request
+            .item("fileId", AttributeValue::N(file_id.to_string()))
+            .item("objectGuid", AttributeValue::S(guid.to_owned()))
+            .item("size", AttributeValue::N(size.to_string()));
+        request.send().await.unwrap();
+    }
+
     /// Size and SHA-256 of an object in the delivery bucket, if it is there.
     pub async fn delivered(&self, key: &str) -> Option<(u64, String)> {
         let request = self.delivery.get_object().bucket(&self.stack.delivery_bucket).key(key);

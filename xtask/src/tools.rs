@@ -43,6 +43,15 @@ const SCHEMATHESIS: Kind = Kind {
     constraints: "constraints-schemathesis.txt",
 };
 
+/// Apart from the others, so that a machine without a wheel of Java has those.
+const CLIENTS: Kind = Kind {
+    venv: "clients",
+    stamp: "clients.stamp",
+    log: "clients.log",
+    requirements: "requirements-clients.txt",
+    constraints: "constraints-clients.txt",
+};
+
 /// The tools, in the making: installing waits for the network while compiling
 /// waits for the processor.
 #[derive(Debug)]
@@ -84,6 +93,11 @@ impl Tools {
     /// The program that tries the API against its description.
     pub(crate) fn schemathesis(paths: &Paths) -> Result<PathBuf> {
         Ok(Self::made(paths, &SCHEMATHESIS)?.bin.join("schemathesis"))
+    }
+
+    /// The generator of clients, and what the generated Python client imports.
+    pub(crate) fn clients(paths: &Paths) -> Result<Self> {
+        Self::made(paths, &CLIENTS)
     }
 
     fn made(paths: &Paths, kind: &Kind) -> Result<Self> {

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that must be green.
 
+mod clients;
 mod lint;
 mod long;
 mod mutants;

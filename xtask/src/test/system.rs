@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 
 use anyhow::Result;
 
-use super::{Counts, suites};
+use super::{Counts, clients, suites};
 use crate::extras;
 use crate::paths::Paths;
 use crate::stack::{self, Settings, Up, Written};
@@ -28,6 +28,7 @@ impl System {
         // Before anything runs: compiling would otherwise use up the tests' deadlines.
         suites::build(paths)?;
         let program = Tools::schemathesis(paths)?;
+        let clients = clients::or_left_out(paths, tools);
         let up = stack::up(paths, &Settings::tests())?;
         let written = up.write_to(&paths.target.join("test-stack.json"))?;
         let mut variables = vec![
@@ -43,6 +44,10 @@ impl System {
         for (extra, tests) in extras {
             let program = extra.or_left_out(paths, Ok(tools.clone()), tests);
             variables.extend(program.map(|program| (extra.variable, program.into())));
+        }
+        if let Some(clients) = clients {
+            variables.push(("DOCFERRY_CLIENTS", clients.folder.into()));
+            variables.push(("DOCFERRY_CLIENTS_PYTHON", clients.python.into()));
         }
         Ok(Self { variables, _written: written, _up: up })
     }

@@ -1,0 +1,130 @@
+"""A round of calls with the client that openapi-generator makes for Python.
+
+Reads what to ask for from DOCFERRY_ROUND and prints what the client returned as one JSON
+document.
+"""
+
+import json
+import os
+import time
+
+from openapi_client import ApiClient, Configuration, exceptions
+from openapi_client.api import DeliveriesApi, DownloadsApi, HealthApi
+from openapi_client.models import (
+    CheckRequest,
+    InitiateRequest,
+    ProgressDetail,
+    TerminateRequest,
+    UploadRequest,
+)
+
+ROUND = json.loads(os.environ["DOCFERRY_ROUND"])
+
+
+def client(**credentials):
+    return ApiClient(Configuration(host=ROUND["api"], **credentials))
+
+
+def call(method, *arguments, **options):
+    """Calls, and repeats the call while the API limits its callers."""
+    while True:
+        try:
+            return method(*arguments, **options)
+        except exceptions.ApiException as refused:
+            if refused.status != 429:
+                raise
+            time.sleep(1)
+
+
+def problem(method, *arguments):
+    """The problem document of a refusal, as the client typed it."""
+    try:
+        answer = call(method, *arguments)
+    except exceptions.ApiException as refused:
+        pointers = [error.pointer for error in getattr(refused.data, "errors", None) or []]
+        pointer = pointers[0] if pointers else None
+        return {"status": refused.data.status, "code": refused.data.code, "pointer": pointer}
+    raise AssertionError(f"no refusal: {answer}")
+
+
+basic = client(username=ROUND["username"], password=ROUND["password"])
+downloads = DownloadsApi(client(access_token=ROUND["token"]))
+deliveries = DeliveriesApi(basic)
+
+
+def start(file):
+    return call(downloads.initiate_download, InitiateRequest(file_id=file)).job_id
+
+
+def ended(job):
+    """Polls as the service asks for it."""
+    while True:
+        status = call(downloads.get_job_status, job)
+        if status.next_poll_in_ms is None:
+            return status
+        time.sleep(status.next_poll_in_ms / 1000)
+
+
+health = call(HealthApi(basic).get_health)
+large = call(downloads.check_document, CheckRequest(file_id=ROUND["largeFile"]))
+
+job = start(ROUND["file"])
+done = ended(job)
+detail = call(downloads.get_job_status, job, progress="detail").progress.actual_instance
+assert isinstance(detail, ProgressDetail)
+fetched = call(downloads.fetch_job, job)
+
+slow = start(ROUND["slowFile"])
+early = problem(downloads.fetch_job, slow)
+canceling = call(downloads.cancel_job, slow)
+canceled = ended(slow)
+again = problem(downloads.cancel_job, slow)
+
+page = call(downloads.list_history, page_size=50)
+invalid = problem(downloads.initiate_download, InitiateRequest(file_id=0))
+unknown = problem(downloads.get_job_status, "0" * 32)
+
+accepted = call(
+    deliveries.upload_document, UploadRequest(obj_guid=ROUND["guid"], email=ROUND["email"])
+)
+while True:
+    transfer = call(deliveries.get_transfer_status, accepted.transfer_id)
+    if transfer.end_delivery_dtm is not None:
+        break
+    time.sleep(1)
+stopped = call(
+    deliveries.terminate_transfers, TerminateRequest(transfer_ids=[accepted.transfer_id])
+)
+
+print(
+    json.dumps(
+        {
+            "health": health.status,
+            "large": {"available": large.available, "size": large.size},
+            "job": {
+                "status": done.status,
+                "progress": done.progress.actual_instance,
+                "bytesTotal": done.items[0].bytes_total,
+            },
+            "detail": {
+                "percent": detail.percent,
+                "bytesDone": detail.bytes_done,
+                "phase": detail.phase,
+            },
+            "url": fetched.url,
+            "early": early,
+            "canceling": canceling.status,
+            "canceled": canceled.status,
+            "again": again,
+            "history": [item.job_id for item in page.items] == [slow, job],
+            "invalid": invalid,
+            "unknown": unknown,
+            "transfer": {
+                "percent": transfer.percent_transfered,
+                "error": transfer.error,
+                "fileSize": transfer.file_size,
+            },
+            "stopped": stopped.response,
+        }
+    )
+)
