@@ -53,7 +53,7 @@ def ask_for_a_document(operation, case):
     body = case.body
     if not isinstance(body, dict):
         return
-    if str(body.get("callbackUrl", "")).startswith("https://"):
+    if str(body.get("callbackUrl", "")).lower().startswith("https:"):
         # Nobody is there, and nobody elsewhere hears of it.
         body["callbackUrl"] = "https://127.0.0.1:9/ended"
     made = CREATING.get(operation)

@@ -1,0 +1,265 @@
+//! One rule for each field of a request: `openapi.yaml` and the parsers agree on values
+//! around the bounds of each.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+use std::ops::RangeInclusive;
+use std::sync::OnceLock;
+
+use docferry_contract::download::{InitiateDownload, parse_file};
+use docferry_contract::problem::FieldError;
+use docferry_contract::scv::{TerminateRequest, UploadRequest};
+use docferry_domain::CallbackRule;
+use docferry_openapi::Description;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+const RANGE: RangeInclusive<u64> = 10_000..=100_000_000;
+
+/// Rules that no pattern of the description expresses; its words do.
+const IN_WORDS: [&str; 9] = [
+    "a name must not be one of",
+    "a name directly below the root",
+    "a name must be at most 255",
+    "a path must be at most 400",
+    "cannot be displayed",
+    "without invisible characters",
+    "must be at most 254 characters",
+    "private or special address",
+    "must be an absolute https URL",
+];
+
+/// Rules of URLs, which the description gives in words.
+const OF_URLS: [&str; 2] = ["a user or a password", "must not have a fragment"];
+
+fn upload(body: &Value) -> Result<(), Vec<FieldError>> {
+    UploadRequest::parse(body).map(drop)
+}
+
+fn initiate(body: &Value) -> Result<(), Vec<FieldError>> {
+    InitiateDownload::parse(body, &RANGE, CallbackRule::Public).map(drop)
+}
+
+fn terminate(body: &Value) -> Result<(), Vec<FieldError>> {
+    TerminateRequest::parse(body).map(drop)
+}
+
+fn check(body: &Value) -> Result<(), Vec<FieldError>> {
+    parse_file(body, &RANGE).map(drop)
+}
+
+type Parser = fn(&Value) -> Result<(), Vec<FieldError>>;
+
+/// Which bodies have a field, and a body in which all other fields are good.
+fn requests(field: &str) -> Vec<(&'static str, Parser, Value, String)> {
+    let delivery = json!({ "objGuid": "AAAA", "email": "a@b.example", "filePath": "x" });
+    let job = json!({ "file_id": 10_000 });
+    let options = delivery_options();
+    let at = |name: &str| format!("/{name}");
+    match field {
+        "objGuid" => vec![("UploadRequest", upload, delivery, at(field))],
+        "email" | "filePath" => vec![
+            ("UploadRequest", upload, delivery, at(field)),
+            ("InitiateRequest", initiate, options, format!("/options/{field}")),
+        ],
+        "bundle" | "destination" => {
+            vec![("InitiateRequest", initiate, options, format!("/options/{field}"))]
+        }
+        "transferIds" => vec![("TerminateRequest", terminate, json!({}), at(field))],
+        "file_id" => vec![
+            ("InitiateRequest", initiate, job.clone(), at(field)),
+            ("StartRequest", initiate, job.clone(), at(field)),
+            ("CheckRequest", check, job, at(field)),
+        ],
+        "file_ids" => vec![("InitiateRequest", initiate, json!({}), at(field))],
+        "onItemError" => vec![("InitiateRequest", initiate, job, at(field))],
+        _ => vec![
+            ("InitiateRequest", initiate, job.clone(), at(field)),
+            ("StartRequest", initiate, job, at(field)),
+        ],
+    }
+}
+
+fn delivery_options() -> Value {
+    let options = json!({ "destination": "onedrive", "email": "a@b.example", "filePath": "x" });
+    json!({ "file_id": 10_000, "options": options })
+}
+
+/// The body with the value at the place.
+fn with(mut body: Value, place: &str, value: &Value) -> Value {
+    let (above, name) = place.rsplit_once('/').unwrap();
+    body.pointer_mut(above).unwrap()[name] = value.clone();
+    body
+}
+
+/// Fails unless the description and the parser say the same of the value. The parser may
+/// refuse more by the rules in `words`.
+fn agree(field: &str, value: &Value, words: &[&str]) {
+    // Validators are made once for a description.
+    static DESCRIPTION: OnceLock<Description> = OnceLock::new();
+    let description = DESCRIPTION.get_or_init(|| Description::of_project().unwrap());
+    for (schema, parser, body, place) in requests(field) {
+        let body = with(body, &place, value);
+        let reference = json!({ "$ref": format!("#/components/schemas/{schema}") });
+        let described = description.value_complaints(&reference, &body);
+        let parsed = parser(&body);
+        match (&parsed, described.is_empty()) {
+            (Ok(()), true) | (Err(_), false) => {}
+            (Ok(()), false) => panic!("{schema}{place} {value}: only described so: {described:?}"),
+            (Err(errors), true) => {
+                let is_known = |error: &FieldError| words.iter().any(|w| error.detail.contains(w));
+                let unknown = errors.iter().find(|error| !is_known(error));
+                assert!(unknown.is_none(), "{schema}{place} {value}: not described: {unknown:?}");
+            }
+        }
+    }
+}
+
+fn all_words() -> Vec<&'static str> {
+    [IN_WORDS.as_slice(), &OF_URLS].concat()
+}
+
+/// Text near base64: whole, cut, padded wrongly, too long.
+fn near_base64() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[A-Za-z0-9+/]{0,12}={0,3}",
+        "([A-Za-z0-9+/]{4}){62,65}([A-Za-z0-9+/][AQgwB]==|[A-Za-z0-9+/]{2}[AEIB]=)?",
+        "[A-Za-z0-9+/=_\\-\\n ]{0,9}",
+    ]
+}
+
+/// Text near an address, with what may not be in one.
+fn near_address() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a-z+#.]{0,3}@?[a-z./ \"\\\\?<>@]{0,6}",
+        "[a-z]{62,66}@[a-z.]{1,4}",
+        "[a-z]{1,3}@[a-z.]{248,254}",
+        "[a-zé\u{200b}\u{85}\u{a0}\u{feff}\u{fffd}]{1,3}@[a-zé\u{3000}\u{202e}]{0,3}",
+        "\\PC{0,6}@\\PC{0,6}",
+    ]
+}
+
+/// Text near a path of folders.
+fn near_path() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "/{0,2}[ab. /:*\"<>?|\\\\\\t]{0,8}/{0,2}",
+        "(con|LPT1|forms|a_vti_b|~\\$x|\\.lock|x)(/(con|forms|x\\.|y ))?",
+        "[ab /]{0,4}[a]{250,258}",
+        "([a]{120}/){2,3}[a]{30,40}",
+        "[aé😀\u{7f}\u{85}\u{202e}\u{fffd}\u{e000}/]{0,5}",
+        "any|\\PC{0,8}",
+    ]
+}
+
+fn near_url() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "(https|HTTPS|http|ftp|https )?:?/{0,3}[a-z0-9.@:#\\[\\] ]{0,12}",
+        "https://(8\\.8\\.8\\.8|10\\.0\\.0\\.1|a@b\\.example|b\\.example#x|b\\.example/x)",
+        "https://b\\.example/[a]{2025,2032}",
+    ]
+}
+
+fn near_number() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        (0_u64..20_000).prop_map(|n| json!(n)),
+        (99_999_990_u64..100_000_010).prop_map(|n| json!(n)),
+        any::<i64>().prop_map(|n| json!(n)),
+        Just(json!(10_000.5)),
+        Just(json!("10000")),
+        Just(json!([10_000])),
+        Just(json!(true)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn object_guids_are_described_as_they_are_parsed(text in near_base64()) {
+        agree("objGuid", &json!(text), &[]);
+    }
+
+    #[test]
+    fn addresses_are_described_as_they_are_parsed(text in near_address()) {
+        agree("email", &json!(text), &IN_WORDS);
+    }
+
+    #[test]
+    fn ascii_addresses_are_described_exactly(
+        text in "[a-c+#.]{0,3}@{0,2}[a-c./ \"\\\\?<>]{0,6}|[a-c]{62,66}@[a-c]{180,190}",
+    ) {
+        agree("email", &json!(text), &[]);
+    }
+
+    #[test]
+    fn paths_are_described_as_they_are_parsed(text in near_path()) {
+        agree("filePath", &json!(text), &IN_WORDS);
+    }
+
+    #[test]
+    fn short_ascii_paths_are_described_exactly(text in "[ab. /:*\"<>?|\\\\\\t]{0,10}") {
+        agree("filePath", &json!(text), &[]);
+    }
+
+    #[test]
+    fn callback_urls_are_described_as_they_are_parsed(text in near_url()) {
+        agree("callbackUrl", &json!(text), &all_words());
+    }
+
+    #[test]
+    fn users_are_described_as_they_are_parsed(text in "[ -~]{0,5}|[a-c]{203,206}|\\PC{1,3}") {
+        agree("userId", &json!(text), &[]);
+    }
+
+    #[test]
+    fn words_are_described_as_they_are_parsed(
+        field in prop::sample::select(vec!["priority", "onItemError", "bundle", "destination"]),
+        word in "low|normal|high|fail|skip|none|zip|download|onedrive|Low|[a-z]{0,3}",
+    ) {
+        agree(field, &json!(word), &[]);
+    }
+
+    /// The deployment sets the range; the description has no bound but 0.
+    #[test]
+    fn numbers_of_documents_are_described_but_for_the_range(number in near_number()) {
+        agree("file_id", &number, &["must be between 10000 and 100000000"]);
+    }
+
+    #[test]
+    fn lists_of_documents_are_described_as_they_are_parsed(
+        numbers in prop::collection::vec(10_000_u64..10_004, 0..4),
+        count in prop::sample::select(vec![0_u64, 1, 999, 1000, 1001]),
+    ) {
+        agree("file_ids", &json!(numbers), &[]);
+        agree("file_ids", &json!((10_000..10_000 + count).collect::<Vec<_>>()), &[]);
+    }
+
+    #[test]
+    fn lists_of_transfers_are_described_as_they_are_parsed(
+        ids in prop::collection::vec("[0-9a-f]{0,33}", 0..4),
+        count in prop::sample::select(vec![999_usize, 1000, 1001]),
+    ) {
+        agree("transferIds", &json!(ids), &[]);
+        agree("transferIds", &json!(vec!["x"; count]), &[]);
+    }
+
+    #[test]
+    fn values_of_another_type_are_refused_by_both(
+        field in prop::sample::select(vec![
+            "objGuid", "email", "filePath", "callbackUrl", "userId", "priority", "onItemError",
+            "bundle", "destination", "transferIds", "file_id", "file_ids",
+        ]),
+        value in prop::sample::select(vec![json!(true), json!({}), json!(1.5), json!([[]])]),
+    ) {
+        agree(field, &value, &[]);
+    }
+}
+
+#[test]
+fn null_means_the_same_as_a_missing_member() {
+    for field in ["filePath", "callbackUrl", "userId", "priority", "onItemError", "bundle"] {
+        for (_, parser, body, place) in requests(field) {
+            assert!(parser(&with(body, &place, &Value::Null)).is_ok(), "{field}");
+        }
+    }
+}
