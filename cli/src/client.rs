@@ -186,7 +186,8 @@ impl Answer {
     }
 
     /// Whether a refusal comes from something else than docferry. API Gateway refuses with
-    /// JSON too, but never with a 404. An empty body can be anybody's.
+    /// JSON of its own, but never with a 404; with a 403 of certain words it says that it
+    /// has no such path. An empty body can be anybody's.
     fn is_foreign(&self, problem: Option<&Problem>) -> bool {
         let is_refusal =
             self.status.is_client_error() && !matches!(self.status.as_u16(), 408 | 429);
@@ -194,7 +195,11 @@ impl Answer {
             && !self.body.is_empty()
             && match problem {
                 None => true,
-                Some(problem) => self.status == StatusCode::NOT_FOUND && problem.code.is_none(),
+                Some(Problem { code: None, detail, .. }) => {
+                    self.status == StatusCode::NOT_FOUND
+                        || detail.as_deref() == Some("Missing Authentication Token")
+                }
+                Some(_) => false,
             }
     }
 

@@ -31,6 +31,9 @@ async fn another_host_is_not_taken_for_docferry() {
         web_page(404),
         web_page(403),
         ResponseTemplate::new(404).set_body_json(json!({ "message": "Not Found" })),
+        // What API Gateway says to a wrong stage.
+        ResponseTemplate::new(403)
+            .set_body_json(json!({ "message": "Missing Authentication Token" })),
         ResponseTemplate::new(404),
     ];
     for (at, answer) in foreign.into_iter().enumerate() {

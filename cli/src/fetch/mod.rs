@@ -145,7 +145,7 @@ async fn try_on(
     let mut pauses = backoff.build();
     let mut most = arrival.part.bytes();
     loop {
-        let url = address(client, &wanted.job_id, options).await?;
+        let url = address(client, &wanted.job_id, options, arrival.observer).await?;
         let error = match arrival.come(&url).await {
             Ok(come) => return Ok(come),
             Err(error) => error,
@@ -162,10 +162,16 @@ async fn try_on(
 }
 
 /// Where to fetch it; waits while it is not ready.
-async fn address(client: &Client, job_id: &str, options: &Options) -> Result<Url, FetchError> {
+async fn address(
+    client: &Client,
+    job_id: &str,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<Url, FetchError> {
+    let notify = |error: &ClientError, pause| observer.retrying(error, pause);
     let waiting = async {
         loop {
-            match insist(options, || client.fetchable(job_id), |_, _| {}).await? {
+            match insist(options, || client.fetchable(job_id), notify).await? {
                 Fetchable::Ready(ready) => {
                     // The text opens the document, so no error may repeat it.
                     return Url::parse(ready.url.expose_secret()).map_err(|_| {

@@ -59,7 +59,7 @@ pub(crate) async fn run(client: &Client, args: &Cancel, json: bool) -> Result<Ex
     let options = args.patience.options();
     let mut ids = Vec::with_capacity(args.ids.len());
     for id in &args.ids {
-        let is_job = match insist(&options, || client.is_job(id), |_, _| {}).await {
+        let is_job = match insist(&options, || client.is_job(id), output::retrying).await {
             Ok(is_job) => is_job,
             Err(error) => {
                 output::note("nothing was asked to stop")?;
@@ -131,14 +131,14 @@ async fn ask<'a>(client: &Client, ids: &[Id<'a>], options: &Options) -> Vec<Unhe
     });
     let transfers: Vec<_> = transfers.collect();
     if !transfers.is_empty()
-        && let Err(error) = insist(options, || client.terminate(&transfers), |_, _| {}).await
+        && let Err(error) = insist(options, || client.terminate(&transfers), output::retrying).await
     {
         let of = ids.iter().filter(|id| matches!(id, Id::Transfer(_)));
         unheard.push(Unheard { ids: of.copied().collect(), error });
     }
     for id in ids {
         let Id::Job(job_id) = id else { continue };
-        match insist(options, || client.cancel_job(job_id), |_, _| {}).await {
+        match insist(options, || client.cancel_job(job_id), output::retrying).await {
             // It had ended: its status says how.
             Ok(()) | Err(ClientError::Rejected { status: 409, .. }) => {}
             Err(error) => unheard.push(Unheard { ids: vec![*id], error }),
@@ -152,12 +152,12 @@ async fn ask<'a>(client: &Client, ids: &[Id<'a>], options: &Options) -> Vec<Unhe
 async fn standing(client: &Client, id: Id<'_>, options: &Options) -> Result<Standing, ClientError> {
     Ok(match id {
         Id::Transfer(id) => {
-            let status = insist(options, || client.status(id), |_, _| {}).await?;
+            let status = insist(options, || client.status(id), output::retrying).await?;
             let message = status.last_error_message.clone();
             Standing { message, ..of(&status) }
         }
         Id::Job(id) => {
-            let status = insist(options, || client.poll_job(id), |_, _| {}).await?.status;
+            let status = insist(options, || client.poll_job(id), output::retrying).await?.status;
             let message = status.error.as_ref().map(|error| error.message.clone());
             Standing { message, ..of(&status) }
         }

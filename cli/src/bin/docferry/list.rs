@@ -21,7 +21,7 @@ pub(crate) async fn run(client: &Client, args: &List, json: bool) -> Result<Exit
     let (mut token, mut left) = (None::<String>, args.limit);
     while left > 0 {
         let page = || client.jobs(&filter, token.as_deref());
-        let JobPage { items, next_page_token } = insist(&options, page, |_, _| {}).await?;
+        let JobPage { items, next_page_token } = insist(&options, page, output::retrying).await?;
         for job in items.iter().take(left) {
             output::result(json, job, &line(job))?;
         }

@@ -1,8 +1,10 @@
 //! What goes to standard output (results) and standard error (what went wrong).
 
 use std::io::{self, Write};
+use std::time::Duration;
 
-use docferry_cli::display::clean;
+use docferry_cli::ClientError;
+use docferry_cli::display::{clean, short_duration};
 use miette::{Diagnostic, Report};
 use serde::Serialize;
 
@@ -44,4 +46,11 @@ where
 /// When standard error is closed.
 pub(crate) fn note(line: &str) -> Result<(), CliError> {
     writeln!(io::stderr(), "{}", clean(line)).map_err(CliError::Output)
+}
+
+/// Tells a person that a call has failed and is made again, so that a wait has its reason.
+/// It is no result, so a closed standard error does not matter.
+pub(crate) fn retrying(error: &ClientError, pause: Duration) {
+    let pause = short_duration(pause.max(Duration::from_secs(1)));
+    let _ = note(&format!("{error}; again in {pause}"));
 }

@@ -24,7 +24,7 @@ pub(crate) async fn run(client: &Client, args: &Retry, json: bool) -> Result<Exi
         // A repeated call would count as another one, or be refused.
         let may_pass = |error: &ClientError| error.is_surely_not_done() || error.is_not_settled();
         let call = || client.retry_job(job_id);
-        match insist_while(may_pass, &options, call, |_, _| {}).await {
+        match insist_while(may_pass, &options, call, output::retrying).await {
             Ok(accepted) => {
                 let attempt =
                     accepted.attempts.map_or_else(String::new, |n| format!(", attempt {n}"));

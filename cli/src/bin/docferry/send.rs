@@ -1,6 +1,5 @@
 //! `docferry send`.
 
-use docferry_cli::display::short_duration;
 use docferry_cli::watch::insist_while;
 use docferry_cli::{Accepted, Client, ClientError, NewTransfer, Problem};
 use serde::Serialize;
@@ -124,9 +123,7 @@ async fn send(client: &Client, args: &Send, request: &Request) -> Result<Accepte
     };
     let notify = |error: &ClientError, pause| {
         may_be_accepted |= error.may_have_been_done();
-        // Progress is no result: what cannot be written is lost.
-        let pause = short_duration(pause);
-        let _ = output::note(&format!("{obj_guid}: {error}; again in {pause}"));
+        output::retrying(error, pause);
     };
     let options = args.patience.options();
     let call = || client.upload_once(&transfer, key);

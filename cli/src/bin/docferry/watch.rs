@@ -86,7 +86,7 @@ pub(crate) async fn run(
     let options = patience.options();
     let screen = Screen::new();
     let each = ids.iter().map(async |id| {
-        let is_job = match insist(&options, || client.is_job(id), |_, _| {}).await {
+        let is_job = match insist(&options, || client.is_job(id), output::retrying).await {
             Ok(is_job) => is_job,
             Err(error) => return Ended::Transfer(Err(error)),
         };

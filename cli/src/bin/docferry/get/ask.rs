@@ -70,7 +70,7 @@ pub(super) async fn ask(client: &Client, args: &Get, file_ids: &[u64]) -> Result
     };
     let options = args.patience.options();
     let call = || client.initiate(&job, &key);
-    match insist_while(may_pass, &options, call, |_, _| {}).await {
+    match insist_while(may_pass, &options, call, output::retrying).await {
         Ok(asked) => Ok(asked.job_id),
         Err(error) => {
             if error.may_have_been_done() {
