@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use docferry_domain::{
-    Admission, Limits, NamedRequest, Phase, Pool, Transfer, TransferId, Turn, Waiting,
+    Admission, Limits, NamedRequest, Phase, Pool, PoolLimits, Transfer, TransferId, Turn, Waiting,
 };
 use jiff::SignedDuration;
 
@@ -88,6 +88,9 @@ where
     /// Those of the store. What was granted by then stays granted; `sweep` starts
     /// what nobody started.
     pub async fn admit(&self, pool: Pool) -> Result<usize, TaskError> {
+        if self.limits.of(pool).active == 0 {
+            return Ok(0);
+        }
         let mut admitted = 0;
         let mut lost = 0;
         while lost < ROUNDS {
@@ -115,7 +118,13 @@ where
         Ok(admitted)
     }
 
-    /// The same, where nothing depends on it now: `sweep` makes up for it.
+    /// The same without slots to grant: a later round fills what is freed meanwhile.
+    pub(crate) fn deferred(&self) -> Self {
+        let Self { store, workflow, clock, .. } = *self;
+        Self { store, workflow, clock, limits: PoolLimits::new(0, 0).into() }
+    }
+
+    /// [`Admitter::admit`], where nothing depends on it now: `sweep` makes up for it.
     pub async fn admit_or_leave(&self, pool: Pool) {
         if let Err(error) = self.admit(pool).await {
             tracing::warn!(pool = pool.as_str(), error.code = error.code.as_str(), "not admitted");

@@ -163,12 +163,11 @@ where
     W: Workflow,
     C: Clock,
 {
-    let due = later(admitter.clock.now(), FIRST_LOOK);
     let idle =
         |document: &&Transfer| document.phase == Phase::Accepted && document.turn == Turn::Idle;
     stream::iter(documents.iter().filter(idle).map(Ok::<_, TaskError>))
         .try_for_each_concurrent(AT_ONCE, async |document| {
-            match admitter.store.enqueue(document, due).await {
+            match admitter.store.enqueue(document, document.must_end_by()).await {
                 // Somebody has stopped it meanwhile.
                 Ok(()) | Err(WriteError::Ended) => Ok(()),
                 Err(error) => Err(error.into()),

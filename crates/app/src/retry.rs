@@ -82,7 +82,7 @@ where
     let begun = match &job {
         Job::One(read) => {
             let deadline = later(now, settings.initiate.transfer_deadline);
-            let again = (**read).clone().again(deadline, Some(keep_until));
+            let again = (**read).clone().again_at(now, deadline, Some(keep_until));
             read.settled && again_in_turn(admitter, read, &again).await?
         }
         Job::Many { bundle, .. } => {
@@ -115,8 +115,8 @@ where
     W: Workflow,
     C: Clock,
 {
-    let due = later(admitter.clock.now(), FIRST_LOOK);
-    let begun = admitter.store.run_again(read, again, due).await?;
+    // It waits for a slot, and its workflow begins when it gets one.
+    let begun = admitter.store.run_again(read, again, again.must_end_by()).await?;
     if begun {
         admitter.admit_or_leave(again.pool).await;
     }
@@ -201,7 +201,8 @@ async fn resume<S: Store>(
         // in no queue and nobody looks after it.
         store.mark_settled(&document.transfer_id, document.attempt).await?;
     }
-    let again = document.clone().again(bundle.deadline.unwrap_or(keep_until), Some(keep_until));
+    let deadline = bundle.deadline.unwrap_or(keep_until);
+    let again = document.clone().again_at(now, deadline, Some(keep_until));
     // It may have sat out runs in which it stayed as it was.
     let again = Transfer { retries: bundle.retries, ..again };
     let begun = store.run_again(&document, &again, later(now, FIRST_LOOK)).await?;

@@ -126,7 +126,7 @@ where
         return Ok(None);
     }
     // Longer the longer it has waited, like the looks for the arrival.
-    let since = transfer.object.as_ref().map_or(transfer.created_at, |object| object.arrived_at);
+    let since = transfer.object.as_ref().map_or(transfer.queue_time(), |object| object.arrived_at);
     Ok(Some(bounded(now.duration_since(since) / 2, LONGEST_LOOK_SECONDS)))
 }
 

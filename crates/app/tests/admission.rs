@@ -178,3 +178,15 @@ async fn with_a_limit_of_one_all_are_delivered_whatever_is_lost_on_the_way() {
         }
     }
 }
+
+#[test]
+fn a_retried_job_queues_at_the_time_of_its_retry() {
+    use docferry_domain::{Transfer, Waiting};
+    let first: Transfer = docferry_testkit::builders::transfer();
+    let day = SignedDuration::from_hours(24);
+    let later =
+        Transfer { created_at: first.created_at + day, ..docferry_testkit::builders::transfer() };
+    let again = first.clone().again(first.deadline + day + day, None);
+    let order = |waiting: Waiting| waiting.order;
+    assert!(order(again.waiting()) > order(later.waiting()), "it was asked for a day later");
+}

@@ -7,7 +7,9 @@ mod common;
 use common::{SETTINGS, bytes};
 use docferry_app::TaskInput;
 use docferry_app::download::{Canceling, JobSettings, NewJob, cancel_job, initiate_job};
-use docferry_app::ports::{BundleStore as _, IndexedDocument, JobStore as _, TransferStore as _};
+use docferry_app::ports::{
+    BundleStore as _, IndexedDocument, JobStore as _, SlotStore as _, TransferStore as _,
+};
 use docferry_app::retry::{Retried, retry_job};
 use docferry_domain::{
     DownloadTarget, FileId, JobState, OnItemError, Person, Phase, PoolLimits, Priority, Target,
@@ -396,4 +398,35 @@ async fn a_job_that_is_stopped_while_it_is_being_resumed_stops_whole() {
         }
     }
     assert!(asked > 10 && !resuming, "stopped at {asked} moments");
+}
+
+/// In both pools, for a job of one document and for the documents of a batch.
+#[tokio::test(start_paused = true)]
+async fn a_retried_job_queues_behind_jobs_asked_for_before_its_retry() {
+    for target in targets() {
+        for documents in [1, 3] {
+            let world = world(documents);
+            world.state().documents.clear();
+            let mut runner = Runner::new(&world);
+            let job = ask(&runner, &world, documents, &target).await;
+            runner.run_all().await;
+            assert_eq!(phase(&world, &job).await, Phase::Failed);
+            // Everything stays in the queue.
+            runner.limits = PoolLimits::new(0, 0).into();
+            world.advance(SignedDuration::from_hours(1));
+            let other = ask(&runner, &world, 1, &target).await;
+            world.advance(SignedDuration::from_secs(1));
+            assert!(matches!(retry(&runner, &job).await.unwrap(), Retried::Promised { .. }));
+            world.advance(SignedDuration::from_secs(1));
+            let last = ask(&runner, &world, 1, &target).await;
+            let queue = world.store().queue(target.pool(), None, 100).await.unwrap();
+            let queue: Vec<_> = queue.into_iter().map(|waiting| waiting.transfer_id).collect();
+            let retried: Vec<_> = match documents {
+                1 => vec![job],
+                many => (0..many).map(|n| job.document(u16::try_from(n).unwrap())).collect(),
+            };
+            let expected: Vec<_> = [vec![other], retried, vec![last]].concat();
+            assert_eq!(queue, expected, "{target:?}, {documents}");
+        }
+    }
 }

@@ -200,3 +200,171 @@ async fn what_is_only_watched_does_not_come_back_in_every_sweep() {
     }
     assert!((5..=7).contains(&seen), "looked at {seen} times in half an hour");
 }
+
+/// Expired downloads are removed a batch at a time, and no recovery waits for them.
+#[tokio::test(start_paused = true)]
+async fn a_lost_start_is_recovered_before_expired_downloads_are_removed() {
+    use docferry_app::ports::ArtifactStore as _;
+    use docferry_domain::ArtifactRecord;
+    let world = world_with(MB);
+    let now = world.state().now;
+    // Ten jobs of 500 documents that expire together.
+    for n in 0..5000 {
+        let artifact = ArtifactRecord {
+            key: format!("downloads/{n}/0"),
+            object_guid: GUID.parse().unwrap(),
+            size: 1,
+            name: "a.pdf".parse().unwrap(),
+            mime: None,
+            written_at: now,
+            keep_until: now,
+        };
+        world.store().put_artifact(&artifact).await.unwrap();
+    }
+    world.inject(Fault { at: place_of("start").await, mode: Mode::CrashBefore });
+    tokio::select! {
+        _ = start_for(&world, "judge@court.example") => {}
+        () = tokio::time::sleep(std::time::Duration::from_secs(60)) => {}
+    }
+    let id = world.store().transfers()[0].transfer_id.clone();
+    let mut minutes = 0;
+    while world.get(&id).await.unwrap().unwrap().phase != Phase::Completed && minutes < 60 {
+        Runner::new(&world).recover(1).await;
+        minutes += 1;
+    }
+    assert!(minutes <= 3, "it was carried on after {minutes} minutes");
+}
+
+/// Three thousand documents of one person wait while slots are free.
+#[tokio::test(start_paused = true)]
+async fn a_sweep_reads_a_long_queue_once() {
+    use docferry_domain::PoolLimits;
+    let world = world_with(10);
+    let mut runner = Runner::new(&world);
+    runner.limits = PoolLimits::new(50, 3).into();
+    for _ in 0..3000 {
+        docferry_app::initiate::initiate(
+            &runner.admitter(),
+            common::SETTINGS,
+            common::request_to("judge@court.example"),
+        )
+        .await
+        .unwrap();
+    }
+    world.advance(SignedDuration::from_secs(300));
+    let before = world.effects().iter().filter(|e| **e == "queue").count();
+    let swept = runner.sweep().await.unwrap();
+    let reads = world.effects().iter().filter(|e| **e == "queue").count() - before;
+    assert!(reads < 100, "{reads} pages of the queue were read in one sweep: {swept:?}");
+}
+
+/// Transfers that only wait for a slot have no execution to be described.
+#[tokio::test(start_paused = true)]
+async fn a_dead_execution_is_seen_though_thousands_wait_in_the_queue() {
+    use docferry_domain::PoolLimits;
+    let world = world_with(10);
+    let mut runner = Runner::new(&world);
+    runner.limits = PoolLimits::new(50, 3).into();
+    let ask = async |email: &str| {
+        let new = common::request_to(email);
+        docferry_app::initiate::initiate(&runner.admitter(), common::SETTINGS, new).await.unwrap()
+    };
+    for _ in 0..3000 {
+        ask("judge@court.example").await;
+    }
+    let other = ask("clerk@court.example").await;
+    let name = format!("{}-1", other.transfer_id);
+    {
+        let mut state = world.state();
+        assert!(state.running.remove(&name), "it had a slot at once");
+        state.closed.insert(name);
+    }
+    let mut minutes = 0;
+    while world.store().get(&other.transfer_id).await.unwrap().unwrap().attempt == 1 && minutes < 60
+    {
+        world.advance(SignedDuration::from_secs(60));
+        runner.sweep().await;
+        minutes += 1;
+    }
+    assert!(minutes <= 7, "its next attempt began after {minutes} minutes");
+}
+
+/// The process that cancels a waiting transfer dies before it has ended it: the sweeper does
+/// so at its next look, not at the deadline.
+#[tokio::test(start_paused = true)]
+async fn a_cancel_of_a_waiting_transfer_is_completed_by_the_next_sweep() {
+    let world = world_with(MB);
+    let mut runner = Runner::new(&world);
+    runner.limits = docferry_domain::PoolLimits::new(0, 0).into();
+    let new = common::request_to("judge@court.example");
+    let admitter = runner.admitter();
+    let waiting = docferry_app::initiate::initiate(&admitter, common::SETTINGS, new).await.unwrap();
+    let id = waiting.transfer_id;
+    world.store().request_cancel(&id, "scv", 0).await.unwrap();
+    runner.recover(1).await;
+    let ended = world.store().get(&id).await.unwrap().unwrap();
+    assert_eq!(ended.phase, Phase::Canceled);
+    assert_eq!(world.store().held_and_queued(), (0, 0));
+}
+
+/// A transfer that waits for its first slot is looked at once, at its deadline.
+#[tokio::test(start_paused = true)]
+async fn a_waiting_transfer_is_ended_at_its_deadline_and_not_looked_at_before() {
+    let world = world_with(MB);
+    let mut runner = Runner::new(&world);
+    runner.limits = docferry_domain::PoolLimits::new(0, 0).into();
+    let new = common::request_to("judge@court.example");
+    let admitter = runner.admitter();
+    let waiting = docferry_app::initiate::initiate(&admitter, common::SETTINGS, new).await.unwrap();
+    for _ in 0..3 {
+        world.advance(SignedDuration::from_hours(1));
+        assert_eq!(runner.sweep().await.unwrap().seen, 0);
+    }
+    world.advance(SignedDuration::from_mins(62));
+    runner.recover(2).await;
+    let ended = world.store().get(&waiting.transfer_id).await.unwrap().unwrap();
+    assert_eq!(ended.failure.unwrap().code, FailureCode::DeadlineExceeded);
+    assert!(!world.effects().contains(&"look"), "it has no execution");
+}
+
+/// Hundreds of ended transfers are due for clean-up before the one whose execution died.
+#[tokio::test(start_paused = true)]
+async fn a_dead_execution_is_recovered_before_hundreds_are_cleaned_up_after() {
+    let world = world_with(MB);
+    let task = start(&world).await;
+    let name = format!("{}-1", task.transfer_id);
+    world.state().running.remove(&name);
+    world.state().closed.insert(name);
+    let ended_at = Some(world.state().now);
+    for _ in 0..300 {
+        let ended = docferry_testkit::builders::transfer();
+        world.store().set(docferry_domain::Transfer { phase: Phase::Failed, ended_at, ..ended });
+    }
+    world.advance(SignedDuration::from_secs(120));
+    let swept = Runner::new(&world).sweep().await.unwrap();
+    assert_eq!(record(&world, &task).await.attempt, 2, "{swept:?}");
+    assert_eq!((swept.started, swept.finalized), (1, 200));
+}
+
+/// Each ending frees a slot or a place in the queue; slots are granted once in a sweep.
+#[tokio::test(start_paused = true)]
+async fn a_sweep_admits_once_however_many_transfers_it_ends() {
+    let world = world_with(MB);
+    let mut runner = Runner::new(&world);
+    runner.limits = docferry_domain::PoolLimits::new(50, 1).into();
+    let mut waiting = Vec::new();
+    for _ in 0..6 {
+        let new = common::request_to("judge@court.example");
+        let admitter = runner.admitter();
+        let asked = docferry_app::initiate::initiate(&admitter, common::SETTINGS, new).await;
+        waiting.push(asked.unwrap().transfer_id);
+    }
+    for id in &waiting[2..] {
+        world.store().request_cancel(id, "scv", 0).await.unwrap();
+    }
+    world.advance(SignedDuration::from_secs(60));
+    let reads = || world.effects().iter().filter(|effect| **effect == "queue").count();
+    let before = reads();
+    assert_eq!(runner.sweep().await.unwrap().finalized, 4);
+    assert_eq!(reads() - before, 2, "one page for each pool");
+}

@@ -35,8 +35,8 @@ impl Pool {
     }
 }
 
-/// How urgent a transfer is: an offset to its time of creation, so that whoever
-/// waits long enough goes first all the same and nobody starves.
+/// How urgent a transfer is: an offset to the time at which its run was asked for, so that
+/// each transfer that waits long enough goes first and none starves.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
 )]
@@ -44,7 +44,7 @@ impl Pool {
 pub enum Priority {
     /// As if it had been asked for ten minutes later.
     Low,
-    /// By its time of creation.
+    /// By the time at which its run was asked for.
     #[default]
     Normal,
     /// As if it had been asked for ten minutes before.
@@ -54,11 +54,12 @@ pub enum Priority {
 impl Priority {
     const OFFSET: SignedDuration = SignedDuration::from_mins(10);
 
-    /// What the queue is ordered by, milliseconds since 1970; the smaller goes first.
+    /// Sort key of the queue, milliseconds since 1970, from the time at which the run was
+    /// asked for; the smaller goes first.
     #[must_use]
-    pub fn order(self, created_at: Timestamp) -> i64 {
+    pub fn order(self, queue_time: Timestamp) -> i64 {
         let offset = i64::try_from(Self::OFFSET.as_millis()).unwrap_or_default();
-        created_at.as_millisecond()
+        queue_time.as_millisecond()
             + match self {
                 Self::Low => offset,
                 Self::Normal => 0,

@@ -67,6 +67,10 @@ pub struct Transfer {
     /// begins meanwhile, and kept when the ending itself is interrupted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<FailureCode>,
+    /// When its present run was asked for, which decides its place in the queue. `None` in
+    /// the first run, and in records of older versions: see [`Transfer::queue_time`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued_at: Option<Timestamp>,
     /// When it was given a slot for the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admitted_at: Option<Timestamp>,
@@ -165,6 +169,7 @@ impl Transfer {
             turn: Turn::Queued,
             cancel_requested: false,
             ending: None,
+            queued_at: None,
             admitted_at: None,
             started_at: None,
             ended_at: None,
@@ -186,8 +191,14 @@ impl Transfer {
     /// more but how often the source was asked, for what, and whose newest invocation
     /// it was. What that run may still bring is known by it.
     #[must_use]
-    pub fn again(self, deadline: Timestamp, keep_until: Option<Timestamp>) -> Self {
+    pub fn again_at(
+        self,
+        now: Timestamp,
+        deadline: Timestamp,
+        keep_until: Option<Timestamp>,
+    ) -> Self {
         Self {
+            queued_at: Some(now),
             deadline,
             keep_until,
             past_attempts: self.attempt,
@@ -213,6 +224,14 @@ impl Transfer {
         }
     }
 
+    /// The same for a run that was asked for as long before its deadline as the last one.
+    #[must_use]
+    pub fn again(self, deadline: Timestamp, keep_until: Option<Timestamp>) -> Self {
+        let allowed = self.deadline.duration_since(self.queue_time());
+        let now = deadline.checked_sub(allowed).unwrap_or(deadline);
+        self.again_at(now, deadline, keep_until)
+    }
+
     /// Executions of this run, 1 or more.
     #[must_use]
     pub const fn executions(&self) -> u32 {
@@ -234,11 +253,17 @@ impl Transfer {
         self.keep_until.unwrap_or(self.deadline).max(self.deadline)
     }
 
+    /// When its present run was asked for: at the time of the retry, after one.
+    #[must_use]
+    pub fn queue_time(&self) -> Timestamp {
+        self.queued_at.unwrap_or(self.created_at)
+    }
+
     /// Its place in the queue for a slot.
     #[must_use]
     pub fn waiting(&self) -> Waiting {
         Waiting {
-            order: self.priority.order(self.created_at),
+            order: self.priority.order(self.queue_time()),
             transfer_id: self.transfer_id.clone(),
             person: self.target.person(),
         }
@@ -327,6 +352,21 @@ mod tests {
         // It has no slot and asks for one when it comes to moving bytes.
         let expected = Transfer { turn: Turn::Idle, ..transfer() };
         assert_eq!(serde_json::from_value::<Transfer>(item).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_run_queues_at_the_time_at_which_it_was_asked_for() {
+        let hour = |n| Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(n);
+        let first = Transfer { deadline: hour(4), ..transfer() };
+        let order = |transfer: &Transfer| transfer.waiting().order;
+        assert_eq!(order(&first), Priority::Normal.order(hour(0)), "also of an older version");
+        let second = first.again_at(hour(30), hour(36), None);
+        assert_eq!(order(&second), Priority::Normal.order(hour(30)));
+        let stored = serde_json::to_value(&second).unwrap();
+        let read: Transfer = serde_json::from_value(stored).unwrap();
+        assert_eq!(order(&read), order(&second));
+        let third = second.again(hour(100), None);
+        assert_eq!(order(&third), Priority::Normal.order(hour(94)));
     }
 
     #[test]

@@ -72,6 +72,7 @@ as_effects! {
     put_artifact(artifact: &ArtifactRecord) -> (), StoreError, StoreError::Unavailable;
     find_artifact(document: &ObjectGuid) -> Option<ArtifactRecord>, StoreError, StoreError::Unavailable;
     keep_artifact(key: &str, until: Timestamp) -> bool, StoreError, StoreError::Unavailable;
+    expired_artifacts(now: Timestamp, limit: usize) -> Vec<String>, StoreError, StoreError::Unavailable;
     withdraw_artifact(key: &str) -> bool, StoreError, StoreError::Unavailable;
     give_up_artifact(key: &str, now: Timestamp) -> bool, StoreError, StoreError::Unavailable;
     forget_artifact(key: &str) -> (), StoreError, StoreError::Unavailable;

@@ -134,6 +134,14 @@ pub trait ArtifactStore: Send + Sync {
     fn withdraw_artifact(&self, key: &str)
     -> impl Future<Output = Result<bool, StoreError>> + Send;
 
+    /// Keys of artifacts whose next look is due before `now`: longest due first, at most
+    /// `limit`. The index may lag.
+    fn expired_artifacts(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
+
     /// Begins the removal of an artifact whose retention is over at `now`: from then on
     /// it can neither be delivered nor retained. `false` while it is retained longer; the
     /// sweeper's next look is at the end of the retention then. One that is being removed

@@ -226,7 +226,7 @@ pub trait TransferStore: Send + Sync {
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
     /// Notes that its owner wants the transfer to stop; it is noticed at the next
-    /// step or checkpoint. Returns the record, or `None` when there is none that runs, or
+    /// step or checkpoint, and the sweeper looks at it next. Returns the record, or `None` when there is none that runs, or
     /// it runs in a later run than `last_run` ([`Transfer::retries`]).
     fn request_cancel(
         &self,
@@ -279,10 +279,11 @@ pub trait TransferStore: Send + Sync {
         purge_at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// What has not ended or may have left something behind, and nobody looked at
-    /// lately: that which is due before `now`, longest due first, at most `limit`.
-    /// A transfer is first due [`FIRST_LOOK`] after its creation. The index may lag:
-    /// a transfer may be missing, or named though it is finished.
+    /// Transfers and bundles that have not ended or may have left something behind, and
+    /// whose next look is due before `now`: longest due first, at most `limit`. A transfer
+    /// that is recorded with a slot is first due [`FIRST_LOOK`] after its creation; one that
+    /// waits for a slot has no execution yet, and is due at its deadline. The index may
+    /// lag: a transfer may be missing, or named though it is finished.
     fn unfinished(
         &self,
         now: Timestamp,

@@ -12,14 +12,15 @@
 //! the retention too, and they were offered for reuse from the start.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
-use docferry_app::ports::{ArtifactStore, StoreError};
+use docferry_app::ports::{ArtifactStore, Due, StoreError};
 use docferry_domain::{ArtifactRecord, ObjectGuid};
 use jiff::{SignedDuration, Timestamp};
 
 use super::DynamoTransferStore;
 use super::change::{Change, number};
 use super::items::{
-    ARTIFACTS_SHARD, DUE, Item, artifact_key, corrupt, document_key, indexed, ttl, whole_item,
+    ARTIFACTS_SHARD, DUE, Item, artifact_key, corrupt, document_key, indexed, read_named, ttl,
+    whole_item,
 };
 use super::table::Table;
 
@@ -121,6 +122,19 @@ impl ArtifactStore for DynamoTransferStore {
                 Ok(refusal.stood()?.is_some_and(|item| is_delivered(&item) && !is_given_up(&item)))
             }
         }
+    }
+
+    async fn expired_artifacts(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let found = self.table.due(ARTIFACTS_SHARD, now.as_millisecond(), limit).await?;
+        let keys = found.iter().filter_map(|(_, key)| match read_named(key)? {
+            Due::Artifact(key) => Some(key),
+            Due::Transfer(_) | Due::Bundle(_) => None,
+        });
+        Ok(keys.collect())
     }
 
     async fn withdraw_artifact(&self, key: &str) -> Result<bool, StoreError> {

@@ -149,6 +149,9 @@ impl JobStore for DynamoTransferStore {
         if let Some(until) = again.keep_until {
             begun = begun.set("keepUntil", attribute(&until)?);
         }
+        if let Some(at) = again.queued_at {
+            begun = begun.set("queuedAt", attribute(&at)?);
+        }
         let mut actions = vec![table.updating(transfer_key(id), begun)?];
         match id.in_bundle() {
             None => actions.push(table.putting(queue_item(again))?),

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::change::{number, string};
 use super::items::{
-    attribute, corrupt, first_look, indexed, queue_item, read_transfer, shard, transfer_item,
+    DUE, attribute, corrupt, first_look, indexed, queue_item, read_transfer, shard, transfer_item,
     transfer_key,
 };
 use super::slots::as_read;
@@ -22,7 +22,11 @@ pub(super) async fn enter(
     entry: Entry<'_>,
 ) -> Result<Entered, StoreError> {
     let id = &transfer.transfer_id;
-    let item = indexed(transfer_item(transfer)?, shard(id), first_look(transfer.created_at));
+    let due = match entry.slot {
+        Some(_) => first_look(transfer.created_at),
+        None => transfer.must_end_by(),
+    };
+    let item = indexed(transfer_item(transfer)?, shard(id), due);
     let item = match id.in_bundle() {
         None => {
             let created_ms = transfer.created_at.as_millisecond();
@@ -168,6 +172,8 @@ pub(super) async fn request_cancel(
 ) -> Result<Option<Transfer>, StoreError> {
     let wanted = running()
         .set("cancelRequested", AttributeValue::Bool(true))
+        // Due at once: one that waits for a slot has no step that would notice it.
+        .set(DUE, number(0))
         .when("#owner = :owner")
         .value("owner", string(owner))
         .when("attribute_not_exists(#retries) OR #retries <= :lastRun")

@@ -10,9 +10,7 @@ use jiff::Timestamp;
 
 use super::artifacts;
 use super::change::{Change, number};
-use super::items::{
-    ARTIFACTS_SHARD, DUE, SHARD, SHARDS, artifact_key, bundle_key, read_named, transfer_key, ttl,
-};
+use super::items::{DUE, SHARD, SHARDS, artifact_key, bundle_key, read_named, transfer_key, ttl};
 use super::table::Table;
 
 pub(super) async fn list(
@@ -21,7 +19,7 @@ pub(super) async fn list(
     limit: usize,
 ) -> Result<Vec<Due>, StoreError> {
     let mut found = Vec::new();
-    for shard in SHARDS.into_iter().chain([ARTIFACTS_SHARD]) {
+    for shard in SHARDS {
         let named = table.due(shard, now.as_millisecond(), limit).await?;
         found.extend(named.iter().filter_map(|(due, key)| Some((*due, read_named(key)?))));
     }

@@ -47,9 +47,11 @@ async fn record_delivery(
     store.record_delivery(&transfer.transfer_id, transfer.epoch, &delivery).await
 }
 
-async fn is_due(store: &impl TransferStore, key: &str, second: i64) -> bool {
-    let due = store.unfinished(seconds(second), 10_000).await.unwrap();
-    due.contains(&Due::Artifact(key.to_owned()))
+async fn is_due(store: &(impl ArtifactStore + TransferStore), key: &str, second: i64) -> bool {
+    let unfinished = store.unfinished(seconds(second), 10_000).await.unwrap();
+    assert!(!unfinished.contains(&Due::Artifact(key.to_owned())), "it has a list of its own");
+    let expired = store.expired_artifacts(seconds(second), 10_000).await.unwrap();
+    expired.iter().any(|expired| expired == key)
 }
 
 async fn the_newest_delivered_artifact_of_a_document_is_found(

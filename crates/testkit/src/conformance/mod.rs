@@ -13,7 +13,7 @@ mod throttle;
 
 pub use throttle::throttle_budget;
 
-use docferry_app::ports::{Due, FIRST_LOOK, Release, SealedSession, TransferStore, WriteError};
+use docferry_app::ports::{Due, Release, SealedSession, TransferStore, WriteError};
 use docferry_domain::{Artifact, Delivery, FailureCode, Outcome, Phase, Transfer, TransferId};
 use jiff::{SignedDuration, Timestamp};
 
@@ -300,13 +300,18 @@ async fn a_transfer_is_unfinished_until_nothing_is_left_of_it(store: &impl Trans
         }
         panic!("unfinished should say {expected}");
     };
-    let due = epoch() + FIRST_LOOK;
+    // It was put into the queue: until its deadline nothing of it can have died.
+    let due = epoch() + SignedDuration::from_hours(4);
     let after = |n: i64| due + SignedDuration::from_secs(n);
     listed(after(1), true).await;
     listed(after(-1), false).await;
     store.postpone(&due_of(&id), after(300)).await.unwrap();
     listed(after(299), false).await;
     listed(after(301), true).await;
+    let owner = get(store, &id).await.owner;
+    store.request_cancel(&id, &owner, 0).await.unwrap();
+    listed(seconds(0), true).await;
+    store.postpone(&due_of(&id), after(300)).await.unwrap();
     store.mark_clean(&id, 1, seconds(9)).await.unwrap();
     listed(after(301), true).await;
     finish(store, &id, Outcome::Canceled).await;

@@ -77,6 +77,19 @@ impl ArtifactStore for InMemoryTransferStore {
         Ok(true)
     }
 
+    async fn expired_artifacts(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let found = self.tables().due_before(now);
+        let keys = found.into_iter().filter_map(|(_, due)| match due {
+            Due::Artifact(key) => Some(key),
+            Due::Transfer(_) | Due::Bundle(_) => None,
+        });
+        Ok(keys.take(limit).collect())
+    }
+
     async fn withdraw_artifact(&self, key: &str) -> Result<bool, StoreError> {
         let mut tables = self.tables();
         let Some(known) = tables.artifacts.get_mut(key) else { return Ok(true) };

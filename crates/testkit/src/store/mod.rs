@@ -39,6 +39,14 @@ struct Tables {
 }
 
 impl Tables {
+    /// What is due before `now`, longest due first.
+    fn due_before(&self, now: Timestamp) -> Vec<(Timestamp, Due)> {
+        let due = self.due.iter().filter(|(_, due)| **due < now);
+        let mut found: Vec<_> = due.map(|(what, due)| (*due, what.clone())).collect();
+        found.sort();
+        found
+    }
+
     /// Its slot or place in the queue is free again.
     fn leave(&mut self, transfer: &Transfer) {
         self.queue.remove(&place(transfer));

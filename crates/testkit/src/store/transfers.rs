@@ -68,7 +68,11 @@ impl TransferStore for InMemoryTransferStore {
         }
         tables.remember(entry.request);
         tables.transfers.insert(id.clone(), transfer.clone());
-        tables.due.insert(Due::Transfer(id.clone()), transfer.created_at + FIRST_LOOK);
+        let due = match entry.slot {
+            Some(_) => transfer.created_at + FIRST_LOOK,
+            None => transfer.must_end_by(),
+        };
+        tables.due.insert(Due::Transfer(id.clone()), due);
         Ok(Entered::Done)
     }
 
@@ -230,11 +234,13 @@ impl TransferStore for InMemoryTransferStore {
         let mut tables = self.tables();
         let stops =
             |t: &&mut Transfer| t.owner == owner && !t.phase.is_terminal() && t.retries <= last_run;
-        let running = tables.transfers.get_mut(id).filter(stops);
-        Ok(running.map(|t| {
-            t.cancel_requested = true;
-            t.clone()
-        }))
+        let Some(running) = tables.transfers.get_mut(id).filter(stops) else { return Ok(None) };
+        running.cancel_requested = true;
+        let running = running.clone();
+        if let Some(due) = tables.due.get_mut(&Due::Transfer(id.clone())) {
+            *due = Timestamp::UNIX_EPOCH;
+        }
+        Ok(Some(running))
     }
 
     async fn finish(
@@ -308,11 +314,8 @@ impl TransferStore for InMemoryTransferStore {
     }
 
     async fn unfinished(&self, now: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
-        let tables = self.tables();
-        let mut found: Vec<_> =
-            tables.due.iter().filter(|(_, due)| **due < now).map(|(id, due)| (*due, id)).collect();
-        found.sort();
-        Ok(found.into_iter().map(|(_, id)| id.clone()).take(limit).collect())
+        let found = self.tables().due_before(now).into_iter().map(|(_, due)| due);
+        Ok(found.filter(|due| !matches!(due, Due::Artifact(_))).take(limit).collect())
     }
 
     async fn postpone(&self, what: &Due, due: Timestamp) -> Result<(), StoreError> {
