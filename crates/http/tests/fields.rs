@@ -123,6 +123,7 @@ fn all_words() -> Vec<&'static str> {
 fn near_base64() -> impl Strategy<Value = String> {
     prop_oneof![
         "([A-Za-z0-9+/]{4}){0,2}[A-Za-z0-9+/]{0,2}[AQgwEB]?={0,3}",
+        "[A-Za-z0-9+/][AQgw]={0,2}",
         "([A-Za-z0-9+/]{4}){62,65}([A-Za-z0-9+/][AQgwB]==|[A-Za-z0-9+/]{2}[AEIB]=)?",
         "[A-Za-z0-9+/=_\\-\\n ]{0,9}",
     ]
