@@ -4,7 +4,7 @@ use super::{Course, MAX_RENEWALS, Step};
 use crate::FailureCode;
 
 /// Setbacks before the upload fails. The first is taken up in the same session, the second
-/// in another one: the document is sent three times at most.
+/// in another one: after the last new maximum the document is sent twice more at most.
 const MAX_SETBACKS: u32 = 2;
 
 impl Course {
