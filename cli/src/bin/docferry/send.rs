@@ -68,7 +68,7 @@ async fn send_and_watch(
     let mut exit = Exit::Completed;
     let mut transfer_ids = Vec::new();
     let mut rest = args.obj_guids.iter();
-    while let Some(obj_guid) = rest.next() {
+    for obj_guid in rest.by_ref() {
         let key = args.idempotency_key.clone();
         let key = key.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         let request = Request { obj_guid: obj_guid.clone(), key };
