@@ -22,7 +22,7 @@ use crate::ports::{
 };
 use crate::reuse::reusable_artifact;
 use crate::task::admit;
-use crate::upload::{Progress, SourceObject};
+use crate::upload::{Progress, SourceObject, is_contested, may_be_foreign};
 use crate::{TaskError, TaskInput};
 
 /// Most parts of a multipart upload.
@@ -84,6 +84,9 @@ where
         return Ok(Progress::Done);
     }
     admit(&transfer, task.attempt, ports.clock.now())?;
+    if transfer.needs_source() {
+        return Ok(Progress::SourceLost);
+    }
     // Another transfer may have delivered the document since the push of this one.
     if let Some(found) = reusable_artifact(ports.store, ports.clock.now(), &transfer).await? {
         let delivery = Artifact { key: found.key, size: found.size }.into();
@@ -122,6 +125,7 @@ where
         if !self.is_there().await? {
             if self.object.size() <= self.ports.settings.part_bytes {
                 let bytes = self.read(0..self.object.size()).await?;
+                self.ensure_own().await?;
                 self.ports.artifacts.put(&self.key, self.mime(), bytes).await?;
                 self.checkpoint(self.object.size(), &mut None).await?;
             } else if !self.copy_parts().await? {
@@ -180,12 +184,22 @@ where
                 return Ok(false);
             }
         }
+        self.ensure_own().await?;
         let parts: Vec<_> = stored.into_values().collect();
         match artifacts.complete(&self.key, &open.id, &parts).await {
             // By our own first try, or another run of this step: the object tells.
             Ok(()) | Err(ArtifactError::UploadGone) => Ok(true),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Fails when a push of another document may have brought the object that was read.
+    async fn ensure_own(&self) -> Result<(), TaskError> {
+        let written_at = self.transfer.object.as_ref().and_then(|object| object.written_at);
+        if is_contested(self.ports.store, &self.transfer, written_at).await? {
+            return Err(FailureCode::SourceChanged.into());
+        }
+        Ok(())
     }
 
     fn part_bytes(&self) -> u64 {
@@ -268,13 +282,20 @@ where
     async fn begin_again(&self) -> Result<Progress, TaskError> {
         self.ports.artifacts.abort(&self.key).await?;
         let source = self.transfer.source.as_ref().ok_or(FailureCode::Internal)?;
-        let head = self.ports.staging.head(&source.key).await?.ok_or(FailureCode::SourceGone)?;
+        let head = self.ports.staging.head(&source.key).await?;
+        let (store, epoch) = (self.ports.store, self.transfer.epoch);
+        let written_at = head.as_ref().map(|head| head.last_modified);
+        if may_be_foreign(store, &self.transfer, written_at).await? {
+            store.lose_object(&self.transfer.transfer_id, epoch, false).await?;
+            return Ok(Progress::SourceLost);
+        }
+        let head = head.ok_or(FailureCode::SourceGone)?;
         if !head.is_from_push(source) || head.size != source.size {
             return Err(FailureCode::SourceChanged.into());
         }
-        let arrived = ArrivedObject { etag: head.etag, arrived_at: self.ports.clock.now() };
-        let Transfer { transfer_id, epoch, .. } = &self.transfer;
-        self.ports.store.replace_object(transfer_id, *epoch, &arrived).await?;
+        let arrived_at = self.ports.clock.now();
+        let arrived = ArrivedObject { etag: head.etag, arrived_at, written_at };
+        store.replace_object(&self.transfer.transfer_id, epoch, &arrived).await?;
         Ok(Progress::Continue)
     }
 }

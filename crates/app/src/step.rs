@@ -20,6 +20,8 @@ pub enum StepOutcome<T> {
 pub enum RetryReason {
     /// The last user of the exchange key is deleting its object.
     ExchangeKeyReleasing,
+    /// Transfers of another document use the exchange key.
+    ExchangeKeyHeld,
     /// A PUT of a small document may still land at the destination.
     PutInFlight,
     /// Documents of an earlier run are not cleaned up yet.
@@ -28,14 +30,19 @@ pub enum RetryReason {
 
 impl RetryReason {
     /// Every reason.
-    pub const ALL: &'static [Self] =
-        &[Self::ExchangeKeyReleasing, Self::PutInFlight, Self::CleanupUnfinished];
+    pub const ALL: &'static [Self] = &[
+        Self::ExchangeKeyReleasing,
+        Self::ExchangeKeyHeld,
+        Self::PutInFlight,
+        Self::CleanupUnfinished,
+    ];
 
     /// The name in logs and execution histories.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ExchangeKeyReleasing => "EXCHANGE_KEY_RELEASING",
+            Self::ExchangeKeyHeld => "EXCHANGE_KEY_HELD",
             Self::PutInFlight => "PUT_IN_FLIGHT",
             Self::CleanupUnfinished => "CLEANUP_UNFINISHED",
         }
@@ -47,7 +54,7 @@ impl RetryReason {
     #[must_use]
     pub const fn legacy_code(self) -> FailureCode {
         match self {
-            Self::ExchangeKeyReleasing => FailureCode::ExchangeUnavailable,
+            Self::ExchangeKeyReleasing | Self::ExchangeKeyHeld => FailureCode::ExchangeUnavailable,
             Self::PutInFlight => FailureCode::DestinationUnavailable,
             Self::CleanupUnfinished => FailureCode::StoreUnavailable,
         }
@@ -57,7 +64,7 @@ impl RetryReason {
     #[must_use]
     pub const fn wait_seconds(self) -> u32 {
         match self {
-            Self::ExchangeKeyReleasing => 2,
+            Self::ExchangeKeyReleasing | Self::ExchangeKeyHeld => 2,
             Self::PutInFlight | Self::CleanupUnfinished => 10,
         }
     }

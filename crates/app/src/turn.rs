@@ -112,7 +112,7 @@ where
     let (store, now) = (admitter.store, admitter.clock.now());
     let transfer = load(store, task).await?;
     // Whoever has nothing to send needs no slot to say so.
-    if transfer.turn == Turn::Holding || transfer.delivery.is_some() || transfer.ending.is_some() {
+    if transfer.turn == Turn::Holding || !sends(&transfer) {
         return Ok(None);
     }
     admit(&transfer, task.attempt, now)?;
@@ -128,6 +128,11 @@ where
     // Longer the longer it has waited, like the looks for the arrival.
     let since = transfer.object.as_ref().map_or(transfer.queue_time(), |object| object.arrived_at);
     Ok(Some(bounded(now.duration_since(since) / 2, LONGEST_LOOK_SECONDS)))
+}
+
+/// Whether there is anything to send.
+fn sends(transfer: &Transfer) -> bool {
+    transfer.delivery.is_none() && transfer.ending.is_none() && transfer.object.is_some()
 }
 
 fn bounded(wait: SignedDuration, at_most: i64) -> u32 {

@@ -10,6 +10,7 @@ use docferry_app::ports::{
 };
 use docferry_aws::DynamoThrottleBudget;
 use docferry_domain::{Outcome, SCHEMA_VERSION};
+use docferry_testkit::builders::record_push;
 use docferry_testkit::builders::{arrived, drive_target, epoch, pushed, transfer};
 use jiff::SignedDuration;
 
@@ -82,9 +83,9 @@ async fn a_repeated_push_that_gives_another_key_leaves_no_reference_behind() {
     let id = transfer().transfer_id;
     let made = docferry_domain::Transfer { transfer_id: id.clone(), ..transfer() };
     store.create(&made).await.unwrap();
-    assert!(store.record_push(&id, 1, &pushed(&first, 1)).await.unwrap());
-    assert!(store.record_push(&id, 1, &pushed(&second, 2)).await.unwrap());
-    assert!(store.record_push(&id, 1, &pushed(&second, 2)).await.unwrap());
+    assert!(record_push(&store, &id, 1, &pushed(&first, 1)).await.unwrap());
+    assert!(record_push(&store, &id, 1, &pushed(&second, 2)).await.unwrap());
+    assert!(record_push(&store, &id, 1, &pushed(&second, 2)).await.unwrap());
     assert_eq!(store.get(&id).await.unwrap().unwrap().source, Some(pushed(&second, 2)));
     let left = table.item(&format!("K#{first}"), "REFS").await;
     assert!(!left.contains_key("refs"), "{left:?}");
@@ -102,7 +103,7 @@ async fn what_has_ended_is_marked_for_the_tables_time_to_live_and_nothing_else_i
     let made = transfer();
     let id = &made.transfer_id;
     store.create(&made).await.unwrap();
-    store.record_push(id, 1, &pushed(&key, 1)).await.unwrap();
+    record_push(&store, id, 1, &pushed(&key, 1)).await.unwrap();
     store.record_arrival(id, 1, &arrived()).await.unwrap();
     let epoch_number = store.claim(id, 1).await.unwrap().epoch;
     let session = SealedSession { sealed_url: vec![7], expires_at: Some(epoch()) };
@@ -130,7 +131,7 @@ async fn what_has_ended_is_marked_for_the_tables_time_to_live_and_nothing_else_i
     store.create(&next).await.unwrap();
     let mut push = pushed(&key, 1);
     push.requested_at = epoch() + SignedDuration::from_secs(1);
-    assert!(store.record_push(&next.transfer_id, 1, &push).await.unwrap());
+    assert!(record_push(&store, &next.transfer_id, 1, &push).await.unwrap());
     assert_eq!(expiry(format!("K#{key}"), "REFS").await, None);
 }
 

@@ -4,6 +4,7 @@
 
 mod support;
 
+use docferry_testkit::builders::record_push;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -46,7 +47,7 @@ async fn a_conflict_with_another_transaction_is_waited_out() {
     let reasons = r#","CancellationReasons":[{"Code":"ConditionalCheckFailed"},{"Code":"TransactionConflict"}]"#;
     let canceled = refusal("TransactionCanceledException", reasons);
     let (store, count) = self::store(vec![canceled.clone(), canceled]).await;
-    assert!(store.record_push(&support::random_id(), 1, &pushed("k", 1)).await.unwrap());
+    assert!(record_push(&store, &support::random_id(), 1, &pushed("k", 1)).await.unwrap());
     assert_eq!(count.load(Ordering::SeqCst), 3);
 }
 
@@ -59,11 +60,11 @@ async fn transaction_canceled_by_throttling_is_retried_like_a_conflict() {
         let canceled = refusal("TransactionCanceledException", &reasons);
         let (store, count) = store(vec![canceled.clone(), canceled.clone()]).await;
         let pushed = pushed("k", 1);
-        assert!(store.record_push(&support::random_id(), 1, &pushed).await.unwrap(), "{code}");
+        assert!(record_push(&store, &support::random_id(), 1, &pushed).await.unwrap(), "{code}");
         assert_eq!(count.load(Ordering::SeqCst), 3, "{code}");
 
         let (store, count) = self::store(vec![canceled; 50]).await;
-        let refused = store.record_push(&support::random_id(), 1, &pushed).await;
+        let refused = record_push(&store, &support::random_id(), 1, &pushed).await;
         let Err(WriteError::Store(StoreError::Unavailable(cause))) = refused else {
             panic!("{code}: {refused:?}");
         };

@@ -9,6 +9,7 @@ use docferry_app::ports::{
     Outbox as _, Release, SealedSession, SlotStore as _, TransferStore as _,
 };
 use docferry_domain::{Artifact, Outcome, Phase, Transfer};
+use docferry_testkit::builders::record_push;
 use docferry_testkit::builders::{arrived, checkpoint, epoch, pushed, transfer};
 use jiff::SignedDuration;
 
@@ -44,7 +45,7 @@ async fn a_lost_answer_to_any_write_goes_unnoticed() {
     let admitted_at = Some(epoch());
     assert_eq!(lost!(store.get(id)), Some(Transfer { admitted_at, ..made.clone() }));
     assert_eq!(lost!(store.begin_push(id, 1, epoch())).phase, Phase::Pushing);
-    assert!(lost!(store.record_push(id, 1, &push)));
+    assert!(lost!(record_push(&store, id, 1, &push)));
     lost!(store.record_arrival(id, 1, &arrived()));
     // A number is burnt; the newest is the one that is returned.
     let held = lost!(store.claim(id, 1)).epoch;
@@ -81,7 +82,7 @@ async fn a_lost_answer_to_leaving_a_key_that_others_use_goes_unnoticed() {
     let users = [transfer(), transfer()];
     for user in &users {
         direct.create(user).await.unwrap();
-        assert!(direct.record_push(&user.transfer_id, 1, &push).await.unwrap());
+        assert!(record_push(&direct, &user.transfer_id, 1, &push).await.unwrap());
     }
     let [a, b] = users.map(|user| user.transfer_id);
     wire.lose_the_next_answer();

@@ -9,6 +9,7 @@ use docferry_aws::DynamoTransferStore;
 use docferry_domain::{
     Admission, Artifact, Delivery, Outcome, Phase, Pool, PoolLimits, Transfer, TransferId,
 };
+use docferry_testkit::builders::record_push;
 use docferry_testkit::builders::{arrived, checkpoint, epoch, pushed, transfer};
 use futures::future::join_all;
 use jiff::SignedDuration;
@@ -24,7 +25,7 @@ async fn created(store: &DynamoTransferStore) -> TransferId {
 
 async fn uploading(store: &DynamoTransferStore) -> TransferId {
     let id = created(store).await;
-    assert!(store.record_push(&id, 1, &pushed(id.as_str(), 1_000)).await.unwrap());
+    assert!(record_push(store, &id, 1, &pushed(id.as_str(), 1_000)).await.unwrap());
     store.record_arrival(&id, 1, &arrived()).await.unwrap();
     id
 }
@@ -119,7 +120,7 @@ async fn of_twenty_users_who_leave_a_key_at_once_exactly_one_is_the_last() {
     let key = support::random_name("shared");
     let users = join_all((0..20).map(|_| async {
         let id = created(&store).await;
-        assert!(store.record_push(&id, 1, &pushed(&key, 1)).await.unwrap());
+        assert!(record_push(&store, &id, 1, &pushed(&key, 1)).await.unwrap());
         id
     }))
     .await;
@@ -142,10 +143,10 @@ async fn a_push_and_the_last_release_at_once_never_both_count_on_the_object() {
     for _ in 0..20 {
         let (leaving, coming) = (created(&store).await, created(&store).await);
         let push = pushed(&support::random_name("raced"), 1);
-        assert!(store.record_push(&leaving, 1, &push).await.unwrap());
+        assert!(record_push(&store, &leaving, 1, &push).await.unwrap());
         let (released, recorded) = tokio::join!(
             store.release_key(&leaving, 1, &push.key, epoch(), later),
-            store.record_push(&coming, 1, &push),
+            record_push(&store, &coming, 1, &push),
         );
         let (released, recorded) = (released.unwrap(), recorded.unwrap());
         assert_eq!(released == Release::StillReferenced, recorded, "{released:?}");

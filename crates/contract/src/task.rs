@@ -32,15 +32,9 @@ pub struct TaskInput {
     pub definition: u32,
 }
 
-/// Output of `push`.
+/// Output of `push`: nothing, the next step reads the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PushOutput {
-    /// Whether the push is recorded; the next step reads the record.
-    pub pushed: bool,
-    /// Seconds to wait before the step runs again; 0 when pushed.
-    pub wait_seconds: u32,
-}
+pub struct PushOutput {}
 
 /// Output of `poll`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +46,8 @@ pub struct PollOutput {
     pub wait_seconds: u32,
     /// Where it goes on; null before it has arrived.
     pub pool: Option<Pool>,
+    /// Whether the source has to push once more before the next look.
+    pub push_again: bool,
 }
 
 /// Output of `upload` and of `publish`.
@@ -62,6 +58,8 @@ pub struct UploadOutput {
     pub done: bool,
     /// Seconds to wait before the next call, at most 60; 0 to go on at once.
     pub wait_seconds: u32,
+    /// Whether the arrival has to be looked for again before the next call.
+    pub source_lost: bool,
 }
 
 /// Input of `finalize`.
@@ -111,15 +109,17 @@ mod tests {
 
     #[test]
     fn outputs_carry_what_the_choices_read() {
-        let poll = PollOutput { arrived: false, wait_seconds: 5, pool: None };
+        let poll = PollOutput { arrived: false, wait_seconds: 5, pool: None, push_again: false };
         assert_eq!(
             serde_json::to_value(poll).unwrap(),
-            json!({"arrived": false, "waitSeconds": 5, "pool": null})
+            json!({"arrived": false, "waitSeconds": 5, "pool": null, "pushAgain": false})
         );
-        let poll = PollOutput { arrived: true, wait_seconds: 0, pool: Some(Pool::Download) };
+        let pool = Some(Pool::Download);
+        let poll = PollOutput { arrived: true, wait_seconds: 0, pool, push_again: false };
         assert_eq!(serde_json::to_value(poll).unwrap()["pool"], "download");
-        let upload = UploadOutput { done: true, wait_seconds: 0 };
-        assert_eq!(serde_json::to_value(upload).unwrap(), json!({"done": true, "waitSeconds": 0}));
+        let upload = UploadOutput { done: true, wait_seconds: 0, source_lost: false };
+        let expected = json!({"done": true, "waitSeconds": 0, "sourceLost": false});
+        assert_eq!(serde_json::to_value(upload).unwrap(), expected);
         let end = FinalizeOutput { status: Phase::Completed };
         assert_eq!(serde_json::to_value(end).unwrap(), json!({"status": "completed"}));
     }

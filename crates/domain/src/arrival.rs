@@ -18,7 +18,13 @@ impl ObjectHead {
     /// times are the store's own.
     #[must_use]
     pub fn is_from_push(&self, source: &PushedSource) -> bool {
-        self.last_modified.as_second() >= source.requested_at.as_second()
+        self.is_since(source.requested_at)
+    }
+
+    /// Whether the object was written at this time of the store or later, to the second.
+    #[must_use]
+    pub fn is_since(&self, requested_at: Timestamp) -> bool {
+        self.last_modified.as_second() >= requested_at.as_second()
     }
 }
 
@@ -92,6 +98,7 @@ mod tests {
             mime: Some("application/pdf".into()),
             size: 100,
             requested_at: at(1000),
+            asked_at: None,
             pushed_at: at(1000),
             must_end_by: None,
         }

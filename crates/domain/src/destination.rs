@@ -247,6 +247,12 @@ impl DocumentName {
         numbered.try_into()
     }
 
+    /// The form in which two names of one folder are compared: OneDrive ignores case.
+    #[must_use]
+    pub fn folded(&self) -> String {
+        self.0.to_lowercase()
+    }
+
     /// Whether OneDrive may rewrite such a file after the upload.
     #[must_use]
     pub fn is_office(&self) -> bool {

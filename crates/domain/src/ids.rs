@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// An identifier that is not of its form; the text says which form that is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct InvalidId(&'static str);
+pub struct InvalidId(pub(crate) &'static str);
 
 /// The opaque id of a transfer: 32 lower-case hex digits without dashes, the
 /// form that the court viewer already stores.
@@ -113,7 +113,7 @@ impl fmt::Display for TransferId {
 /// The object store's GUID of a document, base64 as the caller gave it.
 ///
 /// It is echoed and passed on as sent, so the text is kept, not the bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ObjectGuid(String);
 

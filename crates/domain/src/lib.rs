@@ -11,6 +11,7 @@ mod callback;
 mod course;
 mod deadline;
 mod destination;
+mod exchange_key;
 mod failure;
 mod file_id;
 mod follow;
@@ -47,6 +48,10 @@ pub use course::{
 };
 pub use deadline::DeadlineRules;
 pub use destination::{DocumentName, DriveFolder, PathRule};
+pub use exchange_key::{
+    ExchangeKey, Identity, LONGEST_PUSH, OutstandingPush, OwedKey, STORE_CLOCK_TOLERANCE, identify,
+    is_contested, seen_push,
+};
 pub use failure::{FailureCode, UnknownFailureCode};
 pub use file_id::FileId;
 pub use follow::{News, Standing, Told, UnknownEvent, news};

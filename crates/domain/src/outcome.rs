@@ -183,6 +183,7 @@ mod tests {
             mime: None,
             size: 1,
             requested_at: Timestamp::UNIX_EPOCH,
+            asked_at: None,
             pushed_at: Timestamp::UNIX_EPOCH,
             must_end_by: None,
         });

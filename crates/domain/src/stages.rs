@@ -21,6 +21,9 @@ pub struct PushedSource {
     /// The exchange store's own time just before ORDS was asked: an object that
     /// is older is not from this push.
     pub requested_at: Timestamp,
+    /// Our time just before ORDS was asked; `None` in records of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
     /// Our time when ORDS had answered: the arrival deadline counts from here.
     pub pushed_at: Timestamp,
     /// When a document of this size must have been delivered; `None` in records of
@@ -37,6 +40,10 @@ pub struct ArrivedObject {
     pub etag: String,
     /// By our clock.
     pub arrived_at: Timestamp,
+    /// When it was written, by the exchange store's clock; `None` in records of older
+    /// versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_at: Option<Timestamp>,
 }
 
 /// What is durable of an upload: enough to go on in another process.

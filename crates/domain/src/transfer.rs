@@ -3,7 +3,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ArrivedObject, CallbackUrl, Checkpoint, Delivery, Failure, FailureCode, FileId, ObjectGuid,
-    Person, Phase, Pool, Priority, PushedSource, Target, TraceParent, TransferId, Turn, Waiting,
+    OwedKey, Person, Phase, Pool, Priority, PushedSource, Target, TraceParent, TransferId, Turn,
+    Waiting,
 };
 
 /// Version of the stored form. Readers accept every version up to theirs.
@@ -84,6 +85,16 @@ pub struct Transfer {
     /// document once.
     #[serde(default)]
     pub pushes: u32,
+    /// The object under the exchange key may be another document: push once more before
+    /// looking for the arrival again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub push_again: bool,
+    /// The key that the source last named for the document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_key: Option<String>,
+    /// Keys under which an object may still arrive, beside the one in `source`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owed_keys: Vec<OwedKey>,
     /// Set by the push.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<PushedSource>,
@@ -174,6 +185,9 @@ impl Transfer {
             started_at: None,
             ended_at: None,
             pushes: 0,
+            push_again: false,
+            known_key: None,
+            owed_keys: Vec::new(),
             source: None,
             object: None,
             epoch: 0,
@@ -197,7 +211,10 @@ impl Transfer {
         deadline: Timestamp,
         keep_until: Option<Timestamp>,
     ) -> Self {
+        let owed_keys = self.keys_in_doubt();
         Self {
+            owed_keys,
+            push_again: false,
             queued_at: Some(now),
             deadline,
             keep_until,
@@ -230,6 +247,34 @@ impl Transfer {
         let allowed = self.deadline.duration_since(self.queue_time());
         let now = deadline.checked_sub(allowed).unwrap_or(deadline);
         self.again_at(now, deadline, keep_until)
+    }
+
+    /// Keys under which an object of this transfer may still arrive: that of its last push
+    /// and those that earlier pushes named, each once.
+    #[must_use]
+    pub fn keys_in_doubt(&self) -> Vec<OwedKey> {
+        let mut keys = self.owed_keys.clone();
+        let pushed = self.source.as_ref().filter(|s| self.pushes > 0 && !s.key.is_empty());
+        if let Some(source) = pushed
+            && !keys.iter().any(|owed| owed.key == source.key)
+        {
+            let requested_at = source.requested_at;
+            keys.push(OwedKey { key: source.key.clone(), requested_at });
+        }
+        keys
+    }
+
+    /// Whether the source has to be asked for the document.
+    #[must_use]
+    pub fn needs_push(&self) -> bool {
+        self.phase <= Phase::Pushing || self.push_again
+    }
+
+    /// Whether the document has to be looked for in the exchange bucket before bytes can
+    /// move.
+    #[must_use]
+    pub const fn needs_source(&self) -> bool {
+        self.object.is_none() && self.delivery.is_none()
     }
 
     /// Executions of this run, 1 or more.
@@ -305,6 +350,7 @@ mod tests {
             mime: None,
             size,
             requested_at: Timestamp::UNIX_EPOCH,
+            asked_at: None,
             pushed_at: Timestamp::UNIX_EPOCH,
             must_end_by: None,
         };

@@ -24,7 +24,7 @@ pub use queue::run_queue;
 pub use quota::LocalQuota;
 #[cfg(feature = "http")]
 pub use serve::{serve, serve_streams};
-pub use step::{Invocation, push_output, run_schedule, run_step, upload_output};
+pub use step::{Invocation, poll_output, push_output, run_schedule, run_step, upload_output};
 #[cfg(feature = "stream")]
 pub use stream::run_outbox;
 pub use wire::*;

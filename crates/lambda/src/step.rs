@@ -1,9 +1,10 @@
 use std::future::Future;
 
+use docferry_app::poll::Arrival;
 use docferry_app::ports::Clock as _;
 use docferry_app::upload::Progress;
 use docferry_app::{RetryReason, StepOutcome, TaskError, TaskInput, trace};
-use docferry_contract::task::{DEFINITION, PushOutput, UploadOutput};
+use docferry_contract::task::{DEFINITION, PollOutput, PushOutput, UploadOutput};
 use docferry_domain::{FailureCode, TraceParent};
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
@@ -137,27 +138,54 @@ fn result<O>(
     }
 }
 
-/// The output of `push`. Waiting for an exchange key can take as long as another
-/// transfer, so the workflow waits in a state of its own instead of retrying; an
-/// execution of an older definition, which has no such state, retries.
+/// The output of `push`. While an exchange key is in use, `poll` waits for it; an
+/// execution of an older definition, whose `poll` cannot go back, retries the push.
 pub fn push_output(outcome: StepOutcome<()>, definition: u32) -> StepOutcome<PushOutput> {
     match outcome {
-        StepOutcome::Done(()) => StepOutcome::Done(PushOutput { pushed: true, wait_seconds: 0 }),
-        StepOutcome::RetryLater { reason } if definition >= DEFINITION => {
-            StepOutcome::Done(PushOutput { pushed: false, wait_seconds: reason.wait_seconds() })
+        StepOutcome::RetryLater { .. } if definition < DEFINITION => {
+            outcome.map(|()| PushOutput {})
         }
-        StepOutcome::RetryLater { reason } => StepOutcome::RetryLater { reason },
+        _ => StepOutcome::Done(PushOutput {}),
     }
 }
 
+/// The output of `poll`.
+///
+/// # Errors
+/// [`FailureCode::SourceChanged`] when the source has to push once more and the execution
+/// is of an older definition, which cannot go back.
+pub fn poll_output(
+    arrival: Arrival,
+    definition: u32,
+) -> Result<StepOutcome<PollOutput>, TaskError> {
+    let wait = PollOutput { arrived: false, wait_seconds: 0, pool: None, push_again: false };
+    Ok(StepOutcome::Done(match arrival {
+        Arrival::Arrived(pool) => PollOutput { arrived: true, pool: Some(pool), ..wait },
+        Arrival::Wait { seconds } => PollOutput { wait_seconds: seconds, ..wait },
+        Arrival::PushAgain if definition >= DEFINITION => PollOutput { push_again: true, ..wait },
+        Arrival::PushAgain => return Err(FailureCode::SourceChanged.into()),
+    }))
+}
+
 /// The output of a step that moves bytes.
-#[must_use]
-pub const fn upload_output(progress: Progress) -> UploadOutput {
-    match progress {
-        Progress::Done => UploadOutput { done: true, wait_seconds: 0 },
-        Progress::Continue => UploadOutput { done: false, wait_seconds: 0 },
-        Progress::Wait { seconds } => UploadOutput { done: false, wait_seconds: seconds },
-    }
+///
+/// # Errors
+/// [`FailureCode::SourceChanged`] when the arrival has to be looked for again and the
+/// execution is of an older definition, which cannot go back.
+pub fn upload_output(
+    progress: Progress,
+    definition: u32,
+) -> Result<StepOutcome<UploadOutput>, TaskError> {
+    let again = UploadOutput { done: false, wait_seconds: 0, source_lost: false };
+    Ok(StepOutcome::Done(match progress {
+        Progress::Done => UploadOutput { done: true, ..again },
+        Progress::Continue => again,
+        Progress::Wait { seconds } => UploadOutput { wait_seconds: seconds, ..again },
+        Progress::SourceLost if definition >= DEFINITION => {
+            UploadOutput { source_lost: true, ..again }
+        }
+        Progress::SourceLost => return Err(FailureCode::SourceChanged.into()),
+    }))
 }
 
 pub(crate) fn deadline(context: &Context) -> Timestamp {
@@ -229,10 +257,17 @@ mod tests {
     }
 
     #[test]
-    fn push_waits_in_the_workflow_unless_the_execution_is_old() {
-        let later = StepOutcome::RetryLater { reason: RetryReason::ExchangeKeyReleasing };
-        let output = push_output(later, DEFINITION).done().unwrap();
-        assert!(!output.pushed && output.wait_seconds > 0);
+    fn only_new_executions_go_back_to_an_earlier_step() {
+        let later = StepOutcome::RetryLater { reason: RetryReason::ExchangeKeyHeld };
+        assert!(push_output(later, DEFINITION).done().is_ok(), "poll waits for the key");
         assert!(push_output(later, 1).done().is_err());
+        let again = poll_output(Arrival::PushAgain, DEFINITION).unwrap().done().unwrap();
+        assert!(again.push_again && !again.arrived);
+        let old = poll_output(Arrival::PushAgain, 1).unwrap_err();
+        assert_eq!(old.code, FailureCode::SourceChanged);
+        let lost = upload_output(Progress::SourceLost, DEFINITION).unwrap().done().unwrap();
+        assert!(lost.source_lost && !lost.done);
+        let old = upload_output(Progress::SourceLost, 1).unwrap_err();
+        assert_eq!(old.code, FailureCode::SourceChanged);
     }
 }

@@ -1,8 +1,9 @@
 //! Ready-made values; a test names only what it is about.
 
+use docferry_app::ports::{PushRecord, TransferStore, WriteError};
 use docferry_domain::{
     ArrivedObject, CallbackRule, CallbackUrl, Checkpoint, DriveTarget, HashState, NewTransfer,
-    Priority, PushedSource, QuickXorHash, Tally, Transfer, TransferId,
+    OutstandingPush, Priority, PushedSource, QuickXorHash, Tally, Transfer, TransferId,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -66,6 +67,7 @@ pub fn pushed(key: &str, size: u64) -> PushedSource {
         mime: Some("application/pdf".into()),
         size,
         requested_at: epoch(),
+        asked_at: None,
         pushed_at: epoch(),
         must_end_by: None,
     }
@@ -74,7 +76,7 @@ pub fn pushed(key: &str, size: u64) -> PushedSource {
 /// An arrival.
 #[must_use]
 pub fn arrived() -> ArrivedObject {
-    ArrivedObject { etag: "\"tag\"".into(), arrived_at: epoch() }
+    ArrivedObject { etag: "\"tag\"".into(), arrived_at: epoch(), written_at: None }
 }
 
 /// A checkpoint at `offset` with the hash of nothing.
@@ -91,4 +93,20 @@ pub fn checkpoint(offset: u64) -> Checkpoint {
         putting_until: None,
         pace: None,
     }
+}
+
+/// Records a push of the document that [`transfer`] makes a record of. Returns whether the
+/// transfer uses the key now.
+///
+/// # Errors
+/// As the store.
+pub async fn record_push(
+    store: &impl TransferStore,
+    id: &TransferId,
+    attempt: u32,
+    source: &PushedSource,
+) -> Result<bool, WriteError> {
+    let push = OutstandingPush::of(id, &transfer().object_guid, source);
+    let record = store.record_push(id, attempt, &push, source).await?;
+    Ok(record == PushRecord::Recorded)
 }

@@ -2,13 +2,14 @@
 
 use docferry_app::ports::{
     ArtifactStore, BundleStore, CheckpointAck, Due, Entered, Entry, History, JobPlace, JobStore,
-    Listed, Notices, Outbox, Release, SealedSession, SessionRecord, SlotStore, StoreError,
-    TransferStore, WriteError,
+    Listed, Notices, Outbox, PushRecord, Release, SealedSession, SessionRecord, SlotStore,
+    StoreError, TransferStore, WriteError,
 };
 use docferry_domain::{
     ArrivedObject, Artifact, ArtifactRecord, Bundle, BundleCounts, Checkpoint, Delivery,
-    FailureCode, NamedRequest, Notice, ObjectGuid, Outcome, OutcomeRecord, Pool, PushedSource,
-    Slots, Transfer, TransferId, Waiting,
+    DocumentName, ExchangeKey, FailureCode, NamedRequest, Notice, ObjectGuid, Outcome,
+    OutcomeRecord, OutstandingPush, OwedKey, Pool, PushedSource, Slots, Transfer, TransferId,
+    Waiting,
 };
 use jiff::Timestamp;
 
@@ -33,7 +34,15 @@ as_effects! {
     enter(transfer: &Transfer, entry: Entry<'_>) -> Entered, StoreError, StoreError::Unavailable;
     get(id: &TransferId) -> Option<Transfer>, StoreError, StoreError::Unavailable;
     begin_push(id: &TransferId, attempt: u32, now: Timestamp) -> Transfer, WriteError, lost_write;
-    record_push(id: &TransferId, attempt: u32, source: &PushedSource) -> bool, WriteError, lost_write;
+    record_push(id: &TransferId, attempt: u32, push: &OutstandingPush, source: &PushedSource) -> PushRecord, WriteError, lost_write;
+    hold_key(id: &TransferId, attempt: u32, document: &ObjectGuid, key: &str, now: Timestamp) -> bool, WriteError, lost_write;
+    owe_key(id: &TransferId, attempt: u32, owed: &OwedKey) -> (), WriteError, lost_write;
+    exchange_key(key: &str) -> ExchangeKey, StoreError, StoreError::Unavailable;
+    push_seen(key: &str, push: &OutstandingPush) -> (), StoreError, StoreError::Unavailable;
+    announce_push(id: &TransferId, push: &OutstandingPush) -> OutstandingPush, StoreError, StoreError::Unavailable;
+    push_named(id: &TransferId) -> (), StoreError, StoreError::Unavailable;
+    pushes_in_flight() -> Vec<OutstandingPush>, StoreError, StoreError::Unavailable;
+    lose_object(id: &TransferId, epoch: u64, push_again: bool) -> (), WriteError, lost_write;
     record_reuse(id: &TransferId, attempt: u32, source: &PushedSource, artifact: &Artifact) -> (), WriteError, lost_write;
     record_arrival(id: &TransferId, attempt: u32, object: &ArrivedObject) -> (), WriteError, lost_write;
     claim(id: &TransferId, attempt: u32) -> Transfer, WriteError, lost_write;
@@ -115,6 +124,7 @@ as_effects! {
     bundle(id: &TransferId) -> Option<(Bundle, BundleCounts)>, StoreError, StoreError::Unavailable;
     whole_bundle(id: &TransferId, limit: usize) -> Option<(Bundle, BundleCounts, Vec<Transfer>)>, StoreError, StoreError::Unavailable;
     documents(id: &TransferId, from: u16, limit: usize) -> Vec<Transfer>, StoreError, StoreError::Unavailable;
+    claim_name(document: &TransferId, name: &DocumentName, purge_at: Timestamp) -> bool, StoreError, StoreError::Unavailable;
     cancel_bundle(id: &TransferId, owner: &str, due: Timestamp) -> Option<Bundle>, StoreError, StoreError::Unavailable;
     documents_stopped(id: &TransferId, retries: u32) -> (), StoreError, StoreError::Unavailable;
     end_bundle(read: &Bundle, counts: &BundleCounts, outcome: Outcome, ended_at: Timestamp, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;

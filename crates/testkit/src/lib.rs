@@ -28,4 +28,4 @@ pub use interleave::{Kill, Processes};
 pub use runner::{Ended, LIMITS, Runner};
 pub use store::InMemoryTransferStore;
 pub use throttle::InMemoryThrottleBudget;
-pub use world::{Fault, Mode, Object, World};
+pub use world::{Fault, Mode, Move, Object, PendingCopy, World};

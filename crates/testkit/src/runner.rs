@@ -116,31 +116,34 @@ impl Runner {
 
     async fn steps(&self, task: &TaskInput, uploads: &mut u32) -> Result<(), String> {
         let world = &self.world;
-        while let Err(reason) = self.step(|| self.push_step(task)).await?.done() {
-            self.wait_for(reason);
-        }
         let admitter = self.admitter();
-        let pool = loop {
-            match self.step(|| poll::poll(&admitter, world, self.rules, task)).await? {
-                poll::Arrival::Arrived(pool) => break pool,
-                poll::Arrival::Wait { seconds } => {
-                    world.advance(SignedDuration::from_secs(seconds.into()));
-                }
-            }
-        };
         // Bounded as the state machine is by its history.
-        for _ in 0..1000 {
+        let (mut visits, mut pool) = (0..2000, None);
+        let _poll_waits_for_the_key = self.step(|| self.push_step(task)).await?;
+        while visits.next().is_some() {
+            let Some(target) = pool else {
+                match self.step(|| poll::poll(&admitter, world, self.rules, task)).await? {
+                    poll::Arrival::Arrived(arrived) => pool = Some(arrived),
+                    poll::Arrival::Wait { seconds } => {
+                        world.advance(SignedDuration::from_secs(seconds.into()));
+                    }
+                    poll::Arrival::PushAgain => {
+                        let _poll_waits_for_the_key = self.step(|| self.push_step(task)).await?;
+                    }
+                }
+                continue;
+            };
             let moved = self.step(async || {
                 *uploads += 1;
-                match pool {
+                match target {
                     Pool::Onedrive => self.upload_once(task).await,
                     Pool::Download => self.publish_once(task).await,
                 }
             });
-            let progress = Box::pin(moved).await?;
-            match progress {
+            match Box::pin(moved).await? {
                 Progress::Done => return Ok(()),
                 Progress::Continue => {}
+                Progress::SourceLost => pool = None,
                 Progress::Wait { seconds } => {
                     world.advance(SignedDuration::from_secs(seconds.into()));
                 }
@@ -256,6 +259,33 @@ impl Runner {
 
     fn wait_for(&self, reason: RetryReason) {
         self.world.advance(SignedDuration::from_secs(reason.wait_seconds().into()));
+    }
+
+    /// One invocation of the step that comes next; what it fails with is passed over.
+    pub async fn visit(&self, task: &TaskInput) {
+        let record = self.world.store().transfers();
+        let record = record.into_iter().find(|record| record.transfer_id == task.transfer_id);
+        let Some(record) = record.filter(|record| !record.phase.is_terminal()) else { return };
+        let passed_over = if record.delivery.is_some() {
+            self.finalize(task, None).await.map(drop).err()
+        } else if record.object.is_some() && record.target.drive().is_some() {
+            self.attempt(self.upload_once(task)).await.map(drop).err()
+        } else if record.object.is_some() {
+            self.attempt(self.publish_once(task)).await.map(drop).err()
+        } else {
+            let (admitter, world) = (self.admitter(), &self.world);
+            match self.attempt(poll::poll(&admitter, world, self.rules, task)).await {
+                Ok(poll::Arrival::PushAgain) => {
+                    self.attempt(self.push_once(task)).await.map(drop).err()
+                }
+                Ok(poll::Arrival::Wait { seconds }) => {
+                    self.world.advance(SignedDuration::from_secs(seconds.into()));
+                    None
+                }
+                looked => looked.map(drop).err(),
+            }
+        };
+        drop(passed_over);
     }
 
     /// A look for the arrival, then one invocation of `upload`.

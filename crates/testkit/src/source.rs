@@ -9,7 +9,7 @@ impl DocumentSource for World {
             let document =
                 self.state().documents.get(guid.as_str()).cloned().ok_or(SourceError::NotFound)?;
             if document.moves {
-                self.put_object(&document.filename, document.bytes.clone());
+                self.state().push_copy(&document.filename, document.bytes.clone());
             }
             Ok(SourceAnswer {
                 filename: document.filename,

@@ -7,7 +7,6 @@ use futures::StreamExt as _;
 use jiff::Timestamp;
 
 use crate::World;
-use crate::world::Object;
 
 /// Pieces in which reads arrive, so that fragments span several.
 const PIECE: usize = 100_000;
@@ -16,12 +15,8 @@ impl World {
     /// Puts an object into the exchange bucket, now.
     pub fn put_object(&self, key: &str, bytes: Bytes) {
         let mut state = self.state();
-        state.writes += 1;
-        // The tag follows from the content, as with S3.
-        let sum = bytes.iter().fold(7_u64, |sum, b| sum.wrapping_mul(31) + u64::from(*b));
-        let etag = format!("\"{:x}-{sum:x}\"", bytes.len());
-        let object = Object { etag, bytes, last_modified: state.now };
-        state.objects.insert(key.into(), object);
+        let now = state.now;
+        state.put_object(key, bytes, now);
     }
 }
 

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
@@ -56,11 +56,35 @@ pub struct Object {
     pub last_modified: Timestamp,
 }
 
+/// A copy on intermediate storage, on its way to the exchange bucket.
+#[derive(Debug, Clone)]
+pub struct PendingCopy {
+    /// Key in the exchange bucket.
+    pub filename: String,
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// When the mover brings it.
+    pub due: Timestamp,
+}
+
+/// How the mover treats the copy of one push.
+#[derive(Debug, Clone, Copy)]
+pub struct Move {
+    /// How long it takes to bring the copy.
+    pub delay: SignedDuration,
+    /// Whether the push overwrites copies of the same name that are still pending.
+    pub overwrites: bool,
+}
+
 #[derive(Debug, Default)]
 pub struct State {
     pub now: Timestamp,
     pub documents: BTreeMap<String, SourceDocument>,
     pub objects: BTreeMap<String, Object>,
+    /// Copies that the mover has not brought yet.
+    pub pending: Vec<PendingCopy>,
+    /// What becomes of the copies of the next pushes, in turn; at once when it is empty.
+    pub moves: VecDeque<Move>,
     pub drive: DriveState,
     pub delivery: DeliveryBucket,
     /// Documents by their numbers.
@@ -80,6 +104,29 @@ pub struct State {
     /// Whether everybody gives way to others before and after each effect.
     pub interleaved: bool,
     pub writes: u64,
+}
+
+impl State {
+    /// Puts an object into the exchange bucket.
+    pub(crate) fn put_object(&mut self, key: &str, bytes: Bytes, last_modified: Timestamp) {
+        self.writes += 1;
+        // The tag follows from the content, as with S3.
+        let sum = bytes.iter().fold(7_u64, |sum, b| sum.wrapping_mul(31) + u64::from(*b));
+        let etag = format!("\"{:x}-{sum:x}\"", bytes.len());
+        self.objects.insert(key.into(), Object { etag, bytes, last_modified });
+    }
+
+    /// Leaves the copy of a push to the mover.
+    pub(crate) fn push_copy(&mut self, filename: &str, bytes: Bytes) {
+        let Some(Move { delay, overwrites }) = self.moves.pop_front() else {
+            return self.put_object(filename, bytes, self.now);
+        };
+        if overwrites {
+            self.pending.retain(|copy| copy.filename != filename);
+        }
+        let due = self.now + delay;
+        self.pending.push(PendingCopy { filename: filename.to_owned(), bytes, due });
+    }
 }
 
 /// Everything outside, shared by all ports; cheap to clone.
@@ -135,10 +182,18 @@ impl World {
         self.state().faults.push(fault);
     }
 
-    /// Moves the clock.
+    /// Moves the clock. The mover brings what is due meanwhile.
     pub fn advance(&self, by: SignedDuration) {
         let mut state = self.state();
         state.now = state.now.checked_add(by).unwrap();
+        let now = state.now;
+        let (mut due, pending): (Vec<_>, Vec<_>) =
+            state.pending.drain(..).partition(|copy| copy.due <= now);
+        state.pending = pending;
+        due.sort_by_key(|copy| copy.due);
+        for copy in due {
+            state.put_object(&copy.filename, copy.bytes, copy.due);
+        }
     }
 
     /// Names of all effects so far, in order.

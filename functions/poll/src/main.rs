@@ -1,9 +1,8 @@
 //! The `poll` step: has the document arrived, whole?
 
-use docferry_app::StepOutcome;
 use docferry_app::admit::Admitter;
-use docferry_app::poll::{Arrival, poll};
-use docferry_contract::task::{PollOutput, TaskInput};
+use docferry_app::poll::poll;
+use docferry_contract::task::TaskInput;
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, Invocation, SystemClock, run_step};
 
@@ -21,14 +20,8 @@ async fn main() -> Result<(), Error> {
     let staging = &exchange.open().await?;
     let admitter = &Admitter { store, workflow, clock: &SystemClock, limits };
     run_step("poll", async |step: Invocation<TaskInput>| {
-        Ok(StepOutcome::Done(match poll(admitter, staging, rules, &step.task).await? {
-            Arrival::Arrived(pool) => {
-                PollOutput { arrived: true, wait_seconds: 0, pool: Some(pool) }
-            }
-            Arrival::Wait { seconds } => {
-                PollOutput { arrived: false, wait_seconds: seconds, pool: None }
-            }
-        }))
+        let arrival = poll(admitter, staging, rules, &step.task).await?;
+        docferry_lambda::poll_output(arrival, step.input.definition)
     })
     .await
 }

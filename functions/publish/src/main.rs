@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use docferry_app::StepOutcome;
 use docferry_app::admit::Admitter;
 use docferry_app::publish::{Publish, PublishSettings};
 use docferry_app::turn::publish_in_turn;
@@ -33,7 +32,7 @@ async fn main() -> Result<(), Error> {
     let admitter = &Admitter { store, workflow, clock: &SystemClock, limits };
     run_step("publish", async |step: Invocation<TaskInput>| {
         let progress = publish_in_turn(ports, admitter, &step.task, step.deadline).await?;
-        Ok(StepOutcome::Done(upload_output(progress)))
+        upload_output(progress, step.input.definition)
     })
     .await
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use docferry_app::StepOutcome;
 use docferry_app::admit::Admitter;
 use docferry_app::ports::ConflictPolicy;
 use docferry_app::turn::upload_in_turn;
@@ -41,7 +40,7 @@ async fn main() -> Result<(), Error> {
     let admitter = &Admitter { store: &ports.store, workflow, clock: &SystemClock, limits };
     run_step("upload", async |step: Invocation<TaskInput>| {
         let progress = upload_in_turn(ports, admitter, &step.task, step.deadline).await?;
-        Ok(StepOutcome::Done(upload_output(progress)))
+        upload_output(progress, step.input.definition)
     })
     .await
 }

@@ -1,6 +1,6 @@
 //! After the end: the source copy goes, when nobody needs it any more.
 
-use docferry_domain::{PushedSource, Transfer};
+use docferry_domain::{OwedKey, Transfer};
 use jiff::SignedDuration;
 
 use super::{FinalizeSettings, Ports};
@@ -12,9 +12,9 @@ use crate::ports::{Clock, Release, Staging, TransferStore};
 /// died in it. Longer than the function's own time-out.
 const DELETION_LEASE: SignedDuration = SignedDuration::from_secs(90);
 
-/// Takes the transfer off the users of its exchange key and deletes the object if
-/// it was the last. `false` while a document that was pushed may still come:
-/// `sweep` comes back and removes it then.
+/// Takes the transfer off the users of its exchange keys and deletes the objects that it
+/// was the last to use. `false` while a document that was pushed may still come: `sweep`
+/// comes back and removes it then.
 pub(super) async fn release_source<S, D, G, L, A, C>(
     ports: &Ports<'_, S, D, G, L, A, C>,
     settings: FinalizeSettings,
@@ -25,21 +25,42 @@ where
     G: Staging,
     C: Clock,
 {
-    // Nothing was pushed for a document that lay in the delivery bucket, or nobody heard
-    // under which key.
-    let pushed = |source: &&PushedSource| transfer.pushes > 0 && !source.key.is_empty();
-    let Some(source) = transfer.source.as_ref().filter(pushed) else {
-        return Ok(true);
-    };
-    let (id, key) = (&transfer.transfer_id, &source.key);
-    // What lies there from before this push was never ours to delete.
-    let lies_there = async || {
-        let head = ports.staging.head(key).await?;
-        Ok::<_, TaskError>(head.is_some_and(|head| head.is_from_push(source)))
-    };
-    let arrived = transfer.object.is_some();
-    let ours = arrived || lies_there().await?;
+    let mut comes_no_more = true;
+    for owed in transfer.keys_in_doubt() {
+        comes_no_more &= release(ports, settings, transfer, &owed).await?;
+    }
+    let ended_at = transfer.ended_at.unwrap_or_default();
+    Ok(comes_no_more || ports.clock.now() >= later(ended_at, settings.late_push_watch))
+}
+
+/// Releases one key. Returns whether no object of this transfer can come under it any more.
+async fn release<S, D, G, L, A, C>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
+    settings: FinalizeSettings,
+    transfer: &Transfer,
+    owed: &OwedKey,
+) -> Result<bool, TaskError>
+where
+    S: TransferStore,
+    G: Staging,
+    C: Clock,
+{
+    let (id, key) = (&transfer.transfer_id, &owed.key);
     let now = ports.clock.now();
+    // An object that is older than the push is not the transfer's to delete. Nor is one
+    // under the key of an earlier run whose late copies are not watched for any more.
+    let began = transfer.started_at.or(transfer.ended_at).unwrap_or(now);
+    let is_watched = later(owed.requested_at, settings.late_push_watch) >= began;
+    let lies_there = async || {
+        if !is_watched {
+            return Ok(false);
+        }
+        let head = ports.staging.head(key).await?;
+        Ok::<_, TaskError>(head.is_some_and(|head| head.is_since(owed.requested_at)))
+    };
+    let is_source = transfer.source.as_ref().is_some_and(|source| source.key == *key);
+    let arrived = is_source && transfer.object.is_some();
+    let ours = arrived || lies_there().await?;
     let until = later(now, DELETION_LEASE);
     let release = ports.store.release_key(id, transfer.attempt, key, now, until).await?;
     let last = match release {
@@ -58,10 +79,8 @@ where
         let released_at = ports.staging.store_time().await?;
         ports.store.mark_released(id, key, released_at).await?;
     }
-    // One push brings one document. Who shared a key may have been content with what
-    // another's push had brought, so that its own is still to come; who pushed again
-    // does not know what the first push did.
-    let comes_no_more = arrived && transfer.pushes <= 1 && release == Release::Last;
-    let watched_until = later(transfer.ended_at.unwrap_or_default(), settings.late_push_watch);
-    Ok(comes_no_more || now >= watched_until)
+    // One push brings one document. A user of a shared key may have been content with the
+    // object of another's push, so that its own is still to come; after a second push it
+    // is unknown what the first one did.
+    Ok(!is_watched || (arrived && transfer.pushes <= 1 && release == Release::Last))
 }

@@ -1,6 +1,8 @@
 use std::future::Future;
 
-use docferry_domain::{Bundle, BundleCounts, NamedRequest, Outcome, Transfer, TransferId};
+use docferry_domain::{
+    Bundle, BundleCounts, DocumentName, NamedRequest, Outcome, Transfer, TransferId,
+};
 use jiff::Timestamp;
 
 use super::{Entered, StoreError};
@@ -60,6 +62,17 @@ pub trait BundleStore: Send + Sync {
         from: u16,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Transfer>, StoreError>> + Send;
+
+    /// Reserves a file name for a document among those of its bundle; names that differ
+    /// in case only are the same. Returns whether the name is the document's now: `false`
+    /// when another document has it. Repeating it is fine. The store may forget the name
+    /// after `purge_at`.
+    fn claim_name(
+        &self,
+        document: &TransferId,
+        name: &DocumentName,
+        purge_at: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Notes that the bundle's owner wants it to stop; `sweep` looks at it from
     /// `due` on. Returns it, or `None` when there is none that runs.

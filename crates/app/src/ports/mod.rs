@@ -45,7 +45,7 @@ pub use slots::{MOST_GRANTS, SlotStore};
 pub use source::{DocumentSource, SourceAnswer, SourceError};
 pub use staging::{ByteStream, Staging, StagingError};
 pub use store::{
-    CheckpointAck, Due, FIRST_LOOK, Release, SealedSession, SessionRecord, StoreError,
+    CheckpointAck, Due, FIRST_LOOK, PushRecord, Release, SealedSession, SessionRecord, StoreError,
     TransferStore, WriteError,
 };
 pub use throttle::{Pause, ThrottleBudget};

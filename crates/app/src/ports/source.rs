@@ -37,6 +37,14 @@ pub enum SourceError {
     Unauthorized,
 }
 
+impl SourceError {
+    /// Whether the source certainly did not push.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        matches!(self, Self::NotFound | Self::Refused | Self::Unauthorized)
+    }
+}
+
 /// Where documents come from (ORDS in front of the object store).
 pub trait DocumentSource: Send + Sync {
     /// Asks the source to write the document to the storage from which the mover

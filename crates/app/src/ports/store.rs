@@ -1,8 +1,8 @@
 use std::future::Future;
 
 use docferry_domain::{
-    ArrivedObject, Artifact, Checkpoint, Delivery, FailureCode, Outcome, PushedSource, Transfer,
-    TransferId,
+    ArrivedObject, Artifact, Checkpoint, Delivery, ExchangeKey, FailureCode, ObjectGuid, Outcome,
+    OutstandingPush, OwedKey, PushedSource, Transfer, TransferId,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -65,6 +65,20 @@ pub struct SessionRecord {
     pub epoch: u64,
 }
 
+/// Result of recording a push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum PushRecord {
+    /// Recorded; the transfer uses the key.
+    Recorded,
+    /// The last user of the key is deleting its object, or finished doing so at or after
+    /// the push was requested: push again, because the object may have been deleted.
+    Releasing,
+    /// Transfers of another document use the key. The push is recorded as outstanding at
+    /// the key, and the key as owed to this transfer: push again once the key is free.
+    HeldByAnother,
+}
+
 /// What releasing a reference led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Release {
@@ -114,8 +128,9 @@ pub trait TransferStore: Send + Sync {
     ) -> impl Future<Output = Result<Option<Transfer>, StoreError>> + Send;
 
     /// Work begins: sets `started_at` unless set and moves `Accepted` to
-    /// `Pushing`, and counts the push that is about to be made. Later phases stay as
-    /// they are. Returns the record as it is now.
+    /// `Pushing`, and counts the push that is about to be made, also when it is made once
+    /// more ([`Transfer::push_again`]). Later phases stay as they are. Returns the record
+    /// as it is now.
     fn begin_push(
         &self,
         id: &TransferId,
@@ -126,19 +141,82 @@ pub trait TransferStore: Send + Sync {
     /// Records what was pushed, moves to `AwaitingArrival`, and registers the
     /// transfer as a user of the exchange key, all or nothing.
     ///
-    /// A push that is repeated after the object had arrived (phase `Uploading` or
-    /// later) changes nothing and succeeds.
+    /// A push that is repeated after the object had arrived changes nothing and succeeds,
+    /// unless the record says [`Transfer::push_again`], which it then clears.
     ///
-    /// Returns `false`, and records nothing, while somebody who was the last user
-    /// of the key is deleting the object, or finished doing so at or after
-    /// `source.requested_at` (both by the exchange store's clock): the push must be
-    /// repeated, because its object may have been deleted.
+    /// `push` is outstanding at the key until [`TransferStore::push_seen`], also when
+    /// the key is held by another document. Its earlier key, if it had another one, stays
+    /// owed to the transfer.
     fn record_push(
         &self,
         id: &TransferId,
         attempt: u32,
+        push: &OutstandingPush,
         source: &PushedSource,
+    ) -> impl Future<Output = Result<PushRecord, WriteError>> + Send;
+
+    /// Takes a key that an earlier push named, before it is pushed again. `false` while
+    /// transfers of another document use it or its object is being deleted. Repeating it
+    /// is fine.
+    fn hold_key(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        document: &ObjectGuid,
+        key: &str,
+        now: Timestamp,
     ) -> impl Future<Output = Result<bool, WriteError>> + Send;
+
+    /// Notes a key under which an object of this transfer may arrive. Repeating it is
+    /// fine.
+    fn owe_key(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        owed: &OwedKey,
+    ) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// The state of an exchange key; free and without pushes when it is unknown.
+    fn exchange_key(
+        &self,
+        key: &str,
+    ) -> impl Future<Output = Result<ExchangeKey, StoreError>> + Send;
+
+    /// The own push of an object that was seen and identified is not outstanding any more.
+    fn push_seen(
+        &self,
+        key: &str,
+        push: &OutstandingPush,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Announces a push before the source is asked, because its key is unknown until the
+    /// source has answered. Returns the announcement as it stands: one of an earlier try,
+    /// which may have pushed, keeps its `requested_at`, and its `pushed_at` as well while
+    /// it is younger than [`LONGEST_PUSH`](docferry_domain::LONGEST_PUSH).
+    fn announce_push(
+        &self,
+        id: &TransferId,
+        push: &OutstandingPush,
+    ) -> impl Future<Output = Result<OutstandingPush, StoreError>> + Send;
+
+    /// The key of the transfer's pushes is recorded: withdraws the announcement.
+    fn push_named(&self, id: &TransferId) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Pushes that were announced and have not named their keys yet. Those of transfers
+    /// that died may be among them.
+    fn pushes_in_flight(
+        &self,
+    ) -> impl Future<Output = Result<Vec<OutstandingPush>, StoreError>> + Send;
+
+    /// The object that was accepted is lost, or may be another document: forgets it and
+    /// what was reached of the upload, so that the arrival is looked for again, after
+    /// another push if `push_again`. `epoch` is that of the record as read.
+    fn lose_object(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+        push_again: bool,
+    ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
     /// The document lies in the delivery bucket already: records it as delivered and
     /// moves to `Uploading`. The push that was counted was not made. Repeating it is
@@ -151,7 +229,8 @@ pub trait TransferStore: Send + Sync {
         artifact: &Artifact,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Records the arrival and moves to `Uploading`; later repeats change nothing.
+    /// Records the arrival and moves to `Uploading`, unless an object is recorded or
+    /// another push is due.
     fn record_arrival(
         &self,
         id: &TransferId,

@@ -108,6 +108,9 @@ where
     }
     let now = ports.clock.now();
     admit(&transfer, task.attempt, now)?;
+    if transfer.needs_source() {
+        return Ok(Progress::SourceLost);
+    }
     let resume_at = transfer.resume_at.max(shared_pause(&transfer.transfer_id, shared));
     if let Some(resume_at) = resume_at.filter(|at| *at > now) {
         return Ok(wait_until(resume_at, now));
@@ -186,12 +189,20 @@ where
                 Action::Look(names) => self.look(names).await,
                 Action::Hash { until } => self.read_gap(until).await,
                 Action::Load => self.load().await,
+                Action::Put { .. } if self.is_contested().await? => Answer::SourceChanged,
                 Action::Put { number } => self.put(number).await?,
                 Action::Open => self.open_session().await?,
                 Action::Close => self.close().await?,
+                // The last bytes make the file visible to the recipient.
+                Action::Send(range) if range.is_last() && self.is_contested().await? => {
+                    Answer::SourceChanged
+                }
                 Action::Send(range) => self.send(range).await?,
                 Action::Verify { by_us } => self.verify(by_us).await?,
-                Action::Renew => self.renew().await?,
+                Action::Renew => match self.renew().await? {
+                    Some(answer) => answer,
+                    None => return Ok(Progress::SourceLost),
+                },
             };
             let durable = self.course.answered(action, answer);
             if self.course.hashed_to() == 0 {

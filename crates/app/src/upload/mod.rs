@@ -20,7 +20,7 @@ use std::time::Duration;
 use crate::ports::ConflictPolicy;
 
 pub use engine::{Upload, upload};
-pub(crate) use source::SourceObject;
+pub(crate) use source::{SourceObject, is_contested, may_be_foreign};
 
 /// Limits of one invocation.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +47,9 @@ pub enum Progress {
     Done,
     /// Call again at once: the invocation's time was over.
     Continue,
+    /// Look for the arrival again: the object that was accepted is not there any more, or
+    /// may be another document.
+    SourceLost,
     /// Call again after so many seconds (1–60).
     Wait {
         /// Cut into pieces of at most a minute, so that a cancel is noticed.

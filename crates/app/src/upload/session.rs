@@ -1,6 +1,7 @@
 use docferry_domain::{Answer, ArrivedObject, FailureCode};
 
 use super::engine::Run;
+use super::source::{is_contested, may_be_foreign};
 use crate::TaskError;
 use crate::ports::{
     Clock, Drive, SealError, SealedSession, Sealer, SessionEnd, SessionRecord, Staging,
@@ -88,23 +89,41 @@ where
         })
     }
 
-    /// The exchange object has another tag than before: another transfer of the
-    /// same document was pushed, and not every store derives tags from content.
-    /// What was sent may not be what lies there now, so sending begins again.
-    pub(super) async fn renew(&mut self) -> Result<Answer, TaskError> {
+    /// Whether a push of another document became known that may have brought the object
+    /// which is being sent.
+    pub(super) async fn is_contested(&self) -> Result<bool, TaskError> {
+        let written_at = self.transfer.object.as_ref().and_then(|object| object.written_at);
+        is_contested(&self.ports.store, &self.transfer, written_at).await
+    }
+
+    /// Takes the tag of the exchange object as it is now, after another transfer of the
+    /// same document was pushed: not every store derives tags from content. What was sent
+    /// may not be what lies there now, so sending begins again.
+    ///
+    /// `None` when the object may be another document: the arrival is looked for again.
+    pub(super) async fn renew(&mut self) -> Result<Option<Answer>, TaskError> {
         let source = self.transfer.source.as_ref().ok_or(FailureCode::Internal)?;
         let head = match self.ports.staging.head(&source.key).await {
-            Ok(Some(head)) => head,
-            Ok(None) => return Ok(Answer::Refused(FailureCode::SourceGone)),
-            Err(error) => return Ok(self.unread(error)),
+            Ok(head) => head,
+            Err(error) => return Ok(Some(self.unread(error))),
+        };
+        let (store, epoch) = (&self.ports.store, self.transfer.epoch);
+        let written_at = head.as_ref().map(|head| head.last_modified);
+        if may_be_foreign(store, &self.transfer, written_at).await? {
+            store.lose_object(&self.transfer.transfer_id, epoch, false).await?;
+            return Ok(None);
+        }
+        let Some(head) = head else {
+            return Ok(Some(Answer::Refused(FailureCode::SourceGone)));
         };
         if head.size != source.size || !head.is_from_push(source) {
-            return Ok(Answer::Refused(FailureCode::SourceChanged));
+            return Ok(Some(Answer::Refused(FailureCode::SourceChanged)));
         }
-        let (id, epoch) = (&self.transfer.transfer_id, self.transfer.epoch);
-        let object = ArrivedObject { etag: head.etag, arrived_at: self.ports.clock.now() };
-        self.ports.store.replace_object(id, epoch, &object).await?;
-        self.object.etag = object.etag;
-        Ok(Answer::Renewed)
+        let arrived_at = self.ports.clock.now();
+        let object = ArrivedObject { etag: head.etag, arrived_at, written_at };
+        store.replace_object(&self.transfer.transfer_id, epoch, &object).await?;
+        self.object.etag.clone_from(&object.etag);
+        self.transfer.object = Some(object);
+        Ok(Some(Answer::Renewed))
     }
 }

@@ -1,7 +1,40 @@
-use docferry_domain::{SourceHash, Transfer};
+use docferry_domain::{FailureCode, SourceHash, Transfer, is_contested as contests};
 use futures::StreamExt as _;
+use jiff::Timestamp;
 
-use crate::ports::{Staging, StagingError};
+use crate::TaskError;
+use crate::ports::{Staging, StagingError, TransferStore};
+
+/// Whether a push of another document became known that may have brought the object which
+/// was written at `written_at` by the exchange store's clock; any object, if that is
+/// unknown.
+///
+/// For an object that `poll` has accepted: it has waited for pushes in flight.
+pub(crate) async fn is_contested(
+    store: &impl TransferStore,
+    transfer: &Transfer,
+    written_at: Option<Timestamp>,
+) -> Result<bool, TaskError> {
+    let source = transfer.source.as_ref().ok_or(FailureCode::Internal)?;
+    let key = store.exchange_key(&source.key).await?;
+    let written_at = written_at.unwrap_or(Timestamp::MAX);
+    Ok(contests(&transfer.object_guid, source, written_at, &key.outstanding))
+}
+
+/// Whether an object that was never accepted may be another document: pushes in flight
+/// count as well.
+pub(crate) async fn may_be_foreign(
+    store: &impl TransferStore,
+    transfer: &Transfer,
+    written_at: Option<Timestamp>,
+) -> Result<bool, TaskError> {
+    // The key of a push is recorded before its announcement is withdrawn.
+    let foreign = store.pushes_in_flight().await?.into_iter().any(|push| {
+        push.guid != transfer.object_guid
+            && written_at.is_none_or(|written_at| push.may_have_brought(written_at))
+    });
+    Ok(foreign || is_contested(store, transfer, written_at).await?)
+}
 
 /// Which object to read.
 #[derive(Debug, Clone)]

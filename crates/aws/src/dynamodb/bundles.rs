@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use docferry_app::ports::{BundleStore, Entered, JobPlace, StoreError};
 use docferry_domain::{
-    Bundle, BundleCounts, Failure, FailureCode, NamedRequest, Notice, Outcome, Phase,
+    Bundle, BundleCounts, DocumentName, Failure, FailureCode, NamedRequest, Notice, Outcome, Phase,
     SCHEMA_VERSION, Transfer, TransferId,
 };
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use super::DynamoTransferStore;
 use super::change::{Change, number, string};
 use super::items::{
     DUE, Item, SHARD, attribute, bundle_key, corrupt, counts_key, document_sort_key, first_look,
-    indexed, partition, read_transfer, shard, transfer_item, ttl, whole_item,
+    indexed, name_key, partition, read_transfer, shard, transfer_item, ttl, whole_item,
 };
 use super::standing::running;
 use super::table::Table;
@@ -190,6 +190,23 @@ impl BundleStore for DynamoTransferStore {
         match table.update(bundle_key(id), canceled).await {
             Ok(item) => read_bundle(item).map(Some),
             Err(refusal) => refusal.stood().map(|_| None),
+        }
+    }
+
+    async fn claim_name(
+        &self,
+        document: &TransferId,
+        name: &DocumentName,
+        purge_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let Some((bundle, _)) = document.in_bundle() else { return Ok(true) };
+        let claimed = Change::default()
+            .set("document", string(document.as_str()))
+            .set("expiresAt", ttl(purge_at))
+            .when("attribute_not_exists(#document) OR #document = :document");
+        match self.table.update(name_key(&bundle, name), claimed).await {
+            Ok(_) => Ok(true),
+            Err(refusal) => refusal.stood().map(|_| false),
         }
     }
 

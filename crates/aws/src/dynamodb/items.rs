@@ -3,7 +3,9 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{Due, FIRST_LOOK, SealedSession, SessionRecord, StoreError};
-use docferry_domain::{ObjectGuid, Person, Pool, SCHEMA_VERSION, Transfer, TransferId, Waiting};
+use docferry_domain::{
+    DocumentName, ObjectGuid, Person, Pool, SCHEMA_VERSION, Transfer, TransferId, Waiting,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -89,9 +91,22 @@ pub(super) fn place(waiting: &Waiting) -> String {
     format!("{:013}#{}", waiting.order.max(0), waiting.transfer_id)
 }
 
+/// The item of a file name that a document of a bundle has reserved.
+pub(super) fn name_key(bundle: &TransferId, name: &DocumentName) -> Item {
+    key(partition(bundle), &format!("NAME#{}", name.folded()))
+}
+
 /// The item of an exchange key's users.
 pub(super) fn references_key(exchange_key: &str) -> Item {
     key(format!("K#{exchange_key}"), "REFS")
+}
+
+/// The partition of pushes whose keys are not known yet.
+pub(super) const ANNOUNCEMENTS: &str = "P#pushes";
+
+/// The item that announces a push of a transfer.
+pub(super) fn announcement_key(id: &TransferId) -> Item {
+    key(ANNOUNCEMENTS.to_owned(), id.as_str())
 }
 
 /// The item of a pause that all who use a pool keep.

@@ -6,11 +6,13 @@
 //! | `T#{id}` | `SESSION#0` | the sealed upload URL and the epoch that stored it |
 //! | `T#{id}` | `BUNDLE`, `COUNTS` | what the documents of a bundle have in common |
 //! | `T#{id}` | `DOC#{n}`, `SESSION#{n}` | a document of a bundle: a transfer like any other |
+//! | `T#{id}` | `NAME#{name}` | the document of a bundle that has reserved a file name |
 //! | `T#{id}` | `OUTBOX#{attempt}` | an outcome that nobody was told of yet |
 //! | `T#{id}` | `NOTICE#{attempt}` | a notice of an end that is in no queue yet |
 //! | `S#{pool}` | `SLOTS` | who holds the slots of a pool |
 //! | `Q#{pool}` | `{order}#{id}` | who waits for one |
-//! | `K#{key}` | `REFS` | who refers to an exchange key, who is deleting its object |
+//! | `K#{key}` | `REFS` | an exchange key: its document and users, pushes that named it, its deletion |
+//! | `P#pushes` | `{id}` | a push whose exchange key is not known yet |
 //! | `I#{hash}` | `REQUEST` | what a request that its caller gave a name has made |
 //! | `R#{caller}` | `{minute}` | how many calls somebody made in a minute |
 //! | `A#{key}` | `ARTIFACT` | an object of the delivery bucket, and its retention |
@@ -34,6 +36,7 @@ mod items;
 mod jobs;
 mod notices;
 mod outbox;
+mod pushes;
 mod quota;
 mod references;
 mod sessions;
@@ -46,12 +49,12 @@ mod unfinished;
 
 use aws_sdk_dynamodb::Client;
 use docferry_app::ports::{
-    CheckpointAck, Due, Entered, Entry, Release, SealedSession, SessionRecord, StoreError,
-    TransferStore, WriteError,
+    CheckpointAck, Due, Entered, Entry, PushRecord, Release, SealedSession, SessionRecord,
+    StoreError, TransferStore, WriteError,
 };
 use docferry_domain::{
-    ArrivedObject, Artifact, Checkpoint, Delivery, FailureCode, Outcome, PushedSource, Transfer,
-    TransferId,
+    ArrivedObject, Artifact, Checkpoint, Delivery, ExchangeKey, FailureCode, ObjectGuid, Outcome,
+    OutstandingPush, OwedKey, PushedSource, Transfer, TransferId,
 };
 use jiff::Timestamp;
 
@@ -97,9 +100,63 @@ impl TransferStore for DynamoTransferStore {
         &self,
         id: &TransferId,
         attempt: u32,
+        push: &OutstandingPush,
         source: &PushedSource,
+    ) -> Result<PushRecord, WriteError> {
+        pushes::record_push(&self.table, id, attempt, push, source).await
+    }
+
+    async fn hold_key(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        document: &ObjectGuid,
+        key: &str,
+        now: Timestamp,
     ) -> Result<bool, WriteError> {
-        references::record_push(&self.table, id, attempt, source).await
+        pushes::hold_key(&self.table, id, attempt, document, key, now).await
+    }
+
+    async fn owe_key(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        owed: &OwedKey,
+    ) -> Result<(), WriteError> {
+        pushes::owe_key(&self.table, id, attempt, owed).await
+    }
+
+    async fn exchange_key(&self, key: &str) -> Result<ExchangeKey, StoreError> {
+        pushes::exchange_key(&self.table, key).await
+    }
+
+    async fn push_seen(&self, key: &str, push: &OutstandingPush) -> Result<(), StoreError> {
+        pushes::push_seen(&self.table, key, push).await
+    }
+
+    async fn announce_push(
+        &self,
+        id: &TransferId,
+        push: &OutstandingPush,
+    ) -> Result<OutstandingPush, StoreError> {
+        pushes::announce(&self.table, id, push).await
+    }
+
+    async fn push_named(&self, id: &TransferId) -> Result<(), StoreError> {
+        pushes::withdraw(&self.table, id).await
+    }
+
+    async fn pushes_in_flight(&self) -> Result<Vec<OutstandingPush>, StoreError> {
+        pushes::in_flight(&self.table).await
+    }
+
+    async fn lose_object(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+        push_again: bool,
+    ) -> Result<(), WriteError> {
+        pushes::lose_object(&self.table, id, epoch, push_again).await
     }
 
     async fn record_reuse(

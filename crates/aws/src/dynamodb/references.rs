@@ -1,102 +1,27 @@
-//! Who refers to which exchange key, so that the last one deletes the object.
+//! Releasing exchange keys: the last user of a key deletes its object.
 //!
-//! An item holds `refs` (the transfers that refer to the key) and, while the last
-//! of them deletes the object, `releasingBy` and `releasingUntil`; afterwards
-//! `releasedAt`. Times are milliseconds since 1970.
+//! An item holds `refs` (the transfers that use the key), `guid` (their document), and,
+//! while the last of them deletes the object, `releasingBy` and `releasingUntil`;
+//! afterwards `releasedAt`. `outstanding` has the pushes that named the key, see
+//! [`pushes`](super::pushes). Times are milliseconds since 1970.
 
-use docferry_app::ports::{Release, StoreError, WriteError};
-use docferry_domain::{Phase, PushedSource, TransferId};
+use docferry_app::ports::{Release, StoreError};
+use docferry_domain::TransferId;
 use jiff::{SignedDuration, Timestamp};
 
 use super::change::{Change, number, string};
-use super::items::{Item, attribute, references_key, transfer_key, ttl};
-use super::standing::{by_attempt_in, live, unsettled};
+use super::items::{Item, references_key, transfer_key, ttl};
+use super::standing::unsettled;
 use super::table::{Check, Table};
 
 /// How long an item rests that nobody refers to: far longer than a push may lag.
 const REST: SignedDuration = SignedDuration::from_hours(24);
 
 /// Rounds after which a caller gives up on an item that others keep changing.
-const ROUNDS: usize = 8;
+pub(super) const ROUNDS: usize = 8;
 
-fn rested(since: Timestamp) -> Timestamp {
+pub(super) fn rested(since: Timestamp) -> Timestamp {
     since.saturating_add(REST).unwrap_or(since)
-}
-
-pub(super) async fn record_push(
-    table: &Table,
-    id: &TransferId,
-    attempt: u32,
-    source: &PushedSource,
-) -> Result<bool, WriteError> {
-    // The key of an earlier push of this attempt, when the source now gave another.
-    let mut former: Option<String> = None;
-    for _ in 0..ROUNDS {
-        let mut actions = vec![
-            table.updating(transfer_key(id), pushed(attempt, source, former.as_deref())?)?,
-            table.updating(references_key(&source.key), referred(id, source))?,
-        ];
-        if let Some(former) = &former {
-            let left = Change::default().leave("refs", id.as_str());
-            actions.push(table.updating(references_key(former), left)?);
-        }
-        let Err(refusal) = table.transact(&actions).await else {
-            if let Some(former) = &former {
-                forget_if_unused(table, former, source.pushed_at).await;
-            }
-            return Ok(true);
-        };
-        let mut checks = refusal.stood()?.into_iter();
-        match checks.next() {
-            Some(Check::Failed(stood)) => {
-                let transfer = live(stood, attempt)?;
-                if transfer.phase >= Phase::Uploading {
-                    return Ok(true);
-                }
-                former = transfer.source.map(|s| s.key).filter(|key| *key != source.key);
-            }
-            _ if matches!(checks.next(), Some(Check::Failed(_))) => return Ok(false),
-            _ => break,
-        }
-    }
-    Err(unsettled("record_push").into())
-}
-
-/// The transfer's half. It is tied to the key that the record holds, so that no
-/// reference stays behind on a key that nothing names any more: nobody would
-/// release it, and its object would never be deleted.
-fn pushed(attempt: u32, source: &PushedSource, former: Option<&str>) -> Result<Change, StoreError> {
-    let before = [Phase::Accepted, Phase::Pushing, Phase::AwaitingArrival];
-    let change = by_attempt_in(attempt, &before)
-        .set("source", attribute(source)?)
-        .set("phase", string(Phase::AwaitingArrival.as_str()));
-    Ok(match former {
-        None => change
-            .when("attribute_not_exists(#source) OR #source.#key = :key")
-            .value("key", string(&source.key)),
-        Some(former) => change.when("#source.#key = :former").value("former", string(former)),
-    })
-}
-
-/// The key's half: nobody is deleting the object, nor has deleted it at a time
-/// that may be after our push; both times are the exchange store's. A deletion whose bound has passed is taken over.
-fn referred(id: &TransferId, source: &PushedSource) -> Change {
-    let pushed_at = source.pushed_at.as_millisecond();
-    let requested_at = source.requested_at.as_millisecond();
-    Change::default()
-        .join("refs", id.as_str())
-        .remove(&["releasingBy", "releasingUntil", "expiresAt"])
-        .when("attribute_not_exists(#releasingBy) OR #releasingUntil <= :pushedAt")
-        .value("pushedAt", number(pushed_at))
-        .when("attribute_not_exists(#releasedAt) OR #releasedAt < :requestedAt")
-        .value("requestedAt", number(requested_at))
-}
-
-/// Best effort: what fails here leaves an empty item, nothing more.
-async fn forget_if_unused(table: &Table, key: &str, now: Timestamp) {
-    let unused =
-        Change::default().set("expiresAt", ttl(rested(now))).when("attribute_not_exists(#refs)");
-    let _ = table.update(references_key(key), unused).await;
 }
 
 pub(super) async fn release_key(
@@ -112,6 +37,7 @@ pub(super) async fn release_key(
         // push comes between. It says so again when it is repeated.
         let last = Change::default()
             .leave("refs", id.as_str())
+            .remove(&["guid"])
             .set("releasingBy", string(id.as_str()))
             .set("releasingUntil", number(until.as_millisecond()))
             // For the case that it dies before `mark_released`.

@@ -94,6 +94,13 @@ pub(super) async fn begin_push(
         Err(refusal) => refusal,
     };
     let transfer = live(refusal.stood()?, attempt)?;
+    if transfer.push_again {
+        let again = by_attempt(attempt).increment("pushes");
+        return match table.update(transfer_key(id), again).await {
+            Ok(item) => Ok(read_transfer(item)?),
+            Err(refusal) => Ok(live(refusal.stood()?, attempt)?),
+        };
+    }
     if transfer.started_at.is_some() {
         return Ok(transfer);
     }
@@ -118,9 +125,21 @@ pub(super) async fn record_arrival(
     let arrived = by_attempt_in(attempt, &waiting)
         .set("object", attribute(object)?)
         .set("phase", string(Phase::Uploading.as_str()));
-    match table.update(transfer_key(id), arrived).await {
+    let refusal = match table.update(transfer_key(id), arrived).await {
+        Ok(_) => return Ok(()),
+        Err(refusal) => refusal,
+    };
+    // Live and in none of those phases: the arrival is recorded already, unless the upload
+    // has lost its source.
+    if !live(refusal.stood()?, attempt)?.needs_source() {
+        return Ok(());
+    }
+    let found = by_attempt_in(attempt, &[Phase::Uploading])
+        .set("object", attribute(object)?)
+        .when("attribute_not_exists(#object)")
+        .when("attribute_not_exists(#pushAgain)");
+    match table.update(transfer_key(id), found).await {
         Ok(_) => Ok(()),
-        // Live and in none of those phases: the arrival is recorded already.
         Err(refusal) => live(refusal.stood()?, attempt).map(drop),
     }
 }

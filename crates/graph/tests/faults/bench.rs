@@ -191,6 +191,7 @@ impl Bench {
             match self.upload().await {
                 Ok(Progress::Done) => return Ok(()),
                 Ok(Progress::Continue) => {}
+                Ok(Progress::SourceLost) => return Err(FailureCode::SourceChanged),
                 Ok(Progress::Wait { seconds }) => {
                     (row.meanwhile)(&self.world);
                     if let Some(place) = row.foreign_later.filter(|_| waits == 0) {

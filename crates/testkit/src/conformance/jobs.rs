@@ -1,5 +1,6 @@
 //! What every [`JobStore`] and [`History`] must do.
 
+use crate::builders::record_push;
 use docferry_app::ports::{
     BundleStore, Entered, Entry, History, JobPlace, JobStore, Listed, SlotStore, TransferStore,
 };
@@ -97,7 +98,7 @@ async fn ended(store: &impl TransferStore, outcome: Outcome) -> Transfer {
     let id = &made.transfer_id;
     store.create(&made).await.unwrap();
     store.begin_push(id, 1, epoch()).await.unwrap();
-    assert!(store.record_push(id, 1, &pushed(&format!("{id}.pdf"), 1000)).await.unwrap());
+    assert!(record_push(store, id, 1, &pushed(&format!("{id}.pdf"), 1000)).await.unwrap());
     let read = store.get(id).await.unwrap().unwrap();
     store.finish(&read, outcome, epoch()).await.unwrap()
 }
@@ -145,7 +146,7 @@ async fn a_release_of_an_earlier_run_leaves_the_later_alone(
     assert!(store.run_again(&read, &read.clone().again(hours(8), None), epoch()).await.unwrap());
     store.begin_push(id, 2, epoch()).await.unwrap();
     let source = docferry_domain::PushedSource { requested_at: hours(1), ..pushed(&key, 1000) };
-    assert!(store.record_push(id, 2, &source).await.unwrap());
+    assert!(record_push(store, id, 2, &source).await.unwrap());
     assert_eq!(release(1).await, Release::StillReferenced, "late, of the first run");
     assert_eq!(release(2).await, Release::Last);
 }

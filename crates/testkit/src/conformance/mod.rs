@@ -13,6 +13,7 @@ mod throttle;
 
 pub use throttle::throttle_budget;
 
+use crate::builders::record_push;
 use docferry_app::ports::{Due, Release, SealedSession, TransferStore, WriteError};
 use docferry_domain::{Artifact, Delivery, FailureCode, Outcome, Phase, Transfer, TransferId};
 use jiff::{SignedDuration, Timestamp};
@@ -63,7 +64,7 @@ async fn uploading(store: &impl TransferStore) -> Transfer {
     let id = created(store).await.transfer_id;
     store.begin_push(&id, 1, epoch()).await.unwrap();
     let key = format!("{id}.pdf");
-    assert!(store.record_push(&id, 1, &pushed(&key, 1_000_000)).await.unwrap());
+    assert!(record_push(store, &id, 1, &pushed(&key, 1_000_000)).await.unwrap());
     store.record_arrival(&id, 1, &arrived()).await.unwrap();
     store.claim(&id, 1).await.unwrap()
 }
@@ -108,7 +109,7 @@ async fn phases_only_move_forward(store: &impl TransferStore) {
     let repeated = store.begin_push(&id, 1, seconds(2)).await.unwrap();
     assert_eq!((begun.pushes, repeated.pushes), (1, 2), "each may bring the document");
     let key = format!("{id}.pdf");
-    assert!(store.record_push(&id, 1, &pushed(&key, 10)).await.unwrap());
+    assert!(record_push(store, &id, 1, &pushed(&key, 10)).await.unwrap());
     assert_eq!(get(store, &id).await.phase, Phase::AwaitingArrival);
     store.record_arrival(&id, 1, &arrived()).await.unwrap();
     let record = get(store, &id).await;
@@ -117,7 +118,7 @@ async fn phases_only_move_forward(store: &impl TransferStore) {
     // Every earlier step again: nothing goes back.
     let again = store.begin_push(&id, 1, seconds(9)).await.unwrap();
     assert_eq!((again.phase, again.started_at), (Phase::Uploading, Some(seconds(1))));
-    assert!(store.record_push(&id, 1, &pushed("other.pdf", 99)).await.unwrap());
+    assert!(record_push(store, &id, 1, &pushed("other.pdf", 99)).await.unwrap());
     store.record_arrival(&id, 1, &arrived()).await.unwrap();
     assert_eq!(get(store, &id).await, record);
 }
@@ -201,7 +202,7 @@ async fn an_ended_transfer_changes_no_more(store: &impl TransferStore) {
     let e = before.epoch;
     let refused = [
         store.begin_push(id, 1, epoch()).await.err(),
-        store.record_push(id, 1, &pushed("k", 1)).await.err(),
+        record_push(store, id, 1, &pushed("k", 1)).await.err(),
         store.record_arrival(id, 1, &arrived()).await.err(),
         store.claim(id, 1).await.err(),
         store.put_session(id, e, &session).await.err(),
@@ -239,7 +240,7 @@ async fn the_last_user_of_a_key_releases_it(store: &impl TransferStore) {
     let key = format!("shared-{a}.pdf");
     for id in [&a, &b] {
         store.begin_push(id, 1, epoch()).await.unwrap();
-        assert!(store.record_push(id, 1, &pushed(&key, 1)).await.unwrap());
+        assert!(record_push(store, id, 1, &pushed(&key, 1)).await.unwrap());
     }
     let release = async |id| store.release_key(id, 1, &key, seconds(1), seconds(90)).await.unwrap();
     assert_eq!(release(&a).await, Release::StillReferenced);
@@ -258,17 +259,17 @@ async fn a_push_waits_for_a_deletion_and_is_repeated_after_it(store: &impl Trans
     for id in [&a, &b] {
         store.begin_push(id, 1, epoch()).await.unwrap();
     }
-    assert!(store.record_push(&a, 1, &pushed(&key, 1)).await.unwrap());
+    assert!(record_push(store, &a, 1, &pushed(&key, 1)).await.unwrap());
     let release = store.release_key(&a, 1, &key, seconds(10), seconds(100)).await.unwrap();
     assert_eq!(release, Release::Last);
     let mut push = pushed(&key, 1);
     push.pushed_at = seconds(11);
-    assert!(!store.record_push(&b, 1, &push).await.unwrap(), "while it is being deleted");
+    assert!(!record_push(store, &b, 1, &push).await.unwrap(), "while it is being deleted");
     assert_eq!(get(store, &b).await.phase, Phase::Pushing, "nothing is recorded");
     store.mark_released(&a, &key, seconds(12)).await.unwrap();
-    assert!(!store.record_push(&b, 1, &push).await.unwrap(), "it may have been deleted");
+    assert!(!record_push(store, &b, 1, &push).await.unwrap(), "it may have been deleted");
     (push.requested_at, push.pushed_at) = (seconds(60), seconds(61));
-    assert!(store.record_push(&b, 1, &push).await.unwrap(), "pushed again after the deletion");
+    assert!(record_push(store, &b, 1, &push).await.unwrap(), "pushed again after the deletion");
 }
 
 async fn a_deletion_whose_function_died_stops_counting(store: &impl TransferStore) {
@@ -277,11 +278,11 @@ async fn a_deletion_whose_function_died_stops_counting(store: &impl TransferStor
     for id in [&a, &b] {
         store.begin_push(id, 1, epoch()).await.unwrap();
     }
-    assert!(store.record_push(&a, 1, &pushed(&key, 1)).await.unwrap());
+    assert!(record_push(store, &a, 1, &pushed(&key, 1)).await.unwrap());
     store.release_key(&a, 1, &key, seconds(10), seconds(100)).await.unwrap();
     let mut push = pushed(&key, 1);
     push.pushed_at = seconds(101);
-    assert!(store.record_push(&b, 1, &push).await.unwrap());
+    assert!(record_push(store, &b, 1, &push).await.unwrap());
     // The one that was thought dead wakes up: the object is another's now.
     let late = store.release_key(&a, 1, &key, seconds(102), seconds(190)).await.unwrap();
     assert_eq!(late, Release::StillReferenced);
@@ -361,7 +362,7 @@ async fn a_key_that_nobody_uses_can_be_taken_to_delete_what_came_late(store: &im
     let key = format!("late-{a}.pdf");
     let take = async |id| store.take_unused_key(id, &key, seconds(1), seconds(90)).await.unwrap();
     store.begin_push(&b, 1, epoch()).await.unwrap();
-    assert!(store.record_push(&b, 1, &pushed(&key, 1)).await.unwrap());
+    assert!(record_push(store, &b, 1, &pushed(&key, 1)).await.unwrap());
     assert!(!take(&a).await, "somebody uses it");
     store.release_key(&b, 1, &key, seconds(0), seconds(90)).await.unwrap();
     assert!(!take(&a).await, "somebody deletes it");
@@ -371,9 +372,9 @@ async fn a_key_that_nobody_uses_can_be_taken_to_delete_what_came_late(store: &im
     let mut push = pushed(&key, 1);
     (push.requested_at, push.pushed_at) = (seconds(60), seconds(60));
     store.begin_push(&a, 1, epoch()).await.unwrap();
-    assert!(!store.record_push(&a, 1, &push).await.unwrap(), "while it is being deleted");
+    assert!(!record_push(store, &a, 1, &push).await.unwrap(), "while it is being deleted");
     store.mark_released(&a, &key, seconds(2)).await.unwrap();
-    assert!(store.record_push(&a, 1, &push).await.unwrap());
+    assert!(record_push(store, &a, 1, &push).await.unwrap());
 }
 
 async fn an_object_that_was_written_again_is_read_under_its_new_tag(store: &impl TransferStore) {

@@ -1,6 +1,7 @@
 //! What every [`SlotStore`] must do. Wants a store of its own: the pool is shared
 //! by all who use it.
 
+use crate::builders::record_push;
 use docferry_app::ports::{FIRST_LOOK, SlotStore, TransferStore, WriteError};
 use docferry_domain::{Outcome, Phase, Pool, Priority, Transfer, TransferId, Turn, Waiting};
 use jiff::SignedDuration;
@@ -118,7 +119,7 @@ async fn a_slot_is_given_back_only_by_the_step_that_was_read(
     assert!(granted(store, &[get(store, &id).await.waiting()]).await);
     store.begin_push(&id, 1, epoch()).await.unwrap();
     let key = format!("{id}.pdf");
-    assert!(store.record_push(&id, 1, &pushed(&key, 10)).await.unwrap());
+    assert!(record_push(store, &id, 1, &pushed(&key, 10)).await.unwrap());
     let waiting_for_arrival = get(store, &id).await;
     // A look that was overtaken: the upload has begun meanwhile.
     store.record_arrival(&id, 1, &crate::builders::arrived()).await.unwrap();

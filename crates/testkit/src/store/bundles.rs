@@ -2,7 +2,8 @@
 
 use docferry_app::ports::{BundleStore, Due, Entered, FIRST_LOOK, StoreError};
 use docferry_domain::{
-    Bundle, BundleCounts, Failure, NamedRequest, Notice, Outcome, Phase, Transfer, TransferId,
+    Bundle, BundleCounts, DocumentName, Failure, NamedRequest, Notice, Outcome, Phase, Transfer,
+    TransferId,
 };
 use jiff::Timestamp;
 
@@ -110,6 +111,18 @@ impl BundleStore for InMemoryTransferStore {
         let canceled = bundle.clone();
         tables.due.insert(Due::Bundle(id.clone()), due);
         Ok(Some(canceled))
+    }
+
+    async fn claim_name(
+        &self,
+        document: &TransferId,
+        name: &DocumentName,
+        _purge_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let Some((bundle, _)) = document.in_bundle() else { return Ok(true) };
+        let mut tables = self.tables();
+        let owner = tables.names.entry((bundle, name.folded())).or_insert(document.clone());
+        Ok(owner == document)
     }
 
     async fn documents_stopped(&self, id: &TransferId, retries: u32) -> Result<(), StoreError> {

@@ -1,6 +1,7 @@
 mod artifacts;
 mod bundles;
 mod jobs;
+mod keys;
 mod notices;
 mod slots;
 mod transfers;
@@ -10,14 +11,16 @@ use std::sync::{Arc, Mutex};
 
 use docferry_app::ports::{Due, SessionRecord};
 use docferry_domain::{
-    ArtifactRecord, Bundle, BundleCounts, NamedRequest, Notice, OutcomeRecord, Pool, Slots,
-    Transfer, TransferId, Waiting,
+    ArtifactRecord, Bundle, BundleCounts, NamedRequest, Notice, ObjectGuid, OutcomeRecord,
+    OutstandingPush, Pool, Slots, Transfer, TransferId, Waiting,
 };
 use jiff::Timestamp;
 
 #[derive(Debug, Default, Clone)]
 struct KeyUse {
     users: BTreeSet<TransferId>,
+    holder: Option<ObjectGuid>,
+    outstanding: BTreeSet<OutstandingPush>,
     releasing: Option<(TransferId, Timestamp)>,
     released_at: Option<Timestamp>,
 }
@@ -27,6 +30,8 @@ struct Tables {
     transfers: BTreeMap<TransferId, Transfer>,
     sessions: BTreeMap<TransferId, SessionRecord>,
     keys: BTreeMap<String, KeyUse>,
+    names: BTreeMap<(TransferId, String), TransferId>,
+    announced: BTreeMap<TransferId, OutstandingPush>,
     due: BTreeMap<Due, Timestamp>,
     slots: BTreeMap<Pool, Slots>,
     queue: BTreeMap<(Pool, i64, TransferId), Waiting>,

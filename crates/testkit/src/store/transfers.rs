@@ -1,16 +1,17 @@
 //! Transfers, their sessions and the keys they refer to, in memory.
 
 use docferry_app::ports::{
-    CheckpointAck, Due, Entered, Entry, FIRST_LOOK, Release, SealedSession, SessionRecord,
-    StoreError, TransferStore, WriteError,
+    CheckpointAck, Due, Entered, Entry, FIRST_LOOK, PushRecord, Release, SealedSession,
+    SessionRecord, StoreError, TransferStore, WriteError,
 };
 use docferry_domain::{
-    ArrivedObject, Artifact, Checkpoint, Delivery, Failure, FailureCode, Notice, Outcome,
-    OutcomeRecord, Phase, PushedSource, Transfer, TransferId, Turn,
+    ArrivedObject, Artifact, Checkpoint, Delivery, ExchangeKey, Failure, FailureCode, Notice,
+    ObjectGuid, Outcome, OutcomeRecord, OutstandingPush, OwedKey, Phase, PushedSource, Transfer,
+    TransferId, Turn,
 };
 use jiff::Timestamp;
 
-use super::{InMemoryTransferStore, place};
+use super::{InMemoryTransferStore, keys, place};
 
 impl InMemoryTransferStore {
     pub(super) fn edit<T>(
@@ -88,8 +89,8 @@ impl TransferStore for InMemoryTransferStore {
     ) -> Result<Transfer, WriteError> {
         self.edit(id, same_attempt(attempt), |t| {
             t.started_at.get_or_insert(now);
-            if t.phase <= Phase::Pushing {
-                t.phase = Phase::Pushing;
+            if t.needs_push() {
+                t.phase = t.phase.max(Phase::Pushing);
                 t.pushes += 1;
             }
             t.clone()
@@ -100,28 +101,71 @@ impl TransferStore for InMemoryTransferStore {
         &self,
         id: &TransferId,
         attempt: u32,
+        push: &OutstandingPush,
         source: &PushedSource,
+    ) -> Result<PushRecord, WriteError> {
+        self.tables().record_push(id, attempt, push, source)
+    }
+
+    async fn hold_key(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        document: &ObjectGuid,
+        key: &str,
+        now: Timestamp,
     ) -> Result<bool, WriteError> {
-        let mut tables = self.tables();
-        let tables = &mut *tables;
-        let transfer = tables.transfers.get_mut(id).ok_or(WriteError::NotFound)?;
-        if transfer.phase.is_terminal() || transfer.attempt != attempt {
-            return Err(WriteError::Ended);
+        self.edit(id, same_attempt(attempt), |_| ())?;
+        Ok(self.tables().hold_key(id, document, key, now))
+    }
+
+    async fn owe_key(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        owed: &OwedKey,
+    ) -> Result<(), WriteError> {
+        self.edit(id, same_attempt(attempt), |t| keys::owe(t, owed))
+    }
+
+    async fn exchange_key(&self, key: &str) -> Result<ExchangeKey, StoreError> {
+        Ok(self.tables().exchange_key(key))
+    }
+
+    async fn push_seen(&self, key: &str, push: &OutstandingPush) -> Result<(), StoreError> {
+        if let Some(usage) = self.tables().keys.get_mut(key) {
+            usage.outstanding.remove(push);
         }
-        if transfer.phase >= Phase::Uploading {
-            return Ok(true);
-        }
-        let key = tables.keys.entry(source.key.clone()).or_default();
-        let busy = key.releasing.as_ref().is_some_and(|(_, until)| *until > source.pushed_at);
-        let just_deleted = key.released_at.is_some_and(|at| at >= source.requested_at);
-        if busy || just_deleted {
-            return Ok(false);
-        }
-        key.users.insert(id.clone());
-        key.releasing = None;
-        transfer.source = Some(source.clone());
-        transfer.phase = Phase::AwaitingArrival;
-        Ok(true)
+        Ok(())
+    }
+
+    async fn announce_push(
+        &self,
+        id: &TransferId,
+        push: &OutstandingPush,
+    ) -> Result<OutstandingPush, StoreError> {
+        Ok(self.tables().announce(id, push))
+    }
+
+    async fn push_named(&self, id: &TransferId) -> Result<(), StoreError> {
+        self.tables().announced.remove(id);
+        Ok(())
+    }
+
+    async fn pushes_in_flight(&self) -> Result<Vec<OutstandingPush>, StoreError> {
+        Ok(self.tables().announced.values().cloned().collect())
+    }
+
+    async fn lose_object(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+        push_again: bool,
+    ) -> Result<(), WriteError> {
+        self.edit(id, not_ending(same_epoch(epoch)), |t| {
+            t.object = None;
+            t.push_again = push_again;
+        })
     }
 
     async fn record_reuse(
@@ -149,7 +193,7 @@ impl TransferStore for InMemoryTransferStore {
         object: &ArrivedObject,
     ) -> Result<(), WriteError> {
         self.edit(id, same_attempt(attempt), |t| {
-            if t.phase < Phase::Uploading {
+            if t.needs_source() && !t.push_again {
                 t.object = Some(object.clone());
                 t.phase = Phase::Uploading;
             }
@@ -372,6 +416,7 @@ impl TransferStore for InMemoryTransferStore {
             return Ok(Release::StillReferenced);
         }
         usage.releasing = Some((id.clone(), until));
+        usage.holder = None;
         Ok(Release::Last)
     }
 

@@ -1,0 +1,307 @@
+//! Pushes and the exchange keys that they named.
+//!
+//! `K#{key}` holds `outstanding`, a set of pushes of which no object has been seen for
+//! certain (`docferry_domain::OutstandingPush` as text). `P#pushes` / `{id}` announces a
+//! push whose key is not known yet: `guid`, `requestedAt` and `announcedAt`.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use docferry_app::ports::{PushRecord, StoreError, WriteError};
+use docferry_domain::{
+    ExchangeKey, LONGEST_PUSH, ObjectGuid, OutstandingPush, OwedKey, Phase, PushedSource, Transfer,
+    TransferId,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::change::{Change, number, string};
+use super::items::{
+    ANNOUNCEMENTS, Item, announcement_key, attribute, corrupt, references_key, transfer_key, ttl,
+};
+use super::references::ROUNDS;
+use super::standing::{
+    by_attempt, by_attempt_in, by_epoch, held, live, not_ending, open, unsettled,
+};
+use super::table::{Check, Refusal, Table};
+
+/// How long an announcement rests that its transfer did not withdraw.
+const ANNOUNCEMENT_REST: SignedDuration = SignedDuration::from_hours(1);
+/// Announcements that are read at most. There are as many as pushes run at once.
+const MOST_ANNOUNCEMENTS: usize = 1000;
+
+pub(super) async fn record_push(
+    table: &Table,
+    id: &TransferId,
+    attempt: u32,
+    push: &OutstandingPush,
+    source: &PushedSource,
+) -> Result<PushRecord, WriteError> {
+    let document = &push.guid;
+    // The record as it stood when a write failed.
+    let mut read: Option<Transfer> = None;
+    for _ in 0..ROUNDS {
+        let actions = [
+            table.updating(transfer_key(id), pushed(attempt, source, read.as_ref())?)?,
+            table.updating(references_key(&source.key), used(id, push, source))?,
+        ];
+        let Err(refusal) = table.transact(&actions).await else { return Ok(PushRecord::Recorded) };
+        let mut checks = refusal.stood()?.into_iter();
+        match (checks.next(), checks.next()) {
+            (Some(Check::Failed(stood)), _) => {
+                let transfer = live(stood, attempt)?;
+                if transfer.phase >= Phase::Uploading && !transfer.push_again {
+                    return Ok(PushRecord::Recorded);
+                }
+                read = Some(transfer);
+            }
+            (_, Some(Check::Failed(stood))) => {
+                let refused = match stood {
+                    Some(item) if is_held_by_another(&item, document) => PushRecord::HeldByAnother,
+                    _ => PushRecord::Releasing,
+                };
+                record_outstanding(table, push, &source.key).await?;
+                let (key, requested_at) = (source.key.clone(), source.requested_at);
+                owe(table, id, attempt, &OwedKey { key, requested_at }, true).await?;
+                return Ok(refused);
+            }
+            _ => break,
+        }
+    }
+    Err(unsettled("record_push").into())
+}
+
+/// The transfer's half. It is tied to the key that the record holds, so that a key which
+/// the source has replaced by another stays owed to the transfer.
+fn pushed(
+    attempt: u32,
+    source: &PushedSource,
+    read: Option<&Transfer>,
+) -> Result<Change, StoreError> {
+    let change = match read {
+        // Phases never go back: an upload that lost its source stays one.
+        Some(read) if read.push_again && read.phase == Phase::Uploading => {
+            by_attempt_in(attempt, &[Phase::Uploading])
+                .when("#pushAgain = :yes")
+                .value("yes", AttributeValue::Bool(true))
+        }
+        _ => by_attempt_in(attempt, &[Phase::Accepted, Phase::Pushing, Phase::AwaitingArrival])
+            .set("phase", string(Phase::AwaitingArrival.as_str())),
+    };
+    let change = change
+        .set("source", attribute(source)?)
+        .set("knownKey", string(&source.key))
+        .remove(&["pushAgain"]);
+    let former = read.and_then(|read| Some((read, &read.source.as_ref()?.key)));
+    Ok(match former {
+        Some((read, former)) if *former != source.key => {
+            let owed = attribute(&read.keys_in_doubt())?;
+            change
+                .when("#source.#key = :former")
+                .value("former", string(former))
+                .set("owedKeys", owed)
+        }
+        _ => change
+            .when("attribute_not_exists(#source) OR #source.#key = :key")
+            .value("key", string(&source.key)),
+    })
+}
+
+/// The key's half: its object is not being deleted, was not deleted at a time that may be
+/// after this push (both by the exchange store's clock), and the key is free or used by
+/// the same document. A deletion whose bound has passed is taken over.
+fn used(id: &TransferId, push: &OutstandingPush, source: &PushedSource) -> Change {
+    // A key that was taken before the push cannot have been released since.
+    let released = "attribute_not_exists(#releasedAt) OR #releasedAt < :requestedAt \
+                    OR contains(#refs, :id)";
+    taken(id, &push.guid, source.pushed_at)
+        .join("outstanding", &push.to_string())
+        .when(released)
+        .value("requestedAt", number(source.requested_at.as_millisecond()))
+        .value("id", string(id.as_str()))
+}
+
+fn taken(id: &TransferId, document: &ObjectGuid, now: Timestamp) -> Change {
+    Change::default()
+        .join("refs", id.as_str())
+        .set("guid", string(document.as_str()))
+        .remove(&["releasingBy", "releasingUntil", "expiresAt"])
+        .when("attribute_not_exists(#releasingBy) OR #releasingUntil <= :now")
+        .value("now", number(now.as_millisecond()))
+        .when("attribute_not_exists(#refs) OR #guid = :guid")
+}
+
+fn is_held_by_another(item: &Item, document: &ObjectGuid) -> bool {
+    let guid = item.get("guid").and_then(|guid| guid.as_s().ok());
+    item.contains_key("refs") && guid.is_none_or(|guid| guid != document.as_str())
+}
+
+async fn record_outstanding(
+    table: &Table,
+    push: &OutstandingPush,
+    key: &str,
+) -> Result<(), StoreError> {
+    let change = Change::default().join("outstanding", &push.to_string());
+    table.update(references_key(key), change).await.map(drop).or_else(ignored)
+}
+
+pub(super) async fn hold_key(
+    table: &Table,
+    id: &TransferId,
+    attempt: u32,
+    document: &ObjectGuid,
+    key: &str,
+    now: Timestamp,
+) -> Result<bool, WriteError> {
+    let actions = [
+        table.checking(transfer_key(id), by_attempt(attempt))?,
+        table.updating(references_key(key), taken(id, document, now))?,
+    ];
+    let Err(refusal) = table.transact(&actions).await else { return Ok(true) };
+    let mut checks = refusal.stood()?.into_iter();
+    match (checks.next(), checks.next()) {
+        (Some(Check::Failed(stood)), _) => {
+            live(stood, attempt)?;
+            Err(unsettled("hold_key").into())
+        }
+        (_, Some(Check::Failed(_))) => Ok(false),
+        _ => Err(unsettled("hold_key").into()),
+    }
+}
+
+pub(super) async fn owe_key(
+    table: &Table,
+    id: &TransferId,
+    attempt: u32,
+    owed: &OwedKey,
+) -> Result<(), WriteError> {
+    owe(table, id, attempt, owed, false).await
+}
+
+/// Adds a key to those that the transfer is owed, once.
+async fn owe(
+    table: &Table,
+    id: &TransferId,
+    attempt: u32,
+    owed: &OwedKey,
+    is_known: bool,
+) -> Result<(), WriteError> {
+    let known = |change: Change| match is_known {
+        true => change.set("knownKey", string(&owed.key)),
+        false => change,
+    };
+    let mut all = vec![owed.clone()];
+    let mut before: Option<Vec<OwedKey>> = None;
+    for _ in 0..ROUNDS {
+        let change = known(by_attempt(attempt)).set("owedKeys", attribute(&all)?);
+        let change = match &before {
+            None => change.when("attribute_not_exists(#owedKeys)"),
+            Some(before) => change.when("#owedKeys = :before").value("before", attribute(before)?),
+        };
+        let Err(refusal) = table.update(transfer_key(id), change).await else { return Ok(()) };
+        let stood = live(refusal.stood()?, attempt)?.owed_keys;
+        all.clone_from(&stood);
+        if !stood.iter().any(|known| known.key == owed.key) {
+            all.push(owed.clone());
+        }
+        before = Some(stood).filter(|keys| !keys.is_empty());
+    }
+    Err(unsettled("owe_key").into())
+}
+
+pub(super) async fn exchange_key(table: &Table, key: &str) -> Result<ExchangeKey, StoreError> {
+    let Some(item) = table.get(references_key(key)).await? else {
+        return Ok(ExchangeKey::default());
+    };
+    let parse = |text: &String| text.parse().map_err(|_| corrupt("outstanding push"));
+    let pushes = item.get("outstanding").and_then(|pushes| pushes.as_ss().ok());
+    let mut outstanding: Vec<OutstandingPush> =
+        pushes.into_iter().flatten().map(parse).collect::<Result<_, _>>()?;
+    outstanding.sort();
+    let guid = item.get("guid").and_then(|guid| guid.as_s().ok());
+    let holder = guid.map(|guid| guid.parse().map_err(|_| corrupt("holder of a key")));
+    Ok(ExchangeKey { holder: holder.transpose()?, outstanding })
+}
+
+pub(super) async fn push_seen(
+    table: &Table,
+    key: &str,
+    push: &OutstandingPush,
+) -> Result<(), StoreError> {
+    let seen = Change::default()
+        .leave("outstanding", &push.to_string())
+        .when("attribute_exists(#outstanding)");
+    table.update(references_key(key), seen).await.map(drop).or_else(ignored)
+}
+
+pub(super) async fn announce(
+    table: &Table,
+    id: &TransferId,
+    push: &OutstandingPush,
+) -> Result<OutstandingPush, StoreError> {
+    let stale = push.pushed_at - LONGEST_PUSH;
+    let announced = Change::default()
+        .set("guid", string(push.guid.as_str()))
+        .set_once("requestedAt", number(push.requested_at.as_millisecond()))
+        .set("announcedAt", number(push.pushed_at.as_millisecond()))
+        .set("expiresAt", ttl(push.pushed_at + ANNOUNCEMENT_REST))
+        .when("attribute_not_exists(#announcedAt) OR #announcedAt <= :stale")
+        .value("stale", number(stale.as_millisecond()));
+    match table.update(announcement_key(id), announced).await {
+        Ok(item) => announcement(&item),
+        Err(refusal) => match refusal.stood()? {
+            Some(item) => announcement(&item),
+            None => Err(unsettled("announce_push")),
+        },
+    }
+}
+
+fn announcement(item: &Item) -> Result<OutstandingPush, StoreError> {
+    let time = |name: &str| {
+        let millis = item.get(name)?.as_n().ok()?.parse().ok()?;
+        Timestamp::from_millisecond(millis).ok()
+    };
+    let guid = item.get("guid").and_then(|guid| guid.as_s().ok()?.parse().ok());
+    let id = item.get("sk").and_then(|id| id.as_s().ok()?.parse().ok());
+    match (time("requestedAt"), time("announcedAt"), id, guid) {
+        (Some(requested_at), Some(pushed_at), Some(transfer_id), Some(guid)) => {
+            Ok(OutstandingPush { requested_at, pushed_at, is_repeated: false, transfer_id, guid })
+        }
+        _ => Err(corrupt("announced push")),
+    }
+}
+
+pub(super) async fn withdraw(table: &Table, id: &TransferId) -> Result<(), StoreError> {
+    match table.delete(announcement_key(id), Change::default()).await {
+        Ok(()) => Ok(()),
+        Err(refusal) => refusal.stood(),
+    }
+}
+
+pub(super) async fn in_flight(table: &Table) -> Result<Vec<OutstandingPush>, StoreError> {
+    let (partition, first, last) = (ANNOUNCEMENTS.to_owned(), "0", "g");
+    let items = table.range(partition, first, true, last, MOST_ANNOUNCEMENTS).await?;
+    items.iter().map(announcement).collect()
+}
+
+pub(super) async fn lose_object(
+    table: &Table,
+    id: &TransferId,
+    epoch: u64,
+    push_again: bool,
+) -> Result<(), WriteError> {
+    let lost = not_ending(by_epoch(epoch)).remove(&["object"]);
+    let lost = match push_again {
+        true => lost.set("pushAgain", AttributeValue::Bool(true)),
+        false => lost,
+    };
+    match table.update(transfer_key(id), lost).await {
+        Ok(_) => Ok(()),
+        Err(refusal) => {
+            open(held(refusal.stood()?, epoch)?)?;
+            Err(unsettled("lose_object").into())
+        }
+    }
+}
+
+/// A condition that did not hold changes nothing here.
+fn ignored(refusal: Refusal<Option<Item>>) -> Result<(), StoreError> {
+    refusal.stood().map(drop)
+}

@@ -1,0 +1,103 @@
+//! Exchange keys and the pushes that named them, in memory.
+
+use docferry_app::ports::{PushRecord, WriteError};
+use docferry_domain::{
+    ExchangeKey, LONGEST_PUSH, ObjectGuid, OutstandingPush, OwedKey, Phase, PushedSource, Transfer,
+    TransferId,
+};
+use jiff::Timestamp;
+
+use super::{KeyUse, Tables};
+
+/// Notes a key in a record, once.
+pub(super) fn owe(transfer: &mut Transfer, owed: &OwedKey) {
+    if !transfer.owed_keys.iter().any(|known| known.key == owed.key) {
+        transfer.owed_keys.push(owed.clone());
+    }
+}
+
+impl KeyUse {
+    fn is_held_by_another(&self, document: &ObjectGuid) -> bool {
+        !self.users.is_empty() && self.holder.as_ref() != Some(document)
+    }
+}
+
+impl Tables {
+    pub(super) fn record_push(
+        &mut self,
+        id: &TransferId,
+        attempt: u32,
+        push: &OutstandingPush,
+        source: &PushedSource,
+    ) -> Result<PushRecord, WriteError> {
+        let document = &push.guid;
+        let transfer = self.transfers.get_mut(id).ok_or(WriteError::NotFound)?;
+        if transfer.phase.is_terminal() || transfer.attempt != attempt {
+            return Err(WriteError::Ended);
+        }
+        let waits = transfer.phase == Phase::AwaitingArrival;
+        if !transfer.needs_push() && !waits {
+            return Ok(PushRecord::Recorded);
+        }
+        let usage = self.keys.entry(source.key.clone()).or_default();
+        usage.outstanding.insert(push.clone());
+        let owed = OwedKey { key: source.key.clone(), requested_at: source.requested_at };
+        transfer.known_key = Some(source.key.clone());
+        if usage.is_held_by_another(document) {
+            owe(transfer, &owed);
+            return Ok(PushRecord::HeldByAnother);
+        }
+        let busy = usage.releasing.as_ref().is_some_and(|(_, until)| *until > source.pushed_at);
+        // A key that was taken before the push cannot have been released since.
+        let just_deleted = !usage.users.contains(id)
+            && usage.released_at.is_some_and(|at| at >= source.requested_at);
+        if busy || just_deleted {
+            owe(transfer, &owed);
+            return Ok(PushRecord::Releasing);
+        }
+        usage.users.insert(id.clone());
+        usage.holder = Some(document.clone());
+        usage.releasing = None;
+        let former = transfer.source.replace(source.clone());
+        if let Some(former) = former.filter(|former| former.key != source.key) {
+            owe(transfer, &OwedKey { key: former.key, requested_at: former.requested_at });
+        }
+        transfer.push_again = false;
+        transfer.phase = transfer.phase.max(Phase::AwaitingArrival);
+        Ok(PushRecord::Recorded)
+    }
+
+    pub(super) fn hold_key(
+        &mut self,
+        id: &TransferId,
+        document: &ObjectGuid,
+        key: &str,
+        now: Timestamp,
+    ) -> bool {
+        let usage = self.keys.entry(key.to_owned()).or_default();
+        let busy = usage.releasing.as_ref().is_some_and(|(_, until)| *until > now);
+        if busy || usage.is_held_by_another(document) {
+            return false;
+        }
+        usage.users.insert(id.clone());
+        usage.holder = Some(document.clone());
+        usage.releasing = None;
+        true
+    }
+
+    pub(super) fn exchange_key(&self, key: &str) -> ExchangeKey {
+        let Some(usage) = self.keys.get(key) else { return ExchangeKey::default() };
+        ExchangeKey {
+            holder: usage.holder.clone(),
+            outstanding: usage.outstanding.iter().cloned().collect(),
+        }
+    }
+
+    pub(super) fn announce(&mut self, id: &TransferId, push: &OutstandingPush) -> OutstandingPush {
+        let announced = self.announced.entry(id.clone()).or_insert_with(|| push.clone());
+        if push.pushed_at.duration_since(announced.pushed_at) >= LONGEST_PUSH {
+            announced.pushed_at = push.pushed_at;
+        }
+        announced.clone()
+    }
+}
