@@ -121,10 +121,12 @@ impl State {
         let Some(Move { delay, overwrites }) = self.moves.pop_front() else {
             return self.put_object(filename, bytes, self.now);
         };
+        let mut due = self.now + delay;
         if overwrites {
-            self.pending.retain(|copy| copy.filename != filename);
+            // The mover comes for the file when it would have come for the first of them.
+            let same = self.pending.extract_if(.., |copy| copy.filename == filename);
+            due = same.map(|copy| copy.due).fold(due, Timestamp::min);
         }
-        let due = self.now + delay;
         self.pending.push(PendingCopy { filename: filename.to_owned(), bytes, due });
     }
 }

@@ -6,6 +6,7 @@
 mod artifacts;
 mod bundles;
 mod jobs;
+mod keys;
 mod notices;
 mod outbox;
 mod slots;
@@ -51,6 +52,7 @@ pub async fn transfer_store(store: &impl TransferStore) {
     a_key_that_nobody_uses_can_be_taken_to_delete_what_came_late(store).await;
     an_object_that_was_written_again_is_read_under_its_new_tag(store).await;
     an_end_is_decided_again_when_the_record_has_changed(store).await;
+    keys::exchange_keys(store).await;
 }
 
 async fn created(store: &impl TransferStore) -> Transfer {

@@ -1,0 +1,130 @@
+//! Checks of exchange keys: the pushes that named them and the documents that use them.
+
+use docferry_app::ports::{PushRecord, Release, TransferStore, WriteError};
+use docferry_domain::{LONGEST_PUSH, ObjectGuid, OutstandingPush, OwedKey, Phase, Transfer};
+use jiff::SignedDuration;
+
+use super::{get, seconds, uploading};
+use crate::builders::{arrived, pushed, transfer};
+
+const OTHER: &str = "b3RoZXI=";
+
+/// Runs every check of a [`TransferStore`]'s exchange keys.
+///
+/// # Panics
+/// At the first thing that a store does otherwise than the port says.
+pub(super) async fn exchange_keys(store: &impl TransferStore) {
+    a_key_is_held_by_one_document(store).await;
+    announcements_keep_the_time_of_the_first_try(store).await;
+    a_lost_object_is_looked_for_again_after_another_push(store).await;
+    owed_keys_are_noted_once(store).await;
+}
+
+async fn pushing(store: &impl TransferStore, document: &ObjectGuid) -> Transfer {
+    let made = Transfer { object_guid: document.clone(), ..transfer() };
+    store.create(&made).await.unwrap();
+    store.begin_push(&made.transfer_id, 1, seconds(0)).await.unwrap()
+}
+
+async fn a_key_is_held_by_one_document(store: &impl TransferStore) {
+    let (own, other): (ObjectGuid, ObjectGuid) = (transfer().object_guid, OTHER.parse().unwrap());
+    let (a, b) = (pushing(store, &own).await, pushing(store, &other).await);
+    let (a, b) = (&a.transfer_id, &b.transfer_id);
+    let key = format!("held-{a}.pdf");
+    let source = pushed(&key, 1);
+    let (push_a, push_b) =
+        (OutstandingPush::of(a, &own, &source), OutstandingPush::of(b, &other, &source));
+    let record = async |id, push| store.record_push(id, 1, push, &source).await.unwrap();
+    assert_eq!(record(a, &push_a).await, PushRecord::Recorded);
+    assert_eq!(record(b, &push_b).await, PushRecord::HeldByAnother);
+    assert_eq!(record(b, &push_b).await, PushRecord::HeldByAnother, "repeated");
+    let waiting = get(store, b).await;
+    assert_eq!((waiting.phase, waiting.source), (Phase::Pushing, None));
+    assert_eq!(waiting.known_key.as_ref(), Some(&key));
+    let owed = OwedKey { key: key.clone(), requested_at: source.requested_at };
+    assert_eq!(waiting.owed_keys, [owed]);
+    let state = store.exchange_key(&key).await.unwrap();
+    assert_eq!(state.holder.as_ref(), Some(&own));
+    assert!(state.outstanding.contains(&push_a) && state.outstanding.contains(&push_b));
+    store.push_seen(&key, &push_a).await.unwrap();
+    store.push_seen(&key, &push_a).await.unwrap();
+    assert_eq!(store.exchange_key(&key).await.unwrap().outstanding, [push_b.clone()]);
+    let hold = async |id, guid| store.hold_key(id, 1, guid, &key, seconds(5)).await.unwrap();
+    assert!(!hold(b, &other).await, "another document uses it");
+    assert!(hold(a, &own).await, "its own document does");
+    let release = store.release_key(a, 1, &key, seconds(6), seconds(90)).await.unwrap();
+    assert_eq!(release, Release::Last);
+    assert!(!hold(b, &other).await, "its object is being deleted");
+    store.mark_released(a, &key, seconds(7)).await.unwrap();
+    assert!(hold(b, &other).await, "it is free");
+    assert!(hold(b, &other).await, "repeated");
+    // Taken before the push: the deletion was over by then, whatever the clocks say.
+    assert_eq!(record(b, &push_b).await, PushRecord::Recorded);
+    assert_eq!(get(store, b).await.phase, Phase::AwaitingArrival);
+    assert!(store.exchange_key("unknown").await.unwrap().outstanding.is_empty());
+}
+
+async fn announcements_keep_the_time_of_the_first_try(store: &impl TransferStore) {
+    let id = pushing(store, &transfer().object_guid).await.transfer_id;
+    let at = |n: i64| OutstandingPush {
+        requested_at: seconds(n),
+        pushed_at: seconds(n),
+        is_repeated: false,
+        transfer_id: id.clone(),
+        guid: transfer().object_guid,
+    };
+    assert_eq!(store.announce_push(&id, &at(0)).await.unwrap(), at(0));
+    assert_eq!(
+        store.announce_push(&id, &at(10)).await.unwrap(),
+        at(0),
+        "the first may have pushed"
+    );
+    let late = LONGEST_PUSH.as_secs();
+    let renewed = store.announce_push(&id, &at(late)).await.unwrap();
+    assert_eq!(renewed, OutstandingPush { requested_at: seconds(0), ..at(late) });
+    let announced = async || {
+        let all = store.pushes_in_flight().await.unwrap();
+        all.into_iter().filter(|push| push.transfer_id == id).count()
+    };
+    assert_eq!(announced().await, 1);
+    store.push_named(&id).await.unwrap();
+    store.push_named(&id).await.unwrap();
+    assert_eq!(announced().await, 0);
+}
+
+async fn a_lost_object_is_looked_for_again_after_another_push(store: &impl TransferStore) {
+    let Transfer { transfer_id: id, epoch, object_guid: guid, .. } = uploading(store).await;
+    let stale = store.lose_object(&id, epoch - 1, true).await;
+    assert!(matches!(stale, Err(WriteError::Superseded)), "{stale:?}");
+    store.lose_object(&id, epoch, true).await.unwrap();
+    let lost = get(store, &id).await;
+    assert!(lost.push_again && lost.object.is_none() && lost.phase == Phase::Uploading);
+    store.record_arrival(&id, 1, &arrived()).await.unwrap();
+    assert_eq!(get(store, &id).await.object, None, "another push is due first");
+    let again = store.begin_push(&id, 1, seconds(1)).await.unwrap();
+    assert_eq!(again.pushes, lost.pushes + 1);
+    let source = again.source.unwrap();
+    let source = docferry_domain::PushedSource {
+        requested_at: source.requested_at + SignedDuration::from_secs(60),
+        ..source
+    };
+    let push = OutstandingPush::of(&id, &guid, &source);
+    let recorded = store.record_push(&id, 1, &push, &source).await.unwrap();
+    assert_eq!(recorded, PushRecord::Recorded);
+    let pushed = get(store, &id).await;
+    assert!(!pushed.push_again && pushed.phase == Phase::Uploading, "phases never go back");
+    assert_eq!(pushed.source, Some(source));
+    store.record_arrival(&id, 1, &arrived()).await.unwrap();
+    assert_eq!(get(store, &id).await.object, Some(arrived()));
+}
+
+async fn owed_keys_are_noted_once(store: &impl TransferStore) {
+    let id = pushing(store, &transfer().object_guid).await.transfer_id;
+    let owed = |key: &str| OwedKey { key: key.into(), requested_at: seconds(3) };
+    for key in ["a", "b", "a"] {
+        store.owe_key(&id, 1, &owed(key)).await.unwrap();
+    }
+    assert_eq!(get(store, &id).await.owed_keys, [owed("a"), owed("b")]);
+    let other = store.owe_key(&id, 2, &owed("c")).await;
+    assert!(matches!(other, Err(WriteError::Ended)), "{other:?}");
+}
