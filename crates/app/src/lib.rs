@@ -24,6 +24,7 @@ mod step;
 pub mod sweep;
 mod task;
 pub mod trace;
+pub mod tries;
 pub mod turn;
 pub mod upload;
 pub mod webhook;

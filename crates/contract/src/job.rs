@@ -83,6 +83,11 @@ pub struct JobStatus {
     pub eta_seconds: Option<u64>,
     /// 1, and one more for each retry.
     pub attempts: u32,
+    /// Tries of the present step in this run, 1 or more; of many documents, those of the
+    /// one with the most.
+    pub tries: u32,
+    /// The last failure of this run after which a step was tried again.
+    pub last_transient_error: Option<JobTransientError>,
     /// Documents that ended without being delivered. With `onItemError: skip`, a job
     /// completes although there are some.
     pub failed_items: u16,
@@ -215,6 +220,17 @@ pub struct JobError {
     pub message: &'static str,
     /// When it failed.
     pub last_attempt_at: Option<String>,
+}
+
+/// A failure after which a step was tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct JobTransientError {
+    /// A stable code, for programs.
+    pub code: &'static str,
+    /// What happened, for people.
+    pub message: &'static str,
+    /// When the try failed.
+    pub at: String,
 }
 
 /// One document of a job.

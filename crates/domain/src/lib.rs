@@ -35,6 +35,7 @@ mod target;
 mod text;
 mod trace;
 mod transfer;
+mod tries;
 mod verify;
 
 pub use admission::{Admission, Limits, Person, Pool, PoolLimits, Priority, Slots, Turn, Waiting};
@@ -77,4 +78,5 @@ pub use target::{DownloadTarget, DriveTarget, Target};
 pub use text::{is_printable, media_type};
 pub use trace::{InvalidTraceParent, TraceParent};
 pub use transfer::{NewTransfer, SCHEMA_VERSION, Transfer};
+pub use tries::{FailedTries, Step, TransientError};
 pub use verify::{ItemFacts, Verdict, verify_delivery};

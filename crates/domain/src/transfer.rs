@@ -2,9 +2,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ArrivedObject, CallbackUrl, Checkpoint, Delivery, Failure, FailureCode, FileId, ObjectGuid,
-    OwedKey, Person, Phase, Pool, Priority, PushedSource, Target, TraceParent, TransferId, Turn,
-    Waiting,
+    ArrivedObject, CallbackUrl, Checkpoint, Delivery, FailedTries, Failure, FailureCode, FileId,
+    ObjectGuid, OwedKey, Person, Phase, Pool, Priority, PushedSource, Target, TraceParent,
+    TransferId, TransientError, Turn, Waiting,
 };
 
 /// Version of the stored form. Readers accept every version up to theirs.
@@ -127,6 +127,12 @@ pub struct Transfer {
     /// The trace that the request for it belonged to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceParent>,
+    /// Failed tries of the present run.
+    #[serde(flatten)]
+    pub failed_tries: FailedTries,
+    /// The last failure of this run after which a step was tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_transient_error: Option<TransientError>,
 }
 
 /// What somebody asks for, checked.
@@ -198,6 +204,8 @@ impl Transfer {
             failure: None,
             settled: false,
             trace: None,
+            failed_tries: FailedTries::default(),
+            last_transient_error: None,
         }
     }
 
@@ -237,6 +245,8 @@ impl Transfer {
             delivery: None,
             failure: None,
             settled: false,
+            failed_tries: FailedTries::default(),
+            last_transient_error: None,
             ..self
         }
     }
@@ -318,7 +328,7 @@ impl Transfer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{DownloadTarget, DriveFolder, DriveTarget, Person, percent};
+    use crate::{DownloadTarget, DriveFolder, DriveTarget, Person, Step, percent};
 
     fn target() -> DriveTarget {
         DriveTarget {
@@ -413,6 +423,26 @@ mod tests {
         assert_eq!(order(&read), order(&second));
         let third = second.again(hour(100), None);
         assert_eq!(order(&third), Priority::Normal.order(hour(94)));
+    }
+
+    #[test]
+    fn tries_are_those_of_the_present_step_and_start_anew_with_a_run() {
+        let mut moving = transfer();
+        let seen = |transfer: &Transfer| {
+            let stored = serde_json::to_value(transfer).unwrap();
+            serde_json::from_value::<Transfer>(stored).unwrap().tries()
+        };
+        assert_eq!(seen(&moving), 1);
+        moving.failed_tries.count(Step::Deliver);
+        moving.failed_tries.count(Step::Deliver);
+        moving.failed_tries.count(Step::Push);
+        assert_eq!(seen(&moving), 3);
+        assert_eq!(seen(&Transfer { phase: Phase::Pushing, ..moving.clone() }), 2);
+        assert_eq!(seen(&Transfer { phase: Phase::AwaitingArrival, ..moving.clone() }), 1);
+        let ending = Some(crate::FailureCode::Canceled);
+        assert_eq!(seen(&Transfer { ending, ..moving.clone() }), 1);
+        assert_eq!(seen(&Transfer { phase: Phase::Failed, ..moving.clone() }), 3);
+        assert_eq!(seen(&moving.again(Timestamp::UNIX_EPOCH, None)), 1);
     }
 
     #[test]

@@ -5,9 +5,10 @@ use axum::{Router, middleware};
 use docferry_app::trace::{self, TRACEPARENT};
 use docferry_contract::problem::Problem;
 use docferry_contract::scope::{Scope, Scopes};
-use docferry_domain::Person;
+use docferry_domain::{Person, TraceParent};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, header};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::problem::{self, ApiError, PROBLEM_TYPE};
@@ -93,6 +94,9 @@ pub struct RequestId(pub String);
 
 impl RequestId {
     fn of(request: &Request) -> Self {
+        if let Some(known) = request.extensions().get::<Self>() {
+            return known.clone();
+        }
         let sent = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
         match sent.filter(|id| well_formed(id)) {
             Some(id) => Self(id.to_owned()),
@@ -118,15 +122,26 @@ pub(crate) fn finish(router: Router) -> Router {
 async fn dress(mut request: Request, next: Next) -> Response {
     let id = RequestId::of(&request);
     request.extensions_mut().insert(id.clone());
-    let trace = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());
-    let trace = trace.and_then(|text| text.parse().ok());
-    dressed(trace::within(trace, next.run(request)).await, &id)
+    let trace = trace_of(&request);
+    let span = span(&id, trace.as_ref());
+    dressed(trace::within(trace, next.run(request)).instrument(span).await, &id)
+}
+
+fn trace_of(request: &Request) -> Option<TraceParent> {
+    request.headers().get(TRACEPARENT)?.to_str().ok()?.parse().ok()
+}
+
+/// Gives all that is logged for a request its ids. Of a level that no setting leaves out.
+fn span(id: &RequestId, trace: Option<&TraceParent>) -> tracing::Span {
+    tracing::error_span!("request", request.id = id.0, trace.id = trace.map(TraceParent::trace_id))
 }
 
 /// The same for what no router answers: a browser's preflight, a call too many.
-pub(crate) async fn dress_rest(request: Request, next: Next) -> Response {
+pub(crate) async fn dress_rest(mut request: Request, next: Next) -> Response {
     let id = RequestId::of(&request);
-    let response = next.run(request).await;
+    request.extensions_mut().insert(id.clone());
+    let span = span(&id, trace_of(&request).as_ref());
+    let response = next.run(request).instrument(span).await;
     if response.headers().contains_key(REQUEST_ID) { response } else { dressed(response, &id) }
 }
 
@@ -151,4 +166,60 @@ fn dressed(mut response: Response, id: &RequestId) -> Response {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::{Arc, Mutex};
+
+    use tracing::field::{Field, Visit};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
+
+    use super::*;
+
+    /// Fields of the spans that were made.
+    #[derive(Clone, Default)]
+    struct Spans(Arc<Mutex<BTreeMap<&'static str, String>>>);
+
+    impl Visit for Spans {
+        fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+            self.0.lock().unwrap().insert(field.name(), format!("{value:?}"));
+        }
+    }
+
+    impl Subscriber for Spans {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, span: &Attributes<'_>) -> Id {
+            span.record(&mut self.clone());
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, _: &Event<'_>) {}
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn span_of_a_request_carries_its_id_and_trace() {
+        let spans = Spans::default();
+        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap();
+        tracing::subscriber::with_default(spans.clone(), || {
+            let _made = span(&RequestId("request-1".into()), Some(&trace));
+        });
+        let expected =
+            [("request.id", "\"request-1\""), ("trace.id", "\"0af7651916cd43dd8448eb211c80319c\"")];
+        let expected: BTreeMap<_, _> = expected.map(|(name, v)| (name, v.to_owned())).into();
+        assert_eq!(*spans.0.lock().unwrap(), expected);
+    }
 }

@@ -10,7 +10,7 @@ use docferry_contract::scope::Scopes;
 use docferry_domain::{Checkpoint, Delivery, FileId, Pace, Phase};
 use docferry_http::Principal;
 use docferry_testkit::builders::{checkpoint, pushed};
-use docferry_testkit::{Runner, World};
+use docferry_testkit::{Fault, Mode, Runner, World};
 use http::{Response, StatusCode};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -161,6 +161,31 @@ async fn progress_in_detail_tells_bytes_and_step() {
     let path = format!("/v1/download/status/{id}?progress=much");
     let (response, _) = send(reads(&world), request("GET", &path, "")).await;
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test(start_paused = true)]
+async fn status_shows_tries_and_the_last_transient_error() {
+    let world = world(1);
+    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let queued = status(&world, &id).await;
+    assert_eq!((&queued["tries"], &queued["lastTransientError"]), (&json!(1), &Value::Null));
+    let first = world.effects().len();
+    let runner = Runner::new(&world);
+    runner.run_all().await;
+    let pushed_at = world.effects()[first..].iter().position(|effect| *effect == "push");
+    assert_eq!(status(&world, &id).await["lastTransientError"], Value::Null, "all went well");
+
+    let world = self::world(1);
+    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let first = world.effects().len();
+    let at = first + pushed_at.unwrap();
+    world.inject(Fault { at, mode: Mode::AnswerLost });
+    Runner::new(&world).run_all().await;
+    let ended = status(&world, &id).await;
+    assert_eq!((&ended["status"], &ended["attempts"]), (&json!("completed"), &json!(1)));
+    assert_eq!(ended["tries"], 2, "of the step that took the most");
+    assert_eq!(ended["lastTransientError"]["code"], "SOURCE_UNAVAILABLE");
+    assert!(ended["lastTransientError"]["at"].is_string());
 }
 
 #[tokio::test]

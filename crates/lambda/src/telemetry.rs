@@ -1,9 +1,16 @@
 //! Logs: one JSON object a line on stdout, as CloudWatch Logs reads them.
 
-use tracing::Level;
+use std::fmt;
+
+use serde_json::{Map, Value};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{FilterExt as _, LevelFilter, Targets};
+use tracing_subscriber::fmt::format::{JsonFields, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Libraries whose chattier levels may print URLs or headers. Whatever the log
@@ -45,14 +52,130 @@ pub fn init(level: &str) {
         // Logs every failure a second time, after us.
         .with_target("lambda_runtime::layers::panic", LevelFilter::OFF);
     let lines = tracing_subscriber::fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
+        .fmt_fields(JsonFields::new())
+        .event_format(FlatJson)
         .with_ansi(false)
-        // CloudWatch Logs dates every line.
-        .without_time()
         .with_filter(wanted.and(capped));
     // A second start, in tests, keeps the first.
     let _ = tracing_subscriber::registry().with(lines).try_init();
+}
+
+/// One JSON object a line with all fields at its top: those of the event, and those of the
+/// spans around it, such as the ids of the request that it belongs to. The library's own
+/// format puts the latter into an object of their own, where queries for `trace.id` of the
+/// workflow's steps would not find them. CloudWatch Logs dates every line.
+struct FlatJson;
+
+impl<S> FormatEvent<S, JsonFields> for FlatJson
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, JsonFields>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut line = Map::new();
+        let metadata = event.metadata();
+        line.insert("level".into(), metadata.level().as_str().into());
+        // The outer ones first, so that the innermost value of a name stays.
+        for span in context.event_scope().into_iter().flat_map(|spans| spans.from_root()) {
+            let extensions = span.extensions();
+            let fields = extensions.get::<FormattedFields<JsonFields>>();
+            if let Some(Ok(Value::Object(fields))) = fields.map(|f| serde_json::from_str(f)) {
+                line.extend(fields);
+            }
+        }
+        event.record(&mut Fields(&mut line));
+        line.insert("target".into(), metadata.target().into());
+        let line = serde_json::to_string(&line).map_err(|_| fmt::Error)?;
+        writeln!(writer, "{line}")
+    }
+}
+
+/// Puts the fields of an event into a JSON object.
+struct Fields<'a>(&'a mut Map<String, Value>);
+
+impl Fields<'_> {
+    fn put(&mut self, field: &Field, value: impl Into<Value>) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+}
+
+impl Visit for Fields<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field, format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn fields_of_an_event_and_of_its_spans_stand_at_the_top_of_a_line() {
+        let lines = Lines::default();
+        let written = lines.clone();
+        let layer = tracing_subscriber::fmt::layer()
+            .fmt_fields(JsonFields::new())
+            .event_format(FlatJson)
+            .with_ansi(false)
+            .with_writer(move || written.clone());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            let request = tracing::error_span!("request", request.id = "r-1", trace.id = "t-1");
+            let _entered = request.enter();
+            let cause: Option<&str> = None;
+            tracing::info!(
+                job.id = "j-1",
+                job.files = 3_u64,
+                error.cause = cause,
+                "job \"accepted\""
+            );
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        let line: Value = serde_json::from_str(&text).unwrap();
+        let expected = serde_json::json!({
+            "level": "INFO", "message": "job \"accepted\"", "job.id": "j-1", "job.files": 3,
+            "request.id": "r-1", "trace.id": "t-1", "target": module_path!(),
+        });
+        assert_eq!(line, expected);
+    }
 }

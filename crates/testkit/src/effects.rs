@@ -8,8 +8,8 @@ use docferry_app::ports::{
 use docferry_domain::{
     ArrivedObject, Artifact, ArtifactRecord, Bundle, BundleCounts, Checkpoint, Delivery,
     DocumentName, ExchangeKey, FailureCode, NamedRequest, Notice, ObjectGuid, Outcome,
-    OutcomeRecord, OutstandingPush, OwedKey, Pool, PushedSource, Slots, Transfer, TransferId,
-    Waiting,
+    OutcomeRecord, OutstandingPush, OwedKey, Pool, PushedSource, Slots, Step, Transfer, TransferId,
+    TransientError, Waiting,
 };
 use jiff::Timestamp;
 
@@ -52,6 +52,7 @@ as_effects! {
     checkpoint(id: &TransferId, epoch: u64, checkpoint: &Checkpoint) -> CheckpointAck, WriteError, lost_write;
     pause_until(id: &TransferId, epoch: u64, resume_at: Timestamp) -> (), WriteError, lost_write;
     record_delivery(id: &TransferId, epoch: u64, delivery: &Delivery) -> (), WriteError, lost_write;
+    record_failed_try(id: &TransferId, attempt: u32, step: Step, error: &TransientError) -> (), WriteError, lost_write;
     request_cancel(id: &TransferId, owner: &str, last_run: u32) -> Option<Transfer>, StoreError, StoreError::Unavailable;
     finish(read: &Transfer, outcome: Outcome, ended_at: Timestamp) -> Transfer, WriteError, lost_write;
     begin_ending(id: &TransferId, attempt: u32, reason: FailureCode) -> Transfer, WriteError, lost_write;

@@ -7,10 +7,13 @@ use docferry_app::notify::{forward, notify};
 use docferry_app::ports::{Clock as _, ConflictPolicy};
 use docferry_app::publish::{Publish, PublishSettings};
 use docferry_app::sweep::{SweepSettings, Swept, sweep};
+use docferry_app::tries::recorded;
 use docferry_app::turn::{publish_in_turn, upload_in_turn};
 use docferry_app::upload::{Progress, Upload, UploadSettings};
 use docferry_app::{RetryReason, StepOutcome, TaskError, TaskInput, poll, push};
-use docferry_domain::{ArrivalRules, DeadlineRules, FailureCode, Limits, Phase, Pool, PoolLimits};
+use docferry_domain::{
+    ArrivalRules, DeadlineRules, FailureCode, Limits, Phase, Pool, PoolLimits, Step,
+};
 use jiff::SignedDuration;
 
 use crate::{Kill, World};
@@ -119,26 +122,37 @@ impl Runner {
         let admitter = self.admitter();
         // Bounded as the state machine is by its history.
         let (mut visits, mut pool) = (0..2000, None);
-        let _poll_waits_for_the_key = self.step(|| self.push_step(task)).await?;
+        let _poll_waits_for_the_key =
+            self.step(|| self.tried(task, Step::Push, self.push_step(task))).await?;
         while visits.next().is_some() {
             let Some(target) = pool else {
-                match self.step(|| poll::poll(&admitter, world, self.rules, task)).await? {
+                match self
+                    .step(|| {
+                        self.tried(task, Step::Poll, poll::poll(&admitter, world, self.rules, task))
+                    })
+                    .await?
+                {
                     poll::Arrival::Arrived(arrived) => pool = Some(arrived),
                     poll::Arrival::Wait { seconds } => {
                         world.advance(SignedDuration::from_secs(seconds.into()));
                     }
                     poll::Arrival::PushAgain => {
-                        let _poll_waits_for_the_key = self.step(|| self.push_step(task)).await?;
+                        let _poll_waits_for_the_key = self
+                            .step(|| self.tried(task, Step::Push, self.push_step(task)))
+                            .await?;
                     }
                 }
                 continue;
             };
             let moved = self.step(async || {
                 *uploads += 1;
-                match target {
-                    Pool::Onedrive => self.upload_once(task).await,
-                    Pool::Download => self.publish_once(task).await,
-                }
+                let work = async {
+                    match target {
+                        Pool::Onedrive => self.upload_once(task).await,
+                        Pool::Download => self.publish_once(task).await,
+                    }
+                };
+                Box::pin(self.tried(task, Step::Deliver, work)).await
             });
             match Box::pin(moved).await? {
                 Progress::Done => return Ok(()),
@@ -150,6 +164,17 @@ impl Runner {
             }
         }
         Err("States.Runtime".into())
+    }
+
+    /// One try of a step, recorded as the functions do. It is recorded in the store behind
+    /// the effects: tests count those of the step.
+    async fn tried<T>(
+        &self,
+        task: &TaskInput,
+        step: Step,
+        work: impl Future<Output = Result<T, TaskError>>,
+    ) -> Result<T, TaskError> {
+        recorded(self.world.store(), &self.world, task, step, work).await
     }
 
     /// One invocation of `upload`.

@@ -2,7 +2,9 @@
 
 use docferry_app::admit::Admitter;
 use docferry_app::finalize::{FinalizeSettings, Ports, finalize};
+use docferry_app::tries::recorded;
 use docferry_contract::task::{FinalizeInput, FinalizeOutput};
+use docferry_domain::Step;
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, Invocation, SystemClock, run_step};
 
@@ -28,7 +30,8 @@ async fn main() -> Result<(), Error> {
     let admitter = &Admitter { store, workflow, clock: &SystemClock, limits };
     run_step("finalize", async |step: Invocation<FinalizeInput>| {
         let failure = step.input.failure.as_deref();
-        let ended = finalize(ports, admitter, settings, &step.task, failure).await?;
+        let work = finalize(ports, admitter, settings, &step.task, failure);
+        let ended = recorded(store, &SystemClock, &step.task, Step::Finalize, work).await?;
         Ok(ended.map(|status| FinalizeOutput { status }))
     })
     .await

@@ -2,7 +2,9 @@
 
 use docferry_app::admit::Admitter;
 use docferry_app::poll::poll;
+use docferry_app::tries::recorded;
 use docferry_contract::task::TaskInput;
+use docferry_domain::Step;
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, Invocation, SystemClock, run_step};
 
@@ -20,7 +22,8 @@ async fn main() -> Result<(), Error> {
     let staging = &exchange.open().await?;
     let admitter = &Admitter { store, workflow, clock: &SystemClock, limits };
     run_step("poll", async |step: Invocation<TaskInput>| {
-        let arrival = poll(admitter, staging, rules, &step.task).await?;
+        let work = poll(admitter, staging, rules, &step.task);
+        let arrival = recorded(store, &SystemClock, &step.task, Step::Poll, work).await?;
         docferry_lambda::poll_output(arrival, step.input.definition)
     })
     .await

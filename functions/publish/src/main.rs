@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use docferry_app::admit::Admitter;
 use docferry_app::publish::{Publish, PublishSettings};
+use docferry_app::tries::recorded;
 use docferry_app::turn::publish_in_turn;
 use docferry_contract::task::TaskInput;
+use docferry_domain::Step;
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, Invocation, SystemClock, run_step, upload_output};
 
@@ -31,7 +33,8 @@ async fn main() -> Result<(), Error> {
     let ports = &Publish { store, staging, artifacts, clock: &SystemClock, settings: SETTINGS };
     let admitter = &Admitter { store, workflow, clock: &SystemClock, limits };
     run_step("publish", async |step: Invocation<TaskInput>| {
-        let progress = publish_in_turn(ports, admitter, &step.task, step.deadline).await?;
+        let work = publish_in_turn(ports, admitter, &step.task, step.deadline);
+        let progress = recorded(store, &SystemClock, &step.task, Step::Deliver, work).await?;
         upload_output(progress, step.input.definition)
     })
     .await

@@ -1,7 +1,9 @@
 //! The `push` step: asks the source for the document.
 
 use docferry_app::push::push;
+use docferry_app::tries::recorded;
 use docferry_contract::task::TaskInput;
+use docferry_domain::Step;
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, Invocation, SystemClock, run_step};
 
@@ -17,7 +19,8 @@ async fn main() -> Result<(), Error> {
     let source = &reader.finish_with(source)?;
     let staging = &exchange.open().await?;
     run_step("push", async |step: Invocation<TaskInput>| {
-        let outcome = push(store, source, staging, &SystemClock, &deadlines, &step.task).await?;
+        let work = push(store, source, staging, &SystemClock, &deadlines, &step.task);
+        let outcome = recorded(store, &SystemClock, &step.task, Step::Push, work).await?;
         Ok(docferry_lambda::push_output(outcome, step.input.definition))
     })
     .await

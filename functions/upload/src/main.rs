@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use docferry_app::admit::Admitter;
 use docferry_app::ports::ConflictPolicy;
+use docferry_app::tries::recorded;
 use docferry_app::turn::upload_in_turn;
 use docferry_app::upload::{Upload, UploadSettings};
 use docferry_contract::task::TaskInput;
+use docferry_domain::Step;
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, Invocation, SystemClock, run_step, upload_output};
 
@@ -39,7 +41,9 @@ async fn main() -> Result<(), Error> {
     let ports = &Upload { store, drive, staging, sealer, clock: SystemClock, budget, settings };
     let admitter = &Admitter { store: &ports.store, workflow, clock: &SystemClock, limits };
     run_step("upload", async |step: Invocation<TaskInput>| {
-        let progress = upload_in_turn(ports, admitter, &step.task, step.deadline).await?;
+        let work = upload_in_turn(ports, admitter, &step.task, step.deadline);
+        let progress =
+            recorded(&ports.store, &SystemClock, &step.task, Step::Deliver, work).await?;
         upload_output(progress, step.input.definition)
     })
     .await

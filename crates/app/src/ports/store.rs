@@ -2,7 +2,7 @@ use std::future::Future;
 
 use docferry_domain::{
     ArrivedObject, Artifact, Checkpoint, Delivery, ExchangeKey, FailureCode, ObjectGuid, Outcome,
-    OutstandingPush, OwedKey, PushedSource, Transfer, TransferId,
+    OutstandingPush, OwedKey, PushedSource, Step, Transfer, TransferId, TransientError,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -302,6 +302,15 @@ pub trait TransferStore: Send + Sync {
         id: &TransferId,
         epoch: u64,
         delivery: &Delivery,
+    ) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// Counts a failed try of a step that is tried again, and keeps why it failed.
+    fn record_failed_try(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        step: Step,
+        error: &TransientError,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
     /// Notes that its owner wants the transfer to stop; it is noticed at the next

@@ -10,7 +10,7 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use docferry_app::ports::{Entered, History, JobPlace, JobStore, Listed, StoreError};
-use docferry_domain::{Bundle, NamedRequest, Phase, Transfer, TransferId};
+use docferry_domain::{Bundle, NamedRequest, Phase, Step, Transfer, TransferId};
 use jiff::Timestamp;
 
 use super::DynamoTransferStore;
@@ -86,7 +86,7 @@ fn read_request(item: Item) -> Result<NamedRequest, StoreError> {
 }
 
 /// Attributes of a run that do not outlive it.
-const OF_A_RUN: [&str; 11] = [
+const OF_A_RUN: [&str; 16] = [
     "admittedAt",
     "ending",
     "startedAt",
@@ -98,6 +98,11 @@ const OF_A_RUN: [&str; 11] = [
     "failure",
     "settled",
     "expiresAt",
+    "lastTransientError",
+    Step::Push.attribute(),
+    Step::Poll.attribute(),
+    Step::Deliver.attribute(),
+    Step::Finalize.attribute(),
 ];
 
 /// A document does not count among those that have ended any more.

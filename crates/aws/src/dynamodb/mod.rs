@@ -54,7 +54,7 @@ use docferry_app::ports::{
 };
 use docferry_domain::{
     ArrivedObject, Artifact, Checkpoint, Delivery, ExchangeKey, FailureCode, ObjectGuid, Outcome,
-    OutstandingPush, OwedKey, PushedSource, Transfer, TransferId,
+    OutstandingPush, OwedKey, PushedSource, Step, Transfer, TransferId, TransientError,
 };
 use jiff::Timestamp;
 
@@ -224,6 +224,16 @@ impl TransferStore for DynamoTransferStore {
         resume_at: Timestamp,
     ) -> Result<(), WriteError> {
         sessions::pause_until(&self.table, id, epoch, resume_at).await
+    }
+
+    async fn record_failed_try(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        step: Step,
+        error: &TransientError,
+    ) -> Result<(), WriteError> {
+        transfers::record_failed_try(&self.table, id, attempt, step, error).await
     }
 
     async fn record_delivery(

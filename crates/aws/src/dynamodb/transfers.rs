@@ -2,7 +2,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{Entered, Entry, JobPlace, StoreError, WriteError};
 use docferry_domain::{
     ArrivedObject, Artifact, Delivery, Failure, FailureCode, Notice, Outcome, OutcomeRecord, Phase,
-    PushedSource, Transfer, TransferId, Turn,
+    PushedSource, Step, Transfer, TransferId, TransientError, Turn,
 };
 use jiff::Timestamp;
 
@@ -180,6 +180,22 @@ pub(super) async fn claim(
             open(live(refusal.stood()?, attempt)?)?;
             Err(unsettled("claim").into())
         }
+    }
+}
+
+pub(super) async fn record_failed_try(
+    table: &Table,
+    id: &TransferId,
+    attempt: u32,
+    step: Step,
+    error: &TransientError,
+) -> Result<(), WriteError> {
+    let failed = by_attempt(attempt)
+        .increment(step.attribute())
+        .set("lastTransientError", attribute(error)?);
+    match table.update(transfer_key(id), failed).await {
+        Ok(_) => Ok(()),
+        Err(refusal) => live(refusal.stood()?, attempt).map(drop),
     }
 }
 

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use docferry_app::download::Job;
 use docferry_app::ports::PresignedUrl;
-use docferry_contract::job::{JobError, JobItem, JobResult, JobStatus, Progress, Timestamps, time};
+use docferry_contract::job::{
+    JobError, JobItem, JobResult, JobStatus, JobTransientError, Progress, Timestamps, time,
+};
 use docferry_domain::{
-    Failure, FailureCode, JobState, Phase, Standing, Transfer, TransferId, eta_seconds,
-    next_poll_ms, percent,
+    Failure, FailureCode, JobState, Phase, Standing, Transfer, TransferId, TransientError,
+    eta_seconds, next_poll_ms, percent,
 };
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
@@ -105,6 +107,8 @@ pub(super) fn describe(
         },
         eta_seconds: moving.and_then(|moving| moving.eta),
         attempts: facts.attempts,
+        tries: tries(job),
+        last_transient_error: last_transient_error(job),
         failed_items: facts.failed_items,
         timestamps: Timestamps {
             queued_at: time(facts.created_at),
@@ -121,6 +125,19 @@ pub(super) fn describe(
             .flatten(),
         items,
     }
+}
+
+/// Tries of the present step: of the documents that run, or else of all.
+fn tries(job: &Job) -> u32 {
+    let running = documents(job).filter(|document| !document.phase.is_terminal());
+    let most = running.map(Transfer::tries).max();
+    most.or_else(|| documents(job).map(Transfer::tries).max()).unwrap_or(1)
+}
+
+fn last_transient_error(job: &Job) -> Option<JobTransientError> {
+    let errors = documents(job).filter_map(|document| document.last_transient_error.as_ref());
+    let TransientError { code, at } = errors.max_by_key(|error| error.at)?;
+    Some(JobTransientError { code: code.as_str(), message: code.message(), at: time(*at) })
 }
 
 /// How a job stands, for those who follow it.

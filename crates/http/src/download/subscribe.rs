@@ -16,6 +16,7 @@ use docferry_domain::Told;
 use futures::stream;
 use http::{HeaderMap, StatusCode, header};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::answer;
 use super::follower::Follower;
@@ -105,12 +106,17 @@ where
     let mut follower = Follower::following(api, owner, id, told, began + lasts, mode);
     // What fails now can still be answered as any other failure.
     let first = follower.opening(&job).await?;
-    let events = stream::unfold((Some(first), follower), |(first, mut follower)| async move {
-        let text = match first {
-            Some(text) => text,
-            None => follower.next().await?,
+    // The stream outlives the call of the router, and with it the span of the request.
+    let request = tracing::Span::current();
+    let events = stream::unfold((Some(first), follower), move |(first, mut follower)| {
+        let next = async move {
+            let text = match first {
+                Some(text) => text,
+                None => follower.next().await?,
+            };
+            Some((Ok::<_, Infallible>(text), (None, follower)))
         };
-        Some((Ok::<_, Infallible>(text), (None, follower)))
+        next.instrument(request.clone())
     });
     let kind = [(header::CONTENT_TYPE, "text/event-stream")];
     Ok((kind, Body::from_stream(events)).into_response())

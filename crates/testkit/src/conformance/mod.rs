@@ -16,7 +16,9 @@ pub use throttle::throttle_budget;
 
 use crate::builders::record_push;
 use docferry_app::ports::{Due, Release, SealedSession, TransferStore, WriteError};
-use docferry_domain::{Artifact, Delivery, FailureCode, Outcome, Phase, Transfer, TransferId};
+use docferry_domain::{
+    Artifact, Delivery, FailureCode, Outcome, Phase, Step, Transfer, TransferId, TransientError,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::builders::{arrived, checkpoint, epoch, pushed, transfer};
@@ -144,6 +146,14 @@ async fn only_the_newest_epoch_writes(store: &impl TransferStore) {
     assert!(matches!(stale, Err(WriteError::Superseded)), "{stale:?}");
     store.checkpoint(id, new.epoch, &checkpoint(400)).await.unwrap();
     store.pause_until(id, new.epoch, seconds(60)).await.unwrap();
+    let error = TransientError { code: FailureCode::DestinationUnavailable, at: epoch() };
+    for step in [Step::Push, Step::Deliver, Step::Deliver] {
+        store.record_failed_try(id, 1, step, &error).await.unwrap();
+    }
+    let failed = store.get(id).await.unwrap().unwrap();
+    assert_eq!((failed.tries(), failed.last_transient_error), (3, Some(error.clone())));
+    let of_another = store.record_failed_try(id, 9, Step::Push, &error).await;
+    assert!(matches!(of_another, Err(WriteError::Ended)));
     store.record_delivery(id, new.epoch, &delivery()).await.unwrap();
     // Repeating it, as after a lost answer, is fine.
     store.record_delivery(id, new.epoch, &delivery()).await.unwrap();

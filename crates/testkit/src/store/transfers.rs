@@ -6,8 +6,8 @@ use docferry_app::ports::{
 };
 use docferry_domain::{
     ArrivedObject, Artifact, Checkpoint, Delivery, ExchangeKey, Failure, FailureCode, Notice,
-    ObjectGuid, Outcome, OutcomeRecord, OutstandingPush, OwedKey, Phase, PushedSource, Transfer,
-    TransferId, Turn,
+    ObjectGuid, Outcome, OutcomeRecord, OutstandingPush, OwedKey, Phase, PushedSource, Step,
+    Transfer, TransferId, TransientError, Turn,
 };
 use jiff::Timestamp;
 
@@ -266,6 +266,19 @@ impl TransferStore for InMemoryTransferStore {
         self.edit(id, same_epoch(epoch), |t| {
             t.delivery = Some(delivery.clone());
             t.bytes_done = t.bytes_done.max(t.source.as_ref().map_or(0, |s| s.size));
+        })
+    }
+
+    async fn record_failed_try(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        step: Step,
+        error: &TransientError,
+    ) -> Result<(), WriteError> {
+        self.edit(id, same_attempt(attempt), |t| {
+            t.failed_tries.count(step);
+            t.last_transient_error = Some(error.clone());
         })
     }
 
