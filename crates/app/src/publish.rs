@@ -235,6 +235,9 @@ where
             fresh_session: false,
             tally: Tally::default(),
             putting_until: None,
+            numbering: false,
+            number: 0,
+            answered: None,
             pace: *pace,
         };
         let Transfer { transfer_id, epoch, .. } = &self.transfer;

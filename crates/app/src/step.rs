@@ -24,6 +24,8 @@ pub enum RetryReason {
     ExchangeKeyHeld,
     /// A PUT of a small document may still land at the destination.
     PutInFlight,
+    /// The service has not computed the hash of a file that may be the document.
+    HashPending,
     /// Documents of an earlier run are not cleaned up yet.
     CleanupUnfinished,
 }
@@ -34,6 +36,7 @@ impl RetryReason {
         Self::ExchangeKeyReleasing,
         Self::ExchangeKeyHeld,
         Self::PutInFlight,
+        Self::HashPending,
         Self::CleanupUnfinished,
     ];
 
@@ -44,6 +47,7 @@ impl RetryReason {
             Self::ExchangeKeyReleasing => "EXCHANGE_KEY_RELEASING",
             Self::ExchangeKeyHeld => "EXCHANGE_KEY_HELD",
             Self::PutInFlight => "PUT_IN_FLIGHT",
+            Self::HashPending => "HASH_PENDING",
             Self::CleanupUnfinished => "CLEANUP_UNFINISHED",
         }
     }
@@ -55,7 +59,7 @@ impl RetryReason {
     pub const fn legacy_code(self) -> FailureCode {
         match self {
             Self::ExchangeKeyReleasing | Self::ExchangeKeyHeld => FailureCode::ExchangeUnavailable,
-            Self::PutInFlight => FailureCode::DestinationUnavailable,
+            Self::PutInFlight | Self::HashPending => FailureCode::DestinationUnavailable,
             Self::CleanupUnfinished => FailureCode::StoreUnavailable,
         }
     }
@@ -65,7 +69,7 @@ impl RetryReason {
     pub const fn wait_seconds(self) -> u32 {
         match self {
             Self::ExchangeKeyReleasing | Self::ExchangeKeyHeld => 2,
-            Self::PutInFlight | Self::CleanupUnfinished => 10,
+            Self::PutInFlight | Self::HashPending | Self::CleanupUnfinished => 10,
         }
     }
 }

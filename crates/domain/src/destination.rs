@@ -12,10 +12,16 @@ const MAX_SEGMENT: usize = 255;
 const FORBIDDEN: &[char] = &['"', '*', ':', '<', '>', '?', '/', '\\', '|'];
 /// No name may contain this, in any case.
 const VTI: &str = "_vti_";
+/// Office files, of the newer and of the older forms, templates and add-ins included.
 const OFFICE: &[&str] = &[
-    "docx", "docm", "dotx", "dotm", "xlsx", "xlsm", "xltx", "xltm", "xlsb", "pptx", "pptm", "potx",
-    "ppsx", "vsdx",
+    "doc", "docm", "docx", "dot", "dotm", "dotx", "mpp", "mpt", "one", "pot", "potm", "potx",
+    "ppam", "pps", "ppsm", "ppsx", "ppt", "pptm", "pptx", "pub", "sldm", "sldx", "vsd", "vsdm",
+    "vsdx", "vss", "vssm", "vssx", "vst", "vstm", "vstx", "xla", "xlam", "xls", "xlsb", "xlsm",
+    "xlsx", "xlt", "xltm", "xltx",
 ];
+/// Images whose metadata the service edits.
+const IMAGES: &[&str] =
+    &["bmp", "gif", "heic", "heif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
 
 /// The rule of OneDrive that a name or path breaks.
 ///
@@ -253,11 +259,21 @@ impl DocumentName {
         self.0.to_lowercase()
     }
 
-    /// Whether OneDrive may rewrite such a file after the upload.
+    /// Whether the name is that of an Office file.
     #[must_use]
     pub fn is_office(&self) -> bool {
+        self.has_extension(OFFICE)
+    }
+
+    /// Whether the service edits the metadata of files of this kind after an upload.
+    #[must_use]
+    pub fn is_edited_by_service(&self) -> bool {
+        self.has_extension(OFFICE) || self.has_extension(IMAGES)
+    }
+
+    fn has_extension(&self, known: &[&str]) -> bool {
         let extension = self.0.rsplit_once('.').map(|(_, e)| e.to_ascii_lowercase());
-        extension.is_some_and(|e| OFFICE.contains(&e.as_str()))
+        extension.is_some_and(|e| known.contains(&e.as_str()))
     }
 }
 

@@ -116,9 +116,16 @@ failure_codes! {
     /// The bucket that downloads are fetched from did not answer.
     DeliveryUnavailable = "DELIVERY_UNAVAILABLE", retry: true,
         "The store for downloads did not answer. Try again in a few minutes.";
-    /// The delivered file is not the source, byte for byte.
+    /// The service has not computed the hash of the delivered file, and the size agrees.
+    HashNotComputed = "HASH_NOT_COMPUTED", retry: false,
+        "OneDrive has not computed the hash of the delivered file, so it could not be compared with its source. The file may be complete: check it before you send the document again.";
+    /// The service answered our last byte with a file that differs from the source, and
+    /// its content cannot be compared.
+    DestinationRewritten = "DESTINATION_REWRITTEN", retry: false,
+        "OneDrive changed the file after it took the document, and the contents could not be compared. Open the file and check it before you send the document again.";
+    /// The delivered file is not the source: its bytes differ.
     VerificationFailed = "VERIFICATION_FAILED", retry: false,
-        "The file in OneDrive does not agree with its source. Do not use it; try again.";
+        "The file in OneDrive differs from its source. Do not use it; try again.";
     /// Our own state store did not answer.
     StoreUnavailable = "STORE_UNAVAILABLE", retry: true,
         "The service's state store did not answer. Try again in a few minutes.";

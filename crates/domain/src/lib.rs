@@ -37,6 +37,7 @@ mod trace;
 mod transfer;
 mod tries;
 mod verify;
+mod zip;
 
 pub use admission::{Admission, Limits, Person, Pool, PoolLimits, Priority, Slots, Turn, Waiting};
 pub use arrival::{ArrivalRules, ArrivalVerdict, ObjectHead, judge_arrival};
@@ -79,4 +80,8 @@ pub use text::{is_printable, media_type};
 pub use trace::{InvalidTraceParent, TraceParent};
 pub use transfer::{NewTransfer, SCHEMA_VERSION, Transfer};
 pub use tries::{FailedTries, Step, TransientError};
-pub use verify::{ItemFacts, Verdict, verify_delivery};
+pub use verify::{
+    ContentParts, Evidence, ItemFacts, Rewriting, Verdict, is_plausible_rewriting, judge_rewriting,
+    verify_delivery,
+};
+pub use zip::{MAX_DIRECTORY_BYTES, ZIP_TAIL_BYTES, ZipContents, ZipDirectory, ZipKind};

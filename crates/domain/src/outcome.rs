@@ -56,6 +56,17 @@ impl Outcome {
             None => Self::Failed(FailureCode::Internal),
         }
     }
+
+    /// The same, unless a file at the destination may be the document and cannot be
+    /// compared. Then the outcome names that, also after a request to stop: "canceled"
+    /// would deny a file that may be there.
+    #[must_use]
+    pub fn unless_unverified(self, code: Option<FailureCode>) -> Self {
+        match (self, code) {
+            (Self::Completed, _) | (_, None) => self,
+            (_, Some(code)) => Self::Failed(code),
+        }
+    }
 }
 
 /// What is told of an ending: written in the transaction that ends the transfer,

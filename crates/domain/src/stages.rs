@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Artifact, DocumentName, FailureCode, HashState, Pace};
+use crate::{Artifact, DocumentName, Evidence, FailureCode, HashState, Pace};
 
 /// What ORDS said when it pushed the document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +71,16 @@ pub struct Checkpoint {
     /// invocation that nobody can stop. Nothing is said of the end before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub putting_until: Option<Timestamp>,
+    /// Whether the document may have a numbered name: its own and those up to the first
+    /// that is free.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub numbering: bool,
+    /// The highest number that a small document was tried under.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub number: u32,
+    /// The drive's id of the item with which it answered our own last byte.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<String>,
     /// How fast bytes move.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pace: Option<Pace>,
@@ -101,6 +111,11 @@ impl Tally {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// The delivered document, verified.
@@ -135,8 +150,11 @@ pub struct DeliveredItem {
     pub size: u64,
     /// quickXorHash of the bytes that were sent, base64.
     pub quick_xor_hash: String,
-    /// Whether the service rewrote the file after it had taken our bytes (Office).
+    /// Whether the service rewrote the file after it had taken our bytes.
     pub rewritten: bool,
+    /// Proof that the item is the document; `None` in records of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
     /// Where its owner opens it in a browser; `None` in older records, and when the
     /// service did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]

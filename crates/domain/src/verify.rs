@@ -1,3 +1,5 @@
+use serde::{Deserialize, Serialize};
+
 use crate::{DocumentName, SourceHash};
 
 /// What the destination says of the delivered item.
@@ -9,40 +11,104 @@ pub struct ItemFacts {
     pub quick_xor_hash: Option<String>,
 }
 
-/// Whether the item is the source.
+/// Whether size and hash say that the item is the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// Size and hash agree.
     Same,
     /// The size agrees, the hash is not there yet: look again.
     HashPending,
-    /// An Office file that the service rewrote after it had taken our bytes.
-    Rewritten,
-    /// Not our bytes.
+    /// Size or hash differs. Only then does [`judge_rewriting`] apply.
     Different,
 }
 
 /// Compares the delivered item with the bytes that were sent.
-///
-/// OneDrive may write properties into Office files after the upload, so that
-/// size and hash differ although every byte was taken. That is accepted only
-/// for names of such files, and only in the answer to the upload itself
-/// (`whole_sent`), never when an item was merely found at the destination.
 #[must_use]
-pub fn verify_delivery(
-    source: &SourceHash,
-    name: &DocumentName,
-    item: &ItemFacts,
-    whole_sent: bool,
-) -> Verdict {
+pub fn verify_delivery(source: &SourceHash, item: &ItemFacts) -> Verdict {
     let same_size = item.size == source.hashed_to();
     match &item.quick_xor_hash {
         Some(hash) if same_size && *hash == source.digest() => Verdict::Same,
         // Of no bytes there is nothing more to compare, and no hash to wait for.
         None if same_size && item.size == 0 => Verdict::Same,
         None if same_size => Verdict::HashPending,
-        _ if whole_sent && name.is_office() => Verdict::Rewritten,
         _ => Verdict::Different,
+    }
+}
+
+/// Proof that a delivered item is the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Evidence {
+    /// Size and quickXorHash are those of the bytes that were sent.
+    Hash,
+    /// The service rewrote the file. Each content part of the ZIP container has the
+    /// CRC-32 and the size that it has in the source.
+    ContentParts,
+    /// The service rewrote the file. It answered our own last byte with this item, the
+    /// file is of a kind that it rewrites, and the size is plausible.
+    LastByteSent,
+}
+
+/// Result of comparing the content parts of source and item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContentParts {
+    /// Equal, by name, CRC-32 and size.
+    Same,
+    /// Different, or the item is no ZIP container any more.
+    Different,
+    /// One of the two cannot be read within the bounds.
+    Unreadable,
+    /// The source is no ZIP container.
+    NotZip,
+}
+
+/// Whether an item that differs from its source is the source, rewritten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rewriting {
+    /// It is, by this evidence.
+    Proven(Evidence),
+    /// It may be: the service answered our last byte with it, and its content cannot be
+    /// compared.
+    Unproven,
+    /// It is another file.
+    Refuted,
+}
+
+/// Growth that is plausible for a small file: properties, thumbnails and templates.
+const PLAUSIBLE_GROWTH_BYTES: u64 = 1024 * 1024;
+
+/// Whether a file of `source` bytes may have `item` bytes once the service has edited its
+/// metadata: at least three quarters stay, and a quarter or 1 MiB may come.
+#[must_use]
+pub const fn is_plausible_rewriting(source: u64, item: u64) -> bool {
+    let quarter = source / 4;
+    let growth = if quarter > PLAUSIBLE_GROWTH_BYTES { quarter } else { PLAUSIBLE_GROWTH_BYTES };
+    item > 0 && item >= source - quarter && item <= source.saturating_add(growth)
+}
+
+/// Judges an item whose size or hash differs from its source.
+///
+/// OneDrive edits the metadata of Office files and images after the upload, so that size
+/// and hash differ although every byte was taken. `sent_last_byte` says that the service
+/// answered our own last byte with this very item. The name alone proves nothing, and a
+/// ZIP container counts only when its content was compared.
+#[must_use]
+pub fn judge_rewriting(
+    name: &DocumentName,
+    (source, item): (u64, u64),
+    sent_last_byte: bool,
+    parts: ContentParts,
+) -> Rewriting {
+    if !is_plausible_rewriting(source, item) {
+        return Rewriting::Refuted;
+    }
+    match parts {
+        ContentParts::Same => Rewriting::Proven(Evidence::ContentParts),
+        ContentParts::Unreadable if sent_last_byte => Rewriting::Unproven,
+        ContentParts::NotZip if sent_last_byte && name.is_edited_by_service() => {
+            Rewriting::Proven(Evidence::LastByteSent)
+        }
+        _ => Rewriting::Refuted,
     }
 }
 
@@ -63,20 +129,55 @@ mod tests {
     #[test]
     fn only_size_and_hash_together_make_the_same() {
         let source = sent(b"abc");
-        let name: DocumentName = "a.pdf".parse().unwrap();
-        let verdict = |item, whole| verify_delivery(&source, &name, &item, whole);
-        assert_eq!(verdict(item(3, Some(source.digest())), true), Verdict::Same);
-        assert_eq!(verdict(item(3, None), true), Verdict::HashPending);
-        assert_eq!(verdict(item(4, None), true), Verdict::Different);
-        assert_eq!(verdict(item(3, Some("x".into())), true), Verdict::Different);
+        let verdict = |item| verify_delivery(&source, &item);
+        assert_eq!(verdict(item(3, Some(source.digest()))), Verdict::Same);
+        assert_eq!(verdict(item(3, None)), Verdict::HashPending);
+        assert_eq!(verdict(item(4, None)), Verdict::Different);
+        assert_eq!(verdict(item(3, Some("x".into()))), Verdict::Different);
+    }
+
+    const MB: u64 = 1_000_000;
+
+    fn judge(name: &str, item: u64, sent_last_byte: bool, parts: ContentParts) -> Rewriting {
+        judge_rewriting(&name.parse().unwrap(), (6 * MB, item), sent_last_byte, parts)
     }
 
     #[test]
-    fn a_rewritten_office_file_is_accepted_only_when_we_sent_all_of_it() {
-        let source = sent(b"abc");
-        let name: DocumentName = "Order.DOCX".parse().unwrap();
-        let changed = item(900, Some("x".into()));
-        assert_eq!(verify_delivery(&source, &name, &changed, true), Verdict::Rewritten);
-        assert_eq!(verify_delivery(&source, &name, &changed, false), Verdict::Different);
+    fn rewritten_zip_counts_only_with_equal_content_parts() {
+        use ContentParts::{Different, Same, Unreadable};
+        let proven = Rewriting::Proven(Evidence::ContentParts);
+        // Whatever the name, and whether or not the last answer was lost.
+        for (name, sent_last_byte) in [("a.docx", true), ("a.docx", false), ("a.bin", false)] {
+            assert_eq!(judge(name, 6 * MB + 9, sent_last_byte, Same), proven);
+            assert_eq!(judge(name, 6 * MB + 9, sent_last_byte, Different), Rewriting::Refuted);
+        }
+        assert_eq!(judge("a.docx", 6 * MB, true, Unreadable), Rewriting::Unproven);
+        assert_eq!(judge("a.docx", 6 * MB, false, Unreadable), Rewriting::Refuted);
+    }
+
+    #[test]
+    fn rewritten_file_counts_only_when_our_last_byte_was_answered_with_it() {
+        let proven = Rewriting::Proven(Evidence::LastByteSent);
+        let office =
+            ["order.doc", "list.XLS", "slides.ppt", "a.potm", "a.ppsm", "a.vsdm", "no.docx"];
+        for name in office.into_iter().chain(["photo.jpg", "scan.TIFF"]) {
+            assert_eq!(judge(name, 6 * MB + 50, true, ContentParts::NotZip), proven, "{name}");
+            let found = judge(name, 6 * MB + 50, false, ContentParts::NotZip);
+            assert_eq!(found, Rewriting::Refuted, "{name}");
+        }
+        for name in ["order.pdf", "order", "order.xyz"] {
+            let unknown = judge(name, 6 * MB + 50, true, ContentParts::NotZip);
+            assert_eq!(unknown, Rewriting::Refuted, "{name}");
+        }
+    }
+
+    #[test]
+    fn item_of_an_implausible_size_is_not_a_rewritten_file() {
+        for size in [0, 10, 4 * MB, 8 * MB, u64::MAX] {
+            for parts in [ContentParts::Same, ContentParts::NotZip] {
+                assert_eq!(judge("order.doc", size, true, parts), Rewriting::Refuted, "{size}");
+            }
+        }
+        assert!(is_plausible_rewriting(9_000, 25_000), "a small file may grow a lot");
     }
 }

@@ -17,6 +17,7 @@ const LARGEST_ANSWER_BYTES: usize = 256 * 1024;
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) retry_after: Option<Duration>,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
@@ -33,6 +34,7 @@ impl Answer {
         Ok(Self {
             status: head.status,
             retry_after: retry_after(&head.headers, now),
+            headers: head.headers,
             body: body.to_bytes(),
         })
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use docferry_app::ports::{Clock, CredentialsProvider, DriveError};
 use docferry_app::trace::{self, TRACEPARENT};
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RANGE};
 use http::{HeaderValue, Method, StatusCode};
 use reqwest::redirect;
 use rustls::ClientConfig;
@@ -29,6 +29,8 @@ pub(crate) struct Calls<P, C> {
 pub(crate) enum Payload {
     /// Nothing.
     None,
+    /// Nothing; a part of the content is wanted.
+    Part(HeaderValue),
     /// A small document, perhaps of no bytes. It says how many: a PUT without a
     /// length is answered 411.
     Document(Bytes),
@@ -99,6 +101,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Calls<P, C> {
         };
         let request = match payload {
             Payload::None => request,
+            Payload::Part(range) => request.header(RANGE, range.clone()),
             Payload::Document(bytes) => request
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))
                 .header(CONTENT_LENGTH, HeaderValue::from(bytes.len()))

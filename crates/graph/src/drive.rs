@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use http::{Method, StatusCode};
 
 use crate::answer::Answer;
 use crate::calls::{Calls, Payload};
+use crate::content::{address, part, range_header};
 use crate::failure::{classify, decision, not_done};
 use crate::path;
 use crate::settings::{GraphSettings, SetupError, tls};
@@ -258,6 +260,26 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
             }
         }
         Ok(false)
+    }
+
+    async fn read_item(
+        &self,
+        destination: &Destination,
+        item: &DriveItem,
+        range: Range<u64>,
+    ) -> Result<Bytes, DriveError> {
+        let owner = self.owner(&destination.recipient).await?;
+        let wanted = range_header(&range)?;
+        let url = path::content(&owner.id, &item.id);
+        let answer = self.calls.call(Method::GET, &url, Payload::Part(wanted.clone())).await?;
+        let answer = match address(&answer) {
+            None => answer,
+            Some(address) => {
+                let url = UploadUrl::new(address);
+                self.uploads.download(&url, wanted, self.calls.clock()).await?
+            }
+        };
+        part(&answer, &range, item.facts.size)
     }
 }
 

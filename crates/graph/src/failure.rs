@@ -106,6 +106,7 @@ mod tests {
         Answer {
             status: StatusCode::from_u16(status).unwrap(),
             retry_after: Some(Duration::from_secs(7)),
+            headers: http::HeaderMap::new(),
             body: serde_json::to_vec(body).unwrap().into(),
         }
     }

@@ -17,6 +17,7 @@
 mod answer;
 mod body;
 mod calls;
+mod content;
 mod drive;
 mod failure;
 mod hosts;

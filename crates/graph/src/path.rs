@@ -45,6 +45,11 @@ pub(crate) fn folder(user_id: &str, names: &[impl AsRef<str>]) -> String {
     format!("{}/root:/{}", drive(user_id), path.join("/"))
 }
 
+/// The content of an item, addressed by its id.
+pub(crate) fn content(user_id: &str, item_id: &str) -> String {
+    format!("{}/items/{}/content", drive(user_id), segment(item_id))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@ use std::time::Duration;
 use docferry_app::ports::{ByteStream, Cause, Clock, DriveError, UploadUrl};
 use docferry_app::trace::{self, TRACEPARENT};
 use docferry_domain::FragmentRange;
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, RANGE};
 use http::{HeaderValue, Method, Request, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -72,6 +72,22 @@ impl Uploads {
     ) -> Result<Answer, DriveError> {
         let (body, watch) = FragmentBody::empty();
         let request = self.request(method, url, body)?;
+        match timeout(self.call_timeout, self.send(request, clock)).await {
+            Ok(answer) => answer.map_err(|cause| explain(&watch, cause)),
+            Err(elapsed) => Err(DriveError::Ambiguous(elapsed.into())),
+        }
+    }
+
+    /// A part of the content that lies at an address with a credential of its own.
+    pub(crate) async fn download(
+        &self,
+        url: &UploadUrl,
+        range: HeaderValue,
+        clock: &impl Clock,
+    ) -> Result<Answer, DriveError> {
+        let (body, watch) = FragmentBody::empty();
+        let mut request = self.request(Method::GET, url, body)?;
+        request.headers_mut().insert(RANGE, range);
         match timeout(self.call_timeout, self.send(request, clock)).await {
             Ok(answer) => answer.map_err(|cause| explain(&watch, cause)),
             Err(elapsed) => Err(DriveError::Ambiguous(elapsed.into())),

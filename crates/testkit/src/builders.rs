@@ -91,6 +91,9 @@ pub fn checkpoint(offset: u64) -> Checkpoint {
         fresh_session: false,
         tally: Tally::default(),
         putting_until: None,
+        numbering: false,
+        number: 0,
+        answered: None,
         pace: None,
     }
 }

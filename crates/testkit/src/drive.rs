@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -46,6 +47,10 @@ pub struct DriveState {
     pub script: Vec<Scripted>,
     /// Whether deleting sessions and looking for items fails.
     pub down: bool,
+    /// What the service makes of a complete file.
+    pub rewrite: Option<fn(Bytes) -> Bytes>,
+    /// How many of the next items come without a hash.
+    pub without_hash: u32,
 }
 
 /// A scripted answer to one fragment.
@@ -133,10 +138,20 @@ impl DriveState {
         Ok(())
     }
 
+    fn item(&mut self, id: &str, bytes: &[u8]) -> DriveItem {
+        let mut item = item(id, bytes);
+        if self.without_hash > 0 {
+            self.without_hash -= 1;
+            item.facts.quick_xor_hash = None;
+        }
+        item
+    }
+
     fn store(&mut self, path: String, bytes: Bytes) -> DriveItem {
         self.next += 1;
         let id = format!("item-{}", self.next);
-        let item = item(&id, &bytes);
+        let bytes = self.rewrite.map_or_else(|| bytes.clone(), |rewrite| rewrite(bytes.clone()));
+        let item = self.item(&id, &bytes);
         self.files.insert(path, StoredFile { id, bytes });
         item
     }
@@ -339,13 +354,29 @@ impl Drive for World {
 
     async fn find(&self, destination: &Destination) -> Result<Option<DriveItem>, DriveError> {
         self.effect("find", DriveError::Ambiguous, async || {
-            let state = self.state();
+            let drive = &mut self.state().drive;
             let path = path(destination);
-            if state.drive.is_folder(&path) {
+            if drive.is_folder(&path) {
                 return Err(DriveError::Conflict);
             }
-            let file = state.drive.files.get(&path);
-            Ok(file.map(|file| item(&file.id, &file.bytes)))
+            let file = drive.files.get(&path).cloned();
+            Ok(file.map(|file| drive.item(&file.id, &file.bytes)))
+        })
+        .await
+    }
+
+    async fn read_item(
+        &self,
+        _destination: &Destination,
+        item: &DriveItem,
+        range: Range<u64>,
+    ) -> Result<Bytes, DriveError> {
+        self.effect("read_item", DriveError::Ambiguous, async || {
+            let state = self.state();
+            let file = state.drive.files.values().find(|file| file.id == item.id);
+            let file = file.ok_or(DriveError::Refused { code: "itemNotFound".into() })?;
+            let at = |position| usize::try_from(position).unwrap();
+            Ok(file.bytes.slice(at(range.start)..at(range.end)))
         })
         .await
     }

@@ -11,6 +11,7 @@ pub mod builders;
 pub mod conformance;
 
 mod artifacts;
+mod container;
 mod drive;
 mod effects;
 mod interleave;
@@ -23,6 +24,7 @@ mod throttle;
 mod world;
 
 pub use artifacts::{DeliveryBucket, Multipart};
+pub use container::zip_container;
 pub use drive::{Scripted, StoredFile};
 pub use interleave::{Kill, Processes};
 pub use runner::{Ended, LIMITS, Runner};

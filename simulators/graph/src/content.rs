@@ -7,7 +7,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read as _, Write as _},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -16,7 +16,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::hash::Hashes;
+use crate::{error::GraphError, hash::Hashes};
 
 const READ_PIECE: usize = 256 * 1024;
 
@@ -92,6 +92,38 @@ impl Content {
     pub(crate) fn discard(&mut self) {
         self.pieces.clear();
         self.hashes = Hashes::default();
+    }
+
+    /// Appends bytes of the service's own.
+    pub(crate) fn extend(&mut self, dir: Option<&Path>, bytes: &[u8]) -> Result<(), GraphError> {
+        let mut draft = Draft::create(dir, self.hashes.clone(), u64::MAX)?;
+        draft.push(bytes)?;
+        self.append(draft);
+        Ok(())
+    }
+
+    /// All bytes, in memory; none of a document whose bytes are not kept.
+    pub(crate) fn bytes(&self) -> io::Result<Vec<u8>> {
+        let pieces: io::Result<Vec<_>> =
+            self.pieces.iter().map(|blob| std::fs::read(&blob.0)).collect();
+        Ok(pieces?.concat())
+    }
+
+    /// The bytes from `start` to `end`, in memory.
+    pub(crate) fn part(&self, start: u64, end: u64) -> io::Result<Vec<u8>> {
+        let mut part = Vec::new();
+        let mut position = 0;
+        for blob in &self.pieces {
+            let mut file = File::open(&blob.0)?;
+            let length = file.metadata()?.len();
+            let (first, last) = (start.max(position), end.min(position + length));
+            if first < last {
+                file.seek(SeekFrom::Start(first - position))?;
+                file.take(last - first).read_to_end(&mut part)?;
+            }
+            position += length;
+        }
+        Ok(part)
     }
 
     /// The bytes as a stream.

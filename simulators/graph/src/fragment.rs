@@ -9,10 +9,10 @@ use http_body_util::Limited;
 use serde_json::json;
 
 use crate::{
-    content::{Content, Draft},
+    content::Draft,
     error::{self, GraphError},
     range::Claim,
-    render,
+    render, rewriting,
     session::State as SessionState,
     upload,
     world::{Extra, ReceiveError, Rule, State, World},
@@ -148,7 +148,7 @@ fn commit(
     let mut content = session.content.clone();
     content.append(draft);
     if extra.rewrite {
-        rewrite(world, &mut content)?;
+        rewriting::rewrite(world, &mut content)?;
     }
     // A conflict leaves the session as it was, so that the last fragment can be sent again.
     let user = tree.user(&session.user).cloned().ok_or_else(GraphError::item_not_found)?;
@@ -165,12 +165,4 @@ fn commit(
         _ => json!({}),
     };
     Ok(sim_kit::json(status, &body))
-}
-
-/// What the real service does to Office files: it writes properties of its own into them.
-pub(crate) fn rewrite(world: &World, content: &mut Content) -> Result<(), GraphError> {
-    let mut draft = Draft::create(world.place_for_bytes(), content.hashes.clone(), u64::MAX)?;
-    draft.push(b"<!-- rewritten by the service after the upload -->")?;
-    content.append(draft);
-    Ok(())
 }

@@ -1,7 +1,10 @@
 //! Looking at items and changing them.
 
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header::CONTENT_LENGTH};
+use http::{
+    HeaderMap, HeaderValue, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -33,14 +36,58 @@ pub(crate) fn get(
     Ok(sim_kit::json(StatusCode::OK, &body))
 }
 
-/// The real service redirects to a download address; here the bytes come at once.
-pub(crate) fn content(world: &World, place: &Place) -> Result<Response, GraphError> {
+/// Refers to the address of the content, which carries a credential of its own.
+pub(crate) fn content(
+    world: &World,
+    place: &Place,
+    headers: &HeaderMap,
+) -> Result<Response, GraphError> {
     let state = world.state();
     let item = find(&state.tree, place)?;
+    if item.file.is_none() {
+        return Err(GraphError::item_not_found());
+    }
+    let base = render::base(world, headers);
+    let address = format!("{base}/download/{}?{}", item.id, credential(item));
+    Ok((StatusCode::FOUND, [(LOCATION, address)]).into_response())
+}
+
+fn credential(item: &Item) -> String {
+    format!("UniqueId={}&tempauth=v1.{}", item.guid, item.guid.simple())
+}
+
+/// `GET` of such an address, of the whole or of one range.
+pub(crate) fn download(
+    world: &World,
+    id: &str,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Response, GraphError> {
+    let state = world.state();
+    let item = state.tree.items.get(id).ok_or_else(GraphError::item_not_found)?;
     let file = item.file.as_ref().ok_or_else(GraphError::item_not_found)?;
-    let body = file.content.stream();
-    let mut response = sim_kit::text(StatusCode::OK, names::mime_type(&item.name), body);
-    response.headers_mut().insert(CONTENT_LENGTH, file.content.size.into());
+    if query != Some(credential(item).as_str()) {
+        return Err(GraphError::unauthenticated("The address's credential is not valid."));
+    }
+    let (size, mime) = (file.content.size, names::mime_type(&item.name));
+    let wanted = headers.get(RANGE).map(|range| range.to_str().unwrap_or_default());
+    let Some(wanted) = wanted else {
+        let mut response = sim_kit::text(StatusCode::OK, mime, file.content.stream());
+        response.headers_mut().insert(CONTENT_LENGTH, size.into());
+        return Ok(response);
+    };
+    let range = wanted.strip_prefix("bytes=").and_then(|range| range.split_once('-'));
+    let bounds = range.and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
+    let (first, last): (u64, u64) =
+        bounds.filter(|(first, last)| first <= last && *first < size).ok_or_else(|| {
+            let message = format!("The content has {size} bytes.");
+            GraphError::new(StatusCode::RANGE_NOT_SATISFIABLE, "invalidRange", message)
+        })?;
+    let last = last.min(size - 1);
+    let part = file.content.part(first, last + 1)?;
+    let mut response = sim_kit::text(StatusCode::PARTIAL_CONTENT, mime, part);
+    let range = HeaderValue::try_from(format!("bytes {first}-{last}/{size}"));
+    response.headers_mut().extend(range.ok().map(|range| (CONTENT_RANGE, range)));
     Ok(response)
 }
 

@@ -27,6 +27,7 @@ mod items;
 mod names;
 mod range;
 mod render;
+mod rewriting;
 mod service;
 mod session;
 mod simple;

@@ -1,5 +1,6 @@
 //! Resources as JSON.
 
+use http::{HeaderMap, header::HOST};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
@@ -7,12 +8,20 @@ use serde_json::{Value, json};
 use crate::{
     drive::{Item, Tree, User},
     names,
+    world::World,
 };
 
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 pub(crate) fn date(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// The base of addresses. The one that the client used may be another than ours, behind a
+/// container's network.
+pub(crate) fn base(world: &World, headers: &HeaderMap) -> String {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    host.map_or_else(|| world.url.clone(), |host| format!("http://{host}"))
 }
 
 pub(crate) fn user(user: &User) -> Value {

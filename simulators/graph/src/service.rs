@@ -29,6 +29,9 @@ pub(crate) async fn dispatch(world: Arc<World>, request: Request) -> Response {
     if let Some(id) = path.strip_prefix("/upload/") {
         return on_session(&world, id, &parts, body).await;
     }
+    if let Some(id) = path.strip_prefix("/download/") {
+        return on_content(&world, id, &parts).await;
+    }
     // Clients that are given a tenant's address speak the same language below `/_api`.
     let raw = path.strip_prefix("/v1.0/").or_else(|| path.strip_prefix("/_api/v2.0/"));
     if let Some(raw) = raw {
@@ -54,6 +57,23 @@ async fn on_session(world: &World, id: &str, parts: &Parts, body: Body) -> Respo
         Method::DELETE => upload::delete(world, id, parts.uri.query()).await,
         _ => unknown().into_response(),
     }
+}
+
+async fn on_content(world: &World, id: &str, parts: &Parts) -> Response {
+    if parts.method != Method::GET {
+        return unknown().into_response();
+    }
+    let subject = {
+        let state = world.state();
+        let owner = state.tree.items.get(id).and_then(|it| state.tree.user_of_drive(&it.drive_id));
+        owner.map(|user| format!("{} {}", user.upn, state.tree.path(id).join("/")))
+    };
+    let work = async |_rule| {
+        items::download(world, id, parts.uri.query(), &parts.headers)
+            .unwrap_or_else(IntoResponse::into_response)
+    };
+    let subject = subject.unwrap_or_default();
+    world.stage.run("download", &subject, error::scripted, work).await
 }
 
 async fn on_graph(
@@ -92,7 +112,7 @@ async fn on_graph(
             "createSession" => {
                 upload::create(world, &place.user, &place.path, &parts.headers, &body)
             }
-            "getContent" => items::content(world, &place),
+            "getContent" => items::content(world, &place, &parts.headers),
             "listChildren" => items::children(world, &place),
             "changeItem" if is_creation => items::create_folder(world, &place, &body),
             "changeItem" => items::change(world, &place, &body),

@@ -11,7 +11,7 @@ use crate::{
     content::{Content, Draft},
     drive::Conflict,
     error::{self, GraphError},
-    fragment, names, render,
+    names, render, rewriting,
     service::{self, Place},
     world::{Extra, ReceiveError, Rule, State, World, destination},
 };
@@ -74,7 +74,7 @@ fn commit(world: &World, ready: Ready, rule: Option<&Rule>) -> Result<Response, 
     let mut content = Content::default();
     content.append(draft);
     if extra.rewrite {
-        fragment::rewrite(world, &mut content)?;
+        rewriting::rewrite(world, &mut content)?;
     }
     let mut state = world.state();
     let (id, is_new) =

@@ -1,7 +1,7 @@
 //! Creating, asking and deleting upload sessions.
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode, header::HOST};
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use crate::{
     drive::{Conflict, User},
     error::{self, GraphError},
     names,
-    render::date,
+    render::{self, date},
     session::{Session, State as SessionState},
     world::{World, destination},
 };
@@ -109,11 +109,7 @@ pub(crate) fn create(
     );
     session.client_times =
         times.map(|times| (times.created_date_time, times.last_modified_date_time));
-    // The address the client used may be another than ours, behind a container's network.
-    let base = headers
-        .get(HOST)
-        .and_then(|host| host.to_str().ok())
-        .map_or_else(|| world.url.clone(), |host| format!("http://{host}"));
+    let base = render::base(world, headers);
     let answer = json!({
         "@odata.context": format!("{base}/v1.0/$metadata#microsoft.graph.uploadSession"),
         "uploadUrl": format!("{base}/upload/{id}?{}", session.credential),

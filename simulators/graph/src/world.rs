@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The operations that rules may name.
-pub(crate) const OPERATIONS: [&str; 14] = [
+pub(crate) const OPERATIONS: [&str; 15] = [
     "token",
     "getUser",
     "getDrive",
@@ -34,6 +34,7 @@ pub(crate) const OPERATIONS: [&str; 14] = [
     "getItem",
     "deleteItem",
     "getContent",
+    "download",
     "listChildren",
     "changeItem",
 ];
@@ -57,7 +58,7 @@ pub(crate) struct Extra {
     pub(crate) forget_bytes: bool,
     /// The connection is reset when this part of a fragment's body has come.
     pub(crate) reset_after: Option<f64>,
-    /// The service appends bytes of its own to the completed file.
+    /// The service edits the metadata of the completed file.
     pub(crate) rewrite: bool,
 }
 

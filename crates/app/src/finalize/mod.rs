@@ -153,6 +153,7 @@ where
         return Ok(StepOutcome::Done(transfer));
     }
     let live = |t: &Transfer| !t.phase.is_terminal() && t.attempt == task.attempt;
+    let mut unverified = None;
     if live(&transfer) && transfer.delivery.is_none() {
         let reason = match Outcome::decide(&transfer, stopped_by) {
             Outcome::Failed(code) => code,
@@ -165,9 +166,11 @@ where
             Err(error) => return Err(error.into()),
         };
         if live(&transfer) && transfer.delivery.is_none() && transfer.target.drive().is_some() {
-            let settled = settle(ports, task, &transfer).await?;
-            if let StepOutcome::RetryLater { reason } = settled {
-                return Ok(StepOutcome::RetryLater { reason });
+            match settle(ports, task, &transfer).await? {
+                StepOutcome::Done(code) => unverified = code,
+                StepOutcome::RetryLater { reason } => {
+                    return Ok(StepOutcome::RetryLater { reason });
+                }
             }
         }
     }
@@ -176,7 +179,7 @@ where
         if !live(&transfer) {
             break;
         }
-        let outcome = Outcome::decide(&transfer, stopped_by);
+        let outcome = Outcome::decide(&transfer, stopped_by).unless_unverified(unverified);
         transfer = match ports.store.finish(&transfer, outcome, ports.clock.now()).await {
             Ok(transfer) => transfer,
             Err(WriteError::Ended) => load(ports.store, task).await?,

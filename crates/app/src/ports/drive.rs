@@ -1,5 +1,6 @@
 use std::fmt;
 use std::future::Future;
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -262,5 +263,18 @@ pub trait Drive: Send + Sync {
         _destination: &Destination,
     ) -> impl Future<Output = Result<bool, DriveError>> + Send {
         std::future::ready(Ok(false))
+    }
+
+    /// Reads `range` (not empty) of an item's content. The item's size must be the one
+    /// that was seen; otherwise it has changed, which is [`DriveError::Ambiguous`].
+    ///
+    /// A drive that cannot read refuses.
+    fn read_item(
+        &self,
+        _destination: &Destination,
+        _item: &DriveItem,
+        _range: Range<u64>,
+    ) -> impl Future<Output = Result<Bytes, DriveError>> + Send {
+        std::future::ready(Err(DriveError::Refused { code: "notSupported".into() }))
     }
 }

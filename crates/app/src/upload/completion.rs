@@ -1,29 +1,13 @@
-use docferry_domain::{Answer, DeliveredItem, DocumentName, Names, Seen, Verdict, verify_delivery};
+use docferry_domain::{Answer, Names, Seen};
 
+use super::comparison::{
+    Compared, Comparison, ComparisonError, LastByte, Shown, file_under, files_under,
+};
 use super::engine::Run;
 use crate::TaskError;
 use crate::ports::{
-    Clock, ConflictPolicy, Drive, DriveError, DriveItem, Sealer, Staging, ThrottleBudget,
-    TransferStore,
+    Clock, ConflictPolicy, Drive, DriveError, Sealer, Staging, ThrottleBudget, TransferStore,
 };
-
-/// Numbered names that are looked at, at most.
-const MOST_NAMES: u32 = 100;
-
-/// An item at the destination, and its name there.
-#[derive(Debug)]
-pub(super) struct Found {
-    pub(super) name: DocumentName,
-    pub(super) item: DriveItem,
-}
-
-/// What lies under the names that were looked at.
-#[derive(Debug, Default)]
-struct Shown {
-    files: Vec<Found>,
-    /// A folder has one of the names.
-    has_folder: bool,
-}
 
 impl<S, D, G, L, C, B> Run<'_, S, D, G, L, C, B>
 where
@@ -40,15 +24,14 @@ where
         self.reader = None;
         match self.seen(names).await {
             Ok(seen) => Answer::Found(seen),
-            Err(error) => self.refusal(error),
+            Err(error) => self.not_compared(error),
         }
     }
 
-    async fn seen(&mut self, names: Names) -> Result<Seen, DriveError> {
+    async fn seen(&mut self, names: Names) -> Result<Seen, ComparisonError> {
         let Shown { files, has_folder } = self.shown(names).await?;
         let is_empty = files.is_empty();
-        let size = self.object.size;
-        self.found = files.into_iter().filter(|found| found.item.facts.size == size).collect();
+        self.found = self.comparison().candidates(files, LastByte::Unanswered).await?;
         Ok(match (self.found.is_empty(), is_empty) {
             (false, _) => Seen::SameSize,
             (true, _) if has_folder => Seen::Folder,
@@ -61,30 +44,19 @@ where
         })
     }
 
-    /// The files under these names, up to the first name that is free.
+    /// The files under these names.
     async fn shown(&self, names: Names) -> Result<Shown, DriveError> {
-        let numbers = match names {
-            Names::One(number) => number..number + 1,
-            Names::All => 0..MOST_NAMES,
-        };
-        let mut shown = Shown::default();
-        for number in numbers {
-            let Ok(at) = self.destination.numbered(number) else { break };
-            match self.ports.drive.find(&at).await {
-                Ok(Some(item)) => shown.files.push(Found { name: at.name, item }),
-                Ok(None) => break,
-                Err(DriveError::Conflict) => shown.has_folder = true,
-                Err(error) => return Err(error),
-            }
+        let drive = &self.ports.drive;
+        match names {
+            Names::One(number) => file_under(drive, &self.destination, number).await,
+            Names::All => files_under(drive, &self.destination, 0..u32::MAX).await,
         }
-        Ok(shown)
     }
 
     /// Compares what is at the destination with the source, and records it.
     ///
-    /// `by_us` says that the drive completed it in answer to our own last bytes;
-    /// only then can a difference be the service's rewriting. The destination is
-    /// never deleted, whatever is found.
+    /// `by_us` says that the drive completed it in answer to our own last bytes. The
+    /// destination is never deleted, whatever is found.
     pub(super) async fn verify(&mut self, by_us: bool) -> Result<Answer, TaskError> {
         let mut by_us = by_us;
         if self.found.is_empty() {
@@ -94,35 +66,41 @@ where
                 Ok(shown) => shown.files,
                 Err(error) => return Ok(self.refusal(error)),
             };
-            // Among several, one that differs may well be somebody else's.
-            by_us &= self.found.len() < 2;
+            // Among several, one that differs may well be a foreign file.
+            by_us &= self.answered.is_some() || self.found.len() < 2;
         }
         let is_missing = self.found.is_empty();
-        let mut is_pending = false;
-        for Found { name, item } in std::mem::take(&mut self.found) {
-            match verify_delivery(&self.hash, &name, &item.facts, by_us) {
-                verdict @ (Verdict::Same | Verdict::Rewritten) => {
-                    self.record(item, verdict == Verdict::Rewritten).await?;
-                    return Ok(Answer::Verified);
-                }
-                Verdict::HashPending => is_pending = true,
-                Verdict::Different => {}
+        let found = std::mem::take(&mut self.found);
+        let last_byte = match by_us {
+            true => LastByte::Answered(self.answered.as_deref()),
+            false => LastByte::Unanswered,
+        };
+        let compared = self.comparison().compare(&self.hash, found, last_byte).await;
+        Ok(match compared {
+            Ok(Compared::Delivered(item)) => {
+                let id = &self.transfer.transfer_id;
+                let epoch = self.transfer.epoch;
+                self.ports.store.record_delivery(id, epoch, &item.into()).await?;
+                Answer::Verified
             }
-        }
-        // What the drive has just said it made may take a moment to be seen.
-        let is_late = is_pending || (is_missing && by_us);
-        Ok(if is_late { Answer::HashPending } else { Answer::NotOurs })
+            Ok(Compared::HashPending) => Answer::HashPending,
+            Ok(Compared::Unproven) => Answer::Unproven,
+            // What the drive has just said it made may take a moment to be seen.
+            Ok(Compared::Different) if is_missing && by_us => Answer::NotSeen,
+            Ok(Compared::Different) => Answer::NotOurs,
+            Err(error) => self.not_compared(error),
+        })
     }
 
-    async fn record(&self, item: DriveItem, rewritten: bool) -> Result<(), TaskError> {
-        let item = DeliveredItem {
-            item_id: item.id,
-            size: item.facts.size,
-            quick_xor_hash: self.hash.digest(),
-            rewritten,
-            web_url: item.web_url,
-        };
-        let id = &self.transfer.transfer_id;
-        Ok(self.ports.store.record_delivery(id, self.transfer.epoch, &item.into()).await?)
+    fn comparison(&self) -> Comparison<'_, D, G> {
+        let ports = self.ports;
+        Comparison::new(&ports.drive, &*ports.staging, &self.destination, &self.object)
+    }
+
+    fn not_compared(&mut self, error: ComparisonError) -> Answer {
+        match error {
+            ComparisonError::Drive(error) => self.refusal(error),
+            ComparisonError::Source(error) => self.unread(error),
+        }
     }
 }

@@ -8,7 +8,7 @@ use docferry_domain::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::completion::Found;
+use super::comparison::Found;
 use super::reader::SourceReader;
 use super::source::SourceObject;
 use super::waiting::{shared_pause, wait_until};
@@ -68,6 +68,8 @@ pub(super) struct Run<'a, S, D, G, L, C, B> {
     pub(super) whole: Bytes,
     /// What may be the document at the destination.
     pub(super) found: Vec<Found>,
+    /// The id of the item with which the drive answered our own last byte.
+    pub(super) answered: Option<String>,
     /// Until when the record says that a small document may be on its way.
     pub(super) lease: Option<Timestamp>,
     /// It may be: no answer has come.
@@ -155,6 +157,7 @@ where
         let deadline = deadline.min(transfer.must_end_by());
         let stop_at = deadline.checked_sub(margin).unwrap_or(deadline);
         let pace = checkpoint.and_then(|kept| kept.pace);
+        let answered = checkpoint.and_then(|kept| kept.answered.clone());
         Ok(Self {
             ports,
             transfer,
@@ -168,6 +171,7 @@ where
             reader: None,
             whole: Bytes::new(),
             found: Vec::new(),
+            answered,
             lease: None,
             is_on_its_way: false,
             bytes_per_second: None,
@@ -268,7 +272,8 @@ where
         let id = &self.transfer.transfer_id;
         let reached = self.course.checkpoint(self.hash.state());
         self.pace = Some(Pace::next(self.pace, self.ports.clock.now(), reached.offset));
-        let checkpoint = Checkpoint { putting_until: lease, pace: self.pace, ..reached };
+        let answered = self.answered.clone();
+        let checkpoint = Checkpoint { putting_until: lease, pace: self.pace, answered, ..reached };
         let CheckpointAck { stop } =
             self.ports.store.checkpoint(id, self.transfer.epoch, &checkpoint).await?;
         self.lease = lease;
@@ -295,7 +300,11 @@ where
     pub(super) fn unread(&mut self, error: StagingError) -> Answer {
         let answer = match &error {
             StagingError::Unavailable(_) => Answer::SourceBroke,
-            StagingError::Changed => Answer::SourceChanged,
+            StagingError::Changed => {
+                // The answer was for bytes of the source as it was.
+                self.answered = None;
+                Answer::SourceChanged
+            }
             StagingError::Gone => Answer::Refused(FailureCode::SourceGone),
             StagingError::Unauthorized => Answer::Refused(FailureCode::ExchangeUnauthorized),
         };

@@ -6,6 +6,7 @@
 //! asks for a pause, or its own time is nearly over. Whatever interrupts it, the
 //! next one goes on from the drive's own offset.
 
+mod comparison;
 mod completion;
 mod engine;
 mod read_ahead;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use crate::ports::ConflictPolicy;
 
+pub(crate) use comparison::{Compared, Comparison, ComparisonError, LastByte, files_under};
 pub use engine::{Upload, upload};
 pub(crate) use source::{SourceObject, is_contested, may_be_foreign};
 

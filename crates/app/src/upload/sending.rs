@@ -4,7 +4,7 @@ use std::time::Duration;
 use docferry_domain::{Answer, FailureCode, FragmentRange};
 use jiff::SignedDuration;
 
-use super::completion::Found;
+use super::comparison::Found;
 use super::engine::Run;
 use super::read_ahead::ReadAhead;
 use super::reader::SourceReader;
@@ -63,6 +63,7 @@ where
                     self.hash = reader.hash().await;
                 }
                 let at = self.destination.clone();
+                self.answered = Some(item.id.clone());
                 self.found = vec![Found { name: at.name, item }];
                 Answer::Complete
             }
@@ -142,6 +143,7 @@ where
         self.is_on_its_way = was_on_its_way || matches!(answer, Err(DriveError::Ambiguous(_)));
         Ok(match answer {
             Ok(item) => {
+                self.answered = Some(item.id.clone());
                 self.found = vec![Found { name: at.name, item }];
                 Answer::Complete
             }

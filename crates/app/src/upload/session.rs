@@ -124,6 +124,8 @@ where
         store.replace_object(&self.transfer.transfer_id, epoch, &object).await?;
         self.object.etag.clone_from(&object.etag);
         self.transfer.object = Some(object);
+        // An answer to the last byte was for the bytes that lay there before.
+        self.answered = None;
         Ok(Some(Answer::Renewed))
     }
 }

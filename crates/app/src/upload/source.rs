@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use docferry_domain::{FailureCode, SourceHash, Transfer, is_contested as contests};
 use futures::StreamExt as _;
 use jiff::Timestamp;
@@ -75,23 +77,32 @@ impl SourceObject {
         if hash.hashed_to() == from { Err(StagingError::Gone) } else { Ok(()) }
     }
 
+    /// A part of the object, which is small.
+    pub(crate) async fn read_range<G: Staging>(
+        &self,
+        staging: &G,
+        range: Range<u64>,
+    ) -> Result<bytes::Bytes, StagingError> {
+        let length = range.end - range.start;
+        let mut part = bytes::BytesMut::new();
+        let mut stream = staging.read(&self.key, &self.etag, range).await?;
+        while let Some(bytes) = stream.next().await {
+            part.extend_from_slice(&bytes?);
+        }
+        if part.len() as u64 == length { Ok(part.freeze()) } else { Err(StagingError::Gone) }
+    }
+
     /// The whole object, which is small, and its hash.
     pub(super) async fn read_whole<G: Staging>(
         &self,
         staging: &G,
     ) -> Result<(bytes::Bytes, SourceHash), StagingError> {
-        let mut whole = bytes::BytesMut::new();
-        if self.size > 0 {
-            let mut stream = staging.read(&self.key, &self.etag, 0..self.size).await?;
-            while let Some(bytes) = stream.next().await {
-                whole.extend_from_slice(&bytes?);
-            }
-        }
-        if whole.len() as u64 != self.size {
-            return Err(StagingError::Gone);
-        }
+        let whole = match self.size {
+            0 => bytes::Bytes::new(),
+            size => self.read_range(staging, 0..size).await?,
+        };
         let mut hash = SourceHash::default();
         hash.append(&whole);
-        Ok((whole.freeze(), hash))
+        Ok((whole, hash))
     }
 }

@@ -236,10 +236,14 @@ impl Course {
                 self.looks = 0;
                 self.not_there(doubt, Seen::Other)
             }
-            Answer::HashPending => {
+            Answer::Unproven => self.fail(FailureCode::DestinationRewritten),
+            Answer::HashPending | Answer::NotSeen => {
                 self.looks += 1;
                 if self.looks > MAX_LOOKS {
-                    return self.fail(FailureCode::VerificationFailed);
+                    return self.fail(match answer {
+                        Answer::HashPending => FailureCode::HashNotComputed,
+                        _ => FailureCode::DestinationUnavailable,
+                    });
                 }
                 // Whoever goes on knows then that all was sent and taken.
                 let first = ours && whole && self.looks == 1;

@@ -152,7 +152,7 @@ impl Course {
             vague: 0,
             cause: FailureCode::DestinationUnavailable,
             in_doubt: sessions > 0,
-            number: 0,
+            number: checkpoint.map_or(0, |c| c.number),
             looks: 0,
             sent: 0,
         };
@@ -225,6 +225,9 @@ impl Course {
             fresh_session: self.fresh_session,
             tally: self.tally,
             putting_until: None,
+            numbering: matches!(self.rules.policy, ConflictPolicy::Rename),
+            number: self.number,
+            answered: None,
             pace: None,
         }
     }

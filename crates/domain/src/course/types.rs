@@ -111,6 +111,11 @@ pub enum Answer {
     NotOurs,
     /// The service has not computed the hash yet.
     HashPending,
+    /// The service answered our last byte with an item that is not at the destination.
+    NotSeen,
+    /// The service answered our last byte with a file that it rewrote, and whose content
+    /// cannot be compared.
+    Unproven,
     /// The source's new tag is recorded.
     Renewed,
     /// The source could not be read for now.
@@ -133,7 +138,8 @@ pub enum Seen {
     Nothing,
     /// A file of another size.
     Other,
-    /// A file of the document's size; the hash decides.
+    /// A file that may be the document: one of its size, or one that the service may have
+    /// rewritten. The comparison decides.
     SameSize,
     /// A folder with the document's name.
     Folder,

@@ -18,7 +18,7 @@ use docferry_domain::{
 use docferry_graph::{ClientCredentials, GraphDrive, GraphSettings};
 use docferry_sim_graph::{Config, Running, start};
 use docferry_testkit::builders::drive_target;
-use docferry_testkit::{Runner, World};
+use docferry_testkit::{Runner, World, zip_container};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -69,8 +69,16 @@ pub(crate) struct Bench {
     began_at: Timestamp,
 }
 
-fn document(size: u64) -> Vec<u8> {
-    (0..size).map(|at| u8::try_from(at % 251).unwrap()).collect()
+fn document(row: &Row) -> Vec<u8> {
+    let bytes = |size| (0..size).map(|at| u8::try_from(at % 251).unwrap()).collect::<Vec<u8>>();
+    if !row.container {
+        return bytes(row.size);
+    }
+    let container = |text: &[u8]| {
+        zip_container(&[("[Content_Types].xml", b"<Types/>"), ("word/document.xml", text)])
+    };
+    let around = container(b"").len() as u64;
+    container(&bytes(row.size - around)).to_vec()
 }
 
 impl Bench {
@@ -85,7 +93,7 @@ impl Bench {
             ..GraphSettings::public_cloud(tenant)
         };
         let world = World::default();
-        world.add_document(GUID, row.name, document(row.size));
+        world.add_document(GUID, row.name, document(row));
         let drive = GraphDrive::new(&settings, Credentials, world.clone()).unwrap();
         let request = NewTransfer {
             owner: "scv".into(),

@@ -30,6 +30,8 @@ pub(crate) struct Row {
     pub(crate) sessions: usize,
     pub(crate) files: usize,
     pub(crate) rewritten: bool,
+    /// The document is a ZIP container.
+    pub(crate) container: bool,
 }
 
 pub(crate) fn row(number: &'static str, fault: &'static str, size: u64, rules: Value) -> Row {
@@ -49,6 +51,7 @@ pub(crate) fn row(number: &'static str, fault: &'static str, size: u64, rules: V
         sessions: usize::from(size > 4_000_000),
         files: 1,
         rewritten: false,
+        container: false,
     }
 }
 
@@ -104,6 +107,10 @@ impl Row {
 
     pub(crate) fn rewritten(self) -> Self {
         Self { rewritten: true, ..self }
+    }
+
+    pub(crate) fn container(self) -> Self {
+        Self { container: true, ..self }
     }
 
     /// Fails, having received so many bytes, and nothing is at the destination.

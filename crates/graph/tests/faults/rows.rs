@@ -207,6 +207,52 @@ fn last() -> Vec<Row> {
         .named("order.docx")
         .again(LARGE as i64)
         .sessions(2),
+        large("F14", "last: a .doc is rewritten", with("rewrite", json!(true)))
+            .named("order.doc")
+            .rewritten(),
+        large("F14", "last: a .jpg is rewritten", with("rewrite", json!(true)))
+            .named("photo.jpg")
+            .rewritten(),
+        large("F14", "last: a container is rewritten", with("rewrite", json!(true)))
+            .named("order.docx")
+            .container()
+            .rewritten(),
+        large(
+            "F14",
+            "last: a container is rewritten, answer lost, rename",
+            json!({ "operation": "lastFragment", "rewrite": true, "dropResponse": true }),
+        )
+        .named("order.xlsx")
+        .container()
+        .under(Rename)
+        .beside_foreign()
+        .files(2)
+        .rewritten(),
+        large(
+            "F14",
+            "last: a container is rewritten, content 500, 429, lost",
+            json!([
+                { "operation": "lastFragment", "rewrite": true },
+                { "operation": "getContent", "status": 500 },
+                { "operation": "getContent", "status": 429, "retryAfter": 1 },
+                { "operation": "download", "dropResponse": true },
+            ]),
+        )
+        .named("order.pptx")
+        .container()
+        .rewritten(),
+        large(
+            "F14",
+            "last: a container is rewritten, content 403",
+            json!([
+                { "operation": "lastFragment", "rewrite": true },
+                { "operation": "getContent", "status": 403, "count": 0 },
+            ]),
+        )
+        .named("order.docx")
+        .container()
+        .fails(DestinationRewritten, LARGE as i64)
+        .files(1),
         large("F14", "last: 201 of another size", with("rewrite", json!(true)))
             .fails(VerificationFailed, LARGE as i64)
             .files(1),
@@ -318,6 +364,14 @@ fn whole() -> Vec<Row> {
         small("F14", "PUT: an Office file is rewritten", put("rewrite", json!(true)))
             .named("order.docx")
             .rewritten(),
+        small(
+            "F14",
+            "PUT: a container is rewritten, answer lost",
+            json!({ "operation": "simplePut", "rewrite": true, "dropResponse": true }),
+        )
+        .named("order.docx")
+        .container()
+        .rewritten(),
         small("F14", "PUT: 201 of another size", put("rewrite", json!(true)))
             .fails(VerificationFailed, size)
             .files(1),

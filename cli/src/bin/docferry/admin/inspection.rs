@@ -76,6 +76,8 @@ pub(super) struct Delivery {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) quick_xor_hash: Option<String>,
     pub(super) rewritten: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) evidence: Option<docferry_domain::Evidence>,
 }
 
 impl Delivery {
@@ -85,9 +87,10 @@ impl Delivery {
                 size: item.size,
                 quick_xor_hash: Some(item.quick_xor_hash.clone()),
                 rewritten: item.rewritten,
+                evidence: item.evidence,
             },
             docferry_domain::Delivery::Download(artifact) => {
-                Self { size: artifact.size, quick_xor_hash: None, rewritten: false }
+                Self { size: artifact.size, quick_xor_hash: None, rewritten: false, evidence: None }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! An inspection as aligned lines, for people.
 
 use docferry_cli::display::{short_duration, size};
-use docferry_domain::Turn;
+use docferry_domain::{Evidence, Turn};
 use jiff::Timestamp;
 
 use super::inspection::{Execution, Inspection, Names, Record, References, Session};
@@ -95,7 +95,14 @@ impl Lines {
             self.add("checkpoint", &text);
         }
         if let Some(delivery) = &record.delivery {
-            let rewritten = if delivery.rewritten { ", rewritten by the drive" } else { "" };
+            let rewritten = match delivery.evidence {
+                _ if !delivery.rewritten => "",
+                Some(Evidence::ContentParts) => ", rewritten by the drive, content parts are equal",
+                Some(Evidence::LastByteSent) => {
+                    ", rewritten by the drive in answer to the last byte"
+                }
+                Some(Evidence::Hash) | None => ", rewritten by the drive",
+            };
             let hash = delivery.quick_xor_hash.as_ref();
             let hash = hash.map(|hash| format!(", {hash}")).unwrap_or_default();
             self.add("delivered", &format!("{}{hash}{rewritten}", exact(delivery.size)));

@@ -1,0 +1,302 @@
+//! Endings and uploads whose file at the destination has another name, a late hash, or was
+//! rewritten by the service.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use bytes::Bytes;
+use common::{GUID, MB, SETTINGS, bytes, record, start, world_with};
+use docferry_app::ports::{ConflictPolicy, Destination, Drive as _};
+use docferry_app::{TaskInput, control, poll};
+use docferry_domain::{DeliveredItem, Delivery, Evidence, FailureCode, Phase};
+use docferry_testkit::{Fault, Mode, Runner, Scripted, World, zip_container};
+
+/// Beyond the size of a small document: it goes by a session, of one fragment.
+const LARGE: usize = 4_200_000;
+
+fn runner(world: &World, policy: ConflictPolicy) -> Runner {
+    let mut runner = Runner::new(world);
+    runner.settings.policy = policy;
+    runner.settings.fragment_bytes = 62_586_880;
+    runner
+}
+
+/// A world with one document, and the files of other people under its first names.
+async fn world_beside(document: &Bytes, name: &str, foreign: u32) -> World {
+    let world = World::default();
+    world.add_document(GUID, name, document.clone());
+    let destination = Destination {
+        recipient: "judge@court.example".parse().unwrap(),
+        folder: "Court".parse().unwrap(),
+        name: name.parse().unwrap(),
+    };
+    for number in 0..foreign {
+        let at = destination.numbered(number).unwrap();
+        world.put_whole(&at, "theirs".into(), ConflictPolicy::Fail).await.unwrap();
+    }
+    world
+}
+
+async fn until_arrival(world: &World, policy: ConflictPolicy) -> TaskInput {
+    let task = start(world).await;
+    let runner = runner(world, policy);
+    runner.push_once(&task).await.unwrap();
+    poll::poll(&runner.admitter(), world, runner.rules, &task).await.unwrap();
+    task
+}
+
+/// The effects of an upload that nothing disturbs.
+async fn effects(
+    document: &Bytes,
+    name: &str,
+    foreign: u32,
+    policy: ConflictPolicy,
+) -> Vec<&'static str> {
+    let world = world_beside(document, name, foreign).await;
+    let task = until_arrival(&world, policy).await;
+    runner(&world, policy).upload_once(&task).await.unwrap();
+    world.effects()
+}
+
+fn last(effects: &[&str]) -> usize {
+    effects.iter().rposition(|name| ["put_whole", "put_fragment"].contains(name)).unwrap()
+}
+
+/// A process that dies when the document is complete and before it hears of it.
+async fn complete_and_unanswered(
+    document: &Bytes,
+    name: &str,
+    foreign: u32,
+    policy: ConflictPolicy,
+    prepare: impl FnOnce(&World),
+) -> (World, TaskInput) {
+    let at = last(&effects(document, name, foreign, policy).await);
+    let world = world_beside(document, name, foreign).await;
+    prepare(&world);
+    let task = until_arrival(&world, policy).await;
+    world.inject(Fault { at, mode: Mode::CrashAfter });
+    let runner = runner(&world, policy);
+    let _died = Box::pin(runner.survive(runner.upload_once(&task))).await;
+    (world, task)
+}
+
+async fn cancel(world: &World, task: &TaskInput) {
+    let runner = runner(world, ConflictPolicy::Replace);
+    let ids = std::slice::from_ref(&task.transfer_id);
+    control::terminate(&runner.admitter(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
+    runner.run_all().await;
+    runner.recover(10).await;
+}
+
+async fn delivered(world: &World, task: &TaskInput) -> DeliveredItem {
+    let record = record(world, task).await;
+    match (record.phase, record.delivery) {
+        (Phase::Completed, Some(Delivery::Onedrive(item))) => item,
+        (phase, delivery) => panic!("{phase:?} {:?} {delivery:?}", record.failure),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancel_does_not_deny_a_document_under_any_number() {
+    for len in [MB, LARGE] {
+        for foreign in 0..=3 {
+            let policy = ConflictPolicy::Rename;
+            let (world, task) =
+                complete_and_unanswered(&bytes(len), "order.pdf", foreign, policy, |_| {}).await;
+            cancel(&world, &task).await;
+            let item = delivered(&world, &task).await;
+            let state = world.state();
+            let file = state.drive.files().values().find(|file| file.id == item.item_id).unwrap();
+            assert_eq!(file.bytes, bytes(len), "{len} beside {foreign}");
+        }
+    }
+}
+
+/// Under `replace` and `fail` the document has one name: a numbered file is a foreign one,
+/// whatever its bytes.
+#[tokio::test(start_paused = true)]
+async fn numbered_file_is_not_taken_for_ours_when_the_policy_does_not_number() {
+    for policy in [ConflictPolicy::Replace, ConflictPolicy::Fail] {
+        let world = world_with(MB);
+        let task = until_arrival(&world, policy).await;
+        let runner = runner(&world, policy);
+        world.state().drive.script = vec![Scripted::ServerError; 100];
+        runner.upload_once(&task).await.unwrap_err();
+        let foreign = Destination {
+            recipient: "judge@court.example".parse().unwrap(),
+            folder: "Court".parse().unwrap(),
+            name: "order 1.pdf".parse().unwrap(),
+        };
+        world.state().drive.script.clear();
+        world.put_whole(&foreign, bytes(MB), ConflictPolicy::Fail).await.unwrap();
+        cancel(&world, &task).await;
+        assert_eq!(record(&world, &task).await.phase, Phase::Canceled, "{policy:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancel_waits_for_a_hash_that_is_late() {
+    for len in [MB, LARGE] {
+        for looks in [1, 3] {
+            let late = |world: &World| world.state().drive.without_hash = looks + 1;
+            let policy = ConflictPolicy::Replace;
+            let (world, task) =
+                complete_and_unanswered(&bytes(len), "order.pdf", 0, policy, late).await;
+            cancel(&world, &task).await;
+            assert_eq!(delivered(&world, &task).await.evidence, Some(Evidence::Hash));
+        }
+    }
+}
+
+/// "Canceled" would deny a file that may be there.
+#[tokio::test(start_paused = true)]
+async fn ending_names_a_hash_that_is_never_computed() {
+    let never = |world: &World| world.state().drive.without_hash = u32::MAX;
+    let policy = ConflictPolicy::Replace;
+    let (world, task) = complete_and_unanswered(&bytes(MB), "order.pdf", 0, policy, never).await;
+    let before = world.state().now;
+    cancel(&world, &task).await;
+    let record = record(&world, &task).await;
+    assert_eq!(record.phase, Phase::Failed);
+    assert_eq!(record.failure.unwrap().code, FailureCode::HashNotComputed);
+    let took = record.ended_at.unwrap().duration_since(before);
+    assert!(took.as_secs() < 240, "it waited {took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn upload_whose_hash_is_never_computed_says_so() {
+    for len in [MB, LARGE] {
+        let world = world_with(len);
+        world.state().drive.without_hash = u32::MAX;
+        let task = start(&world).await;
+        let ended = runner(&world, ConflictPolicy::Replace).execute(&task).await;
+        assert_eq!(ended.phase, Some(Phase::Failed));
+        let failure = record(&world, &task).await.failure.unwrap();
+        assert_eq!(failure.code, FailureCode::HashNotComputed, "{len}");
+        assert_eq!(world.state().drive.received, len as u64, "nothing is sent again");
+    }
+}
+
+/// A hash that comes after the upload gave up is seen by the ending.
+#[tokio::test(start_paused = true)]
+async fn ending_sees_a_hash_that_comes_after_the_upload_gave_up() {
+    let world = world_with(MB);
+    world.state().drive.without_hash = 12;
+    let task = start(&world).await;
+    let ended = runner(&world, ConflictPolicy::Replace).execute(&task).await;
+    assert_eq!(ended.stopped_by.as_deref(), Some("HASH_NOT_COMPUTED"));
+    assert_eq!(delivered(&world, &task).await.evidence, Some(Evidence::Hash));
+}
+
+const TYPES: (&str, &[u8]) = ("[Content_Types].xml", b"<Types/>");
+
+fn office(text: &[u8]) -> Bytes {
+    zip_container(&[TYPES, ("word/document.xml", text), ("docProps/core.xml", b"<a/>")])
+}
+
+/// The same content with other metadata.
+fn edited(_container: Bytes) -> Bytes {
+    zip_container(&[
+        ("[Content_Types].xml", b"<Types><Override/></Types>"),
+        ("word/document.xml", &bytes(MB)),
+        ("docProps/core.xml", b"<b/>"),
+        ("docProps/custom.xml", b"<Properties/>"),
+    ])
+}
+
+/// A byte of the content is another one.
+fn corrupted(_container: Bytes) -> Bytes {
+    let mut document = bytes(MB).to_vec();
+    document[MB / 2] ^= 1;
+    zip_container(&[TYPES, ("word/document.xml", &document)])
+}
+
+#[tokio::test(start_paused = true)]
+async fn rewritten_office_file_is_delivered_when_its_content_parts_are_equal() {
+    for name in ["order.docx", "order.odt", "order.bin"] {
+        let world = world_beside(&office(&bytes(MB)), name, 0).await;
+        world.state().drive.rewrite = Some(edited);
+        let task = start(&world).await;
+        runner(&world, ConflictPolicy::Replace).execute(&task).await;
+        let item = delivered(&world, &task).await;
+        assert_eq!((item.rewritten, item.evidence), (true, Some(Evidence::ContentParts)), "{name}");
+        assert_eq!(world.effects().iter().filter(|e| **e == "put_whole").count(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn office_file_with_a_changed_content_part_differs() {
+    let world = world_beside(&office(&bytes(MB)), "order.docx", 0).await;
+    world.state().drive.rewrite = Some(corrupted);
+    let task = start(&world).await;
+    runner(&world, ConflictPolicy::Replace).execute(&task).await;
+    let failure = record(&world, &task).await.failure.unwrap();
+    assert_eq!(failure.code, FailureCode::VerificationFailed);
+}
+
+/// Its answer is lost: the content tells that it is ours, to the upload and to an ending,
+/// and it is not sent again.
+#[tokio::test(start_paused = true)]
+async fn rewritten_office_file_is_found_after_a_lost_answer() {
+    let rewriting = |world: &World| world.state().drive.rewrite = Some(edited);
+    let document = office(&bytes(MB));
+    for foreign in [0, 1] {
+        for canceled in [false, true] {
+            let policy = ConflictPolicy::Rename;
+            let (world, task) =
+                complete_and_unanswered(&document, "order.docx", foreign, policy, rewriting).await;
+            if canceled {
+                cancel(&world, &task).await;
+            } else {
+                runner(&world, policy).execute(&task).await;
+            }
+            let item = delivered(&world, &task).await;
+            assert_eq!(item.evidence, Some(Evidence::ContentParts), "{foreign} {canceled}");
+            let files = world.state().drive.files().len();
+            assert_eq!(files, foreign as usize + 1, "no second copy");
+        }
+    }
+}
+
+fn appended(file: Bytes) -> Bytes {
+    [&file[..], b"<!-- properties -->"].concat().into()
+}
+
+#[tokio::test(start_paused = true)]
+async fn rewritten_file_that_is_no_container_counts_when_our_last_byte_was_answered() {
+    for len in [MB, LARGE] {
+        for (name, outcome) in [
+            ("order.doc", Ok(Evidence::LastByteSent)),
+            ("photo.jpg", Ok(Evidence::LastByteSent)),
+            ("order.docx", Ok(Evidence::LastByteSent)),
+            ("order.pdf", Err(FailureCode::VerificationFailed)),
+            ("order.xyz", Err(FailureCode::VerificationFailed)),
+        ] {
+            let world = world_beside(&bytes(len), name, 0).await;
+            world.state().drive.rewrite = Some(appended);
+            let task = start(&world).await;
+            runner(&world, ConflictPolicy::Replace).execute(&task).await;
+            let record = record(&world, &task).await;
+            let came = match (record.delivery, record.failure) {
+                (Some(Delivery::Onedrive(item)), None) => Ok(item.evidence.unwrap()),
+                (_, failure) => Err(failure.unwrap().code),
+            };
+            assert_eq!(came, outcome, "{name} of {len}");
+        }
+    }
+}
+
+/// ZIP64: the directory is not read, and nothing is proven or refuted.
+#[tokio::test(start_paused = true)]
+async fn rewritten_container_that_cannot_be_compared_has_a_failure_of_its_own() {
+    let mut document = office(&bytes(MB)).to_vec();
+    let end = document.len();
+    document[end - 14..end - 10].fill(0xFF);
+    let world = world_beside(&document.into(), "order.docx", 0).await;
+    world.state().drive.rewrite = Some(appended);
+    let task = start(&world).await;
+    runner(&world, ConflictPolicy::Replace).execute(&task).await;
+    let failure = record(&world, &task).await.failure.unwrap();
+    assert_eq!(failure.code, FailureCode::DestinationRewritten);
+}

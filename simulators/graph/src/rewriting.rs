@@ -1,0 +1,81 @@
+//! What the real service does to files whose metadata it edits: it writes properties of its
+//! own into them after the upload.
+
+use crate::{content::Content, error::GraphError, world::World};
+
+/// Containers up to this size are edited as such.
+const LARGEST: u64 = 64 * 1024 * 1024;
+const END: &[u8] = b"PK\x05\x06";
+const ENTRY: &[u8] = b"PK\x01\x02";
+const TYPES: &str = "[Content_Types].xml";
+const PROPERTIES: &str = "docProps/custom.xml";
+
+/// Edits the metadata of a complete file. The content parts of a ZIP container stay as they
+/// are; another file gets a comment at its end.
+pub(crate) fn rewrite(world: &World, content: &mut Content) -> Result<(), GraphError> {
+    let edited = match content.size <= LARGEST {
+        true => edited(&content.bytes()?),
+        false => None,
+    };
+    let Some(edited) = edited else {
+        return content.extend(world.place_for_bytes(), b"<!-- rewritten by the service -->");
+    };
+    *content = Content::default();
+    content.extend(world.place_for_bytes(), &edited)
+}
+
+/// The container with new metadata parts; `None` when it is no container.
+fn edited(file: &[u8]) -> Option<Vec<u8>> {
+    let end = file.windows(END.len()).rposition(|bytes| bytes == END)?;
+    let number = |at: usize| file.get(at..at + 4)?.first_chunk().copied().map(u32::from_le_bytes);
+    let (length, start) = (number(end + 12)? as usize, number(end + 16)? as usize);
+    let entries = kept(file.get(start..start.checked_add(length)?)?)?;
+
+    let mut container = file[..start].to_vec();
+    let mut directory: Vec<u8> = entries.concat();
+    for (name, text) in [(TYPES, "<Types><Override/></Types>"), (PROPERTIES, "<Properties/>")] {
+        let offset = u32::try_from(container.len()).ok()?;
+        let described = described(name, text.as_bytes());
+        container.extend([b"PK\x03\x04\x14\0".as_slice(), &described, name.as_bytes()].concat());
+        container.extend_from_slice(text.as_bytes());
+        directory.extend([b"PK\x01\x02\x14\0\x14\0".as_slice(), &described, &[0; 10]].concat());
+        directory.extend_from_slice(&offset.to_le_bytes());
+        directory.extend_from_slice(name.as_bytes());
+    }
+    let count = u16::try_from(entries.len() + 2).ok()?.to_le_bytes();
+    let start = u32::try_from(container.len()).ok()?.to_le_bytes();
+    let length = u32::try_from(directory.len()).ok()?.to_le_bytes();
+    container.extend_from_slice(&directory);
+    container.extend([END, &[0; 4], &count, &count, &length, &start, &[0, 0]].concat());
+    Some(container)
+}
+
+/// The directory's entries, but for those that are replaced.
+fn kept(directory: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut rest = directory;
+    let mut entries = Vec::new();
+    while rest.starts_with(ENTRY) {
+        let length = |at: usize| rest.get(at..)?.first_chunk().copied().map(u16::from_le_bytes);
+        let name = usize::from(length(28)?);
+        let whole = 46 + name + usize::from(length(30)?) + usize::from(length(32)?);
+        let name = rest.get(46..46 + name)?;
+        if ![TYPES, PROPERTIES].iter().any(|replaced| replaced.as_bytes() == name) {
+            entries.push(rest.get(..whole)?);
+        }
+        rest = rest.get(whole..)?;
+    }
+    (!entries.is_empty()).then_some(entries)
+}
+
+/// What a part's local header and its directory entry have in common.
+fn described(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(bytes.len()).unwrap_or_default().to_le_bytes();
+    let name = u16::try_from(name.len()).unwrap_or_default().to_le_bytes();
+    [&[0; 8], crc32(bytes).to_le_bytes().as_slice(), &size, &size, &name, &[0, 0]].concat()
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 * (crc & 1)))
+    })
+}
