@@ -166,7 +166,7 @@ where
             Err(error) => return Err(error.into()),
         };
         if live(&transfer) && transfer.delivery.is_none() && transfer.target.drive().is_some() {
-            match settle(ports, task, &transfer).await? {
+            match Box::pin(settle(ports, task, &transfer)).await? {
                 StepOutcome::Done(code) => unverified = code,
                 StepOutcome::RetryLater { reason } => {
                     return Ok(StepOutcome::RetryLater { reason });
