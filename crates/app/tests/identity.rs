@@ -149,7 +149,7 @@ async fn upload_whose_object_another_document_replaces_sends_its_own_bytes() {
         world.advance(SignedDuration::from_secs(10));
         let at = world.effects().len() + 12;
         world.inject(Fault { at, mode: Mode::CrashAfter });
-        let _died = runner.survive(runner.upload_once_after_arrival(&first)).await;
+        let _died = Box::pin(runner.survive(runner.upload_once_after_arrival(&first))).await;
         let second = ask(&world, 1, false).await;
         assert!(!runner.push_once(&second).await.unwrap());
         runner.function_time = SignedDuration::from_secs(300);

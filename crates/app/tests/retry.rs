@@ -136,19 +136,19 @@ async fn survives(
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_runs_again_survives_one_fault_at_any_effect() {
-    survives(1, 15, async |world, runner, target| {
+    Box::pin(survives(1, 15, async |world, runner, target| {
         let id = ask(runner, world, 1, target).await;
         runner.run_all().await;
         assert_eq!(phase(world, &id).await, Phase::Failed);
         add(world, 0);
         id
-    })
+    }))
     .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_canceled_bundle_that_runs_again_survives_one_fault_at_any_effect() {
-    survives(3, 30, async |world, runner, target| {
+    Box::pin(survives(3, 30, async |world, runner, target| {
         add(world, 0);
         runner.limits = PoolLimits::new(1, 1).into();
         let id = ask(runner, world, 3, target).await;
@@ -161,7 +161,7 @@ async fn a_canceled_bundle_that_runs_again_survives_one_fault_at_any_effect() {
         runner.run_all().await;
         assert_eq!(phase(world, &id).await, Phase::Canceled);
         id
-    })
+    }))
     .await;
 }
 

@@ -213,7 +213,7 @@ async fn a_cancel_does_not_deny_a_document_that_was_complete() {
     docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
     // The process dies with the answer to the last fragment.
     world.state().drive.script = vec![Scripted::Honest, Scripted::StoreThenLose(u64::MAX)];
-    let lost = world.effects().len() + 10;
+    let lost = world.effects().len() + 11;
     world.inject(Fault { at: lost, mode: Mode::CrashBefore });
     let died = tokio::select! {
         outcome = runner.upload_once(&task) => Some(outcome),

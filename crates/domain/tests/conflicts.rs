@@ -1,6 +1,6 @@
 //! Conflicts, setbacks and renewals of an upload, decision by decision.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 
 use std::time::Duration;
 

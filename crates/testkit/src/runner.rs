@@ -100,7 +100,7 @@ impl Runner {
 
     async fn run(&self, task: &TaskInput) -> Ended {
         let mut uploads = 0;
-        let stopped_by = self.steps(task, &mut uploads).await.err();
+        let stopped_by = Box::pin(self.steps(task, &mut uploads)).await.err();
         let (mut failures, mut waits) = (0, 0);
         while failures <= RETRIES && waits <= WAITS {
             match self.finalize(task, stopped_by.as_deref()).await {
@@ -119,27 +119,18 @@ impl Runner {
 
     async fn steps(&self, task: &TaskInput, uploads: &mut u32) -> Result<(), String> {
         let world = &self.world;
-        let admitter = self.admitter();
         // Bounded as the state machine is by its history.
         let (mut visits, mut pool) = (0..2000, None);
-        let _poll_waits_for_the_key =
-            self.step(|| self.tried(task, Step::Push, self.push_step(task))).await?;
+        let _poll_waits_for_the_key = self.step(|| self.push_tried(task)).await?;
         while visits.next().is_some() {
             let Some(target) = pool else {
-                match self
-                    .step(|| {
-                        self.tried(task, Step::Poll, poll::poll(&admitter, world, self.rules, task))
-                    })
-                    .await?
-                {
+                match self.step(|| self.poll_tried(task)).await? {
                     poll::Arrival::Arrived(arrived) => pool = Some(arrived),
                     poll::Arrival::Wait { seconds } => {
                         world.advance(SignedDuration::from_secs(seconds.into()));
                     }
                     poll::Arrival::PushAgain => {
-                        let _poll_waits_for_the_key = self
-                            .step(|| self.tried(task, Step::Push, self.push_step(task)))
-                            .await?;
+                        let _poll_waits_for_the_key = self.step(|| self.push_tried(task)).await?;
                     }
                 }
                 continue;
@@ -231,7 +222,7 @@ impl Runner {
         let stop_at = w.now() + self.function_time;
         let admitter = self.admitter();
         let swept = sweep(&ports, &admitter, (w, w), SweepSettings::default(), stop_at);
-        self.attempt(swept).await.ok()
+        Box::pin(self.attempt(swept)).await.ok()
     }
 
     /// Tells what lies in the outbox, as the table's stream does; a crash in it ends it.
@@ -282,6 +273,16 @@ impl Runner {
         push::push(world, world, world, world, &rules, task).await
     }
 
+    async fn push_tried(&self, task: &TaskInput) -> Result<StepOutcome<()>, TaskError> {
+        Box::pin(self.tried(task, Step::Push, self.push_step(task))).await
+    }
+
+    async fn poll_tried(&self, task: &TaskInput) -> Result<poll::Arrival, TaskError> {
+        let admitter = self.admitter();
+        let look = poll::poll(&admitter, &self.world, self.rules, task);
+        Box::pin(self.tried(task, Step::Poll, look)).await
+    }
+
     fn wait_for(&self, reason: RetryReason) {
         self.world.advance(SignedDuration::from_secs(reason.wait_seconds().into()));
     }
@@ -291,12 +292,12 @@ impl Runner {
         let record = self.world.store().transfers();
         let record = record.into_iter().find(|record| record.transfer_id == task.transfer_id);
         let Some(record) = record.filter(|record| !record.phase.is_terminal()) else { return };
-        let passed_over = if record.delivery.is_some() {
+        let _passed_over = if record.delivery.is_some() {
             self.finalize(task, None).await.map(drop).err()
         } else if record.object.is_some() && record.target.drive().is_some() {
-            self.attempt(self.upload_once(task)).await.map(drop).err()
+            Box::pin(self.attempt(self.upload_once(task))).await.map(drop).err()
         } else if record.object.is_some() {
-            self.attempt(self.publish_once(task)).await.map(drop).err()
+            Box::pin(self.attempt(self.publish_once(task))).await.map(drop).err()
         } else {
             let (admitter, world) = (self.admitter(), &self.world);
             match self.attempt(poll::poll(&admitter, world, self.rules, task)).await {
@@ -310,7 +311,6 @@ impl Runner {
                 looked => looked.map(drop).err(),
             }
         };
-        drop(passed_over);
     }
 
     /// A look for the arrival, then one invocation of `upload`.

@@ -43,7 +43,7 @@ async fn main() -> Result<(), Error> {
     run_step("upload", async |step: Invocation<TaskInput>| {
         let work = upload_in_turn(ports, admitter, &step.task, step.deadline);
         let progress =
-            recorded(&ports.store, &SystemClock, &step.task, Step::Deliver, work).await?;
+            Box::pin(recorded(&ports.store, &SystemClock, &step.task, Step::Deliver, work)).await?;
         upload_output(progress, step.input.definition)
     })
     .await

@@ -1,5 +1,7 @@
 //! Upload sessions as the contract describes them.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod support;
 
 use std::time::Duration;

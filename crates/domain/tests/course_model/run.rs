@@ -246,7 +246,7 @@ impl Run {
         let total = self.case.total;
         match action {
             Action::Send(range) => {
-                let gap = self.told.expect("the drive has said what it wants");
+                let Some(gap) = self.told else { panic!("the drive has not said what it wants") };
                 assert_eq!(gap.start, range.start, "sends where the drive did not say");
                 assert!(gap.end.is_none_or(|end| range.end <= end), "sends beyond the gap");
                 assert!(!range.is_empty() && range.len() <= self.case.largest);

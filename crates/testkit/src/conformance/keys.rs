@@ -48,7 +48,7 @@ async fn a_key_is_held_by_one_document(store: &impl TransferStore) {
     assert!(state.outstanding.contains(&push_a) && state.outstanding.contains(&push_b));
     store.push_seen(&key, &push_a).await.unwrap();
     store.push_seen(&key, &push_a).await.unwrap();
-    assert_eq!(store.exchange_key(&key).await.unwrap().outstanding, [push_b.clone()]);
+    assert_eq!(store.exchange_key(&key).await.unwrap().outstanding, std::slice::from_ref(&push_b));
     let hold = async |id, guid| store.hold_key(id, 1, guid, &key, seconds(5)).await.unwrap();
     assert!(!hold(b, &other).await, "another document uses it");
     assert!(hold(a, &own).await, "its own document does");
