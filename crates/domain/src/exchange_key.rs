@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(verdict(1000, 1010, 1014, 1030), Identity::Unknown, "clocks differ by seconds");
         assert_eq!(verdict(1000, 1010, 1005, 1605), Identity::Lost);
         assert_eq!(verdict(1000, 1010, 300, 1030), Identity::Own, "over before the own push");
-        assert_eq!(verdict(1000, 1010, 400, 1030), Identity::Lost, "may have come with it");
+        assert_eq!(verdict(1000, 1010, 401, 1030), Identity::Lost, "may have come with it");
     }
 
     #[test]
