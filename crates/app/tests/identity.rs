@@ -224,6 +224,24 @@ async fn documents_of_one_batch_with_equal_names_are_numbered() {
     }
 }
 
+/// The source has pushed, and then its answer is refused: the path is too long.
+#[tokio::test(start_paused = true)]
+async fn object_of_a_refused_push_is_removed() {
+    let world = world_of(&[MB]);
+    let folder = format!("{}/{}", "a".repeat(200), "b".repeat(192));
+    let target = docferry_testkit::builders::drive_target(&address(0), &folder);
+    let new = NewTransfer { target: target.into(), ..request(0, false) };
+    let runner = Runner::new(&world);
+    let made = initiate(&runner.admitter(), SETTINGS, new).await.unwrap();
+    runner.run_all().await;
+    let ended = record(&world, &made.transfer_id).await;
+    let failure = ended.failure.map(|failure| failure.code);
+    assert_eq!((ended.phase, failure), (Phase::Failed, Some(FailureCode::DestinationRefused)));
+    runner.recover(2).await;
+    assert!(world.state().objects.is_empty(), "the exchange bucket is clean");
+    assert!(world.store().keys_in_use().is_empty());
+}
+
 /// What happens next.
 #[derive(Debug, Clone, Copy)]
 enum Step {
