@@ -186,6 +186,13 @@ pub struct Session {
 pub struct Graph(pub Simulator);
 
 impl Graph {
+    /// How long upload sessions that are opened from now on live without a call.
+    pub async fn set_session_lifetime(&self, seconds: u64) {
+        let seconds = seconds.to_string();
+        let query = [("seconds", seconds.as_str())];
+        self.0.call(Method::PUT, "/sessions/lifetime", &query, Vec::new()).await;
+    }
+
     /// Adds or changes a user; `query` may hold `drive` and `quota`.
     pub async fn put_user(&self, upn: &str, query: &[(&str, &str)]) {
         self.0.call(Method::PUT, &format!("/users/{upn}"), query, Vec::new()).await;

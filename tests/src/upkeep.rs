@@ -63,7 +63,9 @@ impl Cloud {
     /// The same of an object in the delivery bucket.
     pub async fn keep_object_until(&self, key: &str, until: Timestamp) {
         let until = AttributeValue::N(until.as_millisecond().to_string());
-        self.set(&format!("A#{key}"), "ARTIFACT", "dueAt", until).await;
+        for name in ["retainUntil", "dueAt"] {
+            self.set(&format!("A#{key}"), "ARTIFACT", name, until.clone()).await;
+        }
     }
 
     /// Has a transfer end by then at the latest.

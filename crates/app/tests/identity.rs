@@ -15,8 +15,8 @@ use docferry_app::initiate::initiate;
 use docferry_app::ports::{BundleStore as _, ConflictPolicy, TransferStore as _};
 use docferry_app::{TaskInput, control};
 use docferry_domain::{
-    Delivery, DownloadTarget, FailureCode, LONGEST_PUSH, NewTransfer, ObjectGuid, OnItemError,
-    Person, Phase, PoolLimits, Target, Transfer, TransferId,
+    Delivery, DownloadTarget, FailureCode, NewTransfer, ObjectGuid, OnItemError, Person, Phase,
+    PoolLimits, Target, Transfer, TransferId, UNNAMED_PUSH_WAIT,
 };
 use docferry_testkit::{Fault, Kill, Mode, Move, Processes, Runner, World};
 use jiff::SignedDuration;
@@ -351,7 +351,7 @@ impl Model {
         self.processes.step(process).await;
         let now = self.world.state().now;
         let waits = self.world.store().pushes_in_flight().await.unwrap().into_iter();
-        let late = waits.filter(|push| now.duration_since(push.pushed_at) >= LONGEST_PUSH);
+        let late = waits.filter(|push| now.duration_since(push.pushed_at) >= UNNAMED_PUSH_WAIT);
         self.overdue.extend(late.map(|push| push.guid));
     }
 

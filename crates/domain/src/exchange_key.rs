@@ -20,6 +20,11 @@ pub const STORE_CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
 /// limit of the push function is 60 s.
 pub const LONGEST_PUSH: SignedDuration = SignedDuration::from_secs(90);
 
+/// How long an object is not accepted because a push of another document has not named
+/// its key. Longer than the first retries of a push take; a document that the source never
+/// answers for must not hold up all others.
+pub const UNNAMED_PUSH_WAIT: SignedDuration = SignedDuration::from_secs(20);
+
 /// A push of which no object has been seen yet, or not for certain.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OutstandingPush {
@@ -173,7 +178,7 @@ pub fn identify(
     let unnamed = |push: &&OutstandingPush| {
         push.guid != *guid
             && push.may_have_brought(written_at)
-            && now.duration_since(push.pushed_at) < LONGEST_PUSH
+            && now.duration_since(push.pushed_at) < UNNAMED_PUSH_WAIT
     };
     if in_flight.iter().any(|push| unnamed(&push)) { Identity::Unknown } else { identity }
 }
@@ -274,7 +279,7 @@ mod tests {
         assert_eq!(look("BBBB", 1005, 1020), Identity::Unknown);
         assert_eq!(look("AAAA", 1005, 1020), Identity::Own, "the same document");
         assert_eq!(look("BBBB", 1016, 1020), Identity::Own, "begun after the object was written");
-        assert_eq!(look("BBBB", 1005, 1095), Identity::Own, "given up");
+        assert_eq!(look("BBBB", 1005, 1025), Identity::Own, "given up");
     }
 
     #[test]

@@ -51,8 +51,8 @@ pub use course::{
 pub use deadline::DeadlineRules;
 pub use destination::{DocumentName, DriveFolder, PathRule};
 pub use exchange_key::{
-    ExchangeKey, Identity, LONGEST_PUSH, OutstandingPush, OwedKey, STORE_CLOCK_TOLERANCE, identify,
-    is_contested, seen_push,
+    ExchangeKey, Identity, LONGEST_PUSH, OutstandingPush, OwedKey, STORE_CLOCK_TOLERANCE,
+    UNNAMED_PUSH_WAIT, identify, is_contested, seen_push,
 };
 pub use failure::{FailureCode, UnknownFailureCode};
 pub use file_id::FileId;

@@ -192,7 +192,7 @@ pub trait TransferStore: Send + Sync {
     /// Announces a push before the source is asked, because its key is unknown until the
     /// source has answered. Returns the announcement as it stands: one of an earlier try,
     /// which may have pushed, keeps its `requested_at`, and its `pushed_at` as well while
-    /// it is younger than [`LONGEST_PUSH`](docferry_domain::LONGEST_PUSH).
+    /// it is younger than [`UNNAMED_PUSH_WAIT`](docferry_domain::UNNAMED_PUSH_WAIT).
     fn announce_push(
         &self,
         id: &TransferId,

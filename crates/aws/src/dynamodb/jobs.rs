@@ -86,7 +86,8 @@ fn read_request(item: Item) -> Result<NamedRequest, StoreError> {
 }
 
 /// Attributes of a run that do not outlive it.
-const OF_A_RUN: [&str; 16] = [
+const OF_A_RUN: [&str; 17] = [
+    "pushAgain",
     "admittedAt",
     "ending",
     "startedAt",
@@ -153,6 +154,9 @@ impl JobStore for DynamoTransferStore {
             .remove(&OF_A_RUN);
         if let Some(until) = again.keep_until {
             begun = begun.set("keepUntil", attribute(&until)?);
+        }
+        if !again.owed_keys.is_empty() {
+            begun = begun.set("owedKeys", attribute(&again.owed_keys)?);
         }
         if let Some(at) = again.queued_at {
             begun = begun.set("queuedAt", attribute(&at)?);

@@ -7,8 +7,8 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{PushRecord, StoreError, WriteError};
 use docferry_domain::{
-    ExchangeKey, LONGEST_PUSH, ObjectGuid, OutstandingPush, OwedKey, Phase, PushedSource, Transfer,
-    TransferId,
+    ExchangeKey, ObjectGuid, OutstandingPush, OwedKey, Phase, PushedSource, Transfer, TransferId,
+    UNNAMED_PUSH_WAIT,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -236,7 +236,7 @@ pub(super) async fn announce(
     id: &TransferId,
     push: &OutstandingPush,
 ) -> Result<OutstandingPush, StoreError> {
-    let stale = push.pushed_at - LONGEST_PUSH;
+    let stale = push.pushed_at - UNNAMED_PUSH_WAIT;
     let announced = Change::default()
         .set("guid", string(push.guid.as_str()))
         .set_once("requestedAt", number(push.requested_at.as_millisecond()))

@@ -1,7 +1,7 @@
 //! Checks of exchange keys: the pushes that named them and the documents that use them.
 
 use docferry_app::ports::{PushRecord, Release, TransferStore, WriteError};
-use docferry_domain::{LONGEST_PUSH, ObjectGuid, OutstandingPush, OwedKey, Phase, Transfer};
+use docferry_domain::{ObjectGuid, OutstandingPush, OwedKey, Phase, Transfer, UNNAMED_PUSH_WAIT};
 use jiff::SignedDuration;
 
 use super::{get, seconds, uploading};
@@ -79,7 +79,7 @@ async fn announcements_keep_the_time_of_the_first_try(store: &impl TransferStore
         at(0),
         "the first may have pushed"
     );
-    let late = LONGEST_PUSH.as_secs();
+    let late = UNNAMED_PUSH_WAIT.as_secs();
     let renewed = store.announce_push(&id, &at(late)).await.unwrap();
     assert_eq!(renewed, OutstandingPush { requested_at: seconds(0), ..at(late) });
     let announced = async || {

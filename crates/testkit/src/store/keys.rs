@@ -2,8 +2,8 @@
 
 use docferry_app::ports::{PushRecord, WriteError};
 use docferry_domain::{
-    ExchangeKey, LONGEST_PUSH, ObjectGuid, OutstandingPush, OwedKey, Phase, PushedSource, Transfer,
-    TransferId,
+    ExchangeKey, ObjectGuid, OutstandingPush, OwedKey, Phase, PushedSource, Transfer, TransferId,
+    UNNAMED_PUSH_WAIT,
 };
 use jiff::Timestamp;
 
@@ -95,7 +95,7 @@ impl Tables {
 
     pub(super) fn announce(&mut self, id: &TransferId, push: &OutstandingPush) -> OutstandingPush {
         let announced = self.announced.entry(id.clone()).or_insert_with(|| push.clone());
-        if push.pushed_at.duration_since(announced.pushed_at) >= LONGEST_PUSH {
+        if push.pushed_at.duration_since(announced.pushed_at) >= UNNAMED_PUSH_WAIT {
             announced.pushed_at = push.pushed_at;
         }
         announced.clone()
