@@ -73,13 +73,14 @@ fn the_project_itself_has_no_complaints() {
     }
 }
 
+/// What the role of `push` may do with the table.
+const PUSH_RIGHTS: &str = "Action: [dynamodb:ConditionCheckItem, dynamodb:DeleteItem, \
+                           dynamodb:GetItem, dynamodb:UpdateItem]";
+
 #[test]
 fn a_wildcard_right_is_told() {
     told(
-        &Project::as_it_is().template(
-            "Action: [dynamodb:GetItem, dynamodb:UpdateItem]",
-            "Action: [dynamodb:GetItem, dynamodb:UpdateItem, \"dynamodb:*\"]",
-        ),
+        &Project::as_it_is().template(PUSH_RIGHTS, &PUSH_RIGHTS.replace(']', ", \"dynamodb:*\"]")),
         &["PushRole holds a wildcard: dynamodb:*"],
     );
     told(
@@ -98,8 +99,8 @@ fn a_wildcard_right_is_told() {
 fn a_right_that_no_call_needs_is_told() {
     told(
         &Project::as_it_is().template(
-            "Action: [dynamodb:GetItem, dynamodb:UpdateItem]",
-            "Action: [dynamodb:GetItem, dynamodb:PutItem, dynamodb:UpdateItem]",
+            PUSH_RIGHTS,
+            &PUSH_RIGHTS.replace("dynamodb:UpdateItem", "dynamodb:PutItem, dynamodb:UpdateItem"),
         ),
         &["PushRole needlessly allows dynamodb:PutItem on TransfersTable"],
     );
@@ -115,8 +116,8 @@ fn a_call_without_a_right_is_told() {
 
 #[test]
 fn a_call_that_the_table_does_not_tell_or_the_code_does_not_make_is_told() {
-    let pushes =
-        "push         dynamodb        TransfersTable                    GetItem UpdateItem";
+    let pushes = "push         dynamodb        TransfersTable                    \
+                  ConditionCheckItem DeleteItem GetItem UpdateItem";
     let rereads = pushes.replace("UpdateItem", "Query");
     told(
         &Project::as_it_is().calls(pushes, &rereads),
