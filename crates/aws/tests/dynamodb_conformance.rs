@@ -83,6 +83,7 @@ async fn a_repeated_push_that_gives_another_key_stays_owed_under_the_first() {
     let id = transfer().transfer_id;
     let made = docferry_domain::Transfer { transfer_id: id.clone(), ..transfer() };
     store.create(&made).await.unwrap();
+    store.begin_push(&id, 1, epoch()).await.unwrap();
     assert!(record_push(&store, &id, 1, &pushed(&first, 1)).await.unwrap());
     assert!(record_push(&store, &id, 1, &pushed(&second, 2)).await.unwrap());
     assert!(record_push(&store, &id, 1, &pushed(&second, 2)).await.unwrap());
