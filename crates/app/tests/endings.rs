@@ -7,10 +7,12 @@ mod common;
 
 use bytes::Bytes;
 use common::{GUID, MB, SETTINGS, bytes, record, start, world_with};
+use docferry_app::finalize::{FinalizeSettings, Ports, finalize};
 use docferry_app::ports::{ConflictPolicy, Destination, Drive as _};
-use docferry_app::{TaskInput, control, poll};
+use docferry_app::{RetryReason, StepOutcome, TaskInput, control, poll};
 use docferry_domain::{DeliveredItem, Delivery, Evidence, FailureCode, Phase};
 use docferry_testkit::{Fault, Mode, Runner, Scripted, World, zip_container};
+use jiff::SignedDuration;
 
 /// Beyond the size of a small document: it goes by a session, of one fragment.
 const LARGE: usize = 4_200_000;
@@ -111,6 +113,32 @@ async fn cancel_does_not_deny_a_document_under_any_number() {
             assert_eq!(file.bytes, bytes(len), "{len} beside {foreign}");
         }
     }
+}
+
+/// A PUT cannot be stopped: it lands after its process has died and its transfer was
+/// canceled.
+#[tokio::test(start_paused = true)]
+async fn ending_waits_for_a_put_that_may_still_land() {
+    let (document, policy) = (bytes(MB), ConflictPolicy::Replace);
+    let at = last(&effects(&document, "order.pdf", 0, policy).await);
+    let world = world_with(MB);
+    let task = until_arrival(&world, policy).await;
+    world.inject(Fault { at, mode: Mode::CrashBefore });
+    let runner = runner(&world, policy);
+    let _died = Box::pin(runner.survive(runner.upload_once(&task))).await;
+    let ids = std::slice::from_ref(&task.transfer_id);
+    control::terminate(&runner.admitter(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
+    let w = &world;
+    let ports = Ports { store: w, drive: w, staging: w, artifacts: w, sealer: w, clock: w };
+    let end = async || {
+        let settings = FinalizeSettings::default();
+        finalize(&ports, &runner.admitter(), settings, &task, Some("CANCELED")).await.unwrap()
+    };
+    assert_eq!(end().await, StepOutcome::RetryLater { reason: RetryReason::PutInFlight });
+    let destination = Destination::of(&record(&world, &task).await).unwrap();
+    world.put_whole(&destination, document, policy).await.unwrap();
+    world.advance(SignedDuration::from_secs(61));
+    assert_eq!(end().await, StepOutcome::Done(Phase::Completed), "the file is there");
 }
 
 /// Under `replace` and `fail` the document has one name: a numbered file is a foreign one,
