@@ -298,7 +298,7 @@ fn regression_a_put_on_its_way_is_not_denied_by_an_ending() {
 }
 
 #[test]
-fn regression_source_gone() {
+fn regression_two_processes_that_end_one_transfer_delete_only_its_object() {
     let ask = |other, person| Step::Ask { other, person };
     let run = |process, effects| Step::Run { process, effects };
     play(&[

@@ -175,8 +175,7 @@ impl Round {
                 (Some('Q'), _) => true,
                 (Some('S'), "SLOTS") => item.keys().any(other),
                 (Some('K'), "REFS") => {
-                    pk.contains(tag.as_str())
-                        && (item.contains_key("refs") || item.contains_key("releasingBy"))
+                    pk.contains(tag.as_str()) && (item.contains_key("refs") || is_leased(&item))
                 }
                 (_, sk) => sk.starts_with("SESSION#") || sk.starts_with("OUTBOX#"),
             };
@@ -213,4 +212,10 @@ impl Round {
         let number = folder.strip_prefix(&self.sandbox.tag)?.strip_prefix('/')?;
         self.plan.transfers.get(number.split('-').next()?.parse::<usize>().ok()?)
     }
+}
+
+/// Whether a transfer has still to release an exchange key. The lease of several processes
+/// ends by its time.
+fn is_leased(item: &Item) -> bool {
+    text(item, "releasingBy").is_some_and(|by| by != "several")
 }

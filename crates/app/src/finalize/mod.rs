@@ -9,11 +9,12 @@ use jiff::SignedDuration;
 use crate::admit::Admitter;
 use crate::bundle::tend;
 use crate::initiate::later;
-use crate::ports::{Artifacts, Clock, Drive, Sealer, Staging, Store, Workflow, WriteError};
+use crate::ports::{Artifacts, Clock, Drive, Due, Sealer, Staging, Store, Workflow, WriteError};
 use crate::publish::{artifact_key, discard, has_delivered};
 use crate::task::load;
 use crate::{StepOutcome, TaskError, TaskInput};
 
+pub(crate) use release::next_check;
 use release::release_source;
 use settle::{close_session, settle};
 
@@ -107,8 +108,12 @@ where
     if release_source(ports, settings, &transfer).await? {
         let purge_at = later(ports.clock.now(), settings.record_ttl);
         ports.store.mark_clean(id, attempt, purge_at).await?;
-    } else if !transfer.settled {
-        ports.store.mark_settled(id, attempt).await?;
+    } else {
+        if !transfer.settled {
+            ports.store.mark_settled(id, attempt).await?;
+        }
+        let next = next_check(&transfer, ports.clock.now());
+        ports.store.postpone(&Due::Transfer(id.clone()), next).await?;
     }
     Ok(tended?.map(|()| transfer.phase))
 }

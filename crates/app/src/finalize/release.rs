@@ -1,7 +1,7 @@
 //! After the end: the source copy goes, when nobody needs it any more.
 
 use docferry_domain::{OwedKey, Transfer};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{FinalizeSettings, Ports};
 use crate::TaskError;
@@ -31,6 +31,14 @@ where
     }
     let ended_at = transfer.ended_at.unwrap_or_default();
     Ok(comes_no_more || ports.clock.now() >= later(ended_at, settings.late_push_watch))
+}
+
+/// When the sweeper checks next for a copy that arrives after the end. Most arrive soon, so
+/// the interval starts at one second and grows with the time since the end, up to five
+/// minutes.
+pub(crate) fn next_check(transfer: &Transfer, now: Timestamp) -> Timestamp {
+    let waited = now.duration_since(transfer.ended_at.unwrap_or(now));
+    later(now, waited.clamp(SignedDuration::from_secs(1), SignedDuration::from_mins(5)))
 }
 
 /// Releases one key. Returns whether no object of this transfer can come under it any more.

@@ -397,10 +397,11 @@ pub trait TransferStore: Send + Sync {
 
     /// Takes the transfer off the users of an exchange key. `until` bounds how
     /// long others wait for the deletion should the caller die in it. Repeating
-    /// the call after [`Release::Last`] returns `Last` again until
-    /// [`TransferStore::mark_released`]; after that, for a transfer that never
-    /// registered the key, and for one that is in another attempt than this one, it
-    /// returns `StillReferenced`.
+    /// the call after [`Release::Last`] returns `Last` once more until
+    /// [`TransferStore::mark_released`]; others wait until `until` then, because the two
+    /// callers may be two processes, of which neither knows when the other has deleted.
+    /// After that, for a transfer that never registered the key, and for one that is in
+    /// another attempt than this one, it returns `StillReferenced`.
     fn release_key(
         &self,
         id: &TransferId,

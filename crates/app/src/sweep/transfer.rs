@@ -4,7 +4,7 @@ use docferry_domain::{FailureCode, Phase, Transfer, TransferId, Turn};
 use jiff::Timestamp;
 
 use super::{Done, NEXT_SWEEP, Sweeper};
-use crate::finalize::finalize;
+use crate::finalize::{finalize, next_check};
 use crate::initiate::later;
 use crate::ports::{
     Artifacts, Clock, Drive, Execution, Sealer, Staging, Start, Store, Workflow, WriteError,
@@ -69,7 +69,9 @@ where
         match finalize(self.ports, self.admitter, settings, &task, name).await? {
             StepOutcome::RetryLater { .. } => Ok(Done::Left(self.next_sweep())),
             // Anything left of it is the watch for a copy that comes late.
-            StepOutcome::Done(_) => Ok(Done::Finalized(self.look_again())),
+            StepOutcome::Done(_) => {
+                Ok(Done::Finalized(next_check(transfer, self.ports.clock.now())))
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! An item holds `refs` (the transfers that use the key), `guid` (their document), and,
 //! while the last of them deletes the object, `releasingBy` and `releasingUntil`;
-//! afterwards `releasedAt`. `outstanding` has the pushes that named the key, see
+//! afterwards `releasedAt`. The lease of a deletion ends with `releasingUntil` at the latest. `outstanding` has the pushes that named the key, see
 //! [`pushes`](super::pushes). Times are milliseconds since 1970.
 
 use docferry_app::ports::{Release, StoreError};
@@ -16,6 +16,9 @@ use super::table::{Check, Table};
 
 /// How long an item rests that nobody refers to: far longer than a push may lag.
 const REST: SignedDuration = SignedDuration::from_hours(24);
+
+/// Stands for the transfer in `releasingBy` when more than one of its processes deletes.
+const SEVERAL: &str = "several";
 
 /// Rounds after which a caller gives up on an item that others keep changing.
 pub(super) const ROUNDS: usize = 8;
@@ -34,7 +37,7 @@ pub(super) async fn release_key(
 ) -> Result<Release, StoreError> {
     for _ in 0..ROUNDS {
         // The last one out takes the deletion over in the same write, so that no
-        // push comes between. It says so again when it is repeated.
+        // push comes between.
         let last = Change::default()
             .leave("refs", id.as_str())
             .remove(&["guid"])
@@ -42,10 +45,7 @@ pub(super) async fn release_key(
             .set("releasingUntil", number(until.as_millisecond()))
             // For the case that it dies before `mark_released`.
             .set("expiresAt", ttl(rested(until.max(now))))
-            .when(
-                "(contains(#refs, :id) AND size(#refs) = :one) \
-                 OR (#releasingBy = :id AND attribute_not_exists(#refs))",
-            )
+            .when("contains(#refs, :id) AND size(#refs) = :one")
             .value("id", string(id.as_str()))
             .value("one", number(1_u8));
         match leave_key(table, id, attempt, key, last).await? {
@@ -64,12 +64,31 @@ pub(super) async fn release_key(
             Left::Refused(stood) => stood,
         };
         let refers = stood.as_ref().and_then(|item| item.get("refs")?.as_ss().ok());
+        let by = stood.as_ref().and_then(|item| item.get("releasingBy")?.as_s().ok());
+        if refers.is_none() && by.is_some_and(|by| by == id.as_str()) {
+            match leave_key(table, id, attempt, key, shared_lease(id, now, until)).await? {
+                Left::Done => return Ok(Release::Last),
+                Left::Foreign => return Ok(Release::StillReferenced),
+                Left::Refused(_) => continue,
+            }
+        }
         if refers.is_none_or(|refs| !refs.iter().any(|member| member == id.as_str())) {
             return Ok(Release::StillReferenced);
         }
         // The others left between the two writes: now it is the last one.
     }
     Err(unsettled("release_key"))
+}
+
+/// Takes the lease of a deletion that another process of the transfer may have taken.
+/// Neither knows when the other has deleted, so [`mark_released`] of neither ends it.
+fn shared_lease(id: &TransferId, now: Timestamp, until: Timestamp) -> Change {
+    Change::default()
+        .set("releasingBy", string(SEVERAL))
+        .set("releasingUntil", number(until.as_millisecond()))
+        .set("expiresAt", ttl(rested(until.max(now))))
+        .when("#releasingBy = :id AND attribute_not_exists(#refs)")
+        .value("id", string(id.as_str()))
 }
 
 /// What came of a wish to leave a key.
@@ -116,12 +135,11 @@ pub(super) async fn take_unused(
         .set("releasingUntil", number(until.as_millisecond()))
         .set("expiresAt", ttl(rested(until.max(now))))
         .when("attribute_not_exists(#refs)")
-        .when(
-            "attribute_not_exists(#releasingBy) OR #releasingBy = :releasingBy \
-             OR #releasingUntil <= :now",
-        )
+        .when("attribute_not_exists(#releasingBy) OR #releasingUntil <= :now")
         .value("now", number(now.as_millisecond()));
-    match table.update(references_key(key), taken).await {
+    let Err(refusal) = table.update(references_key(key), taken).await else { return Ok(true) };
+    refusal.stood()?;
+    match table.update(references_key(key), shared_lease(id, now, until)).await {
         Ok(_) => Ok(true),
         Err(refusal) => refusal.stood().map(|_| false),
     }

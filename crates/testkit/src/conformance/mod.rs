@@ -47,6 +47,7 @@ pub async fn transfer_store(store: &impl TransferStore) {
     a_delivery_that_was_recorded_cannot_be_failed(store).await;
     the_last_user_of_a_key_releases_it(store).await;
     a_push_waits_for_a_deletion_and_is_repeated_after_it(store).await;
+    two_releases_of_one_transfer_keep_pushes_waiting(store).await;
     a_deletion_whose_function_died_stops_counting(store).await;
     a_transfer_is_unfinished_until_nothing_is_left_of_it(store).await;
     the_next_attempt_keeps_what_was_reached(store).await;
@@ -265,6 +266,30 @@ async fn the_last_user_of_a_key_releases_it(store: &impl TransferStore) {
     assert_eq!(release(&created(store).await.transfer_id).await, Release::StillReferenced);
 }
 
+/// Neither of two processes that release one key knows when the other has deleted: the
+/// lease ends by its time only.
+async fn two_releases_of_one_transfer_keep_pushes_waiting(store: &impl TransferStore) {
+    let (a, b) = (created(store).await.transfer_id, created(store).await.transfer_id);
+    let key = format!("twice-{a}.pdf");
+    for id in [&a, &b] {
+        store.begin_push(id, 1, epoch()).await.unwrap();
+    }
+    assert!(record_push(store, &a, 1, &pushed(&key, 1)).await.unwrap());
+    for from in [10, 11] {
+        let until = seconds(from + 90);
+        let release = store.release_key(&a, 1, &key, seconds(from), until).await.unwrap();
+        assert_eq!(release, Release::Last);
+    }
+    store.mark_released(&a, &key, seconds(12)).await.unwrap();
+    let mut push = pushed(&key, 1);
+    (push.requested_at, push.pushed_at) = (seconds(60), seconds(61));
+    assert!(!record_push(store, &b, 1, &push).await.unwrap(), "the other may still delete");
+    store.mark_released(&a, &key, seconds(62)).await.unwrap();
+    assert!(!record_push(store, &b, 1, &push).await.unwrap());
+    (push.requested_at, push.pushed_at) = (seconds(101), seconds(102));
+    assert!(record_push(store, &b, 1, &push).await.unwrap(), "no process lives so long");
+}
+
 async fn a_push_waits_for_a_deletion_and_is_repeated_after_it(store: &impl TransferStore) {
     let (a, b) = (created(store).await.transfer_id, created(store).await.transfer_id);
     let key = format!("racing-{a}.pdf");
@@ -386,6 +411,8 @@ async fn a_key_that_nobody_uses_can_be_taken_to_delete_what_came_late(store: &im
     store.begin_push(&a, 1, epoch()).await.unwrap();
     assert!(!record_push(store, &a, 1, &push).await.unwrap(), "while it is being deleted");
     store.mark_released(&a, &key, seconds(2)).await.unwrap();
+    assert!(!record_push(store, &a, 1, &push).await.unwrap(), "two may have taken it");
+    (push.requested_at, push.pushed_at) = (seconds(91), seconds(91));
     assert!(record_push(store, &a, 1, &push).await.unwrap());
 }
 

@@ -21,7 +21,9 @@ struct KeyUse {
     users: BTreeSet<TransferId>,
     holder: Option<ObjectGuid>,
     outstanding: BTreeSet<OutstandingPush>,
-    releasing: Option<(TransferId, Timestamp)>,
+    /// The transfer that deletes the object (`None` when several of its processes do) and
+    /// the end of its lease.
+    releasing: Option<(Option<TransferId>, Timestamp)>,
     released_at: Option<Timestamp>,
 }
 
@@ -98,11 +100,13 @@ impl InMemoryTransferStore {
         self.tables().bundles.entry(id).and_modify(|(known, _)| *known = bundle);
     }
 
-    /// Exchange keys that anybody still refers to or is deleting.
+    /// Exchange keys that a transfer uses or has to release. A lease of several processes
+    /// ends by itself.
     #[must_use]
     pub fn keys_in_use(&self) -> Vec<String> {
         let tables = self.tables();
-        let used = |u: &KeyUse| !u.users.is_empty() || u.releasing.is_some();
+        let leased = |u: &KeyUse| u.releasing.as_ref().is_some_and(|(by, _)| by.is_some());
+        let used = |u: &KeyUse| !u.users.is_empty() || leased(u);
         tables.keys.iter().filter(|(_, u)| used(u)).map(|(k, _)| k.clone()).collect()
     }
 

@@ -398,11 +398,12 @@ impl TransferStore for InMemoryTransferStore {
     ) -> Result<bool, StoreError> {
         let mut tables = self.tables();
         let usage = tables.keys.entry(key.to_owned()).or_default();
-        let others = usage.releasing.as_ref().is_some_and(|(by, end)| by != id && *end > now);
-        if !usage.users.is_empty() || others {
+        let lease = usage.releasing.as_ref().filter(|(_, end)| *end > now);
+        let ours = lease.is_some_and(|(by, _)| by.as_ref() == Some(id));
+        if !usage.users.is_empty() || (lease.is_some() && !ours) {
             return Ok(false);
         }
-        usage.releasing = Some((id.clone(), until));
+        usage.releasing = Some(((!ours).then(|| id.clone()), until));
         Ok(true)
     }
 
@@ -419,16 +420,13 @@ impl TransferStore for InMemoryTransferStore {
             return Ok(Release::StillReferenced);
         }
         let Some(usage) = tables.keys.get_mut(key) else { return Ok(Release::StillReferenced) };
-        let releasing = usage.releasing.as_ref();
-        let ours = releasing.is_some_and(|(by, _)| by == id);
-        if !usage.users.remove(id) && !ours {
+        let ours = usage.releasing.as_ref().is_some_and(|(by, _)| by.as_ref() == Some(id));
+        let is_user = usage.users.remove(id);
+        if !usage.users.is_empty() || !(is_user || ours) {
             return Ok(Release::StillReferenced);
         }
-        let others = usage.releasing.as_ref().is_some_and(|(by, end)| by != id && *end > now);
-        if !usage.users.is_empty() || others {
-            return Ok(Release::StillReferenced);
-        }
-        usage.releasing = Some((id.clone(), until));
+        // Two processes of one transfer: neither knows when the other has deleted.
+        usage.releasing = Some(((!ours).then(|| id.clone()), until));
         usage.holder = None;
         Ok(Release::Last)
     }
@@ -441,7 +439,7 @@ impl TransferStore for InMemoryTransferStore {
     ) -> Result<(), StoreError> {
         let mut tables = self.tables();
         let Some(usage) = tables.keys.get_mut(key) else { return Ok(()) };
-        if usage.releasing.as_ref().is_some_and(|(by, _)| by == id) {
+        if usage.releasing.as_ref().is_some_and(|(by, _)| by.as_ref() == Some(id)) {
             usage.releasing = None;
             usage.released_at = Some(now);
         }
