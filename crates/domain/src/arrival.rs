@@ -1,65 +1,70 @@
+//! Arrival of a pushed document in the exchange bucket: how `poll` decides whether the
+//! object is there, and how long it waits before the next check.
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::PushedSource;
 
-/// What a HEAD of the exchange object says.
+/// Metadata of an exchange object, from a HEAD request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectHead {
     /// Size in bytes.
     pub size: u64,
-    /// The entity tag as the store writes it, quotes included.
+    /// Entity tag as the store writes it, with quotes.
     pub etag: String,
-    /// When the store wrote it, by the store's clock, to the second.
+    /// Time at which the object was written, by the store's clock, in whole seconds.
     pub last_modified: Timestamp,
 }
 
 impl ObjectHead {
-    /// Whether the object can be what this push brought: it is not older. Both
-    /// times are the store's own.
+    /// Returns whether this push may have brought the object: the object is not older than
+    /// the request of the push. Both times are from the store's clock.
     #[must_use]
     pub fn is_from_push(&self, source: &PushedSource) -> bool {
         self.is_since(source.requested_at)
     }
 
-    /// Whether the object was written at this time of the store or later, to the second.
+    /// Returns whether the store wrote the object at this time or later, to the second.
     #[must_use]
     pub fn is_since(&self, requested_at: Timestamp) -> bool {
         self.last_modified.as_second() >= requested_at.as_second()
     }
 }
 
-/// Limits of the wait.
+/// Limits of the wait for an arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ArrivalRules {
-    /// How long after the push the object may take to arrive.
+    /// Longest time from the push to the arrival.
     pub deadline: SignedDuration,
 }
 
-/// What to do after a look at the exchange bucket.
+/// Result of a check of the exchange bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ArrivalVerdict {
-    /// The object is there, whole, and from this push.
+    /// The whole object is there, and it is from this push.
     Arrived,
-    /// Look again after this many seconds (1–30).
+    /// The object is not there yet; check again after a pause.
     Wait {
-        /// Seconds, at least 1, never past the deadline.
+        /// Pause in seconds, 1 to 30. It ends at the deadline at the latest, but lasts at
+        /// least 1 s.
         seconds: u32,
     },
-    /// The deadline passed and nothing of this push is there.
+    /// The deadline has passed, and there is no object of this push.
     NeverCame,
-    /// The deadline passed and what is there has another size.
+    /// The deadline has passed, and the object has another size than announced.
     WrongSize,
 }
 
 /// Decides whether the object that a push announced has arrived.
 ///
-/// An object left over from before this push is not an arrival: its
-/// `last_modified` is before `source.requested_at`, which was read from the same
-/// store's clock just before the push. An object of another size may be a part
-/// that is going to be replaced, so it is waited for until the deadline.
+/// An object from before this push does not count. Its `last_modified` is earlier than
+/// `source.requested_at`, which was read from the same store's clock just before the push.
+/// An object of another size may be incomplete and replaced later, so the wait for it goes
+/// on until the deadline.
 ///
-/// The pause grows with the time already waited, from 1 s to 30 s; no counter is
-/// kept, so a repeated task does not shorten or stretch the wait.
+/// The pause is half of the time already waited, from 1 s to 30 s. It is computed from the
+/// time of the push and not from a counter, so a repeated task neither shortens nor
+/// stretches the wait.
 #[must_use]
 pub fn judge_arrival(
     source: &PushedSource,
@@ -71,13 +76,13 @@ pub fn judge_arrival(
     if fresh.is_some_and(|h| h.size == source.size) {
         return ArrivalVerdict::Arrived;
     }
-    // Clocks of two invocations may differ a little: a negative wait counts as none.
+    // The clocks of two invocations may differ a little, so the difference can be negative.
     let waited = now.duration_since(source.pushed_at).max(SignedDuration::ZERO);
-    let left = rules.deadline - waited;
-    if left <= SignedDuration::ZERO {
+    let remaining = rules.deadline - waited;
+    if remaining <= SignedDuration::ZERO {
         return if fresh.is_some() { ArrivalVerdict::WrongSize } else { ArrivalVerdict::NeverCame };
     }
-    let pause = (waited.as_secs() / 2).clamp(1, 30).min(left.as_secs().max(1));
+    let pause = (waited.as_secs() / 2).clamp(1, 30).min(remaining.as_secs().max(1));
     ArrivalVerdict::Wait { seconds: u32::try_from(pause).unwrap_or(30) }
 }
 

@@ -1,68 +1,70 @@
-//! What somebody who follows a job is told next, by what he was told before.
+//! The event stream of a job: which events a client receives next, given the last one that
+//! it has seen.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::JobState;
 
-/// How a job stands, as far as its followers are told.
+/// Snapshot of a job, reduced to the values that events carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
-    /// 1, and one more for each retry.
+    /// Number of the run: 1, and one more for each retry.
     pub attempt: u32,
-    /// How it stands.
+    /// State of the job.
     pub state: JobState,
-    /// Whole percent, 0 to 100.
+    /// Progress in percent, 0 to 100.
     pub percent: u8,
-    /// Bytes that have arrived at their destination.
+    /// Number of bytes that have arrived at the destination.
     pub bytes_done: u64,
 }
 
-/// The last that a follower knows of a job: enough for any process to go on from.
+/// Cursor in the event stream: the last values of a job that a client knows. Any process
+/// can continue the stream from it.
 ///
-/// It travels as the id of an event, in a form that only this type reads:
+/// It is sent to the client as the id of an event. Only this type interprets the text form:
 /// `1.running.40.6000000`, `1.completed.100.15000000.end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Told {
     attempt: u32,
     state: JobState,
-    /// Percent and bytes, once progress of this attempt was told.
+    /// Percent and bytes of the last progress event in this run; `None` before the first.
     progress: Option<(u8, u64)>,
-    /// Whether its end was told.
+    /// Whether the final event was sent.
     ended: bool,
 }
 
 impl Told {
-    /// Whether nothing is left to tell: the end of this attempt is known, and no other
-    /// has begun.
+    /// Returns whether the client knows everything: the end of this run was sent, and no
+    /// other run has begun.
     #[must_use]
     pub fn knows_the_end(&self, now: &Standing) -> bool {
         self.ended && self.attempt == now.attempt && now.state.is_terminal()
     }
 }
 
-/// What can be told of a job.
+/// Kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum News {
-    /// Its state, or that it runs again.
+    /// The state has changed, or another run has begun.
     Status,
-    /// How far it is.
+    /// The progress has changed.
     Progress,
-    /// What it came to; nothing follows.
+    /// The final result. No event of this run follows.
     End,
 }
 
-/// What is to be told, in order, each with what the follower knows from then on.
+/// Returns the events to send, in order, each with the cursor after it.
 ///
-/// Within an attempt percent and bytes never go down, whatever is read, and the end is
-/// told once: a job that expires after its end was told says nothing more.
+/// Within a run, percent and bytes never decrease, whatever the snapshot says. The final
+/// event is sent once: a job that expires after it produces no further event.
 #[must_use]
 pub fn news(told: Option<Told>, now: &Standing) -> Vec<(News, Told)> {
     if told.is_some_and(|told| told.knows_the_end(now)) {
         return Vec::new();
     }
-    // What is known of an earlier attempt does not count. A later one was never told
-    // of: whoever says so made it up.
+    // A cursor of an earlier run does not apply to this one. A cursor of a later run is
+    // invalid, because no event with it was ever sent.
     let known = told.filter(|told| told.attempt == now.attempt);
     let mut found = Vec::with_capacity(3);
     let mut told = match known {
@@ -96,7 +98,7 @@ impl fmt::Display for Told {
     }
 }
 
-/// A text that is the id of no event.
+/// Error for a text that is not the id of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not the id of an event")]
 pub struct UnknownEvent;
@@ -150,7 +152,7 @@ mod tests {
         assert_eq!(kinds(told, &further), [News::Progress]);
         let done = Standing { state: JobState::Completed, percent: 100, ..further };
         assert_eq!(kinds(told, &done), [News::Status, News::Progress, News::End]);
-        // The connection broke before the end was told.
+        // The connection broke before the final event.
         let cut = news(told, &done)[1].1;
         assert_eq!(kinds(Some(cut), &done), [News::End]);
     }
