@@ -100,7 +100,7 @@ impl fmt::Display for Told {
 
 /// Error for a text that is not the id of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not the id of an event")]
+#[error("not a valid event id")]
 pub struct UnknownEvent;
 
 impl FromStr for Told {
