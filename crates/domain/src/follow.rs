@@ -59,31 +59,31 @@ pub enum News {
 /// Within a run, percent and bytes never decrease, whatever the snapshot says. The final
 /// event is sent once: a job that expires after it produces no further event.
 #[must_use]
-pub fn news(told: Option<Told>, now: &Standing) -> Vec<(News, Told)> {
-    if told.is_some_and(|told| told.knows_the_end(now)) {
+pub fn news(cursor: Option<Told>, now: &Standing) -> Vec<(News, Told)> {
+    if cursor.is_some_and(|cursor| cursor.knows_the_end(now)) {
         return Vec::new();
     }
     // A cursor of an earlier run does not apply to this one. A cursor of a later run is
     // invalid, because no event with it was ever sent.
-    let known = told.filter(|told| told.attempt == now.attempt);
+    let known = cursor.filter(|cursor| cursor.attempt == now.attempt);
     let mut found = Vec::with_capacity(3);
-    let mut told = match known {
-        Some(told) if told.state == now.state => told,
+    let mut cursor = match known {
+        Some(cursor) if cursor.state == now.state => cursor,
         _ => {
-            let progress = known.and_then(|told| told.progress);
-            let told = Told { attempt: now.attempt, state: now.state, progress, ended: false };
-            found.push((News::Status, told));
-            told
+            let progress = known.and_then(|cursor| cursor.progress);
+            let cursor = Told { attempt: now.attempt, state: now.state, progress, ended: false };
+            found.push((News::Status, cursor));
+            cursor
         }
     };
     let progress = (now.percent, now.bytes_done);
-    if told.progress.is_none_or(|before| before < progress) {
-        told.progress = Some(progress);
-        found.push((News::Progress, told));
+    if cursor.progress.is_none_or(|before| before < progress) {
+        cursor.progress = Some(progress);
+        found.push((News::Progress, cursor));
     }
     if now.state.is_terminal() {
-        told.ended = true;
-        found.push((News::End, told));
+        cursor.ended = true;
+        found.push((News::End, cursor));
     }
     found
 }
@@ -135,53 +135,53 @@ mod tests {
     const RUNNING: Standing =
         Standing { attempt: 1, state: JobState::Running, percent: 40, bytes_done: 6 };
 
-    fn kinds(told: Option<Told>, now: &Standing) -> Vec<News> {
-        news(told, now).into_iter().map(|(kind, _)| kind).collect()
+    fn kinds(cursor: Option<Told>, now: &Standing) -> Vec<News> {
+        news(cursor, now).into_iter().map(|(kind, _)| kind).collect()
     }
 
-    fn last(told: Option<Told>, now: &Standing) -> Option<Told> {
-        news(told, now).last().map(|(_, told)| *told)
+    fn last(cursor: Option<Told>, now: &Standing) -> Option<Told> {
+        news(cursor, now).last().map(|(_, cursor)| *cursor)
     }
 
     #[test]
     fn who_knows_nothing_is_told_all_and_then_only_what_is_new() {
         assert_eq!(kinds(None, &RUNNING), [News::Status, News::Progress]);
-        let told = last(None, &RUNNING);
-        assert_eq!(kinds(told, &RUNNING), []);
+        let cursor = last(None, &RUNNING);
+        assert_eq!(kinds(cursor, &RUNNING), []);
         let further = Standing { bytes_done: 7, ..RUNNING };
-        assert_eq!(kinds(told, &further), [News::Progress]);
+        assert_eq!(kinds(cursor, &further), [News::Progress]);
         let done = Standing { state: JobState::Completed, percent: 100, ..further };
-        assert_eq!(kinds(told, &done), [News::Status, News::Progress, News::End]);
+        assert_eq!(kinds(cursor, &done), [News::Status, News::Progress, News::End]);
         // The connection broke before the final event.
-        let cut = news(told, &done)[1].1;
+        let cut = news(cursor, &done)[1].1;
         assert_eq!(kinds(Some(cut), &done), [News::End]);
     }
 
     #[test]
     fn an_end_is_told_once_and_an_attempt_after_it_from_its_beginning() {
         let failed = Standing { state: JobState::Failed, ..RUNNING };
-        let told = last(None, &failed);
-        assert!(told.unwrap().knows_the_end(&failed));
+        let cursor = last(None, &failed);
+        assert!(cursor.unwrap().knows_the_end(&failed));
         let expired = Standing { state: JobState::Expired, ..failed };
-        assert_eq!(kinds(told, &expired), []);
+        assert_eq!(kinds(cursor, &expired), []);
         let again = Standing { attempt: 2, state: JobState::Queued, percent: 0, bytes_done: 0 };
-        assert!(!told.unwrap().knows_the_end(&again));
-        assert_eq!(kinds(told, &again), [News::Status, News::Progress]);
+        assert!(!cursor.unwrap().knows_the_end(&again));
+        assert_eq!(kinds(cursor, &again), [News::Status, News::Progress]);
     }
 
     #[test]
     fn what_goes_down_within_an_attempt_is_not_told() {
-        let told = last(None, &RUNNING);
+        let cursor = last(None, &RUNNING);
         for (percent, bytes_done) in [(39, 9), (40, 5), (40, 6)] {
-            assert_eq!(kinds(told, &Standing { percent, bytes_done, ..RUNNING }), []);
+            assert_eq!(kinds(cursor, &Standing { percent, bytes_done, ..RUNNING }), []);
         }
     }
 
     #[test]
     fn an_id_reads_back_as_what_was_told() {
         let done = Standing { state: JobState::Completed, percent: 100, ..RUNNING };
-        for (_, told) in news(None, &RUNNING).into_iter().chain(news(None, &done)) {
-            assert_eq!(told.to_string().parse(), Ok(told));
+        for (_, cursor) in news(None, &RUNNING).into_iter().chain(news(None, &done)) {
+            assert_eq!(cursor.to_string().parse(), Ok(cursor));
         }
         assert_eq!(last(None, &done).unwrap().to_string(), "1.completed.100.6.end");
     }

@@ -14,6 +14,9 @@ pub struct InvalidId(pub(crate) &'static str);
 
 /// Opaque id of a transfer or batch: 32 lower-case hex digits without dashes, the form that
 /// SCV already stores.
+///
+/// A document of a [`Bundle`](crate::Bundle) is a transfer too. Its id consists of the
+/// batch's id and the document's number: `{32 hex digits}_{4 digits}`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TransferId(String);

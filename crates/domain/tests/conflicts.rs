@@ -1,4 +1,5 @@
-//! Conflicts, setbacks and renewals of an upload, decision by decision.
+//! Tests of single decisions of the upload's state machine: conflicts, setbacks and
+//! renewals of the source.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 
@@ -20,12 +21,13 @@ fn course(total: u64, policy: ConflictPolicy) -> Course {
     Course::begin(total, rules(policy), None, false)
 }
 
+/// Asserts the next command and reports its result.
 fn answer(course: &mut Course, expected: Action, answer: Answer) {
     assert_eq!(course.action(None), expected);
     let _durable = course.answered(expected, answer);
 }
 
-/// Answers what is asked next, whatever it is.
+/// Reports a result for the next command, whichever it is, and returns the command.
 fn next(course: &mut Course, answer: impl Fn(Action) -> Answer) -> Action {
     let action = course.action(None);
     let _durable = course.answered(action, answer(action));
@@ -36,7 +38,7 @@ fn hash(len: u64) -> HashState {
     HashState { len, ..QuickXorHash::new().state() }
 }
 
-/// The next invocation, with what this one left in the record.
+/// Starts the next invocation from the checkpoint of this one.
 fn resumed(course: &Course, policy: ConflictPolicy, session: bool) -> Course {
     let kept: Checkpoint = course.checkpoint(hash(course.hashed_to()));
     Course::begin(LARGE, rules(policy), Some(&kept), session)
@@ -73,8 +75,8 @@ fn file_in_place_of_a_parent_folder_is_the_reason_at_once() {
     }
 }
 
-/// Under `replace` a 409 says that another session or an editor is busy there, or that a
-/// folder is, never that a file is in the way.
+/// Under `replace` a 409 means that another session or an editor uses the path, or that a
+/// folder occupies it. It never means that a file is in the way.
 #[test]
 fn conflict_of_a_small_document_is_looked_at_before_it_is_final() {
     let mut course = course(1000, ConflictPolicy::Replace);
@@ -90,7 +92,7 @@ fn conflict_of_a_small_document_is_looked_at_before_it_is_final() {
     assert!((3..20).contains(&puts), "{puts} PUTs");
 }
 
-/// The service answers 409 under `replace` too while any session for that path lives ("A
+/// The service answers 409 even under `replace` while any session for that path is open ("A
 /// file with the same name is currently being uploaded").
 #[test]
 fn upload_that_replaces_a_file_waits_for_another_session() {
@@ -117,7 +119,7 @@ fn waits_for_a_path_outlast_a_session_and_are_bounded_over_all_invocations() {
             end => break end,
         }
         waits += 1;
-        assert!(waits < 100, "it does not end");
+        assert!(waits < 100, "the upload does not end");
         course = resumed(&course, policy, false);
     };
     assert_eq!(end, Action::End(End::Failed(FailureCode::DestinationLocked)));
@@ -157,7 +159,7 @@ fn item_that_changes_under_a_fragment_gets_another_session_within_bounds() {
             }
             _ => {}
         }
-        assert!(sessions < 20, "it does not end");
+        assert!(sessions < 20, "the upload does not end");
     }
     assert_eq!(sessions, docferry_domain::MAX_SESSIONS);
 }
@@ -167,8 +169,8 @@ fn accepted(action: Action) -> Answer {
     Answer::Accepted { next: Some(Gap::open(range.end)), took: Duration::from_secs(1) }
 }
 
-/// A server that acknowledges every byte and then wants all of them again, over as many
-/// invocations as one likes.
+/// Simulates a server that acknowledges every byte and then expects all of them again, over
+/// any number of invocations.
 #[test]
 fn server_that_loses_every_byte_gets_the_document_three_times_at_most() {
     let policy = ConflictPolicy::Replace;
@@ -203,7 +205,8 @@ fn server_that_loses_every_byte_gets_the_document_three_times_at_most() {
     }
 }
 
-/// The session has every byte, names none that is missing, and completes nothing.
+/// Simulates a session that has every byte, names no missing one and never completes the
+/// file.
 #[test]
 fn server_that_never_completes_gets_the_document_three_times_at_most() {
     for next_range in [None, Some(Gap::open(LARGE))] {
@@ -228,7 +231,7 @@ fn server_that_never_completes_gets_the_document_three_times_at_most() {
     }
 }
 
-/// Acknowledging again what it had acknowledged before is no progress.
+/// Acknowledging the same bytes again is no progress.
 #[test]
 fn only_a_new_maximum_of_acknowledged_bytes_resets_the_failures() {
     let mut course = Course::begin(5 * LARGE, rules(ConflictPolicy::Replace), None, false);
@@ -240,7 +243,7 @@ fn only_a_new_maximum_of_acknowledged_bytes_resets_the_failures() {
         let action = course.action(None);
         let answer = match action {
             Action::End(end) => break end,
-            // Always the same fragment, stored up to where it was before.
+            // The same fragment is acknowledged again each time.
             Action::Send(range) if range.start < first.end => accepted(action),
             Action::Send(_) => {
                 failures += 1;
@@ -250,7 +253,7 @@ fn only_a_new_maximum_of_acknowledged_bytes_resets_the_failures() {
             _ => panic!("{action:?}"),
         };
         let _durable = course.answered(action, answer);
-        assert!(failures < 50, "it does not end");
+        assert!(failures < 50, "the upload does not end");
     };
     assert_eq!(end, End::Failed(FailureCode::DestinationUnavailable));
     assert!(failures <= 7, "{failures} failures");
@@ -266,7 +269,7 @@ fn fragment_ends_where_the_range_that_the_session_wants_ends() {
     let action = course.action(None);
     let Action::Send(range) = action else { panic!("{action:?}") };
     assert_eq!((range.start, range.end), (100, 1000));
-    // The drive has what follows, up to byte 5000.
+    // The drive already has the bytes from the end of the gap to byte 5000.
     let took = Duration::from_secs(1);
     let _durable = course.answered(action, Answer::Accepted { next: Some(Gap::open(5000)), took });
     answer(&mut course, Action::Ask, Answer::Stands(Some(Gap::open(5000))));
