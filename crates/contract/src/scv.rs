@@ -163,8 +163,8 @@ mod tests {
             keep_until: None,
             callback: None,
         };
-        let then = Timestamp::UNIX_EPOCH;
-        Transfer::new(TransferId::from_u128(7), new, then, then)
+        let start = Timestamp::UNIX_EPOCH;
+        Transfer::new(TransferId::from_u128(7), new, start, start)
     }
 
     #[test]

@@ -157,10 +157,10 @@ pub struct PoolLimits {
 }
 
 impl PoolLimits {
-    /// Creates limits with the same value for a person and a service.
+    /// Creates limits with the same value for a person and for a service.
     #[must_use]
-    pub const fn new(active: usize, each: usize) -> Self {
-        Self { active, per_person: each, per_service: each }
+    pub const fn new(active: usize, per_person: usize) -> Self {
+        Self { active, per_person, per_service: per_person }
     }
 
     /// Returns the limit for this person or service.

@@ -55,7 +55,7 @@ pub struct Bundle {
     pub bundle_id: TransferId,
     /// Principal that made the request. Only this principal can see the batch.
     pub owner: String,
-    /// Person on whose behalf the owner made the request, if it was not made for the owner.
+    /// Person on whose behalf the owner made the request, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Person>,
     /// Number of documents, 1 to [`MOST_DOCUMENTS`].
@@ -77,8 +77,8 @@ pub struct Bundle {
     /// Deadline of the documents of a retry; `None` in the first run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
-    /// `Accepted` while the records of its documents are being written. `Uploading` once
-    /// all are recorded: then the batch is committed. Terminal after that.
+    /// Phase: `Accepted` while the records of the documents are being written, `Uploading`
+    /// once all are recorded and the batch is committed, then a terminal phase.
     pub phase: Phase,
     /// Number of retries that the owner requested after an end.
     #[serde(default)]
@@ -115,9 +115,9 @@ impl Bundle {
 
     /// Returns whether the documents that have not ended must be asked to cancel now.
     ///
-    /// Not while the records are being written, because some documents do not exist yet.
-    /// Not while a retry is being prepared, because the failures counted then belong to the
-    /// run before.
+    /// It is `false` while the records are being written, because some documents do not
+    /// exist yet. It is also `false` while a retry is being prepared, because the failures
+    /// counted then belong to the run before.
     #[must_use]
     pub fn stops(&self, counts: &BundleCounts) -> bool {
         if self.phase == Phase::Accepted || self.resuming {
@@ -133,14 +133,14 @@ impl Bundle {
         if counts.ended < self.documents || self.resuming {
             return None;
         }
-        let all = counts.completed == self.documents;
-        let enough = self.on_item_error == OnItemError::Skip && counts.completed > 0;
-        Some(if all {
+        let all_delivered = counts.completed == self.documents;
+        let enough_delivered = self.on_item_error == OnItemError::Skip && counts.completed > 0;
+        Some(if all_delivered {
             // A cancel that comes too late does not undo deliveries.
             Outcome::Completed
         } else if self.cancel_requested {
             Outcome::Canceled
-        } else if enough {
+        } else if enough_delivered {
             Outcome::Completed
         } else {
             match counts.first_failure {

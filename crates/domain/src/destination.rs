@@ -74,7 +74,7 @@ fn check_stored(segment: &str) -> Result<(), PathRule> {
     Ok(())
 }
 
-/// Checks one name of a path that a caller sent.
+/// Checks one name by the present rules.
 fn check_segment(segment: &str, at_root: bool) -> Result<(), PathRule> {
     check_stored(segment)?;
     if segment.chars().any(is_unprintable) {

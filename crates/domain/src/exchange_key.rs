@@ -90,7 +90,7 @@ impl FromStr for OutstandingPush {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const FORM: InvalidId =
-            InvalidId("an outstanding push is two times, its tries, a transfer and a GUID");
+            InvalidId("an outstanding push has two times, its tries, a transfer id and a GUID");
         let time = |text: &str| {
             text.parse()
                 .ok()
@@ -268,7 +268,11 @@ mod tests {
     fn foreign_push_casts_doubt_until_its_arrival_deadline() {
         assert_eq!(verdict(1000, 1010, 1020, 1030), Identity::Own, "written before it");
         assert_eq!(verdict(1000, 1010, 1005, 1030), Identity::Unknown);
-        assert_eq!(verdict(1000, 1010, 1014, 1030), Identity::Unknown, "clocks differ by seconds");
+        assert_eq!(
+            verdict(1000, 1010, 1014, 1030),
+            Identity::Unknown,
+            "the clocks may differ by seconds"
+        );
         assert_eq!(verdict(1000, 1010, 1005, 1605), Identity::Lost);
         assert_eq!(
             verdict(1000, 1010, 300, 1030),

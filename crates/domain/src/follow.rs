@@ -66,26 +66,26 @@ pub fn news(cursor: Option<Told>, now: &Standing) -> Vec<(News, Told)> {
     // A cursor of an earlier run does not apply to this one. A cursor of a later run is
     // invalid, because no event with it was ever sent.
     let known = cursor.filter(|cursor| cursor.attempt == now.attempt);
-    let mut found = Vec::with_capacity(3);
+    let mut events = Vec::with_capacity(3);
     let mut cursor = match known {
         Some(cursor) if cursor.state == now.state => cursor,
         _ => {
             let progress = known.and_then(|cursor| cursor.progress);
             let cursor = Told { attempt: now.attempt, state: now.state, progress, ended: false };
-            found.push((News::Status, cursor));
+            events.push((News::Status, cursor));
             cursor
         }
     };
     let progress = (now.percent, now.bytes_done);
     if cursor.progress.is_none_or(|before| before < progress) {
         cursor.progress = Some(progress);
-        found.push((News::Progress, cursor));
+        events.push((News::Progress, cursor));
     }
     if now.state.is_terminal() {
         cursor.ended = true;
-        found.push((News::End, cursor));
+        events.push((News::End, cursor));
     }
-    found
+    events
 }
 
 impl fmt::Display for Told {

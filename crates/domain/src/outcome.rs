@@ -169,8 +169,8 @@ mod tests {
             keep_until: None,
             callback: None,
         };
-        let (id, then) = (TransferId::from_u128(1), Timestamp::UNIX_EPOCH);
-        Transfer::new(id, new, then, then)
+        let (id, start) = (TransferId::from_u128(1), Timestamp::UNIX_EPOCH);
+        Transfer::new(id, new, start, start)
     }
 
     #[test]

@@ -120,7 +120,7 @@ mod tests {
         let known = Pace::begin(at(0), 0).moved(at(1_000), 1_000_000);
         assert_eq!(known.moved_since(at(1_000)), 0);
         assert_eq!(known.moved_since(at(3_500)), 2_500_000);
-        assert_eq!(known.moved_since(at(500)), 0, "a clock that is behind moves nothing");
+        assert_eq!(known.moved_since(at(500)), 0, "an earlier time has an estimate of zero");
         assert_eq!(known.moved_since(at(61_001)), 0, "the speed is stale");
         assert_eq!(Pace::begin(at(0), 0).moved_since(at(5_000)), 0);
     }

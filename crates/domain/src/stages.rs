@@ -154,7 +154,7 @@ pub struct DeliveredItem {
     pub size: u64,
     /// quickXorHash of the bytes that were sent, base64.
     pub quick_xor_hash: String,
-    /// Whether the service rewrote the file after it had taken our bytes.
+    /// Whether the service rewrote the file after it had accepted the bytes.
     pub rewritten: bool,
     /// Evidence that the item is the document; `None` in records of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]

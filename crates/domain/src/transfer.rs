@@ -1,7 +1,7 @@
-//! The stored record of a transfer, which carries one document to one person.
+//! The record of a transfer, which carries one document to one person.
 //!
 //! The API and all steps of the workflow read this record. The input of a workflow
-//! execution only names it.
+//! execution contains only its id and the number of the execution.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ pub struct Transfer {
     pub transfer_id: TransferId,
     /// Principal that made the request. Only this principal can see the transfer.
     pub owner: String,
-    /// Person on whose behalf the owner made the request, if it was not made for the owner.
+    /// Person on whose behalf the owner made the request, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Person>,
     /// Id of the document in the object store.
@@ -38,7 +38,8 @@ pub struct Transfer {
     pub target: Target,
     /// Time of the request.
     pub created_at: Timestamp,
-    /// Latest end, whatever the document's size. See [`Transfer::must_end_by`].
+    /// Time by which the transfer must have ended, whatever the document's size. See
+    /// [`Transfer::must_end_by`].
     pub deadline: Timestamp,
     /// Number of the Step Functions execution that works on the transfer: starts at 1 and
     /// grows with each further execution.
@@ -64,7 +65,7 @@ pub struct Transfer {
     /// Priority in the queue for slots.
     #[serde(default)]
     pub priority: Priority,
-    /// Whether the transfer holds a slot, waits for one or does neither.
+    /// Slot state: idle, queued for a slot, or holding one.
     #[serde(default)]
     pub turn: Turn,
     /// Whether cancellation was requested. A running step notices it at its next
@@ -149,7 +150,7 @@ pub struct Transfer {
 pub struct NewTransfer {
     /// Principal that makes the request.
     pub owner: String,
-    /// Person on whose behalf the request is made, if it is not made for the owner.
+    /// Person on whose behalf the request is made, if any.
     pub on_behalf_of: Option<Person>,
     /// Id of the document in the object store.
     pub object_guid: ObjectGuid,
@@ -263,8 +264,8 @@ impl Transfer {
         }
     }
 
-    /// Like [`Transfer::again_at`], with a request time that leaves as much time before the
-    /// deadline as the last run had.
+    /// Like [`Transfer::again_at`], with a request time computed from the deadline: the new
+    /// run has as much time until `deadline` as the last run had.
     #[must_use]
     pub fn again(self, deadline: Timestamp, keep_until: Option<Timestamp>) -> Self {
         let allowed = self.deadline.duration_since(self.queue_time());
@@ -306,8 +307,8 @@ impl Transfer {
         self.attempt.saturating_sub(self.past_attempts)
     }
 
-    /// Returns the latest end of the transfer: its deadline, or an earlier one that follows
-    /// from the document's size once that is known.
+    /// Returns the time by which the transfer must have ended: its deadline, or an earlier
+    /// time that follows from the document's size once that is known.
     #[must_use]
     pub fn must_end_by(&self) -> Timestamp {
         // Before the push of this run, `source` is that of an earlier run.
@@ -323,8 +324,8 @@ impl Transfer {
         self.keep_until.unwrap_or(self.deadline).max(self.deadline)
     }
 
-    /// Returns the time of the request for the present run: the time of the last retry, or
-    /// of the creation without one.
+    /// Returns the time of the request for the present run: the last retry or, without one,
+    /// the creation of the transfer.
     #[must_use]
     pub fn queue_time(&self) -> Timestamp {
         self.queued_at.unwrap_or(self.created_at)
@@ -365,8 +366,8 @@ mod tests {
             keep_until: None,
             callback: None,
         };
-        let (id, then) = (TransferId::from_u128(1), Timestamp::UNIX_EPOCH);
-        Transfer { phase: Phase::Uploading, ..Transfer::new(id, new, then, then) }
+        let (id, start) = (TransferId::from_u128(1), Timestamp::UNIX_EPOCH);
+        Transfer { phase: Phase::Uploading, ..Transfer::new(id, new, start, start) }
     }
 
     fn with_size(size: u64) -> Transfer {

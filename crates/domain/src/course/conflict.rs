@@ -16,7 +16,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 impl Course {
     /// Handles an operation that was refused because of a conflict, once the destination
-    /// has been looked up. The document is not there; `seen` is.
+    /// has been looked up. The document is not there; `seen` tells what is.
     pub(super) fn conflict(&mut self, operation: Operation, seen: Seen) -> bool {
         let occupant = match seen {
             Seen::Nothing => Occupant::Nothing,

@@ -10,8 +10,8 @@ use crate::FailureCode;
 const MAX_SETBACKS: u32 = 2;
 
 impl Course {
-    /// The drive has acknowledged the bytes up to `offset`. Only a new maximum resets the
-    /// counters: a server that acknowledges the same bytes again makes no progress.
+    /// Records that the drive has acknowledged the bytes up to `offset`. Only a new maximum
+    /// resets the counters, because acknowledging the same bytes again is no progress.
     pub(super) fn reached(&mut self, offset: u64) {
         if offset > self.tally.furthest {
             self.tally.furthest = offset;

@@ -32,8 +32,8 @@ pub enum Action {
     Send(FragmentRange),
     /// Compare the file at the destination with the source, and record the delivery.
     Verify {
-        /// Whether the drive returned the item in answer to our own last byte. Only then
-        /// can a difference come from the service rewriting the file.
+        /// Whether the drive returned the item in answer to this upload's last byte. Only
+        /// then can a difference come from the service rewriting the file.
         by_us: bool,
     },
     /// Record the new entity tag of the source, if it is still the same document.
@@ -117,10 +117,10 @@ pub enum Answer {
     NotOurs,
     /// The service has not computed the hash yet.
     HashPending,
-    /// The service answered our last byte with an item that is not found at the
+    /// The service answered the last byte with an item that is not found at the
     /// destination.
     NotSeen,
-    /// The service answered our last byte with a file that it rewrote, and the content
+    /// The service answered the last byte with a file that it rewrote, and the content
     /// cannot be compared.
     Unproven,
     /// The new entity tag of the source is recorded.

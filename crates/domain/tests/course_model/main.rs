@@ -159,7 +159,8 @@ fn a_201_of_the_wrong_size_is_a_failure() {
     assert_eq!(check(&case).0, Ended::Failed(FailureCode::VerificationFailed));
 }
 
-/// F13: two fragments succeed, and the last one always fails.
+/// F13: the last fragment fails repeatedly, in the first session and in the one that
+/// replaces it.
 #[test]
 fn a_last_fragment_that_always_fails_gets_one_other_session_and_then_the_transfer_fails() {
     let mut events = vec![(3, Event::ServerError)];

@@ -72,7 +72,8 @@ pub(crate) struct Case {
     pub(crate) total: u64,
     pub(crate) largest: u64,
     pub(crate) policy: Policy,
-    /// Whether a foreign file exists before, and whether it has the document's size.
+    /// A foreign file that exists before the upload, if any, and whether it has the
+    /// document's size.
     pub(crate) foreign: Option<bool>,
     /// Events, each with the number of successful steps before it.
     pub(crate) events: Vec<(u8, Event)>,
