@@ -227,7 +227,7 @@ pub struct Waiting {
 pub struct Admission {
     /// Limits of the pool.
     limits: PoolLimits,
-    /// Number of slots held, with those granted here.
+    /// Number of slots held, including those granted here.
     held: usize,
     /// Number of slots held for each person or service.
     by_person: BTreeMap<Person, usize>,

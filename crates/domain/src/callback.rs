@@ -1,4 +1,4 @@
-//! URLs of webhooks, and the rule which addresses docferry may connect to.
+//! URLs of webhooks, and the rule for the addresses that docferry may connect to.
 //!
 //! Callers choose these URLs, so the rule protects the internal network. It is applied when
 //! a job is requested, and again when the connection is made.
@@ -148,7 +148,7 @@ fn check(text: &str, rule: CallbackRule) -> Result<Url, InvalidCallback> {
     Ok(url)
 }
 
-/// Returns whether a name means the own machine, whatever a resolver says (RFC 6761).
+/// Returns whether a name always refers to the local machine (RFC 6761).
 fn is_local_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("localhost"))

@@ -27,7 +27,7 @@ impl Default for DeadlineRules {
 }
 
 impl DeadlineRules {
-    /// Returns the latest delivery of a document of `size` bytes.
+    /// Returns the time by which a document of `size` bytes must have been delivered.
     #[must_use]
     pub fn for_size(&self, pool: Pool, size: u64, now: Timestamp) -> Timestamp {
         let rate = match pool {

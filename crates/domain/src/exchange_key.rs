@@ -26,7 +26,7 @@ pub const LONGEST_PUSH: SignedDuration = SignedDuration::from_secs(90);
 /// because a document for which the source never answers must not block all others.
 pub const UNNAMED_PUSH_WAIT: SignedDuration = SignedDuration::from_secs(20);
 
-/// A push whose object has not been seen for certain yet.
+/// A push whose object is not known to have arrived.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OutstandingPush {
     /// Time of the exchange store's clock just before the push was requested.
@@ -144,17 +144,17 @@ pub enum Identity {
     /// check again later.
     Unknown,
     /// A push of another document may have brought the object, and none can arrive any
-    /// more: only another push of the own document resolves this.
+    /// more. Only another push of the transfer's document resolves this.
     Lost,
 }
 
-/// Decides whether the object that was written at `written_at` is the document `guid`
-/// that `own` pushed.
+/// Decides whether the object that was written at `written_at` is the document `guid`,
+/// which the push `own` requested.
 ///
 /// `outstanding` are the pushes that named the key, and `in_flight` the pushes that have
-/// not named their keys yet. Both may contain pushes of the own document, which cause no
-/// doubt. A push of another document counts while it may have brought the object, unless
-/// its arrival deadline had passed before the own push began.
+/// not named their keys yet. Pushes of the same document in these lists cause no doubt. A
+/// push of another document counts while it may have brought the object, unless its arrival
+/// deadline had passed before the push `own` began.
 #[must_use]
 pub fn identify(
     guid: &ObjectGuid,
@@ -185,14 +185,14 @@ pub fn identify(
     if in_flight.iter().any(|push| unnamed(&push)) { Identity::Unknown } else { identity }
 }
 
-/// Returns the time just before the own push was requested, or the earliest possible one
+/// Returns the time just before the push `own` was requested, or the earliest possible time
 /// for a record of an older version.
 fn asked_at(own: &PushedSource) -> Timestamp {
     own.asked_at.unwrap_or(own.pushed_at - LONGEST_PUSH)
 }
 
-/// Returns whether a push of another document became known after the own push was requested
-/// and may have brought the object that was accepted as written at `written_at`.
+/// Returns whether a push of another document became known after the push `own` was
+/// requested and may have brought the object that was accepted as written at `written_at`.
 #[must_use]
 pub fn is_contested(
     guid: &ObjectGuid,
@@ -205,9 +205,10 @@ pub fn is_contested(
     })
 }
 
-/// Returns the own push whose arrival an accepted object proves: the only one that may
-/// still arrive. Returns `None` when several may arrive, because the object does not tell
-/// which of them came. A push of the same document that is in flight may be one of them.
+/// Returns the push of the document `guid` whose arrival an accepted object proves: the
+/// only one that may still arrive. Returns `None` when several may arrive, because the
+/// object does not tell which of them came. A push of the same document that is in flight
+/// may be one of them.
 #[must_use]
 pub fn seen_push<'a>(
     guid: &ObjectGuid,
@@ -277,12 +278,12 @@ mod tests {
         assert_eq!(
             verdict(1000, 1010, 300, 1030),
             Identity::Own,
-            "its deadline passed before the own push"
+            "its deadline passed before the transfer's push"
         );
         assert_eq!(
             verdict(1000, 1010, 401, 1030),
             Identity::Lost,
-            "its deadline passed after the own push began"
+            "its deadline passed after the transfer's push"
         );
     }
 

@@ -27,7 +27,7 @@ const WHOLE_BYTES: u64 = 51 * GRANULE_BYTES;
 /// noticed at least that often.
 const AIM: Duration = Duration::from_secs(10);
 
-/// Maximum factor by which the next fragment is larger. It allows one step from the first
+/// Maximum growth factor from one fragment to the next. It allows one step from the first
 /// to the largest length when the throughput is high, because each fragment costs a
 /// request.
 const GROWTH: u64 = 8;
@@ -65,8 +65,8 @@ impl FragmentRange {
 
 /// Length of the next fragment, always a multiple of [`GRANULE_BYTES`].
 ///
-/// It grows up to the throughput of ten seconds and halves on a time-out. Bodies are
-/// streamed, so a large fragment needs no memory.
+/// It grows up to the number of bytes that the connection carries in ten seconds, and
+/// halves on a time-out. Bodies are streamed, so a large fragment needs no memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FragmentPlan {
     bytes: u64,

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 const WIDTH_BITS: u64 = 160;
 const SHIFT_BITS: u64 = 11;
-/// Number of bytes after which the bit offset returns to its first value: lcm(160, 11) /
-/// 11.
+/// Period of the bit offset, in bytes: lcm(160, 11) / 11.
 const PERIOD: usize = 160;
 
 /// QuickXorHash by Microsoft, with a state that fits into a checkpoint.
@@ -21,7 +20,6 @@ pub struct QuickXorHash {
     /// together here and distributed over the register only for a digest, so the hot loop
     /// is a plain XOR of slices.
     columns: Columns,
-    /// }
     len: u64,
 }
 
@@ -50,7 +48,7 @@ impl QuickXorHash {
         Self::default()
     }
 
-    /// Number of bytes hashed so far.
+    /// Returns the number of bytes hashed so far.
     #[must_use]
     pub const fn len(&self) -> u64 {
         self.len
@@ -149,7 +147,8 @@ impl SourceHash {
         self.0.len()
     }
 
-    /// Hashes those of `bytes`, which begin at `position`, that are not hashed yet.
+    /// Hashes the part of `bytes` that is not hashed yet. The bytes begin at `position` in
+    /// the source.
     ///
     /// Returns `false` and hashes nothing when there is a gap before `position`.
     #[must_use]

@@ -29,9 +29,9 @@ mod tests {
         let mut seconds = [0_u32; 30];
         for number in 0..1000 {
             let id = TransferId::from_u128(0x0193_5678_90ab_7000_8000_0000_0000_0000 + number);
-            let jitter = spread(&id, Duration::from_secs(30));
-            assert_eq!(jitter, spread(&id, Duration::from_secs(30)), "it is the same at each call");
-            seconds[usize::try_from(jitter.as_secs()).unwrap()] += 1;
+            let delay = spread(&id, Duration::from_secs(30));
+            assert_eq!(delay, spread(&id, Duration::from_secs(30)), "it is the same at each call");
+            seconds[usize::try_from(delay.as_secs()).unwrap()] += 1;
         }
         // 33 on average.
         assert!(seconds.iter().all(|count| (10..70).contains(count)), "{seconds:?}");

@@ -28,7 +28,8 @@ pub struct PushedSource {
     /// Time of docferry's clock when ORDS had answered. The arrival deadline counts from
     /// here.
     pub pushed_at: Timestamp,
-    /// Latest delivery of a document of this size; `None` in records of older versions.
+    /// Time by which a document of this size must have been delivered; `None` in records of
+    /// older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub must_end_by: Option<Timestamp>,
 }

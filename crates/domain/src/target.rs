@@ -49,8 +49,8 @@ impl Target {
         }
     }
 
-    /// Returns whose slot limit the transfer counts against. For a OneDrive it is the
-    /// recipient, whoever made the request.
+    /// Returns the person or service whose slot limit the transfer counts against. For a
+    /// OneDrive it is the recipient, independent of the caller.
     #[must_use]
     pub fn person(&self) -> Person {
         match self {

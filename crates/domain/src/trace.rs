@@ -11,7 +11,7 @@ const KNOWN: usize = 55;
 
 /// Position of a call in a trace that spans systems: the value of the header `traceparent`
 /// of [W3C Trace Context](https://www.w3.org/TR/trace-context/). docferry passes it on
-/// unchanged.
+/// without interpreting it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TraceParent(String);
@@ -23,7 +23,8 @@ impl TraceParent {
         &self.0
     }
 
-    /// Returns the trace id, 32 hexadecimal digits. It finds the logs of all systems.
+    /// Returns the trace id, 32 hexadecimal digits, by which the logs of all systems can be
+    /// found.
     #[must_use]
     pub fn trace_id(&self) -> &str {
         self.0.get(3..35).unwrap_or_default()

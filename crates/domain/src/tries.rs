@@ -14,7 +14,7 @@ pub enum Step {
     Poll,
     /// Transport of the document to its destination.
     Deliver,
-    /// End of the transfer.
+    /// Clean-up and end of the transfer.
     Finalize,
 }
 
@@ -67,6 +67,7 @@ impl FailedTries {
         *count = count.saturating_add(1);
     }
 
+    /// Returns the number of the step with the most failed tries.
     fn most(self) -> u32 {
         self.push.max(self.poll).max(self.deliver).max(self.finalize)
     }

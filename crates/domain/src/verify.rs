@@ -60,11 +60,11 @@ pub enum Evidence {
 pub enum ContentParts {
     /// All parts are equal in name, CRC-32 and size.
     Same,
-    /// A part differs, or the item is no ZIP container any more.
+    /// A part differs, or the item is no longer a ZIP container.
     Different,
     /// One of the two containers cannot be read within the limits.
     Unreadable,
-    /// The source is no ZIP container.
+    /// The source is not a ZIP container.
     NotZip,
 }
 
@@ -85,7 +85,8 @@ pub enum Rewriting {
 const PLAUSIBLE_GROWTH_BYTES: u64 = 1024 * 1024;
 
 /// Returns whether a file of `source` bytes may have `item` bytes after the service edited
-/// its metadata. It may lose up to a quarter, and may gain a quarter or 1 MiB.
+/// its metadata. It may lose up to a quarter. It may gain a quarter or 1 MiB, whichever is
+/// more.
 #[must_use]
 pub const fn is_plausible_rewriting(source: u64, item: u64) -> bool {
     let quarter = source / 4;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Number of bytes at the end of a container that are searched for the end record, which
-/// locates the directory: the record with the longest comment.
+/// locates the directory. It allows for the longest comment.
 pub const ZIP_TAIL_BYTES: u64 = END_BYTES as u64 + 0xFFFF;
 /// Maximum length of a directory that is read. It is enough for more than two thousand
 /// parts.

@@ -100,7 +100,7 @@ pub enum Decision {
     CheckDrive,
     /// The session has ended already; there is nothing to delete.
     AlreadyGone,
-    /// The destination is empty, provided that the recipient has a drive.
+    /// There is no item at the path, provided that the recipient has a drive.
     Absent,
     /// Fail this try with the code. The workflow repeats the step when the code is
     /// retryable.
@@ -178,6 +178,7 @@ impl Row {
         self.operations.contains(&operation) && self.statuses.contains(&status)
     }
 
+    /// Returns whether the row has no error codes or one of `codes`.
     fn names_one_of<C: AsRef<str>>(&self, codes: &[C]) -> bool {
         let is_named = |code: &C| self.codes.contains(&code.as_ref());
         self.codes.is_empty() || codes.iter().any(is_named)
