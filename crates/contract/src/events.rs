@@ -14,7 +14,7 @@ pub struct StatusEvent {
     pub status: &'static str,
     /// Number of the run: 1, and one more for each retry.
     pub attempts: u32,
-    /// Times of the job's changes.
+    /// Times of the request, the start, the last change and the end of the job.
     pub timestamps: Timestamps,
 }
 

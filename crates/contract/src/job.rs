@@ -62,7 +62,7 @@ pub struct ListedJob {
     pub total_file_ids: u16,
     /// Number of documents that ended without a delivery; 0 while the job runs.
     pub failed_items: u16,
-    /// Times of the job's changes.
+    /// Times of the request, the start, the last change and the end of the job.
     pub timestamps: Timestamps,
     /// End of the retention of the job and of what it delivers.
     pub expires_at: Option<String>,
@@ -93,7 +93,7 @@ pub struct JobStatus {
     /// Number of documents that ended without a delivery. With `onItemError: skip`, a job
     /// may complete although it is not 0.
     pub failed_items: u16,
-    /// Times of the job's changes.
+    /// Times of the request, the start, the last change and the end of the job.
     pub timestamps: Timestamps,
     /// Same as in `timestamps`.
     pub completed_at: Option<String>,
@@ -131,7 +131,7 @@ pub enum Progress {
     },
 }
 
-/// Times of the job's changes.
+/// Times of the request, the start, the last change and the end of the job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Timestamps {

@@ -68,8 +68,8 @@ failure_codes! {
     /// The file never reached the exchange bucket.
     ArrivalTimeout = "ARRIVAL_TIMEOUT", retry: false,
         "The document did not arrive in the exchange bucket in time. Try again later; operators: check the mover.";
-    /// The object in the exchange bucket has another size than announced, until the
-    /// deadline.
+    /// The object in the exchange bucket still has another size than announced at the
+    /// arrival deadline.
     SourceSizeMismatch = "SOURCE_SIZE_MISMATCH", retry: false,
         "The document that arrived has not the size that its source announced. Try again; operators: check the mover.";
     /// The exchange object disappeared while it was read.

@@ -46,7 +46,7 @@ impl View {
 }
 
 /// Generates snapshots of a job with one to three runs, in the order of its states.
-fn attempts() -> impl Strategy<Value = Vec<Standing>> {
+fn snapshots() -> impl Strategy<Value = Vec<Standing>> {
     use JobState::{Canceled, Completed, Expired, Failed, Queued, Running};
 
     let end = prop::sample::select(vec![Completed, Failed, Canceled]);
@@ -72,14 +72,14 @@ fn attempts() -> impl Strategy<Value = Vec<Standing>> {
 proptest! {
     #[test]
     fn whenever_connections_break_the_view_is_whole_and_no_end_comes_twice(
-        standings in attempts(),
+        snapshots in snapshots(),
         // Number of events of each response that arrive before the connection breaks.
         cuts in prop::collection::vec(any::<Index>(), 32),
         reads in prop::collection::vec(any::<bool>(), 32),
     ) {
         let mut view = View::default();
-        for (number, now) in standings.iter().enumerate() {
-            let is_last = number + 1 == standings.len();
+        for (number, now) in snapshots.iter().enumerate() {
+            let is_last = number + 1 == snapshots.len();
             if !reads[number % reads.len()] && !is_last {
                 continue;
             }
@@ -91,7 +91,7 @@ proptest! {
             }
         }
         // The last connection does not break.
-        let end = standings.last().unwrap();
+        let end = snapshots.last().unwrap();
         let cursor: Option<Told> = view.last_id.as_deref().map(|id| id.parse().unwrap());
         for (kind, cursor) in news(cursor, end) {
             view.apply(kind, cursor, end);

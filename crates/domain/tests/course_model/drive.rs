@@ -33,7 +33,7 @@ impl Session {
     }
 
     /// Records that bytes of this version of the source are stored.
-    fn mix(&mut self, source: u32) {
+    fn note_source(&mut self, source: u32) {
         let is_first = self.stored == 0 && self.island.is_none();
         self.source = if is_first || self.source == Some(source) { Some(source) } else { None };
     }
@@ -96,7 +96,7 @@ impl Drive {
         let middle = range.start + range.len() / 2;
         let fits = session.usable() && session.stored == range.start && session.island.is_none();
         if fits && middle > range.start && !range.is_last() {
-            session.mix(source);
+            session.note_source(source);
             session.island = Some((middle, range.end));
         }
     }
@@ -121,7 +121,7 @@ impl Drive {
         if session.stored != range.start || overlaps {
             return Answer::Mismatch;
         }
-        session.mix(source);
+        session.note_source(source);
         session.stored += kept;
         if let Some((start, end)) = session.island
             && session.stored == start
@@ -139,7 +139,7 @@ impl Drive {
             return Answer::Conflict;
         }
         session.open = false;
-        let number = if policy == Policy::Rename { self.free() } else { 0 };
+        let number = if policy == Policy::Rename { self.first_free_number() } else { 0 };
         self.place(number, file)
     }
 
@@ -157,7 +157,7 @@ impl Drive {
         Answer::Complete
     }
 
-    fn free(&self) -> u32 {
+    fn first_free_number(&self) -> u32 {
         (0..).find(|number| !self.files.contains_key(number)).unwrap()
     }
 
@@ -166,7 +166,7 @@ impl Drive {
     pub(crate) fn look(&self, names: Names, total: u64) -> (Vec<File>, Seen) {
         let shown: Vec<File> = match names {
             Names::One(number) => self.files.get(&number).copied().into_iter().collect(),
-            Names::All => (0..self.free()).map(|number| self.files[&number]).collect(),
+            Names::All => (0..self.first_free_number()).map(|number| self.files[&number]).collect(),
         };
         let same: Vec<File> = shown.iter().copied().filter(|file| file.size == total).collect();
         let seen = match (shown.is_empty(), same.is_empty()) {

@@ -170,7 +170,7 @@ impl Run {
                 }
                 InvocationEnd::Crash | InvocationEnd::End(End::Failed(_)) => retries += 1,
                 // A session whose URL never arrived expires during the wait.
-                InvocationEnd::End(End::Blocked(_)) => self.lapse(),
+                InvocationEnd::End(End::Blocked(_)) => self.expire_other_sessions(),
                 InvocationEnd::End(End::HandOver | End::Wait(_)) => {}
             }
         };
@@ -180,7 +180,7 @@ impl Run {
         ended
     }
 
-    fn lapse(&mut self) {
+    fn expire_other_sessions(&mut self) {
         self.drive.held = self.drive.held.saturating_sub(1);
         for (number, session) in self.drive.sessions.iter_mut().enumerate() {
             session.open &= Some(number) == self.session && !session.shut;
@@ -215,7 +215,7 @@ impl Run {
             if event == Event::CrashAfter {
                 return InvocationEnd::Crash;
             }
-            self.note(action, answer);
+            self.update_reference(action, answer);
             let durable = course.answered(action, answer);
             if course.hashed_to() == 0 {
                 self.hash_of = None;
@@ -450,7 +450,7 @@ impl Run {
     }
 
     /// Updates the reference with the answer.
-    fn note(&mut self, action: Action, answer: Answer) {
+    fn update_reference(&mut self, action: Action, answer: Answer) {
         if !matches!(action, Action::Verify { .. } | Action::Hash { .. }) {
             self.expected_range = match answer {
                 Answer::Opened => Some(Gap::open(0)),
