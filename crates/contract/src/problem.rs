@@ -17,7 +17,7 @@ pub struct Problem {
     pub title: String,
     /// HTTP status.
     pub status: u16,
-    /// What is wrong in this occurrence and what to do.
+    /// Text for people: the error in this occurrence and the remedy.
     pub detail: String,
     /// URN of this occurrence: the request.
     pub instance: String,
