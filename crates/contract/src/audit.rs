@@ -1,54 +1,54 @@
-//! What the audit trail's queue carries: one message an outcome.
+//! Messages of the audit queue: one for each outcome.
 
 use docferry_domain::{DeliveredFile, FailureCode, OutcomeRecord, Phase, Pool};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// A message of the audit queue. Sent at least once; a repeat has the same
+/// Message of the audit queue. It is sent at least once, and a repetition has the same
 /// [`AuditMessage::message_id`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditMessage {
     /// `{transferId}/{attempt}`.
     pub message_id: String,
-    /// Whom the documents are about; null where the request named nobody.
+    /// Person that the documents concern; null when the request named none.
     pub subject: Option<String>,
-    /// The documents that were delivered, and only those.
+    /// The delivered documents; the others are not listed.
     pub files: Vec<AuditedFile>,
-    /// When it ended.
+    /// Time of the end.
     pub timestamp: Timestamp,
-    /// The transfer, as in logs and in the API.
+    /// Id of the transfer, as in logs and in the API.
     pub correlation_id: String,
-    /// Who asked for it.
+    /// Principal that made the request.
     pub actor: String,
-    /// What was done.
+    /// Action that the request asked for.
     pub action: AuditAction,
-    /// How it went: `completed`, `failed` or `canceled`.
+    /// Result of the action: `completed`, `failed` or `canceled`.
     pub outcome: Phase,
-    /// Why it failed.
+    /// Failure code; absent when completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureCode>,
 }
 
-/// A document in the audit trail.
+/// Document in the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditedFile {
-    /// Its id at the source.
+    /// Id at the source.
     pub id: String,
-    /// Its name at the destination.
+    /// Name at the destination.
     pub file_name: String,
-    /// Its media type; null when its source named none.
+    /// Media type; null when the source gave none.
     pub content_type: Option<String>,
 }
 
-/// The action of a transfer, or the attempt of it: `outcome` says how it went.
+/// Action of a transfer, whether it succeeded or not; `outcome` holds the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AuditAction {
     /// The document was sent into a OneDrive.
     #[serde(rename = "Delivered to OneDrive")]
     DeliveredToOneDrive,
-    /// The document was put where a presigned URL gives it. That somebody fetched it is
+    /// The document was stored for download by a presigned URL. The download itself is
     /// another event.
     #[serde(rename = "Made available for download")]
     MadeAvailableForDownload,

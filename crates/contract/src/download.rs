@@ -1,4 +1,4 @@
-//! The contract of downloads, version 1: what callers send.
+//! Requests of the downloads API, version 1.
 
 use std::ops::RangeInclusive;
 
@@ -10,43 +10,43 @@ use serde_json::Value;
 use crate::fields::Fields;
 use crate::problem::FieldError;
 
-/// Where a job's documents go.
+/// Destination of the documents of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
-    /// Fetched by the caller.
+    /// The caller downloads them.
     Download,
-    /// Into somebody's OneDrive.
+    /// A folder in a OneDrive.
     Onedrive(DriveTarget),
 }
 
-/// A checked `POST /v1/download/initiate`.
+/// Validated body of `POST /v1/download/initiate`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InitiateDownload {
-    /// The documents, 1 to 1000, each once.
+    /// Numbers of the documents: 1 to 1000, without duplicates.
     pub files: Vec<FileId>,
-    /// Whether one document was asked for, and not a list of them.
+    /// Whether the request named one document with `file_id`, and not a list.
     pub is_single: bool,
-    /// How urgent they are.
+    /// Priority in the queue for slots.
     pub priority: Priority,
-    /// Where they go.
+    /// Destination of the documents.
     pub destination: Destination,
-    /// What becomes of all when one fails.
+    /// Policy for the batch when one document fails.
     pub on_item_error: OnItemError,
-    /// Packed into one ZIP.
+    /// Whether the documents are packed into one ZIP.
     pub zip: bool,
-    /// For whom they are asked.
+    /// Subject of the person on whose behalf the request is made.
     pub user_id: Option<String>,
-    /// Where the end is told to.
+    /// URL of the webhook that is called at the end.
     pub callback: Option<CallbackUrl>,
 }
 
 impl InitiateDownload {
-    /// Reads and checks a body, field by field; `range` is the numbers that documents
-    /// may have, `callbacks` the addresses that may be called. Fields that the contract does not know are ignored.
+    /// Parses and validates a body. `range` contains the numbers that documents may have,
+    /// and `callbacks` the addresses that webhooks may have. Unknown fields are ignored.
     ///
     /// # Errors
-    /// Every wrong field at once, each with its pointer and rule. No text repeats a
-    /// value of the request.
+    /// Every wrong field at once, each with its pointer and rule. No text repeats a value
+    /// of the request.
     pub fn parse(
         body: &Value,
         range: &RangeInclusive<u64>,
@@ -57,8 +57,8 @@ impl InitiateDownload {
         let priorities =
             [("low", Priority::Low), ("normal", Priority::Normal), ("high", Priority::High)];
         let priority = fields.word("priority", &priorities, Priority::Normal);
-        let wishes = [("fail", OnItemError::Fail), ("skip", OnItemError::Skip)];
-        let on_item_error = fields.word("onItemError", &wishes, OnItemError::Fail);
+        let policies = [("fail", OnItemError::Fail), ("skip", OnItemError::Skip)];
+        let on_item_error = fields.word("onItemError", &policies, OnItemError::Fail);
         let (destination, zip) =
             fields.within("options", options).unwrap_or((Some(Destination::Download), false));
         let user_id = user(&mut fields);
@@ -77,14 +77,15 @@ impl InitiateDownload {
     }
 }
 
-/// Somebody by the subject of his tokens, never by his address.
+/// Reads the person on whose behalf the request is made: the subject of a token, never an
+/// e-mail address.
 fn user(fields: &mut Fields<'_>) -> Option<String> {
     let text = fields.text("userId")?;
     let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'@');
     if (1..=LONGEST_USER).contains(&text.len()) && is_plain {
         return Some(text.to_owned());
     }
-    fields.refuse("userId", "must be a token's subject: printable ASCII characters, no address");
+    fields.refuse("userId", "must be the subject of a token: printable ASCII characters without @");
     None
 }
 
@@ -93,7 +94,7 @@ fn callback(fields: &mut Fields<'_>, rule: CallbackRule) -> Option<CallbackUrl> 
     CallbackUrl::parse(text, rule).map_err(|error| fields.refuse("callbackUrl", error)).ok()
 }
 
-/// As the subjects of tokens, with what stands before them in a principal.
+/// Maximum length of a token's subject with the prefix that it has in a principal.
 const LONGEST_USER: usize = 204;
 
 fn options(options: &mut Fields<'_>) -> (Option<Destination>, bool) {
@@ -109,23 +110,23 @@ fn options(options: &mut Fields<'_>) -> (Option<Destination>, bool) {
 
 fn files(fields: &mut Fields<'_>, range: &RangeInclusive<u64>) -> Option<(Vec<FileId>, bool)> {
     match (fields.value("file_id"), fields.value("file_ids")) {
-        (None, None) => fields.refuse("file_id", "is required, or else file_ids"),
-        (Some(_), Some(_)) => fields.refuse("file_ids", "must not stand beside file_id"),
-        (Some(one), None) => {
-            return file(fields, "file_id", one, range).map(|file| (vec![file], true));
+        (None, None) => fields.refuse("file_id", "is required unless file_ids is given"),
+        (Some(_), Some(_)) => fields.refuse("file_ids", "must not be combined with file_id"),
+        (Some(value), None) => {
+            return file(fields, "file_id", value, range).map(|file| (vec![file], true));
         }
-        (None, Some(Value::Array(many))) => {
-            if many.is_empty() || many.len() > usize::from(MOST_DOCUMENTS) {
+        (None, Some(Value::Array(values))) => {
+            if values.is_empty() || values.len() > usize::from(MOST_DOCUMENTS) {
                 fields.refuse("file_ids", format_args!("must be 1 to {MOST_DOCUMENTS} numbers"));
                 return None;
             }
-            let mut files = Vec::with_capacity(many.len());
+            let mut files = Vec::with_capacity(values.len());
             let mut seen = std::collections::BTreeSet::new();
-            for (n, one) in many.iter().enumerate() {
-                let name = format!("file_ids/{n}");
-                let file = file(fields, &name, one, range)?;
+            for (index, value) in values.iter().enumerate() {
+                let name = format!("file_ids/{index}");
+                let file = file(fields, &name, value, range)?;
                 if !seen.insert(file) {
-                    fields.refuse(&name, "stands twice in the list");
+                    fields.refuse(&name, "is a duplicate of an earlier entry");
                     return None;
                 }
                 files.push(file);
@@ -137,14 +138,14 @@ fn files(fields: &mut Fields<'_>, range: &RangeInclusive<u64>) -> Option<(Vec<Fi
     None
 }
 
-/// A checked body that names one document: `file_id` alone.
+/// Parses and validates a body with the number of one document: `file_id`.
 ///
 /// # Errors
-/// As [`InitiateDownload::parse`].
+/// Same as [`InitiateDownload::parse`].
 pub fn parse_file(body: &Value, range: &RangeInclusive<u64>) -> Result<FileId, Vec<FieldError>> {
     let mut fields = Fields::of(body)?;
     let read = match fields.value("file_id") {
-        Some(one) => file(&mut fields, "file_id", one, range),
+        Some(value) => file(&mut fields, "file_id", value, range),
         None => {
             fields.refuse("file_id", "is required");
             None

@@ -1,43 +1,43 @@
-//! The contract of downloads, version 1: what followers of a job are told.
+//! Events that the downloads API, version 1, streams for a job.
 
 use serde::Serialize;
 
 use crate::job::{JobItem, Progress, Timestamps};
 
-/// The event `status`: how the job stands, and that it runs again.
+/// Event `status`: the state of the job has changed, or another run has begun.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusEvent {
-    /// The job.
+    /// Id of the job.
     pub job_id: String,
-    /// One of the names of [`JobState`](docferry_domain::JobState).
+    /// Name of a [`JobState`](docferry_domain::JobState).
     pub status: &'static str,
-    /// 1, and one more for each retry.
+    /// Number of the run: 1, and one more for each retry.
     pub attempts: u32,
-    /// When what happened.
+    /// Times of the request, the start, the last change and the end of the job.
     pub timestamps: Timestamps,
 }
 
-/// The event `progress`: as the status has it with `?progress=detail`.
+/// Event `progress`, with the values that the status has with `?progress=detail`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProgressEvent {
-    /// How far it is.
+    /// Progress of the job.
     #[serde(flatten)]
     pub progress: Progress,
-    /// Seconds to its end; null while nobody can tell.
+    /// Estimated seconds to the end; null while there is no estimate.
     pub eta_seconds: Option<u64>,
 }
 
-/// The event `result`: what a completed job has delivered.
+/// Event `result`: the delivered documents of a completed job.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ResultEvent {
-    /// Where to fetch the document; null when there is not the one to fetch.
+    /// URL of the document; null unless the job delivered exactly one download.
     pub url: Option<String>,
-    /// When that ends to work.
+    /// Time at which the URL expires.
     pub expires_at: Option<String>,
-    /// One entry a document.
+    /// One entry for each document.
     pub items: Vec<JobItem>,
 }
 

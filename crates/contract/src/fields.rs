@@ -1,3 +1,5 @@
+//! Reader of the fields of a JSON body, which collects every error.
+
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -6,19 +8,19 @@ use serde_json::{Map, Value};
 
 use crate::problem::FieldError;
 
-/// The members of a JSON object, read one after the other; what is wrong is collected,
-/// so that a caller hears of everything at once.
+/// Members of a JSON object, read one after the other. Errors are collected, so that a
+/// caller gets all of them at once.
 ///
 /// No text repeats a value of the request.
 pub(crate) struct Fields<'a> {
     object: &'a Map<String, Value>,
-    /// Pointer to the object.
+    /// JSON pointer to the object.
     at: String,
     errors: Vec<FieldError>,
 }
 
 impl<'a> Fields<'a> {
-    /// The members of a body.
+    /// Returns the members of a body.
     pub(crate) fn of(body: &'a Value) -> Result<Self, Vec<FieldError>> {
         let object = body.as_object().ok_or_else(|| {
             vec![FieldError { pointer: String::new(), detail: "must be a JSON object".into() }]
@@ -26,18 +28,18 @@ impl<'a> Fields<'a> {
         Ok(Self { object, at: String::new(), errors: Vec::new() })
     }
 
-    /// Says that a member is wrong.
+    /// Adds an error for a member.
     pub(crate) fn refuse(&mut self, name: &str, detail: impl Display) {
         let pointer = format!("{}/{name}", self.at);
         self.errors.push(FieldError { pointer, detail: detail.to_string() });
     }
 
-    /// A member, unless it is missing or null.
+    /// Returns a member, unless it is missing or null.
     pub(crate) fn value(&self, name: &str) -> Option<&'a Value> {
         self.object.get(name).filter(|value| !value.is_null())
     }
 
-    /// A string that must be there.
+    /// Returns a required string.
     pub(crate) fn required(&mut self, name: &str) -> Option<&'a str> {
         if self.value(name).is_none() {
             self.refuse(name, "is required");
@@ -46,11 +48,12 @@ impl<'a> Fields<'a> {
         self.typed(name, "must be a string", Value::as_str)
     }
 
-    /// A string that may be missing or null.
+    /// Returns a string that may be missing or null.
     pub(crate) fn text(&mut self, name: &str) -> Option<&'a str> {
         self.typed(name, "must be a string or null", Value::as_str)
     }
 
+    /// Returns a member of one type, or adds `rule` as an error.
     fn typed<T>(
         &mut self,
         name: &str,
@@ -65,7 +68,7 @@ impl<'a> Fields<'a> {
         read
     }
 
-    /// What a text means.
+    /// Parses a text, or adds an error.
     pub(crate) fn parse<T: FromStr<Err: Display>>(
         &mut self,
         name: &str,
@@ -74,7 +77,8 @@ impl<'a> Fields<'a> {
         text?.parse().map_err(|error: T::Err| self.refuse(name, error)).ok()
     }
 
-    /// One of a few words; the default when it is missing or null.
+    /// Returns the meaning of one of a few words, or the default when it is missing or
+    /// null.
     pub(crate) fn word<T: Copy>(&mut self, name: &str, words: &[(&str, T)], default: T) -> T {
         let Some(text) = self.text(name) else { return default };
         if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
@@ -85,7 +89,7 @@ impl<'a> Fields<'a> {
         default
     }
 
-    /// Reads the object in a member, if there is one.
+    /// Reads a nested object, if there is one.
     pub(crate) fn within<T>(
         &mut self,
         name: &str,
@@ -99,8 +103,8 @@ impl<'a> Fields<'a> {
         Some(read)
     }
 
-    /// Somebody's OneDrive: `email`, and `filePath`, where null, missing and empty are
-    /// the root.
+    /// Reads a folder in a OneDrive: `email`, and `filePath`, where null, missing and empty
+    /// mean the root.
     pub(crate) fn drive(&mut self) -> Option<DriveTarget> {
         let email = self.required("email");
         let recipient: Option<Recipient> = self.parse("email", email);
@@ -113,7 +117,7 @@ impl<'a> Fields<'a> {
         Some(DriveTarget { recipient: recipient?, file_path, folder: folder? })
     }
 
-    /// What was read, if nothing was wrong.
+    /// Returns the value, or the errors if there are any.
     pub(crate) fn finish<T>(self, read: Option<T>) -> Result<T, Vec<FieldError>> {
         match read {
             Some(read) if self.errors.is_empty() => Ok(read),

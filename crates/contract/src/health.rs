@@ -1,26 +1,26 @@
-//! The answer of `GET /health`.
+//! Answer to `GET /health`.
 
 use serde::Serialize;
 
-/// Whether the service can do its work.
+/// Health of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Health {
     /// [`Status::Healthy`] when every check is [`Check::Ok`].
     pub status: Status,
-    /// What was looked at.
+    /// Results of the checks.
     pub checks: Checks,
 }
 
-/// What a health check looks at.
+/// Results of the parts of a health check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Checks {
-    /// The table that holds all records.
+    /// The DynamoDB table with all records.
     pub state: Check,
-    /// The bucket that downloads are fetched from.
+    /// The delivery bucket.
     pub storage: Check,
 }
 
-/// The whole.
+/// Health of the whole service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -30,13 +30,13 @@ pub enum Status {
     Unhealthy,
 }
 
-/// One of its parts.
+/// Result of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Check {
-    /// It answered.
+    /// The system answered.
     Ok,
-    /// It did not answer, or refused us.
+    /// The system did not answer, or refused the request.
     Error,
 }
 

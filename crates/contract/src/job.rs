@@ -1,155 +1,157 @@
-//! The contract of downloads, version 1: what callers get.
+//! Answers of the downloads API, version 1.
+//!
+//! Times are ISO 8601 in UTC, as [`time`] formats them.
 
 use docferry_domain::{FileId, JobState};
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// The answer to `POST /v1/download/initiate`.
+/// Answer to `POST /v1/download/initiate`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobAccepted {
-    /// What to poll with.
+    /// Id of the job, for polling.
     pub job_id: String,
     /// `queued`.
     pub status: &'static str,
-    /// How many documents were asked for.
+    /// Number of requested documents.
     pub total_file_ids: usize,
-    /// When to ask for the first time, in milliseconds.
+    /// Interval until the first poll, in milliseconds.
     pub next_poll_in_ms: u32,
-    /// Until when the job and what it delivers are kept.
+    /// End of the retention of the job and of what it delivers.
     pub expires_at: String,
 }
 
-/// The answer to `POST /v1/download/retry/{jobId}`.
+/// Answer to `POST /v1/download/retry/{jobId}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobRetried {
-    /// As sent.
+    /// As sent by the caller.
     pub job_id: String,
     /// `queued`.
     pub status: &'static str,
-    /// How often it has run, this time included.
+    /// Number of runs, this one included.
     pub attempts: u32,
-    /// When to ask for the first time, in milliseconds.
+    /// Interval until the first poll, in milliseconds.
     pub next_poll_in_ms: u32,
-    /// Until when the job and what it delivers are kept.
+    /// End of the retention of the job and of what it delivers.
     pub expires_at: String,
 }
 
-/// A page of somebody's jobs.
+/// A page of the caller's jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobList {
-    /// Newest first.
+    /// Jobs, newest first.
     pub items: Vec<ListedJob>,
-    /// What to ask for the next page with; null at the end.
+    /// Token for the request of the next page; null on the last page.
     pub next_page_token: Option<String>,
 }
 
-/// A job in a list.
+/// Entry of a job list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListedJob {
-    /// What to ask for its status with.
+    /// Id of the job, for status requests.
     pub job_id: String,
-    /// One of the names of [`JobState`].
+    /// Name of a [`JobState`].
     pub status: &'static str,
-    /// 1, and one more for each retry.
+    /// Number of the run: 1, and one more for each retry.
     pub attempts: u32,
-    /// How many documents were asked for.
+    /// Number of requested documents.
     pub total_file_ids: u16,
-    /// Documents that ended without being delivered; 0 while the job runs.
+    /// Number of documents that ended without a delivery; 0 while the job runs.
     pub failed_items: u16,
-    /// When what happened.
+    /// Times of the request, the start, the last change and the end of the job.
     pub timestamps: Timestamps,
-    /// Until when the job and what it delivers are kept.
+    /// End of the retention of the job and of what it delivers.
     pub expires_at: Option<String>,
-    /// Why it failed.
+    /// Why the job or document failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<JobError>,
 }
 
-/// How a job stands.
+/// Status of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobStatus {
-    /// What was polled with.
+    /// Id of the job.
     pub job_id: String,
-    /// One of the names of [`JobState`].
+    /// Name of a [`JobState`].
     pub status: &'static str,
-    /// How far it is.
+    /// Progress of the job.
     pub progress: Progress,
-    /// Seconds to its end; null while nobody can tell.
+    /// Estimated seconds to the end; null while there is no estimate.
     pub eta_seconds: Option<u64>,
-    /// 1, and one more for each retry.
+    /// Number of the run: 1, and one more for each retry.
     pub attempts: u32,
-    /// Tries of the present step in this run, 1 or more; of many documents, those of the
-    /// one with the most.
+    /// Number of tries of the present step in this run, at least 1. In a batch it is the
+    /// number of the document with the most tries.
     pub tries: u32,
-    /// The last failure of this run after which a step was tried again.
+    /// Last failure of this run after which a step was tried again.
     pub last_transient_error: Option<JobTransientError>,
-    /// Documents that ended without being delivered. With `onItemError: skip`, a job
-    /// completes although there are some.
+    /// Number of documents that ended without a delivery. With `onItemError: skip`, a job
+    /// may complete although it is not 0.
     pub failed_items: u16,
-    /// When what happened.
+    /// Times of the request, the start, the last change and the end of the job.
     pub timestamps: Timestamps,
-    /// The same as in `timestamps`.
+    /// Same as in `timestamps`.
     pub completed_at: Option<String>,
-    /// When to ask again, in milliseconds; null once nothing changes any more.
+    /// Interval until the next poll, in milliseconds; null in a final state.
     pub next_poll_in_ms: Option<u32>,
-    /// Where to fetch the document, once completed; the same as in `result`.
+    /// URL of the document, once completed; same as in `result`.
     pub url: Option<String>,
-    /// Where to fetch the document, once completed.
+    /// URL of the document with its expiry, once completed.
     pub result: Option<JobResult>,
-    /// Why it failed.
+    /// Why the job or document failed.
     pub error: Option<JobError>,
-    /// One entry a document.
+    /// One entry for each document.
     pub items: Vec<JobItem>,
 }
 
-/// How far a job is.
+/// Progress of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Progress {
-    /// A whole percentage, 0 to 100.
+    /// Percentage, 0 to 100.
     Percent(u8),
-    /// With `?progress=detail`.
+    /// Details, with `?progress=detail`.
     #[serde(rename_all = "camelCase")]
     Detail {
-        /// 0 to 100.
+        /// Percentage, 0 to 100.
         percent: u8,
-        /// Bytes that have arrived at their destination.
+        /// Number of bytes that have arrived at the destination.
         bytes_done: u64,
-        /// Bytes in all; null until the source has told.
+        /// Total number of bytes; null until the source has announced it.
         bytes_total: Option<u64>,
-        /// How fast they move; null while nobody can tell.
+        /// Throughput in bytes per second; null while it is unknown.
         bytes_per_second: Option<u64>,
-        /// The step that it is in.
+        /// Present step.
         phase: &'static str,
     },
 }
 
-/// When what happened.
+/// Times of the request, the start, the last change and the end of the job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Timestamps {
-    /// It was asked for.
+    /// Time of the request.
     pub queued_at: String,
-    /// Work began.
+    /// Start of the work.
     pub started_at: Option<String>,
-    /// The last that is known of it.
+    /// Time of the last known change.
     pub updated_at: String,
-    /// It ended, however it did.
+    /// Time of the end, with any outcome.
     pub completed_at: Option<String>,
 }
 
-/// Where to fetch a document.
+/// URL of a document.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobResult {
-    /// Whoever has it can fetch the document.
+    /// Presigned URL. It is a secret, because it gives access to the document.
     pub url: String,
-    /// When it ends to work.
+    /// Time at which the URL expires.
     pub expires_at: String,
 }
 
@@ -159,47 +161,47 @@ impl std::fmt::Debug for JobResult {
     }
 }
 
-/// The answer to `GET /v1/download/{jobId}` of a completed job whose documents are not
-/// one object to fetch: a batch, or a delivery to OneDrive.
+/// Answer to `GET /v1/download/{jobId}` for a completed job without a single object to
+/// download: a batch, or a delivery to OneDrive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct JobResults {
-    /// One entry a delivered document, in the order of the request.
+    /// One entry for each delivered document, in the order of the request.
     pub items: Vec<DeliveredDocument>,
 }
 
-/// Where a delivered document is.
+/// A delivered document and its place.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct DeliveredDocument {
-    /// The document, as it was asked for.
+    /// The document, as the request named it.
     #[serde(flatten)]
     pub name: DocumentKey,
-    /// Where it is.
+    /// Place of the document.
     #[serde(flatten)]
     pub place: DeliveryPlace,
 }
 
-/// Names a document as its caller does.
+/// Name of a document, as its caller uses it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum DocumentKey {
-    /// By its number.
+    /// Number of the document.
     #[serde(rename = "file_id")]
     FileId(FileId),
-    /// By its GUID at the object store.
+    /// GUID in the object store.
     #[serde(rename = "objGuid")]
     ObjectGuid(String),
 }
 
-/// Where a delivered document is.
+/// Place of a delivered document.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum DeliveryPlace {
-    /// At a presigned URL.
+    /// A presigned URL.
     Download(JobResult),
-    /// In a OneDrive.
+    /// An item in a OneDrive.
     #[serde(rename_all = "camelCase")]
     Onedrive {
-        /// Where the drive's owner opens it in a browser; null for deliveries of older
-        /// versions.
+        /// URL at which the drive's owner opens the item in a browser; null for deliveries
+        /// of older versions.
         web_url: Option<String>,
     },
 }
@@ -210,26 +212,26 @@ impl std::fmt::Debug for DeliveredDocument {
     }
 }
 
-/// Why a job failed.
+/// Failure of a job or document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobError {
-    /// A stable code, for programs.
+    /// Stable code, for programs.
     pub code: &'static str,
-    /// What happened and what to do, for people.
+    /// Text for people: what happened and what to do.
     pub message: &'static str,
-    /// When it failed.
+    /// Time of the failure.
     pub last_attempt_at: Option<String>,
 }
 
-/// A failure after which a step was tried again.
+/// Failure after which a step was tried again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct JobTransientError {
-    /// A stable code, for programs.
+    /// Stable code, for programs.
     pub code: &'static str,
-    /// What happened, for people.
+    /// Text for people: what happened.
     pub message: &'static str,
-    /// When the try failed.
+    /// Time of the failed try.
     pub at: String,
 }
 
@@ -237,58 +239,58 @@ pub struct JobTransientError {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobItem {
-    /// As it was asked for.
+    /// Number by which the request named the document.
     #[serde(rename = "file_id")]
     pub file_id: Option<FileId>,
-    /// The document's own job: what to fetch it by in a job of many.
+    /// Id of the document's own job. In a batch, the document is downloaded by it.
     pub job_id: String,
-    /// One of the names of [`JobState`].
+    /// Name of a [`JobState`].
     pub status: &'static str,
-    /// 0 to 100.
+    /// Percentage, 0 to 100.
     pub progress: u8,
-    /// Bytes that have arrived at their destination.
+    /// Number of bytes that have arrived at the destination.
     pub bytes_done: u64,
-    /// Bytes in all; null until the source has told.
+    /// Total number of bytes; null until the source has announced it.
     pub bytes_total: Option<u64>,
-    /// Why it failed.
+    /// Why the job or document failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<JobError>,
 }
 
-/// The answer to `POST /v1/download/cancel/{jobId}`.
+/// Answer to `POST /v1/download/cancel/{jobId}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobCanceling {
-    /// As sent.
+    /// As sent by the caller.
     pub job_id: String,
     /// `canceling`.
     pub status: &'static str,
 }
 
-/// The answer to `POST /v1/download/check`.
+/// Answer to `POST /v1/download/check`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FileChecked {
-    /// As sent.
+    /// As sent by the caller.
     #[serde(rename = "file_id")]
     pub file_id: FileId,
-    /// Whether it can be asked for.
+    /// Whether the document can be requested.
     pub available: bool,
-    /// What it is called, as far as that is known.
+    /// Name of the document, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_name: Option<String>,
-    /// Its size in bytes, as far as that is known.
+    /// Size in bytes, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
 }
 
-/// The name of a state on the wire.
+/// Returns the name of a state on the wire.
 #[must_use]
 pub const fn name(state: JobState) -> &'static str {
     state.as_str()
 }
 
-/// ISO 8601 in UTC, to the millisecond.
+/// Formats a time as ISO 8601 in UTC, to the millisecond.
 #[must_use]
 pub fn time(at: Timestamp) -> String {
     format!("{at:.3}")

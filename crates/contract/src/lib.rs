@@ -1,4 +1,7 @@
-//! Wire types: what callers, the state machine and the functions say to each other.
+//! Wire types: the JSON of the APIs, of the workflow's steps, of the audit queue and of
+//! webhooks.
+//!
+//! Names in JSON are contracts with other systems and must not change.
 
 pub mod audit;
 pub mod download;

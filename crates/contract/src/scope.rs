@@ -1,25 +1,25 @@
-//! What a caller may do, as the authorizer tells it to the functions.
+//! Scopes: the permissions of a caller, as the authorizer passes them to the functions.
 
 use std::fmt;
 
-/// One right of a caller.
+/// Permission of a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
-    /// Look at one's own jobs and fetch what they made.
+    /// Read the caller's own jobs and download their results.
     Read,
-    /// Ask for documents, and stop or repeat that.
+    /// Request documents, and cancel or retry these requests.
     Write,
-    /// Do so for somebody else.
+    /// Make requests on behalf of another person.
     Delegate,
-    /// Be a service that names its recipients, as the courts' viewer does.
+    /// Act as a service that names its recipients, as SCV does.
     Service,
 }
 
 impl Scope {
-    /// All that there are.
+    /// Every scope.
     pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Delegate, Self::Service];
 
-    /// As it stands in tokens and in the authorizer's context.
+    /// Returns the name in tokens and in the authorizer's context.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -35,19 +35,19 @@ impl Scope {
     }
 }
 
-/// The rights of a caller; none to begin with.
+/// Set of scopes of a caller; empty by default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Scopes(u8);
 
 impl Scopes {
-    /// Reads names with spaces between. What we do not know is dropped: an issuer
-    /// gives rights for others as well.
+    /// Parses names separated by spaces. Unknown names are ignored, because an issuer also
+    /// grants permissions of other systems.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         text.split_ascii_whitespace().collect()
     }
 
-    /// Whether this right is among them.
+    /// Returns whether the set contains the scope.
     #[must_use]
     pub const fn has(self, scope: Scope) -> bool {
         self.0 & scope.bit() != 0
@@ -60,7 +60,7 @@ impl From<Scope> for Scopes {
     }
 }
 
-/// By name, one right an element; unknown ones are dropped.
+/// Collects scopes by name; unknown names are ignored.
 impl<'a> FromIterator<&'a str> for Scopes {
     fn from_iter<I: IntoIterator<Item = &'a str>>(names: I) -> Self {
         let known = |name| Scope::ALL.into_iter().find(|scope| scope.as_str() == name);
@@ -68,7 +68,7 @@ impl<'a> FromIterator<&'a str> for Scopes {
     }
 }
 
-/// Names with spaces between, always in the same order.
+/// Writes the names separated by spaces, always in the same order.
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let held = Scope::ALL.into_iter().filter(|scope| self.has(*scope));

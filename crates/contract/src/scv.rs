@@ -1,4 +1,4 @@
-//! The contract with SCV, the courts' viewer, field by field as it calls today.
+//! API for SCV, the courts' viewer. The contract is fixed field by field.
 
 use docferry_domain::{DriveTarget, ObjectGuid, Phase, Transfer, TransferId, percent};
 use jiff::Timestamp;
@@ -9,23 +9,23 @@ use serde_json::Value;
 use crate::fields::Fields;
 use crate::problem::FieldError;
 
-/// A checked `POST /document/upload`.
+/// Validated body of `POST /document/upload`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UploadRequest {
-    /// The document, echoed as sent.
+    /// GUID of the document, echoed as sent.
     pub object_guid: ObjectGuid,
-    /// Who gets it, and in which folder; no `filePath` is null, missing or empty.
+    /// Recipient and folder. A `filePath` that is null, missing or empty means the root.
     pub target: DriveTarget,
 }
 
 impl UploadRequest {
-    /// Reads and checks a body, field by field.
+    /// Parses and validates a body.
     ///
-    /// Fields that the contract does not know are ignored, as the old service did.
+    /// Unknown fields are ignored, as the old service did.
     ///
     /// # Errors
-    /// Every wrong field at once, each with its pointer and rule. No text repeats
-    /// a value of the request.
+    /// Every wrong field at once, each with its pointer and rule. No text repeats a value
+    /// of the request.
     pub fn parse(body: &Value) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::of(body)?;
         let guid = fields.required("objGuid");
@@ -37,32 +37,32 @@ impl UploadRequest {
     }
 }
 
-/// The answer to `POST /document/upload`.
+/// Answer to `POST /document/upload`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UploadAccepted {
-    /// As sent.
+    /// GUID of the document, as sent.
     pub obj_guid: String,
-    /// What to poll with.
+    /// Id of the transfer, for polling.
     pub transfer_id: String,
 }
 
-/// A checked `POST /document/terminate`: ids that can be ids; others are unknown,
-/// and unknown ids are ignored.
+/// Validated body of `POST /document/terminate`. Texts that cannot be ids are dropped,
+/// because unknown ids are ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TerminateRequest {
-    /// Transfers to stop.
+    /// Transfers to cancel.
     pub transfer_ids: Vec<TransferId>,
 }
 
 impl TerminateRequest {
-    /// Most ids in one request.
+    /// Maximum number of ids in one request.
     pub const MAX_IDS: usize = 1000;
 
-    /// Reads and checks a body.
+    /// Parses and validates a body.
     ///
     /// # Errors
-    /// When `transferIds` is not an array of strings, or is too long.
+    /// `transferIds` is not an array of strings, or is too long.
     pub fn parse(body: &Value) -> Result<Self, Vec<FieldError>> {
         let wrong = |detail: &str| vec![FieldError::field("transferIds", detail)];
         let ids = match body.get("transferIds") {
@@ -71,7 +71,7 @@ impl TerminateRequest {
             Some(_) => return Err(wrong("must be an array of strings")),
         };
         if ids.len() > Self::MAX_IDS {
-            return Err(wrong("must hold at most 1000 ids"));
+            return Err(wrong("must contain at most 1000 ids"));
         }
         let texts: Option<Vec<&str>> = ids.iter().map(Value::as_str).collect();
         let texts = texts.ok_or_else(|| wrong("must be an array of strings"))?;
@@ -79,7 +79,7 @@ impl TerminateRequest {
     }
 }
 
-/// The answer to `POST /document/terminate`.
+/// Answer to `POST /document/terminate`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terminated {
     /// Always `success`.
@@ -92,28 +92,27 @@ impl Default for Terminated {
     }
 }
 
-/// The answer to `GET /document/status/{transferId}`; names spelled as SCV reads
-/// them.
+/// Answer to `GET /document/status/{transferId}`, with names spelled as SCV reads them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TransferStatus {
-    /// As asked.
+    /// Id of the transfer, as sent.
     pub transfer_id: String,
-    /// 0–100. The missing letter is part of the contract.
+    /// Percentage, 0 to 100. The missing letter in the name is part of the contract.
     pub percent_transfered: u8,
-    /// When work began, ISO 8601 with offset.
+    /// Start of the work, ISO 8601 with offset.
     pub start_delivery_dtm: Option<String>,
-    /// When it ended, however it did.
+    /// Time of the end, with any outcome.
     pub end_delivery_dtm: Option<String>,
-    /// Whether it ended without a delivery.
+    /// Whether the transfer ended without a delivery.
     pub error: bool,
-    /// What happened and what to do.
+    /// Text for people: what happened and what to do.
     pub last_error_message: Option<String>,
-    /// Bytes; 0 until the source has told.
+    /// Size in bytes; 0 until the source has announced it.
     pub file_size: u64,
     /// The document's name in OneDrive, once known.
     pub file_name: Option<String>,
-    /// The folder as sent.
+    /// Folder, as sent.
     pub file_path: Option<String>,
     /// Media type, once known.
     pub mime: Option<String>,
@@ -137,8 +136,8 @@ impl From<&Transfer> for TransferStatus {
     }
 }
 
-/// ISO 8601 with a numeric UTC offset, milliseconds: what .NET's and
-/// JavaScript's readers both take.
+/// Formats a time as ISO 8601 with a numeric UTC offset, to the millisecond. Both .NET and
+/// JavaScript can parse this form.
 fn with_offset(time: Timestamp) -> String {
     format!("{:.3}", time.display_with_offset(Offset::UTC))
 }
@@ -164,8 +163,8 @@ mod tests {
             keep_until: None,
             callback: None,
         };
-        let then = Timestamp::UNIX_EPOCH;
-        Transfer::new(TransferId::from_u128(7), new, then, then)
+        let start = Timestamp::UNIX_EPOCH;
+        Transfer::new(TransferId::from_u128(7), new, start, start)
     }
 
     #[test]

@@ -1,38 +1,40 @@
 //! Input and output of the workflow's steps.
 //!
-//! Nothing stands here but ids and the few facts that the next Choice needs:
-//! execution histories are kept for 90 days and read by many.
+//! They contain only ids and the few facts that the next Choice state needs, because
+//! execution histories are kept for 90 days and many people can read them.
 
 use docferry_domain::{Phase, Pool, TransferId};
 use serde::{Deserialize, Serialize};
 
-/// Version of the workflow's definition that understands every outcome below. An
-/// execution keeps the definition that it started with, so a step that runs after a
-/// deployment may still serve an older one.
+/// Version of the workflow definition that understands every outcome below. An execution
+/// keeps the definition with which it started, so after a deployment a step may still serve
+/// an older one.
 pub const DEFINITION: u32 = 2;
 
-/// Error name of a step that cannot do its work yet. It is no failure code: nothing is
-/// wrong, and the workflow runs the step again. Executions of definition 1 never see it.
+/// Error name of a step that cannot do its work yet. It is not a failure code: nothing is
+/// wrong, and the workflow runs the step again. Executions of definition 1 never receive
+/// it.
 pub const RETRY_LATER: &str = "RETRY_LATER";
 
 const fn first_definition() -> u32 {
     1
 }
 
-/// Input of an execution and of its steps but the last.
+/// Input of an execution and of each step but the last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TaskInput {
-    /// The transfer.
+    /// Id of the transfer.
     pub transfer_id: TransferId,
-    /// The attempt that the execution belongs to; part of its name.
+    /// Number of the execution, which is part of its name.
     pub attempt: u32,
-    /// The definition that calls the step: [`DEFINITION`], or 1 where it says nothing.
+    /// Version of the definition that calls the step: [`DEFINITION`], or 1 when the field
+    /// is absent.
     #[serde(default = "first_definition")]
     pub definition: u32,
 }
 
-/// Output of `push`: nothing, the next step reads the record.
+/// Output of `push`. It is empty, because the next step reads the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PushOutput {}
 
@@ -40,13 +42,13 @@ pub struct PushOutput {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PollOutput {
-    /// Whether the document is in the exchange bucket, whole.
+    /// Whether the whole document is in the exchange bucket.
     pub arrived: bool,
-    /// Seconds to wait before the next look; 0 when arrived.
+    /// Seconds to wait before the next check; 0 when the document has arrived.
     pub wait_seconds: u32,
-    /// Where it goes on; null before it has arrived.
+    /// Slot pool, by which the workflow chooses the next step; null before the arrival.
     pub pool: Option<Pool>,
-    /// Whether the source has to push once more before the next look.
+    /// Whether the source has to push once more before the next check.
     pub push_again: bool,
 }
 
@@ -56,9 +58,9 @@ pub struct PollOutput {
 pub struct UploadOutput {
     /// Whether the delivery is verified and recorded.
     pub done: bool,
-    /// Seconds to wait before the next call, at most 60; 0 to go on at once.
+    /// Seconds to wait before the next call, at most 60; 0 to continue at once.
     pub wait_seconds: u32,
-    /// Whether the arrival has to be looked for again before the next call.
+    /// Whether the arrival has to be checked again before the next call.
     pub source_lost: bool,
 }
 
@@ -66,14 +68,14 @@ pub struct UploadOutput {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FinalizeInput {
-    /// The transfer.
+    /// Id of the transfer.
     pub transfer_id: TransferId,
-    /// The attempt.
+    /// Number of the execution.
     pub attempt: u32,
-    /// As in [`TaskInput`].
+    /// Same as in [`TaskInput`].
     #[serde(default = "first_definition")]
     pub definition: u32,
-    /// The error name that stopped the workflow: one of our codes or an AWS name.
+    /// Error name that stopped the workflow: a failure code or an AWS name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
 }
@@ -81,7 +83,7 @@ pub struct FinalizeInput {
 /// Output of `finalize`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FinalizeOutput {
-    /// The phase that the transfer ended in.
+    /// Phase in which the transfer ended.
     pub status: Phase,
 }
 

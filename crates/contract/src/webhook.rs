@@ -1,56 +1,56 @@
-//! What a receiver of webhooks is sent.
+//! Body of a webhook.
 
 use docferry_domain::{Notice, Phase};
 use serde::{Deserialize, Serialize};
 
 use crate::job::time;
 
-/// The body of a webhook. The same for each repeat.
+/// Body of a webhook. It is the same for each repetition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebhookBody {
-    /// What happened.
+    /// Kind of event.
     #[serde(rename = "type")]
     pub kind: WebhookKind,
-    /// When it happened.
+    /// Time of the event.
     pub timestamp: String,
-    /// To which job.
+    /// The job that has ended.
     pub data: EndedJob,
 }
 
-/// What happened.
+/// Kind of event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WebhookKind {
-    /// All that was asked for can be had.
+    /// The job has completed, and its result is available.
     #[serde(rename = "download.completed")]
     Completed,
-    /// It ended with an error.
+    /// The job has failed.
     #[serde(rename = "download.failed")]
     Failed,
-    /// It ended on request.
+    /// The job was canceled.
     #[serde(rename = "download.canceled")]
     Canceled,
 }
 
-/// A job that has ended. Where to fetch what it delivered is asked for by its id, with
-/// credentials: no URL stands here, and no name.
+/// A job that has ended. It contains no URL and no name of a document: the receiver asks
+/// for the result by the job's id, with credentials.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EndedJob {
-    /// Its id.
+    /// Id of the job.
     pub job_id: String,
     /// `completed`, `failed` or `canceled`.
     pub status: String,
-    /// 1, and one more for each retry.
+    /// Number of the run: 1, and one more for each retry.
     pub attempts: u32,
-    /// How many documents it has.
+    /// Number of documents.
     pub total_file_ids: u16,
-    /// How many of them were not delivered: with `onItemError: skip`, a job completes
-    /// although some were not.
+    /// Number of documents that were not delivered. With `onItemError: skip`, a job may
+    /// complete although it is not 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_items: Option<u16>,
-    /// When it ended, however it did.
+    /// Time of the end, with any outcome.
     pub completed_at: String,
-    /// Why it failed.
+    /// Why the job failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<EndedJobError>,
 }
@@ -58,9 +58,9 @@ pub struct EndedJob {
 /// Why a job failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndedJobError {
-    /// For programs.
+    /// Stable code, for programs.
     pub code: String,
-    /// For people.
+    /// Text for people.
     pub message: String,
 }
 

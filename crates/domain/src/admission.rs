@@ -1,4 +1,5 @@
-//! Who may move bytes now: slots, queue, priority.
+//! Slots: the right of a transfer to move bytes, with the queue, the priorities and the
+//! limits by which slots are granted.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Recipient, TransferId};
 
-/// Transfers of one pool share its slots.
+/// Slot pool. The transfers of a pool share its slots.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
 )]
@@ -17,7 +18,7 @@ pub enum Pool {
     /// Deliveries to OneDrive.
     #[default]
     Onedrive,
-    /// Downloads: into the delivery bucket.
+    /// Downloads into the delivery bucket.
     Download,
 }
 
@@ -25,7 +26,7 @@ impl Pool {
     /// Every pool.
     pub const ALL: &'static [Self] = &[Self::Onedrive, Self::Download];
 
-    /// The stored name.
+    /// Returns the stored name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -35,27 +36,27 @@ impl Pool {
     }
 }
 
-/// How urgent a transfer is: an offset to the time at which its run was asked for, so that
-/// each transfer that waits long enough goes first and none starves.
+/// Priority of a transfer, as an offset to the time at which its run was requested. A
+/// transfer that waits long enough comes first whatever its priority, so none starves.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
-    /// As if it had been asked for ten minutes later.
+    /// Queued as if requested ten minutes later.
     Low,
-    /// By the time at which its run was asked for.
+    /// Queued by the time of the request.
     #[default]
     Normal,
-    /// As if it had been asked for ten minutes before.
+    /// Queued as if requested ten minutes earlier.
     High,
 }
 
 impl Priority {
     const OFFSET: SignedDuration = SignedDuration::from_mins(10);
 
-    /// Sort key of the queue, milliseconds since 1970, from the time at which the run was
-    /// asked for; the smaller goes first.
+    /// Returns the sort key in the queue, in milliseconds since 1970, for a run requested
+    /// at `queue_time`. The smallest key comes first.
     #[must_use]
     pub fn order(self, queue_time: Timestamp) -> i64 {
         let offset = i64::try_from(Self::OFFSET.as_millis()).unwrap_or_default();
@@ -68,22 +69,22 @@ impl Priority {
     }
 }
 
-/// Whether a transfer holds a slot. Only who moves bytes or uses ORDS holds one,
-/// never who waits for a document to arrive.
+/// Relation of a transfer to the slots of its pool. A transfer holds a slot only while it
+/// moves bytes or uses ORDS, never while it waits for a document to arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Turn {
-    /// Neither holds one nor waits for one.
+    /// Neither holds a slot nor waits for one.
     #[default]
     Idle,
-    /// Stands in the queue.
+    /// Waits in the queue for a slot.
     Queued,
-    /// Holds one.
+    /// Holds a slot.
     Holding,
 }
 
 impl Turn {
-    /// The stored name.
+    /// Returns the stored name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -94,34 +95,37 @@ impl Turn {
     }
 }
 
-/// What the stored form of a service begins with; a subject holds no space.
+/// Prefix of the stored form of a service. No token subject contains a space, so it is
+/// unique.
 const SERVICE: &str = "service ";
 
-/// For whom a transfer counts. `Debug` hides it: it may be an address.
+/// Person or service whose slot limit a transfer counts against. `Debug` hides the value,
+/// because it may be an e-mail address.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Person(String);
 
 impl Person {
-    /// From its stored form.
+    /// Creates a person from the stored form.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// A service that asks for itself and not for somebody: it has limits of its own.
+    /// Creates a service that makes requests for itself. Services have a limit of their
+    /// own.
     #[must_use]
     pub fn service(id: &str) -> Self {
         Self(format!("{SERVICE}{id}"))
     }
 
-    /// Whether [`Person::service`] made it: no address and no subject begins so.
+    /// Returns whether this is a service, created by [`Person::service`].
     #[must_use]
     pub fn is_service(&self) -> bool {
         self.0.starts_with(SERVICE)
     }
 
-    /// Its stored form.
+    /// Returns the stored form.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -129,7 +133,7 @@ impl Person {
 }
 
 impl From<&Recipient> for Person {
-    /// Addresses differ in case alone for the same person.
+    /// Ignores case: addresses that differ only in case belong to the same person.
     fn from(recipient: &Recipient) -> Self {
         Self(recipient.as_str().to_lowercase())
     }
@@ -141,32 +145,32 @@ impl fmt::Debug for Person {
     }
 }
 
-/// How many may hold a slot of a pool.
+/// Limits on the number of transfers that hold a slot of one pool at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolLimits {
-    /// In all.
+    /// Limit for the whole pool.
     pub active: usize,
-    /// For one person.
+    /// Limit for one person.
     pub per_person: usize,
-    /// For one service that asks for itself.
+    /// Limit for one service that makes requests for itself.
     pub per_service: usize,
 }
 
 impl PoolLimits {
-    /// The same for persons and services.
+    /// Creates limits with the same value for a person and for a service.
     #[must_use]
-    pub const fn new(active: usize, each: usize) -> Self {
-        Self { active, per_person: each, per_service: each }
+    pub const fn new(active: usize, per_person: usize) -> Self {
+        Self { active, per_person, per_service: per_person }
     }
 
-    /// How many may hold a slot for this one.
+    /// Returns the limit for this person or service.
     #[must_use]
     pub fn each(&self, person: &Person) -> usize {
         if person.is_service() { self.per_service } else { self.per_person }
     }
 }
 
-/// The same for each pool.
+/// Slot limits of every pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Deliveries to OneDrive.
@@ -176,7 +180,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Those of one pool.
+    /// Returns the limits of one pool.
     #[must_use]
     pub const fn of(&self, pool: Pool) -> PoolLimits {
         match pool {
@@ -187,46 +191,50 @@ impl Limits {
 }
 
 impl From<PoolLimits> for Limits {
-    /// The same for all.
+    /// Uses the same limits for every pool.
     fn from(limits: PoolLimits) -> Self {
         Self { onedrive: limits, download: limits }
     }
 }
 
-/// Who holds the slots of a pool.
+/// Slots of a pool that are held now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Slots {
-    /// The holders, and for whom each counts.
+    /// Transfers that hold a slot, each with the person or service it counts against.
     pub holders: BTreeMap<TransferId, Person>,
-    /// Grows with each change; a grant is conditional on it.
+    /// Version number for optimistic locking. It grows with each change, and a grant is
+    /// conditional on it.
     pub version: u64,
 }
 
-/// One who waits for a slot.
+/// Entry of a transfer in the queue for a slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
-    /// See [`Priority::order`].
+    /// Sort key from [`Priority::order`]; the smallest comes first.
     pub order: i64,
     /// The transfer.
     pub transfer_id: TransferId,
-    /// For whom it counts.
+    /// Person or service whose limit the transfer counts against.
     pub person: Person,
 }
 
-/// Chooses who is admitted, from the queue in its order.
+/// Chooses the queued transfers that get a slot. Entries must be passed in queue order.
 ///
-/// A person who has as many slots as one person may is passed over; the others
-/// behind go on. So the order holds but for such skips, and no slot stays empty
-/// while somebody who may have it waits.
+/// An entry whose person is at the limit is skipped, and later entries may still get a
+/// slot. Apart from such skips the queue order is kept. No slot stays free while a queued
+/// transfer is allowed to take it.
 #[derive(Debug)]
 pub struct Admission {
+    /// Limits of the pool.
     limits: PoolLimits,
+    /// Number of slots held, including those granted here.
     held: usize,
+    /// Number of slots held for each person or service.
     by_person: BTreeMap<Person, usize>,
 }
 
 impl Admission {
-    /// With the slots as they are held now.
+    /// Starts with the slots that are held now.
     #[must_use]
     pub fn new(limits: PoolLimits, slots: &Slots) -> Self {
         let mut by_person = BTreeMap::new();
@@ -236,13 +244,13 @@ impl Admission {
         Self { limits, held: slots.holders.len(), by_person }
     }
 
-    /// Whether nobody more can be admitted.
+    /// Returns whether all slots of the pool are held.
     #[must_use]
     pub const fn is_full(&self) -> bool {
         self.held >= self.limits.active
     }
 
-    /// Whether this one, who is next in the queue, gets a slot.
+    /// Decides whether the next entry of the queue gets a slot, and counts the slot if so.
     pub fn admits(&mut self, waiting: &Waiting) -> bool {
         let count = self.by_person.entry(waiting.person.clone()).or_default();
         if self.held >= self.limits.active || *count >= self.limits.each(&waiting.person) {
@@ -316,7 +324,7 @@ mod tests {
             let holders = (1000..).map(TransferId::from_u128).zip(held.into_iter().map(person));
             let slots = Slots { holders: holders.collect(), version: 0 };
             let mut admission = Admission::new(LIMITS, &slots);
-            let (admitted, left): (Vec<_>, Vec<_>) = (0..)
+            let (admitted, skipped): (Vec<_>, Vec<_>) = (0..)
                 .zip(queue)
                 .map(|(n, p)| waiting(n, &p.to_string()))
                 .partition(|w| admission.admits(w));
@@ -328,7 +336,7 @@ mod tests {
             for w in &admitted {
                 prop_assert!(count(&w.person) <= LIMITS.per_person);
             }
-            for w in &left {
+            for w in &skipped {
                 prop_assert!(admission.is_full() || count(&w.person) >= LIMITS.per_person);
             }
         }

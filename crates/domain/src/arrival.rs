@@ -1,25 +1,29 @@
+//! Arrival of a pushed document in the exchange bucket: how `poll` decides whether the
+//! object is there, and how long it waits before the next check.
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{PushedSource, STORE_CLOCK_TOLERANCE};
 
-/// What a HEAD of the exchange object says.
+/// Metadata of an exchange object, from a HEAD request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectHead {
     /// Size in bytes.
     pub size: u64,
-    /// The entity tag as the store writes it, quotes included.
+    /// Entity tag as the store writes it, with quotes.
     pub etag: String,
-    /// When the store wrote it, by the store's clock, to the second.
+    /// Time at which the object was written, by the store's clock, in whole seconds.
     pub last_modified: Timestamp,
 }
 
 impl ObjectHead {
-    /// Whether this push can have brought the object.
+    /// Returns whether this push may have brought the object.
     ///
-    /// An object that is not older than the push always counts. The clocks of two nodes of
-    /// one store may differ, so an object that seems older by at most
-    /// [`STORE_CLOCK_TOLERANCE`] counts when it did not lie there at the time of the push.
+    /// An object that is not older than the push always counts. `Date` and `Last-Modified`
+    /// may come from two nodes of the store, whose clocks differ. An object that seems older
+    /// by at most [`STORE_CLOCK_TOLERANCE`] therefore counts if it was not there at the time
+    /// of the push.
     #[must_use]
     pub fn is_from_push(&self, source: &PushedSource) -> bool {
         self.is_since(source.requested_at)
@@ -33,62 +37,62 @@ impl ObjectHead {
                 })
     }
 
-    /// Whether the object may be of this push or a little older, and only another push can
-    /// tell: it was there when the source had answered, and nobody looked before.
+    /// Returns whether the object may be from this push or slightly older. That is unknown
+    /// when it was there after the push and no HEAD request was sent before. Only another
+    /// push can tell.
     fn is_ambiguous(&self, source: &PushedSource) -> bool {
         !self.is_from_push(source)
             && self.is_about_since(source.requested_at)
             && matches!(&source.found, Some(FoundObject::After(found)) if found.is_same(self))
     }
 
-    /// Whether the object was written at this time of the store or later, to the second.
+    /// Returns whether the store wrote the object at this time or later, to the second.
     fn is_since(&self, requested_at: Timestamp) -> bool {
         self.last_modified.as_second() >= requested_at.as_second()
     }
 
-    /// Whether the object was written at this time of the store or later, as far as two
-    /// nodes of the store agree on the time.
+    /// Like `is_since`, with a tolerance for the clocks of two nodes of the store.
     #[must_use]
     pub fn is_about_since(&self, requested_at: Timestamp) -> bool {
         self.is_since(requested_at - STORE_CLOCK_TOLERANCE)
     }
 }
 
-/// The object that lay under an exchange key at the time of a push.
+/// Object under an exchange key around the time of a push, from a HEAD request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum FoundObject {
     /// No object.
     Absent,
-    /// An object that was there before the source was asked: not of this push.
+    /// An object that was there before the request of the push. It is not from this push.
     Before(ObjectVersion),
-    /// An object that was there just after the source had named the key: left over, or of
-    /// this push already.
+    /// An object that was there just after the response of the push. It may be from an
+    /// earlier push or already from this one.
     After(ObjectVersion),
 }
 
 impl FoundObject {
-    /// The result of a HEAD before the source was asked.
+    /// Converts the result of a HEAD request before the push.
     #[must_use]
     pub fn before(head: Option<ObjectHead>) -> Self {
         head.map_or(Self::Absent, |head| Self::Before(head.into()))
     }
 
-    /// The result of a HEAD just after the source named the key.
+    /// Converts the result of a HEAD request just after the push.
     #[must_use]
     pub fn after(head: Option<ObjectHead>) -> Self {
         head.map_or(Self::Absent, |head| Self::After(head.into()))
     }
 }
 
-/// Distinguishes an object from others that lay under its key. Writing the same bytes twice
-/// within one second makes two objects of one version.
+/// Version of an object under one key. Two writes of the same bytes within one second have
+/// equal versions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectVersion {
     /// Entity tag, quotes included.
     pub etag: String,
-    /// By the clock of the store's node, to the second.
+    /// Time of the write, by the clock of the store's node, to the second.
     pub last_modified: Timestamp,
 }
 
@@ -105,40 +109,42 @@ impl From<ObjectHead> for ObjectVersion {
     }
 }
 
-/// Limits of the wait.
+/// Limits of the wait for an arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ArrivalRules {
-    /// How long after the push the object may take to arrive.
+    /// Longest time from the push to the arrival.
     pub deadline: SignedDuration,
 }
 
-/// What to do after a look at the exchange bucket.
+/// Result of a check of the exchange bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ArrivalVerdict {
-    /// The object is there, whole, and from this push.
+    /// The whole object is there, and it is from this push.
     Arrived,
-    /// An object of the announced size is there, but it may be left over from an earlier
-    /// push: only another push can tell.
+    /// An object of the announced size is there, but it may be from an earlier push. Only
+    /// another push can tell.
     Ambiguous,
-    /// Look again after this many seconds (1–30).
+    /// The object is not there yet; check again after a pause.
     Wait {
-        /// Seconds, at least 1, never past the deadline.
+        /// Pause in seconds, 1 to 30. It ends at the deadline at the latest, but lasts at
+        /// least 1 s.
         seconds: u32,
     },
-    /// The deadline passed and nothing of this push is there.
+    /// The deadline has passed, and there is no object of this push.
     NeverCame,
-    /// The deadline passed and what is there has another size.
+    /// The deadline has passed, and the object has another size than announced.
     WrongSize,
 }
 
 /// Decides whether the object that a push announced has arrived.
 ///
-/// An object left over from before this push is not an arrival: see
-/// [`ObjectHead::is_from_push`]. An object of another size may be a part that is going to be
-/// replaced, so it is waited for until the deadline.
+/// An object from before this push does not count, see [`ObjectHead::is_from_push`]. An
+/// object of another size may be incomplete and replaced later, so the wait for it goes on
+/// until the deadline.
 ///
-/// The pause grows with the time already waited, from 1 s to 30 s; no counter is
-/// kept, so a repeated task does not shorten or stretch the wait.
+/// The pause is half of the time already waited, from 1 s to 30 s. It is computed from the
+/// time of the push and not from a counter, so a repeated task neither shortens nor
+/// stretches the wait.
 #[must_use]
 pub fn judge_arrival(
     source: &PushedSource,
@@ -153,13 +159,13 @@ pub fn judge_arrival(
     if head.is_some_and(|head| head.size == source.size && head.is_ambiguous(source)) {
         return ArrivalVerdict::Ambiguous;
     }
-    // Clocks of two invocations may differ a little: a negative wait counts as none.
+    // The clocks of two invocations may differ a little, so the difference can be negative.
     let waited = now.duration_since(source.pushed_at).max(SignedDuration::ZERO);
-    let left = rules.deadline - waited;
-    if left <= SignedDuration::ZERO {
+    let remaining = rules.deadline - waited;
+    if remaining <= SignedDuration::ZERO {
         return if fresh.is_some() { ArrivalVerdict::WrongSize } else { ArrivalVerdict::NeverCame };
     }
-    let pause = (waited.as_secs() / 2).clamp(1, 30).min(left.as_secs().max(1));
+    let pause = (waited.as_secs() / 2).clamp(1, 30).min(remaining.as_secs().max(1));
     ArrivalVerdict::Wait { seconds: u32::try_from(pause).unwrap_or(30) }
 }
 
@@ -207,7 +213,7 @@ mod tests {
         assert_eq!(judge(Some(head(100, 999)), 1600), ArrivalVerdict::NeverCame);
     }
 
-    /// The clock of one node is three seconds behind that of another.
+    /// The clock of one node is three seconds behind the clock of another.
     #[test]
     fn object_of_a_slow_node_counts_when_it_was_not_there_before() {
         let judge = |found, written: i64| {

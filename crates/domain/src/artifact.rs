@@ -1,36 +1,38 @@
+//! Artifacts: objects of the delivery bucket, from which downloads are fetched.
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{DocumentName, ObjectGuid};
 
-/// An object of the delivery bucket.
+/// Object of the delivery bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Artifact {
-    /// Its key, which is used once.
+    /// Key of the object. Each key is used only once.
     pub key: String,
-    /// Its size, in bytes.
+    /// Size in bytes.
     pub size: u64,
 }
 
-/// What is known of an object in the delivery bucket, so that it can be given to
-/// somebody else who asks for the same document, and removed in time.
+/// Stored record of an artifact. With it, the object can be reused for another request of
+/// the same document, and is removed when its retention is over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ArtifactRecord {
-    /// Its key, used once.
+    /// Key of the object. Each key is used only once.
     pub key: String,
-    /// The document.
+    /// Document that the object contains.
     pub object_guid: ObjectGuid,
-    /// In bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// What the document is called.
+    /// Name of the document.
     pub name: DocumentName,
-    /// Media type as its source gave it.
+    /// Media type that the document source gave, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mime: Option<String>,
-    /// When it was written.
+    /// Time at which the object was written.
     pub written_at: Timestamp,
-    /// It stays until then, for whoever asks last.
+    /// End of the retention: the latest of all requests that use the object.
     pub keep_until: Timestamp,
 }

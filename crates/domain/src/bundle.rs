@@ -1,114 +1,123 @@
-//! Many documents in one go.
+//! Batches: jobs of many documents.
+//!
+//! Each document of a batch is a transfer of its own. This module holds what they share and
+//! decides how the batch ends.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{CallbackUrl, Failure, FailureCode, Outcome, Person, Phase, TraceParent, TransferId};
 
-/// Most documents of one bundle.
+/// Maximum number of documents in one batch.
 pub const MOST_DOCUMENTS: u16 = 1000;
 
-/// What becomes of a bundle when one of its documents fails.
+/// Policy for a batch when one of its documents fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnItemError {
-    /// The others are stopped, and the bundle fails.
+    /// The remaining documents are canceled, and the batch fails.
     #[default]
     Fail,
-    /// The others go on; the bundle fails only if none of them is delivered.
+    /// The remaining documents continue. The batch fails only if no document is delivered.
     Skip,
 }
 
-/// How far the documents of a bundle are. Within a run, counts never go down.
+/// Progress counters of a batch. Within a run they never decrease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BundleCounts {
-    /// Documents that have ended.
+    /// Number of documents that have ended, with any outcome.
     pub ended: u16,
-    /// Those of them that were delivered.
+    /// Number of documents that were delivered.
     pub completed: u16,
-    /// Bytes of those.
+    /// Total size of the delivered documents, in bytes.
     pub bytes: u64,
-    /// Why the first one failed that did.
+    /// Failure of the first document that failed.
     pub first_failure: Option<FailureCode>,
 }
 
 impl BundleCounts {
-    /// Documents that have ended and were not delivered.
+    /// Returns the number of documents that have ended without being delivered.
     #[must_use]
     pub const fn failed(&self) -> u16 {
         self.ended.saturating_sub(self.completed)
     }
 }
 
-/// Many documents that somebody asked for in one go. Each is a transfer of its
-/// own; this is what they have in common.
+/// Stored record of a batch: the documents of one request. Each document is a transfer with
+/// its own record; this one holds the common state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Bundle {
-    /// Version of the stored form.
+    /// Version of the stored record format, at most
+    /// [`SCHEMA_VERSION`](crate::SCHEMA_VERSION).
     pub schema_version: u32,
-    /// The id that the caller polls with.
+    /// Id of the batch, which the caller uses for polling.
     pub bundle_id: TransferId,
-    /// The principal that asked; nobody else sees it.
+    /// Principal that made the request. Only this principal can see the batch.
     pub owner: String,
-    /// For whom it was asked, when that is somebody else.
+    /// Person on whose behalf the owner made the request, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Person>,
-    /// How many documents, 1 to [`MOST_DOCUMENTS`].
+    /// Number of documents, 1 to [`MOST_DOCUMENTS`].
     pub documents: u16,
-    /// What becomes of it when one fails.
+    /// Policy for the batch when one of its documents fails.
     pub on_item_error: OnItemError,
-    /// When it was asked for.
+    /// Time of the request.
     pub created_at: Timestamp,
-    /// Until when what is delivered is kept; `None` when that is not ours to say.
+    /// End of the retention of the delivered documents; `None` when docferry does not
+    /// control the retention.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_until: Option<Timestamp>,
-    /// Where its end is told to.
+    /// URL of the webhook that is called at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<CallbackUrl>,
-    /// The trace that the request for it belonged to.
+    /// Trace context of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceParent>,
-    /// When the documents that run again must have ended; `None` in the first run.
+    /// Deadline of the documents of a retry; `None` in the first run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
-    /// `Accepted` while its documents are being written down, `Uploading` from
-    /// then on: only then it is promised. Then terminal.
+    /// Phase: `Accepted` while the records of the documents are being written, `Uploading`
+    /// once all are recorded and the batch is committed, then a terminal phase.
     pub phase: Phase,
-    /// How often its owner had it run again after it had ended.
+    /// Number of retries that the owner requested after an end.
     #[serde(default)]
     pub retries: u32,
-    /// It runs again, and those of its documents that are to be, do not yet.
+    /// Whether a retry is being prepared: not all documents that should run again have
+    /// started.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub resuming: bool,
-    /// All of its documents that had not ended were asked to stop.
+    /// Whether every document that had not ended was asked to cancel.
     #[serde(default)]
     pub documents_stopped: bool,
-    /// Somebody asked to stop.
+    /// Whether cancellation was requested.
     #[serde(default)]
     pub cancel_requested: bool,
-    /// When the last document ended.
+    /// Time at which the last document ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
-    /// Set when it ended otherwise than completed.
+    /// Why the batch was not completed; set at its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
-    /// Documents that were not delivered, set when it ends; 0 in older records.
+    /// Number of documents that were not delivered, set at the end; 0 in records of older
+    /// versions.
     #[serde(default)]
     pub failed_documents: u16,
 }
 
 impl Bundle {
-    /// Whether it was never promised and never will be: whoever was writing its
-    /// documents down did not come to the end of them.
+    /// Returns whether the batch was abandoned: it failed before the records of all its
+    /// documents were written, so it was never committed.
     #[must_use]
     pub fn was_abandoned(&self, counts: &BundleCounts) -> bool {
         self.phase == Phase::Failed && counts.ended < self.documents
     }
 
-    /// Whether those of its documents that have not ended are to be asked to stop,
-    /// and were not. Not while they are being written down: not all are there yet. Nor
-    /// while they are being resumed: what has failed did so in the run before.
+    /// Returns whether the documents that have not ended must be asked to cancel now.
+    ///
+    /// It is `false` while the records are being written, because some documents do not
+    /// exist yet. It is also `false` while a retry is being prepared, because the failures
+    /// counted then belong to the run before.
     #[must_use]
     pub fn stops(&self, counts: &BundleCounts) -> bool {
         if self.phase == Phase::Accepted || self.resuming {
@@ -118,38 +127,38 @@ impl Bundle {
         (self.cancel_requested || fails) && !self.documents_stopped
     }
 
-    /// How it ends, once all of its documents have; `None` before.
+    /// Returns the outcome once all documents have ended; `None` before.
     #[must_use]
     pub fn outcome(&self, counts: &BundleCounts) -> Option<Outcome> {
         if counts.ended < self.documents || self.resuming {
             return None;
         }
-        let all = counts.completed == self.documents;
-        let enough = self.on_item_error == OnItemError::Skip && counts.completed > 0;
-        Some(if all {
-            // What was delivered stays, and is said to be.
+        let all_delivered = counts.completed == self.documents;
+        let enough_delivered = self.on_item_error == OnItemError::Skip && counts.completed > 0;
+        Some(if all_delivered {
+            // A cancel that comes too late does not undo deliveries.
             Outcome::Completed
         } else if self.cancel_requested {
             Outcome::Canceled
-        } else if enough {
+        } else if enough_delivered {
             Outcome::Completed
         } else {
             match counts.first_failure {
-                // Somebody stopped a document, and so the whole.
+                // A canceled document cancels the whole batch.
                 Some(FailureCode::Canceled) => Outcome::Canceled,
                 failure => Outcome::Failed(failure.unwrap_or(FailureCode::Internal)),
             }
         })
     }
 
-    /// Whole percent of its documents that were delivered; 100 only when it has
-    /// completed. A document that failed or was canceled does not count.
+    /// Returns the percentage of the documents that were delivered. It is 100 only when the
+    /// batch has completed. Failed and canceled documents do not count.
     #[must_use]
     pub fn percent(&self, counts: &BundleCounts) -> u8 {
         if self.phase == Phase::Completed {
             return 100;
         }
-        // What is counted now ends with the last run: it would go down.
+        // The counters still belong to the last run, so the value would decrease later.
         if self.resuming {
             return 0;
         }
@@ -230,7 +239,7 @@ mod tests {
     fn a_bundle_whose_documents_are_being_started_again_neither_ends_nor_stops() {
         let resuming = Bundle { resuming: true, ..bundle(OnItemError::Fail) };
         assert_eq!(resuming.outcome(&counts(3, 2)), None);
-        assert!(!resuming.stops(&counts(3, 2)), "they failed in the run before");
+        assert!(!resuming.stops(&counts(3, 2)), "the failures belong to the run before");
     }
 
     #[test]

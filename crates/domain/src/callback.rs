@@ -1,4 +1,7 @@
-//! Where somebody wants to be told of an end, and which addresses that may be.
+//! URLs of webhooks, and the rule for the addresses that docferry may connect to.
+//!
+//! Callers choose these URLs, so the rule protects the internal network. It is applied when
+//! a job is requested, and again when the connection is made.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,24 +11,24 @@ use url::{Host, Url};
 
 use crate::text::is_unprintable;
 
-/// Which addresses may be called when somebody else chooses them.
+/// Set of addresses that a webhook may connect to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CallbackRule {
-    /// Those of the public internet alone.
+    /// Only addresses of the public internet.
     #[default]
     Public,
-    /// Those of the own machine as well, and those without TLS: for a local system.
+    /// Loopback addresses as well, also without TLS: for a local system.
     PublicAndLoopback,
 }
 
 impl CallbackRule {
-    /// Whether we may connect to this address: the one rule, for addresses that stand in
-    /// a URL and for those that a name leads to.
+    /// Returns whether a webhook may connect to this address. It applies to an address in a
+    /// URL and to an address that a name resolves to.
     ///
-    /// What is not known to be public is refused: private, shared, link-local (where
-    /// clouds have their metadata), documentation, benchmarks, multicast, reserved; of
-    /// IPv6 everything outside the global unicast range, and inside it what carries an
-    /// IPv4 address that nobody would look at (6to4, Teredo).
+    /// Every address that is not known to be public is refused. For IPv4 these are private,
+    /// shared, link-local (where clouds have their metadata), documentation, benchmark,
+    /// multicast and reserved addresses. For IPv6 these are all addresses outside the
+    /// global unicast range, and those inside it that embed an IPv4 address (6to4, Teredo).
     #[must_use]
     pub fn allows(self, address: IpAddr) -> bool {
         let is_public = match address {
@@ -45,7 +48,7 @@ const fn is_public_v4(address: Ipv4Addr) -> bool {
         100 => matches!(b, 64..=127),
         169 => b == 254,
         172 => matches!(b, 16..=31),
-        // Protocol assignments, documentation, relays of 6to4, private.
+        // Protocol assignments, documentation, 6to4 relays, private.
         192 => matches!((b, c), (0, 0 | 2) | (88, 99) | (168, _)),
         // Benchmarks, documentation.
         198 => matches!((b, c), (18 | 19, _) | (51, 100)),
@@ -73,31 +76,33 @@ const fn is_public_v6(address: Ipv6Addr) -> bool {
     is_global && !is_special
 }
 
-/// Why a text is no address to call back; says the rule and repeats nothing.
+/// Error for a URL that no webhook may use. It names the rule and repeats nothing of the
+/// input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidCallback(&'static str);
 
-/// Where the end of a job is told to: a secret of its owner's, so it is never shown.
+/// URL of the webhook that is called at the end of a job. It is a secret of its owner, so
+/// it is never displayed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CallbackUrl(String);
 
 impl CallbackUrl {
-    /// Longest, in characters.
+    /// Maximum length in characters.
     pub const MAX_LEN: usize = 2048;
 
-    /// Reads what a caller sent, and normalises it: the forms in which an address of
-    /// IPv4 may be hidden (decimal, octal, hexadecimal, short) become the usual one.
+    /// Parses the URL that a caller sent and normalises it. Unusual forms of an IPv4
+    /// address (decimal, octal, hexadecimal, short) become the usual one.
     ///
     /// # Errors
-    /// Says which rule is broken, also when the address in it may not be called. Where a
-    /// name leads is looked at when it is called, not here.
+    /// Names the broken rule, also when the URL contains an address that is not allowed. A
+    /// name is not resolved here, but when the connection is made.
     pub fn parse(text: &str, rule: CallbackRule) -> Result<Self, InvalidCallback> {
         if text.chars().count() > Self::MAX_LEN {
             return Err(InvalidCallback("must be at most 2048 characters"));
         }
-        // The parser passes over these.
+        // The URL parser would ignore these characters.
         if text.chars().any(|c| c.is_whitespace() || is_unprintable(c)) {
             return Err(InvalidCallback("must be an absolute https URL"));
         }
@@ -105,10 +110,11 @@ impl CallbackUrl {
         Ok(Self(url.into()))
     }
 
-    /// The URL, checked once more: what is called now is what the rule allows now.
+    /// Returns the URL after another check, because the rule may be stricter now than when
+    /// the URL was stored.
     ///
     /// # Errors
-    /// As [`CallbackUrl::parse`].
+    /// Same as [`CallbackUrl::parse`].
     pub fn open(&self, rule: CallbackRule) -> Result<Url, InvalidCallback> {
         check(&self.0, rule)
     }
@@ -131,10 +137,10 @@ fn check(text: &str, rule: CallbackRule) -> Result<Url, InvalidCallback> {
         return Err(NO_URL);
     }
     if !is_allowed {
-        return Err(InvalidCallback("must not lead to a private or special address"));
+        return Err(InvalidCallback("must not point to a private or special address"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(InvalidCallback("must not hold a user or a password"));
+        return Err(InvalidCallback("must not contain a user name or a password"));
     }
     if url.fragment().is_some() {
         return Err(InvalidCallback("must not have a fragment"));
@@ -142,13 +148,13 @@ fn check(text: &str, rule: CallbackRule) -> Result<Url, InvalidCallback> {
     Ok(url)
 }
 
-/// Names that mean the own machine whatever a resolver says (RFC 6761).
+/// Returns whether a name always refers to the local machine (RFC 6761).
 fn is_local_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("localhost"))
 }
 
-/// It may hold a secret.
+/// Hides the URL, which may contain a secret.
 impl fmt::Debug for CallbackUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CallbackUrl(…)")
@@ -160,8 +166,8 @@ mod tests {
     use super::*;
 
     fn refused(text: &str) -> String {
-        let refused = CallbackUrl::parse(text, CallbackRule::Public);
-        refused.expect_err(text).to_string()
+        let result = CallbackUrl::parse(text, CallbackRule::Public);
+        result.expect_err(text).to_string()
     }
 
     #[test]
@@ -220,8 +226,8 @@ mod tests {
             "LOCALHOST.",
             "docferry.localhost",
         ] {
-            let told = refused(&format!("https://{host}/hook"));
-            assert!(told.contains("special address"), "{host}: {told}");
+            let error = refused(&format!("https://{host}/hook"));
+            assert!(error.contains("special address"), "{host}: {error}");
         }
     }
 
@@ -258,8 +264,8 @@ mod tests {
             ("https://:secret@hooks.example.org/", "user"),
             ("https://hooks.example.org/#top", "fragment"),
         ] {
-            let told = refused(url);
-            assert!(told.contains(rule), "{url}: {told}");
+            let error = refused(url);
+            assert!(error.contains(rule), "{url}: {error}");
         }
         let long = format!("https://hooks.example.org/{}", "x".repeat(2048));
         assert!(refused(&long).contains("2048"));

@@ -1,16 +1,18 @@
+//! Deadline of a transfer that depends on its size.
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Pool;
 
-/// How long a transfer may take once its size is known: a base, and more for what is
-/// larger; never longer than what it was given when it was asked for.
+/// Rules for the deadline of a transfer once its size is known: a base, and more time for a
+/// larger document. The deadline set at the request still applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeadlineRules {
-    /// Whatever the size: waiting for the document, and for a turn.
+    /// Time for any size, which covers the wait for the document and for a slot.
     pub base: SignedDuration,
-    /// What a delivery to OneDrive moves at least, bytes a second.
+    /// Minimum throughput of a delivery to OneDrive, in bytes per second.
     pub onedrive_bytes_per_second: u64,
-    /// What a download moves at least, bytes a second.
+    /// Minimum throughput of a download, in bytes per second.
     pub download_bytes_per_second: u64,
 }
 
@@ -25,15 +27,15 @@ impl Default for DeadlineRules {
 }
 
 impl DeadlineRules {
-    /// When a document of `size` bytes must have arrived at its destination.
+    /// Returns the time by which a document of `size` bytes must have been delivered.
     #[must_use]
     pub fn for_size(&self, pool: Pool, size: u64, now: Timestamp) -> Timestamp {
         let rate = match pool {
             Pool::Onedrive => self.onedrive_bytes_per_second,
             Pool::Download => self.download_bytes_per_second,
         };
-        let moving = i64::try_from(size.div_ceil(rate.max(1))).unwrap_or(i64::MAX);
-        let time = self.base.saturating_add(SignedDuration::from_secs(moving));
+        let transfer_seconds = i64::try_from(size.div_ceil(rate.max(1))).unwrap_or(i64::MAX);
+        let time = self.base.saturating_add(SignedDuration::from_secs(transfer_seconds));
         now.checked_add(time).unwrap_or(Timestamp::MAX)
     }
 }

@@ -1,3 +1,6 @@
+//! Names and folders in OneDrive: validation of what callers send, and adaptation of the
+//! names that the document source gives.
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -5,49 +8,50 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::{fold, is_unprintable};
 
-/// Longest decoded path below the drive's root, in UTF-16 units (OneDrive).
+/// Maximum length of a decoded path below the drive's root, in UTF-16 units (OneDrive).
 const MAX_PATH: usize = 400;
-/// Longest single name, in UTF-16 units (OneDrive).
+/// Maximum length of a single name, in UTF-16 units (OneDrive).
 const MAX_SEGMENT: usize = 255;
+/// Characters that OneDrive does not allow in a name.
 const FORBIDDEN: &[char] = &['"', '*', ':', '<', '>', '?', '/', '\\', '|'];
-/// No name may contain this, in any case.
+/// Text that OneDrive does not allow in a name, in any case.
 const VTI: &str = "_vti_";
-/// Office files, of the newer and of the older forms, templates and add-ins included.
+/// Extensions of Office files in old and new formats, with templates and add-ins.
 const OFFICE: &[&str] = &[
     "doc", "docm", "docx", "dot", "dotm", "dotx", "mpp", "mpt", "one", "pot", "potm", "potx",
     "ppam", "pps", "ppsm", "ppsx", "ppt", "pptm", "pptx", "pub", "sldm", "sldx", "vsd", "vsdm",
     "vsdx", "vss", "vssm", "vssx", "vst", "vstm", "vstx", "xla", "xlam", "xls", "xlsb", "xlsm",
     "xlsx", "xlt", "xltm", "xltx",
 ];
-/// Images whose metadata the service edits.
+/// Extensions of images whose metadata OneDrive edits.
 const IMAGES: &[&str] =
     &["bmp", "gif", "heic", "heif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
 
-/// The rule of OneDrive that a name or path breaks.
+/// Rule of OneDrive that a name or path breaks.
 ///
 /// Source: Microsoft, "Restrictions and limitations in OneDrive and SharePoint".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PathRule {
-    /// Nothing is left of the name.
+    /// The name is empty.
     #[error("a name must not be empty")]
     Empty,
-    /// One of the forbidden characters, or one that cannot be displayed.
+    /// The name contains a forbidden character, or one that cannot be displayed.
     #[error(
         "a name must not contain any of \" * : < > ? / \\ | or a control character, a direction mark, U+FFFD or another code point that cannot be displayed"
     )]
     ForbiddenCharacter,
-    /// Leading or trailing space.
+    /// The name begins or ends with a space.
     #[error("a name must not begin or end with a space")]
     OuterSpace,
-    /// Trailing period.
+    /// The name ends with a period.
     #[error("a name must not end with a period")]
     TrailingPeriod,
-    /// A name that the service keeps for itself.
+    /// The name is reserved by OneDrive.
     #[error(
         "a name must not be one of .lock, CON, PRN, AUX, NUL, COM0–COM9, LPT0–LPT9, desktop.ini, begin with ~$ or contain _vti_"
     )]
     Reserved,
-    /// `forms` directly below the root.
+    /// The name is `forms`, directly below the root.
     #[error("a name directly below the root must not be \"forms\"")]
     FormsAtRoot,
     /// A single name is too long.
@@ -58,8 +62,8 @@ pub enum PathRule {
     PathTooLong,
 }
 
-/// The rule that every version has kept: a name in a record of an older version may
-/// contain characters that are refused now.
+/// Checks a stored name by the rules that every version has applied. A record of an older
+/// version may contain characters that are refused now.
 fn check_stored(segment: &str) -> Result<(), PathRule> {
     if segment.is_empty() {
         return Err(PathRule::Empty);
@@ -70,6 +74,7 @@ fn check_stored(segment: &str) -> Result<(), PathRule> {
     Ok(())
 }
 
+/// Checks one name by the present rules.
 fn check_segment(segment: &str, at_root: bool) -> Result<(), PathRule> {
     check_stored(segment)?;
     if segment.chars().any(is_unprintable) {
@@ -105,7 +110,7 @@ fn is_reserved(segment: &str) -> bool {
         || lower.starts_with("~$")
 }
 
-/// The text with every `_vti_`, in any case, made `_vti-`.
+/// Replaces every `_vti_`, in any case, by `_vti-`.
 fn without_vti(name: &str) -> String {
     let mut characters: Vec<char> = name.chars().collect();
     for at in VTI.len()..=characters.len() {
@@ -120,25 +125,26 @@ fn utf16_len(text: &str) -> usize {
     text.encode_utf16().count()
 }
 
-/// A folder in the recipient's OneDrive; the root when it has no segments.
+/// Folder in the recipient's OneDrive; the root when it has no segments.
 ///
-/// Leading and trailing slashes of the input are ignored; everything that
-/// OneDrive would refuse later is refused here, with the rule.
+/// Leading and trailing slashes of the input are ignored. Parsing refuses everything that
+/// OneDrive would refuse later, and names the rule.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DriveFolder(Vec<String>);
 
 impl DriveFolder {
-    /// The folder names from the root downwards.
+    /// Returns the folder names from the root downwards.
     #[must_use]
     pub fn segments(&self) -> &[String] {
         &self.0
     }
 
-    /// Whether a document of this name fits below this folder.
+    /// Checks whether a document of this name is allowed in this folder.
     ///
     /// # Errors
-    /// [`PathRule::PathTooLong`] or [`PathRule::FormsAtRoot`].
+    /// [`PathRule::PathTooLong`] or [`PathRule::FormsAtRoot`]. A name from a record of an
+    /// older version may break any other rule.
     pub fn admit(&self, name: &DocumentName) -> Result<(), PathRule> {
         check_segment(name.as_str(), self.0.is_empty())?;
         let folder: usize = self.0.iter().map(|s| utf16_len(s) + 1).sum();
@@ -168,7 +174,7 @@ impl FromStr for DriveFolder {
         for (depth, segment) in segments.iter().enumerate() {
             check_segment(segment, depth == 0)?;
         }
-        // Two units are kept for a slash and the shortest name.
+        // Reserve two units for a slash and the shortest name.
         if utf16_len(trimmed) + 2 > MAX_PATH {
             return Err(PathRule::PathTooLong);
         }
@@ -176,7 +182,7 @@ impl FromStr for DriveFolder {
     }
 }
 
-/// Reads the stored form.
+/// Reads the stored form, which older versions checked less strictly.
 impl TryFrom<String> for DriveFolder {
     type Error = PathRule;
 
@@ -196,26 +202,26 @@ impl From<DriveFolder> for String {
     }
 }
 
-/// The name of a document in OneDrive. `Debug` hides it.
+/// Name of a document in OneDrive. `Debug` hides it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DocumentName(String);
 
 impl DocumentName {
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// A name that OneDrive takes, made from what a foreign system calls a file.
+    /// Adapts a file name of another system to a name that OneDrive accepts.
     ///
-    /// That may carry a path (only its last part counts) and characters that
-    /// OneDrive refuses or that cannot be displayed (each becomes `_`). The outcome depends on the input
-    /// alone, so that a repeated push names the same file.
+    /// The input may contain a path, of which only the last part is used. Each character
+    /// that OneDrive refuses or that cannot be displayed becomes `_`. The result depends on
+    /// the input alone, so a repeated push gives the file the same name.
     ///
     /// # Errors
-    /// [`PathRule::Empty`] when nothing usable is left.
+    /// [`PathRule::Empty`] when no usable character remains.
     pub fn adapted_from(foreign: &str) -> Result<Self, PathRule> {
         let last = foreign.rsplit(['/', '\\']).next().unwrap_or_default();
         let clean: String = last
@@ -234,11 +240,11 @@ impl DocumentName {
         }
     }
 
-    /// `stem 1.ext`, as OneDrive names a file beside one of the same name; 0 is the
-    /// name itself.
+    /// Returns the name with a number, `stem 1.ext`, as OneDrive names a file beside one of
+    /// the same name. Number 0 is the name itself.
     ///
     /// # Errors
-    /// [`PathRule`] when it would be too long.
+    /// [`PathRule::SegmentTooLong`] when the numbered name is too long.
     pub fn numbered(&self, number: u32) -> Result<Self, PathRule> {
         if number == 0 {
             return Ok(self.clone());
@@ -253,19 +259,20 @@ impl DocumentName {
         numbered.try_into()
     }
 
-    /// The form in which two names of one folder are compared: OneDrive ignores case.
+    /// Returns the form in which two names of one folder are compared, because OneDrive
+    /// ignores case.
     #[must_use]
     pub fn folded(&self) -> String {
         self.0.to_lowercase()
     }
 
-    /// Whether the name is that of an Office file.
+    /// Returns whether the name has the extension of an Office file.
     #[must_use]
     pub fn is_office(&self) -> bool {
         self.has_extension(OFFICE)
     }
 
-    /// Whether the service edits the metadata of files of this kind after an upload.
+    /// Returns whether OneDrive edits the metadata of files of this type after an upload.
     #[must_use]
     pub fn is_edited_by_service(&self) -> bool {
         self.has_extension(OFFICE) || self.has_extension(IMAGES)
@@ -277,12 +284,12 @@ impl DocumentName {
     }
 }
 
-/// The text without white space around it and without periods at its end.
+/// Removes white space at both ends, and periods at the end.
 fn trimmed(text: &str) -> &str {
     text.trim().trim_end_matches(|c: char| c == '.' || c.is_whitespace())
 }
 
-/// Cut to the longest name that is allowed, keeping the extension.
+/// Shortens a name to the maximum length and keeps its extension.
 fn shortened(name: &str) -> String {
     if utf16_len(name) <= MAX_SEGMENT {
         return name.to_owned();
@@ -291,12 +298,12 @@ fn shortened(name: &str) -> String {
         Some((stem, extension)) if utf16_len(extension) < 20 => (stem, format!(".{extension}")),
         _ => (name, String::new()),
     };
-    let mut left = MAX_SEGMENT - utf16_len(&extension);
+    let mut remaining = MAX_SEGMENT - utf16_len(&extension);
     let kept: String = stem
         .chars()
         .take_while(|c| {
-            let fits = c.len_utf16() <= left;
-            left = left.saturating_sub(c.len_utf16());
+            let fits = c.len_utf16() <= remaining;
+            remaining = remaining.saturating_sub(c.len_utf16());
             fits
         })
         .collect();
@@ -318,7 +325,7 @@ impl FromStr for DocumentName {
     }
 }
 
-/// Reads the stored form.
+/// Reads the stored form, which older versions checked less strictly.
 impl TryFrom<String> for DocumentName {
     type Error = PathRule;
 
@@ -407,7 +414,8 @@ mod tests {
         assert!(name.as_str().ends_with(".pdf"));
     }
 
-    /// The planes that have characters, in pieces, and the last code points of the others.
+    /// Covers the planes that have characters, in chunks, and the last code points of the
+    /// others.
     #[test]
     fn every_code_point_in_a_foreign_name_is_kept_or_replaced() {
         let all: Vec<char> = ('\0'..='\u{3ffff}')
@@ -441,7 +449,7 @@ mod tests {
         assert!(serde_json::from_str::<DriveFolder>("\"a//b\"").is_err());
     }
 
-    /// Any case of a text.
+    /// Generates the text in any mix of upper and lower case.
     fn any_case(text: &'static str) -> impl Strategy<Value = String> {
         proptest::collection::vec(any::<bool>(), text.len()).prop_map(move |upper| {
             let pairs = text.chars().zip(upper);

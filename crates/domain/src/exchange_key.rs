@@ -1,8 +1,9 @@
-//! Whose document an object of the exchange bucket is.
+//! Identity of objects in the exchange bucket: whether an object under a shared key is the
+//! transfer's own document.
 //!
 //! The document source names the key of an object only after it has pushed, and two
-//! documents may get the same key. So neither the key nor the size identifies a
-//! document: its identity is the GUID, the key and the push that brought it.
+//! documents may get the same key. So neither the key nor the size identifies a document.
+//! Its identity is the GUID, the key and the push that brought it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,37 +13,38 @@ use serde::{Deserialize, Serialize};
 
 use crate::{InvalidId, ObjectGuid, PushedSource, TransferId};
 
-/// How far the clocks of two nodes of one exchange store may differ. An object that was
-/// written up to this long before a push was requested may still be its object.
+/// Maximum clock difference between two nodes of one exchange store. An object that was
+/// written up to this long before a push was requested may still belong to that push.
 pub const STORE_CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
 
-/// Longest time between the request of a push and its answer, with a margin: the time
-/// limit of the push function is 60 s.
+/// Maximum time between the request of a push and its answer, with a margin: the time limit
+/// of the push function is 60 s.
 pub const LONGEST_PUSH: SignedDuration = SignedDuration::from_secs(90);
 
-/// How long an object is not accepted because a push of another document has not named
-/// its key. Longer than the first retries of a push take; a document that the source never
-/// answers for must not hold up all others.
+/// Time during which an object is not accepted because a push of another document has not
+/// named its key yet. It is longer than the first retries of a push take. It is limited
+/// because a document for which the source never answers must not block all others.
 pub const UNNAMED_PUSH_WAIT: SignedDuration = SignedDuration::from_secs(20);
 
-/// A push of which no object has been seen yet, or not for certain.
+/// A push whose object is not known to have arrived.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OutstandingPush {
-    /// The exchange store's time just before the source was asked.
+    /// Time of the exchange store's clock just before the push was requested.
     pub requested_at: Timestamp,
-    /// Our time when the push was recorded (or begun, while its key is unknown).
+    /// Time of docferry's clock when the push was recorded, or begun while its key is
+    /// unknown.
     pub pushed_at: Timestamp,
-    /// Whether an earlier try, whose answer was lost, may have pushed as well: one arrival
-    /// does not prove that no other follows.
+    /// Whether an earlier try, whose answer was lost, may have pushed as well. Then one
+    /// arrival does not prove that no other follows.
     pub is_repeated: bool,
-    /// The transfer that pushed: two pushes of one moment are two.
+    /// The transfer that pushed. It distinguishes two pushes of the same moment.
     pub transfer_id: TransferId,
     /// The document that was pushed.
     pub guid: ObjectGuid,
 }
 
 impl OutstandingPush {
-    /// The push that `source` records, by a transfer of the document `guid`.
+    /// Returns the push that `source` records for a transfer of the document `guid`.
     #[must_use]
     pub fn of(transfer_id: &TransferId, guid: &ObjectGuid, source: &PushedSource) -> Self {
         Self {
@@ -54,14 +56,14 @@ impl OutstandingPush {
         }
     }
 
-    /// Whether this push may have brought an object that was written at `written_at`, by
-    /// the exchange store's clock.
+    /// Returns whether this push may have brought an object that was written at
+    /// `written_at`, by the exchange store's clock.
     #[must_use]
     pub fn may_have_brought(&self, written_at: Timestamp) -> bool {
         (self.requested_at - STORE_CLOCK_TOLERANCE).as_second() <= written_at.as_second()
     }
 
-    /// Whether its object may still arrive.
+    /// Returns whether the object of this push may still arrive.
     #[must_use]
     pub fn may_arrive(&self, now: Timestamp, arrival_deadline: SignedDuration) -> bool {
         now.duration_since(self.pushed_at) < arrival_deadline
@@ -71,8 +73,8 @@ impl OutstandingPush {
 const SINGLE: &str = "single";
 const REPEATED: &str = "repeated";
 
-/// The stored form: both times in milliseconds since 1970, whether the push was repeated,
-/// the transfer and the GUID.
+/// Writes the stored form: both times in milliseconds since 1970, whether the push was
+/// repeated, the transfer and the GUID.
 impl fmt::Display for OutstandingPush {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (requested, pushed) =
@@ -88,7 +90,7 @@ impl FromStr for OutstandingPush {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const FORM: InvalidId =
-            InvalidId("an outstanding push is two times, its tries, a transfer and a GUID");
+            InvalidId("an outstanding push has two times, its tries, a transfer id and a GUID");
         let time = |text: &str| {
             text.parse()
                 .ok()
@@ -112,13 +114,13 @@ impl FromStr for OutstandingPush {
     }
 }
 
-/// The state of an exchange key.
+/// State of an exchange key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExchangeKey {
-    /// The document whose transfers use the key; `None` while it is free, and while the
-    /// users were recorded by a version that did not know documents apart.
+    /// The document whose transfers use the key. `None` while the key is free, and while
+    /// its users were recorded by a version that did not distinguish documents.
     pub holder: Option<ObjectGuid>,
-    /// Pushes that named the key, of any document, oldest first.
+    /// Pushes of any document that named the key, oldest first.
     pub outstanding: Vec<OutstandingPush>,
 }
 
@@ -128,31 +130,31 @@ pub struct ExchangeKey {
 pub struct OwedKey {
     /// The key in the exchange bucket.
     pub key: String,
-    /// The exchange store's time just before the source was asked: an older object is
-    /// not from that push.
+    /// Time of the exchange store's clock just before the push was requested. An older
+    /// object is not from that push.
     pub requested_at: Timestamp,
 }
 
-/// Whether an object under a shared key is the transfer's own document.
+/// Result of [`identify`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Identity {
-    /// No push of another document can have brought it.
+    /// No push of another document can have brought the object.
     Own,
-    /// A push of another document may have brought it, or may still replace it: look
-    /// again later.
+    /// A push of another document may have brought the object, or may still replace it:
+    /// check again later.
     Unknown,
-    /// A push of another document may have brought it, and no more arrives: only another
-    /// push of the own document can tell.
+    /// A push of another document may have brought the object, and none can arrive any
+    /// more. Only another push of the transfer's document resolves this.
     Lost,
 }
 
-/// Decides whether the object that was written at `written_at` is the document `guid`
-/// that `own` pushed.
+/// Decides whether the object that was written at `written_at` is the document `guid`,
+/// which the push `own` requested.
 ///
-/// `outstanding` are the pushes that named the key, `in_flight` the pushes that have not
-/// named their keys yet; both may contain pushes of the own document, which never cast
-/// doubt. A push of another document counts while it may have brought the object, unless
-/// its arrival deadline had passed before the own push began.
+/// `outstanding` are the pushes that named the key, and `in_flight` the pushes that have
+/// not named their keys yet. Pushes of the same document in these lists cause no doubt. A
+/// push of another document counts while it may have brought the object, unless its arrival
+/// deadline had passed before the push `own` began.
 #[must_use]
 pub fn identify(
     guid: &ObjectGuid,
@@ -183,12 +185,14 @@ pub fn identify(
     if in_flight.iter().any(|push| unnamed(&push)) { Identity::Unknown } else { identity }
 }
 
+/// Returns the time just before the push `own` was requested, or the earliest possible time
+/// for a record of an older version.
 fn asked_at(own: &PushedSource) -> Timestamp {
     own.asked_at.unwrap_or(own.pushed_at - LONGEST_PUSH)
 }
 
-/// Whether a push of another document became known that may have brought the object
-/// which was accepted as written at `written_at`.
+/// Returns whether a push of another document became known after the push `own` was
+/// requested and may have brought the object that was accepted as written at `written_at`.
 #[must_use]
 pub fn is_contested(
     guid: &ObjectGuid,
@@ -201,9 +205,10 @@ pub fn is_contested(
     })
 }
 
-/// The own push whose arrival an accepted object proves: the only one that may still
-/// arrive. `None` when several may, because the object does not say which of them came; a
-/// push of the same document that is in flight may be one of them.
+/// Returns the push of the document `guid` whose arrival an accepted object proves: the
+/// only one that may still arrive. Returns `None` when several may arrive, because the
+/// object does not tell which of them came. A push of the same document that is in flight
+/// may be one of them.
 #[must_use]
 pub fn seen_push<'a>(
     guid: &ObjectGuid,
@@ -265,29 +270,41 @@ mod tests {
     fn foreign_push_casts_doubt_until_its_arrival_deadline() {
         assert_eq!(verdict(1000, 1010, 1020, 1030), Identity::Own, "written before it");
         assert_eq!(verdict(1000, 1010, 1005, 1030), Identity::Unknown);
-        assert_eq!(verdict(1000, 1010, 1014, 1030), Identity::Unknown, "clocks differ by seconds");
+        assert_eq!(
+            verdict(1000, 1010, 1014, 1030),
+            Identity::Unknown,
+            "the clocks may differ by seconds"
+        );
         assert_eq!(verdict(1000, 1010, 1005, 1605), Identity::Lost);
-        assert_eq!(verdict(1000, 1010, 300, 1030), Identity::Own, "over before the own push");
-        assert_eq!(verdict(1000, 1010, 401, 1030), Identity::Lost, "may have come with it");
+        assert_eq!(
+            verdict(1000, 1010, 300, 1030),
+            Identity::Own,
+            "its deadline passed before the transfer's push"
+        );
+        assert_eq!(
+            verdict(1000, 1010, 401, 1030),
+            Identity::Lost,
+            "its deadline passed after the transfer's push"
+        );
     }
 
     #[test]
     fn unnamed_push_of_another_document_delays_acceptance_briefly() {
-        let look = |name: &str, since: i64, now: i64| {
+        let check = |name: &str, since: i64, now: i64| {
             let (guid, own) = (guid("AAAA"), own(1000));
             identify(&guid, &own, at(1010), &[], &[push(name, since)], at(now), DEADLINE)
         };
-        assert_eq!(look("BBBB", 1005, 1020), Identity::Unknown);
-        assert_eq!(look("AAAA", 1005, 1020), Identity::Own, "the same document");
-        assert_eq!(look("BBBB", 1016, 1020), Identity::Own, "begun after the object was written");
-        assert_eq!(look("BBBB", 1005, 1025), Identity::Own, "given up");
+        assert_eq!(check("BBBB", 1005, 1020), Identity::Unknown);
+        assert_eq!(check("AAAA", 1005, 1020), Identity::Own, "the same document");
+        assert_eq!(check("BBBB", 1016, 1020), Identity::Own, "begun after the object was written");
+        assert_eq!(check("BBBB", 1005, 1025), Identity::Own, "the wait for its key is over");
     }
 
     #[test]
     fn one_arrival_proves_one_push_only_when_no_other_can_arrive() {
         let pushes = [push("AAAA", 100), push("AAAA", 1000), push("BBBB", 1001)];
         let seen = seen_push(&guid("AAAA"), &pushes, &[], at(1010), DEADLINE);
-        assert_eq!(seen, Some(&pushes[1]), "the first can arrive no more");
+        assert_eq!(seen, Some(&pushes[1]), "the first can no longer arrive");
         assert_eq!(seen_push(&guid("AAAA"), &pushes, &[], at(600), DEADLINE), None);
         let repeated = [OutstandingPush { is_repeated: true, ..push("AAAA", 1000) }];
         assert_eq!(seen_push(&guid("AAAA"), &repeated, &[], at(1010), DEADLINE), None);

@@ -1,3 +1,5 @@
+//! Failure codes of steps and transfers, with their texts and whether a retry may help.
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -5,37 +7,37 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! failure_codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, retry: $retry:literal, $message:literal;)+) => {
-        /// Why a step or a transfer failed.
+        /// Reason why a step or a transfer failed.
         ///
-        /// One name runs through Rust, the state machine's `ErrorEquals` and the
-        /// API: [`FailureCode::as_str`]. A check in `cargo xtask check` proves that
-        /// the state machine knows no other name and retries every retryable one.
+        /// Each code has one name in the API, in the state machine's `ErrorEquals` and in
+        /// the store: [`FailureCode::as_str`]. `cargo xtask check` proves that the state
+        /// machine uses no other name and retries every retryable code.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum FailureCode {
             $($(#[$doc])* $variant,)+
         }
 
         impl FailureCode {
-            /// Every code, in the order of the flow.
+            /// Every code, in the order of the steps of a transfer.
             pub const ALL: &'static [FailureCode] = &[$(FailureCode::$variant,)+];
 
-            /// The name used on the wire and in the state machine.
+            /// Returns the name used on the wire and in the state machine.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ }
             }
 
-            /// Whether running the same step again may help. The workflow retries
-            /// these with backoff; all others end the transfer at once.
+            /// Returns whether running the same step again may help. The workflow retries
+            /// these codes with backoff; all others end the transfer at once.
             #[must_use]
             pub const fn is_retryable(self) -> bool {
                 match self { $(Self::$variant => $retry,)+ }
             }
 
-            /// What happened and what to do, for the person who waits.
+            /// Returns the text for users: what happened and what to do.
             ///
-            /// Never holds a name, an address or a URL: it goes into answers, logs
-            /// and execution histories.
+            /// It never contains a name, an address or a URL, because it goes into answers,
+            /// logs and execution histories.
             #[must_use]
             pub const fn message(self) -> &'static str {
                 match self { $(Self::$variant => $message,)+ }
@@ -51,7 +53,7 @@ failure_codes! {
     /// ORDS answered with an error text or without the facts of a document.
     SourceRefused = "SOURCE_REFUSED", retry: false,
         "The document source refused the request. Check the object GUID, then ask its operators.";
-    /// ORDS refused our credentials.
+    /// ORDS refused docferry's credentials.
     SourceUnauthorized = "SOURCE_UNAUTHORIZED", retry: false,
         "The document source refused the service's credentials. Operators: check the ORDS secret.";
     /// The name that ORDS gave cannot be used as an object key or a file name.
@@ -60,13 +62,14 @@ failure_codes! {
     /// ORDS did not answer, or answered with a server error.
     SourceUnavailable = "SOURCE_UNAVAILABLE", retry: true,
         "The document source did not answer. Try again in a few minutes.";
-    /// ORDS answered with something that is not its contract (an HTML page, say).
+    /// ORDS broke its contract, for example with an HTML page.
     SourceInvalidAnswer = "SOURCE_INVALID_ANSWER", retry: true,
         "The document source gave an answer that could not be read. Try again in a few minutes.";
     /// The file never reached the exchange bucket.
     ArrivalTimeout = "ARRIVAL_TIMEOUT", retry: false,
         "The document did not arrive in the exchange bucket in time. Try again later; operators: check the mover.";
-    /// What lies in the exchange bucket at the deadline has another size than announced.
+    /// The object in the exchange bucket still has another size than announced at the
+    /// arrival deadline.
     SourceSizeMismatch = "SOURCE_SIZE_MISMATCH", retry: false,
         "The document that arrived has not the size that its source announced. Try again; operators: check the mover.";
     /// The exchange object disappeared while it was read.
@@ -78,10 +81,10 @@ failure_codes! {
     /// The exchange bucket did not answer.
     ExchangeUnavailable = "EXCHANGE_UNAVAILABLE", retry: true,
         "The exchange bucket did not answer. Try again in a few minutes.";
-    /// The exchange bucket refused our key pair.
+    /// The exchange bucket refused docferry's key pair.
     ExchangeUnauthorized = "EXCHANGE_UNAUTHORIZED", retry: false,
         "The exchange bucket refused the service's key pair. Operators: check the exchange secret and bucket policy.";
-    /// No such Microsoft 365 user.
+    /// There is no Microsoft 365 user with the address.
     RecipientNotFound = "RECIPIENT_NOT_FOUND", retry: false,
         "The recipient is not a Microsoft 365 user. Check the e-mail address.";
     /// The user exists but has no OneDrive yet.
@@ -90,43 +93,43 @@ failure_codes! {
     /// OneDrive refuses the name, path or size.
     DestinationRefused = "DESTINATION_REFUSED", retry: false,
         "OneDrive refused the document's name, path or size. Choose another folder or ask the operators.";
-    /// Graph refused our credentials or rights.
+    /// Graph refused docferry's credentials or permissions.
     DestinationUnauthorized = "DESTINATION_UNAUTHORIZED", retry: false,
         "OneDrive refused the service's credentials. Operators: check the Graph secret and the app's consent.";
     /// A file of that name exists and the policy is to keep it, or a folder has that name.
     DestinationConflict = "DESTINATION_CONFLICT", retry: false,
         "A file or a folder of that name is already in OneDrive. Remove or rename it, then try again.";
-    /// A file stands where the path needs a folder.
+    /// A file stands in place of a parent folder.
     DestinationPathConflict = "DESTINATION_PATH_CONFLICT", retry: false,
         "A file in OneDrive has the name of a folder of the path. Remove or rename it, or choose another folder.";
     /// The file at the destination is locked, open in an editor, or being uploaded by
-    /// another session, and was at each repetition.
+    /// another session, and still was at the last repetition.
     DestinationLocked = "DESTINATION_LOCKED", retry: true,
         "The file in OneDrive is open, locked or being uploaded. Close it, then try again.";
     /// The recipient's OneDrive is full.
     QuotaExceeded = "QUOTA_EXCEEDED", retry: false,
         "The recipient's OneDrive is full. Free some space, then try again.";
-    /// Graph did not answer, or answered with server errors again and again.
+    /// Graph did not answer, or kept answering with server errors.
     DestinationUnavailable = "DESTINATION_UNAVAILABLE", retry: true,
         "OneDrive did not answer. Try again in a few minutes.";
-    /// The drive acknowledged bytes and lost them, or had every byte and did not complete
-    /// the file, again and again.
+    /// The drive repeatedly lost bytes that it had acknowledged, or had every byte and did
+    /// not complete the file.
     DestinationIncomplete = "DESTINATION_INCOMPLETE", retry: false,
         "OneDrive acknowledged the document's bytes and did not complete the file. Try again later.";
-    /// The bucket that downloads are fetched from did not answer.
+    /// The delivery bucket did not answer.
     DeliveryUnavailable = "DELIVERY_UNAVAILABLE", retry: true,
         "The store for downloads did not answer. Try again in a few minutes.";
-    /// The service has not computed the hash of the delivered file, and the size agrees.
+    /// OneDrive has not computed the hash of the delivered file, whose size agrees.
     HashNotComputed = "HASH_NOT_COMPUTED", retry: false,
         "OneDrive has not computed the hash of the delivered file, so it could not be compared with its source. The file may be complete: check it before you send the document again.";
-    /// The service answered our last byte with a file that differs from the source, and
-    /// its content cannot be compared.
+    /// OneDrive answered the last byte with a file that differs from the source, and the
+    /// contents cannot be compared.
     DestinationRewritten = "DESTINATION_REWRITTEN", retry: false,
         "OneDrive changed the file after it took the document, and the contents could not be compared. Open the file and check it before you send the document again.";
-    /// The delivered file is not the source: its bytes differ.
+    /// The delivered file differs from the source.
     VerificationFailed = "VERIFICATION_FAILED", retry: false,
         "The file in OneDrive differs from its source. Do not use it; try again.";
-    /// Our own state store did not answer.
+    /// The DynamoDB table did not answer.
     StoreUnavailable = "STORE_UNAVAILABLE", retry: true,
         "The service's state store did not answer. Try again in a few minutes.";
     /// The workflow could not be started.
@@ -135,16 +138,16 @@ failure_codes! {
     /// Another invocation of the same task took over; its result counts.
     Superseded = "SUPERSEDED", retry: true,
         "Another run of the same step took over.";
-    /// The transfer had ended, or a newer attempt had begun, before this step ran.
+    /// The transfer had ended, or a newer execution had begun, before this step ran.
     AlreadyEnded = "ALREADY_ENDED", retry: false,
         "The transfer had already ended.";
-    /// Somebody asked to stop.
+    /// Cancellation was requested.
     Canceled = "CANCELED", retry: false,
         "Terminated by request";
     /// The transfer's deadline passed.
     DeadlineExceeded = "DEADLINE_EXCEEDED", retry: false,
         "The transfer took longer than its deadline allows. Try again later.";
-    /// A fault of ours.
+    /// A defect of docferry, or an AWS error without a code of its own.
     Internal = "INTERNAL", retry: false,
         "The service failed. Try again; if it happens again, tell the operators the transfer id.";
 }
@@ -155,7 +158,7 @@ impl fmt::Display for FailureCode {
     }
 }
 
-/// A name that is none of ours, such as an AWS error name.
+/// Error for a name that is not a failure code, such as an AWS error name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown failure code")]
 pub struct UnknownFailureCode;
@@ -175,8 +178,8 @@ impl Serialize for FailureCode {
 }
 
 impl<'de> Deserialize<'de> for FailureCode {
-    /// A record written by newer code may hold a code that this version does not
-    /// know: it is read as [`FailureCode::Internal`] instead of being unreadable.
+    /// Reads an unknown code as [`FailureCode::Internal`]. A record of a newer version may
+    /// contain one and must stay readable.
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
         Ok(name.parse().unwrap_or(Self::Internal))

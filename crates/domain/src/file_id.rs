@@ -2,20 +2,20 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The number by which clients of the downloads API name a document.
+/// Number by which clients of the downloads API name a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FileId(u64);
 
 impl FileId {
-    /// The id of this number; whether it is in the range that is used is for whoever
-    /// takes it from a caller to check.
+    /// Creates an id. The caller must check that the number is in the allowed range when it
+    /// comes from a request.
     #[must_use]
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0

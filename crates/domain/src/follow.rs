@@ -1,89 +1,91 @@
-//! What somebody who follows a job is told next, by what he was told before.
+//! The event stream of a job: which events a client receives next, given the last one that
+//! it has seen.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::JobState;
 
-/// How a job stands, as far as its followers are told.
+/// Snapshot of a job, reduced to the values that events carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
-    /// 1, and one more for each retry.
+    /// Number of the run: 1, and one more for each retry.
     pub attempt: u32,
-    /// How it stands.
+    /// State of the job.
     pub state: JobState,
-    /// Whole percent, 0 to 100.
+    /// Progress in percent, 0 to 100.
     pub percent: u8,
-    /// Bytes that have arrived at their destination.
+    /// Number of bytes that have arrived at the destination.
     pub bytes_done: u64,
 }
 
-/// The last that a follower knows of a job: enough for any process to go on from.
+/// Cursor in the event stream: the last values of a job that a client knows. Any process
+/// can continue the stream from it.
 ///
-/// It travels as the id of an event, in a form that only this type reads:
+/// It is sent to the client as the id of an event. Only this type interprets the text form:
 /// `1.running.40.6000000`, `1.completed.100.15000000.end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Told {
     attempt: u32,
     state: JobState,
-    /// Percent and bytes, once progress of this attempt was told.
+    /// Percent and bytes of the last progress event in this run; `None` before the first.
     progress: Option<(u8, u64)>,
-    /// Whether its end was told.
+    /// Whether the final event was sent.
     ended: bool,
 }
 
 impl Told {
-    /// Whether nothing is left to tell: the end of this attempt is known, and no other
-    /// has begun.
+    /// Returns whether the client knows everything: the end of this run was sent, and no
+    /// other run has begun.
     #[must_use]
     pub fn knows_the_end(&self, now: &Standing) -> bool {
         self.ended && self.attempt == now.attempt && now.state.is_terminal()
     }
 }
 
-/// What can be told of a job.
+/// Kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum News {
-    /// Its state, or that it runs again.
+    /// The state has changed, or another run has begun.
     Status,
-    /// How far it is.
+    /// The progress has changed.
     Progress,
-    /// What it came to; nothing follows.
+    /// The final result. No event of this run follows.
     End,
 }
 
-/// What is to be told, in order, each with what the follower knows from then on.
+/// Returns the events to send, in order, each with the cursor after it.
 ///
-/// Within an attempt percent and bytes never go down, whatever is read, and the end is
-/// told once: a job that expires after its end was told says nothing more.
+/// Within a run, percent and bytes never decrease, whatever the snapshot says. The final
+/// event is sent once: a job that expires after it produces no further event.
 #[must_use]
-pub fn news(told: Option<Told>, now: &Standing) -> Vec<(News, Told)> {
-    if told.is_some_and(|told| told.knows_the_end(now)) {
+pub fn news(cursor: Option<Told>, now: &Standing) -> Vec<(News, Told)> {
+    if cursor.is_some_and(|cursor| cursor.knows_the_end(now)) {
         return Vec::new();
     }
-    // What is known of an earlier attempt does not count. A later one was never told
-    // of: whoever says so made it up.
-    let known = told.filter(|told| told.attempt == now.attempt);
-    let mut found = Vec::with_capacity(3);
-    let mut told = match known {
-        Some(told) if told.state == now.state => told,
+    // A cursor of an earlier run does not apply to this one. A cursor of a later run is
+    // invalid, because no event with it was ever sent.
+    let known = cursor.filter(|cursor| cursor.attempt == now.attempt);
+    let mut events = Vec::with_capacity(3);
+    let mut cursor = match known {
+        Some(cursor) if cursor.state == now.state => cursor,
         _ => {
-            let progress = known.and_then(|told| told.progress);
-            let told = Told { attempt: now.attempt, state: now.state, progress, ended: false };
-            found.push((News::Status, told));
-            told
+            let progress = known.and_then(|cursor| cursor.progress);
+            let cursor = Told { attempt: now.attempt, state: now.state, progress, ended: false };
+            events.push((News::Status, cursor));
+            cursor
         }
     };
     let progress = (now.percent, now.bytes_done);
-    if told.progress.is_none_or(|before| before < progress) {
-        told.progress = Some(progress);
-        found.push((News::Progress, told));
+    if cursor.progress.is_none_or(|before| before < progress) {
+        cursor.progress = Some(progress);
+        events.push((News::Progress, cursor));
     }
     if now.state.is_terminal() {
-        told.ended = true;
-        found.push((News::End, told));
+        cursor.ended = true;
+        events.push((News::End, cursor));
     }
-    found
+    events
 }
 
 impl fmt::Display for Told {
@@ -96,9 +98,9 @@ impl fmt::Display for Told {
     }
 }
 
-/// A text that is the id of no event.
+/// Error for a text that is not the id of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not the id of an event")]
+#[error("not a valid event id")]
 pub struct UnknownEvent;
 
 impl FromStr for Told {
@@ -133,53 +135,53 @@ mod tests {
     const RUNNING: Standing =
         Standing { attempt: 1, state: JobState::Running, percent: 40, bytes_done: 6 };
 
-    fn kinds(told: Option<Told>, now: &Standing) -> Vec<News> {
-        news(told, now).into_iter().map(|(kind, _)| kind).collect()
+    fn kinds(cursor: Option<Told>, now: &Standing) -> Vec<News> {
+        news(cursor, now).into_iter().map(|(kind, _)| kind).collect()
     }
 
-    fn last(told: Option<Told>, now: &Standing) -> Option<Told> {
-        news(told, now).last().map(|(_, told)| *told)
+    fn last(cursor: Option<Told>, now: &Standing) -> Option<Told> {
+        news(cursor, now).last().map(|(_, cursor)| *cursor)
     }
 
     #[test]
     fn who_knows_nothing_is_told_all_and_then_only_what_is_new() {
         assert_eq!(kinds(None, &RUNNING), [News::Status, News::Progress]);
-        let told = last(None, &RUNNING);
-        assert_eq!(kinds(told, &RUNNING), []);
+        let cursor = last(None, &RUNNING);
+        assert_eq!(kinds(cursor, &RUNNING), []);
         let further = Standing { bytes_done: 7, ..RUNNING };
-        assert_eq!(kinds(told, &further), [News::Progress]);
+        assert_eq!(kinds(cursor, &further), [News::Progress]);
         let done = Standing { state: JobState::Completed, percent: 100, ..further };
-        assert_eq!(kinds(told, &done), [News::Status, News::Progress, News::End]);
-        // The connection broke before the end was told.
-        let cut = news(told, &done)[1].1;
+        assert_eq!(kinds(cursor, &done), [News::Status, News::Progress, News::End]);
+        // The connection broke before the final event.
+        let cut = news(cursor, &done)[1].1;
         assert_eq!(kinds(Some(cut), &done), [News::End]);
     }
 
     #[test]
     fn an_end_is_told_once_and_an_attempt_after_it_from_its_beginning() {
         let failed = Standing { state: JobState::Failed, ..RUNNING };
-        let told = last(None, &failed);
-        assert!(told.unwrap().knows_the_end(&failed));
+        let cursor = last(None, &failed);
+        assert!(cursor.unwrap().knows_the_end(&failed));
         let expired = Standing { state: JobState::Expired, ..failed };
-        assert_eq!(kinds(told, &expired), []);
+        assert_eq!(kinds(cursor, &expired), []);
         let again = Standing { attempt: 2, state: JobState::Queued, percent: 0, bytes_done: 0 };
-        assert!(!told.unwrap().knows_the_end(&again));
-        assert_eq!(kinds(told, &again), [News::Status, News::Progress]);
+        assert!(!cursor.unwrap().knows_the_end(&again));
+        assert_eq!(kinds(cursor, &again), [News::Status, News::Progress]);
     }
 
     #[test]
     fn what_goes_down_within_an_attempt_is_not_told() {
-        let told = last(None, &RUNNING);
+        let cursor = last(None, &RUNNING);
         for (percent, bytes_done) in [(39, 9), (40, 5), (40, 6)] {
-            assert_eq!(kinds(told, &Standing { percent, bytes_done, ..RUNNING }), []);
+            assert_eq!(kinds(cursor, &Standing { percent, bytes_done, ..RUNNING }), []);
         }
     }
 
     #[test]
     fn an_id_reads_back_as_what_was_told() {
         let done = Standing { state: JobState::Completed, percent: 100, ..RUNNING };
-        for (_, told) in news(None, &RUNNING).into_iter().chain(news(None, &done)) {
-            assert_eq!(told.to_string().parse(), Ok(told));
+        for (_, cursor) in news(None, &RUNNING).into_iter().chain(news(None, &done)) {
+            assert_eq!(cursor.to_string().parse(), Ok(cursor));
         }
         assert_eq!(last(None, &done).unwrap().to_string(), "1.completed.100.6.end");
     }

@@ -1,33 +1,38 @@
+//! Sizes of the fragments in which a document is sent to an upload session.
+
 use std::time::Duration;
 
-/// Every fragment but the last is a multiple of this (Graph, "upload large files").
+/// Unit of fragment lengths: every fragment but the last is a multiple of it (Graph,
+/// "upload large files").
 pub const GRANULE_BYTES: u64 = 320 * 1024;
 
-/// The largest safe fragment: 191 granules, below Graph's limit of 60 MiB.
+/// Maximum fragment length: 191 granules, below Graph's limit of 60 MiB.
 pub const LARGEST_FRAGMENT_BYTES: u64 = 191 * GRANULE_BYTES;
 
-/// The largest document that goes in one plain PUT (Graph's contract: "fine up to
-/// 4,000,000 bytes"): no session to open and none to leave behind.
+/// Maximum size of a document that is sent in one PUT without an upload session (Graph's
+/// contract: "fine up to 4,000,000 bytes").
 pub const SMALL_FILE_BYTES: u64 = 4_000_000;
 
-/// The first fragment, while nothing is known of the line: the upper end of what
+/// Length of the first fragment, while the throughput is unknown: the upper end of what
 /// Graph recommends for ordinary links (5 to 10 MiB).
 const FIRST_BYTES: u64 = 32 * GRANULE_BYTES;
 
-/// Up to here a document goes in one fragment: a second one would cost a request
-/// (0.1 to 0.3 s of overhead) to save at most 1.6 times the first from being sent again.
+/// Maximum size of a document that is sent as one fragment. A second fragment would cost a
+/// request (0.1 to 0.3 s of overhead), and would save at most 1.6 times the first fragment
+/// from being sent again.
 const WHOLE_BYTES: u64 = 51 * GRANULE_BYTES;
 
-/// How long a fragment may take on the line as it was measured. Against an
-/// overhead of 0.1 to 0.3 s a request this loses 1 to 3 %, and progress is seen,
-/// and a wish to stop noticed, at least so often.
+/// Target duration of a fragment at the measured throughput. Against an overhead of 0.1 to
+/// 0.3 s per request this loses 1 to 3 %. Progress becomes visible and a cancel request is
+/// noticed at least that often.
 const AIM: Duration = Duration::from_secs(10);
 
-/// The most by which the next fragment is larger: from the first to the largest in
-/// one step when the line is fast, because each fragment between costs a request.
+/// Maximum growth factor from one fragment to the next. It allows one step from the first
+/// to the largest length when the throughput is high, because each fragment costs a
+/// request.
 const GROWTH: u64 = 8;
 
-/// The bytes `[start, end)` of a document of `total` bytes.
+/// Range of bytes `[start, end)` of a document of `total` bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FragmentRange {
     /// First byte.
@@ -39,68 +44,70 @@ pub struct FragmentRange {
 }
 
 impl FragmentRange {
-    /// Number of bytes, at least 1.
+    /// Returns the number of bytes, at least 1.
     #[must_use]
     pub const fn len(&self) -> u64 {
         self.end - self.start
     }
 
-    /// Never true: a plan yields no empty fragment.
+    /// Always `false`, because a plan yields no empty fragment.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.end == self.start
     }
 
-    /// Whether this fragment completes the document.
+    /// Returns whether this fragment completes the document.
     #[must_use]
     pub const fn is_last(&self) -> bool {
         self.end == self.total
     }
 }
 
-/// How large the next fragment is: it grows while all goes well, up to what the
-/// line carries in ten seconds, and halves on a time-out. Always a multiple of
-/// [`GRANULE_BYTES`]. Bodies are streamed, so a large fragment costs no memory.
+/// Length of the next fragment, always a multiple of [`GRANULE_BYTES`].
+///
+/// It grows up to the number of bytes that the connection carries in ten seconds, and
+/// halves on a time-out. Bodies are streamed, so a large fragment needs no memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FragmentPlan {
     bytes: u64,
 }
 
 impl FragmentPlan {
-    /// A plan that starts at about `bytes`, brought into the allowed range.
+    /// Creates a plan that starts at about `bytes`, adjusted to the allowed lengths.
     #[must_use]
     pub const fn starting_at(bytes: u64) -> Self {
         Self { bytes: aligned(bytes) }
     }
 
-    /// The first fragment of a document of `total` bytes, at most `largest`.
+    /// Creates the plan for a document of `total` bytes, with fragments of at most
+    /// `largest` bytes.
     #[must_use]
     pub const fn first(total: u64, largest: u64) -> Self {
         let bytes = if total <= WHOLE_BYTES { WHOLE_BYTES } else { FIRST_BYTES };
         Self::starting_at(bytes).at_most(largest)
     }
 
-    /// The size in force.
+    /// Returns the present fragment length, in bytes.
     #[must_use]
     pub const fn bytes(self) -> u64 {
         self.bytes
     }
 
-    /// The next fragment at `offset`, or `None` at the end.
+    /// Returns the next fragment at `offset`, or `None` at the end.
     ///
-    /// A server may stop at an unaligned offset; the fragment that starts there
-    /// is still a multiple of the granule, as the rule is about lengths.
+    /// A server may stop at an unaligned offset. The fragment from there is still a
+    /// multiple of the granule, because the rule is about lengths and not about offsets.
     #[must_use]
     pub const fn next(self, offset: u64, total: u64) -> Option<FragmentRange> {
         if offset >= total {
             return None;
         }
-        let left = total - offset;
-        let len = if left < self.bytes { left } else { self.bytes };
+        let remaining = total - offset;
+        let len = if remaining < self.bytes { remaining } else { self.bytes };
         Some(FragmentRange { start: offset, end: offset + len, total })
     }
 
-    /// After a fragment of `sent` bytes went through cleanly, in `took`.
+    /// Returns the plan after a fragment of `sent` bytes succeeded in the time `took`.
     #[must_use]
     pub fn grown(self, sent: u64, took: Duration, largest: u64) -> Self {
         let took = took.as_millis().max(1);
@@ -110,19 +117,20 @@ impl FragmentPlan {
         Self::starting_at(carried.clamp(self.bytes, most)).at_most(largest)
     }
 
-    /// After a time-out.
+    /// Returns the plan after a time-out, with half the length.
     #[must_use]
     pub const fn halved(self) -> Self {
         Self::starting_at(self.bytes / 2)
     }
 
-    /// No larger than `bytes`, for the time that is left.
+    /// Returns the plan with fragments of at most `bytes`.
     #[must_use]
     pub const fn at_most(self, bytes: u64) -> Self {
         if self.bytes <= bytes { self } else { Self::starting_at(bytes) }
     }
 }
 
+/// Rounds down to a multiple of the granule, within the allowed lengths.
 const fn aligned(bytes: u64) -> u64 {
     let bytes = bytes - bytes % GRANULE_BYTES;
     if bytes < GRANULE_BYTES {

@@ -1,3 +1,5 @@
+//! Identifiers of transfers, batches and documents.
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -5,69 +7,70 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-/// An identifier that is not of its form; the text says which form that is.
+/// Error for a malformed identifier. The text names the expected form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidId(pub(crate) &'static str);
 
-/// The opaque id of a transfer: 32 lower-case hex digits without dashes, the
-/// form that the court viewer already stores.
+/// Opaque id of a transfer or batch: 32 lower-case hex digits without dashes, the form that
+/// SCV already stores.
 ///
-/// A document of a [`Bundle`](crate::Bundle) is a transfer too; its id is the
-/// bundle's and its number: `{32 hex digits}_{4 digits}`.
+/// A document of a [`Bundle`](crate::Bundle) is a transfer too. Its id consists of the
+/// batch's id and the document's number: `{32 hex digits}_{4 digits}`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TransferId(String);
 
-/// Length of an id without a number.
+/// Length of an id without a document number.
 const PLAIN_LEN: usize = 32;
-/// Digits of a document's number.
+/// Number of digits of a document number.
 const NUMBER_LEN: usize = 4;
 
 impl TransferId {
-    /// The id for 128 bits chosen by the caller (a UUID version 7, say).
+    /// Creates the id of a transfer from 128 bits chosen by the caller, such as a UUID
+    /// version 7.
     #[must_use]
     pub fn from_u128(bits: u128) -> Self {
         Self(format!("{bits:032x}"))
     }
 
-    /// The id of a bundle for 128 bits chosen by the caller: the version of the UUID is
-    /// 8 ("custom", RFC 9562), so that it is told from a transfer without a look at the
-    /// store.
+    /// Creates the id of a batch from 128 bits chosen by the caller. The UUID version is
+    /// set to 8 ("custom", RFC 9562), so that the id is distinguished from that of a
+    /// transfer without reading the store.
     #[must_use]
     pub fn of_bundle(bits: u128) -> Self {
         const VERSION: u32 = 76;
         Self::from_u128(bits & !(0xf << VERSION) | 8 << VERSION)
     }
 
-    /// Whether [`TransferId::of_bundle`] made it. One that it did not make may be a
-    /// bundle's all the same.
+    /// Returns whether [`TransferId::of_bundle`] created the id. An id that it did not
+    /// create may still be that of a batch.
     #[must_use]
     pub fn is_of_bundle(&self) -> bool {
         self.0.len() == PLAIN_LEN && self.0.as_bytes().get(12) == Some(&b'8')
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The id of the document with this number (at most 9999) in the bundle with
+    /// Returns the id of the document with this number (at most 9999) in the batch with
     /// this id.
     #[must_use]
     pub fn document(&self, number: u16) -> Self {
         Self(format!("{}_{number:04}", self.bundle_str()))
     }
 
-    /// The bundle and the number in it, when this is a document of one.
+    /// Returns the batch and the document number, if this is a document of a batch.
     #[must_use]
     pub fn in_bundle(&self) -> Option<(Self, u16)> {
         let (bundle, number) = self.0.split_once('_')?;
         Some((Self(bundle.to_owned()), number.parse().ok()?))
     }
 
-    /// The 32 hex digits: of the transfer, or of the bundle that it belongs to.
+    /// Returns the 32 hex digits of the transfer, or of the batch that it belongs to.
     #[must_use]
     pub fn bundle_str(&self) -> &str {
         self.0.get(..PLAIN_LEN).unwrap_or(&self.0)
@@ -110,19 +113,19 @@ impl fmt::Display for TransferId {
     }
 }
 
-/// The object store's GUID of a document, base64 as the caller gave it.
+/// GUID of a document in the object store, in base64 as the caller sent it.
 ///
-/// It is echoed and passed on as sent, so the text is kept, not the bytes.
+/// It is echoed and passed on unchanged, so the text is stored and not the bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ObjectGuid(String);
 
 impl ObjectGuid {
-    /// Longest accepted text, in bytes. A GUID is 16 bytes (24 characters); the
-    /// margin admits stores whose identifiers are longer.
+    /// Maximum length of the text, in bytes. A GUID has 16 bytes (24 characters); the
+    /// margin allows stores with longer identifiers.
     pub const MAX_LEN: usize = 256;
 
-    /// The text as the caller sent it.
+    /// Returns the text as the caller sent it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

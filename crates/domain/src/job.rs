@@ -1,21 +1,25 @@
+//! State of a job of the downloads API, and the polling interval that clients are given.
+//!
+//! A job is a transfer of one document or a batch of many.
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Phase;
 
-/// How a job of the downloads API stands, for whoever asked for it.
+/// State of a job, as the downloads API shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum JobState {
-    /// It waits for its turn.
+    /// Waiting for a slot.
     Queued,
-    /// Its documents are on their way.
+    /// At least one document is being transferred.
     Running,
-    /// All that was asked for can be had.
+    /// The result is available.
     Completed,
     /// Ended with an error.
     Failed,
     /// Ended on request.
     Canceled,
-    /// It has ended, and what it had delivered is not kept any more.
+    /// Ended, and the retention of its result is over.
     Expired,
 }
 
@@ -24,8 +28,8 @@ impl JobState {
     pub const ALL: [Self; 6] =
         [Self::Queued, Self::Running, Self::Completed, Self::Failed, Self::Canceled, Self::Expired];
 
-    /// From where it stands and the clock alone: what has expired says so, whether
-    /// anybody has tidied up after it or not.
+    /// Derives the state from the stored phase and the clock. Expiry depends on the clock
+    /// alone, so it does not wait for the clean-up of the sweeper.
     #[must_use]
     pub fn of(phase: Phase, keep_until: Option<Timestamp>, now: Timestamp) -> Self {
         let is_over = keep_until.is_some_and(|until| until <= now);
@@ -39,19 +43,19 @@ impl JobState {
         }
     }
 
-    /// Whether only a retry changes it, or nothing.
+    /// Returns whether the state is final: only a retry can change it.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
         !matches!(self, Self::Queued | Self::Running)
     }
 
-    /// Whether its owner may have it run again.
+    /// Returns whether the owner may retry the job.
     #[must_use]
     pub const fn may_run_again(self) -> bool {
         matches!(self, Self::Failed | Self::Canceled | Self::Expired)
     }
 
-    /// The name on the wire.
+    /// Returns the name used in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -65,8 +69,8 @@ impl JobState {
     }
 }
 
-/// When to ask again, in milliseconds: from a second, for what is young or nearly done,
-/// to 15 s for what takes long. `None` once nothing changes any more.
+/// Returns the interval until the next poll, in milliseconds: 1 s for a job that is young
+/// or nearly done, up to 15 s for one that takes long. `None` for a final state.
 #[must_use]
 pub fn next_poll_ms(state: JobState, percent: u8, age: SignedDuration) -> Option<u32> {
     const LEAST: i128 = 1_000;
@@ -74,7 +78,7 @@ pub fn next_poll_ms(state: JobState, percent: u8, age: SignedDuration) -> Option
     if state.is_terminal() {
         return None;
     }
-    // A tenth of what has passed: nobody is late by more than that.
+    // A tenth of the age, so a client learns of the end at most that much later.
     let wait = if percent >= 90 { LEAST } else { age.as_millis() / 10 };
     u32::try_from(wait.clamp(LEAST, MOST)).ok()
 }

@@ -1,7 +1,9 @@
-//! The rules of a transfer, pure: no async, no I/O, no clock, no environment.
+//! The rules of a transfer as pure functions: no async code, no I/O, no clock and no
+//! environment variables.
 //!
-//! Everything here is a function of its arguments, so that the model tests can
-//! run thousands of interleavings in a second. Time comes in as a parameter.
+//! Every result depends on the arguments alone, and the current time is one of them. So the
+//! model tests can run thousands of interleavings in a second. The use cases in
+//! `crates/app` call these rules and carry out the effects.
 
 mod admission;
 mod arrival;

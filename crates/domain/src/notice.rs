@@ -1,3 +1,5 @@
+//! Webhook notification of the end of a job.
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -6,43 +8,44 @@ use crate::{
     TransferId,
 };
 
-/// What is told of the end of a job to whom its caller named: written in the
-/// transaction that ends the job, then sent at least once, always under the same
-/// [`Notice::message_id`].
+/// Notification of the end of a job, for the webhook that its caller named.
 ///
-/// Holds the URL that is called, and of the documents nothing: it rests in the encrypted
-/// table and travels through an encrypted queue, and goes to no log.
+/// It is written in the transaction that ends the job. Then it is sent at least once,
+/// always with the same [`Notice::message_id`]. It contains the webhook's URL, but no names
+/// of documents. It is stored in the encrypted table, travels through an encrypted queue
+/// and is never logged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Notice {
-    /// The job.
+    /// Id of the job.
     pub job_id: TransferId,
-    /// Which of its ends: another number for each.
+    /// Number that distinguishes the ends of one job: the execution of a transfer, the run
+    /// of a batch.
     pub attempt: u32,
-    /// Where it is told to.
+    /// URL of the webhook.
     pub callback: CallbackUrl,
-    /// How it ended: a terminal phase.
+    /// Terminal phase of the job.
     pub outcome: Phase,
-    /// Why, unless it was completed.
+    /// Why the job was not completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureCode>,
-    /// How often its owner had it run, 1 or more.
+    /// Number of the run: 1, and one more for each retry.
     pub runs: u32,
-    /// How many documents it has.
+    /// Number of documents of the job.
     pub documents: u16,
-    /// How many of them were not delivered; `None` in older records.
+    /// Number of documents that were not delivered; `None` in records of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_documents: Option<u16>,
-    /// When it ended.
+    /// Time of the end.
     pub ended_at: Timestamp,
-    /// The trace that the request for it belonged to.
+    /// Trace context of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceParent>,
 }
 
 impl Notice {
-    /// What is told of a job of one document; `None` while it runs, or when nobody wants
-    /// to be told.
+    /// Returns the notification for a transfer that has ended; `None` while it runs, or
+    /// when no webhook was named.
     #[must_use]
     pub fn of_transfer(ended: &Transfer) -> Option<Self> {
         Some(Self {
@@ -59,8 +62,8 @@ impl Notice {
         })
     }
 
-    /// The same of a job of many that ends so; `None` also for one that was never
-    /// promised.
+    /// Returns the notification for a batch that ends with `outcome`; `None` when no
+    /// webhook was named, or when the batch was never committed.
     #[must_use]
     pub fn of_bundle(
         ending: &Bundle,
@@ -69,7 +72,7 @@ impl Notice {
         ended_at: Timestamp,
     ) -> Option<Self> {
         let callback = ending.callback.clone().filter(|_| ending.phase != Phase::Accepted)?;
-        // A bundle ends once in each of its runs.
+        // A batch ends once in each of its runs.
         let runs = ending.retries.saturating_add(1);
         Some(Self {
             job_id: ending.bundle_id.clone(),
@@ -85,8 +88,9 @@ impl Notice {
         })
     }
 
-    /// The same for each repeat, so that a receiver can tell one. No dot is in it: what
-    /// is signed has dots between its parts.
+    /// Returns the id of the message. It is the same for each repetition, so that a
+    /// receiver can discard duplicates. It contains no dot, because the signed text has
+    /// dots between its parts.
     #[must_use]
     pub fn message_id(&self) -> String {
         format!("{}-{}", self.job_id, self.attempt)

@@ -1,23 +1,23 @@
-//! How a transfer ends, and what is told of it.
+//! Outcome of a transfer, and the record of it for the audit trail.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{FailureCode, Phase, Pool, Transfer, TransferId};
 
-/// How a transfer ends.
+/// Outcome of a transfer or batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// Verified at the destination.
     Completed,
-    /// Ended on request.
+    /// Ended by a cancel request.
     Canceled,
     /// Ended with this failure.
     Failed(FailureCode),
 }
 
 impl Outcome {
-    /// The terminal phase.
+    /// Returns the terminal phase.
     #[must_use]
     pub const fn phase(self) -> Phase {
         match self {
@@ -27,7 +27,7 @@ impl Outcome {
         }
     }
 
-    /// The failure to record, if any.
+    /// Returns the failure to record, if any.
     #[must_use]
     pub const fn failure(self) -> Option<FailureCode> {
         match self {
@@ -37,12 +37,15 @@ impl Outcome {
         }
     }
 
-    /// How a transfer ends, given what stopped its workflow.
+    /// Decides the outcome of a transfer. `stopped_by` is the error name that stopped its
+    /// workflow.
     ///
-    /// A recorded delivery wins over every failure and over a cancel: the file
-    /// is there. Who asked to stop is told that it stopped, whatever else went
-    /// wrong. Otherwise the reason that an earlier ending wrote down counts. A
-    /// name that is none of ours (an AWS error) is a fault of ours.
+    /// - A recorded delivery wins over every failure and over a cancel, because the file is
+    ///   there.
+    /// - A requested cancel wins over other failures.
+    /// - Otherwise the reason that an earlier, interrupted `finalize` recorded counts.
+    /// - A name that is not a failure code (an AWS error) becomes
+    ///   [`FailureCode::Internal`].
     #[must_use]
     pub fn decide(transfer: &Transfer, stopped_by: Option<&str>) -> Self {
         if transfer.delivery.is_some() {
@@ -57,9 +60,9 @@ impl Outcome {
         }
     }
 
-    /// The same, unless a file at the destination may be the document and cannot be
-    /// compared. Then the outcome names that, also after a request to stop: "canceled"
-    /// would deny a file that may be there.
+    /// Replaces the outcome by `code` unless the transfer completed. The code says that a
+    /// file at the destination may be the document but cannot be compared. It also replaces
+    /// a cancel, because "canceled" would deny a file that may be there.
     #[must_use]
     pub fn unless_unverified(self, code: Option<FailureCode>) -> Self {
         match (self, code) {
@@ -69,32 +72,33 @@ impl Outcome {
     }
 }
 
-/// What is told of an ending: written in the transaction that ends the transfer,
-/// then sent at least once, always under the same [`OutcomeRecord::message_id`].
+/// Record of an outcome for the audit trail.
 ///
-/// Holds names of documents: it rests in the encrypted table and travels through
-/// an encrypted queue, and goes to no log.
+/// It is written in the transaction that ends the transfer. Then it is sent at least once,
+/// always with the same [`OutcomeRecord::message_id`]. It contains names of documents, so
+/// it is stored in the encrypted table, travels through an encrypted queue and is never
+/// logged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OutcomeRecord {
-    /// The transfer or bundle.
+    /// The transfer or batch.
     pub transfer_id: TransferId,
-    /// The attempt that ended.
+    /// Number of the execution that ended.
     pub attempt: u32,
-    /// Who asked for it.
+    /// Principal that made the request.
     pub actor: String,
-    /// Whether it was a delivery to OneDrive or a download; records of older versions do
-    /// not say, and count as deliveries.
+    /// Whether it was a delivery to OneDrive or a download. Records of older versions do
+    /// not contain it and count as deliveries.
     #[serde(default)]
     pub pool: Pool,
-    /// When it ended.
+    /// Time of the end.
     pub ended_at: Timestamp,
-    /// How: a terminal phase.
+    /// Terminal phase.
     pub outcome: Phase,
-    /// Why, unless it was completed.
+    /// Why it was not completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureCode>,
-    /// The documents that were delivered; those that were not are not named.
+    /// The delivered documents; the others are not listed.
     #[serde(default)]
     pub files: Vec<DeliveredFile>,
 }
@@ -103,17 +107,17 @@ pub struct OutcomeRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeliveredFile {
-    /// The object store's GUID.
+    /// GUID of the document in the object store.
     pub id: String,
-    /// Its name at the destination.
+    /// Name at the destination.
     pub file_name: String,
-    /// Its media type, if its source named one.
+    /// Media type, if the source gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
 }
 
 impl DeliveredFile {
-    /// The document of a transfer, if it was delivered.
+    /// Returns the document of a transfer, if it was delivered.
     #[must_use]
     pub fn of(transfer: &Transfer) -> Option<Self> {
         let source = transfer.source.as_ref().filter(|_| transfer.phase == Phase::Completed)?;
@@ -126,7 +130,7 @@ impl DeliveredFile {
 }
 
 impl OutcomeRecord {
-    /// What is told of a transfer that has ended; `None` while it runs.
+    /// Returns the record for a transfer that has ended; `None` while it runs.
     #[must_use]
     pub fn of(transfer: &Transfer) -> Option<Self> {
         Some(Self {
@@ -141,7 +145,8 @@ impl OutcomeRecord {
         })
     }
 
-    /// The same for each repeat, so that a consumer can tell one.
+    /// Returns the id of the message. It is the same for each repetition, so that a
+    /// consumer can discard duplicates.
     #[must_use]
     pub fn message_id(&self) -> String {
         format!("{}/{}", self.transfer_id, self.attempt)
@@ -164,8 +169,8 @@ mod tests {
             keep_until: None,
             callback: None,
         };
-        let (id, then) = (TransferId::from_u128(1), Timestamp::UNIX_EPOCH);
-        Transfer::new(id, new, then, then)
+        let (id, start) = (TransferId::from_u128(1), Timestamp::UNIX_EPOCH);
+        Transfer::new(id, new, start, start)
     }
 
     #[test]
@@ -186,7 +191,7 @@ mod tests {
     #[test]
     fn only_what_was_delivered_is_named() {
         let mut ended = transfer();
-        assert_eq!(OutcomeRecord::of(&ended), None, "it runs");
+        assert_eq!(OutcomeRecord::of(&ended), None, "it has not ended");
         ended.ended_at = Some(Timestamp::UNIX_EPOCH);
         ended.source = Some(crate::PushedSource {
             key: "k.pdf".into(),
@@ -202,8 +207,8 @@ mod tests {
         ended.phase = Phase::Failed;
         assert!(OutcomeRecord::of(&ended).unwrap().files.is_empty());
         ended.phase = Phase::Completed;
-        let told = OutcomeRecord::of(&ended).unwrap();
-        assert_eq!((told.files[0].file_name.as_str(), told.pool), ("k.pdf", Pool::Download));
-        assert_eq!(told.message_id(), "00000000000000000000000000000001/1");
+        let record = OutcomeRecord::of(&ended).unwrap();
+        assert_eq!((record.files[0].file_name.as_str(), record.pool), ("k.pdf", Pool::Download));
+        assert_eq!(record.message_id(), "00000000000000000000000000000001/1");
     }
 }

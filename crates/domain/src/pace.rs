@@ -1,41 +1,43 @@
+//! Measured throughput of a transfer, and the estimates that follow from it.
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// How fast bytes move, smoothed over about [`WINDOW`], so that one slow fragment does
-/// not make the guess jump.
+/// Measured throughput, smoothed over about ten seconds so that one slow fragment does not
+/// make estimates jump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pace {
-    /// When it was measured last.
+    /// Time of the last measurement.
     pub at: Timestamp,
-    /// Bytes that had arrived by then.
+    /// Number of bytes that had arrived by then.
     pub bytes: u64,
-    /// Bytes a second; `None` after the first look.
+    /// Throughput in bytes per second; `None` after the first measurement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_second: Option<u64>,
 }
 
-/// What lies further back than this counts less than half.
+/// Length of the smoothing window. Older measurements count less than half.
 const WINDOW: SignedDuration = SignedDuration::from_secs(10);
 
-/// A pace that was measured longer ago says nothing of what is happening now.
+/// Age after which a measurement is no longer used.
 const STALE: SignedDuration = SignedDuration::from_secs(60);
 
 impl Pace {
-    /// The first look: of a speed nothing is known.
+    /// Starts with a first measurement, from which no throughput follows yet.
     #[must_use]
     pub const fn begin(at: Timestamp, bytes: u64) -> Self {
         Self { at, bytes, per_second: None }
     }
 
-    /// The next look after `last`, if there was one.
+    /// Adds a measurement to `last`, or starts with it.
     #[must_use]
     pub fn next(last: Option<Self>, at: Timestamp, bytes: u64) -> Self {
         last.map_or_else(|| Self::begin(at, bytes), |last| last.moved(at, bytes))
     }
 
-    /// A later look. One that sees less than the last begins anew, as a session does
-    /// that had to be opened again.
+    /// Adds a measurement. It starts over when there are fewer bytes than before, as after
+    /// a new upload session, or when the last measurement is too old.
     #[must_use]
     pub fn moved(self, at: Timestamp, bytes: u64) -> Self {
         let passed = at.duration_since(self.at);
@@ -56,14 +58,14 @@ impl Pace {
         Self { at, bytes, per_second }
     }
 
-    /// Bytes a second, if that is known and still true at `now`.
+    /// Returns the throughput in bytes per second, if it is known and not too old at `now`.
     #[must_use]
     pub fn per_second(&self, now: Timestamp) -> Option<u64> {
         self.per_second.filter(|_| now.duration_since(self.at) <= STALE)
     }
 
-    /// Bytes that have moved since the last measurement at this speed, as an estimate; 0
-    /// while the speed is not known.
+    /// Estimates the number of bytes that have moved since the last measurement; 0 while
+    /// the throughput is not known.
     #[must_use]
     pub fn moved_since(&self, now: Timestamp) -> u64 {
         let Some(per_second) = self.per_second(now) else { return 0 };
@@ -73,10 +75,11 @@ impl Pace {
     }
 }
 
-/// Seconds until `left` bytes have moved, at least 1; `None` at a standstill.
+/// Returns the seconds until `remaining` bytes have moved, at least 1; `None` when nothing
+/// moves.
 #[must_use]
-pub fn eta_seconds(left: u64, per_second: u64) -> Option<u64> {
-    (per_second > 0).then(|| left.div_ceil(per_second).max(1))
+pub fn eta_seconds(remaining: u64, per_second: u64) -> Option<u64> {
+    (per_second > 0).then(|| remaining.div_ceil(per_second).max(1))
 }
 
 #[cfg(test)]
@@ -93,10 +96,10 @@ mod tests {
         assert_eq!(first.per_second(at(0)), None);
         let second = first.moved(at(1_000), 1_000_000);
         assert_eq!(second.per_second(at(1_000)), Some(1_000_000));
-        // Half as fast for a second: a tenth of the way.
+        // Half the speed for one second: the estimate changes by a tenth of the difference.
         let third = second.moved(at(2_000), 1_500_000);
         assert_eq!(third.per_second(at(2_000)), Some(954_545));
-        // And for a minute: nearly all of it.
+        // Half the speed for a minute: the estimate nearly reaches it.
         let fourth = third.moved(at(62_000), 31_500_000);
         assert!((500_000..580_000).contains(&fourth.per_second(at(62_000)).unwrap()));
     }
@@ -117,7 +120,7 @@ mod tests {
         let known = Pace::begin(at(0), 0).moved(at(1_000), 1_000_000);
         assert_eq!(known.moved_since(at(1_000)), 0);
         assert_eq!(known.moved_since(at(3_500)), 2_500_000);
-        assert_eq!(known.moved_since(at(500)), 0, "a clock that is behind moves nothing");
+        assert_eq!(known.moved_since(at(500)), 0, "an earlier time has an estimate of zero");
         assert_eq!(known.moved_since(at(61_001)), 0, "the speed is stale");
         assert_eq!(Pace::begin(at(0), 0).moved_since(at(5_000)), 0);
     }

@@ -1,33 +1,35 @@
+//! Phases of a transfer.
+
 use serde::{Deserialize, Serialize};
 
-/// Where a transfer stands. Phases only move forward within an attempt.
+/// Phase of a transfer. Within a run, phases only move forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Recorded; the workflow has not begun.
+    /// Recorded; the workflow has not started.
     Accepted,
-    /// ORDS is being asked.
+    /// ORDS is being asked to push the document.
     Pushing,
-    /// Pushed; not yet in the exchange bucket.
+    /// Pushed; the document has not arrived in the exchange bucket.
     AwaitingArrival,
-    /// Bytes are moving to the destination.
+    /// The document is being transferred to its destination.
     Uploading,
-    /// Verified at the destination.
+    /// The document is at its destination and verified.
     Completed,
     /// Ended with an error.
     Failed,
-    /// Ended on request.
+    /// Ended by a cancel request.
     Canceled,
 }
 
 impl Phase {
-    /// Whether nothing but a retry leaves this phase.
+    /// Returns whether the phase is final: only a retry leaves it.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Canceled)
     }
 
-    /// The stored name.
+    /// Returns the stored name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,14 +1,16 @@
+//! Conflict policy of a deployment.
+
 use std::str::FromStr;
 
-/// What happens when a file of that name is already there.
+/// Policy for a destination where a file of the document's name exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ConflictPolicy {
-    /// Overwrite it; OneDrive keeps the old version in its history.
+    /// Replace the file; OneDrive keeps the old version in its history.
     #[default]
     Replace,
-    /// Keep both; the new one is numbered.
+    /// Keep both files; the new one gets a number in its name.
     Rename,
-    /// Keep the old one and fail.
+    /// Keep the old file and fail the transfer.
     Fail,
 }
 
@@ -16,7 +18,7 @@ impl ConflictPolicy {
     /// Every policy.
     pub const ALL: [Self; 3] = [Self::Replace, Self::Rename, Self::Fail];
 
-    /// Graph's name of the policy.
+    /// Returns the name of the policy in Graph.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

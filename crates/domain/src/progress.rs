@@ -1,16 +1,18 @@
+//! Progress of a transfer in percent.
+
 use crate::{Phase, Transfer};
 
-/// The whole percentage that status shows, as the viewer's contract defines it:
-/// 0 on creation, 10 once ORDS has pushed the document, 10→100 with the bytes
-/// acknowledged by OneDrive, 100 only when the delivery is verified.
+/// Returns the percentage that status answers show, as the contract with SCV defines it: 0
+/// at first, 10 once ORDS has pushed the document, 10 to 100 with the acknowledged bytes,
+/// and 100 only when the delivery is verified.
 ///
-/// Never goes down within an attempt, because none of its inputs does.
+/// It never decreases within a run, because none of its inputs does.
 #[must_use]
 pub fn percent(transfer: &Transfer) -> u8 {
     if transfer.phase == Phase::Completed {
         return 100;
     }
-    // Before the push, a source is that of an earlier run.
+    // Before the push of this run, `source` is that of an earlier run.
     let pushed = transfer.source.as_ref().filter(|_| transfer.phase > Phase::Pushing);
     let Some(source) = pushed else {
         return 0;
@@ -19,8 +21,8 @@ pub fn percent(transfer: &Transfer) -> u8 {
         return 10;
     }
     let done = u128::from(transfer.bytes_done.min(source.size));
-    // At most 99: the multiplication comes before the division (the old service
-    // divided first and stuck at 10), and 100 belongs to Completed alone.
+    // Multiply before dividing: the old service divided first, so its value stayed at 10.
+    // Cap at 99, because 100 means completed.
     let share = done * 90 / u128::from(source.size);
     u8::try_from((10 + share).min(99)).unwrap_or(99)
 }

@@ -1,22 +1,24 @@
+//! QuickXorHash, the hash by which OneDrive identifies content.
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 const WIDTH_BITS: u64 = 160;
 const SHIFT_BITS: u64 = 11;
-/// Bytes after which the bit offset returns to where it was: lcm(160, 11) / 11.
+/// Period of the bit offset, in bytes: lcm(160, 11) / 11.
 const PERIOD: usize = 160;
 
-/// Microsoft's QuickXorHash, with a state that fits a checkpoint.
+/// QuickXorHash by Microsoft, with a state that fits into a checkpoint.
 ///
-/// A 160-bit register; byte *i* is XORed in at bit offset `11·i mod 160`; at the
-/// end the 64-bit length is XORed into bytes 12–19, little-endian
-/// (Microsoft's public description of `quickXorHash`).
+/// It has a 160-bit register. Byte *i* is XORed in at bit offset `11·i mod 160`. At the end
+/// the 64-bit length is XORed into bytes 12–19, little-endian (Microsoft's public
+/// description of `quickXorHash`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct QuickXorHash {
-    /// One column a position modulo 160. Bytes of equal position are XORed
-    /// together here and spread over the register only when a digest is asked
-    /// for, so that the hot loop is a plain XOR of slices.
+    /// One column for each position modulo 160. Bytes of the same position are XORed
+    /// together here and distributed over the register only for a digest, so the hot loop
+    /// is a plain XOR of slices.
     columns: Columns,
     len: u64,
 }
@@ -30,38 +32,37 @@ impl Default for Columns {
     }
 }
 
-/// What a checkpoint keeps of a hash: the register before the length goes in,
-/// base64, and the number of bytes folded in.
+/// State of a hash in a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HashState {
-    /// 20 bytes, base64.
+    /// The register before the length is added: 20 bytes in base64.
     pub register: String,
-    /// Bytes folded in so far.
+    /// Number of bytes hashed so far.
     pub len: u64,
 }
 
 impl QuickXorHash {
-    /// The hash of nothing.
+    /// Creates the hash of no bytes.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Bytes folded in so far.
+    /// Returns the number of bytes hashed so far.
     #[must_use]
     pub const fn len(&self) -> u64 {
         self.len
     }
 
-    /// Whether nothing has been folded in.
+    /// Returns whether no byte has been hashed.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Folds the next bytes in.
+    /// Hashes the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
-        // Cannot truncate: a remainder of 160.
+        // The cast cannot truncate, because the remainder is below 160.
         let start = (self.len % PERIOD as u64) as usize;
         self.len += bytes.len() as u64;
         let (head, rest) = bytes.split_at(bytes.len().min(PERIOD - start));
@@ -73,7 +74,7 @@ impl QuickXorHash {
         xor_into(&mut self.columns.0, blocks.remainder());
     }
 
-    /// The digest of all bytes so far, base64 as Graph writes it.
+    /// Returns the digest of all bytes so far, in base64 as Graph writes it.
     #[must_use]
     pub fn digest(&self) -> String {
         let mut register = self.register();
@@ -83,18 +84,18 @@ impl QuickXorHash {
         STANDARD.encode(register)
     }
 
-    /// What to keep so that hashing can go on in another process.
+    /// Returns the state with which hashing can continue in another process.
     #[must_use]
     pub fn state(&self) -> HashState {
         HashState { register: STANDARD.encode(self.register()), len: self.len }
     }
 
-    /// Goes on from a kept state; `None` when the state is not one.
+    /// Continues from a stored state; `None` when the state is malformed.
     #[must_use]
     pub fn resume(state: &HashState) -> Option<Self> {
         let register: [u8; 20] = STANDARD.decode(&state.register).ok()?.try_into().ok()?;
-        // Positions 0, 160/gcd… repeat; the columns at bit offsets 0, 8, 16, …
-        // cover the register exactly, so the register is laid back into those.
+        // The columns at bit offsets 0, 8, 16, … cover the register exactly, so the bytes of
+        // the register are put back into those columns.
         let mut columns = [0; PERIOD];
         for (position, column) in columns.iter_mut().enumerate() {
             let bit = position as u64 * SHIFT_BITS % WIDTH_BITS;
@@ -105,6 +106,7 @@ impl QuickXorHash {
         Some(Self { columns: Columns(columns), len: state.len })
     }
 
+    /// Combines the columns into the register.
     fn register(&self) -> [u8; 20] {
         let mut register = [0_u8; 20];
         for (position, column) in self.columns.0.iter().enumerate() {
@@ -124,30 +126,31 @@ fn xor_into(target: &mut [u8], source: &[u8]) {
     }
 }
 
-/// The hash of a source's first bytes, fed by position.
+/// Hash of a source's first bytes, which are passed with their position.
 ///
-/// After a resume the server may be behind what was hashed already; those bytes
-/// are read and sent again but folded in only once.
+/// After a resumed upload the server may be behind the hashed bytes. Those bytes are read
+/// and sent again but hashed only once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SourceHash(QuickXorHash);
 
 impl SourceHash {
-    /// Goes on from a checkpoint; a state that cannot be read starts at 0, which
-    /// costs a second read of the source and nothing else.
+    /// Continues from a checkpoint. A malformed state starts at 0, which costs a second
+    /// read of the source and nothing else.
     #[must_use]
     pub fn resume(state: Option<&HashState>) -> Self {
         Self(state.and_then(QuickXorHash::resume).unwrap_or_default())
     }
 
-    /// Source bytes `[0, hashed_to)` are folded in.
+    /// Returns the end of the hashed source bytes, `[0, hashed_to)`.
     #[must_use]
     pub const fn hashed_to(&self) -> u64 {
         self.0.len()
     }
 
-    /// Folds in the part of `bytes`, which stand at `position`, that is new.
+    /// Hashes the part of `bytes` that is not hashed yet. The bytes begin at `position` in
+    /// the source.
     ///
-    /// Returns `false`, and folds nothing, when bytes between would be missing.
+    /// Returns `false` and hashes nothing when there is a gap before `position`.
     #[must_use]
     pub fn fold(&mut self, position: u64, bytes: &[u8]) -> bool {
         let Some(known) = self.hashed_to().checked_sub(position) else {
@@ -161,18 +164,18 @@ impl SourceHash {
         true
     }
 
-    /// Folds in the bytes that stand at [`SourceHash::hashed_to`].
+    /// Hashes the bytes that begin at [`SourceHash::hashed_to`].
     pub fn append(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// What to keep in a checkpoint.
+    /// Returns the state for a checkpoint.
     #[must_use]
     pub fn state(&self) -> HashState {
         self.0.state()
     }
 
-    /// The digest of `[0, hashed_to)`, base64.
+    /// Returns the digest of `[0, hashed_to)`, in base64.
     #[must_use]
     pub fn digest(&self) -> String {
         self.0.digest()

@@ -1,3 +1,5 @@
+//! E-mail address of the recipient of a delivery.
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -5,21 +7,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::is_printable;
 
-/// An address that cannot be one.
+/// Error for a text that cannot be an e-mail address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidRecipient(&'static str);
 
-/// The recipient's e-mail address: the Microsoft 365 user.
+/// E-mail address of the recipient, a Microsoft 365 user.
 ///
-/// Only what can never be an address is refused here; whether the user exists
-/// is Graph's to say. `Debug` hides it: addresses of people go to no log.
+/// Parsing refuses only a text that can never be an address. Graph decides later whether
+/// the user exists. `Debug` hides the address, because addresses of people must not be
+/// logged.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Recipient(String);
 
 impl Recipient {
-    /// The address, for the request to Graph and nothing else.
+    /// Returns the address, for requests to Graph only.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -32,7 +35,7 @@ impl fmt::Debug for Recipient {
     }
 }
 
-/// Names a caller's fault in an address.
+/// Error for a text without the form of an address.
 const FORM: InvalidRecipient =
     InvalidRecipient("must be an e-mail address such as name@example.org");
 
@@ -41,7 +44,7 @@ impl FromStr for Recipient {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let recipient = Self::try_from(text.to_owned())?;
-        // With two of them, systems disagree about where the domain begins.
+        // With two at signs, systems disagree about where the domain begins.
         if text.bytes().filter(|byte| *byte == b'@').count() != 1 {
             return Err(FORM);
         }
@@ -116,6 +119,10 @@ mod tests {
         }
         let stored = "\"ada@court.example@court.example\"";
         let stored: Recipient = serde_json::from_str(stored).unwrap();
-        assert_eq!(stored.as_str(), "ada@court.example@court.example", "of an older record");
+        assert_eq!(
+            stored.as_str(),
+            "ada@court.example@court.example",
+            "a record of an older version stays readable"
+        );
     }
 }

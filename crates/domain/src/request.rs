@@ -1,21 +1,24 @@
+//! Idempotency records of requests.
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::TransferId;
 
-/// A request that its caller gave a name, so that it may be sent again: it makes one
-/// job, however often it comes.
+/// Idempotency record of a request. A repeated request with the same key creates no further
+/// job and gets the first one.
 ///
-/// Both hashes are over what the caller sent, which stays out of the store.
+/// Both hashes cover values that the caller sent. The values themselves are not stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NamedRequest {
-    /// Hash of the caller and its name for the request.
+    /// Hash of the caller and the idempotency key.
     pub key: String,
-    /// Hash of what it asks for.
+    /// Hash of the content of the request.
     pub fingerprint: String,
-    /// What it made.
+    /// Id of the job that the request created.
     pub job_id: TransferId,
-    /// Until when it is remembered: as long as what it made, if that is not run again.
+    /// End of the record's retention. It is that of the job, unless the job is retried
+    /// later.
     pub keep_until: Timestamp,
 }

@@ -1,25 +1,27 @@
-//! Settings that must agree with each other.
+//! Consistency rules between settings of a deployment.
 //!
-//! CloudFormation can bound a number and cannot compare two. Functions check the rules of
-//! what they read when they start; `cargo xtask check` checks all of them over the
-//! template's defaults and each environment of `samconfig.toml`.
+//! A CloudFormation template can limit the range of one parameter but cannot compare two of
+//! them. Each function checks the rules of the settings that it reads when it starts.
+//! `cargo xtask check` applies all rules to the template's defaults and to each environment
+//! of `samconfig.toml`.
 
-/// The values of settings, by the names of the template's parameters.
+/// Lookup of a setting's value by the name of its template parameter.
 pub type Values<'a> = dyn Fn(&str) -> u64 + 'a;
 
-/// A rule between settings, which have the names of the template's parameters.
+/// A rule that compares settings. Settings have the names of the template's parameters.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule {
-    /// The settings that it compares.
+    /// The settings that the rule compares.
     pub settings: &'static [&'static str],
-    /// Whether they agree, each in the unit in which it is set.
+    /// Returns whether the settings agree. Each value has the unit in which it is
+    /// configured.
     pub holds: fn(&Values<'_>) -> bool,
-    /// What must be so, and why.
+    /// The rule in words and its reason; shown when the rule is broken.
     pub text: &'static str,
 }
 
-/// Rules whose violation loses documents, records or bytes: a function that reads the
-/// settings of one does not start while it is broken.
+/// Rules that protect documents, records or bytes from loss. A function that reads the
+/// settings of a broken rule does not start.
 pub const RULES: [Rule; 7] = [
     Rule {
         settings: &["RecordTtlHours", "JobTtlHours", "TransferDeadlineSeconds"],
@@ -71,7 +73,8 @@ pub const RULES: [Rule; 7] = [
     },
 ];
 
-/// Rules whose violation only makes a setting pointless: checked before a deployment.
+/// Rules that only keep a setting from being pointless. They are checked before a
+/// deployment.
 pub const DEPLOYMENT_RULES: [Rule; 7] = [
     Rule {
         settings: &["DeadlineBaseSeconds", "TransferDeadlineSeconds"],
@@ -118,13 +121,14 @@ pub const DEPLOYMENT_RULES: [Rule; 7] = [
 
 const MIB: u64 = 1024 * 1024;
 
-/// Seconds of so many hours.
+/// Converts hours to seconds.
 const fn hours(count: u64) -> u64 {
     count.saturating_mul(3600)
 }
 
 impl Rule {
-    /// Whether the rule is broken by these values; `false` where one of them is not known.
+    /// Returns whether these values break the rule. A rule with an unknown value is not
+    /// broken.
     #[must_use]
     pub fn is_broken(&self, value: impl Fn(&str) -> Option<u64>) -> bool {
         let is_known = self.settings.iter().all(|name| value(name).is_some());
@@ -132,8 +136,8 @@ impl Rule {
     }
 }
 
-/// The variable by which functions are given a setting: `RECORD_TTL_HOURS` for
-/// `RecordTtlHours`.
+/// Returns the environment variable that carries a setting to the functions:
+/// `RECORD_TTL_HOURS` for `RecordTtlHours`.
 #[must_use]
 pub fn variable(setting: &str) -> String {
     let mut name = String::with_capacity(setting.len() + 4);

@@ -1,13 +1,15 @@
+//! Jitter that spreads the load of transfers which wait for the same moment.
+
 use std::time::Duration;
 
 use crate::TransferId;
 
-/// A part of `within` that is this transfer's own: the same each time, and as good
-/// as random between transfers. So those that were told to wait until the same
-/// moment do not all come back in it.
+/// Returns a jitter between zero and `within` for a transfer. It is derived from the id, so
+/// it is the same at each call and practically random between transfers. So transfers that
+/// wait for the same moment do not all return in it.
 #[must_use]
 pub fn spread(id: &TransferId, within: Duration) -> Duration {
-    // FNV-1a, then the finalizer of SplitMix64: ids of one moment differ in few digits.
+    // FNV-1a, then the finalizer of SplitMix64, because ids of one moment differ in few digits.
     let folded = id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
@@ -27,9 +29,9 @@ mod tests {
         let mut seconds = [0_u32; 30];
         for number in 0..1000 {
             let id = TransferId::from_u128(0x0193_5678_90ab_7000_8000_0000_0000_0000 + number);
-            let own = spread(&id, Duration::from_secs(30));
-            assert_eq!(own, spread(&id, Duration::from_secs(30)), "the same each time");
-            seconds[usize::try_from(own.as_secs()).unwrap()] += 1;
+            let delay = spread(&id, Duration::from_secs(30));
+            assert_eq!(delay, spread(&id, Duration::from_secs(30)), "it is the same at each call");
+            seconds[usize::try_from(delay.as_secs()).unwrap()] += 1;
         }
         // 33 on average.
         assert!(seconds.iter().all(|count| (10..70).contains(count)), "{seconds:?}");

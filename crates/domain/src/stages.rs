@@ -1,134 +1,139 @@
-//! What each stage of a transfer leaves in its record.
+//! Results of the stages of a transfer, as its record stores them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{Artifact, DocumentName, Evidence, FailureCode, FoundObject, HashState, Pace};
 
-/// What ORDS said when it pushed the document.
+/// Facts about a document that ORDS stated when it pushed the document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PushedSource {
-    /// The key that appears in the exchange bucket, as ORDS gave it.
+    /// Key of the object in the exchange bucket, as ORDS gave it.
     pub key: String,
-    /// The name that the document gets in OneDrive.
+    /// Name of the document at the destination.
     pub name: DocumentName,
-    /// Media type as ORDS gave it.
+    /// Media type, as ORDS gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mime: Option<String>,
-    /// Size in bytes as ORDS announced it.
+    /// Size in bytes, as ORDS announced it.
     pub size: u64,
-    /// The exchange store's own time just before ORDS was asked: an object that
-    /// is older is not from this push.
+    /// Time of the exchange store's clock just before ORDS was asked. An older object is
+    /// not from this push.
     pub requested_at: Timestamp,
-    /// The object that lay under the key at the time of the push; `None` in records of
-    /// older versions.
+    /// Result of the HEAD request for the key around the push; `None` when it failed and in
+    /// records of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<FoundObject>,
-    /// Our time just before ORDS was asked; `None` in records of older versions.
+    /// Time of docferry's clock just before ORDS was asked; `None` in records of older
+    /// versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,
-    /// Our time when ORDS had answered: the arrival deadline counts from here.
+    /// Time of docferry's clock when ORDS had answered. The arrival deadline counts from
+    /// here.
     pub pushed_at: Timestamp,
-    /// When a document of this size must have been delivered; `None` in records of
+    /// Time by which a document of this size must have been delivered; `None` in records of
     /// older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub must_end_by: Option<Timestamp>,
 }
 
-/// The exchange object that arrived; reads are conditional on its tag.
+/// The exchange object that arrived. Reads are conditional on its entity tag.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ArrivedObject {
-    /// Entity tag, quotes included.
+    /// Entity tag, with quotes.
     pub etag: String,
-    /// By our clock.
+    /// Time of the arrival, by docferry's clock.
     pub arrived_at: Timestamp,
-    /// When it was written, by the exchange store's clock; `None` in records of older
-    /// versions.
+    /// Time at which the object was written, by the exchange store's clock; `None` in
+    /// records of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written_at: Option<Timestamp>,
 }
 
-/// What is durable of an upload: enough to go on in another process.
+/// Checkpoint of an upload: the durable state from which another process can continue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Checkpoint {
-    /// Bytes that the drive has acknowledged in the present session.
+    /// Number of bytes that the drive has acknowledged in the present session.
     pub offset: u64,
-    /// Hash of the source's first bytes, at most `offset` of them unless the
+    /// Hash state of the source's first bytes. It covers at most `offset` bytes, unless the
     /// drive lost some.
     pub hash: HashState,
-    /// Fragment size in force, in bytes.
+    /// Present length of fragments, in bytes.
     pub fragment_bytes: u64,
-    /// Upload sessions opened so far in this attempt; 1 as well from just before a
-    /// small document is put whole. Above 0 the document may be at the destination.
+    /// Number of upload sessions opened in this run; 1 as well from just before a small
+    /// document is sent in one PUT. When it is not 0, the document may be at the
+    /// destination.
     pub sessions: u32,
-    /// A new session was opened because the last fragment failed again and again.
-    /// That is done once.
+    /// Whether the session was replaced because the last fragment failed repeatedly. That
+    /// is done only once.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fresh_session: bool,
-    /// What is counted over all invocations of a run, so that no repetition is unbounded.
+    /// Counters over all invocations of a run, so that every repetition is limited.
     #[serde(default, skip_serializing_if = "Tally::is_empty")]
     pub tally: Tally,
-    /// Until then a small document may be on its way to the destination, sent by an
-    /// invocation that nobody can stop. Nothing is said of the end before.
+    /// Lease of a PUT of a small document. Until then the document may be on its way to the
+    /// destination, and the invocation that sends it cannot be stopped, so `finalize`
+    /// waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub putting_until: Option<Timestamp>,
-    /// Whether the document may have a numbered name: its own and those up to the first
-    /// that is free.
+    /// Whether the document may have a numbered name: its own name or a number up to the
+    /// first free one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub numbering: bool,
-    /// The highest number that a small document was tried under.
+    /// Highest number in a name under which a small document was tried.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub number: u32,
-    /// The drive's id of the item with which it answered our own last byte.
+    /// The drive's id of the item with which it answered this upload's last byte.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<String>,
-    /// How fast bytes move.
+    /// Measured throughput.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pace: Option<Pace>,
 }
 
-/// Counters of an upload that outlast its invocations.
+/// Counters of an upload that continue over its invocations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Tally {
-    /// The most bytes that the drive has acknowledged in any session of this run. Only a
-    /// new maximum resets `setbacks` and `waits`.
+    /// Maximum of the bytes that the drive has acknowledged in any session of this run.
+    /// Only a new maximum resets `setbacks` and `waits`.
     pub furthest: u64,
-    /// Times that the source was written again and the upload began anew.
+    /// Number of times that the source was written again and the upload started over.
     pub renewals: u32,
-    /// Times that the drive took acknowledged bytes back, or had every byte and did not
-    /// complete the file.
+    /// Number of times that the drive lost acknowledged bytes, or had every byte and did
+    /// not complete the file.
     pub setbacks: u32,
-    /// Waits for a path that another session or an editor holds.
+    /// Number of waits for a path that another session or an editor holds.
     pub waits: u32,
-    /// Why the last session was given up: the failure when no other may be opened.
+    /// Why the last session was replaced. It becomes the failure when no further session is
+    /// allowed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replaced_because: Option<FailureCode>,
 }
 
 impl Tally {
-    /// Whether nothing is counted yet.
+    /// Returns whether every counter is zero.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-/// The delivered document, verified.
+/// A verified delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Delivery {
-    /// In a OneDrive.
+    /// Delivered to a OneDrive.
     Onedrive(DeliveredItem),
-    /// In the delivery bucket.
+    /// Delivered to the delivery bucket.
     Download(Artifact),
 }
 
@@ -144,7 +149,7 @@ impl From<Artifact> for Delivery {
     }
 }
 
-/// An item in a OneDrive.
+/// A delivered item in a OneDrive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeliveredItem {
@@ -154,13 +159,13 @@ pub struct DeliveredItem {
     pub size: u64,
     /// quickXorHash of the bytes that were sent, base64.
     pub quick_xor_hash: String,
-    /// Whether the service rewrote the file after it had taken our bytes.
+    /// Whether the service rewrote the file after it had accepted the bytes.
     pub rewritten: bool,
-    /// Proof that the item is the document; `None` in records of older versions.
+    /// Evidence that the item is the document; `None` in records of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
-    /// Where its owner opens it in a browser; `None` in older records, and when the
-    /// service did not say.
+    /// URL at which the drive's owner opens the item in a browser; `None` in records of
+    /// older versions, and when the service gave none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub web_url: Option<String>,
 }
@@ -169,6 +174,6 @@ pub struct DeliveredItem {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
-    /// The code; its message is what people read.
+    /// Failure code. Its message is shown to users.
     pub code: FailureCode,
 }

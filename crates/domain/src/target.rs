@@ -1,43 +1,46 @@
+//! Destination of a transfer: a OneDrive or the delivery bucket.
+
 use serde::{Deserialize, Serialize};
 
 use crate::{DriveFolder, Person, Pool, Recipient};
 
-/// Where a document goes.
+/// Destination of a document.
 ///
-/// Stored flat in the transfer: what tells the two apart is whether there is a
-/// recipient.
+/// Its fields are stored directly in the transfer. The field `recipient` distinguishes the
+/// two variants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Target {
-    /// Into somebody's OneDrive.
+    /// A folder in a OneDrive.
     Onedrive(DriveTarget),
-    /// Into the delivery bucket, where it is fetched by a presigned URL.
+    /// The delivery bucket, from which a presigned URL downloads the document.
     Download(DownloadTarget),
 }
 
-/// A folder in somebody's OneDrive.
+/// Folder in the recipient's OneDrive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DriveTarget {
-    /// Who gets it.
+    /// Recipient of the document.
     pub recipient: Recipient,
-    /// The folder as the caller gave it, for echoing; `None` when it gave none.
+    /// Folder as the caller sent it, echoed in status answers; `None` when the caller sent
+    /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_path: Option<String>,
-    /// The folder, checked.
+    /// Validated folder.
     pub folder: DriveFolder,
 }
 
-/// A place in the delivery bucket: made up when the document gets there.
+/// Object in the delivery bucket. Its key is chosen when the document is copied there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DownloadTarget {
-    /// For whom it counts.
+    /// Person or service whose slot limit the transfer counts against.
     pub person: Person,
 }
 
 impl Target {
-    /// Whose slots are used while bytes move there.
+    /// Returns the slot pool of the destination.
     #[must_use]
     pub const fn pool(&self) -> Pool {
         match self {
@@ -46,7 +49,8 @@ impl Target {
         }
     }
 
-    /// For whom it counts: the resolved recipient, whoever asked.
+    /// Returns the person or service whose slot limit the transfer counts against. For a
+    /// OneDrive it is the recipient, independent of the caller.
     #[must_use]
     pub fn person(&self) -> Person {
         match self {
@@ -55,7 +59,7 @@ impl Target {
         }
     }
 
-    /// The folder in a drive, when that is where it goes.
+    /// Returns the folder in a OneDrive, if that is the destination.
     #[must_use]
     pub const fn drive(&self) -> Option<&DriveTarget> {
         match self {

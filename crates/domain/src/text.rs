@@ -1,18 +1,18 @@
-//! Rules for text that other systems and callers send.
+//! Rules for text from callers and other systems: printable characters and media types.
 
 use unicode_general_category::{GeneralCategory, get_general_category};
 
-/// The character that decoders put in place of bytes that are no text.
+/// Character by which decoders replace bytes that are not valid text.
 const REPLACEMENT: char = '\u{fffd}';
 
 /// Zero-width non-joiner and joiner. Both are format characters, but Persian and Indic
 /// words and joined emoji are spelled with them.
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
 
-/// Whether a character has no place in a name: a control or format character (direction
-/// marks among them), a line or paragraph separator, the replacement character, or a code
-/// point without a character. Such a name looks like another one, changes how the text
-/// beside it is displayed, or is lost between two systems.
+/// Returns whether a character is not allowed in a name: a control or format character
+/// (direction marks among them), a line or paragraph separator, the replacement character,
+/// or an unassigned code point. A name with one looks like another name, changes how the
+/// text beside it is displayed, or is lost between two systems.
 pub(crate) fn is_unprintable(c: char) -> bool {
     let is_format_or_unassigned = || {
         matches!(
@@ -28,15 +28,15 @@ pub(crate) fn is_unprintable(c: char) -> bool {
     c == REPLACEMENT || (!JOINERS.contains(&c) && is_format_or_unassigned())
 }
 
-/// Whether a text can be displayed as it is: it has no control characters, direction
-/// marks or code points without a character.
+/// Returns whether a text has no control characters, direction marks or unassigned code
+/// points, so that it can be displayed as it is.
 #[must_use]
 pub fn is_printable(text: &str) -> bool {
     !text.chars().any(is_unprintable)
 }
 
-/// The character without its case. Two characters that differ in case only have the same
-/// form, also where one of them is not ASCII: `ſ` and `K` (Kelvin) are folded to `s` and `k`.
+/// Folds the case of a character. Two characters that differ only in case have the same
+/// result, even if one is not ASCII: `ſ` and `K` (Kelvin) become `s` and `k`.
 pub(crate) fn fold(c: char) -> char {
     let mut upper = c.to_uppercase();
     match (upper.next(), upper.next()) {
@@ -45,13 +45,13 @@ pub(crate) fn fold(c: char) -> char {
     }
 }
 
-/// Longest media type, in bytes: two names of RFC 6838 and a parameter.
+/// Maximum length of a media type, in bytes: two names of RFC 6838 and a parameter.
 const LONGEST_MEDIA_TYPE: usize = 255;
 
-/// The media type of bytes that are not known to be anything else.
+/// Media type of bytes whose format is unknown.
 const ANY_BYTES: &str = "application/octet-stream";
 
-/// A media type that can stand in a header: `foreign` when it is one (RFC 9110, 8.3.1),
+/// Returns `foreign` if it is a media type that a header may contain (RFC 9110, 8.3.1),
 /// otherwise `application/octet-stream`.
 #[must_use]
 pub fn media_type(foreign: &str) -> &str {
@@ -69,7 +69,7 @@ fn is_media_type(text: &str) -> bool {
     is_essence && parameters.is_none_or(are_parameters)
 }
 
-/// Whether this is `name=value` once or more, separated by semicolons.
+/// Returns whether the text is one or more `name=value`, separated by semicolons.
 fn are_parameters(text: &str) -> bool {
     let mut rest = text;
     loop {
@@ -86,7 +86,8 @@ fn are_parameters(text: &str) -> bool {
     }
 }
 
-/// The text behind a token or a quoted string; `None` when there is neither.
+/// Returns the text after a token or a quoted string; `None` when the text begins with
+/// neither.
 fn after_value(text: &str) -> Option<&str> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find(|c| !is_token_character(c)).unwrap_or(text.len());

@@ -1,39 +1,43 @@
+//! Trace context of a request, which connects the logs of several systems.
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Length of what every version begins with: version, trace, parent and flags.
+/// Length of the part that every version begins with: version, trace id, parent id and
+/// flags.
 const KNOWN: usize = 55;
 
-/// Where a call stands in a trace that spans systems: the header `traceparent` of
-/// [W3C Trace Context](https://www.w3.org/TR/trace-context/), as it came. It is passed
-/// on and never looked into.
+/// Position of a call in a trace that spans systems: the value of the header `traceparent`
+/// of [W3C Trace Context](https://www.w3.org/TR/trace-context/). docferry passes it on
+/// without interpreting it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TraceParent(String);
 
 impl TraceParent {
-    /// As the header's value; ASCII, and no more than 55 characters.
+    /// Returns the value of the header: ASCII, at most 55 characters.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The trace's id, 32 hexadecimal digits: by which logs of all systems are found.
+    /// Returns the trace id, 32 hexadecimal digits, by which the logs of all systems can be
+    /// found.
     #[must_use]
     pub fn trace_id(&self) -> &str {
         self.0.get(3..35).unwrap_or_default()
     }
 }
 
-/// The header is of no version that is known.
+/// Error for a header that no known version of the standard allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidTraceParent;
 
 impl fmt::Display for InvalidTraceParent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("is no traceparent")
+        f.write_str("not a valid traceparent header")
     }
 }
 
@@ -42,8 +46,8 @@ impl std::error::Error for InvalidTraceParent {}
 impl FromStr for TraceParent {
     type Err = InvalidTraceParent;
 
-    /// What later versions may have behind the flags is left out, as the standard
-    /// tells those to do that do not know it; the version is 00 then.
+    /// Parses the header. Fields that later versions add after the flags are dropped, as
+    /// the standard requires; the version then becomes 00.
     fn from_str(text: &str) -> Result<Self, InvalidTraceParent> {
         let known = text.get(..KNOWN).ok_or(InvalidTraceParent)?;
         let rest = &text[KNOWN..];

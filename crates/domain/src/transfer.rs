@@ -1,3 +1,8 @@
+//! The record of a transfer, which carries one document to one person.
+//!
+//! The API and all steps of the workflow read this record. The input of a workflow
+//! execution contains only its id and the number of the execution.
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -7,157 +12,164 @@ use crate::{
     TransferId, TransientError, Turn, Waiting,
 };
 
-/// Version of the stored form. Readers accept every version up to theirs.
+/// Version of the stored record format. A reader accepts every version up to its own.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// One document on its way to one person: the record that everything reads.
+/// Stored record of the transfer of one document to one recipient.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Transfer {
-    /// Version of the stored form.
+    /// Version of the stored record format, at most [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// The id that the caller polls with.
+    /// Id of the transfer, which the caller uses for polling.
     pub transfer_id: TransferId,
-    /// The principal that asked; nobody else sees the transfer.
+    /// Principal that made the request. Only this principal can see the transfer.
     pub owner: String,
-    /// For whom it was asked, when that is somebody else.
+    /// Person on whose behalf the owner made the request, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Person>,
-    /// The document, by the name that its source knows.
+    /// Id of the document in the object store.
     pub object_guid: ObjectGuid,
-    /// The document as a client of the downloads API named it.
+    /// Number of the document, if it was requested through the downloads API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_id: Option<FileId>,
-    /// Where it goes.
+    /// Destination of the document.
     #[serde(flatten)]
     pub target: Target,
-    /// When it was asked for.
+    /// Time of the request.
     pub created_at: Timestamp,
-    /// When it must have ended, whatever its size. See [`Transfer::must_end_by`].
+    /// Time by which the transfer must have ended, whatever the document's size. See
+    /// [`Transfer::must_end_by`].
     pub deadline: Timestamp,
-    /// 1, and one more for each execution that carries it on.
+    /// Number of the Step Functions execution that works on the transfer: starts at 1 and
+    /// grows with each further execution.
     pub attempt: u32,
-    /// How often its owner had it run again after it had ended.
+    /// Number of retries that the owner requested after an end.
     #[serde(default)]
     pub retries: u32,
-    /// Executions that were used up before its owner had it run again for the last
-    /// time.
+    /// Number of executions in all runs before the present one.
     #[serde(default)]
     pub past_attempts: u32,
-    /// Until when what was delivered is kept; `None` when that is not ours to say.
+    /// End of the retention of the delivered document; `None` when docferry does not
+    /// control the retention.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_until: Option<Timestamp>,
-    /// Where its end is told to.
+    /// URL of the webhook that is called at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<CallbackUrl>,
-    /// Where it stands.
+    /// Present phase.
     pub phase: Phase,
-    /// Whose slots it uses while it moves bytes.
+    /// Slot pool that the transfer uses.
     #[serde(default)]
     pub pool: Pool,
-    /// How urgent it is.
+    /// Priority in the queue for slots.
     #[serde(default)]
     pub priority: Priority,
-    /// Whether it holds a slot, or waits for one.
+    /// Slot state: idle, queued for a slot, or holding one.
     #[serde(default)]
     pub turn: Turn,
-    /// Somebody asked to stop; noticed at the next checkpoint.
+    /// Whether cancellation was requested. A running step notices it at its next
+    /// checkpoint.
     #[serde(default)]
     pub cancel_requested: bool,
-    /// Why it is being ended: set before anything is closed, so that nothing new
-    /// begins meanwhile, and kept when the ending itself is interrupted.
+    /// Reason of an end that has begun. It is written before anything is closed, so that
+    /// nothing new begins meanwhile, and it survives an interrupted `finalize`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<FailureCode>,
-    /// When its present run was asked for, which decides its place in the queue. `None` in
-    /// the first run, and in records of older versions: see [`Transfer::queue_time`].
+    /// Time of the request for the present run, which decides the place in the queue.
+    /// `None` in the first run, and in records of older versions: see
+    /// [`Transfer::queue_time`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queued_at: Option<Timestamp>,
-    /// When it was given a slot for the first time.
+    /// When the present run got its first slot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admitted_at: Option<Timestamp>,
-    /// When work began.
+    /// When work on the present run began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
-    /// When it ended, however it did.
+    /// When the present run ended, with any outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
-    /// How often the source was asked, or was about to be: each time may bring the
-    /// document once.
+    /// Number of pushes requested from the source, including one that is about to be
+    /// requested. Each may bring the document once.
     #[serde(default)]
     pub pushes: u32,
-    /// The object under the exchange key may be another document: push once more before
-    /// looking for the arrival again.
+    /// Whether the object under the exchange key may be another document. Then the source
+    /// has to push once more before the next check for the arrival.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub push_again: bool,
-    /// The key that the source last named for the document.
+    /// Exchange key that the source named last for the document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_key: Option<String>,
-    /// Keys under which an object may still arrive, beside the one in `source`.
+    /// Keys, beside the one in `source`, under which an object may still arrive.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owed_keys: Vec<OwedKey>,
-    /// Set by the push.
+    /// Facts about the document, recorded by the push.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<PushedSource>,
-    /// Set by the arrival.
+    /// The arrived exchange object, recorded when `poll` finds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<ArrivedObject>,
-    /// Counts the invocations that took over the upload; the newest wins.
+    /// Fencing epoch: grows with each invocation that takes over the upload. Writes of an
+    /// older epoch fail.
     #[serde(default)]
     pub epoch: u64,
-    /// Set after each acknowledged fragment.
+    /// Upload checkpoint, written after each acknowledged fragment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<Checkpoint>,
-    /// The most bytes ever acknowledged in this attempt: what status shows. A
-    /// session that has to begin again does not make it go down.
+    /// Maximum of the bytes acknowledged in this run; status answers show it. It does not
+    /// go down when an upload session has to start over.
     #[serde(default)]
     pub bytes_done: u64,
-    /// The drive asked for a pause until then.
+    /// End of a pause that the drive asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume_at: Option<Timestamp>,
-    /// Set when the delivery is verified.
+    /// The verified delivery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<Delivery>,
-    /// Set when it ended without a delivery.
+    /// Why the transfer ended without a delivery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
-    /// It has ended and what it had open is closed: it may run again. A document that
-    /// comes late may still be watched for.
+    /// Whether the run has ended and everything it had open is closed, so that a retry may
+    /// start. A late document may still be watched for.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub settled: bool,
-    /// The trace that the request for it belonged to.
+    /// Trace context of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceParent>,
-    /// Failed tries of the present run.
+    /// Number of failed tries of each step in the present run.
     #[serde(flatten)]
     pub failed_tries: FailedTries,
-    /// The last failure of this run after which a step was tried again.
+    /// Last failure in this run after which a step was tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_transient_error: Option<TransientError>,
 }
 
-/// What somebody asks for, checked.
+/// A validated request for a transfer.
 #[derive(Debug, Clone)]
 pub struct NewTransfer {
-    /// The principal that asks.
+    /// Principal that makes the request.
     pub owner: String,
-    /// For whom, when that is somebody else.
+    /// Person on whose behalf the request is made, if any.
     pub on_behalf_of: Option<Person>,
-    /// The document.
+    /// Id of the document in the object store.
     pub object_guid: ObjectGuid,
-    /// The document as a client of the downloads API named it.
+    /// Number of the document, if it was requested through the downloads API.
     pub file_id: Option<FileId>,
-    /// Where it goes.
+    /// Destination of the document.
     pub target: Target,
-    /// How urgent it is.
+    /// Priority in the queue for slots.
     pub priority: Priority,
-    /// Until when what is delivered is kept; `None` when that is not ours to say.
+    /// End of the retention of the delivered document; `None` when docferry does not
+    /// control the retention.
     pub keep_until: Option<Timestamp>,
-    /// Where its end is told to; never for a document of a bundle.
+    /// URL of the webhook that is called at the end. Always `None` for a document of a
+    /// batch, because the batch has the webhook.
     pub callback: Option<CallbackUrl>,
 }
 
 impl Transfer {
-    /// The record of a transfer that nobody works on yet.
+    /// Returns the record of an accepted transfer on which no work has begun.
     #[must_use]
     pub fn new(
         transfer_id: TransferId,
@@ -209,9 +221,10 @@ impl Transfer {
         }
     }
 
-    /// The record of a transfer that runs again: nothing of its last run counts any
-    /// more but how often the source was asked, for what, and whose newest invocation
-    /// it was. What that run may still bring is known by it.
+    /// Returns the record for another run of an ended transfer, requested at `now`.
+    ///
+    /// It drops the state of the last run. It keeps the number of pushes, the keys under
+    /// which a document may still arrive, and the epoch, which grows by one.
     #[must_use]
     pub fn again_at(
         self,
@@ -229,7 +242,7 @@ impl Transfer {
             past_attempts: self.attempt,
             attempt: self.attempt.saturating_add(1),
             retries: self.retries.saturating_add(1),
-            // Who was late in the last run writes nothing into this one.
+            // Fences off an invocation of the last run that is still writing.
             epoch: self.epoch.saturating_add(1),
             phase: Phase::Accepted,
             turn: if self.transfer_id.in_bundle().is_some() { Turn::Idle } else { Turn::Queued },
@@ -251,7 +264,8 @@ impl Transfer {
         }
     }
 
-    /// The same for a run that was asked for as long before its deadline as the last one.
+    /// Like [`Transfer::again_at`], with a request time computed from the deadline: the new
+    /// run has as much time until `deadline` as the last run had.
     #[must_use]
     pub fn again(self, deadline: Timestamp, keep_until: Option<Timestamp>) -> Self {
         let allowed = self.deadline.duration_since(self.queue_time());
@@ -259,8 +273,8 @@ impl Transfer {
         self.again_at(now, deadline, keep_until)
     }
 
-    /// Keys under which an object of this transfer may still arrive: that of its last push
-    /// and those that earlier pushes named, each once.
+    /// Returns the keys under which an object of this transfer may still arrive: the key of
+    /// its last push and those of earlier pushes, each once.
     #[must_use]
     pub fn keys_in_doubt(&self) -> Vec<OwedKey> {
         let mut keys = self.owed_keys.clone();
@@ -274,47 +288,50 @@ impl Transfer {
         keys
     }
 
-    /// Whether the source has to be asked for the document.
+    /// Returns whether the source has to push the document.
     #[must_use]
     pub fn needs_push(&self) -> bool {
         self.phase <= Phase::Pushing || self.push_again
     }
 
-    /// Whether the document has to be looked for in the exchange bucket before bytes can
+    /// Returns whether the document has to be found in the exchange bucket before bytes can
     /// move.
     #[must_use]
     pub const fn needs_source(&self) -> bool {
         self.object.is_none() && self.delivery.is_none()
     }
 
-    /// Executions of this run, 1 or more.
+    /// Returns the number of executions of this run, at least 1.
     #[must_use]
     pub const fn executions(&self) -> u32 {
         self.attempt.saturating_sub(self.past_attempts)
     }
 
-    /// When it must have ended: by its deadline, and by its size once that is known.
+    /// Returns the time by which the transfer must have ended: its deadline, or an earlier
+    /// time that follows from the document's size once that is known.
     #[must_use]
     pub fn must_end_by(&self) -> Timestamp {
-        // Before the push, a source is that of an earlier run.
+        // Before the push of this run, `source` is that of an earlier run.
         let pushed = self.source.as_ref().filter(|_| self.phase > Phase::Pushing);
         let by_size = pushed.and_then(|source| source.must_end_by);
         by_size.map_or(self.deadline, |by_size| by_size.min(self.deadline))
     }
 
-    /// Until when what is delivered is kept at least.
+    /// Returns the end of the retention of the delivered document, never before the
+    /// deadline.
     #[must_use]
     pub fn kept_until(&self) -> Timestamp {
         self.keep_until.unwrap_or(self.deadline).max(self.deadline)
     }
 
-    /// When its present run was asked for: at the time of the retry, after one.
+    /// Returns the time of the request for the present run: the last retry or, without one,
+    /// the creation of the transfer.
     #[must_use]
     pub fn queue_time(&self) -> Timestamp {
         self.queued_at.unwrap_or(self.created_at)
     }
 
-    /// Its place in the queue for a slot.
+    /// Returns the transfer's entry in the queue for a slot.
     #[must_use]
     pub fn waiting(&self) -> Waiting {
         Waiting {
@@ -349,8 +366,8 @@ mod tests {
             keep_until: None,
             callback: None,
         };
-        let (id, then) = (TransferId::from_u128(1), Timestamp::UNIX_EPOCH);
-        Transfer { phase: Phase::Uploading, ..Transfer::new(id, new, then, then) }
+        let (id, start) = (TransferId::from_u128(1), Timestamp::UNIX_EPOCH);
+        Transfer { phase: Phase::Uploading, ..Transfer::new(id, new, start, start) }
     }
 
     fn with_size(size: u64) -> Transfer {
@@ -406,7 +423,7 @@ mod tests {
             fields.remove(name);
         }
         fields.insert("unknownToThisVersion".into(), 1.into());
-        // It has no slot and asks for one when it comes to moving bytes.
+        // Without a stored turn it has no slot and requests one before it moves bytes.
         let expected = Transfer { turn: Turn::Idle, ..transfer() };
         assert_eq!(serde_json::from_value::<Transfer>(item).unwrap(), expected);
     }
@@ -416,7 +433,11 @@ mod tests {
         let hour = |n| Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(n);
         let first = Transfer { deadline: hour(4), ..transfer() };
         let order = |transfer: &Transfer| transfer.waiting().order;
-        assert_eq!(order(&first), Priority::Normal.order(hour(0)), "also of an older version");
+        assert_eq!(
+            order(&first),
+            Priority::Normal.order(hour(0)),
+            "also for a record of an older version"
+        );
         let second = first.again_at(hour(30), hour(36), None);
         assert_eq!(order(&second), Priority::Normal.order(hour(30)));
         let stored = serde_json::to_value(&second).unwrap();
@@ -449,7 +470,10 @@ mod tests {
     #[test]
     fn a_record_says_where_its_document_goes_and_for_whom_it_counts() {
         let stored = serde_json::to_value(transfer()).unwrap();
-        assert_eq!(stored["recipient"], "a@b.example", "as before there were downloads");
+        assert_eq!(
+            stored["recipient"], "a@b.example",
+            "the format from before there were downloads"
+        );
         let target = Target::Download(DownloadTarget { person: Person::new("p") });
         let download = Transfer { target: target.clone(), ..transfer() };
         let stored = serde_json::to_value(&download).unwrap();

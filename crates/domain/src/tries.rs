@@ -1,25 +1,25 @@
-//! Tries of the steps of a run.
+//! Tries of the workflow's steps within a run, which status answers show.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{FailureCode, Phase, Transfer};
 
-/// A step of the workflow whose tries are counted.
+/// Step of the workflow whose tries are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// The source is asked to push the document.
+    /// Request to the source to push the document.
     Push,
-    /// The arrival in the exchange bucket is looked for.
+    /// Check for the arrival in the exchange bucket.
     Poll,
-    /// The document is carried to its destination.
+    /// Transport of the document to its destination.
     Deliver,
-    /// The transfer is ended.
+    /// Clean-up and end of the transfer.
     Finalize,
 }
 
 impl Step {
-    /// The stored attribute that counts its failed tries.
+    /// Returns the stored attribute that counts the failed tries of the step.
     #[must_use]
     pub const fn attribute(self) -> &'static str {
         match self {
@@ -31,17 +31,17 @@ impl Step {
     }
 }
 
-/// The failure of a step that is tried again.
+/// A failure after which the step is tried again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TransientError {
-    /// The code of the failure.
+    /// Code of the failure.
     pub code: FailureCode,
-    /// When the try failed.
+    /// Time of the failed try.
     pub at: Timestamp,
 }
 
-/// Failed tries of the present run, by step.
+/// Number of failed tries in the present run, by step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FailedTries {
@@ -67,14 +67,16 @@ impl FailedTries {
         *count = count.saturating_add(1);
     }
 
+    /// Returns the number of the step with the most failed tries.
     fn most(self) -> u32 {
         self.push.max(self.poll).max(self.deliver).max(self.finalize)
     }
 }
 
 impl Transfer {
-    /// Tries of the present step in this run, 1 or more; once it has ended, those of the
-    /// step that took the most. A try whose process died is not counted.
+    /// Returns the number of tries of the present step in this run, at least 1. After the
+    /// end, it is the number of the step with the most tries. A try whose process died is
+    /// not counted.
     #[must_use]
     pub fn tries(&self) -> u32 {
         let failed = self.failed_tries;

@@ -1,22 +1,28 @@
+//! Verification of a delivered file against its source.
+//!
+//! OneDrive rewrites some files after the upload, so a different hash is not always an
+//! error. [`verify_delivery`] compares size and hash; [`judge_rewriting`] judges the files
+//! that differ.
+
 use serde::{Deserialize, Serialize};
 
 use crate::{DocumentName, SourceHash};
 
-/// What the destination says of the delivered item.
+/// Size and hash of a delivered item, as the destination reports them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemFacts {
     /// Size in bytes.
     pub size: u64,
-    /// quickXorHash, base64; absent while the service has not computed it.
+    /// quickXorHash in base64; `None` while the service has not computed it.
     pub quick_xor_hash: Option<String>,
 }
 
-/// Whether size and hash say that the item is the source.
+/// Result of comparing size and hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// Size and hash agree.
     Same,
-    /// The size agrees, the hash is not there yet: look again.
+    /// The size agrees, and the hash is not computed yet: check again later.
     HashPending,
     /// Size or hash differs. Only then does [`judge_rewriting`] apply.
     Different,
@@ -28,14 +34,14 @@ pub fn verify_delivery(source: &SourceHash, item: &ItemFacts) -> Verdict {
     let same_size = item.size == source.hashed_to();
     match &item.quick_xor_hash {
         Some(hash) if same_size && *hash == source.digest() => Verdict::Same,
-        // Of no bytes there is nothing more to compare, and no hash to wait for.
+        // An empty file has no content to compare, so it needs no hash.
         None if same_size && item.size == 0 => Verdict::Same,
         None if same_size => Verdict::HashPending,
         _ => Verdict::Different,
     }
 }
 
-/// Proof that a delivered item is the document.
+/// Evidence that a delivered item is the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Evidence {
@@ -44,41 +50,43 @@ pub enum Evidence {
     /// The service rewrote the file. Each content part of the ZIP container has the
     /// CRC-32 and the size that it has in the source.
     ContentParts,
-    /// The service rewrote the file. It answered our own last byte with this item, the
-    /// file is of a kind that it rewrites, and the size is plausible.
+    /// The service rewrote the file. It answered this upload's last byte with the item, it
+    /// rewrites files of this type, and the size is plausible.
     LastByteSent,
 }
 
 /// Result of comparing the content parts of source and item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContentParts {
-    /// Equal, by name, CRC-32 and size.
+    /// All parts are equal in name, CRC-32 and size.
     Same,
-    /// Different, or the item is no ZIP container any more.
+    /// A part differs, or the item is no longer a ZIP container.
     Different,
-    /// One of the two cannot be read within the bounds.
+    /// One of the two containers cannot be read within the limits.
     Unreadable,
-    /// The source is no ZIP container.
+    /// The source is not a ZIP container.
     NotZip,
 }
 
-/// Whether an item that differs from its source is the source, rewritten.
+/// Result of judging an item that differs from its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rewriting {
-    /// It is, by this evidence.
+    /// The item is the document in a rewritten form, by this evidence.
     Proven(Evidence),
-    /// It may be: the service answered our last byte with it, and its content cannot be
-    /// compared.
+    /// The item may be the document: the service answered this upload's last byte with it,
+    /// but the contents cannot be compared.
     Unproven,
-    /// It is another file.
+    /// The item is another file.
     Refuted,
 }
 
-/// Growth that is plausible for a small file: properties, thumbnails and templates.
+/// Growth that is plausible even for a small file, in bytes: properties, thumbnails and
+/// templates.
 const PLAUSIBLE_GROWTH_BYTES: u64 = 1024 * 1024;
 
-/// Whether a file of `source` bytes may have `item` bytes once the service has edited its
-/// metadata: at least three quarters stay, and a quarter or 1 MiB may come.
+/// Returns whether a file of `source` bytes may have `item` bytes after the service edited
+/// its metadata. It may lose up to a quarter. It may gain a quarter or 1 MiB, whichever is
+/// more.
 #[must_use]
 pub const fn is_plausible_rewriting(source: u64, item: u64) -> bool {
     let quarter = source / 4;
@@ -88,10 +96,10 @@ pub const fn is_plausible_rewriting(source: u64, item: u64) -> bool {
 
 /// Judges an item whose size or hash differs from its source.
 ///
-/// OneDrive edits the metadata of Office files and images after the upload, so that size
-/// and hash differ although every byte was taken. `sent_last_byte` says that the service
-/// answered our own last byte with this very item. The name alone proves nothing, and a
-/// ZIP container counts only when its content was compared.
+/// OneDrive edits the metadata of Office files and images after the upload, so size and
+/// hash may differ although every byte was accepted. `sent_last_byte` tells whether the
+/// service answered this upload's last byte with this very item. The name alone proves
+/// nothing, and a ZIP container counts only when its content was compared.
 #[must_use]
 pub fn judge_rewriting(
     name: &DocumentName,
@@ -146,7 +154,7 @@ mod tests {
     fn rewritten_zip_counts_only_with_equal_content_parts() {
         use ContentParts::{Different, Same, Unreadable};
         let proven = Rewriting::Proven(Evidence::ContentParts);
-        // Whatever the name, and whether or not the last answer was lost.
+        // The name and a lost last answer make no difference.
         for (name, sent_last_byte) in [("a.docx", true), ("a.docx", false), ("a.bin", false)] {
             assert_eq!(judge(name, 6 * MB + 9, sent_last_byte, Same), proven);
             assert_eq!(judge(name, 6 * MB + 9, sent_last_byte, Different), Rewriting::Refuted);

@@ -1,46 +1,50 @@
-//! The content parts of a ZIP container, read from its central directory alone.
+//! Content parts of a ZIP container, read from its central directory alone.
 //!
-//! The input is foreign: every length is checked, and a container beyond the bounds is
+//! With them a file that OneDrive rewrote is compared with its source. The input comes from
+//! outside: every length is checked, and a container beyond the limits is
 //! [`ZipKind::Unreadable`], never an error.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Length of the end record, the longest comment included: the last bytes of a
-/// container in which the directory is announced.
+/// Number of bytes at the end of a container that are searched for the end record, which
+/// locates the directory. It allows for the longest comment.
 pub const ZIP_TAIL_BYTES: u64 = END_BYTES as u64 + 0xFFFF;
-/// The longest directory that is read: more than two thousand parts.
+/// Maximum length of a directory that is read. It is enough for more than two thousand
+/// parts.
 pub const MAX_DIRECTORY_BYTES: u64 = 192 * 1024;
 
 const END_SIGNATURE: &[u8] = b"PK\x05\x06";
 const END_BYTES: usize = 22;
 const ENTRY_SIGNATURE: &[u8] = b"PK\x01\x02";
 const ENTRY_BYTES: usize = 46;
-/// The value that refers to a ZIP64 record.
+/// Value of a field whose actual value is in a ZIP64 record.
 const IN_ZIP64: u32 = 0xFFFF_FFFF;
+/// Flag of an encrypted entry.
 const ENCRYPTED: u16 = 1;
 
-/// Place of the central directory in a container.
+/// Position of the central directory in a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ZipDirectory {
-    /// Its bytes in the container.
+    /// Range of its bytes in the container.
     pub range: Range<u64>,
+    /// Number of entries in the directory.
     entries: u16,
 }
 
-/// Result of looking for a directory or reading it.
+/// Result of locating or reading a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ZipKind<T> {
-    /// A container within the bounds.
+    /// A container within the limits.
     Zip(T),
     /// A container that cannot be compared: too long, encrypted, ZIP64 or malformed.
     Unreadable,
-    /// No container.
+    /// Not a container.
     NotZip,
 }
 
-/// Name, CRC-32 and size of the content parts of a container, as its directory states
-/// them. Parts that hold metadata are left out, because the service edits them.
+/// Names, CRC-32 values and sizes of the content parts of a container, as its directory
+/// states them. Parts with metadata are not included, because the service edits them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ZipContents {
     parts: BTreeMap<Vec<u8>, Part>,
@@ -53,8 +57,8 @@ struct Part {
 }
 
 impl ZipDirectory {
-    /// Looks for the directory of a container of `size` bytes in its last bytes, up to
-    /// [`ZIP_TAIL_BYTES`] of them. Bytes after the container are allowed.
+    /// Locates the directory of a container of `size` bytes in its last bytes, `tail`, at
+    /// most [`ZIP_TAIL_BYTES`] of them. Bytes after the container are allowed.
     #[must_use]
     pub fn locate(tail: &[u8], size: u64) -> ZipKind<Self> {
         let Some(tail_start) = size.checked_sub(tail.len() as u64) else {
@@ -75,7 +79,7 @@ impl ZipDirectory {
         if is_announced { ZipKind::Unreadable } else { ZipKind::NotZip }
     }
 
-    /// The directory that an end record at position `at` announces.
+    /// Returns the directory that an end record at position `at` locates.
     fn announced(record: &[u8], at: u64) -> ZipKind<Self> {
         let (Some(disk), Some(first_disk), Some(here), Some(entries)) =
             (u16_at(record, 4), u16_at(record, 6), u16_at(record, 8), u16_at(record, 10))
@@ -116,7 +120,7 @@ impl ZipContents {
         for _ in 0..entries {
             let (name, part, length) = entry(rest)?;
             rest = rest.get(length..)?;
-            // Of two parts with one name it cannot be said which one counts.
+            // Of two parts with the same name, it is not defined which one is used.
             if !names.insert(name) {
                 return None;
             }
@@ -127,16 +131,16 @@ impl ZipContents {
         Some(Self { parts })
     }
 
-    /// Whether both containers hold the same content: every content part of one is in
-    /// the other, with the same CRC-32 and size. Without a byte of content there is
-    /// nothing to compare, and nothing is proven.
+    /// Returns whether both containers have the same content: the same content parts, with
+    /// the same CRC-32 and size. Containers without any content prove nothing and do not
+    /// count as the same.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.parts.values().any(|part| part.size > 0) && self.parts == other.parts
     }
 }
 
-/// Name and part of the first entry, and the entry's length.
+/// Returns the name and the part of the first entry, and the entry's length.
 fn entry(bytes: &[u8]) -> Option<(&[u8], Part, usize)> {
     if !bytes.starts_with(ENTRY_SIGNATURE) || u16_at(bytes, 8)? & ENCRYPTED != 0 {
         return None;
@@ -151,9 +155,9 @@ fn entry(bytes: &[u8]) -> Option<(&[u8], Part, usize)> {
     Some((name, part, ENTRY_BYTES + name.len() + extra + comment))
 }
 
-/// Whether the service may edit the part when it takes a file: properties, the list of
-/// content types and relations of OOXML packages, and their counterparts in OpenDocument
-/// files. Names of package parts ignore case.
+/// Returns whether the service may edit the part when it accepts a file: properties, the
+/// content types and relationships of OOXML packages, and their counterparts in
+/// OpenDocument files. Names of package parts ignore case.
 fn is_metadata(name: &[u8]) -> bool {
     let name = name.to_ascii_lowercase();
     let folders: [&[u8]; 3] = [b"docprops/", b"customxml/", b"docmetadata/"];

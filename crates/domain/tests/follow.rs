@@ -1,4 +1,5 @@
-//! Whoever follows a job, over however many connections, ends with a whole view of it.
+//! Model test of the event stream: however often connections break, a client ends with the
+//! complete state of the job.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -6,7 +7,7 @@ use docferry_domain::{JobState, News, Standing, Told, news};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// What a client makes of the events: all that it has is what it was told.
+/// State that a client derives from the events it has received.
 #[derive(Debug, Default)]
 struct View {
     attempt: u32,
@@ -17,8 +18,8 @@ struct View {
 }
 
 impl View {
-    /// One event arrives.
-    fn hear(&mut self, kind: News, told: Told, now: &Standing) {
+    /// Processes an event.
+    fn apply(&mut self, kind: News, cursor: Told, now: &Standing) {
         match kind {
             News::Status => {
                 if self.attempt != now.attempt {
@@ -27,22 +28,25 @@ impl View {
                 self.state = Some(now.state);
             }
             News::Progress => {
-                assert_eq!(self.attempt, now.attempt, "its attempt was told before");
-                assert!(self.percent.is_none_or(|before| before <= now.percent), "went down");
+                assert_eq!(self.attempt, now.attempt, "progress of a run without a status event");
+                assert!(
+                    self.percent.is_none_or(|before| before <= now.percent),
+                    "the percentage decreased"
+                );
                 self.percent = Some(now.percent);
             }
             News::End => {
-                assert!(!self.has_ended, "the end was told twice");
-                assert_eq!(self.state, Some(now.state), "the state was told before");
+                assert!(!self.has_ended, "two final events");
+                assert_eq!(self.state, Some(now.state), "final event without a status event");
                 self.has_ended = true;
             }
         }
-        self.last_id = Some(told.to_string());
+        self.last_id = Some(cursor.to_string());
     }
 }
 
-/// One run of a job: where it comes to, in the order of its states.
-fn attempts() -> impl Strategy<Value = Vec<Standing>> {
+/// Generates snapshots of a job with one to three runs, in the order of its states.
+fn snapshots() -> impl Strategy<Value = Vec<Standing>> {
     use JobState::{Canceled, Completed, Expired, Failed, Queued, Running};
 
     let end = prop::sample::select(vec![Completed, Failed, Canceled]);
@@ -52,7 +56,7 @@ fn attempts() -> impl Strategy<Value = Vec<Standing>> {
         for (attempt, (steps, end, expires)) in (1..).zip(runs) {
             let at = |state, percent, bytes_done| Standing { attempt, state, percent, bytes_done };
             all.push(at(Queued, 0, 0));
-            // As read, which may be out of order.
+            // Snapshots may be read out of order.
             all.extend(steps.iter().map(|(percent, bytes)| at(Running, *percent.min(&99), *bytes)));
             let (percent, bytes) = steps.iter().copied().max().unwrap_or_default();
             let percent = if end == Completed { 100 } else { percent.min(99) };
@@ -68,37 +72,37 @@ fn attempts() -> impl Strategy<Value = Vec<Standing>> {
 proptest! {
     #[test]
     fn whenever_connections_break_the_view_is_whole_and_no_end_comes_twice(
-        standings in attempts(),
-        // How much of what is told at each look arrives; then the client comes back.
+        snapshots in snapshots(),
+        // Number of events of each response that arrive before the connection breaks.
         cuts in prop::collection::vec(any::<Index>(), 32),
-        looks in prop::collection::vec(any::<bool>(), 32),
+        reads in prop::collection::vec(any::<bool>(), 32),
     ) {
         let mut view = View::default();
-        for (number, now) in standings.iter().enumerate() {
-            let is_last = number + 1 == standings.len();
-            if !looks[number % looks.len()] && !is_last {
+        for (number, now) in snapshots.iter().enumerate() {
+            let is_last = number + 1 == snapshots.len();
+            if !reads[number % reads.len()] && !is_last {
                 continue;
             }
-            let told = view.last_id.as_deref().map(|id| id.parse().unwrap());
-            let found = news(told, now);
+            let cursor = view.last_id.as_deref().map(|id| id.parse().unwrap());
+            let found = news(cursor, now);
             let arrives = cuts[number % cuts.len()].index(found.len() + 1);
-            for (kind, told) in found.into_iter().take(arrives) {
-                view.hear(kind, told, now);
+            for (kind, cursor) in found.into_iter().take(arrives) {
+                view.apply(kind, cursor, now);
             }
         }
-        // The last connection holds.
-        let end = standings.last().unwrap();
-        let told: Option<Told> = view.last_id.as_deref().map(|id| id.parse().unwrap());
-        for (kind, told) in news(told, end) {
-            view.hear(kind, told, end);
+        // The last connection does not break.
+        let end = snapshots.last().unwrap();
+        let cursor: Option<Told> = view.last_id.as_deref().map(|id| id.parse().unwrap());
+        for (kind, cursor) in news(cursor, end) {
+            view.apply(kind, cursor, end);
         }
         prop_assert_eq!(view.attempt, end.attempt);
         prop_assert!(view.has_ended);
-        // Expired after its end was told is no news.
+        // A job that expires after its final event causes no further event.
         prop_assert!(view.state == Some(end.state) || end.state == JobState::Expired);
         prop_assert!(view.percent.unwrap() >= end.percent);
-        let told: Told = view.last_id.unwrap().parse().unwrap();
-        prop_assert!(told.knows_the_end(end) && news(Some(told), end).is_empty());
+        let cursor: Told = view.last_id.unwrap().parse().unwrap();
+        prop_assert!(cursor.knows_the_end(end) && news(Some(cursor), end).is_empty());
     }
 
     #[test]
@@ -109,10 +113,10 @@ proptest! {
         ],
     ) {
         let now = Standing { attempt: 1, state: JobState::Running, percent: 1, bytes_done: 1 };
-        if let Ok(told) = text.parse::<Told>() {
-            // Written again it means the same.
-            prop_assert_eq!(told.to_string().parse(), Ok(told));
-            prop_assert!(news(Some(told), &now).len() <= 3);
+        if let Ok(cursor) = text.parse::<Told>() {
+            // The normalised id has the same meaning.
+            prop_assert_eq!(cursor.to_string().parse(), Ok(cursor));
+            prop_assert!(news(Some(cursor), &now).len() <= 3);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Directories of ZIP containers that an independent writer (Python's `zipfile`) made.
+//! Tests with ZIP containers that an independent writer (Python's `zipfile`) created.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use base64::Engine as _;
@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use docferry_domain::{MAX_DIRECTORY_BYTES, ZIP_TAIL_BYTES, ZipContents, ZipDirectory, ZipKind};
 use proptest::prelude::*;
 
-/// A document as it was sent, deflated.
+/// A document as it was sent, with deflated parts.
 const SENT: &str = concat!(
     "UEsDBBQAAAAIAABIfF3HHBc8CgAAAAgAAAATAAAAW0NvbnRlbnRfVHlwZXNdLnhtbLMJqSxILda3AwBQSwMEFAAAAAgA",
     "AEh8XYLZHNUSAAAAEAAAAAsAAABfcmVscy8ucmVsc7MJSs1JLMnMzyvOyCwo1rcDAFBLAwQUAAAACAAASHxdFTFvJUAA",
@@ -19,7 +19,7 @@ const SENT: &str = concat!(
     "AABIfF1q7FglDQAAAAsAAAAPAAAAAAAAAAAAAACAAeUAAAB3b3JkL3N0eWxlcy54bWxQSwECFAMUAAAACAAASHxdO+xy",
     "FhYAAAAUAAAAEQAAAAAAAAAAAAAAgAEfAQAAZG9jUHJvcHMvY29yZS54bWxQSwUGAAAAAAUABQA1AQAAZAEAAAAA",
 );
-/// The same content with other metadata, stored, with a comment.
+/// The same content with other metadata, with stored parts and a comment.
 const REWRITTEN: &str = concat!(
     "UEsDBBQAAAAAAABIfF3ovLypGgAAABoAAAATAAAAW0NvbnRlbnRfVHlwZXNdLnhtbDxUeXBlcz48T3ZlcnJpZGUvPjwv",
     "VHlwZXM+UEsDBBQAAAAAAABIfF0m4wqwIwAAACMAAAALAAAAX3JlbHMvLnJlbHM8UmVsYXRpb25zaGlwcz48Ui8+PC9S",
@@ -40,7 +40,7 @@ const REWRITTEN: &str = concat!(
     "AxQAAAAAAABIfF2T1TUcBAAAAAQAAAATAAAAAAAAAAAAAACAAaACAABjdXN0b21YbWwvaXRlbTEueG1sUEsFBgAAAAAH",
     "AAcAtwEAANUCAAAUAHNhdmVkIGJ5IHRoZSBzZXJ2aWNl",
 );
-/// The metadata of the second, and a changed `word/document.xml` of the same size.
+/// The metadata of `REWRITTEN`, and a changed `word/document.xml` of the same size.
 const OTHER: &str = concat!(
     "UEsDBBQAAAAIAABIfF3ovLypGAAAABoAAAATAAAAW0NvbnRlbnRfVHlwZXNdLnhtbLMJqSxILbaz8S9LLSrKTEnVt7PR",
     "hwgBAFBLAwQUAAAACAAASHxdJuMKsBkAAAAjAAAACwAAAF9yZWxzLy5yZWxzswlKzUksyczPK87ILCi2swnSt7PRRxUD",
@@ -107,11 +107,11 @@ fn other_files_are_not_containers() {
         assert_eq!(contents(bytes), ZipKind::NotZip);
     }
     let sent = bytes(SENT);
-    assert_eq!(contents(&sent[..sent.len() - 1]), ZipKind::NotZip, "cut off");
+    assert_eq!(contents(&sent[..sent.len() - 1]), ZipKind::NotZip, "truncated");
 }
 
-/// The end record of a container with these fields, behind as many bytes.
-fn end(before: usize, entries: u16, length: u32, offset: u32) -> Vec<u8> {
+/// Creates an end record with these fields, after `before` bytes.
+fn container_with_end_record(before: usize, entries: u16, length: u32, offset: u32) -> Vec<u8> {
     let mut container = vec![b' '; before];
     container.extend_from_slice(b"PK\x05\x06\0\0\0\0");
     container.extend_from_slice(&[entries.to_le_bytes(), entries.to_le_bytes()].concat());
@@ -124,15 +124,18 @@ fn end(before: usize, entries: u16, length: u32, offset: u32) -> Vec<u8> {
 fn containers_beyond_the_bounds_are_unreadable() {
     let longest = usize::try_from(MAX_DIRECTORY_BYTES).unwrap();
     let too_long = u32::try_from(longest + 1).unwrap();
-    assert_eq!(contents(&end(longest + 1, 3, too_long, 0)), ZipKind::Unreadable);
-    // ZIP64, and a directory without entries where they are announced.
-    assert_eq!(contents(&end(100, u16::MAX, 46, 0)), ZipKind::Unreadable);
-    assert_eq!(contents(&end(100, 1, u32::MAX, 0)), ZipKind::Unreadable);
-    assert_eq!(contents(&end(100, 1, 46, u32::MAX)), ZipKind::Unreadable);
-    assert_eq!(contents(&end(100, 1, 46, 0)), ZipKind::Unreadable);
-    // A directory that is not in the file, or too short for its entries.
-    assert_eq!(contents(&end(100, 1, 46, 90)), ZipKind::NotZip);
-    assert_eq!(contents(&end(100, 3, 46, 0)), ZipKind::NotZip);
+    assert_eq!(
+        contents(&container_with_end_record(longest + 1, 3, too_long, 0)),
+        ZipKind::Unreadable
+    );
+    // ZIP64, and a directory that lacks the announced entries.
+    assert_eq!(contents(&container_with_end_record(100, u16::MAX, 46, 0)), ZipKind::Unreadable);
+    assert_eq!(contents(&container_with_end_record(100, 1, u32::MAX, 0)), ZipKind::Unreadable);
+    assert_eq!(contents(&container_with_end_record(100, 1, 46, u32::MAX)), ZipKind::Unreadable);
+    assert_eq!(contents(&container_with_end_record(100, 1, 46, 0)), ZipKind::Unreadable);
+    // A directory outside the file, and one that is too short for its entries.
+    assert_eq!(contents(&container_with_end_record(100, 1, 46, 90)), ZipKind::NotZip);
+    assert_eq!(contents(&container_with_end_record(100, 3, 46, 0)), ZipKind::NotZip);
 }
 
 #[test]
@@ -151,7 +154,7 @@ fn encrypted_part_and_repeated_name_are_unreadable() {
     assert_eq!(contents(&repeated), ZipKind::Unreadable);
 }
 
-/// A directory with these parts and nothing before it.
+/// Creates a container that has only a directory with these parts.
 fn zip_of(names: &[&str]) -> Vec<u8> {
     let mut directory = Vec::new();
     for name in names {
@@ -163,7 +166,7 @@ fn zip_of(names: &[&str]) -> Vec<u8> {
         directory.extend_from_slice(name.as_bytes());
     }
     let length = u32::try_from(directory.len()).unwrap();
-    let record = end(0, u16::try_from(names.len()).unwrap(), length, 0);
+    let record = container_with_end_record(0, u16::try_from(names.len()).unwrap(), length, 0);
     [directory, record].concat()
 }
 
@@ -178,13 +181,13 @@ fn container_without_content_proves_nothing() {
     let one = zip(&zip_of(&["word/document.xml"]));
     assert!(one.is_same(&one));
     let two = zip(&zip_of(&["word/document.xml", "word/media/image1.png"]));
-    assert!(!one.is_same(&two) && !two.is_same(&one), "a part that is missing is a difference");
+    assert!(!one.is_same(&two) && !two.is_same(&one), "a missing part is a difference");
     let folder = zip(&zip_of(&["word/", "word/document.xml", "DOCPROPS/APP.XML", "meta.xml"]));
     assert!(one.is_same(&folder), "folders and metadata do not count");
 }
 
 proptest! {
-    /// Whatever a container says, reading it ends, and its directory lies within it.
+    /// Reading ends for every input, and the directory is always inside the container.
     #[test]
     fn hostile_containers_are_read_within_their_bounds(
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),

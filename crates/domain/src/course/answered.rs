@@ -1,22 +1,24 @@
+//! Transitions of the upload's state machine: the next step for each result of a command.
+
 use super::{
     Action, Answer, Course, Doubt, End, Gap, MAX_FAILURES, MAX_LOOKS, MAX_SESSIONS, Seen, Step,
 };
 use crate::refusal::Operation;
 use crate::{FailureCode, FragmentRange, SMALL_FILE_BYTES};
 
-/// Server errors on the last fragment of a session before another session, with
-/// fragments of another size, is tried (some files never complete otherwise).
+/// Number of server errors on the last fragment after which the session is replaced by one
+/// with smaller fragments. Some files never complete otherwise.
 const MAX_LAST_FAILURES: u32 = 3;
-/// Looks at the destination while a session answers and names no missing byte,
-/// before the session counts as unusable.
+/// Maximum number of lookups of the destination while the session answers but names no
+/// missing byte. After that the session counts as unusable.
 const MAX_VAGUE: u32 = 3;
 
 impl Course {
-    /// Takes in the answer to [`Course::action`]'s `action`. Returns whether the
-    /// checkpoint must be durable before anything else is done.
+    /// Records the result of the command that [`Course::action`] returned. Returns whether
+    /// the checkpoint must be stored before the next command.
     ///
-    /// The answer to writing it tells of a wish to stop. So each fragment, each
-    /// PUT and each repetition has such a write before it.
+    /// The write of the checkpoint returns the record, which shows a cancel request. So
+    /// each fragment, each PUT and each repetition is preceded by such a write.
     #[must_use]
     pub fn answered(&mut self, action: Action, answer: Answer) -> bool {
         match answer {
@@ -32,34 +34,34 @@ impl Course {
             _ => self.cause = FailureCode::DestinationUnavailable,
         }
         match action {
-            Action::Ask => self.asked(answer),
-            Action::Look(_) => self.looked(answer),
-            Action::Hash { .. } => self.hashed(answer),
-            Action::Load => self.loaded(answer),
-            Action::Put { .. } => self.put(answer),
-            Action::Open => self.opened(answer),
-            Action::Close => self.closed(answer),
-            Action::Send(range) => self.sent(range, answer),
-            Action::Verify { .. } => self.verified(answer),
-            Action::Renew => self.renewed(answer),
+            Action::Ask => self.handle_ask(answer),
+            Action::Look(_) => self.handle_look(answer),
+            Action::Hash { .. } => self.handle_hash(answer),
+            Action::Load => self.handle_load(answer),
+            Action::Put { .. } => self.handle_put(answer),
+            Action::Open => self.handle_open(answer),
+            Action::Close => self.handle_close(answer),
+            Action::Send(range) => self.handle_send(range, answer),
+            Action::Verify { .. } => self.handle_verify(answer),
+            Action::Renew => self.handle_renew(answer),
             Action::End(_) => false,
         }
     }
 
-    fn asked(&mut self, answer: Answer) -> bool {
+    fn handle_ask(&mut self, answer: Answer) -> bool {
         match answer {
-            Answer::Stands(Some(gap)) if gap.start < self.total => self.stands(gap),
+            Answer::Stands(Some(gap)) if gap.start < self.total => self.continue_at(gap),
             Answer::Stands(_) => self.go(Step::Look(Doubt::SessionVague)),
             Answer::Gone => self.go(Step::Look(Doubt::SessionGone)),
             _ => self.again(Step::Ask),
         }
     }
 
-    /// The session wants these bytes.
-    fn stands(&mut self, gap: Gap) -> bool {
+    /// Continues with the bytes that the session expects.
+    fn continue_at(&mut self, gap: Gap) -> bool {
         self.reached(gap.start);
         let has_lost_bytes = gap.start < self.offset;
-        let is_news = gap.start != self.offset || self.failures > 0;
+        let must_store = gap.start != self.offset || self.failures > 0;
         self.offset = gap.start;
         self.gap_end = gap.end;
         self.step = Step::Send;
@@ -67,7 +69,7 @@ impl Course {
             return self.set_back();
         }
         if self.last_failures < MAX_LAST_FAILURES {
-            return is_news;
+            return must_store;
         }
         if self.fresh_session {
             return self.fail(FailureCode::DestinationUnavailable);
@@ -78,28 +80,28 @@ impl Course {
         true
     }
 
-    fn looked(&mut self, answer: Answer) -> bool {
+    fn handle_look(&mut self, answer: Answer) -> bool {
         let Step::Look(doubt) = self.step else { return false };
         match answer {
-            // Nothing of ours can be there: it is a conflict, whatever its bytes are.
+            // This upload cannot have written the file: it is a conflict, whatever the bytes.
             Answer::Found(Seen::SameSize)
                 if matches!(doubt, Doubt::Conflict(_)) && !self.in_doubt =>
             {
-                self.not_there(doubt, Seen::Other)
+                self.handle_absence(doubt, Seen::Other)
             }
             Answer::Found(Seen::SameSize) => {
                 self.go(Step::Verify { ours: false, whole: false, doubt })
             }
-            Answer::Found(seen) => self.not_there(doubt, seen),
-            Answer::Conflict => self.not_there(doubt, Seen::Folder),
+            Answer::Found(seen) => self.handle_absence(doubt, seen),
+            Answer::Conflict => self.handle_absence(doubt, Seen::Folder),
             _ => self.again(Step::Look(doubt)),
         }
     }
 
-    /// The document is not at the destination, whatever else is.
-    fn not_there(&mut self, doubt: Doubt, seen: Seen) -> bool {
+    /// Handles the result that the document is not at the destination.
+    fn handle_absence(&mut self, doubt: Doubt, seen: Seen) -> bool {
         match doubt {
-            Doubt::SessionGone => self.start_anew(),
+            Doubt::SessionGone => self.restart(),
             Doubt::SessionVague => {
                 self.vague += 1;
                 if self.vague > MAX_VAGUE { self.not_completed() } else { self.go(Step::Ask) }
@@ -109,21 +111,21 @@ impl Course {
         }
     }
 
-    /// From the beginning: there is no session any more.
-    fn start_anew(&mut self) -> bool {
+    /// Restarts the upload from the first byte; no session is open.
+    fn restart(&mut self) -> bool {
         self.session = false;
         self.offset = 0;
         self.last_failures = 0;
         self.go(if self.total > SMALL_FILE_BYTES { Step::Open } else { Step::Load })
     }
 
-    fn hashed(&mut self, answer: Answer) -> bool {
-        let Answer::Hashed(to) = answer else { return self.again(self.step) };
-        self.hashed_to = to;
+    fn handle_hash(&mut self, answer: Answer) -> bool {
+        let Answer::Hashed(end) = answer else { return self.again(self.step) };
+        self.hashed_to = end;
         true
     }
 
-    fn loaded(&mut self, answer: Answer) -> bool {
+    fn handle_load(&mut self, answer: Answer) -> bool {
         if answer != Answer::Loaded {
             return self.again(Step::Load);
         }
@@ -133,7 +135,7 @@ impl Course {
         true
     }
 
-    fn put(&mut self, answer: Answer) -> bool {
+    fn handle_put(&mut self, answer: Answer) -> bool {
         match answer {
             Answer::Complete => {
                 self.go(Step::Verify { ours: true, whole: true, doubt: Doubt::Put })
@@ -150,7 +152,7 @@ impl Course {
         }
     }
 
-    fn opened(&mut self, answer: Answer) -> bool {
+    fn handle_open(&mut self, answer: Answer) -> bool {
         match answer {
             Answer::Opened => {
                 self.offset = 0;
@@ -168,33 +170,33 @@ impl Course {
         }
     }
 
-    fn closed(&mut self, answer: Answer) -> bool {
+    fn handle_close(&mut self, answer: Answer) -> bool {
         let renew = self.step == Step::Close { renew: true };
         match answer {
             Answer::Closed { .. } | Answer::Gone if renew => {
                 self.session = false;
                 self.go(Step::Renew)
             }
-            Answer::Closed { was_open: true } => self.start_anew(),
+            Answer::Closed { was_open: true } => self.restart(),
             Answer::Closed { .. } | Answer::Gone => self.go(Step::Look(Doubt::SessionGone)),
             _ => self.again(self.step),
         }
     }
 
-    fn sent(&mut self, range: FragmentRange, answer: Answer) -> bool {
+    fn handle_send(&mut self, range: FragmentRange, answer: Answer) -> bool {
         match answer {
             Answer::Accepted { next: Some(gap), took } if gap.start == range.end => {
-                self.acknowledged(range.end);
+                self.advance_to(range.end);
                 self.gap_end = gap.end;
                 self.plan = self.plan.grown(range.len(), took, self.rules.largest_fragment);
-                // All is there, and yet it did not say "complete".
+                // The drive has every byte but did not return the item.
                 self.step = if range.is_last() { Step::Ask } else { Step::Send };
                 !range.is_last()
             }
             Answer::Complete => {
                 let whole = range.is_last();
                 if whole {
-                    self.acknowledged(range.end);
+                    self.advance_to(range.end);
                 }
                 self.go(Step::Verify { ours: true, whole, doubt: Doubt::SessionGone })
             }
@@ -220,21 +222,22 @@ impl Course {
         }
     }
 
-    fn acknowledged(&mut self, to: u64) {
+    /// Advances the offset to the end of an acknowledged fragment.
+    fn advance_to(&mut self, to: u64) {
         self.reached(to);
         self.sent += to - self.offset;
         self.offset = to;
         self.hashed_to = self.hashed_to.max(to);
     }
 
-    fn verified(&mut self, answer: Answer) -> bool {
+    fn handle_verify(&mut self, answer: Answer) -> bool {
         let Step::Verify { ours, whole, doubt } = self.step else { return false };
         match answer {
             Answer::Verified => self.end(End::Done),
             Answer::NotOurs if ours => self.fail(FailureCode::VerificationFailed),
             Answer::NotOurs => {
                 self.looks = 0;
-                self.not_there(doubt, Seen::Other)
+                self.handle_absence(doubt, Seen::Other)
             }
             Answer::Unproven => self.fail(FailureCode::DestinationRewritten),
             Answer::HashPending | Answer::NotSeen => {
@@ -245,37 +248,38 @@ impl Course {
                         _ => FailureCode::DestinationUnavailable,
                     });
                 }
-                // Whoever goes on knows then that all was sent and taken.
-                let first = ours && whole && self.looks == 1;
-                if first {
+                // Record once that every byte was accepted, for the next invocation.
+                let is_first_check = ours && whole && self.looks == 1;
+                if is_first_check {
                     self.offset = self.total;
                 }
-                first
+                is_first_check
             }
             _ => self.again(self.step),
         }
     }
 
-    fn renewed(&mut self, answer: Answer) -> bool {
+    fn handle_renew(&mut self, answer: Answer) -> bool {
         match answer {
             Answer::Renewed if self.in_doubt => self.go(Step::Look(Doubt::SessionGone)),
-            Answer::Renewed => self.start_anew(),
+            Answer::Renewed => self.restart(),
             _ => self.again(Step::Renew),
         }
     }
 
-    /// At the end of the invocation's time the next one goes on, with smaller
-    /// fragments if this one got nothing done.
+    /// Handles the end of the invocation's time. The next invocation continues, with
+    /// smaller fragments if this one completed none.
     fn out_of_time(&mut self, action: Action) -> bool {
-        let futile = matches!(action, Action::Send(_)) && self.sent == 0;
-        if futile {
+        let sent_nothing = matches!(action, Action::Send(_)) && self.sent == 0;
+        if sent_nothing {
             self.plan = self.plan.halved();
         }
         self.step = Step::End(End::HandOver);
-        futile
+        sent_nothing
     }
 
-    /// The same, or what must be known before it, unless it failed too often.
+    /// Retries from `step`, or fails when there were too many failures since the last
+    /// progress.
     pub(super) fn again(&mut self, step: Step) -> bool {
         self.failures += 1;
         if self.failures > MAX_FAILURES {
@@ -284,6 +288,7 @@ impl Course {
         self.go(step)
     }
 
+    /// Enters `step`, or fails when it would open more sessions than allowed.
     pub(super) fn go(&mut self, step: Step) -> bool {
         self.step = step;
         let used = self.sessions.saturating_sub(self.tally.renewals);
@@ -294,10 +299,12 @@ impl Course {
         false
     }
 
+    /// Ends the invocation with a failure.
     pub(super) fn fail(&mut self, code: FailureCode) -> bool {
         self.end(End::Failed(code))
     }
 
+    /// Ends the invocation.
     pub(super) fn end(&mut self, end: End) -> bool {
         self.step = Step::End(end);
         false

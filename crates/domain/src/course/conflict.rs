@@ -1,4 +1,4 @@
-//! What follows a conflict, by [`crate::refusal::TABLE`].
+//! Handling of conflicts at the destination, by [`crate::refusal::TABLE`].
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use super::{Course, End, Seen, Step};
 use crate::FailureCode;
 use crate::refusal::{Decision, Occupant, Operation, after_look};
 
-/// Names that are tried under the policy `rename` before the folder counts as full.
+/// Maximum number of numbered names that are tried under the policy `rename`.
 const MAX_NUMBER: u32 = 99;
-/// Waits for a path that is held: about 21 minutes in all, because a session that nobody
-/// closes lives for 15 minutes.
+/// Maximum number of waits for a path that another session or an editor holds. They take
+/// about 21 minutes in all, because a session that is never closed lives for 15 minutes.
 const MAX_WAITS: u32 = 24;
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 impl Course {
-    /// The operation was refused because of a conflict, and this is what a look at the
-    /// destination shows. The document is not there.
+    /// Handles an operation that was refused because of a conflict, once the destination
+    /// has been looked up. The document is not there; `seen` tells what is.
     pub(super) fn conflict(&mut self, operation: Operation, seen: Seen) -> bool {
         let occupant = match seen {
             Seen::Nothing => Occupant::Nothing,
@@ -38,12 +38,13 @@ impl Course {
             }
             Decision::Fail(code) if operation == Operation::SmallPut => self.put_refused(code),
             Decision::Fail(code) => self.fail(code),
-            // No row of a conflict says anything else.
+            // The table has no other decision for a conflict.
             _ => self.fail(FailureCode::DestinationConflict),
         }
     }
 
-    /// The counter of waits must be durable: each wait ends the invocation.
+    /// Ends the invocation in order to wait for the path. The counter must be durable,
+    /// because each wait ends an invocation.
     fn wait_for_path(&mut self) -> bool {
         self.tally.waits += 1;
         if self.tally.waits > MAX_WAITS {
@@ -54,8 +55,9 @@ impl Course {
         true
     }
 
-    /// A refused PUT wrote nothing, but an earlier one may have. Without one, the next run
-    /// starts from nothing, and the ending takes no foreign file for the document.
+    /// Handles a refused PUT. It wrote nothing, but an earlier PUT may have. If there was
+    /// none, the session count is reset: then the next run starts from nothing, and
+    /// `finalize` does not take a foreign file for the document.
     pub(super) fn put_refused(&mut self, code: FailureCode) -> bool {
         if !self.in_doubt {
             self.sessions = 0;
@@ -63,6 +65,7 @@ impl Course {
         self.fail(code)
     }
 
+    /// Tries the next numbered name, or fails when the policy or the maximum forbids it.
     pub(super) fn next_number(&mut self) -> bool {
         if !self.is_numbering() || self.number >= MAX_NUMBER {
             return self.put_refused(FailureCode::DestinationConflict);

@@ -1,9 +1,9 @@
-//! The decisions of an upload: from what is known and what the drive answered to
-//! what is done next.
+//! State machine of an upload: it decides the next command from the recorded state and from
+//! the answers of the drive and the source.
 //!
-//! Nothing here waits, reads or writes. `upload` carries the [`Action`]s out and
-//! tells each [`Answer`]; the model tests do the same with a drive of their own
-//! that loses answers, forgets sessions and dies at any moment.
+//! The machine does not wait, read or write. The use case `upload` carries out each
+//! [`Action`] and reports its result as an [`Answer`]. The model tests do the same with a
+//! simulated drive that loses answers, forgets sessions and crashes at any moment.
 
 mod answered;
 mod conflict;
@@ -20,35 +20,39 @@ use crate::{
 
 pub use types::{Action, Answer, CourseRules, End, Gap, Names, Seen};
 
-/// Sessions opened in one run before the upload fails. Those that replace another because
-/// the source was written again do not count: [`MAX_RENEWALS`] bounds them.
+/// Maximum number of upload sessions in one run. Sessions that replace another because the
+/// source was written again do not count; [`MAX_RENEWALS`] limits those.
 pub const MAX_SESSIONS: u32 = 5;
-/// Times in one run that the source may be written again while it is read.
+/// Maximum number of times in one run that the source may be written again during the
+/// upload.
 pub const MAX_RENEWALS: u32 = 25;
-/// Failures before giving up, since the acknowledged offset last exceeded its previous
+/// Maximum number of failures since the acknowledged offset last exceeded its previous
 /// maximum.
 pub const MAX_FAILURES: u32 = 6;
-/// How often a hash that the service has not computed yet is asked for, over
-/// [`LONGEST_HASH_PAUSE`] and shorter pauses: about 45 s in all.
+/// Maximum number of checks for a hash that the service has not computed yet. The pauses
+/// between them, at most [`LONGEST_HASH_PAUSE`], are about 45 s in all.
 const MAX_LOOKS: u32 = 8;
 const FIRST_HASH_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_HASH_PAUSE: Duration = Duration::from_secs(15);
-/// Doubled with each failure, and with each renewal of the source: 0.2 s to 6.4 s.
+/// Base of the backoff, which doubles with each failure and with each renewal of the
+/// source: 0.2 s to 6.4 s.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// Why the destination is looked at; decides what follows when nothing is found.
+/// Reason for looking up the destination. It decides the next step when the document is not
+/// found there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Doubt {
     /// The session is gone.
     SessionGone,
-    /// The session answers, and names no byte that is missing.
+    /// The session answers but names no missing byte.
     SessionVague,
-    /// An earlier PUT of the whole document may have been done.
+    /// An earlier PUT of the whole document may have succeeded.
     Put,
     /// This operation was refused because of a conflict.
     Conflict(Operation),
 }
 
+/// Step that the machine is in: it waits for the result of the [`Action`] of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Ask,
@@ -56,12 +60,13 @@ enum Step {
     Load,
     Put,
     Open,
-    /// `renew`: because the source has changed.
+    /// `renew`: the session is closed because the source has changed.
     Close {
         renew: bool,
     },
     Send,
-    /// `ours`: in answer to our own bytes; `whole`: to the last of them.
+    /// `ours`: the drive answered a request of this upload with the item. `whole`: that
+    /// request carried the last byte.
     Verify {
         ours: bool,
         whole: bool,
@@ -71,44 +76,55 @@ enum Step {
     End(End),
 }
 
-/// Where an upload stands, and what comes next.
+/// State of an upload in one invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Course {
+    /// Size of the document, in bytes.
     total: u64,
     rules: CourseRules,
     step: Step,
-    /// Bytes that the drive has acknowledged in the present session.
+    /// Number of bytes that the drive has acknowledged in the present session.
     offset: u64,
-    /// The end of the range that the session wants, if it named one.
+    /// End of the range that the session expects, if it named one.
     gap_end: Option<u64>,
+    /// Number of source bytes that are hashed.
     hashed_to: u64,
+    /// Size of the next fragment.
     plan: FragmentPlan,
+    /// Number of sessions opened in this run; 1 as well once a small document is about to
+    /// be put.
     sessions: u32,
+    /// Whether the session was already replaced because its last fragment failed
+    /// repeatedly.
     fresh_session: bool,
+    /// Counters that continue over all invocations of the run.
     tally: Tally,
-    /// Whether a session is stored that is not known to be gone.
+    /// Whether an upload URL is stored whose session may still be open.
     session: bool,
-    /// Since the acknowledged offset last exceeded its previous maximum.
+    /// Number of failures since the acknowledged offset last exceeded its previous maximum.
     failures: u32,
-    /// Server errors on the last fragment of the present session.
+    /// Number of server errors on the last fragment of the present session.
     last_failures: u32,
-    /// Answers of the present session that name no missing byte, while the document is not
-    /// at the destination.
+    /// Number of answers of the present session that named no missing byte while the
+    /// document was not at the destination.
     vague: u32,
-    /// What the present failures were: the code if they do not end.
+    /// Failure code that is reported when the present failures do not end.
     cause: FailureCode,
-    /// What we sent may be at the destination, or on its way there.
+    /// Whether bytes sent by this upload may have become a file at the destination, or
+    /// still may.
     in_doubt: bool,
+    /// Number in the document's name; 0 is the name itself. It grows under the policy
+    /// `rename`.
     number: u32,
-    /// Looks at an item whose hash is not there yet.
+    /// Number of checks of an item whose hash is not computed yet.
     looks: u32,
-    /// Bytes acknowledged in this invocation.
+    /// Number of bytes acknowledged in this invocation.
     sent: u64,
 }
 
 impl Course {
-    /// The course of an invocation that finds this record. `session` says whether
-    /// an upload URL is stored.
+    /// Starts an invocation from the recorded state. `session` tells whether an upload URL
+    /// is stored.
     #[must_use]
     pub fn begin(
         total: u64,
@@ -124,7 +140,7 @@ impl Course {
             None => FragmentPlan::first(total, rules.largest_fragment),
         };
         let step = if sessions > 0 && total > 0 && offset == total {
-            // Written only after the drive had answered our last bytes with the item.
+            // This offset is recorded only after the drive answered the last byte with the item.
             Step::Verify { ours: true, whole: true, doubt: Doubt::SessionGone }
         } else if session {
             Step::Ask
@@ -160,13 +176,13 @@ impl Course {
         course
     }
 
-    /// What is done next. `fits` is how many bytes can still be sent in the time
-    /// of this invocation, if that is known; 0 when its time is over.
+    /// Returns the next command. `fits` is the number of bytes that can still be sent in
+    /// the time of this invocation, if that is known; 0 when the time is over.
     #[must_use]
     pub fn action(&self, fits: Option<u64>) -> Action {
         match self.step {
             Step::End(end) => Action::End(end),
-            // A delivery that is there is not left for the next invocation to find.
+            // Verify a finished delivery even when the time of the invocation is over.
             Step::Verify { ours, whole, .. } if self.looks == 0 && self.hashed_to == self.total => {
                 Action::Verify { by_us: ours && whole }
             }
@@ -190,6 +206,7 @@ impl Course {
         }
     }
 
+    /// Returns the next fragment; `None` when not even the smallest one fits into the time.
     fn fragment(&self, fits: Option<u64>) -> Option<FragmentRange> {
         let plan = match fits {
             Some(fits) if fits < GRANULE_BYTES && fits < self.total - self.offset => return None,
@@ -202,19 +219,20 @@ impl Course {
         Some(FragmentRange { end: range.end.min(end), ..range })
     }
 
-    /// Whether a name that is taken is numbered.
+    /// Returns whether the document gets a numbered name when its name is taken.
     fn is_numbering(&self) -> bool {
         self.rules.policy == ConflictPolicy::Rename
     }
 
-    /// Whether the destination is looked at because of a conflict. Then a file where the
-    /// path needs a folder explains it.
+    /// Returns whether the lookup of the destination follows a conflict. Then a file in
+    /// place of a parent folder explains the conflict.
     #[must_use]
     pub const fn is_about_a_conflict(&self) -> bool {
         matches!(self.step, Step::Look(Doubt::Conflict(_)))
     }
 
-    /// What to keep; `hash` is the source's, up to where it is hashed.
+    /// Returns the checkpoint to store. `hash` is the hash state of the source bytes up to
+    /// [`Course::hashed_to`].
     #[must_use]
     pub const fn checkpoint(&self, hash: HashState) -> Checkpoint {
         Checkpoint {
@@ -232,8 +250,8 @@ impl Course {
         }
     }
 
-    /// How long to wait before the next action: longer with each failure in a row,
-    /// and with each look at an item that has no hash yet.
+    /// Returns the pause before the next command. It grows with each failure in a row, and
+    /// with each check of an item that has no hash yet.
     #[must_use]
     pub fn pause(&self) -> Duration {
         if self.looks > 0 {
@@ -247,17 +265,18 @@ impl Course {
         }
     }
 
+    /// Returns whether the upload is restarting because the source was written again.
     const fn is_renewing(&self) -> bool {
         matches!(self.step, Step::Close { renew: true } | Step::Renew)
     }
 
-    /// Bytes that the drive has acknowledged in the present session.
+    /// Returns the number of bytes that the drive has acknowledged in the present session.
     #[must_use]
     pub const fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// How far the source is hashed.
+    /// Returns the number of source bytes that are hashed.
     #[must_use]
     pub const fn hashed_to(&self) -> u64 {
         self.hashed_to

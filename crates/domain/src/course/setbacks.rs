@@ -1,15 +1,17 @@
-//! Failures that are counted over all invocations of a run, and what resets them.
+//! Setbacks: failures that are counted over all invocations of a run, and the progress that
+//! resets the counters.
 
 use super::{Course, MAX_RENEWALS, Step};
 use crate::FailureCode;
 
-/// Setbacks before the upload fails. The first is taken up in the same session, the second
-/// in another one: after the last new maximum the document is sent twice more at most.
+/// Maximum number of setbacks in a row. After the first, the upload continues in the same
+/// session; after the second, in a new one. So the document is sent at most twice more
+/// after the last new maximum.
 const MAX_SETBACKS: u32 = 2;
 
 impl Course {
-    /// The drive has acknowledged the bytes up to `offset`. Only a new maximum resets the
-    /// counters: a server that acknowledges the same bytes again makes no progress.
+    /// Records that the drive has acknowledged the bytes up to `offset`. Only a new maximum
+    /// resets the counters, because acknowledging the same bytes again is no progress.
     pub(super) fn reached(&mut self, offset: u64) {
         if offset > self.tally.furthest {
             self.tally.furthest = offset;
@@ -20,7 +22,7 @@ impl Course {
         }
     }
 
-    /// The drive has fewer bytes than it had acknowledged.
+    /// Handles a drive that has fewer bytes than it had acknowledged.
     pub(super) fn set_back(&mut self) -> bool {
         self.tally.setbacks += 1;
         if self.tally.setbacks > MAX_SETBACKS {
@@ -32,12 +34,13 @@ impl Course {
         true
     }
 
-    /// The session names no missing byte, and the document is not at the destination.
+    /// Handles a session that names no missing byte while the document is not at the
+    /// destination.
     pub(super) fn not_completed(&mut self) -> bool {
         if self.offset < self.total {
             return self.replace_session(FailureCode::DestinationUnavailable);
         }
-        // The checkpoint of a whole offset says that the drive answered with the item.
+        // A checkpoint with the whole offset would mean that the drive answered with the item.
         self.offset = 0;
         self.tally.setbacks += 1;
         if self.tally.setbacks > MAX_SETBACKS {
@@ -47,18 +50,19 @@ impl Course {
         true
     }
 
-    /// Closes the session, to open another. `because` is the failure when no other may be
-    /// opened.
+    /// Closes the session in order to open another. `because` is the failure that is
+    /// reported when no further session is allowed.
     pub(super) fn replace_session(&mut self, because: FailureCode) -> bool {
         self.tally.replaced_because = Some(because);
         self.go(Step::Close { renew: false })
     }
 
-    /// The source was written again: what was sent and hashed is of bytes that are no more.
-    /// It is forgotten before the new tag is taken, and so is the session: an invocation
-    /// that took over in between would otherwise go on with bytes of both.
+    /// Handles a source that was written again: the bytes sent and hashed so far are of an
+    /// outdated version. They and the session are dropped before the new entity tag is
+    /// recorded. Otherwise an invocation that takes over in between would mix bytes of both
+    /// versions.
     ///
-    /// Pushes of others cause this, so it uses up no session and counts by itself.
+    /// Pushes of other transfers cause this, so it does not use up a session.
     pub(super) fn source_changed(&mut self) -> bool {
         self.hashed_to = 0;
         self.offset = 0;

@@ -1,50 +1,54 @@
+//! Commands of the upload's state machine, and the results that it is given.
+
 use std::time::Duration;
 
 use crate::{ConflictPolicy, FailureCode, FragmentRange};
 
-/// What is done next.
+/// A command: what `upload` has to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Ask the session where it stands.
+    /// Ask the session which bytes it still expects.
     Ask,
-    /// Look at the destination: the document may be complete there.
+    /// Look up the destination, because the document may be complete there.
     Look(Names),
-    /// Read the source up to here, only to hash it.
+    /// Read the source up to this position, only to hash it.
     Hash {
         /// One past the last byte.
         until: u64,
     },
-    /// Read a small document whole, into memory and into the hash.
+    /// Read a whole small document into memory and hash it.
     Load,
-    /// Put a small document whole, under the name with this number; 0 is its own.
+    /// Send a small document in one PUT, under the name with this number.
     Put {
-        /// Counts up while names are taken and the policy is to number.
+        /// Number in the name; 0 is the document's own name. It grows under the policy
+        /// `rename` while names are taken.
         number: u32,
     },
-    /// Open a session.
+    /// Open an upload session.
     Open,
-    /// End the session, so that nobody can complete it any more.
+    /// Close the upload session, so that no late fragment can complete it.
     Close,
-    /// Send these bytes to the session.
+    /// Send these bytes to the upload session.
     Send(FragmentRange),
-    /// Compare what is at the destination with the source, and record it.
+    /// Compare the file at the destination with the source, and record the delivery.
     Verify {
-        /// The drive completed it in answer to our own last bytes; only then can a
-        /// difference be the service's rewriting.
+        /// Whether the drive returned the item in answer to this upload's last byte. Only
+        /// then can a difference come from the service rewriting the file.
         by_us: bool,
     },
-    /// The source was written again: take its new tag, if it is the same document.
+    /// Record the new entity tag of the source, if it is still the same document.
     Renew,
-    /// This invocation is over.
+    /// End the invocation.
     End(End),
 }
 
-/// Under which names a document may be.
+/// Names under which the document may be at the destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Names {
-    /// Under the one with this number; 0 is its own.
+    /// Only the name with this number; 0 is the document's own name.
     One(u32),
-    /// Its own, and numbered ones up to the first that is free: the service chose.
+    /// The document's own name and the numbered ones up to the first that is free, because
+    /// the service chose the number.
     All,
 }
 
@@ -53,101 +57,104 @@ pub enum Names {
 pub enum End {
     /// The delivery is verified and recorded.
     Done,
-    /// Its time is over; the next one goes on.
+    /// The time of the invocation is over; the next one continues.
     HandOver,
-    /// The drive asks for a pause, as long as it says if it says.
+    /// The drive asks for a pause, of this length if it named one.
     Wait(Option<Duration>),
-    /// Another session for the path lives, or an editor has the file open: again after
-    /// this time.
+    /// Another session for the path is open, or an editor has the file open. Try again
+    /// after this time.
     Blocked(Duration),
-    /// This attempt does not succeed, or not now, as the code says.
+    /// This run fails with the code, or this step does when the code is retryable.
     Failed(FailureCode),
 }
 
-/// What came of an action.
+/// Result of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// The session wants these bytes; `None` when it names none.
+    /// The session expects these bytes; `None` when it names none.
     Stands(Option<Gap>),
-    /// The fragment was taken (202). `next` is what the drive wants now.
+    /// The fragment was accepted (202).
     Accepted {
-        /// `None` when it named no range.
+        /// The bytes that the drive expects next; `None` when it named no range.
         next: Option<Gap>,
-        /// How long it took.
+        /// Duration of the request.
         took: Duration,
     },
-    /// The document is complete: the drive answered with its item.
+    /// The document is complete: the drive answered with the item.
     Complete,
-    /// The fragment does not start where the session stands (416).
+    /// The fragment does not start at the offset of the session (416).
     Mismatch,
     /// The session is gone.
     Gone,
-    /// A server error, a broken connection, or a success without its body: it was done,
-    /// or not.
+    /// A server error, a broken connection, or a success without its body. The command may
+    /// have taken effect.
     Lost,
-    /// Nothing was done, and a repetition may help. The code is the failure when it does
-    /// not.
+    /// The command had no effect, and a repetition may help. The code is the failure after
+    /// the last repetition.
     NotDone(FailureCode),
-    /// No answer in the time allowed: it was done, or not.
+    /// No answer in time. The command may have taken effect.
     TimedOut,
-    /// The invocation's time was over before the answer: it was done, or not.
+    /// The time of the invocation ended before the answer. The command may have taken
+    /// effect.
     OutOfTime,
-    /// A session was opened, and its URL is stored.
+    /// An upload session was opened, and its URL is stored.
     Opened,
-    /// The session is closed. One that `was_open` was never completed.
+    /// The upload session is closed.
     Closed {
-        /// `false` when it was gone before: lapsed, deleted or complete.
+        /// Whether the session was still open, so that it was never completed. `false` when
+        /// it had expired, or was deleted or completed before.
         was_open: bool,
     },
-    /// What lies at the destination.
+    /// Result of looking up the destination.
     Found(Seen),
-    /// The source is hashed up to here.
+    /// The source is hashed up to this position.
     Hashed(u64),
-    /// A small document is in memory and hashed.
+    /// The small document is in memory and hashed.
     Loaded,
-    /// Verified and recorded.
+    /// The delivery is verified and recorded.
     Verified,
-    /// What was found is not the source.
+    /// The file that was found is not the document.
     NotOurs,
     /// The service has not computed the hash yet.
     HashPending,
-    /// The service answered our last byte with an item that is not at the destination.
+    /// The service answered the last byte with an item that is not found at the
+    /// destination.
     NotSeen,
-    /// The service answered our last byte with a file that it rewrote, and whose content
+    /// The service answered the last byte with a file that it rewrote, and the content
     /// cannot be compared.
     Unproven,
-    /// The source's new tag is recorded.
+    /// The new entity tag of the source is recorded.
     Renewed,
-    /// The source could not be read for now.
+    /// The source cannot be read at the moment.
     SourceBroke,
-    /// The source has another tag than before.
+    /// The source has another entity tag than before.
     SourceChanged,
-    /// Slow down; nothing was done.
+    /// The service throttles; the command had no effect.
     Throttled(Option<Duration>),
-    /// The item at the path is in the way, has changed, or is being uploaded (409, 412).
-    /// In answer to a look: a folder has the document's name.
+    /// The item at the path is in the way, has changed, or is being uploaded (409, 412). As
+    /// the result of a lookup: a folder has the document's name.
     Conflict,
-    /// Refused for good, or by something that this invocation cannot change.
+    /// Refused, and no repetition in this invocation can help.
     Refused(FailureCode),
 }
 
-/// What a look at the destination showed.
+/// Result of looking up the destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
     /// No file.
     Nothing,
     /// A file of another size.
     Other,
-    /// A file that may be the document: one of its size, or one that the service may have
-    /// rewritten. The comparison decides.
+    /// A file that may be the document: it has the same size, or the service may have
+    /// rewritten it. The comparison decides.
     SameSize,
     /// A folder with the document's name.
     Folder,
-    /// No file, and a file where the path needs a folder.
+    /// No file, and a file stands in place of a parent folder.
     FileInPath,
 }
 
-/// Bytes that a session still wants: the first of the ranges that it names.
+/// Range of bytes that a session still expects: the first of the ranges that it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
     /// The first missing byte.
@@ -157,18 +164,18 @@ pub struct Gap {
 }
 
 impl Gap {
-    /// Everything from `start` on.
+    /// Creates a range without an end.
     #[must_use]
     pub const fn open(start: u64) -> Self {
         Self { start, end: None }
     }
 }
 
-/// What holds for every upload of a deployment.
+/// Settings that apply to every upload of a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CourseRules {
-    /// No fragment is larger.
+    /// Maximum size of a fragment, in bytes.
     pub largest_fragment: u64,
-    /// What happens when a file of that name is already there.
+    /// Policy for a destination where a file of that name exists.
     pub policy: ConflictPolicy,
 }

@@ -1,9 +1,9 @@
-//! The meaning of a status that Microsoft Graph refuses a call with: one meaning for each
-//! operation, conflict policy and occupant of the destination.
+//! Meaning of the error statuses of Microsoft Graph, for each operation, conflict policy
+//! and occupant of the destination.
 //!
-//! [`TABLE`] is the only place where that is written down. The client classifies answers by
-//! it, the upload decides by it, `docs/GRAPH.md` prints it, and the tests exercise each of
-//! its decisions.
+//! [`TABLE`] is the only place that defines it. The Graph client classifies answers by it,
+//! the state machine of an upload decides by it, `docs/GRAPH.md` is generated from it, and
+//! the tests exercise each of its decisions.
 
 mod table;
 
@@ -11,7 +11,7 @@ use crate::{ConflictPolicy, FailureCode};
 
 pub use table::TABLE;
 
-/// A call of docferry to Microsoft Graph.
+/// Call of docferry to Microsoft Graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
     /// `POST …:/createUploadSession`.
@@ -52,7 +52,7 @@ impl Operation {
     ];
 }
 
-/// What stands at the destination's path when a conflict is looked at.
+/// Occupant of the destination's path, found when a conflict is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occupant {
     /// Nothing.
@@ -61,7 +61,7 @@ pub enum Occupant {
     File,
     /// A folder with the document's name.
     Folder,
-    /// A file where the path needs a folder.
+    /// A file in place of a parent folder.
     FileInPath,
 }
 
@@ -70,61 +70,61 @@ impl Occupant {
     pub const ALL: [Self; 4] = [Self::Nothing, Self::File, Self::Folder, Self::FileInPath];
 }
 
-/// What docferry does about a refusal. Every repetition is bounded.
+/// Reaction of docferry to a refusal. Every repetition is limited in number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// Nothing was done: wait as long as `Retry-After` says, then repeat the call.
+    /// The call had no effect: wait as long as `Retry-After` says, then repeat it.
     Wait,
     /// Renew the token once and repeat the call. A second refusal is
     /// [`FailureCode::DestinationUnauthorized`].
     RenewToken,
-    /// Nothing was done: repeat the call, and fail with `then` when that does not help.
+    /// The call had no effect: repeat it, and fail with `then` when that does not help.
     Repeat {
         /// The failure after the last repetition.
         then: FailureCode,
     },
-    /// The call may have taken effect: ask the session or look at the destination before
+    /// The call may have taken effect: ask the session or look up the destination before
     /// repeating it.
     Reconcile,
-    /// Ask the session for its offset and go on there.
+    /// Ask the session for its offset and continue there.
     Resume,
-    /// The upload URL is dead or its item changed: look at the destination, then open
+    /// The upload URL is invalid or its item changed: look up the destination, then open
     /// another session.
     NewSession,
     /// Another session or an editor holds the path: wait and open again, for longer than a
-    /// session lives. Then [`FailureCode::DestinationLocked`].
+    /// session lives. After that, [`FailureCode::DestinationLocked`].
     WaitForPath,
-    /// Take the next number for the name.
+    /// Try the next numbered name.
     NextNumber,
     /// Look up the drive. Without one the transfer fails; otherwise repeat the call.
     CheckDrive,
     /// The session has ended already; there is nothing to delete.
     AlreadyGone,
-    /// Nothing is there, provided that the recipient has a drive.
+    /// There is no item at the path, provided that the recipient has a drive.
     Absent,
-    /// This try fails with the code at once. The workflow repeats the step when the code
-    /// is retryable.
+    /// Fail this try with the code. The workflow repeats the step when the code is
+    /// retryable.
     Fail(FailureCode),
 }
 
-/// A row of [`TABLE`]. An empty list matches everything.
+/// Row of [`TABLE`]. An empty list matches everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
-    /// The calls that were refused.
+    /// Operations that were refused.
     pub operations: &'static [Operation],
-    /// The statuses of the refusal.
+    /// HTTP statuses of the refusal.
     pub statuses: &'static [u16],
-    /// Error codes, of which the answer's body names one.
+    /// Error codes, one of which the answer's body contains.
     pub codes: &'static [&'static str],
-    /// Policies of the deployment.
+    /// Conflict policies of the deployment.
     pub policies: &'static [ConflictPolicy],
-    /// What a look at the destination shows.
+    /// Occupants of the destination.
     pub occupants: &'static [Occupant],
-    /// What follows.
+    /// Reaction to the refusal.
     pub decision: Decision,
 }
 
-/// What a refusal means before the destination has been looked at.
+/// Meaning of a refusal before the destination has been looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// The status alone decides.
@@ -133,15 +133,15 @@ pub enum Refusal {
     Conflict,
 }
 
-/// Statuses that the table lists. [`judge`] treats any other server error as 500 and
-/// anything else as 400.
+/// Statuses that the table lists. [`judge`] treats 408 and any other server error as 500,
+/// and anything else as 400.
 pub const STATUSES: [u16; 17] =
     [400, 401, 403, 404, 409, 410, 412, 416, 423, 429, 500, 501, 502, 503, 504, 507, 509];
 
-/// A status by which a conflict is looked up after the destination was looked at.
+/// Status by which [`after_look`] finds the rows of a conflict.
 const CONFLICT: u16 = 409;
 
-/// The meaning of a refused call, from its status and the error codes in its body.
+/// Returns the meaning of a refused call, from its status and the error codes in its body.
 #[must_use]
 pub fn judge<C: AsRef<str>>(operation: Operation, status: u16, codes: &[C]) -> Refusal {
     let status = match status {
@@ -158,7 +158,7 @@ pub fn judge<C: AsRef<str>>(operation: Operation, status: u16, codes: &[C]) -> R
     }
 }
 
-/// What follows a conflict, now that the occupant of the destination is known.
+/// Returns the reaction to a conflict, once the occupant of the destination is known.
 #[must_use]
 pub fn after_look(operation: Operation, policy: ConflictPolicy, occupant: Occupant) -> Decision {
     let decides = |row: &&Row| {
@@ -171,12 +171,14 @@ pub fn after_look(operation: Operation, policy: ConflictPolicy, occupant: Occupa
 }
 
 impl Row {
-    /// Whether the row is about this operation and status, whatever else it asks for.
+    /// Returns whether the row is about this operation and status, whatever its other
+    /// conditions.
     #[must_use]
     pub fn is_about(&self, operation: Operation, status: u16) -> bool {
         self.operations.contains(&operation) && self.statuses.contains(&status)
     }
 
+    /// Returns whether the row has no error codes or one of `codes`.
     fn names_one_of<C: AsRef<str>>(&self, codes: &[C]) -> bool {
         let is_named = |code: &C| self.codes.contains(&code.as_ref());
         self.codes.is_empty() || codes.iter().any(is_named)
@@ -219,7 +221,7 @@ mod tests {
         }
     }
 
-    /// A conflict is looked up by one status, so rows about one must be about both.
+    /// [`after_look`] searches by one status of a conflict, so its rows must list both.
     #[test]
     fn conflict_rows_name_the_same_statuses() {
         let conditional =

@@ -1,3 +1,5 @@
+//! The table of refusals by Microsoft Graph.
+
 use super::{Decision, Occupant, Operation, Row};
 use crate::ConflictPolicy;
 use crate::FailureCode as Code;
@@ -11,15 +13,15 @@ use Operation::{
     SmallPut, Token, UserLookup,
 };
 
-/// Codes by which the service says that it knows no such session, also with status 400.
+/// Error codes for an unknown upload session, also with status 400.
 const NO_SESSION: &[&str] = &["itemNotFound", "uploadSessionNotFound"];
-/// Code by which the directory says that it knows no such user.
+/// Error code for an unknown user.
 const NO_USER: &[&str] = &["Request_ResourceNotFound"];
 
 const FRAGMENTS: &[Operation] = &[Fragment, LastFragment];
 const BY_PATH: &[Operation] = &[CreateSession, SmallPut];
 const ON_GRAPH: &[Operation] = &[CreateSession, SmallPut, ItemLookup, DriveLookup, UserLookup];
-/// Calls that change nothing, and the deletion of a session, which may be repeated freely.
+/// Calls that change nothing, and the deletion of a session. All of them may be repeated.
 const HARMLESS: &[Operation] =
     &[SessionStatus, SessionDelete, ItemLookup, DriveLookup, UserLookup, Token];
 const SERVER_ERRORS: &[u16] = &[500, 501, 502, 504];
@@ -28,7 +30,7 @@ const CONFLICTS: &[u16] = &[409, 412];
 
 const UNAVAILABLE: Decision = Repeat { then: Code::DestinationUnavailable };
 
-/// A row that is about the status alone.
+/// Creates a row that depends on the status alone.
 const fn by_status(
     operations: &'static [Operation],
     statuses: &'static [u16],
@@ -37,7 +39,7 @@ const fn by_status(
     Row { operations, statuses, codes: &[], policies: &[], occupants: &[], decision }
 }
 
-/// A row that is about the status and an error code.
+/// Creates a row that depends on the status and an error code.
 const fn by_code(
     operations: &'static [Operation],
     statuses: &'static [u16],
@@ -47,7 +49,7 @@ const fn by_code(
     Row { codes, ..by_status(operations, statuses, decision) }
 }
 
-/// A row about a conflict with what is at the destination.
+/// Creates a row for a conflict with the occupant of the destination.
 const fn conflict(
     operations: &'static [Operation],
     policies: &'static [ConflictPolicy],
@@ -57,11 +59,11 @@ const fn conflict(
     Row { policies, occupants, ..by_status(operations, CONFLICTS, decision) }
 }
 
-/// Every refusal and what follows it. The first row that matches decides.
+/// Every refusal with its reaction. The first matching row decides.
 ///
 /// Under [`ConflictPolicy::Replace`] a conflict is final only when a folder, or a file in
-/// the path, is in the way: the service answers 409 under every policy while another
-/// session for the path lives or the file is open in an editor.
+/// place of a parent folder, occupies the path. The service answers 409 under every policy
+/// while another session for the path is open or an editor has the file open.
 pub const TABLE: &[Row] = &[
     by_status(&Operation::ALL, &[429, 503, 509], Wait),
     by_status(
@@ -79,7 +81,7 @@ pub const TABLE: &[Row] = &[
         &[403],
         Fail(Code::DestinationUnauthorized),
     ),
-    // The document may be there, and the same token has just opened the way to it.
+    // The document may be there, and the same token has just been accepted for the upload.
     by_status(&[ItemLookup], &[403], Repeat { then: Code::DestinationUnauthorized }),
     by_code(
         &[CreateSession, SmallPut, ItemLookup, DriveLookup],
@@ -129,7 +131,7 @@ pub const TABLE: &[Row] = &[
     by_status(&[CreateSession], CONFLICTS, WaitForPath),
     by_status(FRAGMENTS, CONFLICTS, NewSession),
     by_status(&[SmallPut], CONFLICTS, Repeat { then: Code::DestinationLocked }),
-    // The rest.
+    // Other refusals.
     by_status(
         &[
             CreateSession,

@@ -1,12 +1,13 @@
-//! A drive of numbers: what a session has stored, and which files are visible.
+//! Simulated drive, reduced to numbers: the bytes that each session has stored, and the
+//! visible files.
 
 use std::collections::BTreeMap;
 
 use docferry_domain::ConflictPolicy as Policy;
 use docferry_domain::{Answer, FragmentRange, Gap, Names, Seen};
 
-/// A visible file. `source` is the version of the source that its bytes are of;
-/// `None` for somebody else's file, and for one whose bytes are of two versions.
+/// A visible file. `source` is the version of the source that its bytes are from. It is
+/// `None` for a foreign file, and for a file with bytes of two versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct File {
     pub(crate) size: u64,
@@ -14,13 +15,14 @@ pub(crate) struct File {
     pub(crate) ours: bool,
 }
 
+/// An upload session.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(crate) stored: u64,
     pub(crate) open: bool,
-    /// Its URL is refused with 403, and it lives until it lapses.
+    /// Whether its URL is refused with 403 although it is open until it expires.
     pub(crate) shut: bool,
-    /// Bytes that it has beyond a hole.
+    /// Range of stored bytes after a gap.
     island: Option<(u64, u64)>,
     source: Option<u32>,
 }
@@ -30,8 +32,8 @@ impl Session {
         self.open && !self.shut
     }
 
-    /// Bytes of this version of the source are stored.
-    fn mix(&mut self, source: u32) {
+    /// Records that bytes of this version of the source are stored.
+    fn note_source(&mut self, source: u32) {
         let is_first = self.stored == 0 && self.island.is_none();
         self.source = if is_first || self.source == Some(source) { Some(source) } else { None };
     }
@@ -40,7 +42,7 @@ impl Session {
         Gap { start: self.stored, end: self.island.map(|(start, _)| start) }
     }
 
-    /// The bytes that it had acknowledged are lost.
+    /// Loses the bytes that it had acknowledged.
     pub(crate) fn forget(&mut self) {
         self.stored = 0;
         self.island = None;
@@ -52,16 +54,16 @@ pub(crate) struct Drive {
     pub(crate) files: BTreeMap<u32, File>,
     pub(crate) sessions: Vec<Session>,
     pub(crate) received: u64,
-    /// Times that bytes of ours became a file.
+    /// Number of times that bytes of the upload became a file.
     pub(crate) completions: u32,
-    /// Waits for which another session or an editor holds the path.
+    /// Number of waits during which another session or an editor holds the path.
     pub(crate) held: u32,
 }
 
 impl Drive {
     pub(crate) fn open(&mut self, policy: Policy) -> Option<usize> {
         let is_taken = policy == Policy::Fail && self.files.contains_key(&0);
-        // Whatever the policy: one session for a path.
+        // Under every policy there is at most one session for a path.
         if is_taken || self.held > 0 || self.sessions.iter().any(|session| session.open) {
             return None;
         }
@@ -87,20 +89,20 @@ impl Drive {
         Answer::Closed { was_open }
     }
 
-    /// The last part of the fragment is stored, and not the first.
+    /// Stores the second half of the fragment and not the first.
     pub(crate) fn store_island(&mut self, session: usize, range: FragmentRange, source: u32) {
         self.received += range.len();
         let session = &mut self.sessions[session];
         let middle = range.start + range.len() / 2;
         let fits = session.usable() && session.stored == range.start && session.island.is_none();
         if fits && middle > range.start && !range.is_last() {
-            session.mix(source);
+            session.note_source(source);
             session.island = Some((middle, range.end));
         }
     }
 
-    /// Stores the first `kept` bytes of the fragment. `wrong`: completes at once,
-    /// one byte short.
+    /// Stores the first `kept` bytes of the fragment. With `wrong`, the file completes at
+    /// once and is one byte short.
     pub(crate) fn send(
         &mut self,
         session: usize,
@@ -119,7 +121,7 @@ impl Drive {
         if session.stored != range.start || overlaps {
             return Answer::Mismatch;
         }
-        session.mix(source);
+        session.note_source(source);
         session.stored += kept;
         if let Some((start, end)) = session.island
             && session.stored == start
@@ -137,7 +139,7 @@ impl Drive {
             return Answer::Conflict;
         }
         session.open = false;
-        let number = if policy == Policy::Rename { self.free() } else { 0 };
+        let number = if policy == Policy::Rename { self.first_free_number() } else { 0 };
         self.place(number, file)
     }
 
@@ -155,15 +157,16 @@ impl Drive {
         Answer::Complete
     }
 
-    fn free(&self) -> u32 {
+    fn first_free_number(&self) -> u32 {
         (0..).find(|number| !self.files.contains_key(number)).unwrap()
     }
 
-    /// The files that a look shows, and what it says of them.
+    /// Returns the files of the document's size that a lookup finds, and the result of the
+    /// lookup.
     pub(crate) fn look(&self, names: Names, total: u64) -> (Vec<File>, Seen) {
         let shown: Vec<File> = match names {
             Names::One(number) => self.files.get(&number).copied().into_iter().collect(),
-            Names::All => (0..self.free()).map(|number| self.files[&number]).collect(),
+            Names::All => (0..self.first_free_number()).map(|number| self.files[&number]).collect(),
         };
         let same: Vec<File> = shown.iter().copied().filter(|file| file.size == total).collect();
         let seen = match (shown.is_empty(), same.is_empty()) {

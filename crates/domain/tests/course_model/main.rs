@@ -1,7 +1,7 @@
-//! The course of an upload against a reference model: crashes, duplicates, lost
-//! answers, halves, lapses, throttling and cancels in any order.
+//! Model test of the upload's state machine against a reference: crashes, duplicates, lost
+//! answers, partial fragments, expired sessions, throttling and cancels in any order.
 //!
-//! `DOCFERRY_MODEL_CASES` says how many cases are run; 2,000 without it.
+//! `DOCFERRY_MODEL_CASES` sets the number of cases; the default is 2,000.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -63,51 +63,51 @@ fn case() -> impl Strategy<Value = Case> {
     )
 }
 
-/// Runs a case to its end and checks what must hold then.
+/// Runs a case to its end and checks the final state.
 fn check(case: &Case) -> (Ended, u64) {
     let mut run = Run::new(case);
     let ended = run.execute();
     let has = |wanted: Event| case.events.iter().any(|(_, event)| *event == wanted);
     let ours: Vec<_> = run.drive.files.values().filter(|file| file.ours).collect();
-    // A PUT that lands after the next one makes a version, not a second file.
+    // A PUT that lands after the next one creates a version, not a second file.
     assert!(ours.len() <= 1 || has(Event::WrongSize) || has(Event::SourceChange), "{ours:?}");
     if ended == Ended::Delivered {
         assert!(ours.iter().any(|f| f.size == case.total && f.source.is_some()), "{ours:?}");
     }
     if !matches!(case.policy, Policy::Replace) && case.foreign.is_some() {
-        assert!(run.drive.files.values().any(|file| !file.ours), "somebody's file is overwritten");
+        assert!(run.drive.files.values().any(|file| !file.ours), "a foreign file is overwritten");
     }
     let refused = case.policy == Policy::Fail && case.foreign.is_some();
     if refused {
         assert_ne!(ended, Ended::Delivered);
     }
-    // Sessions of which we never learned lapse by themselves.
+    // Sessions whose URL never arrived expire by themselves.
     let orphans = run.drive.sessions.iter().filter(|session| session.open).count();
     let unlearned = case.events.iter().filter(|(_, event)| {
         matches!(event, Event::CrashAfter | Event::LoseAnswer | Event::StoreHalf(_) | Event::Shut)
     });
-    assert!(orphans <= unlearned.count(), "{orphans} sessions are left");
-    // What was delivered before its source changed is in its own way then.
-    let in_its_way = case.policy == Policy::Fail && has(Event::SourceChange);
+    assert!(orphans <= unlearned.count(), "{orphans} sessions are orphaned");
+    // After a change of the source, the document delivered before causes a conflict.
+    let conflicts_with_itself = case.policy == Policy::Fail && has(Event::SourceChange);
     let harmless = !has(Event::Cancel)
         && !has(Event::WrongSize)
         && !has(Event::ForeignPush)
         && !refused
-        && !in_its_way;
-    // A third loss of acknowledged bytes is taken for a server that always loses them.
+        && !conflicts_with_itself;
+    // After a third loss of acknowledged bytes the upload fails.
     let losses = case.events.iter().filter(|(_, event)| *event == Event::Forget).count();
     if harmless && case.events.len() <= 3 && losses < 3 {
-        assert_eq!(ended, Ended::Delivered, "three faults are survived");
+        assert_eq!(ended, Ended::Delivered, "up to three faults are tolerated");
     }
     (ended, run.drive.received)
 }
 
 fn cases() -> ProptestConfig {
-    #[expect(clippy::disallowed_methods, reason = "how long to test is not configuration")]
+    #[expect(clippy::disallowed_methods, reason = "the number of test cases is not configuration")]
     let cases = std::env::var("DOCFERRY_MODEL_CASES").ok().and_then(|count| count.parse().ok());
     ProptestConfig {
         cases: cases.unwrap_or(2000),
-        // Shrunk failures become tests with a name, below.
+        // Shrunk failures become named tests below.
         failure_persistence: None,
         ..ProptestConfig::default()
     }
@@ -126,7 +126,7 @@ proptest! {
         total in SMALL_FILE_BYTES + 1..=12 * MB,
         lost in proptest::collection::vec(2_u8..8, 0..5),
     ) {
-        // Not the opening: its session is replaced by another.
+        // The answer to the first command is not lost: its session would be replaced.
         let events = lost.into_iter().map(|wait| (wait, Event::LoseAnswer)).collect();
         let case = Case { total, largest: 3 * GRANULE_BYTES, policy: Policy::Replace, foreign: None, events };
         prop_assert_eq!(check(&case), (Ended::Delivered, total));
@@ -159,22 +159,23 @@ fn a_201_of_the_wrong_size_is_a_failure() {
     assert_eq!(check(&case).0, Ended::Failed(FailureCode::VerificationFailed));
 }
 
-/// F13: two whole fragments and the last, which fails for ever.
+/// F13: the last fragment fails repeatedly, in the first session and in the one that
+/// replaces it.
 #[test]
 fn a_last_fragment_that_always_fails_gets_one_other_session_and_then_the_transfer_fails() {
     let mut events = vec![(3, Event::ServerError)];
     events.extend([(1, Event::ServerError); 2]);
-    // Asked, closed, opened, and five fragments of half the size.
+    // A status request, a close, an open, and five fragments of half the size.
     events.push((7, Event::ServerError));
     events.extend([(1, Event::ServerError); 2]);
     let mut run = Run::new(&large(events));
     let ended = run.execute();
     assert_eq!(run.drive.sessions.len(), 2);
-    assert_eq!(ended, Ended::Delivered, "the workflow's next try finds the drive well");
+    assert_eq!(ended, Ended::Delivered, "the next try of the workflow succeeds");
 }
 
-/// The new tag was recorded before the session with the old bytes was closed: who
-/// died in between went on with bytes of both.
+/// Regression: the new entity tag was recorded before the session with the old bytes was
+/// closed. After a crash in between, the next invocation mixed bytes of both versions.
 #[test]
 fn regression_a_source_that_changes_before_a_crash_is_never_mixed_with_what_was_sent() {
     for crashes in 1..=3 {
@@ -184,7 +185,8 @@ fn regression_a_source_that_changes_before_a_crash_is_never_mixed_with_what_was_
     }
 }
 
-/// A name that is taken led to a PUT under the next without a write in between.
+/// Regression: after a conflict, a PUT under the next name followed without a checkpoint in
+/// between.
 #[test]
 fn regression_a_wish_to_stop_is_noticed_before_a_put_under_the_next_number() {
     let case = Case {

@@ -1,5 +1,5 @@
-//! Carries the course out over the model's drive, and checks each step against a
-//! reference that knows only what the drive has told.
+//! Executes the upload's state machine on the simulated drive, and checks each command
+//! against a reference that knows only the answers of the drive.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,36 +11,36 @@ use docferry_domain::{
 
 use crate::drive::{Drive, File};
 
-/// What happens at a step.
+/// Event at a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// As it should be.
+    /// The step succeeds.
     Deliver,
-    /// The process dies before it.
+    /// The process crashes before the step.
     CrashBefore,
-    /// It happens; the process dies before it learns.
+    /// The step takes effect, and the process crashes before it gets the answer.
     CrashAfter,
-    /// An older invocation does the same, just before.
+    /// An older invocation executes the same command just before.
     Duplicate,
-    /// It happens; the answer is lost.
+    /// The step takes effect, and the answer is lost.
     LoseAnswer,
-    /// A part of the fragment is stored, in percent; the answer is an error.
+    /// This percentage of the fragment is stored, and the answer is an error.
     StoreHalf(u64),
-    /// Nothing happens; a server error.
+    /// The step has no effect, and the answer is a server error.
     ServerError,
-    /// Nothing happens, and no answer comes.
+    /// The step has no effect, and no answer comes.
     TimeOut,
-    /// No answer comes; it happens later, just before the next bytes are sent.
+    /// No answer comes. The step takes effect later, just before the next bytes are sent.
     LandLate,
-    /// The session is gone.
+    /// The session has expired.
     Expire,
-    /// Slow down.
+    /// The service throttles.
     Throttle,
-    /// Somebody asks to stop, then it happens.
+    /// Cancellation is requested, then the step succeeds.
     Cancel,
-    /// The answer names no range, or no hash.
+    /// The answer contains no range, or no hash.
     Vague,
-    /// The drive says complete, and what it made has another size.
+    /// The drive answers that the file is complete, but it has another size.
     WrongSize,
     /// The source does not answer.
     SourceBreak,
@@ -48,36 +48,38 @@ pub(crate) enum Event {
     SourceChange,
     /// Another document is pushed under the source's key.
     ForeignPush,
-    /// Another session for the path lives for so many waits.
+    /// Another session for the path is open for this number of waits.
     Hold(u32),
-    /// The upload URL is refused, and its session lives until it lapses.
+    /// The upload URL is refused although its session is open until it expires.
     Shut,
-    /// The item at the path has changed: nothing is stored.
+    /// The item at the path has changed, and nothing is stored.
     Conflict,
-    /// It happens; the answer is a success without its body.
+    /// The step takes effect, and the answer is a success without its body.
     NoItem,
-    /// It happens; then the session has lost every byte.
+    /// The step takes effect, then the session loses every byte.
     Forget,
-    /// Of a fragment, only what follows its middle is stored; the answer is an error.
+    /// Only the second half of a fragment is stored, and the answer is an error.
     Island,
-    /// The service computes the hash after so many looks.
+    /// The service computes the hash after this number of checks.
     HashLate(u32),
-    /// The invocation's time is over in the middle of it.
+    /// The time of the invocation ends during the step.
     OutOfTime,
 }
 
+/// A test case.
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
     pub(crate) total: u64,
     pub(crate) largest: u64,
     pub(crate) policy: Policy,
-    /// A file that was there before, of the document's size or not.
+    /// A foreign file that exists before the upload, if any, and whether it has the
+    /// document's size.
     pub(crate) foreign: Option<bool>,
-    /// What happens, each after so many steps as they should be.
+    /// Events, each with the number of successful steps before it.
     pub(crate) events: Vec<(u8, Event)>,
 }
 
-/// How the transfer ended.
+/// Outcome of the transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
     Delivered,
@@ -85,13 +87,15 @@ pub(crate) enum Ended {
     Failed(FailureCode),
 }
 
-enum Over {
+/// How an invocation ended.
+enum InvocationEnd {
     Crash,
     End(End),
     Canceled,
 }
 
-/// A fragment or PUT that nobody waits for any more.
+/// A fragment or PUT whose answer is no longer awaited, with its session and the version of
+/// the source.
 #[derive(Clone, Copy)]
 struct Late(Action, Option<usize>, u32);
 
@@ -102,17 +106,17 @@ pub(crate) struct Run {
     rules: CourseRules,
     events: VecDeque<(u8, Event)>,
     source: u32,
-    /// What lies under the key now is another document.
+    /// Whether the object under the source's key is now another document.
     foreign: bool,
     hash_late: u32,
-    // Durable.
+    // Durable state.
     tag: u32,
     kept: Option<(Checkpoint, Option<u32>)>,
     session: Option<usize>,
     cancel: bool,
-    // Of the present invocation.
+    // State of the present invocation.
     began_with: u32,
-    told: Option<Gap>,
+    expected_range: Option<Gap>,
     acknowledged: u64,
     shown: Vec<File>,
     answered: Option<File>,
@@ -143,7 +147,7 @@ impl Run {
             session: None,
             cancel: false,
             began_with: 0,
-            told: None,
+            expected_range: None,
             acknowledged: 0,
             shown: Vec::new(),
             answered: None,
@@ -154,20 +158,20 @@ impl Run {
         }
     }
 
-    /// Runs invocations as the workflow does, then what `finalize` does.
+    /// Runs invocations as the workflow does, then closes the session as `finalize` does.
     pub(crate) fn execute(&mut self) -> Ended {
         let mut retries = 0;
         let ended = loop {
             match self.invocation() {
-                Over::End(End::Done) => break Ended::Delivered,
-                Over::Canceled => break Ended::Canceled,
-                Over::End(End::Failed(code)) if !code.is_retryable() || retries >= 8 => {
+                InvocationEnd::End(End::Done) => break Ended::Delivered,
+                InvocationEnd::Canceled => break Ended::Canceled,
+                InvocationEnd::End(End::Failed(code)) if !code.is_retryable() || retries >= 8 => {
                     break Ended::Failed(code);
                 }
-                Over::Crash | Over::End(End::Failed(_)) => retries += 1,
-                // A session that nobody knows lapses while it is waited for.
-                Over::End(End::Blocked(_)) => self.lapse(),
-                Over::End(End::HandOver | End::Wait(_)) => {}
+                InvocationEnd::Crash | InvocationEnd::End(End::Failed(_)) => retries += 1,
+                // A session whose URL never arrived expires during the wait.
+                InvocationEnd::End(End::Blocked(_)) => self.expire_other_sessions(),
+                InvocationEnd::End(End::HandOver | End::Wait(_)) => {}
             }
         };
         if let Some(session) = self.session {
@@ -176,42 +180,42 @@ impl Run {
         ended
     }
 
-    fn lapse(&mut self) {
+    fn expire_other_sessions(&mut self) {
         self.drive.held = self.drive.held.saturating_sub(1);
         for (number, session) in self.drive.sessions.iter_mut().enumerate() {
             session.open &= Some(number) == self.session && !session.shut;
         }
     }
 
-    fn invocation(&mut self) -> Over {
+    fn invocation(&mut self) -> InvocationEnd {
         if self.cancel {
-            return Over::Canceled;
+            return InvocationEnd::Canceled;
         }
         let kept = self.kept.as_ref().map(|(checkpoint, _)| checkpoint);
         let mut course = Course::begin(self.case.total, self.rules, kept, self.session.is_some());
         self.hash_of = self.kept.as_ref().and_then(|(_, source)| *source);
-        (self.told, self.unclear_put, self.answered) = (None, false, None);
+        (self.expected_range, self.unclear_put, self.answered) = (None, false, None);
         self.began_with = kept.map_or(0, |checkpoint| checkpoint.sessions);
         self.acknowledged = course.offset().max(course.hashed_to());
         loop {
             self.steps += 1;
-            assert!(self.steps < 5000, "it does not end");
+            assert!(self.steps < 5000, "the upload does not end");
             let event = self.next_event();
             let fits = (event == Event::OutOfTime && self.steps.is_multiple_of(2)).then_some(0);
             let action = course.action(fits);
             if let Action::End(end) = action {
-                return Over::End(end);
+                return InvocationEnd::End(end);
             }
             if event == Event::CrashBefore {
-                return Over::Crash;
+                return InvocationEnd::Crash;
             }
             self.cancel |= event == Event::Cancel;
             self.expect(&course, action);
             let answer = self.perform(action, event);
             if event == Event::CrashAfter {
-                return Over::Crash;
+                return InvocationEnd::Crash;
             }
-            self.note(action, answer);
+            self.update_reference(action, answer);
             let durable = course.answered(action, answer);
             if course.hashed_to() == 0 {
                 self.hash_of = None;
@@ -220,11 +224,11 @@ impl Run {
             }
             if durable {
                 let before = self.acknowledged;
-                assert!(course.hashed_to() <= before, "hashed what was not acknowledged");
+                assert!(course.hashed_to() <= before, "hashed bytes that were not acknowledged");
                 let hash = HashState { register: String::new(), len: course.hashed_to() };
                 self.kept = Some((course.checkpoint(hash), self.hash_of));
                 if self.cancel {
-                    return Over::Canceled;
+                    return InvocationEnd::Canceled;
                 }
             }
         }
@@ -241,14 +245,22 @@ impl Run {
         }
     }
 
-    /// What an action may be, from what the drive has told.
+    /// Checks that a command is allowed, given the answers of the drive so far.
     fn expect(&mut self, course: &Course, action: Action) {
         let total = self.case.total;
         match action {
             Action::Send(range) => {
-                let Some(gap) = self.told else { panic!("the drive has not said what it wants") };
-                assert_eq!(gap.start, range.start, "sends where the drive did not say");
-                assert!(gap.end.is_none_or(|end| range.end <= end), "sends beyond the gap");
+                let Some(gap) = self.expected_range else {
+                    panic!("the drive has not named a range")
+                };
+                assert_eq!(
+                    gap.start, range.start,
+                    "sends from another offset than the drive named"
+                );
+                assert!(
+                    gap.end.is_none_or(|end| range.end <= end),
+                    "sends beyond the range that the drive named"
+                );
                 assert!(!range.is_empty() && range.len() <= self.case.largest);
                 let fills = range.is_last() || gap.end == Some(range.end);
                 assert!(fills || range.len().is_multiple_of(GRANULE_BYTES));
@@ -256,9 +268,15 @@ impl Run {
                 self.sent_after_cancel += u32::from(self.cancel);
             }
             Action::Put { .. } => {
-                assert!(total <= SMALL_FILE_BYTES && !self.unclear_put, "puts without a look");
+                assert!(
+                    total <= SMALL_FILE_BYTES && !self.unclear_put,
+                    "repeats a PUT without a lookup"
+                );
                 let kept = self.kept.as_ref();
-                assert!(kept.is_some_and(|(c, _)| c.sessions > 0), "a PUT leaves no trace");
+                assert!(
+                    kept.is_some_and(|(c, _)| c.sessions > 0),
+                    "a PUT without a checkpoint before it"
+                );
                 self.sent_after_cancel += u32::from(self.cancel);
             }
             Action::Open => {
@@ -266,15 +284,18 @@ impl Run {
                     let session = &self.drive.sessions[session];
                     session.open && !session.shut
                 });
-                assert!(!open, "a session is left behind");
+                assert!(!open, "opens a session while another is open");
             }
             Action::Verify { .. } => {
-                assert_eq!(course.hashed_to(), total, "compares less than all");
-                assert!(total == 0 || self.hash_of == Some(self.tag), "a hash of old bytes");
+                assert_eq!(course.hashed_to(), total, "verifies before the whole source is hashed");
+                assert!(
+                    total == 0 || self.hash_of == Some(self.tag),
+                    "the hash is of an outdated source"
+                );
             }
             _ => {}
         }
-        assert!(self.sent_after_cancel <= 1, "a wish to stop goes unnoticed");
+        assert!(self.sent_after_cancel <= 1, "a cancel request goes unnoticed");
     }
 
     fn perform(&mut self, action: Action, event: Event) -> Answer {
@@ -328,8 +349,8 @@ impl Run {
                 self.effect(action, Event::Deliver, source);
                 self.session = present;
             }
-            // Nobody puts before that is in the record, under its own epoch: whoever
-            // comes later knows.
+            // An invocation sends a PUT only after a checkpoint under its own epoch, so a
+            // later invocation knows of it.
             let known = self.began_with > 0 || matches!(action, Action::Send(_));
             if event == Event::Duplicate && known {
                 self.effect(action, Event::Deliver, self.tag);
@@ -368,7 +389,7 @@ impl Run {
             Action::Hash { until } => Answer::Hashed(until),
             Action::Load => Answer::Loaded,
             Action::Open => match self.drive.open(self.case.policy) {
-                // Its URL is stored with the answer, or never.
+                // The URL is stored when the answer arrives, or never.
                 Some(session) if !matches!(event, Event::LoseAnswer | Event::StoreHalf(_)) => {
                     if event != Event::CrashAfter {
                         self.session = Some(session);
@@ -383,7 +404,7 @@ impl Run {
                 if matches!(event, Event::StoreHalf(_)) {
                     return Answer::Lost;
                 }
-                // What is numbered by us is put under `fail`.
+                // Numbered names are put under the policy `fail`.
                 let numbering = self.case.policy == Policy::Rename;
                 let policy = if numbering { Policy::Fail } else { self.case.policy };
                 let size = if event == Event::WrongSize { total + 1 } else { total };
@@ -428,17 +449,17 @@ impl Run {
         }
     }
 
-    /// What the invocation has learned.
-    fn note(&mut self, action: Action, answer: Answer) {
+    /// Updates the reference with the answer.
+    fn update_reference(&mut self, action: Action, answer: Answer) {
         if !matches!(action, Action::Verify { .. } | Action::Hash { .. }) {
-            self.told = match answer {
+            self.expected_range = match answer {
                 Answer::Opened => Some(Gap::open(0)),
                 Answer::Stands(next) => next,
                 Answer::Accepted { next, .. } => next,
                 _ => None,
             };
-            let told = self.told.map_or(0, |gap| gap.start);
-            self.acknowledged = self.acknowledged.max(told);
+            let offset = self.expected_range.map_or(0, |gap| gap.start);
+            self.acknowledged = self.acknowledged.max(offset);
         }
         match (action, answer) {
             (Action::Send(range), Answer::Complete) => self.acknowledged = range.end,
