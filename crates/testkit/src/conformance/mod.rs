@@ -316,7 +316,7 @@ async fn transfer_is_unfinished_until_cleaned_up(store: &impl TransferStore) {
             }
             tokio::task::yield_now().await;
         }
-        panic!("the index never became consistent; expected the transfer to be listed: {expected}");
+        panic!("the index never caught up; expected the transfer in it: {expected}");
     };
     // A queued transfer has no execution that could die, so it is due only at its deadline.
     let due = epoch() + SignedDuration::from_hours(4);

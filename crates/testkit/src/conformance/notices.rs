@@ -150,5 +150,5 @@ async fn expect_listed(store: &impl Notices, id: &TransferId, now: Timestamp, ex
         }
         tokio::task::yield_now().await;
     }
-    panic!("the index never became consistent; expected the notification to be listed: {expected}");
+    panic!("the index never caught up; expected the notification in it: {expected}");
 }

@@ -42,5 +42,5 @@ async fn expect_listed(store: &impl Outbox, id: &TransferId, now: jiff::Timestam
         }
         tokio::task::yield_now().await;
     }
-    panic!("the index never became consistent; expected the outcome to be listed: {expected}");
+    panic!("the index never caught up; expected the outcome in it: {expected}");
 }
