@@ -198,8 +198,8 @@ async fn a_sweep_survives_one_fault_at_any_effect() {
     }
 }
 
-/// A sweep handles a limited number of items. Hundreds of transfers that are only watched for a late
-/// copy must not delay a transfer that has to be restarted.
+/// A sweep handles a limited number of items. Hundreds of transfers that are only watched for a
+/// late copy must not delay a transfer that has to be restarted.
 #[tokio::test(start_paused = true)]
 async fn what_is_only_watched_does_not_come_back_in_every_sweep() {
     let world = world_with(10);
@@ -304,8 +304,8 @@ async fn a_dead_execution_is_seen_though_thousands_wait_in_the_queue() {
     assert!(minutes <= 7, "the next execution started after {minutes} minutes");
 }
 
-/// The process that cancels a queued transfer dies before the transfer has ended. The next sweep ends
-/// it, not the sweep after its deadline.
+/// The process that cancels a queued transfer dies before the transfer has ended. The next sweep
+/// ends it, not the sweep after its deadline.
 #[tokio::test(start_paused = true)]
 async fn a_cancel_of_a_waiting_transfer_is_completed_by_the_next_sweep() {
     let world = world_with(MB);

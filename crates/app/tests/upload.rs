@@ -13,8 +13,8 @@ use docferry_domain::{FailureCode, Phase};
 use docferry_testkit::{Fault, Mode, Runner, Scripted, World};
 use jiff::SignedDuration;
 
-/// Size in bytes of a document of two fragments of eight granules (8 × 327,680 bytes) each. It needs
-/// an upload session.
+/// Size in bytes of a document of two fragments of eight granules (8 × 327,680 bytes) each. It
+/// needs an upload session.
 const TWO: usize = 5_242_880;
 
 /// A runner whose fragments are half of a document of [`TWO`] bytes.

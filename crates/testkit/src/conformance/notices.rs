@@ -140,8 +140,8 @@ async fn uncommitted_batch_has_no_notification(store: &(impl BundleStore + Notic
     assert_eq!(store.notice(&job.bundle_id, 1).await.unwrap(), None);
 }
 
-/// Checks whether the sweeper would find the entry. The index is eventually consistent, so the query
-/// is repeated until it has caught up.
+/// Checks whether the sweeper would find the entry. The index is eventually consistent, so the
+/// query is repeated until it has caught up.
 async fn expect_listed(store: &impl Notices, id: &TransferId, now: Timestamp, expected: bool) {
     for _ in 0..100 {
         let resting = store.resting_notices(now, 1000).await.unwrap();

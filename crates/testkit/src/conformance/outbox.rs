@@ -32,8 +32,8 @@ pub async fn outbox(store: &(impl TransferStore + Outbox)) {
     expect_listed(store, id, due + SignedDuration::from_secs(1), false).await;
 }
 
-/// Checks whether the sweeper would find the entry. The index is eventually consistent, so the query
-/// is repeated until it has caught up.
+/// Checks whether the sweeper would find the entry. The index is eventually consistent, so the
+/// query is repeated until it has caught up.
 async fn expect_listed(store: &impl Outbox, id: &TransferId, now: jiff::Timestamp, expected: bool) {
     for _ in 0..100 {
         let unsent = store.untold(now, 1000).await.unwrap();
