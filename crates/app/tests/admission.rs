@@ -144,7 +144,7 @@ async fn who_is_passed_over_for_a_slot_that_comes_back_just_then_is_given_that_s
     assert_eq!(slot_states(&world, &tasks).await, [Idle, Idle, Holding, Holding]);
 }
 
-/// Faults F2 and F17: whichever effect is lost between the queue and the start of an execution, the
+/// Faults F2 and F17: whichever effect fails between the queue and the start of an execution, the
 /// sweeper repairs it, and no document is delivered twice.
 #[tokio::test(start_paused = true)]
 async fn with_a_limit_of_one_all_are_delivered_whatever_is_lost_on_the_way() {

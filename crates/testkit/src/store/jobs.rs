@@ -14,11 +14,11 @@ impl Tables {
         now: Timestamp,
     ) -> Option<NamedRequest> {
         let ours = request?;
-        self.remembered(&ours.key, now).filter(|it| it.job_id != ours.job_id)
+        self.unexpired_request(&ours.key, now).filter(|it| it.job_id != ours.job_id)
     }
 
     /// Returns the idempotency record with this key, unless it has expired.
-    fn remembered(&self, key: &str, now: Timestamp) -> Option<NamedRequest> {
+    fn unexpired_request(&self, key: &str, now: Timestamp) -> Option<NamedRequest> {
         self.requests.get(key).filter(|it| it.keep_until > now).cloned()
     }
 
@@ -37,7 +37,7 @@ impl Tables {
     }
 
     /// Subtracts a document from the counts of ended documents of its batch.
-    fn uncount(&mut self, read: &Transfer) {
+    fn subtract_ended_document(&mut self, read: &Transfer) {
         let Some((bundle, _)) = read.transfer_id.in_bundle() else { return };
         let Some((_, counts)) = self.bundles.get_mut(&bundle) else { return };
         counts.ended -= 1;
@@ -72,7 +72,7 @@ impl JobStore for InMemoryTransferStore {
         if id.in_bundle().is_none() {
             tables.queue.insert(place(again), again.waiting());
         } else {
-            tables.uncount(read);
+            tables.subtract_ended_document(read);
         }
         Ok(true)
     }
@@ -124,7 +124,7 @@ impl JobStore for InMemoryTransferStore {
     }
 
     async fn request(&self, key: &str, now: Timestamp) -> Result<Option<NamedRequest>, StoreError> {
-        Ok(self.tables().remembered(key, now))
+        Ok(self.tables().unexpired_request(key, now))
     }
 
     async fn forget_request(&self, request: &NamedRequest) -> Result<(), StoreError> {

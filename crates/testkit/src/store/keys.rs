@@ -50,8 +50,8 @@ impl Tables {
         }
         let is_being_deleted =
             usage.releasing.as_ref().is_some_and(|(_, until)| *until > source.pushed_at);
-        // This transfer already held the key before the push, so the object cannot have been
-        // deleted since.
+        // If this transfer held the key before the push, the object cannot have been deleted
+        // since.
         let was_just_deleted = !usage.users.contains(id)
             && usage.released_at.is_some_and(|at| at >= source.requested_at);
         if is_being_deleted || was_just_deleted {
