@@ -1,5 +1,4 @@
-//! Slots, queue and priority: never more than the limits move at once, nobody is
-//! lost, nobody starves.
+//! Tests of slots, queue and priority: the limits hold, and each transfer gets a slot eventually.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -21,28 +20,30 @@ fn runner(world: &World, limits: PoolLimits) -> Runner {
     runner
 }
 
-async fn ask(runner: &Runner, email: &str, priority: Priority) -> TaskInput {
+/// Requests a delivery. Returns the input of its first execution.
+async fn request(runner: &Runner, email: &str, priority: Priority) -> TaskInput {
     let new = docferry_domain::NewTransfer { priority, ..request_to(email) };
     let transfer = initiate(&runner.admitter(), SETTINGS, new).await.unwrap();
     TaskInput { transfer_id: transfer.transfer_id, attempt: 1 }
 }
 
-/// A second apart.
-async fn ask_in_turn(world: &World, runner: &Runner, people: [&str; 4]) -> Vec<TaskInput> {
+/// Requests deliveries for four people, one second apart.
+async fn request_in_order(world: &World, runner: &Runner, people: [&str; 4]) -> Vec<TaskInput> {
     let mut tasks = Vec::new();
     for person in people {
-        tasks.push(ask(runner, &format!("{person}@court.example"), Priority::Normal).await);
+        tasks.push(request(runner, &format!("{person}@court.example"), Priority::Normal).await);
         world.advance(SignedDuration::from_secs(1));
     }
     tasks
 }
 
-async fn turns(world: &World, tasks: &[TaskInput]) -> Vec<Turn> {
-    let mut turns = Vec::new();
+/// Slot states of the transfers.
+async fn slot_states(world: &World, tasks: &[TaskInput]) -> Vec<Turn> {
+    let mut slot_states = Vec::new();
     for task in tasks {
-        turns.push(record(world, task).await.turn);
+        slot_states.push(record(world, task).await.turn);
     }
-    turns
+    slot_states
 }
 
 #[tokio::test(start_paused = true)]
@@ -50,14 +51,14 @@ async fn no_more_than_the_limits_are_started_and_each_end_starts_the_next() {
     use Turn::{Holding, Idle, Queued};
     let world = world_with(MB);
     let runner = runner(&world, LIMITS);
-    let tasks = ask_in_turn(&world, &runner, ["ada", "ada", "bob", "cyd"]).await;
-    // Ada's second one is passed over: one person may have one.
-    assert_eq!(turns(&world, &tasks).await, [Holding, Queued, Holding, Queued]);
+    let tasks = request_in_order(&world, &runner, ["ada", "ada", "bob", "cyd"]).await;
+    // Ada's second transfer is skipped, because a person may hold only one slot.
+    assert_eq!(slot_states(&world, &tasks).await, [Holding, Queued, Holding, Queued]);
     assert_eq!(world.state().running.len(), 2);
     assert_eq!(runner.execute(&tasks[2]).await.phase, Some(Phase::Completed));
-    assert_eq!(turns(&world, &tasks).await, [Holding, Queued, Idle, Holding]);
+    assert_eq!(slot_states(&world, &tasks).await, [Holding, Queued, Idle, Holding]);
     assert_eq!(runner.execute(&tasks[0]).await.phase, Some(Phase::Completed));
-    assert_eq!(turns(&world, &tasks).await, [Idle, Holding, Idle, Holding]);
+    assert_eq!(slot_states(&world, &tasks).await, [Idle, Holding, Idle, Holding]);
     for task in [&tasks[1], &tasks[3]] {
         assert_eq!(runner.execute(task).await.phase, Some(Phase::Completed));
     }
@@ -68,9 +69,9 @@ async fn no_more_than_the_limits_are_started_and_each_end_starts_the_next() {
 async fn a_higher_priority_goes_first() {
     let world = world_with(MB);
     let runner = runner(&world, PoolLimits::new(1, 1));
-    let first = ask(&runner, "ada@court.example", Priority::Normal).await;
-    let low = ask(&runner, "bob@court.example", Priority::Low).await;
-    let high = ask(&runner, "cyd@court.example", Priority::High).await;
+    let first = request(&runner, "ada@court.example", Priority::Normal).await;
+    let low = request(&runner, "bob@court.example", Priority::Low).await;
+    let high = request(&runner, "cyd@court.example", Priority::High).await;
     runner.execute(&first).await;
     assert_eq!(record(&world, &high).await.turn, Turn::Holding);
     runner.execute(&high).await;
@@ -83,67 +84,68 @@ async fn who_waits_for_a_document_to_arrive_holds_no_slot() {
     let world = world_with(MB);
     world.state().documents.get_mut(GUID).unwrap().moves = false;
     let runner = runner(&world, PoolLimits::new(1, 1));
-    let waits = ask(&runner, "ada@court.example", Priority::Normal).await;
-    let next = ask(&runner, "bob@court.example", Priority::Normal).await;
-    runner.push_once(&waits).await.unwrap();
+    let waiting = request(&runner, "ada@court.example", Priority::Normal).await;
+    let next = request(&runner, "bob@court.example", Priority::Normal).await;
+    runner.push_once(&waiting).await.unwrap();
     let admitter = runner.admitter();
-    let look = || docferry_app::poll::poll(&admitter, &world, runner.rules, &waits);
-    look().await.unwrap();
-    assert_eq!(record(&world, &waits).await.turn, Turn::Holding, "it may come at once");
+    let poll = || docferry_app::poll::poll(&admitter, &world, runner.rules, &waiting);
+    poll().await.unwrap();
+    assert_eq!(record(&world, &waiting).await.turn, Turn::Holding, "the document may arrive soon");
     world.advance(SignedDuration::from_secs(11));
-    look().await.unwrap();
-    assert_eq!(record(&world, &waits).await.turn, Turn::Idle);
+    poll().await.unwrap();
+    assert_eq!(record(&world, &waiting).await.turn, Turn::Idle);
     assert_eq!(record(&world, &next).await.turn, Turn::Holding);
-    // It comes; now the upload has to wait for the other's end.
+    // The document arrives; now the upload has to wait for the end of the other transfer.
     world.put_object("order.pdf", bytes(MB));
-    let progress = runner.upload_once_after_arrival(&waits).await.unwrap();
+    let progress = runner.upload_once_after_arrival(&waiting).await.unwrap();
     assert!(matches!(progress, docferry_app::upload::Progress::Wait { seconds: 1..=15 }));
-    assert_eq!(record(&world, &waits).await.turn, Turn::Queued);
+    assert_eq!(record(&world, &waiting).await.turn, Turn::Queued);
     world.put_object("order.pdf", bytes(MB));
     assert_eq!(runner.execute(&next).await.phase, Some(Phase::Completed));
-    assert_eq!(record(&world, &waits).await.turn, Turn::Holding);
-    assert_eq!(runner.execute(&waits).await.phase, Some(Phase::Completed));
+    assert_eq!(record(&world, &waiting).await.turn, Turn::Holding);
+    assert_eq!(runner.execute(&waiting).await.phase, Some(Phase::Completed));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_terminated_while_it_waits_ends_at_once_and_leaves_nothing() {
     let world = world_with(MB);
     let runner = runner(&world, PoolLimits::new(1, 1));
-    let first = ask(&runner, "ada@court.example", Priority::Normal).await;
-    let waits = ask(&runner, "bob@court.example", Priority::Normal).await;
-    let ids = [waits.transfer_id.clone()];
+    let first = request(&runner, "ada@court.example", Priority::Normal).await;
+    let waiting = request(&runner, "bob@court.example", Priority::Normal).await;
+    let ids = [waiting.transfer_id.clone()];
     control::terminate(&runner.admitter(), SETTINGS.record_ttl, "scv", &ids).await.unwrap();
-    let ended = record(&world, &waits).await;
+    let ended = record(&world, &waiting).await;
     assert_eq!((ended.phase, ended.turn), (Phase::Canceled, Turn::Idle));
     assert_eq!(world.store().held_and_queued(), (1, 0));
     assert_eq!(runner.execute(&first).await.phase, Some(Phase::Completed));
     assert_eq!(world.effects().iter().filter(|e| **e == "push").count(), 1);
 }
 
-/// A grant is chosen from the slots as they were read, and giving back does not undo it.
+/// A slot may be released after the slots were read for a grant. The grant stays valid, and the
+/// next round of scheduling uses the released slot.
 #[tokio::test(start_paused = true)]
 async fn who_is_passed_over_for_a_slot_that_comes_back_just_then_is_given_that_slot() {
     use Turn::{Holding, Idle, Queued};
     let world = world_with(MB);
     let runner = runner(&world, LIMITS);
-    let tasks = ask_in_turn(&world, &runner, ["ada", "cyd", "ada", "bob"]).await;
-    assert_eq!(turns(&world, &tasks).await, [Holding, Holding, Queued, Queued]);
+    let tasks = request_in_order(&world, &runner, ["ada", "cyd", "ada", "bob"]).await;
+    assert_eq!(slot_states(&world, &tasks).await, [Holding, Holding, Queued, Queued]);
     let store = world.store();
     store.step_aside(&record(&world, &tasks[1]).await).await.unwrap();
-    // Ada still has her one slot, so Bob is chosen; hers comes back before he has his.
+    // Ada still holds her slot, so Bob is chosen. Her slot is released before Bob's is granted.
     let seen = store.slots(Pool::Onedrive).await.unwrap();
     store.step_aside(&record(&world, &tasks[0]).await).await.unwrap();
     let bob = [record(&world, &tasks[3]).await.waiting()];
     let now = world.now();
     assert!(store.grant(Pool::Onedrive, seen.version, &bob, now, now).await.unwrap());
-    assert_eq!(turns(&world, &tasks).await, [Idle, Idle, Queued, Holding]);
-    // Whoever gave it back lets the next one in.
+    assert_eq!(slot_states(&world, &tasks).await, [Idle, Idle, Queued, Holding]);
+    // The release of a slot also schedules the next transfer.
     assert_eq!(runner.admitter().admit(Pool::Onedrive).await.unwrap(), 1);
-    assert_eq!(turns(&world, &tasks).await, [Idle, Idle, Holding, Holding]);
+    assert_eq!(slot_states(&world, &tasks).await, [Idle, Idle, Holding, Holding]);
 }
 
-/// Faults F2 and F17: whatever is lost between the queue and the start, `sweep`
-/// makes up for it, and nobody is started twice.
+/// Faults F2 and F17: whichever effect fails between the queue and the start of an execution, the
+/// sweeper repairs it, and no document is delivered twice.
 #[tokio::test(start_paused = true)]
 async fn with_a_limit_of_one_all_are_delivered_whatever_is_lost_on_the_way() {
     let limits = PoolLimits::new(1, 1);
@@ -156,9 +158,9 @@ async fn with_a_limit_of_one_all_are_delivered_whatever_is_lost_on_the_way() {
             let mut tasks = Vec::new();
             let admitter = runner.admitter();
             for email in ["ada@court.example", "bob@court.example"] {
-                let asked = initiate(&admitter, SETTINGS, request_to(email));
-                let asked = runner.survive(asked).await;
-                tasks.extend(asked.map(|t| TaskInput { transfer_id: t.transfer_id, attempt: 1 }));
+                let request = initiate(&admitter, SETTINGS, request_to(email));
+                let created = runner.survive(request).await;
+                tasks.extend(created.map(|t| TaskInput { transfer_id: t.transfer_id, attempt: 1 }));
             }
             runner.run_all().await;
             runner.recover(10).await;
@@ -168,12 +170,12 @@ async fn with_a_limit_of_one_all_are_delivered_whatever_is_lost_on_the_way() {
                 assert_eq!(transfer.phase, Phase::Completed, "{context}");
             }
             let delivered = world.state().drive.files().len();
-            assert!(delivered >= tasks.len(), "{context}: whoever got an id gets the document");
+            assert!(delivered >= tasks.len(), "{context}: a confirmed transfer was not delivered");
             assert_eq!(world.store().held_and_queued(), (0, 0), "{context}");
             assert!(world.state().objects.is_empty(), "{context}");
         }
         if !reached {
-            assert!(at > 40, "the run has effects: {at}");
+            assert!(at > 40, "the run has only {at} effects");
             break;
         }
     }
@@ -184,9 +186,12 @@ fn a_retried_job_queues_at_the_time_of_its_retry() {
     use docferry_domain::{Transfer, Waiting};
     let first: Transfer = docferry_testkit::builders::transfer();
     let day = SignedDuration::from_hours(24);
-    let later =
+    let next_day =
         Transfer { created_at: first.created_at + day, ..docferry_testkit::builders::transfer() };
-    let again = first.clone().again(first.deadline + day + day, None);
+    let retried = first.clone().again(first.deadline + day + day, None);
     let order = |waiting: Waiting| waiting.order;
-    assert!(order(again.waiting()) > order(later.waiting()), "it was asked for a day later");
+    assert!(
+        order(retried.waiting()) > order(next_day.waiting()),
+        "the retry was requested a day later"
+    );
 }

@@ -1,4 +1,4 @@
-//! Many documents in one go.
+//! Tests of batches: many documents in one job.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -18,7 +18,7 @@ use jiff::SignedDuration;
 
 const LEN: usize = 2000;
 
-/// A world with so many documents, and their GUIDs.
+/// A world with `count` documents, and their GUIDs.
 fn world_with(count: u32) -> (World, Vec<ObjectGuid>) {
     let world = World::default();
     let guids = (0..count).map(|n| format!("{n:06}AA").parse::<ObjectGuid>().unwrap());
@@ -29,16 +29,17 @@ fn world_with(count: u32) -> (World, Vec<ObjectGuid>) {
     (world, guids)
 }
 
-fn wanted(documents: &[ObjectGuid], on_item_error: OnItemError) -> NewBundle {
-    let one = request_to("judge@court.example");
+/// A request for a batch.
+fn batch_request(documents: &[ObjectGuid], on_item_error: OnItemError) -> NewBundle {
+    let single = request_to("judge@court.example");
     NewBundle {
-        owner: one.owner,
+        owner: single.owner,
         on_behalf_of: None,
         documents: documents.iter().map(|guid| (guid.clone(), None)).collect(),
         keep_until: None,
         callback: None,
-        target: one.target,
-        priority: one.priority,
+        target: single.target,
+        priority: single.priority,
         on_item_error,
     }
 }
@@ -53,9 +54,14 @@ async fn bundle(world: &World, id: &TransferId) -> (Bundle, BundleCounts) {
     world.store().bundle(id).await.unwrap().unwrap()
 }
 
-async fn ask(runner: &Runner, documents: &[ObjectGuid], on_item_error: OnItemError) -> TransferId {
+/// Requests a batch.
+async fn start_batch(
+    runner: &Runner,
+    documents: &[ObjectGuid],
+    on_item_error: OnItemError,
+) -> TransferId {
     let id = new_id();
-    let new = wanted(documents, on_item_error);
+    let new = batch_request(documents, on_item_error);
     initiate_bundle(&runner.admitter(), SETTINGS, id.clone(), new, None).await.unwrap();
     id
 }
@@ -68,11 +74,11 @@ fn new_id() -> TransferId {
 async fn two_hundred_documents_arrive_a_few_at_a_time() {
     let (world, guids) = world_with(200);
     let runner = runner(&world, 3);
-    let id = ask(&runner, &guids, OnItemError::Fail).await;
+    let id = start_batch(&runner, &guids, OnItemError::Fail).await;
     let mut last = 0;
     while let Some(task) = runner.started().into_iter().next() {
         let holding = world.store().transfers().iter().filter(|t| t.turn == Turn::Holding).count();
-        assert!((1..=3).contains(&holding), "{holding} hold a slot");
+        assert!((1..=3).contains(&holding), "{holding} transfers hold a slot");
         runner.execute(&task).await;
         let (bundle, counts) = bundle(&world, &id).await;
         let percent = bundle.percent(&counts);
@@ -95,7 +101,7 @@ async fn one_failure_stops_the_others_unless_it_is_to_be_skipped() {
         let (world, mut guids) = world_with(6);
         guids[1] = "unknown0".parse().unwrap();
         let runner = runner(&world, 1);
-        let id = ask(&runner, &guids, on_item_error).await;
+        let id = start_batch(&runner, &guids, on_item_error).await;
         runner.run_all().await;
         let (ended, counts) = bundle(&world, &id).await;
         assert_eq!((ended.phase, counts.ended), (phase, 6), "{on_item_error:?}");
@@ -110,23 +116,23 @@ async fn one_failure_stops_the_others_unless_it_is_to_be_skipped() {
 async fn a_bundle_that_is_stopped_keeps_what_was_delivered() {
     let (world, guids) = world_with(5);
     let runner = runner(&world, 1);
-    let id = ask(&runner, &guids, OnItemError::Fail).await;
+    let id = start_batch(&runner, &guids, OnItemError::Fail).await;
     let first = runner.started().remove(0);
     runner.execute(&first).await;
     let admitter = runner.admitter();
-    let stop = |owner: &'static str| cancel_bundle(&admitter, SETTINGS.record_ttl, owner, &id);
-    assert!(!stop("somebody else").await.unwrap());
-    assert!(stop("scv").await.unwrap());
+    let cancel = |owner: &'static str| cancel_bundle(&admitter, SETTINGS.record_ttl, owner, &id);
+    assert!(!cancel("another owner").await.unwrap());
+    assert!(cancel("scv").await.unwrap());
     runner.run_all().await;
     let (ended, counts) = bundle(&world, &id).await;
     assert_eq!((ended.phase, counts.ended, counts.completed), (Phase::Canceled, 5, 1));
-    assert!(!stop("scv").await.unwrap(), "it has ended");
+    assert!(!cancel("scv").await.unwrap(), "the batch has ended");
     runner.notify().await;
-    assert_at_rest(&world, "stopped").await;
+    assert_at_rest(&world, "canceled").await;
 }
 
-/// Every effect of a bundle × {crash before, crash after, answer lost}: either
-/// nothing was promised, or all of it is delivered.
+/// Each effect of a batch, with a crash before it, a crash after it and a lost response: a
+/// confirmed batch is delivered completely, an unconfirmed one completely or not at all.
 #[tokio::test(start_paused = true)]
 async fn a_bundle_survives_one_fault_at_any_effect() {
     for at in 0.. {
@@ -137,104 +143,107 @@ async fn a_bundle_survives_one_fault_at_any_effect() {
             world.inject(Fault { at, mode });
             let admitter = runner.admitter();
             let id = new_id();
-            let new = wanted(&guids, OnItemError::Fail);
-            let asked = initiate_bundle(&admitter, SETTINGS, id.clone(), new, None);
-            let promised = runner.survive(asked).await;
+            let new = batch_request(&guids, OnItemError::Fail);
+            let request = initiate_bundle(&admitter, SETTINGS, id.clone(), new, None);
+            let response = runner.survive(request).await;
             runner.run_all().await;
             runner.recover(12).await;
             reached |= world.effects().len() > at;
             let context = format!("{mode:?} at {at}: {:?}", world.effects().get(at));
             let transfers = world.store().transfers();
-            if promised.is_some() {
+            if response.is_some() {
                 let (bundle, counts) = self::bundle(&world, &id).await;
                 assert_eq!(bundle.phase, Phase::Completed, "{context}");
                 assert_eq!((counts.ended, counts.completed), (3, 3), "{context}");
             }
             let delivered = world.state().drive.files().len();
-            assert!(delivered == 3 || (promised.is_none() && delivered == 0), "{context}");
-            let begun = transfers.iter().filter(|t| t.turn != Turn::Idle).count();
-            assert_eq!(begun, 0, "{context}");
+            assert!(delivered == 3 || (response.is_none() && delivered == 0), "{context}");
+            let unfinished = transfers.iter().filter(|t| t.turn != Turn::Idle).count();
+            assert_eq!(unfinished, 0, "{context}");
             assert_eq!(world.store().held_and_queued(), (0, 0), "{context}");
             assert!(world.state().objects.is_empty(), "{context}");
-            // What was never promised is forgotten as well.
+            // An uncommitted batch is removed as well.
             world.advance(SignedDuration::from_mins(10));
             runner.recover(2).await;
         }
         if !reached {
-            assert!(at > 60, "the run has effects: {at}");
+            assert!(at > 60, "the run has only {at} effects");
             break;
         }
     }
 }
 
-/// The effects of asking for three documents, by name.
-async fn effects_of_asking() -> Vec<&'static str> {
+/// Names of the effects of a request for three documents.
+async fn effects_of_request() -> Vec<&'static str> {
     let (world, documents) = world_with(3);
-    ask(&runner(&world, 3), &documents, OnItemError::Fail).await;
+    start_batch(&runner(&world, 3), &documents, OnItemError::Fail).await;
     world.effects()
 }
 
-/// Somebody asked for three documents, by a process that died before this effect.
-async fn asked_until(effect: &str) -> (World, Runner, TransferId) {
-    let at = effects_of_asking().await.iter().position(|name| *name == effect).unwrap();
+/// Requests three documents in a process that dies before this effect.
+async fn request_until(effect: &str) -> (World, Runner, TransferId) {
+    let at = effects_of_request().await.iter().position(|name| *name == effect).unwrap();
     let (world, documents) = world_with(3);
     let runner = runner(&world, 3);
     let id = new_id();
     world.inject(Fault { at, mode: Mode::CrashBefore });
     let admitter = runner.admitter();
-    let wanted = wanted(&documents, OnItemError::Fail);
-    let asking = initiate_bundle(&admitter, SETTINGS, id.clone(), wanted, None);
-    assert!(runner.survive(asking).await.is_none());
+    let batch_request = batch_request(&documents, OnItemError::Fail);
+    let request = initiate_bundle(&admitter, SETTINGS, id.clone(), batch_request, None);
+    assert!(runner.survive(request).await.is_none());
     (world, runner, id)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wish_to_stop_is_kept_until_all_documents_are_written_down() {
-    let (world, runner, id) = asked_until("add_documents").await;
+    let (world, runner, id) = request_until("add_documents").await;
     let admitter = runner.admitter();
     assert!(cancel_bundle(&admitter, SETTINGS.record_ttl, "scv", &id).await.unwrap());
-    let (stopped, counts) = bundle(&world, &id).await;
-    assert!(stopped.cancel_requested && !stopped.documents_stopped, "not all are there yet");
-    assert!(!stopped.stops(&counts));
-    let open = Bundle { phase: Phase::Uploading, ..stopped };
-    assert!(open.stops(&counts));
+    let (canceled, counts) = bundle(&world, &id).await;
+    assert!(
+        canceled.cancel_requested && !canceled.documents_stopped,
+        "not all documents are recorded yet"
+    );
+    assert!(!canceled.stops(&counts));
+    let committed = Bundle { phase: Phase::Uploading, ..canceled };
+    assert!(committed.stops(&counts));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_bundle_that_was_never_promised_ends_and_was_abandoned() {
-    let (world, runner, id) = asked_until("open_bundle").await;
+    let (world, runner, id) = request_until("open_bundle").await;
     let admitter = runner.admitter();
     runner.recover(10).await;
     let (ended, counts) = bundle(&world, &id).await;
     assert!(ended.was_abandoned(&counts), "{ended:?} {counts:?}");
     let jobs = JobSettings { initiate: SETTINGS, job_ttl: SETTINGS.record_ttl };
-    let again = retry_job(&admitter, jobs, 3, "scv", &id).await.unwrap();
-    assert!(matches!(again, Retried::Abandoned), "{again:?}");
+    let retried = retry_job(&admitter, jobs, 3, "scv", &id).await.unwrap();
+    assert!(matches!(retried, Retried::Abandoned), "{retried:?}");
     runner.run_all().await;
-    assert!(world.state().drive.files().is_empty(), "nothing of it is delivered");
+    assert!(world.state().drive.files().is_empty(), "a document of the batch was delivered");
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_stops_the_last_document_that_waits_ends_the_bundle() {
     let (world, documents) = world_with(1);
-    // Nobody gets a slot.
+    // No slots are available.
     let runner = runner(&world, 0);
-    let id = ask(&runner, &documents, OnItemError::Skip).await;
+    let id = start_batch(&runner, &documents, OnItemError::Skip).await;
     terminate(&runner.admitter(), SETTINGS.record_ttl, "scv", &[id.document(0)]).await.unwrap();
     let (ended, counts) = bundle(&world, &id).await;
     assert_eq!((ended.phase, counts.ended), (Phase::Canceled, 1), "{ended:?}");
 }
 
-/// Nobody has ever looked after them: they stood in no queue.
+/// The documents were never queued, so no step has closed them.
 #[tokio::test(start_paused = true)]
 async fn documents_that_were_stopped_before_they_were_queued_run_again() {
-    let (world, runner, id) = asked_until("bundle").await;
+    let (world, runner, id) = request_until("bundle").await;
     let admitter = runner.admitter();
     assert!(cancel_bundle(&admitter, SETTINGS.record_ttl, "scv", &id).await.unwrap());
     assert_eq!(bundle(&world, &id).await.0.phase, Phase::Canceled);
     let jobs = JobSettings { initiate: SETTINGS, job_ttl: SETTINGS.record_ttl };
-    let again = retry_job(&admitter, jobs, 3, "scv", &id).await.unwrap();
-    assert!(matches!(again, Retried::Promised { .. }), "{again:?}");
+    let retried = retry_job(&admitter, jobs, 3, "scv", &id).await.unwrap();
+    assert!(matches!(retried, Retried::Promised { .. }), "{retried:?}");
     runner.run_all().await;
     runner.recover(5).await;
     assert_eq!(bundle(&world, &id).await.0.phase, Phase::Completed);

@@ -1,5 +1,5 @@
-//! Every effect of a transfer × {crash before, crash after, answer lost}: the
-//! invariants hold after the state machine's own retries.
+//! Exhaustive single-fault tests. Each effect of a transfer is combined with a crash before it, a
+//! crash after it and a lost response. The invariants hold after the retries of the state machine.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -20,13 +20,16 @@ async fn a_transfer_survives_one_fault_at_any_effect() {
     survives(5 * MB, 20).await;
 }
 
-/// Put whole: between the PUT and its record is a moment of its own.
+/// One PUT uploads a small document, so the effects differ: the process may die between the PUT and
+/// the record of the delivery.
 #[tokio::test(start_paused = true)]
 async fn a_small_document_survives_one_fault_at_any_effect() {
     survives(MB, 15).await;
     survives(0, 15).await;
 }
 
+/// Delivers a document of `len` bytes once for each effect and each kind of fault. Fails if a
+/// delivery has no more than `effects` effects.
 async fn survives(len: usize, effects: usize) {
     let runner = |world: &World| {
         let mut runner = Runner::new(world);
@@ -38,7 +41,7 @@ async fn survives(len: usize, effects: usize) {
     let first = world.effects().len();
     runner(&world).execute(&task).await;
     let count = world.effects().len();
-    assert!(count > effects, "the transfer has effects: {count}");
+    assert!(count > effects, "the transfer has only {count} effects");
     for at in first..count {
         for mode in [Mode::CrashBefore, Mode::CrashAfter, Mode::AnswerLost] {
             let world = world_with(len);
@@ -47,17 +50,16 @@ async fn survives(len: usize, effects: usize) {
             let ended = runner(&world).execute(&task).await;
             let context = format!("{mode:?} at {at} of {:?}", world.effects());
             assert_eq!(ended.phase, Some(Phase::Completed), "{context}: {ended:?}");
-            // Between the drive's answer and its record nobody knows the session;
-            // it holds no bytes and lapses by itself.
-            let unknown = ["create_session", "seal", "put_session"];
-            let orphans = usize::from(unknown.contains(&world.effects()[at]));
+            // A session is unknown until its URL is stored. It holds no bytes and expires.
+            let before_url_is_stored = ["create_session", "seal", "put_session"];
+            let orphans = usize::from(before_url_is_stored.contains(&world.effects()[at]));
             assert_invariants_but(&world, &task, &bytes(len), &context, orphans).await;
         }
     }
 }
 
-/// Somebody wants a transfer to stop of which a part has been sent. Whatever is lost
-/// on the way: it ends, it says the truth, and nothing is left.
+/// A transfer is canceled after one fragment. Wherever the fault is, the transfer ends, its phase
+/// matches the outcome, and nothing remains.
 #[tokio::test(start_paused = true)]
 async fn a_cancel_in_the_middle_survives_one_fault_at_any_effect() {
     let len = 5 * MB;
@@ -73,27 +75,27 @@ async fn a_cancel_in_the_middle_survives_one_fault_at_any_effect() {
             let pause = Some(Duration::from_secs(120));
             world.state().drive.script = vec![Scripted::Honest, Scripted::Throttle(pause)];
             runner.upload_once(&task).await.unwrap();
-            assert!(record(&world, &task).await.bytes_done > 0, "it is in the middle");
+            assert!(record(&world, &task).await.bytes_done > 0, "no fragment was stored");
 
             let first = world.effects().len();
             world.inject(Fault { at: first + at, mode });
             let ids = std::slice::from_ref(&task.transfer_id);
-            let asked = terminate(&admitter, SETTINGS.record_ttl, "scv", ids);
-            let heard = runner.survive(asked).await.is_some();
+            let cancel = terminate(&admitter, SETTINGS.record_ttl, "scv", ids);
+            let is_confirmed = runner.survive(cancel).await.is_some();
             runner.run_all().await;
             runner.recover(8).await;
             reached |= world.effects().len() > first + at;
             let context = format!("{mode:?} at {at}: {:?}", world.effects().get(first + at));
             let transfer = record(&world, &task).await;
-            // Who was not answered may have been heard all the same.
+            // A cancel request whose response was lost may have been recorded all the same.
             let expected =
                 if transfer.cancel_requested { Phase::Canceled } else { Phase::Completed };
             assert_eq!(transfer.phase, expected, "{context}");
-            assert!(transfer.cancel_requested || !heard, "{context}");
+            assert!(transfer.cancel_requested || !is_confirmed, "{context}");
             assert_at_rest(&world, &context).await;
         }
         if !reached {
-            assert!(at > 20, "stopping has effects: {at}");
+            assert!(at > 20, "the cancel has only {at} effects");
             break;
         }
     }

@@ -1,4 +1,4 @@
-//! Documents into the delivery bucket, whatever is lost on the way.
+//! Tests of downloads: deliveries into the delivery bucket, with faults at each effect.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -16,7 +16,8 @@ use jiff::SignedDuration;
 
 const MODES: [Mode; 3] = [Mode::CrashBefore, Mode::CrashAfter, Mode::AnswerLost];
 
-async fn ask(world: &World, person: &str) -> TaskInput {
+/// Requests a download for `person`. Returns the input of its first execution.
+async fn request_download(world: &World, person: &str) -> TaskInput {
     let new = NewTransfer {
         on_behalf_of: None,
         object_guid: GUID.parse().unwrap(),
@@ -28,15 +29,16 @@ async fn ask(world: &World, person: &str) -> TaskInput {
     TaskInput { transfer_id: transfer.transfer_id, attempt: 1 }
 }
 
-/// Parts of a few hundred kilobytes, so that a document has several.
+/// A runner with parts of 1.3 MB, so that a document has several.
 fn runner(world: &World) -> Runner {
     let mut runner = Runner::new(world);
     runner.settings.fragment_bytes = 1_310_720;
     runner
 }
 
-/// Pushed, arrived, and a part of it copied: there was no time for more.
-async fn one_part(world: &World, task: &TaskInput) {
+/// Runs the steps of a download until one invocation of `publish` has run out of time, after it has
+/// copied a part of the document.
+async fn copy_one_part(world: &World, task: &TaskInput) {
     let mut runner = runner(world);
     runner.function_time = SignedDuration::ZERO;
     Runner::new(world).push_once(task).await.unwrap();
@@ -44,45 +46,49 @@ async fn one_part(world: &World, task: &TaskInput) {
     runner.publish_once(task).await.unwrap();
 }
 
-/// The object that a transfer has delivered.
-async fn delivered(world: &World, task: &TaskInput) -> String {
+/// Key of the object that a transfer has delivered.
+async fn delivered_key(world: &World, task: &TaskInput) -> String {
     match record(world, task).await.delivery {
         Some(Delivery::Download(artifact)) => artifact.key,
         other => panic!("{other:?}"),
     }
 }
 
-/// Nothing is left but these objects.
-fn assert_left(world: &World, keys: &[&str], context: &str) {
+/// Checks that the delivery bucket contains exactly these objects, and that nothing else remains.
+fn assert_only_objects(world: &World, keys: &[&str], context: &str) {
     let state = world.state();
     let objects: Vec<_> = state.delivery.objects.keys().map(String::as_str).collect();
     assert_eq!(objects, keys, "{context}: objects");
-    assert!(state.delivery.uploads.is_empty(), "{context}: an upload is under way");
-    assert!(state.objects.is_empty(), "{context}: the exchange bucket is clean");
-    assert_eq!(world.store().held_and_queued(), (0, 0), "{context}: slots");
-    assert!(world.store().keys_in_use().is_empty(), "{context}: exchange keys");
+    assert!(state.delivery.uploads.is_empty(), "{context}: a multipart upload is open");
+    assert!(state.objects.is_empty(), "{context}: the exchange bucket is not empty");
+    assert_eq!(
+        world.store().held_and_queued(),
+        (0, 0),
+        "{context}: a slot is held or a transfer is queued"
+    );
+    assert!(world.store().keys_in_use().is_empty(), "{context}: an exchange key is in use");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_download_survives_one_fault_at_any_effect() {
     for (len, effects) in [(5 * MB, 25), (MB, 18), (0, 18)] {
         let world = world_with(len);
-        let task = ask(&world, "p").await;
+        let task = request_download(&world, "p").await;
         let first = world.effects().len();
         runner(&world).execute(&task).await;
         let count = world.effects().len();
-        assert!(count > effects, "a download has effects: {count}");
+        assert!(count > effects, "the download has only {count} effects");
         for at in first..count {
             for mode in MODES {
                 let world = world_with(len);
-                let task = ask(&world, "p").await;
+                let task = request_download(&world, "p").await;
                 world.inject(Fault { at, mode });
                 let ended = runner(&world).execute(&task).await;
                 let context = format!("{len} bytes, {mode:?} at {at} of {:?}", world.effects());
                 assert_eq!(ended.phase, Some(Phase::Completed), "{context}: {ended:?}");
-                let key = delivered(&world, &task).await;
+                let key = delivered_key(&world, &task).await;
                 assert_eq!(world.state().delivery.objects[&key], bytes(len), "{context}");
-                assert_left(&world, &[&key], &context);
+                assert_only_objects(&world, &[&key], &context);
             }
         }
     }
@@ -94,17 +100,17 @@ async fn a_canceled_download_leaves_nothing_whatever_is_lost() {
         let mut reached = false;
         for mode in MODES {
             let world = world_with(5 * MB);
-            let task = ask(&world, "p").await;
-            one_part(&world, &task).await;
-            assert!(record(&world, &task).await.bytes_done > 0, "it is in the middle");
+            let task = request_download(&world, "p").await;
+            copy_one_part(&world, &task).await;
+            assert!(record(&world, &task).await.bytes_done > 0, "nothing was copied");
             let runner = runner(&world);
             let admitter = runner.admitter();
 
             let first = world.effects().len();
             world.inject(Fault { at: first + at, mode });
             let ids = std::slice::from_ref(&task.transfer_id);
-            let asked = terminate(&admitter, SETTINGS.record_ttl, "scv", ids);
-            let heard = runner.survive(asked).await.is_some();
+            let cancel = terminate(&admitter, SETTINGS.record_ttl, "scv", ids);
+            let is_confirmed = runner.survive(cancel).await.is_some();
             runner.run_all().await;
             runner.recover(8).await;
             reached |= world.effects().len() > first + at;
@@ -112,22 +118,23 @@ async fn a_canceled_download_leaves_nothing_whatever_is_lost() {
             let transfer = record(&world, &task).await;
             if transfer.cancel_requested {
                 assert_eq!(transfer.phase, Phase::Canceled, "{context}");
-                assert_left(&world, &[], &context);
+                assert_only_objects(&world, &[], &context);
             } else {
-                assert!(!heard, "{context}");
-                assert_left(&world, &[&delivered(&world, &task).await], &context);
+                assert!(!is_confirmed, "{context}");
+                assert_only_objects(&world, &[&delivered_key(&world, &task).await], &context);
             }
         }
         if !reached {
-            assert!(at > 15, "stopping has effects: {at}");
+            assert!(at > 15, "the cancel has only {at} effects");
             break;
         }
     }
 }
 
-/// Pushed and arrived; then a process takes it up, and dies when a fault says so.
-async fn taken_up(world: &World) -> TaskInput {
-    let task = ask(world, "p").await;
+/// Runs the steps of a download up to one invocation of `publish`, which an injected fault may
+/// kill.
+async fn publish_until_fault(world: &World) -> TaskInput {
+    let task = request_download(world, "p").await;
     let runner = runner(world);
     Runner::new(world).push_once(&task).await.unwrap();
     poll::poll(&runner.admitter(), world, runner.rules, &task).await.unwrap();
@@ -138,51 +145,51 @@ async fn taken_up(world: &World) -> TaskInput {
 #[tokio::test(start_paused = true)]
 async fn what_was_put_just_before_a_cancel_is_removed() {
     let faultless = world_with(MB);
-    taken_up(&faultless).await;
+    publish_until_fault(&faultless).await;
     let effects = faultless.effects();
     let at = effects.iter().position(|name| *name == "put_artifact_object").unwrap();
 
     let world = world_with(MB);
     world.inject(Fault { at, mode: Mode::CrashAfter });
-    let task = taken_up(&world).await;
-    assert_eq!(world.state().delivery.objects.len(), 1, "it is there");
+    let task = publish_until_fault(&world).await;
+    assert_eq!(world.state().delivery.objects.len(), 1, "the object was not written");
     let runner = runner(&world);
     let ids = std::slice::from_ref(&task.transfer_id);
     terminate(&runner.admitter(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
     runner.run_all().await;
     runner.recover(8).await;
     assert_eq!(record(&world, &task).await.phase, Phase::Canceled);
-    assert_left(&world, &[], "put and canceled");
+    assert_only_objects(&world, &[], "canceled after the PUT");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_document_that_lies_there_already_is_not_fetched_twice() {
     let world = world_with(3 * MB);
-    let first = ask(&world, "p").await;
+    let first = request_download(&world, "p").await;
     runner(&world).execute(&first).await;
     world.advance(SignedDuration::from_hours(1));
     let pushes = |world: &World| world.effects().iter().filter(|name| **name == "push").count();
     let pushed = pushes(&world);
-    let second = ask(&world, "q").await;
+    let second = request_download(&world, "q").await;
     runner(&world).execute(&second).await;
-    assert_eq!(pushes(&world), pushed, "the source was asked again");
-    let key = delivered(&world, &first).await;
-    assert_eq!(delivered(&world, &second).await, key);
+    assert_eq!(pushes(&world), pushed, "the document was pushed again");
+    let key = delivered_key(&world, &first).await;
+    assert_eq!(delivered_key(&world, &second).await, key);
     assert_eq!(record(&world, &second).await.bytes_done, 3 * MB as u64);
 
-    // It stays for as long as the last of them needs it, and not longer.
+    // The object is retained exactly until both jobs have expired.
     let keep = SignedDuration::from_hours(23) + SignedDuration::from_mins(30);
     world.advance(keep);
     runner(&world).recover(3).await;
-    assert_left(&world, &[&key], "the second has it for half an hour more");
+    assert_only_objects(&world, &[&key], "the second job has not expired");
     world.advance(SignedDuration::from_hours(1));
     runner(&world).recover(3).await;
-    assert_left(&world, &[], "nobody has it any more");
+    assert_only_objects(&world, &[], "both jobs have expired");
 
-    let third = ask(&world, "r").await;
+    let third = request_download(&world, "r").await;
     runner(&world).execute(&third).await;
-    assert_eq!(pushes(&world), pushed + 1, "it has to be fetched again");
-    assert_ne!(delivered(&world, &third).await, key, "a key is used once");
+    assert_eq!(pushes(&world), pushed + 1, "the document has to be pushed again");
+    assert_ne!(delivered_key(&world, &third).await, key, "a key is never used again");
 }
 
 #[tokio::test(start_paused = true)]
@@ -191,63 +198,64 @@ async fn what_is_kept_for_a_reuse_survives_one_fault_at_any_effect() {
         let mut reached = false;
         for mode in MODES {
             let world = world_with(MB);
-            let first = ask(&world, "p").await;
+            let first = request_download(&world, "p").await;
             runner(&world).execute(&first).await;
-            let second = ask(&world, "q").await;
-            let begin = world.effects().len();
-            world.inject(Fault { at: begin + at, mode });
+            let second = request_download(&world, "q").await;
+            let first_effect = world.effects().len();
+            world.inject(Fault { at: first_effect + at, mode });
             let ended = runner(&world).execute(&second).await;
             runner(&world).recover(3).await;
-            reached |= world.effects().len() > begin + at;
-            let context = format!("{mode:?} at {at}: {:?}", world.effects().get(begin + at));
+            reached |= world.effects().len() > first_effect + at;
+            let context = format!("{mode:?} at {at}: {:?}", world.effects().get(first_effect + at));
             assert_eq!(
                 record(&world, &second).await.phase,
                 Phase::Completed,
                 "{context} {ended:?}"
             );
-            let key = delivered(&world, &second).await;
+            let key = delivered_key(&world, &second).await;
             assert_eq!(world.state().delivery.objects[&key], bytes(MB), "{context}");
         }
         if !reached {
-            assert!(at > 10, "it has effects: {at}");
+            assert!(at > 10, "the second download has only {at} effects");
             break;
         }
     }
 }
 
-/// F20. Parts of two objects would make a document that never was.
+/// Fault F20: the object is replaced during the copy. Parts of the old and the new object must not
+/// be mixed.
 #[tokio::test(start_paused = true)]
 async fn a_source_that_is_replaced_in_the_middle_is_copied_from_the_beginning() {
     let world = world_with(5 * MB);
-    let task = ask(&world, "p").await;
-    one_part(&world, &task).await;
+    let task = request_download(&world, "p").await;
+    copy_one_part(&world, &task).await;
     let other: bytes::Bytes = bytes(5 * MB).iter().map(|byte| !byte).collect();
     let key = record(&world, &task).await.source.unwrap().key;
     world.put_object(&key, other.clone());
     runner(&world).execute(&task).await;
-    let key = delivered(&world, &task).await;
+    let key = delivered_key(&world, &task).await;
     assert_eq!(world.state().delivery.objects[&key], other);
-    assert_left(&world, &[&key], "replaced");
+    assert_only_objects(&world, &[&key], "replaced");
 }
 
-/// A job that is canceled between the record of its object and that of its delivery removes
-/// nothing that another job has delivered.
+/// A job is canceled after it has recorded its artifact and before it has recorded its delivery.
+/// This must not delete an object that another job has delivered.
 #[tokio::test(start_paused = true)]
 async fn a_cancel_before_the_delivery_removes_no_object_of_another_job() {
     let faultless = world_with(MB);
-    taken_up(&faultless).await;
+    publish_until_fault(&faultless).await;
     let at = faultless.effects().iter().position(|name| *name == "put_artifact").unwrap();
 
     let world = world_with(MB);
     world.inject(Fault { at, mode: Mode::CrashAfter });
-    let first = taken_up(&world).await;
-    // Another job asks for the same document and delivers it.
-    let second = ask(&world, "q").await;
+    let first = publish_until_fault(&world).await;
+    // Another job requests the same document and delivers it.
+    let second = request_download(&world, "q").await;
     runner(&world).execute(&second).await;
     assert_eq!(record(&world, &second).await.phase, Phase::Completed);
-    let key = delivered(&world, &second).await;
-    assert!(world.state().delivery.objects.contains_key(&key), "it is there");
-    // The first is canceled before its step runs again.
+    let key = delivered_key(&world, &second).await;
+    assert!(world.state().delivery.objects.contains_key(&key), "the object was not written");
+    // The first job is canceled before its step runs again.
     let runner = runner(&world);
     let ids = std::slice::from_ref(&first.transfer_id);
     terminate(&runner.admitter(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
@@ -257,12 +265,12 @@ async fn a_cancel_before_the_delivery_removes_no_object_of_another_job() {
     assert_eq!(record(&world, &second).await.phase, Phase::Completed);
     assert!(
         world.state().delivery.objects.contains_key(&key),
-        "the second job is completed, and what it delivered is gone"
+        "the object of the completed second job was deleted"
     );
 }
 
-/// The first of two jobs waits an hour for its slot, and its step is repeated after the
-/// second job has delivered: both share the object, for as long as the second needs it.
+/// The first of two jobs waits an hour for its slot, and its step is repeated after the second job
+/// has delivered. Both jobs share the object, which is retained until the second job expires.
 #[tokio::test(start_paused = true)]
 async fn a_repeated_step_never_shortens_the_retention_of_another_job() {
     let run = async |world: &World, task: &TaskInput| {
@@ -272,44 +280,47 @@ async fn a_repeated_step_never_shortens_the_retention_of_another_job() {
         let _died = runner.survive(runner.publish_once(task)).await;
     };
     let faultless = world_with(MB);
-    let task = ask(&faultless, "p").await;
+    let task = request_download(&faultless, "p").await;
     run(&faultless, &task).await;
     let at = faultless.effects().iter().position(|name| *name == "put_artifact").unwrap();
 
     let world = world_with(MB);
     world.inject(Fault { at, mode: Mode::CrashAfter });
-    let first = ask(&world, "p").await;
+    let first = request_download(&world, "p").await;
     world.advance(SignedDuration::from_hours(1));
     run(&world, &first).await;
-    let second = ask(&world, "q").await;
+    let second = request_download(&world, "q").await;
     runner(&world).execute(&second).await;
     runner(&world).execute(&first).await;
     for task in [&first, &second] {
         assert_eq!(record(&world, task).await.phase, Phase::Completed);
     }
-    let key = delivered(&world, &second).await;
-    assert_eq!(delivered(&world, &first).await, key);
-    assert_left(&world, &[&key], "the first job's own object is removed");
-    // 24 h and a minute after the first was asked for, 23 h after the second.
+    let key = delivered_key(&world, &second).await;
+    assert_eq!(delivered_key(&world, &first).await, key);
+    assert_only_objects(&world, &[&key], "the object that the first job wrote itself is deleted");
+    // 24 h and a minute after the first request, 23 h and a minute after the second.
     world.advance(SignedDuration::from_hours(23) + SignedDuration::from_mins(1));
     runner(&world).recover(3).await;
     let keep_until = record(&world, &second).await.keep_until.unwrap();
     assert!(world.now() < keep_until, "the second job has not expired");
-    assert!(world.state().delivery.objects.contains_key(&key), "and its document is gone");
+    assert!(
+        world.state().delivery.objects.contains_key(&key),
+        "the object of the second job was deleted"
+    );
 }
 
-/// Another job delivers the document while an invocation of the first is at any of its
-/// effects. The first job is carried on and reuses that object before the old invocation
-/// writes its own.
+/// An invocation of the first job is suspended after each of its effects. Meanwhile another job
+/// delivers the document, and a new execution of the first job reuses that object. Then the old
+/// invocation resumes and writes an object of its own.
 #[tokio::test(start_paused = true)]
 async fn an_overtaken_step_leaves_no_object_beside_a_reused_one() {
     for effects in 0.. {
         let world = world_with(MB);
-        let first = ask(&world, "p").await;
+        let first = request_download(&world, "p").await;
         let runner = runner(&world);
         Runner::new(&world).push_once(&first).await.unwrap();
         poll::poll(&runner.admitter(), &world, runner.rules, &first).await.unwrap();
-        let second = ask(&world, "q").await;
+        let second = request_download(&world, "q").await;
         let mut processes = Processes::default();
         processes.add(Kill::default(), async {
             let _overtaken = runner.publish_once(&first).await;
@@ -328,11 +339,11 @@ async fn an_overtaken_step_leaves_no_object_beside_a_reused_one() {
         let context = format!("after {effects} effects");
         for task in [&first, &second] {
             assert_eq!(record(&world, task).await.phase, Phase::Completed, "{context}");
-            let key = delivered(&world, task).await;
-            assert_left(&world, &[&key], &context);
+            let key = delivered_key(&world, task).await;
+            assert_only_objects(&world, &[&key], &context);
         }
         if is_done {
-            assert!(effects > 8, "a step has effects: {effects}");
+            assert!(effects > 8, "the step has only {effects} effects");
             break;
         }
     }

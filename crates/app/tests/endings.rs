@@ -1,5 +1,5 @@
-//! Endings and uploads whose file at the destination has another name, a late hash, or was
-//! rewritten by the service.
+//! Tests of endings and uploads where the file at the destination has another name, gets its hash
+//! late, or was rewritten by the service.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -14,7 +14,7 @@ use docferry_domain::{DeliveredItem, Delivery, Evidence, FailureCode, Phase};
 use docferry_testkit::{Fault, Mode, Runner, Scripted, World, zip_container};
 use jiff::SignedDuration;
 
-/// Beyond the size of a small document: it goes by a session, of one fragment.
+/// Size in bytes of a document that needs an upload session, with one fragment.
 const LARGE: usize = 4_200_000;
 
 fn runner(world: &World, policy: ConflictPolicy) -> Runner {
@@ -24,7 +24,8 @@ fn runner(world: &World, policy: ConflictPolicy) -> Runner {
     runner
 }
 
-/// A world with one document, and the files of other people under its first names.
+/// A world with one document, whose name and first numbered names are taken by `foreign` files of
+/// other users.
 async fn world_beside(document: &Bytes, name: &str, foreign: u32) -> World {
     let world = World::default();
     world.add_document(GUID, name, document.clone());
@@ -40,7 +41,8 @@ async fn world_beside(document: &Bytes, name: &str, foreign: u32) -> World {
     world
 }
 
-async fn until_arrival(world: &World, policy: ConflictPolicy) -> TaskInput {
+/// Requests a delivery and runs the steps before the upload.
+async fn start_and_await_arrival(world: &World, policy: ConflictPolicy) -> TaskInput {
     let task = start(world).await;
     let runner = runner(world, policy);
     runner.push_once(&task).await.unwrap();
@@ -48,41 +50,44 @@ async fn until_arrival(world: &World, policy: ConflictPolicy) -> TaskInput {
     task
 }
 
-/// The effects of an upload that nothing disturbs.
-async fn effects(
+/// Effects of an upload without faults.
+async fn effects_of_upload(
     document: &Bytes,
     name: &str,
     foreign: u32,
     policy: ConflictPolicy,
 ) -> Vec<&'static str> {
     let world = world_beside(document, name, foreign).await;
-    let task = until_arrival(&world, policy).await;
+    let task = start_and_await_arrival(&world, policy).await;
     runner(&world, policy).upload_once(&task).await.unwrap();
     world.effects()
 }
 
-fn last(effects: &[&str]) -> usize {
+/// Number of the last effect that sends bytes.
+fn last_sending_effect(effects: &[&str]) -> usize {
     effects.iter().rposition(|name| ["put_whole", "put_fragment"].contains(name)).unwrap()
 }
 
-/// A process that dies when the document is complete and before it hears of it.
-async fn complete_and_unanswered(
+/// Runs an upload whose process dies after the last byte was stored and before it gets the
+/// response.
+async fn upload_with_lost_response(
     document: &Bytes,
     name: &str,
     foreign: u32,
     policy: ConflictPolicy,
     prepare: impl FnOnce(&World),
 ) -> (World, TaskInput) {
-    let at = last(&effects(document, name, foreign, policy).await);
+    let at = last_sending_effect(&effects_of_upload(document, name, foreign, policy).await);
     let world = world_beside(document, name, foreign).await;
     prepare(&world);
-    let task = until_arrival(&world, policy).await;
+    let task = start_and_await_arrival(&world, policy).await;
     world.inject(Fault { at, mode: Mode::CrashAfter });
     let runner = runner(&world, policy);
     let _died = Box::pin(runner.survive(runner.upload_once(&task))).await;
     (world, task)
 }
 
+/// Cancels a transfer and runs all work to its end.
 async fn cancel(world: &World, task: &TaskInput) {
     let runner = runner(world, ConflictPolicy::Replace);
     let ids = std::slice::from_ref(&task.transfer_id);
@@ -91,7 +96,8 @@ async fn cancel(world: &World, task: &TaskInput) {
     runner.recover(10).await;
 }
 
-async fn delivered(world: &World, task: &TaskInput) -> DeliveredItem {
+/// The delivered item of a completed transfer.
+async fn delivered_item(world: &World, task: &TaskInput) -> DeliveredItem {
     let record = record(world, task).await;
     match (record.phase, record.delivery) {
         (Phase::Completed, Some(Delivery::Onedrive(item))) => item,
@@ -105,9 +111,9 @@ async fn cancel_does_not_deny_a_document_under_any_number() {
         for foreign in 0..=3 {
             let policy = ConflictPolicy::Rename;
             let (world, task) =
-                complete_and_unanswered(&bytes(len), "order.pdf", foreign, policy, |_| {}).await;
+                upload_with_lost_response(&bytes(len), "order.pdf", foreign, policy, |_| {}).await;
             cancel(&world, &task).await;
-            let item = delivered(&world, &task).await;
+            let item = delivered_item(&world, &task).await;
             let state = world.state();
             let file = state.drive.files().values().find(|file| file.id == item.item_id).unwrap();
             assert_eq!(file.bytes, bytes(len), "{len} beside {foreign}");
@@ -115,14 +121,14 @@ async fn cancel_does_not_deny_a_document_under_any_number() {
     }
 }
 
-/// A PUT cannot be stopped: it lands after its process has died and its transfer was
+/// A PUT cannot be aborted: the drive stores it after its process has died and its transfer was
 /// canceled.
 #[tokio::test(start_paused = true)]
 async fn ending_waits_for_a_put_that_may_still_land() {
     let (document, policy) = (bytes(MB), ConflictPolicy::Replace);
-    let at = last(&effects(&document, "order.pdf", 0, policy).await);
+    let at = last_sending_effect(&effects_of_upload(&document, "order.pdf", 0, policy).await);
     let world = world_with(MB);
-    let task = until_arrival(&world, policy).await;
+    let task = start_and_await_arrival(&world, policy).await;
     world.inject(Fault { at, mode: Mode::CrashBefore });
     let runner = runner(&world, policy);
     let _died = Box::pin(runner.survive(runner.upload_once(&task))).await;
@@ -130,24 +136,24 @@ async fn ending_waits_for_a_put_that_may_still_land() {
     control::terminate(&runner.admitter(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
     let w = &world;
     let ports = Ports { store: w, drive: w, staging: w, artifacts: w, sealer: w, clock: w };
-    let end = async || {
+    let finalize_once = async || {
         let settings = FinalizeSettings::default();
         finalize(&ports, &runner.admitter(), settings, &task, Some("CANCELED")).await.unwrap()
     };
-    assert_eq!(end().await, StepOutcome::RetryLater { reason: RetryReason::PutInFlight });
+    assert_eq!(finalize_once().await, StepOutcome::RetryLater { reason: RetryReason::PutInFlight });
     let destination = Destination::of(&record(&world, &task).await).unwrap();
     world.put_whole(&destination, document, policy).await.unwrap();
     world.advance(SignedDuration::from_secs(61));
-    assert_eq!(end().await, StepOutcome::Done(Phase::Completed), "the file is there");
+    assert_eq!(finalize_once().await, StepOutcome::Done(Phase::Completed), "the file was stored");
 }
 
-/// Under `replace` and `fail` the document has one name: a numbered file is a foreign one,
-/// whatever its bytes.
+/// Under `replace` and `fail` the document has one name. A numbered file belongs to another user,
+/// even if its bytes are the same.
 #[tokio::test(start_paused = true)]
 async fn numbered_file_is_not_taken_for_ours_when_the_policy_does_not_number() {
     for policy in [ConflictPolicy::Replace, ConflictPolicy::Fail] {
         let world = world_with(MB);
-        let task = until_arrival(&world, policy).await;
+        let task = start_and_await_arrival(&world, policy).await;
         let runner = runner(&world, policy);
         world.state().drive.script = vec![Scripted::ServerError; 100];
         runner.upload_once(&task).await.unwrap_err();
@@ -166,30 +172,31 @@ async fn numbered_file_is_not_taken_for_ours_when_the_policy_does_not_number() {
 #[tokio::test(start_paused = true)]
 async fn cancel_waits_for_a_hash_that_is_late() {
     for len in [MB, LARGE] {
-        for looks in [1, 3] {
-            let late = |world: &World| world.state().drive.without_hash = looks + 1;
+        for reads in [1, 3] {
+            let late_hash = |world: &World| world.state().drive.without_hash = reads + 1;
             let policy = ConflictPolicy::Replace;
             let (world, task) =
-                complete_and_unanswered(&bytes(len), "order.pdf", 0, policy, late).await;
+                upload_with_lost_response(&bytes(len), "order.pdf", 0, policy, late_hash).await;
             cancel(&world, &task).await;
-            assert_eq!(delivered(&world, &task).await.evidence, Some(Evidence::Hash));
+            assert_eq!(delivered_item(&world, &task).await.evidence, Some(Evidence::Hash));
         }
     }
 }
 
-/// "Canceled" would deny a file that may be there.
+/// The phase "canceled" would be wrong, because the file may exist.
 #[tokio::test(start_paused = true)]
 async fn ending_names_a_hash_that_is_never_computed() {
-    let never = |world: &World| world.state().drive.without_hash = u32::MAX;
+    let without_hash = |world: &World| world.state().drive.without_hash = u32::MAX;
     let policy = ConflictPolicy::Replace;
-    let (world, task) = complete_and_unanswered(&bytes(MB), "order.pdf", 0, policy, never).await;
+    let (world, task) =
+        upload_with_lost_response(&bytes(MB), "order.pdf", 0, policy, without_hash).await;
     let before = world.state().now;
     cancel(&world, &task).await;
     let record = record(&world, &task).await;
     assert_eq!(record.phase, Phase::Failed);
     assert_eq!(record.failure.unwrap().code, FailureCode::HashNotComputed);
-    let took = record.ended_at.unwrap().duration_since(before);
-    assert!(took.as_secs() < 240, "it waited {took:?}");
+    let duration = record.ended_at.unwrap().duration_since(before);
+    assert!(duration.as_secs() < 240, "the ending took {duration:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -202,11 +209,12 @@ async fn upload_whose_hash_is_never_computed_says_so() {
         assert_eq!(ended.phase, Some(Phase::Failed));
         let failure = record(&world, &task).await.failure.unwrap();
         assert_eq!(failure.code, FailureCode::HashNotComputed, "{len}");
-        assert_eq!(world.state().drive.received, len as u64, "nothing is sent again");
+        assert_eq!(world.state().drive.received, len as u64, "a byte was sent twice");
     }
 }
 
-/// A hash that comes after the upload gave up is seen by the ending.
+/// The upload fails before the hash is computed; the ending finds the hash and completes the
+/// transfer.
 #[tokio::test(start_paused = true)]
 async fn ending_sees_a_hash_that_comes_after_the_upload_gave_up() {
     let world = world_with(MB);
@@ -214,16 +222,17 @@ async fn ending_sees_a_hash_that_comes_after_the_upload_gave_up() {
     let task = start(&world).await;
     let ended = runner(&world, ConflictPolicy::Replace).execute(&task).await;
     assert_eq!(ended.stopped_by.as_deref(), Some("HASH_NOT_COMPUTED"));
-    assert_eq!(delivered(&world, &task).await.evidence, Some(Evidence::Hash));
+    assert_eq!(delivered_item(&world, &task).await.evidence, Some(Evidence::Hash));
 }
 
 const TYPES: (&str, &[u8]) = ("[Content_Types].xml", b"<Types/>");
 
+/// A minimal Word document.
 fn office(text: &[u8]) -> Bytes {
     zip_container(&[TYPES, ("word/document.xml", text), ("docProps/core.xml", b"<a/>")])
 }
 
-/// The same content with other metadata.
+/// The same content parts with other metadata.
 fn edited(_container: Bytes) -> Bytes {
     zip_container(&[
         ("[Content_Types].xml", b"<Types><Override/></Types>"),
@@ -233,7 +242,7 @@ fn edited(_container: Bytes) -> Bytes {
     ])
 }
 
-/// A byte of the content is another one.
+/// The document with one changed byte in a content part.
 fn corrupted(_container: Bytes) -> Bytes {
     let mut document = bytes(MB).to_vec();
     document[MB / 2] ^= 1;
@@ -247,7 +256,7 @@ async fn rewritten_office_file_is_delivered_when_its_content_parts_are_equal() {
         world.state().drive.rewrite = Some(edited);
         let task = start(&world).await;
         runner(&world, ConflictPolicy::Replace).execute(&task).await;
-        let item = delivered(&world, &task).await;
+        let item = delivered_item(&world, &task).await;
         assert_eq!((item.rewritten, item.evidence), (true, Some(Evidence::ContentParts)), "{name}");
         assert_eq!(world.effects().iter().filter(|e| **e == "put_whole").count(), 1);
     }
@@ -263,8 +272,8 @@ async fn office_file_with_a_changed_content_part_differs() {
     assert_eq!(failure.code, FailureCode::VerificationFailed);
 }
 
-/// Its answer is lost: the content tells that it is ours, to the upload and to an ending,
-/// and it is not sent again.
+/// The response to the upload is lost. The next upload and the ending recognise the file by its
+/// content parts, and it is not uploaded again.
 #[tokio::test(start_paused = true)]
 async fn rewritten_office_file_is_found_after_a_lost_answer() {
     let rewriting = |world: &World| world.state().drive.rewrite = Some(edited);
@@ -273,20 +282,22 @@ async fn rewritten_office_file_is_found_after_a_lost_answer() {
         for canceled in [false, true] {
             let policy = ConflictPolicy::Rename;
             let (world, task) =
-                complete_and_unanswered(&document, "order.docx", foreign, policy, rewriting).await;
+                upload_with_lost_response(&document, "order.docx", foreign, policy, rewriting)
+                    .await;
             if canceled {
                 cancel(&world, &task).await;
             } else {
                 runner(&world, policy).execute(&task).await;
             }
-            let item = delivered(&world, &task).await;
+            let item = delivered_item(&world, &task).await;
             assert_eq!(item.evidence, Some(Evidence::ContentParts), "{foreign} {canceled}");
             let files = world.state().drive.files().len();
-            assert_eq!(files, foreign as usize + 1, "no second copy");
+            assert_eq!(files, foreign as usize + 1, "there is a second copy");
         }
     }
 }
 
+/// The file with appended bytes, as of an image whose metadata was rewritten.
 fn appended(file: Bytes) -> Bytes {
     [&file[..], b"<!-- properties -->"].concat().into()
 }
@@ -306,16 +317,16 @@ async fn rewritten_file_that_is_no_container_counts_when_our_last_byte_was_answe
             let task = start(&world).await;
             runner(&world, ConflictPolicy::Replace).execute(&task).await;
             let record = record(&world, &task).await;
-            let came = match (record.delivery, record.failure) {
+            let result = match (record.delivery, record.failure) {
                 (Some(Delivery::Onedrive(item)), None) => Ok(item.evidence.unwrap()),
                 (_, failure) => Err(failure.unwrap().code),
             };
-            assert_eq!(came, outcome, "{name} of {len}");
+            assert_eq!(result, outcome, "{name} of {len}");
         }
     }
 }
 
-/// ZIP64: the directory is not read, and nothing is proven or refuted.
+/// The directory of a ZIP64 file is not read, so the comparison has no result.
 #[tokio::test(start_paused = true)]
 async fn rewritten_container_that_cannot_be_compared_has_a_failure_of_its_own() {
     let mut document = office(&bytes(MB)).to_vec();

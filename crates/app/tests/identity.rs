@@ -1,6 +1,6 @@
-//! Documents that share one exchange key: each recipient gets their own.
+//! Tests of documents that share one exchange key: each recipient gets only their own document.
 //!
-//! `DOCFERRY_MODEL_CASES` says how many cases are tried.
+//! The environment variable `DOCFERRY_MODEL_CASES` sets the number of random cases.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -22,19 +22,22 @@ use docferry_testkit::{Fault, Kill, Mode, Move, Processes, Runner, World};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
-/// What all of them are called at their source.
+/// File name of all documents at their source.
 const NAME: &str = "order.pdf";
 
+/// GUID of the document with this number.
 fn guid(document: usize) -> ObjectGuid {
     format!("{document:08}").parse().unwrap()
 }
 
-/// The bytes of a document: every byte differs from the same byte of the others.
+/// Content of a document: each byte differs from the byte at the same offset of the other
+/// documents.
 fn content(document: usize, len: usize) -> Bytes {
     let mask = u8::try_from(document * 37 % 256).unwrap();
     bytes(len).iter().map(|byte| byte ^ mask).collect::<Vec<u8>>().into()
 }
 
+/// A world with documents of these lengths.
 fn world_of(lengths: &[usize]) -> World {
     let world = World::default();
     for (document, len) in lengths.iter().enumerate() {
@@ -43,6 +46,7 @@ fn world_of(lengths: &[usize]) -> World {
     world
 }
 
+/// Email address of the only recipient of a document.
 fn address(document: usize) -> String {
     format!("reader{document}@court.example")
 }
@@ -57,10 +61,12 @@ fn request(document: usize, download: bool) -> NewTransfer {
     NewTransfer { target: Target::Download(DownloadTarget { person }), keep_until, ..new }
 }
 
-async fn ask(world: &World, document: usize, download: bool) -> TaskInput {
+/// Requests a document for its recipient. Returns the input of its first execution.
+async fn start_transfer(world: &World, document: usize, download: bool) -> TaskInput {
     let runner = Runner::new(world);
-    let made = initiate(&runner.admitter(), SETTINGS, request(document, download)).await.unwrap();
-    TaskInput { transfer_id: made.transfer_id, attempt: 1 }
+    let transfer =
+        initiate(&runner.admitter(), SETTINGS, request(document, download)).await.unwrap();
+    TaskInput { transfer_id: transfer.transfer_id, attempt: 1 }
 }
 
 async fn record(world: &World, id: &TransferId) -> Transfer {
@@ -73,14 +79,14 @@ async fn assert_completed(world: &World, task: &TaskInput) {
     assert_eq!((record.phase, failure), (Phase::Completed, None), "{}", task.transfer_id);
 }
 
-/// No recipient has a byte of another's document.
-fn assert_own(world: &World) {
-    assert_own_but(world, &BTreeSet::new());
+/// Checks that each recipient has only bytes of their own document.
+fn assert_own_bytes(world: &World) {
+    assert_own_bytes_except(world, &BTreeSet::new());
 }
 
-/// The same, but for documents of which a push stayed without an answer for longer than
-/// others wait for it.
-fn assert_own_but(world: &World, overdue: &BTreeSet<ObjectGuid>) {
+/// Checks the same, but permits bytes of `overdue` documents: a push of theirs was unanswered for
+/// longer than [`UNNAMED_PUSH_WAIT`], so other documents no longer waited for it.
+fn assert_own_bytes_except(world: &World, overdue: &BTreeSet<ObjectGuid>) {
     let state = world.state();
     let is_overdue =
         |bytes: &Bytes| overdue.iter().any(|guid| state.documents[guid.as_str()].bytes == *bytes);
@@ -95,28 +101,28 @@ fn assert_own_but(world: &World, overdue: &BTreeSet<ObjectGuid>) {
             let own = &state.documents[transfer.object_guid.as_str()].bytes;
             let object = state.delivery.objects.get(&artifact.key);
             let is_own = object.is_none_or(|bytes| bytes == own || is_overdue(bytes));
-            assert!(is_own, "{} is served another", artifact.key);
+            assert!(is_own, "{} has the bytes of another document", artifact.key);
         }
     }
 }
 
-/// Two pushes before either object is looked at.
-async fn both_pushed(lengths: [usize; 2], download: bool) {
+/// Delivers two documents that are both pushed before the arrival of either is checked.
+async fn deliver_two_pushed_documents(lengths: [usize; 2], download: bool) {
     let world = world_of(&lengths);
-    let first = ask(&world, 0, download).await;
-    let second = ask(&world, 1, download).await;
+    let first = start_transfer(&world, 0, download).await;
+    let second = start_transfer(&world, 1, download).await;
     let runner = Runner::new(&world);
     assert!(runner.push_once(&first).await.unwrap());
-    assert!(!runner.push_once(&second).await.unwrap(), "the key is the first document's");
-    // Each waits for the other, so they run in turn.
+    assert!(!runner.push_once(&second).await.unwrap(), "the first document holds the key");
+    // Each transfer may wait for the other, so their steps alternate.
     for _ in 0..200 {
         for task in [&first, &second] {
             runner.visit(task).await;
-            assert_own(&world);
+            assert_own_bytes(&world);
         }
     }
     runner.run_all().await;
-    assert_own(&world);
+    assert_own_bytes(&world);
     for task in [&first, &second] {
         assert_completed(&world, task).await;
     }
@@ -125,14 +131,14 @@ async fn both_pushed(lengths: [usize; 2], download: bool) {
 #[tokio::test(start_paused = true)]
 async fn documents_with_equal_names_reach_their_own_recipients() {
     for lengths in [[MB, MB], [MB, MB + 1], [5 * MB, 5 * MB]] {
-        both_pushed(lengths, false).await;
+        deliver_two_pushed_documents(lengths, false).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn downloads_of_documents_with_equal_names_are_served_under_their_own() {
     for lengths in [[MB, MB], [MB, MB + 1]] {
-        both_pushed(lengths, true).await;
+        deliver_two_pushed_documents(lengths, true).await;
     }
 }
 
@@ -142,46 +148,46 @@ async fn upload_whose_object_another_document_replaces_sends_its_own_bytes() {
     for len in [5 * MB, 5 * MB + 1] {
         let world = world_of(&[5 * MB, len]);
         let mut runner = Runner::new(&world);
-        // Two fragments an invocation.
+        // An invocation has time for two fragments.
         runner.function_time = SignedDuration::from_secs(6);
-        let first = ask(&world, 0, false).await;
+        let first = start_transfer(&world, 0, false).await;
         runner.push_once(&first).await.unwrap();
         world.advance(SignedDuration::from_secs(10));
         let at = world.effects().len() + 12;
         world.inject(Fault { at, mode: Mode::CrashAfter });
         let _died = Box::pin(runner.survive(runner.upload_once_after_arrival(&first))).await;
-        let second = ask(&world, 1, false).await;
+        let second = start_transfer(&world, 1, false).await;
         assert!(!runner.push_once(&second).await.unwrap());
         runner.function_time = SignedDuration::from_secs(300);
         runner.execute(&first).await;
         runner.execute(&second).await;
-        assert_own(&world);
+        assert_own_bytes(&world);
         for task in [&first, &second] {
             assert_completed(&world, task).await;
         }
     }
 }
 
-/// The source has pushed, and the process dies before it hears under which key.
+/// The process dies after the source has pushed and before it learns the exchange key.
 #[tokio::test(start_paused = true)]
 async fn unnamed_push_is_awaited_before_an_object_is_accepted() {
     let world = world_of(&[MB, MB]);
-    let first = ask(&world, 0, false).await;
-    let second = ask(&world, 1, false).await;
+    let first = start_transfer(&world, 0, false).await;
+    let second = start_transfer(&world, 1, false).await;
     let runner = Runner::new(&world);
     runner.push_once(&first).await.unwrap();
     let at = world.effects().len() + 3;
     world.inject(Fault { at, mode: Mode::CrashAfter });
     let _died = runner.survive(runner.push_once(&second)).await;
     assert_eq!(world.effects()[at], "push");
-    // The object is the second document now.
+    // The object is now that of the second document.
     runner.visit(&first).await;
-    assert_own(&world);
+    assert_own_bytes(&world);
     assert!(record(&world, &first.transfer_id).await.object.is_none());
     runner.push_once(&second).await.unwrap();
     runner.execute(&first).await;
     runner.execute(&second).await;
-    assert_own(&world);
+    assert_own_bytes(&world);
     for task in [&first, &second] {
         assert_completed(&world, task).await;
     }
@@ -190,20 +196,20 @@ async fn unnamed_push_is_awaited_before_an_object_is_accepted() {
 #[tokio::test(start_paused = true)]
 async fn documents_of_one_batch_with_equal_names_are_numbered() {
     for policy in [ConflictPolicy::Replace, ConflictPolicy::Rename, ConflictPolicy::Fail] {
-        for (len, at_once) in [(2000, 1), (2000, 3), (4_100_000, 3)] {
+        for (len, slots_per_person) in [(2000, 1), (2000, 3), (4_100_000, 3)] {
             let world = world_of(&[len, len, len + 1]);
             let mut runner = Runner::new(&world);
             runner.settings.policy = policy;
-            runner.limits = PoolLimits::new(50, at_once).into();
-            let one = request(0, false);
+            runner.limits = PoolLimits::new(50, slots_per_person).into();
+            let first = request(0, false);
             let new = NewBundle {
-                owner: one.owner,
+                owner: first.owner,
                 on_behalf_of: None,
                 documents: (0..3).map(|n| (guid(n), None)).collect(),
                 keep_until: None,
                 callback: None,
-                target: one.target,
-                priority: one.priority,
+                target: first.target,
+                priority: first.priority,
                 on_item_error: OnItemError::Fail,
             };
             let id = TransferId::of_bundle(7);
@@ -219,12 +225,12 @@ async fn documents_of_one_batch_with_equal_names_are_numbered() {
             let state = world.state();
             let found: BTreeSet<_> = state.drive.files().values().map(|f| &f.bytes).collect();
             let sent: BTreeSet<_> = state.documents.values().map(|d| &d.bytes).collect();
-            assert_eq!(found, sent, "{policy:?}: each document is there");
+            assert_eq!(found, sent, "{policy:?}: a document is missing or wrong");
         }
     }
 }
 
-/// The source has pushed, and then its answer is refused: the path is too long.
+/// The source has pushed, but its response is rejected because the resulting path is too long.
 #[tokio::test(start_paused = true)]
 async fn object_of_a_refused_push_is_removed() {
     let world = world_of(&[MB]);
@@ -232,85 +238,97 @@ async fn object_of_a_refused_push_is_removed() {
     let target = docferry_testkit::builders::drive_target(&address(0), &folder);
     let new = NewTransfer { target: target.into(), ..request(0, false) };
     let runner = Runner::new(&world);
-    let made = initiate(&runner.admitter(), SETTINGS, new).await.unwrap();
+    let transfer = initiate(&runner.admitter(), SETTINGS, new).await.unwrap();
     runner.run_all().await;
-    let ended = record(&world, &made.transfer_id).await;
+    let ended = record(&world, &transfer.transfer_id).await;
     let failure = ended.failure.map(|failure| failure.code);
     assert_eq!((ended.phase, failure), (Phase::Failed, Some(FailureCode::DestinationRefused)));
     runner.recover(2).await;
-    assert!(world.state().objects.is_empty(), "the exchange bucket is clean");
+    assert!(world.state().objects.is_empty(), "the exchange bucket is not empty");
     assert!(world.store().keys_in_use().is_empty());
 }
 
-/// What happens next.
+/// One random event.
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    Ask { document: usize, download: bool },
+    /// The recipient of a document requests it.
+    Request { document: usize, download: bool },
+    /// A process runs its next effects.
     Run { process: usize, effects: u8 },
+    /// The current invocation of a process is killed.
     Kill { process: usize },
-    LoseAnswer { ahead: u8 },
+    /// The response of a later effect is lost; `ahead` counts the effects before it.
+    LoseResponse { ahead: u8 },
+    /// A cancel is requested.
     Cancel { transfer: usize },
+    /// The sweeper runs.
     Sweep,
-    Jump { seconds: u16 },
+    /// The clock advances, and all invocations are killed.
+    AdvanceClock { seconds: u16 },
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (0_usize..5, prop::bool::weighted(0.3))
-            .prop_map(|(document, download)| Step::Ask { document, download }),
+            .prop_map(|(document, download)| Step::Request { document, download }),
         12 => (0_usize..8, 1_u8..30).prop_map(|(process, effects)| Step::Run { process, effects }),
         1 => (0_usize..8).prop_map(|process| Step::Kill { process }),
-        1 => (0_u8..20).prop_map(|ahead| Step::LoseAnswer { ahead }),
+        1 => (0_u8..20).prop_map(|ahead| Step::LoseResponse { ahead }),
         1 => (0_usize..5).prop_map(|transfer| Step::Cancel { transfer }),
         1 => Just(Step::Sweep),
-        1 => (1_u16..120).prop_map(|seconds| Step::Jump { seconds }),
+        1 => (1_u16..120).prop_map(|seconds| Step::AdvanceClock { seconds }),
     ]
 }
 
-/// What the mover does with each push: every copy comes before the arrival deadline.
+/// Behavior of the mover for each push. Each copy arrives before the arrival deadline.
 fn moves() -> impl Strategy<Value = Vec<Move>> {
-    let one = (prop_oneof![Just(0_i64), 1_i64..10, 10_i64..500], any::<bool>()).prop_map(
+    let single_move = (prop_oneof![Just(0_i64), 1_i64..10, 10_i64..500], any::<bool>()).prop_map(
         |(seconds, overwrites)| Move { delay: SignedDuration::from_secs(seconds), overwrites },
     );
-    prop::collection::vec(one, 0..12)
+    prop::collection::vec(single_move, 0..12)
 }
 
+/// The system under test, and the observations of it.
 struct Model {
     world: World,
     processes: Processes<'static>,
+    /// Names of the executions that a process runs.
     executions: BTreeSet<String>,
+    /// Number of documents at the source.
     documents: usize,
-    asked: usize,
-    /// Documents of which a push was without an answer for too long.
+    /// Number of requests so far.
+    requests: usize,
+    /// Documents with a push that was unanswered for [`UNNAMED_PUSH_WAIT`] or longer.
     overdue: BTreeSet<ObjectGuid>,
 }
 
 impl Model {
+    /// Starts a process with its own runner. The runner is leaked, because processes borrow it.
     fn spawn<F: Future<Output = ()> + 'static>(&mut self, make: impl FnOnce(&'static Runner) -> F) {
         let runner: &'static Runner = Box::leak(Box::new(Runner::new(&self.world)));
         let kill: Kill = runner.kill.clone();
         self.processes.add(kill, make(runner));
     }
 
-    async fn take(&mut self, step: Step) {
+    async fn apply(&mut self, step: Step) {
         match step {
-            Step::Ask { document, download } if self.asked < 6 => {
-                self.asked += 1;
+            Step::Request { document, download } if self.requests < 6 => {
+                self.requests += 1;
                 let new = request(document % self.documents, download);
                 self.spawn(async move |runner| {
                     runner.survive(initiate(&runner.admitter(), SETTINGS, new)).await;
                 });
             }
-            Step::Ask { .. } => {}
+            Step::Request { .. } => {}
             Step::Run { process, effects } => {
                 for _ in 0..effects {
                     self.world.advance(SignedDuration::from_millis(20));
                     self.step(process).await;
                 }
-                assert_own_but(&self.world, &self.overdue);
+                assert_own_bytes_except(&self.world, &self.overdue);
             }
             Step::Kill { process } => self.processes.kill(process),
-            Step::LoseAnswer { ahead } => {
+            Step::LoseResponse { ahead } => {
                 let at = self.world.effects().len() + usize::from(ahead);
                 self.world.inject(Fault { at, mode: Mode::AnswerLost });
             }
@@ -320,14 +338,14 @@ impl Model {
                 let ids = [record.transfer_id.clone()];
                 self.spawn(async move |runner| {
                     let admitter = runner.admitter();
-                    let asked = control::terminate(&admitter, SETTINGS.record_ttl, "scv", &ids);
-                    runner.survive(asked).await;
+                    let cancel = control::terminate(&admitter, SETTINGS.record_ttl, "scv", &ids);
+                    runner.survive(cancel).await;
                 });
             }
             Step::Sweep => self.spawn(async move |runner| {
                 runner.sweep().await;
             }),
-            Step::Jump { seconds } => {
+            Step::AdvanceClock { seconds } => {
                 self.world.advance(SignedDuration::from_secs(seconds.into()));
                 for process in 0..self.processes.len() {
                     self.processes.kill(process);
@@ -337,6 +355,7 @@ impl Model {
         self.start_executions();
     }
 
+    /// Starts a process for each started execution that has none.
     fn start_executions(&mut self) {
         for task in Runner::new(&self.world).started() {
             if self.executions.insert(format!("{}-{}", task.transfer_id, task.attempt)) {
@@ -347,12 +366,13 @@ impl Model {
         }
     }
 
+    /// Runs the next effect of a process and records overdue pushes.
     async fn step(&mut self, process: usize) {
         self.processes.step(process).await;
         let now = self.world.state().now;
-        let waits = self.world.store().pushes_in_flight().await.unwrap().into_iter();
-        let late = waits.filter(|push| now.duration_since(push.pushed_at) >= UNNAMED_PUSH_WAIT);
-        self.overdue.extend(late.map(|push| push.guid));
+        let pushes = self.world.store().pushes_in_flight().await.unwrap().into_iter();
+        let overdue = pushes.filter(|push| now.duration_since(push.pushed_at) >= UNNAMED_PUSH_WAIT);
+        self.overdue.extend(overdue.map(|push| push.guid));
     }
 
     async fn run(&mut self) {
@@ -362,13 +382,14 @@ impl Model {
             }
             self.step(process).await;
         }
-        panic!("the processes never end");
+        panic!("the processes have not ended after a million effects");
     }
 
-    async fn settle(&mut self) {
+    /// Runs everything to its end without further faults.
+    async fn run_to_end(&mut self) {
         for _ in 0..40 {
             self.run().await;
-            assert_own_but(&self.world, &self.overdue);
+            assert_own_bytes_except(&self.world, &self.overdue);
             self.world.advance(SignedDuration::from_secs(60));
             self.spawn(async move |runner| {
                 runner.sweep().await;
@@ -387,6 +408,7 @@ impl Model {
     }
 }
 
+/// Runs one case and checks its end state.
 async fn play(lengths: Vec<usize>, moves: Vec<Move>, steps: Vec<Step>) {
     let world = world_of(&lengths);
     {
@@ -394,40 +416,40 @@ async fn play(lengths: Vec<usize>, moves: Vec<Move>, steps: Vec<Step>) {
         state.interleaved = true;
         state.moves = moves.into();
     }
-    let disturbed = steps.iter().any(|step| {
-        matches!(step, Step::Kill { .. } | Step::LoseAnswer { .. } | Step::Jump { .. })
+    let has_faults = steps.iter().any(|step| {
+        matches!(step, Step::Kill { .. } | Step::LoseResponse { .. } | Step::AdvanceClock { .. })
     });
     let mut model = Model {
         world: world.clone(),
         processes: Processes::default(),
         executions: BTreeSet::new(),
         documents: lengths.len(),
-        asked: 0,
+        requests: 0,
         overdue: BTreeSet::new(),
     };
     for step in steps {
-        model.take(step).await;
+        model.apply(step).await;
     }
-    model.settle().await;
+    model.run_to_end().await;
     world.state().interleaved = false;
-    assert_own_but(&world, &model.overdue);
+    assert_own_bytes_except(&world, &model.overdue);
     for transfer in world.store().transfers() {
         assert!(transfer.phase.is_terminal(), "{:?}", transfer.phase);
         let failure = transfer.failure.as_ref().map(|failure| failure.code);
-        if !disturbed {
+        if !has_faults {
             assert!(matches!(failure, None | Some(FailureCode::Canceled)), "{failure:?}");
         }
         if transfer.phase == Phase::Completed && transfer.target.drive().is_some() {
             let state = world.state();
             let path = format!("{} court/{NAME}", transfer.target.person().as_str());
-            assert!(state.drive.files().contains_key(&path), "{path} is there");
+            assert!(state.drive.files().contains_key(&path), "{path} is missing");
         }
     }
-    assert!(world.store().keys_in_use().is_empty(), "no key is used any more");
+    assert!(world.store().keys_in_use().is_empty(), "an exchange key is in use");
 }
 
-/// How many cases; more of them by hand.
-#[expect(clippy::disallowed_methods, reason = "a setting of the test, not of the program")]
+/// Number of random cases.
+#[expect(clippy::disallowed_methods, reason = "configures the test, not the program")]
 fn cases() -> u32 {
     std::env::var("DOCFERRY_MODEL_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(64)
 }

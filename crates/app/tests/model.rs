@@ -1,6 +1,7 @@
-//! Many processes at once, in any order, killed at any moment: the invariants hold.
+//! Model test: concurrent processes in random order, with crashes, duplicates, lost responses and
+//! cancels. The invariants hold at every moment and at the end.
 //!
-//! `DOCFERRY_MODEL_CASES` says how many cases are tried.
+//! The environment variable `DOCFERRY_MODEL_CASES` sets the number of random cases.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -20,42 +21,44 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 
 const LIMITS: PoolLimits = PoolLimits::new(2, 1);
+/// GUID of a second document, half as long.
 const OTHER: &str = "AAECAwQFBgcICQoLDA0ODw==";
+/// Length in bytes of the first document.
 const LEN: usize = 700_000;
 
-/// What happens next.
+/// One random event.
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    /// Somebody asks: which document, and who.
-    Ask { other: bool, person: u8 },
-    /// A process goes on to its next effect, a few times.
+    /// A person requests one of the two documents.
+    Request { other: bool, person: u8 },
+    /// A process runs its next effects.
     Run { process: usize, effects: u8 },
-    /// What it is doing is killed.
+    /// The current invocation of a process is killed.
     Kill { process: usize },
-    /// The answer to the effect after so many more is lost.
-    LoseAnswer { ahead: u8 },
-    /// Somebody wants a transfer to stop.
+    /// The response of a later effect is lost; `ahead` counts the effects before it.
+    LoseResponse { ahead: u8 },
+    /// A cancel is requested.
     Cancel { transfer: usize },
-    /// A step runs a second time, beside the first.
+    /// A step runs a second time, concurrently with the first.
     Duplicate { transfer: usize },
-    /// The minute is over.
+    /// The sweeper runs.
     Sweep,
-    /// The clock jumps.
-    Jump { seconds: u16 },
-    /// Outcomes are told.
+    /// The clock advances, and all invocations are killed.
+    AdvanceClock { seconds: u16 },
+    /// Outcomes and notifications are sent.
     Notify,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        2 => (any::<bool>(), 0_u8..3).prop_map(|(other, person)| Step::Ask { other, person }),
+        2 => (any::<bool>(), 0_u8..3).prop_map(|(other, person)| Step::Request { other, person }),
         12 => (0_usize..8, 1_u8..30).prop_map(|(process, effects)| Step::Run { process, effects }),
         2 => (0_usize..8).prop_map(|process| Step::Kill { process }),
-        2 => (0_u8..20).prop_map(|ahead| Step::LoseAnswer { ahead }),
+        2 => (0_u8..20).prop_map(|ahead| Step::LoseResponse { ahead }),
         1 => (0_usize..4).prop_map(|transfer| Step::Cancel { transfer }),
         1 => (0_usize..4).prop_map(|transfer| Step::Duplicate { transfer }),
         1 => Just(Step::Sweep),
-        1 => (60_u16..700).prop_map(|seconds| Step::Jump { seconds }),
+        1 => (60_u16..700).prop_map(|seconds| Step::AdvanceClock { seconds }),
         1 => Just(Step::Notify),
     ]
 }
@@ -66,14 +69,16 @@ fn new_runner(world: &World) -> Runner {
     runner
 }
 
-/// The system, and all that has been seen of it.
+/// The system under test, and the observations of it.
 struct Model {
     world: World,
     processes: Processes<'static>,
+    /// Names of the executions that a process runs.
     executions: BTreeSet<String>,
-    /// In the order in which they were asked for: their ids are random.
-    asked: Vec<TransferId>,
-    shown: BTreeMap<String, (u32, u8, u64)>,
+    /// Transfers in the order of their requests. Ids are random, so their order is of no use.
+    requested: Vec<TransferId>,
+    /// Last observed execution number, percent and bytes done of each transfer.
+    observed: BTreeMap<String, (u32, u8, u64)>,
 }
 
 impl Model {
@@ -83,23 +88,23 @@ impl Model {
         world.add_document(OTHER, "exhibit.pdf", bytes(LEN / 2));
         world.state().interleaved = true;
         let processes = Processes::default();
-        let (executions, shown) = (BTreeSet::new(), BTreeMap::new());
-        Self { world, processes, executions, asked: Vec::new(), shown }
+        let (executions, observed) = (BTreeSet::new(), BTreeMap::new());
+        Self { world, processes, executions, requested: Vec::new(), observed }
     }
 
-    /// A process of its own; its runner lives as long as the test's program.
+    /// Starts a process with its own runner. The runner is leaked, because processes borrow it.
     fn spawn<F: Future<Output = ()> + 'static>(&mut self, make: impl FnOnce(&'static Runner) -> F) {
         let runner: &'static Runner = Box::leak(Box::new(new_runner(&self.world)));
         let kill: Kill = runner.kill.clone();
         self.processes.add(kill, make(runner));
     }
 
-    async fn take(&mut self, step: Step) {
+    async fn apply(&mut self, step: Step) {
         match step {
-            Step::Ask { other, person } if self.asked.len() < 4 => {
+            Step::Request { other, person } if self.requested.len() < 4 => {
                 let guid: ObjectGuid = if other { OTHER } else { GUID }.parse().unwrap();
                 let email = format!("person{person}@court.example");
-                // One of them wants to be told of the end.
+                // Person 0 gets a webhook notification.
                 let callback = (person == 0).then(callback);
                 let new = NewTransfer { object_guid: guid, callback, ..request_to(&email) };
                 self.spawn(async move |runner| {
@@ -107,17 +112,17 @@ impl Model {
                     runner.survive(initiate(&admitter, SETTINGS, new)).await;
                 });
             }
-            Step::Ask { .. } => {}
+            Step::Request { .. } => {}
             Step::Run { process, effects } => {
                 for _ in 0..effects {
-                    // Ids are in the order of time, so that a case runs again as it ran.
+                    // Ids sort by time, so the clock advances to make cases reproducible.
                     self.world.advance(SignedDuration::from_millis(1));
                     self.processes.step(process).await;
-                    self.look();
+                    self.check_invariants();
                 }
             }
             Step::Kill { process } => self.processes.kill(process),
-            Step::LoseAnswer { ahead } => {
+            Step::LoseResponse { ahead } => {
                 let at = self.world.effects().len() + usize::from(ahead);
                 self.world.inject(Fault { at, mode: Mode::AnswerLost });
             }
@@ -126,24 +131,24 @@ impl Model {
                 self.spawn(async move |runner| {
                     let ids = [task.transfer_id];
                     let admitter = runner.admitter();
-                    let asked = control::terminate(&admitter, SETTINGS.record_ttl, "scv", &ids);
-                    runner.survive(asked).await;
+                    let cancel = control::terminate(&admitter, SETTINGS.record_ttl, "scv", &ids);
+                    runner.survive(cancel).await;
                 });
             }
             Step::Duplicate { transfer } => {
                 let Some(task) = self.chosen(transfer) else { return };
                 self.spawn(async move |runner| {
-                    let twice = Box::pin(runner.upload_once_after_arrival(&task));
-                    runner.survive(twice).await;
+                    let duplicate = Box::pin(runner.upload_once_after_arrival(&task));
+                    runner.survive(duplicate).await;
                 });
             }
             Step::Sweep => self.spawn(async move |runner| {
                 runner.sweep().await;
             }),
-            Step::Jump { seconds } => {
+            Step::AdvanceClock { seconds } => {
                 self.world.advance(SignedDuration::from_secs(seconds.into()));
-                // No invocation outlasts its function's time limit; the lease on a
-                // deletion is longer than that.
+                // An invocation does not outlive its time limit, which is shorter than a
+                // deletion lease.
                 for process in 0..self.processes.len() {
                     self.processes.kill(process);
                 }
@@ -154,16 +159,16 @@ impl Model {
     }
 
     fn chosen(&self, transfer: usize) -> Option<TaskInput> {
-        let id = self.asked.get(transfer % self.asked.len().max(1))?;
+        let id = self.requested.get(transfer % self.requested.len().max(1))?;
         let records = self.world.store().transfers();
         let record = records.into_iter().find(|record| record.transfer_id == *id)?;
         Some(TaskInput { transfer_id: record.transfer_id, attempt: record.attempt })
     }
 
-    /// Whatever was started, somebody runs.
+    /// Starts a process for each started execution that has none.
     fn start_executions(&mut self) {
         let mut started = new_runner(&self.world).started();
-        started.sort_by_key(|task| self.asked.iter().position(|id| *id == task.transfer_id));
+        started.sort_by_key(|task| self.requested.iter().position(|id| *id == task.transfer_id));
         for task in started {
             if self.executions.insert(format!("{}-{}", task.transfer_id, task.attempt)) {
                 self.spawn(async move |runner| {
@@ -173,30 +178,33 @@ impl Model {
         }
     }
 
-    /// What must hold at every moment.
-    fn look(&mut self) {
+    /// Checks the invariants that hold at every moment.
+    fn check_invariants(&mut self) {
         let transfers = self.world.store().transfers();
         for transfer in &transfers {
-            if !self.asked.contains(&transfer.transfer_id) {
-                self.asked.push(transfer.transfer_id.clone());
+            if !self.requested.contains(&transfer.transfer_id) {
+                self.requested.push(transfer.transfer_id.clone());
             }
         }
         let holding: Vec<_> = transfers.iter().filter(|t| t.turn == Turn::Holding).collect();
-        assert!(holding.len() <= LIMITS.active, "{} hold a slot", holding.len());
+        assert!(holding.len() <= LIMITS.active, "{} transfers hold a slot", holding.len());
         let people: BTreeSet<_> = holding.iter().map(|t| t.target.person()).collect();
-        assert_eq!(people.len(), holding.len(), "one a person");
+        assert_eq!(people.len(), holding.len(), "a person holds two slots");
         for transfer in &transfers {
             let now = (transfer.attempt, percent(transfer), transfer.bytes_done);
-            let before = self.shown.insert(transfer.transfer_id.to_string(), now);
+            let before = self.observed.insert(transfer.transfer_id.to_string(), now);
             if let Some(before) = before.filter(|before| before.0 == now.0) {
-                assert!(before.1 <= now.1 && before.2 <= now.2, "went down: {before:?} {now:?}");
+                assert!(
+                    before.1 <= now.1 && before.2 <= now.2,
+                    "progress decreased: {before:?} {now:?}"
+                );
             }
             assert_eq!(transfer.phase == Phase::Completed, now.1 == 100);
         }
     }
 
-    /// No more trouble: everything comes to its end.
-    async fn settle(&mut self) {
+    /// Runs everything to its end without further faults.
+    async fn run_to_end(&mut self) {
         for _ in 0..40 {
             self.processes.run().await;
             self.world.advance(SignedDuration::from_secs(60));
@@ -206,7 +214,7 @@ impl Model {
             self.processes.run().await;
             self.start_executions();
         }
-        // What came late is watched for an hour.
+        // Exchange keys are watched for late objects for an hour.
         self.world.advance(SignedDuration::from_hours(2));
         for _ in 0..3 {
             self.spawn(async move |runner| {
@@ -222,14 +230,14 @@ impl Model {
 async fn run(steps: &[Step]) {
     let mut model = Model::new();
     for step in steps {
-        model.take(*step).await;
+        model.apply(*step).await;
     }
-    model.settle().await;
+    model.run_to_end().await;
     assert_at_rest(&model.world, "at the end").await;
     for transfer in model.world.store().transfers() {
         let failure = transfer.failure.as_ref().map(|failure| failure.code);
-        // Killed again and again, or late; never because a document was taken away
-        // or came out wrong.
+        // Repeated crashes and late events may fail a transfer. A missing or wrong document must
+        // not occur.
         let allowed = [
             None,
             Some(FailureCode::Canceled),
@@ -245,8 +253,9 @@ async fn run(steps: &[Step]) {
     }
 }
 
+/// Runs one case in a Tokio runtime with paused time.
 fn play(steps: &[Step]) {
-    // For the pauses of those who admit at once.
+    // Makes the jitter of concurrent slot schedulers reproducible.
     fastrand::seed(1);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -256,8 +265,8 @@ fn play(steps: &[Step]) {
     runtime.block_on(run(steps));
 }
 
-/// How many cases; more of them by hand.
-#[expect(clippy::disallowed_methods, reason = "a setting of the test, not of the program")]
+/// Number of random cases.
+#[expect(clippy::disallowed_methods, reason = "configures the test, not the program")]
 fn cases() -> u32 {
     std::env::var("DOCFERRY_MODEL_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(64)
 }
@@ -273,23 +282,23 @@ proptest! {
     }
 }
 
-/// A small document is on its way, sent by a step that runs twice, while its transfer is
-/// being ended on request: nobody can close a PUT, so the ending waits for it.
+/// A duplicate step is uploading a small document while its transfer is being canceled. A PUT
+/// cannot be closed, so the ending waits for it.
 #[test]
 fn regression_a_put_on_its_way_is_not_denied_by_an_ending() {
-    let ask = |other, person| Step::Ask { other, person };
+    let request = |other, person| Step::Request { other, person };
     let run = |process, effects| Step::Run { process, effects };
     play(&[
-        ask(false, 0),
+        request(false, 0),
         run(0, 13),
         run(0, 8),
         Step::Cancel { transfer: 0 },
-        Step::Jump { seconds: 60 },
+        Step::AdvanceClock { seconds: 60 },
         Step::Duplicate { transfer: 0 },
         Step::Cancel { transfer: 0 },
         run(2, 12),
-        ask(true, 0),
-        ask(false, 1),
+        request(true, 0),
+        request(false, 1),
         Step::Cancel { transfer: 0 },
         run(0, 1),
         Step::Kill { process: 0 },

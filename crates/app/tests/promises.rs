@@ -1,5 +1,5 @@
-//! Promises that are easily broken without a test of the whole noticing, because
-//! what follows makes up for it.
+//! Tests of guarantees whose violation end-to-end tests do not detect, because a later step
+//! compensates for it.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -14,23 +14,23 @@ use docferry_app::upload::Progress;
 use docferry_domain::{FailureCode, Phase};
 use docferry_testkit::{Fault, Mode, Runner, Scripted, World};
 
-/// Everything up to the upload.
+/// Runs the steps before the upload.
 async fn arrived(world: &World, task: &TaskInput) {
     let runner = Runner::new(world);
     Runner::new(world).push_once(task).await.unwrap();
     docferry_app::poll::poll(&runner.admitter(), world, runner.rules, task).await.unwrap();
 }
 
-/// A fragment is stored, the drive asks for a pause, and meanwhile somebody wants
-/// the transfer to stop.
-async fn stopped_in_the_middle(world: &World, task: &TaskInput) -> Option<Phase> {
+/// Stores one fragment, is throttled, and gets a cancel request during the pause. Returns the phase
+/// in which the transfer ends.
+async fn cancel_after_one_fragment(world: &World, task: &TaskInput) -> Option<Phase> {
     arrived(world, task).await;
     let pause = Some(Duration::from_secs(120));
     world.state().drive.script = vec![Scripted::Honest, Scripted::Throttle(pause)];
     let runner = Runner::new(world);
     let progress = runner.upload_once(task).await.unwrap();
     assert!(matches!(progress, Progress::Wait { .. }), "{progress:?}");
-    assert!(record(world, task).await.bytes_done > 0, "it is in the middle");
+    assert!(record(world, task).await.bytes_done > 0, "no fragment was stored");
     world.store().request_cancel(&task.transfer_id, "scv", 0).await.unwrap();
     runner.execute(task).await.phase
 }
@@ -44,26 +44,26 @@ async fn who_finishes_first_does_not_take_the_document_away_from_the_other() {
     arrived(&world, &two).await;
     let runner = Runner::new(&world);
     assert_eq!(runner.execute(&one).await.phase, Some(Phase::Completed));
-    assert_eq!(world.state().objects.len(), 1, "the other still needs it");
+    assert_eq!(world.state().objects.len(), 1, "the other transfer still needs the object");
     assert_eq!(runner.execute(&two).await.phase, Some(Phase::Completed));
-    assert!(world.state().objects.is_empty(), "the last one deletes it");
+    assert!(world.state().objects.is_empty(), "the last transfer did not delete the object");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_source_copy_is_deleted_only_after_the_end_is_durable() {
-    for stop in [false, true] {
+    for is_canceled in [false, true] {
         let world = world_with(5 * MB);
         let task = start(&world).await;
-        let phase = if stop {
-            stopped_in_the_middle(&world, &task).await
+        let phase = if is_canceled {
+            cancel_after_one_fragment(&world, &task).await
         } else {
             Runner::new(&world).execute(&task).await.phase
         };
-        let expected = if stop { Phase::Canceled } else { Phase::Completed };
+        let expected = if is_canceled { Phase::Canceled } else { Phase::Completed };
         assert_eq!(phase, Some(expected));
         let effects = world.effects();
-        let first = |name| effects.iter().position(|effect| *effect == name).unwrap();
-        assert!(first("finish") < first("delete_object"), "{effects:?}");
+        let first_index = |name| effects.iter().position(|effect| *effect == name).unwrap();
+        assert!(first_index("finish") < first_index("delete_object"), "{effects:?}");
     }
 }
 
@@ -100,7 +100,7 @@ async fn of_two_invocations_at_once_the_older_is_told_that_it_was_superseded() {
 async fn who_stops_in_the_middle_leaves_neither_a_session_nor_a_file() {
     let world = world_with(5 * MB);
     let task = start(&world).await;
-    assert_eq!(stopped_in_the_middle(&world, &task).await, Some(Phase::Canceled));
+    assert_eq!(cancel_after_one_fragment(&world, &task).await, Some(Phase::Canceled));
     assert!(world.state().drive.files().is_empty());
     assert_invariants(&world, &task, &bytes(5 * MB), "stopped").await;
 }

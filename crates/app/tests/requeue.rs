@@ -1,4 +1,4 @@
-//! What an operator may carry on, and what not.
+//! Tests of `requeue`, with which an operator restarts a transfer.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -11,20 +11,21 @@ use docferry_app::requeue::{RequeueError, Requeued, requeue};
 use docferry_domain::{FailureCode, Phase, Transfer, TransferId, Turn};
 use docferry_testkit::{Fault, Mode, Runner, World};
 
-/// Its execution dies without an ending.
+/// Ends the execution of a transfer without ending the transfer.
 fn kill(world: &World, task: &TaskInput) {
     let name = format!("{}-{}", task.transfer_id, task.attempt);
     world.state().running.remove(&name);
     world.state().closed.insert(name);
 }
 
-async fn refused(world: &World, task: &TaskInput) -> RequeueError {
+/// Requeues a transfer and checks that the rejected request changes nothing.
+async fn expect_rejection(world: &World, task: &TaskInput) -> RequeueError {
     let starts = world.effects().iter().filter(|effect| **effect == "start").count();
     let before = world.store().transfers();
     let error = requeue(world, world, &task.transfer_id).await.unwrap_err();
-    assert_eq!(world.store().transfers(), before, "nothing is changed");
+    assert_eq!(world.store().transfers(), before, "a record was changed");
     let after = world.effects().iter().filter(|effect| **effect == "start").count();
-    assert_eq!(after, starts, "nothing is started");
+    assert_eq!(after, starts, "an execution was started");
     error
 }
 
@@ -41,7 +42,11 @@ async fn a_transfer_whose_execution_died_goes_on_in_the_next_attempt() {
     let next = TaskInput { attempt: 2, ..task };
     assert_eq!(runner.execute(&next).await.phase, Some(Phase::Completed));
     assert_invariants(&world, &next, &bytes(2 * MB), "requeued").await;
-    assert_eq!(world.effects().iter().filter(|e| **e == "push").count(), 1, "not pushed again");
+    assert_eq!(
+        world.effects().iter().filter(|e| **e == "push").count(),
+        1,
+        "the document was pushed again"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -54,7 +59,8 @@ async fn a_transfer_whose_start_was_lost_is_started_in_its_present_attempt() {
     assert_eq!(Runner::new(&world).execute(&task).await.phase, Some(Phase::Completed));
 }
 
-/// `sweep` gives up after three; an operator may know that the cause is gone.
+/// The sweeper starts at most three executions. An operator may start more, for instance when the
+/// cause of the failures is fixed.
 #[tokio::test(start_paused = true)]
 async fn an_operator_may_go_on_after_the_attempts_of_the_sweep() {
     let world = world_with(MB);
@@ -71,16 +77,16 @@ async fn an_operator_may_go_on_after_the_attempts_of_the_sweep() {
 async fn what_runs_has_ended_or_is_being_ended_is_left_alone() {
     let world = world_with(MB);
     let task = start(&world).await;
-    assert!(matches!(refused(&world, &task).await, RequeueError::Running(1)));
+    assert!(matches!(expect_rejection(&world, &task).await, RequeueError::Running(1)));
     kill(&world, &task);
     world.begin_ending(&task.transfer_id, 1, FailureCode::QuotaExceeded).await.unwrap();
-    let error = refused(&world, &task).await;
+    let error = expect_rejection(&world, &task).await;
     assert!(error.to_string().contains("QUOTA_EXCEEDED"), "{error}");
     Runner::new(&world).recover(3).await;
     assert_eq!(record(&world, &task).await.phase, Phase::Failed);
-    assert!(matches!(refused(&world, &task).await, RequeueError::Ended(Phase::Failed)));
+    assert!(matches!(expect_rejection(&world, &task).await, RequeueError::Ended(Phase::Failed)));
     let unknown = TaskInput { transfer_id: TransferId::from_u128(9), attempt: 1 };
-    assert!(matches!(refused(&world, &unknown).await, RequeueError::NotFound));
+    assert!(matches!(expect_rejection(&world, &unknown).await, RequeueError::NotFound));
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,25 +96,25 @@ async fn a_transfer_that_waits_for_a_slot_is_not_started_past_the_queue() {
     world.state().running.clear();
     let waiting = Transfer { turn: Turn::Queued, ..record(&world, &task).await };
     world.store().set(waiting);
-    assert!(matches!(refused(&world, &task).await, RequeueError::Queued));
+    assert!(matches!(expect_rejection(&world, &task).await, RequeueError::Queued));
 }
 
-/// A lost answer, at any effect: asked again, or left to `sweep`, it is one
-/// execution and one delivery.
+/// The response of any effect is lost. Whether the operator repeats the request or the sweeper
+/// recovers the transfer, there is one running execution and one delivery.
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_leaves_nothing_that_asking_again_or_the_sweep_does_not_settle() {
     for at in 0..4 {
-        for ask_again in [true, false] {
+        for is_repeated in [true, false] {
             let world = world_with(MB);
             let task = start(&world).await;
             kill(&world, &task);
             let first = world.effects().len();
             world.inject(Fault { at: first + at, mode: Mode::AnswerLost });
-            let context = format!("at {at}, again: {ask_again}");
+            let context = format!("at {at}, repeated: {is_repeated}");
             requeue(&world, &world, &task.transfer_id).await.unwrap_err();
-            if ask_again {
-                // It may have worked: then there is nothing more to do.
-                let _done_or_refused = requeue(&world, &world, &task.transfer_id).await;
+            if is_repeated {
+                // The first request may have succeeded; then the second one is rejected.
+                let _done_or_rejected = requeue(&world, &world, &task.transfer_id).await;
                 assert_eq!(world.state().running.len(), 1, "{context}");
             }
             Runner::new(&world).recover(12).await;

@@ -1,4 +1,4 @@
-//! Jobs that run again after they have ended, whatever is lost on the way.
+//! Tests of retries: jobs that run again after they have ended, with faults at each effect.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -23,11 +23,13 @@ const MODES: [Mode; 3] = [Mode::CrashBefore, Mode::CrashAfter, Mode::AnswerLost]
 const JOBS: JobSettings =
     JobSettings { initiate: SETTINGS, job_ttl: SignedDuration::from_hours(24) };
 
+/// GUID of the document with this number.
 fn guid(n: u64) -> String {
     format!("{n:06}AA")
 }
 
-/// A world whose first document the source does not know.
+/// A world with `documents` documents. All of them are in the document index, but the first one is
+/// missing at the source.
 fn world(documents: u64) -> World {
     let world = World::default();
     for n in 0..documents {
@@ -41,11 +43,13 @@ fn world(documents: u64) -> World {
     world
 }
 
+/// Adds a document to the source.
 fn add(world: &World, n: u64) {
     world.add_document(&guid(n), &format!("document {n}.pdf"), bytes(400_000 + n as usize));
 }
 
-async fn ask(runner: &Runner, world: &World, documents: u64, target: &Target) -> TransferId {
+/// Requests a job of the first `documents` documents.
+async fn start_job(runner: &Runner, world: &World, documents: u64, target: &Target) -> TransferId {
     let new = NewJob {
         owner: "scv".into(),
         on_behalf_of: None,
@@ -60,15 +64,18 @@ async fn ask(runner: &Runner, world: &World, documents: u64, target: &Target) ->
     initiate_job(&runner.admitter(), world, JOBS, new).await.unwrap().job_id
 }
 
+/// Requests a retry of a job.
 async fn retry(runner: &Runner, id: &TransferId) -> Result<Retried, docferry_app::TaskError> {
     retry_job(&runner.admitter(), JOBS, 3, "scv", id).await
 }
 
+/// A target of each kind.
 fn targets() -> [Target; 2] {
     let download = DownloadTarget { person: Person::new("p") };
     [Target::Download(download), drive_target("judge@court.example", "").into()]
 }
 
+/// Phase of a job, which is a single transfer or a batch.
 async fn phase(world: &World, id: &TransferId) -> Phase {
     match world.store().bundle(id).await.unwrap() {
         Some((bundle, _)) => bundle.phase,
@@ -76,9 +83,9 @@ async fn phase(world: &World, id: &TransferId) -> Phase {
     }
 }
 
-/// What must hold once a job is completed: all its documents are there, once, and
-/// nothing else is left.
-fn assert_whole(world: &World, documents: u64, target: &Target, context: &str) {
+/// Checks the invariants of a completed job: each of its documents exists once at the target, and
+/// nothing else remains.
+fn assert_delivered(world: &World, documents: u64, target: &Target, context: &str) {
     let state = world.state();
     let expected: Vec<_> = (0..documents).map(|n| bytes(400_000 + n as usize)).collect();
     let found: Vec<_> = match target {
@@ -87,19 +94,26 @@ fn assert_whole(world: &World, documents: u64, target: &Target, context: &str) {
             state.drive.files().values().map(|file| file.bytes.clone()).collect()
         }
     };
-    assert_eq!(found.len(), expected.len(), "{context}: one of each");
-    assert!(expected.iter().all(|bytes| found.contains(bytes)), "{context}: their bytes");
-    assert!(state.objects.is_empty(), "{context}: the exchange bucket is clean");
-    assert!(state.delivery.uploads.is_empty(), "{context}: no upload is under way");
-    assert_eq!(state.drive.open_sessions(), 0, "{context}: no session is open");
-    assert_eq!(world.store().held_and_queued(), (0, 0), "{context}: slots");
-    assert!(world.store().keys_in_use().is_empty(), "{context}: exchange keys");
+    assert_eq!(found.len(), expected.len(), "{context}: a document is missing or duplicated");
+    assert!(
+        expected.iter().all(|bytes| found.contains(bytes)),
+        "{context}: a document has wrong bytes"
+    );
+    assert!(state.objects.is_empty(), "{context}: the exchange bucket is not empty");
+    assert!(state.delivery.uploads.is_empty(), "{context}: a multipart upload is open");
+    assert_eq!(state.drive.open_sessions(), 0, "{context}: an upload session is open");
+    assert_eq!(
+        world.store().held_and_queued(),
+        (0, 0),
+        "{context}: a slot is held or a transfer is queued"
+    );
+    assert!(world.store().keys_in_use().is_empty(), "{context}: an exchange key is in use");
 }
 
-/// Retries a job that `ended` has brought to its end, with {crash before, crash after,
-/// answer lost} × every effect of the wish and of the run that follows, of which there
-/// are more than `effects`.
-async fn survives(
+/// Retries an ended job once for each effect of the retry request and of the following run, with a
+/// crash before it, a crash after it and a lost response. `ended` creates the job and runs it to
+/// its end. Fails if a retry has no more than `effects` effects.
+async fn assert_retry_survives_faults(
     documents: u64,
     effects: usize,
     ended: impl AsyncFn(&World, &mut Runner, &Target) -> TransferId,
@@ -113,21 +127,21 @@ async fn survives(
                 let id = ended(&world, &mut runner, &target).await;
                 let first = world.effects().len();
                 world.inject(Fault { at: first + at, mode });
-                // A client whose answer is lost asks again.
-                let mut heard = runner.survive(retry(&runner, &id)).await;
-                if heard.is_none() {
-                    heard = runner.survive(retry(&runner, &id)).await;
+                // A client repeats the request if its response is lost.
+                let mut response = runner.survive(retry(&runner, &id)).await;
+                if response.is_none() {
+                    response = runner.survive(retry(&runner, &id)).await;
                 }
                 runner.run_all().await;
                 runner.recover(20).await;
                 reached |= world.effects().len() > first + at;
                 let effect = world.effects().get(first + at).copied();
-                let context = format!("{target:?}, {mode:?} at {at}: {effect:?}, {heard:?}");
+                let context = format!("{target:?}, {mode:?} at {at}: {effect:?}, {response:?}");
                 assert_eq!(phase(&world, &id).await, Phase::Completed, "{context}");
-                assert_whole(&world, documents, &target, &context);
+                assert_delivered(&world, documents, &target, &context);
             }
             if !reached {
-                assert!(at > effects, "a retry has effects: {at}");
+                assert!(at > effects, "the retry has only {at} effects");
                 break;
             }
         }
@@ -136,8 +150,8 @@ async fn survives(
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_runs_again_survives_one_fault_at_any_effect() {
-    Box::pin(survives(1, 15, async |world, runner, target| {
-        let id = ask(runner, world, 1, target).await;
+    Box::pin(assert_retry_survives_faults(1, 15, async |world, runner, target| {
+        let id = start_job(runner, world, 1, target).await;
         runner.run_all().await;
         assert_eq!(phase(world, &id).await, Phase::Failed);
         add(world, 0);
@@ -148,10 +162,10 @@ async fn a_job_that_runs_again_survives_one_fault_at_any_effect() {
 
 #[tokio::test(start_paused = true)]
 async fn a_canceled_bundle_that_runs_again_survives_one_fault_at_any_effect() {
-    Box::pin(survives(3, 30, async |world, runner, target| {
+    Box::pin(assert_retry_survives_faults(3, 30, async |world, runner, target| {
         add(world, 0);
         runner.limits = PoolLimits::new(1, 1).into();
-        let id = ask(runner, world, 3, target).await;
+        let id = start_job(runner, world, 3, target).await;
         let task = runner.started().remove(0);
         runner.execute(&task).await;
         let admitter = runner.admitter();
@@ -172,11 +186,11 @@ async fn what_has_expired_is_fetched_again() {
     let runner = Runner::new(&world);
     let [target, _] = targets();
     for documents in [1, 2] {
-        let id = ask(&runner, &world, documents, &target).await;
+        let id = start_job(&runner, &world, documents, &target).await;
         runner.run_all().await;
         world.advance(SignedDuration::from_hours(25));
         runner.recover(2).await;
-        assert!(world.state().delivery.objects.is_empty(), "it has been removed");
+        assert!(world.state().delivery.objects.is_empty(), "an expired object was not deleted");
         assert!(matches!(
             retry(&runner, &id).await.unwrap(),
             Retried::Promised { attempts: 2, .. }
@@ -184,20 +198,20 @@ async fn what_has_expired_is_fetched_again() {
         runner.run_all().await;
         runner.recover(2).await;
         assert_eq!(phase(&world, &id).await, Phase::Completed);
-        assert_whole(&world, documents, &target, "after it had expired");
+        assert_delivered(&world, documents, &target, "retry after the expiry");
         world.advance(SignedDuration::from_hours(25));
         runner.recover(2).await;
     }
 }
 
-/// What an earlier run still had to do, done late, takes nothing from the later one.
+/// A late clean-up of the first run does not affect the second run.
 #[tokio::test(start_paused = true)]
 async fn a_clean_up_that_comes_late_leaves_the_next_run_alone() {
     for target in targets() {
         let world = world(1);
         add(&world, 0);
         let runner = Runner::new(&world);
-        let id = ask(&runner, &world, 1, &target).await;
+        let id = start_job(&runner, &world, 1, &target).await;
         let admitter = runner.admitter();
         let ids = std::slice::from_ref(&id);
         let task = TaskInput { transfer_id: id.clone(), attempt: 1 };
@@ -211,21 +225,21 @@ async fn a_clean_up_that_comes_late_leaves_the_next_run_alone() {
         );
         assert!(matches!(retry(&runner, &id).await.unwrap(), Retried::Promised { .. }));
         let next = TaskInput { transfer_id: id.clone(), attempt: 2 };
-        // A push at the moment of a deletion would have to be repeated.
+        // A push in the second of a deletion would have to be repeated.
         world.advance(SignedDuration::from_secs(1));
         runner.push_once(&next).await.unwrap();
         runner.upload_once_after_arrival(&next).await.ok();
-        // The last step of the first run, a second time.
+        // The last step of the first run is repeated.
         runner.execute(&task).await;
         runner.run_all().await;
         runner.recover(70).await;
         assert_eq!(phase(&world, &id).await, Phase::Completed, "{target:?}");
-        assert_whole(&world, 1, &target, "after a late clean-up");
+        assert_delivered(&world, 1, &target, "after a late clean-up");
     }
 }
 
-/// A job that is stopped before its second run has begun still waits for what its first
-/// run had asked for.
+/// A job is canceled before its second run has started. The exchange key of its first run is still
+/// watched for a late object.
 #[tokio::test(start_paused = true)]
 async fn a_copy_that_an_earlier_run_is_owed_is_removed_though_the_next_never_began() {
     for target in targets() {
@@ -233,10 +247,10 @@ async fn a_copy_that_an_earlier_run_is_owed_is_removed_though_the_next_never_beg
         add(&world, 0);
         world.state().documents.get_mut(&guid(0)).unwrap().moves = false;
         let mut runner = Runner::new(&world);
-        let id = ask(&runner, &world, 1, &target).await;
+        let id = start_job(&runner, &world, 1, &target).await;
         runner.run_all().await;
         assert_eq!(phase(&world, &id).await, Phase::Failed);
-        // Nobody gets a slot.
+        // No slots are available.
         runner.limits = PoolLimits::new(0, 0).into();
         assert!(matches!(retry(&runner, &id).await.unwrap(), Retried::Promised { .. }));
         let ids = std::slice::from_ref(&id);
@@ -245,44 +259,44 @@ async fn a_copy_that_an_earlier_run_is_owed_is_removed_though_the_next_never_beg
         assert_eq!(phase(&world, &id).await, Phase::Canceled);
         world.put_object("document 0.pdf", bytes(400_000));
         runner.recover(70).await;
-        assert!(world.state().objects.is_empty(), "{target:?}: the copy that came late");
+        assert!(world.state().objects.is_empty(), "{target:?}: the late object was not deleted");
     }
 }
 
-/// Of a job that runs again one document may not be settled yet: that is nobody's fault
-/// who wants another one stopped.
+/// A document that is not closed yet blocks the retry of its batch. This must not fail the cancel
+/// of another document.
 #[tokio::test(start_paused = true)]
 async fn a_document_is_stopped_while_another_of_its_job_cannot_be_resumed() {
     let world = world(2);
     world.state().documents.clear();
     let mut runner = Runner::new(&world);
     let [target, _] = targets();
-    let job = ask(&runner, &world, 2, &target).await;
+    let job = start_job(&runner, &world, 2, &target).await;
     runner.run_all().await;
     assert_eq!(phase(&world, &job).await, Phase::Failed);
     let failed = world.store().get(&job.document(0)).await.unwrap().unwrap();
     world.store().set(Transfer { settled: false, ..failed });
-    // Nobody gets a slot.
+    // No slots are available.
     runner.limits = PoolLimits::new(0, 0).into();
     assert!(matches!(retry(&runner, &job).await.unwrap(), Retried::Promised { .. }));
-    let ids = [job.document(1), ask(&runner, &world, 1, &target).await];
+    let ids = [job.document(1), start_job(&runner, &world, 1, &target).await];
     let admitter = runner.admitter();
     docferry_app::control::terminate(&admitter, SETTINGS.record_ttl, "scv", &ids).await.unwrap();
     for id in ids {
-        let stopped = world.store().get(&id).await.unwrap().unwrap();
-        assert_eq!(stopped.phase, Phase::Canceled, "{id}");
+        let canceled = world.store().get(&id).await.unwrap().unwrap();
+        assert_eq!(canceled.phase, Phase::Canceled, "{id}");
     }
 }
 
-/// Whoever cleans up after a document lets its job go on, though the job waits for just
-/// that.
+/// A retried batch waits until its last document is closed. The step that closes the document also
+/// resumes the batch.
 #[tokio::test(start_paused = true)]
 async fn a_job_goes_on_when_the_last_of_its_documents_is_settled() {
     for target in targets() {
         let world = world(2);
         world.state().documents.clear();
         let runner = Runner::new(&world);
-        let job = ask(&runner, &world, 2, &target).await;
+        let job = start_job(&runner, &world, 2, &target).await;
         runner.run_all().await;
         let task = TaskInput { transfer_id: job.document(0), attempt: 1 };
         let failed = world.store().get(&task.transfer_id).await.unwrap().unwrap();
@@ -290,81 +304,81 @@ async fn a_job_goes_on_when_the_last_of_its_documents_is_settled() {
         add(&world, 0);
         add(&world, 1);
         assert!(matches!(retry(&runner, &job).await.unwrap(), Retried::Promised { .. }));
-        // As `sweep` does, or the workflow that was at it.
+        // The workflow or the sweeper repeats `finalize`, which closes the document.
         runner.execute(&task).await;
         runner.run_all().await;
         runner.recover(5).await;
         assert_eq!(phase(&world, &job).await, Phase::Completed, "{target:?}");
-        assert_whole(&world, 2, &target, "after it was settled late");
+        assert_delivered(&world, 2, &target, "closed late");
     }
 }
 
-/// A run that pushed is followed by one that delivers what lies there: there is nothing
-/// of its own in the exchange bucket to look for.
+/// The first run pushed, and the second run reuses a delivered artifact. The second run has no
+/// object in the exchange bucket, so there is nothing to wait for before the clean-up.
 #[tokio::test(start_paused = true)]
 async fn a_job_that_pushed_first_and_then_delivers_what_lies_there_is_cleaned_up_after() {
     let world = world(1);
     add(&world, 0);
     let runner = Runner::new(&world);
     let [target, _] = targets();
-    let first = ask(&runner, &world, 1, &target).await;
+    let first = start_job(&runner, &world, 1, &target).await;
     runner.run_all().await;
     world.advance(SignedDuration::from_hours(25));
     runner.recover(2).await;
-    ask(&runner, &world, 1, &target).await;
+    start_job(&runner, &world, 1, &target).await;
     runner.run_all().await;
     assert!(matches!(retry(&runner, &first).await.unwrap(), Retried::Promised { .. }));
     runner.run_all().await;
     runner.recover(70).await;
-    let again = world.store().get(&first).await.unwrap().unwrap();
-    assert_eq!((again.phase, again.settled), (Phase::Completed, true));
-    assert_whole(&world, 1, &target, "of what lay there");
+    let retried = world.store().get(&first).await.unwrap().unwrap();
+    assert_eq!((retried.phase, retried.settled), (Phase::Completed, true));
+    assert_delivered(&world, 1, &target, "reused");
 }
 
-/// What all had been delivered is not there any more: whoever stops the next run is not
-/// told that it is.
+/// The documents of the first run have expired. A cancel during the second run must not report them
+/// as delivered.
 #[tokio::test(start_paused = true)]
 async fn an_expired_job_that_is_stopped_while_it_is_being_resumed_was_not_delivered() {
     let world = world(2);
     add(&world, 0);
     let runner = Runner::new(&world);
     let [target, _] = targets();
-    let job = ask(&runner, &world, 2, &target).await;
+    let job = start_job(&runner, &world, 2, &target).await;
     runner.run_all().await;
     world.advance(SignedDuration::from_hours(25));
     runner.recover(2).await;
     let before = runner.started();
     let (ended, _) = world.store().bundle(&job).await.unwrap().unwrap();
     let now = world.state().now;
-    let (later, much_later) = (now + SignedDuration::from_hours(4), now + JOBS.job_ttl);
-    // Whoever ran it again died then.
-    assert!(world.store().resume_bundle(&ended, much_later, later, later).await.unwrap());
+    let (deadline, keep_until) = (now + SignedDuration::from_hours(4), now + JOBS.job_ttl);
+    // The process that resumes the batch dies after its first write.
+    assert!(world.store().resume_bundle(&ended, keep_until, deadline, deadline).await.unwrap());
     let admitter = runner.admitter();
-    let stopped = cancel_job(&admitter, SETTINGS.record_ttl, "scv", &job).await.unwrap();
-    assert_eq!(stopped, Canceling::Asked);
+    let canceled = cancel_job(&admitter, SETTINGS.record_ttl, "scv", &job).await.unwrap();
+    assert_eq!(canceled, Canceling::Asked);
     assert_eq!(phase(&world, &job).await, Phase::Canceled);
-    assert_eq!(runner.started(), before, "nothing of it has begun");
+    assert_eq!(runner.started(), before, "an execution was started");
 }
 
-/// Whoever resumes the documents of a job is at any of its effects when the job is
-/// stopped: what it resumes later would go on by itself.
+/// A batch is canceled while a process is resuming its documents, after each effect of that
+/// process. A document that is resumed after the cancel would run to its end.
 #[tokio::test(start_paused = true)]
 async fn a_job_that_is_stopped_while_it_is_being_resumed_stops_whole() {
-    // More than one page of them.
+    // More than one page of documents.
     const DOCUMENTS: u64 = 30;
-    let (mut asked, mut resuming) = (0, true);
+    let (mut cancels, mut is_resuming) = (0, true);
     for effects in 0.. {
         let world = world(DOCUMENTS);
         world.state().documents.clear();
         let mut runner = Runner::new(&world);
         let [_, target] = targets();
-        let job = ask(&runner, &world, DOCUMENTS, &target).await;
+        let job = start_job(&runner, &world, DOCUMENTS, &target).await;
         runner.run_all().await;
         assert_eq!(phase(&world, &job).await, Phase::Failed);
-        // Nobody gets a slot.
+        // No slots are available.
         runner.limits = PoolLimits::new(0, 0).into();
         world.state().interleaved = true;
-        let stopped = std::cell::Cell::new(None);
+        let response = std::cell::Cell::new(None);
         {
             let mut processes = Processes::default();
             processes.add(Kill::default(), async {
@@ -373,34 +387,34 @@ async fn a_job_that_is_stopped_while_it_is_being_resumed_stops_whole() {
             for _ in 0..effects {
                 processes.step(0).await;
             }
-            resuming = !processes.is_empty();
+            is_resuming = !processes.is_empty();
             processes.add(Kill::default(), async {
                 let admitter = runner.admitter();
-                let stop = cancel_job(&admitter, SETTINGS.record_ttl, "scv", &job);
-                stopped.set(Some(stop.await.unwrap()));
+                let cancel = cancel_job(&admitter, SETTINGS.record_ttl, "scv", &job);
+                response.set(Some(cancel.await.unwrap()));
             });
-            while stopped.get().is_none() {
+            while response.get().is_none() {
                 processes.step(processes.len() - 1).await;
             }
             processes.run().await;
         }
         world.state().interleaved = false;
         runner.recover(5).await;
-        if stopped.get() == Some(Canceling::Asked) {
-            asked += 1;
+        if response.get() == Some(Canceling::Asked) {
+            cancels += 1;
             assert_eq!(phase(&world, &job).await, Phase::Canceled, "after {effects} effects");
             let mut documents = world.store().transfers();
             documents.retain(|document| !document.phase.is_terminal());
             assert_eq!(documents, [], "after {effects} effects");
         }
-        if !resuming {
+        if !is_resuming {
             break;
         }
     }
-    assert!(asked > 10 && !resuming, "stopped at {asked} moments");
+    assert!(cancels > 10 && !is_resuming, "canceled after only {cancels} effects");
 }
 
-/// In both pools, for a job of one document and for the documents of a batch.
+/// Checked in both pools, for a job of one document and for the documents of a batch.
 #[tokio::test(start_paused = true)]
 async fn a_retried_job_queues_behind_jobs_asked_for_before_its_retry() {
     for target in targets() {
@@ -408,17 +422,17 @@ async fn a_retried_job_queues_behind_jobs_asked_for_before_its_retry() {
             let world = world(documents);
             world.state().documents.clear();
             let mut runner = Runner::new(&world);
-            let job = ask(&runner, &world, documents, &target).await;
+            let job = start_job(&runner, &world, documents, &target).await;
             runner.run_all().await;
             assert_eq!(phase(&world, &job).await, Phase::Failed);
-            // Everything stays in the queue.
+            // No slots are available.
             runner.limits = PoolLimits::new(0, 0).into();
             world.advance(SignedDuration::from_hours(1));
-            let other = ask(&runner, &world, 1, &target).await;
+            let other = start_job(&runner, &world, 1, &target).await;
             world.advance(SignedDuration::from_secs(1));
             assert!(matches!(retry(&runner, &job).await.unwrap(), Retried::Promised { .. }));
             world.advance(SignedDuration::from_secs(1));
-            let last = ask(&runner, &world, 1, &target).await;
+            let last = start_job(&runner, &world, 1, &target).await;
             let queue = world.store().queue(target.pool(), None, 100).await.unwrap();
             let queue: Vec<_> = queue.into_iter().map(|waiting| waiting.transfer_id).collect();
             let retried: Vec<_> = match documents {

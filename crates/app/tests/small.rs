@@ -1,4 +1,4 @@
-//! Documents up to 4,000,000 bytes, put whole.
+//! Tests of documents of at most 4,000,000 bytes, which one PUT uploads without a session.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -17,8 +17,10 @@ use docferry_domain::{Delivery, FailureCode, ObjectHead, Phase, TransferId};
 use docferry_testkit::{Ended, Fault, Mode, Runner, Scripted, World};
 use jiff::Timestamp;
 
+/// Largest size in bytes of a document that is uploaded without a session.
 const LARGEST: usize = 4_000_000;
 
+/// Requests a delivery and runs its execution.
 async fn send(world: &World, policy: ConflictPolicy) -> (docferry_app::TaskInput, Ended) {
     let task = start(world).await;
     let mut runner = Runner::new(world);
@@ -27,10 +29,12 @@ async fn send(world: &World, policy: ConflictPolicy) -> (docferry_app::TaskInput
     (task, ended)
 }
 
+/// File names in the drive.
 fn names(world: &World) -> Vec<String> {
     world.state().drive.files().keys().map(|path| path.rsplit('/').next().unwrap().into()).collect()
 }
 
+/// Number of PUTs of a whole document.
 fn puts(world: &World) -> usize {
     world.effects().iter().filter(|effect| **effect == "put_whole").count()
 }
@@ -48,7 +52,7 @@ async fn up_to_four_million_bytes_one_put_does_and_no_session_is_opened() {
     }
 }
 
-/// The effect at which the document is put, when nothing goes wrong.
+/// Number of the effect that uploads the document when no fault happens.
 async fn put_at(policy: ConflictPolicy, foreign: bool) -> usize {
     let world = world_beside(foreign).await;
     send(&world, policy).await;
@@ -63,7 +67,7 @@ fn destination() -> Destination {
     }
 }
 
-/// A world in which somebody else's file of that name is there, or not.
+/// A world in which another user's file of the same name may exist already.
 async fn world_beside(foreign: bool) -> World {
     let world = world_with(MB);
     if foreign {
@@ -72,8 +76,8 @@ async fn world_beside(foreign: bool) -> World {
     world
 }
 
-/// What is refused is not there: whatever lies there is somebody else's, down to the
-/// last byte.
+/// A rejected PUT stores nothing. A file that exists at the path belongs to another user, even if
+/// its bytes are the same.
 #[tokio::test(start_paused = true)]
 async fn after_a_lock_the_same_bytes_of_somebody_else_are_not_taken_for_ours() {
     let world = world_with(MB);
@@ -85,7 +89,7 @@ async fn after_a_lock_the_same_bytes_of_somebody_else_are_not_taken_for_ours() {
     assert_eq!(failure.code, FailureCode::DestinationConflict);
 }
 
-/// The answer is lost, or the process with it, under each policy.
+/// Each conflict policy, with a lost response and with a crash after the PUT.
 #[tokio::test(start_paused = true)]
 async fn a_put_of_which_the_answer_is_lost_is_found_and_not_done_again() {
     for policy in [ConflictPolicy::Replace, ConflictPolicy::Rename, ConflictPolicy::Fail] {
@@ -100,8 +104,8 @@ async fn a_put_of_which_the_answer_is_lost_is_found_and_not_done_again() {
     }
 }
 
-/// Its name is taken by somebody else's file, and the answer is lost: the numbered
-/// file is recognised by its bytes.
+/// Another user's file has the name, so the document gets a number. When the response is lost, the
+/// numbered file is recognised by its bytes.
 #[tokio::test(start_paused = true)]
 async fn a_retry_under_rename_makes_no_second_copy() {
     for mode in [Mode::AnswerLost, Mode::CrashBefore, Mode::CrashAfter] {
@@ -136,18 +140,19 @@ async fn a_server_error_before_the_document_was_stored_is_followed_by_another_pu
     assert_eq!(puts(&world), 2);
 }
 
-/// Nobody knows of the first, whatever is said of the second: the ending waits for it.
+/// A rejected second PUT does not tell whether the first PUT, whose response was lost, is still in
+/// progress. The ending has to wait for the first PUT.
 #[tokio::test(start_paused = true)]
 async fn a_put_that_was_refused_says_nothing_of_one_before_it() {
-    for (script, waits) in [(vec![Scripted::Lock], false), (lost_then_locked(), true)] {
+    for (script, has_lease) in [(vec![Scripted::Lock], false), (lost_then_locked(), true)] {
         let world = world_with(MB);
         let task = start(&world).await;
         let runner = Runner::new(&world);
         runner.push_once(&task).await.unwrap();
         world.state().drive.script = script;
         runner.upload_once_after_arrival(&task).await.unwrap_err();
-        let kept = record(&world, &task).await.checkpoint.unwrap();
-        assert_eq!(kept.putting_until.is_some(), waits);
+        let checkpoint = record(&world, &task).await.checkpoint.unwrap();
+        assert_eq!(checkpoint.putting_until.is_some(), has_lease);
     }
 }
 
@@ -155,10 +160,10 @@ fn lost_then_locked() -> Vec<Scripted> {
     vec![Scripted::ServerError, Scripted::Lock]
 }
 
-/// A source that is read just when somebody asks to stop.
-struct StoppedWhileRead(World, TransferId);
+/// An exchange bucket that requests a cancel of the transfer whenever an object is read.
+struct CancelsOnRead(World, TransferId);
 
-impl Staging for StoppedWhileRead {
+impl Staging for CancelsOnRead {
     async fn store_time(&self) -> Result<Timestamp, StagingError> {
         self.0.store_time().await
     }
@@ -192,15 +197,15 @@ async fn a_wish_to_stop_is_looked_at_before_the_put() {
     let ports = Upload {
         store: world.clone(),
         drive: world.clone(),
-        staging: Arc::new(StoppedWhileRead(world.clone(), task.transfer_id.clone())),
+        staging: Arc::new(CancelsOnRead(world.clone(), task.transfer_id.clone())),
         sealer: world.clone(),
         clock: world.clone(),
         budget: world.clone(),
         settings: runner.settings,
     };
     let deadline = world.now() + runner.function_time;
-    let stopped = upload(&ports, &task, deadline).await.unwrap_err();
-    assert_eq!((stopped.code, puts(&world)), (FailureCode::Canceled, 0));
+    let canceled = upload(&ports, &task, deadline).await.unwrap_err();
+    assert_eq!((canceled.code, puts(&world)), (FailureCode::Canceled, 0));
     let ended = runner.execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Canceled), "{ended:?}");
     assert_invariants(&world, &task, &bytes(MB), "canceled").await;

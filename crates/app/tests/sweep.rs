@@ -1,4 +1,4 @@
-//! What nobody works on any more is found, and carried on or ended truthfully.
+//! Tests of the sweeper: it finds work without a running execution, and restarts or ends it.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -11,9 +11,10 @@ use docferry_domain::{FailureCode, Phase};
 use docferry_testkit::{Fault, Mode, Runner, World};
 use jiff::SignedDuration;
 
+/// Number of items in the index of unfinished work.
 async fn unfinished(world: &World) -> usize {
-    let later = world.state().now + SignedDuration::from_hours(9);
-    world.store().unfinished(later, 100).await.unwrap().len()
+    let far_future = world.state().now + SignedDuration::from_hours(9);
+    world.store().unfinished(far_future, 100).await.unwrap().len()
 }
 
 /// Fault F2: the process dies between the record and StartExecution.
@@ -47,7 +48,11 @@ async fn an_execution_that_died_is_followed_by_the_next_attempt_which_resumes() 
     runner.recover(3).await;
     let transfer = record(&world, &task).await;
     assert_eq!((transfer.phase, transfer.attempt), (Phase::Completed, 2));
-    assert_eq!(world.effects().iter().filter(|e| **e == "push").count(), 1, "not pushed again");
+    assert_eq!(
+        world.effects().iter().filter(|e| **e == "push").count(),
+        1,
+        "the document was pushed again"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -74,14 +79,18 @@ async fn a_transfer_that_hangs_is_ended_at_its_deadline() {
     let task = start(&world).await;
     world.advance(SignedDuration::from_hours(4));
     Runner::new(&world).sweep().await;
-    assert_eq!(record(&world, &task).await.phase, Phase::Accepted, "its steps notice first");
+    assert_eq!(
+        record(&world, &task).await.phase,
+        Phase::Accepted,
+        "the steps of the workflow may still end it"
+    );
     world.advance(SignedDuration::from_secs(61));
     Runner::new(&world).sweep().await;
     let transfer = record(&world, &task).await;
     assert_eq!(transfer.failure.unwrap().code, FailureCode::DeadlineExceeded);
 }
 
-/// A push that lands after the end is found and removed.
+/// An object that a push delivers after the ending is found and deleted.
 #[tokio::test(start_paused = true)]
 async fn a_document_that_arrives_after_the_end_is_removed() {
     let world = world_with(10);
@@ -89,11 +98,11 @@ async fn a_document_that_arrives_after_the_end_is_removed() {
     let task = start(&world).await;
     let runner = Runner::new(&world);
     assert_eq!(runner.execute(&task).await.phase, Some(Phase::Failed));
-    assert_eq!(unfinished(&world).await, 1, "it is still watched");
+    assert_eq!(unfinished(&world).await, 1, "the exchange key is no longer watched");
     world.put_object("order.pdf", bytes(10));
     runner.recover(7).await;
     assert_invariants(&world, &task, &bytes(10), "late").await;
-    // The source may have been asked twice: a second copy is removed as well.
+    // The document may have been pushed twice: a second copy is deleted as well.
     world.put_object("order.pdf", bytes(10));
     runner.recover(70).await;
     assert_invariants(&world, &task, &bytes(10), "later").await;
@@ -101,7 +110,7 @@ async fn a_document_that_arrives_after_the_end_is_removed() {
     assert_eq!(unfinished(&world).await, 0);
 }
 
-/// A push whose record was lost is repeated, and brings the document twice.
+/// A push that was not recorded is repeated, so the document arrives twice.
 #[tokio::test(start_paused = true)]
 async fn a_second_copy_that_arrives_after_the_delivery_is_removed() {
     let world = world_with(10);
@@ -110,7 +119,7 @@ async fn a_second_copy_that_arrives_after_the_delivery_is_removed() {
     world.store().begin_push(&task.transfer_id, 1, now).await.unwrap();
     let runner = Runner::new(&world);
     assert_eq!(runner.execute(&task).await.phase, Some(Phase::Completed));
-    assert_eq!(unfinished(&world).await, 1, "it is still watched");
+    assert_eq!(unfinished(&world).await, 1, "the exchange key is no longer watched");
     world.put_object("order.pdf", bytes(10));
     runner.recover(7).await;
     assert_invariants(&world, &task, &bytes(10), "second copy").await;
@@ -118,7 +127,7 @@ async fn a_second_copy_that_arrives_after_the_delivery_is_removed() {
     assert_eq!(unfinished(&world).await, 0);
 }
 
-/// Both were content with what the first push had brought.
+/// Both transfers delivered the object of the first push.
 #[tokio::test(start_paused = true)]
 async fn a_copy_that_another_user_of_the_key_has_pushed_is_removed_when_it_arrives_late() {
     let world = world_with(10);
@@ -135,10 +144,10 @@ async fn a_copy_that_another_user_of_the_key_has_pushed_is_removed_when_it_arriv
     for task in &tasks {
         assert_eq!(runner.execute(task).await.phase, Some(Phase::Completed));
     }
-    assert_eq!(unfinished(&world).await, 1, "who left first watches the key");
+    assert_eq!(unfinished(&world).await, 1, "the transfer that ended first watches the key");
     world.put_object("order.pdf", bytes(10));
     runner.recover(7).await;
-    assert!(world.state().objects.is_empty(), "the late copy was removed");
+    assert!(world.state().objects.is_empty(), "the late copy is still there");
     runner.recover(70).await;
     assert_eq!(unfinished(&world).await, 0);
 }
@@ -155,10 +164,15 @@ async fn a_document_that_never_comes_is_watched_for_an_hour_and_then_forgotten()
     runner.recover(70).await;
     assert_eq!(unfinished(&world).await, 0);
     assert!(world.store().keys_in_use().is_empty());
-    assert_eq!(world.state().objects.len(), 1, "what lay there before was never ours");
+    assert_eq!(
+        world.state().objects.len(),
+        1,
+        "an object that existed before the push was deleted"
+    );
 }
 
-/// Every effect of a sweep that has work × {crash before, after, answer lost}.
+/// Each effect of a sweep that has work to do, with a crash before it, a crash after it and a lost
+/// response.
 #[tokio::test(start_paused = true)]
 async fn a_sweep_survives_one_fault_at_any_effect() {
     for at in 0.. {
@@ -171,7 +185,7 @@ async fn a_sweep_survives_one_fault_at_any_effect() {
             world.state().closed.insert(name);
             let first = world.effects().len();
             world.inject(Fault { at: first + at, mode });
-            // Longer than a key is watched that may have been pushed twice.
+            // Longer than the time for which a key that may have been pushed twice is watched.
             Runner::new(&world).recover(75).await;
             reached |= world.effects().len() > first + at;
             let context = format!("{mode:?} at {at}");
@@ -184,8 +198,8 @@ async fn a_sweep_survives_one_fault_at_any_effect() {
     }
 }
 
-/// Hundreds that are only watched for a late copy must not keep a sweep, which takes
-/// so many at a time, from the one that needs it.
+/// A sweep handles a limited number of items. Hundreds of transfers that are only watched for a
+/// late copy must not delay a transfer that has to be restarted.
 #[tokio::test(start_paused = true)]
 async fn what_is_only_watched_does_not_come_back_in_every_sweep() {
     let world = world_with(10);
@@ -198,10 +212,10 @@ async fn what_is_only_watched_does_not_come_back_in_every_sweep() {
         world.advance(SignedDuration::from_secs(60));
         seen += runner.sweep().await.unwrap().seen;
     }
-    assert!((5..=7).contains(&seen), "looked at {seen} times in half an hour");
+    assert!((5..=7).contains(&seen), "checked {seen} times in half an hour");
 }
 
-/// Expired downloads are removed a batch at a time, and no recovery waits for them.
+/// Expired downloads are deleted in limited numbers and after the recovery of transfers.
 #[tokio::test(start_paused = true)]
 async fn a_lost_start_is_recovered_before_expired_downloads_are_removed() {
     use docferry_app::ports::ArtifactStore as _;
@@ -232,10 +246,11 @@ async fn a_lost_start_is_recovered_before_expired_downloads_are_removed() {
         Runner::new(&world).recover(1).await;
         minutes += 1;
     }
-    assert!(minutes <= 3, "it was carried on after {minutes} minutes");
+    assert!(minutes <= 3, "the transfer was recovered after {minutes} minutes");
 }
 
-/// Three thousand documents of one person wait while slots are free.
+/// Three thousand documents of one person are queued because of the limit for one person, while
+/// slots are free.
 #[tokio::test(start_paused = true)]
 async fn a_sweep_reads_a_long_queue_once() {
     use docferry_domain::PoolLimits;
@@ -258,25 +273,25 @@ async fn a_sweep_reads_a_long_queue_once() {
     assert!(reads < 100, "{reads} pages of the queue were read in one sweep: {swept:?}");
 }
 
-/// Transfers that only wait for a slot have no execution to be described.
+/// Queued transfers have no execution, so the sweeper does not describe any.
 #[tokio::test(start_paused = true)]
 async fn a_dead_execution_is_seen_though_thousands_wait_in_the_queue() {
     use docferry_domain::PoolLimits;
     let world = world_with(10);
     let mut runner = Runner::new(&world);
     runner.limits = PoolLimits::new(50, 3).into();
-    let ask = async |email: &str| {
+    let request = async |email: &str| {
         let new = common::request_to(email);
         docferry_app::initiate::initiate(&runner.admitter(), common::SETTINGS, new).await.unwrap()
     };
     for _ in 0..3000 {
-        ask("judge@court.example").await;
+        request("judge@court.example").await;
     }
-    let other = ask("clerk@court.example").await;
+    let other = request("clerk@court.example").await;
     let name = format!("{}-1", other.transfer_id);
     {
         let mut state = world.state();
-        assert!(state.running.remove(&name), "it had a slot at once");
+        assert!(state.running.remove(&name), "the transfer has no slot");
         state.closed.insert(name);
     }
     let mut minutes = 0;
@@ -286,11 +301,11 @@ async fn a_dead_execution_is_seen_though_thousands_wait_in_the_queue() {
         runner.sweep().await;
         minutes += 1;
     }
-    assert!(minutes <= 7, "its next attempt began after {minutes} minutes");
+    assert!(minutes <= 7, "the next execution started after {minutes} minutes");
 }
 
-/// The process that cancels a waiting transfer dies before it has ended it: the sweeper does
-/// so at its next look, not at the deadline.
+/// The process that cancels a queued transfer dies before the transfer has ended. The next sweep
+/// ends it, not the sweep after its deadline.
 #[tokio::test(start_paused = true)]
 async fn a_cancel_of_a_waiting_transfer_is_completed_by_the_next_sweep() {
     let world = world_with(MB);
@@ -307,7 +322,7 @@ async fn a_cancel_of_a_waiting_transfer_is_completed_by_the_next_sweep() {
     assert_eq!(world.store().held_and_queued(), (0, 0));
 }
 
-/// A transfer that waits for its first slot is looked at once, at its deadline.
+/// The sweeper handles a queued transfer only once, at its deadline.
 #[tokio::test(start_paused = true)]
 async fn a_waiting_transfer_is_ended_at_its_deadline_and_not_looked_at_before() {
     let world = world_with(MB);
@@ -324,10 +339,10 @@ async fn a_waiting_transfer_is_ended_at_its_deadline_and_not_looked_at_before() 
     runner.recover(2).await;
     let ended = world.store().get(&waiting.transfer_id).await.unwrap().unwrap();
     assert_eq!(ended.failure.unwrap().code, FailureCode::DeadlineExceeded);
-    assert!(!world.effects().contains(&"look"), "it has no execution");
+    assert!(!world.effects().contains(&"look"), "a queued transfer has no execution to describe");
 }
 
-/// Hundreds of ended transfers are due for clean-up before the one whose execution died.
+/// Hundreds of ended transfers are due for clean-up earlier than a transfer whose execution died.
 #[tokio::test(start_paused = true)]
 async fn a_dead_execution_is_recovered_before_hundreds_are_cleaned_up_after() {
     let world = world_with(MB);
@@ -346,7 +361,7 @@ async fn a_dead_execution_is_recovered_before_hundreds_are_cleaned_up_after() {
     assert_eq!((swept.started, swept.finalized), (1, 200));
 }
 
-/// Each ending frees a slot or a place in the queue; slots are granted once in a sweep.
+/// Each ending frees a slot or a queue entry, but a sweep grants slots only once.
 #[tokio::test(start_paused = true)]
 async fn a_sweep_admits_once_however_many_transfers_it_ends() {
     let world = world_with(MB);
@@ -356,8 +371,8 @@ async fn a_sweep_admits_once_however_many_transfers_it_ends() {
     for _ in 0..6 {
         let new = common::request_to("judge@court.example");
         let admitter = runner.admitter();
-        let asked = docferry_app::initiate::initiate(&admitter, common::SETTINGS, new).await;
-        waiting.push(asked.unwrap().transfer_id);
+        let created = docferry_app::initiate::initiate(&admitter, common::SETTINGS, new).await;
+        waiting.push(created.unwrap().transfer_id);
     }
     for id in &waiting[2..] {
         world.store().request_cancel(id, "scv", 0).await.unwrap();
@@ -366,5 +381,5 @@ async fn a_sweep_admits_once_however_many_transfers_it_ends() {
     let reads = || world.effects().iter().filter(|effect| **effect == "queue").count();
     let before = reads();
     assert_eq!(runner.sweep().await.unwrap().finalized, 4);
-    assert_eq!(reads() - before, 2, "one page for each pool");
+    assert_eq!(reads() - before, 2, "expected one page for each pool");
 }

@@ -1,4 +1,4 @@
-//! Pauses that the drive asks for: who keeps them, and how long.
+//! Tests of throttling: pauses that the drive requests, and their sharing between transfers.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -18,6 +18,7 @@ fn count(world: &World, effect: &str) -> usize {
     world.effects().iter().filter(|name| **name == effect).count()
 }
 
+/// Requests a delivery and runs the steps before the upload.
 async fn arrived(world: &World, email: &str) -> TaskInput {
     let task = start_for(world, email).await.unwrap();
     Runner::new(world).push_once(&task).await.unwrap();
@@ -26,7 +27,7 @@ async fn arrived(world: &World, email: &str) -> TaskInput {
     task
 }
 
-/// One transfer is told to wait for `seconds`; what the next one does.
+/// Throttles one transfer with a `Retry-After` of `seconds`. Returns the progress of the next one.
 async fn second_after_throttled(seconds: u64) -> (World, Progress) {
     let world = world_with(MB);
     let (first, second) =
@@ -42,7 +43,7 @@ async fn second_after_throttled(seconds: u64) -> (World, Progress) {
 async fn a_429_of_one_transfer_pauses_all_of_the_tenant() {
     let (world, progress) = second_after_throttled(120).await;
     assert_eq!(progress, Progress::Wait { seconds: 60 });
-    assert_eq!(count(&world, "put_whole"), 1, "the second sent nothing");
+    assert_eq!(count(&world, "put_whole"), 1, "the second transfer sent its document");
     let pause = world.paused().await.unwrap().unwrap();
     assert_eq!(pause.until.duration_since(world.now()), SignedDuration::from_secs(120));
 }
@@ -54,7 +55,7 @@ async fn a_pause_of_a_second_is_nobody_elses() {
     assert_eq!(world.paused().await.unwrap(), None);
 }
 
-/// A date that is wrong must not stop everybody.
+/// A wrong `Retry-After` date must not stop all transfers.
 #[tokio::test(start_paused = true)]
 async fn no_answer_pauses_the_tenant_for_more_than_an_hour() {
     let (world, _) = second_after_throttled(10_000_000).await;

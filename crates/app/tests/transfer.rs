@@ -1,4 +1,4 @@
-//! A transfer from the request to its end, with the faults of its source.
+//! Tests of a transfer from the request to its ending, with faults of the document source.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -9,6 +9,7 @@ use docferry_domain::{FailureCode, Phase};
 use docferry_testkit::{Fault, Mode, Move, Runner, World};
 use jiff::SignedDuration;
 
+/// Requests a delivery that has to fail. Returns its failure code.
 async fn failure_of(world: &World) -> FailureCode {
     let task = start(world).await;
     let ended = Runner::new(world).execute(&task).await;
@@ -114,7 +115,7 @@ async fn two_people_may_ask_for_one_document_and_both_get_it() {
     let state = world.state();
     assert_eq!(state.drive.files().len(), 2);
     assert!(state.drive.files().values().all(|file| file.bytes == bytes(MB)));
-    assert!(state.objects.is_empty(), "the last one deletes the source copy");
+    assert!(state.objects.is_empty(), "the last transfer did not delete the source copy");
 }
 
 #[tokio::test(start_paused = true)]
@@ -130,7 +131,7 @@ async fn finalize_may_run_again_and_changes_nothing() {
     assert_invariants(&world, &task, &bytes(MB), "again").await;
 }
 
-/// Fault F1: the caller does not hear of the transfer that it asked for, and asks again.
+/// Fault F1: the response to the request is lost, so the caller repeats the request.
 #[tokio::test(start_paused = true)]
 async fn a_request_whose_answer_was_lost_is_carried_out_and_asking_again_makes_no_second_copy() {
     let world = world_with(MB);
@@ -143,5 +144,5 @@ async fn a_request_whose_answer_was_lost_is_carried_out_and_asking_again_makes_n
     let transfers = world.store().transfers();
     assert_eq!(transfers.len(), 2);
     assert!(transfers.iter().all(|transfer| transfer.phase == Phase::Completed));
-    assert_invariants(&world, &again, &bytes(MB), "asked twice").await;
+    assert_invariants(&world, &again, &bytes(MB), "requested twice").await;
 }

@@ -1,4 +1,4 @@
-//! The upload, step by step, against a drive that is scripted by position.
+//! Tests of the upload against a drive with scripted responses.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -13,9 +13,11 @@ use docferry_domain::{FailureCode, Phase};
 use docferry_testkit::{Fault, Mode, Runner, Scripted, World};
 use jiff::SignedDuration;
 
-/// Two fragments of eight granules: a document that needs a session.
+/// Size in bytes of a document of two fragments of eight granules (8 × 327,680 bytes) each. It
+/// needs an upload session.
 const TWO: usize = 5_242_880;
 
+/// A runner whose fragments are half of a document of [`TWO`] bytes.
 fn runner(world: &World) -> Runner {
     let mut runner = Runner::new(world);
     if world.state().documents.values().any(|document| document.bytes.len() == TWO) {
@@ -24,6 +26,8 @@ fn runner(world: &World) -> Runner {
     runner
 }
 
+/// Delivers a document and checks the invariants. Returns the world and the number of bytes that
+/// were sent more than once.
 async fn deliver(len: usize, script: Vec<Scripted>) -> (World, u64) {
     let world = world_with(len);
     world.state().drive.script = script;
@@ -57,7 +61,7 @@ async fn an_empty_document_arrives_without_a_session() {
 
 #[tokio::test(start_paused = true)]
 async fn upload_resumes_at_the_servers_offset_when_an_answer_was_lost() {
-    // Fragment 2 is stored whole, its answer is lost: not one byte is sent again.
+    // Fragment 2 is stored completely and its response is lost: no byte is sent twice.
     let script = vec![Scripted::Honest, Scripted::StoreThenLose(u64::MAX)];
     let (_, extra) = deliver(5 * MB, script).await;
     assert_eq!(extra, 0);
@@ -105,7 +109,7 @@ async fn a_long_retry_after_goes_back_to_the_workflow_in_pieces_of_a_minute() {
     let before = world.state().now;
     let ended = runner(&world).execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Completed));
-    // 322 s and at most 30 s of its own are 6 pieces or 7, after the call that was throttled.
+    // 322 s and at most 30 s of jitter make 6 or 7 waits of at most 60 s, after the throttled call.
     assert!((7..=8).contains(&ended.uploads), "{ended:?}");
     assert!(world.state().now.duration_since(before) >= SignedDuration::from_secs(322));
 }
@@ -122,8 +126,8 @@ async fn a_drive_that_never_recovers_fails_with_its_name_and_leaves_nothing() {
     assert_invariants(&world, &task, &bytes(5 * MB), "down").await;
 }
 
-/// The drive has a part of the second fragment: what was read of the rest of it is in
-/// no hash that is kept.
+/// The drive stores a part of the second fragment. The rest of the fragment has been read, but the
+/// hash in the checkpoint does not include it.
 #[tokio::test(start_paused = true)]
 async fn the_checkpoints_hash_is_of_acknowledged_bytes_and_of_no_others() {
     let (stored, len) = (327_680 + 12_345, 5 * MB);
@@ -135,10 +139,10 @@ async fn the_checkpoints_hash_is_of_acknowledged_bytes_and_of_no_others() {
     let pause = Scripted::Throttle(Some(Duration::from_secs(322)));
     world.state().drive.script = vec![Scripted::Honest, Scripted::StoreThenLose(12_345), pause];
     runner.upload_once(&task).await.unwrap();
-    let kept = record(&world, &task).await.checkpoint.unwrap();
+    let checkpoint = record(&world, &task).await.checkpoint.unwrap();
     let mut hash = docferry_domain::SourceHash::default();
     hash.append(&bytes(len)[..stored]);
-    assert_eq!((kept.offset, kept.hash), (stored as u64, hash.state()));
+    assert_eq!((checkpoint.offset, checkpoint.hash), (stored as u64, hash.state()));
     let ended = runner.execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Completed), "{ended:?}");
     assert_invariants(&world, &task, &bytes(len), "half").await;
@@ -151,7 +155,7 @@ async fn an_older_invocation_stops_at_its_next_write() {
     let runner = runner(&world);
     runner.push_once(&task).await.unwrap();
     docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
-    // Two invocations of the same task at once: both end, one delivers.
+    // Two invocations of the same task run concurrently: both end, and one of them delivers.
     let (first, second) = tokio::join!(runner.upload_once(&task), runner.upload_once(&task));
     let outcomes = [first.map_err(|e| e.code), second.map_err(|e| e.code)];
     assert!(outcomes.iter().any(Result::is_ok), "{outcomes:?}");
@@ -186,8 +190,8 @@ async fn a_source_replaced_by_something_else_while_it_is_read_fails_truthfully()
     assert_eq!(failure.code, FailureCode::SourceChanged);
 }
 
-/// Not every store derives tags from content: a second push of the same document
-/// changes the tag while the first transfer reads.
+/// Some stores do not derive the tag from the content. There, a second push of the same document
+/// changes the tag while the first transfer reads the object.
 #[tokio::test(start_paused = true)]
 async fn a_source_written_again_while_it_is_read_is_sent_anew_under_its_new_tag() {
     let world = world_with(5 * MB);
@@ -201,8 +205,8 @@ async fn a_source_written_again_while_it_is_read_is_sent_anew_under_its_new_tag(
     assert_invariants(&world, &task, &bytes(5 * MB), "new tag").await;
 }
 
-/// Fault F18: the last fragment is stored, its answer is lost with the process,
-/// and then somebody asks to stop. The file is there: it stays, and status says so.
+/// Fault F18: the last fragment is stored, the process dies before it gets the response, and then a
+/// cancel is requested. The file is complete, so it stays and the transfer is completed.
 #[tokio::test(start_paused = true)]
 async fn a_cancel_does_not_deny_a_document_that_was_complete() {
     let len = TWO;
@@ -211,7 +215,7 @@ async fn a_cancel_does_not_deny_a_document_that_was_complete() {
     let runner = runner(&world);
     runner.push_once(&task).await.unwrap();
     docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
-    // The process dies with the answer to the last fragment.
+    // The response to the last fragment is lost, and the process dies before its next call.
     world.state().drive.script = vec![Scripted::Honest, Scripted::StoreThenLose(u64::MAX)];
     let lost = world.effects().len() + 11;
     world.inject(Fault { at: lost, mode: Mode::CrashBefore });
@@ -231,8 +235,7 @@ async fn a_cancel_does_not_deny_a_document_that_was_complete() {
     assert_invariants(&world, &task, &bytes(len), "complete before the cancel").await;
 }
 
-/// Invariant I5: a drive that never answers again does not keep a transfer from
-/// ending once its deadline has passed.
+/// Invariant I5: a transfer ends after its deadline, even if the drive no longer responds.
 #[tokio::test(start_paused = true)]
 async fn a_transfer_ends_at_its_deadline_even_when_its_session_cannot_be_closed() {
     let world = world_with(5 * MB);
@@ -245,17 +248,17 @@ async fn a_transfer_ends_at_its_deadline_even_when_its_session_cannot_be_closed(
     world.state().drive.script = vec![Scripted::ServerError; 500];
     world.state().drive.down = true;
     let early = runner.execute(&task).await;
-    assert_eq!(early.phase, None, "before its deadline the ending is tried again");
+    assert_eq!(early.phase, None, "before the deadline the ending is retried");
     world.advance(SignedDuration::from_hours(5));
     runner.sweep().await;
     assert_eq!(record(&world, &task).await.phase, Phase::Failed);
-    // Nothing is forgotten: when the drive is back, the session is closed.
+    // The session is closed once the drive responds again.
     world.state().drive.down = false;
     runner.recover(5).await;
     assert_invariants(&world, &task, &bytes(5 * MB), "back").await;
 }
 
-fn place(folder: &str, name: &str) -> Destination {
+fn destination(folder: &str, name: &str) -> Destination {
     Destination {
         recipient: "judge@court.example".parse().unwrap(),
         folder: folder.parse().unwrap(),
@@ -263,10 +266,12 @@ fn place(folder: &str, name: &str) -> Destination {
     }
 }
 
+/// Uploads an older file.
 async fn put_older(world: &World, at: &Destination) {
     world.put_whole(at, "older".into(), ConflictPolicy::Fail).await.unwrap();
 }
 
+/// A world in which an older file may exist.
 async fn world_beside(len: usize, older: Option<&Destination>) -> World {
     let world = world_with(len);
     if let Some(at) = older {
@@ -276,11 +281,12 @@ async fn world_beside(len: usize, older: Option<&Destination>) -> World {
 }
 
 /// The service answers 409 under every policy while a session for the path lives
-/// (microsoft-graph-docs-contrib #412, onedrive-api-docs #747, #989, #1098). The answer to
-/// the creation is lost: beside nothing, and beside yesterday's file, the usual case.
+/// (microsoft-graph-docs-contrib #412, onedrive-api-docs #747, #989, #1098). The response to the
+/// creation of the session is lost, in an empty folder and beside an older file of the same name,
+/// which is the usual case.
 #[tokio::test(start_paused = true)]
 async fn session_whose_creation_was_not_answered_is_waited_for() {
-    let at = place("Court", "order.pdf");
+    let at = destination("Court", "order.pdf");
     for (older, policy) in [
         (None, ConflictPolicy::Replace),
         (Some(&at), ConflictPolicy::Replace),
@@ -297,7 +303,7 @@ async fn session_whose_creation_was_not_answered_is_waited_for() {
             runner.settings.policy = policy;
             let ended = runner.execute(&task).await;
             assert_eq!(ended.phase, Some(Phase::Completed), "{policy:?}: {ended:?}");
-            assert_invariants(&world, &task, &bytes(TWO), "creation not answered").await;
+            assert_invariants(&world, &task, &bytes(TWO), "response to the creation lost").await;
             (world, ended)
         };
         let (faultless, _) = run(None).await;
@@ -305,24 +311,24 @@ async fn session_whose_creation_was_not_answered_is_waited_for() {
         let (world, ended) = run(Some(lost)).await;
         assert_eq!(world.effects()[lost], "create_session");
         let waited = world.state().now.duration_since(faultless.state().now).as_secs();
-        assert!((900..2400).contains(&waited), "{policy:?}: {waited} s until it has lapsed");
+        assert!((900..2400).contains(&waited), "{policy:?}: the session expired after {waited} s");
         assert!(ended.uploads < 60, "{ended:?}");
     }
 }
 
-/// A session that never lapses, or an editor that keeps the file open.
+/// Another client has a session for the path that never expires, or has the file open.
 #[tokio::test(start_paused = true)]
 async fn path_that_stays_held_ends_as_locked_within_bounds() {
     let world = world_with(TWO);
-    let at = place("Court", "order.pdf");
-    let held = world.create_session(&at, 5, ConflictPolicy::Replace).await.unwrap();
+    let at = destination("Court", "order.pdf");
+    let foreign = world.create_session(&at, 5, ConflictPolicy::Replace).await.unwrap();
     let task = start(&world).await;
     let runner = runner(&world);
     runner.push_once(&task).await.unwrap();
-    let began = world.state().now;
+    let started_at = world.state().now;
     let code = loop {
-        // Somebody else's session, which goes on.
-        world.session_status(&held.url).await.unwrap();
+        // Another client keeps its session alive.
+        world.session_status(&foreign.url).await.unwrap();
         match runner.upload_once_after_arrival(&task).await {
             Ok(Progress::Wait { seconds }) => {
                 world.advance(SignedDuration::from_secs(seconds.into()));
@@ -332,7 +338,7 @@ async fn path_that_stays_held_ends_as_locked_within_bounds() {
         }
     };
     assert_eq!(code, FailureCode::DestinationLocked);
-    let minutes = world.state().now.duration_since(began).as_mins();
+    let minutes = world.state().now.duration_since(started_at).as_mins();
     assert!((16..45).contains(&minutes), "{minutes} minutes");
 }
 
@@ -340,8 +346,8 @@ async fn path_that_stays_held_ends_as_locked_within_bounds() {
 async fn folder_or_file_in_the_path_is_a_conflict_at_once_and_named_as_such() {
     for len in [MB, TWO] {
         for (older, code) in [
-            (place("Court/order.pdf", "x.txt"), FailureCode::DestinationConflict),
-            (place("", "Court"), FailureCode::DestinationPathConflict),
+            (destination("Court/order.pdf", "x.txt"), FailureCode::DestinationConflict),
+            (destination("", "Court"), FailureCode::DestinationPathConflict),
         ] {
             for policy in [ConflictPolicy::Replace, ConflictPolicy::Fail] {
                 let world = world_beside(len, Some(&older)).await;
@@ -359,7 +365,7 @@ async fn folder_or_file_in_the_path_is_a_conflict_at_once_and_named_as_such() {
     }
 }
 
-/// The item at the path changes under the upload, or its session is judged stale.
+/// The item at the path changes during the upload, or the service considers the session outdated.
 #[tokio::test(start_paused = true)]
 async fn conflict_in_the_middle_or_at_the_end_is_answered_by_another_session() {
     for at in 0..2 {
@@ -370,7 +376,7 @@ async fn conflict_in_the_middle_or_at_the_end_is_answered_by_another_session() {
         assert_eq!(world.effects().iter().filter(|e| **e == "create_session").count(), 2);
     }
     let (_, extra) = deliver(MB, vec![Scripted::Conflict]).await;
-    assert_eq!(extra, MB as u64, "a small document is put again");
+    assert_eq!(extra, MB as u64, "a small document is uploaded again");
 }
 
 #[tokio::test(start_paused = true)]
@@ -379,11 +385,11 @@ async fn success_without_an_item_is_settled_by_asking_the_session() {
         let mut script = vec![Scripted::Honest; at];
         script.push(Scripted::NoItem);
         let (world, extra) = deliver(TWO, script).await;
-        assert_eq!(extra, 0, "nothing is sent again");
+        assert_eq!(extra, 0, "a byte was sent twice");
         assert!(world.effects().contains(&"session_status"));
     }
     let (world, extra) = deliver(MB, vec![Scripted::NoItem]).await;
-    assert_eq!(extra, 0, "nothing is put again");
+    assert_eq!(extra, 0, "the document was uploaded twice");
     assert!(world.effects().contains(&"find"));
 }
 
@@ -393,7 +399,7 @@ async fn bytes_that_the_drive_lost_once_are_sent_again() {
     assert_eq!(extra, TWO as u64);
 }
 
-/// A drive that acknowledges every byte and then wants all of them again.
+/// The drive acknowledges every byte and then requests all of them again.
 #[tokio::test(start_paused = true)]
 async fn drive_that_always_loses_its_bytes_fails_the_transfer_within_bounds() {
     let world = world_with(TWO);

@@ -1,4 +1,5 @@
-//! Whoever a caller named hears of the end of a job, and nothing of a job waits for that.
+//! Tests of webhooks: the receiver is notified of the end of each run of a job, and no job waits
+//! for its receiver.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -41,7 +42,8 @@ fn world() -> World {
     world
 }
 
-async fn ask(runner: &Runner, world: &World, documents: u64) -> TransferId {
+/// Requests a job with a webhook.
+async fn start_job(runner: &Runner, world: &World, documents: u64) -> TransferId {
     let person = Person::new("p");
     let new = NewJob {
         owner: "scv".into(),
@@ -57,8 +59,8 @@ async fn ask(runner: &Runner, world: &World, documents: u64) -> TransferId {
     initiate_job(&runner.admitter(), world, JOBS, new).await.unwrap().job_id
 }
 
-/// What the queue has taken of a job: repeats count once, and must be the same.
-fn taken(world: &World, id: &TransferId) -> Vec<Notice> {
+/// Notifications of a job in the webhook queue, without duplicates.
+fn queued_notices(world: &World, id: &TransferId) -> Vec<Notice> {
     let mut notices = world.state().notices.clone();
     notices.retain(|notice| notice.job_id == *id);
     notices.sort_by_key(|notice| notice.attempt);
@@ -71,7 +73,7 @@ async fn each_end_of_a_job_is_told_once_and_of_a_job_of_many_the_end_of_the_whol
     for documents in [1, 3] {
         let world = world();
         let runner = Runner::new(&world);
-        let id = ask(&runner, &world, documents).await;
+        let id = start_job(&runner, &world, documents).await;
         let admitter = runner.admitter();
         cancel_job(&admitter, SETTINGS.record_ttl, "scv", &id).await.unwrap();
         runner.run_all().await;
@@ -79,13 +81,13 @@ async fn each_end_of_a_job_is_told_once_and_of_a_job_of_many_the_end_of_the_whol
         retry_job(&admitter, JOBS, 3, "scv", &id).await.unwrap();
         runner.run_all().await;
         runner.notify().await;
-        let told = taken(&world, &id);
-        let ends: Vec<_> = told.iter().map(|it| (it.outcome, it.runs, it.documents)).collect();
+        let sent = queued_notices(&world, &id);
+        let ends: Vec<_> = sent.iter().map(|it| (it.outcome, it.runs, it.documents)).collect();
         let documents = u16::try_from(documents).unwrap();
         let expected = [(Phase::Canceled, 1, documents), (Phase::Completed, 2, documents)];
         assert_eq!(ends, expected);
-        assert_ne!(told[0].message_id(), told[1].message_id());
-        assert_eq!(world.state().notices.len(), 2, "and nothing else");
+        assert_ne!(sent[0].message_id(), sent[1].message_id());
+        assert_eq!(world.state().notices.len(), 2, "there are more notifications");
     }
 }
 
@@ -97,7 +99,7 @@ async fn a_notice_survives_one_fault_at_any_effect() {
             for mode in MODES {
                 let world = world();
                 let runner = Runner::new(&world);
-                let id = ask(&runner, &world, documents).await;
+                let id = start_job(&runner, &world, documents).await;
                 let first = world.effects().len();
                 world.inject(Fault { at: first + at, mode });
                 runner.run_all().await;
@@ -106,34 +108,35 @@ async fn a_notice_survives_one_fault_at_any_effect() {
                 reached |= world.effects().len() > first + at;
                 let effect = world.effects().get(first + at).copied();
                 let context = format!("{documents}, {mode:?} at {at}: {effect:?}");
-                let told = taken(&world, &id);
-                assert_eq!(told.len(), 1, "{context}");
-                assert_eq!(told[0].outcome, Phase::Completed, "{context}");
+                let sent = queued_notices(&world, &id);
+                assert_eq!(sent.len(), 1, "{context}");
+                assert_eq!(sent[0].outcome, Phase::Completed, "{context}");
                 assert!(world.store().waiting_notices().is_empty(), "{context}");
             }
             if !reached {
-                assert!(at > 20, "it has effects: {at}");
+                assert!(at > 20, "the run has only {at} effects");
                 break;
             }
         }
     }
 }
 
-/// A queue that takes nothing.
-struct Shut;
+/// A queue that rejects every message.
+struct RejectingQueue;
 
-impl AuditQueue for Shut {
+impl AuditQueue for RejectingQueue {
     async fn send(&self, _: &OutcomeRecord) -> Result<(), QueueError> {
-        Err(QueueError("shut".into()))
+        Err(QueueError("unavailable".into()))
     }
 }
 
-impl WebhookQueue for Shut {
+impl WebhookQueue for RejectingQueue {
     async fn queue_notice(&self, _: &Notice) -> Result<(), QueueError> {
-        Err(QueueError("shut".into()))
+        Err(QueueError("unavailable".into()))
     }
 }
 
+/// Runs one sweep with these audit and webhook queues.
 async fn sweep_with(world: &World, queues: (&impl AuditQueue, &impl WebhookQueue)) {
     let runner = Runner::new(world);
     let w = world;
@@ -145,54 +148,66 @@ async fn sweep_with(world: &World, queues: (&impl AuditQueue, &impl WebhookQueue
 
 #[tokio::test(start_paused = true)]
 async fn neither_of_the_two_queues_holds_up_the_other() {
-    for webhooks_are_shut in [true, false] {
+    for webhooks_are_rejected in [true, false] {
         let world = world();
         let runner = Runner::new(&world);
-        let id = ask(&runner, &world, 1).await;
+        let id = start_job(&runner, &world, 1).await;
         runner.run_all().await;
         world.advance(SignedDuration::from_mins(5));
-        let audited = || world.state().told.len();
-        let (told, notices) = if webhooks_are_shut {
-            sweep_with(&world, (&world, &Shut)).await;
+        let outcomes = || world.state().told.len();
+        let (expected_outcomes, expected_notices) = if webhooks_are_rejected {
+            sweep_with(&world, (&world, &RejectingQueue)).await;
             (1, 0)
         } else {
-            sweep_with(&world, (&Shut, &world)).await;
+            sweep_with(&world, (&RejectingQueue, &world)).await;
             (0, 1)
         };
-        assert_eq!((audited(), taken(&world, &id).len()), (told, notices));
+        assert_eq!(
+            (outcomes(), queued_notices(&world, &id).len()),
+            (expected_outcomes, expected_notices)
+        );
         sweep_with(&world, (&world, &world)).await;
-        assert_eq!((audited(), taken(&world, &id).len()), (1, 1), "it goes on");
+        assert_eq!(
+            (outcomes(), queued_notices(&world, &id).len()),
+            (1, 1),
+            "the rejected message was not sent later"
+        );
     }
 }
 
-/// Answers the same each time, and remembers what it was told to hold back.
-struct Desk {
-    answer: Result<(), ReceiverError>,
-    held_back: Mutex<Vec<Duration>>,
-    forgetful: bool,
+/// A receiver that always gives the same response, and a queue that records the delays of its
+/// messages.
+struct Endpoint {
+    /// Response to each notification.
+    response: Result<(), ReceiverError>,
+    /// Requested delays, in order.
+    delays: Mutex<Vec<Duration>>,
+    /// Whether requests for a delay fail.
+    loses_delays: bool,
 }
 
-impl Desk {
-    fn answering(answer: Result<(), ReceiverError>) -> Self {
-        Self { answer, held_back: Mutex::default(), forgetful: false }
+impl Endpoint {
+    fn responding(response: Result<(), ReceiverError>) -> Self {
+        Self { response, delays: Mutex::default(), loses_delays: false }
     }
 }
 
-impl Receiver for Desk {
+impl Receiver for Endpoint {
     async fn deliver(&self, _: &Notice, _: Timestamp) -> Result<(), ReceiverError> {
-        self.answer.clone()
+        self.response.clone()
     }
 }
 
-impl Redelivery for Desk {
+impl Redelivery for Endpoint {
     async fn hold_back(&self, receipt: &str, delay: Duration) -> Result<(), QueueError> {
         assert_eq!(receipt, "receipt");
-        self.held_back.lock().unwrap().push(delay);
-        if self.forgetful { Err(QueueError("lost".into())) } else { Ok(()) }
+        self.delays.lock().unwrap().push(delay);
+        if self.loses_delays { Err(QueueError("lost".into())) } else { Ok(()) }
     }
 }
 
-fn given(tries: u32) -> Given {
+/// A message that has been received `tries` times.
+fn message(tries: u32) -> Given {
     let notice = Notice {
         job_id: TransferId::from_u128(7),
         attempt: 1,
@@ -208,54 +223,57 @@ fn given(tries: u32) -> Given {
     Given { notice, receipt: "receipt".into(), tries }
 }
 
-async fn tell(desk: &Desk, tries: u32) -> Told {
+/// Handles one message.
+async fn handle(endpoint: &Endpoint, tries: u32) -> Told {
     let settings = WebhookSettings::default();
-    tell_receiver(desk, desk, &World::default(), &settings, &given(tries)).await
+    tell_receiver(endpoint, endpoint, &World::default(), &settings, &message(tries)).await
 }
 
 #[tokio::test]
 async fn who_has_heard_and_who_is_gone_for_good_is_not_told_again() {
-    let desk = Desk::answering(Ok(()));
-    assert_eq!(tell(&desk, 1).await, Told::Delivered);
-    assert!(desk.held_back.lock().unwrap().is_empty());
-    let desk = Desk::answering(Err(ReceiverError::Gone));
-    assert_eq!(tell(&desk, 1).await, Told::Gone);
-    assert!(desk.held_back.lock().unwrap().is_empty());
+    let endpoint = Endpoint::responding(Ok(()));
+    assert_eq!(handle(&endpoint, 1).await, Told::Delivered);
+    assert!(endpoint.delays.lock().unwrap().is_empty());
+    let endpoint = Endpoint::responding(Err(ReceiverError::Gone));
+    assert_eq!(handle(&endpoint, 1).await, Told::Gone);
+    assert!(endpoint.delays.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn pauses_grow_and_are_bounded_and_after_the_last_try_there_is_none() {
-    let why = ReceiverError::Unreachable("no connection was made");
-    let desk = Desk::answering(Err(why.clone()));
+    let error = ReceiverError::Unreachable("no connection was made");
+    let endpoint = Endpoint::responding(Err(error.clone()));
     for tries in 1..=12 {
-        assert!(matches!(tell(&desk, tries).await, Told::NotYet { .. }));
+        assert!(matches!(handle(&endpoint, tries).await, Told::NotYet { .. }));
     }
-    let pauses = desk.held_back.lock().unwrap().clone();
+    let pauses = endpoint.delays.lock().unwrap().clone();
     let longest = WebhookSettings::default().longest_pause;
     assert!(pauses[0] >= Duration::from_millis(2500) && pauses[0] <= Duration::from_secs(5));
     for pair in pauses[..5].windows(2) {
         assert!(pair[1] > pair[0] * 2, "{pauses:?}");
     }
     assert!(pauses.iter().all(|pause| *pause <= longest), "{pauses:?}");
-    assert_eq!(pauses[11], Duration::ZERO, "the queue puts it away");
-    // An address that may not be called goes the same way.
-    let desk = Desk::answering(Err(ReceiverError::Forbidden));
-    assert!(matches!(tell(&desk, 1).await, Told::NotYet { .. }));
-    // A wish that is lost is the queue's own time-out.
-    let desk = Desk { forgetful: true, ..Desk::answering(Err(why)) };
-    assert!(matches!(tell(&desk, 1).await, Told::NotYet { .. }));
+    assert_eq!(pauses[11], Duration::ZERO, "the queue moves the message to the dead-letter queue");
+    // A forbidden address is retried in the same way.
+    let endpoint = Endpoint::responding(Err(ReceiverError::Forbidden));
+    assert!(matches!(handle(&endpoint, 1).await, Told::NotYet { .. }));
+    // When the request for a delay fails, the queue's own visibility timeout applies.
+    let endpoint = Endpoint { loses_delays: true, ..Endpoint::responding(Err(error)) };
+    assert!(matches!(handle(&endpoint, 1).await, Told::NotYet { .. }));
 }
 
 #[tokio::test]
 async fn a_wish_to_be_left_alone_is_kept_within_bounds() {
-    let refused = |seconds| ReceiverError::Refused {
+    let rejected = |seconds| ReceiverError::Refused {
         status: 503,
         retry_after: Some(Duration::from_secs(seconds)),
     };
-    for (wish, least, most) in [(0, 2, 5), (600, 600, 600), (1_000_000, 10_800, 10_800)] {
-        let desk = Desk::answering(Err(refused(wish)));
-        let Told::NotYet { pause, .. } = tell(&desk, 1).await else { panic!("{wish}") };
-        assert!((least..=most).contains(&pause.as_secs()), "{wish}: {pause:?}");
-        assert_eq!(*desk.held_back.lock().unwrap(), [pause]);
+    for (retry_after, least, most) in [(0, 2, 5), (600, 600, 600), (1_000_000, 10_800, 10_800)] {
+        let endpoint = Endpoint::responding(Err(rejected(retry_after)));
+        let Told::NotYet { pause, .. } = handle(&endpoint, 1).await else {
+            panic!("{retry_after}")
+        };
+        assert!((least..=most).contains(&pause.as_secs()), "{retry_after}: {pause:?}");
+        assert_eq!(*endpoint.delays.lock().unwrap(), [pause]);
     }
 }

@@ -1,4 +1,4 @@
-//! The delivery bucket, the index of documents and the directory of users, in memory.
+//! Delivery bucket, document index and user directory of the [`World`].
 
 use std::collections::BTreeMap;
 
@@ -12,24 +12,25 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::World;
 
-/// A multipart upload that is under way.
+/// A multipart upload in progress.
 #[derive(Debug, Clone)]
 pub struct Multipart {
-    /// Of which object.
+    /// Key of the object.
     pub key: String,
-    /// What is stored of it.
+    /// Stored parts by part number.
     pub parts: BTreeMap<u32, Bytes>,
 }
 
-/// What lies in the delivery bucket.
+/// State of the delivery bucket.
 #[derive(Debug, Default)]
 pub struct DeliveryBucket {
-    /// Objects, by key.
+    /// Objects by key.
     pub objects: BTreeMap<String, Bytes>,
-    /// Multipart uploads under way, by id.
+    /// Multipart uploads in progress, by upload id.
     pub uploads: BTreeMap<String, Multipart>,
-    /// Whether health checks find that it does not answer.
+    /// Whether health checks fail.
     pub down: bool,
+    /// Number of multipart uploads started so far; upload ids are made from it.
     begun: u32,
 }
 
@@ -158,7 +159,7 @@ impl Presigner for World {
         now: Timestamp,
         valid_for: SignedDuration,
     ) -> Result<PresignedUrl, ArtifactError> {
-        // No more than tests need: their names have nothing else that a URL has not.
+        // Names in tests contain no other characters that need escaping.
         let name = name.as_str().replace(' ', "%20");
         let url = format!("https://delivery.example/{key}?name={name}").into();
         Ok(PresignedUrl { url, expires_at: now + valid_for })

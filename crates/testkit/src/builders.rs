@@ -1,4 +1,4 @@
-//! Ready-made values; a test names only what it is about.
+//! Builders of typical values, so that a test states only the values that matter to it.
 
 use docferry_app::ports::{PushRecord, TransferStore, WriteError};
 use docferry_domain::{
@@ -7,20 +7,20 @@ use docferry_domain::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-/// A time that all builders count from.
+/// Start time of a test; the times of all builders are relative to it.
 #[must_use]
 pub fn epoch() -> Timestamp {
     Timestamp::from_second(1_700_000_000).unwrap()
 }
 
-/// A transfer as `initiate` records it, with a random id.
+/// A new transfer as `initiate` records it, with a random id and a deadline of four hours.
 #[must_use]
 pub fn transfer() -> Transfer {
     let id = TransferId::from_u128(uuid::Uuid::new_v4().as_u128());
     Transfer::new(id, new_transfer(), epoch(), epoch() + SignedDuration::from_hours(4))
 }
 
-/// What somebody asks for.
+/// A request for a delivery into the OneDrive of a judge.
 #[must_use]
 pub fn new_transfer() -> NewTransfer {
     NewTransfer {
@@ -35,10 +35,10 @@ pub fn new_transfer() -> NewTransfer {
     }
 }
 
-/// A folder in the OneDrive of `email`; the root when it is empty.
+/// A folder in the OneDrive of `email`; the root folder if `folder` is empty.
 ///
 /// # Panics
-/// When these are none.
+/// When the address or the folder is not valid.
 #[must_use]
 pub fn drive_target(email: &str, folder: &str) -> DriveTarget {
     DriveTarget {
@@ -48,7 +48,7 @@ pub fn drive_target(email: &str, folder: &str) -> DriveTarget {
     }
 }
 
-/// Where somebody wants to be told of an end.
+/// The URL of a webhook.
 ///
 /// # Panics
 /// Never.
@@ -58,7 +58,7 @@ pub fn callback() -> CallbackUrl {
     CallbackUrl::parse(url, CallbackRule::Public).unwrap()
 }
 
-/// A push of `key` with `size` bytes.
+/// A push that named `key` and a size in bytes.
 #[must_use]
 pub fn pushed(key: &str, size: u64) -> PushedSource {
     PushedSource {
@@ -74,13 +74,13 @@ pub fn pushed(key: &str, size: u64) -> PushedSource {
     }
 }
 
-/// An arrival.
+/// An object that has arrived in the exchange bucket.
 #[must_use]
 pub fn arrived() -> ArrivedObject {
     ArrivedObject { etag: "\"tag\"".into(), arrived_at: epoch(), written_at: None }
 }
 
-/// A checkpoint at `offset` with the hash of nothing.
+/// A checkpoint at `offset`, with the hash of no bytes.
 #[must_use]
 pub fn checkpoint(offset: u64) -> Checkpoint {
     let hash: HashState = QuickXorHash::new().state();
@@ -99,11 +99,11 @@ pub fn checkpoint(offset: u64) -> Checkpoint {
     }
 }
 
-/// Records a push of the document that [`transfer`] makes a record of. Returns whether the
-/// transfer uses the key now.
+/// Records a push of the document of [`transfer`]. Returns whether the transfer now holds a
+/// reference on the exchange key.
 ///
 /// # Errors
-/// As the store.
+/// Those of [`TransferStore::record_push`].
 pub async fn record_push(
     store: &impl TransferStore,
     id: &TransferId,

@@ -1,19 +1,21 @@
+//! ZIP containers, as examples of Office documents.
+
 use bytes::Bytes;
 
-/// A ZIP container with these parts, stored without compression.
+/// Builds a ZIP file with these parts, which are stored without compression.
 #[must_use]
 pub fn zip_container(parts: &[(&str, &[u8])]) -> Bytes {
     let mut container = Vec::new();
     let mut directory = Vec::new();
     for (name, bytes) in parts {
         let offset = u32::try_from(container.len()).unwrap();
-        let described = described(name, bytes);
+        let shared_fields = shared_fields(name, bytes);
         container.extend_from_slice(b"PK\x03\x04\x14\0");
-        container.extend_from_slice(&described);
+        container.extend_from_slice(&shared_fields);
         container.extend_from_slice(name.as_bytes());
         container.extend_from_slice(bytes);
         directory.extend_from_slice(b"PK\x01\x02\x14\0\x14\0");
-        directory.extend_from_slice(&described);
+        directory.extend_from_slice(&shared_fields);
         directory.extend_from_slice(&[0; 10]);
         directory.extend_from_slice(&offset.to_le_bytes());
         directory.extend_from_slice(name.as_bytes());
@@ -29,9 +31,9 @@ pub fn zip_container(parts: &[(&str, &[u8])]) -> Bytes {
     container.into()
 }
 
-/// The fields that a local header and a directory entry have in common, from the flags to
-/// the length of the extra field.
-fn described(name: &str, bytes: &[u8]) -> Vec<u8> {
+/// Header fields that a local file header and a central directory entry share, from the flags
+/// to the length of the extra field.
+fn shared_fields(name: &str, bytes: &[u8]) -> Vec<u8> {
     let size = u32::try_from(bytes.len()).unwrap().to_le_bytes();
     let name = u16::try_from(name.len()).unwrap().to_le_bytes();
     let mut fields = vec![0; 8];

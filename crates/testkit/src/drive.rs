@@ -1,3 +1,5 @@
+//! OneDrive of the [`World`]: files, upload sessions and scripted failures.
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
@@ -13,69 +15,78 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::World;
 
-/// A file that was delivered.
+/// A file in a drive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredFile {
-    /// The drive's id.
+    /// Id that the drive assigned to the file.
     pub id: String,
-    /// Its content.
+    /// Content of the file.
     pub bytes: Bytes,
 }
 
+/// An upload session.
 #[derive(Debug)]
 struct Session {
+    /// Path of the file to create; see [`path`].
     path: String,
     policy: ConflictPolicy,
+    /// Size in bytes of the complete file.
     size: u64,
+    /// Bytes received so far.
     stored: BytesMut,
-    /// When it is forgotten, unless bytes come or somebody asks.
-    lapses_at: Timestamp,
+    /// Time at which the session expires; each fragment or status request extends it.
+    expires_at: Timestamp,
 }
 
-/// How long a session lives without a call.
+/// Lifetime of a session without a call.
 const SESSION_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 
-/// Drives and sessions, keyed by `recipient folder/name` in lower case.
+/// State of all drives and upload sessions.
 #[derive(Debug, Default)]
 pub struct DriveState {
+    /// Files by path; see [`path`].
     files: BTreeMap<String, StoredFile>,
+    /// Open upload sessions by upload URL.
     sessions: BTreeMap<String, Session>,
+    /// Last number used in a file id or in an upload URL.
     next: u64,
-    /// Body bytes received, for counting what was sent twice.
+    /// Body bytes received in total, so that a test can count bytes that were sent twice.
     pub received: u64,
-    /// Answers to give to the next fragments and PUTs instead of the honest one, in order.
+    /// Responses to the next fragments and PUTs, in order; [`Scripted::Honest`] when empty.
     pub script: Vec<Scripted>,
-    /// Whether deleting sessions and looking for items fails.
+    /// Whether deletion of sessions and lookups in the user directory fail.
     pub down: bool,
-    /// What the service makes of a complete file.
+    /// Changes that the service makes to the content of a complete file.
     pub rewrite: Option<fn(Bytes) -> Bytes>,
-    /// How many of the next items come without a hash.
+    /// Number of next items to return without a hash.
     pub without_hash: u32,
 }
 
-/// A scripted answer to one fragment.
+/// A scripted response to one fragment or PUT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scripted {
-    /// As it should be.
+    /// The correct response.
     Honest,
-    /// The first so many bytes are stored, the answer is lost.
+    /// The first `n` bytes of the body are stored and the response is lost. A PUT of a whole file
+    /// is stored only for `u64::MAX`.
     StoreThenLose(u64),
-    /// Nothing is stored; slow down.
+    /// Nothing is stored; the request is throttled, with this `Retry-After`.
     Throttle(Option<Duration>),
-    /// The session is gone.
+    /// The session is deleted; the response says that it does not exist.
     Expire,
     /// Nothing is stored; a server error.
     ServerError,
-    /// Nothing is stored; somebody has the file open.
+    /// Nothing is stored; the file is locked because a user has it open.
     Lock,
-    /// Nothing is stored; the item at the path is in the way or has changed.
+    /// Nothing is stored; the item at the path conflicts with the request.
     Conflict,
-    /// The bytes are stored; the answer is a success without its body.
+    /// The bytes are stored; the response is a success without a body.
     NoItem,
-    /// The bytes are stored and acknowledged; afterwards the session has none.
+    /// The bytes are acknowledged; then the session loses all bytes it has stored.
     Forget,
 }
 
+/// Key of a destination: `recipient folder/name` in lower case.
 fn path(destination: &Destination) -> String {
     let folders = destination.folder.segments().iter().map(String::as_str);
     let names: Vec<&str> = folders.chain([destination.name.as_str()]).collect();
@@ -94,42 +105,42 @@ fn item(id: &str, bytes: &[u8]) -> DriveItem {
 }
 
 impl DriveState {
-    /// All delivered files by path.
+    /// All files, by `recipient folder/name` in lower case.
     #[must_use]
     pub fn files(&self) -> &BTreeMap<String, StoredFile> {
         &self.files
     }
 
-    /// Sessions that nobody has ended, and that had not lapsed at the last call.
+    /// Number of open sessions: neither completed nor deleted, nor expired at the last call.
     #[must_use]
     pub fn open_sessions(&self) -> usize {
         self.sessions.len()
     }
 
-    /// Forgets the sessions that have lapsed.
-    fn lapse(&mut self, now: Timestamp) {
-        self.sessions.retain(|_, session| session.lapses_at > now);
+    /// Removes expired sessions.
+    fn remove_expired_sessions(&mut self, now: Timestamp) {
+        self.sessions.retain(|_, session| session.expires_at > now);
     }
 
-    /// The session, which lives on from now.
+    /// Returns the session and extends its lifetime.
     fn session(&mut self, url: &str, now: Timestamp) -> Result<&mut Session, DriveError> {
-        self.lapse(now);
+        self.remove_expired_sessions(now);
         let session = self.sessions.get_mut(url).ok_or(DriveError::SessionGone)?;
-        session.lapses_at = now + SESSION_LIFETIME;
+        session.expires_at = now + SESSION_LIFETIME;
         Ok(session)
     }
 
-    /// Whether a folder has this path: something lies below it.
+    /// Whether the path is that of a folder, that is, a file exists below it.
     fn is_folder(&self, path: &str) -> bool {
         self.files.keys().any(|file| file.starts_with(&format!("{path}/")))
     }
 
-    /// Whether a file stands where the path needs a folder.
+    /// Whether a file has the path of one of the parent folders.
     fn has_file_in_path(&self, path: &str) -> bool {
         self.files.keys().any(|file| path.starts_with(&format!("{file}/")))
     }
 
-    /// What the service refuses under this policy, whatever the session.
+    /// Checks for conflicts under this policy.
     fn check(&self, path: &str, policy: ConflictPolicy) -> Result<(), DriveError> {
         let is_taken = policy == ConflictPolicy::Fail && self.files.contains_key(path);
         if is_taken || self.is_folder(path) || self.has_file_in_path(path) {
@@ -138,6 +149,7 @@ impl DriveState {
         Ok(())
     }
 
+    /// Returns the item, without its hash while [`without_hash`](Self::without_hash) is positive.
     fn item(&mut self, id: &str, bytes: &[u8]) -> DriveItem {
         let mut item = item(id, bytes);
         if self.without_hash > 0 {
@@ -147,6 +159,7 @@ impl DriveState {
         item
     }
 
+    /// Creates or replaces a file.
     fn store(&mut self, path: String, bytes: Bytes) -> DriveItem {
         self.next += 1;
         let id = format!("item-{}", self.next);
@@ -156,7 +169,8 @@ impl DriveState {
         item
     }
 
-    fn take(
+    /// Receives one fragment and gives the next scripted response.
+    fn receive_fragment(
         &mut self,
         url: &str,
         range: FragmentRange,
@@ -196,8 +210,8 @@ impl DriveState {
         self.append(url, range, body)
     }
 
-    /// The path, or the first numbered one that nothing has.
-    fn free(&self, path: &str) -> String {
+    /// Returns the path, or its first numbered variant that does not exist.
+    fn free_path(&self, path: &str) -> String {
         let (stem, extension) = path.rsplit_once('.').unwrap_or((path, ""));
         let numbered = (1..).map(|number| format!("{stem} {number}.{extension}"));
         std::iter::once(path.to_owned())
@@ -206,7 +220,8 @@ impl DriveState {
             .unwrap()
     }
 
-    fn put(
+    /// Receives a whole file in one PUT and gives the next scripted response.
+    fn receive_file(
         &mut self,
         path: String,
         bytes: Bytes,
@@ -236,10 +251,12 @@ impl DriveState {
         }
     }
 
+    /// Takes the next scripted response.
     fn scripted(&mut self) -> Scripted {
         if self.script.is_empty() { Scripted::Honest } else { self.script.remove(0) }
     }
 
+    /// Appends a fragment to its session; the last one creates the file.
     fn append(
         &mut self,
         url: &str,
@@ -264,7 +281,7 @@ impl DriveState {
         }
         let session = self.sessions.remove(url).ok_or(DriveError::SessionGone)?;
         let path = match policy {
-            ConflictPolicy::Rename => self.free(&path),
+            ConflictPolicy::Rename => self.free_path(&path),
             _ => path,
         };
         Ok(FragmentAnswer::Completed(self.store(path, session.stored.freeze())))
@@ -281,16 +298,16 @@ impl Drive for World {
         self.effect("create_session", DriveError::Ambiguous, async || {
             let mut state = self.state();
             let (path, now) = (path(destination), state.now);
-            state.drive.lapse(now);
+            state.drive.remove_expired_sessions(now);
             state.drive.check(&path, policy)?;
-            // Whatever the policy: one session for a path.
+            // One session for a path, under every policy.
             if state.drive.sessions.values().any(|session| session.path == path) {
                 return Err(DriveError::Conflict);
             }
             state.drive.next += 1;
             let url = format!("https://upload.example/{}?secret", state.drive.next);
-            let lapses_at = now + SESSION_LIFETIME;
-            let session = Session { path, policy, size, stored: BytesMut::new(), lapses_at };
+            let expires_at = now + SESSION_LIFETIME;
+            let session = Session { path, policy, size, stored: BytesMut::new(), expires_at };
             state.drive.sessions.insert(url.clone(), session);
             Ok(UploadSession { url: UploadUrl::new(url), expires_at: None })
         })
@@ -316,10 +333,14 @@ impl Drive for World {
         self.effect("put_fragment", DriveError::Ambiguous, async || {
             let pieces: Vec<Bytes> = body.try_collect().await.map_err(|_| DriveError::Body)?;
             let body = pieces.concat();
-            assert_eq!(body.len() as u64, range.len(), "the body is exactly the range");
+            assert_eq!(
+                body.len() as u64,
+                range.len(),
+                "the length of the body differs from its range"
+            );
             let mut state = self.state();
             let now = state.now;
-            state.drive.take(url.expose(), range, &body, now)
+            state.drive.receive_fragment(url.expose(), range, &body, now)
         })
         .await
     }
@@ -331,7 +352,7 @@ impl Drive for World {
             }
             let mut state = self.state();
             let now = state.now;
-            state.drive.lapse(now);
+            state.drive.remove_expired_sessions(now);
             Ok(match state.drive.sessions.remove(url.expose()) {
                 Some(_) => SessionEnd::Deleted,
                 None => SessionEnd::AlreadyGone,
@@ -347,7 +368,7 @@ impl Drive for World {
         policy: ConflictPolicy,
     ) -> Result<DriveItem, DriveError> {
         self.effect("put_whole", DriveError::Ambiguous, async || {
-            self.state().drive.put(path(destination), bytes, policy)
+            self.state().drive.receive_file(path(destination), bytes, policy)
         })
         .await
     }
@@ -375,8 +396,8 @@ impl Drive for World {
             let state = self.state();
             let file = state.drive.files.values().find(|file| file.id == item.id);
             let file = file.ok_or(DriveError::Refused { code: "itemNotFound".into() })?;
-            let at = |position| usize::try_from(position).unwrap();
-            Ok(file.bytes.slice(at(range.start)..at(range.end)))
+            let index = |position| usize::try_from(position).unwrap();
+            Ok(file.bytes.slice(index(range.start)..index(range.end)))
         })
         .await
     }

@@ -1,4 +1,4 @@
-//! The stores of a [`World`], each call an effect.
+//! Store ports of the [`World`]: each method calls the in-memory store as one effect.
 
 use docferry_app::ports::{
     ArtifactStore, BundleStore, CheckpointAck, Due, Entered, Entry, History, JobPlace, JobStore,
@@ -15,6 +15,8 @@ use jiff::Timestamp;
 
 use crate::World;
 
+/// Implements a port for [`World`]. Each line is a method, its result and its error, and a function
+/// that makes the error for a lost response.
 macro_rules! as_effects {
     ($port:ident: $($name:ident($($arg:ident: $type:ty),*) -> $ok:ty, $error:ty, $lost:expr;)+) => {
         impl $port for World {

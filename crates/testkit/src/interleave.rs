@@ -1,3 +1,5 @@
+//! Concurrent processes whose interleaving a test chooses.
+
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -5,17 +7,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// Ends the invocation that runs under it, as a SIGKILL would.
+/// Kills the invocation that runs under it, like a SIGKILL.
 #[derive(Debug, Clone, Default)]
 pub struct Kill(Arc<AtomicBool>);
 
 impl Kill {
-    /// Whatever runs under it ends before its next effect.
+    /// Kills the running invocation before its next effect.
     pub fn now(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Ends when it was killed; the next one is not.
+    /// Waits until [`now`](Self::now) is called, then resets itself for the next invocation.
     pub(crate) async fn wait(&self) {
         poll_fn(|_| {
             if self.0.swap(false, Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending }
@@ -26,11 +28,10 @@ impl Kill {
 
 type Process<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-/// Processes that run at once, one effect at a time, in the order that a test
-/// chooses.
+/// Concurrent processes. A test chooses which of them runs its next effect.
 ///
-/// Wants a tokio runtime whose time is paused, and a [`World`](crate::World) whose
-/// effects are interleaved.
+/// Requires a Tokio runtime with paused time, and a [`World`](crate::World) whose effects are
+/// interleaved.
 #[derive(Default)]
 pub struct Processes<'a> {
     running: Vec<(Kill, Process<'a>)>,
@@ -43,31 +44,32 @@ impl std::fmt::Debug for Processes<'_> {
 }
 
 impl<'a> Processes<'a> {
-    /// Adds a process, which does nothing before it is chosen.
+    /// Adds a process. It starts when it is first chosen.
     pub fn add(&mut self, kill: Kill, process: impl Future<Output = ()> + 'a) {
         self.running.push((kill, Box::pin(process)));
     }
 
-    /// How many have not ended.
+    /// Number of processes that have not ended.
     #[must_use]
     pub fn len(&self) -> usize {
         self.running.len()
     }
 
-    /// Whether all have ended.
+    /// Whether all processes have ended.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.running.is_empty()
     }
 
-    /// Kills what the chosen one is doing. `choice` is taken modulo their number.
+    /// Kills the current invocation of a process. `choice` is taken modulo the number of processes.
     pub fn kill(&self, choice: usize) {
         if !self.running.is_empty() {
             self.running[choice % self.running.len()].0.now();
         }
     }
 
-    /// Lets the chosen one go on to its next effect, and a little time pass.
+    /// Runs a process up to its next effect, then advances the time by 20 ms. `choice` is taken
+    /// modulo the number of processes.
     pub async fn step(&mut self, choice: usize) {
         if !self.running.is_empty() {
             let index = choice % self.running.len();
@@ -77,31 +79,31 @@ impl<'a> Processes<'a> {
                 drop(self.running.swap_remove(index));
             }
         }
-        // Readers that run ahead, and pauses in seconds.
+        // Lets read-ahead tasks run and sleeps end.
         tokio::time::advance(Duration::from_millis(20)).await;
         tokio::task::yield_now().await;
     }
 
-    /// Lets all of them run, in turn, until they have ended.
+    /// Runs all processes round robin until they have ended.
     ///
     /// # Panics
     /// When that takes more than a million effects.
     pub async fn run(&mut self) {
-        for turn in 0..1_000_000 {
+        for step in 0..1_000_000 {
             if self.is_empty() {
                 return;
             }
-            self.step(turn).await;
+            self.step(step).await;
         }
-        panic!("{self:?} never end");
+        panic!("{self:?} have not ended after a million effects");
     }
 }
 
-/// Gives way once.
+/// Yields once to the other processes.
 pub(crate) async fn give_way() {
-    let mut gave = false;
+    let mut has_yielded = false;
     poll_fn(|context| {
-        if std::mem::replace(&mut gave, true) {
+        if std::mem::replace(&mut has_yielded, true) {
             return Poll::Ready(());
         }
         context.waker().wake_by_ref();

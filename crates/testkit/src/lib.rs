@@ -1,11 +1,21 @@
-//! The outside world in memory, with faults injected by position.
+//! Test doubles for the systems around docferry, and conformance suites for its stores.
 //!
-//! [`World`] implements every port over one shared state. Each call to a port is
-//! an *effect*, counted from 0; a [`Fault`] says what happens at one of them: the
-//! process dies before it, dies after it, or the effect happens and its answer is
-//! lost. [`Runner`] plays the state machine.
+//! [`World`] implements every port in memory, over one shared state. A call to a port is an
+//! *effect*. Effects are numbered from 0 in the order of the calls. A [`Fault`] selects one
+//! effect by its number: the process dies before it, the process dies after it, or the effect
+//! succeeds and its response is lost. (Reads of object bytes, presigning and lookups of users
+//! and documents are not effects.)
+//!
+//! [`Runner`] plays the Step Functions state machine over a [`World`]. [`Processes`] runs
+//! several invocations concurrently in an order that the test chooses. [`conformance`] checks
+//! that a store does what its port documents; the DynamoDB adapter runs the same checks.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a kit for tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test support: a panic fails the test"
+)]
 
 pub mod builders;
 pub mod conformance;

@@ -1,3 +1,5 @@
+//! The [`Runner`], which plays the Step Functions state machine.
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,50 +20,50 @@ use jiff::SignedDuration;
 
 use crate::{Kill, World};
 
-/// How often a step is run again after a failure that may pass, as the state
-/// machine does.
+/// Retries of a step after transient failures, as in the state machine.
 const RETRIES: u32 = 6;
 
-/// How often `finalize` is run again while it waits, as the state machine does.
+/// Repetitions of `finalize` while it answers `RETRY_LATER`, as in the state machine.
 const WAITS: u32 = 100;
 
-/// More than any test but those of the queue needs.
+/// Limits of a pool that only tests of the queue exceed.
 pub const LIMITS: PoolLimits = PoolLimits::new(50, 50);
 
-/// Plays the state machine over a [`World`], with the clock jumping over waits.
+/// Plays the state machine over a [`World`]. Waits advance the clock at once.
 #[derive(Debug, Clone)]
 pub struct Runner {
     world: World,
-    /// Limits of `upload`; small fragments by default, so that files have several.
+    /// Settings of `upload`. Fragments are small by default, so that a file has several.
     pub settings: UploadSettings,
-    /// How long the arrival may take.
+    /// Rules for the arrival of the document.
     pub rules: ArrivalRules,
-    /// A function's time.
+    /// Time limit of one function invocation.
     pub function_time: SignedDuration,
-    /// How many may hold a slot.
+    /// Limits of the slot pools.
     pub limits: Limits,
-    /// Ends the invocation that runs.
+    /// Kills the running invocation.
     pub kill: Kill,
 }
 
-/// How an execution went.
+/// Result of an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     /// The phase that `finalize` reported; `None` when it never succeeded.
     pub phase: Option<Phase>,
-    /// The name that stopped the steps before it.
+    /// Name of the error that ended the steps before `finalize`; `None` if all succeeded.
     pub stopped_by: Option<String>,
-    /// Invocations of `upload`.
+    /// Number of invocations of `upload` or `publish`.
     pub uploads: u32,
 }
 
+/// Why an invocation returned no value.
 enum Stopped {
     Crashed,
     Failed(FailureCode),
 }
 
 impl Runner {
-    /// A runner over this world.
+    /// Creates a runner over this world.
     #[must_use]
     pub fn new(world: &World) -> Self {
         Self {
@@ -81,14 +83,14 @@ impl Runner {
         }
     }
 
-    /// Who admits, with this runner's limits.
+    /// The slot scheduler, with this runner's limits.
     #[must_use]
     pub fn admitter(&self) -> Admitter<'_, World, World, World> {
         let world = &self.world;
         Admitter { store: world, workflow: world, clock: world, limits: self.limits }
     }
 
-    /// Runs an execution to its end.
+    /// Runs an execution to its end and marks it as ended.
     pub async fn execute(&self, task: &TaskInput) -> Ended {
         let ended = Box::pin(self.run(task)).await;
         let name = format!("{}-{}", task.transfer_id, task.attempt);
@@ -119,18 +121,19 @@ impl Runner {
 
     async fn steps(&self, task: &TaskInput, uploads: &mut u32) -> Result<(), String> {
         let world = &self.world;
-        // Bounded as the state machine is by its history.
+        // The length of an execution history bounds the real state machine.
         let (mut visits, mut pool) = (0..2000, None);
-        let _poll_waits_for_the_key = self.step(|| self.push_tried(task)).await?;
+        let _poll_waits_for_the_key = self.step(|| self.recorded_push(task)).await?;
         while visits.next().is_some() {
             let Some(target) = pool else {
-                match self.step(|| self.poll_tried(task)).await? {
+                match self.step(|| self.recorded_poll(task)).await? {
                     poll::Arrival::Arrived(arrived) => pool = Some(arrived),
                     poll::Arrival::Wait { seconds } => {
                         world.advance(SignedDuration::from_secs(seconds.into()));
                     }
                     poll::Arrival::PushAgain => {
-                        let _poll_waits_for_the_key = self.step(|| self.push_tried(task)).await?;
+                        let _poll_waits_for_the_key =
+                            self.step(|| self.recorded_push(task)).await?;
                     }
                 }
                 continue;
@@ -143,7 +146,7 @@ impl Runner {
                         Pool::Download => self.publish_once(task).await,
                     }
                 };
-                Box::pin(self.tried(task, Step::Deliver, work)).await
+                Box::pin(self.recorded_try(task, Step::Deliver, work)).await
             });
             match Box::pin(moved).await? {
                 Progress::Done => return Ok(()),
@@ -157,9 +160,9 @@ impl Runner {
         Err("States.Runtime".into())
     }
 
-    /// One try of a step, recorded as the functions do. It is recorded in the store behind
-    /// the effects: tests count those of the step.
-    async fn tried<T>(
+    /// Runs one try of a step and records its failure, as the functions do. The record is written
+    /// to the store directly, so that a test counts only the effects of the step.
+    async fn recorded_try<T>(
         &self,
         task: &TaskInput,
         step: Step,
@@ -168,10 +171,10 @@ impl Runner {
         recorded(self.world.store(), &self.world, task, step, work).await
     }
 
-    /// One invocation of `upload`.
+    /// Runs one invocation of `upload`.
     ///
     /// # Errors
-    /// As the use case.
+    /// Those of the use case.
     pub async fn upload_once(&self, task: &TaskInput) -> Result<Progress, TaskError> {
         let world = &self.world;
         let ports = Upload {
@@ -187,10 +190,10 @@ impl Runner {
         upload_in_turn(&ports, &self.admitter(), task, deadline).await
     }
 
-    /// One invocation of `publish`.
+    /// Runs one invocation of `publish`.
     ///
     /// # Errors
-    /// As the use case.
+    /// Those of the use case.
     pub async fn publish_once(&self, task: &TaskInput) -> Result<Progress, TaskError> {
         let w = &self.world;
         let settings = PublishSettings {
@@ -212,32 +215,33 @@ impl Runner {
         let ports = Ports { store: w, drive: w, staging: w, artifacts: w, sealer: w, clock: w };
         let settings = FinalizeSettings::default();
         let admitter = self.admitter();
-        self.attempt(finalize(&ports, &admitter, settings, task, stopped_by)).await
+        self.run_or_crash(finalize(&ports, &admitter, settings, task, stopped_by)).await
     }
 
-    /// One sweep; a crash in it ends it.
+    /// Runs one sweep; `None` if it crashes or fails.
     pub async fn sweep(&self) -> Option<Swept> {
         let w = &self.world;
         let ports = Ports { store: w, drive: w, staging: w, artifacts: w, sealer: w, clock: w };
         let stop_at = w.now() + self.function_time;
         let admitter = self.admitter();
         let swept = sweep(&ports, &admitter, (w, w), SweepSettings::default(), stop_at);
-        Box::pin(self.attempt(swept)).await.ok()
+        Box::pin(self.run_or_crash(swept)).await.ok()
     }
 
-    /// Tells what lies in the outbox, as the table's stream does; a crash in it ends it.
+    /// Sends the contents of the outbox, as the function behind the table's stream does. Crashes
+    /// and failures are ignored: the sweeper sends what remains.
     pub async fn notify(&self) {
         for record in self.world.store().untold_outcomes() {
-            let told = notify(&self.world, &self.world, &record);
-            let _sweep_makes_up_for_it = self.attempt(told).await;
+            let sent = notify(&self.world, &self.world, &record);
+            let _sweep_retries_it = self.run_or_crash(sent).await;
         }
         for notice in self.world.store().waiting_notices() {
             let forwarded = forward(&self.world, &self.world, &notice);
-            let _sweep_makes_up_for_it = self.attempt(forwarded).await;
+            let _sweep_retries_it = self.run_or_crash(forwarded).await;
         }
     }
 
-    /// Sweeps once a minute and runs what the sweep starts, for `minutes`.
+    /// Sweeps once a minute for `minutes` and runs the executions that the sweeps start.
     pub async fn recover(&self, minutes: u32) {
         for _ in 0..minutes {
             self.world.advance(SignedDuration::from_secs(60));
@@ -246,24 +250,23 @@ impl Runner {
         }
     }
 
-    /// Runs all executions that were started, and those that they lead to, one
-    /// after the other.
+    /// Runs all started executions, and those that they start, one after the other.
     pub async fn run_all(&self) {
         while let Some(task) = self.started().into_iter().next() {
             self.execute(&task).await;
         }
     }
 
-    /// What somebody does who may die on the way; `None` then, and when it fails.
+    /// Runs a task that an injected fault may kill; `None` if it is killed or fails.
     pub async fn survive<T>(&self, task: impl Future<Output = Result<T, TaskError>>) -> Option<T> {
-        self.attempt(task).await.ok()
+        self.run_or_crash(task).await.ok()
     }
 
-    /// One invocation of `push`. Returns whether the push is recorded; otherwise the
-    /// workflow would run the step again later.
+    /// Runs one invocation of `push`. Returns whether the push is recorded; otherwise the
+    /// workflow would repeat the step later.
     ///
     /// # Errors
-    /// As the use case.
+    /// Those of the use case.
     pub async fn push_once(&self, task: &TaskInput) -> Result<bool, TaskError> {
         Ok(self.push_step(task).await?.done().is_ok())
     }
@@ -273,56 +276,56 @@ impl Runner {
         push::push(world, world, world, world, &rules, task).await
     }
 
-    async fn push_tried(&self, task: &TaskInput) -> Result<StepOutcome<()>, TaskError> {
-        Box::pin(self.tried(task, Step::Push, self.push_step(task))).await
+    async fn recorded_push(&self, task: &TaskInput) -> Result<StepOutcome<()>, TaskError> {
+        Box::pin(self.recorded_try(task, Step::Push, self.push_step(task))).await
     }
 
-    async fn poll_tried(&self, task: &TaskInput) -> Result<poll::Arrival, TaskError> {
+    async fn recorded_poll(&self, task: &TaskInput) -> Result<poll::Arrival, TaskError> {
         let admitter = self.admitter();
-        let look = poll::poll(&admitter, &self.world, self.rules, task);
-        Box::pin(self.tried(task, Step::Poll, look)).await
+        let polling = poll::poll(&admitter, &self.world, self.rules, task);
+        Box::pin(self.recorded_try(task, Step::Poll, polling)).await
     }
 
     fn wait_for(&self, reason: RetryReason) {
         self.world.advance(SignedDuration::from_secs(reason.wait_seconds().into()));
     }
 
-    /// One invocation of the step that comes next; what it fails with is passed over.
+    /// Runs one invocation of the next step of a transfer and ignores its failure.
     pub async fn visit(&self, task: &TaskInput) {
         let record = self.world.store().transfers();
         let record = record.into_iter().find(|record| record.transfer_id == task.transfer_id);
         let Some(record) = record.filter(|record| !record.phase.is_terminal()) else { return };
-        let _passed_over = if record.delivery.is_some() {
+        let _ignored_failure = if record.delivery.is_some() {
             self.finalize(task, None).await.map(drop).err()
         } else if record.object.is_some() && record.target.drive().is_some() {
-            Box::pin(self.attempt(self.upload_once(task))).await.map(drop).err()
+            Box::pin(self.run_or_crash(self.upload_once(task))).await.map(drop).err()
         } else if record.object.is_some() {
-            Box::pin(self.attempt(self.publish_once(task))).await.map(drop).err()
+            Box::pin(self.run_or_crash(self.publish_once(task))).await.map(drop).err()
         } else {
             let (admitter, world) = (self.admitter(), &self.world);
-            match self.attempt(poll::poll(&admitter, world, self.rules, task)).await {
+            match self.run_or_crash(poll::poll(&admitter, world, self.rules, task)).await {
                 Ok(poll::Arrival::PushAgain) => {
-                    self.attempt(self.push_once(task)).await.map(drop).err()
+                    self.run_or_crash(self.push_once(task)).await.map(drop).err()
                 }
                 Ok(poll::Arrival::Wait { seconds }) => {
                     self.world.advance(SignedDuration::from_secs(seconds.into()));
                     None
                 }
-                looked => looked.map(drop).err(),
+                other => other.map(drop).err(),
             }
         };
     }
 
-    /// A look for the arrival, then one invocation of `upload`.
+    /// Checks for the arrival once, then runs one invocation of `upload`.
     ///
     /// # Errors
-    /// As the use cases.
+    /// Those of the use cases.
     pub async fn upload_once_after_arrival(&self, task: &TaskInput) -> Result<Progress, TaskError> {
         poll::poll(&self.admitter(), &self.world, self.rules, task).await?;
         self.upload_once(task).await
     }
 
-    /// Executions that were started and have not ended.
+    /// Executions that have started and not ended.
     #[must_use]
     pub fn started(&self) -> Vec<TaskInput> {
         let state = self.world.state();
@@ -333,12 +336,12 @@ impl Runner {
         state.running.iter().map(parse).collect()
     }
 
-    /// Runs a step, again while its failure may pass.
-    async fn step<T>(&self, make: impl AsyncFnMut() -> Result<T, TaskError>) -> Result<T, String> {
-        let mut make = make;
+    /// Runs a step and retries it after transient failures and crashes.
+    async fn step<T>(&self, run: impl AsyncFnMut() -> Result<T, TaskError>) -> Result<T, String> {
+        let mut run = run;
         let mut tries = 0;
         loop {
-            let name = match self.attempt(make()).await {
+            let name = match self.run_or_crash(run()).await {
                 Ok(value) => return Ok(value),
                 Err(Stopped::Failed(code)) if !code.is_retryable() => {
                     return Err(code.as_str().into());
@@ -354,7 +357,8 @@ impl Runner {
         }
     }
 
-    async fn attempt<T>(
+    /// Runs a task until it ends, or until an injected crash or [`Kill`] ends it.
+    async fn run_or_crash<T>(
         &self,
         task: impl Future<Output = Result<T, TaskError>>,
     ) -> Result<T, Stopped> {

@@ -1,3 +1,5 @@
+//! Clock, sealer, queues and workflow service of the [`World`].
+
 use docferry_app::ports::{
     AuditQueue, Clock, Execution, QueueError, SealError, Sealer, Start, UploadUrl, WebhookQueue,
     Workflow, WorkflowError,
@@ -51,8 +53,8 @@ impl WebhookQueue for World {
     }
 }
 
-/// The execution that an attempt runs in.
-fn execution(transfer: &TransferId, attempt: u32) -> String {
+/// Name of the Step Functions execution with this number.
+fn execution_name(transfer: &TransferId, attempt: u32) -> String {
     format!("{transfer}-{attempt}")
 }
 
@@ -60,7 +62,7 @@ impl Workflow for World {
     async fn start(&self, transfer: &TransferId, attempt: u32) -> Result<Start, WorkflowError> {
         self.effect("start", WorkflowError, async || {
             let mut state = self.state();
-            let name = execution(transfer, attempt);
+            let name = execution_name(transfer, attempt);
             if state.closed.contains(&name) {
                 return Ok(Start::Closed);
             }
@@ -73,7 +75,7 @@ impl Workflow for World {
     async fn look(&self, transfer: &TransferId, attempt: u32) -> Result<Execution, WorkflowError> {
         self.effect("look", WorkflowError, async || {
             let state = self.state();
-            let name = execution(transfer, attempt);
+            let name = execution_name(transfer, attempt);
             Ok(if state.closed.contains(&name) {
                 Execution::Closed
             } else if state.running.contains(&name) {

@@ -1,3 +1,5 @@
+//! The document source of the [`World`].
+
 use docferry_app::ports::{DocumentSource, SourceAnswer, SourceError};
 use docferry_domain::ObjectGuid;
 

@@ -1,3 +1,5 @@
+//! The exchange bucket of the [`World`].
+
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -8,11 +10,11 @@ use jiff::Timestamp;
 
 use crate::World;
 
-/// Pieces in which reads arrive, so that fragments span several.
+/// Size in bytes of the chunks of a read; small enough that a fragment spans several chunks.
 const PIECE: usize = 100_000;
 
 impl World {
-    /// Puts an object into the exchange bucket, now.
+    /// Puts an object into the exchange bucket, last modified now.
     pub fn put_object(&self, key: &str, bytes: Bytes) {
         let mut state = self.state();
         let now = state.now;
@@ -28,7 +30,7 @@ impl Staging for World {
     async fn head(&self, key: &str) -> Result<Option<ObjectHead>, StagingError> {
         self.effect("head", StagingError::Unavailable, async || {
             if key.is_empty() {
-                return Err(StagingError::Unavailable("no such request can be made".into()));
+                return Err(StagingError::Unavailable("an empty key cannot be requested".into()));
             }
             Ok(self.state().objects.get(key).map(|object| ObjectHead {
                 size: object.bytes.len() as u64,

@@ -1,10 +1,12 @@
+//! The throttle budget, in memory and as a port of the [`World`].
+
 use std::sync::{Arc, Mutex};
 
 use docferry_app::ports::{Pause, StoreError, ThrottleBudget};
 
 use crate::World;
 
-/// A [`ThrottleBudget`] in memory.
+/// In-memory [`ThrottleBudget`].
 #[derive(Debug, Clone, Default)]
 pub struct InMemoryThrottleBudget(Arc<Mutex<Option<Pause>>>);
 
@@ -14,9 +16,9 @@ impl ThrottleBudget for InMemoryThrottleBudget {
     }
 
     async fn pause(&self, pause: Pause) -> Result<(), StoreError> {
-        let mut kept = self.0.lock().unwrap();
-        if kept.is_none_or(|kept| kept.until < pause.until) {
-            *kept = Some(pause);
+        let mut stored = self.0.lock().unwrap();
+        if stored.is_none_or(|stored| stored.until < pause.until) {
+            *stored = Some(pause);
         }
         Ok(())
     }

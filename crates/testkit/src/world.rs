@@ -1,3 +1,5 @@
+//! The [`World`]: shared state of all in-memory ports, its clock and its injected faults.
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -12,47 +14,47 @@ use crate::interleave::give_way;
 use crate::store::InMemoryTransferStore;
 use crate::throttle::InMemoryThrottleBudget;
 
-/// What happens at an effect.
+/// How an effect fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// The process dies; the effect does not happen.
     CrashBefore,
-    /// The effect happens; the process dies before it learns.
+    /// The effect happens; the process dies before it gets the response.
     CrashAfter,
-    /// The effect happens; the caller gets an error that may pass.
+    /// The effect happens; the response is lost and the caller gets a transient error.
     AnswerLost,
 }
 
-/// A fault at one effect, counted from 0 since the world began.
+/// A fault at one effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
-    /// Which effect.
+    /// Number of the effect, counted from 0 since the world was created.
     pub at: usize,
-    /// What happens there.
+    /// How it fails.
     pub mode: Mode,
 }
 
-/// A document that the source knows.
+/// A document that the document source can push.
 #[derive(Debug, Clone)]
 pub struct SourceDocument {
     /// Key in the exchange bucket.
     pub filename: String,
-    /// Its bytes.
+    /// Content of the document.
     pub bytes: Bytes,
-    /// What the source claims its size to be, when that is a lie.
+    /// Wrong size in bytes that the source reports; `None` if it reports the true size.
     pub claimed_size: Option<u64>,
-    /// Whether the mover brings it; otherwise it never arrives.
+    /// Whether the mover copies it to the exchange bucket; otherwise it never arrives.
     pub moves: bool,
 }
 
 /// An object in the exchange bucket.
 #[derive(Debug, Clone)]
 pub struct Object {
-    /// Its bytes.
+    /// Content of the object.
     pub bytes: Bytes,
-    /// Its tag, quotes included.
+    /// Entity tag, including its quotes.
     pub etag: String,
-    /// When it was written, by the world's clock.
+    /// Time of the last write, by the world's clock.
     pub last_modified: Timestamp,
 }
 
@@ -61,50 +63,61 @@ pub struct Object {
 pub struct PendingCopy {
     /// Key in the exchange bucket.
     pub filename: String,
-    /// Its bytes.
+    /// Content of the copy.
     pub bytes: Bytes,
-    /// When the mover brings it.
+    /// Time at which the mover writes it to the exchange bucket.
     pub due: Timestamp,
 }
 
 /// How the mover treats the copy of one push.
 #[derive(Debug, Clone, Copy)]
 pub struct Move {
-    /// How long it takes to bring the copy.
+    /// Time from the push to the write to the exchange bucket.
     pub delay: SignedDuration,
     /// Whether the push overwrites copies of the same name that are still pending.
     pub overwrites: bool,
 }
 
+/// State of a [`World`].
 #[derive(Debug, Default)]
 pub struct State {
+    /// The clock.
     pub now: Timestamp,
+    /// Documents of the source, by GUID.
     pub documents: BTreeMap<String, SourceDocument>,
+    /// Objects of the exchange bucket, by key.
     pub objects: BTreeMap<String, Object>,
     /// How far the clock that dates objects is behind the one that the store tells.
     pub object_clock_lag: SignedDuration,
     /// Copies that the mover has not brought yet.
+    /// Copies that the mover has not written to the exchange bucket yet.
     pub pending: Vec<PendingCopy>,
-    /// What becomes of the copies of the next pushes, in turn; at once when it is empty.
+    /// How the mover treats the copies of the next pushes, in order. When it is empty, the object
+    /// is in the exchange bucket as soon as the push returns.
     pub moves: VecDeque<Move>,
+    /// Drives and upload sessions.
     pub drive: DriveState,
+    /// The delivery bucket.
     pub delivery: DeliveryBucket,
-    /// Documents by their numbers.
+    /// Documents by file id.
     pub index: BTreeMap<FileId, IndexedDocument>,
-    /// Ids of users by their addresses.
+    /// Ids of users by email address.
     pub users: BTreeMap<String, String>,
-    /// Executions that run, by name.
+    /// Names of the running executions.
     pub running: BTreeSet<String>,
-    /// Executions that have ended, by name.
+    /// Names of the executions that have ended.
     pub closed: BTreeSet<String>,
-    /// What the audit queue has taken, repeats included.
+    /// Messages sent to the audit queue, duplicates included.
     pub told: Vec<OutcomeRecord>,
-    /// What the queue of webhooks has taken, repeats included.
+    /// Messages sent to the webhook queue, duplicates included.
     pub notices: Vec<Notice>,
+    /// Names of all effects so far, in order.
     pub effects: Vec<&'static str>,
+    /// Injected faults.
     pub faults: Vec<Fault>,
-    /// Whether everybody gives way to others before and after each effect.
+    /// Whether each effect yields to the other processes before and after it.
     pub interleaved: bool,
+    /// Number of writes to the exchange bucket.
     pub writes: u64,
 }
 
@@ -112,21 +125,21 @@ impl State {
     /// Puts an object into the exchange bucket.
     pub(crate) fn put_object(&mut self, key: &str, bytes: Bytes, last_modified: Timestamp) {
         self.writes += 1;
-        // The tag follows from the content, as with S3.
+        // The tag depends only on the content, as in S3.
         let sum = bytes.iter().fold(7_u64, |sum, b| sum.wrapping_mul(31) + u64::from(*b));
         let etag = format!("\"{:x}-{sum:x}\"", bytes.len());
         let last_modified = last_modified - self.object_clock_lag;
         self.objects.insert(key.into(), Object { etag, bytes, last_modified });
     }
 
-    /// Leaves the copy of a push to the mover.
+    /// Hands the copy of a push to the mover.
     pub(crate) fn push_copy(&mut self, filename: &str, bytes: Bytes) {
         let Some(Move { delay, overwrites }) = self.moves.pop_front() else {
             return self.put_object(filename, bytes, self.now);
         };
         let mut due = self.now + delay;
         if overwrites {
-            // The mover comes for the file when it would have come for the first of them.
+            // The mover copies the file at the earliest time planned for one of the pushes.
             let same = self.pending.extract_if(.., |copy| copy.filename == filename);
             due = same.map(|copy| copy.due).fold(due, Timestamp::min);
         }
@@ -134,12 +147,13 @@ impl State {
     }
 }
 
-/// Everything outside, shared by all ports; cheap to clone.
+/// In-memory implementation of all ports. Clones share one state.
 #[derive(Debug, Clone)]
 pub struct World {
     state: Arc<Mutex<State>>,
     pub(crate) store: InMemoryTransferStore,
     pub(crate) budget: InMemoryThrottleBudget,
+    /// Notified when an injected crash happens.
     crashed: Arc<tokio::sync::Notify>,
 }
 
@@ -157,15 +171,15 @@ impl Default for World {
 }
 
 impl World {
-    /// The shared state, for arranging and for looking.
+    /// Locks the shared state, so that a test can change or inspect it.
     ///
     /// # Panics
-    /// When a test panicked while it held the state.
+    /// When another test thread panicked while it held the lock.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
 
-    /// The store behind the effects, for arranging and for looking.
+    /// The store itself. Calls to it are not effects, so they meet no faults.
     #[must_use]
     pub fn store(&self) -> &InMemoryTransferStore {
         &self.store
@@ -182,12 +196,12 @@ impl World {
         self.state().documents.insert(guid.into(), document);
     }
 
-    /// Lets a fault happen.
+    /// Adds a fault.
     pub fn inject(&self, fault: Fault) {
         self.state().faults.push(fault);
     }
 
-    /// Moves the clock. The mover brings what is due meanwhile.
+    /// Advances the clock. The mover writes the copies that become due.
     pub fn advance(&self, by: SignedDuration) {
         let mut state = self.state();
         state.now = state.now.checked_add(by).unwrap();
@@ -207,12 +221,13 @@ impl World {
         self.state().effects.clone()
     }
 
-    /// Ends when an injected crash happens. The runner drops the task then.
+    /// Waits for an injected crash. The runner then drops the task.
     pub(crate) async fn until_crash(&self) {
         self.crashed.notified().await;
     }
 
-    /// Runs one effect under the faults that are injected.
+    /// Runs one effect and applies the fault injected for it, if any. `lost` makes the error for a
+    /// lost response.
     pub(crate) async fn effect<T, E>(
         &self,
         name: &'static str,
@@ -248,7 +263,7 @@ impl World {
 
     async fn crash(&self) {
         self.crashed.notify_one();
-        // Whoever runs the task drops it here.
+        // The task never resumes: the runner drops it.
         std::future::pending::<()>().await;
     }
 }

@@ -1,4 +1,4 @@
-//! The stores in memory do what the ports say.
+//! Conformance of the in-memory stores to their ports.
 
 use docferry_testkit::{InMemoryTransferStore, World, conformance};
 

@@ -1,11 +1,11 @@
-//! Shared by the tests of the use cases.
+//! Helpers for the tests of the use cases.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     dead_code,
     missing_docs,
     unreachable_pub,
-    reason = "each test file uses a part"
+    reason = "each test file uses a part of these helpers"
 )]
 
 use bytes::Bytes;
@@ -16,10 +16,11 @@ use docferry_testkit::builders::{drive_target, new_transfer};
 use docferry_testkit::{Runner, World};
 use jiff::SignedDuration;
 
+/// GUID of the document that most tests deliver.
 pub const GUID: &str = "3q2+7wAAAAAAAAAAAAAAAA==";
 pub const MB: usize = 1_000_000;
 
-/// Bytes that differ everywhere, so that a shifted or repeated part shows.
+/// Pseudo-random bytes, so that a comparison finds shifted or repeated parts.
 pub fn bytes(len: usize) -> Bytes {
     let mut x = 0x9e37_79b9_u32;
     (0..len)
@@ -33,12 +34,14 @@ pub fn bytes(len: usize) -> Bytes {
         .into()
 }
 
+/// A world whose source has one document of `len` bytes, named `order.pdf`.
 pub fn world_with(len: usize) -> World {
     let world = World::default();
     world.add_document(GUID, "order.pdf", bytes(len));
     world
 }
 
+/// A request to deliver the document into the folder `Court` of `email`.
 pub fn request_to(email: &str) -> NewTransfer {
     NewTransfer {
         on_behalf_of: None,
@@ -53,34 +56,37 @@ pub const SETTINGS: InitiateSettings = InitiateSettings {
     record_ttl: SignedDuration::from_hours(168),
 };
 
+/// Requests a delivery to `email`. Returns the input of its first execution.
 pub async fn start_for(world: &World, email: &str) -> Result<TaskInput, TaskError> {
     let transfer = initiate(&Runner::new(world).admitter(), SETTINGS, request_to(email)).await?;
     Ok(TaskInput { transfer_id: transfer.transfer_id, attempt: 1 })
 }
 
+/// Requests a delivery to a judge, and fails the test if the request is rejected.
 pub async fn start(world: &World) -> TaskInput {
     start_for(world, "judge@court.example").await.unwrap()
 }
 
-/// Which of the effects of asking for a document is the first of that name.
+/// Returns the number of the first effect with this name while a delivery is requested.
 pub async fn place_of(effect: &str) -> usize {
     let world = world_with(MB);
     start(&world).await;
     world.effects().iter().position(|name| *name == effect).unwrap()
 }
 
+/// Reads the record of the transfer.
 pub async fn record(world: &World, task: &TaskInput) -> Transfer {
     use docferry_app::ports::TransferStore as _;
     world.store().get(&task.transfer_id).await.unwrap().unwrap()
 }
 
-/// What must hold after every ending.
+/// Checks the invariants that hold after every ending.
 pub async fn assert_invariants(world: &World, task: &TaskInput, expected: &Bytes, context: &str) {
     assert_invariants_but(world, task, expected, context, 0).await;
 }
 
-/// The same, with a number of sessions that nobody could know of and that the
-/// drive forgets by itself.
+/// Checks the same invariants, but permits `orphans` upload sessions: their URLs were lost before
+/// they were stored, and the drive deletes them when they expire.
 pub async fn assert_invariants_but(
     world: &World,
     task: &TaskInput,
@@ -93,17 +99,17 @@ pub async fn assert_invariants_but(
     let state = world.state();
     if transfer.phase == Phase::Completed {
         let files: Vec<_> = state.drive.files().values().collect();
-        assert_eq!(files.len(), 1, "{context}: exactly one item");
-        assert_eq!(files[0].bytes, expected, "{context}: the bytes are the source's");
+        assert_eq!(files.len(), 1, "{context}: expected exactly one item");
+        assert_eq!(files[0].bytes, expected, "{context}: the bytes differ from the source");
         assert!(transfer.delivery.is_some(), "{context}");
     }
-    assert!(state.drive.open_sessions() <= orphans, "{context}: no session is left");
-    assert!(state.objects.is_empty(), "{context}: the exchange bucket is clean");
+    assert!(state.drive.open_sessions() <= orphans, "{context}: a session is left");
+    assert!(state.objects.is_empty(), "{context}: the exchange bucket is not empty");
     let (held, queued) = world.store().held_and_queued();
-    assert_eq!((held, queued), (0, 0), "{context}: no slot is held, nobody waits");
+    assert_eq!((held, queued), (0, 0), "{context}: a slot is held or a transfer is queued");
 }
 
-/// What must hold of everything once nothing happens any more: I1, I3, I4, I5, I9.
+/// Checks invariants I1, I3, I4, I5 and I9 of all transfers once all work has ended.
 pub async fn assert_at_rest(world: &World, context: &str) {
     let transfers = world.store().transfers();
     let state = world.state();
@@ -119,35 +125,43 @@ pub async fn assert_at_rest(world: &World, context: &str) {
             assert_eq!(file.map(|f| &f.bytes), Some(source), "{context}: {id} at {path}");
             delivered.insert(path, id);
         }
-        let told: Vec<_> = state.told.iter().filter(|r| r.transfer_id == *id).collect();
-        assert!(!told.is_empty(), "{context}: nobody was told of {id}");
-        assert!(told.iter().all(|r| *r == told[0]), "{context}: a repeat is the same");
-        assert_eq!(told[0].outcome, transfer.phase, "{context}");
+        let sent: Vec<_> = state.told.iter().filter(|r| r.transfer_id == *id).collect();
+        assert!(!sent.is_empty(), "{context}: the outcome of {id} was not sent");
+        assert!(sent.iter().all(|r| *r == sent[0]), "{context}: duplicates differ");
+        assert_eq!(sent[0].outcome, transfer.phase, "{context}");
     }
     assert_eq!(
         state.drive.files().keys().collect::<Vec<_>>(),
         delivered.keys().collect::<Vec<_>>(),
-        "{context}: each file belongs to a transfer that says completed"
+        "{context}: the files are not exactly those of the completed transfers"
     );
-    // What ORDS brings for a push of which it never told is known to nobody by name:
-    // the bucket's own rule removes it.
-    let untold = |t: &Transfer| t.source.is_none() && t.started_at.is_some();
+    // If the response of ORDS to a push was lost, the key of its object is unknown. The lifecycle
+    // rule of the bucket removes such an object.
+    let key_is_unknown = |t: &Transfer| t.source.is_none() && t.started_at.is_some();
     assert!(
-        state.objects.is_empty() || transfers.iter().any(untold),
-        "{context}: the exchange bucket is clean"
+        state.objects.is_empty() || transfers.iter().any(key_is_unknown),
+        "{context}: the exchange bucket is not empty"
     );
     for transfer in &transfers {
-        let is_told =
+        let belongs =
             |n: &&Notice| n.job_id == transfer.transfer_id && n.attempt == transfer.attempt;
-        let told: Vec<_> = state.notices.iter().filter(is_told).collect();
-        assert_eq!(told.is_empty(), transfer.callback.is_none(), "{context}: whom to tell");
+        let sent: Vec<_> = state.notices.iter().filter(belongs).collect();
+        assert_eq!(
+            sent.is_empty(),
+            transfer.callback.is_none(),
+            "{context}: a notification is missing or was not asked for"
+        );
         let expected = Notice::of_transfer(transfer);
-        assert!(told.iter().all(|n| Some(*n) == expected.as_ref()), "{context}: {told:?}");
+        assert!(sent.iter().all(|n| Some(*n) == expected.as_ref()), "{context}: {sent:?}");
     }
     let store = world.store();
-    assert_eq!(store.held_and_queued(), (0, 0), "{context}: no slot is held, nobody waits");
-    assert!(store.keys_in_use().is_empty(), "{context}: no key is referred to");
-    assert_eq!(store.open_sessions(), 0, "{context}: no session is kept");
-    assert!(store.untold_outcomes().is_empty(), "{context}: all is told");
-    assert!(store.waiting_notices().is_empty(), "{context}: all notices are in their queue");
+    assert_eq!(
+        store.held_and_queued(),
+        (0, 0),
+        "{context}: a slot is held or a transfer is queued"
+    );
+    assert!(store.keys_in_use().is_empty(), "{context}: an exchange key is in use");
+    assert_eq!(store.open_sessions(), 0, "{context}: a session is stored");
+    assert!(store.untold_outcomes().is_empty(), "{context}: an outcome is unsent");
+    assert!(store.waiting_notices().is_empty(), "{context}: a notification is unsent");
 }

@@ -1,3 +1,5 @@
+//! Checks of every [`ArtifactStore`].
+
 use docferry_app::ports::{ArtifactStore, Due, StoreError, TransferStore, WriteError};
 use docferry_domain::{Artifact, ArtifactRecord, ObjectGuid, Outcome, Phase};
 
@@ -7,18 +9,18 @@ use crate::builders::{epoch, pushed};
 /// Runs every check of an [`ArtifactStore`].
 ///
 /// # Panics
-/// At the first thing that a store does otherwise than the port says.
+/// When the store breaks a rule of its port.
 pub async fn artifact_store(store: &(impl ArtifactStore + TransferStore)) {
-    the_newest_delivered_artifact_of_a_document_is_found(store).await;
-    an_artifact_is_offered_with_its_delivery_and_not_before(store).await;
-    a_retention_only_rises(store).await;
-    rescheduling_changes_no_retention(store).await;
-    an_artifact_whose_removal_has_begun_cannot_be_retained(store).await;
-    only_an_artifact_that_was_not_delivered_can_be_withdrawn(store).await;
-    a_reuse_is_a_delivery_without_a_push(store).await;
+    newest_delivered_artifact_is_found(store).await;
+    artifact_is_reusable_only_after_its_delivery(store).await;
+    retention_is_never_shortened(store).await;
+    rescheduling_keeps_the_retention(store).await;
+    artifact_being_removed_cannot_be_retained(store).await;
+    only_undelivered_artifact_can_be_withdrawn(store).await;
+    reuse_is_a_delivery_without_a_push(store).await;
 }
 
-/// One of a document that nobody else knows.
+/// An artifact of a document with a random GUID, retained for `keep_for` seconds.
 fn artifact(keep_for: i64) -> ArtifactRecord {
     let name = uuid::Uuid::new_v4().simple().to_string();
     ArtifactRecord {
@@ -32,7 +34,7 @@ fn artifact(keep_for: i64) -> ArtifactRecord {
     }
 }
 
-/// Records the delivery of an artifact by a transfer of its own.
+/// Records the delivery of an artifact by a new transfer.
 async fn deliver(store: &impl TransferStore, artifact: &ArtifactRecord) {
     let transfer = uploading(store).await;
     record_delivery(store, &transfer, artifact).await.unwrap();
@@ -49,14 +51,15 @@ async fn record_delivery(
 
 async fn is_due(store: &(impl ArtifactStore + TransferStore), key: &str, second: i64) -> bool {
     let unfinished = store.unfinished(seconds(second), 10_000).await.unwrap();
-    assert!(!unfinished.contains(&Due::Artifact(key.to_owned())), "it has a list of its own");
+    assert!(
+        !unfinished.contains(&Due::Artifact(key.to_owned())),
+        "artifacts are listed by expired_artifacts only"
+    );
     let expired = store.expired_artifacts(seconds(second), 10_000).await.unwrap();
     expired.iter().any(|expired| expired == key)
 }
 
-async fn the_newest_delivered_artifact_of_a_document_is_found(
-    store: &(impl ArtifactStore + TransferStore),
-) {
+async fn newest_delivered_artifact_is_found(store: &(impl ArtifactStore + TransferStore)) {
     let first = artifact(10);
     let find = async || store.find_artifact(&first.object_guid).await.unwrap();
     store.put_artifact(&first).await.unwrap();
@@ -67,120 +70,128 @@ async fn the_newest_delivered_artifact_of_a_document_is_found(
     assert_eq!(find().await.as_ref(), Some(&first), "the second is not delivered yet");
     deliver(store, &second).await;
     assert_eq!(find().await.as_ref(), Some(&second));
-    // A transfer that reuses the first one does not make it the newest.
+    // A transfer that reuses the first artifact does not make it the newest.
     deliver(store, &first).await;
     assert_eq!(find().await, Some(second));
     let other: ObjectGuid = "AAAA".parse().unwrap();
     assert_eq!(store.find_artifact(&other).await.unwrap(), None);
 }
 
-async fn an_artifact_is_offered_with_its_delivery_and_not_before(
+async fn artifact_is_reusable_only_after_its_delivery(
     store: &(impl ArtifactStore + TransferStore),
 ) {
-    let one = artifact(10);
-    let find = async || store.find_artifact(&one.object_guid).await.unwrap();
+    let record = artifact(10);
+    let find = async || store.find_artifact(&record.object_guid).await.unwrap();
     let transfer = uploading(store).await;
-    for _ in ["", "a repeated step"] {
-        store.put_artifact(&one).await.unwrap();
+    for _ in ["first run", "repeated step"] {
+        store.put_artifact(&record).await.unwrap();
         assert_eq!(find().await, None);
-        assert!(!store.keep_artifact(&one.key, seconds(20)).await.unwrap());
+        assert!(!store.keep_artifact(&record.key, seconds(20)).await.unwrap());
     }
     let stale = docferry_domain::Transfer { epoch: transfer.epoch - 1, ..transfer.clone() };
-    let refused = record_delivery(store, &stale, &one).await;
-    assert!(matches!(refused, Err(WriteError::Superseded)), "{refused:?}");
-    assert_eq!(find().await, None, "a delivery that is refused offers nothing");
-    for _ in ["", "a repeated step"] {
-        record_delivery(store, &transfer, &one).await.unwrap();
-        assert_eq!(find().await.as_ref(), Some(&one));
-        assert!(store.keep_artifact(&one.key, seconds(20)).await.unwrap());
+    let rejected = record_delivery(store, &stale, &record).await;
+    assert!(matches!(rejected, Err(WriteError::Superseded)), "{rejected:?}");
+    assert_eq!(find().await, None, "a rejected delivery makes no artifact reusable");
+    for _ in ["first run", "repeated step"] {
+        record_delivery(store, &transfer, &record).await.unwrap();
+        assert_eq!(find().await.as_ref(), Some(&record));
+        assert!(store.keep_artifact(&record.key, seconds(20)).await.unwrap());
     }
-    // A transfer that has ended delivers nothing any more.
+    // A transfer that has ended cannot record a delivery.
     let (late, ended) = (artifact(10), uploading(store).await);
     store.put_artifact(&late).await.unwrap();
     finish(store, &ended.transfer_id, Outcome::Canceled).await;
-    let refused = record_delivery(store, &ended, &late).await;
-    assert!(matches!(refused, Err(WriteError::Ended)), "{refused:?}");
+    let rejected = record_delivery(store, &ended, &late).await;
+    assert!(matches!(rejected, Err(WriteError::Ended)), "{rejected:?}");
     assert_eq!(store.find_artifact(&late.object_guid).await.unwrap(), None);
 }
 
-async fn a_retention_only_rises(store: &(impl ArtifactStore + TransferStore)) {
-    let one = artifact(10);
-    let key = &one.key;
-    store.put_artifact(&one).await.unwrap();
+async fn retention_is_never_shortened(store: &(impl ArtifactStore + TransferStore)) {
+    let record = artifact(10);
+    let key = &record.key;
+    store.put_artifact(&record).await.unwrap();
     assert!(!is_due(store, key, 9).await && is_due(store, key, 11).await);
-    deliver(store, &one).await;
+    deliver(store, &record).await;
     assert!(store.keep_artifact(key, seconds(20)).await.unwrap());
-    assert!(store.keep_artifact(key, seconds(15)).await.unwrap(), "it is retained longer already");
+    assert!(
+        store.keep_artifact(key, seconds(15)).await.unwrap(),
+        "a shorter retention succeeds and changes nothing"
+    );
     assert!(!is_due(store, key, 19).await && is_due(store, key, 21).await);
-    // A step of the transfer that made it is repeated.
-    store.put_artifact(&one).await.unwrap();
+    // The transfer that created the artifact repeats its step.
+    store.put_artifact(&record).await.unwrap();
     assert!(!is_due(store, key, 19).await && is_due(store, key, 21).await);
-    assert!(!store.give_up_artifact(key, seconds(19)).await.unwrap(), "another job needs it");
-    let longer = ArtifactRecord { keep_until: seconds(30), ..one.clone() };
+    assert!(
+        !store.give_up_artifact(key, seconds(19)).await.unwrap(),
+        "another job retains it longer"
+    );
+    let longer = ArtifactRecord { keep_until: seconds(30), ..record.clone() };
     store.put_artifact(&longer).await.unwrap();
     assert!(!store.give_up_artifact(key, seconds(29)).await.unwrap());
     assert!(store.give_up_artifact(key, seconds(30)).await.unwrap());
 }
 
-async fn rescheduling_changes_no_retention(store: &(impl ArtifactStore + TransferStore)) {
-    let one = artifact(10);
-    let key = &one.key;
-    let look = Due::Artifact(key.clone());
-    store.put_artifact(&one).await.unwrap();
-    deliver(store, &one).await;
+async fn rescheduling_keeps_the_retention(store: &(impl ArtifactStore + TransferStore)) {
+    let record = artifact(10);
+    let key = &record.key;
+    let due = Due::Artifact(key.clone());
+    store.put_artifact(&record).await.unwrap();
+    deliver(store, &record).await;
     assert!(store.keep_artifact(key, seconds(100)).await.unwrap());
-    // A sweep that had read it as due before its retention rose.
-    store.postpone(&look, seconds(12)).await.unwrap();
+    // A sweep had read the artifact as due before its retention was extended.
+    store.postpone(&due, seconds(12)).await.unwrap();
     assert!(!is_due(store, key, 11).await && is_due(store, key, 13).await);
     assert!(!store.give_up_artifact(key, seconds(13)).await.unwrap());
-    assert!(!is_due(store, key, 99).await, "the next look is at the end of the retention");
+    assert!(!is_due(store, key, 99).await, "the next check is at the end of the retention");
     assert!(is_due(store, key, 101).await);
-    // A retention that is no longer than the one that holds moves no look.
-    store.postpone(&look, seconds(50)).await.unwrap();
+    // A request for a shorter retention does not move the next check.
+    store.postpone(&due, seconds(50)).await.unwrap();
     assert!(store.keep_artifact(key, seconds(90)).await.unwrap());
     assert!(is_due(store, key, 51).await);
-    // A late look does not make the retention longer.
-    store.postpone(&look, seconds(500)).await.unwrap();
+    // A late check does not extend the retention.
+    store.postpone(&due, seconds(500)).await.unwrap();
     assert!(!store.give_up_artifact(key, seconds(99)).await.unwrap());
-    store.postpone(&look, seconds(500)).await.unwrap();
+    store.postpone(&due, seconds(500)).await.unwrap();
     assert!(store.give_up_artifact(key, seconds(100)).await.unwrap());
 }
 
-async fn an_artifact_whose_removal_has_begun_cannot_be_retained(
-    store: &(impl ArtifactStore + TransferStore),
-) {
-    let one = artifact(10);
-    let key = &one.key;
-    store.put_artifact(&one).await.unwrap();
-    deliver(store, &one).await;
+async fn artifact_being_removed_cannot_be_retained(store: &(impl ArtifactStore + TransferStore)) {
+    let record = artifact(10);
+    let key = &record.key;
+    store.put_artifact(&record).await.unwrap();
+    deliver(store, &record).await;
     assert!(store.give_up_artifact(key, seconds(10)).await.unwrap());
     assert!(!store.keep_artifact(key, seconds(99)).await.unwrap());
-    store.put_artifact(&ArtifactRecord { keep_until: seconds(99), ..one.clone() }).await.unwrap();
-    assert!(!store.keep_artifact(key, seconds(99)).await.unwrap(), "nothing revives it");
-    assert!(store.give_up_artifact(key, seconds(9)).await.unwrap(), "it is being removed");
-    assert!(is_due(store, key, 11).await, "until the object is gone");
+    store
+        .put_artifact(&ArtifactRecord { keep_until: seconds(99), ..record.clone() })
+        .await
+        .unwrap();
+    assert!(!store.keep_artifact(key, seconds(99)).await.unwrap(), "the removal cannot be undone");
+    assert!(store.give_up_artifact(key, seconds(9)).await.unwrap(), "its removal has begun");
+    assert!(is_due(store, key, 11).await, "it stays due until the object is deleted");
     store.forget_artifact(key).await.unwrap();
     store.forget_artifact(key).await.unwrap();
     assert!(!is_due(store, key, 11).await);
     assert!(!store.keep_artifact(key, seconds(99)).await.unwrap());
-    assert!(store.give_up_artifact(key, seconds(1)).await.unwrap(), "unknown: it may go");
+    assert!(
+        store.give_up_artifact(key, seconds(1)).await.unwrap(),
+        "an unknown artifact may be removed"
+    );
 }
 
-async fn only_an_artifact_that_was_not_delivered_can_be_withdrawn(
-    store: &(impl ArtifactStore + TransferStore),
-) {
-    let (one, transfer) = (artifact(10), uploading(store).await);
+async fn only_undelivered_artifact_can_be_withdrawn(store: &(impl ArtifactStore + TransferStore)) {
+    let (record, transfer) = (artifact(10), uploading(store).await);
     let withdraw = async |key: &str| store.withdraw_artifact(key).await.unwrap();
-    assert!(withdraw(&one.key).await, "unknown: it may go");
-    store.put_artifact(&one).await.unwrap();
-    assert!(withdraw(&one.key).await && withdraw(&one.key).await);
-    assert!(store.give_up_artifact(&one.key, seconds(1)).await.unwrap());
-    // A step that comes late cannot deliver what is being removed.
-    store.put_artifact(&one).await.unwrap();
-    let refused = record_delivery(store, &transfer, &one).await;
-    assert!(matches!(refused, Err(WriteError::Store(StoreError::Unavailable(_)))), "{refused:?}");
+    assert!(withdraw(&record.key).await, "an unknown artifact may be removed");
+    store.put_artifact(&record).await.unwrap();
+    assert!(withdraw(&record.key).await && withdraw(&record.key).await);
+    assert!(store.give_up_artifact(&record.key, seconds(1)).await.unwrap());
+    // A late step cannot deliver an artifact that is being removed.
+    store.put_artifact(&record).await.unwrap();
+    let rejected = record_delivery(store, &transfer, &record).await;
+    assert!(matches!(rejected, Err(WriteError::Store(StoreError::Unavailable(_)))), "{rejected:?}");
     assert_eq!(get(store, &transfer.transfer_id).await.delivery, None);
-    assert_eq!(store.find_artifact(&one.object_guid).await.unwrap(), None);
+    assert_eq!(store.find_artifact(&record.object_guid).await.unwrap(), None);
 
     let other = artifact(10);
     store.put_artifact(&other).await.unwrap();
@@ -189,7 +200,7 @@ async fn only_an_artifact_that_was_not_delivered_can_be_withdrawn(
     assert!(store.keep_artifact(&other.key, seconds(20)).await.unwrap());
 }
 
-async fn a_reuse_is_a_delivery_without_a_push(store: &impl TransferStore) {
+async fn reuse_is_a_delivery_without_a_push(store: &impl TransferStore) {
     let id = created(store).await.transfer_id;
     store.begin_push(&id, 1, epoch()).await.unwrap();
     let known = Artifact { key: "downloads/x/0".into(), size: 1_000 };

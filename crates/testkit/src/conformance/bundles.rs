@@ -1,4 +1,4 @@
-//! What every [`BundleStore`] must do.
+//! Checks of every [`BundleStore`].
 
 use docferry_app::ports::{BundleStore, Due, FIRST_LOOK, SlotStore, TransferStore};
 use docferry_domain::{
@@ -12,11 +12,11 @@ use crate::builders::{epoch, new_transfer, transfer};
 /// Runs every check.
 ///
 /// # Panics
-/// At the first thing that a store does otherwise than the port says.
+/// When the store breaks a rule of its port.
 pub async fn bundle_store(store: &(impl TransferStore + SlotStore + BundleStore)) {
-    documents_wait_for_nothing_until_they_are_queued(store).await;
-    each_document_counts_once(store).await;
-    a_bundle_is_canceled_by_its_owner_and_ends_once(store).await;
+    documents_are_not_due_until_queued(store).await;
+    each_document_is_counted_once(store).await;
+    batch_is_canceled_by_its_owner_and_ends_once(store).await;
 }
 
 async fn created(
@@ -47,20 +47,20 @@ async fn created(
     store.create_bundle(&bundle).await.unwrap();
     store.create_bundle(&bundle).await.unwrap();
     let deadline = epoch() + SignedDuration::from_hours(4);
-    let one = |n| {
+    let document = |n| {
         let id = bundle.bundle_id.document(n);
         Transfer { turn: Turn::Idle, ..Transfer::new(id, new_transfer(), epoch(), deadline) }
     };
-    let documents: Vec<_> = (0..documents).map(one).collect();
+    let documents: Vec<_> = (0..documents).map(document).collect();
     store.add_documents(&documents, deadline).await.unwrap();
     (bundle, documents)
 }
 
 async fn counts(store: &impl BundleStore, id: &TransferId) -> BundleCounts {
-    store.bundle(id).await.unwrap().expect("the bundle is there").1
+    store.bundle(id).await.unwrap().expect("the batch has no record").1
 }
 
-async fn documents_wait_for_nothing_until_they_are_queued(
+async fn documents_are_not_due_until_queued(
     store: &(impl TransferStore + SlotStore + BundleStore),
 ) {
     let (bundle, documents) = created(store, 3).await;
@@ -69,36 +69,36 @@ async fn documents_wait_for_nothing_until_they_are_queued(
     assert_eq!(whole, (bundle.clone(), BundleCounts::default(), documents.clone()));
     assert_eq!(store.whole_bundle(&transfer().transfer_id, 1000).await.unwrap(), None);
     assert_eq!(store.bundle(id).await.unwrap(), Some((bundle.clone(), BundleCounts::default())));
-    assert_eq!(store.get(id).await.unwrap(), None, "it is no transfer itself");
+    assert_eq!(store.get(id).await.unwrap(), None, "a batch is not a transfer");
     assert_eq!(store.documents(id, 0, 2).await.unwrap(), documents[..2]);
     assert_eq!(store.documents(id, 2, 2).await.unwrap(), documents[2..]);
     assert!(store.documents(id, 3, 2).await.unwrap().is_empty());
-    let later = epoch() + SignedDuration::from_hours(1);
-    let one = &documents[1].transfer_id;
-    let named = Due::Transfer(one.clone());
-    assert!(!store.unfinished(later, 10_000).await.unwrap().contains(&named));
+    let after_an_hour = epoch() + SignedDuration::from_hours(1);
+    let second = &documents[1].transfer_id;
+    let due = Due::Transfer(second.clone());
+    assert!(!store.unfinished(after_an_hour, 10_000).await.unwrap().contains(&due));
     store.enqueue(&documents[1], epoch() + FIRST_LOOK).await.unwrap();
-    let record = store.get(one).await.unwrap().expect("the document is there");
+    let record = store.get(second).await.unwrap().expect("the document has no record");
     assert_eq!(record.turn, Turn::Queued);
-    // Writing it again does not undo that.
-    store.add_documents(&documents, later).await.unwrap();
-    assert_eq!(store.get(one).await.unwrap(), Some(record));
-    let listed = async |what: &Due| {
+    // Adding the documents again does not undo that.
+    store.add_documents(&documents, after_an_hour).await.unwrap();
+    assert_eq!(store.get(second).await.unwrap(), Some(record));
+    let expect_listed = async |item: &Due| {
         for _ in 0..100 {
-            if store.unfinished(later, 10_000).await.unwrap().contains(what) {
+            if store.unfinished(after_an_hour, 10_000).await.unwrap().contains(item) {
                 return;
             }
             tokio::task::yield_now().await;
         }
-        panic!("{what:?} should be in the index");
+        panic!("{item:?} never appeared in the index");
     };
-    listed(&named).await;
-    listed(&Due::Bundle(id.clone())).await;
+    expect_listed(&due).await;
+    expect_listed(&Due::Bundle(id.clone())).await;
     store.open_bundle(id).await.unwrap();
     assert_eq!(store.bundle(id).await.unwrap().unwrap().0.phase, Phase::Uploading);
 }
 
-async fn each_document_counts_once(store: &(impl TransferStore + SlotStore + BundleStore)) {
+async fn each_document_is_counted_once(store: &(impl TransferStore + SlotStore + BundleStore)) {
     let (bundle, documents) = created(store, 2).await;
     let id = &bundle.bundle_id;
     for _ in 0..2 {
@@ -107,18 +107,18 @@ async fn each_document_counts_once(store: &(impl TransferStore + SlotStore + Bun
         store.finish(&read, failed, epoch()).await.unwrap();
     }
     let first_failure = Some(FailureCode::QuotaExceeded);
-    let one = BundleCounts { ended: 1, completed: 0, bytes: 0, first_failure };
-    assert_eq!(counts(store, id).await, one);
+    let one_failed = BundleCounts { ended: 1, completed: 0, bytes: 0, first_failure };
+    assert_eq!(counts(store, id).await, one_failed);
     store.finish(&documents[1], Outcome::Failed(FailureCode::Internal), epoch()).await.unwrap();
-    assert_eq!(counts(store, id).await, BundleCounts { ended: 2, ..one });
+    assert_eq!(counts(store, id).await, BundleCounts { ended: 2, ..one_failed });
 }
 
-async fn a_bundle_is_canceled_by_its_owner_and_ends_once(
+async fn batch_is_canceled_by_its_owner_and_ends_once(
     store: &(impl TransferStore + SlotStore + BundleStore),
 ) {
     let (bundle, _) = created(store, 1).await;
     let id = &bundle.bundle_id;
-    assert_eq!(store.cancel_bundle(id, "somebody else", epoch()).await.unwrap(), None);
+    assert_eq!(store.cancel_bundle(id, "another owner", epoch()).await.unwrap(), None);
     let canceled = store.cancel_bundle(id, "scv", epoch()).await.unwrap().unwrap();
     assert!(canceled.cancel_requested);
     store.documents_stopped(id, 0).await.unwrap();
@@ -132,6 +132,6 @@ async fn a_bundle_is_canceled_by_its_owner_and_ends_once(
     store.open_bundle(id).await.unwrap();
     let (ended, _) = store.bundle(id).await.unwrap().unwrap();
     assert_eq!((ended.phase, ended.ended_at), (Phase::Canceled, Some(epoch())));
-    assert_eq!(ended.failed_documents, 1, "what is notified with the end is recorded too");
+    assert_eq!(ended.failed_documents, 1, "the webhook reports the same number");
     assert_eq!(store.cancel_bundle(id, "scv", epoch()).await.unwrap(), None);
 }

@@ -1,4 +1,4 @@
-//! What every [`JobStore`] and [`History`] must do.
+//! Checks of every [`JobStore`] and [`History`].
 
 use crate::builders::record_push;
 use docferry_app::ports::{
@@ -16,17 +16,17 @@ use crate::builders::{epoch, new_transfer, pushed, transfer};
 /// Runs every check.
 ///
 /// # Panics
-/// At the first thing that a store does otherwise than the ports say.
+/// When the store breaks a rule of its ports.
 pub async fn job_store<S>(store: &S)
 where
     S: TransferStore + SlotStore + BundleStore + JobStore + History,
 {
-    a_name_makes_one_job_until_it_is_forgotten(store).await;
-    a_transfer_may_hold_a_slot_from_the_start(store).await;
-    a_settled_transfer_runs_again_once_for_each_wish(store).await;
-    a_release_of_an_earlier_run_leaves_the_later_alone(store).await;
-    a_bundle_runs_again_with_those_of_its_documents_that_are_to(store).await;
-    a_history_is_its_owners_newest_first_page_by_page(store).await;
+    idempotency_key_creates_one_job_until_it_expires(store).await;
+    new_transfer_can_take_a_free_slot(store).await;
+    closed_transfer_runs_once_per_retry_request(store).await;
+    late_key_release_of_an_earlier_run_is_ignored(store).await;
+    resumed_batch_runs_selected_documents_again(store).await;
+    history_lists_jobs_of_its_owner_newest_first(store).await;
 }
 
 fn hours(n: i64) -> Timestamp {
@@ -46,7 +46,7 @@ fn entry(request: &NamedRequest) -> Entry<'_> {
     Entry { request: Some(request), slot: None }
 }
 
-async fn a_name_makes_one_job_until_it_is_forgotten(
+async fn idempotency_key_creates_one_job_until_it_expires(
     store: &(impl TransferStore + BundleStore + JobStore),
 ) {
     let (first, second) = (transfer(), transfer());
@@ -54,9 +54,9 @@ async fn a_name_makes_one_job_until_it_is_forgotten(
     let remembered = async |now| store.request(&request.key, now).await.unwrap();
     assert_eq!(remembered(hours(0)).await, None);
     assert_eq!(store.enter(&first, entry(&request)).await.unwrap(), Entered::Done);
-    assert_eq!(store.enter(&first, entry(&request)).await.unwrap(), Entered::Done, "a repeat");
+    assert_eq!(store.enter(&first, entry(&request)).await.unwrap(), Entered::Done, "repeated");
     assert_eq!(remembered(hours(23)).await, Some(request.clone()));
-    assert_eq!(remembered(hours(24)).await, None, "its time is over");
+    assert_eq!(remembered(hours(24)).await, None, "the record has expired");
     let again = NamedRequest { job_id: second.transfer_id.clone(), ..request.clone() };
     let before = store.enter(&second, entry(&again)).await.unwrap();
     assert_eq!(before, Entered::Before(request.clone()));
@@ -65,19 +65,19 @@ async fn a_name_makes_one_job_until_it_is_forgotten(
     let for_many = NamedRequest { job_id: many.bundle_id.clone(), ..request.clone() };
     let before = store.enter_bundle(&many, Some(&for_many)).await.unwrap();
     assert_eq!(before, Entered::Before(request.clone()));
-    // Of another job: nothing is forgotten.
+    // The record of another job is not deleted.
     store.forget_request(&again).await.unwrap();
     assert_ne!(store.enter(&second, entry(&again)).await.unwrap(), Entered::Done);
     store.forget_request(&request).await.unwrap();
     store.forget_request(&request).await.unwrap();
     assert_eq!(store.enter(&second, entry(&again)).await.unwrap(), Entered::Done);
-    // Its time is over, whether anybody has tidied up or not.
+    // An expired record is ignored, even before it is deleted.
     let late = Transfer { created_at: hours(24), ..transfer() };
-    let anew = NamedRequest { job_id: late.transfer_id.clone(), ..request };
-    assert_eq!(store.enter(&late, entry(&anew)).await.unwrap(), Entered::Done);
+    let renewed = NamedRequest { job_id: late.transfer_id.clone(), ..request };
+    assert_eq!(store.enter(&late, entry(&renewed)).await.unwrap(), Entered::Done);
 }
 
-async fn a_transfer_may_hold_a_slot_from_the_start(store: &(impl TransferStore + SlotStore)) {
+async fn new_transfer_can_take_a_free_slot(store: &(impl TransferStore + SlotStore)) {
     let made = Transfer { turn: Turn::Holding, ..transfer() };
     let id = &made.transfer_id;
     let version = store.slots(made.pool).await.unwrap().version;
@@ -103,37 +103,41 @@ async fn ended(store: &impl TransferStore, outcome: Outcome) -> Transfer {
     store.finish(&read, outcome, epoch()).await.unwrap()
 }
 
-async fn a_settled_transfer_runs_again_once_for_each_wish(
+async fn closed_transfer_runs_once_per_retry_request(
     store: &(impl TransferStore + SlotStore + JobStore),
 ) {
     let read = ended(store, Outcome::Canceled).await;
     let id = &read.transfer_id;
     let again = read.clone().again(hours(8), Some(hours(48)));
-    assert!(!store.run_again(&read, &again, epoch()).await.unwrap(), "it is not settled");
+    assert!(
+        !store.run_again(&read, &again, epoch()).await.unwrap(),
+        "the transfer is not closed yet"
+    );
     store.mark_settled(id, 2).await.unwrap();
-    assert!(!store.run_again(&read, &again, epoch()).await.unwrap(), "of another attempt");
+    assert!(
+        !store.run_again(&read, &again, epoch()).await.unwrap(),
+        "another execution cannot close it"
+    );
     store.mark_settled(id, 1).await.unwrap();
     assert!(store.run_again(&read, &again, epoch()).await.unwrap());
-    assert!(store.run_again(&read, &again, epoch()).await.unwrap(), "a repeat");
+    assert!(store.run_again(&read, &again, epoch()).await.unwrap(), "repeated");
     let running = store.get(id).await.unwrap().unwrap();
     assert_eq!(running, again);
     assert_eq!((running.attempt, running.retries, running.executions()), (2, 1, 1));
     let late = store.request_cancel(id, "scv", 0).await.unwrap();
-    let stands = store.get(id).await.unwrap().unwrap();
-    assert_eq!((late, stands.cancel_requested), (None, false), "of the first run");
+    let stored = store.get(id).await.unwrap().unwrap();
+    assert_eq!((late, stored.cancel_requested), (None, false), "a cancel of the first run");
     let late = store.record_delivery(id, read.epoch, &delivery()).await;
-    assert!(late.is_err(), "of an upload of the first run");
+    assert!(late.is_err(), "an upload of the first run recorded its delivery");
     let queue = store.queue(Pool::Onedrive, None, 1000).await.unwrap();
     assert!(queue.iter().any(|waiting| waiting.transfer_id == *id));
-    // A clean-up of the first run that comes late.
+    // A late clean-up of the first run.
     let ended = store.finish(&running, Outcome::Canceled, epoch()).await.unwrap();
     store.mark_clean(id, 1, hours(9)).await.unwrap();
     assert!(!store.run_again(&ended, &ended.clone().again(hours(8), None), epoch()).await.unwrap());
 }
 
-async fn a_release_of_an_earlier_run_leaves_the_later_alone(
-    store: &(impl TransferStore + JobStore),
-) {
+async fn late_key_release_of_an_earlier_run_is_ignored(store: &(impl TransferStore + JobStore)) {
     use docferry_app::ports::Release;
 
     let read = ended(store, Outcome::Canceled).await;
@@ -147,7 +151,7 @@ async fn a_release_of_an_earlier_run_leaves_the_later_alone(
     store.begin_push(id, 2, epoch()).await.unwrap();
     let source = docferry_domain::PushedSource { requested_at: hours(1), ..pushed(&key, 1000) };
     assert!(record_push(store, id, 2, &source).await.unwrap());
-    assert_eq!(release(1).await, Release::StillReferenced, "late, of the first run");
+    assert_eq!(release(1).await, Release::StillReferenced, "a late release of the first run");
     assert_eq!(release(2).await, Release::Last);
 }
 
@@ -175,7 +179,7 @@ fn bundle(documents: u16) -> Bundle {
     }
 }
 
-async fn a_bundle_runs_again_with_those_of_its_documents_that_are_to(
+async fn resumed_batch_runs_selected_documents_again(
     store: &(impl TransferStore + BundleStore + JobStore),
 ) {
     let made = bundle(1);
@@ -193,16 +197,16 @@ async fn a_bundle_runs_again_with_those_of_its_documents_that_are_to(
         .end_bundle(&running, &BundleCounts::default(), Outcome::Canceled, epoch(), hours(200))
         .await
         .unwrap();
-    let (over, _) = read().await;
+    let (ended, _) = read().await;
     assert!(!store.resume_bundle(&running, hours(48), hours(8), epoch()).await.unwrap());
-    for _ in ["", "a repeat"] {
-        assert!(store.resume_bundle(&over, hours(48), hours(8), epoch()).await.unwrap());
+    for _ in ["first request", "repetition"] {
+        assert!(store.resume_bundle(&ended, hours(48), hours(8), epoch()).await.unwrap());
     }
     let (resumed, counts) = read().await;
     assert!(resumed.resuming && resumed.phase == Phase::Uploading && resumed.retries == 1);
     assert_eq!((resumed.keep_until, resumed.deadline), (Some(hours(48)), Some(hours(8))));
     assert_eq!((counts.ended, counts.first_failure), (1, None));
-    // What the first run still had to say comes late.
+    // Late writes of the first run change nothing.
     store
         .end_bundle(&running, &BundleCounts::default(), Outcome::Canceled, epoch(), epoch())
         .await
@@ -214,13 +218,13 @@ async fn a_bundle_runs_again_with_those_of_its_documents_that_are_to(
     let again = failed.clone().again(hours(8), Some(hours(48)));
     let of_another_run = Transfer { retries: 2, ..again.clone() };
     assert!(!store.run_again(&failed, &of_another_run, epoch()).await.unwrap());
-    for _ in ["", "a repeat"] {
+    for _ in ["first request", "repetition"] {
         assert!(store.run_again(&failed, &again, epoch()).await.unwrap());
     }
-    assert_eq!(read().await.1.ended, 0, "counted once");
+    assert_eq!(read().await.1.ended, 0, "the document is subtracted once");
     store.documents_resumed(id, 1).await.unwrap();
     assert!(!read().await.0.resuming);
-    // Whoever resumes it late does so no more.
+    // A late attempt to resume a document is rejected.
     let running = store.get(&failed.transfer_id).await.unwrap().unwrap();
     let failed = store.finish(&running, Outcome::Canceled, epoch()).await.unwrap();
     store.mark_settled(&failed.transfer_id, 2).await.unwrap();
@@ -230,7 +234,7 @@ async fn a_bundle_runs_again_with_those_of_its_documents_that_are_to(
     assert_eq!(read().await.1.ended, 1);
 }
 
-async fn a_history_is_its_owners_newest_first_page_by_page(
+async fn history_lists_jobs_of_its_owner_newest_first(
     store: &(impl TransferStore + BundleStore + History),
 ) {
     let owner = transfer().transfer_id.to_string();
@@ -243,7 +247,7 @@ async fn a_history_is_its_owners_newest_first_page_by_page(
             made.push(many.bundle_id);
             continue;
         }
-        // The viewer's transfers, whose results are not kept for a time, are listed too.
+        // Transfers of the viewer have no retention; they are listed too.
         let keep_until = (n % 2 == 0).then(|| hours(24 + n));
         let one = Transfer { owner: owner.clone(), created_at, keep_until, ..transfer() };
         store.create(&one).await.unwrap();
@@ -262,5 +266,5 @@ async fn a_history_is_its_owners_newest_first_page_by_page(
         }
     }
     assert_eq!(found, made);
-    assert!(store.jobs("nobody", None, 10).await.unwrap().0.is_empty());
+    assert!(store.jobs("unknown owner", None, 10).await.unwrap().0.is_empty());
 }

@@ -1,4 +1,4 @@
-//! Checks of exchange keys: the pushes that named them and the documents that use them.
+//! Checks of exchange keys: the documents that use them and the pushes that named them.
 
 use docferry_app::ports::{PushRecord, Release, TransferStore, WriteError};
 use docferry_domain::{ObjectGuid, OutstandingPush, OwedKey, Phase, Transfer, UNNAMED_PUSH_WAIT};
@@ -9,15 +9,15 @@ use crate::builders::{arrived, pushed, transfer};
 
 const OTHER: &str = "b3RoZXI=";
 
-/// Runs every check of a [`TransferStore`]'s exchange keys.
+/// Runs every check of exchange keys.
 ///
 /// # Panics
-/// At the first thing that a store does otherwise than the port says.
+/// When the store breaks a rule of its port.
 pub(super) async fn exchange_keys(store: &impl TransferStore) {
-    a_key_is_held_by_one_document(store).await;
-    announcements_keep_the_time_of_the_first_try(store).await;
-    a_lost_object_is_looked_for_again_after_another_push(store).await;
-    owed_keys_are_noted_once(store).await;
+    key_is_used_by_one_document(store).await;
+    announcement_keeps_the_time_of_the_first_try(store).await;
+    lost_object_is_awaited_again_after_another_push(store).await;
+    owed_key_is_recorded_once(store).await;
 }
 
 async fn pushing(store: &impl TransferStore, document: &ObjectGuid) -> Transfer {
@@ -26,7 +26,7 @@ async fn pushing(store: &impl TransferStore, document: &ObjectGuid) -> Transfer 
     store.begin_push(&made.transfer_id, 1, seconds(0)).await.unwrap()
 }
 
-async fn a_key_is_held_by_one_document(store: &impl TransferStore) {
+async fn key_is_used_by_one_document(store: &impl TransferStore) {
     let (own, other): (ObjectGuid, ObjectGuid) = (transfer().object_guid, OTHER.parse().unwrap());
     let (a, b) = (pushing(store, &own).await, pushing(store, &other).await);
     let (a, b) = (&a.transfer_id, &b.transfer_id);
@@ -51,20 +51,20 @@ async fn a_key_is_held_by_one_document(store: &impl TransferStore) {
     assert_eq!(store.exchange_key(&key).await.unwrap().outstanding, std::slice::from_ref(&push_b));
     let hold = async |id, guid| store.hold_key(id, 1, guid, &key, seconds(5)).await.unwrap();
     assert!(!hold(b, &other).await, "another document uses it");
-    assert!(hold(a, &own).await, "its own document does");
+    assert!(hold(a, &own).await, "the document that uses the key may take it");
     let release = store.release_key(a, 1, &key, seconds(6), seconds(90)).await.unwrap();
     assert_eq!(release, Release::Last);
     assert!(!hold(b, &other).await, "its object is being deleted");
     store.mark_released(a, &key, seconds(7)).await.unwrap();
-    assert!(hold(b, &other).await, "it is free");
+    assert!(hold(b, &other).await, "the key is free");
     assert!(hold(b, &other).await, "repeated");
-    // Taken before the push: the deletion was over by then, whatever the clocks say.
+    // The key was taken before the push, so the deletion was complete, even if clocks differ.
     assert_eq!(record(b, &push_b).await, PushRecord::Recorded);
     assert_eq!(get(store, b).await.phase, Phase::AwaitingArrival);
     assert!(store.exchange_key("unknown").await.unwrap().outstanding.is_empty());
 }
 
-async fn announcements_keep_the_time_of_the_first_try(store: &impl TransferStore) {
+async fn announcement_keeps_the_time_of_the_first_try(store: &impl TransferStore) {
     let id = pushing(store, &transfer().object_guid).await.transfer_id;
     let at = |n: i64| OutstandingPush {
         requested_at: seconds(n),
@@ -77,7 +77,7 @@ async fn announcements_keep_the_time_of_the_first_try(store: &impl TransferStore
     assert_eq!(
         store.announce_push(&id, &at(10)).await.unwrap(),
         at(0),
-        "the first may have pushed"
+        "the first try may have pushed"
     );
     let late = UNNAMED_PUSH_WAIT.as_secs();
     let renewed = store.announce_push(&id, &at(late)).await.unwrap();
@@ -92,7 +92,7 @@ async fn announcements_keep_the_time_of_the_first_try(store: &impl TransferStore
     assert_eq!(announced().await, 0);
 }
 
-async fn a_lost_object_is_looked_for_again_after_another_push(store: &impl TransferStore) {
+async fn lost_object_is_awaited_again_after_another_push(store: &impl TransferStore) {
     let Transfer { transfer_id: id, epoch, object_guid: guid, .. } = uploading(store).await;
     let stale = store.lose_object(&id, epoch - 1, true).await;
     assert!(matches!(stale, Err(WriteError::Superseded)), "{stale:?}");
@@ -100,7 +100,7 @@ async fn a_lost_object_is_looked_for_again_after_another_push(store: &impl Trans
     let lost = get(store, &id).await;
     assert!(lost.push_again && lost.object.is_none() && lost.phase == Phase::Uploading);
     store.record_arrival(&id, 1, &arrived()).await.unwrap();
-    assert_eq!(get(store, &id).await.object, None, "another push is due first");
+    assert_eq!(get(store, &id).await.object, None, "another push has to come first");
     let again = store.begin_push(&id, 1, seconds(1)).await.unwrap();
     assert_eq!(again.pushes, lost.pushes + 1);
     let source = again.source.unwrap();
@@ -113,13 +113,16 @@ async fn a_lost_object_is_looked_for_again_after_another_push(store: &impl Trans
     let recorded = store.record_push(&id, 1, &push, &source).await.unwrap();
     assert_eq!(recorded, PushRecord::Recorded);
     let pushed = get(store, &id).await;
-    assert!(!pushed.push_again && pushed.phase == Phase::Uploading, "phases never go back");
+    assert!(
+        !pushed.push_again && pushed.phase == Phase::Uploading,
+        "the phase never moves backwards"
+    );
     assert_eq!(pushed.source, Some(source));
     store.record_arrival(&id, 1, &arrived()).await.unwrap();
     assert_eq!(get(store, &id).await.object, Some(arrived()));
 }
 
-async fn owed_keys_are_noted_once(store: &impl TransferStore) {
+async fn owed_key_is_recorded_once(store: &impl TransferStore) {
     let id = pushing(store, &transfer().object_guid).await.transfer_id;
     let owed = |key: &str| OwedKey { key: key.into(), requested_at: seconds(3) };
     for key in ["a", "b", "a"] {

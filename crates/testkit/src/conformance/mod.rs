@@ -1,7 +1,8 @@
-//! What every store must do, in memory and in DynamoDB alike.
+//! Conformance suites: checks that hold for every implementation of the store ports, in memory
+//! and in DynamoDB.
 //!
-//! Each check makes its own records with random ids, so that all may run against
-//! one table at once.
+//! Each check creates records with random ids, so that all checks may share one table. Suites
+//! that need a store of their own say so.
 
 mod artifacts;
 mod bundles;
@@ -33,28 +34,27 @@ pub use slots::slot_store;
 /// Runs every check of a [`TransferStore`].
 ///
 /// # Panics
-/// At the first thing that a store does otherwise than the port says.
+/// When the store breaks a rule of its port.
 pub async fn transfer_store(store: &impl TransferStore) {
-    a_record_reads_back_and_is_created_once(store).await;
+    record_is_created_once_and_read_back(store).await;
     phases_only_move_forward(store).await;
-    writes_of_another_attempt_are_refused(store).await;
+    writes_of_another_execution_are_rejected(store).await;
     only_the_newest_epoch_writes(store).await;
     bytes_done_never_goes_down(store).await;
-    a_checkpoint_tells_whether_to_stop(store).await;
+    checkpoint_returns_the_cancel_request(store).await;
     sessions_belong_to_the_epoch_that_stored_them(store).await;
-    an_ended_transfer_changes_no_more(store).await;
-    the_first_ending_counts(store).await;
-    a_delivery_that_was_recorded_cannot_be_failed(store).await;
-    the_last_user_of_a_key_releases_it(store).await;
-    a_push_waits_for_a_deletion_and_is_repeated_after_it(store).await;
-    two_releases_of_one_transfer_keep_pushes_waiting(store).await;
-    a_deletion_whose_function_died_stops_counting(store).await;
-    a_transfer_is_unfinished_until_nothing_is_left_of_it(store).await;
-    the_next_attempt_keeps_what_was_reached(store).await;
-    nothing_begins_while_a_transfer_is_being_ended(store).await;
-    a_key_that_nobody_uses_can_be_taken_to_delete_what_came_late(store).await;
-    an_object_that_was_written_again_is_read_under_its_new_tag(store).await;
-    an_end_is_decided_again_when_the_record_has_changed(store).await;
+    ended_transfer_rejects_all_writes(store).await;
+    first_ending_is_final(store).await;
+    recorded_delivery_wins_over_failure_and_cancel(store).await;
+    last_user_of_a_key_deletes_its_object(store).await;
+    push_during_a_deletion_is_repeated_after_it(store).await;
+    deletion_lease_expires(store).await;
+    transfer_is_unfinished_until_cleaned_up(store).await;
+    next_execution_keeps_the_progress(store).await;
+    no_work_starts_during_an_ending(store).await;
+    unused_key_can_be_leased_to_delete_a_late_object(store).await;
+    rewritten_object_is_recorded_with_its_new_tag(store).await;
+    ending_is_rejected_if_the_record_has_changed(store).await;
     keys::exchange_keys(store).await;
 }
 
@@ -64,7 +64,7 @@ async fn created(store: &impl TransferStore) -> Transfer {
     transfer
 }
 
-/// A transfer whose upload has been claimed; its record as claimed.
+/// Creates a transfer whose upload has taken an epoch. Returns the record with that epoch.
 async fn uploading(store: &impl TransferStore) -> Transfer {
     let id = created(store).await.transfer_id;
     store.begin_push(&id, 1, epoch()).await.unwrap();
@@ -75,7 +75,7 @@ async fn uploading(store: &impl TransferStore) -> Transfer {
 }
 
 async fn get(store: &impl TransferStore, id: &TransferId) -> Transfer {
-    store.get(id).await.unwrap().expect("the record is there")
+    store.get(id).await.unwrap().expect("the transfer has no record")
 }
 
 async fn finish(store: &impl TransferStore, id: &TransferId, outcome: Outcome) -> Transfer {
@@ -95,11 +95,11 @@ fn seconds(n: i64) -> Timestamp {
     epoch() + SignedDuration::from_secs(n)
 }
 
-async fn a_record_reads_back_and_is_created_once(store: &impl TransferStore) {
+async fn record_is_created_once_and_read_back(store: &impl TransferStore) {
     let made = created(store).await;
     assert_eq!(get(store, &made.transfer_id).await, made);
     store.begin_push(&made.transfer_id, 1, epoch()).await.unwrap();
-    // Repeating a create whose answer was lost does not undo what came after.
+    // A create that is repeated after a lost response does not undo later changes.
     store.create(&made).await.unwrap();
     assert_eq!(get(store, &made.transfer_id).await.phase, Phase::Pushing);
     assert!(store.get(&transfer().transfer_id).await.unwrap().is_none());
@@ -112,7 +112,7 @@ async fn phases_only_move_forward(store: &impl TransferStore) {
     let begun = store.begin_push(&id, 1, seconds(1)).await.unwrap();
     assert_eq!((begun.phase, begun.started_at), (Phase::Pushing, Some(seconds(1))));
     let repeated = store.begin_push(&id, 1, seconds(2)).await.unwrap();
-    assert_eq!((begun.pushes, repeated.pushes), (1, 2), "each may bring the document");
+    assert_eq!((begun.pushes, repeated.pushes), (1, 2), "each push may bring the document");
     let key = format!("{id}.pdf");
     assert!(record_push(store, &id, 1, &pushed(&key, 10)).await.unwrap());
     assert_eq!(get(store, &id).await.phase, Phase::AwaitingArrival);
@@ -120,7 +120,7 @@ async fn phases_only_move_forward(store: &impl TransferStore) {
     let record = get(store, &id).await;
     assert_eq!(record.phase, Phase::Uploading);
     assert_eq!(record.object, Some(arrived()));
-    // Every earlier step again: nothing goes back.
+    // Repeating earlier steps changes nothing.
     let again = store.begin_push(&id, 1, seconds(9)).await.unwrap();
     assert_eq!((again.phase, again.started_at), (Phase::Uploading, Some(seconds(1))));
     assert!(record_push(store, &id, 1, &pushed("other.pdf", 99)).await.unwrap());
@@ -128,7 +128,7 @@ async fn phases_only_move_forward(store: &impl TransferStore) {
     assert_eq!(get(store, &id).await, record);
 }
 
-async fn writes_of_another_attempt_are_refused(store: &impl TransferStore) {
+async fn writes_of_another_execution_are_rejected(store: &impl TransferStore) {
     let id = created(store).await.transfer_id;
     let begun = store.begin_push(&id, 2, epoch()).await;
     assert!(matches!(begun, Err(WriteError::Ended)), "{begun:?}");
@@ -153,10 +153,10 @@ async fn only_the_newest_epoch_writes(store: &impl TransferStore) {
     }
     let failed = store.get(id).await.unwrap().unwrap();
     assert_eq!((failed.tries(), failed.last_transient_error), (3, Some(error.clone())));
-    let of_another = store.record_failed_try(id, 9, Step::Push, &error).await;
-    assert!(matches!(of_another, Err(WriteError::Ended)));
+    let of_another_execution = store.record_failed_try(id, 9, Step::Push, &error).await;
+    assert!(matches!(of_another_execution, Err(WriteError::Ended)));
     store.record_delivery(id, new.epoch, &delivery()).await.unwrap();
-    // Repeating it, as after a lost answer, is fine.
+    // A repetition after a lost response succeeds.
     store.record_delivery(id, new.epoch, &delivery()).await.unwrap();
     let record = get(store, id).await;
     assert_eq!(record.checkpoint, Some(checkpoint(400)));
@@ -172,18 +172,18 @@ async fn bytes_done_never_goes_down(store: &impl TransferStore) {
     assert_eq!((record.bytes_done, record.checkpoint), (800, Some(checkpoint(0))));
 }
 
-async fn a_checkpoint_tells_whether_to_stop(store: &impl TransferStore) {
+async fn checkpoint_returns_the_cancel_request(store: &impl TransferStore) {
     let Transfer { transfer_id: id, epoch, .. } = uploading(store).await;
     let ack = store.checkpoint(&id, epoch, &checkpoint(1)).await.unwrap();
     assert!(!ack.stop);
-    assert_eq!(store.request_cancel(&id, "somebody else", 0).await.unwrap(), None);
-    let asked = store.request_cancel(&id, "scv", 0).await.unwrap();
-    assert_eq!(asked, Some(get(store, &id).await));
-    assert!(asked.is_some_and(|record| record.cancel_requested));
+    assert_eq!(store.request_cancel(&id, "another owner", 0).await.unwrap(), None);
+    let canceled = store.request_cancel(&id, "scv", 0).await.unwrap();
+    assert_eq!(canceled, Some(get(store, &id).await));
+    assert!(canceled.is_some_and(|record| record.cancel_requested));
     let ack = store.checkpoint(&id, epoch, &checkpoint(2)).await.unwrap();
     assert!(ack.stop);
     finish(store, &id, Outcome::Canceled).await;
-    assert_eq!(store.request_cancel(&id, "scv", 0).await.unwrap(), None, "it has ended");
+    assert_eq!(store.request_cancel(&id, "scv", 0).await.unwrap(), None, "the transfer has ended");
     assert_eq!(store.request_cancel(&transfer().transfer_id, "scv", 0).await.unwrap(), None);
 }
 
@@ -198,14 +198,15 @@ async fn sessions_belong_to_the_epoch_that_stored_them(store: &impl TransferStor
     assert!(matches!(lost, Err(WriteError::Superseded)), "{lost:?}");
     store.put_session(id, new.epoch, &session(3)).await.unwrap();
     store.drop_session(id, old.epoch).await.unwrap();
-    let record = store.session(id).await.unwrap().expect("the newer one stays");
+    let record =
+        store.session(id).await.unwrap().expect("the session of the newer epoch was dropped");
     assert_eq!((record.session, record.epoch), (session(3), new.epoch));
     store.drop_session(id, new.epoch).await.unwrap();
     assert!(store.session(id).await.unwrap().is_none());
     store.drop_session(id, new.epoch).await.unwrap();
 }
 
-async fn an_ended_transfer_changes_no_more(store: &impl TransferStore) {
+async fn ended_transfer_rejects_all_writes(store: &impl TransferStore) {
     let before = uploading(store).await;
     let id = &before.transfer_id;
     let ended = finish(store, id, Outcome::Failed(FailureCode::QuotaExceeded)).await;
@@ -213,7 +214,7 @@ async fn an_ended_transfer_changes_no_more(store: &impl TransferStore) {
     assert_eq!(ended.ended_at, Some(epoch()));
     let session = SealedSession { sealed_url: vec![1], expires_at: None };
     let e = before.epoch;
-    let refused = [
+    let rejected = [
         store.begin_push(id, 1, epoch()).await.err(),
         record_push(store, id, 1, &pushed("k", 1)).await.err(),
         store.record_arrival(id, 1, &arrived()).await.err(),
@@ -223,13 +224,13 @@ async fn an_ended_transfer_changes_no_more(store: &impl TransferStore) {
         store.pause_until(id, e, epoch()).await.err(),
         store.record_delivery(id, e, &delivery()).await.err(),
     ];
-    for (n, error) in refused.into_iter().enumerate() {
+    for (n, error) in rejected.into_iter().enumerate() {
         assert!(matches!(error, Some(WriteError::Ended)), "write {n}: {error:?}");
     }
     assert_eq!(get(store, id).await, ended);
 }
 
-async fn the_first_ending_counts(store: &impl TransferStore) {
+async fn first_ending_is_final(store: &impl TransferStore) {
     let id = uploading(store).await.transfer_id;
     let first = finish(store, &id, Outcome::Canceled).await;
     assert_eq!(first.failure.as_ref().map(|f| f.code), Some(FailureCode::Canceled));
@@ -240,7 +241,7 @@ async fn the_first_ending_counts(store: &impl TransferStore) {
     assert!(matches!(other, Err(WriteError::Ended)), "{other:?}");
 }
 
-async fn a_delivery_that_was_recorded_cannot_be_failed(store: &impl TransferStore) {
+async fn recorded_delivery_wins_over_failure_and_cancel(store: &impl TransferStore) {
     let Transfer { transfer_id: id, epoch: e, .. } = uploading(store).await;
     store.record_delivery(&id, e, &delivery()).await.unwrap();
     let overtaken = finish(store, &id, Outcome::Canceled).await;
@@ -248,7 +249,7 @@ async fn a_delivery_that_was_recorded_cannot_be_failed(store: &impl TransferStor
     assert_eq!(finish(store, &id, Outcome::Completed).await.phase, Phase::Completed);
 }
 
-async fn the_last_user_of_a_key_releases_it(store: &impl TransferStore) {
+async fn last_user_of_a_key_deletes_its_object(store: &impl TransferStore) {
     let (a, b) = (created(store).await.transfer_id, created(store).await.transfer_id);
     let key = format!("shared-{a}.pdf");
     for id in [&a, &b] {
@@ -259,38 +260,14 @@ async fn the_last_user_of_a_key_releases_it(store: &impl TransferStore) {
     assert_eq!(release(&a).await, Release::StillReferenced);
     assert_eq!(release(&a).await, Release::StillReferenced);
     assert_eq!(release(&b).await, Release::Last);
-    // The answer was lost: again.
+    // Repeated after a lost response.
     assert_eq!(release(&b).await, Release::Last);
     store.mark_released(&b, &key, seconds(2)).await.unwrap();
     assert_eq!(release(&b).await, Release::StillReferenced);
     assert_eq!(release(&created(store).await.transfer_id).await, Release::StillReferenced);
 }
 
-/// Neither of two processes that release one key knows when the other has deleted: the
-/// lease ends by its time only.
-async fn two_releases_of_one_transfer_keep_pushes_waiting(store: &impl TransferStore) {
-    let (a, b) = (created(store).await.transfer_id, created(store).await.transfer_id);
-    let key = format!("twice-{a}.pdf");
-    for id in [&a, &b] {
-        store.begin_push(id, 1, epoch()).await.unwrap();
-    }
-    assert!(record_push(store, &a, 1, &pushed(&key, 1)).await.unwrap());
-    for from in [10, 11] {
-        let until = seconds(from + 90);
-        let release = store.release_key(&a, 1, &key, seconds(from), until).await.unwrap();
-        assert_eq!(release, Release::Last);
-    }
-    store.mark_released(&a, &key, seconds(12)).await.unwrap();
-    let mut push = pushed(&key, 1);
-    (push.requested_at, push.pushed_at) = (seconds(60), seconds(61));
-    assert!(!record_push(store, &b, 1, &push).await.unwrap(), "the other may still delete");
-    store.mark_released(&a, &key, seconds(62)).await.unwrap();
-    assert!(!record_push(store, &b, 1, &push).await.unwrap());
-    (push.requested_at, push.pushed_at) = (seconds(101), seconds(102));
-    assert!(record_push(store, &b, 1, &push).await.unwrap(), "no process lives so long");
-}
-
-async fn a_push_waits_for_a_deletion_and_is_repeated_after_it(store: &impl TransferStore) {
+async fn push_during_a_deletion_is_repeated_after_it(store: &impl TransferStore) {
     let (a, b) = (created(store).await.transfer_id, created(store).await.transfer_id);
     let key = format!("racing-{a}.pdf");
     for id in [&a, &b] {
@@ -301,15 +278,18 @@ async fn a_push_waits_for_a_deletion_and_is_repeated_after_it(store: &impl Trans
     assert_eq!(release, Release::Last);
     let mut push = pushed(&key, 1);
     push.pushed_at = seconds(11);
-    assert!(!record_push(store, &b, 1, &push).await.unwrap(), "while it is being deleted");
-    assert_eq!(get(store, &b).await.phase, Phase::Pushing, "nothing is recorded");
+    assert!(!record_push(store, &b, 1, &push).await.unwrap(), "the object is being deleted");
+    assert_eq!(get(store, &b).await.phase, Phase::Pushing, "the push is not recorded");
     store.mark_released(&a, &key, seconds(12)).await.unwrap();
-    assert!(!record_push(store, &b, 1, &push).await.unwrap(), "it may have been deleted");
+    assert!(
+        !record_push(store, &b, 1, &push).await.unwrap(),
+        "the deletion may have removed the new object"
+    );
     (push.requested_at, push.pushed_at) = (seconds(60), seconds(61));
     assert!(record_push(store, &b, 1, &push).await.unwrap(), "pushed again after the deletion");
 }
 
-async fn a_deletion_whose_function_died_stops_counting(store: &impl TransferStore) {
+async fn deletion_lease_expires(store: &impl TransferStore) {
     let (a, b) = (created(store).await.transfer_id, created(store).await.transfer_id);
     let key = format!("died-{a}.pdf");
     for id in [&a, &b] {
@@ -320,15 +300,15 @@ async fn a_deletion_whose_function_died_stops_counting(store: &impl TransferStor
     let mut push = pushed(&key, 1);
     push.pushed_at = seconds(101);
     assert!(record_push(store, &b, 1, &push).await.unwrap());
-    // The one that was thought dead wakes up: the object is another's now.
+    // The first transfer resumes after its lease has expired: another transfer uses the object.
     let late = store.release_key(&a, 1, &key, seconds(102), seconds(190)).await.unwrap();
     assert_eq!(late, Release::StillReferenced);
 }
 
-async fn a_transfer_is_unfinished_until_nothing_is_left_of_it(store: &impl TransferStore) {
+async fn transfer_is_unfinished_until_cleaned_up(store: &impl TransferStore) {
     let id = uploading(store).await.transfer_id;
-    // The index may lag behind the record, so it is asked until it has caught up.
-    let listed = async |now: Timestamp, expected: bool| {
+    // The index is eventually consistent, so the query is repeated until it has caught up.
+    let expect_listed = async |now: Timestamp, expected: bool| {
         for _ in 0..100 {
             let found = store.unfinished(now, 10_000).await.unwrap();
             if found.contains(&due_of(&id)) == expected {
@@ -336,31 +316,31 @@ async fn a_transfer_is_unfinished_until_nothing_is_left_of_it(store: &impl Trans
             }
             tokio::task::yield_now().await;
         }
-        panic!("unfinished should say {expected}");
+        panic!("the index never caught up; expected the transfer in it: {expected}");
     };
-    // It was put into the queue: until its deadline nothing of it can have died.
+    // A queued transfer has no execution that could die, so it is due only at its deadline.
     let due = epoch() + SignedDuration::from_hours(4);
     let after = |n: i64| due + SignedDuration::from_secs(n);
-    listed(after(1), true).await;
-    listed(after(-1), false).await;
+    expect_listed(after(1), true).await;
+    expect_listed(after(-1), false).await;
     store.postpone(&due_of(&id), after(300)).await.unwrap();
-    listed(after(299), false).await;
-    listed(after(301), true).await;
+    expect_listed(after(299), false).await;
+    expect_listed(after(301), true).await;
     let owner = get(store, &id).await.owner;
     store.request_cancel(&id, &owner, 0).await.unwrap();
-    listed(seconds(0), true).await;
+    expect_listed(seconds(0), true).await;
     store.postpone(&due_of(&id), after(300)).await.unwrap();
     store.mark_clean(&id, 1, seconds(9)).await.unwrap();
-    listed(after(301), true).await;
+    expect_listed(after(301), true).await;
     finish(store, &id, Outcome::Canceled).await;
-    listed(after(301), true).await;
+    expect_listed(after(301), true).await;
     store.mark_clean(&id, 1, seconds(9)).await.unwrap();
     store.mark_clean(&id, 1, seconds(9)).await.unwrap();
     store.postpone(&due_of(&id), after(1)).await.unwrap();
-    listed(after(999), false).await;
+    expect_listed(after(999), false).await;
 }
 
-async fn the_next_attempt_keeps_what_was_reached(store: &impl TransferStore) {
+async fn next_execution_keeps_the_progress(store: &impl TransferStore) {
     let Transfer { transfer_id: id, epoch: e, .. } = uploading(store).await;
     store.checkpoint(&id, e, &checkpoint(7)).await.unwrap();
     let before = get(store, &id).await;
@@ -373,20 +353,20 @@ async fn the_next_attempt_keeps_what_was_reached(store: &impl TransferStore) {
     assert!(store.claim(&id, 2).await.is_ok());
 }
 
-async fn nothing_begins_while_a_transfer_is_being_ended(store: &impl TransferStore) {
+async fn no_work_starts_during_an_ending(store: &impl TransferStore) {
     let Transfer { transfer_id: id, epoch: e, .. } = uploading(store).await;
     let other = store.begin_ending(&id, 2, FailureCode::Internal).await;
     assert!(matches!(other, Err(WriteError::Ended)), "{other:?}");
     store.begin_ending(&id, 1, FailureCode::QuotaExceeded).await.unwrap();
     let again = store.begin_ending(&id, 1, FailureCode::Internal).await.unwrap();
-    assert_eq!(again.ending, Some(FailureCode::QuotaExceeded), "the first reason counts");
+    assert_eq!(again.ending, Some(FailureCode::QuotaExceeded), "the first reason is kept");
     let session = SealedSession { sealed_url: vec![1], expires_at: None };
-    let refused = [
+    let rejected = [
         store.claim(&id, 1).await.err(),
         store.put_session(&id, e, &session).await.err(),
         store.next_attempt(&id, 1).await.err(),
     ];
-    for (n, error) in refused.into_iter().enumerate() {
+    for (n, error) in rejected.into_iter().enumerate() {
         assert!(matches!(error, Some(WriteError::Ended)), "write {n}: {error:?}");
     }
     assert!(store.checkpoint(&id, e, &checkpoint(5)).await.unwrap().stop);
@@ -394,29 +374,29 @@ async fn nothing_begins_while_a_transfer_is_being_ended(store: &impl TransferSto
     assert_eq!(finish(store, &id, Outcome::Completed).await.phase, Phase::Completed);
 }
 
-async fn a_key_that_nobody_uses_can_be_taken_to_delete_what_came_late(store: &impl TransferStore) {
+async fn unused_key_can_be_leased_to_delete_a_late_object(store: &impl TransferStore) {
     let (a, b) = (created(store).await.transfer_id, created(store).await.transfer_id);
     let key = format!("late-{a}.pdf");
     let take = async |id| store.take_unused_key(id, &key, seconds(1), seconds(90)).await.unwrap();
     store.begin_push(&b, 1, epoch()).await.unwrap();
     assert!(record_push(store, &b, 1, &pushed(&key, 1)).await.unwrap());
-    assert!(!take(&a).await, "somebody uses it");
+    assert!(!take(&a).await, "another transfer uses the key");
     store.release_key(&b, 1, &key, seconds(0), seconds(90)).await.unwrap();
-    assert!(!take(&a).await, "somebody deletes it");
+    assert!(!take(&a).await, "another transfer is deleting the object");
     store.mark_released(&b, &key, seconds(1)).await.unwrap();
     assert!(take(&a).await);
-    assert!(take(&a).await, "again, as after a lost answer");
+    assert!(take(&a).await, "repeated after a lost response");
     let mut push = pushed(&key, 1);
     (push.requested_at, push.pushed_at) = (seconds(60), seconds(60));
     store.begin_push(&a, 1, epoch()).await.unwrap();
-    assert!(!record_push(store, &a, 1, &push).await.unwrap(), "while it is being deleted");
+    assert!(!record_push(store, &a, 1, &push).await.unwrap(), "the object is being deleted");
     store.mark_released(&a, &key, seconds(2)).await.unwrap();
     assert!(!record_push(store, &a, 1, &push).await.unwrap(), "two may have taken it");
     (push.requested_at, push.pushed_at) = (seconds(91), seconds(91));
     assert!(record_push(store, &a, 1, &push).await.unwrap());
 }
 
-async fn an_object_that_was_written_again_is_read_under_its_new_tag(store: &impl TransferStore) {
+async fn rewritten_object_is_recorded_with_its_new_tag(store: &impl TransferStore) {
     let Transfer { transfer_id: id, epoch: e, .. } = uploading(store).await;
     let mut object = arrived();
     object.etag = "\"new\"".into();
@@ -426,15 +406,15 @@ async fn an_object_that_was_written_again_is_read_under_its_new_tag(store: &impl
     assert_eq!(get(store, &id).await.object, Some(object));
 }
 
-async fn an_end_is_decided_again_when_the_record_has_changed(store: &impl TransferStore) {
+async fn ending_is_rejected_if_the_record_has_changed(store: &impl TransferStore) {
     let read = created(store).await;
     let id = &read.transfer_id;
-    // A step begins in between: what it brings has to be cleaned up after.
+    // A step starts in between, and its results have to be cleaned up.
     store.begin_push(id, 1, epoch()).await.unwrap();
-    let refused = store.finish(&read, Outcome::Canceled, epoch()).await.unwrap();
-    assert_eq!(refused, get(store, id).await);
-    assert_eq!(refused.phase, Phase::Pushing);
-    let ended = store.finish(&refused, Outcome::Canceled, epoch()).await.unwrap();
+    let rejected = store.finish(&read, Outcome::Canceled, epoch()).await.unwrap();
+    assert_eq!(rejected, get(store, id).await);
+    assert_eq!(rejected.phase, Phase::Pushing);
+    let ended = store.finish(&rejected, Outcome::Canceled, epoch()).await.unwrap();
     assert_eq!(ended, get(store, id).await);
     assert_eq!(ended.phase, Phase::Canceled);
 }

@@ -1,12 +1,14 @@
+//! Checks of every [`ThrottleBudget`].
+
 use docferry_app::ports::{Pause, ThrottleBudget};
 use jiff::SignedDuration;
 
 use crate::builders::epoch;
 
-/// What every [`ThrottleBudget`] must do. It must be one that nobody else uses.
+/// Runs every check. The budget must not be used by anything else.
 ///
 /// # Panics
-/// At the first thing that a budget does otherwise than the port says.
+/// When the budget breaks a rule of its port.
 pub async fn throttle_budget(budget: &impl ThrottleBudget) {
     let pause = |since: i64, until: i64| Pause {
         since: epoch() + SignedDuration::from_millis(since),
@@ -17,10 +19,10 @@ pub async fn throttle_budget(budget: &impl ThrottleBudget) {
     budget.pause(first).await.unwrap();
     budget.pause(first).await.unwrap();
     assert_eq!(budget.paused().await.unwrap(), Some(first));
-    // One that ends sooner does not shorten it.
+    // A pause that ends earlier does not shorten the stored one.
     budget.pause(pause(2000, 121_499)).await.unwrap();
     assert_eq!(budget.paused().await.unwrap(), Some(first));
-    let later = pause(3000, 1_000_000_000);
-    budget.pause(later).await.unwrap();
-    assert_eq!(budget.paused().await.unwrap(), Some(later));
+    let longer = pause(3000, 1_000_000_000);
+    budget.pause(longer).await.unwrap();
+    assert_eq!(budget.paused().await.unwrap(), Some(longer));
 }

@@ -1,4 +1,4 @@
-//! Records of the delivery bucket, in memory.
+//! Records of artifacts, in memory.
 
 use docferry_app::ports::{ArtifactStore, Due, StoreError};
 use docferry_domain::{ArtifactRecord, ObjectGuid};
@@ -6,17 +6,20 @@ use jiff::Timestamp;
 
 use super::{InMemoryTransferStore, Tables};
 
-/// An object of the delivery bucket, as it is known.
+/// Record of an object in the delivery bucket.
 #[derive(Debug, Clone)]
 pub(super) struct KnownArtifact {
     record: ArtifactRecord,
+    /// End of the retention; it is never moved to an earlier time.
     retain_until: Timestamp,
+    /// Whether a transfer has recorded its delivery, so that others may reuse it.
     delivered: bool,
+    /// Whether its removal has begun; then it can neither be delivered nor retained.
     given_up: bool,
 }
 
 impl Tables {
-    /// Offers an artifact for reuse, because its delivery is recorded with it.
+    /// Marks an artifact as delivered, so that other transfers may reuse it.
     pub(super) fn offer(&mut self, key: &str) -> Result<(), StoreError> {
         let Some(known) = self.artifacts.get_mut(key) else { return Ok(()) };
         if known.given_up {
@@ -30,6 +33,7 @@ impl Tables {
         Ok(())
     }
 
+    /// Extends the retention of an artifact, unless it is being removed.
     fn retain(&mut self, key: &str, until: Timestamp) {
         let Some(known) = self.artifacts.get_mut(key).filter(|known| !known.given_up) else {
             return;
@@ -69,8 +73,8 @@ impl ArtifactStore for InMemoryTransferStore {
 
     async fn keep_artifact(&self, key: &str, until: Timestamp) -> Result<bool, StoreError> {
         let mut tables = self.tables();
-        let is_offered = |known: &KnownArtifact| known.delivered && !known.given_up;
-        if !tables.artifacts.get(key).is_some_and(is_offered) {
+        let is_reusable = |known: &KnownArtifact| known.delivered && !known.given_up;
+        if !tables.artifacts.get(key).is_some_and(is_reusable) {
             return Ok(false);
         }
         tables.retain(key, until);

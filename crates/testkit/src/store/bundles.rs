@@ -1,4 +1,4 @@
-//! Bundles, in memory.
+//! Batches, in memory.
 
 use docferry_app::ports::{BundleStore, Due, Entered, FIRST_LOOK, StoreError};
 use docferry_domain::{
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::{InMemoryTransferStore, Tables};
 
 impl Tables {
-    /// Counts a document that has ended, if it is one of a bundle.
+    /// Adds an ended document to the counts of its batch; transfers outside a batch are ignored.
     pub(super) fn count(&mut self, ended: &Transfer) {
         let Some((bundle, _)) = ended.transfer_id.in_bundle() else { return };
         let Some((_, counts)) = self.bundles.get_mut(&bundle) else { return };
@@ -28,6 +28,7 @@ impl Tables {
 }
 
 impl InMemoryTransferStore {
+    /// Changes the record of a batch, if it exists.
     pub(super) fn change_bundle(&self, id: &TransferId, change: impl FnOnce(&mut Bundle)) {
         if let Some((bundle, _)) = self.tables().bundles.get_mut(id) {
             change(bundle);
@@ -92,8 +93,8 @@ impl BundleStore for InMemoryTransferStore {
         limit: usize,
     ) -> Result<Vec<Transfer>, StoreError> {
         let tables = self.tables();
-        let behind = tables.transfers.range(id.document(from)..=id.document(9999));
-        Ok(behind.take(limit).map(|(_, document)| document.clone()).collect())
+        let found = tables.transfers.range(id.document(from)..=id.document(9999));
+        Ok(found.take(limit).map(|(_, document)| document.clone()).collect())
     }
 
     async fn cancel_bundle(

@@ -1,4 +1,4 @@
-//! Jobs, in memory.
+//! Idempotency records, retries and job history, in memory.
 
 use docferry_app::ports::{Due, History, JobPlace, JobStore, Listed, StoreError};
 use docferry_domain::{Bundle, NamedRequest, Phase, Transfer, TransferId};
@@ -7,35 +7,37 @@ use jiff::Timestamp;
 use super::{InMemoryTransferStore, Tables, place};
 
 impl Tables {
-    /// The request of that name that came before, if it is still remembered.
+    /// Returns the unexpired idempotency record of another job with the same key.
     pub(super) fn before(
         &self,
         request: Option<&NamedRequest>,
         now: Timestamp,
     ) -> Option<NamedRequest> {
         let ours = request?;
-        self.remembered(&ours.key, now).filter(|it| it.job_id != ours.job_id)
+        self.unexpired_request(&ours.key, now).filter(|it| it.job_id != ours.job_id)
     }
 
-    fn remembered(&self, key: &str, now: Timestamp) -> Option<NamedRequest> {
+    /// Returns the idempotency record with this key, unless it has expired.
+    fn unexpired_request(&self, key: &str, now: Timestamp) -> Option<NamedRequest> {
         self.requests.get(key).filter(|it| it.keep_until > now).cloned()
     }
 
+    /// Stores an idempotency record, if there is one.
     pub(super) fn remember(&mut self, request: Option<&NamedRequest>) {
         if let Some(request) = request {
             self.requests.insert(request.key.clone(), request.clone());
         }
     }
 
-    /// Whether the transfer has ended in this attempt: then it is settled.
+    /// Marks a transfer as closed if it has ended in this execution. Returns whether it has.
     pub(super) fn settle(&mut self, id: &TransferId, attempt: u32) -> bool {
         let ended = self.transfers.get_mut(id);
         let ended = ended.filter(|t| t.phase.is_terminal() && t.attempt == attempt);
         ended.map(|transfer| transfer.settled = true).is_some()
     }
 
-    /// A document does not count among those that have ended any more.
-    fn uncount(&mut self, read: &Transfer) {
+    /// Subtracts a document from the counts of ended documents of its batch.
+    fn subtract_ended_document(&mut self, read: &Transfer) {
         let Some((bundle, _)) = read.transfer_id.in_bundle() else { return };
         let Some((_, counts)) = self.bundles.get_mut(&bundle) else { return };
         counts.ended -= 1;
@@ -70,7 +72,7 @@ impl JobStore for InMemoryTransferStore {
         if id.in_bundle().is_none() {
             tables.queue.insert(place(again), again.waiting());
         } else {
-            tables.uncount(read);
+            tables.subtract_ended_document(read);
         }
         Ok(true)
     }
@@ -122,7 +124,7 @@ impl JobStore for InMemoryTransferStore {
     }
 
     async fn request(&self, key: &str, now: Timestamp) -> Result<Option<NamedRequest>, StoreError> {
-        Ok(self.tables().remembered(key, now))
+        Ok(self.tables().unexpired_request(key, now))
     }
 
     async fn forget_request(&self, request: &NamedRequest) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-//! Exchange keys and the pushes that named them, in memory.
+//! Exchange keys and outstanding pushes, in memory.
 
 use docferry_app::ports::{PushRecord, WriteError};
 use docferry_domain::{
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{KeyUse, Tables};
 
-/// Notes a key in a record, once.
+/// Adds a key under which an object may still arrive to the record of a transfer, once.
 pub(super) fn owe(transfer: &mut Transfer, owed: &OwedKey) {
     if !transfer.owed_keys.iter().any(|known| known.key == owed.key) {
         transfer.owed_keys.push(owed.clone());
@@ -17,6 +17,7 @@ pub(super) fn owe(transfer: &mut Transfer, owed: &OwedKey) {
 }
 
 impl KeyUse {
+    /// Whether transfers of another document use the key.
     fn is_held_by_another(&self, document: &ObjectGuid) -> bool {
         !self.users.is_empty() && self.holder.as_ref() != Some(document)
     }
@@ -35,8 +36,8 @@ impl Tables {
         if transfer.phase.is_terminal() || transfer.attempt != attempt {
             return Err(WriteError::Ended);
         }
-        let waits = transfer.phase == Phase::AwaitingArrival;
-        if !transfer.needs_push() && !waits {
+        let is_awaiting_arrival = transfer.phase == Phase::AwaitingArrival;
+        if !transfer.needs_push() && !is_awaiting_arrival {
             return Ok(PushRecord::Recorded);
         }
         let usage = self.keys.entry(source.key.clone()).or_default();
@@ -47,20 +48,22 @@ impl Tables {
             owe(transfer, &owed);
             return Ok(PushRecord::HeldByAnother);
         }
-        let busy = usage.releasing.as_ref().is_some_and(|(_, until)| *until > source.pushed_at);
-        // A key that was taken before the push cannot have been released since.
-        let just_deleted = !usage.users.contains(id)
+        let is_being_deleted =
+            usage.releasing.as_ref().is_some_and(|(_, until)| *until > source.pushed_at);
+        // If this transfer held the key before the push, the object cannot have been deleted
+        // since.
+        let was_just_deleted = !usage.users.contains(id)
             && usage.released_at.is_some_and(|at| at >= source.requested_at);
-        if busy || just_deleted {
+        if is_being_deleted || was_just_deleted {
             owe(transfer, &owed);
             return Ok(PushRecord::Releasing);
         }
         usage.users.insert(id.clone());
         usage.holder = Some(document.clone());
         usage.releasing = None;
-        let former = transfer.source.replace(source.clone());
-        if let Some(former) = former.filter(|former| former.key != source.key) {
-            owe(transfer, &OwedKey { key: former.key, requested_at: former.requested_at });
+        let previous = transfer.source.replace(source.clone());
+        if let Some(previous) = previous.filter(|previous| previous.key != source.key) {
+            owe(transfer, &OwedKey { key: previous.key, requested_at: previous.requested_at });
         }
         transfer.push_again = false;
         transfer.phase = transfer.phase.max(Phase::AwaitingArrival);
@@ -75,8 +78,8 @@ impl Tables {
         now: Timestamp,
     ) -> bool {
         let usage = self.keys.entry(key.to_owned()).or_default();
-        let busy = usage.releasing.as_ref().is_some_and(|(_, until)| *until > now);
-        if busy || usage.is_held_by_another(document) {
+        let is_being_deleted = usage.releasing.as_ref().is_some_and(|(_, until)| *until > now);
+        if is_being_deleted || usage.is_held_by_another(document) {
             return false;
         }
         usage.users.insert(id.clone());

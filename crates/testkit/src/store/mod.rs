@@ -1,3 +1,5 @@
+//! In-memory implementation of the store ports.
+
 mod artifacts;
 mod bundles;
 mod jobs;
@@ -16,37 +18,57 @@ use docferry_domain::{
 };
 use jiff::Timestamp;
 
+/// State of an exchange key.
 #[derive(Debug, Default, Clone)]
 struct KeyUse {
+    /// Transfers that hold a reference on the key.
     users: BTreeSet<TransferId>,
+    /// Document that uses the key.
     holder: Option<ObjectGuid>,
+    /// Pushes that named the key and may still write the object.
     outstanding: BTreeSet<OutstandingPush>,
     /// The transfer that deletes the object (`None` when several of its processes do) and
     /// the end of its lease.
     releasing: Option<(Option<TransferId>, Timestamp)>,
+    /// Deletion lease: the transfer that is deleting the object, and the end of the lease.
+    releasing: Option<(TransferId, Timestamp)>,
+    /// Time of the last completed deletion.
     released_at: Option<Timestamp>,
 }
 
+/// Contents of the store.
 #[derive(Debug, Default)]
 struct Tables {
     transfers: BTreeMap<TransferId, Transfer>,
+    /// Upload sessions by transfer.
     sessions: BTreeMap<TransferId, SessionRecord>,
+    /// Exchange keys.
     keys: BTreeMap<String, KeyUse>,
+    /// Reserved file names: batch and folded name to the document that has reserved the name.
     names: BTreeMap<(TransferId, String), TransferId>,
+    /// Pushes whose exchange key is not known yet, by transfer.
     announced: BTreeMap<TransferId, OutstandingPush>,
+    /// Index of unfinished work: the time from which the sweeper handles each item.
     due: BTreeMap<Due, Timestamp>,
     slots: BTreeMap<Pool, Slots>,
+    /// Queue entries by pool, order and transfer.
     queue: BTreeMap<(Pool, i64, TransferId), Waiting>,
+    /// Unsent outcomes by transfer and execution number, each with the time at which it is due.
     outbox: BTreeMap<(TransferId, u32), (OutcomeRecord, Timestamp)>,
+    /// Unsent webhook notifications by job and execution number, each with the time at which it is
+    /// due.
     notices: BTreeMap<(TransferId, u32), (Notice, Timestamp)>,
     bundles: BTreeMap<TransferId, (Bundle, BundleCounts)>,
+    /// Artifacts by key in the delivery bucket.
     artifacts: BTreeMap<String, artifacts::KnownArtifact>,
+    /// Newest delivered artifact of each document, by document GUID.
     newest: BTreeMap<String, ArtifactRecord>,
+    /// Idempotency records by key.
     requests: BTreeMap<String, NamedRequest>,
 }
 
 impl Tables {
-    /// What is due before `now`, longest due first.
+    /// Returns the items due before `now`, in the order of their due times.
     fn due_before(&self, now: Timestamp) -> Vec<(Timestamp, Due)> {
         let due = self.due.iter().filter(|(_, due)| **due < now);
         let mut found: Vec<_> = due.map(|(what, due)| (*due, what.clone())).collect();
@@ -54,7 +76,7 @@ impl Tables {
         found
     }
 
-    /// Its slot or place in the queue is free again.
+    /// Frees the slot of a transfer or removes it from the queue.
     fn leave(&mut self, transfer: &Transfer) {
         self.queue.remove(&place(transfer));
         if let Some(slots) = self.slots.get_mut(&transfer.pool) {
@@ -63,13 +85,13 @@ impl Tables {
     }
 }
 
-/// Where a transfer stands in the queue.
+/// Key of a transfer in the queue.
 fn place(transfer: &Transfer) -> (Pool, i64, TransferId) {
     let waiting = transfer.waiting();
     (transfer.pool, waiting.order, waiting.transfer_id)
 }
 
-/// A [`TransferStore`] in memory, by the letter of the port's documentation.
+/// In-memory implementation of the store ports. Clones share one state.
 #[derive(Debug, Clone, Default)]
 pub struct InMemoryTransferStore(Arc<Mutex<Tables>>);
 
@@ -78,14 +100,14 @@ impl InMemoryTransferStore {
         self.0.lock().unwrap()
     }
 
-    /// Every transfer, for checking invariants.
+    /// All transfers, so that a test can check invariants.
     #[must_use]
     pub fn transfers(&self) -> Vec<Transfer> {
         self.tables().transfers.values().cloned().collect()
     }
 
-    /// Sets a record as it is, for arranging. One that has ended and is not settled is
-    /// looked after.
+    /// Replaces the record of a transfer. A transfer that has ended and is not closed is put into
+    /// the index of unfinished work.
     pub fn set(&self, transfer: Transfer) {
         let mut tables = self.tables();
         if let Some(ended_at) = transfer.ended_at.filter(|_| !transfer.settled) {
@@ -94,7 +116,7 @@ impl InMemoryTransferStore {
         tables.transfers.insert(transfer.transfer_id.clone(), transfer);
     }
 
-    /// Sets what the documents of a bundle have in common as it is, for arranging.
+    /// Replaces the record of an existing batch.
     pub fn set_bundle(&self, bundle: Bundle) {
         let id = bundle.bundle_id.clone();
         self.tables().bundles.entry(id).and_modify(|(known, _)| *known = bundle);
@@ -102,6 +124,7 @@ impl InMemoryTransferStore {
 
     /// Exchange keys that a transfer uses or has to release. A lease of several processes
     /// ends by itself.
+    /// Exchange keys that a transfer still uses or is deleting.
     #[must_use]
     pub fn keys_in_use(&self) -> Vec<String> {
         let tables = self.tables();
@@ -110,20 +133,20 @@ impl InMemoryTransferStore {
         tables.keys.iter().filter(|(_, u)| used(u)).map(|(k, _)| k.clone()).collect()
     }
 
-    /// Outcomes that lie in the outbox.
+    /// Outcomes in the outbox.
     #[must_use]
     pub fn untold_outcomes(&self) -> Vec<OutcomeRecord> {
         self.tables().outbox.values().map(|(record, _)| record.clone()).collect()
     }
 
-    /// How many hold a slot, and how many wait for one.
+    /// Number of held slots and number of queued transfers.
     #[must_use]
     pub fn held_and_queued(&self) -> (usize, usize) {
         let tables = self.tables();
         (tables.slots.values().map(|slots| slots.holders.len()).sum(), tables.queue.len())
     }
 
-    /// Sessions that are stored.
+    /// Number of stored sessions.
     #[must_use]
     pub fn open_sessions(&self) -> usize {
         self.tables().sessions.len()

@@ -1,4 +1,4 @@
-//! Notices, in memory.
+//! Webhook notifications, in memory.
 
 use docferry_app::ports::{Notices, OUTBOX_REST, StoreError};
 use docferry_domain::{Notice, TransferId};
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{InMemoryTransferStore, Tables};
 
 impl Tables {
-    /// Puts a notice down, if there is one.
+    /// Stores a webhook notification, if there is one.
     pub(super) fn put_down(&mut self, notice: Option<Notice>) {
         if let Some(notice) = notice {
             let due = notice.ended_at + OUTBOX_REST;
@@ -17,7 +17,7 @@ impl Tables {
 }
 
 impl InMemoryTransferStore {
-    /// Notices that are in no queue yet.
+    /// Webhook notifications that have not been queued yet.
     #[must_use]
     pub fn waiting_notices(&self) -> Vec<Notice> {
         self.tables().notices.values().map(|(notice, _)| notice.clone()).collect()

@@ -1,4 +1,4 @@
-//! The queue and the slots, in memory.
+//! Slots, queue and outbox, in memory.
 
 use docferry_app::ports::{Due, Outbox, SlotStore, StoreError, WriteError};
 use docferry_domain::{OutcomeRecord, Pool, Slots, Transfer, TransferId, Turn, Waiting};
@@ -20,11 +20,11 @@ impl SlotStore for InMemoryTransferStore {
     ) -> Result<Vec<Waiting>, StoreError> {
         let after = after.map(|w| (pool, w.order, w.transfer_id.clone()));
         let tables = self.tables();
-        let behind = tables
+        let found = tables
             .queue
             .iter()
             .filter(|(key, _)| key.0 == pool && after.as_ref().is_none_or(|after| *key > after));
-        Ok(behind.take(limit).map(|(_, waiting)| waiting.clone()).collect())
+        Ok(found.take(limit).map(|(_, waiting)| waiting.clone()).collect())
     }
 
     async fn grant(
@@ -40,26 +40,26 @@ impl SlotStore for InMemoryTransferStore {
         if tables.slots.entry(pool).or_default().version != version {
             return Ok(false);
         }
-        let waits = |w: &Waiting| {
+        let is_queued = |w: &Waiting| {
             let record = tables.transfers.get(&w.transfer_id);
             record.is_some_and(|t| t.turn == Turn::Queued && !t.phase.is_terminal())
         };
         let key = |w: &Waiting| (pool, w.order, w.transfer_id.clone());
-        let (waiting, stale): (Vec<_>, Vec<_>) = admitted.iter().partition(|w| waits(w));
-        for one in &stale {
-            tables.queue.remove(&key(one));
+        let (waiting, stale): (Vec<_>, Vec<_>) = admitted.iter().partition(|w| is_queued(w));
+        for entry in &stale {
+            tables.queue.remove(&key(entry));
         }
-        // Two grants from one reading of the queue may name the same transfer.
+        // Two schedulers that read the same queue may grant a slot to the same transfer.
         if !stale.is_empty() || waiting.iter().any(|w| !tables.queue.contains_key(&key(w))) {
             return Ok(false);
         }
         let slots = tables.slots.entry(pool).or_default();
         slots.version += 1;
-        for one in waiting {
-            slots.holders.insert(one.transfer_id.clone(), one.person.clone());
-            tables.queue.remove(&key(one));
-            tables.due.insert(Due::Transfer(one.transfer_id.clone()), due);
-            if let Some(transfer) = tables.transfers.get_mut(&one.transfer_id) {
+        for entry in waiting {
+            slots.holders.insert(entry.transfer_id.clone(), entry.person.clone());
+            tables.queue.remove(&key(entry));
+            tables.due.insert(Due::Transfer(entry.transfer_id.clone()), due);
+            if let Some(transfer) = tables.transfers.get_mut(&entry.transfer_id) {
                 transfer.turn = Turn::Holding;
                 transfer.admitted_at.get_or_insert(now);
             }
@@ -70,15 +70,15 @@ impl SlotStore for InMemoryTransferStore {
     async fn enqueue(&self, transfer: &Transfer, due: Timestamp) -> Result<(), WriteError> {
         let id = &transfer.transfer_id;
         let attempt = transfer.attempt;
-        let now = self.edit(id, same_attempt(attempt), |t| {
+        let updated = self.edit(id, same_attempt(attempt), |t| {
             if t.turn == Turn::Idle {
                 t.turn = Turn::Queued;
             }
             t.clone()
         })?;
-        if now.turn == Turn::Queued {
+        if updated.turn == Turn::Queued {
             let mut tables = self.tables();
-            tables.queue.insert(place(&now), now.waiting());
+            tables.queue.insert(place(&updated), updated.waiting());
             tables.due.insert(Due::Transfer(id.clone()), due);
         }
         Ok(())
@@ -87,12 +87,12 @@ impl SlotStore for InMemoryTransferStore {
     async fn step_aside(&self, read: &Transfer) -> Result<(), StoreError> {
         let mut tables = self.tables();
         let Some(transfer) = tables.transfers.get_mut(&read.transfer_id) else { return Ok(()) };
-        let same = (transfer.attempt, transfer.phase, transfer.epoch)
+        let is_unchanged = (transfer.attempt, transfer.phase, transfer.epoch)
             == (read.attempt, read.phase, read.epoch);
-        if same && transfer.turn == Turn::Holding && !transfer.phase.is_terminal() {
+        if is_unchanged && transfer.turn == Turn::Holding && !transfer.phase.is_terminal() {
             transfer.turn = Turn::Idle;
-            let aside = transfer.clone();
-            tables.leave(&aside);
+            let released = transfer.clone();
+            tables.leave(&released);
         }
         Ok(())
     }

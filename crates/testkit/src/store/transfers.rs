@@ -1,4 +1,4 @@
-//! Transfers, their sessions and the keys they refer to, in memory.
+//! Transfers, upload sessions and the release of exchange keys, in memory.
 
 use docferry_app::ports::{
     CheckpointAck, Due, Entered, Entry, FIRST_LOOK, PushRecord, Release, SealedSession,
@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use super::{InMemoryTransferStore, keys, place};
 
 impl InMemoryTransferStore {
+    /// Changes a transfer that has not ended, if `allowed` permits it.
     pub(super) fn edit<T>(
         &self,
         id: &TransferId,
@@ -30,14 +31,17 @@ impl InMemoryTransferStore {
     }
 }
 
+/// Guard: the write belongs to the current execution.
 pub(super) fn same_attempt(attempt: u32) -> impl FnOnce(&Transfer) -> Result<(), WriteError> {
     move |t| if t.attempt == attempt { Ok(()) } else { Err(WriteError::Ended) }
 }
 
+/// Guard: the write belongs to the current fencing epoch.
 fn same_epoch(epoch: u64) -> impl FnOnce(&Transfer) -> Result<(), WriteError> {
     move |t| if t.epoch == epoch { Ok(()) } else { Err(WriteError::Superseded) }
 }
 
+/// Guard: no ending has been decided, and `allowed` permits the write.
 fn not_ending(
     allowed: impl FnOnce(&Transfer) -> Result<(), WriteError>,
 ) -> impl FnOnce(&Transfer) -> Result<(), WriteError> {
@@ -289,9 +293,11 @@ impl TransferStore for InMemoryTransferStore {
         last_run: u32,
     ) -> Result<Option<Transfer>, StoreError> {
         let mut tables = self.tables();
-        let stops =
+        let is_cancelable =
             |t: &&mut Transfer| t.owner == owner && !t.phase.is_terminal() && t.retries <= last_run;
-        let Some(running) = tables.transfers.get_mut(id).filter(stops) else { return Ok(None) };
+        let Some(running) = tables.transfers.get_mut(id).filter(is_cancelable) else {
+            return Ok(None);
+        };
         running.cancel_requested = true;
         let running = running.clone();
         if let Some(due) = tables.due.get_mut(&Due::Transfer(id.clone())) {
