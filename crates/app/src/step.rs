@@ -1,4 +1,4 @@
-//! Results of a workflow step that did not fail.
+//! Results of a workflow step that did not fail: done, or not ready yet.
 
 use docferry_domain::FailureCode;
 
@@ -15,7 +15,7 @@ pub enum StepOutcome<T> {
     },
 }
 
-/// The event that a step waits for.
+/// Reason why a step cannot do its work yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RetryReason {
     /// The last user of the exchange key is deleting its object.

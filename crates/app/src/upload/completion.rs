@@ -1,3 +1,6 @@
+//! Actions of an upload that check the destination: finding candidate files and verifying the
+//! delivery.
+
 use docferry_domain::{Answer, Names, Seen};
 
 use super::comparison::{
@@ -18,8 +21,8 @@ where
     C: Clock,
     B: ThrottleBudget,
 {
-    /// Looks whether the document may be at the destination. After a conflict with nothing
-    /// there, the path may explain it.
+    /// Checks whether the document may already be at the destination. If a conflict was
+    /// reported and no file is found, checks whether a file blocks the folder path.
     pub(super) async fn look(&mut self, names: Names) -> Answer {
         self.reader = None;
         match self.seen(names).await {
@@ -44,7 +47,7 @@ where
         })
     }
 
-    /// The files under these names.
+    /// Lists the files under these names.
     async fn shown(&self, names: Names) -> Result<Shown, DriveError> {
         let drive = &self.ports.drive;
         match names {
@@ -53,10 +56,11 @@ where
         }
     }
 
-    /// Compares what is at the destination with the source, and records it.
+    /// Compares the files at the destination with the source, and records a match as the
+    /// delivery.
     ///
-    /// `by_us` says that the drive completed it in answer to our own last bytes. The
-    /// destination is never deleted, whatever is found.
+    /// `by_us` says that the drive completed the file in answer to our own last bytes. No file
+    /// at the destination is ever deleted, whatever the result.
     pub(super) async fn verify(&mut self, by_us: bool) -> Result<Answer, TaskError> {
         let mut by_us = by_us;
         if self.found.is_empty() {
@@ -66,7 +70,8 @@ where
                 Ok(shown) => shown.files,
                 Err(error) => return Ok(self.refusal(error)),
             };
-            // Among several, one that differs may well be a foreign file.
+            // With several files and no known item id, a file that differs may be someone
+            // else's.
             by_us &= self.answered.is_some() || self.found.len() < 2;
         }
         let is_missing = self.found.is_empty();
@@ -85,7 +90,8 @@ where
             }
             Ok(Compared::HashPending) => Answer::HashPending,
             Ok(Compared::Unproven) => Answer::Unproven,
-            // What the drive has just said it made may take a moment to be seen.
+            // The drive has just reported the item as created; it may take a moment to become
+            // visible.
             Ok(Compared::Different) if is_missing && by_us => Answer::NotSeen,
             Ok(Compared::Different) => Answer::NotOurs,
             Err(error) => self.not_compared(error),
