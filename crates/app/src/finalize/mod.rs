@@ -93,7 +93,7 @@ where
         return Ok(StepOutcome::Done(transfer.phase));
     }
     admitter.admit_or_leave(transfer.pool).await;
-    // Evaluated after the clean-up below: the batch may be waiting for just that clean-up.
+    // Returned only after the clean-up below, which the batch may be waiting for.
     let advanced = match task.transfer_id.in_bundle() {
         Some((bundle, _)) => tend(admitter, settings.record_ttl, &bundle).await,
         None => Ok(StepOutcome::Done(())),
