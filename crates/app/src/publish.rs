@@ -97,7 +97,7 @@ where
     let object = SourceObject::of(&transfer).ok_or(FailureCode::Internal)?;
     let stop_at = deadline.checked_sub(ports.settings.margin).unwrap_or(deadline);
     let run = Run { key: artifact_key(&transfer), ports, transfer, object, stop_at };
-    match run.carry_out().await {
+    match run.run_to_end().await {
         Err(error) if error.code == FailureCode::SourceChanged => run.restart().await,
         Err(error) if error.code == FailureCode::AlreadyEnded => {
             run.remove_unless_needed().await?;
@@ -126,7 +126,7 @@ where
     A: Artifacts,
     C: Clock,
 {
-    async fn carry_out(&self) -> Result<Progress, TaskError> {
+    async fn run_to_end(&self) -> Result<Progress, TaskError> {
         if !self.is_copied().await? {
             if self.object.size() <= self.ports.settings.part_bytes {
                 let bytes = self.read(0..self.object.size()).await?;
@@ -209,7 +209,7 @@ where
         Ok(())
     }
 
-    /// Size of a part in bytes.
+    /// Returns the size of a part in bytes.
     fn part_bytes(&self) -> u64 {
         self.ports.settings.part_bytes.max(self.object.size().div_ceil(MAX_PARTS))
     }

@@ -15,7 +15,7 @@ use crate::{RetryReason, StepOutcome, TaskError};
 /// writes the batch's counts and checks that the batch is resuming. Of two concurrent DynamoDB
 /// transactions that touch the same item, one is refused; more parallelism would only cause
 /// conflicts, among themselves and with a cancel request.
-const RESUMED_AT_ONCE: usize = 2;
+const PARALLEL_RESTARTS: usize = 2;
 
 /// Result of a retry request.
 #[derive(Debug, Clone)]
@@ -149,7 +149,7 @@ where
     while let Some(page) = pages.try_next().await? {
         let restarted: Vec<Transfer> = stream::iter(page)
             .map(|document| restart(store, bundle, document, purge_at, now))
-            .buffer_unordered(RESUMED_AT_ONCE)
+            .buffer_unordered(PARALLEL_RESTARTS)
             .try_filter_map(|resumed| {
                 unsettled += usize::from(matches!(resumed, Resumed::Unsettled));
                 std::future::ready(Ok(match resumed {

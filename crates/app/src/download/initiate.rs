@@ -106,12 +106,12 @@ where
     let job_id = if new.is_single { new_id(now) } else { new_bundle_id(now) };
     let job = Promised { job_id, keep_until: later(now, settings.job_ttl) };
     let name = new.name.clone();
-    let wanted = wanted(settings.initiate, new, documents, &job, now);
-    record_once(admitter, settings.initiate, &wanted, name.as_ref(), &job).await
+    let record = build_record(settings.initiate, new, documents, &job, now);
+    record_once(admitter, settings.initiate, &record, name.as_ref(), &job).await
 }
 
 /// Builds the record of a job: a transfer or a batch.
-fn wanted(
+fn build_record(
     settings: InitiateSettings,
     new: NewJob,
     mut documents: Vec<(ObjectGuid, Option<FileId>)>,

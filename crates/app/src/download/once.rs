@@ -30,8 +30,8 @@ where
 {
     let now = admitter.clock.now();
     let job = Promised { job_id: new_id(now), keep_until: later(now, settings.record_ttl) };
-    let wanted = Wanted::One(Box::new(new_transfer(settings, job.job_id.clone(), new, now)));
-    record_once(admitter, settings, &wanted, Some(name), &job).await
+    let new_record = Wanted::One(Box::new(new_transfer(settings, job.job_id.clone(), new, now)));
+    record_once(admitter, settings, &new_record, Some(name), &job).await
 }
 
 /// The record that a request creates.
@@ -45,7 +45,7 @@ pub(super) enum Wanted {
 pub(super) async fn record_once<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     settings: InitiateSettings,
-    wanted: &Wanted,
+    new_record: &Wanted,
     name: Option<&RequestName>,
     job: &Promised,
 ) -> Result<Promised, NotPromised>
@@ -63,7 +63,7 @@ where
     // Two rounds: if the first request with the key was abandoned, its idempotency record is
     // deleted and the key is used for this request.
     for _ in 0..2 {
-        let recorded = record(admitter, settings, wanted, job, request.as_ref());
+        let recorded = record(admitter, settings, new_record, job, request.as_ref());
         let Some(existing) = recorded.await? else { return Ok(job.clone()) };
         if let Some(promised) = first_response(admitter.store, name, &existing).await? {
             return Ok(promised);
@@ -120,7 +120,7 @@ async fn first_response(
 async fn record<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     settings: InitiateSettings,
-    wanted: &Wanted,
+    new_record: &Wanted,
     job: &Promised,
     request: Option<&NamedRequest>,
 ) -> Result<Option<NamedRequest>, TaskError>
@@ -129,7 +129,7 @@ where
     W: Workflow,
     C: Clock,
 {
-    Ok(match wanted {
+    Ok(match new_record {
         Wanted::One(transfer) => match admitter.enter(transfer, request).await? {
             Entered::Before(existing) => Some(existing),
             Entered::Done | Entered::SlotsChanged => None,

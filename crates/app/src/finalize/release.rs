@@ -8,7 +8,7 @@ use crate::TaskError;
 use crate::initiate::later;
 use crate::ports::{Clock, Release, Staging, TransferStore};
 
-/// Time for which other users of an exchange key wait for a deletion whose function died.
+/// Time for which other users of an exchange key wait for a deletion whose function has died.
 /// Longer than that function's time-out.
 const DELETION_LEASE: SignedDuration = SignedDuration::from_secs(90);
 

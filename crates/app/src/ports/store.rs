@@ -76,8 +76,9 @@ pub enum PushRecord {
     /// The last user of the key is deleting its object, or finished doing so at or after
     /// the push was requested: push again, because the object may have been deleted.
     Releasing,
-    /// Transfers of another document use the key. The push is recorded as outstanding at
-    /// the key, and the key as owed to this transfer: push again once the key is free.
+    /// Transfers of another document use the key. The push is recorded as outstanding at the
+    /// key, and the transfer records that its object may still arrive under the key. Push again
+    /// once the key is free.
     HeldByAnother,
 }
 
@@ -145,8 +146,8 @@ pub trait TransferStore: Send + Sync {
     /// unless the record says [`Transfer::push_again`], which it then clears.
     ///
     /// `push` is outstanding at the key until [`TransferStore::push_seen`], also when transfers
-    /// of another document use the key. If the transfer used another key before, that key stays
-    /// owed to it.
+    /// of another document use the key. If the transfer used another key before, its record
+    /// retains that key, because an object may still arrive under it.
     fn record_push(
         &self,
         id: &TransferId,

@@ -190,7 +190,7 @@ where
                 Err(error) => Err(error.into()),
             };
             recovered += 1;
-            self.reschedule(&Due::Transfer(id), done).await;
+            self.record_result(&Due::Transfer(id), done).await;
         }
         ended
     }
@@ -207,7 +207,7 @@ where
                 Ok(StepOutcome::RetryLater { .. }) => Ok(Done::Left(self.next_sweep())),
                 Err(error) => Err(error),
             };
-            self.reschedule(&Due::Bundle(id), done).await;
+            self.record_result(&Due::Bundle(id), done).await;
         }
     }
 
@@ -218,7 +218,7 @@ where
                 break;
             }
             let done = self.end(&transfer, None).await;
-            self.reschedule(&Due::Transfer(transfer.transfer_id), done).await;
+            self.record_result(&Due::Transfer(transfer.transfer_id), done).await;
         }
     }
 
@@ -256,7 +256,7 @@ where
     }
 
     /// Counts the result and reschedules the item.
-    async fn reschedule(&mut self, due: &Due, done: Result<Done, TaskError>) {
+    async fn record_result(&mut self, due: &Due, done: Result<Done, TaskError>) {
         self.swept.seen += 1;
         let next = match done {
             Ok(Done::Queued) => return,

@@ -25,14 +25,14 @@ where
     /// reported and no file is found, checks whether a file blocks the folder path.
     pub(super) async fn look(&mut self, names: Names) -> Answer {
         self.reader = None;
-        match self.seen(names).await {
+        match self.check_names(names).await {
             Ok(seen) => Answer::Found(seen),
-            Err(error) => self.not_compared(error),
+            Err(error) => self.comparison_failed(error),
         }
     }
 
-    async fn seen(&mut self, names: Names) -> Result<Seen, ComparisonError> {
-        let Shown { files, has_folder } = self.shown(names).await?;
+    async fn check_names(&mut self, names: Names) -> Result<Seen, ComparisonError> {
+        let Shown { files, has_folder } = self.list_names(names).await?;
         let is_empty = files.is_empty();
         self.found = self.comparison().candidates(files, LastByte::Unanswered).await?;
         Ok(match (self.found.is_empty(), is_empty) {
@@ -48,7 +48,7 @@ where
     }
 
     /// Lists the files under these names.
-    async fn shown(&self, names: Names) -> Result<Shown, DriveError> {
+    async fn list_names(&self, names: Names) -> Result<Shown, DriveError> {
         let drive = &self.ports.drive;
         match names {
             Names::One(number) => file_under(drive, &self.destination, number).await,
@@ -66,7 +66,7 @@ where
         if self.found.is_empty() {
             let all = self.ports.settings.policy == ConflictPolicy::Rename;
             let names = if all { Names::All } else { Names::One(0) };
-            self.found = match self.shown(names).await {
+            self.found = match self.list_names(names).await {
                 Ok(shown) => shown.files,
                 Err(error) => return Ok(self.refusal(error)),
             };
@@ -94,7 +94,7 @@ where
             // visible.
             Ok(Compared::Different) if is_missing && by_us => Answer::NotSeen,
             Ok(Compared::Different) => Answer::NotOurs,
-            Err(error) => self.not_compared(error),
+            Err(error) => self.comparison_failed(error),
         })
     }
 
@@ -103,7 +103,8 @@ where
         Comparison::new(&ports.drive, &*ports.staging, &self.destination, &self.object)
     }
 
-    fn not_compared(&mut self, error: ComparisonError) -> Answer {
+    /// Translates a failed comparison into an event for the state machine.
+    fn comparison_failed(&mut self, error: ComparisonError) -> Answer {
         match error {
             ComparisonError::Drive(error) => self.refusal(error),
             ComparisonError::Source(error) => self.unread(error),

@@ -131,7 +131,7 @@ where
         1 => None,
         _ => ports.store.session(&task.transfer_id).await?,
     };
-    Run::new(ports, transfer, session, deadline)?.carry_out().await
+    Run::new(ports, transfer, session, deadline)?.run_to_end().await
 }
 
 impl<'a, S, D, G, L, C, B> Run<'a, S, D, G, L, C, B>
@@ -189,7 +189,7 @@ where
         })
     }
 
-    async fn carry_out(mut self) -> Result<Progress, TaskError> {
+    async fn run_to_end(mut self) -> Result<Progress, TaskError> {
         loop {
             let pause = self.course.pause();
             if !pause.is_zero() {
@@ -246,14 +246,14 @@ where
         }
     }
 
-    /// Time that remains to this invocation before it has to return.
+    /// Returns the time that remains to this invocation before it has to return.
     pub(super) fn time_left(&self) -> Duration {
         let left = self.stop_at.duration_since(self.ports.clock.now());
         Duration::try_from(left).unwrap_or_default()
     }
 
-    /// Number of bytes that can be sent in the remaining time; `None` while throughput is
-    /// unknown.
+    /// Returns the number of bytes that can be sent in the remaining time; `None` while
+    /// throughput is unknown.
     fn sendable_bytes(&self) -> Option<u64> {
         let left = self.time_left();
         if left.is_zero() {

@@ -83,12 +83,13 @@ impl ReadAhead {
         while readers.join_next().await.is_some() {}
     }
 
-    /// At least 2: with a single part, nothing would be read while its last bytes are sent.
+    /// Returns the number of parallel reads, at least 2: with a single part, nothing would be
+    /// read while its last bytes are sent.
     fn reads(self) -> u32 {
         self.reads.clamp(2, 16)
     }
 
-    /// Size of a part in bytes: the budget divided by the number of reads.
+    /// Returns the size of a part in bytes: the budget divided by the number of reads.
     fn part_bytes(self) -> u32 {
         (self.budget_bytes / self.reads()).max(PIECE_BYTES as u32)
     }

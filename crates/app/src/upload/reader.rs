@@ -73,7 +73,7 @@ impl SourceReader {
         .boxed()
     }
 
-    /// Hash of all bytes yielded so far.
+    /// Returns the hash of all bytes yielded so far.
     pub(super) async fn hash(&self) -> SourceHash {
         self.state.lock().await.hash.clone()
     }

@@ -81,6 +81,7 @@ where
         })
     }
 
+    /// Opens a source reader at this position.
     fn read_from(&self, position: u64) -> SourceReader {
         let staging = Arc::clone(&self.ports.staging);
         let settings = &self.ports.settings;
@@ -158,7 +159,7 @@ where
         })
     }
 
-    /// Time for which a PUT may still run under the lease.
+    /// Returns the time for which a PUT may still run under the lease.
     fn lease_left(&self) -> Duration {
         let now = self.ports.clock.now();
         let left = self.lease.map(|end| end.duration_since(now) - ABORTED_PUT_GRACE);

@@ -57,7 +57,7 @@ impl SourceObject {
         Some(Self { key: source.key.clone(), etag: object.etag.clone(), size: source.size })
     }
 
-    /// Size of the object in bytes.
+    /// Returns the size of the object in bytes.
     pub(crate) const fn size(&self) -> u64 {
         self.size
     }
