@@ -44,7 +44,7 @@ pub struct NewBundle {
     pub keep_until: Option<Timestamp>,
     /// URL that is notified of the end of the batch.
     pub callback: Option<CallbackUrl>,
-    /// What to do with the other documents when one fails.
+    /// Policy for the other documents when one fails.
     pub on_item_error: OnItemError,
 }
 

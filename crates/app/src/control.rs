@@ -14,7 +14,7 @@ use crate::ports::{Clock, Store, Workflow, WriteError};
 
 /// Requests the cancellation of transfers.
 ///
-/// Cancellation is cooperative: a running step notices it at its next checkpoint. Then nothing
+/// Cancellation is cooperative: the next step or checkpoint notices the request. Then nothing
 /// more is delivered, and the transfer is cleaned up. A document that was already complete
 /// stays at the destination, and its transfer ends as completed. A transfer that has not begun
 /// is ended at once. Ids that are unknown, belong to another owner, or have ended are ignored.

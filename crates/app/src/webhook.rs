@@ -32,9 +32,9 @@ impl WebhookSettings {
     /// Returns the pause after this number of failed tries: exponential backoff with jitter.
     ///
     /// Half of the pause is fixed, the other half varies by job, so that jobs that ended
-    /// together are not retried together. A longer pause that the receiver asks for is
-    /// respected. After the last try the pause is zero, because the queue moves the message to
-    /// the dead-letter queue.
+    /// together are not retried together. If the receiver asks for a longer pause, that one is
+    /// used, up to `longest_pause`. After the last try the pause is zero, because the queue
+    /// moves the message to the dead-letter queue.
     #[must_use]
     pub fn pause(&self, notice: &Notice, tries: u32, requested: Option<Duration>) -> Duration {
         if tries >= self.most_tries {

@@ -27,7 +27,7 @@ pub struct NewJob {
     pub target: Target,
     /// Priority in the queue.
     pub priority: Priority,
-    /// What to do with the other documents when one fails.
+    /// Policy for the other documents when one fails.
     pub on_item_error: OnItemError,
     /// URL that is notified of the end of the job.
     pub callback: Option<CallbackUrl>,

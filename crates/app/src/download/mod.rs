@@ -175,7 +175,7 @@ async fn one_of(store: &impl TransferStore, id: &TransferId) -> Result<Option<Jo
 /// Result of a cancel request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Canceling {
-    /// The request is recorded; running steps notice it at their next checkpoint.
+    /// The request is recorded; the next step or checkpoint notices it.
     Asked,
     /// The job has already ended.
     Ended,

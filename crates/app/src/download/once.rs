@@ -65,8 +65,8 @@ where
     for _ in 0..2 {
         let recorded = record(admitter, settings, new_record, job, request.as_ref());
         let Some(existing) = recorded.await? else { return Ok(job.clone()) };
-        if let Some(promised) = first_response(admitter.store, name, &existing).await? {
-            return Ok(promised);
+        if let Some(accepted) = first_response(admitter.store, name, &existing).await? {
+            return Ok(accepted);
         }
         admitter.store.forget_request(&existing).await.map_err(TaskError::from)?;
     }

@@ -317,9 +317,9 @@ pub trait TransferStore: Send + Sync {
         error: &TransientError,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Records a cancel request of the owner. A running step notices it at its next checkpoint,
-    /// and the transfer becomes due for the sweeper. Returns the record, or `None` when the
-    /// owner has no such transfer that is active, or when it is in a later run than `last_run`
+    /// Records a cancel request of the owner. The next step or checkpoint notices it, and the
+    /// transfer becomes due for the sweeper. Returns the record, or `None` when the owner has
+    /// no such transfer that is active, or when it is in a later run than `last_run`
     /// ([`Transfer::retries`]).
     fn request_cancel(
         &self,

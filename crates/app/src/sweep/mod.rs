@@ -1,6 +1,7 @@
-//! The sweeper runs once a minute. It restarts or ends transfers whose execution died, cleans
-//! up after ended transfers, advances batches, removes expired downloads, frees slots without a
-//! holder, grants free slots, and sends outcomes that were not sent.
+//! Sweeper: background repair that runs once a minute. It restarts or ends transfers whose
+//! execution died, cleans up after ended transfers, advances batches, removes expired
+//! downloads, frees slots without a holder, grants free slots, and sends outcomes that were not
+//! sent.
 //!
 //! Each kind of work has its own limits in number and time, so that a backlog of one kind
 //! cannot starve the others. Recovery comes before clean-up, and clean-up before expired
