@@ -1,4 +1,4 @@
-//! Gives free slots to those who wait, in the order of the queue.
+//! Slot scheduler: grants free slots to queued transfers, in the order of the queue.
 
 use std::time::Duration;
 
@@ -11,27 +11,27 @@ use crate::TaskError;
 use crate::initiate::later;
 use crate::ports::{Clock, Entered, Entry, MOST_GRANTS, SlotStore, Start, TransferStore, Workflow};
 
-/// Rounds after which whoever keeps changing the slots is left to go on; `sweep`
-/// admits every minute.
-const ROUNDS: u32 = 8;
+/// Maximum optimistic-lock retries. The sweeper fills free slots every minute anyway.
+const MAX_CONFLICTS: u32 = 8;
 
-/// How much of the queue is read at once.
-const PAGE: usize = 100;
+/// Queue entries read at once.
+const QUEUE_PAGE: usize = 100;
 
-/// When `sweep` looks at a transfer that was given a slot: nobody may have come to
-/// start its workflow.
-const LOOK: SignedDuration = SignedDuration::from_secs(60);
+/// Delay after which `sweep` checks a transfer that was granted a slot: the process that
+/// granted it may have died before it started the workflow.
+const GRANT_CHECK_DELAY: SignedDuration = SignedDuration::from_secs(60);
 
-/// Admits transfers; run by whoever joins the queue and whoever gives a slot back.
+/// Grants slots and starts workflows. Run after a transfer joins the queue and after a slot is
+/// released.
 #[derive(Debug)]
 pub struct Admitter<'a, S, W, C> {
-    /// Slots and queue, and the records.
+    /// Slots, queue and transfer records.
     pub store: &'a S,
-    /// Runs what is admitted.
+    /// Starts the workflows of transfers that were granted a slot.
     pub workflow: &'a W,
-    /// The time.
+    /// Source of the current time.
     pub clock: &'a C,
-    /// How many may hold a slot.
+    /// Limits on the number of slots.
     pub limits: Limits,
 }
 
@@ -41,12 +41,13 @@ where
     W: Workflow,
     C: Clock,
 {
-    /// Records a new transfer and lets it go when it is its turn: at once, with the
-    /// slot in the same transaction, while nobody waits for one.
+    /// Records a new transfer. While the queue is empty and a slot is free, the same
+    /// transaction grants the slot, and the workflow starts at once; otherwise the transfer is
+    /// queued.
     ///
     /// # Errors
-    /// Those of the store: nothing is promised. A record whose answer was lost may be
-    /// carried out all the same.
+    /// Those of the store: the transfer is not accepted. If only the store's answer was lost,
+    /// the transfer may run all the same.
     pub(crate) async fn enter(
         &self,
         transfer: &Transfer,
@@ -65,10 +66,10 @@ where
             match self.store.enter(&holding, entry).await? {
                 Entered::SlotsChanged => {}
                 Entered::Done => {
-                    self.run(&holding).await;
+                    self.start_workflow(&holding).await;
                     return Ok(Entered::Done);
                 }
-                before => return Ok(before),
+                existing => return Ok(existing),
             }
         }
         let entered = self.store.enter(transfer, Entry { request, slot: None }).await?;
@@ -78,60 +79,62 @@ where
         Ok(entered)
     }
 
-    /// Fills the free slots of a pool and starts the workflows of those that have
-    /// not begun. Returns how many were admitted.
+    /// Grants the free slots of a pool and starts the workflows of transfers that have not
+    /// begun. Returns the number of grants.
     ///
-    /// May be run by any number at once: each grant is conditional on the slots as
-    /// they were read.
+    /// Any number of calls may run concurrently: each grant is conditional on the slots as they
+    /// were read.
     ///
     /// # Errors
-    /// Those of the store. What was granted by then stays granted; `sweep` starts
-    /// what nobody started.
+    /// Those of the store. Grants made before the error stay valid; `sweep` starts workflows
+    /// that were not started.
     pub async fn admit(&self, pool: Pool) -> Result<usize, TaskError> {
         if self.limits.of(pool).active == 0 {
             return Ok(0);
         }
-        let mut admitted = 0;
-        let mut lost = 0;
-        while lost < ROUNDS {
+        let mut granted = 0;
+        let mut conflicts = 0;
+        while conflicts < MAX_CONFLICTS {
             let slots = self.store.slots(pool).await?;
             let chosen = self.choose(pool, Admission::new(self.limits.of(pool), &slots)).await?;
             if chosen.is_empty() {
                 break;
             }
             let now = self.clock.now();
-            let due = later(now, LOOK);
+            let due = later(now, GRANT_CHECK_DELAY);
             if !self.store.grant(pool, slots.version, &chosen, now, due).await? {
-                // Somebody else was quicker. Not in step with it the next time.
-                lost += 1;
-                tokio::time::sleep(Duration::from_millis(fastrand::u64(1..10 << lost))).await;
+                // Another process changed the slots first. Retry after a random delay.
+                conflicts += 1;
+                tokio::time::sleep(Duration::from_millis(fastrand::u64(1..10 << conflicts))).await;
                 continue;
             }
-            admitted += chosen.len();
+            granted += chosen.len();
             for waiting in &chosen {
-                self.start(&waiting.transfer_id).await;
+                self.start_if_accepted(&waiting.transfer_id).await;
             }
             if chosen.len() < MOST_GRANTS {
                 break;
             }
         }
-        Ok(admitted)
+        Ok(granted)
     }
 
-    /// The same without slots to grant: a later round fills what is freed meanwhile.
+    /// Returns a scheduler that grants no slots; a later call fills the slots that are freed
+    /// meanwhile.
     pub(crate) fn deferred(&self) -> Self {
         let Self { store, workflow, clock, .. } = *self;
         Self { store, workflow, clock, limits: PoolLimits::new(0, 0).into() }
     }
 
-    /// [`Admitter::admit`], where nothing depends on it now: `sweep` makes up for it.
+    /// Calls [`Admitter::admit`] and only logs a failure: `sweep` grants the slots later.
     pub async fn admit_or_leave(&self, pool: Pool) {
         if let Err(error) = self.admit(pool).await {
-            tracing::warn!(pool = pool.as_str(), error.code = error.code.as_str(), "not admitted");
+            let code = error.code.as_str();
+            tracing::warn!(pool = pool.as_str(), error.code = code, "slots not granted");
         }
     }
 
-    /// Those who get a slot now, at most as many as one transaction takes.
+    /// Chooses the transfers that get a slot now, at most as many as one transaction can grant.
     async fn choose(
         &self,
         pool: Pool,
@@ -140,8 +143,8 @@ where
         let mut chosen = Vec::new();
         let mut last: Option<Waiting> = None;
         while !admission.is_full() && chosen.len() < MOST_GRANTS {
-            let page = self.store.queue(pool, last.as_ref(), PAGE).await?;
-            let is_last = page.len() < PAGE;
+            let page = self.store.queue(pool, last.as_ref(), QUEUE_PAGE).await?;
+            let is_last = page.len() < QUEUE_PAGE;
             last = page.last().cloned();
             for waiting in page {
                 if chosen.len() < MOST_GRANTS && admission.admits(&waiting) {
@@ -155,34 +158,34 @@ where
         Ok(chosen)
     }
 
-    /// Starts the workflow of a transfer that has not begun. One that has runs, and
-    /// finds its slot when it comes to it.
-    async fn start(&self, id: &TransferId) {
+    /// Starts the workflow of a transfer that has not begun. A transfer that has begun finds
+    /// its slot at its next step.
+    async fn start_if_accepted(&self, id: &TransferId) {
         match self.store.get(id).await {
             Ok(Some(transfer))
                 if transfer.phase == Phase::Accepted && transfer.turn == Turn::Holding =>
             {
-                self.run(&transfer).await;
+                self.start_workflow(&transfer).await;
             }
             Ok(_) => {}
-            Err(error) => not_started(id, &error.into()),
+            Err(error) => log_not_started(id, &error.into()),
         }
     }
 
-    /// Starts the workflow of a transfer; `sweep` does when it cannot be done now.
-    async fn run(&self, transfer: &Transfer) {
+    /// Starts the workflow of a transfer; if that fails now, `sweep` starts it later.
+    async fn start_workflow(&self, transfer: &Transfer) {
         let id = &transfer.transfer_id;
         match self.workflow.start(id, transfer.attempt).await {
             Ok(Start::Running) => {}
             Ok(Start::Closed) => {
-                tracing::warn!(transfer.id = id.as_str(), "its workflow has come and gone");
+                tracing::warn!(transfer.id = id.as_str(), "workflow has already ended");
             }
-            Err(error) => not_started(id, &error.into()),
+            Err(error) => log_not_started(id, &error.into()),
         }
     }
 }
 
-fn not_started(id: &TransferId, error: &TaskError) {
+fn log_not_started(id: &TransferId, error: &TaskError) {
     let code = error.code.as_str();
-    tracing::warn!(transfer.id = id.as_str(), error.code = code, "not started yet");
+    tracing::warn!(transfer.id = id.as_str(), error.code = code, "workflow not started");
 }

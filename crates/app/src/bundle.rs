@@ -1,5 +1,5 @@
-//! Many documents in one go: each is a transfer of its own, admitted like all
-//! others; the bundle is what they have in common.
+//! Batches: many documents in one job. Each document is a transfer of its own, scheduled like
+//! any other; the batch holds what they share.
 
 use docferry_domain::{
     Bundle, BundleCounts, CallbackUrl, FailureCode, FileId, MOST_DOCUMENTS, NamedRequest,
@@ -16,54 +16,55 @@ use crate::ports::{Clock, Entered, FIRST_LOOK, Store, Workflow, WriteError};
 use crate::retry::resume_documents;
 use crate::{StepOutcome, TaskError, trace};
 
-/// Documents that are written or looked at in one go.
+/// Documents that are written or read at once.
 const PAGE: usize = 25;
 
-/// Writes that are under way at once.
+/// Number of parallel writes.
 pub(crate) const AT_ONCE: usize = 8;
 
-/// A bundle that was not promised by then never will be: whoever wrote it is gone.
-const ABANDONED: SignedDuration = SignedDuration::from_mins(5);
+/// Age at which a batch that was not committed is abandoned: the process that was recording it
+/// has died.
+const ABANDONED_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
-/// What somebody asks for, checked.
+/// A validated request for a batch.
 #[derive(Debug, Clone)]
 pub struct NewBundle {
-    /// The principal that asks.
+    /// The principal that requests the batch.
     pub owner: String,
-    /// For whom, when that is somebody else.
+    /// The person on whose behalf it is requested, if that is not the owner.
     pub on_behalf_of: Option<Person>,
-    /// The documents, 1 to [`MOST_DOCUMENTS`], and how a client of the downloads API
-    /// named them.
+    /// The documents, 1 to [`MOST_DOCUMENTS`], each with the number by which a client of the
+    /// downloads API requested it.
     pub documents: Vec<(ObjectGuid, Option<FileId>)>,
-    /// Where they go.
+    /// Where the documents are delivered.
     pub target: Target,
-    /// How urgent they are.
+    /// Priority of the documents in the queue.
     pub priority: Priority,
-    /// Until when what is delivered is kept; `None` when that is not ours to say.
+    /// Retention of the delivery; `None` when docferry does not decide it.
     pub keep_until: Option<Timestamp>,
-    /// Where its end is told to.
+    /// URL that is notified of the end of the batch.
     pub callback: Option<CallbackUrl>,
-    /// What becomes of all when one fails.
+    /// Policy for the other documents when one fails.
     pub on_item_error: OnItemError,
 }
 
-/// A bundle that was recorded.
+/// Result of initiating a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Initiated {
-    /// It is promised.
+    /// The batch is committed.
     Promised(Bundle),
-    /// A request of that name came before.
+    /// The request repeats an earlier one with the same idempotency key.
     Before(NamedRequest),
 }
 
-/// Records a bundle and its documents, and puts these into the queue.
+/// Records a batch and its documents, and queues the documents.
 ///
-/// It is promised when all of them are recorded, not before: a crash until then
-/// leaves nothing that works, and `sweep` ends it. One after that is made up for by
-/// `sweep`.
+/// The batch is committed when all of its documents are recorded, not before. After a crash
+/// before that, nothing runs, and `sweep` ends the batch. After a later crash, `sweep` queues
+/// the documents.
 ///
 /// # Errors
-/// [`FailureCode::StoreUnavailable`]: nothing is promised.
+/// [`FailureCode::StoreUnavailable`]: the batch is not accepted.
 pub async fn initiate_bundle<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     settings: InitiateSettings,
@@ -108,7 +109,7 @@ where
         return Ok(Initiated::Before(request));
     }
     let document = |(number, (guid, file_id)): (u16, &(ObjectGuid, Option<FileId>))| {
-        let one = NewTransfer {
+        let new_transfer = NewTransfer {
             owner: new.owner.clone(),
             on_behalf_of: new.on_behalf_of.clone(),
             object_guid: guid.clone(),
@@ -116,26 +117,27 @@ where
             target: new.target.clone(),
             priority: new.priority,
             keep_until: new.keep_until,
-            // Told of is the end of the whole.
+            // Receivers are notified of the end of the whole batch only.
             callback: None,
         };
-        let made = Transfer::new(id.document(number), one, now, deadline);
-        Transfer { turn: Turn::Idle, trace: trace.clone(), ..made }
+        let transfer = Transfer::new(id.document(number), new_transfer, now, deadline);
+        Transfer { turn: Turn::Idle, trace: trace.clone(), ..transfer }
     };
     let documents: Vec<Transfer> = (0..).zip(&new.documents).map(document).collect();
     for page in documents.chunks(PAGE) {
         store.add_documents(page, purge_at).await?;
     }
     store.open_bundle(id).await?;
-    if let Err(error) = let_go(admitter, settings.record_ttl, id, &documents).await {
-        tracing::warn!(bundle.id = id.as_str(), error.code = error.code.as_str(), "not queued yet");
+    if let Err(error) = start_documents(admitter, settings.record_ttl, id, &documents).await {
+        let code = error.code.as_str();
+        tracing::warn!(bundle.id = id.as_str(), error.code = code, "documents not queued");
     }
     Ok(Initiated::Promised(Bundle { phase: Phase::Uploading, ..bundle }))
 }
 
-/// What is done once a bundle is promised: its documents go, unless somebody asked it
-/// to stop while they were being written down.
-async fn let_go<S, W, C>(
+/// Queues the documents of a batch that was just committed, or stops them if a cancel was
+/// requested while they were being recorded.
+async fn start_documents<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     record_ttl: SignedDuration,
     id: &TransferId,
@@ -146,14 +148,14 @@ where
     W: Workflow,
     C: Clock,
 {
-    let stands = admitter.store.bundle(id).await?;
-    if stands.is_some_and(|(bundle, _)| bundle.cancel_requested) {
+    let stored = admitter.store.bundle(id).await?;
+    if stored.is_some_and(|(bundle, _)| bundle.cancel_requested) {
         return tend(admitter, record_ttl, id).await.map(drop);
     }
     enqueue(admitter, documents).await
 }
 
-/// Puts those into the queue that wait for nothing yet, and admits.
+/// Queues the documents that have not begun and are not queued yet, and grants free slots.
 pub(crate) async fn enqueue<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     documents: &[Transfer],
@@ -168,7 +170,7 @@ where
     stream::iter(documents.iter().filter(idle).map(Ok::<_, TaskError>))
         .try_for_each_concurrent(AT_ONCE, async |document| {
             match admitter.store.enqueue(document, document.must_end_by()).await {
-                // Somebody has stopped it meanwhile.
+                // The document was canceled meanwhile.
                 Ok(()) | Err(WriteError::Ended) => Ok(()),
                 Err(error) => Err(error.into()),
             }
@@ -180,11 +182,11 @@ where
     Ok(())
 }
 
-/// Asks all documents of a bundle to stop. What was delivered stays. `false` when
-/// the caller has no such bundle that runs.
+/// Requests the cancellation of all documents of a batch. Delivered documents stay. Returns
+/// `false` when the owner has no such batch that is active.
 ///
 /// # Errors
-/// The store's; once the wish is recorded, `sweep` goes on with it.
+/// Those of the store; once the cancel request is recorded, `sweep` continues it.
 pub async fn cancel_bundle<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     record_ttl: SignedDuration,
@@ -204,11 +206,11 @@ where
     Ok(true)
 }
 
-/// What becomes of a bundle now: its documents are stopped when they are to be, and
-/// with the last of them it ends. Run after each of its documents has ended.
+/// Advances a batch: restarts or stops documents if that was requested, and ends the batch
+/// after its last document. Run after each of its documents has ended.
 ///
 /// # Errors
-/// The store's; it may be run any number of times.
+/// Those of the store; can be repeated.
 pub(crate) async fn tend<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     record_ttl: SignedDuration,
@@ -222,9 +224,10 @@ where
     let store = admitter.store;
     let mut read = store.bundle(id).await?;
     if let Some((bundle, counts)) = read.as_ref().filter(|(bundle, _)| bundle.resuming) {
-        // That all were delivered may not be true any more: whoever resumes them looks.
+        // The counts may be outdated: some deliveries may not be available any more.
+        // `resume_documents` checks each of them.
         if bundle.cancel_requested && counts.completed < bundle.documents {
-            // Nothing more begins; what runs again already is stopped below.
+            // No further document is restarted; those that were restarted are stopped below.
             store.documents_resumed(id, bundle.retries).await?;
         } else {
             let resumed = resume_documents(admitter, record_ttl, bundle).await?;
@@ -243,13 +246,13 @@ where
         && let Some(outcome) = bundle.outcome(&counts)
         && !bundle.phase.is_terminal()
     {
-        end(admitter, record_ttl, (&bundle, &counts), outcome).await?;
+        end_batch(admitter, record_ttl, (&bundle, &counts), outcome).await?;
     }
     Ok(StepOutcome::Done(()))
 }
 
-/// [`tend`], and what a crash has left: a bundle that was never promised is ended,
-/// documents that stand in no queue are put into it.
+/// Runs [`tend`] and repairs the effects of a crash: ends a batch that was never committed, and
+/// queues documents that are in no queue.
 ///
 /// # Errors
 /// As [`tend`].
@@ -266,15 +269,15 @@ where
     let (store, now) = (admitter.store, admitter.clock.now());
     let Some((bundle, counts)) = store.bundle(id).await? else { return Ok(StepOutcome::Done(())) };
     if bundle.phase == Phase::Accepted {
-        if now.duration_since(bundle.created_at) > ABANDONED {
+        if now.duration_since(bundle.created_at) > ABANDONED_AFTER {
             let outcome = Outcome::Failed(FailureCode::Internal);
-            end(admitter, record_ttl, (&bundle, &counts), outcome).await?;
+            end_batch(admitter, record_ttl, (&bundle, &counts), outcome).await?;
         }
         return Ok(StepOutcome::Done(()));
     }
-    let tended = tend(admitter, record_ttl, id).await?;
-    if let StepOutcome::RetryLater { .. } = tended {
-        return Ok(tended);
+    let advanced = tend(admitter, record_ttl, id).await?;
+    if let StepOutcome::RetryLater { .. } = advanced {
+        return Ok(advanced);
     }
     let mut pages = std::pin::pin!(pages(store, &bundle));
     while let Some(page) = pages.try_next().await? {
@@ -283,6 +286,7 @@ where
     Ok(StepOutcome::Done(()))
 }
 
+/// Requests the cancellation of all documents that have not ended.
 async fn stop_documents<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     record_ttl: SignedDuration,
@@ -295,11 +299,12 @@ where
 {
     let mut pages = std::pin::pin!(pages(admitter.store, bundle));
     while let Some(page) = pages.try_next().await? {
-        let run = page.into_iter().filter(|document| !document.phase.is_terminal());
-        stream::iter(run.map(Ok::<_, TaskError>))
+        let active = page.into_iter().filter(|document| !document.phase.is_terminal());
+        stream::iter(active.map(Ok::<_, TaskError>))
             .try_for_each_concurrent(AT_ONCE, async |document| {
                 let id = &document.transfer_id;
-                // One that is slow must not stop what runs again by now.
+                // Limited to this run, so that a slow call cannot cancel documents of the next
+                // run.
                 let stopped = admitter.store.request_cancel(id, &bundle.owner, bundle.retries);
                 match stopped.await? {
                     Some(document) => withdraw(admitter, record_ttl, document).await.map(drop),
@@ -311,7 +316,7 @@ where
     Ok(())
 }
 
-/// The documents of a bundle, a page at a time.
+/// Returns the documents of a batch as a stream of pages.
 pub(crate) fn pages<'a>(
     store: &'a impl Store,
     bundle: &'a Bundle,
@@ -326,7 +331,8 @@ pub(crate) fn pages<'a>(
     })
 }
 
-async fn end<S, W, C>(
+/// Ends a batch with this outcome.
+async fn end_batch<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     record_ttl: SignedDuration,
     (bundle, counts): (&Bundle, &BundleCounts),

@@ -1,4 +1,4 @@
-//! A caller changes its mind.
+//! Cancellation of transfers at the request of their owner.
 
 use std::collections::BTreeSet;
 
@@ -12,15 +12,15 @@ use crate::bundle::{AT_ONCE, tend};
 use crate::initiate::later;
 use crate::ports::{Clock, Store, Workflow, WriteError};
 
-/// Asks transfers to stop.
+/// Requests the cancellation of transfers.
 ///
-/// Cooperative: what runs notices at its next step or checkpoint, nothing more is
-/// delivered then, and what it leaves is cleaned up; a document that was already
-/// complete stays, and its transfer says completed. What has not begun ends at
-/// once. Ids that are unknown, of somebody else, or ended are passed over.
+/// Cancellation is cooperative: the next step or checkpoint notices the request. Then nothing
+/// more is delivered, and the transfer is cleaned up. A document that was already complete
+/// stays at the destination, and its transfer ends as completed. A transfer that has not begun
+/// is ended at once. Ids that are unknown, belong to another owner, or have ended are ignored.
 ///
 /// # Errors
-/// The store's, at the first id that fails; asking again is harmless.
+/// Those of the store, at the first id that fails; the call can be repeated.
 pub async fn terminate<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     record_ttl: SignedDuration,
@@ -36,29 +36,29 @@ where
         let Some(transfer) = admitter.store.request_cancel(id, owner, u32::MAX).await? else {
             return Ok(None);
         };
-        tracing::info!(transfer.id = id.as_str(), "stop requested");
+        tracing::info!(transfer.id = id.as_str(), "cancel requested");
         let ended = Box::pin(withdraw(admitter, record_ttl, transfer)).await?;
         Ok::<_, TaskError>(id.in_bundle().filter(|_| ended).map(|(bundle, _)| bundle))
     };
     let bundles: Vec<Option<TransferId>> =
         stream::iter(ids).map(stop).buffer_unordered(AT_ONCE).try_collect().await?;
     let bundles: BTreeSet<_> = bundles.into_iter().flatten().collect();
-    // What has ended may have been the last that the others of its bundle waited for.
+    // A transfer that was ended here may be the last one that its batch was waiting for.
     for bundle in bundles {
         if let Err(error) = Box::pin(tend(admitter, record_ttl, &bundle)).await {
-            // All wishes are recorded, and `sweep` goes on with it.
+            // All cancel requests are recorded; `sweep` advances the batch later.
             let code = error.code.as_str();
-            tracing::warn!(bundle.id = bundle.as_str(), error.code = code, "not looked after yet");
+            tracing::warn!(bundle.id = bundle.as_str(), error.code = code, "batch not advanced");
         }
     }
     Ok(())
 }
 
-/// Ends a transfer of which nothing has begun: no step of it will notice the wish.
-/// One that has begun is left to its steps, and `false`.
+/// Ends a transfer that has not begun, because none of its steps would notice the cancel
+/// request. Returns `false` for one that has begun, which is left to its steps.
 ///
 /// # Errors
-/// The store's; `sweep` ends it then.
+/// Those of the store; `sweep` ends the transfer later.
 pub(crate) async fn withdraw<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     record_ttl: SignedDuration,
@@ -70,7 +70,7 @@ where
     C: Clock,
 {
     let store = admitter.store;
-    let held = transfer.turn == Turn::Holding;
+    let held_slot = transfer.turn == Turn::Holding;
     let mut transfer = transfer;
     while transfer.phase == Phase::Accepted {
         let now = admitter.clock.now();
@@ -80,16 +80,16 @@ where
             Err(error) => return Err(error.into()),
         };
     }
-    let ends = transfer.phase.is_terminal() && transfer.started_at.is_none();
-    if ends {
-        // An earlier run may still be owed a copy: `sweep` watches for that.
+    let has_ended = transfer.phase.is_terminal() && transfer.started_at.is_none();
+    if has_ended {
+        // If the source was ever asked to push, a late copy may arrive: `sweep` watches for it.
         if transfer.pushes == 0 {
             let purge_at = later(admitter.clock.now(), record_ttl);
             store.mark_clean(&transfer.transfer_id, transfer.attempt, purge_at).await?;
         }
-        if held {
+        if held_slot {
             admitter.admit_or_leave(transfer.pool).await;
         }
     }
-    Ok(ends)
+    Ok(has_ended)
 }

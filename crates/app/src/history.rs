@@ -1,4 +1,4 @@
-//! What somebody has asked for, newest first.
+//! Job history of an owner, newest first.
 
 use docferry_domain::{JobState, Person};
 use jiff::{SignedDuration, Timestamp};
@@ -6,34 +6,34 @@ use jiff::{SignedDuration, Timestamp};
 use crate::ports::{Clock, History, JobPlace, Listed, StoreError};
 use crate::query::is_kept;
 
-/// Reads of the history for one page: a filter that fits nothing ends there, and the
-/// page says where to go on.
-const MOST_READS: usize = 10;
+/// Maximum number of index reads for one page. A filter that matches nothing stops after them,
+/// and the page says where to continue.
+const MAX_READS: usize = 10;
 
-/// Which jobs are wanted.
+/// Filter of a history.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Only those that stand so.
+    /// Only jobs in this state.
     pub state: Option<JobState>,
-    /// Only those that count for this person.
+    /// Only jobs on behalf of this person.
     pub person: Option<Person>,
 }
 
-/// A page of somebody's history.
+/// A page of an owner's history.
 #[derive(Debug, Clone)]
 pub struct Page {
     /// The jobs, newest first.
     pub jobs: Vec<Listed>,
-    /// Where the next page begins; `None` when there is none. A page may be short, or
-    /// empty, and not be the last.
+    /// Position at which the next page begins; `None` after the last page. A page may be short
+    /// or empty without being the last.
     pub next: Option<JobPlace>,
 }
 
-/// The jobs of `owner` behind `before`, at most `size`. Those that ended longer than
-/// `record_ttl` ago are passed over.
+/// Returns at most `size` jobs of `owner` that are older than `before`. Jobs that ended longer
+/// than `record_ttl` ago are skipped.
 ///
 /// # Errors
-/// Only the store's.
+/// Those of the store.
 pub async fn list_jobs(
     store: &impl History,
     clock: &impl Clock,
@@ -45,14 +45,14 @@ pub async fn list_jobs(
 ) -> Result<Page, StoreError> {
     let now = clock.now();
     let (mut jobs, mut next) = (Vec::new(), before);
-    for _ in 0..MOST_READS {
-        let (found, behind) = store.jobs(owner, next.as_ref(), size).await?;
-        next = behind;
+    for _ in 0..MAX_READS {
+        let (found, position) = store.jobs(owner, next.as_ref(), size).await?;
+        next = position;
         for job in found {
-            if wanted(&job, filter, record_ttl, now) {
+            if matches(&job, filter, record_ttl, now) {
                 jobs.push(job);
                 if jobs.len() == size {
-                    // More may follow, of this read or another.
+                    // More may follow, in this read or the next.
                     let next = jobs.last().map(Listed::place);
                     return Ok(Page { jobs, next });
                 }
@@ -65,7 +65,7 @@ pub async fn list_jobs(
     Ok(Page { jobs, next })
 }
 
-fn wanted(job: &Listed, filter: &Filter, record_ttl: SignedDuration, now: Timestamp) -> bool {
+fn matches(job: &Listed, filter: &Filter, record_ttl: SignedDuration, now: Timestamp) -> bool {
     let is_in_state = filter.state.is_none_or(|state| job.state(now) == state);
     let is_for = filter.person.as_ref().is_none_or(|person| job.person() == Some(person));
     is_kept(job.ended_at(), record_ttl, now) && is_in_state && is_for

@@ -1,5 +1,5 @@
-//! A caller asks for a document: record it, let it go when it is its turn, answer
-//! with an id.
+//! Accepts a request for one document: records the transfer, starts it once it has a slot, and
+//! returns its id.
 
 use docferry_domain::{NewTransfer, Transfer, TransferId};
 use jiff::{SignedDuration, Timestamp};
@@ -8,24 +8,24 @@ use crate::admit::Admitter;
 use crate::ports::{Clock, SlotStore, TransferStore, Workflow};
 use crate::{TaskError, trace};
 
-/// How long things may take.
+/// Time limits of a new transfer.
 #[derive(Debug, Clone, Copy)]
 pub struct InitiateSettings {
-    /// From the request to a terminal state, at most.
+    /// Maximum time from the request to a terminal state.
     pub transfer_deadline: SignedDuration,
-    /// How long an ended record is kept.
+    /// Retention of the record of an ended transfer.
     pub record_ttl: SignedDuration,
 }
 
-/// Records a transfer and admits who is next, which may be this one.
+/// Records a transfer and grants free slots, possibly to this transfer.
 ///
-/// The record is written first, so that no workflow ever runs without one. From
-/// then on the transfer is promised: a workflow that cannot be started now is
-/// started by `sweep` within minutes, one that has to wait when a slot is free.
+/// The record is written first, so that no workflow ever runs without one. Once it is written,
+/// the transfer is accepted: if its workflow cannot be started now, `sweep` starts it within
+/// minutes; if no slot is free, it waits in the queue.
 ///
 /// # Errors
-/// [`FailureCode::StoreUnavailable`](docferry_domain::FailureCode::StoreUnavailable):
-/// nothing is promised. A record whose answer was lost may be carried out all the
+/// [`FailureCode::StoreUnavailable`](docferry_domain::FailureCode::StoreUnavailable): the
+/// transfer is not accepted. If only the store's answer was lost, the transfer may run all the
 /// same.
 pub async fn initiate<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
@@ -43,24 +43,24 @@ where
     Ok(transfer)
 }
 
-/// A transfer of the current trace that has to end by its deadline.
+/// Creates a transfer with the current trace and its deadline.
 pub(crate) fn new_transfer(
     settings: InitiateSettings,
     id: TransferId,
     new: NewTransfer,
     now: Timestamp,
 ) -> Transfer {
-    let made = Transfer::new(id, new, now, later(now, settings.transfer_deadline));
-    Transfer { trace: trace::current(), ..made }
+    let transfer = Transfer::new(id, new, now, later(now, settings.transfer_deadline));
+    Transfer { trace: trace::current(), ..transfer }
 }
 
-/// Time-ordered (UUID version 7), so that ids of one day lie together.
+/// Creates a time-ordered transfer id (UUID version 7), so that ids of one day sort together.
 #[must_use]
 pub fn new_id(now: Timestamp) -> TransferId {
     TransferId::from_u128(time_ordered(now))
 }
 
-/// The same for a bundle.
+/// Creates a time-ordered batch id.
 #[must_use]
 pub fn new_bundle_id(now: Timestamp) -> TransferId {
     TransferId::of_bundle(time_ordered(now))
@@ -73,7 +73,7 @@ fn time_ordered(now: Timestamp) -> u128 {
     uuid::Uuid::new_v7(time).as_u128()
 }
 
-/// `time + duration`, or the end of time.
+/// Returns `time + duration`, saturating at the maximum timestamp.
 pub(crate) fn later(time: Timestamp, duration: SignedDuration) -> Timestamp {
     time.checked_add(duration).unwrap_or(Timestamp::MAX)
 }

@@ -1,8 +1,8 @@
-//! What docferry does: ports (traits to the outside) and one use case a file.
+//! Use cases of docferry (one module each) and the ports, the traits through which they reach
+//! outside systems.
 //!
-//! Nothing here names AWS, HTTP or Lambda. Every use case may be run twice, or
-//! from the middle: all that it needs is read from and written to the
-//! [`ports::TransferStore`].
+//! Nothing here depends on AWS, HTTP or Lambda. Every use case can be repeated or resumed after
+//! a crash, because all of its state is read from and written to the [`ports::TransferStore`].
 
 pub mod admit;
 pub mod bundle;

@@ -1,17 +1,17 @@
-//! Tells of an ending: what lies in the outbox goes to the queues.
+//! Sends outcome records and webhook notifications from the outbox to their queues.
 
 use docferry_domain::{Notice, OutcomeRecord};
 
 use crate::TaskError;
 use crate::ports::{AuditQueue, Notices, Outbox, WebhookQueue};
 
-/// Sends an outcome and takes it out of the outbox.
+/// Sends an outcome record and removes it from the outbox.
 ///
-/// At least once: when the process dies in between, it is sent again, under the
-/// same id. It only sends, so a slow reader of the queue delays nobody.
+/// Delivery is at least once: after a crash between the two steps, the record is sent again
+/// under the same id. A slow consumer of the queue delays no transfer.
 ///
 /// # Errors
-/// When the queue or the store does not answer; the record stays, and `sweep`
+/// When the queue or the store does not answer; the record stays in the outbox, and `sweep`
 /// sends it again.
 pub async fn notify(
     outbox: &impl Outbox,
@@ -22,12 +22,12 @@ pub async fn notify(
     Ok(outbox.told(&record.transfer_id, record.attempt).await?)
 }
 
-/// Puts a notice into the queue of the function `webhook`, and takes it off those that
-/// rest. At least once, as [`notify`].
+/// Puts a webhook notification into the queue of the function `webhook`, and removes it from
+/// the outbox. Delivery is at least once, as in [`notify`].
 ///
 /// # Errors
-/// As [`notify`]. Whoever tells outcomes too is not to be held up by it: `sweep` does it
-/// again.
+/// As [`notify`]. A caller that also sends outcomes should not fail because of this error:
+/// `sweep` queues the notification again.
 pub async fn forward(
     notices: &impl Notices,
     queue: &impl WebhookQueue,

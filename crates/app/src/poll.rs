@@ -1,4 +1,4 @@
-//! Looks whether the document has arrived in the exchange bucket.
+//! Step `poll`: checks whether the document has arrived in the exchange bucket.
 
 use docferry_domain::{
     ArrivalRules, ArrivalVerdict, ArrivedObject, FailureCode, Identity, Pool, Transfer, identify,
@@ -12,33 +12,34 @@ use crate::task::{admit, load};
 use crate::turn::step_aside;
 use crate::{TaskError, TaskInput};
 
-/// A document that takes longer than this to arrive waits without a slot. Most are
-/// there at the first look or the second.
+/// Time after which a transfer releases its slot while it waits for its document. Most
+/// documents have arrived at the first or second check.
 const SHORT_ARRIVAL: SignedDuration = SignedDuration::from_secs(10);
 
-/// What the workflow does next.
+/// Result of a check; the workflow chooses its next state by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
-    /// Go on to where it is delivered.
+    /// The document has arrived; continue with the delivery step of this pool.
     Arrived(Pool),
-    /// Look again after so many seconds.
+    /// Check again after a wait.
     Wait {
-        /// At least 1.
+        /// Seconds to wait, at least 1.
         seconds: u32,
     },
-    /// Push once more, then look again: the exchange key has become free, or the object
-    /// under it may be another document.
+    /// Push again, then check again: the exchange key has become free, or the object under it
+    /// may be another document.
     PushAgain,
 }
 
-/// Looks once. The wait between two looks is the workflow's, not the function's.
+/// Checks once whether the document has arrived. Waiting between two checks is up to the
+/// workflow.
 ///
-/// An object is accepted only when no push of another document can have brought it:
-/// neither its key nor its size says which document it is.
+/// An object is accepted only when no push of another document can have written it: neither its
+/// key nor its size identifies the document.
 ///
 /// # Errors
-/// [`FailureCode::ArrivalTimeout`] or [`FailureCode::SourceSizeMismatch`] at the
-/// deadline; others as the ports fail.
+/// [`FailureCode::ArrivalTimeout`] or [`FailureCode::SourceSizeMismatch`] at the arrival
+/// deadline; otherwise the errors of the ports.
 pub async fn poll<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     staging: &impl Staging,
@@ -63,7 +64,7 @@ where
     let head = staging.head(&source.key).await?;
     let verdict = judge_arrival(source, head.as_ref(), clock.now(), rules);
     let arrived = head.filter(|_| verdict == ArrivalVerdict::Arrived);
-    let late = match verdict {
+    let timeout_code = match verdict {
         ArrivalVerdict::Ambiguous => return push_again(store, &transfer).await,
         ArrivalVerdict::Wait { seconds } => {
             if clock.now().duration_since(source.pushed_at) > SHORT_ARRIVAL {
@@ -74,21 +75,21 @@ where
         ArrivalVerdict::WrongSize => FailureCode::SourceSizeMismatch,
         ArrivalVerdict::NeverCame | ArrivalVerdict::Arrived => FailureCode::ArrivalTimeout,
     };
-    // After the look at the object: a push that is announced later cannot have brought it.
-    // Its key is recorded before its announcement is withdrawn, so it is seen in one of
-    // the two reads.
+    // Read after the object's metadata: a push that is announced later cannot have written the
+    // object. A push records its key before its announcement is withdrawn, so it is seen in one
+    // of the two reads.
     let in_flight = match &arrived {
         Some(_) => store.pushes_in_flight().await?,
         None => Vec::new(),
     };
     let key = store.exchange_key(&source.key).await?;
     let (guid, now) = (&transfer.object_guid, clock.now());
-    // Without an object of its own, any push under the key may have taken its place.
+    // Without an object of this transfer, any push under the key may have replaced it.
     let written_at = arrived.as_ref().map_or(Timestamp::MAX, |head| head.last_modified);
     let pushes = &key.outstanding;
     match identify(guid, source, written_at, pushes, &in_flight, now, rules.deadline) {
         Identity::Own => {
-            let head = arrived.ok_or(late)?;
+            let head = arrived.ok_or(timeout_code)?;
             let written_at = Some(head.last_modified);
             let object = ArrivedObject { etag: head.etag, arrived_at: now, written_at };
             store.record_arrival(&task.transfer_id, task.attempt, &object).await?;
@@ -105,14 +106,14 @@ where
     }
 }
 
-/// Has the document pushed once more, because only that can tell whose object this is.
+/// Requests another push, because the origin of the object is unknown otherwise.
 async fn push_again(store: &impl TransferStore, transfer: &Transfer) -> Result<Arrival, TaskError> {
     tracing::info!(transfer.id = transfer.transfer_id.as_str(), "document pushed again");
     store.lose_object(&transfer.transfer_id, transfer.epoch, true).await?;
     Ok(Arrival::PushAgain)
 }
 
-/// Takes the key that the last push named, as soon as no other document uses it.
+/// Claims the key that the last push named, as soon as no other document uses it.
 async fn wait_for_key<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     transfer: &Transfer,
@@ -131,7 +132,8 @@ where
     Ok(wait(admitter, transfer, transfer.started_at.unwrap_or(now)).await)
 }
 
-/// Waits for other transfers, without a slot: longer, the longer it has waited.
+/// Releases the slot and waits for other transfers. The wait grows with the time already
+/// waited.
 async fn wait<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     transfer: &Transfer,

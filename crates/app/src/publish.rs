@@ -1,8 +1,9 @@
-//! Copies a document into the delivery bucket, where it is fetched by a presigned
-//! URL; one invocation's worth at a time.
+//! Step `publish`: copies a document into the delivery bucket, from which callers fetch it by a
+//! presigned URL, one invocation at a time.
 //!
-//! The parts of a multipart upload may come in any order and any number of times, so
-//! several are under way at once, and whoever goes on asks the bucket which are there.
+//! The parts of a multipart upload may be stored in any order and repeatedly. So several parts
+//! are copied in parallel, and an invocation that resumes the copy lists the parts that are
+//! already stored.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -25,45 +26,45 @@ use crate::task::admit;
 use crate::upload::{Progress, SourceObject, is_contested, may_be_foreign};
 use crate::{TaskError, TaskInput};
 
-/// Most parts of a multipart upload.
-/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>.
-const MOST_PARTS: u64 = 10_000;
+/// Maximum number of parts in a multipart upload. Source:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>.
+const MAX_PARTS: u64 = 10_000;
 
 /// Limits of one invocation.
 #[derive(Debug, Clone, Copy)]
 pub struct PublishSettings {
-    /// A part, in bytes, at least 5 MiB; what is no larger is written in one go. Larger
-    /// in a document that would have more than 10,000.
+    /// Size of a part in bytes, at least 5 MiB. A document that is not larger is written with a
+    /// single PUT. Parts are larger in a document that would have more than 10,000 of them.
     pub part_bytes: u64,
-    /// Parts under way at once, each held in memory.
+    /// Number of parts copied in parallel, each of which is held in memory.
     pub parallel_parts: usize,
-    /// The invocation returns this long before its deadline.
+    /// Safety margin: the invocation returns this long before its deadline.
     pub margin: Duration,
 }
 
-/// The ports that publishing needs.
+/// Ports and limits of [`publish`].
 #[derive(Debug)]
 pub struct Publish<'a, S, G, A, C> {
-    /// Records.
+    /// Transfer and artifact records.
     pub store: &'a S,
-    /// Where the source copy lies.
+    /// The exchange bucket, which holds the source copy.
     pub staging: &'a G,
-    /// Where it goes.
+    /// The delivery bucket.
     pub artifacts: &'a A,
-    /// The time.
+    /// Source of the current time.
     pub clock: &'a C,
     /// Limits.
     pub settings: PublishSettings,
 }
 
-/// The object that a transfer makes. Another one after each retry: a key is never
-/// used again, so that removing an old object cannot take a new one.
+/// Returns the key of the object that a transfer creates. Each run has its own key: keys are
+/// never reused, so deleting an old object cannot affect a new one.
 #[must_use]
 pub fn artifact_key(transfer: &Transfer) -> String {
     format!("downloads/{}/{}", transfer.transfer_id, transfer.retries)
 }
 
-/// Copies the document of a transfer into the delivery bucket until it is there, or
+/// Copies the document of a transfer into the delivery bucket until the copy is complete or
 /// `deadline` minus the margin is reached.
 ///
 /// # Errors
@@ -87,7 +88,7 @@ where
     if transfer.needs_source() {
         return Ok(Progress::SourceLost);
     }
-    // Another transfer may have delivered the document since the push of this one.
+    // Another transfer may have delivered the same document since this one pushed it.
     if let Some(found) = reusable_artifact(ports.store, ports.clock.now(), &transfer).await? {
         let delivery = Artifact { key: found.key, size: found.size }.into();
         ports.store.record_delivery(&task.transfer_id, transfer.epoch, &delivery).await?;
@@ -96,21 +97,25 @@ where
     let object = SourceObject::of(&transfer).ok_or(FailureCode::Internal)?;
     let stop_at = deadline.checked_sub(ports.settings.margin).unwrap_or(deadline);
     let run = Run { key: artifact_key(&transfer), ports, transfer, object, stop_at };
-    match run.carry_out().await {
-        Err(error) if error.code == FailureCode::SourceChanged => run.begin_again().await,
+    match run.run_to_end().await {
+        Err(error) if error.code == FailureCode::SourceChanged => run.restart().await,
         Err(error) if error.code == FailureCode::AlreadyEnded => {
-            run.remove_unless_wanted().await?;
+            run.remove_unless_needed().await?;
             Err(error)
         }
         other => other,
     }
 }
 
+/// State of one invocation.
 struct Run<'a, S, G, A, C> {
     ports: &'a Publish<'a, S, G, A, C>,
     transfer: Transfer,
+    /// The exchange object that is copied.
     object: SourceObject,
+    /// Key of the object in the delivery bucket.
     key: String,
+    /// When the invocation has to return.
     stop_at: Timestamp,
 }
 
@@ -121,8 +126,8 @@ where
     A: Artifacts,
     C: Clock,
 {
-    async fn carry_out(&self) -> Result<Progress, TaskError> {
-        if !self.is_there().await? {
+    async fn run_to_end(&self) -> Result<Progress, TaskError> {
+        if !self.is_copied().await? {
             if self.object.size() <= self.ports.settings.part_bytes {
                 let bytes = self.read(0..self.object.size()).await?;
                 self.ensure_own().await?;
@@ -131,21 +136,22 @@ where
             } else if !self.copy_parts().await? {
                 return Ok(Progress::Continue);
             }
-            if !self.is_there().await? {
+            if !self.is_copied().await? {
                 return Err(FailureCode::DeliveryUnavailable.into());
             }
         }
-        self.record().await?;
+        self.record_delivery().await?;
         Ok(Progress::Done)
     }
 
-    /// Whether the object is there, whole. It is written by nothing but a whole
-    /// document, each part checked by the bucket.
-    async fn is_there(&self) -> Result<bool, TaskError> {
+    /// Returns whether the object exists with the full size. Only complete documents are ever
+    /// written under the key, and the bucket verifies each part.
+    async fn is_copied(&self) -> Result<bool, TaskError> {
         Ok(self.ports.artifacts.stored_size(&self.key).await? == Some(self.object.size()))
     }
 
-    /// Whether all parts are there and the object is made of them.
+    /// Copies missing parts and completes the multipart upload. Returns `false` when time ran
+    /// out before all parts were stored.
     async fn copy_parts(&self) -> Result<bool, TaskError> {
         let artifacts = self.ports.artifacts;
         let open = match artifacts.open_upload(&self.key).await? {
@@ -176,7 +182,7 @@ where
             })
             .buffer_unordered(self.ports.settings.parallel_parts.max(1));
         let mut sending = std::pin::pin!(sending);
-        let mut pace = self.transfer.checkpoint.as_ref().and_then(|kept| kept.pace);
+        let mut pace = self.transfer.checkpoint.as_ref().and_then(|checkpoint| checkpoint.pace);
         while let Some(part) = sending.try_next().await? {
             stored.insert(part.number, part);
             self.checkpoint(stored.values().map(|part| part.size).sum(), &mut pace).await?;
@@ -187,13 +193,14 @@ where
         self.ensure_own().await?;
         let parts: Vec<_> = stored.into_values().collect();
         match artifacts.complete(&self.key, &open.id, &parts).await {
-            // By our own first try, or another run of this step: the object tells.
+            // `UploadGone`: an earlier try of ours or another run of this step has completed
+            // it. The caller checks that the object exists.
             Ok(()) | Err(ArtifactError::UploadGone) => Ok(true),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Fails when a push of another document may have brought the object that was read.
+    /// Fails when a push of another document may have written the object that was read.
     async fn ensure_own(&self) -> Result<(), TaskError> {
         let written_at = self.transfer.object.as_ref().and_then(|object| object.written_at);
         if is_contested(self.ports.store, &self.transfer, written_at).await? {
@@ -202,14 +209,16 @@ where
         Ok(())
     }
 
+    /// Returns the size of a part in bytes.
     fn part_bytes(&self) -> u64 {
-        self.ports.settings.part_bytes.max(self.object.size().div_ceil(MOST_PARTS))
+        self.ports.settings.part_bytes.max(self.object.size().div_ceil(MAX_PARTS))
     }
 
     fn mime(&self) -> Option<&str> {
         self.transfer.source.as_ref()?.mime.as_deref()
     }
 
+    /// Reads a range of the exchange object into memory.
     async fn read(&self, range: Range<u64>) -> Result<Bytes, StagingError> {
         let len = length(&range);
         if len == 0 {
@@ -224,7 +233,8 @@ where
         if bytes.len() as u64 == len { Ok(bytes.freeze()) } else { Err(StagingError::Gone) }
     }
 
-    /// Makes the progress durable; an error when somebody asked to stop.
+    /// Stores the checkpoint. Fails with [`FailureCode::Canceled`] when the transfer has to
+    /// stop.
     async fn checkpoint(&self, offset: u64, pace: &mut Option<Pace>) -> Result<(), TaskError> {
         *pace = Some(Pace::next(*pace, self.ports.clock.now(), offset));
         let checkpoint = Checkpoint {
@@ -245,9 +255,9 @@ where
         if ack.stop { Err(FailureCode::Canceled.into()) } else { Ok(()) }
     }
 
-    /// Records the object, so that it is removed in time whatever happens, and then the
-    /// delivery, which offers it for reuse.
-    async fn record(&self) -> Result<(), TaskError> {
+    /// Records first the object, so that it is deleted when its retention is over, and then the
+    /// delivery, which offers the object for reuse.
+    async fn record_delivery(&self) -> Result<(), TaskError> {
         let Self { transfer, key, .. } = self;
         let source = transfer.source.as_ref().ok_or(FailureCode::Internal)?;
         let artifact = ArtifactRecord {
@@ -265,24 +275,24 @@ where
         Ok(self.ports.store.record_delivery(id, transfer.epoch, &delivery).await?)
     }
 
-    /// Removes what this invocation wrote after its transfer had ended and was perhaps
-    /// cleaned up. A newer attempt of the same run goes on with the object.
-    async fn remove_unless_wanted(&self) -> Result<(), TaskError> {
-        let now = self.ports.store.get(&self.transfer.transfer_id).await?;
-        let is_wanted = now.is_some_and(|now| match now.phase.is_terminal() {
-            true => has_delivered(&now, &self.key),
-            false => artifact_key(&now) == self.key,
+    /// Deletes an object that this invocation wrote after its transfer had ended and may have
+    /// been cleaned up. A newer execution of the same run continues with the object.
+    async fn remove_unless_needed(&self) -> Result<(), TaskError> {
+        let current = self.ports.store.get(&self.transfer.transfer_id).await?;
+        let is_needed = current.is_some_and(|current| match current.phase.is_terminal() {
+            true => has_delivered(&current, &self.key),
+            false => artifact_key(&current) == self.key,
         });
-        if is_wanted {
+        if is_needed {
             Ok(())
         } else {
             discard(self.ports.store, self.ports.artifacts, &self.key).await
         }
     }
 
-    /// The object was written again while it was read. Parts of both would make a
-    /// document that never was.
-    async fn begin_again(&self) -> Result<Progress, TaskError> {
+    /// Starts the copy over after the exchange object was written again while it was read.
+    /// Mixing parts of both versions would corrupt the document.
+    async fn restart(&self) -> Result<Progress, TaskError> {
         self.ports.artifacts.abort(&self.key).await?;
         let source = self.transfer.source.as_ref().ok_or(FailureCode::Internal)?;
         let head = self.ports.staging.head(&source.key).await?;
@@ -303,14 +313,14 @@ where
     }
 }
 
-/// Whether the delivery of a transfer is the object of this key, which may also be that of
-/// another transfer.
+/// Returns whether the object of this key is the transfer's delivery. A reused delivery is the
+/// object of another transfer.
 pub(crate) fn has_delivered(transfer: &Transfer, key: &str) -> bool {
     matches!(&transfer.delivery, Some(Delivery::Download(artifact)) if artifact.key == key)
 }
 
-/// Removes an object that its transfer did not deliver, or the parts of it. An object that
-/// was delivered after all stays until its retention is over. May be repeated.
+/// Deletes an object that its transfer did not deliver, and its multipart uploads. An object
+/// that was delivered after all stays until its retention is over. Can be repeated.
 ///
 /// # Errors
 /// Those of the bucket and the store.
@@ -326,7 +336,7 @@ pub(crate) async fn discard(
     }
 }
 
-/// Removes an object whose record is given up or withdrawn, or the parts of it. May be
+/// Deletes an object whose removal has begun in its record, and its multipart uploads. Can be
 /// repeated.
 ///
 /// # Errors

@@ -1,4 +1,5 @@
-//! Asks the source to push the document, and records what it said.
+//! Step `push`: makes the source push the document towards the exchange bucket, and records its
+//! answer.
 
 use docferry_domain::{
     Artifact, DeadlineRules, DocumentName, FailureCode, FoundObject, MOST_DOCUMENTS,
@@ -21,19 +22,19 @@ const LARGEST_DOCUMENT_BYTES: u64 = 250_000_000_000;
 /// Longest key of an S3 object, in bytes.
 const LONGEST_KEY_BYTES: usize = 1024;
 
-/// How long the names of a batch's documents are reserved: longer than its last retry may
-/// run.
+/// Retention of the file names that a batch's documents have reserved: longer than its last
+/// retry may run.
 const NAME_TTL: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// Pushes the document of a transfer towards the exchange bucket. A download of what
-/// lies in the delivery bucket already is delivered by that, and nothing is pushed.
+/// Pushes the document of a transfer towards the exchange bucket. A download whose document is
+/// already in the delivery bucket is delivered from there, without a push.
 ///
-/// May run twice: a push that is recorded is not repeated; one whose record was
-/// lost is, and writes the same file again.
+/// May run twice: a recorded push is not repeated. A push whose record was lost is repeated,
+/// and writes the same file again.
 ///
-/// The source names the exchange key only after it has pushed. A key that an earlier push
-/// of the document named is taken before it is pushed again; the first push may meet a
-/// key that another document uses, which `poll` then waits for.
+/// The source names the exchange key only after it has pushed. If an earlier push of the
+/// document named a key, that key is claimed before the next push. The first push may produce a
+/// key that another document uses; `poll` then waits for the key.
 ///
 /// # Errors
 /// A [`TaskError`] whose code says whether to retry.
@@ -47,13 +48,13 @@ pub async fn push(
 ) -> Result<StepOutcome<()>, TaskError> {
     let transfer = store.begin_push(&task.transfer_id, task.attempt, clock.now()).await?;
     follow(transfer.trace.as_ref());
-    let stopped = admit(&transfer, task.attempt, clock.now()).err();
+    let stop_code = admit(&transfer, task.attempt, clock.now()).err();
     if let Some(code) =
-        stopped.filter(|code| !(*code == FailureCode::Canceled && is_unnamed(&transfer)))
+        stop_code.filter(|code| !(*code == FailureCode::Canceled && is_unnamed(&transfer)))
     {
         return Err(code.into());
     }
-    if !transfer.needs_push() || deliver_again(store, clock.now(), &transfer).await? {
+    if !transfer.needs_push() || deliver_existing_artifact(store, clock.now(), &transfer).await? {
         return Ok(StepOutcome::Done(()));
     }
     let TaskInput { transfer_id: id, attempt } = task;
@@ -63,21 +64,21 @@ pub async fn push(
     {
         return Ok(StepOutcome::RetryLater { reason: RetryReason::ExchangeKeyHeld });
     }
-    // Read from the store that will date the object, so that no clock of ours
-    // decides whether an object is older than this push.
+    // Read from the store that will date the object, so that our own clock does not decide
+    // whether an object is older than this push.
     let requested_at = staging.store_time().await?;
     let before = match &transfer.known_key {
         Some(key) => Some((key, FoundObject::before(staging.head(key).await?))),
         None => None,
     };
-    let this = OutstandingPush {
+    let announcement = OutstandingPush {
         requested_at,
         pushed_at: asked_at,
         is_repeated: false,
         transfer_id: id.clone(),
         guid: guid.clone(),
     };
-    let announced = store.announce_push(id, &this).await?;
+    let stored = store.announce_push(id, &announcement).await?;
     let answer = match source.push(guid).await {
         Ok(answer) => answer,
         Err(error) => {
@@ -88,15 +89,16 @@ pub async fn push(
         }
     };
     let owed = OwedKey { key: answer.filename.clone(), requested_at };
-    let times = Times { requested_at, asked_at, pushed_at: clock.now() };
-    let named = match checked(&transfer, answer, times, rules) {
+    let times = PushTimes { requested_at, asked_at, pushed_at: clock.now() };
+    let recorded_source = match validated(&transfer, answer, times, rules) {
         Ok(pushed) => reserve_name(store, &transfer, pushed).await,
         refused => refused,
     };
-    let pushed = match named {
+    let pushed = match recorded_source {
         Ok(pushed) => pushed,
         Err(refused) => {
-            // The source has pushed, so its object has to be found again and removed.
+            // The source has pushed although its answer is unusable: record the key, so that
+            // the object is found and deleted later.
             if is_object_key(&owed.key) {
                 store.owe_key(id, *attempt, &owed).await?;
             }
@@ -106,20 +108,20 @@ pub async fn push(
     };
     let found = match before {
         Some((key, found)) if *key == owed.key => Some(found),
-        // Without it the clock alone decides: a failure here is none of the push.
+        // Without the result the clock alone decides, so a failure here does not fail the push.
         _ => staging.head(&owed.key).await.ok().map(FoundObject::after),
     };
     let pushed = PushedSource { found, ..pushed };
-    // An earlier try whose answer was lost may have pushed as well.
-    let is_repeated = announced != this;
-    let push = OutstandingPush { pushed_at: pushed.pushed_at, is_repeated, ..announced };
+    // The stored announcement is that of an earlier try, which may also have pushed.
+    let is_repeated = stored != announcement;
+    let push = OutstandingPush { pushed_at: pushed.pushed_at, is_repeated, ..stored };
     let record = store.record_push(id, *attempt, &push, &pushed).await?;
     store.push_named(id).await?;
-    if let Some(code) = stopped {
+    if let Some(code) = stop_code {
         return Err(code.into());
     }
-    // In both of the other cases the document is pushed again: the object of this push may
-    // be deleted or replaced.
+    // In the last two cases the document has to be pushed again, because the object of this
+    // push may be deleted or replaced.
     Ok(match record {
         PushRecord::Recorded => StepOutcome::Done(()),
         PushRecord::Releasing => {
@@ -131,26 +133,28 @@ pub async fn push(
     })
 }
 
-/// Whether an earlier try may have pushed without an answer that named its key. The source
-/// is asked once more then, even when the transfer is canceled: until the key is known, the
-/// object of that push is neither kept apart from other documents nor cleaned up.
+/// Returns whether an earlier try may have pushed without an answer that named its key. The
+/// source is then called once more, even when the transfer is canceled: until the key is known,
+/// the object of that push can be neither distinguished from other documents nor deleted.
 fn is_unnamed(transfer: &Transfer) -> bool {
     transfer.needs_push() && transfer.known_key.is_none() && transfer.pushes > 1
 }
 
-/// Whether the document lies in the delivery bucket, and is this transfer's now.
-async fn deliver_again(
+/// Delivers the document from the delivery bucket if it is there already. Returns whether it
+/// was.
+async fn deliver_existing_artifact(
     store: &(impl TransferStore + ArtifactStore),
     now: Timestamp,
     transfer: &Transfer,
 ) -> Result<bool, TaskError> {
-    // A transfer that pushes again uses an exchange key, which its record has to keep.
+    // A transfer that has to push again already uses an exchange key, which must stay in its
+    // record.
     if transfer.push_again {
         return Ok(false);
     }
     let Some(found) = reusable_artifact(store, now, transfer).await? else { return Ok(false) };
-    // It is in no exchange bucket. Keys that earlier runs may still be owed an object under
-    // stay in the record.
+    // There is no exchange object, so the source has no key. Keys under which earlier runs may
+    // still receive an object stay in the record.
     let source = PushedSource {
         key: String::new(),
         name: found.name,
@@ -168,8 +172,9 @@ async fn deliver_again(
     Ok(true)
 }
 
-/// Numbers the document's name when another document of its batch has the same: they go
-/// into one folder, where one would replace the other or be refused.
+/// Reserves the document's name within its batch, with a number if another document has the
+/// name. The documents of a batch go into one folder, where equal names would conflict or
+/// overwrite each other.
 async fn reserve_name(
     store: &impl BundleStore,
     transfer: &Transfer,
@@ -191,25 +196,26 @@ async fn reserve_name(
     Err(FailureCode::DestinationConflict.into())
 }
 
-/// Whether an object can have this key.
+/// Returns whether this is a valid S3 object key.
 fn is_object_key(key: &str) -> bool {
     !key.is_empty() && key.len() <= LONGEST_KEY_BYTES
 }
 
-/// When a push was made.
-struct Times {
-    /// The exchange store's time just before it.
+/// Times of a push.
+struct PushTimes {
+    /// The exchange store's time just before the push.
     requested_at: Timestamp,
-    /// Our time just before it.
+    /// Our time just before the push.
     asked_at: Timestamp,
-    /// Our time after its answer.
+    /// Our time after the source's answer.
     pushed_at: Timestamp,
 }
 
-fn checked(
+/// Validates the source's answer.
+fn validated(
     transfer: &Transfer,
     answer: SourceAnswer,
-    times: Times,
+    times: PushTimes,
     rules: &DeadlineRules,
 ) -> Result<PushedSource, TaskError> {
     let key = answer.filename;
@@ -224,7 +230,7 @@ fn checked(
         return Err(FailureCode::DestinationRefused.into());
     }
     let SourceAnswer { mime, size, .. } = answer;
-    let Times { requested_at, asked_at, pushed_at } = times;
+    let PushTimes { requested_at, asked_at, pushed_at } = times;
     Ok(PushedSource {
         key,
         name,

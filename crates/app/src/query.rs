@@ -1,4 +1,4 @@
-//! Questions: what a caller may see of a transfer.
+//! Read access to transfers for their owners.
 
 use docferry_domain::{Transfer, TransferId};
 use jiff::{SignedDuration, Timestamp};
@@ -6,12 +6,12 @@ use jiff::{SignedDuration, Timestamp};
 use crate::initiate::later;
 use crate::ports::{Clock, StoreError, TransferStore};
 
-/// The transfer, if it exists and belongs to `owner`: a foreign id looks exactly
-/// like an unknown one. So does one that ended longer than `record_ttl` ago: that
-/// follows from the clock, because a table may forget an item days after its time.
+/// Returns the transfer, if it exists and belongs to `owner`. A foreign id is indistinguishable
+/// from an unknown one. A transfer that ended longer than `record_ttl` ago is not returned
+/// either; the clock decides this, because DynamoDB may delete an item days after its expiry.
 ///
 /// # Errors
-/// Only the store's.
+/// Those of the store.
 pub async fn transfer_of(
     store: &impl TransferStore,
     clock: &impl Clock,
@@ -24,7 +24,7 @@ pub async fn transfer_of(
     Ok(store.get(id).await?.filter(is_shown))
 }
 
-/// Whether what ended then is still shown.
+/// Returns whether a record that ended at `ended_at` is still visible.
 pub(crate) fn is_kept(
     ended_at: Option<Timestamp>,
     record_ttl: SignedDuration,

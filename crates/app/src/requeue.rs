@@ -1,4 +1,5 @@
-//! An operator carries on a transfer whose execution is dead.
+//! Operator command that restarts a transfer whose execution has ended without ending the
+//! transfer.
 
 use docferry_domain::{FailureCode, Phase, Transfer, TransferId, Turn};
 
@@ -6,71 +7,73 @@ use crate::ports::{
     Execution, Start, StoreError, TransferStore, Workflow, WorkflowError, WriteError,
 };
 
-/// What was done.
+/// Result of a requeue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Requeued {
-    /// The execution had ended; that of the next attempt runs.
+    /// The execution had ended; the next execution was started.
     Next {
-        /// The attempt that has begun.
+        /// Number of the new execution.
         attempt: u32,
     },
-    /// There was no execution; that of the present attempt runs.
+    /// There was no execution; the current one was started.
     Started {
-        /// The attempt that goes on.
+        /// Number of the execution that was started.
         attempt: u32,
     },
 }
 
-/// Why nothing was done.
+/// Why a transfer was not requeued.
 #[derive(Debug, thiserror::Error)]
 pub enum RequeueError {
-    /// No record.
+    /// There is no such transfer.
     #[error("there is no such transfer")]
     NotFound,
-    /// Terminal: who wants the document asks for it anew.
+    /// The transfer has ended. Request the document anew.
     #[error("it has ended: {}", .0.as_str())]
     Ended(Phase),
-    /// Only the ending is missing, and `sweep` makes up for that. Another attempt
-    /// would begin work on something that is closed already.
-    #[error("its document is delivered, or it is being ended{}", said(*.0))]
+    /// Only the ending is missing, and `sweep` completes it. Another execution would start work
+    /// on resources that are already closed.
+    #[error("its document is delivered, or it is being ended{}", suffix(*.0))]
     Ending(Option<FailureCode>),
-    /// It waits for its turn; to start it would go past the slots.
+    /// It waits in the queue; starting it would bypass the slots.
     #[error("it waits for a slot")]
     Queued,
-    /// Two executions would work against each other.
+    /// Its execution is still running; two executions would conflict.
     #[error("its execution of attempt {0} runs")]
     Running(u32),
-    /// Somebody else was first: `sweep`, another operator, or the transfer ended.
-    #[error("somebody else carried it on or ended it meanwhile")]
+    /// `sweep` or another operator restarted it first, or it has ended.
+    #[error("another process restarted or ended it meanwhile")]
     Overtaken,
-    /// See [`StoreError`]. The next attempt may have begun: ask again.
+    /// See [`StoreError`]. The next execution number may already be taken: repeat the command.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The next attempt may have begun: ask again; otherwise `sweep` starts it.
+    /// The next execution number may already be taken: repeat the command. Otherwise `sweep`
+    /// starts the execution.
     #[error(transparent)]
     Workflow(#[from] WorkflowError),
 }
 
-fn said(code: Option<FailureCode>) -> String {
+/// Formats the reason for the ending, in parentheses.
+fn suffix(code: Option<FailureCode>) -> String {
     code.map_or_else(String::new, |code| format!(" ({code})"))
 }
 
-/// Starts the execution that a transfer lacks: the next attempt's when the present
-/// one's has ended, which goes on where that one stopped.
+/// Starts the execution that a transfer lacks. If the current execution has ended, the next one
+/// continues where it stopped.
 ///
-/// What `sweep` does by itself within minutes, but at once and without its bound on
-/// the number of attempts. May be repeated; two at once, or one beside a sweep,
-/// start one execution.
+/// `sweep` does the same by itself within minutes, but with a limit on the number of
+/// executions. Can be repeated; concurrent calls, and a concurrent sweep, start only one
+/// execution.
 ///
 /// # Errors
-/// See [`RequeueError`]; nothing is done about a transfer that runs or has ended.
+/// See [`RequeueError`]. Nothing is changed for a transfer that is running or has ended.
 pub async fn requeue(
     store: &impl TransferStore,
     workflow: &impl Workflow,
     id: &TransferId,
 ) -> Result<Requeued, RequeueError> {
     let transfer = store.get(id).await?.ok_or(RequeueError::NotFound)?;
-    refuse(&transfer)?;
+    ensure_unfinished(&transfer)?;
     let attempt = transfer.attempt;
     match workflow.look(id, attempt).await? {
         Execution::Running => Err(RequeueError::Running(attempt)),
@@ -95,7 +98,7 @@ pub async fn requeue(
     }
 }
 
-fn refuse(transfer: &Transfer) -> Result<(), RequeueError> {
+fn ensure_unfinished(transfer: &Transfer) -> Result<(), RequeueError> {
     if transfer.phase.is_terminal() {
         return Err(RequeueError::Ended(transfer.phase));
     }

@@ -1,4 +1,4 @@
-//! A job that has ended runs again, under the same id.
+//! Retry of a job that has ended: another run under the same id.
 
 use docferry_domain::{Bundle, Phase, Target, Transfer, TransferId};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -11,43 +11,42 @@ use crate::initiate::later;
 use crate::ports::{Clock, FIRST_LOOK, Store, Workflow};
 use crate::{RetryReason, StepOutcome, TaskError};
 
-/// Documents that are resumed at once. All of them write the counts of their job and
-/// look at whether it is being resumed, in transactions: DynamoDB refuses one of two at
-/// once that touch the same item, and more would only run into each other, and into who
-/// wants to stop the job.
-const RESUMED_AT_ONCE: usize = 2;
+/// Number of documents that are restarted in parallel. Each restart is a transaction that
+/// writes the batch's counts and checks that the batch is resuming. Of two concurrent DynamoDB
+/// transactions that touch the same item, one is refused; more parallelism would only cause
+/// conflicts, among themselves and with a cancel request.
+const PARALLEL_RESTARTS: usize = 2;
 
-/// What came of a wish to run a job again.
+/// Result of a retry request.
 #[derive(Debug, Clone)]
 pub enum Retried {
-    /// It runs again.
+    /// The job runs again.
     Promised {
-        /// The job.
+        /// The accepted job.
         job: Promised,
-        /// How often it has run, this time included.
+        /// Number of runs, including this one.
         attempts: u32,
     },
-    /// It has not ended, or it was completed and is there to be fetched.
+    /// It has not ended, or it was completed and its delivery is still available.
     NotEnded,
-    /// It was never promised: not all of its documents are known.
+    /// It was never committed: not all of its documents are recorded.
     Abandoned,
-    /// It has run as often as it may.
+    /// The maximum number of retries is reached.
     Spent,
-    /// What it left is still being removed: a moment later it may run.
+    /// The last run is still being cleaned up; retry a moment later.
     Unsettled,
-    /// It is a document of a job, which runs again as a whole.
+    /// It is a document of a batch, which can only be retried as a whole.
     Part,
     /// There is no such job.
     Unknown,
 }
 
-/// Runs a job again that failed, was canceled or has expired; at most `max_retries`
-/// times. Of a job of many, what was delivered and can still be had stays so, and the
-/// rest runs again.
+/// Retries a job that failed, was canceled or has expired, at most `max_retries` times. In a
+/// batch, documents whose delivery is still available keep it, and the others run again.
 ///
 /// # Errors
-/// The store's: asking again is harmless. Once it is written down that a job of many
-/// runs again, `sweep` goes on with it.
+/// Those of the store; the call can be repeated. Once the retry of a batch is recorded, `sweep`
+/// continues it.
 pub async fn retry_job<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     settings: JobSettings,
@@ -79,11 +78,11 @@ where
         return Ok(Retried::Spent);
     }
     let keep_until = later(now, settings.job_ttl);
-    let begun = match &job {
+    let started = match &job {
         Job::One(read) => {
             let deadline = later(now, settings.initiate.transfer_deadline);
-            let again = (**read).clone().again_at(now, deadline, Some(keep_until));
-            read.settled && again_in_turn(admitter, read, &again).await?
+            let next_run = (**read).clone().again_at(now, deadline, Some(keep_until));
+            read.settled && start_run(admitter, read, &next_run).await?
         }
         Job::Many { bundle, .. } => {
             let due = later(now, FIRST_LOOK);
@@ -91,47 +90,48 @@ where
             admitter.store.resume_bundle(bundle, keep_until, deadline, due).await?
         }
     };
-    if !begun {
+    if !started {
         return Ok(Retried::Unsettled);
     }
     if matches!(job, Job::Many { .. })
         && let Err(error) = tend(admitter, ttl, id).await
     {
         let code = error.code.as_str();
-        tracing::warn!(bundle.id = id.as_str(), error.code = code, "bundle resumed in part");
+        tracing::warn!(bundle.id = id.as_str(), error.code = code, "batch only partly resumed");
     }
-    // The first run counts as well.
+    // Counts the first run and this one.
     let attempts = retries.saturating_add(2);
     Ok(Retried::Promised { job: Promised { job_id: id.clone(), keep_until }, attempts })
 }
 
-async fn again_in_turn<S, W, C>(
+/// Records the next run of a transfer and grants free slots.
+async fn start_run<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     read: &Transfer,
-    again: &Transfer,
+    next_run: &Transfer,
 ) -> Result<bool, TaskError>
 where
     S: Store,
     W: Workflow,
     C: Clock,
 {
-    // It waits for a slot, and its workflow begins when it gets one.
-    let begun = admitter.store.run_again(read, again, again.must_end_by()).await?;
-    if begun {
-        admitter.admit_or_leave(again.pool).await;
+    // The transfer is queued; its workflow starts when it is granted a slot.
+    let started = admitter.store.run_again(read, next_run, next_run.must_end_by()).await?;
+    if started {
+        admitter.admit_or_leave(next_run.pool).await;
     }
-    Ok(begun)
+    Ok(started)
 }
 
-/// Starts those documents of a bundle again that were not delivered, or whose delivery
-/// cannot be had any more. Begins anywhere: those that run again already are known by
-/// their retries.
+/// Restarts the documents of a batch that were not delivered, or whose delivery is not
+/// available any more. Can be interrupted and repeated: documents that were already restarted
+/// are recognized by their number of retries.
+///
+/// Returns [`StepOutcome::RetryLater`] while a document is not settled, or when the batch is
+/// not resuming any more.
 ///
 /// # Errors
-/// The store's.
-///
-/// [`StepOutcome::RetryLater`] while a document is not settled, or when the bundle is not
-/// being resumed any more.
+/// Those of the store.
 pub(crate) async fn resume_documents<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     record_ttl: SignedDuration,
@@ -147,22 +147,21 @@ where
     let mut unsettled = 0_usize;
     let mut pages = std::pin::pin!(pages(store, bundle));
     while let Some(page) = pages.try_next().await? {
-        let again: Vec<Transfer> = stream::iter(page)
-            .map(|document| resume(store, bundle, document, purge_at, now))
-            .buffer_unordered(RESUMED_AT_ONCE)
+        let restarted: Vec<Transfer> = stream::iter(page)
+            .map(|document| restart(store, bundle, document, purge_at, now))
+            .buffer_unordered(PARALLEL_RESTARTS)
             .try_filter_map(|resumed| {
-                let left = usize::from(matches!(resumed, Resumed::Unsettled));
-                unsettled += left;
+                unsettled += usize::from(matches!(resumed, Resumed::Unsettled));
                 std::future::ready(Ok(match resumed {
-                    Resumed::Again(again) => Some(*again),
-                    Resumed::Stays | Resumed::Unsettled => None,
+                    Resumed::Restarted(transfer) => Some(*transfer),
+                    Resumed::Unchanged | Resumed::Unsettled => None,
                 }))
             })
             .try_collect()
             .await?;
-        // Who stops it has to look what there is; nothing of it begins.
+        // When the batch is canceled, the restarted documents are stopped instead of queued.
         if !bundle.cancel_requested {
-            enqueue(admitter, &again).await?;
+            enqueue(admitter, &restarted).await?;
         }
     }
     if unsettled > 0 {
@@ -172,13 +171,18 @@ where
     Ok(StepOutcome::Done(()))
 }
 
+/// Result of resuming one document.
 enum Resumed {
-    Again(Box<Transfer>),
-    Stays,
+    /// It runs again, with this record.
+    Restarted(Box<Transfer>),
+    /// It keeps its delivery, or was already restarted.
+    Unchanged,
+    /// Its last run is not cleaned up yet, or its record has changed.
     Unsettled,
 }
 
-async fn resume<S: Store>(
+/// Restarts a document, unless its delivery is still available.
+async fn restart<S: Store>(
     store: &S,
     bundle: &Bundle,
     document: Transfer,
@@ -187,30 +191,32 @@ async fn resume<S: Store>(
 ) -> Result<Resumed, TaskError> {
     let keep_until = bundle.keep_until.unwrap_or(now);
     if document.retries >= bundle.retries || !document.phase.is_terminal() {
-        return Ok(Resumed::Stays);
+        return Ok(Resumed::Unchanged);
     }
-    if document.phase == Phase::Completed && can_be_had(store, &document, keep_until).await? {
+    if document.phase == Phase::Completed && retain_delivery(store, &document, keep_until).await? {
         store.keep_longer(&document.transfer_id, keep_until, purge_at).await?;
-        return Ok(Resumed::Stays);
+        return Ok(Resumed::Unchanged);
     }
     if !document.settled {
+        // A document that had begun is settled by `finalize`.
         if document.pushes > 0 || document.started_at.is_some() {
             return Ok(Resumed::Unsettled);
         }
-        // It had not begun, so there is nothing to clean up; who ended it died, or it stood
-        // in no queue and nobody looks after it.
+        // It had not begun, so there is nothing to clean up. It is unsettled because the
+        // process that ended it died, or because it was never queued.
         store.mark_settled(&document.transfer_id, document.attempt).await?;
     }
     let deadline = bundle.deadline.unwrap_or(keep_until);
-    let again = document.clone().again_at(now, deadline, Some(keep_until));
-    // It may have sat out runs in which it stayed as it was.
-    let again = Transfer { retries: bundle.retries, ..again };
-    let begun = store.run_again(&document, &again, later(now, FIRST_LOOK)).await?;
-    Ok(if begun { Resumed::Again(Box::new(again)) } else { Resumed::Unsettled })
+    let next_run = document.clone().again_at(now, deadline, Some(keep_until));
+    // The document may have skipped earlier runs, in which it kept its delivery.
+    let next_run = Transfer { retries: bundle.retries, ..next_run };
+    let started = store.run_again(&document, &next_run, later(now, FIRST_LOOK)).await?;
+    Ok(if started { Resumed::Restarted(Box::new(next_run)) } else { Resumed::Unsettled })
 }
 
-/// Whether what a document has delivered is there, and stays until then.
-async fn can_be_had<S: Store>(
+/// Retains a document's delivery until `until`. Returns `false` when it is not available any
+/// more.
+async fn retain_delivery<S: Store>(
     store: &S,
     document: &Transfer,
     until: Timestamp,

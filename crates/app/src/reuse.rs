@@ -6,16 +6,15 @@ use jiff::{SignedDuration, Timestamp};
 use crate::TaskError;
 use crate::ports::ArtifactStore;
 
-/// How long a delivered artifact is offered to other transfers of its document. After
-/// that the document is fetched again, because it may have changed at its source.
-const FRESH: SignedDuration = SignedDuration::from_hours(12);
+/// How long a delivered artifact is reused by other transfers of its document. After that the
+/// document is fetched again, because it may have changed at its source.
+const REUSE_PERIOD: SignedDuration = SignedDuration::from_hours(12);
 
-/// The delivered artifact that a download can reuse, retained from now on for as long as
-/// this transfer needs it. Once the source has announced a size, only a copy of that size
-/// is reused.
+/// Returns a delivered artifact that a download can reuse, and retains it for as long as this
+/// transfer needs it. Once the source has announced a size, only a copy of that size is reused.
 ///
 /// # Errors
-/// The store's.
+/// Those of the store.
 pub(crate) async fn reusable_artifact(
     store: &impl ArtifactStore,
     now: Timestamp,
@@ -24,10 +23,10 @@ pub(crate) async fn reusable_artifact(
     if !matches!(transfer.target, Target::Download(_)) {
         return Ok(None);
     }
-    // Before the push, a source is that of an earlier run.
+    // Before the push of this run, `source` is that of an earlier run.
     let announced = transfer.source.as_ref().filter(|_| transfer.phase > Phase::Pushing);
     let is_reusable = |found: &ArtifactRecord| {
-        now.duration_since(found.written_at) < FRESH
+        now.duration_since(found.written_at) < REUSE_PERIOD
             && announced.is_none_or(|source| source.size == found.size)
     };
     let Some(found) = store.find_artifact(&transfer.object_guid).await?.filter(is_reusable) else {

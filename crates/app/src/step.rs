@@ -1,4 +1,4 @@
-//! Results of a workflow step that did not fail.
+//! Results of a workflow step that did not fail: done, or not ready yet.
 
 use docferry_domain::FailureCode;
 
@@ -15,7 +15,7 @@ pub enum StepOutcome<T> {
     },
 }
 
-/// The event that a step waits for.
+/// Reason why a step cannot do its work yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RetryReason {
     /// The last user of the exchange key is deleting its object.
@@ -31,7 +31,7 @@ pub enum RetryReason {
 }
 
 impl RetryReason {
-    /// Every reason.
+    /// All reasons.
     pub const ALL: &'static [Self] = &[
         Self::ExchangeKeyReleasing,
         Self::ExchangeKeyHeld,
@@ -40,7 +40,7 @@ impl RetryReason {
         Self::CleanupUnfinished,
     ];
 
-    /// The name in logs and execution histories.
+    /// Returns the name used in logs and execution histories.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -52,7 +52,7 @@ impl RetryReason {
         }
     }
 
-    /// The retryable failure code that an execution of definition 1 of the workflow
+    /// Returns the retryable failure code that an execution of definition 1 of the workflow
     /// knows for this reason. Such executions end within `TransferDeadlineSeconds` of
     /// the deployment that replaced their definition.
     #[must_use]
@@ -64,7 +64,7 @@ impl RetryReason {
         }
     }
 
-    /// Seconds to wait before the step runs again, at least 1.
+    /// Returns the seconds to wait before the step runs again, at least 1.
     #[must_use]
     pub const fn wait_seconds(self) -> u32 {
         match self {
@@ -75,7 +75,7 @@ impl RetryReason {
 }
 
 impl<T> StepOutcome<T> {
-    /// The same outcome with another value.
+    /// Converts the value of [`StepOutcome::Done`].
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> StepOutcome<U> {
         match self {
             Self::Done(value) => StepOutcome::Done(change(value)),
@@ -83,7 +83,7 @@ impl<T> StepOutcome<T> {
         }
     }
 
-    /// The value, or the reason to run the step again.
+    /// Returns the value, or the reason to run the step again.
     ///
     /// # Errors
     /// The reason of [`StepOutcome::RetryLater`].

@@ -1,3 +1,5 @@
+//! Input and error of a workflow step, and the checks that every step makes first.
+
 use docferry_domain::{FailureCode, Transfer, TransferId};
 use jiff::Timestamp;
 
@@ -7,22 +9,23 @@ use crate::ports::{
 };
 use crate::trace::follow;
 
-/// What every step of the workflow is given; all else is read from the store.
+/// Input of every workflow step; all other data is read from the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskInput {
-    /// The transfer.
+    /// Id of the transfer.
     pub transfer_id: TransferId,
-    /// The attempt that this execution belongs to.
+    /// Number of the execution that runs the step.
     pub attempt: u32,
 }
 
-/// A step failed. The code decides what the workflow does: retry or finalize.
+/// Failure of a step. The code decides whether the workflow retries the step or goes to
+/// `finalize`.
 #[derive(Debug, thiserror::Error)]
 #[error("{code}")]
 pub struct TaskError {
-    /// The name that the state machine matches.
+    /// Error name that the state machine matches.
     pub code: FailureCode,
-    /// For the log of the function, once; never for the workflow.
+    /// Cause, for the function's log only; the workflow never sees it.
     #[source]
     pub cause: Option<Cause>,
 }
@@ -86,7 +89,7 @@ impl From<StagingError> for TaskError {
 }
 
 impl TaskError {
-    /// What a drive's refusal is called.
+    /// Returns the failure code of a drive error.
     pub(crate) const fn code_of(error: &DriveError) -> FailureCode {
         match error {
             DriveError::Throttled { .. }
@@ -142,7 +145,7 @@ impl From<WorkflowError> for TaskError {
     }
 }
 
-/// The record that a step works on. What follows belongs to its trace.
+/// Loads the record that a step works on, and makes its trace the current one.
 pub(crate) async fn load(
     store: &impl TransferStore,
     task: &TaskInput,
@@ -152,8 +155,8 @@ pub(crate) async fn load(
     Ok(transfer)
 }
 
-/// Whether a step may go on: the transfer runs, in this attempt, nobody asked to
-/// stop, and its deadline has not passed.
+/// Checks that a step may continue: the transfer has not ended, `attempt` is its current
+/// execution, no cancel was requested, and its deadline has not passed.
 pub(crate) fn admit(transfer: &Transfer, attempt: u32, now: Timestamp) -> Result<(), FailureCode> {
     if transfer.phase.is_terminal() || transfer.attempt != attempt {
         Err(FailureCode::AlreadyEnded)

@@ -1,4 +1,4 @@
-//! Tries of a step: what a failure that may pass leaves in the record.
+//! Tries of a step: records transient failures in the transfer.
 
 use std::future::Future;
 
@@ -7,13 +7,10 @@ use docferry_domain::{FailureCode, Step, TransientError};
 use crate::ports::{Clock, TransferStore, WriteError};
 use crate::{TaskError, TaskInput};
 
-/// Runs one try of a step, and records it when it fails and is tried again.
+/// Runs one try of a step, and records a failure after which the step is retried.
 ///
-/// That is one conditional write a failed try and none after a success. A record that
-/// cannot be written changes nothing for the step.
-///
-/// # Errors
-/// Those of `work`.
+/// This costs one conditional write for each failed try, and none after a success. A failure to
+/// write the record does not affect the step.
 pub async fn recorded<T>(
     store: &impl TransferStore,
     clock: &impl Clock,
@@ -21,18 +18,18 @@ pub async fn recorded<T>(
     step: Step,
     work: impl Future<Output = Result<T, TaskError>>,
 ) -> Result<T, TaskError> {
-    // A step is a large future; here it is moved no more.
+    // A step is a large future; boxing avoids moving it.
     let outcome = Box::pin(work).await;
     if let Err(TaskError { code, .. }) = &outcome
         && is_tried_again(*code)
     {
         let error = TransientError { code: *code, at: clock.now() };
         match store.record_failed_try(&task.transfer_id, task.attempt, step, &error).await {
-            // Ended meanwhile: there is no other try.
+            // The transfer has ended meanwhile, so there is no further try.
             Ok(()) | Err(WriteError::Ended) => {}
-            Err(unrecorded) => tracing::warn!(
+            Err(store_error) => tracing::warn!(
                 transfer.id = task.transfer_id.as_str(),
-                error.cause = unrecorded.to_string(),
+                error.cause = store_error.to_string(),
                 "failed try not recorded"
             ),
         }
@@ -40,7 +37,8 @@ pub async fn recorded<T>(
     outcome
 }
 
-/// A step that gave way to another run of itself did not fail.
+/// Returns whether the workflow retries after this code. A superseded step did not fail:
+/// another invocation continues its work.
 fn is_tried_again(code: FailureCode) -> bool {
     code.is_retryable() && code != FailureCode::Superseded
 }

@@ -1,4 +1,5 @@
-//! Moves bytes only in turn: `upload` behind the slots of its pool.
+//! Gates of the steps that move bytes: `upload` and `publish` run only while the transfer holds
+//! a slot of its pool.
 
 use docferry_domain::{Transfer, Turn};
 use jiff::{SignedDuration, Timestamp};
@@ -14,19 +15,16 @@ use crate::task::{admit, load};
 use crate::upload::{Progress, Upload, upload};
 use crate::{TaskError, TaskInput};
 
-/// A slot is kept through pauses up to this long: giving it back and asking for it
-/// again costs more than it frees.
+/// Longest pause, in seconds, during which a transfer keeps its slot: releasing and requesting
+/// a slot again costs more than a short pause frees.
 const SHORT_PAUSE_SECONDS: u32 = 10;
 
-/// Longest pause between two looks whether a slot has become free. Nobody wakes a
-/// workflow that waits, so this bounds how long a slot rests.
-const LONGEST_LOOK_SECONDS: i64 = 15;
+/// Maximum interval, in seconds, between two checks for a free slot. A waiting workflow cannot
+/// be woken up, so this bounds how long a granted slot stays unused.
+const MAX_SLOT_CHECK_SECONDS: i64 = 15;
 
-/// [`upload`], as soon as the transfer has a slot. Until then, and while the drive
-/// asks for a long pause, it holds none and the workflow waits.
-///
-/// # Errors
-/// As [`upload`].
+/// Runs [`upload`] once the transfer holds a slot. Until then, and while the drive asks for a
+/// long pause, it holds no slot and the workflow waits.
 pub async fn upload_in_turn<S, D, G, L, C, B, W, K>(
     ports: &Upload<S, D, G, L, C, B>,
     admitter: &Admitter<'_, S, W, K>,
@@ -43,7 +41,7 @@ where
     W: Workflow,
     K: Clock,
 {
-    if let Some(seconds) = wait_for_turn(admitter, task).await? {
+    if let Some(seconds) = wait_for_slot(admitter, task).await? {
         return Ok(Progress::Wait { seconds });
     }
     let progress = upload(ports, task, deadline).await?;
@@ -55,11 +53,7 @@ where
     Ok(progress)
 }
 
-/// [`publish`], as soon as the transfer has a slot. Until then it holds none and the
-/// workflow waits.
-///
-/// # Errors
-/// As [`publish`].
+/// Runs [`publish`] once the transfer holds a slot. Until then the workflow waits.
 pub async fn publish_in_turn<S, G, A, C, W>(
     ports: &Publish<'_, S, G, A, C>,
     admitter: &Admitter<'_, S, W, C>,
@@ -73,14 +67,14 @@ where
     C: Clock,
     W: Workflow,
 {
-    match wait_for_turn(admitter, task).await? {
+    match wait_for_slot(admitter, task).await? {
         Some(seconds) => Ok(Progress::Wait { seconds }),
         None => publish(ports, task, deadline).await,
     }
 }
 
-/// Lets others go first while this transfer waits for something else than a slot.
-/// Best effort: a slot that is kept is freed at the end.
+/// Releases the slot of a transfer that waits for something else. Best effort: a slot that is
+/// not released here is freed at the end of the transfer.
 pub(crate) async fn step_aside<S, W, C>(admitter: &Admitter<'_, S, W, C>, transfer: &Transfer)
 where
     S: TransferStore + SlotStore,
@@ -92,15 +86,16 @@ where
     }
     if let Err(error) = admitter.store.step_aside(transfer).await {
         let error = TaskError::from(error);
-        let code = error.code.as_str();
-        tracing::warn!(transfer.id = transfer.transfer_id.as_str(), error.code = code, "slot kept");
+        let (id, code) = (transfer.transfer_id.as_str(), error.code.as_str());
+        tracing::warn!(transfer.id = id, error.code = code, "slot not released");
         return;
     }
     admitter.admit_or_leave(transfer.pool).await;
 }
 
-/// How long to wait, at least a second; `None` when the transfer has its turn.
-async fn wait_for_turn<S, W, C>(
+/// Returns the seconds to wait before the next check, at least 1; `None` when the transfer
+/// holds a slot or needs none.
+async fn wait_for_slot<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     task: &TaskInput,
 ) -> Result<Option<u32>, TaskError>
@@ -111,13 +106,13 @@ where
 {
     let (store, now) = (admitter.store, admitter.clock.now());
     let transfer = load(store, task).await?;
-    // Whoever has nothing to send needs no slot to say so.
-    if transfer.turn == Turn::Holding || !sends(&transfer) {
+    // A transfer with nothing to send needs no slot: the step itself reports why.
+    if transfer.turn == Turn::Holding || !has_bytes_to_send(&transfer) {
         return Ok(None);
     }
     admit(&transfer, task.attempt, now)?;
     if let Some(resume_at) = transfer.resume_at.filter(|at| *at > now) {
-        return Ok(Some(bounded(resume_at.duration_since(now), 60)));
+        return Ok(Some(bounded_seconds(resume_at.duration_since(now), 60)));
     }
     store.enqueue(&transfer, later(now, FIRST_LOOK)).await?;
     admitter.admit(transfer.pool).await?;
@@ -125,16 +120,18 @@ where
     if transfer.turn == Turn::Holding {
         return Ok(None);
     }
-    // Longer the longer it has waited, like the looks for the arrival.
+    // The interval grows with the time already waited, as it does while polling for the
+    // arrival.
     let since = transfer.object.as_ref().map_or(transfer.queue_time(), |object| object.arrived_at);
-    Ok(Some(bounded(now.duration_since(since) / 2, LONGEST_LOOK_SECONDS)))
+    Ok(Some(bounded_seconds(now.duration_since(since) / 2, MAX_SLOT_CHECK_SECONDS)))
 }
 
-/// Whether there is anything to send.
-fn sends(transfer: &Transfer) -> bool {
+/// Returns whether the transfer has bytes to send.
+fn has_bytes_to_send(transfer: &Transfer) -> bool {
     transfer.delivery.is_none() && transfer.ending.is_none() && transfer.object.is_some()
 }
 
-fn bounded(wait: SignedDuration, at_most: i64) -> u32 {
+/// Returns `wait` in seconds, limited to 1..=`at_most`.
+fn bounded_seconds(wait: SignedDuration, at_most: i64) -> u32 {
     u32::try_from(wait.as_secs().clamp(1, at_most)).unwrap_or(1)
 }

@@ -1,4 +1,5 @@
-//! Tells whoever a caller named that a job has ended.
+//! Delivery of webhook notifications: notifies the receiver that a caller named of the end of a
+//! job.
 
 use std::time::Duration;
 
@@ -6,14 +7,14 @@ use docferry_domain::{Notice, spread};
 
 use crate::ports::{Clock, Receiver, ReceiverError, Redelivery};
 
-/// How often a receiver is tried, and how long it is left alone in between.
+/// Limits of the retries of a notification.
 #[derive(Debug, Clone, Copy)]
 pub struct WebhookSettings {
-    /// After the first try that failed; each later pause is four times as long.
+    /// Pause after the first failed try; each later pause is four times as long.
     pub first_pause: Duration,
-    /// No pause is longer, whatever a receiver wishes. 12 hours at most.
+    /// Maximum pause, even if a receiver asks for a longer one. At most 12 hours.
     pub longest_pause: Duration,
-    /// As often as the queue gives a message before it puts it away.
+    /// Number of deliveries after which the queue moves a message to the dead-letter queue.
     pub most_tries: u32,
 }
 
@@ -28,57 +29,60 @@ impl Default for WebhookSettings {
 }
 
 impl WebhookSettings {
-    /// How long to wait after this many tries have failed.
+    /// Returns the pause after this number of failed tries: exponential backoff with jitter.
     ///
-    /// Half of it is the same for all, the rest is the job's own: jobs that ended together
-    /// do not come back together. A receiver's own wish counts if it is longer. After the
-    /// last try there is nothing to wait for: the queue puts the message away.
+    /// Half of the pause is fixed, the other half varies by job, so that jobs that ended
+    /// together are not retried together. If the receiver asks for a longer pause, that one is
+    /// used, up to `longest_pause`. After the last try the pause is zero, because the queue
+    /// moves the message to the dead-letter queue.
     #[must_use]
-    pub fn pause(&self, notice: &Notice, tries: u32, wish: Option<Duration>) -> Duration {
+    pub fn pause(&self, notice: &Notice, tries: u32, requested: Option<Duration>) -> Duration {
         if tries >= self.most_tries {
             return Duration::ZERO;
         }
         let doublings = tries.saturating_sub(1).saturating_mul(2).min(30);
         let whole = self.first_pause.saturating_mul(1 << doublings).min(self.longest_pause);
         let half = whole / 2;
-        let own = half + spread(&notice.job_id, whole.saturating_sub(half));
-        own.max(wish.unwrap_or_default()).min(self.longest_pause)
+        let jittered = half + spread(&notice.job_id, whole.saturating_sub(half));
+        jittered.max(requested.unwrap_or_default()).min(self.longest_pause)
     }
 }
 
-/// A message of the queue, as it was given to us.
+/// A message received from the queue.
 #[derive(Debug, Clone)]
 pub struct Given {
-    /// What it holds.
+    /// The notification.
     pub notice: Notice,
-    /// The queue's word for this delivery.
+    /// The queue's receipt handle of this delivery.
     pub receipt: String,
-    /// How often it was given, this time included.
+    /// Number of deliveries, including this one.
     pub tries: u32,
 }
 
-/// What came of it.
+/// Result of delivering a notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
-    /// The receiver has it: the message is done with.
+    /// The receiver accepted it; the message is finished.
     Delivered,
-    /// The receiver wants nothing any more: the message is done with.
+    /// The receiver wants no more notifications; the message is finished.
     Gone,
-    /// The queue gives the message again after the pause, or puts it away.
+    /// Delivery failed; the queue redelivers the message after the pause, or moves it to the
+    /// dead-letter queue.
     NotYet {
-        /// Why.
+        /// The failure.
         why: ReceiverError,
-        /// How long until then.
+        /// Time until the redelivery.
         pause: Duration,
     },
 }
 
-/// Tells a receiver of the end of a job; when that fails, has the queue give the message
-/// again after a pause.
+/// Notifies a receiver of the end of a job; on failure, has the queue redeliver the message
+/// after a pause.
 ///
-/// Nothing here touches the job: a receiver that is dead costs it nothing. An address that
-/// may not be called goes the way of one that does not answer, because a name may lead
-/// elsewhere later; at the end it lies among the dead letters, where somebody looks.
+/// The job itself is never affected by a failing receiver. An address that may not be called is
+/// retried like a receiver that does not answer, because its name may resolve to another
+/// address later. In the end such a message reaches the dead-letter queue, where operators see
+/// it.
 pub async fn tell_receiver(
     receiver: &impl Receiver,
     redelivery: &impl Redelivery,
@@ -91,15 +95,15 @@ pub async fn tell_receiver(
         Err(ReceiverError::Gone) => return Told::Gone,
         Err(why) => why,
     };
-    let wish = match &why {
+    let requested = match &why {
         ReceiverError::Refused { retry_after, .. } => *retry_after,
         _ => None,
     };
-    let pause = settings.pause(&given.notice, given.tries, wish);
+    let pause = settings.pause(&given.notice, given.tries, requested);
     if let Err(error) = redelivery.hold_back(&given.receipt, pause).await {
-        // The queue's own time-out does it then.
-        let cause = error.0.to_string();
-        tracing::warn!(job.id = given.notice.job_id.as_str(), error.cause = cause, "not held back");
+        // The queue's visibility time-out redelivers the message instead.
+        let (id, cause) = (given.notice.job_id.as_str(), error.0.to_string());
+        tracing::warn!(job.id = id, error.cause = cause, "redelivery not delayed");
     }
     Told::NotYet { why, pause }
 }

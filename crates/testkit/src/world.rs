@@ -87,9 +87,8 @@ pub struct State {
     pub documents: BTreeMap<String, SourceDocument>,
     /// Objects of the exchange bucket, by key.
     pub objects: BTreeMap<String, Object>,
-    /// How far the clock that dates objects is behind the one that the store tells.
+    /// How far the clock that dates objects is behind the clock of the `Date` header.
     pub object_clock_lag: SignedDuration,
-    /// Copies that the mover has not brought yet.
     /// Copies that the mover has not written to the exchange bucket yet.
     pub pending: Vec<PendingCopy>,
     /// How the mover treats the copies of the next pushes, in order. When it is empty, the object

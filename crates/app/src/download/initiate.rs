@@ -1,4 +1,4 @@
-//! A caller asks for a job: what it is promised, and again when it asks again.
+//! Accepts requests for jobs, idempotently.
 
 use docferry_domain::{
     CallbackUrl, FileId, NewTransfer, ObjectGuid, OnItemError, Person, Priority, Target, TransferId,
@@ -12,76 +12,75 @@ use crate::bundle::NewBundle;
 use crate::initiate::{InitiateSettings, later, new_bundle_id, new_id, new_transfer};
 use crate::ports::{Clock, DocumentIndex, Store, Workflow};
 
-/// What somebody asks for, checked but for whether there are such documents.
+/// A request for a job, validated except that its documents have not been looked up.
 #[derive(Debug, Clone)]
 pub struct NewJob {
-    /// The principal that asks.
+    /// The principal that requests the job.
     pub owner: String,
-    /// For whom, when that is somebody else.
+    /// The person on whose behalf it is requested, if that is not the owner.
     pub on_behalf_of: Option<Person>,
-    /// The documents, 1 to 1000.
+    /// Numbers of the documents, 1 to 1000 of them.
     pub files: Vec<FileId>,
-    /// A job of one document that was asked for as one.
+    /// Whether a single document was requested, rather than a list.
     pub is_single: bool,
-    /// Where they go.
+    /// Where the documents are delivered.
     pub target: Target,
-    /// How urgent they are.
+    /// Priority in the queue.
     pub priority: Priority,
-    /// What becomes of all when one fails.
+    /// Policy for the other documents when one fails.
     pub on_item_error: OnItemError,
-    /// Where its end is told to.
+    /// URL that is notified of the end of the job.
     pub callback: Option<CallbackUrl>,
-    /// The name that its caller gave the request.
+    /// The request's idempotency key, if the caller sent one.
     pub name: Option<RequestName>,
 }
 
-/// By which a caller knows a request that it may send again. Both are hashes.
+/// Idempotency key of a request. Both fields are hashes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestName {
-    /// Of the caller and its name for the request.
+    /// Hash of the caller and the key that it sent.
     pub key: String,
-    /// Of what it asks for.
+    /// Hash of the request's content.
     pub fingerprint: String,
 }
 
 /// Limits of jobs.
 #[derive(Debug, Clone, Copy)]
 pub struct JobSettings {
-    /// For each transfer.
+    /// Limits of each transfer.
     pub initiate: InitiateSettings,
-    /// How long a job and what it has delivered are kept, from the request on.
+    /// Retention of a job and its delivery, counted from the request.
     pub job_ttl: SignedDuration,
 }
 
-/// A job that was promised.
+/// An accepted job.
 #[derive(Debug, Clone)]
 pub struct Promised {
-    /// What to poll with.
+    /// Id of the job, for polling its state.
     pub job_id: TransferId,
-    /// Until when it and what it delivers are kept.
+    /// End of the retention of the job and its delivery.
     pub keep_until: Timestamp,
 }
 
-/// Why a job was not promised.
+/// Why a job was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum NotPromised {
-    /// Nobody knows these documents; by their places in the request.
+    /// Some documents are unknown; holds their positions in the request.
     #[error("some documents are not known")]
     Unknown(Vec<usize>),
-    /// The name was given to a request for something else.
-    #[error("the name was given to another request")]
+    /// The idempotency key was used for a different request.
+    #[error("the idempotency key was used for another request")]
     OtherRequest,
-    /// The first request of that name is still being recorded.
+    /// The first request with that key is still being recorded.
     #[error("the request is still being recorded")]
     Pending,
-    /// The service cannot do it now.
+    /// The service is not able to record the job now.
     #[error(transparent)]
     Failed(#[from] TaskError),
 }
 
-/// Records a job and lets it go when it is its turn. A request that has a name makes
-/// one job, however often it comes: the first answer is given again, also when its
-/// documents are not known any more.
+/// Records a job and starts it once it has a slot. Requests are idempotent: repeating one with
+/// the same key returns the first response, even when its documents are no longer known.
 ///
 /// # Errors
 /// See [`NotPromised`].
@@ -98,21 +97,21 @@ where
 {
     let documents = match look_up(index, &new.files).await {
         Ok(documents) => documents,
-        Err(refused) => {
-            let before = promised_before(admitter, new.name.as_ref()).await?;
-            return before.ok_or(refused);
+        Err(unknown) => {
+            let existing = promised_before(admitter, new.name.as_ref()).await?;
+            return existing.ok_or(unknown);
         }
     };
     let now = admitter.clock.now();
     let job_id = if new.is_single { new_id(now) } else { new_bundle_id(now) };
     let job = Promised { job_id, keep_until: later(now, settings.job_ttl) };
     let name = new.name.clone();
-    let wanted = wanted(settings.initiate, new, documents, &job, now);
-    record_once(admitter, settings.initiate, &wanted, name.as_ref(), &job).await
+    let record = build_record(settings.initiate, new, documents, &job, now);
+    record_once(admitter, settings.initiate, &record, name.as_ref(), &job).await
 }
 
-/// A job's transfer, or its many documents.
-fn wanted(
+/// Builds the record of a job: a transfer or a batch.
+fn build_record(
     settings: InitiateSettings,
     new: NewJob,
     mut documents: Vec<(ObjectGuid, Option<FileId>)>,
@@ -124,7 +123,7 @@ fn wanted(
     if new.is_single
         && let Some((object_guid, file_id)) = documents.pop()
     {
-        let one = NewTransfer {
+        let request = NewTransfer {
             owner,
             on_behalf_of,
             object_guid,
@@ -134,7 +133,7 @@ fn wanted(
             keep_until,
             callback,
         };
-        return Wanted::One(Box::new(new_transfer(settings, job.job_id.clone(), one, now)));
+        return Wanted::One(Box::new(new_transfer(settings, job.job_id.clone(), request, now)));
     }
     Wanted::Many(Box::new(NewBundle {
         owner,
@@ -148,7 +147,7 @@ fn wanted(
     }))
 }
 
-/// Where the documents of these numbers are.
+/// Looks up the documents with these numbers.
 async fn look_up(
     index: &impl DocumentIndex,
     files: &[FileId],

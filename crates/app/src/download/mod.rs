@@ -1,4 +1,4 @@
-//! Jobs of the downloads API: one document is a transfer, many are a bundle.
+//! Jobs of the downloads API. A job of one document is a transfer; a job of many is a batch.
 
 mod initiate;
 mod once;
@@ -18,24 +18,24 @@ use crate::query::is_kept;
 pub use initiate::{JobSettings, NewJob, NotPromised, Promised, RequestName, initiate_job};
 pub use once::{initiate_once, promised_before};
 
-/// A job as it stands.
+/// A job with its current state.
 #[derive(Debug, Clone)]
 pub enum Job {
-    /// Of one document, or one document of a job of many.
+    /// A job of one document, or one document of a batch.
     One(Box<Transfer>),
-    /// Of many.
+    /// A job of many documents.
     Many {
-        /// What they have in common.
+        /// The batch.
         bundle: Box<Bundle>,
-        /// How far they are.
+        /// Counts of its documents that have ended.
         counts: BundleCounts,
-        /// Each of them, where they were asked for.
+        /// Its documents, if they were read.
         documents: Vec<Transfer>,
     },
 }
 
 impl Job {
-    /// Where it stands.
+    /// Returns the phase of the job.
     #[must_use]
     pub const fn phase(&self) -> Phase {
         match self {
@@ -44,7 +44,7 @@ impl Job {
         }
     }
 
-    /// How it stands, for whoever asked for it.
+    /// Returns the state of the job as shown to its owner.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> JobState {
         match self {
@@ -53,15 +53,15 @@ impl Job {
         }
     }
 
-    /// The one object that it has delivered for being fetched; `None` for a job of many,
-    /// which has one a document.
+    /// Returns the object that the job has delivered for download; `None` for a batch, which
+    /// has one for each document.
     #[must_use]
     pub fn artifact(&self) -> Option<FetchableArtifact<'_>> {
         let Self::One(transfer) = self else { return None };
         FetchableArtifact::of(transfer)
     }
 
-    /// Its documents that were delivered, in the order of the request.
+    /// Returns its delivered documents, in the order of the request.
     pub fn delivered(&self) -> impl Iterator<Item = &Transfer> {
         let documents = match self {
             Self::One(transfer) => std::slice::from_ref(&**transfer),
@@ -70,7 +70,7 @@ impl Job {
         documents.iter().filter(|document| document.phase == Phase::Completed)
     }
 
-    /// How often its owner had it run again.
+    /// Returns how often its owner has retried it.
     #[must_use]
     pub const fn retries(&self) -> u32 {
         match self {
@@ -95,19 +95,19 @@ impl Job {
     }
 }
 
-/// An object of the delivery bucket, with what a fetched copy of it is called.
+/// An object of the delivery bucket that can be fetched, with the file name of the download.
 #[derive(Debug, Clone, Copy)]
 pub struct FetchableArtifact<'a> {
     /// The object.
     pub artifact: &'a Artifact,
-    /// The name of the copy.
+    /// File name of the download.
     pub name: &'a DocumentName,
-    /// Its media type, if its source named one.
+    /// Media type, if the source named one.
     pub mime: Option<&'a str>,
 }
 
 impl<'a> FetchableArtifact<'a> {
-    /// The object that a completed download has delivered.
+    /// Returns the object that a completed download has delivered.
     #[must_use]
     pub fn of(transfer: &'a Transfer) -> Option<Self> {
         let source = transfer.source.as_ref()?;
@@ -120,14 +120,14 @@ impl<'a> FetchableArtifact<'a> {
     }
 }
 
-/// Most documents that are read of one job.
-const ALL: usize = 1000;
+/// Maximum number of documents read for one job.
+const MAX_DOCUMENTS: usize = 1000;
 
-/// The job, if it exists and belongs to `owner`: a foreign id looks exactly like an
-/// unknown one. So does one that ended longer than `record_ttl` ago.
+/// Returns the job, if it exists and belongs to `owner`. A foreign id is indistinguishable from
+/// an unknown one, and so is a job that ended longer than `record_ttl` ago.
 ///
 /// # Errors
-/// Only the store's.
+/// Those of the store.
 pub async fn job_of<S: TransferStore + BundleStore>(
     store: &S,
     clock: &impl Clock,
@@ -135,20 +135,19 @@ pub async fn job_of<S: TransferStore + BundleStore>(
     owner: &str,
     id: &TransferId,
 ) -> Result<Option<Job>, StoreError> {
-    let job =
-        match one_of(store, id).await? {
-            Some(one) => Some(one),
-            None => store.whole_bundle(id, ALL).await?.map(|(bundle, counts, documents)| {
-                Job::Many { bundle: Box::new(bundle), counts, documents }
-            }),
-        };
+    let job = match one_of(store, id).await? {
+        Some(one) => Some(one),
+        None => store.whole_bundle(id, MAX_DOCUMENTS).await?.map(|(bundle, counts, documents)| {
+            Job::Many { bundle: Box::new(bundle), counts, documents }
+        }),
+    };
     Ok(job.filter(|job| job.is_shown(record_ttl, owner, clock.now())))
 }
 
-/// As [`job_of`], but of a job of many without its documents: one read, however many.
+/// As [`job_of`], but without the documents of a batch: always a single read.
 ///
 /// # Errors
-/// Only the store's.
+/// Those of the store.
 pub(crate) async fn head_of<S: TransferStore + BundleStore>(
     store: &S,
     clock: &impl Clock,
@@ -167,27 +166,27 @@ pub(crate) async fn head_of<S: TransferStore + BundleStore>(
     Ok(job.filter(|job| job.is_shown(record_ttl, owner, clock.now())))
 }
 
-/// The job of one document of that id.
+/// Returns the transfer with that id as a job, if the id is not that of a batch.
 async fn one_of(store: &impl TransferStore, id: &TransferId) -> Result<Option<Job>, StoreError> {
     let one = if id.is_of_bundle() { None } else { store.get(id).await? };
     Ok(one.map(|transfer| Job::One(Box::new(transfer))))
 }
 
-/// What came of a wish to stop a job.
+/// Result of a cancel request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Canceling {
-    /// It will be noticed at the next step or checkpoint.
+    /// The request is recorded; the next step or checkpoint notices it.
     Asked,
-    /// It had ended before.
+    /// The job has already ended.
     Ended,
     /// There is no such job.
     Unknown,
 }
 
-/// Asks a job to stop, as [`terminate`] does.
+/// Requests the cancellation of a job, as [`terminate`] does.
 ///
 /// # Errors
-/// The store's; asking again is harmless.
+/// Those of the store; the call can be repeated.
 pub async fn cancel_job<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     record_ttl: SignedDuration,

@@ -1,4 +1,4 @@
-//! Idempotent requests: repeating one under the same name returns the first answer.
+//! Idempotent requests: repeating one with the same key returns the first response.
 
 use docferry_domain::{NamedRequest, NewTransfer, Phase, Transfer};
 
@@ -9,14 +9,14 @@ use crate::bundle::{Initiated, NewBundle, initiate_bundle};
 use crate::initiate::{InitiateSettings, later, new_id, new_transfer};
 use crate::ports::{BundleStore, Clock, Entered, Store, Workflow};
 
-/// Records one transfer as [`initiate`](crate::initiate::initiate) does, under a name:
-/// repeating the request returns the first answer.
+/// Records one transfer as [`initiate`](crate::initiate::initiate) does, with an idempotency
+/// key: repeating the request returns the first response.
 ///
-/// The name expires before the record of the transfer does, so the first answer never
-/// names a transfer that is gone.
+/// The idempotency record expires before the record of the transfer, so the first response
+/// never names a transfer that no longer exists.
 ///
 /// # Errors
-/// See [`NotPromised`]; [`NotPromised::Unknown`] is not among them.
+/// See [`NotPromised`], except for [`NotPromised::Unknown`].
 pub async fn initiate_once<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     settings: InitiateSettings,
@@ -30,22 +30,22 @@ where
 {
     let now = admitter.clock.now();
     let job = Promised { job_id: new_id(now), keep_until: later(now, settings.record_ttl) };
-    let wanted = Wanted::One(Box::new(new_transfer(settings, job.job_id.clone(), new, now)));
-    record_once(admitter, settings, &wanted, Some(name), &job).await
+    let new_record = Wanted::One(Box::new(new_transfer(settings, job.job_id.clone(), new, now)));
+    record_once(admitter, settings, &new_record, Some(name), &job).await
 }
 
-/// The record that a request makes.
+/// The record that a request creates.
 pub(super) enum Wanted {
     One(Box<Transfer>),
     Many(Box<NewBundle>),
 }
 
-/// Records a job under its request's name, or returns the answer of the first request of
-/// that name.
+/// Records a job with its request's idempotency key, or returns the response of the first
+/// request with that key.
 pub(super) async fn record_once<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     settings: InitiateSettings,
-    wanted: &Wanted,
+    new_record: &Wanted,
     name: Option<&RequestName>,
     job: &Promised,
 ) -> Result<Promised, NotPromised>
@@ -60,23 +60,24 @@ where
         job_id: job.job_id.clone(),
         keep_until: job.keep_until,
     });
-    // Twice: a name whose request came to nothing is free again.
+    // Two rounds: if the first request with the key was abandoned, its idempotency record is
+    // deleted and the key is used for this request.
     for _ in 0..2 {
-        let recorded = record(admitter, settings, wanted, job, request.as_ref());
-        let Some(before) = recorded.await? else { return Ok(job.clone()) };
-        if let Some(promised) = again(admitter.store, name, &before).await? {
-            return Ok(promised);
+        let recorded = record(admitter, settings, new_record, job, request.as_ref());
+        let Some(existing) = recorded.await? else { return Ok(job.clone()) };
+        if let Some(accepted) = first_response(admitter.store, name, &existing).await? {
+            return Ok(accepted);
         }
-        admitter.store.forget_request(&before).await.map_err(TaskError::from)?;
+        admitter.store.forget_request(&existing).await.map_err(TaskError::from)?;
     }
     Err(NotPromised::Pending)
 }
 
-/// What the first request of that name was promised, without making anything: `None`
+/// Returns the response of the first request with that key, without creating anything; `None`
 /// when there was none.
 ///
 /// # Errors
-/// As [`initiate_job`].
+/// As [`initiate_job`](super::initiate_job).
 pub async fn promised_before<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     name: Option<&RequestName>,
@@ -89,35 +90,37 @@ where
     let Some(RequestName { key, .. }) = name else { return Ok(None) };
     let (store, now) = (admitter.store, admitter.clock.now());
     match store.request(key, now).await.map_err(TaskError::from)? {
-        Some(before) => again(store, name, &before).await,
+        Some(existing) => first_response(store, name, &existing).await,
         None => Ok(None),
     }
 }
 
-/// The answer that the earlier request of that name got: `None` when it came to nothing.
-async fn again(
+/// Returns the response of the earlier request with that key; `None` when that request was
+/// abandoned.
+async fn first_response(
     store: &impl BundleStore,
     name: Option<&RequestName>,
-    before: &NamedRequest,
+    existing: &NamedRequest,
 ) -> Result<Option<Promised>, NotPromised> {
-    let stands = store.bundle(&before.job_id).await.map_err(TaskError::from)?;
-    if stands.as_ref().is_some_and(|(bundle, counts)| bundle.was_abandoned(counts)) {
+    let batch = store.bundle(&existing.job_id).await.map_err(TaskError::from)?;
+    if batch.as_ref().is_some_and(|(bundle, counts)| bundle.was_abandoned(counts)) {
         return Ok(None);
     }
-    if name.is_some_and(|name| name.fingerprint != before.fingerprint) {
+    if name.is_some_and(|name| name.fingerprint != existing.fingerprint) {
         return Err(NotPromised::OtherRequest);
     }
-    if stands.is_some_and(|(bundle, _)| bundle.phase == Phase::Accepted) {
+    if batch.is_some_and(|(bundle, _)| bundle.phase == Phase::Accepted) {
         return Err(NotPromised::Pending);
     }
-    Ok(Some(Promised { job_id: before.job_id.clone(), keep_until: before.keep_until }))
+    Ok(Some(Promised { job_id: existing.job_id.clone(), keep_until: existing.keep_until }))
 }
 
-/// The earlier request of that name, if there was one: nothing is recorded then.
+/// Records the job. Returns the idempotency record of an earlier request with that key, if
+/// there is one; then nothing is recorded.
 async fn record<S, W, C>(
     admitter: &Admitter<'_, S, W, C>,
     settings: InitiateSettings,
-    wanted: &Wanted,
+    new_record: &Wanted,
     job: &Promised,
     request: Option<&NamedRequest>,
 ) -> Result<Option<NamedRequest>, TaskError>
@@ -126,16 +129,16 @@ where
     W: Workflow,
     C: Clock,
 {
-    Ok(match wanted {
+    Ok(match new_record {
         Wanted::One(transfer) => match admitter.enter(transfer, request).await? {
-            Entered::Before(before) => Some(before),
+            Entered::Before(existing) => Some(existing),
             Entered::Done | Entered::SlotsChanged => None,
         },
         Wanted::Many(bundle) => {
             let (id, many) = (job.job_id.clone(), (**bundle).clone());
             match initiate_bundle(admitter, settings, id, many, request).await? {
                 Initiated::Promised(_) => None,
-                Initiated::Before(before) => Some(before),
+                Initiated::Before(existing) => Some(existing),
             }
         }
     })

@@ -1,4 +1,4 @@
-//! Every ending of a transfer: the only way into a terminal phase, then clean-up.
+//! Final step of every transfer: the only way into a terminal phase, followed by clean-up.
 
 mod release;
 mod settle;
@@ -18,16 +18,16 @@ pub(crate) use release::next_check;
 use release::release_source;
 use settle::{close_session, settle};
 
-/// How long after its transfer has ended a document may still come.
+/// Time after its transfer's end during which a document may still arrive.
 pub(crate) const LATE_PUSH_WATCH: SignedDuration = SignedDuration::from_hours(1);
 
-/// How long things are kept.
+/// Retention periods after the end of a transfer.
 #[derive(Debug, Clone, Copy)]
 pub struct FinalizeSettings {
-    /// How long an ended record is kept.
+    /// Retention of the record of an ended transfer.
     pub record_ttl: SignedDuration,
-    /// How long after the end a document is looked for that was pushed and had not
-    /// arrived, or may arrive again, so that it can be removed when it comes.
+    /// How long after the end the exchange bucket is checked for a document that was pushed and
+    /// had not arrived, or that may arrive again. It is deleted when it arrives.
     pub late_push_watch: SignedDuration,
 }
 
@@ -37,39 +37,39 @@ impl Default for FinalizeSettings {
     }
 }
 
-/// The ports that an ending needs.
+/// Ports of [`finalize`].
 #[derive(Debug)]
 pub struct Ports<'a, S, D, G, L, A, C> {
-    /// Records.
+    /// Transfer records.
     pub store: &'a S,
-    /// Where a session may be open.
+    /// The recipient's drive, where an upload session may be open.
     pub drive: &'a D,
-    /// Where the source copy lies.
+    /// The exchange bucket, which holds the source copy.
     pub staging: &'a G,
-    /// Where downloads lie.
+    /// The delivery bucket, which holds downloads.
     pub artifacts: &'a A,
-    /// Opens sealed upload URLs.
+    /// Decrypts upload URLs.
     pub sealer: &'a L,
-    /// The time.
+    /// Source of the current time.
     pub clock: &'a C,
 }
 
-/// Ends a transfer and removes what it leaves behind: the upload session, and
-/// the source copy unless another transfer still refers to it.
+/// Ends a transfer and cleans up after it: deletes the upload session, and the source copy
+/// unless another transfer still refers to it.
 ///
-/// `stopped_by` is the error name that stopped the workflow; `None` after the
-/// last step. May run any number of times: who ends it first decides, the
-/// clean-up is repeated until it succeeds. The source copy is deleted only after
-/// the terminal phase is durable. A step that gave way to another run of itself
-/// ends nothing: whoever it gave way to, or `sweep`, does.
+/// `stopped_by` is the error name that stopped the workflow; `None` after the last step. Can be
+/// called any number of times: the first call decides the outcome, and the clean-up is repeated
+/// until it succeeds. The source copy is deleted only after the terminal phase is durable. A
+/// step that stopped because another invocation superseded it does not end the transfer; that
+/// invocation or `sweep` does.
 ///
-/// The slot that it frees goes to the next in the queue, before the clean-up. The
-/// last document of a bundle ends the bundle.
+/// The freed slot goes to the next transfer in the queue before the clean-up begins. The last
+/// document of a batch ends the batch.
 ///
 /// # Errors
-/// Retryable codes while the store, the drive or the exchange bucket does not
-/// answer; the transfer may have ended already, then only clean-up is missing.
-/// Once the transfer's deadline has passed, it is ended whatever does not answer.
+/// Retryable codes while the store, the drive or the exchange bucket does not answer; the
+/// transfer may have ended already, and then only clean-up is missing. Once the transfer's
+/// deadline has passed, it is ended even if an outside system does not answer.
 pub async fn finalize<S, D, G, L, A, C, W>(
     ports: &Ports<'_, S, D, G, L, A, C>,
     admitter: &Admitter<'_, S, W, C>,
@@ -86,7 +86,7 @@ where
     C: Clock,
     W: Workflow,
 {
-    let transfer = match end(ports, task, stopped_by).await? {
+    let transfer = match end_transfer(ports, task, stopped_by).await? {
         StepOutcome::Done(transfer) => transfer,
         StepOutcome::RetryLater { reason } => return Ok(StepOutcome::RetryLater { reason }),
     };
@@ -94,13 +94,14 @@ where
         return Ok(StepOutcome::Done(transfer.phase));
     }
     admitter.admit_or_leave(transfer.pool).await;
-    // What the bundle still waits for may be just this clean-up: it is done all the same.
-    let tended = match task.transfer_id.in_bundle() {
+    // Returned only after the clean-up below, which the batch may be waiting for.
+    let advanced = match task.transfer_id.in_bundle() {
         Some((bundle, _)) => tend(admitter, settings.record_ttl, &bundle).await,
         None => Ok(StepOutcome::Done(())),
     };
     match transfer.target {
-        // Again: an invocation that was still running may have stored one meanwhile.
+        // Close again: an invocation that was still running may have stored a session
+        // meanwhile.
         Target::Onedrive(_) => close_session(ports, task, &transfer).await?,
         Target::Download(_) => withdraw_artifact(ports, &transfer).await?,
     }
@@ -115,10 +116,10 @@ where
         let next = next_check(&transfer, ports.clock.now());
         ports.store.postpone(&Due::Transfer(id.clone()), next).await?;
     }
-    Ok(tended?.map(|()| transfer.phase))
+    Ok(advanced?.map(|()| transfer.phase))
 }
 
-/// What a download has left in the delivery bucket, but for what it has delivered.
+/// Removes objects and uploads of a download from the delivery bucket, except for its delivery.
 async fn withdraw_artifact<S, D, G, L, A, C>(
     ports: &Ports<'_, S, D, G, L, A, C>,
     transfer: &Transfer,
@@ -128,18 +129,18 @@ where
     A: Artifacts,
 {
     let key = artifact_key(transfer);
-    // Nothing was written before the document had arrived.
+    // Nothing was written to the bucket before the document had arrived.
     let reused = transfer.delivery.is_some() && transfer.object.is_none();
     if reused || has_delivered(transfer, &key) {
-        // Two invocations may have begun an upload each.
+        // The delivery stays, but a second invocation may have left another multipart upload.
         return Ok(ports.artifacts.abort(&key).await?);
     }
     discard(ports.store, ports.artifacts, &key).await
 }
 
-/// Writes the end, unless it is written: the record is terminal then, or belongs
-/// to a newer attempt, or to whoever `stopped_by` gave way to.
-async fn end<S, D, G, L, A, C>(
+/// Writes the end of the transfer, unless it has ended, belongs to a newer execution, or was
+/// handed over to the invocation that superseded `stopped_by`. Returns the current record.
+async fn end_transfer<S, D, G, L, A, C>(
     ports: &Ports<'_, S, D, G, L, A, C>,
     task: &TaskInput,
     stopped_by: Option<&str>,
@@ -153,24 +154,25 @@ where
 {
     let id = &task.transfer_id;
     let mut transfer = load(ports.store, task).await?;
-    let gave_way = [FailureCode::Superseded, FailureCode::AlreadyEnded];
-    if stopped_by.is_some_and(|name| gave_way.iter().any(|code| code.as_str() == name)) {
+    let superseded = [FailureCode::Superseded, FailureCode::AlreadyEnded];
+    if stopped_by.is_some_and(|name| superseded.iter().any(|code| code.as_str() == name)) {
         return Ok(StepOutcome::Done(transfer));
     }
-    let live = |t: &Transfer| !t.phase.is_terminal() && t.attempt == task.attempt;
+    let is_active = |t: &Transfer| !t.phase.is_terminal() && t.attempt == task.attempt;
     let mut unverified = None;
-    if live(&transfer) && transfer.delivery.is_none() {
+    if is_active(&transfer) && transfer.delivery.is_none() {
         let reason = match Outcome::decide(&transfer, stopped_by) {
             Outcome::Failed(code) => code,
             Outcome::Canceled | Outcome::Completed => FailureCode::Canceled,
         };
-        // From here on nothing new begins; what is under way may still complete.
+        // From here on nothing new begins; a delivery in progress may still complete.
         transfer = match ports.store.begin_ending(id, task.attempt, reason).await {
             Ok(transfer) => transfer,
             Err(WriteError::Ended) => load(ports.store, task).await?,
             Err(error) => return Err(error.into()),
         };
-        if live(&transfer) && transfer.delivery.is_none() && transfer.target.drive().is_some() {
+        if is_active(&transfer) && transfer.delivery.is_none() && transfer.target.drive().is_some()
+        {
             match Box::pin(settle(ports, task, &transfer)).await? {
                 StepOutcome::Done(code) => unverified = code,
                 StepOutcome::RetryLater { reason } => {
@@ -179,9 +181,9 @@ where
             }
         }
     }
-    while live(&transfer) {
+    while is_active(&transfer) {
         transfer = load(ports.store, task).await?;
-        if !live(&transfer) {
+        if !is_active(&transfer) {
             break;
         }
         let outcome = Outcome::decide(&transfer, stopped_by).unless_unverified(unverified);

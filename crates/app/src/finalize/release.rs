@@ -1,4 +1,4 @@
-//! After the end: the source copy goes, when nobody needs it any more.
+//! Clean-up after the end: deletes the source copy once no transfer refers to it.
 
 use docferry_domain::{OwedKey, Transfer};
 use jiff::{SignedDuration, Timestamp};
@@ -8,13 +8,13 @@ use crate::TaskError;
 use crate::initiate::later;
 use crate::ports::{Clock, Release, Staging, TransferStore};
 
-/// How long other users of an exchange key wait for a deletion whose function
-/// died in it. Longer than the function's own time-out.
+/// Time for which other users of an exchange key wait for a deletion whose function has died.
+/// Longer than that function's time-out.
 const DELETION_LEASE: SignedDuration = SignedDuration::from_secs(90);
 
-/// Takes the transfer off the users of its exchange keys and deletes the objects that it
-/// was the last to use. `false` while a document that was pushed may still come: `sweep`
-/// comes back and removes it then.
+/// Removes the transfer from the users of its exchange keys, and deletes the objects of which
+/// it was the last user. Returns `false` while a pushed document may still arrive: then `sweep`
+/// calls this again later.
 pub(super) async fn release_source<S, D, G, L, A, C>(
     ports: &Ports<'_, S, D, G, L, A, C>,
     settings: FinalizeSettings,
@@ -25,23 +25,22 @@ where
     G: Staging,
     C: Clock,
 {
-    let mut comes_no_more = true;
+    let mut all_released = true;
     for owed in transfer.keys_in_doubt() {
-        comes_no_more &= release(ports, settings, transfer, &owed).await?;
+        all_released &= release(ports, settings, transfer, &owed).await?;
     }
     let ended_at = transfer.ended_at.unwrap_or_default();
-    Ok(comes_no_more || ports.clock.now() >= later(ended_at, settings.late_push_watch))
+    Ok(all_released || ports.clock.now() >= later(ended_at, settings.late_push_watch))
 }
 
-/// When the sweeper checks next for a copy that arrives after the end. Most arrive soon, so
-/// the interval starts at one second and grows with the time since the end, up to five
-/// minutes.
+/// Returns when the sweeper checks next for a copy that arrives after the end. Most arrive
+/// soon, so the pause is as long as the time since the end, from one second to five minutes.
 pub(crate) fn next_check(transfer: &Transfer, now: Timestamp) -> Timestamp {
     let waited = now.duration_since(transfer.ended_at.unwrap_or(now));
     later(now, waited.clamp(SignedDuration::from_secs(1), SignedDuration::from_mins(5)))
 }
 
-/// Releases one key. Returns whether no object of this transfer can come under it any more.
+/// Releases one key. Returns whether no further object of this transfer can arrive under it.
 async fn release<S, D, G, L, A, C>(
     ports: &Ports<'_, S, D, G, L, A, C>,
     settings: FinalizeSettings,
@@ -55,11 +54,12 @@ where
 {
     let (id, key) = (&transfer.transfer_id, &owed.key);
     let now = ports.clock.now();
-    // An object that is clearly older than the push is not the transfer's to delete. Nor is one
-    // under the key of an earlier run whose late copies are not watched for any more.
+    // An object that is clearly older than the push does not belong to this transfer and is not
+    // deleted. The same holds for a key of an earlier run that is no longer watched for late
+    // copies.
     let began = transfer.started_at.or(transfer.ended_at).unwrap_or(now);
     let is_watched = later(owed.requested_at, settings.late_push_watch) >= began;
-    let lies_there = async || {
+    let own_object_exists = async || {
         if !is_watched {
             return Ok(false);
         }
@@ -68,27 +68,28 @@ where
     };
     let is_source = transfer.source.as_ref().is_some_and(|source| source.key == *key);
     let arrived = is_source && transfer.object.is_some();
-    let ours = arrived || lies_there().await?;
+    let is_ours = arrived || own_object_exists().await?;
     let until = later(now, DELETION_LEASE);
     let release = ports.store.release_key(id, transfer.attempt, key, now, until).await?;
-    let last = match release {
-        Release::Last => ours,
-        // Others need it, or it was released before and has come again.
+    let must_delete = match release {
+        Release::Last => is_ours,
+        // Other transfers use the key, or it was released before and an object has arrived
+        // since.
         Release::StillReferenced => {
-            lies_there().await? && ports.store.take_unused_key(id, key, now, until).await?
+            own_object_exists().await? && ports.store.take_unused_key(id, key, now, until).await?
         }
     };
-    if last {
+    if must_delete {
         ports.staging.delete(key).await?;
     }
-    if last || release == Release::Last {
-        // By the store's clock, as pushes are dated: who pushes the same document
-        // again need not wait out a difference between clocks.
+    if must_delete || release == Release::Last {
+        // Dated by the store's clock, as pushes are, so that a new push of the same document
+        // need not wait for a difference between clocks.
         let released_at = ports.staging.store_time().await?;
         ports.store.mark_released(id, key, released_at).await?;
     }
-    // One push brings one document. A user of a shared key may have been content with the
-    // object of another's push, so that its own is still to come; after a second push it
-    // is unknown what the first one did.
+    // One push brings one object. A transfer that shares a key may have accepted the object of
+    // another transfer's push, so its own is still to come. After a second push it is unknown
+    // whether the first one has delivered its object.
     Ok(!is_watched || (arrived && transfer.pushes <= 1 && release == Release::Last))
 }

@@ -1,4 +1,5 @@
-//! Before the end: nothing may land afterwards, and what did land counts.
+//! Closing of an upload before its transfer ends: no fragment may land afterwards, and a
+//! document that is already complete at the destination counts as delivered.
 
 use std::ops::Range;
 
@@ -14,18 +15,18 @@ use crate::ports::{
 use crate::upload::{Compared, Comparison, ComparisonError, LastByte, SourceObject, files_under};
 use crate::{RetryReason, StepOutcome, TaskError, TaskInput};
 
-/// How much of the source is read, at most, to see whether a file at the
-/// destination is ours: what an invocation of `upload` may have left unhashed.
+/// Maximum number of unhashed source bytes that are read to compare a file at the destination
+/// with the source: about the amount that one invocation of `upload` may leave unhashed.
 const LARGEST_GAP_BYTES: u64 = 128 * 1024 * 1024;
 
-/// How long after the last checkpoint an ending waits for a hash.
+/// Time after the last checkpoint for which an ending waits for the drive to compute a hash.
 const HASH_WAIT: SignedDuration = SignedDuration::from_secs(120);
 
-/// Closes what is open, so that no fragment lands after the end, and looks
-/// whether the document is complete after all.
+/// Closes the upload, so that no fragment lands after the end, and checks whether the document
+/// is complete at the destination.
 ///
-/// Returns a failure code when a file at the destination may be the document and cannot be
-/// compared: the ending must not deny it.
+/// Returns a failure code when a file at the destination may be the document but cannot be
+/// compared: the outcome must then not claim that nothing was delivered.
 pub(super) async fn settle<S, D, G, L, A, C>(
     ports: &Ports<'_, S, D, G, L, A, C>,
     task: &TaskInput,
@@ -39,49 +40,49 @@ where
     C: Clock,
 {
     let in_time = || ports.clock.now() < transfer.must_end_by();
-    let settled = async {
-        // A PUT cannot be closed. While one may be under way, looking is too early.
-        let putting_until = transfer.checkpoint.as_ref().and_then(|kept| kept.putting_until);
+    let closing = async {
+        // A PUT cannot be aborted. While one may be in flight, it is too early to check.
+        let putting_until = transfer.checkpoint.as_ref().and_then(|stored| stored.putting_until);
         if putting_until.is_some_and(|until| until > ports.clock.now()) {
             return Ok(StepOutcome::RetryLater { reason: RetryReason::PutInFlight });
         }
         let session = ports.store.session(&task.transfer_id).await?;
-        // A session that was open cannot have been completed. Any other answer
-        // proves nothing: a deletion whose answer was lost looks the same.
-        let look = match &session {
-            Some(record) if delete(ports, task, record).await? == SessionEnd::Deleted => {
-                Look::Certain
+        // A session that was still open cannot have completed the file. Any other answer proves
+        // nothing, because a deletion whose answer was lost looks the same.
+        let check = match &session {
+            Some(record) if delete_at_drive(ports, task, record).await? == SessionEnd::Deleted => {
+                DestinationCheck::Certain
             }
-            _ => adopt(ports, transfer, session.is_some()).await?,
+            _ => record_if_delivered(ports, transfer, session.is_some()).await?,
         };
-        let unverified = match look {
-            Look::HashPending if is_hash_expected(transfer, ports.clock.now()) => {
+        let unverified = match check {
+            DestinationCheck::HashPending if is_hash_expected(transfer, ports.clock.now()) => {
                 return Ok(StepOutcome::RetryLater { reason: RetryReason::HashPending });
             }
-            Look::HashPending => Some(FailureCode::HashNotComputed),
-            Look::Unproven => Some(FailureCode::DestinationRewritten),
-            Look::Certain => None,
+            DestinationCheck::HashPending => Some(FailureCode::HashNotComputed),
+            DestinationCheck::Unproven => Some(FailureCode::DestinationRewritten),
+            DestinationCheck::Certain => None,
         };
-        // Kept until here: it says that there was one, should this be interrupted.
-        forget(ports, task, session).await?;
+        // Deleted only now: after an interruption, the record shows that there was a session.
+        drop_record(ports, task, session).await?;
         Ok::<_, TaskError>(StepOutcome::Done(unverified))
     };
-    // A permanent failure, or one that lasts beyond the deadline, does not keep the
-    // transfer from ending: `sweep` goes on with the clean-up.
-    let skipped = match settled.await {
+    // A permanent failure, or one that lasts beyond the deadline, does not prevent the transfer
+    // from ending; `sweep` continues the clean-up.
+    let skipped = match closing.await {
         Ok(StepOutcome::RetryLater { reason }) if !in_time() => reason.as_str(),
         Err(error) if !(error.code.is_retryable() && in_time()) => error.code.as_str(),
-        settled => return settled,
+        result => return result,
     };
     tracing::warn!(
         transfer.id = task.transfer_id.as_str(),
         error.code = skipped,
-        "transfer ended without a look at the destination"
+        "transfer ended without checking the destination"
     );
     Ok(StepOutcome::Done(None))
 }
 
-/// Ends the stored session, if there is one.
+/// Deletes the stored session, if there is one, at the drive and in the store.
 pub(super) async fn close_session<S, D, G, L, A, C>(
     ports: &Ports<'_, S, D, G, L, A, C>,
     task: &TaskInput,
@@ -92,16 +93,17 @@ where
     D: Drive,
     L: Sealer,
 {
-    // That of a later epoch belongs to a later run, which began meanwhile.
+    // A session of a later epoch belongs to a later run, which has begun meanwhile.
     let session = ports.store.session(&task.transfer_id).await?;
     let session = session.filter(|record| record.epoch <= ended.epoch);
     if let Some(record) = &session {
-        delete(ports, task, record).await?;
+        delete_at_drive(ports, task, record).await?;
     }
-    forget(ports, task, session).await
+    drop_record(ports, task, session).await
 }
 
-async fn delete<S, D, G, L, A, C>(
+/// Deletes a session at the drive.
+async fn delete_at_drive<S, D, G, L, A, C>(
     ports: &Ports<'_, S, D, G, L, A, C>,
     task: &TaskInput,
     record: &SessionRecord,
@@ -112,13 +114,14 @@ where
 {
     match ports.sealer.open(&task.transfer_id, &record.session.sealed_url).await {
         Ok(url) => Ok(ports.drive.delete_session(&url).await?),
-        // Lost to us; the drive forgets it by itself within minutes.
+        // The URL is lost; the session expires by itself within minutes.
         Err(SealError::Unreadable) => Ok(SessionEnd::AlreadyGone),
         Err(error) => Err(error.into()),
     }
 }
 
-async fn forget<S, D, G, L, A, C>(
+/// Deletes the record of a session.
+async fn drop_record<S, D, G, L, A, C>(
     ports: &Ports<'_, S, D, G, L, A, C>,
     task: &TaskInput,
     session: Option<SessionRecord>,
@@ -132,24 +135,24 @@ where
     Ok(())
 }
 
-/// Result of a look at the destination before the end.
+/// Result of checking the destination before the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
-    /// The document is there and recorded, or nothing there can be it.
+enum DestinationCheck {
+    /// The document is there and recorded as delivered, or no file there can be the document.
     Certain,
-    /// A file may be the document; the service has not computed its hash yet.
+    /// A file may be the document, but its hash has not been computed yet.
     HashPending,
-    /// A file may be the document, and cannot be compared.
+    /// A file may be the document, but cannot be compared.
     Unproven,
 }
 
-/// Records the document as delivered if it is at the destination: it may be complete
-/// though the answer to its last byte was lost. Then the file stays.
-async fn adopt<S, D, G, L, A, C>(
+/// Records the document as delivered if it is at the destination, and keeps the file. It may be
+/// complete although the answer to its last byte was lost.
+async fn record_if_delivered<S, D, G, L, A, C>(
     ports: &Ports<'_, S, D, G, L, A, C>,
     transfer: &Transfer,
     had_session: bool,
-) -> Result<Look, TaskError>
+) -> Result<DestinationCheck, TaskError>
 where
     S: TransferStore,
     D: Drive,
@@ -157,24 +160,24 @@ where
 {
     let (Some(destination), Some(object)) = (Destination::of(transfer), SourceObject::of(transfer))
     else {
-        return Ok(Look::Certain);
+        return Ok(DestinationCheck::Certain);
     };
     let checkpoint = transfer.checkpoint.as_ref();
-    if !had_session && checkpoint.is_none_or(|kept| kept.sessions == 0) {
-        return Ok(Look::Certain);
+    if !had_session && checkpoint.is_none_or(|stored| stored.sessions == 0) {
+        return Ok(DestinationCheck::Certain);
     }
-    let mut hash = SourceHash::resume(checkpoint.map(|kept| &kept.hash));
+    let mut hash = SourceHash::resume(checkpoint.map(|stored| &stored.hash));
     if object.size().saturating_sub(hash.hashed_to()) > LARGEST_GAP_BYTES {
-        return Ok(Look::Certain);
+        return Ok(DestinationCheck::Certain);
     }
-    let shown = files_under(ports.drive, &destination, names(checkpoint)).await?;
-    let last_byte = match checkpoint.and_then(|kept| kept.answered.as_deref()) {
+    let found = files_under(ports.drive, &destination, candidate_numbers(checkpoint)).await?;
+    let last_byte = match checkpoint.and_then(|stored| stored.answered.as_deref()) {
         Some(item) => LastByte::Answered(Some(item)),
         None => LastByte::Unanswered,
     };
     let mut comparison = Comparison::new(ports.drive, ports.staging, &destination, &object);
     let compared = async {
-        let files = comparison.candidates(shown.files, last_byte).await?;
+        let files = comparison.candidates(found.files, last_byte).await?;
         if !files.is_empty() {
             object.hash_up_to(ports.staging, &mut hash, object.size()).await?;
         }
@@ -182,36 +185,36 @@ where
     };
     let item = match compared.await {
         Ok(Compared::Delivered(item)) => item,
-        Ok(Compared::HashPending) => return Ok(Look::HashPending),
-        Ok(Compared::Unproven) => return Ok(Look::Unproven),
-        Ok(Compared::Different) => return Ok(Look::Certain),
+        Ok(Compared::HashPending) => return Ok(DestinationCheck::HashPending),
+        Ok(Compared::Unproven) => return Ok(DestinationCheck::Unproven),
+        Ok(Compared::Different) => return Ok(DestinationCheck::Certain),
         Err(ComparisonError::Drive(error)) => return Err(error.into()),
         Err(ComparisonError::Source(error @ StagingError::Unavailable(_))) => {
             return Err(error.into());
         }
-        // The source is not there to compare with: nothing can be claimed.
-        Err(ComparisonError::Source(_)) => return Ok(Look::Certain),
+        // Without the source there is nothing to compare with, so no delivery can be claimed.
+        Err(ComparisonError::Source(_)) => return Ok(DestinationCheck::Certain),
     };
-    // No invocation claims a transfer that is being ended, so the epoch stands still.
+    // The epoch cannot change: no invocation can claim a transfer that is being ended.
     let id = &transfer.transfer_id;
     match ports.store.record_delivery(id, transfer.epoch, &item.into()).await {
-        Ok(()) | Err(WriteError::Ended) => Ok(Look::Certain),
+        Ok(()) | Err(WriteError::Ended) => Ok(DestinationCheck::Certain),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Numbers of the names that the document may have: those that were tried, and those that
-/// the service may have chosen.
-fn names(checkpoint: Option<&Checkpoint>) -> Range<u32> {
+/// Returns the numbers of the names that the document may have: those that were tried, and
+/// those that the service may have chosen.
+fn candidate_numbers(checkpoint: Option<&Checkpoint>) -> Range<u32> {
     match checkpoint {
-        Some(kept) if kept.numbering => kept.number..u32::MAX,
+        Some(stored) if stored.numbering => stored.number..u32::MAX,
         _ => 0..1,
     }
 }
 
-/// Whether the service has had no time yet to compute the hash of what was sent last.
+/// Returns whether the drive may still be computing the hash of the bytes that were sent last.
 fn is_hash_expected(transfer: &Transfer, now: Timestamp) -> bool {
-    let pace = transfer.checkpoint.as_ref().and_then(|kept| kept.pace);
+    let pace = transfer.checkpoint.as_ref().and_then(|stored| stored.pace);
     let arrived = transfer.object.as_ref().map(|object| object.arrived_at);
     let sent = pace.map(|pace| pace.at).or(arrived);
     sent.is_some_and(|sent| now < later(sent, HASH_WAIT)) && now < transfer.must_end_by()

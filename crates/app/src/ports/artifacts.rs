@@ -1,3 +1,5 @@
+//! The delivery bucket and its records: objects that downloads are served from.
+
 use std::future::Future;
 
 use bytes::Bytes;
@@ -6,47 +8,47 @@ use jiff::Timestamp;
 
 use super::{Cause, StoreError};
 
-/// Why the delivery bucket did not do it, by what to do next.
+/// Failure of a call to the delivery bucket. Variants differ in how the caller has to react.
 #[derive(Debug, thiserror::Error)]
 pub enum ArtifactError {
-    /// No answer or a server error: do it again.
+    /// No answer or a server error: repeat the call.
     #[error("the delivery bucket did not answer")]
     Unavailable(#[source] Cause),
-    /// The multipart upload is over: completed, aborted or expired. Look whether the
-    /// object is there.
+    /// The multipart upload was completed, aborted or has expired. Check whether the object
+    /// exists.
     #[error("the multipart upload is over")]
     UploadGone,
 }
 
-/// A part that the bucket has stored.
+/// A part of a multipart upload that the bucket has stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredPart {
-    /// From 1.
+    /// Part number, from 1.
     pub number: u32,
-    /// In bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Its tag, which completing asks for.
+    /// ETag of the part, which is required to complete the upload.
     pub etag: String,
-    /// Its checksum as the store wrote it, which completing asks for as well; `None` where
-    /// the store reports none.
+    /// Checksum as the store reports it, which is also required to complete the upload; `None`
+    /// where the store reports none.
     pub checksum: Option<String>,
 }
 
-/// A multipart upload that is under way.
+/// A multipart upload in progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenUpload {
-    /// The bucket's id of it.
+    /// Upload id that the bucket assigned.
     pub id: String,
-    /// What is stored of it, in the order of the numbers.
+    /// Stored parts, ordered by number.
     pub parts: Vec<StoredPart>,
 }
 
-/// The delivery bucket: ours, where documents lie until they are fetched.
+/// The delivery bucket, owned by docferry, from which callers fetch documents.
 ///
-/// Whoever writes knows no more than the key: uploads that are under way are found
-/// by it, so that no answer that gets lost leaves one behind for ever.
+/// Writers only need to know the key: uploads in progress are found by it, so a lost answer
+/// cannot orphan one.
 pub trait Artifacts: Send + Sync {
-    /// Writes a small object in one go.
+    /// Writes a small object with a single PUT.
     fn put(
         &self,
         key: &str,
@@ -54,21 +56,21 @@ pub trait Artifacts: Send + Sync {
         bytes: Bytes,
     ) -> impl Future<Output = Result<(), ArtifactError>> + Send;
 
-    /// The oldest multipart upload of this key that is under way, if any.
+    /// Returns the oldest multipart upload in progress for this key, if any.
     fn open_upload(
         &self,
         key: &str,
     ) -> impl Future<Output = Result<Option<OpenUpload>, ArtifactError>> + Send;
 
-    /// Begins a multipart upload; returns its id.
+    /// Begins a multipart upload and returns its id.
     fn begin(
         &self,
         key: &str,
         mime: Option<&str>,
     ) -> impl Future<Output = Result<String, ArtifactError>> + Send;
 
-    /// Stores a part, or stores it again. The bucket checks it against the checksum
-    /// that is sent with it.
+    /// Stores a part; may be repeated. The bucket verifies it against the checksum that is sent
+    /// with it.
     fn put_part(
         &self,
         key: &str,
@@ -77,7 +79,7 @@ pub trait Artifacts: Send + Sync {
         bytes: Bytes,
     ) -> impl Future<Output = Result<StoredPart, ArtifactError>> + Send;
 
-    /// Makes the object of its parts; all or nothing.
+    /// Completes a multipart upload: creates the object from its parts, atomically.
     fn complete(
         &self,
         key: &str,
@@ -85,73 +87,74 @@ pub trait Artifacts: Send + Sync {
         parts: &[StoredPart],
     ) -> impl Future<Output = Result<(), ArtifactError>> + Send;
 
-    /// Ends every multipart upload of this key, with what it has stored.
+    /// Aborts every multipart upload of this key and discards the stored parts.
     fn abort(&self, key: &str) -> impl Future<Output = Result<(), ArtifactError>> + Send;
 
-    /// Size of the object; `None` when there is none.
+    /// Returns the size of the object; `None` when there is none.
     fn stored_size(
         &self,
         key: &str,
     ) -> impl Future<Output = Result<Option<u64>, ArtifactError>> + Send;
 
-    /// Deletes the object; one that is gone counts as deleted.
+    /// Deletes the object; succeeds if it does not exist.
     fn delete(&self, key: &str) -> impl Future<Output = Result<(), ArtifactError>> + Send;
 }
 
-/// The records of objects in the delivery bucket.
+/// Records of the objects in the delivery bucket.
 ///
-/// [`TransferStore::record_delivery`](super::TransferStore::record_delivery) offers an
-/// artifact for reuse; until then only its own transfer knows it. The retention of an
-/// artifact and the time of the sweeper's next look at it are separate values:
-/// rescheduling changes no retention, and a retention never decreases.
+/// [`TransferStore::record_delivery`](super::TransferStore::record_delivery) offers an artifact
+/// for reuse; until then only its own transfer uses it. The retention of an artifact and the
+/// time at which the sweeper next checks it are separate values: rescheduling changes no
+/// retention, and a retention never decreases.
 pub trait ArtifactStore: Send + Sync {
-    /// Records an object that its transfer has not delivered yet, retained until
-    /// [`ArtifactRecord::keep_until`] at least. Repeating the call never shortens the
-    /// retention, and revives no artifact that is being removed.
+    /// Records an object that its transfer has not delivered yet, retained at least until
+    /// [`ArtifactRecord::keep_until`]. Repeating the call never shortens the retention, and
+    /// does not revive an artifact that is being removed.
     fn put_artifact(
         &self,
         artifact: &ArtifactRecord,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// The newest delivered artifact of a document, if any. Its removal may have begun.
+    /// Returns the newest delivered artifact of a document, if any. Its removal may have begun.
     fn find_artifact(
         &self,
         document: &ObjectGuid,
     ) -> impl Future<Output = Result<Option<ArtifactRecord>, StoreError>> + Send;
 
-    /// Retains a delivered artifact until `until` at least. `false` when it is not
-    /// delivered yet, or is being removed, or has been: it cannot be relied on.
+    /// Extends the retention of a delivered artifact to at least `until`. Returns `false` when
+    /// it is not delivered yet, is being removed or has been removed: the caller cannot rely on
+    /// it.
     fn keep_artifact(
         &self,
         key: &str,
         until: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Begins the removal of an artifact that was never delivered: from then on it can
-    /// neither be delivered nor retained. `false` when it was delivered, because other
-    /// transfers may have reused it and only its retention decides. One that is being
-    /// removed already, or is unknown, may be removed.
+    /// Begins the removal of an artifact that was never delivered: from then on it can neither
+    /// be delivered nor retained. Returns `false` when it was delivered: other transfers may
+    /// have reused it, so only its retention decides. Returns `true` for an artifact that is
+    /// already being removed or is unknown.
     fn withdraw_artifact(&self, key: &str)
     -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Keys of artifacts whose next look is due before `now`: longest due first, at most
-    /// `limit`. The index may lag.
+    /// Returns at most `limit` keys of artifacts that the sweeper has to check before `now`,
+    /// longest due first. The index is eventually consistent.
     fn expired_artifacts(
         &self,
         now: Timestamp,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
 
-    /// Begins the removal of an artifact whose retention is over at `now`: from then on
-    /// it can neither be delivered nor retained. `false` while it is retained longer; the
-    /// sweeper's next look is at the end of the retention then. One that is being removed
-    /// already, or is unknown, may be removed.
+    /// Begins the removal of an artifact whose retention is over at `now`: from then on it can
+    /// neither be delivered nor retained. Returns `false` while it is retained longer, and
+    /// reschedules the sweeper's check to the end of the retention. Returns `true` for an
+    /// artifact that is already being removed or is unknown.
     fn give_up_artifact(
         &self,
         key: &str,
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// The object is gone.
+    /// Deletes the record of an artifact whose object is gone.
     fn forget_artifact(&self, key: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

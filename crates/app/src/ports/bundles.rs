@@ -1,3 +1,5 @@
+//! Batches: many documents in one job.
+
 use std::future::Future;
 
 use docferry_domain::{
@@ -7,20 +9,19 @@ use jiff::Timestamp;
 
 use super::{Entered, StoreError};
 
-/// Bundles and their documents, each of which is a transfer that
-/// [`TransferStore`](super::TransferStore) knows as well.
+/// Batches and their documents, each of which is also a transfer in
+/// [`TransferStore`](super::TransferStore).
 ///
-/// The counts are kept by the transactions that end the documents: each document
-/// counts once.
+/// The transactions that end the documents maintain the counts: each document counts once.
 pub trait BundleStore: Send + Sync {
-    /// Adds a bundle that does not exist yet, not promised yet. Repeating it is fine.
+    /// Adds a new batch that is not committed yet. The call can be repeated.
     fn enter_bundle(
         &self,
         bundle: &Bundle,
         request: Option<&NamedRequest>,
     ) -> impl Future<Output = Result<Entered, StoreError>> + Send;
 
-    /// The same for a request without a name.
+    /// Does the same for a request without an idempotency key.
     fn create_bundle(
         &self,
         bundle: &Bundle,
@@ -28,26 +29,25 @@ pub trait BundleStore: Send + Sync {
         async move { self.enter_bundle(bundle, None).await.map(drop) }
     }
 
-    /// Adds documents of a bundle, which nobody works on yet: they hold no slot and
-    /// stand in no queue. Those that exist stay as they are. The store may forget
-    /// them after `purge_at` if nothing ever becomes of them.
+    /// Adds documents of a batch: they hold no slot and are not queued yet. Existing ones are
+    /// not changed. The store may delete documents that are never started after `purge_at`.
     fn add_documents(
         &self,
         documents: &[Transfer],
         purge_at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// All documents are written down: from now on the bundle is promised. Nothing
-    /// changes for one that has ended.
+    /// Commits the batch, once all of its documents are recorded. Does nothing for a batch that
+    /// has ended.
     fn open_bundle(&self, id: &TransferId) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// The bundle and how far it is; `None` when there is none.
+    /// Returns the batch and its counts; `None` when there is none.
     fn bundle(
         &self,
         id: &TransferId,
     ) -> impl Future<Output = Result<Option<(Bundle, BundleCounts)>, StoreError>> + Send;
 
-    /// The same with its documents in the order of their numbers, at most `limit`, in
+    /// Returns the batch and its counts with at most `limit` documents, ordered by number, in
     /// one paged query.
     fn whole_bundle(
         &self,
@@ -55,7 +55,7 @@ pub trait BundleStore: Send + Sync {
         limit: usize,
     ) -> impl Future<Output = Result<Option<(Bundle, BundleCounts, Vec<Transfer>)>, StoreError>> + Send;
 
-    /// Its documents in the order of their numbers, from `from` on, at most `limit`.
+    /// Returns at most `limit` documents, ordered by number, starting at number `from`.
     fn documents(
         &self,
         id: &TransferId,
@@ -63,10 +63,9 @@ pub trait BundleStore: Send + Sync {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Transfer>, StoreError>> + Send;
 
-    /// Reserves a file name for a document among those of its bundle; names that differ
-    /// in case only are the same. Returns whether the name is the document's now: `false`
-    /// when another document has it. Repeating it is fine. The store may forget the name
-    /// after `purge_at`.
+    /// Reserves a file name for a document among those of its batch; names that differ only in
+    /// case are equal. Returns `false` when another document has the name. The call can be
+    /// repeated. The store may delete the reservation after `purge_at`.
     fn claim_name(
         &self,
         document: &TransferId,
@@ -74,8 +73,8 @@ pub trait BundleStore: Send + Sync {
         purge_at: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Notes that the bundle's owner wants it to stop; `sweep` looks at it from
-    /// `due` on. Returns it, or `None` when there is none that runs.
+    /// Records a cancel request of the batch's owner; the batch is due for the sweeper at
+    /// `due`. Returns the batch, or `None` when the owner has no such batch that is active.
     fn cancel_bundle(
         &self,
         id: &TransferId,
@@ -83,7 +82,7 @@ pub trait BundleStore: Send + Sync {
         due: Timestamp,
     ) -> impl Future<Output = Result<Option<Bundle>, StoreError>> + Send;
 
-    /// All of its documents that had not ended were asked to stop. Only for the run with
+    /// Records that all documents that had not ended were asked to stop. Only for the run with
     /// this number of retries.
     fn documents_stopped(
         &self,
@@ -91,9 +90,9 @@ pub trait BundleStore: Send + Sync {
         retries: u32,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Ends the bundle, unless it has ended or runs again since it was `read`; the store
-    /// may forget it after `purge_at`. `counts` says how many of its documents were not
-    /// delivered, which is recorded and notified with the end.
+    /// Ends the batch, unless it has ended or was restarted since it was `read`; the store may
+    /// delete it after `purge_at`. `counts` says how many of its documents were not delivered,
+    /// which is recorded and sent with the outcome.
     fn end_bundle(
         &self,
         read: &Bundle,

@@ -1,7 +1,8 @@
 use jiff::Timestamp;
 
-/// The time of day. Use cases never ask the system, so that tests can move it.
+/// Source of the current time. Use cases never read the system clock, so that tests can control
+/// the time.
 pub trait Clock: Send + Sync {
-    /// Now.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 }

@@ -1,19 +1,21 @@
+//! Credentials for outside systems.
+
 use std::future::Future;
 
 use super::Cause;
 
-/// How fresh credentials must be.
+/// Required freshness of credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup {
-    /// Kept ones are fine.
+    /// Cached credentials may be used.
     Cached,
-    /// The kept ones were refused: read them again at their source.
+    /// The cached credentials were refused: read them again from their source.
     Fresh,
 }
 
-/// Where a client of another service has its credentials from. Asked only when they
-/// are needed, so that a function which needs none reads no secret.
+/// Provides the credentials of a client of an outside system. Called only when they are needed,
+/// so that a function that needs none reads no secret.
 pub trait CredentialsProvider<T>: Send + Sync {
-    /// The credentials. The text of an error goes into logs.
+    /// Returns the credentials. The text of an error is logged.
     fn credentials(&self, lookup: Lookup) -> impl Future<Output = Result<T, Cause>> + Send;
 }

@@ -1,17 +1,19 @@
+//! Directory of users.
+
 use std::future::Future;
 
 use docferry_domain::Recipient;
 
 use super::Cause;
 
-/// The directory did not say: it does not answer, or refuses us.
+/// The directory did not answer, or refused the call.
 #[derive(Debug, thiserror::Error)]
 #[error("the directory of users did not answer")]
 pub struct DirectoryError(#[source] pub Cause);
 
-/// Who is behind an address, as the service knows them that has their drives.
+/// Maps addresses to users of the service that holds their drives.
 pub trait Directory: Send + Sync {
-    /// The user's id there; `None` when nobody has that address.
+    /// Returns the id of the user; `None` when no user has that address.
     fn user_id(
         &self,
         recipient: &Recipient,

@@ -1,3 +1,5 @@
+//! The recipient's drive: Microsoft Graph's upload sessions, single PUTs and look-ups.
+
 use std::fmt;
 use std::future::Future;
 use std::ops::Range;
@@ -15,20 +17,20 @@ pub use docferry_domain::ConflictPolicy;
 
 use super::{ByteStream, Cause};
 
-/// Where in whose drive a document goes.
+/// Destination of a document in a recipient's drive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
-    /// The recipient; the drive's owner.
+    /// The recipient, who owns the drive.
     pub recipient: Recipient,
-    /// The folder; missing ones are created by the service.
+    /// The folder; the service creates missing ones.
     pub folder: DriveFolder,
     /// The document's name.
     pub name: DocumentName,
 }
 
 impl Destination {
-    /// Where a transfer's document goes, once its name is known; `None` when it goes
-    /// to no drive.
+    /// Returns the destination of a transfer, once the document's name is known; `None` when
+    /// the target is no drive.
     #[must_use]
     pub fn of(transfer: &Transfer) -> Option<Self> {
         let drive = transfer.target.drive()?;
@@ -39,29 +41,29 @@ impl Destination {
         })
     }
 
-    /// The same under its name with this number, as the service numbers; 0 is the
-    /// name itself.
+    /// Returns the same destination with this number appended to the name, in the service's own
+    /// way of numbering; 0 is the name itself.
     ///
     /// # Errors
-    /// [`PathRule`] when the name would be too long with it.
+    /// [`PathRule`] when the numbered name would be too long.
     pub fn numbered(&self, number: u32) -> Result<Self, PathRule> {
         Ok(Self { name: self.name.numbered(number)?, ..self.clone() })
     }
 }
 
-/// The URL of an upload session. It carries its own credential: it is a bearer
-/// secret, stored only sealed and replayed byte for byte.
+/// URL of an upload session. It carries its own credential: a bearer secret, stored only
+/// encrypted and used byte for byte as received.
 #[derive(Clone)]
 pub struct UploadUrl(SecretString);
 
 impl UploadUrl {
-    /// Wraps the URL exactly as the service gave it.
+    /// Wraps the URL exactly as the service returned it.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self(SecretString::from(url.into()))
     }
 
-    /// The URL, for the request itself and for sealing.
+    /// Returns the URL, for the request itself and for encryption.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
@@ -74,89 +76,91 @@ impl fmt::Debug for UploadUrl {
     }
 }
 
-/// A session that the drive opened.
+/// An upload session that the drive opened.
 #[derive(Debug, Clone)]
 pub struct UploadSession {
-    /// Where fragments go.
+    /// URL to which fragments are sent.
     pub url: UploadUrl,
-    /// When the drive forgets it unless fragments arrive; `None` when not told.
+    /// When the drive drops the session unless fragments arrive; `None` when the drive does not
+    /// say.
     pub expires_at: Option<Timestamp>,
 }
 
-/// What an open session still wants.
+/// Status of an open session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionStatus {
-    /// The first missing bytes; `None` when the drive names no missing range
-    /// (complete, or it does not tell: look the destination up).
+    /// The first missing range. `None` when the drive names none: the file is complete, or the
+    /// drive does not say. Look the destination up then.
     pub next: Option<Gap>,
 }
 
-/// How ending a session went.
+/// Result of deleting a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionEnd {
-    /// It was open and is not any more.
+    /// The session was open and is now deleted.
     Deleted,
-    /// It was gone: lapsed, deleted before, or complete.
+    /// The session did not exist any more: expired, deleted before, or complete.
     AlreadyGone,
 }
 
 /// The drive's answer to a fragment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FragmentAnswer {
-    /// Stored (202). `next` is what the drive expects now; `None` when it named no range.
+    /// The fragment was stored (202).
     Accepted {
-        /// The server's offset, and the end of the range that it wants.
+        /// The range that the drive expects next, starting at its offset; `None` when it named
+        /// no range.
         next: Option<Gap>,
     },
-    /// The document is complete: the answer held its item. A success without an item is
-    /// [`DriveError::Ambiguous`].
+    /// The file is complete, and the answer holds its item. A success without an item is
+    /// [`DriveError::Ambiguous`] instead.
     Completed(DriveItem),
 }
 
 /// An item in a drive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DriveItem {
-    /// The drive's id of the item.
+    /// Id of the item in the drive.
     pub id: String,
     /// Size and hash.
     pub facts: ItemFacts,
-    /// Where its owner opens it in a browser, if the service said.
+    /// URL at which the owner can open it in a browser, if the service returned one.
     pub web_url: Option<String>,
 }
 
-/// Why the drive did not do it, by what to do next.
+/// Failure of a drive call. Variants differ in how the caller has to react.
 #[derive(Debug, thiserror::Error)]
 pub enum DriveError {
-    /// Too many requests or temporarily unavailable (429, 503, 509): wait, as
-    /// long as it says if it says, then go on. Nothing was stored.
+    /// Too many requests or temporarily unavailable (429, 503, 509): wait for `retry_after`, or
+    /// a default time, then continue. Nothing was stored.
     #[error("the drive asks to slow down")]
     Throttled {
         /// From `Retry-After`, seconds or date.
         retry_after: Option<Duration>,
     },
-    /// A 5xx, a time-out, a broken connection or a success without the body that belongs
-    /// to it: it may or may not have been done. Ask before doing it again.
+    /// A 5xx, a time-out, a broken connection, or a success without its expected body: the call
+    /// may or may not have taken effect. Query the state before repeating it.
     #[error("the drive's answer was lost, is a server error or has no meaning")]
     Ambiguous(#[source] Cause),
-    /// Nothing was done, and a repetition may help: a refusal of a call that only looks, or
-    /// a path that was not found although the recipient has a drive.
+    /// The call had no effect, and repeating it may help: a refusal of a read, or a path that
+    /// was not found although the recipient has a drive.
     #[error("the drive did not do it")]
     NotDone {
-        /// The failure when repetitions do not help.
+        /// The failure code if repetitions do not help.
         then: FailureCode,
-        /// What the drive answered.
+        /// The drive's answer.
         #[source]
         cause: Cause,
     },
-    /// The fragment does not start where the session stands (416): ask the session.
+    /// The fragment does not start at the session's offset (416): query the session.
     #[error("the drive expects another offset")]
     OffsetMismatch,
-    /// The upload URL is dead (401, 403, 404, 410): the document may be complete; look
-    /// the destination up before starting again.
+    /// The upload URL is not valid any more (401, 403, 404, 410). The file may be complete:
+    /// look the destination up before starting again.
     #[error("the upload session is gone")]
     SessionGone,
-    /// The item at the path is in the way, has changed or is being uploaded by another
-    /// session (409, 412). In answer to [`Drive::find`]: a folder has that name.
+    /// The item at the path conflicts, has changed, or is being uploaded by another session
+    /// (409, 412). As an answer to [`Drive::find`]: a folder has that name.
     #[error("the item at the path is in the way")]
     Conflict,
     /// The file is open or locked (423).
@@ -165,7 +169,7 @@ pub enum DriveError {
     /// The drive is full (507).
     #[error("the drive is full")]
     QuotaExceeded,
-    /// The request is wrong for good (400): name, path or size.
+    /// The request is invalid (400): name, path or size. Repeating it does not help.
     #[error("the drive refuses the request ({code})")]
     Refused {
         /// The service's most specific error code.
@@ -177,29 +181,29 @@ pub enum DriveError {
     /// The user has no drive.
     #[error("the user has no drive")]
     DriveNotProvisioned,
-    /// Our credentials or rights are refused (401 after a refresh, 403).
+    /// Our credentials or permissions were refused (401 after a token refresh, 403).
     #[error("the drive refuses our credentials ({code})")]
     Unauthorized {
         /// The service's most specific error code.
         code: String,
     },
-    /// The body could not be read from the staging store; nothing is known of
-    /// what the drive stored of the part that was sent.
+    /// The request body could not be read from the exchange bucket; it is unknown how much of
+    /// the sent part the drive has stored.
     #[error("the source could not be read")]
     Body,
 }
 
-/// A person's drive that takes large files in fragments (Microsoft Graph).
+/// A person's drive that accepts large files in fragments (Microsoft Graph).
 ///
-/// Implementations translate statuses into [`DriveError`] in one place, refresh
-/// their own token once on a 401, and do not retry: what to do after an
-/// ambiguous answer is the caller's decision.
+/// Implementations translate HTTP statuses into [`DriveError`] in one place, refresh their own
+/// token once after a 401, and do not retry: the caller decides how to react to an ambiguous
+/// answer.
 pub trait Drive: Send + Sync {
     /// Opens an upload session for `size` bytes (at least 1).
     ///
-    /// Not idempotent: after [`DriveError::Ambiguous`] a session may exist whose URL is
-    /// lost. Until it lapses, after about 15 minutes, each other session for the path is
-    /// refused with [`DriveError::Conflict`], whatever the policy.
+    /// Not idempotent: after [`DriveError::Ambiguous`] a session may exist whose URL is lost.
+    /// Until that session expires, after about 15 minutes, every other session for the path is
+    /// refused with [`DriveError::Conflict`], under any policy.
     fn create_session(
         &self,
         destination: &Destination,
@@ -207,20 +211,20 @@ pub trait Drive: Send + Sync {
         policy: ConflictPolicy,
     ) -> impl Future<Output = Result<UploadSession, DriveError>> + Send;
 
-    /// Asks the session which bytes it still wants.
+    /// Queries which bytes the session still expects.
     fn session_status(
         &self,
         url: &UploadUrl,
     ) -> impl Future<Output = Result<SessionStatus, DriveError>> + Send;
 
-    /// Sends the bytes `range` of the document; `body` yields exactly as many.
+    /// Sends the bytes `range` of the document; `body` yields exactly that many.
     ///
-    /// `range.start` must equal the session's next expected offset; anything else
-    /// is [`DriveError::OffsetMismatch`].
+    /// `range.start` must equal the session's next expected offset; any other start fails with
+    /// [`DriveError::OffsetMismatch`].
     ///
-    /// Not atomic with any record of ours: after [`DriveError::Ambiguous`] or
-    /// [`DriveError::Body`], and when the future is dropped, the bytes may or may
-    /// not be stored. Call [`Drive::session_status`] before sending again.
+    /// Not atomic with docferry's own records: after [`DriveError::Ambiguous`] or
+    /// [`DriveError::Body`], and when the future is dropped, the bytes may or may not be
+    /// stored. Call [`Drive::session_status`] before sending again.
     fn put_fragment(
         &self,
         url: &UploadUrl,
@@ -228,17 +232,17 @@ pub trait Drive: Send + Sync {
         body: ByteStream,
     ) -> impl Future<Output = Result<FragmentAnswer, DriveError>> + Send;
 
-    /// Ends a session, so that nobody can complete it any more.
+    /// Deletes a session, so that it cannot be completed any more.
     fn delete_session(
         &self,
         url: &UploadUrl,
     ) -> impl Future<Output = Result<SessionEnd, DriveError>> + Send;
 
-    /// Writes a document whole, at most 4,000,000 bytes of it; an empty one cannot
-    /// go by a session.
+    /// Writes a whole document of at most 4,000,000 bytes in one request. An empty document can
+    /// only be written this way, not through a session.
     ///
-    /// After [`DriveError::Ambiguous`], and when the future is dropped, the document
-    /// may be there, or come there later. [`DriveError::Conflict`] is possible under every
+    /// After [`DriveError::Ambiguous`], and when the future is dropped, the document may be at
+    /// the destination, or appear there later. [`DriveError::Conflict`] is possible under every
     /// policy.
     fn put_whole(
         &self,
@@ -247,17 +251,17 @@ pub trait Drive: Send + Sync {
         policy: ConflictPolicy,
     ) -> impl Future<Output = Result<DriveItem, DriveError>> + Send;
 
-    /// The file at the destination's path, if there is one. [`DriveError::Conflict`] when
-    /// a folder has that name.
+    /// Returns the file at the destination's path, if there is one. Fails with
+    /// [`DriveError::Conflict`] when a folder has that name.
     fn find(
         &self,
         destination: &Destination,
     ) -> impl Future<Output = Result<Option<DriveItem>, DriveError>> + Send;
 
-    /// Whether a file stands where the destination's path needs a folder.
+    /// Returns whether a file is in the place of a folder on the destination's path.
     ///
-    /// Worth asking only after a conflict with nothing at the destination itself. A drive
-    /// that cannot tell says no.
+    /// Useful only after a conflict when nothing is at the destination itself. The default
+    /// implementation, for drives that cannot answer this, returns `false`.
     fn has_file_in_path(
         &self,
         _destination: &Destination,
@@ -265,10 +269,10 @@ pub trait Drive: Send + Sync {
         std::future::ready(Ok(false))
     }
 
-    /// Reads `range` (not empty) of an item's content. The item's size must be the one
-    /// that was seen; otherwise it has changed, which is [`DriveError::Ambiguous`].
+    /// Reads `range` (not empty) of an item's content. If the item's size is not the one in
+    /// `item`, the item has changed, and the call fails with [`DriveError::Ambiguous`].
     ///
-    /// A drive that cannot read refuses.
+    /// The default implementation, for drives that cannot read, refuses.
     fn read_item(
         &self,
         _destination: &Destination,

@@ -1,3 +1,5 @@
+//! Index of documents by number.
+
 use std::collections::BTreeMap;
 use std::future::Future;
 
@@ -5,20 +7,20 @@ use docferry_domain::{FileId, ObjectGuid};
 
 use super::StoreError;
 
-/// A document that clients may ask for by a number.
+/// A document that clients request by number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexedDocument {
-    /// The name that its source knows.
+    /// The document's id at its source.
     pub object_guid: ObjectGuid,
-    /// What it is called, as far as the index knows.
+    /// File name, if the index knows it.
     pub name: Option<String>,
-    /// Its size in bytes, as far as the index knows.
+    /// Size in bytes, if the index knows it.
     pub size: Option<u64>,
 }
 
-/// Which document has which number.
+/// Maps document numbers to documents.
 pub trait DocumentIndex: Send + Sync {
-    /// The documents of these numbers; those that nobody knows are missing.
+    /// Returns the documents with these numbers; unknown numbers are missing from the result.
     fn look_up(
         &self,
         files: &[FileId],

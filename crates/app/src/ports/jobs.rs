@@ -1,3 +1,5 @@
+//! Jobs: their history, their retries, and the idempotency records of requests.
+
 use std::future::Future;
 
 use docferry_domain::{Bundle, JobState, NamedRequest, Person, Transfer, TransferId};
@@ -5,39 +7,38 @@ use jiff::Timestamp;
 
 use super::StoreError;
 
-/// What comes with a new transfer, in the transaction that records it.
+/// Options of recording a new transfer; they apply in the same transaction.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Entry<'a> {
-    /// The name that its caller gave the request.
+    /// The request's idempotency record, if the caller sent a key.
     pub request: Option<&'a NamedRequest>,
-    /// It holds a slot from the start, if nothing was granted since the slots were
-    /// read at this version. Otherwise it stands in the queue.
+    /// Grants a slot from the start, provided that no slot was granted since the slots were
+    /// read at this version. `None` puts the transfer into the queue.
     pub slot: Option<u64>,
 }
 
-/// What came of recording something new.
+/// Result of recording a new transfer or batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entered {
-    /// It is recorded.
+    /// The record was written.
     Done,
-    /// Somebody else was given a slot meanwhile: nothing is recorded.
+    /// A slot was granted to another transfer meanwhile; nothing was recorded.
     SlotsChanged,
-    /// A request of that name came before and is still remembered: nothing is
-    /// recorded.
+    /// An unexpired idempotency record with the same key exists; nothing was recorded.
     Before(NamedRequest),
 }
 
-/// A job as it stands in its owner's history.
+/// A job in its owner's history.
 #[derive(Debug, Clone)]
 pub enum Listed {
-    /// Of one document.
+    /// A job of one document.
     One(Box<Transfer>),
-    /// Of many.
+    /// A job of many documents.
     Many(Box<Bundle>),
 }
 
 impl Listed {
-    /// Where it stands in the history.
+    /// Returns its position in the history.
     #[must_use]
     pub fn place(&self) -> JobPlace {
         let (created_at, id) = match self {
@@ -47,7 +48,7 @@ impl Listed {
         JobPlace { created_ms: created_at.as_millisecond(), id: id.clone() }
     }
 
-    /// How it stands, for whoever asked for it.
+    /// Returns its state as shown to its owner.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> JobState {
         match self {
@@ -56,7 +57,7 @@ impl Listed {
         }
     }
 
-    /// When it ended, however it did.
+    /// Returns when it ended, with any outcome.
     #[must_use]
     pub const fn ended_at(&self) -> Option<Timestamp> {
         match self {
@@ -65,7 +66,7 @@ impl Listed {
         }
     }
 
-    /// For whom it counts, when that is somebody else than its owner.
+    /// Returns the person on whose behalf it was requested, if that is not the owner.
     #[must_use]
     pub const fn person(&self) -> Option<&Person> {
         match self {
@@ -75,22 +76,23 @@ impl Listed {
     }
 }
 
-/// A place in somebody's history, which is ordered by time and then by id.
+/// A position in an owner's history, which is ordered by time and then by id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct JobPlace {
-    /// When the job was asked for, milliseconds since 1970.
+    /// Creation time of the job, in milliseconds since 1970.
     pub created_ms: i64,
-    /// The job.
+    /// Id of the job.
     pub id: TransferId,
 }
 
-/// The jobs of each owner: transfers of the viewer's contract too, documents of a bundle not.
+/// The jobs of each owner. They include transfers of the viewer's contract, but not the single
+/// documents of a batch.
 pub trait History: Send + Sync {
-    /// The jobs of `owner` that are older than `before`, newest first, at most `limit`.
-    /// Those that were asked for a moment ago may be missing; those whose records are
-    /// gone are.
+    /// Returns at most `limit` jobs of `owner` that are older than `before`, newest first, and
+    /// the position at which to continue; `None` at the end.
     ///
-    /// Also the place at which to go on; `None` at the end.
+    /// Very recent jobs may be missing, because the index is eventually consistent. Jobs whose
+    /// records were deleted are missing.
     fn jobs(
         &self,
         owner: &str,
@@ -99,17 +101,17 @@ pub trait History: Send + Sync {
     ) -> impl Future<Output = Result<(Vec<Listed>, Option<JobPlace>), StoreError>> + Send;
 }
 
-/// Jobs that run again, and the names of requests.
+/// Retries of jobs, and idempotency records.
 ///
-/// Every write is conditional and may be repeated.
+/// Every write is conditional and can be repeated.
 pub trait JobStore: Send + Sync {
-    /// A transfer that has ended and is settled runs again, as
-    /// [`Transfer::again`] says. One that belongs to no bundle is put into the queue;
-    /// a document of a bundle is not counted there any more, and stands in no queue.
-    /// `sweep` looks at it from `due` on.
+    /// Starts another run of a transfer that has ended and is settled, as [`Transfer::again`]
+    /// describes. A transfer outside a batch is put into the queue. A document of a batch is no
+    /// longer counted as ended there, and is not queued. The transfer is due for the sweeper at
+    /// `due`.
     ///
-    /// `false` when it has changed since it was `read`, or is not settled, or when the
-    /// documents of its bundle are not being resumed, in that run.
+    /// Returns `false` when the transfer has changed since it was `read`, is not settled, or
+    /// when its batch is not resuming its documents in that run.
     fn run_again(
         &self,
         read: &Transfer,
@@ -117,9 +119,9 @@ pub trait JobStore: Send + Sync {
         due: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// A bundle that has ended runs again: [`Bundle::resuming`], kept until
-    /// `keep_until`, its documents to end by `deadline`, looked at by `sweep` from
-    /// `due` on. `false` when it has changed since it was `read`.
+    /// Starts another run of a batch that has ended: sets [`Bundle::resuming`], its retention
+    /// to `keep_until` and the deadline of its documents to `deadline`. The batch is due for
+    /// the sweeper at `due`. Returns `false` when it has changed since it was `read`.
     fn resume_bundle(
         &self,
         read: &Bundle,
@@ -128,16 +130,16 @@ pub trait JobStore: Send + Sync {
         due: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Those documents of the bundle run again that are to. Only for the run with this
-    /// number of retries.
+    /// Records that all documents of the batch that have to run again were restarted. Only for
+    /// the run with this number of retries.
     fn documents_resumed(
         &self,
         id: &TransferId,
         retries: u32,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// What an ended transfer has delivered is kept until then; the store may forget
-    /// its record after `purge_at`, not before.
+    /// Extends the retention of an ended transfer's delivery to `keep_until`. The store may
+    /// delete its record after `purge_at`, not before.
     fn keep_longer(
         &self,
         id: &TransferId,
@@ -145,14 +147,14 @@ pub trait JobStore: Send + Sync {
         purge_at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// The request of that key, if one was made and is still remembered.
+    /// Returns the unexpired idempotency record with this key, if any.
     fn request(
         &self,
         key: &str,
         now: Timestamp,
     ) -> impl Future<Output = Result<Option<NamedRequest>, StoreError>> + Send;
 
-    /// The request counts as never made, if it made that job: nothing came of it.
+    /// Deletes an idempotency record, if it still names that job: the job was never accepted.
     fn forget_request(
         &self,
         request: &NamedRequest,

@@ -1,8 +1,7 @@
-//! The traits behind which the outside world stands.
+//! Ports: traits through which the use cases reach outside systems.
 //!
-//! Ports are nouns; implementations say their technology. Error variants are
-//! what the caller does differently, and none of their texts holds a URL, a
-//! name, an address or a token.
+//! Ports are named by role; implementations are named by technology. Error variants are cut by
+//! how the caller has to react. No error text holds a URL, a name, an address or a token.
 
 mod artifacts;
 mod bundles;
@@ -52,7 +51,7 @@ pub use throttle::{Pause, ThrottleBudget};
 pub use webhook::{Notices, Receiver, ReceiverError, Redelivery, WebhookQueue};
 pub use workflow::{Execution, Start, Workflow, WorkflowError};
 
-/// The whole state: what one table holds.
+/// Everything that the DynamoDB table holds.
 pub trait Store:
     TransferStore + SlotStore + BundleStore + Outbox + Notices + ArtifactStore + JobStore
 {
@@ -63,7 +62,7 @@ impl<T: TransferStore + SlotStore + BundleStore + Outbox + Notices + ArtifactSto
 {
 }
 
-/// The cause kept behind an error, for the log of whoever handles it.
+/// Cause of an error, for the log.
 ///
-/// Whoever makes one promises that its text holds no secret and no personal data.
+/// Its text must hold no secret and no personal data.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;

@@ -1,3 +1,5 @@
+//! Outbox of outcome records, and the audit queue to which they are sent.
+
 use std::future::Future;
 
 use docferry_domain::{OutcomeRecord, TransferId};
@@ -5,28 +7,29 @@ use jiff::Timestamp;
 
 use super::{Cause, StoreError};
 
-/// How long a record rests before `sweep` takes it that its delivery was lost.
+/// Time after which the sweeper sends an outbox record itself, on the assumption that its
+/// delivery from the table's stream was lost.
 pub const OUTBOX_REST: jiff::SignedDuration = jiff::SignedDuration::from_mins(2);
 
-/// The outcomes that nobody was told of yet. A record gets in by the transaction
-/// that ends its transfer, and by nothing else.
+/// Outcome records that were not sent yet. Only the transaction that ends a transfer adds a
+/// record.
 pub trait Outbox: Send + Sync {
-    /// The record of an attempt; `None` when it was told already.
+    /// Returns the record of an execution (`attempt`); `None` when it was already sent.
     fn outcome(
         &self,
         id: &TransferId,
         attempt: u32,
     ) -> impl Future<Output = Result<Option<OutcomeRecord>, StoreError>> + Send;
 
-    /// It was told. Repeating it is fine.
+    /// Removes a record that was sent. The call can be repeated.
     fn told(
         &self,
         id: &TransferId,
         attempt: u32,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Those that rest for longer than [`OUTBOX_REST`], longest first, at most
-    /// `limit`. The index may lag.
+    /// Returns at most `limit` records that are older than [`OUTBOX_REST`], oldest first. The
+    /// index is eventually consistent.
     fn untold(
         &self,
         now: Timestamp,
@@ -34,14 +37,14 @@ pub trait Outbox: Send + Sync {
     ) -> impl Future<Output = Result<Vec<(TransferId, u32)>, StoreError>> + Send;
 }
 
-/// The queue did not take what it was asked, or it is not known whether it did: a
-/// message is sent again, under the same id.
+/// The queue did not accept a message, or its answer was lost. The message is sent again under
+/// the same id.
 #[derive(Debug, thiserror::Error)]
-#[error("the queue did not take the call")]
+#[error("the queue did not accept the call")]
 pub struct QueueError(#[source] pub Cause);
 
-/// Where outcomes are told: the audit trail's queue.
+/// The audit queue, to which outcome records are sent.
 pub trait AuditQueue: Send + Sync {
-    /// Sends the record, under its [`OutcomeRecord::message_id`].
+    /// Sends the record under its [`OutcomeRecord::message_id`].
     fn send(&self, record: &OutcomeRecord) -> impl Future<Output = Result<(), QueueError>> + Send;
 }

@@ -1,3 +1,5 @@
+//! Presigned URLs of objects in the delivery bucket.
+
 use std::future::Future;
 
 use docferry_domain::DocumentName;
@@ -6,20 +8,20 @@ use secrecy::SecretString;
 
 use super::ArtifactError;
 
-/// A URL by which an object can be fetched for a while, by whoever has it. It goes to
-/// the caller who asked for it, and nowhere else.
+/// A presigned URL: it lets its bearer fetch an object for a limited time. It is returned only
+/// to the caller that requested it.
 #[derive(Debug)]
 pub struct PresignedUrl {
     /// The URL.
     pub url: SecretString,
-    /// When it ends to work, by our clock.
+    /// When the URL expires, by our clock.
     pub expires_at: Timestamp,
 }
 
-/// Makes URLs to objects of the delivery bucket.
+/// Creates presigned URLs of objects in the delivery bucket.
 pub trait Presigner: Send + Sync {
-    /// A URL that gives the object under `name`, from `now` for `valid_for` at most: not
-    /// for longer than the credentials that it is signed with.
+    /// Returns a URL that serves the object under the file name `name`, valid from `now` for at
+    /// most `valid_for`, and never longer than the credentials that sign it.
     fn presign(
         &self,
         key: &str,

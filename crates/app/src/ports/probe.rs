@@ -1,10 +1,12 @@
+//! Health check of the delivery bucket.
+
 use std::future::Future;
 
 use super::ArtifactError;
 
-/// A look at the delivery bucket for health checks: whether it answers, and nothing of
-/// its content.
+/// Health check of the delivery bucket: tests whether it answers, and reads none of its
+/// content.
 pub trait StorageProbe: Send + Sync {
-    /// Succeeds when the bucket answers a call of ours.
+    /// Succeeds when the bucket answers a call.
     fn probe_storage(&self) -> impl Future<Output = Result<(), ArtifactError>> + Send;
 }

@@ -1,13 +1,15 @@
+//! Rate limit: counts calls.
+
 use std::future::Future;
 
 use jiff::Timestamp;
 
 use super::StoreError;
 
-/// Counts what somebody does.
+/// Counts the calls of each caller.
 pub trait Quota: Send + Sync {
-    /// Counts a call of `caller` in the minute of `now`; how many there were in it,
-    /// this one included.
+    /// Counts a call of `caller` in the minute of `now`. Returns the number of calls in that
+    /// minute, including this one.
     fn count_call(
         &self,
         caller: &str,

@@ -1,31 +1,33 @@
+//! Encryption of upload URLs.
+
 use std::future::Future;
 
 use docferry_domain::TransferId;
 
 use super::{Cause, UploadUrl};
 
-/// Sealing failed.
+/// Failure of encryption or decryption.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
-    /// The key service did not answer: try again.
+    /// The key service did not answer: retry.
     #[error("the key service did not answer")]
     Unavailable(#[source] Cause),
-    /// The sealed text is not ours, or belongs to another transfer. The session
-    /// is lost to us; a new one must be opened.
+    /// The ciphertext is not ours or belongs to another transfer. The session cannot be used
+    /// any more; open a new one.
     #[error("the sealed text cannot be opened")]
     Unreadable,
 }
 
-/// Seals upload URLs, so that they rest encrypted, bound to their transfer.
+/// Encrypts upload URLs at rest, bound to their transfer.
 pub trait Sealer: Send + Sync {
-    /// Encrypts with the transfer as context.
+    /// Encrypts a URL with the transfer as encryption context.
     fn seal(
         &self,
         transfer: &TransferId,
         url: &UploadUrl,
     ) -> impl Future<Output = Result<Vec<u8>, SealError>> + Send;
 
-    /// Decrypts what was sealed for the same transfer; for any other it fails.
+    /// Decrypts a URL; fails unless it was encrypted for the same transfer.
     fn open(
         &self,
         transfer: &TransferId,

@@ -1,3 +1,5 @@
+//! Slots (the right to move bytes) and the queue for them.
+
 use std::future::Future;
 
 use docferry_domain::{Pool, Slots, Transfer, TransferId, Waiting};
@@ -5,16 +7,16 @@ use jiff::Timestamp;
 
 use super::{StoreError, WriteError};
 
-/// The queue for the slots of a pool, and who holds them.
+/// The slots of a pool and the queue for them.
 ///
-/// All reads are consistent. Whoever joins the queue reads the slots afterwards,
-/// and whoever gives a slot back reads the queue afterwards, so that one of two
-/// who do so at once sees the other and no wake-up is lost.
+/// All reads are strongly consistent. A caller that joins the queue reads the slots afterwards,
+/// and a caller that releases a slot reads the queue afterwards. So of two concurrent callers
+/// at least one sees the other, and no wake-up is lost.
 pub trait SlotStore: Send + Sync {
-    /// Who holds the pool's slots.
+    /// Returns the holders of the pool's slots.
     fn slots(&self, pool: Pool) -> impl Future<Output = Result<Slots, StoreError>> + Send;
 
-    /// Those who wait, in the order of the queue, behind `after`, at most `limit`.
+    /// Returns at most `limit` queue entries in order, starting after `after`.
     fn queue(
         &self,
         pool: Pool,
@@ -22,13 +24,13 @@ pub trait SlotStore: Send + Sync {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Waiting>, StoreError>> + Send;
 
-    /// Gives a slot to each of `admitted` (at most [`MOST_GRANTS`]) and takes them
-    /// off the queue: all or none, and only if nothing was granted since the slots
-    /// were read at `version`. That it was given one at `now` is recorded, and `sweep`
-    /// looks at them from `due` on.
+    /// Grants a slot to each of `admitted` (at most [`MOST_GRANTS`]) and removes them from the
+    /// queue, in one transaction, provided that no slot was granted since the slots were read
+    /// at `version`. Records `now` as the time of the grant. The transfers are due for the
+    /// sweeper at `due`.
     ///
-    /// `false` when something had changed: read again, and choose again. Whoever
-    /// stands in the queue without wanting a slot any more is taken off it then.
+    /// Returns `false` when something had changed: read and choose again. Stale queue entries,
+    /// of transfers that do not want a slot any more, are removed in that case.
     fn grant(
         &self,
         pool: Pool,
@@ -38,24 +40,23 @@ pub trait SlotStore: Send + Sync {
         due: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Puts a transfer that holds no slot into the queue. Repeating it is fine; for
-    /// one that holds a slot nothing changes. `sweep` looks at it from `due` on.
+    /// Puts a transfer that holds no slot into the queue; it is due for the sweeper at `due`.
+    /// Does nothing for one that holds a slot. The call can be repeated.
     fn enqueue(
         &self,
         transfer: &Transfer,
         due: Timestamp,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Gives the slot of a transfer back, if it holds one and is still in the
-    /// attempt, phase and epoch in which it was read: a step that was overtaken
-    /// takes no slot away from its successor.
+    /// Releases the slot of a transfer, if it holds one and its execution, phase and epoch are
+    /// unchanged since it was read: a superseded step cannot release its successor's slot.
     fn step_aside(
         &self,
         transfer: &Transfer,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Frees the slot of a holder whose record says that it holds none, or that is
-    /// gone. Returns whether that was so.
+    /// Frees the slot of a holder whose record is gone or says that it holds none. Returns
+    /// whether the slot was freed.
     fn reclaim(
         &self,
         pool: Pool,
@@ -63,6 +64,6 @@ pub trait SlotStore: Send + Sync {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
-/// Most slots that are granted in one transaction, which may hold 100 actions:
-/// two for each, and one for the slots.
+/// Maximum number of slots granted in one transaction. A DynamoDB transaction may hold 100
+/// actions; a grant takes two for each transfer, and one for the slots.
 pub const MOST_GRANTS: usize = 25;

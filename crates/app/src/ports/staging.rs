@@ -1,3 +1,5 @@
+//! The exchange bucket, into which the mover writes documents.
+
 use std::future::Future;
 use std::ops::Range;
 
@@ -8,40 +10,40 @@ use jiff::Timestamp;
 
 use super::Cause;
 
-/// Bytes on their way, in pieces of any size.
+/// A stream of bytes in pieces of any size.
 pub type ByteStream = BoxStream<'static, Result<Bytes, StagingError>>;
 
-/// Why the exchange bucket did not do it, by what to do next.
+/// Failure of a call to the exchange bucket. Variants differ in how the caller has to react.
 #[derive(Debug, thiserror::Error)]
 pub enum StagingError {
-    /// No answer or a server error: read again.
+    /// No answer or a server error: repeat the call.
     #[error("the exchange bucket did not answer")]
     Unavailable(#[source] Cause),
-    /// The object has another tag than the one that arrived (412).
+    /// The object's tag is not the one that arrived (412).
     #[error("the exchange object was replaced")]
     Changed,
-    /// The object is gone (404), or shorter than it was.
+    /// The object is gone (404) or shorter than expected.
     #[error("the exchange object is gone")]
     Gone,
-    /// Our key pair is refused (403).
+    /// Our key pair was refused (403).
     #[error("the exchange bucket refuses our key pair")]
     Unauthorized,
 }
 
-/// The exchange bucket, where the mover leaves documents for us.
+/// The exchange bucket, into which the mover writes documents.
 pub trait Staging: Send + Sync {
-    /// The store's own time, to the second. What it writes later carries a
+    /// Returns the store's own time, to the second. Objects written later have a
     /// `last_modified` that is not before it.
     fn store_time(&self) -> impl Future<Output = Result<Timestamp, StagingError>> + Send;
 
-    /// Size, tag and time of an object; `None` when there is none.
+    /// Returns size, tag and time of an object; `None` when there is none.
     fn head(
         &self,
         key: &str,
     ) -> impl Future<Output = Result<Option<ObjectHead>, StagingError>> + Send;
 
-    /// Reads `range` (not empty) of exactly the object with this tag. The stream
-    /// yields exactly the range or ends with an error.
+    /// Reads `range` (not empty) of the object, only if it has this tag. The stream yields
+    /// exactly the range or ends with an error.
     fn read(
         &self,
         key: &str,
@@ -49,6 +51,6 @@ pub trait Staging: Send + Sync {
         range: Range<u64>,
     ) -> impl Future<Output = Result<ByteStream, StagingError>> + Send;
 
-    /// Deletes an object; one that is gone counts as deleted.
+    /// Deletes an object; succeeds if it does not exist.
     fn delete(&self, key: &str) -> impl Future<Output = Result<(), StagingError>> + Send;
 }

@@ -1,3 +1,5 @@
+//! Store of transfer records, upload sessions and references to exchange keys.
+
 use std::future::Future;
 
 use docferry_domain::{
@@ -8,31 +10,31 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Cause, Entered, Entry};
 
-/// A transfer younger than this is not looked at: its execution is just starting.
+/// Delay before the sweeper first checks a new transfer: its execution is just starting.
 pub const FIRST_LOOK: SignedDuration = SignedDuration::from_secs(90);
 
-/// Why the store did not read or write.
+/// Failure of a read or write.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// No answer or throttled; a write may have been applied. All writes here
-    /// may be repeated.
+    /// No answer, or throttled. A write may have been applied; all writes of these ports can be
+    /// repeated safely.
     #[error("the state store did not answer")]
     Unavailable(#[source] Cause),
-    /// A stored item cannot be read by this version.
+    /// This version cannot read a stored item.
     #[error("a stored item cannot be read")]
     Corrupt(#[source] Cause),
 }
 
-/// Why a conditional write did not happen.
+/// Failure of a conditional write.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The transfer has ended, or a newer attempt has begun: stop quietly.
+    /// The transfer has ended or a newer execution has begun: stop without recording a failure.
     #[error("the transfer has ended or a newer attempt has begun")]
     Ended,
-    /// A newer invocation holds the upload: stop at once.
+    /// A newer invocation has claimed the upload: stop at once.
     #[error("a newer invocation holds the upload")]
     Superseded,
-    /// No such transfer.
+    /// There is no such transfer.
     #[error("no such transfer")]
     NotFound,
     /// See [`StoreError`].
@@ -40,19 +42,19 @@ pub enum WriteError {
     Store(#[from] StoreError),
 }
 
-/// The answer to a checkpoint.
+/// Result of writing a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CheckpointAck {
-    /// Whether to stop: somebody asked to, or the transfer is being ended.
+    /// Whether the upload has to stop: a cancel was requested, or the transfer is being ended.
     pub stop: bool,
 }
 
-/// An upload URL as it rests: sealed, bound to its transfer.
+/// An encrypted upload URL, bound to its transfer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedSession {
     /// The ciphertext.
     pub sealed_url: Vec<u8>,
-    /// When the drive said it would forget the session.
+    /// When the drive drops the session, if it said so.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -74,63 +76,62 @@ pub enum PushRecord {
     /// The last user of the key is deleting its object, or finished doing so at or after
     /// the push was requested: push again, because the object may have been deleted.
     Releasing,
-    /// Transfers of another document use the key. The push is recorded as outstanding at
-    /// the key, and the key as owed to this transfer: push again once the key is free.
+    /// Transfers of another document use the key. The push is recorded as outstanding at the
+    /// key, and the transfer records that its object may still arrive under the key. Push again
+    /// once the key is free.
     HeldByAnother,
 }
 
-/// What releasing a reference led to.
+/// Result of releasing a reference to an exchange key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Release {
-    /// Other transfers still refer to the key: leave the object.
+    /// Other transfers still refer to the key: keep the object.
     StillReferenced,
-    /// It was the last one: delete the object, then call
-    /// [`TransferStore::mark_released`]. New pushes of the key wait meanwhile.
+    /// It was the last reference: delete the object, then call
+    /// [`TransferStore::mark_released`]. New pushes of the key wait until then.
     Last,
 }
 
-/// Something that may need looking after.
+/// Work item of the sweeper.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Due {
-    /// A transfer, which may be a document of a bundle.
+    /// A transfer, which may be a document of a batch.
     Transfer(TransferId),
-    /// A bundle.
+    /// A batch.
     Bundle(TransferId),
-    /// An object of the delivery bucket, by its key: it has been kept long enough.
+    /// An object of the delivery bucket, by its key, whose retention may be over.
     Artifact(String),
 }
 
-/// The records of transfers, and who refers to which exchange key.
+/// Transfer records, and the references of transfers to exchange keys.
 ///
-/// Every write is conditional and may be repeated. `attempt` guards against an
-/// execution of an earlier attempt, `epoch` against an older invocation of
-/// `upload`; a transfer that has ended changes no more ([`WriteError::Ended`]).
-/// Reads are consistent: they see every write that was answered before.
+/// Every write is conditional and can be repeated. `attempt` (the number of the execution)
+/// guards against writes of an older execution, `epoch` against writes of an older invocation
+/// of `upload`. A transfer that has ended is not changed any more ([`WriteError::Ended`]).
+/// Reads are strongly consistent: they see every write that was acknowledged before.
 pub trait TransferStore: Send + Sync {
-    /// Adds a transfer that does not exist yet, with what comes with it. Repeating the
-    /// same call is fine.
+    /// Adds a new transfer, together with its [`Entry`], in one transaction. The call can be
+    /// repeated.
     fn enter(
         &self,
         transfer: &Transfer,
         entry: Entry<'_>,
     ) -> impl Future<Output = Result<Entered, StoreError>> + Send;
 
-    /// Adds a transfer that does not exist yet, and puts it into the queue for a
-    /// slot. Repeating the same call is fine.
+    /// Adds a new transfer and puts it into the queue for a slot. The call can be repeated.
     fn create(&self, transfer: &Transfer) -> impl Future<Output = Result<(), StoreError>> + Send {
         async move { self.enter(transfer, Entry::default()).await.map(drop) }
     }
 
-    /// The transfer, or `None`.
+    /// Returns the transfer, or `None`.
     fn get(
         &self,
         id: &TransferId,
     ) -> impl Future<Output = Result<Option<Transfer>, StoreError>> + Send;
 
-    /// Work begins: sets `started_at` unless set and moves `Accepted` to
-    /// `Pushing`, and counts the push that is about to be made, also when it is made once
-    /// more ([`Transfer::push_again`]). Later phases stay as they are. Returns the record
-    /// as it is now.
+    /// Begins a push: sets `started_at` unless it is set, moves `Accepted` to `Pushing`, and
+    /// counts the push that is about to be made, also one that is made again
+    /// ([`Transfer::push_again`]). Later phases are not changed. Returns the updated record.
     fn begin_push(
         &self,
         id: &TransferId,
@@ -138,15 +139,15 @@ pub trait TransferStore: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
 
-    /// Records what was pushed, moves to `AwaitingArrival`, and registers the
-    /// transfer as a user of the exchange key, all or nothing.
+    /// Records a push, moves to `AwaitingArrival`, and registers the transfer as a user of the
+    /// exchange key, in one transaction.
     ///
     /// A push that is repeated after the object had arrived changes nothing and succeeds,
     /// unless the record says [`Transfer::push_again`], which it then clears.
     ///
-    /// `push` is outstanding at the key until [`TransferStore::push_seen`], also when
-    /// the key is held by another document. Its earlier key, if it had another one, stays
-    /// owed to the transfer.
+    /// `push` is outstanding at the key until [`TransferStore::push_seen`], also when transfers
+    /// of another document use the key. If the transfer used another key before, its record
+    /// retains that key, because an object may still arrive under it.
     fn record_push(
         &self,
         id: &TransferId,
@@ -155,9 +156,9 @@ pub trait TransferStore: Send + Sync {
         source: &PushedSource,
     ) -> impl Future<Output = Result<PushRecord, WriteError>> + Send;
 
-    /// Takes a key that an earlier push named, before it is pushed again. `false` while
-    /// transfers of another document use it or its object is being deleted. Repeating it
-    /// is fine.
+    /// Registers the transfer as a user of a key that an earlier push named, before the
+    /// document is pushed again. Returns `false` while transfers of another document use the
+    /// key or its object is being deleted. The call can be repeated.
     fn hold_key(
         &self,
         id: &TransferId,
@@ -167,8 +168,8 @@ pub trait TransferStore: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, WriteError>> + Send;
 
-    /// Notes a key under which an object of this transfer may arrive. Repeating it is
-    /// fine.
+    /// Records a key under which an object of this transfer may still arrive. The call can be
+    /// repeated.
     fn owe_key(
         &self,
         id: &TransferId,
@@ -176,41 +177,43 @@ pub trait TransferStore: Send + Sync {
         owed: &OwedKey,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// The state of an exchange key; free and without pushes when it is unknown.
+    /// Returns the state of an exchange key. An unknown key is free and has no outstanding
+    /// pushes.
     fn exchange_key(
         &self,
         key: &str,
     ) -> impl Future<Output = Result<ExchangeKey, StoreError>> + Send;
 
-    /// The own push of an object that was seen and identified is not outstanding any more.
+    /// Removes a push from the outstanding ones, because its object was seen and identified.
     fn push_seen(
         &self,
         key: &str,
         push: &OutstandingPush,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Announces a push before the source is asked, because its key is unknown until the
-    /// source has answered. Returns the announcement as it stands: one of an earlier try,
-    /// which may have pushed, keeps its `requested_at`, and its `pushed_at` as well while
-    /// it is younger than [`UNNAMED_PUSH_WAIT`](docferry_domain::UNNAMED_PUSH_WAIT).
+    /// Announces a push before the source is called, because the exchange key is unknown until
+    /// the source has answered. Returns the stored announcement. If an earlier try left an
+    /// announcement (that try may have pushed), its `requested_at` is retained, and its
+    /// `pushed_at` as well while it is younger than
+    /// [`UNNAMED_PUSH_WAIT`](docferry_domain::UNNAMED_PUSH_WAIT).
     fn announce_push(
         &self,
         id: &TransferId,
         push: &OutstandingPush,
     ) -> impl Future<Output = Result<OutstandingPush, StoreError>> + Send;
 
-    /// The key of the transfer's pushes is recorded: withdraws the announcement.
+    /// Withdraws the announcement of a push, once its key is recorded.
     fn push_named(&self, id: &TransferId) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Pushes that were announced and have not named their keys yet. Those of transfers
-    /// that died may be among them.
+    /// Returns pushes that were announced and whose keys are not known yet. They may include
+    /// those of transfers that died.
     fn pushes_in_flight(
         &self,
     ) -> impl Future<Output = Result<Vec<OutstandingPush>, StoreError>> + Send;
 
-    /// The object that was accepted is lost, or may be another document: forgets it and
-    /// what was reached of the upload, so that the arrival is looked for again, after
-    /// another push if `push_again`. `epoch` is that of the record as read.
+    /// Forgets the accepted object and the progress of the upload, because the object is lost
+    /// or may be another document. The arrival is then polled for again, after another push if
+    /// `push_again`. `epoch` is that of the record as read.
     fn lose_object(
         &self,
         id: &TransferId,
@@ -218,9 +221,9 @@ pub trait TransferStore: Send + Sync {
         push_again: bool,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// The document lies in the delivery bucket already: records it as delivered and
-    /// moves to `Uploading`. The push that was counted was not made. Repeating it is
-    /// fine.
+    /// Records an artifact that is already in the delivery bucket as the delivery, and moves to
+    /// `Uploading`. The push that was counted is subtracted again, because it was not made. The
+    /// call can be repeated.
     fn record_reuse(
         &self,
         id: &TransferId,
@@ -229,7 +232,7 @@ pub trait TransferStore: Send + Sync {
         artifact: &Artifact,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Records the arrival and moves to `Uploading`, unless an object is recorded or
+    /// Records the arrival and moves to `Uploading`, unless an object is recorded already or
     /// another push is due.
     fn record_arrival(
         &self,
@@ -238,24 +241,24 @@ pub trait TransferStore: Send + Sync {
         object: &ArrivedObject,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Takes over the upload: increments the epoch and returns the record with
-    /// the new epoch. Older invocations fail at their next write. Refused
-    /// ([`WriteError::Ended`]) while the transfer is being ended.
+    /// Takes over the upload: increments the epoch and returns the record with the new epoch.
+    /// Older invocations fail at their next write. Fails with [`WriteError::Ended`] while the
+    /// transfer is being ended.
     fn claim(
         &self,
         id: &TransferId,
         attempt: u32,
     ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
 
-    /// The stored session, if any.
+    /// Returns the stored session, if any.
     fn session(
         &self,
         id: &TransferId,
     ) -> impl Future<Output = Result<Option<SessionRecord>, StoreError>> + Send;
 
-    /// Stores the session of the invocation that holds `epoch`, replacing an
-    /// earlier one. Who loses this write must delete the session it opened.
-    /// Refused while the transfer is being ended.
+    /// Stores the session of the invocation that holds `epoch`, replacing an earlier one. If
+    /// the write fails, the caller must delete the session that it opened. Fails while the
+    /// transfer is being ended.
     fn put_session(
         &self,
         id: &TransferId,
@@ -263,14 +266,15 @@ pub trait TransferStore: Send + Sync {
         session: &SealedSession,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Forgets the session stored at `epoch`; a newer one stays.
+    /// Deletes the record of the session stored at `epoch`; a newer one stays.
     fn drop_session(
         &self,
         id: &TransferId,
         epoch: u64,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// The object was written again while it was read: reads go on with this tag.
+    /// Replaces the accepted object after it was written again; reads continue with its new
+    /// tag.
     fn replace_object(
         &self,
         id: &TransferId,
@@ -278,7 +282,7 @@ pub trait TransferStore: Send + Sync {
         object: &ArrivedObject,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Makes the progress durable. `bytes_done` never goes down by it.
+    /// Stores the checkpoint. `bytes_done` never decreases by it.
     fn checkpoint(
         &self,
         id: &TransferId,
@@ -286,7 +290,7 @@ pub trait TransferStore: Send + Sync {
         checkpoint: &Checkpoint,
     ) -> impl Future<Output = Result<CheckpointAck, WriteError>> + Send;
 
-    /// Records that the drive asked for a pause.
+    /// Records that the drive asked for a pause until `resume_at`.
     fn pause_until(
         &self,
         id: &TransferId,
@@ -294,8 +298,8 @@ pub trait TransferStore: Send + Sync {
         resume_at: Timestamp,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Records the verified delivery. An artifact of the delivery bucket is offered for
-    /// reuse from then on, all or nothing; one that is being removed cannot be delivered
+    /// Records the verified delivery. In the same transaction, an artifact of the delivery
+    /// bucket is offered for reuse. An artifact that is being removed cannot be delivered
     /// ([`StoreError::Unavailable`]).
     fn record_delivery(
         &self,
@@ -304,7 +308,7 @@ pub trait TransferStore: Send + Sync {
         delivery: &Delivery,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Counts a failed try of a step that is tried again, and keeps why it failed.
+    /// Counts a failed try of a step that will be retried, and records its error.
     fn record_failed_try(
         &self,
         id: &TransferId,
@@ -313,9 +317,10 @@ pub trait TransferStore: Send + Sync {
         error: &TransientError,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Notes that its owner wants the transfer to stop; it is noticed at the next
-    /// step or checkpoint, and the sweeper looks at it next. Returns the record, or `None` when there is none that runs, or
-    /// it runs in a later run than `last_run` ([`Transfer::retries`]).
+    /// Records a cancel request of the owner. The next step or checkpoint notices it, and the
+    /// transfer becomes due for the sweeper. Returns the record, or `None` when the owner has
+    /// no such transfer that is active, or when it is in a later run than `last_run`
+    /// ([`Transfer::retries`]).
     fn request_cancel(
         &self,
         id: &TransferId,
@@ -323,9 +328,9 @@ pub trait TransferStore: Send + Sync {
         last_run: u32,
     ) -> impl Future<Output = Result<Option<Transfer>, StoreError>> + Send;
 
-    /// Writes down why the transfer is about to end, unless an earlier ending did:
-    /// from then on nothing new begins (no claim, no session, no next attempt),
-    /// while a delivery may still be recorded. Returns the record.
+    /// Records why the transfer is about to end, unless that is recorded already. From then on
+    /// nothing new begins (no claim, no session, no next execution), but a delivery may still
+    /// be recorded. Returns the record.
     fn begin_ending(
         &self,
         id: &TransferId,
@@ -333,15 +338,14 @@ pub trait TransferStore: Send + Sync {
         reason: FailureCode,
     ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
 
-    /// Ends the transfer, unless it has ended: the only way into a terminal phase.
-    /// In the same transaction its slot or place in the queue is freed, an
-    /// [`OutcomeRecord`](docferry_domain::OutcomeRecord) gets into the outbox, and
-    /// a document of a bundle is counted there.
+    /// Ends the transfer, unless it has ended. This is the only way into a terminal phase. The
+    /// same transaction frees its slot or queue entry, writes an
+    /// [`OutcomeRecord`](docferry_domain::OutcomeRecord) to the outbox, and counts a document
+    /// of a batch.
     ///
-    /// `read` is the record as it was when the outcome was decided. When its
-    /// attempt, phase or turn has changed since, or it has been delivered and
-    /// `outcome` says otherwise, nothing changes. Returns the record as it is then:
-    /// while it is not terminal, decide again.
+    /// `read` is the record on which the decision was based. Nothing changes if its execution,
+    /// phase or slot state has changed since, or if a delivery was recorded and `outcome` does
+    /// not say so. Returns the current record; if it is not terminal, decide again.
     fn finish(
         &self,
         read: &Transfer,
@@ -349,17 +353,17 @@ pub trait TransferStore: Send + Sync {
         ended_at: Timestamp,
     ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
 
-    /// What an ended transfer had open is closed. A document of it may still come.
-    /// Nothing happens for another attempt than this one.
+    /// Records that everything an ended transfer had open is closed; its document may still
+    /// arrive late. Does nothing if `attempt` is not the current execution.
     fn mark_settled(
         &self,
         id: &TransferId,
         attempt: u32,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Nothing of an ended transfer is left to clean up: it is settled, leaves the
-    /// index of unfinished ones, and the store may forget it after `purge_at`, not
-    /// before. Nothing happens for another attempt than this one.
+    /// Records that nothing of an ended transfer is left to clean up: it is settled, leaves the
+    /// index of unfinished work, and the store may delete it after `purge_at`, not before. Does
+    /// nothing if `attempt` is not the current execution.
     fn mark_clean(
         &self,
         id: &TransferId,
@@ -367,41 +371,40 @@ pub trait TransferStore: Send + Sync {
         purge_at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Transfers and bundles that have not ended or may have left something behind, and
-    /// whose next look is due before `now`: longest due first, at most `limit`. A transfer
-    /// that is recorded with a slot is first due [`FIRST_LOOK`] after its creation; one that
-    /// waits for a slot has no execution yet, and is due at its deadline. The index may
-    /// lag: a transfer may be missing, or named though it is finished.
+    /// Returns at most `limit` transfers and batches that are due for the sweeper before `now`,
+    /// longest due first: those that have not ended, and those that may have left something
+    /// behind. A transfer that is recorded with a slot is first due [`FIRST_LOOK`] after its
+    /// creation. One that waits for a slot has no execution yet, and is due at its deadline.
+    /// The index is eventually consistent: it may lack a transfer, or still list a finished
+    /// one.
     fn unfinished(
         &self,
         now: Timestamp,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Due>, StoreError>> + Send;
 
-    /// It need not be looked at before `due`. Passed over when it is
-    /// clean.
+    /// Reschedules a work item to `due`. Does nothing for an item that is cleaned up.
     fn postpone(
         &self,
         what: &Due,
         due: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Begins the next attempt of a transfer that has not ended, so that a new
-    /// execution can carry it on: all that was reached stays. Only if `from` is
-    /// the present attempt and the transfer is not being ended.
+    /// Begins the next execution number of a transfer that has not ended, so that a new
+    /// execution can continue it with all progress. Only if `from` is the current one and the
+    /// transfer is not being ended.
     fn next_attempt(
         &self,
         id: &TransferId,
         from: u32,
     ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
 
-    /// Takes the transfer off the users of an exchange key. `until` bounds how
-    /// long others wait for the deletion should the caller die in it. Repeating
-    /// the call after [`Release::Last`] returns `Last` once more until
-    /// [`TransferStore::mark_released`]; others wait until `until` then, because the two
-    /// callers may be two processes, of which neither knows when the other has deleted.
-    /// After that, for a transfer that never registered the key, and for one that is in
-    /// another attempt than this one, it returns `StillReferenced`.
+    /// Removes the transfer from the users of an exchange key. `until` bounds how long others
+    /// wait for the deletion if the caller dies before it completes. After [`Release::Last`],
+    /// repeating the call returns `Last` once more until [`TransferStore::mark_released`].
+    /// The two callers then share the lease, which only `until` ends: they may be two
+    /// processes, and neither knows when the other has deleted the object. After that, and for a transfer that never registered the key or is in another execution than
+    /// `attempt`, it returns `StillReferenced`.
     fn release_key(
         &self,
         id: &TransferId,
@@ -411,9 +414,9 @@ pub trait TransferStore: Send + Sync {
         until: Timestamp,
     ) -> impl Future<Output = Result<Release, StoreError>> + Send;
 
-    /// Takes a key that nobody refers to, in order to delete an object that came
-    /// late. `false` when somebody uses or deletes it. As after [`Release::Last`],
-    /// new pushes wait until [`TransferStore::mark_released`].
+    /// Claims an unreferenced key in order to delete an object that arrived late. Returns
+    /// `false` when a transfer uses the key or is deleting its object. As after
+    /// [`Release::Last`], new pushes wait until [`TransferStore::mark_released`].
     fn take_unused_key(
         &self,
         id: &TransferId,
@@ -422,7 +425,7 @@ pub trait TransferStore: Send + Sync {
         until: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// The object of the key was deleted before `released_at`, by the exchange
+    /// Records that the object of the key was deleted before `released_at`, by the exchange
     /// store's clock.
     fn mark_released(
         &self,

@@ -1,27 +1,30 @@
+//! Throttling pauses that all transfers of a tenant share.
+
 use std::future::Future;
 
 use jiff::Timestamp;
 
 use super::StoreError;
 
-/// A pause that the drive asked of one transfer and meant for all: its budgets are
+/// A pause that the drive asked one transfer for and that applies to all: Graph's budgets are
 /// per application and tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pause {
-    /// When it was asked for.
+    /// When the drive asked for it.
     pub since: Timestamp,
-    /// Until when.
+    /// When it ends.
     pub until: Timestamp,
 }
 
-/// What the transfers of a tenant share of the drive's throttling.
+/// Throttling state of the drive that the transfers of a tenant share.
 ///
-/// Advice, not a lock: it is read once at the start of an invocation and not before
-/// each request, and a transfer that cannot read it goes on.
+/// Advisory, not a lock: it is read once at the start of an invocation, not before each
+/// request, and a transfer that cannot read it continues.
 pub trait ThrottleBudget: Send + Sync {
-    /// The pause that ends last, over or not; `None` when there never was one.
+    /// Returns the pause that ends last, even if it is over; `None` when there never was one.
     fn paused(&self) -> impl Future<Output = Result<Option<Pause>, StoreError>> + Send;
 
-    /// Pauses everybody. A pause that ends later stays; repeating a call is fine.
+    /// Records a pause for all transfers. A recorded pause that ends later is retained. The
+    /// call can be repeated.
     fn pause(&self, pause: Pause) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

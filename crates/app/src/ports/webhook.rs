@@ -1,3 +1,5 @@
+//! Webhook notifications: their outbox, their queue, and the receivers.
+
 use std::future::Future;
 use std::time::Duration;
 
@@ -6,25 +8,26 @@ use jiff::Timestamp;
 
 use super::{QueueError, StoreError};
 
-/// The notices that are in no queue yet. One gets in by the transaction that ends its
-/// job, beside the outcome and independent of it.
+/// Webhook notifications that were not put into the queue yet. The transaction that ends a job
+/// adds one, separate from the outcome record.
 pub trait Notices: Send + Sync {
-    /// The notice of one end of a job; `None` when it is in the queue already.
+    /// Returns the notification of one end of a job (`attempt`); `None` when it was already
+    /// queued.
     fn notice(
         &self,
         job: &TransferId,
         attempt: u32,
     ) -> impl Future<Output = Result<Option<Notice>, StoreError>> + Send;
 
-    /// It is in the queue. Repeating it is fine.
+    /// Removes a notification that was queued. The call can be repeated.
     fn notice_queued(
         &self,
         job: &TransferId,
         attempt: u32,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Those that rest for longer than [`OUTBOX_REST`](super::OUTBOX_REST), longest first,
-    /// at most `limit`. The index may lag.
+    /// Returns at most `limit` notifications that are older than
+    /// [`OUTBOX_REST`](super::OUTBOX_REST), oldest first. The index is eventually consistent.
     fn resting_notices(
         &self,
         now: Timestamp,
@@ -32,16 +35,16 @@ pub trait Notices: Send + Sync {
     ) -> impl Future<Output = Result<Vec<(TransferId, u32)>, StoreError>> + Send;
 }
 
-/// What the function `webhook` works off.
+/// The queue from which the function `webhook` sends notifications.
 pub trait WebhookQueue: Send + Sync {
-    /// Puts a notice into it.
+    /// Puts a notification into the queue.
     fn queue_notice(&self, notice: &Notice) -> impl Future<Output = Result<(), QueueError>> + Send;
 }
 
-/// When the queue gives a message again that was not dealt with.
+/// Controls when the queue redelivers a message.
 pub trait Redelivery: Send + Sync {
-    /// Not before so long from now, whole seconds, 12 hours at most. `receipt` is the
-    /// queue's word for this delivery of the message.
+    /// Delays the redelivery of a message by whole seconds, at most 12 hours. `receipt` is the
+    /// queue's receipt handle for this delivery of the message.
     fn hold_back(
         &self,
         receipt: &str,
@@ -49,36 +52,38 @@ pub trait Redelivery: Send + Sync {
     ) -> impl Future<Output = Result<(), QueueError>> + Send;
 }
 
-/// Why a receiver was not told. None of the texts says who it is, or what it answered.
+/// Failure to notify a receiver. No text names the receiver or holds its answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiverError {
-    /// It wants to be told nothing any more (410): stop for good.
+    /// The receiver wants no more notifications (410): stop permanently.
     #[error("the receiver is gone for good")]
     Gone,
-    /// It was not called: the address is none that may be called, or the name leads to
-    /// none. Later it may lead elsewhere.
+    /// The receiver was not called, because the address, or the address that its name resolves
+    /// to, is not allowed. The name may resolve to another address later.
     #[error("the address may not be called")]
     Forbidden,
-    /// It answered otherwise than with success: tell it again later, and not before
-    /// `retry_after` if it says so.
+    /// The receiver did not answer with a success status: retry later, and not before
+    /// `retry_after` if it is given.
     #[error("the receiver answered {status}")]
     Refused {
-        /// What it answered.
+        /// HTTP status of the answer.
         status: u16,
-        /// How long it wants to be left alone.
+        /// Minimum delay that the receiver asked for.
         retry_after: Option<Duration>,
     },
-    /// No answer came, or none in time. It may have been told all the same.
+    /// No answer, or none in time. The receiver may have the notification all the same.
     #[error("the receiver did not answer: {0}")]
     Unreachable(&'static str),
-    /// There is nothing to sign with.
+    /// The signing secret is not available.
     #[error("the signing secret cannot be had: {0}")]
     NoSecret(String),
 }
 
-/// Whom a caller wants to be told of the end of a job: somebody else's server.
+/// A webhook receiver: a server of a third party, named by a caller, that is notified of the
+/// end of a job.
 pub trait Receiver: Send + Sync {
-    /// Tells it, signed, at the time `now`. Done once it has answered with success.
+    /// Sends a signed notification, dated `now`. Succeeds once the receiver has answered with a
+    /// success status.
     fn deliver(
         &self,
         notice: &Notice,

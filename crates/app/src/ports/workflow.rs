@@ -1,32 +1,34 @@
+//! The workflow service, which runs the steps of a transfer.
+
 use std::future::Future;
 
 use docferry_domain::TransferId;
 
 use super::Cause;
 
-/// What starting a workflow led to.
+/// Result of starting an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// It runs: it was started now, or an earlier call whose answer was lost had
-    /// started it.
+    /// The execution runs: it was started by this call, or by an earlier call whose answer was
+    /// lost.
     Running,
-    /// An execution of that name exists and has ended; a name is used only once,
-    /// so the transfer needs its next attempt.
+    /// An execution of that name has already ended. Names are used only once, so the transfer
+    /// needs its next execution number.
     Closed,
 }
 
-/// What is known of an execution.
+/// Status of an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Execution {
-    /// There is none of that name, or none any more.
+    /// There is no execution of that name, or it is no longer known.
     Missing,
-    /// It runs.
+    /// It is running.
     Running,
-    /// It has ended, however it did.
+    /// It has ended, with any result.
     Closed,
 }
 
-/// The workflow service did not answer, or refused.
+/// The workflow service did not answer, or refused the call.
 #[derive(Debug, thiserror::Error)]
 #[error("the workflow service did not start the execution")]
 pub struct WorkflowError(#[source] pub Cause);
@@ -40,7 +42,7 @@ pub trait Workflow: Send + Sync {
         attempt: u32,
     ) -> impl Future<Output = Result<Start, WorkflowError>> + Send;
 
-    /// Looks at the execution `{transfer}-{attempt}`.
+    /// Returns the status of the execution `{transfer}-{attempt}`.
     fn look(
         &self,
         transfer: &TransferId,

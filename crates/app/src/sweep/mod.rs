@@ -1,10 +1,11 @@
-//! Recovery, once a minute: restarts or ends transfers whose execution died, cleans up
-//! after those that have ended, advances batches, removes expired downloads, frees slots
-//! without a holder, fills free slots, and sends outcomes that were not sent.
+//! Sweeper: background repair that runs once a minute. It restarts or ends transfers whose
+//! execution died, cleans up after ended transfers, advances batches, removes expired
+//! downloads, frees slots without a holder, grants free slots, and sends outcomes that were not
+//! sent.
 //!
-//! Each kind of work has bounds of its own, in number and in time, so that a crowd of one
-//! kind keeps no other from being seen. Recovery comes before clean-up, and clean-up before
-//! expired downloads.
+//! Each kind of work has its own limits in number and time, so that a backlog of one kind
+//! cannot starve the others. Recovery comes before clean-up, and clean-up before expired
+//! downloads.
 
 mod outbox;
 mod transfer;
@@ -25,30 +26,30 @@ use crate::{StepOutcome, TaskError};
 
 use outbox::{forward_resting, tell};
 
-/// Unfinished work whose keys are read, as a multiple of the transfers that are recovered:
-/// recovery looks past those that have only to be cleaned up after.
+/// Number of work items that are listed, as a multiple of the transfers that are recovered, so
+/// that recovery also finds transfers listed behind those that only need clean-up.
 const READ_AHEAD: usize = 5;
 
-/// Batches looked at in one sweep. A look may read every document of a batch.
-const BUNDLES: usize = 20;
+/// Maximum number of batches advanced in one sweep. Each may read every document of its batch.
+const MAX_BATCHES: usize = 20;
 
-/// A little less than the schedule's minute, so that the next sweep sees it again.
+/// Delay until the next sweep: a little less than the schedule's minute.
 const NEXT_SWEEP: SignedDuration = SignedDuration::from_secs(50);
 
 /// Limits of a sweep.
 #[derive(Debug, Clone, Copy)]
 pub struct SweepSettings {
-    /// When a transfer whose execution runs is looked at again.
+    /// Interval after which a transfer whose execution is running is checked again.
     pub look_again: SignedDuration,
-    /// How long after its deadline a transfer is ended from here; its own steps
-    /// notice the deadline before.
+    /// How long after its deadline the sweeper ends a transfer; its own steps notice the
+    /// deadline earlier.
     pub overtime: SignedDuration,
-    /// Executions that one transfer may use up.
+    /// Maximum number of executions in one run of a transfer.
     pub max_attempts: u32,
-    /// Transfers recovered in one sweep, and as many cleaned up after, expired downloads,
-    /// outcomes and notices.
+    /// Maximum number of items of each kind in one sweep: transfers recovered, transfers
+    /// cleaned up, expired downloads, outcomes, and webhook notifications.
     pub batch: usize,
-    /// For the endings.
+    /// Settings of [`finalize`](crate::finalize::finalize).
     pub finalize: FinalizeSettings,
 }
 
@@ -64,42 +65,45 @@ impl Default for SweepSettings {
     }
 }
 
-/// What a sweep did.
+/// Counts of what a sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Transfers looked at.
+    /// Work items checked.
     pub seen: usize,
     /// Executions started.
     pub started: usize,
     /// Transfers ended, or cleaned up after.
     pub finalized: usize,
-    /// Outcomes told that `notify` had not told.
+    /// Outcomes sent that `notify` had not sent.
     pub told: usize,
-    /// Notices put into their queue that `notify` had not put there.
+    /// Webhook notifications queued that `notify` had not queued.
     pub forwarded: usize,
-    /// Slots freed that nobody used.
+    /// Slots freed that had no active holder.
     pub reclaimed: usize,
-    /// Transfers that could not be dealt with now; the next sweep tries again.
+    /// Work items that failed; the next sweep retries them.
     pub failed: usize,
 }
 
-/// What was done, and when to look again.
+/// Result of handling a work item; decides when it is checked again.
 enum Done {
+    /// Nothing was to be done; check again at this time.
     Left(Timestamp),
+    /// An execution was started.
     Started,
+    /// The transfer was ended or cleaned up; check again at this time.
     Finalized(Timestamp),
-    /// The write that put it into the queue has set the time of the next look as well.
+    /// The transfer was queued, and the same write has rescheduled the item.
     Queued,
 }
 
-/// Looks at everything unfinished that is due, until `stop_at`. Each look puts the
-/// next one off, so that what hangs does not keep the rest from being seen.
+/// Handles all due work items until `stop_at`. Each item is rescheduled, so an item that keeps
+/// failing does not block the others.
 ///
-/// Two sweeps at once do no harm: every action is conditional or idempotent.
+/// Concurrent sweeps are harmless: every action is conditional or idempotent.
 ///
 /// # Errors
-/// Only when an index cannot be read; what fails is counted and left for the next
-/// sweep.
+/// Only when an index cannot be read; failures of single items are counted and retried by the
+/// next sweep.
 pub async fn sweep<S, D, G, L, A, C, W>(
     ports: &Ports<'_, S, D, G, L, A, C>,
     admitter: &Admitter<'_, S, W, C>,
@@ -116,19 +120,20 @@ where
     C: Clock,
     W: Workflow,
 {
-    let begun = ports.clock.now();
-    let tenths = |n: i32| later(begun, stop_at.duration_since(begun) / 10 * n);
+    let started_at = ports.clock.now();
+    let tenths = |n: i32| later(started_at, stop_at.duration_since(started_at) / 10 * n);
     let swept = Swept::default();
-    // The rest frees slots without filling them: that would read the queue each time.
+    // The remaining work frees slots without granting them again, which would read the queue
+    // each time.
     let mut sweeper = Sweeper { ports, admitter: &admitter.deferred(), settings, swept };
-    // First what is quick, so that a crowd of hanging transfers does not hold it up.
+    // Quick work first, so that a backlog of slow transfers does not delay it.
     for pool in Pool::ALL {
-        sweeper.swept.reclaimed += reclaim(ports.store, *pool, settings.batch, begun).await?;
+        sweeper.swept.reclaimed += reclaim(ports.store, *pool, settings.batch, started_at).await?;
         admitter.admit_or_leave(*pool).await;
     }
     sweeper.swept.told += tell(ports, queues.0, settings.batch, tenths(1)).await?;
     sweeper.swept.forwarded += forward_resting(ports, queues.1, settings.batch, tenths(2)).await?;
-    let due = ports.store.unfinished(begun, settings.batch.saturating_mul(READ_AHEAD)).await?;
+    let due = ports.store.unfinished(started_at, settings.batch.saturating_mul(READ_AHEAD)).await?;
     let (mut transfers, mut bundles) = (Vec::new(), Vec::new());
     for due in due {
         match due {
@@ -144,7 +149,7 @@ where
     Ok(sweeper.swept)
 }
 
-/// One sweep.
+/// State of one sweep.
 struct Sweeper<'a, 'p, S, D, G, L, A, C, W> {
     ports: &'a Ports<'p, S, D, G, L, A, C>,
     admitter: &'a Admitter<'a, S, W, C>,
@@ -162,19 +167,20 @@ where
     C: Clock,
     W: Workflow,
 {
+    /// Returns whether the time limit of a kind of work is reached.
     fn is_over(&self, until: Timestamp) -> bool {
         self.ports.clock.now() >= until
     }
 
-    /// Carries on or ends the transfers that have not ended. Returns those that have, of
-    /// which something may be left.
+    /// Restarts or ends transfers that have not ended. Returns those that have ended and may
+    /// need clean-up.
     async fn recover(&mut self, due: Vec<TransferId>, until: Timestamp) -> Vec<Transfer> {
         let (mut ended, mut recovered) = (Vec::new(), 0);
         for id in due {
             if recovered >= self.settings.batch || self.is_over(until) {
                 break;
             }
-            // The index may lag: the record decides.
+            // The index is eventually consistent: the record decides.
             let done = match self.ports.store.get(&id).await {
                 Ok(Some(transfer)) if transfer.phase.is_terminal() => {
                     ended.push(transfer);
@@ -185,13 +191,14 @@ where
                 Err(error) => Err(error.into()),
             };
             recovered += 1;
-            self.reschedule(&Due::Transfer(id), done).await;
+            self.record_result(&Due::Transfer(id), done).await;
         }
         ended
     }
 
+    /// Advances batches.
     async fn advance(&mut self, due: Vec<TransferId>, until: Timestamp) {
-        for id in due.into_iter().take(BUNDLES) {
+        for id in due.into_iter().take(MAX_BATCHES) {
             if self.is_over(until) {
                 break;
             }
@@ -201,21 +208,22 @@ where
                 Ok(StepOutcome::RetryLater { .. }) => Ok(Done::Left(self.next_sweep())),
                 Err(error) => Err(error),
             };
-            self.reschedule(&Due::Bundle(id), done).await;
+            self.record_result(&Due::Bundle(id), done).await;
         }
     }
 
+    /// Cleans up after transfers that have ended.
     async fn clean_up(&mut self, ended: Vec<Transfer>, until: Timestamp) {
         for transfer in ended.into_iter().take(self.settings.batch) {
             if self.is_over(until) {
                 break;
             }
             let done = self.end(&transfer, None).await;
-            self.reschedule(&Due::Transfer(transfer.transfer_id), done).await;
+            self.record_result(&Due::Transfer(transfer.transfer_id), done).await;
         }
     }
 
-    /// Removes objects of the delivery bucket whose retention is over.
+    /// Deletes objects of the delivery bucket whose retention is over.
     async fn expire(&mut self, until: Timestamp) -> Result<(), TaskError> {
         let (ports, now) = (self.ports, self.ports.clock.now());
         for key in ports.store.expired_artifacts(now, self.settings.batch).await? {
@@ -229,7 +237,7 @@ where
                 }
                 Ok::<_, TaskError>(())
             };
-            // One that is retained longer has its next look at the end of that.
+            // An artifact that is retained longer was rescheduled to the end of its retention.
             if let Err(error) = removed.await {
                 self.swept.failed += 1;
                 tracing::warn!(error.code = error.code.as_str(), "download not removed");
@@ -248,8 +256,8 @@ where
         later(self.ports.clock.now(), self.settings.look_again)
     }
 
-    /// Counts what was done, and puts the next look off.
-    async fn reschedule(&mut self, due: &Due, done: Result<Done, TaskError>) {
+    /// Counts the result and reschedules the item.
+    async fn record_result(&mut self, due: &Due, done: Result<Done, TaskError>) {
         self.swept.seen += 1;
         let next = match done {
             Ok(Done::Queued) => return,
@@ -269,26 +277,26 @@ where
                     Due::Artifact(key) => key,
                 };
                 let code = error.code.as_str();
-                tracing::warn!(transfer.id = id, error.code = code, "not swept");
+                tracing::warn!(transfer.id = id, error.code = code, "sweep failed");
                 later(self.ports.clock.now(), NEXT_SWEEP * 2)
             }
         };
         self.postpone(due, next).await;
     }
 
-    /// Puts the next look off; on failure it stays due, and the next sweep tries again.
+    /// Reschedules the item; on failure it stays due and the next sweep retries it.
     async fn postpone(&mut self, due: &Due, next: Timestamp) {
         if let Err(error) = self.ports.store.postpone(due, next).await {
             self.swept.failed += 1;
             let error = TaskError::from(error);
-            tracing::warn!(error.code = error.code.as_str(), "not put off");
+            tracing::warn!(error.code = error.code.as_str(), "reschedule failed");
         }
     }
 }
 
-/// Frees slots whose holders do not know of them any more. Each slot is freed by the
-/// transaction that ends its transfer; this is for what an older version or a hand
-/// in the table has left. Of many holders, each sweep checks the next `limit`.
+/// Frees slots whose holders do not use them any more, according to their records. Normally the
+/// transaction that ends a transfer frees its slot; this repairs slots left by older versions
+/// or by manual changes to the table. Each sweep checks the next `limit` holders.
 async fn reclaim(
     store: &impl Store,
     pool: Pool,
@@ -302,7 +310,7 @@ async fn reclaim(
     let checked = holders.len().min(limit);
     for holder in holders.iter().cycle().skip(first).take(checked) {
         let transfer = match store.get(holder).await {
-            // Whoever wrote it may still read it.
+            // A newer version may have written the record and still use the slot.
             Err(StoreError::Corrupt(_)) => continue,
             read => read?,
         };

@@ -1,4 +1,4 @@
-//! Outcomes and notices that were not sent when they were written.
+//! Sends outcomes and webhook notifications that `notify` did not send.
 
 use docferry_domain::TransferId;
 use jiff::Timestamp;
@@ -8,23 +8,23 @@ use crate::finalize::Ports;
 use crate::notify::{forward, notify};
 use crate::ports::{AuditQueue, Clock, Store, StoreError, WebhookQueue};
 
-/// What was read; none when it cannot be: a newer version may have written it, and
-/// must not keep everything else from being looked after.
+/// Returns the record that was read. A record that cannot be read counts as absent: a newer
+/// version may have written it, and it must not block the others.
 fn readable<T>(
     id: &TransferId,
     read: Result<Option<T>, StoreError>,
 ) -> Result<Option<T>, StoreError> {
     match read {
         Err(StoreError::Corrupt(_)) => {
-            tracing::error!(transfer.id = id.as_str(), "what is to be told of it cannot be read");
+            tracing::error!(transfer.id = id.as_str(), "unsent record cannot be read");
             Ok(None)
         }
         read => read,
     }
 }
 
-/// Tells outcomes that `notify` did not tell. Stops at the first that the queue does
-/// not take: the others would not fare better.
+/// Sends outcomes that `notify` did not send. Stops at the first one that the queue does not
+/// accept, because the others would fail as well.
 pub(super) async fn tell<S, D, G, L, A, C>(
     ports: &Ports<'_, S, D, G, L, A, C>,
     queue: &impl AuditQueue,
@@ -35,7 +35,7 @@ where
     S: Store,
     C: Clock,
 {
-    let mut told = 0;
+    let mut sent = 0;
     for (id, attempt) in ports.store.untold(ports.clock.now(), limit).await? {
         if ports.clock.now() >= until {
             break;
@@ -45,15 +45,15 @@ where
         };
         if let Err(error) = notify(ports.store, queue, &record).await {
             let code = error.code.as_str();
-            tracing::warn!(transfer.id = id.as_str(), error.code = code, "outcome not told");
+            tracing::warn!(transfer.id = id.as_str(), error.code = code, "outcome not sent");
             break;
         }
-        told += 1;
+        sent += 1;
     }
-    Ok(told)
+    Ok(sent)
 }
 
-/// The same for notices; neither waits for the other.
+/// Queues webhook notifications that `notify` did not queue; independent of the outcomes.
 pub(super) async fn forward_resting<S, D, G, L, A, C>(
     ports: &Ports<'_, S, D, G, L, A, C>,
     queue: &impl WebhookQueue,
@@ -72,7 +72,7 @@ where
         let Some(notice) = readable(&id, ports.store.notice(&id, attempt).await)? else { continue };
         if let Err(error) = forward(ports.store, queue, &notice).await {
             let code = error.code.as_str();
-            tracing::warn!(job.id = id.as_str(), error.code = code, "notice not forwarded");
+            tracing::warn!(job.id = id.as_str(), error.code = code, "notification not queued");
             break;
         }
         forwarded += 1;

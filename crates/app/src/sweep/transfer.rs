@@ -1,4 +1,4 @@
-//! One transfer that is due: carried on, ended, or cleaned up after.
+//! Handling of one due transfer: restarts it, ends it, or cleans up after it.
 
 use docferry_domain::{FailureCode, Phase, Transfer, TransferId, Turn};
 use jiff::Timestamp;
@@ -21,7 +21,7 @@ where
     C: Clock,
     W: Workflow,
 {
-    /// Carries on or ends a transfer that has not ended.
+    /// Restarts or ends a transfer that has not ended.
     pub(super) async fn look_after(&self, transfer: &Transfer) -> Result<Done, TaskError> {
         let (store, workflow) = (self.ports.store, self.admitter.workflow);
         let (id, attempt, now) = (&transfer.transfer_id, transfer.attempt, self.ports.clock.now());
@@ -31,8 +31,8 @@ where
         }
         let stops =
             transfer.delivery.is_some() || transfer.ending.is_some() || transfer.cancel_requested;
-        // It waits for its first slot: no execution of it has been started that could have
-        // died. It is written into the queue again, should it be missing there.
+        // The transfer waits for its first slot, so it has no execution that could have died.
+        // Queue it again, in case its queue entry is missing.
         if transfer.phase == Phase::Accepted && transfer.turn != Turn::Holding {
             if stops {
                 return self.end(transfer, None).await;
@@ -45,12 +45,12 @@ where
         }
         match workflow.look(id, attempt).await? {
             Execution::Running => Ok(Done::Left(last_moment.min(self.look_again()))),
-            // An ending was under way, or only the ending is missing.
+            // The transfer was being ended, or only its ending is missing.
             Execution::Missing | Execution::Closed if stops => self.end(transfer, None).await,
-            // The record was written and the start was lost.
+            // The record was written, but the start of the execution was lost.
             Execution::Missing => start(workflow, id, attempt, now).await,
             Execution::Closed if transfer.executions() < self.settings.max_attempts => {
-                again(store, workflow, transfer, now).await
+                restart(store, workflow, transfer, now).await
             }
             Execution::Closed => self.end(transfer, Some(FailureCode::Internal)).await,
         }
@@ -68,7 +68,7 @@ where
         let settings = self.settings.finalize;
         match finalize(self.ports, self.admitter, settings, &task, name).await? {
             StepOutcome::RetryLater { .. } => Ok(Done::Left(self.next_sweep())),
-            // Anything left of it is the watch for a copy that comes late.
+            // If it stays in the index, it is only watched for a late copy of its document.
             StepOutcome::Done(_) => {
                 Ok(Done::Finalized(next_check(transfer, self.ports.clock.now())))
             }
@@ -76,9 +76,9 @@ where
     }
 }
 
-/// An execution ended without an ending of its transfer: the next one goes on
-/// where it stopped. Names of executions are used once.
-async fn again(
+/// Starts the next execution of a transfer whose execution ended without ending it; it
+/// continues where that one stopped. Execution names are used only once.
+async fn restart(
     store: &impl Store,
     workflow: &impl Workflow,
     transfer: &Transfer,
@@ -86,12 +86,13 @@ async fn again(
 ) -> Result<Done, TaskError> {
     match store.next_attempt(&transfer.transfer_id, transfer.attempt).await {
         Ok(next) => start(workflow, &next.transfer_id, next.attempt, now).await,
-        // Ended meanwhile, or another sweep was first.
+        // The transfer has ended meanwhile, or another sweep restarted it first.
         Err(WriteError::Ended) => Ok(Done::Left(later(now, NEXT_SWEEP))),
         Err(error) => Err(error.into()),
     }
 }
 
+/// Starts an execution.
 async fn start(
     workflow: &impl Workflow,
     id: &TransferId,
@@ -100,7 +101,7 @@ async fn start(
 ) -> Result<Done, TaskError> {
     match workflow.start(id, attempt).await? {
         Start::Running => Ok(Done::Started),
-        // It has come and gone already; the next sweep sees what it left.
+        // The execution has already ended; the next sweep handles its result.
         Start::Closed => Ok(Done::Left(later(now, NEXT_SWEEP))),
     }
 }

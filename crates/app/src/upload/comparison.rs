@@ -1,5 +1,5 @@
-//! Comparison of files at the destination with the document's source. Uploads and endings
-//! use the same.
+//! Comparison of files at the destination with the document's source. Used by uploads and by
+//! `finalize`.
 
 use std::ops::Range;
 
@@ -13,8 +13,8 @@ use docferry_domain::{
 use super::source::SourceObject;
 use crate::ports::{Destination, Drive, DriveError, DriveItem, Staging, StagingError};
 
-/// Numbered names that are looked at, at most.
-const MOST_NAMES: u32 = 100;
+/// Maximum number of numbered names that are checked.
+const MAX_NUMBERED_NAMES: u32 = 100;
 
 /// An item at the destination, and its name there.
 #[derive(Debug)]
@@ -23,13 +23,13 @@ pub(crate) struct Found {
     pub(crate) item: DriveItem,
 }
 
-/// What is known of an answer to our own last byte.
+/// Whether the drive answered our own last byte.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum LastByte<'a> {
-    /// None came, or it may have been for another item.
+    /// No answer came, or the answer may have been for another item.
     Unanswered,
-    /// The service answered it with the item that has this id; `None` when the id is not
-    /// known and there is only one item.
+    /// The drive answered with the item that has this id; `None` when the id is not known and
+    /// there is only one item.
     Answered(Option<&'a str>),
 }
 
@@ -38,15 +38,15 @@ pub(crate) enum LastByte<'a> {
 pub(crate) enum Compared {
     /// One of the items is the document.
     Delivered(DeliveredItem),
-    /// An item has the document's size, and its hash is not computed yet.
+    /// An item has the document's size, but its hash has not been computed yet.
     HashPending,
-    /// The service answered our last byte with an item whose content cannot be compared.
+    /// The drive answered our last byte with an item whose content cannot be compared.
     Unproven,
     /// No item is the document.
     Different,
 }
 
-/// The side that did not answer.
+/// Failure of a comparison, by the side that did not answer.
 #[derive(Debug)]
 pub(crate) enum ComparisonError {
     /// The destination.
@@ -67,17 +67,18 @@ impl From<StagingError> for ComparisonError {
     }
 }
 
-/// What lies under the names that were looked at.
+/// Files and folders found under the names that were checked.
 #[derive(Debug, Default)]
 pub(crate) struct Shown {
+    /// The files, in the order of their numbered names.
     pub(crate) files: Vec<Found>,
-    /// A folder has one of the names.
+    /// Whether a folder has one of the names.
     pub(crate) has_folder: bool,
 }
 
 impl Shown {
-    /// Looks at one name. Returns whether it is taken.
-    async fn look<D: Drive>(&mut self, drive: &D, at: Destination) -> Result<bool, DriveError> {
+    /// Looks one name up and adds what is there. Returns whether the name is taken.
+    async fn add<D: Drive>(&mut self, drive: &D, at: Destination) -> Result<bool, DriveError> {
         match drive.find(&at).await {
             Ok(None) => return Ok(false),
             Ok(Some(item)) => self.files.push(Found { name: at.name, item }),
@@ -88,7 +89,7 @@ impl Shown {
     }
 }
 
-/// What lies under the document's name with this number.
+/// Looks up the document's name with this number.
 pub(crate) async fn file_under<D: Drive>(
     drive: &D,
     destination: &Destination,
@@ -96,22 +97,22 @@ pub(crate) async fn file_under<D: Drive>(
 ) -> Result<Shown, DriveError> {
     let mut shown = Shown::default();
     if let Ok(at) = destination.numbered(number) {
-        shown.look(drive, at).await?;
+        shown.add(drive, at).await?;
     }
     Ok(shown)
 }
 
-/// What lies under the document's own name and its numbered names: each number of
-/// `numbers` up to the first free name, and each number before `numbers`.
+/// Looks up the document's own name and its numbered names: each number of `numbers` up to the
+/// first free name, and each number before `numbers`.
 pub(crate) async fn files_under<D: Drive>(
     drive: &D,
     destination: &Destination,
     numbers: Range<u32>,
 ) -> Result<Shown, DriveError> {
     let mut shown = Shown::default();
-    for number in 0..numbers.end.min(MOST_NAMES) {
+    for number in 0..numbers.end.min(MAX_NUMBERED_NAMES) {
         let Ok(at) = destination.numbered(number) else { break };
-        let is_taken = shown.look(drive, at).await?;
+        let is_taken = shown.add(drive, at).await?;
         if !is_taken && number >= numbers.start {
             break;
         }
@@ -119,7 +120,7 @@ pub(crate) async fn files_under<D: Drive>(
     Ok(shown)
 }
 
-/// Compares items with one source.
+/// Compares items at the destination with one source object.
 pub(crate) struct Comparison<'a, D, G> {
     drive: &'a D,
     staging: &'a G,
@@ -139,7 +140,7 @@ impl<'a, D: Drive, G: Staging> Comparison<'a, D, G> {
         Self { drive, staging, destination, object, source: None }
     }
 
-    /// The files that may be the document: those of its size, and those that may be the
+    /// Returns the files that may be the document: those of its size, and those that may be the
     /// document as the service rewrote it.
     pub(crate) async fn candidates(
         &mut self,
@@ -186,6 +187,7 @@ impl<'a, D: Drive, G: Staging> Comparison<'a, D, G> {
         Ok(if is_unproven { Compared::Unproven } else { Compared::Different })
     }
 
+    /// Judges whether an item of another size is the document as the service rewrote it.
     async fn judge(
         &mut self,
         found: &Found,
@@ -203,7 +205,8 @@ impl<'a, D: Drive, G: Staging> Comparison<'a, D, G> {
         Ok(judge_rewriting(&found.name, sizes, sent_last_byte, parts))
     }
 
-    /// Compares the content parts of source and item. Reads no more than the directories.
+    /// Compares the content parts (ZIP entries) of source and item. Reads only the ZIP
+    /// directories.
     async fn parts(&mut self, item: &DriveItem) -> Result<ContentParts, ComparisonError> {
         let source = match self.source.take() {
             Some(source) => source,
@@ -230,7 +233,8 @@ impl<'a, D: Drive, G: Staging> Comparison<'a, D, G> {
     async fn item_parts(&self, item: &DriveItem) -> Result<ZipKind<ZipContents>, DriveError> {
         let read = |range| self.drive.read_item(self.destination, item, range);
         match zip_contents(item.facts.size, read).await {
-            // The service does not let us read it: that is no difference.
+            // The service refuses to let us read the item, which is no evidence of a
+            // difference.
             Err(DriveError::Refused { .. } | DriveError::Unauthorized { .. }) => {
                 Ok(ZipKind::Unreadable)
             }
@@ -239,8 +243,8 @@ impl<'a, D: Drive, G: Staging> Comparison<'a, D, G> {
     }
 }
 
-/// Reads the content parts of a file: its last bytes, and its directory where that begins
-/// before them.
+/// Reads the ZIP directory of a file: the end of the file, and the rest of the directory if it
+/// begins before that.
 async fn zip_contents<E, F>(
     size: u64,
     read: impl Fn(Range<u64>) -> F,

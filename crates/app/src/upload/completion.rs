@@ -1,3 +1,6 @@
+//! Actions of an upload that check the destination: finding candidate files and verifying the
+//! delivery.
+
 use docferry_domain::{Answer, Names, Seen};
 
 use super::comparison::{
@@ -18,18 +21,18 @@ where
     C: Clock,
     B: ThrottleBudget,
 {
-    /// Looks whether the document may be at the destination. After a conflict with nothing
-    /// there, the path may explain it.
+    /// Checks whether the document may already be at the destination. If a conflict was
+    /// reported and no file is found, checks whether a file blocks the folder path.
     pub(super) async fn look(&mut self, names: Names) -> Answer {
         self.reader = None;
-        match self.seen(names).await {
+        match self.check_names(names).await {
             Ok(seen) => Answer::Found(seen),
-            Err(error) => self.not_compared(error),
+            Err(error) => self.comparison_failed(error),
         }
     }
 
-    async fn seen(&mut self, names: Names) -> Result<Seen, ComparisonError> {
-        let Shown { files, has_folder } = self.shown(names).await?;
+    async fn check_names(&mut self, names: Names) -> Result<Seen, ComparisonError> {
+        let Shown { files, has_folder } = self.list_names(names).await?;
         let is_empty = files.is_empty();
         self.found = self.comparison().candidates(files, LastByte::Unanswered).await?;
         Ok(match (self.found.is_empty(), is_empty) {
@@ -44,8 +47,8 @@ where
         })
     }
 
-    /// The files under these names.
-    async fn shown(&self, names: Names) -> Result<Shown, DriveError> {
+    /// Lists the files under these names.
+    async fn list_names(&self, names: Names) -> Result<Shown, DriveError> {
         let drive = &self.ports.drive;
         match names {
             Names::One(number) => file_under(drive, &self.destination, number).await,
@@ -53,20 +56,22 @@ where
         }
     }
 
-    /// Compares what is at the destination with the source, and records it.
+    /// Compares the files at the destination with the source, and records a match as the
+    /// delivery.
     ///
-    /// `by_us` says that the drive completed it in answer to our own last bytes. The
-    /// destination is never deleted, whatever is found.
+    /// `by_us` says that the drive completed the file in answer to our own last bytes. No file
+    /// at the destination is ever deleted, whatever the result.
     pub(super) async fn verify(&mut self, by_us: bool) -> Result<Answer, TaskError> {
         let mut by_us = by_us;
         if self.found.is_empty() {
             let all = self.ports.settings.policy == ConflictPolicy::Rename;
             let names = if all { Names::All } else { Names::One(0) };
-            self.found = match self.shown(names).await {
+            self.found = match self.list_names(names).await {
                 Ok(shown) => shown.files,
                 Err(error) => return Ok(self.refusal(error)),
             };
-            // Among several, one that differs may well be a foreign file.
+            // With several files and no known item id, a file that differs may be someone
+            // else's.
             by_us &= self.answered.is_some() || self.found.len() < 2;
         }
         let is_missing = self.found.is_empty();
@@ -85,10 +90,11 @@ where
             }
             Ok(Compared::HashPending) => Answer::HashPending,
             Ok(Compared::Unproven) => Answer::Unproven,
-            // What the drive has just said it made may take a moment to be seen.
+            // The drive has just reported the item as created; it may take a moment to become
+            // visible.
             Ok(Compared::Different) if is_missing && by_us => Answer::NotSeen,
             Ok(Compared::Different) => Answer::NotOurs,
-            Err(error) => self.not_compared(error),
+            Err(error) => self.comparison_failed(error),
         })
     }
 
@@ -97,7 +103,8 @@ where
         Comparison::new(&ports.drive, &*ports.staging, &self.destination, &self.object)
     }
 
-    fn not_compared(&mut self, error: ComparisonError) -> Answer {
+    /// Translates a failed comparison into an event for the state machine.
+    fn comparison_failed(&mut self, error: ComparisonError) -> Answer {
         match error {
             ComparisonError::Drive(error) => self.refusal(error),
             ComparisonError::Source(error) => self.unread(error),

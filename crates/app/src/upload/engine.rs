@@ -1,3 +1,5 @@
+//! Main loop of an upload: executes what [`Course`] decides and reports the results back to it.
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,71 +24,78 @@ use crate::task::admit;
 use crate::trace::follow;
 use crate::{TaskError, TaskInput};
 
-/// How long the record says that a small document may be on its way; a PUT of 4 MB
-/// takes a second or two, and is given up before.
+/// Duration of the lease under which a small document is written with one PUT. A PUT of 4 MB
+/// takes a second or two; it is aborted before the lease ends.
 const PUT_LEASE: SignedDuration = SignedDuration::from_secs(60);
 
-/// Of the bytes that fit into the time that is left by the rate as measured, so
-/// many are tried: a fragment that is cut off is sent again.
-const CAUTION: f64 = 0.8;
+/// Safety factor on estimated throughput; an interrupted fragment has to be resent.
+const THROUGHPUT_SAFETY_FACTOR: f64 = 0.8;
 
-/// The ports and limits of `upload`.
+/// Ports and limits of [`upload`].
 #[derive(Debug)]
 pub struct Upload<S, D, G, L, C, B> {
-    /// Records and checkpoints.
+    /// Transfer records and checkpoints.
     pub store: S,
-    /// The destination.
+    /// The recipient's drive.
     pub drive: D,
-    /// The source; shared with the tasks that read ahead.
+    /// The exchange bucket, from which the document is read; shared with the read-ahead tasks.
     pub staging: Arc<G>,
-    /// Seals upload URLs.
+    /// Encrypts and decrypts upload URLs.
     pub sealer: L,
-    /// The time.
+    /// Source of the current time.
     pub clock: C,
-    /// Pauses that all transfers share.
+    /// Throttling pauses that all transfers of the tenant share.
     pub budget: B,
-    /// Limits.
+    /// Limits of one invocation.
     pub settings: UploadSettings,
 }
 
-/// One invocation: it holds the epoch that it claimed.
+/// State of one invocation, which holds the epoch that it claimed.
 pub(super) struct Run<'a, S, D, G, L, C, B> {
     pub(super) ports: &'a Upload<S, D, G, L, C, B>,
+    /// The record as claimed; its `epoch` is that of this invocation.
     pub(super) transfer: Transfer,
     pub(super) destination: Destination,
+    /// The exchange object that is sent.
     pub(super) object: SourceObject,
+    /// When the invocation has to return: the earlier deadline (function or transfer), less
+    /// the margin.
     pub(super) stop_at: Timestamp,
+    /// State machine that decides the next action.
     pub(super) course: Course,
-    /// The source's hash, of acknowledged bytes and of gaps that were read again.
+    /// Hash of the source up to the last acknowledged byte, including gaps that were read
+    /// again.
     pub(super) hash: SourceHash,
-    /// The session as it is stored, and its URL once it is open.
+    /// The stored upload session; its URL is still sealed.
     pub(super) session: Option<SessionRecord>,
+    /// The decrypted URL of that session, once it is needed.
     pub(super) url: Option<UploadUrl>,
-    /// A reader, and where it stands.
+    /// The source reader and its position in bytes.
     pub(super) reader: Option<(u64, SourceReader)>,
-    /// A small document.
+    /// Content of a small document, which is sent with a single PUT.
     pub(super) whole: Bytes,
-    /// What may be the document at the destination.
+    /// Files at the destination that may be the document.
     pub(super) found: Vec<Found>,
-    /// The id of the item with which the drive answered our own last byte.
+    /// Id of the item that the drive returned for our last byte.
     pub(super) answered: Option<String>,
-    /// Until when the record says that a small document may be on its way.
+    /// End of the lease for a single PUT, as written in the checkpoint.
     pub(super) lease: Option<Timestamp>,
-    /// It may be: no answer has come.
+    /// A PUT was sent and its result is unknown, so it may still land.
     pub(super) is_on_its_way: bool,
+    /// Throughput of the last fragment; `None` before the first one.
     pub(super) bytes_per_second: Option<f64>,
-    /// What the checkpoint says of how fast it goes.
+    /// Smoothed throughput, as stored in the checkpoint for progress reports.
     pace: Option<Pace>,
-    /// The cause of the last failure, for the log.
-    trouble: Option<TaskError>,
+    /// The last error with its cause, for the log.
+    last_error: Option<TaskError>,
 }
 
-/// Sends the next bytes of a transfer's document until it is delivered, the
-/// drive asks for a pause, or `deadline` minus the margin is reached.
+/// Uploads the document of a transfer until it is delivered, the drive asks for a pause, or
+/// `deadline` minus the margin is reached.
 ///
 /// # Errors
-/// A [`TaskError`] whose code says whether the workflow retries;
-/// [`FailureCode::Superseded`] when a newer invocation took over.
+/// A [`TaskError`] whose code says whether the workflow retries; [`FailureCode::Superseded`]
+/// when a newer invocation has taken over.
 pub async fn upload<S, D, G, L, C, B>(
     ports: &Upload<S, D, G, L, C, B>,
     task: &TaskInput,
@@ -100,7 +109,7 @@ where
     C: Clock,
     B: ThrottleBudget,
 {
-    // Together: knowing of a pause costs a read an invocation, and no time.
+    // Read concurrently with the claim, so that the shared pause adds no latency.
     let claim = ports.store.claim(&task.transfer_id, task.attempt);
     let (transfer, shared) = futures::join!(claim, ports.budget.paused());
     let transfer = transfer?;
@@ -117,12 +126,12 @@ where
     if let Some(resume_at) = resume_at.filter(|at| *at > now) {
         return Ok(wait_until(resume_at, now));
     }
-    // The first invocation of all finds none.
+    // The first invocation of a transfer cannot have a session.
     let session = match transfer.epoch {
         1 => None,
         _ => ports.store.session(&task.transfer_id).await?,
     };
-    Run::new(ports, transfer, session, deadline)?.carry_out().await
+    Run::new(ports, transfer, session, deadline)?.run_to_end().await
 }
 
 impl<'a, S, D, G, L, C, B> Run<'a, S, D, G, L, C, B>
@@ -146,18 +155,18 @@ where
             return Err(FailureCode::Internal.into());
         };
         let checkpoint = transfer.checkpoint.as_ref();
-        let hash = SourceHash::resume(checkpoint.map(|kept| &kept.hash));
+        let hash = SourceHash::resume(checkpoint.map(|stored| &stored.hash));
         let rules = CourseRules {
             largest_fragment: ports.settings.fragment_bytes,
             policy: ports.settings.policy,
         };
         let course = Course::begin(object.size, rules, checkpoint, session.is_some());
         let margin = SignedDuration::try_from(ports.settings.margin).unwrap_or_default();
-        // The transfer's own deadline counts as much as the function's.
+        // Both deadlines apply: that of the function and that of the transfer.
         let deadline = deadline.min(transfer.must_end_by());
         let stop_at = deadline.checked_sub(margin).unwrap_or(deadline);
-        let pace = checkpoint.and_then(|kept| kept.pace);
-        let answered = checkpoint.and_then(|kept| kept.answered.clone());
+        let pace = checkpoint.and_then(|stored| stored.pace);
+        let answered = checkpoint.and_then(|stored| stored.answered.clone());
         Ok(Self {
             ports,
             transfer,
@@ -176,19 +185,19 @@ where
             is_on_its_way: false,
             bytes_per_second: None,
             pace,
-            trouble: None,
+            last_error: None,
         })
     }
 
-    async fn carry_out(mut self) -> Result<Progress, TaskError> {
+    async fn run_to_end(mut self) -> Result<Progress, TaskError> {
         loop {
             let pause = self.course.pause();
             if !pause.is_zero() {
                 tokio::time::sleep(self.spread(pause).min(self.time_left())).await;
             }
-            let action = self.course.action(self.fits());
+            let action = self.course.action(self.sendable_bytes());
             let answer = match action {
-                Action::End(end) => return self.end(end).await,
+                Action::End(end) => return self.finish_invocation(end).await,
                 Action::Ask => self.ask().await?,
                 Action::Look(names) => self.look(names).await,
                 Action::Hash { until } => self.read_gap(until).await,
@@ -197,7 +206,8 @@ where
                 Action::Put { number } => self.put(number).await?,
                 Action::Open => self.open_session().await?,
                 Action::Close => self.close().await?,
-                // The last bytes make the file visible to the recipient.
+                // The last fragment makes the file visible to the recipient, so this is the
+                // last moment to detect a conflicting push.
                 Action::Send(range) if range.is_last() && self.is_contested().await? => {
                     Answer::SourceChanged
                 }
@@ -218,57 +228,60 @@ where
         }
     }
 
-    async fn end(&mut self, end: End) -> Result<Progress, TaskError> {
+    /// Ends the invocation. Clears the lease when no PUT can still land, so that a following
+    /// `finalize` need not wait for it.
+    async fn finish_invocation(&mut self, end: End) -> Result<Progress, TaskError> {
         if end != End::Done && self.lease.is_some() && !self.is_on_its_way {
-            self.write(None).await?;
+            self.write_checkpoint(None).await?;
         }
         match end {
             End::Done => Ok(Progress::Done),
             End::HandOver => Ok(Progress::Continue),
             End::Wait(after) => self.pause(after).await,
             End::Blocked(time) => self.wait_for(time).await,
-            End::Failed(code) => Err(match self.trouble.take() {
-                Some(trouble) if trouble.code == code => trouble,
+            End::Failed(code) => Err(match self.last_error.take() {
+                Some(error) if error.code == code => error,
                 _ => code.into(),
             }),
         }
     }
 
-    /// What is left of this invocation's time, less the margin.
+    /// Returns the time that remains to this invocation before it has to return.
     pub(super) fn time_left(&self) -> Duration {
         let left = self.stop_at.duration_since(self.ports.clock.now());
         Duration::try_from(left).unwrap_or_default()
     }
 
-    /// How many bytes can still be sent, if that is known.
-    fn fits(&self) -> Option<u64> {
+    /// Returns the number of bytes that can be sent in the remaining time; `None` while
+    /// throughput is unknown.
+    fn sendable_bytes(&self) -> Option<u64> {
         let left = self.time_left();
         if left.is_zero() {
             return Some(0);
         }
         let rate = self.bytes_per_second?;
-        Some(((rate * left.as_secs_f64() * CAUTION) as u64).max(1))
+        Some(((rate * left.as_secs_f64() * THROUGHPUT_SAFETY_FACTOR) as u64).max(1))
     }
 
-    /// Makes the checkpoint durable; a request to stop is noticed here, which
-    /// costs no read of its own.
+    /// Writes the checkpoint. The write also returns whether a cancel was requested, so
+    /// noticing a cancel costs no extra read.
     ///
-    /// What is put whole is put under a lease that is written with it, because nobody
-    /// can close a PUT that is under way.
+    /// The checkpoint of a small document carries a lease, because a PUT cannot be aborted once
+    /// it is under way; `finalize` waits until the lease ends.
     pub(super) async fn save(&mut self) -> Result<(), TaskError> {
         let is_small = self.object.size() <= SMALL_FILE_BYTES;
         let lease = is_small.then(|| later(self.ports.clock.now(), PUT_LEASE));
-        if !self.write(lease).await? {
+        if !self.write_checkpoint(lease).await? {
             return Ok(());
         }
         if self.lease.is_some() && !self.is_on_its_way {
-            self.write(None).await?;
+            self.write_checkpoint(None).await?;
         }
         Err(FailureCode::Canceled.into())
     }
 
-    /// Whether somebody asked to stop.
-    async fn write(&mut self, lease: Option<Timestamp>) -> Result<bool, TaskError> {
+    /// Writes the checkpoint with this lease. Returns whether the transfer has to stop.
+    async fn write_checkpoint(&mut self, lease: Option<Timestamp>) -> Result<bool, TaskError> {
         let id = &self.transfer.transfer_id;
         let reached = self.course.checkpoint(self.hash.state());
         self.pace = Some(Pace::next(self.pace, self.ports.clock.now(), reached.offset));
@@ -280,7 +293,8 @@ where
         Ok(stop)
     }
 
-    /// What a drive's refusal means for the course; its cause is kept for the log.
+    /// Translates a drive error into an event for the state machine; keeps its cause for the
+    /// log.
     pub(super) fn refusal(&mut self, error: DriveError) -> Answer {
         let answer = match &error {
             DriveError::Throttled { retry_after } => Answer::Throttled(*retry_after),
@@ -292,23 +306,23 @@ where
             DriveError::Body => Answer::SourceBroke,
             _ => Answer::Refused(TaskError::code_of(&error)),
         };
-        self.trouble = Some(error.into());
+        self.last_error = Some(error.into());
         answer
     }
 
-    /// The same for a refusal of the exchange bucket.
+    /// Translates an error of the exchange bucket in the same way.
     pub(super) fn unread(&mut self, error: StagingError) -> Answer {
         let answer = match &error {
             StagingError::Unavailable(_) => Answer::SourceBroke,
             StagingError::Changed => {
-                // The answer was for bytes of the source as it was.
+                // The drive's answer was for the previous version of the source.
                 self.answered = None;
                 Answer::SourceChanged
             }
             StagingError::Gone => Answer::Refused(FailureCode::SourceGone),
             StagingError::Unauthorized => Answer::Refused(FailureCode::ExchangeUnauthorized),
         };
-        self.trouble = Some(error.into());
+        self.last_error = Some(error.into());
         answer
     }
 }

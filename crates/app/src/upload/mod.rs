@@ -1,10 +1,10 @@
-//! Sends a document to the drive, one invocation's worth at a time.
+//! Upload of a document to the recipient's drive, one Lambda invocation at a time.
 //!
-//! An invocation claims the transfer (a new epoch), and then carries out what
-//! `docferry_domain::Course` decides: ask the session where it stands, send
-//! fragments, look at the destination, until the document is complete, the drive
-//! asks for a pause, or its own time is nearly over. Whatever interrupts it, the
-//! next one goes on from the drive's own offset.
+//! An invocation claims the transfer by taking a new epoch. Then it carries out the decisions
+//! of `docferry_domain::Course`: query the upload session, send fragments, check the
+//! destination. It returns when the document is complete, when the drive asks for a pause, or
+//! when its own time is nearly over. After any interruption, the next invocation resumes at the
+//! offset that the drive reports.
 
 mod comparison;
 mod completion;
@@ -27,34 +27,35 @@ pub(crate) use source::{SourceObject, is_contested, may_be_foreign};
 /// Limits of one invocation.
 #[derive(Debug, Clone, Copy)]
 pub struct UploadSettings {
-    /// What happens when a file of that name exists.
+    /// Conflict policy: what to do when a file of that name exists at the destination.
     pub policy: ConflictPolicy,
-    /// The largest fragment, in bytes. The first is smaller, unless the document is.
+    /// Maximum fragment size in bytes. A large document begins with a smaller fragment.
     pub fragment_bytes: u64,
-    /// How much of the source may be read ahead of what is sent, in bytes. Bounds
-    /// the memory of an invocation, whatever the document's size.
+    /// Maximum number of source bytes that are read ahead of the upload. Bounds the memory of
+    /// an invocation, whatever the size of the document.
     pub read_ahead_bytes: u32,
-    /// How many ranges of the source are read at once, within that bound.
+    /// Number of ranged source reads that run in parallel within `read_ahead_bytes`.
     pub parallel_reads: u32,
-    /// The invocation returns this long before its deadline.
+    /// Safety margin: the invocation returns this long before its deadline.
     pub margin: Duration,
-    /// A fragment that takes longer is given up and sent again, half as large.
+    /// Timeout of one fragment. A fragment that times out is sent again at half the size.
     pub fragment_timeout: Duration,
 }
 
-/// What the workflow does next.
+/// Result of an upload or publish invocation; the workflow chooses its next state by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     /// The delivery is verified and recorded.
     Done,
-    /// Call again at once: the invocation's time was over.
+    /// The invocation ran out of time; the workflow calls the step again at once.
     Continue,
-    /// Look for the arrival again: the object that was accepted is not there any more, or
-    /// may be another document.
+    /// The accepted source object is gone or may be another document; the workflow returns to
+    /// polling for the arrival.
     SourceLost,
-    /// Call again after so many seconds (1–60).
+    /// The workflow waits, then calls the step again.
     Wait {
-        /// Cut into pieces of at most a minute, so that a cancel is noticed.
+        /// Seconds to wait, 1–60. Longer waits are split, so that a cancel request is noticed
+        /// within a minute.
         seconds: u32,
     },
 }

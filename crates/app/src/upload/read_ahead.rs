@@ -1,3 +1,5 @@
+//! Read-ahead: parallel ranged reads of the source within a fixed memory budget.
+
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,26 +12,27 @@ use tokio::task::JoinSet;
 use super::source::SourceObject;
 use crate::ports::{Staging, StagingError};
 
-/// Pieces are copied into blocks of this size, whatever a connection's own buffers
-/// look like, so that the budget is what is held, and the allocator finds a block
-/// for each in the place of the last. One block is one frame of a fragment's body.
+/// Size of the blocks into which pieces are copied, whatever the buffer sizes of the
+/// connection. So the budget equals the memory that is held, and the allocator can reuse a
+/// freed block for the next one. One block is one frame of a fragment's body.
 const PIECE_BYTES: usize = 64 * 1024;
-/// Tries of one ranged read before the reader gives up.
+/// Tries of one ranged read without progress before the reader fails.
 const READ_TRIES: u32 = 4;
 
-/// How far, and on how many connections, the source is read ahead.
+/// Limits of reading ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ReadAhead {
-    /// Bytes that are held at most, whatever the size of the document.
+    /// Maximum number of bytes held in memory, whatever the size of the document.
     pub(super) budget_bytes: u32,
-    /// Ranged reads at once.
+    /// Number of parallel ranged reads.
     pub(super) reads: u32,
 }
 
-/// A part of the source, piece by piece, in the order of its bytes.
+/// Channel of the pieces of one part of the source, in byte order.
 pub(super) type Part = mpsc::UnboundedReceiver<Result<Piece, StagingError>>;
 
-/// Bytes, and their share of the budget.
+/// A block of bytes and its share of the memory budget, which is released when the piece is
+/// dropped.
 #[derive(Debug)]
 pub(super) struct Piece {
     bytes: Bytes,
@@ -37,7 +40,7 @@ pub(super) struct Piece {
 }
 
 impl Piece {
-    /// Splits off the first bytes, `at_most` of them.
+    /// Splits off the first bytes, at most `at_most` of them.
     pub(super) fn take(&mut self, at_most: u64) -> Bytes {
         let take = usize::try_from(at_most).unwrap_or(usize::MAX).min(self.bytes.len());
         self.bytes.split_to(take)
@@ -49,9 +52,9 @@ impl Piece {
 }
 
 impl ReadAhead {
-    /// Reads the source from `position` to its end. Parts are announced to `parts`
-    /// in order and read at the same time. The budget is shared out in that order
-    /// too: a later part never holds what an earlier one waits for.
+    /// Reads the source from `position` to its end, several parts in parallel. Sends a channel
+    /// for each part to `parts`, in order. The budget is granted in the same order, so a later
+    /// part never holds memory that an earlier one needs.
     pub(super) async fn read<G: Staging + 'static>(
         self,
         staging: Arc<G>,
@@ -61,7 +64,7 @@ impl ReadAhead {
     ) {
         let part_bytes = self.part_bytes();
         let budget = Arc::new(Semaphore::new(part_bytes as usize * self.reads() as usize));
-        // Dropping the set, when this future is aborted, ends what is being read.
+        // Dropping the set, when this future is aborted, cancels the reads.
         let mut readers = JoinSet::new();
         let mut position = position;
         while position < object.size {
@@ -80,19 +83,24 @@ impl ReadAhead {
         while readers.join_next().await.is_some() {}
     }
 
-    /// Two at least: with one, nothing would be read while the last of it is sent.
+    /// Returns the number of parallel reads, at least 2: with a single part, nothing would be
+    /// read while its last bytes are sent.
     fn reads(self) -> u32 {
         self.reads.clamp(2, 16)
     }
 
+    /// Returns the size of a part in bytes: the budget divided by the number of reads.
     fn part_bytes(self) -> u32 {
         (self.budget_bytes / self.reads()).max(PIECE_BYTES as u32)
     }
 }
 
+/// Reads one part of the source.
 struct PartReader {
+    /// Budget of the bytes that are still to be read.
     permit: OwnedSemaphorePermit,
     sender: mpsc::UnboundedSender<Result<Piece, StagingError>>,
+    /// The bytes that are still to be read.
     range: Range<u64>,
 }
 
@@ -106,7 +114,7 @@ impl PartReader {
                 tries = 0;
             }
             let error = match outcome {
-                // A stream that ends early, with nothing of it read.
+                // An empty stream instead of an error.
                 Ok(()) if self.range.start == before => StagingError::Gone,
                 Ok(()) => continue,
                 Err(StagingError::Unavailable(_)) if tries + 1 < READ_TRIES => {
@@ -116,13 +124,13 @@ impl PartReader {
                 }
                 Err(error) => error,
             };
-            // Nobody listening any more is fine.
+            // The receiver may have been dropped, which is fine.
             let _ = self.sender.send(Err(error));
             return;
         }
     }
 
-    /// One ranged read of what is missing.
+    /// Makes one ranged read of the bytes that are still missing.
     async fn read_on<G: Staging>(
         &mut self,
         staging: &G,
@@ -136,21 +144,22 @@ impl PartReader {
                 let left = usize::try_from(self.range.end - self.range.start).unwrap_or(usize::MAX);
                 let size = left.min(PIECE_BYTES);
                 if size == 0 {
-                    return Err(StagingError::Unavailable("more bytes than asked for".into()));
+                    return Err(StagingError::Unavailable("more bytes than requested".into()));
                 }
                 if block.capacity() == 0 {
                     block.reserve(size);
                 }
                 block.extend_from_slice(&bytes.split_to(bytes.len().min(size - block.len())));
                 if block.len() == size {
-                    self.hand_on(std::mem::take(&mut block).freeze());
+                    self.send(std::mem::take(&mut block).freeze());
                 }
             }
         }
         Ok(())
     }
 
-    fn hand_on(&mut self, bytes: Bytes) {
+    /// Sends a block with its share of the budget.
+    fn send(&mut self, bytes: Bytes) {
         if let Some(budget) = self.permit.split(bytes.len()) {
             self.range.start += bytes.len() as u64;
             let _ = self.sender.send(Ok(Piece { bytes, _budget: budget }));
@@ -173,12 +182,12 @@ mod tests {
     const SIZE: u64 = 3_000_000;
     const AHEAD: ReadAhead = ReadAhead { budget_bytes: 1 << 20, reads: 4 };
 
-    /// A store that shows what is read of it.
+    /// A store that records the reads made on it.
     #[derive(Default)]
     struct Store {
         ranges: Mutex<Vec<Range<u64>>>,
         bytes: AtomicUsize,
-        /// Reads to break off in the middle.
+        /// Number of reads to interrupt halfway.
         breaks: AtomicUsize,
     }
 
@@ -236,7 +245,7 @@ mod tests {
         SourceReader::open(Arc::new(Arc::clone(store)), object, position, hash, AHEAD)
     }
 
-    async fn settle() {
+    async fn let_readers_run() {
         for _ in 0..1000 {
             tokio::task::yield_now().await;
         }
@@ -246,13 +255,13 @@ mod tests {
     async fn as_many_ranges_as_allowed_are_read_at_once_and_no_more_than_the_budget_is_held() {
         let store = Arc::new(Store::default());
         let reader = open(&store, 0, "tag");
-        settle().await;
+        let_readers_run().await;
         assert_eq!(store.ranges.lock().unwrap().len(), 4);
         assert_eq!(store.bytes.load(Ordering::SeqCst), 1 << 20);
-        // What is taken makes room for as much, and for the range behind the four.
+        // Consuming bytes makes room for as many, and for a fifth range.
         let taken: Vec<_> = reader.fragment(1 << 18).collect().await;
         assert!(taken.iter().all(Result::is_ok));
-        settle().await;
+        let_readers_run().await;
         assert_eq!(store.ranges.lock().unwrap().len(), 5);
         assert_eq!(store.bytes.load(Ordering::SeqCst), (1 << 20) + (1 << 18));
     }

@@ -1,3 +1,6 @@
+//! Source reader: yields the source in order, fragment by fragment, while it is being read
+//! ahead.
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,27 +13,31 @@ use super::read_ahead::{Part, Piece, ReadAhead};
 use super::source::SourceObject;
 use crate::ports::{ByteStream, Staging, StagingError};
 
-/// Hands the source out in order, fragment by fragment, while it is being read
-/// ahead.
+/// Yields the source in order, fragment by fragment, while it is being read ahead.
 ///
-/// Reading goes on while a fragment's answer is awaited, so that the time of a
-/// transfer tends to the slower of the two sides, not to their sum. A reader is
-/// dropped, and a new one opened elsewhere, whenever the drive's offset is not
-/// where it stands.
+/// Reading continues while the drive's answer to a fragment is awaited, so a transfer takes
+/// about as long as the slower of the two sides, not as long as both together. When the drive's
+/// offset differs from the reader's position, the reader is dropped and a new one is opened.
 #[derive(Debug)]
 pub(super) struct SourceReader {
     state: Arc<Mutex<State>>,
+    /// The task that reads ahead; aborted when the reader is dropped.
     reading: JoinHandle<()>,
 }
 
 #[derive(Debug)]
 struct State {
+    /// Parts of the source that have been started, in order.
     parts: mpsc::UnboundedReceiver<Part>,
+    /// The part that is being consumed.
     part: Option<Part>,
-    /// What is left of a piece that spanned two fragments, still in the budget.
-    rest: Option<Piece>,
+    /// Remainder of a piece that spans two fragments; it still counts against the budget.
+    remainder: Option<Piece>,
+    /// Offset of the next byte to yield.
     position: u64,
+    /// Hash of all bytes up to `position`.
     hash: SourceHash,
+    /// Why the last stream failed, until [`SourceReader::take_failure`] takes it.
     failure: Option<StagingError>,
 }
 
@@ -45,13 +52,13 @@ impl SourceReader {
     ) -> Self {
         let (sender, parts) = mpsc::unbounded_channel();
         let reading = tokio::spawn(ahead.read(staging, object, position, sender));
-        let state = State { parts, part: None, rest: None, position, hash, failure: None };
+        let state = State { parts, part: None, remainder: None, position, hash, failure: None };
         Self { state: Arc::new(Mutex::new(state)), reading }
     }
 
-    /// The next `len` bytes as a stream for one fragment. Bytes are folded into
-    /// the reader's hash as they are handed out; it counts only once the drive has
-    /// acknowledged them.
+    /// Returns the next `len` bytes as a stream for one fragment. Bytes enter the reader's hash
+    /// as they are yielded; the caller uses that hash only after the drive has acknowledged
+    /// them.
     pub(super) fn fragment(&self, len: u64) -> ByteStream {
         let state = Arc::clone(&self.state);
         futures::stream::unfold((state, len), |(state, left)| async move {
@@ -59,19 +66,19 @@ impl SourceReader {
                 return None;
             }
             let item = state.lock().await.next(left).await;
-            // After a failure nothing more is handed out.
+            // The stream ends after a failure.
             let left = item.as_ref().map_or(0, |bytes| left - bytes.len() as u64);
             Some((item, (state, left)))
         })
         .boxed()
     }
 
-    /// The hash of everything that was handed out.
+    /// Returns the hash of all bytes yielded so far.
     pub(super) async fn hash(&self) -> SourceHash {
         self.state.lock().await.hash.clone()
     }
 
-    /// Why the last fragment's stream broke, if it was the source's fault.
+    /// Takes the error that broke the last fragment's stream, if the source caused it.
     pub(super) async fn take_failure(&self) -> Option<StagingError> {
         self.state.lock().await.failure.take()
     }
@@ -89,7 +96,7 @@ impl State {
             Ok(mut piece) => {
                 let bytes = piece.take(at_most);
                 if !piece.is_empty() {
-                    self.rest = Some(piece);
+                    self.remainder = Some(piece);
                 }
                 if !self.hash.fold(self.position, &bytes) {
                     return Err(self.fail(StagingError::Gone));
@@ -102,8 +109,8 @@ impl State {
     }
 
     async fn piece(&mut self) -> Result<Piece, StagingError> {
-        if let Some(rest) = self.rest.take() {
-            return Ok(rest);
+        if let Some(remainder) = self.remainder.take() {
+            return Ok(remainder);
         }
         loop {
             if let Some(part) = &mut self.part
@@ -115,7 +122,8 @@ impl State {
         }
     }
 
-    /// Keeps the reason for the engine; the stream's consumer needs only to stop.
+    /// Keeps the error for the engine, and returns a copy that ends the stream; its consumer
+    /// does not need the cause.
     fn fail(&mut self, error: StagingError) -> StagingError {
         let copy = match &error {
             StagingError::Unavailable(_) => StagingError::Unavailable("read failed".into()),

@@ -1,3 +1,6 @@
+//! Actions of an upload that move bytes: sending fragments, putting small documents, and
+//! reading the source.
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,14 +17,16 @@ use crate::ports::{
     TransferStore,
 };
 
-/// How long a PUT may take to land that was given up: its bytes are on their way.
-const LANDING: SignedDuration = SignedDuration::from_secs(15);
+/// Time in which an aborted PUT may still take effect, because its bytes are already in
+/// transit.
+const ABORTED_PUT_GRACE: SignedDuration = SignedDuration::from_secs(15);
 
-/// A PUT is not begun with less time than this.
-const SHORTEST_PUT: Duration = Duration::from_secs(20);
+/// Minimum time that must remain on the lease before a PUT is started.
+const MIN_PUT_TIME: Duration = Duration::from_secs(20);
 
-/// How much is read between two looks at the clock, only to hash it.
-const GAP_BYTES: u64 = 32 * 1024 * 1024;
+/// Maximum number of bytes read per step when the source is read only to be hashed; the time
+/// limit is checked between steps.
+const HASH_STEP_BYTES: u64 = 32 * 1024 * 1024;
 
 impl<S, D, G, L, C, B> Run<'_, S, D, G, L, C, B>
 where
@@ -32,7 +37,8 @@ where
     C: Clock,
     B: ThrottleBudget,
 {
-    /// Sends a fragment, read on from where the last one ended, or anew.
+    /// Sends one fragment. Continues with the current source reader if it is at the start of
+    /// the range; otherwise opens a new one.
     pub(super) async fn send(&mut self, range: FragmentRange) -> Result<Answer, TaskError> {
         let Some(url) = self.url().await? else { return Ok(Answer::Gone) };
         let reader = match self.reader.take() {
@@ -75,6 +81,7 @@ where
         })
     }
 
+    /// Opens a source reader at this position.
     fn read_from(&self, position: u64) -> SourceReader {
         let staging = Arc::clone(&self.ports.staging);
         let settings = &self.ports.settings;
@@ -83,11 +90,12 @@ where
         SourceReader::open(staging, self.object.clone(), position, self.hash.clone(), ahead)
     }
 
-    /// Reads what a lost checkpoint left out of the hash, or a part of it.
+    /// Hashes source bytes that the drive has but the stored hash does not cover, because a
+    /// checkpoint was lost. Reads at most one step of `HASH_STEP_BYTES`.
     pub(super) async fn read_gap(&mut self, until: u64) -> Answer {
         let staging = Arc::clone(&self.ports.staging);
-        let until = until.min(self.hash.hashed_to() + GAP_BYTES);
-        // What breaks off in the middle is read again.
+        let until = until.min(self.hash.hashed_to() + HASH_STEP_BYTES);
+        // Hashing works on a copy, so a read that fails halfway is repeated from the start.
         let mut hash = self.hash.clone();
         match self.object.hash_up_to(&*staging, &mut hash, until).await {
             Ok(()) => {
@@ -98,7 +106,7 @@ where
         }
     }
 
-    /// Reads a small document into memory.
+    /// Reads a small document into memory and hashes it.
     pub(super) async fn load(&mut self) -> Answer {
         let staging = Arc::clone(&self.ports.staging);
         match self.object.read_whole(&*staging).await {
@@ -111,20 +119,20 @@ where
         }
     }
 
-    /// Puts a small document.
+    /// Sends a small document with a single PUT.
     ///
-    /// Under the policy `rename` the numbering is ours, and each name is tried
-    /// under `fail`: a PUT of which we do not know may land late, but only under
-    /// a name that we look at before we take another.
+    /// Under the policy `rename`, docferry chooses the numbered names itself and sends each PUT
+    /// under the policy `fail`. A PUT whose answer was lost may therefore land late, but only
+    /// under a name that is checked before another one is tried.
     ///
-    /// Only while the lease that was written before lasts, less what it takes a PUT to
-    /// land that was given up.
+    /// The PUT runs only while the lease in the checkpoint lasts, less the time in which an
+    /// aborted PUT may still take effect.
     pub(super) async fn put(&mut self, number: u32) -> Result<Answer, TaskError> {
-        let mut lasts = self.lease_lasts();
-        if lasts < SHORTEST_PUT {
-            // There was a pause since.
+        let mut lease_left = self.lease_left();
+        if lease_left < MIN_PUT_TIME {
+            // The lease was written before a pause: renew it.
             self.save().await?;
-            lasts = self.lease_lasts();
+            lease_left = self.lease_left();
         }
         let policy = match self.ports.settings.policy {
             ConflictPolicy::Rename => ConflictPolicy::Fail,
@@ -135,12 +143,12 @@ where
         };
         let put = self.ports.drive.put_whole(&at, self.whole.clone(), policy);
         let left = self.time_left();
-        // What becomes of this one says nothing of one before it.
-        let was_on_its_way = std::mem::replace(&mut self.is_on_its_way, true);
-        let Ok(answer) = tokio::time::timeout(left.min(lasts), put).await else {
-            return Ok(if left <= lasts { Answer::OutOfTime } else { Answer::TimedOut });
+        // The result of this PUT says nothing about an earlier one that may still be in flight.
+        let was_in_flight = std::mem::replace(&mut self.is_on_its_way, true);
+        let Ok(answer) = tokio::time::timeout(left.min(lease_left), put).await else {
+            return Ok(if left <= lease_left { Answer::OutOfTime } else { Answer::TimedOut });
         };
-        self.is_on_its_way = was_on_its_way || matches!(answer, Err(DriveError::Ambiguous(_)));
+        self.is_on_its_way = was_in_flight || matches!(answer, Err(DriveError::Ambiguous(_)));
         Ok(match answer {
             Ok(item) => {
                 self.answered = Some(item.id.clone());
@@ -151,8 +159,10 @@ where
         })
     }
 
-    fn lease_lasts(&self) -> Duration {
-        let lasts = self.lease.map(|end| end.duration_since(self.ports.clock.now()) - LANDING);
-        lasts.and_then(|lasts| Duration::try_from(lasts).ok()).unwrap_or_default()
+    /// Returns the time for which a PUT may still run under the lease.
+    fn lease_left(&self) -> Duration {
+        let now = self.ports.clock.now();
+        let left = self.lease.map(|end| end.duration_since(now) - ABORTED_PUT_GRACE);
+        left.and_then(|left| Duration::try_from(left).ok()).unwrap_or_default()
     }
 }

@@ -1,3 +1,6 @@
+//! Actions of an upload that manage its session: opening, querying and closing it, and renewing
+//! the source object's tag.
+
 use docferry_domain::{Answer, ArrivedObject, FailureCode};
 
 use super::engine::Run;
@@ -17,7 +20,8 @@ where
     C: Clock,
     B: ThrottleBudget,
 {
-    /// The URL of the stored session; `None` when it cannot be opened any more.
+    /// Returns the URL of the stored session; `None` when there is no session or its URL cannot
+    /// be decrypted any more.
     pub(super) async fn url(&mut self) -> Result<Option<UploadUrl>, TaskError> {
         if self.url.is_none()
             && let Some(record) = &self.session
@@ -32,7 +36,8 @@ where
         Ok(self.url.clone())
     }
 
-    /// Asks the session where it stands: that counts, not our checkpoint.
+    /// Queries the session for its offset. The drive's offset decides where to resume, not our
+    /// checkpoint.
     pub(super) async fn ask(&mut self) -> Result<Answer, TaskError> {
         self.reader = None;
         let Some(url) = self.url().await? else { return Ok(Answer::Gone) };
@@ -42,12 +47,13 @@ where
         })
     }
 
-    /// Opens a session and stores its URL, before the first byte is sent: whoever
-    /// resumes finds it.
+    /// Opens a session and stores its sealed URL before the first byte is sent, so that the
+    /// next invocation can resume it.
     pub(super) async fn open_session(&mut self) -> Result<Answer, TaskError> {
         let ports = self.ports;
         if let Some(old) = self.url.take() {
-            // Said to be gone. One that is open all the same would be left behind.
+            // The drive reported the old session as gone. Delete it all the same, so that none
+            // is orphaned if that was wrong.
             let _ = ports.drive.delete_session(&old).await;
         }
         let (size, policy) = (self.object.size, ports.settings.policy);
@@ -64,22 +70,22 @@ where
         }
         .await;
         match stored {
-            Ok(session_as_stored) => {
-                self.session = Some(SessionRecord { session: session_as_stored, epoch });
+            Ok(sealed) => {
+                self.session = Some(SessionRecord { session: sealed, epoch });
                 self.url = Some(session.url);
                 Ok(Answer::Opened)
             }
-            Err(lost) => {
-                // Nobody will ever know this session: end it as well as we can.
-                // The drive forgets it by itself otherwise.
+            Err(error) => {
+                // The session's URL is not stored, so no later invocation can use it: try to
+                // delete it. Otherwise it expires by itself at the drive.
                 let _ = ports.drive.delete_session(&session.url).await;
-                Err(lost)
+                Err(error)
             }
         }
     }
 
-    /// Ends the session, so that nobody can complete it any more. Its record stays
-    /// until another takes its place: it says that there was one.
+    /// Deletes the session at the drive, so that it cannot be completed any more. Its record
+    /// stays until it is replaced, as evidence that a session existed.
     pub(super) async fn close(&mut self) -> Result<Answer, TaskError> {
         self.reader = None;
         let Some(url) = self.url().await? else { return Ok(Answer::Gone) };
@@ -89,18 +95,19 @@ where
         })
     }
 
-    /// Whether a push of another document became known that may have brought the object
-    /// which is being sent.
+    /// Returns whether a push of another document has become known that may have written the
+    /// object which is being sent.
     pub(super) async fn is_contested(&self) -> Result<bool, TaskError> {
         let written_at = self.transfer.object.as_ref().and_then(|object| object.written_at);
         is_contested(&self.ports.store, &self.transfer, written_at).await
     }
 
-    /// Takes the tag of the exchange object as it is now, after another transfer of the
-    /// same document was pushed: not every store derives tags from content. What was sent
-    /// may not be what lies there now, so sending begins again.
+    /// Adopts the current tag of the exchange object, after another transfer pushed the same
+    /// document: not every store derives tags from content. The bytes sent so far may differ
+    /// from the current object, so the upload starts over.
     ///
-    /// `None` when the object may be another document: the arrival is looked for again.
+    /// Returns `None` when the object may be another document; then the workflow polls for the
+    /// arrival again.
     pub(super) async fn renew(&mut self) -> Result<Option<Answer>, TaskError> {
         let source = self.transfer.source.as_ref().ok_or(FailureCode::Internal)?;
         let head = match self.ports.staging.head(&source.key).await {
@@ -124,7 +131,7 @@ where
         store.replace_object(&self.transfer.transfer_id, epoch, &object).await?;
         self.object.etag.clone_from(&object.etag);
         self.transfer.object = Some(object);
-        // An answer to the last byte was for the bytes that lay there before.
+        // An answer to the last byte belonged to the previous version of the object.
         self.answered = None;
         Ok(Some(Answer::Renewed))
     }

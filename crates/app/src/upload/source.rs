@@ -1,3 +1,5 @@
+//! The exchange object that an upload reads, and checks that it is the right document.
+
 use std::ops::Range;
 
 use docferry_domain::{FailureCode, SourceHash, Transfer, is_contested as contests};
@@ -7,11 +9,12 @@ use jiff::Timestamp;
 use crate::TaskError;
 use crate::ports::{Staging, StagingError, TransferStore};
 
-/// Whether a push of another document became known that may have brought the object which
-/// was written at `written_at` by the exchange store's clock; any object, if that is
-/// unknown.
+/// Returns whether a push of another document has become known that may have written the
+/// object. `written_at` is the object's time by the exchange store's clock; `None` (unknown)
+/// counts as possible.
 ///
-/// For an object that `poll` has accepted: it has waited for pushes in flight.
+/// Use this for an object that `poll` has accepted: `poll` has already waited for pushes in
+/// flight.
 pub(crate) async fn is_contested(
     store: &impl TransferStore,
     transfer: &Transfer,
@@ -23,14 +26,15 @@ pub(crate) async fn is_contested(
     Ok(contests(&transfer.object_guid, source, written_at, &key.outstanding))
 }
 
-/// Whether an object that was never accepted may be another document: pushes in flight
+/// Returns whether an object that was never accepted may be another document; pushes in flight
 /// count as well.
 pub(crate) async fn may_be_foreign(
     store: &impl TransferStore,
     transfer: &Transfer,
     written_at: Option<Timestamp>,
 ) -> Result<bool, TaskError> {
-    // The key of a push is recorded before its announcement is withdrawn.
+    // Read before the exchange key: a push records its key before its announcement is
+    // withdrawn, so it is seen in one of the two reads.
     let foreign = store.pushes_in_flight().await?.into_iter().any(|push| {
         push.guid != transfer.object_guid
             && written_at.is_none_or(|written_at| push.may_have_brought(written_at))
@@ -38,7 +42,7 @@ pub(crate) async fn may_be_foreign(
     Ok(foreign || is_contested(store, transfer, written_at).await?)
 }
 
-/// Which object to read.
+/// An exchange object, identified by key and tag.
 #[derive(Debug, Clone)]
 pub(crate) struct SourceObject {
     pub(crate) key: String,
@@ -47,18 +51,18 @@ pub(crate) struct SourceObject {
 }
 
 impl SourceObject {
-    /// The exchange object of a transfer, once it has arrived.
+    /// Returns the exchange object of a transfer, once it has arrived.
     pub(crate) fn of(transfer: &Transfer) -> Option<Self> {
         let (source, object) = (transfer.source.as_ref()?, transfer.object.as_ref()?);
         Some(Self { key: source.key.clone(), etag: object.etag.clone(), size: source.size })
     }
 
-    /// Size in bytes.
+    /// Returns the size of the object in bytes.
     pub(crate) const fn size(&self) -> u64 {
         self.size
     }
 
-    /// Reads on from where `hash` stands and folds in what comes, up to `until`.
+    /// Extends `hash` to cover the source up to byte `until`.
     pub(crate) async fn hash_up_to<G: Staging>(
         &self,
         staging: &G,
@@ -73,11 +77,11 @@ impl SourceObject {
         while let Some(bytes) = stream.next().await {
             hash.append(&bytes?);
         }
-        // Nothing came: an empty stream in place of an error.
+        // An empty stream instead of an error.
         if hash.hashed_to() == from { Err(StagingError::Gone) } else { Ok(()) }
     }
 
-    /// A part of the object, which is small.
+    /// Reads a small range of the object into memory.
     pub(crate) async fn read_range<G: Staging>(
         &self,
         staging: &G,
@@ -92,7 +96,7 @@ impl SourceObject {
         if part.len() as u64 == length { Ok(part.freeze()) } else { Err(StagingError::Gone) }
     }
 
-    /// The whole object, which is small, and its hash.
+    /// Reads the whole object, which must be small, into memory and hashes it.
     pub(super) async fn read_whole<G: Staging>(
         &self,
         staging: &G,

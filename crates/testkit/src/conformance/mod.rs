@@ -48,6 +48,7 @@ pub async fn transfer_store(store: &impl TransferStore) {
     recorded_delivery_wins_over_failure_and_cancel(store).await;
     last_user_of_a_key_deletes_its_object(store).await;
     push_during_a_deletion_is_repeated_after_it(store).await;
+    push_waits_for_the_shared_lease_of_two_releases(store).await;
     deletion_lease_expires(store).await;
     transfer_is_unfinished_until_cleaned_up(store).await;
     next_execution_keeps_the_progress(store).await;
@@ -267,6 +268,30 @@ async fn last_user_of_a_key_deletes_its_object(store: &impl TransferStore) {
     assert_eq!(release(&created(store).await.transfer_id).await, Release::StillReferenced);
 }
 
+/// Two processes of one transfer may release a key. Neither knows when the other has deleted
+/// the object, so the lease of both ends by its time only.
+async fn push_waits_for_the_shared_lease_of_two_releases(store: &impl TransferStore) {
+    let (a, b) = (created(store).await.transfer_id, created(store).await.transfer_id);
+    let key = format!("twice-{a}.pdf");
+    for id in [&a, &b] {
+        store.begin_push(id, 1, epoch()).await.unwrap();
+    }
+    assert!(record_push(store, &a, 1, &pushed(&key, 1)).await.unwrap());
+    for from in [10, 11] {
+        let until = seconds(from + 90);
+        let release = store.release_key(&a, 1, &key, seconds(from), until).await.unwrap();
+        assert_eq!(release, Release::Last);
+    }
+    store.mark_released(&a, &key, seconds(12)).await.unwrap();
+    let mut push = pushed(&key, 1);
+    (push.requested_at, push.pushed_at) = (seconds(60), seconds(61));
+    assert!(!record_push(store, &b, 1, &push).await.unwrap(), "the other may still delete");
+    store.mark_released(&a, &key, seconds(62)).await.unwrap();
+    assert!(!record_push(store, &b, 1, &push).await.unwrap());
+    (push.requested_at, push.pushed_at) = (seconds(101), seconds(102));
+    assert!(record_push(store, &b, 1, &push).await.unwrap(), "the lease has expired");
+}
+
 async fn push_during_a_deletion_is_repeated_after_it(store: &impl TransferStore) {
     let (a, b) = (created(store).await.transfer_id, created(store).await.transfer_id);
     let key = format!("racing-{a}.pdf");
@@ -391,7 +416,7 @@ async fn unused_key_can_be_leased_to_delete_a_late_object(store: &impl TransferS
     store.begin_push(&a, 1, epoch()).await.unwrap();
     assert!(!record_push(store, &a, 1, &push).await.unwrap(), "the object is being deleted");
     store.mark_released(&a, &key, seconds(2)).await.unwrap();
-    assert!(!record_push(store, &a, 1, &push).await.unwrap(), "two may have taken it");
+    assert!(!record_push(store, &a, 1, &push).await.unwrap(), "the lease is shared");
     (push.requested_at, push.pushed_at) = (seconds(91), seconds(91));
     assert!(record_push(store, &a, 1, &push).await.unwrap());
 }

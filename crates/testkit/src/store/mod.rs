@@ -27,11 +27,9 @@ struct KeyUse {
     holder: Option<ObjectGuid>,
     /// Pushes that named the key and may still write the object.
     outstanding: BTreeSet<OutstandingPush>,
-    /// The transfer that deletes the object (`None` when several of its processes do) and
-    /// the end of its lease.
-    releasing: Option<(Option<TransferId>, Timestamp)>,
     /// Deletion lease: the transfer that is deleting the object, and the end of the lease.
-    releasing: Option<(TransferId, Timestamp)>,
+    /// The transfer is `None` when several of its processes share the lease.
+    releasing: Option<(Option<TransferId>, Timestamp)>,
     /// Time of the last completed deletion.
     released_at: Option<Timestamp>,
 }
@@ -122,9 +120,8 @@ impl InMemoryTransferStore {
         self.tables().bundles.entry(id).and_modify(|(known, _)| *known = bundle);
     }
 
-    /// Exchange keys that a transfer uses or has to release. A lease of several processes
-    /// ends by itself.
-    /// Exchange keys that a transfer still uses or is deleting.
+    /// Exchange keys that a transfer still uses or is deleting. A shared lease does not
+    /// count, because it expires by itself.
     #[must_use]
     pub fn keys_in_use(&self) -> Vec<String> {
         let tables = self.tables();

@@ -431,7 +431,7 @@ impl TransferStore for InMemoryTransferStore {
         if !usage.users.is_empty() || !(is_user || ours) {
             return Ok(Release::StillReferenced);
         }
-        // Two processes of one transfer: neither knows when the other has deleted.
+        // The second process of a transfer shares the lease with the first.
         usage.releasing = Some(((!ours).then(|| id.clone()), until));
         usage.holder = None;
         Ok(Release::Last)
