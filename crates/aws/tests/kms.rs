@@ -54,5 +54,5 @@ async fn a_url_up_to_the_limit_is_sealed_and_a_longer_one_says_why_not() {
     else {
         panic!("it was sealed");
     };
-    assert_eq!(cause.to_string(), "KMS Encrypt: the URL is longer than KMS encrypts");
+    assert_eq!(cause.to_string(), "KMS Encrypt: the URL exceeds the 4096 bytes that KMS encrypts");
 }
