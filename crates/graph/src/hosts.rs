@@ -1,12 +1,16 @@
+//! Allowlist of the hosts to which documents are uploaded.
+
 use http::Uri;
 
-/// Whom upload URLs may name. An answer that was tampered with, or a record, must
-/// not send a document to somebody else.
+/// Hosts that an upload URL may name. A manipulated response or record must not send a document
+/// to another server.
 #[derive(Debug)]
 pub(crate) struct UploadHosts {
+    /// Host of Graph itself.
     graph: Option<String>,
+    /// Allowed domains, including their subdomains, in lower case.
     domains: Vec<String>,
-    /// In the clear only where Graph itself is: on a simulator.
+    /// Whether `http` is allowed. It is only if Graph's own URL is `http`, that is, a simulator.
     may_be_plain: bool,
 }
 
@@ -20,12 +24,12 @@ impl UploadHosts {
         }
     }
 
-    /// Whether bytes may be sent there.
+    /// Returns whether documents may be sent to this URL.
     pub(crate) fn allow(&self, url: &Uri) -> bool {
         let Some(host) = url.host().map(str::to_ascii_lowercase) else { return false };
         let is_below = |domain: &String| {
             host.strip_suffix(domain.as_str()).is_some_and(|rest| {
-                // A whole label: `notsharepoint.com` is somebody else's.
+                // Only whole labels match: `notsharepoint.com` belongs to another owner.
                 !domain.is_empty() && (rest.is_empty() || rest.ends_with('.'))
             })
         };

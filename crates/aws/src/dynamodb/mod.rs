@@ -5,7 +5,7 @@
 //! | `T#{id}` | `META` | a transfer, serialized from `docferry_domain::Transfer` |
 //! | `T#{id}` | `SESSION#0` | the sealed upload URL and the epoch that stored it |
 //! | `T#{id}` | `BUNDLE`, `COUNTS` | a batch, and the counts of its ended documents |
-//! | `T#{id}` | `DOC#{n}`, `SESSION#{n}` | a document of a batch, itself a transfer, and its session |
+//! | `T#{id}` | `DOC#{n}`, `SESSION#{n}` | a document of a batch, and its session |
 //! | `T#{id}` | `NAME#{name}` | a file name and the document of the batch that has reserved it |
 //! | `T#{id}` | `OUTBOX#{attempt}` | outbox: an outcome not yet sent to the audit queue |
 //! | `T#{id}` | `NOTICE#{attempt}` | outbox: a webhook notification not yet sent to its queue |

@@ -3,7 +3,7 @@
 //! | pk | sk | holds |
 //! |---|---|---|
 //! | `S#{pool}` | `SLOTS` | one attribute per slot holder, and `version`, raised by each grant |
-//! | `Q#{pool}` | `{order}#{id}` | a queued transfer, and the person against whose limit it counts |
+//! | `Q#{pool}` | `{order}#{id}` | a queued transfer, and the person whose limit applies |
 //!
 //! The attribute `turn` of the transfer's own item holds the same state. Every change writes
 //! both in one transaction.
