@@ -62,11 +62,11 @@ impl S3Artifacts {
         const CALL: &str = "credentials";
         let requested = Duration::try_from(requested).unwrap_or_default();
         let provider =
-            self.credentials.as_ref().ok_or_else(|| broken(CALL, "there is no provider"))?;
+            self.credentials.as_ref().ok_or_else(|| unexpected(CALL, "there is no provider"))?;
         let credentials = provider
             .provide_credentials()
             .await
-            .map_err(|_| broken(CALL, "they could not be loaded"))?;
+            .map_err(|_| unexpected(CALL, "they could not be loaded"))?;
         let remaining = credentials.expiry().map(|end| end.duration_since(now).unwrap_or_default());
         let valid_for = remaining.map_or(requested, |remaining| remaining.min(requested));
         Ok(valid_for.max(Duration::from_secs(1)))
@@ -133,7 +133,7 @@ impl Artifacts for S3Artifacts {
         let request = request.checksum_algorithm(PART_CHECKSUM);
         let request = request.set_content_type(mime.map(safe_type));
         let response = Box::pin(request.send()).await.map_err(|error| unavailable(CALL, &error))?;
-        response.upload_id.ok_or_else(|| broken(CALL, "the response has no upload id"))
+        response.upload_id.ok_or_else(|| unexpected(CALL, "the response has no upload id"))
     }
 
     async fn put_part(
@@ -155,7 +155,7 @@ impl Artifacts for S3Artifacts {
             .checksum_algorithm(PART_CHECKSUM)
             .body(bytes.into());
         let response = Box::pin(request.send()).await.map_err(|error| translate(CALL, &error))?;
-        let etag = response.e_tag.ok_or_else(|| broken(CALL, "the response has no ETag"))?;
+        let etag = response.e_tag.ok_or_else(|| unexpected(CALL, "the response has no ETag"))?;
         Ok(StoredPart { number, size, etag, checksum: response.checksum_crc32 })
     }
 
@@ -243,7 +243,7 @@ impl Presigner for S3Artifacts {
         let now = SystemTime::from(now);
         let valid_for = self.valid_for(now, valid_for).await?;
         let config = PresigningConfig::builder().start_time(now).expires_in(valid_for).build();
-        let config = config.map_err(|_| broken(CALL, "the validity cannot be signed"))?;
+        let config = config.map_err(|_| unexpected(CALL, "the validity cannot be signed"))?;
         let request = self.client.get_object().bucket(&self.bucket).key(key);
         let request = request
             .response_content_disposition(attachment(name.as_str()))
@@ -251,7 +251,7 @@ impl Presigner for S3Artifacts {
         let signed =
             Box::pin(request.presigned(config)).await.map_err(|error| unavailable(CALL, &error))?;
         let expires_at = Timestamp::try_from(now + valid_for)
-            .map_err(|_| broken(CALL, "the expiry is out of range"))?;
+            .map_err(|_| unexpected(CALL, "the expiry is out of range"))?;
         Ok(PresignedUrl { url: signed.uri().to_owned().into(), expires_at })
     }
 }
@@ -291,6 +291,6 @@ fn unavailable<E: ProvideErrorMetadata>(
     ArtifactError::Unavailable(Box::new(Fault::of(call, error)))
 }
 
-fn broken(call: &'static str, reason: &'static str) -> ArtifactError {
+fn unexpected(call: &'static str, reason: &'static str) -> ArtifactError {
     ArtifactError::Unavailable(Box::new(Fault::new(call, reason)))
 }

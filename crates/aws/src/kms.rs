@@ -38,7 +38,7 @@ impl Sealer for KmsSealer {
     async fn seal(&self, transfer: &TransferId, url: &UploadUrl) -> Result<Vec<u8>, SealError> {
         const CALL: &str = "KMS Encrypt";
         if url.expose().len() > LARGEST_URL_BYTES {
-            return Err(broken(CALL, "the URL exceeds the 4096 bytes that KMS encrypts"));
+            return Err(unexpected(CALL, "the URL exceeds the 4096 bytes that KMS encrypts"));
         }
         let request = self
             .client
@@ -51,7 +51,7 @@ impl Sealer for KmsSealer {
             Err(error) => return Err(SealError::Unavailable(Box::new(Fault::of(CALL, &error)))),
         };
         let sealed =
-            response.ciphertext_blob.ok_or_else(|| broken(CALL, "the response is empty"))?;
+            response.ciphertext_blob.ok_or_else(|| unexpected(CALL, "the response is empty"))?;
         Ok(sealed.into_inner())
     }
 
@@ -80,12 +80,12 @@ impl Sealer for KmsSealer {
                 });
             }
         };
-        let plain = response.plaintext.ok_or_else(|| broken(CALL, "the response is empty"))?;
+        let plain = response.plaintext.ok_or_else(|| unexpected(CALL, "the response is empty"))?;
         let url = String::from_utf8(plain.into_inner()).map_err(|_| SealError::Unreadable)?;
         Ok(UploadUrl::new(url))
     }
 }
 
-fn broken(call: &'static str, reason: &'static str) -> SealError {
+fn unexpected(call: &'static str, reason: &'static str) -> SealError {
     SealError::Unavailable(Box::new(Fault::new(call, reason)))
 }

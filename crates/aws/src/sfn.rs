@@ -25,7 +25,7 @@ impl StepFunctionsWorkflow {
     async fn describe(&self, name: &str) -> Result<Execution, WorkflowError> {
         const CALL: &str = "Step Functions DescribeExecution";
         let arn = execution_arn(&self.state_machine_arn, name)
-            .ok_or_else(|| broken(CALL, "the state machine's ARN is malformed"))?;
+            .ok_or_else(|| unexpected(CALL, "the state machine's ARN is malformed"))?;
         let request = self.client.describe_execution().execution_arn(arn);
         let response = match Box::pin(request.send()).await {
             Ok(response) => response,
@@ -42,7 +42,7 @@ impl StepFunctionsWorkflow {
             | ExecutionStatus::Failed
             | ExecutionStatus::TimedOut
             | ExecutionStatus::Aborted => Ok(Execution::Closed),
-            _ => Err(broken(CALL, "the execution's status is unknown")),
+            _ => Err(unexpected(CALL, "the execution's status is unknown")),
         }
     }
 }
@@ -83,7 +83,7 @@ impl Workflow for StepFunctionsWorkflow {
     }
 }
 
-fn broken(call: &'static str, reason: &'static str) -> WorkflowError {
+fn unexpected(call: &'static str, reason: &'static str) -> WorkflowError {
     WorkflowError(Box::new(Fault::new(call, reason)))
 }
 

@@ -54,7 +54,7 @@ async fn a_transfer_of_another_request_under_the_same_id_is_not_taken_for_a_repe
     let stored = transfer();
     store.create(&stored).await.unwrap();
     let mut other_request = stored.clone();
-    other_request.owner = "somebody-else".into();
+    other_request.owner = "another-owner".into();
     let result = store.create(&other_request).await;
     assert!(matches!(result, Err(StoreError::Corrupt(_))), "{result:?}");
     assert_eq!(store.get(&stored.transfer_id).await.unwrap(), Some(stored));

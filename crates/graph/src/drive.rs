@@ -26,7 +26,7 @@ use crate::wire::{CreateSession, Identified, Item, Progress, Session};
 
 /// Maximum number of cached recipients. A process serves few at a time; at this limit the whole
 /// cache is cleared.
-const MOST_RECIPIENTS: usize = 1000;
+const MAX_CACHED_RECIPIENTS: usize = 1000;
 
 /// Client for the OneDrives of people, through Microsoft Graph.
 ///
@@ -76,7 +76,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> GraphDrive<P, C> {
         let user: Identified = read(Operation::UserLookup, &answer)?;
         let owner = Owner { id: user.id, has_drive: false };
         let mut owners = self.lock_owners();
-        if owners.len() >= MOST_RECIPIENTS {
+        if owners.len() >= MAX_CACHED_RECIPIENTS {
             owners.clear();
         }
         owners.insert(recipient.as_str().to_owned(), owner.clone());

@@ -11,7 +11,7 @@ pub(crate) struct UploadHosts {
     /// Allowed domains, including their subdomains, in lower case.
     domains: Vec<String>,
     /// Whether `http` is allowed. It is only if Graph's own URL is `http`, that is, a simulator.
-    may_be_plain: bool,
+    allow_plain_http: bool,
 }
 
 impl UploadHosts {
@@ -20,7 +20,7 @@ impl UploadHosts {
         Self {
             graph: graph.as_ref().and_then(Uri::host).map(str::to_ascii_lowercase),
             domains: domains.iter().map(|domain| domain.to_ascii_lowercase()).collect(),
-            may_be_plain: graph.as_ref().and_then(Uri::scheme_str) == Some("http"),
+            allow_plain_http: graph.as_ref().and_then(Uri::scheme_str) == Some("http"),
         }
     }
 
@@ -35,7 +35,7 @@ impl UploadHosts {
         };
         match url.scheme_str() {
             Some("https") => {}
-            Some("http") if self.may_be_plain => {}
+            Some("http") if self.allow_plain_http => {}
             _ => return false,
         }
         self.graph.as_ref() == Some(&host) || self.domains.iter().any(is_below)

@@ -26,7 +26,7 @@ use super::table::Table;
 
 /// Time after the end of the retention at which TTL removes the record. The sweeper removes
 /// object and record long before.
-const REST: SignedDuration = SignedDuration::from_hours(7 * 24);
+const TTL_DELAY: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Attribute with the end of the retention.
 const RETAIN: &str = "retainUntil";
@@ -80,7 +80,7 @@ pub(super) async fn offering(
     let item = table.get(artifact_key(key)).await?;
     let Some(item) = item.filter(|item| !is_delivered(item)) else { return Ok(None) };
     let artifact = read_artifact(item)?;
-    let expires_at = artifact.keep_until.saturating_add(REST).unwrap_or(artifact.keep_until);
+    let expires_at = artifact.keep_until.saturating_add(TTL_DELAY).unwrap_or(artifact.keep_until);
     let mut newest = whole_item(&artifact, document_key(&artifact.object_guid), "artifact")?;
     newest.insert("expiresAt".into(), ttl(expires_at));
     let offered = Change::default()

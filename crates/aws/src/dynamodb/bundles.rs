@@ -19,7 +19,7 @@ use super::table::Table;
 use super::{jobs, notices};
 
 /// Highest number of a document in a batch.
-const LAST: u16 = 9999;
+const LAST_DOCUMENT: u16 = 9999;
 
 fn read(found: Vec<Item>) -> Result<Option<(Bundle, BundleCounts, Vec<Transfer>)>, StoreError> {
     let (mut bundle, mut counts, mut documents) = (None, BundleCounts::default(), Vec::new());
@@ -160,7 +160,7 @@ impl BundleStore for DynamoTransferStore {
         limit: usize,
     ) -> Result<Option<(Bundle, BundleCounts, Vec<Transfer>)>, StoreError> {
         let table = &self.table;
-        let last = document_sort_key(LAST);
+        let last = document_sort_key(LAST_DOCUMENT);
         read(table.range(partition(id), "BUNDLE", true, &last, limit.saturating_add(2)).await?)
     }
 
@@ -171,7 +171,7 @@ impl BundleStore for DynamoTransferStore {
         limit: usize,
     ) -> Result<Vec<Transfer>, StoreError> {
         let table = &self.table;
-        let (from, to) = (document_sort_key(from), document_sort_key(LAST));
+        let (from, to) = (document_sort_key(from), document_sort_key(LAST_DOCUMENT));
         let found = table.range(partition(id), &from, true, &to, limit).await?;
         found.into_iter().map(read_transfer).collect()
     }

@@ -18,7 +18,7 @@ const TRIES: u32 = 8;
 
 /// Maximum number of items in one BatchWriteItem.
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>.
-const MOST_WRITES: usize = 25;
+const MAX_WRITES: usize = 25;
 
 /// [`DocumentIndex`] in a table whose partition key is the number `fileId`.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ impl DynamoDocumentIndex {
     /// them again.
     pub async fn put(&self, documents: &[(FileId, IndexedDocument)]) -> Result<(), Fault> {
         const CALL: &str = "DynamoDB BatchWriteItem";
-        for chunk in documents.chunks(MOST_WRITES) {
+        for chunk in documents.chunks(MAX_WRITES) {
             let mut writes = chunk.iter().map(write).collect::<Result<Vec<_>, _>>()?;
             let mut tries = 0_u32;
             while !writes.is_empty() {

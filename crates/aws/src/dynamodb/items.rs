@@ -295,7 +295,7 @@ pub(super) fn shard(id: &TransferId) -> &'static str {
 /// Time after a session's announced expiry at which TTL removes its item. A session's life is
 /// extended while fragments arrive, but not for days. `finalize` removes the item long before;
 /// TTL only cleans up if `finalize` never ran.
-const SESSION_REST: SignedDuration = SignedDuration::from_hours(7 * 24);
+const SESSION_TTL_DELAY: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 pub(super) fn session_item(
     id: &TransferId,
@@ -309,7 +309,7 @@ pub(super) fn session_item(
     item.insert("sealedUrl".into(), AttributeValue::B(sealed_url));
     if let Some(at) = session.expires_at {
         item.insert("sessionExpiresAt".into(), attribute(&at)?);
-        item.insert("expiresAt".into(), ttl(at.saturating_add(SESSION_REST).unwrap_or(at)));
+        item.insert("expiresAt".into(), ttl(at.saturating_add(SESSION_TTL_DELAY).unwrap_or(at)));
     }
     Ok(item)
 }

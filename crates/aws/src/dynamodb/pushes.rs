@@ -23,9 +23,9 @@ use super::standing::{
 use super::table::{Check, Refusal, Table};
 
 /// Time after which TTL removes an announcement that its transfer did not withdraw.
-const ANNOUNCEMENT_REST: SignedDuration = SignedDuration::from_hours(1);
+const ANNOUNCEMENT_TTL_DELAY: SignedDuration = SignedDuration::from_hours(1);
 /// Maximum number of announcements to read. There is one per push in progress.
-const MOST_ANNOUNCEMENTS: usize = 1000;
+const MAX_ANNOUNCEMENTS: usize = 1000;
 
 pub(super) async fn record_push(
     table: &Table,
@@ -250,7 +250,7 @@ pub(super) async fn announce(
         .set("guid", string(push.guid.as_str()))
         .set_once("requestedAt", number(push.requested_at.as_millisecond()))
         .set("announcedAt", number(push.pushed_at.as_millisecond()))
-        .set("expiresAt", ttl(push.pushed_at + ANNOUNCEMENT_REST))
+        .set("expiresAt", ttl(push.pushed_at + ANNOUNCEMENT_TTL_DELAY))
         .when("attribute_not_exists(#announcedAt) OR #announcedAt <= :stale")
         .value("stale", number(stale.as_millisecond()));
     match table.update(announcement_key(id), announced).await {
@@ -286,7 +286,7 @@ pub(super) async fn withdraw(table: &Table, id: &TransferId) -> Result<(), Store
 
 pub(super) async fn in_flight(table: &Table) -> Result<Vec<OutstandingPush>, StoreError> {
     let (partition, first, last) = (ANNOUNCEMENTS.to_owned(), "0", "g");
-    let items = table.range(partition, first, true, last, MOST_ANNOUNCEMENTS).await?;
+    let items = table.range(partition, first, true, last, MAX_ANNOUNCEMENTS).await?;
     items.iter().map(announcement).collect()
 }
 

@@ -9,7 +9,7 @@ use super::items::{corrupt, quota_key, ttl};
 use super::table::Table;
 
 /// Time after which TTL removes a count.
-const REST: SignedDuration = SignedDuration::from_hours(1);
+const TTL_DELAY: SignedDuration = SignedDuration::from_hours(1);
 
 /// [`Quota`] shared by all functions: one item `R#{caller}` per minute.
 ///
@@ -29,7 +29,7 @@ impl DynamoQuota {
 
 impl Quota for DynamoQuota {
     async fn count_call(&self, caller: &str, now: Timestamp) -> Result<u32, StoreError> {
-        let expires_at = now.saturating_add(REST).unwrap_or(now);
+        let expires_at = now.saturating_add(TTL_DELAY).unwrap_or(now);
         let counted = Change::default().increment("used").set("expiresAt", ttl(expires_at));
         let minute = now.as_second().div_euclid(60);
         let item = match self.table.update(quota_key(caller, minute), counted).await {

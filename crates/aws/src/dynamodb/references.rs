@@ -15,14 +15,14 @@ use super::standing::unsettled;
 use super::table::{Check, Table};
 
 /// Time after which TTL removes an unreferenced key. It is far longer than a push may lag.
-const REST: SignedDuration = SignedDuration::from_hours(24);
+const TTL_DELAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// Maximum number of attempts to write an item that other writers keep changing.
 pub(super) const ROUNDS: usize = 8;
 
 /// Time at which TTL removes a key that is unreferenced since `since`.
-pub(super) fn rested(since: Timestamp) -> Timestamp {
-    since.saturating_add(REST).unwrap_or(since)
+pub(super) fn ttl_time(since: Timestamp) -> Timestamp {
+    since.saturating_add(TTL_DELAY).unwrap_or(since)
 }
 
 pub(super) async fn release_key(
@@ -42,7 +42,7 @@ pub(super) async fn release_key(
             .set("releasingBy", string(id.as_str()))
             .set("releasingUntil", number(until.as_millisecond()))
             // In case the process dies before `mark_released`.
-            .set("expiresAt", ttl(rested(until.max(now))))
+            .set("expiresAt", ttl(ttl_time(until.max(now))))
             .when(
                 "(contains(#refs, :id) AND size(#refs) = :one) \
                  OR (#releasingBy = :id AND attribute_not_exists(#refs))",
@@ -116,7 +116,7 @@ pub(super) async fn take_unused(
     let taken = Change::default()
         .set("releasingBy", string(id.as_str()))
         .set("releasingUntil", number(until.as_millisecond()))
-        .set("expiresAt", ttl(rested(until.max(now))))
+        .set("expiresAt", ttl(ttl_time(until.max(now))))
         .when("attribute_not_exists(#refs)")
         .when(
             "attribute_not_exists(#releasingBy) OR #releasingBy = :releasingBy \
@@ -137,7 +137,7 @@ pub(super) async fn mark_released(
 ) -> Result<(), StoreError> {
     let released = Change::default()
         .set("releasedAt", number(now.as_millisecond()))
-        .set("expiresAt", ttl(rested(now)))
+        .set("expiresAt", ttl(ttl_time(now)))
         .remove(&["releasingBy", "releasingUntil"])
         .when("#releasingBy = :id")
         .value("id", string(id.as_str()));

@@ -9,7 +9,7 @@ use super::items::{Item, corrupt, throttle_key, ttl};
 use super::table::{Refusal, Table};
 
 /// Time after the end of a pause at which TTL removes it.
-const REST: SignedDuration = SignedDuration::from_hours(1);
+const TTL_DELAY: SignedDuration = SignedDuration::from_hours(1);
 
 /// [`ThrottleBudget`] as one item of the transfers' table.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ impl ThrottleBudget for DynamoThrottleBudget {
     }
 
     async fn pause(&self, pause: Pause) -> Result<(), StoreError> {
-        let expires_at = pause.until.saturating_add(REST).unwrap_or(pause.until);
+        let expires_at = pause.until.saturating_add(TTL_DELAY).unwrap_or(pause.until);
         let change = Change::default()
             .set("pausedSince", number(pause.since.as_millisecond()))
             .set("pausedUntil", number(pause.until.as_millisecond()))

@@ -7,7 +7,7 @@ use docferry_app::ports::ByteStream;
 use futures::StreamExt as _;
 use futures::stream;
 
-use super::broken;
+use super::unexpected;
 
 const CALL: &str = "S3 GetObject";
 
@@ -35,11 +35,11 @@ pub(super) fn exactly(body: Body, length: u64) -> ByteStream {
         match body.next().await {
             Some(Ok(bytes)) => match remaining.checked_sub(bytes.len() as u64) {
                 Some(remaining) => Ok(Some((bytes, (body, remaining)))),
-                None => Err(broken(CALL, "the body is longer than announced")),
+                None => Err(unexpected(CALL, "the body is longer than announced")),
             },
-            Some(Err(_)) => Err(broken(CALL, "the connection broke within the body")),
+            Some(Err(_)) => Err(unexpected(CALL, "the connection broke within the body")),
             None if remaining == 0 => Ok(None),
-            None => Err(broken(CALL, "the body ended early")),
+            None => Err(unexpected(CALL, "the body ended early")),
         }
     })
     .boxed()

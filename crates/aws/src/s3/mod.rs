@@ -63,7 +63,7 @@ impl Staging for S3Staging {
                 Some(401 | 403) => StagingError::Unauthorized,
                 _ => unavailable(CALL, &error),
             })?;
-        date.time().ok_or_else(|| broken(CALL, "the response has no valid Date header"))
+        date.time().ok_or_else(|| unexpected(CALL, "the response has no valid Date header"))
     }
 
     async fn head(&self, key: &str) -> Result<Option<ObjectHead>, StagingError> {
@@ -80,7 +80,7 @@ impl Staging for S3Staging {
             (Some(size), Some(etag), Some(last_modified)) => {
                 Ok(Some(ObjectHead { size, etag, last_modified }))
             }
-            _ => Err(broken(CALL, "the response lacks size, ETag or modification time")),
+            _ => Err(unexpected(CALL, "the response lacks size, ETag or modification time")),
         }
     }
 
@@ -92,7 +92,7 @@ impl Staging for S3Staging {
     ) -> Result<ByteStream, StagingError> {
         const CALL: &str = "S3 GetObject";
         let Some(last) = range.end.checked_sub(1).filter(|last| *last >= range.start) else {
-            return Err(broken(CALL, "the range is empty"));
+            return Err(unexpected(CALL, "the range is empty"));
         };
         let request = || {
             let request = self.client.get_object().bucket(&self.bucket).key(key);
@@ -114,7 +114,7 @@ impl Staging for S3Staging {
                     let unconditional = Box::pin(request().send()).await;
                     let response = unconditional.map_err(|error| translate(CALL, &error))?;
                     if response.e_tag().is_none() {
-                        return Err(broken(CALL, "the response has no ETag"));
+                        return Err(unexpected(CALL, "the response has no ETag"));
                     }
                     response
                 }
@@ -134,7 +134,7 @@ impl Staging for S3Staging {
             Some(given) if given.start == range.start && given.end < range.end => {
                 Err(StagingError::Gone)
             }
-            _ => Err(broken(CALL, "the response is not the requested range")),
+            _ => Err(unexpected(CALL, "the response is not the requested range")),
         }
     }
 
@@ -178,6 +178,6 @@ fn unavailable<E: ProvideErrorMetadata>(
     StagingError::Unavailable(Box::new(Fault::of(call, error)))
 }
 
-fn broken(call: &'static str, reason: &'static str) -> StagingError {
+fn unexpected(call: &'static str, reason: &'static str) -> StagingError {
     StagingError::Unavailable(Box::new(Fault::new(call, reason)))
 }
