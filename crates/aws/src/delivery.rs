@@ -274,6 +274,7 @@ fn attachment(name: &str) -> String {
     format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
 }
 
+/// Translates the failure of a call about an open upload.
 fn translate<E: ProvideErrorMetadata>(
     call: &'static str,
     error: &SdkError<E, HttpResponse>,
@@ -284,6 +285,7 @@ fn translate<E: ProvideErrorMetadata>(
     }
 }
 
+/// Error for a failed call of the SDK.
 fn unavailable<E: ProvideErrorMetadata>(
     call: &'static str,
     error: &SdkError<E, HttpResponse>,
@@ -291,6 +293,7 @@ fn unavailable<E: ProvideErrorMetadata>(
     ArtifactError::Unavailable(Box::new(Fault::of(call, error)))
 }
 
+/// Error for a problem that this adapter detected itself.
 fn unexpected(call: &'static str, reason: &'static str) -> ArtifactError {
     ArtifactError::Unavailable(Box::new(Fault::new(call, reason)))
 }

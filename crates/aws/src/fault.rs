@@ -53,6 +53,7 @@ impl FaultKind {
         "TooManyRequests",
     ];
 
+    /// Classifies an error by its code and the HTTP status, which is 0 if there is none.
     fn of_code(code: Option<&str>, status: u16) -> Self {
         let throttles = |code: &str| Self::THROTTLING.iter().any(|prefix| code.starts_with(prefix));
         if code.is_some_and(|code| Self::DENIALS.contains(&code)) {

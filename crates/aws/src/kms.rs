@@ -86,6 +86,7 @@ impl Sealer for KmsSealer {
     }
 }
 
+/// Error for a problem that this adapter detected itself.
 fn unexpected(call: &'static str, reason: &'static str) -> SealError {
     SealError::Unavailable(Box::new(Fault::new(call, reason)))
 }

@@ -34,6 +34,7 @@ pub struct SecretCache<T> {
     inner: Arc<Inner<T>>,
 }
 
+/// State shared by the clones of a [`SecretCache`].
 #[derive(Debug)]
 struct Inner<T> {
     client: Client,
@@ -44,6 +45,7 @@ struct Inner<T> {
     fetches: AtomicU64,
 }
 
+/// Cached value and the time until which it is fresh.
 #[derive(Debug)]
 struct Cached<T> {
     value: Arc<T>,
@@ -112,6 +114,7 @@ impl<T: DeserializeOwned + Send + Sync> SecretCache<T> {
         Ok(Self::store(&mut cached, value))
     }
 
+    /// Reads and parses the secret, and counts the fetch.
     async fn fetch(&self) -> Result<T, SecretError> {
         let request = self.inner.client.get_secret_value().secret_id(&self.inner.arn);
         let response = match Box::pin(request.send()).await {
@@ -127,6 +130,7 @@ impl<T: DeserializeOwned + Send + Sync> SecretCache<T> {
         Ok(value)
     }
 
+    /// Stores a fetched value as fresh and returns it.
     fn store(cached: &mut Option<Cached<T>>, value: T) -> Arc<T> {
         let value = Arc::new(value);
         let fresh_until = Instant::now() + Self::KEPT;

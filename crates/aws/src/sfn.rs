@@ -22,6 +22,7 @@ impl StepFunctionsWorkflow {
         Self { client, state_machine_arn: state_machine_arn.into() }
     }
 
+    /// Reads the status of the execution with this name.
     async fn describe(&self, name: &str) -> Result<Execution, WorkflowError> {
         const CALL: &str = "Step Functions DescribeExecution";
         let arn = execution_arn(&self.state_machine_arn, name)
@@ -83,6 +84,7 @@ impl Workflow for StepFunctionsWorkflow {
     }
 }
 
+/// Error for a problem that this adapter detected itself.
 fn unexpected(call: &'static str, reason: &'static str) -> WorkflowError {
     WorkflowError(Box::new(Fault::new(call, reason)))
 }

@@ -32,6 +32,7 @@ impl AuditQueue for SqsAuditQueue {
     }
 }
 
+/// Sends a message as JSON.
 async fn send(client: &Client, url: &str, message: &impl Serialize) -> Result<(), QueueError> {
     const SEND: &str = "SQS SendMessage";
     let body = serde_json::to_string(message)

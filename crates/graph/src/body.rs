@@ -72,6 +72,7 @@ impl FragmentBody {
         Self::new(futures::stream::empty().boxed(), 0)
     }
 
+    /// Notes the failure of the source and ends the body.
     fn fail(&self) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         self.state.failed.store(true, Ordering::Release);
         Poll::Ready(Some(Err(BodyError::Source)))

@@ -90,6 +90,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Calls<P, C> {
         self.send_once(&method, path, &payload, &renewed).await
     }
 
+    /// Sends a request with this token and reads the response.
     async fn send_once(
         &self,
         method: &Method,

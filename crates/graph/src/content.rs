@@ -50,6 +50,7 @@ fn content_changed() -> DriveError {
     DriveError::Ambiguous("the item has changed since it was looked up".into())
 }
 
+/// Cuts the range out of the whole content.
 fn slice(body: &Bytes, range: &Range<u64>) -> Result<Bytes, DriveError> {
     match (usize::try_from(range.start), usize::try_from(range.end)) {
         (Ok(start), Ok(end)) if end <= body.len() => Ok(body.slice(start..end)),

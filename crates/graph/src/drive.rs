@@ -83,6 +83,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> GraphDrive<P, C> {
         Ok(owner)
     }
 
+    /// Notes in the cache that the recipient has a drive.
     fn mark_drive_seen(&self, recipient: &Recipient) {
         if let Some(owner) = self.lock_owners().get_mut(recipient.as_str()) {
             owner.has_drive = true;
@@ -322,4 +323,5 @@ fn unknown_item() -> DriveError {
     not_done(FailureCode::DestinationUnavailable, UNREADABLE)
 }
 
+/// Cause of [`unreadable`] and [`unknown_item`].
 const UNREADABLE: &str = "a successful response could not be parsed";

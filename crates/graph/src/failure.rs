@@ -39,6 +39,7 @@ pub(crate) fn decision(operation: Operation, answer: &Answer) -> Option<Decision
     }
 }
 
+/// Returns the error for a decision of the table.
 fn error(decision: Decision, status: u16, code: String, answer: &Answer) -> DriveError {
     match decision {
         Decision::Wait => DriveError::Throttled { retry_after: answer.retry_after },

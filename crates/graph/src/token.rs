@@ -36,12 +36,14 @@ impl Bearer {
     }
 }
 
+/// Cached token with the times of its renewal and its expiry.
 struct Token {
     bearer: Bearer,
     refresh_at: Timestamp,
     expires_at: Timestamp,
 }
 
+/// Response of the token endpoint.
 #[derive(Deserialize)]
 struct TokenAnswer {
     access_token: SecretString,
@@ -111,6 +113,7 @@ impl<P: CredentialsProvider<ClientCredentials>> Tokens<P> {
         }
     }
 
+    /// Requests a token with the cached or the freshly read client secret.
     async fn request_with(&self, lookup: Lookup, clock: &impl Clock) -> Result<Token, DriveError> {
         let credentials = self.provider.credentials(lookup).await;
         let credentials = credentials.map_err(token_unavailable)?;
@@ -133,6 +136,7 @@ impl<P: CredentialsProvider<ClientCredentials>> Tokens<P> {
     }
 }
 
+/// Builds the token from the response. Its life is counted from the time of the request.
 fn parse_token(answer: &TokenAnswer, requested_at: Timestamp) -> Option<Token> {
     let text = format!("Bearer {}", answer.access_token.expose_secret());
     let mut header = HeaderValue::try_from(text).ok()?;

@@ -183,6 +183,7 @@ fn parse(url: &UploadUrl) -> Option<Uri> {
     (uri.scheme().is_some() && uri.host().is_some()).then_some(uri)
 }
 
+/// Percent-encodes the invalid characters after the authority of a URL.
 fn encoded(text: &str) -> Option<String> {
     let authority = text.find("://")? + 3;
     let path = authority + text.get(authority..)?.find(['/', '?'])?;
@@ -191,6 +192,7 @@ fn encoded(text: &str) -> Option<String> {
     Some(format!("{origin}{}", utf8_percent_encode(rest, ENCODED)))
 }
 
+/// Returns the value of the `Content-Range` header; fails if the range is empty or too long.
 fn content_range(range: FragmentRange) -> Result<HeaderValue, DriveError> {
     let FragmentRange { start, end, total } = range;
     end.checked_sub(1)

@@ -59,6 +59,7 @@ impl Progress {
     }
 }
 
+/// Parses a range of `nextExpectedRanges`.
 fn gap(range: &str) -> Option<Gap> {
     let (start, last) = range.split_once('-').unwrap_or((range, ""));
     let start: u64 = start.trim().parse().ok()?;

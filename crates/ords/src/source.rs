@@ -79,6 +79,7 @@ impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
         }
     }
 
+    /// Sends a request and reads the response.
     async fn send(&self, request: RequestBuilder) -> Result<Answer, SourceError> {
         let response = request.send().await;
         let response = response.map_err(|e| SourceError::Unavailable(e.without_url().into()))?;

@@ -31,7 +31,9 @@ const TTL_DELAY: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Attribute with the end of the retention.
 const RETAIN: &str = "retainUntil";
 
+/// Attribute that says whether the delivery is recorded.
 const DELIVERED: &str = "delivered";
+/// Attribute that is present once the removal has begun.
 const GIVEN_UP: &str = "givenUp";
 
 fn read_artifact(item: Item) -> Result<ArtifactRecord, StoreError> {

@@ -21,6 +21,7 @@ use super::{jobs, notices};
 /// Highest number of a document in a batch.
 const LAST_DOCUMENT: u16 = 9999;
 
+/// Sorts the items of a partition into the batch, its counts and its documents.
 fn read(found: Vec<Item>) -> Result<Option<(Bundle, BundleCounts, Vec<Transfer>)>, StoreError> {
     let (mut bundle, mut counts, mut documents) = (None, BundleCounts::default(), Vec::new());
     for item in found {
@@ -33,6 +34,7 @@ fn read(found: Vec<Item>) -> Result<Option<(Bundle, BundleCounts, Vec<Transfer>)
     Ok(bundle.map(|bundle| (bundle, counts, documents)))
 }
 
+/// Parses a batch; fails if it has a newer schema than this version knows.
 pub(super) fn read_bundle(item: Item) -> Result<Bundle, StoreError> {
     let bundle: Bundle =
         serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("bundle"))?;

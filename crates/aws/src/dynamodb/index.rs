@@ -83,6 +83,7 @@ impl DocumentIndex for DynamoDocumentIndex {
     }
 }
 
+/// Builds the request that writes an entry of the index.
 fn write((file, document): &(FileId, IndexedDocument)) -> Result<WriteRequest, Fault> {
     let mut put = PutRequest::builder()
         .item("fileId", number(file.get()))

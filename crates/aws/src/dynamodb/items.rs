@@ -149,6 +149,7 @@ fn key(pk: String, sk: &str) -> Item {
 #[error("the {0} cannot be read or written by version {SCHEMA_VERSION}")]
 struct Unreadable(&'static str);
 
+/// Error for an item that cannot be read or written. `what` names the kind of item.
 pub(super) fn corrupt(what: &'static str) -> StoreError {
     StoreError::Corrupt(Box::new(Unreadable(what)))
 }
@@ -197,6 +198,7 @@ pub(super) fn queue_item(transfer: &Transfer) -> Item {
     item
 }
 
+/// Parses a queue entry.
 pub(super) fn read_waiting(item: &Item) -> Result<Waiting, StoreError> {
     let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
     let order = item.get("order").and_then(|value| value.as_n().ok()?.parse().ok());
@@ -209,6 +211,7 @@ pub(super) fn read_waiting(item: &Item) -> Result<Waiting, StoreError> {
     }
 }
 
+/// Parses a transfer; fails if it has a newer schema than this version knows.
 pub(super) fn read_transfer(item: Item) -> Result<Transfer, StoreError> {
     let transfer: Transfer =
         serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("transfer"))?;
@@ -281,6 +284,7 @@ pub(super) fn read_notice_key(key: &Item) -> Option<(TransferId, u32)> {
     Some((id, sort.strip_prefix(NOTICE)?.parse().ok()?))
 }
 
+/// Splits a key into the id in its partition and its sort key.
 fn read_key(key: &Item) -> Option<(TransferId, &str)> {
     let id = key.get("pk")?.as_s().ok()?.strip_prefix("T#")?.parse().ok()?;
     Some((id, key.get("sk")?.as_s().ok()?))
@@ -297,6 +301,7 @@ pub(super) fn shard(id: &TransferId) -> &'static str {
 /// TTL only cleans up if `finalize` never ran.
 const SESSION_TTL_DELAY: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// Builds the item of an upload session.
 pub(super) fn session_item(
     id: &TransferId,
     epoch: u64,
@@ -314,6 +319,7 @@ pub(super) fn session_item(
     Ok(item)
 }
 
+/// Parses the item of an upload session.
 pub(super) fn read_session(item: &Item) -> Result<SessionRecord, StoreError> {
     let unreadable = || corrupt("upload session");
     let number = |name| match item.get(name) {

@@ -35,16 +35,19 @@ pub(super) fn listed(mut item: Item, owner: &str, place: &JobPlace) -> Item {
     item
 }
 
+/// Sort key of a job in the index: creation time in milliseconds, then the id.
 fn order(place: &JobPlace) -> String {
     // 13 digits hold milliseconds until the year 2286.
     format!("{:013}#{}", place.created_ms.max(0), place.id)
 }
 
+/// Parses a sort key of the index.
 fn read_order(text: &str) -> Option<JobPlace> {
     let (created_ms, id) = text.split_once('#')?;
     Some(JobPlace { created_ms: created_ms.parse().ok()?, id: id.parse().ok()? })
 }
 
+/// Parses a job: a single transfer or a batch.
 fn read_listed(item: Item) -> Result<Listed, StoreError> {
     let is_bundle = item.get("sk").is_some_and(|sk| sk.as_s().is_ok_and(|sk| sk == "BUNDLE"));
     Ok(if is_bundle {

@@ -27,6 +27,10 @@ const ANNOUNCEMENT_TTL_DELAY: SignedDuration = SignedDuration::from_hours(1);
 /// Maximum number of announcements to read. There is one per push in progress.
 const MAX_ANNOUNCEMENTS: usize = 1000;
 
+/// Records the response to a push in the items of the transfer and of the key, in one transaction.
+///
+/// If the key is used by another document or its object is being deleted, the push is only recorded
+/// as outstanding, and the key as owed to the transfer.
 pub(super) async fn record_push(
     table: &Table,
     id: &TransferId,
@@ -136,11 +140,13 @@ fn take_key(id: &TransferId, document: &ObjectGuid, now: Timestamp) -> Change {
         .when("attribute_not_exists(#refs) OR #guid = :guid")
 }
 
+/// Returns whether transfers of another document use the key.
 fn is_held_by_another(item: &Item, document: &ObjectGuid) -> bool {
     let guid = item.get("guid").and_then(|guid| guid.as_s().ok());
     item.contains_key("refs") && guid.is_none_or(|guid| guid != document.as_str())
 }
 
+/// Adds a push to the outstanding ones of a key.
 async fn record_outstanding(
     table: &Table,
     push: &OutstandingPush,
@@ -150,6 +156,8 @@ async fn record_outstanding(
     table.update(references_key(key), change).await.map(drop).or_else(ignore_condition_failure)
 }
 
+/// Makes the transfer a user of a key that an earlier push returned. Returns `false` if another
+/// document uses the key or its object is being deleted.
 pub(super) async fn hold_key(
     table: &Table,
     id: &TransferId,
@@ -174,6 +182,7 @@ pub(super) async fn hold_key(
     }
 }
 
+/// Records a key under which an object of the transfer may still arrive.
 pub(super) async fn owe_key(
     table: &Table,
     id: &TransferId,
@@ -215,6 +224,7 @@ async fn add_owed_key(
     Err(unsettled("owe_key").into())
 }
 
+/// Reads the document and the outstanding pushes of a key.
 pub(super) async fn exchange_key(table: &Table, key: &str) -> Result<ExchangeKey, StoreError> {
     let Some(item) = table.get(references_key(key)).await? else {
         return Ok(ExchangeKey::default());
@@ -229,6 +239,7 @@ pub(super) async fn exchange_key(table: &Table, key: &str) -> Result<ExchangeKey
     Ok(ExchangeKey { holder: holder.transpose()?, outstanding })
 }
 
+/// Removes a push from the outstanding ones of a key, once its object has been identified.
 pub(super) async fn push_seen(
     table: &Table,
     key: &str,
@@ -240,6 +251,8 @@ pub(super) async fn push_seen(
     table.update(references_key(key), seen).await.map(drop).or_else(ignore_condition_failure)
 }
 
+/// Announces a push before the source is called. An existing announcement keeps its request time,
+/// and stays unchanged while it is younger than [`UNNAMED_PUSH_WAIT`].
 pub(super) async fn announce(
     table: &Table,
     id: &TransferId,
@@ -262,6 +275,7 @@ pub(super) async fn announce(
     }
 }
 
+/// Parses the item of an announced push.
 fn announcement(item: &Item) -> Result<OutstandingPush, StoreError> {
     let time = |name: &str| {
         let millis = item.get(name)?.as_n().ok()?.parse().ok()?;
@@ -277,6 +291,7 @@ fn announcement(item: &Item) -> Result<OutstandingPush, StoreError> {
     }
 }
 
+/// Deletes the announcement of a push, once its key is recorded.
 pub(super) async fn withdraw(table: &Table, id: &TransferId) -> Result<(), StoreError> {
     match table.delete(announcement_key(id), Change::default()).await {
         Ok(()) => Ok(()),
@@ -284,12 +299,15 @@ pub(super) async fn withdraw(table: &Table, id: &TransferId) -> Result<(), Store
     }
 }
 
+/// Lists the announced pushes.
 pub(super) async fn in_flight(table: &Table) -> Result<Vec<OutstandingPush>, StoreError> {
     let (partition, first, last) = (ANNOUNCEMENTS.to_owned(), "0", "g");
     let items = table.range(partition, first, true, last, MAX_ANNOUNCEMENTS).await?;
     items.iter().map(announcement).collect()
 }
 
+/// Forgets the arrived object, so that the transfer waits for its arrival again, after another push
+/// if `push_again`.
 pub(super) async fn lose_object(
     table: &Table,
     id: &TransferId,

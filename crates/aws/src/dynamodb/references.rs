@@ -25,6 +25,8 @@ pub(super) fn ttl_time(since: Timestamp) -> Timestamp {
     since.saturating_add(TTL_DELAY).unwrap_or(since)
 }
 
+/// Removes the transfer from the users of a key. The last user gets the lease, until `until`, to
+/// delete the object.
 pub(super) async fn release_key(
     table: &Table,
     id: &TransferId,
@@ -106,6 +108,7 @@ async fn remove_reference(
     })
 }
 
+/// Takes the deletion lease of an unused key. Returns `false` if the key is used or already leased.
 pub(super) async fn take_unused(
     table: &Table,
     id: &TransferId,
@@ -129,6 +132,7 @@ pub(super) async fn take_unused(
     }
 }
 
+/// Ends the deletion lease after the object was deleted.
 pub(super) async fn mark_released(
     table: &Table,
     id: &TransferId,

@@ -14,6 +14,7 @@ use super::items::{Item, attribute, read_session, session_item, session_key, tra
 use super::standing::{by_epoch, held, not_ending, open, unsettled};
 use super::table::{Check, Table};
 
+/// Reads the session of a transfer.
 pub(super) async fn get(
     table: &Table,
     id: &TransferId,
@@ -43,6 +44,7 @@ pub(super) async fn put(
     Err(unsettled("put_session").into())
 }
 
+/// Deletes the session that was stored at `epoch`.
 pub(super) async fn drop(table: &Table, id: &TransferId, epoch: u64) -> Result<(), StoreError> {
     let stored_at = Change::default().when("#epoch = :storedAt").value("storedAt", number(epoch));
     match table.delete(session_key(id), stored_at).await {
@@ -79,11 +81,13 @@ pub(super) async fn checkpoint(
     Ok(acknowledged(&item))
 }
 
+/// Reads from the updated item whether the upload has to stop.
 fn acknowledged(item: &Item) -> CheckpointAck {
     let canceled = item.get("cancelRequested") == Some(&AttributeValue::Bool(true));
     CheckpointAck { stop: canceled || item.contains_key("ending") }
 }
 
+/// Records that the source object was written again under another ETag.
 pub(super) async fn replace_object(
     table: &Table,
     id: &TransferId,
@@ -94,6 +98,7 @@ pub(super) async fn replace_object(
     write(table, id, epoch, replaced, "replace_object").await.map(std::mem::drop)
 }
 
+/// Records the end of a pause that the drive has requested.
 pub(super) async fn pause_until(
     table: &Table,
     id: &TransferId,
@@ -104,6 +109,7 @@ pub(super) async fn pause_until(
     write(table, id, epoch, paused, "pause_until").await.map(std::mem::drop)
 }
 
+/// Records the delivery. A download also offers its artifact for reuse, in the same transaction.
 pub(super) async fn record_delivery(
     table: &Table,
     id: &TransferId,

@@ -31,6 +31,7 @@ fn holder_attribute(id: &TransferId) -> String {
     format!("h{}", id.as_str().replace('_', "x"))
 }
 
+/// Parses the name of a holder attribute; `None` for other attributes.
 fn read_holder(name: &str) -> Option<TransferId> {
     name.strip_prefix('h')?.replace('x', "_").parse().ok()
 }

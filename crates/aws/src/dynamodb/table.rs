@@ -390,6 +390,7 @@ fn is_transient<S>(failure: &Refusal<S>) -> bool {
     matches!(failure, Refusal::Conflict(_) | Refusal::Throttled(_))
 }
 
+/// Error for a request that lacks a required field.
 fn invalid_request() -> StoreError {
     let fault = Fault::new("DynamoDB TransactWriteItems", "the request could not be built");
     StoreError::Unavailable(Box::new(fault))

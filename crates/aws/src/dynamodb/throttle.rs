@@ -45,6 +45,7 @@ impl ThrottleBudget for DynamoThrottleBudget {
     }
 }
 
+/// Parses a pause.
 fn read(item: &Item) -> Result<Pause, StoreError> {
     let time = |name: &str| {
         let millis = item.get(name)?.as_n().ok()?.parse().ok()?;

@@ -18,6 +18,8 @@ use super::standing::{by_attempt, by_attempt_in, live, not_ending, open, running
 use super::table::{Check, Refusal, Table};
 use super::{bundles, jobs, notices, outbox, slots};
 
+/// Creates a transfer in one transaction with its slot or queue entry, and with the idempotency
+/// record of its request.
 pub(super) async fn enter(
     table: &Table,
     transfer: &Transfer,
@@ -70,6 +72,7 @@ pub(super) async fn enter(
     Err(corrupt("transfer of another request under the same id"))
 }
 
+/// Returns whether both are the transfer of the same request, whatever its progress.
 fn is_same_request(a: &Transfer, b: &Transfer) -> bool {
     a.owner == b.owner
         && a.object_guid == b.object_guid
@@ -77,10 +80,12 @@ fn is_same_request(a: &Transfer, b: &Transfer) -> bool {
         && a.created_at == b.created_at
 }
 
+/// Reads a transfer.
 pub(super) async fn get(table: &Table, id: &TransferId) -> Result<Option<Transfer>, StoreError> {
     table.get(transfer_key(id)).await?.map(read_transfer).transpose()
 }
 
+/// Moves an accepted transfer to `Pushing`, sets its start time and counts the push.
 pub(super) async fn begin_push(
     table: &Table,
     id: &TransferId,
@@ -117,6 +122,7 @@ pub(super) async fn begin_push(
     }
 }
 
+/// Records the arrived object and moves the transfer to `Uploading`.
 pub(super) async fn record_arrival(
     table: &Table,
     id: &TransferId,
@@ -146,6 +152,8 @@ pub(super) async fn record_arrival(
     }
 }
 
+/// Records the delivery of an existing artifact. The push that was counted is not made, so its
+/// count is taken back.
 pub(super) async fn record_reuse(
     table: &Table,
     id: &TransferId,
@@ -185,6 +193,7 @@ pub(super) async fn claim(
     }
 }
 
+/// Counts a failed try of a step and stores its error.
 pub(super) async fn record_failed_try(
     table: &Table,
     id: &TransferId,
@@ -201,6 +210,7 @@ pub(super) async fn record_failed_try(
     }
 }
 
+/// Sets the cancel flag of a transfer. Returns `None` if it cannot be canceled by this owner.
 pub(super) async fn request_cancel(
     table: &Table,
     id: &TransferId,
@@ -223,6 +233,7 @@ pub(super) async fn request_cancel(
     }
 }
 
+/// Records why the transfer is about to end, unless an earlier ending did.
 pub(super) async fn begin_ending(
     table: &Table,
     id: &TransferId,
@@ -308,6 +319,7 @@ pub(super) async fn finish(
     }
 }
 
+/// Returns the record, or [`WriteError::Ended`] if it has another execution.
 fn same_attempt(stored: Transfer, attempt: u32) -> Result<Transfer, WriteError> {
     if stored.attempt == attempt { Ok(stored) } else { Err(WriteError::Ended) }
 }

@@ -13,6 +13,7 @@ use super::change::{Change, number};
 use super::items::{DUE, SHARD, SHARDS, artifact_key, bundle_key, read_named, transfer_key, ttl};
 use super::table::Table;
 
+/// Lists the transfers and batches that are due before `now`, the earliest first.
 pub(super) async fn list(
     table: &Table,
     now: Timestamp,
@@ -28,6 +29,7 @@ pub(super) async fn list(
     Ok(found.into_iter().map(|(_, named)| named).take(limit).collect())
 }
 
+/// Sets the time of the next check.
 pub(super) async fn postpone(table: &Table, what: &Due, due: Timestamp) -> Result<(), StoreError> {
     let rescheduled = Change::default().set(DUE, number(due.as_millisecond()));
     let (key, rescheduled) = match what {
@@ -43,6 +45,7 @@ pub(super) async fn postpone(table: &Table, what: &Due, due: Timestamp) -> Resul
     }
 }
 
+/// Marks an ended transfer as closed.
 pub(super) async fn mark_settled(
     table: &Table,
     id: &TransferId,
@@ -51,6 +54,7 @@ pub(super) async fn mark_settled(
     update_if_allowed(table, id, settled_change(attempt)).await
 }
 
+/// Removes an ended transfer from the index and sets its TTL.
 pub(super) async fn mark_clean(
     table: &Table,
     id: &TransferId,

@@ -167,10 +167,12 @@ fn translate<E: ProvideErrorMetadata>(
     }
 }
 
+/// Returns the HTTP status of the response, if there was one.
 fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
+/// Error for a failed call of the SDK.
 fn unavailable<E: ProvideErrorMetadata>(
     call: &'static str,
     error: &SdkError<E, HttpResponse>,
@@ -178,6 +180,7 @@ fn unavailable<E: ProvideErrorMetadata>(
     StagingError::Unavailable(Box::new(Fault::of(call, error)))
 }
 
+/// Error for a problem that this adapter detected itself.
 fn unexpected(call: &'static str, reason: &'static str) -> StagingError {
     StagingError::Unavailable(Box::new(Fault::new(call, reason)))
 }
