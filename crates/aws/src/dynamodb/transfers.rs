@@ -309,8 +309,8 @@ pub(super) async fn finish(
     if let Some(notice) = Notice::of_transfer(&ended) {
         actions.push(notices::putting(table, &notice)?);
     }
-    let Err(failure) = table.transact(&actions).await else { return Ok(ended) };
-    match failure.stood()?.into_iter().next() {
+    let Err(write_failure) = table.transact(&actions).await else { return Ok(ended) };
+    match write_failure.stood()?.into_iter().next() {
         // The transfer has changed since `read`, or has ended, possibly by our own first attempt.
         Some(Check::Failed(current)) => {
             same_attempt(read_transfer(current.ok_or(WriteError::NotFound)?)?, read.attempt)
