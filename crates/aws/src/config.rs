@@ -1,4 +1,4 @@
-//! What every client of the function's own account shares.
+//! Shared SDK configuration for the clients of the function's own AWS account.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 
-/// Reads region, credentials and, where it is set, `AWS_ENDPOINT_URL` from the
-/// environment, as Lambda and the emulator provide them.
+/// Reads the region, the credentials and, if set, `AWS_ENDPOINT_URL` from the environment, as
+/// Lambda and the emulator provide them.
 ///
-/// The region comes from the environment only: elsewhere the SDK would ask the
-/// instance metadata service for it and wait a second or more for nobody.
+/// The region comes from the environment only. The default provider chain would also ask the
+/// instance metadata service, which does not exist here, and wait a second or more for it.
 ///
-/// The limits are for small calls (DynamoDB, Step Functions, KMS, Secrets
-/// Manager): 4 s a try, 9 s with all retries, below the 10 s of the functions
-/// with the least time, so that they can still answer. The client of the exchange
-/// bucket has limits of its own.
+/// The timeouts suit small calls (DynamoDB, Step Functions, KMS, Secrets Manager): 4 s per
+/// attempt and 9 s including retries. That is below 10 s, the shortest time limit of any
+/// function, so that the function can still respond. The client of the exchange bucket has
+/// timeouts of its own.
 pub async fn load() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .region(EnvironmentVariableRegionProvider::new())

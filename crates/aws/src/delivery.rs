@@ -1,4 +1,6 @@
-//! The delivery bucket, which is ours: where downloads lie until they are fetched.
+//! Adapter for the delivery bucket, which docferry owns.
+//!
+//! Downloads are copied into it with multipart uploads. Callers fetch them with presigned URLs.
 
 use std::time::{Duration, SystemTime};
 
@@ -21,23 +23,26 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::Fault;
 
-/// The checksum that parts carry. The upload must be created for the same one.
+/// Checksum algorithm of uploaded parts. The multipart upload must be created with the same one.
 const PART_CHECKSUM: ChecksumAlgorithm = ChecksumAlgorithm::Crc32;
 
-/// The [`Artifacts`] on S3.
+/// Delivery bucket on S3: implements [`Artifacts`], [`Presigner`] and [`StorageProbe`].
 #[derive(Debug, Clone)]
 pub struct S3Artifacts {
     client: Client,
+    /// Credentials of `client`, consulted for their expiry when a URL is presigned.
     credentials: Option<SharedCredentialsProvider>,
     bucket: String,
 }
 
 impl S3Artifacts {
-    /// The delivery bucket `bucket`, with the credentials of `client`, which are also
-    /// asked how long they are good.
+    /// Creates the adapter for `bucket`.
+    ///
+    /// `credentials` must be the credentials that `client` signs with: a presigned URL expires
+    /// with them at the latest.
     ///
     /// They need `s3:ListBucket` and `s3:ListBucketMultipartUploads`, and on objects the
-    /// rights to write, list parts, abort and delete; not to read.
+    /// permissions to write, list parts, abort and delete, but not to read.
     #[must_use]
     pub fn new(
         client: Client,
@@ -47,33 +52,39 @@ impl S3Artifacts {
         Self { client, credentials, bucket: bucket.into() }
     }
 
-    /// How long a URL that is signed now can work: no longer than what it is signed with.
+    /// Returns the validity of a URL that is signed at `now`: the requested time, limited by the
+    /// remaining life of the credentials, and at least one second.
     async fn valid_for(
         &self,
         now: SystemTime,
-        wanted: SignedDuration,
+        requested: SignedDuration,
     ) -> Result<Duration, ArtifactError> {
         const CALL: &str = "credentials";
-        let wanted = Duration::try_from(wanted).unwrap_or_default();
-        let provider = self.credentials.as_ref().ok_or_else(|| broken(CALL, "there are none"))?;
-        let credentials =
-            provider.provide_credentials().await.map_err(|_| broken(CALL, "they cannot be had"))?;
-        let left = credentials.expiry().map(|end| end.duration_since(now).unwrap_or_default());
-        Ok(left.map_or(wanted, |left| left.min(wanted)).max(Duration::from_secs(1)))
+        let requested = Duration::try_from(requested).unwrap_or_default();
+        let provider =
+            self.credentials.as_ref().ok_or_else(|| unexpected(CALL, "there is no provider"))?;
+        let credentials = provider
+            .provide_credentials()
+            .await
+            .map_err(|_| unexpected(CALL, "they could not be loaded"))?;
+        let remaining = credentials.expiry().map(|end| end.duration_since(now).unwrap_or_default());
+        let valid_for = remaining.map_or(requested, |remaining| remaining.min(requested));
+        Ok(valid_for.max(Duration::from_secs(1)))
     }
 
-    /// The uploads of exactly this key, the oldest first.
+    /// Lists the open multipart uploads of exactly this key, the oldest first.
     async fn uploads(&self, key: &str) -> Result<Vec<MultipartUpload>, ArtifactError> {
         let request = self.client.list_multipart_uploads().bucket(&self.bucket).prefix(key);
-        let answer = Box::pin(request.send())
+        let response = Box::pin(request.send())
             .await
             .map_err(|error| unavailable("S3 ListMultipartUploads", &error))?;
-        let mut found = answer.uploads.unwrap_or_default();
+        let mut found = response.uploads.unwrap_or_default();
         found.retain(|upload| upload.key() == Some(key) && upload.upload_id().is_some());
         found.sort_by_key(|upload| upload.initiated().map(aws_sdk_s3::primitives::DateTime::secs));
         Ok(found)
     }
 
+    /// Lists the parts that the bucket has stored for a multipart upload.
     async fn parts(&self, key: &str, upload: &str) -> Result<Vec<StoredPart>, ArtifactError> {
         const CALL: &str = "S3 ListParts";
         let request = self.client.list_parts().bucket(&self.bucket).key(key).upload_id(upload);
@@ -106,7 +117,7 @@ impl Artifacts for S3Artifacts {
             let id = upload.upload_id.unwrap_or_default();
             match self.parts(key, &id).await {
                 Ok(parts) => return Ok(Some(OpenUpload { id, parts })),
-                // Over since it was listed.
+                // The upload was completed or aborted after it was listed.
                 Err(ArtifactError::UploadGone) => {}
                 Err(error) => return Err(error),
             }
@@ -117,12 +128,12 @@ impl Artifacts for S3Artifacts {
     async fn begin(&self, key: &str, mime: Option<&str>) -> Result<String, ArtifactError> {
         const CALL: &str = "S3 CreateMultipartUpload";
         let request = self.client.create_multipart_upload().bucket(&self.bucket).key(key);
-        // S3 refuses parts with a checksum that the upload was not created for, and asks for
-        // the checksum of each part again on completion.
+        // S3 rejects a part whose checksum algorithm differs from that of the upload, and
+        // requires the checksum of each part again on completion.
         let request = request.checksum_algorithm(PART_CHECKSUM);
         let request = request.set_content_type(mime.map(safe_type));
-        let answer = Box::pin(request.send()).await.map_err(|error| unavailable(CALL, &error))?;
-        answer.upload_id.ok_or_else(|| broken(CALL, "the answer has no id"))
+        let response = Box::pin(request.send()).await.map_err(|error| unavailable(CALL, &error))?;
+        response.upload_id.ok_or_else(|| unexpected(CALL, "the response has no upload id"))
     }
 
     async fn put_part(
@@ -143,9 +154,9 @@ impl Artifacts for S3Artifacts {
             .part_number(i32::try_from(number).unwrap_or(i32::MAX))
             .checksum_algorithm(PART_CHECKSUM)
             .body(bytes.into());
-        let answer = Box::pin(request.send()).await.map_err(|error| translate(CALL, &error))?;
-        let etag = answer.e_tag.ok_or_else(|| broken(CALL, "the answer has no tag"))?;
-        Ok(StoredPart { number, size, etag, checksum: answer.checksum_crc32 })
+        let response = Box::pin(request.send()).await.map_err(|error| translate(CALL, &error))?;
+        let etag = response.e_tag.ok_or_else(|| unexpected(CALL, "the response has no ETag"))?;
+        Ok(StoredPart { number, size, etag, checksum: response.checksum_crc32 })
     }
 
     async fn complete(
@@ -183,13 +194,13 @@ impl Artifacts for S3Artifacts {
         Ok(())
     }
 
-    /// By a listing: a HEAD would have to be allowed to read the object.
+    /// Uses a listing, because HEAD requires the permission to read the object.
     async fn stored_size(&self, key: &str) -> Result<Option<u64>, ArtifactError> {
         let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(key);
-        // A key that begins with this one stands behind it.
+        // Keys are listed in lexicographic order: a longer key with this prefix comes after it.
         match Box::pin(request.max_keys(1).send()).await {
-            Ok(answer) => {
-                let found = answer.contents().iter().find(|object| object.key() == Some(key));
+            Ok(response) => {
+                let found = response.contents().iter().find(|object| object.key() == Some(key));
                 Ok(found.and_then(|object| u64::try_from(object.size()?).ok()))
             }
             Err(error) => Err(unavailable("S3 ListObjectsV2", &error)),
@@ -205,8 +216,8 @@ impl Artifacts for S3Artifacts {
     }
 }
 
-/// The prefix that health checks list. No object of ours begins with it, and a role that
-/// may list it alone learns no key.
+/// Prefix that health checks list. No key begins with it, so a role that may list only this
+/// prefix learns no key.
 const PROBE_PREFIX: &str = "health/";
 
 impl StorageProbe for S3Artifacts {
@@ -232,7 +243,7 @@ impl Presigner for S3Artifacts {
         let now = SystemTime::from(now);
         let valid_for = self.valid_for(now, valid_for).await?;
         let config = PresigningConfig::builder().start_time(now).expires_in(valid_for).build();
-        let config = config.map_err(|_| broken(CALL, "a time that cannot be signed"))?;
+        let config = config.map_err(|_| unexpected(CALL, "the validity cannot be signed"))?;
         let request = self.client.get_object().bucket(&self.bucket).key(key);
         let request = request
             .response_content_disposition(attachment(name.as_str()))
@@ -240,27 +251,30 @@ impl Presigner for S3Artifacts {
         let signed =
             Box::pin(request.presigned(config)).await.map_err(|error| unavailable(CALL, &error))?;
         let expires_at = Timestamp::try_from(now + valid_for)
-            .map_err(|_| broken(CALL, "a time out of range"))?;
+            .map_err(|_| unexpected(CALL, "the expiry is out of range"))?;
         Ok(PresignedUrl { url: signed.uri().to_owned().into(), expires_at })
     }
 }
 
-/// A media type that a header may hold, also from records that were not checked.
+/// Returns a media type that is valid in a header; older records were not validated.
 fn safe_type(mime: &str) -> String {
     media_type(mime).to_owned()
 }
 
-/// As a download under this name (RFC 6266): as it is where headers may hold it, and in
-/// UTF-8 for all who can read that.
+/// Returns a `Content-Disposition` value that downloads the file under `name` (RFC 6266).
+///
+/// `filename` holds the name with unsafe characters replaced; `filename*` holds the exact name
+/// in UTF-8 for clients that support it.
 fn attachment(name: &str) -> String {
-    let plain: String = name
+    let ascii: String = name
         .chars()
         .map(|c| if c.is_ascii_graphic() && !"\"\\%".contains(c) || c == ' ' { c } else { '_' })
         .collect();
     let encoded = utf8_percent_encode(name, NON_ALPHANUMERIC);
-    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
+    format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
 }
 
+/// Translates the failure of a call about an open upload.
 fn translate<E: ProvideErrorMetadata>(
     call: &'static str,
     error: &SdkError<E, HttpResponse>,
@@ -271,6 +285,7 @@ fn translate<E: ProvideErrorMetadata>(
     }
 }
 
+/// Error for a failed call of the SDK.
 fn unavailable<E: ProvideErrorMetadata>(
     call: &'static str,
     error: &SdkError<E, HttpResponse>,
@@ -278,6 +293,7 @@ fn unavailable<E: ProvideErrorMetadata>(
     ArtifactError::Unavailable(Box::new(Fault::of(call, error)))
 }
 
-fn broken(call: &'static str, reason: &'static str) -> ArtifactError {
+/// Error for a problem that this adapter detected itself.
+fn unexpected(call: &'static str, reason: &'static str) -> ArtifactError {
     ArtifactError::Unavailable(Box::new(Fault::new(call, reason)))
 }

@@ -4,28 +4,33 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-/// A call that failed, told without any value that went into it: the call, the
-/// service's error code or the kind of break, and the request id for its support.
+/// Failure of an AWS call, free of request values so that it is safe to log.
+///
+/// It holds the name of the call, the service's error code or the kind of transport failure,
+/// and the request id that AWS support asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
+    /// Service and operation, such as `DynamoDB GetItem`.
     call: &'static str,
+    /// Error code or kind of failure, with status and request id if there was a response.
     reason: String,
     kind: FaultKind,
 }
 
-/// What a fault means for whoever made the call.
+/// Meaning of a [`Fault`] for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
-    /// The credentials or rights of the caller were refused.
+    /// The service rejected the caller's credentials or permissions.
     Denied,
-    /// No whole answer came, or the service ails: the same call may succeed later.
+    /// There was no complete response, or the service is impaired or throttling: the same call
+    /// may succeed later.
     Unavailable,
-    /// Anything else: the call itself was wrong, or is not possible now.
+    /// Anything else: the call itself was invalid, or is not possible in the current state.
     Other,
 }
 
 impl FaultKind {
-    /// The codes in which AWS's services say that a caller may not.
+    /// Error codes with which AWS services deny access.
     const DENIALS: [&str; 9] = [
         "AccessDenied",
         "AccessDeniedException",
@@ -38,7 +43,7 @@ impl FaultKind {
         "UnrecognizedClientException",
     ];
 
-    /// How the codes begin in which AWS's services say that there were too many calls.
+    /// Prefixes of the error codes with which AWS services report throttling.
     const THROTTLING: [&str; 6] = [
         "ProvisionedThroughputExceeded",
         "RequestLimitExceeded",
@@ -48,8 +53,9 @@ impl FaultKind {
         "TooManyRequests",
     ];
 
+    /// Classifies an error by its code and the HTTP status, which is 0 if there is none.
     fn of_code(code: Option<&str>, status: u16) -> Self {
-        let throttles = |code: &str| Self::THROTTLING.iter().any(|begin| code.starts_with(begin));
+        let throttles = |code: &str| Self::THROTTLING.iter().any(|prefix| code.starts_with(prefix));
         if code.is_some_and(|code| Self::DENIALS.contains(&code)) {
             Self::Denied
         } else if status >= 500 || code.is_some_and(throttles) {
@@ -61,19 +67,21 @@ impl FaultKind {
 }
 
 impl Fault {
-    /// A fault that we found ourselves.
+    /// Returns a fault that the adapter detected itself, of kind [`FaultKind::Other`].
     pub(crate) fn new(call: &'static str, reason: &'static str) -> Self {
         Self { call, reason: reason.to_owned(), kind: FaultKind::Other }
     }
 
-    /// What it means for whoever made the call.
+    /// Returns the meaning of this fault for the caller.
     #[must_use]
     pub fn kind(&self) -> FaultKind {
         self.kind
     }
 
-    /// What the SDK gave up on. Its own text is not kept: it may hold messages of
-    /// the service that quote what was sent.
+    /// Converts an error of the SDK.
+    ///
+    /// The error's text is not kept: it may contain messages of the service that quote the
+    /// request.
     pub fn of<E: ProvideErrorMetadata>(
         call: &'static str,
         error: &SdkError<E, HttpResponse>,
@@ -83,7 +91,7 @@ impl Fault {
             SdkError::TimeoutError(_) => "timed out".to_owned(),
             SdkError::DispatchFailure(failure) if failure.is_timeout() => "timed out".to_owned(),
             SdkError::DispatchFailure(_) => "the connection failed".to_owned(),
-            SdkError::ResponseError(_) => "the answer could not be read".to_owned(),
+            SdkError::ResponseError(_) => "the response could not be read".to_owned(),
             SdkError::ServiceError(_) => error.code().map_or("no error code".to_owned(), plain),
             _ => "unknown".to_owned(),
         };
@@ -106,13 +114,15 @@ impl Fault {
         Self { call, reason, kind }
     }
 
-    /// The same from an error code that stands inside an answer.
+    /// Returns a fault for an error code that is contained in a response, such as the
+    /// cancellation reason of a transaction.
     pub(crate) fn with_code(call: &'static str, code: &str) -> Self {
         Self { call, reason: plain(code), kind: FaultKind::of_code(Some(code), 0) }
     }
 }
 
-/// Codes and request ids are words; whatever is more than a word is cut off.
+/// Returns the leading part of `code` that looks like an error code or a request id, at most
+/// 80 characters. Free text after it could quote request values and is cut off.
 fn plain(code: &str) -> String {
     code.chars().take_while(|c| c.is_ascii_alphanumeric() || "._:-".contains(*c)).take(80).collect()
 }
@@ -131,14 +141,14 @@ mod tests {
 
     #[test]
     fn rights_are_told_from_what_may_pass() {
-        let of = FaultKind::of_code;
-        assert_eq!(of(Some("AccessDeniedException"), 400), FaultKind::Denied);
+        let kind = FaultKind::of_code;
+        assert_eq!(kind(Some("AccessDeniedException"), 400), FaultKind::Denied);
         for code in ["ThrottlingException", "ThrottlingError", "ProvisionedThroughputExceeded"] {
-            assert_eq!(of(Some(code), 400), FaultKind::Unavailable, "{code}");
+            assert_eq!(kind(Some(code), 400), FaultKind::Unavailable, "{code}");
         }
-        assert_eq!(of(Some("InternalServerError"), 500), FaultKind::Unavailable);
-        assert_eq!(of(Some("ValidationError"), 400), FaultKind::Other);
-        assert_eq!(of(None, 400), FaultKind::Other);
+        assert_eq!(kind(Some("InternalServerError"), 500), FaultKind::Unavailable);
+        assert_eq!(kind(Some("ValidationError"), 400), FaultKind::Other);
+        assert_eq!(kind(None, 400), FaultKind::Other);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Seals upload URLs with a KMS key, bound to their transfer.
+//! KMS adapter: encrypts upload URLs, bound to their transfer by the encryption context.
 
 use aws_sdk_kms::Client;
 use aws_sdk_kms::primitives::Blob;
@@ -8,18 +8,18 @@ use docferry_domain::TransferId;
 
 use crate::Fault;
 
-/// Name in the encryption context under which the transfer stands; the key's
-/// users may use it with that name only.
+/// Name of the encryption context's entry that holds the transfer id. IAM policies allow the
+/// use of the key only with an entry of this name.
 const CONTEXT: &str = "transferId";
 
-/// KMS encrypts at most so many bytes directly. The URLs of upload sessions are
-/// some hundred bytes, with a token in them one to two thousand.
+/// Limit of KMS for direct encryption, in bytes. An upload URL has some hundred bytes, or one to
+/// two thousand if it contains a token.
 const LARGEST_URL_BYTES: usize = 4096;
 
-/// The [`Sealer`] on KMS: the URL itself is encrypted, no key of ours is made.
+/// [`Sealer`] on KMS. It encrypts the URL directly, without a data key.
 ///
-/// A URL of more than 4096 bytes cannot be sealed: [`SealError::Unavailable`]
-/// with that cause.
+/// A URL of more than 4096 bytes cannot be sealed and fails with [`SealError::Unavailable`],
+/// whose cause says so.
 #[derive(Debug, Clone)]
 pub struct KmsSealer {
     client: Client,
@@ -27,7 +27,7 @@ pub struct KmsSealer {
 }
 
 impl KmsSealer {
-    /// Seals with this symmetric key, named by id or ARN.
+    /// Creates a sealer that uses this symmetric key, given by id or ARN.
     #[must_use]
     pub fn new(client: Client, key_id: impl Into<String>) -> Self {
         Self { client, key_id: key_id.into() }
@@ -38,7 +38,7 @@ impl Sealer for KmsSealer {
     async fn seal(&self, transfer: &TransferId, url: &UploadUrl) -> Result<Vec<u8>, SealError> {
         const CALL: &str = "KMS Encrypt";
         if url.expose().len() > LARGEST_URL_BYTES {
-            return Err(broken(CALL, "the URL is longer than KMS encrypts"));
+            return Err(unexpected(CALL, "the URL exceeds the 4096 bytes that KMS encrypts"));
         }
         let request = self
             .client
@@ -46,11 +46,12 @@ impl Sealer for KmsSealer {
             .key_id(&self.key_id)
             .encryption_context(CONTEXT, transfer.as_str())
             .plaintext(Blob::new(url.expose()));
-        let answer = match Box::pin(request.send()).await {
-            Ok(answer) => answer,
+        let response = match Box::pin(request.send()).await {
+            Ok(response) => response,
             Err(error) => return Err(SealError::Unavailable(Box::new(Fault::of(CALL, &error)))),
         };
-        let sealed = answer.ciphertext_blob.ok_or_else(|| broken(CALL, "the answer is empty"))?;
+        let sealed =
+            response.ciphertext_blob.ok_or_else(|| unexpected(CALL, "the response is empty"))?;
         Ok(sealed.into_inner())
     }
 
@@ -62,12 +63,12 @@ impl Sealer for KmsSealer {
             .key_id(&self.key_id)
             .encryption_context(CONTEXT, transfer.as_str())
             .ciphertext_blob(Blob::new(sealed));
-        let answer = match Box::pin(request.send()).await {
-            Ok(answer) => answer,
+        let response = match Box::pin(request.send()).await {
+            Ok(response) => response,
             Err(error) => {
                 return Err(match error.code() {
-                    // Another context or key, or not a ciphertext at all. A policy
-                    // on the context shows as AccessDenied.
+                    // Sealed with another context or key, or not a ciphertext at all. If a
+                    // policy restricts the context, KMS reports a mismatch as AccessDenied.
                     Some(
                         "InvalidCiphertextException"
                         | "IncorrectKeyException"
@@ -79,12 +80,13 @@ impl Sealer for KmsSealer {
                 });
             }
         };
-        let plain = answer.plaintext.ok_or_else(|| broken(CALL, "the answer is empty"))?;
+        let plain = response.plaintext.ok_or_else(|| unexpected(CALL, "the response is empty"))?;
         let url = String::from_utf8(plain.into_inner()).map_err(|_| SealError::Unreadable)?;
         Ok(UploadUrl::new(url))
     }
 }
 
-fn broken(call: &'static str, reason: &'static str) -> SealError {
+/// Error for a problem that this adapter detected itself.
+fn unexpected(call: &'static str, reason: &'static str) -> SealError {
     SealError::Unavailable(Box::new(Fault::new(call, reason)))
 }

@@ -1,16 +1,19 @@
-//! The ports of docferry on AWS: one adapter a service, one cargo feature an adapter.
+//! AWS adapters: implementations of docferry's ports on DynamoDB, S3, KMS, Secrets Manager,
+//! Step Functions and SQS.
 //!
-//! Every adapter takes a client and names of resources; none reads the
-//! environment. Errors are translated by meaning in one place each, and what is
-//! kept as a cause is the service's error code and nothing else: DynamoDB quotes
-//! values in its validation messages, and values are names and addresses of people.
+//! There is one adapter per service and one Cargo feature per adapter. Every adapter takes a
+//! client and resource names; none reads the environment.
+//!
+//! Each adapter translates errors by meaning in one place. Only the service's error code is
+//! kept as the cause, never its message: DynamoDB quotes values in its validation messages,
+//! and these values are names and addresses of people.
 
 pub mod config;
 #[cfg(feature = "s3")]
 pub mod delivery;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
-#[allow(dead_code, reason = "each adapter uses its part")]
+#[allow(dead_code, reason = "each adapter uses only a part of it")]
 mod fault;
 #[cfg(feature = "kms")]
 pub mod kms;

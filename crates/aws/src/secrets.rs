@@ -1,7 +1,7 @@
-//! JSON secrets of Secrets Manager, kept for a few minutes.
+//! Cache of JSON secrets from Secrets Manager, refreshed every few minutes.
 //!
-//! `aws_secretsmanager_caching` is not used: it keeps the text of a secret where
-//! we want the parsed value, and asks for tokio's multi-threaded runtime.
+//! The crate `aws_secretsmanager_caching` is not used: it caches the text of a secret instead of
+//! the parsed value, and requires tokio's multi-threaded runtime.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,37 +14,40 @@ use tokio::time::Instant;
 
 use crate::Fault;
 
-/// Why a secret could not be had.
+/// Failure to provide a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// Secrets Manager did not answer, or refused.
+    /// Secrets Manager did not respond or rejected the call.
     #[error("the secret could not be read")]
     Unavailable(#[source] Fault),
-    /// The secret is not the JSON object that is expected. What is wrong in it is
-    /// not told: the text would quote it.
+    /// The secret is not a JSON object with the expected fields. The parser's error is dropped,
+    /// because its text would quote the secret.
     #[error("the secret is not a JSON object with the expected fields")]
     Invalid,
 }
 
-/// One secret, parsed as `T`.
+/// Cache of one secret, parsed as `T`.
 ///
-/// `T` should hold its parts as `SecretString`. Clones share the cache.
+/// `T` should hold sensitive fields as `SecretString`. Clones share the cache.
 #[derive(Debug)]
 pub struct SecretCache<T> {
     inner: Arc<Inner<T>>,
 }
 
+/// State shared by the clones of a [`SecretCache`].
 #[derive(Debug)]
 struct Inner<T> {
     client: Client,
     arn: String,
-    kept: Mutex<Option<Kept<T>>>,
-    /// How often the secret was fetched.
+    cached: Mutex<Option<Cached<T>>>,
+    /// Number of successful fetches. [`SecretCache::refresh`] detects by it that another caller
+    /// has fetched the secret meanwhile.
     fetches: AtomicU64,
 }
 
+/// Cached value and the time until which it is fresh.
 #[derive(Debug)]
-struct Kept<T> {
+struct Cached<T> {
     value: Arc<T>,
     fresh_until: Instant,
 }
@@ -56,84 +59,87 @@ impl<T> Clone for SecretCache<T> {
 }
 
 impl<T: DeserializeOwned + Send + Sync> SecretCache<T> {
-    /// How long a value is used before it is asked for again.
+    /// Maximum age of a cached value before it is fetched again.
     pub const KEPT: Duration = Duration::from_secs(300);
 
-    /// How long an outdated value is used before it is tried again to renew it, so
-    /// that not every call waits for a service that does not answer.
+    /// Time for which an outdated value is used after a failed fetch, so that not every call
+    /// waits for an unavailable service.
     const GRACE: Duration = Duration::from_secs(30);
 
-    /// The secret of this ARN or name; nothing is fetched yet.
+    /// Creates an empty cache for the secret with this ARN or name, without fetching it.
     #[must_use]
     pub fn new(client: Client, arn: impl Into<String>) -> Self {
-        let (kept, fetches) = (Mutex::default(), AtomicU64::default());
-        Self { inner: Arc::new(Inner { client, arn: arn.into(), kept, fetches }) }
+        let (cached, fetches) = (Mutex::default(), AtomicU64::default());
+        Self { inner: Arc::new(Inner { client, arn: arn.into(), cached, fetches }) }
     }
 
-    /// The secret, at most [`SecretCache::KEPT`] old. While Secrets Manager does
-    /// not answer, an older one goes on being used: it is most probably still right.
+    /// Returns the secret, at most [`SecretCache::KEPT`] old. While Secrets Manager is
+    /// unavailable, it returns an older value, which is most probably still valid.
     ///
     /// # Errors
-    /// When it was never read and cannot be now.
+    /// If the secret cannot be read and was never read before.
     pub async fn get(&self) -> Result<Arc<T>, SecretError> {
-        let mut kept = self.inner.kept.lock().await;
-        if let Some(kept) = kept.as_ref().filter(|kept| Instant::now() < kept.fresh_until) {
-            return Ok(Arc::clone(&kept.value));
+        let mut cached = self.inner.cached.lock().await;
+        if let Some(cached) = cached.as_ref().filter(|cached| Instant::now() < cached.fresh_until) {
+            return Ok(Arc::clone(&cached.value));
         }
         match self.fetch().await {
-            Ok(value) => Ok(Self::keep(&mut kept, value)),
-            Err(error) => match kept.as_mut() {
-                Some(kept) => {
-                    kept.fresh_until = Instant::now() + Self::GRACE;
-                    tracing::warn!(cause = %cause(&error), "a secret could not be read again, the old one stays");
-                    Ok(Arc::clone(&kept.value))
+            Ok(value) => Ok(Self::store(&mut cached, value)),
+            Err(error) => match cached.as_mut() {
+                Some(cached) => {
+                    cached.fresh_until = Instant::now() + Self::GRACE;
+                    tracing::warn!(cause = %cause(&error), "secret refresh failed, using the old value");
+                    Ok(Arc::clone(&cached.value))
                 }
                 None => Err(error),
             },
         }
     }
 
-    /// The secret as it is now: after a service refused the one that we have.
+    /// Fetches the current secret. Call this when a service has rejected the cached value.
     ///
-    /// Callers who ask at the same time share one fetch.
+    /// Concurrent callers share one fetch.
     ///
     /// # Errors
-    /// When it cannot be read now; [`SecretCache::get`] goes on giving the old one.
+    /// If the secret cannot be read now; [`SecretCache::get`] still returns the old value.
     pub async fn refresh(&self) -> Result<Arc<T>, SecretError> {
-        let seen = self.inner.fetches.load(Ordering::Acquire);
-        let mut kept = self.inner.kept.lock().await;
-        if self.inner.fetches.load(Ordering::Acquire) != seen
-            && let Some(kept) = kept.as_ref()
+        let fetches_before = self.inner.fetches.load(Ordering::Acquire);
+        let mut cached = self.inner.cached.lock().await;
+        if self.inner.fetches.load(Ordering::Acquire) != fetches_before
+            && let Some(cached) = cached.as_ref()
         {
-            return Ok(Arc::clone(&kept.value));
+            return Ok(Arc::clone(&cached.value));
         }
         let value = self.fetch().await?;
-        Ok(Self::keep(&mut kept, value))
+        Ok(Self::store(&mut cached, value))
     }
 
+    /// Reads and parses the secret, and counts the fetch.
     async fn fetch(&self) -> Result<T, SecretError> {
         let request = self.inner.client.get_secret_value().secret_id(&self.inner.arn);
-        let answer = match Box::pin(request.send()).await {
-            Ok(answer) => answer,
+        let response = match Box::pin(request.send()).await {
+            Ok(response) => response,
             Err(error) => {
                 let fault = Fault::of("Secrets Manager GetSecretValue", &error);
                 return Err(SecretError::Unavailable(fault));
             }
         };
-        let text = answer.secret_string().ok_or(SecretError::Invalid)?;
+        let text = response.secret_string().ok_or(SecretError::Invalid)?;
         let value = serde_json::from_str(text).map_err(|_| SecretError::Invalid)?;
         self.inner.fetches.fetch_add(1, Ordering::Release);
         Ok(value)
     }
 
-    fn keep(kept: &mut Option<Kept<T>>, value: T) -> Arc<T> {
+    /// Stores a fetched value as fresh and returns it.
+    fn store(cached: &mut Option<Cached<T>>, value: T) -> Arc<T> {
         let value = Arc::new(value);
         let fresh_until = Instant::now() + Self::KEPT;
-        *kept = Some(Kept { value: Arc::clone(&value), fresh_until });
+        *cached = Some(Cached { value: Arc::clone(&value), fresh_until });
         value
     }
 }
 
+/// Returns the text for the log: the fault behind the error, if there is one.
 fn cause(error: &SecretError) -> String {
     match error {
         SecretError::Unavailable(fault) => fault.to_string(),

@@ -1,4 +1,4 @@
-//! Starts executions of the state machine.
+//! Step Functions adapter: starts executions of the transfer workflow and reads their status.
 
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::types::ExecutionStatus;
@@ -7,7 +7,7 @@ use docferry_domain::TransferId;
 
 use crate::Fault;
 
-/// The [`Workflow`] on Step Functions.
+/// [`Workflow`] on Step Functions.
 #[derive(Debug, Clone)]
 pub struct StepFunctionsWorkflow {
     client: Client,
@@ -15,20 +15,21 @@ pub struct StepFunctionsWorkflow {
 }
 
 impl StepFunctionsWorkflow {
-    /// Starts executions of this state machine, which is of the standard type:
-    /// express ones have no names to tell a repeat by.
+    /// Creates the adapter for a state machine of the standard type. Express state machines do
+    /// not deduplicate executions by name.
     #[must_use]
     pub fn new(client: Client, state_machine_arn: impl Into<String>) -> Self {
         Self { client, state_machine_arn: state_machine_arn.into() }
     }
 
+    /// Reads the status of the execution with this name.
     async fn describe(&self, name: &str) -> Result<Execution, WorkflowError> {
         const CALL: &str = "Step Functions DescribeExecution";
         let arn = execution_arn(&self.state_machine_arn, name)
-            .ok_or_else(|| broken(CALL, "the state machine's ARN is not one"))?;
+            .ok_or_else(|| unexpected(CALL, "the state machine's ARN is malformed"))?;
         let request = self.client.describe_execution().execution_arn(arn);
-        let answer = match Box::pin(request.send()).await {
-            Ok(answer) => answer,
+        let response = match Box::pin(request.send()).await {
+            Ok(response) => response,
             Err(error)
                 if error.as_service_error().is_some_and(|e| e.is_execution_does_not_exist()) =>
             {
@@ -36,21 +37,23 @@ impl StepFunctionsWorkflow {
             }
             Err(error) => return Err(WorkflowError(Box::new(Fault::of(CALL, &error)))),
         };
-        match answer.status() {
+        match response.status() {
             ExecutionStatus::Running => Ok(Execution::Running),
             ExecutionStatus::Succeeded
             | ExecutionStatus::Failed
             | ExecutionStatus::TimedOut
             | ExecutionStatus::Aborted => Ok(Execution::Closed),
-            _ => Err(broken(CALL, "the execution's status is unknown")),
+            _ => Err(unexpected(CALL, "the execution's status is unknown")),
         }
     }
 }
 
 impl Workflow for StepFunctionsWorkflow {
-    /// AWS answers a repeat with the same input while the execution runs as if it
-    /// had just started it; the emulator, and AWS once it is closed, say that it
-    /// exists. Then its status decides.
+    /// Starts the execution, or reports the status of an existing one with the same name.
+    ///
+    /// AWS accepts a repeated start with the same name and input while the execution runs.
+    /// Afterwards it fails with `ExecutionAlreadyExists`, as the emulator does in both cases;
+    /// then the status of the existing execution decides.
     async fn start(&self, transfer: &TransferId, attempt: u32) -> Result<Start, WorkflowError> {
         let name = format!("{transfer}-{attempt}");
         let input = serde_json::json!({ "transferId": transfer.as_str(), "attempt": attempt });
@@ -81,12 +84,15 @@ impl Workflow for StepFunctionsWorkflow {
     }
 }
 
-fn broken(call: &'static str, reason: &'static str) -> WorkflowError {
+/// Error for a problem that this adapter detected itself.
+fn unexpected(call: &'static str, reason: &'static str) -> WorkflowError {
     WorkflowError(Box::new(Fault::new(call, reason)))
 }
 
-/// `arn:…:stateMachine:NAME` → `arn:…:execution:NAME:EXECUTION`; `None` when the
-/// first is no such ARN.
+/// Derives the ARN of an execution from that of its state machine:
+/// `arn:…:stateMachine:NAME` → `arn:…:execution:NAME:EXECUTION`.
+///
+/// Returns `None` if `state_machine_arn` does not have this form.
 #[must_use]
 pub fn execution_arn(state_machine_arn: &str, execution: &str) -> Option<String> {
     let (prefix, name) = state_machine_arn.split_once(":stateMachine:")?;

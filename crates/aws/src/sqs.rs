@@ -1,4 +1,4 @@
-//! Tells outcomes and notices through queues.
+//! SQS adapters: send audit records and webhook notifications to their queues.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::Fault;
 
-/// The [`AuditQueue`] on SQS: a message is an [`AuditMessage`] as JSON.
+/// [`AuditQueue`] on SQS. Each message is an [`AuditMessage`] as JSON.
 #[derive(Debug, Clone)]
 pub struct SqsAuditQueue {
     client: Client,
@@ -19,7 +19,7 @@ pub struct SqsAuditQueue {
 }
 
 impl SqsAuditQueue {
-    /// Sends to the queue with this URL, a standard one.
+    /// Creates a sender for the standard queue with this URL.
     #[must_use]
     pub fn new(client: Client, queue_url: impl Into<String>) -> Self {
         Self { client, queue_url: queue_url.into() }
@@ -32,10 +32,11 @@ impl AuditQueue for SqsAuditQueue {
     }
 }
 
+/// Sends a message as JSON.
 async fn send(client: &Client, url: &str, message: &impl Serialize) -> Result<(), QueueError> {
     const SEND: &str = "SQS SendMessage";
     let body = serde_json::to_string(message)
-        .map_err(|_| QueueError(Box::new(Fault::new(SEND, "the message is not JSON"))))?;
+        .map_err(|_| QueueError(Box::new(Fault::new(SEND, "the message cannot be serialized"))))?;
     let request = client.send_message().queue_url(url).message_body(body);
     match Box::pin(request.send()).await {
         Ok(_) => Ok(()),
@@ -43,8 +44,10 @@ async fn send(client: &Client, url: &str, message: &impl Serialize) -> Result<()
     }
 }
 
-/// The [`WebhookQueue`] on SQS: a message is a [`Notice`] as it writes itself. Also what
-/// its reader says to it.
+/// [`WebhookQueue`] on SQS. Each message is a serialized [`Notice`].
+///
+/// It also implements [`Redelivery`], with which the consumer of the queue delays the next
+/// delivery of a message.
 #[derive(Debug, Clone)]
 pub struct SqsWebhookQueue {
     client: Client,
@@ -52,7 +55,7 @@ pub struct SqsWebhookQueue {
 }
 
 impl SqsWebhookQueue {
-    /// The queue with this URL, a standard one.
+    /// Creates the adapter for the standard queue with this URL.
     #[must_use]
     pub fn new(client: Client, queue_url: impl Into<String>) -> Self {
         Self { client, queue_url: queue_url.into() }
@@ -67,9 +70,9 @@ impl WebhookQueue for SqsWebhookQueue {
 
 impl Redelivery for SqsWebhookQueue {
     async fn hold_back(&self, receipt: &str, delay: Duration) -> Result<(), QueueError> {
-        /// The longest that SQS knows.
-        const MOST_SECONDS: u64 = 12 * 3600;
-        let seconds = delay.as_secs().min(MOST_SECONDS);
+        /// Longest visibility timeout of SQS.
+        const MAX_SECONDS: u64 = 12 * 3600;
+        let seconds = delay.as_secs().min(MAX_SECONDS);
         let seconds = i32::try_from(seconds).unwrap_or_default();
         let request = self.client.change_message_visibility().queue_url(&self.queue_url);
         let request = request.receipt_handle(receipt).visibility_timeout(seconds);

@@ -1,4 +1,4 @@
-//! What the calls of the API cost, counted on the wire to the emulator.
+//! Number of AWS calls per API request, counted by a proxy in front of the emulator.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -18,10 +18,10 @@ use jiff::SignedDuration;
 use support::wire::Lossy;
 use support::{TestTable, config, emulator, machine};
 
-/// Knows every document.
-struct Everything;
+/// Document index that knows every number.
+struct AllDocumentsKnown;
 
-impl DocumentIndex for Everything {
+impl DocumentIndex for AllDocumentsKnown {
     async fn look_up(
         &self,
         files: &[FileId],
@@ -32,7 +32,7 @@ impl DocumentIndex for Everything {
     }
 }
 
-fn asked(count: u64) -> NewJob {
+fn job_request(count: u64) -> NewJob {
     NewJob {
         owner: "sub:ada".into(),
         on_behalf_of: None,
@@ -64,17 +64,19 @@ async fn a_status_costs_one_read_and_a_request_one_transaction_and_one_start() {
     let settings = JobSettings { initiate, job_ttl: SignedDuration::from_hours(24) };
     wire.calls();
 
-    let one = initiate_job(&admitter, &Everything, settings, asked(1)).await.unwrap();
-    // Slots and queue are read before, so that the transaction can take the slot.
+    let single_job =
+        initiate_job(&admitter, &AllDocumentsKnown, settings, job_request(1)).await.unwrap();
+    // Slots and queue are read first, so that the transaction can take a free slot.
     let expected = ["GetItem", "Query", "TransactWriteItems", "StartExecution"];
     assert_eq!(wire.calls(), expected);
-    let found = job_of(&store, &world, ttl, "sub:ada", &one.job_id).await.unwrap();
-    assert!(matches!(found, Some(Job::One(_))) && world.now() < one.keep_until);
+    let found = job_of(&store, &world, ttl, "sub:ada", &single_job.job_id).await.unwrap();
+    assert!(matches!(found, Some(Job::One(_))) && world.now() < single_job.keep_until);
     assert_eq!(wire.calls(), ["GetItem"]);
 
-    let many = initiate_job(&admitter, &Everything, settings, asked(40)).await.unwrap();
+    let large_job =
+        initiate_job(&admitter, &AllDocumentsKnown, settings, job_request(40)).await.unwrap();
     wire.calls();
-    let found = job_of(&store, &world, ttl, "sub:ada", &many.job_id).await.unwrap();
+    let found = job_of(&store, &world, ttl, "sub:ada", &large_job.job_id).await.unwrap();
     assert!(matches!(found, Some(Job::Many { documents, .. }) if documents.len() == 40));
     assert_eq!(wire.calls(), ["Query"]);
 }

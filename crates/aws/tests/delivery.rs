@@ -1,4 +1,4 @@
-//! A multipart upload to a store that insists on checksums as S3 does.
+//! Multipart upload to a fake store that enforces the checksums of parts as S3 does.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -14,11 +14,13 @@ use support::wire::{Then, answer, serve};
 
 const CHECKSUM: &str = "x-amz-checksum-crc32";
 
-/// CRC-32 of `part one` in base64, as a part's request carries it.
-const OF_PART_ONE: &str = "ixQTsA==";
+/// CRC-32 of `part one` in base64, as in the header of the request.
+const PART_ONE_CHECKSUM: &str = "ixQTsA==";
 
-/// Answers as S3 does to an upload that was created for the checksum `created_for`, or to
-/// one whose parts are stored already.
+/// Responds to a request as S3 does.
+///
+/// `created_for` is the checksum algorithm for which the upload was created. Listings report an
+/// upload whose first part is already stored.
 fn s3(request: &str, created_for: &mut Option<String>) -> Vec<u8> {
     let (head, body) = request.split_once("\r\n\r\n").unwrap();
     let header = |wanted: &str| {
@@ -26,39 +28,39 @@ fn s3(request: &str, created_for: &mut Option<String>) -> Vec<u8> {
             name.eq_ignore_ascii_case(wanted).then(|| value.trim().to_owned())
         })
     };
-    let refusal = |message: &str| {
+    let error = |message: &str| {
         let body =
             format!("<Error><Code>InvalidRequest</Code><Message>{message}</Message></Error>");
         answer("400 Bad Request", "content-type: application/xml\r\n", &body)
     };
     let xml = |body: &str| answer("200 OK", "content-type: application/xml\r\n", body);
-    let line = head.lines().next().unwrap();
-    if line.starts_with("POST") && line.contains("?uploads") {
+    let request_line = head.lines().next().unwrap();
+    if request_line.starts_with("POST") && request_line.contains("?uploads") {
         *created_for = header("x-amz-checksum-algorithm");
         return xml(
             "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>",
         );
     }
-    if line.starts_with("PUT") {
+    if request_line.starts_with("PUT") {
         let Some(checksum) = header(CHECKSUM).filter(|_| created_for.as_deref() == Some("CRC32"))
         else {
-            return refusal("Checksum Type mismatch occurred");
+            return error("Checksum Type mismatch occurred");
         };
         return answer("200 OK", &format!("etag: \"1\"\r\n{CHECKSUM}: {checksum}\r\n"), "");
     }
-    if line.starts_with("GET") && line.contains("uploadId=u") {
+    if request_line.starts_with("GET") && request_line.contains("uploadId=u") {
         return xml(&format!(
             "<ListPartsResult><Part><PartNumber>1</PartNumber><Size>8</Size><ETag>\"1\"</ETag>\
-             <ChecksumCRC32>{OF_PART_ONE}</ChecksumCRC32></Part></ListPartsResult>"
+             <ChecksumCRC32>{PART_ONE_CHECKSUM}</ChecksumCRC32></Part></ListPartsResult>"
         ));
     }
-    if line.starts_with("GET") {
+    if request_line.starts_with("GET") {
         return xml(
             "<ListMultipartUploadsResult><Upload><Key>downloads/k</Key><UploadId>u</UploadId></Upload></ListMultipartUploadsResult>",
         );
     }
-    if !body.contains(&format!("<ChecksumCRC32>{OF_PART_ONE}</ChecksumCRC32>")) {
-        return refusal("The complete request must include the checksum for each part.");
+    if !body.contains(&format!("<ChecksumCRC32>{PART_ONE_CHECKSUM}</ChecksumCRC32>")) {
+        return error("The complete request must include the checksum for each part.");
     }
     xml("<CompleteMultipartUploadResult/>")
 }
@@ -82,7 +84,7 @@ async fn parts_carry_the_checksum_that_their_upload_was_created_for() {
     let upload = bucket.begin("downloads/k", None).await.unwrap();
     let bytes = Bytes::from_static(b"part one");
     let part = bucket.put_part("downloads/k", &upload, 1, bytes).await.unwrap();
-    assert_eq!(part.checksum.as_deref(), Some(OF_PART_ONE));
+    assert_eq!(part.checksum.as_deref(), Some(PART_ONE_CHECKSUM));
     bucket.complete("downloads/k", &upload, &[part]).await.unwrap();
 }
 
@@ -91,7 +93,7 @@ async fn resumed_upload_completes_with_the_checksums_of_stored_parts() {
     let bucket = bucket().await;
     let open = bucket.open_upload("downloads/k").await.unwrap().unwrap();
     bucket.complete("downloads/k", &open.id, &open.parts).await.unwrap();
-    let without = StoredPart { checksum: None, ..open.parts[0].clone() };
-    let refused = bucket.complete("downloads/k", &open.id, &[without]).await;
-    assert!(matches!(refused, Err(ArtifactError::Unavailable(_))), "{refused:?}");
+    let part_without_checksum = StoredPart { checksum: None, ..open.parts[0].clone() };
+    let result = bucket.complete("downloads/k", &open.id, &[part_without_checksum]).await;
+    assert!(matches!(result, Err(ArtifactError::Unavailable(_))), "{result:?}");
 }

@@ -1,4 +1,4 @@
-//! The store does what its port says.
+//! Conformance of the DynamoDB adapters to their ports, against the emulator.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -26,7 +26,7 @@ async fn the_store_conforms_to_its_port() {
 #[tokio::test]
 async fn slots_queue_outbox_and_bundles_conform_to_their_ports() {
     let Some(emulator) = emulator() else { return };
-    // The slots of a pool are shared by all that use a table.
+    // All users of a table share the slots of a pool, so these tests need a table of their own.
     docferry_testkit::conformance::slot_store(&TestTable::create(&emulator).await.store()).await;
     let table = TestTable::create(&emulator).await;
     docferry_testkit::conformance::outbox(&table.store()).await;
@@ -43,7 +43,7 @@ async fn the_throttle_budget_conforms_to_its_port() {
     let budget = DynamoThrottleBudget::new(table.client.clone(), &table.name, "graph");
     docferry_testkit::conformance::throttle_budget(&budget).await;
     let other = DynamoThrottleBudget::new(table.client.clone(), &table.name, "other");
-    assert_eq!(other.paused().await.unwrap(), None, "pools are apart");
+    assert_eq!(other.paused().await.unwrap(), None, "pools are separate");
 }
 
 #[tokio::test]
@@ -51,25 +51,25 @@ async fn a_transfer_of_another_request_under_the_same_id_is_not_taken_for_a_repe
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     let store = table.store();
-    let made = transfer();
-    store.create(&made).await.unwrap();
-    let mut foreign = made.clone();
-    foreign.owner = "somebody-else".into();
-    let refused = store.create(&foreign).await;
-    assert!(matches!(refused, Err(StoreError::Corrupt(_))), "{refused:?}");
-    assert_eq!(store.get(&made.transfer_id).await.unwrap(), Some(made));
+    let stored = transfer();
+    store.create(&stored).await.unwrap();
+    let mut other_request = stored.clone();
+    other_request.owner = "another-owner".into();
+    let result = store.create(&other_request).await;
+    assert!(matches!(result, Err(StoreError::Corrupt(_))), "{result:?}");
+    assert_eq!(store.get(&stored.transfer_id).await.unwrap(), Some(stored));
 }
 
 #[tokio::test]
 async fn an_item_of_a_newer_version_is_not_read_and_its_values_stay_untold() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
-    let mut made = transfer();
-    made.schema_version = SCHEMA_VERSION + 1;
-    made.target = drive_target("ada@court.example", "").into();
-    table.store().create(&made).await.unwrap();
-    let Err(StoreError::Corrupt(cause)) = table.store().get(&made.transfer_id).await else {
-        panic!("it was read");
+    let mut stored = transfer();
+    stored.schema_version = SCHEMA_VERSION + 1;
+    stored.target = drive_target("ada@court.example", "").into();
+    table.store().create(&stored).await.unwrap();
+    let Err(StoreError::Corrupt(cause)) = table.store().get(&stored.transfer_id).await else {
+        panic!("the item of a newer version was read");
     };
     assert!(!cause.to_string().contains("ada"), "{cause}");
 }
@@ -81,8 +81,8 @@ async fn a_repeated_push_that_gives_another_key_stays_owed_under_the_first() {
     let store = table.store();
     let (first, second) = (support::random_name("first"), support::random_name("second"));
     let id = transfer().transfer_id;
-    let made = docferry_domain::Transfer { transfer_id: id.clone(), ..transfer() };
-    store.create(&made).await.unwrap();
+    let stored = docferry_domain::Transfer { transfer_id: id.clone(), ..transfer() };
+    store.create(&stored).await.unwrap();
     store.begin_push(&id, 1, epoch()).await.unwrap();
     assert!(record_push(&store, &id, 1, &pushed(&first, 1)).await.unwrap());
     assert!(record_push(&store, &id, 1, &pushed(&second, 2)).await.unwrap());
@@ -104,9 +104,9 @@ async fn what_has_ended_is_marked_for_the_tables_time_to_live_and_nothing_else_i
     let table = TestTable::create(&emulator).await;
     let store = table.store();
     let key = support::random_name("key");
-    let made = transfer();
-    let id = &made.transfer_id;
-    store.create(&made).await.unwrap();
+    let stored = transfer();
+    let id = &stored.transfer_id;
+    store.create(&stored).await.unwrap();
     record_push(&store, id, 1, &pushed(&key, 1)).await.unwrap();
     store.record_arrival(id, 1, &arrived()).await.unwrap();
     let epoch_number = store.claim(id, 1).await.unwrap().epoch;
@@ -130,7 +130,7 @@ async fn what_has_ended_is_marked_for_the_tables_time_to_live_and_nothing_else_i
     store.mark_released(id, &key, epoch()).await.unwrap();
     assert_eq!(expiry(format!("K#{key}"), "REFS").await, after(24));
 
-    // A user who comes later makes it stay.
+    // A new user of the key removes the expiry.
     let next = transfer();
     store.create(&next).await.unwrap();
     let mut push = pushed(&key, 1);
@@ -139,8 +139,8 @@ async fn what_has_ended_is_marked_for_the_tables_time_to_live_and_nothing_else_i
     assert_eq!(expiry(format!("K#{key}"), "REFS").await, None);
 }
 
-/// Older versions wrote one attribute, `dueAt`, for the retention and for the sweeper's next
-/// look, and offered an artifact before its delivery.
+/// Older versions wrote one attribute, `dueAt`, for both the retention and the sweeper's next
+/// check, and offered an artifact for reuse before its delivery was recorded.
 #[tokio::test]
 async fn an_artifact_of_an_older_version_keeps_its_retention() {
     let Some(emulator) = emulator() else { return };
@@ -166,12 +166,12 @@ async fn an_artifact_of_an_older_version_keeps_its_retention() {
     let request = attributes.into_iter().fold(request, |put, (name, value)| put.item(name, value));
     request.send().await.unwrap();
 
-    let look = Due::Artifact(key.clone());
+    let due_item = Due::Artifact(key.clone());
     assert!(!store.withdraw_artifact(&key).await.unwrap(), "another job may have reused it");
-    store.postpone(&look, at(1)).await.unwrap();
+    store.postpone(&due_item, at(1)).await.unwrap();
     assert!(!store.give_up_artifact(&key, at(9)).await.unwrap(), "it was retained for 10 hours");
     assert!(store.keep_artifact(&key, at(12)).await.unwrap());
-    store.postpone(&look, at(1)).await.unwrap();
+    store.postpone(&due_item, at(1)).await.unwrap();
     assert!(!store.give_up_artifact(&key, at(11)).await.unwrap());
     assert!(store.give_up_artifact(&key, at(12)).await.unwrap());
     assert!(!store.keep_artifact(&key, at(20)).await.unwrap());

@@ -1,4 +1,5 @@
-//! What DynamoDB's refusals mean, without an emulator: it cannot be made to refuse.
+//! Handling of errors from DynamoDB. A fake server sends them, because the emulator cannot be
+//! made to fail.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -14,23 +15,23 @@ use docferry_testkit::builders::{epoch, pushed, transfer};
 
 use support::wire::{Then, answer, serve};
 
-fn refusal(code: &str, rest: &str) -> Vec<u8> {
+fn error_response(code: &str, rest: &str) -> Vec<u8> {
     let body = format!(
         r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"bad ada@court.example"{rest}}}"#
     );
     answer("400 Bad Request", "content-type: application/x-amz-json-1.0\r\n", &body)
 }
 
-/// A store whose first requests are answered like this and all later ones with
-/// success; with the number of requests.
+/// Returns a store and the number of requests that it has sent. The server sends the responses
+/// in `first` and then only successes.
 async fn store(first: Vec<Vec<u8>>) -> (DynamoTransferStore, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&count);
     let url = serve(move |n, _| {
         seen.store(n + 1, Ordering::SeqCst);
         let bytes = first.get(n).cloned();
-        let done = || answer("200 OK", "content-type: application/x-amz-json-1.0\r\n", "{}");
-        async move { (bytes.unwrap_or_else(done), Then::Close) }
+        let success = || answer("200 OK", "content-type: application/x-amz-json-1.0\r\n", "{}");
+        async move { (bytes.unwrap_or_else(success), Then::Close) }
     })
     .await;
     let client = aws_sdk_dynamodb::Client::new(&support::config(&url).await);
@@ -39,13 +40,13 @@ async fn store(first: Vec<Vec<u8>>) -> (DynamoTransferStore, Arc<AtomicUsize>) {
 
 #[tokio::test]
 async fn a_conflict_with_another_transaction_is_waited_out() {
-    let conflict = refusal("TransactionConflictException", "");
+    let conflict = error_response("TransactionConflictException", "");
     let (store, count) = store(vec![conflict.clone(), conflict]).await;
     store.mark_released(&support::random_id(), "k", epoch()).await.unwrap();
     assert_eq!(count.load(Ordering::SeqCst), 3);
 
     let reasons = r#","CancellationReasons":[{"Code":"ConditionalCheckFailed"},{"Code":"TransactionConflict"}]"#;
-    let canceled = refusal("TransactionCanceledException", reasons);
+    let canceled = error_response("TransactionCanceledException", reasons);
     let (store, count) = self::store(vec![canceled.clone(), canceled]).await;
     assert!(record_push(&store, &support::random_id(), 1, &pushed("k", 1)).await.unwrap());
     assert_eq!(count.load(Ordering::SeqCst), 3);
@@ -57,16 +58,16 @@ async fn transaction_canceled_by_throttling_is_retried_like_a_conflict() {
         let reasons = format!(
             r#","CancellationReasons":[{{"Code":"ConditionalCheckFailed"}},{{"Code":"{code}"}}]"#
         );
-        let canceled = refusal("TransactionCanceledException", &reasons);
+        let canceled = error_response("TransactionCanceledException", &reasons);
         let (store, count) = store(vec![canceled.clone(), canceled.clone()]).await;
         let pushed = pushed("k", 1);
         assert!(record_push(&store, &support::random_id(), 1, &pushed).await.unwrap(), "{code}");
         assert_eq!(count.load(Ordering::SeqCst), 3, "{code}");
 
         let (store, count) = self::store(vec![canceled; 50]).await;
-        let refused = record_push(&store, &support::random_id(), 1, &pushed).await;
-        let Err(WriteError::Store(StoreError::Unavailable(cause))) = refused else {
-            panic!("{code}: {refused:?}");
+        let result = record_push(&store, &support::random_id(), 1, &pushed).await;
+        let Err(WriteError::Store(StoreError::Unavailable(cause))) = result else {
+            panic!("{code}: {result:?}");
         };
         assert_eq!(cause.to_string(), format!("DynamoDB TransactWriteItems: {code}"));
         assert_eq!(count.load(Ordering::SeqCst), 8, "{code}");
@@ -75,17 +76,17 @@ async fn transaction_canceled_by_throttling_is_retried_like_a_conflict() {
 
 #[tokio::test]
 async fn a_conflict_that_does_not_end_is_given_up_as_unavailable() {
-    let conflict = refusal("TransactionConflictException", "");
+    let conflict = error_response("TransactionConflictException", "");
     let (store, count) = store(vec![conflict; 50]).await;
-    let refused = store.claim(&support::random_id(), 1).await;
-    assert!(matches!(refused, Err(WriteError::Store(StoreError::Unavailable(_)))), "{refused:?}");
+    let result = store.claim(&support::random_id(), 1).await;
+    assert!(matches!(result, Err(WriteError::Store(StoreError::Unavailable(_)))), "{result:?}");
     assert_eq!(count.load(Ordering::SeqCst), 8);
 }
 
 #[tokio::test]
 async fn throttling_is_unavailable_after_the_sdks_own_retries() {
     for code in ["ThrottlingException", "ProvisionedThroughputExceededException"] {
-        let (store, count) = store(vec![refusal(code, ""); 50]).await;
+        let (store, count) = store(vec![error_response(code, ""); 50]).await;
         let Err(StoreError::Unavailable(cause)) = store.get(&support::random_id()).await else {
             panic!("{code}");
         };
@@ -97,7 +98,7 @@ async fn throttling_is_unavailable_after_the_sdks_own_retries() {
 #[tokio::test]
 async fn a_cause_names_the_code_and_never_what_the_service_quoted() {
     for code in ["ValidationException", "AccessDeniedException", "ResourceNotFoundException"] {
-        let (store, _) = store(vec![refusal(code, "")]).await;
+        let (store, _) = store(vec![error_response(code, "")]).await;
         let Err(error) = store.create(&transfer()).await else { panic!("{code}") };
         let StoreError::Unavailable(cause) = &error else { panic!("{error:?}") };
         assert_eq!(cause.to_string(), format!("DynamoDB TransactWriteItems: {code} (status 400)"));
@@ -109,7 +110,7 @@ async fn a_cause_names_the_code_and_never_what_the_service_quoted() {
 async fn a_broken_connection_is_unavailable() {
     let (store, count) = store(vec![Vec::new(); 50]).await;
     let Err(StoreError::Unavailable(cause)) = store.get(&support::random_id()).await else {
-        panic!("it was answered");
+        panic!("the read succeeded");
     };
     assert_eq!(cause.to_string(), "DynamoDB GetItem: the connection failed");
     assert_eq!(count.load(Ordering::SeqCst), 4);

@@ -1,5 +1,5 @@
-//! Every write may be applied and its answer lost. The SDK sends it again; the
-//! caller must not notice.
+//! Writes whose response is lost although they were applied. The SDK repeats them, and the
+//! caller must see the result of a single write.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -23,11 +23,11 @@ async fn a_lost_answer_to_any_write_goes_unnoticed() {
     let wire = Lossy::to(&emulator).await;
     let store = table.store_through(&wire.url).await;
     let later = epoch() + SignedDuration::from_secs(60);
-    let made = transfer();
-    let id = &made.transfer_id;
+    let new_transfer = transfer();
+    let id = &new_transfer.transfer_id;
     let push = pushed(&support::random_name("key"), 1_000);
-    // Runs the call with its first answer lost.
-    macro_rules! lost {
+    // Runs a call whose first response is lost.
+    macro_rules! with_lost_response {
         ($call:expr) => {{
             wire.lose_the_next_answer();
             let outcome = $call.await.expect(stringify!($call));
@@ -36,40 +36,52 @@ async fn a_lost_answer_to_any_write_goes_unnoticed() {
         }};
     }
 
-    lost!(store.create(&made));
-    let slots = lost!(store.slots(made.pool));
-    assert!(lost!(store.grant(made.pool, slots.version, &[made.waiting()], epoch(), later)));
-    lost!(store.step_aside(&store.get(id).await.unwrap().unwrap()));
-    lost!(store.enqueue(&made, later));
-    // It had a slot for a moment.
+    with_lost_response!(store.create(&new_transfer));
+    let slots = with_lost_response!(store.slots(new_transfer.pool));
+    assert!(with_lost_response!(store.grant(
+        new_transfer.pool,
+        slots.version,
+        &[new_transfer.waiting()],
+        epoch(),
+        later
+    )));
+    with_lost_response!(store.step_aside(&store.get(id).await.unwrap().unwrap()));
+    with_lost_response!(store.enqueue(&new_transfer, later));
+    // The transfer held a slot before.
     let admitted_at = Some(epoch());
-    assert_eq!(lost!(store.get(id)), Some(Transfer { admitted_at, ..made.clone() }));
-    assert_eq!(lost!(store.begin_push(id, 1, epoch())).phase, Phase::Pushing);
-    assert!(lost!(record_push(&store, id, 1, &push)));
-    lost!(store.record_arrival(id, 1, &arrived()));
-    // A number is burnt; the newest is the one that is returned.
-    let held = lost!(store.claim(id, 1)).epoch;
-    assert_eq!(held, 2);
+    assert_eq!(
+        with_lost_response!(store.get(id)),
+        Some(Transfer { admitted_at, ..new_transfer.clone() })
+    );
+    assert_eq!(with_lost_response!(store.begin_push(id, 1, epoch())).phase, Phase::Pushing);
+    assert!(with_lost_response!(record_push(&store, id, 1, &push)));
+    with_lost_response!(store.record_arrival(id, 1, &arrived()));
+    // The repeated write skips an epoch; the returned epoch is the newest.
+    let current_epoch = with_lost_response!(store.claim(id, 1)).epoch;
+    assert_eq!(current_epoch, 2);
     let session = SealedSession { sealed_url: vec![1, 2, 3], expires_at: Some(later) };
-    lost!(store.put_session(id, held, &session));
-    assert_eq!(lost!(store.session(id)).unwrap().session, session);
-    lost!(store.checkpoint(id, held, &checkpoint(700)));
-    lost!(store.checkpoint(id, held, &checkpoint(300)));
-    lost!(store.pause_until(id, held, later));
+    with_lost_response!(store.put_session(id, current_epoch, &session));
+    assert_eq!(with_lost_response!(store.session(id)).unwrap().session, session);
+    with_lost_response!(store.checkpoint(id, current_epoch, &checkpoint(700)));
+    with_lost_response!(store.checkpoint(id, current_epoch, &checkpoint(300)));
+    with_lost_response!(store.pause_until(id, current_epoch, later));
     let delivery: docferry_domain::Delivery = Artifact { key: "k".into(), size: 1_000 }.into();
-    lost!(store.record_delivery(id, held, &delivery));
-    lost!(store.drop_session(id, held));
+    with_lost_response!(store.record_delivery(id, current_epoch, &delivery));
+    with_lost_response!(store.drop_session(id, current_epoch));
     assert!(store.session(id).await.unwrap().is_none());
     let read = store.get(id).await.unwrap().unwrap();
-    let ended = lost!(store.finish(&read, Outcome::Completed, epoch()));
+    let ended = with_lost_response!(store.finish(&read, Outcome::Completed, epoch()));
     assert_eq!((ended.phase, ended.bytes_done), (Phase::Completed, 1_000));
-    assert!(lost!(store.outcome(id, 1)).is_some());
-    lost!(store.told(id, 1));
+    assert!(with_lost_response!(store.outcome(id, 1)).is_some());
+    with_lost_response!(store.told(id, 1));
     assert_eq!(store.outcome(id, 1).await.unwrap(), None);
-    assert_eq!(lost!(store.release_key(id, 1, &push.key, epoch(), later)), Release::Last);
-    lost!(store.mark_released(id, &push.key, epoch()));
-    let again = store.release_key(id, 1, &push.key, epoch(), later).await.unwrap();
-    assert_eq!(again, Release::StillReferenced);
+    assert_eq!(
+        with_lost_response!(store.release_key(id, 1, &push.key, epoch(), later)),
+        Release::Last
+    );
+    with_lost_response!(store.mark_released(id, &push.key, epoch()));
+    let repeated = store.release_key(id, 1, &push.key, epoch(), later).await.unwrap();
+    assert_eq!(repeated, Release::StillReferenced);
 }
 
 #[tokio::test]
@@ -86,8 +98,8 @@ async fn a_lost_answer_to_leaving_a_key_that_others_use_goes_unnoticed() {
     }
     let [a, b] = users.map(|user| user.transfer_id);
     wire.lose_the_next_answer();
-    let left = lossy.release_key(&a, 1, &push.key, epoch(), epoch()).await.unwrap();
-    assert_eq!(left, Release::StillReferenced);
-    let left = direct.release_key(&b, 1, &push.key, epoch(), epoch()).await.unwrap();
-    assert_eq!(left, Release::Last);
+    let released = lossy.release_key(&a, 1, &push.key, epoch(), epoch()).await.unwrap();
+    assert_eq!(released, Release::StillReferenced);
+    let released = direct.release_key(&b, 1, &push.key, epoch(), epoch()).await.unwrap();
+    assert_eq!(released, Release::Last);
 }

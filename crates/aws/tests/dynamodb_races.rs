@@ -1,4 +1,4 @@
-//! Many invocations at once: whoever wins, the record stays right.
+//! Concurrent invocations: the records stay consistent, whichever invocation wins.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -16,15 +16,15 @@ use jiff::SignedDuration;
 
 use support::{TestTable, emulator};
 
-async fn created(store: &DynamoTransferStore) -> TransferId {
-    let made = transfer();
-    store.create(&made).await.unwrap();
-    store.begin_push(&made.transfer_id, 1, epoch()).await.unwrap();
-    made.transfer_id
+async fn pushing_transfer(store: &DynamoTransferStore) -> TransferId {
+    let new_transfer = transfer();
+    store.create(&new_transfer).await.unwrap();
+    store.begin_push(&new_transfer.transfer_id, 1, epoch()).await.unwrap();
+    new_transfer.transfer_id
 }
 
-async fn uploading(store: &DynamoTransferStore) -> TransferId {
-    let id = created(store).await;
+async fn uploading_transfer(store: &DynamoTransferStore) -> TransferId {
+    let id = pushing_transfer(store).await;
     assert!(record_push(store, &id, 1, &pushed(id.as_str(), 1_000)).await.unwrap());
     store.record_arrival(&id, 1, &arrived()).await.unwrap();
     id
@@ -39,7 +39,7 @@ async fn of_two_claims_at_once_each_has_an_epoch_of_its_own_and_only_the_newer_m
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     let store = table.store();
-    let id = uploading(&store).await;
+    let id = uploading_transfer(&store).await;
     let (a, b) = tokio::join!(store.claim(&id, 1), store.claim(&id, 1));
     let (a, b) = (a.unwrap().epoch, b.unwrap().epoch);
     assert_ne!(a, b);
@@ -55,7 +55,7 @@ async fn twenty_invocations_at_once_leave_the_newest_in_charge_and_no_bytes_lost
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     let store = table.store();
-    let id = uploading(&store).await;
+    let id = uploading_transfer(&store).await;
     let invocations = (1..=20_u64).map(|n| {
         let (store, id) = (store.clone(), id.clone());
         tokio::spawn(async move {
@@ -89,7 +89,7 @@ async fn a_session_of_an_older_invocation_never_overwrites_the_newer_ones() {
     let store = table.store();
     let session = |byte| SealedSession { sealed_url: vec![byte], expires_at: None };
     for _ in 0..20 {
-        let id = uploading(&store).await;
+        let id = uploading_transfer(&store).await;
         let old = store.claim(&id, 1).await.unwrap().epoch;
         let newer = async {
             let new = store.claim(&id, 1).await.unwrap().epoch;
@@ -97,7 +97,7 @@ async fn a_session_of_an_older_invocation_never_overwrites_the_newer_ones() {
             new
         };
         let older = async {
-            // Goes on until it is told to stop, so that some of it comes late.
+            // Repeats the write until it fails, so that some attempts come after the new claim.
             for _ in 0..6 {
                 match store.put_session(&id, old, &session(1)).await {
                     Ok(()) => {}
@@ -119,18 +119,18 @@ async fn of_twenty_users_who_leave_a_key_at_once_exactly_one_is_the_last() {
     let store = table.store();
     let key = support::random_name("shared");
     let users = join_all((0..20).map(|_| async {
-        let id = created(&store).await;
+        let id = pushing_transfer(&store).await;
         assert!(record_push(&store, &id, 1, &pushed(&key, 1)).await.unwrap());
         id
     }))
     .await;
     let later = epoch() + SignedDuration::from_secs(90);
-    let leave = |id: TransferId| {
+    let release = |id: TransferId| {
         let (store, key) = (store.clone(), key.clone());
         tokio::spawn(async move { store.release_key(&id, 1, &key, epoch(), later).await.unwrap() })
     };
-    let left: Vec<_> = join_all(users.into_iter().map(leave)).await;
-    let last = left.into_iter().filter(|left| matches!(left, Ok(Release::Last))).count();
+    let result: Vec<_> = join_all(users.into_iter().map(release)).await;
+    let last = result.into_iter().filter(|result| matches!(result, Ok(Release::Last))).count();
     assert_eq!(last, 1);
 }
 
@@ -141,16 +141,17 @@ async fn a_push_and_the_last_release_at_once_never_both_count_on_the_object() {
     let store = table.store();
     let later = epoch() + SignedDuration::from_secs(90);
     for _ in 0..20 {
-        let (leaving, coming) = (created(&store).await, created(&store).await);
+        let (last_user, new_user) =
+            (pushing_transfer(&store).await, pushing_transfer(&store).await);
         let push = pushed(&support::random_name("raced"), 1);
-        assert!(record_push(&store, &leaving, 1, &push).await.unwrap());
+        assert!(record_push(&store, &last_user, 1, &push).await.unwrap());
         let (released, recorded) = tokio::join!(
-            store.release_key(&leaving, 1, &push.key, epoch(), later),
-            record_push(&store, &coming, 1, &push),
+            store.release_key(&last_user, 1, &push.key, epoch(), later),
+            record_push(&store, &new_user, 1, &push),
         );
         let (released, recorded) = (released.unwrap(), recorded.unwrap());
         assert_eq!(released == Release::StillReferenced, recorded, "{released:?}");
-        let phase = record(&store, &coming).await.phase;
+        let phase = record(&store, &new_user).await.phase;
         assert_eq!(phase == Phase::AwaitingArrival, recorded, "all or nothing");
     }
 }
@@ -162,7 +163,7 @@ async fn a_delivery_and_a_cancel_at_once_agree_on_one_ending() {
     let store = table.store();
     let delivery: Delivery = Artifact { key: "k".into(), size: 1 }.into();
     for _ in 0..20 {
-        let id = uploading(&store).await;
+        let id = uploading_transfer(&store).await;
         let held = store.claim(&id, 1).await.unwrap().epoch;
         let read = record(&store, &id).await;
         let (delivered, ended) = tokio::join!(
@@ -176,7 +177,7 @@ async fn a_delivery_and_a_cancel_at_once_agree_on_one_ending() {
     }
 }
 
-/// Whoever admits at the same time as others never gives away more than there is.
+/// Concurrent schedulers never grant more slots than the pool has.
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_who_admit_at_once_never_give_away_more_slots_than_there_are() {
     let Some(emulator) = emulator() else { return };
@@ -186,7 +187,7 @@ async fn twenty_who_admit_at_once_never_give_away_more_slots_than_there_are() {
     for _ in 0..20 {
         store.create(&transfer()).await.unwrap();
     }
-    let tries = (0..20).map(|_| {
+    let tasks = (0..20).map(|_| {
         let store = store.clone();
         tokio::spawn(async move {
             let slots = store.slots(Pool::Onedrive).await.unwrap();
@@ -199,8 +200,8 @@ async fn twenty_who_admit_at_once_never_give_away_more_slots_than_there_are() {
             }
         })
     });
-    for one in tries.collect::<Vec<_>>() {
-        one.await.unwrap();
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
     }
     let held = store.slots(Pool::Onedrive).await.unwrap().holders.len();
     let queued = store.queue(Pool::Onedrive, None, 100).await.unwrap().len();

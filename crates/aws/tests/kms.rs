@@ -1,4 +1,4 @@
-//! Sealing on the emulator.
+//! Tests of the sealer against the emulator's KMS.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -23,7 +23,7 @@ async fn what_is_sealed_opens_for_the_same_transfer_and_for_no_other() {
     let sealer = sealer(&emulator).await;
     let (ours, other) = (support::random_id(), support::random_id());
     let sealed = sealer.seal(&ours, &UploadUrl::new(URL)).await.unwrap();
-    assert!(!sealed.windows(5).any(|w| w == b"token"), "it rests encrypted");
+    assert!(!sealed.windows(5).any(|w| w == b"token"), "the stored form is encrypted");
     assert_eq!(sealer.open(&ours, &sealed).await.unwrap().expose(), URL);
     let foreign = sealer.open(&other, &sealed).await;
     assert!(matches!(foreign, Err(SealError::Unreadable)), "{foreign:?}");
@@ -52,7 +52,7 @@ async fn a_url_up_to_the_limit_is_sealed_and_a_longer_one_says_why_not() {
     let Err(SealError::Unavailable(cause)) =
         sealer.seal(&id, &UploadUrl::new("u".repeat(4097))).await
     else {
-        panic!("it was sealed");
+        panic!("a URL above the limit was sealed");
     };
-    assert_eq!(cause.to_string(), "KMS Encrypt: the URL is longer than KMS encrypts");
+    assert_eq!(cause.to_string(), "KMS Encrypt: the URL exceeds the 4096 bytes that KMS encrypts");
 }

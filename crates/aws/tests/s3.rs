@@ -1,4 +1,4 @@
-//! The exchange bucket on the emulator.
+//! Tests of the exchange bucket against the emulator's S3.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -23,7 +23,7 @@ fn settings(endpoint: &str) -> S3Settings {
     }
 }
 
-/// A bucket of its own, with the client that fills it.
+/// Creates a bucket; returns its adapter, and a client and the bucket's name to fill it.
 async fn bucket(endpoint: &str) -> (S3Staging, aws_sdk_s3::Client, String) {
     let client = client(&settings(endpoint));
     let name = support::random_name("exchange");

@@ -1,4 +1,4 @@
-//! Bodies that break and answers that refuse, from a wire instead of a store.
+//! Broken bodies and error responses of the exchange store, sent by a fake server.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -15,8 +15,8 @@ use futures::StreamExt as _;
 
 use support::wire::{Then, answer, serve};
 
-/// A store that answers every request with these bytes, then closes or stalls;
-/// with the number of requests.
+/// Returns a store and the number of its requests. The server sends these bytes in response to
+/// every request, then closes the connection or stalls.
 async fn store(bytes: Vec<u8>, stall: bool) -> (S3Staging, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&count);
@@ -29,8 +29,8 @@ async fn store(bytes: Vec<u8>, stall: bool) -> (S3Staging, Arc<AtomicUsize>) {
     (staging(url), count)
 }
 
-/// A store that gives these answers in turn.
-async fn store_of(answers: Vec<Vec<u8>>) -> S3Staging {
+/// Returns a store whose server sends these responses one after another.
+async fn store_with_responses(answers: Vec<Vec<u8>>) -> S3Staging {
     let url = serve(move |n, _| {
         let bytes = answers[n.min(answers.len() - 1)].clone();
         async move { (bytes, Then::Close) }
@@ -51,26 +51,26 @@ fn staging(url: String) -> S3Staging {
     S3Staging::new(client(&settings), "exchange")
 }
 
-/// The answer to a HEAD of an object with this tag.
-fn head_with(etag: &str) -> Vec<u8> {
+/// Response to a HEAD request for an object with this ETag.
+fn head_response(etag: &str) -> Vec<u8> {
     let time = "last-modified: Sun, 06 Nov 1994 08:49:37 GMT";
     format!("HTTP/1.1 200 OK\r\ncontent-length: 100\r\nconnection: close\r\n{time}\r\netag: {etag}\r\n\r\n")
         .into_bytes()
 }
 
-/// Bytes 10..20 announced, `body` sent.
-fn partial(headers: &str, body: &str) -> Vec<u8> {
+/// Response that announces 10 bytes and sends `body`.
+fn partial_response(headers: &str, body: &str) -> Vec<u8> {
     format!(
         "HTTP/1.1 206 Partial Content\r\ncontent-length: 10\r\nconnection: close\r\n{headers}\r\n\r\n{body}"
     )
     .into_bytes()
 }
 
-async fn drain(mut stream: ByteStream) -> (Vec<u8>, Option<StagingError>) {
+async fn read_to_end(mut stream: ByteStream) -> (Vec<u8>, Option<StagingError>) {
     let mut bytes = Vec::new();
-    while let Some(piece) = stream.next().await {
-        match piece {
-            Ok(piece) => bytes.extend_from_slice(&piece),
+    while let Some(chunk) = stream.next().await {
+        match chunk {
+            Ok(chunk) => bytes.extend_from_slice(&chunk),
             Err(error) => return (bytes, Some(error)),
         }
     }
@@ -79,43 +79,44 @@ async fn drain(mut stream: ByteStream) -> (Vec<u8>, Option<StagingError>) {
 
 #[tokio::test]
 async fn a_body_that_ends_early_is_an_error_and_not_a_short_stream() {
-    let (staging, _) = store(partial("content-range: bytes 10-19/100", "12345"), false).await;
-    let (bytes, error) = drain(staging.read("k", "\"e\"", 10..20).await.unwrap()).await;
+    let (staging, _) =
+        store(partial_response("content-range: bytes 10-19/100", "12345"), false).await;
+    let (bytes, error) = read_to_end(staging.read("k", "\"e\"", 10..20).await.unwrap()).await;
     assert_eq!(bytes, b"12345");
     assert!(matches!(error, Some(StagingError::Unavailable(_))), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_body_that_stands_still_gives_what_came_and_then_an_error() {
-    let (staging, _) = store(partial("content-range: bytes 10-19/100", "123"), true).await;
-    let (bytes, error) = drain(staging.read("k", "\"e\"", 10..20).await.unwrap()).await;
-    assert_eq!(bytes, b"123", "frames are passed on as they come");
+    let (staging, _) = store(partial_response("content-range: bytes 10-19/100", "123"), true).await;
+    let (bytes, error) = read_to_end(staging.read("k", "\"e\"", 10..20).await.unwrap()).await;
+    assert_eq!(bytes, b"123", "chunks are passed on as they arrive");
     assert!(matches!(error, Some(StagingError::Unavailable(_))), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_whole_body_passes_even_with_a_checksum_of_more_than_the_range() {
     let headers = "content-range: bytes 10-19/100\r\nx-amz-checksum-crc32: AAAAAA==";
-    let (staging, _) = store(partial(headers, "0123456789"), false).await;
-    let (bytes, error) = drain(staging.read("k", "\"e\"", 10..20).await.unwrap()).await;
+    let (staging, _) = store(partial_response(headers, "0123456789"), false).await;
+    let (bytes, error) = read_to_end(staging.read("k", "\"e\"", 10..20).await.unwrap()).await;
     assert_eq!((bytes.as_slice(), error.is_none()), (b"0123456789".as_slice(), true));
 }
 
 #[tokio::test]
 async fn another_range_than_the_one_asked_for_is_refused() {
     for headers in ["content-range: bytes 0-9/100", "content-range: bytes 11-20/100", "x: y"] {
-        let (staging, _) = store(partial(headers, "0123456789"), false).await;
-        let refused = staging.read("k", "\"e\"", 10..20).await.err();
-        assert!(matches!(refused, Some(StagingError::Unavailable(_))), "{headers}: {refused:?}");
+        let (staging, _) = store(partial_response(headers, "0123456789"), false).await;
+        let result = staging.read("k", "\"e\"", 10..20).await.err();
+        assert!(matches!(result, Some(StagingError::Unavailable(_))), "{headers}: {result:?}");
     }
 }
 
 #[tokio::test]
 async fn another_tag_than_the_one_asked_for_is_a_changed_object() {
     let headers = "content-range: bytes 10-19/100\r\netag: \"f\"";
-    let (staging, _) = store(partial(headers, "0123456789"), false).await;
-    let refused = staging.read("k", "\"e\"", 10..20).await.err();
-    assert!(matches!(refused, Some(StagingError::Changed)), "{refused:?}");
+    let (staging, _) = store(partial_response(headers, "0123456789"), false).await;
+    let result = staging.read("k", "\"e\"", 10..20).await.err();
+    assert!(matches!(result, Some(StagingError::Changed)), "{result:?}");
 }
 
 #[tokio::test]
@@ -123,7 +124,7 @@ async fn weak_and_bare_forms_of_the_tag_are_the_same_object() {
     for sent in ["\"e\"", "W/\"e\"", "e"] {
         let headers = format!("content-range: bytes 10-19/100\r\netag: {sent}");
         for known in ["\"e\"", "W/\"e\"", "e"] {
-            let (staging, _) = store(partial(&headers, "0123456789"), false).await;
+            let (staging, _) = store(partial_response(&headers, "0123456789"), false).await;
             let stream = staging.read("k", known, 10..20).await;
             assert!(stream.is_ok(), "{sent} {known}: {:?}", stream.err());
         }
@@ -132,17 +133,17 @@ async fn weak_and_bare_forms_of_the_tag_are_the_same_object() {
 
 #[tokio::test]
 async fn refused_range_of_a_replaced_object_is_a_change_and_not_an_absence() {
-    for refusal in ["416 Range Not Satisfiable", "412 Precondition Failed"] {
-        let refused = answer(refusal, "", "");
-        let staging = store_of(vec![refused.clone(), head_with("\"f\"")]).await;
+    for status in ["416 Range Not Satisfiable", "412 Precondition Failed"] {
+        let rejection = answer(status, "", "");
+        let staging = store_with_responses(vec![rejection.clone(), head_response("\"f\"")]).await;
         let error = staging.read("k", "\"e\"", 10..20).await.err();
-        assert!(matches!(error, Some(StagingError::Changed)), "{refusal}: {error:?}");
-        let staging = store_of(vec![refused, answer("404 Not Found", "", "")]).await;
+        assert!(matches!(error, Some(StagingError::Changed)), "{status}: {error:?}");
+        let staging = store_with_responses(vec![rejection, answer("404 Not Found", "", "")]).await;
         let error = staging.read("k", "\"e\"", 10..20).await.err();
-        assert!(matches!(error, Some(StagingError::Gone)), "{refusal}: {error:?}");
+        assert!(matches!(error, Some(StagingError::Gone)), "{status}: {error:?}");
     }
     let shorter = answer("416 Range Not Satisfiable", "", "");
-    let staging = store_of(vec![shorter, head_with("W/\"e\"")]).await;
+    let staging = store_with_responses(vec![shorter, head_response("W/\"e\"")]).await;
     let error = staging.read("k", "\"e\"", 10..20).await.err();
     assert!(matches!(error, Some(StagingError::Gone)), "{error:?}");
 }
@@ -150,10 +151,10 @@ async fn refused_range_of_a_replaced_object_is_a_change_and_not_an_absence() {
 #[tokio::test]
 async fn store_that_compares_another_form_of_the_tag_is_read_all_the_same() {
     let headers = "content-range: bytes 10-19/100\r\netag: W/\"e\"";
-    let whole = partial(headers, "0123456789");
-    let refused = answer("412 Precondition Failed", "", "");
-    let staging = store_of(vec![refused, head_with("W/\"e\""), whole]).await;
-    let (bytes, error) = drain(staging.read("k", "W/\"e\"", 10..20).await.unwrap()).await;
+    let whole = partial_response(headers, "0123456789");
+    let rejection = answer("412 Precondition Failed", "", "");
+    let staging = store_with_responses(vec![rejection, head_response("W/\"e\""), whole]).await;
+    let (bytes, error) = read_to_end(staging.read("k", "W/\"e\"", 10..20).await.unwrap()).await;
     assert_eq!((bytes.as_slice(), error.is_none()), (b"0123456789".as_slice(), true));
 }
 
@@ -178,7 +179,7 @@ async fn a_server_error_is_unavailable_after_three_tries_and_tells_only_its_code
     let body = "<Error><Code>SlowDown</Code><Message>k of ada@court.example</Message></Error>";
     let (staging, count) = store(answer("503 Slow Down", "", body), false).await;
     let Err(StagingError::Unavailable(cause)) = staging.read("k", "\"e\"", 0..1).await else {
-        panic!("it was read");
+        panic!("the read succeeded");
     };
     assert_eq!(cause.to_string(), "S3 GetObject: SlowDown (status 503)");
     assert_eq!(count.load(Ordering::SeqCst), 3);

@@ -1,4 +1,4 @@
-//! Secrets: one against the emulator, the cache against a wire that counts.
+//! Tests of the secret cache, against the emulator and against a fake server that counts fetches.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -27,8 +27,8 @@ async fn a_new_value_is_seen_after_a_refresh_and_not_before() {
     let client = aws_sdk_secretsmanager::Client::new(&support::config(&emulator).await);
     let name = support::random_name("secret");
     let first = r#"{"username":"ada","more":1}"#;
-    let made = client.create_secret().name(&name).secret_string(first).send().await.unwrap();
-    let secret = SecretCache::<Account>::new(client.clone(), made.arn().unwrap());
+    let created = client.create_secret().name(&name).secret_string(first).send().await.unwrap();
+    let secret = SecretCache::<Account>::new(client.clone(), created.arn().unwrap());
     assert_eq!(secret.get().await.unwrap().username, "ada");
     let put = client.put_secret_value().secret_id(&name).secret_string(r#"{"username":"eve"}"#);
     put.send().await.unwrap();
@@ -37,16 +37,18 @@ async fn a_new_value_is_seen_after_a_refresh_and_not_before() {
     assert_eq!(secret.get().await.unwrap().username, "eve");
 }
 
-struct Wire {
+struct FakeSecret {
     secret: SecretCache<Account>,
-    fetched: Arc<AtomicUsize>,
+    /// Number of successful fetches.
+    fetches: Arc<AtomicUsize>,
+    /// Whether the server responds with an error.
     down: Arc<AtomicBool>,
 }
 
-/// A secret whose text is `text`, `{n}` replaced by the number of the fetch.
-async fn wire(text: &'static str) -> Wire {
-    let (fetched, down) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
-    let (count, broken) = (Arc::clone(&fetched), Arc::clone(&down));
+/// Returns a secret with this text, in which `{n}` is replaced by the number of the request.
+async fn fake_secret(text: &'static str) -> FakeSecret {
+    let (fetches, down) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let (count, broken) = (Arc::clone(&fetches), Arc::clone(&down));
     let url = serve(move |n, _| {
         let broken = broken.load(Ordering::SeqCst);
         if !broken {
@@ -62,10 +64,10 @@ async fn wire(text: &'static str) -> Wire {
     })
     .await;
     let client = aws_sdk_secretsmanager::Client::new(&support::config(&url).await);
-    Wire { secret: SecretCache::new(client, "s"), fetched, down }
+    FakeSecret { secret: SecretCache::new(client, "s"), fetches, down }
 }
 
-async fn pass(time: Duration) {
+async fn advance_time(time: Duration) {
     tokio::time::pause();
     tokio::time::advance(time).await;
     tokio::time::resume();
@@ -73,46 +75,46 @@ async fn pass(time: Duration) {
 
 #[tokio::test]
 async fn a_value_is_fetched_once_in_five_minutes() {
-    let wire = wire(r#"{"username":"u{n}"}"#).await;
+    let fake = fake_secret(r#"{"username":"u{n}"}"#).await;
     for _ in 0..3 {
-        assert_eq!(wire.secret.get().await.unwrap().username, "u0");
+        assert_eq!(fake.secret.get().await.unwrap().username, "u0");
     }
-    pass(Duration::from_secs(301)).await;
-    assert_eq!(wire.secret.clone().get().await.unwrap().username, "u1");
-    assert_eq!(wire.fetched.load(Ordering::SeqCst), 2);
+    advance_time(Duration::from_secs(301)).await;
+    assert_eq!(fake.secret.clone().get().await.unwrap().username, "u1");
+    assert_eq!(fake.fetches.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
 async fn many_who_were_refused_at_once_share_one_refresh() {
-    let wire = wire(r#"{"username":"u{n}"}"#).await;
-    wire.secret.get().await.unwrap();
-    let refreshed = join_all((0..10).map(|_| wire.secret.refresh())).await;
+    let fake = fake_secret(r#"{"username":"u{n}"}"#).await;
+    fake.secret.get().await.unwrap();
+    let refreshed = join_all((0..10).map(|_| fake.secret.refresh())).await;
     for account in refreshed {
         assert_eq!(account.unwrap().username, "u1");
     }
-    assert_eq!(wire.fetched.load(Ordering::SeqCst), 2);
+    assert_eq!(fake.fetches.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
 async fn an_old_value_goes_on_being_used_while_the_service_does_not_answer() {
-    let wire = wire(r#"{"username":"u{n}"}"#).await;
-    wire.secret.get().await.unwrap();
-    wire.down.store(true, Ordering::SeqCst);
-    pass(Duration::from_secs(301)).await;
-    assert_eq!(wire.secret.get().await.unwrap().username, "u0");
-    let Err(SecretError::Unavailable(fault)) = wire.secret.refresh().await else {
-        panic!("it was refreshed");
+    let fake = fake_secret(r#"{"username":"u{n}"}"#).await;
+    fake.secret.get().await.unwrap();
+    fake.down.store(true, Ordering::SeqCst);
+    advance_time(Duration::from_secs(301)).await;
+    assert_eq!(fake.secret.get().await.unwrap().username, "u0");
+    let Err(SecretError::Unavailable(fault)) = fake.secret.refresh().await else {
+        panic!("the refresh succeeded");
     };
     assert!(fault.to_string().contains("AccessDeniedException"), "{fault}");
-    wire.down.store(false, Ordering::SeqCst);
-    pass(Duration::from_secs(31)).await;
-    assert_ne!(wire.secret.get().await.unwrap().username, "u0");
+    fake.down.store(false, Ordering::SeqCst);
+    advance_time(Duration::from_secs(31)).await;
+    assert_ne!(fake.secret.get().await.unwrap().username, "u0");
 }
 
 #[tokio::test]
 async fn a_secret_of_another_shape_is_invalid_and_is_not_quoted() {
     for text in ["hunter2", r#"{"password":"hunter2"}"#, r#"{"username":{"hunter2":1}}"#] {
-        let error = wire(text).await.secret.get().await.unwrap_err();
+        let error = fake_secret(text).await.secret.get().await.unwrap_err();
         assert!(matches!(error, SecretError::Invalid), "{error:?}");
         assert!(!format!("{error:?} {error}").contains("hunter2"));
     }

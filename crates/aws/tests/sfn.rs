@@ -1,4 +1,4 @@
-//! Starting executions on the emulator.
+//! Tests of the workflow adapter against the emulator's Step Functions.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -51,7 +51,7 @@ async fn a_state_machine_that_does_not_exist_is_an_error() {
     let Some(emulator) = emulator() else { return };
     let client = aws_sdk_sfn::Client::new(&support::config(&emulator).await);
     let arn = "arn:aws:states:us-east-1:000000000000:stateMachine:none";
-    let refused = StepFunctionsWorkflow::new(client, arn).start(&support::random_id(), 1).await;
-    let cause = refused.unwrap_err().0.to_string();
+    let result = StepFunctionsWorkflow::new(client, arn).start(&support::random_id(), 1).await;
+    let cause = result.unwrap_err().0.to_string();
     assert!(cause.contains("StateMachineDoesNotExist"), "{cause}");
 }

@@ -1,3 +1,5 @@
+//! HTTP responses of Graph, read completely before they are interpreted.
+
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -9,21 +11,24 @@ use http_body_util::{BodyExt as _, Limited};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
-/// No answer of Graph that is used here comes near to this.
+/// Limit for response bodies, far above any response that docferry uses.
 const LARGEST_ANSWER_BYTES: usize = 256 * 1024;
 
-/// An answer, read to its end.
+/// Response with its complete body.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
+    /// Delay from the `Retry-After` header, if it has a valid one.
     pub(crate) retry_after: Option<Duration>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
 impl Answer {
-    /// Reads the body, at most [`LARGEST_ANSWER_BYTES`] of it. `now` is our time,
-    /// for a `Retry-After` that is a date in an answer without a `Date`.
+    /// Reads the body; fails if it exceeds [`LARGEST_ANSWER_BYTES`].
+    ///
+    /// `now` is the local time. It is used if `Retry-After` is a date and the response has no
+    /// `Date` header.
     pub(crate) async fn read<B>(response: Response<B>, now: Timestamp) -> Result<Self, Cause>
     where
         B: Body<Data = Bytes>,
@@ -39,16 +44,16 @@ impl Answer {
         })
     }
 
-    /// The body as JSON, with or without a byte order mark; `None` when it is something
-    /// else.
+    /// Parses the body as JSON, with or without a byte order mark. Returns `None` if it is not
+    /// JSON of this type.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Option<T> {
         let body = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body);
         serde_json::from_slice(body).ok()
     }
 }
 
-/// Seconds or an HTTP date. A date is compared with the answer's own `Date`, so
-/// that a clock of ours that is wrong does not matter.
+/// Parses the `Retry-After` header: seconds or an HTTP date. A date is compared with the
+/// response's own `Date`, so that an inaccurate local clock does not matter.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {

@@ -1,3 +1,5 @@
+//! Request body of a fragment: it has an exact length, and its progress can be observed.
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,60 +12,67 @@ use futures::StreamExt as _;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, sleep};
 
-/// Pieces are handed on in frames of at most this size, so that progress on a
-/// slow line is seen even when the source yields megabytes at once.
+/// Maximum size of a frame. Larger chunks are split, so that progress on a slow connection is
+/// visible even if the source yields megabytes at once.
 const FRAME_BYTES: usize = 64 * 1024;
 
-/// Why a body ended early.
+/// Reason for which a body ended early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
-    /// The source failed, or gave another number of bytes than announced.
+    /// The source failed, or yielded another number of bytes than announced.
     #[error("the source of the body failed")]
     Source,
-    /// Nobody waits for the answer any more.
+    /// The sender dropped the request and no longer waits for the response.
     #[error("the request was abandoned")]
     Abandoned,
 }
 
-/// A request body of exactly known size, which is why it is never chunked.
+/// Request body of exactly known size. hyper therefore sends it with `Content-Length` and never
+/// with chunked transfer encoding.
 pub(crate) struct FragmentBody {
     stream: ByteStream,
-    piece: Bytes,
-    left: u64,
+    /// Part of the stream's last chunk that has not been sent yet.
+    chunk: Bytes,
+    /// Number of bytes of the body that have not been sent yet.
+    remaining: u64,
     state: Arc<State>,
 }
 
+/// State shared by a [`FragmentBody`] and its [`BodyWatch`].
 struct State {
-    since: Instant,
-    /// When a frame was last taken, in milliseconds after `since`.
-    moved_ms: AtomicU64,
+    created_at: Instant,
+    /// Time at which the connection took the last frame, in milliseconds after `created_at`.
+    last_frame_ms: AtomicU64,
+    /// Whether the source failed.
     failed: AtomicBool,
+    /// Whether the sender dropped the request.
     abandoned: AtomicBool,
 }
 
-/// The sender's view of a body that the connection has taken over. When it is
-/// dropped, a body that is still being sent in the background ends.
+/// Handle to a body that the connection has taken over. Dropping it ends a body that is still
+/// being sent in the background.
 pub(crate) struct BodyWatch(Arc<State>);
 
 impl FragmentBody {
-    /// A body that yields exactly `len` bytes of `stream` or fails.
+    /// Creates a body that yields exactly `len` bytes of `stream` or fails.
     pub(crate) fn new(stream: ByteStream, len: u64) -> (Self, BodyWatch) {
         let state = Arc::new(State {
-            since: Instant::now(),
-            moved_ms: AtomicU64::new(0),
+            created_at: Instant::now(),
+            last_frame_ms: AtomicU64::new(0),
             failed: AtomicBool::new(false),
             abandoned: AtomicBool::new(false),
         });
         let watch = BodyWatch(Arc::clone(&state));
-        let body = Self { stream, piece: Bytes::new(), left: len, state };
+        let body = Self { stream, chunk: Bytes::new(), remaining: len, state };
         (body, watch)
     }
 
-    /// No body at all.
+    /// Creates a body without bytes.
     pub(crate) fn empty() -> (Self, BodyWatch) {
         Self::new(futures::stream::empty().boxed(), 0)
     }
 
+    /// Notes the failure of the source and ends the body.
     fn fail(&self) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         self.state.failed.store(true, Ordering::Release);
         Poll::Ready(Some(Err(BodyError::Source)))
@@ -82,42 +91,43 @@ impl Body for FragmentBody {
         if this.state.abandoned.load(Ordering::Acquire) {
             return Poll::Ready(Some(Err(BodyError::Abandoned)));
         }
-        while this.piece.is_empty() {
-            if this.left == 0 {
+        while this.chunk.is_empty() {
+            if this.remaining == 0 {
                 return Poll::Ready(None);
             }
             match ready!(this.stream.poll_next_unpin(cx)) {
-                Some(Ok(piece)) if piece.len() as u64 <= this.left => this.piece = piece,
+                Some(Ok(chunk)) if chunk.len() as u64 <= this.remaining => this.chunk = chunk,
                 Some(_) | None => return this.fail(),
             }
         }
-        let frame = this.piece.split_to(this.piece.len().min(FRAME_BYTES));
-        this.left -= frame.len() as u64;
-        let moved = u64::try_from(this.state.since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        this.state.moved_ms.store(moved, Ordering::Release);
+        let frame = this.chunk.split_to(this.chunk.len().min(FRAME_BYTES));
+        this.remaining -= frame.len() as u64;
+        let elapsed = this.state.created_at.elapsed().as_millis();
+        let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
+        this.state.last_frame_ms.store(elapsed, Ordering::Release);
         Poll::Ready(Some(Ok(Frame::data(frame))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left == 0
+        self.remaining == 0
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        SizeHint::with_exact(self.remaining)
     }
 }
 
 impl BodyWatch {
-    /// Whether the source, not the network, ended the request.
+    /// Returns whether the source, and not the network, ended the request.
     pub(crate) fn source_failed(&self) -> bool {
         self.0.failed.load(Ordering::Acquire)
     }
 
-    /// Waits until nothing has moved for `limit`.
+    /// Completes once no frame has been taken for `limit`.
     pub(crate) async fn stalled(&self, limit: Duration) {
         loop {
-            let moved = Duration::from_millis(self.0.moved_ms.load(Ordering::Acquire));
-            let idle = self.0.since.elapsed().saturating_sub(moved);
+            let last_frame = Duration::from_millis(self.0.last_frame_ms.load(Ordering::Acquire));
+            let idle = self.0.created_at.elapsed().saturating_sub(last_frame);
             if idle >= limit {
                 return;
             }
@@ -140,14 +150,14 @@ mod tests {
 
     use super::*;
 
-    fn pieces(lens: &[usize]) -> ByteStream {
-        let pieces: Vec<_> = lens.iter().map(|n| Ok(Bytes::from(vec![7; *n]))).collect();
-        stream::iter(pieces).boxed()
+    fn chunks(lens: &[usize]) -> ByteStream {
+        let chunks: Vec<_> = lens.iter().map(|n| Ok(Bytes::from(vec![7; *n]))).collect();
+        stream::iter(chunks).boxed()
     }
 
     #[tokio::test]
     async fn exactly_the_announced_bytes_pass_in_small_frames() {
-        let (mut body, watch) = FragmentBody::new(pieces(&[0, 200_000, 0, 5]), 200_005);
+        let (mut body, watch) = FragmentBody::new(chunks(&[0, 200_000, 0, 5]), 200_005);
         assert_eq!(body.size_hint().exact(), Some(200_005));
         let mut sizes = Vec::new();
         while let Some(frame) = body.frame().await {
@@ -161,7 +171,7 @@ mod tests {
     #[tokio::test]
     async fn a_short_long_or_failing_source_is_told_from_a_network_error() {
         let failing = stream::iter([Ok(Bytes::from_static(b"ab")), Err(StagingError::Gone)]);
-        for stream in [pieces(&[9]), pieces(&[11]), failing.boxed()] {
+        for stream in [chunks(&[9]), chunks(&[11]), failing.boxed()] {
             let (body, watch) = FragmentBody::new(stream, 10);
             assert!(body.collect().await.is_err());
             assert!(watch.source_failed());
@@ -170,14 +180,14 @@ mod tests {
 
     #[tokio::test]
     async fn an_abandoned_body_ends_without_reading_its_source() {
-        let (body, watch) = FragmentBody::new(pieces(&[10]), 10);
+        let (body, watch) = FragmentBody::new(chunks(&[10]), 10);
         drop(watch);
         assert!(matches!(body.collect().await, Err(BodyError::Abandoned)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_stall_counts_from_the_last_frame() {
-        let (mut body, watch) = FragmentBody::new(pieces(&[5, 5]), 10);
+        let (mut body, watch) = FragmentBody::new(chunks(&[5, 5]), 10);
         let started = Instant::now();
         let frames = async {
             for _ in 0..2 {

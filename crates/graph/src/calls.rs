@@ -1,3 +1,5 @@
+//! Client for Graph itself: small calls with a bearer token.
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,27 +14,29 @@ use crate::answer::Answer;
 use crate::settings::{GraphSettings, SetupError, base_url};
 use crate::token::{Bearer, ClientCredentials, Tokens};
 
-/// A line on which a document still gets through: 4,000,000 bytes take 80 s more
-/// than a call without a body may.
+/// Lowest throughput at which a small document must still succeed. At this rate the time limit
+/// for 4,000,000 bytes is 80 s longer than for a call without a body.
 const SLOWEST_BYTES_PER_SECOND: u64 = 50_000;
 
-/// The client for Graph proper: small calls with a bearer token.
+/// Client for calls of Graph that need a bearer token.
 pub(crate) struct Calls<P, C> {
     http: reqwest::Client,
+    /// Base URL of Graph, without a trailing slash.
     base: String,
     tokens: Tokens<P>,
     clock: C,
+    /// Time limit of a call, apart from the time for sending a document.
     call_timeout: Duration,
 }
 
-/// What goes with a request.
+/// Body of a request, or its `Range` header.
 pub(crate) enum Payload {
-    /// Nothing.
+    /// No body.
     None,
-    /// Nothing; a part of the content is wanted.
+    /// No body, but a `Range` header with this value.
     Part(HeaderValue),
-    /// A small document, perhaps of no bytes. It says how many: a PUT without a
-    /// length is answered 411.
+    /// A small document, possibly empty. `Content-Length` is always set, because Graph responds
+    /// with 411 to a PUT without it.
     Document(Bytes),
     /// A JSON text.
     Json(Vec<u8>),
@@ -70,7 +74,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Calls<P, C> {
         &self.clock
     }
 
-    /// Makes a call; a 401 renews the token once and repeats it.
+    /// Sends a request. After a 401, renews the token and repeats the request once.
     pub(crate) async fn call(
         &self,
         method: Method,
@@ -78,15 +82,16 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Calls<P, C> {
         payload: Payload,
     ) -> Result<Answer, DriveError> {
         let bearer = self.tokens.bearer(&self.clock, None).await?;
-        let answer = self.once(&method, path, &payload, &bearer).await?;
+        let answer = self.send_once(&method, path, &payload, &bearer).await?;
         if answer.status != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
         let renewed = self.tokens.bearer(&self.clock, Some(&bearer)).await?;
-        self.once(&method, path, &payload, &renewed).await
+        self.send_once(&method, path, &payload, &renewed).await
     }
 
-    async fn once(
+    /// Sends a request with this token and reads the response.
+    async fn send_once(
         &self,
         method: &Method,
         path: &str,
@@ -105,13 +110,13 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Calls<P, C> {
             Payload::Document(bytes) => request
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))
                 .header(CONTENT_LENGTH, HeaderValue::from(bytes.len()))
-                .timeout(self.call_timeout + sending(bytes))
+                .timeout(self.call_timeout + sending_time(bytes))
                 .body(bytes.clone()),
             Payload::Json(text) => request
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
                 .body(text.clone()),
         };
-        // A path holds names and an address: it stays out of the error.
+        // The URL contains names and an e-mail address, so it is removed from the error.
         let response = request.send().await;
         let response =
             response.map_err(|error| DriveError::Ambiguous(error.without_url().into()))?;
@@ -120,7 +125,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Calls<P, C> {
     }
 }
 
-/// How long a document may take on its way.
-fn sending(bytes: &Bytes) -> Duration {
+/// Returns the additional time limit for sending a document.
+fn sending_time(bytes: &Bytes) -> Duration {
     Duration::from_secs(bytes.len() as u64 / SLOWEST_BYTES_PER_SECOND)
 }

@@ -1,4 +1,4 @@
-//! Parts of an item's content.
+//! Ranged reads of an item's content.
 
 use std::ops::Range;
 
@@ -9,33 +9,35 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::answer::Answer;
 
-/// The value of a `Range` header; `range` is not empty.
+/// Returns the value of the `Range` header for `range`; fails if the range is empty.
 pub(crate) fn range_header(range: &Range<u64>) -> Result<HeaderValue, DriveError> {
     let last = range.end.checked_sub(1).filter(|last| range.start <= *last);
     last.and_then(|last| HeaderValue::try_from(format!("bytes={}-{last}", range.start)).ok())
         .ok_or_else(|| DriveError::Refused { code: "invalidRange".into() })
 }
 
-/// Where the content is, when the answer refers to another address. That address carries
-/// its own credential.
+/// Returns the target of a redirect to the content. That URL contains its own credential.
 pub(crate) fn address(answer: &Answer) -> Option<String> {
-    let is_referral = matches!(
+    let is_redirect = matches!(
         answer.status,
         StatusCode::FOUND | StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT
     );
-    let location = answer.headers.get(LOCATION).filter(|_| is_referral)?;
+    let location = answer.headers.get(LOCATION).filter(|_| is_redirect)?;
     Some(location.to_str().ok()?.to_owned())
 }
 
-/// The bytes that were asked for, of an item of `size` bytes.
+/// Returns the requested range of the content. `size` is the expected size of the item; any
+/// response that does not fit it is an error.
 pub(crate) fn part(answer: &Answer, range: &Range<u64>, size: u64) -> Result<Bytes, DriveError> {
     let status = answer.status.as_u16();
     match status {
-        206 if content_range(&answer.headers) != Some((range.clone(), size)) => Err(changed()),
+        206 if content_range(&answer.headers) != Some((range.clone(), size)) => {
+            Err(content_changed())
+        }
         206 if answer.body.len() as u64 == range.end - range.start => Ok(answer.body.clone()),
-        // The range was ignored.
+        // The server ignored the range and sent the whole content.
         200 if answer.body.len() as u64 == size => slice(&answer.body, range),
-        200 | 206 | 404 | 410 | 412 | 416 => Err(changed()),
+        200 | 206 | 404 | 410 | 412 | 416 => Err(content_changed()),
         429 | 503 | 509 => Err(DriveError::Throttled { retry_after: answer.retry_after }),
         401 | 403 => Err(DriveError::Unauthorized { code: status.to_string() }),
         408 | 500.. => Err(DriveError::Ambiguous(format!("status {status}").into())),
@@ -43,19 +45,20 @@ pub(crate) fn part(answer: &Answer, range: &Range<u64>, size: u64) -> Result<Byt
     }
 }
 
-/// The item is not the one that was seen: it has to be looked at again.
-fn changed() -> DriveError {
-    DriveError::Ambiguous("the content is not that of the item as it was seen".into())
+/// Error for an item that has changed since it was looked up; the caller has to look it up again.
+fn content_changed() -> DriveError {
+    DriveError::Ambiguous("the item has changed since it was looked up".into())
 }
 
+/// Cuts the range out of the whole content.
 fn slice(body: &Bytes, range: &Range<u64>) -> Result<Bytes, DriveError> {
     match (usize::try_from(range.start), usize::try_from(range.end)) {
         (Ok(start), Ok(end)) if end <= body.len() => Ok(body.slice(start..end)),
-        _ => Err(changed()),
+        _ => Err(content_changed()),
     }
 }
 
-/// `bytes 0-9/100` as range and size.
+/// Parses the `Content-Range` header (`bytes 0-9/100`) as range and total size.
 fn content_range(headers: &HeaderMap) -> Option<(Range<u64>, u64)> {
     let text = headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?;
     let (range, size) = text.split_once('/')?;

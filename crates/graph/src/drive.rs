@@ -1,3 +1,5 @@
+//! [`Drive`] and [`Directory`] on Microsoft Graph.
+
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,68 +24,74 @@ use crate::token::ClientCredentials;
 use crate::upload::Uploads;
 use crate::wire::{CreateSession, Identified, Item, Progress, Session};
 
-/// A process serves few recipients at a time; beyond this it forgets them all.
-const MOST_RECIPIENTS: usize = 1000;
+/// Maximum number of cached recipients. A process serves few at a time; at this limit the whole
+/// cache is cleared.
+const MAX_CACHED_RECIPIENTS: usize = 1000;
 
-/// People's OneDrives by Microsoft Graph.
+/// Client for the OneDrives of people, through Microsoft Graph.
 ///
-/// Keeps the token and the users that it has looked up, so one value should live
-/// as long as its process.
+/// It caches the access token and the users that it has looked up, so one value should live as
+/// long as its process.
 pub struct GraphDrive<P, C> {
     calls: Calls<P, C>,
     uploads: Uploads,
-    known: Mutex<HashMap<String, Owner>>,
+    /// Cache of users by the recipient's address.
+    owners: Mutex<HashMap<String, Owner>>,
 }
 
-/// What is known of a recipient.
+/// Cached data of a recipient.
 #[derive(Debug, Clone)]
 struct Owner {
+    /// Graph's id of the user.
     id: String,
-    /// Whether their drive has been seen.
+    /// Whether a response has proved that the user has a drive.
     has_drive: bool,
 }
 
 impl<P: CredentialsProvider<ClientCredentials>, C: Clock> GraphDrive<P, C> {
-    /// A client; nothing is sent until it is used.
+    /// Creates a client. It sends nothing until it is used.
     ///
     /// # Errors
-    /// [`SetupError`] when a base URL is none or the TLS stack does not start.
+    /// [`SetupError`] if a base URL is invalid or the TLS stack cannot be set up.
     pub fn new(settings: &GraphSettings, provider: P, clock: C) -> Result<Self, SetupError> {
         let tls = tls()?;
         Ok(Self {
             uploads: Uploads::new(settings, tls.clone()),
             calls: Calls::new(settings, tls, provider, clock)?,
-            known: Mutex::new(HashMap::new()),
+            owners: Mutex::new(HashMap::new()),
         })
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Owner>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_owners(&self) -> MutexGuard<'_, HashMap<String, Owner>> {
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Looks the recipient up, in the cache or in Graph.
     async fn owner(&self, recipient: &Recipient) -> Result<Owner, DriveError> {
-        if let Some(owner) = self.known().get(recipient.as_str()) {
+        if let Some(owner) = self.lock_owners().get(recipient.as_str()) {
             return Ok(owner.clone());
         }
         let url = path::user(recipient.as_str());
         let answer = self.calls.call(Method::GET, &url, Payload::None).await?;
         let user: Identified = read(Operation::UserLookup, &answer)?;
         let owner = Owner { id: user.id, has_drive: false };
-        let mut known = self.known();
-        if known.len() >= MOST_RECIPIENTS {
-            known.clear();
+        let mut owners = self.lock_owners();
+        if owners.len() >= MAX_CACHED_RECIPIENTS {
+            owners.clear();
         }
-        known.insert(recipient.as_str().to_owned(), owner.clone());
+        owners.insert(recipient.as_str().to_owned(), owner.clone());
         Ok(owner)
     }
 
-    fn drive_seen(&self, recipient: &Recipient) {
-        if let Some(owner) = self.known().get_mut(recipient.as_str()) {
+    /// Notes in the cache that the recipient has a drive.
+    fn mark_drive_seen(&self, recipient: &Recipient) {
+        if let Some(owner) = self.lock_owners().get_mut(recipient.as_str()) {
             owner.has_drive = true;
         }
     }
 
-    /// Fails when the recipient has no drive. A 404 for a path does not tell.
+    /// Fails if the recipient has no drive. A 404 for a path does not tell a missing drive from a
+    /// missing item.
     async fn require_drive(&self, recipient: &Recipient, owner: &Owner) -> Result<(), DriveError> {
         if owner.has_drive {
             return Ok(());
@@ -91,13 +99,15 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> GraphDrive<P, C> {
         let url = format!("{}?$select=id", path::drive(&owner.id));
         let answer = self.calls.call(Method::GET, &url, Payload::None).await?;
         let _drive: Identified = read(Operation::DriveLookup, &answer)?;
-        self.drive_seen(recipient);
+        self.mark_drive_seen(recipient);
         Ok(())
     }
 
-    /// Why something could not be written to a path. When the path was not found, the
-    /// drive is looked up, whatever is known of it: only the drive's own absence is final.
-    async fn refusal(
+    /// Returns the error for a failed write to a path.
+    ///
+    /// If the path was not found, this looks the drive up again, ignoring the cache: the failure
+    /// is permanent only if the drive itself does not exist.
+    async fn write_error(
         &self,
         operation: Operation,
         recipient: &Recipient,
@@ -113,7 +123,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> GraphDrive<P, C> {
         classify(operation, answer)
     }
 
-    /// The item at a path; `None` when there is nothing.
+    /// Returns the item at a path, or `None` if there is none.
     async fn item(
         &self,
         recipient: &Recipient,
@@ -129,7 +139,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> GraphDrive<P, C> {
             return Ok(None);
         }
         let item: Item = read(Operation::ItemLookup, &answer)?;
-        self.drive_seen(recipient);
+        self.mark_drive_seen(recipient);
         Ok(Some(item))
     }
 }
@@ -159,10 +169,10 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
         let answer = self.calls.call(Method::POST, &url, payload).await?;
         if !answer.status.is_success() {
             let operation = Operation::CreateSession;
-            return Err(self.refusal(operation, &destination.recipient, &owner, &answer).await);
+            return Err(self.write_error(operation, &destination.recipient, &owner, &answer).await);
         }
         let session: Session = answer.json().ok_or_else(unreadable)?;
-        self.drive_seen(&destination.recipient);
+        self.mark_drive_seen(&destination.recipient);
         let expires_at = session.expiration_date_time;
         let url = UploadUrl::new(session.upload_url);
         if url.expose().is_empty() {
@@ -200,7 +210,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
 
     async fn delete_session(&self, url: &UploadUrl) -> Result<SessionEnd, DriveError> {
         if self.uploads.target(url).is_err() {
-            // Nobody is asked there, so there is nothing to end.
+            // No request is ever sent to such a host, so no session of ours can be open there.
             return Ok(SessionEnd::AlreadyGone);
         }
         let clock = self.calls.clock();
@@ -209,7 +219,8 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
             return Ok(SessionEnd::Deleted);
         }
         if answer.status.is_success() {
-            // A proxy's page, say: the session may be open, and the document complete.
+            // Not Graph's response, for example a page of a proxy. The session may still be open,
+            // or the document may be complete.
             return Err(unreadable());
         }
         match classify(Operation::SessionDelete, &answer) {
@@ -231,10 +242,10 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
         let answer = self.calls.call(Method::PUT, &url, Payload::Document(bytes)).await?;
         if !answer.status.is_success() {
             let operation = Operation::SmallPut;
-            return Err(self.refusal(operation, &destination.recipient, &owner, &answer).await);
+            return Err(self.write_error(operation, &destination.recipient, &owner, &answer).await);
         }
         let item = file(&answer)?;
-        self.drive_seen(&destination.recipient);
+        self.mark_drive_seen(&destination.recipient);
         Ok(item)
     }
 
@@ -252,7 +263,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
     async fn has_file_in_path(&self, destination: &Destination) -> Result<bool, DriveError> {
         let Destination { recipient, folder, .. } = destination;
         let owner = self.owner(recipient).await?;
-        // From the deepest folder up: the first item that exists decides.
+        // From the deepest folder upwards, the first item that exists decides.
         for depth in (1..=folder.segments().len()).rev() {
             let path = path::folder(&owner.id, &folder.segments()[..depth]);
             if let Some(item) = self.item(recipient, &owner, &path).await? {
@@ -269,21 +280,21 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
         range: Range<u64>,
     ) -> Result<Bytes, DriveError> {
         let owner = self.owner(&destination.recipient).await?;
-        let wanted = range_header(&range)?;
+        let range_value = range_header(&range)?;
         let url = path::content(&owner.id, &item.id);
-        let answer = self.calls.call(Method::GET, &url, Payload::Part(wanted.clone())).await?;
+        let answer = self.calls.call(Method::GET, &url, Payload::Part(range_value.clone())).await?;
         let answer = match address(&answer) {
             None => answer,
             Some(address) => {
                 let url = UploadUrl::new(address);
-                self.uploads.download(&url, wanted, self.calls.clock()).await?
+                self.uploads.download(&url, range_value, self.calls.clock()).await?
             }
         };
         part(&answer, &range, item.facts.size)
     }
 }
 
-/// The body of a call that only looks.
+/// Parses the response of a call that changes nothing.
 fn read<T: serde::de::DeserializeOwned>(
     operation: Operation,
     answer: &Answer,
@@ -295,20 +306,22 @@ fn read<T: serde::de::DeserializeOwned>(
     }
 }
 
-/// The file that a successful answer describes. Anything else does not say that the
-/// document is complete.
+/// Parses the file that a successful response describes. Any other body is an error, because it
+/// does not prove that the document is complete.
 fn file(answer: &Answer) -> Result<DriveItem, DriveError> {
     answer.json().and_then(Item::into_file).ok_or_else(unreadable)
 }
 
-/// A success whose body cannot be read: it was done, or perhaps not.
+/// Error for a successful response to a write whose body cannot be parsed: the write may have
+/// happened or not.
 fn unreadable() -> DriveError {
     DriveError::Ambiguous(UNREADABLE.into())
 }
 
-/// The same of a call that changes nothing.
+/// Error for a successful response to a read whose body cannot be parsed.
 fn unknown_item() -> DriveError {
     not_done(FailureCode::DestinationUnavailable, UNREADABLE)
 }
 
-const UNREADABLE: &str = "a successful answer could not be read";
+/// Cause of [`unreadable`] and [`unknown_item`].
+const UNREADABLE: &str = "a successful response could not be parsed";

@@ -1,3 +1,5 @@
+//! Translation of error responses of Graph to [`DriveError`].
+
 use docferry_app::ports::{Cause, DriveError};
 use docferry_domain::FailureCode;
 use docferry_domain::refusal::{Decision, Operation, Refusal, judge};
@@ -5,7 +7,8 @@ use serde_json::Value;
 
 use crate::answer::Answer;
 
-/// A refusal, for the log: nothing of the answer but its code.
+/// Cause of an error for the log. It contains only the status and the error code, because the
+/// message of the response may contain names and paths.
 #[derive(Debug, thiserror::Error)]
 #[error("status {status} ({code})")]
 struct Refused {
@@ -13,12 +16,13 @@ struct Refused {
     code: String,
 }
 
-/// The meaning of an answer that is not a success, by the table of
-/// [`docferry_domain::refusal`]: the one place where statuses become [`DriveError`]s.
+/// Translates an unsuccessful response, by the table of [`docferry_domain::refusal`]. All
+/// statuses become [`DriveError`]s here.
 pub(crate) fn classify(operation: Operation, answer: &Answer) -> DriveError {
     let codes = codes(&answer.body);
     let status = answer.status.as_u16();
-    // A body without an envelope (a proxy's page, say) is named by its status.
+    // If the body is not Graph's error envelope, such as a page of a proxy, the status serves as
+    // the code.
     let code = codes.last().cloned().unwrap_or_else(|| status.to_string());
     match judge(operation, status, &codes) {
         Refusal::Conflict => DriveError::Conflict,
@@ -26,7 +30,8 @@ pub(crate) fn classify(operation: Operation, answer: &Answer) -> DriveError {
     }
 }
 
-/// What is decided of a refusal by its status alone; `None` for a conflict.
+/// Returns the decision for an unsuccessful response, or `None` for a conflict, whose decision
+/// depends on more than the response.
 pub(crate) fn decision(operation: Operation, answer: &Answer) -> Option<Decision> {
     match judge(operation, answer.status.as_u16(), &codes(&answer.body)) {
         Refusal::Decided(decision) => Some(decision),
@@ -34,6 +39,7 @@ pub(crate) fn decision(operation: Operation, answer: &Answer) -> Option<Decision
     }
 }
 
+/// Returns the error for a decision of the table.
 fn error(decision: Decision, status: u16, code: String, answer: &Answer) -> DriveError {
     match decision {
         Decision::Wait => DriveError::Throttled { retry_after: answer.retry_after },
@@ -41,10 +47,11 @@ fn error(decision: Decision, status: u16, code: String, answer: &Answer) -> Driv
         Decision::Resume => DriveError::OffsetMismatch,
         Decision::NewSession | Decision::AlreadyGone => DriveError::SessionGone,
         Decision::WaitForPath | Decision::NextNumber => DriveError::Conflict,
-        // The token has been renewed once already.
+        // The token has already been renewed once, see `Calls::call`.
         Decision::RenewToken => DriveError::Unauthorized { code },
         Decision::Repeat { then } => not_done(then, Refused { status, code }),
-        // The recipient has a drive, or nobody could look.
+        // The caller has already checked that the drive exists, or this operation has no such
+        // check.
         Decision::CheckDrive | Decision::Absent => {
             not_done(FailureCode::DestinationUnavailable, Refused { status, code })
         }
@@ -59,16 +66,17 @@ fn error(decision: Decision, status: u16, code: String, answer: &Answer) -> Driv
     }
 }
 
-/// Nothing was done, and a repetition may help.
+/// Returns the error for a call that changed nothing and may succeed when repeated. `then` is
+/// the failure to report if it never does.
 pub(crate) fn not_done(then: FailureCode, cause: impl Into<Cause>) -> DriveError {
     DriveError::NotDone { then, cause: cause.into() }
 }
 
-/// The service's error codes, from the general to the most specific.
+/// Extracts the service's error codes, from the most general to the most specific.
 ///
-/// Graph nests `innerError` or `innererror`; the token endpoint has a flat string
-/// and numbers, of which the first is appended (`invalid_client/7000222` tells an
-/// expired secret from a wrong one).
+/// Graph nests codes in `innerError` or `innererror`. The token endpoint returns a flat string
+/// and a list of numbers; the first number is appended, because it distinguishes an expired
+/// secret (`invalid_client/7000222`) from a wrong one.
 fn codes(body: &[u8]) -> Vec<String> {
     let Ok(envelope) = serde_json::from_slice::<Value>(body) else {
         return Vec::new();
@@ -87,7 +95,7 @@ fn codes(body: &[u8]) -> Vec<String> {
     codes
 }
 
-/// Codes go into logs, so nothing but the characters of a code is kept.
+/// Removes all characters that do not belong into an error code, because codes are logged.
 fn clean(code: &str) -> String {
     let is_code = |c: &char| c.is_ascii_alphanumeric() || "_.-".contains(*c);
     code.chars().filter(is_code).take(64).collect()
@@ -129,7 +137,7 @@ mod tests {
         }
     }
 
-    /// Every row of the error table of Graph's contract.
+    /// Contains every row of the error table in the contract of Graph.
     #[test]
     fn every_status_has_its_meaning() {
         use Operation::{

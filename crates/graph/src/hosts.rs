@@ -1,13 +1,17 @@
+//! Allowlist of the hosts to which documents are uploaded.
+
 use http::Uri;
 
-/// Whom upload URLs may name. An answer that was tampered with, or a record, must
-/// not send a document to somebody else.
+/// Hosts that an upload URL may name. A manipulated response or record must not send a document
+/// to another server.
 #[derive(Debug)]
 pub(crate) struct UploadHosts {
+    /// Host of Graph itself.
     graph: Option<String>,
+    /// Allowed domains, including their subdomains, in lower case.
     domains: Vec<String>,
-    /// In the clear only where Graph itself is: on a simulator.
-    may_be_plain: bool,
+    /// Whether `http` is allowed. It is only if Graph's own URL is `http`, that is, a simulator.
+    allow_plain_http: bool,
 }
 
 impl UploadHosts {
@@ -16,22 +20,22 @@ impl UploadHosts {
         Self {
             graph: graph.as_ref().and_then(Uri::host).map(str::to_ascii_lowercase),
             domains: domains.iter().map(|domain| domain.to_ascii_lowercase()).collect(),
-            may_be_plain: graph.as_ref().and_then(Uri::scheme_str) == Some("http"),
+            allow_plain_http: graph.as_ref().and_then(Uri::scheme_str) == Some("http"),
         }
     }
 
-    /// Whether bytes may be sent there.
+    /// Returns whether documents may be sent to this URL.
     pub(crate) fn allow(&self, url: &Uri) -> bool {
         let Some(host) = url.host().map(str::to_ascii_lowercase) else { return false };
         let is_below = |domain: &String| {
             host.strip_suffix(domain.as_str()).is_some_and(|rest| {
-                // A whole label: `notsharepoint.com` is somebody else's.
+                // Only whole labels match: `notsharepoint.com` belongs to another owner.
                 !domain.is_empty() && (rest.is_empty() || rest.ends_with('.'))
             })
         };
         match url.scheme_str() {
             Some("https") => {}
-            Some("http") if self.may_be_plain => {}
+            Some("http") if self.allow_plain_http => {}
             _ => return false,
         }
         self.graph.as_ref() == Some(&host) || self.domains.iter().any(is_below)

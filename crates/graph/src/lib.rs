@@ -1,17 +1,17 @@
-//! Microsoft Graph as a [`Drive`](docferry_app::ports::Drive): documents go into
-//! a person's OneDrive through upload sessions.
+//! Microsoft Graph adapter: implements [`Drive`](docferry_app::ports::Drive) and uploads
+//! documents into a person's OneDrive through upload sessions.
 //!
-//! Two HTTP clients, because two kinds of server are spoken to:
+//! There are two HTTP clients, for two kinds of server:
 //!
-//! * Graph itself and the token endpoint, with a bearer token (`calls`);
-//! * the upload URLs, which carry their own credential and answer 401 to any
-//!   other (`upload`). These URLs must be replayed byte for byte, and every URL
-//!   parser of the WHATWG family rewrites `'` in a query to `%27`, so this client
-//!   stands on hyper, which sends a request target as it was given.
+//! * `calls` is for Graph itself and the token endpoint, with a bearer token.
+//! * `upload` is for upload URLs. They contain their own credential, and the service responds
+//!   with 401 to any other. They must be replayed byte for byte, but every WHATWG URL parser
+//!   rewrites `'` in a query to `%27`. So this client uses hyper, which sends a request target
+//!   unchanged.
 //!
-//! Neither follows redirects, keeps cookies or uses a proxy of the environment.
-//! Statuses become [`DriveError`](docferry_app::ports::DriveError)s in one
-//! function (`failure::classify`). No error of this crate holds a URL, an
+//! Neither client follows redirects, stores cookies or uses a proxy from the environment.
+//! One function (`failure::classify`) translates HTTP statuses to
+//! [`DriveError`](docferry_app::ports::DriveError)s. No error of this crate contains a URL, an
 //! address, a name or a token.
 
 mod answer;

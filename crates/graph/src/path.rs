@@ -1,21 +1,21 @@
-//! Addresses below Graph's base URL.
+//! Paths of Graph's API, relative to its base URL.
 
 use docferry_app::ports::Destination;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// RFC 3986 "unreserved" stays; everything else is encoded, so that `#`, `%`,
-/// `+` and `'` in names mean themselves.
+/// Characters to encode in a path segment: all except the "unreserved" ones of RFC 3986, so that
+/// `#`, `%`, `+` and `'` in names are taken literally.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// One path segment, percent-encoded UTF-8.
+/// Percent-encodes one path segment as UTF-8.
 pub(crate) fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
 
-/// The user by principal name.
+/// Returns the path of a user, addressed by principal name.
 ///
-/// A name that begins with `$` would be read as an OData segment, so it goes in
-/// as a key, in which quotes are doubled.
+/// Graph would read a name that begins with `$` as an OData segment, so such a name is written
+/// as a key in parentheses, in which quotes are doubled.
 pub(crate) fn user(principal_name: &str) -> String {
     if principal_name.starts_with('$') {
         let key = principal_name.replace('\'', "''");
@@ -25,13 +25,13 @@ pub(crate) fn user(principal_name: &str) -> String {
     }
 }
 
-/// The drive of a user.
+/// Returns the path of a user's drive.
 pub(crate) fn drive(user_id: &str) -> String {
     format!("/v1.0/users/{}/drive", segment(user_id))
 }
 
-/// The item at the destination, addressed by path. A segment or query may follow
-/// after a colon: `{item}:/content`.
+/// Returns the path of the item at the destination. A segment may be appended after a colon:
+/// `{item}:/content`.
 pub(crate) fn item(user_id: &str, destination: &Destination) -> String {
     let folder: String =
         destination.folder.segments().iter().map(|name| format!("{}/", segment(name))).collect();
@@ -39,13 +39,13 @@ pub(crate) fn item(user_id: &str, destination: &Destination) -> String {
     format!("{}/root:/{folder}{name}", drive(user_id))
 }
 
-/// The folder with these names from the root on.
+/// Returns the path of a folder, given by the names of all folders from the root.
 pub(crate) fn folder(user_id: &str, names: &[impl AsRef<str>]) -> String {
     let path: Vec<String> = names.iter().map(|name| segment(name.as_ref())).collect();
     format!("{}/root:/{}", drive(user_id), path.join("/"))
 }
 
-/// The content of an item, addressed by its id.
+/// Returns the path of the content of an item, addressed by its id.
 pub(crate) fn content(user_id: &str, item_id: &str) -> String {
     format!("{}/items/{}/content", drive(user_id), segment(item_id))
 }
@@ -64,9 +64,9 @@ mod tests {
 
     #[test]
     fn hash_percent_plus_quote_and_other_scripts_are_encoded_per_segment() {
-        let at = destination("#3 50%/l'été", "a+b 法廷.pdf");
+        let destination_with_symbols = destination("#3 50%/l'été", "a+b 法廷.pdf");
         assert_eq!(
-            item("u-1", &at),
+            item("u-1", &destination_with_symbols),
             "/v1.0/users/u-1/drive/root:/%233%2050%25/l%27%C3%A9t%C3%A9/a%2Bb%20%E6%B3%95%E5%BB%B7.pdf"
         );
         assert_eq!(item("u-1", &destination("", "a.pdf")), "/v1.0/users/u-1/drive/root:/a.pdf");

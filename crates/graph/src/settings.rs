@@ -1,3 +1,5 @@
+//! Settings of the Graph client and the TLS configuration shared by its HTTP clients.
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -6,9 +8,9 @@ use reqwest::Url;
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
-/// Where Microsoft's upload URLs lead: SharePoint of the public cloud, of the US
-/// government's and of China's, and the hosts of personal OneDrives (Microsoft's
-/// "Microsoft 365 URLs and IP address ranges").
+/// Domains of Microsoft's upload URLs: SharePoint in the public cloud, in the clouds of the US
+/// government and of China, and the hosts of personal OneDrives. Source: Microsoft's "Microsoft
+/// 365 URLs and IP address ranges".
 const UPLOAD_HOSTS: [&str; 7] = [
     "sharepoint.com",
     "sharepoint.us",
@@ -19,30 +21,31 @@ const UPLOAD_HOSTS: [&str; 7] = [
     "microsoftpersonalcontent.com",
 ];
 
-/// Where Graph is and how long to wait for it.
+/// Addresses and time limits of Graph.
 #[derive(Debug, Clone)]
 pub struct GraphSettings {
-    /// Base of Graph, without `/v1.0`.
+    /// Base URL of Graph, without `/v1.0`.
     pub graph_url: String,
-    /// Base of the token endpoint, without the tenant.
+    /// Base URL of the token endpoint, without the tenant.
     pub authority_url: String,
-    /// The tenant's id or domain.
+    /// Id or domain of the tenant.
     pub tenant_id: String,
-    /// Where upload URLs may lead beside Graph's own host: domains, each with all
-    /// that is below it. Bytes go nowhere else, whatever an answer says.
+    /// Domains that upload URLs may name besides Graph's own host, including their subdomains.
+    /// Documents are sent to no other host, whatever a response contains.
     pub upload_hosts: Vec<String>,
-    /// Limit for a connection to be made, TLS included.
+    /// Time limit for establishing a connection, including TLS.
     pub connect_timeout: Duration,
-    /// Limit for everything but fragments, from request to the answer's last byte.
+    /// Time limit for all calls except fragments, from the request to the last byte of the
+    /// response.
     pub call_timeout: Duration,
-    /// A fragment of which no byte moves for this long counts as lost. There is
-    /// no limit on its total time: the caller drops the future when it has waited
-    /// enough. The service may work for a minute on the last fragment.
+    /// Time without progress after which a fragment counts as lost. Its total time has no limit:
+    /// the caller drops the future when it does not want to wait longer. The service may need a
+    /// minute to process the last fragment.
     pub stall_timeout: Duration,
 }
 
 impl GraphSettings {
-    /// The public cloud, with the usual limits.
+    /// Returns settings for the public cloud with default time limits.
     #[must_use]
     pub fn public_cloud(tenant_id: impl Into<String>) -> Self {
         Self {
@@ -57,18 +60,18 @@ impl GraphSettings {
     }
 }
 
-/// The client could not be made.
+/// Failure to create the client.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// A base URL is not one; the text names the setting.
+    /// A base URL is invalid; contains the name of the setting.
     #[error("{0} must be an absolute http or https URL")]
     BaseUrl(&'static str),
-    /// The TLS stack did not start: no root certificates, say.
+    /// The TLS stack could not be set up, for example because there are no root certificates.
     #[error("the HTTP client could not be set up")]
     Client(#[source] Cause),
 }
 
-/// A base URL without a trailing slash.
+/// Validates a base URL and removes its trailing slash.
 pub(crate) fn base_url(setting: &'static str, text: &str) -> Result<String, SetupError> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.query().is_none() => {
@@ -78,7 +81,7 @@ pub(crate) fn base_url(setting: &'static str, text: &str) -> Result<String, Setu
     }
 }
 
-/// One TLS configuration for both clients: the root certificates are read once.
+/// Creates the TLS configuration. Both clients share it, so the root certificates are read once.
 pub(crate) fn tls() -> Result<ClientConfig, SetupError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)

@@ -1,3 +1,5 @@
+//! Access tokens of the application (OAuth 2.0 client credentials), cached and renewed.
+
 use docferry_app::ports::{Cause, Clock, CredentialsProvider, DriveError, Lookup};
 use docferry_domain::FailureCode;
 use docferry_domain::refusal::Operation;
@@ -12,20 +14,19 @@ use crate::failure::{classify, not_done};
 use crate::path::segment;
 use crate::settings::GraphSettings;
 
-/// A token is not asked for again sooner than this after the token endpoint
-/// failed, while the old one is still good.
+/// Time between a failed renewal and the next one, while the old token is still valid.
 const PAUSE_AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(30);
 
-/// What the app registration proves itself with.
+/// Credentials of the app registration.
 #[derive(Debug, Clone)]
 pub struct ClientCredentials {
-    /// The application's id.
+    /// Id of the application.
     pub client_id: String,
-    /// Its secret.
+    /// Secret of the application.
     pub client_secret: SecretString,
 }
 
-/// The `Authorization` header's value, marked as sensitive.
+/// Value of the `Authorization` header, marked as sensitive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Bearer(HeaderValue);
 
@@ -35,26 +36,28 @@ impl Bearer {
     }
 }
 
+/// Cached token with the times of its renewal and its expiry.
 struct Token {
     bearer: Bearer,
     refresh_at: Timestamp,
     expires_at: Timestamp,
 }
 
+/// Response of the token endpoint.
 #[derive(Deserialize)]
 struct TokenAnswer {
     access_token: SecretString,
     expires_in: u32,
 }
 
-/// The token, kept and renewed at 80 % of its life. Behind the lock one request
-/// is made and whoever else needs the token waits for its answer.
+/// Cache of the access token, which is renewed at 80 % of its life. The lock is held during a
+/// renewal, so that there is one request at a time and concurrent callers wait for its result.
 pub(crate) struct Tokens<P> {
     http: reqwest::Client,
     url: String,
     scope: String,
     provider: P,
-    kept: Mutex<Option<Token>>,
+    cached: Mutex<Option<Token>>,
 }
 
 impl<P: CredentialsProvider<ClientCredentials>> Tokens<P> {
@@ -71,25 +74,27 @@ impl<P: CredentialsProvider<ClientCredentials>> Tokens<P> {
             url: format!("{authority_url}/{tenant}/oauth2/v2.0/token"),
             scope: format!("{graph_url}/.default"),
             provider,
-            kept: Mutex::new(None),
+            cached: Mutex::new(None),
         }
     }
 
-    /// A token. `rejected` is one that Graph has just refused: it is not given
-    /// again, unlike one that somebody else has renewed meanwhile.
+    /// Returns a valid token.
+    ///
+    /// `rejected` is the token that Graph has just rejected. It is never returned again, but a
+    /// token that a concurrent call has renewed meanwhile is.
     pub(crate) async fn bearer(
         &self,
         clock: &impl Clock,
         rejected: Option<&Bearer>,
     ) -> Result<Bearer, DriveError> {
-        let mut kept = self.kept.lock().await;
-        kept.take_if(|token| Some(&token.bearer) == rejected);
-        if let Some(token) = kept.as_ref().filter(|token| clock.now() < token.refresh_at) {
+        let mut cached = self.cached.lock().await;
+        cached.take_if(|token| Some(&token.bearer) == rejected);
+        if let Some(token) = cached.as_ref().filter(|token| clock.now() < token.refresh_at) {
             return Ok(token.bearer.clone());
         }
         match self.request(clock).await {
-            Ok(token) => Ok(kept.insert(token).bearer.clone()),
-            Err(error) => match kept.as_mut() {
+            Ok(token) => Ok(cached.insert(token).bearer.clone()),
+            Err(error) => match cached.as_mut() {
                 Some(token) if clock.now() < token.expires_at => {
                     token.refresh_at = clock.now() + PAUSE_AFTER_FAILURE;
                     Ok(token.bearer.clone())
@@ -99,49 +104,52 @@ impl<P: CredentialsProvider<ClientCredentials>> Tokens<P> {
         }
     }
 
+    /// Requests a new token.
     async fn request(&self, clock: &impl Clock) -> Result<Token, DriveError> {
         match self.request_with(Lookup::Cached, clock).await {
-            // The secret may have been rotated since it was read.
+            // The client secret may have been rotated since it was cached.
             Err(DriveError::Unauthorized { .. }) => self.request_with(Lookup::Fresh, clock).await,
             result => result,
         }
     }
 
+    /// Requests a token with the cached or the freshly read client secret.
     async fn request_with(&self, lookup: Lookup, clock: &impl Clock) -> Result<Token, DriveError> {
         let credentials = self.provider.credentials(lookup).await;
-        let credentials = credentials.map_err(lost)?;
+        let credentials = credentials.map_err(token_unavailable)?;
         let form = [
             ("client_id", credentials.client_id.as_str()),
             ("client_secret", credentials.client_secret.expose_secret()),
             ("scope", &self.scope),
             ("grant_type", "client_credentials"),
         ];
-        let asked_at = clock.now();
+        let requested_at = clock.now();
         let response = self.http.post(&self.url).form(&form).send().await;
-        let response = response.map_err(|error| lost(error.without_url()))?;
-        let answer = Answer::read(response.into(), asked_at).await;
-        let answer = answer.map_err(lost)?;
+        let response = response.map_err(|error| token_unavailable(error.without_url()))?;
+        let answer = Answer::read(response.into(), requested_at).await;
+        let answer = answer.map_err(token_unavailable)?;
         if !answer.status.is_success() {
             return Err(classify(Operation::Token, &answer));
         }
-        let token = answer.json().and_then(|token| kept_from(&token, asked_at));
-        token.ok_or_else(|| lost("the token endpoint's answer holds no token"))
+        let token = answer.json().and_then(|token| parse_token(&token, requested_at));
+        token.ok_or_else(|| token_unavailable("the token endpoint's response has no token"))
     }
 }
 
-fn kept_from(answer: &TokenAnswer, asked_at: Timestamp) -> Option<Token> {
+/// Builds the token from the response. Its life is counted from the time of the request.
+fn parse_token(answer: &TokenAnswer, requested_at: Timestamp) -> Option<Token> {
     let text = format!("Bearer {}", answer.access_token.expose_secret());
     let mut header = HeaderValue::try_from(text).ok()?;
     header.set_sensitive(true);
     let life = SignedDuration::from_secs(answer.expires_in.into());
     Some(Token {
         bearer: Bearer(header),
-        refresh_at: asked_at + life * 4 / 5,
-        expires_at: asked_at + life,
+        refresh_at: requested_at + life * 4 / 5,
+        expires_at: requested_at + life,
     })
 }
 
-/// Without a token no call is made, so nothing was done.
-fn lost(cause: impl Into<Cause>) -> DriveError {
+/// Error for a missing token. Without a token no call is sent, so the drive is unchanged.
+fn token_unavailable(cause: impl Into<Cause>) -> DriveError {
     not_done(FailureCode::DestinationUnavailable, cause)
 }

@@ -1,3 +1,5 @@
+//! Client for upload URLs: fragments, session status, and downloads from pre-authenticated URLs.
+
 use std::time::Duration;
 
 use docferry_app::ports::{ByteStream, Cause, Clock, DriveError, UploadUrl};
@@ -18,15 +20,17 @@ use crate::body::{BodyWatch, FragmentBody};
 use crate::hosts::UploadHosts;
 use crate::settings::GraphSettings;
 
-/// A peer that acknowledges nothing for this long is gone: a function that was
-/// frozen between two invocations finds its old connections like this.
+/// Time without acknowledgement after which a connection counts as dead. A function that Lambda
+/// has frozen between two invocations detects stale connections this way.
 const DEAD_PEER: Duration = Duration::from_secs(60);
-/// Idle connections are given up well before the service does it.
+/// Time after which idle connections are closed, well before the service closes them.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// The client for upload URLs: no credential but the one in the URL, no default
-/// header but the trace's, HTTP/1.1 only (one fragment is under way at a time, and a window of
-/// HTTP/2 would only slow it down).
+/// Client for upload URLs. It sends no credential but the one in the URL, and no default header
+/// but that of the trace.
+///
+/// It uses HTTP/1.1 only: one fragment is sent at a time, and the flow-control window of HTTP/2
+/// would only slow it down.
 pub(crate) struct Uploads {
     http: Client<HttpsConnector<HttpConnector>, FragmentBody>,
     hosts: UploadHosts,
@@ -44,8 +48,8 @@ impl Uploads {
         #[cfg(target_os = "linux")]
         tcp.set_tcp_user_timeout(Some(DEAD_PEER));
         let schemes = HttpsConnectorBuilder::new().with_tls_config(tls);
-        // An upload URL is a secret: it crosses the network in the clear only
-        // where Graph itself does, on a simulator.
+        // An upload URL is a secret. It is sent over http only if Graph's own URL is http, that
+        // is, to a simulator.
         let schemes = if settings.graph_url.starts_with("http:") {
             schemes.https_or_http()
         } else {
@@ -63,7 +67,7 @@ impl Uploads {
         }
     }
 
-    /// A call without a body.
+    /// Sends a request without a body.
     pub(crate) async fn call(
         &self,
         method: Method,
@@ -73,12 +77,12 @@ impl Uploads {
         let (body, watch) = FragmentBody::empty();
         let request = self.request(method, url, body)?;
         match timeout(self.call_timeout, self.send(request, clock)).await {
-            Ok(answer) => answer.map_err(|cause| explain(&watch, cause)),
+            Ok(answer) => answer.map_err(|cause| to_drive_error(&watch, cause)),
             Err(elapsed) => Err(DriveError::Ambiguous(elapsed.into())),
         }
     }
 
-    /// A part of the content that lies at an address with a credential of its own.
+    /// Reads a range of a document from a pre-authenticated download URL.
     pub(crate) async fn download(
         &self,
         url: &UploadUrl,
@@ -89,7 +93,7 @@ impl Uploads {
         let mut request = self.request(Method::GET, url, body)?;
         request.headers_mut().insert(RANGE, range);
         match timeout(self.call_timeout, self.send(request, clock)).await {
-            Ok(answer) => answer.map_err(|cause| explain(&watch, cause)),
+            Ok(answer) => answer.map_err(|cause| to_drive_error(&watch, cause)),
             Err(elapsed) => Err(DriveError::Ambiguous(elapsed.into())),
         }
     }
@@ -108,14 +112,16 @@ impl Uploads {
         headers.insert(CONTENT_LENGTH, range.len().into());
         headers.insert(CONTENT_RANGE, content_range(range)?);
         tokio::select! {
-            answer = self.send(request, clock) => answer.map_err(|cause| explain(&watch, cause)),
+            answer = self.send(request, clock) => {
+                answer.map_err(|cause| to_drive_error(&watch, cause))
+            }
             () = watch.stalled(self.stall_timeout) => {
-                Err(DriveError::Ambiguous("no byte of the fragment moved any more".into()))
+                Err(DriveError::Ambiguous("the fragment stalled".into()))
             }
         }
     }
 
-    /// The URL becomes the request target as it is, unless no request target may hold it.
+    /// Builds a request for an upload URL, with its target as returned by [`Uploads::target`].
     fn request(
         &self,
         method: Method,
@@ -132,11 +138,12 @@ impl Uploads {
         Ok(request)
     }
 
-    /// The URL as a request target, if it can be one and leads where bytes may go.
+    /// Converts an upload URL to a request target. Fails if the URL is invalid or names a host
+    /// that is not allowed.
     pub(crate) fn target(&self, url: &UploadUrl) -> Result<Uri, DriveError> {
-        let refused = |code: &str| DriveError::Refused { code: code.into() };
-        let uri = parse(url).ok_or_else(|| refused("invalidUploadUrl"))?;
-        if self.hosts.allow(&uri) { Ok(uri) } else { Err(refused("uploadHostNotAllowed")) }
+        let rejected = |code: &str| DriveError::Refused { code: code.into() };
+        let uri = parse(url).ok_or_else(|| rejected("invalidUploadUrl"))?;
+        if self.hosts.allow(&uri) { Ok(uri) } else { Err(rejected("uploadHostNotAllowed")) }
     }
 
     async fn send(
@@ -149,8 +156,8 @@ impl Uploads {
     }
 }
 
-/// Characters that a URL may not contain and that clients send encoded (WHATWG URL), so
-/// that a server reads the same text.
+/// Characters that a URL may not contain and that clients therefore percent-encode (WHATWG URL).
+/// The server decodes them to the same text.
 const ENCODED: &AsciiSet = &AsciiSet::EMPTY
     .add(b' ')
     .add(b'"')
@@ -162,11 +169,11 @@ const ENCODED: &AsciiSet = &AsciiSet::EMPTY
     .add(b'|')
     .add(b'}');
 
-/// The URL, if it is an absolute one: byte for byte where a request target may hold it, and
-/// with the offending characters of its path and query encoded where not.
+/// Parses an absolute URL. It stays the same byte for byte if it is a valid request target;
+/// otherwise the invalid characters of its path and query are encoded.
 ///
-/// `None` also when a client would have to leave a part of it out: a fragment is never
-/// sent, so a key with a `#` would arrive cut.
+/// Returns `None` if the URL is not absolute, contains control characters or contains `#`: the
+/// part after `#` is never sent, so the server would receive a truncated URL.
 fn parse(url: &UploadUrl) -> Option<Uri> {
     let text = url.expose();
     if text.contains('#') || text.chars().any(char::is_control) {
@@ -176,14 +183,16 @@ fn parse(url: &UploadUrl) -> Option<Uri> {
     (uri.scheme().is_some() && uri.host().is_some()).then_some(uri)
 }
 
+/// Percent-encodes the invalid characters after the authority of a URL.
 fn encoded(text: &str) -> Option<String> {
     let authority = text.find("://")? + 3;
     let path = authority + text.get(authority..)?.find(['/', '?'])?;
     let (origin, rest) = text.split_at_checked(path)?;
-    // Characters that are not ASCII are always encoded, as UTF-8.
+    // Non-ASCII characters are always encoded, as UTF-8.
     Some(format!("{origin}{}", utf8_percent_encode(rest, ENCODED)))
 }
 
+/// Returns the value of the `Content-Range` header; fails if the range is empty or too long.
 fn content_range(range: FragmentRange) -> Result<HeaderValue, DriveError> {
     let FragmentRange { start, end, total } = range;
     end.checked_sub(1)
@@ -192,9 +201,9 @@ fn content_range(range: FragmentRange) -> Result<HeaderValue, DriveError> {
         .ok_or_else(|| DriveError::Refused { code: "invalidRange".into() })
 }
 
-/// A request that failed because its source failed says so; everything else is
-/// an answer that was lost.
-fn explain(watch: &BodyWatch, cause: Cause) -> DriveError {
+/// Returns the error for a failed request. If the source of the body failed, the error says so;
+/// in all other cases the response was lost and the outcome is ambiguous.
+fn to_drive_error(watch: &BodyWatch, cause: Cause) -> DriveError {
     if watch.source_failed() { DriveError::Body } else { DriveError::Ambiguous(cause) }
 }
 

@@ -1,9 +1,10 @@
-//! What Graph says, as far as it is used.
+//! JSON bodies of Graph's requests and responses, as far as docferry uses them.
 
 use docferry_app::ports::{ConflictPolicy, DriveItem};
 use docferry_domain::{Gap, ItemFacts};
 use serde::{Deserialize, Serialize};
 
+/// Request body of `createUploadSession`.
 #[derive(Serialize)]
 pub(crate) struct CreateSession<'a> {
     item: NewItem<'a>,
@@ -28,12 +29,13 @@ impl<'a> CreateSession<'a> {
     }
 }
 
-/// A user, or a user's drive.
+/// User or drive, of which only the id is used.
 #[derive(Deserialize)]
 pub(crate) struct Identified {
     pub(crate) id: String,
 }
 
+/// Response of `createUploadSession`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Session {
@@ -41,6 +43,7 @@ pub(crate) struct Session {
     pub(crate) expiration_date_time: Option<String>,
 }
 
+/// Progress of an upload session: the byte ranges that the drive still expects.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Progress {
@@ -49,13 +52,14 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// The first of the ranges `["26-"]`, `["26-99"]` or a list, with its end: the drive
-    /// has what follows it.
+    /// Returns the first range that the drive expects, such as `"26-"` or `"26-99"`. If it has an
+    /// end, the drive already has the bytes after it.
     pub(crate) fn next(&self) -> Option<Gap> {
         self.next_expected_ranges.iter().filter_map(|range| gap(range)).min_by_key(|gap| gap.start)
     }
 }
 
+/// Parses a range of `nextExpectedRanges`.
 fn gap(range: &str) -> Option<Gap> {
     let (start, last) = range.split_once('-').unwrap_or((range, ""));
     let start: u64 = start.trim().parse().ok()?;
@@ -63,8 +67,10 @@ fn gap(range: &str) -> Option<Gap> {
     Some(Gap { start, end: last.and_then(|last: u64| last.checked_add(1)) })
 }
 
-/// An item. One without id, name and size is none: a page or progress that came with a
-/// success does not say that a document is complete.
+/// Drive item: a file or a folder.
+///
+/// A body without id, name and size is not an item. A successful response may contain a page or
+/// the progress of a session instead; this does not prove that a document is complete.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Item {
@@ -96,7 +102,7 @@ impl Item {
 }
 
 impl Item {
-    /// The file that this is; `None` when it has no id or no name.
+    /// Converts this item to a file. Returns `None` if it has no id or no name.
     pub(crate) fn into_file(self) -> Option<DriveItem> {
         if self.id.is_empty() || self.name.is_empty() {
             return None;
@@ -110,16 +116,16 @@ impl Item {
     }
 }
 
-/// Longest address that is kept; a path of OneDrive has at most 400 characters, each of
-/// which takes up to 12 when encoded.
+/// Maximum length of a stored web URL. A OneDrive path has at most 400 characters, each of which
+/// takes up to 12 when encoded.
 const LONGEST_WEB_URL: usize = 8192;
 
-/// Whether a text may be handed on as a link: callers may put it into a page.
+/// Returns whether a text is a safe link. Callers may put it into a web page.
 fn is_web_url(text: &str) -> bool {
     let is_plain =
         text.len() <= LONGEST_WEB_URL && text.bytes().all(|byte| byte.is_ascii_graphic());
     let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-    // http is for simulators on the same machine.
+    // `http` is used by simulators on the same machine.
     is_plain && matches!(scheme.as_deref(), Some("https" | "http"))
 }
 

@@ -1,4 +1,4 @@
-//! Tokens, users, drives and items: everything that goes to Graph itself.
+//! Tests of the calls to Graph itself: tokens, users, drives, items and sessions.
 
 mod support;
 
@@ -29,17 +29,27 @@ fn token(text: &str) -> ResponseTemplate {
     )
 }
 
-async fn get(server: &MockServer, at: &str, answer: ResponseTemplate, times: impl Into<Times>) {
-    let mock = Mock::given(method("GET")).and(path(at));
+async fn get(
+    server: &MockServer,
+    url_path: &str,
+    answer: ResponseTemplate,
+    times: impl Into<Times>,
+) {
+    let mock = Mock::given(method("GET")).and(path(url_path));
     mock.respond_with(answer).expect(times).mount(server).await;
 }
 
-async fn post(server: &MockServer, at: &str, answer: ResponseTemplate, times: impl Into<Times>) {
-    let mock = Mock::given(method("POST")).and(path(at));
+async fn post(
+    server: &MockServer,
+    url_path: &str,
+    answer: ResponseTemplate,
+    times: impl Into<Times>,
+) {
+    let mock = Mock::given(method("POST")).and(path(url_path));
     mock.respond_with(answer).expect(times).mount(server).await;
 }
 
-/// A server with one token and one user.
+/// Starts a server with one token and one user.
 async fn tenant() -> MockServer {
     let server = MockServer::start().await;
     post(&server, TOKEN, token("t-1"), 1).await;
@@ -82,10 +92,10 @@ async fn token_and_user_are_asked_for_once_even_by_many_at_once() {
 #[tokio::test]
 async fn a_token_is_renewed_at_80_percent_of_its_life_and_kept_if_that_fails() {
     let server = MockServer::start().await;
-    let one = Mock::given(method("POST")).and(path(TOKEN));
-    one.respond_with(token("t-1")).up_to_n_times(1).mount(&server).await;
-    let down = Mock::given(method("POST")).and(path(TOKEN));
-    down.respond_with(error(500, "x")).up_to_n_times(1).expect(1).mount(&server).await;
+    let first_token = Mock::given(method("POST")).and(path(TOKEN));
+    first_token.respond_with(token("t-1")).up_to_n_times(1).mount(&server).await;
+    let failed_renewal = Mock::given(method("POST")).and(path(TOKEN));
+    failed_renewal.respond_with(error(500, "x")).up_to_n_times(1).expect(1).mount(&server).await;
     post(&server, TOKEN, token("t-2"), 1).await;
     get(&server, USER, reply(200, json!({"id": "u-1"})), 1).await;
     for (bearer, times) in [("Bearer t-1", 4), ("Bearer t-2", 1)] {
@@ -95,7 +105,8 @@ async fn a_token_is_renewed_at_80_percent_of_its_life_and_kept_if_that_fails() {
     }
     let clock = StandingClock::default();
     let drive = GraphDrive::new(&settings(&server.uri()), Asked::default(), clock.clone()).unwrap();
-    // Used, used at just below 80 %, kept although renewing failed, not yet tried again.
+    // First use; just below 80 % of its life; a failed renewal, after which the token is kept;
+    // within the pause after the failure.
     for seconds in [0, 2879, 1, 29] {
         clock.forward(seconds);
         find(&drive).await.unwrap();
@@ -107,16 +118,16 @@ async fn a_token_is_renewed_at_80_percent_of_its_life_and_kept_if_that_fails() {
 #[tokio::test]
 async fn a_401_renews_the_token_once_and_repeats_the_call() {
     let server = MockServer::start().await;
-    let one = Mock::given(method("POST")).and(path(TOKEN));
-    one.respond_with(token("t-1")).up_to_n_times(1).mount(&server).await;
-    // One renewal for the user, which helps, and one for the item, which does not.
+    let first_token = Mock::given(method("POST")).and(path(TOKEN));
+    first_token.respond_with(token("t-1")).up_to_n_times(1).mount(&server).await;
+    // Two renewals: one for the user, which succeeds, and one for the item, which stays rejected.
     post(&server, TOKEN, token("t-2"), 2).await;
-    let refused = Mock::given(path(USER)).and(header("authorization", "Bearer t-1"));
+    let rejected = Mock::given(path(USER)).and(header("authorization", "Bearer t-1"));
     let answer = error(401, "InvalidAuthenticationToken");
-    refused.respond_with(answer.clone()).expect(1).mount(&server).await;
+    rejected.respond_with(answer.clone()).expect(1).mount(&server).await;
     get(&server, USER, reply(200, json!({"id": "u-1"})), 1).await;
-    let broken = Mock::given(path(ITEM));
-    broken.respond_with(answer).up_to_n_times(2).expect(2).mount(&server).await;
+    let still_rejected = Mock::given(path(ITEM));
+    still_rejected.respond_with(answer).up_to_n_times(2).expect(2).mount(&server).await;
     let drive = drive(&server.uri());
     let error = find(&drive).await.unwrap_err();
     let DriveError::Unauthorized { code } = error else { panic!("{error:?}") };
@@ -127,18 +138,18 @@ async fn a_401_renews_the_token_once_and_repeats_the_call() {
 async fn refused_credentials_are_read_again_at_their_source() {
     let server = MockServer::start().await;
     let old = Mock::given(path(TOKEN)).and(body_string_contains("client_secret=s3cret&"));
-    let refusal = json!({"error": "invalid_client", "error_codes": [7_000_222]});
-    old.respond_with(reply(401, refusal)).expect(1).mount(&server).await;
+    let expired_secret = json!({"error": "invalid_client", "error_codes": [7_000_222]});
+    old.respond_with(reply(401, expired_secret)).expect(1).mount(&server).await;
     let new = Mock::given(path(TOKEN)).and(body_string_contains("client_secret=s3cret-new"));
     new.respond_with(token("t")).expect(1).mount(&server).await;
     get(&server, USER, reply(200, json!({"id": "u-1"})), 1).await;
     get(&server, ITEM, reply(200, json!({"id": "i", "name": "a.pdf", "size": 5, "file": {}})), 1)
         .await;
-    let asked = Asked::default();
+    let credentials = Asked::default();
     let clock = StandingClock::default();
-    let drive = GraphDrive::new(&settings(&server.uri()), asked.clone(), clock).unwrap();
+    let drive = GraphDrive::new(&settings(&server.uri()), credentials.clone(), clock).unwrap();
     find(&drive).await.unwrap();
-    assert_eq!(asked.cached_and_fresh(), (1, 1));
+    assert_eq!(credentials.cached_and_fresh(), (1, 1));
 }
 
 #[tokio::test]
@@ -173,11 +184,11 @@ async fn a_missing_user_a_missing_drive_and_a_missing_path_are_told_apart() {
     get(&server, DRIVE, error(404, "ResourceNotFound"), 2).await;
     let create = format!("{ITEM}:/createUploadSession");
     post(&server, &create, error(404, "itemNotFound"), 1).await;
-    let drive_1 = drive(&server.uri());
-    let found = find(&drive_1).await;
+    let graph_drive = drive(&server.uri());
+    let found = find(&graph_drive).await;
     assert!(matches!(found, Err(DriveError::DriveNotProvisioned)), "{found:?}");
-    let at = destination("", "a.pdf");
-    let session = drive_1.create_session(&at, 5, ConflictPolicy::Replace).await;
+    let dest = destination("", "a.pdf");
+    let session = graph_drive.create_session(&dest, 5, ConflictPolicy::Replace).await;
     assert!(matches!(session, Err(DriveError::DriveNotProvisioned)), "{session:?}");
 
     let server = tenant().await;
@@ -188,7 +199,7 @@ async fn a_missing_user_a_missing_drive_and_a_missing_path_are_told_apart() {
     assert_eq!(find(&drive).await.unwrap(), None);
 }
 
-/// One 404 for a path says nothing of the drive, however often that has been seen.
+/// A 404 for a path does not prove that the drive is missing, so the drive is looked up each time.
 #[tokio::test]
 async fn a_path_that_is_not_found_in_a_drive_that_is_there_may_be_tried_again() {
     let server = tenant().await;
@@ -201,13 +212,13 @@ async fn a_path_that_is_not_found_in_a_drive_that_is_there_may_be_tried_again() 
         .mount(&server)
         .await;
     let drive = drive(&server.uri());
-    let at = destination("", "a.pdf");
+    let dest = destination("", "a.pdf");
     let policy = ConflictPolicy::Replace;
     for _ in 0..2 {
-        let session = drive.create_session(&at, 5, policy).await;
+        let session = drive.create_session(&dest, 5, policy).await;
         assert!(matches!(session, Err(DriveError::NotDone { .. })), "{session:?}");
     }
-    let put = drive.put_whole(&at, bytes::Bytes::new(), policy).await;
+    let put = drive.put_whole(&dest, bytes::Bytes::new(), policy).await;
     assert!(matches!(put, Err(DriveError::NotDone { .. })), "{put:?}");
 }
 
@@ -221,17 +232,17 @@ async fn a_file_where_the_path_needs_a_folder_is_found() {
         get(&server, &format!("{root}/a/b/c"), error(404, "itemNotFound"), 1).await;
         get(&server, &format!("{root}/a/b"), reply(200, item), 1).await;
         get(&server, DRIVE, reply(200, json!({"id": "d"})), 1).await;
-        let at = destination("a/b/c", "x.pdf");
-        assert_eq!(drive(&server.uri()).has_file_in_path(&at).await.unwrap(), expected);
+        let dest = destination("a/b/c", "x.pdf");
+        assert_eq!(drive(&server.uri()).has_file_in_path(&dest).await.unwrap(), expected);
     }
     let server = tenant().await;
     get(&server, &format!("{root}/a"), error(404, "itemNotFound"), 1).await;
     get(&server, DRIVE, reply(200, json!({"id": "d"})), 1).await;
-    let at = destination("a", "x.pdf");
-    assert!(!drive(&server.uri()).has_file_in_path(&at).await.unwrap());
+    let dest = destination("a", "x.pdf");
+    assert!(!drive(&server.uri()).has_file_in_path(&dest).await.unwrap());
 }
 
-/// The first call of a transfer may meet a page in place of any answer.
+/// A proxy may respond to any call with an HTML page.
 #[tokio::test]
 async fn a_page_in_place_of_a_user_or_a_drive_proves_nothing() {
     let page = || ResponseTemplate::new(200).set_body_string("<html></html>");
@@ -268,14 +279,15 @@ async fn a_session_is_asked_for_as_the_contract_says() {
         },
         "deferCommit": false,
     });
-    let at = "/v1.0/users/u-1/drive/root:/%23A/l%27%C3%A9t%C3%A9%201%2B1.pdf:/createUploadSession";
+    let dest =
+        "/v1.0/users/u-1/drive/root:/%23A/l%27%C3%A9t%C3%A9%201%2B1.pdf:/createUploadSession";
     let answer = json!({
         "uploadUrl": "https://x-my.sharepoint.com/up?tempauth='s'",
         "expirationDateTime": "2026-01-02T03:04:05.678Z",
         "nextExpectedRanges": ["0-"],
     });
     Mock::given(method("POST"))
-        .and(path(at))
+        .and(path(dest))
         .and(wiremock::matchers::body_json(expected))
         .and(header("content-type", "application/json"))
         .respond_with(reply(200, answer))
@@ -283,9 +295,9 @@ async fn a_session_is_asked_for_as_the_contract_says() {
         .mount(&server)
         .await;
     let drive = drive(&server.uri());
-    let at = destination("#A", "l'été 1+1.pdf");
+    let dest = destination("#A", "l'été 1+1.pdf");
     let policy = ConflictPolicy::Rename;
-    let session = drive.create_session(&at, 5_000_000_000, policy).await.unwrap();
+    let session = drive.create_session(&dest, 5_000_000_000, policy).await.unwrap();
     assert_eq!(session.url.expose(), "https://x-my.sharepoint.com/up?tempauth='s'");
     let expires_at = session.expires_at.unwrap().to_string();
     assert_eq!(expires_at, "2026-01-02T03:04:05.678Z");
@@ -297,9 +309,9 @@ async fn a_session_without_a_usable_url_is_ambiguous() {
         let server = tenant().await;
         let create = format!("{ITEM}:/createUploadSession");
         post(&server, &create, reply(200, body), 1).await;
-        let at = destination("", "a.pdf");
+        let dest = destination("", "a.pdf");
         let drive = drive(&server.uri());
-        let session = drive.create_session(&at, 5, ConflictPolicy::Fail).await;
+        let session = drive.create_session(&dest, 5, ConflictPolicy::Fail).await;
         assert!(matches!(session, Err(DriveError::Ambiguous(_))), "{session:?}");
     }
 }
@@ -317,8 +329,8 @@ async fn session_url_that_cannot_be_requested_is_refused_for_good() {
         let create = format!("{ITEM}:/createUploadSession");
         post(&server, &create, reply(200, json!({ "uploadUrl": url })), 1).await;
         let drive = drive(&server.uri());
-        let at = destination("", "a.pdf");
-        let session = drive.create_session(&at, 5, ConflictPolicy::Fail).await;
+        let dest = destination("", "a.pdf");
+        let session = drive.create_session(&dest, 5, ConflictPolicy::Fail).await;
         let Err(DriveError::Refused { code }) = session else { panic!("{url}: {session:?}") };
         assert_eq!(code, "invalidUploadUrl", "{url}");
     }
@@ -340,8 +352,8 @@ async fn a_session_at_a_foreign_host_is_refused_for_good() {
 async fn an_empty_document_is_put_with_a_length_of_zero() {
     let server = Listener::bind().await;
     let drive = drive(&server.base);
-    let at = destination("", "a.pdf");
-    let put = drive.put_whole(&at, bytes::Bytes::new(), ConflictPolicy::Fail);
+    let dest = destination("", "a.pdf");
+    let put = drive.put_whole(&dest, bytes::Bytes::new(), ConflictPolicy::Fail);
     let serve = async {
         let mut connection = server.accept().await;
         connection.request().await;
@@ -368,15 +380,15 @@ async fn an_empty_document_is_put_with_a_length_of_zero() {
 async fn redirects_are_not_followed_and_errors_hold_no_address() {
     let server = tenant().await;
     let elsewhere = MockServer::start().await;
-    let away = ResponseTemplate::new(302).insert_header("location", elsewhere.uri().as_str());
-    get(&server, ITEM, away, 1).await;
-    let drive_1 = drive(&server.uri());
-    let found = find(&drive_1).await;
+    let redirect = ResponseTemplate::new(302).insert_header("location", elsewhere.uri().as_str());
+    get(&server, ITEM, redirect, 1).await;
+    let graph_drive = drive(&server.uri());
+    let found = find(&graph_drive).await;
     assert!(matches!(found, Err(DriveError::Refused { .. })), "{found:?}");
     assert!(elsewhere.received_requests().await.unwrap().is_empty());
 
-    let gone = drive("http://127.0.0.1:1/ada@court.example");
-    let error = find(&gone).await.unwrap_err();
+    let unreachable = drive("http://127.0.0.1:1/ada@court.example");
+    let error = find(&unreachable).await.unwrap_err();
     let text = format!("{error:?}");
     assert!(matches!(error, DriveError::NotDone { .. }), "{text}");
     assert!(!text.contains("ada"), "{text}");

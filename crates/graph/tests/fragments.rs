@@ -1,4 +1,4 @@
-//! What goes over the wire to an upload URL, and what is made of each answer.
+//! Tests of the client for upload URLs: the exact bytes sent, and the handling of each response.
 
 mod support;
 
@@ -65,23 +65,27 @@ async fn upload_url_that_no_request_may_hold_is_sent_encoded_once() {
     }
 }
 
-/// The other server listens, and nobody comes.
+/// The other server listens, but no connection may reach it.
 #[tokio::test]
 async fn an_upload_url_of_a_foreign_host_is_never_connected_to() {
     let (graph, other) = (Listener::bind().await, Listener::bind().await);
     let drive = drive(&graph.base);
     let url = UploadUrl::new(other.base.replace("127.0.0.1", "127.0.0.2") + "/up?x");
-    let taken = Arc::new(AtomicU32::new(0));
-    let put = drive.put_fragment(&url, range(0, 300, 300), counted(300, &taken)).await;
+    let read_chunks = Arc::new(AtomicU32::new(0));
+    let put = drive.put_fragment(&url, range(0, 300, 300), counted(300, &read_chunks)).await;
     let Err(DriveError::Refused { code }) = put else { panic!("{put:?}") };
-    assert_eq!((code.as_str(), taken.load(Ordering::SeqCst)), ("uploadHostNotAllowed", 0));
+    assert_eq!((code.as_str(), read_chunks.load(Ordering::SeqCst)), ("uploadHostNotAllowed", 0));
     let status = drive.session_status(&url).await;
     assert!(matches!(status, Err(DriveError::Refused { .. })), "{status:?}");
     let end = drive.delete_session(&url).await.unwrap();
-    assert_eq!(end, SessionEnd::AlreadyGone, "there is nothing to end");
+    assert_eq!(
+        end,
+        SessionEnd::AlreadyGone,
+        "no session can be open at a host that is never called"
+    );
 }
 
-/// Why upload URLs do not go through reqwest.
+/// Shows why upload URLs are not sent with reqwest.
 #[test]
 fn the_url_type_of_reqwest_rewrites_quotes_and_dot_segments() {
     let url = reqwest::Url::parse("https://x.example/a/./b?tempauth='s'").unwrap();
@@ -113,7 +117,8 @@ async fn fragments_share_a_connection_and_the_last_one_completes() {
     assert!(matches!(lost, Err(DriveError::Ambiguous(_))), "{lost:?}");
 }
 
-/// A proxy's page, progress in place of an item, an item without its name or its size.
+/// Such bodies are a page of a proxy, progress instead of an item, and an item without its name
+/// or its size.
 #[tokio::test]
 async fn a_success_without_an_item_never_completes_a_document() {
     let server = Listener::bind().await;
@@ -142,7 +147,7 @@ async fn a_success_without_an_item_never_completes_a_document() {
     }
 }
 
-/// Only 204 says that the session was open until now.
+/// Only 204 proves that the session was open and is now deleted.
 #[tokio::test]
 async fn a_page_in_answer_to_a_deletion_does_not_close_a_session() {
     let server = Listener::bind().await;
@@ -161,14 +166,14 @@ async fn a_page_in_answer_to_a_deletion_does_not_close_a_session() {
 async fn the_first_expected_range_is_reported_with_its_end() {
     let server = Listener::bind().await;
     let (drive, url) = (drive(&server.base), server.upload_url());
-    let ask = drive.session_status(&url);
+    let status_call = drive.session_status(&url);
     let serve = async {
         let mut connection = server.accept().await;
         connection.request().await;
         let body = "\u{feff}{\"nextExpectedRanges\":[\"150-\",\"26-99\"]}";
         connection.answer("200 OK", "", body).await;
     };
-    let (status, ()) = tokio::join!(ask, serve);
+    let (status, ()) = tokio::join!(status_call, serve);
     assert_eq!(status.unwrap().next, Some(Gap { start: 26, end: Some(100) }));
 }
 
@@ -183,7 +188,7 @@ async fn an_answer_that_comes_before_the_body_was_read_is_heard() {
         connection
             .answer("429 Too Many Requests", "retry-after: 9\r\nconnection: close\r\n", "")
             .await;
-        // The client must have the answer before the close may reset the connection.
+        // Wait until the client has the response: closing may reset the connection.
         tokio::time::sleep(Duration::from_millis(200)).await;
     };
     let (answer, ()) = tokio::join!(put, serve);
@@ -202,8 +207,8 @@ async fn a_connection_that_breaks_is_ambiguous_and_the_error_holds_no_url() {
     assert!(matches!(error, DriveError::Ambiguous(_)), "{error:?}");
     assert!(!format!("{error:?}").contains("tempauth"), "{error:?}");
 
-    let nobody = UploadUrl::new("http://127.0.0.1:1/up?tempauth=s");
-    let error = drive.put_fragment(&nobody, range(0, 9, 9), bytes(9)).await.unwrap_err();
+    let unreachable = UploadUrl::new("http://127.0.0.1:1/up?tempauth=s");
+    let error = drive.put_fragment(&unreachable, range(0, 9, 9), bytes(9)).await.unwrap_err();
     assert!(matches!(error, DriveError::Ambiguous(_)), "{error:?}");
     assert!(!format!("{error:?}").contains("tempauth"), "{error:?}");
 }
@@ -244,9 +249,12 @@ async fn a_drive_that_neither_reads_nor_answers_is_given_up() {
 async fn dropping_the_future_closes_the_connection_and_leaves_the_source_alone() {
     let server = Listener::bind().await;
     let (drive, url) = (drive(&server.base), server.upload_url());
-    let taken = Arc::new(AtomicU32::new(0));
-    let put =
-        drive.put_fragment(&url, range(0, 60_000_000, 60_000_000), counted(60_000_000, &taken));
+    let read_chunks = Arc::new(AtomicU32::new(0));
+    let put = drive.put_fragment(
+        &url,
+        range(0, 60_000_000, 60_000_000),
+        counted(60_000_000, &read_chunks),
+    );
     let mut connection = {
         let mut put = pin!(put);
         let accept = async {
@@ -255,21 +263,21 @@ async fn dropping_the_future_closes_the_connection_and_leaves_the_source_alone()
             connection
         };
         tokio::select! {
-            answer = &mut put => panic!("nobody has answered: {answer:?}"),
+            answer = &mut put => panic!("the server has not responded: {answer:?}"),
             connection = accept => {
-                // In the middle of the body.
+                // Let the client send a part of the body.
                 let answer = timeout(Duration::from_millis(200), &mut put).await;
                 assert!(answer.is_err());
                 connection
             }
         }
     };
-    let before = taken.load(Ordering::SeqCst);
+    let before = read_chunks.load(Ordering::SeqCst);
     let mut sink = Vec::new();
-    // Ends because the client closed; it never comes to 60 MB.
+    // Ends because the client closes the connection, before all 60 MB have arrived.
     let _ = timeout(Duration::from_secs(10), connection.0.read_to_end(&mut sink)).await.unwrap();
     assert!(sink.len() < 60_000_000);
-    assert_eq!(taken.load(Ordering::SeqCst), before);
+    assert_eq!(read_chunks.load(Ordering::SeqCst), before);
 }
 
 #[tokio::test]
@@ -315,6 +323,6 @@ async fn an_upload_url_in_the_clear_is_refused_when_graph_is_not() {
     let status = drive.session_status(&url);
     tokio::select! {
         answer = status => assert!(matches!(answer, Err(DriveError::Refused { .. })), "{answer:?}"),
-        _ = server.accept() => panic!("a secret went out in the clear"),
+        _ = server.accept() => panic!("a secret was sent unencrypted"),
     }
 }

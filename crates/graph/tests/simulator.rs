@@ -1,4 +1,5 @@
-//! The client against a strict Graph that was written from the contract alone.
+//! Tests of the client against a strict simulator of Graph, which was written from the contract
+//! alone.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -57,38 +58,38 @@ impl Graph {
         graph
     }
 
-    async fn rule(&self, rule: Value) {
+    async fn inject_fault(&self, rule: Value) {
         let url = format!("{}/faults", self.running.admin_url());
         let sent = reqwest::Client::new().post(url).json(&rule).send().await.unwrap();
         sent.error_for_status().unwrap();
     }
 
-    async fn session(&self, at: &Destination, size: u64) -> UploadSession {
-        self.drive.create_session(at, size, ConflictPolicy::Replace).await.unwrap()
+    async fn session(&self, dest: &Destination, size: u64) -> UploadSession {
+        self.drive.create_session(dest, size, ConflictPolicy::Replace).await.unwrap()
     }
 
-    async fn put(
+    async fn put_range(
         &self,
         session: &UploadSession,
         start: u64,
         end: u64,
         total: u64,
     ) -> Result<FragmentAnswer, DriveError> {
-        let piece = document(total).slice(usize_of(start)..usize_of(end));
-        let stream = futures::stream::iter([Ok(piece)]).boxed();
+        let fragment = document(total).slice(usize_of(start)..usize_of(end));
+        let stream = futures::stream::iter([Ok(fragment)]).boxed();
         self.drive.put_fragment(&session.url, range(start, end, total), stream).await
     }
 
-    async fn whole(
+    async fn put_whole(
         &self,
-        at: &Destination,
+        dest: &Destination,
         size: u64,
         policy: ConflictPolicy,
     ) -> Result<DriveItem, DriveError> {
-        self.drive.put_whole(at, document(size), policy).await
+        self.drive.put_whole(dest, document(size), policy).await
     }
 
-    async fn next(&self, session: &UploadSession) -> Option<u64> {
+    async fn next_offset(&self, session: &UploadSession) -> Option<u64> {
         self.drive.session_status(&session.url).await.unwrap().next.map(|gap| gap.start)
     }
 }
@@ -105,7 +106,7 @@ fn destination(recipient: &str, folder: &str, name: &str) -> Destination {
     Destination { recipient: recipient.parse().unwrap(), ..support::destination(folder, name) }
 }
 
-fn is_document(item: &DriveItem, size: u64) {
+fn assert_is_document(item: &DriveItem, size: u64) {
     let mut hash = SourceHash::default();
     assert!(hash.fold(0, &document(size)));
     assert_eq!(item.facts.size, size);
@@ -123,20 +124,20 @@ async fn documents_of_all_names_reach_recipients_of_all_names() {
         ("ben#EXT#@court.example", "法廷/Строка", "emoji 😀 ~ (1).pdf"),
         ("$cas@court.example", "x=1;y", "a&b=c@d,e!$.pdf"),
     ] {
-        let at = destination(recipient, folder, name);
-        assert_eq!(graph.drive.find(&at).await.unwrap(), None, "{name}");
-        let session = graph.session(&at, size).await;
-        assert!(session.url.expose().contains('\''), "the simulator's URLs carry a quote");
+        let dest = destination(recipient, folder, name);
+        assert_eq!(graph.drive.find(&dest).await.unwrap(), None, "{name}");
+        let session = graph.session(&dest, size).await;
+        assert!(session.url.expose().contains('\''), "the simulator's URLs contain a quote");
         assert!(session.expires_at.is_some());
-        assert_eq!(graph.next(&session).await, Some(0));
-        let answer = graph.put(&session, 0, PART, size).await.unwrap();
+        assert_eq!(graph.next_offset(&session).await, Some(0));
+        let answer = graph.put_range(&session, 0, PART, size).await.unwrap();
         assert_eq!(answer, FragmentAnswer::Accepted { next: Some(Gap::open(PART)) });
-        assert_eq!(graph.next(&session).await, Some(PART));
-        graph.put(&session, PART, 2 * PART, size).await.unwrap();
-        let answer = graph.put(&session, 2 * PART, size, size).await.unwrap();
+        assert_eq!(graph.next_offset(&session).await, Some(PART));
+        graph.put_range(&session, PART, 2 * PART, size).await.unwrap();
+        let answer = graph.put_range(&session, 2 * PART, size, size).await.unwrap();
         let FragmentAnswer::Completed(item) = answer else { panic!("{answer:?}") };
-        is_document(&item, size);
-        assert_eq!(graph.drive.find(&at).await.unwrap(), Some(item), "{name}");
+        assert_is_document(&item, size);
+        assert_eq!(graph.drive.find(&dest).await.unwrap(), Some(item), "{name}");
     }
 }
 
@@ -144,28 +145,28 @@ async fn documents_of_all_names_reach_recipients_of_all_names() {
 async fn a_small_or_empty_document_is_put_whole_and_found() {
     let graph = Graph::start().await;
     for size in [0, 1, 4_000_000] {
-        let at = destination("ada@court.example", "l'été", &format!("small #{size}.txt"));
-        let item = graph.whole(&at, size, ConflictPolicy::Replace).await.unwrap();
-        is_document(&item, size);
-        assert_eq!(graph.drive.find(&at).await.unwrap(), Some(item));
-        let again = graph.whole(&at, size, ConflictPolicy::Fail).await;
-        assert!(matches!(again, Err(DriveError::Conflict)), "{again:?}");
+        let dest = destination("ada@court.example", "l'été", &format!("small #{size}.txt"));
+        let item = graph.put_whole(&dest, size, ConflictPolicy::Replace).await.unwrap();
+        assert_is_document(&item, size);
+        assert_eq!(graph.drive.find(&dest).await.unwrap(), Some(item));
+        let repeated = graph.put_whole(&dest, size, ConflictPolicy::Fail).await;
+        assert!(matches!(repeated, Err(DriveError::Conflict)), "{repeated:?}");
     }
 }
 
 #[tokio::test]
 async fn who_has_no_account_and_who_has_no_drive_is_told_apart() {
     let graph = Graph::start().await;
-    let nobody = destination("nobody@court.example", "", "a.pdf");
+    let unknown = destination("unknown@court.example", "", "a.pdf");
     let policy = ConflictPolicy::Replace;
-    let answer = graph.drive.create_session(&nobody, 5, policy).await;
+    let answer = graph.drive.create_session(&unknown, 5, policy).await;
     assert!(matches!(answer, Err(DriveError::RecipientNotFound)), "{answer:?}");
     let new = destination(NO_DRIVE, "", "a.pdf");
     let answer = graph.drive.create_session(&new, 5, policy).await;
     assert!(matches!(answer, Err(DriveError::DriveNotProvisioned)), "{answer:?}");
     let answer = graph.drive.find(&new).await;
     assert!(matches!(answer, Err(DriveError::DriveNotProvisioned)), "{answer:?}");
-    let answer = graph.whole(&new, 0, policy).await;
+    let answer = graph.put_whole(&new, 0, policy).await;
     assert!(matches!(answer, Err(DriveError::DriveNotProvisioned)), "{answer:?}");
 }
 
@@ -174,41 +175,41 @@ async fn a_fragment_out_of_place_is_an_offset_mismatch_and_the_session_says_wher
     let graph = Graph::start().await;
     let size = 3 * PART;
     let session = graph.session(&destination("ada@court.example", "", "a.pdf"), size).await;
-    graph.put(&session, 0, PART, size).await.unwrap();
+    graph.put_range(&session, 0, PART, size).await.unwrap();
     for start in [0, 2 * PART] {
-        let answer = graph.put(&session, start, start + PART, size).await;
+        let answer = graph.put_range(&session, start, start + PART, size).await;
         assert!(matches!(answer, Err(DriveError::OffsetMismatch)), "{answer:?}");
     }
-    assert_eq!(graph.next(&session).await, Some(PART));
+    assert_eq!(graph.next_offset(&session).await, Some(PART));
 }
 
 #[tokio::test]
 async fn lost_and_partial_answers_are_ambiguous_and_the_server_knows_the_offset() {
     let graph = Graph::start().await;
     let size = 3 * PART;
-    let at = destination("ada@court.example", "", "a.pdf");
-    let session = graph.session(&at, size).await;
-    graph.rule(json!({"operation": "fragment", "dropResponse": true})).await;
-    let answer = graph.put(&session, 0, PART, size).await;
+    let dest = destination("ada@court.example", "", "a.pdf");
+    let session = graph.session(&dest, size).await;
+    graph.inject_fault(json!({"operation": "fragment", "dropResponse": true})).await;
+    let answer = graph.put_range(&session, 0, PART, size).await;
     assert!(matches!(answer, Err(DriveError::Ambiguous(_))), "{answer:?}");
-    assert_eq!(graph.next(&session).await, Some(PART));
+    assert_eq!(graph.next_offset(&session).await, Some(PART));
 
     let half = json!({"operation": "fragment", "status": 500, "storeFraction": 0.5});
-    graph.rule(half).await;
-    let answer = graph.put(&session, PART, 2 * PART, size).await;
+    graph.inject_fault(half).await;
+    let answer = graph.put_range(&session, PART, 2 * PART, size).await;
     assert!(matches!(answer, Err(DriveError::Ambiguous(_))), "{answer:?}");
-    assert_eq!(graph.next(&session).await, Some(PART + PART / 2));
+    assert_eq!(graph.next_offset(&session).await, Some(PART + PART / 2));
 
-    // From an offset that is no multiple: what counts is the fragment's length.
+    // The offset is not a multiple of 320 KiB. Only the length of a fragment has to be.
     let from = 2 * PART + PART / 2;
-    let answer = graph.put(&session, PART + PART / 2, from, size).await.unwrap();
+    let answer = graph.put_range(&session, PART + PART / 2, from, size).await.unwrap();
     assert_eq!(answer, FragmentAnswer::Accepted { next: Some(Gap::open(from)) });
-    graph.rule(json!({"operation": "lastFragment", "dropResponse": true})).await;
-    let answer = graph.put(&session, from, size, size).await;
+    graph.inject_fault(json!({"operation": "lastFragment", "dropResponse": true})).await;
+    let answer = graph.put_range(&session, from, size, size).await;
     assert!(matches!(answer, Err(DriveError::Ambiguous(_))), "{answer:?}");
     let status = graph.drive.session_status(&session.url).await;
     assert!(matches!(status, Err(DriveError::SessionGone)), "{status:?}");
-    is_document(&graph.drive.find(&at).await.unwrap().unwrap(), size);
+    assert_is_document(&graph.drive.find(&dest).await.unwrap().unwrap(), size);
 }
 
 #[tokio::test]
@@ -218,8 +219,8 @@ async fn a_source_that_fails_leaves_the_session_where_it_was() {
     let stream = failing_after(100_000);
     let answer = graph.drive.put_fragment(&session.url, range(0, PART, 2 * PART), stream).await;
     assert!(matches!(answer, Err(DriveError::Body)), "{answer:?}");
-    assert_eq!(graph.next(&session).await, Some(0));
-    graph.put(&session, 0, PART, 2 * PART).await.unwrap();
+    assert_eq!(graph.next_offset(&session).await, Some(0));
+    graph.put_range(&session, 0, PART, 2 * PART).await.unwrap();
 }
 
 #[tokio::test]
@@ -235,19 +236,19 @@ async fn throttling_says_how_long_if_it_says() {
         if !header.is_null() {
             rule["retryAfter"] = header;
         }
-        graph.rule(rule).await;
-        let answer = graph.put(&session, 0, PART, PART).await;
+        graph.inject_fault(rule).await;
+        let answer = graph.put_range(&session, 0, PART, PART).await;
         let Err(DriveError::Throttled { retry_after }) = answer else { panic!("{answer:?}") };
         assert_eq!(retry_after, expected, "{status}");
     }
-    graph.put(&session, 0, PART, PART).await.unwrap();
+    graph.put_range(&session, 0, PART, PART).await.unwrap();
 }
 
 #[tokio::test]
 async fn what_the_drive_will_never_take_is_named() {
     let graph = Graph::start().await;
-    let at = destination("ada@court.example", "", "a.pdf");
-    let session = graph.session(&at, 2 * PART).await;
+    let dest = destination("ada@court.example", "", "a.pdf");
+    let session = graph.session(&dest, 2 * PART).await;
     for (status, expected) in [
         (507, "the drive is full"),
         (423, "the file is locked"),
@@ -255,27 +256,27 @@ async fn what_the_drive_will_never_take_is_named() {
         (412, "the item at the path is in the way"),
         (403, "the upload session is gone"),
     ] {
-        graph.rule(json!({"operation": "fragment", "status": status})).await;
-        let error = graph.put(&session, 0, PART, 2 * PART).await.unwrap_err();
+        graph.inject_fault(json!({"operation": "fragment", "status": status})).await;
+        let error = graph.put_range(&session, 0, PART, 2 * PART).await.unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
-    // A fragment that is neither whole granules nor the last one.
-    let answer = graph.put(&session, 0, PART - 1, 2 * PART).await;
+    // Neither a multiple of 320 KiB nor the last fragment.
+    let answer = graph.put_range(&session, 0, PART - 1, 2 * PART).await;
     assert!(matches!(answer, Err(DriveError::Refused { .. })), "{answer:?}");
 }
 
 #[tokio::test]
 async fn a_success_without_an_item_is_ambiguous_and_a_202_may_name_no_range() {
     let graph = Graph::start().await;
-    let at = destination("ada@court.example", "", "a.pdf");
-    let session = graph.session(&at, 2 * PART).await;
-    graph.rule(json!({"operation": "fragment", "emptyRanges": true})).await;
-    let answer = graph.put(&session, 0, PART, 2 * PART).await.unwrap();
+    let dest = destination("ada@court.example", "", "a.pdf");
+    let session = graph.session(&dest, 2 * PART).await;
+    graph.inject_fault(json!({"operation": "fragment", "emptyRanges": true})).await;
+    let answer = graph.put_range(&session, 0, PART, 2 * PART).await.unwrap();
     assert_eq!(answer, FragmentAnswer::Accepted { next: None });
-    graph.rule(json!({"operation": "lastFragment", "noItem": true})).await;
-    let answer = graph.put(&session, PART, 2 * PART, 2 * PART).await;
+    graph.inject_fault(json!({"operation": "lastFragment", "noItem": true})).await;
+    let answer = graph.put_range(&session, PART, 2 * PART, 2 * PART).await;
     assert!(matches!(answer, Err(DriveError::Ambiguous(_))), "{answer:?}");
-    is_document(&graph.drive.find(&at).await.unwrap().unwrap(), 2 * PART);
+    assert_is_document(&graph.drive.find(&dest).await.unwrap().unwrap(), 2 * PART);
 }
 
 #[tokio::test]
@@ -284,30 +285,30 @@ async fn a_deleted_session_is_gone_and_deleting_it_again_is_fine() {
     let session = graph.session(&destination("ada@court.example", "", "a.pdf"), PART).await;
     graph.drive.delete_session(&session.url).await.unwrap();
     graph.drive.delete_session(&session.url).await.unwrap();
-    let answer = graph.put(&session, 0, PART, PART).await;
+    let answer = graph.put_range(&session, 0, PART, PART).await;
     assert!(matches!(answer, Err(DriveError::SessionGone)), "{answer:?}");
 }
 
 #[tokio::test]
 async fn the_conflict_policy_decides_over_a_file_that_is_there() {
     let graph = Graph::start().await;
-    let at = destination("ada@court.example", "f", "a.pdf");
-    graph.whole(&at, 0, ConflictPolicy::Replace).await.unwrap();
-    let refused = graph.drive.create_session(&at, PART, ConflictPolicy::Fail).await;
-    assert!(matches!(refused, Err(DriveError::Conflict)), "{refused:?}");
-    let renamed = graph.drive.create_session(&at, PART, ConflictPolicy::Rename).await.unwrap();
-    graph.put(&renamed, 0, PART, PART).await.unwrap();
-    is_document(&graph.drive.find(&at).await.unwrap().unwrap(), 0);
-    let replaced = graph.session(&at, PART).await;
-    graph.put(&replaced, 0, PART, PART).await.unwrap();
-    is_document(&graph.drive.find(&at).await.unwrap().unwrap(), PART);
+    let dest = destination("ada@court.example", "f", "a.pdf");
+    graph.put_whole(&dest, 0, ConflictPolicy::Replace).await.unwrap();
+    let rejected = graph.drive.create_session(&dest, PART, ConflictPolicy::Fail).await;
+    assert!(matches!(rejected, Err(DriveError::Conflict)), "{rejected:?}");
+    let renamed = graph.drive.create_session(&dest, PART, ConflictPolicy::Rename).await.unwrap();
+    graph.put_range(&renamed, 0, PART, PART).await.unwrap();
+    assert_is_document(&graph.drive.find(&dest).await.unwrap().unwrap(), 0);
+    let replaced = graph.session(&dest, PART).await;
+    graph.put_range(&replaced, 0, PART, PART).await.unwrap();
+    assert_is_document(&graph.drive.find(&dest).await.unwrap().unwrap(), PART);
 }
 
 #[tokio::test]
 async fn a_token_that_graph_refuses_is_renewed_in_the_middle() {
     let graph = Graph::start().await;
-    let at = destination("ada@court.example", "", "a.pdf");
-    graph.drive.find(&at).await.unwrap();
-    graph.rule(json!({"operation": "getItem", "status": 401})).await;
-    assert_eq!(graph.drive.find(&at).await.unwrap(), None);
+    let dest = destination("ada@court.example", "", "a.pdf");
+    graph.drive.find(&dest).await.unwrap();
+    graph.inject_fault(json!({"operation": "getItem", "status": 401})).await;
+    assert_eq!(graph.drive.find(&dest).await.unwrap(), None);
 }

@@ -1,3 +1,5 @@
+//! Interpretation of the responses of ORDS.
+
 use bytes::Bytes;
 use docferry_app::ports::{SourceAnswer, SourceError};
 use docferry_domain::media_type;
@@ -5,25 +7,26 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// An answer, read to its end.
+/// Response with its complete body.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    /// The media type in lower case, without its parameters.
+    /// Media type of the body in lower case, without parameters.
     pub(crate) media_type: String,
     pub(crate) body: Bytes,
 }
 
-/// A server error, for the log.
+/// Cause of an error for the log: ORDS responded with a server error.
 #[derive(Debug, thiserror::Error)]
 #[error("status {0}")]
 struct ServerFailure(u16);
 
-/// The facts in an answer, or what their absence means: the one place where
-/// statuses and bodies become [`SourceError`]s.
+/// Parses a response as `T`, or returns the matching error. All statuses and bodies become
+/// [`SourceError`]s here.
 ///
-/// ORDS answers 200 to much that is not a success: an error page of a server in
-/// front of it (HTML: may pass), an answer that was cut (may pass), or an error
-/// text in place of the facts (will be the same next time).
+/// Status 200 does not always mean success. The body may be an HTML error page of a server in
+/// front of ORDS or a truncated response, both of which may be temporary
+/// ([`SourceError::InvalidAnswer`]). It may also be an error text instead of the expected fields,
+/// which a retry would not change ([`SourceError::Refused`]).
 pub(crate) fn judge<T: DeserializeOwned>(answer: &Answer) -> Result<T, SourceError> {
     match answer.status.as_u16() {
         200..=299 => {}
@@ -51,7 +54,7 @@ pub(crate) fn judge<T: DeserializeOwned>(answer: &Answer) -> Result<T, SourceErr
     }
 }
 
-/// The facts of a pushed document.
+/// Response to a push: facts about the pushed document.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Facts {
     filename: String,
@@ -59,7 +62,7 @@ pub(crate) struct Facts {
     sizeval: Size,
 }
 
-/// A size in bytes as a string, or as the number that it should be.
+/// Size in bytes. ORDS sends it as a string; a number is accepted as well.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Size {
@@ -75,9 +78,9 @@ impl TryFrom<Facts> for SourceAnswer {
             Size::Number(size) => size,
             Size::Text(text) => {
                 let digits = text.trim();
-                // `parse` alone would take a plus sign.
-                let plain = digits.bytes().all(|b| b.is_ascii_digit());
-                let size = digits.parse().ok().filter(|_| plain);
+                // `parse` alone would accept a plus sign.
+                let only_digits = digits.bytes().all(|b| b.is_ascii_digit());
+                let size = digits.parse().ok().filter(|_| only_digits);
                 size.ok_or(SourceError::Refused)?
             }
         };
@@ -92,10 +95,10 @@ impl TryFrom<Facts> for SourceAnswer {
     }
 }
 
-/// The answer to a ping.
+/// Response to a ping.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Pong {
-    /// The field's name has a space in it.
+    /// Health text. The name of its JSON field contains a space.
     #[serde(rename = "objcenords status")]
     pub(crate) status: String,
 }

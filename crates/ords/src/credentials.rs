@@ -1,25 +1,27 @@
+//! Credentials for ORDS.
+
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// What ORDS wants to know of us.
+/// Credentials for ORDS: those of HTTP Basic, and those in the query of a push.
 #[derive(Debug, Clone)]
 pub struct OrdsCredentials {
-    /// User of HTTP Basic.
+    /// User name for HTTP Basic.
     pub username: String,
-    /// Password of HTTP Basic.
+    /// Password for HTTP Basic.
     pub password: SecretString,
-    /// `application_id`.
+    /// Value of the parameter `application_id`.
     pub application_id: String,
-    /// `app_password`.
+    /// Value of the parameter `app_password`.
     pub application_password: SecretString,
-    /// `user_name`: the ORDS account.
+    /// Value of the parameter `user_name`: the ORDS account.
     pub account_name: String,
 }
 
 impl OrdsCredentials {
-    /// Whether ORDS would see the same credentials: trying again is pointless,
-    /// and wrong passwords in a row may lock the account.
+    /// Returns whether both are the same credentials. If so, a retry after a 401 is pointless,
+    /// and repeated wrong passwords may lock the account.
     pub(crate) fn same(&self, other: &Self) -> bool {
-        let facts = |c: &Self| {
+        let fields = |c: &Self| {
             [
                 c.username.clone(),
                 c.password.expose_secret().to_owned(),
@@ -28,6 +30,6 @@ impl OrdsCredentials {
                 c.account_name.clone(),
             ]
         };
-        facts(self) == facts(other)
+        fields(self) == fields(other)
     }
 }

@@ -1,10 +1,11 @@
-//! ORDS as a [`DocumentSource`](docferry_app::ports::DocumentSource): it is asked
-//! to write a document to the storage from which the mover brings it to us.
+//! ORDS adapter: implements [`DocumentSource`](docferry_app::ports::DocumentSource).
 //!
-//! The application's password stands in the query of every push, so no URL
-//! leaves this crate: not in an error, not in a log. Redirects are not followed
-//! and no proxy of the environment is used, so it goes to nobody else either.
-//! Answers become errors in one function (`answer::judge`).
+//! It asks ORDS to write a document to intermediate storage, from which a mover carries it to
+//! the exchange bucket.
+//!
+//! The query of every push contains the application's password. Therefore no URL leaves this
+//! crate in an error or a log, redirects are not followed, and no proxy from the environment is
+//! used. One function (`answer::judge`) translates responses to errors.
 
 mod answer;
 mod credentials;

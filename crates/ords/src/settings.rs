@@ -1,27 +1,30 @@
+//! Settings of the ORDS client.
+
 use std::time::Duration;
 
 use docferry_app::ports::Cause;
 use reqwest::Url;
 
-/// Where ORDS is, and what is the same in every request.
+/// Address of ORDS, and the parameters that are the same in every request.
 #[derive(Debug, Clone)]
 pub struct OrdsSettings {
-    /// Base URL, with the path up to `/doc/push-to-server` and `/ping`.
+    /// Base URL, to which `/doc/push-to-server` and `/ping` are appended.
     pub base_url: String,
-    /// `database_id`.
+    /// Value of the parameter `database_id`.
     pub database_id: String,
-    /// `server`: where ORDS writes the document.
+    /// Value of the parameter `server`: the server to which ORDS writes the document.
     pub server: String,
-    /// `putid`: who asks.
+    /// Value of the parameter `putid`: the id of the requester.
     pub put_id: String,
-    /// `ticket_lifetime`, in minutes.
+    /// Value of the parameter `ticket_lifetime`, in minutes.
     pub ticket_lifetime_minutes: u32,
-    /// Limit for a whole request, connecting included.
+    /// Time limit of a whole request, including connecting.
     pub timeout: Duration,
 }
 
 impl OrdsSettings {
-    /// The usual requester, ticket and time-out.
+    /// Returns settings with the default requester (`SCV`), ticket lifetime (20 minutes) and
+    /// timeout (30 s).
     #[must_use]
     pub fn new(
         base_url: impl Into<String>,
@@ -38,7 +41,7 @@ impl OrdsSettings {
         }
     }
 
-    /// The base URL without a trailing slash.
+    /// Validates the base URL and returns it without a trailing slash.
     pub(crate) fn base(&self) -> Result<String, SetupError> {
         match Url::parse(&self.base_url) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.query().is_none() => {
@@ -49,13 +52,13 @@ impl OrdsSettings {
     }
 }
 
-/// The client could not be made.
+/// Failure to create the client.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// The base URL is none.
+    /// The base URL is invalid.
     #[error("the base URL of ORDS must be an absolute http or https URL without a query")]
     BaseUrl,
-    /// The TLS stack did not start: no root certificates, say.
+    /// The TLS stack could not be set up, for example because there are no root certificates.
     #[error("the HTTP client could not be set up")]
     Client(#[source] Cause),
 }

@@ -1,3 +1,5 @@
+//! HTTP client of ORDS.
+
 use docferry_app::ports::{CredentialsProvider, DocumentSource, Lookup, SourceAnswer, SourceError};
 use docferry_app::trace::{self, TRACEPARENT};
 use docferry_domain::ObjectGuid;
@@ -11,22 +13,23 @@ use crate::answer::{Answer, Facts, Pong, judge};
 use crate::credentials::OrdsCredentials;
 use crate::settings::{OrdsSettings, SetupError};
 
-/// The contract's answers have some hundred bytes.
+/// Limit for response bodies. Valid responses have some hundred bytes.
 const LARGEST_ANSWER_BYTES: usize = 64 * 1024;
 
-/// Documents by ORDS.
+/// [`DocumentSource`] on ORDS.
 pub struct OrdsSource<P> {
     http: reqwest::Client,
+    /// Base URL, without a trailing slash.
     base: String,
     settings: OrdsSettings,
     provider: P,
 }
 
 impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
-    /// A client; nothing is sent until it is used.
+    /// Creates a client. It sends nothing until it is used.
     ///
     /// # Errors
-    /// [`SetupError`] when the base URL is none or the TLS stack does not start.
+    /// [`SetupError`] if the base URL is invalid or the TLS stack cannot be set up.
     pub fn new(settings: OrdsSettings, provider: P) -> Result<Self, SetupError> {
         let base = settings.base()?;
         let http = reqwest::Client::builder()
@@ -41,9 +44,9 @@ impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
         Ok(Self { http, base, settings, provider })
     }
 
-    /// Makes the request; refused credentials are read again once, and the
-    /// request repeated if they have changed.
-    async fn ask<T: DeserializeOwned>(
+    /// Sends a request and parses its response. If ORDS rejects the credentials, they are read
+    /// again once, and the request is repeated if they have changed.
+    async fn request_json<T: DeserializeOwned>(
         &self,
         request: impl Fn(&OrdsCredentials) -> RequestBuilder + Sync,
     ) -> Result<T, SourceError> {
@@ -65,6 +68,7 @@ impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
         credentials.map_err(SourceError::Unavailable)
     }
 
+    /// Builds a GET request with HTTP Basic authentication and the current trace.
     fn get(&self, path: &str, credentials: &OrdsCredentials) -> RequestBuilder {
         let password = credentials.password.expose_secret();
         let request = self.http.get(format!("{}{path}", self.base));
@@ -75,6 +79,7 @@ impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
         }
     }
 
+    /// Sends a request and reads the response.
     async fn send(&self, request: RequestBuilder) -> Result<Answer, SourceError> {
         let response = request.send().await;
         let response = response.map_err(|e| SourceError::Unavailable(e.without_url().into()))?;
@@ -86,7 +91,8 @@ impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
         let body = http::Response::<reqwest::Body>::from(response).into_body();
         let body = match Limited::new(body, LARGEST_ANSWER_BYTES).collect().await {
             Ok(body) => body.to_bytes(),
-            // The status alone decides, unless it promised facts.
+            // The body is too long. It counts as empty, which is an error after a success; after
+            // an error status only the status matters.
             Err(error) if error.is::<LengthLimitError>() => bytes::Bytes::new(),
             Err(error) => return Err(SourceError::Unavailable(error)),
         };
@@ -99,7 +105,7 @@ impl<P: CredentialsProvider<OrdsCredentials>> DocumentSource for OrdsSource<P> {
         let settings = &self.settings;
         let lifetime = settings.ticket_lifetime_minutes.to_string();
         let facts: Facts = self
-            .ask(|credentials| {
+            .request_json(|credentials| {
                 self.get("/doc/push-to-server", credentials).query(&[
                     ("document_guid", guid.as_str()),
                     ("application_id", &credentials.application_id),
@@ -116,7 +122,7 @@ impl<P: CredentialsProvider<OrdsCredentials>> DocumentSource for OrdsSource<P> {
     }
 
     async fn ping(&self) -> Result<String, SourceError> {
-        let pong: Pong = self.ask(|credentials| self.get("/ping", credentials)).await?;
+        let pong: Pong = self.request_json(|credentials| self.get("/ping", credentials)).await?;
         Ok(pong.status)
     }
 }

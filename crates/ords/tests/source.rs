@@ -1,4 +1,4 @@
-//! Against an HTTP server: what is asked, and what is made of the answers.
+//! Tests of the ORDS client against a local HTTP server: requests sent and responses handled.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -18,7 +18,9 @@ const GUID: &str = "3q2+7wAA/AAAAAAAAAAAAA==";
 
 #[derive(Default)]
 struct Secrets {
+    /// Password returned for [`Lookup::Fresh`]; `None` if it has not changed.
     fresh_password: Option<&'static str>,
+    /// Number of lookups with [`Lookup::Fresh`].
     fresh_reads: Arc<AtomicU32>,
 }
 
@@ -55,7 +57,7 @@ fn guid() -> docferry_domain::ObjectGuid {
     GUID.parse().unwrap()
 }
 
-async fn answering(answer: ResponseTemplate) -> MockServer {
+async fn server_with_response(answer: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
     Mock::given(method("GET")).respond_with(answer).mount(&server).await;
     server
@@ -114,16 +116,17 @@ async fn refused_credentials_are_read_again_and_used_only_if_they_changed() {
     let changed = Secrets { fresh_password: Some("new"), ..Secrets::default() };
     assert_eq!(source_with(&server.uri(), changed).ping().await.unwrap(), "OK");
 
-    let same = Secrets::default();
-    let reads = Arc::clone(&same.fresh_reads);
-    let answer = source_with(&server.uri(), same).ping().await;
+    let unchanged = Secrets::default();
+    let reads = Arc::clone(&unchanged.fresh_reads);
+    let answer = source_with(&server.uri(), unchanged).ping().await;
     assert!(matches!(answer, Err(SourceError::Unauthorized)), "{answer:?}");
     assert_eq!(reads.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
 async fn time_outs_broken_and_refused_connections_are_unavailable_and_show_no_secret() {
-    let slow = answering(ResponseTemplate::new(200).set_delay(Duration::from_secs(5))).await;
+    let slow =
+        server_with_response(ResponseTemplate::new(200).set_delay(Duration::from_secs(5))).await;
     let broken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let broken_url = format!("http://{}", broken.local_addr().unwrap());
     tokio::spawn(async move {
@@ -134,8 +137,8 @@ async fn time_outs_broken_and_refused_connections_are_unavailable_and_show_no_se
         }
     });
     for base in [slow.uri().as_str(), &broken_url, "http://127.0.0.1:1"] {
-        let impatient = OrdsSettings { timeout: Duration::from_millis(500), ..settings(base) };
-        let source = OrdsSource::new(impatient, Secrets::default()).unwrap();
+        let short_timeout = OrdsSettings { timeout: Duration::from_millis(500), ..settings(base) };
+        let source = OrdsSource::new(short_timeout, Secrets::default()).unwrap();
         let error = source.push(&guid()).await.unwrap_err();
         let SourceError::Unavailable(cause) = error else { panic!("{error:?}") };
         let text = format!("{cause} {cause:?}");
@@ -148,8 +151,8 @@ async fn time_outs_broken_and_refused_connections_are_unavailable_and_show_no_se
 #[tokio::test]
 async fn a_redirect_is_not_followed_with_our_secrets() {
     let elsewhere = MockServer::start().await;
-    let away = ResponseTemplate::new(302).insert_header("location", elsewhere.uri().as_str());
-    let server = answering(away).await;
+    let redirect = ResponseTemplate::new(302).insert_header("location", elsewhere.uri().as_str());
+    let server = server_with_response(redirect).await;
     let answer = source(&server.uri()).push(&guid()).await;
     assert!(matches!(answer, Err(SourceError::InvalidAnswer)), "{answer:?}");
     assert!(elsewhere.received_requests().await.unwrap().is_empty());
@@ -158,11 +161,12 @@ async fn a_redirect_is_not_followed_with_our_secrets() {
 #[tokio::test]
 async fn an_endless_answer_is_cut_and_invalid() {
     let body = format!("{{\"filename\":\"{}", "a".repeat(200_000));
-    let server = answering(ResponseTemplate::new(200).set_body_string(body.clone())).await;
+    let server =
+        server_with_response(ResponseTemplate::new(200).set_body_string(body.clone())).await;
     let answer = source(&server.uri()).push(&guid()).await;
     assert!(matches!(answer, Err(SourceError::InvalidAnswer)), "{answer:?}");
 
-    let server = answering(ResponseTemplate::new(404).set_body_string(body)).await;
+    let server = server_with_response(ResponseTemplate::new(404).set_body_string(body)).await;
     let answer = source(&server.uri()).push(&guid()).await;
     assert!(matches!(answer, Err(SourceError::NotFound)), "{answer:?}");
 }

@@ -1,4 +1,4 @@
-//! Names lead to allowed addresses only.
+//! DNS resolver that returns only addresses that webhooks may call.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,13 +6,14 @@ use std::sync::Arc;
 use docferry_domain::CallbackRule;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// A name leads to no address that may be called.
+/// Error for a host name without any address that may be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the name leads to no address that may be called")]
+#[error("the host name resolves to no address that may be called")]
 pub(crate) struct Forbidden;
 
-/// Lets through what the rule allows of what another resolver finds. The connection is
-/// made to what comes out here, so a name cannot lead elsewhere in between.
+/// Resolver that filters the addresses found by another resolver. The HTTP client connects only
+/// to the addresses that it returns, so a second lookup cannot yield another address (DNS
+/// rebinding).
 #[derive(Clone)]
 pub struct Guard {
     rule: CallbackRule,
@@ -20,7 +21,7 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Asks `inner`, and keeps to `rule`.
+    /// Creates a resolver that returns those addresses found by `inner` that `rule` allows.
     #[must_use]
     pub fn new(rule: CallbackRule, inner: Arc<dyn Resolve>) -> Self {
         Self { rule, inner }
@@ -41,14 +42,14 @@ impl Resolve for Guard {
     }
 }
 
-/// Asks the system, as programs do.
+/// The operating system's resolver.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemResolver;
 
 impl Resolve for SystemResolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            // The port is the URL's.
+            // The port does not matter: the HTTP client uses that of the URL.
             let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             Ok(Box::new(found.into_iter()) as Addrs)
         })

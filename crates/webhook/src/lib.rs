@@ -1,13 +1,13 @@
-//! Whoever a caller named as a [`Receiver`](docferry_app::ports::Receiver): told by a POST
-//! that is signed as Standard Webhooks 1.0 has it.
+//! Webhook adapter: implements [`Receiver`](docferry_app::ports::Receiver) and delivers
+//! notifications by POST, signed according to Standard Webhooks 1.0.
 //!
-//! The URL is somebody else's choice and may be meant to harm. Which addresses may be
-//! called is one rule of the domain, [`CallbackRule`](docferry_domain::CallbackRule);
-//! here it is kept when a connection is made: for addresses in a URL, and for each one
-//! that a name leads to at that moment. Redirects are not followed, no proxy of the
-//! environment is used, and of an answer only status and `Retry-After` are read.
+//! The caller of docferry chooses the URL, so it may be malicious (server-side request forgery).
+//! A rule of the domain, [`CallbackRule`](docferry_domain::CallbackRule), says which addresses
+//! may be called. This crate applies it when it connects: to an address in the URL, and to each
+//! address to which the host name resolves at that moment. It follows no redirects, uses no
+//! proxy from the environment, and reads only the status and `Retry-After` of a response.
 //!
-//! No URL, host or answer leaves this crate: not in an error, not in a log.
+//! No URL, host or response leaves this crate in an error or a log.
 
 mod guard;
 mod receiver;

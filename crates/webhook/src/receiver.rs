@@ -1,3 +1,5 @@
+//! HTTP client that delivers webhook notifications.
+
 use std::error::Error as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -14,31 +16,31 @@ use reqwest::redirect;
 use crate::guard::{Forbidden, Guard, SystemResolver};
 use crate::signature::{SecretProvider, sign};
 
-/// How a receiver is called.
+/// Settings for calls of receivers.
 #[derive(Debug, Clone, Copy)]
 pub struct ReceiverSettings {
-    /// Which addresses may be called.
+    /// Rule that says which addresses may be called.
     pub rule: CallbackRule,
-    /// Limit for finding the address and connecting.
+    /// Time limit for resolving the host name and connecting.
     pub connect_timeout: Duration,
-    /// Limit for the whole call, connecting included.
+    /// Time limit of the whole call, including connecting.
     pub timeout: Duration,
 }
 
 impl ReceiverSettings {
-    /// The usual time-outs: 3 s and 10 s.
+    /// Returns settings with the default timeouts: 3 s for connecting and 10 s in total.
     #[must_use]
     pub const fn new(rule: CallbackRule) -> Self {
         Self { rule, connect_timeout: Duration::from_secs(3), timeout: Duration::from_secs(10) }
     }
 }
 
-/// The client could not be made.
+/// Failure to create the client.
 #[derive(Debug, thiserror::Error)]
 #[error("the HTTP client could not be set up")]
 pub struct SetupError(#[source] Cause);
 
-/// Tells receivers by HTTP.
+/// [`Receiver`] that delivers notifications by HTTP.
 #[derive(Debug)]
 pub struct HttpReceiver<P> {
     http: reqwest::Client,
@@ -47,18 +49,18 @@ pub struct HttpReceiver<P> {
 }
 
 impl<P: SecretProvider> HttpReceiver<P> {
-    /// A client; nothing is sent until it is used.
+    /// Creates a client. It sends nothing until it is used.
     ///
     /// # Errors
-    /// [`SetupError`] when the TLS stack does not start.
+    /// [`SetupError`] if the TLS stack cannot be set up.
     pub fn new(settings: ReceiverSettings, provider: P) -> Result<Self, SetupError> {
         Self::with_resolver(settings, provider, Arc::new(SystemResolver))
     }
 
-    /// The same with names that another resolver knows.
+    /// Creates a client that resolves host names with `resolver`.
     ///
     /// # Errors
-    /// As [`HttpReceiver::new`].
+    /// [`SetupError`] if the TLS stack cannot be set up.
     pub fn with_resolver(
         settings: ReceiverSettings,
         provider: P,
@@ -68,12 +70,12 @@ impl<P: SecretProvider> HttpReceiver<P> {
             .user_agent(concat!("docferry/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .referer(false)
-            // A proxy would look names up by itself.
+            // A proxy would resolve host names itself and so bypass the guard.
             .no_proxy()
             .dns_resolver(Arc::new(Guard::new(settings.rule, resolver)))
             .connect_timeout(settings.connect_timeout)
             .timeout(settings.timeout)
-            // Each call is a connection, and each connection is checked.
+            // No connection is reused: the addresses are checked when connecting.
             .pool_max_idle_per_host(0)
             .build()
             .map_err(|error| SetupError(error.without_url().into()))?;
@@ -83,13 +85,15 @@ impl<P: SecretProvider> HttpReceiver<P> {
 
 impl<P: SecretProvider> Receiver for HttpReceiver<P> {
     async fn deliver(&self, notice: &Notice, now: Timestamp) -> Result<(), ReceiverError> {
-        // The client does not ask the resolver for addresses that stand in the URL.
+        // If the URL contains an IP address, the client does not call the resolver, so the
+        // address is checked here.
         let url = notice.callback.open(self.rule).map_err(|_| ReceiverError::Forbidden)?;
-        let secrets = self.provider.secrets().await.map_err(|cause| no_secret(&*cause))?;
+        let secrets = self.provider.secrets().await.map_err(|cause| secret_error(&*cause))?;
         let body = serde_json::to_string(&WebhookBody::from(notice))
-            .map_err(|_| ReceiverError::Unreachable("there is nothing to tell"))?;
+            .map_err(|_| ReceiverError::Unreachable("the notification cannot be serialized"))?;
         let (id, timestamp) = (notice.message_id(), now.as_second());
-        let signature = sign(&secrets, &id, timestamp, &body).map_err(|error| no_secret(&error))?;
+        let signature =
+            sign(&secrets, &id, timestamp, &body).map_err(|error| secret_error(&error))?;
         let mut request = self
             .http
             .post(url)
@@ -102,15 +106,15 @@ impl<P: SecretProvider> Receiver for HttpReceiver<P> {
             request = request.header(TRACEPARENT, trace.as_str());
         }
         match request.send().await {
-            // Of the answer nothing else is read: dropping it closes the connection.
-            Ok(answer) => judge(answer.status(), answer.headers(), now),
-            Err(error) => Err(unreachable(&error)),
+            // The body is not read: dropping the response closes the connection.
+            Ok(response) => interpret(response.status(), response.headers(), now),
+            Err(error) => Err(connection_error(&error)),
         }
     }
 }
 
-/// What an answer means, in the one place where that is decided.
-fn judge(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Result<(), ReceiverError> {
+/// Interprets a response of the receiver.
+fn interpret(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Result<(), ReceiverError> {
     if status.is_success() {
         Ok(())
     } else if status == StatusCode::GONE {
@@ -121,18 +125,19 @@ fn judge(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Result<(), 
     }
 }
 
-/// Seconds, or a date (RFC 9110).
+/// Parses the `Retry-After` header: seconds or an HTTP date (RFC 9110). A date in the past counts
+/// as absent.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let then = httpdate::parse_http_date(text).ok()?;
-    then.duration_since(SystemTime::from(now)).ok()
+    let until = httpdate::parse_http_date(text).ok()?;
+    until.duration_since(SystemTime::from(now)).ok()
 }
 
-/// In words of ours: those of the libraries name hosts.
-fn unreachable(error: &reqwest::Error) -> ReceiverError {
+/// Translates a failed call. The library's error text is dropped, because it names the host.
+fn connection_error(error: &reqwest::Error) -> ReceiverError {
     let mut next = error.source();
     while let Some(cause) = next {
         if cause.is::<Forbidden>() {
@@ -149,7 +154,8 @@ fn unreachable(error: &reqwest::Error) -> ReceiverError {
     })
 }
 
-fn no_secret(error: &(dyn std::error::Error + 'static)) -> ReceiverError {
+/// Error for missing or invalid signing secrets, with the texts of all its causes.
+fn secret_error(error: &(dyn std::error::Error + 'static)) -> ReceiverError {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
@@ -167,26 +173,29 @@ mod tests {
     #[test]
     fn only_success_is_success_and_gone_is_for_good() {
         let now = Timestamp::UNIX_EPOCH;
-        let judged =
-            |status: u16| judge(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), now);
-        assert!([200, 202, 204, 299].map(judged).iter().all(Result::is_ok));
-        assert_eq!(judged(410), Err(ReceiverError::Gone));
+        let result_for =
+            |status: u16| interpret(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), now);
+        assert!([200, 202, 204, 299].map(result_for).iter().all(Result::is_ok));
+        assert_eq!(result_for(410), Err(ReceiverError::Gone));
         for status in [100, 301, 302, 307, 308, 400, 401, 404, 409, 429, 500, 503] {
-            assert_eq!(judged(status), Err(ReceiverError::Refused { status, retry_after: None }));
+            assert_eq!(
+                result_for(status),
+                Err(ReceiverError::Refused { status, retry_after: None })
+            );
         }
     }
 
     #[test]
     fn a_wish_to_be_left_alone_is_seconds_or_a_date_to_come() {
         let now = Timestamp::from_second(784_111_777).unwrap();
-        let wish = |text: &str| {
+        let parse = |text: &str| {
             let value = text.parse().unwrap();
             retry_after(&HeaderMap::from_iter([(header::RETRY_AFTER, value)]), now)
         };
-        assert_eq!(wish("120"), Some(Duration::from_secs(120)));
-        assert_eq!(wish("Sun, 06 Nov 1994 08:50:37 GMT"), Some(Duration::from_secs(60)));
+        assert_eq!(parse("120"), Some(Duration::from_secs(120)));
+        assert_eq!(parse("Sun, 06 Nov 1994 08:50:37 GMT"), Some(Duration::from_secs(60)));
         for text in ["", "-1", "soon", "Sun, 06 Nov 1994 08:00:00 GMT"] {
-            assert_eq!(wish(text), None, "{text}");
+            assert_eq!(parse(text), None, "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Signatures of Standard Webhooks 1.0.
+//! Signatures according to Standard Webhooks 1.0.
 
 use std::future::Future;
 
@@ -6,42 +6,42 @@ use docferry_app::ports::Cause;
 use secrecy::{ExposeSecret as _, SecretString};
 use standardwebhooks::Webhook;
 
-/// What is signed with.
+/// Secrets with which webhooks are signed.
 #[derive(Debug, Clone)]
 pub struct SigningSecrets {
-    /// Base64, with `whsec_` before it or without.
+    /// Current secret in base64, with or without the prefix `whsec_`.
     pub current: SecretString,
-    /// The one before, as long as receivers may have that one only: then each message
-    /// carries two signatures.
+    /// Previous secret during a rotation, for receivers that do not have the current one yet.
+    /// If it is set, each message has two signatures.
     pub previous: Option<SecretString>,
 }
 
-/// Where the secrets are kept.
+/// Source of the signing secrets.
 pub trait SecretProvider: Send + Sync {
-    /// The secrets as they are now.
+    /// Returns the current secrets.
     fn secrets(&self) -> impl Future<Output = Result<SigningSecrets, Cause>> + Send;
 }
 
-/// A secret is no base64.
+/// Error for a secret that is not base64.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("a signing secret is not base64")]
 pub(crate) struct InvalidSecret;
 
-/// The header `webhook-signature`: one signature a secret.
+/// Returns the value of the header `webhook-signature`, with one signature per secret.
 pub(crate) fn sign(
     secrets: &SigningSecrets,
     id: &str,
     timestamp: i64,
     body: &str,
 ) -> Result<String, InvalidSecret> {
-    let with = |secret: &SecretString| {
+    let sign_with = |secret: &SecretString| {
         let webhook = Webhook::new(secret.expose_secret()).map_err(|_| InvalidSecret)?;
         webhook.sign(id, timestamp, body.as_bytes()).map_err(|_| InvalidSecret)
     };
-    let mut signatures = with(&secrets.current)?;
+    let mut signatures = sign_with(&secrets.current)?;
     if let Some(previous) = &secrets.previous {
         signatures.push(' ');
-        signatures.push_str(&with(previous)?);
+        signatures.push_str(&sign_with(previous)?);
     }
     Ok(signatures)
 }

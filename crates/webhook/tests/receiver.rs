@@ -1,4 +1,5 @@
-//! Against HTTP servers on this machine, and names that lead where they should not.
+//! Tests of the webhook client against local HTTP servers, and with host names that resolve to
+//! addresses that must not be called.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -19,7 +20,7 @@ use tokio::net::TcpListener;
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-/// 24 bytes each.
+// Both secrets have 24 bytes.
 const CURRENT: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 const PREVIOUS: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -49,7 +50,7 @@ fn now() -> Timestamp {
     Timestamp::from_second(NOW).unwrap()
 }
 
-fn local() -> ReceiverSettings {
+fn loopback_settings() -> ReceiverSettings {
     ReceiverSettings::new(CallbackRule::PublicAndLoopback)
 }
 
@@ -68,23 +69,23 @@ fn notice_to(url: &str, rule: CallbackRule) -> Notice {
     }
 }
 
-async fn tell(url: &str) -> Result<(), ReceiverError> {
-    tell_with(local(), url).await
+async fn deliver_to(url: &str) -> Result<(), ReceiverError> {
+    deliver_with(loopback_settings(), url).await
 }
 
-async fn tell_with(settings: ReceiverSettings, url: &str) -> Result<(), ReceiverError> {
+async fn deliver_with(settings: ReceiverSettings, url: &str) -> Result<(), ReceiverError> {
     let receiver = HttpReceiver::new(settings, Secrets { previous: None }).unwrap();
     receiver.deliver(&notice_to(url, CallbackRule::PublicAndLoopback), now()).await
 }
 
-async fn answering(answer: ResponseTemplate) -> MockServer {
+async fn server_with_response(answer: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
     Mock::given(method("POST")).respond_with(answer).mount(&server).await;
     server
 }
 
-/// The signature as the standard describes it, made without the library under test.
-fn by_hand(secret: &str, request: &Request) -> String {
+/// Computes the signature as the standard describes it, without the library under test.
+fn expected_signature(secret: &str, request: &Request) -> String {
     let header = |name: &str| request.headers[name].to_str().unwrap();
     let key = STANDARD.decode(secret.trim_start_matches("whsec_")).unwrap();
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
@@ -95,10 +96,10 @@ fn by_hand(secret: &str, request: &Request) -> String {
 
 #[tokio::test]
 async fn a_message_is_signed_as_the_standard_has_it_and_its_id_and_body_stay_the_same() {
-    let server = answering(ResponseTemplate::new(204)).await;
+    let server = server_with_response(ResponseTemplate::new(204)).await;
     let url = format!("{}/hook?key=1", server.uri());
-    tell(&url).await.unwrap();
-    tell(&url).await.unwrap();
+    deliver_to(&url).await.unwrap();
+    deliver_to(&url).await.unwrap();
     let requests = server.received_requests().await.unwrap();
     let [first, second] = requests.as_slice() else { panic!("{}", requests.len()) };
     assert_eq!(first.url.query(), Some("key=1"));
@@ -106,7 +107,7 @@ async fn a_message_is_signed_as_the_standard_has_it_and_its_id_and_body_stay_the
     assert_eq!(first.headers["webhook-timestamp"], NOW.to_string());
     assert_eq!(first.headers["content-type"], "application/json");
     assert_eq!(first.headers["traceparent"], TRACE);
-    assert_eq!(first.headers["webhook-signature"], by_hand(CURRENT, first));
+    assert_eq!(first.headers["webhook-signature"], expected_signature(CURRENT, first));
     assert_eq!(
         (&first.headers["webhook-id"], &first.body),
         (&second.headers["webhook-id"], &second.body)
@@ -118,91 +119,98 @@ async fn a_message_is_signed_as_the_standard_has_it_and_its_id_and_body_stay_the
 
 #[tokio::test]
 async fn while_a_secret_is_being_changed_a_message_carries_both_signatures() {
-    let server = answering(ResponseTemplate::new(200)).await;
-    let receiver = HttpReceiver::new(local(), Secrets { previous: Some(PREVIOUS) }).unwrap();
+    let server = server_with_response(ResponseTemplate::new(200)).await;
+    let receiver =
+        HttpReceiver::new(loopback_settings(), Secrets { previous: Some(PREVIOUS) }).unwrap();
     let notice = notice_to(&server.uri(), CallbackRule::PublicAndLoopback);
     receiver.deliver(&notice, now()).await.unwrap();
     let request = server.received_requests().await.unwrap().remove(0);
-    let expected = [by_hand(CURRENT, &request), by_hand(PREVIOUS, &request)].join(" ");
+    let expected =
+        [expected_signature(CURRENT, &request), expected_signature(PREVIOUS, &request)].join(" ");
     assert_eq!(request.headers["webhook-signature"], expected);
 }
 
 #[tokio::test]
 async fn without_a_secret_nothing_is_sent() {
-    let server = answering(ResponseTemplate::new(200)).await;
-    let receiver = HttpReceiver::new(local(), NoSecrets).unwrap();
+    let server = server_with_response(ResponseTemplate::new(200)).await;
+    let receiver = HttpReceiver::new(loopback_settings(), NoSecrets).unwrap();
     let notice = notice_to(&server.uri(), CallbackRule::PublicAndLoopback);
-    let told = receiver.deliver(&notice, now()).await;
-    assert_eq!(told, Err(ReceiverError::NoSecret("AccessDenied".into())));
+    let result = receiver.deliver(&notice, now()).await;
+    assert_eq!(result, Err(ReceiverError::NoSecret("AccessDenied".into())));
     assert!(server.received_requests().await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn only_success_counts_and_gone_is_for_good() {
-    let server = answering(ResponseTemplate::new(410)).await;
-    assert_eq!(tell(&server.uri()).await, Err(ReceiverError::Gone));
+    let server = server_with_response(ResponseTemplate::new(410)).await;
+    assert_eq!(deliver_to(&server.uri()).await, Err(ReceiverError::Gone));
     let busy = ResponseTemplate::new(503).insert_header("retry-after", "60");
-    let server = answering(busy).await;
+    let server = server_with_response(busy).await;
     let retry_after = Some(Duration::from_secs(60));
-    assert_eq!(tell(&server.uri()).await, Err(ReceiverError::Refused { status: 503, retry_after }));
+    assert_eq!(
+        deliver_to(&server.uri()).await,
+        Err(ReceiverError::Refused { status: 503, retry_after })
+    );
 }
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let elsewhere = answering(ResponseTemplate::new(200)).await;
+    let elsewhere = server_with_response(ResponseTemplate::new(200)).await;
     for status in [301, 302, 303, 307, 308] {
-        let there = ResponseTemplate::new(status).insert_header("location", elsewhere.uri());
-        let server = answering(there).await;
-        let refused = ReceiverError::Refused { status, retry_after: None };
-        assert_eq!(tell(&server.uri()).await, Err(refused));
+        let redirect = ResponseTemplate::new(status).insert_header("location", elsewhere.uri());
+        let server = server_with_response(redirect).await;
+        let rejected = ReceiverError::Refused { status, retry_after: None };
+        assert_eq!(deliver_to(&server.uri()).await, Err(rejected));
     }
     assert!(elsewhere.received_requests().await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn who_is_slow_or_not_there_is_unreachable_and_no_error_says_who() {
-    let slow = answering(ResponseTemplate::new(200).set_delay(Duration::from_secs(30))).await;
-    let impatient = ReceiverSettings { timeout: Duration::from_millis(500), ..local() };
-    let told = tell_with(impatient, &format!("{}/secret", slow.uri())).await;
-    assert_eq!(told, Err(ReceiverError::Unreachable("it took too long")));
-    let told = tell("http://127.0.0.1:1/secret").await;
-    assert_eq!(told, Err(ReceiverError::Unreachable("no connection was made")));
-    assert!(!told.unwrap_err().to_string().contains("127.0.0.1"));
+    let slow =
+        server_with_response(ResponseTemplate::new(200).set_delay(Duration::from_secs(30))).await;
+    let short_timeout =
+        ReceiverSettings { timeout: Duration::from_millis(500), ..loopback_settings() };
+    let result = deliver_with(short_timeout, &format!("{}/secret", slow.uri())).await;
+    assert_eq!(result, Err(ReceiverError::Unreachable("it took too long")));
+    let result = deliver_to("http://127.0.0.1:1/secret").await;
+    assert_eq!(result, Err(ReceiverError::Unreachable("no connection was made")));
+    assert!(!result.unwrap_err().to_string().contains("127.0.0.1"));
 }
 
-/// An endless answer is not read: the call is over with its head.
+/// The call ends with the headers of the response; an endless body is not read.
 #[tokio::test]
 async fn of_an_answer_the_head_is_enough() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let serving = async {
+    let server_task = async {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut buffer = [0; 4096];
         let _request = stream.read(&mut buffer).await.unwrap();
         let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000000\r\n\r\n";
         stream.write_all(head).await.unwrap();
-        // Until the other side closes.
+        // Write until the client closes the connection.
         while stream.write_all(&buffer).await.is_ok() {}
     };
     let url = format!("http://{address}/");
-    let (told, ()) = tokio::join!(tell(&url), serving);
-    assert_eq!(told, Ok(()));
+    let (result, ()) = tokio::join!(deliver_to(&url), server_task);
+    assert_eq!(result, Ok(()));
 }
 
-/// Leads every name to these addresses.
-struct Leading(Vec<SocketAddr>);
+/// Resolver that returns these addresses for every name.
+struct FixedResolver(Vec<SocketAddr>);
 
-impl Resolve for Leading {
+impl Resolve for FixedResolver {
     fn resolve(&self, _: Name) -> Resolving {
         let addresses = self.0.clone();
         Box::pin(async move { Ok(Box::new(addresses.into_iter()) as Addrs) })
     }
 }
 
-fn leading(addresses: &[&str]) -> Arc<Leading> {
+fn resolving_to(addresses: &[&str]) -> Arc<FixedResolver> {
     let parse = |text: &&str| SocketAddr::new(text.parse::<IpAddr>().unwrap(), 0);
-    Arc::new(Leading(addresses.iter().map(parse).collect()))
+    Arc::new(FixedResolver(addresses.iter().map(parse).collect()))
 }
 
 #[tokio::test]
@@ -219,35 +227,36 @@ async fn a_name_that_leads_to_a_private_address_is_not_connected_to() {
     ] {
         let settings = ReceiverSettings::new(CallbackRule::Public);
         let secrets = Secrets { previous: None };
-        let receiver = HttpReceiver::with_resolver(settings, secrets, leading(addresses)).unwrap();
+        let receiver =
+            HttpReceiver::with_resolver(settings, secrets, resolving_to(addresses)).unwrap();
         let url = format!("https://hooks.docferry.example:{port}/");
-        let told = receiver.deliver(&notice_to(&url, CallbackRule::Public), now()).await;
-        assert_eq!(told, Err(ReceiverError::Forbidden), "{addresses:?}");
+        let result = receiver.deliver(&notice_to(&url, CallbackRule::Public), now()).await;
+        assert_eq!(result, Err(ReceiverError::Forbidden), "{addresses:?}");
     }
-    let nobody_came = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
-    assert!(nobody_came.is_err());
+    let connection = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
+    assert!(connection.is_err());
 }
 
 #[tokio::test]
 async fn of_the_addresses_of_a_name_those_are_left_that_may_be_called() {
-    let found = leading(&["10.0.0.1", "8.8.8.8", "::1", "2606:4700:4700::1111", "127.0.0.1"]);
-    let left = async |rule| {
+    let found = resolving_to(&["10.0.0.1", "8.8.8.8", "::1", "2606:4700:4700::1111", "127.0.0.1"]);
+    let allowed = async |rule| {
         let name = "hooks.docferry.example".parse().unwrap();
-        let left = Guard::new(rule, found.clone()).resolve(name).await.unwrap();
-        left.map(|address| address.ip().to_string()).collect::<Vec<_>>()
+        let allowed = Guard::new(rule, found.clone()).resolve(name).await.unwrap();
+        allowed.map(|address| address.ip().to_string()).collect::<Vec<_>>()
     };
-    assert_eq!(left(CallbackRule::Public).await, ["8.8.8.8", "2606:4700:4700::1111"]);
+    assert_eq!(allowed(CallbackRule::Public).await, ["8.8.8.8", "2606:4700:4700::1111"]);
     assert_eq!(
-        left(CallbackRule::PublicAndLoopback).await,
+        allowed(CallbackRule::PublicAndLoopback).await,
         ["8.8.8.8", "::1", "2606:4700:4700::1111", "127.0.0.1"]
     );
 }
 
-/// What was allowed when a job was asked for may not be when it has ended: an address in
-/// the URL is looked at again.
+/// An address in the URL that was allowed when the job was created may not be allowed any more
+/// when the job ends, so it is checked again.
 #[tokio::test]
 async fn an_address_in_the_url_is_looked_at_when_it_is_called() {
-    let server = answering(ResponseTemplate::new(200)).await;
+    let server = server_with_response(ResponseTemplate::new(200)).await;
     let settings = ReceiverSettings::new(CallbackRule::Public);
     let receiver = HttpReceiver::new(settings, Secrets { previous: None }).unwrap();
     let notice = notice_to(&server.uri(), CallbackRule::PublicAndLoopback);

@@ -1,15 +1,15 @@
-//! Objects of the delivery bucket: `A#{key}` for each of them, and `D#{guid}` for the
-//! newest delivered one of a document.
+//! Artifacts, the objects of the delivery bucket: `A#{key}` for each artifact, and `D#{guid}`
+//! for the newest delivered artifact of a document.
 //!
-//! | attribute of `A#{key}` | means |
+//! | attribute of `A#{key}` | meaning |
 //! |---|---|
-//! | `retainUntil` | the retention, milliseconds since 1970; it only ever rises |
-//! | `dueAt` | when the sweeper looks at it next, milliseconds since 1970 |
-//! | `delivered` | whether its delivery is recorded, so that it may be reused |
-//! | `givenUp` | its removal has begun |
+//! | `retainUntil` | end of the retention, milliseconds since 1970; it never decreases |
+//! | `dueAt` | time of the sweeper's next check, milliseconds since 1970 |
+//! | `delivered` | whether its delivery is recorded, which allows its reuse |
+//! | `givenUp` | present once its removal has begun |
 //!
-//! Items of older versions have neither `retainUntil` nor `delivered`: their `dueAt` is
-//! the retention too, and they were offered for reuse from the start.
+//! Items of older versions have neither `retainUntil` nor `delivered`. Their `dueAt` is also the
+//! end of the retention, and they may be reused from the start.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use docferry_app::ports::{ArtifactStore, Due, StoreError};
@@ -24,14 +24,16 @@ use super::items::{
 };
 use super::table::Table;
 
-/// How much longer than its retention the record of an object may rest. The sweeper
-/// removes both long before.
-const REST: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Time after the end of the retention at which TTL removes the record. The sweeper removes
+/// object and record long before.
+const TTL_DELAY: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// The attribute of the retention.
+/// Attribute with the end of the retention.
 const RETAIN: &str = "retainUntil";
 
+/// Attribute that says whether the delivery is recorded.
 const DELIVERED: &str = "delivered";
+/// Attribute that is present once the removal has begun.
 const GIVEN_UP: &str = "givenUp";
 
 fn read_artifact(item: Item) -> Result<ArtifactRecord, StoreError> {
@@ -42,13 +44,14 @@ fn is_given_up(item: &Item) -> bool {
     item.contains_key(GIVEN_UP)
 }
 
-/// Whether it may be reused: an item of an older version could be from the start.
+/// Returns whether the artifact may be reused. Items of older versions have no such attribute
+/// and may always be reused.
 pub(super) fn is_delivered(item: &Item) -> bool {
     item.get(DELIVERED) != Some(&AttributeValue::Bool(false))
 }
 
-/// Raises the retention to `until`, if it is shorter and no removal has begun.
-fn retained(until: Timestamp) -> Change {
+/// Extends the retention to `until`, if it ends earlier and no removal has begun.
+fn raise_retention(until: Timestamp) -> Change {
     let until = number(until.as_millisecond());
     Change::default()
         .when(format!("attribute_exists(pk) AND attribute_not_exists(#{GIVEN_UP})"))
@@ -59,17 +62,19 @@ fn retained(until: Timestamp) -> Change {
         .set(DUE, until)
 }
 
-/// A new time of the sweeper's next look. What an older version has written there was
-/// also the retention, and stays that.
+/// Sets the time of the sweeper's next check. In items of older versions `dueAt` was also the
+/// end of the retention, so it is first copied to `retainUntil`.
 pub(super) fn rescheduled(due: Timestamp) -> Change {
     Change::default()
         .set_from(RETAIN, &format!("if_not_exists(#{RETAIN}, #{DUE})"))
         .set(DUE, number(due.as_millisecond()))
 }
 
-/// The actions that offer an artifact for reuse, for the transaction that records its
-/// delivery; `None` when it is unknown or offered already. The first of them is
-/// conditional on neither having happened meanwhile: an offer, or the start of a removal.
+/// Returns the actions that offer an artifact for reuse, for the transaction that records its
+/// delivery; `None` if the artifact is unknown or already offered.
+///
+/// The first action is conditional: the artifact must not have been offered meanwhile, and its
+/// removal must not have begun.
 pub(super) async fn offering(
     table: &Table,
     key: &str,
@@ -77,9 +82,9 @@ pub(super) async fn offering(
     let item = table.get(artifact_key(key)).await?;
     let Some(item) = item.filter(|item| !is_delivered(item)) else { return Ok(None) };
     let artifact = read_artifact(item)?;
-    let rests_until = artifact.keep_until.saturating_add(REST).unwrap_or(artifact.keep_until);
+    let expires_at = artifact.keep_until.saturating_add(TTL_DELAY).unwrap_or(artifact.keep_until);
     let mut newest = whole_item(&artifact, document_key(&artifact.object_guid), "artifact")?;
-    newest.insert("expiresAt".into(), ttl(rests_until));
+    newest.insert("expiresAt".into(), ttl(expires_at));
     let offered = Change::default()
         .when(format!("#{DELIVERED} = :false AND attribute_not_exists(#{GIVEN_UP})"))
         .value("false", AttributeValue::Bool(false))
@@ -95,12 +100,12 @@ impl ArtifactStore for DynamoTransferStore {
         let mut item = indexed(item, ARTIFACTS_SHARD, until);
         item.insert(RETAIN.into(), number(until.as_millisecond()));
         item.insert(DELIVERED.into(), AttributeValue::Bool(false));
-        let Err(refusal) = table.insert(item).await else { return Ok(()) };
-        refusal.stood()?;
-        // It is recorded already: the retention rises, and nothing else changes.
-        match table.update(artifact_key(&artifact.key), retained(until)).await {
+        let Err(failure) = table.insert(item).await else { return Ok(()) };
+        failure.stood()?;
+        // The artifact is already recorded: extend its retention and change nothing else.
+        match table.update(artifact_key(&artifact.key), raise_retention(until)).await {
             Ok(_) => Ok(()),
-            Err(refusal) => refusal.stood().map(drop),
+            Err(failure) => failure.stood().map(drop),
         }
     }
 
@@ -112,14 +117,14 @@ impl ArtifactStore for DynamoTransferStore {
     }
 
     async fn keep_artifact(&self, key: &str, until: Timestamp) -> Result<bool, StoreError> {
-        let kept = retained(until)
+        let kept = raise_retention(until)
             .when(format!("attribute_not_exists(#{DELIVERED}) OR #{DELIVERED} = :true"))
             .value("true", AttributeValue::Bool(true));
         match self.table.update(artifact_key(key), kept).await {
             Ok(_) => Ok(true),
-            // Offered and not given up: it is retained longer than that already.
-            Err(refusal) => {
-                Ok(refusal.stood()?.is_some_and(|item| is_delivered(&item) && !is_given_up(&item)))
+            // If it is delivered and not given up, its retention already ends later.
+            Err(failure) => {
+                Ok(failure.stood()?.is_some_and(|item| is_delivered(&item) && !is_given_up(&item)))
             }
         }
     }
@@ -144,7 +149,7 @@ impl ArtifactStore for DynamoTransferStore {
             .set(GIVEN_UP, AttributeValue::Bool(true));
         match self.table.update(artifact_key(key), withdrawn).await {
             Ok(_) => Ok(true),
-            Err(refusal) => Ok(refusal.stood()?.is_none_or(|item| is_given_up(&item))),
+            Err(failure) => Ok(failure.stood()?.is_none_or(|item| is_given_up(&item))),
         }
     }
 
@@ -156,16 +161,17 @@ impl ArtifactStore for DynamoTransferStore {
             ))
             .value("now", number(now.as_millisecond()))
             .set(GIVEN_UP, AttributeValue::Bool(true));
-        let Err(refusal) = table.update(artifact_key(key), given_up).await else { return Ok(true) };
-        let Some(item) = refusal.stood()?.filter(|item| !is_given_up(item)) else {
+        let Err(failure) = table.update(artifact_key(key), given_up).await else { return Ok(true) };
+        let Some(item) = failure.stood()?.filter(|item| !is_given_up(item)) else {
             return Ok(true);
         };
-        // An item without a retention of its own is due at its end anyway.
+        // The retention has not ended: check again at its end. Without `retainUntil`, `dueAt`
+        // is the end of the retention already.
         if let Some(until) = item.get(RETAIN) {
-            let at_the_end =
+            let rescheduled =
                 Change::default().when(format!("#{RETAIN} = :{DUE}")).set(DUE, until.clone());
-            if let Err(refusal) = table.update(artifact_key(key), at_the_end).await {
-                refusal.stood()?;
+            if let Err(failure) = table.update(artifact_key(key), rescheduled).await {
+                failure.stood()?;
             }
         }
         Ok(false)
@@ -175,7 +181,7 @@ impl ArtifactStore for DynamoTransferStore {
         let table = &self.table;
         match table.delete(artifact_key(key), Change::default()).await {
             Ok(()) => Ok(()),
-            Err(refusal) => refusal.stood(),
+            Err(failure) => failure.stood(),
         }
     }
 }

@@ -1,3 +1,5 @@
+//! BatchGetItem with retries of unprocessed keys.
+
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -7,14 +9,15 @@ use docferry_app::ports::StoreError;
 use super::items::{Item, corrupt};
 use crate::Fault;
 
-/// Most keys of one BatchGetItem.
+/// Maximum number of keys in one BatchGetItem.
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>.
 pub(super) const MOST_KEYS: usize = 100;
 
-/// Calls after which keys that are still not answered count as a table that does not.
+/// Maximum number of calls before keys that are still unprocessed are reported as an error.
 const TRIES: u32 = 8;
 
-/// The items of these keys that there are, at most [`MOST_KEYS`], in whichever order.
+/// Reads the items with these keys, as far as they exist, in any order. At most [`MOST_KEYS`]
+/// keys are allowed.
 pub(super) async fn batch_get(
     client: &Client,
     table: &str,
@@ -28,20 +31,21 @@ pub(super) async fn batch_get(
             return Ok(found);
         }
         if tries > 0 {
-            // What a table does not answer at once it answers a little later.
+            // Keys are unprocessed if the table is throttled: back off exponentially.
             tokio::time::sleep(Duration::from_millis(10 << tries)).await;
         }
-        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(consistent);
-        let wanted = wanted.build().map_err(|_| corrupt("key"))?;
-        let answer = Box::pin(client.batch_get_item().request_items(table, wanted).send())
-            .await
-            .map_err(|error| StoreError::Unavailable(Box::new(Fault::of(CALL, &error))))?;
-        found.extend(answer.responses.and_then(|mut all| all.remove(table)).unwrap_or_default());
-        let left = answer.unprocessed_keys.and_then(|mut all| all.remove(table));
-        keys = left.map(|left| left.keys).unwrap_or_default();
+        let query = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(consistent);
+        let query = query.build().map_err(|_| corrupt("key"))?;
+        let response =
+            Box::pin(client.batch_get_item().request_items(table, query).send())
+                .await
+                .map_err(|error| StoreError::Unavailable(Box::new(Fault::of(CALL, &error))))?;
+        found.extend(response.responses.and_then(|mut all| all.remove(table)).unwrap_or_default());
+        let unprocessed = response.unprocessed_keys.and_then(|mut all| all.remove(table));
+        keys = unprocessed.map(|unprocessed| unprocessed.keys).unwrap_or_default();
     }
     if keys.is_empty() {
         return Ok(found);
     }
-    Err(StoreError::Unavailable(Box::new(Fault::new(CALL, "keys are left unanswered"))))
+    Err(StoreError::Unavailable(Box::new(Fault::new(CALL, "some keys remain unprocessed"))))
 }

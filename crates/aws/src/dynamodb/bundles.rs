@@ -1,4 +1,4 @@
-//! Bundles: `BUNDLE`, `COUNTS` and the documents `DOC#…` in one partition.
+//! Batches: the items `BUNDLE`, `COUNTS` and one `DOC#…` per document, in one partition.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use docferry_app::ports::{BundleStore, Entered, JobPlace, StoreError};
@@ -18,9 +18,10 @@ use super::standing::running;
 use super::table::Table;
 use super::{jobs, notices};
 
-/// Highest number of a document.
-const LAST: u16 = 9999;
+/// Highest number of a document in a batch.
+const LAST_DOCUMENT: u16 = 9999;
 
+/// Sorts the items of a partition into the batch, its counts and its documents.
 fn read(found: Vec<Item>) -> Result<Option<(Bundle, BundleCounts, Vec<Transfer>)>, StoreError> {
     let (mut bundle, mut counts, mut documents) = (None, BundleCounts::default(), Vec::new());
     for item in found {
@@ -33,6 +34,7 @@ fn read(found: Vec<Item>) -> Result<Option<(Bundle, BundleCounts, Vec<Transfer>)
     Ok(bundle.map(|bundle| (bundle, counts, documents)))
 }
 
+/// Parses a batch; fails if it has a newer schema than this version knows.
 pub(super) fn read_bundle(item: Item) -> Result<Bundle, StoreError> {
     let bundle: Bundle =
         serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("bundle"))?;
@@ -47,13 +49,13 @@ fn read_counts(item: &Item) -> BundleCounts {
         ended: count("ended"),
         completed: count("completed"),
         bytes: digits("bytes").and_then(|n| n.parse().ok()).unwrap_or_default(),
-        // A code of a newer version stands for a fault like any other.
+        // An unknown code, written by a newer version, is reported as an internal failure.
         first_failure: code.map(|code| code.parse().unwrap_or(FailureCode::Internal)),
     }
 }
 
-/// Counting a document that ends, as an action of the transaction that ends it;
-/// none for a transfer that is no document of a bundle.
+/// Returns a transaction action that counts an ended document in its batch, for the transaction
+/// that ends the document; `None` for a transfer that belongs to no batch.
 pub(super) fn counting(
     table: &Table,
     ended: &Transfer,
@@ -70,14 +72,15 @@ pub(super) fn counting(
     table.updating(counts_key(&bundle), counted).map(Some)
 }
 
-/// In the run with this number of retries, which a first run may not hold.
+/// Adds the condition that the batch is in the run with this number of retries. In the first
+/// run the attribute may be absent.
 fn in_run(change: Change, retries: u32) -> Change {
-    let same = if retries == 0 {
+    let same_run = if retries == 0 {
         "attribute_not_exists(#retries) OR #retries = :run"
     } else {
         "#retries = :run"
     };
-    change.when(same).value("run", number(retries))
+    change.when(same_run).value("run", number(retries))
 }
 
 impl BundleStore for DynamoTransferStore {
@@ -101,11 +104,11 @@ impl BundleStore for DynamoTransferStore {
         if let Some(request) = request {
             actions.push(jobs::remembering(table, request, bundle.created_at)?);
         }
-        let Err(refusal) = table.transact(&actions).await else { return Ok(Entered::Done) };
-        let check = refusal.stood()?.into_iter().nth(1);
-        // Else it is our own first try.
-        let before = request.map(|named| jobs::remembered(check, named)).transpose()?.flatten();
-        Ok(jobs::entered(before))
+        let Err(failure) = table.transact(&actions).await else { return Ok(Entered::Done) };
+        let check = failure.stood()?.into_iter().nth(1);
+        // Without an existing record, our own first attempt has created the batch.
+        let existing = request.map(|named| jobs::remembered(check, named)).transpose()?.flatten();
+        Ok(jobs::entered(existing))
     }
 
     async fn add_documents(
@@ -123,12 +126,12 @@ impl BundleStore for DynamoTransferStore {
             .iter()
             .map(|document| table.inserting(item(document)?))
             .collect::<Result<_, StoreError>>()?;
-        let Err(refusal) = table.transact(&actions).await else { return Ok(()) };
-        refusal.stood()?;
-        // Some exist already: the others one by one.
+        let Err(failure) = table.transact(&actions).await else { return Ok(()) };
+        failure.stood()?;
+        // Some documents already exist: insert the others one by one.
         for document in documents {
-            if let Err(refusal) = table.insert(item(document)?).await {
-                refusal.stood()?;
+            if let Err(failure) = table.insert(item(document)?).await {
+                failure.stood()?;
             }
         }
         Ok(())
@@ -142,7 +145,7 @@ impl BundleStore for DynamoTransferStore {
             .set("phase", string(Phase::Uploading.as_str()));
         match table.update(bundle_key(id), opened).await {
             Ok(_) => Ok(()),
-            Err(refusal) => refusal.stood().map(drop),
+            Err(failure) => failure.stood().map(drop),
         }
     }
 
@@ -152,14 +155,14 @@ impl BundleStore for DynamoTransferStore {
         Ok(found.map(|(bundle, counts, _)| (bundle, counts)))
     }
 
-    // In the order of their sort keys come bundle, counts and documents.
+    // The sort keys are in this order: `BUNDLE`, `COUNTS`, `DOC#…`.
     async fn whole_bundle(
         &self,
         id: &TransferId,
         limit: usize,
     ) -> Result<Option<(Bundle, BundleCounts, Vec<Transfer>)>, StoreError> {
         let table = &self.table;
-        let last = document_sort_key(LAST);
+        let last = document_sort_key(LAST_DOCUMENT);
         read(table.range(partition(id), "BUNDLE", true, &last, limit.saturating_add(2)).await?)
     }
 
@@ -170,7 +173,7 @@ impl BundleStore for DynamoTransferStore {
         limit: usize,
     ) -> Result<Vec<Transfer>, StoreError> {
         let table = &self.table;
-        let (from, to) = (document_sort_key(from), document_sort_key(LAST));
+        let (from, to) = (document_sort_key(from), document_sort_key(LAST_DOCUMENT));
         let found = table.range(partition(id), &from, true, &to, limit).await?;
         found.into_iter().map(read_transfer).collect()
     }
@@ -189,7 +192,7 @@ impl BundleStore for DynamoTransferStore {
             .set(DUE, number(due.as_millisecond()));
         match table.update(bundle_key(id), canceled).await {
             Ok(item) => read_bundle(item).map(Some),
-            Err(refusal) => refusal.stood().map(|_| None),
+            Err(failure) => failure.stood().map(|_| None),
         }
     }
 
@@ -206,7 +209,7 @@ impl BundleStore for DynamoTransferStore {
             .when("attribute_not_exists(#document) OR #document = :document");
         match self.table.update(name_key(&bundle, name), claimed).await {
             Ok(_) => Ok(true),
-            Err(refusal) => refusal.stood().map(|_| false),
+            Err(failure) => failure.stood().map(|_| false),
         }
     }
 
@@ -217,7 +220,7 @@ impl BundleStore for DynamoTransferStore {
             .set("documentsStopped", aws_sdk_dynamodb::types::AttributeValue::Bool(true));
         match table.update(bundle_key(id), stopped).await {
             Ok(_) => Ok(()),
-            Err(refusal) => refusal.stood().map(drop),
+            Err(failure) => failure.stood().map(drop),
         }
     }
 
@@ -250,7 +253,7 @@ impl BundleStore for DynamoTransferStore {
         }
         match table.transact(&actions).await {
             Ok(()) => Ok(()),
-            Err(refusal) => refusal.stood().map(drop),
+            Err(failure) => failure.stood().map(drop),
         }
     }
 }

@@ -1,24 +1,32 @@
+//! Builder for DynamoDB update and condition expressions.
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-/// A write in DynamoDB's expression language, with its conditions.
+/// Update of an item in DynamoDB's expression language, with the conditions for it.
 ///
-/// Attribute names stand as `#name` everywhere, because many of ours (`source`,
-/// `attempt`, `object`, …) are or may become reserved words; they are collected
-/// from the finished text, so that none is missing and none is superfluous,
-/// which DynamoDB would refuse.
+/// Expressions refer to attributes by placeholders (`#name`) only, because many of our
+/// attribute names (`source`, `attempt`, `object`, …) are or may become reserved words. The
+/// placeholders to declare are collected from the finished expressions, since DynamoDB rejects
+/// a request that declares too few or too many.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Change {
+    /// Clauses after `SET`.
     set: Vec<String>,
+    /// Clauses after `REMOVE`.
     remove: Vec<String>,
+    /// Clauses after `ADD`.
     add: Vec<String>,
+    /// Clauses after `DELETE`.
     delete: Vec<String>,
+    /// Conditions, all of which must hold.
     conditions: Vec<String>,
+    /// Values by placeholder, such as `:name`.
     values: HashMap<String, AttributeValue>,
 }
 
-/// The texts and maps that the requests want.
+/// Expressions of a [`Change`] in the form that the SDK's requests take.
 #[derive(Debug)]
 pub(super) struct Expressions {
     pub(super) update: Option<String>,
@@ -34,13 +42,13 @@ impl Change {
         self.value(name, value)
     }
 
-    /// Sets an attribute from others.
+    /// Sets an attribute to an expression over other attributes.
     pub(super) fn set_from(mut self, name: &str, operand: &str) -> Self {
         self.set.push(format!("#{name} = {operand}"));
         self
     }
 
-    /// Sets an attribute unless it is there.
+    /// Sets an attribute unless it exists.
     pub(super) fn set_once(mut self, name: &str, value: AttributeValue) -> Self {
         self.set.push(format!("#{name} = if_not_exists(#{name}, :{name})"));
         self.value(name, value)
@@ -57,7 +65,7 @@ impl Change {
         self.value(name, number(amount))
     }
 
-    /// Takes from a number.
+    /// Subtracts from a number.
     pub(super) fn minus(mut self, name: &str, amount: u64) -> Self {
         self.add.push(format!("#{name} :{name}"));
         self.value(name, number(format_args!("-{amount}")))
@@ -75,7 +83,7 @@ impl Change {
         self.value(name, AttributeValue::Ss(vec![member.to_owned()]))
     }
 
-    /// Takes a member out of a set of strings.
+    /// Removes a member from a set of strings.
     pub(super) fn leave(mut self, name: &str, member: &str) -> Self {
         self.delete.push(format!("#{name} :{name}"));
         self.value(name, AttributeValue::Ss(vec![member.to_owned()]))
@@ -87,13 +95,13 @@ impl Change {
         self
     }
 
-    /// Gives the value of a `:name` that a condition uses.
+    /// Defines the value of the placeholder `:name`, for use in a condition or an expression.
     pub(super) fn value(mut self, name: &str, value: AttributeValue) -> Self {
         self.values.insert(format!(":{name}"), value);
         self
     }
 
-    /// Only while `name` is one of `allowed`.
+    /// Adds the condition that attribute `name` has one of the `allowed` values.
     pub(super) fn when_one_of(mut self, name: &str, allowed: &[&str]) -> Self {
         let labels: Vec<_> = allowed.iter().map(|word| format!(":is_{word}")).collect();
         self.conditions.push(format!("#{name} IN ({})", labels.join(", ")));
@@ -103,6 +111,7 @@ impl Change {
         self
     }
 
+    /// Returns the finished expressions and the placeholders that they use.
     pub(super) fn into_expressions(self) -> Expressions {
         let clauses = [
             ("SET ", self.set),
@@ -128,6 +137,7 @@ impl Change {
     }
 }
 
+/// Finds the placeholders (`#name`) in an expression, each with its attribute name.
 fn names_in(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
     text.split('#').skip(1).map(|rest| {
         let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());

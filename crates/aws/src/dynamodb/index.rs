@@ -1,3 +1,5 @@
+//! Document index: a table of its own that maps document numbers to object GUIDs.
+
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -11,14 +13,14 @@ use super::change::{number, string};
 use super::items::Item;
 use crate::Fault;
 
-/// Calls after which items that are still not written count as a store that does not.
+/// Maximum number of calls before items that are still unwritten are reported as an error.
 const TRIES: u32 = 8;
 
-/// Most items of one BatchWriteItem.
+/// Maximum number of items in one BatchWriteItem.
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>.
-const MOST_WRITES: usize = 25;
+const MAX_WRITES: usize = 25;
 
-/// The [`DocumentIndex`] as a table with the number key `fileId`.
+/// [`DocumentIndex`] in a table whose partition key is the number `fileId`.
 #[derive(Debug, Clone)]
 pub struct DynamoDocumentIndex {
     client: Client,
@@ -26,37 +28,38 @@ pub struct DynamoDocumentIndex {
 }
 
 impl DynamoDocumentIndex {
-    /// The index in `table`.
+    /// Creates an index in `table`.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self { client, table: table.into() }
     }
 
-    /// Writes documents under their numbers, replacing what is there. No number may
-    /// stand twice.
+    /// Writes documents under their numbers and replaces existing entries. Each number may occur
+    /// only once.
     ///
     /// # Errors
-    /// Of the store; some of the documents may have been written, and all may be
-    /// written again.
+    /// If the store fails. Some documents may then have been written; it is safe to write all of
+    /// them again.
     pub async fn put(&self, documents: &[(FileId, IndexedDocument)]) -> Result<(), Fault> {
         const CALL: &str = "DynamoDB BatchWriteItem";
-        for some in documents.chunks(MOST_WRITES) {
-            let mut writes = some.iter().map(write).collect::<Result<Vec<_>, _>>()?;
+        for chunk in documents.chunks(MAX_WRITES) {
+            let mut writes = chunk.iter().map(write).collect::<Result<Vec<_>, _>>()?;
             let mut tries = 0_u32;
             while !writes.is_empty() {
                 if tries == TRIES {
-                    return Err(Fault::new(CALL, "items are left unwritten"));
+                    return Err(Fault::new(CALL, "some items remain unwritten"));
                 }
                 if tries > 0 {
-                    // What a table does not take at once it takes a little later.
+                    // Items are unprocessed if the table is throttled: back off exponentially.
                     tokio::time::sleep(Duration::from_millis(50 << tries)).await;
                 }
                 tries += 1;
                 let request = self.client.batch_write_item().request_items(&self.table, writes);
-                let answer =
+                let response =
                     Box::pin(request.send()).await.map_err(|error| Fault::of(CALL, &error))?;
-                let left = answer.unprocessed_items.and_then(|mut all| all.remove(&self.table));
-                writes = left.unwrap_or_default();
+                let unprocessed =
+                    response.unprocessed_items.and_then(|mut all| all.remove(&self.table));
+                writes = unprocessed.unwrap_or_default();
             }
         }
         Ok(())
@@ -69,9 +72,9 @@ impl DocumentIndex for DynamoDocumentIndex {
         files: &[FileId],
     ) -> Result<BTreeMap<FileId, IndexedDocument>, StoreError> {
         let mut known = BTreeMap::new();
-        for some in files.chunks(MOST_KEYS) {
+        for chunk in files.chunks(MOST_KEYS) {
             let key = |file: &FileId| Item::from([("fileId".to_owned(), number(file.get()))]);
-            let keys = some.iter().map(key).collect();
+            let keys = chunk.iter().map(key).collect();
             for item in batch::batch_get(&self.client, &self.table, keys, false).await? {
                 known.extend(read(&item));
             }
@@ -80,6 +83,7 @@ impl DocumentIndex for DynamoDocumentIndex {
     }
 }
 
+/// Builds the request that writes an entry of the index.
 fn write((file, document): &(FileId, IndexedDocument)) -> Result<WriteRequest, Fault> {
     let mut put = PutRequest::builder()
         .item("fileId", number(file.get()))
@@ -90,11 +94,13 @@ fn write((file, document): &(FileId, IndexedDocument)) -> Result<WriteRequest, F
     if let Some(size) = document.size {
         put = put.item("size", number(size));
     }
-    let put = put.build().map_err(|_| Fault::new("DynamoDB BatchWriteItem", "no item"))?;
+    let put = put
+        .build()
+        .map_err(|_| Fault::new("DynamoDB BatchWriteItem", "the item could not be built"))?;
     Ok(WriteRequest::builder().put_request(put).build())
 }
 
-/// What an item says; one that says nothing of use counts as missing.
+/// Parses an entry of the index. An entry without a valid number or GUID counts as missing.
 fn read(
     item: &HashMap<String, aws_sdk_dynamodb::types::AttributeValue>,
 ) -> Option<(FileId, IndexedDocument)> {

@@ -1,3 +1,5 @@
+//! Item layout of the table: keys, index attributes, and conversions from and to domain types.
+
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::primitives::Blob;
@@ -11,20 +13,20 @@ use serde::Serialize;
 
 use super::change::{number, string};
 
-/// An item, or the key of one.
+/// Item of the table, or the key of an item.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// What belongs to a transfer, or to a bundle with all of its documents.
+/// Partition of a transfer, or of a batch with all of its documents.
 pub(super) fn partition(id: &TransferId) -> String {
     format!("T#{}", id.bundle_str())
 }
 
-/// Where the item of a document in a bundle stands among those of the bundle.
+/// Sort key of a document within the partition of its batch.
 pub(super) fn document_sort_key(number: u16) -> String {
     format!("DOC#{number:04}")
 }
 
-/// The item of a transfer.
+/// Key of a transfer.
 pub(super) fn transfer_key(id: &TransferId) -> Item {
     match id.in_bundle() {
         None => key(partition(id), "META"),
@@ -32,7 +34,7 @@ pub(super) fn transfer_key(id: &TransferId) -> Item {
     }
 }
 
-/// The item of a transfer's upload session.
+/// Key of a transfer's upload session.
 pub(super) fn session_key(id: &TransferId) -> Item {
     match id.in_bundle() {
         None => key(partition(id), "SESSION#0"),
@@ -40,18 +42,18 @@ pub(super) fn session_key(id: &TransferId) -> Item {
     }
 }
 
-/// The item of a bundle.
+/// Key of a batch.
 pub(super) fn bundle_key(id: &TransferId) -> Item {
     key(partition(id), "BUNDLE")
 }
 
-/// How far a bundle's documents are: an item of its own, because each of them
-/// writes it.
+/// Key of the counts of a batch's ended documents. They are a separate item because every
+/// document of the batch writes them.
 pub(super) fn counts_key(id: &TransferId) -> Item {
     key(partition(id), "COUNTS")
 }
 
-/// An outcome that nobody was told of yet.
+/// Key of an outcome that has not been sent to the audit queue yet.
 pub(super) fn outcome_key(id: &TransferId, attempt: u32) -> Item {
     match id.in_bundle() {
         None => key(partition(id), &format!("{OUTCOME}{attempt}")),
@@ -59,79 +61,80 @@ pub(super) fn outcome_key(id: &TransferId, attempt: u32) -> Item {
     }
 }
 
-/// What the sort keys of outcomes begin with; the table's stream is filtered by it.
+/// Prefix of the sort keys of outcomes. The filter of the table's stream uses it.
 const OUTCOME: &str = "OUTBOX#";
 
-/// A notice of the end of a job that is in no queue yet.
+/// Key of a webhook notification that has not been sent to its queue yet.
 pub(super) fn notice_key(job: &TransferId, attempt: u32) -> Item {
     key(partition(job), &format!("{NOTICE}{attempt}"))
 }
 
-/// What the sort keys of notices begin with; the table's stream is filtered by it.
+/// Prefix of the sort keys of webhook notifications. The filter of the table's stream uses it.
 const NOTICE: &str = "NOTICE#";
 
-/// Who holds the slots of a pool.
+/// Key of the item that lists the holders of a pool's slots.
 pub(super) fn slots_key(pool: Pool) -> Item {
     key(format!("S#{}", pool.as_str()), "SLOTS")
 }
 
-/// The queue for the slots of a pool.
+/// Partition of the queue for a pool's slots.
 pub(super) fn queue_partition(pool: Pool) -> String {
     format!("Q#{}", pool.as_str())
 }
 
-/// Where one stands in it: by its order, then by its id.
+/// Key of an entry in the queue for a pool's slots.
 pub(super) fn queue_key(pool: Pool, waiting: &Waiting) -> Item {
     key(queue_partition(pool), &place(waiting))
 }
 
-/// The sort key of a place in the queue.
+/// Sort key of an entry in the queue: entries are sorted by order, then by transfer id.
 pub(super) fn place(waiting: &Waiting) -> String {
-    // 13 digits last until the year 2286.
+    // 13 digits hold milliseconds until the year 2286.
     format!("{:013}#{}", waiting.order.max(0), waiting.transfer_id)
 }
 
-/// The item of a file name that a document of a bundle has reserved.
+/// Key of a file name that a document of a batch has reserved.
 pub(super) fn name_key(bundle: &TransferId, name: &DocumentName) -> Item {
     key(partition(bundle), &format!("NAME#{}", name.folded()))
 }
 
-/// The item of an exchange key's users.
+/// Key of the item that lists the users of an exchange key.
 pub(super) fn references_key(exchange_key: &str) -> Item {
     key(format!("K#{exchange_key}"), "REFS")
 }
 
-/// The partition of pushes whose keys are not known yet.
+/// Partition of announced pushes, whose exchange keys are not known yet.
 pub(super) const ANNOUNCEMENTS: &str = "P#pushes";
 
-/// The item that announces a push of a transfer.
+/// Key of the item that announces a push of a transfer.
 pub(super) fn announcement_key(id: &TransferId) -> Item {
     key(ANNOUNCEMENTS.to_owned(), id.as_str())
 }
 
-/// The item of a pause that all who use a pool keep.
+/// Key of the pause that applies to all users of a pool.
 pub(super) fn throttle_key(pool: &str) -> Item {
     key(format!("B#{pool}"), "PAUSE")
 }
 
-/// How many calls somebody made in a minute.
+/// Key of the number of a caller's requests in one minute.
 pub(super) fn quota_key(caller: &str, minute: i64) -> Item {
     key(format!("R#{caller}"), &minute.to_string())
 }
 
-/// A request that its caller gave a name.
+/// Key of an idempotency record.
 pub(super) fn request_key(hash: &str) -> Item {
     key(format!("I#{hash}"), "REQUEST")
 }
 
-/// What is known of an object in the delivery bucket.
+/// Key of the record of an object in the delivery bucket.
 pub(super) fn artifact_key(object: &str) -> Item {
     key(format!("{ARTIFACT}{object}"), "ARTIFACT")
 }
 
+/// Prefix of the partitions of artifacts.
 const ARTIFACT: &str = "A#";
 
-/// The newest object of a document.
+/// Key of the item that names the newest delivered object of a document.
 pub(super) fn document_key(document: &ObjectGuid) -> Item {
     key(format!("D#{}", document.as_str()), "NEWEST")
 }
@@ -140,27 +143,28 @@ fn key(pk: String, sk: &str) -> Item {
     HashMap::from([("pk".to_owned(), string(pk)), ("sk".to_owned(), string(sk))])
 }
 
-/// An item that this version cannot read or write. The reader's own words are
-/// left out: they quote the values.
+/// Error for an item that this version cannot read or write. The serializer's message is
+/// dropped, because it quotes the values.
 #[derive(Debug, thiserror::Error)]
 #[error("the {0} cannot be read or written by version {SCHEMA_VERSION}")]
 struct Unreadable(&'static str);
 
+/// Error for an item that cannot be read or written. `what` names the kind of item.
 pub(super) fn corrupt(what: &'static str) -> StoreError {
     StoreError::Corrupt(Box::new(Unreadable(what)))
 }
 
-/// A value of the domain as an attribute.
+/// Serializes a domain value as an attribute.
 pub(super) fn attribute<T: Serialize>(value: &T) -> Result<AttributeValue, StoreError> {
     serde_dynamo::aws_sdk_dynamodb_1::to_attribute_value(value).map_err(|_| corrupt("attribute"))
 }
 
-/// The item of a transfer that nobody looks after yet.
+/// Serializes a transfer as an item, without the attributes of the index `unfinished`.
 pub(super) fn transfer_item(transfer: &Transfer) -> Result<Item, StoreError> {
     whole_item(transfer, transfer_key(&transfer.transfer_id), "transfer")
 }
 
-/// A value of the domain as an item under `key`.
+/// Serializes a domain value as an item under `key`. `what` names it in errors.
 pub(super) fn whole_item<T: Serialize>(
     value: &T,
     key: Item,
@@ -172,19 +176,19 @@ pub(super) fn whole_item<T: Serialize>(
     Ok(item)
 }
 
-/// Puts an item into the index of what may need looking after.
+/// Adds an item to the index `unfinished`.
 pub(super) fn indexed(mut item: Item, shard: &str, due: Timestamp) -> Item {
     item.insert(SHARD.into(), string(shard));
     item.insert(DUE.into(), number(due.as_millisecond()));
     item
 }
 
-/// When a transfer or bundle is looked at for the first time.
+/// Time at which the sweeper first checks a new transfer or batch.
 pub(super) fn first_look(created_at: Timestamp) -> Timestamp {
     created_at.saturating_add(FIRST_LOOK).unwrap_or(created_at)
 }
 
-/// An item that is a transfer's queue place.
+/// Builds the queue entry of a transfer.
 pub(super) fn queue_item(transfer: &Transfer) -> Item {
     let waiting = transfer.waiting();
     let mut item = queue_key(transfer.pool, &waiting);
@@ -194,6 +198,7 @@ pub(super) fn queue_item(transfer: &Transfer) -> Item {
     item
 }
 
+/// Parses a queue entry.
 pub(super) fn read_waiting(item: &Item) -> Result<Waiting, StoreError> {
     let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
     let order = item.get("order").and_then(|value| value.as_n().ok()?.parse().ok());
@@ -206,46 +211,49 @@ pub(super) fn read_waiting(item: &Item) -> Result<Waiting, StoreError> {
     }
 }
 
+/// Parses a transfer; fails if it has a newer schema than this version knows.
 pub(super) fn read_transfer(item: Item) -> Result<Transfer, StoreError> {
     let transfer: Transfer =
         serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("transfer"))?;
-    // A newer form may mean something else by the same names.
+    // A newer schema may use the same attribute names with another meaning.
     if transfer.schema_version > SCHEMA_VERSION {
         return Err(corrupt("transfer"));
     }
     Ok(transfer)
 }
 
-/// The index of unfinished transfers: items that carry both attributes are in it.
+/// Index of the items that the sweeper has to check. It is sparse: an item is in the index
+/// exactly if it has both key attributes, [`SHARD`] and [`DUE`].
 pub(super) const UNFINISHED: &str = "unfinished";
-/// Its partition key.
+/// Partition key of the index `unfinished`.
 pub(super) const SHARD: &str = "sweepShard";
-/// Its sort key: when to look next, milliseconds since 1970.
+/// Sort key of the index `unfinished`: time of the next check, milliseconds since 1970.
 pub(super) const DUE: &str = "dueAt";
 
-/// Partitions of the index. One would hold all writes of a burst.
+/// Shards of the index for transfers and batches. A single partition would have to take all
+/// writes of a burst.
 pub(super) const SHARDS: [&str; 4] = ["U0", "U1", "U2", "U3"];
 
-/// The partition of outcomes that rest in the outbox: one of their own, so that a
-/// queue that takes none does not hold up anything else.
+/// Shard of outcomes in the outbox. It is separate, so that an unavailable audit queue does not
+/// delay anything else.
 pub(super) const OUTCOMES_SHARD: &str = "O0";
 
-/// The partition of notices: beside that of outcomes, so that neither waits behind the
-/// other.
+/// Shard of webhook notifications. It is separate from the shard of outcomes, so that neither
+/// delays the other.
 pub(super) const NOTICES_SHARD: &str = "N0";
 
-/// The partition of what lies in the delivery bucket. Who waits to be looked after
-/// does not stand behind what is to be removed.
+/// Shard of objects in the delivery bucket. It is separate, so that removing expired objects
+/// does not delay the recovery of transfers.
 pub(super) const ARTIFACTS_SHARD: &str = "A0";
 
-/// When something of the index is due, milliseconds since 1970, and which item it is.
+/// Reads an entry of the index: its due time in milliseconds since 1970, and the item's key.
 pub(super) fn read_due(item: &Item) -> Option<(i64, Item)> {
     let due = item.get(DUE)?.as_n().ok()?.parse().ok()?;
     let (pk, sk) = (item.get("pk")?, item.get("sk")?);
     Some((due, Item::from([("pk".to_owned(), pk.clone()), ("sk".to_owned(), sk.clone())])))
 }
 
-/// Which transfer, bundle or object of the delivery bucket an item of the index is.
+/// Parses the key of an index entry as a transfer, a batch or an object of the delivery bucket.
 pub(super) fn read_named(key: &Item) -> Option<Due> {
     let partition = key.get("pk")?.as_s().ok()?;
     if let Some(object) = partition.strip_prefix(ARTIFACT) {
@@ -260,7 +268,7 @@ pub(super) fn read_named(key: &Item) -> Option<Due> {
     }
 }
 
-/// Which outcome an item of the index is.
+/// Parses the key of an outcome: transfer id and execution number.
 pub(super) fn read_outcome_key(key: &Item) -> Option<(TransferId, u32)> {
     let (id, sort) = read_key(key)?;
     let rest = sort.strip_prefix(OUTCOME)?;
@@ -270,28 +278,30 @@ pub(super) fn read_outcome_key(key: &Item) -> Option<(TransferId, u32)> {
     }
 }
 
-/// Which notice an item of the index is.
+/// Parses the key of a webhook notification: job id and execution number.
 pub(super) fn read_notice_key(key: &Item) -> Option<(TransferId, u32)> {
     let (id, sort) = read_key(key)?;
     Some((id, sort.strip_prefix(NOTICE)?.parse().ok()?))
 }
 
+/// Splits a key into the id in its partition and its sort key.
 fn read_key(key: &Item) -> Option<(TransferId, &str)> {
     let id = key.get("pk")?.as_s().ok()?.strip_prefix("T#")?.parse().ok()?;
     Some((id, key.get("sk")?.as_s().ok()?))
 }
 
-/// From the last digit of the id, which is random.
+/// Chooses the index shard of a transfer by the last digit of its id, which is random.
 pub(super) fn shard(id: &TransferId) -> &'static str {
     let last = id.as_str().bytes().last().unwrap_or_default();
     SHARDS[usize::from(last) % SHARDS.len()]
 }
 
-/// How long after a session's announced end its item may rest. A session lives on
-/// while fragments arrive, but not for days; `finalize` removes the item long
-/// before, and this only bounds what a lost `finalize` leaves.
-const SESSION_REST: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Time after a session's announced expiry at which TTL removes its item. A session's life is
+/// extended while fragments arrive, but not for days. `finalize` removes the item long before;
+/// TTL only cleans up if `finalize` never ran.
+const SESSION_TTL_DELAY: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// Builds the item of an upload session.
 pub(super) fn session_item(
     id: &TransferId,
     epoch: u64,
@@ -304,11 +314,12 @@ pub(super) fn session_item(
     item.insert("sealedUrl".into(), AttributeValue::B(sealed_url));
     if let Some(at) = session.expires_at {
         item.insert("sessionExpiresAt".into(), attribute(&at)?);
-        item.insert("expiresAt".into(), ttl(at.saturating_add(SESSION_REST).unwrap_or(at)));
+        item.insert("expiresAt".into(), ttl(at.saturating_add(SESSION_TTL_DELAY).unwrap_or(at)));
     }
     Ok(item)
 }
 
+/// Parses the item of an upload session.
 pub(super) fn read_session(item: &Item) -> Result<SessionRecord, StoreError> {
     let unreadable = || corrupt("upload session");
     let number = |name| match item.get(name) {
@@ -332,7 +343,7 @@ pub(super) fn read_session(item: &Item) -> Result<SessionRecord, StoreError> {
     }
 }
 
-/// The TTL attribute's value.
+/// Value of the TTL attribute: seconds since 1970.
 pub(super) fn ttl(at: Timestamp) -> AttributeValue {
     number(at.as_second())
 }

@@ -1,12 +1,11 @@
-//! What callers see as jobs: their histories, the names of their requests, and runs
-//! that follow on others.
+//! Jobs as callers see them: idempotency records, retries, and the history of each caller.
 //!
 //! | pk | sk | holds |
 //! |---|---|---|
-//! | `I#{hash}` | `REQUEST` | what a request of that name has made |
+//! | `I#{hash}` | `REQUEST` | an idempotency record: the job that a request has created |
 //!
-//! The index `jobs` (`jobOwner`, `jobOrder`; keys only) holds each job and each transfer of
-//! the viewer's contract. Keys only, so that progress is not replicated into it.
+//! The index `jobs` (`jobOwner`, `jobOrder`) lists each job, and each transfer requested
+//! through SCV's API. It projects keys only, so that progress is not replicated into it.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use docferry_app::ports::{Entered, History, JobPlace, JobStore, Listed, StoreError};
@@ -22,30 +21,33 @@ use super::items::{
 };
 use super::table::{Check, Table};
 
-/// The index of jobs.
+/// Index of jobs by owner.
 pub(super) const JOBS: &str = "jobs";
-/// Its partition key.
+/// Partition key of the index `jobs`.
 pub(super) const OWNER: &str = "jobOwner";
-/// Its sort key.
+/// Sort key of the index `jobs`: creation time and id, see [`order`].
 pub(super) const ORDER: &str = "jobOrder";
 
-/// Puts a job into its owner's history.
+/// Adds a job to its owner's history, the index `jobs`.
 pub(super) fn listed(mut item: Item, owner: &str, place: &JobPlace) -> Item {
     item.insert(OWNER.into(), string(owner));
     item.insert(ORDER.into(), string(order(place)));
     item
 }
 
+/// Sort key of a job in the index: creation time in milliseconds, then the id.
 fn order(place: &JobPlace) -> String {
-    // 13 digits last until the year 2286.
+    // 13 digits hold milliseconds until the year 2286.
     format!("{:013}#{}", place.created_ms.max(0), place.id)
 }
 
+/// Parses a sort key of the index.
 fn read_order(text: &str) -> Option<JobPlace> {
     let (created_ms, id) = text.split_once('#')?;
     Some(JobPlace { created_ms: created_ms.parse().ok()?, id: id.parse().ok()? })
 }
 
+/// Parses a job: a single transfer or a batch.
 fn read_listed(item: Item) -> Result<Listed, StoreError> {
     let is_bundle = item.get("sk").is_some_and(|sk| sk.as_s().is_ok_and(|sk| sk == "BUNDLE"));
     Ok(if is_bundle {
@@ -55,9 +57,9 @@ fn read_listed(item: Item) -> Result<Listed, StoreError> {
     })
 }
 
-/// Remembering a request, as an action of the transaction that records its job. One
-/// that was to be remembered until before now counts as forgotten: the table may
-/// forget it days later.
+/// Returns a transaction action that writes an idempotency record, for the transaction that
+/// records its job. An expired record with the same key is replaced: TTL may delete it days
+/// after its expiry.
 pub(super) fn remembering(
     table: &Table,
     request: &NamedRequest,
@@ -71,22 +73,22 @@ pub(super) fn remembering(
     table.putting_when(item, free)
 }
 
-/// What the condition of [`remembering`] says: the request that came before, unless
-/// that was our own first try.
+/// Interprets the result of the action from [`remembering`]: returns the existing record of an
+/// earlier request, or `None` if there is none or our own first attempt wrote it.
 pub(super) fn remembered(
     check: Option<Check>,
     ours: &NamedRequest,
 ) -> Result<Option<NamedRequest>, StoreError> {
     let Some(Check::Failed(Some(item))) = check else { return Ok(None) };
-    Ok(Some(read_request(item)?).filter(|before| before.job_id != ours.job_id))
+    Ok(Some(read_request(item)?).filter(|existing| existing.job_id != ours.job_id))
 }
 
 fn read_request(item: Item) -> Result<NamedRequest, StoreError> {
     serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("request"))
 }
 
-/// Attributes of a run that do not outlive it.
-const OF_A_RUN: [&str; 17] = [
+/// Attributes that belong to one run and are removed when a retry begins.
+const RUN_ATTRIBUTES: [&str; 17] = [
     "pushAgain",
     "admittedAt",
     "ending",
@@ -106,22 +108,23 @@ const OF_A_RUN: [&str; 17] = [
     Step::Finalize.attribute(),
 ];
 
-/// A document does not count among those that have ended any more.
-fn uncounting(
+/// Returns a transaction action that removes an ended document from the counts of its batch.
+fn decrement_counts(
     table: &Table,
     bundle: &TransferId,
     read: &Transfer,
 ) -> Result<TransactWriteItem, StoreError> {
-    let fewer = Change::default().minus("ended", 1);
-    let fewer = if read.phase == Phase::Completed {
-        fewer.minus("completed", 1).minus("bytes", read.source.as_ref().map_or(0, |s| s.size))
+    let decremented = Change::default().minus("ended", 1);
+    let decremented = if read.phase == Phase::Completed {
+        let bytes = read.source.as_ref().map_or(0, |source| source.size);
+        decremented.minus("completed", 1).minus("bytes", bytes)
     } else {
-        fewer
+        decremented
     };
-    table.updating(counts_key(bundle), fewer)
+    table.updating(counts_key(bundle), decremented)
 }
 
-/// What came of recording something with a request's name, or without one.
+/// Converts the existing idempotency record, if there is one, into the result of a creation.
 pub(super) fn entered(before: Option<NamedRequest>) -> Entered {
     before.map_or(Entered::Done, Entered::Before)
 }
@@ -135,7 +138,7 @@ impl JobStore for DynamoTransferStore {
     ) -> Result<bool, StoreError> {
         let table = &self.table;
         let id = &read.transfer_id;
-        let mut begun = Change::default()
+        let mut restarted = Change::default()
             .when("#attempt = :readAttempt AND #phase = :readPhase AND #settled = :true")
             .value("readAttempt", number(read.attempt))
             .value("readPhase", string(read.phase.as_str()))
@@ -151,21 +154,21 @@ impl JobStore for DynamoTransferStore {
             .set("deadline", attribute(&again.deadline)?)
             .set(SHARD, string(shard(id)))
             .set(DUE, number(due.as_millisecond()))
-            .remove(&OF_A_RUN);
+            .remove(&RUN_ATTRIBUTES);
         if let Some(until) = again.keep_until {
-            begun = begun.set("keepUntil", attribute(&until)?);
+            restarted = restarted.set("keepUntil", attribute(&until)?);
         }
         if !again.owed_keys.is_empty() {
-            begun = begun.set("owedKeys", attribute(&again.owed_keys)?);
+            restarted = restarted.set("owedKeys", attribute(&again.owed_keys)?);
         }
         if let Some(at) = again.queued_at {
-            begun = begun.set("queuedAt", attribute(&at)?);
+            restarted = restarted.set("queuedAt", attribute(&at)?);
         }
-        let mut actions = vec![table.updating(transfer_key(id), begun)?];
+        let mut actions = vec![table.updating(transfer_key(id), restarted)?];
         match id.in_bundle() {
             None => actions.push(table.putting(queue_item(again))?),
             Some((bundle, _)) => {
-                actions.push(uncounting(table, &bundle, read)?);
+                actions.push(decrement_counts(table, &bundle, read)?);
                 let resuming = Change::default()
                     .when("#resuming = :resuming AND #retries = :retries")
                     .value("resuming", AttributeValue::Bool(true))
@@ -173,12 +176,12 @@ impl JobStore for DynamoTransferStore {
                 actions.push(table.checking(bundle_key(&bundle), resuming)?);
             }
         }
-        let Err(refusal) = table.transact(&actions).await else { return Ok(true) };
-        match refusal.stood()?.into_iter().next() {
-            // Our own first try.
-            Some(Check::Failed(Some(stood))) => {
-                let stood = read_transfer(stood)?;
-                Ok(stood.retries == again.retries && stood.attempt == again.attempt)
+        let Err(failure) = table.transact(&actions).await else { return Ok(true) };
+        match failure.stood()?.into_iter().next() {
+            // Our own first attempt may have written the new run already.
+            Some(Check::Failed(Some(current))) => {
+                let current = read_transfer(current)?;
+                Ok(current.retries == again.retries && current.attempt == again.attempt)
             }
             _ => Ok(false),
         }
@@ -212,12 +215,12 @@ impl JobStore for DynamoTransferStore {
         let counts = Change::default().remove(&["firstFailure", "expiresAt"]);
         let actions =
             [table.updating(bundle_key(id), resumed)?, table.updating(counts_key(id), counts)?];
-        let Err(refusal) = table.transact(&actions).await else { return Ok(true) };
-        match refusal.stood()?.into_iter().next() {
-            // Our own first try.
-            Some(Check::Failed(Some(stood))) => {
-                let stood = bundles::read_bundle(stood)?;
-                Ok(stood.retries == retries && stood.keep_until == Some(keep_until))
+        let Err(failure) = table.transact(&actions).await else { return Ok(true) };
+        match failure.stood()?.into_iter().next() {
+            // Our own first attempt may have resumed the batch already.
+            Some(Check::Failed(Some(current))) => {
+                let current = bundles::read_bundle(current)?;
+                Ok(current.retries == retries && current.keep_until == Some(keep_until))
             }
             _ => Ok(false),
         }
@@ -231,7 +234,7 @@ impl JobStore for DynamoTransferStore {
             .remove(&["resuming"]);
         match table.update(bundle_key(id), resumed).await {
             Ok(_) => Ok(()),
-            Err(refusal) => refusal.stood().map(drop),
+            Err(failure) => failure.stood().map(drop),
         }
     }
 
@@ -248,7 +251,7 @@ impl JobStore for DynamoTransferStore {
             .set("expiresAt", ttl(purge_at));
         match table.update(transfer_key(id), kept).await {
             Ok(_) => Ok(()),
-            Err(refusal) => refusal.stood().map(drop),
+            Err(failure) => failure.stood().map(drop),
         }
     }
 
@@ -265,7 +268,7 @@ impl JobStore for DynamoTransferStore {
             .value("jobId", string(request.job_id.as_str()));
         match table.delete(request_key(&request.key), ours).await {
             Ok(()) => Ok(()),
-            Err(refusal) => refusal.stood(),
+            Err(failure) => failure.stood(),
         }
     }
 }
@@ -278,13 +281,13 @@ impl History for DynamoTransferStore {
         limit: usize,
     ) -> Result<(Vec<Listed>, Option<JobPlace>), StoreError> {
         let table = &self.table;
-        // Behind every place: these begin with digits.
+        // The default is after every sort key: these begin with digits, and `:` follows `9`.
         let before = before.map_or_else(|| ":".to_owned(), order);
-        let named = table.newest(JOBS, (OWNER, owner), (ORDER, &before), limit).await?;
+        let entries = table.newest(JOBS, (OWNER, owner), (ORDER, &before), limit).await?;
         let places: Vec<JobPlace> =
-            named.iter().filter_map(|item| read_order(item.get(ORDER)?.as_s().ok()?)).collect();
-        let next = places.last().filter(|_| named.len() == limit).cloned();
-        let keys = named.into_iter().map(|item| {
+            entries.iter().filter_map(|item| read_order(item.get(ORDER)?.as_s().ok()?)).collect();
+        let next = places.last().filter(|_| entries.len() == limit).cloned();
+        let keys = entries.into_iter().map(|item| {
             let part = |name: &str| item.get(name).cloned().map(|value| (name.to_owned(), value));
             part("pk").into_iter().chain(part("sk")).collect::<Item>()
         });

@@ -1,31 +1,33 @@
-//! The records of transfers in one DynamoDB table.
+//! DynamoDB adapters: all records of docferry in one table, and the document index in another.
 //!
 //! | pk | sk | holds |
 //! |---|---|---|
-//! | `T#{id}` | `META` | the transfer, as `docferry_domain::Transfer` writes itself |
+//! | `T#{id}` | `META` | a transfer, serialized from `docferry_domain::Transfer` |
 //! | `T#{id}` | `SESSION#0` | the sealed upload URL and the epoch that stored it |
-//! | `T#{id}` | `BUNDLE`, `COUNTS` | what the documents of a bundle have in common |
-//! | `T#{id}` | `DOC#{n}`, `SESSION#{n}` | a document of a bundle: a transfer like any other |
-//! | `T#{id}` | `NAME#{name}` | the document of a bundle that has reserved a file name |
-//! | `T#{id}` | `OUTBOX#{attempt}` | an outcome that nobody was told of yet |
-//! | `T#{id}` | `NOTICE#{attempt}` | a notice of an end that is in no queue yet |
-//! | `S#{pool}` | `SLOTS` | who holds the slots of a pool |
-//! | `Q#{pool}` | `{order}#{id}` | who waits for one |
-//! | `K#{key}` | `REFS` | an exchange key: its document and users, pushes that named it, its deletion |
-//! | `P#pushes` | `{id}` | a push whose exchange key is not known yet |
-//! | `I#{hash}` | `REQUEST` | what a request that its caller gave a name has made |
-//! | `R#{caller}` | `{minute}` | how many calls somebody made in a minute |
+//! | `T#{id}` | `BUNDLE`, `COUNTS` | a batch, and the counts of its ended documents |
+//! | `T#{id}` | `DOC#{n}`, `SESSION#{n}` | a document of a batch, and its session |
+//! | `T#{id}` | `NAME#{name}` | a file name and the document of the batch that has reserved it |
+//! | `T#{id}` | `OUTBOX#{attempt}` | outbox: an outcome not yet sent to the audit queue |
+//! | `T#{id}` | `NOTICE#{attempt}` | outbox: a webhook notification not yet sent to its queue |
+//! | `S#{pool}` | `SLOTS` | the transfers that hold slots of a pool |
+//! | `Q#{pool}` | `{order}#{id}` | a transfer that is queued for a slot |
+//! | `K#{key}` | `REFS` | an exchange key: its document, users, pushes and deletion lease |
+//! | `P#pushes` | `{id}` | an announced push whose exchange key is not known yet |
+//! | `I#{hash}` | `REQUEST` | an idempotency record: the job that a request has created |
+//! | `R#{caller}` | `{minute}` | the number of a caller's requests in a minute, for rate limiting |
 //! | `A#{key}` | `ARTIFACT` | an object of the delivery bucket, and its retention |
 //! | `D#{guid}` | `NEWEST` | the newest delivered object of a document |
-//! | `B#{pool}` | `PAUSE` | until when all transfers of the pool leave the drive alone |
+//! | `B#{pool}` | `PAUSE` | the end of a pause in which no transfer of the pool calls the drive |
 //!
-//! Every write is one conditional request, and a failed condition brings back the
-//! item as it stood, so that the reason is told without a second read that could
-//! see something else. A write whose answer is lost is sent again by the SDK; each
-//! condition is made so that finding our own first try there is not an error.
-//! `expiresAt` (seconds since 1970) is the table's TTL attribute. The index
-//! `unfinished` (`sweepShard`, `dueAt`; keys only) names what may need looking after,
-//! the index `jobs` (`jobOwner`, `jobOrder`; keys only) what somebody asked for.
+//! Every write is one conditional request. If its condition fails, the response contains the
+//! current item, so the reason is known without a second read that could see a later state.
+//!
+//! The SDK repeats a write whose response is lost. Therefore each condition is written so that
+//! an item already changed by our own first attempt is not an error.
+//!
+//! `expiresAt` (seconds since 1970) is the table's TTL attribute. The index `unfinished`
+//! (`sweepShard`, `dueAt`; keys only) lists the items that the sweeper has to check, and the
+//! index `jobs` (`jobOwner`, `jobOrder`; keys only) lists the jobs of each caller.
 
 mod artifacts;
 mod batch;
@@ -64,14 +66,15 @@ use table::Table;
 
 pub use throttle::DynamoThrottleBudget;
 
-/// The [`TransferStore`] on DynamoDB.
+/// [`TransferStore`] on DynamoDB. It also implements the ports for slots, batches, jobs,
+/// artifacts and the outbox.
 #[derive(Debug, Clone)]
 pub struct DynamoTransferStore {
     table: Table,
 }
 
 impl DynamoTransferStore {
-    /// A store in `table`, which has the string keys `pk` and `sk`.
+    /// Creates a store in `table`, whose primary key consists of the strings `pk` and `sk`.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self { table: Table::new(client, table.into()) }

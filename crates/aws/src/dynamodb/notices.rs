@@ -1,4 +1,7 @@
-//! Notices of ends of jobs that are in no queue yet, items `NOTICE#…` beside their jobs.
+//! Outbox of webhook notifications: items `NOTICE#…` in the partition of their job.
+//!
+//! The transaction that ends a job writes the notification, and it is deleted after it was sent
+//! to the webhook queue.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use docferry_app::ports::{Notices, OUTBOX_REST, StoreError};
@@ -10,7 +13,8 @@ use super::change::Change;
 use super::items::{NOTICES_SHARD, corrupt, indexed, notice_key, read_notice_key, whole_item};
 use super::table::Table;
 
-/// Putting a notice down, as an action of the transaction that ends its job.
+/// Returns a transaction action that writes a webhook notification, for the transaction that
+/// ends its job. It becomes due in the index after [`OUTBOX_REST`].
 pub(super) fn putting(table: &Table, notice: &Notice) -> Result<TransactWriteItem, StoreError> {
     let key = notice_key(&notice.job_id, notice.attempt);
     let due = notice.ended_at.saturating_add(OUTBOX_REST).unwrap_or(notice.ended_at);
@@ -28,7 +32,7 @@ impl Notices for DynamoTransferStore {
         let table = &self.table;
         match table.delete(notice_key(job, attempt), Change::default()).await {
             Ok(()) => Ok(()),
-            Err(refusal) => refusal.stood(),
+            Err(failure) => failure.stood(),
         }
     }
 

@@ -1,4 +1,6 @@
-//! Outcomes that nobody was told of yet, items `OUTBOX#…` beside their transfers.
+//! Outbox of outcomes for the audit queue: items `OUTBOX#…` in the partition of their transfer.
+//!
+//! The transaction that ends a transfer writes the outcome, and it is deleted after it was sent.
 
 use docferry_app::ports::{OUTBOX_REST, Outbox, StoreError};
 use docferry_domain::{OutcomeRecord, TransferId};
@@ -10,7 +12,8 @@ use super::items::{
     Item, OUTCOMES_SHARD, corrupt, indexed, outcome_key, read_outcome_key, whole_item,
 };
 
-/// The item of an outcome, in the index from the time on at which `sweep` tells it.
+/// Builds the item of an outcome. It becomes due in the index after [`OUTBOX_REST`]; then the
+/// sweeper sends it if the table's stream has not.
 pub(super) fn item(record: &OutcomeRecord) -> Result<Item, StoreError> {
     let key = outcome_key(&record.transfer_id, record.attempt);
     let due = record.ended_at.saturating_add(OUTBOX_REST).unwrap_or(record.ended_at);
@@ -35,7 +38,7 @@ impl Outbox for DynamoTransferStore {
         let table = &self.table;
         match table.delete(outcome_key(id, attempt), Change::default()).await {
             Ok(()) => Ok(()),
-            Err(refusal) => refusal.stood(),
+            Err(failure) => failure.stood(),
         }
     }
 

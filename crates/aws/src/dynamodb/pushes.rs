@@ -1,8 +1,8 @@
-//! Pushes and the exchange keys that they named.
+//! Pushes and the exchange keys that the document source returned for them.
 //!
-//! `K#{key}` holds `outstanding`, a set of pushes of which no object has been seen for
-//! certain (`docferry_domain::OutstandingPush` as text). `P#pushes` / `{id}` announces a
-//! push whose key is not known yet: `guid`, `requestedAt` and `announcedAt`.
+//! `K#{key}` holds `outstanding`: the set of pushes whose object has not been identified for
+//! certain yet (`docferry_domain::OutstandingPush` as text). `P#pushes` / `{id}` announces a
+//! push whose key is not known yet, with `guid`, `requestedAt` and `announcedAt`.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{PushRecord, StoreError, WriteError};
@@ -22,11 +22,15 @@ use super::standing::{
 };
 use super::table::{Check, Refusal, Table};
 
-/// How long an announcement rests that its transfer did not withdraw.
-const ANNOUNCEMENT_REST: SignedDuration = SignedDuration::from_hours(1);
-/// Announcements that are read at most. There are as many as pushes run at once.
-const MOST_ANNOUNCEMENTS: usize = 1000;
+/// Time after which TTL removes an announcement that its transfer did not withdraw.
+const ANNOUNCEMENT_TTL_DELAY: SignedDuration = SignedDuration::from_hours(1);
+/// Maximum number of announcements to read. There is one per push in progress.
+const MAX_ANNOUNCEMENTS: usize = 1000;
 
+/// Records the response to a push in the items of the transfer and of the key, in one transaction.
+///
+/// If the key is used by another document or its object is being deleted, the push is only recorded
+/// as outstanding, and the key as owed to the transfer.
 pub(super) async fn record_push(
     table: &Table,
     id: &TransferId,
@@ -35,32 +39,32 @@ pub(super) async fn record_push(
     source: &PushedSource,
 ) -> Result<PushRecord, WriteError> {
     let document = &push.guid;
-    // The record as it stood when a write failed.
+    // The current record, known once a write has failed.
     let mut read: Option<Transfer> = None;
     for _ in 0..ROUNDS {
         let actions = [
-            table.updating(transfer_key(id), pushed(attempt, source, read.as_ref())?)?,
-            table.updating(references_key(&source.key), used(id, push, source))?,
+            table.updating(transfer_key(id), transfer_change(attempt, source, read.as_ref())?)?,
+            table.updating(references_key(&source.key), key_change(id, push, source))?,
         ];
-        let Err(refusal) = table.transact(&actions).await else { return Ok(PushRecord::Recorded) };
-        let mut checks = refusal.stood()?.into_iter();
+        let Err(failure) = table.transact(&actions).await else { return Ok(PushRecord::Recorded) };
+        let mut checks = failure.stood()?.into_iter();
         match (checks.next(), checks.next()) {
-            (Some(Check::Failed(stood)), _) => {
-                let transfer = live(stood, attempt)?;
+            (Some(Check::Failed(current)), _) => {
+                let transfer = live(current, attempt)?;
                 if transfer.phase >= Phase::Uploading && !transfer.push_again {
                     return Ok(PushRecord::Recorded);
                 }
                 read = Some(transfer);
             }
-            (_, Some(Check::Failed(stood))) => {
-                let refused = match stood {
+            (_, Some(Check::Failed(current))) => {
+                let rejection = match current {
                     Some(item) if is_held_by_another(&item, document) => PushRecord::HeldByAnother,
                     _ => PushRecord::Releasing,
                 };
                 record_outstanding(table, push, &source.key).await?;
                 let (key, requested_at) = (source.key.clone(), source.requested_at);
-                owe(table, id, attempt, &OwedKey { key, requested_at }, true).await?;
-                return Ok(refused);
+                add_owed_key(table, id, attempt, &OwedKey { key, requested_at }, true).await?;
+                return Ok(rejection);
             }
             _ => break,
         }
@@ -68,15 +72,18 @@ pub(super) async fn record_push(
     Err(unsettled("record_push").into())
 }
 
-/// The transfer's half. It is tied to the key that the record holds, so that a key which
-/// the source has replaced by another stays owed to the transfer.
-fn pushed(
+/// Change of the transfer's item when a push is recorded.
+///
+/// It is conditional on the key that the record holds. If the source has returned another key
+/// this time, the former key is added to `owedKeys`, because the document may still arrive
+/// under it.
+fn transfer_change(
     attempt: u32,
     source: &PushedSource,
     read: Option<&Transfer>,
 ) -> Result<Change, StoreError> {
     let change = match read {
-        // Phases never go back: an upload that lost its source stays one.
+        // Phases never go back: an upload that has lost its source object stays `Uploading`.
         Some(read) if read.push_again && read.phase == Phase::Uploading => {
             by_attempt_in(attempt, &[Phase::Uploading])
                 .when("#pushAgain = :yes")
@@ -104,21 +111,26 @@ fn pushed(
     })
 }
 
-/// The key's half: its object is not being deleted, was not deleted at a time that may be
-/// after this push (both by the exchange store's clock), and the key is free or used by
-/// the same document. A deletion whose bound has passed is taken over.
-fn used(id: &TransferId, push: &OutstandingPush, source: &PushedSource) -> Change {
-    // A key that was taken before the push cannot have been released since.
+/// Change of the key's item when a push is recorded. Its conditions are:
+///
+/// - the key's object is not being deleted; a deletion whose lease has expired is ignored;
+/// - the object was not deleted at or after the time of this push's request, both by the clock
+///   of the exchange store;
+/// - the key is free or used by the same document.
+fn key_change(id: &TransferId, push: &OutstandingPush, source: &PushedSource) -> Change {
+    // If this transfer already uses the key, the key cannot have been released since the push.
     let released = "attribute_not_exists(#releasedAt) OR #releasedAt < :requestedAt \
                     OR contains(#refs, :id)";
-    taken(id, &push.guid, source.pushed_at)
+    take_key(id, &push.guid, source.pushed_at)
         .join("outstanding", &push.to_string())
         .when(released)
         .value("requestedAt", number(source.requested_at.as_millisecond()))
         .value("id", string(id.as_str()))
 }
 
-fn taken(id: &TransferId, document: &ObjectGuid, now: Timestamp) -> Change {
+/// Makes the transfer a user of the key, unless another document uses it or its object is being
+/// deleted.
+fn take_key(id: &TransferId, document: &ObjectGuid, now: Timestamp) -> Change {
     Change::default()
         .join("refs", id.as_str())
         .set("guid", string(document.as_str()))
@@ -128,20 +140,24 @@ fn taken(id: &TransferId, document: &ObjectGuid, now: Timestamp) -> Change {
         .when("attribute_not_exists(#refs) OR #guid = :guid")
 }
 
+/// Returns whether transfers of another document use the key.
 fn is_held_by_another(item: &Item, document: &ObjectGuid) -> bool {
     let guid = item.get("guid").and_then(|guid| guid.as_s().ok());
     item.contains_key("refs") && guid.is_none_or(|guid| guid != document.as_str())
 }
 
+/// Adds a push to the outstanding ones of a key.
 async fn record_outstanding(
     table: &Table,
     push: &OutstandingPush,
     key: &str,
 ) -> Result<(), StoreError> {
     let change = Change::default().join("outstanding", &push.to_string());
-    table.update(references_key(key), change).await.map(drop).or_else(ignored)
+    table.update(references_key(key), change).await.map(drop).or_else(ignore_condition_failure)
 }
 
+/// Makes the transfer a user of a key that an earlier push returned. Returns `false` if another
+/// document uses the key or its object is being deleted.
 pub(super) async fn hold_key(
     table: &Table,
     id: &TransferId,
@@ -152,13 +168,13 @@ pub(super) async fn hold_key(
 ) -> Result<bool, WriteError> {
     let actions = [
         table.checking(transfer_key(id), by_attempt(attempt))?,
-        table.updating(references_key(key), taken(id, document, now))?,
+        table.updating(references_key(key), take_key(id, document, now))?,
     ];
-    let Err(refusal) = table.transact(&actions).await else { return Ok(true) };
-    let mut checks = refusal.stood()?.into_iter();
+    let Err(failure) = table.transact(&actions).await else { return Ok(true) };
+    let mut checks = failure.stood()?.into_iter();
     match (checks.next(), checks.next()) {
-        (Some(Check::Failed(stood)), _) => {
-            live(stood, attempt)?;
+        (Some(Check::Failed(current)), _) => {
+            live(current, attempt)?;
             Err(unsettled("hold_key").into())
         }
         (_, Some(Check::Failed(_))) => Ok(false),
@@ -166,46 +182,49 @@ pub(super) async fn hold_key(
     }
 }
 
+/// Records a key under which an object of the transfer may still arrive.
 pub(super) async fn owe_key(
     table: &Table,
     id: &TransferId,
     attempt: u32,
     owed: &OwedKey,
 ) -> Result<(), WriteError> {
-    owe(table, id, attempt, owed, false).await
+    add_owed_key(table, id, attempt, owed, false).await
 }
 
-/// Adds a key to those that the transfer is owed, once.
-async fn owe(
+/// Adds a key under which an object of the transfer may still arrive, unless it is listed
+/// already. With `is_known`, also records it as the key of the transfer's latest push.
+async fn add_owed_key(
     table: &Table,
     id: &TransferId,
     attempt: u32,
     owed: &OwedKey,
     is_known: bool,
 ) -> Result<(), WriteError> {
-    let known = |change: Change| match is_known {
+    let with_known_key = |change: Change| match is_known {
         true => change.set("knownKey", string(&owed.key)),
         false => change,
     };
     let mut all = vec![owed.clone()];
     let mut before: Option<Vec<OwedKey>> = None;
     for _ in 0..ROUNDS {
-        let change = known(by_attempt(attempt)).set("owedKeys", attribute(&all)?);
+        let change = with_known_key(by_attempt(attempt)).set("owedKeys", attribute(&all)?);
         let change = match &before {
             None => change.when("attribute_not_exists(#owedKeys)"),
             Some(before) => change.when("#owedKeys = :before").value("before", attribute(before)?),
         };
-        let Err(refusal) = table.update(transfer_key(id), change).await else { return Ok(()) };
-        let stood = live(refusal.stood()?, attempt)?.owed_keys;
-        all.clone_from(&stood);
-        if !stood.iter().any(|known| known.key == owed.key) {
+        let Err(failure) = table.update(transfer_key(id), change).await else { return Ok(()) };
+        let stored = live(failure.stood()?, attempt)?.owed_keys;
+        all.clone_from(&stored);
+        if !stored.iter().any(|known| known.key == owed.key) {
             all.push(owed.clone());
         }
-        before = Some(stood).filter(|keys| !keys.is_empty());
+        before = Some(stored).filter(|keys| !keys.is_empty());
     }
     Err(unsettled("owe_key").into())
 }
 
+/// Reads the document and the outstanding pushes of a key.
 pub(super) async fn exchange_key(table: &Table, key: &str) -> Result<ExchangeKey, StoreError> {
     let Some(item) = table.get(references_key(key)).await? else {
         return Ok(ExchangeKey::default());
@@ -220,6 +239,7 @@ pub(super) async fn exchange_key(table: &Table, key: &str) -> Result<ExchangeKey
     Ok(ExchangeKey { holder: holder.transpose()?, outstanding })
 }
 
+/// Removes a push from the outstanding ones of a key, once its object has been identified.
 pub(super) async fn push_seen(
     table: &Table,
     key: &str,
@@ -228,9 +248,11 @@ pub(super) async fn push_seen(
     let seen = Change::default()
         .leave("outstanding", &push.to_string())
         .when("attribute_exists(#outstanding)");
-    table.update(references_key(key), seen).await.map(drop).or_else(ignored)
+    table.update(references_key(key), seen).await.map(drop).or_else(ignore_condition_failure)
 }
 
+/// Announces a push before the source is called. An existing announcement keeps its request time,
+/// and stays unchanged while it is younger than [`UNNAMED_PUSH_WAIT`].
 pub(super) async fn announce(
     table: &Table,
     id: &TransferId,
@@ -241,18 +263,19 @@ pub(super) async fn announce(
         .set("guid", string(push.guid.as_str()))
         .set_once("requestedAt", number(push.requested_at.as_millisecond()))
         .set("announcedAt", number(push.pushed_at.as_millisecond()))
-        .set("expiresAt", ttl(push.pushed_at + ANNOUNCEMENT_REST))
+        .set("expiresAt", ttl(push.pushed_at + ANNOUNCEMENT_TTL_DELAY))
         .when("attribute_not_exists(#announcedAt) OR #announcedAt <= :stale")
         .value("stale", number(stale.as_millisecond()));
     match table.update(announcement_key(id), announced).await {
         Ok(item) => announcement(&item),
-        Err(refusal) => match refusal.stood()? {
+        Err(failure) => match failure.stood()? {
             Some(item) => announcement(&item),
             None => Err(unsettled("announce_push")),
         },
     }
 }
 
+/// Parses the item of an announced push.
 fn announcement(item: &Item) -> Result<OutstandingPush, StoreError> {
     let time = |name: &str| {
         let millis = item.get(name)?.as_n().ok()?.parse().ok()?;
@@ -268,19 +291,23 @@ fn announcement(item: &Item) -> Result<OutstandingPush, StoreError> {
     }
 }
 
+/// Deletes the announcement of a push, once its key is recorded.
 pub(super) async fn withdraw(table: &Table, id: &TransferId) -> Result<(), StoreError> {
     match table.delete(announcement_key(id), Change::default()).await {
         Ok(()) => Ok(()),
-        Err(refusal) => refusal.stood(),
+        Err(failure) => failure.stood(),
     }
 }
 
+/// Lists the announced pushes.
 pub(super) async fn in_flight(table: &Table) -> Result<Vec<OutstandingPush>, StoreError> {
     let (partition, first, last) = (ANNOUNCEMENTS.to_owned(), "0", "g");
-    let items = table.range(partition, first, true, last, MOST_ANNOUNCEMENTS).await?;
+    let items = table.range(partition, first, true, last, MAX_ANNOUNCEMENTS).await?;
     items.iter().map(announcement).collect()
 }
 
+/// Forgets the arrived object, so that the transfer waits for its arrival again, after another push
+/// if `push_again`.
 pub(super) async fn lose_object(
     table: &Table,
     id: &TransferId,
@@ -294,14 +321,14 @@ pub(super) async fn lose_object(
     };
     match table.update(transfer_key(id), lost).await {
         Ok(_) => Ok(()),
-        Err(refusal) => {
-            open(held(refusal.stood()?, epoch)?)?;
+        Err(failure) => {
+            open(held(failure.stood()?, epoch)?)?;
             Err(unsettled("lose_object").into())
         }
     }
 }
 
-/// A condition that did not hold changes nothing here.
-fn ignored(refusal: Refusal<Option<Item>>) -> Result<(), StoreError> {
-    refusal.stood().map(drop)
+/// Treats a failed condition as success; other failures stay errors.
+fn ignore_condition_failure(failure: Refusal<Option<Item>>) -> Result<(), StoreError> {
+    failure.stood().map(drop)
 }

@@ -1,9 +1,9 @@
-//! Releasing exchange keys: the last user of a key deletes its object.
+//! Release of exchange keys: the last user of a key deletes its object, under a lease.
 //!
-//! An item holds `refs` (the transfers that use the key), `guid` (their document), and,
-//! while the last of them deletes the object, `releasingBy` and `releasingUntil`;
-//! afterwards `releasedAt`. The lease of a deletion ends with `releasingUntil` at the latest. `outstanding` has the pushes that named the key, see
-//! [`pushes`](super::pushes). Times are milliseconds since 1970.
+//! An item holds `refs` (the transfers that use the key) and `guid` (their document). While the
+//! last user deletes the object, it also holds the lease: `releasingBy` and `releasingUntil`.
+//! After the deletion it holds `releasedAt`. `outstanding` holds the pushes that returned this
+//! key, see [`pushes`](super::pushes). Times are milliseconds since 1970.
 
 use docferry_app::ports::{Release, StoreError};
 use docferry_domain::TransferId;
@@ -14,19 +14,22 @@ use super::items::{Item, references_key, transfer_key, ttl};
 use super::standing::unsettled;
 use super::table::{Check, Table};
 
-/// How long an item rests that nobody refers to: far longer than a push may lag.
-const REST: SignedDuration = SignedDuration::from_hours(24);
+/// Time after which TTL removes an unreferenced key. It is far longer than a push may lag.
+const TTL_DELAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// Stands for the transfer in `releasingBy` when more than one of its processes deletes.
+/// Value of `releasingBy` when more than one process of the transfer deletes the object.
 const SEVERAL: &str = "several";
 
-/// Rounds after which a caller gives up on an item that others keep changing.
+/// Maximum number of attempts to write an item that other writers keep changing.
 pub(super) const ROUNDS: usize = 8;
 
-pub(super) fn rested(since: Timestamp) -> Timestamp {
-    since.saturating_add(REST).unwrap_or(since)
+/// Time at which TTL removes a key that is unreferenced since `since`.
+pub(super) fn ttl_time(since: Timestamp) -> Timestamp {
+    since.saturating_add(TTL_DELAY).unwrap_or(since)
 }
 
+/// Removes the transfer from the users of a key. The last user gets the lease, until `until`, to
+/// delete the object.
 pub(super) async fn release_key(
     table: &Table,
     id: &TransferId,
@@ -36,77 +39,79 @@ pub(super) async fn release_key(
     until: Timestamp,
 ) -> Result<Release, StoreError> {
     for _ in 0..ROUNDS {
-        // The last one out takes the deletion over in the same write, so that no
-        // push comes between.
-        let last = Change::default()
+        // The last user leaves and takes the deletion lease in the same write, so that no push
+        // can take the key in between.
+        let last_user = Change::default()
             .leave("refs", id.as_str())
             .remove(&["guid"])
             .set("releasingBy", string(id.as_str()))
             .set("releasingUntil", number(until.as_millisecond()))
-            // For the case that it dies before `mark_released`.
-            .set("expiresAt", ttl(rested(until.max(now))))
+            // In case the process dies before `mark_released`.
+            .set("expiresAt", ttl(ttl_time(until.max(now))))
             .when("contains(#refs, :id) AND size(#refs) = :one")
             .value("id", string(id.as_str()))
             .value("one", number(1_u8));
-        match leave_key(table, id, attempt, key, last).await? {
-            Left::Done => return Ok(Release::Last),
-            Left::Foreign => return Ok(Release::StillReferenced),
-            Left::Refused(_) => {}
+        match remove_reference(table, id, attempt, key, last_user).await? {
+            Removal::Done => return Ok(Release::Last),
+            Removal::NewerExecution => return Ok(Release::StillReferenced),
+            Removal::ConditionFailed(_) => {}
         }
-        // Others refer to the key, or this transfer does not.
+        // Other transfers use the key, or this transfer does not use it.
         let one_of_many = Change::default()
             .leave("refs", id.as_str())
             .when("contains(#refs, :id) AND size(#refs) > :one")
             .value("id", string(id.as_str()))
             .value("one", number(1_u8));
-        let stood = match leave_key(table, id, attempt, key, one_of_many).await? {
-            Left::Done | Left::Foreign => return Ok(Release::StillReferenced),
-            Left::Refused(stood) => stood,
+        let current = match remove_reference(table, id, attempt, key, one_of_many).await? {
+            Removal::Done | Removal::NewerExecution => return Ok(Release::StillReferenced),
+            Removal::ConditionFailed(current) => current,
         };
-        let refers = stood.as_ref().and_then(|item| item.get("refs")?.as_ss().ok());
-        let by = stood.as_ref().and_then(|item| item.get("releasingBy")?.as_s().ok());
-        if refers.is_none() && by.is_some_and(|by| by == id.as_str()) {
-            match leave_key(table, id, attempt, key, shared_lease(id, now, until)).await? {
-                Left::Done => return Ok(Release::Last),
-                Left::Foreign => return Ok(Release::StillReferenced),
-                Left::Refused(_) => continue,
+        let refs = current.as_ref().and_then(|item| item.get("refs")?.as_ss().ok());
+        let lessee = current.as_ref().and_then(|item| item.get("releasingBy")?.as_s().ok());
+        if refs.is_none() && lessee.is_some_and(|lessee| lessee == id.as_str()) {
+            let shared = shared_lease(id, now, until);
+            match remove_reference(table, id, attempt, key, shared).await? {
+                Removal::Done => return Ok(Release::Last),
+                Removal::NewerExecution => return Ok(Release::StillReferenced),
+                Removal::ConditionFailed(_) => continue,
             }
         }
-        if refers.is_none_or(|refs| !refs.iter().any(|member| member == id.as_str())) {
+        if refs.is_none_or(|refs| !refs.iter().any(|member| member == id.as_str())) {
             return Ok(Release::StillReferenced);
         }
-        // The others left between the two writes: now it is the last one.
+        // The other users left between the two writes: now this transfer is the last one.
     }
     Err(unsettled("release_key"))
 }
 
-/// Takes the lease of a deletion that another process of the transfer may have taken.
-/// Neither knows when the other has deleted, so [`mark_released`] of neither ends it.
+/// Takes a deletion lease that another process of the transfer holds. Neither process knows
+/// when the other has deleted the object, so [`mark_released`] does not end a shared lease.
 fn shared_lease(id: &TransferId, now: Timestamp, until: Timestamp) -> Change {
     Change::default()
         .set("releasingBy", string(SEVERAL))
         .set("releasingUntil", number(until.as_millisecond()))
-        .set("expiresAt", ttl(rested(until.max(now))))
+        .set("expiresAt", ttl(ttl_time(until.max(now))))
         .when("#releasingBy = :id AND attribute_not_exists(#refs)")
         .value("id", string(id.as_str()))
 }
 
-/// What came of a wish to leave a key.
-enum Left {
+/// Result of removing a transfer from the users of a key.
+enum Removal {
     Done,
-    /// The transfer is in another attempt: the reference is that of a later run.
-    Foreign,
-    /// The key's conditions did not hold; with the item as it stood.
-    Refused(Option<Item>),
+    /// The transfer has another execution: the reference belongs to a later run.
+    NewerExecution,
+    /// The key's conditions did not hold; contains its current item.
+    ConditionFailed(Option<Item>),
 }
 
-async fn leave_key(
+/// Applies `change` to the key, unless the transfer has a newer execution than `attempt`.
+async fn remove_reference(
     table: &Table,
     id: &TransferId,
     attempt: u32,
     key: &str,
     change: Change,
-) -> Result<Left, StoreError> {
+) -> Result<Removal, StoreError> {
     let same_attempt = Change::default()
         .when("attribute_not_exists(pk) OR #attempt = :attempt")
         .value("attempt", number(attempt));
@@ -114,15 +119,16 @@ async fn leave_key(
         table.checking(transfer_key(id), same_attempt)?,
         table.updating(references_key(key), change)?,
     ];
-    let Err(refusal) = table.transact(&actions).await else { return Ok(Left::Done) };
-    let mut checks = refusal.stood()?.into_iter();
+    let Err(failure) = table.transact(&actions).await else { return Ok(Removal::Done) };
+    let mut checks = failure.stood()?.into_iter();
     Ok(match (checks.next(), checks.next()) {
-        (Some(Check::Failed(_)), _) => Left::Foreign,
-        (_, Some(Check::Failed(stood))) => Left::Refused(stood),
-        _ => Left::Refused(None),
+        (Some(Check::Failed(_)), _) => Removal::NewerExecution,
+        (_, Some(Check::Failed(current))) => Removal::ConditionFailed(current),
+        _ => Removal::ConditionFailed(None),
     })
 }
 
+/// Takes the deletion lease of an unused key. Returns `false` if the key is used or already leased.
 pub(super) async fn take_unused(
     table: &Table,
     id: &TransferId,
@@ -133,18 +139,19 @@ pub(super) async fn take_unused(
     let taken = Change::default()
         .set("releasingBy", string(id.as_str()))
         .set("releasingUntil", number(until.as_millisecond()))
-        .set("expiresAt", ttl(rested(until.max(now))))
+        .set("expiresAt", ttl(ttl_time(until.max(now))))
         .when("attribute_not_exists(#refs)")
         .when("attribute_not_exists(#releasingBy) OR #releasingUntil <= :now")
         .value("now", number(now.as_millisecond()));
-    let Err(refusal) = table.update(references_key(key), taken).await else { return Ok(true) };
-    refusal.stood()?;
+    let Err(failure) = table.update(references_key(key), taken).await else { return Ok(true) };
+    failure.stood()?;
     match table.update(references_key(key), shared_lease(id, now, until)).await {
         Ok(_) => Ok(true),
-        Err(refusal) => refusal.stood().map(|_| false),
+        Err(failure) => failure.stood().map(|_| false),
     }
 }
 
+/// Ends the deletion lease after the object was deleted.
 pub(super) async fn mark_released(
     table: &Table,
     id: &TransferId,
@@ -153,13 +160,13 @@ pub(super) async fn mark_released(
 ) -> Result<(), StoreError> {
     let released = Change::default()
         .set("releasedAt", number(now.as_millisecond()))
-        .set("expiresAt", ttl(rested(now)))
+        .set("expiresAt", ttl(ttl_time(now)))
         .remove(&["releasingBy", "releasingUntil"])
         .when("#releasingBy = :id")
         .value("id", string(id.as_str()));
     match table.update(references_key(key), released).await {
         Ok(_) => Ok(()),
-        // Marked already, or taken over after the bound had passed.
-        Err(refusal) => refusal.stood().map(drop),
+        // Already marked, or taken over by another transfer after the lease had expired.
+        Err(failure) => failure.stood().map(drop),
     }
 }

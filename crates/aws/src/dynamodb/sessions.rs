@@ -1,3 +1,6 @@
+//! Writes of the upload: its session, checkpoints, pauses and the delivery. All are fenced by
+//! the epoch.
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{CheckpointAck, SealedSession, SessionRecord, StoreError, WriteError};
 use docferry_domain::{ArrivedObject, Checkpoint, Delivery, TransferId};
@@ -11,6 +14,7 @@ use super::items::{Item, attribute, read_session, session_item, session_key, tra
 use super::standing::{by_epoch, held, not_ending, open, unsettled};
 use super::table::{Check, Table};
 
+/// Reads the session of a transfer.
 pub(super) async fn get(
     table: &Table,
     id: &TransferId,
@@ -18,8 +22,9 @@ pub(super) async fn get(
     table.get(session_key(id)).await?.as_ref().map(read_session).transpose()
 }
 
-/// A transaction, because the epoch stands in another item: a claim that comes
-/// between would let an older invocation overwrite the newer one's session.
+/// Stores the sealed session. This needs a transaction, because the epoch is in another item:
+/// after a separate check, a newer invocation could claim the upload, and this one would
+/// overwrite its session.
 pub(super) async fn put(
     table: &Table,
     id: &TransferId,
@@ -30,29 +35,31 @@ pub(super) async fn put(
         table.checking(transfer_key(id), not_ending(by_epoch(epoch)))?,
         table.putting(session_item(id, epoch, session)?)?,
     ];
-    let Err(refusal) = table.transact(&actions).await else {
+    let Err(failure) = table.transact(&actions).await else {
         return Ok(());
     };
-    if let Some(Check::Failed(stood)) = refusal.stood()?.into_iter().next() {
-        open(held(stood, epoch)?)?;
+    if let Some(Check::Failed(current)) = failure.stood()?.into_iter().next() {
+        open(held(current, epoch)?)?;
     }
     Err(unsettled("put_session").into())
 }
 
+/// Deletes the session that was stored at `epoch`.
 pub(super) async fn drop(table: &Table, id: &TransferId, epoch: u64) -> Result<(), StoreError> {
     let stored_at = Change::default().when("#epoch = :storedAt").value("storedAt", number(epoch));
     match table.delete(session_key(id), stored_at).await {
         Ok(()) => Ok(()),
-        // Gone already, or a newer one, which stays.
-        Err(refusal) => refusal.stood(),
+        // Already deleted, or replaced by a newer session, which must stay.
+        Err(failure) => failure.stood(),
     }
 }
 
-/// One UpdateItem in all but a rare case. `bytesDone` is written as well, under
-/// the condition that it does not go down by it. When that condition is what
-/// fails (the session had to begin again and its offset is behind what status has
-/// shown), the checkpoint is written without it. Nothing is lost in between: the
-/// second write is conditional on the epoch too, and nobody lowers `bytesDone`.
+/// Writes a checkpoint, with one UpdateItem in almost all cases.
+///
+/// The same write sets `bytesDone`, on condition that it does not decrease. The condition fails
+/// if the upload had to start a new session and is behind the progress that was already shown.
+/// Then a second write stores the checkpoint alone. This is safe: the second write is
+/// conditional on the epoch too, and no writer decreases `bytesDone`.
 pub(super) async fn checkpoint(
     table: &Table,
     id: &TransferId,
@@ -64,21 +71,23 @@ pub(super) async fn checkpoint(
         .set("checkpoint", durable.clone())
         .set("bytesDone", number(checkpoint.offset))
         .when("attribute_not_exists(#bytesDone) OR #bytesDone <= :bytesDone");
-    let refusal = match table.update(transfer_key(id), ahead).await {
+    let failure = match table.update(transfer_key(id), ahead).await {
         Ok(item) => return Ok(acknowledged(&item)),
-        Err(refusal) => refusal,
+        Err(failure) => failure,
     };
-    held(refusal.stood()?, epoch)?;
+    held(failure.stood()?, epoch)?;
     let behind = by_epoch(epoch).set("checkpoint", durable);
     let item = write(table, id, epoch, behind, "checkpoint").await?;
     Ok(acknowledged(&item))
 }
 
+/// Reads from the updated item whether the upload has to stop.
 fn acknowledged(item: &Item) -> CheckpointAck {
     let canceled = item.get("cancelRequested") == Some(&AttributeValue::Bool(true));
     CheckpointAck { stop: canceled || item.contains_key("ending") }
 }
 
+/// Records that the source object was written again under another ETag.
 pub(super) async fn replace_object(
     table: &Table,
     id: &TransferId,
@@ -89,6 +98,7 @@ pub(super) async fn replace_object(
     write(table, id, epoch, replaced, "replace_object").await.map(std::mem::drop)
 }
 
+/// Records the end of a pause that the drive has requested.
 pub(super) async fn pause_until(
     table: &Table,
     id: &TransferId,
@@ -99,15 +109,16 @@ pub(super) async fn pause_until(
     write(table, id, epoch, paused, "pause_until").await.map(std::mem::drop)
 }
 
+/// Records the delivery. A download also offers its artifact for reuse, in the same transaction.
 pub(super) async fn record_delivery(
     table: &Table,
     id: &TransferId,
     epoch: u64,
     delivery: &Delivery,
 ) -> Result<(), WriteError> {
-    // All bytes are there, however they came (an item that was found is delivered
-    // without a fragment). `bytesDone` is never more than the source's size, so
-    // this does not lower it.
+    // The whole document has been delivered, even if no fragment was sent because the file was
+    // found at the destination. `bytesDone` never exceeds the source's size, so this does not
+    // decrease it.
     let delivered = by_epoch(epoch)
         .set("delivery", attribute(delivery)?)
         .set_from("bytesDone", "if_not_exists(#source.#size, #bytesDone)");
@@ -115,23 +126,24 @@ pub(super) async fn record_delivery(
         && let Some([offered, newest]) = artifacts::offering(table, &artifact.key).await?
     {
         let actions = [table.updating(transfer_key(id), delivered.clone())?, offered, newest];
-        let Err(refusal) = table.transact(&actions).await else { return Ok(()) };
-        let mut checks = refusal.stood()?.into_iter();
-        if let Some(Check::Failed(stood)) = checks.next() {
-            held(stood, epoch)?;
+        let Err(failure) = table.transact(&actions).await else { return Ok(()) };
+        let mut checks = failure.stood()?.into_iter();
+        if let Some(Check::Failed(current)) = checks.next() {
+            held(current, epoch)?;
             return Err(unsettled("record_delivery").into());
         }
-        let offered =
+        let already_offered =
             |check| matches!(check, Check::Failed(Some(item)) if artifacts::is_delivered(&item));
-        if !checks.next().is_some_and(offered) {
+        if !checks.next().is_some_and(already_offered) {
             let fault = Fault::new("record_delivery", "the artifact is being removed");
             return Err(StoreError::Unavailable(Box::new(fault)).into());
         }
-        // Our own first try has offered it.
+        // Our own first attempt has already offered the artifact for reuse.
     }
     write(table, id, epoch, delivered, "record_delivery").await.map(std::mem::drop)
 }
 
+/// Updates a transfer under the guard of its epoch. `call` names the operation in errors.
 async fn write(
     table: &Table,
     id: &TransferId,
@@ -141,8 +153,8 @@ async fn write(
 ) -> Result<Item, WriteError> {
     match table.update(transfer_key(id), change).await {
         Ok(item) => Ok(item),
-        Err(refusal) => {
-            held(refusal.stood()?, epoch)?;
+        Err(failure) => {
+            held(failure.stood()?, epoch)?;
             Err(unsettled(call).into())
         }
     }

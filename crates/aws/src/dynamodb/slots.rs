@@ -1,12 +1,12 @@
-//! Who holds the slots of a pool, and who waits for one.
+//! Slots of a pool and the queue for them.
 //!
 //! | pk | sk | holds |
 //! |---|---|---|
-//! | `S#{pool}` | `SLOTS` | an attribute a holder, and `version`, which grows with each grant |
-//! | `Q#{pool}` | `{order}#{id}` | one who waits, and for whom it counts |
+//! | `S#{pool}` | `SLOTS` | one attribute per slot holder, and `version`, raised by each grant |
+//! | `Q#{pool}` | `{order}#{id}` | a queued transfer, and the person whose limit applies |
 //!
-//! A transfer's own item says the same by `turn`, and every change writes both in
-//! one transaction.
+//! The attribute `turn` of the transfer's own item holds the same state. Every change writes
+//! both in one transaction.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use docferry_app::ports::{SlotStore, StoreError, WriteError};
@@ -22,21 +22,22 @@ use super::items::{
 use super::standing::{by_attempt, live, running};
 use super::table::{Check, Refusal, Table};
 
-/// Behind every place in a queue: these begin with digits.
+/// Sort key after every entry of a queue: entries begin with digits, and `:` follows `9`.
 const END_OF_QUEUE: &str = ":";
 
-/// The attribute of a holder.
-fn holder(id: &TransferId) -> String {
-    // Only letters and digits, as the names in our expressions want it.
+/// Name of the attribute that represents a slot holder.
+fn holder_attribute(id: &TransferId) -> String {
+    // Placeholders of a `Change` may contain only letters and digits.
     format!("h{}", id.as_str().replace('_', "x"))
 }
 
+/// Parses the name of a holder attribute; `None` for other attributes.
 fn read_holder(name: &str) -> Option<TransferId> {
     name.strip_prefix('h')?.replace('x', "_").parse().ok()
 }
 
-/// Taking slots, as an action of a transaction: only if nothing was granted since they
-/// were read at `version`.
+/// Returns a transaction action that takes slots, on condition that no slot was granted since
+/// they were read at `version`.
 pub(super) fn taking(
     table: &Table,
     pool: Pool,
@@ -48,24 +49,24 @@ pub(super) fn taking(
     } else {
         "#version = :read"
     };
-    let taken = admitted.iter().fold(Change::default().increment("version"), |change, one| {
-        change.set(&holder(&one.transfer_id), string(one.person.as_str()))
+    let taken = admitted.iter().fold(Change::default().increment("version"), |change, entry| {
+        change.set(&holder_attribute(&entry.transfer_id), string(entry.person.as_str()))
     });
     table.updating(slots_key(pool), taken.when(unchanged).value("read", number(version)))
 }
 
-/// Takes one off the queue that does not wait any more. Conditional on that: it may
-/// have joined again.
-async fn forget(table: &Table, pool: Pool, one: &Waiting) -> Result<(), StoreError> {
+/// Removes a queue entry whose transfer is not queued any more. The removal is conditional,
+/// because the transfer may have joined the queue again.
+async fn remove_stale_entry(table: &Table, pool: Pool, entry: &Waiting) -> Result<(), StoreError> {
     let actions = [
-        table.checking(transfer_key(&one.transfer_id), not_in(Turn::Queued))?,
-        table.deleting(queue_key(pool, one))?,
+        table.checking(transfer_key(&entry.transfer_id), not_in_state(Turn::Queued))?,
+        table.deleting(queue_key(pool, entry))?,
     ];
-    settled(table, &actions).await.map(drop)
+    transact_if_allowed(table, &actions).await.map(drop)
 }
 
-/// A condition on a transfer that is gone, has ended, or has another turn.
-fn not_in(turn: Turn) -> Change {
+/// Condition: the transfer does not exist, has ended, or has another slot state than `turn`.
+fn not_in_state(turn: Turn) -> Change {
     Change::default()
         .when(
             "attribute_not_exists(pk) OR attribute_exists(#endedAt) \
@@ -74,26 +75,29 @@ fn not_in(turn: Turn) -> Change {
         .value("turn", string(turn.as_str()))
 }
 
-/// Whether the transaction's conditions held.
-async fn settled(table: &Table, actions: &[TransactWriteItem]) -> Result<bool, StoreError> {
+/// Executes a transaction; returns `false` if a condition did not hold.
+async fn transact_if_allowed(
+    table: &Table,
+    actions: &[TransactWriteItem],
+) -> Result<bool, StoreError> {
     match table.transact(actions).await {
         Ok(()) => Ok(true),
-        Err(refusal) => refusal.stood().map(|_| false),
+        Err(failure) => failure.stood().map(|_| false),
     }
 }
 
-/// Freeing a slot, as an action of a transaction. The version stays: whoever chooses
-/// meanwhile chooses from too few slots and not from too many.
+/// Returns a transaction action that frees a slot. It does not change the version: a scheduler
+/// that has read the slots before then grants too few slots, but never too many.
 pub(super) fn freeing(
     table: &Table,
     pool: Pool,
     id: &TransferId,
 ) -> Result<TransactWriteItem, StoreError> {
-    table.updating(slots_key(pool), Change::default().remove(&[&holder(id)]))
+    table.updating(slots_key(pool), Change::default().remove(&[&holder_attribute(id)]))
 }
 
-/// Freeing what a transfer has of slot or queue, as an action of the transaction
-/// that is conditional on its turn.
+/// Returns a transaction action that frees the transfer's slot or queue entry, if it has one.
+/// The transaction must also be conditional on the slot state of `read`, see [`as_read`].
 pub(super) fn leaving(
     table: &Table,
     read: &Transfer,
@@ -105,10 +109,10 @@ pub(super) fn leaving(
     })
 }
 
-/// The phases as a transfer was read in one of them.
+/// Guard: execution, phase and slot state of the transfer are unchanged since `read`.
 pub(super) fn as_read(read: &Transfer) -> Change {
     let turn = match read.turn {
-        // Written by a version that knew no turns.
+        // Items written by older versions have no slot state.
         Turn::Idle => "attribute_not_exists(#turn) OR #turn = :readTurn",
         Turn::Queued | Turn::Holding => "#turn = :readTurn",
     };
@@ -161,26 +165,26 @@ impl SlotStore for DynamoTransferStore {
     ) -> Result<bool, StoreError> {
         let table = &self.table;
         let mut actions = vec![taking(table, pool, version, admitted)?];
-        for one in admitted {
+        for entry in admitted {
             let holding = running()
                 .when("#turn = :queued")
                 .value("queued", string(Turn::Queued.as_str()))
                 .set("turn", string(Turn::Holding.as_str()))
                 .set_once("admittedAt", attribute(&now)?)
                 .set(DUE, number(due.as_millisecond()))
-                .set(SHARD, string(shard(&one.transfer_id)));
-            actions.push(table.updating(transfer_key(&one.transfer_id), holding)?);
-            actions.push(table.deleting(queue_key(pool, one))?);
+                .set(SHARD, string(shard(&entry.transfer_id)));
+            actions.push(table.updating(transfer_key(&entry.transfer_id), holding)?);
+            actions.push(table.deleting(queue_key(pool, entry))?);
         }
         let checks = match table.transact(&actions).await {
             Ok(()) => return Ok(true),
             Err(Refusal::Conflict(_)) => return Ok(false),
-            Err(refusal) => refusal.stood()?,
+            Err(failure) => failure.stood()?,
         };
-        // The slots' own action is the first; then two for each of those who wait.
-        for (one, check) in admitted.iter().zip(checks.iter().skip(1).step_by(2)) {
+        // The first action changes the slots; then there are two for each queue entry.
+        for (entry, check) in admitted.iter().zip(checks.iter().skip(1).step_by(2)) {
             if matches!(check, Check::Failed(_)) {
-                forget(table, pool, one).await?;
+                remove_stale_entry(table, pool, entry).await?;
             }
         }
         Ok(false)
@@ -197,39 +201,39 @@ impl SlotStore for DynamoTransferStore {
             .set(SHARD, string(shard(id)));
         let actions =
             [table.updating(transfer_key(id), queued)?, table.putting(queue_item(transfer))?];
-        let Err(refusal) = table.transact(&actions).await else { return Ok(()) };
-        match refusal.stood()?.into_iter().next() {
-            // Live and refused: it holds a slot.
-            Some(Check::Failed(stood)) => live(stood, transfer.attempt).map(drop),
+        let Err(failure) = table.transact(&actions).await else { return Ok(()) };
+        match failure.stood()?.into_iter().next() {
+            // If the transfer is active, the condition failed because it holds a slot already.
+            Some(Check::Failed(current)) => live(current, transfer.attempt).map(drop),
             _ => Ok(()),
         }
     }
 
     async fn step_aside(&self, read: &Transfer) -> Result<(), StoreError> {
         let table = &self.table;
-        let aside = by_attempt(read.attempt)
+        let released = by_attempt(read.attempt)
             .when("#phase = :readPhase AND #epoch = :readEpoch AND #turn = :holding")
             .value("readPhase", string(read.phase.as_str()))
             .value("readEpoch", number(read.epoch))
             .value("holding", string(Turn::Holding.as_str()))
             .set("turn", string(Turn::Idle.as_str()));
         let actions = [
-            table.updating(transfer_key(&read.transfer_id), aside)?,
+            table.updating(transfer_key(&read.transfer_id), released)?,
             freeing(table, read.pool, &read.transfer_id)?,
         ];
-        settled(table, &actions).await.map(drop)
+        transact_if_allowed(table, &actions).await.map(drop)
     }
 
     async fn reclaim(&self, pool: Pool, id: &TransferId) -> Result<bool, StoreError> {
         let table = &self.table;
-        let holder = holder(id);
+        let holder = holder_attribute(id);
         let freed =
             Change::default().remove(&[&holder]).when(format!("attribute_exists(#{holder})"));
         let actions = [
-            table.checking(transfer_key(id), not_in(Turn::Holding))?,
+            table.checking(transfer_key(id), not_in_state(Turn::Holding))?,
             table.updating(slots_key(pool), freed)?,
         ];
-        settled(table, &actions).await
+        transact_if_allowed(table, &actions).await
     }
 }
 
@@ -241,7 +245,7 @@ mod tests {
     fn a_holders_attribute_is_read_back_as_its_id() {
         let plain = TransferId::from_u128(0xabc);
         for id in [plain.clone(), plain.document(42)] {
-            let name = holder(&id);
+            let name = holder_attribute(&id);
             assert!(name.chars().all(|c| c.is_ascii_alphanumeric()), "{name}");
             assert_eq!(read_holder(&name), Some(id));
         }

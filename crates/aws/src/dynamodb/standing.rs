@@ -1,3 +1,10 @@
+//! Guards of writes: the conditions under which a transfer may be changed, and the
+//! interpretation of their failures.
+//!
+//! A guard returns a [`Change`] with conditions. If a condition fails, the matching function
+//! (`live` for executions, `held` for epochs, `open` for endings) derives the error from the
+//! current item.
+
 use docferry_app::ports::{StoreError, WriteError};
 use docferry_domain::{Phase, Transfer};
 
@@ -6,28 +13,28 @@ use crate::Fault;
 use super::change::{Change, number};
 use super::items::{Item, read_transfer};
 
-/// The phases in which a transfer still changes.
-const LIVE: [&str; 4] = [
+/// Phases that are not terminal.
+const ACTIVE_PHASES: [&str; 4] = [
     Phase::Accepted.as_str(),
     Phase::Pushing.as_str(),
     Phase::AwaitingArrival.as_str(),
     Phase::Uploading.as_str(),
 ];
 
-/// A change by anybody, while the transfer has not ended.
+/// Guard: the transfer has not ended.
 pub(super) fn running() -> Change {
-    Change::default().when_one_of("phase", &LIVE)
+    Change::default().when_one_of("phase", &ACTIVE_PHASES)
 }
 
-/// A change by the present attempt, while the transfer has not ended.
+/// Guard: the transfer has not ended and `attempt` is its current execution.
 pub(super) fn by_attempt(attempt: u32) -> Change {
     Change::default()
         .when("#attempt = :presentAttempt")
         .value("presentAttempt", number(attempt))
-        .when_one_of("phase", &LIVE)
+        .when_one_of("phase", &ACTIVE_PHASES)
 }
 
-/// The same, but only in these phases.
+/// Guard: `attempt` is the current execution and the transfer is in one of these phases.
 pub(super) fn by_attempt_in(attempt: u32, phases: &[Phase]) -> Change {
     let names: Vec<_> = phases.iter().map(|phase| phase.as_str()).collect();
     Change::default()
@@ -36,39 +43,41 @@ pub(super) fn by_attempt_in(attempt: u32, phases: &[Phase]) -> Change {
         .when_one_of("phase", &names)
 }
 
-/// A change by the invocation that holds the upload, while it has not ended.
+/// Guard: the transfer has not ended and `epoch` is the fencing token of the invocation that
+/// owns the upload.
 pub(super) fn by_epoch(epoch: u64) -> Change {
     Change::default()
         .when("#epoch = :presentEpoch")
         .value("presentEpoch", number(epoch))
-        .when_one_of("phase", &LIVE)
+        .when_one_of("phase", &ACTIVE_PHASES)
 }
 
-/// And only while nobody is ending it.
+/// Adds the guard that no ending has begun.
 pub(super) fn not_ending(change: Change) -> Change {
     change.when("attribute_not_exists(#ending)")
 }
 
-/// What refused a change of [`not_ending`].
+/// Interprets a failed change of [`not_ending`]: fails if an ending has begun.
 pub(super) fn open(transfer: Transfer) -> Result<Transfer, WriteError> {
     if transfer.ending.is_some() { Err(WriteError::Ended) } else { Ok(transfer) }
 }
 
-/// What refused a change of [`by_attempt`]; the record when it was neither an end
-/// nor a newer attempt.
-pub(super) fn live(stood: Option<Item>, attempt: u32) -> Result<Transfer, WriteError> {
-    let transfer = read_transfer(stood.ok_or(WriteError::NotFound)?)?;
+/// Interprets a failed change of [`by_attempt`]: fails if the transfer is missing, has ended or
+/// has a newer execution. Otherwise another condition failed, and the record is returned.
+pub(super) fn live(current: Option<Item>, attempt: u32) -> Result<Transfer, WriteError> {
+    let transfer = read_transfer(current.ok_or(WriteError::NotFound)?)?;
     if transfer.attempt != attempt || transfer.phase.is_terminal() {
         return Err(WriteError::Ended);
     }
     Ok(transfer)
 }
 
-/// What refused a change of [`by_epoch`]; the record when the epoch still holds.
-/// The end is looked at first: whoever is superseded in a transfer that has ended
-/// need not run again.
-pub(super) fn held(stood: Option<Item>, epoch: u64) -> Result<Transfer, WriteError> {
-    let transfer = read_transfer(stood.ok_or(WriteError::NotFound)?)?;
+/// Interprets a failed change of [`by_epoch`]: fails if the transfer is missing, has ended or
+/// has a newer epoch. Otherwise another condition failed, and the record is returned.
+///
+/// The end is checked first: in an ended transfer, a superseded invocation need not run again.
+pub(super) fn held(current: Option<Item>, epoch: u64) -> Result<Transfer, WriteError> {
+    let transfer = read_transfer(current.ok_or(WriteError::NotFound)?)?;
     if transfer.phase.is_terminal() {
         return Err(WriteError::Ended);
     }
@@ -78,8 +87,8 @@ pub(super) fn held(stood: Option<Item>, epoch: u64) -> Result<Transfer, WriteErr
     Ok(transfer)
 }
 
-/// A condition failed and the item says nothing of why, again and again: somebody
-/// else keeps changing it. Whoever asked may ask again.
+/// Error for a write whose condition failed although the current item would satisfy it: another
+/// writer keeps changing the item. The caller may retry.
 pub(super) fn unsettled(call: &'static str) -> StoreError {
     StoreError::Unavailable(Box::new(Fault::new(call, "the item keeps changing")))
 }

@@ -1,3 +1,5 @@
+//! Access to the table: reads, conditional writes with retries, and the translation of errors.
+
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -22,32 +24,32 @@ use super::batch::{self, MOST_KEYS};
 use super::change::{Change, number, string};
 use super::items::{DUE, Item, SHARD, UNFINISHED, read_due};
 
-/// The table, and the one place where DynamoDB's answers are translated.
+/// Handle to one DynamoDB table. It retries conflicts and throttled transactions, and
+/// translates the errors of DynamoDB.
 #[derive(Debug, Clone)]
 pub(super) struct Table {
     client: Client,
     name: String,
 }
 
-/// Why a write did not happen.
+/// Failure of a write. `S` is the current state that DynamoDB returns if a condition failed.
 #[derive(Debug)]
 pub(super) enum Refusal<S> {
-    /// A condition did not hold; with what stood there.
+    /// A condition did not hold; contains the current state.
     Condition(S),
-    /// Another transaction held the item at that moment; nothing was written.
+    /// A concurrent transaction was writing the item; nothing was written.
     Conflict(Fault),
-    /// The table had no capacity at that moment, so a transaction was canceled; nothing was
-    /// written.
+    /// The table had no capacity left and canceled the transaction; nothing was written.
     Throttled(Fault),
-    /// Anything else; the write may have been applied.
+    /// Any other failure; the write may have been applied.
     Unavailable(Fault),
 }
 
 impl<S> Refusal<S> {
-    /// What stood there, when it was a condition that failed.
+    /// Returns the current state if a condition failed, and the failure as an error otherwise.
     pub(super) fn stood(self) -> Result<S, StoreError> {
         match self {
-            Self::Condition(stood) => Ok(stood),
+            Self::Condition(current) => Ok(current),
             Self::Conflict(fault) | Self::Throttled(fault) | Self::Unavailable(fault) => {
                 Err(StoreError::Unavailable(Box::new(fault)))
             }
@@ -56,7 +58,7 @@ impl<S> Refusal<S> {
 
     fn of<E: ProvideErrorMetadata>(call: &'static str, error: &SdkError<E, HttpResponse>) -> Self {
         let fault = Fault::of(call, error);
-        // The SDK does not retry this one: it is neither throttling nor a lost answer.
+        // The SDK does not retry conflicts: they are neither throttling nor a lost response.
         if error.code() == Some("TransactionConflictException") {
             Self::Conflict(fault)
         } else {
@@ -65,18 +67,18 @@ impl<S> Refusal<S> {
     }
 }
 
-/// How the condition of one action in a transaction went.
+/// Result of the condition of one action in a canceled transaction.
 #[derive(Debug)]
 pub(super) enum Check {
-    /// It held, or there was none.
+    /// The condition held, or the action had none.
     Held,
-    /// It failed; with the item as it stood.
+    /// The condition failed; contains the current item, if it exists.
     Failed(Option<Item>),
 }
 
-/// Conflicts last as long as another write, milliseconds. Capacity comes back within the
-/// second.
-fn patience() -> ExponentialBuilder {
+/// Backoff between attempts. A conflict lasts as long as the other write, which is a few
+/// milliseconds; throttled capacity is available again within a second.
+fn backoff() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(10))
         .with_max_delay(Duration::from_millis(320))
@@ -89,19 +91,19 @@ impl Table {
         Self { client, name }
     }
 
-    /// The item, read consistently.
+    /// Reads an item with strong consistency.
     pub(super) async fn get(&self, key: Item) -> Result<Option<Item>, StoreError> {
         let request = self.client.get_item().table_name(&self.name).set_key(Some(key));
         match Box::pin(request.consistent_read(true).send()).await {
-            Ok(answer) => Ok(answer.item),
+            Ok(response) => Ok(response.item),
             Err(error) => {
                 Err(StoreError::Unavailable(Box::new(Fault::of("DynamoDB GetItem", &error))))
             }
         }
     }
 
-    /// Keys in one partition of the index that are due before `before`
-    /// (milliseconds since 1970), with that time, in order, at most `limit`.
+    /// Lists the keys in one shard of the index `unfinished` that are due before `before`
+    /// (milliseconds since 1970), each with its due time: earliest first, at most `limit`.
     pub(super) async fn due(
         &self,
         shard: &str,
@@ -122,8 +124,9 @@ impl Table {
         Ok(found.iter().filter_map(read_due).collect())
     }
 
-    /// Items of a partition, read consistently in the order of their sort keys:
-    /// those from `from` to `to`, `from` itself only if `inclusive`; at most `limit`.
+    /// Lists the items of a partition with sort keys from `from` to `to`, in ascending order, at
+    /// most `limit`. `from` itself is excluded unless `inclusive`. The read is strongly
+    /// consistent.
     pub(super) async fn range(
         &self,
         partition: String,
@@ -149,8 +152,10 @@ impl Table {
         Ok(found)
     }
 
-    /// Items of a partition of an index, keys only, whose sort keys lie before `before`,
-    /// the last of them first; at most `limit`. The index may lag.
+    /// Lists the keys in one partition of an index with sort keys below that of `before`, in
+    /// descending order, at most `limit`. The index may lag behind the table.
+    ///
+    /// `partition` and `before` are pairs of attribute name and value.
     pub(super) async fn newest(
         &self,
         index: &str,
@@ -172,18 +177,19 @@ impl Table {
         pages(request, limit).await
     }
 
-    /// The items of these keys that there are, in whichever order, read consistently.
+    /// Reads the items with these keys, as far as they exist, in any order. The read is strongly
+    /// consistent.
     pub(super) async fn batch(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
         let mut found = Vec::new();
-        for some in keys.chunks(MOST_KEYS) {
-            found.extend(batch::batch_get(&self.client, &self.name, some.to_vec(), true).await?);
+        for chunk in keys.chunks(MOST_KEYS) {
+            found.extend(batch::batch_get(&self.client, &self.name, chunk.to_vec(), true).await?);
         }
         Ok(found)
     }
 
-    /// Writes a whole item that must not exist.
+    /// Writes a new item; fails if an item with its key exists.
     pub(super) async fn insert(&self, item: Item) -> Result<(), Refusal<Option<Item>>> {
-        let once = || async {
+        let try_once = || async {
             let request = self
                 .client
                 .put_item()
@@ -202,16 +208,16 @@ impl Table {
                 _ => Refusal::of("DynamoDB PutItem", &error),
             })
         };
-        once.retry(patience()).when(is_brief).await
+        try_once.retry(backoff()).when(is_transient).await
     }
 
-    /// Changes an item and returns it as it is then.
+    /// Updates an item and returns its new state.
     pub(super) async fn update(
         &self,
         key: Item,
         change: Change,
     ) -> Result<Item, Refusal<Option<Item>>> {
-        let once = || async {
+        let try_once = || async {
             let parts = change.clone().into_expressions();
             let request = self
                 .client
@@ -225,7 +231,7 @@ impl Table {
                 .return_values(ReturnValue::AllNew)
                 .return_values_on_condition_check_failure(OnFailure::AllOld);
             let error = match Box::pin(request.send()).await {
-                Ok(answer) => return Ok(answer.attributes.unwrap_or_default()),
+                Ok(response) => return Ok(response.attributes.unwrap_or_default()),
                 Err(error) => error,
             };
             Err(match error.as_service_error() {
@@ -235,12 +241,12 @@ impl Table {
                 _ => Refusal::of("DynamoDB UpdateItem", &error),
             })
         };
-        once.retry(patience()).when(is_brief).await
+        try_once.retry(backoff()).when(is_transient).await
     }
 
-    /// Deletes an item if the conditions of `change` hold.
+    /// Deletes an item if the conditions of `change` hold. The rest of `change` is ignored.
     pub(super) async fn delete(&self, key: Item, change: Change) -> Result<(), Refusal<()>> {
-        let once = || async {
+        let try_once = || async {
             let parts = change.clone().into_expressions();
             let request = self
                 .client
@@ -259,16 +265,16 @@ impl Table {
                 _ => Refusal::of("DynamoDB DeleteItem", &error),
             })
         };
-        once.retry(patience()).when(is_brief).await
+        try_once.retry(backoff()).when(is_transient).await
     }
 
-    /// Does all of the actions or none. The SDK gives each call a token of its
-    /// own, so that its retries after a lost answer are not applied twice.
+    /// Executes all actions in one transaction. The SDK sends an idempotency token with each
+    /// call, so that its retry after a lost response is not applied twice.
     pub(super) async fn transact(
         &self,
         actions: &[TransactWriteItem],
     ) -> Result<(), Refusal<Vec<Check>>> {
-        let once = || async {
+        let try_once = || async {
             let request =
                 self.client.transact_write_items().set_transact_items(Some(actions.to_vec()));
             let error = match Box::pin(request.send()).await {
@@ -277,15 +283,15 @@ impl Table {
             };
             Err(match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
-                    judge(canceled.cancellation_reasons())
+                    classify_cancellation(canceled.cancellation_reasons())
                 }
                 _ => Refusal::of("DynamoDB TransactWriteItems", &error),
             })
         };
-        once.retry(patience()).when(is_brief).await
+        try_once.retry(backoff()).when(is_transient).await
     }
 
-    /// An update as an action of a transaction.
+    /// Returns a transaction action that updates an item.
     pub(super) fn updating(
         &self,
         key: Item,
@@ -300,11 +306,11 @@ impl Table {
             .set_expression_attribute_names(parts.names)
             .set_expression_attribute_values(parts.values)
             .return_values_on_condition_check_failure(OnFailure::AllOld);
-        let update = update.build().map_err(|_| unbuilt())?;
+        let update = update.build().map_err(|_| invalid_request())?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// Conditions on an item that is not written, as an action of a transaction.
+    /// Returns a transaction action that checks the conditions of `change` without writing.
     pub(super) fn checking(
         &self,
         key: Item,
@@ -318,23 +324,23 @@ impl Table {
             .set_expression_attribute_names(parts.names)
             .set_expression_attribute_values(parts.values)
             .return_values_on_condition_check_failure(OnFailure::AllOld);
-        let check = check.build().map_err(|_| unbuilt())?;
+        let check = check.build().map_err(|_| invalid_request())?;
         Ok(TransactWriteItem::builder().condition_check(check).build())
     }
 
-    /// Writing a whole item, as an action of a transaction.
+    /// Returns a transaction action that writes a whole item.
     pub(super) fn putting(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder().table_name(&self.name).set_item(Some(item)).build();
-        Ok(TransactWriteItem::builder().put(put.map_err(|_| unbuilt())?).build())
+        Ok(TransactWriteItem::builder().put(put.map_err(|_| invalid_request())?).build())
     }
 
-    /// Writing a whole item that must not exist, as an action of a transaction.
+    /// Returns a transaction action that writes a new item; fails if an item with its key
+    /// exists.
     pub(super) fn inserting(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
         self.putting_when(item, Change::default().when("attribute_not_exists(pk)"))
     }
 
-    /// Writing a whole item if the conditions of `change` hold, as an action of a
-    /// transaction.
+    /// Returns a transaction action that writes a whole item if the conditions of `change` hold.
     pub(super) fn putting_when(
         &self,
         item: Item,
@@ -349,28 +355,28 @@ impl Table {
             .set_expression_attribute_values(parts.values)
             .return_values_on_condition_check_failure(OnFailure::AllOld)
             .build();
-        Ok(TransactWriteItem::builder().put(put.map_err(|_| unbuilt())?).build())
+        Ok(TransactWriteItem::builder().put(put.map_err(|_| invalid_request())?).build())
     }
 
-    /// Deleting an item, if it is there, as an action of a transaction.
+    /// Returns a transaction action that deletes an item, if it exists.
     pub(super) fn deleting(&self, key: Item) -> Result<TransactWriteItem, StoreError> {
         let delete = Delete::builder().table_name(&self.name).set_key(Some(key)).build();
-        Ok(TransactWriteItem::builder().delete(delete.map_err(|_| unbuilt())?).build())
+        Ok(TransactWriteItem::builder().delete(delete.map_err(|_| invalid_request())?).build())
     }
 }
 
-/// What a query finds, page after page, at most `limit`.
+/// Runs a query page by page and returns at most `limit` items.
 async fn pages(request: QueryFluentBuilder, limit: usize) -> Result<Vec<Item>, StoreError> {
     let request = request.limit(i32::try_from(limit).unwrap_or(i32::MAX));
-    let (mut found, mut from) = (Vec::new(), None);
+    let (mut found, mut start_key) = (Vec::new(), None);
     while found.len() < limit {
-        let page = request.clone().set_exclusive_start_key(from);
-        let answer = Box::pin(page.send()).await.map_err(|error| {
+        let page = request.clone().set_exclusive_start_key(start_key);
+        let response = Box::pin(page.send()).await.map_err(|error| {
             StoreError::Unavailable(Box::new(Fault::of("DynamoDB Query", &error)))
         })?;
-        found.extend(answer.items.unwrap_or_default());
-        from = answer.last_evaluated_key;
-        if from.is_none() {
+        found.extend(response.items.unwrap_or_default());
+        start_key = response.last_evaluated_key;
+        if start_key.is_none() {
             break;
         }
     }
@@ -378,20 +384,21 @@ async fn pages(request: QueryFluentBuilder, limit: usize) -> Result<Vec<Item>, S
     Ok(found)
 }
 
-/// Whether the same write may succeed a moment later. The SDK retries no canceled
-/// transaction, whatever canceled it.
-fn is_brief<S>(refusal: &Refusal<S>) -> bool {
-    matches!(refusal, Refusal::Conflict(_) | Refusal::Throttled(_))
+/// Returns whether the same write may succeed a moment later. The SDK never retries a canceled
+/// transaction, not even one canceled by throttling.
+fn is_transient<S>(failure: &Refusal<S>) -> bool {
+    matches!(failure, Refusal::Conflict(_) | Refusal::Throttled(_))
 }
 
-fn unbuilt() -> StoreError {
+/// Error for a request that lacks a required field.
+fn invalid_request() -> StoreError {
     let fault = Fault::new("DynamoDB TransactWriteItems", "the request could not be built");
     StoreError::Unavailable(Box::new(fault))
 }
 
-/// Reads the reasons of a canceled transaction. A condition may have failed only
-/// because the rest is in conflict or throttled, so those go first.
-fn judge(reasons: &[CancellationReason]) -> Refusal<Vec<Check>> {
+/// Derives the failure of a canceled transaction from its cancellation reasons. Conflicts and
+/// throttling take precedence over failed conditions, because a retry may then succeed.
+fn classify_cancellation(reasons: &[CancellationReason]) -> Refusal<Vec<Check>> {
     const CALL: &str = "DynamoDB TransactWriteItems";
     let mut checks = Vec::with_capacity(reasons.len());
     let (mut throttled, mut other) = (None, None);

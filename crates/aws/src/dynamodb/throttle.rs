@@ -1,3 +1,5 @@
+//! Shared throttle state: the pause that all transfers keep after the drive has throttled one.
+
 use aws_sdk_dynamodb::Client;
 use docferry_app::ports::{Pause, StoreError, ThrottleBudget};
 use jiff::{SignedDuration, Timestamp};
@@ -6,10 +8,10 @@ use super::change::{Change, number};
 use super::items::{Item, corrupt, throttle_key, ttl};
 use super::table::{Refusal, Table};
 
-/// How long a pause that is over may rest.
-const REST: SignedDuration = SignedDuration::from_hours(1);
+/// Time after the end of a pause at which TTL removes it.
+const TTL_DELAY: SignedDuration = SignedDuration::from_hours(1);
 
-/// The [`ThrottleBudget`] as one item of the transfers' table.
+/// [`ThrottleBudget`] as one item of the transfers' table.
 #[derive(Debug, Clone)]
 pub struct DynamoThrottleBudget {
     table: Table,
@@ -17,7 +19,7 @@ pub struct DynamoThrottleBudget {
 }
 
 impl DynamoThrottleBudget {
-    /// The budget of everybody who names the same `pool` in `table`.
+    /// Creates the budget shared by all users of the same `pool` in `table`.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>, pool: &'static str) -> Self {
         Self { table: Table::new(client, table.into()), pool }
@@ -30,19 +32,20 @@ impl ThrottleBudget for DynamoThrottleBudget {
     }
 
     async fn pause(&self, pause: Pause) -> Result<(), StoreError> {
-        let rests_until = pause.until.saturating_add(REST).unwrap_or(pause.until);
+        let expires_at = pause.until.saturating_add(TTL_DELAY).unwrap_or(pause.until);
         let change = Change::default()
             .set("pausedSince", number(pause.since.as_millisecond()))
             .set("pausedUntil", number(pause.until.as_millisecond()))
-            .set("expiresAt", ttl(rests_until))
+            .set("expiresAt", ttl(expires_at))
             .when("attribute_not_exists(#pausedUntil) OR #pausedUntil < :pausedUntil");
         match self.table.update(throttle_key(self.pool), change).await {
             Ok(_) | Err(Refusal::Condition(_)) => Ok(()),
-            Err(refusal) => refusal.stood().map(drop),
+            Err(failure) => failure.stood().map(drop),
         }
     }
 }
 
+/// Parses a pause.
 fn read(item: &Item) -> Result<Pause, StoreError> {
     let time = |name: &str| {
         let millis = item.get(name)?.as_n().ok()?.parse().ok()?;

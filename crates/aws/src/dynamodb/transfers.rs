@@ -1,3 +1,5 @@
+//! Writes and reads of transfers, from creation to the terminal phase.
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{Entered, Entry, JobPlace, StoreError, WriteError};
 use docferry_domain::{
@@ -16,6 +18,8 @@ use super::standing::{by_attempt, by_attempt_in, live, not_ending, open, running
 use super::table::{Check, Refusal, Table};
 use super::{bundles, jobs, notices, outbox, slots};
 
+/// Creates a transfer in one transaction with its slot or queue entry, and with the idempotency
+/// record of its request.
 pub(super) async fn enter(
     table: &Table,
     transfer: &Transfer,
@@ -44,30 +48,31 @@ pub(super) async fn enter(
     }
     let checks = match table.transact(&actions).await {
         Ok(()) => return Ok(Entered::Done),
-        // Others keep taking slots: into the queue.
+        // Other transfers are taking slots at the same time: the caller then queues this one.
         Err(Refusal::Conflict(_)) if entry.slot.is_some() => return Ok(Entered::SlotsChanged),
-        Err(refusal) => refusal.stood()?,
+        Err(failure) => failure.stood()?,
     };
     let mut checks = checks.into_iter();
-    let (ours, slot, request) = (checks.next(), checks.next(), checks.next());
+    let (inserted, slot, request) = (checks.next(), checks.next(), checks.next());
     if let Some(named) = entry.request
-        && let Some(before) = jobs::remembered(request, named)?
+        && let Some(existing) = jobs::remembered(request, named)?
     {
-        return Ok(Entered::Before(before));
+        return Ok(Entered::Before(existing));
     }
-    // Found already: our own first try, perhaps with work begun meanwhile, or (by
-    // a fault of whoever makes the ids) somebody else's transfer.
-    let stood = match ours {
-        Some(Check::Failed(stood)) => stood.map(read_transfer).transpose()?,
+    // An item with this id exists. It was written by our own first attempt and may have
+    // progressed since, or it is another transfer, which means that an id was used twice.
+    let stored = match inserted {
+        Some(Check::Failed(current)) => current.map(read_transfer).transpose()?,
         _ if matches!(slot, Some(Check::Failed(_))) => return Ok(Entered::SlotsChanged),
         _ => None,
     };
-    if stood.is_some_and(|stored| is_same_request(&stored, transfer)) {
+    if stored.is_some_and(|stored| is_same_request(&stored, transfer)) {
         return Ok(Entered::Done);
     }
     Err(corrupt("transfer of another request under the same id"))
 }
 
+/// Returns whether both are the transfer of the same request, whatever its progress.
 fn is_same_request(a: &Transfer, b: &Transfer) -> bool {
     a.owner == b.owner
         && a.object_guid == b.object_guid
@@ -75,10 +80,12 @@ fn is_same_request(a: &Transfer, b: &Transfer) -> bool {
         && a.created_at == b.created_at
 }
 
+/// Reads a transfer.
 pub(super) async fn get(table: &Table, id: &TransferId) -> Result<Option<Transfer>, StoreError> {
     table.get(transfer_key(id)).await?.map(read_transfer).transpose()
 }
 
+/// Moves an accepted transfer to `Pushing`, sets its start time and counts the push.
 pub(super) async fn begin_push(
     table: &Table,
     id: &TransferId,
@@ -89,32 +96,33 @@ pub(super) async fn begin_push(
         .set_once("startedAt", attribute(&now)?)
         .set("phase", string(Phase::Pushing.as_str()))
         .increment("pushes");
-    let refusal = match table.update(transfer_key(id), begun).await {
+    let failure = match table.update(transfer_key(id), begun).await {
         Ok(item) => return Ok(read_transfer(item)?),
-        Err(refusal) => refusal,
+        Err(failure) => failure,
     };
-    let transfer = live(refusal.stood()?, attempt)?;
+    let transfer = live(failure.stood()?, attempt)?;
     if transfer.push_again {
-        let again = by_attempt(attempt).increment("pushes");
-        return match table.update(transfer_key(id), again).await {
+        let another_push = by_attempt(attempt).increment("pushes");
+        return match table.update(transfer_key(id), another_push).await {
             Ok(item) => Ok(read_transfer(item)?),
-            Err(refusal) => Ok(live(refusal.stood()?, attempt)?),
+            Err(failure) => Ok(live(failure.stood()?, attempt)?),
         };
     }
     if transfer.started_at.is_some() {
         return Ok(transfer);
     }
-    // A later phase that nobody marked as begun: only the time is missing.
+    // The transfer is in a later phase, but its start time was never recorded.
     let started = by_attempt(attempt).set_once("startedAt", attribute(&now)?);
     match table.update(transfer_key(id), started).await {
         Ok(item) => Ok(read_transfer(item)?),
-        Err(refusal) => {
-            live(refusal.stood()?, attempt)?;
+        Err(failure) => {
+            live(failure.stood()?, attempt)?;
             Err(unsettled("begin_push").into())
         }
     }
 }
 
+/// Records the arrived object and moves the transfer to `Uploading`.
 pub(super) async fn record_arrival(
     table: &Table,
     id: &TransferId,
@@ -125,13 +133,13 @@ pub(super) async fn record_arrival(
     let arrived = by_attempt_in(attempt, &waiting)
         .set("object", attribute(object)?)
         .set("phase", string(Phase::Uploading.as_str()));
-    let refusal = match table.update(transfer_key(id), arrived).await {
+    let failure = match table.update(transfer_key(id), arrived).await {
         Ok(_) => return Ok(()),
-        Err(refusal) => refusal,
+        Err(failure) => failure,
     };
-    // Live and in none of those phases: the arrival is recorded already, unless the upload
-    // has lost its source.
-    if !live(refusal.stood()?, attempt)?.needs_source() {
+    // The transfer is active but in a later phase: its arrival is already recorded, unless the
+    // upload has lost its source object.
+    if !live(failure.stood()?, attempt)?.needs_source() {
         return Ok(());
     }
     let found = by_attempt_in(attempt, &[Phase::Uploading])
@@ -140,10 +148,12 @@ pub(super) async fn record_arrival(
         .when("attribute_not_exists(#pushAgain)");
     match table.update(transfer_key(id), found).await {
         Ok(_) => Ok(()),
-        Err(refusal) => live(refusal.stood()?, attempt).map(drop),
+        Err(failure) => live(failure.stood()?, attempt).map(drop),
     }
 }
 
+/// Records the delivery of an existing artifact. The push that was counted is not made, so its
+/// count is taken back.
 pub(super) async fn record_reuse(
     table: &Table,
     id: &TransferId,
@@ -161,13 +171,13 @@ pub(super) async fn record_reuse(
         .value("one", number(1));
     match table.update(transfer_key(id), reused).await {
         Ok(_) => Ok(()),
-        // Live and in none of those phases: recorded already.
-        Err(refusal) => live(refusal.stood()?, attempt).map(drop),
+        // The transfer is active but in a later phase: the reuse is already recorded.
+        Err(failure) => live(failure.stood()?, attempt).map(drop),
     }
 }
 
-/// A claim whose answer was lost is repeated by the SDK and burns an epoch; the
-/// one that is returned is the newest, and nobody holds the other.
+/// Takes over the upload with a new epoch. If the response is lost, the SDK repeats the write,
+/// which skips an epoch. That is harmless: no invocation holds the skipped one.
 pub(super) async fn claim(
     table: &Table,
     id: &TransferId,
@@ -176,13 +186,14 @@ pub(super) async fn claim(
     let claimed = not_ending(by_attempt(attempt)).increment("epoch");
     match table.update(transfer_key(id), claimed).await {
         Ok(item) => Ok(read_transfer(item)?),
-        Err(refusal) => {
-            open(live(refusal.stood()?, attempt)?)?;
+        Err(failure) => {
+            open(live(failure.stood()?, attempt)?)?;
             Err(unsettled("claim").into())
         }
     }
 }
 
+/// Counts a failed try of a step and stores its error.
 pub(super) async fn record_failed_try(
     table: &Table,
     id: &TransferId,
@@ -195,31 +206,34 @@ pub(super) async fn record_failed_try(
         .set("lastTransientError", attribute(error)?);
     match table.update(transfer_key(id), failed).await {
         Ok(_) => Ok(()),
-        Err(refusal) => live(refusal.stood()?, attempt).map(drop),
+        Err(failure) => live(failure.stood()?, attempt).map(drop),
     }
 }
 
+/// Sets the cancel flag of a transfer. Returns `None` if it cannot be canceled by this owner.
 pub(super) async fn request_cancel(
     table: &Table,
     id: &TransferId,
     owner: &str,
     last_run: u32,
 ) -> Result<Option<Transfer>, StoreError> {
-    let wanted = running()
+    let canceled = running()
         .set("cancelRequested", AttributeValue::Bool(true))
-        // Due at once: one that waits for a slot has no step that would notice it.
+        // Due at once: a queued transfer has no running step that would notice the request.
         .set(DUE, number(0))
         .when("#owner = :owner")
         .value("owner", string(owner))
         .when("attribute_not_exists(#retries) OR #retries <= :lastRun")
         .value("lastRun", number(last_run));
-    match table.update(transfer_key(id), wanted).await {
+    match table.update(transfer_key(id), canceled).await {
         Ok(item) => read_transfer(item).map(Some),
-        // Unknown, somebody else's, ended or in a later run: all the same to the caller.
-        Err(refusal) => refusal.stood().map(|_| None),
+        // The transfer is unknown, has another owner, has ended or is in a later run. The caller
+        // does not need to tell these apart.
+        Err(failure) => failure.stood().map(|_| None),
     }
 }
 
+/// Records why the transfer is about to end, unless an earlier ending did.
 pub(super) async fn begin_ending(
     table: &Table,
     id: &TransferId,
@@ -229,15 +243,16 @@ pub(super) async fn begin_ending(
     let ending = by_attempt(attempt).set_once("ending", attribute(&reason)?);
     match table.update(transfer_key(id), ending).await {
         Ok(item) => Ok(read_transfer(item)?),
-        Err(refusal) => {
-            live(refusal.stood()?, attempt)?;
+        Err(failure) => {
+            live(failure.stood()?, attempt)?;
             Err(unsettled("begin_ending").into())
         }
     }
 }
 
-/// Repeated by the SDK after a lost answer, it finds its own next attempt: that
-/// it is ours cannot be told, and whoever asks looks again anyway.
+/// Increments the execution number. If the response is lost, the SDK's repeated write finds the
+/// number already incremented and fails, because it cannot recognize its own first attempt. The
+/// caller checks the transfer again anyway.
 pub(super) async fn next_attempt(
     table: &Table,
     id: &TransferId,
@@ -246,15 +261,16 @@ pub(super) async fn next_attempt(
     let next = not_ending(by_attempt(from)).increment("attempt");
     match table.update(transfer_key(id), next).await {
         Ok(item) => Ok(read_transfer(item)?),
-        Err(refusal) => {
-            open(live(refusal.stood()?, from)?)?;
+        Err(failure) => {
+            open(live(failure.stood()?, from)?)?;
             Err(unsettled("next_attempt").into())
         }
     }
 }
 
-/// One transaction: the end, what it frees, what is told of it and to whom, and its
-/// bundle's counts.
+/// Ends a transfer. One transaction writes the terminal phase, frees its slot or queue entry,
+/// puts the outcome and the webhook notification into the outbox, and counts the document in
+/// its batch.
 pub(super) async fn finish(
     table: &Table,
     read: &Transfer,
@@ -282,27 +298,28 @@ pub(super) async fn finish(
         change = change.set("failure", attribute(failure)?);
     }
     if outcome != Outcome::Completed {
-        // A delivery that was recorded after the caller had read the record wins.
+        // A delivery recorded since `read` was read takes precedence over failure and cancel.
         change = change.when("attribute_not_exists(#delivery)");
     }
-    let told = OutcomeRecord::of(&ended).ok_or_else(|| corrupt("outcome"))?;
+    let record = OutcomeRecord::of(&ended).ok_or_else(|| corrupt("outcome"))?;
     let mut actions =
-        vec![table.updating(transfer_key(id), change)?, table.putting(outbox::item(&told)?)?];
+        vec![table.updating(transfer_key(id), change)?, table.putting(outbox::item(&record)?)?];
     actions.extend(slots::leaving(table, read)?);
     actions.extend(bundles::counting(table, &ended)?);
     if let Some(notice) = Notice::of_transfer(&ended) {
         actions.push(notices::putting(table, &notice)?);
     }
-    let Err(refusal) = table.transact(&actions).await else { return Ok(ended) };
-    match refusal.stood()?.into_iter().next() {
-        // Changed since it was read, or ended, perhaps by our own first try.
-        Some(Check::Failed(stood)) => {
-            same_attempt(read_transfer(stood.ok_or(WriteError::NotFound)?)?, read.attempt)
+    let Err(write_failure) = table.transact(&actions).await else { return Ok(ended) };
+    match write_failure.stood()?.into_iter().next() {
+        // The transfer has changed since `read`, or has ended, possibly by our own first attempt.
+        Some(Check::Failed(current)) => {
+            same_attempt(read_transfer(current.ok_or(WriteError::NotFound)?)?, read.attempt)
         }
         _ => Err(unsettled("finish").into()),
     }
 }
 
+/// Returns the record, or [`WriteError::Ended`] if it has another execution.
 fn same_attempt(stored: Transfer, attempt: u32) -> Result<Transfer, WriteError> {
     if stored.attempt == attempt { Ok(stored) } else { Err(WriteError::Ended) }
 }

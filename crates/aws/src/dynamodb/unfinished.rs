@@ -1,7 +1,7 @@
-//! The index of transfers and bundles that somebody may have to look after.
+//! Index `unfinished`: the transfers and batches that the sweeper has to check.
 //!
-//! Sparse, with keys only: a transfer is in it from its creation until nothing is
-//! left of it, and checkpoints are not replicated into it.
+//! A transfer is in this index from its creation until its clean-up is complete. The index is
+//! sparse and projects keys only, so that checkpoints are not replicated into it.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{Due, StoreError};
@@ -13,6 +13,7 @@ use super::change::{Change, number};
 use super::items::{DUE, SHARD, SHARDS, artifact_key, bundle_key, read_named, transfer_key, ttl};
 use super::table::Table;
 
+/// Lists the transfers and batches that are due before `now`, the earliest first.
 pub(super) async fn list(
     table: &Table,
     now: Timestamp,
@@ -23,57 +24,66 @@ pub(super) async fn list(
         let named = table.due(shard, now.as_millisecond(), limit).await?;
         found.extend(named.iter().filter_map(|(due, key)| Some((*due, read_named(key)?))));
     }
-    // Each shard comes in order; together they are put in order here.
+    // Each shard is sorted by due time; this merges them.
     found.sort();
     Ok(found.into_iter().map(|(_, named)| named).take(limit).collect())
 }
 
+/// Sets the time of the next check.
 pub(super) async fn postpone(table: &Table, what: &Due, due: Timestamp) -> Result<(), StoreError> {
-    let later = Change::default().set(DUE, number(due.as_millisecond()));
-    let (key, later) = match what {
-        Due::Transfer(id) => (transfer_key(id), later),
-        Due::Bundle(id) => (bundle_key(id), later),
+    let rescheduled = Change::default().set(DUE, number(due.as_millisecond()));
+    let (key, rescheduled) = match what {
+        Due::Transfer(id) => (transfer_key(id), rescheduled),
+        Due::Bundle(id) => (bundle_key(id), rescheduled),
         Due::Artifact(key) => (artifact_key(key), artifacts::rescheduled(due)),
     };
-    let later = later.when(format!("attribute_exists(#{SHARD})"));
-    match table.update(key, later).await {
+    let rescheduled = rescheduled.when(format!("attribute_exists(#{SHARD})"));
+    match table.update(key, rescheduled).await {
         Ok(_) => Ok(()),
-        // Clean already, or gone.
-        Err(refusal) => refusal.stood().map(drop),
+        // Already cleaned up, or deleted.
+        Err(failure) => failure.stood().map(drop),
     }
 }
 
+/// Marks an ended transfer as closed.
 pub(super) async fn mark_settled(
     table: &Table,
     id: &TransferId,
     attempt: u32,
 ) -> Result<(), StoreError> {
-    refused_or_done(table, id, settled(attempt)).await
+    update_if_allowed(table, id, settled_change(attempt)).await
 }
 
+/// Removes an ended transfer from the index and sets its TTL.
 pub(super) async fn mark_clean(
     table: &Table,
     id: &TransferId,
     attempt: u32,
     purge_at: Timestamp,
 ) -> Result<(), StoreError> {
-    let clean = settled(attempt)
+    let clean = settled_change(attempt)
         .remove(&[SHARD, DUE])
         .set("expiresAt", ttl(purge_at))
         .when(format!("attribute_exists(#{SHARD})"));
-    refused_or_done(table, id, clean).await
+    update_if_allowed(table, id, clean).await
 }
 
-fn settled(attempt: u32) -> Change {
+/// Marks an ended transfer as closed: nothing that it opened is open any more.
+fn settled_change(attempt: u32) -> Change {
     Change::default()
         .set("settled", AttributeValue::Bool(true))
         .when("attribute_exists(#endedAt) AND #attempt = :attempt")
         .value("attempt", number(attempt))
 }
 
-async fn refused_or_done(table: &Table, id: &TransferId, change: Change) -> Result<(), StoreError> {
+/// Updates a transfer; does nothing if a condition of `change` does not hold.
+async fn update_if_allowed(
+    table: &Table,
+    id: &TransferId,
+    change: Change,
+) -> Result<(), StoreError> {
     match table.update(transfer_key(id), change).await {
         Ok(_) => Ok(()),
-        Err(refusal) => refusal.stood().map(drop),
+        Err(failure) => failure.stood().map(drop),
     }
 }

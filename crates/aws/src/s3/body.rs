@@ -1,3 +1,5 @@
+//! Checks that the body of a ranged GET is exactly the requested range.
+
 use std::ops::Range;
 
 use aws_sdk_s3::primitives::ByteStream as Body;
@@ -5,13 +7,15 @@ use docferry_app::ports::ByteStream;
 use futures::StreamExt as _;
 use futures::stream;
 
-use super::broken;
+use super::unexpected;
 
 const CALL: &str = "S3 GetObject";
 
-/// The range that an answer says it holds: from `Content-Range`, or, where a
-/// store answers a range that is the whole object with a plain 200, from the
-/// length. `None` when the two do not agree.
+/// Returns the byte range that a response says it contains, or `None` if its headers contradict
+/// each other.
+///
+/// The range comes from `Content-Range`. Some stores respond with a plain 200 if the range is
+/// the whole object; then it comes from the length.
 pub(super) fn given_range(content_range: Option<&str>, length: Option<i64>) -> Option<Range<u64>> {
     let length = u64::try_from(length?).ok()?;
     let Some(content_range) = content_range else {
@@ -24,18 +28,18 @@ pub(super) fn given_range(content_range: Option<&str>, length: Option<i64>) -> O
     (end.checked_sub(first)? == length).then_some(first..end)
 }
 
-/// The body, frame by frame as it comes in. An end before `length` bytes is an
-/// error of the stream, so that a short fragment never looks like a whole one.
+/// Streams the body chunk by chunk and fails unless it has exactly `length` bytes, so that a
+/// truncated fragment is never taken for a complete one.
 pub(super) fn exactly(body: Body, length: u64) -> ByteStream {
-    stream::try_unfold((body, length), |(mut body, left)| async move {
+    stream::try_unfold((body, length), |(mut body, remaining)| async move {
         match body.next().await {
-            Some(Ok(bytes)) => match left.checked_sub(bytes.len() as u64) {
-                Some(left) => Ok(Some((bytes, (body, left)))),
-                None => Err(broken(CALL, "the body is longer than announced")),
+            Some(Ok(bytes)) => match remaining.checked_sub(bytes.len() as u64) {
+                Some(remaining) => Ok(Some((bytes, (body, remaining)))),
+                None => Err(unexpected(CALL, "the body is longer than announced")),
             },
-            Some(Err(_)) => Err(broken(CALL, "the body broke off")),
-            None if left == 0 => Ok(None),
-            None => Err(broken(CALL, "the body ended early")),
+            Some(Err(_)) => Err(unexpected(CALL, "the connection broke within the body")),
+            None if remaining == 0 => Ok(None),
+            None => Err(unexpected(CALL, "the body ended early")),
         }
     })
     .boxed()

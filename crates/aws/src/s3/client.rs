@@ -1,3 +1,5 @@
+//! Settings and SDK client of the exchange bucket.
+
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
@@ -10,35 +12,35 @@ use aws_sdk_s3::config::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// Where the exchange bucket is and who we are there.
+/// Location of the exchange bucket and credentials for it.
 #[derive(Debug, Clone)]
 pub struct S3Settings {
     /// Region that requests are signed for.
     pub region: String,
-    /// The store's URL; `None` for AWS.
+    /// URL of the store; `None` for AWS.
     pub endpoint_url: Option<String>,
-    /// Whether the bucket is named in the path rather than in the host.
+    /// Whether the bucket's name is in the path rather than in the host.
     pub path_style: bool,
-    /// The key pair's id. It is apart from the function's role: the bucket
-    /// belongs to somebody else.
+    /// Access key id. The key pair is separate from the function's role, because another
+    /// organization owns the bucket.
     pub access_key_id: SecretString,
-    /// The key pair's secret.
+    /// Secret access key.
     pub secret_access_key: SecretString,
-    /// How long a body may stand still before reading it fails.
+    /// Longest time without data before reading a body fails.
     pub stall: Duration,
 }
 
 impl S3Settings {
-    /// The usual [`S3Settings::stall`]: a store that is silent for so long in the
-    /// middle of a body is quicker asked again than waited for.
+    /// Default of [`S3Settings::stall`]. If a store sends nothing for so long in the middle of a
+    /// body, a new request is faster than waiting.
     pub const STALL: Duration = Duration::from_secs(10);
 }
 
-/// A client for the exchange bucket, with nothing of the function's own account:
+/// Creates a client for the exchange bucket. It uses nothing of the function's own account:
 /// neither its credentials nor `AWS_ENDPOINT_URL`.
 ///
-/// The limits end with the head of an answer; a body takes as long as it takes,
-/// as long as it does not stand still.
+/// The timeouts cover a call until the headers of its response. Reading the body has no time
+/// limit, but fails when the body stalls (see [`S3Settings::stall`]).
 #[must_use]
 pub fn client(settings: &S3Settings) -> Client {
     let credentials = Credentials::new(
@@ -52,7 +54,7 @@ pub fn client(settings: &S3Settings) -> Client {
         .connect_timeout(Duration::from_secs(3))
         .read_timeout(Duration::from_secs(8))
         .operation_attempt_timeout(Duration::from_secs(8))
-        // Below the 30 s of `poll`, with its retries.
+        // Including retries; below the 30 s time limit of the function `poll`.
         .operation_timeout(Duration::from_secs(25))
         .build();
     let stall = StalledStreamProtectionConfig::enabled().grace_period(settings.stall).build();
@@ -64,8 +66,8 @@ pub fn client(settings: &S3Settings) -> Client {
         .retry_config(RetryConfig::standard().with_max_attempts(3))
         .timeout_config(timeouts)
         .stalled_stream_protection(stall)
-        // Other stores send the whole object's checksum with a part of it, or
-        // refuse the headers; what was delivered is verified by its own hash.
+        // Stores other than AWS may send the checksum of the whole object with a range of it, or
+        // reject the checksum headers. The delivered file is verified by its own hash.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
         .disable_s3_express_session_auth(true);

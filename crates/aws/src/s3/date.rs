@@ -1,3 +1,5 @@
+//! Access to the `Date` header of an S3 response, which the SDK does not expose.
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
@@ -5,12 +7,12 @@ use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use jiff::Timestamp;
 
-/// Picks the `Date` header out of an answer, which the SDK does not hand on.
+/// Interceptor that captures the `Date` header of a response. Clones share the captured value.
 #[derive(Debug, Clone, Default)]
 pub(super) struct DateHeader(Arc<Mutex<Option<Timestamp>>>);
 
 impl DateHeader {
-    /// The time in the last answer, if it had one.
+    /// Returns the time of the last response, if it had a valid `Date` header.
     pub(super) fn time(&self) -> Option<Timestamp> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! The exchange bucket, on AWS or on any store that speaks its protocol.
+//! Adapter for the exchange bucket, on AWS S3 or any S3-compatible store.
 
 mod body;
 mod client;
@@ -19,7 +19,7 @@ use crate::Fault;
 
 pub use client::{S3Settings, client};
 
-/// The [`Staging`] on S3.
+/// Exchange bucket: implements [`Staging`] on S3.
 #[derive(Debug, Clone)]
 pub struct S3Staging {
     client: Client,
@@ -27,11 +27,11 @@ pub struct S3Staging {
 }
 
 impl S3Staging {
-    /// The staging store in `bucket`. Build the client with [`client()`]: its
-    /// limits and its handling of checksums are part of what this type promises.
+    /// Creates the adapter for `bucket`. Build the client with [`client()`]: this type relies on
+    /// its timeouts and its checksum settings.
     ///
-    /// The key pair needs `s3:ListBucket` beside the rights on objects: without
-    /// it the store answers 403 for an object that has not arrived yet.
+    /// Besides the permissions on objects, the key pair needs `s3:ListBucket`: without it the
+    /// store responds with 403 instead of 404 for an object that has not arrived yet.
     #[must_use]
     pub fn new(client: Client, bucket: impl Into<String>) -> Self {
         Self { client, bucket: bucket.into() }
@@ -39,7 +39,7 @@ impl S3Staging {
 }
 
 impl S3Staging {
-    /// Fails unless the object is there and has this tag.
+    /// Fails unless the object exists and has this ETag.
     async fn require_tag(&self, key: &str, etag: &str) -> Result<(), StagingError> {
         match self.head(key).await? {
             Some(head) if tag::same(&head.etag, etag) => Ok(()),
@@ -50,20 +50,20 @@ impl S3Staging {
 }
 
 impl Staging for S3Staging {
-    /// From the `Date` header of a HEAD of the bucket.
+    /// Reads the `Date` header of a HEAD request for the bucket.
     async fn store_time(&self) -> Result<Timestamp, StagingError> {
         const CALL: &str = "S3 HeadBucket";
         let date = date::DateHeader::default();
         let request = self.client.head_bucket().bucket(&self.bucket).customize();
         Box::pin(request.interceptor(date.clone()).send())
             .await
-            // A bucket that is missing is a fault of the configuration, not an
-            // object that is gone.
+            // A missing bucket is a configuration fault and must not be reported as a missing
+            // object.
             .map_err(|error| match status(&error) {
                 Some(401 | 403) => StagingError::Unauthorized,
                 _ => unavailable(CALL, &error),
             })?;
-        date.time().ok_or_else(|| broken(CALL, "the answer has no date"))
+        date.time().ok_or_else(|| unexpected(CALL, "the response has no valid Date header"))
     }
 
     async fn head(&self, key: &str) -> Result<Option<ObjectHead>, StagingError> {
@@ -80,7 +80,7 @@ impl Staging for S3Staging {
             (Some(size), Some(etag), Some(last_modified)) => {
                 Ok(Some(ObjectHead { size, etag, last_modified }))
             }
-            _ => Err(broken(CALL, "the answer lacks size, tag or time")),
+            _ => Err(unexpected(CALL, "the response lacks size, ETag or modification time")),
         }
     }
 
@@ -92,46 +92,49 @@ impl Staging for S3Staging {
     ) -> Result<ByteStream, StagingError> {
         const CALL: &str = "S3 GetObject";
         let Some(last) = range.end.checked_sub(1).filter(|last| *last >= range.start) else {
-            return Err(broken(CALL, "the range is empty"));
+            return Err(unexpected(CALL, "the range is empty"));
         };
         let request = || {
             let request = self.client.get_object().bucket(&self.bucket).key(key);
             request.range(format!("bytes={}-{last}", range.start))
         };
-        let answer = match Box::pin(request().if_match(tag::strong(etag)).send()).await {
-            Ok(answer) => answer,
+        let response = match Box::pin(request().if_match(tag::strong(etag)).send()).await {
+            Ok(response) => response,
             Err(error) => match status(&error) {
-                // A store may look at the range first, and some compare the tag in another
-                // form: only the object's own tag tells what has happened.
-                Some(refused @ (412 | 416)) => {
+                // Neither status proves that the object has changed: a store may check the
+                // range before the ETag (416), or compare ETags in another form (412). So the
+                // object's current ETag decides.
+                Some(rejected @ (412 | 416)) => {
                     self.require_tag(key, etag).await?;
-                    if refused == 416 {
+                    if rejected == 416 {
                         return Err(StagingError::Gone);
                     }
-                    let again = Box::pin(request().send()).await;
-                    let answer = again.map_err(|error| translate(CALL, &error))?;
-                    if answer.e_tag().is_none() {
-                        return Err(broken(CALL, "the answer has no tag"));
+                    // The ETag is unchanged: the store cannot match this form of it, so read
+                    // without the condition and compare the ETag of the response below.
+                    let unconditional = Box::pin(request().send()).await;
+                    let response = unconditional.map_err(|error| translate(CALL, &error))?;
+                    if response.e_tag().is_none() {
+                        return Err(unexpected(CALL, "the response has no ETag"));
                     }
-                    answer
+                    response
                 }
                 _ => return Err(translate(CALL, &error)),
             },
         };
-        // For stores that do not compare tags on a read.
-        if answer.e_tag().is_some_and(|current| !tag::same(current, etag)) {
+        // Some stores ignore `If-Match` on reads.
+        if response.e_tag().is_some_and(|current| !tag::same(current, etag)) {
             return Err(StagingError::Changed);
         }
-        let given = body::given_range(answer.content_range(), answer.content_length());
+        let given = body::given_range(response.content_range(), response.content_length());
         match given {
             Some(given) if given == range => {
-                Ok(body::exactly(answer.body, range.end - range.start))
+                Ok(body::exactly(response.body, range.end - range.start))
             }
-            // The same object, yet it ends before the range does.
+            // The same object, but it ends before the range does.
             Some(given) if given.start == range.start && given.end < range.end => {
                 Err(StagingError::Gone)
             }
-            _ => Err(broken(CALL, "the answer is not the range that was asked for")),
+            _ => Err(unexpected(CALL, "the response is not the requested range")),
         }
     }
 
@@ -148,8 +151,8 @@ impl Staging for S3Staging {
     }
 }
 
-/// Status → meaning, for calls about an object. The status and not the code,
-/// because an answer to HEAD has no body to carry a code.
+/// Translates the failure of a call about an object. It uses the HTTP status instead of the
+/// error code, because the response to a HEAD request has no body that could contain a code.
 fn translate<E: ProvideErrorMetadata>(
     call: &'static str,
     error: &SdkError<E, HttpResponse>,
@@ -164,10 +167,12 @@ fn translate<E: ProvideErrorMetadata>(
     }
 }
 
+/// Returns the HTTP status of the response, if there was one.
 fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
+/// Error for a failed call of the SDK.
 fn unavailable<E: ProvideErrorMetadata>(
     call: &'static str,
     error: &SdkError<E, HttpResponse>,
@@ -175,6 +180,7 @@ fn unavailable<E: ProvideErrorMetadata>(
     StagingError::Unavailable(Box::new(Fault::of(call, error)))
 }
 
-fn broken(call: &'static str, reason: &'static str) -> StagingError {
+/// Error for a problem that this adapter detected itself.
+fn unexpected(call: &'static str, reason: &'static str) -> StagingError {
     StagingError::Unavailable(Box::new(Fault::new(call, reason)))
 }

@@ -1,21 +1,22 @@
-//! Entity tags as stores and proxies write them.
+//! Comparison of ETags in the various forms that stores and proxies send.
 
-/// The opaque part of a tag: without the mark of a weak one, without quotes, which some
-/// stores leave out.
+/// Returns the opaque part of an ETag: without the prefix `W/` of weak ETags and without quotes,
+/// which some stores omit.
 fn opaque(tag: &str) -> &str {
     let tag = tag.trim();
     let tag = tag.strip_prefix("W/").or_else(|| tag.strip_prefix("w/")).unwrap_or(tag);
     tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).unwrap_or(tag)
 }
 
-/// Whether two tags are of one object. A proxy that compresses or re-chunks makes a strong
-/// tag weak, for one answer and not for the next.
-pub(super) fn same(one: &str, other: &str) -> bool {
-    opaque(one) == opaque(other)
+/// Returns whether two ETags identify the same version of an object. Weak and strong forms
+/// compare as equal, because a proxy that compresses or re-chunks a response makes its ETag
+/// weak, and the ETag of the next response may be strong again.
+pub(super) fn same(left: &str, right: &str) -> bool {
+    opaque(left) == opaque(right)
 }
 
-/// The tag in the form that `If-Match` compares (RFC 9110, 13.1.1): a weak one never
-/// matches there.
+/// Returns the ETag in strong form. `If-Match` uses strong comparison, in which a weak ETag
+/// never matches (RFC 9110, section 13.1.1).
 pub(super) fn strong(tag: &str) -> String {
     format!("\"{}\"", opaque(tag))
 }
@@ -27,13 +28,13 @@ mod tests {
     #[test]
     fn weak_strong_and_bare_forms_are_tags_of_one_object() {
         let forms = ["\"x\"", "W/\"x\"", "w/\"x\"", "x", " \"x\" "];
-        for one in forms {
-            assert_eq!(strong(one), "\"x\"");
+        for form in forms {
+            assert_eq!(strong(form), "\"x\"");
             for other in forms {
-                assert!(same(one, other), "{one} {other}");
+                assert!(same(form, other), "{form} {other}");
             }
             for other in ["\"y\"", "W/\"xx\"", "X", "", "\"x-1\""] {
-                assert!(!same(one, other), "{one} {other}");
+                assert!(!same(form, other), "{form} {other}");
             }
         }
     }

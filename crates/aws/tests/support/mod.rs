@@ -1,6 +1,6 @@
-//! What the tests against an emulator share.
+//! Shared helpers of the tests against the emulator.
 
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses only a part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "test support")]
 
 pub mod wire;
@@ -14,18 +14,18 @@ use aws_sdk_dynamodb::types::{
 use docferry_aws::DynamoTransferStore;
 use docferry_domain::TransferId;
 
-/// The emulator's URL from `DOCFERRY_EMULATOR`; without it the test says so and
-/// is left out.
-#[allow(clippy::disallowed_methods, reason = "the one setting of these tests")]
+/// Returns the emulator's URL from `DOCFERRY_EMULATOR`. If it is not set, prints a line, and the
+/// test skips itself.
+#[allow(clippy::disallowed_methods, reason = "the only setting of these tests")]
 pub fn emulator() -> Option<String> {
     let url = std::env::var("DOCFERRY_EMULATOR").ok().filter(|url| !url.is_empty());
     if url.is_none() {
-        eprintln!("left out: DOCFERRY_EMULATOR is not set to an emulator's URL");
+        eprintln!("skipped: DOCFERRY_EMULATOR is not set to an emulator's URL");
     }
     url
 }
 
-/// The configuration that functions load, pointed at `endpoint`.
+/// Returns the configuration that functions load, with `endpoint` as the address of AWS.
 pub async fn config(endpoint: &str) -> SdkConfig {
     let credentials = Credentials::new("test", "test", None, None, "tests");
     docferry_aws::config::load()
@@ -37,17 +37,17 @@ pub async fn config(endpoint: &str) -> SdkConfig {
         .build()
 }
 
-/// A name that no other test uses.
+/// Returns a name that no other test uses.
 pub fn random_name(prefix: &str) -> String {
     format!("{prefix}-{}", uuid::Uuid::new_v4().simple())
 }
 
-/// A random id.
+/// Returns a random id.
 pub fn random_id() -> TransferId {
     TransferId::from_u128(uuid::Uuid::new_v4().as_u128())
 }
 
-/// A state machine whose executions wait until they are stopped.
+/// Creates a state machine whose executions run until they are stopped.
 pub async fn machine(endpoint: &str) -> (aws_sdk_sfn::Client, String) {
     let client = aws_sdk_sfn::Client::new(&config(endpoint).await);
     let definition = r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":3600,"End":true}}}"#;
@@ -62,8 +62,8 @@ pub async fn machine(endpoint: &str) -> (aws_sdk_sfn::Client, String) {
     (client, made.state_machine_arn)
 }
 
-/// An emulator that enforces rights wants a role that exists: that of a machine
-/// which somebody deployed there. Elsewhere any will do.
+/// Returns a role for a state machine. An emulator that enforces permissions requires an existing
+/// role, so this takes that of a deployed state machine. Otherwise any ARN is accepted.
 async fn role(client: &aws_sdk_sfn::Client) -> String {
     let machines = client.list_state_machines().send().await.unwrap().state_machines;
     match machines.first() {
@@ -75,14 +75,14 @@ async fn role(client: &aws_sdk_sfn::Client) -> String {
     }
 }
 
-/// A table of its own for a test.
+/// Table for a single test.
 pub struct TestTable {
     pub client: aws_sdk_dynamodb::Client,
     pub name: String,
 }
 
 impl TestTable {
-    /// Makes it in the emulator.
+    /// Creates the table in the emulator, with the indexes that the store uses.
     pub async fn create(endpoint: &str) -> Self {
         let client = aws_sdk_dynamodb::Client::new(&config(endpoint).await);
         let name = random_name("transfers");
@@ -118,22 +118,22 @@ impl TestTable {
                 request = request.attribute_definitions(definition.build().unwrap());
             }
         }
-        request.send().await.expect("the emulator makes a table");
+        request.send().await.expect("the emulator creates a table");
         Self { client, name }
     }
 
-    /// The store in it.
+    /// Returns a store in this table.
     pub fn store(&self) -> DynamoTransferStore {
         DynamoTransferStore::new(self.client.clone(), &self.name)
     }
 
-    /// The store in it, reached by way of `endpoint`.
+    /// Returns a store in this table that sends its requests to `endpoint`.
     pub async fn store_through(&self, endpoint: &str) -> DynamoTransferStore {
         let client = aws_sdk_dynamodb::Client::new(&config(endpoint).await);
         DynamoTransferStore::new(client, &self.name)
     }
 
-    /// An item as it lies in the table.
+    /// Reads a raw item of this table.
     pub async fn item(
         &self,
         pk: &str,

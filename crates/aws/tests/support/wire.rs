@@ -1,5 +1,5 @@
-//! A wire that answers as a test says: with bytes of its own, with those of the
-//! emulator, or by breaking the connection.
+//! Fake HTTP server: it sends responses of a test, forwards requests to the emulator, or breaks
+//! the connection.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,20 +8,21 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What happens after the bytes of an answer are sent.
+/// Action of the server after it has sent a response.
 pub enum Then {
-    /// The connection is closed.
+    /// Closes the connection.
     Close,
-    /// Nothing, for ever.
+    /// Keeps the connection open and sends nothing more.
     Stall,
 }
 
-/// Serves every request with `answer(n, request)`, n counting from 0, a
-/// connection each; the URL to reach it. It ends with the test's runtime.
-pub async fn serve<F, A>(answer: F) -> String
+/// Starts a server and returns its URL. It calls `answer(n, request)` for each request, with `n`
+/// counting from 0, and serves one request per connection. The server ends with the test's
+/// runtime.
+pub async fn serve<F, Fut>(answer: F) -> String
 where
-    F: Fn(usize, Vec<u8>) -> A + Send + Sync + 'static,
-    A: Future<Output = (Vec<u8>, Then)> + Send,
+    F: Fn(usize, Vec<u8>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = (Vec<u8>, Then)> + Send,
 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -59,7 +60,7 @@ async fn read_request(socket: &mut TcpStream) -> Option<Vec<u8>> {
     }
 }
 
-/// A whole answer.
+/// Returns a complete HTTP response.
 pub fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
@@ -68,16 +69,18 @@ pub fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The emulator behind a wire that can lose an answer.
+/// Proxy in front of the emulator that can drop a response.
 pub struct Lossy {
-    /// Where to reach it.
+    /// URL of the proxy.
     pub url: String,
+    /// Whether the next response is to be dropped.
     armed: Arc<AtomicBool>,
+    /// Operations since the last call of [`Lossy::calls`].
     calls: Arc<Mutex<Vec<String>>>,
 }
 
 impl Lossy {
-    /// A wire to the emulator.
+    /// Starts a proxy in front of the emulator.
     pub async fn to(emulator: &str) -> Self {
         let armed = Arc::new(AtomicBool::new(false));
         let upstream = emulator.trim_start_matches("http://").trim_end_matches('/').to_owned();
@@ -96,23 +99,23 @@ impl Lossy {
         Self { url: url.await, armed, calls }
     }
 
-    /// The operations that passed since this was asked last, in their order.
+    /// Returns the operations since the last call of this method, in order.
     pub fn calls(&self) -> Vec<String> {
         std::mem::take(&mut *self.calls.lock().unwrap())
     }
 
-    /// The next request is carried out and its answer is lost.
+    /// Drops the response to the next request, which is still executed.
     pub fn lose_the_next_answer(&self) {
         self.armed.store(true, Ordering::SeqCst);
     }
 
-    /// Whether an answer was lost since.
+    /// Returns whether that response has been dropped.
     pub fn has_lost_it(&self) -> bool {
         !self.armed.load(Ordering::SeqCst)
     }
 }
 
-/// What a request asks for: `PutItem`, say.
+/// Returns the operation of a request, such as `PutItem`.
 fn operation(request: &[u8]) -> Option<String> {
     let head = String::from_utf8_lossy(request);
     let target = head.lines().find_map(|line| {

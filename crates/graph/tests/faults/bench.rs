@@ -1,5 +1,5 @@
-//! One transfer through the real engine and the real client, against the strict
-//! simulator; records, source and clock in memory.
+//! Test bench: runs one transfer with the real upload engine and the real client against the
+//! simulator of Graph. Records, source and clock are in memory.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,11 +27,11 @@ use crate::row::Row;
 
 const GUID: &str = "3q2+7wAAAAAAAAAAAAAAAA==";
 const USER: &str = "ada@court.example";
-/// Four fragments of a document of 5 MB.
+/// Size of fragments; a document of 5 MB has four.
 const FRAGMENT: u64 = 4 * 327_680;
-/// No row is about something that takes too long, and a busy machine must not make it so.
-const PATIENCE: Duration = Duration::from_secs(300);
-/// Fewer than in the state machine, which takes minutes.
+/// Timeout that is never reached. No row tests timeouts, and a busy machine must not cause one.
+const LONG_TIMEOUT: Duration = Duration::from_secs(300);
+/// Number of retries of a step: fewer than in the state machine, which would take minutes.
 pub(crate) const RETRIES: u32 = 3;
 
 struct Credentials;
@@ -44,18 +44,21 @@ impl CredentialsProvider<ClientCredentials> for Credentials {
     }
 }
 
-/// What came of a row.
+/// Result of a row.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Came {
     pub(crate) outcome: Result<(), FailureCode>,
     /// Bytes that the simulator received beyond the document's size.
     pub(crate) extra: i64,
+    /// Number of sessions that were created.
     pub(crate) sessions: usize,
-    /// Sessions that are open after the end.
+    /// Number of sessions that are still open after the end.
     pub(crate) open: usize,
+    /// Number of files in the drive after the end.
     pub(crate) files: usize,
-    /// Objects in the exchange bucket after the end.
+    /// Number of objects in the exchange bucket after the end.
     pub(crate) objects: usize,
+    /// Whether the delivery is recorded as rewritten by the service.
     pub(crate) rewritten: bool,
 }
 
@@ -77,8 +80,8 @@ fn document(row: &Row) -> Vec<u8> {
     let container = |text: &[u8]| {
         zip_container(&[("[Content_Types].xml", b"<Types/>"), ("word/document.xml", text)])
     };
-    let around = container(b"").len() as u64;
-    container(&bytes(row.size - around)).to_vec()
+    let overhead = container(b"").len() as u64;
+    container(&bytes(row.size - overhead)).to_vec()
 }
 
 impl Bench {
@@ -89,7 +92,7 @@ impl Bench {
         let settings = GraphSettings {
             graph_url: graph.url().into(),
             authority_url: graph.url().into(),
-            call_timeout: PATIENCE,
+            call_timeout: LONG_TIMEOUT,
             ..GraphSettings::public_cloud(tenant)
         };
         let world = World::default();
@@ -125,7 +128,7 @@ impl Bench {
                 read_ahead_bytes: 1 << 20,
                 parallel_reads: 4,
                 margin: Duration::from_secs(5),
-                fragment_timeout: PATIENCE,
+                fragment_timeout: LONG_TIMEOUT,
             },
         };
         let admin = reqwest::Client::new();
@@ -134,11 +137,11 @@ impl Bench {
         if let Some(place) = row.foreign {
             bench.put_foreign(place).await;
         }
-        bench.admin_post("/faults", &row.rules).await;
+        bench.post_admin("/faults", &row.rules).await;
         bench
     }
 
-    /// Somebody's file.
+    /// Puts a file of another owner into the drive.
     async fn put_foreign(&self, (folder, name): (&str, &str)) {
         use docferry_app::ports::{Destination, Drive as _};
         let at = Destination {
@@ -149,7 +152,7 @@ impl Bench {
         self.ports.drive.put_whole(&at, "theirs".into(), ConflictPolicy::Fail).await.unwrap();
     }
 
-    async fn admin_post(&self, path: &str, body: &Value) {
+    async fn post_admin(&self, path: &str, body: &Value) {
         let url = format!("{}{path}", self.graph.admin_url());
         let sent = self.admin.post(url).json(body).send().await.unwrap();
         sent.error_for_status().unwrap();
@@ -160,7 +163,7 @@ impl Bench {
         self.admin.get(url).send().await.unwrap().json().await.unwrap()
     }
 
-    /// The workflow, to its end.
+    /// Runs the steps of the workflow until the transfer has ended.
     pub(crate) async fn run(&self, row: &Row) -> Came {
         let world = &self.world;
         push::push(
@@ -178,7 +181,7 @@ impl Bench {
         let rules = ArrivalRules { deadline: SignedDuration::from_secs(600) };
         let admitter = self.runner.admitter();
         poll::poll(&admitter, world, rules, &self.task).await.unwrap();
-        let stopped_by = self.uploads(row).await.err();
+        let stopped_by = self.run_uploads(row).await.err();
         let mut failures = 0;
         for _ in 0..100 {
             match self.finalize(stopped_by).await {
@@ -190,10 +193,10 @@ impl Bench {
                 break;
             }
         }
-        self.came(row).await
+        self.observe_result(row).await
     }
 
-    async fn uploads(&self, row: &Row) -> Result<(), FailureCode> {
+    async fn run_uploads(&self, row: &Row) -> Result<(), FailureCode> {
         let (mut retries, mut waits) = (0, 0);
         for _ in 0..1000 {
             match self.upload().await {
@@ -207,9 +210,10 @@ impl Bench {
                     }
                     waits += 1;
                     self.world.advance(SignedDuration::from_secs(seconds.into()));
-                    // The simulator's own clock does not jump.
+                    // The simulator's clock does not advance with the test's, so sessions have
+                    // to be expired explicitly.
                     if row.lapsing {
-                        self.admin_post("/sessions/expire", &Value::Null).await;
+                        self.post_admin("/sessions/expire", &Value::Null).await;
                     }
                 }
                 Err(error) if error.code.is_retryable() && retries < RETRIES => retries += 1,
@@ -225,14 +229,14 @@ impl Bench {
     }
 
     async fn finalize(&self, stopped_by: Option<FailureCode>) -> Result<Option<Phase>, TaskError> {
-        let w = &self.world;
+        let world = &self.world;
         let ports = Ports {
-            store: w,
+            store: world,
             drive: &self.ports.drive,
-            staging: w,
-            artifacts: w,
-            sealer: w,
-            clock: w,
+            staging: world,
+            artifacts: world,
+            sealer: world,
+            clock: world,
         };
         let stopped_by = stopped_by.map(FailureCode::as_str);
         let admitter = self.runner.admitter();
@@ -251,7 +255,7 @@ impl Bench {
         self.world.store().get(&self.task.transfer_id).await.unwrap().unwrap()
     }
 
-    /// What the simulator and the clock saw of a run.
+    /// Collects the requests, the files and the elapsed time of a run.
     pub(crate) async fn seen(&self, came: Came) -> Seen {
         let mut requests = BTreeMap::new();
         for request in self.list("/requests").await {
@@ -267,12 +271,12 @@ impl Bench {
         }
     }
 
-    async fn came(&self, row: &Row) -> Came {
+    async fn observe_result(&self, row: &Row) -> Came {
         let transfer = self.record().await;
         let outcome = match transfer.phase {
             Phase::Completed => Ok(()),
             Phase::Failed => Err(transfer.failure.unwrap().code),
-            phase => panic!("{phase:?} is no end"),
+            phase => panic!("{phase:?} is not terminal"),
         };
         let received: u64 = self
             .list("/requests")

@@ -1,5 +1,5 @@
-//! Each decision of `docferry_domain::refusal::TABLE`, for each operation that it is about:
-//! the refusal is scripted once, and what follows must be what the table says.
+//! Tests each decision of `docferry_domain::refusal::TABLE` for each of its operations: the
+//! simulator returns the error response once, and the client must then act as the table says.
 
 use std::collections::BTreeMap;
 
@@ -12,25 +12,29 @@ use serde_json::{Value, json};
 use crate::bench::{Bench, Came};
 use crate::row::{LARGE, Row, SMALL, row};
 
-/// Longer than any pause that is not asked for.
+/// `Retry-After` of throttled responses, in seconds. It is longer than any pause that the client
+/// chooses itself.
 const RETRY_AFTER: i64 = 120;
 
+/// Decision of the table under test, for one operation.
 pub(crate) struct Case {
     operation: Operation,
     row: &'static refusal::Row,
     status: u16,
 }
 
-/// A run of the case, and what the simulator and the clock saw.
+/// Result of a run, with the observations of the simulator and the clock.
 pub(crate) struct Seen {
     pub(crate) came: Came,
-    /// Requests by operation.
+    /// Number of requests by operation.
     pub(crate) requests: BTreeMap<String, usize>,
+    /// Paths of the files in the drive after the end.
     pub(crate) paths: Vec<String>,
+    /// Time between the start and the end, by the test's clock.
     pub(crate) waited_seconds: i64,
 }
 
-/// One case for each operation and row: each distinct decision of the table.
+/// Returns one case for each operation of each row of the table.
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for operation in Operation::ALL {
@@ -42,7 +46,8 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-const fn name(operation: Operation) -> &'static str {
+/// Returns the simulator's name of an operation.
+const fn simulator_name(operation: Operation) -> &'static str {
     match operation {
         Operation::CreateSession => "createSession",
         Operation::Fragment => "fragment",
@@ -67,8 +72,9 @@ impl Case {
         self.row.policies.first().copied().unwrap_or_default()
     }
 
-    /// What the look at the destination is to show.
-    fn place(&self) -> Option<(&'static str, &'static str)> {
+    /// Returns folder and name of the file that must exist, so that the lookup of the destination
+    /// finds the row's occupant.
+    fn foreign_file(&self) -> Option<(&'static str, &'static str)> {
         match self.row.occupants.first()? {
             Occupant::Nothing => None,
             Occupant::File => Some(("Court", "order.pdf")),
@@ -77,34 +83,37 @@ impl Case {
         }
     }
 
-    fn is_of_a_fragment(&self) -> bool {
+    fn is_fragment_operation(&self) -> bool {
         matches!(self.operation, Operation::Fragment | Operation::LastFragment)
     }
 
-    /// The refusal, and what leads to the call.
+    /// Returns the simulator's rules: the error response under test and, if needed, a fault that
+    /// makes the client send this request.
     fn rules(&self) -> Value {
-        let mut refusal = json!({ "operation": name(self.operation), "status": self.status });
+        let mut fault =
+            json!({ "operation": simulator_name(self.operation), "status": self.status });
         if let Some(code) = self.row.codes.first() {
-            refusal["code"] = json!(code);
+            fault["code"] = json!(code);
         }
-        // The secret is read again once, and the token asked for with it.
+        // The client reads the secret again and requests the token a second time.
         if self.operation == Operation::Token && self.outcome().is_err() {
-            refusal["count"] = json!(2);
+            fault["count"] = json!(2);
         }
         if self.row.decision == Decision::Wait {
-            refusal["retryAfter"] = json!(RETRY_AFTER);
+            fault["retryAfter"] = json!(RETRY_AFTER);
         }
         let before = match self.operation {
-            // Something appears in the place of the document after the session was opened.
-            Operation::Fragment | Operation::LastFragment if self.place().is_some() => {
+            // The pause gives the test time to put a file at the destination after the session
+            // was opened.
+            Operation::Fragment | Operation::LastFragment if self.foreign_file().is_some() => {
                 if self.operation == Operation::Fragment {
-                    refusal["position"] = json!(3);
+                    fault["position"] = json!(3);
                 }
                 json!({ "operation": "fragment", "status": 429, "retryAfter": RETRY_AFTER })
             }
             Operation::Fragment => {
-                refusal["position"] = json!(2);
-                return refusal;
+                fault["position"] = json!(2);
+                return fault;
             }
             Operation::SessionStatus => {
                 json!({ "operation": "fragment", "position": 2, "status": 500 })
@@ -114,9 +123,9 @@ impl Case {
             }
             Operation::ItemLookup => json!({ "operation": "simplePut", "status": 500 }),
             Operation::DriveLookup => json!({ "operation": "simplePut", "status": 404 }),
-            _ => return refusal,
+            _ => return fault,
         };
-        json!([before, refusal])
+        json!([before, fault])
     }
 
     fn size(&self) -> u64 {
@@ -132,8 +141,8 @@ impl Case {
 
     fn scenario(&self) -> Row {
         let scenario = row("", "", self.size(), self.rules()).under(self.policy());
-        match self.place() {
-            Some(place) if self.is_of_a_fragment() => scenario.beside_later(place),
+        match self.foreign_file() {
+            Some(place) if self.is_fragment_operation() => scenario.beside_later(place),
             Some(place) => scenario.beside(place),
             None => scenario,
         }
@@ -146,14 +155,14 @@ impl Case {
         }
     }
 
-    /// Whether what followed is what the decision says, beyond the outcome.
-    fn is_carried_out(&self, seen: &Seen) -> bool {
+    /// Returns whether the client acted as the decision says, apart from the outcome.
+    fn is_executed(&self, seen: &Seen) -> bool {
         let count = |operation: &str| seen.requests.get(operation).copied().unwrap_or_default();
-        let repeated = count(name(self.operation)) >= 2;
+        let repeated = count(simulator_name(self.operation)) >= 2;
         match self.row.decision {
             Decision::Wait => seen.waited_seconds >= RETRY_AFTER && repeated,
             Decision::RenewToken => count("token") == 2 && repeated,
-            // What led to the look is repeated.
+            // The PUT that led to the lookup of the drive is repeated.
             Decision::Repeat { .. } if self.operation == Operation::DriveLookup => {
                 count("simplePut") == 2
             }
@@ -169,37 +178,36 @@ impl Case {
             Decision::NextNumber => seen.paths.iter().any(|path| path == "Court/order 1.pdf"),
             Decision::CheckDrive => count("getDrive") >= 1 && repeated,
             Decision::Absent => count("getDrive") >= 1 && count("simplePut") == 2,
-            // A lock is waited for by the workflow, which repeats the step.
+            // If the failure is retryable, such as a lock, the workflow repeats the step.
             Decision::Fail(code) => code.is_retryable() || seen.came.sessions <= 1,
         }
     }
 }
 
 async fn run(case: Case) -> Option<String> {
-    let play = async move {
+    let task = async move {
         let scenario = case.scenario();
         let bench = Bench::start(&scenario).await;
         let came = bench.run(&scenario).await;
         let seen = bench.seen(came).await;
-        let is_right = seen.came.outcome == case.outcome()
-            && seen.came.open == 0
-            && case.is_carried_out(&seen);
+        let is_expected =
+            seen.came.outcome == case.outcome() && seen.came.open == 0 && case.is_executed(&seen);
         let Seen { came, requests, waited_seconds, .. } = &seen;
-        (!is_right).then(|| {
+        (!is_expected).then(|| {
             let text = case.text();
             let decision = case.row.decision;
             format!("{text}: {decision:?}\n  {came:?}\n  {requests:?} {waited_seconds} s")
         })
     };
-    tokio::spawn(play).await.unwrap()
+    tokio::spawn(task).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_decision_about_a_refusal_is_carried_out() {
     let cases = cases();
     let count = cases.len();
-    let wrong: Vec<String> =
+    let mismatches: Vec<String> =
         futures::stream::iter(cases).map(run).buffered(32).filter_map(async |w| w).collect().await;
-    println!("{count} decisions, {} not carried out", wrong.len());
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    println!("{count} decisions, {} not executed as expected", mismatches.len());
+    assert!(mismatches.is_empty(), "{}", mismatches.join("\n"));
 }

@@ -1,4 +1,4 @@
-//! One row of the table: what goes wrong, and what must come of it.
+//! Row of the fault table: an injected fault and the expected result.
 
 use docferry_app::ports::ConflictPolicy::{self, Replace};
 use docferry_domain::FailureCode;
@@ -9,28 +9,36 @@ pub(crate) const SMALL: u64 = 1_000_000;
 pub(crate) const LARGE: u64 = 5_000_000;
 
 pub(crate) struct Row {
-    /// As the design numbers it.
+    /// Number of the fault in the design; `–` if it has none.
     pub(crate) number: &'static str,
+    /// Description of the fault.
     pub(crate) fault: &'static str,
+    /// Size of the document in bytes.
     pub(crate) size: u64,
+    /// File name of the document.
     pub(crate) name: &'static str,
     pub(crate) policy: ConflictPolicy,
-    /// Folder and name of somebody's file that is there.
+    /// Folder and name of another owner's file that exists from the start.
     pub(crate) foreign: Option<(&'static str, &'static str)>,
-    /// The same for a file that comes while the drive is waited for.
+    /// Folder and name of another owner's file that appears during the first pause.
     pub(crate) foreign_later: Option<(&'static str, &'static str)>,
+    /// Fault rules of the simulator.
     pub(crate) rules: Value,
-    /// Sessions lapse while the drive is waited for.
+    /// Whether open sessions expire during pauses.
     pub(crate) lapsing: bool,
-    /// What happens to the source while the drive is waited for.
+    /// Change of the source during pauses.
     pub(crate) meanwhile: fn(&World),
+    /// Expected outcome.
     pub(crate) outcome: Result<(), FailureCode>,
-    /// Bytes sent again.
+    /// Expected number of received bytes minus the document's size.
     pub(crate) extra: i64,
+    /// Expected number of created sessions.
     pub(crate) sessions: usize,
+    /// Expected number of files in the drive after the end.
     pub(crate) files: usize,
+    /// Whether the delivery is expected to be recorded as rewritten.
     pub(crate) rewritten: bool,
-    /// The document is a ZIP container.
+    /// Whether the document is a ZIP container.
     pub(crate) container: bool,
 }
 
@@ -64,6 +72,7 @@ pub(crate) fn small(number: &'static str, fault: &'static str, rules: Value) -> 
 }
 
 impl Row {
+    /// Expects that so many bytes are sent again.
     pub(crate) fn again(self, extra: i64) -> Self {
         Self { extra, ..self }
     }
@@ -80,7 +89,7 @@ impl Row {
         Self { policy, ..self }
     }
 
-    /// A file of the document's own name.
+    /// Adds another owner's file at the document's own path.
     pub(crate) fn beside_foreign(self) -> Self {
         self.beside(("Court", "order.pdf"))
     }
@@ -113,7 +122,7 @@ impl Row {
         Self { container: true, ..self }
     }
 
-    /// Fails, having received so many bytes, and nothing is at the destination.
+    /// Expects a failure after so many received bytes, with no file at the destination.
     pub(crate) fn fails(self, code: FailureCode, received: i64) -> Self {
         let extra = received - i64::try_from(self.size).unwrap();
         Self { outcome: Err(code), extra, files: 0, ..self }

@@ -1,4 +1,4 @@
-//! What goes wrong, by position, and what must come of it.
+//! Fault table: every fault, by position, with its expected result.
 
 use docferry_app::ports::ConflictPolicy::{Fail, Rename};
 use docferry_domain::FailureCode::*;
@@ -11,6 +11,7 @@ use crate::row::{LARGE, Row, SMALL, large, row, small};
 const FRAGMENT: i64 = 4 * 327_680;
 const LAST: i64 = LARGE as i64 - 3 * FRAGMENT;
 
+/// Returns a rule for the second fragment.
 fn second(field: &str, value: Value) -> Value {
     json!({ "operation": "fragment", "position": 2, field: value })
 }
@@ -40,14 +41,14 @@ fn opening() -> Vec<Row> {
         large("–", "none", json!([])),
         small("–", "none, put whole", json!([])),
         row("–", "none, empty", 0, json!([])),
-        large("F6", "createSession: answer lost", lost()).lapsing().sessions(2),
-        large("F6", "createSession: answer lost, older file", lost())
+        large("F6", "createSession: response lost", lost()).lapsing().sessions(2),
+        large("F6", "createSession: response lost, older file", lost())
             .beside_foreign()
             .lapsing()
             .sessions(2),
-        large("F6", "createSession: answer lost, and never lapsed", lost())
+        large("F6", "createSession: response lost, session never expires", lost())
             .fails(DestinationLocked, 0),
-        large("F6", "createSession: answer lost, policy fail", lost())
+        large("F6", "createSession: response lost, policy fail", lost())
             .under(Fail)
             .lapsing()
             .sessions(2),
@@ -55,7 +56,7 @@ fn opening() -> Vec<Row> {
         large("F21", "createSession: 401", json!({ "operation": "createSession", "status": 401 })),
         large(
             "F21",
-            "look: 401",
+            "item lookup: 401",
             json!([
                 { "operation": "lastFragment", "noItem": true }, { "operation": "getItem", "status": 401 },
             ]),
@@ -68,7 +69,7 @@ fn opening() -> Vec<Row> {
 fn fragments() -> Vec<Row> {
     let stored = |x: f64, status: u16| json!({ "operation": "fragment", "position": 2, "status": status, "storeFraction": x });
     vec![
-        large("F7", "fragment 2: stored, answer lost", second("dropResponse", json!(true))),
+        large("F7", "fragment 2: stored, response lost", second("dropResponse", json!(true))),
         large(
             "F7",
             "fragment 2: half stored, reset",
@@ -108,26 +109,32 @@ fn fragments() -> Vec<Row> {
 }
 
 fn sessions() -> Vec<Row> {
-    let coded = |status: u16, code: &str| json!({ "operation": "fragment", "position": 2, "status": status, "code": code });
-    let twice = 2 * FRAGMENT;
+    let with_code = |status: u16, code: &str| json!({ "operation": "fragment", "position": 2, "status": status, "code": code });
+    let two_fragments = 2 * FRAGMENT;
     vec![
         large("F9", "fragment 2: session expired", second("expireSession", json!(true)))
-            .again(twice)
+            .again(two_fragments)
             .sessions(2),
-        large("F9", "fragment 2: 401", coded(401, "unauthenticated")).again(twice).sessions(2),
-        large("F9", "fragment 2: 403", coded(403, "accessDenied")).again(twice).sessions(2),
-        large("F9", "fragment 2: 404", coded(404, "itemNotFound")).again(twice).sessions(2),
-        large("F9", "fragment 2: 400 session not found", coded(400, "uploadSessionNotFound"))
-            .again(twice)
+        large("F9", "fragment 2: 401", with_code(401, "unauthenticated"))
+            .again(two_fragments)
+            .sessions(2),
+        large("F9", "fragment 2: 403", with_code(403, "accessDenied"))
+            .again(two_fragments)
+            .sessions(2),
+        large("F9", "fragment 2: 404", with_code(404, "itemNotFound"))
+            .again(two_fragments)
+            .sessions(2),
+        large("F9", "fragment 2: 400 session not found", with_code(400, "uploadSessionNotFound"))
+            .again(two_fragments)
             .sessions(2),
         large(
             "F9",
-            "status: session expired",
+            "session status: session expired",
             json!([
                 second_status(500), { "operation": "sessionStatus", "expireSession": true },
             ]),
         )
-        .again(twice)
+        .again(two_fragments)
         .sessions(2),
     ]
 }
@@ -140,14 +147,14 @@ fn throttling() -> Vec<Row> {
             .again(FRAGMENT),
         large("F10", "fragment 2: 509, no Retry-After", throttled(509, Value::Null))
             .again(FRAGMENT),
-        large("F10", "fragment 2: 429, Retry-After nonsense", throttled(429, json!("soon")))
+        large("F10", "fragment 2: 429, invalid Retry-After", throttled(429, json!("soon")))
             .again(FRAGMENT),
         large("F10", "fragment 2: 429, Retry-After a date beyond the deadline", throttled(429, date))
             .fails(DeadlineExceeded, 2 * FRAGMENT),
         large("F10", "createSession: 429, Retry-After 120", json!({
             "operation": "createSession", "status": 429, "retryAfter": 120,
         })),
-        large("F10", "status: 503, Retry-After 5", json!([
+        large("F10", "session status: 503, Retry-After 5", json!([
             second_status(500), { "operation": "sessionStatus", "status": 503, "retryAfter": 5 },
         ]))
         .again(FRAGMENT),
@@ -159,47 +166,53 @@ fn throttling() -> Vec<Row> {
 }
 
 fn last() -> Vec<Row> {
-    let with = |field: &str, value: Value| json!({ "operation": "lastFragment", field: value });
-    let failing =
+    let last_with =
+        |field: &str, value: Value| json!({ "operation": "lastFragment", field: value });
+    let last_500 =
         |count: u32| json!({ "operation": "lastFragment", "status": 500, "count": count });
-    // Three tries, all of it in another session, and the last fragment's size there.
-    let halves = LARGE as i64 % (FRAGMENT / 2);
+    // After three failures of the last fragment, a new session uses fragments of half the size.
+    // This is the size of the last fragment there.
+    let last_of_halved = LARGE as i64 % (FRAGMENT / 2);
     vec![
-        large("F11", "last: stored, answer lost", with("dropResponse", json!(true))),
-        large("F11", "last: stored, answer lost, rename", with("dropResponse", json!(true)))
+        large("F11", "last: stored, response lost", last_with("dropResponse", json!(true))),
+        large("F11", "last: stored, response lost, rename", last_with("dropResponse", json!(true)))
             .under(Rename)
             .beside_foreign()
             .files(2),
-        large("F11", "last: stored, answer lost, fail", with("dropResponse", json!(true)))
+        large("F11", "last: stored, response lost, fail", last_with("dropResponse", json!(true)))
             .under(Fail),
-        large("F11", "last: 500 once", with("status", json!(500))).again(LAST),
-        large("F11", "last: 201 without an item", with("noItem", json!(true))),
-        large("F11", "last: 201 without a hash", with("noHash", json!(true))),
+        large("F11", "last: 500 once", last_with("status", json!(500))).again(LAST),
+        large("F11", "last: 201 without an item", last_with("noItem", json!(true))),
+        large("F11", "last: 201 without a hash", last_with("noHash", json!(true))),
         large(
             "F11",
-            "last: 201, hash late twice",
+            "last: 201, hash missing twice",
             json!([
                 { "operation": "lastFragment", "noHash": true },
                 { "operation": "getItem", "noHash": true },
             ]),
         ),
-        large("F13", "last: 500 three times", failing(3))
+        large("F13", "last: 500 three times", last_500(3))
             .again(3 * LAST + LARGE as i64 - LAST)
             .sessions(2),
-        large("F13", "last: 500 for ever", failing(0))
-            // Three tries, all but the last in another session, and three tries there;
-            // then three for each retry of the workflow.
+        large("F13", "last: 500 always", last_500(0))
+            // The first session receives the document with three tries of its last fragment. The
+            // second one receives all but its last fragment, then three tries of that, and three
+            // more for each retry of the workflow.
             .fails(
                 DestinationUnavailable,
-                2 * LARGE as i64 + 2 * LAST + 2 * halves + 3 * i64::from(RETRIES) * halves,
+                2 * LARGE as i64
+                    + 2 * LAST
+                    + 2 * last_of_halved
+                    + 3 * i64::from(RETRIES) * last_of_halved,
             )
             .sessions(2),
-        large("F14", "last: an Office file is rewritten", with("rewrite", json!(true)))
+        large("F14", "last: an Office file is rewritten", last_with("rewrite", json!(true)))
             .named("order.docx")
             .rewritten(),
         large(
             "F14",
-            "last: an Office file is rewritten, answer lost",
+            "last: an Office file is rewritten, response lost",
             json!({
                 "operation": "lastFragment", "rewrite": true, "dropResponse": true,
             }),
@@ -207,19 +220,19 @@ fn last() -> Vec<Row> {
         .named("order.docx")
         .again(LARGE as i64)
         .sessions(2),
-        large("F14", "last: a .doc is rewritten", with("rewrite", json!(true)))
+        large("F14", "last: a .doc is rewritten", last_with("rewrite", json!(true)))
             .named("order.doc")
             .rewritten(),
-        large("F14", "last: a .jpg is rewritten", with("rewrite", json!(true)))
+        large("F14", "last: a .jpg is rewritten", last_with("rewrite", json!(true)))
             .named("photo.jpg")
             .rewritten(),
-        large("F14", "last: a container is rewritten", with("rewrite", json!(true)))
+        large("F14", "last: a container is rewritten", last_with("rewrite", json!(true)))
             .named("order.docx")
             .container()
             .rewritten(),
         large(
             "F14",
-            "last: a container is rewritten, answer lost, rename",
+            "last: a container is rewritten, response lost, rename",
             json!({ "operation": "lastFragment", "rewrite": true, "dropResponse": true }),
         )
         .named("order.xlsx")
@@ -253,16 +266,16 @@ fn last() -> Vec<Row> {
         .container()
         .fails(DestinationRewritten, LARGE as i64)
         .files(1),
-        large("F14", "last: 201 of another size", with("rewrite", json!(true)))
+        large("F14", "last: 201 with another size", last_with("rewrite", json!(true)))
             .fails(VerificationFailed, LARGE as i64)
             .files(1),
-        large("F14", "last: 201 with another hash", with("corruptHash", json!(true)))
+        large("F14", "last: 201 with another hash", last_with("corruptHash", json!(true)))
             .fails(VerificationFailed, LARGE as i64)
             .files(1),
     ]
 }
 
-/// Somebody has the file open, and does not close it.
+/// Returns a rule for a file that another user keeps open.
 fn locked(operation: &str) -> Value {
     json!({ "operation": operation, "status": 423, "count": 0 })
 }
@@ -270,7 +283,8 @@ fn locked(operation: &str) -> Value {
 fn refusals() -> Vec<Row> {
     let last = |status: u16| json!({ "operation": "lastFragment", "status": status });
     let creation = |status: u16| json!({ "operation": "createSession", "status": status });
-    let coded = |code: &str| json!({ "operation": "createSession", "status": 400, "code": code });
+    let with_code =
+        |code: &str| json!({ "operation": "createSession", "status": 400, "code": code });
     vec![
         large("F12", "createSession: 409, policy fail", json!([]))
             .under(Fail)
@@ -279,27 +293,27 @@ fn refusals() -> Vec<Row> {
             .sessions(0)
             .files(1),
         large("F12", "last: 409", last(409)).again(LARGE as i64).sessions(2),
-        large("F12", "last: 409 for ever", json!({
+        large("F12", "last: 409 always", json!({
             "operation": "lastFragment", "status": 409, "count": 0,
         }))
         .fails(DestinationLocked, 5 * LARGE as i64)
         .sessions(5),
         large("F12", "createSession: 423", creation(423)),
-        large("F12", "createSession: 423 for ever", locked("createSession"))
+        large("F12", "createSession: 423 always", locked("createSession"))
             .fails(DestinationLocked, 0)
             .sessions(0),
         large("F12", "last: 423", last(423)).again(LAST),
-        large("F12", "last: 423 for ever", locked("lastFragment"))
+        large("F12", "last: 423 always", locked("lastFragment"))
             .fails(DestinationLocked, LARGE as i64 + i64::from(RETRIES) * LAST),
         large("F12", "createSession: 507", creation(507)).fails(QuotaExceeded, 0).sessions(0),
         large("F12", "last: 507", last(507)).fails(QuotaExceeded, LARGE as i64),
         large("–", "createSession: 403", creation(403))
             .fails(DestinationUnauthorized, 0)
             .sessions(0),
-        large("–", "createSession: 400 invalidPath", coded("invalidPath"))
+        large("–", "createSession: 400 invalidPath", with_code("invalidPath"))
             .fails(DestinationRefused, 0)
             .sessions(0),
-        large("–", "createSession: 400 maxFileSizeExceeded", coded("maxFileSizeExceeded"))
+        large("–", "createSession: 400 maxFileSizeExceeded", with_code("maxFileSizeExceeded"))
             .fails(DestinationRefused, 0)
             .sessions(0),
         large("F12", "fragment 2: 409", second_status(409)).again(2 * FRAGMENT).sessions(2),
@@ -311,39 +325,39 @@ fn refusals() -> Vec<Row> {
     ]
 }
 
-/// The source changes while the drive asks for a pause.
+/// Rows in which the source changes during a pause that the drive has requested.
 fn source() -> Vec<Row> {
-    let paused = || throttled(429, json!(120));
+    let pause = || throttled(429, json!(120));
     vec![
-        large("F20", "written again under another tag", paused())
-            .meanwhile(|world| object(world, |object| object.etag = "\"another\"".into()))
+        large("F20", "rewritten with another ETag", pause())
+            .meanwhile(|world| change_object(world, |object| object.etag = "\"another\"".into()))
             .again(2 * FRAGMENT)
             .sessions(2),
-        large("F20", "replaced by a shorter one", paused())
+        large("F20", "replaced by a shorter object", pause())
             .meanwhile(|world| {
                 let shorter = vec![7_u8; 17];
                 world.put_object("order.pdf", shorter.into());
             })
             .fails(SourceChanged, 2 * FRAGMENT),
-        large("F20", "gone", paused())
+        large("F20", "deleted", pause())
             .meanwhile(|world| world.state().objects.clear())
             .fails(SourceGone, 2 * FRAGMENT),
     ]
 }
 
-fn object(world: &World, change: impl FnOnce(&mut docferry_testkit::Object)) {
+fn change_object(world: &World, change: impl FnOnce(&mut docferry_testkit::Object)) {
     change(world.state().objects.get_mut("order.pdf").unwrap());
 }
 
 fn whole() -> Vec<Row> {
     let put = |field: &str, value: Value| json!({ "operation": "simplePut", field: value });
-    let done = json!({ "operation": "simplePut", "status": 500, "storeFraction": 1 });
+    let stored_500 = json!({ "operation": "simplePut", "status": 500, "storeFraction": 1 });
     let size = SMALL as i64;
     vec![
-        small("F11", "PUT: done, answer lost", put("dropResponse", json!(true))),
-        small("F11", "PUT: done, answer lost, rename", put("dropResponse", json!(true)))
+        small("F11", "PUT: stored, response lost", put("dropResponse", json!(true))),
+        small("F11", "PUT: stored, response lost, rename", put("dropResponse", json!(true)))
             .under(Rename),
-        small("F11", "PUT: done, 500", done),
+        small("F11", "PUT: stored, 500", stored_500),
         small("F11", "PUT: 500", put("status", json!(500))).again(size),
         small("F11", "PUT: 201 without an item", put("noItem", json!(true))),
         small("F11", "PUT: 201 without a hash", put("noHash", json!(true))),
@@ -358,7 +372,7 @@ fn whole() -> Vec<Row> {
             .fails(DestinationConflict, size)
             .files(1),
         small("F12", "PUT: 423", put("status", json!(423))).again(size),
-        small("F12", "PUT: 423 for ever", locked("simplePut"))
+        small("F12", "PUT: 423 always", locked("simplePut"))
             .fails(DestinationLocked, (1 + i64::from(RETRIES)) * size),
         small("F12", "PUT: 507", put("status", json!(507))).fails(QuotaExceeded, size),
         small("F14", "PUT: an Office file is rewritten", put("rewrite", json!(true)))
@@ -366,18 +380,18 @@ fn whole() -> Vec<Row> {
             .rewritten(),
         small(
             "F14",
-            "PUT: a container is rewritten, answer lost",
+            "PUT: a container is rewritten, response lost",
             json!({ "operation": "simplePut", "rewrite": true, "dropResponse": true }),
         )
         .named("order.docx")
         .container()
         .rewritten(),
-        small("F14", "PUT: 201 of another size", put("rewrite", json!(true)))
+        small("F14", "PUT: 201 with another size", put("rewrite", json!(true)))
             .fails(VerificationFailed, size)
             .files(1),
         small("F14", "PUT: 201 with another hash", put("corruptHash", json!(true)))
             .fails(VerificationFailed, size)
             .files(1),
-        row("F11", "PUT of nothing: answer lost", 0, put("dropResponse", json!(true))),
+        row("F11", "PUT of an empty document: response lost", 0, put("dropResponse", json!(true))),
     ]
 }

@@ -1,6 +1,7 @@
-//! A server that shows what was sent, byte for byte, and a client for it.
+//! Shared helpers: a raw HTTP server that records the exact bytes of requests, and a client for
+//! it.
 
-#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(dead_code, reason = "each test binary uses only a part")]
 #![allow(clippy::unwrap_used, reason = "only tests use this")]
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,7 +19,7 @@ use jiff::Timestamp;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A clock that stands until it is moved.
+/// Clock that moves only when a test advances it.
 #[derive(Clone, Default)]
 pub(crate) struct StandingClock(Arc<Mutex<Timestamp>>);
 
@@ -34,11 +35,12 @@ impl Clock for StandingClock {
     }
 }
 
-/// Credentials that count how often they were asked for.
+/// Credentials provider that counts its lookups: cached ones and fresh ones.
 #[derive(Clone, Default)]
 pub(crate) struct Asked(Arc<[AtomicU32; 2]>);
 
 impl Asked {
+    /// Returns the numbers of cached and of fresh lookups.
     pub(crate) fn cached_and_fresh(&self) -> (u32, u32) {
         let read = |i: usize| self.0[i].load(Ordering::SeqCst);
         (read(0), read(1))
@@ -83,15 +85,15 @@ pub(crate) fn range(start: u64, end: u64, total: u64) -> FragmentRange {
     FragmentRange { start, end, total }
 }
 
-/// `len` bytes in pieces, counted in `taken` as they are taken.
-pub(crate) fn counted(len: usize, taken: &Arc<AtomicU32>) -> ByteStream {
-    let taken = Arc::clone(taken);
-    let pieces = vec![Bytes::from(vec![b'x'; 8192]); len / 8192];
+/// Returns a stream of `len` bytes that counts the chunks read from it in `read_chunks`.
+pub(crate) fn counted(len: usize, read_chunks: &Arc<AtomicU32>) -> ByteStream {
+    let read_chunks = Arc::clone(read_chunks);
+    let chunks = vec![Bytes::from(vec![b'x'; 8192]); len / 8192];
     let rest = Bytes::from(vec![b'x'; len % 8192]);
-    futures::stream::iter(pieces.into_iter().chain([rest]))
-        .map(move |piece| {
-            taken.fetch_add(1, Ordering::SeqCst);
-            Ok(piece)
+    futures::stream::iter(chunks.into_iter().chain([rest]))
+        .map(move |chunk| {
+            read_chunks.fetch_add(1, Ordering::SeqCst);
+            Ok(chunk)
         })
         .boxed()
 }
@@ -100,13 +102,13 @@ pub(crate) fn bytes(len: usize) -> ByteStream {
     counted(len, &Arc::default())
 }
 
-/// Some bytes, then an error of the source.
+/// Returns a stream of `len` bytes that then fails as if the source object had changed.
 pub(crate) fn failing_after(len: usize) -> ByteStream {
     let error = futures::stream::iter([Err(StagingError::Changed)]);
     bytes(len).chain(error).boxed()
 }
 
-/// A listener on this machine.
+/// Local server that accepts connections one by one.
 pub(crate) struct Listener {
     tcp: TcpListener,
     pub(crate) base: String,
@@ -128,11 +130,11 @@ impl Listener {
     }
 }
 
-/// One accepted connection.
+/// Accepted connection.
 pub(crate) struct Connection(pub(crate) TcpStream);
 
 impl Connection {
-    /// The next request's head, as text.
+    /// Reads the head of the next request, as text.
     pub(crate) async fn head(&mut self) -> String {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -141,7 +143,7 @@ impl Connection {
         String::from_utf8(head).unwrap()
     }
 
-    /// The next request: its head and its body of `Content-Length` bytes.
+    /// Reads the next request: its head, and its body of `Content-Length` bytes.
     pub(crate) async fn request(&mut self) -> (String, Vec<u8>) {
         let head = self.head().await;
         let len = head
@@ -153,6 +155,7 @@ impl Connection {
         (head, body)
     }
 
+    /// Sends a response. `extra` contains additional header lines, each with its line end.
     pub(crate) async fn answer(&mut self, status: &str, extra: &str, body: &str) {
         let len = body.len();
         let text = format!("HTTP/1.1 {status}\r\ncontent-length: {len}\r\n{extra}\r\n{body}");
