@@ -67,10 +67,10 @@ pub fn workflow(
     docferry_aws::StepFunctionsWorkflow::new(aws_sdk_sfn::Client::new(aws), arn)
 }
 
-/// Number of slots: `MAX_ACTIVE_DELIVERIES` for deliveries to OneDrive, of which
-/// `MAX_DELIVERIES_PER_USER` for one recipient; `MAX_ACTIVE_TRANSFERS` for downloads, of which
-/// `MAX_ACTIVE_PER_USER` for one person and `MAX_ACTIVE_PER_SERVICE` for a service that downloads
-/// on its own behalf.
+/// Number of slots: `MAX_ACTIVE_DELIVERIES` for deliveries to OneDrive, at most
+/// `MAX_DELIVERIES_PER_USER` of them for one recipient; `MAX_ACTIVE_TRANSFERS` for downloads, at
+/// most `MAX_ACTIVE_PER_USER` of them for one person and `MAX_ACTIVE_PER_SERVICE` for a service
+/// that downloads on its own behalf.
 #[cfg(feature = "workflow")]
 pub fn pool_limits(reader: &mut Reader<impl Variables>) -> docferry_domain::Limits {
     use docferry_domain::PoolLimits;
@@ -169,7 +169,7 @@ pub fn shared_edge(
     edge(reader, quota, docferry_http::RateLimits { person: 60, service: 3_000 })
 }
 
-/// Rate limits and CORS as by [`shared_edge`], but calls are counted in this process only.
+/// Rate limits and CORS as by `shared_edge`, but calls are counted in this process only.
 #[cfg(feature = "http")]
 pub fn local_edge(
     reader: &mut Reader<impl Variables>,
