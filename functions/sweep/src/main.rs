@@ -1,4 +1,4 @@
-//! The `sweep` function: every minute, looks after what nobody works on any more.
+//! The `sweep` function: runs every minute and repairs work whose execution or delivery failed.
 
 use docferry_app::admit::Admitter;
 use docferry_app::finalize::{FinalizeSettings, Ports};
@@ -37,7 +37,7 @@ async fn main() -> Result<(), Error> {
             swept.forwarded = swept.forwarded,
             swept.reclaimed = swept.reclaimed,
             swept.failed = swept.failed,
-            "swept"
+            "sweep finished"
         );
         Ok(())
     })
