@@ -1,6 +1,6 @@
-//! The routers as a caller sees them.
+//! Requests and responses of the routers: validation, problem documents, headers, authorization.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 mod common;
 
@@ -45,7 +45,7 @@ async fn bad_input_names_the_field_and_creates_nothing() {
         (r#"{"email": "a@b.example"}"#, "/objGuid"),
         (r#"{"objGuid": "%%%", "email": "a@b.example"}"#, "/objGuid"),
         (r#"{"objGuid": "AAAA"}"#, "/email"),
-        (r#"{"objGuid": "AAAA", "email": "nobody"}"#, "/email"),
+        (r#"{"objGuid": "AAAA", "email": "no-at-sign"}"#, "/email"),
         (r#"{"objGuid": "AAAA", "email": "a@b.example", "filePath": 5}"#, "/filePath"),
         (r#"{"objGuid": "AAAA", "email": "a@b.example", "filePath": "a|b"}"#, "/filePath"),
         (r#"{"objGuid": "AAAA", "email": "a@b.example", "filePath": "a\ufffdb"}"#, "/filePath"),
@@ -128,7 +128,7 @@ async fn terminate_answers_success_and_passes_over_ids_that_are_not_the_callers(
     let (mut own, mut foreign) =
         (docferry_testkit::builders::transfer(), docferry_testkit::builders::transfer());
     own.owner = "scv".into();
-    foreign.owner = "somebody-else".into();
+    foreign.owner = "other-owner".into();
     let (own_id, foreign_id) = (own.transfer_id.clone(), foreign.transfer_id.clone());
     world.store().set(own);
     world.store().set(foreign);
@@ -156,7 +156,7 @@ async fn terminate_answers_success_and_passes_over_ids_that_are_not_the_callers(
 async fn a_foreign_an_unknown_and_a_malformed_id_look_the_same() {
     let world = World::default();
     let mut foreign = docferry_testkit::builders::transfer();
-    foreign.owner = "somebody-else".into();
+    foreign.owner = "other-owner".into();
     let id = foreign.transfer_id.to_string();
     world.store().set(foreign);
     let mut bodies = Vec::new();
@@ -191,7 +191,7 @@ async fn the_viewers_calls_want_the_service_scope_before_anything_else() {
             (controls(&world), "POST", "/document/terminate"),
             (ping_router(world.clone()), "GET", "/ping"),
         ] {
-            let mut asked = request(method, path, "not looked at");
+            let mut asked = request(method, path, "not read");
             asked.extensions_mut().insert(caller("sub:ada", scopes));
             let (response, problem) = send(router, asked).await;
             assert_eq!(response.status(), StatusCode::FORBIDDEN, "{path}");
@@ -261,7 +261,7 @@ async fn ping_is_the_text_that_the_source_reports() {
     assert_eq!(body, "available");
 }
 
-/// Fault F25: the table forgets an item days after its time is over.
+/// Fault F25: DynamoDB deletes expired items up to days late.
 #[tokio::test]
 async fn a_record_whose_time_is_over_is_not_found_though_it_is_still_there() {
     let world = World::default();

@@ -1,6 +1,6 @@
-//! Jobs of the downloads API as a caller sees them.
+//! Jobs of the downloads API: creating, watching, fetching and canceling them.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 mod common;
 
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 const FILE: u64 = 12_345;
 
-/// A world with documents of a megabyte, numbered from [`FILE`] on.
+/// Creates a world with documents of 1 MB, numbered from [`FILE`].
 fn world(documents: u64) -> World {
     let world = World::default();
     for n in 0..documents {
@@ -73,7 +73,8 @@ async fn a_job_is_promised_watched_and_fetched() {
     assert_eq!((response.status(), &conflict["jobId"]), (StatusCode::CONFLICT, &json!(id)));
     assert_eq!(response.headers()["content-type"], "application/problem+json");
     assert_eq!(response.headers()["retry-after"], "1");
-    // The HTTP status is a number (RFC 9457), so the job's own has another name.
+    // In a problem, `status` is the HTTP status (RFC 9457), so the status of the job is
+    // `jobStatus`.
     assert_eq!((&conflict["status"], &conflict["code"]), (&json!(409), &json!("NOT_COMPLETED")));
     assert_eq!((&conflict["jobStatus"], &conflict["retryable"]), (&json!("queued"), &json!(true)));
     for member in ["progress", "nextPollInMs", "timestamps", "items"] {
@@ -136,7 +137,7 @@ async fn completed_onedrive_jobs_answer_a_fetch_with_web_urls() {
             assert!(item["webUrl"].as_str().unwrap().starts_with("https://drive.example/"));
         }
     }
-    // Recorded before there was a webUrl, and asked for by its GUID.
+    // A record of an older version without webUrl, requested by GUID.
     let mut old = world.store().get(&one.parse().unwrap()).await.unwrap().unwrap();
     let Some(Delivery::Onedrive(item)) = &mut old.delivery else { unreachable!() };
     item.web_url = None;
@@ -173,7 +174,7 @@ async fn status_shows_tries_and_the_last_transient_error() {
     let runner = Runner::new(&world);
     runner.run_all().await;
     let pushed_at = world.effects()[first..].iter().position(|effect| *effect == "push");
-    assert_eq!(status(&world, &id).await["lastTransientError"], Value::Null, "all went well");
+    assert_eq!(status(&world, &id).await["lastTransientError"], Value::Null, "there was no error");
 
     let world = self::world(1);
     let id = job(&world, &json!({ "file_id": FILE })).await;
@@ -183,7 +184,7 @@ async fn status_shows_tries_and_the_last_transient_error() {
     Runner::new(&world).run_all().await;
     let ended = status(&world, &id).await;
     assert_eq!((&ended["status"], &ended["attempts"]), (&json!("completed"), &json!(1)));
-    assert_eq!(ended["tries"], 2, "of the step that took the most");
+    assert_eq!(ended["tries"], 2, "the tries of the step with the most tries");
     assert_eq!(ended["lastTransientError"]["code"], "SOURCE_UNAVAILABLE");
     assert!(ended["lastTransientError"]["at"].is_string());
 }
@@ -205,7 +206,7 @@ async fn eta_counts_down_between_checkpoints() {
         world.advance(SignedDuration::from_secs(seconds));
         seen.push(status(&world, &id).await["etaSeconds"].clone());
     }
-    // The last is measured too long ago to say anything.
+    // The last measurement is then too old for an estimate.
     assert_eq!(seen, [json!(50), json!(40), json!(25), json!(1), Value::Null]);
 }
 
@@ -327,7 +328,7 @@ async fn documents_that_nobody_knows_are_refused_by_their_places() {
     let places: Vec<_> =
         problem["errors"].as_array().unwrap().iter().map(|e| &e["pointer"]).collect();
     assert_eq!(places, ["/file_ids/1", "/file_ids/2"]);
-    assert!(world.store().transfers().is_empty(), "nothing is promised");
+    assert!(world.store().transfers().is_empty(), "no transfer is recorded");
 }
 
 #[tokio::test]
@@ -363,12 +364,13 @@ async fn a_check_tells_whether_a_document_can_be_asked_for() {
     }
 }
 
-/// Invariant I10.
+/// Microsoft Graph user id of the caller `sub:ada`.
 const ADA: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 
-/// What comes of asking for a document in the OneDrive of that address, for a caller who
-/// may write, and who is that user of Graph.
-async fn sent_to_own_drive(world: &World, user: Option<&str>, email: &str) -> StatusCode {
+/// Requests a delivery to the OneDrive of `email`, as a caller with the scope `docferry.write` and
+/// the Graph user id `user`. The Graph user with the address `a@b.example` is [`ADA`]. Returns the
+/// status.
+async fn request_delivery_to(world: &World, user: Option<&str>, email: &str) -> StatusCode {
     world.state().users.insert("a@b.example".into(), ADA.to_uppercase());
     let options = json!({ "destination": "onedrive", "email": email });
     let body = json!({ "file_id": FILE, "options": options }).to_string();
@@ -379,6 +381,7 @@ async fn sent_to_own_drive(world: &World, user: Option<&str>, email: &str) -> St
     send(initiate(world), asked).await.0.status()
 }
 
+/// Invariant I10.
 #[tokio::test]
 async fn scopes_are_asked_for_and_foreign_jobs_look_like_unknown_ones() {
     let world = world(1);
@@ -399,17 +402,17 @@ async fn scopes_are_asked_for_and_foreign_jobs_look_like_unknown_ones() {
     .to_string();
     let asked = as_caller("docferry.write", "POST", "/v1/download/initiate", &to_drive);
     assert_eq!(send(initiate(&world), asked).await.0.status(), StatusCode::FORBIDDEN);
-    assert_eq!(sent_to_own_drive(&world, Some(ADA), "a@b.example").await, StatusCode::ACCEPTED);
+    assert_eq!(request_delivery_to(&world, Some(ADA), "a@b.example").await, StatusCode::ACCEPTED);
     for other in [Some("another"), None] {
-        let refused = sent_to_own_drive(&world, other, "a@b.example").await;
+        let refused = request_delivery_to(&world, other, "a@b.example").await;
         assert_eq!(refused, StatusCode::FORBIDDEN);
     }
-    // Whether there is such a user is told to nobody.
-    let unknown = sent_to_own_drive(&world, Some(ADA), "x@b.example").await;
+    // An unknown user gives the same response as another user.
+    let unknown = request_delivery_to(&world, Some(ADA), "x@b.example").await;
     assert_eq!(unknown, StatusCode::FORBIDDEN);
     world.state().drive.down = true;
-    let unsure = sent_to_own_drive(&world, Some(ADA), "a@b.example").await;
-    assert_eq!(unsure, StatusCode::SERVICE_UNAVAILABLE);
+    let unavailable = request_delivery_to(&world, Some(ADA), "a@b.example").await;
+    assert_eq!(unavailable, StatusCode::SERVICE_UNAVAILABLE);
     world.state().drive.down = false;
     let scopes = "docferry.write docferry.delegate";
     let asked = as_caller(scopes, "POST", "/v1/download/initiate", &to_drive);

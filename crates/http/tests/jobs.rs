@@ -1,4 +1,4 @@
-//! Jobs that are asked for again, run again and are listed.
+//! Idempotent requests, retries, lists of jobs, and drain mode.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -82,13 +82,17 @@ async fn a_request_with_a_name_makes_one_job_however_often_it_comes() {
         for (key, body) in [(Some(key.as_str()), &body), (None, &by_body)] {
             assert_eq!(ask(&world, key, body).await, (StatusCode::ACCEPTED, first.clone()));
         }
-        assert_eq!(world.store().transfers().len(), transfers, "nothing is recorded twice");
+        assert_eq!(
+            world.store().transfers().len(),
+            transfers,
+            "the repeated request records nothing"
+        );
         let other = json!({ "file_id": FILE + 1, "priority": "high" });
         let (code, problem) = ask(&world, Some(&key), &other).await;
         assert_eq!(code, StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(problem["code"], "REQUEST_NAME_REUSED");
     }
-    // Names are forgotten with what they made.
+    // An idempotency key expires with its job.
     let (_, before) = ask(&world, Some("daily"), &json!({ "file_id": FILE })).await;
     world.advance(SignedDuration::from_hours(25));
     let (code, after) = ask(&world, Some("daily"), &json!({ "file_id": FILE + 1 })).await;
@@ -122,11 +126,11 @@ async fn while_the_first_request_is_being_recorded_the_second_is_told_to_wait() 
     let (_, first) = ask(&world, Some("k"), &body).await;
     let id = first["jobId"].as_str().unwrap().parse().unwrap();
     let (bundle, _) = world.store().bundle(&id).await.unwrap().unwrap();
-    // As it stands between its record and that of its last document.
+    // State between writing the record of the batch and that of its last document.
     world.store().set_bundle(docferry_domain::Bundle { phase: Phase::Accepted, ..bundle.clone() });
     let (code, problem) = ask(&world, Some("k"), &body).await;
     assert_eq!((code, &problem["retryable"]), (StatusCode::CONFLICT, &json!(true)));
-    // Whoever recorded it died, and it was given up: the name is free again.
+    // The process that recorded the batch died, and the batch was abandoned: the key is free again.
     world.store().set_bundle(docferry_domain::Bundle { phase: Phase::Failed, ..bundle });
     let (code, second) = ask(&world, Some("k"), &body).await;
     assert_eq!(code, StatusCode::ACCEPTED);
@@ -139,12 +143,12 @@ async fn a_failed_job_runs_again_under_its_id_as_often_as_it_may() {
     let documents = std::mem::take(&mut world.state().documents);
     let (_, accepted) = ask(&world, None, &json!({ "file_id": FILE })).await;
     let id = accepted["jobId"].as_str().unwrap();
-    assert_eq!(retry(&world, id).await.0, StatusCode::CONFLICT, "it has not ended");
+    assert_eq!(retry(&world, id).await.0, StatusCode::CONFLICT, "the job has not ended");
     Runner::new(&world).run_all().await;
     assert_eq!(status(&world, id).await["status"], "failed");
 
-    let (code, again) = retry(&world, id).await;
-    assert_eq!((code, &again["attempts"]), (StatusCode::ACCEPTED, &json!(2)));
+    let (code, retried) = retry(&world, id).await;
+    assert_eq!((code, &retried["attempts"]), (StatusCode::ACCEPTED, &json!(2)));
     let queued = status(&world, id).await;
     assert_eq!((&queued["status"], &queued["progress"]), (&json!("queued"), &json!(0)));
     assert_eq!((&queued["error"], &queued["attempts"]), (&Value::Null, &json!(2)));
@@ -155,10 +159,10 @@ async fn a_failed_job_runs_again_under_its_id_as_often_as_it_may() {
     Runner::new(&world).run_all().await;
     let done = status(&world, id).await;
     assert_eq!((&done["status"], &done["attempts"]), (&json!("completed"), &json!(3)));
-    assert_eq!(retry(&world, id).await.0, StatusCode::CONFLICT, "it is there to be fetched");
+    assert_eq!(retry(&world, id).await.0, StatusCode::CONFLICT, "the job is completed");
     world.advance(SignedDuration::from_hours(25));
     assert_eq!(status(&world, id).await["status"], "expired");
-    assert_eq!(retry(&world, id).await.0, StatusCode::CONFLICT, "it has run as often as it may");
+    assert_eq!(retry(&world, id).await.0, StatusCode::CONFLICT, "all retries are used");
     assert_eq!(retry(&world, "unknown").await.0, StatusCode::NOT_FOUND);
 }
 
@@ -183,21 +187,25 @@ async fn of_a_job_of_many_what_was_delivered_stays_and_the_rest_runs_again() {
     };
     assert_eq!(states(&failed), ["completed", "failed", "canceled"]);
     let part = failed["items"][1]["jobId"].as_str().unwrap();
-    assert_eq!(retry(&world, part).await.0, StatusCode::CONFLICT, "a part runs with the whole");
+    assert_eq!(
+        retry(&world, part).await.0,
+        StatusCode::CONFLICT,
+        "a document of a batch cannot be retried alone"
+    );
 
     let pushes = world.effects().iter().filter(|name| **name == "push").count();
     world.state().documents.insert("000001AA".into(), missing);
-    // What lies in the bucket is not given to other jobs any more.
+    // After 12 hours a delivered artifact is no longer reused for other jobs.
     world.advance(SignedDuration::from_hours(13));
-    let (code, again) = retry(&world, id).await;
-    assert_eq!((code, &again["attempts"]), (StatusCode::ACCEPTED, &json!(2)));
+    let (code, retried) = retry(&world, id).await;
+    assert_eq!((code, &retried["attempts"]), (StatusCode::ACCEPTED, &json!(2)));
     runner.run_all().await;
     runner.recover(6).await;
     let done = status(&world, id).await;
     assert_eq!((&done["status"], &done["attempts"]), (&json!("completed"), &json!(2)), "{done}");
     assert_eq!(states(&done), ["completed"; 3]);
     let more = world.effects().iter().filter(|name| **name == "push").count() - pushes;
-    assert_eq!(more, 2, "what was delivered is not fetched again");
+    assert_eq!(more, 2, "the delivered document is not pushed again");
 }
 
 #[tokio::test(start_paused = true)]
@@ -220,7 +228,7 @@ async fn a_history_is_paged_filtered_and_ones_own() {
     let (_, rest) = list(&world, &format!("history?pageSize=3&pageToken={token}"), None).await;
     assert_eq!((ids(&rest), &rest["nextPageToken"]), (made[3..].to_vec(), &Value::Null));
 
-    // A token is of use for the same list only.
+    // A page token is valid only for the list it belongs to.
     let other = format!("jobs?status=failed&pageSize=3&pageToken={token}");
     assert_eq!(list(&world, &other, None).await.0, StatusCode::BAD_REQUEST);
     let ada = Some(("sub:ada", "docferry.read"));
@@ -243,7 +251,8 @@ async fn a_history_is_paged_filtered_and_ones_own() {
     }
 }
 
-/// Their limit is one, whoever asks for them.
+/// All spellings of a person share one slot limit, whether the person or a service makes the
+/// request.
 #[tokio::test]
 async fn who_asks_and_for_whom_is_asked_are_one_person_however_it_is_written() {
     let world = world(1);
@@ -286,7 +295,7 @@ async fn asking_for_somebody_else_needs_the_right_to() {
     assert_eq!(of(delegate, "bob").await.0.status(), StatusCode::ACCEPTED);
     let ada = |scopes| Some(("sub:ada", scopes));
     let all = list(&world, "history?userId=ada", ada("docferry.read")).await;
-    assert_eq!(ids(&all.1).len(), 2, "her own jobs, whoever they are for");
+    assert_eq!(ids(&all.1).len(), 2, "all jobs that she created, also those on behalf of others");
     let of_bob = list(&world, "history?userId=bob", ada("docferry.read")).await;
     assert_eq!(of_bob.0, StatusCode::FORBIDDEN);
     let scopes = "docferry.read docferry.delegate";
@@ -299,9 +308,13 @@ async fn while_the_service_drains_new_work_is_refused_and_the_rest_goes_on() {
     let named = json!({ "file_id": FILE, "clientRequestId": "before" });
     let (_, accepted) = ask(&world, None, &named).await;
     let drained = || initiate_with(&world, TransferApi { drain: true, ..api(&world) });
-    let again = request("POST", "/v1/download/initiate", named.to_string());
-    let (response, answer) = send(drained(), again).await;
-    assert_eq!((response.status(), &answer), (StatusCode::ACCEPTED, &accepted), "no new work");
+    let repeated = request("POST", "/v1/download/initiate", named.to_string());
+    let (response, answer) = send(drained(), repeated).await;
+    assert_eq!(
+        (response.status(), &answer),
+        (StatusCode::ACCEPTED, &accepted),
+        "the repeated request returns the first response"
+    );
     let new = json!({ "file_id": FILE, "clientRequestId": "new" });
     let scv = json!({ "objGuid": "000000AA", "email": "a@b.example" });
     for (path, body) in [
@@ -318,7 +331,11 @@ async fn while_the_service_drains_new_work_is_refused_and_the_rest_goes_on() {
     assert_eq!(world.store().transfers().len(), 1);
     let id = accepted["jobId"].as_str().unwrap();
     Runner::new(&world).run_all().await;
-    assert_eq!(status(&world, id).await["status"], "completed", "what runs goes on");
+    assert_eq!(
+        status(&world, id).await["status"],
+        "completed",
+        "running jobs continue in drain mode"
+    );
 
     let (_, stopped) = ask(&world, None, &json!({ "file_id": FILE })).await;
     let id = stopped["jobId"].as_str().unwrap();

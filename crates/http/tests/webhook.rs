@@ -1,4 +1,4 @@
-//! Who is to be told of the end of a job.
+//! Callback addresses of jobs.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
