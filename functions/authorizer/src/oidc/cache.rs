@@ -65,7 +65,7 @@ impl<S: KeySource> KeyCache<S> {
                 }
                 Err(error) if state.keys.is_empty() => return Err(error),
                 Err(error) => {
-                    tracing::warn!(%error, "key refresh failed, previous keys stay in use")
+                    tracing::warn!(%error, "key refresh failed, previous keys stay in use");
                 }
             }
         } else if state.keys.is_empty() {
