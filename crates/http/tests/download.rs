@@ -33,13 +33,13 @@ fn world(documents: u64) -> World {
     world
 }
 
-async fn ask(world: &World, body: &Value) -> (Response<()>, Value) {
+async fn post_job(world: &World, body: &Value) -> (Response<()>, Value) {
     let request = request("POST", "/v1/download/initiate", body.to_string());
     send(initiate(world), request).await
 }
 
-async fn job(world: &World, body: &Value) -> String {
-    let (response, accepted) = ask(world, body).await;
+async fn create_job(world: &World, body: &Value) -> String {
+    let (response, accepted) = post_job(world, body).await;
     assert_eq!(response.status(), StatusCode::ACCEPTED, "{accepted}");
     accepted["jobId"].as_str().unwrap().to_owned()
 }
@@ -58,7 +58,7 @@ async fn fetch(world: &World, id: &str) -> (Response<()>, Value) {
 #[tokio::test(start_paused = true)]
 async fn a_job_is_promised_watched_and_fetched() {
     let world = world(1);
-    let (response, accepted) = ask(&world, &json!({ "file_id": FILE })).await;
+    let (response, accepted) = post_job(&world, &json!({ "file_id": FILE })).await;
     assert_eq!(response.status(), StatusCode::ACCEPTED);
     let id = accepted["jobId"].as_str().unwrap();
     assert_eq!(response.headers()["location"], format!("status/{id}"));
@@ -92,14 +92,14 @@ async fn a_job_is_promised_watched_and_fetched() {
     let (response, _) = fetch(&world, id).await;
     assert_eq!(response.status(), StatusCode::FOUND);
     assert_eq!(response.headers()["location"], after["url"].as_str().unwrap());
-    let mut asked = request("GET", &format!("/v1/download/{id}"), "");
-    asked.headers_mut().insert("accept", "application/json".parse().unwrap());
-    let (response, result) = send(fetches(&world), asked).await;
+    let mut req = request("GET", &format!("/v1/download/{id}"), "");
+    req.headers_mut().insert("accept", "application/json".parse().unwrap());
+    let (response, result) = send(fetches(&world), req).await;
     assert_eq!((response.status(), &result["url"]), (StatusCode::OK, &after["url"]));
     for (mode, status) in [("cors", StatusCode::OK), ("navigate", StatusCode::FOUND)] {
-        let mut asked = request("GET", &format!("/v1/download/{id}"), "");
-        asked.headers_mut().insert("sec-fetch-mode", mode.parse().unwrap());
-        let (response, _) = send(fetches(&world), asked).await;
+        let mut req = request("GET", &format!("/v1/download/{id}"), "");
+        req.headers_mut().insert("sec-fetch-mode", mode.parse().unwrap());
+        let (response, _) = send(fetches(&world), req).await;
         assert_eq!(response.status(), status, "{mode}");
         assert_eq!(response.headers()["vary"], "Accept, Sec-Fetch-Mode");
     }
@@ -109,7 +109,7 @@ async fn a_job_is_promised_watched_and_fetched() {
 async fn failed_job_answers_a_fetch_with_its_status_as_a_problem() {
     let world = world(1);
     world.state().documents.clear();
-    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let id = create_job(&world, &json!({ "file_id": FILE })).await;
     Runner::new(&world).run_all().await;
     let (response, problem) = fetch(&world, &id).await;
     assert_eq!(response.status(), StatusCode::CONFLICT);
@@ -122,8 +122,9 @@ async fn failed_job_answers_a_fetch_with_its_status_as_a_problem() {
 async fn completed_onedrive_jobs_answer_a_fetch_with_web_urls() {
     let world = world(2);
     let options = json!({ "destination": "onedrive", "email": "a@b.example" });
-    let one = job(&world, &json!({ "file_id": FILE, "options": options })).await;
-    let many = job(&world, &json!({ "file_ids": [FILE, FILE + 1], "options": options })).await;
+    let one = create_job(&world, &json!({ "file_id": FILE, "options": options })).await;
+    let many =
+        create_job(&world, &json!({ "file_ids": [FILE, FILE + 1], "options": options })).await;
     let runner = Runner::new(&world);
     runner.run_all().await;
     runner.recover(2).await;
@@ -150,7 +151,7 @@ async fn completed_onedrive_jobs_answer_a_fetch_with_web_urls() {
 #[tokio::test(start_paused = true)]
 async fn progress_in_detail_tells_bytes_and_step() {
     let world = world(1);
-    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let id = create_job(&world, &json!({ "file_id": FILE })).await;
     Runner::new(&world).run_all().await;
     let path = format!("/v1/download/status/{id}?progress=detail");
     let (_, status) = send(reads(&world), request("GET", &path, "")).await;
@@ -167,7 +168,7 @@ async fn progress_in_detail_tells_bytes_and_step() {
 #[tokio::test(start_paused = true)]
 async fn status_shows_tries_and_the_last_transient_error() {
     let world = world(1);
-    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let id = create_job(&world, &json!({ "file_id": FILE })).await;
     let queued = status(&world, &id).await;
     assert_eq!((&queued["tries"], &queued["lastTransientError"]), (&json!(1), &Value::Null));
     let first = world.effects().len();
@@ -177,7 +178,7 @@ async fn status_shows_tries_and_the_last_transient_error() {
     assert_eq!(status(&world, &id).await["lastTransientError"], Value::Null, "there was no error");
 
     let world = self::world(1);
-    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let id = create_job(&world, &json!({ "file_id": FILE })).await;
     let first = world.effects().len();
     let at = first + pushed_at.unwrap();
     world.inject(Fault { at, mode: Mode::AnswerLost });
@@ -192,7 +193,7 @@ async fn status_shows_tries_and_the_last_transient_error() {
 #[tokio::test]
 async fn eta_counts_down_between_checkpoints() {
     let world = world(1);
-    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let id = create_job(&world, &json!({ "file_id": FILE })).await;
     let mut moving = world.store().transfers().remove(0);
     let (size, speed) = (100_000_000, 1_000_000);
     moving.phase = Phase::Uploading;
@@ -214,7 +215,7 @@ async fn eta_counts_down_between_checkpoints() {
 async fn many_documents_are_one_job_and_each_is_fetched_by_its_own() {
     let world = world(3);
     let files: Vec<_> = (FILE..FILE + 3).collect();
-    let id = job(&world, &json!({ "file_ids": files, "onItemError": "skip" })).await;
+    let id = create_job(&world, &json!({ "file_ids": files, "onItemError": "skip" })).await;
     let runner = Runner::new(&world);
     runner.run_all().await;
     runner.recover(2).await;
@@ -242,7 +243,7 @@ async fn completed_batch_says_how_many_documents_it_lost() {
     let body = json!({
         "file_ids": files, "onItemError": "skip", "callbackUrl": "https://hooks.example.org/x"
     });
-    let id = job(&world, &body).await;
+    let id = create_job(&world, &body).await;
     let runner = Runner::new(&world);
     let first = runner.started().remove(0);
     runner.execute(&first).await;
@@ -276,7 +277,7 @@ async fn completed_batch_says_how_many_documents_it_lost() {
 #[tokio::test(start_paused = true)]
 async fn what_is_kept_long_enough_has_expired_by_the_clock() {
     let world = world(1);
-    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let id = create_job(&world, &json!({ "file_id": FILE })).await;
     Runner::new(&world).run_all().await;
     world.advance(SignedDuration::from_hours(24));
     assert_eq!(status(&world, &id).await["status"], "expired");
@@ -290,7 +291,7 @@ async fn what_is_kept_long_enough_has_expired_by_the_clock() {
 #[tokio::test(start_paused = true)]
 async fn a_cancel_is_promised_once_and_true() {
     let world = world(1);
-    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let id = create_job(&world, &json!({ "file_id": FILE })).await;
     let path = format!("/v1/download/cancel/{id}");
     let (response, answer) = send(controls(&world), request("POST", &path, "")).await;
     assert_eq!((response.status(), &answer["status"]), (StatusCode::ACCEPTED, &json!("canceling")));
@@ -308,7 +309,7 @@ async fn a_cancel_is_promised_once_and_true() {
 async fn a_failure_is_told_by_code_and_in_words() {
     let world = world(1);
     world.state().documents.clear();
-    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let id = create_job(&world, &json!({ "file_id": FILE })).await;
     Runner::new(&world).run_all().await;
     let status = status(&world, &id).await;
     assert_eq!(
@@ -321,10 +322,10 @@ async fn a_failure_is_told_by_code_and_in_words() {
 #[tokio::test]
 async fn documents_that_nobody_knows_are_refused_by_their_places() {
     let world = world(1);
-    let (response, problem) = ask(&world, &json!({ "file_id": FILE + 1 })).await;
+    let (response, problem) = post_job(&world, &json!({ "file_id": FILE + 1 })).await;
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
     assert_eq!(problem["errors"][0]["pointer"], "/file_id");
-    let (_, problem) = ask(&world, &json!({ "file_ids": [FILE, FILE + 1, FILE + 2] })).await;
+    let (_, problem) = post_job(&world, &json!({ "file_ids": [FILE, FILE + 1, FILE + 2] })).await;
     let places: Vec<_> =
         problem["errors"].as_array().unwrap().iter().map(|e| &e["pointer"]).collect();
     assert_eq!(places, ["/file_ids/1", "/file_ids/2"]);
@@ -334,7 +335,7 @@ async fn documents_that_nobody_knows_are_refused_by_their_places() {
 #[tokio::test]
 async fn what_is_not_built_yet_says_so() {
     let body = json!({ "file_ids": [FILE], "options": { "bundle": "zip" } });
-    let (response, problem) = ask(&world(1), &body).await;
+    let (response, problem) = post_job(&world(1), &body).await;
     assert_eq!(response.status(), StatusCode::NOT_IMPLEMENTED);
     assert_eq!(problem["code"], "NOT_IMPLEMENTED");
 }
@@ -342,13 +343,13 @@ async fn what_is_not_built_yet_says_so() {
 #[tokio::test]
 async fn the_older_name_takes_one_document_and_points_to_the_newer() {
     let world = world(1);
-    let asked = request("POST", "/v1/download/start", json!({ "file_id": FILE }).to_string());
-    let (response, _) = send(initiate(&world), asked).await;
+    let req = request("POST", "/v1/download/start", json!({ "file_id": FILE }).to_string());
+    let (response, _) = send(initiate(&world), req).await;
     assert_eq!(response.status(), StatusCode::ACCEPTED);
     assert!(response.headers().contains_key("deprecation"));
     assert_eq!(response.headers()["link"], "<initiate>; rel=\"successor-version\"");
-    let asked = request("POST", "/v1/download/start", json!({ "file_ids": [FILE] }).to_string());
-    let (response, _) = send(initiate(&world), asked).await;
+    let req = request("POST", "/v1/download/start", json!({ "file_ids": [FILE] }).to_string());
+    let (response, _) = send(initiate(&world), req).await;
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
 }
 
@@ -374,34 +375,34 @@ async fn request_delivery_to(world: &World, user: Option<&str>, email: &str) -> 
     world.state().users.insert("a@b.example".into(), ADA.to_uppercase());
     let options = json!({ "destination": "onedrive", "email": email });
     let body = json!({ "file_id": FILE, "options": options }).to_string();
-    let mut asked = request("POST", "/v1/download/initiate", body);
+    let mut req = request("POST", "/v1/download/initiate", body);
     let graph_user = user.map(str::to_owned);
     let ada = Principal { graph_user, ..caller("sub:ada", Scopes::parse("docferry.write")) };
-    asked.extensions_mut().insert(ada);
-    send(initiate(world), asked).await.0.status()
+    req.extensions_mut().insert(ada);
+    send(initiate(world), req).await.0.status()
 }
 
 /// Invariant I10.
 #[tokio::test]
 async fn scopes_are_asked_for_and_foreign_jobs_look_like_unknown_ones() {
     let world = world(1);
-    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let id = create_job(&world, &json!({ "file_id": FILE })).await;
     let as_caller = |scopes: &str, method: &str, path: &str, body: &str| {
-        let mut asked = request(method, path, body.to_owned());
-        asked.extensions_mut().insert(caller("sub:ada", Scopes::parse(scopes)));
-        asked
+        let mut req = request(method, path, body.to_owned());
+        req.extensions_mut().insert(caller("sub:ada", Scopes::parse(scopes)));
+        req
     };
     let body = json!({ "file_id": FILE }).to_string();
-    let asked = as_caller("docferry.read", "POST", "/v1/download/initiate", &body);
-    assert_eq!(send(initiate(&world), asked).await.0.status(), StatusCode::FORBIDDEN);
-    let asked = as_caller("docferry.write", "POST", "/v1/download/initiate", &body);
-    assert_eq!(send(initiate(&world), asked).await.0.status(), StatusCode::ACCEPTED);
+    let req = as_caller("docferry.read", "POST", "/v1/download/initiate", &body);
+    assert_eq!(send(initiate(&world), req).await.0.status(), StatusCode::FORBIDDEN);
+    let req = as_caller("docferry.write", "POST", "/v1/download/initiate", &body);
+    assert_eq!(send(initiate(&world), req).await.0.status(), StatusCode::ACCEPTED);
     let to_drive = json!({
         "file_id": FILE, "options": { "destination": "onedrive", "email": "a@b.example" }
     })
     .to_string();
-    let asked = as_caller("docferry.write", "POST", "/v1/download/initiate", &to_drive);
-    assert_eq!(send(initiate(&world), asked).await.0.status(), StatusCode::FORBIDDEN);
+    let req = as_caller("docferry.write", "POST", "/v1/download/initiate", &to_drive);
+    assert_eq!(send(initiate(&world), req).await.0.status(), StatusCode::FORBIDDEN);
     assert_eq!(request_delivery_to(&world, Some(ADA), "a@b.example").await, StatusCode::ACCEPTED);
     for other in [Some("another"), None] {
         let refused = request_delivery_to(&world, other, "a@b.example").await;
@@ -415,8 +416,8 @@ async fn scopes_are_asked_for_and_foreign_jobs_look_like_unknown_ones() {
     assert_eq!(unavailable, StatusCode::SERVICE_UNAVAILABLE);
     world.state().drive.down = false;
     let scopes = "docferry.write docferry.delegate";
-    let asked = as_caller(scopes, "POST", "/v1/download/initiate", &to_drive);
-    assert_eq!(send(initiate(&world), asked).await.0.status(), StatusCode::ACCEPTED);
+    let req = as_caller(scopes, "POST", "/v1/download/initiate", &to_drive);
+    assert_eq!(send(initiate(&world), req).await.0.status(), StatusCode::ACCEPTED);
 
     let all = "docferry.read docferry.write docferry.delegate";
     for (router, method, path) in [

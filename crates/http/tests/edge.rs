@@ -47,9 +47,9 @@ fn router(world: &World, quota: &Counts) -> Router {
 
 /// Request of a caller.
 fn request_of(id: &str, scopes: &str) -> Request<axum::body::Body> {
-    let mut asked = request("GET", "/v1/download/history", "");
-    asked.extensions_mut().insert(caller(id, Scopes::parse(scopes)));
-    asked
+    let mut req = request("GET", "/v1/download/history", "");
+    req.extensions_mut().insert(caller(id, Scopes::parse(scopes)));
+    req
 }
 
 #[tokio::test]
@@ -63,8 +63,8 @@ async fn each_caller_has_so_many_calls_a_minute_and_is_told_how_many_are_left() 
     };
     // The clock starts at the Unix time 1,700,000,000, which is 20 s after the start of a minute.
     for (remaining, expected) in [(1, 200), (0, 200), (0, 429), (0, 429)] {
-        let asked = request_of("sub:ada", Scope::Read.as_str());
-        let (response, answer) = send(router(&world, &quota), asked).await;
+        let req = request_of("sub:ada", Scope::Read.as_str());
+        let (response, answer) = send(router(&world, &quota), req).await;
         assert_eq!(response.status(), expected, "{answer}");
         assert_eq!(rate(&response), [2, remaining, 40]);
         if expected == 429 {
@@ -110,12 +110,12 @@ async fn a_count_that_does_not_answer_keeps_nobody_out() {
 #[tokio::test]
 async fn pages_of_listed_origins_may_call_and_see_the_headers() {
     let (world, quota) = (World::default(), Counts::default());
-    let with_origin = |mut asked: Request<axum::body::Body>, origin: &str| {
-        asked.headers_mut().insert("origin", origin.parse().unwrap());
-        asked
+    let with_origin = |mut req: Request<axum::body::Body>, origin: &str| {
+        req.headers_mut().insert("origin", origin.parse().unwrap());
+        req
     };
-    let asked = with_origin(request_of("sub:ada", Scope::Read.as_str()), "https://viewer.example");
-    let (response, _) = send(router(&world, &quota), asked).await;
+    let req = with_origin(request_of("sub:ada", Scope::Read.as_str()), "https://viewer.example");
+    let (response, _) = send(router(&world, &quota), req).await;
     let headers = response.headers();
     assert_eq!(headers["access-control-allow-origin"], "https://viewer.example");
     let exposed = headers["access-control-expose-headers"].to_str().unwrap().to_lowercase();
@@ -130,8 +130,8 @@ async fn pages_of_listed_origins_may_call_and_see_the_headers() {
     ] {
         assert!(exposed.split(',').any(|known| known.trim() == name), "{name}: {exposed}");
     }
-    let asked = with_origin(request_of("sub:ada", Scope::Read.as_str()), "https://other.example");
-    let (response, _) = send(router(&world, &quota), asked).await;
+    let req = with_origin(request_of("sub:ada", Scope::Read.as_str()), "https://other.example");
+    let (response, _) = send(router(&world, &quota), req).await;
     assert!(!response.headers().contains_key("access-control-allow-origin"));
 
     let mut preflight =

@@ -30,18 +30,18 @@ fn world(documents: u64) -> World {
     world
 }
 
-async fn ask(world: &World, key: Option<&str>, body: &Value) -> (StatusCode, Value) {
-    let mut asked = request("POST", "/v1/download/initiate", body.to_string());
+async fn post_job(world: &World, key: Option<&str>, body: &Value) -> (StatusCode, Value) {
+    let mut req = request("POST", "/v1/download/initiate", body.to_string());
     if let Some(key) = key {
-        asked.headers_mut().insert("idempotency-key", key.parse().unwrap());
+        req.headers_mut().insert("idempotency-key", key.parse().unwrap());
     }
-    let (response, answer) = send(initiate(world), asked).await;
+    let (response, answer) = send(initiate(world), req).await;
     (response.status(), answer)
 }
 
 async fn retry(world: &World, id: &str) -> (StatusCode, Value) {
-    let asked = request("POST", &format!("/v1/download/retry/{id}"), "");
-    let (response, answer) = send(controls(world), asked).await;
+    let req = request("POST", &format!("/v1/download/retry/{id}"), "");
+    let (response, answer) = send(controls(world), req).await;
     if response.status() == StatusCode::ACCEPTED {
         assert_eq!(response.headers()["location"], format!("../status/{id}"));
         assert_eq!(response.headers()["retry-after"], "1");
@@ -55,11 +55,11 @@ async fn status(world: &World, id: &str) -> Value {
 }
 
 async fn list(world: &World, query: &str, as_caller: Option<(&str, &str)>) -> (StatusCode, Value) {
-    let mut asked = request("GET", &format!("/v1/download/{query}"), "");
+    let mut req = request("GET", &format!("/v1/download/{query}"), "");
     if let Some((id, scopes)) = as_caller {
-        asked.extensions_mut().insert(caller(id, Scopes::parse(scopes)));
+        req.extensions_mut().insert(caller(id, Scopes::parse(scopes)));
     }
-    let (response, answer) = send(reads(world), asked).await;
+    let (response, answer) = send(reads(world), req).await;
     (response.status(), answer)
 }
 
@@ -73,14 +73,14 @@ async fn a_request_with_a_name_makes_one_job_however_often_it_comes() {
     let world = world(2);
     for body in [json!({ "file_id": FILE }), json!({ "file_ids": [FILE, FILE + 1] })] {
         let key = format!("key {}", body.to_string().len());
-        let (code, first) = ask(&world, Some(&key), &body).await;
+        let (code, first) = post_job(&world, Some(&key), &body).await;
         assert_eq!(code, StatusCode::ACCEPTED, "{first}");
         let transfers = world.store().transfers().len();
         world.advance(SignedDuration::from_hours(1));
         let mut by_body = body.clone();
         by_body["clientRequestId"] = json!(key);
         for (key, body) in [(Some(key.as_str()), &body), (None, &by_body)] {
-            assert_eq!(ask(&world, key, body).await, (StatusCode::ACCEPTED, first.clone()));
+            assert_eq!(post_job(&world, key, body).await, (StatusCode::ACCEPTED, first.clone()));
         }
         assert_eq!(
             world.store().transfers().len(),
@@ -88,14 +88,14 @@ async fn a_request_with_a_name_makes_one_job_however_often_it_comes() {
             "the repeated request records nothing"
         );
         let other = json!({ "file_id": FILE + 1, "priority": "high" });
-        let (code, problem) = ask(&world, Some(&key), &other).await;
+        let (code, problem) = post_job(&world, Some(&key), &other).await;
         assert_eq!(code, StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(problem["code"], "REQUEST_NAME_REUSED");
     }
     // An idempotency key expires with its job.
-    let (_, before) = ask(&world, Some("daily"), &json!({ "file_id": FILE })).await;
+    let (_, before) = post_job(&world, Some("daily"), &json!({ "file_id": FILE })).await;
     world.advance(SignedDuration::from_hours(25));
-    let (code, after) = ask(&world, Some("daily"), &json!({ "file_id": FILE + 1 })).await;
+    let (code, after) = post_job(&world, Some("daily"), &json!({ "file_id": FILE + 1 })).await;
     assert_eq!(code, StatusCode::ACCEPTED);
     assert_ne!(before["jobId"], after["jobId"]);
 }
@@ -105,14 +105,14 @@ async fn what_was_promised_is_promised_again_when_its_documents_are_not_known_an
     let world = world(2);
     for body in [json!({ "file_id": FILE }), json!({ "file_ids": [FILE, FILE + 1] })] {
         let key = format!("key {}", body.to_string().len());
-        let first = ask(&world, Some(&key), &body).await;
+        let first = post_job(&world, Some(&key), &body).await;
         let index = std::mem::take(&mut world.state().index);
-        assert_eq!(ask(&world, Some(&key), &body).await, first);
+        assert_eq!(post_job(&world, Some(&key), &body).await, first);
         let other = json!({ "file_id": FILE, "priority": "high" });
-        let (code, _) = ask(&world, Some(&key), &other).await;
+        let (code, _) = post_job(&world, Some(&key), &other).await;
         assert_eq!(code, StatusCode::UNPROCESSABLE_ENTITY);
         for key in [None, Some("new")] {
-            let (code, problem) = ask(&world, key, &body).await;
+            let (code, problem) = post_job(&world, key, &body).await;
             assert_eq!(code, StatusCode::BAD_REQUEST, "{problem}");
         }
         world.state().index = index;
@@ -123,16 +123,16 @@ async fn what_was_promised_is_promised_again_when_its_documents_are_not_known_an
 async fn while_the_first_request_is_being_recorded_the_second_is_told_to_wait() {
     let world = world(2);
     let body = json!({ "file_ids": [FILE, FILE + 1] });
-    let (_, first) = ask(&world, Some("k"), &body).await;
+    let (_, first) = post_job(&world, Some("k"), &body).await;
     let id = first["jobId"].as_str().unwrap().parse().unwrap();
     let (bundle, _) = world.store().bundle(&id).await.unwrap().unwrap();
     // State between writing the record of the batch and that of its last document.
     world.store().set_bundle(docferry_domain::Bundle { phase: Phase::Accepted, ..bundle.clone() });
-    let (code, problem) = ask(&world, Some("k"), &body).await;
+    let (code, problem) = post_job(&world, Some("k"), &body).await;
     assert_eq!((code, &problem["retryable"]), (StatusCode::CONFLICT, &json!(true)));
     // The process that recorded the batch died, and the batch was abandoned: the key is free again.
     world.store().set_bundle(docferry_domain::Bundle { phase: Phase::Failed, ..bundle });
-    let (code, second) = ask(&world, Some("k"), &body).await;
+    let (code, second) = post_job(&world, Some("k"), &body).await;
     assert_eq!(code, StatusCode::ACCEPTED);
     assert_ne!(first["jobId"], second["jobId"]);
 }
@@ -141,7 +141,7 @@ async fn while_the_first_request_is_being_recorded_the_second_is_told_to_wait() 
 async fn a_failed_job_runs_again_under_its_id_as_often_as_it_may() {
     let world = world(1);
     let documents = std::mem::take(&mut world.state().documents);
-    let (_, accepted) = ask(&world, None, &json!({ "file_id": FILE })).await;
+    let (_, accepted) = post_job(&world, None, &json!({ "file_id": FILE })).await;
     let id = accepted["jobId"].as_str().unwrap();
     assert_eq!(retry(&world, id).await.0, StatusCode::CONFLICT, "the job has not ended");
     Runner::new(&world).run_all().await;
@@ -175,8 +175,8 @@ async fn of_a_job_of_many_what_was_delivered_stays_and_the_rest_runs_again() {
     runner.limits = docferry_domain::PoolLimits::new(1, 1).into();
     let body = json!({ "file_ids": files });
     let narrow = TransferApi { limits: runner.limits, ..api(&world) };
-    let asked = request("POST", "/v1/download/initiate", body.to_string());
-    let (_, accepted) = send(initiate_with(&world, narrow), asked).await;
+    let req = request("POST", "/v1/download/initiate", body.to_string());
+    let (_, accepted) = send(initiate_with(&world, narrow), req).await;
     let id = accepted["jobId"].as_str().unwrap();
     runner.run_all().await;
     let failed = status(&world, id).await;
@@ -211,22 +211,22 @@ async fn of_a_job_of_many_what_was_delivered_stays_and_the_rest_runs_again() {
 #[tokio::test(start_paused = true)]
 async fn a_history_is_paged_filtered_and_ones_own() {
     let world = world(3);
-    let mut made = Vec::new();
+    let mut created = Vec::new();
     for n in 0..3 {
         let body = json!({ "file_id": FILE + n });
-        made.push(ask(&world, None, &body).await.1["jobId"].as_str().unwrap().to_owned());
+        created.push(post_job(&world, None, &body).await.1["jobId"].as_str().unwrap().to_owned());
         world.advance(SignedDuration::from_secs(1));
     }
-    let (_, many) = ask(&world, None, &json!({ "file_ids": [FILE, FILE + 1] })).await;
-    made.push(many["jobId"].as_str().unwrap().to_owned());
-    made.reverse();
+    let (_, many) = post_job(&world, None, &json!({ "file_ids": [FILE, FILE + 1] })).await;
+    created.push(many["jobId"].as_str().unwrap().to_owned());
+    created.reverse();
     let (code, first) = list(&world, "history?pageSize=3", None).await;
-    assert_eq!((code, ids(&first)), (StatusCode::OK, made[..3].to_vec()));
+    assert_eq!((code, ids(&first)), (StatusCode::OK, created[..3].to_vec()));
     let job = &first["items"][0];
     assert_eq!((&job["totalFileIds"], &job["attempts"]), (&json!(2), &json!(1)));
     let token = first["nextPageToken"].as_str().unwrap();
     let (_, rest) = list(&world, &format!("history?pageSize=3&pageToken={token}"), None).await;
-    assert_eq!((ids(&rest), &rest["nextPageToken"]), (made[3..].to_vec(), &Value::Null));
+    assert_eq!((ids(&rest), &rest["nextPageToken"]), (created[3..].to_vec(), &Value::Null));
 
     // A page token is valid only for the list it belongs to.
     let other = format!("jobs?status=failed&pageSize=3&pageToken={token}");
@@ -239,7 +239,7 @@ async fn a_history_is_paged_filtered_and_ones_own() {
 
     Runner::new(&world).run_all().await;
     let (_, completed) = list(&world, "jobs?status=completed", None).await;
-    assert_eq!(ids(&completed), made);
+    assert_eq!(ids(&completed), created);
     for state in ["failed", "processing_artifacts"] {
         let (code, none) = list(&world, &format!("jobs?status={state}"), None).await;
         assert_eq!((code, ids(&none).len()), (StatusCode::OK, 0), "{state}");
@@ -263,10 +263,10 @@ async fn who_asks_and_for_whom_is_asked_are_one_person_however_it_is_written() {
         ("scv", Some("sub:ada")),
     ] {
         let body = json!({ "file_id": FILE, "userId": user }).to_string();
-        let mut asked = request("POST", "/v1/download/initiate", body);
+        let mut req = request("POST", "/v1/download/initiate", body);
         let scopes = Scopes::parse("docferry.write docferry.delegate");
-        asked.extensions_mut().insert(caller(id, scopes));
-        assert_eq!(send(initiate(&world), asked).await.0.status(), StatusCode::ACCEPTED, "{id}");
+        req.extensions_mut().insert(caller(id, scopes));
+        assert_eq!(send(initiate(&world), req).await.0.status(), StatusCode::ACCEPTED, "{id}");
     }
     let transfers = world.store().transfers();
     let people: BTreeSet<_> = transfers.iter().map(|transfer| transfer.target.person()).collect();
@@ -283,9 +283,9 @@ async fn asking_for_somebody_else_needs_the_right_to() {
     let world = world(1);
     let of = |scopes: &str, user: &str| {
         let body = json!({ "file_id": FILE, "userId": user }).to_string();
-        let mut asked = request("POST", "/v1/download/initiate", body);
-        asked.extensions_mut().insert(caller("sub:ada", Scopes::parse(scopes)));
-        send(initiate(&world), asked)
+        let mut req = request("POST", "/v1/download/initiate", body);
+        req.extensions_mut().insert(caller("sub:ada", Scopes::parse(scopes)));
+        send(initiate(&world), req)
     };
     let write = "docferry.write";
     assert_eq!(of(write, "ada").await.0.status(), StatusCode::ACCEPTED);
@@ -306,7 +306,7 @@ async fn asking_for_somebody_else_needs_the_right_to() {
 async fn while_the_service_drains_new_work_is_refused_and_the_rest_goes_on() {
     let world = world(1);
     let named = json!({ "file_id": FILE, "clientRequestId": "before" });
-    let (_, accepted) = ask(&world, None, &named).await;
+    let (_, accepted) = post_job(&world, None, &named).await;
     let drained = || initiate_with(&world, TransferApi { drain: true, ..api(&world) });
     let repeated = request("POST", "/v1/download/initiate", named.to_string());
     let (response, answer) = send(drained(), repeated).await;
@@ -337,10 +337,10 @@ async fn while_the_service_drains_new_work_is_refused_and_the_rest_goes_on() {
         "running jobs continue in drain mode"
     );
 
-    let (_, stopped) = ask(&world, None, &json!({ "file_id": FILE })).await;
+    let (_, stopped) = post_job(&world, None, &json!({ "file_id": FILE })).await;
     let id = stopped["jobId"].as_str().unwrap();
     let drained = || controls_with(TransferApi { drain: true, ..api(&world) });
-    let call = |what: &str| request("POST", &format!("/v1/download/{what}/{id}"), "");
+    let call = |action: &str| request("POST", &format!("/v1/download/{action}/{id}"), "");
     assert_eq!(send(drained(), call("cancel")).await.0.status(), StatusCode::ACCEPTED);
     Runner::new(&world).run_all().await;
     let (response, problem) = send(drained(), call("retry")).await;

@@ -33,16 +33,16 @@ fn world(documents: u64) -> World {
     world
 }
 
-async fn job(world: &World, body: &Value) -> String {
-    let asked = request("POST", "/v1/download/initiate", body.to_string());
-    let (response, accepted) = send(initiate(world), asked).await;
+async fn create_job(world: &World, body: &Value) -> String {
+    let req = request("POST", "/v1/download/initiate", body.to_string());
+    let (response, accepted) = send(initiate(world), req).await;
     assert_eq!(response.status(), StatusCode::ACCEPTED, "{accepted}");
     accepted["jobId"].as_str().unwrap().to_owned()
 }
 
 /// Creates a job with one document.
 async fn single_job(world: &World) -> String {
-    job(world, &json!({ "file_id": FILE })).await
+    create_job(world, &json!({ "file_id": FILE })).await
 }
 
 fn path(id: &str) -> String {
@@ -166,10 +166,10 @@ async fn a_silence_is_broken_every_fifteen_seconds() {
 async fn a_stream_ends_before_its_process_does_and_the_next_goes_on() {
     let world = world(1);
     let id = single_job(&world).await;
-    let mut asked = request("GET", &path(&id), "");
-    asked.extensions_mut().insert(TimeLeft(Duration::from_secs(60)));
+    let mut req = request("GET", &path(&id), "");
+    req.extensions_mut().insert(TimeLeft(Duration::from_secs(60)));
     let began = Instant::now();
-    let mut stream = Stream::open(follows(&world, StreamMode::Stream), asked, "").await;
+    let mut stream = Stream::open(follows(&world, StreamMode::Stream), req, "").await;
     let seen = stream.rest().await;
     assert_eq!(began.elapsed().as_secs(), 55);
     assert_eq!(stream.text.matches(": keep-alive").count(), 3);
@@ -197,9 +197,9 @@ async fn who_comes_back_is_told_what_is_new_until_nothing_is() {
         let whole = follow(&world, &id, unknown).await.rest().await;
         assert_eq!(kinds(&whole), ["status", "progress", "result"], "{unknown}");
     }
-    let mut asked = request("GET", &path(&id), "");
-    asked.headers_mut().insert("last-event-id", last_id(&all).parse().unwrap());
-    let (response, body) = send(follows(&world, StreamMode::Stream), asked).await;
+    let mut req = request("GET", &path(&id), "");
+    req.headers_mut().insert("last-event-id", last_id(&all).parse().unwrap());
+    let (response, body) = send(follows(&world, StreamMode::Stream), req).await;
     assert_eq!((response.status(), body), (StatusCode::NO_CONTENT, json!("")));
     // The expiry of a completed job is not a new event.
     world.advance(SignedDuration::from_hours(24));
@@ -259,7 +259,7 @@ async fn a_retry_is_followed_like_a_first_attempt() {
 #[tokio::test(start_paused = true)]
 async fn the_result_of_many_documents_is_told_one_by_one() {
     let world = world(3);
-    let id = job(&world, &json!({ "file_ids": [FILE, FILE + 1, FILE + 2] })).await;
+    let id = create_job(&world, &json!({ "file_ids": [FILE, FILE + 1, FILE + 2] })).await;
     let mut stream = follow(&world, &id, "").await;
     assert_eq!(kinds(&stream.events().await), ["status", "progress"]);
     let runner = Runner::new(&world);
@@ -295,8 +295,8 @@ async fn an_answer_in_one_piece_ends_with_the_first_news_or_soon_without() {
     let world = world(1);
     let id = single_job(&world).await;
     let open = async |last_id: &str| {
-        let asked = request("GET", &path(&id), "");
-        Stream::open(follows(&world, StreamMode::Buffered), asked, last_id).await
+        let req = request("GET", &path(&id), "");
+        Stream::open(follows(&world, StreamMode::Buffered), req, last_id).await
     };
     let began = Instant::now();
     let first = open("").await.rest().await;
@@ -316,21 +316,21 @@ async fn an_answer_in_one_piece_ends_with_the_first_news_or_soon_without() {
 async fn foreign_and_unknown_jobs_and_other_methods_are_refused() {
     let world = world(1);
     let id = single_job(&world).await;
-    let ask = async |method: &str, path: &str, as_caller: Option<(&str, &str)>| -> Response<()> {
-        let mut asked = request(method, path, "");
+    let call = async |method: &str, path: &str, as_caller: Option<(&str, &str)>| -> Response<()> {
+        let mut req = request(method, path, "");
         if let Some((name, scopes)) = as_caller {
-            asked.extensions_mut().insert(caller(name, Scopes::parse(scopes)));
+            req.extensions_mut().insert(caller(name, Scopes::parse(scopes)));
         }
-        send(follows(&world, StreamMode::Stream), asked).await.0
+        send(follows(&world, StreamMode::Stream), req).await.0
     };
-    let foreign = ask("GET", &path(&id), Some(("sub:ada", "docferry.read"))).await;
+    let foreign = call("GET", &path(&id), Some(("sub:ada", "docferry.read"))).await;
     assert_eq!(foreign.status(), StatusCode::NOT_FOUND);
     for unknown in ["0193567890abcdef0123456789abcdef", "nothing", "%FF"] {
-        assert_eq!(ask("GET", &path(unknown), None).await.status(), StatusCode::NOT_FOUND);
+        assert_eq!(call("GET", &path(unknown), None).await.status(), StatusCode::NOT_FOUND);
     }
-    let without = ask("GET", &path(&id), Some(("sub:ada", ""))).await;
+    let without = call("GET", &path(&id), Some(("sub:ada", ""))).await;
     assert_eq!(without.status(), StatusCode::FORBIDDEN);
-    let posted = ask("POST", &path(&id), None).await;
+    let posted = call("POST", &path(&id), None).await;
     assert_eq!(posted.status(), StatusCode::METHOD_NOT_ALLOWED);
     let mut head =
         Stream::open(follows(&world, StreamMode::Stream), request("HEAD", &path(&id), ""), "")
