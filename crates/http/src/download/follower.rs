@@ -43,7 +43,8 @@ pub(super) struct Follower<S, C, P> {
     ends_at: Instant,
     next_poll_at: Instant,
     next_heartbeat_at: Instant,
-    /// Whether nothing more is sent: after the job's last event, or in buffered mode after any event.
+    /// Whether nothing more is sent: after the job's last event, or in buffered mode after any
+    /// event.
     is_done: bool,
 }
 
