@@ -4,25 +4,25 @@ use jiff::SignedDuration;
 
 use crate::problem::ApiError;
 
-/// What routers work with that create or change work.
+/// Dependencies and settings of the routers that create or change transfers.
 #[derive(Debug)]
 pub struct TransferApi<S, W, C> {
-    /// Records, queue and slots.
+    /// Store of transfer records, the queue and the slots.
     pub store: S,
-    /// Runs transfers.
+    /// Starts workflow executions.
     pub workflow: W,
-    /// The time.
+    /// Source of the current time.
     pub clock: C,
-    /// How long an ended record is kept.
+    /// Time for which the record of an ended transfer is retained.
     pub record_ttl: SignedDuration,
-    /// How many may move bytes at once.
+    /// Maximum number of transfers that hold a slot at once, for each pool.
     pub limits: Limits,
-    /// Whether no new work is taken, so that what runs can come to its end.
+    /// Drain mode: refuses new work, while running transfers continue to their end.
     pub drain: bool,
 }
 
 impl<S, W, C> TransferApi<S, W, C> {
-    /// Refuses new work while there is to be none.
+    /// Returns [`ApiError::Draining`] in drain mode.
     pub(crate) const fn takes_work(&self) -> Result<(), ApiError> {
         if self.drain { Err(ApiError::Draining) } else { Ok(()) }
     }

@@ -1,3 +1,5 @@
+//! Calls that stop or retry work: terminate, cancel and retry.
+
 use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
@@ -20,21 +22,22 @@ use crate::download::FIRST_POLL_MS;
 use crate::middleware::{Service, Writer, finish};
 use crate::problem::ApiError;
 
-/// What jobs run again with.
+/// Settings for retries of jobs.
 #[derive(Debug, Clone, Copy)]
 pub struct RetrySettings {
-    /// Limits of the run that follows.
+    /// Deadline and retention of the new run.
     pub job: JobSettings,
-    /// How often a job may run again.
+    /// Maximum number of retries of a job.
     pub max_retries: u32,
 }
 
+/// State of the retry route.
 struct Retry<S, W, C> {
     api: Arc<TransferApi<S, W, C>>,
     settings: RetrySettings,
 }
 
-/// `POST /document/terminate`, `POST /v1/download/cancel/{jobId}` and
+/// Router of `POST /document/terminate`, `POST /v1/download/cancel/{jobId}` and
 /// `POST /v1/download/retry/{jobId}`.
 pub fn control_router<S, W, C>(api: TransferApi<S, W, C>, settings: RetrySettings) -> Router
 where
@@ -47,14 +50,14 @@ where
         .route("/v1/download/retry/{jobId}", post(retry::<S, W, C>))
         .with_state(Arc::new(Retry { api: Arc::clone(&api), settings }));
     let routes = Router::new()
-        .route("/document/terminate", post(stop::<S, W, C>))
+        .route("/document/terminate", post(terminate_transfers::<S, W, C>))
         .route("/v1/download/cancel/{jobId}", post(cancel::<S, W, C>))
         .with_state(api)
         .merge(retries);
     finish(routes)
 }
 
-async fn stop<S, W, C>(
+async fn terminate_transfers<S, W, C>(
     State(api): State<Arc<TransferApi<S, W, C>>>,
     Service(owner): Service,
     request: Request,
@@ -65,8 +68,9 @@ where
     C: Clock,
 {
     let body = body::json(request).await?;
-    let wanted = TerminateRequest::parse(&body).map_err(ApiError::Invalid)?;
-    terminate(&api.admitter(), api.record_ttl, &owner, &wanted.transfer_ids).await?;
+    let terminate_request = TerminateRequest::parse(&body).map_err(ApiError::Invalid)?;
+    let transfer_ids = &terminate_request.transfer_ids;
+    terminate(&api.admitter(), api.record_ttl, &owner, transfer_ids).await?;
     Ok((StatusCode::ACCEPTED, Json(Terminated::default())))
 }
 
@@ -87,7 +91,7 @@ where
             let answer = JobCanceling { job_id: id.to_string(), status: "canceling" };
             Ok((StatusCode::ACCEPTED, Json(answer)))
         }
-        Canceling::Ended => Err(ApiError::Conflict("The job has ended; its status says how.")),
+        Canceling::Ended => Err(ApiError::Conflict("The job has already ended. See its status.")),
         Canceling::Unknown => Err(ApiError::NotFound),
     }
 }
@@ -109,7 +113,7 @@ where
     let RetrySettings { job, max_retries } = *settings;
     match retry_job(&api.admitter(), job, max_retries, &owner, &id).await? {
         Retried::Promised { job, attempts } => {
-            tracing::info!(job.id = id.as_str(), job.attempts = attempts, "job runs again");
+            tracing::info!(job.id = id.as_str(), job.attempts = attempts, "job retried");
             let answer = JobRetried {
                 job_id: id.to_string(),
                 status: JobState::Queued.as_str(),
@@ -123,17 +127,17 @@ where
             ];
             Ok((StatusCode::ACCEPTED, headers, Json(answer)).into_response())
         }
-        Retried::NotEnded => Err(ApiError::Conflict(
-            "Only a job that failed, was canceled or has expired runs again.",
-        )),
+        Retried::NotEnded => {
+            Err(ApiError::Conflict("Only a failed, canceled or expired job can be retried."))
+        }
         Retried::Abandoned => Err(ApiError::Conflict(
-            "The job was never recorded whole, so it was never promised. Ask for a new one.",
+            "The job was never accepted, because recording it failed. Create a new job.",
         )),
         Retried::Spent => {
-            Err(ApiError::Conflict("The job has run as often as it may. Ask for a new one."))
+            Err(ApiError::Conflict("The job has used all its retries. Create a new job."))
         }
         Retried::Part => {
-            Err(ApiError::Conflict("This is a document of a job, which runs again as a whole."))
+            Err(ApiError::Conflict("This document is part of a batch job. Retry the whole job."))
         }
         Retried::Unsettled => Err(ApiError::Unsettled),
         Retried::Unknown => Err(ApiError::NotFound),

@@ -1,4 +1,4 @@
-//! What stands around every router: who may call how often, and from which pages.
+//! Middleware around every router: rate limits per caller and CORS.
 
 use std::sync::Arc;
 
@@ -16,31 +16,31 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use crate::middleware::{Principal, REQUEST_ID, dress_rest};
 use crate::problem::ApiError;
 
-/// Seconds of the window in which calls are counted.
+/// Length of the window in which calls are counted, in seconds.
 const WINDOW_SECONDS: i64 = 60;
 
-/// Seconds for which a browser may keep what it was told of a page's rights.
+/// Seconds for which a browser may cache the result of a CORS preflight.
 const PREFLIGHT_SECONDS: u64 = 7200;
 
-/// Calls a minute; 0 for as many as one likes.
+/// Maximum number of calls a caller may make in a minute; 0 means no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimits {
-    /// Of a person.
+    /// Limit for a person.
     pub person: u32,
-    /// Of a service.
+    /// Limit for a service (a caller with the scope `docferry.service`).
     pub service: u32,
 }
 
-/// What stands around a router.
+/// Rate limit and CORS settings, to be applied to a router.
 #[derive(Debug)]
 pub struct Edge<Q, C> {
-    /// Counts calls.
+    /// Counts the calls of each caller.
     pub quota: Q,
-    /// The time.
+    /// Source of the current time.
     pub clock: C,
-    /// How many there may be.
+    /// Calls allowed in a minute.
     pub limits: RateLimits,
-    /// The origins of pages that may call; none to begin with.
+    /// Allowed CORS origins. If the list is empty, no page of another origin may call.
     pub origins: Vec<HeaderValue>,
 }
 
@@ -49,18 +49,18 @@ where
     Q: Quota + 'static,
     C: Clock + 'static,
 {
-    /// Puts it around a router.
+    /// Wraps a router with the rate limit, CORS and the standard response headers.
     pub fn around(self, router: Router) -> Router {
         let cors = cors(self.origins.clone());
         router
-            .layer(middleware::from_fn_with_state(Arc::new(self), limit::<Q, C>))
+            .layer(middleware::from_fn_with_state(Arc::new(self), rate_limit::<Q, C>))
             .layer(cors)
             .layer(middleware::from_fn(dress_rest))
     }
 }
 
 fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
-    let named = HeaderName::from_static;
+    let header_name = HeaderName::from_static;
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([Method::GET, Method::POST])
@@ -68,14 +68,14 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
             header::ACCEPT,
-            named("idempotency-key"),
-            named("last-event-id"),
+            header_name("idempotency-key"),
+            header_name("last-event-id"),
             header::IF_NONE_MATCH,
-            named("prefer"),
-            named(TRACEPARENT),
-            named("tracestate"),
-            named("baggage"),
-            named("sentry-trace"),
+            header_name("prefer"),
+            header_name(TRACEPARENT),
+            header_name("tracestate"),
+            header_name("baggage"),
+            header_name("sentry-trace"),
             REQUEST_ID,
         ])
         .expose_headers([
@@ -94,29 +94,30 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
-/// How a caller stands in the present minute.
+/// Use of a caller's rate limit in the current minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Standing {
+struct RateWindow {
     limit: u32,
     used: u32,
+    /// Seconds until the next window begins, 1 to 60.
     reset_seconds: u32,
 }
 
-impl Standing {
+impl RateWindow {
     fn at(limit: u32, used: u32, now: Timestamp) -> Self {
         let passed = now.as_second().rem_euclid(WINDOW_SECONDS);
         let reset_seconds = u32::try_from(WINDOW_SECONDS - passed).unwrap_or(1);
         Self { limit, used, reset_seconds }
     }
 
-    fn tell(self, headers: &mut HeaderMap) {
+    fn write_headers(self, headers: &mut HeaderMap) {
         headers.insert(LIMIT, self.limit.into());
         headers.insert(REMAINING, self.limit.saturating_sub(self.used).into());
         headers.insert(RESET, self.reset_seconds.into());
     }
 }
 
-async fn limit<Q: Quota, C: Clock>(
+async fn rate_limit<Q: Quota, C: Clock>(
     State(edge): State<Arc<Edge<Q, C>>>,
     request: Request,
     next: Next,
@@ -124,28 +125,28 @@ async fn limit<Q: Quota, C: Clock>(
     let (limits, now) = (edge.limits, edge.clock.now());
     let caller = request.extensions().get::<Principal>();
     let is_service = caller.is_some_and(|caller| caller.scopes.has(Scope::Service));
-    let most = if is_service { limits.service } else { limits.person };
-    if most == 0 {
+    let limit = if is_service { limits.service } else { limits.person };
+    if limit == 0 {
         return next.run(request).await;
     }
     let used = match caller {
-        // Who is not known is not counted: what he may call costs nothing.
+        // Unauthenticated calls are not counted: the routes open to them are cheap.
         None => 0,
         Some(caller) => match edge.quota.count_call(&caller.id, now).await {
             Ok(used) => used,
-            // Better too many calls than none.
+            // Fail open: too many calls are better than refused ones.
             Err(error) => {
-                tracing::warn!(error = %error, "calls are not counted");
+                tracing::warn!(error = %error, "rate limit count failed");
                 0
             }
         },
     };
-    let standing = Standing::at(most, used, now);
-    let mut response = if used > most {
-        ApiError::TooMany { seconds: standing.reset_seconds }.into_response()
+    let window = RateWindow::at(limit, used, now);
+    let mut response = if used > limit {
+        ApiError::TooMany { seconds: window.reset_seconds }.into_response()
     } else {
         next.run(request).await
     };
-    standing.tell(response.headers_mut());
+    window.write_headers(response.headers_mut());
     response
 }

@@ -1,4 +1,4 @@
-//! `GET /health`.
+//! `GET /health`: checks that the table and the delivery bucket answer.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -16,11 +16,11 @@ use http::StatusCode;
 
 use crate::download::JobApi;
 
-/// How long a part may take to answer. Monitors give up soon, and the function itself
-/// after 10 s.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// Timeout of one check. Monitors have short timeouts themselves, and the function ends after
+/// 10 s.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// `GET /health`.
+/// Routes of `GET /health`.
 pub(crate) fn health_routes<S, C, P>(api: Arc<JobApi<S, C, P>>) -> Router
 where
     S: TransferStore + 'static,
@@ -30,14 +30,15 @@ where
     Router::new().route("/health", get(health::<S, C, P>)).with_state(api)
 }
 
-/// Looks at the table and at the delivery bucket, both at once.
+/// Checks the table and the delivery bucket concurrently.
 async fn health<S, C, P>(State(api): State<Arc<JobApi<S, C, P>>>) -> Response
 where
     S: TransferStore,
     P: StorageProbe,
 {
-    let nowhere = TransferId::from_u128(0);
-    let state = check("state", api.store.get(&nowhere));
+    // Reading a record that does not exist shows that the table answers.
+    let unused_id = TransferId::from_u128(0);
+    let state = check("state", api.store.get(&unused_id));
     let storage = check("storage", api.presigner.probe_storage());
     let (state, storage) = futures::join!(state, storage);
     let health = Health::from(Checks { state, storage });
@@ -50,9 +51,9 @@ where
 
 async fn check<T, E: Display>(
     name: &'static str,
-    look: impl Future<Output = Result<T, E>>,
+    probe: impl Future<Output = Result<T, E>>,
 ) -> Check {
-    let cause = match tokio::time::timeout(PATIENCE, look).await {
+    let cause = match tokio::time::timeout(CHECK_TIMEOUT, probe).await {
         Ok(Ok(_)) => return Check::Ok,
         Ok(Err(error)) => error.to_string(),
         Err(elapsed) => elapsed.to_string(),

@@ -1,3 +1,5 @@
+//! `POST /document/upload`: starts a delivery to OneDrive (the viewer's contract).
+
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -16,7 +18,8 @@ use crate::download::{DownloadApi, initiate_routes, refusal, upload_name};
 use crate::middleware::{Service, finish};
 use crate::problem::ApiError;
 
-/// `POST /document/upload`, `POST /v1/download/initiate` and its older name.
+/// Router of `POST /document/upload`, `POST /v1/download/initiate` and its deprecated alias
+/// `POST /v1/download/start`.
 pub fn initiate_router<S, W, C, I, G>(api: DownloadApi<S, W, C, I, G>) -> Router
 where
     S: Store + 'static,
@@ -33,6 +36,7 @@ where
     finish(routes)
 }
 
+/// State of the upload route.
 struct Initiate<S, W, C> {
     api: Arc<TransferApi<S, W, C>>,
     settings: InitiateSettings,
@@ -50,34 +54,34 @@ where
 {
     let headers = request.headers().clone();
     let body = body::json(request).await?;
-    let wanted = UploadRequest::parse(&body).map_err(ApiError::Invalid)?;
-    let name = upload_name(&headers, &body, &owner)?;
+    let upload_request = UploadRequest::parse(&body).map_err(ApiError::Invalid)?;
+    let request_name = upload_name(&headers, &body, &owner)?;
     let admitter = state.api.admitter();
-    let obj_guid = wanted.object_guid.as_str().to_owned();
+    let obj_guid = upload_request.object_guid.as_str().to_owned();
     let accepted = |transfer_id: String| {
         tracing::info!(transfer.id = transfer_id, "transfer accepted");
         Ok((StatusCode::ACCEPTED, Json(UploadAccepted { obj_guid, transfer_id })))
     };
     if let Err(draining) = state.api.takes_work() {
-        // A drained service still repeats the answers that it has given.
-        let first = promised_before(&admitter, name.as_ref()).await.transpose();
+        // In drain mode a repeated request still gets the response of the first one.
+        let first = promised_before(&admitter, request_name.as_ref()).await.transpose();
         let first = first.ok_or(draining)?.map_err(|reason| refusal(reason, true))?;
         return accepted(first.job_id.to_string());
     }
     let new = NewTransfer {
         owner,
         on_behalf_of: None,
-        object_guid: wanted.object_guid,
+        object_guid: upload_request.object_guid,
         file_id: None,
-        target: wanted.target.into(),
+        target: upload_request.target.into(),
         priority: Priority::Normal,
         keep_until: None,
         callback: None,
     };
-    let transfer_id = match name {
+    let transfer_id = match request_name {
         None => initiate(&admitter, state.settings, new).await?.transfer_id,
-        Some(name) => {
-            let first = initiate_once(&admitter, state.settings, new, &name).await;
+        Some(request_name) => {
+            let first = initiate_once(&admitter, state.settings, new, &request_name).await;
             first.map_err(|reason| refusal(reason, true))?.job_id
         }
     };

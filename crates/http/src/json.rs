@@ -1,17 +1,17 @@
-//! Finds members of JSON objects that are given more than once.
+//! Finds duplicate members in JSON objects.
 
 use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// Most duplicates that are reported.
-const MOST_REPORTED: usize = 20;
+/// Maximum number of duplicates to report.
+const MAX_REPORTED: usize = 20;
 
-/// Pointers (RFC 6901) to the members that are given more than once in their object.
+/// Returns JSON pointers (RFC 6901) to the members that occur more than once in their object.
 ///
-/// Readers of JSON disagree about which of them counts, so a check by one and a use by
-/// another could see two values.
+/// JSON parsers disagree about which of the duplicates wins. If one parser validates a value
+/// and another one uses it, the two may see different values.
 pub(crate) fn duplicate_members(text: &[u8]) -> serde_json::Result<Vec<String>> {
     let (mut pointer, mut duplicates) = (String::new(), Vec::new());
     let mut reader = serde_json::Deserializer::from_slice(text);
@@ -19,14 +19,16 @@ pub(crate) fn duplicate_members(text: &[u8]) -> serde_json::Result<Vec<String>> 
     Ok(duplicates)
 }
 
+/// Visitor that walks one JSON value and collects the duplicate members below it.
 struct Members<'a> {
-    /// Pointer to the value that is read.
+    /// JSON pointer to the value being read.
     pointer: &'a mut String,
+    /// JSON pointers to the duplicates found so far.
     duplicates: &'a mut Vec<String>,
 }
 
 impl Members<'_> {
-    /// Runs `read` for the member or element `name` of this value.
+    /// Runs `read` with the pointer extended by `name`, a member name or an array index.
     fn within<T>(&mut self, name: &str, read: impl FnOnce(Members<'_>) -> T) -> T {
         let length = self.pointer.len();
         self.pointer.push('/');
@@ -92,7 +94,7 @@ impl<'de> Visitor<'de> for Members<'_> {
         let mut names = HashSet::new();
         while let Some(name) = members.next_key::<String>()? {
             self.within(&name, |member| {
-                if names.contains(&name) && member.duplicates.len() < MOST_REPORTED {
+                if names.contains(&name) && member.duplicates.len() < MAX_REPORTED {
                     member.duplicates.push(member.pointer.clone());
                 }
                 members.next_value_seed(member)
@@ -121,7 +123,7 @@ mod tests {
             assert_eq!(duplicate_members(text.as_bytes()).unwrap(), pointers, "{text}");
         }
         let many = format!("{{{}\"a\":1}}", "\"a\":1,".repeat(1000));
-        assert_eq!(duplicate_members(many.as_bytes()).unwrap().len(), MOST_REPORTED);
+        assert_eq!(duplicate_members(many.as_bytes()).unwrap().len(), MAX_REPORTED);
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! The API: one router a function, problem documents, headers.
+//! HTTP API of docferry: one axum router for each Lambda function, request parsing, problem
+//! documents (RFC 9457), rate limits and response headers.
 //!
-//! Routers know nothing of Lambda; whoever serves them puts the caller's
+//! The routers do not depend on Lambda. The code that serves a router puts the caller's
 //! [`Principal`] into the request's extensions.
 
 mod api;

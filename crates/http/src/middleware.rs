@@ -1,3 +1,5 @@
+//! Caller extractors, request ids, trace context and the standard response headers.
+
 use axum::extract::{FromRequestParts, Request};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -15,32 +17,32 @@ use crate::problem::{self, ApiError, PROBLEM_TYPE};
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Who is asking, as the authorizer found. Whoever serves a router puts it into
-/// the request's extensions.
+/// Authenticated caller, as determined by the authorizer. The code that serves a router puts it
+/// into the request's extensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// Whose the caller's transfers are.
+    /// Owner of the caller's transfers and jobs: `scv`, or `sub:` and the subject of a token.
     pub id: String,
-    /// What the caller may do.
+    /// Scopes granted to the caller.
     pub scopes: Scopes,
-    /// The caller's id as a user of Microsoft Graph, where the token tells it.
+    /// The caller's user id in Microsoft Graph, if the token has the claim.
     pub graph_user: Option<String>,
 }
 
 impl Principal {
-    /// Whether the caller has a scope, or that of a service, which has all.
+    /// Whether the caller has the scope. [`Scope::Service`] implies all scopes.
     pub(crate) fn may(&self, scope: Scope) -> bool {
         self.scopes.has(scope) || self.scopes.has(Scope::Service)
     }
 
-    /// Whether that is the caller, by its id or by its token's subject.
+    /// Whether `user` names the caller, by principal id or by token subject.
     pub(crate) fn is(&self, user: &str) -> bool {
         self.id == user || subject(&self.id) == user
     }
 }
 
-/// A user, by a principal's id or by the subject of a token: one person, however it is
-/// written.
+/// Returns the person for a principal id (`sub:ada`) or a token subject (`ada`). Both spellings
+/// give the same person.
 pub(crate) fn person(user: &str) -> Person {
     Person::new(subject(user))
 }
@@ -57,7 +59,7 @@ impl<S: Sync> FromRequestParts<S> for Principal {
     }
 }
 
-/// Callers with a scope; a service has all of them.
+/// Defines extractors that hold the caller's id and reject callers without the given scope.
 macro_rules! callers {
     ($($(#[$doc:meta])* $name:ident = $scope:ident;)+) => {$(
         $(#[$doc])*
@@ -80,15 +82,16 @@ macro_rules! callers {
 }
 
 callers! {
-    /// A service: one that names its recipients. All of the viewer's contract wants one.
+    /// Caller with the scope `docferry.service`, which all calls of the viewer's contract require.
     Service = Service;
-    /// Somebody who looks after jobs.
+    /// Caller that may read jobs.
     Reader = Read;
-    /// Somebody who makes or changes jobs.
+    /// Caller that may create or change jobs.
     Writer = Write;
 }
 
-/// The id of a request: the caller's when well-formed, else a new one.
+/// Id of a request: the `X-Request-ID` that the caller sent if it is well-formed, otherwise a new
+/// UUID.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(pub String);
 
@@ -105,52 +108,63 @@ impl RequestId {
     }
 }
 
-/// Short and plain, so that it can stand in logs and headers as it is.
+/// Whether the id can be used in logs and headers without escaping: 8 to 128 ASCII letters,
+/// digits and `-_.:`.
 fn well_formed(id: &str) -> bool {
     (8..=128).contains(&id.len())
         && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':'))
 }
 
-/// What every router of the API has: fallbacks, request ids, headers.
+/// Adds what every router of the API has: fallbacks, request ids and the standard headers.
 pub(crate) fn finish(router: Router) -> Router {
     router
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
-        .layer(middleware::from_fn(dress))
+        .layer(middleware::from_fn(request_context))
 }
 
-async fn dress(mut request: Request, next: Next) -> Response {
+/// Middleware that runs a request within its span and trace context, and adds the standard
+/// headers to its response.
+async fn request_context(mut request: Request, next: Next) -> Response {
     let id = RequestId::of(&request);
     request.extensions_mut().insert(id.clone());
     let trace = trace_of(&request);
     let span = span(&id, trace.as_ref());
-    dressed(trace::within(trace, next.run(request)).instrument(span).await, &id)
+    let response = trace::within(trace, next.run(request)).instrument(span).await;
+    with_standard_headers(response, &id)
 }
 
 fn trace_of(request: &Request) -> Option<TraceParent> {
     request.headers().get(TRACEPARENT)?.to_str().ok()?.parse().ok()
 }
 
-/// Gives all that is logged for a request its ids. Of a level that no setting leaves out.
+/// Span that adds the request id and the trace id to every log line of a request. It has the
+/// level `ERROR`, so that no log level setting filters it out.
 fn span(id: &RequestId, trace: Option<&TraceParent>) -> tracing::Span {
     tracing::error_span!("request", request.id = id.0, trace.id = trace.map(TraceParent::trace_id))
 }
 
-/// The same for what no router answers: a browser's preflight, a call too many.
+/// Adds the standard headers to responses that no router makes: CORS preflights and rate limit
+/// errors.
 pub(crate) async fn dress_rest(mut request: Request, next: Next) -> Response {
     let id = RequestId::of(&request);
     request.extensions_mut().insert(id.clone());
     let span = span(&id, trace_of(&request).as_ref());
     let response = next.run(request).instrument(span).await;
-    if response.headers().contains_key(REQUEST_ID) { response } else { dressed(response, &id) }
+    if response.headers().contains_key(REQUEST_ID) {
+        response
+    } else {
+        with_standard_headers(response, &id)
+    }
 }
 
-/// A response with the headers that all have, and its problem written down.
-fn dressed(mut response: Response, id: &RequestId) -> Response {
+/// Adds the headers that all responses have, and writes the [`Problem`] in the response's
+/// extensions, if any, as its body.
+fn with_standard_headers(mut response: Response, id: &RequestId) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         *response.body_mut() = problem::render(problem, &id.0);
         response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_TYPE);
-        // The empty body's length.
+        // It is the length of the empty body that was replaced.
         response.headers_mut().remove(header::CONTENT_LENGTH);
     }
     let headers = response.headers_mut();
@@ -179,7 +193,7 @@ mod tests {
 
     use super::*;
 
-    /// Fields of the spans that were made.
+    /// Subscriber that records the fields of all spans.
     #[derive(Clone, Default)]
     struct Spans(Arc<Mutex<BTreeMap<&'static str, String>>>);
 

@@ -1,3 +1,5 @@
+//! `GET /ping`: the health text of the document source.
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -8,7 +10,7 @@ use docferry_app::ports::DocumentSource;
 use crate::middleware::{Service, finish};
 use crate::problem::ApiError;
 
-/// `GET /ping`: the health text that the document source reports.
+/// Router of `GET /ping`, which returns the health text that the document source reports.
 pub fn ping_router<D: DocumentSource + 'static>(source: D) -> Router {
     let routes = Router::new().route("/ping", get(ping::<D>)).with_state(Arc::new(source));
     finish(routes)
@@ -18,6 +20,6 @@ async fn ping<D: DocumentSource>(
     State(source): State<Arc<D>>,
     _caller: Service,
 ) -> Result<String, ApiError> {
-    // The viewer's contract wants a 500, not a 503.
+    // The viewer's contract requires a 500 here, not a 503.
     source.ping().await.map_err(|error| ApiError::Broken(error.into()))
 }

@@ -1,3 +1,5 @@
+//! Errors of the API and the problem documents (RFC 9457) that they become.
+
 use axum::response::{IntoResponse, Response};
 use docferry_app::TaskError;
 use docferry_app::ports::StoreError;
@@ -7,48 +9,48 @@ use docferry_contract::scope::Scope;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 
-/// A request that was not done. Becomes a problem document; the request id is
-/// put in by the middleware, which knows it.
+/// Error response to a request. It becomes a problem document, to which the middleware adds the
+/// request id.
 #[derive(Debug)]
 pub enum ApiError {
-    /// The body is no JSON, or no object of the contract.
+    /// The body is not valid JSON, or its fields do not follow the contract.
     Invalid(Vec<FieldError>),
     /// The body is not declared as JSON.
     UnsupportedMediaType,
     /// The body is too large.
     TooLarge,
-    /// No such thing, or not the caller's.
+    /// The resource does not exist, or belongs to another caller.
     NotFound,
-    /// It is not kept any more.
+    /// The job has expired and its files are no longer retained.
     Gone,
-    /// It has ended, or cannot be changed as it stands; the text says why.
+    /// The state of the job does not allow the call. The text gives the reason.
     Conflict(&'static str),
-    /// The job has delivered nothing to fetch, not yet or at all.
+    /// The job has no files to download: it is still running, or ended without a delivery.
     NotCompleted(Box<JobStatus>),
-    /// The name of the request was given to another one.
+    /// The idempotency key was already used for a different request.
     OtherRequest,
-    /// The first request of that name is still being recorded.
+    /// The first request with the idempotency key is still being recorded.
     Pending,
-    /// It has ended, and is not ready to run again.
+    /// The job has ended, but its last run is not cleaned up yet, so it cannot be retried.
     Unsettled,
-    /// Too many calls; the next minute begins in so many seconds.
+    /// The caller has exceeded its rate limit.
     TooMany {
-        /// At least 1.
+        /// Seconds until the next window begins, at least 1.
         seconds: u32,
     },
-    /// No new work is taken; what runs goes on.
+    /// The service is in drain mode: it refuses new work, while running jobs continue.
     Draining,
-    /// Asked for rightly, and not built yet; the text says what.
+    /// The request is valid, but asks for a feature that is not implemented. The text names it.
     NotImplemented(&'static str),
-    /// The path exists, the method does not.
+    /// The path exists, but not for this method.
     MethodNotAllowed,
-    /// Nobody is asking: the authorizer did not run.
+    /// The request has no [`Principal`](crate::Principal): the authorizer did not run.
     Unauthenticated,
     /// The caller lacks this scope.
     Forbidden(Scope),
-    /// The service cannot do it now.
+    /// The service failed to process the request: 503 if the error is transient, otherwise 500.
     Failed(TaskError),
-    /// As [`ApiError::Failed`], where the contract wants a 500.
+    /// Like [`ApiError::Failed`], for calls whose contract requires a 500.
     Broken(TaskError),
 }
 
@@ -87,7 +89,7 @@ impl ApiError {
         }
     }
 
-    /// After how many seconds the same request may succeed.
+    /// Value of `Retry-After` in seconds; `None` if the same request cannot succeed later.
     fn retry_after(&self) -> Option<u32> {
         match self {
             Self::NotCompleted(job) => job.next_poll_in_ms.map(|ms| ms.div_ceil(1000).max(1)),
@@ -100,12 +102,12 @@ impl ApiError {
         }
     }
 
-    /// The stable code.
+    /// Returns the stable error code.
     pub(crate) fn code(&self) -> &'static str {
         self.words().0
     }
 
-    /// Code, title and detail.
+    /// Returns the code, the title and the detail.
     pub(crate) fn words(&self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Invalid(_) => (
@@ -124,23 +126,25 @@ impl ApiError {
             Self::NotFound => (
                 "NOT_FOUND",
                 "Not found",
-                "There is nothing of that id for this caller. It may have expired.",
+                "There is no transfer or job with this id for this caller. It may have expired.",
             ),
             Self::Gone => (
                 "EXPIRED",
-                "It has expired",
-                "What the job delivered is not kept any more. Ask for it again.",
+                "The job has expired",
+                "The files of the job are no longer available. Retry the job or create a new one.",
             ),
-            Self::Conflict(detail) => ("CONFLICT", "It cannot be done as things stand", *detail),
+            Self::Conflict(detail) => {
+                ("CONFLICT", "The state of the job does not allow this", *detail)
+            }
             Self::NotCompleted(_) => (
                 "NOT_COMPLETED",
                 "The job has not completed",
-                "There is nothing to fetch; jobStatus and error say how the job stands.",
+                "There is nothing to download. See jobStatus and error for the state of the job.",
             ),
             Self::OtherRequest => (
                 "REQUEST_NAME_REUSED",
-                "The name belongs to another request",
-                "A request with this Idempotency-Key asked for something else. Use another key.",
+                "The idempotency key belongs to another request",
+                "This Idempotency-Key was used for a different request. Use another key.",
             ),
             Self::Pending => (
                 "REQUEST_PENDING",
@@ -150,47 +154,49 @@ impl ApiError {
             ),
             Self::Unsettled => (
                 "NOT_SETTLED",
-                "It cannot run again yet",
-                "What the last run left is still being removed. Try again in a moment.",
+                "The job cannot be retried yet",
+                "The last run of the job is still being cleaned up. Try again in a moment.",
             ),
             Self::TooMany { .. } => (
                 "RATE_LIMITED",
                 "Too many calls",
-                "Wait as long as Retry-After says; poll no sooner than nextPollInMs.",
+                "Wait for the time in Retry-After. Do not poll before nextPollInMs has passed.",
             ),
             Self::Draining => (
                 "DRAINING",
-                "No new work is taken",
-                "The service is being maintained. What runs goes on; ask for new work later.",
+                "No new work is accepted",
+                "The service is under maintenance. Running jobs continue. Try again later.",
             ),
-            Self::NotImplemented(detail) => ("NOT_IMPLEMENTED", "Not built yet", *detail),
+            Self::NotImplemented(detail) => ("NOT_IMPLEMENTED", "Not implemented", *detail),
             Self::MethodNotAllowed => (
                 "METHOD_NOT_ALLOWED",
                 "Method not allowed",
-                "The path does not answer this method; see the API documentation.",
+                "The path does not support this method. See the API documentation.",
             ),
             Self::Unauthenticated => (
                 "UNAUTHENTICATED",
-                "Who is asking?",
+                "Authentication required",
                 "Send the credentials of the service account, or a bearer token.",
             ),
-            Self::Forbidden(scope) => ("FORBIDDEN", "Not allowed", lacking(*scope)),
-            Self::Failed(error) | Self::Broken(error) => {
-                (error.code.as_str(), "The service could not do it", error.code.message())
-            }
+            Self::Forbidden(scope) => ("FORBIDDEN", "Not allowed", missing_scope(*scope)),
+            Self::Failed(error) | Self::Broken(error) => (
+                error.code.as_str(),
+                "The service could not process the request",
+                error.code.message(),
+            ),
         }
     }
 }
 
-/// Which credentials are taken.
+/// Value of `WWW-Authenticate`: the accepted kinds of credentials.
 const CHALLENGE: &str = "Basic realm=\"docferry\", Bearer realm=\"docferry\"";
 
-/// What would have to be in the caller's token.
-const fn lacking(scope: Scope) -> &'static str {
+/// Detail of a 403: names the scope that the caller lacks.
+const fn missing_scope(scope: Scope) -> &'static str {
     match scope {
         Scope::Read => "This needs a token with the scope docferry.read.",
         Scope::Write => "This needs a token with the scope docferry.write.",
-        Scope::Delegate => "Doing this for somebody else needs the scope docferry.delegate.",
+        Scope::Delegate => "Acting for another person needs the scope docferry.delegate.",
         Scope::Service => {
             "This needs the service account, or a token with the scope docferry.service."
         }
@@ -201,7 +207,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = self.status();
         if let Self::Failed(error) | Self::Broken(error) = &self {
-            // The one place where a failed request is logged.
+            // Failed requests are logged here and nowhere else.
             tracing::error!(
                 error.code = error.code.as_str(),
                 error.cause = error.cause.as_ref().map(ToString::to_string),
@@ -231,17 +237,17 @@ impl IntoResponse for ApiError {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         if status == StatusCode::UNAUTHORIZED {
-            // As API Gateway says it when the authorizer refuses.
-            let kinds = HeaderValue::from_static(CHALLENGE);
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, kinds);
+            // The same value as in the 401 of API Gateway when the authorizer refuses a caller.
+            let challenge = HeaderValue::from_static(CHALLENGE);
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         response.extensions_mut().insert(problem);
         response
     }
 }
 
-/// The members of a job's status as extension members of a problem. `status` is the HTTP
-/// status there (RFC 9457), so the job's own is `jobStatus`.
+/// Returns the fields of a job's status as extension members of a problem. In a problem,
+/// `status` is the HTTP status (RFC 9457), so the status of the job becomes `jobStatus`.
 fn members_of(job: &JobStatus) -> Map<String, Value> {
     let Ok(Value::Object(mut members)) = serde_json::to_value(job) else { return Map::new() };
     if let Some(state) = members.remove("status") {
@@ -250,22 +256,22 @@ fn members_of(job: &JobStatus) -> Map<String, Value> {
     members
 }
 
-/// Writes the problem with the id of its request.
+/// Serializes the problem with the id of its request.
 pub(crate) fn render(mut problem: Problem, request_id: &str) -> axum::body::Body {
     problem.instance = format!("urn:docferry:request:{request_id}");
     problem.request_id = request_id.to_owned();
     serde_json::to_vec(&problem).unwrap_or_default().into()
 }
 
-/// The media type of [`render`].
+/// Media type of the body that [`render`] writes.
 pub(crate) const PROBLEM_TYPE: HeaderValue = HeaderValue::from_static(MEDIA_TYPE);
 
-/// Not found, for routers' fallbacks.
+/// Fallback for unknown paths.
 pub(crate) async fn not_found() -> ApiError {
     ApiError::NotFound
 }
 
-/// Method not allowed, for routers' fallbacks.
+/// Fallback for known paths with an unsupported method.
 pub(crate) async fn method_not_allowed() -> ApiError {
     ApiError::MethodNotAllowed
 }

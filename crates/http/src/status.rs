@@ -1,3 +1,5 @@
+//! Calls that read transfers and jobs, and `GET /health`.
+
 use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
@@ -16,7 +18,7 @@ use crate::health::health_routes;
 use crate::middleware::{Service, finish};
 use crate::problem::ApiError;
 
-/// `GET /document/status/{transferId}`, `GET /health`, and of `/v1/download`:
+/// Router of `GET /document/status/{transferId}`, `GET /health`, and below `/v1/download`:
 /// `GET …/status/{jobId}`, `GET …/history`, `GET …/jobs` and `POST …/check`.
 pub fn status_router<S, C, P, I>(api: JobApi<S, C, P>, index: I, range: FileRange) -> Router
 where
@@ -39,7 +41,7 @@ async fn status<S: TransferStore, C: Clock, P>(
     Service(owner): Service,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<TransferStatus>, ApiError> {
-    // What cannot be an id is an unknown id.
+    // A malformed id is answered like an unknown one.
     let Path(id) = id.map_err(|_| ApiError::NotFound)?;
     let id: TransferId = id.parse().map_err(|_| ApiError::NotFound)?;
     let found = transfer_of(&api.store, &api.clock, api.record_ttl, &owner, &id).await?;

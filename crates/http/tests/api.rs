@@ -1,6 +1,6 @@
-//! The routers as a caller sees them.
+//! Requests and responses of the routers: validation, problem documents, headers, authorization.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 mod common;
 
@@ -45,7 +45,7 @@ async fn bad_input_names_the_field_and_creates_nothing() {
         (r#"{"email": "a@b.example"}"#, "/objGuid"),
         (r#"{"objGuid": "%%%", "email": "a@b.example"}"#, "/objGuid"),
         (r#"{"objGuid": "AAAA"}"#, "/email"),
-        (r#"{"objGuid": "AAAA", "email": "nobody"}"#, "/email"),
+        (r#"{"objGuid": "AAAA", "email": "no-at-sign"}"#, "/email"),
         (r#"{"objGuid": "AAAA", "email": "a@b.example", "filePath": 5}"#, "/filePath"),
         (r#"{"objGuid": "AAAA", "email": "a@b.example", "filePath": "a|b"}"#, "/filePath"),
         (r#"{"objGuid": "AAAA", "email": "a@b.example", "filePath": "a\ufffdb"}"#, "/filePath"),
@@ -92,9 +92,9 @@ async fn a_problem_is_a_whole_problem_document_with_the_request_id() {
 #[tokio::test]
 async fn every_answer_carries_the_security_headers_and_a_well_formed_request_id() {
     for path in ["/health", "/nowhere", "/document/status/x"] {
-        let mut asked = request("GET", path, Body::empty());
-        asked.headers_mut().insert("x-request-id", "bad id\t<script>".parse().unwrap());
-        let (response, _) = send(reads(&World::default()), asked).await;
+        let mut req = request("GET", path, Body::empty());
+        req.headers_mut().insert("x-request-id", "bad id\t<script>".parse().unwrap());
+        let (response, _) = send(reads(&World::default()), req).await;
         let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
         assert_eq!(header("x-request-id").len(), 36);
         assert_eq!(header("x-content-type-options"), "nosniff");
@@ -110,13 +110,13 @@ async fn wrong_media_type_size_method_and_path_have_their_statuses() {
     let mut text = request("POST", "/document/upload", "{}");
     text.headers_mut().insert("content-type", "text/plain".parse().unwrap());
     let huge = request("POST", "/document/upload", " ".repeat(70_000));
-    for (asked, expected) in [
+    for (req, expected) in [
         (text, StatusCode::UNSUPPORTED_MEDIA_TYPE),
         (huge, StatusCode::PAYLOAD_TOO_LARGE),
         (request("GET", "/document/upload", ""), StatusCode::METHOD_NOT_ALLOWED),
         (request("POST", "/document/other", "{}"), StatusCode::NOT_FOUND),
     ] {
-        let (response, problem) = send(initiate(&world), asked).await;
+        let (response, problem) = send(initiate(&world), req).await;
         assert_eq!(response.status(), expected);
         assert_eq!(problem["status"], expected.as_u16());
     }
@@ -128,25 +128,25 @@ async fn terminate_answers_success_and_passes_over_ids_that_are_not_the_callers(
     let (mut own, mut foreign) =
         (docferry_testkit::builders::transfer(), docferry_testkit::builders::transfer());
     own.owner = "scv".into();
-    foreign.owner = "somebody-else".into();
+    foreign.owner = "other-owner".into();
     let (own_id, foreign_id) = (own.transfer_id.clone(), foreign.transfer_id.clone());
     world.store().set(own);
     world.store().set(foreign);
     let ids = json!([own_id.as_str(), foreign_id.as_str(), "nonsense", "0".repeat(32)]);
-    let asked = request("POST", "/document/terminate", json!({ "transferIds": ids }).to_string());
-    let (response, body) = send(controls(&world), asked).await;
+    let req = request("POST", "/document/terminate", json!({ "transferIds": ids }).to_string());
+    let (response, body) = send(controls(&world), req).await;
     assert_eq!(response.status(), StatusCode::ACCEPTED);
     assert_eq!(body, json!({"response": "success"}));
     for transfer in world.store().transfers() {
         assert_eq!(transfer.cancel_requested, transfer.transfer_id == own_id);
     }
     let many = |count| json!({ "transferIds": vec!["0".repeat(32); count] }).to_string();
-    let asked = request("POST", "/document/terminate", many(1000));
-    assert_eq!(send(controls(&world), asked).await.0.status(), StatusCode::ACCEPTED);
+    let req = request("POST", "/document/terminate", many(1000));
+    assert_eq!(send(controls(&world), req).await.0.status(), StatusCode::ACCEPTED);
     let wrongs = ["{}", r#"{"transferIds": "x"}"#, r#"{"transferIds": [1]}"#, &many(1001)];
     for wrong in wrongs {
-        let asked = request("POST", "/document/terminate", wrong.to_owned());
-        let (response, problem) = send(controls(&world), asked).await;
+        let req = request("POST", "/document/terminate", wrong.to_owned());
+        let (response, problem) = send(controls(&world), req).await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
         assert_eq!(problem["errors"][0]["pointer"], "/transferIds");
     }
@@ -156,13 +156,13 @@ async fn terminate_answers_success_and_passes_over_ids_that_are_not_the_callers(
 async fn a_foreign_an_unknown_and_a_malformed_id_look_the_same() {
     let world = World::default();
     let mut foreign = docferry_testkit::builders::transfer();
-    foreign.owner = "somebody-else".into();
+    foreign.owner = "other-owner".into();
     let id = foreign.transfer_id.to_string();
     world.store().set(foreign);
     let mut bodies = Vec::new();
     for id in [id.as_str(), "00000000000000000000000000000000", "nonsense", "%ff"] {
-        let asked = request("GET", &format!("/document/status/{id}"), Body::empty());
-        let (response, problem) = send(reads(&world), asked).await;
+        let req = request("GET", &format!("/document/status/{id}"), Body::empty());
+        let (response, problem) = send(reads(&world), req).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
         bodies.push((problem["code"].clone(), problem["detail"].clone()));
     }
@@ -172,9 +172,9 @@ async fn a_foreign_an_unknown_and_a_malformed_id_look_the_same() {
 #[tokio::test]
 async fn without_a_principal_nothing_is_done() {
     let world = World::default();
-    let mut asked = request("POST", "/document/upload", r#"{"objGuid":"AAAA","email":"a@b.c"}"#);
-    asked.extensions_mut().clear();
-    let (response, _) = send(initiate(&world), asked).await;
+    let mut req = request("POST", "/document/upload", r#"{"objGuid":"AAAA","email":"a@b.c"}"#);
+    req.extensions_mut().clear();
+    let (response, _) = send(initiate(&world), req).await;
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     assert!(response.headers().contains_key("www-authenticate"));
     assert!(world.store().transfers().is_empty());
@@ -191,9 +191,9 @@ async fn the_viewers_calls_want_the_service_scope_before_anything_else() {
             (controls(&world), "POST", "/document/terminate"),
             (ping_router(world.clone()), "GET", "/ping"),
         ] {
-            let mut asked = request(method, path, "not looked at");
-            asked.extensions_mut().insert(caller("sub:ada", scopes));
-            let (response, problem) = send(router, asked).await;
+            let mut req = request(method, path, "not read");
+            req.extensions_mut().insert(caller("sub:ada", scopes));
+            let (response, problem) = send(router, req).await;
             assert_eq!(response.status(), StatusCode::FORBIDDEN, "{path}");
             assert_eq!(
                 (&problem["code"], &problem["retryable"]),
@@ -209,9 +209,9 @@ async fn the_viewers_calls_want_the_service_scope_before_anything_else() {
 async fn a_token_with_the_service_scope_has_transfers_of_its_own() {
     let world = World::default();
     let as_service = |method: &str, path: &str, body: &str| {
-        let mut asked = request(method, path, body.to_owned());
-        asked.extensions_mut().insert(caller("sub:scv", Scope::Service.into()));
-        asked
+        let mut req = request(method, path, body.to_owned());
+        req.extensions_mut().insert(caller("sub:scv", Scope::Service.into()));
+        req
     };
     let body = r#"{"objGuid":"AAAA","email":"a@b.example"}"#;
     let (response, answer) =
@@ -227,8 +227,8 @@ async fn a_token_with_the_service_scope_has_transfers_of_its_own() {
 async fn a_store_that_does_not_answer_is_a_503_that_may_be_repeated() {
     let world = World::default();
     world.inject(Fault { at: 0, mode: Mode::AnswerLost });
-    let asked = request("POST", "/document/upload", r#"{"objGuid":"AAAA","email":"a@b.c"}"#);
-    let (response, problem) = send(initiate(&world), asked).await;
+    let req = request("POST", "/document/upload", r#"{"objGuid":"AAAA","email":"a@b.c"}"#);
+    let (response, problem) = send(initiate(&world), req).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.headers()["retry-after"], "5");
     assert_eq!(
@@ -261,7 +261,7 @@ async fn ping_is_the_text_that_the_source_reports() {
     assert_eq!(body, "available");
 }
 
-/// Fault F25: the table forgets an item days after its time is over.
+/// Fault F25: DynamoDB deletes expired items up to days late.
 #[tokio::test]
 async fn a_record_whose_time_is_over_is_not_found_though_it_is_still_there() {
     let world = World::default();

@@ -1,6 +1,6 @@
-//! Jobs of the downloads API as a caller sees them.
+//! Jobs of the downloads API: creating, watching, fetching and canceling them.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 mod common;
 
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 const FILE: u64 = 12_345;
 
-/// A world with documents of a megabyte, numbered from [`FILE`] on.
+/// Creates a world with documents of 1 MB, numbered from [`FILE`].
 fn world(documents: u64) -> World {
     let world = World::default();
     for n in 0..documents {
@@ -33,13 +33,13 @@ fn world(documents: u64) -> World {
     world
 }
 
-async fn ask(world: &World, body: &Value) -> (Response<()>, Value) {
+async fn post_job(world: &World, body: &Value) -> (Response<()>, Value) {
     let request = request("POST", "/v1/download/initiate", body.to_string());
     send(initiate(world), request).await
 }
 
-async fn job(world: &World, body: &Value) -> String {
-    let (response, accepted) = ask(world, body).await;
+async fn create_job(world: &World, body: &Value) -> String {
+    let (response, accepted) = post_job(world, body).await;
     assert_eq!(response.status(), StatusCode::ACCEPTED, "{accepted}");
     accepted["jobId"].as_str().unwrap().to_owned()
 }
@@ -58,7 +58,7 @@ async fn fetch(world: &World, id: &str) -> (Response<()>, Value) {
 #[tokio::test(start_paused = true)]
 async fn a_job_is_promised_watched_and_fetched() {
     let world = world(1);
-    let (response, accepted) = ask(&world, &json!({ "file_id": FILE })).await;
+    let (response, accepted) = post_job(&world, &json!({ "file_id": FILE })).await;
     assert_eq!(response.status(), StatusCode::ACCEPTED);
     let id = accepted["jobId"].as_str().unwrap();
     assert_eq!(response.headers()["location"], format!("status/{id}"));
@@ -73,7 +73,8 @@ async fn a_job_is_promised_watched_and_fetched() {
     assert_eq!((response.status(), &conflict["jobId"]), (StatusCode::CONFLICT, &json!(id)));
     assert_eq!(response.headers()["content-type"], "application/problem+json");
     assert_eq!(response.headers()["retry-after"], "1");
-    // The HTTP status is a number (RFC 9457), so the job's own has another name.
+    // In a problem, `status` is the HTTP status (RFC 9457), so the status of the job is
+    // `jobStatus`.
     assert_eq!((&conflict["status"], &conflict["code"]), (&json!(409), &json!("NOT_COMPLETED")));
     assert_eq!((&conflict["jobStatus"], &conflict["retryable"]), (&json!("queued"), &json!(true)));
     for member in ["progress", "nextPollInMs", "timestamps", "items"] {
@@ -91,14 +92,14 @@ async fn a_job_is_promised_watched_and_fetched() {
     let (response, _) = fetch(&world, id).await;
     assert_eq!(response.status(), StatusCode::FOUND);
     assert_eq!(response.headers()["location"], after["url"].as_str().unwrap());
-    let mut asked = request("GET", &format!("/v1/download/{id}"), "");
-    asked.headers_mut().insert("accept", "application/json".parse().unwrap());
-    let (response, result) = send(fetches(&world), asked).await;
+    let mut req = request("GET", &format!("/v1/download/{id}"), "");
+    req.headers_mut().insert("accept", "application/json".parse().unwrap());
+    let (response, result) = send(fetches(&world), req).await;
     assert_eq!((response.status(), &result["url"]), (StatusCode::OK, &after["url"]));
     for (mode, status) in [("cors", StatusCode::OK), ("navigate", StatusCode::FOUND)] {
-        let mut asked = request("GET", &format!("/v1/download/{id}"), "");
-        asked.headers_mut().insert("sec-fetch-mode", mode.parse().unwrap());
-        let (response, _) = send(fetches(&world), asked).await;
+        let mut req = request("GET", &format!("/v1/download/{id}"), "");
+        req.headers_mut().insert("sec-fetch-mode", mode.parse().unwrap());
+        let (response, _) = send(fetches(&world), req).await;
         assert_eq!(response.status(), status, "{mode}");
         assert_eq!(response.headers()["vary"], "Accept, Sec-Fetch-Mode");
     }
@@ -108,7 +109,7 @@ async fn a_job_is_promised_watched_and_fetched() {
 async fn failed_job_answers_a_fetch_with_its_status_as_a_problem() {
     let world = world(1);
     world.state().documents.clear();
-    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let id = create_job(&world, &json!({ "file_id": FILE })).await;
     Runner::new(&world).run_all().await;
     let (response, problem) = fetch(&world, &id).await;
     assert_eq!(response.status(), StatusCode::CONFLICT);
@@ -121,8 +122,9 @@ async fn failed_job_answers_a_fetch_with_its_status_as_a_problem() {
 async fn completed_onedrive_jobs_answer_a_fetch_with_web_urls() {
     let world = world(2);
     let options = json!({ "destination": "onedrive", "email": "a@b.example" });
-    let one = job(&world, &json!({ "file_id": FILE, "options": options })).await;
-    let many = job(&world, &json!({ "file_ids": [FILE, FILE + 1], "options": options })).await;
+    let one = create_job(&world, &json!({ "file_id": FILE, "options": options })).await;
+    let many =
+        create_job(&world, &json!({ "file_ids": [FILE, FILE + 1], "options": options })).await;
     let runner = Runner::new(&world);
     runner.run_all().await;
     runner.recover(2).await;
@@ -136,7 +138,7 @@ async fn completed_onedrive_jobs_answer_a_fetch_with_web_urls() {
             assert!(item["webUrl"].as_str().unwrap().starts_with("https://drive.example/"));
         }
     }
-    // Recorded before there was a webUrl, and asked for by its GUID.
+    // A record of an older version without webUrl, requested by GUID.
     let mut old = world.store().get(&one.parse().unwrap()).await.unwrap().unwrap();
     let Some(Delivery::Onedrive(item)) = &mut old.delivery else { unreachable!() };
     item.web_url = None;
@@ -149,7 +151,7 @@ async fn completed_onedrive_jobs_answer_a_fetch_with_web_urls() {
 #[tokio::test(start_paused = true)]
 async fn progress_in_detail_tells_bytes_and_step() {
     let world = world(1);
-    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let id = create_job(&world, &json!({ "file_id": FILE })).await;
     Runner::new(&world).run_all().await;
     let path = format!("/v1/download/status/{id}?progress=detail");
     let (_, status) = send(reads(&world), request("GET", &path, "")).await;
@@ -166,24 +168,24 @@ async fn progress_in_detail_tells_bytes_and_step() {
 #[tokio::test(start_paused = true)]
 async fn status_shows_tries_and_the_last_transient_error() {
     let world = world(1);
-    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let id = create_job(&world, &json!({ "file_id": FILE })).await;
     let queued = status(&world, &id).await;
     assert_eq!((&queued["tries"], &queued["lastTransientError"]), (&json!(1), &Value::Null));
     let first = world.effects().len();
     let runner = Runner::new(&world);
     runner.run_all().await;
     let pushed_at = world.effects()[first..].iter().position(|effect| *effect == "push");
-    assert_eq!(status(&world, &id).await["lastTransientError"], Value::Null, "all went well");
+    assert_eq!(status(&world, &id).await["lastTransientError"], Value::Null, "there was no error");
 
     let world = self::world(1);
-    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let id = create_job(&world, &json!({ "file_id": FILE })).await;
     let first = world.effects().len();
     let at = first + pushed_at.unwrap();
     world.inject(Fault { at, mode: Mode::AnswerLost });
     Runner::new(&world).run_all().await;
     let ended = status(&world, &id).await;
     assert_eq!((&ended["status"], &ended["attempts"]), (&json!("completed"), &json!(1)));
-    assert_eq!(ended["tries"], 2, "of the step that took the most");
+    assert_eq!(ended["tries"], 2, "the tries of the step with the most tries");
     assert_eq!(ended["lastTransientError"]["code"], "SOURCE_UNAVAILABLE");
     assert!(ended["lastTransientError"]["at"].is_string());
 }
@@ -191,7 +193,7 @@ async fn status_shows_tries_and_the_last_transient_error() {
 #[tokio::test]
 async fn eta_counts_down_between_checkpoints() {
     let world = world(1);
-    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let id = create_job(&world, &json!({ "file_id": FILE })).await;
     let mut moving = world.store().transfers().remove(0);
     let (size, speed) = (100_000_000, 1_000_000);
     moving.phase = Phase::Uploading;
@@ -205,7 +207,7 @@ async fn eta_counts_down_between_checkpoints() {
         world.advance(SignedDuration::from_secs(seconds));
         seen.push(status(&world, &id).await["etaSeconds"].clone());
     }
-    // The last is measured too long ago to say anything.
+    // The last measurement is then too old for an estimate.
     assert_eq!(seen, [json!(50), json!(40), json!(25), json!(1), Value::Null]);
 }
 
@@ -213,7 +215,7 @@ async fn eta_counts_down_between_checkpoints() {
 async fn many_documents_are_one_job_and_each_is_fetched_by_its_own() {
     let world = world(3);
     let files: Vec<_> = (FILE..FILE + 3).collect();
-    let id = job(&world, &json!({ "file_ids": files, "onItemError": "skip" })).await;
+    let id = create_job(&world, &json!({ "file_ids": files, "onItemError": "skip" })).await;
     let runner = Runner::new(&world);
     runner.run_all().await;
     runner.recover(2).await;
@@ -241,7 +243,7 @@ async fn completed_batch_says_how_many_documents_it_lost() {
     let body = json!({
         "file_ids": files, "onItemError": "skip", "callbackUrl": "https://hooks.example.org/x"
     });
-    let id = job(&world, &body).await;
+    let id = create_job(&world, &body).await;
     let runner = Runner::new(&world);
     let first = runner.started().remove(0);
     runner.execute(&first).await;
@@ -275,7 +277,7 @@ async fn completed_batch_says_how_many_documents_it_lost() {
 #[tokio::test(start_paused = true)]
 async fn what_is_kept_long_enough_has_expired_by_the_clock() {
     let world = world(1);
-    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let id = create_job(&world, &json!({ "file_id": FILE })).await;
     Runner::new(&world).run_all().await;
     world.advance(SignedDuration::from_hours(24));
     assert_eq!(status(&world, &id).await["status"], "expired");
@@ -289,7 +291,7 @@ async fn what_is_kept_long_enough_has_expired_by_the_clock() {
 #[tokio::test(start_paused = true)]
 async fn a_cancel_is_promised_once_and_true() {
     let world = world(1);
-    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let id = create_job(&world, &json!({ "file_id": FILE })).await;
     let path = format!("/v1/download/cancel/{id}");
     let (response, answer) = send(controls(&world), request("POST", &path, "")).await;
     assert_eq!((response.status(), &answer["status"]), (StatusCode::ACCEPTED, &json!("canceling")));
@@ -307,7 +309,7 @@ async fn a_cancel_is_promised_once_and_true() {
 async fn a_failure_is_told_by_code_and_in_words() {
     let world = world(1);
     world.state().documents.clear();
-    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let id = create_job(&world, &json!({ "file_id": FILE })).await;
     Runner::new(&world).run_all().await;
     let status = status(&world, &id).await;
     assert_eq!(
@@ -320,20 +322,20 @@ async fn a_failure_is_told_by_code_and_in_words() {
 #[tokio::test]
 async fn documents_that_nobody_knows_are_refused_by_their_places() {
     let world = world(1);
-    let (response, problem) = ask(&world, &json!({ "file_id": FILE + 1 })).await;
+    let (response, problem) = post_job(&world, &json!({ "file_id": FILE + 1 })).await;
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
     assert_eq!(problem["errors"][0]["pointer"], "/file_id");
-    let (_, problem) = ask(&world, &json!({ "file_ids": [FILE, FILE + 1, FILE + 2] })).await;
+    let (_, problem) = post_job(&world, &json!({ "file_ids": [FILE, FILE + 1, FILE + 2] })).await;
     let places: Vec<_> =
         problem["errors"].as_array().unwrap().iter().map(|e| &e["pointer"]).collect();
     assert_eq!(places, ["/file_ids/1", "/file_ids/2"]);
-    assert!(world.store().transfers().is_empty(), "nothing is promised");
+    assert!(world.store().transfers().is_empty(), "no transfer is recorded");
 }
 
 #[tokio::test]
 async fn what_is_not_built_yet_says_so() {
     let body = json!({ "file_ids": [FILE], "options": { "bundle": "zip" } });
-    let (response, problem) = ask(&world(1), &body).await;
+    let (response, problem) = post_job(&world(1), &body).await;
     assert_eq!(response.status(), StatusCode::NOT_IMPLEMENTED);
     assert_eq!(problem["code"], "NOT_IMPLEMENTED");
 }
@@ -341,13 +343,13 @@ async fn what_is_not_built_yet_says_so() {
 #[tokio::test]
 async fn the_older_name_takes_one_document_and_points_to_the_newer() {
     let world = world(1);
-    let asked = request("POST", "/v1/download/start", json!({ "file_id": FILE }).to_string());
-    let (response, _) = send(initiate(&world), asked).await;
+    let req = request("POST", "/v1/download/start", json!({ "file_id": FILE }).to_string());
+    let (response, _) = send(initiate(&world), req).await;
     assert_eq!(response.status(), StatusCode::ACCEPTED);
     assert!(response.headers().contains_key("deprecation"));
     assert_eq!(response.headers()["link"], "<initiate>; rel=\"successor-version\"");
-    let asked = request("POST", "/v1/download/start", json!({ "file_ids": [FILE] }).to_string());
-    let (response, _) = send(initiate(&world), asked).await;
+    let req = request("POST", "/v1/download/start", json!({ "file_ids": [FILE] }).to_string());
+    let (response, _) = send(initiate(&world), req).await;
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
 }
 
@@ -363,57 +365,59 @@ async fn a_check_tells_whether_a_document_can_be_asked_for() {
     }
 }
 
-/// Invariant I10.
+/// Microsoft Graph user id of the caller `sub:ada`.
 const ADA: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 
-/// What comes of asking for a document in the OneDrive of that address, for a caller who
-/// may write, and who is that user of Graph.
-async fn sent_to_own_drive(world: &World, user: Option<&str>, email: &str) -> StatusCode {
+/// Requests a delivery to the OneDrive of `email`, as a caller with the scope `docferry.write` and
+/// the Graph user id `user`. The Graph user with the address `a@b.example` is [`ADA`]. Returns the
+/// status.
+async fn request_delivery_to(world: &World, user: Option<&str>, email: &str) -> StatusCode {
     world.state().users.insert("a@b.example".into(), ADA.to_uppercase());
     let options = json!({ "destination": "onedrive", "email": email });
     let body = json!({ "file_id": FILE, "options": options }).to_string();
-    let mut asked = request("POST", "/v1/download/initiate", body);
+    let mut req = request("POST", "/v1/download/initiate", body);
     let graph_user = user.map(str::to_owned);
     let ada = Principal { graph_user, ..caller("sub:ada", Scopes::parse("docferry.write")) };
-    asked.extensions_mut().insert(ada);
-    send(initiate(world), asked).await.0.status()
+    req.extensions_mut().insert(ada);
+    send(initiate(world), req).await.0.status()
 }
 
+/// Invariant I10.
 #[tokio::test]
 async fn scopes_are_asked_for_and_foreign_jobs_look_like_unknown_ones() {
     let world = world(1);
-    let id = job(&world, &json!({ "file_id": FILE })).await;
+    let id = create_job(&world, &json!({ "file_id": FILE })).await;
     let as_caller = |scopes: &str, method: &str, path: &str, body: &str| {
-        let mut asked = request(method, path, body.to_owned());
-        asked.extensions_mut().insert(caller("sub:ada", Scopes::parse(scopes)));
-        asked
+        let mut req = request(method, path, body.to_owned());
+        req.extensions_mut().insert(caller("sub:ada", Scopes::parse(scopes)));
+        req
     };
     let body = json!({ "file_id": FILE }).to_string();
-    let asked = as_caller("docferry.read", "POST", "/v1/download/initiate", &body);
-    assert_eq!(send(initiate(&world), asked).await.0.status(), StatusCode::FORBIDDEN);
-    let asked = as_caller("docferry.write", "POST", "/v1/download/initiate", &body);
-    assert_eq!(send(initiate(&world), asked).await.0.status(), StatusCode::ACCEPTED);
+    let req = as_caller("docferry.read", "POST", "/v1/download/initiate", &body);
+    assert_eq!(send(initiate(&world), req).await.0.status(), StatusCode::FORBIDDEN);
+    let req = as_caller("docferry.write", "POST", "/v1/download/initiate", &body);
+    assert_eq!(send(initiate(&world), req).await.0.status(), StatusCode::ACCEPTED);
     let to_drive = json!({
         "file_id": FILE, "options": { "destination": "onedrive", "email": "a@b.example" }
     })
     .to_string();
-    let asked = as_caller("docferry.write", "POST", "/v1/download/initiate", &to_drive);
-    assert_eq!(send(initiate(&world), asked).await.0.status(), StatusCode::FORBIDDEN);
-    assert_eq!(sent_to_own_drive(&world, Some(ADA), "a@b.example").await, StatusCode::ACCEPTED);
+    let req = as_caller("docferry.write", "POST", "/v1/download/initiate", &to_drive);
+    assert_eq!(send(initiate(&world), req).await.0.status(), StatusCode::FORBIDDEN);
+    assert_eq!(request_delivery_to(&world, Some(ADA), "a@b.example").await, StatusCode::ACCEPTED);
     for other in [Some("another"), None] {
-        let refused = sent_to_own_drive(&world, other, "a@b.example").await;
+        let refused = request_delivery_to(&world, other, "a@b.example").await;
         assert_eq!(refused, StatusCode::FORBIDDEN);
     }
-    // Whether there is such a user is told to nobody.
-    let unknown = sent_to_own_drive(&world, Some(ADA), "x@b.example").await;
+    // An unknown user gives the same response as another user.
+    let unknown = request_delivery_to(&world, Some(ADA), "x@b.example").await;
     assert_eq!(unknown, StatusCode::FORBIDDEN);
     world.state().drive.down = true;
-    let unsure = sent_to_own_drive(&world, Some(ADA), "a@b.example").await;
-    assert_eq!(unsure, StatusCode::SERVICE_UNAVAILABLE);
+    let unavailable = request_delivery_to(&world, Some(ADA), "a@b.example").await;
+    assert_eq!(unavailable, StatusCode::SERVICE_UNAVAILABLE);
     world.state().drive.down = false;
     let scopes = "docferry.write docferry.delegate";
-    let asked = as_caller(scopes, "POST", "/v1/download/initiate", &to_drive);
-    assert_eq!(send(initiate(&world), asked).await.0.status(), StatusCode::ACCEPTED);
+    let req = as_caller(scopes, "POST", "/v1/download/initiate", &to_drive);
+    assert_eq!(send(initiate(&world), req).await.0.status(), StatusCode::ACCEPTED);
 
     let all = "docferry.read docferry.write docferry.delegate";
     for (router, method, path) in [

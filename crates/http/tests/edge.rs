@@ -1,4 +1,4 @@
-//! How often one may call, and from which pages.
+//! Rate limits and CORS.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -16,7 +16,7 @@ use docferry_testkit::World;
 use http::{Method, Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 
-/// Counts in memory; does not answer while it is broken.
+/// [`Quota`] that counts in memory, and fails while `broken` is set.
 #[derive(Clone, Default)]
 struct Counts {
     used: Arc<Mutex<BTreeMap<(String, i64), u32>>>,
@@ -45,10 +45,11 @@ fn router(world: &World, quota: &Counts) -> Router {
     edge.around(reads(world))
 }
 
-fn of(id: &str, scopes: &str) -> Request<axum::body::Body> {
-    let mut asked = request("GET", "/v1/download/history", "");
-    asked.extensions_mut().insert(caller(id, Scopes::parse(scopes)));
-    asked
+/// Request of a caller.
+fn request_of(id: &str, scopes: &str) -> Request<axum::body::Body> {
+    let mut req = request("GET", "/v1/download/history", "");
+    req.extensions_mut().insert(caller(id, Scopes::parse(scopes)));
+    req
 }
 
 #[tokio::test]
@@ -60,10 +61,10 @@ async fn each_caller_has_so_many_calls_a_minute_and_is_told_how_many_are_left() 
             value.to_str().unwrap().parse::<u32>().unwrap()
         })
     };
-    // 1,700,000,000 is 20 seconds into a minute.
+    // The clock starts at the Unix time 1,700,000,000, which is 20 s after the start of a minute.
     for (remaining, expected) in [(1, 200), (0, 200), (0, 429), (0, 429)] {
-        let asked = of("sub:ada", Scope::Read.as_str());
-        let (response, answer) = send(router(&world, &quota), asked).await;
+        let req = request_of("sub:ada", Scope::Read.as_str());
+        let (response, answer) = send(router(&world, &quota), req).await;
         assert_eq!(response.status(), expected, "{answer}");
         assert_eq!(rate(&response), [2, remaining, 40]);
         if expected == 429 {
@@ -75,13 +76,16 @@ async fn each_caller_has_so_many_calls_a_minute_and_is_told_how_many_are_left() 
             assert_eq!(answer["requestId"], response.headers()["x-request-id"].to_str().unwrap());
         }
     }
-    // Others, and services, have a count of their own.
-    let (response, _) = send(router(&world, &quota), of("sub:bob", Scope::Read.as_str())).await;
+    // Each other caller and each service has a separate count.
+    let (response, _) =
+        send(router(&world, &quota), request_of("sub:bob", Scope::Read.as_str())).await;
     assert_eq!((response.status(), rate(&response)), (StatusCode::OK, [2, 1, 40]));
-    let (response, _) = send(router(&world, &quota), of("scv", Scope::Service.as_str())).await;
+    let (response, _) =
+        send(router(&world, &quota), request_of("scv", Scope::Service.as_str())).await;
     assert_eq!((response.status(), rate(&response)), (StatusCode::OK, [3, 2, 40]));
     world.advance(SignedDuration::from_secs(40));
-    let (response, _) = send(router(&world, &quota), of("sub:ada", Scope::Read.as_str())).await;
+    let (response, _) =
+        send(router(&world, &quota), request_of("sub:ada", Scope::Read.as_str())).await;
     assert_eq!((response.status(), rate(&response)), (StatusCode::OK, [2, 1, 60]));
 }
 
@@ -89,10 +93,11 @@ async fn each_caller_has_so_many_calls_a_minute_and_is_told_how_many_are_left() 
 async fn a_count_that_does_not_answer_keeps_nobody_out() {
     let (world, quota) = (World::default(), Counts { broken: true, ..Counts::default() });
     for _ in 0..5 {
-        let (response, _) = send(router(&world, &quota), of("sub:ada", Scope::Read.as_str())).await;
+        let (response, _) =
+            send(router(&world, &quota), request_of("sub:ada", Scope::Read.as_str())).await;
         assert_eq!(response.status(), StatusCode::OK);
     }
-    // Nobody is asking: monitors are not counted.
+    // A request without a caller, such as that of a monitor, is not counted.
     let mut health = request("GET", "/health", "");
     health.extensions_mut().clear();
     let (response, _) = send(router(&world, &Counts::default()), health).await;
@@ -105,12 +110,12 @@ async fn a_count_that_does_not_answer_keeps_nobody_out() {
 #[tokio::test]
 async fn pages_of_listed_origins_may_call_and_see_the_headers() {
     let (world, quota) = (World::default(), Counts::default());
-    let with_origin = |mut asked: Request<axum::body::Body>, origin: &str| {
-        asked.headers_mut().insert("origin", origin.parse().unwrap());
-        asked
+    let with_origin = |mut req: Request<axum::body::Body>, origin: &str| {
+        req.headers_mut().insert("origin", origin.parse().unwrap());
+        req
     };
-    let asked = with_origin(of("sub:ada", Scope::Read.as_str()), "https://viewer.example");
-    let (response, _) = send(router(&world, &quota), asked).await;
+    let req = with_origin(request_of("sub:ada", Scope::Read.as_str()), "https://viewer.example");
+    let (response, _) = send(router(&world, &quota), req).await;
     let headers = response.headers();
     assert_eq!(headers["access-control-allow-origin"], "https://viewer.example");
     let exposed = headers["access-control-expose-headers"].to_str().unwrap().to_lowercase();
@@ -125,8 +130,8 @@ async fn pages_of_listed_origins_may_call_and_see_the_headers() {
     ] {
         assert!(exposed.split(',').any(|known| known.trim() == name), "{name}: {exposed}");
     }
-    let asked = with_origin(of("sub:ada", Scope::Read.as_str()), "https://other.example");
-    let (response, _) = send(router(&world, &quota), asked).await;
+    let req = with_origin(request_of("sub:ada", Scope::Read.as_str()), "https://other.example");
+    let (response, _) = send(router(&world, &quota), req).await;
     assert!(!response.headers().contains_key("access-control-allow-origin"));
 
     let mut preflight =

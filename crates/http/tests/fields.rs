@@ -1,7 +1,7 @@
-//! One rule for each field of a request: `openapi.yaml` and the parsers agree on values
-//! around the bounds of each.
+//! Tests that `openapi.yaml` and the parsers accept and reject the same values of each request
+//! field, with values around the limits of its rules.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::ops::RangeInclusive;
 use std::sync::OnceLock;
@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 
 const RANGE: RangeInclusive<u64> = 10_000..=100_000_000;
 
-/// Rules that no pattern of the description expresses; its words do.
+/// Details of parser errors for rules that `openapi.yaml` states in words only, because a pattern
+/// cannot express them.
 const IN_WORDS: [&str; 9] = [
     "a name must not be one of",
     "a name directly below the root",
@@ -29,8 +30,8 @@ const IN_WORDS: [&str; 9] = [
     "must be an absolute https URL",
 ];
 
-/// Rules of URLs, which the description gives in words.
-const OF_URLS: [&str; 2] = ["a user or a password", "must not have a fragment"];
+/// Further such details, for rules of URLs.
+const URL_RULES_IN_WORDS: [&str; 2] = ["a user or a password", "must not have a fragment"];
 
 fn upload(body: &Value) -> Result<(), Vec<FieldError>> {
     UploadRequest::parse(body).map(drop)
@@ -50,7 +51,8 @@ fn check(body: &Value) -> Result<(), Vec<FieldError>> {
 
 type Parser = fn(&Value) -> Result<(), Vec<FieldError>>;
 
-/// Which bodies have a field, and a body in which all other fields are good.
+/// Returns the requests that have a field: the name of the schema, the parser, a body in which all
+/// other fields are valid, and the JSON pointer to the field.
 fn requests(field: &str) -> Vec<(&'static str, Parser, Value, String)> {
     let delivery = json!({ "objGuid": "AAAA", "email": "a@b.example", "filePath": "x" });
     let job = json!({ "file_id": 10_000 });
@@ -85,17 +87,17 @@ fn delivery_options() -> Value {
     json!({ "file_id": 10_000, "options": options })
 }
 
-/// The body with the value at the place.
+/// Sets the value at a JSON pointer.
 fn with(mut body: Value, place: &str, value: &Value) -> Value {
     let (above, name) = place.rsplit_once('/').unwrap();
     body.pointer_mut(above).unwrap()[name] = value.clone();
     body
 }
 
-/// Fails unless the description and the parser say the same of the value. The parser may
-/// refuse more by the rules in `words`.
-fn agree(field: &str, value: &Value, words: &[&str]) {
-    // Validators are made once for a description.
+/// Asserts that the description and the parser both accept or both reject the value. The parser may
+/// also reject a value that the description accepts, if its error is one of `words`.
+fn assert_agreement(field: &str, value: &Value, words: &[&str]) {
+    // Shared, because building the validators takes long.
     static DESCRIPTION: OnceLock<Description> = OnceLock::new();
     let description = DESCRIPTION.get_or_init(|| Description::of_project().unwrap());
     for (schema, parser, body, place) in requests(field) {
@@ -105,21 +107,26 @@ fn agree(field: &str, value: &Value, words: &[&str]) {
         let parsed = parser(&body);
         match (&parsed, described.is_empty()) {
             (Ok(()), true) | (Err(_), false) => {}
-            (Ok(()), false) => panic!("{schema}{place} {value}: only described so: {described:?}"),
+            (Ok(()), false) => {
+                panic!("{schema}{place} {value}: only the description rejects it: {described:?}")
+            }
             (Err(errors), true) => {
                 let is_known = |error: &FieldError| words.iter().any(|w| error.detail.contains(w));
                 let unknown = errors.iter().find(|error| !is_known(error));
-                assert!(unknown.is_none(), "{schema}{place} {value}: not described: {unknown:?}");
+                assert!(
+                    unknown.is_none(),
+                    "{schema}{place} {value}: only the parser rejects it: {unknown:?}"
+                );
             }
         }
     }
 }
 
 fn all_words() -> Vec<&'static str> {
-    [IN_WORDS.as_slice(), &OF_URLS].concat()
+    [IN_WORDS.as_slice(), &URL_RULES_IN_WORDS].concat()
 }
 
-/// Text near base64: whole, cut, padded wrongly, too long.
+/// Strings that are base64 or almost: truncated, with wrong padding, too long.
 fn near_base64() -> impl Strategy<Value = String> {
     prop_oneof![
         "([A-Za-z0-9+/]{4}){0,2}[A-Za-z0-9+/]{0,2}[AQgwEB]?={0,3}",
@@ -129,7 +136,7 @@ fn near_base64() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Text near an address, with what may not be in one.
+/// Strings that are email addresses or almost, with characters that are not allowed.
 fn near_address() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-z+#.]{0,3}@?[a-z./ \"\\\\?<>@]{0,6}",
@@ -140,7 +147,7 @@ fn near_address() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Text near a path of folders.
+/// Strings that are folder paths or almost.
 fn near_path() -> impl Strategy<Value = String> {
     prop_oneof![
         "/{0,2}[ab. /:*\"<>?|\\\\\\t]{0,8}/{0,2}",
@@ -152,6 +159,7 @@ fn near_path() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Strings that are URLs or almost.
 fn near_url() -> impl Strategy<Value = String> {
     prop_oneof![
         "(https|HTTPS|http|ftp|https )?:?/{0,3}[a-z0-9.@:#\\[\\] ]{0,12}",
@@ -160,6 +168,7 @@ fn near_url() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Document numbers, numbers around the limits, and values of other types.
 fn near_number() -> impl Strategy<Value = Value> {
     prop_oneof![
         (0_u64..20_000).prop_map(|n| json!(n)),
@@ -177,39 +186,39 @@ proptest! {
 
     #[test]
     fn object_guids_are_described_as_they_are_parsed(text in near_base64()) {
-        agree("objGuid", &json!(text), &[]);
+        assert_agreement("objGuid", &json!(text), &[]);
     }
 
     #[test]
     fn addresses_are_described_as_they_are_parsed(text in near_address()) {
-        agree("email", &json!(text), &IN_WORDS);
+        assert_agreement("email", &json!(text), &IN_WORDS);
     }
 
     #[test]
     fn ascii_addresses_are_described_exactly(
         text in "[a-c+#.]{0,3}@{0,2}[a-c./ \"\\\\?<>]{0,6}|[a-c]{62,66}@[a-c]{180,190}",
     ) {
-        agree("email", &json!(text), &[]);
+        assert_agreement("email", &json!(text), &[]);
     }
 
     #[test]
     fn paths_are_described_as_they_are_parsed(text in near_path()) {
-        agree("filePath", &json!(text), &IN_WORDS);
+        assert_agreement("filePath", &json!(text), &IN_WORDS);
     }
 
     #[test]
     fn short_ascii_paths_are_described_exactly(text in "[ab. /:*\"<>?|\\\\\\t]{0,10}") {
-        agree("filePath", &json!(text), &[]);
+        assert_agreement("filePath", &json!(text), &[]);
     }
 
     #[test]
     fn callback_urls_are_described_as_they_are_parsed(text in near_url()) {
-        agree("callbackUrl", &json!(text), &all_words());
+        assert_agreement("callbackUrl", &json!(text), &all_words());
     }
 
     #[test]
     fn users_are_described_as_they_are_parsed(text in "[ -~]{0,5}|[a-c]{203,206}|\\PC{1,3}") {
-        agree("userId", &json!(text), &[]);
+        assert_agreement("userId", &json!(text), &[]);
     }
 
     #[test]
@@ -217,13 +226,13 @@ proptest! {
         field in prop::sample::select(vec!["priority", "onItemError", "bundle", "destination"]),
         word in "low|normal|high|fail|skip|none|zip|download|onedrive|Low|[a-z]{0,3}",
     ) {
-        agree(field, &json!(word), &[]);
+        assert_agreement(field, &json!(word), &[]);
     }
 
-    /// The deployment sets the range; the description has no bound but 0.
+    /// The range of numbers is a setting of the deployment; the description only has the minimum 0.
     #[test]
     fn numbers_of_documents_are_described_but_for_the_range(number in near_number()) {
-        agree("file_id", &number, &["must be between 10000 and 100000000"]);
+        assert_agreement("file_id", &number, &["must be between 10000 and 100000000"]);
     }
 
     #[test]
@@ -231,8 +240,8 @@ proptest! {
         numbers in prop::collection::vec(10_000_u64..10_004, 0..4),
         count in prop::sample::select(vec![0_u64, 1, 999, 1000, 1001]),
     ) {
-        agree("file_ids", &json!(numbers), &[]);
-        agree("file_ids", &json!((10_000..10_000 + count).collect::<Vec<_>>()), &[]);
+        assert_agreement("file_ids", &json!(numbers), &[]);
+        assert_agreement("file_ids", &json!((10_000..10_000 + count).collect::<Vec<_>>()), &[]);
     }
 
     #[test]
@@ -240,8 +249,8 @@ proptest! {
         ids in prop::collection::vec("[0-9a-f]{0,33}", 0..4),
         count in prop::sample::select(vec![999_usize, 1000, 1001]),
     ) {
-        agree("transferIds", &json!(ids), &[]);
-        agree("transferIds", &json!(vec!["x"; count]), &[]);
+        assert_agreement("transferIds", &json!(ids), &[]);
+        assert_agreement("transferIds", &json!(vec!["x"; count]), &[]);
     }
 
     #[test]
@@ -252,7 +261,7 @@ proptest! {
         ]),
         value in prop::sample::select(vec![json!(true), json!({}), json!(1.5), json!([[]])]),
     ) {
-        agree(field, &value, &[]);
+        assert_agreement(field, &value, &[]);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Jobs that are asked for again, run again and are listed.
+//! Idempotent requests, retries, lists of jobs, and drain mode.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -30,18 +30,18 @@ fn world(documents: u64) -> World {
     world
 }
 
-async fn ask(world: &World, key: Option<&str>, body: &Value) -> (StatusCode, Value) {
-    let mut asked = request("POST", "/v1/download/initiate", body.to_string());
+async fn post_job(world: &World, key: Option<&str>, body: &Value) -> (StatusCode, Value) {
+    let mut req = request("POST", "/v1/download/initiate", body.to_string());
     if let Some(key) = key {
-        asked.headers_mut().insert("idempotency-key", key.parse().unwrap());
+        req.headers_mut().insert("idempotency-key", key.parse().unwrap());
     }
-    let (response, answer) = send(initiate(world), asked).await;
+    let (response, answer) = send(initiate(world), req).await;
     (response.status(), answer)
 }
 
 async fn retry(world: &World, id: &str) -> (StatusCode, Value) {
-    let asked = request("POST", &format!("/v1/download/retry/{id}"), "");
-    let (response, answer) = send(controls(world), asked).await;
+    let req = request("POST", &format!("/v1/download/retry/{id}"), "");
+    let (response, answer) = send(controls(world), req).await;
     if response.status() == StatusCode::ACCEPTED {
         assert_eq!(response.headers()["location"], format!("../status/{id}"));
         assert_eq!(response.headers()["retry-after"], "1");
@@ -55,11 +55,11 @@ async fn status(world: &World, id: &str) -> Value {
 }
 
 async fn list(world: &World, query: &str, as_caller: Option<(&str, &str)>) -> (StatusCode, Value) {
-    let mut asked = request("GET", &format!("/v1/download/{query}"), "");
+    let mut req = request("GET", &format!("/v1/download/{query}"), "");
     if let Some((id, scopes)) = as_caller {
-        asked.extensions_mut().insert(caller(id, Scopes::parse(scopes)));
+        req.extensions_mut().insert(caller(id, Scopes::parse(scopes)));
     }
-    let (response, answer) = send(reads(world), asked).await;
+    let (response, answer) = send(reads(world), req).await;
     (response.status(), answer)
 }
 
@@ -73,25 +73,29 @@ async fn a_request_with_a_name_makes_one_job_however_often_it_comes() {
     let world = world(2);
     for body in [json!({ "file_id": FILE }), json!({ "file_ids": [FILE, FILE + 1] })] {
         let key = format!("key {}", body.to_string().len());
-        let (code, first) = ask(&world, Some(&key), &body).await;
+        let (code, first) = post_job(&world, Some(&key), &body).await;
         assert_eq!(code, StatusCode::ACCEPTED, "{first}");
         let transfers = world.store().transfers().len();
         world.advance(SignedDuration::from_hours(1));
         let mut by_body = body.clone();
         by_body["clientRequestId"] = json!(key);
         for (key, body) in [(Some(key.as_str()), &body), (None, &by_body)] {
-            assert_eq!(ask(&world, key, body).await, (StatusCode::ACCEPTED, first.clone()));
+            assert_eq!(post_job(&world, key, body).await, (StatusCode::ACCEPTED, first.clone()));
         }
-        assert_eq!(world.store().transfers().len(), transfers, "nothing is recorded twice");
+        assert_eq!(
+            world.store().transfers().len(),
+            transfers,
+            "the repeated request records nothing"
+        );
         let other = json!({ "file_id": FILE + 1, "priority": "high" });
-        let (code, problem) = ask(&world, Some(&key), &other).await;
+        let (code, problem) = post_job(&world, Some(&key), &other).await;
         assert_eq!(code, StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(problem["code"], "REQUEST_NAME_REUSED");
     }
-    // Names are forgotten with what they made.
-    let (_, before) = ask(&world, Some("daily"), &json!({ "file_id": FILE })).await;
+    // An idempotency key expires with its job.
+    let (_, before) = post_job(&world, Some("daily"), &json!({ "file_id": FILE })).await;
     world.advance(SignedDuration::from_hours(25));
-    let (code, after) = ask(&world, Some("daily"), &json!({ "file_id": FILE + 1 })).await;
+    let (code, after) = post_job(&world, Some("daily"), &json!({ "file_id": FILE + 1 })).await;
     assert_eq!(code, StatusCode::ACCEPTED);
     assert_ne!(before["jobId"], after["jobId"]);
 }
@@ -101,14 +105,14 @@ async fn what_was_promised_is_promised_again_when_its_documents_are_not_known_an
     let world = world(2);
     for body in [json!({ "file_id": FILE }), json!({ "file_ids": [FILE, FILE + 1] })] {
         let key = format!("key {}", body.to_string().len());
-        let first = ask(&world, Some(&key), &body).await;
+        let first = post_job(&world, Some(&key), &body).await;
         let index = std::mem::take(&mut world.state().index);
-        assert_eq!(ask(&world, Some(&key), &body).await, first);
+        assert_eq!(post_job(&world, Some(&key), &body).await, first);
         let other = json!({ "file_id": FILE, "priority": "high" });
-        let (code, _) = ask(&world, Some(&key), &other).await;
+        let (code, _) = post_job(&world, Some(&key), &other).await;
         assert_eq!(code, StatusCode::UNPROCESSABLE_ENTITY);
         for key in [None, Some("new")] {
-            let (code, problem) = ask(&world, key, &body).await;
+            let (code, problem) = post_job(&world, key, &body).await;
             assert_eq!(code, StatusCode::BAD_REQUEST, "{problem}");
         }
         world.state().index = index;
@@ -119,16 +123,16 @@ async fn what_was_promised_is_promised_again_when_its_documents_are_not_known_an
 async fn while_the_first_request_is_being_recorded_the_second_is_told_to_wait() {
     let world = world(2);
     let body = json!({ "file_ids": [FILE, FILE + 1] });
-    let (_, first) = ask(&world, Some("k"), &body).await;
+    let (_, first) = post_job(&world, Some("k"), &body).await;
     let id = first["jobId"].as_str().unwrap().parse().unwrap();
     let (bundle, _) = world.store().bundle(&id).await.unwrap().unwrap();
-    // As it stands between its record and that of its last document.
+    // State between writing the record of the batch and that of its last document.
     world.store().set_bundle(docferry_domain::Bundle { phase: Phase::Accepted, ..bundle.clone() });
-    let (code, problem) = ask(&world, Some("k"), &body).await;
+    let (code, problem) = post_job(&world, Some("k"), &body).await;
     assert_eq!((code, &problem["retryable"]), (StatusCode::CONFLICT, &json!(true)));
-    // Whoever recorded it died, and it was given up: the name is free again.
+    // The process that recorded the batch died, and the batch was abandoned: the key is free again.
     world.store().set_bundle(docferry_domain::Bundle { phase: Phase::Failed, ..bundle });
-    let (code, second) = ask(&world, Some("k"), &body).await;
+    let (code, second) = post_job(&world, Some("k"), &body).await;
     assert_eq!(code, StatusCode::ACCEPTED);
     assert_ne!(first["jobId"], second["jobId"]);
 }
@@ -137,14 +141,14 @@ async fn while_the_first_request_is_being_recorded_the_second_is_told_to_wait() 
 async fn a_failed_job_runs_again_under_its_id_as_often_as_it_may() {
     let world = world(1);
     let documents = std::mem::take(&mut world.state().documents);
-    let (_, accepted) = ask(&world, None, &json!({ "file_id": FILE })).await;
+    let (_, accepted) = post_job(&world, None, &json!({ "file_id": FILE })).await;
     let id = accepted["jobId"].as_str().unwrap();
-    assert_eq!(retry(&world, id).await.0, StatusCode::CONFLICT, "it has not ended");
+    assert_eq!(retry(&world, id).await.0, StatusCode::CONFLICT, "the job has not ended");
     Runner::new(&world).run_all().await;
     assert_eq!(status(&world, id).await["status"], "failed");
 
-    let (code, again) = retry(&world, id).await;
-    assert_eq!((code, &again["attempts"]), (StatusCode::ACCEPTED, &json!(2)));
+    let (code, retried) = retry(&world, id).await;
+    assert_eq!((code, &retried["attempts"]), (StatusCode::ACCEPTED, &json!(2)));
     let queued = status(&world, id).await;
     assert_eq!((&queued["status"], &queued["progress"]), (&json!("queued"), &json!(0)));
     assert_eq!((&queued["error"], &queued["attempts"]), (&Value::Null, &json!(2)));
@@ -155,10 +159,10 @@ async fn a_failed_job_runs_again_under_its_id_as_often_as_it_may() {
     Runner::new(&world).run_all().await;
     let done = status(&world, id).await;
     assert_eq!((&done["status"], &done["attempts"]), (&json!("completed"), &json!(3)));
-    assert_eq!(retry(&world, id).await.0, StatusCode::CONFLICT, "it is there to be fetched");
+    assert_eq!(retry(&world, id).await.0, StatusCode::CONFLICT, "the job is completed");
     world.advance(SignedDuration::from_hours(25));
     assert_eq!(status(&world, id).await["status"], "expired");
-    assert_eq!(retry(&world, id).await.0, StatusCode::CONFLICT, "it has run as often as it may");
+    assert_eq!(retry(&world, id).await.0, StatusCode::CONFLICT, "all retries are used");
     assert_eq!(retry(&world, "unknown").await.0, StatusCode::NOT_FOUND);
 }
 
@@ -171,8 +175,8 @@ async fn of_a_job_of_many_what_was_delivered_stays_and_the_rest_runs_again() {
     runner.limits = docferry_domain::PoolLimits::new(1, 1).into();
     let body = json!({ "file_ids": files });
     let narrow = TransferApi { limits: runner.limits, ..api(&world) };
-    let asked = request("POST", "/v1/download/initiate", body.to_string());
-    let (_, accepted) = send(initiate_with(&world, narrow), asked).await;
+    let req = request("POST", "/v1/download/initiate", body.to_string());
+    let (_, accepted) = send(initiate_with(&world, narrow), req).await;
     let id = accepted["jobId"].as_str().unwrap();
     runner.run_all().await;
     let failed = status(&world, id).await;
@@ -183,44 +187,48 @@ async fn of_a_job_of_many_what_was_delivered_stays_and_the_rest_runs_again() {
     };
     assert_eq!(states(&failed), ["completed", "failed", "canceled"]);
     let part = failed["items"][1]["jobId"].as_str().unwrap();
-    assert_eq!(retry(&world, part).await.0, StatusCode::CONFLICT, "a part runs with the whole");
+    assert_eq!(
+        retry(&world, part).await.0,
+        StatusCode::CONFLICT,
+        "a document of a batch cannot be retried alone"
+    );
 
     let pushes = world.effects().iter().filter(|name| **name == "push").count();
     world.state().documents.insert("000001AA".into(), missing);
-    // What lies in the bucket is not given to other jobs any more.
+    // After 12 hours a delivered artifact is no longer reused for other jobs.
     world.advance(SignedDuration::from_hours(13));
-    let (code, again) = retry(&world, id).await;
-    assert_eq!((code, &again["attempts"]), (StatusCode::ACCEPTED, &json!(2)));
+    let (code, retried) = retry(&world, id).await;
+    assert_eq!((code, &retried["attempts"]), (StatusCode::ACCEPTED, &json!(2)));
     runner.run_all().await;
     runner.recover(6).await;
     let done = status(&world, id).await;
     assert_eq!((&done["status"], &done["attempts"]), (&json!("completed"), &json!(2)), "{done}");
     assert_eq!(states(&done), ["completed"; 3]);
     let more = world.effects().iter().filter(|name| **name == "push").count() - pushes;
-    assert_eq!(more, 2, "what was delivered is not fetched again");
+    assert_eq!(more, 2, "the delivered document is not pushed again");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_history_is_paged_filtered_and_ones_own() {
     let world = world(3);
-    let mut made = Vec::new();
+    let mut created = Vec::new();
     for n in 0..3 {
         let body = json!({ "file_id": FILE + n });
-        made.push(ask(&world, None, &body).await.1["jobId"].as_str().unwrap().to_owned());
+        created.push(post_job(&world, None, &body).await.1["jobId"].as_str().unwrap().to_owned());
         world.advance(SignedDuration::from_secs(1));
     }
-    let (_, many) = ask(&world, None, &json!({ "file_ids": [FILE, FILE + 1] })).await;
-    made.push(many["jobId"].as_str().unwrap().to_owned());
-    made.reverse();
+    let (_, many) = post_job(&world, None, &json!({ "file_ids": [FILE, FILE + 1] })).await;
+    created.push(many["jobId"].as_str().unwrap().to_owned());
+    created.reverse();
     let (code, first) = list(&world, "history?pageSize=3", None).await;
-    assert_eq!((code, ids(&first)), (StatusCode::OK, made[..3].to_vec()));
+    assert_eq!((code, ids(&first)), (StatusCode::OK, created[..3].to_vec()));
     let job = &first["items"][0];
     assert_eq!((&job["totalFileIds"], &job["attempts"]), (&json!(2), &json!(1)));
     let token = first["nextPageToken"].as_str().unwrap();
     let (_, rest) = list(&world, &format!("history?pageSize=3&pageToken={token}"), None).await;
-    assert_eq!((ids(&rest), &rest["nextPageToken"]), (made[3..].to_vec(), &Value::Null));
+    assert_eq!((ids(&rest), &rest["nextPageToken"]), (created[3..].to_vec(), &Value::Null));
 
-    // A token is of use for the same list only.
+    // A page token is valid only for the list it belongs to.
     let other = format!("jobs?status=failed&pageSize=3&pageToken={token}");
     assert_eq!(list(&world, &other, None).await.0, StatusCode::BAD_REQUEST);
     let ada = Some(("sub:ada", "docferry.read"));
@@ -231,7 +239,7 @@ async fn a_history_is_paged_filtered_and_ones_own() {
 
     Runner::new(&world).run_all().await;
     let (_, completed) = list(&world, "jobs?status=completed", None).await;
-    assert_eq!(ids(&completed), made);
+    assert_eq!(ids(&completed), created);
     for state in ["failed", "processing_artifacts"] {
         let (code, none) = list(&world, &format!("jobs?status={state}"), None).await;
         assert_eq!((code, ids(&none).len()), (StatusCode::OK, 0), "{state}");
@@ -243,7 +251,8 @@ async fn a_history_is_paged_filtered_and_ones_own() {
     }
 }
 
-/// Their limit is one, whoever asks for them.
+/// All spellings of a person share one slot limit, whether the person or a service makes the
+/// request.
 #[tokio::test]
 async fn who_asks_and_for_whom_is_asked_are_one_person_however_it_is_written() {
     let world = world(1);
@@ -254,10 +263,10 @@ async fn who_asks_and_for_whom_is_asked_are_one_person_however_it_is_written() {
         ("scv", Some("sub:ada")),
     ] {
         let body = json!({ "file_id": FILE, "userId": user }).to_string();
-        let mut asked = request("POST", "/v1/download/initiate", body);
+        let mut req = request("POST", "/v1/download/initiate", body);
         let scopes = Scopes::parse("docferry.write docferry.delegate");
-        asked.extensions_mut().insert(caller(id, scopes));
-        assert_eq!(send(initiate(&world), asked).await.0.status(), StatusCode::ACCEPTED, "{id}");
+        req.extensions_mut().insert(caller(id, scopes));
+        assert_eq!(send(initiate(&world), req).await.0.status(), StatusCode::ACCEPTED, "{id}");
     }
     let transfers = world.store().transfers();
     let people: BTreeSet<_> = transfers.iter().map(|transfer| transfer.target.person()).collect();
@@ -274,9 +283,9 @@ async fn asking_for_somebody_else_needs_the_right_to() {
     let world = world(1);
     let of = |scopes: &str, user: &str| {
         let body = json!({ "file_id": FILE, "userId": user }).to_string();
-        let mut asked = request("POST", "/v1/download/initiate", body);
-        asked.extensions_mut().insert(caller("sub:ada", Scopes::parse(scopes)));
-        send(initiate(&world), asked)
+        let mut req = request("POST", "/v1/download/initiate", body);
+        req.extensions_mut().insert(caller("sub:ada", Scopes::parse(scopes)));
+        send(initiate(&world), req)
     };
     let write = "docferry.write";
     assert_eq!(of(write, "ada").await.0.status(), StatusCode::ACCEPTED);
@@ -286,7 +295,7 @@ async fn asking_for_somebody_else_needs_the_right_to() {
     assert_eq!(of(delegate, "bob").await.0.status(), StatusCode::ACCEPTED);
     let ada = |scopes| Some(("sub:ada", scopes));
     let all = list(&world, "history?userId=ada", ada("docferry.read")).await;
-    assert_eq!(ids(&all.1).len(), 2, "her own jobs, whoever they are for");
+    assert_eq!(ids(&all.1).len(), 2, "all jobs that she created, also those on behalf of others");
     let of_bob = list(&world, "history?userId=bob", ada("docferry.read")).await;
     assert_eq!(of_bob.0, StatusCode::FORBIDDEN);
     let scopes = "docferry.read docferry.delegate";
@@ -297,11 +306,15 @@ async fn asking_for_somebody_else_needs_the_right_to() {
 async fn while_the_service_drains_new_work_is_refused_and_the_rest_goes_on() {
     let world = world(1);
     let named = json!({ "file_id": FILE, "clientRequestId": "before" });
-    let (_, accepted) = ask(&world, None, &named).await;
+    let (_, accepted) = post_job(&world, None, &named).await;
     let drained = || initiate_with(&world, TransferApi { drain: true, ..api(&world) });
-    let again = request("POST", "/v1/download/initiate", named.to_string());
-    let (response, answer) = send(drained(), again).await;
-    assert_eq!((response.status(), &answer), (StatusCode::ACCEPTED, &accepted), "no new work");
+    let repeated = request("POST", "/v1/download/initiate", named.to_string());
+    let (response, answer) = send(drained(), repeated).await;
+    assert_eq!(
+        (response.status(), &answer),
+        (StatusCode::ACCEPTED, &accepted),
+        "the repeated request returns the first response"
+    );
     let new = json!({ "file_id": FILE, "clientRequestId": "new" });
     let scv = json!({ "objGuid": "000000AA", "email": "a@b.example" });
     for (path, body) in [
@@ -318,12 +331,16 @@ async fn while_the_service_drains_new_work_is_refused_and_the_rest_goes_on() {
     assert_eq!(world.store().transfers().len(), 1);
     let id = accepted["jobId"].as_str().unwrap();
     Runner::new(&world).run_all().await;
-    assert_eq!(status(&world, id).await["status"], "completed", "what runs goes on");
+    assert_eq!(
+        status(&world, id).await["status"],
+        "completed",
+        "running jobs continue in drain mode"
+    );
 
-    let (_, stopped) = ask(&world, None, &json!({ "file_id": FILE })).await;
+    let (_, stopped) = post_job(&world, None, &json!({ "file_id": FILE })).await;
     let id = stopped["jobId"].as_str().unwrap();
     let drained = || controls_with(TransferApi { drain: true, ..api(&world) });
-    let call = |what: &str| request("POST", &format!("/v1/download/{what}/{id}"), "");
+    let call = |action: &str| request("POST", &format!("/v1/download/{action}/{id}"), "");
     assert_eq!(send(drained(), call("cancel")).await.0.status(), StatusCode::ACCEPTED);
     Runner::new(&world).run_all().await;
     let (response, problem) = send(drained(), call("retry")).await;

@@ -1,6 +1,6 @@
-//! Jobs as those see them who follow their events.
+//! Event streams of jobs.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 mod common;
 
@@ -33,15 +33,16 @@ fn world(documents: u64) -> World {
     world
 }
 
-async fn job(world: &World, body: &Value) -> String {
-    let asked = request("POST", "/v1/download/initiate", body.to_string());
-    let (response, accepted) = send(initiate(world), asked).await;
+async fn create_job(world: &World, body: &Value) -> String {
+    let req = request("POST", "/v1/download/initiate", body.to_string());
+    let (response, accepted) = send(initiate(world), req).await;
     assert_eq!(response.status(), StatusCode::ACCEPTED, "{accepted}");
     accepted["jobId"].as_str().unwrap().to_owned()
 }
 
-async fn one(world: &World) -> String {
-    job(world, &json!({ "file_id": FILE })).await
+/// Creates a job with one document.
+async fn single_job(world: &World) -> String {
+    create_job(world, &json!({ "file_id": FILE })).await
 }
 
 fn path(id: &str) -> String {
@@ -53,14 +54,14 @@ async fn follow(world: &World, id: &str, last_id: &str) -> Stream {
     Stream::open(router, request("GET", &path(id), ""), last_id).await
 }
 
-/// Changes the one transfer that there is.
+/// Changes the only transfer.
 fn change(world: &World, change: impl FnOnce(&mut Transfer)) {
     let mut transfer = world.store().transfers().remove(0);
     change(&mut transfer);
     world.store().set(transfer);
 }
 
-/// So many of a million bytes have arrived.
+/// Sets the progress of the only transfer: `bytes` of 1,000,000 are uploaded.
 fn move_to(world: &World, bytes: u64) {
     change(world, |transfer| {
         transfer.phase = Phase::Uploading;
@@ -76,13 +77,13 @@ fn last_id(events: &[Event]) -> &str {
 #[tokio::test(start_paused = true)]
 async fn a_job_is_followed_from_its_first_event_to_its_result() {
     let world = world(1);
-    let id = one(&world).await;
+    let id = single_job(&world).await;
     let queued = world.store().transfers().remove(0);
     let mut stream = follow(&world, &id, "").await;
     assert_eq!(stream.response.status(), StatusCode::OK);
     assert_eq!(stream.response.headers()["content-type"], "text/event-stream");
     assert_eq!(stream.response.headers()["cache-control"], "no-store");
-    let first = stream.piece().await.unwrap();
+    let first = stream.chunk().await.unwrap();
     assert!(first.starts_with("retry: 1"), "{first}");
     let first = common::events::events(&first);
     assert_eq!(kinds(&first), ["status", "progress"]);
@@ -114,27 +115,27 @@ async fn a_job_is_followed_from_its_first_event_to_its_result() {
     );
     assert!(end[2].data["url"].as_str().unwrap().starts_with("https://delivery.example/"));
     assert_eq!(end[2].data["items"][0]["file_id"], json!(FILE));
-    assert_eq!(stream.piece().await, None, "the stream ends with the job");
+    assert_eq!(stream.chunk().await, None, "the stream must end with the job");
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_change_is_also_an_unnamed_event_with_the_whole_status() {
     let world = world(1);
-    let id = one(&world).await;
+    let id = single_job(&world).await;
     let mut stream = follow(&world, &id, "").await;
-    stream.piece().await.unwrap();
+    stream.chunk().await.unwrap();
     move_to(&world, 500_000);
-    let (named, whole) = named_and_whole(&stream.piece().await.unwrap());
+    let (named, whole) = named_and_whole(&stream.chunk().await.unwrap());
     assert_eq!((kinds(&named), whole.len()), (vec!["status", "progress"], 1));
-    assert_eq!(whole[0].id, named[1].id, "a client that resumes misses neither");
+    assert_eq!(whole[0].id, named[1].id, "a client that resumes after either event misses none");
     let path = format!("/v1/download/status/{id}");
     let (_, status) = send(reads(&world), request("GET", &path, "")).await;
-    assert_eq!(whole[0].data, status, "as the status has it");
+    assert_eq!(whole[0].data, status, "equal to the status response");
 
     let moved = world.store().transfers().remove(0);
     world.store().set(Transfer { phase: Phase::Accepted, source: None, bytes_done: 0, ..moved });
     Runner::new(&world).run_all().await;
-    let (_, end) = named_and_whole(&stream.piece().await.unwrap());
+    let (_, end) = named_and_whole(&stream.chunk().await.unwrap());
     assert_eq!(
         (&end[0].data["status"], &end[0].data["progress"]),
         (&json!("completed"), &json!(100))
@@ -145,36 +146,36 @@ async fn each_change_is_also_an_unnamed_event_with_the_whole_status() {
 #[tokio::test(start_paused = true)]
 async fn a_silence_is_broken_every_fifteen_seconds() {
     let world = world(1);
-    let id = one(&world).await;
+    let id = single_job(&world).await;
     let mut stream = follow(&world, &id, "").await;
-    stream.piece().await.unwrap();
+    stream.chunk().await.unwrap();
     for _ in 0..3 {
         let began = Instant::now();
-        assert_eq!(stream.piece().await.unwrap(), ": keep-alive\n\n");
+        assert_eq!(stream.chunk().await.unwrap(), ": keep-alive\n\n");
         assert_eq!(began.elapsed().as_secs(), 15);
     }
-    // News count as well.
+    // An event restarts the heartbeat interval as well.
     move_to(&world, 1);
     assert_eq!(kinds(&stream.events().await), ["status", "progress"]);
     let began = Instant::now();
-    assert_eq!(stream.piece().await.unwrap(), ": keep-alive\n\n");
+    assert_eq!(stream.chunk().await.unwrap(), ": keep-alive\n\n");
     assert_eq!(began.elapsed().as_secs(), 15);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_ends_before_its_process_does_and_the_next_goes_on() {
     let world = world(1);
-    let id = one(&world).await;
-    let mut asked = request("GET", &path(&id), "");
-    asked.extensions_mut().insert(TimeLeft(Duration::from_secs(60)));
+    let id = single_job(&world).await;
+    let mut req = request("GET", &path(&id), "");
+    req.extensions_mut().insert(TimeLeft(Duration::from_secs(60)));
     let began = Instant::now();
-    let mut stream = Stream::open(follows(&world, StreamMode::Stream), asked, "").await;
+    let mut stream = Stream::open(follows(&world, StreamMode::Stream), req, "").await;
     let seen = stream.rest().await;
     assert_eq!(began.elapsed().as_secs(), 55);
     assert_eq!(stream.text.matches(": keep-alive").count(), 3);
 
     let mut next = follow(&world, &id, last_id(&seen)).await;
-    let first = next.piece().await.unwrap();
+    let first = next.chunk().await.unwrap();
     assert!(first.starts_with("retry: ") && !first.contains("event: "), "{first}");
     move_to(&world, 1);
     assert_eq!(kinds(&next.events().await), ["status", "progress"]);
@@ -183,24 +184,24 @@ async fn a_stream_ends_before_its_process_does_and_the_next_goes_on() {
 #[tokio::test(start_paused = true)]
 async fn who_comes_back_is_told_what_is_new_until_nothing_is() {
     let world = world(1);
-    let id = one(&world).await;
+    let id = single_job(&world).await;
     let first = follow(&world, &id, "").await.events().await;
     Runner::new(&world).run_all().await;
     let all = follow(&world, &id, last_id(&first)).await.rest().await;
     assert_eq!(kinds(&all), ["status", "progress", "result"]);
-    // Cut off before the result.
+    // The connection was lost before the result event.
     let rest = follow(&world, &id, &all[1].id).await.rest().await;
     assert_eq!((kinds(&rest), &rest[0].id), (vec!["result"], &all[2].id));
-    // Who knows nothing, or says what no event is called, is told all that can be.
+    // Without an event id, or with an unknown or invalid one, all current events are sent.
     for unknown in ["", "17", "9.completed.100.1.end", "caf\u{e9}"] {
         let whole = follow(&world, &id, unknown).await.rest().await;
         assert_eq!(kinds(&whole), ["status", "progress", "result"], "{unknown}");
     }
-    let mut asked = request("GET", &path(&id), "");
-    asked.headers_mut().insert("last-event-id", last_id(&all).parse().unwrap());
-    let (response, body) = send(follows(&world, StreamMode::Stream), asked).await;
+    let mut req = request("GET", &path(&id), "");
+    req.headers_mut().insert("last-event-id", last_id(&all).parse().unwrap());
+    let (response, body) = send(follows(&world, StreamMode::Stream), req).await;
     assert_eq!((response.status(), body), (StatusCode::NO_CONTENT, json!("")));
-    // It is no news that what has ended is not kept for ever.
+    // The expiry of a completed job is not a new event.
     world.advance(SignedDuration::from_hours(24));
     let stream = follow(&world, &id, last_id(&all)).await;
     assert_eq!(stream.response.status(), StatusCode::NO_CONTENT);
@@ -210,7 +211,7 @@ async fn who_comes_back_is_told_what_is_new_until_nothing_is() {
 async fn an_end_without_a_result_is_told_as_an_error() {
     let world = world(1);
     world.state().documents.clear();
-    let id = one(&world).await;
+    let id = single_job(&world).await;
     Runner::new(&world).run_all().await;
     let failed = follow(&world, &id, "").await.rest().await;
     assert_eq!(kinds(&failed), ["status", "progress", "error"]);
@@ -224,7 +225,7 @@ async fn an_end_without_a_result_is_told_as_an_error() {
     );
 
     let other = self::world(1);
-    let id = one(&other).await;
+    let id = single_job(&other).await;
     let stop = request("POST", &format!("/v1/download/cancel/{id}"), "");
     send(controls(&other), stop).await;
     Runner::new(&other).run_all().await;
@@ -238,14 +239,14 @@ async fn an_end_without_a_result_is_told_as_an_error() {
 #[tokio::test(start_paused = true)]
 async fn a_retry_is_followed_like_a_first_attempt() {
     let world = world(1);
-    let id = one(&world).await;
+    let id = single_job(&world).await;
     let documents = std::mem::take(&mut world.state().documents);
     let runner = Runner::new(&world);
     runner.run_all().await;
     let failed = follow(&world, &id, "").await.rest().await;
     runner.recover(2).await;
-    let again = request("POST", &format!("/v1/download/retry/{id}"), "");
-    let (response, answer) = send(controls(&world), again).await;
+    let retry = request("POST", &format!("/v1/download/retry/{id}"), "");
+    let (response, answer) = send(controls(&world), retry).await;
     assert_eq!(response.status(), StatusCode::ACCEPTED, "{answer}");
     world.state().documents = documents;
     let mut stream = follow(&world, &id, last_id(&failed)).await;
@@ -258,7 +259,7 @@ async fn a_retry_is_followed_like_a_first_attempt() {
 #[tokio::test(start_paused = true)]
 async fn the_result_of_many_documents_is_told_one_by_one() {
     let world = world(3);
-    let id = job(&world, &json!({ "file_ids": [FILE, FILE + 1, FILE + 2] })).await;
+    let id = create_job(&world, &json!({ "file_ids": [FILE, FILE + 1, FILE + 2] })).await;
     let mut stream = follow(&world, &id, "").await;
     assert_eq!(kinds(&stream.events().await), ["status", "progress"]);
     let runner = Runner::new(&world);
@@ -273,29 +274,29 @@ async fn the_result_of_many_documents_is_told_one_by_one() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_fails_ends_the_stream_and_a_client_that_is_gone_costs_nothing() {
     let world = world(1);
-    let id = one(&world).await;
+    let id = single_job(&world).await;
     let mut stream = follow(&world, &id, "").await;
-    stream.piece().await.unwrap();
+    stream.chunk().await.unwrap();
     let at = world.effects().len();
     world.inject(Fault { at, mode: Mode::AnswerLost });
     assert_eq!(stream.rest().await, []);
     assert!(!stream.text.contains("answer lost"), "{}", stream.text);
 
     let mut stream = follow(&world, &id, "").await;
-    stream.piece().await.unwrap();
+    stream.chunk().await.unwrap();
     drop(stream);
     let before = world.effects().len();
     tokio::time::sleep(Duration::from_secs(60)).await;
-    assert_eq!(world.effects().len(), before, "nobody looks any more");
+    assert_eq!(world.effects().len(), before, "the store is not read once the client is gone");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_in_one_piece_ends_with_the_first_news_or_soon_without() {
     let world = world(1);
-    let id = one(&world).await;
+    let id = single_job(&world).await;
     let open = async |last_id: &str| {
-        let asked = request("GET", &path(&id), "");
-        Stream::open(follows(&world, StreamMode::Buffered), asked, last_id).await
+        let req = request("GET", &path(&id), "");
+        Stream::open(follows(&world, StreamMode::Buffered), req, last_id).await
     };
     let began = Instant::now();
     let first = open("").await.rest().await;
@@ -304,7 +305,7 @@ async fn an_answer_in_one_piece_ends_with_the_first_news_or_soon_without() {
     assert_eq!((nothing.rest().await, began.elapsed().as_secs()), (vec![], 5));
     assert!(nothing.text.starts_with("retry: "), "{}", nothing.text);
     let mut waiting = open(last_id(&first)).await;
-    waiting.piece().await.unwrap();
+    waiting.chunk().await.unwrap();
     move_to(&world, 1);
     let moved = waiting.rest().await;
     assert_eq!((kinds(&moved), began.elapsed().as_secs()), (vec!["status", "progress"], 6));
@@ -314,26 +315,26 @@ async fn an_answer_in_one_piece_ends_with_the_first_news_or_soon_without() {
 #[tokio::test(start_paused = true)]
 async fn foreign_and_unknown_jobs_and_other_methods_are_refused() {
     let world = world(1);
-    let id = one(&world).await;
-    let ask = async |method: &str, path: &str, who: Option<(&str, &str)>| -> Response<()> {
-        let mut asked = request(method, path, "");
-        if let Some((name, scopes)) = who {
-            asked.extensions_mut().insert(caller(name, Scopes::parse(scopes)));
+    let id = single_job(&world).await;
+    let call = async |method: &str, path: &str, as_caller: Option<(&str, &str)>| -> Response<()> {
+        let mut req = request(method, path, "");
+        if let Some((name, scopes)) = as_caller {
+            req.extensions_mut().insert(caller(name, Scopes::parse(scopes)));
         }
-        send(follows(&world, StreamMode::Stream), asked).await.0
+        send(follows(&world, StreamMode::Stream), req).await.0
     };
-    let foreign = ask("GET", &path(&id), Some(("sub:ada", "docferry.read"))).await;
+    let foreign = call("GET", &path(&id), Some(("sub:ada", "docferry.read"))).await;
     assert_eq!(foreign.status(), StatusCode::NOT_FOUND);
     for unknown in ["0193567890abcdef0123456789abcdef", "nothing", "%FF"] {
-        assert_eq!(ask("GET", &path(unknown), None).await.status(), StatusCode::NOT_FOUND);
+        assert_eq!(call("GET", &path(unknown), None).await.status(), StatusCode::NOT_FOUND);
     }
-    let without = ask("GET", &path(&id), Some(("sub:ada", ""))).await;
+    let without = call("GET", &path(&id), Some(("sub:ada", ""))).await;
     assert_eq!(without.status(), StatusCode::FORBIDDEN);
-    let posted = ask("POST", &path(&id), None).await;
+    let posted = call("POST", &path(&id), None).await;
     assert_eq!(posted.status(), StatusCode::METHOD_NOT_ALLOWED);
     let mut head =
         Stream::open(follows(&world, StreamMode::Stream), request("HEAD", &path(&id), ""), "")
             .await;
     assert_eq!(head.response.status(), StatusCode::OK);
-    assert_eq!(head.piece().await, None);
+    assert_eq!(head.chunk().await, None);
 }

@@ -18,9 +18,9 @@ use serde_json::{Value, json};
 const BODY: &str = r#"{"objGuid":"AAAA","email":"a@b.example","filePath":"Lists"}"#;
 
 fn keyed(key: &str, body: &str) -> Request<Body> {
-    let mut asked = request("POST", "/document/upload", body.to_owned());
-    asked.headers_mut().insert("idempotency-key", key.parse().unwrap());
-    asked
+    let mut req = request("POST", "/document/upload", body.to_owned());
+    req.headers_mut().insert("idempotency-key", key.parse().unwrap());
+    req
 }
 
 async fn upload(world: &World, key: &str, body: &str) -> (StatusCode, Value) {
@@ -83,10 +83,10 @@ async fn upload_keys_belong_to_their_caller() {
 async fn malformed_upload_key_is_refused_and_creates_nothing() {
     let world = World::default();
     for key in ["", " ", "\u{e9}", "x".repeat(256).as_str()] {
-        let mut asked = request("POST", "/document/upload", BODY);
+        let mut req = request("POST", "/document/upload", BODY);
         let value = http::HeaderValue::from_bytes(key.as_bytes()).unwrap();
-        asked.headers_mut().insert("idempotency-key", value);
-        let (response, problem) = send(initiate(&world), asked).await;
+        req.headers_mut().insert("idempotency-key", value);
+        let (response, problem) = send(initiate(&world), req).await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{key}");
         assert!(problem["errors"][0]["detail"].as_str().unwrap().contains("Idempotency-Key"));
     }
@@ -114,8 +114,8 @@ async fn upload_repeated_after_a_lost_answer_makes_one_transfer() {
 #[tokio::test]
 async fn simultaneous_uploads_with_one_key_make_one_transfer() {
     let world = World::default();
-    let asked = (0..8).map(|_| upload(&world, "k", BODY));
-    let answers = futures::future::join_all(asked).await;
+    let req = (0..8).map(|_| upload(&world, "k", BODY));
+    let answers = futures::future::join_all(req).await;
     let accepted = answers.iter().filter(|(status, _)| *status == StatusCode::ACCEPTED);
     let ids: BTreeSet<_> = accepted.map(|(_, answer)| answer["transferId"].to_string()).collect();
     assert_eq!((ids.len(), count(&world)), (1, 1), "{answers:?}");

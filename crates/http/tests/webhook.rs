@@ -1,4 +1,4 @@
-//! Who is to be told of the end of a job.
+//! Callback addresses of jobs.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -22,9 +22,9 @@ fn world() -> World {
     world
 }
 
-async fn ask(world: &World, path: &str, body: &Value) -> (StatusCode, Value) {
-    let asked = request("POST", &format!("/v1/download/{path}"), body.to_string());
-    let (response, answer) = send(initiate(world), asked).await;
+async fn post_job(world: &World, path: &str, body: &Value) -> (StatusCode, Value) {
+    let req = request("POST", &format!("/v1/download/{path}"), body.to_string());
+    let (response, answer) = send(initiate(world), req).await;
     (response.status(), answer)
 }
 
@@ -44,7 +44,7 @@ async fn a_hostile_address_is_refused_before_anything_is_promised() {
     ] {
         for path in ["initiate", "start"] {
             let body = json!({ "file_id": FILE, "callbackUrl": url });
-            let (code, problem) = ask(&world, path, &body).await;
+            let (code, problem) = post_job(&world, path, &body).await;
             assert_eq!(code, StatusCode::BAD_REQUEST, "{url}: {problem}");
             assert_eq!(problem["errors"][0]["pointer"], "/callbackUrl", "{url}");
             assert!(!problem.to_string().contains("secret"), "{problem}");
@@ -61,13 +61,13 @@ async fn a_job_keeps_whom_to_tell_and_its_documents_do_not() {
     };
     for path in ["initiate", "start"] {
         let body = json!({ "file_id": FILE, "callbackUrl": HOOK });
-        let (code, accepted) = ask(&world, path, &body).await;
+        let (code, accepted) = post_job(&world, path, &body).await;
         assert_eq!(code, StatusCode::ACCEPTED, "{accepted}");
         let id = accepted["jobId"].as_str().unwrap().parse().unwrap();
         assert!(is_kept(world.store().get(&id).await.unwrap().unwrap().callback), "{path}");
     }
     let body = json!({ "file_ids": [FILE], "callbackUrl": HOOK });
-    let (_, accepted) = ask(&world, "initiate", &body).await;
+    let (_, accepted) = post_job(&world, "initiate", &body).await;
     let id = accepted["jobId"].as_str().unwrap().parse().unwrap();
     let (bundle, _, documents) = world.store().whole_bundle(&id, 10).await.unwrap().unwrap();
     assert!(is_kept(bundle.callback));
@@ -78,10 +78,11 @@ async fn a_job_keeps_whom_to_tell_and_its_documents_do_not() {
 async fn another_callback_is_another_request() {
     let world = world();
     let body = |hook: &str| json!({ "file_id": FILE, "callbackUrl": hook, "clientRequestId": "k" });
-    let (code, first) = ask(&world, "initiate", &body(HOOK)).await;
+    let (code, first) = post_job(&world, "initiate", &body(HOOK)).await;
     assert_eq!(code, StatusCode::ACCEPTED);
-    assert_eq!(ask(&world, "initiate", &body(HOOK)).await, (StatusCode::ACCEPTED, first));
-    let (code, problem) = ask(&world, "initiate", &body("https://other.docferry.example/")).await;
+    assert_eq!(post_job(&world, "initiate", &body(HOOK)).await, (StatusCode::ACCEPTED, first));
+    let (code, problem) =
+        post_job(&world, "initiate", &body("https://other.docferry.example/")).await;
     assert_eq!(code, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(problem["code"], "REQUEST_NAME_REUSED");
 }

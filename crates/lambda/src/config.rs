@@ -1,4 +1,4 @@
-//! Settings from environment variables, read once, all problems told at once.
+//! Settings from environment variables. They are read once, and all problems are reported together.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,21 +7,22 @@ use std::str::FromStr;
 use docferry_domain::settings::{RULES, variable};
 use jiff::SignedDuration;
 
-/// The only environment that may call services without TLS or on its own machine.
+/// Name of the environment for local development. It is the only one that may call services
+/// without TLS or on loopback addresses.
 const LOCAL: &str = "local";
 
-/// Where variables come from.
+/// Source of variables.
 pub trait Variables {
-    /// The variable's value, if it is set.
+    /// Returns the value of a variable if it is set.
     fn get(&self, name: &str) -> Option<String>;
 }
 
-/// The environment of the process.
+/// [`Variables`] of the process environment.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ProcessEnvironment;
 
 impl Variables for ProcessEnvironment {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the environment")]
     fn get(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
     }
@@ -33,7 +34,7 @@ impl<const N: usize> Variables for [(&str, &str); N] {
     }
 }
 
-/// Every variable that is missing or wrong, with what it should be.
+/// Error that lists every missing or invalid variable, with the expected value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError(Vec<String>);
 
@@ -43,20 +44,21 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// Reads settings one by one and collects what is wrong with them.
+/// Reader of settings that collects the problems it finds.
 ///
-/// A getter gives a placeholder for a variable that is wrong, so that reading
-/// goes on; [`Reader::finish`] then fails with all of them, and with every
-/// [rule](RULES) that the numbers which were read break.
+/// A getter returns a placeholder for an invalid variable, so that reading continues.
+/// [`Reader::finish`] then fails with all problems, including every [rule](RULES) that the numbers
+/// violate together.
 #[derive(Debug)]
 pub struct Reader<V> {
     variables: V,
     problems: Vec<String>,
+    /// Numbers that were read, by variable, for the check of the rules.
     numbers: BTreeMap<String, u64>,
 }
 
 impl Reader<ProcessEnvironment> {
-    /// Reads the environment of the process.
+    /// Creates a reader of the process environment.
     #[must_use]
     pub fn from_environment() -> Self {
         Self::new(ProcessEnvironment)
@@ -64,17 +66,17 @@ impl Reader<ProcessEnvironment> {
 }
 
 impl<V: Variables> Reader<V> {
-    /// Reads these variables.
+    /// Creates a reader of these variables.
     pub fn new(variables: V) -> Self {
         Self { variables, problems: Vec::new(), numbers: BTreeMap::new() }
     }
 
-    /// A text, or `None` when unset or empty.
+    /// Reads a text; `None` if it is unset or empty.
     pub fn optional(&mut self, name: &str) -> Option<String> {
         self.variables.get(name).filter(|value| !value.is_empty())
     }
 
-    /// A text that must be there; `example` says what it looks like.
+    /// Reads a required text. `example` is shown in the error if it is missing.
     pub fn required(&mut self, name: &str, example: &str) -> String {
         self.optional(name).unwrap_or_else(|| {
             self.problems.push(format!("{name} is not set (for example {example})"));
@@ -82,7 +84,8 @@ impl<V: Variables> Reader<V> {
         })
     }
 
-    /// A base URL, or `None` when unset or empty; `http` in the environment `local` alone.
+    /// Reads a base URL; `None` if it is unset or empty. `http` is allowed only in the environment
+    /// `local`.
     pub fn optional_url(&mut self, name: &str) -> Option<String> {
         let url = self.optional(name)?;
         let is_plain = url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"));
@@ -93,17 +96,17 @@ impl<V: Variables> Reader<V> {
         Some(url)
     }
 
-    /// The same of a URL that must be there.
+    /// Reads a required base URL, with the same rule as [`Reader::optional_url`].
     pub fn required_url(&mut self, name: &str, example: &str) -> String {
         self.optional_url(name).unwrap_or_else(|| self.required(name, example))
     }
 
-    /// Whether `ENVIRONMENT` is `local`. Without the variable it is not.
+    /// Whether `ENVIRONMENT` is `local`; `false` if the variable is not set.
     pub fn is_local(&mut self) -> bool {
         self.optional("ENVIRONMENT").is_some_and(|environment| environment == LOCAL)
     }
 
-    /// A whole number, or `default` when unset or empty.
+    /// Reads an integer; `default` if it is unset or empty.
     pub fn number<T>(&mut self, name: &str, default: T) -> T
     where
         T: FromStr + Copy + TryInto<u64>,
@@ -114,7 +117,7 @@ impl<V: Variables> Reader<V> {
         number
     }
 
-    /// A value of any kind, or `default` when unset or empty.
+    /// Reads a value of any type that can be parsed; `default` if it is unset or empty.
     pub fn or<T>(&mut self, name: &str, default: T) -> T
     where
         T: FromStr,
@@ -127,16 +130,17 @@ impl<V: Variables> Reader<V> {
         })
     }
 
-    /// Whole seconds (at least 1), or `default` of them.
+    /// Reads a duration in whole seconds, at least 1; `default` seconds if it is unset or empty.
     pub fn seconds(&mut self, name: &str, default: u32) -> SignedDuration {
         self.duration(name, default, 1)
     }
 
-    /// Whole hours (at least 1), or `default` of them.
+    /// Reads a duration in whole hours, at least 1; `default` hours if it is unset or empty.
     pub fn hours(&mut self, name: &str, default: u32) -> SignedDuration {
         self.duration(name, default, 3600)
     }
 
+    /// Reads a duration as a count of units of `unit` seconds.
     fn duration(&mut self, name: &str, default: u32, unit: i64) -> SignedDuration {
         let count: u32 = self.number(name, default);
         if count == 0 {
@@ -145,26 +149,26 @@ impl<V: Variables> Reader<V> {
         SignedDuration::from_secs(i64::from(count) * unit)
     }
 
-    /// Notes a problem that only the caller can see.
+    /// Adds a problem that the caller has found.
     pub fn problem(&mut self, text: impl Into<String>) {
         self.problems.push(text.into());
     }
 
-    /// Ends the reading, and gives what was made on the way.
+    /// Finishes reading and returns a value that was created from the settings.
     ///
     /// # Errors
-    /// As [`Reader::finish`]; also when `made` is missing.
-    pub fn finish_with<T>(mut self, made: Option<T>) -> Result<T, ConfigError> {
-        if made.is_none() && self.problems.is_empty() {
-            self.problem("a client could not be made");
+    /// As [`Reader::finish`]; also if `value` is `None`.
+    pub fn finish_with<T>(mut self, value: Option<T>) -> Result<T, ConfigError> {
+        if value.is_none() && self.problems.is_empty() {
+            self.problem("a client could not be created");
         }
-        self.finish().and_then(|()| made.ok_or(ConfigError(Vec::new())))
+        self.finish().and_then(|()| value.ok_or(ConfigError(Vec::new())))
     }
 
-    /// Ends the reading.
+    /// Finishes reading.
     ///
     /// # Errors
-    /// [`ConfigError`] with everything that was wrong. No text repeats a value.
+    /// [`ConfigError`] with all problems. No text repeats the value of a variable.
     pub fn finish(mut self) -> Result<(), ConfigError> {
         let numbers = &self.numbers;
         let value = |setting: &str| numbers.get(&variable(setting)).copied();
@@ -194,15 +198,15 @@ mod tests {
 
     #[test]
     fn settings_that_contradict_each_other_are_refused() {
-        let record = |hours: &'static str| {
+        let with_record_ttl = |hours: &'static str| {
             let mut reader = Reader::new([("RECORD_TTL_HOURS", hours), ("JOB_TTL_HOURS", "24")]);
             reader.hours("RECORD_TTL_HOURS", 168);
             reader.hours("JOB_TTL_HOURS", 24);
             reader.seconds("TRANSFER_DEADLINE_SECONDS", 14_400);
             reader.finish()
         };
-        assert_eq!(record("28"), Ok(()));
-        let text = record("27").unwrap_err().to_string();
+        assert_eq!(with_record_ttl("28"), Ok(()));
+        let text = with_record_ttl("27").unwrap_err().to_string();
         assert!(text.contains("RecordTtlHours must be at least JobTtlHours"), "{text}");
     }
 

@@ -1,13 +1,15 @@
+//! Errors of workflow steps as Step Functions sees them.
+
 use std::fmt;
 
 use docferry_app::{RetryReason, TaskError};
 use docferry_contract::task::RETRY_LATER;
 use lambda_runtime::Diagnostic;
 
-/// A step without a result, as the state machine sees it.
+/// Error of a workflow step, as the state machine sees it.
 ///
-/// Name and text come from the failure code alone: what a service said stays in
-/// the function's log, because execution histories are read by many.
+/// Name and message depend only on the failure code. Messages of outside systems stay in the
+/// function's log, because execution histories have more readers than logs.
 pub enum StepFailure {
     /// The step failed.
     Failed(TaskError),
@@ -24,8 +26,8 @@ impl StepFailure {
     }
 }
 
-/// The runtime prints a failure's `Debug` into the log, and an SDK error's holds
-/// headers and bodies.
+/// The runtime logs the `Debug` output of a failure, and that of an SDK error contains headers and
+/// bodies. So only the name is printed.
 impl fmt::Debug for StepFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -42,7 +44,7 @@ impl From<StepFailure> for Diagnostic {
     }
 }
 
-/// The chain of causes in one line.
+/// Joins the chain of an error's causes into one line.
 pub(crate) fn causes(error: &TaskError) -> String {
     let mut text = String::new();
     let mut next = std::error::Error::source(error);

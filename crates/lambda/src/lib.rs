@@ -1,5 +1,6 @@
-//! What every function shares, so that a `main` only wires: configuration read
-//! once, logs, adapters made from settings, serving a router or a workflow step.
+//! Runtime support shared by all Lambda functions: configuration, logging, construction of the
+//! adapters from settings, and the event loops that serve routers, workflow steps, schedules,
+//! queues and the table's stream. A function's `main` only connects these parts.
 
 mod clock;
 pub mod config;
@@ -29,5 +30,5 @@ pub use step::{Invocation, poll_output, push_output, run_schedule, run_step, upl
 pub use stream::run_outbox;
 pub use wire::*;
 
-/// What ends a function that cannot even start.
+/// Error with which a function ends that fails to start.
 pub use lambda_runtime::Error;

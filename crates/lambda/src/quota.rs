@@ -1,17 +1,23 @@
+//! Rate limit counter in memory.
+
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use docferry_app::ports::{Quota, StoreError};
 use jiff::Timestamp;
 
-/// Counts in the memory of one process. Lambda runs several, so that a caller may make
-/// a few times as many calls: enough for reads, which cost little and are many.
+/// [`Quota`] that counts calls in the memory of one process. Lambda runs several processes, so a
+/// caller can exceed the limit several times over. That is acceptable for reads, which are cheap
+/// and frequent.
 #[derive(Debug, Default)]
 pub struct LocalQuota(Mutex<Minute>);
 
+/// Counters of one minute.
 #[derive(Debug, Default)]
 struct Minute {
+    /// Minutes since the Unix epoch.
     number: i64,
+    /// Number of calls by caller.
     used: HashMap<String, u32>,
 }
 

@@ -1,3 +1,5 @@
+//! Serves routers behind API Gateway.
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::time::Duration;
@@ -15,31 +17,31 @@ use lambda_http::{Error, Request, RequestExt as _, Response, service_fn};
 use crate::SystemClock;
 use crate::step::deadline;
 
-/// Serves a router behind API Gateway. The authorizer's principal and scopes go
-/// into the request's extensions; without an authorizer there are none.
+/// Serves a router behind API Gateway. The principal and the scopes that the authorizer found are
+/// put into the request's extensions; routes without an authorizer have no principal.
 ///
 /// # Errors
-/// Only the runtime's own.
+/// Only errors of the Lambda runtime itself.
 pub async fn serve(router: Router) -> Result<(), Error> {
     lambda_http::run(service_fn(|request| answer(&router, request))).await
 }
 
-/// Serves a router whose answers may last: piece by piece, or in one as [`serve`] does,
-/// for an API that takes nothing else. How much time there is for an answer goes into
-/// the request's extensions.
+/// Serves a router with long responses. They are streamed, or buffered as by [`serve`] for an API
+/// that does not support streaming. A [`TimeLeft`] is put into the request's extensions.
 ///
 /// # Errors
-/// Only the runtime's own.
+/// Only errors of the Lambda runtime itself.
 pub async fn serve_streams(router: Router, mode: StreamMode) -> Result<(), Error> {
     match mode {
         StreamMode::Buffered => serve(router).await,
         StreamMode::Stream => {
-            let answer = service_fn(|request| answer(&router, request));
-            lambda_http::run_with_streaming_response(answer).await
+            let service = service_fn(|request| answer(&router, request));
+            lambda_http::run_with_streaming_response(service).await
         }
     }
 }
 
+/// Passes a request to the router, with the principal and the time left in its extensions.
 fn answer(
     router: &Router,
     mut request: Request,
@@ -48,23 +50,24 @@ fn answer(
     if let Some(principal) = principal {
         request.extensions_mut().insert(principal);
     }
-    let ends = request.lambda_context_ref().map(deadline);
-    if let Some(ends) = ends {
-        request.extensions_mut().insert(time_left(ends, SystemClock.now()));
+    let deadline = request.lambda_context_ref().map(deadline);
+    if let Some(deadline) = deadline {
+        request.extensions_mut().insert(time_left(deadline, SystemClock.now()));
     }
     router.clone().oneshot(request)
 }
 
-/// None when the clocks differ by more than there is.
-fn time_left(ends: Timestamp, now: Timestamp) -> TimeLeft {
-    TimeLeft(Duration::try_from(ends.duration_since(now)).unwrap_or_default())
+/// Time until the deadline. It is zero if the deadline has passed, which clock skew can cause.
+fn time_left(deadline: Timestamp, now: Timestamp) -> TimeLeft {
+    TimeLeft(Duration::try_from(deadline.duration_since(now)).unwrap_or_default())
 }
 
+/// Reads the principal from the authorizer's context.
 fn principal(context: &RequestContext) -> Option<Principal> {
     let RequestContext::ApiGatewayV1(context) = context else { return None };
     let field = |name: &str| context.authorizer.fields.get(name).and_then(|value| value.as_str());
     let id = field("principalId")?.to_owned();
-    // Without scopes there is nothing that the caller may do.
+    // A caller without scopes may not do anything.
     let scopes = field("scopes").map(Scopes::parse).unwrap_or_default();
     Some(Principal { id, scopes, graph_user: field("graphUser").map(str::to_owned) })
 }
@@ -91,14 +94,14 @@ mod tests {
 
     #[test]
     fn who_asks_and_with_which_scopes_comes_from_the_authorizer() {
-        let told = json!({ "principalId": "sub:ada", "scopes": "docferry.service other" });
+        let with_scope = json!({ "principalId": "sub:ada", "scopes": "docferry.service other" });
         let ada = |scopes, graph_user: Option<&str>| {
             let graph_user = graph_user.map(str::to_owned);
             Some(Principal { id: "sub:ada".to_owned(), scopes, graph_user })
         };
-        assert_eq!(of(&told), ada(Scope::Service.into(), None));
-        let known = json!({ "principalId": "sub:ada", "graphUser": "0f8fad5b" });
-        assert_eq!(of(&known), ada(Scopes::default(), Some("0f8fad5b")));
+        assert_eq!(of(&with_scope), ada(Scope::Service.into(), None));
+        let with_graph_user = json!({ "principalId": "sub:ada", "graphUser": "0f8fad5b" });
+        assert_eq!(of(&with_graph_user), ada(Scopes::default(), Some("0f8fad5b")));
         assert_eq!(of(&json!({ "principalId": "sub:ada" })), ada(Scopes::default(), None));
         assert_eq!(of(&json!({ "scopes": "docferry.service" })), None);
     }

@@ -1,3 +1,5 @@
+//! Event loops of workflow steps and of scheduled functions.
+
 use std::future::Future;
 
 use docferry_app::poll::Arrival;
@@ -15,15 +17,16 @@ use serde_json::Value;
 use crate::failure::causes;
 use crate::{StepFailure, SystemClock};
 
-/// Enough for one transfer that was begun before the end of the time.
+/// Time before the deadline at which a scheduled run stops taking new work. It is enough to finish
+/// one transfer that was begun before.
 const SCHEDULE_MARGIN: SignedDuration = SignedDuration::from_secs(20);
 
-/// Names the transfer that an input is about.
+/// Input of a workflow step.
 pub trait About {
-    /// The transfer and attempt.
+    /// Returns the transfer and the number of its execution.
     fn about(&self) -> TaskInput;
 
-    /// The version of the workflow's definition that calls the step.
+    /// Returns the version of the workflow definition that calls the step.
     fn definition(&self) -> u32;
 }
 
@@ -50,23 +53,23 @@ impl About for docferry_contract::task::FinalizeInput {
 /// One invocation of a workflow step.
 #[derive(Debug)]
 pub struct Invocation<I> {
-    /// The input as sent.
+    /// Input of the step.
     pub input: I,
-    /// The transfer and attempt that it is about.
+    /// Transfer that the step works on, and the number of its execution.
     pub task: TaskInput,
-    /// When Lambda ends the process.
+    /// Time at which Lambda ends the process.
     pub deadline: Timestamp,
 }
 
-/// Serves a workflow step: one log line per invocation, failures named for the state
-/// machine.
+/// Serves a workflow step. Each invocation writes one log line. Failures get the error names that
+/// the state machine knows.
 ///
-/// A [`StepOutcome::RetryLater`] is no failure. It reaches the state machine as the error
-/// name `RETRY_LATER`; an execution of an older definition gets the retryable failure
-/// code that it knows instead.
+/// [`StepOutcome::RetryLater`] is not a failure. The state machine sees it as the error name
+/// `RETRY_LATER`. An execution of an older definition, which does not know that name, gets a
+/// retryable failure code instead.
 ///
 /// # Errors
-/// Only the runtime's own.
+/// Only errors of the Lambda runtime itself.
 pub async fn run_step<I, O, F, Fut>(step: &'static str, handler: F) -> Result<(), Error>
 where
     I: DeserializeOwned + About,
@@ -76,10 +79,10 @@ where
 {
     let handler = &handler;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        let began = SystemClock.now();
-        // Read here and not by the runtime, whose error would quote the input.
+        let began_at = SystemClock.now();
+        // Parsed here instead of by the runtime, whose parse error would quote the input.
         let Ok(input) = I::deserialize(event.payload) else {
-            tracing::error!(step, "the input is not of this step");
+            tracing::error!(step, "invalid step input");
             return Err(StepFailure::Failed(FailureCode::Internal.into()));
         };
         let (task, definition) = (input.about(), input.definition());
@@ -87,7 +90,7 @@ where
         let invocation = Invocation { input, task: task.clone(), deadline };
         let work = async {
             let outcome = handler(invocation).await;
-            log(step, &event.context.request_id, &task, began, &outcome);
+            log(step, &event.context.request_id, &task, began_at, &outcome);
             outcome
         };
         result(trace::within(None, work).await, definition)
@@ -95,11 +98,11 @@ where
     .await
 }
 
-/// Serves a function that runs on a schedule; what the schedule sends is not
-/// looked at. The handler is given the time at which it should stop.
+/// Serves a function that runs on a schedule. The event of the schedule is ignored. The handler
+/// gets the time at which it should stop.
 ///
 /// # Errors
-/// Only the runtime's own.
+/// Only errors of the Lambda runtime itself.
 pub async fn run_schedule<F, Fut>(handler: F) -> Result<(), Error>
 where
     F: Fn(Timestamp) -> Fut,
@@ -121,7 +124,7 @@ where
     .await
 }
 
-/// The result of a step as an execution of this definition understands it.
+/// Returns the result of a step in the form that an execution of this definition understands.
 fn result<O>(
     outcome: Result<StepOutcome<O>, TaskError>,
     definition: u32,
@@ -138,8 +141,8 @@ fn result<O>(
     }
 }
 
-/// The output of `push`. While an exchange key is in use, `poll` waits for it; an
-/// execution of an older definition, whose `poll` cannot go back, retries the push.
+/// Returns the output of `push`. If the exchange key is in use, `poll` waits for it. In an older
+/// definition `poll` cannot go back to `push`, so there the push itself is retried.
 pub fn push_output(outcome: StepOutcome<()>, definition: u32) -> StepOutcome<PushOutput> {
     match outcome {
         StepOutcome::RetryLater { .. } if definition < DEFINITION => {
@@ -149,11 +152,11 @@ pub fn push_output(outcome: StepOutcome<()>, definition: u32) -> StepOutcome<Pus
     }
 }
 
-/// The output of `poll`.
+/// Returns the output of `poll`.
 ///
 /// # Errors
-/// [`FailureCode::SourceChanged`] when the source has to push once more and the execution
-/// is of an older definition, which cannot go back.
+/// [`FailureCode::SourceChanged`] if the source has to push again and the execution is of an older
+/// definition, which cannot go back to `push`.
 pub fn poll_output(
     arrival: Arrival,
     definition: u32,
@@ -167,27 +170,28 @@ pub fn poll_output(
     }))
 }
 
-/// The output of a step that moves bytes.
+/// Returns the output of a step that moves bytes (`upload` or `publish`).
 ///
 /// # Errors
-/// [`FailureCode::SourceChanged`] when the arrival has to be looked for again and the
-/// execution is of an older definition, which cannot go back.
+/// [`FailureCode::SourceChanged`] if the arrival has to be polled for again and the execution is of
+/// an older definition, which cannot go back to `poll`.
 pub fn upload_output(
     progress: Progress,
     definition: u32,
 ) -> Result<StepOutcome<UploadOutput>, TaskError> {
-    let again = UploadOutput { done: false, wait_seconds: 0, source_lost: false };
+    let unfinished = UploadOutput { done: false, wait_seconds: 0, source_lost: false };
     Ok(StepOutcome::Done(match progress {
-        Progress::Done => UploadOutput { done: true, ..again },
-        Progress::Continue => again,
-        Progress::Wait { seconds } => UploadOutput { wait_seconds: seconds, ..again },
+        Progress::Done => UploadOutput { done: true, ..unfinished },
+        Progress::Continue => unfinished,
+        Progress::Wait { seconds } => UploadOutput { wait_seconds: seconds, ..unfinished },
         Progress::SourceLost if definition >= DEFINITION => {
-            UploadOutput { source_lost: true, ..again }
+            UploadOutput { source_lost: true, ..unfinished }
         }
         Progress::SourceLost => return Err(FailureCode::SourceChanged.into()),
     }))
 }
 
+/// Returns the time at which Lambda ends the process.
 pub(crate) fn deadline(context: &Context) -> Timestamp {
     i64::try_from(context.deadline)
         .ok()
@@ -195,14 +199,15 @@ pub(crate) fn deadline(context: &Context) -> Timestamp {
         .unwrap_or(Timestamp::MAX)
 }
 
+/// Writes the log line of an invocation.
 fn log(
     step: &str,
     request_id: &str,
     task: &TaskInput,
-    began: Timestamp,
+    began_at: Timestamp,
     outcome: &Result<StepOutcome<impl Sized>, TaskError>,
 ) {
-    let duration_ms = SystemClock.now().duration_since(began).as_millis();
+    let duration_ms = SystemClock.now().duration_since(began_at).as_millis();
     let duration_ms = u64::try_from(duration_ms).unwrap_or_default();
     let (id, attempt) = (task.transfer_id.as_str(), task.attempt);
     let trace = trace::current();
@@ -248,21 +253,21 @@ mod tests {
     #[test]
     fn old_executions_get_the_failure_code_that_they_know() {
         for reason in RetryReason::ALL.iter().copied() {
-            let later = || Ok(StepOutcome::<()>::RetryLater { reason });
-            let new = result(later(), DEFINITION).unwrap_err();
+            let outcome = || Ok(StepOutcome::<()>::RetryLater { reason });
+            let new = result(outcome(), DEFINITION).unwrap_err();
             assert_eq!(format!("{new:?}"), "RETRY_LATER");
-            let old = result(later(), 1).unwrap_err();
+            let old = result(outcome(), 1).unwrap_err();
             assert_eq!(format!("{old:?}"), reason.legacy_code().as_str());
         }
     }
 
     #[test]
     fn only_new_executions_go_back_to_an_earlier_step() {
-        let later = StepOutcome::RetryLater { reason: RetryReason::ExchangeKeyHeld };
-        assert!(push_output(later, DEFINITION).done().is_ok(), "poll waits for the key");
-        assert!(push_output(later, 1).done().is_err());
-        let again = poll_output(Arrival::PushAgain, DEFINITION).unwrap().done().unwrap();
-        assert!(again.push_again && !again.arrived);
+        let key_held = StepOutcome::RetryLater { reason: RetryReason::ExchangeKeyHeld };
+        assert!(push_output(key_held, DEFINITION).done().is_ok(), "poll waits for the key");
+        assert!(push_output(key_held, 1).done().is_err());
+        let push_again = poll_output(Arrival::PushAgain, DEFINITION).unwrap().done().unwrap();
+        assert!(push_again.push_again && !push_again.arrived);
         let old = poll_output(Arrival::PushAgain, 1).unwrap_err();
         assert_eq!(old.code, FailureCode::SourceChanged);
         let lost = upload_output(Progress::SourceLost, DEFINITION).unwrap().done().unwrap();

@@ -1,3 +1,5 @@
+//! Event loop of the function `notify`: new outbox items in the table's stream.
+
 use std::future::Future;
 
 use aws_lambda_events::dynamodb::{EventRecord, StreamRecord};
@@ -10,25 +12,27 @@ use serde::de::DeserializeOwned;
 
 use crate::failure::causes;
 
-/// What the sort keys of outcomes begin with.
-const OUTCOME: &str = "OUTBOX#";
-/// What those of notices begin with.
-const NOTICE: &str = "NOTICE#";
+/// Prefix of the sort keys of outcome records.
+const OUTCOME_PREFIX: &str = "OUTBOX#";
+/// Prefix of the sort keys of webhook notifications.
+const NOTIFICATION_PREFIX: &str = "NOTICE#";
 
-/// Serves the table's stream: each outcome that was put into the outbox goes to its
-/// handler, in the order of its shard, and each notice to the other one. An outcome that
-/// fails is given back, with all behind it, to be brought again.
+/// Serves the table's stream. Each new outcome record goes to the handler `outcomes`, in the order
+/// of the shard; each new webhook notification goes to the handler `notices`.
 ///
-/// A notice that fails is not, and neither are those behind it tried: `sweep` does it.
-/// Else a queue of webhooks that takes nothing would hold up outcomes. The two come by
-/// subscriptions of their own, so that it costs them no time either.
+/// If an outcome record fails, it is reported to Lambda as failed. Lambda delivers it again, with
+/// all records after it.
 ///
-/// The stream is filtered where it is subscribed to; whatever else comes is passed
-/// over, and so is an item that cannot be read: bringing it again would not help,
-/// and nothing behind it would ever be told.
+/// If a webhook notification fails, it is not reported as failed, and the ones after it are not
+/// tried: the sweeper forwards them later. Otherwise a webhook queue that is down would block
+/// outcome records. The stream has a separate subscription for each of the two, so a slow webhook
+/// queue does not delay outcome records either.
+///
+/// The subscriptions filter the stream. Other records are skipped, and so are malformed items: a
+/// retry would not help, and would block all records after them.
 ///
 /// # Errors
-/// Only the runtime's own.
+/// Only errors of the Lambda runtime itself.
 pub async fn run_outbox<O, OFut, N, NFut>(outcomes: O, notices: N) -> Result<(), Error>
 where
     O: Fn(OutcomeRecord) -> OFut,
@@ -39,55 +43,58 @@ where
     let (outcomes, notices) = (&outcomes, &notices);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| async move {
         let mut response = DynamoDbEventResponse::default();
-        let (of_outcomes, others): (Vec<_>, Vec<_>) =
-            event.payload.records.into_iter().partition(|record| begins(record, OUTCOME));
-        for EventRecord { change, .. } in of_outcomes {
+        let (outcome_records, other_records): (Vec<_>, Vec<_>) =
+            event.payload.records.into_iter().partition(|record| is_new(record, OUTCOME_PREFIX));
+        for EventRecord { change, .. } in outcome_records {
             let sequence_number = change.sequence_number.clone();
-            let Some(record) = read::<OutcomeRecord>(change) else { continue };
+            let Some(record) = parse::<OutcomeRecord>(change) else { continue };
             let id = record.transfer_id.to_string();
             if let Err(error) = outcomes(record).await {
                 tracing::warn!(
                     transfer.id = id,
                     error.code = error.code.as_str(),
                     error.cause = causes(&error),
-                    "outcome not told"
+                    "sending the outcome record failed"
                 );
                 let mut failure = DynamoDbBatchItemFailure::default();
                 failure.item_identifier = sequence_number;
                 response.batch_item_failures.push(failure);
                 break;
             }
-            tracing::info!(transfer.id = id, "outcome told");
+            tracing::info!(transfer.id = id, "outcome record sent");
         }
-        for EventRecord { change, .. } in others.into_iter().filter(|it| begins(it, NOTICE)) {
-            let Some(notice) = read::<Notice>(change) else { continue };
+        let notification_records =
+            other_records.into_iter().filter(|record| is_new(record, NOTIFICATION_PREFIX));
+        for EventRecord { change, .. } in notification_records {
+            let Some(notice) = parse::<Notice>(change) else { continue };
             let id = notice.job_id.to_string();
             if let Err(error) = notices(notice).await {
                 tracing::warn!(
                     job.id = id,
                     error.code = error.code.as_str(),
                     error.cause = causes(&error),
-                    "notice left to sweep"
+                    "forwarding the webhook notification failed"
                 );
                 break;
             }
-            tracing::info!(job.id = id, "notice forwarded");
+            tracing::info!(job.id = id, "webhook notification forwarded");
         }
         Ok::<_, Error>(response)
     }))
     .await
 }
 
-/// Whether a record is a new item of this kind.
-fn begins(record: &EventRecord, kind: &str) -> bool {
-    let is_of_kind = |key: &serde_dynamo::AttributeValue| matches!(key, serde_dynamo::AttributeValue::S(text) if text.starts_with(kind));
-    record.event_name == "INSERT" && record.change.keys.get("sk").is_some_and(is_of_kind)
+/// Whether the record inserts an item whose sort key begins with the prefix.
+fn is_new(record: &EventRecord, prefix: &str) -> bool {
+    let has_prefix = |key: &serde_dynamo::AttributeValue| matches!(key, serde_dynamo::AttributeValue::S(text) if text.starts_with(prefix));
+    record.event_name == "INSERT" && record.change.keys.get("sk").is_some_and(has_prefix)
 }
 
-fn read<T: DeserializeOwned>(change: StreamRecord) -> Option<T> {
-    let read = serde_dynamo::from_item(change.new_image);
-    if read.is_err() {
-        tracing::error!("an item in the stream cannot be read");
+/// Parses a new item; `None` if it is malformed.
+fn parse<T: DeserializeOwned>(change: StreamRecord) -> Option<T> {
+    let item = serde_dynamo::from_item(change.new_image);
+    if item.is_err() {
+        tracing::error!("malformed item in the stream");
     }
-    read.ok()
+    item.ok()
 }

@@ -1,4 +1,4 @@
-//! Logs: one JSON object a line on stdout, as CloudWatch Logs reads them.
+//! Logging to stdout, one JSON object per line, as CloudWatch Logs expects.
 
 use std::fmt;
 
@@ -13,8 +13,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Libraries whose chattier levels may print URLs or headers. Whatever the log
-/// level, they are heard from `WARN` on.
+/// Libraries whose `INFO` and lower levels may log URLs or headers. They log only `WARN` and
+/// `ERROR`, whatever the log level.
 const CAPPED: &[&str] = &[
     "aws_config",
     "aws_runtime",
@@ -40,30 +40,32 @@ const CAPPED: &[&str] = &[
     "tower_http",
 ];
 
-/// Starts logging. `level` is one level, or levels by target
-/// (`info,docferry_app=debug`); what cannot be read counts as `info`.
+/// Starts logging. `level` is one level, or a list of levels by target
+/// (`info,docferry_app=debug`). An invalid value counts as `info`.
 pub fn init(level: &str) {
-    // Without the spans and patterns of `EnvFilter`, whose engine is a large part of a
-    // small function.
-    let wanted = level.parse().unwrap_or(Targets::new().with_default(Level::INFO));
+    // `Targets` instead of `EnvFilter`: the latter's regular expressions would be a large part of
+    // a small function's binary.
+    let requested = level.parse().unwrap_or(Targets::new().with_default(Level::INFO));
     let capped = Targets::new()
         .with_default(LevelFilter::TRACE)
         .with_targets(CAPPED.iter().map(|target| (*target, Level::WARN)))
-        // Logs every failure a second time, after us.
+        // This target logs every failure a second time.
         .with_target("lambda_runtime::layers::panic", LevelFilter::OFF);
     let lines = tracing_subscriber::fmt::layer()
         .fmt_fields(JsonFields::new())
         .event_format(FlatJson)
         .with_ansi(false)
-        .with_filter(wanted.and(capped));
-    // A second start, in tests, keeps the first.
+        .with_filter(requested.and(capped));
+    // A second call, as in tests, has no effect.
     let _ = tracing_subscriber::registry().with(lines).try_init();
 }
 
-/// One JSON object a line with all fields at its top: those of the event, and those of the
-/// spans around it, such as the ids of the request that it belongs to. The library's own
-/// format puts the latter into an object of their own, where queries for `trace.id` of the
-/// workflow's steps would not find them. CloudWatch Logs dates every line.
+/// Log format with one JSON object per line and all fields at its top level: the fields of the
+/// event, and those of the spans around it, such as the request id.
+///
+/// The format of the library puts the fields of spans into nested objects, where a log query for
+/// `trace.id`, which workflow steps log at the top level, would not find them. Lines have no
+/// timestamp, because CloudWatch Logs adds one.
 struct FlatJson;
 
 impl<S> FormatEvent<S, JsonFields> for FlatJson
@@ -79,7 +81,7 @@ where
         let mut line = Map::new();
         let metadata = event.metadata();
         line.insert("level".into(), metadata.level().as_str().into());
-        // The outer ones first, so that the innermost value of a name stays.
+        // Outer spans first, so that the innermost value of a field wins.
         for span in context.event_scope().into_iter().flat_map(|spans| spans.from_root()) {
             let extensions = span.extensions();
             let fields = extensions.get::<FormattedFields<JsonFields>>();
@@ -94,7 +96,7 @@ where
     }
 }
 
-/// Puts the fields of an event into a JSON object.
+/// Visitor that adds the fields of an event to a JSON object.
 struct Fields<'a>(&'a mut Map<String, Value>);
 
 impl Fields<'_> {

@@ -1,27 +1,29 @@
+//! Validation of responses against the description.
+
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::description::{Description, Operation};
 
-/// What may come for a method and path that are not described: nothing of ours was
-/// asked.
-const UNDESCRIBED: [u16; 6] = [401, 403, 404, 405, 413, 429];
+/// Statuses allowed for a method and path that are not described, because such a request reaches no
+/// route.
+const UNDESCRIBED_STATUSES: [u16; 6] = [401, 403, 404, 405, 413, 429];
 
-/// Of whatever stands before the service, whatever that says.
-const OF_OTHERS: [u16; 2] = [502, 504];
+/// Statuses of gateways in front of the service. Their responses are not checked.
+const GATEWAY_STATUSES: [u16; 2] = [502, 504];
 
-/// An answer of the API, and what was asked.
+/// Response of the API, with the method and path of its request.
 #[derive(Debug, Clone, Copy)]
 pub struct Answer<'a> {
-    /// In capitals.
+    /// Request method in upper case.
     pub method: &'a str,
-    /// Below the base URL, with its query.
+    /// Request path below the base URL, with the query if there is one.
     pub path: &'a str,
-    /// What came.
+    /// Response status.
     pub status: StatusCode,
-    /// What came.
+    /// Response headers.
     pub headers: &'a HeaderMap,
-    /// All of it.
+    /// Whole response body.
     pub body: &'a [u8],
 }
 
@@ -33,27 +35,27 @@ impl Answer<'_> {
 }
 
 impl Description {
-    /// What about an answer is not as described, a sentence each. Nothing of its body or
-    /// headers is repeated: they may be personal.
+    /// Returns the deviations of a response from the description, one message for each. Values of
+    /// the body and the headers may be personal data, so no message repeats them.
     #[must_use]
     pub fn complaints(&self, answer: &Answer<'_>) -> Vec<String> {
-        if OF_OTHERS.contains(&answer.status.as_u16()) {
+        if GATEWAY_STATUSES.contains(&answer.status.as_u16()) {
             return Vec::new();
         }
         let Some(operation) = self.operation(answer.method, answer.path) else {
-            // What a browser asks before a call is of no API, and no description's.
+            // CORS preflights are not part of the description.
             let is_preflight = answer.method == "OPTIONS" && answer.body.is_empty();
-            return if is_preflight { Vec::new() } else { self.undescribed(answer) };
+            return if is_preflight { Vec::new() } else { self.undescribed_complaints(answer) };
         };
         let at = format!("{} answered {}", operation.route(), answer.status.as_u16());
-        let mut found = self.as_described(operation, answer);
+        let mut found = self.operation_complaints(operation, answer);
         for complaint in &mut found {
             complaint.insert_str(0, &format!("{at}: "));
         }
         found
     }
 
-    fn as_described(&self, operation: Operation<'_>, answer: &Answer<'_>) -> Vec<String> {
+    fn operation_complaints(&self, operation: Operation<'_>, answer: &Answer<'_>) -> Vec<String> {
         let described = &operation.body["responses"][answer.status.as_str()];
         let described = self.resolve(described);
         if described.is_null() {
@@ -70,19 +72,19 @@ impl Description {
             let header = self.resolve(header);
             let Some(sent) = headers.get(name) else {
                 if header["required"] == true {
-                    found.push(format!("there is no header {name}"));
+                    found.push(format!("header {name} is missing"));
                 }
                 continue;
             };
             let Ok(sent) = sent.to_str() else {
-                found.push(format!("the header {name} is no text"));
+                found.push(format!("header {name} is not text"));
                 continue;
             };
             let is_number = self.resolve(&header["schema"])["type"] == "integer";
             let number = sent.parse::<i64>().ok().filter(|_| is_number);
             let value = number.map_or_else(|| json!(sent), |number| json!(number));
-            let wrong = self.schemas.complaints(&header["schema"], &value);
-            found.extend(wrong.iter().map(|wrong| format!("the header {name}, {wrong}")));
+            let violations = self.schemas.complaints(&header["schema"], &value);
+            found.extend(violations.iter().map(|violation| format!("header {name}, {violation}")));
         }
         found
     }
@@ -90,31 +92,35 @@ impl Description {
     fn body_complaints(&self, described: &Value, answer: &Answer<'_>) -> Vec<String> {
         let Some(contents) = described.as_object() else {
             let is_empty = answer.body.is_empty();
-            return if is_empty { Vec::new() } else { vec!["it has a body".to_owned()] };
+            return if is_empty { Vec::new() } else { vec!["unexpected body".to_owned()] };
         };
         let media_type = answer.media_type().unwrap_or("nothing");
         let Some(content) = contents.get(media_type) else {
-            return vec![format!("its body is declared as {media_type}")];
+            return vec![format!("the content type is {media_type}, which is not described")];
         };
         if !media_type.ends_with("json") {
             return Vec::new();
         }
         match serde_json::from_slice::<Value>(answer.body) {
             Ok(value) => self.schemas.complaints(&content["schema"], &value),
-            Err(_) => vec!["its body is no JSON".to_owned()],
+            Err(_) => vec!["the body is not JSON".to_owned()],
         }
     }
 
-    /// Wrong methods and paths get problem documents, too.
-    fn undescribed(&self, answer: &Answer<'_>) -> Vec<String> {
+    /// Checks a response to a method and path that are not described: it must be a problem
+    /// document.
+    fn undescribed_complaints(&self, answer: &Answer<'_>) -> Vec<String> {
         let status = answer.status.as_u16();
-        if !UNDESCRIBED.contains(&status) {
-            return vec![format!("an undescribed method and path answered {status}")];
+        if !UNDESCRIBED_STATUSES.contains(&status) {
+            return vec![format!("undescribed method and path answered {status}")];
         }
         let problem = json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
         let content = json!({ "application/problem+json": problem });
-        let wrong = self.body_complaints(&content, answer);
-        wrong.iter().map(|wrong| format!("an undescribed method and path: {wrong}")).collect()
+        let violations = self.body_complaints(&content, answer);
+        violations
+            .iter()
+            .map(|violation| format!("undescribed method and path: {violation}"))
+            .collect()
     }
 }
 
@@ -124,7 +130,8 @@ mod tests {
 
     const STATUS: &str = "/v1/download/status/0193567890abcdef0123456789abcdef";
 
-    fn told(
+    /// Returns the deviations of a response, one per line.
+    fn check(
         method: &str,
         path: &str,
         status: u16,
@@ -148,7 +155,7 @@ mod tests {
         ("x-request-id", "12345678"),
     ];
 
-    /// The first example of an operation's answer.
+    /// Returns the first example of a response in the description.
     fn example(operation: &str, status: &str) -> Value {
         let description = Description::of_project().unwrap();
         let (method, path) = operation.split_once(' ').unwrap();
@@ -162,10 +169,10 @@ mod tests {
     #[test]
     fn an_answer_as_described_is_good() {
         let body = example("GET /v1/download/status/{jobId}", "200");
-        assert_eq!(told("GET", STATUS, 200, &JSON, &body), "");
+        assert_eq!(check("GET", STATUS, 200, &JSON, &body), "");
         let body = example("GET /health", "200");
         let more = [JSON.as_slice(), &[("ratelimit-limit", "60")]].concat();
-        assert_eq!(told("GET", "/health", 200, &more, &body), "");
+        assert_eq!(check("GET", "/health", 200, &more, &body), "");
     }
 
     #[test]
@@ -183,27 +190,30 @@ mod tests {
             for (name, value) in change.as_object().unwrap() {
                 body[name] = value.clone();
             }
-            let told = told("GET", STATUS, 200, &JSON, &body);
-            let begins = format!("GET /v1/download/status/{{jobId}} answered 200: {place}: ");
-            assert!(told.starts_with(&begins), "{told}");
+            let complaint = check("GET", STATUS, 200, &JSON, &body);
+            let expected = format!("GET /v1/download/status/{{jobId}} answered 200: {place}: ");
+            assert!(complaint.starts_with(&expected), "{complaint}");
         }
         let mut less = body;
         less.as_object_mut().unwrap().remove("url");
-        assert!(told("GET", STATUS, 200, &JSON, &less).contains("url"));
+        assert!(check("GET", STATUS, 200, &JSON, &less).contains("url"));
     }
 
     #[test]
     fn a_status_a_media_type_or_a_header_that_is_not_described_is_told() {
         let body = example("GET /health", "200");
-        assert!(told("GET", "/health", 418, &JSON, &body).contains("status is not described"));
+        assert!(check("GET", "/health", 418, &JSON, &body).contains("status is not described"));
         let text = [("content-type", "text/html"), JSON[1], JSON[2]];
-        assert!(told("GET", "/health", 200, &text, &body).contains("declared as text/html"));
-        assert!(told("GET", "/health", 200, &JSON[..2], &body).contains("no header X-Request-Id"));
+        assert!(check("GET", "/health", 200, &text, &body).contains("content type is text/html"));
+        assert!(
+            check("GET", "/health", 200, &JSON[..2], &body)
+                .contains("header X-Request-Id is missing")
+        );
         let cached = [JSON[0], JSON[2], ("cache-control", "public")];
-        assert!(told("GET", "/health", 200, &cached, &body).contains("the header Cache-Control"));
+        assert!(check("GET", "/health", 200, &cached, &body).contains("header Cache-Control"));
         let words = [JSON.as_slice(), &[("ratelimit-limit", "many")]].concat();
-        assert!(told("GET", STATUS, 200, &words, &json!({})).contains("RateLimit-Limit"));
-        assert!(told("GET", "/health", 200, &JSON, &Value::Null).contains("no JSON"));
+        assert!(check("GET", STATUS, 200, &words, &json!({})).contains("RateLimit-Limit"));
+        assert!(check("GET", "/health", 200, &JSON, &Value::Null).contains("not JSON"));
     }
 
     #[test]
@@ -211,9 +221,9 @@ mod tests {
         let fetch = STATUS.replace("status/", "");
         let url = "https://downloads.example/x";
         let headers = [JSON[1], JSON[2], ("location", url)];
-        assert_eq!(told("GET", &fetch, 302, &headers, &Value::Null), "");
-        assert!(told("GET", &fetch, 302, &headers, &json!({})).contains("it has a body"));
-        assert!(told("GET", &fetch, 302, &headers[..2], &Value::Null).contains("Location"));
+        assert_eq!(check("GET", &fetch, 302, &headers, &Value::Null), "");
+        assert!(check("GET", &fetch, 302, &headers, &json!({})).contains("unexpected body"));
+        assert!(check("GET", &fetch, 302, &headers[..2], &Value::Null).contains("Location"));
     }
 
     #[test]
@@ -223,9 +233,9 @@ mod tests {
             "code": "MISSING_AUTHENTICATION_TOKEN", "requestId": "x", "retryable": false
         });
         let headers = [("content-type", "application/problem+json")];
-        assert_eq!(told("DELETE", "/health", 404, &headers, &problem), "");
-        assert_eq!(told("GET", "/nowhere", 404, &headers, &problem), "");
-        assert!(told("GET", "/nowhere", 200, &headers, &problem).contains("answered 200"));
-        assert!(told("GET", "/nowhere", 404, &headers, &json!({})).contains("required"));
+        assert_eq!(check("DELETE", "/health", 404, &headers, &problem), "");
+        assert_eq!(check("GET", "/nowhere", 404, &headers, &problem), "");
+        assert!(check("GET", "/nowhere", 200, &headers, &problem).contains("answered 200"));
+        assert!(check("GET", "/nowhere", 404, &headers, &json!({})).contains("required"));
     }
 }

@@ -1,42 +1,44 @@
+//! The API description as data.
+
 use serde_json::Value;
 
 use crate::schema::Schemas;
 use crate::yaml;
 
-/// What a path item may have beside operations is not one.
+/// Keys of a path item that are operations. It may have other keys, such as `parameters`.
 const METHODS: [&str; 7] = ["get", "put", "post", "delete", "patch", "head", "trace"];
 
-/// The API as it is described.
+/// Parsed API description.
 #[derive(Debug)]
 pub struct Description {
     document: Value,
     pub(crate) schemas: Schemas,
 }
 
-/// A text that describes no API.
+/// Error for a text that is not an API description.
 #[derive(Debug, thiserror::Error)]
 pub enum NotADescription {
-    /// It cannot be read.
+    /// The text is not valid YAML.
     #[error(transparent)]
     Unreadable(#[from] yaml::NotYaml),
-    /// It has no paths.
-    #[error("it has no paths")]
+    /// The document has no paths.
+    #[error("the document has no paths")]
     Empty,
 }
 
-/// One call of the API.
+/// Operation of the API: a method of a path.
 #[derive(Debug, Clone, Copy)]
 pub struct Operation<'a> {
-    /// In capitals.
+    /// Method in upper case.
     pub method: &'a str,
-    /// As it stands in the description, with `{names}`.
+    /// Path template, with parameters such as `{jobId}`.
     pub path: &'a str,
-    /// What is said of it.
+    /// Operation object of the description.
     pub body: &'a Value,
 }
 
 impl Operation<'_> {
-    /// `METHOD /path`.
+    /// Returns `METHOD /path`.
     #[must_use]
     pub fn route(&self) -> String {
         format!("{} {}", self.method, self.path)
@@ -44,20 +46,20 @@ impl Operation<'_> {
 }
 
 impl Description {
-    /// The project's own, as it was when this was compiled.
+    /// Returns the description of docferry's API, `openapi.yaml` at compile time.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When the file is not a valid description.
     pub fn of_project() -> Result<Self, NotADescription> {
         Self::parse(include_str!("../../../openapi.yaml"))
     }
 
-    /// Reads a description.
+    /// Parses a description.
     ///
     /// # Errors
-    /// When it is no YAML, or has no paths.
+    /// When the text is not valid YAML or has no paths.
     pub fn parse(text: &str) -> Result<Self, NotADescription> {
-        // No tag means anything in it.
+        // YAML tags have no meaning in OpenAPI, so they are ignored.
         let document = yaml::read(text, &|_, value| value)?;
         if !document["paths"].is_object() {
             return Err(NotADescription::Empty);
@@ -66,35 +68,36 @@ impl Description {
         Ok(Self { document, schemas })
     }
 
-    /// All of it.
+    /// Returns the whole document.
     #[must_use]
     pub const fn document(&self) -> &Value {
         &self.document
     }
 
-    /// Every call.
+    /// Returns all operations.
     pub fn operations(&self) -> impl Iterator<Item = Operation<'_>> {
         let paths = self.document["paths"].as_object().into_iter().flatten();
         paths.flat_map(|(path, item)| {
             let bodies = item.as_object().into_iter().flatten();
             bodies.filter_map(move |(method, body)| {
                 let method = METHODS.iter().find(|known| **known == method)?;
-                Some(Operation { method: capital(method), path, body })
+                Some(Operation { method: upper_case(method), path, body })
             })
         })
     }
 
-    /// The call that API Gateway hands a request to: a path without names goes before
-    /// one with them, whatever their methods.
+    /// Returns the operation to which API Gateway routes a request. A path without parameters takes
+    /// precedence over one with parameters, whatever methods they have.
     #[must_use]
     pub fn operation(&self, method: &str, path: &str) -> Option<Operation<'_>> {
         let path = path.split('?').next().unwrap_or_default();
-        let fits = self.operations().map(|operation| operation.path).filter(|of| fits(of, path));
-        let best = fits.min_by_key(|of| of.matches('{').count())?;
+        let templates = self.operations().map(|operation| operation.path);
+        let matching = templates.filter(|template| matches(template, path));
+        let best = matching.min_by_key(|template| template.matches('{').count())?;
         self.operations().find(|operation| operation.path == best && operation.method == method)
     }
 
-    /// What a reference leads to; anything else is itself.
+    /// Returns the target of a reference; any other value is returned unchanged.
     #[must_use]
     pub fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
         let target = value["$ref"].as_str().and_then(|target| target.strip_prefix('#'));
@@ -104,15 +107,15 @@ impl Description {
         }
     }
 
-    /// What is wrong with a value by a schema of the description, a sentence each. The
-    /// value is not repeated.
+    /// Returns the violations of a schema of the description by a value, one message for each. No
+    /// message repeats the value.
     #[must_use]
     pub fn value_complaints(&self, schema: &Value, value: &Value) -> Vec<String> {
         self.schemas.complaints(schema, value)
     }
 }
 
-fn capital(method: &str) -> &'static str {
+fn upper_case(method: &str) -> &'static str {
     match method {
         "get" => "GET",
         "put" => "PUT",
@@ -124,11 +127,11 @@ fn capital(method: &str) -> &'static str {
     }
 }
 
-/// Whether a path is one of those that a path with `{names}` stands for.
-fn fits(template: &str, path: &str) -> bool {
-    let (mut names, mut parts) = (template.split('/'), path.split('/'));
+/// Whether a path matches a template with parameters.
+fn matches(template: &str, path: &str) -> bool {
+    let (mut expected, mut actual) = (template.split('/'), path.split('/'));
     loop {
-        match (names.next(), parts.next()) {
+        match (expected.next(), actual.next()) {
             (None, None) => return true,
             (Some(name), Some(part)) if name.starts_with('{') && !part.is_empty() => {}
             (Some(name), Some(part)) if name == part => {}
@@ -150,7 +153,7 @@ mod tests {
         let fetch = Some("GET /v1/download/{jobId}".to_owned());
         assert_eq!(found("GET", "/v1/download/abc?x=/y"), fetch);
         assert_eq!(found("POST", "/v1/download/check"), Some("POST /v1/download/check".into()));
-        // As at API Gateway: that path answers POST alone.
+        // As in API Gateway, the path without parameters wins, although it has only POST.
         assert_eq!(found("GET", "/v1/download/check"), None);
         assert_eq!(found("GET", "/v1/download/"), None);
         assert_eq!(found("GET", "/v1/download/a/b"), None);

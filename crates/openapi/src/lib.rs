@@ -1,8 +1,8 @@
-//! The API's description, `openapi.yaml`, as data, and whether an answer fits it.
+//! Reads the API description `openapi.yaml` and validates responses against it.
 //!
-//! For tests and checks: no function reads it. It knows what our description uses of
-//! OpenAPI 3.0 and no more: references into the document itself, JSON and text bodies,
-//! headers of one value.
+//! The crate is for tests and checks; no Lambda function depends on it. It supports only the part
+//! of OpenAPI 3.0 that the description uses: references within the document, JSON and text bodies,
+//! and headers with one value.
 
 mod answer;
 mod description;

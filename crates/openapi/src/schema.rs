@@ -1,4 +1,4 @@
-//! Schemas of OpenAPI 3.0 as JSON Schema, and whether a value fits one.
+//! Conversion of OpenAPI 3.0 schemas into JSON Schema, and validation of values.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,59 +6,61 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jsonschema::{Draft, Validator};
 use serde_json::{Map, Value, json};
 
-/// The schemas of a description, and validators for those that were asked for: each is
-/// made once.
+/// Schemas of a description. The validator of each schema is built on first use and cached.
 #[derive(Debug)]
 pub(crate) struct Schemas {
-    /// What references lead to, as JSON Schema.
+    /// Targets of references, as JSON Schema.
     components: Value,
-    made: Mutex<BTreeMap<String, Arc<Validator>>>,
+    /// Validators by the JSON text of their schema.
+    validators: Mutex<BTreeMap<String, Arc<Validator>>>,
 }
 
 impl Schemas {
     pub(crate) fn new(components: &Value) -> Self {
         let components = json_schema(&json!({ "schemas": components["schemas"] }));
-        Self { components, made: Mutex::default() }
+        Self { components, validators: Mutex::default() }
     }
 
-    /// What is wrong with a value by a schema, a sentence each. The value is not
-    /// repeated: it may be personal.
+    /// Returns the violations of a schema by a value, one message for each. The value may be
+    /// personal data, so no message repeats it.
     pub(crate) fn complaints(&self, schema: &Value, value: &Value) -> Vec<String> {
         let validator = match self.validator(schema) {
             Ok(validator) => validator,
             Err(error) => return vec![error],
         };
-        let wrong = validator.iter_errors(value);
-        wrong
+        let violations = validator.iter_errors(value);
+        violations
             .map(|error| {
                 let at = error.instance_path().to_string();
                 let at = if at.is_empty() { "all of it".to_owned() } else { at };
-                format!("{at}: {}", error.masked_with("what it is"))
+                format!("{at}: {}", error.masked_with("the value"))
             })
             .collect()
     }
 
     fn validator(&self, schema: &Value) -> Result<Arc<Validator>, String> {
         let name = schema.to_string();
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(validator) = made.get(&name) {
+        let mut validators = self.validators.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(validator) = validators.get(&name) {
             return Ok(Arc::clone(validator));
         }
-        // Wrapped, because members beside a reference do not count.
+        // The schema is wrapped in `allOf`, because members beside a `$ref` are ignored.
         let root = json!({ "allOf": [json_schema(schema)], "components": self.components });
         let validator = jsonschema::options()
             .with_draft(Draft::Draft4)
             .should_validate_formats(true)
             .build(&root)
-            .map_err(|error| format!("{name} is no schema: {error}"))?;
+            .map_err(|error| format!("invalid schema {name}: {error}"))?;
         let validator = Arc::new(validator);
-        made.insert(name, Arc::clone(&validator));
+        validators.insert(name, Arc::clone(&validator));
         Ok(validator)
     }
 }
 
-/// The same in JSON Schema, which has no `nullable`. Objects become closed: clients have to
-/// ignore members that they do not know, but a member that is not described is our fault.
+/// Converts a schema into JSON Schema, which has no `nullable`.
+///
+/// `additionalProperties: true` becomes `false`. Clients have to ignore unknown members, but the
+/// service itself must not send any member that is not described.
 fn json_schema(schema: &Value) -> Value {
     let members = match schema {
         Value::Array(members) => return members.iter().map(json_schema).collect(),
@@ -73,8 +75,8 @@ fn json_schema(schema: &Value) -> Value {
     if object.get("nullable") != Some(&json!(true)) {
         return Value::Object(object);
     }
-    if let Some(Value::Array(words)) = object.get_mut("enum") {
-        words.push(Value::Null);
+    if let Some(Value::Array(values)) = object.get_mut("enum") {
+        values.push(Value::Null);
     }
     match object.get("type") {
         Some(Value::String(kind)) => {
@@ -113,27 +115,27 @@ mod tests {
     #[test]
     fn nullable_members_take_null_and_formats_are_checked() {
         let person = json!({ "$ref": "#/components/schemas/Person" });
-        let wrong = |value: Value| schemas().complaints(&person, &value);
-        assert!(wrong(json!({ "name": "a", "born": null, "mood": null })).is_empty());
-        assert!(wrong(json!({ "name": "a", "born": "2026-11-23T17:00:00.1Z" })).is_empty());
-        assert_eq!(wrong(json!({ "name": null })).len(), 1);
-        assert!(wrong(json!({ "name": "a", "born": "yesterday" }))[0].starts_with("/born: "));
-        assert_eq!(wrong(json!({ "name": "a", "mood": "bad" })).len(), 1);
-        assert_eq!(wrong(json!({ "name": "a", "more": 1 })).len(), 1);
-        assert!(wrong(json!({ "name": "a", "friend": null })).is_empty());
-        assert!(wrong(json!({ "name": "a", "friend": { "name": "b" } })).is_empty());
-        assert_eq!(wrong(json!({ "name": "a", "friend": {} })).len(), 1);
+        let violations = |value: Value| schemas().complaints(&person, &value);
+        assert!(violations(json!({ "name": "a", "born": null, "mood": null })).is_empty());
+        assert!(violations(json!({ "name": "a", "born": "2026-11-23T17:00:00.1Z" })).is_empty());
+        assert_eq!(violations(json!({ "name": null })).len(), 1);
+        assert!(violations(json!({ "name": "a", "born": "yesterday" }))[0].starts_with("/born: "));
+        assert_eq!(violations(json!({ "name": "a", "mood": "bad" })).len(), 1);
+        assert_eq!(violations(json!({ "name": "a", "more": 1 })).len(), 1);
+        assert!(violations(json!({ "name": "a", "friend": null })).is_empty());
+        assert!(violations(json!({ "name": "a", "friend": { "name": "b" } })).is_empty());
+        assert_eq!(violations(json!({ "name": "a", "friend": {} })).len(), 1);
     }
 
     #[test]
     fn a_complaint_does_not_repeat_the_value() {
-        let told = schemas().complaints(&json!({ "type": "integer" }), &json!("secret"));
-        assert!(told.len() == 1 && !told[0].contains("secret"), "{told:?}");
+        let complaints = schemas().complaints(&json!({ "type": "integer" }), &json!("secret"));
+        assert!(complaints.len() == 1 && !complaints[0].contains("secret"), "{complaints:?}");
     }
 
     #[test]
     fn a_reference_that_leads_nowhere_is_told() {
-        let nowhere = json!({ "$ref": "#/components/schemas/Nobody" });
-        assert!(schemas().complaints(&nowhere, &json!(1))[0].contains("is no schema"));
+        let nowhere = json!({ "$ref": "#/components/schemas/Missing" });
+        assert!(schemas().complaints(&nowhere, &json!(1))[0].contains("invalid schema"));
     }
 }

@@ -1,30 +1,30 @@
-//! YAML read as JSON, so that everything that reads it needs one form of it.
+//! Reads YAML into JSON values, so that callers handle only one data model.
 
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
-/// A text that cannot be read as JSON would be.
+/// Error for a text that is not YAML or cannot be represented as JSON.
 #[derive(Debug, thiserror::Error)]
 pub enum NotYaml {
-    /// It breaks YAML's grammar; says where.
-    #[error("it is no YAML: {0}")]
+    /// Syntax error, with its position.
+    #[error("invalid YAML: {0}")]
     Malformed(String),
-    /// It has none, or several.
-    #[error("it has {0} documents, one is expected")]
+    /// The text has no document or several.
+    #[error("expected one document, found {0}")]
     Documents(usize),
-    /// The name of a member is no text.
-    #[error("a name in it is no text")]
+    /// A key is not a string.
+    #[error("a key is not a string")]
     Name,
-    /// It has what JSON has not; says what.
-    #[error("it has what JSON has not: {0}")]
+    /// The text has a value that JSON does not have.
+    #[error("not representable as JSON: {0}")]
     Foreign(String),
 }
 
-/// Reads the one document of a text. What a tag means (`!Ref X`) is the caller's to
-/// say: `tagged` gets its name, without the `!`, and its value.
+/// Reads a text with one document. Tagged values (`!Ref X`) are converted by `tagged`, which gets
+/// the name of the tag, without the `!`, and the value.
 ///
 /// # Errors
-/// When it is no YAML, or has what JSON has not.
+/// When the text is not valid YAML or cannot be represented as JSON.
 pub fn read(text: &str, tagged: &dyn Fn(&str, Value) -> Value) -> Result<Value, NotYaml> {
     let documents =
         Yaml::load_from_str(text).map_err(|error| NotYaml::Malformed(error.to_string()))?;

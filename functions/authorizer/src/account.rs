@@ -1,3 +1,5 @@
+//! The service account of the court viewer.
+
 use std::future::Future;
 use std::sync::Arc;
 
@@ -6,7 +8,7 @@ use docferry_aws::secrets::SecretError;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-/// The service account, from its secret `{"username", "password"}`.
+/// Credentials of the service account; also the format of its secret, `{"username", "password"}`.
 #[derive(Debug, Deserialize)]
 pub struct Account {
     /// User name.
@@ -15,17 +17,17 @@ pub struct Account {
     pub password: SecretString,
 }
 
-/// Where the service account is kept.
+/// Source of the service account's credentials.
 pub trait Accounts: Send + Sync {
-    /// The account as last read; `fresh` asks for it anew, after a mismatch that
-    /// may come from a rotation.
+    /// Returns the account, from a cache unless `fresh` is set. A fresh read is needed after a
+    /// mismatch, because the password may have been rotated.
     fn account(
         &self,
         fresh: bool,
     ) -> impl Future<Output = Result<Arc<Account>, SecretError>> + Send;
 }
 
-/// The account in Secrets Manager.
+/// [`Accounts`] that reads the account from Secrets Manager.
 #[derive(Debug)]
 pub struct SecretAccounts(pub SecretCache<Account>);
 

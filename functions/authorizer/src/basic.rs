@@ -1,3 +1,5 @@
+//! HTTP Basic credentials.
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -14,7 +16,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Reads the header's value; `None` when it is not of that form.
+    /// Parses the value of the header; `None` if it is not valid Basic authentication.
     #[must_use]
     pub fn parse(header: &str) -> Option<Self> {
         let (scheme, encoded) = header.split_once(' ')?;
@@ -22,22 +24,22 @@ impl Credentials {
             return None;
         }
         let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
-        // The user name holds no colon; the password may.
+        // A user name cannot contain a colon; a password can.
         let (username, password) = text.split_once(':')?;
         Some(Self { username: username.into(), password: password.into() })
     }
 
-    /// Compares in a time that depends on neither value: digests of equal length,
-    /// both parts always.
+    /// Compares the credentials with the account in constant time: it always compares both parts,
+    /// as digests of equal length.
     #[must_use]
     pub fn matches(&self, account: &Account) -> bool {
-        let username = same(&self.username, &account.username);
-        let password = same(&self.password, &account.password);
+        let username = digests_equal(&self.username, &account.username);
+        let password = digests_equal(&self.password, &account.password);
         (username & password).into()
     }
 }
 
-fn same(a: &SecretString, b: &SecretString) -> subtle::Choice {
+fn digests_equal(a: &SecretString, b: &SecretString) -> subtle::Choice {
     let digest = |secret: &SecretString| Sha256::digest(secret.expose_secret().as_bytes());
     digest(a).ct_eq(&digest(b))
 }

@@ -1,15 +1,18 @@
+//! Bearer tokens in the `Authorization` header.
+
 use secrecy::SecretString;
 
-/// Longer than any token that API Gateway lets through with its other headers.
-const LONGEST: usize = 10 * 1024;
+/// Maximum length of a token in bytes. API Gateway limits all headers together to about this size,
+/// so longer tokens cannot arrive.
+const MAX_TOKEN_BYTES: usize = 10 * 1024;
 
-/// The token of an `Authorization: Bearer` header (RFC 6750); `None` when the
-/// value is not of that form.
+/// Returns the token of an `Authorization: Bearer` header (RFC 6750); `None` if the value is not
+/// valid bearer authentication.
 #[must_use]
 pub fn bearer(header: &str) -> Option<SecretString> {
     let (scheme, token) = header.split_once(' ')?;
     let token = token.trim();
-    let is_token = !token.is_empty() && token.len() <= LONGEST && !token.contains(' ');
+    let is_token = !token.is_empty() && token.len() <= MAX_TOKEN_BYTES && !token.contains(' ');
     (scheme.eq_ignore_ascii_case("bearer") && is_token).then(|| token.into())
 }
 
@@ -23,7 +26,7 @@ mod tests {
         for header in ["Bearer a.b.c", "bEARER a.b.c", "Bearer  a.b.c "] {
             assert_eq!(bearer(header).unwrap().expose_secret(), "a.b.c");
         }
-        let long = format!("Bearer {}", "x".repeat(LONGEST + 1));
+        let long = format!("Bearer {}", "x".repeat(MAX_TOKEN_BYTES + 1));
         for bad in ["", "Bearer", "Bearer ", "Bearer a b", "Basic YTpi", "Bearera.b.c", &long] {
             assert!(bearer(bad).is_none(), "{bad}");
         }

@@ -1,3 +1,5 @@
+//! The authorizer's decision and its response to API Gateway.
+
 use aws_lambda_events::apigw::{
     ApiGatewayCustomAuthorizerRequestTypeRequest as Request,
     ApiGatewayCustomAuthorizerResponse as Response,
@@ -11,35 +13,35 @@ use serde_json::{Value, json};
 use crate::oidc::{FetchError, Issuer, KeySource, Rejection, TokenError};
 use crate::{Accounts, Credentials, SERVICE_PRINCIPAL, bearer};
 
-/// Why the caller is not let in.
+/// Reason for which no policy is returned.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// Missing or wrong credentials: a 401. The reason is for the log alone.
+    /// Missing or wrong credentials: a 401. The reason is only logged.
     #[error("unauthorized: {0}")]
     Unauthorized(Reason),
-    /// Nobody can tell now: a 500, so that a caller does not throw away good
-    /// credentials.
+    /// The service account could not be read, so Basic credentials cannot be checked now. This is a
+    /// 500, so that a caller does not discard valid credentials.
     #[error("the service account could not be read")]
     Unavailable(#[from] SecretError),
-    /// The same of a token.
-    #[error("the issuer's keys could not be had: {0}")]
+    /// The issuer's keys could not be fetched, so tokens cannot be checked now: a 500 as well.
+    #[error("the issuer's keys could not be fetched: {0}")]
     NoKeys(FetchError),
 }
 
-/// What is wrong with the credentials, without repeating any of them.
+/// Problem with the credentials. No text repeats any part of them.
 #[derive(Debug, thiserror::Error)]
 pub enum Reason {
-    /// There are none, or none of a kind that is known here.
-    #[error("no credentials of a known kind")]
+    /// There are no credentials, or they are of an unsupported kind.
+    #[error("no supported credentials")]
     Missing,
-    /// Not the service account.
+    /// User name or password is not that of the service account.
     #[error("wrong user name or password")]
     Password,
-    /// A token that is not let in.
+    /// The token was rejected.
     #[error("{0}")]
     Token(Rejection),
-    /// What API Gateway asked about has another form.
-    #[error("no ARN of a method")]
+    /// The request of API Gateway has no valid method ARN.
+    #[error("no valid method ARN")]
     Request,
 }
 
@@ -54,10 +56,10 @@ impl From<Refusal> for Diagnostic {
     }
 }
 
-/// Lets the service account in, and who bears a token of the issuer, if there is
-/// one; for every route of the stage: API Gateway keeps the answer by credential,
-/// so it must not depend on the route. What the caller may do there, the functions
-/// decide by the scopes.
+/// Authenticates the caller as the service account or, if an issuer is configured, by its token.
+///
+/// The returned policy allows every route of the stage. API Gateway caches it by credential, so it
+/// must not depend on the route. The functions check the scopes of the caller for each route.
 ///
 /// # Errors
 /// See [`Refusal`].
@@ -83,13 +85,14 @@ pub async fn decide(
     };
     let stage = request.method_arn.as_deref().and_then(stage_arn);
     let stage = stage.ok_or(Refusal::Unauthorized(Reason::Request))?;
-    Ok(admit(stage, &principal, scopes, graph_user))
+    Ok(allow(stage, &principal, scopes, graph_user))
 }
 
+/// Checks Basic credentials against the service account.
 async fn check_account(accounts: &impl Accounts, sent: &Credentials) -> Result<(), Refusal> {
-    let known = sent.matches(&*accounts.account(false).await?);
+    let matches = sent.matches(&*accounts.account(false).await?);
     // The password may have been rotated since it was read.
-    if known || sent.matches(&*accounts.account(true).await?) {
+    if matches || sent.matches(&*accounts.account(true).await?) {
         return Ok(());
     }
     Err(Refusal::Unauthorized(Reason::Password))
@@ -104,7 +107,8 @@ impl From<TokenError> for Refusal {
     }
 }
 
-fn admit(
+/// Returns a policy that allows all methods of the resource, with the caller in its context.
+fn allow(
     resource: String,
     principal: &str,
     scopes: Scopes,
@@ -119,7 +123,8 @@ fn admit(
     response.policy_document.version = Some("2012-10-17".into());
     response.policy_document.statement = vec![statement];
     let mut context = json!({ "principal": principal, "scopes": scopes.to_string() });
-    // No null: API Gateway takes texts, numbers and truth values only.
+    // The member is omitted instead of null: API Gateway accepts only strings, numbers and
+    // booleans.
     if let Some(id) = graph_user {
         context["graphUser"] = id.into();
     }
@@ -127,7 +132,8 @@ fn admit(
     response
 }
 
-/// `arn:…:{api}/{stage}/GET/path` → `arn:…:{api}/{stage}/*`.
+/// Converts the ARN of a method, `arn:…:{api}/{stage}/GET/path`, into that of the whole stage,
+/// `arn:…:{api}/{stage}/*`.
 fn stage_arn(method_arn: &str) -> Option<String> {
     let mut parts = method_arn.splitn(3, '/');
     let (api, stage) = (parts.next()?, parts.next()?);
@@ -141,7 +147,7 @@ mod tests {
     use crate::oidc::HttpKeys;
     use std::sync::{Arc, Mutex};
 
-    /// An account that changes when it is read anew.
+    /// Account whose password changes with each fresh read.
     struct Rotated(Mutex<Vec<&'static str>>);
 
     impl Accounts for Rotated {
@@ -165,15 +171,16 @@ mod tests {
         .unwrap()
     }
 
-    const NOBODY: Option<&Issuer<HttpKeys>> = None;
+    const NO_ISSUER: Option<&Issuer<HttpKeys>> = None;
 
-    // scv:new
+    /// Credentials `scv:new`.
     const NEW: &str = "Basic c2N2Om5ldw==";
 
     #[tokio::test]
     async fn the_account_is_admitted_to_the_whole_stage() {
-        let response =
-            decide(&Rotated(Mutex::new(vec!["new"])), NOBODY, &request(Some(NEW))).await.unwrap();
+        let response = decide(&Rotated(Mutex::new(vec!["new"])), NO_ISSUER, &request(Some(NEW)))
+            .await
+            .unwrap();
         let policy = serde_json::to_value(&response.policy_document).unwrap();
         let resource = "arn:aws:execute-api:ca-central-1:123456789012:api/prod/*";
         assert!(policy.to_string().contains(resource), "{policy}");
@@ -184,14 +191,14 @@ mod tests {
     #[tokio::test]
     async fn a_rotated_password_is_noticed() {
         let accounts = Rotated(Mutex::new(vec!["old", "new"]));
-        assert!(decide(&accounts, NOBODY, &request(Some(NEW))).await.is_ok());
+        assert!(decide(&accounts, NO_ISSUER, &request(Some(NEW))).await.is_ok());
     }
 
     #[tokio::test]
     async fn a_refusal_says_exactly_unauthorized_and_nothing_else() {
         for header in [None, Some("Basic c2N2OndvcnNl"), Some("Bearer x")] {
             let accounts = Rotated(Mutex::new(vec!["new"]));
-            let refusal = decide(&accounts, NOBODY, &request(header)).await;
+            let refusal = decide(&accounts, NO_ISSUER, &request(header)).await;
             let diagnostic = Diagnostic::from(refusal.unwrap_err());
             assert_eq!(diagnostic.error_message, "Unauthorized");
         }

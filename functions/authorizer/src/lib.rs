@@ -1,9 +1,8 @@
-//! Who is calling: HTTP Basic for the court viewer's service account, bearer
-//! tokens of an OpenID Connect issuer for everybody else.
+//! Authentication of API callers, as a Lambda authorizer of API Gateway: HTTP Basic for the court
+//! viewer's service account, bearer tokens of an OpenID Connect issuer for all other callers.
 //!
-//! Wrong or missing credentials end in an error whose text is exactly
-//! `Unauthorized`, which API Gateway turns into a 401; nothing else may fail
-//! with that text.
+//! Wrong or missing credentials cause an error with the exact text `Unauthorized`, which API
+//! Gateway turns into a 401. No other error may have that text.
 
 mod account;
 mod basic;
@@ -16,5 +15,5 @@ pub use basic::Credentials;
 pub use bearer::bearer;
 pub use decision::{Reason, Refusal, decide};
 
-/// The principal of the service account, as records and policies name it.
+/// Principal id of the service account in records and policies.
 pub const SERVICE_PRINCIPAL: &str = "scv";

@@ -1,4 +1,4 @@
-//! The `authorizer` function: who is calling.
+//! The `authorizer` function: authenticates the callers of the API.
 
 use authorizer::oidc::{Issuer, OidcSettings};
 use authorizer::{SecretAccounts, decide};

@@ -1,5 +1,5 @@
-//! Tokens of a simulated issuer, good and false ones.
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+//! Valid and invalid tokens of a simulated issuer.
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 use std::sync::Arc;
 
@@ -11,9 +11,10 @@ use docferry_sim_identity::{Config, Running, start};
 use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
 
-/// As a user of Microsoft Graph.
+/// Microsoft Graph user id of the caller `ada`.
 const ADA: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 
+/// Simulated issuer and a client for its admin interface.
 struct Bench {
     provider: Running,
     http: reqwest::Client,
@@ -46,12 +47,12 @@ impl Bench {
         response.error_for_status().unwrap().json().await.unwrap()
     }
 
-    async fn mint(&self, wish: Value) -> String {
-        self.admin("/mint", wish).await["token"].as_str().unwrap().to_owned()
+    async fn mint(&self, spec: Value) -> String {
+        self.admin("/mint", spec).await["token"].as_str().unwrap().to_owned()
     }
 
-    /// How often the issuer was asked for its keys.
-    async fn asked(&self) -> usize {
+    /// Returns how often the keys were fetched.
+    async fn key_fetches(&self) -> usize {
         let url = format!("{}/requests", self.provider.admin_url());
         let all: Vec<Value> = self.http.get(url).send().await.unwrap().json().await.unwrap();
         all.iter().filter(|request| request["operation"] == "jwks").count()
@@ -77,7 +78,7 @@ async fn good_tokens_of_both_algorithms_tell_who_asks_and_what_they_may() {
     }
     let among_others = json!({ "aud": ["other", "docferry"] });
     verify(&issuer, &bench.mint(json!({ "claims": among_others })).await).await.unwrap();
-    assert_eq!(bench.asked().await, 1, "keys are kept");
+    assert_eq!(bench.key_fetches().await, 1, "keys are cached");
 }
 
 #[tokio::test]
@@ -86,7 +87,7 @@ async fn every_kind_of_false_token_is_refused_for_what_is_false_about_it() {
     let issuer = bench.issuer();
     let claims = |claims: Value| json!({ "claims": claims });
     let url = bench.provider.url();
-    for (wish, expected) in [
+    for (spec, expected) in [
         (json!({ "expiresIn": -90 }), Rejection::Expired),
         (claims(json!({ "exp": null })), Rejection::Claims),
         (claims(json!({ "exp": "tomorrow" })), Rejection::Claims),
@@ -115,10 +116,10 @@ async fn every_kind_of_false_token_is_refused_for_what_is_false_about_it() {
         (json!({ "header": { "kid": null } }), Rejection::UnknownKey),
         (json!({ "header": { "kid": "made-up" } }), Rejection::UnknownKey),
     ] {
-        let token = bench.mint(wish.clone()).await;
+        let token = bench.mint(spec.clone()).await;
         match verify(&issuer, &token).await {
-            Err(TokenError::Rejected(why)) => assert_eq!(why, expected, "{wish}"),
-            other => panic!("{wish}: {other:?}"),
+            Err(TokenError::Rejected(why)) => assert_eq!(why, expected, "{spec}"),
+            other => panic!("{spec}: {other:?}"),
         }
     }
     for nonsense in ["", ".", "..", "a.b.c", "a.b.c.d.e", "eyJ9.e30.e30", "é.é.é"] {
@@ -204,6 +205,7 @@ async fn without_keys_nobody_can_tell_and_the_error_says_which_document() {
     }
 }
 
+/// Accounts that cannot be read.
 struct NoAccount;
 
 impl Accounts for NoAccount {
@@ -229,7 +231,7 @@ async fn no_token_can_claim_to_be_the_service_account() {
     let claims = json!({ "sub": "scv", "scope": "docferry.service docferry.read" });
     let token = bench.mint(json!({ "claims": claims })).await;
     let bearer = request(&format!("Bearer {token}"));
-    // The account is not even looked at.
+    // `NoAccount` fails if it is read: a bearer token must not cause a read of the account.
     let answer = decide(&NoAccount, Some(&issuer), &bearer).await.unwrap();
     assert_eq!(answer.principal_id.as_deref(), Some("sub:scv"));
     let context = json!({ "principal": "sub:scv", "scopes": "docferry.read docferry.service" });
@@ -250,8 +252,8 @@ async fn a_bad_token_is_exactly_unauthorized_and_an_unreachable_issuer_is_not() 
     assert_eq!(Diagnostic::from(refusal).error_message, "AUTHORIZER_UNAVAILABLE");
 
     let issuer = bench.issuer();
-    for with in [Some(&issuer), None] {
-        let refusal = decide(&NoAccount, with, &bearer).await.unwrap_err();
+    for configured in [Some(&issuer), None] {
+        let refusal = decide(&NoAccount, configured, &bearer).await.unwrap_err();
         let text = format!("{refusal} {refusal:?}");
         assert!(!text.contains("eyJ"), "{text}");
         let diagnostic = Diagnostic::from(refusal);

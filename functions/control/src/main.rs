@@ -1,4 +1,4 @@
-//! The `control` function: POSTs that change running work.
+//! The `control` function: calls that cancel or retry existing work.
 
 use docferry_http::{RetrySettings, TransferApi, control_router};
 use docferry_lambda::config::Reader;

@@ -1,4 +1,4 @@
-//! The `download` function: GETs that fetch what a job has delivered.
+//! The `download` function: redirects to the files that a job has delivered.
 
 use docferry_http::download_router;
 use docferry_lambda::Error;

@@ -1,4 +1,4 @@
-//! The `finalize` step: every ending.
+//! The `finalize` step: ends a transfer, after success, failure or cancellation.
 
 use docferry_app::admit::Admitter;
 use docferry_app::finalize::{FinalizeSettings, Ports, finalize};

@@ -1,4 +1,4 @@
-//! The `initiate` function: POSTs that create work.
+//! The `initiate` function: calls that create transfers and jobs.
 
 use std::sync::Arc;
 

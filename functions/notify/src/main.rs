@@ -1,4 +1,5 @@
-//! The `notify` function: tells the queues of each ending.
+//! The `notify` function: sends the outcome of each ended transfer to the audit queue, and webhook
+//! notifications to the webhook queue.
 
 use docferry_app::notify::{forward, notify};
 use docferry_lambda::config::Reader;

@@ -1,4 +1,4 @@
-//! The `ping` function: does the document source answer?
+//! The `ping` function: checks whether the document source answers.
 
 use docferry_http::ping_router;
 use docferry_lambda::Error;

@@ -1,4 +1,4 @@
-//! The `poll` step: has the document arrived, whole?
+//! The `poll` step: checks whether the document has arrived completely in the exchange bucket.
 
 use docferry_app::admit::Admitter;
 use docferry_app::poll::poll;

@@ -1,4 +1,4 @@
-//! The `publish` step: copies the next bytes into the delivery bucket.
+//! The `publish` step: copies the next part of the document into the delivery bucket.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use docferry_domain::Step;
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, Invocation, SystemClock, run_step, upload_output};
 
-/// 32 MiB in memory, and a part in a second on a slow line.
+/// Four parts of 8 MiB at once: 32 MiB of memory, and about a second per part on a slow connection.
 const SETTINGS: PublishSettings = PublishSettings {
     part_bytes: 8 * 1024 * 1024,
     parallel_parts: 4,

@@ -1,4 +1,4 @@
-//! The `push` step: asks the source for the document.
+//! The `push` step: asks the document source to push the document to the exchange bucket.
 
 use docferry_app::push::push;
 use docferry_app::tries::recorded;

@@ -1,4 +1,4 @@
-//! The `subscribe` function: a job's events as they happen.
+//! The `subscribe` function: streams the events of a job.
 
 use docferry_http::{StreamMode, subscribe_router};
 use docferry_lambda::Error;

@@ -1,4 +1,5 @@
-//! The program against Lambda's runtime API: what comes, and when.
+//! Tests of the compiled function against a Lambda runtime API: content and timing of its
+//! responses.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod support;
@@ -11,10 +12,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use support::Function;
 
-/// More than the tests of jobs that end take.
-const PLENTY: Duration = Duration::from_secs(300);
+/// Time limit of an invocation in tests in which the job ends. It is never reached.
+const LONG_LIMIT: Duration = Duration::from_secs(300);
 
-#[expect(clippy::disallowed_methods, reason = "the program goes by the time of day")]
+#[expect(clippy::disallowed_methods, reason = "the program uses the system time")]
 fn now() -> Timestamp {
     Timestamp::now()
 }
@@ -34,6 +35,7 @@ fn queued() -> Transfer {
     }
 }
 
+/// The transfer while it is uploading.
 fn moved(queued: &Transfer, bytes_done: u64) -> Transfer {
     Transfer {
         phase: Phase::Uploading,
@@ -54,6 +56,7 @@ fn completed(queued: &Transfer) -> Transfer {
     }
 }
 
+/// Event of API Gateway, with `Last-Event-ID` if given.
 fn event(last_id: Option<&str>) -> Value {
     let sample = include_str!("../../../events/subscribe/follow.json");
     let mut event: Value = serde_json::from_str(sample).unwrap();
@@ -69,7 +72,7 @@ async fn each_event_leaves_the_function_while_the_job_still_runs() {
     let mut function = Function::start("STREAM").await;
     let job = queued();
     function.table.put(&job);
-    let mut answer = function.runtime.invoke(&event(None), PLENTY).await;
+    let mut answer = function.runtime.invoke(&event(None), LONG_LIMIT).await;
     assert_eq!(answer.headers["lambda-runtime-function-response-mode"], "streaming");
     assert_eq!(answer.headers["transfer-encoding"], "chunked");
     let kind = "application/vnd.awslambda.http-integration-response";
@@ -77,7 +80,7 @@ async fn each_event_leaves_the_function_while_the_job_still_runs() {
     let prelude = answer.prelude().await;
     assert_eq!(prelude["statusCode"], 200);
     assert_eq!(prelude["headers"]["content-type"], "text/event-stream");
-    // API Gateway takes no lists here.
+    // API Gateway does not accept lists as header values here.
     let headers = prelude["headers"].as_object().unwrap();
     assert!(headers.values().all(Value::is_string), "{prelude}");
 
@@ -94,13 +97,13 @@ async fn each_event_leaves_the_function_while_the_job_still_runs() {
         ["queued", "running", "completed"].map(|s| body.find(&format!("\"status\":\"{s}\"")));
     assert!(order.is_sorted() && order[0].is_some(), "{body}");
 
-    // The same process again: there is nothing more to tell.
-    let mut answer = function.runtime.invoke(&event(Some(&answer.last_id())), PLENTY).await;
+    // Second invocation of the same process: no events are left.
+    let mut answer = function.runtime.invoke(&event(Some(&answer.last_id())), LONG_LIMIT).await;
     assert_eq!(answer.prelude().await["statusCode"], 204);
     answer.rest().await;
     assert_eq!(answer.body(), "");
     let log = std::fs::read_to_string(&function.log).unwrap();
-    assert!(!log.contains("X-Amz-Signature"), "a URL is logged");
+    assert!(!log.contains("X-Amz-Signature"), "a presigned URL was logged");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,7 +111,7 @@ async fn a_silence_is_broken_and_a_stream_ends_before_the_function_does() {
     let mut function = Function::start("STREAM").await;
     let job = queued();
     function.table.put(&job);
-    // A comment after 15 s, and the end 5 s before the time is over.
+    // A heartbeat comment after 15 s, and the end of the stream 5 s before the time limit.
     let time = Duration::from_secs(28);
     let mut answer = function.runtime.invoke(&event(None), time).await;
     answer.until(": keep-alive\n\n").await;
@@ -117,7 +120,7 @@ async fn a_silence_is_broken_and_a_stream_ends_before_the_function_does() {
     assert_eq!(answer.body().matches("event: ").count(), 2, "{}", answer.body());
 
     function.table.put(&completed(&job));
-    let mut next = function.runtime.invoke(&event(Some(&last_id)), PLENTY).await;
+    let mut next = function.runtime.invoke(&event(Some(&last_id)), LONG_LIMIT).await;
     next.rest().await;
     let events: Vec<_> =
         next.body().lines().filter_map(|l| l.strip_prefix("event: ")).map(str::to_owned).collect();
@@ -127,7 +130,7 @@ async fn a_silence_is_broken_and_a_stream_ends_before_the_function_does() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_comes_with_its_status_as_well() {
     let mut function = Function::start("STREAM").await;
-    let mut answer = function.runtime.invoke(&event(None), PLENTY).await;
+    let mut answer = function.runtime.invoke(&event(None), LONG_LIMIT).await;
     let prelude = answer.prelude().await;
     assert_eq!(prelude["statusCode"], 404);
     assert_eq!(prelude["headers"]["content-type"], "application/problem+json");
@@ -139,7 +142,7 @@ async fn a_refusal_comes_with_its_status_as_well() {
 async fn an_answer_in_one_piece_has_no_prelude() {
     let mut function = Function::start("BUFFERED").await;
     function.table.put(&completed(&queued()));
-    let mut answer = function.runtime.invoke(&event(None), PLENTY).await;
+    let mut answer = function.runtime.invoke(&event(None), LONG_LIMIT).await;
     assert!(!answer.headers.contains_key("lambda-runtime-function-response-mode"));
     answer.rest().await;
     let whole: Value = serde_json::from_slice(&answer.bytes).unwrap();

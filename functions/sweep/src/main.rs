@@ -1,4 +1,4 @@
-//! The `sweep` function: every minute, looks after what nobody works on any more.
+//! The `sweep` function: runs every minute and repairs work whose execution or delivery failed.
 
 use docferry_app::admit::Admitter;
 use docferry_app::finalize::{FinalizeSettings, Ports};
@@ -33,11 +33,11 @@ async fn main() -> Result<(), Error> {
             swept.seen = swept.seen,
             swept.started = swept.started,
             swept.finalized = swept.finalized,
-            swept.told = swept.told,
+            swept.outcomes_sent = swept.told,
             swept.forwarded = swept.forwarded,
             swept.reclaimed = swept.reclaimed,
             swept.failed = swept.failed,
-            "swept"
+            "sweep finished"
         );
         Ok(())
     })

@@ -1,4 +1,4 @@
-//! The `upload` step: sends the next bytes to the drive.
+//! The `upload` step: uploads the next bytes of the document to OneDrive.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,8 @@ async fn main() -> Result<(), Error> {
     let drive = docferry_lambda::graph(&mut reader, &aws);
     let sealer = docferry_lambda::sealer(&mut reader, &aws);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
-    // Lambda enforces these two; the others must agree with them.
+    // Lambda enforces these two. They are read only so that `Reader::finish_with` can check that
+    // the other settings are consistent with them.
     reader.number("UPLOAD_TIMEOUT_SECONDS", 300_u64);
     reader.number("UPLOAD_MEMORY_MEGABYTES", 512_u64);
     let settings = UploadSettings {

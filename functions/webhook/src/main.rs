@@ -1,4 +1,5 @@
-//! The `webhook` function: tells whoever a caller named that a job has ended.
+//! The `webhook` function: sends webhooks about ended jobs to the receivers that callers have
+//! named.
 
 use docferry_app::webhook::tell_receiver;
 use docferry_lambda::config::Reader;
@@ -13,6 +14,8 @@ async fn main() -> Result<(), Error> {
     let settings = &docferry_lambda::webhook_settings(&mut reader);
     let receiver = docferry_lambda::receiver(&mut reader, &aws);
     let receiver = &reader.finish_with(receiver)?;
-    run_queue(async |given| tell_receiver(receiver, queue, &SystemClock, settings, &given).await)
-        .await
+    run_queue(async |notification| {
+        tell_receiver(receiver, queue, &SystemClock, settings, &notification).await
+    })
+    .await
 }

@@ -1,4 +1,4 @@
-//! A job as callers see it.
+//! Conversion of jobs into the responses of the API.
 
 use std::time::Duration;
 
@@ -16,19 +16,22 @@ use secrecy::ExposeSecret as _;
 
 use crate::problem::ApiError;
 
-/// What the two kinds of jobs have in common.
-struct Facts {
+/// Fields that jobs with one document and batch jobs have in common.
+struct JobSummary {
+    /// Progress, 0 to 100.
     percent: u8,
+    /// Number of the current run, from 1.
     attempts: u32,
     created_at: Timestamp,
     started_at: Option<Timestamp>,
     updated_at: Timestamp,
     ended_at: Option<Timestamp>,
     failure: Option<Failure>,
+    /// Number of documents that ended without a delivery in the current run.
     failed_items: u16,
 }
 
-impl Facts {
+impl JobSummary {
     fn of(job: &Job) -> Self {
         match job {
             Job::One(transfer) => Self {
@@ -54,31 +57,32 @@ impl Facts {
                     .unwrap_or(bundle.created_at),
                 ended_at: bundle.ended_at,
                 failure: bundle.failure.clone(),
-                // While documents are being resumed, the counts are those of the last run.
+                // While documents are being resumed, the counts are those of the previous run.
                 failed_items: if bundle.resuming { 0 } else { counts.failed() },
             },
         }
     }
 }
 
-/// 1 for a transfer that ended without a delivery.
+/// Returns 1 for a transfer that ended without a delivery, otherwise 0.
 pub(super) fn failed_items(transfer: &Transfer) -> u16 {
     matches!(transfer.phase, Phase::Failed | Phase::Canceled).into()
 }
 
-/// The last that is known of a transfer.
+/// Returns the time of the latest recorded event of a transfer.
 pub(super) fn updated_at(transfer: &Transfer) -> Timestamp {
-    let known = [
+    let events = [
         transfer.ended_at,
         transfer.object.as_ref().map(|object| object.arrived_at),
         transfer.source.as_ref().map(|source| source.pushed_at),
         transfer.started_at,
-        transfer.checkpoint.as_ref().and_then(|kept| kept.pace).map(|pace| pace.at),
+        transfer.checkpoint.as_ref().and_then(|checkpoint| checkpoint.pace).map(|pace| pace.at),
     ];
-    known.into_iter().flatten().max().unwrap_or(transfer.created_at).max(transfer.created_at)
+    events.into_iter().flatten().max().unwrap_or(transfer.created_at).max(transfer.created_at)
 }
 
-/// The status of a job; `url` is where to fetch what it has delivered.
+/// Returns the status of a job. `detail` selects the detailed progress; `url` is the download URL
+/// of a completed job with one document.
 pub(super) fn describe(
     job: &Job,
     id: &TransferId,
@@ -86,9 +90,9 @@ pub(super) fn describe(
     detail: bool,
     url: Option<&PresignedUrl>,
 ) -> JobStatus {
-    let facts = Facts::of(job);
+    let summary = JobSummary::of(job);
     let state = job.state(now);
-    let moving = moving(job, now);
+    let throughput = throughput(job, now);
     let items: Vec<_> = documents(job).map(|document| item(document, now)).collect();
     let result = url.map(result);
     JobStatus {
@@ -96,38 +100,43 @@ pub(super) fn describe(
         status: state.as_str(),
         progress: if detail {
             Progress::Detail {
-                percent: facts.percent,
+                percent: summary.percent,
                 bytes_done: items.iter().map(|item| item.bytes_done).sum(),
                 bytes_total: items.iter().map(|item| item.bytes_total).sum(),
-                bytes_per_second: moving.map(|moving| moving.per_second),
+                bytes_per_second: throughput.map(|throughput| throughput.per_second),
                 phase: job.phase().as_str(),
             }
         } else {
-            Progress::Percent(facts.percent)
+            Progress::Percent(summary.percent)
         },
-        eta_seconds: moving.and_then(|moving| moving.eta),
-        attempts: facts.attempts,
+        eta_seconds: throughput.and_then(|throughput| throughput.eta),
+        attempts: summary.attempts,
         tries: tries(job),
         last_transient_error: last_transient_error(job),
-        failed_items: facts.failed_items,
+        failed_items: summary.failed_items,
         timestamps: Timestamps {
-            queued_at: time(facts.created_at),
-            started_at: facts.started_at.map(time),
-            updated_at: time(facts.updated_at),
-            completed_at: facts.ended_at.map(time),
+            queued_at: time(summary.created_at),
+            started_at: summary.started_at.map(time),
+            updated_at: time(summary.updated_at),
+            completed_at: summary.ended_at.map(time),
         },
-        completed_at: facts.ended_at.map(time),
-        next_poll_in_ms: next_poll_ms(state, facts.percent, now.duration_since(facts.created_at)),
+        completed_at: summary.ended_at.map(time),
+        next_poll_in_ms: next_poll_ms(
+            state,
+            summary.percent,
+            now.duration_since(summary.created_at),
+        ),
         url: result.as_ref().map(|result| result.url.clone()),
         result,
         error: (state == JobState::Failed)
-            .then(|| error(facts.failure.as_ref(), facts.ended_at))
+            .then(|| error(summary.failure.as_ref(), summary.ended_at))
             .flatten(),
         items,
     }
 }
 
-/// Tries of the present step: of the documents that run, or else of all.
+/// Returns the tries of the current step: the maximum over the running documents, or over all
+/// documents when none is running.
 fn tries(job: &Job) -> u32 {
     let running = documents(job).filter(|document| !document.phase.is_terminal());
     let most = running.map(Transfer::tries).max();
@@ -140,70 +149,75 @@ fn last_transient_error(job: &Job) -> Option<JobTransientError> {
     Some(JobTransientError { code: code.as_str(), message: code.message(), at: time(*at) })
 }
 
-/// How a job stands, for those who follow it.
+/// Returns the snapshot of a job from which the events of its stream are derived.
 pub(super) fn standing(job: &Job, now: Timestamp) -> Standing {
-    let facts = Facts::of(job);
+    let summary = JobSummary::of(job);
     Standing {
-        attempt: facts.attempts,
+        attempt: summary.attempts,
         state: job.state(now),
-        percent: facts.percent,
+        percent: summary.percent,
         bytes_done: documents(job).map(|document| document.bytes_done).sum(),
     }
 }
 
-/// When to look again; `None` once nothing changes any more.
+/// Returns the time until the next poll; `None` once the job cannot change any more.
 pub(super) fn next_poll(job: &Job, now: Timestamp) -> Option<Duration> {
-    let facts = Facts::of(job);
-    let age = now.duration_since(facts.created_at);
-    next_poll_ms(job.state(now), facts.percent, age).map(|ms| Duration::from_millis(ms.into()))
+    let summary = JobSummary::of(job);
+    let age = now.duration_since(summary.created_at);
+    next_poll_ms(job.state(now), summary.percent, age).map(|ms| Duration::from_millis(ms.into()))
 }
 
-/// Why a job has ended in this state without a result.
+/// Returns the reason why a job has ended in this state without a result.
 pub(super) fn ending(job: &Job, state: JobState) -> JobError {
-    let facts = Facts::of(job);
-    let last_attempt_at = facts.ended_at.map(time);
+    let summary = JobSummary::of(job);
+    let last_attempt_at = summary.ended_at.map(time);
     if state == JobState::Expired {
         let (code, _, message) = ApiError::Gone.words();
         return JobError { code, message, last_attempt_at };
     }
-    let code = facts.failure.map_or(FailureCode::Internal, |failure| failure.code);
+    let code = summary.failure.map_or(FailureCode::Internal, |failure| failure.code);
     JobError { code: code.as_str(), message: code.message(), last_attempt_at }
 }
 
-/// How fast a job moves bytes now, and when it will be done by that.
+/// Measured throughput of a job, and the time that it needs for the remaining bytes.
 #[derive(Debug, Clone, Copy)]
-struct Moving {
+struct JobThroughput {
+    /// Bytes per second, over all documents.
     per_second: u64,
+    /// Estimated remaining time in seconds.
     eta: Option<u64>,
 }
 
-/// `None` while nothing moves, or nobody can tell how fast. Its end can be told once
-/// the sizes of all documents are known.
-fn moving(job: &Job, now: Timestamp) -> Option<Moving> {
-    let running = |document: &&Transfer| !document.phase.is_terminal();
-    let pace = |document: &Transfer| {
-        let pace = document.checkpoint.as_ref().and_then(|kept| kept.pace);
-        pace.filter(|_| document.phase == Phase::Uploading)
+/// Returns the throughput of a job; `None` while no document is moving or none has a recent
+/// measurement. The remaining time is known only once the sizes of all documents are.
+fn throughput(job: &Job, now: Timestamp) -> Option<JobThroughput> {
+    let is_running = |document: &&Transfer| !document.phase.is_terminal();
+    let measured = |document: &Transfer| {
+        let measured = document.checkpoint.as_ref().and_then(|checkpoint| checkpoint.pace);
+        measured.filter(|_| document.phase == Phase::Uploading)
     };
-    let speed = |document: &Transfer| pace(document)?.per_second(now);
+    let speed = |document: &Transfer| measured(document)?.per_second(now);
     let per_second = documents(job).filter_map(speed).reduce(u64::saturating_add)?;
-    let left: Option<u64> = documents(job)
-        .filter(running)
+    let remaining: Option<u64> = documents(job)
+        .filter(is_running)
         .map(|document| {
-            let known = document.source.as_ref().filter(|_| document.phase > Phase::Pushing)?;
-            let left = known.size.saturating_sub(document.bytes_done);
-            // Bytes go on moving after the checkpoint that was measured last.
-            Some(left.saturating_sub(pace(document).map_or(0, |pace| pace.moved_since(now))))
+            let source = document.source.as_ref().filter(|_| document.phase > Phase::Pushing)?;
+            let unsent = source.size.saturating_sub(document.bytes_done);
+            // Estimate of the bytes that have moved since the last measured checkpoint.
+            let moved = measured(document).map_or(0, |measured| measured.moved_since(now));
+            Some(unsent.saturating_sub(moved))
         })
         .sum();
-    Some(Moving { per_second, eta: left.and_then(|left| eta_seconds(left, per_second)) })
+    let eta = remaining.and_then(|remaining| eta_seconds(remaining, per_second));
+    Some(JobThroughput { per_second, eta })
 }
 
-/// Where to fetch what a job has delivered.
+/// Returns the download URL of a job with its time of expiry.
 pub(super) fn result(url: &PresignedUrl) -> JobResult {
     JobResult { url: url.url.expose_secret().to_owned(), expires_at: time(url.expires_at) }
 }
 
+/// Returns the documents of a job: one, or all of a batch.
 fn documents(job: &Job) -> impl Iterator<Item = &Transfer> {
     let documents = match job {
         Job::One(transfer) => std::slice::from_ref(&**transfer),
@@ -212,6 +226,7 @@ fn documents(job: &Job) -> impl Iterator<Item = &Transfer> {
     documents.iter()
 }
 
+/// Returns the status of one document of a job.
 fn item(document: &Transfer, now: Timestamp) -> JobItem {
     let state = JobState::of(document.phase, document.keep_until, now);
     JobItem {
@@ -227,6 +242,7 @@ fn item(document: &Transfer, now: Timestamp) -> JobItem {
     }
 }
 
+/// Returns the error of a failed job or document.
 pub(super) fn error(failure: Option<&Failure>, at: Option<Timestamp>) -> Option<JobError> {
     let code = failure?.code;
     let last_attempt_at = at.map(time);

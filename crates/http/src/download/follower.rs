@@ -1,4 +1,4 @@
-//! One connection of somebody who follows a job.
+//! Event stream of one connection to `GET /v1/download/subscribe/{jobId}`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,32 +15,36 @@ use super::shared::{JobApi, presigned_url};
 use super::subscribe::StreamMode;
 use crate::problem::ApiError;
 
-/// A silence of that length is broken by a comment, so that nothing on the way takes
-/// the connection for dead.
+/// Maximum time without output. A comment is then sent, so that no proxy closes the connection as
+/// idle.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// The longest time between two looks at the job, however long it takes: each costs a
-/// read, and a watcher wants to see it move.
-const MOST_PAUSE: Duration = Duration::from_secs(5);
+/// Maximum time between two polls of the job. Each poll costs a read, but progress should be
+/// visible in long jobs as well.
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The shortest.
-const LEAST_PAUSE: Duration = Duration::from_secs(1);
+/// Minimum time between two polls of the job.
+const MIN_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// After how long a client comes back, at least; each job's own part is added to it, so
-/// that all who were cut off at once do not come back at once.
-const RETRY: Duration = Duration::from_secs(1);
+/// Minimum reconnection time of clients. A jitter that depends on the job is added, so that clients
+/// that are disconnected at the same moment do not reconnect at the same moment.
+const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 
-/// What is told of a job, a piece at a time. Nothing runs between two pieces.
+/// Source of the chunks of one event stream. It polls the job only while a chunk is awaited; no
+/// task runs in the background.
 pub(super) struct Follower<S, C, P> {
     api: Arc<JobApi<S, C, P>>,
     owner: String,
     id: TransferId,
-    told: Option<Told>,
+    /// Position after the last event that was sent; `None` before the first one.
+    cursor: Option<Told>,
     mode: StreamMode,
+    /// Time at which the stream ends, even if the job has not.
     ends_at: Instant,
-    look_at: Instant,
-    beat_at: Instant,
-    /// Nothing follows what was said.
+    next_poll_at: Instant,
+    next_heartbeat_at: Instant,
+    /// Whether nothing more is sent: after the job's last event, or in buffered mode after any
+    /// event.
     is_done: bool,
 }
 
@@ -50,88 +54,103 @@ where
     C: Clock,
     P: Presigner,
 {
-    /// Follows until `ends_at`, from what was told before on.
+    /// Creates the stream of a job. It begins after the event at the cursor and ends at `ends_at`.
     pub(super) fn following(
         api: Arc<JobApi<S, C, P>>,
         owner: String,
         id: TransferId,
-        told: Option<Told>,
+        cursor: Option<Told>,
         ends_at: Instant,
         mode: StreamMode,
     ) -> Self {
         let now = Instant::now();
-        let (look_at, beat_at) = (now + LEAST_PAUSE, now + HEARTBEAT);
-        Self { api, owner, id, told, mode, ends_at, look_at, beat_at, is_done: false }
+        Self {
+            api,
+            owner,
+            id,
+            cursor,
+            mode,
+            ends_at,
+            next_poll_at: now + MIN_POLL_INTERVAL,
+            next_heartbeat_at: now + HEARTBEAT,
+            is_done: false,
+        }
     }
 
-    /// The first piece: when to come back, and what is known already.
+    /// Returns the first chunk: the reconnection time, and the events that are new already.
     pub(super) async fn opening(&mut self, job: &Job) -> Result<String, ApiError> {
-        let retry = RETRY + spread(&self.id, RETRY);
-        let events = self.tell(job).await?;
+        let retry = RECONNECT_AFTER + spread(&self.id, RECONNECT_AFTER);
+        let events = self.new_events(job).await?;
         Ok(format!("retry: {}\n\n{events}", retry.as_millis()))
     }
 
-    /// The next piece, whenever there is one; `None` at the end.
+    /// Waits for the next chunk; `None` at the end of the stream.
     pub(super) async fn next(&mut self) -> Option<String> {
         while !self.is_done {
-            sleep_until(self.look_at.min(self.beat_at).min(self.ends_at)).await;
+            let wake_at = self.next_poll_at.min(self.next_heartbeat_at).min(self.ends_at);
+            sleep_until(wake_at).await;
             let now = Instant::now();
             if now >= self.ends_at {
                 break;
             }
-            if now >= self.look_at {
-                let text = timeout_at(self.ends_at, self.look()).await.ok()??;
+            if now >= self.next_poll_at {
+                let text = timeout_at(self.ends_at, self.poll()).await.ok()??;
                 if !text.is_empty() {
                     return Some(text);
                 }
-            } else if now >= self.beat_at {
-                self.beat_at = now + HEARTBEAT;
+            } else if now >= self.next_heartbeat_at {
+                self.next_heartbeat_at = now + HEARTBEAT;
                 return Some(": keep-alive\n\n".to_owned());
             }
         }
         None
     }
 
-    /// What is new of the job; `None` when nobody can tell: then the client comes back
-    /// and is told why.
-    async fn look(&mut self) -> Option<String> {
+    /// Reads the job and returns its new events. `None` if the job cannot be read or is gone: the
+    /// stream ends, and the client gets the error as a response when it reconnects.
+    async fn poll(&mut self) -> Option<String> {
         let Self { api, owner, id, .. } = &*self;
         let found = job_of(&api.store, &api.clock, api.record_ttl, owner, id).await;
-        let told = match found {
-            Ok(job) => self.tell(&job?).await,
+        let events = match found {
+            Ok(job) => self.new_events(&job?).await,
             Err(error) => Err(error.into()),
         };
-        match told {
+        match events {
             Ok(text) => Some(text),
             Err(error) => {
                 let code = error.code();
-                tracing::warn!(job.id = self.id.as_str(), error.code = code, "a stream ends early");
+                tracing::warn!(
+                    job.id = self.id.as_str(),
+                    error.code = code,
+                    "event stream ended early"
+                );
                 None
             }
         }
     }
 
-    /// The events of what is new, none when nothing is.
-    async fn tell(&mut self, job: &Job) -> Result<String, ApiError> {
+    /// Returns the events since the cursor as text, empty if the job has not changed, and advances
+    /// the cursor. Also sets the time of the next poll.
+    async fn new_events(&mut self, job: &Job) -> Result<String, ApiError> {
         let now = self.api.clock.now();
-        let standing = answer::standing(job, now);
-        let found = news(self.told, &standing);
-        let pause = answer::next_poll(job, now).unwrap_or_default();
-        let looked = Instant::now();
-        self.look_at = looked + pause.clamp(LEAST_PAUSE, MOST_PAUSE);
-        let Some((last, told)) = found.last().copied() else { return Ok(String::new()) };
-        let ends = last == News::End;
-        let url = match standing.state {
-            JobState::Completed if ends => presigned_url(&self.api, job).await?,
+        let snapshot = answer::standing(job, now);
+        let changes = news(self.cursor, &snapshot);
+        let interval = answer::next_poll(job, now).unwrap_or_default();
+        let polled_at = Instant::now();
+        self.next_poll_at = polled_at + interval.clamp(MIN_POLL_INTERVAL, MAX_POLL_INTERVAL);
+        let Some((last, cursor)) = changes.last().copied() else { return Ok(String::new()) };
+        let is_end = last == News::End;
+        let url = match snapshot.state {
+            JobState::Completed if is_end => presigned_url(&self.api, job).await?,
             _ => None,
         };
         let status = answer::describe(job, &self.id, now, true, url.as_ref());
         let mut text = String::new();
-        for (kind, told) in found {
+        for (kind, id) in changes {
             text += &match kind {
                 News::Status => event(
                     "status",
-                    told,
+                    id,
                     &StatusEvent {
                         job_id: status.job_id.clone(),
                         status: status.status,
@@ -141,38 +160,39 @@ where
                 ),
                 News::Progress => event(
                     "progress",
-                    told,
+                    id,
                     &ProgressEvent {
                         progress: status.progress.clone(),
                         eta_seconds: status.eta_seconds,
                     },
                 ),
-                News::End if standing.state == JobState::Completed => {
+                News::End if snapshot.state == JobState::Completed => {
                     let (url, expires_at) =
                         status.result.clone().map(|result| (result.url, result.expires_at)).unzip();
                     let items = status.items.clone();
-                    event("result", told, &ResultEvent { url, expires_at, items })
+                    event("result", id, &ResultEvent { url, expires_at, items })
                 }
-                News::End => event("error", told, &answer::ending(job, standing.state)),
+                News::End => event("error", id, &answer::ending(job, snapshot.state)),
             };
         }
         let whole = answer::describe(job, &self.id, now, false, url.as_ref());
-        text += &message(told, &whole);
-        self.told = Some(told);
-        self.is_done = ends || self.mode == StreamMode::Buffered;
-        self.beat_at = looked + HEARTBEAT;
+        text += &message(cursor, &whole);
+        self.cursor = Some(cursor);
+        self.is_done = is_end || self.mode == StreamMode::Buffered;
+        self.next_heartbeat_at = polled_at + HEARTBEAT;
         Ok(text)
     }
 }
 
+/// Formats a named event.
 fn event(name: &str, id: Told, data: &impl Serialize) -> String {
     format!("event: {name}\n{}", message(id, data))
 }
 
-/// An event without a name, which reaches a client's `onmessage`: after the named events
-/// of a change, under the id of the last of them.
+/// Formats an unnamed event, which a client's `onmessage` receives. It follows the named events of
+/// a change and has the id of the last of them.
 fn message(id: Told, data: &impl Serialize) -> String {
-    // JSON has no line ends outside of strings, and none within.
+    // `serde_json` writes one line, as the format requires: line ends in strings are escaped.
     let data = serde_json::to_string(data).unwrap_or_default();
     format!("id: {id}\ndata: {data}\n\n")
 }

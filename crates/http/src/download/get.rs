@@ -1,3 +1,6 @@
+//! `GET /v1/download/{jobId}`: redirects to the delivered document, or lists the documents of a
+//! batch job.
+
 use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
@@ -17,7 +20,7 @@ use super::shared::{JobApi, find_job, presign, presigned_url};
 use crate::middleware::{Reader, finish};
 use crate::problem::ApiError;
 
-/// `GET /v1/download/{jobId}`.
+/// Router of `GET /v1/download/{jobId}`.
 pub fn download_router<S, C, P>(api: JobApi<S, C, P>) -> Router
 where
     S: TransferStore + BundleStore + 'static,
@@ -58,12 +61,12 @@ where
             return Err(ApiError::NotCompleted(Box::new(status)));
         }
     };
-    // The same URL answers a browser that goes there and a program in two ways.
+    // The response depends on these headers: a redirect for browsers, JSON for programs.
     let vary = [(header::VARY, HeaderValue::from_static("Accept, Sec-Fetch-Mode"))];
     Ok((vary, response).into_response())
 }
 
-/// Where each delivered document of a job is.
+/// Lists the delivered documents of a job, each with its download URL or its place in OneDrive.
 async fn results<S, C, P>(api: &JobApi<S, C, P>, job: &Job) -> Result<JobResults, ApiError>
 where
     C: Clock,
@@ -89,15 +92,15 @@ where
     Ok(JobResults { items })
 }
 
-/// Whether the URL is answered as JSON instead of a redirect: a program asks for it, or a
-/// page's script does. A script that follows the redirect would carry `Authorization`
-/// along, which S3 refuses, and lose its origin on the way.
+/// Whether to answer with JSON instead of a redirect: `Accept` prefers JSON, or a page's script
+/// sends the request. A script that follows the redirect would send `Authorization` to S3, which
+/// refuses it, and would lose its origin.
 fn wants_json(headers: &HeaderMap) -> bool {
     let mode = headers.get("sec-fetch-mode");
     mode.is_some_and(|mode| mode != "navigate") || prefers_json(headers)
 }
 
-/// Whether `Accept` names `application/json` and nothing that it prefers.
+/// Whether `Accept` names `application/json` and no media type with a higher weight.
 fn prefers_json(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
     let (mut json, mut others) = (0.0_f32, 0.0_f32);
@@ -113,7 +116,7 @@ fn prefers_json(headers: &HeaderMap) -> bool {
     json > 0.0 && json >= others
 }
 
-/// A weight from 0 to 1; `None` when it is none.
+/// Parses a weight from 0 to 1; `None` if it is invalid.
 fn parse_weight(text: &str) -> Option<f32> {
     text.parse().ok().filter(|weight| (0.0..=1.0).contains(weight))
 }

@@ -1,3 +1,6 @@
+//! `POST /v1/download/initiate`: creates a job, and its deprecated alias
+//! `POST /v1/download/start`.
+
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -23,32 +26,32 @@ use crate::body;
 use crate::middleware::{Principal, Writer, person};
 use crate::problem::ApiError;
 
-/// The numbers that documents may have.
+/// Range of valid document numbers.
 pub type FileRange = RangeInclusive<u64>;
 
-/// When to ask for the first time, in milliseconds.
+/// Time until the first poll that clients are advised to wait, in milliseconds.
 pub(crate) const FIRST_POLL_MS: u32 = 1_000;
 
-/// What jobs are made with.
+/// Dependencies and settings of the routes that create jobs.
 #[derive(Debug)]
 pub struct DownloadApi<S, W, C, I, G> {
-    /// What transfers are made with.
+    /// Dependencies that create transfers.
     pub transfers: Arc<TransferApi<S, W, C>>,
-    /// Which document has which number.
+    /// Index of documents by their number.
     pub index: I,
-    /// Whose OneDrive is whose.
+    /// Directory that maps addresses to users of OneDrive.
     pub directory: G,
-    /// Limits of jobs.
+    /// Deadline and retention of jobs.
     pub settings: JobSettings,
-    /// The numbers that documents may have.
+    /// Range of valid document numbers.
     pub range: FileRange,
-    /// Which addresses may be told of an end.
+    /// Rule for the addresses that are allowed as `callbackUrl`.
     pub callbacks: CallbackRule,
 }
 
 type Shared<S, W, C, I, G> = Arc<DownloadApi<S, W, C, I, G>>;
 
-/// `POST /v1/download/initiate`, and its older name.
+/// Routes of `POST /v1/download/initiate` and its deprecated alias `POST /v1/download/start`.
 pub(crate) fn initiate_routes<S, W, C, I, G>(api: DownloadApi<S, W, C, I, G>) -> Router
 where
     S: Store + 'static,
@@ -76,11 +79,11 @@ where
     I: DocumentIndex,
     G: Directory,
 {
-    let (wanted, name) = read(&api, &caller, request).await?;
-    accept(&api, caller, wanted, name).await
+    let (job_request, name) = read(&api, &caller, request).await?;
+    accept(&api, caller, job_request, name).await
 }
 
-/// What a request asks for, and what its caller calls it.
+/// Reads a request and its idempotency key.
 async fn read<S, W, C, I, G>(
     api: &DownloadApi<S, W, C, I, G>,
     caller: &Principal,
@@ -88,12 +91,12 @@ async fn read<S, W, C, I, G>(
 ) -> Result<(InitiateDownload, Option<RequestName>), ApiError> {
     let headers = request.headers().clone();
     let body = body::json(request).await?;
-    let wanted = InitiateDownload::parse(&body, &api.range, api.callbacks);
-    let wanted = wanted.map_err(ApiError::Invalid)?;
-    Ok((wanted, request_name(&headers, &body, &caller.id)?))
+    let job_request = InitiateDownload::parse(&body, &api.range, api.callbacks);
+    let job_request = job_request.map_err(ApiError::Invalid)?;
+    Ok((job_request, request_name(&headers, &body, &caller.id)?))
 }
 
-/// The older name, for one document.
+/// Deprecated alias of `initiate`, for one document only.
 async fn start<S, W, C, I, G>(
     State(api): State<Shared<S, W, C, I, G>>,
     _: Writer,
@@ -107,23 +110,24 @@ where
     I: DocumentIndex,
     G: Directory,
 {
-    let (wanted, name) = read(&api, &caller, request).await?;
-    if !wanted.is_single {
-        let detail = "is not known here: use /v1/download/initiate".to_owned();
+    let (job_request, name) = read(&api, &caller, request).await?;
+    if !job_request.is_single {
+        let detail = "is not supported by this call; use /v1/download/initiate".to_owned();
         return Err(ApiError::Invalid(vec![FieldError { pointer: "/file_ids".into(), detail }]));
     }
-    let mut response = accept(&api, caller, wanted, name).await?;
+    let mut response = accept(&api, caller, job_request, name).await?;
     let headers = response.headers_mut();
-    // RFC 9745: in use since before this version, deprecated from the start.
+    // RFC 9745: the Unix time from which the call is deprecated (25 November 2025). The call is
+    // older than version 1 of the API and was deprecated in it from the start.
     headers.insert("deprecation", HeaderValue::from_static("@1764028800"));
-    // Relative, as `Location` is.
+    // Relative to the request, like `Location`.
     let successor = "<initiate>; rel=\"successor-version\"";
     headers.insert(header::LINK, HeaderValue::from_static(successor));
     Ok(response)
 }
 
-/// Whether the caller is the user with that address. Nobody is told whether there is
-/// such a user.
+/// Whether the caller is the Graph user with the recipient's address. An unknown address gives the
+/// same result as the address of another user, so that callers cannot find out which users exist.
 async fn has_drive_of(
     directory: &impl Directory,
     caller: &Principal,
@@ -134,10 +138,11 @@ async fn has_drive_of(
     Ok(user.is_some_and(|user| user.eq_ignore_ascii_case(caller)))
 }
 
+/// Creates the job, or finds the one that an earlier request with the same idempotency key created.
 async fn accept<S, W, C, I, G>(
     api: &DownloadApi<S, W, C, I, G>,
     caller: Principal,
-    wanted: InitiateDownload,
+    job_request: InitiateDownload,
     name: Option<RequestName>,
 ) -> Result<Response, ApiError>
 where
@@ -147,92 +152,95 @@ where
     I: DocumentIndex,
     G: Directory,
 {
-    if wanted.zip {
-        return Err(ApiError::NotImplemented("Packing into a ZIP comes with a later version."));
+    if job_request.zip {
+        return Err(ApiError::NotImplemented(
+            "This version cannot pack documents into a ZIP archive.",
+        ));
     }
-    let (total_file_ids, is_single) = (wanted.files.len(), wanted.is_single);
+    let (total_file_ids, is_single) = (job_request.files.len(), job_request.is_single);
     let admitter = api.transfers.admitter();
-    let promised = match api.transfers.takes_work() {
+    let accepted = match api.transfers.takes_work() {
         Ok(()) => {
-            let new = checked(api, caller, wanted, name).await?;
+            let new = checked(api, caller, job_request, name).await?;
             initiate_job(&admitter, &api.index, api.settings, new).await
         }
-        // What was promised before stays so.
+        // In drain mode a repeated request still gets the response of the first one.
         Err(draining) => {
             promised_before(&admitter, name.as_ref()).await.transpose().ok_or(draining)?
         }
     };
-    let promised = promised.map_err(|reason| refusal(reason, is_single))?;
-    let job_id = promised.job_id.to_string();
+    let accepted = accepted.map_err(|reason| refusal(reason, is_single))?;
+    let job_id = accepted.job_id.to_string();
     tracing::info!(job.id = job_id, job.files = total_file_ids, "job accepted");
-    // Relative to the request, so that it holds below a stage and on a domain of its own.
+    // Relative to the request, so that it is right both below a stage path and on a custom domain.
     let location = format!("status/{job_id}");
-    let accepted = JobAccepted {
+    let body = JobAccepted {
         job_id,
         status: JobState::Queued.as_str(),
         total_file_ids,
         next_poll_in_ms: FIRST_POLL_MS,
-        expires_at: time(promised.keep_until),
+        expires_at: time(accepted.keep_until),
     };
     let headers = [(header::LOCATION, location), (header::RETRY_AFTER, "1".to_owned())];
-    Ok((StatusCode::ACCEPTED, headers, Json(accepted)).into_response())
+    Ok((StatusCode::ACCEPTED, headers, Json(body)).into_response())
 }
 
-/// The job that is wanted, if its caller may have it.
+/// Checks that the caller may create the job, and returns its parameters.
 async fn checked<S, W, C, I, G>(
     api: &DownloadApi<S, W, C, I, G>,
     caller: Principal,
-    wanted: InitiateDownload,
+    job_request: InitiateDownload,
     name: Option<RequestName>,
 ) -> Result<NewJob, ApiError>
 where
     G: Directory,
 {
-    if let Destination::Onedrive(drive) = &wanted.destination
+    if let Destination::Onedrive(drive) = &job_request.destination
         && !caller.may(Scope::Delegate)
         && !has_drive_of(&api.directory, &caller, &drive.recipient).await?
     {
         return Err(ApiError::Forbidden(Scope::Delegate));
     }
-    let on_behalf_of = wanted.user_id.filter(|user| !caller.is(user));
+    let on_behalf_of = job_request.user_id.filter(|user| !caller.is(user));
     if on_behalf_of.is_some() && !caller.may(Scope::Delegate) {
         return Err(ApiError::Forbidden(Scope::Delegate));
     }
     let on_behalf_of = on_behalf_of.as_deref().map(person);
     let is_service = caller.scopes.has(Scope::Service);
     let owner = caller.id;
-    let itself = || if is_service { Person::service(&owner) } else { person(&owner) };
-    let target = match wanted.destination {
-        Destination::Download => {
-            Target::Download(DownloadTarget { person: on_behalf_of.clone().unwrap_or_else(itself) })
-        }
+    let caller_person = || if is_service { Person::service(&owner) } else { person(&owner) };
+    let target = match job_request.destination {
+        Destination::Download => Target::Download(DownloadTarget {
+            person: on_behalf_of.clone().unwrap_or_else(caller_person),
+        }),
         Destination::Onedrive(drive) => drive.into(),
     };
     Ok(NewJob {
         owner,
         on_behalf_of,
-        files: wanted.files,
-        is_single: wanted.is_single,
+        files: job_request.files,
+        is_single: job_request.is_single,
         target,
-        priority: wanted.priority,
-        on_item_error: wanted.on_item_error,
-        callback: wanted.callback,
+        priority: job_request.priority,
+        on_item_error: job_request.on_item_error,
+        callback: job_request.callback,
         name,
     })
 }
 
-/// The answer to a request that was not accepted.
+/// Returns the error for a request that was not accepted. `is_single` is set if the request names
+/// one document in `file_id` instead of several in `file_ids`.
 pub(crate) fn refusal(reason: NotPromised, is_single: bool) -> ApiError {
-    let unknown = |place: usize| FieldError {
-        pointer: if is_single { "/file_id".into() } else { format!("/file_ids/{place}") },
-        detail: "is the number of no document".into(),
+    let unknown = |index: usize| FieldError {
+        pointer: if is_single { "/file_id".into() } else { format!("/file_ids/{index}") },
+        detail: "is not the number of a known document".into(),
     };
     match reason {
         NotPromised::Failed(error) => error.into(),
         NotPromised::OtherRequest => ApiError::OtherRequest,
         NotPromised::Pending => ApiError::Pending,
-        NotPromised::Unknown(places) => {
-            ApiError::Invalid(places.into_iter().map(unknown).collect())
+        NotPromised::Unknown(indexes) => {
+            ApiError::Invalid(indexes.into_iter().map(unknown).collect())
         }
     }
 }

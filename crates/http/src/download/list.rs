@@ -1,4 +1,4 @@
-//! `GET /v1/download/history` and `GET /v1/download/jobs`.
+//! `GET /v1/download/history` and `GET /v1/download/jobs`: the jobs of a caller, newest first.
 
 use std::sync::Arc;
 
@@ -20,9 +20,10 @@ use super::shared::JobApi;
 use crate::middleware::{Principal, person};
 use crate::problem::ApiError;
 
-/// Jobs on a page, unless it is asked for otherwise; and the most.
-const PAGE: usize = 20;
-const LARGEST_PAGE: usize = 100;
+/// Default number of jobs on a page.
+const DEFAULT_PAGE_SIZE: usize = 20;
+/// Maximum number of jobs on a page.
+const MAX_PAGE_SIZE: usize = 100;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -33,7 +34,8 @@ pub(super) struct ListQuery {
     page_token: Option<String>,
 }
 
-/// Of the contract's states, that in which nothing is before jobs are packed into a ZIP.
+/// State of a job while it is packed into a ZIP archive. ZIP archives are not implemented, so no
+/// job is in this state yet.
 const PACKING: &str = "processing_artifacts";
 
 pub(super) async fn list<S: History, C: Clock, P>(
@@ -44,21 +46,21 @@ pub(super) async fn list<S: History, C: Clock, P>(
     if !caller.may(Scope::Read) {
         return Err(ApiError::Forbidden(Scope::Read));
     }
-    let Query(query) = query.map_err(|_| wrong("pageSize must be a whole number"))?;
-    let asked_for = query.user_id.filter(|user| !caller.is(user));
-    if asked_for.is_some() && !caller.may(Scope::Delegate) {
+    let Query(query) = query.map_err(|_| invalid_query("pageSize must be a whole number"))?;
+    let requested_user = query.user_id.filter(|user| !caller.is(user));
+    if requested_user.is_some() && !caller.may(Scope::Delegate) {
         return Err(ApiError::Forbidden(Scope::Delegate));
     }
     let is_packing = query.status.as_deref() == Some(PACKING);
     let state = query.status.filter(|_| !is_packing).map(|text| state_of(&text)).transpose()?;
-    let filter = Filter { state, person: asked_for.as_deref().map(person) };
-    let size = query.page_size.unwrap_or(PAGE);
-    if !(1..=LARGEST_PAGE).contains(&size) {
-        return Err(wrong("pageSize must be 1 to 100"));
+    let filter = Filter { state, person: requested_user.as_deref().map(person) };
+    let size = query.page_size.unwrap_or(DEFAULT_PAGE_SIZE);
+    if !(1..=MAX_PAGE_SIZE).contains(&size) {
+        return Err(invalid_query("pageSize must be between 1 and 100"));
     }
     let binding = PageToken::binding(&caller.id, &filter);
     let before = query.page_token.map(|text| binding.read(&text)).transpose();
-    let before = before.map_err(|_| wrong("pageToken is not one of this list"))?;
+    let before = before.map_err(|_| invalid_query("pageToken does not belong to this list"))?;
     if is_packing {
         return Ok(Json(JobList { items: Vec::new(), next_page_token: None }));
     }
@@ -70,7 +72,8 @@ pub(super) async fn list<S: History, C: Clock, P>(
     Ok(Json(JobList { items, next_page_token }))
 }
 
-fn wrong(detail: &str) -> ApiError {
+/// Error for an invalid query parameter.
+fn invalid_query(detail: &str) -> ApiError {
     let error = FieldError { pointer: String::new(), detail: detail.to_owned() };
     ApiError::Invalid(vec![error])
 }
@@ -79,21 +82,29 @@ fn state_of(text: &str) -> Result<JobState, ApiError> {
     let known = JobState::ALL.into_iter().find(|state| state.as_str() == text);
     known.ok_or_else(|| {
         let names = JobState::ALL.map(JobState::as_str).join(", ");
-        wrong(&format!("status must be one of {names}, {PACKING}"))
+        invalid_query(&format!("status must be one of {names}, {PACKING}"))
     })
 }
 
 fn listed(job: &Listed, now: Timestamp) -> ListedJob {
     let state = job.state(now);
     let (retries, started_at, updated_at, failure, keep_until, items) = match job {
-        Listed::One(one) => {
-            let (updated_at, items) = (answer::updated_at(one), (1, answer::failed_items(one)));
-            (one.retries, one.started_at, updated_at, &one.failure, one.keep_until, items)
+        Listed::One(transfer) => {
+            let (updated_at, items) =
+                (answer::updated_at(transfer), (1, answer::failed_items(transfer)));
+            (
+                transfer.retries,
+                transfer.started_at,
+                updated_at,
+                &transfer.failure,
+                transfer.keep_until,
+                items,
+            )
         }
-        Listed::Many(many) => {
-            let updated_at = many.ended_at.unwrap_or(many.created_at);
-            let items = (many.documents, many.failed_documents);
-            (many.retries, None, updated_at, &many.failure, many.keep_until, items)
+        Listed::Many(batch) => {
+            let updated_at = batch.ended_at.unwrap_or(batch.created_at);
+            let items = (batch.documents, batch.failed_documents);
+            (batch.retries, None, updated_at, &batch.failure, batch.keep_until, items)
         }
     };
     let (total_file_ids, failed_items) = items;

@@ -1,4 +1,5 @@
-//! `/v1/download/…`: jobs whose documents are fetched by presigned URLs.
+//! Routes below `/v1/download`: jobs that make documents available by presigned URL or deliver
+//! them to OneDrive.
 
 mod answer;
 mod follower;

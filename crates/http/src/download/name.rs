@@ -1,4 +1,5 @@
-//! The name that a caller gives a request, so that it may send it again.
+//! Idempotency keys: a caller that repeats a request with the same key gets the first response
+//! again.
 
 use std::collections::BTreeMap;
 
@@ -10,87 +11,94 @@ use sha2::{Digest as _, Sha256};
 
 use crate::problem::ApiError;
 
-/// Longest name, in characters.
-const LONGEST: usize = 255;
+/// Maximum length of a key in characters.
+const MAX_KEY_LENGTH: usize = 255;
 
-/// The member of a body that means the same as the header.
-const MEMBER: &str = "clientRequestId";
+/// Member of the body with the same meaning as the header `Idempotency-Key`.
+const KEY_MEMBER: &str = "clientRequestId";
 
-/// The name of a request, by the header `Idempotency-Key` or by its body.
+/// Reads the idempotency key of a request from the header `Idempotency-Key` or from the body.
 pub(super) fn request_name(
     headers: &HeaderMap,
     body: &Value,
     owner: &str,
 ) -> Result<Option<RequestName>, ApiError> {
-    let by_header = header_name(headers)?;
-    let by_body = match body.get(MEMBER) {
+    let by_header = header_key(headers)?;
+    let by_body = match body.get(KEY_MEMBER) {
         None | Some(Value::Null) => None,
         Some(value) => {
             let text = value.as_str().and_then(checked);
             let rule = "must be a string of 1 to 255 printable ASCII characters";
-            Some(text.ok_or_else(|| wrong("/clientRequestId", rule))?)
+            Some(text.ok_or_else(|| invalid("/clientRequestId", rule))?)
         }
     };
     let name = match (by_header, by_body) {
         (Some(header), Some(body)) if header != body => {
-            return Err(wrong("/clientRequestId", "differs from the header Idempotency-Key"));
+            return Err(invalid("/clientRequestId", "differs from the header Idempotency-Key"));
         }
         (Some(name), _) | (None, Some(name)) => name,
         (None, None) => return Ok(None),
     };
-    let asked = match body {
+    // The key itself is not part of the fingerprint, so header and body are interchangeable.
+    let parameters = match body {
         Value::Object(members) => {
-            let asked = members.iter().filter(|(member, _)| *member != MEMBER);
-            Value::Object(asked.map(|(member, value)| (member.clone(), value.clone())).collect())
+            let parameters = members.iter().filter(|(member, _)| *member != KEY_MEMBER);
+            Value::Object(
+                parameters.map(|(member, value)| (member.clone(), value.clone())).collect(),
+            )
         }
         other => other.clone(),
     };
-    Ok(Some(named(owner, name, &[in_order(&asked).to_string().as_bytes()])))
+    Ok(Some(scoped_key(owner, name, &[canonical(&parameters).to_string().as_bytes()])))
 }
 
-/// The name of a request of the viewer's contract, whose body has no member for it.
+/// Reads the idempotency key of an upload of the viewer's contract. The body has no member for it.
 ///
-/// The call is part of the fingerprint: a key that was used for a job is refused here,
-/// whatever the two bodies hold.
+/// The path is part of the fingerprint, so a key that was used for a job is always refused here,
+/// even if the bodies are equal.
 pub(crate) fn upload_name(
     headers: &HeaderMap,
     body: &Value,
     owner: &str,
 ) -> Result<Option<RequestName>, ApiError> {
-    let asked = in_order(body).to_string();
-    let name = header_name(headers)?;
-    Ok(name.map(|name| named(owner, name, &[b"document/upload", asked.as_bytes()])))
+    let parameters = canonical(body).to_string();
+    let name = header_key(headers)?;
+    Ok(name.map(|name| scoped_key(owner, name, &[b"document/upload", parameters.as_bytes()])))
 }
 
-fn header_name(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+/// Reads the header `Idempotency-Key`.
+fn header_key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     let mut sent = headers.get_all("idempotency-key").iter();
     let Some(value) = sent.next() else { return Ok(None) };
     if sent.next().is_some() {
-        return Err(wrong("", "the header Idempotency-Key must be given once"));
+        return Err(invalid("", "the header Idempotency-Key must be given once"));
     }
     let text = value.to_str().unwrap_or_default().trim();
-    // The draft standard writes a string in quotes; most clients do not.
+    // The draft standard requires quotes around the key; most clients send none.
     let text = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text);
     let rule = "the header Idempotency-Key must be 1 to 255 printable ASCII characters";
-    Ok(Some(checked(text).ok_or_else(|| wrong("", rule))?))
+    Ok(Some(checked(text).ok_or_else(|| invalid("", rule))?))
 }
 
-fn named(owner: &str, name: &str, asked: &[&[u8]]) -> RequestName {
-    // With their lengths, so that no two pairs look alike.
+/// Combines the key with its owner, so that each caller has keys of its own, and adds the
+/// fingerprint of the request's parameters.
+fn scoped_key(owner: &str, name: &str, parameters: &[&[u8]]) -> RequestName {
     let key = hash(&[owner.as_bytes(), name.as_bytes()]);
-    RequestName { key, fingerprint: hash(asked) }
+    RequestName { key, fingerprint: hash(parameters) }
 }
 
-fn wrong(pointer: &str, detail: &str) -> ApiError {
+fn invalid(pointer: &str, detail: &str) -> ApiError {
     let (pointer, detail) = (pointer.to_owned(), detail.to_owned());
     ApiError::Invalid(vec![FieldError { pointer, detail }])
 }
 
+/// Returns the key if it has 1 to 255 printable ASCII characters.
 fn checked(text: &str) -> Option<&str> {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
-    ((1..=LONGEST).contains(&text.len()) && is_plain).then_some(text)
+    ((1..=MAX_KEY_LENGTH).contains(&text.len()) && is_plain).then_some(text)
 }
 
+/// Hashes each part with its length, so that different splits of the same bytes differ.
 fn hash(parts: &[&[u8]]) -> String {
     let mut hasher = Sha256::new();
     for part in parts {
@@ -100,16 +108,16 @@ fn hash(parts: &[&[u8]]) -> String {
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The same value with the members of objects in the alphabet's order: a client may
-/// write them in another order the next time.
-fn in_order(value: &Value) -> Value {
+/// Returns the value with the members of all objects in alphabetical order, because a client may
+/// repeat a request with the members in another order.
+fn canonical(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
             let sorted: BTreeMap<_, _> =
-                members.iter().map(|(name, value)| (name.clone(), in_order(value))).collect();
+                members.iter().map(|(name, value)| (name.clone(), canonical(value))).collect();
             Value::Object(sorted.into_iter().collect())
         }
-        Value::Array(values) => Value::Array(values.iter().map(in_order).collect()),
+        Value::Array(values) => Value::Array(values.iter().map(canonical).collect()),
         plain => plain.clone(),
     }
 }

@@ -1,4 +1,4 @@
-//! Tokens that say where the next page of a list begins.
+//! Page tokens: where the next page of a job list begins.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,21 +6,22 @@ use docferry_app::history::Filter;
 use docferry_app::ports::JobPlace;
 use sha2::{Digest as _, Sha256};
 
-/// Bytes of the hash that binds a token to its caller and its filter.
-const BOUND: usize = 12;
-/// Bytes of a time.
-const TIME: usize = 8;
+/// Length of the hash that binds a token to its caller and filter, in bytes.
+const BINDING_BYTES: usize = 12;
+/// Length of a timestamp in bytes.
+const TIMESTAMP_BYTES: usize = 8;
 
-/// What binds tokens: they are opaque, and of use for this caller and filter only. One
-/// that somebody makes up leads to no more than another page of his own list.
+/// Writer and reader of the tokens of one list. Tokens are opaque and valid only for the caller and
+/// the filter of their list. A forged token can only lead to another page of the caller's own list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PageToken([u8; BOUND]);
+pub(super) struct PageToken([u8; BINDING_BYTES]);
 
-/// A text that is no token of this list.
+/// The text is not a page token of this list.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NotOfThisList;
 
 impl PageToken {
+    /// Returns the tokens of a caller's list with this filter.
     pub(super) fn binding(owner: &str, filter: &Filter) -> Self {
         let state = filter.state.map_or("", |state| state.as_str());
         let person = filter.person.as_ref().map_or("", |person| person.as_str());
@@ -30,11 +31,12 @@ impl PageToken {
             hasher.update(part);
         }
         let hash = hasher.finalize();
-        let mut bound = [0; BOUND];
-        bound.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
-        Self(bound)
+        let mut binding = [0; BINDING_BYTES];
+        binding.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+        Self(binding)
     }
 
+    /// Returns the token of the page after `place`.
     pub(super) fn write(self, place: &JobPlace) -> String {
         let mut bytes = self.0.to_vec();
         bytes.extend(place.created_ms.to_be_bytes());
@@ -42,10 +44,11 @@ impl PageToken {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
+    /// Returns the place that a token names.
     pub(super) fn read(self, text: &str) -> Result<JobPlace, NotOfThisList> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| NotOfThisList)?;
         let rest = bytes.strip_prefix(self.0.as_slice()).ok_or(NotOfThisList)?;
-        let (time, id) = rest.split_first_chunk::<TIME>().ok_or(NotOfThisList)?;
+        let (time, id) = rest.split_first_chunk::<TIMESTAMP_BYTES>().ok_or(NotOfThisList)?;
         let id = std::str::from_utf8(id).ok().and_then(|id| id.parse().ok());
         Ok(JobPlace { created_ms: i64::from_be_bytes(*time), id: id.ok_or(NotOfThisList)? })
     }

@@ -1,4 +1,4 @@
-//! What the reads of jobs have in common.
+//! Code shared by the routes that read jobs.
 
 use axum::Json;
 use axum::extract::Path;
@@ -13,33 +13,33 @@ use serde::Deserialize;
 use super::answer;
 use crate::problem::ApiError;
 
-/// What reads of jobs work with.
+/// Dependencies and settings of the routes that read jobs.
 #[derive(Debug)]
 pub struct JobApi<S, C, P> {
-    /// Records.
+    /// Store of transfer records and batches.
     pub store: S,
-    /// The time.
+    /// Source of the current time.
     pub clock: C,
-    /// Makes URLs.
+    /// Creates presigned URLs and probes the delivery bucket.
     pub presigner: P,
-    /// How long an ended record is shown.
+    /// Time for which the record of an ended job is shown.
     pub record_ttl: SignedDuration,
-    /// How long a URL works.
+    /// Lifetime of a presigned URL.
     pub url_ttl: SignedDuration,
 }
 
-/// How much of the progress is told.
+/// Level of detail of the progress in a status: the query parameter `progress`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Progress {
-    /// The percentage.
+    /// Percentage only.
     #[default]
     Plain,
-    /// Bytes and step besides.
+    /// Percentage, bytes, throughput and phase.
     Detail,
 }
 
-/// The job of an id in the path; what cannot be an id is an unknown id.
+/// Finds the job with the id in the path. A malformed id is answered like an unknown one.
 pub(super) async fn find_job<S, C, P>(
     api: &JobApi<S, C, P>,
     owner: &str,
@@ -55,8 +55,8 @@ where
     Ok((id, job.ok_or(ApiError::NotFound)?))
 }
 
-/// A URL to what a job has delivered, if that is to be fetched. Made anew each time and
-/// kept nowhere.
+/// Returns a presigned URL of the file that a job has delivered; `None` if the job has no single
+/// file to download. URLs are created for each response and never stored.
 pub(super) async fn presigned_url<S, C, P>(
     api: &JobApi<S, C, P>,
     job: &Job,
@@ -69,7 +69,7 @@ where
     presign(api, artifact).await.map(Some)
 }
 
-/// A URL to an object of the delivery bucket.
+/// Returns a presigned URL of an object in the delivery bucket.
 pub(super) async fn presign<S, C, P>(
     api: &JobApi<S, C, P>,
     FetchableArtifact { artifact, name, mime }: FetchableArtifact<'_>,
@@ -82,6 +82,7 @@ where
     Ok(url.map_err(docferry_app::TaskError::from)?)
 }
 
+/// Returns the status of a job as a JSON response.
 pub(super) fn respond<S, C: Clock, P>(
     api: &JobApi<S, C, P>,
     id: &TransferId,

@@ -1,3 +1,5 @@
+//! `GET /v1/download/status/{jobId}` and `POST /v1/download/check`.
+
 use std::sync::Arc;
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -18,7 +20,7 @@ use crate::body;
 use crate::middleware::Reader;
 use crate::problem::ApiError;
 
-/// `GET /v1/download/status/{jobId}`, `…/history` and `…/jobs`, `POST …/check`.
+/// Routes of `GET /v1/download/status/{jobId}`, `…/history` and `…/jobs`, and `POST …/check`.
 pub(crate) fn job_routes<S, C, P, I>(
     api: Arc<JobApi<S, C, P>>,
     index: I,
@@ -61,7 +63,7 @@ where
 {
     let (id, job) = find_job(&api, &owner, id).await?;
     let Query(StatusQuery { progress }) = query.map_err(|_| {
-        let detail = "progress must be detail, or left out".to_owned();
+        let detail = "progress must be detail or absent".to_owned();
         ApiError::Invalid(vec![FieldError { pointer: String::new(), detail }])
     })?;
     let url = match job.state(api.clock.now()) {
@@ -71,6 +73,7 @@ where
     Ok(respond(&api, &id, &job, progress, url.as_ref()))
 }
 
+/// Reports whether a document with the number exists, with its name and size if known.
 async fn check<I: DocumentIndex>(
     State(state): State<Arc<(I, FileRange)>>,
     _: Reader,

@@ -1,4 +1,4 @@
-//! `GET /v1/download/subscribe/{jobId}`: a job's events as they happen.
+//! `GET /v1/download/subscribe/{jobId}`: the events of a job as an event stream (SSE).
 
 use std::convert::Infallible;
 use std::str::FromStr;
@@ -24,12 +24,13 @@ use super::shared::{JobApi, find_job};
 use crate::middleware::{Reader, finish};
 use crate::problem::ApiError;
 
-/// How answers that last get to whoever asked.
+/// Delivery of event streams to the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamMode {
-    /// Piece by piece.
+    /// Each event is sent when it happens.
     Stream,
-    /// In one piece, at their end: so each ends with the first news, or soon without.
+    /// The whole response is sent at its end. So a response ends after the first events, or after a
+    /// short wait without any.
     Buffered,
 }
 
@@ -40,34 +41,33 @@ impl FromStr for StreamMode {
         match name {
             "STREAM" => Ok(Self::Stream),
             "BUFFERED" => Ok(Self::Buffered),
-            _ => Err("it must be STREAM or BUFFERED"),
+            _ => Err("must be STREAM or BUFFERED"),
         }
     }
 }
 
-/// How long it is until whoever serves the router ends the process. Put into the
-/// request's extensions.
+/// Time until the process that serves the router is ended. The code that serves the router puts it
+/// into the request's extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeLeft(pub Duration);
 
-/// How long a stream lasts where nobody says how much time there is: what API Gateway
-/// allows is 15 minutes.
-const LONGEST: Duration = Duration::from_secs(14 * 60);
+/// Duration of a stream if the request has no [`TimeLeft`]. API Gateway allows 15 minutes.
+const MAX_DURATION: Duration = Duration::from_secs(14 * 60);
 
-/// A stream ends so long before the process does: enough for one look at the store and
-/// for its last bytes to be taken.
-const MARGIN: Duration = Duration::from_secs(5);
+/// Time by which a stream ends before the process does: enough for one read of the store and for
+/// sending the last bytes.
+const END_MARGIN: Duration = Duration::from_secs(5);
 
-/// How long an answer in one piece waits for news.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Maximum wait for events in [`StreamMode::Buffered`].
+const BUFFERED_WAIT: Duration = Duration::from_secs(5);
 
 type Shared<S, C, P> = (Arc<JobApi<S, C, P>>, StreamMode);
 
-/// `GET /v1/download/subscribe/{jobId}`.
+/// Router of `GET /v1/download/subscribe/{jobId}`.
 ///
-/// A stream ends with its job, before the process does, or when the store fails; a
-/// client comes back by itself and goes on after the last event that it saw. Once it
-/// is dropped, nothing is read any more.
+/// A stream ends when its job ends, shortly before the process ends, or when a read of the store
+/// fails. Clients reconnect automatically and resume after the last event that they received. The
+/// store is not read any more once the response is dropped.
 pub fn subscribe_router<S, C, P>(api: JobApi<S, C, P>, mode: StreamMode) -> Router
 where
     S: TransferStore + BundleStore + 'static,
@@ -84,7 +84,7 @@ async fn subscribe<S, C, P>(
     State((api, mode)): State<Shared<S, C, P>>,
     Reader(owner): Reader,
     id: Result<Path<String>, PathRejection>,
-    left: Option<Extension<TimeLeft>>,
+    time_left: Option<Extension<TimeLeft>>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError>
 where
@@ -92,22 +92,26 @@ where
     C: Clock + 'static,
     P: Presigner + 'static,
 {
-    let began = Instant::now();
+    let began_at = Instant::now();
     let (id, job) = find_job(&api, &owner, id).await?;
-    // What is no id of ours is as none: then all of it is told.
-    let told: Option<Told> =
+    // An invalid event id counts as none: the stream then begins with the current state.
+    let cursor: Option<Told> =
         headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let now = api.clock.now();
-    if told.is_some_and(|told| told.knows_the_end(&answer::standing(&job, now))) {
+    if cursor.is_some_and(|cursor| cursor.knows_the_end(&answer::standing(&job, now))) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let left = left.map_or(LONGEST, |Extension(TimeLeft(left))| left.saturating_sub(MARGIN));
-    let lasts = if mode == StreamMode::Buffered { left.min(PATIENCE) } else { left };
-    let mut follower = Follower::following(api, owner, id, told, began + lasts, mode);
-    // What fails now can still be answered as any other failure.
+    let available =
+        time_left.map_or(MAX_DURATION, |Extension(TimeLeft(left))| left.saturating_sub(END_MARGIN));
+    let duration = match mode {
+        StreamMode::Stream => available,
+        StreamMode::Buffered => available.min(BUFFERED_WAIT),
+    };
+    let mut follower = Follower::following(api, owner, id, cursor, began_at + duration, mode);
+    // A failure in the first chunk still gets an error response; later the status is already sent.
     let first = follower.opening(&job).await?;
-    // The stream outlives the call of the router, and with it the span of the request.
-    let request = tracing::Span::current();
+    // The stream outlives the call of the router, so it carries the span of the request itself.
+    let request_span = tracing::Span::current();
     let events = stream::unfold((Some(first), follower), move |(first, mut follower)| {
         let next = async move {
             let text = match first {
@@ -116,7 +120,7 @@ where
             };
             Some((Ok::<_, Infallible>(text), (None, follower)))
         };
-        next.instrument(request.clone())
+        next.instrument(request_span.clone())
     });
     let kind = [(header::CONTENT_TYPE, "text/event-stream")];
     Ok((kind, Body::from_stream(events)).into_response())

@@ -1,4 +1,4 @@
-//! A client of event streams.
+//! Client of event streams.
 
 use axum::Router;
 use axum::body::Body;
@@ -8,7 +8,7 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-/// One event, as it came.
+/// Event of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Event {
     pub(crate) kind: String,
@@ -16,16 +16,16 @@ pub(crate) struct Event {
     pub(crate) data: Value,
 }
 
-/// A connection.
+/// Connection to an event stream.
 pub(crate) struct Stream {
     pub(crate) response: Response<()>,
     body: Body,
-    /// All that has come so far.
+    /// Text received so far.
     pub(crate) text: String,
 }
 
 impl Stream {
-    /// Connects; goes on after the last event that was seen.
+    /// Connects. The stream resumes after the event `last_id`, unless it is empty.
     pub(crate) async fn open(router: Router, mut request: Request<Body>, last_id: &str) -> Self {
         if !last_id.is_empty() {
             request.headers_mut().insert("last-event-id", last_id.parse().unwrap());
@@ -34,18 +34,18 @@ impl Stream {
         Self { response: Response::from_parts(parts, ()), body, text: String::new() }
     }
 
-    /// The next piece; `None` at the end.
-    pub(crate) async fn piece(&mut self) -> Option<String> {
+    /// Waits for the next chunk; `None` at the end.
+    pub(crate) async fn chunk(&mut self) -> Option<String> {
         let frame = self.body.frame().await?.unwrap();
-        let piece = String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap();
-        self.text += &piece;
-        Some(piece)
+        let chunk = String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap();
+        self.text += &chunk;
+        Some(chunk)
     }
 
-    /// The events of the next piece that has any; none at the end.
+    /// Waits for the next chunk with events and returns them; empty at the end.
     pub(crate) async fn events(&mut self) -> Vec<Event> {
-        while let Some(piece) = self.piece().await {
-            let found = events(&piece);
+        while let Some(chunk) = self.chunk().await {
+            let found = events(&chunk);
             if !found.is_empty() {
                 return found;
             }
@@ -53,18 +53,18 @@ impl Stream {
         Vec::new()
     }
 
-    /// All that comes until the end.
+    /// Reads to the end and returns all events.
     pub(crate) async fn rest(&mut self) -> Vec<Event> {
         let mut found = Vec::new();
-        while let Some(piece) = self.piece().await {
-            found.extend(events(&piece));
+        while let Some(chunk) = self.chunk().await {
+            found.extend(events(&chunk));
         }
         found
     }
 }
 
-/// The named events of a text, each as `openapi.yaml` describes it. The last event has no
-/// name: it is the whole status, under the id of the one before it.
+/// Parses the named events of a text. Also checks that the last event is unnamed and has the same
+/// id as the last named one.
 pub(crate) fn events(text: &str) -> Vec<Event> {
     let (named, whole) = named_and_whole(text);
     let ids = |events: &[Event]| events.last().map(|event| event.id.clone());
@@ -72,7 +72,8 @@ pub(crate) fn events(text: &str) -> Vec<Event> {
     named
 }
 
-/// The named events of a text, and those without a name.
+/// Parses the named and the unnamed events of a text, and checks that the data of each conforms to
+/// `openapi.yaml`. An unnamed event holds the whole status.
 pub(crate) fn named_and_whole(text: &str) -> (Vec<Event>, Vec<Event>) {
     let description = Description::of_project().unwrap();
     let fields = |block: &str| -> Vec<(String, String)> {
@@ -94,18 +95,22 @@ pub(crate) fn named_and_whole(text: &str) -> (Vec<Event>, Vec<Event>) {
             "result" => "JobResultEvent",
             "error" => "JobError",
             "message" => "JobStatus",
-            other => panic!("there is no event {other}"),
+            other => panic!("unknown event {other}"),
         };
         let schema = json!({ "$ref": format!("#/components/schemas/{name}") });
-        let wrong = description.value_complaints(&schema, &data);
-        assert!(wrong.is_empty(), "{kind} is not as openapi.yaml has it: {}", wrong.join("\n"));
+        let violations = description.value_complaints(&schema, &data);
+        assert!(
+            violations.is_empty(),
+            "{kind} does not conform to openapi.yaml: {}",
+            violations.join("\n")
+        );
         Some(Event { kind: kind.to_owned(), id: id.clone(), data })
     };
     let found = text.split_terminator("\n\n").filter_map(|block| read(fields(block)));
     found.partition(|event| event.kind != "message")
 }
 
-/// What kinds of events these are.
+/// Returns the names of events.
 pub(crate) fn kinds(events: &[Event]) -> Vec<&str> {
     events.iter().map(|event| event.kind.as_str()).collect()
 }

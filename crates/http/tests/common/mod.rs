@@ -1,6 +1,11 @@
-//! Routers over a world in memory, and requests to them.
+//! Routers of the API over an in-memory [`World`], and requests to them.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::panic, reason = "each test program uses its part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "each test binary uses a part of the helpers"
+)]
 
 pub(crate) mod events;
 
@@ -25,6 +30,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
+/// Dependencies of routers that create or change transfers.
 pub(crate) fn api(world: &World) -> TransferApi<World, World, World> {
     TransferApi {
         store: world.clone(),
@@ -52,7 +58,7 @@ pub(crate) fn controls_with(api: TransferApi<World, World, World>) -> Router {
     control_router(api, RetrySettings { job: JOBS, max_retries: 2 })
 }
 
-/// Numbers that documents may have.
+/// Range of valid document numbers.
 const RANGE: RangeInclusive<u64> = 10_000..=100_000_000;
 
 pub(crate) fn initiate(world: &World) -> Router {
@@ -93,6 +99,7 @@ pub(crate) fn follows(world: &World, mode: StreamMode) -> Router {
     subscribe_router(jobs(world), mode)
 }
 
+/// Request of the service account `scv`.
 pub(crate) fn request(method: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
     let mut request = Request::builder()
         .method(method)
@@ -108,6 +115,8 @@ pub(crate) fn caller(id: &str, scopes: Scopes) -> Principal {
     Principal { id: id.into(), scopes, graph_user: None }
 }
 
+/// Sends a request, and checks that the response conforms to `openapi.yaml`. Returns the headers
+/// and the body: JSON, or text as a JSON string.
 pub(crate) async fn send(router: Router, request: Request<Body>) -> (Response<()>, Value) {
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
@@ -120,7 +129,11 @@ pub(crate) async fn send(router: Router, request: Request<Body>) -> (Response<()
         body: &bytes,
     };
     let complaints = Description::of_project().unwrap().complaints(&answer);
-    assert!(complaints.is_empty(), "not as openapi.yaml has it:\n{}", complaints.join("\n"));
+    assert!(
+        complaints.is_empty(),
+        "the response does not conform to openapi.yaml:\n{}",
+        complaints.join("\n")
+    );
     let value = serde_json::from_slice(&bytes)
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
     (Response::from_parts(parts, ()), value)

@@ -1,3 +1,5 @@
+//! The exchange bucket.
+
 use docferry_aws::{S3Staging, SecretCache, s3};
 use lambda_runtime::Error;
 use secrecy::SecretString;
@@ -5,6 +7,7 @@ use serde::Deserialize;
 
 use crate::config::{Reader, Variables};
 
+/// Format of the secret with the access key of the bucket.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct KeyPair {
@@ -12,7 +15,7 @@ struct KeyPair {
     secret_access_key: SecretString,
 }
 
-/// Where the exchange bucket is; its key pair is read by [`ExchangeSettings::open`].
+/// Settings of the exchange bucket. Its key pair is fetched by [`ExchangeSettings::open`].
 #[derive(Debug)]
 pub struct ExchangeSettings {
     bucket: String,
@@ -22,7 +25,7 @@ pub struct ExchangeSettings {
     key_pair: SecretCache<KeyPair>,
 }
 
-/// The exchange bucket's settings: `EXCHANGE_BUCKET`, `EXCHANGE_REGION`,
+/// Reads the settings of the exchange bucket: `EXCHANGE_BUCKET`, `EXCHANGE_REGION`,
 /// `EXCHANGE_ENDPOINT_URL`, `EXCHANGE_PATH_STYLE`, `EXCHANGE_SECRET_ARN`.
 pub fn exchange(
     reader: &mut Reader<impl Variables>,
@@ -38,10 +41,10 @@ pub fn exchange(
 }
 
 impl ExchangeSettings {
-    /// Reads the key pair and makes the client.
+    /// Fetches the key pair and creates the client.
     ///
     /// # Errors
-    /// When the secret cannot be read; the function does not start then.
+    /// When the secret cannot be read. The function then fails to start.
     pub async fn open(self) -> Result<S3Staging, Error> {
         let pair = self.key_pair.get().await?;
         let settings = s3::S3Settings {

@@ -1,3 +1,5 @@
+//! Microsoft Graph.
+
 use std::time::Duration;
 
 use docferry_app::ports::{Cause, CredentialsProvider, Lookup};
@@ -9,6 +11,7 @@ use serde::Deserialize;
 use crate::SystemClock;
 use crate::config::{Reader, Variables};
 
+/// Format of the secret with the app registration's credentials.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Secret {
@@ -16,7 +19,7 @@ struct Secret {
     client_secret: SecretString,
 }
 
-/// The app registration's credentials, read when a token is needed.
+/// Credentials of the app registration, fetched when a token is needed.
 #[derive(Debug)]
 pub struct GraphCredentials(SecretCache<Secret>);
 
@@ -33,8 +36,9 @@ impl CredentialsProvider<ClientCredentials> for GraphCredentials {
     }
 }
 
-/// Microsoft Graph: `GRAPH_BASE_URL`, `GRAPH_AUTHORITY_URL`, `GRAPH_TENANT_ID`,
-/// `GRAPH_UPLOAD_HOSTS`, `GRAPH_SECRET_ARN`. `None` when the reader has a problem to tell.
+/// Client of Microsoft Graph for transfers: `GRAPH_BASE_URL`, `GRAPH_AUTHORITY_URL`,
+/// `GRAPH_TENANT_ID`, `GRAPH_UPLOAD_HOSTS`, `GRAPH_SECRET_ARN`. `None` if a setting is invalid; the
+/// reader then has the problem.
 pub fn graph(
     reader: &mut Reader<impl Variables>,
     aws: &aws_config::SdkConfig,
@@ -42,8 +46,9 @@ pub fn graph(
     client(reader, aws, |_| {})
 }
 
-/// The same for asking who somebody is while a caller waits: a token and a user, each
-/// within 5 s, are had within the 20 s of a function behind the API.
+/// Client of Microsoft Graph for looking up users while a caller of the API waits. It has the same
+/// settings as [`graph`]. A token and a user are two calls with a timeout of 5 s each, which fits
+/// into the 20 s of a function behind the API.
 pub fn graph_directory(
     reader: &mut Reader<impl Variables>,
     aws: &aws_config::SdkConfig,

@@ -1,8 +1,8 @@
-//! Adapters made from settings; each setting is read in one place.
+//! Construction of the adapters from settings. Each setting is read in one place.
 
 use crate::config::{Reader, Variables};
 
-/// The client settings of the function's own account.
+/// AWS client settings for the function's own account.
 #[cfg(any(
     feature = "store",
     feature = "workflow",
@@ -13,13 +13,13 @@ use crate::config::{Reader, Variables};
 ))]
 pub use docferry_aws::config::load as load_aws;
 
-/// Starts the logs as `LOG_LEVEL` says.
+/// Starts logging with the level `LOG_LEVEL`.
 pub fn start_logging(reader: &mut Reader<impl Variables>) {
     let level = reader.optional("LOG_LEVEL").unwrap_or_else(|| "info".into());
     crate::telemetry::init(&level);
 }
 
-/// The records, in `TRANSFERS_TABLE`.
+/// Store of all records, in `TRANSFERS_TABLE`.
 #[cfg(feature = "store")]
 pub fn transfer_store(
     reader: &mut Reader<impl Variables>,
@@ -29,8 +29,8 @@ pub fn transfer_store(
     docferry_aws::DynamoTransferStore::new(aws_sdk_dynamodb::Client::new(aws), table)
 }
 
-/// Which document has which number, in `DOCUMENTS_TABLE`, and the numbers that there
-/// may be: `FILE_ID_MIN` to `FILE_ID_MAX`.
+/// Index of documents by number, in `DOCUMENTS_TABLE`, and the range of valid numbers:
+/// `FILE_ID_MIN` to `FILE_ID_MAX`.
 #[cfg(feature = "store")]
 pub fn document_index(
     reader: &mut Reader<impl Variables>,
@@ -43,8 +43,8 @@ pub fn document_index(
     (index, range)
 }
 
-/// What transfers share of Graph's throttling, in `TRANSFERS_TABLE`. A stack has
-/// one tenant, so one pool.
+/// Throttling state of Graph that all transfers share, in `TRANSFERS_TABLE`. A stack has one
+/// tenant, so it has one throttling budget.
 #[cfg(feature = "store")]
 pub fn throttle_budget(
     reader: &mut Reader<impl Variables>,
@@ -54,7 +54,7 @@ pub fn throttle_budget(
     docferry_aws::DynamoThrottleBudget::new(aws_sdk_dynamodb::Client::new(aws), table, "graph")
 }
 
-/// The state machine, `STATE_MACHINE_ARN`.
+/// Client of the state machine `STATE_MACHINE_ARN`.
 #[cfg(feature = "workflow")]
 pub fn workflow(
     reader: &mut Reader<impl Variables>,
@@ -67,10 +67,10 @@ pub fn workflow(
     docferry_aws::StepFunctionsWorkflow::new(aws_sdk_sfn::Client::new(aws), arn)
 }
 
-/// How many may move bytes at once: `MAX_ACTIVE_DELIVERIES` to OneDrive,
-/// `MAX_DELIVERIES_PER_USER` of them to one recipient; `MAX_ACTIVE_TRANSFERS`
-/// downloads, `MAX_ACTIVE_PER_USER` of them for one person, `MAX_ACTIVE_PER_SERVICE`
-/// for a service that asks for itself.
+/// Number of slots: `MAX_ACTIVE_DELIVERIES` for deliveries to OneDrive, at most
+/// `MAX_DELIVERIES_PER_USER` of them for one recipient; `MAX_ACTIVE_TRANSFERS` for downloads, at
+/// most `MAX_ACTIVE_PER_USER` of them for one person and `MAX_ACTIVE_PER_SERVICE` for a service
+/// that downloads on its own behalf.
 #[cfg(feature = "workflow")]
 pub fn pool_limits(reader: &mut Reader<impl Variables>) -> docferry_domain::Limits {
     use docferry_domain::PoolLimits;
@@ -87,9 +87,10 @@ pub fn pool_limits(reader: &mut Reader<impl Variables>) -> docferry_domain::Limi
     docferry_domain::Limits { onedrive, download }
 }
 
-/// How long a transfer may take by its size: `DEADLINE_BASE_SECONDS`, and
+/// Rules for the deadline of a transfer by its size: `DEADLINE_BASE_SECONDS`, and
 /// `DEADLINE_ONEDRIVE_BYTES_PER_SECOND` or `DEADLINE_DOWNLOAD_BYTES_PER_SECOND`.
-/// `ARRIVAL_DEADLINE_SECONDS` must agree with it.
+///
+/// Also reads `ARRIVAL_DEADLINE_SECONDS`, so that the check of the settings can compare the two.
 pub fn deadline_rules(reader: &mut Reader<impl Variables>) -> docferry_domain::DeadlineRules {
     let _compared = arrival_rules(reader);
     docferry_domain::DeadlineRules {
@@ -99,7 +100,7 @@ pub fn deadline_rules(reader: &mut Reader<impl Variables>) -> docferry_domain::D
     }
 }
 
-/// The audit trail's queue, `AUDIT_QUEUE_URL`.
+/// Client of the audit queue `AUDIT_QUEUE_URL`.
 #[cfg(feature = "queue")]
 pub fn audit_queue(
     reader: &mut Reader<impl Variables>,
@@ -112,7 +113,7 @@ pub fn audit_queue(
     docferry_aws::SqsAuditQueue::new(aws_sdk_sqs::Client::new(aws), url)
 }
 
-/// The queue of the function `webhook`, `WEBHOOK_QUEUE_URL`.
+/// Client of the webhook queue `WEBHOOK_QUEUE_URL`, which the function `webhook` reads.
 #[cfg(feature = "queue")]
 pub fn webhook_queue(
     reader: &mut Reader<impl Variables>,
@@ -125,13 +126,13 @@ pub fn webhook_queue(
     docferry_aws::SqsWebhookQueue::new(aws_sdk_sqs::Client::new(aws), url)
 }
 
-/// How long a pushed document may take to arrive, `ARRIVAL_DEADLINE_SECONDS`.
+/// Rules for the arrival of a pushed document: `ARRIVAL_DEADLINE_SECONDS`.
 pub fn arrival_rules(reader: &mut Reader<impl Variables>) -> docferry_domain::ArrivalRules {
     docferry_domain::ArrivalRules { deadline: reader.seconds("ARRIVAL_DEADLINE_SECONDS", 600) }
 }
 
-/// Which addresses may be told of an end: those of the own machine as well when
-/// `WEBHOOK_ALLOW_LOOPBACK` says so, which it may in the environment `local` alone.
+/// Rule for the addresses that webhooks may be sent to. `WEBHOOK_ALLOW_LOOPBACK` also allows
+/// loopback addresses; it may be set only in the environment `local`.
 pub fn callback_rule(reader: &mut Reader<impl Variables>) -> docferry_domain::CallbackRule {
     if reader.or("WEBHOOK_ALLOW_LOOPBACK", false) {
         if !reader.is_local() {
@@ -143,7 +144,7 @@ pub fn callback_rule(reader: &mut Reader<impl Variables>) -> docferry_domain::Ca
     }
 }
 
-/// How often a receiver is tried: `WEBHOOK_FIRST_RETRY_SECONDS`, `WEBHOOK_MAX_TRIES`.
+/// Retries of webhooks: `WEBHOOK_FIRST_RETRY_SECONDS`, `WEBHOOK_MAX_TRIES`.
 pub fn webhook_settings(
     reader: &mut Reader<impl Variables>,
 ) -> docferry_app::webhook::WebhookSettings {
@@ -156,9 +157,8 @@ pub fn webhook_settings(
     }
 }
 
-/// What stands around a router: `RATE_PER_PERSON` and `RATE_PER_SERVICE` calls a minute,
-/// counted in `TRANSFERS_TABLE` for all processes together, from pages of
-/// `ALLOWED_ORIGINS`.
+/// Rate limits and CORS for a router: `RATE_PER_PERSON` and `RATE_PER_SERVICE` calls per minute,
+/// and `ALLOWED_ORIGINS`. Calls are counted in `TRANSFERS_TABLE`, over all processes.
 #[cfg(all(feature = "http", feature = "store"))]
 pub fn shared_edge(
     reader: &mut Reader<impl Variables>,
@@ -169,7 +169,7 @@ pub fn shared_edge(
     edge(reader, quota, docferry_http::RateLimits { person: 60, service: 3_000 })
 }
 
-/// The same, counted in this process alone.
+/// Rate limits and CORS as by `shared_edge`, but calls are counted in this process only.
 #[cfg(feature = "http")]
 pub fn local_edge(
     reader: &mut Reader<impl Variables>,
@@ -188,21 +188,26 @@ fn edge<Q>(
         person: reader.or("RATE_PER_PERSON", limits.person),
         service: reader.or("RATE_PER_SERVICE", limits.service),
     };
-    let listed = reader.optional("ALLOWED_ORIGINS").unwrap_or_default();
-    let listed = listed.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    let allowed = reader.optional("ALLOWED_ORIGINS").unwrap_or_default();
+    let allowed = allowed.split(',').map(str::trim).filter(|origin| !origin.is_empty());
     let mut origins = Vec::new();
-    for origin in listed {
+    for origin in allowed {
         match docferry_http::HeaderValue::from_str(origin) {
             Ok(origin) => origins.push(origin),
-            Err(_) => reader.problem("ALLOWED_ORIGINS is not valid: an origin has other letters"),
+            Err(_) => reader.problem(
+                "ALLOWED_ORIGINS is not valid: an origin has a character that is not allowed",
+            ),
         }
     }
     docferry_http::Edge { quota, clock: crate::SystemClock, limits, origins }
 }
 
-/// Limits of jobs: `TRANSFER_DEADLINE_SECONDS`, `RECORD_TTL_HOURS`, `JOB_TTL_HOURS`.
-/// `ARRIVAL_DEADLINE_SECONDS` and `DEADLINE_BASE_SECONDS` must agree with them: work is
-/// refused before it is accepted rather than fail afterwards.
+/// Deadline and retention of jobs: `TRANSFER_DEADLINE_SECONDS`, `RECORD_TTL_HOURS`,
+/// `JOB_TTL_HOURS`.
+///
+/// Also reads `ARRIVAL_DEADLINE_SECONDS` and `DEADLINE_BASE_SECONDS`, so that the check of the
+/// settings can compare them. If they contradict each other, the function does not start, instead
+/// of accepting work that would fail later.
 pub fn job_settings(reader: &mut Reader<impl Variables>) -> docferry_app::download::JobSettings {
     let _compared = (arrival_rules(reader), reader.seconds("DEADLINE_BASE_SECONDS", 3_600));
     let initiate = docferry_app::initiate::InitiateSettings {
@@ -212,13 +217,13 @@ pub fn job_settings(reader: &mut Reader<impl Variables>) -> docferry_app::downlo
     docferry_app::download::JobSettings { initiate, job_ttl: reader.hours("JOB_TTL_HOURS", 24) }
 }
 
-/// How long what has ended is shown, `RECORD_TTL_HOURS`.
+/// Time for which the record of an ended transfer or job is shown: `RECORD_TTL_HOURS`.
 pub fn record_ttl(reader: &mut Reader<impl Variables>) -> jiff::SignedDuration {
     reader.hours("RECORD_TTL_HOURS", 168)
 }
 
-/// What answers questions about jobs: [`record_ttl`], and URLs that are good for
-/// `URL_TTL_SECONDS`.
+/// Dependencies of the routes that read jobs. They use [`record_ttl`] and presigned URLs with a
+/// lifetime of `URL_TTL_SECONDS`.
 #[cfg(all(feature = "http", feature = "store", feature = "delivery"))]
 pub fn job_api(
     reader: &mut Reader<impl Variables>,
@@ -237,7 +242,7 @@ pub fn job_api(
     }
 }
 
-/// The key that seals upload URLs, `SESSION_KEY_ARN`.
+/// Encryption of upload URLs with the KMS key `SESSION_KEY_ARN`.
 #[cfg(feature = "sealer")]
 pub fn sealer(
     reader: &mut Reader<impl Variables>,
@@ -247,7 +252,7 @@ pub fn sealer(
     docferry_aws::KmsSealer::new(aws_sdk_kms::Client::new(aws), key)
 }
 
-/// The secret whose ARN stands in the variable `name`; nothing is fetched yet.
+/// The secret whose ARN is in the variable `name`. It is fetched on first use.
 #[cfg(feature = "secrets")]
 pub fn secret<T: serde::de::DeserializeOwned + Send + Sync>(
     reader: &mut Reader<impl Variables>,

@@ -1,3 +1,5 @@
+//! ORDS, the document source.
+
 use std::time::Duration;
 
 use docferry_app::ports::{Cause, CredentialsProvider, Lookup};
@@ -8,6 +10,7 @@ use serde::Deserialize;
 
 use crate::config::{Reader, Variables};
 
+/// Format of the secret with the credentials for ORDS.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Secret {
@@ -18,7 +21,7 @@ struct Secret {
     account_name: String,
 }
 
-/// The credentials for ORDS, read when a request is made.
+/// Credentials for ORDS, fetched when a request is made.
 #[derive(Debug)]
 pub struct OrdsSecret(SecretCache<Secret>);
 
@@ -38,9 +41,9 @@ impl CredentialsProvider<OrdsCredentials> for OrdsSecret {
     }
 }
 
-/// ORDS: `ORDS_BASE_URL`, `ORDS_SECRET_ARN`, `ORDS_DATABASE_ID`, `ORDS_SERVER`,
-/// `ORDS_PUT_ID`, `ORDS_TICKET_LIFETIME_MINUTES`, `ORDS_TIMEOUT_SECONDS`. `None`
-/// when the reader has a problem to tell.
+/// Client of ORDS: `ORDS_BASE_URL`, `ORDS_SECRET_ARN`, `ORDS_DATABASE_ID`, `ORDS_SERVER`,
+/// `ORDS_PUT_ID`, `ORDS_TICKET_LIFETIME_MINUTES`, `ORDS_TIMEOUT_SECONDS`. `None` if a setting is
+/// invalid; the reader then has the problem.
 pub fn ords(
     reader: &mut Reader<impl Variables>,
     aws: &aws_config::SdkConfig,

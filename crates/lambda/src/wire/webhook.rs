@@ -1,3 +1,5 @@
+//! Receivers of webhooks.
+
 use docferry_app::ports::Cause;
 use docferry_aws::SecretCache;
 use docferry_webhook::{HttpReceiver, ReceiverSettings, SecretProvider, SigningSecrets};
@@ -6,15 +8,17 @@ use serde::Deserialize;
 
 use crate::config::{Reader, Variables};
 
+/// Format of the secret with the signing keys.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Secret {
     signing_secret: SecretString,
+    /// Key before the last rotation. Webhooks also carry its signature while it is set.
     #[serde(default)]
     previous_signing_secret: Option<SecretString>,
 }
 
-/// What webhooks are signed with, read when one is told.
+/// Signing keys of webhooks, fetched when a webhook is sent.
 #[derive(Debug)]
 pub struct WebhookSecret(SecretCache<Secret>);
 
@@ -28,8 +32,8 @@ impl SecretProvider for WebhookSecret {
     }
 }
 
-/// Receivers of webhooks: `WEBHOOK_SECRET_ARN`, `WEBHOOK_ALLOW_LOOPBACK`. `None` when the
-/// reader has a problem to tell.
+/// Client that sends webhooks: `WEBHOOK_SECRET_ARN`, `WEBHOOK_ALLOW_LOOPBACK`. `None` if a setting
+/// is invalid; the reader then has the problem.
 pub fn receiver(
     reader: &mut Reader<impl Variables>,
     aws: &aws_config::SdkConfig,

@@ -1,3 +1,5 @@
+//! Cache of the issuer's signing keys.
+
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -6,68 +8,70 @@ use tokio::time::Instant;
 use super::fetch::{FetchError, KeySource};
 use super::keys::{Key, KeySet};
 
-/// The issuer's keys, kept from one invocation to the next.
+/// Cache of the issuer's keys, shared by the invocations of a process.
 ///
-/// An id that is not among them may be that of a new key, or made up. So it makes
-/// us ask the issuer again, but not more often than [`KeyCache::PAUSE`] allows:
-/// forged tokens cost the issuer two requests a pause and process, and nobody else
-/// anything. A token signed with a key that is younger than the pause may be
-/// refused meanwhile.
+/// An unknown key id may be that of a new key, or forged. So it triggers a refresh, but at most one
+/// in every [`KeyCache::PAUSE`]. Forged tokens thus cost the issuer at most two requests per pause
+/// and process (discovery document and keys), and do not slow down other callers. A token that is
+/// signed with a key younger than the pause may be rejected until the next refresh.
 #[derive(Debug)]
 pub struct KeyCache<S> {
     source: S,
-    kept: Mutex<Kept>,
+    state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct State {
     keys: KeySet,
-    /// When the issuer was last asked, whatever it answered.
-    asked: Option<Instant>,
-    /// When `keys` came.
-    came: Option<Instant>,
+    /// Time of the last fetch, successful or not.
+    last_fetch: Option<Instant>,
+    /// Time of the last successful fetch, which returned `keys`.
+    last_success: Option<Instant>,
 }
 
 impl<S: KeySource> KeyCache<S> {
-    /// Between two requests for keys.
+    /// Minimum time between two fetches.
     pub const PAUSE: Duration = Duration::from_secs(30);
-    /// The same as long as there is no key at all: nobody can be let in.
+    /// Minimum time between two fetches while no key is known. It is shorter, because no token can
+    /// be validated then.
     pub const FIRST_PAUSE: Duration = Duration::from_secs(2);
-    /// Keys that are older are asked for again, so that a key which the issuer has
-    /// withdrawn is not good for as long as a process lives.
+    /// Maximum age of the keys. Older ones are fetched again, so that a key that the issuer has
+    /// revoked does not stay valid for the life of a process.
     pub const FRESH: Duration = Duration::from_secs(3600);
 
-    /// Nothing is fetched yet.
+    /// Creates an empty cache. Keys are fetched on first use.
     pub fn new(source: S) -> Self {
-        Self { source, kept: Mutex::default() }
+        Self { source, state: Mutex::default() }
     }
 
-    /// The key of this id, `None` when the issuer has no such key. While the issuer
-    /// does not answer, the keys from before go on being used.
+    /// Returns the key with this id; `None` if the issuer has no such key. If a fetch fails, the
+    /// previous keys stay in use.
     ///
     /// # Errors
-    /// When no key is known and none can be had now.
+    /// When no key is known and the keys cannot be fetched now.
     pub(super) async fn key(&self, id: &str) -> Result<Option<Key>, FetchError> {
-        let mut kept = self.kept.lock().await;
-        let is_fresh = kept.came.is_some_and(|came| came.elapsed() < Self::FRESH);
-        if kept.keys.get(id).is_some() && is_fresh {
-            return Ok(kept.keys.get(id).cloned());
+        let mut state = self.state.lock().await;
+        let is_fresh = state.last_success.is_some_and(|time| time.elapsed() < Self::FRESH);
+        if state.keys.get(id).is_some() && is_fresh {
+            return Ok(state.keys.get(id).cloned());
         }
-        let pause = if kept.keys.is_empty() { Self::FIRST_PAUSE } else { Self::PAUSE };
-        if kept.asked.is_none_or(|asked| asked.elapsed() >= pause) {
-            kept.asked = Some(Instant::now());
+        let pause = if state.keys.is_empty() { Self::FIRST_PAUSE } else { Self::PAUSE };
+        if state.last_fetch.is_none_or(|time| time.elapsed() >= pause) {
+            state.last_fetch = Some(Instant::now());
             match self.source.fetch().await {
                 Ok(keys) => {
-                    kept.keys = keys;
-                    kept.came = Some(Instant::now());
+                    state.keys = keys;
+                    state.last_success = Some(Instant::now());
                 }
-                Err(error) if kept.keys.is_empty() => return Err(error),
-                Err(error) => tracing::warn!(%error, "the issuer's keys stay as they were"),
+                Err(error) if state.keys.is_empty() => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, "key refresh failed, previous keys stay in use");
+                }
             }
-        } else if kept.keys.is_empty() {
-            return Err(FetchError::NoAnswer("the issuer, a moment ago"));
+        } else if state.keys.is_empty() {
+            return Err(FetchError::NoAnswer("last fetch of the issuer's keys"));
         }
-        Ok(kept.keys.get(id).cloned())
+        Ok(state.keys.get(id).cloned())
     }
 }
 
@@ -76,7 +80,8 @@ mod tests {
     use super::*;
     use std::sync::Mutex as Lock;
 
-    /// Answers what stands here next, and then nothing but failures.
+    /// Source that returns a key set with the next id of the script, and an error for an empty id
+    /// or after the end of the script. Also counts the fetches.
     struct Scripted(Lock<(Vec<&'static str>, u32)>);
 
     impl KeySource for Scripted {
@@ -100,7 +105,7 @@ mod tests {
         cache.key(id).await.unwrap().is_some()
     }
 
-    fn asked(cache: &KeyCache<Scripted>) -> u32 {
+    fn fetches(cache: &KeyCache<Scripted>) -> u32 {
         cache.source.0.lock().unwrap().1
     }
 
@@ -111,12 +116,12 @@ mod tests {
             assert!(!knows(&cache, &format!("forged-{id}")).await);
             assert!(knows(&cache, "a").await);
         }
-        assert_eq!(asked(&cache), 1);
+        assert_eq!(fetches(&cache), 1);
         tokio::time::advance(Duration::from_secs(30)).await;
         for id in 0..100 {
             assert!(!knows(&cache, &format!("forged-{id}")).await);
         }
-        assert_eq!(asked(&cache), 2);
+        assert_eq!(fetches(&cache), 2);
     }
 
     #[tokio::test(start_paused = true)]
@@ -135,7 +140,7 @@ mod tests {
         assert!(knows(&cache, "a").await);
         tokio::time::advance(Duration::from_secs(7200)).await;
         assert!(knows(&cache, "a").await && !knows(&cache, "b").await);
-        assert_eq!(asked(&cache), 2, "a failure is not repeated at once");
+        assert_eq!(fetches(&cache), 2, "a failed fetch is not retried at once");
     }
 
     #[tokio::test(start_paused = true)]
@@ -154,7 +159,7 @@ mod tests {
         for _ in 0..3 {
             cache.key("a").await.unwrap_err();
         }
-        assert_eq!(asked(&cache), 1);
+        assert_eq!(fetches(&cache), 1);
         tokio::time::advance(Duration::from_secs(2)).await;
         assert!(knows(&cache, "a").await);
     }

@@ -1,12 +1,14 @@
+//! Claims of a token that identify the caller and its scopes.
+
 use docferry_contract::scope::Scopes;
 use serde_json::{Map, Value};
 
 pub(super) type Claims = Map<String, Value>;
 
-/// The subject, if it can be a principal: 1 to 200 printable ASCII characters
-/// without spaces, and no address.
+/// Returns the subject if it is allowed as a principal: 1 to 200 printable ASCII characters without
+/// spaces and without `@`.
 ///
-/// It stands in records, messages and logs, where addresses may not be.
+/// The principal is written to records, messages and logs, which must not contain email addresses.
 pub(super) fn subject<'a>(claims: &'a Claims, name: &str) -> Option<&'a str> {
     let subject = claims.get(name)?.as_str()?;
     let is_printable = subject.bytes().all(|byte| byte.is_ascii_graphic());
@@ -14,10 +16,11 @@ pub(super) fn subject<'a>(claims: &'a Claims, name: &str) -> Option<&'a str> {
     fits.then_some(subject)
 }
 
-/// The id of a user of Microsoft Graph, in small letters, as Entra writes it.
+/// Returns the id of a Microsoft Graph user in lower case, as Entra writes it; `None` unless the
+/// claim is a UUID.
 ///
-/// Anything else, such as what another issuer has under that name, is no id: it must
-/// not be taken for that of somebody who happens to have it.
+/// Another issuer may use the claim for something else. Such a value must not be mistaken for the
+/// id of a Graph user.
 pub(super) fn graph_user(claims: &Claims, name: &str) -> Option<String> {
     let id = claims.get(name)?.as_str()?;
     let is_uuid = id.len() == 36
@@ -28,23 +31,24 @@ pub(super) fn graph_user(claims: &Claims, name: &str) -> Option<String> {
     is_uuid.then(|| id.to_ascii_lowercase())
 }
 
-/// The scopes that we know; a text with spaces between or a list of texts. What
-/// has another form gives none.
+/// Returns the known scopes in a claim: a string with spaces between the scopes, or a list of
+/// strings. A claim of any other type gives no scopes.
 pub(super) fn scopes(claims: &Claims, path: &str) -> Scopes {
-    match at(claims, path) {
+    match claim_at(claims, path) {
         Some(Value::String(text)) => Scopes::parse(text),
         Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
         _ => Scopes::default(),
     }
 }
 
-/// The claim of that name (names may hold dots), or the one under that path.
-fn at<'a>(claims: &'a Claims, path: &str) -> Option<&'a Value> {
+/// Returns the claim with the name `path` (names can contain dots), or the nested claim at the
+/// path.
+fn claim_at<'a>(claims: &'a Claims, path: &str) -> Option<&'a Value> {
     if let Some(value) = claims.get(path) {
         return Some(value);
     }
     let (first, rest) = path.split_once('.')?;
-    at(claims.get(first)?.as_object()?, rest)
+    claim_at(claims.get(first)?.as_object()?, rest)
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+//! Fetches the issuer's keys over HTTP.
+
 use std::future::Future;
 use std::time::Duration;
 
@@ -8,37 +10,37 @@ use serde::Deserialize;
 use super::keys::KeySet;
 use super::settings::{OidcSettings, SetupError, secure_url};
 
-/// The most that a document may have. Large providers' keys, with their
-/// certificates, take some fifty kilobytes.
-const LARGEST_BYTES: usize = 256 * 1024;
-/// How long one document may take. Two of them have to fit into an invocation.
+/// Maximum size of a document. The key documents of large providers, which include certificates,
+/// have about 50 kB.
+const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
+/// Timeout for one document. Two documents have to be fetched within an invocation.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Why the keys could not be had. Says which document, and no URL.
+/// Failure to fetch the keys. The texts name the document, but no URL.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// No whole answer came in time, or one that is too large.
-    #[error("{0}: no whole answer")]
+    /// No complete response arrived in time, or the response is too large.
+    #[error("{0}: no complete response")]
     NoAnswer(&'static str),
-    /// Another status than 200; a redirect, too.
-    #[error("{0}: answered {1}")]
+    /// The status is not 200. Redirects are not followed.
+    #[error("{0}: status {1}")]
     Status(&'static str, u16),
-    /// It is not such a document.
-    #[error("{0}: not what it should be")]
+    /// The document is invalid or has no usable keys.
+    #[error("{0}: invalid content")]
     Invalid(&'static str),
-    /// The discovery document is of another issuer.
+    /// The discovery document belongs to another issuer.
     #[error("the discovery document names another issuer")]
     OtherIssuer,
 }
 
-/// Where the issuer's keys come from.
+/// Source of the issuer's keys.
 pub trait KeySource: Send + Sync {
-    /// The keys as they are now.
+    /// Fetches the current keys.
     fn fetch(&self) -> impl Future<Output = Result<KeySet, FetchError>> + Send;
 }
 
-/// The issuer's keys by HTTP: from the URL of the settings, or from the one that
-/// its discovery document names.
+/// [`KeySource`] that fetches the keys over HTTP, from the configured URL or else from the one in
+/// the issuer's discovery document.
 #[derive(Debug)]
 pub struct HttpKeys {
     http: reqwest::Client,
@@ -53,10 +55,10 @@ struct Discovery {
 }
 
 impl HttpKeys {
-    /// A client; nothing is sent until it is used.
+    /// Creates the client without sending anything.
     ///
     /// # Errors
-    /// [`SetupError`] when the settings make no sense or the TLS stack does not start.
+    /// [`SetupError`] if the settings are invalid or the TLS stack fails to start.
     pub fn new(settings: &OidcSettings) -> Result<Self, SetupError> {
         settings.check()?;
         let http = reqwest::Client::builder()
@@ -72,6 +74,7 @@ impl HttpKeys {
         Ok(Self { http, issuer, jwks_url })
     }
 
+    /// Returns the configured URL of the keys, or the one in the discovery document.
     async fn jwks_url(&self) -> Result<String, FetchError> {
         if let Some(url) = &self.jwks_url {
             return Ok(url.clone());
@@ -80,22 +83,23 @@ impl HttpKeys {
         let base = self.issuer.trim_end_matches('/');
         let url = format!("{base}/.well-known/openid-configuration");
         let bytes = self.get(what, &url).await?;
-        let found: Discovery =
+        let discovery: Discovery =
             serde_json::from_slice(&bytes).map_err(|_| FetchError::Invalid(what))?;
-        if found.issuer != self.issuer {
+        if discovery.issuer != self.issuer {
             return Err(FetchError::OtherIssuer);
         }
-        secure_url(&found.jwks_uri).ok_or(FetchError::Invalid(what))?;
-        Ok(found.jwks_uri)
+        secure_url(&discovery.jwks_uri).ok_or(FetchError::Invalid(what))?;
+        Ok(discovery.jwks_uri)
     }
 
+    /// Fetches a document; `what` is its name for errors.
     async fn get(&self, what: &'static str, url: &str) -> Result<Vec<u8>, FetchError> {
         let request = self.http.get(url).header("accept", "application/json");
         let response = request.send().await.map_err(|_| FetchError::NoAnswer(what))?;
         if response.status() != reqwest::StatusCode::OK {
             return Err(FetchError::Status(what, response.status().as_u16()));
         }
-        let body = Limited::new(reqwest::Body::from(response), LARGEST_BYTES);
+        let body = Limited::new(reqwest::Body::from(response), MAX_DOCUMENT_BYTES);
         let whole = body.collect().await.map_err(|_| FetchError::NoAnswer(what))?;
         Ok(whole.to_bytes().to_vec())
     }
@@ -106,7 +110,7 @@ impl KeySource for HttpKeys {
         let what = "the key document";
         let bytes = self.get(what, &self.jwks_url().await?).await?;
         let keys = KeySet::parse(&bytes).ok_or(FetchError::Invalid(what))?;
-        // Without a key nobody could be let in; the ones from before may still be good.
+        // An empty key set counts as an error, so that the cache keeps the previous keys.
         if keys.is_empty() { Err(FetchError::Invalid(what)) } else { Ok(keys) }
     }
 }

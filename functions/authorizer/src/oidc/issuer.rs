@@ -1,3 +1,5 @@
+//! Verification of tokens.
+
 use docferry_contract::scope::Scopes;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Validation, decode, decode_header};
@@ -8,67 +10,67 @@ use super::claims::{self, Claims};
 use super::fetch::{FetchError, HttpKeys, KeySource};
 use super::settings::{OidcSettings, SetupError};
 
-/// How far our clock and the issuer's may be apart.
+/// Tolerated difference between our clock and the issuer's.
 const LEEWAY_SECONDS: u64 = 60;
 
-/// Who a token says is asking.
+/// Caller that a verified token identifies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// The subject, as the issuer knows it.
+    /// Value of the subject claim.
     pub subject: String,
-    /// What the caller may do.
+    /// Scopes granted to the caller.
     pub scopes: Scopes,
-    /// The caller's id as a user of Microsoft Graph, if the token tells it.
+    /// The caller's user id in Microsoft Graph, if the token has the claim.
     pub graph_user: Option<String>,
 }
 
-/// Why a token is none that we let in. For the log, where a token may never be.
+/// Reason for which a token is rejected. It is logged, so it contains no part of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// It is no JSON web token, or of a kind that we do not know.
-    #[error("not a token that can be read")]
+    /// It is not a JSON Web Token, or of an unsupported kind.
+    #[error("malformed or unsupported token")]
     Malformed,
-    /// The issuer has no such key, or the token does not say which.
-    #[error("signed with a key that the issuer does not have")]
+    /// The issuer has no key with the token's key id, or the token has no key id.
+    #[error("signed with an unknown key")]
     UnknownKey,
-    /// The key is for another algorithm than the token says.
-    #[error("signed by an algorithm that is not the key's")]
+    /// The key is for a different algorithm than the one in the token's header.
+    #[error("signed with an algorithm that does not match the key")]
     Algorithm,
-    /// The signature is not the key's.
+    /// The signature does not match the key.
     #[error("the signature is wrong")]
     Signature,
-    /// Its time is over.
+    /// The token has expired (`exp`).
     #[error("expired")]
     Expired,
-    /// Its time has not come.
+    /// The token is not valid yet (`nbf`).
     #[error("not valid yet")]
     NotYet,
-    /// Somebody else issued it.
-    #[error("of another issuer")]
+    /// The token was issued by another issuer (`iss`).
+    #[error("issued by another issuer")]
     Issuer,
-    /// It is for somebody else.
-    #[error("made for another audience")]
+    /// The token is for another audience (`aud`).
+    #[error("issued for another audience")]
     Audience,
-    /// A claim that is needed is missing or has another form.
+    /// A required claim is missing or has the wrong type.
     #[error("a claim is missing or malformed")]
     Claims,
-    /// It does not say who is asking in a way that can be a principal.
-    #[error("the subject is missing, too long, not printable or an address")]
+    /// The subject is not allowed as a principal.
+    #[error("the subject is missing, too long, not printable or an email address")]
     Subject,
 }
 
-/// A token that does not let its bearer in.
+/// Failure to verify a token.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// It is not good, and will not be.
-    #[error("the token was refused: {0}")]
+    /// The token is invalid.
+    #[error("the token was rejected: {0}")]
     Rejected(Rejection),
-    /// Nobody can tell now.
-    #[error("the issuer's keys could not be had")]
+    /// The token cannot be verified now, because the keys are not available.
+    #[error("the issuer's keys could not be fetched")]
     Unavailable(#[from] FetchError),
 }
 
-/// The issuer whose tokens are accepted.
+/// Verifier of tokens of the configured issuer.
 #[derive(Debug)]
 pub struct Issuer<S> {
     settings: OidcSettings,
@@ -76,11 +78,11 @@ pub struct Issuer<S> {
 }
 
 impl Issuer<HttpKeys> {
-    /// The issuer of these settings, or none when they name none: then no token is
-    /// let in. Nothing is fetched yet.
+    /// Creates the verifier without fetching anything; `None` if the settings name no issuer.
+    /// Tokens are not accepted then.
     ///
     /// # Errors
-    /// [`SetupError`] when the settings make no sense.
+    /// [`SetupError`] if the settings are invalid.
     pub fn of(settings: OidcSettings) -> Result<Option<Self>, SetupError> {
         if settings.issuer.is_empty() {
             return Ok(None);
@@ -91,14 +93,14 @@ impl Issuer<HttpKeys> {
 }
 
 impl<S: KeySource> Issuer<S> {
-    /// Who bears this token.
+    /// Verifies a token and returns the caller it identifies.
     ///
     /// # Errors
     /// See [`TokenError`].
     pub async fn verify(&self, token: &SecretString) -> Result<Caller, TokenError> {
         let token = token.expose_secret();
         let header = decode_header(token).map_err(|_| Rejection::Malformed)?;
-        // An extension that must be understood, and that we do not know.
+        // `crit` lists extensions that a verifier must support; none are supported here.
         if header.crit.is_some() {
             return Err(Rejection::Malformed.into());
         }
@@ -114,7 +116,7 @@ impl<S: KeySource> Issuer<S> {
         rules.set_issuer(&[&self.settings.issuer]);
         rules.set_audience(&[&self.settings.audience]);
         let claims = decode::<Claims>(token, &key.decoding, &rules).map_err(rejection)?.claims;
-        // The library takes a list of issuers as well; the standard knows none.
+        // The library also accepts a list in `iss`; the standard allows only a string.
         if claims.get("iss").and_then(|iss| iss.as_str()) != Some(&self.settings.issuer) {
             return Err(Rejection::Issuer.into());
         }
@@ -134,8 +136,8 @@ impl From<Rejection> for TokenError {
     }
 }
 
-/// The library's texts may quote the token.
-#[expect(clippy::needless_pass_by_value, reason = "used as a function that maps errors")]
+/// Converts an error of the library. Its text is dropped, because it may quote the token.
+#[expect(clippy::needless_pass_by_value, reason = "passed to `map_err` as a function")]
 fn rejection(error: jsonwebtoken::errors::Error) -> Rejection {
     match error.kind() {
         ErrorKind::InvalidSignature => Rejection::Signature,

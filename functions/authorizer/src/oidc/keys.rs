@@ -1,3 +1,5 @@
+//! Signing keys of the issuer (JWKS).
+
 use std::collections::BTreeMap;
 
 use jsonwebtoken::jwk::{
@@ -7,36 +9,37 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A key of the issuer, with the one algorithm that it is for.
+/// Key of the issuer and the only algorithm that it may be used with.
 ///
-/// The algorithm comes from the key and never from the token: otherwise a public
-/// key could be taken for the secret of an HMAC.
+/// The algorithm comes from the key and never from the token. Otherwise a forged token could make
+/// the verifier use a public key as the secret of an HMAC.
 #[derive(Debug, Clone)]
 pub(super) struct Key {
     pub(super) algorithm: Algorithm,
     pub(super) decoding: DecodingKey,
 }
 
-/// The keys of an issuer that tokens may be signed with, by their ids.
+/// Signing keys of an issuer by key id.
 #[derive(Debug, Clone, Default)]
 pub struct KeySet(BTreeMap<String, Key>);
 
+/// Format of a JWKS document.
 #[derive(Deserialize)]
 struct Document {
     keys: Vec<Value>,
 }
 
 impl KeySet {
-    /// More than any issuer has.
-    const MOST: usize = 100;
+    /// Maximum number of keys. No issuer has that many.
+    const MAX_KEYS: usize = 100;
 
-    /// Reads a JWKS document; `None` when it is none. Keys that are not for
-    /// signing by RS256 or ES256, or have no id, are passed over.
+    /// Parses a JWKS document; `None` if it is invalid. Keys that are not for signing with RS256 or
+    /// ES256, or have no id, are skipped.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let document: Document = serde_json::from_slice(bytes).ok()?;
         let usable = document.keys.into_iter().filter_map(usable);
-        Some(Self(usable.take(Self::MOST).collect()))
+        Some(Self(usable.take(Self::MAX_KEYS).collect()))
     }
 
     pub(super) fn get(&self, id: &str) -> Option<&Key> {
@@ -48,9 +51,10 @@ impl KeySet {
     }
 }
 
+/// Converts a key if it can verify RS256 or ES256 signatures.
 fn usable(key: Value) -> Option<(String, Key)> {
     let key: Jwk = serde_json::from_value(key).ok()?;
-    let (algorithm, named) = match &key.algorithm {
+    let (algorithm, key_algorithm) = match &key.algorithm {
         AlgorithmParameters::RSA(_) => (Algorithm::RS256, KeyAlgorithm::RS256),
         AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P256 => {
             (Algorithm::ES256, KeyAlgorithm::ES256)
@@ -58,10 +62,16 @@ fn usable(key: Value) -> Option<(String, Key)> {
         _ => return None,
     };
     let common = &key.common;
-    let is_for_this = common.key_algorithm.is_none_or(|its| its == named)
-        && common.public_key_use.as_ref().is_none_or(|its| *its == PublicKeyUse::Signature)
-        && common.key_operations.as_ref().is_none_or(|its| its.contains(&KeyOperations::Verify));
-    let id = common.key_id.clone().filter(|_| is_for_this)?;
+    let is_for_signing = common.key_algorithm.is_none_or(|declared| declared == key_algorithm)
+        && common
+            .public_key_use
+            .as_ref()
+            .is_none_or(|declared| *declared == PublicKeyUse::Signature)
+        && common
+            .key_operations
+            .as_ref()
+            .is_none_or(|declared| declared.contains(&KeyOperations::Verify));
+    let id = common.key_id.clone().filter(|_| is_for_signing)?;
     let decoding = DecodingKey::from_jwk(&key).ok()?;
     Some((id, Key { algorithm, decoding }))
 }

@@ -1,4 +1,4 @@
-//! Bearer tokens: JSON web tokens of one OpenID Connect issuer.
+//! Validation of bearer tokens: JSON Web Tokens of one OpenID Connect issuer.
 
 mod cache;
 mod claims;

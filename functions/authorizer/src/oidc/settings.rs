@@ -1,48 +1,50 @@
+//! Settings of the OpenID Connect issuer.
+
 use std::net::IpAddr;
 
 use url::{Host, Url};
 
-/// Claims that hold an address or a name. A principal stands in records and logs,
-/// where neither may be.
-const PERSONAL: [&str; 6] =
+/// Claims that contain an email address or a name. They are not allowed as the subject, because the
+/// principal is written to records and logs.
+const PERSONAL_CLAIMS: [&str; 6] =
     ["email", "name", "nickname", "preferred_username", "unique_name", "upn"];
 
-/// Whose tokens are accepted, and what is read from them.
+/// Issuer whose tokens are accepted, and the claims that are read from them.
 #[derive(Debug, Clone)]
 pub struct OidcSettings {
-    /// The issuer, exactly as it stands in `iss`.
+    /// Issuer, exactly as in the claim `iss`.
     pub issuer: String,
-    /// Who a token must be made for.
+    /// Audience that a token must have in the claim `aud`.
     pub audience: String,
-    /// Where the issuer's keys are; otherwise its discovery document says it.
+    /// URL of the issuer's keys. If `None`, it is read from the issuer's discovery document.
     pub jwks_url: Option<String>,
-    /// The claim that says who is asking.
+    /// Claim with the caller's id.
     pub subject_claim: String,
-    /// The claim, or the path of claims with dots between, that holds the scopes.
+    /// Claim with the scopes; a nested claim is a path with dots, such as `realm_access.roles`.
     pub scope_claim: String,
-    /// The claim that says which user of Microsoft Graph that is.
+    /// Claim with the caller's user id in Microsoft Graph.
     pub graph_user_claim: String,
 }
 
-/// Settings with which no client can be made. No text repeats a value.
+/// Invalid settings, or failure to create the HTTP client. No text repeats a value.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// A URL that is none, or that leads over the net in the clear.
+    /// A URL is invalid, or uses `http` for an address that is not a loopback address.
     #[error("{0} must be an https URL without query (http on a loopback address only)")]
     Url(&'static str),
-    /// Without an audience, tokens that were made for anybody would be let in.
+    /// The audience is missing. Without it, tokens for any other service would be accepted.
     #[error("OIDC_AUDIENCE is not set")]
     Audience,
-    /// The principal would be an address or a name.
-    #[error("OIDC_SUBJECT_CLAIM must not be a claim that holds an address or a name")]
+    /// The subject claim contains an email address or a name.
+    #[error("OIDC_SUBJECT_CLAIM must not be a claim that contains an email address or a name")]
     PersonalSubject,
-    /// The TLS stack does not start.
-    #[error("no HTTP client could be made")]
+    /// The TLS stack failed to start.
+    #[error("the HTTP client could not be created")]
     Client(#[source] reqwest::Error),
 }
 
 impl OidcSettings {
-    /// What is wrong with them, if anything.
+    /// Validates the settings.
     pub(super) fn check(&self) -> Result<(), SetupError> {
         secure_url(&self.issuer).ok_or(SetupError::Url("OIDC_ISSUER"))?;
         if let Some(url) = &self.jwks_url {
@@ -51,20 +53,21 @@ impl OidcSettings {
         if self.audience.is_empty() {
             return Err(SetupError::Audience);
         }
-        if PERSONAL.contains(&self.subject_claim.to_ascii_lowercase().as_str()) {
+        if PERSONAL_CLAIMS.contains(&self.subject_claim.to_ascii_lowercase().as_str()) {
             return Err(SetupError::PersonalSubject);
         }
         Ok(())
     }
 }
 
-/// Whoever can change keys on their way can sign tokens: https, or this machine.
+/// Parses a URL that is safe to fetch keys from: `https`, or a loopback address. An attacker who
+/// can change the keys in transit could sign tokens.
 pub(super) fn secure_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let is_local = match url.host()? {
         Host::Ipv4(address) => IpAddr::from(address).is_loopback(),
         Host::Ipv6(address) => IpAddr::from(address).is_loopback(),
-        // A name may be resolved to anything.
+        // A name can resolve to any address.
         Host::Domain(_) => false,
     };
     let is_secure = url.scheme() == "https" || (url.scheme() == "http" && is_local);

@@ -1,7 +1,7 @@
-//! The function as Lambda runs it: its own program, with a runtime API that hands on
-//! each piece of an answer as it comes, and a table of one item.
+//! Runs the function as Lambda does: as a process of its own, with a simulated runtime API that
+//! passes on each chunk of a response when it arrives, and a simulated table with one item.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test helpers")]
 
 mod runtime;
 mod table;
@@ -13,15 +13,15 @@ use std::time::Duration;
 pub(crate) use runtime::Runtime;
 pub(crate) use table::Table;
 
-/// More than anything here takes.
-pub(crate) const BOUND: Duration = Duration::from_secs(60);
+/// Timeout of the tests for each chunk of a response.
+pub(crate) const CHUNK_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// One process of the function.
+/// Running process of the function.
 pub(crate) struct Function {
     pub(crate) runtime: Runtime,
     pub(crate) table: Table,
     program: Child,
-    /// What it logs.
+    /// File with the output of the process.
     pub(crate) log: PathBuf,
 }
 

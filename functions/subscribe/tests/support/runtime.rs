@@ -1,4 +1,4 @@
-//! The Lambda runtime API, from both sides of one process.
+//! Simulated Lambda runtime API: tests send events on one side, the function polls on the other.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,111 +14,114 @@ use sim_kit::Running;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
-use super::BOUND;
+use super::CHUNK_TIMEOUT;
 
-/// What is between Lambda and the function.
-struct Desk {
+/// State of the server: events for the function, and its responses.
+struct ServerState {
+    /// Time limit and payload of each invocation.
     events: Mutex<mpsc::Receiver<(Duration, String)>>,
     answers: mpsc::Sender<(HeaderMap, mpsc::UnboundedReceiver<Bytes>)>,
 }
 
+/// Side of the tests.
 pub(crate) struct Runtime {
     events: mpsc::Sender<(Duration, String)>,
     answers: mpsc::Receiver<(HeaderMap, mpsc::UnboundedReceiver<Bytes>)>,
     server: Running,
 }
 
-/// An answer on its way.
+/// Response of the function that is being received.
 pub(crate) struct Answer {
-    /// How it was sent.
+    /// Headers of the request to the runtime API that carries the response.
     pub(crate) headers: HeaderMap,
-    pieces: mpsc::UnboundedReceiver<Bytes>,
-    /// All that has come.
+    chunks: mpsc::UnboundedReceiver<Bytes>,
+    /// Bytes received so far.
     pub(crate) bytes: Vec<u8>,
 }
 
 impl Runtime {
     pub(crate) async fn start() -> Self {
-        let (events, waiting) = mpsc::channel(1);
-        let (answering, answers) = mpsc::channel(1);
-        let desk = Arc::new(Desk { events: Mutex::new(waiting), answers: answering });
+        let (events, pending) = mpsc::channel(1);
+        let (responses, answers) = mpsc::channel(1);
+        let state = Arc::new(ServerState { events: Mutex::new(pending), answers: responses });
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
-            .with_state(desk);
+            .with_state(state);
         let server = sim_kit::serve(0, None, |_| router).await.unwrap();
         Self { events, answers, server }
     }
 
-    /// What a function finds in `AWS_LAMBDA_RUNTIME_API`.
+    /// Value of `AWS_LAMBDA_RUNTIME_API` for the function.
     pub(crate) fn address(&self) -> &str {
         self.server.url().trim_start_matches("http://")
     }
 
-    /// Invokes the function, which has so much time; its answer has begun.
+    /// Invokes the function with a time limit and waits until its response begins.
     pub(crate) async fn invoke(&mut self, event: &Value, time: Duration) -> Answer {
         self.events.send((time, event.to_string())).await.unwrap();
-        let begun = timeout(BOUND, self.answers.recv()).await;
-        let (headers, pieces) = begun.expect("the function answers").unwrap();
-        Answer { headers, pieces, bytes: Vec::new() }
+        let response = timeout(CHUNK_TIMEOUT, self.answers.recv()).await;
+        let (headers, chunks) = response.expect("the function did not respond in time").unwrap();
+        Answer { headers, chunks, bytes: Vec::new() }
     }
 }
 
 impl Answer {
-    /// Waits for the next piece; `false` at the end.
-    async fn more(&mut self) -> bool {
-        let piece = timeout(BOUND, self.pieces.recv()).await.expect("the answer goes on or ends");
-        piece.map(|piece| self.bytes.extend(piece)).is_some()
+    /// Waits for the next chunk; `false` at the end.
+    async fn next_chunk(&mut self) -> bool {
+        let chunk = timeout(CHUNK_TIMEOUT, self.chunks.recv()).await.expect("no chunk in time");
+        chunk.map(|chunk| self.bytes.extend(chunk)).is_some()
     }
 
-    /// Reads until this has come.
+    /// Reads until the response contains the text.
     pub(crate) async fn until(&mut self, text: &str) {
         while !String::from_utf8_lossy(&self.bytes).contains(text) {
-            assert!(self.more().await, "it ended before {text}: {}", self.body());
+            assert!(self.next_chunk().await, "the response ended before {text}: {}", self.body());
         }
     }
 
     /// Reads to the end.
     pub(crate) async fn rest(&mut self) {
-        while self.more().await {}
+        while self.next_chunk().await {}
     }
 
-    /// What stands before the body: status and headers.
+    /// Reads the prelude: status and headers, which come before the body.
     pub(crate) async fn prelude(&mut self) -> Value {
         while self.split().is_none() {
-            assert!(self.more().await, "a prelude comes first");
+            assert!(self.next_chunk().await, "the response has no prelude");
         }
         let (prelude, _) = self.split().unwrap();
         serde_json::from_slice(prelude).unwrap()
     }
 
-    /// As much of the body as has come.
+    /// Returns the part of the body that has been received.
     pub(crate) fn body(&self) -> String {
         let body = self.split().map(|(_, body)| body).unwrap_or_default();
         String::from_utf8_lossy(body).into_owned()
     }
 
-    /// The id of the last event.
+    /// Returns the id of the last event.
     pub(crate) fn last_id(&self) -> String {
         let body = self.body();
         body.lines().filter_map(|line| line.strip_prefix("id: ")).next_back().unwrap().to_owned()
     }
 
-    /// Eight zeros are between the two.
+    /// Splits prelude and body, which are separated by eight zero bytes.
     fn split(&self) -> Option<(&[u8], &[u8])> {
         let at = self.bytes.windows(8).position(|bytes| bytes == [0; 8])?;
         Some((&self.bytes[..at], &self.bytes[at + 8..]))
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the deadline that Lambda gives is wall-clock time")]
+#[expect(clippy::disallowed_methods, reason = "Lambda deadlines are wall-clock times")]
 fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
 }
 
-async fn next(State(desk): State<Arc<Desk>>) -> (HeaderMap, String) {
-    let Some((time, event)) = desk.events.lock().await.recv().await else {
-        // Nobody invokes it any more; it will be ended in a moment.
+/// Route by which the function gets the next event.
+async fn next(State(state): State<Arc<ServerState>>) -> (HeaderMap, String) {
+    let Some((time, event)) = state.events.lock().await.recv().await else {
+        // The test has ended and will stop the process.
         return std::future::pending().await;
     };
     let mut headers = HeaderMap::new();
@@ -135,14 +138,15 @@ async fn next(State(desk): State<Arc<Desk>>) -> (HeaderMap, String) {
     (headers, event)
 }
 
-async fn response(State(desk): State<Arc<Desk>>, request: Request) -> StatusCode {
+/// Route by which the function sends a response.
+async fn response(State(state): State<Arc<ServerState>>, request: Request) -> StatusCode {
     let (parts, body) = request.into_parts();
-    let (sender, pieces) = mpsc::unbounded_channel();
-    desk.answers.send((parts.headers, pieces)).await.unwrap();
+    let (sender, chunks) = mpsc::unbounded_channel();
+    state.answers.send((parts.headers, chunks)).await.unwrap();
     let mut body = body.into_data_stream();
-    while let Some(Ok(piece)) = body.next().await {
-        // Nobody may listen any more; Lambda takes all of it nevertheless.
-        let _unheard = sender.send(piece);
+    while let Some(Ok(chunk)) = body.next().await {
+        // The test may have dropped the response. Lambda also reads a response to its end then.
+        let _dropped = sender.send(chunk);
     }
     StatusCode::ACCEPTED
 }

@@ -1,4 +1,4 @@
-//! DynamoDB, as far as one transfer is read of it.
+//! Simulated DynamoDB table with one item, for `GetItem` only.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,6 +11,7 @@ use sim_kit::Running;
 
 type Item = Arc<Mutex<Option<Value>>>;
 
+/// Table with the record of one transfer.
 pub(crate) struct Table {
     item: Item,
     server: Running,
@@ -28,7 +29,7 @@ impl Table {
         self.server.url()
     }
 
-    /// From now on this is what is read.
+    /// Replaces the item with the record of this transfer.
     pub(crate) fn put(&self, transfer: &Transfer) {
         let mut item = attribute(&serde_json::to_value(transfer).unwrap())["M"].take();
         item["pk"] = json!({ "S": format!("T#{}", transfer.transfer_id) });
@@ -37,14 +38,14 @@ impl Table {
     }
 }
 
-async fn get_item(State(item): State<Item>, asked: String) -> axum::Json<Value> {
-    let asked: Value = serde_json::from_str(&asked).unwrap();
+async fn get_item(State(item): State<Item>, request: String) -> axum::Json<Value> {
+    let request: Value = serde_json::from_str(&request).unwrap();
     let found = item.lock().unwrap().clone();
-    let found = found.filter(|item| item["pk"] == asked["Key"]["pk"]);
+    let found = found.filter(|item| item["pk"] == request["Key"]["pk"]);
     axum::Json(found.map_or_else(|| json!({}), |item| json!({ "Item": item })))
 }
 
-/// A value in the form that DynamoDB has on the wire.
+/// Converts a JSON value into a DynamoDB attribute value.
 fn attribute(value: &Value) -> Value {
     match value {
         Value::Null => json!({ "NULL": true }),
