@@ -6,7 +6,7 @@ use jiff::Timestamp;
 #[must_use]
 #[expect(
     clippy::disallowed_methods,
-    reason = "a simulator plays another system with its own clock, so it does not use the Clock port"
+    reason = "a simulator plays another system with its own clock, so it needs no Clock port"
 )]
 pub fn now() -> Timestamp {
     Timestamp::now()

@@ -1,3 +1,5 @@
+//! Tests of the checks of `openapi.yaml`.
+
 use super::*;
 
 /// A complete description with an operation, a parameter and a schema.

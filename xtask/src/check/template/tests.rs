@@ -1,3 +1,5 @@
+//! Tests of the checks of the template, with modified copies of the project's sources.
+
 use super::*;
 
 pub(super) const TEMPLATE: &str = include_str!("../../../../template.yaml");
