@@ -42,9 +42,8 @@ pub(crate) struct Cloud<'a> {
 }
 
 impl Cloud<'_> {
-    /// Creates the artifacts bucket, the exchange bucket and a user that may access only the
-    /// exchange bucket. Returns the user's access key: the exchange bucket is accessed with its own
-    /// key, not with our roles.
+    /// Creates the artifacts bucket and a user that may access only `exchange_bucket`. Returns the
+    /// user's access key: the exchange bucket is accessed with its own key, not with our roles.
     pub(crate) fn prepare(&self, exchange_bucket: &str) -> Result<KeyPair> {
         self.provision("prepare", &json!({ "artifacts": ARTIFACTS, "exchange": exchange_bucket }))
     }

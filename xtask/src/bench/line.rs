@@ -13,9 +13,9 @@ impl Line {
         let count = points.iter().map(|_| 1.0).sum::<f64>().max(1.0);
         let mean_x = points.iter().map(|(x, _)| x).sum::<f64>() / count;
         let mean_y = points.iter().map(|(_, y)| y).sum::<f64>() / count;
-        let sum_xx: f64 = points.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();
-        let sum_xy: f64 = points.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
-        let slope = if sum_xx > 0.0 { sum_xy / sum_xx } else { 0.0 };
+        let variance: f64 = points.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();
+        let covariance: f64 = points.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
+        let slope = if variance > 0.0 { covariance / variance } else { 0.0 };
         Self { fixed: slope.mul_add(-mean_x, mean_y), slope }
     }
 

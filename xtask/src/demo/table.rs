@@ -31,7 +31,7 @@ pub(crate) fn table(verdicts: &[Verdict]) -> String {
             short(verdict.source.as_deref()),
             short(verdict.delivered.as_deref()),
             agree.to_owned(),
-            verdict.is_clean.map_or("–", yes).to_owned(),
+            verdict.is_clean.map_or("–", yes_or_no).to_owned(),
             yes_or_no(verdict.complaints.is_empty()).to_owned(),
         ]);
     }
