@@ -66,7 +66,7 @@ pub(crate) fn parse(raw: &str) -> Result<(Owner, Target), GraphError> {
     Ok((owner, item(in_drive)?))
 }
 
-// Parses the address of an item within a drive.
+/// Parses the address of an item within a drive.
 fn item(raw: &str) -> Result<Target, GraphError> {
     let (anchor, rest) = if let Some(rest) = raw.strip_prefix("items/") {
         let end = rest.find([':', '/']).unwrap_or(rest.len());

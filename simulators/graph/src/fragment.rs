@@ -18,8 +18,8 @@ use crate::{
     world::{Extra, ReceiveError, Rule, State, World},
 };
 
-// Handles one fragment. The order matters: apply the fault rule, check the request, read the whole
-// body, then commit it.
+/// Handles one fragment. The order matters: apply the fault rule, check the request, read the whole
+/// body, then commit it.
 pub(crate) async fn put(world: &World, id: &str, parts: &Parts, body: Body) -> Response {
     let authenticated = upload::authenticate(world, id, parts.uri.query());
     let subject = authenticated.clone().unwrap_or_default();
