@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::Parser;
 use docferry_sim_graph::{Config, start};
 
-/// A strict Microsoft Graph for tests and demos.
+/// Strict simulator of Microsoft Graph for tests and demos.
 #[derive(Parser)]
 #[command(version)]
 struct Flags {
