@@ -1,6 +1,6 @@
-"""Small steps on the local cloud that a template cannot take.
+"""Provisioning steps on the local cloud that a template cannot express.
 
-    provision.py STEP < input.json > answer.json
+    provision.py STEP < input.json > output.json
 """
 
 import json
@@ -10,21 +10,21 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 
-def prepare(wanted):
-    """A bucket for artifacts, and a key pair that opens the exchange bucket alone."""
+def prepare(request):
+    """Creates the artifacts bucket and an access key that permits only the exchange bucket."""
     s3 = boto3.client("s3")
     region = s3.meta.region_name
     try:
         s3.create_bucket(
-            Bucket=wanted["artifacts"],
+            Bucket=request["artifacts"],
             CreateBucketConfiguration={"LocationConstraint": region},
         )
     except ClientError as error:
         if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
             raise
-    bucket = f"arn:aws:s3:::{wanted['exchange']}"
+    bucket = f"arn:aws:s3:::{request['exchange']}"
     rights = [
-        # Without it, a missing object is a 403 and not a 404.
+        # Without this permission, a missing object results in 403 instead of 404.
         {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": bucket},
         {
             "Effect": "Allow",
@@ -33,11 +33,11 @@ def prepare(wanted):
         },
     ]
     iam = boto3.client("iam")
-    name = f"{wanted['exchange']}-user"
+    name = f"{request['exchange']}-user"
     try:
         iam.create_user(UserName=name)
     except iam.exceptions.EntityAlreadyExistsException:
-        # An emulator that was running already: a user has two keys at most.
+        # The emulator was already running. A user can have at most two access keys.
         for old in iam.list_access_keys(UserName=name)["AccessKeyMetadata"]:
             iam.delete_access_key(UserName=name, AccessKeyId=old["AccessKeyId"])
     iam.put_user_policy(
@@ -49,22 +49,22 @@ def prepare(wanted):
     return {"accessKeyId": key["AccessKeyId"], "secretAccessKey": key["SecretAccessKey"]}
 
 
-def outputs(wanted):
-    """What the stack says about itself, and the physical names of its functions."""
-    stack = boto3.client("cloudformation").describe_stacks(StackName=wanted["stack"])["Stacks"][0]
+def outputs(request):
+    """Returns the outputs of the stack."""
+    stack = boto3.client("cloudformation").describe_stacks(StackName=request["stack"])["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
 def secrets(values):
-    """Puts each secret's value under its ARN."""
+    """Stores the value of each secret. The keys are the ARNs."""
     client = boto3.client("secretsmanager")
     for arn, value in values.items():
         client.put_secret_value(SecretId=arn, SecretString=json.dumps(value))
     return {}
 
 
-def bench(wanted):
-    """What a function under a bench finds: a table, a key, secrets by name."""
+def bench(request):
+    """Creates the resources for a benchmark: a table, a KMS key, and secrets by name."""
     dynamodb = boto3.client("dynamodb")
     table = "docferry-bench"
     dynamodb.create_table(
@@ -81,15 +81,15 @@ def bench(wanted):
     manager = boto3.client("secretsmanager")
     arns = {
         name: manager.create_secret(Name=f"bench/{name}", SecretString=json.dumps(value))["ARN"]
-        for name, value in wanted["secrets"].items()
+        for name, value in request["secrets"].items()
     }
     key = boto3.client("kms").create_key()["KeyMetadata"]["Arn"]
     return {"table": table, "key": key, "secrets": arns}
 
 
-def item(wanted):
-    """Puts an item, given as plain JSON."""
-    boto3.resource("dynamodb").Table(wanted["table"]).put_item(Item=wanted["item"])
+def item(request):
+    """Writes an item, given as plain JSON."""
+    boto3.resource("dynamodb").Table(request["table"]).put_item(Item=request["item"])
     return {}
 
 

@@ -1,4 +1,4 @@
-//! Building what runs on the local cloud.
+//! Builds the binaries for the local cloud: Lambda functions, simulators and the command line.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use crate::paths::Paths;
 use crate::process;
 
-/// The functions: package, binary and folder have the same name.
+/// Names of the Lambda functions. Package, binary and folder have the same name.
 pub(crate) const FUNCTIONS: [&str; 15] = [
     "authorizer",
     "initiate",
@@ -28,45 +28,46 @@ pub(crate) const FUNCTIONS: [&str; 15] = [
     "webhook",
 ];
 
-/// The programs beside them.
+/// Binaries of the simulators and the command line.
 const PROGRAMS: [&str; 4] =
     ["docferry-sim-graph", "docferry-sim-identity", "docferry-sim-ords", "docferry"];
 
-/// Builds functions, simulators and the command line, in one call of cargo.
+/// Builds functions, simulators and the command line with one call of cargo.
 pub(crate) fn build(paths: &Paths) -> Result<()> {
     let names: Vec<_> = FUNCTIONS.iter().chain(&PROGRAMS).copied().collect();
     build_these(paths, &names, &[])
 }
 
-/// Builds these binaries, with more arguments for cargo.
-pub(crate) fn build_these(paths: &Paths, names: &[&str], more: &[&str]) -> Result<()> {
+/// Builds the named binaries, with additional arguments for cargo.
+pub(crate) fn build_these(paths: &Paths, names: &[&str], extra_args: &[&str]) -> Result<()> {
     let mut cargo = cargo(paths);
-    // The whole workspace chooses the features, as everywhere else in this
-    // program: so each dependency is compiled once and not once a call.
-    cargo.args(["build", "--workspace"]).args(more);
+    // `--workspace` keeps the feature selection the same as in all other cargo calls of this
+    // program, so each dependency is compiled only once.
+    cargo.args(["build", "--workspace"]).args(extra_args);
     for name in names {
         cargo.args(["--bin", name]);
     }
     process::run(&mut cargo)
 }
 
-/// The binary of a program that [`build`] made.
+/// Returns the path of a binary that [`build`] has built.
 pub(crate) fn program(paths: &Paths, name: &str) -> PathBuf {
     paths.target.join("debug").join(name)
 }
 
-/// Lays out each function as Lambda wants it, `<folder>/<name>/bootstrap`.
+/// Arranges the functions in the layout that Lambda expects: `<folder>/<name>/bootstrap`. Returns
+/// the folder.
 pub(crate) fn stage(paths: &Paths) -> Result<PathBuf> {
     let folder = paths.target.join("lambda-local");
     for name in FUNCTIONS {
-        let place = folder.join(name);
-        fs::create_dir_all(&place)?;
-        link_or_copy(&program(paths, name), &place.join("bootstrap"))?;
+        let function_folder = folder.join(name);
+        fs::create_dir_all(&function_folder)?;
+        link_or_copy(&program(paths, name), &function_folder.join("bootstrap"))?;
     }
     Ok(folder)
 }
 
-/// A hard link costs nothing; where there can be none, a copy does as well.
+/// Creates a hard link, or a copy where the file system does not support the link.
 fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
     let _may_not_exist = fs::remove_file(to);
     if fs::hard_link(from, to).is_err() {
@@ -75,7 +76,7 @@ fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Cargo, in the workspace.
+/// Returns a cargo command that runs in the workspace.
 pub(crate) fn cargo(paths: &Paths) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(&paths.root);

@@ -1,4 +1,4 @@
-//! Deploying to the local cloud, and putting in place what a template cannot.
+//! Deploys the stack to the local cloud, and sets up the resources outside the template.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,14 +16,14 @@ use crate::process;
 use crate::template::localized;
 use crate::tools::Tools;
 
-/// The name of the stack on a local cloud; the functions' names begin with it.
+/// Name of the stack on a local cloud. The functions' names begin with it.
 pub(crate) const STACK_NAME: &str = "docferry-local";
-/// The environment, which is also the stage of the API.
+/// Name of the environment, and of the API's stage.
 pub(crate) const ENVIRONMENT: &str = "local";
-/// Where `sam deploy` puts what it uploads.
+/// Bucket for the files that `sam deploy` uploads.
 const ARTIFACTS: &str = "docferry-artifacts";
 
-/// A key pair of the local cloud.
+/// An access key of the local cloud.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct KeyPair {
@@ -31,24 +31,24 @@ pub(crate) struct KeyPair {
     pub(crate) secret_access_key: String,
 }
 
-/// A local cloud, and what is needed to work on it.
+/// A local cloud, with the paths and tools needed to deploy to it.
 #[derive(Debug)]
 pub(crate) struct Cloud<'a> {
     pub(crate) paths: &'a Paths,
     pub(crate) tools: &'a Tools,
-    /// For logs and generated files of this run.
+    /// Folder for logs and generated files of this run.
     pub(crate) folder: &'a Path,
     pub(crate) endpoint: &'a str,
 }
 
 impl Cloud<'_> {
-    /// Makes the bucket for artifacts and a user who may use `exchange_bucket` and
-    /// nothing else: the exchange has a key pair of its own, apart from our roles.
+    /// Creates the artifacts bucket and a user that may access only `exchange_bucket`. Returns the
+    /// user's access key: the exchange bucket is accessed with its own key, not with our roles.
     pub(crate) fn prepare(&self, exchange_bucket: &str) -> Result<KeyPair> {
         self.provision("prepare", &json!({ "artifacts": ARTIFACTS, "exchange": exchange_bucket }))
     }
 
-    /// Deploys what is staged in `staged` and returns the stack's outputs.
+    /// Deploys the binaries in `staged` and returns the stack's outputs.
     pub(crate) fn deploy(
         &self,
         staged: &Path,
@@ -57,7 +57,7 @@ impl Cloud<'_> {
         let template = fs::read_to_string(self.paths.root.join("template.yaml"))?;
         let copy = self.folder.join("template.yaml");
         fs::write(&copy, localized(&template, &self.paths.root, staged)?)?;
-        let mut sam = self.on_this_cloud(self.tools.command("sam")?);
+        let mut sam = self.with_cloud_environment(self.tools.command("sam")?);
         sam.args(["deploy", "--stack-name", STACK_NAME, "--region", REGION])
             .args(["--s3-bucket", ARTIFACTS, "--no-confirm-changeset", "--no-progressbar"])
             .args(["--no-fail-on-empty-changeset", "--on-failure", "DO_NOTHING"])
@@ -66,35 +66,35 @@ impl Cloud<'_> {
             .arg(&copy)
             .arg("--parameter-overrides")
             .args(parameters.iter().map(|(name, value)| format!("{name}={value}")))
-            // Its default of 5 s is for a cloud that takes minutes.
+            // The default of 5 s suits a cloud where deployments take minutes.
             .env("SAM_CLI_POLL_DELAY", "0.3")
-            // Away from samconfig.toml, which is for deploying by hand.
+            // Avoids `samconfig.toml` in the workspace, which is for manual deployments.
             .current_dir(self.folder);
         process::run_quietly(&mut sam, &self.folder.join("deploy.log"))?;
         self.provision("outputs", &json!({ "stack": STACK_NAME }))
     }
 
-    /// Puts the secrets' values, by the ARNs under which the stack names them.
+    /// Stores the secret values. The keys are the secrets' ARNs.
     pub(crate) fn put_secrets(&self, secrets: &BTreeMap<&str, serde_json::Value>) -> Result<()> {
-        let _nothing: serde_json::Value = self.provision("secrets", &json!(secrets))?;
+        let _output: serde_json::Value = self.provision("secrets", &json!(secrets))?;
         Ok(())
     }
 
-    /// One of the steps of `provision.py`.
+    /// Runs one step of `provision.py` with `input` and parses its output.
     pub(crate) fn provision<A: DeserializeOwned>(
         &self,
         step: &str,
         input: &serde_json::Value,
     ) -> Result<A> {
-        let mut python = self.on_this_cloud(Command::new(self.tools.python()));
+        let mut python = self.with_cloud_environment(Command::new(self.tools.python()));
         python.arg(self.paths.root.join("xtask/emulator/provision.py")).arg(step);
         let answer = process::answer(&mut python, &input.to_string())?;
         serde_json::from_str(&answer).with_context(|| format!("provision.py {step}: {answer}"))
     }
 
-    fn on_this_cloud(&self, mut command: Command) -> Command {
+    fn with_cloud_environment(&self, mut command: Command) -> Command {
         command.envs(credentials()).env("AWS_ENDPOINT_URL", self.endpoint);
-        // What the machine is set up with must not lead elsewhere.
+        // The machine's own AWS configuration must not redirect the calls.
         for name in
             ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"]
         {

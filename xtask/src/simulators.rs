@@ -1,4 +1,4 @@
-//! Starting the simulators of ORDS, Microsoft Graph and the identity provider.
+//! Starts the simulators of ORDS, Microsoft Graph and the identity provider.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -14,10 +14,10 @@ use crate::paths::Paths;
 use crate::process::Background;
 use crate::stack::{Secrets, Service};
 
-/// How long the simulated mover leaves a file on the NFS.
+/// Time that the simulated mover leaves a file on the NFS.
 const MOVER_DELAY_MILLISECONDS: u32 = 1500;
 
-/// A running simulator; dropping it ends it.
+/// A running simulator. Dropping it stops it.
 #[derive(Debug)]
 pub(crate) struct Simulator {
     pub(crate) service: Service,
@@ -40,7 +40,7 @@ pub(crate) fn graph(
     graph_from(command, folder, secrets)
 }
 
-/// The same from a program and arguments of the caller's choice.
+/// Starts the simulated Graph from a given command.
 pub(crate) fn graph_from(
     mut command: Command,
     folder: &Path,
@@ -53,7 +53,8 @@ pub(crate) fn graph_from(
     start(command, "graph", folder)
 }
 
-/// Starts the simulated ORDS, whose mover puts files into the exchange bucket.
+/// Starts the simulated ORDS, whose mover writes files into the exchange bucket. `exchange` is the
+/// endpoint, the bucket and the key.
 pub(crate) fn ords(
     paths: &Paths,
     folder: &Path,
@@ -77,8 +78,8 @@ pub(crate) fn ords(
     start(command, "ords", folder)
 }
 
-/// Starts the simulated identity provider, where these users can sign in and our
-/// client may do all that there is to do for people.
+/// Starts the simulated identity provider. These users can sign in, and our client may get every
+/// scope for people.
 pub(crate) fn identity(
     paths: &Paths,
     folder: &Path,
@@ -99,7 +100,7 @@ pub(crate) fn identity(
     start(command, "identity", folder)
 }
 
-/// Starts one; its first line of output tells where it listens.
+/// Starts a simulator and reads its addresses from its first line of output.
 pub(crate) fn start(mut command: Command, name: &str, folder: &Path) -> Result<Simulator> {
     let log = folder.join(format!("{name}.log"));
     command

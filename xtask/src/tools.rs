@@ -1,4 +1,4 @@
-//! The project's own tools, in a Python environment inside its folder.
+//! Installs the project's own tools into Python environments inside its folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use crate::paths::Paths;
 use crate::process;
 
-/// The environment, ready for use.
+/// An installed environment of tools.
 #[derive(Debug, Clone)]
 pub(crate) struct Tools {
     bin: PathBuf,
 }
 
-/// What an environment is called in `.tools/`, and what goes in: files in `xtask/`.
-struct Kind {
+/// An environment: its folder and stamp in `.tools/`, and its requirement files in `xtask/`.
+struct Environment {
     venv: &'static str,
     stamp: &'static str,
     log: &'static str,
@@ -26,7 +26,7 @@ struct Kind {
     constraints: &'static str,
 }
 
-const TOOLS: Kind = Kind {
+const TOOLS: Environment = Environment {
     venv: "venv",
     stamp: "stamp",
     log: "install.log",
@@ -34,8 +34,8 @@ const TOOLS: Kind = Kind {
     constraints: "constraints.txt",
 };
 
-/// Apart from the others, because it wants other versions of what both are made of.
-const SCHEMATHESIS: Kind = Kind {
+/// Separate from the other tools, because it needs other versions of shared dependencies.
+const SCHEMATHESIS: Environment = Environment {
     venv: "schemathesis",
     stamp: "schemathesis.stamp",
     log: "schemathesis.log",
@@ -43,8 +43,8 @@ const SCHEMATHESIS: Kind = Kind {
     constraints: "constraints-schemathesis.txt",
 };
 
-/// Apart from the others, so that a machine without a wheel of Java has those.
-const CLIENTS: Kind = Kind {
+/// Separate from the other tools, so that these also install on a machine without a wheel of Java.
+const CLIENTS: Environment = Environment {
     venv: "clients",
     stamp: "clients.stamp",
     log: "clients.log",
@@ -52,8 +52,8 @@ const CLIENTS: Kind = Kind {
     constraints: "constraints-clients.txt",
 };
 
-/// The tools, in the making: installing waits for the network while compiling
-/// waits for the processor.
+/// Tools that are being installed in the background. Installing waits for the network while
+/// compiling waits for the CPU.
 #[derive(Debug)]
 pub(crate) enum ToolsSoon {
     Making(Option<JoinHandle<Result<Tools>>>),
@@ -61,20 +61,20 @@ pub(crate) enum ToolsSoon {
 }
 
 impl ToolsSoon {
-    /// Begins; what is missing on the machine is told at once.
+    /// Starts the installation. Reports missing Python at once.
     pub(crate) fn begin(paths: &Paths) -> Result<Self> {
         python()?;
         let paths = paths.clone();
         Ok(Self::Making(Some(thread::spawn(move || Tools::ensure(&paths)))))
     }
 
-    /// Waits until they are ready.
+    /// Waits until the tools are installed.
     pub(crate) fn get(&mut self) -> Result<&Tools> {
-        if let Self::Making(making) = self {
-            // Taken already: it failed before, and has been told.
-            let making = making.take().context("the tools could not be made")?;
-            let made = making.join().map_err(|_| anyhow!("making the tools panicked"))?;
-            *self = Self::Ready(made?);
+        if let Self::Making(handle) = self {
+            // Already taken: the installation failed before, and its error has been reported.
+            let handle = handle.take().context("the tools could not be installed")?;
+            let installed = handle.join().map_err(|_| anyhow!("installing the tools panicked"))?;
+            *self = Self::Ready(installed?);
         }
         match self {
             Self::Ready(tools) => Ok(tools),
@@ -84,49 +84,51 @@ impl ToolsSoon {
 }
 
 impl Tools {
-    /// Makes the environment, or makes it again when the requirements or the
-    /// machine's Python have changed; otherwise this costs a few milliseconds.
+    /// Creates the environment, or recreates it when the requirements or the machine's Python have
+    /// changed. Otherwise this takes a few milliseconds.
     pub(crate) fn ensure(paths: &Paths) -> Result<Self> {
-        Self::made(paths, &TOOLS)
+        Self::ensure_environment(paths, &TOOLS)
     }
 
-    /// The program that tries the API against its description.
+    /// Returns the path of Schemathesis, which tests the API against its OpenAPI description.
     pub(crate) fn schemathesis(paths: &Paths) -> Result<PathBuf> {
-        Ok(Self::made(paths, &SCHEMATHESIS)?.bin.join("schemathesis"))
+        Ok(Self::ensure_environment(paths, &SCHEMATHESIS)?.bin.join("schemathesis"))
     }
 
-    /// The generator of clients, and what the generated Python client imports.
+    /// Returns the environment with the client generator and the dependencies of the generated
+    /// Python client.
     pub(crate) fn clients(paths: &Paths) -> Result<Self> {
-        Self::made(paths, &CLIENTS)
+        Self::ensure_environment(paths, &CLIENTS)
     }
 
-    fn made(paths: &Paths, kind: &Kind) -> Result<Self> {
+    fn ensure_environment(paths: &Paths, environment: &Environment) -> Result<Self> {
         fs::create_dir_all(&paths.tools)?;
-        // Two runs at once would tread on each other.
+        // The lock prevents concurrent installations.
         let lock = fs::File::create(paths.tools.join("lock"))?;
         lock.lock()?;
         let folder = paths.root.join("xtask");
-        let venv = paths.tools.join(kind.venv);
-        let stamp = paths.tools.join(kind.stamp);
-        let wanted = format!(
+        let venv = paths.tools.join(environment.venv);
+        let stamp = paths.tools.join(environment.stamp);
+        let expected = format!(
             "{}{}{}",
-            fs::read_to_string(folder.join(kind.requirements))?,
-            fs::read_to_string(folder.join(kind.constraints))?,
+            fs::read_to_string(folder.join(environment.requirements))?,
+            fs::read_to_string(folder.join(environment.constraints))?,
             python()?,
         );
         let tools = Self { bin: venv.join("bin") };
-        if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
+        if fs::read_to_string(&stamp).is_ok_and(|found| found == expected) {
             return Ok(tools);
         }
-        // The stamp goes first and comes last: an interrupted run starts again.
+        // The stamp is removed first and written last, so that an interrupted installation is
+        // repeated.
         remove(&stamp)?;
         remove(&venv)?;
-        make(&folder, &venv, kind, &paths.tools.join(kind.log))?;
-        fs::write(&stamp, wanted)?;
+        install(&folder, &venv, environment, &paths.tools.join(environment.log))?;
+        fs::write(&stamp, expected)?;
         Ok(tools)
     }
 
-    /// One of the tools, in an environment where they find each other.
+    /// Returns a command for one of the tools, with the environment's folder in `PATH`.
     pub(crate) fn command(&self, name: &str) -> Result<Command> {
         let mut command = Command::new(self.bin.join(name));
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -138,13 +140,13 @@ impl Tools {
         Ok(command)
     }
 
-    /// The environment's own Python, to run a script with an environment of its own.
+    /// Returns the path of the environment's Python.
     pub(crate) fn python(&self) -> PathBuf {
         self.bin.join("python")
     }
 }
 
-/// Which Python there is; fails with the remedy when it cannot make an environment.
+/// Returns the version of `python3`. The error names the remedy when it cannot create environments.
 fn python() -> Result<String> {
     let probe = "import sys, venv, ensurepip\n\
                  print(sys.version.replace(chr(10), ' '), sys.prefix)\n\
@@ -156,23 +158,26 @@ fn python() -> Result<String> {
              macOS: brew install python"
         );
     };
-    let said = String::from_utf8_lossy(&output.stdout);
+    let version = String::from_utf8_lossy(&output.stdout);
     if output.status.success() {
-        return Ok(said.trim().to_owned());
+        return Ok(version.trim().to_owned());
     }
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    if complaint.contains("ensurepip") || complaint.contains("venv") {
+    let error_output = String::from_utf8_lossy(&output.stderr);
+    if error_output.contains("ensurepip") || error_output.contains("venv") {
         bail!(
             "python3 cannot make virtual environments: a part of it is missing.\n  \
-             Debian, Ubuntu: apt-get install python3-venv\n  (it said: {})",
-            complaint.lines().last().unwrap_or_default()
+             Debian, Ubuntu: apt-get install python3-venv\n  (its error: {})",
+            error_output.lines().last().unwrap_or_default()
         );
     }
-    bail!("Python 3.10 or later is needed; python3 is {}{}", said.trim(), complaint.trim());
+    bail!("Python 3.10 or later is needed; python3 is {}{}", version.trim(), error_output.trim());
 }
 
-fn make(folder: &Path, venv: &Path, kind: &Kind, log: &Path) -> Result<()> {
-    println!("Making the project's tools in .tools/{} (once; a minute or two) …", kind.venv);
+fn install(folder: &Path, venv: &Path, environment: &Environment, log: &Path) -> Result<()> {
+    println!(
+        "Installing the project's tools in .tools/{} (once; a minute or two) …",
+        environment.venv
+    );
     let start = Instant::now();
     process::run_quietly(Command::new("python3").args(["-m", "venv"]).arg(venv), log)
         .context("python3 could not make a virtual environment; Debian, Ubuntu: apt-get install python3-venv")?;
@@ -185,13 +190,13 @@ fn make(folder: &Path, venv: &Path, kind: &Kind, log: &Path) -> Result<()> {
         "--no-input",
         "--requirement",
     ])
-    .arg(folder.join(kind.requirements))
+    .arg(folder.join(environment.requirements))
     .arg("--constraint")
-    .arg(folder.join(kind.constraints));
+    .arg(folder.join(environment.constraints));
     process::run_quietly(&mut pip, log).context(
         "the tools could not be installed; is PyPI, or a mirror that pip is set up for, reachable?",
     )?;
-    println!("The tools are ready after {} s.", start.elapsed().as_secs());
+    println!("The tools were installed in {} s.", start.elapsed().as_secs());
     Ok(())
 }
 

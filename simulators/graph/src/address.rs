@@ -1,35 +1,43 @@
-//! Addresses of drives and items in a request path.
+//! Parser for the addresses of drives and items in request paths.
 
 use percent_encoding::percent_decode_str;
 
 use crate::error::GraphError;
 
-/// Who owns the drive.
+/// Owner of the addressed drive.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
-    /// By user id or UPN.
+    /// User, by id or UPN.
     User(String),
-    /// By drive id.
+    /// Drive, by id.
     Drive(String),
 }
 
-/// Where the path to an item begins.
+/// Start of the path to an item.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Anchor {
+    /// Root folder of the drive.
     Root,
+    /// Item with this id.
     Item(String),
 }
 
-/// What a path under `/v1.0` names.
+/// Resource that a path under `/v1.0` addresses.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     User,
     Drive,
-    Item { anchor: Anchor, path: Vec<String>, action: Option<String> },
+    /// An item: its start, the decoded path below it, and the action after the path, if any
+    /// (`content`, `children`, …).
+    Item {
+        anchor: Anchor,
+        path: Vec<String>,
+        action: Option<String>,
+    },
 }
 
-/// Reads the raw path after `/v1.0/`. Segments are decoded one by one, so that an
-/// encoded slash stays part of a name (and is refused there).
+/// Parses the raw path after `/v1.0/`. Each segment is decoded separately, so an encoded slash
+/// stays part of a name, where it is rejected.
 pub(crate) fn parse(raw: &str) -> Result<(Owner, Target), GraphError> {
     let (owner, rest) = if let Some(rest) = raw.strip_prefix("users('") {
         let (id, rest) = rest.split_once("')").ok_or_else(unknown)?;
@@ -39,7 +47,7 @@ pub(crate) fn parse(raw: &str) -> Result<(Owner, Target), GraphError> {
         let (id, rest) = rest.split_once('/').unwrap_or((rest, ""));
         let id = decode(id)?;
         match kind {
-            // A UPN that starts with `$` reads as a function call in this form.
+            // In this form, Graph parses a UPN that starts with `$` as a function call.
             "users" if id.starts_with('$') => return Err(unknown()),
             "users" => match id.strip_prefix("('").and_then(|id| id.strip_suffix("')")) {
                 Some(inner) => (Owner::User(inner.to_owned()), rest),
@@ -58,6 +66,7 @@ pub(crate) fn parse(raw: &str) -> Result<(Owner, Target), GraphError> {
     Ok((owner, item(in_drive)?))
 }
 
+/// Parses the address of an item within a drive.
 fn item(raw: &str) -> Result<Target, GraphError> {
     let (anchor, rest) = if let Some(rest) = raw.strip_prefix("items/") {
         let end = rest.find([':', '/']).unwrap_or(rest.len());

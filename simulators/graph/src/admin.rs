@@ -1,4 +1,4 @@
-//! The admin routes that only Graph has.
+//! Admin routes of the Graph simulator: users, stored files and upload sessions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,13 +17,13 @@ use crate::{error::GraphError, names, world::World};
 
 pub(crate) fn routes(world: Arc<World>) -> Router {
     Router::new()
-        .route("/users", get(users))
+        .route("/users", get(list_users))
         .route("/users/{upn}", put(put_user))
-        .route("/files", get(files).delete(clear))
-        .route("/files/content", get(content))
-        .route("/sessions", get(sessions))
-        .route("/sessions/expire", post(expire))
-        .route("/sessions/lifetime", get(lifetime).put(set_lifetime))
+        .route("/files", get(list_files).delete(clear_files))
+        .route("/files/content", get(file_content))
+        .route("/sessions", get(list_sessions))
+        .route("/sessions/expire", post(expire_sessions))
+        .route("/sessions/lifetime", get(get_lifetime).put(set_lifetime))
         .with_state(world)
 }
 
@@ -39,10 +39,10 @@ async fn put_user(
     Query(account): Query<Account>,
 ) -> Response {
     world.state().tree.put_user(&upn, account.drive, account.quota);
-    users(Extract(world)).await
+    list_users(Extract(world)).await
 }
 
-async fn users(Extract(world): Extract<Arc<World>>) -> Response {
+async fn list_users(Extract(world): Extract<Arc<World>>) -> Response {
     let state = world.state();
     let describe = |user: &crate::drive::User| {
         json!({
@@ -54,7 +54,7 @@ async fn users(Extract(world): Extract<Arc<World>>) -> Response {
     sim_kit::json(StatusCode::OK, &Value::Array(users))
 }
 
-async fn files(Extract(world): Extract<Arc<World>>) -> Response {
+async fn list_files(Extract(world): Extract<Arc<World>>) -> Response {
     let state = world.state();
     let mut files = Vec::new();
     for item in state.tree.items.values() {
@@ -83,15 +83,18 @@ async fn files(Extract(world): Extract<Arc<World>>) -> Response {
 }
 
 #[derive(Deserialize)]
-struct Which {
+struct FileQuery {
     user: String,
     path: String,
 }
 
-async fn content(Extract(world): Extract<Arc<World>>, Query(which): Query<Which>) -> Response {
+async fn file_content(
+    Extract(world): Extract<Arc<World>>,
+    Query(query): Query<FileQuery>,
+) -> Response {
     let state = world.state();
-    let path: Vec<String> = which.path.split('/').map(str::to_owned).collect();
-    let item = state.tree.user(&which.user).and_then(|user| state.tree.find(&user.root_id, &path));
+    let path: Vec<String> = query.path.split('/').map(str::to_owned).collect();
+    let item = state.tree.user(&query.user).and_then(|user| state.tree.find(&user.root_id, &path));
     let Some((item, file)) = item.and_then(|item| Some((item, item.file.as_ref()?))) else {
         return GraphError::item_not_found().into_response();
     };
@@ -101,7 +104,7 @@ async fn content(Extract(world): Extract<Arc<World>>, Query(which): Query<Which>
     response
 }
 
-async fn clear(Extract(world): Extract<Arc<World>>) -> Response {
+async fn clear_files(Extract(world): Extract<Arc<World>>) -> Response {
     let mut state = world.state();
     state.tree.clear();
     state.sessions.clear();
@@ -109,12 +112,12 @@ async fn clear(Extract(world): Extract<Arc<World>>) -> Response {
     StatusCode::NO_CONTENT.into_response()
 }
 
-/// As if nothing had been heard of any open session for its lifetime.
-async fn expire(Extract(world): Extract<Arc<World>>) -> Response {
+/// Expires every open session, as if it had been idle for its whole lifetime.
+async fn expire_sessions(Extract(world): Extract<Arc<World>>) -> Response {
     for session in world.state().sessions.values_mut() {
         session.expire();
     }
-    sessions(Extract(world)).await
+    list_sessions(Extract(world)).await
 }
 
 #[derive(Deserialize)]
@@ -122,21 +125,21 @@ struct Lifetime {
     seconds: u64,
 }
 
-/// How long sessions that are opened from now on live without a call.
+/// Sets the idle lifetime of sessions that are opened from now on.
 async fn set_lifetime(
     Extract(world): Extract<Arc<World>>,
-    Query(new): Query<Lifetime>,
+    Query(query): Query<Lifetime>,
 ) -> Response {
-    world.state().session_lifetime = Duration::from_secs(new.seconds);
-    lifetime(Extract(world)).await
+    world.state().session_lifetime = Duration::from_secs(query.seconds);
+    get_lifetime(Extract(world)).await
 }
 
-async fn lifetime(Extract(world): Extract<Arc<World>>) -> Response {
+async fn get_lifetime(Extract(world): Extract<Arc<World>>) -> Response {
     let seconds = world.state().session_lifetime.as_secs();
     sim_kit::json(StatusCode::OK, &json!({ "seconds": seconds }))
 }
 
-async fn sessions(Extract(world): Extract<Arc<World>>) -> Response {
+async fn list_sessions(Extract(world): Extract<Arc<World>>) -> Response {
     let mut state = world.state();
     let mut sessions: Vec<_> = state.sessions.values_mut().collect();
     sessions.sort_by_key(|session| session.created);

@@ -1,9 +1,8 @@
 //! File contents on disk.
 //!
-//! Every fragment is a file of its own and a document is a list of them. So two
-//! clients that send the same range at once never write into each other's bytes,
-//! nothing is copied when a document is complete, and a fragment that is not
-//! committed leaves with its file.
+//! Each fragment is a separate file, and a document is a list of fragments. So two clients that
+//! send the same range at once never write into each other's bytes, completing a document copies
+//! nothing, and the file of an uncommitted fragment is removed with it.
 
 use std::{
     fs::File,
@@ -18,6 +17,7 @@ use uuid::Uuid;
 
 use crate::{error::GraphError, hash::Hashes};
 
+/// Size of the pieces in which a file is read.
 const READ_PIECE: usize = 256 * 1024;
 
 /// A file that is removed with its last reference.
@@ -26,44 +26,45 @@ struct Blob(PathBuf);
 
 impl Drop for Blob {
     fn drop(&mut self) {
-        // Already gone is as good; nobody is left to tell otherwise.
+        // The file may be gone already, and a destructor cannot report an error.
         let _removed = std::fs::remove_file(&self.0);
     }
 }
 
-/// Bytes being received, not yet part of any document.
+/// Received bytes that do not yet belong to a document.
 #[derive(Debug)]
 pub(crate) struct Draft {
-    /// None when bytes are not kept.
-    kept: Option<(Arc<Blob>, File)>,
-    /// Bytes beyond this are dropped.
+    /// File that stores the bytes. `None`: they are only counted and hashed.
+    file: Option<(Arc<Blob>, File)>,
+    /// Maximum number of bytes to store; further bytes are dropped.
     limit: u64,
     written: u64,
+    /// Hashes of the document up to the last stored byte.
     hashes: Hashes,
 }
 
 impl Draft {
-    /// A draft that continues a document with these hashes, in a file of `dir`;
-    /// without one its bytes are hashed and let go.
+    /// Creates a draft that continues a document with these hashes, in a new file in `dir`. Without
+    /// `dir`, its bytes are only counted and hashed with quickXorHash.
     pub(crate) fn create(dir: Option<&Path>, hashes: Hashes, limit: u64) -> io::Result<Self> {
         let Some(dir) = dir else {
-            return Ok(Self { kept: None, limit, written: 0, hashes: hashes.cheap() });
+            return Ok(Self { file: None, limit, written: 0, hashes: hashes.cheap() });
         };
         let path = dir.join(Uuid::new_v4().simple().to_string());
         let file = File::create_new(&path)?;
-        Ok(Self { kept: Some((Arc::new(Blob(path)), file)), limit, written: 0, hashes })
+        Ok(Self { file: Some((Arc::new(Blob(path)), file)), limit, written: 0, hashes })
     }
 
-    /// Writes synchronously: a piece is at most a few hundred KiB into the page
-    /// cache, which costs less than handing it to another thread.
+    /// Stores the next bytes. Writes synchronously: a piece is at most a few hundred KiB and goes
+    /// into the page cache, which costs less than handing it to another thread.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let room = usize::try_from(self.limit - self.written).unwrap_or(usize::MAX);
-        let kept = &bytes[..bytes.len().min(room)];
-        if let Some((_, file)) = &mut self.kept {
-            file.write_all(kept)?;
+        let remaining = usize::try_from(self.limit - self.written).unwrap_or(usize::MAX);
+        let stored = &bytes[..bytes.len().min(remaining)];
+        if let Some((_, file)) = &mut self.file {
+            file.write_all(stored)?;
         }
-        self.hashes.update(kept);
-        self.written += kept.len() as u64;
+        self.hashes.update(stored);
+        self.written += stored.len() as u64;
         Ok(())
     }
 
@@ -72,7 +73,7 @@ impl Draft {
     }
 }
 
-/// The bytes of a document, complete or growing.
+/// Bytes of a document, complete or still growing.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Content {
     pieces: Vec<Arc<Blob>>,
@@ -81,20 +82,20 @@ pub(crate) struct Content {
 }
 
 impl Content {
-    /// Appends a draft that was made from this content's hashes.
+    /// Appends a draft that was created from this content's hashes.
     pub(crate) fn append(&mut self, draft: Draft) {
         self.size += draft.written;
         self.hashes = draft.hashes;
-        self.pieces.extend(draft.kept.map(|(blob, _)| blob));
+        self.pieces.extend(draft.file.map(|(blob, _)| blob));
     }
 
-    /// Lets the bytes go and keeps the count.
+    /// Drops the bytes and hashes but keeps the size.
     pub(crate) fn discard(&mut self) {
         self.pieces.clear();
         self.hashes = Hashes::default();
     }
 
-    /// Appends bytes of the service's own.
+    /// Appends bytes that the service writes itself.
     pub(crate) fn extend(&mut self, dir: Option<&Path>, bytes: &[u8]) -> Result<(), GraphError> {
         let mut draft = Draft::create(dir, self.hashes.clone(), u64::MAX)?;
         draft.push(bytes)?;
@@ -102,14 +103,14 @@ impl Content {
         Ok(())
     }
 
-    /// All bytes, in memory; none of a document whose bytes are not kept.
+    /// Returns all bytes, in memory; none if the document's bytes are not stored.
     pub(crate) fn bytes(&self) -> io::Result<Vec<u8>> {
         let pieces: io::Result<Vec<_>> =
             self.pieces.iter().map(|blob| std::fs::read(&blob.0)).collect();
         Ok(pieces?.concat())
     }
 
-    /// The bytes from `start` to `end`, in memory.
+    /// Returns the bytes from `start` up to `end` (exclusive), in memory.
     pub(crate) fn part(&self, start: u64, end: u64) -> io::Result<Vec<u8>> {
         let mut part = Vec::new();
         let mut position = 0;
@@ -126,11 +127,11 @@ impl Content {
         Ok(part)
     }
 
-    /// The bytes as a stream.
+    /// Returns the bytes as a stream.
     pub(crate) fn stream(&self) -> Body {
-        let mut waiting = self.pieces.clone();
-        waiting.reverse();
-        let state = Reader { waiting, open: None };
+        let mut pending = self.pieces.clone();
+        pending.reverse();
+        let state = Reader { pending, open: None };
         Body::from_stream(futures::stream::try_unfold(state, async |mut reader| {
             let piece = reader.next()?;
             Ok::<_, io::Error>(piece.map(|bytes| (bytes, reader)))
@@ -138,9 +139,11 @@ impl Content {
     }
 }
 
+/// State of a content stream.
 struct Reader {
-    waiting: Vec<Arc<Blob>>,
-    /// The reference keeps the file from being removed while it is read.
+    /// Files still to be read, last one first.
+    pending: Vec<Arc<Blob>>,
+    /// File being read. The reference keeps it from being removed meanwhile.
     open: Option<(Arc<Blob>, File)>,
 }
 
@@ -155,7 +158,7 @@ impl Reader {
                     return Ok(Some(buffer.into()));
                 }
             }
-            let Some(blob) = self.waiting.pop() else {
+            let Some(blob) = self.pending.pop() else {
                 return Ok(None);
             };
             let file = File::open(&blob.0)?;

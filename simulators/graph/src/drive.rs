@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{content::Content, error::GraphError, names};
 
-/// What happens when the name is taken.
+/// Conflict behavior: how an upload proceeds when the name already exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Conflict {
     Fail,
@@ -26,42 +26,49 @@ impl Conflict {
     }
 }
 
+/// A user with one drive.
 #[derive(Debug, Clone)]
 pub(crate) struct User {
     pub(crate) id: String,
     pub(crate) upn: String,
     pub(crate) has_drive: bool,
+    /// Quota of the drive in bytes.
     pub(crate) quota: u64,
     pub(crate) drive_id: String,
     pub(crate) root_id: String,
 }
 
+/// Stored file of an item.
 #[derive(Debug)]
 pub(crate) struct File {
     pub(crate) content: Content,
+    /// Number of versions, including the current one.
     pub(crate) versions: u64,
-    /// The service reports a wrong hash for it.
+    /// Whether the service reports a wrong hash for the file.
     pub(crate) misreported: bool,
-    /// The path it was sent to, which `rename` may have turned into another.
+    /// Path given in the upload request. With conflict behavior `rename`, the stored path may
+    /// differ.
     pub(crate) destination: String,
 }
 
+/// A file, a folder or the root of a drive.
 #[derive(Debug)]
 pub(crate) struct Item {
     pub(crate) id: String,
     pub(crate) guid: Uuid,
     pub(crate) name: String,
-    /// None for a root.
+    /// Id of the parent folder; `None` for a root.
     pub(crate) parent: Option<String>,
     pub(crate) drive_id: String,
-    /// None for a folder.
+    /// `None` for a folder.
     pub(crate) file: Option<File>,
     pub(crate) created: Timestamp,
     pub(crate) modified: Timestamp,
+    /// Creation and modification times that the client has set.
     pub(crate) client_times: Option<(String, String)>,
 }
 
-/// Every drive.
+/// Users and items of all drives.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     pub(crate) users: Vec<User>,
@@ -69,6 +76,8 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
+    /// Adds a user, or changes an existing one. A new user has a drive and a quota of 1 TiB unless
+    /// given otherwise.
     pub(crate) fn put_user(&mut self, upn: &str, has_drive: Option<bool>, quota: Option<u64>) {
         if self.user(upn).is_none() {
             let drive_id = format!("b!{}", Uuid::new_v4().simple());
@@ -88,7 +97,7 @@ impl Tree {
         }
     }
 
-    /// By id or UPN.
+    /// Returns the user with this id or UPN.
     pub(crate) fn user(&self, id: &str) -> Option<&User> {
         self.users.iter().find(|user| user.id == id || user.upn.to_lowercase() == id.to_lowercase())
     }
@@ -97,6 +106,7 @@ impl Tree {
         self.users.iter().find(|user| user.drive_id == drive)
     }
 
+    /// Returns the number of bytes that the drive's files use.
     pub(crate) fn used(&self, drive: &str) -> u64 {
         self.items
             .values()
@@ -135,18 +145,18 @@ impl Tree {
         self.children(parent).find(|item| item.name.to_lowercase() == name)
     }
 
-    /// The item at a path from the root.
+    /// Returns the item at a path from the root.
     pub(crate) fn find(&self, root: &str, path: &[String]) -> Option<&Item> {
         path.iter().try_fold(self.items.get(root)?, |item, name| self.child(&item.id, name))
     }
 
-    /// Whether a file stands where the path needs a folder.
+    /// Returns whether the path leads through a file.
     pub(crate) fn has_file_above(&self, root: &str, path: &[String]) -> bool {
         let is_file = |depth| self.find(root, &path[..depth]).is_some_and(|i| i.file.is_some());
         (1..path.len()).any(is_file)
     }
 
-    /// The names from the root down to an item.
+    /// Returns the names on the path from the root to an item.
     pub(crate) fn path(&self, id: &str) -> Vec<String> {
         let mut path = Vec::new();
         let mut next = self.items.get(id);
@@ -159,7 +169,7 @@ impl Tree {
         path
     }
 
-    /// The folder at a path, made where it is missing.
+    /// Returns the folder at a path and creates missing folders.
     pub(crate) fn make_folders(
         &mut self,
         user: &User,
@@ -176,9 +186,9 @@ impl Tree {
         Ok(parent)
     }
 
-    /// Puts a complete file in its place; tells the item and whether it is a new one.
+    /// Stores a complete file at its path. Returns the item's id and whether the item is new.
     ///
-    /// The name is looked at again here, whatever was true when the upload began.
+    /// Checks the name again, because another upload may have taken it since this one began.
     pub(crate) fn place(
         &mut self,
         user: &User,
@@ -222,16 +232,16 @@ impl Tree {
         Ok((self.add(Some(&parent), &name, &user.drive_id, Some(file)), true))
     }
 
-    /// Removes an item and all below it.
+    /// Removes an item and everything below it.
     pub(crate) fn remove(&mut self, id: &str) {
-        let below: Vec<_> = self.children(id).map(|item| item.id.clone()).collect();
-        for id in below {
+        let children: Vec<_> = self.children(id).map(|item| item.id.clone()).collect();
+        for id in children {
             self.remove(&id);
         }
         self.items.remove(id);
     }
 
-    /// Empties every drive.
+    /// Removes all files and folders from all drives.
     pub(crate) fn clear(&mut self) {
         self.items.retain(|_, item| item.parent.is_none());
     }

@@ -1,4 +1,4 @@
-//! Errors in Graph's envelope.
+//! Error responses in the formats of Graph and of its token endpoint.
 
 use std::io;
 
@@ -7,13 +7,14 @@ use http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
 use serde_json::json;
 use uuid::Uuid;
 
-/// An error answer: `code`, and the more specific code nested in it.
+/// A Graph error: `code`, and optionally a more specific code in `innerError`.
 #[derive(Debug, Clone)]
 pub(crate) struct GraphError {
     status: StatusCode,
     code: String,
     inner: Option<&'static str>,
     message: String,
+    /// Whether the response carries a `WWW-Authenticate` header.
     challenge: bool,
 }
 
@@ -28,6 +29,7 @@ impl GraphError {
         }
     }
 
+    /// Adds the more specific code.
     pub(crate) fn inner(mut self, code: &'static str) -> Self {
         self.inner = Some(code);
         self
@@ -51,6 +53,7 @@ impl GraphError {
         Self::new(StatusCode::CONFLICT, "nameAlreadyExists", message)
     }
 
+    /// The path already has an open upload session.
     pub(crate) fn being_uploaded() -> Self {
         let message = "A file with the same name is currently being uploaded";
         Self::new(StatusCode::CONFLICT, "nameAlreadyExists", message)
@@ -65,7 +68,7 @@ impl GraphError {
         Self::new(StatusCode::BAD_REQUEST, "maxFileSizeExceeded", "The file is too large.")
     }
 
-    /// 401 on Graph itself.
+    /// Returns the 401 of Graph itself.
     pub(crate) fn invalid_token() -> Self {
         let message = "Lifetime validation failed, the token is expired, or it is no token.";
         let code = "InvalidAuthenticationToken";
@@ -73,7 +76,7 @@ impl GraphError {
         Self { challenge: true, ..error }
     }
 
-    /// 401 on an upload URL.
+    /// Returns the 401 of an upload URL.
     pub(crate) fn unauthenticated(message: &str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", message)
     }
@@ -114,9 +117,10 @@ impl IntoResponse for GraphError {
     }
 }
 
-/// A scripted error, with the code the contract pairs with its status.
+/// Returns a scripted error of Graph. Without `code`, the code that the contract pairs with the
+/// status.
 pub(crate) fn scripted(status: StatusCode, code: Option<&str>) -> Response {
-    let usual = match status.as_u16() {
+    let default = match status.as_u16() {
         400 => "invalidRequest",
         401 => "unauthenticated",
         403 => "accessDenied",
@@ -130,25 +134,26 @@ pub(crate) fn scripted(status: StatusCode, code: Option<&str>) -> Response {
         507 => "quotaLimitReached",
         _ => "generalException",
     };
-    GraphError::new(status, code.unwrap_or(usual), "A scripted fault.").into_response()
+    GraphError::new(status, code.unwrap_or(default), "A scripted fault.").into_response()
 }
 
-/// A scripted error of the token endpoint, which is flat.
+/// Returns a scripted error of the token endpoint.
 pub(crate) fn scripted_token(status: StatusCode, code: Option<&str>) -> Response {
-    let usual = match status.as_u16() {
+    let default = match status.as_u16() {
         400 => "invalid_request",
         401 => "invalid_client",
         429 | 500..=599 => "temporarily_unavailable",
         _ => "invalid_grant",
     };
-    Refusal::new(status, code.unwrap_or(usual), 90_000, "A scripted fault.").into_response()
+    Refusal::new(status, code.unwrap_or(default), 90_000, "A scripted fault.").into_response()
 }
 
-/// An error of the token endpoint, which is flat.
+/// An error of the token endpoint, whose JSON has no nested envelope.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     status: StatusCode,
     error: String,
+    /// Number of the `AADSTS` error.
     number: u32,
     message: &'static str,
 }

@@ -1,4 +1,4 @@
-//! `PUT {uploadUrl}`: receiving fragments, completing files.
+//! `PUT {uploadUrl}`: receives fragments and completes files.
 
 use axum::{
     body::Body,
@@ -18,33 +18,40 @@ use crate::{
     world::{Extra, ReceiveError, Rule, State, World},
 };
 
+/// Handles one fragment. The order matters: apply the fault rule, check the request, read the whole
+/// body, then commit it.
 pub(crate) async fn put(world: &World, id: &str, parts: &Parts, body: Body) -> Response {
-    let known = upload::authenticate(world, id, parts.uri.query());
-    let subject = known.clone().unwrap_or_default();
+    let authenticated = upload::authenticate(world, id, parts.uri.query());
+    let subject = authenticated.clone().unwrap_or_default();
     let claim = Claim::read(&parts.headers);
     let is_last = claim.as_ref().is_ok_and(Claim::is_last);
     let operation = if is_last { "lastFragment" } else { "fragment" };
     let operations: &[&str] = if is_last { &["fragment", "lastFragment"] } else { &["fragment"] };
 
     let mut call = world.stage.call(operation, &subject);
-    let rule = known.as_ref().ok().and_then(|subject| world.stage.faults.take(operations, subject));
+    let rule = authenticated
+        .as_ref()
+        .ok()
+        .and_then(|subject| world.stage.faults.take(operations, subject));
     world.stage.shaper.latency(&subject).await;
     let extra = rule.as_ref().map(|rule| rule.extra.clone()).unwrap_or_default();
 
-    let mut draft = known
-        .and_then(|_| check(world, id, parts, extra.expire_session))
+    let mut draft = authenticated
+        .and_then(|_| check_session(world, id, parts, extra.expire_session))
         .and(claim)
-        .and_then(|claim| begin(world, id, claim, rule.as_ref()));
-    let body = cut(body, draft.as_ref().ok().map(|(claim, _)| claim), &extra);
+        .and_then(|claim| begin_draft(world, id, claim, rule.as_ref()));
+    let body = limit_body(body, draft.as_ref().ok().map(|(claim, _)| claim), &extra);
     let sink = draft.as_mut().ok().map(|(_, draft)| draft);
     let count = |state: &mut State, bytes| count(state, id, bytes);
     match world.receive(body, &mut call, &subject, sink, count).await {
         Ok(()) => {}
         Err(ReceiveError::Broken) => {
-            let keeps = rule.as_ref().is_some_and(|rule| rule.store_fraction.is_some());
-            if let (true, Ok((claim, draft))) = (keeps && extra.reset_after.is_some(), draft) {
-                // Nobody is left who could be told how that went.
-                let _unanswered = commit(world, id, claim, draft, &extra);
+            let commits_partially = rule.as_ref().is_some_and(|rule| rule.store_fraction.is_some());
+            if let (true, Ok((claim, draft))) =
+                (commits_partially && extra.reset_after.is_some(), draft)
+            {
+                // The connection is broken, so the result cannot be sent.
+                let _result = commit_draft(world, id, claim, draft, &extra);
             }
             return call.end(sim_kit::break_connection());
         }
@@ -52,17 +59,17 @@ pub(crate) async fn put(world: &World, id: &str, parts: &Parts, body: Body) -> R
     }
 
     let answer = match draft {
-        // The rule's own answer, not that of a request which it kept from being looked at.
-        _ if rule.as_ref().is_some_and(refuses) => None,
-        Ok((claim, draft)) => Some(commit(world, id, claim, draft, &extra)),
+        // The rule rejects the request before its content is checked, so the rule's error is sent.
+        _ if rule.as_ref().is_some_and(rejects_without_storing) => None,
+        Ok((claim, draft)) => Some(commit_draft(world, id, claim, draft, &extra)),
         Err(error) => Some(Err(error)),
     };
     let answer = answer.map(|answer| answer.unwrap_or_else(IntoResponse::into_response));
     call.end(sim_kit::settle(rule.as_ref(), answer, error::scripted).await)
 }
 
-/// A body that breaks where a rule wants the connection to.
-fn cut(body: Body, claim: Option<&Claim>, extra: &Extra) -> Body {
+/// Limits the body where a rule resets the connection; reading beyond the limit fails.
+fn limit_body(body: Body, claim: Option<&Claim>, extra: &Extra) -> Body {
     match (claim, extra.reset_after) {
         (Some(claim), Some(fraction)) => {
             let limit = sim_kit::part_of(claim.length, fraction);
@@ -72,11 +79,11 @@ fn cut(body: Body, claim: Option<&Claim>, extra: &Extra) -> Body {
     }
 }
 
-fn refuses(rule: &Rule) -> bool {
+fn rejects_without_storing(rule: &Rule) -> bool {
     rule.status.is_some() && rule.store_fraction.is_none()
 }
 
-fn check(world: &World, id: &str, parts: &Parts, expire: bool) -> Result<(), GraphError> {
+fn check_session(world: &World, id: &str, parts: &Parts, expire: bool) -> Result<(), GraphError> {
     if parts.headers.contains_key(AUTHORIZATION) {
         return Err(GraphError::unauthenticated("An upload URL takes no Authorization header."));
     }
@@ -91,8 +98,8 @@ fn check(world: &World, id: &str, parts: &Parts, expire: bool) -> Result<(), Gra
     }
 }
 
-/// A place for the bytes, if the session can take them now.
-fn begin(
+/// Counts the fragment and creates a draft for its bytes, if the session can accept them now.
+fn begin_draft(
     world: &World,
     id: &str,
     claim: Claim,
@@ -117,15 +124,15 @@ fn count(state: &mut State, id: &str, bytes: u64) {
         return;
     };
     session.received += bytes;
-    // A session on which bytes move is not idle.
+    // Receiving bytes keeps the session alive.
     session.touch_if_open();
     let key = (session.user.clone(), session.path.join("/").to_lowercase());
     state.traffic(&key).received += bytes;
 }
 
-/// Takes the bytes over, if the session still stands where they begin: of two
-/// requests for one range the first to be whole wins, the other gets the 416.
-fn commit(
+/// Adds the received bytes to the session if its next offset is still the start of the fragment.
+/// When two requests send the same range, the first complete one wins and the other gets 416.
+fn commit_draft(
     world: &World,
     id: &str,
     claim: Claim,
@@ -150,7 +157,7 @@ fn commit(
     if extra.rewrite {
         rewriting::rewrite(world, &mut content)?;
     }
-    // A conflict leaves the session as it was, so that the last fragment can be sent again.
+    // A name conflict leaves the session unchanged, so that the last fragment can be sent again.
     let user = tree.user(&session.user).cloned().ok_or_else(GraphError::item_not_found)?;
     let (item, is_new) =
         tree.place(&user, &session.path, session.conflict, content, extra.corrupt_hash)?;

@@ -1,15 +1,15 @@
-//! QuickXorHash, as the contract describes it.
+//! QuickXorHash, implemented from the contract.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};
 
-/// 11 · 160 is a multiple of the 160-bit register: byte *i* and byte *i* + 160
-/// meet the same bits. So bytes are first gathered in columns, eight at a time,
-/// and only the 160 columns are rotated into the register, once, at the end.
+/// Period of the hash: 11 · 160 is a multiple of the 160-bit register, so byte *i* and byte *i* +
+/// 160 are combined with the same bits. Bytes are therefore first XORed into 160 columns, eight at
+/// a time. Only the columns are rotated into the register, once, at the end.
 const COLUMNS: usize = 160;
 const WORDS: usize = COLUMNS / 8;
 
-/// The hash of a stream of bytes.
+/// Streaming quickXorHash.
 #[derive(Debug, Clone, Default)]
 pub struct QuickXorHash {
     columns: [u64; WORDS],
@@ -45,15 +45,15 @@ impl QuickXorHash {
         }
     }
 
-    /// The hash of what was added so far, in base64.
+    /// Returns the hash of the bytes added so far, in base64.
     #[must_use]
     pub fn base64(&self) -> String {
         let mut register = [0_u8; 20];
         let bytes = self.columns.iter().flat_map(|word| word.to_le_bytes());
         for (column, byte) in bytes.enumerate() {
             let bit = 11 * column % 160;
-            let spread = u16::from(byte) << (bit % 8);
-            let [low, high] = spread.to_le_bytes();
+            let shifted = u16::from(byte) << (bit % 8);
+            let [low, high] = shifted.to_le_bytes();
             register[bit / 8] ^= low;
             register[(bit / 8 + 1) % 20] ^= high;
         }
@@ -64,7 +64,7 @@ impl QuickXorHash {
     }
 }
 
-/// Both hashes of a stream, or the cheaper one.
+/// Hashes of one stream: quickXorHash and, unless disabled, SHA-256.
 #[derive(Debug, Clone)]
 pub(crate) struct Hashes {
     quick_xor: QuickXorHash,
@@ -78,7 +78,7 @@ impl Default for Hashes {
 }
 
 impl Hashes {
-    /// From here on quickXorHash alone.
+    /// Disables SHA-256 from here on.
     pub(crate) fn cheap(self) -> Self {
         Self { sha256: None, ..self }
     }

@@ -1,4 +1,4 @@
-//! Looking at items and changing them.
+//! Operations on items: get, download, list, create folder, change and delete.
 
 use axum::response::{IntoResponse, Response};
 use http::{
@@ -36,7 +36,7 @@ pub(crate) fn get(
     Ok(sim_kit::json(StatusCode::OK, &body))
 }
 
-/// Refers to the address of the content, which carries a credential of its own.
+/// Redirects to the download URL of the content, which carries its own credential.
 pub(crate) fn content(
     world: &World,
     place: &Place,
@@ -56,7 +56,7 @@ fn credential(item: &Item) -> String {
     format!("UniqueId={}&tempauth=v1.{}", item.guid, item.guid.simple())
 }
 
-/// `GET` of such an address, of the whole or of one range.
+/// Handles `GET` of a download URL, for the whole content or one range.
 pub(crate) fn download(
     world: &World,
     id: &str,
@@ -101,7 +101,7 @@ pub(crate) fn children(world: &World, place: &Place) -> Result<Response, GraphEr
     Ok(sim_kit::json(StatusCode::OK, &json!({ "value": items })))
 }
 
-fn object(body: &[u8]) -> Result<Value, GraphError> {
+fn parse_object(body: &[u8]) -> Result<Value, GraphError> {
     serde_json::from_slice(body)
         .map_err(|error| GraphError::invalid(format!("The body is malformed: {error}")))
 }
@@ -111,7 +111,7 @@ pub(crate) fn create_folder(
     place: &Place,
     body: &[u8],
 ) -> Result<Response, GraphError> {
-    let body = object(body)?;
+    let body = parse_object(body)?;
     let name = body["name"].as_str().filter(|_| body["folder"].is_object());
     let name = name.ok_or_else(|| GraphError::invalid("Only folders are created here."))?;
     let conflict = body["@microsoft.graph.conflictBehavior"].as_str().unwrap_or("fail");
@@ -141,9 +141,9 @@ pub(crate) fn create_folder(
     Ok(sim_kit::json(StatusCode::CREATED, &body))
 }
 
-/// Renames an item and sets the times a client wants shown; moving is not simulated.
+/// Renames an item and sets its client-visible times. Moving is not simulated.
 pub(crate) fn change(world: &World, place: &Place, body: &[u8]) -> Result<Response, GraphError> {
-    let body = object(body)?;
+    let body = parse_object(body)?;
     let mut state = world.state();
     let id = find(&state.tree, place)?.id.clone();
     if let Some(name) = body["name"].as_str() {

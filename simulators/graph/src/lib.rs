@@ -1,7 +1,7 @@
-//! A strict Microsoft Graph: tokens, users, drives, upload sessions.
+//! Strict simulator of Microsoft Graph: tokens, users, drives and upload sessions.
 //!
-//! Written from the contract and from nothing else: it shares no code with our
-//! client, so that a mistake there cannot hide here. What it cannot do it refuses.
+//! It is written from the contract alone and shares no code with our client, so that a mistake in
+//! the client cannot be repeated here. It rejects requests that it does not support.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), docferry_sim_graph::StartError> {
@@ -44,30 +44,30 @@ pub use sim_kit::{Running, StartError};
 
 use world::World;
 
-/// How a simulated Graph is set up.
+/// Configuration of a simulated Graph.
 #[derive(Clone)]
 pub struct Config {
-    /// The port on 127.0.0.1; 0 = a free one.
+    /// Port on 127.0.0.1; 0 selects a free one.
     pub port: u16,
-    /// Where received bytes are kept; none = a temporary directory.
+    /// Directory for received bytes; `None` uses a temporary directory.
     pub data_dir: Option<PathBuf>,
-    /// The directory tenant of the token endpoint.
+    /// Directory tenant of the token endpoint.
     pub tenant: String,
-    /// The application's id.
+    /// Application id.
     pub client_id: String,
-    /// The application's secret.
+    /// Application secret.
     pub client_secret: String,
-    /// How long a token lives.
+    /// Lifetime of an access token.
     pub token_lifetime: Duration,
-    /// How long an idle upload session lives.
+    /// Lifetime of an idle upload session.
     pub session_lifetime: Duration,
     /// UPNs of users, each with a drive.
     pub users: Vec<String>,
-    /// Upload URLs contain a `'`, as the real ones do. A WHATWG URL parser rewrites
-    /// it to `%27`, and such a client then gets 401.
+    /// Whether upload URLs contain a `'`, as the real ones do. A WHATWG URL parser rewrites it to
+    /// `%27`, and a client that uses one then gets 401.
     pub quote_in_upload_urls: bool,
-    /// Received bytes are counted and hashed (quickXorHash alone) and then let go:
-    /// for benches, which would measure a disk and SHA-256 otherwise.
+    /// Whether received bytes are only counted and hashed (quickXorHash alone) and not stored. For
+    /// benchmarks, which would otherwise measure the disk and SHA-256.
     pub forget_bytes: bool,
 }
 
@@ -88,7 +88,7 @@ impl Default for Config {
     }
 }
 
-/// Without the secret.
+/// Omits the application secret.
 impl fmt::Debug for Config {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
@@ -103,11 +103,11 @@ impl fmt::Debug for Config {
 
 /// Starts a simulated Graph in the current tokio runtime.
 ///
-/// It stops, and its temporary directory goes, when the handle is dropped. Files in
-/// a `data_dir` of one's own are removed as the documents are.
+/// Dropping the handle stops it and removes its temporary directory. Files in a given `data_dir`
+/// are removed together with their documents.
 ///
 /// # Errors
-/// When the port or the data directory cannot be had.
+/// Returns an error when the port cannot be bound or the data directory cannot be used.
 pub async fn start(config: Config) -> Result<Running, StartError> {
     let (dir, scratch) = sim_kit::data_dir(config.data_dir.clone())?;
     let port = config.port;

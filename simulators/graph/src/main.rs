@@ -1,24 +1,24 @@
-//! The simulated Graph as a program; see the README for its admin interface.
+//! Binary of the simulated Graph; see the README for its admin interface.
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::Parser;
 use docferry_sim_graph::{Config, start};
 
-/// A strict Microsoft Graph for tests and demos.
+/// Strict simulator of Microsoft Graph for tests and demos.
 #[derive(Parser)]
 #[command(version)]
 struct Flags {
-    /// Port on 127.0.0.1; 0 = a free one.
+    /// Port on 127.0.0.1; 0 selects a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// Where received bytes are kept [default: a temporary directory].
+    /// Directory for received bytes [default: a temporary directory].
     #[arg(long)]
     data_dir: Option<PathBuf>,
     /// Stop when standard input closes.
     #[arg(long)]
     exit_with_stdin: bool,
-    /// A user's UPN; repeat for more.
+    /// UPN of a user; repeat for more users.
     #[arg(long = "user", env = "SIM_GRAPH_USERS", value_delimiter = ',')]
     users: Vec<String>,
     /// Directory tenant.
@@ -35,16 +35,16 @@ struct Flags {
         default_value = "simulated-secret"
     )]
     client_secret: String,
-    /// Life of a token in seconds.
+    /// Lifetime of an access token in seconds.
     #[arg(long, default_value_t = 3600)]
     token_lifetime_seconds: u64,
-    /// Life of an idle upload session in seconds.
+    /// Lifetime of an idle upload session in seconds.
     #[arg(long, default_value_t = 900)]
     session_lifetime_seconds: u64,
     /// Leave the `'` out of upload URLs, for clients whose URL parser rewrites it.
     #[arg(long)]
     plain_upload_urls: bool,
-    /// Count and hash what is received, and keep none of it.
+    /// Count and hash received bytes without storing them.
     #[arg(long)]
     forget_bytes: bool,
 }

@@ -1,9 +1,10 @@
-//! What an item may be called.
+//! Rules for item names and paths in OneDrive.
 
 use crate::error::GraphError;
 
 const FORBIDDEN: [char; 9] = ['"', '*', ':', '<', '>', '?', '/', '\\', '|'];
 const RESERVED: [&str; 6] = [".lock", "con", "prn", "aux", "nul", "desktop.ini"];
+// Maximum lengths in characters.
 const LONGEST_PATH: usize = 400;
 const LONGEST_SEGMENT: usize = 255;
 
@@ -34,6 +35,8 @@ fn is_forbidden(name: &str) -> bool {
         || name.starts_with("~$")
 }
 
+/// Returns whether a lowercase name is a reserved device name: `com0` to `com9` or `lpt0` to
+/// `lpt9`.
 fn is_device(lower: &str) -> bool {
     ["com", "lpt"].iter().any(|device| {
         lower
@@ -42,7 +45,7 @@ fn is_device(lower: &str) -> bool {
     })
 }
 
-/// `name 1.ext`, the way the service renames.
+/// Returns `name {number}.ext`, the service's new name on a conflict.
 pub(crate) fn numbered(name: &str, number: u32) -> String {
     match name.rsplit_once('.') {
         Some((stem, extension)) if !stem.is_empty() => format!("{stem} {number}.{extension}"),
@@ -50,7 +53,7 @@ pub(crate) fn numbered(name: &str, number: u32) -> String {
     }
 }
 
-/// A content type by extension; the simulated service guesses like the real one.
+/// Guesses the content type from the extension, as the real service does.
 pub(crate) fn mime_type(name: &str) -> &'static str {
     let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_lowercase());
     match extension.as_deref() {

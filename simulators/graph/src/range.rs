@@ -1,4 +1,4 @@
-//! What a fragment's headers claim.
+//! Checks of a fragment's `Content-Range` and `Content-Length` headers.
 
 use http::{
     HeaderMap, StatusCode,
@@ -7,15 +7,17 @@ use http::{
 
 use crate::error::GraphError;
 
-/// Fragments but the last are multiples of this.
+/// Every fragment except the last one must be a multiple of this size.
 const UNIT: u64 = 327_680;
-/// A fragment is smaller than this.
+/// Exclusive upper limit of a fragment's size.
 const LIMIT: u64 = 60 * 1024 * 1024;
 
+/// Range that a fragment's headers declare.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Claim {
     pub(crate) start: u64,
     pub(crate) length: u64,
+    /// Size of the whole file.
     pub(crate) total: u64,
 }
 
@@ -24,7 +26,7 @@ impl Claim {
         self.start + self.length == self.total
     }
 
-    /// Reads and checks the headers of a fragment.
+    /// Parses and checks the headers of a fragment.
     pub(crate) fn read(headers: &HeaderMap) -> Result<Self, GraphError> {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let length = text(CONTENT_LENGTH).and_then(|value| value.parse::<u64>().ok());

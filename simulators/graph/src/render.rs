@@ -1,4 +1,4 @@
-//! Resources as JSON.
+//! JSON representations of Graph resources.
 
 use http::{HeaderMap, header::HOST};
 use jiff::Timestamp;
@@ -17,8 +17,8 @@ pub(crate) fn date(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// The base of addresses. The one that the client used may be another than ours, behind a
-/// container's network.
+/// Returns the base of URLs in responses: the host that the client used. In a container network it
+/// may differ from the simulator's own.
 pub(crate) fn base(world: &World, headers: &HeaderMap) -> String {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     host.map_or_else(|| world.url.clone(), |host| format!("http://{host}"))
@@ -50,6 +50,7 @@ pub(crate) fn drive(tree: &Tree, url: &str, user: &User) -> Value {
     })
 }
 
+/// Returns the user's segment in web URLs.
 fn account(user: &User) -> String {
     user.upn.to_lowercase().replace(['@', '.'], "_")
 }
@@ -59,7 +60,7 @@ fn encoded(path: &[String]) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// A driveItem. `with_hash` is false while the service has not computed it.
+/// Returns a driveItem. `with_hash` is false to simulate a hash that is not computed yet.
 pub(crate) fn item(tree: &Tree, url: &str, item: &Item, with_hash: bool) -> Value {
     let path = tree.path(&item.id);
     let owner = tree.user_of_drive(&item.drive_id);
@@ -118,7 +119,7 @@ fn size(tree: &Tree, item: &Item) -> u64 {
     }
 }
 
-/// Another hash, well-formed: the first letter changed.
+/// Returns a different, well-formed hash, with the first letter changed.
 pub(crate) fn wrong(hash: &str) -> String {
     let first = if hash.starts_with('A') { "B" } else { "A" };
     format!("{first}{}", hash.get(1..).unwrap_or_default())

@@ -1,20 +1,21 @@
-//! What the real service does to files whose metadata it edits: it writes properties of its
-//! own into them after the upload.
+//! Edits of uploaded files by the service. The real service writes its own properties into some
+//! file formats after the upload.
 
 use crate::{content::Content, error::GraphError, world::World};
 
-/// Containers up to this size are edited as such.
-const LARGEST: u64 = 64 * 1024 * 1024;
+/// Maximum size of a file that is edited as a ZIP container, in bytes.
+const MAX_CONTAINER_SIZE: u64 = 64 * 1024 * 1024;
+// Signatures and part names of a ZIP container.
 const END: &[u8] = b"PK\x05\x06";
 const ENTRY: &[u8] = b"PK\x01\x02";
 const TYPES: &str = "[Content_Types].xml";
 const PROPERTIES: &str = "docProps/custom.xml";
 
-/// Edits the metadata of a complete file. The content parts of a ZIP container stay as they
-/// are; another file gets a comment at its end.
+/// Edits the metadata of a complete file. In a ZIP container, the metadata parts are replaced and
+/// the content parts stay unchanged. Any other file gets a comment at its end.
 pub(crate) fn rewrite(world: &World, content: &mut Content) -> Result<(), GraphError> {
-    let edited = match content.size <= LARGEST {
-        true => edited(&content.bytes()?),
+    let edited = match content.size <= MAX_CONTAINER_SIZE {
+        true => edit_container(&content.bytes()?),
         false => None,
     };
     let Some(edited) = edited else {
@@ -24,21 +25,21 @@ pub(crate) fn rewrite(world: &World, content: &mut Content) -> Result<(), GraphE
     content.extend(world.place_for_bytes(), &edited)
 }
 
-/// The container with new metadata parts; `None` when it is no container.
-fn edited(file: &[u8]) -> Option<Vec<u8>> {
+/// Returns the container with new metadata parts, or `None` if the file is not a ZIP container.
+fn edit_container(file: &[u8]) -> Option<Vec<u8>> {
     let end = file.windows(END.len()).rposition(|bytes| bytes == END)?;
     let number = |at: usize| file.get(at..at + 4)?.first_chunk().copied().map(u32::from_le_bytes);
     let (length, start) = (number(end + 12)? as usize, number(end + 16)? as usize);
-    let entries = kept(file.get(start..start.checked_add(length)?)?)?;
+    let entries = entries_to_keep(file.get(start..start.checked_add(length)?)?)?;
 
     let mut container = file[..start].to_vec();
     let mut directory: Vec<u8> = entries.concat();
     for (name, text) in [(TYPES, "<Types><Override/></Types>"), (PROPERTIES, "<Properties/>")] {
         let offset = u32::try_from(container.len()).ok()?;
-        let described = described(name, text.as_bytes());
-        container.extend([b"PK\x03\x04\x14\0".as_slice(), &described, name.as_bytes()].concat());
+        let fields = header_fields(name, text.as_bytes());
+        container.extend([b"PK\x03\x04\x14\0".as_slice(), &fields, name.as_bytes()].concat());
         container.extend_from_slice(text.as_bytes());
-        directory.extend([b"PK\x01\x02\x14\0\x14\0".as_slice(), &described, &[0; 10]].concat());
+        directory.extend([b"PK\x01\x02\x14\0\x14\0".as_slice(), &fields, &[0; 10]].concat());
         directory.extend_from_slice(&offset.to_le_bytes());
         directory.extend_from_slice(name.as_bytes());
     }
@@ -50,8 +51,8 @@ fn edited(file: &[u8]) -> Option<Vec<u8>> {
     Some(container)
 }
 
-/// The directory's entries, but for those that are replaced.
-fn kept(directory: &[u8]) -> Option<Vec<&[u8]>> {
+/// Returns the central directory's entries, except those to be replaced.
+fn entries_to_keep(directory: &[u8]) -> Option<Vec<&[u8]>> {
     let mut rest = directory;
     let mut entries = Vec::new();
     while rest.starts_with(ENTRY) {
@@ -67,8 +68,8 @@ fn kept(directory: &[u8]) -> Option<Vec<&[u8]>> {
     (!entries.is_empty()).then_some(entries)
 }
 
-/// What a part's local header and its directory entry have in common.
-fn described(name: &str, bytes: &[u8]) -> Vec<u8> {
+/// Returns the fields that a part's local header and its directory entry have in common.
+fn header_fields(name: &str, bytes: &[u8]) -> Vec<u8> {
     let size = u32::try_from(bytes.len()).unwrap_or_default().to_le_bytes();
     let name = u16::try_from(name.len()).unwrap_or_default().to_le_bytes();
     [&[0; 8], crc32(bytes).to_le_bytes().as_slice(), &size, &size, &name, &[0, 0]].concat()

@@ -1,4 +1,4 @@
-//! From a request to the operation it asks for.
+//! Request dispatch: determines the operation of a request and calls it.
 
 use std::sync::Arc;
 
@@ -20,48 +20,49 @@ use crate::{
     world::{Rule, State, World},
 };
 
+/// Maximum body size of all requests except uploads.
 const SMALL_BODY: usize = 256 * 1024;
 
-/// Everything but the admin interface.
+/// Handles every request outside the admin interface.
 pub(crate) async fn dispatch(world: Arc<World>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     if let Some(id) = path.strip_prefix("/upload/") {
-        return on_session(&world, id, &parts, body).await;
+        return dispatch_session(&world, id, &parts, body).await;
     }
     if let Some(id) = path.strip_prefix("/download/") {
-        return on_content(&world, id, &parts).await;
+        return dispatch_download(&world, id, &parts).await;
     }
-    // Clients that are given a tenant's address speak the same language below `/_api`.
+    // Clients that take a tenant's address send the same requests below `/_api`.
     let raw = path.strip_prefix("/v1.0/").or_else(|| path.strip_prefix("/_api/v2.0/"));
     if let Some(raw) = raw {
         return match address::parse(raw) {
-            Ok((owner, target)) => on_graph(&world, &owner, target, &parts, body).await,
+            Ok((owner, target)) => dispatch_graph(&world, &owner, target, &parts, body).await,
             Err(error) => error.into_response(),
         };
     }
     let tenant = path.strip_suffix("/oauth2/v2.0/token").and_then(|path| path.strip_prefix('/'));
-    match (tenant, small(body).await) {
+    match (tenant, read_small_body(body).await) {
         (Some(tenant), Ok(body)) if parts.method == Method::POST => {
             token::issue(&world, tenant, &parts.headers, &body).await
         }
         (_, Err(error)) => error.into_response(),
-        _ => unknown().into_response(),
+        _ => no_such_resource().into_response(),
     }
 }
 
-async fn on_session(world: &World, id: &str, parts: &Parts, body: Body) -> Response {
+async fn dispatch_session(world: &World, id: &str, parts: &Parts, body: Body) -> Response {
     match parts.method {
         Method::PUT => fragment::put(world, id, parts, body).await,
         Method::GET => upload::status(world, id, parts.uri.query()).await,
         Method::DELETE => upload::delete(world, id, parts.uri.query()).await,
-        _ => unknown().into_response(),
+        _ => no_such_resource().into_response(),
     }
 }
 
-async fn on_content(world: &World, id: &str, parts: &Parts) -> Response {
+async fn dispatch_download(world: &World, id: &str, parts: &Parts) -> Response {
     if parts.method != Method::GET {
-        return unknown().into_response();
+        return no_such_resource().into_response();
     }
     let subject = {
         let state = world.state();
@@ -76,7 +77,7 @@ async fn on_content(world: &World, id: &str, parts: &Parts) -> Response {
     world.stage.run("download", &subject, error::scripted, work).await
 }
 
-async fn on_graph(
+async fn dispatch_graph(
     world: &World,
     owner: &Owner,
     target: Target,
@@ -84,12 +85,12 @@ async fn on_graph(
     body: Body,
 ) -> Response {
     let (anchor, path, action) = match target {
-        Target::User => return user(world, owner, &parts.headers).await,
-        Target::Drive => return drive(world, owner, &parts.headers).await,
+        Target::User => return get_user(world, owner, &parts.headers).await,
+        Target::Drive => return get_drive(world, owner, &parts.headers).await,
         Target::Item { anchor, path, action } => (anchor, path, action),
     };
     let place = locate(&world.state(), owner, &anchor, path);
-    let subject = place.as_ref().map_or_else(|_| named(owner), Place::subject);
+    let subject = place.as_ref().map_or_else(|_| owner_text(owner), Place::subject);
     let place = token::check(world, &parts.headers).and(place);
 
     let operation = match (parts.method.as_str(), action.as_deref()) {
@@ -100,9 +101,9 @@ async fn on_graph(
         ("POST", Some("children")) | ("PATCH", None) => "changeItem",
         ("GET", None) => "getItem",
         ("DELETE", None) => "deleteItem",
-        _ => return unknown().into_response(),
+        _ => return no_such_resource().into_response(),
     };
-    let body = match small(body).await {
+    let body = match read_small_body(body).await {
         Ok(body) => body,
         Err(error) => return error.into_response(),
     };
@@ -124,7 +125,7 @@ async fn on_graph(
     world.stage.run(operation, &subject, error::scripted, work).await
 }
 
-/// A path in a user's drive; whether something is there is another question.
+/// A path in a user's drive, whether or not an item exists there.
 pub(crate) struct Place {
     pub(crate) user: User,
     pub(crate) path: Vec<String>,
@@ -136,13 +137,13 @@ impl Place {
     }
 }
 
-fn named(owner: &Owner) -> String {
+fn owner_text(owner: &Owner) -> String {
     match owner {
         Owner::User(id) | Owner::Drive(id) => id.clone(),
     }
 }
 
-fn owner_of(state: &State, owner: &Owner) -> Result<User, GraphError> {
+fn find_owner(state: &State, owner: &Owner) -> Result<User, GraphError> {
     let not_found = http::StatusCode::NOT_FOUND;
     match owner {
         Owner::User(id) => state.tree.user(id).cloned().ok_or_else(|| {
@@ -155,7 +156,8 @@ fn owner_of(state: &State, owner: &Owner) -> Result<User, GraphError> {
     }
 }
 
-fn with_drive(user: User) -> Result<User, GraphError> {
+/// Returns the user, or Graph's error if the user has no drive.
+fn require_drive(user: User) -> Result<User, GraphError> {
     let not_found = http::StatusCode::NOT_FOUND;
     match user.has_drive {
         true => Ok(user),
@@ -163,13 +165,14 @@ fn with_drive(user: User) -> Result<User, GraphError> {
     }
 }
 
+/// Resolves an item address to a user and a path from the root.
 fn locate(
     state: &State,
     owner: &Owner,
     anchor: &Anchor,
     below: Vec<String>,
 ) -> Result<Place, GraphError> {
-    let user = with_drive(owner_of(state, owner)?)?;
+    let user = require_drive(find_owner(state, owner)?)?;
     let mut path = match anchor {
         Anchor::Root => Vec::new(),
         Anchor::Item(id) => {
@@ -181,9 +184,9 @@ fn locate(
     Ok(Place { user, path })
 }
 
-async fn user(world: &World, owner: &Owner, headers: &HeaderMap) -> Response {
-    let found = owner_of(&world.state(), owner);
-    let subject = found.as_ref().map_or_else(|_| named(owner), |user| user.upn.clone());
+async fn get_user(world: &World, owner: &Owner, headers: &HeaderMap) -> Response {
+    let found = find_owner(&world.state(), owner);
+    let subject = found.as_ref().map_or_else(|_| owner_text(owner), |user| user.upn.clone());
     let found = token::check(world, headers).and(found);
     let work = async |_rule| match found {
         Ok(user) => sim_kit::json(http::StatusCode::OK, &crate::render::user(&user)),
@@ -192,10 +195,10 @@ async fn user(world: &World, owner: &Owner, headers: &HeaderMap) -> Response {
     world.stage.run("getUser", &subject, error::scripted, work).await
 }
 
-async fn drive(world: &World, owner: &Owner, headers: &HeaderMap) -> Response {
-    let found = owner_of(&world.state(), owner);
-    let subject = found.as_ref().map_or_else(|_| named(owner), |user| user.upn.clone());
-    let found = token::check(world, headers).and(found).and_then(with_drive);
+async fn get_drive(world: &World, owner: &Owner, headers: &HeaderMap) -> Response {
+    let found = find_owner(&world.state(), owner);
+    let subject = found.as_ref().map_or_else(|_| owner_text(owner), |user| user.upn.clone());
+    let found = token::check(world, headers).and(found).and_then(require_drive);
     let work = async |_rule| match found {
         Ok(user) => {
             let body = crate::render::drive(&world.state().tree, &world.url, &user);
@@ -206,18 +209,18 @@ async fn drive(world: &World, owner: &Owner, headers: &HeaderMap) -> Response {
     world.stage.run("getDrive", &subject, error::scripted, work).await
 }
 
-async fn small(body: Body) -> Result<Bytes, GraphError> {
+async fn read_small_body(body: Body) -> Result<Bytes, GraphError> {
     match Limited::new(body, SMALL_BODY).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(_) => Err(GraphError::invalid("The body is broken or too large.")),
     }
 }
 
-fn unknown() -> GraphError {
+fn no_such_resource() -> GraphError {
     GraphError::new(http::StatusCode::NOT_FOUND, "BadRequest", "No such resource or method.")
 }
 
-/// A query parameter, decoded.
+/// Returns a query parameter, percent-decoded.
 pub(crate) fn query(parts: &Parts, name: &str) -> Option<String> {
     parts.uri.query()?.split('&').find_map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));

@@ -1,4 +1,4 @@
-//! Upload sessions: their state and what moves it.
+//! Upload sessions and their state transitions.
 
 use std::time::{Duration, Instant};
 
@@ -25,22 +25,27 @@ pub(crate) enum State {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) id: String,
-    /// The query of the upload URL: the credential, compared byte for byte.
+    /// Query of the upload URL. It is the credential and is compared byte for byte.
     pub(crate) credential: String,
+    /// UPN of the drive's owner.
     pub(crate) user: String,
     pub(crate) path: Vec<String>,
-    /// Declared at creation, or by the first fragment.
+    /// File size, declared at creation or by the first fragment.
     pub(crate) size: Option<u64>,
     pub(crate) conflict: Conflict,
-    /// What the file's times are to be, created and modified.
+    /// Creation and modification times that the file will get.
     pub(crate) client_times: Option<(String, String)>,
     pub(crate) content: Content,
+    /// Received body bytes, including those of failed requests.
     pub(crate) received: u64,
+    /// Number of requests with well-formed headers.
     pub(crate) fragments: u64,
+    /// Length of the largest fragment in bytes.
     pub(crate) largest: u64,
     pub(crate) created: Timestamp,
     pub(crate) expires: Timestamp,
     state: State,
+    /// Time at which an idle session expires, on the monotonic clock.
     deadline: Instant,
     lifetime: Duration,
 }
@@ -82,19 +87,20 @@ impl Session {
         format!("{} {}", self.user, self.path.join("/"))
     }
 
-    /// Activity moves the end away.
+    /// Renews the session's lifetime after activity.
     pub(crate) fn touch(&mut self) {
         self.deadline = Instant::now() + self.lifetime;
         self.expires = sim_kit::now().checked_add(self.lifetime).unwrap_or(Timestamp::MAX);
     }
 
-    /// The same for a session that has not ended.
+    /// Renews the lifetime of a session that has not ended.
     pub(crate) fn touch_if_open(&mut self) {
         if self.state() == State::Open {
             self.touch();
         }
     }
 
+    /// Returns the state, and expires the session first if its lifetime has passed.
     pub(crate) fn state(&mut self) -> State {
         if Instant::now() >= self.deadline {
             self.expire();
@@ -102,20 +108,20 @@ impl Session {
         self.state
     }
 
-    /// Its lifetime has passed; one that has ended stays as it is.
+    /// Marks an open session as expired; a session that has ended keeps its state.
     pub(crate) fn expire(&mut self) {
         if self.state == State::Open {
             self.close(State::Expired);
         }
     }
 
-    /// Ends the session; bytes that became no file are dropped.
+    /// Ends the session and drops its bytes.
     pub(crate) fn close(&mut self, state: State) {
         self.state = state;
         self.content.discard();
     }
 
-    /// Whether a fragment may be stored now.
+    /// Checks that a fragment may be stored now.
     pub(crate) fn accepts(&mut self, claim: &Claim) -> Result<(), GraphError> {
         if self.state() != State::Open {
             return Err(GraphError::session_not_found());
@@ -139,7 +145,7 @@ impl Session {
         self.touch();
     }
 
-    /// Loses the bytes that it has acknowledged.
+    /// Simulates the loss of acknowledged bytes.
     pub(crate) fn forget(&mut self) {
         self.content = Content::default();
     }

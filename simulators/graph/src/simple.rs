@@ -1,4 +1,4 @@
-//! `PUT …/content`: a whole file in one request.
+//! `PUT …/content`: uploads a whole file in one request.
 
 use axum::{
     body::Body,
@@ -16,7 +16,8 @@ use crate::{
     world::{Extra, ReceiveError, Rule, State, World, destination},
 };
 
-const LARGEST: u64 = 250 * 1024 * 1024;
+/// Maximum size of a file in one request: 250 MiB.
+const MAX_FILE_SIZE: u64 = 250 * 1024 * 1024;
 
 pub(crate) async fn put(
     world: &World,
@@ -29,9 +30,9 @@ pub(crate) async fn put(
     let rule = world.stage.faults.take(&["simplePut"], subject);
     world.stage.shaper.latency(subject).await;
     let target = place.as_ref().ok().map(|place| destination(&place.user, &place.path));
-    let mut ready = place.and_then(|place| begin(world, place, parts));
+    let mut prepared = place.and_then(|place| prepare(world, place, parts));
 
-    let sink = ready.as_mut().ok().map(|ready| &mut ready.draft);
+    let sink = prepared.as_mut().ok().map(|prepared| &mut prepared.draft);
     let count = |state: &mut State, bytes| {
         if let Some(target) = &target {
             state.traffic(target).received += bytes;
@@ -44,30 +45,36 @@ pub(crate) async fn put(
     }
     let answer = match &rule {
         Some(rule) if !rule.does_work() => None,
-        _ => Some(ready.and_then(|ready| commit(world, ready, rule.as_ref()))),
+        _ => Some(prepared.and_then(|prepared| commit(world, prepared, rule.as_ref()))),
     };
     let answer = answer.map(|answer| answer.unwrap_or_else(IntoResponse::into_response));
     call.end(sim_kit::settle(rule.as_ref(), answer, error::scripted).await)
 }
 
-struct Ready {
+/// A checked request whose body is being received.
+struct PreparedPut {
     place: Place,
     conflict: Conflict,
     draft: Draft,
 }
 
-fn begin(world: &World, place: Place, parts: &Parts) -> Result<Ready, GraphError> {
+fn prepare(world: &World, place: Place, parts: &Parts) -> Result<PreparedPut, GraphError> {
     names::check_path(&place.path)?;
-    let wish = service::query(parts, "@microsoft.graph.conflictBehavior");
-    let conflict = Conflict::parse(wish.as_deref().unwrap_or("replace"))?;
-    // One byte beyond the limit shows that it was passed.
-    let draft = Draft::create(world.place_for_bytes(), Content::default().hashes, LARGEST + 1)?;
-    Ok(Ready { place, conflict, draft })
+    let requested = service::query(parts, "@microsoft.graph.conflictBehavior");
+    let conflict = Conflict::parse(requested.as_deref().unwrap_or("replace"))?;
+    // One byte beyond the limit is stored to detect that the limit was exceeded.
+    let draft =
+        Draft::create(world.place_for_bytes(), Content::default().hashes, MAX_FILE_SIZE + 1)?;
+    Ok(PreparedPut { place, conflict, draft })
 }
 
-fn commit(world: &World, ready: Ready, rule: Option<&Rule>) -> Result<Response, GraphError> {
-    let Ready { place, conflict, draft } = ready;
-    if draft.written() > LARGEST {
+fn commit(
+    world: &World,
+    prepared: PreparedPut,
+    rule: Option<&Rule>,
+) -> Result<Response, GraphError> {
+    let PreparedPut { place, conflict, draft } = prepared;
+    if draft.written() > MAX_FILE_SIZE {
         return Err(GraphError::too_large());
     }
     let extra: Extra = rule.map(|rule| rule.extra.clone()).unwrap_or_default();

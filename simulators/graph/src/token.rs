@@ -1,4 +1,4 @@
-//! The token endpoint and the bearer check.
+//! Token endpoint and the check of bearer tokens.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use crate::{
     world::World,
 };
 
-/// `POST /{tenant}/oauth2/v2.0/token`.
+/// Handles `POST /{tenant}/oauth2/v2.0/token`.
 pub(crate) async fn issue(
     world: &World,
     tenant: &str,
@@ -78,14 +78,14 @@ fn grant(
     Ok(sim_kit::json(StatusCode::OK, &answer))
 }
 
-/// One second less than the truth, as the real one answers 3599.
+/// Returns one second less than the lifetime, as the real service answers 3599.
 fn seconds(lifetime: Duration) -> u64 {
     lifetime.as_secs().saturating_sub(1)
 }
 
-/// `{graph}/.default`, where Graph is this simulator under any name it is called
-/// by, or the real one for clients that keep the resource constant. `.default`
-/// alone means Graph too: a scope without a resource is Graph's.
+/// Returns whether the scope is `{graph}/.default` or `.default`. `{graph}` is this simulator under
+/// the host name that the client used, or the real Graph for clients with a fixed resource. A scope
+/// without a resource means Graph.
 fn is_our_scope(world: &World, headers: &HeaderMap, scope: &str) -> bool {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let called = format!("http://{host}");
@@ -95,7 +95,7 @@ fn is_our_scope(world: &World, headers: &HeaderMap, scope: &str) -> bool {
             .any(|graph| scope.strip_prefix(graph) == Some("/.default"))
 }
 
-/// Id and secret are form-encoded inside the header (RFC 6749, 2.3.1).
+/// Returns id and secret from a `Basic` header. They are form-encoded inside it (RFC 6749, 2.3.1).
 fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Basic ")?;
     let text = String::from_utf8(STANDARD.decode(value).ok()?).ok()?;
@@ -104,7 +104,7 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     Some((decode(id)?, decode(secret)?))
 }
 
-/// Graph proper wants a live bearer token.
+/// Checks that the request carries a valid bearer token.
 pub(crate) fn check(world: &World, headers: &HeaderMap) -> Result<(), GraphError> {
     let token = headers
         .get(AUTHORIZATION)
@@ -113,7 +113,7 @@ pub(crate) fn check(world: &World, headers: &HeaderMap) -> Result<(), GraphError
         .ok_or_else(GraphError::invalid_token)?;
     let mut state = world.state();
     let now = Instant::now();
-    state.tokens.retain(|_, end| *end > now);
+    state.tokens.retain(|_, expires_at| *expires_at > now);
     match state.tokens.contains_key(token) {
         true => Ok(()),
         false => Err(GraphError::invalid_token()),

@@ -1,4 +1,4 @@
-//! Creating, asking and deleting upload sessions.
+//! Creation, status and deletion of upload sessions.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
@@ -15,18 +15,19 @@ use crate::{
     world::{World, destination},
 };
 
-const LARGEST_FILE: u64 = 250 * 1024 * 1024 * 1024;
+/// Maximum size of a file: 250 GiB.
+const MAX_FILE_SIZE: u64 = 250 * 1024 * 1024 * 1024;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct Wish {
-    item: WishedItem,
+struct SessionRequest {
+    item: RequestedItem,
     defer_commit: bool,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct WishedItem {
+struct RequestedItem {
     #[serde(rename = "@microsoft.graph.conflictBehavior")]
     conflict: Option<String>,
     name: Option<String>,
@@ -41,7 +42,7 @@ struct FileSystemInfo {
     last_modified_date_time: String,
 }
 
-/// The work of `createUploadSession`.
+/// Handles `createUploadSession`.
 pub(crate) fn create(
     world: &World,
     user: &User,
@@ -50,31 +51,30 @@ pub(crate) fn create(
     body: &[u8],
 ) -> Result<Response, GraphError> {
     names::check_path(path)?;
-    let wish: Wish = match body {
-        [] => Wish::default(),
+    let request: SessionRequest = match body {
+        [] => SessionRequest::default(),
         body => serde_json::from_slice(body)
             .map_err(|error| GraphError::invalid(format!("The body is malformed: {error}")))?,
     };
-    if wish.defer_commit {
+    if request.defer_commit {
         return Err(GraphError::invalid("deferCommit is not simulated."));
     }
-    if wish.item.name.as_ref().is_some_and(|name| path.last() != Some(name)) {
+    if request.item.name.as_ref().is_some_and(|name| path.last() != Some(name)) {
         return Err(GraphError::invalid("The name differs from the path's last segment."));
     }
-    // Without a word about conflicts the service replaces: rclone says none and
-    // updates files in this way.
-    let conflict = Conflict::parse(wish.item.conflict.as_deref().unwrap_or("replace"))?;
-    match wish.item.file_size {
+    // The service replaces the file when no conflict behavior is given. rclone gives none and
+    // updates files this way.
+    let conflict = Conflict::parse(request.item.conflict.as_deref().unwrap_or("replace"))?;
+    match request.item.file_size {
         Some(0) => return Err(GraphError::invalid("An empty file cannot use a session.")),
-        Some(size) if size > LARGEST_FILE => return Err(GraphError::too_large()),
+        Some(size) if size > MAX_FILE_SIZE => return Err(GraphError::too_large()),
         _ => {}
     }
 
     let mut state = world.state();
     let existing = state.tree.find(&user.root_id, path);
-    let is_in_the_way =
-        existing.is_some_and(|item| conflict == Conflict::Fail || item.file.is_none());
-    if is_in_the_way || state.tree.has_file_above(&user.root_id, path) {
+    let name_taken = existing.is_some_and(|item| conflict == Conflict::Fail || item.file.is_none());
+    if name_taken || state.tree.has_file_above(&user.root_id, path) {
         return Err(GraphError::name_exists());
     }
     let freed = match conflict {
@@ -83,27 +83,27 @@ pub(crate) fn create(
     };
     let freed = freed.map_or(0, |file| file.content.size);
     let used = state.tree.used(&user.drive_id) - freed;
-    if used + wish.item.file_size.unwrap_or(0) > user.quota {
+    if used + request.item.file_size.unwrap_or(0) > user.quota {
         return Err(GraphError::quota());
     }
     let target = destination(user, path);
-    let is_live = |session: &mut Session| {
+    let is_open = |session: &mut Session| {
         session.user == target.0
             && session.path.join("/").to_lowercase() == target.1
             && session.state() == SessionState::Open
     };
-    // One session for a path, whatever the policy.
-    if state.sessions.values_mut().any(is_live) {
+    // A path has at most one open session, whatever the conflict behavior.
+    if state.sessions.values_mut().any(is_open) {
         return Err(GraphError::being_uploaded());
     }
     let id = Uuid::new_v4().simple().to_string();
-    let times = wish.item.file_system_info;
+    let times = request.item.file_system_info;
     let mut session = Session::new(
         id.clone(),
         credential(world.config.quote_in_upload_urls),
         user.upn.clone(),
         path.to_vec(),
-        wish.item.file_size,
+        request.item.file_size,
         conflict,
         state.session_lifetime,
     );
@@ -121,7 +121,7 @@ pub(crate) fn create(
     Ok(sim_kit::json(StatusCode::OK, &answer))
 }
 
-/// The real service puts a GUID between single quotes into this query.
+/// Returns the random query of an upload URL. The real one contains a GUID between single quotes.
 fn credential(quoted: bool) -> String {
     let random = || Uuid::new_v4().simple().to_string();
     let quote = if quoted { "'" } else { "" };
@@ -134,7 +134,7 @@ fn credential(quoted: bool) -> String {
     )
 }
 
-/// Finds a session by its URL; tells what it is about.
+/// Checks the credential of an upload URL and returns the session's subject.
 pub(crate) fn authenticate(
     world: &World,
     id: &str,
@@ -148,19 +148,19 @@ pub(crate) fn authenticate(
     Ok(session.subject())
 }
 
-/// `GET {uploadUrl}`.
+/// Handles `GET {uploadUrl}`.
 pub(crate) async fn status(world: &World, id: &str, query: Option<&str>) -> Response {
-    let known = authenticate(world, id, query);
-    let subject = known.clone().unwrap_or_default();
+    let authenticated = authenticate(world, id, query);
+    let subject = authenticated.clone().unwrap_or_default();
     let work = async |rule: Option<crate::world::Rule>| {
-        known
-            .and_then(|_| look(world, id, rule.as_ref()))
+        authenticated
+            .and_then(|_| read_status(world, id, rule.as_ref()))
             .unwrap_or_else(IntoResponse::into_response)
     };
     world.stage.run("sessionStatus", &subject, error::scripted, work).await
 }
 
-fn look(
+fn read_status(
     world: &World,
     id: &str,
     rule: Option<&crate::world::Rule>,
@@ -181,18 +181,18 @@ fn look(
     Ok(sim_kit::json(StatusCode::OK, &progress(session, is_empty)))
 }
 
-/// What a session says of itself.
+/// Returns the session's expiration and next expected ranges as JSON.
 pub(crate) fn progress(session: &Session, is_empty: bool) -> Value {
     let ranges = if is_empty { Vec::new() } else { session.expected_ranges() };
     json!({ "expirationDateTime": date(session.expires), "nextExpectedRanges": ranges })
 }
 
-/// `DELETE {uploadUrl}`.
+/// Handles `DELETE {uploadUrl}`.
 pub(crate) async fn delete(world: &World, id: &str, query: Option<&str>) -> Response {
-    let known = authenticate(world, id, query);
-    let subject = known.clone().unwrap_or_default();
+    let authenticated = authenticate(world, id, query);
+    let subject = authenticated.clone().unwrap_or_default();
     let work = async |_rule| {
-        let ended = known.and_then(|_| {
+        let ended = authenticated.and_then(|_| {
             let mut state = world.state();
             let session = state.sessions.get_mut(id).ok_or_else(GraphError::session_not_found)?;
             if session.state() != SessionState::Open {

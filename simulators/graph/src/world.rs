@@ -1,4 +1,4 @@
-//! Everything the simulated service knows.
+//! State of the simulated service, and the reception of request bodies.
 
 use std::{
     collections::HashMap,
@@ -20,7 +20,7 @@ use crate::{
     session::Session,
 };
 
-/// The operations that rules may name.
+/// Operations that rules may name.
 pub(crate) const OPERATIONS: [&str; 15] = [
     "token",
     "getUser",
@@ -39,24 +39,24 @@ pub(crate) const OPERATIONS: [&str; 15] = [
     "changeItem",
 ];
 
-/// The fields of a rule that only Graph knows.
+/// Fields of a rule that only the Graph simulator has.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct Extra {
     /// The completed item reports a wrong quickXorHash, now and later.
     pub(crate) corrupt_hash: bool,
-    /// This answer carries no hash.
+    /// This response contains no hash.
     pub(crate) no_hash: bool,
-    /// The file is complete but the answer is an empty object.
+    /// The file is completed but the response is an empty object.
     pub(crate) no_item: bool,
-    /// This answer's `nextExpectedRanges` is empty.
+    /// `nextExpectedRanges` of this response is empty.
     pub(crate) empty_ranges: bool,
-    /// The session is gone from now on.
+    /// The session no longer exists from now on.
     pub(crate) expire_session: bool,
-    /// What is acknowledged is lost afterwards, the last fragment's bytes too: the file is
-    /// not completed, and the status says `0-`.
+    /// Acknowledged bytes are lost afterwards, including those of a last fragment. The file is not
+    /// completed, and the status reports `0-`.
     pub(crate) forget_bytes: bool,
-    /// The connection is reset when this part of a fragment's body has come.
+    /// The connection is reset after this fraction (0 to 1) of a fragment's body.
     pub(crate) reset_after: Option<f64>,
     /// The service edits the metadata of the completed file.
     pub(crate) rewrite: bool,
@@ -64,12 +64,16 @@ pub(crate) struct Extra {
 
 pub(crate) type Rule = sim_kit::Rule<Extra>;
 
-/// What was sent to one destination path, over all sessions.
+/// Traffic to one destination path, over all its sessions.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Traffic {
+    /// Received body bytes, including those of failed requests.
     pub(crate) received: u64,
+    /// Number of sessions opened.
     pub(crate) sessions: u64,
+    /// Number of fragment requests with well-formed headers.
     pub(crate) fragments: u64,
+    /// Length of the largest fragment in bytes.
     pub(crate) largest: u64,
 }
 
@@ -85,8 +89,9 @@ pub(crate) struct State {
     pub(crate) tree: Tree,
     pub(crate) sessions: HashMap<String, Session>,
     pub(crate) traffic: HashMap<Destination, Traffic>,
+    /// Access tokens with their expiration.
     pub(crate) tokens: HashMap<String, Instant>,
-    /// How long a new session lives without a call.
+    /// Idle lifetime of new sessions.
     pub(crate) session_lifetime: Duration,
 }
 
@@ -115,20 +120,20 @@ impl World {
         Self { config, url, dir, stage, state: Mutex::new(state) }
     }
 
-    /// Where received bytes go, if they are kept.
+    /// Returns the directory for received bytes, or `None` if they are not stored.
     pub(crate) fn place_for_bytes(&self) -> Option<&Path> {
         (!self.config.forget_bytes).then_some(self.dir.as_path())
     }
 
-    /// Never held across an await.
+    /// Locks the state. The guard must never be held across an await.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads a request's body to its end, whatever becomes of it: a client that is
-    /// still sending would see a reset instead of the answer.
+    /// Reads a request's body to its end, even if the request will be rejected. Otherwise a client
+    /// that is still sending would see a reset instead of the response.
     ///
-    /// Bytes count as they come, so that those of a broken request count too.
+    /// Bytes are counted as they arrive, so that those of a broken request count too.
     pub(crate) async fn receive(
         &self,
         body: Body,
@@ -156,7 +161,8 @@ impl World {
 }
 
 pub(crate) enum ReceiveError {
-    /// The client went away.
+    /// The client closed the connection, or a rule broke it.
     Broken,
+    /// The bytes could not be written to disk.
     Disk(GraphError),
 }

@@ -1,4 +1,4 @@
-//! Downloads by range, and files whose metadata the service edits.
+//! Tests of range downloads, and of files whose metadata the service edits.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use support::{USER, bench};
 
-/// A document that an independent writer (Python's `zipfile`) packed.
-const PACKED: &str = concat!(
+/// A DOCX container that was created by an independent writer (Python's `zipfile`).
+const DOCX: &str = concat!(
     "UEsDBBQAAAAIAABIfF3HHBc8CgAAAAgAAAATAAAAW0NvbnRlbnRfVHlwZXNdLnhtbLMJqSxILda3AwBQSwMEFAAAAAgA",
     "AEh8XYLZHNUSAAAAEAAAAAsAAABfcmVscy8ucmVsc7MJSs1JLMnMzyvOyCwo1rcDAFBLAwQUAAAACAAASHxdFTFvJUAA",
     "AAAhAQAAEQAAAHdvcmQvZG9jdW1lbnQueG1ssym3SslPLs1NzSux8yxRyCxWyC9KSS1KTVEoyUgsARKpCokFBamJOQpJ",
@@ -27,7 +27,7 @@ const PACKED: &str = concat!(
 async fn content_is_read_by_range_at_an_address_with_its_own_credential() {
     let bench = bench().await;
     let all: Vec<u8> = (0..900_u16).map(|at| u8::try_from(at % 251).unwrap()).collect();
-    // Two pieces on disk.
+    // Sent as two fragments, so that it is stored in two files.
     let url = bench.session("x/a.pdf", 400_000).await;
     let large = [&all[..]; 445].concat()[..400_000].to_vec();
     assert_eq!(bench.put(&url, &large, 0, 327_680).await.0, 202);
@@ -36,23 +36,23 @@ async fn content_is_read_by_range_at_an_address_with_its_own_credential() {
     let read = async |range: &str| {
         let request = bench.http.get(&content).bearer_auth(&bench.token).header("range", range);
         let answer = request.send().await.unwrap();
-        let named = answer.headers().get("content-range").cloned();
-        let named = named.map(|range| range.to_str().unwrap().to_owned());
-        (answer.status().as_u16(), named, answer.bytes().await.unwrap().to_vec())
+        let content_range = answer.headers().get("content-range").cloned();
+        let content_range = content_range.map(|range| range.to_str().unwrap().to_owned());
+        (answer.status().as_u16(), content_range, answer.bytes().await.unwrap().to_vec())
     };
     for (first, last) in [(0, 9), (327_670, 327_690), (399_999, 500_000)] {
-        let (status, named, bytes) = read(&format!("bytes={first}-{last}")).await;
+        let (status, content_range, bytes) = read(&format!("bytes={first}-{last}")).await;
         let last = last.min(399_999);
         assert_eq!(status, 206);
-        assert_eq!(named.unwrap(), format!("bytes {first}-{last}/400000"));
+        assert_eq!(content_range.unwrap(), format!("bytes {first}-{last}/400000"));
         assert_eq!(bytes, large[first..=last]);
     }
     for wrong in ["bytes=400000-400001", "bytes=9-3", "lines=1-2"] {
         assert_eq!(read(wrong).await.0, 416, "{wrong}");
     }
-    let whole = bench.http.get(&content).bearer_auth(&bench.token).send().await.unwrap();
-    let address = whole.url().to_string();
-    assert!(whole.bytes().await.unwrap() == large);
+    let full_response = bench.http.get(&content).bearer_auth(&bench.token).send().await.unwrap();
+    let address = full_response.url().to_string();
+    assert!(full_response.bytes().await.unwrap() == large);
     assert_eq!(bench.http.get(&address).send().await.unwrap().status(), 200);
     let forged = address.replace("tempauth=v1.", "tempauth=v1.0");
     assert_eq!(bench.http.get(forged).send().await.unwrap().status(), 401);
@@ -61,24 +61,24 @@ async fn content_is_read_by_range_at_an_address_with_its_own_credential() {
 #[tokio::test]
 async fn rewritten_container_keeps_its_content_parts() {
     let bench = bench().await;
-    let packed = STANDARD.decode(PACKED).unwrap();
+    let docx = STANDARD.decode(DOCX).unwrap();
     bench.fault(json!({ "operation": "lastFragment", "rewrite": true })).await;
-    let url = bench.session("x/order.docx", packed.len()).await;
-    let (status, item) = bench.put(&url, &packed, 0, packed.len()).await;
+    let url = bench.session("x/order.docx", docx.len()).await;
+    let (status, item) = bench.put(&url, &docx, 0, docx.len()).await;
     assert_eq!(status, 201);
     let stored = bench.stored("x/order.docx").await;
     assert_eq!(item["size"], stored.len());
-    assert!(stored != packed);
-    // The entry of the directory, from the CRC-32 on.
+    assert!(stored != docx);
+    // Returns an entry of the central directory, from its CRC-32 on.
     let entry = |file: &[u8], name: &str| {
         let at = file.windows(name.len()).rposition(|bytes| bytes == name.as_bytes()).unwrap();
         assert!(file[at - 46..].starts_with(b"PK\x01\x02"), "{name}");
         file[at - 30..at - 18].to_vec()
     };
     for content in ["word/document.xml", "word/styles.xml"] {
-        assert_eq!(entry(&stored, content), entry(&packed, content), "{content}");
+        assert_eq!(entry(&stored, content), entry(&docx, content), "{content}");
     }
     let types = "[Content_Types].xml";
-    assert_ne!(entry(&stored, types), entry(&packed, types));
+    assert_ne!(entry(&stored, types), entry(&docx, types));
     assert!(!entry(&stored, "docProps/custom.xml").is_empty());
 }

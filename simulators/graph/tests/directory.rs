@@ -1,4 +1,4 @@
-//! Tokens, users, drives and items.
+//! Tests of tokens, users, drives and items.
 
 mod support;
 
@@ -46,7 +46,7 @@ async fn users_and_drives_are_found_or_said_to_be_missing() {
     let (_, drive) = bench.get(&format!("/users/{id}/drive")).await;
     let drive_id = drive["id"].as_str().unwrap();
     assert_eq!(bench.get(&format!("/drives/{drive_id}")).await.1["id"], drive["id"]);
-    let (status, body) = bench.get("/users/nobody@example.org").await;
+    let (status, body) = bench.get("/users/unknown@example.org").await;
     assert_eq!((status.as_u16(), code(&body).as_str()), (404, "Request_ResourceNotFound"));
 
     let admin = bench.graph.admin_url();
@@ -85,8 +85,8 @@ async fn items_are_addressed_by_path_and_by_id_and_deleted() {
     let (_, listed) = bench.get(&format!("/users/{USER}/drive/root:/in:/children")).await;
     assert_eq!(listed["value"][0]["name"], "empty.txt");
 
-    let refusing = format!("{content}?@microsoft.graph.conflictBehavior=fail");
-    let put = bench.request(Method::PUT, &refusing).body("x").send().await.unwrap();
+    let with_fail = format!("{content}?@microsoft.graph.conflictBehavior=fail");
+    let put = bench.request(Method::PUT, &with_fail).body("x").send().await.unwrap();
     assert_eq!(put.status(), 409);
     let put = bench.request(Method::PUT, &content).body("x").send().await.unwrap();
     assert_eq!(put.status(), 200);

@@ -1,4 +1,4 @@
-//! Scripted faults, bandwidth and the request log.
+//! Tests of scripted faults, bandwidth limits and the request log.
 
 mod support;
 
@@ -23,8 +23,8 @@ async fn a_rule_fires_at_its_position_and_as_often_as_it_says() {
         let wait = response.headers().get("retry-after").map(|v| v.to_str().unwrap().to_owned());
         seen.push((response.status().as_u16(), wait));
     }
-    let held = (503, Some("322".to_owned()));
-    assert_eq!(seen, [(200, None), held.clone(), held, (200, None)]);
+    let rejected = (503, Some("322".to_owned()));
+    assert_eq!(seen, [(200, None), rejected.clone(), rejected, (200, None)]);
     let rules = bench.admin("/faults").await;
     assert_eq!((&rules[0]["seen"], &rules[0]["fired"]), (&json!(4), &json!(2)));
 }
@@ -99,7 +99,11 @@ async fn a_lost_answer_reaches_the_client_as_a_broken_connection() {
     bench.fault(json!({ "operation": "createSession", "dropResponse": true })).await;
     let path = format!("/users/{USER}/drive/root:/ghost.pdf:/createUploadSession");
     bench.request(reqwest::Method::POST, &path).send().await.unwrap_err();
-    assert_eq!(bench.create("ghost.pdf", 5, "fail").await.0, 409, "the lost session lives");
+    assert_eq!(
+        bench.create("ghost.pdf", 5, "fail").await.0,
+        409,
+        "the session whose response was lost still exists"
+    );
     let log = bench.admin("/requests").await;
     let lost = log.as_array().unwrap().iter().filter(|entry| entry["status"] == Value::Null);
     assert_eq!(lost.count(), 3);
@@ -140,19 +144,19 @@ async fn the_end_of_an_upload_can_be_described_wrongly() {
         let files = bench.admin("/files").await;
         let files = files.as_array().unwrap();
         let path = format!("x/{name}");
-        let truth = files.iter().find(|file| file["path"] == path.as_str()).unwrap();
+        let stored = files.iter().find(|file| file["path"] == path.as_str()).unwrap();
         let (hash, later_hash) =
             (&item["file"]["hashes"]["quickXorHash"], &later["file"]["hashes"]["quickXorHash"]);
         match field {
-            "noHash" => assert_eq!((hash, later_hash), (&Value::Null, &truth["quickXorHash"])),
-            "noItem" => assert_eq!((&item, later_hash), (&json!({}), &truth["quickXorHash"])),
+            "noHash" => assert_eq!((hash, later_hash), (&Value::Null, &stored["quickXorHash"])),
+            "noItem" => assert_eq!((&item, later_hash), (&json!({}), &stored["quickXorHash"])),
             "corruptHash" => {
-                assert_ne!(later_hash, &truth["quickXorHash"]);
+                assert_ne!(later_hash, &stored["quickXorHash"]);
                 assert_eq!(hash, later_hash);
             }
             _ => {
                 assert!(later["size"].as_u64().unwrap() > 1000);
-                assert_eq!(later_hash, &truth["quickXorHash"]);
+                assert_eq!(later_hash, &stored["quickXorHash"]);
             }
         }
     }
@@ -212,6 +216,6 @@ async fn bandwidth_is_limited_for_the_subjects_named() {
         took.push(start.elapsed());
     }
     assert!(took[0] > Duration::from_millis(750), "{took:?}");
-    // A busy machine may hold up one of them.
+    // A busy machine may delay one of them.
     assert!(took[1..].iter().any(|fast| *fast < took[0]), "{took:?}");
 }

@@ -1,4 +1,4 @@
-//! QuickXorHash against the contract's vectors and a public implementation.
+//! Tests of quickXorHash against the contract's vectors and a public implementation.
 
 use docferry_sim_graph::QuickXorHash;
 

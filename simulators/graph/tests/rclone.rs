@@ -1,12 +1,12 @@
-//! Judged by a client that nobody here wrote: rclone's `onedrive` backend.
+//! Tests with an independent client: rclone's `onedrive` backend.
 //!
-//! What only our own client has tried may be what only our own client believes.
-//! These run when `DOCFERRY_RCLONE` names the program.
+//! A simulator that only our own client has used may share its misunderstandings of Graph. These
+//! tests run only when `DOCFERRY_RCLONE` contains the path of rclone.
 
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
-    reason = "a helper of tests fails the test, and says when one is left out"
+    reason = "test helpers panic on failure and report skipped tests"
 )]
 
 mod support;
@@ -26,40 +26,42 @@ use sha2::{Digest as _, Sha256};
 use support::{Bench, UNIT, USER, bench_with};
 use tempfile::TempDir;
 
-const BOUND: Duration = Duration::from_secs(150);
+/// Maximum run time of one rclone call.
+const TIMEOUT: Duration = Duration::from_secs(150);
 const MB: usize = 1_000_000;
 
-/// A simulator, and rclone with a remote that leads there.
-struct Judge {
+/// A simulator, and an rclone whose remote points to it.
+struct RcloneBench {
     program: PathBuf,
     bench: Bench,
     dir: TempDir,
 }
 
-/// What rclone made of a call.
+/// Exit status and log of an rclone call.
 #[derive(Debug)]
-struct Verdict {
+struct RcloneResult {
     status: ExitStatus,
     log: String,
 }
 
-impl Judge {
-    /// `None`, and a line that says so, when there is no rclone.
+impl RcloneBench {
+    /// Returns `None` and prints a line if rclone is not available.
     ///
-    /// The simulator is as strict as it can be: upload URLs have their quote.
+    /// Upload URLs contain a quote, as the real ones do, so that the simulator is as strict as
+    /// possible.
     async fn new() -> Option<Self> {
         let Some(program) = program() else {
-            eprintln!("left out: DOCFERRY_RCLONE does not name an rclone");
+            eprintln!("skipped: DOCFERRY_RCLONE is not set");
             return None;
         };
         let config = Config { users: vec![USER.to_owned()], ..Config::default() };
-        let judge = Self {
+        let setup = Self {
             program: program.into(),
             bench: bench_with(config).await,
             dir: TempDir::new().unwrap(),
         };
-        let url = judge.bench.graph.url();
-        let drive = judge.bench.admin("/users").await[0]["driveId"].clone();
+        let url = setup.bench.graph.url();
+        let drive = setup.bench.admin("/users").await[0]["driveId"].clone();
         let remote = format!(
             "[graph]\ntype = onedrive\nclient_id = simulated-client\n\
              client_secret = simulated-secret\nclient_credentials = true\n\
@@ -67,37 +69,37 @@ impl Judge {
              tenant_url = {url}/_api\ndrive_id = {}\ndrive_type = business\n",
             drive.as_str().unwrap()
         );
-        std::fs::write(judge.dir.path().join("rclone.conf"), remote).unwrap();
-        Some(judge)
+        std::fs::write(setup.dir.path().join("rclone.conf"), remote).unwrap();
+        Some(setup)
     }
 
-    /// A file of made-up bytes; returns its SHA-256.
+    /// Writes a file of pseudo-random bytes and returns its SHA-256.
     fn file(&self, name: &str, size: usize, seed: u64) -> String {
         let mut out = BufWriter::new(File::create(self.dir.path().join(name)).unwrap());
         let mut sha256 = Sha256::new();
         let mut state = seed | 1;
-        let mut left = size;
-        while left > 0 {
+        let mut remaining = size;
+        while remaining > 0 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let bytes = &(state ^ (state >> 33)).to_le_bytes()[..left.min(8)];
             out.write_all(bytes).unwrap();
             sha256.update(bytes);
-            left -= bytes.len();
+            remaining -= bytes.len();
         }
         out.flush().unwrap();
         sha256.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// `rclone copyto`; one try of the whole, so that what it survives, it survives
-    /// within that.
-    async fn copy(&self, name: &str, destination: &str, more: &[&str]) -> Verdict {
+    /// Runs `rclone copyto` without retries of the whole copy, so that any recovery happens within
+    /// the upload.
+    async fn copy(&self, name: &str, destination: &str, extra_args: &[&str]) -> RcloneResult {
         let mut command = Command::new(&self.program);
         command
             .env_clear()
             .env("HOME", self.dir.path())
             .current_dir(self.dir.path())
             .args(["--config", "rclone.conf", "--retries", "1", "--verbose"])
-            .args(more)
+            .args(extra_args)
             .args(["copyto", name, &format!("graph:{destination}")]);
         let log = self.dir.path().join("rclone.log");
         tokio::task::spawn_blocking(move || run(command, &log)).await.unwrap()
@@ -108,12 +110,12 @@ impl Judge {
     }
 }
 
-/// The one setting of these tests.
+/// Returns the path of rclone from `DOCFERRY_RCLONE`.
 fn program() -> Option<OsString> {
     std::env::var_os("DOCFERRY_RCLONE").filter(|path| !path.is_empty())
 }
 
-fn run(mut command: Command, log: &Path) -> Verdict {
+fn run(mut command: Command, log: &Path) -> RcloneResult {
     let file = File::create(log).unwrap();
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
     let mut child = command.spawn().unwrap();
@@ -122,45 +124,45 @@ fn run(mut command: Command, log: &Path) -> Verdict {
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
-        if start.elapsed() > BOUND {
+        if start.elapsed() > TIMEOUT {
             child.kill().unwrap();
         }
         std::thread::sleep(Duration::from_millis(10));
     };
-    Verdict { status, log: std::fs::read_to_string(log).unwrap() }
+    RcloneResult { status, log: std::fs::read_to_string(log).unwrap() }
 }
 
-fn assert_success(verdict: &Verdict) {
-    assert!(verdict.status.success(), "{}\n{}", verdict.status, verdict.log);
+fn assert_success(result: &RcloneResult) {
+    assert!(result.status.success(), "{}\n{}", result.status, result.log);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rclone_uploads_files_of_every_size() {
-    let Some(judge) = Judge::new().await else { return };
+    let Some(setup) = RcloneBench::new().await else { return };
     for size in [0, 1, 4 * MB, 100 * MB] {
         let name = format!("{size}.bin");
-        let sha256 = judge.file(&name, size, 7);
+        let sha256 = setup.file(&name, size, 7);
         let path = format!("Court/{size} bytes/Ōtāhuhu #3 50% + l'été.bin");
-        assert_success(&judge.copy(&name, &path, &[]).await);
-        let files = judge.files().await;
+        assert_success(&setup.copy(&name, &path, &[]).await);
+        let files = setup.files().await;
         let stored = files.iter().find(|file| file["path"] == path.as_str()).unwrap();
         assert_eq!(stored["sha256"], sha256.as_str());
         assert_eq!((&stored["size"], &stored["receivedBytes"]), (&json!(size), &json!(size)));
     }
 }
 
-/// 100 MB, in ten fragments of 10 MiB, arrive whole although every rule fires.
+/// Checks that 100 MB, in ten fragments of 10 MiB, arrive intact although every rule fires.
 ///
-/// Rules come late in the upload: rclone slows down after each error and is fast
-/// again only some fragments later.
-async fn survives(rules: Value) {
-    let Some(judge) = Judge::new().await else { return };
-    let sha256 = judge.file("faulty.bin", 100 * MB, 9);
-    judge.bench.fault(rules).await;
-    assert_success(&judge.copy("faulty.bin", "faulty.bin", &[]).await);
-    let files = judge.files().await;
+/// The fault rules apply late in the upload, because rclone slows down after each error and speeds
+/// up again only some fragments later.
+async fn assert_upload_survives(rules: Value) {
+    let Some(setup) = RcloneBench::new().await else { return };
+    let sha256 = setup.file("faulty.bin", 100 * MB, 9);
+    setup.bench.fault(rules).await;
+    assert_success(&setup.copy("faulty.bin", "faulty.bin", &[]).await);
+    let files = setup.files().await;
     assert_eq!((files.len(), &files[0]["sha256"]), (1, &json!(sha256)));
-    for rule in judge.bench.admin("/faults").await.as_array().unwrap() {
+    for rule in setup.bench.admin("/faults").await.as_array().unwrap() {
         assert_eq!(rule["fired"], 1, "{rule}");
     }
 }
@@ -168,7 +170,7 @@ async fn survives(rules: Value) {
 #[tokio::test(flavor = "multi_thread")]
 async fn rclone_waits_as_long_as_it_is_told_and_completes() {
     let start = Instant::now();
-    survives(json!([
+    assert_upload_survives(json!([
         { "operation": "token", "status": 503 },
         { "operation": "createSession", "status": 429, "retryAfter": 1 },
         { "operation": "fragment", "position": 8, "status": 503, "retryAfter": 1 },
@@ -179,22 +181,23 @@ async fn rclone_waits_as_long_as_it_is_told_and_completes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rclone_completes_after_a_reset_in_the_body_of_a_fragment() {
-    survives(json!({ "operation": "fragment", "position": 8, "resetAfter": 0.5 })).await;
+    assert_upload_survives(json!({ "operation": "fragment", "position": 8, "resetAfter": 0.5 }))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rclone_completes_after_a_fragment_was_stored_though_an_error_came_back() {
-    survives(json!({
+    assert_upload_survives(json!({
         "operation": "fragment", "position": 8, "status": 500, "storeFraction": 1
     }))
     .await;
 }
 
-/// The part ends at a multiple of 320 KiB. After another one rclone sends the rest
-/// of its fragment, of whatever length, which the contract does not allow.
+/// The stored part ends at a multiple of 320 KiB. Otherwise rclone would send the rest of its
+/// fragment with another length, which the contract does not allow.
 #[tokio::test(flavor = "multi_thread")]
 async fn rclone_completes_after_a_fragment_was_stored_in_part() {
-    survives(json!({
+    assert_upload_survives(json!({
         "operation": "fragment", "position": 8, "resetAfter": 0.5, "storeFraction": 0.25
     }))
     .await;
@@ -202,40 +205,38 @@ async fn rclone_completes_after_a_fragment_was_stored_in_part() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rclone_completes_after_the_answer_to_a_fragment_was_lost() {
-    survives(json!({ "operation": "fragment", "position": 8, "dropResponse": true })).await;
+    assert_upload_survives(json!({ "operation": "fragment", "position": 8, "dropResponse": true }))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rclone_replaces_what_changed_and_leaves_what_did_not() {
-    let Some(judge) = Judge::new().await else { return };
-    judge.file("doc.bin", 3 * MB, 1);
-    assert_success(&judge.copy("doc.bin", "doc.bin", &[]).await);
-    let before = judge.files().await;
-    assert_success(&judge.copy("doc.bin", "doc.bin", &[]).await);
-    assert_eq!(judge.files().await, before, "the times of the file were kept");
+    let Some(setup) = RcloneBench::new().await else { return };
+    setup.file("doc.bin", 3 * MB, 1);
+    assert_success(&setup.copy("doc.bin", "doc.bin", &[]).await);
+    let before = setup.files().await;
+    assert_success(&setup.copy("doc.bin", "doc.bin", &[]).await);
+    assert_eq!(setup.files().await, before, "an unchanged file must not be uploaded again");
 
-    let sha256 = judge.file("doc.bin", 3 * MB, 2);
-    assert_success(&judge.copy("doc.bin", "doc.bin", &["--checksum"]).await);
-    let after = judge.files().await;
+    let sha256 = setup.file("doc.bin", 3 * MB, 2);
+    assert_success(&setup.copy("doc.bin", "doc.bin", &["--checksum"]).await);
+    let after = setup.files().await;
     assert_eq!((after.len(), &after[0]["versions"]), (1, &json!(2)));
     assert_eq!((&after[0]["sha256"], &after[0]["id"]), (&json!(sha256), &before[0]["id"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rclone_is_refused_fragments_that_are_too_large() {
-    let Some(judge) = Judge::new().await else { return };
-    judge.file("large.bin", 192 * UNIT + 1, 5);
+    let Some(setup) = RcloneBench::new().await else { return };
+    setup.file("large.bin", 192 * UNIT + 1, 5);
     let too_large = ["--onedrive-chunk-size", "60M"];
-    let verdict = judge.copy("large.bin", "large.bin", &too_large).await;
-    assert!(
-        !verdict.status.success() && verdict.log.contains("smaller than 60 MiB"),
-        "{verdict:?}"
-    );
+    let result = setup.copy("large.bin", "large.bin", &too_large).await;
+    assert!(!result.status.success() && result.log.contains("smaller than 60 MiB"), "{result:?}");
     assert_success(
-        &judge.copy("large.bin", "large.bin", &["--onedrive-chunk-size", "57.5M"]).await,
+        &setup.copy("large.bin", "large.bin", &["--onedrive-chunk-size", "57.5M"]).await,
     );
-    assert_eq!(judge.files().await[0]["largestFragment"], 184 * UNIT);
-    let sessions = judge.bench.admin("/sessions").await;
+    assert_eq!(setup.files().await[0]["largestFragment"], 184 * UNIT);
+    let sessions = setup.bench.admin("/sessions").await;
     let open = sessions.as_array().unwrap().iter().filter(|session| session["state"] == "open");
-    assert_eq!(open.count(), 0, "rclone deletes the session it gives up");
+    assert_eq!(open.count(), 0, "rclone must delete the session that it abandons");
 }

@@ -1,4 +1,4 @@
-//! Upload sessions as the contract describes them.
+//! Tests of upload sessions against the contract.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -110,7 +110,7 @@ async fn a_fragment_broken_in_the_middle_stores_nothing_but_counts() {
         all.len()
     );
     raw(&url, head, all[..100_000].to_vec(), true).await;
-    // The entry in the log is the sign that the server is done with the request.
+    // The log entry shows that the server has finished the request.
     while !bench.admin("/requests").await.to_string().contains("\"fragment\"") {
         tokio::task::yield_now().await;
     }
@@ -153,7 +153,11 @@ async fn conflicts_are_judged_at_creation_and_again_at_the_end() {
     assert_eq!(put("first").await, 201);
     let (status, body) = bench.put(&failing, &all, 0, 10).await;
     assert_eq!((status.as_u16(), code(&body).as_str()), (409, "nameAlreadyExists"));
-    assert_eq!(bench.ranges(&failing).await, json!(["0-"]), "the session outlives the conflict");
+    assert_eq!(
+        bench.ranges(&failing).await,
+        json!(["0-"]),
+        "a name conflict must leave the session open"
+    );
     assert_eq!(bench.http.delete(&failing).send().await.unwrap().status(), 204);
     assert_eq!(bench.http.delete(&failing).send().await.unwrap().status(), 404);
 
@@ -170,7 +174,7 @@ async fn status_of(bench: &Bench, url: &str) -> u16 {
     bench.http.get(url).send().await.unwrap().status().as_u16()
 }
 
-/// "A file with the same name is currently being uploaded".
+/// The contract's message is "A file with the same name is currently being uploaded".
 #[tokio::test]
 async fn second_session_for_a_path_is_refused_under_every_policy_while_the_first_lives() {
     let bench = bench().await;
@@ -179,8 +183,8 @@ async fn second_session_for_a_path_is_refused_under_every_policy_while_the_first
         let url = body["uploadUrl"].as_str().unwrap().to_owned();
         for second in ["fail", "rename", "replace"] {
             let (status, body) = bench.create("SAME.pdf", 10, second).await;
-            let told = (status.as_u16(), code(&body));
-            assert_eq!(told, (409, "nameAlreadyExists".into()), "{first} {second}");
+            let response = (status.as_u16(), code(&body));
+            assert_eq!(response, (409, "nameAlreadyExists".into()), "{first} {second}");
         }
         assert_eq!(bench.create("other.pdf", 10, first).await.0, 200);
         let expired = format!("{}/sessions/expire", bench.graph.admin_url());
@@ -206,13 +210,16 @@ async fn folder_of_that_name_and_a_file_in_the_path_are_refused_at_creation() {
 #[tokio::test]
 async fn lifetime_of_sessions_can_be_set_while_the_simulator_runs() {
     let bench = bench().await;
-    let at = format!("{}/sessions/lifetime", bench.graph.admin_url());
-    let set = bench.http.put(format!("{at}?seconds=0")).send().await.unwrap();
+    let endpoint = format!("{}/sessions/lifetime", bench.graph.admin_url());
+    let set = bench.http.put(format!("{endpoint}?seconds=0")).send().await.unwrap();
     assert_eq!(read(set).await.1, json!({ "seconds": 0 }));
     let url = bench.session("late.pdf", 5).await;
     assert_eq!(status_of(&bench, &url).await, 404);
-    bench.http.put(format!("{at}?seconds=60")).send().await.unwrap();
-    assert_eq!(read(bench.http.get(&at).send().await.unwrap()).await.1, json!({ "seconds": 60 }));
+    bench.http.put(format!("{endpoint}?seconds=60")).send().await.unwrap();
+    assert_eq!(
+        read(bench.http.get(&endpoint).send().await.unwrap()).await.1,
+        json!({ "seconds": 60 })
+    );
     let url = bench.session("late.pdf", 5).await;
     assert_eq!(status_of(&bench, &url).await, 200);
 }
@@ -238,8 +245,8 @@ async fn forbidden_names_long_paths_and_full_drives_are_refused() {
         let (status, body) = bench.create(path, 10, "fail").await;
         assert_eq!((status.as_u16(), code(&body).as_str()), (400, expected), "{path}");
     }
-    for fine in ["sub/forms/a.pdf", "com10", "console", "a'b.pdf"] {
-        assert_eq!(bench.create(fine, 10, "fail").await.0, 200, "{fine}");
+    for valid in ["sub/forms/a.pdf", "com10", "console", "a'b.pdf"] {
+        assert_eq!(bench.create(valid, 10, "fail").await.0, 200, "{valid}");
     }
     let url = format!("{}/users/{USER}?quota=100", bench.graph.admin_url());
     bench.http.put(url).send().await.unwrap().error_for_status().unwrap();

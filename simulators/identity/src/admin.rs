@@ -1,4 +1,4 @@
-//! The admin routes that only the provider has.
+//! Admin routes of the identity provider: clients, users, key rotation and minted tokens.
 
 use std::sync::Arc;
 
@@ -23,14 +23,14 @@ use crate::{
 
 pub(crate) fn routes(world: Arc<World>) -> Router {
     Router::new()
-        .route("/clients", post(add_client).get(clients))
-        .route("/users", post(add_user).get(users))
+        .route("/clients", post(add_client).get(list_clients))
+        .route("/users", post(add_user).get(list_users))
         .route("/rotate", post(rotate))
         .route("/mint", post(mint))
         .with_state(world)
 }
 
-/// An empty body is an object without fields.
+/// Parses a JSON body; an empty body counts as an empty object.
 fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, String> {
     let text: &[u8] = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(text).map_err(|error| error.to_string())
@@ -47,7 +47,7 @@ async fn add_client(Extract(world): Extract<Arc<World>>, body: Bytes) -> Respons
     }
 }
 
-async fn clients(Extract(world): Extract<Arc<World>>) -> Response {
+async fn list_clients(Extract(world): Extract<Arc<World>>) -> Response {
     let all: Vec<Value> = world.state().clients.values().map(|client| json!(client)).collect();
     sim_kit::json(StatusCode::OK, &Value::Array(all))
 }
@@ -63,7 +63,7 @@ async fn add_user(Extract(world): Extract<Arc<World>>, body: Bytes) -> Response 
     }
 }
 
-async fn users(Extract(world): Extract<Arc<World>>) -> Response {
+async fn list_users(Extract(world): Extract<Arc<World>>) -> Response {
     let all: Vec<Value> = world.state().users.values().map(|user| json!(user)).collect();
     sim_kit::json(StatusCode::OK, &Value::Array(all))
 }
@@ -71,24 +71,24 @@ async fn users(Extract(world): Extract<Arc<World>>) -> Response {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Rotation {
-    /// Of this kind only; none = of both.
+    /// Algorithm whose key is replaced; absent: both algorithms.
     algorithm: Option<Algorithm>,
-    /// The old key stays in the document.
+    /// Whether the old key stays in the key set document.
     #[serde(default)]
     keep: bool,
 }
 
 async fn rotate(Extract(world): Extract<Arc<World>>, body: Bytes) -> Response {
-    let wanted: Rotation = match read(&body) {
-        Ok(wanted) => wanted,
+    let rotation: Rotation = match read(&body) {
+        Ok(rotation) => rotation,
         Err(message) => return sim_kit::refuse(message),
     };
     let mut ids = Map::new();
     for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
-        if wanted.algorithm.is_some_and(|only| only != algorithm) {
+        if rotation.algorithm.is_some_and(|selected| selected != algorithm) {
             continue;
         }
-        // Not under the lock: an RSA key takes a while.
+        // Generated without the lock, because an RSA key takes a while.
         let Ok(key) = Key::generate(algorithm) else { return broken().into_response() };
         ids.insert(algorithm.name().to_owned(), key.id.as_str().into());
         let mut state = world.state();
@@ -96,32 +96,32 @@ async fn rotate(Extract(world): Extract<Arc<World>>, body: Bytes) -> Response {
             continue;
         };
         let old = std::mem::replace(place, Arc::new(key));
-        if wanted.keep {
+        if rotation.keep {
             state.retired.push(old);
         }
     }
     sim_kit::json(StatusCode::OK, &Value::Object(ids))
 }
 
-/// A token as somebody might make it who means no good.
+/// Request for a token, including forged and malformed ones.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct Wish {
-    /// In place of what a good token says; null takes a claim away.
+struct MintRequest {
+    /// Claims to set in place of a valid token's; null removes a claim.
     claims: Claims,
-    /// The same of the header.
+    /// Header fields to set in place of a valid token's; null removes a field.
     header: Claims,
     /// `RS256`, `ES256`, `none`, or `HS256` with the public key as its secret.
     algorithm: Option<String>,
-    /// Counted from now; negative = expired.
+    /// Lifetime in seconds from now; a negative value makes an expired token.
     expires_in: i64,
-    /// Signed with a key that the provider does not have, under the id of one.
+    /// Whether the token is signed with an unpublished key under the id of a published one.
     foreign_key: bool,
-    /// One bit of the signature is another.
+    /// Whether one bit of the signature is flipped.
     bad_signature: bool,
 }
 
-impl Default for Wish {
+impl Default for MintRequest {
     fn default() -> Self {
         Self {
             claims: Claims::new(),
@@ -135,27 +135,27 @@ impl Default for Wish {
 }
 
 async fn mint(Extract(world): Extract<Arc<World>>, body: Bytes) -> Response {
-    let wish: Wish = match read(&body) {
-        Ok(wish) => wish,
+    let request: MintRequest = match read(&body) {
+        Ok(request) => request,
         Err(message) => return sim_kit::refuse(message),
     };
-    match made(&world, wish) {
+    match mint_token(&world, request) {
         Ok(token) => sim_kit::json(StatusCode::OK, &json!({ "token": token })),
         Err(refusal) => refusal.into_response(),
     }
 }
 
-fn made(world: &World, wish: Wish) -> Result<String, Refusal> {
-    let name = wish.algorithm.as_deref().unwrap_or(world.config.algorithm.name());
+fn mint_token(world: &World, request: MintRequest) -> Result<String, Refusal> {
+    let name = request.algorithm.as_deref().unwrap_or(world.config.algorithm.name());
     let algorithm = name.parse().unwrap_or(world.config.algorithm);
     let key = world.key(algorithm).ok_or_else(broken)?;
     let mut header = Claims::new();
     for (field, value) in [("typ", "JWT"), ("alg", name), ("kid", &key.id)] {
         header.insert(field.to_owned(), value.into());
     }
-    put(&mut header, wish.header);
-    let mut claims = basics(world, "minted", &world.config.audience, wish.expires_in);
-    put(&mut claims, wish.claims);
+    set_fields(&mut header, request.header);
+    let mut claims = basics(world, "minted", &world.config.audience, request.expires_in);
+    set_fields(&mut claims, request.claims);
     let unsigned = unsigned(&Value::Object(header), &claims);
     let token = match name {
         "none" => format!("{unsigned}."),
@@ -163,21 +163,21 @@ fn made(world: &World, wish: Wish) -> Result<String, Refusal> {
             let secret = hmac::Key::new(hmac::HMAC_SHA256, key.public_bytes());
             format!("{unsigned}.{}", encode(hmac::sign(&secret, unsigned.as_bytes())))
         }
-        "RS256" | "ES256" if wish.foreign_key => {
+        "RS256" | "ES256" if request.foreign_key => {
             signed(&unsigned, &*world.foreign_key(algorithm).ok_or_else(broken)?)?
         }
         "RS256" | "ES256" => signed(&unsigned, &key)?,
         _ => return Err(Refusal::bad("invalid_request", "RS256, ES256, HS256 or none")),
     };
-    Ok(if wish.bad_signature { spoilt(&token) } else { token })
+    Ok(if request.bad_signature { spoilt(&token) } else { token })
 }
 
-fn put(fields: &mut Claims, wanted: Claims) {
-    for (name, value) in wanted {
+fn set_fields(target: &mut Claims, changes: Claims) {
+    for (name, value) in changes {
         if value.is_null() {
-            fields.remove(&name);
+            target.remove(&name);
         } else {
-            fields.insert(name, value);
+            target.insert(name, value);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The authorization endpoint: whoever is hinted at signs in at once.
+//! Authorization endpoint. The user in `login_hint` is signed in without interaction.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -16,22 +16,24 @@ use crate::{
     world::{Grant, Rule, World},
 };
 
-/// How long a code may be exchanged.
+/// Time for which an authorization code is valid.
 const CODE_LIFETIME: SignedDuration = SignedDuration::from_secs(60);
 
-/// `GET /authorize`.
+/// Handles `GET /authorize`.
 pub(crate) async fn authorize(
     Extract(world): Extract<Arc<World>>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
     let client = query.get("client_id").cloned().unwrap_or_default();
     let work = async |_rule: Option<Rule>| {
-        back_to(&world, &query).map_or_else(IntoResponse::into_response, |mut url| {
-            let said = match grant(&world, &query) {
+        redirect_target(&world, &query).map_or_else(IntoResponse::into_response, |mut url| {
+            let result = match create_code(&world, &query) {
                 Ok(code) => ("code", code),
                 Err(error) => ("error", error.to_owned()),
             };
-            url.query_pairs_mut().append_pair(said.0, &said.1).append_pair("iss", world.issuer());
+            url.query_pairs_mut()
+                .append_pair(result.0, &result.1)
+                .append_pair("iss", world.issuer());
             if let Some(state) = query.get("state") {
                 url.query_pairs_mut().append_pair("state", state);
             }
@@ -41,22 +43,22 @@ pub(crate) async fn authorize(
     world.stage.run("authorize", &client, scripted, work).await
 }
 
-/// Where the user is sent back to. Nowhere, if the client did not say so before.
-fn back_to(world: &World, query: &HashMap<String, String>) -> Result<Url, Refusal> {
+/// Returns the redirect URI, or an error if the client has not registered it.
+fn redirect_target(world: &World, query: &HashMap<String, String>) -> Result<Url, Refusal> {
     let state = world.state();
     let unknown = || Refusal::bad("invalid_request", "no such client or redirect URI");
     let client = query.get("client_id").and_then(|id| state.clients.get(id));
     let client = client.ok_or_else(unknown)?;
-    let wanted = query.get("redirect_uri").filter(|uri| client.redirect_uris.contains(uri));
-    wanted.and_then(|uri| uri.parse().ok()).ok_or_else(unknown)
+    let registered = query.get("redirect_uri").filter(|uri| client.redirect_uris.contains(uri));
+    registered.and_then(|uri| uri.parse().ok()).ok_or_else(unknown)
 }
 
-fn grant(world: &World, query: &HashMap<String, String>) -> Result<String, &'static str> {
+fn create_code(world: &World, query: &HashMap<String, String>) -> Result<String, &'static str> {
     let field = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
     if field("response_type") != "code" {
         return Err("unsupported_response_type");
     }
-    // A digest in base64 has 43 characters.
+    // A SHA-256 digest has 43 characters in unpadded base64.
     if field("code_challenge_method") != "S256" || field("code_challenge").len() != 43 {
         return Err("invalid_request");
     }

@@ -1,4 +1,4 @@
-//! The discovery document and the keys.
+//! Discovery document and JSON Web Key Set.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     world::{Rule, World},
 };
 
-/// `GET /.well-known/openid-configuration`.
+/// Handles `GET /.well-known/openid-configuration`.
 pub(crate) async fn document(Extract(world): Extract<Arc<World>>) -> Response {
     let work = async |_rule: Option<Rule>| {
         let issuer = world.issuer();
@@ -35,7 +35,7 @@ pub(crate) async fn document(Extract(world): Extract<Arc<World>>) -> Response {
     world.stage.run("discovery", "", scripted, work).await
 }
 
-/// `GET /jwks`.
+/// Handles `GET /jwks`.
 pub(crate) async fn jwks(Extract(world): Extract<Arc<World>>) -> Response {
     let work = async |_rule: Option<Rule>| {
         let state = world.state();

@@ -1,4 +1,4 @@
-//! Keys that tokens are signed with.
+//! Keys that sign tokens.
 
 use std::str::FromStr;
 
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// What a token is signed by.
+/// Signature algorithm of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Algorithm {
     /// RSA with PKCS #1 padding and SHA-256.
@@ -27,7 +27,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// As it stands in a token's header.
+    /// Returns the name in a token's header.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -78,7 +78,7 @@ impl Key {
         }
     }
 
-    /// The public key as bytes, which a forger may take for the secret of an HMAC.
+    /// Returns the public key as bytes, which an attacker may use as an HMAC secret.
     pub(crate) fn public_bytes(&self) -> &[u8] {
         match &self.pair {
             Pair::Rsa(pair) => pair.public_key().as_ref(),
@@ -98,7 +98,7 @@ impl Key {
         }
     }
 
-    /// As it stands in the key document.
+    /// Returns the key as a JSON Web Key.
     pub(crate) fn jwk(&self) -> Value {
         let name = self.algorithm().name();
         match &self.pair {
@@ -111,7 +111,7 @@ impl Key {
                 })
             }
             Pair::Ec(pair) => {
-                // 0x04, then both coordinates of 32 bytes each.
+                // The encoding is 0x04, followed by two coordinates of 32 bytes each.
                 let point = pair.public_key().as_ref().get(1..).unwrap_or_default();
                 let (x, y) = point.split_at(point.len() / 2);
                 json!({
@@ -123,7 +123,7 @@ impl Key {
     }
 }
 
-/// Base64 as tokens have it.
+/// Encodes as unpadded base64url, as tokens require.
 pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }

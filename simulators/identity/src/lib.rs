@@ -1,9 +1,8 @@
-//! An OpenID provider: discovery, keys, and tokens by client credentials or by an
+//! Simulator of an OpenID provider: discovery, keys, and tokens by client credentials or by an
 //! authorization code with PKCE.
 //!
-//! Written from the standards and from nothing else: it shares no code with our
-//! authorizer, not even the library that reads tokens there, so that a mistake
-//! there cannot hide here.
+//! It is written from the standards alone. It shares no code with our authorizer, not even the
+//! library that verifies tokens there, so that a mistake in the authorizer cannot be repeated here.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), docferry_sim_identity::StartError> {
@@ -36,20 +35,20 @@ pub use world::{Client, Rights, User};
 
 use world::World;
 
-/// How a simulated provider is set up.
+/// Configuration of a simulated provider.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The port on 127.0.0.1; 0 = a free one.
+    /// Port on 127.0.0.1; 0 selects a free one.
     pub port: u16,
-    /// Whom access tokens are made for.
+    /// Audience of access tokens.
     pub audience: String,
-    /// How long tokens live.
+    /// Lifetime of tokens.
     pub token_lifetime: Duration,
-    /// What tokens are signed by.
+    /// Signature algorithm of tokens.
     pub algorithm: Algorithm,
-    /// Who may ask for tokens from the start.
+    /// Clients that exist at the start.
     pub clients: Vec<Client>,
-    /// Who can sign in from the start.
+    /// Users that exist at the start.
     pub users: Vec<User>,
 }
 
@@ -71,11 +70,11 @@ impl Default for Config {
 /// It stops when the handle is dropped.
 ///
 /// # Errors
-/// When the port cannot be had, or no key could be made.
+/// Returns an error when the port cannot be bound or a key cannot be generated.
 pub async fn start(config: Config) -> Result<Running, StartError> {
     let port = config.port;
-    let world =
-        World::new(config).map_err(|_| StartError::Config("no key could be made".into()))?;
+    let world = World::new(config)
+        .map_err(|_| StartError::Config("the signing keys could not be generated".into()))?;
     let world = Arc::new(world);
     sim_kit::serve(port, None, |url| {
         world.set_issuer(url);

@@ -1,39 +1,39 @@
-//! The simulated OpenID provider as a program; see the README for its admin interface.
+//! Binary of the simulated OpenID provider; see the README for its admin interface.
 
 use std::time::Duration;
 
 use clap::Parser;
 use docferry_sim_identity::{Algorithm, Client, Config, Rights, User, start};
 
-/// An OpenID provider, for tests and demos.
+/// OpenID provider for tests and demos.
 #[derive(Parser)]
 #[command(version)]
 struct Flags {
-    /// Port on 127.0.0.1; 0 = a free one.
+    /// Port on 127.0.0.1; 0 selects a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
     /// Stop when standard input closes.
     #[arg(long)]
     exit_with_stdin: bool,
-    /// Whom access tokens are made for.
+    /// Audience of access tokens.
     #[arg(long, env = "SIM_IDENTITY_AUDIENCE", default_value = "docferry")]
     audience: String,
-    /// How long tokens live.
+    /// Lifetime of tokens in seconds.
     #[arg(long, default_value_t = 300)]
     token_lifetime_seconds: u64,
-    /// What tokens are signed by: RS256 or ES256.
+    /// Signature algorithm of tokens: RS256 or ES256.
     #[arg(long, default_value = "RS256")]
     algorithm: Algorithm,
-    /// A client with a secret [default: none].
+    /// Id of a client with a secret [default: none].
     #[arg(long, env = "SIM_IDENTITY_CLIENT_ID", requires = "client_secret")]
     client_id: Option<String>,
-    /// Its secret.
+    /// Secret of that client.
     #[arg(long, env = "SIM_IDENTITY_CLIENT_SECRET", hide_env_values = true)]
     client_secret: Option<String>,
-    /// A scope of that client and of all users; may be repeated.
+    /// Scope of that client and of all users; repeat for more scopes.
     #[arg(long = "scope")]
     scopes: Vec<String>,
-    /// A user who can sign in; may be repeated.
+    /// Login of a user; repeat for more users.
     #[arg(long = "user")]
     users: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! Tokens: what they say, and how they are put together.
+//! Claims and signatures of tokens.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
@@ -11,7 +11,7 @@ use crate::{
 
 pub(crate) type Claims = Map<String, Value>;
 
-/// What every token says; `expires_in` counts from now and may be negative.
+/// Returns the claims of every token. `expires_in` counts seconds from now and may be negative.
 pub(crate) fn basics(world: &World, subject: &str, audience: &str, expires_in: i64) -> Claims {
     let now = sim_kit::now().as_second();
     let claims = json!({
@@ -28,7 +28,7 @@ pub(crate) fn basics(world: &World, subject: &str, audience: &str, expires_in: i
     }
 }
 
-/// Adds what an access token says of rights.
+/// Adds the access token's claims about rights.
 pub(crate) fn add_rights(claims: &mut Claims, rights: &Rights, scope: &str) {
     claims.insert("scope".to_owned(), scope.into());
     if let Some(roles) = &rights.client_roles {
@@ -42,7 +42,7 @@ pub(crate) fn add_rights(claims: &mut Claims, rights: &Rights, scope: &str) {
     }
 }
 
-/// Adds what tokens say of a person.
+/// Adds the claims about a person.
 pub(crate) fn add_person(claims: &mut Claims, user: &User) {
     claims.insert("preferred_username".to_owned(), user.login.as_str().into());
     if let Some(email) = &user.email {
@@ -50,7 +50,7 @@ pub(crate) fn add_person(claims: &mut Claims, user: &User) {
     }
 }
 
-/// A token signed in good order.
+/// Signs a token with the provider's key for the configured algorithm.
 pub(crate) fn sign(world: &World, claims: &Claims) -> Result<String, Refusal> {
     let key = world.key(world.config.algorithm).ok_or_else(broken)?;
     let header = json!({ "typ": "JWT", "alg": key.algorithm().name(), "kid": key.id });
@@ -58,18 +58,19 @@ pub(crate) fn sign(world: &World, claims: &Claims) -> Result<String, Refusal> {
     signed(&unsigned, &key)
 }
 
-/// Header and claims, as they are signed.
+/// Returns the signing input: the encoded header and claims.
 pub(crate) fn unsigned(header: &Value, claims: &Claims) -> String {
     let claims = Value::Object(claims.clone());
     format!("{}.{}", encode(header.to_string()), encode(claims.to_string()))
 }
 
+/// Appends the signature to the signing input.
 pub(crate) fn signed(unsigned: &str, key: &Key) -> Result<String, Refusal> {
     let signature = key.sign(unsigned.as_bytes()).map_err(|_| broken())?;
     Ok(format!("{unsigned}.{}", encode(signature)))
 }
 
-/// The same token with another signature of the same length.
+/// Flips one bit of the signature.
 pub(crate) fn spoilt(token: &str) -> String {
     let Some((unsigned, signature)) = token.rsplit_once('.') else { return token.to_owned() };
     let mut bytes = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
@@ -80,5 +81,9 @@ pub(crate) fn spoilt(token: &str) -> String {
 }
 
 pub(crate) fn broken() -> Refusal {
-    Refusal(http::StatusCode::INTERNAL_SERVER_ERROR, "server_error", "no token could be made")
+    Refusal(
+        http::StatusCode::INTERNAL_SERVER_ERROR,
+        "server_error",
+        "the token could not be signed",
+    )
 }

@@ -1,4 +1,4 @@
-//! Errors as OAuth 2.0 has them (RFC 6749, section 5.2).
+//! OAuth 2.0 error responses (RFC 6749, section 5.2).
 
 use axum::response::{IntoResponse, Response};
 use http::{
@@ -7,7 +7,7 @@ use http::{
 };
 use serde_json::json;
 
-/// A request that is refused: status, error code, words for developers.
+/// A rejected request: status, error code, description for developers.
 #[derive(Debug)]
 pub(crate) struct Refusal(pub(crate) StatusCode, pub(crate) &'static str, pub(crate) &'static str);
 
@@ -16,7 +16,7 @@ impl Refusal {
         Self(StatusCode::BAD_REQUEST, code, description)
     }
 
-    /// The client's credentials are wrong.
+    /// Returns the error for unknown clients and wrong secrets.
     pub(crate) fn client() -> Self {
         Self(StatusCode::UNAUTHORIZED, "invalid_client", "no such client, or a wrong secret")
     }
@@ -36,7 +36,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// The answer of a scripted fault.
+/// Returns the response of a scripted fault.
 pub(crate) fn scripted(status: StatusCode, code: Option<&str>) -> Response {
     sim_kit::json(status, &json!({ "error": code.unwrap_or("server_error") }))
 }

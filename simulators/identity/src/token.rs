@@ -1,4 +1,4 @@
-//! The token endpoint.
+//! Token endpoint.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -24,7 +24,7 @@ use crate::{
 
 type Form = HashMap<String, String>;
 
-/// `POST /token`.
+/// Handles `POST /token`.
 pub(crate) async fn issue(
     Extract(world): Extract<Arc<World>>,
     headers: HeaderMap,
@@ -33,10 +33,10 @@ pub(crate) async fn issue(
     let form: Form = url::form_urlencoded::parse(&body).into_owned().collect();
     let (id, secret) = credentials(&headers, &form);
     let work = async |_rule: Option<Rule>| {
-        let answer = client(&world, &id, secret.as_deref()).and_then(|client| {
+        let answer = authenticate_client(&world, &id, secret.as_deref()).and_then(|client| {
             match form.get("grant_type").map(String::as_str) {
-                Some("client_credentials") => for_itself(&world, &client, &form),
-                Some("authorization_code") => for_a_user(&world, &client, &form),
+                Some("client_credentials") => client_credentials_grant(&world, &client, &form),
+                Some("authorization_code") => authorization_code_grant(&world, &client, &form),
                 _ => Err(Refusal::bad("unsupported_grant_type", "no such grant")),
             }
         });
@@ -52,13 +52,15 @@ pub(crate) async fn issue(
     world.stage.run("token", &id, scripted, work).await
 }
 
-/// Id and secret from HTTP Basic, whose parts are form-encoded, or from the form.
+/// Returns id and secret from HTTP Basic, whose parts are form-encoded, or from the form.
 fn credentials(headers: &HeaderMap, form: &Form) -> (String, Option<String>) {
     let basic = headers
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok()?.strip_prefix("Basic "))
         .and_then(|value| String::from_utf8(STANDARD.decode(value).ok()?).ok())
-        .and_then(|text| text.split_once(':').map(|(id, secret)| (decoded(id), decoded(secret))));
+        .and_then(|text| {
+            text.split_once(':').map(|(id, secret)| (form_decode(id), form_decode(secret)))
+        });
     match basic {
         Some((id, secret)) => (id, Some(secret)),
         None => {
@@ -68,65 +70,75 @@ fn credentials(headers: &HeaderMap, form: &Form) -> (String, Option<String>) {
     }
 }
 
-fn decoded(text: &str) -> String {
+fn form_decode(text: &str) -> String {
     let pair = format!("x={text}");
     let mut pairs = url::form_urlencoded::parse(pair.as_bytes()).into_owned();
     pairs.next().map(|(_, value)| value).unwrap_or_default()
 }
 
-fn client(world: &World, id: &str, secret: Option<&str>) -> Result<Client, Refusal> {
+/// Authenticates the client.
+fn authenticate_client(world: &World, id: &str, secret: Option<&str>) -> Result<Client, Refusal> {
     let client = world.state().clients.get(id).cloned().ok_or_else(Refusal::client)?;
     if client.client_secret.as_deref() == secret { Ok(client) } else { Err(Refusal::client()) }
 }
 
-fn for_itself(world: &World, client: &Client, form: &Form) -> Result<Value, Refusal> {
+/// Issues a token for the client itself.
+fn client_credentials_grant(world: &World, client: &Client, form: &Form) -> Result<Value, Refusal> {
     if client.client_secret.is_none() {
-        return Err(Refusal::bad("unauthorized_client", "a public client has no token of its own"));
+        return Err(Refusal::bad(
+            "unauthorized_client",
+            "a public client cannot use client credentials",
+        ));
     }
-    let asked = form.get("scope").map(String::as_str).unwrap_or_default();
-    let scope = match asked {
+    let requested = form.get("scope").map(String::as_str).unwrap_or_default();
+    let scope = match requested {
         "" => client.rights.scopes.join(" "),
-        _ if asked.split(' ').all(|name| client.rights.scopes.iter().any(|its| its == name)) => {
-            asked.to_owned()
+        _ if requested
+            .split(' ')
+            .all(|name| client.rights.scopes.iter().any(|allowed| allowed == name)) =>
+        {
+            requested.to_owned()
         }
-        _ => return Err(Refusal::bad("invalid_scope", "more than this client may have")),
+        _ => return Err(Refusal::bad("invalid_scope", "the client may not request this scope")),
     };
     let token = access_token(world, &client.client_id, &client.rights, &scope, |_| {})?;
-    Ok(answer(world, &token, &scope))
+    Ok(token_response(world, &token, &scope))
 }
 
-fn for_a_user(world: &World, client: &Client, form: &Form) -> Result<Value, Refusal> {
-    let refused = || Refusal::bad("invalid_grant", "the code or what belongs to it is wrong");
+/// Exchanges an authorization code for a user's access token, and an ID token if requested.
+fn authorization_code_grant(world: &World, client: &Client, form: &Form) -> Result<Value, Refusal> {
+    let invalid_grant =
+        || Refusal::bad("invalid_grant", "the code or one of its parameters is wrong");
     let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
-    // A code is good once, whatever comes of it.
-    let grant = world.state().grants.remove(field("code")).ok_or_else(refused)?;
+    // Codes can be used once, even if the exchange fails.
+    let grant = world.state().grants.remove(field("code")).ok_or_else(invalid_grant)?;
     let verifier = field("code_verifier");
     if grant.client_id != client.client_id
         || grant.redirect_uri != field("redirect_uri")
         || grant.until < sim_kit::now()
         || encode(Sha256::digest(verifier)) != grant.challenge
     {
-        return Err(refused());
+        return Err(invalid_grant());
     }
     let user = &grant.user;
-    let has = |of: &Rights, name: &str| of.scopes.iter().any(|its| its == name);
-    let given = grant
+    let has = |rights: &Rights, name: &str| rights.scopes.iter().any(|allowed| allowed == name);
+    let granted = grant
         .scope
         .split(' ')
         .filter(|name| *name == "openid" || (has(&user.rights, name) && has(&client.rights, name)));
-    let scope = given.collect::<Vec<_>>().join(" ");
+    let scope = granted.collect::<Vec<_>>().join(" ");
     let token =
         access_token(world, &user.sub, &user.rights, &scope, |claims| add_person(claims, user))?;
-    let mut answer = answer(world, &token, &scope);
+    let mut response = token_response(world, &token, &scope);
     if scope.split(' ').any(|name| name == "openid") {
         let mut claims = basics(world, &user.sub, &client.client_id, lifetime(world));
         add_person(&mut claims, user);
         if let Some(nonce) = grant.nonce {
             claims.insert("nonce".to_owned(), nonce.into());
         }
-        answer["id_token"] = sign(world, &claims)?.into();
+        response["id_token"] = sign(world, &claims)?.into();
     }
-    Ok(answer)
+    Ok(response)
 }
 
 fn access_token(
@@ -134,11 +146,11 @@ fn access_token(
     subject: &str,
     rights: &Rights,
     scope: &str,
-    more: impl FnOnce(&mut Claims),
+    add_claims: impl FnOnce(&mut Claims),
 ) -> Result<String, Refusal> {
     let mut claims = basics(world, subject, &world.config.audience, lifetime(world));
     add_rights(&mut claims, rights, scope);
-    more(&mut claims);
+    add_claims(&mut claims);
     sign(world, &claims)
 }
 
@@ -146,7 +158,7 @@ fn lifetime(world: &World) -> i64 {
     i64::try_from(world.config.token_lifetime.as_secs()).unwrap_or(i64::MAX)
 }
 
-fn answer(world: &World, token: &str, scope: &str) -> Value {
+fn token_response(world: &World, token: &str, scope: &str) -> Value {
     json!({
         "access_token": token,
         "token_type": "Bearer",

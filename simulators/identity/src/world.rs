@@ -1,4 +1,4 @@
-//! Everything the simulated provider knows.
+//! State of the simulated provider.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -17,96 +17,99 @@ use crate::{
     keys::{Algorithm, Key},
 };
 
-/// The operations that rules may name.
+/// Operations that rules may name.
 pub(crate) const OPERATIONS: [&str; 4] = ["discovery", "jwks", "authorize", "token"];
 
-/// A rule has no fields that only this simulator knows.
+/// This simulator's rules have no additional fields.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Extra {}
 
 pub(crate) type Rule = sim_kit::Rule<Extra>;
 
-/// What tokens say of a client or a user besides who it is.
+/// Claims about the rights of a client or user.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rights {
-    /// In `scope`, if asked for.
+    /// Scopes that are granted on request, in the claim `scope`.
     #[serde(default)]
     pub scopes: Vec<String>,
-    /// In `client_roles`, as Keycloak can be told to write it; none = no such claim.
+    /// Claim `client_roles`, as Keycloak can be configured to write it; `None` omits it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_roles: Option<Vec<String>>,
-    /// In `roles`, as Entra writes it; none = no such claim.
+    /// Claim `roles`, as Entra writes it; `None` omits it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles: Option<Vec<String>>,
-    /// In `oid`, as Entra writes it; none = no such claim.
+    /// Claim `oid`, as Entra writes it; `None` omits it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oid: Option<String>,
 }
 
-/// A program that asks for tokens.
+/// An OAuth client.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Client {
-    /// Its id, which is also the subject of tokens that it gets for itself.
+    /// Client id, also the subject of the tokens that the client gets for itself.
     pub client_id: String,
-    /// Its secret; none = a public client, which can only have users sign in.
+    /// Client secret; `None` makes a public client, which can only request tokens for users.
     #[serde(default, skip_serializing)]
     pub client_secret: Option<String>,
-    /// Where users may be sent back to.
+    /// Permitted redirect URIs.
     #[serde(default)]
     pub redirect_uris: Vec<String>,
-    /// What its own tokens say, and the most that a user's token by it says.
+    /// Rights in the client's own tokens. They also limit the scopes of a user's token for this
+    /// client.
     #[serde(flatten)]
     pub rights: Rights,
 }
 
-/// Without the secret.
+/// Omits the client secret.
 impl fmt::Debug for Client {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Client").field("client_id", &self.client_id).finish_non_exhaustive()
     }
 }
 
-/// A person.
+/// A person who can sign in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
-    /// What the person is called at sign-in, and the claim `preferred_username`.
+    /// Login name, also the claim `preferred_username`.
     pub login: String,
-    /// The subject; made up when none is given.
-    #[serde(default = "made_up")]
+    /// Subject; generated if absent.
+    #[serde(default = "new_subject")]
     pub sub: String,
-    /// The claim `email`.
+    /// Claim `email`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// What the person's tokens say.
+    /// Rights in the person's tokens.
     #[serde(flatten)]
     pub rights: Rights,
 }
 
 impl User {
-    /// Somebody of that name, with a subject of its own and no rights.
+    /// Creates a user with a new subject and no rights.
     #[must_use]
     pub fn new(login: impl Into<String>) -> Self {
-        Self { login: login.into(), sub: made_up(), email: None, rights: Rights::default() }
+        Self { login: login.into(), sub: new_subject(), email: None, rights: Rights::default() }
     }
 }
 
-fn made_up() -> String {
+fn new_subject() -> String {
     Uuid::new_v4().to_string()
 }
 
-/// An authorization that was given and not used yet.
+/// An authorization code that has not been exchanged yet.
 #[derive(Debug)]
 pub(crate) struct Grant {
+    /// Code challenge of PKCE: unpadded base64url of the verifier's SHA-256.
     pub(crate) client_id: String,
     pub(crate) redirect_uri: String,
     pub(crate) challenge: String,
     pub(crate) nonce: Option<String>,
     pub(crate) scope: String,
     pub(crate) user: User,
+    /// Expiration of the code.
     pub(crate) until: Timestamp,
 }
 
@@ -115,9 +118,9 @@ pub(crate) struct State {
     pub(crate) clients: BTreeMap<String, Client>,
     pub(crate) users: BTreeMap<String, User>,
     pub(crate) grants: HashMap<String, Grant>,
-    /// One for each algorithm.
+    /// Signing keys, one per algorithm.
     pub(crate) keys: Vec<Arc<Key>>,
-    /// No token is signed with these any more; they still stand in the document.
+    /// Replaced keys that are still in the key set document.
     pub(crate) retired: Vec<Arc<Key>>,
 }
 
@@ -125,7 +128,7 @@ pub(crate) struct State {
 pub(crate) struct World {
     pub(crate) config: Config,
     pub(crate) stage: Arc<Stage<Extra>>,
-    /// In no document.
+    /// Keys that are in no key set document, one per algorithm.
     pub(crate) foreign: [Arc<Key>; 2],
     issuer: OnceLock<String>,
     state: Mutex<State>,
@@ -158,7 +161,7 @@ impl World {
     }
 
     pub(crate) fn set_issuer(&self, url: &str) {
-        // Once: a world is served once.
+        // Set once, because a world is served only once.
         let _first = self.issuer.set(url.to_owned());
     }
 
@@ -166,21 +169,21 @@ impl World {
         self.issuer.get().map_or("", String::as_str)
     }
 
-    /// Never held across an await.
+    /// Locks the state. The guard must never be held across an await.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The key that tokens are signed with by this algorithm.
+    /// Returns the current signing key of this algorithm.
     pub(crate) fn key(&self, algorithm: Algorithm) -> Option<Arc<Key>> {
-        of(&self.state().keys, algorithm)
+        find_key(&self.state().keys, algorithm)
     }
 
     pub(crate) fn foreign_key(&self, algorithm: Algorithm) -> Option<Arc<Key>> {
-        of(&self.foreign, algorithm)
+        find_key(&self.foreign, algorithm)
     }
 }
 
-fn of(keys: &[Arc<Key>], algorithm: Algorithm) -> Option<Arc<Key>> {
+fn find_key(keys: &[Arc<Key>], algorithm: Algorithm) -> Option<Arc<Key>> {
     keys.iter().find(|key| key.algorithm() == algorithm).cloned()
 }

@@ -1,6 +1,5 @@
-//! The provider as clients meet it, and its tokens read by a library that nobody
-//! here wrote.
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+//! Tests of the provider over HTTP. Tokens are verified with an independent library.
+#![allow(clippy::unwrap_used, reason = "test helpers panic on failure")]
 
 use std::collections::HashMap;
 
@@ -11,7 +10,7 @@ use reqwest::{StatusCode, redirect::Policy};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-const BACK: &str = "http://127.0.0.1:3000/back";
+const REDIRECT_URI: &str = "http://127.0.0.1:3000/back";
 
 struct Bench {
     provider: Running,
@@ -36,7 +35,7 @@ async fn bench(algorithm: Algorithm) -> Bench {
     };
     let page = Client {
         client_id: "page".into(),
-        redirect_uris: vec![BACK.into()],
+        redirect_uris: vec![REDIRECT_URI.into()],
         rights: rights(&["docferry.read", "docferry.write"]),
         ..Client::default()
     };
@@ -63,7 +62,7 @@ impl Bench {
         (response.status(), response.json().await.unwrap())
     }
 
-    async fn for_itself(&self) -> String {
+    async fn client_credentials_token(&self) -> String {
         let form = [
             ("grant_type", "client_credentials"),
             ("client_id", "service"),
@@ -78,7 +77,7 @@ impl Bench {
         response.error_for_status().unwrap().json().await.unwrap()
     }
 
-    /// Reads a token with the key that the provider shows.
+    /// Verifies a token with the published key.
     async fn read(
         &self,
         token: &str,
@@ -94,25 +93,26 @@ impl Bench {
         decode(token, &DecodingKey::from_jwk(key).unwrap(), &rules)
     }
 
-    /// Where the user is sent back to, with what.
-    async fn authorize(&self, more: &[(&str, &str)]) -> (StatusCode, HashMap<String, String>) {
+    /// Calls the authorization endpoint; returns the status and the parameters of the redirect.
+    async fn authorize(&self, extra: &[(&str, &str)]) -> (StatusCode, HashMap<String, String>) {
         let mut query = HashMap::from([
             ("response_type", "code"),
             ("client_id", "page"),
-            ("redirect_uri", BACK),
+            ("redirect_uri", REDIRECT_URI),
             ("scope", "openid docferry.read docferry.write docferry.service"),
             ("state", "s t"),
             ("nonce", "n"),
             ("code_challenge_method", "S256"),
             ("login_hint", "ada"),
         ]);
-        query.extend(more.iter().copied());
+        query.extend(extra.iter().copied());
         let url = format!("{}/authorize", self.provider.url());
         let response = self.http.get(url).query(&query).send().await.unwrap();
-        let back = response.headers().get("location").and_then(|place| place.to_str().ok());
-        let parameters = back.map(|place| {
-            assert!(place.starts_with(BACK), "{place}");
-            let url = url::Url::parse(place).unwrap();
+        let location =
+            response.headers().get("location").and_then(|location| location.to_str().ok());
+        let parameters = location.map(|location| {
+            assert!(location.starts_with(REDIRECT_URI), "{location}");
+            let url = url::Url::parse(location).unwrap();
             url.query_pairs().into_owned().collect()
         });
         (response.status(), parameters.unwrap_or_default())
@@ -135,7 +135,7 @@ async fn discovery_names_endpoints_that_answer() {
 async fn a_client_gets_a_token_that_a_library_can_read() {
     for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
         let bench = bench(algorithm).await;
-        let token = bench.for_itself().await;
+        let token = bench.client_credentials_token().await;
         let claims = bench.read(&token, "docferry").await.unwrap().claims;
         assert_eq!(claims["sub"], "service");
         assert_eq!(claims["scope"], "docferry.read docferry.write");
@@ -145,14 +145,14 @@ async fn a_client_gets_a_token_that_a_library_can_read() {
             (&json!(["docferry.write"]), &json!("object"))
         );
         assert!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap() == 300);
-        bench.read(&token, "somebody-else").await.unwrap_err();
+        bench.read(&token, "other-audience").await.unwrap_err();
     }
 }
 
 #[tokio::test]
 async fn clients_are_known_by_their_secret_and_get_no_more_than_is_theirs() {
     let bench = bench(Algorithm::Rs256).await;
-    let ask = |id, secret, scope| {
+    let form_for = |id, secret, scope| {
         [
             ("grant_type", "client_credentials"),
             ("client_id", id),
@@ -161,17 +161,17 @@ async fn clients_are_known_by_their_secret_and_get_no_more_than_is_theirs() {
         ]
     };
     for (form, status, error) in [
-        (ask("service", "wrong", ""), 401, "invalid_client"),
-        (ask("nobody", "p:w%d", ""), 401, "invalid_client"),
-        (ask("page", "", ""), 401, "invalid_client"),
-        (ask("service", "p:w%d", "docferry.service"), 400, "invalid_scope"),
+        (form_for("service", "wrong", ""), 401, "invalid_client"),
+        (form_for("unknown", "p:w%d", ""), 401, "invalid_client"),
+        (form_for("page", "", ""), 401, "invalid_client"),
+        (form_for("service", "p:w%d", "docferry.service"), 400, "invalid_scope"),
     ] {
         let (answered, body) = bench.token(&form).await;
         assert_eq!((answered.as_u16(), &body["error"]), (status, &json!(error)));
     }
-    let (_, body) = bench.token(&ask("service", "p:w%d", "docferry.read")).await;
+    let (_, body) = bench.token(&form_for("service", "p:w%d", "docferry.read")).await;
     assert_eq!(body["scope"], "docferry.read");
-    // In a header, both parts are form-encoded first.
+    // In a Basic header, both parts are form-encoded first.
     let url = format!("{}/token", bench.provider.url());
     let request = bench.http.post(url).basic_auth("service", Some("p%3Aw%25d"));
     let response = request.form(&[("grant_type", "client_credentials")]).send().await.unwrap();
@@ -183,36 +183,41 @@ async fn a_user_signs_in_with_a_code_and_its_verifier_once() {
     let bench = bench(Algorithm::Rs256).await;
     let verifier = "v".repeat(43);
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
-    let exchange = async |code: &str, verifier: &str, back: &str| {
+    let exchange = async |code: &str, verifier: &str, redirect: &str| {
         let form = [
             ("grant_type", "authorization_code"),
             ("client_id", "page"),
             ("code", code),
             ("code_verifier", verifier),
-            ("redirect_uri", back),
+            ("redirect_uri", redirect),
         ];
         bench.token(&form).await
     };
-    let (status, back) = bench.authorize(&[("code_challenge", &challenge)]).await;
-    assert_eq!((status, back["state"].as_str()), (StatusCode::FOUND, "s t"));
-    assert_eq!(back["iss"], bench.provider.url());
-    let (status, answer) = exchange(&back["code"], &verifier, BACK).await;
-    assert_eq!(status, StatusCode::OK, "{answer}");
-    // What was asked for, and both the client and the user may have.
-    assert_eq!(answer["scope"], "openid docferry.read");
-    let access = bench.read(answer["access_token"].as_str().unwrap(), "docferry").await.unwrap();
-    let id = bench.read(answer["id_token"].as_str().unwrap(), "page").await.unwrap();
+    let (status, redirect) = bench.authorize(&[("code_challenge", &challenge)]).await;
+    assert_eq!((status, redirect["state"].as_str()), (StatusCode::FOUND, "s t"));
+    assert_eq!(redirect["iss"], bench.provider.url());
+    let (status, response) = exchange(&redirect["code"], &verifier, REDIRECT_URI).await;
+    assert_eq!(status, StatusCode::OK, "{response}");
+    // Only scopes that were requested and that both the client and the user may have.
+    assert_eq!(response["scope"], "openid docferry.read");
+    let access = bench.read(response["access_token"].as_str().unwrap(), "docferry").await.unwrap();
+    let id = bench.read(response["id_token"].as_str().unwrap(), "page").await.unwrap();
     assert_eq!(access.claims["sub"], id.claims["sub"]);
     assert_eq!(
         (&id.claims["nonce"], &id.claims["email"]),
         (&json!("n"), &json!("ada@court.example"))
     );
-    assert_eq!(exchange(&back["code"], &verifier, BACK).await.1["error"], "invalid_grant");
+    assert_eq!(
+        exchange(&redirect["code"], &verifier, REDIRECT_URI).await.1["error"],
+        "invalid_grant"
+    );
 
-    for (verifier, place) in [("x".repeat(43), BACK), (verifier, "http://127.0.0.1:3000/other")] {
-        let (_, back) = bench.authorize(&[("code_challenge", &challenge)]).await;
-        let (status, answer) = exchange(&back["code"], &verifier, place).await;
-        assert_eq!((status.as_u16(), &answer["error"]), (400, &json!("invalid_grant")));
+    for (verifier, redirect_uri) in
+        [("x".repeat(43), REDIRECT_URI), (verifier, "http://127.0.0.1:3000/other")]
+    {
+        let (_, redirect) = bench.authorize(&[("code_challenge", &challenge)]).await;
+        let (status, response) = exchange(&redirect["code"], &verifier, redirect_uri).await;
+        assert_eq!((status.as_u16(), &response["error"]), (400, &json!("invalid_grant")));
     }
 }
 
@@ -221,49 +226,49 @@ async fn nobody_is_sent_back_without_a_challenge_a_user_or_to_a_place_not_agreed
     let bench = bench(Algorithm::Rs256).await;
     let challenge = "c".repeat(43);
     let good = ("code_challenge", challenge.as_str());
-    for (more, error) in [
+    for (extra, error) in [
         (vec![], "invalid_request"),
         (vec![good, ("code_challenge_method", "plain")], "invalid_request"),
-        (vec![good, ("login_hint", "nobody")], "login_required"),
+        (vec![good, ("login_hint", "unknown")], "login_required"),
         (vec![good, ("response_type", "token")], "unsupported_response_type"),
     ] {
-        assert_eq!(bench.authorize(&more).await.1["error"], error);
+        assert_eq!(bench.authorize(&extra).await.1["error"], error);
     }
-    for more in [("redirect_uri", "http://elsewhere.example"), ("client_id", "nobody")] {
-        let (status, back) = bench.authorize(&[good, more]).await;
-        assert_eq!((status.as_u16(), back.len()), (400, 0));
+    for extra in [("redirect_uri", "http://elsewhere.example"), ("client_id", "unknown")] {
+        let (status, redirect) = bench.authorize(&[good, extra]).await;
+        assert_eq!((status.as_u16(), redirect.len()), (400, 0));
     }
 }
 
 #[tokio::test]
 async fn keys_rotate_with_and_without_the_old_one() {
     let bench = bench(Algorithm::Rs256).await;
-    let first = bench.for_itself().await;
+    let first = bench.client_credentials_token().await;
     bench.admin("/rotate", json!({ "algorithm": "RS256", "keep": true })).await;
-    let second = bench.for_itself().await;
+    let second = bench.client_credentials_token().await;
     assert_ne!(decode_header(&first).unwrap().kid, decode_header(&second).unwrap().kid);
     bench.read(&first, "docferry").await.unwrap();
     bench.read(&second, "docferry").await.unwrap();
     bench.admin("/rotate", json!({})).await;
-    let kept = bench.get("/jwks").await;
-    let ids: Vec<_> = kept["keys"].as_array().unwrap().iter().map(|key| &key["kid"]).collect();
-    let of = |token: &str| json!(decode_header(token).unwrap().kid.unwrap());
-    assert!(ids.contains(&&of(&first)) && !ids.contains(&&of(&second)));
+    let key_set = bench.get("/jwks").await;
+    let ids: Vec<_> = key_set["keys"].as_array().unwrap().iter().map(|key| &key["kid"]).collect();
+    let id_of = |token: &str| json!(decode_header(token).unwrap().kid.unwrap());
+    assert!(ids.contains(&&id_of(&first)) && !ids.contains(&&id_of(&second)));
 }
 
 #[tokio::test]
 async fn tokens_of_any_kind_of_falseness_can_be_made() {
     let bench = bench(Algorithm::Rs256).await;
-    let mint = async |wish: Value| {
-        let answer = bench.admin("/mint", wish).await;
-        answer["token"].as_str().unwrap().to_owned()
+    let mint = async |request: Value| {
+        let response = bench.admin("/mint", request).await;
+        response["token"].as_str().unwrap().to_owned()
     };
     let good = mint(json!({ "claims": { "sub": "x", "iat": null } })).await;
     let claims = bench.read(&good, "docferry").await.unwrap().claims;
     assert_eq!((&claims["sub"], &claims["iat"]), (&json!("x"), &Value::Null));
     let es = mint(json!({ "algorithm": "ES256" })).await;
     bench.read(&es, "docferry").await.unwrap();
-    for wish in [
+    for request in [
         json!({ "expiresIn": -61 }),
         json!({ "badSignature": true }),
         json!({ "foreignKey": true }),
@@ -271,7 +276,7 @@ async fn tokens_of_any_kind_of_falseness_can_be_made() {
         json!({ "algorithm": "HS256" }),
         json!({ "claims": { "exp": null } }),
     ] {
-        assert!(bench.read(&mint(wish.clone()).await, "docferry").await.is_err(), "{wish}");
+        assert!(bench.read(&mint(request.clone()).await, "docferry").await.is_err(), "{request}");
     }
     let unsigned = mint(json!({ "algorithm": "none" })).await;
     assert!(unsigned.ends_with('.') && decode_header(&unsigned).is_err());

@@ -1,4 +1,4 @@
-//! The admin routes that every simulator has.
+//! Admin routes that every simulator has: faults, bandwidth, the request log and health.
 
 use std::sync::Arc;
 
@@ -19,26 +19,27 @@ use crate::{
     stage::Stage,
 };
 
-/// `faults`, `shape`, `requests` and `health`, to be nested under the admin base.
+/// Returns the routes `faults`, `shape`, `requests` and `health`, to be nested under the admin base
+/// path.
 pub fn admin_routes<X>(stage: Arc<Stage<X>>) -> Router
 where
     X: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static,
 {
     Router::new()
-        .route("/faults", post(add).get(list).delete(clear))
-        .route("/shape", post(set_shape).get(shapes))
-        .route("/requests", get(requests).delete(forget))
+        .route("/faults", post(add_rules).get(list_rules).delete(clear_rules))
+        .route("/shape", post(set_shape).get(list_shapes))
+        .route("/requests", get(list_requests).delete(clear_requests))
         .route("/health", get(async || json(StatusCode::OK, &object!({ "status": "ok" }))))
         .with_state(stage)
 }
 
 #[derive(Deserialize)]
-struct Which {
+struct ClearQuery {
     #[serde(rename = "match")]
     matching: Option<String>,
 }
 
-async fn add<X>(State(stage): State<Arc<Stage<X>>>, body: Bytes) -> Response
+async fn add_rules<X>(State(stage): State<Arc<Stage<X>>>, body: Bytes) -> Response
 where
     X: Clone + Default + Serialize + DeserializeOwned,
 {
@@ -49,18 +50,21 @@ where
     }
 }
 
-async fn list<X>(State(stage): State<Arc<Stage<X>>>) -> Response
+async fn list_rules<X>(State(stage): State<Arc<Stage<X>>>) -> Response
 where
     X: Clone + Default + Serialize + DeserializeOwned,
 {
     json(StatusCode::OK, &Value::Array(stage.faults.list()))
 }
 
-async fn clear<X>(State(stage): State<Arc<Stage<X>>>, Query(which): Query<Which>) -> Response
+async fn clear_rules<X>(
+    State(stage): State<Arc<Stage<X>>>,
+    Query(query): Query<ClearQuery>,
+) -> Response
 where
     X: Clone + Default + Serialize + DeserializeOwned,
 {
-    let removed = stage.faults.clear(which.matching.as_deref());
+    let removed = stage.faults.clear(query.matching.as_deref());
     json(StatusCode::OK, &object!({ "removed": removed }))
 }
 
@@ -72,15 +76,15 @@ async fn set_shape<X>(State(stage): State<Arc<Stage<X>>>, body: Bytes) -> Respon
     }
 }
 
-async fn shapes<X>(State(stage): State<Arc<Stage<X>>>) -> Response {
+async fn list_shapes<X>(State(stage): State<Arc<Stage<X>>>) -> Response {
     json(StatusCode::OK, &object!(stage.shaper.list()))
 }
 
-async fn requests<X>(State(stage): State<Arc<Stage<X>>>) -> Response {
+async fn list_requests<X>(State(stage): State<Arc<Stage<X>>>) -> Response {
     json(StatusCode::OK, &object!(stage.log.list()))
 }
 
-async fn forget<X>(State(stage): State<Arc<Stage<X>>>) -> Response {
+async fn clear_requests<X>(State(stage): State<Arc<Stage<X>>>) -> Response {
     stage.log.clear();
     json(StatusCode::OK, &object!([]))
 }

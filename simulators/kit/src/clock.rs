@@ -1,12 +1,12 @@
-//! The only place where the simulators read the wall clock.
+//! Wall clock of the simulators. No other module reads the system time.
 
 use jiff::Timestamp;
 
-/// The wall-clock time, for the dates that answers and listings carry.
+/// Returns the wall-clock time, for dates in responses and listings.
 #[must_use]
 #[expect(
     clippy::disallowed_methods,
-    reason = "a simulator stands outside the Clock port: it plays another system, with a clock of its own"
+    reason = "a simulator plays another system with its own clock, so it needs no Clock port"
 )]
 pub fn now() -> Timestamp {
     Timestamp::now()

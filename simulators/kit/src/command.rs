@@ -1,4 +1,4 @@
-//! What the thin binaries share.
+//! Shared main loop of the simulator binaries.
 
 use std::io::{self, Read as _, Write as _};
 
@@ -10,11 +10,11 @@ use tokio::{
 
 use crate::serve::Running;
 
-/// Prints `{"url": …, "admin": …}` and waits for SIGTERM, SIGINT or, if asked, for
-/// the end of standard input (so that a parent that dies takes its simulator along).
+/// Prints `{"url": …, "admin": …}` and waits for SIGTERM, SIGINT or, with `exit_with_stdin`, the
+/// end of standard input. Watching standard input stops the simulator when its parent process dies.
 ///
 /// # Errors
-/// When standard output is closed or signals cannot be watched.
+/// Returns an error when standard output is closed or a signal handler cannot be installed.
 pub async fn run_until_stopped(running: Running, exit_with_stdin: bool) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -32,7 +32,8 @@ pub async fn run_until_stopped(running: Running, exit_with_stdin: bool) -> io::R
     Ok(())
 }
 
-/// A thread of its own: tokio's standard input would hold the runtime open at exit.
+/// Completes at the end of standard input. Reads on a dedicated thread, because tokio's standard
+/// input would keep the runtime alive at exit.
 async fn stdin_closed() {
     let (closed, wait) = oneshot::channel::<()>();
     std::thread::spawn(move || {
@@ -40,6 +41,6 @@ async fn stdin_closed() {
         while matches!(io::stdin().lock().read(&mut buffer), Ok(read) if read > 0) {}
         drop(closed);
     });
-    // The sender is dropped, never used: an error is the news.
+    // The thread drops the sender without sending, so the receive error is the signal.
     let _dropped = wait.await;
 }

@@ -1,4 +1,4 @@
-//! Scripted faults: rules that fire by position.
+//! Scripted faults: rules that fire on the nth matching request.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -8,18 +8,18 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-/// A `Retry-After` header as a rule gives it: seconds, or any text (a date, nonsense).
+/// Value of a `Retry-After` header in a rule: seconds, or any text (a date, an invalid value).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum RetryAfter {
-    /// Seconds.
+    /// Delay in seconds.
     Seconds(u64),
-    /// Sent as it stands.
+    /// Text that is sent unchanged.
     Text(String),
 }
 
 impl RetryAfter {
-    /// The header's value.
+    /// Returns the header value.
     #[must_use]
     pub fn header(&self) -> String {
         match self {
@@ -29,46 +29,47 @@ impl RetryAfter {
     }
 }
 
-/// One scripted fault. `X` holds the fields that only one simulator knows.
+/// One scripted fault. `X` holds the fields of one particular simulator.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rule<X> {
-    /// The operation it applies to.
+    /// Operation that the rule applies to.
     pub operation: String,
-    /// Fires from the nth matching request on, counted since the rule was added.
+    /// First matching request that triggers the rule, counted from 1 since the rule was added.
+    /// Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<u64>,
-    /// How often it fires; 0 = for ever.
+    /// Number of times the rule fires; 0 means without limit.
     #[serde(default = "once")]
     pub count: u64,
-    /// A part of the request's subject.
+    /// Substring that the request's subject must contain. Absent: every subject matches.
     #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
     pub matching: Option<String>,
-    /// Answer with this status.
+    /// Status of the error response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// `Retry-After` of that answer.
+    /// `Retry-After` header of the error response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<RetryAfter>,
-    /// The error code in the body of that answer.
+    /// Error code in the body of the error response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The whole body of that answer.
+    /// Complete body of the replacement response. Without `status`, it is sent with status 200.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
-    /// The content type of `body`.
+    /// Content type of `body`. Default: `application/json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
-    /// Break the connection instead of answering.
+    /// Breaks the connection instead of sending a response.
     #[serde(default)]
     pub drop_response: bool,
-    /// How much of the work is done before the answer is lost or replaced.
+    /// Fraction (0 to 1) of the work that is done before the response is lost or replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store_fraction: Option<f64>,
-    /// Wait this long before answering.
+    /// Delay before the response, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
-    /// What only this simulator knows.
+    /// Fields of the particular simulator.
     #[serde(skip_deserializing, flatten)]
     pub extra: X,
 }
@@ -93,10 +94,10 @@ fn once() -> u64 {
 }
 
 impl<X: DeserializeOwned + Default> Rule<X> {
-    /// Reads a rule strictly: a field that neither part knows is an error that names it.
+    /// Parses a rule strictly: a field that neither `Rule` nor `X` knows is an error that names it.
     ///
-    /// `flatten` and `deny_unknown_fields` exclude each other in serde, so the
-    /// fields are dealt out by hand.
+    /// serde does not support `flatten` together with `deny_unknown_fields`, so the fields are
+    /// split by hand.
     fn parse(value: Value, operations: &[&str]) -> Result<Self, String> {
         let Value::Object(fields) = value else {
             return Err("a rule is a JSON object".to_owned());
@@ -135,14 +136,14 @@ fn from_fields<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, Str
 }
 
 impl<X> Rule<X> {
-    /// Whether the rule replaces the answer by one of its own.
+    /// Returns whether the rule replaces the response with its own.
     #[must_use]
     pub fn replaces_answer(&self) -> bool {
         self.status.is_some() || self.body.is_some()
     }
 
-    /// Whether an operation that is done or not done is done: an error answer
-    /// alone means no; `storeFraction: 1` means the work was done all the same.
+    /// Returns whether an all-or-nothing operation is carried out. A `status` alone means that it
+    /// is not; `storeFraction: 1` means that it is carried out although the client gets an error.
     #[must_use]
     pub fn does_work(&self) -> bool {
         match self.store_fraction {
@@ -151,7 +152,7 @@ impl<X> Rule<X> {
         }
     }
 
-    /// How many of `length` bytes are stored.
+    /// Returns how many of `length` bytes are stored.
     #[must_use]
     pub fn stored_bytes(&self, length: u64) -> u64 {
         match self.store_fraction {
@@ -161,33 +162,36 @@ impl<X> Rule<X> {
         }
     }
 
-    /// The wait before the answer.
+    /// Returns the delay before the response.
     #[must_use]
     pub fn delay(&self) -> Option<Duration> {
         self.delay_ms.map(Duration::from_millis)
     }
 }
 
-/// That fraction of `length` bytes, rounded down.
+/// Returns that fraction of `length`, rounded down.
 #[must_use]
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_precision_loss,
-    reason = "lengths are far below 2^52 and the fraction is kept in 0..=1"
+    reason = "lengths are far below 2^52 and the fraction is clamped to 0..=1"
 )]
 pub fn part_of(length: u64, fraction: f64) -> u64 {
     ((length as f64) * fraction.clamp(0.0, 1.0)).floor() as u64
 }
 
+/// A rule with its counters.
 #[derive(Debug)]
-struct Slot<X> {
+struct CountedRule<X> {
     rule: Rule<X>,
+    /// Number of matching requests so far.
     seen: u64,
+    /// Number of times the rule has fired.
     fired: u64,
 }
 
-impl<X> Slot<X> {
+impl<X> CountedRule<X> {
     fn matches(&self, operations: &[&str], subject: &str) -> bool {
         operations.contains(&self.rule.operation.as_str())
             && self.rule.matching.as_deref().is_none_or(|part| subject.contains(part))
@@ -199,28 +203,28 @@ impl<X> Slot<X> {
     }
 }
 
-/// The rules in force, in the order in which they were added.
+/// All active rules, in the order in which they were added.
 #[derive(Debug)]
 pub struct Faults<X> {
     operations: &'static [&'static str],
-    slots: Mutex<Vec<Slot<X>>>,
+    rules: Mutex<Vec<CountedRule<X>>>,
 }
 
 impl<X: Clone + Default + Serialize + DeserializeOwned> Faults<X> {
-    /// No rules yet; rules may name these operations.
+    /// Creates an empty rule set. `operations` are the operation names that rules may use.
     #[must_use]
     pub fn new(operations: &'static [&'static str]) -> Self {
-        Self { operations, slots: Mutex::default() }
+        Self { operations, rules: Mutex::default() }
     }
 
-    fn slots(&self) -> MutexGuard<'_, Vec<Slot<X>>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    fn rules(&self) -> MutexGuard<'_, Vec<CountedRule<X>>> {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds one rule or an array of rules; all or none.
+    /// Adds one rule or an array of rules. Adds none when one of them is invalid.
     ///
     /// # Errors
-    /// The words for the 400 answer.
+    /// Returns the message for the 400 response.
     pub fn add(&self, value: Value) -> Result<usize, String> {
         let values = match value {
             Value::Array(values) => values,
@@ -231,43 +235,46 @@ impl<X: Clone + Default + Serialize + DeserializeOwned> Faults<X> {
             .map(|value| Rule::parse(value, self.operations))
             .collect::<Result<_, _>>()?;
         let added = rules.len();
-        self.slots().extend(rules.into_iter().map(|rule| Slot { rule, seen: 0, fired: 0 }));
+        self.rules().extend(rules.into_iter().map(|rule| CountedRule { rule, seen: 0, fired: 0 }));
         Ok(added)
     }
 
-    /// Shows a request to every rule and takes the effect of the first that is due.
+    /// Counts a request against every matching rule and returns the first rule that is due.
     ///
-    /// Rules that are due but come later in the list have seen the request and
-    /// fire on the next one: a request suffers one fault at a time.
+    /// At most one fault applies to a request. Other rules that are due also count the request and
+    /// fire on the next one.
     pub fn take(&self, operations: &[&str], subject: &str) -> Option<Rule<X>> {
         let mut taken = None;
-        for slot in self.slots().iter_mut().filter(|slot| slot.matches(operations, subject)) {
-            slot.seen += 1;
-            if taken.is_none() && slot.is_due() {
-                slot.fired += 1;
-                taken = Some(slot.rule.clone());
+        for counted in
+            self.rules().iter_mut().filter(|counted| counted.matches(operations, subject))
+        {
+            counted.seen += 1;
+            if taken.is_none() && counted.is_due() {
+                counted.fired += 1;
+                taken = Some(counted.rule.clone());
             }
         }
         taken
     }
 
-    /// Every rule with how often it was asked and fired.
+    /// Returns every rule with the number of requests it matched (`seen`) and of times it fired.
     #[must_use]
     pub fn list(&self) -> Vec<Value> {
-        let with_counts = |slot: &Slot<X>| {
-            let mut value = serde_json::to_value(&slot.rule).unwrap_or_default();
-            value["seen"] = slot.seen.into();
-            value["fired"] = slot.fired.into();
+        let with_counts = |counted: &CountedRule<X>| {
+            let mut value = serde_json::to_value(&counted.rule).unwrap_or_default();
+            value["seen"] = counted.seen.into();
+            value["fired"] = counted.fired.into();
             value
         };
-        self.slots().iter().map(with_counts).collect()
+        self.rules().iter().map(with_counts).collect()
     }
 
-    /// Removes all rules, or those with exactly this `match`.
+    /// Removes all rules, or only those whose `match` equals `matching`. Returns how many were
+    /// removed.
     pub fn clear(&self, matching: Option<&str>) -> usize {
-        let mut slots = self.slots();
-        let before = slots.len();
-        slots.retain(|slot| matching.is_some() && slot.rule.matching.as_deref() != matching);
-        before - slots.len()
+        let mut rules = self.rules();
+        let before = rules.len();
+        rules.retain(|counted| matching.is_some() && counted.rule.matching.as_deref() != matching);
+        before - rules.len()
     }
 }

@@ -1,10 +1,8 @@
-//! What the simulators share and what is no system's contract: a server that
-//! can break connections, scripted faults, bandwidth limits, a request log, and
-//! the admin interface over these.
+//! Shared parts of the simulators: an HTTP server that can break connections, scripted faults,
+//! bandwidth limits, a request log, and the admin interface for these.
 //!
-//! Nothing here knows Graph, ORDS or any docferry crate. Each simulator is
-//! written from its contract, so that a mistake in a client cannot hide in its
-//! simulator.
+//! This crate knows nothing of Graph or ORDS and depends on no docferry crate. Each simulator is
+//! written from its contract, so that a mistake in a client cannot be repeated in its simulator.
 
 mod admin;
 

@@ -1,4 +1,4 @@
-//! What was asked, for tests and demos to look at.
+//! Log of received requests, for tests and demos.
 
 use std::{
     collections::VecDeque,
@@ -7,22 +7,23 @@ use std::{
 
 use serde::Serialize;
 
-const KEPT: usize = 10_000;
+/// Maximum number of log entries.
+const MAX_ENTRIES: usize = 10_000;
 
-/// One request. Never a URL or a credential: only what it was about.
+/// One logged request. It contains neither a URL nor a credential.
 #[derive(Debug, Clone, Serialize)]
 pub struct Entry {
-    /// The operation.
+    /// Name of the operation.
     pub operation: String,
-    /// What it was about.
+    /// Object of the request, for example a user and path.
     pub subject: String,
-    /// The status answered; null when the connection ended without an answer.
+    /// Status of the response; null when the connection ended without one.
     pub status: Option<u16>,
-    /// Body bytes received (or moved).
+    /// Body bytes received, or moved by a background task.
     pub bytes: u64,
-    /// When it ended.
+    /// Time at which the request ended.
     pub at: String,
-    /// Its header `traceparent`, as it came.
+    /// Header `traceparent` of the request, unchanged.
     pub traceparent: Option<String>,
 }
 
@@ -37,21 +38,21 @@ impl RequestLog {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an entry and drops the oldest beyond the bound.
+    /// Appends an entry and drops the oldest one when the log is full.
     pub fn add(&self, entry: Entry) {
         let mut entries = self.entries();
-        if entries.len() == KEPT {
+        if entries.len() == MAX_ENTRIES {
             entries.pop_front();
         }
         entries.push_back(entry);
     }
 
-    /// Forgets what was asked so far.
+    /// Removes all entries.
     pub fn clear(&self) {
         self.entries().clear();
     }
 
-    /// All entries, oldest first.
+    /// Returns all entries, oldest first.
     #[must_use]
     pub fn list(&self) -> Vec<Entry> {
         self.entries().iter().cloned().collect()

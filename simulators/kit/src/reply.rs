@@ -1,14 +1,14 @@
-//! Answers.
+//! Constructors for responses.
 
 use axum::{body::Body, response::Response};
 use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
 use serde_json::{Value, json as object};
 
-/// Marks an answer that must not be sent: the server breaks the connection instead.
+/// Response extension that makes the server break the connection instead of responding.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Broken;
 
-/// An answer that reaches the client as a broken connection.
+/// Returns a response that reaches the client as a broken connection.
 #[must_use]
 pub fn break_connection() -> Response {
     let mut response = Response::new(Body::empty());
@@ -16,13 +16,13 @@ pub fn break_connection() -> Response {
     response
 }
 
-/// A JSON answer.
+/// Returns a JSON response.
 #[must_use]
 pub fn json(status: StatusCode, value: &Value) -> Response {
     text(status, "application/json", value.to_string())
 }
 
-/// An answer with any body.
+/// Returns a response with any body.
 #[must_use]
 pub fn text(status: StatusCode, content_type: &str, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
@@ -33,7 +33,7 @@ pub fn text(status: StatusCode, content_type: &str, body: impl Into<Body>) -> Re
     response
 }
 
-/// The admin interface's 400.
+/// Returns the 400 response of the admin interface.
 #[must_use]
 pub fn refuse(message: impl Into<String>) -> Response {
     json(StatusCode::BAD_REQUEST, &object!({ "error": message.into() }))

@@ -1,4 +1,4 @@
-//! An HTTP/1 server that can break a connection instead of answering.
+//! HTTP/1 server that can break a connection instead of responding.
 
 use std::{convert::Infallible, io, net::Ipv4Addr, path::PathBuf};
 
@@ -16,72 +16,75 @@ use tower::ServiceExt as _;
 
 use crate::reply::Broken;
 
-/// Body bytes arrive in pieces of at most this size: few calls, little memory.
+/// Read buffer of a connection, which bounds the size of a body frame: few calls, little memory.
 const READ_BUFFER: usize = 256 * 1024;
 
+// Header `traceparent` of the current request.
 tokio::task_local! {
     static TRACE: Option<String>;
 }
 
-/// The header `traceparent` of the request that is being answered.
+/// Returns the header `traceparent` of the current request.
 pub(crate) fn traceparent() -> Option<String> {
     TRACE.try_with(Clone::clone).ok().flatten()
 }
 
-/// Why a simulator did not start.
+/// Error that prevented a simulator from starting.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The port is taken, or may not be used.
+    /// The port is in use or not permitted.
     #[error("cannot listen on 127.0.0.1:{port}")]
     Listen {
-        /// The port asked for.
+        /// Requested port.
         port: u16,
-        /// What the system said.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// The data directory cannot be made or written.
+    /// The data directory cannot be created or written.
     #[error("cannot use the data directory")]
     DataDir(#[source] io::Error),
-    /// The configuration makes no sense.
+    /// The configuration is invalid.
     #[error("{0}")]
     Config(String),
 }
 
-/// A running simulator. Dropping it stops the server, breaks its connections and
-/// removes the temporary directory, if it had one.
+/// A running simulator. Dropping it stops the server, breaks its connections and removes its
+/// temporary directory, if it has one.
 #[derive(Debug)]
 pub struct Running {
     url: String,
     task: JoinHandle<()>,
+    /// Dropping the sender stops the server.
     stop: Option<oneshot::Sender<()>>,
+    /// Background tasks that run as long as the server.
     companions: JoinSet<()>,
     _scratch: Option<TempDir>,
 }
 
 impl Running {
-    /// The base URL of the simulated service, without a trailing slash.
+    /// Returns the base URL of the simulated service, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The base URL of the admin interface, without a trailing slash.
+    /// Returns the base URL of the admin interface, without a trailing slash.
     #[must_use]
     pub fn admin_url(&self) -> String {
         format!("{}/_admin", self.url)
     }
 
-    /// Runs a background task for as long as the simulator.
+    /// Runs a background task for as long as the simulator runs.
     pub fn attach(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         self.companions.spawn(task);
     }
 
-    /// Stops and returns when no connection is left.
+    /// Stops the server and waits until all connections are closed.
     pub async fn shutdown(mut self) {
         self.companions.shutdown().await;
-        // Dropping the sender is the signal.
+        // Dropping the sender signals the server to stop.
         drop(self.stop.take());
-        // The task only ends, it fails in no way that anyone could act on.
+        // The task returns nothing; a join error would not be actionable here.
         let _ended = (&mut self.task).await;
     }
 }
@@ -92,11 +95,11 @@ impl Drop for Running {
     }
 }
 
-/// Binds 127.0.0.1 on `port` (0 = a free one), and serves the router made for the
-/// base URL that came out.
+/// Binds 127.0.0.1 on `port` (0 selects a free port) and serves the router that `router` builds for
+/// the resulting base URL.
 ///
 /// # Errors
-/// [`StartError::Listen`] when the port cannot be bound.
+/// Returns [`StartError::Listen`] when the port cannot be bound.
 pub async fn serve(
     port: u16,
     scratch: Option<TempDir>,
@@ -110,7 +113,7 @@ pub async fn serve(
     Ok(Running { url, task, stop: Some(stop), companions: JoinSet::new(), _scratch: scratch })
 }
 
-/// The connections live in this task's set, so that aborting it ends them all.
+/// Accepts connections. This task owns them all, so aborting it ends them.
 async fn accept(listener: TcpListener, router: Router, mut stopped: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {
@@ -119,7 +122,7 @@ async fn accept(listener: TcpListener, router: Router, mut stopped: oneshot::Rec
                 Ok((stream, _)) => {
                     connections.spawn(connection(stream, router.clone()));
                 }
-                // Out of file descriptors: let some connection end first.
+                // No file descriptor is available: wait until a connection has ended.
                 Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
             },
             Some(_ended) = connections.join_next() => {}
@@ -129,10 +132,10 @@ async fn accept(listener: TcpListener, router: Router, mut stopped: oneshot::Rec
 }
 
 async fn connection(stream: TcpStream, router: Router) {
-    // Answers are small; without this they would wait for the client's ACK.
+    // Responses are small; with Nagle's algorithm they would wait for the client's ACK.
     let _best_effort = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| answer(router.clone(), request));
-    // An error here is a broken connection: the client's doing, or a scripted fault.
+    // An error here is a broken connection, caused by the client or by a scripted fault.
     let _ended = http1::Builder::new()
         .timer(TokioTimer::new())
         .max_buf_size(READ_BUFFER)
@@ -140,7 +143,7 @@ async fn connection(stream: TcpStream, router: Router) {
         .await;
 }
 
-/// An `Err` from the service makes hyper close the connection with nothing sent.
+/// Returns `Err` for a scripted break: hyper then closes the connection without a response.
 async fn answer(router: Router, request: Request<Incoming>) -> Result<Response, io::Error> {
     let trace = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
     let trace = trace.map(ToOwned::to_owned);
@@ -155,10 +158,10 @@ async fn answer(router: Router, request: Request<Incoming>) -> Result<Response, 
     }
 }
 
-/// The directory to keep bytes in: the one asked for, or a temporary one to hand to [`serve`].
+/// Returns the directory for stored bytes: `wanted`, or a temporary one to pass to [`serve`].
 ///
 /// # Errors
-/// [`StartError::DataDir`].
+/// Returns [`StartError::DataDir`] when the directory cannot be created.
 pub fn data_dir(wanted: Option<PathBuf>) -> Result<(PathBuf, Option<TempDir>), StartError> {
     match wanted {
         Some(dir) => {

@@ -1,4 +1,4 @@
-//! Bandwidth and latency, per request and in total.
+//! Traffic shaping: bandwidth and latency limits, per request and in total.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -8,26 +8,27 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// Bytes that pass at once; small, so that a limited stream flows smoothly.
+/// Size of the pieces in which bytes pass; small, so that a limited stream flows smoothly.
 const PIECE: u64 = 64 * 1024;
-/// How much a line may make up for: timers are a millisecond or two late, and on a
-/// busy machine whoever waited gets its turn later still.
+/// Maximum delay that a line may catch up on. Timers fire a millisecond or two late, and a waiting
+/// task is scheduled even later on a busy machine.
 const CREDIT: Duration = Duration::from_millis(25);
 
 /// A bandwidth and latency setting.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Shape {
-    /// Limit of each request.
+    /// Bandwidth limit of each request.
     #[serde(default)]
     pub bytes_per_second: Option<u64>,
-    /// Limit of all requests of this shape together.
+    /// Bandwidth limit of all requests of this shape together.
     #[serde(default)]
     pub total_bytes_per_second: Option<u64>,
-    /// Latency of each request.
+    /// Latency of each request, in milliseconds.
     #[serde(default)]
     pub delay_ms: Option<u64>,
-    /// Only for subjects that contain this; absent = for those no other shape names.
+    /// Substring of the subjects it applies to. Absent: applies to subjects that no other shape
+    /// matches.
     #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
     pub matching: Option<String>,
 }
@@ -43,11 +44,11 @@ impl Shape {
 #[derive(Debug)]
 struct Active {
     shape: Shape,
-    /// When the shared line is free again.
+    /// Time at which the shared line is free again.
     line: Mutex<Instant>,
 }
 
-/// The shapes in force.
+/// All active shapes.
 #[derive(Debug, Default)]
 pub struct Shaper {
     active: Mutex<Vec<Arc<Active>>>,
@@ -58,10 +59,11 @@ impl Shaper {
         self.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets a shape in place of the one with the same `match`; one without any limit removes it.
+    /// Adds a shape, or replaces the one with the same `match`. A shape without any limit removes
+    /// it.
     ///
     /// # Errors
-    /// The words for the 400 answer.
+    /// Returns the message for the 400 response.
     pub fn set(&self, shape: Shape) -> Result<(), String> {
         if shape.bytes_per_second == Some(0) || shape.total_bytes_per_second == Some(0) {
             return Err("a bandwidth of 0 would never end; use a fault with delayMs".to_owned());
@@ -74,7 +76,7 @@ impl Shaper {
         Ok(())
     }
 
-    /// The shapes in force.
+    /// Returns the active shapes.
     #[must_use]
     pub fn list(&self) -> Vec<Shape> {
         self.active().iter().map(|active| active.shape.clone()).collect()
@@ -92,7 +94,7 @@ impl Shaper {
             .cloned()
     }
 
-    /// The latency of a request.
+    /// Waits for the latency of a request.
     pub async fn latency(&self, subject: &str) {
         let delay = self.find(subject).and_then(|active| active.shape.delay_ms);
         if let Some(delay) = delay {
@@ -100,32 +102,33 @@ impl Shaper {
         }
     }
 
-    /// The line one request sends or receives on.
+    /// Returns the line that one request sends or receives on.
     #[must_use]
     pub fn line(self: &Arc<Self>, subject: &str) -> Line {
         Line { shaper: Arc::clone(self), subject: subject.to_owned(), free_at: Instant::now() }
     }
 }
 
-/// One request's line. It looks its shape up again for every piece, so that a
-/// shape set in the middle of a long request takes effect.
+/// Bandwidth-limited line of one request. It looks up its shape for every piece, so that a shape
+/// set during a long request takes effect.
 #[derive(Debug)]
 pub struct Line {
     shaper: Arc<Shaper>,
     subject: String,
+    /// Time at which this line is free again.
     free_at: Instant,
 }
 
 impl Line {
-    /// Returns when `bytes` more may have passed.
+    /// Waits until `bytes` more may pass.
     pub async fn pass(&mut self, bytes: usize) {
-        let mut left = bytes as u64;
-        while left > 0 {
+        let mut remaining = bytes as u64;
+        while remaining > 0 {
             let Some(active) = self.shaper.find(&self.subject) else {
                 return;
             };
-            let piece = left.min(PIECE);
-            left -= piece;
+            let piece = remaining.min(PIECE);
+            remaining -= piece;
             let mut until = Instant::now();
             if let Some(rate) = active.shape.bytes_per_second {
                 self.free_at = advance(self.free_at, piece, rate);
@@ -136,8 +139,8 @@ impl Line {
                 *line = advance(*line, piece, rate);
                 until = until.max(*line);
             }
-            // A timer whose time has come already would still cost a millisecond, which
-            // is more than a piece takes at 65 MB/s.
+            // A timer that is already due would still cost a millisecond, longer than a piece takes
+            // at 65 MB/s.
             if until > Instant::now() {
                 sleep_until(until).await;
             }
@@ -145,8 +148,9 @@ impl Line {
     }
 }
 
-/// Deadlines add up from the last one, not from now, so that late timers do not
-/// lower the rate; a line that was idle has no more than [`CREDIT`] to make up for.
+/// Returns when the line is free after `bytes` more. Deadlines add up from the previous one, not
+/// from now, so that late timers do not lower the rate. An idle line catches up on [`CREDIT`] at
+/// most.
 fn advance(free_at: Instant, bytes: u64, rate: u64) -> Instant {
     let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(rate.max(1));
     free_at.max(Instant::now().checked_sub(CREDIT).unwrap_or(free_at))
@@ -157,7 +161,7 @@ fn advance(free_at: Instant, bytes: u64, rate: u64) -> Instant {
 mod tests {
     use super::*;
 
-    /// Seconds that 170 MB take, in frames of 256 KiB, under a limit of 85 MB/s.
+    /// Returns how many seconds 170 MB take, in frames of 256 KiB, under the limits of `shape`.
     async fn seconds(shape: Shape) -> f64 {
         let shaper = Arc::new(Shaper::default());
         shaper.set(shape).unwrap();
@@ -169,8 +173,8 @@ mod tests {
         start.elapsed().as_secs_f64()
     }
 
-    /// In real time, because it is real timers that are late. A busy machine takes longer
-    /// now and then; a limit that is too low by a third would show each time.
+    /// Uses real time, because real timers are the ones that fire late. A busy machine is slower
+    /// now and then; a limit that is too low by a third would show in every attempt.
     #[tokio::test]
     async fn a_fast_line_is_as_fast_as_it_is_said_to_be() {
         let limit = Some(85_000_000);

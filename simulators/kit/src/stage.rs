@@ -1,4 +1,5 @@
-//! What every simulated operation passes through: rules, latency, the log.
+//! Request pipeline of the simulators: fault rules, latency and the log, applied to every
+//! operation.
 
 use std::{future::Future, sync::Arc};
 
@@ -16,22 +17,23 @@ use crate::{
     shape::Shaper,
 };
 
-/// Renders an error the way the simulated system does: status, and the rule's code if it has one.
+/// Function that renders an error as the simulated system does, from a status and the rule's error
+/// code.
 pub type ErrorBody = fn(StatusCode, Option<&str>) -> Response;
 
-/// The machinery of one simulator.
+/// Shared state of one simulator's request pipeline.
 #[derive(Debug)]
 pub struct Stage<X> {
     /// Scripted faults.
     pub faults: Faults<X>,
     /// Bandwidth and latency.
     pub shaper: Arc<Shaper>,
-    /// What was asked.
+    /// Log of received requests.
     pub log: Arc<RequestLog>,
 }
 
 impl<X: Clone + Default + Serialize + DeserializeOwned> Stage<X> {
-    /// A stage whose rules may name these operations.
+    /// Creates a stage. `operations` are the operation names that rules may use.
     #[must_use]
     pub fn new(operations: &'static [&'static str]) -> Self {
         Self { faults: Faults::new(operations), shaper: Arc::default(), log: Arc::default() }
@@ -53,9 +55,9 @@ impl<X: Clone + Default + Serialize + DeserializeOwned> Stage<X> {
         }
     }
 
-    /// Runs an operation that is done or not done, under the rules in force.
+    /// Runs an all-or-nothing operation under the active rules.
     ///
-    /// `work` is given the rule, for the fields only its simulator knows.
+    /// `work` receives the rule, for the fields that only its simulator knows.
     pub async fn run<F>(
         &self,
         operation: &'static str,
@@ -77,10 +79,11 @@ impl<X: Clone + Default + Serialize + DeserializeOwned> Stage<X> {
     }
 }
 
-/// Turns the answer of the work (none: not done) into what the client gets.
+/// Returns the response for the client. `answer` is the response of the work, or `None` if the work
+/// was not done.
 ///
-/// An error of the work itself outlives the rule's: claiming a fault on top of a
-/// request that was wrong would hide the client's mistake.
+/// An error of the work itself takes precedence over the rule's error. Injecting a fault into an
+/// invalid request would hide the client's mistake.
 pub async fn settle<X>(
     rule: Option<&Rule<X>>,
     answer: Option<Response>,
@@ -124,8 +127,8 @@ fn replacement<X>(rule: &Rule<X>, error_body: ErrorBody) -> Response {
     response
 }
 
-/// A request's log entry, written when it is dropped: a client that breaks the
-/// connection cancels the handler, and that request belongs in the log too.
+/// Log entry of a request, written on drop. A client that breaks the connection cancels the
+/// handler, and that request must be logged too.
 #[derive(Debug)]
 pub struct Call {
     log: Arc<RequestLog>,
@@ -138,12 +141,12 @@ impl Call {
         self.entry.bytes += bytes as u64;
     }
 
-    /// Notes the outcome of work that answers nobody.
+    /// Records the outcome of work without a response, such as a background move.
     pub fn finish(mut self, status: u16) {
         self.entry.status = Some(status);
     }
 
-    /// Notes the status and passes the answer on.
+    /// Records the status and returns the response unchanged.
     pub fn end(mut self, response: Response) -> Response {
         if response.extensions().get::<Broken>().is_none() {
             self.entry.status = Some(response.status().as_u16());

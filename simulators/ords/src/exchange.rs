@@ -1,4 +1,4 @@
-//! The exchange bucket, as the mover writes to it.
+//! Client of the exchange bucket, used by the mover to write objects.
 
 use aws_sdk_s3::{
     Client,
@@ -14,14 +14,15 @@ use sim_kit::{Call, Line};
 
 use crate::{ExchangeConfig, source::Source};
 
-/// Larger documents go in parts, so that no more than one part is in memory.
-const WHOLE: u64 = 16 * 1024 * 1024;
-const PART: u64 = 8 * 1024 * 1024;
+/// Maximum size of a single PUT. Larger documents are sent in parts, so that at most one part is in
+/// memory.
+const MAX_SINGLE_PUT: u64 = 16 * 1024 * 1024;
+const PART_SIZE: u64 = 8 * 1024 * 1024;
 
-/// Why a file could not be moved; words for the admin listing.
+/// Error of a move, shown in the admin listing.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MoveError {
-    #[error("the bucket refused: {0}")]
+    #[error("the bucket rejected the request: {0}")]
     Bucket(String),
     #[error("the file could not be read")]
     Read(#[from] std::io::Error),
@@ -33,12 +34,12 @@ pub(crate) struct Exchange {
     bucket: String,
 }
 
-/// One object to write.
+/// An object to write.
 pub(crate) struct Object<'a> {
     pub(crate) key: &'a str,
     pub(crate) mimetype: &'a str,
     pub(crate) source: &'a Source,
-    /// The first bytes of the source that are written.
+    /// Number of bytes to write, from the start of the source.
     pub(crate) length: u64,
 }
 
@@ -60,14 +61,14 @@ impl Exchange {
         Self { client: Client::from_conf(builder.build()), bucket: config.bucket.clone() }
     }
 
-    /// Writes an object; readers see the old one or the new one, never a mixture.
+    /// Writes an object atomically: readers see the old or the new object, never a mixture.
     pub(crate) async fn put(
         &self,
         object: &Object<'_>,
         line: &mut Line,
         call: &mut Call,
     ) -> Result<(), MoveError> {
-        if object.length > WHOLE {
+        if object.length > MAX_SINGLE_PUT {
             return self.put_in_parts(object, line, call).await;
         }
         let body = read(object, 0, object.length, line, call).await?;
@@ -79,7 +80,7 @@ impl Exchange {
             .body(body)
             .send()
             .await
-            .map_err(refused)?;
+            .map_err(bucket_error)?;
         Ok(())
     }
 
@@ -97,11 +98,12 @@ impl Exchange {
             .content_type(object.mimetype)
             .send()
             .await
-            .map_err(refused)?;
+            .map_err(bucket_error)?;
         let upload = created.upload_id().unwrap_or_default();
         let sent = self.send_parts(object, upload, line, call).await;
         if sent.is_err() {
-            // The first error is the one to tell; an upload left over is the bucket's rule to collect.
+            // Report the first error. A lifecycle rule of the bucket removes uploads that were not
+            // aborted.
             let _aborted = self
                 .client
                 .abort_multipart_upload()
@@ -124,7 +126,7 @@ impl Exchange {
         let mut parts = Vec::new();
         let mut offset = 0;
         for number in 1.. {
-            let length = (object.length - offset).min(PART);
+            let length = (object.length - offset).min(PART_SIZE);
             if length == 0 {
                 break;
             }
@@ -139,7 +141,7 @@ impl Exchange {
                 .body(body)
                 .send()
                 .await
-                .map_err(refused)?;
+                .map_err(bucket_error)?;
             let done = CompletedPart::builder().part_number(number).set_e_tag(part.e_tag);
             parts.push(done.build());
             offset += length;
@@ -153,11 +155,12 @@ impl Exchange {
             .multipart_upload(parts)
             .send()
             .await
-            .map_err(refused)?;
+            .map_err(bucket_error)?;
         Ok(())
     }
 }
 
+/// Reads a range of the source at the speed of `line` and counts its bytes.
 async fn read(
     object: &Object<'_>,
     offset: u64,
@@ -172,6 +175,6 @@ async fn read(
     Ok(ByteStream::from(bytes))
 }
 
-fn refused(error: impl std::error::Error) -> MoveError {
+fn bucket_error(error: impl std::error::Error) -> MoveError {
     MoveError::Bucket(DisplayErrorContext(&error).to_string())
 }

@@ -1,8 +1,8 @@
-//! The document source: ORDS, the NFS it pushes to, and the mover that carries
+//! Simulator of the document source: ORDS, the NFS that it pushes to, and the mover that carries
 //! files from there to the S3 exchange bucket.
 //!
-//! Written from the contract and from nothing else: it shares no code with our
-//! client, so that a mistake there cannot hide here.
+//! It is written from the contract alone and shares no code with our client, so that a mistake in
+//! the client cannot be repeated here.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), docferry_sim_ords::StartError> {
@@ -30,41 +30,41 @@ pub use sim_kit::{Running, StartError};
 use exchange::Exchange;
 use world::World;
 
-/// How a simulated document source is set up.
+/// Configuration of a simulated document source.
 #[derive(Clone)]
 pub struct Config {
-    /// The port on 127.0.0.1; 0 = a free one.
+    /// Port on 127.0.0.1; 0 selects a free one.
     pub port: u16,
-    /// Where uploaded documents are kept; none = a temporary directory.
+    /// Directory for uploaded documents; `None` uses a temporary directory.
     pub data_dir: Option<PathBuf>,
-    /// User of HTTP Basic.
+    /// User name for HTTP Basic.
     pub user: String,
-    /// Password of HTTP Basic.
+    /// Password for HTTP Basic.
     pub password: String,
-    /// The only application id accepted; none = any.
+    /// The only accepted application id; `None` accepts any.
     pub application_id: Option<String>,
-    /// The only application password accepted; none = any.
+    /// The only accepted application password; `None` accepts any.
     pub app_password: Option<String>,
-    /// The bucket that files are moved to; none = they stay on the NFS.
+    /// Bucket that files are moved to; `None` leaves them on the NFS.
     pub exchange: Option<ExchangeConfig>,
-    /// How long a file waits on the NFS.
+    /// Time that a file stays on the NFS before it is moved.
     pub mover_delay: Duration,
 }
 
-/// The S3 exchange bucket.
+/// Configuration of the S3 exchange bucket.
 #[derive(Clone)]
 pub struct ExchangeConfig {
-    /// Endpoint URL; none = AWS.
+    /// Endpoint URL; `None` selects AWS.
     pub endpoint: Option<String>,
     /// Region.
     pub region: String,
-    /// Bucket.
+    /// Name of the bucket.
     pub bucket: String,
     /// Access key id.
     pub access_key: String,
     /// Secret access key.
     pub secret_key: String,
-    /// The bucket is named in the path, not in the host.
+    /// Whether the bucket's name is part of the path instead of the host.
     pub path_style: bool,
 }
 
@@ -83,7 +83,7 @@ impl Default for Config {
     }
 }
 
-/// Without the secrets.
+/// Omits the passwords and the application id.
 impl fmt::Debug for Config {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
@@ -96,7 +96,7 @@ impl fmt::Debug for Config {
     }
 }
 
-/// Without the secrets.
+/// Omits the keys.
 impl fmt::Debug for ExchangeConfig {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
@@ -107,19 +107,19 @@ impl fmt::Debug for ExchangeConfig {
     }
 }
 
-/// Starts a simulated document source, with its mover, in the current tokio runtime.
+/// Starts a simulated document source with its mover in the current tokio runtime.
 ///
-/// It stops when the handle is dropped; files still on the NFS are then never moved.
+/// Dropping the handle stops both; files still on the NFS are then never moved.
 ///
 /// # Errors
-/// When the port or the data directory cannot be had.
+/// Returns an error when the port cannot be bound or the data directory cannot be used.
 pub async fn start(config: Config) -> Result<Running, StartError> {
     let (dir, scratch) = sim_kit::data_dir(config.data_dir.clone())?;
     let port = config.port;
     let exchange = config.exchange.as_ref().map(Exchange::new);
     let (sender, jobs) = unbounded_channel();
     let world = Arc::new(World::new(config, dir, sender));
-    let for_mover = Arc::clone(&world);
+    let mover_world = Arc::clone(&world);
     let mut running = sim_kit::serve(port, scratch, |_url| {
         let admin = sim_kit::admin_routes(Arc::clone(&world.stage))
             .merge(admin::routes(Arc::clone(&world)));
@@ -132,7 +132,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     })
     .await?;
     if let Some(exchange) = exchange {
-        running.attach(mover::run(for_mover, exchange, jobs));
+        running.attach(mover::run(mover_world, exchange, jobs));
     }
     Ok(running)
 }

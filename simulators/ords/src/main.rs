@@ -1,4 +1,4 @@
-//! The simulated document source as a program; see the README for its admin interface.
+//! Binary of the simulated document source; see the README for its admin interface.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -9,19 +9,19 @@ use docferry_sim_ords::{Config, ExchangeConfig, start};
 #[derive(Parser)]
 #[command(version)]
 struct Flags {
-    /// Port on 127.0.0.1; 0 = a free one.
+    /// Port on 127.0.0.1; 0 selects a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// Where uploaded documents are kept [default: a temporary directory].
+    /// Directory for uploaded documents [default: a temporary directory].
     #[arg(long)]
     data_dir: Option<PathBuf>,
     /// Stop when standard input closes.
     #[arg(long)]
     exit_with_stdin: bool,
-    /// User of HTTP Basic.
+    /// User name for HTTP Basic.
     #[arg(long, env = "SIM_ORDS_USER", default_value = "simulated-user")]
     user: String,
-    /// Password of HTTP Basic.
+    /// Password for HTTP Basic.
     #[arg(
         long,
         env = "SIM_ORDS_PASSWORD",
@@ -29,13 +29,13 @@ struct Flags {
         default_value = "simulated-password"
     )]
     password: String,
-    /// The only application id accepted [default: any].
+    /// The only accepted application id [default: any].
     #[arg(long, env = "SIM_ORDS_APPLICATION_ID")]
     application_id: Option<String>,
-    /// The only application password accepted [default: any].
+    /// The only accepted application password [default: any].
     #[arg(long, env = "SIM_ORDS_APP_PASSWORD", hide_env_values = true)]
     app_password: Option<String>,
-    /// Exchange bucket; without it files stay on the NFS.
+    /// Exchange bucket; without it, files stay on the NFS.
     #[arg(long, env = "SIM_ORDS_S3_BUCKET")]
     s3_bucket: Option<String>,
     /// S3 endpoint URL [default: AWS].
@@ -55,10 +55,10 @@ struct Flags {
         default_value = "simulated"
     )]
     s3_secret_key: String,
-    /// Name the bucket in the host instead of the path.
+    /// Put the bucket's name into the host instead of the path.
     #[arg(long)]
     s3_virtual_host_style: bool,
-    /// How long a file waits on the NFS.
+    /// Time in milliseconds that a file stays on the NFS before it is moved.
     #[arg(long, default_value_t = 500)]
     mover_delay_ms: u64,
 }

@@ -1,4 +1,4 @@
-//! The background mover: from the NFS to the exchange bucket, in its own time.
+//! Background mover, which carries files from the NFS to the exchange bucket after a delay.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,9 +9,10 @@ use crate::{
     world::{Job, World},
 };
 
+/// Delay between two tries of a move.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Moves every file it is told of, each in a task of its own; these end with it.
+/// Moves every received file in a task of its own. When this future is dropped, all moves end.
 pub(crate) async fn run(world: Arc<World>, exchange: Exchange, mut jobs: UnboundedReceiver<Job>) {
     let exchange = Arc::new(exchange);
     let mut moves = JoinSet::new();
@@ -19,7 +20,7 @@ pub(crate) async fn run(world: Arc<World>, exchange: Exchange, mut jobs: Unbound
         tokio::select! {
             Some(job) = jobs.recv() => {
                 let (world, exchange) = (Arc::clone(&world), Arc::clone(&exchange));
-                moves.spawn(async move { carry(&world, &exchange, &job).await });
+                moves.spawn(async move { move_file(&world, &exchange, &job).await });
             }
             Some(_moved) = moves.join_next() => {}
             else => return,
@@ -27,21 +28,21 @@ pub(crate) async fn run(world: Arc<World>, exchange: Exchange, mut jobs: Unbound
     }
 }
 
-async fn carry(world: &World, exchange: &Exchange, job: &Job) {
+async fn move_file(world: &World, exchange: &Exchange, job: &Job) {
     if job.file.never {
         return;
     }
     sleep(job.delay).await;
     let size = job.source.size();
-    let late = job.rule.as_ref().and_then(sim_kit::Rule::delay);
-    let part = job.rule.as_ref().filter(|rule| rule.store_fraction.is_some());
-    if let Some(rule) = part {
-        until_moved(world, exchange, job, rule.stored_bytes(size)).await;
+    let extra_delay = job.rule.as_ref().and_then(sim_kit::Rule::delay);
+    let partial_rule = job.rule.as_ref().filter(|rule| rule.store_fraction.is_some());
+    if let Some(rule) = partial_rule {
+        put_with_retries(world, exchange, job, rule.stored_bytes(size)).await;
     }
-    if let Some(late) = late {
-        sleep(late).await;
+    if let Some(extra_delay) = extra_delay {
+        sleep(extra_delay).await;
     }
-    until_moved(world, exchange, job, size).await;
+    put_with_retries(world, exchange, job, size).await;
     let mut state = world.state();
     state.nfs.retain(|file| file.id != job.file.id);
     if let Some(document) = state.documents.get_mut(&job.file.guid) {
@@ -49,22 +50,28 @@ async fn carry(world: &World, exchange: &Exchange, job: &Job) {
     }
 }
 
-/// A bucket that is away for a while delays a move; it does not lose it.
-async fn until_moved(world: &World, exchange: &Exchange, job: &Job, length: u64) {
-    while let Err(error) = put(world, exchange, job, length).await {
-        note(world, job, &error);
+/// Writes the object and retries until it succeeds: an unavailable bucket delays a move but does
+/// not lose the file.
+async fn put_with_retries(world: &World, exchange: &Exchange, job: &Job, length: u64) {
+    while let Err(error) = put_object(world, exchange, job, length).await {
+        record_error(world, job, &error);
         sleep(RETRY_AFTER).await;
     }
 }
 
-fn note(world: &World, job: &Job, error: &MoveError) {
+fn record_error(world: &World, job: &Job, error: &MoveError) {
     let mut state = world.state();
     if let Some(file) = state.nfs.iter_mut().find(|file| file.id == job.file.id) {
         file.last_error = Some(error.to_string());
     }
 }
 
-async fn put(world: &World, exchange: &Exchange, job: &Job, length: u64) -> Result<(), MoveError> {
+async fn put_object(
+    world: &World,
+    exchange: &Exchange,
+    job: &Job,
+    length: u64,
+) -> Result<(), MoveError> {
     let mut call = world.stage.call("move", &job.subject);
     let mut line = world.stage.shaper.line(&job.subject);
     world.stage.shaper.latency(&job.subject).await;

@@ -1,4 +1,4 @@
-//! `push-to-server` and `ping`.
+//! Endpoints `push-to-server` and `ping`.
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::world::{Job, Mode, NfsFile, Rule, State, World};
 
+/// Required query parameters of a push.
 const REQUIRED: [&str; 8] = [
     "document_guid",
     "application_id",
@@ -26,7 +27,7 @@ const REQUIRED: [&str; 8] = [
     "server",
 ];
 
-/// `GET /doc/push-to-server`.
+/// Handles `GET /doc/push-to-server`.
 pub(crate) async fn push(
     Extract(world): Extract<Arc<World>>,
     RawQuery(query): RawQuery,
@@ -44,7 +45,7 @@ pub(crate) async fn push(
     world.stage.run("push", &subject, scripted, work).await
 }
 
-/// What rules match on: guid and filename.
+/// Returns the subject that rules match on: guid and filename.
 fn subject(state: &State, guid: &str) -> String {
     match state.documents.get(guid) {
         Some(document) => format!("{guid} {}", document.filename),
@@ -69,8 +70,9 @@ fn push_to_nfs(
     }
     document.pushes += 1;
     *last_id += 1;
-    // Decided here and not when the mover gets to it, so that the nth push is the nth move.
-    let moving = world.stage.faults.take(&["move"], subject);
+    // The rule for the move is taken here and not when the mover runs, so that the nth push is the
+    // nth move.
+    let move_rule = world.stage.faults.take(&["move"], subject);
     let size = document.source.size();
     let file = NfsFile {
         id: *last_id,
@@ -79,7 +81,7 @@ fn push_to_nfs(
         size,
         pushed_at: sim_kit::now().to_string(),
         last_error: None,
-        never: moving.as_ref().is_some_and(|rule| rule.extra.never),
+        never: move_rule.as_ref().is_some_and(|rule| rule.extra.never),
     };
     nfs.push(file.clone());
     let job = Job {
@@ -88,10 +90,10 @@ fn push_to_nfs(
         mimetype: document.mimetype.clone(),
         source: Arc::clone(&document.source),
         delay: document.mover_delay.unwrap_or(world.config.mover_delay),
-        rule: moving,
+        rule: move_rule,
     };
-    // Without a bucket there is no mover, and the file stays on the NFS.
-    let _unmoved = world.mover.send(job);
+    // Without a bucket there is no mover; sending then fails and the file stays on the NFS.
+    let _no_mover = world.mover.send(job);
 
     let extra = rule.map(|rule| rule.extra.clone()).unwrap_or_default();
     let sizeval = extra.sizeval.or_else(|| document.sizeval.clone());
@@ -103,7 +105,7 @@ fn push_to_nfs(
     Ok(sim_kit::json(StatusCode::OK, &answer))
 }
 
-/// `GET /ping`.
+/// Handles `GET /ping`.
 pub(crate) async fn ping(Extract(world): Extract<Arc<World>>, headers: HeaderMap) -> Response {
     let work = async |_rule| match check_user(&world, &headers) {
         Ok(()) => {
@@ -115,6 +117,7 @@ pub(crate) async fn ping(Extract(world): Extract<Arc<World>>, headers: HeaderMap
     world.stage.run("ping", "", scripted, work).await
 }
 
+/// Query parameters of a push.
 struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
@@ -148,6 +151,7 @@ impl Parameters {
     }
 }
 
+/// Checks the user's HTTP Basic credentials.
 fn check_user(world: &World, headers: &HeaderMap) -> Result<(), Refusal> {
     let expected = format!("{}:{}", world.config.user, world.config.password);
     let given = headers
@@ -160,6 +164,7 @@ fn check_user(world: &World, headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
+/// An error response: status and message.
 struct Refusal(StatusCode, String);
 
 impl IntoResponse for Refusal {
@@ -175,6 +180,7 @@ impl IntoResponse for Refusal {
     }
 }
 
+/// Returns the response of a scripted fault.
 fn scripted(status: StatusCode, code: Option<&str>) -> Response {
     Refusal(status, code.unwrap_or("a scripted fault").to_owned()).into_response()
 }

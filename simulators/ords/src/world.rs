@@ -1,4 +1,4 @@
-//! Everything the simulated document source knows.
+//! State of the simulated document source.
 
 use std::{
     collections::BTreeMap,
@@ -13,48 +13,52 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{Config, source::Source};
 
-/// The operations that rules may name.
+/// Operations that rules may name.
 pub(crate) const OPERATIONS: [&str; 3] = ["push", "ping", "move"];
 
-/// The fields of a rule that only ORDS knows.
+/// Fields of a rule that only the ORDS simulator has.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct Extra {
-    /// The moved object never comes.
+    /// The object is never moved to the bucket.
     pub(crate) never: bool,
-    /// What the push answers as `sizeval`.
+    /// `sizeval` in the response to a push.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sizeval: Option<String>,
-    /// What the push answers as `filename`.
+    /// `filename` in the response to a push.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) filename: Option<String>,
 }
 
 pub(crate) type Rule = sim_kit::Rule<Extra>;
 
-/// How a push of a document answers.
+/// Behavior of a push of this document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Mode {
     #[default]
     Normal,
-    /// 200 with an error text, and nothing is pushed.
+    /// Responds with status 200 and an error text, and pushes nothing.
     ErrorText,
 }
 
+/// A document of the object store.
 #[derive(Debug, Clone)]
 pub(crate) struct Document {
     pub(crate) filename: String,
     pub(crate) mimetype: String,
-    /// The object's key, where it differs from the filename.
+    /// Object key in the exchange bucket, if it differs from the filename.
     pub(crate) key: Option<String>,
-    /// What is claimed as size, where that is a lie.
+    /// Size that a push reports, if it differs from the real one.
     pub(crate) sizeval: Option<String>,
     pub(crate) mode: Mode,
+    /// Delay before the move, if it differs from the configured one.
     pub(crate) mover_delay: Option<Duration>,
     pub(crate) source: Arc<Source>,
     pub(crate) sha256: String,
+    /// Number of pushes so far.
     pub(crate) pushes: u64,
+    /// Number of completed moves so far.
     pub(crate) moves: u64,
 }
 
@@ -68,20 +72,22 @@ pub(crate) struct NfsFile {
     pub(crate) key: String,
     pub(crate) size: u64,
     pub(crate) pushed_at: String,
-    /// Why the last try to move it failed.
+    /// Error of the latest failed move.
     pub(crate) last_error: Option<String>,
-    /// A rule says that it is never moved.
+    /// Whether a rule prevents the move.
     pub(crate) never: bool,
 }
 
-/// A file for the mover.
+/// Order for the mover to move one file.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) file: NfsFile,
     pub(crate) subject: String,
     pub(crate) mimetype: String,
     pub(crate) source: Arc<Source>,
+    /// Delay before the move.
     pub(crate) delay: Duration,
+    /// Fault rule for the move.
     pub(crate) rule: Option<Rule>,
 }
 
@@ -107,7 +113,7 @@ impl World {
         Self { config, dir, stage, mover, state: Mutex::default() }
     }
 
-    /// Never held across an await.
+    /// Locks the state. The guard must never be held across an await.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! What arrives in the exchange bucket.
+//! Tests of the objects that arrive in the exchange bucket.
 
 mod support;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use support::{bench, bucket};
 
-async fn until_nfs_is_empty(bench: &support::Bench) {
+async fn wait_until_nfs_is_empty(bench: &support::Bench) {
     while bench.admin("/nfs").await != json!([]) {
         tokio::task::yield_now().await;
     }
@@ -27,7 +27,7 @@ async fn a_pushed_document_arrives_and_leaves_the_nfs() {
         );
         assert_eq!((arrival.content_type.as_str(), arrival.parts), ("text/plain", 0));
     }
-    until_nfs_is_empty(&bench).await;
+    wait_until_nfs_is_empty(&bench).await;
     let document = bench.admin("/documents").await[0].clone();
     assert_eq!((&document["pushes"], &document["moves"]), (&json!(2), &json!(2)));
 }

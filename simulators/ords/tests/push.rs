@@ -1,11 +1,11 @@
-//! Push and ping as the contract describes them; no mover here, files stay on the NFS.
+//! Tests of push and ping against the contract. Without a bucket, files stay on the NFS.
 
 mod support;
 
 use serde_json::{Value, json};
 use support::bench;
 
-/// Base64 with all the letters that need encoding.
+/// Base64 text that contains every character that needs percent-encoding.
 const GUID: &str = "a/b+c==";
 const IN_PATH: &str = "a%2Fb%2Bc%3D%3D";
 
@@ -21,8 +21,8 @@ async fn a_push_answers_name_type_and_size_as_strings_and_fills_the_nfs() {
     assert_eq!((&nfs[0]["key"], &nfs[0]["size"]), (&json!("f.pdf"), &json!(5)));
     let document = bench.admin("/documents").await[0].clone();
     assert_eq!((&document["guid"], &document["pushes"]), (&json!(GUID), &json!(1)));
-    let of_hello = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
-    assert_eq!(document["sha256"], of_hello);
+    let hello_sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    assert_eq!(document["sha256"], hello_sha256);
     let url = format!("{}/documents/{IN_PATH}", bench.ords.admin_url());
     assert_eq!(bench.http.delete(url).send().await.unwrap().status(), 204);
     assert_eq!(bench.push(GUID).await.0, 404);
@@ -77,7 +77,7 @@ async fn documents_can_lie_about_size_and_answer_texts() {
 async fn a_push_can_fail_answer_html_or_lose_its_answer() {
     let bench = bench(None).await;
     bench.document("g", "filename=f.pdf", b"abc".to_vec()).await;
-    let pushes = async || bench.admin("/documents").await[0]["pushes"].clone();
+    let push_count = async || bench.admin("/documents").await[0]["pushes"].clone();
     let html = json!({
         "operation": "push", "match": "f.pdf", "status": 200, "body": "<html>",
         "contentType": "text/html"
@@ -88,14 +88,14 @@ async fn a_push_can_fail_answer_html_or_lose_its_answer() {
     let response = bench.push_request("g").send().await.unwrap();
     assert_eq!(response.status(), 503);
     assert_eq!(response.headers()["retry-after"], "soon");
-    assert_eq!(pushes().await, 0);
+    assert_eq!(push_count().await, 0);
 
     bench.fault(json!({ "operation": "push", "status": 500, "storeFraction": 1 })).await;
     assert_eq!(bench.push("g").await.0, 500);
-    assert_eq!(pushes().await, 1);
+    assert_eq!(push_count().await, 1);
     bench.fault(json!({ "operation": "push", "dropResponse": true })).await;
     bench.push_request("g").send().await.unwrap_err();
-    assert_eq!(pushes().await, 2);
+    assert_eq!(push_count().await, 2);
     bench.fault(json!({ "operation": "push", "filename": "", "sizeval": "many" })).await;
     let (_, body) = bench.push("g").await;
     assert_eq!((&body["filename"], &body["sizeval"]), (&json!(""), &json!("many")));

@@ -1,4 +1,4 @@
-//! The admin routes that only this store has.
+//! Admin routes of the S3 simulator: adding, listing and removing objects.
 
 use std::sync::Arc;
 
@@ -16,13 +16,13 @@ use crate::{object::Object, world::World};
 
 pub(crate) fn routes(world: Arc<World>) -> Router {
     Router::new()
-        .route("/objects", get(objects).delete(clear))
+        .route("/objects", get(list_objects).delete(clear_objects))
         .route("/objects/{*key}", put(put_object))
         .with_state(world)
 }
 
 #[derive(Deserialize)]
-struct Wish {
+struct ObjectQuery {
     size: u64,
     #[serde(default)]
     seed: u64,
@@ -31,23 +31,23 @@ struct Wish {
 async fn put_object(
     Extract(world): Extract<Arc<World>>,
     Path(key): Path<String>,
-    Query(wish): Query<Wish>,
+    Query(query): Query<ObjectQuery>,
 ) -> Response {
-    let object = Object::new(wish.size, wish.seed);
+    let object = Object::new(query.size, query.seed);
     let body = describe(&key, &object);
     world.objects().insert(key, object);
     sim_kit::json(StatusCode::OK, &body)
 }
 
-async fn objects(Extract(world): Extract<Arc<World>>) -> Response {
+async fn list_objects(Extract(world): Extract<Arc<World>>) -> Response {
     let objects = world.objects();
     let all: Vec<_> = objects.iter().map(|(key, object)| describe(key, object)).collect();
     sim_kit::json(StatusCode::OK, &Value::Array(all))
 }
 
-async fn clear(Extract(world): Extract<Arc<World>>) -> Response {
+async fn clear_objects(Extract(world): Extract<Arc<World>>) -> Response {
     world.objects().clear();
-    objects(Extract(world)).await
+    list_objects(Extract(world)).await
 }
 
 fn describe(key: &str, object: &Object) -> Value {

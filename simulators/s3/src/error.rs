@@ -1,4 +1,4 @@
-//! Errors in S3's form.
+//! Error responses in the format of S3.
 
 use axum::{
     body::Body,
@@ -7,12 +7,12 @@ use axum::{
 use http::StatusCode;
 use uuid::Uuid;
 
-/// An error answer.
+/// An S3 error response.
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal {
     status: StatusCode,
     code: String,
-    /// An answer to HEAD has no body, and no code therefore.
+    /// Whether the body, and with it the code, is omitted, as in responses to HEAD.
     bodiless: bool,
 }
 
@@ -47,9 +47,9 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// A scripted error, with the code that S3 pairs with its status.
+/// Returns a scripted error. Without `code`, the code that S3 pairs with the status.
 pub(crate) fn scripted(status: StatusCode, code: Option<&str>) -> Response {
-    let usual = match status.as_u16() {
+    let default = match status.as_u16() {
         400 => "InvalidRequest",
         403 => "AccessDenied",
         404 => "NoSuchKey",
@@ -58,5 +58,5 @@ pub(crate) fn scripted(status: StatusCode, code: Option<&str>) -> Response {
         503 => "SlowDown",
         _ => "InternalError",
     };
-    Refusal::new(status, code.unwrap_or(usual)).into_response()
+    Refusal::new(status, code.unwrap_or(default)).into_response()
 }

@@ -1,8 +1,8 @@
-//! An S3 that serves ranges of made-up objects, however large.
+//! Simulator of S3 that serves ranges of generated objects of any size.
 //!
-//! An object is a size and a seed: its bytes are made up from 4 MB that repeat, so
-//! that neither memory nor processor grow with it and a bench measures its clients.
-//! Clients read and delete; objects are put by the admin interface alone.
+//! An object is a size and a seed. Its content repeats a pseudo-random block of 4 MB, so that
+//! memory and CPU time do not grow with the object and a benchmark measures its clients. Clients
+//! can read, list and delete objects. Only the admin interface can add them.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), docferry_sim_s3::StartError> {
@@ -30,14 +30,14 @@ pub use sim_kit::{Running, StartError};
 
 use world::World;
 
-/// How a simulated S3 is set up.
+/// Configuration of a simulated S3.
 #[derive(Clone)]
 pub struct Config {
-    /// The port on 127.0.0.1; 0 = a free one.
+    /// Port on 127.0.0.1; 0 selects a free one.
     pub port: u16,
-    /// The one bucket there is.
+    /// Name of the only bucket.
     pub bucket: String,
-    /// The key that requests must be signed with. Signatures are not checked.
+    /// Access key that requests must be signed with. Signatures are not checked.
     pub access_key: String,
 }
 
@@ -51,7 +51,7 @@ impl Default for Config {
     }
 }
 
-/// Without the key.
+/// Omits the access key.
 impl fmt::Debug for Config {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
@@ -62,11 +62,10 @@ impl fmt::Debug for Config {
     }
 }
 
-/// Starts a simulated S3 in the current tokio runtime. It stops when the handle
-/// is dropped.
+/// Starts a simulated S3 in the current tokio runtime. It stops when the handle is dropped.
 ///
 /// # Errors
-/// When the port cannot be had.
+/// Returns an error when the port cannot be bound.
 pub async fn start(config: Config) -> Result<Running, StartError> {
     let port = config.port;
     sim_kit::serve(port, None, |_url| {

@@ -1,4 +1,4 @@
-//! `ListObjectsV2`, and the first version for clients that still ask for it.
+//! `ListObjectsV2`, and the response for clients that still use version 1.
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
@@ -10,21 +10,22 @@ use crate::world::World;
 
 const UNRESERVED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
-/// More than anybody puts here; so there is one page only.
-const PAGE: usize = 1000;
+/// Page size. No benchmark stores more objects, so there is only one page.
+const PAGE_SIZE: usize = 1000;
 
+/// Handles a list request with its prefix, delimiter and limit.
 pub(crate) fn objects(world: &World, query: &str) -> Response {
     let parameters: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();
     let parameter = |name: &str| {
         parameters.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_ref())
     };
     let (prefix, delimiter) = (parameter("prefix"), parameter("delimiter"));
-    let is_encoded = parameter("encoding-type") == "url";
-    let name = |text: &str| match is_encoded {
+    let url_encoded = parameter("encoding-type") == "url";
+    let encode = |text: &str| match url_encoded {
         true => utf8_percent_encode(text, UNRESERVED).to_string(),
         false => escape(text),
     };
-    let limit = parameter("max-keys").parse().unwrap_or(PAGE).min(PAGE);
+    let limit = parameter("max-keys").parse().unwrap_or(PAGE_SIZE).min(PAGE_SIZE);
 
     let mut contents = String::new();
     let mut folders = BTreeSet::new();
@@ -41,24 +42,27 @@ pub(crate) fn objects(world: &World, query: &str) -> Response {
                 contents,
                 "<Contents><Key>{}</Key><LastModified>{modified}</LastModified><ETag>{}</ETag>\
                  <Size>{}</Size><StorageClass>STANDARD</StorageClass></Contents>",
-                name(key),
+                encode(key),
                 escape(object.etag()),
                 object.size
             );
         }
     }
     for folder in &folders {
-        let _ =
-            write!(contents, "<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", name(folder));
+        let _ = write!(
+            contents,
+            "<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>",
+            encode(folder)
+        );
     }
-    let encoding = if is_encoded { "<EncodingType>url</EncodingType>" } else { "" };
+    let encoding = if url_encoded { "<EncodingType>url</EncodingType>" } else { "" };
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
          <Name>{}</Name><Prefix>{}</Prefix><KeyCount>{}</KeyCount><MaxKeys>{limit}</MaxKeys>\
          {encoding}<IsTruncated>false</IsTruncated>{contents}</ListBucketResult>",
         world.config.bucket,
-        name(prefix),
+        encode(prefix),
         count + folders.len(),
     );
     sim_kit::text(StatusCode::OK, "application/xml", body)

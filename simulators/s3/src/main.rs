@@ -1,22 +1,22 @@
-//! The simulated S3 as a program; see the README for its admin interface.
+//! Binary of the simulated S3; see the README for its admin interface.
 
 use clap::Parser;
 use docferry_sim_s3::{Config, start};
 
-/// An S3 that serves ranges of made-up objects, however large.
+/// S3 that serves ranges of generated objects of any size.
 #[derive(Parser)]
 #[command(version)]
 struct Flags {
-    /// Port on 127.0.0.1; 0 = a free one.
+    /// Port on 127.0.0.1; 0 selects a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
     /// Stop when standard input closes.
     #[arg(long)]
     exit_with_stdin: bool,
-    /// The one bucket.
+    /// Name of the only bucket.
     #[arg(long, env = "SIM_S3_BUCKET", default_value = "simulated-bucket")]
     bucket: String,
-    /// The key that requests must be signed with.
+    /// Access key that requests must be signed with.
     #[arg(long, env = "SIM_S3_ACCESS_KEY", default_value = "simulated-key")]
     access_key: String,
 }

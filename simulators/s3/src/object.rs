@@ -1,21 +1,22 @@
-//! Objects whose bytes are made up.
+//! Objects with generated content.
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
-/// A prime: whoever mixes up two ranges gets other bytes, whatever the ranges are
-/// multiples of.
+/// Length of the block that repeats in every object. It is prime, so that two different ranges
+/// contain different bytes, whatever number their offsets are multiples of.
 const PERIOD: usize = 4_194_301;
-/// Bytes that are handed out at once.
+/// Maximum number of bytes in one piece of a response.
 const PIECE: usize = 256 * 1024;
 
-/// An object: a size, and the bytes that repeat in it.
+/// An object: its size, and the block of bytes that repeats in it.
 #[derive(Debug, Clone)]
 pub(crate) struct Object {
     pub(crate) size: u64,
     pub(crate) seed: u64,
     pub(crate) modified: Timestamp,
     etag: String,
+    /// The repeated block.
     period: Bytes,
 }
 
@@ -31,7 +32,8 @@ impl Object {
             (z ^ (z >> 31)).to_le_bytes()
         });
         let period = words.flatten().take(PERIOD).collect::<Vec<u8>>().into();
-        // As of an upload in parts: no client takes it for the MD5 of the bytes.
+        // An ETag in the form of a multipart upload's, so that no client takes it for the MD5 of
+        // the bytes.
         let etag = format!("\"{seed:016x}{size:016x}-2\"");
         Self { size, seed, modified: sim_kit::now(), etag, period }
     }
@@ -40,11 +42,11 @@ impl Object {
         &self.etag
     }
 
-    /// The next bytes of `offset..end`, as many as lie together; empty at the end.
+    /// Returns the next contiguous bytes of `offset..end`; empty at the end.
     pub(crate) fn piece(&self, offset: u64, end: u64) -> Bytes {
         let start = usize::try_from(offset % PERIOD as u64).unwrap_or_default();
-        let wanted = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let length = wanted.min(PIECE).min(PERIOD - start);
+        let remaining = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let length = remaining.min(PIECE).min(PERIOD - start);
         self.period.slice(start..start + length)
     }
 }
@@ -56,11 +58,11 @@ mod tests {
     #[test]
     fn bytes_are_the_same_however_they_are_read_and_differ_by_seed() {
         let object = Object::new(10_000_000, 3);
-        let read = |mut at: u64, end: u64| {
+        let read = |mut position: u64, end: u64| {
             let mut bytes = Vec::new();
-            while at < end {
-                let piece = object.piece(at, end);
-                at += piece.len() as u64;
+            while position < end {
+                let piece = object.piece(position, end);
+                position += piece.len() as u64;
                 bytes.extend_from_slice(&piece);
             }
             bytes

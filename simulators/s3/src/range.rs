@@ -1,18 +1,17 @@
-//! The `Range` header.
+//! Parser of the `Range` header.
 
-/// What a request wants of an object.
+/// Part of an object that a request asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
-    /// All of it, with 200.
+    /// The whole object, with status 200.
     Whole,
-    /// `start..end`, with 206.
+    /// The bytes `start..end`, with status 206.
     Part { start: u64, end: u64 },
-    /// Nothing that is there: 416.
+    /// A range outside the object, answered with status 416.
     Beyond,
 }
 
-/// Reads the header; one that is malformed, or asks for several ranges, is
-/// ignored, as S3 does.
+/// Parses the header. A malformed header, or one with several ranges, is ignored, as S3 does.
 pub(crate) fn wanted(header: Option<&str>, size: u64) -> Wanted {
     let Some((first, last)) =
         header.and_then(|header| header.strip_prefix("bytes=")?.split_once('-'))

@@ -25,11 +25,11 @@ use crate::{
 
 pub(crate) fn head(world: &World, key: &str, headers: &HeaderMap) -> Result<Response, Refusal> {
     let (object, wanted) = find(world, key, headers).map_err(|refusal| refusal.bodiless(true))?;
-    Ok(described(&object, &wanted, Body::empty()))
+    Ok(object_response(&object, &wanted, Body::empty()))
 }
 
-/// Unlike other answers this one is long: its entry in the log is written when the
-/// last byte has gone, or without a status when the client went first.
+/// Handles a GET. Its body is streamed, so the log entry is written after the last byte, or without
+/// a status if the client disconnects first.
 pub(crate) async fn get(
     world: &World,
     key: &str,
@@ -50,51 +50,55 @@ pub(crate) async fn get(
         Wanted::Part { start, end } => (start, end),
         _ => (0, object.size),
     };
-    let broken_at = rule
+    let break_at = rule
         .and_then(|rule| rule.extra.break_after)
         .map(|part| start + sim_kit::part_of(end - start, part));
     let status = if matches!(wanted, Wanted::Part { .. }) { 206 } else { 200 };
     let line = world.stage.shaper.line(key);
-    let sending = Sending {
+    let stream = BodyStream {
         object: object.clone(),
-        at: start,
+        position: start,
         end,
-        broken_at,
+        break_at,
         line,
         call: Some(call),
         status,
     };
-    let body = futures::stream::try_unfold(sending, Sending::next);
-    described(&object, &wanted, Body::from_stream(body))
+    let body = futures::stream::try_unfold(stream, BodyStream::next);
+    object_response(&object, &wanted, Body::from_stream(body))
 }
 
-struct Sending {
+/// State of a response body that is being streamed.
+struct BodyStream {
     object: Object,
-    at: u64,
+    /// Offset of the next byte.
+    position: u64,
     end: u64,
-    broken_at: Option<u64>,
+    /// Offset at which a fault rule breaks the connection.
+    break_at: Option<u64>,
     line: Line,
-    /// Until the last byte has been handed over.
+    /// Log entry; taken when the last byte has been handed over.
     call: Option<Call>,
     status: u16,
 }
 
-impl Sending {
+impl BodyStream {
     async fn next(mut self) -> io::Result<Option<(Bytes, Self)>> {
-        if self.broken_at.is_some_and(|at| self.at >= at) {
+        if self.break_at.is_some_and(|limit| self.position >= limit) {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
-        let piece = self.object.piece(self.at, self.broken_at.unwrap_or(self.end));
+        let piece = self.object.piece(self.position, self.break_at.unwrap_or(self.end));
         if piece.is_empty() {
             return Ok(None);
         }
         self.line.pass(piece.len()).await;
-        self.at += piece.len() as u64;
+        self.position += piece.len() as u64;
         if let Some(call) = &mut self.call {
             call.count(piece.len());
         }
-        // Now, because nobody asks for more once the announced length has been sent.
-        if self.at == self.end
+        // Finish the entry now: the stream is not polled again once the announced length has been
+        // sent.
+        if self.position == self.end
             && let Some(call) = self.call.take()
         {
             call.finish(self.status);
@@ -103,6 +107,7 @@ impl Sending {
     }
 }
 
+/// Returns the object and the requested range, after the `If-Match` check.
 fn find(world: &World, key: &str, headers: &HeaderMap) -> Result<(Object, Wanted), Refusal> {
     let object = world.objects().get(key).cloned().ok_or_else(Refusal::no_such_key)?;
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
@@ -116,7 +121,7 @@ fn find(world: &World, key: &str, headers: &HeaderMap) -> Result<(Object, Wanted
     }
 }
 
-fn described(object: &Object, wanted: &Wanted, body: Body) -> Response {
+fn object_response(object: &Object, wanted: &Wanted, body: Body) -> Response {
     let mut response = Response::new(body);
     let mut length = object.size;
     let mut fields = vec![

@@ -1,4 +1,4 @@
-//! From a request to the operation it asks for.
+//! Request dispatch: determines the operation of a request and calls it.
 
 use std::sync::Arc;
 
@@ -16,20 +16,20 @@ use crate::{
     world::World,
 };
 
-/// Everything but the admin interface.
+/// Handles every request outside the admin interface.
 pub(crate) async fn dispatch(world: Arc<World>, request: Request) -> Response {
     let (parts, _body) = request.into_parts();
     let path = parts.uri.path().trim_start_matches('/');
     let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
     let key = percent_decode_str(key).decode_utf8_lossy().into_owned();
-    let allowed = check(&world, bucket, &parts.headers)
+    let allowed = check_access(&world, bucket, &parts.headers)
         .map_err(|refusal| refusal.bodiless(parts.method == Method::HEAD));
     let operation = match (&parts.method, key.is_empty()) {
         (&Method::GET, false) => return serve::get(&world, &key, &parts.headers, allowed).await,
         (&Method::HEAD, false) => "headObject",
         (&Method::DELETE, false) => "deleteObject",
         (&Method::HEAD, true) => "headBucket",
-        (&Method::GET, true) if asks_for_a_list(&parts) => "listObjects",
+        (&Method::GET, true) if is_list_request(&parts) => "listObjects",
         _ => return Refusal::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented").into_response(),
     };
     let work = async |_rule| {
@@ -47,16 +47,17 @@ pub(crate) async fn dispatch(world: Arc<World>, request: Request) -> Response {
     world.stage.run(operation, &key, error::scripted, work).await
 }
 
-/// Other questions about a bucket (`?location`, `?versioning`, …) have no answer here.
-fn asks_for_a_list(parts: &Parts) -> bool {
+/// Returns whether the request lists objects. Other queries of a bucket (`?location`,
+/// `?versioning`, …) are not supported.
+fn is_list_request(parts: &Parts) -> bool {
     let known = ["list-type", "prefix", "delimiter", "max-keys", "marker", "encoding-type"];
     parts.uri.query().is_none_or(|query| {
         query.split('&').any(|pair| known.contains(&pair.split('=').next().unwrap_or_default()))
     })
 }
 
-/// Whether somebody known signed it; the signature itself is not checked.
-fn check(world: &World, bucket: &str, headers: &HeaderMap) -> Result<(), Refusal> {
+/// Checks the access key and the bucket. The signature itself is not checked.
+fn check_access(world: &World, bucket: &str, headers: &HeaderMap) -> Result<(), Refusal> {
     let signed = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let key = signed
         .and_then(|value| value.strip_prefix("AWS4-HMAC-SHA256 Credential="))

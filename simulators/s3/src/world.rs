@@ -1,4 +1,4 @@
-//! Everything the simulated store knows.
+//! State of the simulated store.
 
 use std::{
     collections::BTreeMap,
@@ -10,15 +10,15 @@ use sim_kit::Stage;
 
 use crate::{Config, object::Object};
 
-/// The operations that rules may name.
+/// Operations that rules may name.
 pub(crate) const OPERATIONS: [&str; 5] =
     ["headBucket", "listObjects", "headObject", "getObject", "deleteObject"];
 
-/// The fields of a rule that only this store knows.
+/// Fields of a rule that only the S3 simulator has.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct Extra {
-    /// The connection breaks when this part of a body has been sent.
+    /// The connection breaks after this fraction (0 to 1) of a body has been sent.
     pub(crate) break_after: Option<f64>,
 }
 
@@ -34,7 +34,7 @@ impl World {
         Self { config, stage: Arc::new(Stage::new(&OPERATIONS)), objects: Mutex::default() }
     }
 
-    /// Never held across an await.
+    /// Locks the objects. The guard must never be held across an await.
     pub(crate) fn objects(&self) -> MutexGuard<'_, BTreeMap<String, Object>> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,5 +1,5 @@
-//! What clients see.
-#![allow(clippy::unwrap_used, reason = "a helper of tests fails the test")]
+//! Tests of the S3 simulator over HTTP.
+#![allow(clippy::unwrap_used, reason = "test helpers panic on failure")]
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use docferry_sim_s3::{Config, Running, start};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
-const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=simulated-key/20260101/x/s3/aws4_request, SignedHeaders=host, Signature=0";
+const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=simulated-key/20260101/x/s3/aws4_request, SignedHeaders=host, Signature=0";
 
 struct Store {
     s3: Running,
@@ -32,7 +32,7 @@ impl Store {
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = format!("{}/simulated-bucket{path}", self.s3.url());
-        self.http.request(method, url).header("authorization", SIGNED)
+        self.http.request(method, url).header("authorization", AUTHORIZATION)
     }
 
     async fn range(&self, range: &str, tag: &str) -> Response {
@@ -75,22 +75,22 @@ async fn ranges_are_served_as_long_as_the_tag_is_right() {
 async fn what_is_not_there_or_not_allowed_is_refused_in_s3s_words() {
     let store = Store::new().await;
     let unsigned = store.http.get(format!("{}/simulated-bucket/x", store.s3.url()));
-    let elsewhere = store.http.get(format!("{}/other/x", store.s3.url()));
-    let stranger = SIGNED.replace("simulated-key", "somebody");
+    let other_bucket = store.http.get(format!("{}/other/x", store.s3.url()));
+    let unknown_key = AUTHORIZATION.replace("simulated-key", "unknown-key");
     for (request, status, code) in [
         (unsigned, 403, "AccessDenied"),
-        (elsewhere.header("authorization", SIGNED), 404, "NoSuchBucket"),
+        (other_bucket.header("authorization", AUTHORIZATION), 404, "NoSuchBucket"),
         (store.request(Method::GET, "/x"), 404, "NoSuchKey"),
         (store.request(Method::PUT, "/x"), 501, "NotImplemented"),
         (store.request(Method::GET, "?location="), 501, "NotImplemented"),
     ] {
-        let answer = request.send().await.unwrap();
-        assert_eq!(answer.status(), status);
-        let body = answer.text().await.unwrap();
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), status);
+        let body = response.text().await.unwrap();
         assert!(body.contains(&format!("<Code>{code}</Code>")), "{body}");
     }
     let other = store.http.head(format!("{}/simulated-bucket/x", store.s3.url()));
-    assert_eq!(other.header("authorization", stranger).send().await.unwrap().status(), 403);
+    assert_eq!(other.header("authorization", unknown_key).send().await.unwrap().status(), 403);
     assert_eq!(store.request(Method::HEAD, "").send().await.unwrap().status(), 200);
 }
 
@@ -120,8 +120,8 @@ async fn bandwidth_is_limited_and_a_body_can_break() {
     store.admin("/shape", &json!({ "bytesPerSecond": 1_000_000, "delayMs": 100 })).await;
     let read = async || {
         let start = Instant::now();
-        let answer = store.request(Method::GET, "/slow").send().await.unwrap();
-        (answer.bytes().await, start.elapsed())
+        let response = store.request(Method::GET, "/slow").send().await.unwrap();
+        (response.bytes().await, start.elapsed())
     };
     let (bytes, took) = read().await;
     assert_eq!(bytes.unwrap().len(), 400_000);

@@ -1,5 +1,5 @@
-//! The two that carry a file from the bucket to the drive: the `upload` function as
-//! Lambda runs it, and rclone.
+//! The compared programs, which upload a file from the bucket to the drive: the `upload` function
+//! as Lambda runs it, and rclone.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,26 +14,27 @@ use super::process::Program;
 use super::runtime::RuntimeApi;
 use crate::emulator::REGION;
 
-/// Longer than anything takes that works.
-const BOUND: Duration = Duration::from_secs(900);
-/// `UploadTimeoutSeconds` of the template.
-const INVOCATION: Duration = Duration::from_secs(300);
-/// Invocations of one transfer; more are a loop.
-const MOST_INVOCATIONS: u32 = 100;
+/// Timeout of a run, longer than any successful run takes.
+const RUN_TIMEOUT: Duration = Duration::from_secs(900);
+/// Time limit of an invocation: `UploadTimeoutSeconds` of the template.
+const INVOCATION_TIMEOUT: Duration = Duration::from_secs(300);
+/// Maximum number of invocations of a transfer; more indicate a loop.
+const MAX_INVOCATIONS: u32 = 100;
 
-/// What one run came to.
+/// Measurements of one run.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Run {
-    /// From the start of the process to the end of the work.
+    /// Time from the start of the process to the end of the work.
     pub(crate) took: Duration,
+    /// Peak memory in bytes.
     pub(crate) peak_memory: u64,
     pub(crate) fragments: u64,
     pub(crate) invocations: u32,
 }
 
-/// Lets a fresh process of `upload` carry the file, as often invoked as it wants.
+/// Uploads the file with a fresh process of `upload`, invoked as often as it requests.
 ///
-/// `endpoint` is where it finds the cloud.
+/// `endpoint` is the URL of the cloud.
 pub(crate) async fn docferry(ground: &Ground, parcel: &Parcel, endpoint: &str) -> Result<Run> {
     let id = format!("{:032x}", fastrand::u128(..));
     ground.put_item(&record(&id, parcel)?)?;
@@ -46,38 +47,38 @@ pub(crate) async fn docferry(ground: &Ground, parcel: &Parcel, endpoint: &str) -
     let log = ground.file("upload.log");
     let program = Program::start(&mut command, &log)?;
     loop {
-        let answer = runtime
-            .invoke(&json!({ "transferId": id, "attempt": 1 }), INVOCATION)
+        let output = runtime
+            .invoke(&json!({ "transferId": id, "attempt": 1 }), INVOCATION_TIMEOUT)
             .await
             .with_context(|| format!("see {}", log.display()))?;
-        if answer["done"] == true {
+        if output["done"] == true {
             break;
         }
-        anyhow::ensure!(runtime.invocations() < MOST_INVOCATIONS, "it comes to no end: {answer}");
-        let wait = answer["waitSeconds"].as_u64().unwrap_or_default();
+        anyhow::ensure!(runtime.invocations() < MAX_INVOCATIONS, "too many invocations: {output}");
+        let wait = output["waitSeconds"].as_u64().unwrap_or_default();
         tokio::time::sleep(Duration::from_secs(wait)).await;
     }
     let (took, peak_memory) = (program.started.elapsed(), program.peak_memory());
     let invocations = runtime.invocations();
-    run(ground, parcel, took, peak_memory, invocations).await
+    verified_run(ground, parcel, took, peak_memory, invocations).await
 }
 
-/// The record as `poll` leaves it.
+/// Returns the transfer's record in the state in which `poll` leaves it.
 fn record(id: &str, parcel: &Parcel) -> Result<Value> {
-    let (asked, deadline) = ("2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z");
+    let (requested_at, deadline) = ("2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z");
     let transfer: Transfer = serde_json::from_value(json!({
         "schemaVersion": 1, "transferId": id, "owner": "scv",
         "objectGuid": "3q2+7wAAAAAAAAAAAAAAAA==", "recipient": USER, "folder": "",
-        "createdAt": asked, "deadline": deadline, "attempt": 1, "phase": "awaiting_arrival",
-        // With a slot, as most come to it: others than the one of this run never end here.
+        "createdAt": requested_at, "deadline": deadline, "attempt": 1, "phase": "awaiting_arrival",
+        // The transfer holds a slot, as in most cases. No slot of other transfers is involved.
         "turn": "holding",
         "source": {
             "key": parcel.name, "name": parcel.name, "size": parcel.size,
-            "requestedAt": asked, "pushedAt": asked,
+            "requestedAt": requested_at, "pushedAt": requested_at,
         },
-        "object": { "etag": parcel.etag, "arrivedAt": asked },
+        "object": { "etag": parcel.etag, "arrivedAt": requested_at },
     }))
-    .context("the record of a transfer has another form than the bench knows")?;
+    .context("the benchmark's transfer record does not match the current format")?;
     let mut item = serde_json::to_value(transfer)?;
     item["pk"] = format!("T#{id}").into();
     item["sk"] = "META".into();
@@ -85,7 +86,7 @@ fn record(id: &str, parcel: &Parcel) -> Result<Value> {
     Ok(item)
 }
 
-/// rclone, with a chunk size or with its own.
+/// rclone with remotes for both ends.
 #[derive(Debug)]
 pub(crate) struct Rclone {
     pub(crate) program: PathBuf,
@@ -93,7 +94,7 @@ pub(crate) struct Rclone {
 }
 
 impl Rclone {
-    /// With remotes for both ends.
+    /// Writes the configuration of rclone.
     pub(crate) async fn new(ground: &Ground) -> Result<Self> {
         let program = crate::extras::RCLONE.ensure(&ground.paths, &ground.tools)?;
         let users = ground.admin(&ground.graph, "users").await?;
@@ -119,7 +120,8 @@ impl Rclone {
         parcel: &Parcel,
         chunk: Option<&str>,
     ) -> Result<Run> {
-        // It keeps its token there, and a fresh process is to get its own, as ours does.
+        // rclone stores its token in the configuration. A copy makes each run request a new one, as
+        // our process does.
         let config = ground.file("rclone-run.conf");
         std::fs::copy(&self.config, &config)?;
         let mut command = Command::new(&self.program);
@@ -134,13 +136,13 @@ impl Rclone {
         ]);
         let log = ground.file("rclone.log");
         let program = Program::start(&mut command, &log)?;
-        let (took, peak_memory) = program.finish(BOUND, &log).await.context("rclone")?;
-        run(ground, parcel, took, peak_memory, 0).await
+        let (took, peak_memory) = program.finish(RUN_TIMEOUT, &log).await.context("rclone")?;
+        verified_run(ground, parcel, took, peak_memory, 0).await
     }
 }
 
-/// Sees that the file arrived whole before its time counts.
-async fn run(
+/// Checks that the whole file arrived, and returns the measurements.
+async fn verified_run(
     ground: &Ground,
     parcel: &Parcel,
     took: Duration,

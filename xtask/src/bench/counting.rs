@@ -1,4 +1,4 @@
-//! A way to the local cloud that counts what passes: what a transfer is charged for.
+//! Proxy to the local cloud that counts calls, for the cost of a transfer.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,57 +11,63 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use sim_kit::Running;
 
-/// Calls by the name that the AWS protocols give them, such as
-/// `DynamoDB_20120810.UpdateItem`.
+/// Number of calls by their name in the AWS protocols, such as `DynamoDB_20120810.UpdateItem`.
 type Counts = BTreeMap<String, u32>;
 
-struct Way {
+struct ProxyState {
     http: reqwest::Client,
-    to: String,
+    upstream: String,
     counts: Mutex<Counts>,
 }
 
-/// The way; it ends when this is dropped.
+/// A running counting proxy. Dropping it stops it.
 pub(crate) struct Counting {
-    way: Arc<Way>,
+    state: Arc<ProxyState>,
     server: Running,
 }
 
 impl Counting {
-    pub(crate) async fn start(to: &str) -> Result<Self> {
+    pub(crate) async fn start(upstream: &str) -> Result<Self> {
         let http = reqwest::Client::builder().no_proxy().build()?;
-        let way = Arc::new(Way { http, to: to.to_owned(), counts: Mutex::default() });
-        let router = Router::new().fallback(pass).with_state(Arc::clone(&way));
+        let state =
+            Arc::new(ProxyState { http, upstream: upstream.to_owned(), counts: Mutex::default() });
+        let router = Router::new().fallback(forward).with_state(Arc::clone(&state));
         let server = sim_kit::serve(0, None, |_| router).await?;
-        Ok(Self { way, server })
+        Ok(Self { state, server })
     }
 
     pub(crate) fn url(&self) -> &str {
         self.server.url()
     }
 
-    /// How many calls began with this.
+    /// Returns the number of calls whose names begin with `prefix`.
     pub(crate) fn calls(&self, prefix: &str) -> u32 {
-        let counts = self.way.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = self.state.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.iter().filter(|(name, _)| name.starts_with(prefix)).map(|(_, count)| count).sum()
     }
 }
 
-/// The services behind it all take POSTs to one path, and look at headers and body.
-async fn pass(State(way): State<Arc<Way>>, headers: HeaderMap, body: Bytes) -> Response {
+/// Forwards a call. The services behind the proxy accept POSTs to one path and distinguish
+/// calls by headers and body.
+async fn forward(
+    State(state): State<Arc<ProxyState>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let target = headers.get("x-amz-target").and_then(|name| name.to_str().ok());
     let target = target.unwrap_or_default().to_owned();
-    *way.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(target).or_default() += 1;
-    let sent = way.http.post(format!("{}/", way.to)).headers(headers).body(body).send().await;
-    let answer = match sent {
-        Ok(answer) => (answer.status(), answer.headers().clone(), answer.bytes().await),
-        Err(_) => return failed(),
+    *state.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(target).or_default() += 1;
+    let sent =
+        state.http.post(format!("{}/", state.upstream)).headers(headers).body(body).send().await;
+    let received = match sent {
+        Ok(received) => (received.status(), received.headers().clone(), received.bytes().await),
+        Err(_) => return bad_gateway(),
     };
-    let (status, headers, Ok(body)) = answer else { return failed() };
+    let (status, headers, Ok(body)) = received else { return bad_gateway() };
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     for (name, value) in &headers {
-        // The body is whole here, and has its length.
+        // The body is already complete, and its length is set from it.
         if name != "transfer-encoding" && name != "content-length" {
             response.headers_mut().insert(name, value.clone());
         }
@@ -69,7 +75,7 @@ async fn pass(State(way): State<Arc<Way>>, headers: HeaderMap, body: Bytes) -> R
     response
 }
 
-fn failed() -> Response {
+fn bad_gateway() -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::BAD_GATEWAY;
     response

@@ -1,5 +1,5 @@
-//! What a bench runs on: a local cloud for the records, an S3 and a Graph that cost
-//! little themselves and can be slowed down.
+//! Environment of the benchmarks: a local cloud for the records, and simulators of S3 and Graph
+//! that are cheap and can be slowed down.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,16 +22,16 @@ pub(crate) const USER: &str = "ada@docferry.example";
 pub(crate) const BUCKET: &str = "docferry-exchange";
 pub(crate) const S3_KEY: &str = "bench-key";
 
-/// The names of what the local cloud holds for a bench.
+/// Names of the resources in the local cloud.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Names {
     pub(crate) table: String,
     pub(crate) key: String,
-    /// ARNs of the secrets by their names in the template.
+    /// ARNs of the secrets, by their names in the template.
     pub(crate) secrets: BTreeMap<String, String>,
 }
 
-/// One file on its way in one run: its key in the bucket and its path in the drive.
+/// A file to be uploaded in one run: its key in the bucket is also its path in the drive.
 #[derive(Debug)]
 pub(crate) struct Parcel {
     pub(crate) name: String,
@@ -39,7 +39,7 @@ pub(crate) struct Parcel {
     pub(crate) etag: String,
 }
 
-/// Everything that a bench started; dropping it ends all of it.
+/// Everything that a benchmark has started. Dropping it stops all of it.
 #[derive(Debug)]
 pub(crate) struct Ground {
     pub(crate) build: Build,
@@ -51,12 +51,13 @@ pub(crate) struct Ground {
     pub(crate) s3: Simulator,
     pub(crate) emulator: Emulator,
     http: reqwest::Client,
+    /// Number of files so far; each gets a new name.
     parcels: AtomicU64,
     folder: Folder,
 }
 
 impl Ground {
-    /// Starts it all, from binaries that were built before.
+    /// Starts the environment from built binaries.
     pub(crate) fn start(paths: &Paths, tools: &Tools, build: Build) -> Result<Self> {
         let folder = Folder::take(&paths.target.join("bench"))?;
         let emulator = Emulator::start(paths, tools, folder.path(), 1.0)?;
@@ -94,7 +95,7 @@ impl Ground {
         self.folder.path()
     }
 
-    /// Limits both sides alike.
+    /// Sets the bandwidth and latency of both simulators.
     pub(crate) async fn shape(&self, s3: &Value, graph: &Value) -> Result<()> {
         for (simulator, shape) in [(&self.s3, s3), (&self.graph, graph)] {
             let url = format!("{}/shape", simulator.service.admin);
@@ -103,25 +104,25 @@ impl Ground {
         Ok(())
     }
 
-    /// Puts a new object into the bucket; what earlier runs left goes.
+    /// Adds a new object to the bucket and removes the data of earlier runs.
     pub(crate) async fn parcel(&self, size: u64) -> Result<Parcel> {
-        for (simulator, what) in [
+        for (simulator, resource) in [
             (&self.s3, "objects"),
             (&self.s3, "requests"),
             (&self.graph, "files"),
             (&self.graph, "requests"),
         ] {
-            let url = format!("{}/{what}", simulator.service.admin);
+            let url = format!("{}/{resource}", simulator.service.admin);
             self.http.delete(url).send().await?.error_for_status()?;
         }
         let name = format!("bench-{}.bin", self.parcels.fetch_add(1, Ordering::Relaxed));
         let url = format!("{}/objects/{name}?size={size}", self.s3.service.admin);
         let object: Value = self.http.put(url).send().await?.error_for_status()?.json().await?;
-        let etag = object["etag"].as_str().context("the object has no tag")?.to_owned();
+        let etag = object["etag"].as_str().context("the object has no ETag")?.to_owned();
         Ok(Parcel { name, size, etag })
     }
 
-    /// The file that arrived, as the simulated Graph describes it.
+    /// Returns the uploaded file, as the simulated Graph describes it.
     pub(crate) async fn delivered(&self, parcel: &Parcel) -> Result<Value> {
         let files = self.admin(&self.graph, "files").await?;
         let found = files
@@ -132,19 +133,19 @@ impl Ground {
         found.cloned().with_context(|| format!("{} did not arrive whole: {files}", parcel.name))
     }
 
-    /// The operations that a simulator was asked for since the parcel was made.
+    /// Returns the operations that a simulator has logged since the file was added.
     pub(crate) async fn asked(&self, simulator: &Simulator) -> Result<Vec<String>> {
         let requests = self.admin(simulator, "requests").await?;
         let operation = |entry: &Value| entry["operation"].as_str().map(str::to_owned);
         Ok(requests.as_array().into_iter().flatten().filter_map(operation).collect())
     }
 
-    pub(crate) async fn admin(&self, simulator: &Simulator, what: &str) -> Result<Value> {
-        let url = format!("{}/{what}", simulator.service.admin);
+    pub(crate) async fn admin(&self, simulator: &Simulator, path: &str) -> Result<Value> {
+        let url = format!("{}/{path}", simulator.service.admin);
         Ok(self.http.get(url).send().await?.error_for_status()?.json().await?)
     }
 
-    /// Puts an item into the table.
+    /// Writes an item into the table.
     pub(crate) fn put_item(&self, item: &Value) -> Result<()> {
         let cloud = Cloud {
             paths: &self.paths,
@@ -152,12 +153,12 @@ impl Ground {
             folder: self.folder(),
             endpoint: &self.emulator.url,
         };
-        let _nothing: Value =
+        let _output: Value =
             cloud.provision("item", &json!({ "table": self.names.table, "item": item }))?;
         Ok(())
     }
 
-    /// The environment of a function, as Lambda and the template give it.
+    /// Returns the environment variables of a function, as set by Lambda and the template.
     pub(crate) fn environment(
         &self,
         function: &str,
@@ -175,7 +176,7 @@ impl Ground {
             ("TRANSFERS_TABLE", self.names.table.clone()),
             ("SESSION_KEY_ARN", self.names.key.clone()),
             ("STATE_MACHINE_ARN", "arn:aws:states:ca-central-1:123456789012:stateMachine:b".into()),
-            // Named at the start, and asked for nothing here.
+            // Required at start-up but not used by the benchmarks.
             ("DOCUMENTS_TABLE", "bench-documents".to_owned()),
             ("DELIVERY_BUCKET", "bench-delivery".to_owned()),
             ("AUDIT_QUEUE_URL", format!("{endpoint}/000000000000/bench-audit")),

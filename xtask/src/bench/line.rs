@@ -1,6 +1,6 @@
-//! The straight line nearest to measured points.
+//! Linear regression of measured points.
 
-/// `fixed + slope × x`, by least squares.
+/// A straight line `fixed + slope × x`, fitted by least squares.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Line {
     pub(crate) fixed: f64,
@@ -8,18 +8,18 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Flat where all points have the same `x`, or there are none.
+    /// Fits a line to the points. It is flat if all points have the same `x` or there are none.
     pub(crate) fn through(points: &[(f64, f64)]) -> Self {
         let count = points.iter().map(|_| 1.0).sum::<f64>().max(1.0);
         let mean_x = points.iter().map(|(x, _)| x).sum::<f64>() / count;
         let mean_y = points.iter().map(|(_, y)| y).sum::<f64>() / count;
-        let spread: f64 = points.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();
-        let joint: f64 = points.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
-        let slope = if spread > 0.0 { joint / spread } else { 0.0 };
+        let variance: f64 = points.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();
+        let covariance: f64 = points.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
+        let slope = if variance > 0.0 { covariance / variance } else { 0.0 };
         Self { fixed: slope.mul_add(-mean_x, mean_y), slope }
     }
 
-    /// How far the farthest point is above or below it.
+    /// Returns the largest vertical distance of a point from the line.
     pub(crate) fn largest_distance(self, points: &[(f64, f64)]) -> f64 {
         let distance = |(x, y): &(f64, f64)| (y - self.slope.mul_add(*x, self.fixed)).abs();
         points.iter().map(distance).fold(0.0, f64::max)

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: measured against rclone and against what is possible.
+//! `cargo xtask bench`: benchmarks against rclone and against theoretical limits.
 
 mod clients;
 mod counting;
@@ -25,22 +25,22 @@ use report::Report;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
-    /// Time, memory and cost of a transfer, beside rclone's.
+    /// Measure time, memory and cost of a transfer, compared with rclone.
     Transfer {
         #[command(flatten)]
         options: Options,
-        /// Pairs of runs whose medians are compared.
+        /// Number of runs of each program; their medians are compared.
         #[arg(long, value_name = "N", default_value_t = 5)]
         pairs: u32,
-        /// Small files and one pair: whether the bench works, not how fast anything is.
+        /// Use small files and one run, to test the benchmark itself.
         #[arg(long)]
         quick: bool,
     },
-    /// Size of each function, and how soon and how lean it is ready for work.
+    /// Measure the size, start time and memory of each function.
     Start {
         #[command(flatten)]
         options: Options,
-        /// Starts of each function.
+        /// Number of starts of each function.
         #[arg(long, value_name = "N", default_value_t = 20)]
         starts: u32,
     },
@@ -48,15 +48,15 @@ pub(crate) enum Bench {
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Use the debug build, to try the bench itself out.
+    /// Use the debug build, to test the benchmark itself.
     #[arg(long)]
     debug_build: bool,
-    /// Put the tables into docs/BENCHMARKS.md.
+    /// Write the tables into docs/BENCHMARKS.md.
     #[arg(long)]
     write: bool,
 }
 
-/// Which build is measured.
+/// The build to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Build {
     Debug,
@@ -70,14 +70,14 @@ impl Build {
         if options.debug_build { Self::Debug } else { Self::Release }
     }
 
-    /// Where a program of this build is.
+    /// Returns the path of a program of this build.
     pub(crate) fn program(self, paths: &Paths, name: &str) -> PathBuf {
         paths.target.join(if self == Self::Debug { "debug" } else { "release" }).join(name)
     }
 
     fn make(self, paths: &Paths, functions: &[&str]) -> Result<()> {
         println!(
-            "Building what is measured ({self:?}); for release this takes many minutes once …"
+            "Building the measured programs ({self:?}); the first release build takes many minutes …"
         );
         let names: Vec<_> = functions.iter().chain(&Self::SIMULATORS).copied().collect();
         let release: &[&str] = if self == Self::Release { &["--release"] } else { &[] };
@@ -85,14 +85,14 @@ impl Build {
     }
 }
 
-/// The median; of an even number the lower one of the middle two.
+/// Returns the median; for an even number of values, the lower of the middle two.
 pub(crate) fn median<T: Ord + Copy + Default>(values: &[T]) -> T {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();
     sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or_default()
 }
 
-/// Runs one of the benches; the caller ends it by dropping the future.
+/// Runs a benchmark. The caller stops it by dropping the future.
 pub(crate) async fn run(paths: &Paths, bench: &Bench) -> Result<()> {
     let (options, functions): (_, &[&str]) = match bench {
         Bench::Transfer { options, .. } => (options, &["upload"]),
@@ -116,7 +116,7 @@ pub(crate) async fn run(paths: &Paths, bench: &Bench) -> Result<()> {
     if options.write { report.write(name) } else { Ok(()) }
 }
 
-/// Seconds with two places.
+/// Formats seconds with two decimals.
 pub(crate) fn seconds(time: Duration) -> String {
     format!("{:.2}", time.as_secs_f64())
 }

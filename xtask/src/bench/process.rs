@@ -1,4 +1,4 @@
-//! Programs under test: ended by their id, and looked at while they run.
+//! Measured programs: started, watched and stopped by process id.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-/// Often enough that the peak of a program that ends by itself is not missed: the
-/// system forgets it with the process.
-const LOOK: Duration = Duration::from_millis(5);
+/// Polling interval of the memory, short enough not to miss the peak: the system discards it when
+/// the process ends.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// A running program; dropping it kills it, so that nothing stays whatever happens.
+/// A running program. Dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Program {
     child: Child,
@@ -19,7 +19,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts it with its output in `log`.
+    /// Starts the program with its output in `log`.
     pub(crate) fn start(command: &mut Command, log: &Path) -> Result<Self> {
         let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
@@ -30,12 +30,12 @@ impl Program {
         Ok(Self { child, started })
     }
 
-    /// The most memory it had so far, in bytes; 0 where there is no `/proc`.
+    /// Returns the peak memory so far in bytes; 0 if there is no `/proc`.
     pub(crate) fn peak_memory(&self) -> u64 {
         self.memory("VmHWM:")
     }
 
-    /// The memory that it has now, in bytes.
+    /// Returns the current memory in bytes.
     pub(crate) fn resident_memory(&self) -> u64 {
         self.memory("VmRSS:")
     }
@@ -48,29 +48,28 @@ impl Program {
         kibibytes.unwrap_or(0_u64) * 1024
     }
 
-    /// Waits until it has ended well; tells how long that took and the most memory
-    /// it had.
-    pub(crate) async fn finish(mut self, bound: Duration, log: &Path) -> Result<(Duration, u64)> {
+    /// Waits until the program has succeeded. Returns its run time and its peak memory.
+    pub(crate) async fn finish(mut self, timeout: Duration, log: &Path) -> Result<(Duration, u64)> {
         let mut peak = 0;
-        while self.started.elapsed() < bound {
+        while self.started.elapsed() < timeout {
             if let Some(status) = self.child.try_wait()? {
                 let took = self.started.elapsed();
                 if !status.success() {
-                    let said = fs::read_to_string(log).unwrap_or_default();
-                    bail!("{said}\nit failed ({status})");
+                    let output = fs::read_to_string(log).unwrap_or_default();
+                    bail!("{output}\nthe program failed ({status})");
                 }
                 return Ok((took, peak));
             }
             peak = peak.max(self.peak_memory());
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
-        bail!("it had not ended after {bound:?}; see {}", log.display())
+        bail!("the program was still running after {timeout:?}; see {}", log.display())
     }
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Neither can fail in a way that leaves anything to do.
+        // Nothing can be done about an error of either call.
         let _killed = self.child.kill();
         let _reaped = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! Tables, on the terminal and in `docs/BENCHMARKS.md`.
+//! Benchmark tables, printed and written to `docs/BENCHMARKS.md`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,8 +11,8 @@ use comfy_table::Table;
 use super::Build;
 use crate::paths::Paths;
 
-/// Whether a measured value is within its target. Nothing fails when it is not: it
-/// is said, beside the value.
+/// Whether a measured value meets its target. A missed target is reported next to the value and is
+/// not an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
     Met,
@@ -20,11 +20,11 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    pub(crate) fn at_most<T: PartialOrd>(value: T, most: T) -> Self {
-        if value <= most { Self::Met } else { Self::Missed }
+    pub(crate) fn at_most<T: PartialOrd>(value: T, limit: T) -> Self {
+        if value <= limit { Self::Met } else { Self::Missed }
     }
 
-    /// The value's text with the verdict.
+    /// Returns the value's text with the verdict.
     pub(crate) fn beside(self, value: &str) -> String {
         match self {
             Self::Met => format!("{value} met"),
@@ -33,7 +33,7 @@ impl Target {
     }
 }
 
-/// What is printed and, in the end, written down.
+/// Text that is printed and can be written to the document.
 #[derive(Debug)]
 pub(crate) struct Report {
     document: PathBuf,
@@ -77,38 +77,39 @@ impl Report {
         }
     }
 
-    /// Puts it between the marks that name the bench in the document.
+    /// Writes the report between the markers of the benchmark in the document.
     pub(crate) fn write(&self, bench: &str) -> Result<()> {
         let text = fs::read_to_string(&self.document)?;
-        let replaced = between(&text, bench, &self.markdown)
-            .with_context(|| format!("{} has no marks for {bench}", self.document.display()))?;
+        let replaced = replace_section(&text, bench, &self.markdown)
+            .with_context(|| format!("{} has no markers for {bench}", self.document.display()))?;
         fs::write(&self.document, replaced)?;
         println!("Written to {}.", self.document.display());
         Ok(())
     }
 }
 
-fn between(text: &str, bench: &str, content: &str) -> Option<String> {
+/// Replaces the text between the markers; returns `None` if they are missing.
+fn replace_section(text: &str, bench: &str, content: &str) -> Option<String> {
     let (begin, end) = (format!("<!-- bench {bench} -->\n"), format!("<!-- end {bench} -->"));
     let (before, rest) = text.split_once(&begin)?;
     let (_old, after) = rest.split_once(&end)?;
     Some(format!("{before}{begin}{content}{end}{after}"))
 }
 
-/// What `/proc` calls the processor.
+/// Returns the processor's name from `/proc`.
 fn processor() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     name.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.to_owned())
 }
 
-/// What else the machine did; more than its processors can do makes all times worse.
+/// Returns the load average. A load above the number of processors worsens all times.
 fn load() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').next().filter(|load| !load.is_empty()).unwrap_or("unknown").to_owned()
 }
 
-/// Megabytes (10⁶) with one place.
+/// Formats megabytes (10⁶ bytes) with one decimal.
 pub(crate) fn megabytes(bytes: u64) -> String {
     format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
 }
@@ -121,8 +122,8 @@ mod tests {
     fn only_what_stands_between_the_marks_is_replaced() {
         let text = "a\n<!-- bench x -->\nold\n<!-- end x -->\nb\n";
         let expected = "a\n<!-- bench x -->\nnew\n<!-- end x -->\nb\n";
-        assert_eq!(between(text, "x", "new\n").as_deref(), Some(expected));
-        assert_eq!(between(text, "y", "new\n"), None);
+        assert_eq!(replace_section(text, "x", "new\n").as_deref(), Some(expected));
+        assert_eq!(replace_section(text, "y", "new\n"), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The Lambda runtime API, as far as a function uses it.
+//! Lambda runtime API for a function under test, limited to the calls that a function makes.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -14,13 +14,14 @@ use sim_kit::Running;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::timeout;
 
-/// What a function said about one invocation.
+/// Result of one invocation, as the function reported it.
 #[derive(Debug)]
-enum Said {
+enum InvocationResult {
     Response(Bytes),
     Error(Bytes),
 }
 
+/// An invocation.
 #[derive(Debug)]
 struct Event {
     id: String,
@@ -28,61 +29,65 @@ struct Event {
     payload: String,
 }
 
-/// Between the function's requests and whoever invokes it.
-struct Desk {
+/// State shared between the routes of the function and the caller of [`RuntimeApi`].
+struct ApiState {
     events: Mutex<mpsc::Receiver<Event>>,
-    said: mpsc::Sender<Said>,
-    /// When the function asked for work for the first time.
-    asked: watch::Sender<Option<Instant>>,
+    results: mpsc::Sender<InvocationResult>,
+    /// Time at which the function requested its first invocation.
+    first_poll: watch::Sender<Option<Instant>>,
 }
 
-/// A runtime API for one process of a function.
+/// Runtime API for one process of a function.
 #[derive(Debug)]
 pub(crate) struct RuntimeApi {
     events: mpsc::Sender<Event>,
-    said: mpsc::Receiver<Said>,
-    asked: watch::Receiver<Option<Instant>>,
+    results: mpsc::Receiver<InvocationResult>,
+    first_poll: watch::Receiver<Option<Instant>>,
     invocations: u32,
     server: Running,
 }
 
 impl RuntimeApi {
     pub(crate) async fn start() -> Result<Self> {
-        let (events, waiting) = mpsc::channel(1);
-        let (saying, said) = mpsc::channel(1);
-        let (asking, asked) = watch::channel(None);
-        let desk = Arc::new(Desk { events: Mutex::new(waiting), said: saying, asked: asking });
+        let (events, event_receiver) = mpsc::channel(1);
+        let (result_sender, results) = mpsc::channel(1);
+        let (first_poll_sender, first_poll) = watch::channel(None);
+        let state = Arc::new(ApiState {
+            events: Mutex::new(event_receiver),
+            results: result_sender,
+            first_poll: first_poll_sender,
+        });
         let router = Router::new()
             .route("/invocation/next", get(next))
             .route("/invocation/{id}/{outcome}", post(outcome))
             .route("/init/error", post(init_error))
-            .with_state(desk);
+            .with_state(state);
         let router = Router::new().nest("/2018-06-01/runtime", router);
         let server = sim_kit::serve(0, None, |_| router).await?;
-        Ok(Self { events, said, asked, invocations: 0, server })
+        Ok(Self { events, results, first_poll, invocations: 0, server })
     }
 
-    /// What a function finds in `AWS_LAMBDA_RUNTIME_API`.
+    /// Returns the value of the function's `AWS_LAMBDA_RUNTIME_API`.
     pub(crate) fn address(&self) -> &str {
         self.server.url().trim_start_matches("http://")
     }
 
-    /// Waits until the function asks for work; tells when that was.
-    pub(crate) async fn first_request(&mut self, bound: Duration) -> Result<Instant> {
-        let asked = timeout(bound, self.asked.wait_for(Option::is_some)).await;
-        let asked = *asked.context("the function did not ask for work")??;
-        asked.context("the function did not ask for work")
+    /// Waits for the function's first request for work and returns its time.
+    pub(crate) async fn first_request(&mut self, limit: Duration) -> Result<Instant> {
+        let first_poll = timeout(limit, self.first_poll.wait_for(Option::is_some)).await;
+        let first_poll = *first_poll.context("the function did not ask for work")??;
+        first_poll.context("the function did not ask for work")
     }
 
-    /// Invokes the function and waits for its answer, as long as Lambda would.
+    /// Invokes the function and waits for its result, within the time limit as in Lambda.
     pub(crate) async fn invoke(&mut self, payload: &Value, limit: Duration) -> Result<Value> {
         self.invocations += 1;
         let id = format!("00000000-0000-4000-8000-{:012}", self.invocations);
         let deadline = now() + limit;
         self.events.send(Event { id, deadline, payload: payload.to_string() }).await?;
-        match timeout(limit, self.said.recv()).await.context("the function ran out of time")? {
-            Some(Said::Response(body)) => Ok(serde_json::from_slice(&body)?),
-            Some(Said::Error(body)) => {
+        match timeout(limit, self.results.recv()).await.context("the function ran out of time")? {
+            Some(InvocationResult::Response(body)) => Ok(serde_json::from_slice(&body)?),
+            Some(InvocationResult::Error(body)) => {
                 bail!("the function failed: {}", String::from_utf8_lossy(&body))
             }
             None => bail!("the runtime API has ended"),
@@ -94,19 +99,19 @@ impl RuntimeApi {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the deadline that Lambda gives is wall-clock time")]
+#[expect(clippy::disallowed_methods, reason = "Lambda specifies deadlines in wall-clock time")]
 fn now() -> SystemTime {
     SystemTime::now()
 }
 
-async fn next(State(desk): State<Arc<Desk>>) -> (HeaderMap, String) {
-    desk.asked.send_if_modified(|asked| {
-        let is_first = asked.is_none();
-        *asked = asked.or_else(|| Some(Instant::now()));
+async fn next(State(state): State<Arc<ApiState>>) -> (HeaderMap, String) {
+    state.first_poll.send_if_modified(|first_poll| {
+        let is_first = first_poll.is_none();
+        *first_poll = first_poll.or_else(|| Some(Instant::now()));
         is_first
     });
-    let Some(event) = desk.events.lock().await.recv().await else {
-        // Nobody invokes it any more; it will be ended in a moment.
+    let Some(event) = state.events.lock().await.recv().await else {
+        // There are no more invocations; the process will be killed soon.
         return std::future::pending().await;
     };
     let deadline = event.deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
@@ -127,18 +132,22 @@ async fn next(State(desk): State<Arc<Desk>>) -> (HeaderMap, String) {
 }
 
 async fn outcome(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<ApiState>>,
     Path((_id, outcome)): Path<(String, String)>,
     body: Bytes,
 ) -> StatusCode {
-    let said = if outcome == "response" { Said::Response(body) } else { Said::Error(body) };
-    // When nobody waits any more, nobody is to be told.
-    let _unheard = desk.said.send(said).await;
+    let result = if outcome == "response" {
+        InvocationResult::Response(body)
+    } else {
+        InvocationResult::Error(body)
+    };
+    // The receiver may be gone; the result is then not needed.
+    let _send_result = state.results.send(result).await;
     StatusCode::ACCEPTED
 }
 
-async fn init_error(State(desk): State<Arc<Desk>>, body: Bytes) -> StatusCode {
-    let _unheard = desk.said.send(Said::Error(body)).await;
+async fn init_error(State(state): State<Arc<ApiState>>, body: Bytes) -> StatusCode {
+    let _send_result = state.results.send(InvocationResult::Error(body)).await;
     StatusCode::ACCEPTED
 }
 
@@ -152,10 +161,10 @@ mod tests {
         let base = format!("http://{}/2018-06-01/runtime/invocation", api.address());
         let function = tokio::spawn(async move {
             let http = reqwest::Client::builder().no_proxy().build().unwrap();
-            for answer in ["response", "error"] {
+            for outcome in ["response", "error"] {
                 let event = http.get(format!("{base}/next")).send().await.unwrap();
                 let id = event.headers()["lambda-runtime-aws-request-id"].to_str().unwrap();
-                let url = format!("{base}/{id}/{answer}");
+                let url = format!("{base}/{id}/{outcome}");
                 assert!(event.headers().contains_key("lambda-runtime-deadline-ms"));
                 let body = event.text().await.unwrap();
                 http.post(url).body(body).send().await.unwrap();

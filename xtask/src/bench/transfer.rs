@@ -1,4 +1,4 @@
-//! `bench transfer`: the `upload` function beside rclone, on the same ground.
+//! `bench transfer`: compares the `upload` function with rclone in the same environment.
 
 mod cost;
 mod memory;
@@ -15,13 +15,13 @@ use super::report::Report;
 const MB: u64 = 1_000_000;
 const GB: u64 = 1000 * MB;
 
-/// Of a connection, on either side.
+/// Bandwidth of a connection, on either side.
 const BYTES_PER_SECOND: u64 = 85 * MB;
-/// Of each request to Graph.
+/// Latency of each request to Graph.
 const DELAY_MILLISECONDS: u64 = 100;
 
-/// Chunk sizes that rclone is tried with: below 60 MiB, multiples of 320 KiB, and
-/// such that it can read back what it writes (three places of a MiB).
+/// Chunk sizes tried with rclone: below 60 MiB, multiples of 320 KiB, and with at most three
+/// decimals of a MiB, so that rclone can read back the value that it writes.
 const CHUNKS: [&str; 4] = ["20M", "30M", "40M", "57.5M"];
 
 pub(crate) async fn run(
@@ -43,15 +43,18 @@ struct Transfers<'a> {
     ground: &'a Ground,
     rclone: Rclone,
     pairs: u32,
-    /// Whether sizes are cut down.
+    /// Whether file sizes are reduced.
     quick: bool,
 }
 
-/// Runs of all three, one after the other in turn, so that what else the machine
-/// does meets each of them.
+/// Runs of all three programs. They alternate, so that other load on the machine affects all of
+/// them alike.
 #[derive(Debug, Default)]
+/// Runs of docferry.
 struct Runs {
+    /// Runs of rclone with its default chunk size.
     ours: Vec<Run>,
+    /// Runs of rclone with the fastest chunk size.
     default: Vec<Run>,
     best: Vec<Run>,
 }
@@ -75,7 +78,7 @@ impl Transfers<'_> {
         self.rclone.carry(self.ground, &parcel, chunk).await
     }
 
-    /// The chunk size that is fastest here; each is tried once.
+    /// Returns the fastest chunk size of rclone; each is tried once.
     async fn tune(&self, size: u64) -> Result<&'static str> {
         let mut best = (std::time::Duration::MAX, CHUNKS[0]);
         for chunk in CHUNKS {
@@ -94,7 +97,7 @@ impl Transfers<'_> {
             runs.best.push(self.rclone(size, Some(chunk)).await?);
             let last = |runs: &[Run]| super::seconds(runs.last().copied().unwrap_or_default().took);
             println!(
-                "{} MB, {pair} of {}: docferry {} s, rclone {} s, at its best {} s",
+                "{} MB, {pair} of {}: docferry {} s, rclone {} s, with its best chunk size {} s",
                 size / MB,
                 self.pairs,
                 last(&runs.ours),
@@ -132,6 +135,6 @@ fn median_seconds(runs: &[Run]) -> f64 {
     median(&runs.iter().map(|run| run.took).collect::<Vec<_>>()).as_secs_f64()
 }
 
-fn median_of(runs: &[Run], what: impl Fn(&Run) -> u64) -> u64 {
-    median(&runs.iter().map(what).collect::<Vec<_>>())
+fn median_of(runs: &[Run], value: impl Fn(&Run) -> u64) -> u64 {
+    median(&runs.iter().map(value).collect::<Vec<_>>())
 }

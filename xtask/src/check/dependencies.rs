@@ -1,4 +1,4 @@
-//! Which package may depend on which, by what cargo resolved.
+//! Checks the dependencies between the workspace's packages, as resolved by cargo.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,17 +8,17 @@ use serde::Deserialize;
 use crate::binaries::{FUNCTIONS, cargo};
 use crate::paths::Paths;
 
-/// What `domain` and `app` never reach, however indirectly.
-const OUTSIDE: [&str; 6] = ["aws-", "axum", "hyper", "lambda_", "reqwest", "rustls"];
+/// Name prefixes of packages that `domain` and `app` must not reach, even indirectly.
+const FORBIDDEN_FOR_CORE: [&str; 6] = ["aws-", "axum", "hyper", "lambda_", "reqwest", "rustls"];
 
-/// What each crate may name of ours. Functions may name any crate; whoever is not
-/// listed (simulators, command line, xtask) is looked at separately.
-const INWARD: [(&str, &[&str]); 11] = [
+/// Dependencies within the workspace that each crate may have. Functions may depend on any crate.
+/// Packages that are not listed (simulators, command line, xtask) have other rules or none.
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("docferry-domain", &[]),
     ("docferry-app", &["docferry-domain"]),
     ("docferry-contract", &["docferry-domain"]),
     ("docferry-http", &["docferry-app", "docferry-contract", "docferry-domain"]),
-    // Puts the adapters together for the functions: only they may name it.
+    // Assembles the adapters for the functions; no other library may depend on them.
     (
         "docferry-lambda",
         &[
@@ -32,18 +32,18 @@ const INWARD: [(&str, &[&str]); 11] = [
             "docferry-webhook",
         ],
     ),
-    // The audit queue carries what the contract says.
+    // Messages of the audit queue are defined by the contract.
     ("docferry-aws", &["docferry-app", "docferry-contract", "docferry-domain"]),
     ("docferry-graph", &["docferry-app", "docferry-domain"]),
     ("docferry-ords", &["docferry-app", "docferry-domain"]),
     ("docferry-webhook", &["docferry-app", "docferry-contract", "docferry-domain"]),
     ("docferry-testkit", &["docferry-app", "docferry-contract", "docferry-domain"]),
-    // What judges answers shares nothing with what makes them.
+    // The checker of responses shares nothing with the code that creates them.
     ("docferry-openapi", &[]),
 ];
 
-/// What is made for tests and checks alone.
-const FOR_TESTS: [&str; 2] = ["docferry-openapi", "docferry-testkit"];
+/// Packages for tests and checks only.
+const TEST_ONLY: [&str; 2] = ["docferry-openapi", "docferry-testkit"];
 
 const SIMULATORS: [&str; 5] = [
     "docferry-sim-graph",
@@ -86,11 +86,11 @@ struct Dependency {
 
 #[derive(Debug, Deserialize)]
 struct Kind {
-    /// `null` for a normal dependency, else `dev` or `build`.
+    /// `null` for a normal dependency, otherwise `dev` or `build`.
     kind: Option<String>,
 }
 
-/// What is wrong, a sentence each.
+/// Returns the violations, one sentence each.
 pub(crate) fn complaints(paths: &Paths) -> Result<Vec<String>> {
     let output = cargo(paths).args(["metadata", "--format-version", "1"]).output()?;
     let metadata: Metadata = serde_json::from_slice(&output.stdout)
@@ -100,10 +100,10 @@ pub(crate) fn complaints(paths: &Paths) -> Result<Vec<String>> {
 }
 
 struct Graph<'a> {
-    /// Name and version by id.
+    /// Packages by id.
     packages: BTreeMap<&'a str, &'a Package>,
     members: Vec<&'a Package>,
-    /// Ids of dependencies by id, with whether only tests need them.
+    /// For each package id: ids of its dependencies, and whether only tests need them.
     edges: BTreeMap<&'a str, Vec<(&'a str, bool)>>,
 }
 
@@ -127,36 +127,38 @@ impl<'a> Graph<'a> {
         }
     }
 
+    /// Returns the violations of all rules.
     fn complaints(&self) -> Vec<String> {
         let mut found = Vec::new();
         for member in &self.members {
-            let ours = self.direct(member, false);
+            let direct = self.direct(member, false);
             let name = member.name.as_str();
-            if let Some((_, allowed)) = INWARD.iter().find(|(of, _)| *of == name) {
-                for other in ours.iter().filter(|other| !allowed.contains(other)) {
+            if let Some((_, allowed)) = ALLOWED.iter().find(|(package, _)| *package == name) {
+                for other in direct.iter().filter(|other| !allowed.contains(other)) {
                     found.push(format!("{name} must not depend on {other}"));
                 }
             } else if SIMULATORS.contains(&name) {
-                // Not even in tests: they are judged by clients that are not ours.
+                // Not even in tests: simulators are tested by clients that share no code with ours.
                 for other in self.direct(member, true).iter().filter(|o| !SIMULATORS.contains(o)) {
                     found.push(format!(
                         "{name} must not depend on {other}: it is written from the contracts"
                     ));
                 }
             } else if FUNCTIONS.contains(&name) {
-                for other in ours.iter().filter(|o| SIMULATORS.contains(o) || FOR_TESTS.contains(o))
+                for other in
+                    direct.iter().filter(|o| SIMULATORS.contains(o) || TEST_ONLY.contains(o))
                 {
                     found.push(format!("the function {name} must not depend on {other}"));
                 }
             }
             if ["docferry-domain", "docferry-app"].contains(&name) {
-                found.extend(self.outside_reached_by(member));
+                found.extend(self.forbidden_reached_by(member));
             }
         }
         for package in self.packages.values() {
             if package.name == "hyper" && package.version.starts_with("0.") {
                 found.push(format!(
-                    "hyper {} is back: an old TLS stack came with it",
+                    "hyper {} must not be used: it brings an old TLS stack",
                     package.version
                 ));
             }
@@ -164,7 +166,7 @@ impl<'a> Graph<'a> {
         found
     }
 
-    /// Names of the workspace's packages that this one names.
+    /// Returns the names of the workspace's packages that `of` depends on directly.
     fn direct(&self, of: &Package, with_dev: bool) -> BTreeSet<&'a str> {
         let edges = self.edges.get(of.id.as_str()).into_iter().flatten();
         edges
@@ -174,7 +176,8 @@ impl<'a> Graph<'a> {
             .collect()
     }
 
-    fn outside_reached_by(&self, from: &Package) -> Vec<String> {
+    /// Returns the forbidden packages that `from` reaches through normal dependencies.
+    fn forbidden_reached_by(&self, from: &Package) -> Vec<String> {
         let mut seen = BTreeSet::from([from.id.as_str()]);
         let mut to_visit = vec![from.id.as_str()];
         while let Some(id) = to_visit.pop() {
@@ -186,7 +189,9 @@ impl<'a> Graph<'a> {
         }
         seen.iter()
             .filter_map(|id| self.packages.get(id))
-            .filter(|package| OUTSIDE.iter().any(|prefix| package.name.starts_with(prefix)))
+            .filter(|package| {
+                FORBIDDEN_FOR_CORE.iter().any(|prefix| package.name.starts_with(prefix))
+            })
             .map(|package| format!("{} must not reach {}", from.name, package.name))
             .collect()
     }

@@ -1,4 +1,4 @@
-//! Whether what the documents say is true of the tree.
+//! Checks that the documents match the source tree: commands, links, tests and tables.
 
 mod blocks;
 mod names;
@@ -15,14 +15,14 @@ use crate::template::Template;
 
 pub(crate) use refusals::generate;
 
-/// A document of the project.
+/// A Markdown document of the project.
 struct Document {
-    /// Its path below the project's folder, with `/`.
+    /// Path relative to the project's folder, with `/`.
     path: String,
     text: String,
 }
 
-/// What is wrong, a sentence each.
+/// Returns the violations, one sentence each.
 pub(crate) fn complaints(paths: &Paths) -> Result<Vec<String>> {
     let documents = read(&paths.root)?;
     let template = Template::of_project(&paths.root)?;
@@ -44,7 +44,7 @@ pub(crate) fn complaints(paths: &Paths) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Every document: those beside the README, and those in `docs/`.
+/// Reads every document in the project's folder, `docs/` and `docs/adr/`.
 fn read(root: &Path) -> Result<Vec<Document>> {
     let mut documents = Vec::new();
     for folder in ["", "docs", "docs/adr"] {

@@ -1,4 +1,4 @@
-//! Whether tests and programs are compiled from the same dependencies.
+//! Checks that tests and programs use the same features of their dependencies.
 
 use std::collections::BTreeSet;
 
@@ -7,19 +7,20 @@ use anyhow::{Result, bail};
 use crate::binaries::cargo;
 use crate::paths::Paths;
 
-/// What is wrong, a sentence each: dependencies that would be compiled a second
-/// time because tests alone ask for more of their features. With the AWS SDK
-/// behind one of them, that is minutes of each test run on a fresh machine.
+/// Returns the dependencies that would be compiled twice because tests enable more of their
+/// features, one sentence each. If the AWS SDK depends on one of them, this costs minutes of each
+/// test run on a fresh machine.
 pub(crate) fn complaints(paths: &Paths) -> Result<Vec<String>> {
-    let programs = resolved(paths, "normal")?;
-    let tests = resolved(paths, "normal,dev")?;
-    let complaint =
-        |line| format!("compiled twice, add what tests ask for to xtask/Cargo.toml: {line}");
+    let programs = resolved_dependencies(paths, "normal")?;
+    let tests = resolved_dependencies(paths, "normal,dev")?;
+    let complaint = |line| {
+        format!("compiled twice, add the features that tests enable to xtask/Cargo.toml: {line}")
+    };
     Ok(programs.difference(&tests).map(complaint).collect())
 }
 
-/// Each dependency from a registry with its features, `name version [features]`.
-fn resolved(paths: &Paths, edges: &str) -> Result<BTreeSet<String>> {
+/// Returns each registry dependency with its features, as `name version [features]`.
+fn resolved_dependencies(paths: &Paths, edges: &str) -> Result<BTreeSet<String>> {
     let output = cargo(paths)
         .args([
             "tree",
@@ -37,7 +38,9 @@ fn resolved(paths: &Paths, edges: &str) -> Result<BTreeSet<String>> {
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let lines = text.lines().map(|line| line.trim_end_matches(" (*)"));
-    // Ours have a path; what runs in the compiler has features of its own.
-    let theirs = lines.filter(|line| !line.contains("(/") && !line.contains("(proc-macro)"));
-    Ok(theirs.filter(|line| !line.is_empty()).map(str::to_owned).collect())
+    // Packages of the workspace have a path; proc macros are built for the compiler, with features
+    // of their own.
+    let registry_lines =
+        lines.filter(|line| !line.contains("(/") && !line.contains("(proc-macro)"));
+    Ok(registry_lines.filter(|line| !line.is_empty()).map(str::to_owned).collect())
 }

@@ -1,4 +1,4 @@
-//! What the compiler does not see.
+//! `cargo xtask check`: static checks that the compiler does not cover.
 
 mod api;
 mod dependencies;
@@ -13,46 +13,47 @@ use crate::paths::Paths;
 pub(crate) use docs::generate;
 pub(crate) use template::Definition;
 
-/// What can be checked alone.
+/// A part of the checks that can run alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// Dependencies point inward, and are compiled once.
+    /// Dependencies point inward and are compiled only once.
     Dependencies,
-    /// State machines, rights, log groups and tags.
+    /// State machines, permissions, log groups and tags of the template.
     Template,
-    /// What the documents say is true of the tree.
+    /// Documents match the source tree.
     Documents,
-    /// `openapi.yaml` tells of the API that the template makes, and is whole.
+    /// `openapi.yaml` is complete and matches the API in the template.
     Api,
 }
 
-/// Checks these parts, or everything when none is named, and tells all that is
-/// wrong, not only the first.
+/// Runs these parts, or all when none is named. Prints all violations, not only the first.
 pub(crate) fn run(paths: &Paths, parts: &[Part]) -> Result<()> {
     let parts = if parts.is_empty() { Part::value_variants() } else { parts };
-    let mut told = Vec::new();
+    let mut results = Vec::new();
     for part in parts {
         match part {
             Part::Dependencies => {
-                told.push(("dependencies point inward", dependencies::complaints(paths)?));
-                let what = "tests and programs share their dependencies";
-                told.push((what, features::complaints(paths)?));
+                results.push(("dependencies point inward", dependencies::complaints(paths)?));
+                let title = "tests and programs share their dependencies";
+                results.push((title, features::complaints(paths)?));
             }
-            Part::Template => told.extend(template::Sources::of_project(paths)?.complaints()),
-            Part::Documents => told.push(("the documents are true", docs::complaints(paths)?)),
-            Part::Api => told.extend(api::complaints(paths)?),
+            Part::Template => results.extend(template::Sources::of_project(paths)?.complaints()),
+            Part::Documents => {
+                results.push(("the documents match the project", docs::complaints(paths)?))
+            }
+            Part::Api => results.extend(api::complaints(paths)?),
         }
     }
-    let mut wrong = 0;
-    for (what, complaints) in told {
-        println!("{} {what}", if complaints.is_empty() { "ok   " } else { "WRONG" });
+    let mut violations = 0;
+    for (title, complaints) in results {
+        println!("{} {title}", if complaints.is_empty() { "ok    " } else { "FAILED" });
         for complaint in &complaints {
             println!("      {complaint}");
         }
-        wrong += complaints.len();
+        violations += complaints.len();
     }
-    if wrong > 0 {
-        bail!("{wrong} things are wrong");
+    if violations > 0 {
+        bail!("{violations} violation(s) found");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Sending, watching and stopping, with the library behind the `docferry` command.
+//! Sends, watches and stops the demo's transfers, with the library behind the `docferry` command.
 
 use std::cell::RefCell;
 use std::io::{IsTerminal as _, stderr};
@@ -14,24 +14,24 @@ use indicatif::MultiProgress;
 
 use super::scenario::{End, Item};
 
-/// Far more than the demo needs, and short enough for someone who waits.
-const PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// Maximum run time: far more than the demo needs, and short enough for a spectator.
+const TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
-/// A transfer that is to be stopped is stopped from here on. Bytes count from 10 %.
+/// Progress from which a transfer is stopped. Bytes move from 10 % on.
 const STOP_AT_PERCENT: u8 = 20;
-/// How often a transfer that is to be stopped is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// Polling interval for a transfer that will be stopped.
+const POLL_INTERVAL: Duration = Duration::from_millis(300);
 
-/// How one document fared.
+/// Outcome of one document.
 #[derive(Debug)]
 pub(crate) struct Delivery {
-    /// As the service called it; `None` when it was not accepted.
+    /// Id given by the service; `None` if the transfer was not accepted.
     pub(crate) transfer_id: Option<String>,
     pub(crate) result: Result<Outcome, ClientError>,
 }
 
-/// Sends every item to its recipient, watches until all have ended, and stops on
-/// the way those that are to be stopped.
+/// Sends every item to its recipient and watches until all transfers have ended. Stops those that
+/// the scenario stops.
 pub(crate) async fn deliver(
     client: &Client,
     items: &[Item],
@@ -39,7 +39,7 @@ pub(crate) async fn deliver(
 ) -> Result<Vec<Delivery>> {
     let mut accepted = Vec::new();
     let mut deliveries = Vec::new();
-    for (at, item) in items.iter().enumerate() {
+    for (index, item) in items.iter().enumerate() {
         let transfer = NewTransfer {
             obj_guid: item.guid.clone(),
             email: users.get(item.recipient).context("there are too few users")?.clone(),
@@ -47,14 +47,14 @@ pub(crate) async fn deliver(
         };
         let (transfer_id, result) = match client.upload(&transfer).await {
             Ok(answer) => {
-                accepted.push((at, answer.transfer_id.clone(), item.label));
+                accepted.push((index, answer.transfer_id.clone(), item.label));
                 (Some(answer.transfer_id), Ok(Outcome::TimedOut(None)))
             }
             Err(error) => (None, Err(error)),
         };
         deliveries.push(Delivery { transfer_id, result });
     }
-    let to_stop = accepted.iter().filter(|(at, ..)| items[*at].end == End::Terminated);
+    let to_stop = accepted.iter().filter(|(index, ..)| items[*index].end == End::Terminated);
     let stopping = try_join_all(to_stop.map(|(_, id, _)| stop(client, id)));
     let watching = async {
         if stderr().is_terminal() {
@@ -67,14 +67,14 @@ pub(crate) async fn deliver(
     };
     let (results, stopped) = join(watching, stopping).await;
     stopped.context("a transfer could not be stopped")?;
-    for ((at, ..), result) in accepted.iter().zip(results) {
-        deliveries[*at].result = result;
+    for ((index, ..), result) in accepted.iter().zip(results) {
+        deliveries[*index].result = result;
     }
     Ok(deliveries)
 }
 
-/// Stops a transfer once its bytes move; one that ends before, or does not come so
-/// far in time, is left alone and judged for that.
+/// Stops a transfer once its bytes move. A transfer that ends earlier, or does not get that far in
+/// time, is not stopped; the verdict reports it.
 async fn stop(client: &Client, transfer_id: &str) -> Result<(), ClientError> {
     let moves = async {
         loop {
@@ -82,11 +82,11 @@ async fn stop(client: &Client, transfer_id: &str) -> Result<(), ClientError> {
                 Ok(status) if status.state() != TransferState::Running => return Ok(false),
                 Ok(status) if status.percent_transfered >= STOP_AT_PERCENT => return Ok(true),
                 Err(error) if !error.is_transient() => return Err(error),
-                Ok(_) | Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+                Ok(_) | Err(_) => tokio::time::sleep(POLL_INTERVAL).await,
             }
         }
     };
-    match tokio::time::timeout(PATIENCE, moves).await {
+    match tokio::time::timeout(TIMEOUT, moves).await {
         Ok(Ok(true)) => client.terminate(&[transfer_id.to_owned()]).await,
         Ok(Err(error)) => Err(error),
         Ok(Ok(false)) | Err(_) => Ok(()),
@@ -100,6 +100,6 @@ async fn watch<O: Observer>(
 ) -> Vec<Result<Outcome, ClientError>> {
     let watched: Vec<_> =
         accepted.iter().map(|(_, id, name)| (id.clone(), observer(id, name))).collect();
-    let options = Options { timeout: PATIENCE, ..Options::default() };
+    let options = Options { timeout: TIMEOUT, ..Options::default() };
     watch_all(client, &watched, &options).await
 }

@@ -1,4 +1,4 @@
-//! A document fetched by a presigned URL, with the calls that a client makes.
+//! Downloads a document by a presigned URL, with the calls that a client makes.
 
 use std::process::Command;
 use std::time::Duration;
@@ -15,23 +15,23 @@ use crate::paths::Paths;
 use crate::process::run_quietly;
 use crate::stack::Stack;
 
-/// The number that the index gives the document.
+/// Number of the document in the index.
 const NUMBER: u64 = 20_260_001;
-/// Far more than the demo needs, and short enough for someone who waits.
-const MOST_POLLS: u32 = 600;
+/// Maximum number of polls: far more than the demo needs, and short enough for a spectator.
+const MAX_POLLS: u32 = 600;
 
-/// How the document fared.
+/// Outcome of the download.
 #[derive(Debug)]
 pub(crate) struct Download {
-    /// What fetching answered before the job was done.
+    /// Status of a request before the job was completed.
     before: StatusCode,
-    /// And after it.
+    /// Status of a request after the job was completed.
     after: StatusCode,
     size: u64,
     sha256: String,
 }
 
-/// Tells the service which document has which number, as an operator does.
+/// Imports the document's number into the index, as an operator does.
 pub(crate) fn import(paths: &Paths, stack: &Stack, item: &Item) -> Result<()> {
     let file = paths.target.join("demo").join("documents.ndjson");
     let line = json!({ "file_id": NUMBER, "objectGuid": item.guid, "name": item.filename });
@@ -48,24 +48,24 @@ pub(crate) fn import(paths: &Paths, stack: &Stack, item: &Item) -> Result<()> {
     run_quietly(&mut command, &paths.target.join("demo").join("import.log"))
 }
 
-/// Signs in, asks for the document, asks for it too early, waits, and follows the
-/// redirect to its bytes.
+/// Signs in, requests the document, requests its bytes too early, waits, and follows the redirect
+/// to the bytes.
 pub(crate) async fn download(stack: &Stack) -> Result<Download> {
     let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
     let oidc = &stack.oidc;
-    let asked = http
+    let request = http
         .post(&oidc.token_url)
         .basic_auth(&oidc.client_id, Some(&oidc.client_secret))
         .form(&[("grant_type", "client_credentials")]);
-    let token = read(asked, StatusCode::OK).await?["access_token"].take();
-    let token = token.as_str().context("the identity provider gave no token")?;
+    let token = read(request, StatusCode::OK).await?["access_token"].take();
+    let token = token.as_str().context("the identity provider returned no token")?;
     let get = |path: String| http.get(format!("{}{path}", stack.api)).bearer_auth(token);
 
-    let asked = http.post(format!("{}/v1/download/initiate", stack.api)).bearer_auth(token);
-    let accepted = read(asked.json(&json!({ "file_id": NUMBER })), StatusCode::ACCEPTED).await?;
+    let request = http.post(format!("{}/v1/download/initiate", stack.api)).bearer_auth(token);
+    let accepted = read(request.json(&json!({ "file_id": NUMBER })), StatusCode::ACCEPTED).await?;
     let id = accepted["jobId"].as_str().context("the job has no id")?.to_owned();
     let before = get(format!("/v1/download/{id}")).send().await?.status();
-    println!("Download: asked for too early, answered {before}.");
+    println!("Download: requested too early, status {before}.");
 
     for _ in 0..MOST_POLLS {
         let status = read(get(format!("/v1/download/status/{id}")), StatusCode::OK).await?;
@@ -77,31 +77,35 @@ pub(crate) async fn download(stack: &Stack) -> Result<Download> {
             (state, None) => bail!("the download ended as {state:?}: {}", status["error"]),
         }
     }
-    bail!("the download did not end in time")
+    bail!("the download did not finish in time")
 }
 
-async fn fetch(http: &Client, asked: RequestBuilder, before: StatusCode) -> Result<Download> {
-    let answer = asked.send().await?;
-    let after = answer.status();
-    let location = answer.headers().get(header::LOCATION).context("no redirect")?.to_str()?;
-    println!("Download: done, answered {after} to a presigned URL.");
-    // Without the token: the URL alone opens the object.
+async fn fetch(http: &Client, request: RequestBuilder, before: StatusCode) -> Result<Download> {
+    let response = request.send().await?;
+    let after = response.status();
+    let location = response
+        .headers()
+        .get(header::LOCATION)
+        .context("the response has no Location header")?
+        .to_str()?;
+    println!("Download: completed, status {after} with a presigned URL.");
+    // Sent without the token, because the presigned URL alone grants access.
     let bytes = http.get(location).send().await?.error_for_status()?.bytes().await?;
     let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(Download { before, after, size: bytes.len() as u64, sha256 })
 }
 
 async fn read(request: RequestBuilder, expected: StatusCode) -> Result<Value> {
-    let answer: Response = request.send().await?;
-    let (status, text) = (answer.status(), answer.text().await?);
-    ensure!(status == expected, "{status} in place of {expected}: {text}");
+    let response: Response = request.send().await?;
+    let (status, text) = (response.status(), response.text().await?);
+    ensure!(status == expected, "status {status}, expected {expected}: {text}");
     Ok(serde_json::from_str(&text)?)
 }
 
-/// A line for people; what is not as it should be is an error.
+/// Prints the result; returns an error if it is not as expected.
 pub(crate) fn conclude(item: &Item, download: &Download, sources: &[SourceDocument]) -> Result<()> {
     let source = sources.iter().find(|source| source.guid == item.guid);
-    let source = source.context("the source of the download is not there")?;
+    let source = source.context("the source document of the download is missing")?;
     let Download { before, after, size, sha256 } = download;
     println!(
         "Download of {}: {before}, then {after}; {size} bytes, SHA-256 {}, the source's {}.",
@@ -109,8 +113,11 @@ pub(crate) fn conclude(item: &Item, download: &Download, sources: &[SourceDocume
         &sha256[..12],
         &source.sha256[..12],
     );
-    ensure!(*before == StatusCode::CONFLICT, "fetching too early answered {before}, not 409");
-    ensure!(*after == StatusCode::FOUND, "fetching answered {after}, not 302");
-    ensure!(*sha256 == source.sha256, "the bytes that were fetched are not the source's");
+    ensure!(
+        *before == StatusCode::CONFLICT,
+        "the request before completion returned {before}, not 409"
+    );
+    ensure!(*after == StatusCode::FOUND, "the request after completion returned {after}, not 302");
+    ensure!(*sha256 == source.sha256, "the downloaded bytes differ from the source");
     Ok(())
 }

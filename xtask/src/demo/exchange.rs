@@ -1,4 +1,4 @@
-//! The exchange bucket, looked at from outside.
+//! Direct access to the exchange bucket, to verify the clean-up independently of the service.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use aws_sdk_s3::config::{BehaviorVersion, Config, Credentials, Region};
 
 use crate::stack::Stack;
 
+/// Pause between two listings.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The bucket through which documents pass.
@@ -21,12 +22,12 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     pub(crate) fn new(stack: &Stack) -> Self {
-        let place = &stack.exchange;
-        let key = &place.key;
+        let config = &stack.exchange;
+        let key = &config.key;
         let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(10)).build();
-        let config = Config::builder()
+        let client_config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(&place.endpoint)
+            .endpoint_url(&config.endpoint)
             .region(Region::new(stack.region.clone()))
             .credentials_provider(Credentials::new(
                 &key.access_key_id,
@@ -38,10 +39,10 @@ impl Exchange {
             .force_path_style(true)
             .timeout_config(timeouts)
             .build();
-        Self { client: Client::from_conf(config), bucket: place.bucket.clone() }
+        Self { client: Client::from_conf(client_config), bucket: config.bucket.clone() }
     }
 
-    /// What lies in the bucket.
+    /// Returns the keys of all objects.
     pub(crate) async fn keys(&self) -> Result<BTreeSet<String>> {
         let mut pages = self.client.list_objects_v2().bucket(&self.bucket).into_paginator().send();
         let mut keys = BTreeSet::new();
@@ -52,20 +53,20 @@ impl Exchange {
         Ok(keys)
     }
 
-    /// What of `keys` is left after `bound`, or sooner if nothing is.
+    /// Returns those of `keys` that are still in the bucket after `bound`, or earlier if none are.
     ///
-    /// Source copies are removed by the workflow's last step, at about the time
-    /// when the status says completed: looking once would look too early.
+    /// Source copies are deleted by the workflow's last step, at about the time when the status
+    /// becomes completed. A single check would be too early.
     pub(crate) async fn left_over(
         &self,
         keys: &BTreeSet<String>,
-        bound: Duration,
+        timeout: Duration,
     ) -> Result<BTreeSet<String>> {
         let start = Instant::now();
         loop {
-            let left: BTreeSet<_> = self.keys().await?.intersection(keys).cloned().collect();
-            if left.is_empty() || start.elapsed() >= bound {
-                return Ok(left);
+            let remaining: BTreeSet<_> = self.keys().await?.intersection(keys).cloned().collect();
+            if remaining.is_empty() || start.elapsed() >= timeout {
+                return Ok(remaining);
             }
             tokio::time::sleep(PAUSE).await;
         }

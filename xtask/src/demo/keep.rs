@@ -1,4 +1,4 @@
-//! `--keep`: everything stays up, with lines to paste.
+//! `--keep`: keeps the stack running and prints commands to copy.
 
 use std::fmt::Write as _;
 
@@ -6,10 +6,10 @@ use anyhow::Result;
 
 use crate::stack::Stack;
 
-/// Prints where everything is and waits for Ctrl-C.
+/// Prints all addresses and waits for Ctrl-C.
 pub(crate) async fn wait(stack: &Stack) -> Result<()> {
     println!("{}", instructions(stack)?);
-    println!("\nEverything keeps running. Ctrl-C ends it.");
+    println!("\nEverything keeps running. Press Ctrl-C to stop.");
     tokio::signal::ctrl_c().await?;
     Ok(())
 }
@@ -19,8 +19,8 @@ fn instructions(stack: &Stack) -> Result<String> {
     let email = stack.users.first().map_or("someone@example.test", String::as_str);
     let login = quoted(&format!("{}:{}", scv.username, scv.password));
     let mut text = String::new();
-    writeln!(text, "\nIt runs here (and in target/demo.json):")?;
-    for (what, url) in [
+    writeln!(text, "\nAddresses (also in target/demo.json):")?;
+    for (name, url) in [
         ("API", api),
         ("emulator", emulator),
         ("ORDS simulator", &ords.url),
@@ -31,14 +31,14 @@ fn instructions(stack: &Stack) -> Result<String> {
         ("  its admin", &identity.admin),
         ("exchange bucket", &format!("{}/{}", exchange.endpoint, exchange.bucket)),
     ] {
-        writeln!(text, "  {what:<17} {url}")?;
+        writeln!(text, "  {name:<17} {url}")?;
     }
-    // Base64 of the 16 bytes 0 to 15: any GUID will do, and this one can be read.
+    // Base64 of the 16 bytes 0 to 15: any GUID works, and this one is readable.
     let guid = "AAECAwQFBgcICQoLDA0ODw==";
-    let in_path = guid.replace('=', "%3D");
-    writeln!(text, "\nPut a document of 5 MB into the object store:")?;
+    let encoded_guid = guid.replace('=', "%3D");
+    writeln!(text, "\nAdd a document of 5 MB to the object store:")?;
     let url = format!(
-        "{}/documents/{in_path}?filename=sample.bin&mimetype=application/octet-stream&generate=5000000&seed=1",
+        "{}/documents/{encoded_guid}?filename=sample.bin&mimetype=application/octet-stream&generate=5000000&seed=1",
         ords.admin
     );
     writeln!(text, "  curl -X PUT {}", quoted(&url))?;
@@ -50,19 +50,19 @@ fn instructions(stack: &Stack) -> Result<String> {
         quoted(&body.to_string()),
         quoted(&format!("{api}/document/upload"))
     )?;
-    writeln!(text, "See how it is doing (with the transferId of the answer):")?;
+    writeln!(text, "Get its status (with the transferId of the response):")?;
     writeln!(text, "  curl -u {login} {}", quoted(&format!("{api}/document/status/TRANSFER_ID")))?;
-    writeln!(text, "Get a token (for calls that take one):")?;
+    writeln!(text, "Get a token (for calls that accept one):")?;
     writeln!(
         text,
         "  curl -u {} -d grant_type=client_credentials {}",
         quoted(&format!("{}:{}", oidc.client_id, oidc.client_secret)),
         quoted(&oidc.token_url)
     )?;
-    writeln!(text, "See what was delivered, and what lies at the source:")?;
+    writeln!(text, "List the delivered files and the source documents:")?;
     writeln!(text, "  curl {}", quoted(&format!("{}/files", graph.admin)))?;
     writeln!(text, "  curl {}", quoted(&format!("{}/documents", ords.admin)))?;
-    writeln!(text, "The same with the command line:")?;
+    writeln!(text, "Send it with the command line:")?;
     writeln!(
         text,
         "  export DOCFERRY_API={} DOCFERRY_USERNAME={} DOCFERRY_PASSWORD={}",
@@ -79,7 +79,7 @@ fn instructions(stack: &Stack) -> Result<String> {
     Ok(text)
 }
 
-/// Quotes for a POSIX shell.
+/// Quotes a text for a POSIX shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

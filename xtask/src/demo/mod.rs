@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: documents travel the whole way, and everybody can see it.
+//! `cargo xtask demo`: delivers documents end to end and shows the results.
 
 mod deliver;
 mod download;
@@ -25,33 +25,33 @@ use simulators::Simulators;
 use table::table;
 use verdict::{Findings, Verdict, judge};
 
-/// Slow enough to see the bars move: 300 MB take some twenty seconds.
+/// Slow enough to show moving progress bars: 300 MB take about twenty seconds.
 const GRAPH_BYTES_PER_SECOND: u64 = 14_000_000;
-/// How long source copies may take to disappear after the last status.
-const CLEAN_UP_BOUND: Duration = Duration::from_secs(30);
+/// Maximum time for source copies to disappear after the last status.
+const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Runs the scenario on a running stack and prints what came of it; with `keep`,
-/// then waits for Ctrl-C with everything still running.
+/// Runs the scenario on a running stack and prints the results. With `keep`, it then waits for
+/// Ctrl-C while everything keeps running.
 ///
 /// # Errors
-/// When anything is not as it should be, or the scenario could not be run.
+/// Returns an error when a result is not as expected or the scenario could not be run.
 pub(crate) async fn run(paths: &Paths, stack: &Stack, keep: bool) -> Result<()> {
-    let result = scenario(paths, stack).await;
+    let result = run_scenario(paths, stack).await;
     if keep {
         if let Err(error) = &result {
-            println!("\nThe demo did not end well: {error:#}");
+            println!("\nThe demo failed: {error:#}");
         }
         keep::wait(stack).await?;
     }
     result
 }
 
-async fn scenario(paths: &Paths, stack: &Stack) -> Result<()> {
+async fn run_scenario(paths: &Paths, stack: &Stack) -> Result<()> {
     let simulators = Simulators::new(&stack.ords.admin, &stack.graph.admin)?;
     let items = documents();
     let known: BTreeSet<_> =
         items.iter().filter(|item| item.is_known()).map(|item| &item.guid).collect();
-    println!("Putting {} documents into the object store …", known.len());
+    println!("Adding {} documents to the object store …", known.len());
     for item in &items {
         simulators.register(item).await?;
     }
@@ -61,10 +61,10 @@ async fn scenario(paths: &Paths, stack: &Stack) -> Result<()> {
     };
     let client = Client::new(&stack.api, credentials)?;
 
-    let fetched = &items[0];
-    download::import(paths, stack, fetched)?;
+    let downloaded = &items[0];
+    download::import(paths, stack, downloaded)?;
     println!(
-        "Sending all of them, one of them to two users, and one that does not exist; and fetching one …"
+        "Sending all of them, one of them to two users, and one that does not exist; downloading one …"
     );
     let start = Instant::now();
     simulators.shape_graph(Some(GRAPH_BYTES_PER_SECOND)).await?;
@@ -74,7 +74,7 @@ async fn scenario(paths: &Paths, stack: &Stack) -> Result<()> {
     simulators.shape_graph(None).await?;
     println!("All ended after {}.\n", short_duration(start.elapsed()));
 
-    let findings = look(stack, &simulators, &items).await?;
+    let findings = collect_findings(stack, &simulators, &items).await?;
     let verdicts: Vec<_> = items
         .iter()
         .zip(&deliveries)
@@ -84,16 +84,20 @@ async fn scenario(paths: &Paths, stack: &Stack) -> Result<()> {
         })
         .collect();
     println!("{}", table(&verdicts));
-    download::conclude(fetched, &download, &findings.sources)?;
+    download::conclude(downloaded, &download, &findings.sources)?;
     conclude(&verdicts, &deliveries)
 }
 
-/// Looks at both ends, past the service that is being judged.
-async fn look(stack: &Stack, simulators: &Simulators, items: &[Item]) -> Result<Findings> {
+/// Collects the state of both ends, independently of the service under test.
+async fn collect_findings(
+    stack: &Stack,
+    simulators: &Simulators,
+    items: &[Item],
+) -> Result<Findings> {
     let keys: BTreeSet<_> =
         items.iter().filter(|item| item.is_known()).map(|item| item.filename.to_owned()).collect();
     Ok(Findings {
-        left_over: Exchange::new(stack).left_over(&keys, CLEAN_UP_BOUND).await?,
+        left_over: Exchange::new(stack).left_over(&keys, CLEAN_UP_TIMEOUT).await?,
         sources: simulators.documents().await?,
         files: simulators.files().await?,
         sessions: simulators.sessions().await?,
@@ -101,16 +105,16 @@ async fn look(stack: &Stack, simulators: &Simulators, items: &[Item]) -> Result<
 }
 
 fn conclude(verdicts: &[Verdict], deliveries: &[deliver::Delivery]) -> Result<()> {
-    let mut wrong = 0;
+    let mut problems = 0;
     for (verdict, delivery) in verdicts.iter().zip(deliveries) {
-        for complaint in &verdict.complaints {
+        for problem in &verdict.complaints {
             let transfer = delivery.transfer_id.as_deref().unwrap_or("no transfer");
-            println!("NOT as it should be: {} ({transfer}): {complaint}", verdict.name);
-            wrong += 1;
+            println!("PROBLEM: {} ({transfer}): {problem}", verdict.name);
+            problems += 1;
         }
     }
-    if wrong > 0 {
-        bail!("{wrong} thing(s) are not as they should be");
+    if problems > 0 {
+        bail!("{problems} problem(s) found");
     }
     println!("\nEverything is as it should be.");
     Ok(())

@@ -1,14 +1,14 @@
-//! A real PDF of a wanted size, made of pages with text and a picture of noise.
+//! Generator of valid PDFs of a given size, made of pages with text and a picture of noise.
 //!
-//! The noise makes it incompressible, so that nothing on the way can make the
-//! delivery look faster than it is; the seed makes it the same every time.
+//! The noise is incompressible, so that no component can make the delivery look faster than it is.
+//! The seed makes the file reproducible.
 
 const TITLE: &str = "Court list";
-/// Width and height of a page's picture; 3 bytes a pixel.
+/// Width and height of a page's picture in pixels of 3 bytes.
 const PICTURE_SIDE: usize = 500;
 const PICTURE_BYTES: usize = PICTURE_SIDE * PICTURE_SIDE * 3;
 
-/// Makes a PDF of a little more than `bytes`, whole pages, at least one.
+/// Returns a PDF of slightly more than `bytes`, with whole pages and at least one.
 pub(crate) fn pdf(bytes: usize, seed: u64) -> Vec<u8> {
     let pages = bytes.div_ceil(PICTURE_BYTES).max(1);
     let mut noise = fastrand::Rng::with_seed(seed);
@@ -43,12 +43,12 @@ pub(crate) fn pdf(bytes: usize, seed: u64) -> Vec<u8> {
     file.end()
 }
 
-/// Four objects come first; each page takes three.
+/// Returns the object id of a page. Four objects come first; each page takes three.
 fn page_id(page: usize) -> usize {
     5 + 3 * page
 }
 
-/// Writes objects in the order of their numbers and remembers where each began.
+/// PDF writer. Writes objects in the order of their numbers and records their offsets.
 struct Writer {
     bytes: Vec<u8>,
     offsets: Vec<usize>,
@@ -56,7 +56,7 @@ struct Writer {
 
 impl Writer {
     fn begin() -> Self {
-        // The second line tells tools that guess that this is a binary file.
+        // The non-ASCII second line marks the file as binary for tools that guess.
         Self { bytes: b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n".to_vec(), offsets: Vec::new() }
     }
 
@@ -65,7 +65,7 @@ impl Writer {
     }
 
     fn object(&mut self, id: usize, body: &[u8]) {
-        debug_assert_eq!(id, self.offsets.len() + 1, "objects come in order");
+        debug_assert_eq!(id, self.offsets.len() + 1, "objects must be written in order");
         self.offsets.push(self.bytes.len());
         self.text(&format!("{id} 0 obj\n"));
         self.bytes.extend_from_slice(body);
@@ -82,7 +82,7 @@ impl Writer {
     fn end(mut self) -> Vec<u8> {
         let table = self.bytes.len();
         let size = self.offsets.len() + 1;
-        // Each entry is exactly 20 bytes long, its line end included.
+        // Each entry is exactly 20 bytes long, including its line end.
         self.text(&format!("xref\n0 {size}\n0000000000 65535 f \n"));
         for offset in std::mem::take(&mut self.offsets) {
             self.text(&format!("{offset:010} 00000 n \n"));
@@ -99,8 +99,8 @@ mod tests {
     use super::*;
 
     fn number_after(file: &[u8], mark: &[u8]) -> usize {
-        let at = file.windows(mark.len()).rposition(|window| window == mark).unwrap();
-        let digits = file[at + mark.len()..].iter().take_while(|byte| byte.is_ascii_digit());
+        let position = file.windows(mark.len()).rposition(|window| window == mark).unwrap();
+        let digits = file[position + mark.len()..].iter().take_while(|byte| byte.is_ascii_digit());
         digits.fold(0, |number, digit| number * 10 + usize::from(digit - b'0'))
     }
 
@@ -113,27 +113,29 @@ mod tests {
         assert!(file[table..].starts_with(b"xref\n0 "));
         let size = number_after(&file[..table + 16], b"xref\n0 ");
         assert_eq!(size, number_after(&file, b"/Size "));
-        assert_eq!(size, 1 + 4 + 3 * 3, "three pages");
+        assert_eq!(size, 1 + 4 + 3 * 3, "a PDF of this size has three pages");
         let first = table + format!("xref\n0 {size}\n").len();
         for id in 1..size {
             let entry = &file[first + 20 * id..first + 20 * (id + 1)];
             assert!(entry.ends_with(b" 00000 n \n"), "{:?}", String::from_utf8_lossy(entry));
             let offset: usize = std::str::from_utf8(&entry[..10]).unwrap().parse().unwrap();
-            let wanted = format!("{id} 0 obj\n");
-            assert!(file[offset..].starts_with(wanted.as_bytes()), "object {id} at {offset}");
+            let expected = format!("{id} 0 obj\n");
+            assert!(file[offset..].starts_with(expected.as_bytes()), "object {id} at {offset}");
         }
     }
 
     #[test]
     fn every_stream_is_as_long_as_it_says() {
         let file = pdf(1, 7);
-        let mut at = 0;
+        let mut position = 0;
         let mut streams = 0;
-        while let Some(found) = file[at..].windows(8).position(|window| window == b"\nstream\n") {
-            let data = at + found + 8;
+        while let Some(found) =
+            file[position..].windows(8).position(|window| window == b"\nstream\n")
+        {
+            let data = position + found + 8;
             let length = number_after(&file[..data], b"/Length ");
             assert!(file[data + length..].starts_with(b"\nendstream\n"));
-            at = data + length;
+            position = data + length;
             streams += 1;
         }
         assert_eq!(streams, 2);

@@ -1,4 +1,4 @@
-//! What the demo sends.
+//! Documents that the demo sends.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,54 +7,54 @@ use super::pdf::pdf;
 
 const PDF: &str = "application/pdf";
 
-/// Where a document's bytes come from.
+/// Origin of a document's bytes.
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// These bytes are put into the object store.
+    /// These bytes are uploaded to the object store.
     Bytes(Vec<u8>),
-    /// The object store makes them up itself: too many to be carried there first.
+    /// The object store generates the bytes, because there are too many to upload.
     Generated { bytes: u64, seed: u64 },
-    /// Another item has put it there.
+    /// Another item has already added this document.
     SameAgain,
-    /// There is no such document.
+    /// The document does not exist.
     Unknown,
 }
 
-/// How a transfer ought to end.
+/// Expected end of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The document lies in the recipient's OneDrive.
+    /// The document is in the recipient's OneDrive.
     Delivered,
-    /// It fails, and says why.
+    /// The transfer fails and reports the reason.
     NotFound,
-    /// It is stopped in the middle and leaves nothing behind.
+    /// The transfer is stopped midway and leaves nothing behind.
     Terminated,
 }
 
-/// One document of the demo, on its way to one person.
+/// One document of the demo for one recipient.
 #[derive(Debug)]
 pub(crate) struct Item {
-    /// What it is called in front of people.
+    /// Name in the results table.
     pub(crate) label: &'static str,
-    /// Its GUID in the object store, in base64.
+    /// GUID in the object store, in base64.
     pub(crate) guid: String,
     pub(crate) filename: &'static str,
     pub(crate) mimetype: &'static str,
-    /// Which of the users gets it.
+    /// Index of the recipient in the list of users.
     pub(crate) recipient: usize,
-    /// The folder in the recipient's OneDrive; `None` is the root.
+    /// Folder in the recipient's OneDrive; `None` is the root.
     pub(crate) folder: Option<&'static str>,
     pub(crate) content: Content,
     pub(crate) end: End,
 }
 
 impl Item {
-    /// Whether there is such a document.
+    /// Returns whether the document exists.
     pub(crate) fn is_known(&self) -> bool {
         self.end != End::NotFound
     }
 
-    /// Where it ought to lie in the recipient's OneDrive, without a leading slash.
+    /// Returns the expected path in the recipient's OneDrive, without a leading slash.
     pub(crate) fn destination(&self) -> String {
         match self.folder {
             Some(folder) => format!("{folder}/{}", self.filename),
@@ -63,9 +63,9 @@ impl Item {
     }
 }
 
-/// The documents, each hard in a way of its own: a real one, a long one, an empty
-/// one, one with a name that breaks careless encoding, one that is stopped while
-/// its bytes move, one that two people want at once, and one that does not exist.
+/// Returns the documents, each with a difficulty of its own: a real one, a large one, an empty one,
+/// one with a name that breaks careless encoding, one that is stopped while its bytes move, one for
+/// two recipients at the same time, and one that does not exist.
 pub(crate) fn documents() -> Vec<Item> {
     let plain = |filename, mimetype, folder, content| Item {
         label: filename,
@@ -145,7 +145,7 @@ mod tests {
         for needed in ['#', '%', '+', '\'', ' ', '法'] {
             assert!(items[3].destination().contains(needed), "{needed}");
         }
-        // Large enough to be stopped in the middle.
+        // Large enough to be stopped midway.
         assert!(items[4].end == End::Terminated && sizes[4].unwrap() > 200_000_000);
         let (first, second) = (&items[5], &items[6]);
         assert_eq!((&first.guid, first.destination()), (&second.guid, second.destination()));

@@ -1,4 +1,4 @@
-//! The simulators' admin interfaces, as anybody may script them.
+//! Client of the simulators' admin interfaces.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use url::Url;
 
 use super::scenario::{Content, Item};
 
-/// Making up and hashing 300 MB takes a simulator some seconds.
+/// Timeout of a request. Generating and hashing 300 MB takes a simulator some seconds.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A document in the simulated object store.
@@ -33,7 +33,7 @@ pub(crate) struct DeliveredFile {
     pub(crate) received_bytes: u64,
 }
 
-/// An upload session of the simulated Graph, whatever became of it.
+/// An upload session of the simulated Graph, in any state.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Session {
@@ -43,7 +43,7 @@ pub(crate) struct Session {
     pub(crate) received_bytes: u64,
 }
 
-/// Both simulators.
+/// Client of both simulators.
 #[derive(Debug)]
 pub(crate) struct Simulators {
     http: Client,
@@ -53,14 +53,14 @@ pub(crate) struct Simulators {
 
 impl Simulators {
     pub(crate) fn new(ords_admin: &str, graph_admin: &str) -> Result<Self> {
-        // They listen on this machine: a proxy could only be in the way.
+        // The simulators listen on this machine, so a proxy must not be used.
         let http = Client::builder().no_proxy().timeout(TIMEOUT).build()?;
         Ok(Self { http, ords: ords_admin.parse()?, graph: graph_admin.parse()? })
     }
 
-    /// Puts a document into the object store.
+    /// Adds a document to the object store.
     pub(crate) async fn register(&self, item: &Item) -> Result<()> {
-        let mut url = below(&self.ords, &["documents", &item.guid])?;
+        let mut url = join_path(&self.ords, &["documents", &item.guid])?;
         url.query_pairs_mut()
             .append_pair("filename", item.filename)
             .append_pair("mimetype", item.mimetype);
@@ -78,24 +78,24 @@ impl Simulators {
         Ok(())
     }
 
-    /// What lies in the object store.
+    /// Returns all documents of the object store.
     pub(crate) async fn documents(&self) -> Result<Vec<SourceDocument>> {
-        read(self.http.get(below(&self.ords, &["documents"])?)).await
+        read(self.http.get(join_path(&self.ords, &["documents"])?)).await
     }
 
-    /// What lies in anybody's OneDrive.
+    /// Returns the files of all OneDrives.
     pub(crate) async fn files(&self) -> Result<Vec<DeliveredFile>> {
-        read(self.http.get(below(&self.graph, &["files"])?)).await
+        read(self.http.get(join_path(&self.graph, &["files"])?)).await
     }
 
-    /// Every upload session there has been.
+    /// Returns all upload sessions, including closed ones.
     pub(crate) async fn sessions(&self) -> Result<Vec<Session>> {
-        read(self.http.get(below(&self.graph, &["sessions"])?)).await
+        read(self.http.get(join_path(&self.graph, &["sessions"])?)).await
     }
 
-    /// Limits how fast each request to Graph is taken in; `None` lifts the limit.
+    /// Limits the bandwidth of each request to Graph; `None` removes the limit.
     pub(crate) async fn shape_graph(&self, bytes_per_second: Option<u64>) -> Result<()> {
-        let url = below(&self.graph, &["shape"])?;
+        let url = join_path(&self.graph, &["shape"])?;
         let shape = match bytes_per_second {
             Some(rate) => json!({ "bytesPerSecond": rate }),
             None => json!({}),
@@ -105,7 +105,7 @@ impl Simulators {
     }
 }
 
-fn below(base: &Url, path: &[&str]) -> Result<Url> {
+fn join_path(base: &Url, path: &[&str]) -> Result<Url> {
     let mut url = base.clone();
     match url.path_segments_mut() {
         Ok(mut segments) => segments.pop_if_empty().extend(path),
@@ -115,17 +115,17 @@ fn below(base: &Url, path: &[&str]) -> Result<Url> {
 }
 
 async fn call(request: RequestBuilder) -> Result<reqwest::Response> {
-    let response = request.send().await.context("a simulator does not answer")?;
+    let response = request.send().await.context("a simulator could not be reached")?;
     let status = response.status();
     if !status.is_success() {
         let text = response.text().await.unwrap_or_default();
-        anyhow::bail!("a simulator's admin interface answered {status}: {text}");
+        anyhow::bail!("a simulator's admin interface responded with {status}: {text}");
     }
     Ok(response)
 }
 
 async fn read<T: DeserializeOwned>(request: RequestBuilder) -> Result<T> {
     let url = request.try_clone().and_then(|copy| copy.build().ok()).map(|copy| copy.url().clone());
-    let what = || format!("reading {}", url.map(|url| url.to_string()).unwrap_or_default());
-    call(request).await?.json().await.with_context(what)
+    let context = || format!("reading {}", url.map(|url| url.to_string()).unwrap_or_default());
+    call(request).await?.json().await.with_context(context)
 }

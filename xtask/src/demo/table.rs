@@ -1,4 +1,4 @@
-//! The table for people.
+//! Results table of the demo.
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
@@ -6,7 +6,7 @@ use docferry_cli::display::size;
 
 use super::verdict::Verdict;
 
-/// A row a document, with what was found out about it.
+/// Returns the table, with one row per document.
 pub(crate) fn table(verdicts: &[Verdict]) -> String {
     let mut table = Table::new();
     table.load_preset(UTF8_FULL_CONDENSED).set_header([
@@ -21,7 +21,7 @@ pub(crate) fn table(verdicts: &[Verdict]) -> String {
     ]);
     for verdict in verdicts {
         let agree = match (&verdict.source, &verdict.delivered) {
-            (Some(source), Some(delivered)) => yes(source == delivered),
+            (Some(source), Some(delivered)) => yes_or_no(source == delivered),
             _ => "–",
         };
         table.add_row([
@@ -31,8 +31,8 @@ pub(crate) fn table(verdicts: &[Verdict]) -> String {
             short(verdict.source.as_deref()),
             short(verdict.delivered.as_deref()),
             agree.to_owned(),
-            verdict.is_clean.map_or("–", yes).to_owned(),
-            yes(verdict.complaints.is_empty()).to_owned(),
+            verdict.is_clean.map_or("–", yes_or_no).to_owned(),
+            yes_or_no(verdict.complaints.is_empty()).to_owned(),
         ]);
     }
     if let Some(column) = table.column_mut(2) {
@@ -41,16 +41,16 @@ pub(crate) fn table(verdicts: &[Verdict]) -> String {
     table.to_string()
 }
 
-fn yes(is_so: bool) -> &'static str {
-    if is_so { "yes" } else { "NO" }
+fn yes_or_no(value: bool) -> &'static str {
+    if value { "yes" } else { "NO" }
 }
 
 fn short(hash: Option<&str>) -> String {
     hash.map_or_else(|| "–".to_owned(), |hash| hash.chars().take(12).collect())
 }
 
-/// Breaks a long message, so that the table stays narrow where there is no
-/// terminal whose width it could ask for.
+/// Wraps a long message, so that the table stays narrow when there is no terminal with a width to
+/// query.
 fn wrapped(text: &str) -> String {
     const WIDTH: usize = 34;
     let mut lines = vec![String::new()];

@@ -1,4 +1,4 @@
-//! Whether everything is as it should be.
+//! Checks of the demo's results.
 
 use std::collections::BTreeSet;
 
@@ -9,22 +9,22 @@ use super::deliver::Delivery;
 use super::scenario::{End, Item};
 use super::simulators::{DeliveredFile, Session, SourceDocument};
 
-/// What a transfer says that was stopped; SCV shows it.
+/// Error message of a stopped transfer, as SCV shows it.
 const TERMINATED: &str = "Terminated by request";
 
-/// What was found out after the deliveries ended.
+/// State that was observed after the deliveries had ended.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     pub(crate) sources: Vec<SourceDocument>,
-    /// Everybody's files.
+    /// Files of all users.
     pub(crate) files: Vec<DeliveredFile>,
-    /// Every upload session there has been.
+    /// All upload sessions, including closed ones.
     pub(crate) sessions: Vec<Session>,
-    /// Keys still in the exchange bucket.
+    /// Keys that are still in the exchange bucket.
     pub(crate) left_over: BTreeSet<String>,
 }
 
-/// The judgement of one document: a row of the table.
+/// Result of one document: a row of the table.
 #[derive(Debug)]
 pub(crate) struct Verdict {
     pub(crate) name: String,
@@ -32,13 +32,13 @@ pub(crate) struct Verdict {
     pub(super) size: Option<u64>,
     pub(super) source: Option<String>,
     pub(super) delivered: Option<String>,
-    /// `None` where there was never anything to clean up.
+    /// `None` if there was nothing to clean up.
     pub(super) is_clean: Option<bool>,
-    /// What is not as it should be; empty when all is.
+    /// Problems found; empty if everything is as expected.
     pub(crate) complaints: Vec<String>,
 }
 
-/// Judges one document by what the service said and by what can be seen.
+/// Checks one document, by the status from the service and by the state that was observed.
 pub(crate) fn judge(
     item: &Item,
     recipient: &str,
@@ -47,12 +47,15 @@ pub(crate) fn judge(
 ) -> Verdict {
     let source = findings.sources.iter().find(|source| source.guid == item.guid);
     let destination = item.destination();
-    let is_there = |user: &str, path: &str| {
+    let is_destination = |user: &str, path: &str| {
         user.eq_ignore_ascii_case(recipient) && path.trim_start_matches('/') == destination
     };
-    let file = findings.files.iter().find(|file| is_there(&file.user, &file.path));
-    let sessions: Vec<_> =
-        findings.sessions.iter().filter(|session| is_there(&session.user, &session.path)).collect();
+    let file = findings.files.iter().find(|file| is_destination(&file.user, &file.path));
+    let sessions: Vec<_> = findings
+        .sessions
+        .iter()
+        .filter(|session| is_destination(&session.user, &session.path))
+        .collect();
     let is_clean = item.is_known().then(|| !findings.left_over.contains(item.filename));
     let mut complaints = Vec::new();
     let status = match &delivery.result {
@@ -109,7 +112,7 @@ pub(crate) fn judge(
     }
 }
 
-/// Stopped in the middle: some bytes were there, not all, and no file came of them.
+/// Checks a transfer that was stopped midway: some bytes arrived, not all, and no file exists.
 fn check_stop(
     source: Option<&SourceDocument>,
     file: Option<&DeliveredFile>,
@@ -251,17 +254,17 @@ mod tests {
         let mut seen = findings("abc");
         seen.files.clear();
         seen.sessions = vec![session("deleted", 2)];
-        let told = |delivery: &Delivery, seen: &Findings| {
+        let complaints_of = |delivery: &Delivery, seen: &Findings| {
             judge(&stopped, "judge", delivery, seen).complaints.join("; ")
         };
-        assert_eq!(told(&failed(TERMINATED), &seen), "");
-        assert!(told(&failed("No room."), &seen).contains("was to be stopped"));
-        assert!(told(&completed(), &seen).contains("before it could be stopped"));
+        assert_eq!(complaints_of(&failed(TERMINATED), &seen), "");
+        assert!(complaints_of(&failed("No room."), &seen).contains("was to be stopped"));
+        assert!(complaints_of(&completed(), &seen).contains("before it could be stopped"));
         seen.sessions = vec![session("open", 0)];
-        let complaints = told(&failed(TERMINATED), &seen);
+        let complaints = complaints_of(&failed(TERMINATED), &seen);
         assert!(complaints.contains("before its bytes moved"), "{complaints}");
         assert!(complaints.contains("still open"), "{complaints}");
-        let complaints = told(&failed(TERMINATED), &findings("abc"));
+        let complaints = complaints_of(&failed(TERMINATED), &findings("abc"));
         assert!(complaints.contains("a file at its destination"), "{complaints}");
     }
 

@@ -1,4 +1,4 @@
-//! The whole service on a local cloud, from nothing to ready.
+//! The complete service on a local cloud: settings, start-up, addresses and credentials.
 
 mod settings;
 mod up;
@@ -13,7 +13,7 @@ use crate::deploy::KeyPair;
 pub(crate) use settings::{Secrets, Settings, values_by_name};
 pub(crate) use up::{Folder, Up, Written, up};
 
-/// Where everything is and how to get in; what `target/demo.json` holds.
+/// Addresses and credentials of a running stack; the content of `target/demo.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Stack {
@@ -22,33 +22,33 @@ pub(crate) struct Stack {
     pub(crate) scv: Login,
     pub(crate) ords: Service,
     pub(crate) graph: Service,
-    /// Where tokens come from, and a client that may have some.
+    /// Token issuer, and a client that can request tokens.
     pub(crate) oidc: Oidc,
-    /// The simulated identity provider, which is behind that.
+    /// Simulated identity provider, the server behind `oidc`.
     pub(crate) identity: Service,
     pub(crate) exchange: Exchange,
-    /// Endpoint of the emulator; its root is the key pair test/test.
+    /// Endpoint of the emulator. Its root credentials are test/test.
     pub(crate) emulator: String,
     /// Users of the simulated Graph, each with a OneDrive.
     pub(crate) users: Vec<String>,
     pub(crate) region: String,
     pub(crate) state_machine_arn: String,
     pub(crate) table: String,
-    /// URL of the audit trail's queue.
+    /// URL of the audit queue.
     pub(crate) audit_queue_url: String,
-    /// URL of the queue of webhooks that no receiver took.
+    /// URL of the dead-letter queue of webhooks.
     pub(crate) webhook_dead_letter_queue_url: String,
-    /// What webhooks are signed with.
+    /// Signing secret of webhooks.
     pub(crate) webhook_secret: String,
     pub(crate) delivery_bucket: String,
     pub(crate) documents_table: String,
-    /// Names of the deployed functions, by what they are called in the source.
+    /// Names of the deployed functions, by their names in the source.
     pub(crate) functions: BTreeMap<String, String>,
-    /// The emulator's process, when it is ours.
+    /// Process id of the emulator, if this program started it.
     pub(crate) emulator_pid: Option<u32>,
-    /// The log files of this run, by program.
+    /// Log files of this run, by program.
     pub(crate) logs: BTreeMap<String, PathBuf>,
-    /// What must never be seen in a log, a history or an error.
+    /// Values that must never appear in a log, an execution history or an error.
     pub(crate) secrets: Vec<String>,
 }
 
@@ -58,14 +58,14 @@ pub(crate) struct Login {
     pub(crate) password: String,
 }
 
-/// A simulator.
+/// Addresses of a simulator.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Service {
     pub(crate) url: String,
     pub(crate) admin: String,
 }
 
-/// An issuer of tokens that the API accepts.
+/// A token issuer that the API accepts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Oidc {

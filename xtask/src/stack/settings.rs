@@ -1,4 +1,4 @@
-//! What differs from one stack to the next, and what is made up for each.
+//! Settings of a stack, and the secrets and parameters derived for each run.
 
 use std::collections::BTreeMap;
 
@@ -11,32 +11,33 @@ use crate::emulator::REGION;
 
 pub(crate) const EXCHANGE_BUCKET: &str = "docferry-exchange";
 
-/// Where a page under development is served from (Vite's default port).
+/// Origins of a web page under development (Vite's default port).
 const LOCAL_PAGES: &str = "http://localhost:5173,http://127.0.0.1:5173";
 
-/// How a stack is to be.
+/// Settings of a stack.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// Folder under `target/` for logs and generated files.
     pub(crate) name: &'static str,
-    /// An emulator that is running already; otherwise one is started.
+    /// URL of a running emulator; `None` starts one.
     pub(crate) endpoint: Option<String>,
-    /// What the pauses of the workflow are multiplied with.
+    /// Factor for the pauses of the workflow.
     pub(crate) wait_scale: f64,
-    /// How long an upload session of the simulated Graph lives without a call.
+    /// Idle lifetime of the simulated Graph's upload sessions.
     pub(crate) session_lifetime_seconds: u32,
-    /// Parameters of the template that differ from its defaults.
+    /// Template parameters that differ from their defaults.
     pub(crate) parameters: &'static [(&'static str, &'static str)],
 }
 
 impl Settings {
-    /// As in life, but for what would make a spectator wait.
+    /// Returns production settings, except for those that would make a spectator wait.
     pub(crate) fn demo() -> Self {
         Self {
             name: "demo",
             endpoint: None,
             wait_scale: 1.0,
-            // A session whose URL was lost blocks its path for so long: 15 minutes in life.
+            // A session whose URL was lost blocks its path for this time. In production it is 15
+            // minutes.
             session_lifetime_seconds: 60,
             parameters: &[
                 ("UploadTimeoutSeconds", "60"),
@@ -46,7 +47,7 @@ impl Settings {
         }
     }
 
-    /// With deadlines that a test can wait for.
+    /// Returns settings with deadlines that a test can wait for.
     pub(crate) fn tests() -> Self {
         Self {
             name: "test-stack",
@@ -63,14 +64,14 @@ impl Settings {
                 ("AllowedOrigins", "https://viewer.example.org,http://localhost:5173"),
                 ("WebhookFirstRetrySeconds", "1"),
                 ("WebhookMaxTries", "3"),
-                // Documents of a few MB have several fragments.
+                // Makes documents of a few MB consist of several fragments.
                 ("UploadFragmentBytes", "10485760"),
             ],
         }
     }
 }
 
-/// The secrets of one run, made up for it.
+/// Random secrets of one run.
 #[derive(Debug)]
 pub(crate) struct Secrets {
     pub(crate) scv_password: String,
@@ -105,13 +106,13 @@ impl Secrets {
             oidc_audience: "docferry".to_owned(),
             oidc_client_id: "docferry-local".to_owned(),
             oidc_client_secret: random("oidc"),
-            // Base64 of 24 bytes, as letters and digits are.
+            // 32 letters and digits are valid base64 of 24 bytes.
             webhook_secret: std::iter::repeat_with(fastrand::alphanumeric).take(32).collect(),
         }
     }
 }
 
-/// The template's parameters for this stack.
+/// Returns the template's parameters for this stack.
 pub(crate) fn parameters<'a>(
     settings: &Settings,
     secrets: &Secrets,
@@ -143,7 +144,7 @@ pub(crate) fn parameters<'a>(
     parameters
 }
 
-/// The secrets' values, in the form that the functions read, by their names in the
+/// Returns the secret values in the form that the functions read, by the secrets' names in the
 /// template.
 pub(crate) fn values_by_name(
     secrets: &Secrets,
@@ -170,7 +171,7 @@ pub(crate) fn values_by_name(
     ]
 }
 
-/// The same under their ARNs.
+/// Returns the secret values by their ARNs.
 pub(crate) fn values<'a>(
     outputs: &'a BTreeMap<String, String>,
     secrets: &Secrets,
@@ -180,7 +181,7 @@ pub(crate) fn values<'a>(
     values_by_name(secrets, key).into_iter().map(by_arn).collect()
 }
 
-/// One of the outputs that the template promises.
+/// Returns an output of the stack.
 pub(crate) fn output<'a>(outputs: &'a BTreeMap<String, String>, name: &str) -> Result<&'a str> {
     outputs.get(name).map(String::as_str).with_context(|| format!("the stack has no output {name}"))
 }

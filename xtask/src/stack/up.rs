@@ -1,4 +1,4 @@
-//! Bringing a stack up, and ending it.
+//! Starts and stops a stack.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -18,10 +18,10 @@ use crate::paths::Paths;
 use crate::simulators::{self, Simulator};
 use crate::tools::ToolsSoon;
 
-/// How long an emulator that is said to run may take to take a connection.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Maximum time for a running emulator to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The folder of a run, which no other run may use meanwhile.
+/// Folder of a run, locked against use by other runs.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
@@ -37,25 +37,25 @@ impl Folder {
         fs::create_dir_all(path)?;
         let lock = File::create(path.join("lock"))?;
         if lock.try_lock().is_err() {
-            bail!("another run uses {}: wait for it, or end it", path.display());
+            bail!("another run uses {}: wait until it ends, or stop it", path.display());
         }
         Ok(Self { path: path.to_owned(), _locked: lock })
     }
 }
 
-/// A stack that is up; dropping it ends all that was started for it.
+/// A running stack. Dropping it stops everything that was started for it.
 #[derive(Debug)]
 pub(crate) struct Up {
     pub(crate) stack: Stack,
-    // In this order: the simulators' mover writes to the emulator.
+    // Dropped in this order, because the mover of a simulator writes to the emulator.
     _simulators: [Simulator; 3],
     _emulator: Option<Emulator>,
     _folder: Folder,
 }
 
 impl Up {
-    /// Writes the stack to a file that is removed when the returned guard is
-    /// dropped: a file that tells of what no longer runs would mislead.
+    /// Writes the stack's addresses to a file. The file is removed when the returned guard is
+    /// dropped, because the addresses of a stopped stack would be misleading.
     pub(crate) fn write_to(&self, path: &Path) -> Result<Written> {
         fs::write(path, serde_json::to_string_pretty(&self.stack)?)
             .with_context(|| format!("cannot write {}", path.display()))?;
@@ -63,7 +63,7 @@ impl Up {
     }
 }
 
-/// A file that is there as long as this is.
+/// Guard of a file, which is removed on drop.
 #[derive(Debug)]
 pub(crate) struct Written(PathBuf);
 
@@ -79,34 +79,33 @@ impl Drop for Written {
     }
 }
 
-/// Builds, starts the emulator and the simulators, deploys and configures.
+/// Builds the binaries, starts the emulator and the simulators, deploys and configures the stack.
 pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<Up> {
     let start = Instant::now();
-    let say = |what: &str| println!("[{:>3} s] {what}", start.elapsed().as_secs());
+    let log_step = |step: &str| println!("[{:>3} s] {step}", start.elapsed().as_secs());
     let folder = Folder::take(&paths.target.join(settings.name))?;
     if let Some(url) = &settings.endpoint {
-        somebody_answers_at(url)?;
+        check_reachable(url)?;
     }
     let mut tools = ToolsSoon::begin(paths)?;
-    say("building functions and simulators …");
+    log_step("building functions and simulators …");
     binaries::build(paths)?;
     let staged = binaries::stage(paths)?;
     let tools = tools.get()?;
     let emulator = match &settings.endpoint {
         Some(_) => None,
         None => {
-            say("starting the emulator …");
+            log_step("starting the emulator …");
             Some(Emulator::start(paths, tools, &folder.path, settings.wait_scale)?)
         }
     };
     let endpoint = match (&emulator, &settings.endpoint) {
-        (Some(ours), _) => ours.url.clone(),
+        (Some(emulator), _) => emulator.url.clone(),
         (None, given) => given.clone().context("there is no emulator")?,
     };
     let endpoint = endpoint.trim_end_matches('/');
     let cloud = Cloud { paths, tools, folder: &folder.path, endpoint };
-    let key =
-        cloud.prepare(EXCHANGE_BUCKET).context("the emulator does not answer as it should")?;
+    let key = cloud.prepare(EXCHANGE_BUCKET).context("the emulator could not be prepared")?;
     let secrets = Secrets::random();
     let users = ["ada@docferry.example", "grace@docferry.example", "o'neil+files@docferry.example"]
         .map(str::to_owned)
@@ -120,18 +119,18 @@ pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<Up> {
     )?;
     let ords = simulators::ords(paths, &folder.path, &secrets, (endpoint, EXCHANGE_BUCKET, &key))?;
     let identity = simulators::identity(paths, &folder.path, &secrets, &users)?;
-    say("deploying …");
+    log_step("deploying …");
     let services = [&ords.service, &graph.service, &identity.service];
-    let wanted = parameters(settings, &secrets, endpoint, services);
-    let outputs = cloud.deploy(&staged, &wanted)?;
+    let template_parameters = parameters(settings, &secrets, endpoint, services);
+    let outputs = cloud.deploy(&staged, &template_parameters)?;
     cloud.put_secrets(&values(&outputs, &secrets, &key)?)?;
-    say("ready");
+    log_step("ready");
     let exchange =
         Exchange { endpoint: endpoint.to_owned(), bucket: EXCHANGE_BUCKET.to_owned(), key };
     let mut logs: BTreeMap<_, _> = ["ords", "graph", "identity"]
         .map(|name| (name.to_owned(), folder.path.join(format!("{name}.log"))))
         .into();
-    logs.extend(emulator.as_ref().map(|ours| ("emulator".to_owned(), ours.log.clone())));
+    logs.extend(emulator.as_ref().map(|emulator| ("emulator".to_owned(), emulator.log.clone())));
     let stack = Stack {
         api: format!("{endpoint}/_aws/execute-api/{}/{ENVIRONMENT}", output(&outputs, "ApiId")?),
         scv: Login { username: "scv".to_owned(), password: secrets.scv_password.clone() },
@@ -171,13 +170,14 @@ pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<Up> {
     Ok(Up { stack, _simulators: [graph, ords, identity], _emulator: emulator, _folder: folder })
 }
 
-/// Before the minutes of building, not after them.
-fn somebody_answers_at(url: &str) -> Result<()> {
+/// Checks that an emulator accepts connections, before minutes are spent on building.
+fn check_reachable(url: &str) -> Result<()> {
     let parsed: Url = url.parse().with_context(|| format!("{url} is no URL"))?;
     let addresses =
         parsed.socket_addrs(|| None).with_context(|| format!("{url} has no address"))?;
-    if !addresses.iter().any(|address| TcpStream::connect_timeout(address, PATIENCE).is_ok()) {
-        bail!("nothing answers at {url}: start that emulator first, or leave --endpoint out");
+    if !addresses.iter().any(|address| TcpStream::connect_timeout(address, CONNECT_TIMEOUT).is_ok())
+    {
+        bail!("no connection to {url}: start that emulator first, or omit --endpoint");
     }
     Ok(())
 }

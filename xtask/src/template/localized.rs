@@ -1,4 +1,4 @@
-//! The copy of the template that is deployed to the local cloud.
+//! Copy of the template for deployment to the local cloud.
 
 use std::path::Path;
 
@@ -6,15 +6,15 @@ use anyhow::{Result, bail};
 
 use crate::binaries::FUNCTIONS;
 
-/// What comes before the path of a state machine's definition.
+/// Text before the path of a state machine's definition.
 const DEFINITION: &str = "DefinitionUri: ";
 
-/// The template with `CodeUri`s that point to what was built already, instead of
-/// asking `sam build` for a release build. Nothing else differs.
+/// Returns the template with `CodeUri`s of the built binaries, so that `sam build` does not make a
+/// release build. Paths of state machine definitions become absolute. Nothing else differs.
 pub(crate) fn localized(template: &str, root: &Path, staged: &Path) -> Result<String> {
     let mut copy = String::with_capacity(template.len());
     let mut binary = None;
-    let mut placed = 0;
+    let mut count = 0;
     for line in template.lines() {
         if let Some(name) = line.trim().strip_prefix("BuildProperties: { Binary: ") {
             binary = name.strip_suffix(" }");
@@ -30,16 +30,16 @@ pub(crate) fn localized(template: &str, root: &Path, staged: &Path) -> Result<St
             && let Some(name) = binary.take()
         {
             copy += &format!("      CodeUri: {}\n", quoted(&staged.join(name)));
-            placed += 1;
+            count += 1;
         }
     }
-    if placed != FUNCTIONS.len() {
-        bail!("template.yaml names the binary of {placed} functions, expected {}", FUNCTIONS.len());
+    if count != FUNCTIONS.len() {
+        bail!("template.yaml names the binary of {count} functions, expected {}", FUNCTIONS.len());
     }
     Ok(copy)
 }
 
-/// In YAML a string in double quotes may hold anything, written as in JSON.
+/// Quotes a path for YAML: a JSON string is a valid double-quoted YAML string.
 fn quoted(path: &Path) -> String {
     serde_json::Value::from(path.to_string_lossy()).to_string()
 }

@@ -1,4 +1,4 @@
-//! `template.yaml` as data, and the copy of it that is deployed locally.
+//! Parsed `template.yaml`, and the copy of it that is deployed locally.
 
 mod localized;
 mod yaml;
@@ -12,17 +12,20 @@ use serde_json::Value;
 
 pub(crate) use localized::localized;
 
-/// The template, with intrinsic functions in their long form.
+/// The parsed template, with intrinsic functions in their long form.
 #[derive(Debug)]
 pub(crate) struct Template(Value);
 
-/// A resource, by its logical id.
+/// A resource of the template.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Resource<'a> {
+    /// Logical id.
     pub(crate) id: &'a str,
+    /// CloudFormation type.
     pub(crate) kind: &'a str,
-    /// What stands beside the properties: metadata, conditions.
+    /// The whole resource: properties and attributes such as metadata and conditions.
     body: &'a Value,
+    /// Properties that all functions share.
     globals: &'a Value,
 }
 
@@ -64,38 +67,38 @@ impl Template {
         self.of_kind("AWS::Serverless::StateMachine")
     }
 
-    /// Names of the parameters.
+    /// Returns the names of the parameters.
     pub(crate) fn parameters(&self) -> BTreeSet<String> {
         let parameters = self.0["Parameters"].as_object().into_iter().flatten();
         parameters.map(|(name, _)| name.clone()).collect()
     }
 
-    /// How a parameter is described; null when there is none of that name.
+    /// Returns the definition of a parameter, or null if there is none of that name.
     pub(crate) fn parameter(&self, name: &str) -> &Value {
         &self.0["Parameters"][name]
     }
 
-    /// A map of constants; null when there is none of that name.
+    /// Returns a mapping of constants, or null if there is none of that name.
     pub(crate) fn mapping(&self, name: &str) -> &Value {
         &self.0["Mappings"][name]
     }
 
-    /// What a condition compares; null when there is none of that name.
+    /// Returns the expression of a condition, or null if there is none of that name.
     pub(crate) fn condition(&self, name: &str) -> &Value {
         &self.0["Conditions"][name]
     }
 
-    /// Names of the variables that functions are given, all of them together.
+    /// Returns the names of the environment variables of all functions together.
     pub(crate) fn variables(&self) -> BTreeSet<String> {
-        let of_all = self.0["Globals"]["Function"]["Environment"]["Variables"].as_object();
-        let globals = of_all.into_iter().flatten().map(|(name, _)| name.as_str());
+        let shared = self.0["Globals"]["Function"]["Environment"]["Variables"].as_object();
+        let globals = shared.into_iter().flatten().map(|(name, _)| name.as_str());
         let own: Vec<_> = self.functions().collect();
         let own = own.iter().flat_map(|function| function.variables().into_keys());
         globals.chain(own).map(str::to_owned).collect()
     }
 
-    /// `METHOD /path` of every call that the API hands to a function: by an event, or in
-    /// its body where an event cannot say how.
+    /// Returns `METHOD /path` of each route that the API passes to a function: by an event, or in
+    /// the API's body where an event cannot express it.
     pub(crate) fn routes(&self) -> BTreeSet<String> {
         let functions: Vec<_> = self.functions().collect();
         let events = functions.iter().flat_map(Resource::events).filter_map(|event| {
@@ -105,17 +108,17 @@ impl Template {
         let apis: Vec<_> = self.of_kind("AWS::Serverless::Api").collect();
         let paths =
             apis.iter().filter_map(|api| api.property("DefinitionBody")["paths"].as_object());
-        let written = paths.flatten().flat_map(|(path, item)| {
+        let body_routes = paths.flatten().flat_map(|(path, item)| {
             let methods = item.as_object().into_iter().flatten();
             methods.map(move |(method, _)| (method.to_uppercase(), path.as_str()))
         });
-        // What a browser asks before another call is no call of its own.
-        let calls = events.chain(written).filter(|(method, _)| method != "OPTIONS");
+        // CORS preflight requests are no routes of their own.
+        let calls = events.chain(body_routes).filter(|(method, _)| method != "OPTIONS");
         calls.map(|(method, path)| format!("{method} {path}")).collect()
     }
 
-    /// The resource that a value names: by a reference, or a state machine by the ARN
-    /// that follows from its name, where a reference would go round in a circle.
+    /// Returns the resource that a value names: by a reference, or, for a state machine, by an ARN
+    /// built from its name where a reference would be circular.
     pub(crate) fn owner<'a>(&'a self, value: &'a Value) -> Option<&'a str> {
         let machine = || {
             let (_, name) = value["Fn::Sub"].as_str()?.rsplit_once(":stateMachine:")?;
@@ -125,8 +128,8 @@ impl Template {
         referred.or_else(machine).map(|resource| resource.id)
     }
 
-    /// The largest whole number that a value can be: itself, or what the parameter
-    /// that it refers to allows at most.
+    /// Returns the maximum of a number in the template: the number itself, or the `MaxValue` of the
+    /// parameter that it refers to.
     pub(crate) fn at_most(&self, value: &Value) -> Option<u64> {
         value.as_u64().or_else(|| {
             let parameter = value["Ref"].as_str()?;
@@ -136,47 +139,46 @@ impl Template {
 }
 
 impl<'a> Resource<'a> {
-    /// A property; null when it is not there.
+    /// Returns a property, or null if it is absent.
     pub(crate) fn property(&self, name: &str) -> &'a Value {
         &self.body["Properties"][name]
     }
 
-    /// What stands beside the properties: `DeletionPolicy`, say; null when it is not there.
+    /// Returns an attribute such as `DeletionPolicy`, or null if it is absent.
     pub(crate) fn attribute(&self, name: &str) -> &'a Value {
         &self.body[name]
     }
 
-    /// A property, or what all functions have of it.
+    /// Returns a property, or the global value for all functions.
     pub(crate) fn property_or_global(&self, name: &str) -> &'a Value {
         let own = self.property(name);
         if own.is_null() { &self.globals[name] } else { own }
     }
 
-    /// What a function is called in the source.
+    /// Returns the function's name in the source.
     pub(crate) fn binary(&self) -> &'a str {
         self.body["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap_or_default()
     }
 
-    /// The variables that this function alone is given.
+    /// Returns the environment variables of this function alone.
     pub(crate) fn variables(&self) -> BTreeMap<&'a str, &'a Value> {
         let variables = self.property("Environment")["Variables"].as_object().into_iter().flatten();
         variables.map(|(name, value)| (name.as_str(), value)).collect()
     }
 
-    /// What calls the function.
+    /// Returns the event sources of the function.
     pub(crate) fn events(&self) -> impl Iterator<Item = &'a Value> + use<'a> {
         self.property("Events").as_object().into_iter().flatten().map(|(_, event)| event)
     }
 
-    /// What stands for `${name}` in a state machine's definition.
+    /// Returns the values for `${name}` in a state machine's definition.
     pub(crate) fn substitutions(&self) -> BTreeMap<&'a str, &'a Value> {
         let all = self.property("DefinitionSubstitutions").as_object().into_iter().flatten();
         all.map(|(name, value)| (name.as_str(), value)).collect()
     }
 }
 
-/// The resource (or parameter) that a `Ref` or `GetAtt` names, and which of its
-/// attributes.
+/// Returns the resource or parameter that a `Ref` or `GetAtt` names, and the attribute, if any.
 pub(crate) fn referred(value: &Value) -> Option<(&str, Option<&str>)> {
     if let Some(name) = value["Ref"].as_str() {
         return Some((name, None));
@@ -185,12 +187,12 @@ pub(crate) fn referred(value: &Value) -> Option<(&str, Option<&str>)> {
     Some((path.first()?.as_str()?, path.get(1).and_then(Value::as_str)))
 }
 
-/// The members of a list, or the one value that may stand in its place.
+/// Returns the members of a list, or the single value in its place.
 pub(crate) fn each(value: &Value) -> &[Value] {
     match value {
         Value::Null => &[],
         Value::Array(members) => members,
-        one => std::slice::from_ref(one),
+        value => std::slice::from_ref(value),
     }
 }
 

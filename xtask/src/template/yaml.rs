@@ -1,13 +1,12 @@
-//! YAML with CloudFormation's short forms, as JSON with the long ones.
+//! Parser for YAML with CloudFormation's short forms, which become the long forms in JSON.
 //!
-//! JSON, because a template can be written in it all the same: everything that
-//! reads the template then needs one form of each intrinsic function.
+//! Code that reads the template then handles only one form of each intrinsic function.
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-/// Reads a document; `!Ref X` becomes `{"Ref": "X"}`, `!GetAtt X.Arn` becomes
-/// `{"Fn::GetAtt": ["X", "Arn"]}`, and so on.
+/// Parses a document. `!Ref X` becomes `{"Ref": "X"}`, `!GetAtt X.Arn` becomes `{"Fn::GetAtt":
+/// ["X", "Arn"]}`, and so on.
 pub(super) fn read(text: &str) -> Result<Value> {
     docferry_openapi::yaml::read(text, &long_form).context("the template cannot be read")
 }

@@ -1,5 +1,5 @@
-//! Clients that openapi-generator makes from `openapi.yaml`, and the programs in
-//! `tests/clients/` that use them, built in `target/clients/`.
+//! Generates clients from `openapi.yaml` with openapi-generator, and builds them in
+//! `target/clients/` together with the programs in `tests/clients/` that use them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,17 +14,20 @@ use crate::paths::Paths;
 use crate::process;
 use crate::tools::Tools;
 
-/// A client: its folder, the generator, where below the folder its files go, and the
-/// generator's options.
+/// A generated client.
 struct Client {
+    /// Folder in `target/clients/` and `tests/clients/`.
     folder: &'static str,
+    /// Name of the generator.
     generator: &'static str,
+    /// Subfolder for the generated files.
     below: &'static str,
+    /// Additional options of the generator.
     options: &'static [&'static str],
 }
 
-/// Three are run, and of the others the sources are read. The default library of the C#
-/// generator cannot read a number where the description has `oneOf`.
+/// The first three clients are built and run; of the others, tests read the sources. The default
+/// library of the C# generator cannot read a number where the description has `oneOf`.
 const CLIENTS: [Client; 6] = [
     Client { folder: "python", generator: "python", below: "client", options: &[] },
     Client { folder: "typescript", generator: "typescript-fetch", below: "client", options: &[] },
@@ -39,66 +42,67 @@ const CLIENTS: [Client; 6] = [
     Client { folder: "go", generator: "go", below: "client", options: &[] },
 ];
 
-/// The clients, ready for their tests.
+/// The generated clients, ready for their tests.
 pub(super) struct Clients {
-    /// A folder for each client.
+    /// Folder with a subfolder for each client.
     pub(super) folder: PathBuf,
-    /// The Python that has what the client for Python imports.
+    /// Python with the dependencies of the generated Python client.
     pub(super) python: PathBuf,
 }
 
-/// Generates and builds the clients. A line says when the generator cannot be installed
-/// here; a client that does not build makes its test fail.
+/// Generates and builds the clients. Prints a line and returns `None` if the generator cannot be
+/// installed. A client that does not build makes its test fail.
 pub(super) fn or_left_out(paths: &Paths, tools: &Tools) -> Option<Clients> {
     let node = extras::NODE.ensure(paths, tools);
-    let made = Tools::clients(paths).and_then(|generator| Ok((generator, node?)));
-    match made {
+    let tools_and_node = Tools::clients(paths).and_then(|generator| Ok((generator, node?)));
+    match tools_and_node {
         Ok((generator, node)) => {
-            let folder = make(paths, &generator, &node);
+            let folder = make_clients(paths, &generator, &node);
             Some(Clients { folder, python: generator.python() })
         }
         Err(error) => {
-            println!("left out: the generated clients ({error:#})");
+            println!("skipped: the generated clients ({error:#})");
             None
         }
     }
 }
 
 /// Makes all clients. A failure is written to the client's folder, where its test reads it.
-fn make(paths: &Paths, generator: &Tools, node: &Path) -> PathBuf {
+fn make_clients(paths: &Paths, generator: &Tools, node: &Path) -> PathBuf {
     let folder = paths.target.join("clients");
     println!("Generating and building clients in target/clients …");
     let start = Instant::now();
     for client in &CLIENTS {
-        let at = folder.join(client.folder);
-        let failure = at.join("failure.txt");
-        let made = generate(paths, generator, client, &at).and_then(|()| match client.folder {
-            "typescript" => build_typescript(paths, node, &at),
-            "rust" => build_rust(paths, &at),
-            _ => Ok(()),
-        });
-        let written = match made {
+        let client_folder = folder.join(client.folder);
+        let failure = client_folder.join("failure.txt");
+        let result =
+            generate(paths, generator, client, &client_folder).and_then(|()| match client.folder {
+                "typescript" => build_typescript(paths, node, &client_folder),
+                "rust" => build_rust(paths, &client_folder),
+                _ => Ok(()),
+            });
+        let recorded = match result {
             Ok(()) => Ok(()),
             Err(error) => fs::write(failure, format!("{error:#}")),
         };
-        if let Err(error) = written {
+        if let Err(error) = recorded {
             println!("{}: {error}", client.folder);
         }
     }
-    println!("The clients are ready after {} s.", start.elapsed().as_secs());
+    println!("The clients were built in {} s.", start.elapsed().as_secs());
     folder
 }
 
-/// Generates the sources and puts the program that uses them beside them.
-fn generate(paths: &Paths, generator: &Tools, client: &Client, at: &Path) -> Result<()> {
-    let output = at.join(client.below);
-    for folder in [&output, &at.join("out")] {
+/// Generates the sources and copies the program that uses them into the client's folder.
+fn generate(paths: &Paths, generator: &Tools, client: &Client, client_folder: &Path) -> Result<()> {
+    let output = client_folder.join(client.below);
+    for folder in [&output, &client_folder.join("out")] {
         if folder.exists() {
             fs::remove_dir_all(folder)?;
         }
     }
-    fs::create_dir_all(at)?;
-    let failure = at.join("failure.txt");
+    fs::create_dir_all(client_folder)?;
+    let failure = client_folder.join("failure.txt");
     if failure.exists() {
         fs::remove_file(failure)?;
     }
@@ -106,7 +110,7 @@ fn generate(paths: &Paths, generator: &Tools, client: &Client, at: &Path) -> Res
     command.args(["generate", "--generator-name", client.generator, "--input-spec"]);
     command.arg(paths.root.join("openapi.yaml")).arg("--output").arg(&output);
     command.args(client.options);
-    process::run_quietly(&mut command, &at.join("generate.log"))
+    process::run_quietly(&mut command, &client_folder.join("generate.log"))
         .with_context(|| format!("the client for {} could not be generated", client.folder))?;
     let programs = paths.root.join("tests/clients").join(client.folder);
     if !programs.exists() {
@@ -114,36 +118,40 @@ fn generate(paths: &Paths, generator: &Tools, client: &Client, at: &Path) -> Res
     }
     for entry in fs::read_dir(programs)? {
         let entry = entry?;
-        fs::copy(entry.path(), at.join(entry.file_name()))?;
+        fs::copy(entry.path(), client_folder.join(entry.file_name()))?;
     }
     Ok(())
 }
 
-/// Compiles, and with it checks the types of, the client and its program.
-fn build_typescript(paths: &Paths, node: &Path, at: &Path) -> Result<()> {
+/// Compiles the client and its program, which also checks their types.
+fn build_typescript(paths: &Paths, node: &Path, client_folder: &Path) -> Result<()> {
     let mut npm = Command::new(node.with_file_name("npm"));
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(at);
-    // Of the node beside it, and no other.
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(client_folder);
+    // npm must use the Node next to it.
     let path = std::env::var_os("PATH").unwrap_or_default();
     let tools = node.parent().map(Path::to_owned).into_iter();
     npm.env("PATH", std::env::join_paths(tools.chain(std::env::split_paths(&path)))?);
-    if !at.join("node_modules/typescript/bin/tsc").exists() {
+    if !client_folder.join("node_modules/typescript/bin/tsc").exists() {
         process::run_quietly(&mut npm, &paths.tools.join("typescript.log"))
             .context("TypeScript could not be installed; is the npm registry reachable?")?;
     }
     let mut compiler = Command::new(node);
-    compiler.arg("node_modules/typescript/bin/tsc").args(["--project", "."]).current_dir(at);
-    process::run_quietly(&mut compiler, &at.join("compile.log"))
+    compiler
+        .arg("node_modules/typescript/bin/tsc")
+        .args(["--project", "."])
+        .current_dir(client_folder);
+    process::run_quietly(&mut compiler, &client_folder.join("compile.log"))
         .context("the client for TypeScript does not compile")
 }
 
-/// Compiles with the workspace's versions: its lock file is the client's.
-fn build_rust(paths: &Paths, at: &Path) -> Result<()> {
-    fs::copy(paths.root.join("Cargo.lock"), at.join("Cargo.lock"))?;
+/// Compiles the client and its program. The lock file is the workspace's, so that both use the same
+/// versions.
+fn build_rust(paths: &Paths, client_folder: &Path) -> Result<()> {
+    fs::copy(paths.root.join("Cargo.lock"), client_folder.join("Cargo.lock"))?;
     let mut build = cargo(paths);
-    build.args(["build", "--quiet", "--target-dir"]).arg(&paths.target).current_dir(at);
-    process::run_quietly(&mut build, &at.join("compile.log"))
+    build.args(["build", "--quiet", "--target-dir"]).arg(&paths.target).current_dir(client_folder);
+    process::run_quietly(&mut build, &client_folder.join("compile.log"))
         .context("the client for Rust does not compile")?;
-    fs::copy(paths.target.join("debug/generated-client-round"), at.join("round"))?;
+    fs::copy(paths.target.join("debug/generated-client-round"), client_folder.join("round"))?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Format, clippy, licences.
+//! Step `lint`: format, clippy, bans and licences.
 
 use std::process::{Command, Stdio};
 
@@ -21,15 +21,15 @@ pub(crate) fn run(paths: &Paths) -> Result<()> {
     licences(paths)
 }
 
-/// Bans, licences and sources need no network; advisories do, and are for who
-/// releases: `cargo deny check advisories`.
+/// Checks bans, licences and sources, which needs no network. Advisories need it and are checked
+/// for a release: `cargo deny check advisories`.
 fn licences(paths: &Paths) -> Result<()> {
     let mut probe = Command::new("cargo-deny");
-    let is_there = probe.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if !is_there.is_ok_and(|status| status.success()) {
+    let version_check = probe.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if !version_check.is_ok_and(|status| status.success()) {
         println!("bans, licences and sources: not checked, cargo-deny is not installed");
         return Ok(());
     }
-    println!("bans, licences and sources: checked; advisories: not checked, they want the network");
+    println!("bans, licences and sources: checked; advisories: not checked, they need the network");
     process::run(cargo(paths).args(["deny", "--offline", "check", "bans", "licenses", "sources"]))
 }

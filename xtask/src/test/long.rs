@@ -1,4 +1,4 @@
-//! `cargo xtask test long`: many cases of what the other steps try a few of.
+//! `cargo xtask test long`: runs the randomized tests with many more cases than the other steps.
 
 use std::ffi::{OsStr, OsString};
 use std::time::{Duration, Instant};
@@ -12,19 +12,21 @@ use crate::paths::Paths;
 use crate::process;
 use crate::tools::Tools;
 
-/// A kind of case, and how many are tried.
+/// A randomized test and its number of cases.
 struct Part {
     name: &'static str,
-    /// Sets how many; when it is set already, that counts.
+    /// Environment variable with the number of cases. A value that is already set takes precedence.
     variable: &'static str,
+    /// Default number of cases.
     count: &'static str,
     place: Place,
 }
 
+/// Location of a part's tests.
 enum Place {
-    /// A test binary that needs nothing beside it.
+    /// A test binary that needs no deployed system.
     Binary(&'static str),
-    /// The tests of this name against a deployed system.
+    /// The tests against a deployed system whose names contain this text.
     System(&'static str),
 }
 
@@ -61,57 +63,60 @@ const PARTS: [Part; 5] = [
     },
 ];
 
-/// What came of a part.
+/// Result of a part.
 struct Figures {
     part: &'static Part,
-    asked: OsString,
+    /// Number of cases that were requested.
+    cases: OsString,
     took: Duration,
     result: Result<Counts>,
 }
 
-/// Runs every part, or those whose names contain `filter`; goes on after a failure, and
-/// prints the figures of all.
+/// Runs every part, or those whose names contain `filter`. Continues after a failure, and prints
+/// the results of all parts.
 pub(crate) fn run(
     paths: &Paths,
     tools: impl FnOnce() -> Result<Tools>,
     filter: Option<&str>,
 ) -> Result<Counts> {
-    let is_wanted = |part: &&Part| filter.is_none_or(|filter| part.name.contains(filter));
-    let parts: Vec<_> = PARTS.iter().filter(is_wanted).collect();
+    let is_selected = |part: &&Part| filter.is_none_or(|filter| part.name.contains(filter));
+    let parts: Vec<_> = PARTS.iter().filter(is_selected).collect();
     if parts.is_empty() {
-        bail!("no part has such a name; there are {}", PARTS.map(|part| part.name).join(", "));
+        bail!("no part has this name; there are {}", PARTS.map(|part| part.name).join(", "));
     }
-    let (on_a_system, alone): (Vec<_>, Vec<_>) =
+    let (system_parts, local_parts): (Vec<_>, Vec<_>) =
         parts.into_iter().partition(|part| matches!(part.place, Place::System(_)));
-    let mut figures: Vec<_> = alone.into_iter().map(|part| try_part(paths, part, None)).collect();
-    // One system for all of them, and none when none is wanted.
-    if !on_a_system.is_empty() {
+    let mut figures: Vec<_> =
+        local_parts.into_iter().map(|part| run_part(paths, part, None)).collect();
+    // Starts at most one system for all parts, and none if no part needs it.
+    if !system_parts.is_empty() {
         let system = System::up(paths, &tools()?)?;
-        figures.extend(on_a_system.into_iter().map(|part| try_part(paths, part, Some(&system))));
+        figures.extend(system_parts.into_iter().map(|part| run_part(paths, part, Some(&system))));
     }
     sum_up(&figures)
 }
 
-fn try_part(paths: &Paths, part: &'static Part, system: Option<&System>) -> Figures {
-    let asked = std::env::var_os(part.variable).unwrap_or_else(|| part.count.into());
-    println!("\n--> {}: {}={}", part.name, part.variable, asked.display());
+fn run_part(paths: &Paths, part: &'static Part, system: Option<&System>) -> Figures {
+    let cases = std::env::var_os(part.variable).unwrap_or_else(|| part.count.into());
+    println!("\n--> {}: {}={}", part.name, part.variable, cases.display());
     let start = Instant::now();
     let result = match (&part.place, system) {
-        (Place::Binary(binary), _) => on_its_own(paths, binary, (part.variable, &asked)),
+        (Place::Binary(binary), _) => run_binary(paths, binary, (part.variable, &cases)),
         (Place::System(test), Some(system)) => {
-            system.test(paths, Some(test), &[(part.variable, &asked)])
+            system.test(paths, Some(test), &[(part.variable, &cases)])
         }
-        (Place::System(_), None) => Err(anyhow!("no system is up")),
+        (Place::System(_), None) => Err(anyhow!("no system is running")),
     };
-    Figures { part, asked, took: start.elapsed(), result }
+    Figures { part, cases, took: start.elapsed(), result }
 }
 
-/// By cargo's own runner: nextest ends a test that takes minutes.
-fn on_its_own(paths: &Paths, binary: &str, cases: (&str, &OsStr)) -> Result<Counts> {
+/// Runs a test binary with cargo's own runner, because nextest terminates a test that takes
+/// minutes.
+fn run_binary(paths: &Paths, binary: &str, variable: (&str, &OsStr)) -> Result<Counts> {
     let mut counts = Counts::default();
     let mut command = cargo(paths);
-    // The whole workspace, for the features that the other steps compile with.
-    command.args(["test", "--workspace", "--test", binary]).env(cases.0, cases.1);
+    // Builds the whole workspace, so that the features are the same as in the other steps.
+    command.args(["test", "--workspace", "--test", binary]).env(variable.0, variable.1);
     let success = process::watch_stdout(&mut command, |line| counts.read_cargo(line))?;
     if !success && counts.failed == 0 {
         bail!("the tests did not run");
@@ -119,14 +124,14 @@ fn on_its_own(paths: &Paths, binary: &str, cases: (&str, &OsStr)) -> Result<Coun
     Ok(counts)
 }
 
-/// Prints a line a part; an error when one of them found something.
+/// Prints one line per part; returns an error if a part failed.
 fn sum_up(figures: &[Figures]) -> Result<Counts> {
     println!("\nlong runs:");
     let mut all = Counts::default();
     let mut failed = Vec::new();
-    for Figures { part, asked, took, result } in figures {
-        let (name, variable, asked) = (part.name, part.variable, asked.display());
-        let said = match result {
+    for Figures { part, cases, took, result } in figures {
+        let (name, variable, cases) = (part.name, part.variable, cases.display());
+        let summary = match result {
             Ok(counts) if counts.failed == 0 && counts.passed > 0 => {
                 all.passed += counts.passed;
                 format!("{} tests passed", counts.passed)
@@ -140,7 +145,7 @@ fn sum_up(figures: &[Figures]) -> Result<Counts> {
                 format!("FAILED: {error:#}")
             }
         };
-        println!("{name:<13} {variable}={asked:<8} {:>6} s  {said}", took.as_secs());
+        println!("{name:<13} {variable}={cases:<8} {:>6} s  {summary}", took.as_secs());
     }
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
@@ -153,16 +158,16 @@ mod tests {
     use super::*;
 
     fn figures(result: Result<Counts>) -> Figures {
-        Figures { part: &PARTS[0], asked: "1".into(), took: Duration::ZERO, result }
+        Figures { part: &PARTS[0], cases: "1".into(), took: Duration::ZERO, result }
     }
 
     #[test]
     fn part_that_fails_or_runs_no_test_fails_the_whole() {
         let passed = || Ok(Counts { passed: 2, ..Counts::default() });
         assert_eq!(sum_up(&[figures(passed()), figures(passed())]).unwrap().passed, 4);
-        let bad = Counts { passed: 1, failed: 1, ..Counts::default() };
-        for bad in [Ok(bad), Ok(Counts::default()), Err(anyhow!("no stack"))] {
-            let error = sum_up(&[figures(passed()), figures(bad)]).unwrap_err();
+        let failing = Counts { passed: 1, failed: 1, ..Counts::default() };
+        for failing in [Ok(failing), Ok(Counts::default()), Err(anyhow!("no stack"))] {
+            let error = sum_up(&[figures(passed()), figures(failing)]).unwrap_err();
             assert_eq!(error.to_string(), "failed: upload-model");
         }
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that must be green.
+//! `cargo xtask test`: all tests and checks that must pass.
 
 mod clients;
 mod lint;
@@ -19,28 +19,28 @@ use crate::extras;
 use crate::paths::Paths;
 use crate::tools::{Tools, ToolsSoon};
 
-/// A part of the whole, in the order in which they run.
+/// A step of the test run. Steps run in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Step {
-    /// Format, clippy, dependency rules, licences.
+    /// Format, clippy, static checks, licences.
     Lint,
-    /// Unit, property and conformance tests: no emulator.
+    /// Unit, property and conformance tests, without an emulator.
     Unit,
-    /// Wrong versions of the code: each must be noticed by the tests that it names.
+    /// Mutation tests: wrong versions of the code, each of which the named tests must detect.
     Mutants,
-    /// `sam validate --lint` and cfn-lint, for the state machine too.
+    /// `sam validate --lint` and cfn-lint for the template and the state machines.
     Template,
-    /// The whole system on the local cloud, with IAM enforced.
+    /// Tests of the whole system on the local cloud, with IAM enforced.
     System,
-    /// A table of every known fault of the upload and what comes of it; only when
-    /// asked for, because `unit` runs the same test.
+    /// Table of all known upload faults and their outcomes. Runs only when named, because `unit`
+    /// contains the same test.
     Faults,
-    /// Many cases of the models, of the API and of chaos, with their figures: an hour or
-    /// more, and only when asked for.
+    /// The models, the API and chaos with many cases. Takes an hour or more, and runs only when
+    /// named.
     Long,
 }
 
-/// How many tests ran in a step.
+/// Test counts of a step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) passed: u64,
@@ -48,7 +48,7 @@ pub(crate) struct Counts {
     pub(crate) skipped: u64,
 }
 
-/// What came of a step.
+/// Result of a step.
 struct Outcome {
     step: Step,
     took: Duration,
@@ -56,7 +56,7 @@ struct Outcome {
     error: Option<anyhow::Error>,
 }
 
-/// Runs the steps, goes on after a failure, and sums up.
+/// Runs the steps, continues after a failure, and prints a summary.
 pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result<()> {
     let all = [Step::Lint, Step::Unit, Step::Mutants, Step::Template, Step::System];
     let steps = if steps.is_empty() { &all } else { steps };
@@ -64,10 +64,11 @@ pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result
     if steps.iter().any(|step| matches!(step, Step::Template | Step::System | Step::Long)) {
         tools = Some(ToolsSoon::begin(paths)?);
     } else if steps.contains(&Step::Unit) {
-        // Of these only the tests with rclone want a tool, and can do without.
+        // In `unit`, only the rclone tests need a tool, and they can be skipped.
         tools = ToolsSoon::begin(paths).ok();
     }
-    let mut ready = || tools.as_mut().context("no step needs the tools")?.get().cloned();
+    let mut installed_tools =
+        || tools.as_mut().context("the tools were not requested")?.get().cloned();
     let outcomes: Vec<_> = steps
         .iter()
         .map(|&step| {
@@ -77,13 +78,15 @@ pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result
                 Step::Lint => lint::run(paths)
                     .and_then(|()| check::run(paths, &[]))
                     .map(|()| Counts::default()),
-                Step::Unit => unit(paths, ready(), filter),
+                Step::Unit => unit(paths, installed_tools(), filter),
                 Step::Mutants => mutants::run(paths, filter),
-                Step::Template => ready()
+                Step::Template => installed_tools()
                     .and_then(|tools| template::run(paths, &tools))
                     .map(|()| Counts::default()),
-                Step::System => ready().and_then(|tools| system::run(paths, &tools, filter)),
-                Step::Long => long::run(paths, &mut ready, filter),
+                Step::System => {
+                    installed_tools().and_then(|tools| system::run(paths, &tools, filter))
+                }
+                Step::Long => long::run(paths, &mut installed_tools, filter),
                 Step::Faults => suites::faults(paths).map(|()| Counts::default()),
             };
             let (counts, error) = match result {
@@ -100,7 +103,7 @@ pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result
     sum_up(&outcomes)
 }
 
-/// With rclone where it can be had; its tests alone are left out otherwise.
+/// Runs the unit tests. Only the rclone tests are skipped if rclone cannot be installed.
 fn unit(paths: &Paths, tools: Result<Tools>, filter: Option<&str>) -> Result<Counts> {
     let tests = "the tests of the simulated Graph with rclone";
     let program = extras::RCLONE.or_left_out(paths, tools, tests);
@@ -117,7 +120,7 @@ fn sum_up(outcomes: &[Outcome]) -> Result<()> {
         let tests = counts.passed + counts.failed;
         let tests = if tests > 0 { format!("{tests} tests") } else { String::new() };
         println!("{verdict} {:<9} {:>5} s  {tests}", name(*step), took.as_secs());
-        // Again: a log may be read from its end, and cut.
+        // Repeated here, because a log may be truncated and is often read from its end.
         if let Some(error) = error {
             println!("       {error:#}");
         }

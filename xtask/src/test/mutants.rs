@@ -1,9 +1,9 @@
-//! Wrong versions of the code, one at a time: the tests that keep a promise must
-//! notice when it is broken.
+//! Mutation tests: for each wrong version of the code, the tests that verify the broken guarantee
+//! must fail.
 //!
-//! Each is a patch in `tests/mutants/`, with a header that says what is wrong, which
-//! promise that breaks, and which tests must fail. It is applied to a copy of the
-//! tree below `target/`; the tree itself is only read.
+//! Each mutant is a patch in `tests/mutants/`. Its header says what is wrong, which guarantee that
+//! breaks, and which tests must fail. The patch is applied to a copy of the tree below `target/`;
+//! the tree itself is only read.
 
 mod header;
 mod run;
@@ -27,42 +27,43 @@ use crate::paths::Paths;
 
 const FOLDER: &str = "tests/mutants";
 
-/// How long the tests take with the right code.
-type Took = BTreeMap<TestName, Duration>;
+/// Duration of each test with the correct code.
+type Durations = BTreeMap<TestName, Duration>;
 
-/// Tries each mutant whose name contains `filter`. One that nobody catches is
-/// counted as failed, and so is one that proves nothing.
+/// Tests each mutant whose name contains `filter`. A mutant that is not caught counts as failed,
+/// and so does one that is not valid.
 pub(crate) fn run(paths: &Paths, filter: Option<&str>) -> Result<Counts> {
     let all = read(paths)?;
-    let wanted: Vec<_> =
+    let selected: Vec<_> =
         all.iter().filter(|mutant| filter.is_none_or(|part| mutant.name.contains(part))).collect();
-    if wanted.is_empty() {
+    if selected.is_empty() {
         return Ok(Counts::default());
     }
     let scratch = Scratch::prepare(paths)?;
-    // Of all mutants, whichever run: the packages choose the features of what is
-    // compiled, and another choice would compile it again.
+    // Built for all mutants, including those that are not selected: the set of packages determines
+    // the features of the dependencies, and another set would compile them again.
     let builds = Builds::new(&scratch, &all)?;
     let start = Instant::now();
-    let tests: Vec<_> = wanted.iter().flat_map(|mutant| &mutant.caught_by).collect();
-    let took = baseline(&builds, &tests)?;
-    println!("{} mutants; without them their tests pass ({} s)", wanted.len(), seconds(start));
-    let mut told = Vec::new();
-    for mutant in wanted {
+    let tests: Vec<_> = selected.iter().flat_map(|mutant| &mutant.caught_by).collect();
+    let durations = baseline(&builds, &tests)?;
+    println!("{} mutants; without them their tests pass ({} s)", selected.len(), seconds(start));
+    let mut results = Vec::new();
+    for mutant in selected {
         let start = Instant::now();
-        let verdict = attempt(&scratch, &builds, &took, mutant)?;
+        let verdict = test_mutant(&scratch, &builds, &durations, mutant)?;
         println!("{}: {verdict} ({} s)", mutant.name, seconds(start));
         if verdict != Verdict::Caught {
             println!("  what is wrong: {}\n  breaks: {}", mutant.wrong, mutant.breaks);
         }
-        told.push((mutant, verdict, start.elapsed()));
+        results.push((mutant, verdict, start.elapsed()));
     }
-    println!("{}", table(&told));
-    let caught = told.iter().filter(|(_, verdict, _)| *verdict == Verdict::Caught).count() as u64;
-    Ok(Counts { passed: caught, failed: told.len() as u64 - caught, skipped: 0 })
+    println!("{}", table(&results));
+    let caught =
+        results.iter().filter(|(_, verdict, _)| *verdict == Verdict::Caught).count() as u64;
+    Ok(Counts { passed: caught, failed: results.len() as u64 - caught, skipped: 0 })
 }
 
-/// Every mutant of the project, by name.
+/// Reads every mutant of the project, sorted by name.
 fn read(paths: &Paths) -> Result<Vec<Mutant>> {
     let folder = paths.root.join(FOLDER);
     let mut mutants = Vec::new();
@@ -73,41 +74,42 @@ fn read(paths: &Paths) -> Result<Vec<Mutant>> {
         }
     }
     if mutants.is_empty() {
-        bail!("there is no mutant in {FOLDER}");
+        bail!("{FOLDER} contains no mutant");
     }
     mutants.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(mutants)
 }
 
-/// How long each test takes with the right code. One that fails anyhow would catch
-/// everything.
-fn baseline(builds: &Builds<'_>, tests: &[&TestName]) -> Result<Took> {
+/// Runs each test with the correct code and returns the durations. A test that fails with the
+/// correct code would catch every mutant.
+fn baseline(builds: &Builds<'_>, tests: &[&TestName]) -> Result<Durations> {
     let executables =
         builds.build(tests).context("the tests do not compile, even without any mutant")?;
-    let mut took = Took::new();
+    let mut durations = Durations::new();
     for test in tests {
-        if !took.contains_key(*test) {
+        if !durations.contains_key(*test) {
             let start = Instant::now();
-            let result = executables.run(test, run::BASELINE_PATIENCE)?;
-            if let Some(wrong) = result.wrong_in_baseline() {
-                bail!("without any mutant, {test} {wrong}: mend that first");
+            let result = executables.run(test, run::BASELINE_TIMEOUT)?;
+            if let Some(problem) = result.wrong_in_baseline() {
+                bail!("without any mutant, {test} {problem}: fix that first");
             }
-            took.insert((*test).clone(), start.elapsed());
+            durations.insert((*test).clone(), start.elapsed());
         }
     }
-    Ok(took)
+    Ok(durations)
 }
 
-fn attempt(
+/// Applies one mutant, runs its tests and restores the tree.
+fn test_mutant(
     scratch: &Scratch,
     builds: &Builds<'_>,
-    took: &Took,
+    durations: &Durations,
     mutant: &Mutant,
 ) -> Result<Verdict> {
-    // Restored when this is dropped.
+    // The original files are restored on drop.
     let _applied = match scratch.apply(mutant)? {
         Ok(applied) => applied,
-        Err(said) => return Ok(Verdict::Broken(format!("it does not apply: {said}"))),
+        Err(message) => return Ok(Verdict::Broken(format!("it does not apply: {message}"))),
     };
     let tests: Vec<_> = mutant.caught_by.iter().collect();
     let executables = match builds.build(&tests) {
@@ -115,16 +117,16 @@ fn attempt(
         Err(error) => return Ok(Verdict::Broken(format!("it does not compile: {error:#}"))),
     };
     let results = tests.into_iter().map(|test| {
-        let patience = run::patience(took.get(test).copied().unwrap_or_default());
-        Ok((test.clone(), executables.run(test, patience)?))
+        let timeout = run::timeout(durations.get(test).copied().unwrap_or_default());
+        Ok((test.clone(), executables.run(test, timeout)?))
     });
     Ok(Verdict::of(&results.collect::<Result<Vec<_>>>()?))
 }
 
-fn table(told: &[(&Mutant, Verdict, Duration)]) -> Table {
+fn table(results: &[(&Mutant, Verdict, Duration)]) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_FULL_CONDENSED).set_header(["mutant", "", "by", "s"]);
-    for (mutant, verdict, took) in told {
+    for (mutant, verdict, took) in results {
         let tests: Vec<_> = mutant.caught_by.iter().map(ToString::to_string).collect();
         let word = match verdict {
             Verdict::Caught => "caught",

@@ -1,4 +1,4 @@
-//! Running tests with nextest, or with what cargo has.
+//! Runs test suites with cargo-nextest, or with `cargo test` if it is not installed.
 
 use std::ffi::OsStr;
 use std::process::{Command, Stdio};
@@ -10,45 +10,45 @@ use crate::binaries::cargo;
 use crate::paths::Paths;
 use crate::process;
 
-/// Which tests.
+/// A selection of tests.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Suite {
-    /// For nextest; the workspace is always built whole, so that every step of a
-    /// test run shares one set of features and with it what was compiled.
+    /// Filter for nextest. nextest always builds the whole workspace, so that all steps share the
+    /// same features and compiled dependencies.
     filterset: &'static str,
-    /// For cargo test, which can only choose packages.
+    /// Arguments for `cargo test`, which can only select packages.
     packages: &'static [&'static str],
 }
 
 const SYSTEM_TESTS: &str = "docferry-system-tests";
 
-/// The AWS adapters: most of their tests want an emulator.
+/// The AWS adapters. Most of their tests need an emulator.
 const ADAPTERS: &str = "docferry-aws";
 
-/// All that needs nothing beside it.
+/// All tests that need neither an emulator nor a deployed system.
 pub(crate) const UNIT: Suite = Suite {
     filterset: "not package(docferry-system-tests) and not package(docferry-aws)",
     packages: &["--workspace", "--exclude", SYSTEM_TESTS, "--exclude", ADAPTERS],
 };
 
-/// The system tests, and the adapters against the same emulator.
+/// The system tests, and the tests of the adapters on the same emulator.
 pub(crate) const SYSTEM: Suite = Suite {
     filterset: "package(docferry-system-tests) or package(docferry-aws)",
     packages: &["--package", SYSTEM_TESTS, "--package", ADAPTERS],
 };
 
-/// Compiles the tests without running any.
+/// Compiles all tests without running them.
 pub(crate) fn build(paths: &Paths) -> Result<()> {
     process::run(cargo(paths).args(["test", "--workspace", "--no-run", "--quiet"]))
 }
 
-/// Shows what comes of every known fault of the upload.
+/// Prints the outcome of every known fault of the upload.
 pub(crate) fn faults(paths: &Paths) -> Result<()> {
     let test = ["test", "--package", "docferry-graph", "--test", "faults", "--", "--nocapture"];
     process::run(cargo(paths).args(test))
 }
 
-/// Runs them and counts. Failing tests are counted, not an error.
+/// Runs a suite and counts its tests. Failing tests are counted and are not an error.
 pub(crate) fn run(
     paths: &Paths,
     suite: Suite,
@@ -62,9 +62,9 @@ pub(crate) fn run(
         command.args(["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests", "pass"]);
         command.args(["--filterset", suite.filterset]).args(filter);
     } else {
-        println!("cargo-nextest is not installed; cargo test does, more slowly");
+        println!("cargo-nextest is not installed; using the slower cargo test");
         command.arg("test").args(suite.packages).args(["--no-fail-fast", "--"]).args(filter);
-        // The tests of one stack would otherwise wait in each other's deadlines.
+        // With more threads, tests on the same stack would delay each other beyond their deadlines.
         if suite.filterset == SYSTEM.filterset {
             command.arg("--test-threads=4");
         }
@@ -78,9 +78,9 @@ pub(crate) fn run(
     if !success && counts.failed == 0 {
         bail!("the tests did not run");
     }
-    // With a filter it may be that a step has none of the wanted tests.
+    // With a filter, a step may have no matching test.
     if filter.is_none() && counts.passed + counts.failed == 0 {
-        bail!("there was no test to run");
+        bail!("no test was run");
     }
     Ok(counts)
 }
@@ -92,9 +92,10 @@ fn has_nextest() -> bool {
 }
 
 impl Counts {
+    /// Counts the tests in nextest's summary line:
     /// `     Summary [   0.012s] 9 tests run: 8 passed (1 slow), 1 failed, 1 timed out, 2 skipped`
     fn read_nextest(&mut self, line: &str) {
-        let line = without_colours(line);
+        let line = without_colors(line);
         let Some((_, counts)) =
             line.trim().strip_prefix("Summary").and_then(|rest| rest.split_once(':'))
         else {
@@ -103,6 +104,7 @@ impl Counts {
         self.add(counts);
     }
 
+    /// Counts the tests in a result line of `cargo test`:
     /// `test result: FAILED. 8 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; …`
     pub(super) fn read_cargo(&mut self, line: &str) {
         if let Some((_, counts)) =
@@ -113,11 +115,11 @@ impl Counts {
     }
 
     fn add(&mut self, counts: &str) {
-        // What stands in brackets is counted already.
+        // Numbers in parentheses are included in the number before them.
         let words = counts.split(',').map(|part| part.trim().split_once(' '));
-        for (number, what) in words.flatten() {
+        for (number, outcome) in words.flatten() {
             let Ok(number) = number.parse::<u64>() else { continue };
-            match what.split(" (").next().unwrap_or(what) {
+            match outcome.split(" (").next().unwrap_or(outcome) {
                 "passed" => self.passed += number,
                 "skipped" | "ignored" => self.skipped += number,
                 "failed" | "timed out" | "exec failed" => self.failed += number,
@@ -127,12 +129,12 @@ impl Counts {
     }
 }
 
-fn without_colours(line: &str) -> String {
+fn without_colors(line: &str) -> String {
     let mut plain = String::with_capacity(line.len());
     let mut letters = line.chars();
     while let Some(letter) = letters.next() {
         if letter == '\u{1b}' {
-            // An escape sequence for colours ends with its m.
+            // A color escape sequence ends with `m`.
             let _sequence = letters.by_ref().take_while(|l| *l != 'm').count();
         } else {
             plain.push(letter);

@@ -1,4 +1,4 @@
-//! The whole system, deployed, from outside.
+//! Step `system`: tests of the deployed system from outside.
 
 use std::ffi::{OsStr, OsString};
 
@@ -14,18 +14,19 @@ pub(crate) fn run(paths: &Paths, tools: &Tools, filter: Option<&str>) -> Result<
     System::up(paths, tools)?.test(paths, filter, &[])
 }
 
-/// A deployed system and what tests of it are given.
+/// A deployed system, and the environment variables of its tests.
 pub(super) struct System {
     variables: Vec<(&'static str, OsString)>,
-    // In this order: the file tells others of what runs.
+    // Dropped in this order: the file must not describe a system that no longer runs.
     _written: Written,
     _up: Up,
 }
 
 impl System {
-    /// Compiles the tests and brings a system up for them, which ends with this value.
+    /// Compiles the tests and starts a system for them. Dropping the value stops it.
     pub(super) fn up(paths: &Paths, tools: &Tools) -> Result<Self> {
-        // Before anything runs: compiling would otherwise use up the tests' deadlines.
+        // Compiled before the system starts, because compiling later would consume the tests'
+        // deadlines.
         suites::build(paths)?;
         let program = Tools::schemathesis(paths)?;
         let clients = clients::or_left_out(paths, tools);
@@ -33,9 +34,9 @@ impl System {
         let written = up.write_to(&paths.target.join("test-stack.json"))?;
         let mut variables = vec![
             ("DOCFERRY_STACK", written.path().into()),
-            // How many at once, see .config/nextest.toml.
+            // Limits the number of concurrent tests, see .config/nextest.toml.
             ("NEXTEST_PROFILE", "system".into()),
-            // For the adapters' own tests.
+            // For the tests of the AWS adapters.
             ("DOCFERRY_EMULATOR", OsString::from(&up.stack.emulator)),
             ("DOCFERRY_SCHEMATHESIS", program.into()),
         ];
@@ -52,15 +53,16 @@ impl System {
         Ok(Self { variables, _written: written, _up: up })
     }
 
-    /// Runs the tests of it, or those whose names contain `filter`, with further variables.
+    /// Runs the system tests, or those whose names contain `filter`, with additional environment
+    /// variables.
     pub(super) fn test(
         &self,
         paths: &Paths,
         filter: Option<&str>,
-        further: &[(&str, &OsStr)],
+        extra_variables: &[(&str, &OsStr)],
     ) -> Result<Counts> {
         let own = self.variables.iter().map(|(name, value)| (*name, value.as_os_str()));
-        let environment: Vec<_> = own.chain(further.iter().copied()).collect();
+        let environment: Vec<_> = own.chain(extra_variables.iter().copied()).collect();
         suites::run(paths, suites::SYSTEM, filter, &environment)
     }
 }

@@ -1,4 +1,4 @@
-//! The template and the state machines, by the linters of AWS.
+//! Step `template`: checks the template and the state machines with the AWS linters.
 
 use std::fs;
 
@@ -23,12 +23,12 @@ pub(crate) fn run(paths: &Paths, tools: &Tools) -> Result<()> {
             .current_dir(&paths.root),
     )?;
     process::run(tools.command("cfn-lint")?.arg("--").arg(&template))?;
-    // The linter does not follow DefinitionUri: a template that holds the texts.
-    let described = Template::of_project(&paths.root)?;
+    // cfn-lint does not follow `DefinitionUri`, so the definitions are inlined into a separate
+    // template.
+    let parsed = Template::of_project(&paths.root)?;
     let mut machines = serde_json::Map::new();
     for (number, definition) in Definition::all(&paths.root)?.into_iter().enumerate() {
-        let machine =
-            described.machines().find(|m| m.property("DefinitionUri") == &definition.path);
+        let machine = parsed.machines().find(|m| m.property("DefinitionUri") == &definition.path);
         let substitutions = machine.map(|machine| machine.substitutions()).unwrap_or_default();
         let arns = substitutions.keys().filter(|name| name.ends_with("Arn"));
         let arns: serde_json::Map<_, _> =
@@ -37,7 +37,7 @@ pub(crate) fn run(paths: &Paths, tools: &Tools) -> Result<()> {
             "Type": "AWS::StepFunctions::StateMachine",
             "Properties": {
                 "RoleArn": "arn:aws:iam::123456789012:role/lint",
-                // The number itself does not matter to it.
+                // The linter accepts any number here.
                 "DefinitionString": definition.with_numbers(|_| 2),
                 "DefinitionSubstitutions": arns,
             }
@@ -49,13 +49,13 @@ pub(crate) fn run(paths: &Paths, tools: &Tools) -> Result<()> {
     let inlined = folder.join("statemachine.json");
     fs::write(&inlined, json!({ "Resources": machines }).to_string())?;
     process::run(tools.command("cfn-lint")?.arg("--").arg(&inlined))?;
-    println!("template and state machines: no complaints");
+    println!("template and state machines: no problems found");
     Ok(())
 }
 
-/// What a placeholder may stand for; the linter wants the form, not the thing.
+/// Returns a syntactically valid ARN for a placeholder; the linter checks only the format.
 fn arn(placeholder: &str) -> String {
     let kind = if placeholder.contains("Function") { "lambda" } else { "states" };
-    let what = if kind == "lambda" { "function" } else { "stateMachine" };
-    format!("arn:aws:{kind}:ca-central-1:123456789012:{what}:{placeholder}")
+    let resource = if kind == "lambda" { "function" } else { "stateMachine" };
+    format!("arn:aws:{kind}:ca-central-1:123456789012:{resource}:{placeholder}")
 }

@@ -1,6 +1,6 @@
-//! An ordinary HTTP client against a simulator of its own per test.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper of tests fails the test")]
+//! Test support: an HTTP client with its own simulator per test.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses only some of these helpers")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test helpers panic on failure")]
 
 use std::{
     io::{Read as _, Write as _},
@@ -11,16 +11,18 @@ use docferry_sim_graph::{Config, Running, start};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
+/// Fragment sizes are multiples of this, except for the last fragment.
 pub const UNIT: usize = 327_680;
 pub const USER: &str = "ada@example.org";
 
+/// A simulator and an authenticated client.
 pub struct Bench {
     pub graph: Running,
     pub http: Client,
     pub token: String,
 }
 
-/// Upload URLs without a quote, because reqwest would rewrite it.
+/// Returns a configuration whose upload URLs have no quote, because reqwest would rewrite it.
 pub fn config() -> Config {
     Config { users: vec![USER.to_owned()], quote_in_upload_urls: false, ..Config::default() }
 }
@@ -45,17 +47,19 @@ pub async fn read(response: Response) -> (StatusCode, Value) {
     (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
 }
 
-/// The most specific code.
+/// Returns the most specific error code.
 pub fn code(body: &Value) -> String {
     let error = &body["error"];
     let code = error["innerError"]["code"].as_str().or(error["code"].as_str());
     code.unwrap_or_default().to_owned()
 }
 
+/// Returns `length` bytes of test data.
 pub fn bytes(length: usize) -> Vec<u8> {
     (0..length).map(|i| u8::try_from((i * 7 + i / 251) % 256).unwrap()).collect()
 }
 
+// Requests to Graph and to the simulator's admin interface.
 impl Bench {
     pub fn token_request(&self, secret: &str) -> RequestBuilder {
         let url = format!("{}/simulated-tenant/oauth2/v2.0/token", self.graph.url());
@@ -91,6 +95,7 @@ impl Bench {
         body["uploadUrl"].as_str().unwrap().to_owned()
     }
 
+    /// Returns a request that sends `all[start..end]` as a fragment.
     pub fn fragment(&self, url: &str, all: &[u8], start: usize, end: usize) -> RequestBuilder {
         self.http
             .put(url)
@@ -108,12 +113,14 @@ impl Bench {
         read(self.fragment(url, all, start, end).send().await.unwrap()).await
     }
 
+    /// Returns the session's next expected ranges.
     pub async fn ranges(&self, url: &str) -> Value {
         let (status, body) = read(self.http.get(url).send().await.unwrap()).await;
         assert_eq!(status, 200, "{body}");
         body["nextExpectedRanges"].clone()
     }
 
+    /// Adds fault rules.
     pub async fn fault(&self, rules: Value) {
         let url = format!("{}/faults", self.graph.admin_url());
         let (status, body) = read(self.http.post(url).json(&rules).send().await.unwrap()).await;
@@ -127,6 +134,7 @@ impl Bench {
         body
     }
 
+    /// Returns the bytes of a stored file.
     pub async fn stored(&self, path: &str) -> Vec<u8> {
         let url = format!("{}/files/content", self.graph.admin_url());
         let request = self.http.get(url).query(&[("user", USER), ("path", path)]);
@@ -134,7 +142,7 @@ impl Bench {
     }
 }
 
-/// Sends raw bytes and reads until the server closes, or not at all if `abandon`.
+/// Sends raw bytes and returns the response, or closes the connection at once if `abandon`.
 pub async fn raw(url: &str, head: String, body: Vec<u8>, abandon: bool) -> String {
     let host = url.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned();
     tokio::task::spawn_blocking(move || {
@@ -145,9 +153,9 @@ pub async fn raw(url: &str, head: String, body: Vec<u8>, abandon: bool) -> Strin
             stream.shutdown(Shutdown::Both).unwrap();
             return String::new();
         }
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        response
     })
     .await
     .unwrap()

@@ -1,6 +1,6 @@
-//! A simulator of its own per test, and a bucket that only records.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper of tests fails the test")]
+//! Test support: a simulator per test, and a fake bucket that records its objects.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses only some of these helpers")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test helpers panic on failure")]
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,12 +20,13 @@ use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// An object as it became visible.
+/// An object in the bucket, recorded when it became visible.
 #[derive(Debug, Clone)]
 pub struct Arrival {
     pub path: String,
     pub content_type: String,
     pub bytes: Vec<u8>,
+    /// Number of parts of a multipart upload; 0 for a single PUT.
     pub parts: usize,
 }
 
@@ -35,16 +36,22 @@ pub struct Bucket {
     _server: Running,
 }
 
+// Recorded objects, oldest first.
 impl Bucket {
     pub async fn next(&mut self) -> Arrival {
         let wait = Duration::from_secs(20);
-        tokio::time::timeout(wait, self.arrivals.recv()).await.expect("an arrival").unwrap()
+        tokio::time::timeout(wait, self.arrivals.recv())
+            .await
+            .expect("no object arrived within 20 s")
+            .unwrap()
     }
 }
 
+/// Request handler of the fake bucket.
 #[derive(Clone)]
 struct Recorder {
     arrived: UnboundedSender<Arrival>,
+    /// The multipart upload in progress; one at a time is enough for these tests.
     open: Arc<Mutex<Multipart>>,
 }
 
@@ -148,7 +155,8 @@ impl Bench {
             ])
     }
 
-    /// Status and body; a body that is not JSON as a string.
+    /// Pushes a document. Returns the status and the body; a body that is not JSON becomes a
+    /// string.
     pub async fn push(&self, guid: &str) -> (u16, Value) {
         let response = self.push_request(guid).send().await.unwrap();
         let status = response.status().as_u16();
@@ -156,7 +164,7 @@ impl Bench {
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
-    /// `guid` as it stands in the path, already encoded.
+    /// Adds a document. `guid` must be percent-encoded.
     pub async fn document(&self, guid: &str, query: &str, body: Vec<u8>) -> Value {
         let url = format!("{}/documents/{guid}?{query}", self.ords.admin_url());
         let put = self.http.put(url).body(body).send().await.unwrap();

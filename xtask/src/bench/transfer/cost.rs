@@ -1,4 +1,4 @@
-//! What a transfer is charged for.
+//! Measures the billed operations of a transfer.
 
 use anyhow::Result;
 
@@ -8,10 +8,10 @@ use crate::bench::counting::Counting;
 use crate::bench::line::Line;
 use crate::bench::report::{Report, Target};
 
-/// Operations of DynamoDB that write.
+/// DynamoDB operations that write.
 const WRITES: [&str; 4] = ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"];
 
-/// What is counted, in the order of the columns.
+/// Counted quantities, in the order of the columns.
 const COUNTED: [&str; 9] = [
     "state writes",
     "state reads",
@@ -24,14 +24,14 @@ const COUNTED: [&str; 9] = [
     "billed ms",
 ];
 
-/// How far from the line a measured value may lie, of the largest value: above that a
-/// cost does not grow in step with the size.
-const STRAIGHT: f64 = 0.1;
+/// Maximum distance of a value from the fitted line, as a fraction of the largest value. A larger
+/// distance means that the cost is not linear in the size.
+const MAX_DEVIATION: f64 = 0.1;
 
 type Counts = [u64; COUNTED.len()];
 
 impl Transfers<'_> {
-    /// Shaped, so that the milliseconds are like those that would be billed.
+    /// Measures with shaped bandwidth, so that the milliseconds are realistic.
     pub(super) async fn cost(&self, report: &mut Report) -> Result<()> {
         self.shape().await?;
         let mut measured = Vec::new();
@@ -45,16 +45,16 @@ impl Transfers<'_> {
                 std::iter::once(size_text(*size)).chain(counts).collect()
             })
             .collect();
-        // The smallest goes another way: one PUT without a session.
-        rows.extend(fitted(&measured[1..]));
+        // The smallest size is left out: it is sent in one PUT without a session.
+        rows.extend(fit_rows(&measured[1..]));
         let caption = format!(
             "**Cost** of the `upload` step of one transfer in a fresh process, shaped as above. \
-             Billed are the start of the process and its invocations; waits in the workflow, of \
+             The start of the process and its invocations are billed; waits in the workflow, of \
              which there are none here, are not. The last rows are the line through all sizes but \
              the smallest, which is sent in one PUT without a session, and the largest distance \
              from it. Target: linear in size, no value further from the line than {:.0} % of the \
              largest.",
-            STRAIGHT * 100.0
+            MAX_DEVIATION * 100.0
         );
         let head: Vec<&str> = std::iter::once("size").chain(COUNTED).collect();
         report.table(&caption, &head, &rows);
@@ -85,9 +85,9 @@ impl Transfers<'_> {
     }
 }
 
-/// Three rows: what each costs whatever the size, what a gigabyte adds, and how far
-/// from that line the values are.
-fn fitted(measured: &[(u64, Counts)]) -> [Vec<String>; 3] {
+/// Returns three rows: the fixed part of each quantity, the part per gigabyte, and the largest
+/// distance from that line.
+fn fit_rows(measured: &[(u64, Counts)]) -> [Vec<String>; 3] {
     let mut rows = ["fixed", "+ a GB", "from the line"].map(|name| vec![name.to_owned()]);
     for n in 0..COUNTED.len() {
         let points: Vec<_> = measured
@@ -98,10 +98,10 @@ fn fitted(measured: &[(u64, Counts)]) -> [Vec<String>; 3] {
         rows[0].push(format!("{:.1}", line.fixed));
         rows[1].push(format!("{:.1}", line.slope));
         let largest = points.iter().map(|(_, y)| *y).fold(1.0, f64::max);
-        let apart = line.largest_distance(&points);
-        // A count is whole: half of one is no bend.
-        let target = Target::at_most(apart, (STRAIGHT * largest).max(1.0));
-        rows[2].push(target.beside(&format!("{apart:.1}")));
+        let distance = line.largest_distance(&points);
+        // Counts are whole numbers, so a distance below 1 does not count as a deviation.
+        let target = Target::at_most(distance, (MAX_DEVIATION * largest).max(1.0));
+        rows[2].push(target.beside(&format!("{distance:.1}")));
     }
     rows
 }

@@ -1,11 +1,12 @@
-//! The most memory that a transfer takes, whatever the size of the file.
+//! Measures the peak memory of a transfer at several file sizes.
 
 use anyhow::Result;
 
 use super::{GB, MB, Transfers, size_text};
 use crate::bench::report::{Report, Target, megabytes};
 
-const MOST: u64 = 48 * MB;
+/// Target for the peak memory.
+const MAX_MEMORY: u64 = 48 * MB;
 
 impl Transfers<'_> {
     pub(super) async fn memory(&self, report: &mut Report) -> Result<()> {
@@ -18,7 +19,7 @@ impl Transfers<'_> {
             println!("{}: docferry {}", size_text(size), megabytes(ours.peak_memory));
             rows.push(vec![
                 size_text(size),
-                Target::at_most(ours.peak_memory, MOST).beside(&megabytes(ours.peak_memory)),
+                Target::at_most(ours.peak_memory, MAX_MEMORY).beside(&megabytes(ours.peak_memory)),
                 megabytes(default.peak_memory),
                 megabytes(largest.peak_memory),
             ]);
@@ -26,7 +27,7 @@ impl Transfers<'_> {
         let caption = format!(
             "**Peak memory** (`VmHWM` of the process), unshaped, one run each. Target: ≤ {} at \
              every size.",
-            megabytes(MOST)
+            megabytes(MAX_MEMORY)
         );
         report.table(&caption, &["size", "docferry", "rclone", "rclone in chunks of 57.5M"], &rows);
         Ok(())

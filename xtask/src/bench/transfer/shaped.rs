@@ -1,4 +1,4 @@
-//! How long a transfer takes, beside rclone and beside what is possible.
+//! Measures the duration of a transfer, compared with rclone and with a theoretical lower bound.
 
 use anyhow::Result;
 
@@ -8,12 +8,11 @@ use super::{
 };
 use crate::bench::report::{Report, Target};
 
-/// Requests that come before the first fragment whatever is done: token, user,
-/// session.
+/// Requests before the first fragment: token, user, session.
 const SESSION_REQUESTS: u64 = 3;
 
 impl Transfers<'_> {
-    /// With bandwidth and delay as between AWS and OneDrive.
+    /// Measures with the bandwidth and latency between AWS and OneDrive.
     pub(super) async fn shaped(&self, report: &mut Report) -> Result<()> {
         self.shape().await?;
         let sizes = self.sizes(&[256 * MB, GB]);
@@ -48,7 +47,7 @@ impl Transfers<'_> {
         Ok(())
     }
 
-    /// As fast as the machine allows.
+    /// Measures without limits, as fast as the machine allows.
     pub(super) async fn unshaped(&self, report: &mut Report) -> Result<()> {
         self.unshape().await?;
         let mut rows = Vec::new();
@@ -80,7 +79,7 @@ impl Transfers<'_> {
 fn row(size: u64, runs: &Runs) -> Vec<String> {
     let (ours, default, best) = times(runs);
     let fragments = median_of(&runs.ours, |run| run.fragments);
-    let bound = bound(size, fragments);
+    let bound = lower_bound(size, fragments);
     vec![
         size_text(size),
         format!("{ours:.2} s"),
@@ -98,13 +97,14 @@ fn times(runs: &Runs) -> (f64, f64, f64) {
     (median_seconds(&runs.ours), median_seconds(&runs.default), median_seconds(&runs.best))
 }
 
-fn at_least(ratio: f64, least: f64) -> String {
-    Target::at_most(least, ratio).beside(&format!("× {ratio:.2}"))
+fn at_least(ratio: f64, target: f64) -> String {
+    Target::at_most(target, ratio).beside(&format!("× {ratio:.2}"))
 }
 
-/// Reading and writing are equally fast and go on at once, so the size counts once.
+/// Returns the lower bound in seconds. Reading and writing have the same bandwidth and overlap, so
+/// the size counts once.
 #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
-fn bound(size: u64, fragments: u64) -> f64 {
+fn lower_bound(size: u64, fragments: u64) -> f64 {
     let requests = (fragments + SESSION_REQUESTS) * DELAY_MILLISECONDS;
     size as f64 / BYTES_PER_SECOND as f64 + requests as f64 / 1e3
 }
@@ -115,6 +115,6 @@ mod tests {
 
     #[test]
     fn the_bound_adds_a_delay_for_each_request() {
-        assert!((bound(85 * MB, 7) - 2.0).abs() < 1e-9);
+        assert!((lower_bound(85 * MB, 7) - 2.0).abs() < 1e-9);
     }
 }

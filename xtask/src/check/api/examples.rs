@@ -1,4 +1,4 @@
-//! Examples: what a reader copies has to be true.
+//! Checks that each JSON body has examples and that all examples match their schemas.
 
 use docferry_openapi::{Description, Operation};
 use serde_json::Value;
@@ -13,16 +13,17 @@ pub(super) fn complaints(description: &Description) -> Vec<String> {
                 found.push(format!("{} has no example of {place}", operation.route()));
             }
             for example in examples(content) {
-                let wrong = description.value_complaints(&content["schema"], example);
-                let told = |wrong| format!("{}, example of {place}: {wrong}", operation.route());
-                found.extend(wrong.into_iter().map(told));
+                let complaints = description.value_complaints(&content["schema"], example);
+                let describe =
+                    |complaint| format!("{}, example of {place}: {complaint}", operation.route());
+                found.extend(complaints.into_iter().map(describe));
             }
         }
     }
     found
 }
 
-/// What a call takes and gives that has a schema: parameters, bodies, headers.
+/// Returns all parts of an operation that have a schema: parameters, bodies and response headers.
 fn contents<'a>(
     description: &'a Description,
     operation: &Operation<'a>,

@@ -1,16 +1,16 @@
-//! What generators of clients need so that their clients work: types that can be named,
-//! numbers that are wide enough, answers that may grow, refusals of one kind.
+//! Checks that client generators can produce working clients: named types, sufficiently wide
+//! integers, extensible responses and uniform errors.
 
 use std::collections::BTreeSet;
 
 use docferry_openapi::Description;
 use serde_json::Value;
 
-/// The media type of refusals.
+/// Media type of error responses.
 const PROBLEM: &str = "application/problem+json";
 
-/// Generators take an integer without a format for one of 32 bits.
-const LARGEST_OF_32_BITS: u64 = i32::MAX as u64;
+/// Maximum of an integer without a format, because generators give it 32 bits.
+const MAX_32_BIT: u64 = i32::MAX as u64;
 
 pub(super) fn complaints(description: &Description) -> Vec<String> {
     let document = description.document();
@@ -37,64 +37,64 @@ pub(super) fn complaints(description: &Description) -> Vec<String> {
             found.extend(refusal_complaints(description, &route, &operation["responses"]));
         }
     }
-    found.extend(closed_answers(description));
+    found.extend(closed_responses(description));
     found
 }
 
-/// A name in braces is a part of its own.
+/// Returns whether a path segment is a parameter in braces or a plain word.
 fn is_segment(part: &str) -> bool {
     let name = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')).unwrap_or(part);
     name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-._".contains(letter))
 }
 
-/// Schemas that become no type, or too narrow a one, in some language.
-fn type_complaints(at: &str, schema: &Value) -> Vec<String> {
+/// Returns the schemas that get no type, or too narrow a one, in some language.
+fn type_complaints(place: &str, schema: &Value) -> Vec<String> {
     let mut found = Vec::new();
     if !schema["properties"].is_null() && schema["type"] != "object" {
-        found.push(format!("{at} has properties and is no object"));
+        found.push(format!("{place} has properties but is not an object"));
     }
     if schema["type"] == "integer" && schema["format"].is_null() {
-        let is_bounded = schema["maximum"].as_u64().is_some_and(|most| most <= LARGEST_OF_32_BITS);
+        let is_bounded = schema["maximum"].as_u64().is_some_and(|maximum| maximum <= MAX_32_BIT);
         if !is_bounded {
-            found.push(format!("{at} is an integer without a format or a small maximum"));
+            found.push(format!("{place} is an integer without a format or a small maximum"));
         }
     }
-    for alternative in list(&schema["oneOf"]).filter(|one| one["$ref"].is_null()) {
-        found.push(format!("{at}: the alternative {alternative} has no name"));
+    for alternative in list(&schema["oneOf"]).filter(|schema| schema["$ref"].is_null()) {
+        found.push(format!("{place}: the alternative {alternative} has no name"));
     }
     for (name, member) in object(&schema["properties"]) {
-        found.extend(type_complaints(&format!("{at}.{name}"), member));
+        found.extend(type_complaints(&format!("{place}.{name}"), member));
     }
     if !schema["items"].is_null() {
-        found.extend(type_complaints(&format!("{at}[]"), &schema["items"]));
+        found.extend(type_complaints(&format!("{place}[]"), &schema["items"]));
     }
     found
 }
 
-/// Statuses that are not named, and refusals that are no problem documents.
+/// Returns the statuses that are not explicit, and error responses that are not problem documents.
 fn refusal_complaints(description: &Description, route: &str, responses: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for (status, response) in object(responses) {
         let Ok(status) = status.parse::<u16>() else {
-            found.push(format!("{route}: statuses are named, not {status}"));
+            found.push(format!("{route}: statuses must be explicit, not {status}"));
             continue;
         };
         let content = &description.resolve(response)["content"][PROBLEM];
         if status >= 400 && content["schema"].is_null() {
-            found.push(format!("{route}: the refusal {status} is no problem document"));
+            found.push(format!("{route}: the error response {status} is not a problem document"));
         }
     }
     found
 }
 
-/// Objects in answers without `additionalProperties: true`. Several generators make
-/// clients that fail at a member which a later version adds, unless it is said.
-fn closed_answers(description: &Description) -> Vec<String> {
+/// Returns the schemas in responses without `additionalProperties: true`. Without it, clients of
+/// several generators fail when a later version adds a member.
+fn closed_responses(description: &Description) -> Vec<String> {
     let mut seen = BTreeSet::new();
     for operation in description.operations() {
         for (_, response) in object(&operation.body["responses"]) {
             for (_, content) in object(&description.resolve(response)["content"]) {
-                reach(description, &content["schema"], &mut seen);
+                collect_references(description, &content["schema"], &mut seen);
             }
         }
     }
@@ -104,24 +104,26 @@ fn closed_answers(description: &Description) -> Vec<String> {
         schema["type"] == "object" && schema["additionalProperties"] != true
     });
     closed
-        .map(|name| format!("{name} is in answers and has no additionalProperties: true"))
+        .map(|name| format!("{name} is in responses and has no additionalProperties: true"))
         .collect()
 }
 
-/// Adds the names of the schemas that a schema leads to.
-fn reach(description: &Description, schema: &Value, seen: &mut BTreeSet<String>) {
+/// Adds the names of all schemas that a schema refers to, directly or indirectly.
+fn collect_references(description: &Description, schema: &Value, seen: &mut BTreeSet<String>) {
     let name = schema["$ref"].as_str().and_then(|target| target.rsplit('/').next());
     if let Some(name) = name {
         if seen.insert(name.to_owned()) {
-            reach(description, description.resolve(schema), seen);
+            collect_references(description, description.resolve(schema), seen);
         }
         return;
     }
     match schema {
         Value::Object(members) => {
-            members.values().for_each(|member| reach(description, member, seen));
+            members.values().for_each(|member| collect_references(description, member, seen));
         }
-        Value::Array(members) => members.iter().for_each(|member| reach(description, member, seen)),
+        Value::Array(members) => {
+            members.iter().for_each(|member| collect_references(description, member, seen))
+        }
         _ => {}
     }
 }

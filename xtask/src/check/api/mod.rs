@@ -1,4 +1,4 @@
-//! Whether `openapi.yaml` tells of the API that `template.yaml` makes, and is whole.
+//! Checks that `openapi.yaml` is complete and matches the API in `template.yaml`.
 
 mod examples;
 mod generators;
@@ -12,10 +12,10 @@ use serde_json::Value;
 use crate::paths::Paths;
 use crate::template::Template;
 
-/// The one path that needs no credentials.
-const OPEN: &str = "/health";
+/// The only path that needs no credentials.
+const PUBLIC_PATH: &str = "/health";
 
-/// What is wrong, a sentence each, by what it is about.
+/// Returns the violations, one sentence each, grouped by topic.
 pub(super) fn complaints(paths: &Paths) -> Result<[(&'static str, Vec<String>); 3]> {
     let path = paths.root.join("openapi.yaml");
     let text = std::fs::read_to_string(&path).context("openapi.yaml is missing")?;
@@ -23,34 +23,37 @@ pub(super) fn complaints(paths: &Paths) -> Result<[(&'static str, Vec<String>); 
     let template = Template::of_project(&paths.root)?;
     Ok([
         (
-            "openapi.yaml has the routes of the template",
+            "openapi.yaml matches the routes of the template",
             route_complaints(&description, &template.routes()),
         ),
-        ("openapi.yaml is whole", whole_complaints(&description)),
-        ("openapi.yaml makes clients that work", generators::complaints(&description)),
+        ("openapi.yaml is complete", completeness_complaints(&description)),
+        ("openapi.yaml suits client generators", generators::complaints(&description)),
     ])
 }
 
-/// Routes that stand in one of the two only.
-fn route_complaints(description: &Description, made: &BTreeSet<String>) -> Vec<String> {
-    let made: BTreeSet<_> = made.iter().filter(|route| !route.starts_with("OPTIONS ")).collect();
-    let described: BTreeSet<_> = description.operations().map(|of| of.route()).collect();
+/// Returns the routes that are in only one of the two. `made` are the template's routes.
+fn route_complaints(description: &Description, in_template: &BTreeSet<String>) -> Vec<String> {
+    let in_template: BTreeSet<_> =
+        in_template.iter().filter(|route| !route.starts_with("OPTIONS ")).collect();
+    let described: BTreeSet<_> =
+        description.operations().map(|operation| operation.route()).collect();
     let mut found = Vec::new();
-    for route in &made {
+    for route in &in_template {
         if !described.contains(*route) {
             found.push(format!("{route} is not described"));
         }
     }
     for route in &described {
-        if !made.contains(route) {
-            found.push(format!("{route} is described and not made"));
+        if !in_template.contains(route) {
+            found.push(format!("{route} is described but not in the template"));
         }
     }
     found
 }
 
-/// What a reader, a generator of clients or a test needs of each call.
-fn whole_complaints(description: &Description) -> Vec<String> {
+/// Checks each operation for completeness: ids, summaries, tags, security, parameters, examples and
+/// references.
+fn completeness_complaints(description: &Description) -> Vec<String> {
     let mut found = Vec::new();
     let mut ids = BTreeSet::new();
     for operation in description.operations() {
@@ -63,14 +66,14 @@ fn whole_complaints(description: &Description) -> Vec<String> {
         if let Some(id) = operation.body["operationId"].as_str()
             && !ids.insert(id)
         {
-            found.push(format!("{route} has the operationId of another: {id}"));
+            found.push(format!("{route} has a duplicate operationId: {id}"));
         }
         found.extend(tag_complaints(description, &operation));
         found.extend(security_complaints(description, &operation));
         found.extend(name_complaints(description, &operation));
     }
     found.extend(examples::complaints(description));
-    found.extend(lost_references(description, description.document()));
+    found.extend(broken_references(description, description.document()));
     found
 }
 
@@ -81,17 +84,20 @@ fn tag_complaints(description: &Description, operation: &Operation<'_>) -> Vec<S
         return vec![format!("{} has no tags", operation.route())];
     }
     let unknown = tags.into_iter().filter(|tag| !known.contains(tag));
-    unknown.map(|tag| format!("{} has the tag {tag}, which is none", operation.route())).collect()
+    unknown.map(|tag| format!("{} has the undeclared tag {tag}", operation.route())).collect()
 }
 
-/// Said at each call, so that none is open by an oversight.
+/// Checks the security of an operation. Each one must state it, so that none is public by an
+/// oversight.
 fn security_complaints(description: &Description, operation: &Operation<'_>) -> Vec<String> {
     let route = operation.route();
     let Some(alternatives) = operation.body["security"].as_array() else {
-        return vec![format!("{route} says nothing of security")];
+        return vec![format!("{route} states no security")];
     };
-    if alternatives.is_empty() != (operation.path == OPEN) {
-        return vec![format!("{route}: credentials are needed everywhere but at {OPEN}")];
+    if alternatives.is_empty() != (operation.path == PUBLIC_PATH) {
+        return vec![format!(
+            "{route}: credentials are required everywhere except at {PUBLIC_PATH}"
+        )];
     }
     let known = &description.document()["components"]["securitySchemes"];
     let named = alternatives.iter().filter_map(Value::as_object).flatten();
@@ -99,9 +105,10 @@ fn security_complaints(description: &Description, operation: &Operation<'_>) -> 
     unknown.map(|(name, _)| format!("{route}: there is no security scheme {name}")).collect()
 }
 
-/// Names in the path are described as parameters, and no others are.
+/// Checks that the parameters in the path and the described path parameters are the same.
 fn name_complaints(description: &Description, operation: &Operation<'_>) -> Vec<String> {
-    let parameters = members(&operation.body["parameters"]).map(|of| description.resolve(of));
+    let parameters =
+        members(&operation.body["parameters"]).map(|parameter| description.resolve(parameter));
     let described: BTreeSet<_> = parameters
         .filter(|parameter| parameter["in"] == "path")
         .filter_map(|parameter| parameter["name"].as_str())
@@ -111,21 +118,26 @@ fn name_complaints(description: &Description, operation: &Operation<'_>) -> Vec<
         parts.filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
     let differ = named.symmetric_difference(&described);
     differ
-        .map(|name| format!("{}: {name} stands in path or parameters only", operation.route()))
+        .map(|name| {
+            format!(
+                "{}: {name} is in the path or the parameters, but not in both",
+                operation.route()
+            )
+        })
         .collect()
 }
 
-/// References that lead nowhere.
-fn lost_references(description: &Description, value: &Value) -> Vec<String> {
+/// Returns the references without a target.
+fn broken_references(description: &Description, value: &Value) -> Vec<String> {
     match value {
         Value::Array(members) => {
-            members.iter().flat_map(|member| lost_references(description, member)).collect()
+            members.iter().flat_map(|member| broken_references(description, member)).collect()
         }
         Value::Object(members) => {
-            let lost = members.get("$ref").filter(|_| description.resolve(value).is_null());
-            let lost = lost.map(|target| format!("the reference to {target} leads nowhere"));
-            let below = members.values().flat_map(|member| lost_references(description, member));
-            lost.into_iter().chain(below).collect()
+            let broken = members.get("$ref").filter(|_| description.resolve(value).is_null());
+            let broken = broken.map(|target| format!("the reference to {target} has no target"));
+            let below = members.values().flat_map(|member| broken_references(description, member));
+            broken.into_iter().chain(below).collect()
         }
         _ => Vec::new(),
     }

@@ -1,6 +1,8 @@
+//! Tests of the checks of `openapi.yaml`.
+
 use super::*;
 
-/// Whole, and with an example of each kind.
+/// A complete description with an operation, a parameter and a schema.
 const SMALL: &str = r"
 openapi: 3.0.3
 tags: [{ name: things }]
@@ -40,13 +42,13 @@ components:
         size: { type: integer, format: int64, nullable: true }
 ";
 
-/// What is told of the text with one thing broken.
-fn told_after(old: &str, new: &str) -> Vec<String> {
+/// Returns the complaints about `SMALL` after replacing `old` by `new`.
+fn complaints_after(old: &str, new: &str) -> Vec<String> {
     assert!(SMALL.contains(old), "{old}");
     let description = Description::parse(&SMALL.replacen(old, new, 1)).unwrap();
-    let mut told = whole_complaints(&description);
-    told.extend(generators::complaints(&description));
-    told
+    let mut complaints = completeness_complaints(&description);
+    complaints.extend(generators::complaints(&description));
+    complaints
 }
 
 fn routes(names: &[&str]) -> BTreeSet<String> {
@@ -55,8 +57,8 @@ fn routes(names: &[&str]) -> BTreeSet<String> {
 
 #[test]
 fn the_description_in_the_project_is_true_and_whole() {
-    for (what, complaints) in complaints(&Paths::of_workspace().unwrap()).unwrap() {
-        assert_eq!(complaints, Vec::<String>::new(), "{what}");
+    for (title, complaints) in complaints(&Paths::of_workspace().unwrap()).unwrap() {
+        assert_eq!(complaints, Vec::<String>::new(), "{title}");
     }
 }
 
@@ -64,40 +66,47 @@ fn the_description_in_the_project_is_true_and_whole() {
 fn a_route_that_stands_in_one_of_the_two_only_is_told() {
     let description = Description::parse(SMALL).unwrap();
     let both = ["GET /things/{id}", "GET /health"];
-    let made = routes(&[both.as_slice(), &["OPTIONS /health"]].concat());
-    assert_eq!(route_complaints(&description, &made), Vec::<String>::new());
+    let in_template = routes(&[both.as_slice(), &["OPTIONS /health"]].concat());
+    assert_eq!(route_complaints(&description, &in_template), Vec::<String>::new());
     let more = routes(&[both.as_slice(), &["POST /things"]].concat());
     assert_eq!(route_complaints(&description, &more), ["POST /things is not described"]);
     let less = routes(&both[1..]);
-    let told = route_complaints(&description, &less);
-    assert_eq!(told, ["GET /things/{id} is described and not made"]);
+    let complaints = route_complaints(&description, &less);
+    assert_eq!(complaints, ["GET /things/{id} is described but not in the template"]);
 }
 
 #[test]
 fn what_is_missing_at_a_call_is_told() {
-    assert_eq!(told_after("Health", "Health"), Vec::<String>::new());
+    assert_eq!(complaints_after("Health", "Health"), Vec::<String>::new());
     for (old, new, complaint) in [
         ("operationId: getThing", "x: y", "GET /things/{id} has no operationId"),
-        ("getHealth", "getThing", "GET /things/{id} has the operationId of another: getThing"),
+        ("getHealth", "getThing", "GET /things/{id} has a duplicate operationId: getThing"),
         ("summary: A thing", "summary: ''", "GET /things/{id} has no summary"),
         ("tags: [things]", "tags: []", "GET /things/{id} has no tags"),
-        ("tags: [things]", "tags: [x]", "GET /things/{id} has the tag \"x\", which is none"),
-        ("security: []", "x: y", "GET /health says nothing of security"),
+        ("tags: [things]", "tags: [x]", "GET /things/{id} has the undeclared tag \"x\""),
+        ("security: []", "x: y", "GET /health states no security"),
         (
             "security: [{ token: [] }]",
             "security: []",
-            "GET /things/{id}: credentials are needed everywhere but at /health",
+            "GET /things/{id}: credentials are required everywhere except at /health",
         ),
         ("[{ token: [] }]", "[{ x: [] }]", "GET /things/{id}: there is no security scheme x"),
-        ("name: id,", "name: x,", "GET /things/{id}: id stands in path or parameters only"),
+        (
+            "name: id,",
+            "name: x,",
+            "GET /things/{id}: id is in the path or the parameters, but not in both",
+        ),
         (
             "'#/components/parameters/Id'",
             "'#/components/parameters/X'",
-            "the reference to \"#/components/parameters/X\" leads nowhere",
+            "the reference to \"#/components/parameters/X\" has no target",
         ),
     ] {
-        let told = told_after(old, new);
-        assert!(told.iter().any(|told| told == complaint), "{complaint}: {told:?}");
+        let complaints = complaints_after(old, new);
+        assert!(
+            complaints.iter().any(|reported| reported == complaint),
+            "{complaint}: {complaints:?}"
+        );
     }
 }
 
@@ -109,16 +118,16 @@ fn an_example_that_its_schema_does_not_allow_is_told() {
         ("{ id: a1, size: null }", "{ id: 1a, size: 1 }", "200, application/json: /id"),
         ("example: a1", "example: 5", "the parameter \"id\": all of it"),
     ] {
-        let told = told_after(old, new);
-        let begins = format!("GET /things/{{id}}, example of {place}: ");
-        assert!(told.len() == 1 && told[0].starts_with(&begins), "{told:?}");
+        let complaints = complaints_after(old, new);
+        let prefix = format!("GET /things/{{id}}, example of {place}: ");
+        assert!(complaints.len() == 1 && complaints[0].starts_with(&prefix), "{complaints:?}");
     }
 }
 
 #[test]
 fn a_json_body_without_an_example_is_reported() {
-    let told = told_after("example: { id: a1, size: null }", "x: y");
-    assert_eq!(told, ["GET /things/{id} has no example of 200, application/json"]);
+    let complaints = complaints_after("example: { id: a1, size: null }", "x: y");
+    assert_eq!(complaints, ["GET /things/{id} has no example of 200, application/json"]);
 }
 
 #[test]
@@ -137,7 +146,7 @@ fn schemas_that_break_generated_clients_are_reported() {
             "{ type: integer, maximum: 2147483648 }",
             "Thing.size is an integer without a format or a small maximum",
         ),
-        (SIZE, "{ properties: { a: {} } }", "Thing.size has properties and is no object"),
+        (SIZE, "{ properties: { a: {} } }", "Thing.size has properties but is not an object"),
         (
             SIZE,
             "{ oneOf: [{ type: string }] }",
@@ -146,21 +155,24 @@ fn schemas_that_break_generated_clients_are_reported() {
         (
             "additionalProperties: true",
             "additionalProperties: false",
-            "Thing is in answers and has no additionalProperties: true",
+            "Thing is in responses and has no additionalProperties: true",
         ),
         (
             "{ '200': { description: Fine } }",
             "{ default: { description: Fine } }",
-            "get /health: statuses are named, not default",
+            "get /health: statuses must be explicit, not default",
         ),
         (
             "{ '200': { description: Fine } }",
             "{ '409': { description: No, content: { application/json: { schema: {} } } } }",
-            "get /health: the refusal 409 is no problem document",
+            "get /health: the error response 409 is not a problem document",
         ),
         ("/health:", "/he*alth:", "the path /he*alth: a part is a name or letters, digits, - . _"),
     ] {
-        let told = told_after(old, new);
-        assert!(told.iter().any(|told| told == complaint), "{complaint}: {told:?}");
+        let complaints = complaints_after(old, new);
+        assert!(
+            complaints.iter().any(|reported| reported == complaint),
+            "{complaint}: {complaints:?}"
+        );
     }
 }

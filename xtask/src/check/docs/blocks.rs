@@ -1,16 +1,16 @@
-//! The commands in the documents.
+//! Checks the code blocks in the documents.
 //!
-//! Each block of them says who runs it:
+//! The info string of a block with commands says who runs it:
 //!
-//! | info string | |
+//! | info string | run by |
 //! |---|---|
 //! | `sh run` | a test, on any machine that has the project |
-//! | `sh stack` | a test, against the system that the system tests have up |
+//! | `sh stack` | a test, against the stack of the system tests |
 //! | `sh hand` | a person: it takes minutes, or stays in the foreground |
-//! | `sh cloud` | a person: it wants an account on AWS or Microsoft |
+//! | `sh cloud` | a person: it needs an account on AWS or Microsoft |
 //!
-//! `tests/tests/docs.rs` runs the first two. What is looked at here holds for all:
-//! the shell can read them, and what they call of ours exists.
+//! `tests/tests/docs.rs` runs the first two kinds. This module checks all of them: the shell syntax
+//! must be valid, and each `cargo xtask` task must exist.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -26,17 +26,17 @@ const OTHERS: [&str; 3] = ["text", "json", "mermaid"];
 pub(super) fn complaints(document: &Document) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for (line, info, body) in blocks(&document.text) {
-        let at = format!("{}:{line}", document.path);
+        let location = format!("{}:{line}", document.path);
         if COMMANDS.contains(&info) {
-            if let Some(complaint) = unreadable(&body)? {
-                found.push(format!("{at}: the shell cannot read it: {complaint}"));
+            if let Some(complaint) = syntax_error(&body)? {
+                found.push(format!("{location}: the shell rejects it: {complaint}"));
             }
             for task in unknown_tasks(&body) {
-                found.push(format!("{at}: there is no `cargo xtask {task}`"));
+                found.push(format!("{location}: there is no `cargo xtask {task}`"));
             }
         } else if !OTHERS.contains(&info) {
             found.push(format!(
-                "{at}: a block of “{info}”; one of {} is needed",
+                "{location}: unknown block type “{info}”; use one of {}",
                 [COMMANDS.join(", "), OTHERS.join(", ")].join(", ")
             ));
         }
@@ -44,13 +44,13 @@ pub(super) fn complaints(document: &Document) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// The fenced blocks: line, info string, text.
+/// Returns the fenced blocks: line, info string, text.
 fn blocks(text: &str) -> Vec<(usize, &str, String)> {
     let mut blocks = Vec::new();
     let mut open: Option<(usize, &str, String)> = None;
-    for (at, line) in text.lines().enumerate() {
+    for (index, line) in text.lines().enumerate() {
         match (line.trim_start().strip_prefix("```"), &mut open) {
-            (Some(info), None) => open = Some((at + 1, info.trim(), String::new())),
+            (Some(info), None) => open = Some((index + 1, info.trim(), String::new())),
             (Some(_), Some(_)) => blocks.extend(open.take()),
             (None, Some((_, _, body))) => {
                 body.push_str(line);
@@ -59,28 +59,28 @@ fn blocks(text: &str) -> Vec<(usize, &str, String)> {
             (None, None) => {}
         }
     }
-    // One that is never closed has no valid end; its info string is told as wrong.
+    // A block that is never closed gets an invalid info string and is reported for that.
     blocks.extend(open.map(|(line, _, body)| (line, "a block without an end", body)));
     blocks
 }
 
-/// What the shell says, when it cannot make sense of the commands.
-fn unreadable(commands: &str) -> Result<Option<String>> {
+/// Returns the shell's error message if the commands have a syntax error.
+fn syntax_error(commands: &str) -> Result<Option<String>> {
     let mut shell = Command::new("bash")
         .arg("-n")
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .context("bash is needed to read the commands in the documents")?;
+        .context("bash is needed to check the commands in the documents")?;
     if let Some(mut stdin) = shell.stdin.take() {
         stdin.write_all(commands.as_bytes())?;
     }
     let output = shell.wait_with_output()?;
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Ok((!output.status.success() || !said.is_empty()).then_some(said))
+    let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Ok((!output.status.success() || !message.is_empty()).then_some(message))
 }
 
-/// Tasks of ours that the commands name and that do not exist.
+/// Returns the `cargo xtask` tasks in the commands that do not exist.
 fn unknown_tasks(commands: &str) -> Vec<&str> {
     let program = crate::Arguments::command();
     let tasks: Vec<_> = program.get_subcommands().map(clap::Command::get_name).collect();
@@ -96,22 +96,28 @@ fn unknown_tasks(commands: &str) -> Vec<&str> {
 mod tests {
     use super::*;
 
-    fn told(text: &str) -> Vec<String> {
+    fn complaints_about(text: &str) -> Vec<String> {
         complaints(&Document { path: "x.md".into(), text: text.into() }).unwrap()
     }
 
     #[test]
     fn commands_that_no_shell_reads_and_tasks_that_do_not_exist_are_told() {
-        assert_eq!(told("```sh run\ncargo xtask demo --keep\n```\n"), Vec::<String>::new());
-        assert!(told("a\n```sh run\nif true; then\n```\n")[0].starts_with("x.md:2: the shell"));
-        let wrong = told("```sh hand\ncargo xtask dmeo\n```\n");
-        assert_eq!(wrong, ["x.md:1: there is no `cargo xtask dmeo`"]);
+        assert_eq!(
+            complaints_about("```sh run\ncargo xtask demo --keep\n```\n"),
+            Vec::<String>::new()
+        );
+        assert!(
+            complaints_about("a\n```sh run\nif true; then\n```\n")[0]
+                .starts_with("x.md:2: the shell")
+        );
+        let complaints = complaints_about("```sh hand\ncargo xtask dmeo\n```\n");
+        assert_eq!(complaints, ["x.md:1: there is no `cargo xtask dmeo`"]);
     }
 
     #[test]
     fn a_block_that_does_not_say_who_runs_it_or_has_no_end_is_told() {
         for text in ["```sh\nls\n```\n", "```\nls\n```\n", "```sh run\nls\n"] {
-            assert_eq!(told(text).len(), 1, "{text}");
+            assert_eq!(complaints_about(text).len(), 1, "{text}");
         }
     }
 }

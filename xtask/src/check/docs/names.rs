@@ -1,11 +1,11 @@
-//! What the documents name: files, links, tests.
+//! Checks files, links and tests that the documents name.
 
 use std::fs;
 use std::path::Path;
 
 use super::Document;
 
-/// Folders whose files the documents name by their path in the project.
+/// Folders whose files the documents name by their path within the project.
 const FOLDERS: [&str; 11] = [
     ".ci/",
     ".config/",
@@ -26,7 +26,7 @@ pub(super) fn complaints(document: &Document, root: &Path) -> Vec<String> {
     let folder = folder.parent().unwrap_or(root);
     for target in links(&document.text) {
         if !folder.join(target).exists() {
-            found.push(format!("{}: the link to {target} leads nowhere", document.path));
+            found.push(format!("{}: the link to {target} is broken", document.path));
         }
     }
     for code in inline_code(&document.text) {
@@ -44,15 +44,15 @@ pub(super) fn complaints(document: &Document, root: &Path) -> Vec<String> {
     found
 }
 
-/// Rows of promises that name no test.
+/// Returns the rows of the guarantees in `docs/SEMANTICS.md` that name no test.
 pub(super) fn untested(semantics: &str) -> Vec<String> {
     let rows = semantics.lines().filter(|line| line.starts_with("| ") && !line.contains("| proof"));
     rows.filter(|row| !inline_code(row).any(|code| code.contains(".rs::")))
-        .map(|row| format!("docs/SEMANTICS.md: no test for this promise: {row}"))
+        .map(|row| format!("docs/SEMANTICS.md: no test for this guarantee: {row}"))
         .collect()
 }
 
-/// Targets of links inside the project, without their anchors.
+/// Returns the targets of links inside the project, without their anchors.
 fn links(text: &str) -> impl Iterator<Item = &str> {
     let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     targets
@@ -61,18 +61,18 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
         .filter(|target| !target.is_empty())
 }
 
-/// What stands between backticks on one line; fenced blocks have none.
+/// Returns the texts between backticks. The lines of fences are ignored.
 fn inline_code(text: &str) -> impl Iterator<Item = &str> {
     let lines = text.lines().filter(|line| !line.trim_start().starts_with("```"));
     lines.flat_map(|line| line.split('`').skip(1).step_by(2))
 }
 
-/// Whether a function of that name stands right after a test's attribute, or in a
-/// block of property tests, which have theirs outside.
+/// Returns whether the file has a test function of that name. Its attribute must precede it
+/// directly; functions in a `proptest!` block have the attribute there as well.
 fn has_test(file: &Path, name: &str) -> bool {
     let text = fs::read_to_string(file).unwrap_or_default();
     let lines: Vec<_> = text.lines().map(str::trim).collect();
-    let Some(at) = lines.iter().position(|line| {
+    let Some(index) = lines.iter().position(|line| {
         let line = line.strip_prefix("async ").unwrap_or(line);
         line.strip_prefix("fn ")
             .and_then(|rest| rest.strip_prefix(name))
@@ -88,7 +88,7 @@ fn has_test(file: &Path, name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn told(text: &str) -> Vec<String> {
+    fn complaints_about(text: &str) -> Vec<String> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
         complaints(&Document { path: "docs/x.md".into(), text: text.into() }, &root)
     }
@@ -96,19 +96,25 @@ mod tests {
     #[test]
     fn a_test_that_does_not_exist_is_told() {
         let real = "`xtask/src/check/docs/names.rs::a_test_that_does_not_exist_is_told`";
-        assert_eq!(told(real), Vec::<String>::new());
-        // A function that is there but is no test proves nothing.
+        assert_eq!(complaints_about(real), Vec::<String>::new());
+        // A function that exists but is not a test proves nothing.
         for wrong in ["no_such_test", "inline_code"] {
             let text = format!("`xtask/src/check/docs/names.rs::{wrong}`");
-            assert_eq!(told(&text).len(), 1, "{wrong}");
+            assert_eq!(complaints_about(&text).len(), 1, "{wrong}");
         }
     }
 
     #[test]
     fn a_link_or_a_file_that_leads_nowhere_is_told() {
-        assert_eq!(told("[a](../README.md#x) [b](https://x.example) `events/<name>`").len(), 0);
-        assert_eq!(told("[a](README.md)"), ["docs/x.md: the link to README.md leads nowhere"]);
-        assert_eq!(told("`crates/nowhere`"), ["docs/x.md: there is no crates/nowhere"]);
+        assert_eq!(
+            complaints_about("[a](../README.md#x) [b](https://x.example) `events/<name>`").len(),
+            0
+        );
+        assert_eq!(
+            complaints_about("[a](README.md)"),
+            ["docs/x.md: the link to README.md is broken"]
+        );
+        assert_eq!(complaints_about("`crates/nowhere`"), ["docs/x.md: there is no crates/nowhere"]);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Tables that list what stands elsewhere: each has all of it and nothing else.
+//! Checks tables in the documents that list parameters, variables, failure codes, routes and
+//! functions: each must be complete and must not contain anything else.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use crate::template::Template;
 
 pub(super) fn complaints(operations: &str, api: &str, template: &Template) -> Vec<String> {
     let mut found = Vec::new();
-    for (heading, there) in [
+    for (heading, expected) in [
         ("## Template parameters", template.parameters()),
         ("## Environment variables", template.variables()),
         ("## Failure codes", FailureCode::ALL.iter().map(|code| code.as_str().into()).collect()),
@@ -18,14 +19,16 @@ pub(super) fn complaints(operations: &str, api: &str, template: &Template) -> Ve
             "docs/OPERATIONS.md",
             heading,
             &rows(operations, heading),
-            &there,
+            &expected,
         ));
     }
     for code in FailureCode::ALL {
         let row = operations.lines().find(|line| line.starts_with(&format!("| `{code}` |")));
-        let says = if code.is_retryable() { "| yes |" } else { "| no |" };
-        if row.is_some_and(|row| !row.contains(says)) {
-            found.push(format!("docs/OPERATIONS.md: whether {code} is retried should be {says}"));
+        let expected_cell = if code.is_retryable() { "| yes |" } else { "| no |" };
+        if row.is_some_and(|row| !row.contains(expected_cell)) {
+            found.push(format!(
+                "docs/OPERATIONS.md: whether {code} is retried should be {expected_cell}"
+            ));
         }
     }
     let routes: BTreeSet<String> = api
@@ -40,27 +43,28 @@ pub(super) fn complaints(operations: &str, api: &str, template: &Template) -> Ve
     found
 }
 
-/// Every function has a row that says what it may.
+/// Checks that every function has a row with its permissions.
 pub(super) fn roles(security: &str) -> Vec<String> {
     let heading = "## What each function may";
-    let there = FUNCTIONS.iter().map(|name| (*name).to_owned()).collect();
-    differences("docs/SECURITY.md", heading, &rows(security, heading), &there)
+    let expected = FUNCTIONS.iter().map(|name| (*name).to_owned()).collect();
+    differences("docs/SECURITY.md", heading, &rows(security, heading), &expected)
 }
 
 fn differences(
     document: &str,
     place: &str,
     listed: &BTreeSet<String>,
-    there: &BTreeSet<String>,
+    expected: &BTreeSet<String>,
 ) -> Vec<String> {
     let missing =
-        there.difference(listed).map(|name| format!("{document}, {place}: {name} is missing"));
-    let surplus =
-        listed.difference(there).map(|name| format!("{document}, {place}: {name} does not exist"));
+        expected.difference(listed).map(|name| format!("{document}, {place}: {name} is missing"));
+    let surplus = listed
+        .difference(expected)
+        .map(|name| format!("{document}, {place}: {name} does not exist"));
     missing.chain(surplus).collect()
 }
 
-/// The names in the first column of the tables below a heading.
+/// Returns the names in the first column of the tables below a heading.
 fn rows(text: &str, heading: &str) -> BTreeSet<String> {
     text.lines()
         .skip_while(|line| *line != heading)
@@ -78,8 +82,8 @@ mod tests {
     #[test]
     fn what_is_missing_and_what_does_not_exist_is_told() {
         let text = "## Failure codes\n\n| code |\n|---|\n| `A` |\n| `B` |\n\n## Next\n| `C` |\n";
-        let there = BTreeSet::from(["B".to_owned(), "D".to_owned()]);
-        let told = differences("x.md", "here", &rows(text, "## Failure codes"), &there);
-        assert_eq!(told, ["x.md, here: D is missing", "x.md, here: A does not exist"]);
+        let expected = BTreeSet::from(["B".to_owned(), "D".to_owned()]);
+        let complaints = differences("x.md", "here", &rows(text, "## Failure codes"), &expected);
+        assert_eq!(complaints, ["x.md, here: D is missing", "x.md, here: A does not exist"]);
     }
 }

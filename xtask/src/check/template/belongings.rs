@@ -1,4 +1,4 @@
-//! What every resource has to have: tags, and a log group where there is a log.
+//! Checks that every resource has its tags, and that every function has a log group.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::template::{Resource, Template, referred};
 
-/// Kinds that take tags.
+/// Resource kinds that support tags.
 const TAGGED: [&str; 12] = [
     "AWS::CloudWatch::Alarm",
     "AWS::DynamoDB::Table",
@@ -22,7 +22,7 @@ const TAGGED: [&str; 12] = [
     "AWS::Serverless::StateMachine",
 ];
 
-/// Kinds that take none.
+/// Resource kinds that do not support tags.
 const UNTAGGED: [&str; 6] = [
     "AWS::ApiGateway::Deployment",
     "AWS::ApiGateway::GatewayResponse",
@@ -32,7 +32,7 @@ const UNTAGGED: [&str; 6] = [
     "AWS::SQS::QueuePolicy",
 ];
 
-/// What is wrong, a sentence each.
+/// Returns the violations, one sentence each.
 pub(super) fn complaints(template: &Template) -> Vec<String> {
     let mut found = Vec::new();
     for resource in template.resources() {
@@ -46,13 +46,15 @@ pub(super) fn complaints(template: &Template) -> Vec<String> {
                 }
             }
         } else if !UNTAGGED.contains(&resource.kind) {
-            let text =
-                format!("whether {} takes tags stands in no list: {}", resource.kind, resource.id);
+            let text = format!(
+                "{} is in no list of kinds with or without tags: {}",
+                resource.kind, resource.id
+            );
             found.push(text);
         }
     }
-    // State machines have none: what they would write holds inputs and outputs, and
-    // writing it takes rights that cannot be given without a wildcard.
+    // Only functions need a log group. Logs of state machines would contain inputs and outputs, and
+    // writing them needs permissions that can only be granted with a wildcard.
     let mut used = BTreeSet::new();
     for function in template.functions() {
         let group = referred(&function.property("LoggingConfig")["LogGroup"])
@@ -64,12 +66,12 @@ pub(super) fn complaints(template: &Template) -> Vec<String> {
         };
         used.insert(group.id);
         if group.property("RetentionInDays").is_null() {
-            found.push(format!("{} keeps logs for ever", group.id));
+            found.push(format!("{} retains logs forever", group.id));
         }
         let name = |value: &Value| value["Fn::Sub"].as_str().unwrap_or_default().to_owned();
-        let wanted = format!("/aws/lambda/{}", name(function.property("FunctionName")));
-        if name(group.property("LogGroupName")) != wanted {
-            found.push(format!("{} is not called {wanted}", group.id));
+        let expected = format!("/aws/lambda/{}", name(function.property("FunctionName")));
+        if name(group.property("LogGroupName")) != expected {
+            found.push(format!("{} must be named {expected}", group.id));
         }
     }
     for group in template.of_kind("AWS::Logs::LogGroup").filter(|group| !used.contains(group.id)) {
@@ -78,11 +80,11 @@ pub(super) fn complaints(template: &Template) -> Vec<String> {
     found
 }
 
-/// A resource's tags, which are an object for some kinds and a list for others.
+/// Returns a lookup of a resource's tags, which are an object for some kinds and a list for others.
 fn tags<'a>(resource: Resource<'a>) -> impl Fn(&str) -> Option<&'a Value> {
-    let of_function = resource.kind == "AWS::Serverless::Function";
+    let is_function = resource.kind == "AWS::Serverless::Function";
     let tags =
-        if of_function { resource.property_or_global("Tags") } else { resource.property("Tags") };
+        if is_function { resource.property_or_global("Tags") } else { resource.property("Tags") };
     move |name| match tags {
         Value::Object(tags) => tags.get(name),
         Value::Array(tags) => tags.iter().find(|tag| tag["Key"] == name).map(|tag| &tag["Value"]),

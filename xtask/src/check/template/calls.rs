@@ -1,5 +1,5 @@
-//! The table of what each function calls, compared with the code, with the
-//! variables and with the roles: both ways each.
+//! Compares `calls.txt`, the table of what each function calls, with the code, the environment
+//! variables and the roles, each in both directions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,13 +10,13 @@ use super::code::Code;
 use super::policies::{Granted, Right};
 use crate::template::{Resource, Template, each, referred};
 
-/// The table of the project.
+/// Text of the project's table.
 pub(super) const DECLARED: &str = include_str!("calls.txt");
 
-/// What each function is said to call.
+/// Declared calls by function.
 pub(super) type Calls<'a> = BTreeMap<&'a str, BTreeSet<Right>>;
 
-/// Reads the table: function, service, resource, calls.
+/// Parses the table. Each row has a function, a service, a resource and the calls.
 pub(super) fn read(table: &str) -> Result<Calls<'_>> {
     let mut calls = Calls::new();
     let rows = table.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -24,13 +24,13 @@ pub(super) fn read(table: &str) -> Result<Calls<'_>> {
         let mut words = row.split_whitespace();
         let mut word = || words.next().with_context(|| format!("calls.txt: {row}"));
         let (function, service, resource) = (word()?, word()?, word()?);
-        let of_function = calls.entry(function).or_default();
-        of_function.extend(words.map(|call| Right::new(&format!("{service}:{call}"), resource)));
+        let rights = calls.entry(function).or_default();
+        rights.extend(words.map(|call| Right::new(&format!("{service}:{call}"), resource)));
     }
     Ok(calls)
 }
 
-/// What is wrong, a sentence each.
+/// Returns the violations, one sentence each.
 pub(super) fn complaints(
     template: &Template,
     roles: &BTreeMap<&str, Granted>,
@@ -41,31 +41,32 @@ pub(super) fn complaints(
     let none = BTreeSet::new();
     for function in template.functions() {
         let declared = calls.get(function.binary()).unwrap_or(&none);
-        found.extend(with_code(function.binary(), declared, code));
-        found.extend(with_variables(template, function, declared, code));
-        found.extend(with_role(template, roles, function, declared));
+        found.extend(compare_with_code(function.binary(), declared, code));
+        found.extend(compare_with_variables(template, function, declared, code));
+        found.extend(compare_with_role(template, roles, function, declared));
     }
     let binaries: BTreeSet<_> = template.functions().map(|function| function.binary()).collect();
     for function in calls.keys().filter(|function| !binaries.contains(**function)) {
-        found.push(format!("calls.txt tells of {function}, which is no function of the template"));
+        found.push(format!("calls.txt lists {function}, which is not a function of the template"));
     }
     found
 }
 
-fn with_code(function: &str, declared: &BTreeSet<Right>, code: &Code) -> Vec<String> {
+fn compare_with_code(function: &str, declared: &BTreeSet<Right>, code: &Code) -> Vec<String> {
     let declared: BTreeSet<_> = declared.iter().map(|right| right.action.clone()).collect();
-    let made = code.calls(function);
-    let missing = made
+    let in_code = code.calls(function);
+    let missing = in_code
         .difference(&declared)
-        .map(|action| format!("{function} calls {action}, which calls.txt does not tell"));
-    let surplus = declared.difference(&made).map(|action| {
-        format!("calls.txt tells that {function} calls {action}, which its code does not")
+        .map(|action| format!("{function} calls {action}, which calls.txt does not list"));
+    let surplus = declared.difference(&in_code).map(|action| {
+        format!("calls.txt lists {function} calling {action}, but its code does not call it")
     });
     missing.chain(surplus).collect()
 }
 
-/// A function finds what it calls through its variables, and is given no others.
-fn with_variables(
+/// Compares with the variables. A function finds the resources that it calls by its variables, and
+/// must have no others.
+fn compare_with_variables(
     template: &Template,
     function: Resource<'_>,
     declared: &BTreeSet<Right>,
@@ -73,33 +74,34 @@ fn with_variables(
 ) -> Vec<String> {
     let mut found = Vec::new();
     let name = function.binary();
-    let given = function.variables();
+    let environment = function.variables();
     let variables = code.variables(name);
-    for variable in given.keys().filter(|variable| !variables.read.contains(**variable)) {
-        found.push(format!("{name} is given {variable}, which its code does not read"));
+    for variable in environment.keys().filter(|variable| !variables.read.contains(**variable)) {
+        found.push(format!("{name} has the variable {variable}, which its code does not read"));
     }
-    for variable in variables.required.iter().filter(|v| !given.contains_key(v.as_str())) {
-        found.push(format!("{name} needs {variable}, which it is not given"));
+    for variable in variables.required.iter().filter(|v| !environment.contains_key(v.as_str())) {
+        found.push(format!("{name} needs the variable {variable}, which is not set"));
     }
     let called: BTreeSet<_> = declared
         .iter()
         .map(|right| right.resource.split('/').next().unwrap_or(&right.resource))
         .collect();
-    let mut told = BTreeSet::new();
-    for (variable, value) in &given {
+    let mut named = BTreeSet::new();
+    for (variable, value) in &environment {
         let Some(id) = template.owner(value) else { continue };
-        told.insert(id);
+        named.insert(id);
         if !called.contains(id) {
-            found.push(format!("{name} is told of {id} by {variable} and calls nothing on it"));
+            found.push(format!("{name} gets {id} by {variable}, but calls nothing on it"));
         }
     }
-    for id in called.difference(&told) {
-        found.push(format!("{name} calls something on {id}, but no variable tells it where"));
+    for id in called.difference(&named) {
+        found.push(format!("{name} calls {id}, but no variable names it"));
     }
     found
 }
 
-fn with_role(
+/// Compares with the permissions of the function's role.
+fn compare_with_role(
     template: &Template,
     roles: &BTreeMap<&str, Granted>,
     function: Resource<'_>,
@@ -110,12 +112,12 @@ fn with_role(
         return vec![format!("{} has no role of its own", function.id)];
     };
     let mut needed = declared.clone();
-    needed.extend(of_log(function));
-    needed.extend(of_events(template, function));
+    needed.extend(log_rights(function));
+    needed.extend(event_source_rights(template, function));
     differences(role, &granted.rights, &needed)
 }
 
-/// What a role lacks, and what it has without need.
+/// Returns the permissions that a role lacks, and those that it does not need.
 pub(super) fn differences(
     role: &str,
     granted: &BTreeSet<Right>,
@@ -127,16 +129,16 @@ pub(super) fn differences(
     lacking.chain(surplus).collect()
 }
 
-/// Every function writes its own log.
-fn of_log(function: Resource<'_>) -> BTreeSet<Right> {
+/// Returns the permissions to write the function's own log.
+fn log_rights(function: Resource<'_>) -> BTreeSet<Right> {
     let group = referred(&function.property("LoggingConfig")["LogGroup"]).map(|(id, _)| id);
     let actions = ["logs:CreateLogStream", "logs:PutLogEvents"];
     group.into_iter().flat_map(|id| actions.map(|action| Right::new(action, id))).collect()
 }
 
-/// What Lambda calls with the function's role to read what it hands to it, and to
-/// put away what the function does not take.
-fn of_events(template: &Template, function: Resource<'_>) -> BTreeSet<Right> {
+/// Returns the permissions that Lambda uses, with the function's role, to read its event sources
+/// and to send failed events to their destination.
+fn event_source_rights(template: &Template, function: Resource<'_>) -> BTreeSet<Right> {
     let mut needed = BTreeSet::new();
     for event in function.events() {
         let properties = &event["Properties"];
@@ -158,9 +160,12 @@ fn of_events(template: &Template, function: Resource<'_>) -> BTreeSet<Right> {
             ),
             _ => continue,
         };
-        let away = &properties["DestinationConfig"]["OnFailure"]["Destination"];
-        for (place, part, actions) in [(source, part, actions), (away, "", &["sqs:SendMessage"])] {
-            if let Some((id, _)) = referred(place).filter(|(id, _)| template.resource(id).is_some())
+        let on_failure = &properties["DestinationConfig"]["OnFailure"]["Destination"];
+        for (target, part, actions) in
+            [(source, part, actions), (on_failure, "", &["sqs:SendMessage"])]
+        {
+            if let Some((id, _)) =
+                referred(target).filter(|(id, _)| template.resource(id).is_some())
             {
                 let resource = format!("{id}{part}");
                 needed.extend(actions.iter().map(|action| Right::new(action, &resource)));
@@ -170,22 +175,22 @@ fn of_events(template: &Template, function: Resource<'_>) -> BTreeSet<Right> {
     needed
 }
 
-/// Roles that nobody takes, or that several take: rights that nobody needs, or
-/// that one of them does not need.
+/// Checks that each role is used exactly once. An unused role has permissions without need, and a
+/// shared role gives one of its users permissions of another.
 pub(super) fn shared(template: &Template) -> Vec<String> {
-    let takers = template.functions().chain(template.machines());
+    let users = template.functions().chain(template.machines());
     let mut uses: BTreeMap<&str, usize> =
         template.of_kind("AWS::IAM::Role").map(|role| (role.id, 0)).collect();
     let mut found = Vec::new();
-    for taker in takers {
-        let service = if taker.binary().is_empty() { "states" } else { "lambda" };
-        let role = referred(taker.property("Role")).and_then(|(id, _)| template.resource(id));
+    for user in users {
+        let service = if user.binary().is_empty() { "states" } else { "lambda" };
+        let role = referred(user.property("Role")).and_then(|(id, _)| template.resource(id));
         let Some(role) = role else { continue };
         uses.entry(role.id).and_modify(|count| *count += 1);
         let trusted = &role.property("AssumeRolePolicyDocument")["Statement"];
-        let wanted = Value::from(format!("{service}.amazonaws.com"));
-        if each(trusted).iter().any(|statement| statement["Principal"]["Service"] != wanted) {
-            found.push(format!("{} may be taken by others than {service}", role.id));
+        let expected = Value::from(format!("{service}.amazonaws.com"));
+        if each(trusted).iter().any(|statement| statement["Principal"]["Service"] != expected) {
+            found.push(format!("{} can be assumed by other services than {service}", role.id));
         }
     }
     for (role, count) in uses.into_iter().filter(|(_, count)| *count != 1) {
@@ -214,15 +219,16 @@ Resources:
           Properties:
             Stream: !GetAtt Table.StreamArn
             DestinationConfig: { OnFailure: { Destination: !GetAtt LostQueue.Arn } }
-        Wishes: { Type: SQS, Properties: { Queue: !GetAtt WishQueue.Arn } }
+        Jobs: { Type: SQS, Properties: { Queue: !GetAtt JobQueue.Arn } }
   Table: { Type: AWS::DynamoDB::Table }
   LostQueue: { Type: AWS::SQS::Queue }
-  WishQueue: { Type: AWS::SQS::Queue }
+  JobQueue: { Type: AWS::SQS::Queue }
 ",
         )
         .unwrap();
         let function = template.resource("NotifyFunction").unwrap();
-        let needed: Vec<_> = of_events(&template, function).iter().map(Right::to_string).collect();
+        let needed: Vec<_> =
+            event_source_rights(&template, function).iter().map(Right::to_string).collect();
         assert_eq!(
             needed,
             [
@@ -230,9 +236,9 @@ Resources:
                 "dynamodb:GetRecords on Table/stream",
                 "dynamodb:GetShardIterator on Table/stream",
                 "dynamodb:ListStreams on Table/stream",
-                "sqs:DeleteMessage on WishQueue",
-                "sqs:GetQueueAttributes on WishQueue",
-                "sqs:ReceiveMessage on WishQueue",
+                "sqs:DeleteMessage on JobQueue",
+                "sqs:GetQueueAttributes on JobQueue",
+                "sqs:ReceiveMessage on JobQueue",
                 "sqs:SendMessage on LostQueue",
             ]
         );

@@ -1,4 +1,4 @@
-//! State machines as they are written in `statemachine/*.asl.json`.
+//! Parser of the state machines in `statemachine/*.asl.json`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,16 +8,16 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A definition, and where it stands.
+/// The definition of a state machine, with its path.
 #[derive(Debug)]
 pub(crate) struct Definition {
-    /// Its path below the project's folder, as a `DefinitionUri` names it.
+    /// Path relative to the project's folder, as in a `DefinitionUri`.
     pub(crate) path: String,
     pub(crate) text: String,
     pub(super) machine: Machine,
 }
 
-/// A state machine, or the one inside a state of another.
+/// A state machine, or an inner one of a state.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Machine {
@@ -26,6 +26,7 @@ pub(super) struct Machine {
     pub(super) timeout_seconds: Option<u64>,
 }
 
+/// A state. Only the fields that the checks need are parsed.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct State {
@@ -42,24 +43,26 @@ pub(super) struct State {
     pub(super) retry: Vec<Matcher>,
     #[serde(default)]
     pub(super) catch: Vec<Matcher>,
-    /// What a task calls.
+    /// Resource that a task calls.
     #[serde(default)]
     pub(super) resource: String,
     #[serde(default)]
     pub(super) arguments: Value,
-    /// What a map runs for each item.
+    /// State machine that a map runs for each item.
     item_processor: Option<Machine>,
-    /// What a parallel state runs at once.
+    /// State machines that a parallel state runs concurrently.
     #[serde(default)]
     branches: Vec<Machine>,
 }
 
+/// Branch of a choice.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Target {
     pub(super) next: String,
 }
 
+/// A retrier or catcher.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Matcher {
@@ -77,25 +80,25 @@ impl Matcher {
         self.error_equals.iter().any(|name| name == error)
     }
 
-    /// What the template puts in as the number of retries, if it does.
+    /// Returns the placeholder for the number of retries, if it has one.
     pub(super) fn placeholder(&self) -> Option<&str> {
         self.max_attempts.as_str().and_then(placeholder)
     }
 }
 
-/// What a task does.
+/// Action of a task.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Work<'a> {
-    /// Calls the function that this names.
+    /// Invokes the function with this placeholder.
     Invoke(Option<&'a str>),
-    /// Starts the state machine that this names, and waits for its end.
+    /// Starts the state machine with this placeholder and waits for its end.
     Run(Option<&'a str>),
-    /// Something that these checks know nothing of.
+    /// An action that these checks do not support.
     Unknown(&'a str),
 }
 
 impl Definition {
-    /// Every definition of the project, in the order of their names.
+    /// Returns all definitions of the project, sorted by path.
     pub(crate) fn all(root: &Path) -> Result<Vec<Self>> {
         let mut found = Vec::new();
         for entry in fs::read_dir(root.join("statemachine")).context("statemachine/")? {
@@ -110,27 +113,30 @@ impl Definition {
         Ok(found)
     }
 
+    /// Parses a definition. Unquoted placeholders are quoted first, because the text is not valid
+    /// JSON with them.
     pub(super) fn parse(path: impl Into<String>, text: impl Into<String>) -> Result<Self> {
         let (path, text) = (path.into(), text.into());
-        let quoted = with_numbers(&text, |placeholder| format!("\"{placeholder}\""));
+        let quoted = replace_placeholders(&text, |placeholder| format!("\"{placeholder}\""));
         let machine = serde_json::from_str(&quoted).with_context(|| path.clone())?;
         Ok(Self { path, text, machine })
     }
 
-    /// The text with these numbers in place of the placeholders outside of quotes, which
-    /// stand for numbers.
+    /// Returns the text with numbers in place of the unquoted placeholders.
     pub(crate) fn with_numbers(&self, number: impl Fn(&str) -> u64) -> String {
-        with_numbers(&self.text, |name| number(placeholder(name).unwrap_or_default()).to_string())
+        replace_placeholders(&self.text, |name| {
+            number(placeholder(name).unwrap_or_default()).to_string()
+        })
     }
 
-    /// Names of what the template has to put in: `${name}`.
+    /// Returns the names of the placeholders `${name}`.
     pub(super) fn placeholders(&self) -> impl Iterator<Item = &str> {
         self.text.split("${").skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
     }
 }
 
 impl Machine {
-    /// This machine and all that run inside its states.
+    /// Returns this machine and all machines inside its states.
     pub(super) fn levels(&self) -> Vec<&Self> {
         let mut levels = vec![self];
         for state in self.states.values() {
@@ -141,7 +147,7 @@ impl Machine {
         levels
     }
 
-    /// Every task, on whichever level.
+    /// Returns every task, including those of inner machines.
     pub(super) fn tasks(&self) -> impl Iterator<Item = (&str, &State)> {
         let states = self.levels().into_iter().flat_map(|level| &level.states);
         states
@@ -151,7 +157,7 @@ impl Machine {
 }
 
 impl State {
-    /// What a task does, with the placeholder that says on what.
+    /// Returns the action of a task.
     pub(super) fn work(&self) -> Work<'_> {
         let named = |argument: &str| self.arguments[argument].as_str().and_then(placeholder);
         match self.resource.as_str() {
@@ -165,29 +171,29 @@ impl State {
     }
 }
 
-/// The text with every `${name}` outside of quotes replaced.
-fn with_numbers(text: &str, replacement: impl Fn(&str) -> String) -> String {
-    let mut whole = String::with_capacity(text.len());
-    // Strings of a definition hold no quote of their own.
-    for (place, piece) in text.split('"').enumerate() {
-        if place > 0 {
-            whole.push('"');
+/// Replaces every unquoted `${name}`.
+fn replace_placeholders(text: &str, replacement: impl Fn(&str) -> String) -> String {
+    let mut result = String::with_capacity(text.len());
+    // Strings in a definition contain no escaped quotes, so every second piece is a string.
+    for (index, piece) in text.split('"').enumerate() {
+        if index > 0 {
+            result.push('"');
         }
         let mut rest = piece;
-        while place % 2 == 0
+        while index % 2 == 0
             && let Some(start) = rest.find("${")
             && let Some(end) = rest[start..].find('}')
         {
-            whole.push_str(&rest[..start]);
-            whole.push_str(&replacement(&rest[start..=start + end]));
+            result.push_str(&rest[..start]);
+            result.push_str(&replacement(&rest[start..=start + end]));
             rest = &rest[start + end + 1..];
         }
-        whole.push_str(rest);
+        result.push_str(rest);
     }
-    whole
+    result
 }
 
-/// `${name}` → `name`.
+/// Returns the name in `${name}`.
 fn placeholder(text: &str) -> Option<&str> {
     text.strip_prefix("${")?.strip_suffix('}')
 }

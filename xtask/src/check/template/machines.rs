@@ -1,5 +1,5 @@
-//! State machines of the template: their definitions, the time-outs of their
-//! tasks, and their roles, which the emulator does not enforce.
+//! Checks the template's state machines: definitions, timeouts of tasks, and roles, which the
+//! emulator does not enforce.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,11 +9,11 @@ use super::policies::{Granted, Right};
 use super::retriers;
 use crate::template::{Resource, Template, referred};
 
-/// The rule by which Step Functions hears that an execution has ended which
-/// another one waits for; AWS gives it this name.
+/// EventBridge rule that notifies Step Functions of the end of an execution for which another one
+/// waits. AWS defines its name.
 const RULE: &str = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule";
 
-/// What is wrong, a sentence each.
+/// Returns the violations, one sentence each.
 pub(super) fn complaints(
     template: &Template,
     definitions: &[Definition],
@@ -23,7 +23,9 @@ pub(super) fn complaints(
     for machine in template.machines() {
         let uri = machine.property("DefinitionUri").as_str().unwrap_or_default();
         match definitions.iter().find(|definition| definition.path == uri) {
-            Some(definition) => found.extend(one(template, machine, definition, roles)),
+            Some(definition) => {
+                found.extend(machine_complaints(template, machine, definition, roles))
+            }
             None => {
                 found.push(format!("{} is defined by {uri:?}, which does not exist", machine.id));
             }
@@ -39,7 +41,7 @@ pub(super) fn complaints(
     found
 }
 
-fn one(
+fn machine_complaints(
     template: &Template,
     machine: Resource<'_>,
     definition: &Definition,
@@ -50,12 +52,12 @@ fn one(
     let substitutions = machine.substitutions();
     let placeholders: BTreeSet<_> = definition.placeholders().collect();
     for name in placeholders.iter().filter(|name| !substitutions.contains_key(**name)) {
-        found.push(format!("{path}: {} puts nothing in place of ${{{name}}}", machine.id));
+        found.push(format!("{path}: {} does not substitute ${{{name}}}", machine.id));
     }
     for name in substitutions.keys().filter(|name| !placeholders.contains(**name)) {
-        found.push(format!("{path}: {} is told {name}, which nothing asks for", machine.id));
+        found.push(format!("{path}: {} substitutes {name}, which is not used", machine.id));
     }
-    found.extend(retriers::of_machine(template, machine, definition));
+    found.extend(retriers::machine_complaints(template, machine, definition));
     let mut needed = BTreeSet::new();
     for (name, task) in definition.machine.tasks() {
         let Some(timeout) = task.timeout_seconds else {
@@ -90,10 +92,12 @@ fn one(
                     found.push(format!("{path}: {name} starts no state machine of the template"));
                     continue;
                 };
-                needed.extend(of_waiting_for(child.id));
+                needed.extend(start_and_wait_rights(child.id));
             }
             Work::Unknown(resource) => {
-                found.push(format!("{path}: {name} does {resource:?}, whose rights are not known"));
+                found.push(format!(
+                    "{path}: {name} uses {resource:?}, whose required permissions are unknown"
+                ));
             }
         }
     }
@@ -105,8 +109,8 @@ fn one(
     found
 }
 
-/// What Step Functions asks for of whoever starts an execution and waits for it.
-fn of_waiting_for(machine: &str) -> [Right; 6] {
+/// Returns the permissions that Step Functions needs to start an execution and wait for it.
+fn start_and_wait_rights(machine: &str) -> [Right; 6] {
     let executions = format!("{machine}/executions");
     [
         Right::new("states:StartExecution", machine),

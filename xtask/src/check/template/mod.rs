@@ -1,5 +1,5 @@
-//! Whether the template, the state machines and the code agree, where neither the
-//! emulator nor a linter looks.
+//! Checks that the template, the state machines and the code agree, in points that neither the
+//! emulator nor a linter verifies.
 
 mod belongings;
 mod calls;
@@ -23,7 +23,7 @@ use code::Code;
 pub(crate) use machine::Definition;
 use settings::Environment;
 
-/// What is compared with each other.
+/// Sources that are compared with each other.
 #[derive(Debug)]
 pub(super) struct Sources<'a> {
     template: Template,
@@ -34,7 +34,7 @@ pub(super) struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    /// Reads what stands in the project.
+    /// Reads the sources of the project.
     pub(super) fn of_project(paths: &Paths) -> Result<Self> {
         Ok(Self {
             template: Template::of_project(&paths.root)?,
@@ -45,7 +45,7 @@ impl Sources<'_> {
         })
     }
 
-    /// What is wrong, a sentence each, by what it is about.
+    /// Returns the violations, one sentence each, grouped by topic.
     pub(super) fn complaints(&self) -> [(&'static str, Vec<String>); 7] {
         let Self { template, definitions, calls, code, environments } = self;
         let roles = policies::granted(template);
@@ -56,17 +56,17 @@ impl Sources<'_> {
         rights.extend(calls::complaints(template, &roles, calls, code));
         [
             (
-                "the state machines are whole",
+                "the state machines are complete",
                 definitions.iter().flat_map(whole::complaints).collect(),
             ),
             (
-                "the state machines fit the template",
+                "the state machines match the template",
                 machines::complaints(template, definitions, &roles),
             ),
-            ("each role has what its function calls, and nothing else", rights),
-            ("logs and tags are everywhere", belongings::complaints(template)),
-            ("what must survive a stack does", retention::complaints(template)),
-            ("fixed numbers fit the parameters", limits::complaints(template, definitions)),
+            ("each role allows exactly what its function calls", rights),
+            ("every resource has its logs and tags", belongings::complaints(template)),
+            ("durable resources survive their stack", retention::complaints(template)),
+            ("fixed numbers match the parameters", limits::complaints(template, definitions)),
             ("settings agree in every environment", settings::complaints(template, environments)),
         ]
     }

@@ -1,14 +1,15 @@
-//! What survives when a stack is deleted, and what does not stand in the way of the next.
+//! Checks the deletion policies: production data survives its stack, and other resources do not
+//! block the next stack.
 
 use serde_json::{Value, json};
 
 use crate::template::{Resource, Template};
 
-/// Environments that hold nothing which must survive.
-const PASSING: [&str; 2] = ["local", "dev"];
+/// Environments without data that must survive.
+const DISPOSABLE: [&str; 2] = ["local", "dev"];
 
-/// Kinds that hold what cannot be made again.
-const LASTING: [&str; 5] = [
+/// Resource kinds that hold data which cannot be recreated.
+const DURABLE_KINDS: [&str; 5] = [
     "AWS::DynamoDB::Table",
     "AWS::KMS::Key",
     "AWS::S3::Bucket",
@@ -16,27 +17,28 @@ const LASTING: [&str; 5] = [
     "AWS::SecretsManager::Secret",
 ];
 
-/// The bucket of the emulator, which no deployment on AWS makes.
-const OF_EMULATOR: &str = "MakesExchangeBucket";
+/// Condition of the emulator's exchange bucket, which does not exist on AWS.
+const EMULATOR_ONLY: &str = "MakesExchangeBucket";
 
-/// What is wrong, a sentence each.
+/// Returns the violations, one sentence each.
 pub(super) fn complaints(template: &Template) -> Vec<String> {
     let mut found = Vec::new();
-    let passing = PASSING.map(|name| json!({ "Fn::Equals": [{ "Ref": "Environment" }, name] }));
-    if *template.condition("IsProduction") != json!({ "Fn::Not": [{ "Fn::Or": passing }] }) {
-        found.push("IsProduction is not every environment but local and dev".to_owned());
+    let disposable =
+        DISPOSABLE.map(|name| json!({ "Fn::Equals": [{ "Ref": "Environment" }, name] }));
+    if *template.condition("IsProduction") != json!({ "Fn::Not": [{ "Fn::Or": disposable }] }) {
+        found.push("IsProduction must hold in every environment except local and dev".to_owned());
     }
-    for resource in template.resources().filter(|r| LASTING.contains(&r.kind)) {
-        if resource.attribute("Condition") == OF_EMULATOR {
+    for resource in template.resources().filter(|r| DURABLE_KINDS.contains(&r.kind)) {
+        if resource.attribute("Condition") == EMULATOR_ONLY {
             continue;
         }
-        // A stack that could not be made deletes what it has made, and can be made again
-        // only when that is gone: names are taken otherwise.
+        // When the creation of a stack fails, its resources are deleted. A retained resource with a
+        // fixed name would make the next creation fail.
         let retain = if has_fixed_name(resource) { "RetainExceptOnCreate" } else { "Retain" };
-        for (attribute, kept) in [("DeletionPolicy", retain), ("UpdateReplacePolicy", "Retain")] {
-            if *resource.attribute(attribute) != in_production(kept) {
+        for (attribute, policy) in [("DeletionPolicy", retain), ("UpdateReplacePolicy", "Retain")] {
+            if *resource.attribute(attribute) != in_production(policy) {
                 found.push(format!(
-                    "{} has no {attribute} of {kept} in production alone",
+                    "{} must have the {attribute} {policy} in production only",
                     resource.id
                 ));
             }
@@ -56,28 +58,28 @@ fn has_fixed_name(resource: Resource<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::check::template::tests::{Project, told};
+    use crate::check::template::tests::{Project, assert_complaints};
 
     #[test]
     fn environment_that_is_neither_local_nor_dev_must_be_protected() {
-        told(
-            &Project::as_it_is().template(
+        assert_complaints(
+            &Project::unmodified().template(
                 "IsProduction: !Not [!Or [!Equals [!Ref Environment, local], !Equals [!Ref Environment, dev]]]",
                 "IsProduction: !Equals [!Ref Environment, prod]",
             ),
-            &["IsProduction is not every environment but local and dev"],
+            &["IsProduction must hold in every environment except local and dev"],
         );
     }
 
     #[test]
     fn secret_that_is_lost_with_its_stack_is_reported() {
         let secret = "  OrdsSecret:\n    Type: AWS::SecretsManager::Secret\n";
-        let kept = "    DeletionPolicy: !If [IsProduction, RetainExceptOnCreate, Delete]\n    UpdateReplacePolicy: !If [IsProduction, Retain, Delete]\n";
-        told(
-            &Project::as_it_is().template(&format!("{secret}{kept}"), secret),
+        let policies = "    DeletionPolicy: !If [IsProduction, RetainExceptOnCreate, Delete]\n    UpdateReplacePolicy: !If [IsProduction, Retain, Delete]\n";
+        assert_complaints(
+            &Project::unmodified().template(&format!("{secret}{policies}"), secret),
             &[
-                "OrdsSecret has no DeletionPolicy of RetainExceptOnCreate in production alone",
-                "OrdsSecret has no UpdateReplacePolicy of Retain in production alone",
+                "OrdsSecret must have the DeletionPolicy RetainExceptOnCreate in production only",
+                "OrdsSecret must have the UpdateReplacePolicy Retain in production only",
             ],
         );
     }
@@ -86,12 +88,12 @@ mod tests {
     fn fixed_name_that_a_failed_creation_leaves_taken_is_reported() {
         let queue =
             "  AuditQueue:\n    Type: AWS::SQS::Queue\n    DeletionPolicy: !If [IsProduction, ";
-        told(
-            &Project::as_it_is().template(
+        assert_complaints(
+            &Project::unmodified().template(
                 &format!("{queue}RetainExceptOnCreate, Delete]"),
                 &format!("{queue}Retain, Delete]"),
             ),
-            &["AuditQueue has no DeletionPolicy of RetainExceptOnCreate in production alone"],
+            &["AuditQueue must have the DeletionPolicy RetainExceptOnCreate in production only"],
         );
     }
 }

@@ -1,5 +1,5 @@
-//! The settings of each environment: the template's defaults, and what `samconfig.toml`
-//! puts in their place.
+//! Checks the settings of each environment: the template's defaults and their overrides in
+//! `samconfig.toml`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,29 +13,29 @@ use crate::paths::Paths;
 use crate::stack::Settings;
 use crate::template::Template;
 
-/// Environments that may do without TLS and protection.
+/// Environment that needs neither TLS nor deletion protection.
 const LOCAL: &str = "local";
 
-/// Those that nobody works with.
-const TRIALS: [&str; 2] = [LOCAL, "dev"];
+/// Environments that are not used in production.
+const NON_PRODUCTION: [&str; 2] = [LOCAL, "dev"];
 
-/// Transfers that a production environment must take at once. SCV polls each of them once
-/// a second.
+/// Number of concurrent transfers that a production environment must support. SCV polls each of
+/// them once a second.
 const IN_FLIGHT: u64 = 1000;
 
-/// Parameters that are `true` in the environment `local` alone.
-const FOR_LOCAL: [&str; 2] = ["EmulatorGatewayResponses", "WebhookAllowLoopback"];
+/// Parameters that may be `true` only in the environment `local`.
+const LOCAL_ONLY: [&str; 2] = ["EmulatorGatewayResponses", "WebhookAllowLoopback"];
 
-/// What one environment is deployed with.
+/// Settings of one environment.
 #[derive(Debug)]
 pub(super) struct Environment {
-    /// What it is called in complaints.
+    /// Name in complaints.
     pub(super) name: String,
-    /// Values by parameter that differ from the defaults.
+    /// Overridden values by parameter.
     pub(super) overrides: BTreeMap<String, String>,
 }
 
-/// Those of `samconfig.toml` and of the local stacks that the project starts.
+/// Returns the environments of `samconfig.toml` and of the local stacks that the project starts.
 pub(super) fn environments(paths: &Paths) -> Result<Vec<Environment>> {
     let path = paths.root.join("samconfig.toml");
     let text = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
@@ -43,7 +43,7 @@ pub(super) fn environments(paths: &Paths) -> Result<Vec<Environment>> {
     for settings in [Settings::demo(), Settings::tests()] {
         let own = settings.parameters.iter();
         let own = own.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        // The rest of a local stack is as in samconfig.toml.
+        // Local stacks use the other values of `local` in samconfig.toml.
         let local = found.iter().find(|environment| environment.name == LOCAL);
         let shared = local.map(|local| local.overrides.clone()).unwrap_or_default();
         let name = format!("the stack {}", settings.name);
@@ -52,7 +52,7 @@ pub(super) fn environments(paths: &Paths) -> Result<Vec<Environment>> {
     Ok(found)
 }
 
-/// The environments of a `samconfig.toml`, by their `parameter_overrides`.
+/// Returns the environments of a `samconfig.toml`, by their `parameter_overrides`.
 pub(super) fn of_samconfig(text: &str) -> Result<Vec<Environment>> {
     let document: DocumentMut = text.parse().context("samconfig.toml")?;
     let mut found = Vec::new();
@@ -69,22 +69,22 @@ pub(super) fn of_samconfig(text: &str) -> Result<Vec<Environment>> {
     Ok(found)
 }
 
-/// What is wrong, a sentence each.
+/// Returns the violations, one sentence each.
 pub(super) fn complaints(template: &Template, environments: &[Environment]) -> Vec<String> {
-    let mut found = broken_rules("the defaults", &|name| default(template, name));
+    let mut found = broken_rules("the defaults", &|name| default_value(template, name));
     for environment in environments {
         let value = |name: &str| {
-            environment.overrides.get(name).cloned().or_else(|| default(template, name))
+            environment.overrides.get(name).cloned().or_else(|| default_value(template, name))
         };
         let name = environment.name.as_str();
-        found.extend(parameters(template, environment));
+        found.extend(parameter_complaints(template, environment));
         found.extend(broken_rules(name, &value));
-        let is = value("Environment").unwrap_or_default();
-        if is != LOCAL {
-            found.extend(outside_local(template, name, &value));
+        let environment_kind = value("Environment").unwrap_or_default();
+        if environment_kind != LOCAL {
+            found.extend(deployed_complaints(template, name, &value));
         }
-        if !TRIALS.contains(&is.as_str()) {
-            found.extend(production(template, name, &value));
+        if !NON_PRODUCTION.contains(&environment_kind.as_str()) {
+            found.extend(production_complaints(template, name, &value));
         }
         let is_empty = |name: &str| value(name).unwrap_or_default().is_empty();
         if !is_empty("OidcIssuer") && is_empty("OidcAudience") {
@@ -97,32 +97,33 @@ pub(super) fn complaints(template: &Template, environments: &[Environment]) -> V
     found
 }
 
-/// Each value is one that its parameter takes, and none is missing.
-fn parameters(template: &Template, environment: &Environment) -> Vec<String> {
+/// Checks that each value is allowed by its parameter and that no required value is missing.
+fn parameter_complaints(template: &Template, environment: &Environment) -> Vec<String> {
     let Environment { name, overrides } = environment;
     let mut found = Vec::new();
     for (parameter, value) in overrides {
-        let described = template.parameter(parameter);
-        if described.is_null() {
-            found.push(format!("{name}: {parameter} is no parameter of the template"));
+        let definition = template.parameter(parameter);
+        if definition.is_null() {
+            found.push(format!("{name}: {parameter} is not a parameter of the template"));
             continue;
         }
         let number = value.parse::<u64>().ok();
-        let least = described["MinValue"].as_u64();
-        let most = described["MaxValue"].as_u64();
-        let allowed = described["AllowedValues"].as_array();
+        let minimum = definition["MinValue"].as_u64();
+        let maximum = definition["MaxValue"].as_u64();
+        let allowed = definition["AllowedValues"].as_array();
         let is_allowed =
-            allowed.is_none_or(|allowed| allowed.iter().any(|one| text(one) == *value));
-        let is_number = described["Type"] != "Number" || number.is_some();
+            allowed.is_none_or(|allowed| allowed.iter().any(|choice| text(choice) == *value));
+        let is_number = definition["Type"] != "Number" || number.is_some();
         let is_within = number.is_none_or(|number| {
-            least.is_none_or(|least| number >= least) && most.is_none_or(|most| number <= most)
+            minimum.is_none_or(|minimum| number >= minimum)
+                && maximum.is_none_or(|maximum| number <= maximum)
         });
         if !(is_allowed && is_number && is_within) {
-            found.push(format!("{name}: {parameter} does not take {value}"));
+            found.push(format!("{name}: {parameter} does not allow {value}"));
         }
     }
     for parameter in template.parameters() {
-        if !overrides.contains_key(&parameter) && default(template, &parameter).is_none() {
+        if !overrides.contains_key(&parameter) && default_value(template, &parameter).is_none() {
             found.push(format!("{name}: {parameter} is required"));
         }
     }
@@ -135,8 +136,8 @@ fn broken_rules(name: &str, value: &dyn Fn(&str) -> Option<String>) -> Vec<Strin
     broken.map(|rule| format!("{name}: {}", rule.text)).collect()
 }
 
-/// Services are called with TLS, and nothing is as on an emulator.
-fn outside_local(
+/// Checks an environment on AWS: services are called with TLS, and no emulator setting is enabled.
+fn deployed_complaints(
     template: &Template,
     name: &str,
     value: &dyn Fn(&str) -> Option<String>,
@@ -144,40 +145,41 @@ fn outside_local(
     let mut found = Vec::new();
     for parameter in template.parameters() {
         let value = value(&parameter).unwrap_or_default();
-        let is_plain = value.get(..5).is_some_and(|begin| begin.eq_ignore_ascii_case("http:"));
-        // Origins are compared and never called.
+        let is_plain = value.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"));
+        // Origins are only compared, not called.
         if is_plain && parameter != "AllowedOrigins" {
             found.push(format!("{name}: {parameter} must be an https URL"));
         }
-        if FOR_LOCAL.contains(&parameter.as_str()) && value == "true" {
-            found.push(format!("{name}: {parameter} is for the environment local alone"));
+        if LOCAL_ONLY.contains(&parameter.as_str()) && value == "true" {
+            found.push(format!("{name}: {parameter} is for the environment local only"));
         }
     }
     found
 }
 
-/// A production environment carries what SCV sends, and keeps what must survive.
-fn production(
+/// Checks that a production environment can take SCV's polls and that its data is protected.
+fn production_complaints(
     template: &Template,
     name: &str,
     value: &dyn Fn(&str) -> Option<String>,
 ) -> Vec<String> {
     let mut found = Vec::new();
-    let is_less =
-        |parameter: &str, least: u64| number(value, parameter).is_none_or(|number| number < least);
+    let is_less = |parameter: &str, minimum: u64| {
+        number(value, parameter).is_none_or(|number| number < minimum)
+    };
     if is_less("ApiRateLimit", IN_FLIGHT) {
-        found.push(format!("{name}: ApiRateLimit is less than the {IN_FLIGHT} polls a second"));
+        found.push(format!("{name}: ApiRateLimit is less than {IN_FLIGHT} polls a second"));
     }
     let reads = number(value, "ReadRatePerService");
     if reads.is_none_or(|reads| reads > 0 && reads < 60 * IN_FLIGHT) {
         found.push(format!("{name}: ReadRatePerService is less than {IN_FLIGHT} polls a second"));
     }
     if value("CreateExchangeBucket").is_some_and(|value| value == "true") {
-        found.push(format!("{name}: CreateExchangeBucket makes a bucket that nothing protects"));
+        found.push(format!("{name}: CreateExchangeBucket creates an unprotected bucket"));
     }
     let slots = template.parameter("MaxActiveTransfers")["Default"].as_u64();
     if is_less("MaxActiveTransfers", slots.unwrap_or_default() + 1) {
-        found.push(format!("{name}: MaxActiveTransfers is no more than the default"));
+        found.push(format!("{name}: MaxActiveTransfers must be greater than the default"));
     }
     found
 }
@@ -186,11 +188,12 @@ fn number(value: &dyn Fn(&str) -> Option<String>, parameter: &str) -> Option<u64
     value(parameter)?.parse().ok()
 }
 
-fn default(template: &Template, parameter: &str) -> Option<String> {
+fn default_value(template: &Template, parameter: &str) -> Option<String> {
     let default = &template.parameter(parameter)["Default"];
     (!default.is_null()).then(|| text(default))
 }
 
+/// Returns a JSON value as the text of a parameter.
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
@@ -199,23 +202,23 @@ fn text(value: &Value) -> String {
 mod tests {
     use docferry_domain::settings::{DEPLOYMENT_RULES, RULES};
 
-    use crate::check::template::tests::{Project, TEMPLATE, told};
+    use crate::check::template::tests::{Project, TEMPLATE, assert_complaints};
     use crate::template::Template;
 
     const PROD: &str = "\"Environment=prod\",";
 
     fn prod(setting: &str) -> Project {
-        Project::as_it_is().samconfig(PROD, &format!("{PROD} \"{setting}\","))
+        Project::unmodified().samconfig(PROD, &format!("{PROD} \"{setting}\","))
     }
 
     #[test]
     fn environment_whose_settings_contradict_each_other_is_reported() {
-        told(
+        assert_complaints(
             &prod("RecordTtlHours=27"),
             &["prod: RecordTtlHours must be at least JobTtlHours and TransferDeadlineSeconds \
                together: a record must outlive its job and the longest run"],
         );
-        told(
+        assert_complaints(
             &prod("FileIdMin=200000000"),
             &["prod: FileIdMin must not be greater than FileIdMax: no document could be asked for"],
         );
@@ -224,7 +227,8 @@ mod tests {
     #[test]
     fn defaults_that_contradict_each_other_are_reported() {
         let ttl = "    Default: 168\n    MinValue: 1\n    MaxValue: 8760";
-        let complaints = Project::as_it_is().template(ttl, &ttl.replace("168", "24")).complaints();
+        let complaints =
+            Project::unmodified().template(ttl, &ttl.replace("168", "24")).complaints();
         assert!(complaints[0].starts_with("the defaults: RecordTtlHours"), "{complaints:?}");
         assert_eq!(complaints.len(), 4, "the defaults and three environments: {complaints:?}");
     }
@@ -239,31 +243,31 @@ mod tests {
 
     #[test]
     fn http_endpoint_outside_local_is_reported() {
-        told(
-            &Project::as_it_is().samconfig("https://ords.example.org", "http://ords.example.org"),
+        assert_complaints(
+            &Project::unmodified().samconfig("https://ords.example.org", "http://ords.example.org"),
             &["prod: OrdsBaseUrl must be an https URL"],
         );
-        told(
-            &Project::as_it_is().samconfig("https://store.dev.example.org", "http://10.0.0.1"),
+        assert_complaints(
+            &Project::unmodified().samconfig("https://store.dev.example.org", "http://10.0.0.1"),
             &["dev: ExchangeEndpointUrl must be an https URL"],
         );
     }
 
     #[test]
     fn setting_for_an_emulator_outside_local_is_reported() {
-        told(
+        assert_complaints(
             &prod("EmulatorGatewayResponses=true"),
-            &["prod: EmulatorGatewayResponses is for the environment local alone"],
+            &["prod: EmulatorGatewayResponses is for the environment local only"],
         );
-        told(
+        assert_complaints(
             &prod("WebhookAllowLoopback=true"),
-            &["prod: WebhookAllowLoopback is for the environment local alone"],
+            &["prod: WebhookAllowLoopback is for the environment local only"],
         );
     }
 
     #[test]
     fn issuer_without_an_audience_is_reported() {
-        told(
+        assert_complaints(
             &prod("OidcIssuer=https://id.example.org"),
             &["prod: OidcAudience is required with OidcIssuer"],
         );
@@ -271,35 +275,35 @@ mod tests {
 
     #[test]
     fn unprotected_exchange_bucket_in_production_is_reported() {
-        told(
+        assert_complaints(
             &prod("CreateExchangeBucket=true"),
-            &["prod: CreateExchangeBucket makes a bucket that nothing protects"],
+            &["prod: CreateExchangeBucket creates an unprotected bucket"],
         );
     }
 
     #[test]
     fn value_that_its_parameter_does_not_take_is_reported() {
-        told(&prod("StepTries=0"), &["prod: StepTries does not take 0"]);
-        told(&prod("JobTtlHours=73"), &["prod: JobTtlHours does not take 73"]);
-        told(&prod("JobTtl=24"), &["prod: JobTtl is no parameter of the template"]);
-        told(
-            &Project::as_it_is().samconfig("    \"GraphTenantId=example.org\",\n", ""),
+        assert_complaints(&prod("StepTries=0"), &["prod: StepTries does not allow 0"]);
+        assert_complaints(&prod("JobTtlHours=73"), &["prod: JobTtlHours does not allow 73"]);
+        assert_complaints(&prod("JobTtl=24"), &["prod: JobTtl is not a parameter of the template"]);
+        assert_complaints(
+            &Project::unmodified().samconfig("    \"GraphTenantId=example.org\",\n", ""),
             &["prod: GraphTenantId is required"],
         );
     }
 
     #[test]
     fn production_that_cannot_take_the_polls_of_scv_is_reported() {
-        told(
-            &Project::as_it_is()
+        assert_complaints(
+            &Project::unmodified()
                 .samconfig("ApiRateLimit=1500", "ApiRateLimit=50")
                 .samconfig("ReadRatePerService=90000", "ReadRatePerService=30000")
                 .samconfig("MaxActiveTransfers=50", "MaxActiveTransfers=5")
                 .samconfig("MaxActivePerService=40", "MaxActivePerService=5"),
             &[
-                "prod: ApiRateLimit is less than the 1000 polls a second",
+                "prod: ApiRateLimit is less than 1000 polls a second",
                 "prod: ReadRatePerService is less than 1000 polls a second",
-                "prod: MaxActiveTransfers is no more than the default",
+                "prod: MaxActiveTransfers must be greater than the default",
             ],
         );
     }

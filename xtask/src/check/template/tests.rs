@@ -1,3 +1,5 @@
+//! Tests of the checks of the template, with modified copies of the project's sources.
+
 use super::*;
 
 pub(super) const TEMPLATE: &str = include_str!("../../../../template.yaml");
@@ -5,7 +7,7 @@ pub(super) const TRANSFER: &str = include_str!("../../../../statemachine/transfe
 
 const SAMCONFIG: &str = include_str!("../../../../samconfig.toml");
 
-/// The project with some of its texts replaced: all that is complained of.
+/// The project with some of its sources modified.
 pub(super) struct Project {
     template: String,
     definitions: Vec<(&'static str, String)>,
@@ -14,7 +16,7 @@ pub(super) struct Project {
 }
 
 impl Project {
-    pub(super) fn as_it_is() -> Self {
+    pub(super) fn unmodified() -> Self {
         Self {
             template: TEMPLATE.to_owned(),
             definitions: vec![("statemachine/transfer.asl.json", TRANSFER.to_owned())],
@@ -61,35 +63,36 @@ impl Project {
     }
 }
 
-pub(super) fn told(project: &Project, complaints: &[&str]) {
+pub(super) fn assert_complaints(project: &Project, complaints: &[&str]) {
     assert_eq!(project.complaints(), complaints);
 }
 
 #[test]
 fn the_project_itself_has_no_complaints() {
     let paths = Paths::of_workspace().unwrap();
-    for (what, complaints) in Sources::of_project(&paths).unwrap().complaints() {
-        assert_eq!(complaints, Vec::<String>::new(), "{what}");
+    for (title, complaints) in Sources::of_project(&paths).unwrap().complaints() {
+        assert_eq!(complaints, Vec::<String>::new(), "{title}");
     }
 }
 
-/// What the role of `push` may do with the table.
+/// Permissions of the role of `push` on the table.
 const PUSH_RIGHTS: &str = "Action: [dynamodb:ConditionCheckItem, dynamodb:DeleteItem, \
                            dynamodb:GetItem, dynamodb:UpdateItem]";
 
 #[test]
 fn a_wildcard_right_is_told() {
-    told(
-        &Project::as_it_is().template(PUSH_RIGHTS, &PUSH_RIGHTS.replace(']', ", \"dynamodb:*\"]")),
-        &["PushRole holds a wildcard: dynamodb:*"],
+    assert_complaints(
+        &Project::unmodified()
+            .template(PUSH_RIGHTS, &PUSH_RIGHTS.replace(']', ", \"dynamodb:*\"]")),
+        &["PushRole contains a wildcard: dynamodb:*"],
     );
-    told(
-        &Project::as_it_is().template(
+    assert_complaints(
+        &Project::unmodified().template(
             "Resource: !Sub ${TransfersTable.Arn}/index/unfinished",
             "Resource: !Sub ${TransfersTable.Arn}/index/*",
         ),
         &[
-            "SweepRole holds a wildcard: ${TransfersTable.Arn}/index/*",
+            "SweepRole contains a wildcard: ${TransfersTable.Arn}/index/*",
             "SweepRole lacks dynamodb:Query on TransfersTable/index/unfinished",
         ],
     );
@@ -97,8 +100,8 @@ fn a_wildcard_right_is_told() {
 
 #[test]
 fn a_right_that_no_call_needs_is_told() {
-    told(
-        &Project::as_it_is().template(
+    assert_complaints(
+        &Project::unmodified().template(
             PUSH_RIGHTS,
             &PUSH_RIGHTS.replace("dynamodb:UpdateItem", "dynamodb:PutItem, dynamodb:UpdateItem"),
         ),
@@ -108,8 +111,9 @@ fn a_right_that_no_call_needs_is_told() {
 
 #[test]
 fn a_call_without_a_right_is_told() {
-    told(
-        &Project::as_it_is().template("Action: [kms:Decrypt, kms:Encrypt]", "Action: kms:Decrypt"),
+    assert_complaints(
+        &Project::unmodified()
+            .template("Action: [kms:Decrypt, kms:Encrypt]", "Action: kms:Decrypt"),
         &["UploadRole lacks kms:Encrypt on SessionKey"],
     );
 }
@@ -119,11 +123,11 @@ fn a_call_that_the_table_does_not_tell_or_the_code_does_not_make_is_told() {
     let pushes = "push         dynamodb        TransfersTable                    \
                   ConditionCheckItem DeleteItem GetItem UpdateItem";
     let rereads = pushes.replace("UpdateItem", "Query");
-    told(
-        &Project::as_it_is().calls(pushes, &rereads),
+    assert_complaints(
+        &Project::unmodified().calls(pushes, &rereads),
         &[
-            "push calls dynamodb:UpdateItem, which calls.txt does not tell",
-            "calls.txt tells that push calls dynamodb:Query, which its code does not",
+            "push calls dynamodb:UpdateItem, which calls.txt does not list",
+            "calls.txt lists push calling dynamodb:Query, but its code does not call it",
             "PushRole lacks dynamodb:Query on TransfersTable",
             "PushRole needlessly allows dynamodb:UpdateItem on TransfersTable",
         ],
@@ -132,19 +136,19 @@ fn a_call_that_the_table_does_not_tell_or_the_code_does_not_make_is_told() {
 
 #[test]
 fn a_key_that_may_be_used_in_whichever_context_is_told() {
-    // Either alone is not enough: an empty context has no key that is not transferId, and
-    // a context with transferId may have further keys.
+    // Neither condition is enough: without a context there is no key other than transferId, and a
+    // context with transferId may have additional keys.
     let only = "\"ForAllValues:StringEquals\": { kms:EncryptionContextKeys: transferId }";
     let present = "\"Null\": !If [SeesEncryptionContext, { \"kms:EncryptionContext:transferId\": \"false\" }, !Ref AWS::NoValue]";
     let sees = "!Not [!Equals [!Ref EmulatorGatewayResponses, \"true\"]]";
     for (condition, without) in [(only, "# none"), (present, "# none"), (sees, "!Equals [a, b]")] {
-        told(
-            &Project::as_it_is().template(condition, without),
+        assert_complaints(
+            &Project::unmodified().template(condition, without),
             &[
-                "FinalizeRole may use kms:Decrypt in whichever context",
-                "SweepRole may use kms:Decrypt in whichever context",
-                "UploadRole may use kms:Decrypt in whichever context",
-                "UploadRole may use kms:Encrypt in whichever context",
+                "FinalizeRole may use kms:Decrypt in any encryption context",
+                "SweepRole may use kms:Decrypt in any encryption context",
+                "UploadRole may use kms:Decrypt in any encryption context",
+                "UploadRole may use kms:Encrypt in any encryption context",
             ],
         );
     }
@@ -152,27 +156,27 @@ fn a_key_that_may_be_used_in_whichever_context_is_told() {
 
 #[test]
 fn a_variable_that_is_missing_or_that_nothing_reads_is_told() {
-    told(
-        &Project::as_it_is().template(
+    assert_complaints(
+        &Project::unmodified().template(
             "          TRANSFERS_TABLE: !Ref TransfersTable\n          DEADLINE_BASE",
             "          TABLE_NAME: !Ref TransfersTable\n          DEADLINE_BASE",
         ),
         &[
-            "push is given TABLE_NAME, which its code does not read",
-            "push needs TRANSFERS_TABLE, which it is not given",
+            "push has the variable TABLE_NAME, which its code does not read",
+            "push needs the variable TRANSFERS_TABLE, which is not set",
         ],
     );
 }
 
 #[test]
 fn a_resource_that_a_function_is_told_of_and_may_not_use_is_told() {
-    told(
-        &Project::as_it_is().calls(
+    assert_complaints(
+        &Project::unmodified().calls(
             "push         secretsmanager  OrdsSecret                        GetSecretValue\n",
             "",
         ),
         &[
-            "push is told of OrdsSecret by ORDS_SECRET_ARN and calls nothing on it",
+            "push gets OrdsSecret by ORDS_SECRET_ARN, but calls nothing on it",
             "PushRole needlessly allows secretsmanager:GetSecretValue on OrdsSecret",
         ],
     );
@@ -180,8 +184,8 @@ fn a_resource_that_a_function_is_told_of_and_may_not_use_is_told() {
 
 #[test]
 fn a_time_out_that_is_not_above_its_function_s_is_told() {
-    told(
-        &Project::as_it_is()
+    assert_complaints(
+        &Project::unmodified()
             .workflow("\"TimeoutSeconds\": 90", "\"TimeoutSeconds\": 60")
             .workflow("\"TimeoutSeconds\": 930", "\"TimeoutSeconds\": 900"),
         &[
@@ -193,7 +197,7 @@ fn a_time_out_that_is_not_above_its_function_s_is_told() {
 
 #[test]
 fn a_task_without_a_time_out_is_told() {
-    let project = Project::as_it_is().workflow("      \"TimeoutSeconds\": 930,\n", "");
+    let project = Project::unmodified().workflow("      \"TimeoutSeconds\": 930,\n", "");
     assert!(
         project
             .complaints()
@@ -203,8 +207,8 @@ fn a_task_without_a_time_out_is_told() {
 
 #[test]
 fn a_task_whose_function_does_not_exist_is_told() {
-    told(
-        &Project::as_it_is().template(
+    assert_complaints(
+        &Project::unmodified().template(
             "PollFunctionArn: !GetAtt PollFunction.Arn",
             "PollFunctionArn: !GetAtt Poll.Arn",
         ),
@@ -213,8 +217,8 @@ fn a_task_whose_function_does_not_exist_is_told() {
             "TransferStateMachineRole needlessly allows lambda:InvokeFunction on PollFunction",
         ],
     );
-    told(
-        &Project::as_it_is()
+    assert_complaints(
+        &Project::unmodified()
             .template("DefinitionUri: statemachine/transfer.asl.json", "DefinitionUri: gone.json"),
         &[
             "TransferStateMachine is defined by \"gone.json\", which does not exist",
@@ -226,12 +230,12 @@ fn a_task_whose_function_does_not_exist_is_told() {
 #[test]
 fn a_state_machine_s_role_that_covers_too_little_or_too_much_is_told() {
     let poll = "                  - !GetAtt PollFunction.Arn\n";
-    told(
-        &Project::as_it_is().template(poll, ""),
+    assert_complaints(
+        &Project::unmodified().template(poll, ""),
         &["TransferStateMachineRole lacks lambda:InvokeFunction on PollFunction"],
     );
-    told(
-        &Project::as_it_is().template(poll, &poll.replace("Poll", "Sweep")),
+    assert_complaints(
+        &Project::unmodified().template(poll, &poll.replace("Poll", "Sweep")),
         &[
             "TransferStateMachineRole lacks lambda:InvokeFunction on PollFunction",
             "TransferStateMachineRole needlessly allows lambda:InvokeFunction on SweepFunction",
@@ -241,8 +245,9 @@ fn a_state_machine_s_role_that_covers_too_little_or_too_much_is_told() {
 
 #[test]
 fn a_function_without_a_log_group_is_told() {
-    told(
-        &Project::as_it_is().template("      LoggingConfig: { LogGroup: !Ref PollLogGroup }\n", ""),
+    assert_complaints(
+        &Project::unmodified()
+            .template("      LoggingConfig: { LogGroup: !Ref PollLogGroup }\n", ""),
         &[
             "PollRole needlessly allows logs:CreateLogStream on PollLogGroup",
             "PollRole needlessly allows logs:PutLogEvents on PollLogGroup",
@@ -257,16 +262,16 @@ fn a_resource_without_tags_is_told() {
     let tags = "\n      Tags: [{ Key: project, Value: docferry }, { Key: environment, Value: !Ref Environment }]";
     let before = "SSESpecification: { SSEEnabled: true, SSEType: KMS, KMSMasterKeyId: !GetAtt TableKey.Arn }";
     let tables = ["DocumentsTable", "TransfersTable"];
-    let lacks =
+    let missing_tags =
         |table| ["project", "environment"].map(|tag| format!("{table} lacks the tag {tag}"));
-    let complaints = tables.into_iter().flat_map(lacks).collect::<Vec<_>>();
-    told(
-        &Project::as_it_is().template(&format!("{before}{tags}"), before),
+    let complaints = tables.into_iter().flat_map(missing_tags).collect::<Vec<_>>();
+    assert_complaints(
+        &Project::unmodified().template(&format!("{before}{tags}"), before),
         &complaints.iter().map(String::as_str).collect::<Vec<_>>(),
     );
-    let of_functions =
+    let function_tags =
         "    Tags: { project: docferry, environment: !Ref Environment }\n\nResources:";
-    let untagged = Project::as_it_is().template(of_functions, "\nResources:").complaints();
+    let untagged = Project::unmodified().template(function_tags, "\nResources:").complaints();
     assert!(untagged.contains(&"PollFunction lacks the tag project".to_owned()), "{untagged:?}");
     let functions = TEMPLATE.matches("Type: AWS::Serverless::Function").count();
     assert_eq!(untagged.len(), 2 * functions);
@@ -275,7 +280,7 @@ fn a_resource_without_tags_is_told() {
 #[test]
 fn roles_that_are_shared_and_rights_beside_the_roles_are_told() {
     let project =
-        Project::as_it_is().template("Role: !GetAtt PollRole.Arn", "Role: !GetAtt PushRole.Arn");
+        Project::unmodified().template("Role: !GetAtt PollRole.Arn", "Role: !GetAtt PushRole.Arn");
     let complaints = project.complaints();
     for complaint in [
         "PollRole is the role of 0 functions or state machines, not of one",
@@ -283,26 +288,26 @@ fn roles_that_are_shared_and_rights_beside_the_roles_are_told() {
     ] {
         assert!(complaints.contains(&complaint.to_owned()), "{complaints:?}");
     }
-    told(
-        &Project::as_it_is().template(
+    assert_complaints(
+        &Project::unmodified().template(
             "      FunctionName: !Sub ${AWS::StackName}-poll\n",
             "      FunctionName: !Sub ${AWS::StackName}-poll\n      Policies: [AmazonS3FullAccess]\n",
         ),
-        &["PollFunction has rights beside its role"],
+        &["PollFunction has policies outside its role"],
     );
 }
 
-/// A state machine that runs the other one for each of several documents.
+/// A state machine that runs another one for each of several documents.
 const BATCH: &str = r#"{ "StartAt": "Each", "States": { "Each": {
     "Type": "Map", "Comment": "One execution a document.", "MaxConcurrency": 4,
     "ItemProcessor": { "StartAt": "One", "States": { "One": {
         "Type": "Task", "Comment": "Runs and waits.", "TimeoutSeconds": 172800,
         "Resource": "arn:aws:states:::states:startExecution.sync:2",
         "Arguments": { "StateMachineArn": "${TransferStateMachineArn}" },
-        "Catch": [{ "ErrorEquals": ["States.ALL"], "Next": "Told" }], "End": true },
-      "Told": { "Type": "Pass", "Comment": "The record tells how it ended.", "End": true } } },
+        "Catch": [{ "ErrorEquals": ["States.ALL"], "Next": "Recorded" }], "End": true },
+      "Recorded": { "Type": "Pass", "Comment": "The record contains the outcome.", "End": true } } },
     "Catch": [{ "ErrorEquals": ["States.ALL"], "Next": "Ended" }], "Next": "Ended" },
-  "Ended": { "Type": "Succeed", "Comment": "All of them." } } }"#;
+  "Ended": { "Type": "Succeed", "Comment": "All documents have ended." } } }"#;
 
 const BATCH_RESOURCES: &str = r#"
   BatchStateMachine:
@@ -336,10 +341,10 @@ Outputs:"#;
 
 #[test]
 fn a_state_machine_that_runs_another_needs_the_rights_to_start_and_to_wait() {
-    let mut project = Project::as_it_is().template("\nOutputs:", BATCH_RESOURCES);
+    let mut project = Project::unmodified().template("\nOutputs:", BATCH_RESOURCES);
     project.definitions.insert(0, ("statemachine/batch.asl.json", BATCH.to_owned()));
-    told(&project, &[]);
-    told(
+    assert_complaints(&project, &[]);
+    assert_complaints(
         &project
             .template("[states:DescribeExecution, states:StopExecution]", "states:StopExecution"),
         &[

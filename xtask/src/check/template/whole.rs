@@ -1,4 +1,5 @@
-//! What no emulator checks of a state machine: that it is whole.
+//! Checks that a state machine is complete: transitions, comments, retriers and catchers. No
+//! emulator verifies these.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +9,9 @@ use docferry_domain::FailureCode;
 use super::machine::{Definition, Machine, Matcher, State, Work};
 use super::retriers;
 
-/// Error names that AWS gives when a function is called. Step Functions matches
-/// text: a typing error here would be a retry that never happens.
-const OF_FUNCTIONS: [&str; 11] = [
+/// Errors that AWS reports when a function is called. Step Functions compares text, so a typo in a
+/// definition would be a retry that never happens.
+const LAMBDA_ERRORS: [&str; 11] = [
     "Lambda.AWSLambdaException",
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.SdkClientException",
@@ -24,21 +25,21 @@ const OF_FUNCTIONS: [&str; 11] = [
     "States.Timeout",
 ];
 
-/// Those that any state may meet.
-const OF_STATES: [&str; 3] = ["States.ALL", "States.TaskFailed", "States.Timeout"];
+/// Errors that can occur in any state.
+const STATE_ERRORS: [&str; 3] = ["States.ALL", "States.TaskFailed", "States.Timeout"];
 
-/// States that can fail and can catch it.
+/// State types that can fail and can catch errors.
 const FALLIBLE: [&str; 3] = ["Task", "Map", "Parallel"];
 
-/// What is wrong, a sentence each.
+/// Returns the violations, one sentence each.
 pub(super) fn complaints(definition: &Definition) -> Vec<String> {
     let levels = definition.machine.levels();
-    let told = levels.into_iter().flat_map(level);
-    told.map(|wrong| format!("{}: {wrong}", definition.path)).collect()
+    let complaints = levels.into_iter().flat_map(level_complaints);
+    complaints.map(|complaint| format!("{}: {complaint}", definition.path)).collect()
 }
 
-/// A state leads only to states of its own level.
-fn level(machine: &Machine) -> Vec<String> {
+/// Checks the states of one machine. Transitions may lead only to states of the same machine.
+fn level_complaints(machine: &Machine) -> Vec<String> {
     let mut found = Vec::new();
     let mut reached = BTreeSet::from([machine.start_at.as_str()]);
     if !machine.states.contains_key(&machine.start_at) {
@@ -48,7 +49,7 @@ fn level(machine: &Machine) -> Vec<String> {
         let targets = targets(state);
         if targets.is_empty() && !state.end && !["Fail", "Succeed"].contains(&state.r#type.as_str())
         {
-            found.push(format!("{name} leads nowhere and is no end"));
+            found.push(format!("{name} has no next state and is not an end"));
         }
         for target in targets {
             if !machine.states.contains_key(target) {
@@ -59,17 +60,17 @@ fn level(machine: &Machine) -> Vec<String> {
         if state.comment.is_none() {
             found.push(format!("{name} has no Comment"));
         }
-        let mut wrong = Vec::new();
+        let mut complaints = Vec::new();
         if FALLIBLE.contains(&state.r#type.as_str()) && !catches_all(state) {
-            wrong.push("does not catch States.ALL".to_owned());
+            complaints.push("does not catch States.ALL".to_owned());
         }
         if state.r#type == "Task" {
-            wrong.extend(errors(state));
+            complaints.extend(error_complaints(state));
         }
-        found.extend(wrong.into_iter().map(|wrong| format!("{name} {wrong}")));
+        found.extend(complaints.into_iter().map(|complaint| format!("{name} {complaint}")));
     }
     for name in machine.states.keys().filter(|name| !reached.contains(name.as_str())) {
-        found.push(format!("nothing leads to {name}"));
+        found.push(format!("{name} is unreachable"));
     }
     found
 }
@@ -85,19 +86,20 @@ fn catches_all(state: &State) -> bool {
     state.catch.iter().any(|matcher| matcher.error_equals == ["States.ALL"])
 }
 
-/// Whether the errors that a task names exist, and those that may pass are retried.
-fn errors(state: &State) -> Vec<String> {
+/// Checks that the errors which a task names exist, and that exactly the temporary ones are
+/// retried.
+fn error_complaints(state: &State) -> Vec<String> {
     let mut found = Vec::new();
     let named = |matchers: &[Matcher]| -> BTreeSet<String> {
         matchers.iter().flat_map(|matcher| matcher.error_equals.clone()).collect()
     };
     let retried = named(&state.retry);
-    let calls_a_function = matches!(state.work(), Work::Invoke(_));
+    let calls_function = matches!(state.work(), Work::Invoke(_));
     for name in retried.union(&named(&state.catch)) {
         let text = name.as_str();
-        let is_known = OF_STATES.contains(&text)
-            || if calls_a_function {
-                OF_FUNCTIONS.contains(&text)
+        let is_known = STATE_ERRORS.contains(&text)
+            || if calls_function {
+                LAMBDA_ERRORS.contains(&text)
                     || text == RETRY_LATER
                     || text.parse::<FailureCode>().is_ok()
             } else {
@@ -107,23 +109,23 @@ fn errors(state: &State) -> Vec<String> {
             found.push(format!("names the error {name}, which does not exist"));
         }
     }
-    // What another state machine ends with is its own affair, and none of these.
-    if !calls_a_function {
+    // Errors of another state machine are not those of functions.
+    if !calls_function {
         return found;
     }
     for code in FailureCode::ALL {
         let name = code.as_str();
         match (code.is_retryable(), retried.contains(name)) {
             (true, false) => found.push(format!("does not retry {name}")),
-            (false, true) => found.push(format!("retries {name}, which cannot help")),
+            (false, true) => found.push(format!("retries {name}, which is permanent")),
             _ => {}
         }
     }
-    let of_steps = OF_FUNCTIONS.iter().chain([&RETRY_LATER]);
-    for name in of_steps.filter(|name| !retried.contains(**name)) {
+    let function_errors = LAMBDA_ERRORS.iter().chain([&RETRY_LATER]);
+    for name in function_errors.filter(|name| !retried.contains(**name)) {
         found.push(format!("does not retry {name}"));
     }
-    found.extend(retriers::of_task(state));
+    found.extend(retriers::task_complaints(state));
     found
 }
 
@@ -132,7 +134,7 @@ mod tests {
     use super::*;
     use crate::check::template::tests::TRANSFER;
 
-    fn told(text: &str) -> Vec<String> {
+    fn complaints_about(text: &str) -> Vec<String> {
         complaints(&Definition::parse("x", text).unwrap())
     }
 
@@ -140,10 +142,10 @@ mod tests {
     fn a_target_that_does_not_exist_and_a_state_that_nothing_leads_to_are_told() {
         let broken = TRANSFER.replace(r#""Default": "WaitForArrival""#, r#""Default": "Nowhere""#);
         assert_eq!(
-            told(&broken),
+            complaints_about(&broken),
             [
                 "x: HasArrived leads to Nowhere, which does not exist",
-                "x: nothing leads to WaitForArrival"
+                "x: WaitForArrival is unreachable"
             ]
         );
     }
@@ -152,7 +154,7 @@ mod tests {
     fn an_error_name_with_a_typing_error_is_told_as_unknown_and_as_not_retried() {
         let broken = TRANSFER.replacen("SOURCE_UNAVAILABLE", "SOURCE_UNAVAILBLE", 1);
         assert_eq!(
-            told(&broken),
+            complaints_about(&broken),
             [
                 "x: Push names the error SOURCE_UNAVAILBLE, which does not exist",
                 "x: Push does not retry SOURCE_UNAVAILABLE"
@@ -163,7 +165,7 @@ mod tests {
     #[test]
     fn a_task_that_does_not_catch_every_error_is_told() {
         let broken = TRANSFER.replacen(r#"["States.ALL"]"#, r#"["States.TaskFailed"]"#, 1);
-        assert_eq!(told(&broken), ["x: Push does not catch States.ALL"]);
+        assert_eq!(complaints_about(&broken), ["x: Push does not catch States.ALL"]);
     }
 
     #[test]
@@ -177,7 +179,7 @@ mod tests {
             "ItemProcessor": {inner}, "End": true }} }} }}"#
         );
         assert_eq!(
-            told(&outer),
+            complaints_about(&outer),
             ["x: Each does not catch States.ALL", "x: One leads to Gone, which does not exist"]
         );
     }

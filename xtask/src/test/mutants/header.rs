@@ -1,4 +1,4 @@
-//! The header of a mutant's patch.
+//! Parser of the header of a mutant's patch.
 //!
 //! ```text
 //! What is wrong: one sentence; lines that begin with a space
@@ -16,20 +16,24 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-/// A wrong version of the code.
+/// A mutant: a wrong version of the code, as a patch.
 #[derive(Debug)]
 pub(super) struct Mutant {
-    /// The file's name without its ending.
+    /// Name of the file without its extension.
     pub(super) name: String,
+    /// Path of the patch file.
     pub(super) patch: PathBuf,
+    /// Description of the mistake.
     pub(super) wrong: String,
+    /// Guarantee that the mistake breaks, as in docs/SEMANTICS.md.
     pub(super) breaks: String,
+    /// Tests that must fail.
     pub(super) caught_by: Vec<TestName>,
-    /// What the patch changes.
+    /// Files that the patch changes.
     pub(super) files: Vec<String>,
 }
 
-/// A test, named as in the documents: file, then function.
+/// Name of a test as in the documents: file and function.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TestName {
     pub(super) file: String,
@@ -50,7 +54,7 @@ impl Mutant {
                 Some(("What is wrong", value)) => wrong = Some(value.to_owned()),
                 Some(("Breaks", value)) => breaks = Some(value.to_owned()),
                 Some(("Caught by", value)) => caught_by.push(TestName::parse(value)?),
-                _ => bail!("the header has a line that is not of its form: {line}"),
+                _ => bail!("the header has an invalid line: {line}"),
             }
         }
         if caught_by.is_empty() {
@@ -65,14 +69,14 @@ impl Mutant {
             name: name.to_owned(),
             patch: patch.to_owned(),
             wrong: wrong.context("the header does not say what is wrong (What is wrong: …)")?,
-            breaks: breaks.context("the header names no promise (Breaks: …)")?,
+            breaks: breaks.context("the header names no guarantee (Breaks: …)")?,
             caught_by,
             files,
         })
     }
 }
 
-/// What stands before the patch, with lines that go on put together.
+/// Returns the header's lines, with continuation lines joined.
 fn header_lines(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let before = |line: &&str| !line.starts_with("--- ") && !line.starts_with("diff ");
@@ -95,28 +99,31 @@ impl TestName {
             .split_once("::")
             .with_context(|| format!("a test is named by path/file.rs::function, not {text}"))?;
         let name = Self { file: file.to_owned(), function: function.to_owned() };
-        name.place().with_context(|| format!("{file} is neither below src/ nor below tests/"))?;
+        name.location()
+            .with_context(|| format!("{file} is neither below src/ nor below tests/"))?;
         Ok(name)
     }
 
-    fn place(&self) -> Option<(&str, Option<&str>)> {
+    /// Returns the package's folder and the integration test program, or `None` for a unit test.
+    fn location(&self) -> Option<(&str, Option<&str>)> {
         if let Some((package, _)) = self.file.split_once("/src/") {
             return Some((package, None));
         }
         let (package, test) = self.file.split_once("/tests/")?;
         let program = test.strip_suffix(".rs")?;
-        // Several files are a folder with a `main.rs`.
+        // A test program with several files is a folder with a `main.rs`.
         Some((package, Some(program.strip_suffix("/main").unwrap_or(program))))
     }
 
-    /// The folder of its package.
+    /// Returns the folder of the test's package.
     pub(super) fn package(&self) -> &str {
-        self.place().map_or("", |(package, _)| package)
+        self.location().map_or("", |(package, _)| package)
     }
 
-    /// The test program that it is in; `None` is the library's own.
+    /// Returns the integration test program that contains the test; `None` means the library's unit
+    /// tests.
     pub(super) fn program(&self) -> Option<&str> {
-        self.place().and_then(|(_, program)| program)
+        self.location().and_then(|(_, program)| program)
     }
 }
 
@@ -154,22 +161,22 @@ mod tests {
 
     #[test]
     fn a_header_that_lacks_something_is_told() {
-        for (taken, told) in [
+        for (removed, message) in [
             ("What is wrong: an old object\n  counts as new.\n", "what is wrong"),
-            ("Breaks: F5.\n", "promise"),
+            ("Breaks: F5.\n", "guarantee"),
             ("+++ b/crates/domain/src/arrival.rs\n", "no file"),
         ] {
-            let error = parse(&WHOLE.replace(taken, "")).unwrap_err().to_string();
-            assert!(error.contains(told), "{error}");
+            let error = parse(&WHOLE.replace(removed, "")).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
         }
-        for (wrong, told) in [
+        for (header, message) in [
             ("Breaks: F5.\n--- a/x\n+++ b/x\n", "no test"),
             ("Caught by: crates/app/tests/transfer.rs\n", "path/file.rs::function"),
             ("Caught by: build.rs::x\n", "neither below"),
-            ("Catched by: crates/app/tests/transfer.rs::one\n", "not of its form"),
+            ("Catched by: crates/app/tests/transfer.rs::one\n", "invalid line"),
         ] {
-            let error = parse(wrong).unwrap_err().to_string();
-            assert!(error.contains(told), "{error}");
+            let error = parse(header).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The copy of the tree that mutants are applied to.
+//! Copy of the tree to which mutants are applied.
 //!
-//! It stays below `target/` between runs, together with what was compiled from it,
-//! so that only what changed is compiled again. Files are compared by content: one
-//! that a run which was killed left changed is put right by the next.
+//! The copy and its compiled files remain below `target/` between runs, so that only changes are
+//! compiled again. Files are compared by content, so a file that a killed run left modified is
+//! restored by the next run.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -17,12 +17,14 @@ use crate::process;
 
 #[derive(Debug)]
 pub(super) struct Scratch {
+    /// Paths of the copy.
     pub(super) paths: Paths,
+    /// Log of the running test.
     pub(super) log: PathBuf,
     _locked: File,
 }
 
-/// A mutant in the copy; dropping it restores what was there.
+/// A mutant that is applied to the copy. Dropping it restores the original files.
 #[derive(Debug)]
 pub(super) struct Applied {
     originals: Vec<(PathBuf, Vec<u8>)>,
@@ -31,20 +33,20 @@ pub(super) struct Applied {
 impl Drop for Applied {
     fn drop(&mut self) {
         for (path, original) in &self.originals {
-            // What cannot be restored now is by the next run.
+            // A file that cannot be restored here is restored by the next run.
             let _next_run = fs::write(path, original);
         }
     }
 }
 
 impl Scratch {
-    /// Makes the copy like the tree: tracked files and new ones, as they are now.
+    /// Updates the copy to the current tree, with tracked and new files.
     pub(super) fn prepare(paths: &Paths) -> Result<Self> {
         let folder = paths.target.join("mutants");
         fs::create_dir_all(&folder)?;
         let locked = File::create(folder.join("lock"))?;
         if locked.try_lock().is_err() {
-            bail!("another run uses {}: wait for it, or end it", folder.display());
+            bail!("another run uses {}: wait until it ends, or stop it", folder.display());
         }
         let root = folder.join("tree");
         let listed = process::answer(
@@ -53,30 +55,31 @@ impl Scratch {
                 .current_dir(&paths.root),
             "",
         )?;
-        // What is deleted and not yet committed is still listed.
+        // git also lists files whose deletion is not committed.
         let files = listed.split('\0').filter(|file| paths.root.join(file).is_file());
         copy(&paths.root, &root, &files.map(PathBuf::from).collect())?;
         let paths = Paths { root, target: folder.join("target"), tools: paths.tools.clone() };
         Ok(Self { paths, log: folder.join("test.log"), _locked: locked })
     }
 
-    /// Applies a mutant; the inner error is what git says when it does not apply.
+    /// Applies a mutant. The inner error is git's message when the patch does not apply.
     pub(super) fn apply(&self, mutant: &Mutant) -> Result<Result<Applied, String>> {
         let mut originals = Vec::new();
         for file in &mutant.files {
             let path = self.paths.root.join(file);
             match fs::read(&path) {
                 Ok(content) => originals.push((path, content)),
-                Err(_) => return Ok(Err(format!("there is no {file}"))),
+                Err(_) => return Ok(Err(format!("{file} does not exist"))),
             }
         }
         let applied = Applied { originals };
         let output = Command::new("git")
-            // One line around a change must be as it was: others may come and go.
+            // `-C1` requires only one unchanged line of context, so that unrelated changes nearby
+            // do not matter.
             .args(["apply", "-C1"])
             .arg(&mutant.patch)
             .current_dir(&self.paths.root)
-            // The copy is no repository, and the one around it is not meant.
+            // The copy is not a repository; git must not use the surrounding one.
             .env("GIT_CEILING_DIRECTORIES", self.paths.root.parent().unwrap_or(&self.paths.root))
             .env_remove("GIT_DIR")
             .env_remove("GIT_WORK_TREE")
@@ -95,13 +98,13 @@ impl Scratch {
     }
 }
 
-/// Makes `to` hold exactly `files` of `from`. What is the same already is not
-/// written: cargo compiles again what is newer.
+/// Makes `to` contain exactly `files` of `from`. Unchanged files are not written, because cargo
+/// recompiles newer files.
 fn copy(from: &Path, to: &Path, files: &BTreeSet<PathBuf>) -> Result<()> {
     for file in files {
         let (source, copy) = (from.join(file), to.join(file));
         let content = fs::read(&source).with_context(|| format!("{}", source.display()))?;
-        if !fs::read(&copy).is_ok_and(|there| there == content) {
+        if !fs::read(&copy).is_ok_and(|existing| existing == content) {
             fs::create_dir_all(copy.parent().unwrap_or(to))?;
             fs::write(&copy, content).with_context(|| format!("{}", copy.display()))?;
         }
@@ -125,7 +128,7 @@ fn remove_others(root: &Path, folder: &Path, files: &BTreeSet<PathBuf>) -> Resul
 mod tests {
     use super::*;
 
-    /// A folder of this test's own; removed when it ends well.
+    /// Creates a folder for one test, which removes it when it succeeds.
     fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("docferry-{name}-{}", std::process::id()));
         fs::create_dir_all(folder.join("from/src")).unwrap();
@@ -143,7 +146,7 @@ mod tests {
         copy(&from, &to, &files).unwrap();
         let written = || fs::metadata(to.join("same")).unwrap().modified().unwrap();
         let first = written();
-        // As a run that was killed may have left it.
+        // The state that a killed run may have left.
         fs::write(to.join("src/changed"), "mutated").unwrap();
         fs::write(to.join("src/left over"), "3").unwrap();
         copy(&from, &to, &files).unwrap();

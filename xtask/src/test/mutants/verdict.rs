@@ -1,22 +1,24 @@
+//! Results of tests, and verdicts about mutants.
+
 use std::fmt;
 
 use super::super::Counts;
 use super::header::TestName;
 
-/// How a test went.
+/// Result of one test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TestResult {
     Passed,
     Failed,
-    /// It did not end in time, which is a way to fail.
+    /// The test did not end in time, which counts as a failure.
     Hung,
-    /// No test of that name ran.
+    /// No test of that name was run.
     NotThere,
 }
 
 impl TestResult {
-    /// From what the test's program printed and how it ended. One that ends
-    /// without a summary has been brought down.
+    /// Determines the result from the output and exit status of the test program. A program without
+    /// a summary has crashed.
     pub(super) fn of(printed: &str, succeeded: bool) -> Self {
         let mut counts = Counts::default();
         for line in printed.lines() {
@@ -29,7 +31,7 @@ impl TestResult {
         }
     }
 
-    /// What is wrong with that when the code is right.
+    /// Returns the problem with this result when the code is correct.
     pub(super) fn wrong_in_baseline(self) -> Option<&'static str> {
         match self {
             Self::Passed => None,
@@ -40,14 +42,14 @@ impl TestResult {
     }
 }
 
-/// What came of a mutant.
+/// Verdict about a mutant.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Each test that it names has failed.
+    /// All named tests failed.
     Caught,
-    /// These have passed.
+    /// These tests passed.
     Missed(Vec<TestName>),
-    /// It proves nothing: mend the patch.
+    /// The mutant is invalid, so the patch must be fixed.
     Broken(String),
 }
 
@@ -99,7 +101,7 @@ mod tests {
             |function: &str| TestName { file: "a/src/b.rs".into(), function: function.into() };
         let with = |results: &[TestResult]| {
             let named = results.iter().enumerate();
-            Verdict::of(&named.map(|(at, r)| (test(&at.to_string()), *r)).collect::<Vec<_>>())
+            Verdict::of(&named.map(|(index, r)| (test(&index.to_string()), *r)).collect::<Vec<_>>())
         };
         assert_eq!(with(&[TestResult::Failed, TestResult::Hung]), Verdict::Caught);
         let missed = with(&[TestResult::Failed, TestResult::Passed]);

@@ -1,12 +1,13 @@
-//! What an adapter calls of the AWS SDK.
+//! Finds the calls of the AWS SDK that an adapter makes.
 
 use std::collections::BTreeSet;
 
 use super::Files;
 use super::tokens::File;
 
-/// Calls that ask for the right to another, or to what their parts do.
-const OTHERWISE: [(&str, Option<&str>); 10] = [
+/// SDK operations whose IAM action has another name. `None`: only the parts of a transaction need
+/// permissions.
+const PERMISSION_NAMES: [(&str, Option<&str>); 10] = [
     ("complete_multipart_upload", Some("put_object")),
     ("create_multipart_upload", Some("put_object")),
     ("delete_message_batch", Some("delete_message")),
@@ -19,8 +20,8 @@ const OTHERWISE: [(&str, Option<&str>); 10] = [
     ("upload_part", Some("put_object")),
 ];
 
-/// The parts of a transaction, by the type that builds them.
-const PARTS: [(&str, &str); 5] = [
+/// Parts of a transaction, by the type that builds them.
+const TRANSACTION_PARTS: [(&str, &str); 5] = [
     ("ConditionCheck", "condition_check_item"),
     ("Delete", "delete_item"),
     ("Get", "get_item"),
@@ -28,30 +29,33 @@ const PARTS: [(&str, &str); 5] = [
     ("Update", "update_item"),
 ];
 
-/// The calls of the SDK that an adapter makes when `methods` are called of it. One
-/// that stands behind no port is called directly: then it is all of them.
+/// Returns the SDK operations that an adapter performs when `methods` are called on it. An adapter
+/// that implements no port is called directly; all of its operations count then.
 pub(super) fn operations<'a>(files: &'a Files, methods: &BTreeSet<&str>) -> BTreeSet<&'a str> {
-    let of = |wanted: &dyn Fn(&File, &str) -> bool| {
-        let mut made = BTreeSet::new();
+    let operations_where = |included: &dyn Fn(&File, &str) -> bool| {
+        let mut operations = BTreeSet::new();
         for (name, file) in files {
-            for function in file.functions.keys().filter(|function| wanted(file, function)) {
-                reach(files, name, function, &mut BTreeSet::new(), &mut made);
+            for function in file.functions.keys().filter(|function| included(file, function)) {
+                collect_operations(files, name, function, &mut BTreeSet::new(), &mut operations);
             }
         }
-        made
+        operations
     };
-    if of(&|file, function| file.of_traits.contains(function)).is_empty() {
-        return of(&|_, _| true);
+    if operations_where(&|file, function| file.of_traits.contains(function)).is_empty() {
+        return operations_where(&|_, _| true);
     }
-    of(&|file, function| file.of_traits.contains(function) && methods.contains(function))
+    operations_where(&|file, function| {
+        file.of_traits.contains(function) && methods.contains(function)
+    })
 }
 
-fn reach<'a>(
+/// Adds the operations of a function and of the functions that it calls.
+fn collect_operations<'a>(
     files: &'a Files,
     file: &'a str,
     function: &'a str,
     seen: &mut BTreeSet<(&'a str, &'a str)>,
-    made: &mut BTreeSet<&'a str>,
+    operations: &mut BTreeSet<&'a str>,
 ) {
     let Some(body) = files.get(file).and_then(|file| file.functions.get(function)) else { return };
     if !seen.insert((file, function)) {
@@ -60,21 +64,24 @@ fn reach<'a>(
     for call in &body.calls {
         let before = call.before.as_deref();
         if call.is_method && before == Some("client") && !call.has_arguments {
-            let otherwise = OTHERWISE.iter().find(|(name, _)| *name == call.name);
-            made.extend(otherwise.map_or(Some(call.name.as_str()), |(_, instead)| *instead));
-        } else if let Some((_, part)) =
-            PARTS.iter().find(|(kind, _)| before == Some(kind) && call.name == "builder")
+            let permission = PERMISSION_NAMES.iter().find(|(name, _)| *name == call.name);
+            operations.extend(permission.map_or(Some(call.name.as_str()), |(_, action)| *action));
+        } else if let Some((_, part)) = TRANSACTION_PARTS
+            .iter()
+            .find(|(kind, _)| before == Some(kind) && call.name == "builder")
         {
-            made.insert(part);
+            operations.insert(part);
         }
-        // A neighbour by the name of its file, or one's own.
+        // The called function is in this file, or in a neighbor that is named by its file name.
         match before {
-            Some(neighbour) if files.contains_key(neighbour) => {
-                if let Some((neighbour, _)) = files.get_key_value(neighbour) {
-                    reach(files, neighbour, &call.name, seen, made);
+            Some(neighbor) if files.contains_key(neighbor) => {
+                if let Some((neighbor, _)) = files.get_key_value(neighbor) {
+                    collect_operations(files, neighbor, &call.name, seen, operations);
                 }
             }
-            None | Some("self" | "Self") => reach(files, file, &call.name, seen, made),
+            None | Some("self" | "Self") => {
+                collect_operations(files, file, &call.name, seen, operations)
+            }
             Some(_) => {}
         }
     }

@@ -1,11 +1,11 @@
-//! What the code of each function can call of AWS, and which variables it reads.
+//! Determines which AWS actions the code of each function can call, and which environment variables
+//! it reads.
 //!
-//! Found by following names, not types, from a function's `main` through what it
-//! wires (`crates/lambda`), its router (`crates/http`) and its use cases
-//! (`crates/app`) to the adapters (`crates/aws`). That suffices because of how the
-//! project is written: adapters are reached through ports alone, a use case is a
-//! module, a client is called `client`. What is written otherwise shows as a call
-//! that is declared and not found.
+//! The analysis follows names, not types: from a function's `main` through its wiring
+//! (`crates/lambda`), its router (`crates/http`) and its use cases (`crates/app`) to the adapters
+//! (`crates/aws`). This is sufficient because of the project's conventions: adapters are reached
+//! only through ports, a use case is a module, and a client is called `client`. Code that violates
+//! them shows up as a call that is declared but not found.
 
 mod adapters;
 mod tokens;
@@ -18,7 +18,8 @@ use anyhow::{Context as _, Result};
 
 use tokens::File;
 
-/// The services whose calls are rights of the function's role, by crate of the SDK.
+/// Services whose calls need permissions of the function's role: crate of the SDK and prefix of the
+/// IAM action.
 const SERVICES: [(&str, &str); 8] = [
     ("dynamodb", "dynamodb"),
     ("eventbridge", "events"),
@@ -30,31 +31,32 @@ const SERVICES: [(&str, &str); 8] = [
     ("sqs", "sqs"),
 ];
 
-/// The adapter of the exchange bucket, which is reached with a key pair of its own.
-const WITH_ITS_OWN_KEY: &str = "s3";
+/// Adapter of the exchange bucket, which uses its own access key instead of the role.
+const EXCHANGE_ADAPTER: &str = "s3";
 
-/// Files or modules by their names.
+/// Parsed files or modules by name.
 type Files = BTreeMap<String, File>;
 
-/// The source of what runs in Lambda.
+/// Source code that runs in Lambda.
 #[derive(Debug)]
 pub(crate) struct Code {
+    /// `main.rs` of each function, by name.
     functions: Files,
-    /// By file.
+    /// Files of `crates/lambda`, by path.
     wiring: Files,
-    /// By file.
+    /// Files of `crates/http`, by path.
     routers: Files,
-    /// By module.
+    /// Modules of `crates/app`, by name.
     use_cases: Files,
-    /// By module, then by file.
+    /// Files of `crates/aws`, by module, then by name.
     adapters: BTreeMap<String, Files>,
 }
 
-/// Variables of one function.
+/// Environment variables of one function.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Variables {
     pub(super) read: BTreeSet<String>,
-    /// Without these it does not start.
+    /// Variables without which the function does not start.
     pub(super) required: BTreeSet<String>,
 }
 
@@ -70,27 +72,27 @@ impl Code {
         }
         let mut adapters = BTreeMap::<_, Files>::new();
         let mut use_cases = Files::new();
-        for (path, file) in below(&crates.join("app/src"))? {
+        for (path, file) in parse_folder(&crates.join("app/src"))? {
             use_cases.entry(path[0].clone()).or_default().absorb(file);
         }
-        // Ports are names of what somebody else does.
+        // Ports declare methods but do not implement them.
         use_cases.remove("ports");
-        for (path, file) in below(&crates.join("aws/src"))? {
+        for (path, file) in parse_folder(&crates.join("aws/src"))? {
             let name = path.last().cloned().unwrap_or_default();
             adapters.entry(path[0].clone()).or_default().insert(name, file);
         }
         let by_file = |files: Vec<(Vec<String>, File)>| {
             files.into_iter().map(|(path, file)| (path.join("/"), file)).collect()
         };
-        let wiring = by_file(below(&crates.join("lambda/src"))?);
-        let routers = by_file(below(&crates.join("http/src"))?);
+        let wiring = by_file(parse_folder(&crates.join("lambda/src"))?);
+        let routers = by_file(parse_folder(&crates.join("http/src"))?);
         Ok(Self { functions, wiring, routers, use_cases, adapters })
     }
 
-    /// The calls that the code of a function can make, as rights name them.
+    /// Returns the IAM actions that the code of a function can call.
     pub(super) fn calls(&self, function: &str) -> BTreeSet<String> {
         let methods = self.methods(function);
-        let wired = self.wired(function);
+        let wired = self.wiring_of(function);
         let sdks: BTreeSet<_> = wired.iter().flat_map(|body| &body.sdks).collect();
         let mut calls = BTreeSet::new();
         for (sdk, service) in SERVICES {
@@ -98,20 +100,20 @@ impl Code {
                 continue;
             }
             let by_role = |(module, files): &(&String, &Files)| {
-                *module != WITH_ITS_OWN_KEY && uses(files, sdk)
+                *module != EXCHANGE_ADAPTER && uses(files, sdk)
             };
             for (_, files) in self.adapters.iter().filter(by_role) {
-                let made = adapters::operations(files, &methods);
-                calls.extend(made.iter().map(|call| format!("{service}:{}", pascal(call))));
+                let operations = adapters::operations(files, &methods);
+                calls.extend(operations.iter().map(|call| format!("{service}:{}", pascal(call))));
             }
         }
         calls
     }
 
-    /// The variables that a function reads.
+    /// Returns the environment variables that a function reads.
     pub(super) fn variables(&self, function: &str) -> Variables {
         let main = self.functions.get(function).and_then(|file| file.functions.get("main"));
-        let bodies = self.wired(function).into_iter().chain(main);
+        let bodies = self.wiring_of(function).into_iter().chain(main);
         let mut variables = Variables::default();
         for call in bodies.flat_map(|body| &body.calls) {
             if ["required", "required_url", "secret"].contains(&call.name.as_str()) {
@@ -122,8 +124,8 @@ impl Code {
         variables
     }
 
-    /// What `main` calls of the wiring, and what that calls of it.
-    fn wired(&self, function: &str) -> Vec<&tokens::Body> {
+    /// Returns the wiring functions that `main` calls, directly or indirectly.
+    fn wiring_of(&self, function: &str) -> Vec<&tokens::Body> {
         let mut seen = BTreeSet::new();
         let mut bodies = Vec::new();
         let main = self.functions.get(function).and_then(|file| file.functions.get("main"));
@@ -142,8 +144,8 @@ impl Code {
         bodies
     }
 
-    /// Names of the methods that a function's router and use cases call, the
-    /// ports' among them. Not those of `main`, which only hands ports on.
+    /// Returns the names of the methods that a function's router and use cases call, including
+    /// those of ports. The methods that `main` calls are excluded, because it only passes ports on.
     fn methods(&self, function: &str) -> BTreeSet<&str> {
         let mut methods = BTreeSet::new();
         let mut to_visit = Vec::new();
@@ -154,10 +156,12 @@ impl Code {
         };
         let mut from: Vec<&File> = main.into_iter().collect();
         let mut reached = BTreeSet::new();
-        // A router may be part of another that comes later by its name.
+        // Repeated until nothing is added, because a router may be part of another one that is
+        // later in the order of names.
         while let Some((path, file)) = self.routers.iter().find(|(path, file)| {
-            let is_beside = |by: &&str| folder(by).is_some() && folder(by) == folder(path);
-            let shared = reached.iter().any(is_beside);
+            let is_in_same_folder =
+                |other: &&str| folder_of(other).is_some() && folder_of(other) == folder_of(path);
+            let shared = reached.iter().any(is_in_same_folder);
             let mut names = file.functions.keys().filter(|name| shared || makes_routes(name));
             !reached.contains(path.as_str()) && names.any(|name| called(name, &from))
         }) {
@@ -168,8 +172,8 @@ impl Code {
         }
         for (module, file) in &self.use_cases {
             if from.iter().any(|file| file.modules.contains(module)) {
-                let begun = file.functions.keys().filter(|name| called(name, &from));
-                to_visit.extend(begun.map(|name| (module.as_str(), name.as_str())));
+                let entry_points = file.functions.keys().filter(|name| called(name, &from));
+                to_visit.extend(entry_points.map(|name| (module.as_str(), name.as_str())));
             }
         }
         let mut seen = BTreeSet::new();
@@ -182,26 +186,28 @@ impl Code {
                 if call.is_method {
                     methods.insert(call.name.as_str());
                 }
-                let near = file.modules.iter().map(String::as_str).chain([module]);
+                let visible_modules = file.modules.iter().map(String::as_str).chain([module]);
                 let defines = |module: &&str| {
                     self.use_cases
                         .get(*module)
                         .is_some_and(|m| m.functions.contains_key(&call.name))
                 };
-                to_visit.extend(near.filter(defines).map(|module| (module, call.name.as_str())));
+                to_visit.extend(
+                    visible_modules.filter(defines).map(|module| (module, call.name.as_str())),
+                );
             }
         }
         methods
     }
 }
 
-/// Whether a function puts handlers under paths, so that whoever calls it serves them.
+/// Returns whether a function builds routes, so that its callers serve the handlers.
 fn makes_routes(name: &str) -> bool {
     name.ends_with("_router") || name.ends_with("_routes")
 }
 
-/// The folder of a file: what lies in one shares its helpers.
-fn folder(path: &str) -> Option<&str> {
+/// Returns the folder of a file. Files in the same folder share helper functions.
+fn folder_of(path: &str) -> Option<&str> {
     path.rsplit_once('/').map(|(folder, _)| folder)
 }
 
@@ -224,15 +230,14 @@ fn read(path: &Path) -> Result<File> {
     File::parse(&text).with_context(|| format!("{}", path.display()))
 }
 
-/// Every source file below a folder, with the names of its module and of those
-/// around it.
-fn below(folder: &Path) -> Result<Vec<(Vec<String>, File)>> {
+/// Parses every source file below a folder. Returns each with the path of its module.
+fn parse_folder(folder: &Path) -> Result<Vec<(Vec<String>, File)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("{}", folder.display()))? {
         let path = entry?.path();
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if path.is_dir() {
-            for (mut names, file) in below(&path)? {
+            for (mut names, file) in parse_folder(&path)? {
                 names.insert(0, stem.clone());
                 found.push((names, file));
             }
@@ -258,11 +263,11 @@ mod tests {
         let calls = |function| code.calls(function).into_iter().collect::<Vec<_>>();
         assert_eq!(calls("download"), ["dynamodb:GetItem", "dynamodb:Query", "s3:GetObject"]);
         assert_eq!(calls("ping"), ["secretsmanager:GetSecretValue"]);
-        // The parts of a transaction count, not the transaction.
-        let of_upload = code.calls("upload");
-        assert!(of_upload.contains("dynamodb:ConditionCheckItem"), "{of_upload:?}");
-        assert!(!of_upload.contains("dynamodb:TransactWriteItems"), "{of_upload:?}");
-        // The sealer opens and seals; finalize only opens.
+        // The parts of a transaction count, not the transaction itself.
+        let upload_calls = code.calls("upload");
+        assert!(upload_calls.contains("dynamodb:ConditionCheckItem"), "{upload_calls:?}");
+        assert!(!upload_calls.contains("dynamodb:TransactWriteItems"), "{upload_calls:?}");
+        // Upload encrypts and decrypts the session URL; finalize only decrypts it.
         assert!(code.calls("finalize").contains("kms:Decrypt"));
         assert!(!code.calls("finalize").contains("kms:Encrypt"));
     }

@@ -1,23 +1,23 @@
-//! Source files as what each of their functions calls.
+//! Parses source files into the calls that each of their functions makes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, anyhow};
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
-/// The functions of a source file, by name; those of one name are taken together.
+/// Functions of a source file by name. Functions of the same name are merged.
 #[derive(Debug, Default)]
 pub(super) struct File {
     pub(super) functions: BTreeMap<String, Body>,
-    /// Names of those that belong to a trait's implementation.
+    /// Names of the functions in trait implementations.
     pub(super) of_traits: BTreeSet<String>,
-    /// Modules that the file names below `crate::` and `docferry_app::`.
+    /// Modules that the file names after `crate::` and `docferry_app::`.
     pub(super) modules: BTreeSet<String>,
-    /// Crates of the AWS SDK that it names outside of functions, without `aws_sdk_`.
+    /// Crates of the AWS SDK that the file names outside functions, without `aws_sdk_`.
     pub(super) sdks: BTreeSet<String>,
 }
 
-/// What stands in a function.
+/// Calls and SDK crates in the body of a function.
 #[derive(Debug, Default)]
 pub(super) struct Body {
     pub(super) calls: Vec<Call>,
@@ -25,28 +25,28 @@ pub(super) struct Body {
     pub(super) sdks: BTreeSet<String>,
 }
 
-/// `before.name(…)`, `before::name(…)`, `name(…)`.
+/// A call: `before.name(…)`, `before::name(…)` or `name(…)`.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) name: String,
-    /// The word right before the name, if the name belongs to something.
+    /// The identifier before the name, if the call has a receiver or a path.
     pub(super) before: Option<String>,
     pub(super) is_method: bool,
     pub(super) has_arguments: bool,
-    /// What looks like the name of a variable among the arguments.
+    /// Names of environment variables among the arguments.
     pub(super) variables: Vec<String>,
 }
 
 impl File {
-    /// Reads a file; tests are left out.
+    /// Parses a file without its tests.
     pub(super) fn parse(text: &str) -> Result<Self> {
-        let tokens: TokenStream = text.parse().map_err(|error| anyhow!("no Rust: {error}"))?;
+        let tokens: TokenStream = text.parse().map_err(|error| anyhow!("invalid Rust: {error}"))?;
         let mut file = Self::default();
         file.items(&list(tokens), false);
         Ok(file)
     }
 
-    /// Adds what another file of the same module holds.
+    /// Adds the contents of another file of the same module.
     pub(super) fn absorb(&mut self, other: Self) {
         for (name, body) in other.functions {
             self.functions.entry(name).or_default().absorb(body);
@@ -56,30 +56,30 @@ impl File {
         self.sdks.extend(other.sdks);
     }
 
-    /// Goes through items: functions, and blocks that hold functions.
+    /// Processes items: functions, and blocks that contain functions.
     fn items(&mut self, tokens: &[TokenTree], in_trait_impl: bool) {
-        let mut at = 0;
+        let mut index = 0;
         let mut for_trait = false;
-        while at < tokens.len() {
-            match &tokens[at] {
+        while index < tokens.len() {
+            match &tokens[index] {
                 TokenTree::Ident(word) if word == "fn" => {
-                    let end = (at..tokens.len())
+                    let end = (index..tokens.len())
                         .find(|&i| is_block(&tokens[i]) || is_punct(tokens.get(i), ';'));
                     let end = end.unwrap_or(tokens.len() - 1);
-                    if let Some(TokenTree::Ident(name)) = tokens.get(at + 1) {
+                    if let Some(TokenTree::Ident(name)) = tokens.get(index + 1) {
                         let body = self.functions.entry(name.to_string()).or_default();
-                        body.read(&tokens[at + 2..=end], &mut self.modules);
+                        body.read(&tokens[index + 2..=end], &mut self.modules);
                         if in_trait_impl {
                             self.of_traits.insert(name.to_string());
                         }
                     }
-                    at = end;
+                    index = end;
                 }
                 TokenTree::Ident(word) if word == "impl" => for_trait = false,
                 TokenTree::Ident(word) if word == "for" => for_trait = true,
                 TokenTree::Ident(word) => self.sdks.extend(sdk(&word.to_string())),
                 TokenTree::Group(group) if is_test_attribute(&tokens[..at], group) => {
-                    at += tokens[at..].iter().take_while(|token| !is_block(token)).count();
+                    index += tokens[index..].iter().take_while(|token| !is_block(token)).count();
                 }
                 TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
                     self.items(&list(group.stream()), for_trait);
@@ -87,8 +87,8 @@ impl File {
                 }
                 _ => {}
             }
-            self.modules.extend(modules(tokens, at));
-            at += 1;
+            self.modules.extend(modules(tokens, index));
+            index += 1;
         }
     }
 }
@@ -100,25 +100,25 @@ impl Body {
     }
 
     fn read(&mut self, tokens: &[TokenTree], named: &mut BTreeSet<String>) {
-        for (at, token) in tokens.iter().enumerate() {
+        for (index, token) in tokens.iter().enumerate() {
             match token {
                 TokenTree::Ident(word) => {
                     let word = word.to_string();
                     self.sdks.extend(sdk(&word));
-                    self.calls.extend(call(tokens, at, word));
+                    self.calls.extend(call(tokens, index, word));
                 }
                 TokenTree::Group(group) => self.read(&list(group.stream()), named),
                 _ => {}
             }
-            named.extend(modules(tokens, at));
+            named.extend(modules(tokens, index));
         }
     }
 }
 
-/// The call whose name stands at `at`, if it is one.
-fn call(tokens: &[TokenTree], at: usize, name: String) -> Option<Call> {
-    let mut open = at + 1;
-    // A turbofish may stand between: `name::<Type>(…)`.
+/// Returns the call whose name is at `index`, if it is one.
+fn call(tokens: &[TokenTree], index: usize, name: String) -> Option<Call> {
+    let mut open = index + 1;
+    // Skips a turbofish: `name::<Type>(…)`.
     if is_punct(tokens.get(open), ':') && is_punct(tokens.get(open + 2), '<') {
         let mut depth = 0_usize;
         open += 2;
@@ -138,12 +138,12 @@ fn call(tokens: &[TokenTree], at: usize, name: String) -> Option<Call> {
     if arguments.delimiter() != Delimiter::Parenthesis {
         return None;
     }
-    let behind = |steps: usize| at.checked_sub(steps).and_then(|i| tokens.get(i));
+    let behind = |steps: usize| index.checked_sub(steps).and_then(|i| tokens.get(i));
     let is_method = is_punct(behind(1), '.');
     let steps = if is_method { 2 } else { 3 };
-    let belongs = is_method || is_punct(behind(1), ':');
+    let has_prefix = is_method || is_punct(behind(1), ':');
     let before = match behind(steps) {
-        Some(TokenTree::Ident(word)) if belongs => Some(word.to_string()),
+        Some(TokenTree::Ident(word)) if has_prefix => Some(word.to_string()),
         _ => None,
     };
     let arguments = list(arguments.stream());
@@ -152,7 +152,8 @@ fn call(tokens: &[TokenTree], at: usize, name: String) -> Option<Call> {
     Some(Call { name, before, is_method, has_arguments, variables })
 }
 
-/// `"SOME_NAME"`: an underscore tells a variable from other words in capitals.
+/// Returns the name in a literal such as `"SOME_NAME"`. The underscore distinguishes variables from
+/// other uppercase words.
 fn variable(token: &TokenTree) -> Option<String> {
     let TokenTree::Literal(literal) = token else { return None };
     let text = literal.to_string();
@@ -162,27 +163,28 @@ fn variable(token: &TokenTree) -> Option<String> {
     is_name.then(|| text.to_owned())
 }
 
-/// The modules in `crate::module` or `docferry_app::{module::…, …}` that end at `at`.
-fn modules(tokens: &[TokenTree], at: usize) -> Vec<String> {
-    let root = at.checked_sub(3).and_then(|i| tokens.get(i));
+/// Returns the modules in `crate::module` or `docferry_app::{module::…, …}` whose last token is at
+/// `index`.
+fn modules(tokens: &[TokenTree], index: usize) -> Vec<String> {
+    let root = index.checked_sub(3).and_then(|i| tokens.get(i));
     let Some(TokenTree::Ident(root)) = root else { return Vec::new() };
-    let is_path = is_punct(tokens.get(at - 1), ':') && is_punct(tokens.get(at - 2), ':');
+    let is_path = is_punct(tokens.get(index - 1), ':') && is_punct(tokens.get(index - 2), ':');
     if !is_path || (root != "crate" && root != "docferry_app") {
         return Vec::new();
     }
-    match &tokens[at] {
+    match &tokens[index] {
         TokenTree::Ident(name) => vec![name.to_string()],
         TokenTree::Group(group) => {
             let members = list(group.stream());
-            let begins = |i: usize| i == 0 || is_punct(members.get(i - 1), ',');
-            let names = (0..members.len()).filter(|i| begins(*i)).map(|i| members[i].to_string());
+            let is_first = |i: usize| i == 0 || is_punct(members.get(i - 1), ',');
+            let names = (0..members.len()).filter(|i| is_first(*i)).map(|i| members[i].to_string());
             names.collect()
         }
         _ => Vec::new(),
     }
 }
 
-/// `aws_sdk_kms` → `kms`.
+/// Returns the service of an SDK crate: `kms` for `aws_sdk_kms`.
 fn sdk(word: &str) -> Option<String> {
     word.strip_prefix("aws_sdk_").map(str::to_owned)
 }
