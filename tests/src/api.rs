@@ -140,7 +140,7 @@ impl Api {
     /// while the API limits its callers.
     pub async fn events(&self, job_id: &str, last_id: Option<&str>) -> Answer {
         let path = format!("/v1/download/subscribe/{job_id}");
-        eventually("the API lets us in", SHORT, async || {
+        eventually("the request is not throttled", SHORT, async || {
             let answer = self.request_with_last_id(Method::GET, &path, None, last_id).await;
             (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
         })
@@ -177,7 +177,7 @@ impl Api {
     /// Sends a GET request, and repeats it while the API limits its callers, because many
     /// tests run at the same time.
     pub async fn get(&self, path: &str) -> Answer {
-        eventually("the API lets us in", SHORT, async || {
+        eventually("the request is not throttled", SHORT, async || {
             let answer = self.request(Method::GET, path, None).await;
             (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
         })
