@@ -26,7 +26,7 @@ async fn person(sandbox: &Sandbox) -> Api {
 
 /// Sends a POST request, and repeats it while the gateway throttles it. The gateway limits
 /// all callers together.
-async fn post_when_admitted(api: &Api, path: &str, body: Option<&Value>) -> Answer {
+async fn post(api: &Api, path: &str, body: Option<&Value>) -> Answer {
     let body = body.map(Value::to_string);
     eventually("the request is not throttled", BOUND, async || {
         let answer = api.request(Method::POST, path, body.as_deref()).await;
@@ -57,8 +57,7 @@ async fn fifty_equal_requests_at_once_make_one_job() {
         named["clientRequestId"] = json!(name);
         let requests = (0..50).map(async |_| {
             eventually("the request is recorded", BOUND, async || {
-                let answer =
-                    post_when_admitted(&sandbox.api, "/v1/download/initiate", Some(&named)).await;
+                let answer = post(&sandbox.api, "/v1/download/initiate", Some(&named)).await;
                 // Repeats the request while the first one is still being recorded.
                 (answer.status != StatusCode::CONFLICT).then_some(answer)
             })
@@ -71,7 +70,7 @@ async fn fifty_equal_requests_at_once_make_one_job() {
         }
         assert_eq!(answers.len(), 1, "{answers:?}");
         named["priority"] = json!("high");
-        let other = post_when_admitted(&sandbox.api, "/v1/download/initiate", Some(&named)).await;
+        let other = post(&sandbox.api, "/v1/download/initiate", Some(&named)).await;
         assert_eq!(other.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", other.text);
         let first: Value = serde_json::from_str(answers.first().unwrap()).unwrap();
         let id = first["jobId"].as_str().unwrap();
@@ -87,19 +86,18 @@ async fn a_canceled_job_runs_again_and_is_delivered() {
     let document = sandbox.document_with(1000, &[("moverDelayMs", "8000")]).await;
     sandbox.cloud.index(file, &document.guid).await;
     let body = json!({ "file_id": file });
-    let accepted = post_when_admitted(&sandbox.api, "/v1/download/initiate", Some(&body)).await;
+    let accepted = post(&sandbox.api, "/v1/download/initiate", Some(&body)).await;
     let id = accepted.json()["jobId"].as_str().unwrap().to_owned();
     let retry = format!("/v1/download/retry/{id}");
-    let early = post_when_admitted(&sandbox.api, &retry, None).await;
+    let early = post(&sandbox.api, &retry, None).await;
     assert_eq!(early.status, StatusCode::CONFLICT, "{}", early.text);
     // Waits until the job has a slot: before that it has no execution to stop.
     wait_for_status(&sandbox.api, &id, |job| job["status"] == "running").await;
-    let canceled =
-        post_when_admitted(&sandbox.api, &format!("/v1/download/cancel/{id}"), None).await;
+    let canceled = post(&sandbox.api, &format!("/v1/download/cancel/{id}"), None).await;
     assert_eq!(canceled.status, StatusCode::ACCEPTED, "{}", canceled.text);
     wait_for_status(&sandbox.api, &id, |job| job["status"] == "canceled").await;
     let retried = eventually("the first run is cleaned up", BOUND, async || {
-        let answer = post_when_admitted(&sandbox.api, &retry, None).await;
+        let answer = post(&sandbox.api, &retry, None).await;
         (answer.json()["code"] != "NOT_SETTLED").then_some(answer)
     })
     .await;
@@ -124,7 +122,7 @@ async fn a_history_is_ones_own_and_comes_page_by_page() {
     for body in
         [json!({ "file_id": file }), json!({ "file_ids": [file] }), json!({ "file_id": file })]
     {
-        let accepted = post_when_admitted(&ada, "/v1/download/initiate", Some(&body)).await;
+        let accepted = post(&ada, "/v1/download/initiate", Some(&body)).await;
         created.push(accepted.json()["jobId"].as_str().unwrap().to_owned());
     }
     created.reverse();
@@ -206,7 +204,7 @@ async fn a_page_reads_refusals_of_the_gateway_and_downloads() {
     let file = number();
     sandbox.cloud.index(file, &document.guid).await;
     let body = json!({ "file_id": file });
-    let accepted = post_when_admitted(&ada, "/v1/download/initiate", Some(&body)).await.json();
+    let accepted = post(&ada, "/v1/download/initiate", Some(&body)).await.json();
     let path = format!("/v1/download/status/{}", accepted["jobId"].as_str().unwrap());
     let url = eventually("the job ends", BOUND, async || {
         ada.get(&path).await.json()["url"].as_str().map(str::to_owned)

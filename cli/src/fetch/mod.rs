@@ -42,7 +42,7 @@ pub struct Wanted {
     pub folder: PathBuf,
     /// File name in the target folder; `None` uses the name in the response.
     pub name: Option<String>,
-    /// What to do about a file that already exists.
+    /// Policy for a file that already exists.
     pub existing: Existing,
 }
 
