@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 pub(crate) const TRANSFERS: usize = 40;
 /// Number of documents per round; several transfers share one.
 const DOCUMENTS: usize = 15;
+/// Number of documents that share the file name, and so the exchange key, of the first one.
+/// The second one has the same size, too.
+const EQUAL_NAMES: usize = 3;
 /// Number of recipients per round.
 pub(crate) const PEOPLE: usize = 8;
 
@@ -57,6 +60,8 @@ pub(crate) struct Plan {
 /// A document and the faults of its source.
 #[derive(Debug)]
 pub(crate) struct PlannedDocument {
+    /// Number of the file name; documents with the same number share a name.
+    pub(crate) name: usize,
     /// Size in bytes.
     pub(crate) size: u64,
     pub(crate) mover_delay_ms: u64,
@@ -79,7 +84,11 @@ impl Plan {
     /// Creates the plan of a seed.
     pub(crate) fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let documents: Vec<_> = (0..DOCUMENTS).map(|_| document(&mut rng)).collect();
+        let mut documents: Vec<_> = (0..DOCUMENTS).map(|name| document(&mut rng, name)).collect();
+        for equal in &mut documents[..EQUAL_NAMES] {
+            equal.name = 0;
+        }
+        documents[1].size = documents[0].size;
         let transfer = |_| {
             let document = rng.usize(..DOCUMENTS);
             PlannedTransfer {
@@ -119,7 +128,7 @@ fn at(rng: &mut Rng, until: u64) -> Duration {
     Duration::from_millis(rng.u64(..until))
 }
 
-fn document(rng: &mut Rng) -> PlannedDocument {
+fn document(rng: &mut Rng, name: usize) -> PlannedDocument {
     let size = match rng.u8(..8) {
         0 => 0,
         1 => rng.u64(1..1000),
@@ -129,7 +138,7 @@ fn document(rng: &mut Rng) -> PlannedDocument {
         _ => rng.u64(10 * MIB..22 * MIB),
     };
     let faults = (0..rng.usize(..3)).map(|_| source_fault(rng, size)).collect();
-    PlannedDocument { size, mover_delay_ms: rng.u64(50..3000), faults }
+    PlannedDocument { name, size, mover_delay_ms: rng.u64(50..3000), faults }
 }
 
 fn source_fault(rng: &mut Rng, size: u64) -> Value {
