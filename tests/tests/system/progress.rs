@@ -4,8 +4,8 @@ use docferry_system_tests::{MIB, SHORT, Sandbox, eventually};
 use jiff::Timestamp;
 use serde_json::json;
 
-/// Regression: the old service stuck at 10 above 29 MB, and its delivery time
-/// depended on exactly 100.
+/// Regression: the progress of the old service stayed at 10 for documents above 29 MB, and its
+/// delivery time depended on a value of exactly 100.
 #[tokio::test]
 async fn progress_never_goes_down_and_claims_nothing_that_has_not_happened() {
     let sandbox = Sandbox::new().await;
