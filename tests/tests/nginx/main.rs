@@ -47,7 +47,7 @@ fn client() -> Client {
 async fn read_until(stream: &mut Response, text: &str) {
     let mut read = String::new();
     while !read.contains(text) {
-        let chunk = stream.chunk().await.unwrap().expect("the stream goes on");
+        let chunk = stream.chunk().await.unwrap().expect("the stream continues");
         read.push_str(&String::from_utf8_lossy(&chunk));
     }
 }
