@@ -1,4 +1,4 @@
-//! Who the client says it is, and where its tokens come from.
+//! Credentials of the client, and the source of its access tokens.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,41 +14,42 @@ use crate::client::{is_loopback, read, retry_after};
 use crate::error::ClientError;
 use crate::wire::Problem;
 
-/// A token is renewed this long before its end, so that it lasts for the call.
-const MARGIN: Duration = Duration::from_secs(60);
-/// RFC 6749 lets an issuer keep silent about the lifetime.
-const LIFETIME_UNKNOWN: Duration = Duration::from_secs(300);
+/// A token is renewed this long before it expires, so that it is valid during the call.
+const RENEWAL_MARGIN: Duration = Duration::from_secs(60);
+/// Lifetime of a token without `expires_in`, which is optional in RFC 6749.
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
 
-/// Who calls. No `Debug` shows a password, token or secret.
+/// Credentials of the caller. `Debug` output shows no password, token or secret.
 #[derive(Debug, Clone)]
 pub enum Credentials {
-    /// The service account, by HTTP Basic.
+    /// The service account, with HTTP Basic authentication.
     Account {
-        /// Its name.
+        /// Name of the account.
         username: String,
-        /// Its password.
+        /// Password of the account.
         password: SecretString,
     },
-    /// A bearer token that somebody else got. It is not renewed.
+    /// A bearer token. It is not renewed.
     Token(SecretString),
-    /// A client that gets its tokens itself.
+    /// An OAuth client, which requests its own tokens.
     Client(ClientCredentials),
 }
 
 /// The client credentials grant of OAuth 2.0 (RFC 6749, section 4.4).
 #[derive(Debug, Clone)]
 pub struct ClientCredentials {
-    /// The issuer's token endpoint: `https`, or `http` on a loopback address.
+    /// Token endpoint of the issuer: `https`, or `http` on a loopback address.
     pub token_url: String,
-    /// The client's id.
+    /// Id of the client.
     pub client_id: String,
-    /// The client's secret.
+    /// Secret of the client.
     pub client_secret: SecretString,
-    /// Scopes to ask for, with spaces between; without them, what the issuer gives.
+    /// Scopes to request, separated by spaces; `None` requests the issuer's default.
     pub scope: Option<String>,
 }
 
-/// Puts credentials on requests; the tokens of a client are got when needed and shared.
+/// Adds credentials to requests. The tokens of an OAuth client are requested when needed
+/// and shared by all clones.
 #[derive(Debug, Clone)]
 pub(crate) enum Signer {
     Account { username: String, password: SecretString },
@@ -56,9 +57,11 @@ pub(crate) enum Signer {
     Client(Arc<TokenSource>),
 }
 
+/// Requests access tokens from the token endpoint and caches the current one.
 #[derive(Debug)]
 pub(crate) struct TokenSource {
     http: reqwest::Client,
+    /// Token endpoint.
     url: Url,
     credentials: ClientCredentials,
     current: Mutex<Option<Token>>,
@@ -67,7 +70,8 @@ pub(crate) struct TokenSource {
 #[derive(Clone)]
 struct Token {
     value: SecretString,
-    until: Instant,
+    /// Time from which the token must be renewed.
+    renew_at: Instant,
 }
 
 impl fmt::Debug for Token {
@@ -76,23 +80,26 @@ impl fmt::Debug for Token {
     }
 }
 
-/// RFC 6749, section 5.1.
+/// Successful response of the token endpoint (RFC 6749, section 5.1).
 #[derive(Deserialize)]
-struct Granted {
+struct TokenResponse {
     access_token: SecretString,
     expires_in: Option<u64>,
 }
 
-/// RFC 6749, section 5.2.
+/// Error response of the token endpoint (RFC 6749, section 5.2).
 #[derive(Default, Deserialize)]
-struct Refused {
+struct TokenError {
     error: Option<String>,
     error_description: Option<String>,
 }
 
 impl Signer {
+    /// Creates a signer. `http` creates the HTTP client for the token endpoint.
+    ///
     /// # Errors
-    /// [`ClientError::TokenUrl`] for a token endpoint that would give the secret away.
+    /// [`ClientError::TokenUrl`] when the token endpoint does not use TLS, because the
+    /// secret would be sent in clear text.
     pub(crate) fn new(
         credentials: Credentials,
         http: impl FnOnce(&Url) -> Result<reqwest::Client, ClientError>,
@@ -101,18 +108,18 @@ impl Signer {
             Credentials::Account { username, password } => Self::Account { username, password },
             Credentials::Token(token) => Self::Token(token),
             Credentials::Client(credentials) => {
-                let url = parse(&credentials.token_url)?;
+                let url = parse_token_url(&credentials.token_url)?;
                 let http = http(&url)?;
                 Self::Client(Arc::new(TokenSource { http, url, credentials, current: None.into() }))
             }
         })
     }
 
-    /// The request with credentials; `refused` is whether those of a try before were,
-    /// which a new token may mend.
+    /// Adds credentials to the request. With `refused`, the current token was refused, so a
+    /// new one is requested.
     ///
     /// # Errors
-    /// What the token endpoint answers.
+    /// The error of the token endpoint.
     pub(crate) async fn sign(
         &self,
         request: RequestBuilder,
@@ -129,31 +136,32 @@ impl Signer {
         })
     }
 
-    /// Whether other credentials can be had than those that were refused.
+    /// Whether new credentials can be requested after a refusal.
     pub(crate) fn can_renew(&self) -> bool {
         matches!(self, Self::Client(_))
     }
 }
 
 impl TokenSource {
+    /// Returns the cached token, or requests a new one if it expires soon or was `refused`.
     async fn token(&self, refused: bool) -> Result<SecretString, ClientError> {
-        // Held while the issuer is asked: several calls at once need one token.
+        // The lock is held during the request, so that concurrent calls request one token.
         let mut current = self.current.lock().await;
-        let good = current.as_ref().filter(|token| !refused && Instant::now() < token.until);
-        if let Some(token) = good {
+        let valid = current.as_ref().filter(|token| !refused && Instant::now() < token.renew_at);
+        if let Some(token) = valid {
             return Ok(token.value.clone());
         }
-        let token = self.ask().await?;
+        let token = self.request_token().await?;
         let value = token.value.clone();
         *current = Some(token);
         Ok(value)
     }
 
-    async fn ask(&self) -> Result<Token, ClientError> {
+    async fn request_token(&self) -> Result<Token, ClientError> {
         let ClientCredentials { client_id, client_secret, scope, .. } = &self.credentials;
         let mut form = vec![("grant_type", "client_credentials")];
         form.extend(scope.as_deref().map(|scope| ("scope", scope)));
-        // The RFC wants both encoded before they are joined by a colon.
+        // RFC 6749 requires both to be encoded before they are joined by a colon.
         let encoded = |text| url::form_urlencoded::byte_serialize(text).collect::<String>();
         let request = self
             .http
@@ -164,30 +172,32 @@ impl TokenSource {
             )
             .header(header::ACCEPT, "application/json")
             .form(&form);
-        let asked = Instant::now();
+        let requested_at = Instant::now();
         let response = request.send().await?;
-        let (status, pause) = (response.status(), retry_after(response.headers()));
+        let (status, retry_after) = (response.status(), retry_after(response.headers()));
         let body = read(response).await?;
         if !status.is_success() {
-            return Err(refusal(status, pause, serde_json::from_slice(&body).unwrap_or_default()));
+            let error = serde_json::from_slice(&body).unwrap_or_default();
+            return Err(refusal(status, retry_after, error));
         }
-        let granted: Granted =
+        let granted: TokenResponse =
             serde_json::from_slice(&body).map_err(|_| ClientError::InvalidAnswer {
                 status: status.as_u16(),
-                reason: "the token endpoint sent no token".into(),
+                reason: "the response of the token endpoint has no token".into(),
             })?;
-        let lifetime = granted.expires_in.map_or(LIFETIME_UNKNOWN, Duration::from_secs);
-        // A fifth of a short life; a token that lives for less than the margin is of use too.
-        let until = asked + lifetime.saturating_sub(MARGIN.min(lifetime / 5));
-        Ok(Token { value: granted.access_token, until })
+        let lifetime = granted.expires_in.map_or(DEFAULT_LIFETIME, Duration::from_secs);
+        // For a short lifetime the margin is a fifth of it; otherwise a token that lives
+        // shorter than the margin could never be used.
+        let renew_at = requested_at + lifetime.saturating_sub(RENEWAL_MARGIN.min(lifetime / 5));
+        Ok(Token { value: granted.access_token, renew_at })
     }
 }
 
-fn refusal(status: StatusCode, retry_after: Option<Duration>, refused: Refused) -> ClientError {
+fn refusal(status: StatusCode, retry_after: Option<Duration>, error: TokenError) -> ClientError {
     let problem = Box::new(Problem {
-        title: Some("the token endpoint gave no token".into()),
-        detail: refused.error_description,
-        code: refused.error,
+        title: Some("the token endpoint issued no token".into()),
+        detail: error.error_description,
+        code: error.error,
         ..Problem::default()
     });
     let code = status.as_u16();
@@ -197,7 +207,8 @@ fn refusal(status: StatusCode, retry_after: Option<Duration>, refused: Refused) 
     }
 }
 
-fn parse(text: &str) -> Result<Url, ClientError> {
+/// Parses the address of a token endpoint. It must use TLS or be a loopback address.
+fn parse_token_url(text: &str) -> Result<Url, ClientError> {
     let refuse = |reason: &str| ClientError::TokenUrl { reason: reason.into() };
     let url = Url::parse(text).map_err(|error| refuse(&error.to_string()))?;
     let is_safe = match url.scheme() {
@@ -221,10 +232,10 @@ mod tests {
     #[test]
     fn a_secret_goes_over_tls_or_stays_on_the_machine() {
         for good in ["https://issuer.example/token", "http://127.0.0.1:1/t", "http://localhost/t"] {
-            assert!(parse(good).is_ok(), "{good}");
+            assert!(parse_token_url(good).is_ok(), "{good}");
         }
         for bad in ["http://issuer.example/token", "ftp://x/", "token", "https://u:p@x/t"] {
-            let error = parse(bad).unwrap_err();
+            let error = parse_token_url(bad).unwrap_err();
             assert!(matches!(error, ClientError::TokenUrl { .. }), "{bad}");
             assert!(!error.to_string().contains("u:p"), "{error}");
         }
@@ -238,7 +249,7 @@ mod tests {
             client_secret: "hunter2".into(),
             scope: None,
         };
-        let token = Token { value: "hunter2".into(), until: Instant::now() };
+        let token = Token { value: "hunter2".into(), renew_at: Instant::now() };
         for shown in [
             format!("{:?}", Credentials::Token("hunter2".into())),
             format!("{:?}", Credentials::Client(client)),

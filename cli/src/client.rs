@@ -1,4 +1,4 @@
-//! The public API over HTTP.
+//! HTTP client of the public API.
 
 use std::time::Duration;
 
@@ -12,24 +12,25 @@ use crate::error::ClientError;
 use crate::wire::{Accepted, Heard, NewTransfer, Problem, Terminate, TransferStatus};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Above the 29 s after which API Gateway gives up itself.
+/// Longer than API Gateway's own timeout of 29 s.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(35);
-/// No document of this API comes near; more is somebody else's answer.
-const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+/// Maximum size of a response body. Every document of this API is far smaller; a longer
+/// body comes from another server.
+const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
 
-/// A status document and what the service said about asking again.
+/// A status document, and the pause before the next poll.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Polled<S = TransferStatus> {
-    /// The document.
+    /// The status document.
     pub status: S,
-    /// The pause that the service asked for, if it did.
+    /// The pause that the service asked for in `Retry-After`, if any.
     pub retry_after: Option<Duration>,
 }
 
 /// A client of one docferry deployment.
 ///
-/// Makes each call once: who calls decides about trying again
-/// (see [`ClientError::is_transient`] and [`ClientError::is_surely_not_done`]).
+/// Sends each call once and does not retry. The caller decides whether to retry (see
+/// [`ClientError::is_transient`] and [`ClientError::is_surely_not_done`]).
 /// Cloning is cheap and shares the connections.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -39,41 +40,43 @@ pub struct Client {
 }
 
 impl Client {
-    /// Ids that the service takes in one call of [`Client::terminate`].
-    const MOST_TERMINATED: usize = 100;
+    /// Maximum number of ids that the service accepts in one terminate request.
+    const MAX_IDS_PER_TERMINATE: usize = 100;
 
-    /// Makes a client for the API at `base`, which includes the stage.
+    /// Creates a client for the API at `base`, which includes the stage.
     ///
-    /// Redirects are not followed: credentials go to the given address only.
-    /// A loopback address is never asked for through a proxy.
+    /// Redirects are not followed, so that credentials are sent to the given address only.
+    /// Requests to a loopback address never use a proxy.
     ///
     /// # Errors
-    /// [`ClientError::BaseUrl`] when `base` is no plain HTTP address, and
-    /// [`ClientError::TokenUrl`] likewise.
+    /// [`ClientError::BaseUrl`] when `base` is not a plain HTTP address, and
+    /// [`ClientError::TokenUrl`] when the address of the token endpoint is not usable.
     pub fn new(base: &str, credentials: Credentials) -> Result<Self, ClientError> {
         let base = parse_base(base)?;
         let http = |url: &Url| Ok(http_for(url).timeout(REQUEST_TIMEOUT).build()?);
         Ok(Self { http: http(&base)?, signer: Signer::new(credentials, http)?, base })
     }
 
-    /// Asks for one document to be carried to one person. Two calls make two transfers;
-    /// [`Client::upload_once`] can be repeated.
+    /// Starts a transfer of one document to one person.
+    ///
+    /// The call is not idempotent: two calls create two transfers. Use
+    /// [`Client::upload_once`] when the call may be repeated.
     ///
     /// # Errors
-    /// See [`ClientError`]; after one of [`ClientError::may_have_been_done`] a transfer
-    /// may have begun all the same, and its id is unknown.
+    /// See [`ClientError`]. If [`ClientError::may_have_been_done`] is true, the transfer
+    /// may have been created, and its id is unknown.
     pub async fn upload(&self, transfer: &NewTransfer) -> Result<Accepted, ClientError> {
         let request = self.request(Method::POST, &["document", "upload"])?.json(transfer);
         Ok(self.exchange(request).await?.0)
     }
 
-    /// As [`Client::upload`], under an `Idempotency-Key`: repeating the call with the same
-    /// key and transfer returns the first answer and makes no second transfer.
+    /// Like [`Client::upload`], with an `Idempotency-Key`: repeating the call with the same
+    /// key and transfer returns the first response and creates no second transfer.
     ///
     /// # Errors
-    /// [`ClientError::Rejected`] with 409 while the first call of that key is still being
-    /// recorded, and with 422 when the key belongs to another transfer; otherwise as
-    /// [`Client::upload`].
+    /// [`ClientError::Rejected`] with status 409 while the first call with that key is
+    /// still being recorded, and with 422 when the key was used for another transfer.
+    /// Otherwise as [`Client::upload`].
     pub async fn upload_once(
         &self,
         transfer: &NewTransfer,
@@ -83,16 +86,16 @@ impl Client {
         Ok(self.exchange(request.header("Idempotency-Key", key).json(transfer)).await?.0)
     }
 
-    /// Asks how a transfer is doing.
+    /// Returns the status of a transfer.
     ///
     /// # Errors
-    /// [`ClientError::NotFound`] for an id that is unknown or expired; otherwise
-    /// see [`ClientError`].
+    /// [`ClientError::NotFound`] when the id is unknown or expired; otherwise see
+    /// [`ClientError`].
     pub async fn status(&self, transfer_id: &str) -> Result<TransferStatus, ClientError> {
         Ok(self.poll(transfer_id).await?.status)
     }
 
-    /// As [`Client::status`], with the pause that the service asks for.
+    /// Like [`Client::status`], with the pause that the service asks for.
     ///
     /// # Errors
     /// As [`Client::status`].
@@ -102,18 +105,19 @@ impl Client {
         Ok(Polled { status, retry_after })
     }
 
-    /// Asks transfers to stop; making the same call again is harmless.
+    /// Requests the cancellation of transfers. The call is idempotent.
     ///
-    /// The answer says only that the wish was heard: ids that are unknown or have
-    /// ended are passed over, and a document that is complete by then stays. What
-    /// became of a transfer is told by its status.
+    /// Success means only that the request was accepted. The service ignores ids that are
+    /// unknown or have ended, and a document that is already complete stays. Poll the
+    /// status of a transfer to learn its outcome.
     ///
     /// # Errors
-    /// See [`ClientError`]; a part of many ids may have been asked all the same.
+    /// See [`ClientError`]. The ids are sent in several requests, so some of them may have
+    /// been accepted before the error.
     pub async fn terminate(&self, transfer_ids: &[String]) -> Result<(), ClientError> {
-        for transfer_ids in transfer_ids.chunks(Self::MOST_TERMINATED) {
+        for transfer_ids in transfer_ids.chunks(Self::MAX_IDS_PER_TERMINATE) {
             let request = self.request(Method::POST, &["document", "terminate"])?;
-            let _heard: (Heard, _) =
+            let _accepted: (Heard, _) =
                 self.exchange(request.json(&Terminate { transfer_ids })).await?;
         }
         Ok(())
@@ -126,52 +130,63 @@ impl Client {
     ) -> Result<RequestBuilder, ClientError> {
         let mut url = self.base.clone();
         url.path_segments_mut()
-            .map_err(|()| ClientError::BaseUrl { reason: "it cannot carry a path".into() })?
+            .map_err(|()| ClientError::BaseUrl { reason: "it cannot have a path".into() })?
             .pop_if_empty()
             .extend(path);
         Ok(self.http.request(method, url))
     }
 
+    /// Sends a request and parses the document of a successful response. Also returns the
+    /// pause from `Retry-After`, if any.
     pub(crate) async fn exchange<T: DeserializeOwned>(
         &self,
         request: RequestBuilder,
     ) -> Result<(T, Option<Duration>), ClientError> {
-        let answer = self.ask(request).await?;
-        let retry_after = answer.retry_after;
-        Ok((answer.into_document()?, retry_after))
+        let response = self.ask(request).await?;
+        let retry_after = response.retry_after;
+        Ok((response.into_document()?, retry_after))
     }
 
-    /// Makes a call with credentials, whatever its answer.
-    pub(crate) async fn ask(&self, request: RequestBuilder) -> Result<Answer, ClientError> {
-        let again = request.try_clone().filter(|_| self.signer.can_renew());
-        let answer = Answer::read(self.signer.sign(request, false).await?.send().await?).await?;
-        match again {
-            // The token may have been withdrawn; a refused call did nothing.
-            Some(request) if answer.status == StatusCode::UNAUTHORIZED => {
-                Answer::read(self.signer.sign(request, true).await?.send().await?).await
+    /// Sends a request with credentials and returns the response, whatever its status.
+    ///
+    /// After a 401 it requests a new access token and sends the request once more, if the
+    /// credentials can be renewed.
+    pub(crate) async fn ask(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<BufferedResponse, ClientError> {
+        let second_try = request.try_clone().filter(|_| self.signer.can_renew());
+        let request = self.signer.sign(request, false).await?;
+        let response = BufferedResponse::read(request.send().await?).await?;
+        match second_try {
+            // The token may have been revoked. A call that was refused had no effect.
+            Some(request) if response.status == StatusCode::UNAUTHORIZED => {
+                let request = self.signer.sign(request, true).await?;
+                BufferedResponse::read(request.send().await?).await
             }
-            _ => Ok(answer),
+            _ => Ok(response),
         }
     }
 }
 
-/// An answer that was read whole.
+/// A response with its whole body.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct BufferedResponse {
     pub(crate) status: StatusCode,
     pub(crate) retry_after: Option<Duration>,
+    /// Whether the content type is a kind of JSON.
     is_json: bool,
     body: Vec<u8>,
 }
 
-impl Answer {
+impl BufferedResponse {
     async fn read(response: Response) -> Result<Self, ClientError> {
         let headers = response.headers();
         let (retry_after, is_json) = (retry_after(headers), is_json(headers));
         Ok(Self { status: response.status(), retry_after, is_json, body: read(response).await? })
     }
 
-    /// The document of a success; a refusal is an error.
+    /// Parses the document of a successful response; any other status is an error.
     pub(crate) fn into_document<T: DeserializeOwned>(self) -> Result<T, ClientError> {
         if self.status.is_success() {
             return self.document();
@@ -179,15 +194,17 @@ impl Answer {
         let problem: Option<Problem> =
             self.is_json.then(|| serde_json::from_slice(&self.body).ok()).flatten();
         if self.is_foreign(problem.as_ref()) {
-            let reason = "its body is no problem document of docferry".into();
+            let reason = "the body is not a problem document of docferry".into();
             return Err(ClientError::InvalidAnswer { status: self.status.as_u16(), reason });
         }
         Err(failure(self.status, self.retry_after, problem.unwrap_or_default()))
     }
 
-    /// Whether a refusal comes from something else than docferry. API Gateway refuses with
-    /// JSON of its own, but never with a 404; with a 403 of certain words it says that it
-    /// has no such path. An empty body can be anybody's.
+    /// Whether an error response comes from another server than docferry.
+    ///
+    /// API Gateway's own errors are JSON without a code. It never sends a 404; for an
+    /// unknown path it sends a 403 with the text "Missing Authentication Token". An empty
+    /// body says nothing about its origin and counts as docferry's.
     fn is_foreign(&self, problem: Option<&Problem>) -> bool {
         let is_refusal =
             self.status.is_client_error() && !matches!(self.status.as_u16(), 408 | 429);
@@ -203,20 +220,20 @@ impl Answer {
             }
     }
 
-    /// The document, whatever the status.
+    /// Parses the body, whatever the status.
     pub(crate) fn document<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
         serde_json::from_slice(&self.body).map_err(|error| {
-            let said = error.to_string();
-            // Of a wrong value it would quote the value, which may be a URL that opens something.
-            let is_harmless = said.starts_with("missing field") || !error.is_data();
-            let reason = if is_harmless { said } else { "a field is of the wrong kind".into() };
+            let message = error.to_string();
+            // For a wrong value, serde quotes the value, which may be a presigned URL.
+            let is_harmless = message.starts_with("missing field") || !error.is_data();
+            let reason = if is_harmless { message } else { "a field has the wrong type".into() };
             ClientError::InvalidAnswer { status: self.status.as_u16(), reason }
         })
     }
 }
 
-/// What all our calls have in common: no redirects, and no proxy on the way to this
-/// machine.
+/// Returns an HTTP client builder with the settings of all calls: no redirects, and no
+/// proxy for loopback addresses.
 pub(crate) fn http_for(url: &Url) -> reqwest::ClientBuilder {
     let builder = reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -273,8 +290,8 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|kind| kind.trim().ends_with("json"))
 }
 
-/// Reads `Retry-After`; a date is taken relative to the answer's own `Date`, so
-/// that a wrong clock on either side does no harm.
+/// Reads `Retry-After` as a duration. A date is compared with the `Date` header of the same
+/// response, so that a wrong clock on either side does not matter.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let value = text(RETRY_AFTER)?.trim();
@@ -286,13 +303,14 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(until.duration_since(now).unwrap_or_default())
 }
 
+/// Reads a response body of at most [`MAX_RESPONSE_BYTES`].
 pub(crate) async fn read(mut response: Response) -> Result<Vec<u8>, ClientError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+        if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
             return Err(ClientError::InvalidAnswer {
                 status: response.status().as_u16(),
-                reason: "the answer is far too long".into(),
+                reason: "the body is too long".into(),
             });
         }
         body.extend_from_slice(&chunk);

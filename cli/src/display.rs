@@ -1,4 +1,4 @@
-//! Progress for people: live bars on a terminal, plain lines elsewhere.
+//! Display of progress for people: progress bars on a terminal, plain lines elsewhere.
 
 mod bars;
 mod lines;

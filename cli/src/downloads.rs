@@ -1,4 +1,4 @@
-//! The calls of the downloads API.
+//! Calls of the downloads API.
 
 use reqwest::{Method, StatusCode, header};
 
@@ -10,20 +10,19 @@ use crate::job::{
 };
 
 impl Client {
-    /// Asks for documents to be made ready for fetching.
+    /// Creates a job that makes documents available for download.
     ///
-    /// `key` names the wish: the same call with the same key makes one job, however
-    /// often it is made.
+    /// `key` is the idempotency key: repeated calls with the same key create one job.
     ///
     /// # Errors
-    /// [`ClientError::Rejected`] with 409 while the first call of that key is still
-    /// being recorded; otherwise see [`ClientError`].
+    /// [`ClientError::Rejected`] with status 409 while the first call with that key is
+    /// still being recorded; otherwise see [`ClientError`].
     pub async fn initiate(&self, job: &NewJob, key: &str) -> Result<JobAccepted, ClientError> {
         let request = self.request(Method::POST, &["v1", "download", "initiate"])?;
         Ok(self.exchange(request.header("Idempotency-Key", key).json(job)).await?.0)
     }
 
-    /// The name of a document, where the index of documents knows it.
+    /// Returns the file name of a document, if the index of documents has it.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -34,10 +33,10 @@ impl Client {
         Ok(known.file_name)
     }
 
-    /// Asks how a job is doing.
+    /// Returns the status of a job, with the pause that the service asks for.
     ///
     /// # Errors
-    /// [`ClientError::NotFound`] for an id that is unknown or forgotten; otherwise see
+    /// [`ClientError::NotFound`] when the id is unknown or expired; otherwise see
     /// [`ClientError`].
     pub async fn poll_job(&self, job_id: &str) -> Result<Polled<JobStatus>, ClientError> {
         let request = self.request(Method::GET, &["v1", "download", "status", job_id])?;
@@ -45,15 +44,15 @@ impl Client {
         Ok(Polled { status, retry_after })
     }
 
-    /// Whether an id is a job's, and not a transfer's of the older API, which asks for
-    /// no document by number.
+    /// Whether an id belongs to a job, not to a transfer of the older API. Documents of
+    /// such a transfer have no number.
     ///
     /// # Errors
-    /// See [`ClientError`]. An unknown id is no job.
+    /// See [`ClientError`]. For an unknown id the result is `false`.
     pub async fn is_job(&self, id: &str) -> Result<bool, ClientError> {
         match self.poll_job(id).await {
             Ok(Polled { status, .. }) => Ok(status.items.iter().any(|item| item.file_id.is_some())),
-            // 403: who may not look at jobs may look at transfers.
+            // 403: a caller without access to jobs may have access to transfers.
             Err(ClientError::NotFound(_) | ClientError::Unauthorized { status: 403, .. }) => {
                 Ok(false)
             }
@@ -61,43 +60,46 @@ impl Client {
         }
     }
 
-    /// Asks where to fetch what a job has delivered; the address is made for this answer.
+    /// Requests the presigned URL of the document that a job delivered. Each call returns a
+    /// new URL.
     ///
     /// # Errors
-    /// [`ClientError::Rejected`] with 410 when it has expired; otherwise see
-    /// [`ClientError`].
+    /// [`ClientError::Rejected`] with status 410 when the document has expired; otherwise
+    /// see [`ClientError`].
     pub async fn fetchable(&self, job_id: &str) -> Result<Fetchable, ClientError> {
         let request = self.request(Method::GET, &["v1", "download", job_id])?;
-        let answer = self.ask(request.header(header::ACCEPT, "application/json")).await?;
-        if answer.status == StatusCode::CONFLICT {
-            let status = Box::new(answer.document()?);
-            return Ok(Fetchable::NotReady { status, retry_after: answer.retry_after });
+        let response = self.ask(request.header(header::ACCEPT, "application/json")).await?;
+        if response.status == StatusCode::CONFLICT {
+            let status = Box::new(response.document()?);
+            return Ok(Fetchable::NotReady { status, retry_after: response.retry_after });
         }
-        Ok(Fetchable::Ready(answer.into_document::<JobUrl>()?))
+        Ok(Fetchable::Ready(response.into_document::<JobUrl>()?))
     }
 
-    /// Asks a job to stop; making the same call again is harmless.
+    /// Requests the cancellation of a job. The call is idempotent.
     ///
     /// # Errors
-    /// [`ClientError::Rejected`] with 409 when it had ended; otherwise see
+    /// [`ClientError::Rejected`] with status 409 when the job has ended; otherwise see
     /// [`ClientError`].
     pub async fn cancel_job(&self, job_id: &str) -> Result<(), ClientError> {
         let request = self.request(Method::POST, &["v1", "download", "cancel", job_id])?;
-        let _heard: (JobCanceling, _) = self.exchange(request).await?;
+        let _accepted: (JobCanceling, _) = self.exchange(request).await?;
         Ok(())
     }
 
-    /// Lets a job that has ended without success run again, under the same id.
+    /// Starts another run of a job that failed, was canceled or has expired. The job keeps
+    /// its id.
     ///
     /// # Errors
-    /// [`ClientError::Rejected`] with 409 when it may not; otherwise see [`ClientError`].
+    /// [`ClientError::Rejected`] with status 409 when the job cannot be retried; otherwise
+    /// see [`ClientError`].
     pub async fn retry_job(&self, job_id: &str) -> Result<JobAccepted, ClientError> {
         let request = self.request(Method::POST, &["v1", "download", "retry", job_id])?;
         Ok(self.exchange(request).await?.0)
     }
 
-    /// A page of jobs, the newest first; `token` is the page before's
-    /// [`JobPage::next_page_token`].
+    /// Returns a page of jobs, newest first. `token` is [`JobPage::next_page_token`] of the
+    /// previous page, or `None` for the first page.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -106,13 +108,13 @@ impl Client {
         filter: &JobFilter,
         token: Option<&str>,
     ) -> Result<JobPage, ClientError> {
-        // Only the one of the two calls knows a status, and only the other its history.
+        // `jobs` is the call for jobs in one state, `history` the call for all jobs.
         let call = if filter.status.is_some() { "jobs" } else { "history" };
         let request = self.request(Method::GET, &["v1", "download", call])?;
         let request = request.query(filter).query(&[("pageToken", token)]);
         let mut page: JobPage = self.exchange(request).await?.0;
         for job in &mut page.items {
-            // A list is shown and kept; what opens a document is asked for by itself.
+            // Lists are printed and stored, so presigned URLs must not be in them.
             job.more.retain(|name, _| !matches!(name.as_str(), "url" | "result"));
         }
         Ok(page)

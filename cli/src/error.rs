@@ -1,4 +1,4 @@
-//! What can go wrong with a call, by what the caller does next.
+//! Errors of calls to the service. There is one variant for each reaction of the caller.
 
 use std::time::Duration;
 
@@ -9,109 +9,114 @@ use crate::wire::Problem;
 /// A call to the service that did not succeed.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum ClientError {
-    /// Correct the address of the API.
+    /// The address of the API is not usable.
     #[error("not a usable API address: {reason}")]
     #[diagnostic(
         code(docferry::api_address),
-        help("it looks like https://host/stage, without user name, query or fragment")
+        help("use the form https://host/stage, without user name, query or fragment")
     )]
     BaseUrl {
-        /// What is wrong with it.
+        /// Why the address is not usable.
         reason: String,
     },
 
-    /// Correct the address of the token endpoint.
+    /// The address of the token endpoint is not usable.
     #[error("not a usable address of a token endpoint: {reason}")]
-    #[diagnostic(code(docferry::token_address), help("the issuer names it: token_endpoint"))]
+    #[diagnostic(
+        code(docferry::token_address),
+        help("use token_endpoint from the issuer's OpenID configuration")
+    )]
     TokenUrl {
-        /// What is wrong with it.
+        /// Why the address is not usable.
         reason: String,
     },
 
-    /// Correct the credentials.
+    /// The service refused the credentials.
     #[error("the service refused the credentials (HTTP {status}): {problem}")]
     #[diagnostic(
         code(docferry::unauthorized),
         help(
             "check DOCFERRY_USERNAME and DOCFERRY_PASSWORD, or DOCFERRY_TOKEN, or \
-             DOCFERRY_CLIENT_ID and DOCFERRY_CLIENT_SECRET; a token needs the scopes of the call"
+             DOCFERRY_CLIENT_ID and DOCFERRY_CLIENT_SECRET; a token also needs the scopes for the \
+             call"
         )
     )]
     Unauthorized {
-        /// 401 or 403.
+        /// HTTP status: 401 or 403.
         status: u16,
-        /// What the service said.
+        /// Problem document of the response.
         problem: Box<Problem>,
     },
 
-    /// The id is unknown or has expired. Without a problem document, the address may also
-    /// be another service's.
+    /// The id is unknown or has expired. If there is no problem document, the address may
+    /// also belong to another service.
     #[error("not found (HTTP 404): {0}")]
     #[diagnostic(
         code(docferry::not_found),
         help(
-            "the id is unknown, or its record has expired; check the id, and that --api is the \
-             address of docferry with its stage"
+            "the id is unknown, or its record has expired; check the id, and check that --api is \
+             the address of docferry with its stage"
         )
     )]
     NotFound(Box<Problem>),
 
-    /// Correct the request; sending it again unchanged is useless.
+    /// The service refused the request. Repeating it unchanged fails again, except after a
+    /// conflict (409).
     #[error("the service refused the request (HTTP {status}): {problem}")]
     #[diagnostic(code(docferry::refused))]
     Rejected {
-        /// Any other 4xx.
+        /// HTTP status: any other 4xx.
         status: u16,
-        /// When the same request may do, where the service tells.
+        /// Time until the same request may succeed, if the response has `Retry-After`.
         retry_after: Option<Duration>,
-        /// What the service said.
+        /// Problem document of the response.
         problem: Box<Problem>,
     },
 
-    /// Try again later: overload, throttling or a fault of the service.
+    /// The service is overloaded, throttles the caller, or has a fault. Retry later.
     #[error("the service is unavailable (HTTP {status}): {problem}")]
     #[diagnostic(code(docferry::unavailable), help("try again later"))]
     Unavailable {
-        /// 408, 429 or 5xx.
+        /// HTTP status: 408, 429 or 5xx.
         status: u16,
-        /// How long the service asks to be left alone.
+        /// Pause that the service asks for in `Retry-After`, if any.
         retry_after: Option<Duration>,
-        /// What the service said.
+        /// Problem document of the response.
         problem: Box<Problem>,
     },
 
-    /// Try again, or check the network: no whole answer came.
+    /// No complete response was received. Retry, or check the network.
     #[error("the service could not be reached")]
     #[diagnostic(
         code(docferry::unreachable),
         help("check the network and --api: the host name, the port and the stage")
     )]
     Unreachable {
-        /// What the HTTP stack said, without the address.
+        /// Error of the HTTP client, without the address.
         #[source]
         source: reqwest::Error,
     },
 
-    /// Something else than docferry answered: another host, or a proxy on the way.
-    #[error("not an answer of docferry (HTTP {status}): {reason}")]
+    /// The response does not come from docferry, but from another host or from a proxy.
+    #[error("not a response of docferry (HTTP {status}): {reason}")]
     #[diagnostic(
         code(docferry::invalid_answer),
         help(
-            "check --api: is it the address of docferry, with its stage? A proxy on the way may \
-             also have answered"
+            "check that --api is the address of docferry with its stage; the response may also \
+             come from a proxy"
         )
     )]
     InvalidAnswer {
-        /// The status that came with it.
+        /// HTTP status of the response.
         status: u16,
-        /// What did not fit.
+        /// Why the response is not docferry's.
         reason: String,
     },
 }
 
 impl ClientError {
-    /// Whether the same call may succeed when it is simply made again. A foreign answer
-    /// may: a proxy or a page of maintenance can stand in for the service for a moment.
+    /// Whether a retry of the same call may succeed. That includes responses of other
+    /// servers: a proxy or a maintenance page may replace the service for a short time.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(
@@ -120,8 +125,8 @@ impl ClientError {
         )
     }
 
-    /// Whether the service certainly did not act on the request, so that even a
-    /// call that creates something can be made again.
+    /// Whether the request certainly had no effect, so that even a call that is not
+    /// idempotent can be repeated.
     #[must_use]
     pub fn is_surely_not_done(&self) -> bool {
         match self {
@@ -131,8 +136,8 @@ impl ClientError {
         }
     }
 
-    /// Whether the service may have acted on the request although it was not answered as
-    /// done: the answer was lost or came from something on the way.
+    /// Whether the request may have had an effect although no success was reported: the
+    /// response was lost or came from a proxy.
     #[must_use]
     pub fn may_have_been_done(&self) -> bool {
         match self {
@@ -144,19 +149,21 @@ impl ClientError {
         }
     }
 
-    /// Whether the service takes no new work at present.
+    /// Whether the service accepts no new work at present.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.has_code("DRAINING")
     }
 
-    /// Whether a job may run again, but what its last run left is still being removed.
+    /// Whether a retry of a job was refused only because its last run is still being
+    /// cleaned up.
     #[must_use]
     pub fn is_not_settled(&self) -> bool {
         self.has_code("NOT_SETTLED")
     }
 
-    /// A 404 without a word, which the contract allows and any other server may send.
+    /// Whether this is a 404 without a problem document. The contract allows it, and any
+    /// other server may send it too.
     #[must_use]
     pub fn is_bare_not_found(&self) -> bool {
         matches!(self, Self::NotFound(problem) if **problem == Problem::default())
@@ -177,7 +184,7 @@ impl ClientError {
         }
     }
 
-    /// What the service said, where it said something.
+    /// The problem document of the response, if there was a response of docferry.
     #[must_use]
     pub fn problem(&self) -> Option<&Problem> {
         match self {
@@ -189,8 +196,8 @@ impl ClientError {
         }
     }
 
-    /// What went wrong as a problem document: the service's own, or one made from
-    /// our words.
+    /// Converts the error to a problem document: the service's own, or else one with the
+    /// text of this error.
     #[must_use]
     pub fn to_problem(&self) -> Problem {
         match self.problem() {

@@ -1,7 +1,7 @@
-//! The JSON of the downloads API, spelled as its contract spells it.
+//! JSON types of the downloads API, spelled as in its contract.
 //!
-//! A URL that opens a document is read only where one is asked for, and neither shown
-//! nor written out: status documents are taken in without theirs.
+//! Presigned URLs are bearer secrets. Only [`JobUrl`] holds one; it is never printed or
+//! serialized. The types of status documents leave their URLs out.
 
 use std::time::Duration;
 
@@ -9,38 +9,38 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// What `POST /v1/download/initiate` takes.
+/// Request body of `POST /v1/download/initiate`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NewJob {
-    /// One document.
+    /// The number of the document, for a job of one document.
     #[serde(skip_serializing_if = "Option::is_none")]
     file_id: Option<u64>,
-    /// Or many.
+    /// The numbers of the documents, for a job of several documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     file_ids: Option<Vec<u64>>,
     priority: Priority,
-    /// Of many documents, one that fails does not stop the others.
+    /// `skip` for several documents: one failure does not stop the other documents.
     #[serde(rename = "onItemError", skip_serializing_if = "Option::is_none")]
     on_item_error: Option<&'static str>,
 }
 
 impl NewJob {
-    /// A job of these documents; one that cannot be had does not stop the others.
+    /// Creates a job of these documents. A document that fails does not stop the others.
     #[must_use]
     pub fn new(files: &[u64], priority: Priority) -> Self {
         let (file_id, file_ids) = match files {
-            [one] => (Some(*one), None),
-            many => (None, Some(many.to_vec())),
+            [file] => (Some(*file), None),
+            files => (None, Some(files.to_vec())),
         };
         let on_item_error = file_ids.is_some().then_some("skip");
         Self { file_id, file_ids, priority, on_item_error }
     }
 }
 
-/// How urgent a job is.
+/// Priority of a job in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "their names say it")]
+#[expect(missing_docs, reason = "the variant names need no explanation")]
 pub enum Priority {
     Low,
     #[default]
@@ -48,33 +48,34 @@ pub enum Priority {
     High,
 }
 
-/// What `initiate` and `retry` answer with 202.
+/// Response body of `initiate` and `retry` with status 202.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobAccepted {
-    /// The id to ask for.
+    /// The id of the job, for later calls.
     pub job_id: String,
-    /// `queued`.
+    /// State of the job: `queued`.
     pub status: JobState,
-    /// Which attempt this is; told by `retry`.
+    /// Number of the run, 1 for the first; only in responses of `retry`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
-    /// How many documents; told by `initiate`.
+    /// Number of documents; only in responses of `initiate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_file_ids: Option<u64>,
-    /// Until when the job and what it delivers are kept, ISO 8601.
+    /// End of the retention of the job and its documents, ISO 8601.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
 }
 
-/// The part of the answer of `POST /v1/download/check` that is used.
+/// Response body of `POST /v1/download/check`, with the members that are used here.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct KnownDocument {
     pub(crate) file_name: Option<String>,
 }
 
-/// What `POST /v1/download/cancel/{jobId}` answers with 202: that it heard.
+/// Response body of `POST /v1/download/cancel/{jobId}` with status 202. It means that the
+/// cancel request was accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct JobCanceling {
     #[serde(rename = "status")]
@@ -87,34 +88,34 @@ enum Canceling {
     Canceling,
 }
 
-/// How a job or one of its documents stands.
+/// State of a job or of one of its documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
-    /// It waits for its turn.
+    /// Waits for a slot.
     Queued,
-    /// Its documents are on their way.
+    /// Documents are being transferred.
     Running,
-    /// What was fetched is being packed or verified.
+    /// Documents that were fetched are being packed or verified.
     ProcessingArtifacts,
-    /// All that was asked for can be had.
+    /// All requested documents can be downloaded.
     Completed,
     /// Ended with an error.
     Failed,
-    /// Ended on request.
+    /// Ended by a cancel request.
     Canceled,
-    /// Ended, and not kept any more.
+    /// Ended, and its documents are no longer retained.
     Expired,
 }
 
 impl JobState {
-    /// Whether only a retry changes it, or nothing.
+    /// Whether the job has ended. Only a retry can change it then.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Canceled | Self::Expired)
     }
 
-    /// The name on the wire.
+    /// The name in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -129,30 +130,30 @@ impl JobState {
     }
 }
 
-/// What `GET /v1/download/status/{jobId}` answers, without its URLs.
+/// Response body of `GET /v1/download/status/{jobId}`, without its URLs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobStatus {
-    /// The job.
+    /// The id of the job.
     pub job_id: String,
-    /// How it stands.
+    /// State of the job.
     pub status: JobState,
-    /// 0 to 100.
+    /// Progress from 0 to 100.
     pub progress: u8,
-    /// Seconds to its end; `None` while nobody can tell.
+    /// Estimated seconds until the end; `None` when unknown.
     pub eta_seconds: Option<u64>,
-    /// 1, and one more for each retry.
+    /// Number of runs: 1, plus one for each retry.
     pub attempts: u32,
-    /// When what happened.
+    /// Times of the job's main events.
     pub timestamps: Timestamps,
-    /// When to ask again, in milliseconds; `None` once nothing changes any more.
+    /// Milliseconds until the next poll; `None` after the job has ended.
     pub next_poll_in_ms: Option<u64>,
-    /// Why it failed.
+    /// Cause of the failure.
     pub error: Option<JobError>,
-    /// How many documents were not delivered, once they have ended.
+    /// Number of documents that ended without a delivery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_items: Option<u64>,
-    /// One entry a document, in the order in which they were asked for.
+    /// The documents, in the order of the request.
     pub items: Vec<JobItem>,
 }
 
@@ -163,40 +164,41 @@ impl JobStatus {
         self.next_poll_in_ms.map(Duration::from_millis)
     }
 
-    /// How many documents a completed job is without.
+    /// Number of documents that a completed job did not deliver: the larger one of
+    /// `failed_items` and the number of failed entries in `items`.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        let is_lost = |item: &&JobItem| {
+        let is_missing = |item: &&JobItem| {
             matches!(item.status, JobState::Failed | JobState::Canceled | JobState::Expired)
         };
-        let lost = self.items.iter().filter(is_lost).count();
-        self.failed_items.unwrap_or_default().max(u64::try_from(lost).unwrap_or(u64::MAX))
+        let missing = self.items.iter().filter(is_missing).count();
+        self.failed_items.unwrap_or_default().max(u64::try_from(missing).unwrap_or(u64::MAX))
     }
 }
 
-/// When what happened, ISO 8601.
+/// Times of a job's main events, ISO 8601.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Timestamps {
-    /// It was asked for.
+    /// Time of the request.
     pub queued_at: Option<String>,
-    /// Work began.
+    /// Start of the work.
     pub started_at: Option<String>,
-    /// The last that is known of it.
+    /// Last change of the job.
     pub updated_at: Option<String>,
-    /// It ended, however it did.
+    /// End of the job, successful or not.
     pub completed_at: Option<String>,
 }
 
-/// Why a job or a document failed.
+/// Cause of a failure of a job or a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobError {
-    /// A stable name for programs.
+    /// Stable failure code for programs.
     pub code: String,
-    /// What happened and what to do.
+    /// Description and advice, in English.
     pub message: String,
-    /// When it failed, ISO 8601.
+    /// Time of the failure, ISO 8601.
     pub last_attempt_at: Option<String>,
 }
 
@@ -204,84 +206,86 @@ pub struct JobError {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobItem {
-    /// The number by which it was asked for; a transfer of the older API has none.
+    /// The number of the document in the request; a transfer of the older API has none.
     #[serde(rename = "file_id")]
     pub file_id: Option<u64>,
-    /// What to fetch it by; without it, the job's own id.
+    /// The id by which to fetch the document. When it is `None`, use the job's own id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_id: Option<String>,
-    /// How it stands.
+    /// State of the document.
     pub status: JobState,
-    /// 0 to 100.
+    /// Progress from 0 to 100.
     pub progress: u8,
-    /// Bytes that have arrived where they can be fetched.
+    /// Bytes that are stored in the delivery bucket.
     pub bytes_done: u64,
-    /// Its size in bytes, once known.
+    /// Size in bytes, once known.
     pub bytes_total: Option<u64>,
-    /// Why it failed.
+    /// Cause of the failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<JobError>,
 }
 
-/// Where to fetch a document: whoever has it can.
+/// Presigned URL of a document. It is a bearer secret: anyone who has it can download the
+/// document.
 #[derive(Debug, Clone, Deserialize)]
 pub struct JobUrl {
-    /// For one plain GET, without credentials.
+    /// The URL for a plain GET without credentials.
     pub url: SecretString,
 }
 
-/// What `GET /v1/download/{jobId}` answers.
+/// Response of `GET /v1/download/{jobId}`.
 #[derive(Debug, Clone)]
 pub enum Fetchable {
-    /// The document can be fetched.
+    /// The document can be downloaded.
     Ready(JobUrl),
-    /// There is nothing to fetch, or not yet.
+    /// The document cannot be downloaded, or not yet (status 409).
     NotReady {
-        /// How the job stands.
+        /// Status of the job.
         status: Box<JobStatus>,
-        /// The pause that the service asked for, if it did.
+        /// The pause that the service asked for in `Retry-After`, if any.
         retry_after: Option<Duration>,
     },
 }
 
-/// A job in a list; what else the service says of it is kept as it came, but for URLs.
+/// An entry in a list of jobs. Members that this client does not know are kept unchanged,
+/// except URLs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobSummary {
-    /// The job.
+    /// The id of the job.
     pub job_id: String,
-    /// How it stands.
+    /// State of the job.
     pub status: JobState,
-    /// 1, and one more for each retry.
+    /// Number of runs: 1, plus one for each retry.
     pub attempts: u32,
-    /// How many documents were asked for.
+    /// Number of requested documents.
     pub total_file_ids: Option<u64>,
-    /// When what happened.
+    /// Times of the job's main events.
     pub timestamps: Timestamps,
-    /// The rest.
+    /// All other members.
     #[serde(flatten)]
     pub more: Map<String, Value>,
 }
 
-/// A page of a list of jobs, the newest first.
+/// A page of a list of jobs, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobPage {
     /// The jobs.
     pub items: Vec<JobSummary>,
-    /// Where the next page begins; `None` after the last.
+    /// Token of the next page; `None` on the last page.
     pub next_page_token: Option<String>,
 }
 
-/// Which jobs are listed.
+/// Filter for a list of jobs.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobFilter {
-    /// Those of this person, for who may ask for others.
+    /// Only jobs of this person. Needs the right to list the jobs of others.
     pub user_id: Option<String>,
-    /// Those that stand so.
+    /// Only jobs in this state.
     pub status: Option<JobState>,
-    /// How many a page.
+    /// Maximum number of jobs per page.
     pub page_size: Option<u32>,
 }
 
@@ -292,11 +296,11 @@ mod tests {
 
     #[test]
     fn one_document_is_a_job_of_one_and_many_go_on_without_those_that_fail() {
-        let one = serde_json::to_value(NewJob::new(&[10_001], Priority::High)).unwrap();
-        assert_eq!(one, json!({ "file_id": 10_001, "priority": "high" }));
-        let many = serde_json::to_value(NewJob::new(&[2, 1], Priority::default())).unwrap();
+        let single = serde_json::to_value(NewJob::new(&[10_001], Priority::High)).unwrap();
+        assert_eq!(single, json!({ "file_id": 10_001, "priority": "high" }));
+        let batch = serde_json::to_value(NewJob::new(&[2, 1], Priority::default())).unwrap();
         let expected = json!({ "file_ids": [2, 1], "priority": "normal", "onItemError": "skip" });
-        assert_eq!(many, expected);
+        assert_eq!(batch, expected);
     }
 
     #[test]

@@ -1,14 +1,13 @@
-//! The client side of docferry: the library behind the `docferry` command.
+//! Client library of docferry, used by the `docferry` command.
 //!
-//! [`Client`] speaks the public API and nothing else: its wire types are written
-//! from the contract and shared with no server crate, so that a mistake in the
-//! service cannot hide in its client. [`watch`] follows transfers and jobs to their end
-//! and reports to an [`watch::Observer`]; [`display`] holds two of those, live
-//! bars for a terminal and plain lines for a log. [`fetch`] brings what a job has
-//! delivered into a file.
+//! [`Client`] calls the public API only. Its wire types are written from the contract and
+//! are not shared with any server crate, so a mistake in the service is not repeated in
+//! the client. [`watch`] polls transfers and jobs until they end and reports to a
+//! [`watch::Observer`]. [`display`] has two observers: progress bars for a terminal and
+//! plain lines for a log. [`fetch`] downloads the documents of a job into files.
 //!
-//! The command's part for operators (`docferry admin`, feature `admin`) is no part
-//! of the library: it goes past the public API, to what the service runs on.
+//! The commands for operators (`docferry admin`, feature `admin`) are not part of the
+//! library: they use the AWS resources of the deployment directly, not the public API.
 
 mod auth;
 mod client;

@@ -1,17 +1,17 @@
-//! Bytes, rate and time left, from the percent that the service reports.
+//! Bytes, throughput and remaining time, computed from the reported percentage.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::watched::Watched;
 
-/// Up to here nothing has reached the destination: the document is on its way
-/// from the object store.
+/// Percentage at which the upload to the destination starts. Below it, the document is on
+/// its way from the object store.
 pub(crate) const PERCENT_AT_FIRST_BYTE: u8 = 10;
-/// How far back the rate looks.
+/// Time window over which the throughput is measured.
 const RATE_WINDOW: Duration = Duration::from_secs(15);
 
-/// How many bytes a percent stands for: 10 → 100 maps to 0 → `size`.
+/// Converts a percentage to bytes: 10 to 100 % maps to 0 to `size`.
 #[must_use]
 pub fn bytes_at(percent: u8, size: u64) -> u64 {
     let done = u128::from(percent.min(100).saturating_sub(PERCENT_AT_FIRST_BYTE));
@@ -19,20 +19,21 @@ pub fn bytes_at(percent: u8, size: u64) -> u64 {
     u64::try_from(u128::from(size) * done / span).unwrap_or(size)
 }
 
-/// What is known of one transfer, put together from its status documents.
+/// Progress of one transfer, accumulated from its status documents.
 ///
-/// Percent and bytes never go down, whatever order the answers come in.
+/// The percentage and the bytes never decrease, in whatever order responses arrive.
 #[derive(Debug, Default)]
 pub struct Progress {
     percent: u8,
     size: Option<u64>,
     bytes: u64,
     name: Option<String>,
+    /// Times at which the number of bytes changed, and the new numbers; oldest first.
     samples: VecDeque<(Instant, u64)>,
 }
 
 impl Progress {
-    /// Takes in a status document seen at `at`; says whether it brought news.
+    /// Adds a status document received at `at`. Returns whether anything changed.
     pub fn observe(&mut self, status: &impl Watched, at: Instant) -> bool {
         let before = (self.percent, self.size, self.bytes, self.name.is_some());
         self.percent = self.percent.max(status.percent().min(100));
@@ -54,38 +55,39 @@ impl Progress {
         if self.samples.back().is_none_or(|(_, last)| *last != bytes) {
             self.samples.push_back((at, bytes));
         }
-        // One sample from before the window stays: progress comes in steps, and
-        // the step's beginning is needed to know its speed.
+        // One sample from before the window stays: progress comes in steps, and the start
+        // of a step is needed to measure its throughput.
         while self.samples.get(1).is_some_and(|(t, _)| at.duration_since(*t) > RATE_WINDOW) {
             self.samples.pop_front();
         }
     }
 
-    /// 0 to 100.
+    /// Progress from 0 to 100.
     #[must_use]
     pub fn percent(&self) -> u8 {
         self.percent
     }
 
-    /// The document's size, once known.
+    /// Size of the document in bytes, once known.
     #[must_use]
     pub fn size(&self) -> Option<u64> {
         self.size
     }
 
-    /// The document's name, once known.
+    /// File name of the document, once known.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// Bytes delivered; where only a percent is told, as exactly as that can say it.
+    /// Bytes delivered. If the status has only a percentage, this is an estimate.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Bytes a second over the last seconds; `None` before there is any movement.
+    /// Throughput in bytes per second over the last 15 seconds; `None` before the first
+    /// bytes.
     #[must_use]
     pub fn rate(&self, now: Instant) -> Option<u64> {
         let (since, from) = self.samples.front()?;
@@ -95,12 +97,12 @@ impl Progress {
         (bytes > 0 && seconds > 0.0).then(|| (bytes as f64 / seconds) as u64)
     }
 
-    /// How long the rest takes at the current rate.
+    /// Remaining time at the current throughput.
     #[must_use]
     pub fn time_left(&self, now: Instant) -> Option<Duration> {
         let rate = self.rate(now).filter(|rate| *rate > 0)?;
-        let rest = self.size?.saturating_sub(self.bytes());
-        Some(Duration::from_secs(rest.div_ceil(rate)))
+        let remaining = self.size?.saturating_sub(self.bytes());
+        Some(Duration::from_secs(remaining.div_ceil(rate)))
     }
 }
 
@@ -150,7 +152,7 @@ mod tests {
         progress.observe(&status(20, 9000), at(10));
         assert_eq!(progress.rate(at(10)), Some(100));
         assert_eq!(progress.time_left(at(10)), Some(Duration::from_secs(80)));
-        // Ten times as fast from now on: the slow beginning is forgotten.
+        // The throughput is now ten times as high; the slow start is outside the window.
         for step in 1..=4 {
             progress.observe(&status(20 + step * 10, 9000), at(30 + u64::from(step)));
         }

@@ -1,4 +1,4 @@
-//! Following transfers to their end.
+//! Watching transfers and jobs: polling their status until they end.
 
 use std::time::{Duration, Instant};
 
@@ -12,43 +12,49 @@ use crate::progress::Progress;
 use crate::watched::Watched;
 use crate::wire::{TransferState, TransferStatus};
 
-const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
-/// What the service may ask for between two questions: from here, so that nothing spins,
-const LEAST_ASKED: Duration = Duration::from_millis(100);
-/// to here, so that an end is noticed.
-const MOST_ASKED: Duration = Duration::from_secs(60);
+/// Pause between polls while the status changes, and the first backoff after a failure.
+const MIN_PAUSE: Duration = Duration::from_millis(500);
+/// Longest pause between polls while the status does not change.
+const MAX_PAUSE: Duration = Duration::from_secs(2);
+/// Longest backoff after failures.
+const MAX_BACKOFF: Duration = Duration::from_secs(10);
+/// Lower limit for a pause that the service asks for, so that polling never becomes a busy
+/// loop.
+const MIN_REQUESTED_PAUSE: Duration = Duration::from_millis(100);
+/// Upper limit for a pause that the service asks for, so that an end is noticed.
+const MAX_REQUESTED_PAUSE: Duration = Duration::from_secs(60);
 
-/// How patiently to watch.
+/// Limits of watching and of retries.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// When to stop waiting for transfers that are still running.
+    /// How long to wait for the end.
     pub timeout: Duration,
-    /// How often one question is repeated when the answer is a transient failure.
+    /// Maximum number of retries of one call after transient failures.
     pub retries: usize,
 }
 
 impl Default for Options {
-    /// Four hours, the service's own deadline, and six tries (about half a minute).
+    /// A timeout of four hours, the service's own deadline, and six retries (about half a
+    /// minute).
     fn default() -> Self {
         Self { timeout: Duration::from_secs(4 * 60 * 60), retries: 6 }
     }
 }
 
-/// How watching one transfer or job ended.
+/// Result of watching one transfer or job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome<S = TransferStatus> {
     /// Delivered and verified.
     Completed(S),
     /// Ended without delivery.
     Failed(S),
-    /// Still running, or without an answer, when the time was up.
+    /// Still running when the timeout expired. Holds the last status document, or `None`
+    /// if the service never responded.
     TimedOut(Option<S>),
 }
 
 impl<S> Outcome<S> {
-    /// The last status document that was seen.
+    /// The last status document that was received.
     #[must_use]
     pub fn status(&self) -> Option<&S> {
         match self {
@@ -58,23 +64,24 @@ impl<S> Outcome<S> {
     }
 }
 
-/// An end in words, whatever was watched.
+/// End of a watch, for display, whatever was watched.
 #[derive(Debug)]
 pub enum End<'a> {
-    /// Delivered and verified, so many bytes.
+    /// Delivered and verified; holds the number of bytes.
     Completed(u64),
-    /// It stopped because somebody asked it to.
+    /// Canceled on request.
     Stopped,
-    /// Ended without delivery, for this reason.
+    /// Ended without delivery; holds the reason.
     Failed(String),
-    /// Still running at this percent, or without an answer, when the time was up.
+    /// Still running when the timeout expired. Holds the last percentage, or `None` if the
+    /// service never responded.
     TimedOut(Option<u8>),
-    /// Nothing more can be known.
+    /// Polling failed permanently.
     Error(&'a ClientError),
 }
 
 impl<'a> End<'a> {
-    /// What came of watching.
+    /// Describes the result of watching.
     #[must_use]
     pub fn of<S: Watched>(result: &'a Result<Outcome<S>, ClientError>) -> Self {
         match result {
@@ -89,51 +96,52 @@ impl<'a> End<'a> {
     }
 }
 
-/// What there is to show of a running transfer.
+/// Progress of a running transfer, for display.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
-    /// The transfer.
+    /// The id of the transfer or job.
     pub transfer_id: &'a str,
-    /// The document's name, once known.
+    /// File name of the document, once known.
     pub name: Option<&'a str>,
-    /// 0 to 100, never less than before.
+    /// Progress from 0 to 100. Never decreases.
     pub percent: u8,
-    /// Bytes delivered, never less than before.
+    /// Bytes delivered. Never decreases.
     pub bytes: u64,
-    /// The document's size, once known.
+    /// Size of the document in bytes, once known.
     pub size: Option<u64>,
-    /// Bytes a second.
+    /// Throughput in bytes per second.
     pub rate: Option<u64>,
-    /// Time left at this rate.
+    /// Remaining time at this throughput.
     pub time_left: Option<Duration>,
-    /// Whether anything is different from the view before; true of the first.
+    /// Whether this view differs from the previous one; true for the first view.
     pub changed: bool,
 }
 
-/// Who is told about one transfer while it is watched.
+/// Receives the events of watching one transfer or job.
 pub trait Observer {
-    /// A status document came.
+    /// A status document was received.
     fn progress(&self, view: &View<'_>);
-    /// A question failed and is asked again after `pause`.
+    /// A call failed and is retried after `pause`.
     fn retrying(&self, error: &ClientError, pause: Duration);
-    /// Watching ended, `elapsed` after it began.
+    /// Watching ended, `elapsed` after its start.
     fn ended(&self, end: &End<'_>, elapsed: Duration);
 }
 
-/// Watches one transfer until it ends, time is up, or asking is pointless.
+/// Watches one transfer until it ends, the timeout expires, or polling fails permanently.
 ///
 /// # Errors
-/// The [`ClientError`] that is permanent, or outlasted [`Options::retries`].
+/// A [`ClientError`] that is permanent, or that persisted after [`Options::retries`].
 pub async fn watch(
     client: &Client,
     transfer_id: &str,
     options: &Options,
     observer: &dyn Observer,
 ) -> Result<Outcome, ClientError> {
-    follow(transfer_id, options, observer, || client.poll(transfer_id)).await
+    watch_status(transfer_id, options, observer, || client.poll(transfer_id)).await
 }
 
-/// As [`watch`], for a job of the downloads API. Asks again when the service says.
+/// Like [`watch`], for a job of the downloads API. Polls at the interval that the service
+/// asks for.
 ///
 /// # Errors
 /// As [`watch`].
@@ -143,12 +151,12 @@ pub async fn watch_job(
     options: &Options,
     observer: &dyn Observer,
 ) -> Result<Outcome<JobStatus>, ClientError> {
-    follow(job_id, options, observer, || client.poll_job(job_id)).await
+    watch_status(job_id, options, observer, || client.poll_job(job_id)).await
 }
 
-/// Watches several transfers at once; the results come in the order of the ids.
+/// Watches several transfers concurrently; the results are in the order of the ids.
 ///
-/// One that fails does not end the others.
+/// A failed transfer does not end the watch of the others.
 pub async fn watch_all<O: Observer>(
     client: &Client,
     watched: &[(String, O)],
@@ -157,7 +165,8 @@ pub async fn watch_all<O: Observer>(
     join_all(watched.iter().map(|(id, observer)| watch(client, id, options, observer))).await
 }
 
-async fn follow<S: Watched, F: Future<Output = Result<Polled<S>, ClientError>>>(
+/// Watches whatever `poll` returns the status of, with the timeout of `options`.
+async fn watch_status<S: Watched, F: Future<Output = Result<Polled<S>, ClientError>>>(
     id: &str,
     options: &Options,
     observer: &dyn Observer,
@@ -165,8 +174,8 @@ async fn follow<S: Watched, F: Future<Output = Result<Polled<S>, ClientError>>>(
 ) -> Result<Outcome<S>, ClientError> {
     let start = Instant::now();
     let mut last = None;
-    let following = to_the_end(id, options, observer, poll, &mut last);
-    let result = match tokio::time::timeout(options.timeout, following).await {
+    let polling = poll_until_end(id, options, observer, poll, &mut last);
+    let result = match tokio::time::timeout(options.timeout, polling).await {
         Ok(result) => result,
         Err(_) => Ok(Outcome::TimedOut(last)),
     };
@@ -174,7 +183,9 @@ async fn follow<S: Watched, F: Future<Output = Result<Polled<S>, ClientError>>>(
     result
 }
 
-async fn to_the_end<S: Watched, F: Future<Output = Result<Polled<S>, ClientError>>>(
+/// Polls until the transfer or job ends. Stores each status of a running one in `last`, so
+/// that it is still known when the timeout drops this future.
+async fn poll_until_end<S: Watched, F: Future<Output = Result<Polled<S>, ClientError>>>(
     id: &str,
     options: &Options,
     observer: &dyn Observer,
@@ -182,41 +193,44 @@ async fn to_the_end<S: Watched, F: Future<Output = Result<Polled<S>, ClientError
     last: &mut Option<S>,
 ) -> Result<Outcome<S>, ClientError> {
     let mut progress = Progress::default();
-    let mut pause = SHORTEST_PAUSE;
+    let mut pause = MIN_PAUSE;
     loop {
         let notify = |error: &ClientError, pause| observer.retrying(error, pause);
-        // A bare 404 about something that was there a moment ago is not the service's word.
+        // A 404 without a body for an id that existed a moment ago probably comes from
+        // another server, such as a proxy.
         let was_seen = last.is_some();
-        let may_pass =
+        let is_transient =
             |error: &ClientError| error.is_transient() || was_seen && error.is_bare_not_found();
-        let asked = persist(may_pass, options, None, &mut poll, notify);
-        let Polled { status, retry_after } = asked.await?;
+        let polled = retry_with_backoff(is_transient, options, None, &mut poll, notify);
+        let Polled { status, retry_after } = polled.await?;
         let now = Instant::now();
         let changed = progress.observe(&status, now) || last.is_none();
         observer.progress(&view(id, &progress, now, changed));
-        let asked = retry_after.or(status.next_poll());
+        let requested_pause = retry_after.or(status.next_poll());
         match status.state() {
             TransferState::Completed => return Ok(Outcome::Completed(status)),
             TransferState::Failed => return Ok(Outcome::Failed(status)),
             TransferState::Running => *last = Some(status),
         }
-        // Unasked: often while things move, seldom while nothing happens.
-        pause = if changed { SHORTEST_PAUSE } else { pause.mul_f64(1.5).min(LONGEST_PAUSE) };
-        tokio::time::sleep(pause_of(asked, pause)).await;
+        // Without a request from the service: poll often while the status changes, and less
+        // often while it does not.
+        pause = if changed { MIN_PAUSE } else { pause.mul_f64(1.5).min(MAX_PAUSE) };
+        tokio::time::sleep(pause_of(requested_pause, pause)).await;
     }
 }
 
-/// The pause that the service asked for, within limits, or else our own.
+/// Returns the pause that the service `requested`, clamped to 100 ms and 60 s, or else
+/// `default`.
 #[must_use]
-pub fn pause_of(asked: Option<Duration>, own: Duration) -> Duration {
-    asked.map_or(own, |asked| asked.clamp(LEAST_ASKED, MOST_ASKED))
+pub fn pause_of(requested: Option<Duration>, default: Duration) -> Duration {
+    requested.map_or(default, |pause| pause.clamp(MIN_REQUESTED_PAUSE, MAX_REQUESTED_PAUSE))
 }
 
-/// Makes a call that may be repeated, and again after failures that may pass;
-/// `notify` is told of each, with the pause that follows.
+/// Makes an idempotent call and retries it after transient failures. Calls `notify` with
+/// each such failure and the pause that follows.
 ///
 /// # Errors
-/// The [`ClientError`] that is permanent, or outlasted [`Options::retries`].
+/// A [`ClientError`] that is permanent, or that persisted after [`Options::retries`].
 pub async fn insist<T, F: Future<Output = Result<T, ClientError>>>(
     options: &Options,
     call: impl FnMut() -> F,
@@ -225,22 +239,24 @@ pub async fn insist<T, F: Future<Output = Result<T, ClientError>>>(
     insist_while(ClientError::is_transient, options, call, notify).await
 }
 
-/// As [`insist`], where `may_pass` says which failures are worth another try.
+/// Like [`insist`], where `is_transient` decides which failures are retried.
 ///
 /// # Errors
-/// As [`insist`]. A pause that would outlast [`Options::timeout`] is not begun.
+/// As [`insist`]. A pause that would end after [`Options::timeout`] is not started.
 pub async fn insist_while<T, F: Future<Output = Result<T, ClientError>>>(
-    may_pass: impl FnMut(&ClientError) -> bool,
+    is_transient: impl FnMut(&ClientError) -> bool,
     options: &Options,
     call: impl FnMut() -> F,
     notify: impl FnMut(&ClientError, Duration),
 ) -> Result<T, ClientError> {
     let deadline = Instant::now().checked_add(options.timeout);
-    persist(may_pass, options, deadline, call, notify).await
+    retry_with_backoff(is_transient, options, deadline, call, notify).await
 }
 
-async fn persist<T, F: Future<Output = Result<T, ClientError>>>(
-    may_pass: impl FnMut(&ClientError) -> bool,
+/// Retries `call` with exponential backoff and jitter, or after the pause that the service
+/// asks for. Gives up when the next pause would end after `deadline`.
+async fn retry_with_backoff<T, F: Future<Output = Result<T, ClientError>>>(
+    is_transient: impl FnMut(&ClientError) -> bool,
     options: &Options,
     deadline: Option<Instant>,
     call: impl FnMut() -> F,
@@ -251,12 +267,12 @@ async fn persist<T, F: Future<Output = Result<T, ClientError>>>(
         deadline.is_none_or(|deadline| end.is_some_and(|end| end <= deadline))
     };
     let backoff = ExponentialBuilder::default()
-        .with_min_delay(SHORTEST_PAUSE)
-        .with_max_delay(LONGEST_BACKOFF)
+        .with_min_delay(MIN_PAUSE)
+        .with_max_delay(MAX_BACKOFF)
         .with_max_times(options.retries)
         .with_jitter();
     call.retry(backoff)
-        .when(may_pass)
+        .when(is_transient)
         .adjust(|error, pause| {
             let pause = pause.map(|pause| error.retry_after().unwrap_or(pause));
             pause.filter(|pause| is_in_time(*pause))
@@ -284,10 +300,10 @@ mod tests {
 
     #[test]
     fn the_pause_is_the_one_asked_for_but_neither_none_nor_endless() {
-        let own = Duration::from_secs(2);
-        let of = |asked| pause_of(Some(Duration::from_millis(asked)), own);
-        assert_eq!(pause_of(None, own), own);
-        assert_eq!(of(1500), Duration::from_millis(1500));
-        assert_eq!((of(0), of(u64::MAX)), (LEAST_ASKED, MOST_ASKED));
+        let default = Duration::from_secs(2);
+        let clamped = |requested| pause_of(Some(Duration::from_millis(requested)), default);
+        assert_eq!(pause_of(None, default), default);
+        assert_eq!(clamped(1500), Duration::from_millis(1500));
+        assert_eq!((clamped(0), clamped(u64::MAX)), (MIN_REQUESTED_PAUSE, MAX_REQUESTED_PAUSE));
     }
 }

@@ -1,4 +1,4 @@
-//! What the two kinds of status documents tell alike.
+//! Common view of the two kinds of status documents: of transfers and of jobs.
 
 use std::time::Duration;
 
@@ -8,21 +8,21 @@ use crate::wire::{TransferState, TransferStatus};
 
 /// A status document of a transfer or a job.
 pub trait Watched {
-    /// Where it stands.
+    /// State of the transfer or job.
     fn state(&self) -> TransferState;
-    /// 0 to 100.
+    /// Progress from 0 to 100.
     fn percent(&self) -> u8;
-    /// Bytes delivered, where that is told.
+    /// Bytes delivered, if the status has them.
     fn bytes(&self) -> Option<u64>;
-    /// The size in bytes, once known.
+    /// Size in bytes, once known.
     fn size(&self) -> Option<u64>;
-    /// The document's name, once known.
+    /// File name of the document, once known.
     fn name(&self) -> Option<&str>;
-    /// Whether it ended because somebody asked it to.
+    /// Whether it was canceled on request.
     fn was_stopped(&self) -> bool;
-    /// Why it failed, in words for a person.
+    /// Cause of a failure, for display.
     fn failure(&self) -> String;
-    /// When to ask again, where that is told.
+    /// Pause before the next poll, if the status has one.
     fn next_poll(&self) -> Option<Duration>;
 }
 
@@ -40,7 +40,8 @@ impl Watched for TransferStatus {
     }
 
     fn size(&self) -> Option<u64> {
-        // 0 is an empty document from the time on at which the size is known.
+        // Before this percentage, 0 means that the size is not known. From then on, it means
+        // that the document is empty.
         let is_known = self.file_size > 0 || self.percent_transfered >= PERCENT_AT_FIRST_BYTE;
         is_known.then_some(self.file_size)
     }
@@ -81,7 +82,7 @@ impl Watched for JobStatus {
         Some(self.items.iter().map(|item| item.bytes_done).sum())
     }
 
-    /// Of all documents, so known when the last of them has told its own.
+    /// Total size of all documents, known when the size of each document is known.
     fn size(&self) -> Option<u64> {
         self.items.iter().map(|item| item.bytes_total).sum()
     }
@@ -97,8 +98,8 @@ impl Watched for JobStatus {
     fn failure(&self) -> String {
         match (&self.error, self.status) {
             (Some(error), _) => format!("{} [{}]", error.message, error.code),
-            (None, JobState::Expired) => "it has expired: ask for the documents again".into(),
-            (None, _) => format!("ended at {} % without saying why", self.progress),
+            (None, JobState::Expired) => "the job has expired; request the documents again".into(),
+            (None, _) => format!("ended at {} % without a reason", self.progress),
         }
     }
 

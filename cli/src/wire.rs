@@ -1,40 +1,40 @@
-//! The JSON of the public API, spelled as the contract spells it.
+//! JSON types of the public API, spelled as in the contract.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What `POST /document/upload` takes.
+/// Request body of `POST /document/upload`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewTransfer {
     /// The document's GUID in the object store, in base64.
     pub obj_guid: String,
-    /// The recipient's address.
+    /// The recipient's email address.
     pub email: String,
     /// The folder in the recipient's OneDrive; `None` is the root.
     pub file_path: Option<String>,
 }
 
-/// What `POST /document/upload` answers with 202.
+/// Response body of `POST /document/upload` with status 202.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Accepted {
-    /// The GUID, echoed as it was sent.
+    /// The GUID, as it was sent.
     pub obj_guid: String,
-    /// The id to ask for.
+    /// The id of the transfer, for later calls.
     pub transfer_id: String,
 }
 
-/// What `POST /document/terminate` takes.
+/// Request body of `POST /document/terminate`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Terminate<'a> {
     pub(crate) transfer_ids: &'a [String],
 }
 
-/// What `POST /document/terminate` answers with 202: that it heard. What became
-/// of each transfer is its status's to say.
+/// Response body of `POST /document/terminate` with status 202. It means that the cancel
+/// request was accepted; the outcome of each transfer is in its status.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Heard {
     #[serde(rename = "response")]
@@ -47,36 +47,36 @@ enum Success {
     Success,
 }
 
-/// What `GET /document/status/{transferId}` answers.
+/// Response body of `GET /document/status/{transferId}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TransferStatus {
-    /// The transfer.
+    /// The id of the transfer.
     pub transfer_id: String,
-    /// 0 to 100. The missing `r` is part of the contract.
+    /// Progress from 0 to 100. The missing `r` is part of the contract.
     pub percent_transfered: u8,
-    /// When work began, ISO 8601.
+    /// Start of the transfer, ISO 8601.
     pub start_delivery_dtm: Option<String>,
-    /// When it ended, however it ended, ISO 8601.
+    /// End of the transfer, successful or not, ISO 8601.
     pub end_delivery_dtm: Option<String>,
-    /// Whether it failed.
+    /// Whether the transfer failed.
     pub error: bool,
-    /// What went wrong and what to do.
+    /// Cause of the failure and advice, in English.
     pub last_error_message: Option<String>,
-    /// Bytes; 0 until the size is known.
+    /// Size in bytes; 0 until it is known.
     pub file_size: u64,
-    /// The document's name.
+    /// File name of the document.
     pub file_name: Option<String>,
-    /// The folder it goes to.
+    /// Destination folder.
     pub file_path: Option<String>,
-    /// Its media type.
+    /// Media type of the document.
     pub mime: Option<String>,
 }
 
-/// What a status document says about the end.
+/// State of a transfer or job, as far as a client needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransferState {
-    /// Not ended yet.
+    /// Has not ended.
     Running,
     /// Delivered and verified.
     Completed,
@@ -85,10 +85,10 @@ pub enum TransferState {
 }
 
 impl TransferStatus {
-    /// Where the transfer stands.
+    /// Returns the state of the transfer.
     ///
-    /// An end without an error and without 100 % is against the contract; it is
-    /// taken as a failure, because waiting for more would never end.
+    /// A transfer that ended without an error and below 100 % violates the contract. It
+    /// counts as failed, because polling it further would never end.
     #[must_use]
     pub fn state(&self) -> TransferState {
         if self.error {
@@ -102,59 +102,60 @@ impl TransferStatus {
         }
     }
 
-    /// Whether it ended because somebody asked it to; told by the contract's words.
+    /// Whether the transfer was canceled. The contract defines the error message by which
+    /// a canceled transfer is recognized.
     #[must_use]
     pub fn was_terminated(&self) -> bool {
         self.state() == TransferState::Failed
             && self.last_error_message.as_deref() == Some("Terminated by request")
     }
 
-    /// Why a failed transfer failed, in words for a person.
+    /// Cause of a failure, for display.
     #[must_use]
     pub fn failure_message(&self) -> String {
         self.last_error_message
             .clone()
-            .unwrap_or_else(|| format!("ended at {} % without saying why", self.percent_transfered))
+            .unwrap_or_else(|| format!("ended at {} % without a reason", self.percent_transfered))
     }
 }
 
-/// A problem document (RFC 9457), as far as a client shows it.
+/// A problem document (RFC 9457), with the members that a client shows.
 ///
-/// Every member is optional: a proxy on the way may have written the answer.
+/// Every member is optional, because a proxy may have written the response.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Problem {
     /// The HTTP status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// What kind of problem it is.
+    /// Kind of problem.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// What happened this time.
+    /// Explanation of this occurrence.
     #[serde(alias = "message", skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// A stable name for programs.
+    /// Stable error code for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// What to tell the operators, so that they find the request.
+    /// Id of the request, by which operators find it in the logs.
     #[serde(rename = "requestId", skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// The fields at fault.
+    /// The invalid fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ProblemItem>,
 }
 
-/// One field at fault.
+/// One invalid field of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProblemItem {
-    /// Where it stands in the request: a JSON pointer.
+    /// JSON pointer to the field in the request body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
-    /// What is wrong with it.
+    /// Description of the error.
     #[serde(alias = "message", skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// A stable name for programs.
+    /// Stable error code for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
 }

@@ -1,8 +1,7 @@
-//! `docferry admin`, as operators and scripts run it, before a service that answers
-//! as DynamoDB, Step Functions and CloudFormation do. The system tests run it on
-//! the emulator.
+//! Tests of `docferry admin` against a mock of DynamoDB, Step Functions and CloudFormation.
+//! The system tests run the command against the emulator.
 #![cfg(feature = "admin")]
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 mod support;
 
@@ -17,7 +16,7 @@ const ID: &str = "0193567890abcdef0123456789abcdef";
 const MACHINE: &str = "arn:aws:states:ca-central-1:123456789012:stateMachine:d-transfer";
 const PLACE: [&str; 4] = ["--table", "transfers", "--state-machine", MACHINE];
 
-/// Runs the real binary with nothing of this machine's AWS set-up.
+/// Runs the real binary without the AWS configuration of this machine.
 async fn admin(environment: &[(&str, &str)], args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_docferry"));
     command.arg("admin").args(args).stdin(Stdio::null()).env_clear();
@@ -25,7 +24,7 @@ async fn admin(environment: &[(&str, &str)], args: &[&str]) -> Output {
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 
-fn signed_in(endpoint: &str) -> [(&'static str, &str); 4] {
+fn with_credentials(endpoint: &str) -> [(&'static str, &str); 4] {
     [
         ("AWS_ENDPOINT_URL", endpoint),
         ("AWS_REGION", "ca-central-1"),
@@ -52,7 +51,7 @@ fn refused(status: u16, code: &str) -> ResponseTemplate {
         .set_body_json(json!({"__type": kind, "message": "ada@court.example may not"}))
 }
 
-/// A record as DynamoDB holds it, written by hand.
+/// A record of a transfer as stored in DynamoDB, written by hand.
 fn record(phase: &str) -> Value {
     json!({
         "pk": {"S": format!("T#{ID}")}, "sk": {"S": "META"},
@@ -76,7 +75,7 @@ fn record(phase: &str) -> Value {
     })
 }
 
-/// A transfer in the middle of its upload, whose execution of attempt 2 has died.
+/// Serves a transfer that is uploading and whose second execution has died.
 async fn dead_in_the_middle() -> MockServer {
     let server = MockServer::start().await;
     let items = json!([
@@ -111,16 +110,16 @@ async fn dead_in_the_middle() -> MockServer {
 async fn inspect_tells_where_a_transfer_stands_and_what_is_left_of_it() {
     let server = dead_in_the_middle().await;
     let args = [&["inspect", ID][..], &PLACE].concat();
-    let output = admin(&signed_in(&server.uri()), &args).await;
+    let output = admin(&with_credentials(&server.uri()), &args).await;
     let shown = stdout(&output);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     for part in [
         "phase         uploading, slot: holding\n",
-        "attempt       2, epoch of uploads 3\n",
+        "attempt       2, upload epoch 3\n",
         "bytes         2621440 B (2.62 MB) of 5000000 B (5.00 MB)\n",
         "deadline      2026-11-23T13:00:00Z",
-        "session       stored, sealed, of epoch 3",
-        "references    2 on its exchange key, its own too\n",
+        "session       stored encrypted, epoch 3",
+        "references    2 to its exchange key, including this transfer\n",
         "other items   OUTBOX#1\n",
         &format!("execution     {ID}-1  timed_out with NotFinalized, stopped 2026-11-23T"),
         &format!("execution     {ID}-2  failed"),
@@ -135,12 +134,12 @@ async fn inspect_shows_nothing_secret_and_names_on_request_only() {
     let server = dead_in_the_middle().await;
     for format in [&[][..], &["--json"]] {
         let args = [&["inspect", ID][..], &PLACE, format].concat();
-        let shown = stdout(&admin(&signed_in(&server.uri()), &args).await);
+        let shown = stdout(&admin(&with_credentials(&server.uri()), &args).await);
         for secret in ["ada@", "verdict", "Sealed matters", "never shown", "c2VhbGVk"] {
             assert!(!shown.contains(secret), "{secret} is in\n{shown}");
         }
         let args = [&args[..], &["--show-names"]].concat();
-        let shown = stdout(&admin(&signed_in(&server.uri()), &args).await);
+        let shown = stdout(&admin(&with_credentials(&server.uri()), &args).await);
         for name in ["ada@court.example", "verdict.pdf", "Sealed matters"] {
             assert!(shown.contains(name), "{name} is missing in\n{shown}");
         }
@@ -148,7 +147,7 @@ async fn inspect_shows_nothing_secret_and_names_on_request_only() {
     }
 }
 
-/// All documents of a bundle lie under its id.
+/// All documents of a batch are stored under the batch's id.
 #[tokio::test]
 async fn of_a_bundle_only_the_document_that_is_asked_for_is_shown() {
     let server = MockServer::start().await;
@@ -165,31 +164,31 @@ async fn of_a_bundle_only_the_document_that_is_asked_for_is_shown() {
         .await;
     let id = format!("{ID}_0002");
     let args = [&["inspect", id.as_str(), "--json"][..], &PLACE].concat();
-    let told = &json_lines(&admin(&signed_in(&server.uri()), &args).await)[0];
-    assert_eq!(told["record"]["turn"], "queued");
-    assert_eq!(told["otherItems"], json!(["BUNDLE", "COUNTS"]));
-    assert_eq!(told["session"], Value::Null);
-    assert_eq!(told["executions"][0]["state"], "missing");
-    assert_eq!(told["advice"], "It waits for a slot.");
+    let parsed = &json_lines(&admin(&with_credentials(&server.uri()), &args).await)[0];
+    assert_eq!(parsed["record"]["turn"], "queued");
+    assert_eq!(parsed["otherItems"], json!(["BUNDLE", "COUNTS"]));
+    assert_eq!(parsed["session"], Value::Null);
+    assert_eq!(parsed["executions"][0]["state"], "missing");
+    assert_eq!(parsed["advice"], "The transfer is waiting for a slot.");
 
     let args = [&["inspect", ID][..], &PLACE].concat();
-    let shown = stdout(&admin(&signed_in(&server.uri()), &args).await);
-    assert!(shown.contains("It is a bundle") && shown.contains("DOC#0002"), "{shown}");
+    let shown = stdout(&admin(&with_credentials(&server.uri()), &args).await);
+    assert!(shown.contains("This is a batch") && shown.contains("DOC#0002"), "{shown}");
 }
 
 #[tokio::test]
 async fn inspect_speaks_json() {
     let server = dead_in_the_middle().await;
     let args = [&["inspect", ID, "--json"][..], &PLACE].concat();
-    let lines = json_lines(&admin(&signed_in(&server.uri()), &args).await);
+    let lines = json_lines(&admin(&with_credentials(&server.uri()), &args).await);
     assert_eq!(lines.len(), 1);
-    let told = &lines[0];
-    assert_eq!(told["transferId"], ID);
-    assert_eq!(told["record"]["phase"], "uploading");
-    assert_eq!(told["record"]["checkpoint"]["offset"], 2_621_440);
-    assert_eq!(told["session"]["epoch"], 3);
-    assert_eq!(told["references"]["count"], 2);
-    assert_eq!(told["executions"][1]["state"], "failed");
+    let parsed = &lines[0];
+    assert_eq!(parsed["transferId"], ID);
+    assert_eq!(parsed["record"]["phase"], "uploading");
+    assert_eq!(parsed["record"]["checkpoint"]["offset"], 2_621_440);
+    assert_eq!(parsed["session"]["epoch"], 3);
+    assert_eq!(parsed["references"]["count"], 2);
+    assert_eq!(parsed["executions"][1]["state"], "failed");
 }
 
 #[tokio::test]
@@ -199,9 +198,9 @@ async fn an_unknown_transfer_exits_1() {
     answer(&server, "DynamoDB_20120810.GetItem", ok(&json!({}))).await;
     for command in ["inspect", "requeue"] {
         let args = [&[command, ID][..], &PLACE].concat();
-        let output = admin(&signed_in(&server.uri()), &args).await;
+        let output = admin(&with_credentials(&server.uri()), &args).await;
         assert_eq!(output.status.code(), Some(1));
-        assert!(stderr(&output).contains("nothing is known of this transfer"));
+        assert!(stderr(&output).contains("the transfer was not found"));
     }
 }
 
@@ -210,10 +209,10 @@ async fn a_transfer_that_has_ended_is_left_alone() {
     let server = MockServer::start().await;
     answer(&server, "DynamoDB_20120810.GetItem", ok(&json!({"Item": record("completed")}))).await;
     let args = [&["requeue", ID][..], &PLACE].concat();
-    let output = admin(&signed_in(&server.uri()), &args).await;
+    let output = admin(&with_credentials(&server.uri()), &args).await;
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("left alone: it has ended: completed"), "{output:?}");
-    assert_eq!(server.received_requests().await.unwrap().len(), 1, "nothing else is called");
+    assert!(stderr(&output).contains("not restarted: it has ended: completed"), "{output:?}");
+    assert_eq!(server.received_requests().await.unwrap().len(), 1, "no other call is made");
 }
 
 #[tokio::test]
@@ -239,8 +238,8 @@ async fn the_stacks_outputs_name_table_and_workflow() {
         .mount(&server)
         .await;
     let args = ["inspect", ID, "--stack", "docferry-prod"];
-    let output = admin(&signed_in(&server.uri()), &args).await;
-    assert!(stderr(&output).contains("nothing is known"), "{}", stderr(&output));
+    let output = admin(&with_credentials(&server.uri()), &args).await;
+    assert!(stderr(&output).contains("was not found"), "{}", stderr(&output));
 }
 
 #[tokio::test]
@@ -250,12 +249,12 @@ async fn missing_rights_exit_4_and_no_answer_exits_5() {
     answer(&server, "DynamoDB_20120810.GetItem", refused(400, "AccessDeniedException")).await;
     for command in ["inspect", "requeue"] {
         let args = [&[command, ID][..], &PLACE].concat();
-        let output = admin(&signed_in(&server.uri()), &args).await;
+        let output = admin(&with_credentials(&server.uri()), &args).await;
         let shown = stderr(&output);
         assert_eq!(output.status.code(), Some(4), "{shown}");
         assert!(shown.contains("AccessDeniedException") && !shown.contains("ada@"), "{shown}");
         assert!(!shown.contains("operator-secret-5"), "{shown}");
-        let output = admin(&signed_in(&nobody()), &args).await;
+        let output = admin(&with_credentials(&nobody()), &args).await;
         assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
     }
 }
@@ -265,7 +264,7 @@ async fn what_is_missing_is_told_by_name() {
     let inspect = ["inspect", ID];
     let with_place = [&inspect[..], &PLACE].concat();
     let region = [("AWS_REGION", "ca-central-1")];
-    for (environment, args, code, told) in [
+    for (environment, args, code, text) in [
         (&[][..], &inspect[..], 1, "DOCFERRY_STACK_NAME"),
         (&[], &with_place, 1, "AWS_REGION"),
         (&region, &with_place, 4, "aws configure export-credentials"),
@@ -273,6 +272,6 @@ async fn what_is_missing_is_told_by_name() {
     ] {
         let output = admin(environment, args).await;
         assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
-        assert!(stderr(&output).contains(told), "{}", stderr(&output));
+        assert!(stderr(&output).contains(text), "{}", stderr(&output));
     }
 }

@@ -1,5 +1,5 @@
-//! `docferry cancel`, as people and scripts run it.
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+//! Tests of `docferry cancel`, run as people and scripts run it.
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 mod support;
 
@@ -11,7 +11,8 @@ use support::{
 use wiremock::matchers::{basic_auth, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-async fn hears(server: &MockServer, first: Option<ResponseTemplate>) {
+/// Accepts cancel requests; the first one gets the response `first`, if any.
+async fn accept_cancel_requests(server: &MockServer, first: Option<ResponseTemplate>) {
     let terminate = || {
         Mock::given(method("POST"))
             .and(path(format!("{}/document/terminate", support::STAGE)))
@@ -24,8 +25,8 @@ async fn hears(server: &MockServer, first: Option<ResponseTemplate>) {
     terminate().respond_with(success).mount(server).await;
 }
 
-/// The ids of each call that asked to stop.
-async fn asked(server: &MockServer) -> Vec<Value> {
+/// Returns the ids of each cancel request.
+async fn requested_ids(server: &MockServer) -> Vec<Value> {
     let requests = server.received_requests().await.unwrap();
     let posts = requests.iter().filter(|request| request.method.as_str() == "POST");
     posts.map(|request| request.body_json::<Value>().unwrap()["transferIds"].clone()).collect()
@@ -42,36 +43,36 @@ fn stopped() -> ResponseTemplate {
 #[tokio::test]
 async fn all_are_asked_in_one_call_and_each_is_told_what_that_means() {
     let server = MockServer::start().await;
-    hears(&server, None).await;
+    accept_cancel_requests(&server, None).await;
     in_turn(&server, "runs", answers(&[40])).await;
     in_turn(&server, "done", answers(&[100])).await;
     in_turn(&server, "gone", vec![stopped()]).await;
     let output = docferry(&api(&server), PASSWORD, &["cancel", "runs", "done", "gone"]).await;
     assert_eq!(
         stdout(&output),
-        "runs  asked to stop; a document that is complete by then stays\n\
-         done  is completed: the document stays\n\
-         gone  has stopped on request\n"
+        "runs  cancel requested; a document that is already complete stays\n\
+         done  already completed; the document stays\n\
+         gone  stopped on request\n"
     );
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert_eq!(asked(&server).await, [json!(["runs", "done", "gone"])]);
+    assert_eq!(requested_ids(&server).await, [json!(["runs", "done", "gone"])]);
 }
 
 #[tokio::test]
 async fn with_watching_a_transfer_that_stops_has_gone_well() {
     let server = MockServer::start().await;
-    hears(&server, None).await;
+    accept_cancel_requests(&server, None).await;
     in_turn(&server, "t1", vec![ok(status(40)), ok(status(40)), stopped()]).await;
     let output = docferry(&api(&server), PASSWORD, &["cancel", "t1", "--watch"]).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let shown = stdout(&output);
-    assert!(shown.contains("asked to stop") && shown.contains("stopped on request"), "{shown}");
+    assert!(shown.contains("cancel requested") && shown.contains("stopped on request"), "{shown}");
 }
 
 #[tokio::test]
 async fn with_watching_a_document_that_was_quicker_stays_and_has_gone_well() {
     let server = MockServer::start().await;
-    hears(&server, None).await;
+    accept_cancel_requests(&server, None).await;
     in_turn(&server, "t1", answers(&[99, 100])).await;
     let output = docferry(&api(&server), PASSWORD, &["--json", "cancel", "t1", "--watch"]).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -82,7 +83,7 @@ async fn with_watching_a_document_that_was_quicker_stays_and_has_gone_well() {
 #[tokio::test]
 async fn a_transfer_that_failed_for_another_reason_exits_2_and_says_why() {
     let server = MockServer::start().await;
-    hears(&server, None).await;
+    accept_cancel_requests(&server, None).await;
     let message = "The recipient's OneDrive is full.";
     in_turn(&server, "before", vec![ok(failed(40, message))]).await;
     in_turn(&server, "after", vec![ok(status(40)), ok(failed(40, message))]).await;
@@ -96,7 +97,7 @@ async fn a_transfer_that_failed_for_another_reason_exits_2_and_says_why() {
 #[tokio::test]
 async fn with_watching_one_that_still_runs_when_time_is_up_exits_3() {
     let server = MockServer::start().await;
-    hears(&server, None).await;
+    accept_cancel_requests(&server, None).await;
     in_turn(&server, "t1", answers(&[40])).await;
     let args = ["cancel", "t1", "--watch", "--timeout", "1"];
     let output = docferry(&api(&server), PASSWORD, &args).await;
@@ -106,7 +107,7 @@ async fn with_watching_one_that_still_runs_when_time_is_up_exits_3() {
 #[tokio::test]
 async fn an_unknown_transfer_exits_1_and_the_others_are_asked_all_the_same() {
     let server = MockServer::start().await;
-    hears(&server, None).await;
+    accept_cancel_requests(&server, None).await;
     in_turn(&server, "t1", answers(&[40])).await;
     let output = docferry(&api(&server), PASSWORD, &["--json", "cancel", "unknown", "t1"]).await;
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
@@ -116,21 +117,21 @@ async fn an_unknown_transfer_exits_1_and_the_others_are_asked_all_the_same() {
     assert_eq!(lines[1], json!({"transferId": "t1", "outcome": "asked"}));
 }
 
-/// Asking is harmless, so an answer that may pass does not end the command.
+/// A cancel request is idempotent, so it is retried after a transient failure.
 #[tokio::test]
 async fn a_service_that_is_busy_is_asked_again_and_a_refusal_is_not() {
     let server = MockServer::start().await;
-    hears(&server, Some(ResponseTemplate::new(503))).await;
+    accept_cancel_requests(&server, Some(ResponseTemplate::new(503))).await;
     in_turn(&server, "t1", answers(&[40])).await;
     let output = docferry(&api(&server), PASSWORD, &["cancel", "t1"]).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert_eq!(asked(&server).await.len(), 2);
+    assert_eq!(requested_ids(&server).await.len(), 2);
 
     let server = MockServer::start().await;
-    hears(&server, Some(problem(401, &json!({"title": "Unauthorized"})))).await;
+    accept_cancel_requests(&server, Some(problem(401, &json!({"title": "Unauthorized"})))).await;
     let output = docferry(&api(&server), PASSWORD, &["cancel", "t1"]).await;
     assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
-    assert_eq!(asked(&server).await.len(), 1);
+    assert_eq!(requested_ids(&server).await.len(), 1);
 
     let output = docferry(&nobody(), PASSWORD, &["cancel", "t1", "--retries", "0"]).await;
     assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
@@ -139,8 +140,8 @@ async fn a_service_that_is_busy_is_asked_again_and_a_refusal_is_not() {
 #[tokio::test]
 async fn an_answer_that_is_not_the_contracts_is_no_success() {
     let server = MockServer::start().await;
-    let other = ResponseTemplate::new(200).set_body_json(json!({"response": "maybe"}));
-    hears(&server, Some(other)).await;
+    let unknown = ResponseTemplate::new(200).set_body_json(json!({"response": "maybe"}));
+    accept_cancel_requests(&server, Some(unknown)).await;
     let output = docferry(&api(&server), PASSWORD, &["cancel", "t1"]).await;
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
 }
@@ -148,7 +149,7 @@ async fn an_answer_that_is_not_the_contracts_is_no_success() {
 #[tokio::test]
 async fn more_ids_than_the_service_takes_go_in_several_calls() {
     let server = MockServer::start().await;
-    hears(&server, None).await;
+    accept_cancel_requests(&server, None).await;
     let ids: Vec<String> = (0..101).map(|at| format!("t{at}")).collect();
     for id in &ids {
         in_turn(&server, id, answers(&[100])).await;
@@ -156,7 +157,7 @@ async fn more_ids_than_the_service_takes_go_in_several_calls() {
     let args: Vec<&str> = ["cancel"].into_iter().chain(ids.iter().map(String::as_str)).collect();
     let output = docferry(&api(&server), PASSWORD, &args).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let calls = asked(&server).await;
+    let calls = requested_ids(&server).await;
     assert_eq!(calls.iter().map(|ids| ids.as_array().unwrap().len()).collect::<Vec<_>>(), [100, 1]);
 }
 
@@ -164,7 +165,7 @@ async fn more_ids_than_the_service_takes_go_in_several_calls() {
 async fn its_help_says_what_stays() {
     let output = docferry("http://localhost/", PASSWORD, &["cancel", "--help"]).await;
     let help = stdout(&output);
-    for part in ["A document that is complete by then stays", "Exit codes:"] {
+    for part in ["A document that is already complete stays", "Exit codes:"] {
         assert!(help.contains(part), "{help}");
     }
 }

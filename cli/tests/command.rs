@@ -1,4 +1,4 @@
-//! The binary as people and scripts run it.
+//! Tests of the binary, run as people and scripts run it.
 
 mod support;
 
@@ -114,18 +114,18 @@ async fn wrong_credentials_exit_4_and_are_not_shown() {
         let shown = stdout(&output) + &stderr(&output);
         assert!(shown.contains("Unauthorized") && !shown.contains("wrong-secret-9"), "{shown}");
     }
-    // After the first refusal the second document is not tried.
+    // After the refusal of the first document, the second one is not sent.
     assert_eq!(server.received_requests().await.unwrap().len(), 2);
 }
 
 #[tokio::test]
 async fn an_unreachable_service_exits_5() {
-    let nobody = nobody();
+    let unreachable = nobody();
     for args in [
         &["watch", "t1", "--retries", "1"][..],
         &["send", "QQ==", "--email", "judge@example.test", "--retries", "0"],
     ] {
-        let output = docferry(&nobody, PASSWORD, args).await;
+        let output = docferry(&unreachable, PASSWORD, args).await;
         assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
         assert!(stderr(&output).contains("could not be reached"));
     }

@@ -1,4 +1,4 @@
-//! The client against the contract, field by field.
+//! Tests of the client against the contract, field by field.
 
 mod support;
 
@@ -80,7 +80,7 @@ async fn status_reads_exactly_the_contracts_fields() {
     assert_eq!(read.file_path.as_deref(), Some("Court Lists/2026-11-23"));
     assert_eq!(read.mime.as_deref(), Some("application/pdf"));
     assert_eq!(read.end_delivery_dtm.as_deref(), Some("2026-11-23T09:01:00+00:00"));
-    // Written out again it is the same document: no field lost, renamed or added.
+    // Serialized again, it is the same document: no field is lost, renamed or added.
     assert_eq!(serde_json::to_value(&read).unwrap(), status(100));
 }
 
@@ -105,14 +105,14 @@ async fn answers_are_told_apart_by_what_to_do_next() {
         let id = format!("s{code}");
         asked_for(&id).respond_with(ResponseTemplate::new(code)).mount(&server).await;
         let error = client(&server).status(&id).await.unwrap_err();
-        let fits = match code {
+        let is_expected = match code {
             401 | 403 => matches!(error, ClientError::Unauthorized { .. }),
             404 => matches!(error, ClientError::NotFound(_)),
             429 | 500.. => matches!(error, ClientError::Unavailable { .. }) && error.is_transient(),
             302 => matches!(error, ClientError::InvalidAnswer { .. }),
             _ => matches!(error, ClientError::Rejected { .. }) && !error.is_transient(),
         };
-        assert!(fits, "{code}: {error:?}");
+        assert!(is_expected, "{code}: {error:?}");
     }
 }
 

@@ -1,5 +1,5 @@
-//! `docferry get`, as people and scripts run it: what lands where, and what does not.
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+//! Tests of `docferry get`: which files it creates, resumes and refuses.
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 mod support;
 
@@ -13,7 +13,7 @@ use support::{PASSWORD, api, docferry, json_lines, problem, stderr, stdout};
 use tempfile::TempDir;
 use wiremock::{MockServer, ResponseTemplate};
 
-/// A service with a job of one document that is ready, and the bucket that it lies in.
+/// Starts a service with a completed job of one document, and the bucket with the document.
 async fn ready(document: Document, faults: &[Fault]) -> (MockServer, Store, TempDir) {
     let (server, size) = (MockServer::start().await, document.bytes.len() as u64);
     let store = Store::start(document, faults).await;
@@ -23,8 +23,8 @@ async fn ready(document: Document, faults: &[Fault]) -> (MockServer, Store, Temp
     (server, store, TempDir::new().unwrap())
 }
 
-async fn get(server: &MockServer, to: &Path, args: &[&str]) -> Output {
-    let output = format!("--output={}", to.display());
+async fn get(server: &MockServer, target: &Path, args: &[&str]) -> Output {
+    let output = format!("--output={}", target.display());
     docferry(&api(server), PASSWORD, &[&["get", &output][..], args].concat()).await
 }
 
@@ -64,7 +64,7 @@ async fn documents_are_asked_for_in_one_job_and_land_under_their_names() {
     let asked = posted(&server).await;
     let body = json!({ "file_ids": [10_001, 10_002], "priority": "high", "onItemError": "skip" });
     assert_eq!(asked[0].body_json::<Value>().unwrap(), body);
-    // Whoever has the address needs nothing else, and is refused with it.
+    // A presigned URL needs no credentials, and S3 refuses a request with them.
     for request in [first.asked(), second.asked()].concat() {
         assert_eq!(request.header("authorization"), None);
     }
@@ -202,7 +202,7 @@ async fn a_file_that_is_there_stays_unless_it_is_to_be_replaced() {
         assert_eq!(std::fs::read(&file).unwrap() == b"mine", mine, "{args:?}");
         assert_eq!(files(folder.path()), ["order.pdf"], "{args:?}");
     }
-    // A name of its own is looked at before anything is asked for.
+    // With a file name in --output, the check comes before the job is created.
     let before = posted(&server).await.len();
     let output = get(&server, &file, &["10001"]).await;
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
@@ -247,11 +247,11 @@ async fn what_failed_exits_2_with_its_reason_and_the_others_are_fetched() {
     let server = MockServer::start().await;
     let store = Store::start(document(10, "\"a\"", "order.pdf"), &[]).await;
     let items = [(10_001, "failed", 0), (10_002, "completed", 10)];
-    stands(&server, "some", &[job("some", "completed", &items)]).await;
+    stands(&server, "partial", &[job("partial", "completed", &items)]).await;
     stands(&server, "all", &[job("all", "failed", &[(10_001, "failed", 0)])]).await;
-    lies(&server, "some_10002", &store.url("two")).await;
+    lies(&server, "partial_10002", &store.url("two")).await;
     let folder = TempDir::new().unwrap();
-    for (id, count) in [("all", 0), ("some", 1)] {
+    for (id, count) in [("all", 0), ("partial", 1)] {
         let output = get(&server, folder.path(), &["--job", id]).await;
         assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
         let shown = stderr(&output);
@@ -263,7 +263,7 @@ async fn what_failed_exits_2_with_its_reason_and_the_others_are_fetched() {
 #[tokio::test]
 async fn an_unknown_job_or_document_exits_1_and_one_that_takes_too_long_exits_3() {
     let (server, folder) = (MockServer::start().await, TempDir::new().unwrap());
-    let output = get(&server, folder.path(), &["--job=nobody"]).await;
+    let output = get(&server, folder.path(), &["--job=unknown"]).await;
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     let body = json!({ "title": "Invalid request", "status": 400, "code": "INVALID_REQUEST",
         "errors": [{ "pointer": "/file_id", "detail": "is not known" }] });

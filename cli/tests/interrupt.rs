@@ -1,6 +1,6 @@
-//! Ctrl-C in the middle of a document.
+//! Test of Ctrl-C during a download.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 mod support;
 
@@ -31,7 +31,7 @@ async fn ctrl_c_leaves_the_part_and_says_how_to_go_on() {
     let part = to.join("document-10001.part");
     let start = Instant::now();
     while part.metadata().map_or(0, |part| part.len()) < 1_000_000 {
-        assert!(start.elapsed() < BOUND, "the document does not begin to come");
+        assert!(start.elapsed() < BOUND, "no bytes arrived");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let pid = child.id().to_string();
@@ -41,14 +41,13 @@ async fn ctrl_c_leaves_the_part_and_says_how_to_go_on() {
     assert_eq!(output.status.code(), Some(130), "{shown}");
     let line = shown.lines().find_map(|line| line.trim().strip_prefix("docferry ")).unwrap();
 
-    // The line that it shows, as a shell reads it.
-    let mut again = command(&api(&server), PASSWORD, &[]);
-    let program = again.get_program().to_owned();
+    // Runs the printed command in a shell.
+    let plain = command(&api(&server), PASSWORD, &[]);
+    let program = plain.get_program().to_owned();
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("\"$0\" {line}")]).arg(program);
-    shell.envs(again.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    again = shell;
-    let output = run(again).await;
+    shell.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = run(shell).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(store.asked()[1].header("range"), Some("bytes=1000000-"));
     assert!(std::fs::read(to.join("order.pdf")).unwrap() == whole.bytes);

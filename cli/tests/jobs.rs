@@ -1,6 +1,6 @@
-//! `docferry list`, `retry`, and jobs in `watch` and `cancel`, as people and scripts run
-//! them.
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+//! Tests of `docferry list` and `docferry retry`, and of jobs in `docferry watch` and
+//! `docferry cancel`.
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 mod support;
 
@@ -17,7 +17,7 @@ fn summary(id: &str, status: &str) -> Value {
     let fields = summary.as_object_mut().unwrap();
     fields.retain(|name, _| ["jobId", "status", "attempts", "timestamps"].contains(&name.as_str()));
     fields.insert("totalFileIds".into(), json!(3));
-    fields.insert("note".into(), json!("what this client does not know"));
+    fields.insert("note".into(), json!("a member that this client does not know"));
     summary
 }
 
@@ -26,7 +26,7 @@ fn page(ids: &[&str], next: Option<&str>) -> ResponseTemplate {
     ok(&json!({ "items": items, "nextPageToken": next }))
 }
 
-/// Three pages of history: two jobs, one, two.
+/// Serves a history of three pages, with two jobs, one job and two jobs.
 async fn history(server: &MockServer) {
     call("GET", "history")
         .and(query_param_is_missing("pageToken"))
@@ -83,10 +83,10 @@ async fn retry_lets_a_job_run_again_and_watches_it() {
     let server = MockServer::start().await;
     let accepted = json!({ "jobId": "j1", "status": "queued", "attempts": 2, "nextPollInMs": 100,
         "expiresAt": "2026-11-24T09:00:00.000Z" });
-    // What the last run left is still being removed.
-    let unsettled = json!({ "title": "Not yet", "status": 409, "code": "NOT_SETTLED" });
+    // The last run is still being cleaned up.
+    let not_settled = json!({ "title": "Not yet", "status": 409, "code": "NOT_SETTLED" });
     call("POST", "retry/j1")
-        .respond_with(problem(409, &unsettled))
+        .respond_with(problem(409, &not_settled))
         .up_to_n_times(2)
         .mount(&server)
         .await;
@@ -98,7 +98,7 @@ async fn retry_lets_a_job_run_again_and_watches_it() {
     stands(&server, "j1", &[job("j1", "running", &[(10_001, "running", 10)]), done]).await;
     let output = docferry(&api(&server), PASSWORD, &["retry", "j1", "--watch"]).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let expected = "j1  runs again, attempt 2\nj1  1 of 1 documents  10 bytes  completed\n";
+    let expected = "j1  retried, attempt 2\nj1  1 of 1 documents  10 bytes  completed\n";
     assert_eq!(stdout(&output), expected);
 }
 
@@ -125,10 +125,10 @@ async fn watch_follows_jobs_and_transfers_beside_each_other() {
     in_turn(&server, "t1", answers(&[10, 100])).await;
     let output = docferry(&api(&server), PASSWORD, &["--json", "watch", "j1", "t1"]).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    // The addresses that open the documents are not shown.
-    let mut told = done;
-    told.as_object_mut().unwrap().retain(|name, _| name != "url" && name != "result");
-    assert_eq!(json_lines(&output), [told, status(100)]);
+    // The presigned URLs of the documents are not printed.
+    let mut expected = done;
+    expected.as_object_mut().unwrap().retain(|name, _| name != "url" && name != "result");
+    assert_eq!(json_lines(&output), [expected, status(100)]);
 }
 
 #[tokio::test]
@@ -147,19 +147,19 @@ async fn a_job_that_failed_exits_2_and_one_that_was_canceled_says_so() {
     let server = MockServer::start().await;
     stands(&server, "bad", &[job("bad", "failed", &[(10_001, "failed", 10)])]).await;
     stands(&server, "off", &[job("off", "canceled", &[(10_001, "canceled", 10)])]).await;
-    for (id, said) in [("bad", "The document was not found."), ("off", "stopped on request")] {
+    for (id, text) in [("bad", "The document was not found."), ("off", "stopped on request")] {
         let output = docferry(&api(&server), PASSWORD, &["watch", id]).await;
         assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
-        assert!(stdout(&output).contains(said), "{}", stdout(&output));
+        assert!(stdout(&output).contains(text), "{}", stdout(&output));
     }
 }
 
 #[tokio::test]
 async fn cancel_asks_a_job_and_tells_what_that_means() {
     let server = MockServer::start().await;
-    let runs = job("runs", "running", &[(10_001, "running", 10)]);
-    let off = job("runs", "canceled", &[(10_001, "canceled", 10)]);
-    stands(&server, "runs", &[runs.clone(), runs.clone(), runs, off]).await;
+    let running = job("runs", "running", &[(10_001, "running", 10)]);
+    let canceled = job("runs", "canceled", &[(10_001, "canceled", 10)]);
+    stands(&server, "runs", &[running.clone(), running.clone(), running, canceled]).await;
     stands(&server, "done", &[job("done", "completed", &[(10_001, "completed", 10)])]).await;
     call("POST", "cancel/runs")
         .respond_with(

@@ -1,5 +1,6 @@
-//! `docferry send` when answers are lost, refused or come from something else.
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+//! Tests of `docferry send` when responses are lost, are refusals, or come from another
+//! server.
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 mod support;
 
@@ -21,18 +22,19 @@ fn accepted(guid: &str, id: &str) -> ResponseTemplate {
     ResponseTemplate::new(202).set_body_json(json!({ "objGuid": guid, "transferId": id }))
 }
 
-/// Gives each answer once, then the last for ever.
-async fn answering(answers: Vec<ResponseTemplate>) -> MockServer {
+/// Starts a service that sends each response once, then the last one forever.
+async fn server_with(responses: Vec<ResponseTemplate>) -> MockServer {
     let server = MockServer::start().await;
-    let last = answers.len() - 1;
-    for (at, answer) in answers.into_iter().enumerate() {
-        let mock = sent().respond_with(answer);
+    let last = responses.len() - 1;
+    for (at, response) in responses.into_iter().enumerate() {
+        let mock = sent().respond_with(response);
         let mock = if at == last { mock } else { mock.up_to_n_times(1) };
         mock.mount(&server).await;
     }
     server
 }
 
+/// Returns the idempotency keys of all requests.
 async fn keys(server: &MockServer) -> Vec<String> {
     let requests = server.received_requests().await.unwrap();
     let key = |request: &wiremock::Request| {
@@ -41,21 +43,22 @@ async fn keys(server: &MockServer) -> Vec<String> {
     requests.iter().map(key).collect()
 }
 
+/// Response of a service that accepts no new work, with this `Retry-After`.
 fn draining(seconds: &str) -> ResponseTemplate {
     let body = json!({ "title": "No new work is taken", "status": 503, "code": "DRAINING" });
     problem(503, &body).insert_header("retry-after", seconds)
 }
 
-fn says(output: &Output, text: &str) -> bool {
+fn stderr_contains(output: &Output, text: &str) -> bool {
     stderr(output).contains(text)
 }
 
 #[tokio::test]
 async fn lost_answer_is_repeated_under_the_same_key() {
     let web_page = ResponseTemplate::new(200).set_body_raw("<html>hello</html>", "text/html");
-    let lost = [ResponseTemplate::new(502), ResponseTemplate::new(504), web_page];
-    for lost in lost {
-        let server = answering(vec![lost, accepted("QQ==", "t1")]).await;
+    let lost_responses = [ResponseTemplate::new(502), ResponseTemplate::new(504), web_page];
+    for lost in lost_responses {
+        let server = server_with(vec![lost, accepted("QQ==", "t1")]).await;
         let output = docferry(&api(&server), PASSWORD, &SEND).await;
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         assert_eq!(stdout(&output), "t1  QQ==\n");
@@ -66,7 +69,7 @@ async fn lost_answer_is_repeated_under_the_same_key() {
 
 #[tokio::test]
 async fn each_document_of_a_run_has_a_key_of_its_own() {
-    let server = answering(vec![accepted("QQ==", "t1")]).await;
+    let server = server_with(vec![accepted("QQ==", "t1")]).await;
     let args = ["send", "QQ==", "QQ==", "--email", "judge@example.test"];
     docferry(&api(&server), PASSWORD, &args).await;
     docferry(&api(&server), PASSWORD, &args).await;
@@ -82,7 +85,7 @@ async fn broken_connection_is_repeated_under_the_same_key() {
     let address = format!("http://{}", listener.local_addr().unwrap());
     let serving = tokio::spawn(async move {
         let mut heads = Vec::new();
-        for answered in [false, true] {
+        for sends_response in [false, true] {
             let (mut socket, _) = listener.accept().await.unwrap();
             let mut seen = Vec::new();
             while !seen.ends_with(b"}") {
@@ -91,7 +94,7 @@ async fn broken_connection_is_repeated_under_the_same_key() {
                 seen.extend_from_slice(&buffer[..read]);
             }
             heads.push(String::from_utf8(seen).unwrap());
-            if answered {
+            if sends_response {
                 let body = r#"{"objGuid":"QQ==","transferId":"t1"}"#;
                 let head = "HTTP/1.1 202 Accepted\r\ncontent-type: application/json\r\n";
                 let answer = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
@@ -112,12 +115,16 @@ async fn broken_connection_is_repeated_under_the_same_key() {
 
 #[tokio::test]
 async fn unknown_outcome_is_said_with_a_command_that_repeats_it() {
-    let server = answering(vec![ResponseTemplate::new(503), accepted("QQ==", "t1")]).await;
+    let server = server_with(vec![ResponseTemplate::new(503), accepted("QQ==", "t1")]).await;
     let args = [&SEND[..], &["--path", "Lists/It's", "--retries=0"]].concat();
     let output = docferry(&api(&server), PASSWORD, &args).await;
     assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
-    assert!(says(&output, "it is not known whether QQ== was accepted"), "{}", stderr(&output));
-    assert!(!says(&output, "QQ== was not accepted"), "{}", stderr(&output));
+    assert!(
+        stderr_contains(&output, "it is not known whether QQ== was accepted"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(!stderr_contains(&output, "QQ== was not accepted"), "{}", stderr(&output));
 
     let shown = stderr(&output);
     let line = shown.lines().find_map(|line| line.trim().strip_prefix("docferry ")).unwrap();
@@ -136,8 +143,9 @@ async fn unknown_outcome_is_said_with_a_command_that_repeats_it() {
 #[tokio::test]
 async fn unknown_outcome_is_a_json_line_with_its_key() {
     let unauthorized = problem(401, &json!({ "title": "Unauthorized", "status": 401 }));
-    // The first may have been accepted; the second says nothing of it.
-    let server = answering(vec![ResponseTemplate::new(504), unauthorized]).await;
+    // The first request may have been accepted; the refusal of its retry does not change
+    // that.
+    let server = server_with(vec![ResponseTemplate::new(504), unauthorized]).await;
     let args = ["--json", "send", "QQ==", "Qg==", "--email", "judge@example.test"];
     let output = docferry(&api(&server), PASSWORD, &args).await;
     assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
@@ -145,38 +153,38 @@ async fn unknown_outcome_is_a_json_line_with_its_key() {
     assert_eq!(lines[0]["objGuid"], "QQ==");
     assert_eq!(lines[0]["mayBeAccepted"], true);
     assert_eq!(lines[0]["idempotencyKey"], keys(&server).await[0]);
-    // The other was not tried, and that is said.
+    // The second document was not sent, and the command reports that.
     assert_eq!((lines.len(), &lines[1]["objGuid"]), (2, &json!("Qg==")));
     assert_eq!(lines[1]["mayBeAccepted"], Value::Null);
-    assert!(says(&output, "Qg== was not sent"));
+    assert!(stderr_contains(&output, "Qg== was not sent"));
 }
 
 #[tokio::test]
 async fn definite_refusal_after_a_lost_answer_is_said_as_one() {
     let refused = problem(400, &json!({ "title": "Wrong", "code": "INVALID_REQUEST" }));
-    let server = answering(vec![ResponseTemplate::new(502), refused]).await;
+    let server = server_with(vec![ResponseTemplate::new(502), refused]).await;
     let output = docferry(&api(&server), PASSWORD, &SEND).await;
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-    assert!(says(&output, "QQ== was not accepted"), "{}", stderr(&output));
+    assert!(stderr_contains(&output, "QQ== was not accepted"), "{}", stderr(&output));
 }
 
 #[tokio::test]
 async fn draining_service_is_waited_for_within_bounds() {
-    let server = answering(vec![draining("1"), draining("1"), accepted("QQ==", "t1")]).await;
+    let server = server_with(vec![draining("1"), draining("1"), accepted("QQ==", "t1")]).await;
     let start = std::time::Instant::now();
     let output = docferry(&api(&server), PASSWORD, &SEND).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(start.elapsed() >= Duration::from_secs(2));
 
-    let server = answering(vec![draining("1")]).await;
+    let server = server_with(vec![draining("1")]).await;
     let args = [&SEND[..], &["--retries=1"]].concat();
     let output = docferry(&api(&server), PASSWORD, &args).await;
     assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
-    // A drained service accepts nothing, so this is known.
-    assert!(says(&output, "QQ== was not accepted"), "{}", stderr(&output));
+    // A draining service accepts nothing, so the outcome is known.
+    assert!(stderr_contains(&output, "QQ== was not accepted"), "{}", stderr(&output));
     assert_eq!(keys(&server).await.len(), 2);
 
-    let server = answering(vec![draining("3600")]).await;
+    let server = server_with(vec![draining("3600")]).await;
     let args = [&SEND[..], &["--timeout=5"]].concat();
     let output = docferry(&api(&server), PASSWORD, &args).await;
     assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
@@ -185,7 +193,7 @@ async fn draining_service_is_waited_for_within_bounds() {
 #[tokio::test]
 async fn request_that_is_still_being_recorded_is_repeated() {
     let pending = problem(409, &json!({ "title": "Recording", "code": "REQUEST_PENDING" }));
-    let server = answering(vec![pending, accepted("QQ==", "t1")]).await;
+    let server = server_with(vec![pending, accepted("QQ==", "t1")]).await;
     let output = docferry(&api(&server), PASSWORD, &SEND).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }
@@ -195,12 +203,12 @@ async fn refused_connection_is_known_not_to_be_accepted() {
     let args = [&SEND[..], &["--retries=0"]].concat();
     let output = docferry(&nobody(), PASSWORD, &args).await;
     assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
-    assert!(says(&output, "QQ== was not accepted"), "{}", stderr(&output));
+    assert!(stderr_contains(&output, "QQ== was not accepted"), "{}", stderr(&output));
 }
 
 #[tokio::test]
 async fn one_key_cannot_stand_for_several_documents() {
-    let server = answering(vec![accepted("QQ==", "t1")]).await;
+    let server = server_with(vec![accepted("QQ==", "t1")]).await;
     let args = ["send", "QQ==", "Qg==", "--email", "judge@example.test", "--idempotency-key", "k"];
     let output = docferry(&api(&server), PASSWORD, &args).await;
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
@@ -221,13 +229,17 @@ async fn ctrl_c_says_that_the_request_under_way_may_be_accepted() {
     let child = sending.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let start = std::time::Instant::now();
     while server.received_requests().await.unwrap().is_empty() {
-        assert!(start.elapsed() < Duration::from_secs(20), "nothing is sent");
+        assert!(start.elapsed() < Duration::from_secs(20), "no request was sent");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let pid = child.id().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
-    assert!(says(&output, "it is not known whether QQ== was accepted"), "{}", stderr(&output));
-    assert!(says(&output, &keys(&server).await[0]), "{}", stderr(&output));
+    assert!(
+        stderr_contains(&output, "it is not known whether QQ== was accepted"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(stderr_contains(&output, &keys(&server).await[0]), "{}", stderr(&output));
 }

@@ -1,5 +1,5 @@
-//! Tokens instead of the service account: where they come from, and who sees them.
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+//! Tests of authentication with bearer tokens and OAuth client credentials.
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 mod support;
 
@@ -11,18 +11,19 @@ use wiremock::{Mock, MockBuilder, MockServer, ResponseTemplate};
 
 const SECRET: &str = "client secret/7";
 
-fn listed(token: &str) -> MockBuilder {
+/// Matches `docferry list` with this token.
+fn list_with_token(token: &str) -> MockBuilder {
     Mock::given(method("GET"))
         .and(path(format!("{STAGE}/v1/download/history")))
         .and(header("authorization", format!("Bearer {token}")))
 }
 
-/// An issuer that hands out this token once, to who may have it.
-async fn hands_out(server: &MockServer, token: &str) {
+/// Lets the issuer grant this token once, for the right client credentials.
+async fn issues_token(server: &MockServer, token: &str) {
     let granted = json!({ "access_token": token, "token_type": "Bearer", "expires_in": 300 });
     Mock::given(method("POST"))
         .and(path("/token"))
-        // RFC 6749 encodes both before they are joined.
+        // RFC 6749 requires both to be encoded before they are joined.
         .and(basic_auth("client%3A1", "client+secret%2F7"))
         .and(body_string("grant_type=client_credentials&scope=docferry.read+docferry.write"))
         .respond_with(ok(&granted))
@@ -48,7 +49,7 @@ fn page(next: Option<&str>) -> ResponseTemplate {
 #[tokio::test]
 async fn a_token_goes_before_the_service_account_and_an_empty_one_counts_as_none() {
     let server = MockServer::start().await;
-    listed("t0ken-1").respond_with(page(None)).mount(&server).await;
+    list_with_token("t0ken-1").respond_with(page(None)).mount(&server).await;
     let mut with = command(&api(&server), PASSWORD, &["list"]);
     let output = run({
         with.env("DOCFERRY_TOKEN", "t0ken-1");
@@ -73,9 +74,9 @@ async fn a_token_goes_before_the_service_account_and_an_empty_one_counts_as_none
 #[tokio::test]
 async fn a_client_gets_one_token_for_all_its_calls() {
     let server = MockServer::start().await;
-    hands_out(&server, "one").await;
-    listed("one").respond_with(page(Some("next"))).up_to_n_times(1).mount(&server).await;
-    listed("one").respond_with(page(None)).mount(&server).await;
+    issues_token(&server, "one").await;
+    list_with_token("one").respond_with(page(Some("next"))).up_to_n_times(1).mount(&server).await;
+    list_with_token("one").respond_with(page(None)).mount(&server).await;
     let output = run(as_client(&server, SECRET)).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(server.received_requests().await.unwrap().len(), 3);
@@ -84,18 +85,18 @@ async fn a_client_gets_one_token_for_all_its_calls() {
 #[tokio::test]
 async fn a_token_that_is_refused_is_replaced_once() {
     let server = MockServer::start().await;
-    hands_out(&server, "old").await;
-    hands_out(&server, "new").await;
+    issues_token(&server, "old").await;
+    issues_token(&server, "new").await;
     let unauthorized = || problem(401, &json!({ "title": "Unauthorized", "status": 401 }));
-    listed("old").respond_with(unauthorized()).mount(&server).await;
-    listed("new").respond_with(page(None)).up_to_n_times(1).mount(&server).await;
+    list_with_token("old").respond_with(unauthorized()).mount(&server).await;
+    list_with_token("new").respond_with(page(None)).up_to_n_times(1).mount(&server).await;
     let output = run(as_client(&server, SECRET)).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 
     server.reset().await;
     for token in ["old", "new"] {
-        hands_out(&server, token).await;
-        listed(token).respond_with(unauthorized()).mount(&server).await;
+        issues_token(&server, token).await;
+        list_with_token(token).respond_with(unauthorized()).mount(&server).await;
     }
     let output = run(as_client(&server, SECRET)).await;
     assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));

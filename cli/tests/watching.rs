@@ -1,4 +1,4 @@
-//! Watching transfers: what is shown, how often is asked, when it stops.
+//! Tests of watching transfers: the progress shown, the polling rate, and the end.
 
 mod support;
 
@@ -12,9 +12,10 @@ use docferry_cli::watch::{End, Observer, Options, Outcome, View, watch, watch_al
 use support::{answers, client, failed, in_turn};
 use wiremock::{MockServer, ResponseTemplate};
 
-/// Keeps what it is told.
+/// Observer that records its events.
 #[derive(Debug, Default)]
 struct Recorder {
+    /// Percentage, bytes and size of each view.
     seen: RefCell<Vec<(u8, u64, Option<u64>)>>,
     retries: RefCell<Vec<Duration>>,
     ends: RefCell<usize>,
@@ -46,7 +47,7 @@ async fn percent_and_bytes_are_never_shown_going_down() {
     let outcome = watch(&client(&server), "t1", &options(30), &recorder).await.unwrap();
     assert!(matches!(outcome, Outcome::Completed(_)));
     let seen = recorder.seen.take();
-    assert_eq!(seen.iter().map(|s| s.0).collect::<Vec<_>>(), [0, 40, 40, 55, 55, 100]);
+    assert_eq!(seen.iter().map(|view| view.0).collect::<Vec<_>>(), [0, 40, 40, 55, 55, 100]);
     assert_eq!(seen[1], (40, 3_000_000, Some(9_000_000)));
     assert_eq!(seen[5], (100, 9_000_000, Some(9_000_000)));
     assert_eq!(*recorder.ends.borrow(), 1);
@@ -85,9 +86,9 @@ async fn fast_changes_make_at_most_one_line_a_second() {
 async fn a_passing_failure_is_asked_again_after_the_pause_that_was_asked_for() {
     let server = MockServer::start().await;
     let busy = ResponseTemplate::new(503).insert_header("retry-after", "1");
-    let mut turns = vec![busy, ResponseTemplate::new(502)];
-    turns.extend(answers(&[100]));
-    in_turn(&server, "t1", turns).await;
+    let mut responses = vec![busy, ResponseTemplate::new(502)];
+    responses.extend(answers(&[100]));
+    in_turn(&server, "t1", responses).await;
     let recorder = Recorder::default();
     let start = Instant::now();
     let outcome = watch(&client(&server), "t1", &options(30), &recorder).await.unwrap();
@@ -111,9 +112,9 @@ async fn a_lasting_failure_ends_after_the_allowed_tries() {
 async fn time_ends_the_waiting_even_within_a_long_retry_after() {
     let server = MockServer::start().await;
     let busy = ResponseTemplate::new(429).insert_header("retry-after", "3600");
-    let mut turns = answers(&[25]);
-    turns.push(busy);
-    in_turn(&server, "t1", turns).await;
+    let mut responses = answers(&[25]);
+    responses.push(busy);
+    in_turn(&server, "t1", responses).await;
     let start = Instant::now();
     let outcome = watch(&client(&server), "t1", &options(5), &Recorder::default()).await.unwrap();
     let Outcome::TimedOut(Some(status)) = outcome else { panic!("{outcome:?}") };
@@ -141,6 +142,6 @@ async fn questions_are_gentle() {
     in_turn(&server, "t1", answers(&[30])).await;
     let recorder = Recorder::default();
     watch(&client(&server), "t1", &options(5), &recorder).await.unwrap();
-    let asked = server.received_requests().await.unwrap().len();
-    assert!((2..=7).contains(&asked), "{asked} questions in 5 s");
+    let polls = server.received_requests().await.unwrap().len();
+    assert!((2..=7).contains(&polls), "{polls} polls in 5 s");
 }

@@ -1,9 +1,9 @@
-"""Leads random requests to documents and jobs that exist, and to no more work than the
-system is meant to carry meanwhile.
+"""Changes generated requests so that they use existing documents and jobs, and limits the
+number of jobs and transfers.
 
-Random numbers and ids are nearly always unknown: the answers would all be 400 and 404.
-So some requests get a number or an id that is known. Everything is counted and nothing
-drawn, so that a seed gives the same run again.
+Generated numbers and ids are almost always unknown, so that all responses would be 400 or
+404. Therefore some requests get a known number or id. The choice depends on counters and not
+on chance, so that a run with the same seed is repeatable.
 """
 
 import collections
@@ -11,25 +11,25 @@ import os
 
 import schemathesis
 
-# Numbers of documents that the index knows.
+# Numbers of documents in the index.
 FILES = [int(number) for number in os.environ["DOCFERRY_API_FILES"].split(",")]
 
-# A number that it does not know.
+# A number that is not in the index.
 NO_FILE = 10_000
 
-# What makes work, and the parameter that takes the id of what it made.
+# Operations that create jobs or transfers, and the path parameter for their ids.
 CREATING = {"uploadDocument": "transferId", "initiateDownload": "jobId", "startDownload": "jobId"}
 
-# How much of each a run may make. Jobs bring a document, transfers fail: nobody has what
-# they ask for.
-MOST = {"transferId": 20, "jobId": 60}
+# Maximum number of jobs and transfers per run. Jobs deliver a document; transfers fail,
+# because their documents do not exist.
+LIMITS = {"transferId": 20, "jobId": 60}
 
-# One call of how many is about something that exists. A stream lasts for seconds, and
-# what is canceled at once never gets to its later states.
-SHARES = {"subscribeToJob": 20, "cancelJob": 6}
+# Every how many calls an existing id is used (default 2). Streams last for seconds, and jobs
+# that are canceled immediately never reach their later states, so both are used less often.
+INTERVALS = {"subscribeToJob": 20, "cancelJob": 6}
 
 calls = collections.Counter()
-# Ids by the name of the parameter that takes them.
+# Known ids by the name of their path parameter.
 known = {"jobId": [], "transferId": []}
 
 
@@ -42,23 +42,23 @@ def before_call(context, case, kwargs):
     operation = operation_id(case)
     calls[operation] += 1
     if operation in CREATING or operation == "checkDocument":
-        ask_for_a_document(operation, case)
+        prepare_document_request(operation, case)
     for name, ids in known.items():
         parameters = case.path_parameters or {}
-        if name in parameters and ids and calls[operation] % SHARES.get(operation, 2) == 0:
+        if name in parameters and ids and calls[operation] % INTERVALS.get(operation, 2) == 0:
             parameters[name] = ids[calls[operation] // 2 % len(ids)]
 
 
-def ask_for_a_document(operation, case):
+def prepare_document_request(operation, case):
     body = case.body
     if not isinstance(body, dict):
         return
     if str(body.get("callbackUrl", "")).lower().startswith("https:"):
-        # Nobody is there, and nobody elsewhere hears of it.
+        # No process listens there, and no other host is called.
         body["callbackUrl"] = "https://127.0.0.1:9/ended"
     made = CREATING.get(operation)
-    if made and len(known[made]) >= MOST[made]:
-        # Whatever else it says, it makes nothing.
+    if made and len(known[made]) >= LIMITS[made]:
+        # The limit is reached: the request is made invalid, so that it creates nothing.
         body.pop("file_ids", None)
         body.update({"objGuid": "!"} if operation == "uploadDocument" else {"file_id": NO_FILE})
     elif operation != "uploadDocument" and calls[operation] % 4 == 0:

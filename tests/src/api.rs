@@ -1,3 +1,5 @@
+//! Client of the public API that checks each response against `openapi.yaml`.
+
 use std::sync::OnceLock;
 
 use docferry_openapi::{Answer as Described, Description};
@@ -7,7 +9,7 @@ use serde_json::Value;
 
 use crate::{SHORT, Stack, eventually};
 
-/// The public API, as SCV calls it.
+/// Client of the public API, as SCV uses it.
 #[derive(Debug, Clone)]
 pub struct Api {
     http: reqwest::Client,
@@ -22,19 +24,19 @@ enum Credentials {
     Bearer(String),
 }
 
-/// An answer, whatever its status.
+/// An HTTP response, whatever its status.
 #[derive(Debug)]
 pub struct Answer {
-    /// Status.
+    /// HTTP status.
     pub status: StatusCode,
-    /// Headers.
+    /// HTTP headers.
     pub headers: HeaderMap,
     /// Body as text.
     pub text: String,
 }
 
 impl Answer {
-    /// The body as JSON; null when it is none.
+    /// The body as JSON, or null when it is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_default()
@@ -48,8 +50,8 @@ impl Answer {
     }
 }
 
-/// The status of a transfer, strictly in the contract's spelling: a field more
-/// or less is an error.
+/// The status of a transfer, exactly as in the contract: a missing or additional field is an
+/// error.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(missing_docs, reason = "the contract with SCV describes them")]
@@ -73,7 +75,7 @@ pub struct Status {
 }
 
 impl Status {
-    /// Whether nothing more will happen.
+    /// Whether the transfer has ended.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.end_delivery_dtm.is_some()
@@ -81,7 +83,7 @@ impl Status {
 }
 
 impl Api {
-    /// With the service account's credentials.
+    /// Creates a client with the service account's credentials.
     #[must_use]
     pub fn new(stack: &Stack) -> Self {
         let login = &stack.scv;
@@ -92,7 +94,7 @@ impl Api {
         }
     }
 
-    /// With other credentials, or none.
+    /// Returns a client with other Basic credentials, or none.
     #[must_use]
     pub fn with_credentials(&self, credentials: Option<(&str, &str)>) -> Self {
         let credentials = credentials.map_or(Credentials::None, |(user, password)| {
@@ -101,19 +103,19 @@ impl Api {
         Self { credentials, ..self.clone() }
     }
 
-    /// With a bearer token.
+    /// Returns a client with a bearer token.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
         Self { credentials: Credentials::Bearer(token.to_owned()), ..self.clone() }
     }
 
-    /// As part of a trace.
+    /// Returns a client whose requests are part of a trace.
     #[must_use]
     pub fn within_trace(&self, traceparent: &str) -> Self {
         self.with_header("traceparent", traceparent)
     }
 
-    /// With an `Idempotency-Key` on each request.
+    /// Returns a client that sends an `Idempotency-Key` with each request.
     #[must_use]
     pub fn with_key(&self, key: &str) -> Self {
         self.with_header("idempotency-key", key)
@@ -126,25 +128,26 @@ impl Api {
         Self { http, ..self.clone() }
     }
 
-    /// Any request; a body goes as JSON, as it stands.
+    /// Sends a request. A body is sent unchanged, with the media type of JSON.
     ///
     /// # Panics
-    /// When the answer is not as `openapi.yaml` describes it.
+    /// If the response does not conform to `openapi.yaml`.
     pub async fn request(&self, method: Method, path: &str, body: Option<&str>) -> Answer {
-        self.request_after(method, path, body, None).await
+        self.request_with_last_id(method, path, body, None).await
     }
 
-    /// The events of a job that are new since the last one that was seen.
+    /// Requests the events of a job after the event `last_id`, or all. Repeats the request
+    /// while the API limits its callers.
     pub async fn events(&self, job_id: &str, last_id: Option<&str>) -> Answer {
         let path = format!("/v1/download/subscribe/{job_id}");
-        eventually("the API lets us in", SHORT, async || {
-            let answer = self.request_after(Method::GET, &path, None, last_id).await;
+        eventually("the request is not throttled", SHORT, async || {
+            let answer = self.request_with_last_id(Method::GET, &path, None, last_id).await;
             (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
         })
         .await
     }
 
-    async fn request_after(
+    async fn request_with_last_id(
         &self,
         method: Method,
         path: &str,
@@ -167,26 +170,26 @@ impl Api {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let answer = Answer { status, headers, text: response.text().await.unwrap() };
-        assert_as_described(method.as_str(), path, &answer);
+        assert_conforms(method.as_str(), path, &answer);
         answer
     }
 
-    /// A GET. The API limits its callers, and many tests ask at once: who is
-    /// turned away for that asks again.
+    /// Sends a GET request, and repeats it while the API limits its callers, because many
+    /// tests run at the same time.
     pub async fn get(&self, path: &str) -> Answer {
-        eventually("the API lets us in", SHORT, async || {
+        eventually("the request is not throttled", SHORT, async || {
             let answer = self.request(Method::GET, path, None).await;
             (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
         })
         .await
     }
 
-    /// `POST /document/upload`.
+    /// Sends `POST /document/upload`.
     pub async fn post(&self, body: &Value) -> Answer {
         self.request(Method::POST, "/document/upload", Some(&body.to_string())).await
     }
 
-    /// The status of a transfer that exists.
+    /// Returns the status of an existing transfer.
     pub async fn status(&self, transfer_id: &str) -> Status {
         let answer = self.get(&format!("/document/status/{transfer_id}")).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
@@ -194,12 +197,13 @@ impl Api {
     }
 }
 
-/// So each test that calls the API tests the description as well.
-fn assert_as_described(method: &str, path: &str, answer: &Answer) {
+/// Fails unless the response conforms to `openapi.yaml`. So each test that calls the API
+/// checks the description as well.
+fn assert_conforms(method: &str, path: &str, answer: &Answer) {
     static DESCRIPTION: OnceLock<Description> = OnceLock::new();
     let description = DESCRIPTION.get_or_init(|| Description::of_project().unwrap());
     let (status, headers) = (answer.status, &answer.headers);
     let body = answer.text.as_bytes();
     let complaints = description.complaints(&Described { method, path, status, headers, body });
-    assert!(complaints.is_empty(), "not as openapi.yaml has it:\n{}", complaints.join("\n"));
+    assert!(complaints.is_empty(), "does not conform to openapi.yaml:\n{}", complaints.join("\n"));
 }

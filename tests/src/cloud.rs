@@ -1,3 +1,5 @@
+//! Operator's access to the cloud: table, buckets, executions, queues and logs.
+
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_cloudwatchlogs as logs;
@@ -14,7 +16,7 @@ use crate::{SHORT, Stack, eventually};
 /// An item of the table.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// The cloud that the service runs on, seen by its operator.
+/// The AWS resources of the service, as its operator sees them.
 #[derive(Debug, Clone)]
 pub struct Cloud {
     pub(crate) stack: Stack,
@@ -31,26 +33,26 @@ fn text(item: &Item, name: &str) -> Option<String> {
     item.get(name)?.as_s().ok().cloned()
 }
 
-/// What an execution did.
+/// History of a Step Functions execution.
 #[derive(Debug)]
 pub struct History {
     events: Vec<Value>,
 }
 
 impl History {
-    /// Names of the states entered, in their order.
+    /// Names of the states that were entered, in order.
     #[must_use]
     pub fn states(&self) -> Vec<&str> {
         self.events.iter().filter_map(|e| e["stateEnteredEventDetails"]["name"].as_str()).collect()
     }
 
-    /// How often a state was entered.
+    /// Number of times that a state was entered.
     #[must_use]
     pub fn entered(&self, state: &str) -> usize {
         self.states().iter().filter(|name| **name == state).count()
     }
 
-    /// What a state gave to the next, each time that it ended.
+    /// Outputs of a state, in order.
     #[must_use]
     pub fn outputs(&self, state: &str) -> Vec<Value> {
         let details = self.events.iter().map(|event| &event["stateExitedEventDetails"]);
@@ -60,29 +62,29 @@ impl History {
             .collect()
     }
 
-    /// What its calls of functions failed with, in their order.
+    /// Error names of failed function calls, in order.
     #[must_use]
     pub fn errors(&self) -> Vec<&str> {
         self.events.iter().filter_map(|e| e["taskFailedEventDetails"]["error"].as_str()).collect()
     }
 
-    /// When functions died, in milliseconds since 1970.
+    /// Times at which functions crashed, in milliseconds since 1970.
     #[must_use]
     pub fn crashes(&self) -> Vec<i64> {
-        // While it worked, or before it had come up.
+        // `ExitError`: during the invocation. `Unknown`: during the start of the process.
         let died = |event: &&Value| {
             let error = &event["taskFailedEventDetails"]["error"];
             error == "Runtime.ExitError" || error == "Runtime.Unknown"
         };
         let when = |event: &Value| match &event["timestamp"] {
             Value::String(text) => text.parse::<jiff::Timestamp>().unwrap().as_millisecond(),
-            #[expect(clippy::cast_possible_truncation, reason = "a time of this century")]
+            #[expect(clippy::cast_possible_truncation, reason = "milliseconds fit into an i64")]
             seconds => (seconds.as_f64().unwrap() * 1000.0) as i64,
         };
         self.events.iter().filter(died).map(when).collect()
     }
 
-    /// Everything in it.
+    /// The whole history as text.
     #[must_use]
     pub fn text(&self) -> String {
         Value::from(self.events.as_slice()).to_string()
@@ -100,7 +102,7 @@ macro_rules! config {
 }
 
 impl Cloud {
-    /// With the rights of the emulator's root.
+    /// Creates clients with the root credentials of the emulator.
     #[must_use]
     pub fn new(stack: &Stack) -> Self {
         let root = &stack.emulator;
@@ -137,23 +139,23 @@ impl Cloud {
         request.key("sk", AttributeValue::S(sk.to_owned())).send().await.unwrap().item
     }
 
-    /// The record of a transfer.
+    /// Returns the record of a transfer.
     pub async fn record(&self, transfer_id: &str) -> Option<Item> {
         self.item(format!("T#{transfer_id}"), "META").await
     }
 
-    /// The sealed upload session of a transfer.
+    /// Returns the item with the encrypted upload session of a transfer.
     pub async fn session(&self, transfer_id: &str) -> Option<Item> {
         self.item(format!("T#{transfer_id}"), "SESSION#0").await
     }
 
-    /// Who still refers to a key of the exchange bucket.
+    /// Returns the transfers that still refer to a key of the exchange bucket.
     pub async fn references(&self, key: &str) -> Vec<String> {
         let item = self.item(format!("K#{key}"), "REFS").await.unwrap_or_default();
         item.get("refs").and_then(|refs| refs.as_ss().ok()).cloned().unwrap_or_default()
     }
 
-    /// Every item of the table.
+    /// Returns all items of the table.
     pub async fn items(&self) -> Vec<Item> {
         let mut pages =
             self.dynamodb.scan().table_name(&self.stack.table).into_paginator().items().send();
@@ -164,20 +166,20 @@ impl Cloud {
         items
     }
 
-    /// Every item of the table, as text.
+    /// Returns all items of the table as text.
     pub async fn table(&self) -> Vec<String> {
         self.items().await.iter().map(|item| format!("{item:?}")).collect()
     }
 
-    /// Sort keys in the table that begin so.
-    pub async fn sort_keys(&self, beginning: &str) -> Vec<String> {
+    /// Returns all sort keys of the table that start with `prefix`.
+    pub async fn sort_keys(&self, prefix: &str) -> Vec<String> {
         let keys = self.items().await.into_iter().filter_map(|item| text(&item, "sk"));
-        keys.filter(|key| key.starts_with(beginning)).collect()
+        keys.filter(|key| key.starts_with(prefix)).collect()
     }
 
-    /// Every transfer that has ended: `{transferId}/{attempt}`, and how often it had ended
-    /// before, because its owner had it run again. For a document of a job of many that
-    /// is the most: it may have sat out runs.
+    /// Returns all transfers that have ended, as `{transferId}/{attempt}`, with their number
+    /// of earlier ends (retries of the owner). For a document of a batch that number is an
+    /// upper bound, because a document may take no part in a retry.
     pub async fn ended(&self) -> BTreeMap<String, usize> {
         let ended = |item: &Item| {
             text(item, "endedAt")?;
@@ -192,39 +194,39 @@ impl Cloud {
         transfers.filter_map(ended).collect()
     }
 
-    /// Takes everything out of the audit queue that is in it now.
+    /// Receives and deletes all messages of the audit queue.
     pub async fn audit_messages(&self) -> Vec<Value> {
-        self.take_all(&self.stack.audit_queue_url).await
+        self.drain_queue(&self.stack.audit_queue_url).await
     }
 
-    async fn take_all(&self, queue: &str) -> Vec<Value> {
+    async fn drain_queue(&self, queue: &str) -> Vec<Value> {
         let mut messages = Vec::new();
         loop {
             let request = self.sqs.receive_message().queue_url(queue).max_number_of_messages(10);
-            let taken = request.send().await.unwrap().messages.unwrap_or_default();
-            if taken.is_empty() {
+            let received = request.send().await.unwrap().messages.unwrap_or_default();
+            if received.is_empty() {
                 return messages;
             }
-            for message in taken {
+            for message in received {
                 messages.push(serde_json::from_str(message.body().unwrap()).unwrap());
                 let handle = message.receipt_handle().unwrap();
-                let done = self.sqs.delete_message().queue_url(queue).receipt_handle(handle);
-                done.send().await.unwrap();
+                let delete = self.sqs.delete_message().queue_url(queue).receipt_handle(handle);
+                delete.send().await.unwrap();
             }
         }
     }
 
-    /// Whether an ending was told to the audit queue: it lies in the outbox until then.
+    /// Whether an outcome was sent to the audit queue. Until then it is in the outbox.
     pub async fn is_audited(&self, transfer_id: &str, attempt: u32) -> bool {
         self.item(format!("T#{transfer_id}"), &format!("OUTBOX#{attempt}")).await.is_none()
     }
 
-    /// Takes the webhooks that no receiver took out of their queue.
+    /// Receives and deletes all messages of the dead-letter queue of webhooks.
     pub async fn dead_webhooks(&self) -> Vec<Value> {
-        self.take_all(&self.stack.webhook_dead_letter_queue_url).await
+        self.drain_queue(&self.stack.webhook_dead_letter_queue_url).await
     }
 
-    /// Size of an object in the exchange bucket; `None` when there is none.
+    /// Returns the size of an object in the exchange bucket, or `None` if it does not exist.
     pub async fn object(&self, key: &str) -> Option<i64> {
         let request = self.exchange.head_object().bucket(&self.stack.exchange.bucket).key(key);
         match request.send().await {
@@ -234,8 +236,8 @@ impl Cloud {
         }
     }
 
-    /// Puts an object into the exchange bucket; returns when it was written, by
-    /// the store's clock, in whole seconds since 1970.
+    /// Puts an object into the exchange bucket. Returns its time by the store's clock, in
+    /// seconds since 1970.
     pub async fn put_object(&self, key: &str, bytes: Vec<u8>) -> i64 {
         let bucket = &self.stack.exchange.bucket;
         let request = self.exchange.put_object().bucket(bucket).key(key).body(bytes.into());
@@ -244,14 +246,14 @@ impl Cloud {
         head.last_modified().unwrap().secs()
     }
 
-    /// Gives a document a number.
+    /// Adds a document to the index of documents under a number.
     pub async fn index(&self, file_id: u64, guid: &str) {
         let request = self.dynamodb.put_item().table_name(&self.stack.documents_table);
         let request = request.item("fileId", AttributeValue::N(file_id.to_string()));
         request.item("objectGuid", AttributeValue::S(guid.to_owned())).send().await.unwrap();
     }
 
-    /// Gives a document a number, and says in the index how large it is.
+    /// Adds a document and its size to the index of documents under a number.
     pub async fn index_with_size(&self, file_id: u64, guid: &str, size: u64) {
         let request = self.dynamodb.put_item().table_name(&self.stack.documents_table);
         let request = request
@@ -261,7 +263,7 @@ impl Cloud {
         request.send().await.unwrap();
     }
 
-    /// Size and SHA-256 of an object in the delivery bucket, if it is there.
+    /// Returns the size and SHA-256 of an object in the delivery bucket, if it exists.
     pub async fn delivered(&self, key: &str) -> Option<(u64, String)> {
         let request = self.delivery.get_object().bucket(&self.stack.delivery_bucket).key(key);
         let bytes = request.send().await.ok()?.body.collect().await.unwrap().into_bytes();
@@ -270,7 +272,7 @@ impl Cloud {
         Some((bytes.len() as u64, hex))
     }
 
-    /// Keys of multipart uploads to the delivery bucket that are under way.
+    /// Returns the keys of unfinished multipart uploads to the delivery bucket.
     pub async fn open_multipart_uploads(&self) -> Vec<String> {
         let request = self.delivery.list_multipart_uploads().bucket(&self.stack.delivery_bucket);
         let uploads = request.send().await.unwrap().uploads.unwrap_or_default();
@@ -282,9 +284,9 @@ impl Cloud {
         format!("{arn}:{transfer_id}-{attempt}")
     }
 
-    /// Ends an execution of a transfer from outside: no state of it is entered any
-    /// more, not even the one that would end the transfer. When, in milliseconds since
-    /// 1970; `None` when it was not running.
+    /// Stops an execution of a transfer from outside. No other state is entered, not even
+    /// the one that would end the transfer. Returns the time of the stop in milliseconds
+    /// since 1970, or `None` if the execution was not running.
     pub async fn stop_execution(&self, transfer_id: &str, attempt: u32) -> Option<i64> {
         let arn = self.execution_arn(transfer_id, attempt);
         let described = self.sfn.describe_execution().execution_arn(&arn).send().await.ok()?;
@@ -295,7 +297,7 @@ impl Cloud {
         stopped.stop_date.to_millis().ok()
     }
 
-    /// Waits until the workflow of a transfer has ended; tells how.
+    /// Waits until the first execution of a transfer has ended and returns its status.
     pub async fn execution_end(&self, transfer_id: &str) -> String {
         let arn = self.execution_arn(transfer_id, 1);
         eventually("the execution ends", SHORT, async || {
@@ -306,7 +308,7 @@ impl Cloud {
         .await
     }
 
-    /// Names of all executions so far.
+    /// Returns the names of all executions.
     pub async fn executions(&self) -> Vec<String> {
         let request = self.sfn.list_executions().state_machine_arn(&self.stack.state_machine_arn);
         let mut pages = request.into_paginator().items().send();
@@ -317,15 +319,15 @@ impl Cloud {
         names
     }
 
-    /// What the workflow of a transfer did.
+    /// Returns the history of the first execution of a transfer.
     ///
-    /// As the service answered it: the SDK's own types hide inputs and outputs
-    /// when they are printed, and what is not printed cannot be searched.
+    /// It is the raw JSON of the service, so that its whole text can be searched: the `Debug`
+    /// output of the SDK's types hides inputs and outputs.
     pub async fn history(&self, transfer_id: &str) -> History {
         self.history_of(transfer_id, 1).await.expect("no such execution")
     }
 
-    /// The same of a later attempt, when it was ever started.
+    /// Returns the history of any execution of a transfer, if it was ever started.
     pub async fn history_of(&self, transfer_id: &str, attempt: u32) -> Option<History> {
         let mut events = Vec::new();
         let arn = self.execution_arn(transfer_id, attempt);
@@ -335,7 +337,7 @@ impl Cloud {
             let call = self
                 .http
                 .post(url)
-                .header("authorization", self.root("states"))
+                .header("authorization", self.root_authorization("states"))
                 .header("content-type", "application/x-amz-json-1.0")
                 .header("x-amz-target", "AWSStepFunctions.GetExecutionHistory");
             let answer = call.body(request.to_string()).send().await.unwrap();
@@ -351,7 +353,7 @@ impl Cloud {
         }
     }
 
-    /// Names of all log groups.
+    /// Returns the names of all log groups.
     pub async fn log_groups(&self) -> Vec<String> {
         let mut pages = self.logs.describe_log_groups().into_paginator().items().send();
         let mut names = Vec::new();
@@ -361,7 +363,7 @@ impl Cloud {
         names
     }
 
-    /// Everything in a log group.
+    /// Returns all messages of a log group.
     pub async fn log(&self, group: &str) -> String {
         let mut request = self.logs.filter_log_events().log_group_name(group);
         let mut text = String::new();
@@ -377,11 +379,11 @@ impl Cloud {
         }
     }
 
-    /// Invokes a function as Lambda's API does; `Err` is its error object.
+    /// Invokes a function through Lambda's API. `Err` holds the error object of the function.
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, Value> {
         let name = &self.stack.functions[function];
         let url = format!("{}/2015-03-31/functions/{name}/invocations", self.stack.emulator);
-        let call = self.http.post(url).header("authorization", self.root("lambda"));
+        let call = self.http.post(url).header("authorization", self.root_authorization("lambda"));
         let answer = call.body(event.to_string()).send().await.unwrap();
         assert!(answer.status().is_success(), "{function}: {:?}", answer.text().await);
         let failed = answer.headers().contains_key("x-amz-function-error");
@@ -389,9 +391,9 @@ impl Cloud {
         if failed { Err(payload) } else { Ok(payload) }
     }
 
-    /// For the calls made without an SDK: emulators read who is calling from this
-    /// header and check no signature.
-    fn root(&self, service: &str) -> String {
+    /// Returns the authorization header of the root user for calls without an SDK. The
+    /// emulator reads the caller from it and does not check the signature.
+    fn root_authorization(&self, service: &str) -> String {
         let scope = format!("test/20260101/{}/{service}/aws4_request", self.stack.region);
         format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0")
     }

@@ -1,3 +1,5 @@
+//! Running the `docferry` command against the deployed system.
+
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -5,19 +7,20 @@ use serde_json::Value;
 
 use crate::Stack;
 
-/// The folder of our programs: it is beside the one that tests are built into.
+/// Returns the folder of the project's programs, which is the parent of the folder of the
+/// test binaries.
 ///
 /// # Panics
-/// When the test does not know where it lies.
+/// If the path of the test binary is not known.
 #[must_use]
 pub fn programs() -> PathBuf {
     std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned()
 }
 
-/// Runs `docferry` against this system, as its caller and its operator.
+/// Runs `docferry` with the credentials of the service account and of an operator.
 ///
 /// # Panics
-/// When it cannot be run.
+/// If the command cannot be run.
 pub async fn docferry(stack: &Stack, args: &[&str]) -> Output {
     let mut command = Command::new(programs().join("docferry"));
     command
@@ -34,10 +37,10 @@ pub async fn docferry(stack: &Stack, args: &[&str]) -> Output {
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 
-/// Its standard output, after it has ended with 0.
+/// Returns the standard output of a successful command.
 ///
 /// # Panics
-/// When it has not.
+/// If the exit code is not 0.
 #[must_use]
 pub fn printed(output: &Output) -> String {
     let error = String::from_utf8_lossy(&output.stderr);
@@ -45,10 +48,10 @@ pub fn printed(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// The one JSON document in it.
+/// Returns the JSON document that a successful command printed.
 ///
 /// # Panics
-/// When there is none.
+/// If the exit code is not 0 or the output is not one JSON document.
 #[must_use]
 pub fn printed_json(output: &Output) -> Value {
     let text = printed(output);

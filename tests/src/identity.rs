@@ -1,3 +1,5 @@
+//! The simulated identity provider, which issues access tokens.
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -11,13 +13,13 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The one of this system.
+    /// The identity provider of this stack.
     #[must_use]
     pub fn new(stack: &Stack) -> Self {
         Self { simulator: Simulator::new(&stack.identity.admin), stack: stack.clone() }
     }
 
-    /// A token as any client gets one.
+    /// Requests a token from the token endpoint, as clients do.
     pub async fn token(&self) -> String {
         let oidc = &self.stack.oidc;
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -29,20 +31,21 @@ impl Identity {
         answer["access_token"].as_str().expect("a token").to_owned()
     }
 
-    /// A token as wished; see the simulator's README.
-    pub async fn mint(&self, wish: &Value) -> String {
-        let answer = self.post("/mint", wish).await;
+    /// Issues a token with any properties, also invalid ones. See the simulator's README for
+    /// the options.
+    pub async fn mint(&self, options: &Value) -> String {
+        let answer = self.post("/mint", options).await;
         answer["token"].as_str().expect("a token").to_owned()
     }
 
-    /// A good token of this subject with these scopes.
+    /// Issues a valid token for this subject and these scopes.
     pub async fn token_of(&self, subject: &str, scope: &str) -> String {
         self.mint(&json!({ "claims": { "sub": subject, "scope": scope } })).await
     }
 
-    /// New keys; see the simulator's README.
-    pub async fn rotate(&self, wish: &Value) {
-        self.post("/rotate", wish).await;
+    /// Rotates the signing keys. See the simulator's README for the options.
+    pub async fn rotate(&self, options: &Value) {
+        self.post("/rotate", options).await;
     }
 
     async fn post(&self, path: &str, body: &Value) -> Value {

@@ -1,14 +1,14 @@
-//! What the system tests share.
+//! Shared helpers of the system tests.
 //!
-//! They know the service as its callers and operators do: the public API, the
-//! simulators' admin interfaces, and the interfaces of the cloud that it runs on.
-//! All tests use one deployed system at once, so each has a [`Sandbox`] with a
-//! document, recipient and folder of its own, and disturbs only what is its own.
+//! The tests use the service as its callers and operators do: through the public API, the
+//! admin interfaces of the simulators, and the APIs of the cloud. All tests run
+//! concurrently against one deployed system. So each test has a [`Sandbox`] with its own
+//! document, recipient and folder, and injects faults only for these.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "only tests call this, and a test says what went wrong by panicking"
+    reason = "only tests use this crate, and a test fails by panicking"
 )]
 
 mod api;

@@ -1,7 +1,10 @@
+//! Processes of the emulated Lambda functions.
+
 use std::fs;
 use std::process::Command;
 
-/// Processes below the emulator that run this function, the oldest first.
+/// Returns the ids of the emulator's child processes that run this function, in ascending
+/// order.
 #[must_use]
 pub fn processes_of(emulator: u32, function: &str) -> Vec<u32> {
     let wanted = format!("AWS_LAMBDA_FUNCTION_NAME={function}");
@@ -10,14 +13,14 @@ pub fn processes_of(emulator: u32, function: &str) -> Vec<u32> {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };
-        // Others come and go meanwhile, and not all are ours to read.
-        let read = |what: &str| fs::read_to_string(entry.path().join(what)).ok();
+        // Processes may end meanwhile, and those of other users cannot be read.
+        let read = |name: &str| fs::read_to_string(entry.path().join(name)).ok();
         let parent = read("stat").and_then(|stat| {
             let after_name = stat.rsplit_once(')')?.1.to_owned();
             after_name.split_whitespace().nth(1)?.parse::<u32>().ok()
         });
-        let is_ours = parent == Some(emulator);
-        if is_ours && read("environ").is_some_and(|env| env.split('\0').any(|e| e == wanted)) {
+        let is_child = parent == Some(emulator);
+        if is_child && read("environ").is_some_and(|env| env.split('\0').any(|e| e == wanted)) {
             found.push(pid);
         }
     }
@@ -25,8 +28,8 @@ pub fn processes_of(emulator: u32, function: &str) -> Vec<u32> {
     found
 }
 
-/// Ends a process without a chance to tidy up. That it has ended by itself
-/// meanwhile is fine.
+/// Kills a process with SIGKILL, so that it cannot clean up. Does nothing if the process has
+/// already ended.
 pub fn kill(process: u32) {
     Command::new("kill").args(["-KILL", &process.to_string()]).output().unwrap();
 }

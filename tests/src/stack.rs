@@ -1,9 +1,12 @@
+//! Description of the deployed system, read from a file.
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
-/// Where the deployed system is, as `cargo xtask test system` wrote it down.
+/// Addresses, names and credentials of the deployed system, written by
+/// `cargo xtask test system`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Stack {
@@ -15,7 +18,7 @@ pub struct Stack {
     pub ords: Service,
     /// The simulated Microsoft Graph.
     pub graph: Service,
-    /// Where tokens come from.
+    /// The issuer of access tokens.
     pub oidc: Oidc,
     /// The simulated identity provider.
     pub identity: Service,
@@ -25,17 +28,17 @@ pub struct Stack {
     pub emulator: String,
     /// Region of the emulator.
     pub region: String,
-    /// Users that Graph knows from the start.
+    /// Users that exist in Graph from the start.
     pub users: Vec<String>,
-    /// The workflow.
+    /// ARN of the state machine of transfers.
     pub state_machine_arn: String,
     /// The table of transfers.
     pub table: String,
-    /// The audit trail's queue.
+    /// URL of the audit queue.
     pub audit_queue_url: String,
-    /// The webhooks that no receiver took.
+    /// URL of the dead-letter queue of webhooks.
     pub webhook_dead_letter_queue_url: String,
-    /// What webhooks are signed with.
+    /// Secret with which webhooks are signed.
     pub webhook_secret: String,
     /// The index of documents.
     pub documents_table: String,
@@ -43,73 +46,73 @@ pub struct Stack {
     pub delivery_bucket: String,
     /// Names of the deployed functions, by their names in the source.
     pub functions: BTreeMap<String, String>,
-    /// The emulator's process; none when it was running before.
+    /// Process id of the emulator; `None` if the emulator was already running.
     pub emulator_pid: Option<u32>,
     /// Log files by program.
     pub logs: BTreeMap<String, PathBuf>,
-    /// What must never be seen anywhere.
+    /// Secrets that must not appear in any log, history or error.
     pub secrets: Vec<String>,
 }
 
-/// User and password.
+/// User name and password.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Login {
-    /// User.
+    /// The user name.
     pub username: String,
-    /// Password.
+    /// The password.
     pub password: String,
 }
 
 /// A simulator.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Service {
-    /// What the service under test calls.
+    /// URL that the service under test calls.
     pub url: String,
-    /// Admin interface.
+    /// URL of the admin interface.
     pub admin: String,
 }
 
-/// An issuer of tokens, and a client that may have some.
+/// An issuer of access tokens, and a client that may request them.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Oidc {
-    /// As it stands in tokens.
+    /// The issuer, as in the claim `iss`.
     pub issuer: String,
-    /// Where to ask for one.
+    /// The token endpoint.
     pub token_url: String,
-    /// Who asks.
+    /// Id of the client.
     pub client_id: String,
-    /// With what.
+    /// Secret of the client.
     pub client_secret: String,
 }
 
-/// The exchange bucket and how to get in.
+/// The exchange bucket and its credentials.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Exchange {
-    /// Endpoint of its store.
+    /// Endpoint of the store.
     pub endpoint: String,
-    /// Name.
+    /// Name of the bucket.
     pub bucket: String,
-    /// Key id.
+    /// Access key id.
     pub access_key_id: String,
-    /// Key.
+    /// Secret access key.
     pub secret_access_key: String,
 }
 
-/// The deployed system that this test run is about.
+/// Reads the description of the deployed system that is under test.
 ///
 /// # Panics
-/// When there is none.
+/// If `DOCFERRY_STACK` does not name a readable description.
 #[must_use]
 pub fn stack() -> Stack {
     let path = std::env::var_os("DOCFERRY_STACK").expect(
         "DOCFERRY_STACK is not set: these tests need a deployed system.\n\
-         Run `cargo xtask test system`, or bring one up with `cargo xtask stack --for-tests` \
-         and set DOCFERRY_STACK to the file that it names.\n",
+         Run `cargo xtask test system`, or start a system with `cargo xtask stack --for-tests` \
+         and set DOCFERRY_STACK to the file that it prints.\n",
     );
     let text = std::fs::read(&path)
         .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
     serde_json::from_slice(&text)
-        .unwrap_or_else(|error| panic!("{} is not a stack: {error}", path.display()))
+        .unwrap_or_else(|error| panic!("{} does not describe a stack: {error}", path.display()))
 }

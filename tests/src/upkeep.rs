@@ -1,4 +1,4 @@
-//! What an operator can see and move in the cloud while transfers run.
+//! Operator's access to the cloud: makes items due, changes times, and holds slots.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
@@ -10,26 +10,27 @@ use jiff::Timestamp;
 
 use crate::{Cloud, Item};
 
+/// Partitions of the index `unfinished` that hold transfers.
 const SHARDS: [&str; 4] = ["U0", "U1", "U2", "U3"];
 
 impl Cloud {
-    /// The table, as the service's functions use it.
+    /// The store adapter of the service, for the table of transfers.
     #[must_use]
     pub fn store(&self) -> DynamoTransferStore {
         DynamoTransferStore::new(self.dynamodb.clone(), &self.stack.table)
     }
 
-    /// The workflow, as the service's functions start it.
+    /// The workflow adapter of the service.
     #[must_use]
     pub fn workflow(&self) -> StepFunctionsWorkflow {
         StepFunctionsWorkflow::new(self.sfn.clone(), &self.stack.state_machine_arn)
     }
 
-    /// Makes everything that somebody may have to look after due for the next sweep,
-    /// and returns it as it stands: what is not among it is clean.
+    /// Makes all unfinished transfers due for the next sweep and returns their items.
+    /// Transfers that are not returned have ended and are cleaned up.
     pub async fn make_due(&self) -> Vec<Item> {
         let now = jiff::Zoned::now().timestamp().as_millisecond().to_string();
-        let mut standing = Vec::new();
+        let mut unfinished_items = Vec::new();
         for shard in SHARDS {
             for mut item in self.unfinished(shard).await {
                 let key = ["pk", "sk"].map(|name| (name.to_owned(), item.remove(name).unwrap()));
@@ -43,7 +44,7 @@ impl Cloud {
                     .expression_attribute_values(":now", AttributeValue::N(now.clone()))
                     .return_values(ReturnValue::AllNew);
                 match request.send().await {
-                    Ok(updated) => standing.extend(updated.attributes),
+                    Ok(updated) => unfinished_items.extend(updated.attributes),
                     Err(error) => {
                         let error = error.into_service_error();
                         assert!(error.is_conditional_check_failed_exception(), "{error:?}");
@@ -51,30 +52,30 @@ impl Cloud {
                 }
             }
         }
-        standing
+        unfinished_items
     }
 
-    /// Keeps what a job has delivered until then, and not as long as it was promised.
+    /// Changes the end of the retention of a job.
     pub async fn keep_until(&self, job_id: &str, until: Timestamp) {
         let until = AttributeValue::S(until.to_string());
-        self.set(&format!("T#{job_id}"), "META", "keepUntil", until).await;
+        self.set_attribute(&format!("T#{job_id}"), "META", "keepUntil", until).await;
     }
 
-    /// The same of an object in the delivery bucket.
+    /// Changes the end of the retention of an object in the delivery bucket.
     pub async fn keep_object_until(&self, key: &str, until: Timestamp) {
         let until = AttributeValue::N(until.as_millisecond().to_string());
         for name in ["retainUntil", "dueAt"] {
-            self.set(&format!("A#{key}"), "ARTIFACT", name, until.clone()).await;
+            self.set_attribute(&format!("A#{key}"), "ARTIFACT", name, until.clone()).await;
         }
     }
 
-    /// Has a transfer end by then at the latest.
+    /// Changes the deadline of a transfer.
     pub async fn end_by(&self, transfer_id: &str, deadline: Timestamp) {
         let deadline = AttributeValue::S(deadline.to_string());
-        self.set(&format!("T#{transfer_id}"), "META", "deadline", deadline).await;
+        self.set_attribute(&format!("T#{transfer_id}"), "META", "deadline", deadline).await;
     }
 
-    async fn set(&self, pk: &str, sk: &str, name: &str, value: AttributeValue) {
+    async fn set_attribute(&self, pk: &str, sk: &str, name: &str, value: AttributeValue) {
         let request = self
             .dynamodb
             .update_item()
@@ -88,7 +89,7 @@ impl Cloud {
         request.send().await.unwrap();
     }
 
-    /// Removes everything from the table but who holds a slot.
+    /// Deletes all items of the table except the slots.
     pub async fn clear_table(&self) {
         for mut item in self.items().await {
             if item.get("sk").is_some_and(|sk| sk.as_s().is_ok_and(|sk| sk == "SLOTS")) {
@@ -100,14 +101,16 @@ impl Cloud {
         }
     }
 
-    /// Gives so many slots of a pool to nobody, so that whoever asks has to wait.
+    /// Assigns `count` slots of a pool to holders that do not exist, so that all transfers
+    /// have to wait.
     pub async fn hold_slots(&self, pool: Pool, count: usize) {
         for n in 0..count {
-            self.change_slots(pool, &format!("SET {} = :nobody", holder(n)), true).await;
+            self.change_slots(pool, &format!("SET {} = :holder", holder(n)), true).await;
         }
     }
 
-    /// Gives them back, and lets in who waits.
+    /// Releases the slots of [`Cloud::hold_slots`] and sweeps, so that queued transfers get
+    /// them.
     pub async fn give_slots_back(&self, pool: Pool, count: usize) {
         for n in 0..count {
             self.change_slots(pool, &format!("REMOVE {}", holder(n)), false).await;
@@ -115,7 +118,8 @@ impl Cloud {
         let _swept = self.invoke("sweep", &serde_json::json!({})).await;
     }
 
-    async fn change_slots(&self, pool: Pool, change: &str, sets: bool) {
+    /// Updates the slots of a pool; `sets_holder` says whether `change` uses `:holder`.
+    async fn change_slots(&self, pool: Pool, change: &str, sets_holder: bool) {
         let text = |text: String| AttributeValue::S(text);
         let mut request = self
             .dynamodb
@@ -124,8 +128,8 @@ impl Cloud {
             .key("pk", text(format!("S#{}", pool.as_str())))
             .key("sk", text("SLOTS".into()))
             .update_expression(change);
-        if sets {
-            request = request.expression_attribute_values(":nobody", text("nobody".into()));
+        if sets_holder {
+            request = request.expression_attribute_values(":holder", text("placeholder".into()));
         }
         request.send().await.unwrap();
     }
@@ -143,11 +147,11 @@ impl Cloud {
         items
     }
 
-    /// Keys in the exchange bucket that begin so, and when their objects were written,
-    /// in whole seconds since 1970.
-    pub async fn objects(&self, beginning: &str) -> Vec<(String, i64)> {
+    /// Lists the objects in the exchange bucket whose keys start with `prefix`, with the
+    /// times of their last change in seconds since 1970.
+    pub async fn objects(&self, prefix: &str) -> Vec<(String, i64)> {
         let bucket = &self.stack.exchange.bucket;
-        let request = self.exchange.list_objects_v2().bucket(bucket).prefix(beginning);
+        let request = self.exchange.list_objects_v2().bucket(bucket).prefix(prefix);
         let mut pages = request.into_paginator().send();
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
@@ -159,7 +163,7 @@ impl Cloud {
     }
 }
 
-/// The attribute of a holder that is nobody.
+/// Attribute name of a slot holder that does not exist.
 fn holder(n: usize) -> String {
     format!("h{n:032x}")
 }

@@ -1,18 +1,22 @@
+//! Polling with a timeout.
+
 use std::time::{Duration, Instant};
 
-/// For what takes seconds; generous, because a bound is not a measurement.
+/// Timeout for events that normally take seconds. It is generous, because the tests do not
+/// measure speed.
 pub const SHORT: Duration = Duration::from_secs(100);
-/// For what waits for a deadline or moves a lot.
+/// Timeout for tests that wait for a deadline or transfer many bytes.
 pub const LONG: Duration = Duration::from_secs(150);
 
+/// Pause between two polls.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Asks again until there is an answer.
+/// Polls until `probe` returns a value. `event` describes what the caller waits for.
 ///
 /// # Panics
-/// When there is none within the bound.
+/// If there is no value within `bound`.
 pub async fn eventually<T>(
-    what: &str,
+    event: &str,
     bound: Duration,
     mut probe: impl AsyncFnMut() -> Option<T>,
 ) -> T {
@@ -21,7 +25,7 @@ pub async fn eventually<T>(
         if let Some(answer) = probe().await {
             return answer;
         }
-        assert!(start.elapsed() < bound, "not within {bound:?}: {what}");
+        assert!(start.elapsed() < bound, "not within {bound:?}: {event}");
         tokio::time::sleep(PAUSE).await;
     }
 }

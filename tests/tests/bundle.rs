@@ -1,10 +1,10 @@
-//! Two hundred documents in one go, through the deployed system. Alone: they take
-//! the place of everybody else's.
+//! Test of a batch of two hundred documents, through the deployed system. It runs alone,
+//! because it takes the slots of all other tests.
 //!
-//! Runs the use case on the real table and workflow, so that the test can look at the
-//! slots as it goes.
+//! The test calls the use case directly, with the real table and workflow, so that it can
+//! observe the slots meanwhile.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use docferry_system_tests::{Sandbox, eventually};
 use jiff::{SignedDuration, Timestamp};
 
 const DOCUMENTS: u16 = 200;
-/// Of the test stack, see `xtask/src/stack/settings.rs`.
+/// Slot limits of the test stack, see `xtask/src/stack/settings.rs`.
 const LIMITS: PoolLimits = PoolLimits::new(20, 10);
 const BOUND: Duration = Duration::from_secs(500);
 
@@ -39,9 +39,9 @@ async fn two_hundred_documents_arrive_a_few_at_a_time_and_leave_nothing_behind()
     let mut guids: Vec<(ObjectGuid, Option<FileId>)> = Vec::new();
     for n in 0..DOCUMENTS {
         let name = format!("{}-{n:03}.pdf", sandbox.tag);
-        let one = Sandbox { file_name: name.clone(), ..sandbox.another_document() };
-        let document = one.document(1000 + u64::from(n)).await;
-        guids.push((one.guid.parse().unwrap(), None));
+        let single = Sandbox { file_name: name.clone(), ..sandbox.another_document() };
+        let document = single.document(1000 + u64::from(n)).await;
+        guids.push((single.guid.parse().unwrap(), None));
         sources.insert(sandbox.path_of(&name), document.sha256);
     }
     let (store, workflow) = (sandbox.cloud.store(), sandbox.cloud.workflow());
@@ -68,20 +68,20 @@ async fn two_hundred_documents_arrive_a_few_at_a_time_and_leave_nothing_behind()
     let id = new_id(Now.now());
     initiate_bundle(&admitter, settings, id.clone(), wanted, None).await.unwrap();
 
-    let (mut last, mut most) = (0, 0);
-    let (bundle, counts) = eventually("the bundle ends", BOUND, async || {
+    let (mut last_percent, mut max_held) = (0, 0);
+    let (bundle, counts) = eventually("the batch ends", BOUND, async || {
         let held = store.slots(Pool::Onedrive).await.unwrap().holders.len();
         assert!(held <= LIMITS.per_person, "{held} hold a slot");
-        most = held.max(most);
+        max_held = held.max(max_held);
         let (bundle, counts) = store.bundle(&id).await.unwrap().unwrap();
         let percent = bundle.percent(&counts);
-        assert!(percent >= last, "{percent} after {last}");
-        last = percent;
+        assert!(percent >= last_percent, "{percent} after {last_percent}");
+        last_percent = percent;
         bundle.phase.is_terminal().then_some((bundle, counts))
     })
     .await;
     assert_eq!((bundle.phase, counts.ended, counts.completed), (Phase::Completed, 200, 200));
-    assert!(most > 1, "they went one by one");
+    assert!(max_held > 1, "the documents were delivered one at a time");
 
     let files = sandbox.graph.files(&sandbox.email).await;
     let delivered: BTreeMap<_, _> = files.into_iter().map(|f| (f.path, f.sha256)).collect();

@@ -1,8 +1,9 @@
-//! Clients that openapi-generator makes from `openapi.yaml`.
+//! Tests of the clients that openapi-generator creates from `openapi.yaml`.
 //!
-//! The programs in `tests/clients/` do a round of calls with the clients for Python,
-//! TypeScript and Rust and print what they got. Of the clients for Java, C# and Go the
-//! sources are read. These run when `DOCFERRY_CLIENTS` names the folder of the clients.
+//! The programs in `tests/clients/` make a series of calls with the clients for Python,
+//! TypeScript and Rust, and print the results. For Java, C# and Go the tests check the
+//! generated sources. The tests run only if `DOCFERRY_CLIENTS` names the folder of the
+//! clients.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,13 +21,14 @@ use serde_json::{Value, json};
 
 const SIZE: u64 = 100_000;
 
-/// More than 32 bits hold.
+/// A size that does not fit into 32 bits.
 const LARGE: u64 = 5_000_000_000;
 
-/// The folder of a client; `None`, and a line that says so, when there are no clients.
+/// Returns the folder of a client. If there are no clients, prints that the test is skipped
+/// and returns `None`.
 fn client(name: &str) -> Option<PathBuf> {
     let Some(folder) = std::env::var_os("DOCFERRY_CLIENTS").filter(|path| !path.is_empty()) else {
-        eprintln!("left out: DOCFERRY_CLIENTS does not name a folder");
+        eprintln!("skipped: DOCFERRY_CLIENTS is not set");
         return None;
     };
     let folder = Path::new(&folder).join(name);
@@ -37,20 +39,20 @@ fn client(name: &str) -> Option<PathBuf> {
 }
 
 fn variable(name: &str) -> std::ffi::OsString {
-    std::env::var_os(name).unwrap_or_else(|| panic!("{name} is set with DOCFERRY_CLIENTS"))
+    std::env::var_os(name).unwrap_or_else(|| panic!("{name} must be set with DOCFERRY_CLIENTS"))
 }
 
-/// A document of `size` bytes with a number and a name of its own.
+/// Creates a document of `size` bytes with a unique number and name.
 async fn document(sandbox: &Sandbox, size: u64, more: &[(&str, &str)]) -> (u64, Sandbox) {
     let number = fastrand::u64(1_000_000..100_000_000);
     let file_name = format!("{}-{number}.pdf", sandbox.tag);
-    let one = Sandbox { file_name, ..sandbox.another_document() };
-    let document = one.document_with(size, more).await;
+    let single = Sandbox { file_name, ..sandbox.another_document() };
+    let document = single.document_with(size, more).await;
     sandbox.cloud.index(number, &document.guid).await;
-    (number, one)
+    (number, single)
 }
 
-/// Runs the round with a program and compares what it printed.
+/// Runs a program that makes the series of calls, and checks its output.
 async fn finishes_its_round(mut program: Command) {
     let sandbox = Sandbox::new().await;
     let identity = Identity::new(&sandbox.stack);
@@ -122,12 +124,12 @@ async fn generated_rust_client_finishes_its_round() {
     finishes_its_round(Command::new(folder.join("round"))).await;
 }
 
-/// Fails unless the file has each of the texts, with any space between their words.
+/// Fails unless the file contains each of the texts. White space between words may differ.
 fn assert_has(file: &Path, texts: &[&str]) {
     let source = fs::read_to_string(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
     let source = source.split_whitespace().collect::<Vec<_>>().join(" ");
     for text in texts {
-        assert!(source.contains(text), "{} has no `{text}`", file.display());
+        assert!(source.contains(text), "{} does not contain `{text}`", file.display());
     }
 }
 
@@ -148,7 +150,7 @@ fn generated_java_client_has_long_sizes_and_a_typed_progress() {
         &models.join("ProgressDetail.java"),
         &["private Long bytesDone;", "private Long bytesTotal;", "private Long bytesPerSecond;"],
     );
-    // A member that a later version adds is kept, not refused.
+    // A member that a later version adds is kept and causes no error.
     assert_has(&models.join("JobStatus.java"), &["Map<String, Object> additionalProperties"]);
 }
 

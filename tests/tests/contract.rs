@@ -1,7 +1,7 @@
-//! What else the contract of downloads says: wrong requests, times that have passed,
-//! callers that ask too often. Through the deployed API, with IAM enforcement on.
+//! Tests of further rules of the downloads contract: invalid requests, expiry, deadlines and
+//! rate limits. Through the deployed API with IAM enforcement.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 use std::time::Duration;
 
@@ -13,16 +13,17 @@ use serde_json::{Value, json};
 const BOUND: Duration = Duration::from_secs(100);
 const INITIATE: &str = "/v1/download/initiate";
 
-/// A call, once the gateway lets it in: it limits all callers together.
+/// Sends a request, and repeats it while the gateway throttles it. The gateway limits all
+/// callers together.
 async fn call(api: &Api, method: Method, path: &str, body: Option<&str>) -> Answer {
-    eventually("the API lets us in", BOUND, async || {
+    eventually("the request is not throttled", BOUND, async || {
         let answer = api.request(method.clone(), path, body).await;
         (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
     })
     .await
 }
 
-/// A document that can be asked for by its number.
+/// Creates a document in the source and adds it to the index. Returns its number.
 async fn document(sandbox: &Sandbox, more: &[(&str, &str)]) -> u64 {
     let file = fastrand::u64(1_000_000..100_000_000);
     let document = sandbox.document_with(1000, more).await;
@@ -30,18 +31,20 @@ async fn document(sandbox: &Sandbox, more: &[(&str, &str)]) -> u64 {
     file
 }
 
-async fn ask(sandbox: &Sandbox, file: u64) -> String {
+/// Creates a job and returns its id.
+async fn initiate(sandbox: &Sandbox, file: u64) -> String {
     let body = json!({ "file_id": file }).to_string();
     let accepted = call(&sandbox.api, Method::POST, INITIATE, Some(&body)).await;
     assert_eq!(accepted.status, StatusCode::ACCEPTED, "{}", accepted.text);
     accepted.json()["jobId"].as_str().unwrap().to_owned()
 }
 
-async fn status_when(api: &Api, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
-    eventually("the job stands so", BOUND, async || {
+/// Waits until the status of a job satisfies the condition, and returns it.
+async fn wait_for_status(api: &Api, id: &str, matches: impl Fn(&Value) -> bool) -> Value {
+    eventually("the job has the expected status", BOUND, async || {
         let answer = api.get(&format!("/v1/download/status/{id}")).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-        Some(answer.json()).filter(|status| is_so(status))
+        Some(answer.json()).filter(|status| matches(status))
     })
     .await
 }
@@ -67,10 +70,10 @@ async fn whatever_is_wrong_with_a_request_is_told_before_anything_is_done() {
     }
     let wrong = r#"{"file_id": 1, "priority": 5, "options": {"destination": "fax"}}"#;
     let answer = call(&sandbox.api, Method::POST, INITIATE, Some(wrong)).await.json();
-    let at: Vec<&str> = answer["errors"].as_array().unwrap().iter().map(pointer).collect();
-    assert_eq!(at, ["/file_id", "/priority", "/options/destination"], "{answer}");
+    let pointers: Vec<&str> = answer["errors"].as_array().unwrap().iter().map(pointer).collect();
+    assert_eq!(pointers, ["/file_id", "/priority", "/options/destination"], "{answer}");
     assert_eq!(answer["retryable"], false);
-    // No body at all is declared as nothing.
+    // A request without a body has no media type.
     let untyped = call(&sandbox.api, Method::POST, INITIATE, None).await;
     assert_eq!(untyped.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{}", untyped.text);
     let method = call(&sandbox.api, Method::DELETE, INITIATE, None).await.status;
@@ -86,7 +89,7 @@ async fn whatever_is_wrong_with_a_request_is_told_before_anything_is_done() {
         let answer = call(&sandbox.api, method, &path, None).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
     }
-    assert!(sandbox.ords.0.requests(&sandbox.tag).await.is_empty(), "nothing was begun");
+    assert!(sandbox.ords.0.requests(&sandbox.tag).await.is_empty(), "no document was pushed");
 }
 
 fn pointer(error: &Value) -> &str {
@@ -101,8 +104,8 @@ async fn the_older_call_does_the_same_and_says_what_follows_it() {
     let available = call(&sandbox.api, Method::POST, "/v1/download/check", Some(&body)).await;
     assert_eq!(available.status, StatusCode::OK, "{}", available.text);
     assert_eq!(available.json()["available"], true);
-    let nobodys = json!({ "file_id": 10_000 }).to_string();
-    let missing = call(&sandbox.api, Method::POST, "/v1/download/check", Some(&nobodys)).await;
+    let unknown = json!({ "file_id": 10_000 }).to_string();
+    let missing = call(&sandbox.api, Method::POST, "/v1/download/check", Some(&unknown)).await;
     assert_eq!(missing.json()["available"], false);
 
     let accepted = call(&sandbox.api, Method::POST, "/v1/download/start", Some(&body)).await;
@@ -111,21 +114,21 @@ async fn the_older_call_does_the_same_and_says_what_follows_it() {
     let link = accepted.headers["link"].to_str().unwrap();
     assert_eq!(link, "<initiate>; rel=\"successor-version\"");
     let id = accepted.json()["jobId"].as_str().unwrap().to_owned();
-    status_when(&sandbox.api, &id, |job| job["status"] == "completed").await;
+    wait_for_status(&sandbox.api, &id, |job| job["status"] == "completed").await;
     let detail = sandbox.api.get(&format!("/v1/download/status/{id}?progress=detail")).await.json();
     let progress = &detail["progress"];
     assert_eq!((&progress["percent"], &progress["bytesDone"]), (&json!(100), &json!(1000)));
     let path = format!("/v1/download/retry/{id}");
-    let again = call(&sandbox.api, Method::POST, &path, None).await;
-    assert_eq!(again.status, StatusCode::CONFLICT, "what was delivered does not run again");
+    let retried = call(&sandbox.api, Method::POST, &path, None).await;
+    assert_eq!(retried.status, StatusCode::CONFLICT, "a completed job cannot be retried");
 }
 
 #[tokio::test]
 async fn what_is_not_kept_any_more_has_expired_is_gone_and_runs_again_on_request() {
     let sandbox = Sandbox::new().await;
     let file = document(&sandbox, &[]).await;
-    let id = ask(&sandbox, file).await;
-    status_when(&sandbox.api, &id, |job| job["status"] == "completed").await;
+    let id = initiate(&sandbox, file).await;
+    wait_for_status(&sandbox.api, &id, |job| job["status"] == "completed").await;
     assert_eq!(sandbox.cloud.execution_end(&id).await, "SUCCEEDED");
     let object = format!("downloads/{id}/0");
     assert!(sandbox.cloud.delivered(&object).await.is_some());
@@ -143,9 +146,9 @@ async fn what_is_not_kept_any_more_has_expired_is_gone_and_runs_again_on_request
     })
     .await;
     let path = format!("/v1/download/retry/{id}");
-    let again = call(&sandbox.api, Method::POST, &path, None).await;
-    assert_eq!(again.status, StatusCode::ACCEPTED, "{}", again.text);
-    let done = status_when(&sandbox.api, &id, |job| job["status"] == "completed").await;
+    let retried = call(&sandbox.api, Method::POST, &path, None).await;
+    assert_eq!(retried.status, StatusCode::ACCEPTED, "{}", retried.text);
+    let done = wait_for_status(&sandbox.api, &id, |job| job["status"] == "completed").await;
     assert_eq!(done["attempts"], 2, "{done}");
 }
 
@@ -153,10 +156,10 @@ async fn what_is_not_kept_any_more_has_expired_is_gone_and_runs_again_on_request
 async fn a_job_whose_deadline_passes_fails_and_leaves_nothing() {
     let sandbox = Sandbox::new().await;
     let file = document(&sandbox, &[("moverDelayMs", "10000")]).await;
-    let id = ask(&sandbox, file).await;
-    status_when(&sandbox.api, &id, |job| job["status"] == "running").await;
+    let id = initiate(&sandbox, file).await;
+    wait_for_status(&sandbox.api, &id, |job| job["status"] == "running").await;
     sandbox.cloud.end_by(&id, Zoned::now().timestamp()).await;
-    let failed = status_when(&sandbox.api, &id, |job| job["nextPollInMs"].is_null()).await;
+    let failed = wait_for_status(&sandbox.api, &id, |job| job["nextPollInMs"].is_null()).await;
     assert_eq!(failed["status"], "failed", "{failed}");
     assert_eq!(failed["error"]["code"], "DEADLINE_EXCEEDED", "{failed}");
     assert_eq!(sandbox.cloud.delivered(&format!("downloads/{id}/0")).await, None);
@@ -169,10 +172,10 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
     let token = identity.token_of(&sandbox.tag, "docferry.read docferry.write").await;
     let ada = sandbox.api.with_token(&token);
     let path = format!("/v1/download/cancel/{}", "0".repeat(32));
-    // The template's own limit is 60 in a minute, and a minute may begin in between.
-    let refused = eventually("a call is too many", BOUND, async || {
-        let asking = (0..10).map(|_| ada.request(Method::POST, &path, None));
-        let answers = futures::future::join_all(asking).await;
+    // The template's default limit is 60 calls per minute. A new minute may start meanwhile.
+    let refused = eventually("a call exceeds the limit", BOUND, async || {
+        let requests = (0..10).map(|_| ada.request(Method::POST, &path, None));
+        let answers = futures::future::join_all(requests).await;
         answers.into_iter().find(|answer| {
             answer.status == StatusCode::TOO_MANY_REQUESTS
                 && answer.json()["code"] == "RATE_LIMITED"

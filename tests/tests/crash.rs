@@ -1,5 +1,5 @@
-//! A process that dies. In a file of its own and run alone: which of several
-//! upload processes serves which transfer is not to be seen from outside.
+//! Tests with killed processes. They are in a separate file and run alone, because it is not
+//! visible from outside which process serves which transfer.
 
 use std::cell::Cell;
 
@@ -9,11 +9,11 @@ use serde_json::json;
 #[tokio::test]
 async fn an_upload_whose_process_is_killed_goes_on_and_sends_at_most_a_fragment_again() {
     let sandbox = Sandbox::new().await;
-    let emulator = sandbox.stack.emulator_pid.expect("the emulator is not ours to look into");
+    let emulator = sandbox.stack.emulator_pid.expect("the test run started the emulator");
     let document = sandbox.document(32 * MIB).await;
     sandbox.limit_bandwidth(8 * MIB).await;
     let id = sandbox.send().await;
-    // In the middle of the second fragment: one is safe, one is under way.
+    // In the middle of the second fragment: the first is stored, the second is being sent.
     eventually("bytes of the second fragment arrive", SHORT, async || {
         let sessions = sandbox.graph.sessions(&sandbox.email).await;
         let session = sessions.first()?;
@@ -27,36 +27,36 @@ async fn an_upload_whose_process_is_killed_goes_on_and_sends_at_most_a_fragment_
 
     let file = sandbox.delivered_within(LONG, &id, &document).await;
     assert_eq!((file.sessions, file.versions), (1, 1));
-    let again = file.received_bytes - document.size;
-    assert!(again > 0, "the kill came too late to cost anything");
-    assert!(again <= file.largest_fragment, "{again} bytes were sent again");
+    let resent = file.received_bytes - document.size;
+    assert!(resent > 0, "the process was killed too late");
+    assert!(resent <= file.largest_fragment, "{resent} bytes were sent again");
     let history = sandbox.cloud.history(&id).await;
-    assert!(history.text().contains("Runtime.ExitError"), "the workflow saw no crash");
+    assert!(history.text().contains("Runtime.ExitError"), "the history has no crash");
 }
 
-/// How often the workflow calls a step again whose process died.
-const AGAIN: usize = 5;
+/// Number of retries of the workflow after the process of a step died.
+const MAX_RETRIES: usize = 5;
 
 #[tokio::test]
 async fn a_push_whose_process_is_killed_five_times_in_a_row_is_tried_once_more() {
     let sandbox = Sandbox::new().await;
-    let emulator = sandbox.stack.emulator_pid.expect("the emulator is not ours to look into");
+    let emulator = sandbox.stack.emulator_pid.expect("the test run started the emulator");
     let document = sandbox.document(2000).await;
-    // Whoever pushes waits for the answer, and is killed meanwhile.
+    // `push` waits for the delayed response and is killed meanwhile.
     sandbox.source_faults([json!({ "operation": "push", "delayMs": 60_000, "count": 100 })]).await;
     let id = sandbox.send().await;
     let killed_after = Cell::new(0);
-    eventually("it was killed five times", LONG, async || {
+    eventually("the function was killed five times", LONG, async || {
         let crashes = sandbox.cloud.history(&id).await.crashes().len();
         let pushes = sandbox.ords.document(&sandbox.guid).await.pushes;
-        if crashes < AGAIN && pushes > killed_after.replace(pushes) {
+        if crashes < MAX_RETRIES && pushes > killed_after.replace(pushes) {
             processes_of(emulator, &sandbox.stack.functions["push"]).into_iter().for_each(kill);
         }
-        (crashes == AGAIN).then_some(())
+        (crashes == MAX_RETRIES).then_some(())
     })
     .await;
     sandbox.ords.0.remove_faults(&sandbox.tag).await;
 
     sandbox.delivered_within(LONG, &id, &document).await;
-    assert_eq!(sandbox.cloud.history(&id).await.crashes().len(), AGAIN);
+    assert_eq!(sandbox.cloud.history(&id).await.crashes().len(), MAX_RETRIES);
 }

@@ -1,6 +1,6 @@
-//! The commands in the documents, run as they stand there. Each block says who
-//! runs it: `sh run` and `sh stack` are run here, the others by people.
-//! `cargo xtask check` reads all of them.
+//! Runs the commands in the documents, unchanged. The info string of a code block says how it
+//! is run: `sh run` and `sh stack` by these tests, the others by people. `cargo xtask check`
+//! checks the syntax of all blocks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 
 use std::path::Path;
@@ -8,11 +8,11 @@ use std::process::Command;
 
 use docferry_system_tests::{Cloud, programs, stack};
 
-/// In this order: the first puts the document into the object store that all of
-/// them ask for.
+/// The documents with commands. The order matters: the commands of the first create the
+/// document that all others use.
 const DOCUMENTS: [&str; 3] = ["docs/OPERATIONS.md", "docs/API.md", "README.md"];
 
-/// Another test makes ORDS fail its ping for a moment, for everybody.
+/// Makes curl retry, because another test makes the ping of ORDS fail for a short time.
 const PATIENT_CURL: &str = r#"curl() { command curl --retry 20 --retry-delay 1 "$@"; }"#;
 
 #[test]
@@ -37,13 +37,13 @@ fn commands_for_a_running_system_run_as_they_stand_in_the_documents() {
     assert!(count >= 5, "{count}");
 }
 
-/// Gives the document that they all ask for a number.
+/// Adds the document that the commands use to the index.
 fn index_the_document(stack: &docferry_system_tests::Stack) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(Cloud::new(stack).index(10_001, "AAECAwQFBgcICQoLDA0ODw=="));
 }
 
-/// Runs every block of that kind, and returns how many there were.
+/// Runs all blocks with this info string and returns their number.
 fn run_all(kind: &str, environment: &[(&str, &str)]) -> usize {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut count = 0;
@@ -75,12 +75,13 @@ fn with_our_programs() -> std::ffi::OsString {
     std::env::join_paths([programs()].into_iter().chain(std::env::split_paths(&path))).unwrap()
 }
 
-/// The fenced blocks with this info string: where they begin, and what they hold.
+/// Returns the fenced blocks with this info string: the number of the first line, and the
+/// text.
 fn blocks(text: &str, kind: &str) -> Vec<(usize, String)> {
     let fence = format!("```{kind}");
     let lines: Vec<_> = text.lines().collect();
-    let begins = lines.iter().enumerate().filter(|(_, line)| **line == fence);
-    begins
+    let starts = lines.iter().enumerate().filter(|(_, line)| **line == fence);
+    starts
         .map(|(at, _)| {
             let body = lines[at + 1..].iter().take_while(|line| !line.starts_with("```"));
             (at + 1, body.map(|line| format!("{line}\n")).collect())

@@ -1,6 +1,6 @@
-//! Downloads, through the deployed system, with IAM enforcement on.
+//! Tests of downloads, through the deployed system with IAM enforcement.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 use std::time::Duration;
 
@@ -10,13 +10,14 @@ use serde_json::{Value, json};
 
 const BOUND: Duration = Duration::from_secs(100);
 
-/// A number that no other test uses.
+/// Returns a random document number, which no other test uses.
 fn number() -> u64 {
     fastrand::u64(1_000_000..100_000_000)
 }
 
-async fn ask(api: &Api, body: &Value) -> String {
-    let answer = eventually("the API lets us in", BOUND, async || {
+/// Creates a job and returns its id.
+async fn initiate(api: &Api, body: &Value) -> String {
+    let answer = eventually("the request is not throttled", BOUND, async || {
         let body = body.to_string();
         let answer = api.request(Method::POST, "/v1/download/initiate", Some(&body)).await;
         (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
@@ -26,7 +27,8 @@ async fn ask(api: &Api, body: &Value) -> String {
     answer.json()["jobId"].as_str().unwrap().to_owned()
 }
 
-async fn ended(api: &Api, id: &str) -> Value {
+/// Waits for the end of a job and returns its status.
+async fn wait_for_end(api: &Api, id: &str) -> Value {
     eventually("the job ends", BOUND, async || {
         let answer = api.get(&format!("/v1/download/status/{id}")).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
@@ -36,31 +38,33 @@ async fn ended(api: &Api, id: &str) -> Value {
     .await
 }
 
-async fn size_at(url: &str) -> (StatusCode, u64, String) {
-    let answer = reqwest::Client::builder().no_proxy().build().unwrap().get(url).send().await;
-    let answer = answer.unwrap();
-    let (status, headers) = (answer.status(), answer.headers().clone());
-    let named = headers.get("content-disposition").map(|name| name.to_str().unwrap().to_owned());
-    (status, answer.bytes().await.unwrap().len() as u64, named.unwrap_or_default())
+/// Fetches a URL. Returns the status, the size of the body and the `Content-Disposition`.
+async fn fetch_size(url: &str) -> (StatusCode, u64, String) {
+    let response = reqwest::Client::builder().no_proxy().build().unwrap().get(url).send().await;
+    let response = response.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let disposition = headers.get("content-disposition");
+    let disposition = disposition.map(|value| value.to_str().unwrap().to_owned());
+    (status, response.bytes().await.unwrap().len() as u64, disposition.unwrap_or_default())
 }
 
 #[tokio::test]
 async fn a_download_is_fetched_by_its_url_whatever_its_size() {
     let sandbox = Sandbox::new().await;
     let mut ids = Vec::new();
-    // Put whole, and in three parts.
+    // The first two are stored with one PUT, the third in three parts.
     for size in [0, 1000, 20 * MIB] {
         let file_name = format!("{}-{size}.pdf", sandbox.tag);
-        let (one, file) = (Sandbox { file_name, ..sandbox.another_document() }, number());
-        let document = one.document(size).await;
+        let (single, file) = (Sandbox { file_name, ..sandbox.another_document() }, number());
+        let document = single.document(size).await;
         sandbox.cloud.index(file, &document.guid).await;
-        let id = ask(&sandbox.api, &json!({ "file_id": file })).await;
-        let status = ended(&sandbox.api, &id).await;
+        let id = initiate(&sandbox.api, &json!({ "file_id": file })).await;
+        let status = wait_for_end(&sandbox.api, &id).await;
         assert_eq!((&status["status"], &status["progress"]), (&json!("completed"), &json!(100)));
         assert_eq!(status["items"][0]["bytesDone"], size, "{status}");
-        let (fetched, bytes, named) = size_at(status["url"].as_str().unwrap()).await;
+        let (fetched, bytes, disposition) = fetch_size(status["url"].as_str().unwrap()).await;
         assert_eq!((fetched, bytes), (StatusCode::OK, size));
-        assert!(named.contains(&one.file_name), "{named}");
+        assert!(disposition.contains(&single.file_name), "{disposition}");
         let delivered = sandbox.cloud.delivered(&format!("downloads/{id}/0")).await.unwrap();
         assert_eq!(delivered, (size, document.sha256), "{size}");
         assert_eq!(sandbox.cloud.execution_end(&id).await, "SUCCEEDED");
@@ -78,25 +82,25 @@ async fn a_job_is_a_conflict_before_and_a_redirect_after_it_is_done() {
     let file = number();
     let document = sandbox.document_with(1000, &[("moverDelayMs", "8000")]).await;
     sandbox.cloud.index(file, &document.guid).await;
-    let id = ask(&sandbox.api, &json!({ "file_id": file })).await;
+    let id = initiate(&sandbox.api, &json!({ "file_id": file })).await;
     let path = format!("/v1/download/{id}");
     assert_eq!(sandbox.api.get(&path).await.status, StatusCode::CONFLICT);
-    ended(&sandbox.api, &id).await;
+    wait_for_end(&sandbox.api, &id).await;
     let (stack, scv) = (&sandbox.stack, &sandbox.stack.scv);
     let client = reqwest::Client::builder().no_proxy();
     let client = client.redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let asked = client.get(format!("{}{path}", stack.api));
-    let asked = asked.basic_auth(&scv.username, Some(&scv.password));
-    let answer = eventually("the API lets us in", BOUND, async || {
-        let answer = asked.try_clone().unwrap().send().await.unwrap();
+    let request = client.get(format!("{}{path}", stack.api));
+    let request = request.basic_auth(&scv.username, Some(&scv.password));
+    let answer = eventually("the request is not throttled", BOUND, async || {
+        let answer = request.try_clone().unwrap().send().await.unwrap();
         (answer.status() != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
     })
     .await;
     assert_eq!(answer.status(), StatusCode::FOUND);
     let url = answer.headers()["location"].to_str().unwrap();
-    assert_eq!(size_at(url).await.0, StatusCode::OK);
+    assert_eq!(fetch_size(url).await.0, StatusCode::OK);
     let tampered = url.replacen("downloads/", "downloads/0", 1);
-    assert_eq!(size_at(&tampered).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(fetch_size(&tampered).await.0, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
@@ -108,18 +112,18 @@ async fn many_documents_one_person_and_nobody_elses() {
     let mut files = Vec::new();
     for n in 0..4 {
         let name = format!("{}-{n}.pdf", sandbox.tag);
-        let one = Sandbox { file_name: name, ..sandbox.another_document() };
-        let document = one.document(1000 + n).await;
+        let single = Sandbox { file_name: name, ..sandbox.another_document() };
+        let document = single.document(1000 + n).await;
         files.push(number());
         sandbox.cloud.index(files[files.len() - 1], &document.guid).await;
     }
-    let id = ask(&ada, &json!({ "file_ids": files })).await;
-    let status = ended(&ada, &id).await;
+    let id = initiate(&ada, &json!({ "file_ids": files })).await;
+    let status = wait_for_end(&ada, &id).await;
     assert_eq!(status["status"], "completed", "{status}");
     for (n, item) in status["items"].as_array().unwrap().iter().enumerate() {
         assert_eq!((&item["file_id"], &item["bytesDone"]), (&json!(files[n]), &json!(1000 + n)));
     }
-    // To anybody else it does not exist.
+    // For other callers the job does not exist.
     let other = format!("{}-other", sandbox.tag);
     let bob = sandbox.api.with_token(&identity.token_of(&other, scopes).await);
     for path in ["status/", ""].map(|call| format!("/v1/download/{call}{id}")) {
@@ -134,14 +138,14 @@ async fn a_download_that_is_canceled_leaves_nothing() {
     let file = number();
     let document = sandbox.document_with(1000, &[("moverDelayMs", "8000")]).await;
     sandbox.cloud.index(file, &document.guid).await;
-    let id = ask(&sandbox.api, &json!({ "file_id": file })).await;
+    let id = initiate(&sandbox.api, &json!({ "file_id": file })).await;
     let path = format!("/v1/download/cancel/{id}");
-    let asked = sandbox.api.request(Method::POST, &path, None).await;
-    assert_eq!(asked.status, StatusCode::ACCEPTED, "{}", asked.text);
-    assert_eq!(ended(&sandbox.api, &id).await["status"], "canceled");
+    let canceled = sandbox.api.request(Method::POST, &path, None).await;
+    assert_eq!(canceled.status, StatusCode::ACCEPTED, "{}", canceled.text);
+    assert_eq!(wait_for_end(&sandbox.api, &id).await["status"], "canceled");
     assert_eq!(sandbox.cloud.delivered(&format!("downloads/{id}/0")).await, None);
-    let again = sandbox.api.request(Method::POST, &path, None).await;
-    assert_eq!(again.status, StatusCode::CONFLICT, "{}", again.text);
+    let repeated = sandbox.api.request(Method::POST, &path, None).await;
+    assert_eq!(repeated.status, StatusCode::CONFLICT, "{}", repeated.text);
 }
 
 #[tokio::test]
@@ -150,11 +154,11 @@ async fn a_document_that_lies_there_already_is_not_pushed_again() {
     let file = number();
     let document = sandbox.document(1000).await;
     sandbox.cloud.index(file, &document.guid).await;
-    let first = ask(&sandbox.api, &json!({ "file_id": file })).await;
-    ended(&sandbox.api, &first).await;
+    let first = initiate(&sandbox.api, &json!({ "file_id": file })).await;
+    wait_for_end(&sandbox.api, &first).await;
     let pushes = sandbox.ords.0.requests(&sandbox.tag).await.len();
-    let second = ask(&sandbox.api, &json!({ "file_id": file })).await;
-    let status = ended(&sandbox.api, &second).await;
+    let second = initiate(&sandbox.api, &json!({ "file_id": file })).await;
+    let status = wait_for_end(&sandbox.api, &second).await;
     assert!(status["url"].as_str().unwrap().contains(&first), "{status}");
     assert_eq!(sandbox.ords.0.requests(&sandbox.tag).await.len(), pushes);
 }
@@ -176,26 +180,26 @@ async fn documents_that_were_imported_can_be_asked_for_and_wrong_files_load_noth
     let line = |file: u64, more: &str| {
         format!("{{\"file_id\": {file}, \"objectGuid\": \"{}\"{more}}}\n", sandbox.guid)
     };
-    let is_available = async |file: u64| {
+    let check = async |file: u64| {
         let body = json!({ "file_id": file }).to_string();
-        let answer = eventually("the API lets us in", BOUND, async || {
-            let asked = sandbox.api.request(Method::POST, "/v1/download/check", Some(&body));
-            let answer = asked.await;
+        let answer = eventually("the request is not throttled", BOUND, async || {
+            let request = sandbox.api.request(Method::POST, "/v1/download/check", Some(&body));
+            let answer = request.await;
             (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
         })
         .await;
         answer.json()
     };
-    let wrong = import(&format!("{}nonsense\n", line(first, ""))).await;
-    assert_eq!(wrong.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&wrong.stderr).contains("line 2"), "{wrong:?}");
-    assert_eq!(is_available(first).await["available"], false);
+    let invalid = import(&format!("{}nonsense\n", line(first, ""))).await;
+    assert_eq!(invalid.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&invalid.stderr).contains("line 2"), "{invalid:?}");
+    assert_eq!(check(first).await["available"], false);
 
     let more = ", \"name\": \"order.pdf\", \"size\": 7";
     let lines = line(first, "") + &line(second, more);
     assert_eq!(printed_json(&import(&lines).await)["imported"], 2);
-    assert_eq!(is_available(first).await["available"], true);
-    let known = is_available(second).await;
+    assert_eq!(check(first).await["available"], true);
+    let known = check(second).await;
     assert_eq!((&known["fileName"], &known["size"]), (&json!("order.pdf"), &json!(7)));
 }
 
@@ -217,13 +221,13 @@ async fn somebody_sends_documents_to_the_onedrive_that_is_their_own_and_to_no_ot
         });
         json!({ "file_id": file, "options": options })
     };
-    let status = ended(&own, &ask(&own, &to(&sandbox.email)).await).await;
+    let status = wait_for_end(&own, &initiate(&own, &to(&sandbox.email)).await).await;
     assert_eq!(status["status"], "completed", "{status}");
     assert_eq!(sandbox.the_file_of(&sandbox.email).await.sha256, document.sha256);
     let other = Sandbox::new().await.email;
-    for email in [other.as_str(), "nobody@docferry.example"] {
+    for email in [other.as_str(), "unknown@docferry.example"] {
         let body = to(email).to_string();
-        let refused = eventually("the API lets us in", BOUND, async || {
+        let refused = eventually("the request is not throttled", BOUND, async || {
             let answer = own.request(Method::POST, "/v1/download/initiate", Some(&body)).await;
             (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
         })

@@ -1,7 +1,7 @@
-//! Jobs that are asked for again, run again and are listed, through the deployed
-//! system, with IAM enforcement on.
+//! Tests of idempotent requests, retries and lists of jobs, through the deployed system with
+//! IAM enforcement.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,33 +12,35 @@ use serde_json::{Value, json};
 
 const BOUND: Duration = Duration::from_secs(100);
 
-/// A number that no other test uses.
+/// Returns a random document number, which no other test uses.
 fn number() -> u64 {
     fastrand::u64(1_000_000..100_000_000)
 }
 
-/// A caller of one's own, whose quota nobody else uses up.
+/// Returns a client for a caller of its own, whose quota no other test uses.
 async fn person(sandbox: &Sandbox) -> Api {
     let identity = Identity::new(&sandbox.stack);
     let token = identity.token_of(&sandbox.tag, "docferry.read docferry.write").await;
     sandbox.api.with_token(&token)
 }
 
-/// A POST, once the gateway lets it in: it limits all callers together.
+/// Sends a POST request, and repeats it while the gateway throttles it. The gateway limits
+/// all callers together.
 async fn post(api: &Api, path: &str, body: Option<&Value>) -> Answer {
     let body = body.map(Value::to_string);
-    eventually("the API lets us in", BOUND, async || {
+    eventually("the request is not throttled", BOUND, async || {
         let answer = api.request(Method::POST, path, body.as_deref()).await;
         (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
     })
     .await
 }
 
-async fn status_when(api: &Api, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
-    eventually("the job stands so", BOUND, async || {
+/// Waits until the status of a job satisfies the condition, and returns it.
+async fn wait_for_status(api: &Api, id: &str, matches: impl Fn(&Value) -> bool) -> Value {
+    eventually("the job has the expected status", BOUND, async || {
         let answer = api.get(&format!("/v1/download/status/{id}")).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-        Some(answer.json()).filter(|status| is_so(status))
+        Some(answer.json()).filter(|status| matches(status))
     })
     .await
 }
@@ -53,16 +55,16 @@ async fn fifty_equal_requests_at_once_make_one_job() {
         let name = format!("{}-{}", sandbox.tag, body.to_string().len());
         let mut named = body.clone();
         named["clientRequestId"] = json!(name);
-        let asking = (0..50).map(async |_| {
-            eventually("it is recorded", BOUND, async || {
+        let requests = (0..50).map(async |_| {
+            eventually("the request is recorded", BOUND, async || {
                 let answer = post(&sandbox.api, "/v1/download/initiate", Some(&named)).await;
-                // The first is still being recorded: the same request again.
+                // Repeats the request while the first one is still being recorded.
                 (answer.status != StatusCode::CONFLICT).then_some(answer)
             })
             .await
         });
         let mut answers = BTreeSet::new();
-        for answer in futures::future::join_all(asking).await {
+        for answer in futures::future::join_all(requests).await {
             assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
             answers.insert(answer.text);
         }
@@ -72,7 +74,7 @@ async fn fifty_equal_requests_at_once_make_one_job() {
         assert_eq!(other.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", other.text);
         let first: Value = serde_json::from_str(answers.first().unwrap()).unwrap();
         let id = first["jobId"].as_str().unwrap();
-        let done = status_when(&sandbox.api, id, |job| job["nextPollInMs"].is_null()).await;
+        let done = wait_for_status(&sandbox.api, id, |job| job["nextPollInMs"].is_null()).await;
         assert_eq!(done["status"], "completed", "{done}");
     }
 }
@@ -89,23 +91,23 @@ async fn a_canceled_job_runs_again_and_is_delivered() {
     let retry = format!("/v1/download/retry/{id}");
     let early = post(&sandbox.api, &retry, None).await;
     assert_eq!(early.status, StatusCode::CONFLICT, "{}", early.text);
-    // Not while it may still wait for a slot: then there would be no execution to end.
-    status_when(&sandbox.api, &id, |job| job["status"] == "running").await;
+    // Waits until the job has a slot: before that it has no execution to stop.
+    wait_for_status(&sandbox.api, &id, |job| job["status"] == "running").await;
     let canceled = post(&sandbox.api, &format!("/v1/download/cancel/{id}"), None).await;
     assert_eq!(canceled.status, StatusCode::ACCEPTED, "{}", canceled.text);
-    status_when(&sandbox.api, &id, |job| job["status"] == "canceled").await;
-    let again = eventually("what it left is removed", BOUND, async || {
+    wait_for_status(&sandbox.api, &id, |job| job["status"] == "canceled").await;
+    let retried = eventually("the first run is cleaned up", BOUND, async || {
         let answer = post(&sandbox.api, &retry, None).await;
         (answer.json()["code"] != "NOT_SETTLED").then_some(answer)
     })
     .await;
-    assert_eq!(again.status, StatusCode::ACCEPTED, "{}", again.text);
-    assert_eq!(again.json()["attempts"], 2);
-    let done = status_when(&sandbox.api, &id, |job| job["nextPollInMs"].is_null()).await;
+    assert_eq!(retried.status, StatusCode::ACCEPTED, "{}", retried.text);
+    assert_eq!(retried.json()["attempts"], 2);
+    let done = wait_for_status(&sandbox.api, &id, |job| job["nextPollInMs"].is_null()).await;
     assert_eq!((&done["status"], &done["attempts"]), (&json!("completed"), &json!(2)), "{done}");
     let delivered = sandbox.cloud.delivered(&format!("downloads/{id}/1")).await.unwrap();
     assert_eq!(delivered, (1000, document.sha256));
-    // The first run's execution has ended too.
+    // The execution of the first run has ended, too.
     assert_eq!(sandbox.cloud.execution_end(&id).await, "SUCCEEDED");
 }
 
@@ -116,32 +118,36 @@ async fn a_history_is_ones_own_and_comes_page_by_page() {
     let document = sandbox.document(1000).await;
     sandbox.cloud.index(file, &document.guid).await;
     let ada = person(&sandbox).await;
-    let mut made = Vec::new();
+    let mut created = Vec::new();
     for body in
         [json!({ "file_id": file }), json!({ "file_ids": [file] }), json!({ "file_id": file })]
     {
         let accepted = post(&ada, "/v1/download/initiate", Some(&body)).await;
-        made.push(accepted.json()["jobId"].as_str().unwrap().to_owned());
+        created.push(accepted.json()["jobId"].as_str().unwrap().to_owned());
     }
-    made.reverse();
-    for id in &made {
-        status_when(&ada, id, |job| job["status"] == "completed").await;
+    created.reverse();
+    for id in &created {
+        wait_for_status(&ada, id, |job| job["status"] == "completed").await;
     }
     let ids = |page: &Value| -> Vec<String> {
         let items = page["items"].as_array().unwrap();
         items.iter().map(|item| item["jobId"].as_str().unwrap().to_owned()).collect()
     };
     let first = ada.get("/v1/download/history?pageSize=2").await.json();
-    assert_eq!(ids(&first), made[..2]);
+    assert_eq!(ids(&first), created[..2]);
     let token = first["nextPageToken"].as_str().unwrap();
     let path = format!("/v1/download/history?pageSize=2&pageToken={token}");
-    assert_eq!(ids(&ada.get(&path).await.json()), made[2..]);
-    assert_eq!(sandbox.api.get(&path).await.status, StatusCode::BAD_REQUEST, "somebody else's");
+    assert_eq!(ids(&ada.get(&path).await.json()), created[2..]);
+    assert_eq!(
+        sandbox.api.get(&path).await.status,
+        StatusCode::BAD_REQUEST,
+        "token of another caller"
+    );
     let completed = ada.get("/v1/download/jobs?status=completed").await.json();
-    assert_eq!(ids(&completed), made);
+    assert_eq!(ids(&completed), created);
     assert!(ids(&ada.get("/v1/download/jobs?status=failed").await.json()).is_empty());
     let others = sandbox.api.get("/v1/download/history?pageSize=100").await.json();
-    assert!(ids(&others).iter().all(|id| !made.contains(id)));
+    assert!(ids(&others).iter().all(|id| !created.contains(id)));
 }
 
 #[tokio::test]
@@ -157,7 +163,7 @@ async fn a_page_of_a_listed_origin_may_ask_and_sees_its_limits() {
     let url = format!("{}/v1/download/initiate", sandbox.stack.api);
     for (origin, is_allowed) in [("https://viewer.example.org", true), ("https://x.example", false)]
     {
-        let answer = eventually("the API lets us in", BOUND, async || {
+        let answer = eventually("the request is not throttled", BOUND, async || {
             let preflight = http
                 .request(Method::OPTIONS, &url)
                 .header("origin", origin)
@@ -180,9 +186,9 @@ async fn a_page_reads_refusals_of_the_gateway_and_downloads() {
     let header = |answer: &reqwest::Response, name: &str| {
         answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned())
     };
-    // No credentials: the gateway answers.
+    // Without credentials: the gateway itself responds.
     let url = format!("{}/v1/download/history", sandbox.stack.api);
-    let refused = eventually("the API refuses us", BOUND, async || {
+    let refused = eventually("the gateway refuses the request", BOUND, async || {
         let answer = http.get(&url).header("origin", PAGE).send().await.unwrap();
         (answer.status() == StatusCode::UNAUTHORIZED).then_some(answer)
     })

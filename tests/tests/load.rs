@@ -1,11 +1,7 @@
-//! Two hundred downloads at once, of twenty people. Alone: they take the slots of
-//! everybody.
+//! Load tests: two hundred concurrent downloads of twenty people. They run alone, because
+//! they take the slots of all other tests.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "helpers of tests; figures are printed"
-)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers; results are printed")]
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,24 +17,27 @@ use serde_json::json;
 
 const PEOPLE: usize = 20;
 const JOBS_EACH: usize = 10;
-/// The template's own.
+/// Slots of the pool, the template's default.
 const ACTIVE: usize = 5;
+/// Slots per person, the template's default.
 const PER_PERSON: usize = 3;
 const BOUND: Duration = Duration::from_secs(500);
 
-/// Longer than it takes from the time that a record bears until others see it: its place
-/// in the queue, or that its slot is free.
+/// Upper bound for the delay between the time in a record and the moment at which other
+/// processes see the change: the place in the queue, or the released slot.
 const BEING_RECORDED: SignedDuration = SignedDuration::from_secs(5);
 
-/// With the pauses between, about once in three seconds.
-const LOOKS_A_SWEEP: usize = 30;
+/// Polls of the slots between two sweeps, which is about three seconds.
+const POLLS_PER_SWEEP: usize = 30;
 
-/// Who is killed while the jobs run.
+/// Functions whose processes are killed while the jobs run.
 const VICTIMS: [&str; 6] = ["push", "poll", "publish", "publish", "finalize", "sweep"];
 
 struct Load {
     sandbox: Sandbox,
+    /// One client for each person.
     people: Vec<Api>,
+    /// Number of the first document; the others follow.
     file: u64,
 }
 
@@ -55,16 +54,16 @@ impl Load {
         let file = fastrand::u64(1_000_000..90_000_000);
         for n in 0..(PEOPLE * JOBS_EACH) {
             let name = format!("{}-{n:03}.pdf", sandbox.tag);
-            let one = Sandbox { file_name: name, ..sandbox.another_document() };
-            let document = one.document(2000).await;
+            let single = Sandbox { file_name: name, ..sandbox.another_document() };
+            let document = single.document(2000).await;
             sandbox.cloud.index(file + n as u64, &document.guid).await;
         }
         Self { sandbox, people, file }
     }
 
-    /// Asks for all at once, each person for its own; the ids.
-    async fn ask(&self) -> Vec<TransferId> {
-        let asking = (0..PEOPLE * JOBS_EACH).map(async |n| {
+    /// Creates all jobs concurrently, each with its person's token. Returns the ids.
+    async fn initiate_all(&self) -> Vec<TransferId> {
+        let requests = (0..PEOPLE * JOBS_EACH).map(async |n| {
             let priority = ["low", "normal", "normal", "high"][n % 4];
             let body = json!({
                 "file_id": self.file + n as u64,
@@ -73,19 +72,19 @@ impl Load {
             })
             .to_string();
             let api = &self.people[n % PEOPLE];
-            let accepted = eventually("the job is taken", BOUND, async || {
+            let accepted = eventually("the job is accepted", BOUND, async || {
                 let answer = api.request(Method::POST, "/v1/download/initiate", Some(&body)).await;
-                // Turned away by the gateway, or whoever was asked has been killed: the
-                // same request again, under its name.
+                // Repeats the request if the gateway throttles it or the function was
+                // killed. `clientRequestId` makes that idempotent.
                 (answer.status == StatusCode::ACCEPTED).then_some(answer)
             })
             .await;
             accepted.json()["jobId"].as_str().unwrap().parse().unwrap()
         });
-        futures::future::join_all(asking).await
+        futures::future::join_all(requests).await
     }
 
-    /// The records of these jobs.
+    /// Reads the records of these jobs.
     async fn records(&self, ids: &[TransferId]) -> Vec<Transfer> {
         use docferry_app::ports::TransferStore as _;
         let store = self.sandbox.cloud.store();
@@ -93,10 +92,10 @@ impl Load {
         futures::future::join_all(reading).await
     }
 
-    /// Looks again and again who holds a slot, until all have ended.
+    /// Checks the slot limits repeatedly until all jobs have ended. Returns their records.
     async fn watch(&self, ids: &[TransferId]) -> Vec<Transfer> {
         let store = self.sandbox.cloud.store();
-        let (most, looks) = (Cell::new(0), Cell::new(0_usize));
+        let (max_held, polls) = (Cell::new(0), Cell::new(0_usize));
         let records = eventually("all jobs end", BOUND, async || {
             let slots = store.slots(Pool::Download).await.unwrap();
             assert!(slots.holders.len() <= ACTIVE, "{} hold a slot", slots.holders.len());
@@ -105,14 +104,14 @@ impl Load {
                 *by_person.entry(person).or_default() += 1;
             }
             assert!(by_person.values().all(|held| *held <= PER_PERSON), "{by_person:?}");
-            most.set(most.get().max(slots.holders.len()));
-            // What hangs in a process that was killed is looked after once a minute; here
-            // more often.
-            if looks.replace(looks.get() + 1) % LOOKS_A_SWEEP == 0 {
+            max_held.set(max_held.get().max(slots.holders.len()));
+            // Transfers of killed processes are recovered by the sweeper, which runs once a
+            // minute; here it runs more often.
+            if polls.replace(polls.get() + 1) % POLLS_PER_SWEEP == 0 {
                 self.sandbox.cloud.make_due().await;
                 let _swept = self.sandbox.cloud.invoke("sweep", &json!({})).await;
             }
-            // Two hundred records are not read while somebody works or waits.
+            // Reads the two hundred records only when no job holds a slot or waits.
             let waiting = store.queue(Pool::Download, None, 1).await.unwrap();
             if !(slots.holders.is_empty() && waiting.is_empty()) {
                 return None;
@@ -121,64 +120,65 @@ impl Load {
             records.iter().all(|transfer| transfer.phase.is_terminal()).then_some(records)
         })
         .await;
-        assert_eq!(most.get(), ACTIVE, "all slots are used");
+        assert_eq!(max_held.get(), ACTIVE, "all slots are used");
         records
     }
 }
 
-/// Whoever was admitted before another that stood before it in the queue, though the
-/// other's person had a slot to spare.
+/// Returns violations of the queue order: transfers that got a slot before another one that
+/// was ahead in the queue and whose person was below the limit.
 fn skipped_without_reason(records: &[Transfer]) -> Vec<String> {
-    let admitted = |transfer: &Transfer| transfer.admitted_at.unwrap();
-    let mut wrong = Vec::new();
-    for first in records {
-        let at = admitted(first);
-        for later in records.iter().filter(|later| admitted(later) > at) {
-            let stood_before = later.waiting().order < first.waiting().order;
-            let was_there = later.created_at + BEING_RECORDED < at;
-            if !stood_before || !was_there {
+    let admitted_at = |transfer: &Transfer| transfer.admitted_at.unwrap();
+    let mut violations = Vec::new();
+    for earlier in records {
+        let at = admitted_at(earlier);
+        for skipped in records.iter().filter(|other| admitted_at(other) > at) {
+            let was_ahead = skipped.waiting().order < earlier.waiting().order;
+            let was_queued = skipped.created_at + BEING_RECORDED < at;
+            if !was_ahead || !was_queued {
                 continue;
             }
-            let person = later.waiting().person;
-            let had_a_slot = |of: &&Transfer| {
-                // Its end may have been on its way into the record: then its slot was
-                // not seen to be free, and whoever gave it back gave it to this person.
-                let ended = of.ended_at.map(|ended| ended + BEING_RECORDED);
-                admitted(of) <= at && ended.is_none_or(|ended| ended >= at)
+            let person = skipped.waiting().person;
+            let held_slot = |transfer: &&Transfer| {
+                // The end may have been recorded, but the released slot was not yet visible
+                // to the process that granted a slot to `earlier`.
+                let released_at = transfer.ended_at.map(|ended| ended + BEING_RECORDED);
+                admitted_at(transfer) <= at && released_at.is_none_or(|released| released >= at)
             };
             let of_person = records.iter().filter(|other| other.waiting().person == person);
-            let had = of_person.filter(had_a_slot).count();
-            if had < PER_PERSON {
-                let late = admitted(later).duration_since(at);
-                wrong.push(format!(
-                    "{} went {late:?} before {}, whose person had {had}",
-                    first.transfer_id, later.transfer_id
+            let held = of_person.filter(held_slot).count();
+            if held < PER_PERSON {
+                let delay = admitted_at(skipped).duration_since(at);
+                violations.push(format!(
+                    "{} got a slot {delay:?} before {}, whose person held {held}",
+                    earlier.transfer_id, skipped.transfer_id
                 ));
             }
         }
     }
-    wrong
+    violations
 }
 
 #[tokio::test]
 async fn two_hundred_jobs_of_twenty_people_keep_the_limits_and_the_order() {
     let load = Load::prepare().await;
-    let pool = &load.sandbox.cloud;
-    // Until all are in the queue nobody goes.
-    pool.hold_slots(Pool::Download, ACTIVE).await;
-    let ids = load.ask().await;
+    let cloud = &load.sandbox.cloud;
+    // No job gets a slot until all are queued.
+    cloud.hold_slots(Pool::Download, ACTIVE).await;
+    let ids = load.initiate_all().await;
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), PEOPLE * JOBS_EACH);
-    pool.give_slots_back(Pool::Download, ACTIVE).await;
+    cloud.give_slots_back(Pool::Download, ACTIVE).await;
     let records = load.watch(&ids).await;
     let completed = records.iter().filter(|transfer| transfer.delivery.is_some()).count();
-    assert_eq!(completed, ids.len(), "none is lost");
+    assert_eq!(completed, ids.len(), "all jobs are delivered");
     assert_eq!(skipped_without_reason(&records), Vec::<String>::new());
-    let waits = |priority| {
-        let of = records.iter().filter(|transfer| transfer.priority == priority);
-        of.map(|transfer| transfer.admitted_at.unwrap()).max().unwrap()
+    let last_admitted_at = |priority| {
+        let transfers = records.iter().filter(|transfer| transfer.priority == priority);
+        transfers.map(|transfer| transfer.admitted_at.unwrap()).max().unwrap()
     };
-    assert!(waits(Priority::High) < waits(Priority::Low), "who is urgent goes first");
-    let store = pool.store();
+    let (high, low) = (last_admitted_at(Priority::High), last_admitted_at(Priority::Low));
+    assert!(high < low, "high priority goes first");
+    let store = cloud.store();
     assert!(store.slots(Pool::Download).await.unwrap().holders.is_empty());
     assert!(store.queue(Pool::Download, None, 10).await.unwrap().is_empty());
 }
@@ -196,7 +196,8 @@ async fn two_hundred_jobs_are_all_delivered_though_a_third_of_the_processes_is_k
             }
             for process in processes_of(emulator, &load.sandbox.stack.functions[*victim]) {
                 seen.insert(process);
-                // A third of all that were ever seen; the emulator may not have noticed yet.
+                // Kills a third of all processes seen so far. The emulator may not have
+                // noticed yet that a process was killed, so each is killed once.
                 if killed.len() * 3 < seen.len() && killed.insert(process) {
                     kill(process);
                 }
@@ -206,7 +207,7 @@ async fn two_hundred_jobs_are_all_delivered_though_a_third_of_the_processes_is_k
         (seen.len(), killed.len())
     };
     let working = async {
-        let ids = load.ask().await;
+        let ids = load.initiate_all().await;
         let records = load.watch(&ids).await;
         is_over.store(true, Ordering::Relaxed);
         records

@@ -1,20 +1,20 @@
-//! `GET /ping`. In a file and test group of its own: ORDS is asked about nothing
-//! in particular, so that a fault of its ping cannot be made for one caller only.
+//! Tests of `GET /ping`, in a separate file and test group. A ping has no subject, so a fault
+//! of ORDS' ping affects all callers.
 
 use docferry_system_tests::Sandbox;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-/// For who runs these without nextest, which knows the group.
+/// Serializes the tests when they run without nextest, whose test group does that otherwise.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 #[tokio::test]
 async fn ping_tells_what_ords_reports_and_is_a_500_when_ords_is_down() {
-    let _alone = ONE_AT_A_TIME.lock().await;
+    let _guard = ONE_AT_A_TIME.lock().await;
     let sandbox = Sandbox::new().await;
     let ords = &sandbox.ords.0;
-    // Matches what every ping is about: nothing.
+    // The empty match is that of pings, which have no subject.
     ords.remove_faults("").await;
     let answer = sandbox.api.get("/ping").await;
     assert_eq!((answer.status, answer.media_type()), (StatusCode::OK, "text/plain"));
@@ -34,7 +34,7 @@ async fn ping_tells_what_ords_reports_and_is_a_500_when_ords_is_down() {
 
 #[tokio::test]
 async fn the_ping_function_answers_its_sample_event() {
-    let _alone = ONE_AT_A_TIME.lock().await;
+    let _guard = ONE_AT_A_TIME.lock().await;
     let sandbox = Sandbox::new().await;
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../events/ping/ping.json");
     let sample: Value = serde_json::from_str(&std::fs::read_to_string(sample).unwrap()).unwrap();

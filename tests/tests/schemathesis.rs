@@ -1,5 +1,5 @@
-//! The deployed API under requests that nobody thought of. [Schemathesis] makes them from
-//! `openapi.yaml`, good ones and bad ones, and holds the answers against it.
+//! Property test of the deployed API. [Schemathesis] generates valid and invalid requests
+//! from `openapi.yaml` and checks the responses against it.
 //!
 //! [Schemathesis]: https://schemathesis.readthedocs.io
 #![allow(
@@ -8,7 +8,7 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::disallowed_methods,
-    reason = "a test with settings, which prints its figures"
+    reason = "a test that reads settings and prints its results"
 )]
 
 use std::ffi::OsString;
@@ -19,12 +19,15 @@ use docferry_openapi::Description;
 use docferry_system_tests::{Identity, Sandbox};
 use serde_json::{Value, json};
 
-/// Cases without `DOCFERRY_API_CASES`. What the description itself makes necessary (each
-/// bound, each member missing, each method too many) are about a thousand more.
+/// Default of `DOCFERRY_API_CASES`, the number of random cases. The cases that the
+/// description requires (each limit, each missing member, each undefined method) are about a
+/// thousand more.
 const CASES: usize = 300;
 
-/// Documents that requests are led to.
+/// Number of documents that requests can use.
 const DOCUMENTS: u64 = 5;
+
+/// All scopes, so that no request is refused for lack of one.
 
 const SCOPES: &str = "docferry.read docferry.write docferry.delegate docferry.service";
 
@@ -34,12 +37,12 @@ async fn whatever_is_asked_the_answer_is_as_described_and_no_fault_of_the_server
     let seed = setting("DOCFERRY_API_SEED").unwrap_or_else(|| "1".to_owned());
     let sandbox = Sandbox::new().await;
     let files = documents(&sandbox).await;
-    let wish = json!({
+    let options = json!({
         "claims": { "sub": sandbox.tag, "scope": SCOPES },
-        // A run may take longer than tokens last.
+        // A run may take longer than the default lifetime of tokens.
         "expiresIn": 7200
     });
-    let token = Identity::new(&sandbox.stack).mint(&wish).await;
+    let token = Identity::new(&sandbox.stack).mint(&options).await;
 
     let report = std::env::temp_dir().join(format!("{}.json", sandbox.tag));
     let calls = Description::of_project().unwrap().operations().count();
@@ -55,7 +58,7 @@ async fn whatever_is_asked_the_answer_is_as_described_and_no_fault_of_the_server
         .args(["--max-examples", &cases.div_ceil(calls).to_string()])
         .args(["--report", "json", "--report-json-path"])
         .arg(&report)
-        // What tools find of ours in the working folder is not meant for them.
+        // Schemathesis must not read configuration files of this repository.
         .current_dir(std::env::temp_dir())
         .env("SCHEMATHESIS_HOOKS", folder.join("schemathesis/hooks.py"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -64,16 +67,18 @@ async fn whatever_is_asked_the_answer_is_as_described_and_no_fault_of_the_server
         .env("DOCFERRY_API_FILES", files);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
 
-    let told = std::fs::read(&report).unwrap_or_default();
-    let _not_there_after_a_failure = std::fs::remove_file(&report);
-    let told: Value = serde_json::from_slice(&told).unwrap_or_default();
-    let made = told["test_cases"]["generated"].as_u64().unwrap_or_default();
-    println!("{made} cases, seed {seed}\n{}", of_each_call(&told));
-    assert!(output.status.success(), "{}", said(&output));
-    assert!(made >= cases as u64, "only {made} cases of {cases}");
-    // A run in which nothing was accepted would prove little.
+    let report_json = std::fs::read(&report).unwrap_or_default();
+    // After a failure there may be no report.
+    let _ = std::fs::remove_file(&report);
+    let report_json: Value = serde_json::from_slice(&report_json).unwrap_or_default();
+    let generated = report_json["test_cases"]["generated"].as_u64().unwrap_or_default();
+    println!("{generated} cases, seed {seed}\n{}", accepted_by_call(&report_json));
+    assert!(output.status.success(), "{}", output_text(&output));
+    assert!(generated >= cases as u64, "only {generated} of {cases} cases");
+    // If no request was accepted, the run tested only error responses.
     for call in ["POST /v1/download/initiate", "GET /v1/download/status/{jobId}"] {
-        assert!(accepted(&told["valid_rates"][call]) > 0, "{call} accepted nothing");
+        let count = accepted(&report_json["valid_rates"][call]);
+        assert!(count > 0, "no request of {call} was accepted");
     }
 }
 
@@ -83,18 +88,18 @@ fn setting(name: &str) -> Option<String> {
 
 fn program() -> OsString {
     std::env::var_os("DOCFERRY_SCHEMATHESIS").expect(
-        "DOCFERRY_SCHEMATHESIS is not set: it names the program schemathesis.\n\
-         `cargo xtask test system` puts it among the project's tools and sets it.\n",
+        "DOCFERRY_SCHEMATHESIS is not set: it is the path of the program schemathesis.\n\
+         `cargo xtask test system` installs the program and sets the variable.\n",
     )
 }
 
-/// Makes documents that can be had; returns their numbers.
+/// Creates documents and returns their numbers, separated by commas.
 async fn documents(sandbox: &Sandbox) -> String {
     let mut files = Vec::new();
     for n in 0..DOCUMENTS {
         let file_name = format!("{}-{n}.pdf", sandbox.tag);
-        let one = Sandbox { file_name, ..sandbox.another_document() };
-        let document = one.document(1000 + n).await;
+        let single = Sandbox { file_name, ..sandbox.another_document() };
+        let document = single.document(1000 + n).await;
         let file = fastrand::u64(1_000_000..100_000_000);
         sandbox.cloud.index(file, &document.guid).await;
         files.push(file.to_string());
@@ -102,21 +107,21 @@ async fn documents(sandbox: &Sandbox) -> String {
     files.join(",")
 }
 
-/// How many requests of a call were accepted.
+/// Returns the number of accepted requests of a call.
 fn accepted(rates: &Value) -> u64 {
     let phases = rates.as_object().into_iter().flatten();
     phases.filter_map(|(_, phase)| phase["accepted"].as_u64()).sum()
 }
 
-/// A line a call.
-fn of_each_call(told: &Value) -> String {
-    let calls = told["valid_rates"].as_object().into_iter().flatten();
+/// Formats the number of accepted requests, one line per call.
+fn accepted_by_call(report_json: &Value) -> String {
+    let calls = report_json["valid_rates"].as_object().into_iter().flatten();
     let lines = calls.map(|(call, rates)| format!("{:>6} accepted  {call}", accepted(rates)));
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// What the program said; requests that can be sent again with curl are in it.
-fn said(output: &Output) -> String {
+/// Returns the output of the program. It includes curl commands that repeat failed requests.
+fn output_text(output: &Output) -> String {
     let texts = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
     texts.join("\n")
 }

@@ -1,17 +1,18 @@
-//! Events of jobs, through the deployed system, with IAM enforcement on. The emulator
-//! hands on answers in one piece, so each ends with its first news.
+//! Tests of job events, through the deployed system with IAM enforcement. The emulator does
+//! not stream responses, so each response ends after its first new events.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "test helpers")]
 
 use docferry_system_tests::{Api, Identity, MIB, SHORT, Sandbox, eventually};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-/// A number that no other test uses.
+/// Returns a random document number, which no other test uses.
 fn number() -> u64 {
     fastrand::u64(1_000_000..100_000_000)
 }
 
+/// Returns a client for a person with this name.
 async fn person(sandbox: &Sandbox, name: &str) -> Api {
     let identity = Identity::new(&sandbox.stack);
     let subject = format!("{}-{name}", sandbox.tag);
@@ -21,7 +22,7 @@ async fn person(sandbox: &Sandbox, name: &str) -> Api {
 
 async fn post(api: &Api, path: &str, body: Option<&Value>) -> Value {
     let body = body.map(Value::to_string);
-    let answer = eventually("the API lets us in", SHORT, async || {
+    let answer = eventually("the request is not throttled", SHORT, async || {
         let answer = api.request(Method::POST, path, body.as_deref()).await;
         (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
     })
@@ -30,7 +31,7 @@ async fn post(api: &Api, path: &str, body: Option<&Value>) -> Value {
     answer.json()
 }
 
-/// A job of one document that takes its time to arrive.
+/// Creates a job of one document that arrives after 8 s. Returns the job's id.
 async fn slow_job(sandbox: &Sandbox, api: &Api, size: u64) -> String {
     let document = sandbox.document_with(size, &[("moverDelayMs", "8000")]).await;
     let file = number();
@@ -46,6 +47,7 @@ struct Event {
     data: Value,
 }
 
+/// Parses the events of a response.
 fn events(text: &str) -> Vec<Event> {
     let block = |block: &str| {
         let field = |name: &str| {
@@ -58,8 +60,9 @@ fn events(text: &str) -> Vec<Event> {
     text.split("\n\n").filter_map(block).collect()
 }
 
-/// Comes back with the last id until the end; all events, and in how many answers.
-async fn followed(api: &Api, job_id: &str) -> (Vec<Event>, usize) {
+/// Reconnects with the last event id until the end. Returns all events and the number of
+/// responses.
+async fn follow_to_end(api: &Api, job_id: &str) -> (Vec<Event>, usize) {
     let (mut seen, mut answers) = (Vec::<Event>::new(), 0);
     eventually("the job ends", SHORT, async || {
         let last_id = seen.last().map(|event| event.id.clone());
@@ -81,21 +84,21 @@ async fn a_job_is_followed_over_several_answers_to_its_result() {
     let ada = person(&sandbox, "ada").await;
     let size = 9 * MIB;
     let id = slow_job(&sandbox, &ada, size).await;
-    let (seen, answers) = followed(&ada, &id).await;
+    let (seen, answers) = follow_to_end(&ada, &id).await;
     assert!(answers > 1, "{seen:?}");
-    let of = |kind: &str| seen.iter().filter(|event| event.kind == kind).collect::<Vec<_>>();
-    let states: Vec<_> = of("status").iter().map(|e| e.data["status"].clone()).collect();
+    let of_kind = |kind: &str| seen.iter().filter(|event| event.kind == kind).collect::<Vec<_>>();
+    let states: Vec<_> = of_kind("status").iter().map(|e| e.data["status"].clone()).collect();
     assert_eq!(states.last(), Some(&json!("completed")));
     assert!(states.len() > 1 && states.iter().filter(|state| **state == "completed").count() == 1);
-    let percents: Vec<_> = of("progress").iter().map(|e| e.data["percent"].as_u64()).collect();
+    let percents: Vec<_> = of_kind("progress").iter().map(|e| e.data["percent"].as_u64()).collect();
     assert!(percents.is_sorted() && percents.last() == Some(&Some(100)), "{percents:?}");
-    assert_eq!((of("result").len(), of("error").len()), (1, 0));
-    let url = of("result")[0].data["url"].as_str().unwrap();
+    assert_eq!((of_kind("result").len(), of_kind("error").len()), (1, 0));
+    let url = of_kind("result")[0].data["url"].as_str().unwrap();
     let plain = reqwest::Client::builder().no_proxy().build().unwrap();
     let fetched = plain.get(url).send().await.unwrap().bytes().await.unwrap();
     assert_eq!(fetched.len() as u64, size);
 
-    // There is nothing more to tell; but all of it again to who knows nothing.
+    // After the last event there are no more. Without a last event id, all are sent again.
     let end = &seen.last().unwrap().id;
     let answer = ada.events(&id, Some(end)).await;
     assert_eq!((answer.status, answer.text.as_str()), (StatusCode::NO_CONTENT, ""));
@@ -103,7 +106,7 @@ async fn a_job_is_followed_over_several_answers_to_its_result() {
         events(&ada.events(&id, None).await.text).into_iter().map(|event| event.kind).collect();
     assert_eq!(all, ["status", "progress", "result"]);
 
-    // To anybody else it does not exist.
+    // For other callers the job does not exist.
     for other in [&person(&sandbox, "bob").await, &sandbox.api] {
         for last_id in [None, Some(end.as_str())] {
             let answer = other.events(&id, last_id).await;
@@ -121,36 +124,37 @@ async fn a_job_that_is_stopped_ends_its_events_with_an_error_and_a_retry_goes_on
     let ada = person(&sandbox, "ada").await;
     let id = slow_job(&sandbox, &ada, 1000).await;
     post(&ada, &format!("/v1/download/cancel/{id}"), None).await;
-    let (seen, _) = followed(&ada, &id).await;
+    let (seen, _) = follow_to_end(&ada, &id).await;
     let end = seen.last().unwrap();
     assert_eq!((end.kind.as_str(), &end.data["code"]), ("error", &json!("CANCELED")));
     assert_eq!(ada.events(&id, Some(&end.id)).await.status, StatusCode::NO_CONTENT);
 
     let path = format!("/v1/download/retry/{id}");
-    eventually("it may run again", SHORT, async || {
+    eventually("the retry is accepted", SHORT, async || {
         let answer = ada.request(Method::POST, &path, None).await;
         (answer.status == StatusCode::ACCEPTED).then_some(())
     })
     .await;
-    let begun = events(&ada.events(&id, Some(&end.id)).await.text);
-    assert_eq!((begun[0].kind.as_str(), &begun[0].data["attempts"]), ("status", &json!(2)));
-    let (seen, _) = followed(&ada, &id).await;
+    let new_run = events(&ada.events(&id, Some(&end.id)).await.text);
+    assert_eq!((new_run[0].kind.as_str(), &new_run[0].data["attempts"]), ("status", &json!(2)));
+    let (seen, _) = follow_to_end(&ada, &id).await;
     assert_eq!(seen.last().unwrap().kind, "result");
 }
 
-/// What a browser asks before a page may read the stream with credentials of its own.
+/// Sends the preflight request with which a browser checks that a page may read the stream
+/// with its own credentials.
 #[tokio::test]
 async fn a_page_of_a_listed_origin_may_follow() {
     let sandbox = Sandbox::new().await;
     let url = format!("{}/v1/download/subscribe/x", sandbox.stack.api);
     let plain = reqwest::Client::builder().no_proxy().build().unwrap();
-    let asked = plain
+    let preflight = plain
         .request(Method::OPTIONS, url)
         .header("origin", "https://viewer.example.org")
         .header("access-control-request-method", "GET")
         .header("access-control-request-headers", "authorization,last-event-id");
-    let answer = eventually("the API lets us in", SHORT, async || {
-        let answer = asked.try_clone().unwrap().send().await.unwrap();
+    let answer = eventually("the request is not throttled", SHORT, async || {
+        let answer = preflight.try_clone().unwrap().send().await.unwrap();
         (answer.status() != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
     })
     .await;

@@ -1,7 +1,7 @@
-//! A trace goes from the request through the whole workflow to the calls that are made
-//! for it, through the deployed system, with IAM enforcement on.
+//! Tests of trace propagation: from the request through the workflow to all outgoing calls.
+//! The tests use the deployed system with IAM enforcement.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use serde_json::json;
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const BOUND: Duration = Duration::from_secs(60);
 
-/// What was asked of a simulator, and as part of which traces.
-async fn asked(simulator: &Simulator, tag: &str) -> (BTreeSet<String>, Vec<Option<String>>) {
+/// Returns the operations that a simulator received for this tag, and their trace contexts.
+async fn requests_of(simulator: &Simulator, tag: &str) -> (BTreeSet<String>, Vec<Option<String>>) {
     let mut requests = simulator.requests(tag).await;
-    // The mover's own doing.
+    // The mover works on its own, without a trace.
     requests.retain(|request| request.operation != "move");
     let operations = requests.iter().map(|request| request.operation.clone()).collect();
     (operations, requests.into_iter().map(|request| request.traceparent).collect())
@@ -24,22 +24,22 @@ async fn asked(simulator: &Simulator, tag: &str) -> (BTreeSet<String>, Vec<Optio
 
 #[tokio::test]
 async fn a_trace_is_passed_on_with_every_call_that_is_made_for_a_request() {
-    let alone = Sandbox::new().await;
-    let traced = Sandbox { api: alone.api.within_trace(TRACE), ..Sandbox::new().await };
-    for (sandbox, expected) in [(&traced, Some(TRACE)), (&alone, None)] {
+    let untraced = Sandbox::new().await;
+    let traced = Sandbox { api: untraced.api.within_trace(TRACE), ..Sandbox::new().await };
+    for (sandbox, expected) in [(&traced, Some(TRACE)), (&untraced, None)] {
         let document = sandbox.document(5 * MIB).await;
         let (_, file) = sandbox.deliver(&document).await;
         assert_eq!(file.sessions, 1);
         for simulator in [&sandbox.ords.0, &sandbox.graph.0] {
-            let (operations, traces) = asked(simulator, &sandbox.tag).await;
+            let (operations, traces) = requests_of(simulator, &sandbox.tag).await;
             assert!(!traces.is_empty());
             for trace in traces {
                 assert_eq!(trace.as_deref(), expected, "{operations:?}");
             }
         }
     }
-    let (operations, _) = asked(&traced.graph.0, &traced.tag).await;
-    assert!(operations.len() >= 3, "looked up, opened and sent: {operations:?}");
+    let (operations, _) = requests_of(&traced.graph.0, &traced.tag).await;
+    assert!(operations.len() >= 3, "at least lookup, session and fragment: {operations:?}");
 }
 
 #[tokio::test]
@@ -50,14 +50,14 @@ async fn each_document_of_a_job_of_many_is_part_of_its_trace() {
     let mut files = Vec::new();
     for n in 0..3 {
         let file_name = format!("{}-{n}.pdf", sandbox.tag);
-        let one = Sandbox { file_name, ..sandbox.another_document() };
-        let document = one.document(1000).await;
+        let single = Sandbox { file_name, ..sandbox.another_document() };
+        let document = single.document(1000).await;
         sandbox.cloud.index(first + n, &document.guid).await;
         files.push((first + n, document.guid));
     }
     let numbers: Vec<u64> = files.iter().map(|(number, _)| *number).collect();
     let body = json!({ "file_ids": numbers }).to_string();
-    let accepted = eventually("the API lets us in", BOUND, async || {
+    let accepted = eventually("the job is accepted", BOUND, async || {
         let answer = api.request(Method::POST, "/v1/download/initiate", Some(&body)).await;
         (answer.status == StatusCode::ACCEPTED).then_some(answer)
     })
@@ -69,7 +69,7 @@ async fn each_document_of_a_job_of_many_is_part_of_its_trace() {
     })
     .await;
     for (_, guid) in files {
-        let (_, traces) = asked(&sandbox.ords.0, &guid).await;
+        let (_, traces) = requests_of(&sandbox.ords.0, &guid).await;
         assert!(!traces.is_empty());
         assert!(traces.iter().all(|trace| trace.as_deref() == Some(TRACE)), "{traces:?}");
     }

@@ -1,9 +1,9 @@
-//! Webhooks, through the deployed system, with IAM enforcement on.
+//! Tests of webhooks, through the deployed system with IAM enforcement.
 //!
-//! The path of each receiver holds the tag of its sandbox, which the test of the whole
-//! run looks for in all logs: so a URL that was logged is found there.
+//! The path of each receiver contains the tag of its sandbox. `whole_run.rs` searches all
+//! logs for these tags, so it also finds URLs that were logged.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,12 +22,12 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const BOUND: Duration = Duration::from_secs(100);
 
-/// A number that no other test uses.
+/// Returns a random document number, which no other test uses.
 fn number() -> u64 {
     fastrand::u64(1_000_000..100_000_000)
 }
 
-/// Puts a document at its source and into the index.
+/// Creates a document in the source and adds it to the index. Returns its number.
 async fn document(sandbox: &Sandbox, more: &[(&str, &str)]) -> u64 {
     let document = sandbox.document_with(1000, more).await;
     let file = number();
@@ -37,7 +37,7 @@ async fn document(sandbox: &Sandbox, more: &[(&str, &str)]) -> u64 {
 
 async fn post(sandbox: &Sandbox, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
     let body = body.map(Value::to_string);
-    let answer = eventually("the API lets us in", BOUND, async || {
+    let answer = eventually("the request is not throttled", BOUND, async || {
         let answer = sandbox.api.request(Method::POST, path, body.as_deref()).await;
         (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
     })
@@ -45,13 +45,15 @@ async fn post(sandbox: &Sandbox, path: &str, body: Option<&Value>) -> (StatusCod
     (answer.status, answer.json())
 }
 
-async fn ask(sandbox: &Sandbox, body: &Value) -> String {
+/// Creates a job and returns its id.
+async fn initiate(sandbox: &Sandbox, body: &Value) -> String {
     let (status, answer) = post(sandbox, "/v1/download/initiate", Some(body)).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
     answer["jobId"].as_str().unwrap().to_owned()
 }
 
-async fn ended(sandbox: &Sandbox, id: &str) -> Value {
+/// Waits for the end of a job and returns its status.
+async fn wait_for_end(sandbox: &Sandbox, id: &str) -> Value {
     eventually("the job ends", BOUND, async || {
         let status = sandbox.api.get(&format!("/v1/download/status/{id}")).await.json();
         status["nextPollInMs"].is_null().then_some(status)
@@ -59,34 +61,34 @@ async fn ended(sandbox: &Sandbox, id: &str) -> Value {
     .await
 }
 
-/// A receiver that fails so often before it takes what it is told.
+/// Starts a receiver that fails this number of times before it accepts notifications.
 async fn receiver(failures: u64) -> MockServer {
     let server = MockServer::start().await;
     if failures > 0 {
-        let busy = Mock::given(path_of_any()).respond_with(ResponseTemplate::new(500));
+        let busy = Mock::given(any_post()).respond_with(ResponseTemplate::new(500));
         busy.up_to_n_times(failures).mount(&server).await;
     }
-    Mock::given(path_of_any()).respond_with(ResponseTemplate::new(204)).mount(&server).await;
+    Mock::given(any_post()).respond_with(ResponseTemplate::new(204)).mount(&server).await;
     server
 }
 
-fn path_of_any() -> wiremock::matchers::MethodExactMatcher {
+fn any_post() -> wiremock::matchers::MethodExactMatcher {
     wiremock::matchers::method("POST")
 }
 
-/// What a receiver was told, once it has been told so often.
-async fn told(server: &MockServer, times: usize) -> Vec<Request> {
-    eventually("the receiver is told", BOUND, async || {
+/// Waits until a receiver has this number of requests, and returns all.
+async fn received(server: &MockServer, times: usize) -> Vec<Request> {
+    eventually("the receiver is called", BOUND, async || {
         let requests = server.received_requests().await.unwrap();
         (requests.len() >= times).then_some(requests)
     })
     .await
 }
 
-/// The first of each message that a receiver was told, once there are so many: each is
-/// told at least once.
-async fn messages(server: &MockServer, count: usize) -> Vec<Request> {
-    eventually("the receiver is told all", BOUND, async || {
+/// Waits until a receiver has this number of different messages, and returns the first
+/// request of each. Each message is sent at least once.
+async fn distinct_messages(server: &MockServer, count: usize) -> Vec<Request> {
+    eventually("all messages are received", BOUND, async || {
         let mut seen = BTreeSet::new();
         let mut requests = server.received_requests().await.unwrap();
         requests.retain(|request| seen.insert(request.headers["webhook-id"].as_bytes().to_vec()));
@@ -95,7 +97,7 @@ async fn messages(server: &MockServer, count: usize) -> Vec<Request> {
     .await
 }
 
-/// The signature as the standard describes it, by hand.
+/// Checks the signature with an independent implementation of the standard.
 fn assert_signed(sandbox: &Sandbox, request: &Request) {
     let header = |name: &str| request.headers[name].to_str().unwrap();
     let secret = sandbox.stack.webhook_secret.strip_prefix("whsec_").unwrap();
@@ -112,9 +114,9 @@ async fn a_receiver_that_fails_twice_hears_the_same_message_a_third_time() {
     let server = receiver(2).await;
     let file = document(&sandbox, &[]).await;
     let hook = format!("{}/{}?key=secret", server.uri(), sandbox.tag);
-    let id = ask(&sandbox, &json!({ "file_id": file, "callbackUrl": hook })).await;
-    assert_eq!(ended(&sandbox, &id).await["status"], "completed");
-    let requests = told(&server, 3).await;
+    let id = initiate(&sandbox, &json!({ "file_id": file, "callbackUrl": hook })).await;
+    assert_eq!(wait_for_end(&sandbox, &id).await["status"], "completed");
+    let requests = received(&server, 3).await;
     for request in &requests {
         assert_signed(&sandbox, request);
         assert_eq!(request.headers["webhook-id"], format!("{id}-1"));
@@ -136,25 +138,26 @@ async fn whatever_the_end_it_is_told_and_a_retry_has_an_end_of_its_own() {
     let sandbox = Sandbox { api: sandbox.api.within_trace(TRACE), ..sandbox };
     let server = receiver(0).await;
     let hook = |end: &str| format!("{}/{}/{end}", server.uri(), sandbox.tag);
-    // Nobody has the document of this number.
-    let nowhere = number();
-    sandbox.cloud.index(nowhere, &sandbox.another_document().guid).await;
-    let failed = ask(&sandbox, &json!({ "file_id": nowhere, "callbackUrl": hook("failed") })).await;
+    // The index has this number, but the source does not have its document.
+    let missing = number();
+    sandbox.cloud.index(missing, &sandbox.another_document().guid).await;
+    let failed =
+        initiate(&sandbox, &json!({ "file_id": missing, "callbackUrl": hook("failed") })).await;
     let late = document(&sandbox, &[("moverDelayMs", "8000")]).await;
     let canceled =
-        ask(&sandbox, &json!({ "file_id": late, "callbackUrl": hook("canceled") })).await;
+        initiate(&sandbox, &json!({ "file_id": late, "callbackUrl": hook("canceled") })).await;
     post(&sandbox, &format!("/v1/download/cancel/{canceled}"), None).await;
     let mut files = Vec::new();
     for n in 0..2 {
         let file_name = format!("{}-{n}.pdf", sandbox.tag);
         files.push(document(&Sandbox { file_name, ..sandbox.another_document() }, &[]).await);
     }
-    let many = ask(&sandbox, &json!({ "file_ids": files, "callbackUrl": hook("many") })).await;
+    let many = initiate(&sandbox, &json!({ "file_ids": files, "callbackUrl": hook("many") })).await;
     for id in [&failed, &canceled, &many] {
-        ended(&sandbox, id).await;
+        wait_for_end(&sandbox, id).await;
     }
-    let requests = messages(&server, 3).await;
-    let of = |requests: &[Request], end: &str| -> Vec<(String, Value)> {
+    let requests = distinct_messages(&server, 3).await;
+    let messages_to = |requests: &[Request], end: &str| -> Vec<(String, Value)> {
         let wanted = format!("/{}/{end}", sandbox.tag);
         let ours = requests.iter().filter(|request| request.url.path() == wanted);
         ours.map(|request| {
@@ -165,28 +168,28 @@ async fn whatever_the_end_it_is_told_and_a_retry_has_an_end_of_its_own() {
         })
         .collect()
     };
-    let (_, body) = &of(&requests, "failed")[0];
+    let (_, body) = &messages_to(&requests, "failed")[0];
     assert_eq!(body["type"], "download.failed", "{body}");
     let code = FailureCode::SourceNotFound;
     assert_eq!(body["data"]["error"], json!({ "code": code.as_str(), "message": code.message() }));
-    let (_, body) = &of(&requests, "canceled")[0];
+    let (_, body) = &messages_to(&requests, "canceled")[0];
     assert_eq!(
         (&body["type"], &body["data"]["error"]),
         (&json!("download.canceled"), &Value::Null)
     );
-    let (id, body) = &of(&requests, "many")[0];
+    let (id, body) = &messages_to(&requests, "many")[0];
     assert_eq!((id, &body["type"]), (&format!("{many}-1"), &json!("download.completed")));
     assert_eq!(body["data"]["totalFileIds"], 2);
 
-    let retried = eventually("what it left is removed", BOUND, async || {
+    let retried = eventually("the first run is cleaned up", BOUND, async || {
         let answer = post(&sandbox, &format!("/v1/download/retry/{canceled}"), None).await;
         (answer.1["code"] != "NOT_SETTLED").then_some(answer)
     })
     .await;
     assert_eq!(retried.0, StatusCode::ACCEPTED, "{}", retried.1);
-    ended(&sandbox, &canceled).await;
-    let requests = messages(&server, 4).await;
-    let ends = of(&requests, "canceled");
+    wait_for_end(&sandbox, &canceled).await;
+    let requests = distinct_messages(&server, 4).await;
+    let ends = messages_to(&requests, "canceled");
     assert_eq!((&ends[0].0, &ends[1].0), (&format!("{canceled}-1"), &format!("{canceled}-2")));
     assert_eq!(ends[1].1["type"], "download.completed");
     assert_eq!(ends[1].1["data"]["attempts"], 2);
@@ -195,19 +198,19 @@ async fn whatever_the_end_it_is_told_and_a_retry_has_an_end_of_its_own() {
 #[tokio::test]
 async fn a_dead_receiver_costs_a_job_nothing_and_ends_among_the_dead_letters() {
     let sandbox = Sandbox::new().await;
-    // Nobody listens there, and while we have the port nobody can.
+    // No process listens on this port, and none can, because the port is bound here.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
     let file = document(&sandbox, &[]).await;
     let hook = format!("http://{address}/{}", sandbox.tag);
-    let id = ask(&sandbox, &json!({ "file_id": file, "callbackUrl": hook })).await;
-    assert_eq!(ended(&sandbox, &id).await["status"], "completed");
-    eventually("the audit trail has it", BOUND, async || {
+    let id = initiate(&sandbox, &json!({ "file_id": file, "callbackUrl": hook })).await;
+    assert_eq!(wait_for_end(&sandbox, &id).await["status"], "completed");
+    eventually("the outcome is sent to the audit queue", BOUND, async || {
         sandbox.cloud.is_audited(&id, 1).await.then_some(())
     })
     .await;
-    let letter = eventually("it is put away", BOUND, async || {
+    let letter = eventually("the notification is in the dead-letter queue", BOUND, async || {
         let dead = sandbox.cloud.dead_webhooks().await;
         dead.into_iter().find(|letter| letter["jobId"] == id)
     })
@@ -225,10 +228,10 @@ async fn a_receiver_that_is_gone_for_good_is_told_once() {
     gone.respond_with(ResponseTemplate::new(410)).mount(&server).await;
     let file = document(&sandbox, &[]).await;
     let hook = format!("{}/{}", server.uri(), sandbox.tag);
-    let id = ask(&sandbox, &json!({ "file_id": file, "callbackUrl": hook })).await;
-    told(&server, 1).await;
+    let id = initiate(&sandbox, &json!({ "file_id": file, "callbackUrl": hook })).await;
+    received(&server, 1).await;
     let log = format!("/aws/lambda/{}", sandbox.stack.functions["webhook"]);
-    eventually("it is given up", BOUND, async || {
+    eventually("the receiver is given up", BOUND, async || {
         let text = sandbox.cloud.log(&log).await;
         text.lines().any(|line| line.contains(&id) && line.contains("gone for good")).then_some(())
     })

@@ -1,6 +1,6 @@
-//! What the whole test run has left in logs and histories. Runs last and alone.
+//! Checks of the logs, histories and messages of the whole test run. Runs last and alone.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 use std::collections::BTreeMap;
 
@@ -12,9 +12,9 @@ use serde_json::json;
 /// Invariant I8: "upload URLs, presigned URLs, tokens, secrets, e-mail addresses
 /// and file names are in no log, history, error or metric".
 ///
-/// Every sandbox's tag is part of its e-mail address, file name and folder, and
-/// Graph knows the addresses of all of them: so this sees what all tests before
-/// it left, their faults and crashes included, besides its own.
+/// Each sandbox's tag is part of its e-mail address, file name and folder, and the simulated
+/// Graph has the addresses of all sandboxes. So this test checks the logs of all earlier
+/// tests, including their faults and crashes.
 #[tokio::test]
 async fn no_log_and_no_history_holds_an_address_a_name_a_secret_or_an_upload_url() {
     let sandbox = Sandbox::new().await;
@@ -29,7 +29,7 @@ async fn no_log_and_no_history_holds_an_address_a_name_a_secret_or_an_upload_url
             forbidden
                 .iter()
                 .filter(|(_, needle)| text.contains(needle.as_str()))
-                .map(|(what, _)| format!("{what} in {place}: {}", around(text, &forbidden))),
+                .map(|(kind, _)| format!("{kind} in {place}: {}", context_of(text, &forbidden))),
         );
     };
     let mut logs = String::new();
@@ -42,8 +42,8 @@ async fn no_log_and_no_history_holds_an_address_a_name_a_secret_or_an_upload_url
         search(&group, &log);
         logs.push_str(&log);
     }
-    // The search is worth something only where there is something to be found.
-    assert!(logs.contains(&delivered), "the logs tell of no transfer");
+    // The search is meaningful only if the logs contain the transfer.
+    assert!(logs.contains(&delivered), "the logs do not contain the transfer");
     for step in ["push", "poll", "upload", "finalize"] {
         assert!(logs.contains(&format!("\"{step}\"")), "no log of {step}");
     }
@@ -54,8 +54,7 @@ async fn no_log_and_no_history_holds_an_address_a_name_a_secret_or_an_upload_url
         search(execution, &history.text());
     }
     assert!(sandbox.cloud.history(&delivered).await.text().contains(&delivered));
-    // The emulator's own log and those of the simulators: they tell of their work
-    // without the addresses that they are asked for.
+    // The emulator and the simulators must not log addresses either.
     for (program, path) in &sandbox.stack.logs {
         search(program, &String::from_utf8_lossy(&std::fs::read(path).unwrap()));
     }
@@ -66,41 +65,41 @@ async fn no_log_and_no_history_holds_an_address_a_name_a_secret_or_an_upload_url
 /// Invariant I9: "one outbox record an outcome, in the terminal transaction;
 /// messages at least once with the stable id `{transferId}/{attempt}`".
 ///
-/// Of everything that all tests before this one have ended, whatever crashed.
+/// Covers all transfers that earlier tests have ended, including those with crashes.
 #[tokio::test]
 async fn every_ending_was_told_to_the_audit_queue_and_nothing_else_was() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(1000).await;
     let (delivered, _) = sandbox.deliver(&document).await;
-    let mut told = BTreeMap::new();
+    let mut messages = BTreeMap::new();
     eventually("the outbox is empty", LONG, async || {
-        // What `notify` did not tell, a sweep does.
-        let left = sandbox.cloud.sort_keys("OUTBOX#").await;
+        // The sweeper sends messages that `notify` did not send.
+        let outcomes = sandbox.cloud.sort_keys("OUTBOX#").await;
         let notices = sandbox.cloud.sort_keys("NOTICE#").await;
-        (left.is_empty() && notices.is_empty()).then_some(())
+        (outcomes.is_empty() && notices.is_empty()).then_some(())
     })
     .await;
     for message in sandbox.cloud.audit_messages().await {
         let id = message["messageId"].as_str().unwrap().to_owned();
-        let repeated = told.insert(id, message.clone());
-        assert!(repeated.is_none_or(|before| before == message), "a repeat is the same");
+        let earlier = messages.insert(id, message.clone());
+        assert!(earlier.is_none_or(|earlier| earlier == message), "repeated messages are equal");
     }
-    // From the sample event, of a transfer that there never was.
-    told.remove("0193a3e4c5d67e8f90a1b2c3d4e5f607/1");
-    // Of each transfer its last end, and one more for each time that it ran again.
-    let mut ends = BTreeMap::<&str, Vec<u32>>::new();
-    for (transfer, attempt) in told.keys().map(|id| of_attempt(id)) {
-        ends.entry(transfer).or_default().push(attempt);
+    // This message is from a sample event, whose transfer does not exist.
+    messages.remove("0193a3e4c5d67e8f90a1b2c3d4e5f607/1");
+    // Each transfer has a message for its last end and one for each end before a retry.
+    let mut attempts = BTreeMap::<&str, Vec<u32>>::new();
+    for (transfer, attempt) in messages.keys().map(|id| split_id(id)) {
+        attempts.entry(transfer).or_default().push(attempt);
     }
     let ended = sandbox.cloud.ended().await;
-    assert_eq!(ends.len(), ended.len());
-    for (last, ran_again) in &ended {
-        let (transfer, attempt) = of_attempt(last);
-        let told = &ends[transfer];
-        assert_eq!(told.len(), ran_again + 1, "{last}: {told:?}");
-        assert_eq!(told.iter().max(), Some(&attempt), "{last}: {told:?}");
+    assert_eq!(attempts.len(), ended.len());
+    for (last, retries) in &ended {
+        let (transfer, attempt) = split_id(last);
+        let sent = &attempts[transfer];
+        assert_eq!(sent.len(), retries + 1, "{last}: {sent:?}");
+        assert_eq!(sent.iter().max(), Some(&attempt), "{last}: {sent:?}");
     }
-    let message = &told[&format!("{delivered}/1")];
+    let message = &messages[&format!("{delivered}/1")];
     assert_eq!(
         (&message["actor"], &message["action"], &message["outcome"]),
         (&json!("scv"), &json!("Delivered to OneDrive"), &json!("completed"))
@@ -108,15 +107,15 @@ async fn every_ending_was_told_to_the_audit_queue_and_nothing_else_was() {
     assert_eq!(message["files"][0]["fileName"], sandbox.file_name);
 }
 
-/// A transfer and its attempt.
-fn of_attempt(id: &str) -> (&str, u32) {
+/// Splits a message id into the transfer and its attempt.
+fn split_id(id: &str) -> (&str, u32) {
     let (transfer, attempt) = id.split_once('/').unwrap();
     (transfer, attempt.parse().unwrap())
 }
 
-/// A few characters of context, with everything forbidden blotted out: this goes
-/// into a log, too.
-fn around(text: &str, forbidden: &[(String, String)]) -> String {
+/// Returns up to 200 characters before the first hit. The hit itself is left out, because
+/// the result is logged, too.
+fn context_of(text: &str, forbidden: &[(String, String)]) -> String {
     let is_hit = |line: &&str| forbidden.iter().any(|(_, needle)| line.contains(needle));
     let line = text.lines().find(is_hit).unwrap_or_default();
     let at = forbidden.iter().filter_map(|(_, needle)| line.find(needle)).min().unwrap_or(0);
@@ -126,7 +125,7 @@ fn around(text: &str, forbidden: &[(String, String)]) -> String {
 
 async fn one_delivery_and_several_failures(sandbox: &Sandbox) -> String {
     let document = sandbox.document(25 * MIB).await;
-    // With what makes clients talk: lost answers, refusals, a session that is gone.
+    // Faults that make clients write logs: lost responses, errors and an expired session.
     sandbox.source_faults([json!({ "operation": "push", "dropResponse": true })]).await;
     sandbox
         .graph_faults([
@@ -165,10 +164,10 @@ async fn one_delivery_and_several_failures(sandbox: &Sandbox) -> String {
         sandbox.source_faults([refused]).await;
         sandbox.fails_with(code, SHORT).await;
     }
-    let mut nobody = Sandbox::new().await;
-    nobody.document(1000).await;
-    nobody.email = format!("nobody-{}@docferry.example", nobody.tag);
-    nobody.fails_with(FailureCode::RecipientNotFound, SHORT).await;
+    let mut unknown = Sandbox::new().await;
+    unknown.document(1000).await;
+    unknown.email = format!("unknown-{}@docferry.example", unknown.tag);
+    unknown.fails_with(FailureCode::RecipientNotFound, SHORT).await;
 
     let tag = &sandbox.tag;
     let bad = json!({ "objGuid": tag, "email": tag, "filePath": format!("{tag}|") });
@@ -177,32 +176,32 @@ async fn one_delivery_and_several_failures(sandbox: &Sandbox) -> String {
     delivered
 }
 
-/// What must not be found, with words for it: the words may be printed.
+/// Returns texts that must not be found, each with a description that may be printed.
 async fn forbidden(sandbox: &Sandbox) -> Vec<(String, String)> {
     let stack = &sandbox.stack;
     let mut forbidden = vec![("an upload URL".to_owned(), "tempauth".to_owned())];
-    let mut forbid = |what: &str, text: &str| {
-        assert!(text.len() >= 4, "{what} is too short to look for");
-        forbidden.push((what.to_owned(), text.to_owned()));
+    let mut forbid = |kind: &str, text: &str| {
+        assert!(text.len() >= 4, "{kind} is too short to search for");
+        forbidden.push((kind.to_owned(), text.to_owned()));
     };
     for user in sandbox.graph.users().await {
         forbid("an address", &user);
         forbid("an address, encoded", &user.replace('@', "%40"));
-        // The tag of its test.
+        // The tag of the test that created the user.
         if let Some(at) = user.find("zq") {
             forbid("an address, file name or folder", &user[at..at + 18]);
         }
     }
     for (index, secret) in stack.secrets.iter().enumerate() {
         forbid(&format!("secret {index}"), secret);
-        // Whichever belong together: as HTTP Basic sends them.
+        // Every combination of user and secret, encoded as in HTTP Basic.
         for user in [stack.scv.username.as_str(), "docferry"] {
             forbid("basic credentials", &STANDARD.encode(format!("{user}:{secret}")));
         }
     }
     forbid("an address of a sample event", "judge@court.example");
     forbid("a token", "Bearer ");
-    // How every JSON web token of the issuer begins.
+    // Prefix of all JSON Web Tokens of the issuer.
     forbid("a token", "eyJhbGciOi");
     forbid("a presigned URL", "X-Amz-Signature");
     forbidden

@@ -1,4 +1,4 @@
-//! One live bar a transfer.
+//! Progress bars for a terminal, one per transfer.
 
 use std::time::Duration;
 
@@ -11,16 +11,18 @@ use crate::watch::{End, Observer, View};
 const RUNNING: &str = "{spinner} {prefix:32!} {bar:24.cyan/dim} {msg}";
 const ENDED: &str = "{prefix:34!.bold} {msg}";
 
-/// A bar that shows one transfer.
+/// Progress bar of one transfer.
 #[derive(Debug, Clone)]
 pub struct Bar {
     bar: ProgressBar,
+    /// Label that is shown instead of the document's name.
     fixed_name: Option<String>,
 }
 
-/// Adds a bar to `bars` for a transfer.
+/// Adds a progress bar for a transfer to `bars`.
 ///
-/// It is headed by `name`, or else by the document's name once it is known.
+/// Its label is `name`. Without a `name`, it is the transfer's id, and the document's name
+/// as soon as that is known.
 #[must_use]
 pub fn bar(bars: &MultiProgress, transfer_id: &str, name: Option<&str>) -> Bar {
     let bar = bars.add(ProgressBar::new(100));
@@ -36,14 +38,15 @@ impl Observer for Bar {
         if let (None, Some(name)) = (&self.fixed_name, view.name) {
             self.bar.set_prefix(clean(name));
         }
-        // In percent, not bytes: the length must not jump when the size becomes known.
+        // The position is a percentage: a position in bytes would jump when the size
+        // becomes known.
         self.bar.set_position(u64::from(view.percent));
         self.bar.set_message(describe_progress(view));
     }
 
     fn retrying(&self, error: &ClientError, pause: Duration) {
         let first_line = clean(error.to_string().lines().next().unwrap_or_default());
-        self.bar.set_message(format!("{first_line}; again in {}", pause_in_words(pause)));
+        self.bar.set_message(format!("{first_line}; retrying in {}", pause_in_words(pause)));
     }
 
     fn ended(&self, end: &End<'_>, elapsed: Duration) {

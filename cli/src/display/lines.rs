@@ -1,4 +1,5 @@
-//! Plain lines for logs and pipes: only what changed, and not too often.
+//! Progress as plain lines, for logs and pipes. Only changes are written, at a limited
+//! rate.
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;
@@ -9,30 +10,36 @@ use super::text::{clean, describe_end, describe_progress, pause_in_words};
 use crate::error::ClientError;
 use crate::watch::{End, Observer, View};
 
-const SHORTEST_GAP: Duration = Duration::from_secs(1);
+/// Minimum time between two lines.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Writes a line when a transfer's state changed, at most one a second.
+/// Writes a line when the progress of a transfer changes, at most one line per second.
 ///
-/// A change that is held back is written with the next one that is not; the end
-/// is always written. What cannot be written is lost: progress is no result.
+/// A change that comes too early is written with the next one. The end is always written.
+/// Write errors are ignored, because progress is not a result.
 #[derive(Debug)]
 pub struct Lines<W> {
     out: Rc<RefCell<W>>,
+    /// Start of each line.
     label: RefCell<String>,
+    /// Whether the label stays when the document's name becomes known.
     fixed_name: bool,
+    /// Time of the last line.
     last_line: Cell<Option<Instant>>,
-    held_back: Cell<bool>,
+    /// Whether a change has not been written yet.
+    is_pending: Cell<bool>,
 }
 
 impl<W: Write> Lines<W> {
-    /// Lines for one transfer, headed by `name` or else by its id and name.
+    /// Creates the lines of one transfer. Their label is `name`, or else the transfer's id
+    /// and the document's name.
     pub fn new(out: Rc<RefCell<W>>, transfer_id: &str, name: Option<&str>) -> Self {
         Self {
             out,
             label: RefCell::new(clean(name.unwrap_or(transfer_id))),
             fixed_name: name.is_some(),
             last_line: Cell::new(None),
-            held_back: Cell::new(false),
+            is_pending: Cell::new(false),
         }
     }
 
@@ -42,7 +49,7 @@ impl<W: Write> Lines<W> {
     }
 
     fn is_too_early(&self) -> bool {
-        self.last_line.get().is_some_and(|last| last.elapsed() < SHORTEST_GAP)
+        self.last_line.get().is_some_and(|last| last.elapsed() < MIN_INTERVAL)
     }
 }
 
@@ -51,12 +58,12 @@ impl<W: Write> Observer for Lines<W> {
         if let (false, Some(name)) = (self.fixed_name, view.name) {
             self.label.replace(format!("{} {}", view.transfer_id, clean(name)));
         }
-        // At 100 % the line about the end follows at once and says it all.
-        if !(view.changed || self.held_back.get()) || view.percent >= 100 {
+        // At 100 % the line about the end follows at once.
+        if !(view.changed || self.is_pending.get()) || view.percent >= 100 {
             return;
         }
-        self.held_back.set(self.is_too_early());
-        if !self.held_back.get() {
+        self.is_pending.set(self.is_too_early());
+        if !self.is_pending.get() {
             self.write(&describe_progress(view));
         }
     }
@@ -64,7 +71,7 @@ impl<W: Write> Observer for Lines<W> {
     fn retrying(&self, error: &ClientError, pause: Duration) {
         if !self.is_too_early() {
             self.write(&format!(
-                "{}; again in {}",
+                "{}; retrying in {}",
                 clean(&error.to_string()),
                 pause_in_words(pause)
             ));

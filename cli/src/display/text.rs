@@ -1,4 +1,4 @@
-//! The words and numbers that every display uses.
+//! Text shared by all displays: sizes, durations, progress and results.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use indicatif::DecimalBytes;
 
 use crate::watch::{End, View};
 
-/// A number of bytes for people: `15.00 MB`.
+/// Formats a number of bytes for people: `15.00 MB`.
 #[must_use]
 pub fn size(bytes: u64) -> String {
     DecimalBytes(bytes).to_string()
 }
 
-/// A duration for people: `8 s`, `1 m 05 s`, `2 h 03 m`.
+/// Formats a duration for people: `8 s`, `1 m 05 s`, `2 h 03 m`.
 #[must_use]
 pub fn short_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -23,14 +23,15 @@ pub fn short_duration(duration: Duration) -> String {
     }
 }
 
-/// A pause in whole seconds, rounded up: nobody waits "0 s".
+/// Formats a pause in whole seconds, rounded up, so that it is never "0 s".
 pub(super) fn pause_in_words(pause: Duration) -> String {
     short_duration(pause + Duration::from_millis(999))
 }
 
-/// Takes out what could steer a terminal: names and messages come from others.
+/// Replaces characters that could control a terminal. Names and messages come from other
+/// systems and are not trusted.
 ///
-/// Line breaks stay; control characters and bidirectional overrides do not.
+/// Line breaks stay; other control characters and bidirectional overrides are replaced.
 #[must_use]
 pub fn clean(text: &str) -> String {
     let is_bad = |c: char| {
@@ -40,7 +41,7 @@ pub fn clean(text: &str) -> String {
     text.chars().map(|c| if is_bad(c) { '\u{fffd}' } else { c }).collect()
 }
 
-/// Percent, bytes, rate and time left, in one line.
+/// Describes percentage, bytes, throughput and remaining time in one line.
 #[must_use]
 pub fn describe_progress(view: &View<'_>) -> String {
     let Some(total) = view.size else {
@@ -56,7 +57,7 @@ pub fn describe_progress(view: &View<'_>) -> String {
     line
 }
 
-/// How watching ended, in one line.
+/// Describes the end of a watch in one line.
 #[must_use]
 pub fn describe_end(end: &End<'_>, elapsed: Duration) -> String {
     let took = short_duration(elapsed);
@@ -65,9 +66,9 @@ pub fn describe_end(end: &End<'_>, elapsed: Duration) -> String {
         End::Stopped => format!("stopped on request after {took}"),
         End::Failed(message) => format!("failed  {}", clean(message)),
         End::TimedOut(Some(percent)) => {
-            format!("still at {percent} % after {took}: stopped waiting")
+            format!("timed out at {percent} % after {took}")
         }
-        End::TimedOut(None) => format!("no answer within {took}: stopped waiting"),
+        End::TimedOut(None) => format!("timed out without a response after {took}"),
         End::Error(error) => clean(&error.to_string().replace("\n ", ";")),
     }
 }

@@ -1,4 +1,4 @@
-//! One answer of the delivery bucket, and what it adds to the part.
+//! Download of a document from one presigned URL into the partial file.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -14,58 +14,59 @@ use super::{Come, Wanted, already_there};
 use crate::client::{http_for, retry_after};
 use crate::watch::{Observer, View};
 
-/// A store that sends nothing for this long is taken for dead.
+/// Time without any data after which a connection counts as dead.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A document on its way.
+/// A document that is being downloaded.
 pub(super) struct Arrival<'a> {
     pub(super) wanted: &'a Wanted,
     pub(super) part: Part,
-    /// Where it goes, once its name is told.
+    /// Path of the target, once the file name is known.
     pub(super) target: Option<PathBuf>,
     pub(super) names: &'a mut Names,
     pub(super) observer: &'a dyn Observer,
 }
 
 impl Arrival<'_> {
-    /// Brings the rest of it.
+    /// Downloads the rest of the document from `url`.
     pub(super) async fn come(&mut self, url: &Url) -> Result<Come, FetchError> {
-        let mut response = self.ask(url).await?;
+        let mut response = self.request(url).await?;
         let total = self.begin(&response)?;
-        let path = self.place(response.headers());
-        if let Some(there) = already_there(Some(&path), self.wanted.existing)? {
-            return Ok(Come::AlreadyThere(there));
+        let path = self.target_path(response.headers());
+        if let Some(existing) = already_there(Some(&path), self.wanted.existing)? {
+            return Ok(Come::AlreadyThere(existing));
         }
         let label = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let (start, from) = (Instant::now(), self.part.bytes());
         loop {
-            let came = self.part.bytes() - from;
+            let received = self.part.bytes() - from;
             let seconds = start.elapsed().as_secs_f64();
-            let rate = (came > 0 && seconds > 0.0).then(|| (came as f64 / seconds) as u64);
+            let rate = (received > 0 && seconds > 0.0).then(|| (received as f64 / seconds) as u64);
             self.show(label.as_deref(), total, rate);
             let Some(chunk) = response.chunk().await? else { break };
             self.part.append(&chunk)?;
-            // A store that does not stop shall not fill the disk.
-            self.check(total, |bytes, expected| bytes <= expected)?;
+            // A response without end must not fill the disk.
+            self.check_size(total, |bytes, expected| bytes <= expected)?;
         }
-        self.check(total, |bytes, expected| bytes == expected)?;
+        self.check_size(total, |bytes, expected| bytes == expected)?;
         Ok(Come::Whole(path))
     }
 
-    /// Where it goes; the name is told by the first good answer.
-    fn place(&mut self, headers: &HeaderMap) -> PathBuf {
+    /// Returns the path of the target. The first successful response decides the file name.
+    fn target_path(&mut self, headers: &HeaderMap) -> PathBuf {
         let Self { wanted, target, names, .. } = self;
-        let place = target.get_or_insert_with(|| {
+        let path = target.get_or_insert_with(|| {
             let name = name::told(headers);
             let name = name.unwrap_or_else(|| name::or_document(&wanted.fallback_name));
             wanted.folder.join(names.claim(&name))
         });
-        place.clone()
+        path.clone()
     }
 
-    async fn ask(&self, url: &Url) -> Result<Response, FetchError> {
+    /// Sends the GET request, with a range if the download can be resumed.
+    async fn request(&self, url: &Url) -> Result<Response, FetchError> {
         let http = http_for(url).read_timeout(READ_TIMEOUT).build()?;
-        // Plainly: whoever sends credentials along is refused by S3.
+        // Without credentials: S3 refuses a presigned URL with an Authorization header.
         let mut request = http.get(url.clone()).header(ACCEPT_ENCODING, "identity");
         if let Some((from, tag)) = self.part.resume(self.wanted.size) {
             request = request.header(RANGE, format!("bytes={from}-")).header(IF_RANGE, tag);
@@ -73,8 +74,8 @@ impl Arrival<'_> {
         Ok(request.send().await?)
     }
 
-    /// Gets ready for the bytes of this answer; returns the size of the whole document,
-    /// as far as that is known.
+    /// Checks the status and headers of a response and prepares the partial file for its
+    /// body. Returns the size of the whole document, if it is known.
     fn begin(&mut self, response: &Response) -> Result<Option<u64>, FetchError> {
         let (status, headers) = (response.status(), response.headers());
         let size = match status {
@@ -88,18 +89,18 @@ impl Arrival<'_> {
             }
             StatusCode::PARTIAL_CONTENT => {
                 let asked = self.part.resume(self.wanted.size);
-                // A store that does not know If-Range sends a part of the new document.
+                // A store that ignores If-Range sends a part of a changed document.
                 let is_same = match (asked, headers.get(ETAG)) {
                     (Some((_, tag)), Some(sent)) => sent.as_bytes() == tag.as_bytes(),
                     _ => true,
                 };
-                let asked = asked.map(|(from, _)| from);
+                let asked_from = asked.map(|(from, _)| from);
                 match content_range(headers) {
-                    Some((from, size)) if is_same && Some(from) == asked => {
+                    Some((from, size)) if is_same && Some(from) == asked_from => {
                         self.part.seek(from)?;
                         size
                     }
-                    // Not the range that was asked for: whose bytes these are is not known.
+                    // Not the requested range, or another document: start over.
                     _ => {
                         self.part.restart(None)?;
                         return Err(FetchError::Store { status: 416, retry_after: None });
@@ -122,33 +123,37 @@ impl Arrival<'_> {
         }
     }
 
-    /// Whether something else answered, such as a proxy with a page of its own: the bucket
-    /// names the tag of each document. The part stays as it is then.
+    /// Whether a successful response comes from another server, such as a proxy. The bucket
+    /// sends an `ETag` with each document. The partial file is kept in that case.
     fn is_foreign(&self, response: &Response) -> bool {
         let is_other_size =
             self.wanted.size.is_some() && response.content_length() != self.wanted.size;
         is_other_size && !response.headers().contains_key(ETAG)
     }
 
-    fn check(
+    /// Fails unless the bytes so far and the expected total satisfy the condition.
+    fn check_size(
         &self,
         total: Option<u64>,
-        is_right: impl Fn(u64, u64) -> bool,
+        is_valid: impl Fn(u64, u64) -> bool,
     ) -> Result<(), FetchError> {
         match total {
-            Some(expected) if !is_right(self.part.bytes(), expected) => {
+            Some(expected) if !is_valid(self.part.bytes(), expected) => {
                 Err(FetchError::WrongSize { expected, found: self.part.bytes() })
             }
             _ => Ok(()),
         }
     }
 
+    /// Reports the progress to the observer.
     fn show(&self, name: Option<&str>, size: Option<u64>, rate: Option<u64>) {
         let bytes = self.part.bytes();
         let total = size.unwrap_or(bytes).max(1);
         let percent = u8::try_from(u128::from(bytes) * 100 / u128::from(total)).unwrap_or(100);
-        let rest = size.map(|size| size.saturating_sub(bytes));
-        let time_left = rest.zip(rate).map(|(rest, rate)| Duration::from_secs(rest / rate.max(1)));
+        let remaining = size.map(|size| size.saturating_sub(bytes));
+        let time_left = remaining
+            .zip(rate)
+            .map(|(remaining, rate)| Duration::from_secs(remaining / rate.max(1)));
         self.observer.progress(&View {
             transfer_id: &self.wanted.job_id,
             name,
@@ -162,12 +167,13 @@ impl Arrival<'_> {
     }
 }
 
-/// A tag that says that all bytes are the same; a weak one does not.
+/// Returns the `ETag` if it is a strong one. A weak tag does not guarantee equal bytes.
 fn strong_tag(headers: &HeaderMap) -> Option<&str> {
     headers.get(ETAG)?.to_str().ok().filter(|tag| !tag.starts_with("W/"))
 }
 
-/// `bytes 5-9/10`: the first byte, and the size where it is told.
+/// Parses a `Content-Range` such as `bytes 5-9/10`: the first byte, and the size if it is
+/// known.
 fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
     let value = headers.get(CONTENT_RANGE)?.to_str().ok()?;
     let (range, size) = value.strip_prefix("bytes ")?.split_once('/')?;

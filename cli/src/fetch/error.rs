@@ -6,111 +6,118 @@ use miette::Diagnostic;
 
 use crate::error::ClientError;
 
-/// Why a document was not fetched, by what its caller does next.
+/// Error of a download. There is one variant for each reaction of the caller.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum FetchError {
-    /// As with any other call.
+    /// A call to the service failed.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Client(#[from] ClientError),
 
-    /// Ask for the document again, or look at why it failed.
-    #[error("there is nothing to fetch: {reason}")]
+    /// There is no document to download, for example because its job failed.
+    #[error("there is nothing to download: {reason}")]
     #[diagnostic(code(docferry::nothing_to_fetch))]
     NothingThere {
-        /// What became of it.
+        /// State of the document, or the cause of its failure.
         reason: String,
     },
 
-    /// Wait longer.
-    #[error("it was not ready in time")]
-    #[diagnostic(code(docferry::not_ready), help("go on later, or with a longer --timeout"))]
+    /// The document was not ready before the timeout expired.
+    #[error("the document was not ready in time")]
+    #[diagnostic(code(docferry::not_ready), help("try again later, or with a longer --timeout"))]
     NotReady,
 
-    /// Choose another place, or allow to replace.
-    #[error("{} is there already", path.display())]
+    /// The target already exists and must not be replaced.
+    #[error("{} already exists", path.display())]
     #[diagnostic(
         code(docferry::exists),
-        help("--force replaces it, --skip-existing leaves it alone, --output names another place")
+        help(
+            "--force replaces the file, --skip-existing keeps it, --output selects another target"
+        )
     )]
     Exists {
-        /// The file.
+        /// Path of the existing file.
         path: PathBuf,
     },
 
-    /// Wait for the other one.
+    /// Another run of the command is downloading to the same file.
     #[error("{} is being written by another run", path.display())]
-    #[diagnostic(code(docferry::busy))]
+    #[diagnostic(code(docferry::busy), help("wait until the other run has ended"))]
     Busy {
-        /// The file that it writes.
+        /// Path of the partial file.
         path: PathBuf,
     },
 
-    /// Ask for the document again: what lies there is not it.
-    #[error("the document has {found} bytes instead of {expected}; nothing was kept")]
-    #[diagnostic(code(docferry::wrong_size), help("ask for the document again"))]
+    /// The document in the delivery bucket has another size than the service reported.
+    #[error("the document has {found} bytes instead of {expected}; the download was discarded")]
+    #[diagnostic(code(docferry::wrong_size), help("request the document again"))]
     WrongSize {
-        /// As the service says.
+        /// Size according to the service, in bytes.
         expected: u64,
-        /// As they came.
+        /// Size of the document that was received, in bytes.
         found: u64,
     },
 
-    /// Try again: it goes on where it stopped.
-    #[error("the connection to the delivery bucket broke")]
-    #[diagnostic(code(docferry::unreachable), help("the same command goes on where it stopped"))]
+    /// The connection to the delivery bucket failed. A retry resumes the download.
+    #[error("the connection to the delivery bucket failed")]
+    #[diagnostic(
+        code(docferry::unreachable),
+        help("run the same command again to resume the download")
+    )]
     Broken {
-        /// What the HTTP stack said, without the address.
+        /// Error of the HTTP client, without the URL.
         #[source]
         source: reqwest::Error,
     },
 
-    /// Try again, with a new address.
-    #[error("the delivery bucket refused (HTTP {status})")]
-    #[diagnostic(code(docferry::store), help("the same command goes on where it stopped"))]
+    /// The delivery bucket refused the request. A retry with a new URL may succeed.
+    #[error("the delivery bucket refused the request (HTTP {status})")]
+    #[diagnostic(code(docferry::store), help("run the same command again to resume the download"))]
     Store {
-        /// What it answered.
+        /// HTTP status of the response.
         status: u16,
-        /// How long it asks to be left alone.
+        /// Pause that the store asks for in `Retry-After`, if any.
         retry_after: Option<Duration>,
     },
 
-    /// Try again: something else than the delivery bucket answered.
-    #[error("not an answer of the delivery bucket (HTTP {status})")]
+    /// The response does not come from the delivery bucket but, for example, from a proxy.
+    #[error("not a response of the delivery bucket (HTTP {status})")]
     #[diagnostic(
         code(docferry::invalid_answer),
-        help("a proxy on the way may have answered; the same command goes on where it stopped")
+        help(
+            "the response may come from a proxy; run the same command again to resume the download"
+        )
     )]
     Foreign {
-        /// The status that came with it.
+        /// HTTP status of the response.
         status: u16,
     },
 
-    /// Ask for the document again: it was removed.
-    #[error("the document is not in the delivery bucket any more")]
+    /// The document was removed from the delivery bucket.
+    #[error("the document is no longer in the delivery bucket")]
     #[diagnostic(code(docferry::gone), help("docferry retry delivers it again"))]
     Gone,
 
-    /// Mend the file system.
+    /// A file or folder cannot be written.
     #[error("{} cannot be written", path.display())]
     #[diagnostic(code(docferry::file))]
     File {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         #[source]
         source: io::Error,
     },
 }
 
 impl FetchError {
-    /// Whether another try may go better.
+    /// Whether a retry may succeed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Broken { .. } | Self::Foreign { .. } => true,
-            // An address that is over, or signed by what is, is refused with 400 or 403; 416
-            // is answered to a range that the document does not have any more.
+            // S3 refuses an expired URL, or one signed with expired credentials, with 400 or
+            // 403. It responds with 416 to a range that the document no longer has.
             Self::Store { status, .. } => {
                 matches!(status, 400 | 401 | 403 | 408 | 412 | 416 | 429 | 500..=599)
             }
@@ -118,7 +125,7 @@ impl FetchError {
         }
     }
 
-    /// The pause that the store asked for.
+    /// The pause that the store asked for, if any.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

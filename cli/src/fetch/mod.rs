@@ -1,4 +1,7 @@
-//! Bringing what a job has delivered into a file.
+//! Downloading the documents of a job into files.
+//!
+//! A document is written to a `.part` file and renamed when it is complete. An interrupted
+//! download is resumed with a range request.
 
 mod arrival;
 mod error;
@@ -23,38 +26,39 @@ use crate::watch::{End, Observer, Options, insist, pause_of};
 use arrival::Arrival;
 use part::Part;
 
-const OWN_PAUSE: Duration = Duration::from_secs(1);
+/// Pause between polls while a document is not ready, if the service asks for none.
+const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
 
-/// One document, and where it shall go.
+/// A document to download, and its target.
 #[derive(Debug)]
 pub struct Wanted {
-    /// What to fetch it by.
+    /// The id by which the document is fetched.
     pub job_id: String,
-    /// Its size in bytes, as the service has said; nothing else is taken for it.
+    /// Size in bytes according to the service. A document of another size is rejected.
     pub size: Option<u64>,
-    /// What it is called when nobody says.
+    /// File name that is used when the response has none.
     pub fallback_name: String,
-    /// The folder that it goes to.
+    /// Target folder.
     pub folder: PathBuf,
-    /// Its name there; `None` is the one that comes with it.
+    /// File name in the target folder; `None` uses the name in the response.
     pub name: Option<String>,
-    /// About a file that is there already.
+    /// Policy for a file that already exists.
     pub existing: Existing,
 }
 
-/// A document that is in its place.
+/// A document that is at its target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
-    /// Where.
+    /// Path of the file.
     pub path: PathBuf,
-    /// Its size in bytes.
+    /// Size of the file in bytes.
     pub size: u64,
-    /// It was there before, and stayed.
+    /// Whether the file existed before and was left unchanged.
     pub skipped: bool,
 }
 
 impl Wanted {
-    /// Where the bytes are until all have come.
+    /// Path of the file that holds the bytes until the download is complete.
     #[must_use]
     pub fn part(&self) -> PathBuf {
         let stem = self.name.clone().unwrap_or_else(|| name::or_document(&self.fallback_name));
@@ -62,15 +66,15 @@ impl Wanted {
     }
 }
 
-/// Fetches one document, goes on where an earlier try or run stopped, and puts it in
-/// its place when it is whole.
+/// Downloads one document and moves it to its target when it is complete. Resumes the
+/// download of an earlier try or run.
 ///
-/// Each try has an address of its own, so one that is over does no harm. Whoever
-/// drops this in the middle leaves the part, for the next to go on with.
+/// Each try requests a new presigned URL, so an expired one does not matter. If this future
+/// is dropped, the partial file stays and the next call resumes it.
 ///
 /// # Errors
-/// See [`FetchError`]; transient ones have outlasted [`Options::retries`] tries in which
-/// not one byte came.
+/// See [`FetchError`]. A transient error is returned when [`Options::retries`] tries in a
+/// row brought no new byte.
 pub async fn fetch(
     client: &Client,
     wanted: &Wanted,
@@ -96,24 +100,24 @@ async fn fetch_inner(
     options: &Options,
     observer: &dyn Observer,
 ) -> Result<Fetched, FetchError> {
-    let named = wanted.name.as_ref().map(|name| wanted.folder.join(name));
-    if let Some(there) = already_there(named.as_deref(), wanted.existing)? {
-        return Ok(there);
+    let target = wanted.name.as_ref().map(|name| wanted.folder.join(name));
+    if let Some(existing) = already_there(target.as_deref(), wanted.existing)? {
+        return Ok(existing);
     }
     let part = Part::open(wanted.part())?;
-    let mut arrival = Arrival { wanted, part, target: named, names, observer };
-    match try_on(client, wanted, &mut arrival, options).await {
+    let mut arrival = Arrival { wanted, part, target, names, observer };
+    match fetch_with_retries(client, wanted, &mut arrival, options).await {
         Ok(Come::Whole(path)) => {
             let size = arrival.part.bytes();
             arrival.part.finish(&path, wanted.existing)?;
             Ok(Fetched { path, size, skipped: false })
         }
-        Ok(Come::AlreadyThere(there)) => {
+        Ok(Come::AlreadyThere(existing)) => {
             arrival.part.discard()?;
-            Ok(there)
+            Ok(existing)
         }
         Err(error) => {
-            // What is of no use to a later run does not stay.
+            // An empty or wrong partial file is of no use to a later run.
             if arrival.part.bytes() == 0 || matches!(error, FetchError::WrongSize { .. }) {
                 arrival.part.discard()?;
             }
@@ -122,16 +126,16 @@ async fn fetch_inner(
     }
 }
 
-/// What an address has brought.
+/// Result of a download from one presigned URL.
 enum Come {
-    /// All of it, for this place.
+    /// The document is complete; holds the path of its target.
     Whole(PathBuf),
-    /// Nothing: this file stays.
+    /// The target already exists and is left unchanged.
     AlreadyThere(Fetched),
 }
 
-/// Tries until it has come, or another try is pointless.
-async fn try_on(
+/// Downloads until the document is complete or an error is permanent.
+async fn fetch_with_retries(
     client: &Client,
     wanted: &Wanted,
     arrival: &mut Arrival<'_>,
@@ -143,17 +147,17 @@ async fn try_on(
         .with_max_times(options.retries)
         .with_jitter();
     let mut pauses = backoff.build();
-    let mut most = arrival.part.bytes();
+    let mut max_bytes = arrival.part.bytes();
     loop {
-        let url = address(client, &wanted.job_id, options, arrival.observer).await?;
+        let url = presigned_url(client, &wanted.job_id, options, arrival.observer).await?;
         let error = match arrival.come(&url).await {
-            Ok(come) => return Ok(come),
+            Ok(result) => return Ok(result),
             Err(error) => error,
         };
-        // Only bytes beyond all earlier tries are progress: a store whose document cannot be
-        // resumed would otherwise be asked without end.
-        if arrival.part.bytes() > most {
-            most = arrival.part.bytes();
+        // Only bytes beyond the maximum of all earlier tries reset the backoff. Otherwise a
+        // document that cannot be resumed would be downloaded again without end.
+        if arrival.part.bytes() > max_bytes {
+            max_bytes = arrival.part.bytes();
             pauses = backoff.build();
         }
         let (true, Some(pause)) = (error.is_transient(), pauses.next()) else { return Err(error) };
@@ -161,8 +165,8 @@ async fn try_on(
     }
 }
 
-/// Where to fetch it; waits while it is not ready.
-async fn address(
+/// Requests the presigned URL of a document; waits until the document is ready.
+async fn presigned_url(
     client: &Client,
     job_id: &str,
     options: &Options,
@@ -173,20 +177,22 @@ async fn address(
         loop {
             match insist(options, || client.fetchable(job_id), notify).await? {
                 Fetchable::Ready(ready) => {
-                    // The text opens the document, so no error may repeat it.
+                    // The URL is a bearer secret, so the error must not contain it.
                     return Url::parse(ready.url.expose_secret()).map_err(|_| {
-                        let reason = "the address of the document is none".into();
+                        let reason = "the document's URL is not valid".into();
                         ClientError::InvalidAnswer { status: 200, reason }.into()
                     });
                 }
                 Fetchable::NotReady { status, retry_after } => match status.status {
                     JobState::Completed => {
-                        return Err(nothing("it went elsewhere, or document by document"));
+                        return Err(nothing_there(
+                            "it was delivered elsewhere, or as several documents",
+                        ));
                     }
-                    state if state.is_terminal() => return Err(nothing(state.as_str())),
+                    state if state.is_terminal() => return Err(nothing_there(state.as_str())),
                     _ => {
-                        let asked = retry_after.or(status.next_poll());
-                        tokio::time::sleep(pause_of(asked, OWN_PAUSE)).await;
+                        let requested_pause = retry_after.or(status.next_poll());
+                        tokio::time::sleep(pause_of(requested_pause, DEFAULT_PAUSE)).await;
                     }
                 },
             }
@@ -195,23 +201,25 @@ async fn address(
     tokio::time::timeout(options.timeout, waiting).await.unwrap_or(Err(FetchError::NotReady))
 }
 
-/// The name under which a document of this name is kept: a harmless one.
+/// Returns the file name under which a document of this name is stored: sanitized, or
+/// `document`.
 #[must_use]
 pub fn kept_name(name: &str) -> String {
     name::or_document(name)
 }
 
-fn nothing(reason: &str) -> FetchError {
+fn nothing_there(reason: &str) -> FetchError {
     FetchError::NothingThere { reason: reason.to_owned() }
 }
 
-/// What is to be done about a file that is there: nothing, stop, or leave it alone.
+/// Checks for an existing file. Returns the file if it is to be left unchanged, an error if
+/// it must not exist, and `None` if the download goes on.
 fn already_there(path: Option<&Path>, existing: Existing) -> Result<Option<Fetched>, FetchError> {
     let Some(path) = path.filter(|_| existing != Existing::Replace) else { return Ok(None) };
-    // Of a link that leads nowhere, too, the name is taken.
+    // Does not follow links: a dangling link occupies the name, too.
     match path.symlink_metadata() {
         Err(_) => Ok(None),
         Ok(_) if existing == Existing::Refuse => Err(FetchError::Exists { path: path.to_owned() }),
-        Ok(there) => Ok(Some(Fetched { path: path.to_owned(), size: there.len(), skipped: true })),
+        Ok(file) => Ok(Some(Fetched { path: path.to_owned(), size: file.len(), skipped: true })),
     }
 }

@@ -1,27 +1,30 @@
-//! What a fetched document is called: said by others, so it is made harmless.
+//! File names of downloaded documents. They come from other systems, so they are sanitized.
 
 use std::collections::BTreeSet;
 
 use percent_encoding::percent_decode_str;
 use reqwest::header::{CONTENT_DISPOSITION, HeaderMap};
 
-/// File systems take 255 bytes; the rest is for a number and `.part`.
-const LONGEST_NAME: usize = 200;
-/// An ending longer than this is no ending.
-const LONGEST_ENDING: usize = 16;
+/// Maximum length of a name in bytes. File systems allow 255 bytes; the rest is for a number
+/// and `.part`.
+const MAX_NAME_BYTES: usize = 200;
+/// Maximum length of a file extension in bytes, with its dot. A longer one is part of the
+/// stem.
+const MAX_EXTENSION_BYTES: usize = 16;
 
-/// The name that an answer gives its document, made harmless; `None` when it gives none.
+/// Returns the sanitized file name in the headers of a response, or `None` if there is none.
 pub(super) fn told(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(CONTENT_DISPOSITION)?;
     safe(&file_name(&String::from_utf8_lossy(value.as_bytes()))?)
 }
 
-/// A name that nobody said to be one, made harmless.
+/// Returns the sanitized name, or `document` if nothing of the name is left.
 pub(super) fn or_document(name: &str) -> String {
     safe(name).unwrap_or_else(|| "document".to_owned())
 }
 
-/// RFC 6266: `filename*` (RFC 8187) goes before `filename`.
+/// Returns the file name in a `Content-Disposition` header. By RFC 6266, `filename*`
+/// (RFC 8187) has priority over `filename`.
 fn file_name(disposition: &str) -> Option<String> {
     let parameters = parameters(disposition);
     let find = |name: &str| parameters.iter().find(|(found, _)| found == name).map(|(_, v)| v);
@@ -34,7 +37,7 @@ fn file_name(disposition: &str) -> Option<String> {
     extended.map(Into::into).or_else(|| find("filename").cloned())
 }
 
-/// The parameters after the first `;`, with lower-case names; quotes are taken off.
+/// Parses the parameters after the first `;`. Names are lowercased and quotes are removed.
 fn parameters(value: &str) -> Vec<(String, String)> {
     let mut parts = vec![String::new()];
     let (mut quoted, mut escaped) = (false, false);
@@ -63,10 +66,10 @@ fn parameters(value: &str) -> Vec<(String, String)> {
     pairs.map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().into())).collect()
 }
 
-/// One harmless file name, or `None` when nothing is left of it.
+/// Returns a sanitized file name, or `None` if nothing of the name is left.
 ///
-/// It names no folder, is neither hidden nor a device, steers no terminal, and fits
-/// into a folder of any system.
+/// The result has no folder, is neither a hidden file nor a Windows device, has no control
+/// characters, and is valid on every file system.
 fn safe(name: &str) -> Option<String> {
     let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
     let plain: String = crate::display::clean(last)
@@ -80,13 +83,13 @@ fn safe(name: &str) -> Option<String> {
         return None;
     }
     let prefix = if is_hidden || is_device(plain) { "_" } else { "" };
-    let (stem, ending) = split(plain);
-    let room = LONGEST_NAME - prefix.len() - ending.len();
-    let cut = (0..=room.min(stem.len())).rev().find(|&at| stem.is_char_boundary(at));
-    Some(format!("{prefix}{}{ending}", &stem[..cut.unwrap_or(0)]))
+    let (stem, extension) = split_extension(plain);
+    let max_stem = MAX_NAME_BYTES - prefix.len() - extension.len();
+    let cut = (0..=max_stem.min(stem.len())).rev().find(|&at| stem.is_char_boundary(at));
+    Some(format!("{prefix}{}{extension}", &stem[..cut.unwrap_or(0)]))
 }
 
-/// What Windows keeps for itself, whatever the ending.
+/// Whether Windows reserves the name for a device. The extension does not matter.
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or(name).trim_end().to_ascii_uppercase();
     let numbered = ["COM", "LPT"].iter().any(|kind| {
@@ -96,27 +99,28 @@ fn is_device(name: &str) -> bool {
     numbered || matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL")
 }
 
-/// The name without its ending, and the ending with its dot.
-fn split(name: &str) -> (&str, &str) {
+/// Splits a name into its stem and its extension with the dot.
+fn split_extension(name: &str) -> (&str, &str) {
     match name.rfind('.') {
-        Some(at) if at > 0 && name.len() - at <= LONGEST_ENDING => name.split_at(at),
+        Some(at) if at > 0 && name.len() - at <= MAX_EXTENSION_BYTES => name.split_at(at),
         _ => (name, ""),
     }
 }
 
-/// The names of one run: two documents of the same name do not replace each other.
+/// File names used in one run, so that documents with the same name do not replace each
+/// other.
 #[derive(Debug, Default)]
 pub struct Names(BTreeSet<String>);
 
 impl Names {
-    /// The name itself, or with a number when this run has used it.
+    /// Reserves a name. Returns it unchanged, or with a number if this run has used it.
     pub(super) fn claim(&mut self, name: &str) -> String {
-        let (stem, ending) = split(name);
-        let numbered = (2..).map(|n: u32| format!("{stem} ({n}){ending}"));
+        let (stem, extension) = split_extension(name);
+        let numbered = (2..).map(|n: u32| format!("{stem} ({n}){extension}"));
         let mut names = [name.to_owned()].into_iter().chain(numbered);
-        // Some file systems do not tell capitals from small letters.
-        let free = names.find(|name| self.0.insert(name.to_lowercase()));
-        free.unwrap_or_else(|| name.to_owned())
+        // Some file systems do not distinguish upper and lower case.
+        let unused = names.find(|name| self.0.insert(name.to_lowercase()));
+        unused.unwrap_or_else(|| name.to_owned())
     }
 }
 
@@ -169,7 +173,7 @@ mod tests {
             assert_eq!(safe(hostile).unwrap_or_default(), expected, "{hostile:?}");
         }
         let long = safe(&format!("{}.pdf", "法".repeat(200))).unwrap();
-        assert!(long.len() <= LONGEST_NAME && long.ends_with("法.pdf"), "{long}");
+        assert!(long.len() <= MAX_NAME_BYTES && long.ends_with("法.pdf"), "{long}");
     }
 
     #[test]

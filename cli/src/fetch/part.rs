@@ -1,4 +1,4 @@
-//! A document that has come in part, beside a note of which document that is.
+//! Partially downloaded document, and a file beside it with the document's `ETag`.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -6,30 +6,31 @@ use std::path::{Path, PathBuf};
 
 use super::error::FetchError;
 
-/// What is done about a file that is there already.
+/// Policy for a target file that already exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Existing {
-    /// It stays, and that is an error.
+    /// Keep the file and fail.
     #[default]
     Refuse,
-    /// It is replaced, at once and whole.
+    /// Replace the file atomically.
     Replace,
-    /// It stays, and counts as fetched.
+    /// Keep the file and count it as downloaded.
     Skip,
 }
 
-/// The file that bytes are written to; nobody else writes it meanwhile.
+/// Partial file that a download is written to. It is locked against other processes.
 #[derive(Debug)]
 pub(super) struct Part {
     path: PathBuf,
     file: File,
+    /// Number of bytes in the file.
     bytes: u64,
-    /// The strong validator of the document that the bytes are of.
+    /// Strong `ETag` of the document that the bytes belong to; `None` if there is none.
     tag: Option<String>,
 }
 
 impl Part {
-    /// Opens what an earlier run has left, or begins.
+    /// Opens and locks the partial file of an earlier run, or creates one.
     pub(super) fn open(path: PathBuf) -> Result<Self, FetchError> {
         loop {
             let mut options = OpenOptions::new();
@@ -40,11 +41,12 @@ impl Part {
                 Err(TryLockError::WouldBlock) => return Err(FetchError::Busy { path }),
                 Err(TryLockError::Error(source)) => return Err(FetchError::File { path, source }),
             }
-            // Between the two, another run may have finished it and moved it to its place.
+            // Between opening and locking, another run may have completed the file and
+            // moved it to its target. Then the lock is on the moved file: try again.
             if path.exists() {
-                let tag = fs::read_to_string(note(&path)).ok();
+                let tag = fs::read_to_string(tag_path(&path)).ok();
                 let tag = tag.filter(|tag| !tag.is_empty());
-                // Bytes of which nobody knows what they are of are worth nothing.
+                // Without a tag the bytes cannot be resumed, so they are ignored.
                 let bytes =
                     if tag.is_some() { file.metadata().map_err(failed(&path))?.len() } else { 0 };
                 return Ok(Self { path, file, bytes, tag });
@@ -52,15 +54,16 @@ impl Part {
         }
     }
 
-    /// How many bytes are there.
+    /// Number of bytes in the file.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Where to go on, and with which document; `None` is from the beginning.
+    /// Returns the offset at which to resume and the tag of the document, or `None` to
+    /// start from the beginning.
     ///
-    /// When all of `size` bytes are there, it is the last one: what is asked for must
-    /// not be empty, and the answer tells the name.
+    /// If all of `size` bytes are there, the offset is that of the last byte: a range must
+    /// not be empty, and the response is still needed for the file name.
     pub(super) fn resume(&self, size: Option<u64>) -> Option<(u64, &str)> {
         let tag = self.tag.as_deref()?;
         let from = match size {
@@ -71,20 +74,21 @@ impl Part {
         (from > 0).then_some((from, tag))
     }
 
-    /// Throws away what is there; from now on it is the document with this tag.
+    /// Discards all bytes and stores the tag of the document that is written next.
     pub(super) fn restart(&mut self, tag: Option<&str>) -> Result<(), FetchError> {
-        // The bytes go first: a crash must not leave them under another document's tag.
+        // The bytes are removed before the tag changes, so that a crash in between cannot
+        // combine them with another document's tag.
         self.seek(0)?;
-        let note = note(&self.path);
+        let tag_file = tag_path(&self.path);
         match tag {
-            Some(tag) => fs::write(&note, tag).map_err(failed(&note))?,
-            None => remove(&note)?,
+            Some(tag) => fs::write(&tag_file, tag).map_err(failed(&tag_file))?,
+            None => remove(&tag_file)?,
         }
         self.tag = tag.map(str::to_owned);
         Ok(())
     }
 
-    /// Keeps the first bytes only, and goes on behind them.
+    /// Truncates the file to its first `to` bytes and continues there.
     pub(super) fn seek(&mut self, to: u64) -> Result<(), FetchError> {
         self.file.set_len(to).map_err(failed(&self.path))?;
         self.file.seek(SeekFrom::Start(to)).map_err(failed(&self.path))?;
@@ -98,43 +102,46 @@ impl Part {
         Ok(())
     }
 
-    /// Puts the whole document in its place, at once.
+    /// Moves the complete document to its target atomically.
     pub(super) fn finish(self, target: &Path, existing: Existing) -> Result<(), FetchError> {
         self.file.sync_all().map_err(failed(&self.path))?;
         if existing == Existing::Replace {
             fs::rename(&self.path, target).map_err(failed(target))?;
         } else {
-            place(&self.path, target)?;
+            move_to_new(&self.path, target)?;
         }
-        remove(&note(&self.path))
+        remove(&tag_path(&self.path))
     }
 
-    /// Removes what has come.
+    /// Deletes the partial file and its tag.
     pub(super) fn discard(self) -> Result<(), FetchError> {
-        remove(&note(&self.path))?;
+        remove(&tag_path(&self.path))?;
         remove(&self.path)
     }
 }
 
-/// Moves a file to where none is; of two at once, one does it.
-fn place(from: &Path, target: &Path) -> Result<(), FetchError> {
+/// Moves a file to a path that does not exist. If two processes do this at the same time,
+/// one of them fails.
+fn move_to_new(from: &Path, target: &Path) -> Result<(), FetchError> {
     match fs::hard_link(from, target) {
         Ok(()) => remove(from),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             Err(FetchError::Exists { path: target.to_owned() })
         }
-        // A file system without hard links.
+        // A file system without hard links: the check and the rename are not atomic.
         Err(_) if target.exists() => Err(FetchError::Exists { path: target.to_owned() }),
         Err(_) => fs::rename(from, target).map_err(failed(target)),
     }
 }
 
-fn note(path: &Path) -> PathBuf {
+/// Path of the file with the tag, beside the partial file.
+fn tag_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".tag");
     name.into()
 }
 
+/// Deletes a file if it exists.
 fn remove(path: &Path) -> Result<(), FetchError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(path)(error)),

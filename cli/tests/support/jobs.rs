@@ -1,4 +1,4 @@
-//! The downloads API, spelled by hand from its contract.
+//! Mock of the downloads API, with JSON written by hand from the contract.
 
 use serde_json::{Value, json};
 use wiremock::matchers::{basic_auth, header, method, path};
@@ -6,13 +6,14 @@ use wiremock::{Mock, MockBuilder, MockServer, ResponseTemplate};
 
 use super::{PASSWORD, STAGE, USERNAME};
 
-pub(crate) fn call(verb: &str, rest: &str) -> MockBuilder {
+/// Matches a call of the downloads API by the service account.
+pub(crate) fn call(verb: &str, suffix: &str) -> MockBuilder {
     Mock::given(method(verb))
-        .and(path(format!("{STAGE}/v1/download/{rest}")))
+        .and(path(format!("{STAGE}/v1/download/{suffix}")))
         .and(basic_auth(USERNAME, PASSWORD))
 }
 
-/// A job as its status tells it; `items` are number, state and size.
+/// Status document of a job; `items` are number, state and size of each document.
 pub(crate) fn job(id: &str, status: &str, items: &[(u64, &str, u64)]) -> Value {
     let ended = matches!(status, "completed" | "failed" | "canceled" | "expired");
     let progress = if status == "completed" { 100 } else { 40 };
@@ -51,7 +52,7 @@ pub(crate) fn ok(document: &Value) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(document)
 }
 
-/// Takes a request for documents and makes it the job `id`.
+/// Accepts a request for documents and returns the job `id`.
 pub(crate) async fn accepts(server: &MockServer, id: &str) {
     let accepted = json!({ "jobId": id, "status": "queued", "totalFileIds": 1,
         "nextPollInMs": 100, "expiresAt": "2026-11-24T09:00:00.000Z" });
@@ -61,7 +62,7 @@ pub(crate) async fn accepts(server: &MockServer, id: &str) {
         .await;
 }
 
-/// Answers with each of `answers` once, then with the last for ever.
+/// Serves the status of a job: each of `answers` once, then the last one forever.
 pub(crate) async fn stands(server: &MockServer, id: &str, answers: &[Value]) {
     for (at, answer) in answers.iter().enumerate() {
         let mock = call("GET", &format!("status/{id}")).respond_with(ok(answer));
@@ -70,7 +71,7 @@ pub(crate) async fn stands(server: &MockServer, id: &str, answers: &[Value]) {
     }
 }
 
-/// Where a document can be fetched, for who asks for the address itself.
+/// Serves the presigned URL of a document as JSON.
 pub(crate) async fn lies(server: &MockServer, id: &str, url: &str) {
     call("GET", id)
         .and(header("accept", "application/json"))

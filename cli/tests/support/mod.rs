@@ -1,6 +1,6 @@
-//! A service that answers as the contract says, for the tests of its client.
+//! Mock of the service that follows the contract, for tests of the client.
 
-#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(dead_code, reason = "each test binary uses only a part")]
 #![allow(clippy::unwrap_used, reason = "test support")]
 
 pub(crate) mod jobs;
@@ -30,7 +30,7 @@ pub(crate) fn client_of(api: &str) -> Client {
     Client::new(api, credentials).unwrap()
 }
 
-/// A status document, complete and spelled by hand from the contract.
+/// A complete status document of a transfer, written by hand from the contract.
 pub(crate) fn status(percent: u8) -> Value {
     json!({
         "transferId": "t1",
@@ -46,6 +46,7 @@ pub(crate) fn status(percent: u8) -> Value {
     })
 }
 
+/// A status document of a transfer that failed with this message.
 pub(crate) fn failed(percent: u8, message: &str) -> Value {
     let mut status = status(percent);
     status["error"] = json!(true);
@@ -54,24 +55,27 @@ pub(crate) fn failed(percent: u8, message: &str) -> Value {
     status
 }
 
+/// A response with a problem document.
 pub(crate) fn problem(status: u16, body: &Value) -> ResponseTemplate {
     ResponseTemplate::new(status)
         .set_body_raw(serde_json::to_vec(body).unwrap(), "application/problem+json")
 }
 
+/// Matches a poll of a transfer's status by the service account.
 pub(crate) fn asked_for(transfer_id: &str) -> MockBuilder {
     Mock::given(method("GET"))
         .and(path(format!("{STAGE}/document/status/{transfer_id}")))
         .and(basic_auth(USERNAME, PASSWORD))
 }
 
+/// Matches an upload request of the service account.
 pub(crate) fn sent() -> MockBuilder {
     Mock::given(method("POST"))
         .and(path(format!("{STAGE}/document/upload")))
         .and(basic_auth(USERNAME, PASSWORD))
 }
 
-/// Answers with each of `answers` once, then with the last for ever.
+/// Serves the status of a transfer: each of `answers` once, then the last one forever.
 pub(crate) async fn in_turn(
     server: &MockServer,
     transfer_id: &str,
@@ -85,17 +89,18 @@ pub(crate) async fn in_turn(
     }
 }
 
+/// Responses with the status of a transfer at these percentages.
 pub(crate) fn answers(percents: &[u8]) -> Vec<ResponseTemplate> {
     percents.iter().map(|p| ResponseTemplate::new(200).set_body_json(status(*p))).collect()
 }
 
-/// An address at which nobody listens. (A dropped `MockServer` lives on in a pool, and a
-/// port that was let go may be somebody else's soon.)
+/// An address on which no process listens. (A dropped `MockServer` stays alive in a pool,
+/// and another process may take a port that was released.)
 pub(crate) fn nobody() -> String {
     "http://127.0.0.1:1".to_owned()
 }
 
-/// The real binary, as the service account.
+/// Command that runs the real binary with the service account's credentials.
 pub(crate) fn command(api: &str, password: &str, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_docferry"));
     for variable in ["TOKEN", "TOKEN_URL", "TOKEN_SCOPE", "CLIENT_ID", "CLIENT_SECRET"] {
@@ -110,7 +115,7 @@ pub(crate) fn command(api: &str, password: &str, args: &[&str]) -> Command {
     command
 }
 
-/// Runs it and waits for its end.
+/// Runs a command and waits for its end.
 pub(crate) async fn run(mut command: Command) -> Output {
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }

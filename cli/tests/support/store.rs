@@ -1,4 +1,4 @@
-//! A delivery bucket that answers as S3 does, and breaks off where it is told to.
+//! Simulated delivery bucket that behaves like S3, with injected faults.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -6,26 +6,28 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What lies there.
+/// The document in the bucket.
 #[derive(Debug, Clone)]
 pub(crate) struct Document {
     pub(crate) bytes: Vec<u8>,
+    /// `ETag` header.
     pub(crate) tag: &'static str,
+    /// `Content-Disposition` header.
     pub(crate) disposition: Option<String>,
 }
 
-/// What goes wrong with the next request.
+/// Fault that is injected into one request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fault {
-    /// The connection ends after so many bytes of the body.
+    /// Closes the connection after this number of bytes of the body.
     BreakAfter(usize),
-    /// Nothing more comes after so many.
+    /// Sends nothing more after this number of bytes and keeps the connection open.
     StallAfter(usize),
-    /// Refused.
+    /// Refuses the request with this status.
     Status(u16),
 }
 
-/// A request as it came.
+/// A request that was received.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) path: String,
@@ -57,7 +59,7 @@ pub(crate) fn document(size: usize, tag: &'static str, name: &str) -> Document {
 }
 
 impl Store {
-    /// Each fault befalls one request; those after them go well.
+    /// Starts a bucket. Each fault applies to one request, in order; later requests succeed.
     pub(crate) async fn start(document: Document, faults: &[Fault]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -70,8 +72,8 @@ impl Store {
                 let Some(request) = read(&mut socket).await else { continue };
                 log.lock().unwrap().push(request.clone());
                 let fault = faults.pop_front();
-                let answered = answer(&mut socket, &document, &request, fault).await;
-                if matches!(fault, Some(Fault::StallAfter(_))) && answered.is_ok() {
+                let result = answer(&mut socket, &document, &request, fault).await;
+                if matches!(fault, Some(Fault::StallAfter(_))) && result.is_ok() {
                     stalled.push(socket);
                 }
             }
@@ -79,7 +81,7 @@ impl Store {
         Self { address, asked, serving }
     }
 
-    /// As a presigned one: its query opens the document.
+    /// A presigned URL of the document: its query is the secret.
     pub(crate) fn url(&self, name: &str) -> String {
         format!("http://{}/{name}?X-Amz-Signature=open-sesame-3", self.address)
     }
@@ -113,16 +115,18 @@ async fn answer(
             format!("HTTP/1.1 {status} Refused\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
         return socket.write_all(head.as_bytes()).await;
     }
-    let all = document.bytes.len();
-    let fresh = request.header("if-range").is_none_or(|tag| tag == document.tag);
-    let from = request.header("range").filter(|_| fresh).map(|range| {
+    let size = document.bytes.len();
+    let is_unchanged = request.header("if-range").is_none_or(|tag| tag == document.tag);
+    let from = request.header("range").filter(|_| is_unchanged).map(|range| {
         range.strip_prefix("bytes=").unwrap().strip_suffix('-').unwrap().parse::<usize>().unwrap()
     });
-    let body = &document.bytes[from.unwrap_or(0).min(all)..];
+    let body = &document.bytes[from.unwrap_or(0).min(size)..];
     let mut head = match from {
-        Some(from) if from >= all => format!("HTTP/1.1 416 No\r\ncontent-range: bytes */{all}\r\n"),
+        Some(from) if from >= size => {
+            format!("HTTP/1.1 416 No\r\ncontent-range: bytes */{size}\r\n")
+        }
         Some(from) => {
-            format!("HTTP/1.1 206 Part\r\ncontent-range: bytes {from}-{}/{all}\r\n", all - 1)
+            format!("HTTP/1.1 206 Part\r\ncontent-range: bytes {from}-{}/{size}\r\n", size - 1)
         }
         None => "HTTP/1.1 200 OK\r\n".to_owned(),
     };

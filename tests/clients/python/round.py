@@ -1,7 +1,6 @@
-"""A round of calls with the client that openapi-generator makes for Python.
+"""Makes a series of calls with the Python client that openapi-generator creates.
 
-Reads what to ask for from DOCFERRY_ROUND and prints what the client returned as one JSON
-document.
+Reads the parameters from DOCFERRY_ROUND and prints the results as one JSON document.
 """
 
 import json
@@ -26,7 +25,7 @@ def client(**credentials):
 
 
 def call(method, *arguments, **options):
-    """Calls, and repeats the call while the API limits its callers."""
+    """Makes a call, and repeats it while the API limits its callers."""
     while True:
         try:
             return method(*arguments, **options)
@@ -37,14 +36,14 @@ def call(method, *arguments, **options):
 
 
 def problem(method, *arguments):
-    """The problem document of a refusal, as the client typed it."""
+    """Returns the typed problem document of a call that must be refused."""
     try:
         answer = call(method, *arguments)
     except exceptions.ApiException as refused:
         pointers = [error.pointer for error in getattr(refused.data, "errors", None) or []]
         pointer = pointers[0] if pointers else None
         return {"status": refused.data.status, "code": refused.data.code, "pointer": pointer}
-    raise AssertionError(f"no refusal: {answer}")
+    raise AssertionError(f"the call was not refused: {answer}")
 
 
 basic = client(username=ROUND["username"], password=ROUND["password"])
@@ -57,7 +56,7 @@ def start(file):
 
 
 def ended(job):
-    """Polls as the service asks for it."""
+    """Polls at the interval that the service asks for, until the job has ended."""
     while True:
         status = call(downloads.get_job_status, job)
         if status.next_poll_in_ms is None:

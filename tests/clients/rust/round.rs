@@ -1,5 +1,5 @@
-//! A round of calls with the client that openapi-generator makes for Rust. Reads what to ask
-//! for from `DOCFERRY_ROUND` and prints what the client returned as one JSON document.
+//! Makes a series of calls with the Rust client that openapi-generator creates. Reads the
+//! parameters from `DOCFERRY_ROUND` and prints the results as one JSON document.
 
 #[path = "client/src/apis/mod.rs"]
 #[allow(dead_code, unused_imports, clippy::all)]
@@ -37,7 +37,7 @@ struct Round {
     email: String,
 }
 
-/// The call, repeated while the API limits its callers.
+/// Makes a call, and repeats it while the API limits its callers.
 macro_rules! call {
     ($call:expr) => {
         loop {
@@ -45,13 +45,13 @@ macro_rules! call {
                 Err(apis::Error::ResponseError(refused)) if refused.status.as_u16() == 429 => {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
-                answered => break answered,
+                result => break result,
             }
         }
     };
 }
 
-/// The problem document of a refusal, as the client typed it.
+/// Returns the typed problem document of a call that must be refused.
 macro_rules! problem {
     ($call:expr, $error:ident::$($status:ident)|+) => {
         match call!($call) {
@@ -61,9 +61,9 @@ macro_rules! problem {
                     "code": problem.code,
                     "pointer": problem.errors.and_then(|all| Some(all.first()?.pointer.clone())),
                 }),
-                other => return Err(format!("no typed problem: {other:?}").into()),
+                other => return Err(format!("the problem is not typed: {other:?}").into()),
             },
-            other => return Err(format!("no refusal: {other:?}").into()),
+            other => return Err(format!("the call was not refused: {other:?}").into()),
         }
     };
 }
@@ -76,7 +76,7 @@ fn main() -> Outcome<()> {
 
 async fn round() -> Outcome<Value> {
     let round: Round = serde_json::from_str(&std::env::var("DOCFERRY_ROUND")?)?;
-    // This client sends no Accept of its own; without it a fetch is a redirect.
+    // The generated client sends no Accept header. Without it, `fetch_job` gets a redirect.
     let accept = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
     let client = reqwest::Client::builder().no_proxy().default_headers(accept).build()?;
     let bearer = Configuration {
@@ -111,7 +111,7 @@ async fn round() -> Outcome<Value> {
     );
     let canceling = call!(downloads_api::cancel_job(&bearer, &slow, None))?;
     let canceled = self::ended(&bearer, &slow).await?;
-    let again = problem!(
+    let repeated = problem!(
         downloads_api::cancel_job(&bearer, &slow, None),
         CancelJobError::Status400 | Status404
     );
@@ -140,7 +140,7 @@ async fn round() -> Outcome<Value> {
     let stopped = call!(deliveries_api::terminate_transfers(&basic, stop.clone(), None))?;
 
     let Progress::Percent(percent) = *ended.progress else {
-        return Err("progress is no percentage".into());
+        return Err("progress is not a percentage".into());
     };
     Ok(json!({
         "health": health.status,
@@ -159,7 +159,7 @@ async fn round() -> Outcome<Value> {
         "early": early,
         "canceling": canceling.status,
         "canceled": canceled.status,
-        "again": again,
+        "again": repeated,
         "history": page.items.iter().map(|item| &item.job_id).collect::<Vec<_>>()
             == [&slow, &job],
         "invalid": invalid,
@@ -181,7 +181,7 @@ async fn start(api: &Configuration, file: i64) -> Outcome<String> {
     Ok(call!(downloads_api::initiate_download(api, request(file), None, None))?.job_id)
 }
 
-/// Polls as the service asks for it.
+/// Polls at the interval that the service asks for, until the job has ended.
 async fn ended(api: &Configuration, job: &str) -> Outcome<JobStatus> {
     loop {
         let status = call!(downloads_api::get_job_status(api, job, None, None))?;

@@ -1,5 +1,5 @@
-// A round of calls with the client that openapi-generator makes for TypeScript. Reads what to
-// ask for from DOCFERRY_ROUND and prints what the client returned as one JSON document.
+// Makes a series of calls with the TypeScript client that openapi-generator creates. Reads the
+// parameters from DOCFERRY_ROUND and prints the results as one JSON document.
 
 import {
   Configuration,
@@ -15,7 +15,7 @@ declare const process: { env: Record<string, string>; exitCode: number };
 const round = JSON.parse(process.env.DOCFERRY_ROUND);
 const sleep = (milliseconds: number) => new Promise<void>((done) => setTimeout(done, milliseconds));
 
-/** Calls, and repeats the call while the API limits its callers. */
+/** Makes a call, and repeats it while the API limits its callers. */
 async function call<T>(method: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
@@ -27,7 +27,7 @@ async function call<T>(method: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The problem document of a refusal, as the client typed it. */
+/** Returns the typed problem document of a call that must be refused. */
 async function problem(method: () => Promise<unknown>) {
   try {
     await call(method);
@@ -37,10 +37,10 @@ async function problem(method: () => Promise<unknown>) {
     const pointer = refused.errors?.[0]?.pointer ?? null;
     return { status: refused.status, code: refused.code, pointer };
   }
-  throw new Error("no refusal");
+  throw new Error("the call was not refused");
 }
 
-// Answers a fetch with JSON instead of a redirect to the document.
+// With this header, fetchJob gets JSON instead of a redirect to the document.
 const common = { basePath: round.api, headers: { Accept: "application/json" } };
 const { username, password, token } = round;
 const basic = new Configuration({ ...common, username, password });
@@ -52,7 +52,7 @@ async function start(fileId: number): Promise<string> {
   return (await call(() => downloads.initiateDownload({ initiateRequest }))).jobId;
 }
 
-/** Polls as the service asks for it. */
+/** Polls at the interval that the service asks for, until the job has ended. */
 async function ended(jobId: string) {
   for (;;) {
     const status = await call(() => downloads.getJobStatus({ jobId }));

@@ -1,4 +1,4 @@
-//! What must hold after a round.
+//! Invariants that are checked after a round.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,13 @@ use docferry_system_tests::{Delivered, FailureCode, Item, Sandbox};
 use crate::plan::{PEOPLE, PlannedTransfer};
 use crate::round::{Round, attempt_of, email, text};
 
-/// How a transfer may fail, with the truth told, when everything goes wrong at once.
-/// Not among them: that its source was taken away from it, that its bytes are wrong,
-/// that somebody else stopped it.
+/// Failures that a transfer may report when many faults occur at once. Not allowed: a
+/// source copy deleted by another transfer, wrong bytes, and a cancel without a request.
 const EXCUSABLE: [FailureCode; 8] = [
     FailureCode::ArrivalTimeout,
     FailureCode::DestinationUnavailable,
     FailureCode::ExchangeUnavailable,
-    // A function that was killed more often than the workflow tries.
+    // A function was killed more often than the workflow retries.
     FailureCode::Internal,
     FailureCode::SourceChanged,
     FailureCode::SourceInvalidAnswer,
@@ -22,24 +21,26 @@ const EXCUSABLE: [FailureCode; 8] = [
     FailureCode::SourceUnavailable,
 ];
 
-/// How often the workflow tries a step whose process dies.
-const FEWEST_TRIES: usize = 6;
+/// Number of times that the workflow tries a step whose process dies.
+const MIN_TRIES: usize = 6;
 
-/// What was seen of the transfers of a round.
+/// Results of the checks of one round.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
+    /// Descriptions of violated invariants.
     pub(crate) violations: Vec<String>,
+    /// Number of transfers.
     pub(crate) transfers: usize,
-    /// How many ended how.
+    /// Number of transfers by their outcome.
     pub(crate) endings: BTreeMap<String, usize>,
-    /// From the first death of its execution or one of its functions to the end of the transfer; for
-    /// one whose request was not answered, from its creation.
+    /// Time in milliseconds from the first crash of a transfer's execution or functions to
+    /// its end. If its request got no response, the time starts at its creation.
     pub(crate) recovery_ms: Vec<i64>,
 }
 
 impl Round {
-    /// Judges every transfer that the round has made, whether the caller knows of it
-    /// or not.
+    /// Checks all transfers that the round created, including those whose response was
+    /// lost.
     pub(crate) async fn judge(&self) -> Seen {
         let tag = &self.sandbox.tag;
         let mut files = BTreeMap::new();
@@ -56,9 +57,9 @@ impl Round {
             seen.transfers += 1;
             let id = text(record, "transferId").unwrap();
             let mut wrong = Vec::new();
-            let ending = self.judge_one(&id, planned, record, &files, &mut wrong).await;
+            let ending = self.check_transfer(&id, planned, record, &files, &mut wrong).await;
             let crashes = self.crashes_of(&id, record).await;
-            if ending == FailureCode::Internal.as_str() && crashes.len() < FEWEST_TRIES {
+            if ending == FailureCode::Internal.as_str() && crashes.len() < MIN_TRIES {
                 wrong.push(format!("gave up after {} crashes", crashes.len()));
             }
             *seen.endings.entry(ending).or_default() += 1;
@@ -68,13 +69,14 @@ impl Round {
         for id in self.answered.lock().unwrap().iter() {
             let known = |item: &Item| text(item, "transferId").as_ref() == Some(id);
             if !items.iter().any(known) {
-                seen.violations.push(format!("{id}: promised, and not there"));
+                seen.violations.push(format!("{id}: accepted, but not in the table"));
             }
         }
         seen
     }
 
-    async fn judge_one(
+    /// Checks one transfer. Adds violations to `wrong` and returns the outcome.
+    async fn check_transfer(
         &self,
         id: &str,
         planned: &PlannedTransfer,
@@ -90,32 +92,33 @@ impl Round {
         let status = self.sandbox.api.status(id).await;
         let failure = status.last_error_message.clone().unwrap_or_default();
         let phase = text(record, "phase").unwrap();
-        let mut expect = |holds: bool, what: &str| {
+        let mut expect = |holds: bool, violation: &str| {
             if !holds {
-                wrong.push(format!("{what}: {phase} {status:?} {file:?}"));
+                wrong.push(format!("{violation}: {phase} {status:?} {file:?}"));
             }
         };
         let (ended_at, deadline) = (text(record, "endedAt"), text(record, "deadline"));
         let moment = |text: Option<String>| text?.parse::<jiff::Timestamp>().ok();
         expect(moment(ended_at) <= moment(deadline), "ended after its deadline");
-        expect(status.has_ended(), "its status does not say that it has ended");
+        expect(status.has_ended(), "the status has no end");
         match phase.as_str() {
             "completed" => {
-                expect(!status.error && status.percent_transfered == 100, "status of a delivery");
-                let right = |file: &Delivered| file.sha256 == document.sha256;
-                expect(file.is_some_and(right), "delivered bytes are wrong or missing");
+                expect(!status.error && status.percent_transfered == 100, "wrong status");
+                let is_same = |file: &Delivered| file.sha256 == document.sha256;
+                expect(file.is_some_and(is_same), "delivered bytes are wrong or missing");
                 phase
             }
             "canceled" => {
-                let was_asked = self.stopped.lock().unwrap().iter().any(|stopped| stopped == id);
-                expect(was_asked, "canceled, and nobody asked");
-                expect(status.error && file.is_none(), "canceled, with a file");
+                let was_requested =
+                    self.stopped.lock().unwrap().iter().any(|stopped| stopped == id);
+                expect(was_requested, "canceled without a request");
+                expect(status.error && file.is_none(), "canceled, but a file exists");
                 phase
             }
             "failed" => {
-                expect(status.error && file.is_none(), "failed, with a file");
+                expect(status.error && file.is_none(), "failed, but a file exists");
                 let code = FailureCode::ALL.iter().find(|code| code.message() == failure);
-                expect(code.is_some_and(|code| EXCUSABLE.contains(code)), "no excuse to fail");
+                expect(code.is_some_and(|code| EXCUSABLE.contains(code)), "unexpected failure");
                 code.map_or(failure, |code| code.as_str().to_owned())
             }
             _ => {
@@ -125,6 +128,7 @@ impl Round {
         }
     }
 
+    /// Returns the times of all crashes of a transfer, in milliseconds since 1970.
     async fn crashes_of(&self, id: &str, record: &Item) -> Vec<i64> {
         let aborted = self.aborted.lock().unwrap().clone();
         let mut crashes: Vec<_> =
@@ -136,6 +140,8 @@ impl Round {
         crashes
     }
 
+    /// Returns the time from the first crash to the end, in milliseconds (see
+    /// [`Seen::recovery_ms`]).
     fn recovery_of(&self, id: &str, record: &Item, crashes: &[i64]) -> Option<i64> {
         let moment = |name: &str| {
             Some(text(record, name)?.parse::<jiff::Timestamp>().ok()?.as_millisecond())
@@ -145,24 +151,24 @@ impl Round {
         Some(moment("endedAt")? - crashes.iter().copied().chain(created).min()?)
     }
 
-    /// What lies about that belongs to the round or to nobody.
+    /// Returns descriptions of everything that the round left behind.
     pub(crate) async fn left_behind(&self) -> Vec<String> {
         let Sandbox { tag, cloud, graph, ords, .. } = &self.sandbox;
         let mut left = Vec::new();
         for file in ords.on_their_way(tag).await {
-            left.push(format!("on its way: {file}"));
+            left.push(format!("file on its way: {file}"));
         }
         let items = cloud.items().await;
         for (key, written) in cloud.objects(tag).await {
-            if self.somebody_knows(&items, &key, written) {
+            if self.is_attributable(&items, &key, written) {
                 left.push(format!("exchange object {key}"));
             }
         }
         for person in 0..PEOPLE {
             for session in graph.sessions(&email(tag, person)).await {
-                // One whose URL was lost with its answer, or with the function that
-                // asked for it, is Graph's to forget. Nothing was ever sent to it:
-                // the URL is recorded before the first byte is.
+                // A session whose URL was lost, with the response or with the killed
+                // function, cannot be closed; it expires in Graph. It has received no
+                // bytes, because the URL is recorded before the first byte is sent.
                 if session.state == "open" && session.received_bytes > 0 {
                     left.push(format!("open session {}", session.path));
                 }
@@ -170,10 +176,10 @@ impl Round {
         }
         for item in items {
             let (pk, sk) = (text(&item, "pk").unwrap(), text(&item, "sk").unwrap());
-            let other = |name: &String| !["pk", "sk", "version"].contains(&name.as_str());
+            let is_holder = |name: &String| !["pk", "sk", "version"].contains(&name.as_str());
             let is_left = match (pk.chars().next(), sk.as_str()) {
                 (Some('Q'), _) => true,
-                (Some('S'), "SLOTS") => item.keys().any(other),
+                (Some('S'), "SLOTS") => item.keys().any(is_holder),
                 (Some('K'), "REFS") => {
                     pk.contains(tag.as_str()) && (item.contains_key("refs") || is_leased(&item))
                 }
@@ -186,11 +192,13 @@ impl Round {
         left
     }
 
-    /// Whether an object can be told from what was there before: what a push brings
-    /// that was never answered is known to nobody by name, and what is older than the
-    /// push that was answered may be somebody else's. The bucket's lifecycle rule
-    /// takes those (docs/OPERATIONS.md).
-    fn somebody_knows(&self, items: &[Item], key: &str, written: i64) -> bool {
+    /// Whether an object certainly belongs to a transfer of the round, which then has to
+    /// delete it.
+    ///
+    /// If a push got no response, its exchange key is unknown. If an object is older than
+    /// the push, it may belong to another transfer. The lifecycle rule of the bucket
+    /// deletes such objects (docs/OPERATIONS.md).
+    fn is_attributable(&self, items: &[Item], key: &str, written: i64) -> bool {
         let is_of_key = |item: &&Item| {
             self.planned(item).is_some_and(|planned| self.name_of(planned.document) == key)
         };
@@ -199,13 +207,14 @@ impl Round {
             let source = item.get("source")?.as_m().ok()?;
             Some(text(source, "requestedAt")?.parse::<jiff::Timestamp>().ok()?.as_second())
         };
-        let was_never_answered =
+        let has_no_push_response =
             |item: &Item| item.contains_key("startedAt") && !item.contains_key("source");
-        !users.iter().any(|item| was_never_answered(item))
+        !users.iter().any(|item| has_no_push_response(item))
             && users.iter().any(|item| requested_at(item).is_some_and(|at| at <= written))
     }
 
-    /// What was planned for the transfer that this item is of, if it is one of ours.
+    /// Returns the plan for the transfer of this item, if the item is a record of this
+    /// round.
     fn planned(&self, item: &Item) -> Option<&PlannedTransfer> {
         let folder =
             text(item, "filePath").filter(|_| text(item, "sk").as_deref() == Some("META"))?;

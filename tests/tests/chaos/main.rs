@@ -1,16 +1,16 @@
-//! Everything goes wrong at once. In a binary of its own and run alone: it kills
-//! processes that serve everybody.
+//! Chaos test: many faults occur at once, and processes are killed. It is a separate binary
+//! and runs alone, because it kills processes that serve all tests.
 //!
-//! `DOCFERRY_CHAOS_ROUNDS` says how many rounds (1), `DOCFERRY_CHAOS_SEED` with which
-//! seed the first begins. A seed decides what goes wrong and when; how
-//! far each transfer has come by then is up to the machine.
+//! `DOCFERRY_CHAOS_ROUNDS` is the number of rounds (default 1) and `DOCFERRY_CHAOS_SEED` the
+//! seed of the first round. The seed determines the faults and their times. The progress of
+//! each transfer at these times depends on the machine.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "helpers of tests, too, say what went wrong by panicking, and figures are printed"
+    reason = "test helpers fail by panicking, and results are printed"
 )]
 
 mod check;
@@ -26,11 +26,11 @@ use check::Seen;
 use plan::Plan;
 use round::Round;
 
-/// The seed of the first round when none is given: the same in each run, so that a
-/// run that fails tells of a change and not of its luck.
+/// Default seed of the first round. It is fixed, so that a failure is caused by a change and
+/// not by chance.
 const SEED: u64 = 200;
 
-/// How long cleaning up may take after the last end.
+/// Maximum time for cleaning up after the last transfer has ended.
 const CLEAN_UP: Duration = Duration::from_secs(60);
 
 fn setting(name: &str) -> Option<u64> {
@@ -45,20 +45,21 @@ async fn every_transfer_ends_truthfully_and_nothing_is_left_whatever_is_killed()
     let mut violations = Vec::new();
     for number in 0..rounds {
         if number > 0 {
-            forget().await;
+            clear_table().await;
         }
-        violations.extend(Box::pin(play(first + number)).await);
+        violations.extend(Box::pin(run_round(first + number)).await);
     }
     assert!(violations.is_empty(), "{} violations:\n{}", violations.len(), violations.join("\n"));
 }
 
-/// Clears the table of the rounds before: what is still watched of them would be swept
-/// with each later round, and every look at the table would read it.
-async fn forget() {
+/// Deletes the items of earlier rounds. Otherwise each later round would sweep their
+/// transfers and read their items in every scan.
+async fn clear_table() {
     docferry_system_tests::Sandbox::new().await.cloud.clear_table().await;
 }
 
-async fn play(seed: u64) -> Vec<String> {
+/// Plays one round and returns descriptions of all violations.
+async fn run_round(seed: u64) -> Vec<String> {
     println!("chaos: seed {seed}");
     let begin = Instant::now();
     let round = Arc::new(Round::prepare(Plan::new(seed)).await);
@@ -88,7 +89,7 @@ async fn play(seed: u64) -> Vec<String> {
     with_seed
 }
 
-/// Sweeps until nothing is left; returns what is, after a while.
+/// Sweeps until nothing is left behind or [`CLEAN_UP`] has passed. Returns what is left.
 async fn clean_up(round: &Round) -> Vec<String> {
     let begin = Instant::now();
     loop {

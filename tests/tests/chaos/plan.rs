@@ -1,4 +1,4 @@
-//! What happens in a round: every decision, made from the seed before it begins.
+//! Plan of a round. All random decisions are made from the seed before the round starts.
 
 use std::time::Duration;
 
@@ -6,18 +6,21 @@ use docferry_system_tests::MIB;
 use fastrand::Rng;
 use serde_json::{Value, json};
 
+/// Number of transfers per round.
 pub(crate) const TRANSFERS: usize = 40;
+/// Number of documents per round; several transfers share one.
 const DOCUMENTS: usize = 15;
-/// Documents that have the file name, and so the exchange key, of the first; the second has
-/// its size as well.
+/// Number of documents that share the file name, and so the exchange key, of the first one.
+/// The second one has the same size, too.
 const EQUAL_NAMES: usize = 3;
+/// Number of recipients per round.
 pub(crate) const PEOPLE: usize = 8;
 
-/// How long things go wrong. Transfers are sent in the first two thirds.
+/// Duration of the faults. Transfers are requested in the first two thirds.
 pub(crate) const TROUBLE_MS: u64 = 20_000;
 const SENDING_MS: u64 = TROUBLE_MS * 2 / 3;
 
-/// Who is killed, the busier the more often.
+/// Functions whose processes are killed. Busier functions are listed more often.
 const VICTIMS: [&str; 16] = [
     "upload",
     "upload",
@@ -37,39 +40,48 @@ const VICTIMS: [&str; 16] = [
     "notify",
 ];
 
-/// A round.
+/// Plan of one round. All times are relative to its start.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) documents: Vec<PlannedDocument>,
     pub(crate) transfers: Vec<PlannedTransfer>,
-    /// Functions whose processes are killed, whichever there are.
+    /// Functions whose processes are killed, and when.
     pub(crate) kills: Vec<(Duration, &'static str)>,
-    /// The numbers choose one of the last transfers, and one of its steps.
+    /// Steps that are invoked again, and when. The numbers select one of the latest
+    /// transfers and one of its steps.
     pub(crate) duplicates: Vec<(Duration, usize, usize)>,
-    /// The number chooses the transfer that somebody asks to stop.
+    /// Cancel requests. The number selects one of the latest transfers.
     pub(crate) terminates: Vec<(Duration, usize)>,
-    /// The number chooses the transfer whose execution is ended from outside.
+    /// Executions that are stopped from outside. The number selects one of the latest
+    /// transfers.
     pub(crate) aborts: Vec<(Duration, usize)>,
 }
 
+/// A document and the faults of its source.
 #[derive(Debug)]
 pub(crate) struct PlannedDocument {
-    /// Documents of one number have one file name.
+    /// Number of the file name; documents with the same number share a name.
     pub(crate) name: usize,
+    /// Size in bytes.
     pub(crate) size: u64,
     pub(crate) mover_delay_ms: u64,
     pub(crate) faults: Vec<Value>,
 }
 
+/// A transfer and the faults of its destination.
 #[derive(Debug)]
 pub(crate) struct PlannedTransfer {
+    /// Time of the request.
     pub(crate) at: Duration,
+    /// Index of the document.
     pub(crate) document: usize,
+    /// Index of the recipient.
     pub(crate) person: usize,
     pub(crate) faults: Vec<Value>,
 }
 
 impl Plan {
+    /// Creates the plan of a seed.
     pub(crate) fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let mut documents: Vec<_> = (0..DOCUMENTS).map(|name| document(&mut rng, name)).collect();
@@ -103,7 +115,7 @@ impl Plan {
     }
 }
 
-/// So many, each with one of the last transfers.
+/// Returns `count` random times, each with a number that selects a transfer.
 fn moments(rng: &mut Rng, count: usize) -> Vec<(Duration, usize)> {
     let mut moments: Vec<_> =
         (0..count).map(|_| (at(rng, TROUBLE_MS), rng.usize(..TRANSFERS))).collect();
@@ -111,6 +123,7 @@ fn moments(rng: &mut Rng, count: usize) -> Vec<(Duration, usize)> {
     moments
 }
 
+/// Returns a random time before `until` milliseconds.
 fn at(rng: &mut Rng, until: u64) -> Duration {
     Duration::from_millis(rng.u64(..until))
 }
@@ -121,7 +134,7 @@ fn document(rng: &mut Rng, name: usize) -> PlannedDocument {
         1 => rng.u64(1..1000),
         2..=4 => rng.u64(1000..2 * MIB),
         5 | 6 => rng.u64(2 * MIB..9 * MIB),
-        // More than one fragment.
+        // Larger than one fragment.
         _ => rng.u64(10 * MIB..22 * MIB),
     };
     let faults = (0..rng.usize(..3)).map(|_| source_fault(rng, size)).collect();
@@ -138,7 +151,8 @@ fn source_fault(rng: &mut Rng, size: u64) -> Value {
         }
         3 => json!({ "operation": "push", "delayMs": 2000 }),
         4 | 5 => json!({ "operation": "move", "delayMs": rng.u64(1000..6000) }),
-        // A part that is as large as the whole would be two arrivals of one push.
+        // Only for more than one byte: otherwise the part would be the whole document, and one
+        // push would arrive twice.
         6 if size > 1 => json!({ "operation": "move", "storeFraction": 0.5, "delayMs": 3000 }),
         _ => json!({ "operation": "move", "never": true }),
     };

@@ -1,4 +1,4 @@
-//! A round, played: transfers are sent, and everything goes wrong that was planned.
+//! Execution of a round: sends the transfers and injects the planned faults.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,34 +14,37 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::plan::{PEOPLE, Plan, PlannedTransfer, TROUBLE_MS};
 
-/// How long the last transfer may take after everything has gone wrong.
+/// Maximum time for the last transfer to end after the faults.
 const RECOVERY: Duration = Duration::from_secs(180);
 
-/// Steps are repeated, and transfers stopped, among so many that were sent last: most
-/// others have ended.
+/// Number of latest transfers among which repeated steps and cancel requests are chosen. Most
+/// older transfers have ended.
 const LATEST: usize = 10;
 
-/// Of a request to OneDrive, so that there is a middle to be killed in.
+/// Bandwidth of each request to OneDrive. It is low, so that uploads can be killed midway.
 const BYTES_PER_SECOND: u64 = 3 * MIB;
 
-/// What became of a plan.
+/// A round that is being executed.
 #[derive(Debug)]
 pub(crate) struct Round {
     pub(crate) plan: Plan,
     pub(crate) sandbox: Sandbox,
     pub(crate) documents: Vec<Document>,
     begin: Instant,
-    /// Transfers that the API has answered with.
+    /// Ids of the transfers whose requests got a response.
     pub(crate) answered: Mutex<Vec<String>>,
-    /// Those of them that somebody asked to stop.
+    /// Ids of the transfers whose cancellation was requested.
     pub(crate) stopped: Mutex<Vec<String>>,
-    /// Those whose executions were ended from outside, and when, in milliseconds since
-    /// 1970.
+    /// Ids of the transfers whose executions were stopped from outside, and the times in
+    /// milliseconds since 1970.
     pub(crate) aborted: Mutex<Vec<(String, i64)>>,
+    /// Number of killed processes.
     pub(crate) kills: AtomicUsize,
+    /// Number of repeated steps.
     pub(crate) duplicates: AtomicUsize,
 }
 
+/// Returns a string attribute of an item.
 pub(crate) fn text(item: &Item, name: &str) -> Option<String> {
     item.get(name)?.as_s().ok().cloned()
 }
@@ -51,7 +54,7 @@ pub(crate) fn attempt_of(record: &Item) -> u32 {
 }
 
 impl Round {
-    /// Puts documents, people and faults where they belong.
+    /// Creates the documents, users and faults in the simulators.
     pub(crate) async fn prepare(plan: Plan) -> Self {
         let sandbox = Sandbox::new().await;
         let tag = &sandbox.tag;
@@ -69,7 +72,7 @@ impl Round {
         let slow = json!({ "match": tag, "bytesPerSecond": BYTES_PER_SECOND });
         sandbox.graph.0.shape(&slow).await;
         for (number, planned) in plan.transfers.iter().enumerate() {
-            // Of whichever try the service takes.
+            // Matches the folder of every try of the request (see `send`).
             let part = format!("{tag}/{number:02}-");
             sandbox.graph.0.add_faults(&matching(&planned.faults, &part)).await;
         }
@@ -86,7 +89,8 @@ impl Round {
         }
     }
 
-    /// Plays the round until every transfer has ended; returns those that have not.
+    /// Executes the plan until all transfers have ended or time is up. Returns those that
+    /// have not ended.
     pub(crate) async fn play(self: &Arc<Self>) -> Vec<String> {
         let ((), (), (), (), (), unfinished) = tokio::join!(
             self.send_all(),
@@ -99,6 +103,7 @@ impl Round {
         unfinished
     }
 
+    /// Waits for a time of the plan.
     async fn until(&self, at: Duration) {
         sleep_until(self.begin + at).await;
     }
@@ -114,17 +119,17 @@ impl Round {
         }
     }
 
-    /// Asks until it is taken, as SCV does. A request whose answer was lost may have
-    /// made a transfer: each has a folder of its own.
+    /// Requests a transfer until it is accepted, as SCV does. A try whose response was lost
+    /// may have created a transfer, so each try uses another folder.
     async fn send(&self, number: usize) {
         let PlannedTransfer { at, document, person, .. } = &self.plan.transfers[number];
         self.until(*at).await;
         let tag = &self.sandbox.tag;
-        for again in 0_u32.. {
+        for try_number in 0_u32.. {
             let body = json!({
                 "objGuid": self.documents[*document].guid,
                 "email": email(tag, *person),
-                "filePath": format!("{tag}/{number:02}-{again}"),
+                "filePath": format!("{tag}/{number:02}-{try_number}"),
             });
             let answer = self.sandbox.api.post(&body).await;
             if answer.status == StatusCode::ACCEPTED {
@@ -138,37 +143,37 @@ impl Round {
 
     async fn kill_all(&self) {
         let stack = &self.sandbox.stack;
-        let emulator = stack.emulator_pid.expect("the emulator is not ours to look into");
+        let emulator = stack.emulator_pid.expect("the test run started the emulator");
         for (at, function) in &self.plan.kills {
             self.until(*at).await;
-            // All of them: which are at work is not to be seen from outside.
+            // Kills all of them, because it is not known which ones are busy.
             let processes = processes_of(emulator, &stack.functions[*function]);
             self.kills.fetch_add(processes.len(), Ordering::Relaxed);
             processes.into_iter().for_each(kill);
         }
     }
 
-    /// Invokes steps again that the workflow has invoked before: queues and workflows
-    /// deliver at least once, and a time-out does not tell whether its task ran on.
+    /// Repeats steps that the workflow has already invoked: queues and workflows deliver at
+    /// least once, and a task may continue after its timeout.
     async fn duplicate_all(&self) {
         let mut calls = JoinSet::new();
         for (at, which, step) in &self.plan.duplicates {
             self.until(*at).await;
-            let Some(id) = self.one_of_the_answered(*which) else { continue };
+            let Some(id) = self.recent_transfer(*which) else { continue };
             let Some(record) = self.sandbox.cloud.record(&id).await else { continue };
-            let been: &[&str] = match text(&record, "phase").as_deref() {
+            let invoked: &[&str] = match text(&record, "phase").as_deref() {
                 Some("accepted") => continue,
                 Some("pushing") => &["push"],
                 Some("awaiting_arrival") => &["push", "poll"],
                 Some("uploading") => &["push", "poll", "upload"],
                 _ => &["push", "poll", "upload", "finalize"],
             };
-            let function = been[step % been.len()];
+            let function = invoked[step % invoked.len()];
             let attempt = attempt_of(&record);
             let cloud = self.sandbox.cloud.clone();
             self.duplicates.fetch_add(1, Ordering::Relaxed);
             calls.spawn(async move {
-                // What it answers, nobody reads.
+                // The result does not matter.
                 let task = json!({ "transferId": id, "attempt": attempt });
                 let _ = cloud.invoke(function, &task).await;
             });
@@ -179,7 +184,7 @@ impl Round {
     async fn terminate_all(&self) {
         for (at, which) in &self.plan.terminates {
             self.until(*at).await;
-            let Some(id) = self.one_of_the_answered(*which) else { continue };
+            let Some(id) = self.recent_transfer(*which) else { continue };
             self.stopped.lock().unwrap().push(id.clone());
             let body = json!({ "transferIds": [id] }).to_string();
             let path = "/document/terminate";
@@ -193,12 +198,12 @@ impl Round {
         }
     }
 
-    /// Ends executions from outside, as an operator may or a limit of the service does;
-    /// what they run goes on without them.
+    /// Stops executions from outside, as an operator or a service limit may do. Functions
+    /// that they have invoked continue.
     async fn abort_all(&self) {
         for (at, which) in &self.plan.aborts {
             self.until(*at).await;
-            let Some(id) = self.one_of_the_answered(*which) else { continue };
+            let Some(id) = self.recent_transfer(*which) else { continue };
             let Some(record) = self.sandbox.cloud.record(&id).await else { continue };
             let is_live = !record.contains_key("endedAt") && record.contains_key("startedAt");
             if !is_live {
@@ -209,20 +214,21 @@ impl Round {
         }
     }
 
-    /// The file name of a document, which is its exchange key.
+    /// Returns the file name of a document, which is also its exchange key.
     pub(crate) fn name_of(&self, document: usize) -> String {
         name(&self.sandbox.tag, self.plan.documents[document].name)
     }
 
-    fn one_of_the_answered(&self, which: usize) -> Option<String> {
+    /// Selects one of the latest transfers.
+    fn recent_transfer(&self, which: usize) -> Option<String> {
         let answered = self.answered.lock().unwrap();
         let latest = &answered[answered.len().saturating_sub(LATEST)..];
         (!latest.is_empty()).then(|| latest[which % latest.len()].clone())
     }
 
-    /// Invokes `sweep` every other second and makes everything due for it. It would
-    /// come by itself: each minute, for transfers of 90 s and more; so what is
-    /// shortened is waiting, and the sweep meets the transfers in more states.
+    /// Makes all transfers due and invokes `sweep`, about every two seconds. The schedule
+    /// does that every minute, for transfers older than 90 s. Sweeping more often shortens
+    /// the test and finds transfers in more states.
     async fn sweep_until_ended(&self) -> Vec<String> {
         let bound = Duration::from_millis(TROUBLE_MS) + RECOVERY;
         loop {
@@ -238,13 +244,13 @@ impl Round {
         }
     }
 
-    /// Sweeps; returns the transfers that had not ended before.
+    /// Sweeps. Returns the transfers that had not ended before the sweep.
     pub(crate) async fn sweep(&self) -> Vec<String> {
-        let standing = self.sandbox.cloud.make_due().await;
-        // It may be killed like everybody else.
+        let items = self.sandbox.cloud.make_due().await;
+        // The result is ignored, because the sweeper may be killed, too.
         let _ =
             timeout(Duration::from_secs(60), self.sandbox.cloud.invoke("sweep", &json!({}))).await;
-        let live = standing.iter().filter(|item| !item.contains_key("endedAt"));
+        let live = items.iter().filter(|item| !item.contains_key("endedAt"));
         live.filter_map(|item| text(item, "transferId")).collect()
     }
 }
@@ -257,11 +263,12 @@ fn name(tag: &str, number: usize) -> String {
     format!("{tag}-{number:02}.pdf")
 }
 
+/// Restricts faults to subjects that contain this text.
 fn matching(faults: &[Value], part: &str) -> Vec<Value> {
-    let of_it = |fault: &Value| {
+    let with_match = |fault: &Value| {
         let mut fault = fault.clone();
         fault["match"] = part.into();
         fault
     };
-    faults.iter().map(of_it).collect()
+    faults.iter().map(with_match).collect()
 }

@@ -1,4 +1,4 @@
-//! The clients in `docs/clients/`, run by Node through nginx as they stand there.
+//! Tests of the unchanged clients in `docs/clients/`, run by Node through nginx.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,17 +9,18 @@ use crate::proxy::Proxy;
 use crate::upstream::Upstream;
 use crate::{BOUND, behind_nginx, program};
 
-/// Runs a script that has imported one of the clients; it prints one JSON document.
+/// Runs a script that imports one of the clients and prints one JSON document. If there is no
+/// Node, prints that the test is skipped and returns `None`.
 async fn run(proxy: &Proxy, client: &str, names: &str, script: &str) -> Option<Value> {
     let Some(node) = program("DOCFERRY_NODE") else {
-        eprintln!("left out: DOCFERRY_NODE does not name a Node");
+        eprintln!("skipped: DOCFERRY_NODE is not set");
         return None;
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let client = root.join("docs/clients").join(client);
     let script = format!(
         "import {{ {names} }} from {};\nconst api = {};\nconst authorization = () => \"Bearer t0ken\";\n\
-         setTimeout(() => {{ console.error(\"nothing more comes\"); process.exit(1); }}, {}).unref();\n{script}",
+         setTimeout(() => {{ console.error(\"timeout\"); process.exit(1); }}, {}).unref();\n{script}",
         json!(format!("file://{}", client.display())),
         json!(proxy.url),
         BOUND.as_millis(),
@@ -30,14 +31,14 @@ async fn run(proxy: &Proxy, client: &str, names: &str, script: &str) -> Option<V
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}");
-    let printed = String::from_utf8_lossy(&output.stdout);
-    Some(serde_json::from_str(&printed).expect("one JSON document"))
+    let text = String::from_utf8_lossy(&output.stdout);
+    Some(serde_json::from_str(&text).expect("one JSON document"))
 }
 
-/// The last event that each subscription says it saw.
-fn went_on_after(upstream: &Upstream) -> Vec<String> {
-    let asked = upstream.asked();
-    let subscriptions = asked.iter().filter(|head| head.contains("/subscribe/"));
+/// Returns the `Last-Event-ID` of each subscription.
+fn last_event_ids(upstream: &Upstream) -> Vec<String> {
+    let requests = upstream.asked();
+    let subscriptions = requests.iter().filter(|head| head.contains("/subscribe/"));
     subscriptions
         .map(|head| {
             let id = head.lines().find_map(|line| line.strip_prefix("last-event-id: "));
@@ -56,10 +57,10 @@ async fn the_polling_client_waits_as_long_as_it_is_told() {
           pause: async (milliseconds) => { waited.push(milliseconds); },
         });
         console.log(JSON.stringify({ waited, seen, progress: job.progress }));";
-    let Some(told) = run(&proxy, "poll.ts", "waitForJob", script).await else { return };
+    let Some(printed) = run(&proxy, "poll.ts", "waitForJob", script).await else { return };
     let expected =
         json!({ "waited": [2000, 1500], "seen": ["running", "completed"], "progress": 100 });
-    assert_eq!(told, expected);
+    assert_eq!(printed, expected);
     assert!(upstream.asked().iter().all(|head| head.contains("authorization: Bearer t0ken")));
 }
 
@@ -67,15 +68,15 @@ async fn the_polling_client_waits_as_long_as_it_is_told() {
 async fn the_polling_client_gives_up_what_asking_again_does_not_mend_and_can_be_stopped() {
     let Some((_upstream, proxy)) = behind_nginx().await else { return };
     let script = "let status, stopped;
-        try { await waitForJob(api, 'nobody', { authorization }); }
+        try { await waitForJob(api, 'unknown', { authorization }); }
         catch (error) { status = error.status; }
         const abort = new AbortController();
         const pause = (milliseconds, signal) => { abort.abort(); return sleep(milliseconds, signal); };
         try { await waitForJob(api, 'j1', { authorization, signal: abort.signal, pause }); }
         catch (error) { stopped = error.name; }
         console.log(JSON.stringify({ status, stopped }));";
-    let Some(told) = run(&proxy, "poll.ts", "waitForJob, sleep", script).await else { return };
-    assert_eq!(told, json!({ "status": 404, "stopped": "AbortError" }));
+    let Some(printed) = run(&proxy, "poll.ts", "waitForJob, sleep", script).await else { return };
+    assert_eq!(printed, json!({ "status": 404, "stopped": "AbortError" }));
 }
 
 #[tokio::test]
@@ -85,25 +86,29 @@ async fn clients_count_cut_bodies_and_foreign_pages_as_failures() {
         const pause = async (milliseconds) => { pauses.push(milliseconds); };
         const job = await waitForJob(api, 'j2', { authorization, pause });
         console.log(JSON.stringify({ status: job.status, failures: pauses.length }));";
-    let Some(told) = run(&proxy, "poll.ts", "waitForJob", script).await else { return };
-    assert_eq!(told, json!({ "status": "completed", "failures": 3 }));
+    let Some(printed) = run(&proxy, "poll.ts", "waitForJob", script).await else { return };
+    assert_eq!(printed, json!({ "status": "completed", "failures": 3 }));
 
     let Some((_upstream, proxy)) = behind_nginx().await else { return };
     let script = "let failed;
         try { await waitForJob(api, 'j2', { authorization, retries: 2, pause: async () => {} }); }
         catch (error) { failed = error.name; }
         console.log(JSON.stringify({ failed }));";
-    let told = run(&proxy, "poll.ts", "waitForJob", script).await.unwrap();
-    assert_eq!(told, json!({ "failed": "JobError" }), "and does not ask for ever");
+    let printed = run(&proxy, "poll.ts", "waitForJob", script).await.unwrap();
+    assert_eq!(printed, json!({ "failed": "JobError" }), "the number of retries is limited");
 
     let Some((upstream, proxy)) = behind_nginx().await else { return };
     let script = "const seen = [];
         const pause = async () => {};
         await subscribe(api, 'j2', { authorization, pause, onEvent: (event) => { seen.push(event); } });
         console.log(JSON.stringify(seen));";
-    let told = run(&proxy, "subscribe.ts", "subscribe", script).await.unwrap();
-    assert_eq!(told, json!([{ "type": "result", "id": "1.end", "data": {} }]));
-    assert_eq!(went_on_after(&upstream), ["", "", "", "1.end"], "a broken event does not count");
+    let printed = run(&proxy, "subscribe.ts", "subscribe", script).await.unwrap();
+    assert_eq!(printed, json!([{ "type": "result", "id": "1.end", "data": {} }]));
+    assert_eq!(
+        last_event_ids(&upstream),
+        ["", "", "", "1.end"],
+        "the id of a malformed event is not used"
+    );
 }
 
 #[tokio::test]
@@ -118,7 +123,7 @@ async fn the_streaming_client_goes_on_after_the_last_event_that_it_saw() {
           },
         });
         console.log(JSON.stringify(seen));";
-    let Some(told) = run(&proxy, "subscribe.ts", "subscribe", script).await else { return };
+    let Some(printed) = run(&proxy, "subscribe.ts", "subscribe", script).await else { return };
     let expected = json!([
         { "type": "status", "id": "1.running", "data": { "status": "running" } },
         { "type": "progress", "id": "1.running.40.6", "data": { "percent": 40 } },
@@ -126,8 +131,8 @@ async fn the_streaming_client_goes_on_after_the_last_event_that_it_saw() {
         { "type": "progress", "id": "1.completed.100.15", "data": { "percent": 100 } },
         { "type": "result", "id": "1.completed.100.15.end", "data": { "url": null } },
     ]);
-    assert_eq!(told, expected);
-    assert_eq!(went_on_after(&upstream), ["", "1.running.40.6", "1.completed.100.15.end"]);
+    assert_eq!(printed, expected);
+    assert_eq!(last_event_ids(&upstream), ["", "1.running.40.6", "1.completed.100.15.end"]);
 }
 
 #[tokio::test]
@@ -138,12 +143,12 @@ async fn the_browsers_event_source_ends_with_the_job() {
           seen.push([type, data]);
           fetch(`${api}/confirm/${seen.length}`, { method: 'POST' });
         });
-        // A page stays by itself; Node would not wait for an EventSource that comes back.
+        // Node would exit while the EventSource waits to reconnect; a page would not.
         const page = setInterval(() => {}, 1000);
         await ended;
         clearInterval(page);
         console.log(JSON.stringify(seen));";
-    let Some(told) = run(&proxy, "eventsource.ts", "follow", script).await else { return };
+    let Some(printed) = run(&proxy, "eventsource.ts", "follow", script).await else { return };
     let expected = json!([
         ["status", { "status": "running" }],
         ["progress", { "percent": 40 }],
@@ -151,6 +156,6 @@ async fn the_browsers_event_source_ends_with_the_job() {
         ["progress", { "percent": 100 }],
         ["result", { "url": null }],
     ]);
-    assert_eq!(told, expected);
-    assert_eq!(went_on_after(&upstream), ["", "1.running.40.6", "1.completed.100.15.end"]);
+    assert_eq!(printed, expected);
+    assert_eq!(last_event_ids(&upstream), ["", "1.running.40.6", "1.completed.100.15.end"]);
 }

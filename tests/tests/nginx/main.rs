@@ -1,7 +1,7 @@
-//! The settings for nginx and the clients in `docs/clients/`, used as they stand there.
+//! Tests of the unchanged nginx configuration and clients in `docs/clients/`.
 //!
-//! These run when `DOCFERRY_NGINX` names the program, those of the clients when
-//! `DOCFERRY_NODE` names one as well. No deployed system is needed.
+//! They run only if `DOCFERRY_NGINX` is the path of nginx. The tests of the clients also need
+//! `DOCFERRY_NODE`. No deployed system is needed.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,10 +22,11 @@ use upstream::Upstream;
 
 const BOUND: Duration = Duration::from_secs(30);
 
-/// The API behind nginx; `None`, and a line that says so, when there is no nginx.
+/// Starts a mock of the API behind nginx. If there is no nginx, prints that the test is
+/// skipped and returns `None`.
 async fn behind_nginx() -> Option<(Upstream, Proxy)> {
     let Some(program) = program("DOCFERRY_NGINX") else {
-        eprintln!("left out: DOCFERRY_NGINX does not name an nginx");
+        eprintln!("skipped: DOCFERRY_NGINX is not set");
         return None;
     };
     let upstream = Upstream::start().await;
@@ -33,6 +34,7 @@ async fn behind_nginx() -> Option<(Upstream, Proxy)> {
     Some((upstream, proxy))
 }
 
+/// Returns the path of a program from an environment variable.
 fn program(variable: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(variable).filter(|path| !path.is_empty())
 }
@@ -41,16 +43,17 @@ fn client() -> Client {
     Client::builder().no_proxy().redirect(redirect::Policy::none()).timeout(BOUND).build().unwrap()
 }
 
-/// Reads on until this text has come.
+/// Reads the stream until it contains this text.
 async fn read_until(stream: &mut Response, text: &str) {
     let mut read = String::new();
     while !read.contains(text) {
-        let chunk = stream.chunk().await.unwrap().expect("the stream goes on");
+        let chunk = stream.chunk().await.unwrap().expect("the stream continues");
         read.push_str(&String::from_utf8_lossy(&chunk));
     }
 }
 
-/// The next event is made when the one before has come: who keeps it back waits for ever.
+/// The upstream sends an event only after the client has received the previous one. A proxy
+/// that buffers events would wait forever.
 #[tokio::test]
 async fn each_event_comes_through_nginx_before_the_next_is_made() {
     let Some((upstream, proxy)) = behind_nginx().await else { return };
@@ -62,10 +65,10 @@ async fn each_event_comes_through_nginx_before_the_next_is_made() {
         read_until(&mut stream, &format!("id: {id}\n")).await;
         upstream.confirm(number);
     }
-    let asked = upstream.asked();
-    assert!(asked[0].starts_with("GET /prod/v1/download/subscribe/j1 "), "{}", asked[0]);
+    let requests = upstream.asked();
+    assert!(requests[0].starts_with("GET /prod/v1/download/subscribe/j1 "), "{}", requests[0]);
     for header in ["authorization: Bearer t0ken", "last-event-id: 1.queued"] {
-        assert!(asked[0].contains(header), "{}", asked[0]);
+        assert!(requests[0].contains(header), "{}", requests[0]);
     }
 }
 
@@ -84,17 +87,17 @@ async fn calls_and_answers_go_through_nginx_as_they_are() {
     assert_eq!(answer.headers()["location"], "status/j1");
     assert_eq!(answer.headers()["retry-after"], "1");
     assert_eq!(answer.headers()["x-request-id"], "request-1");
-    let asked = upstream.asked();
+    let requests = upstream.asked();
     for header in [
         "authorization: Basic c2N2OnNlY3JldA==",
         "idempotency-key: k-1",
         "x-request-id: request-1",
         "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     ] {
-        assert!(asked[0].contains(header), "{header}: {}", asked[0]);
+        assert!(requests[0].contains(header), "{header}: {}", requests[0]);
     }
 
-    // A presigned URL is the caller's to follow, character by character.
+    // The presigned URL of a redirect must not be changed.
     let answer = client().get(format!("{}/v1/download/j1", proxy.url)).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::FOUND);
     assert_eq!(answer.headers()["location"], upstream::PRESIGNED);

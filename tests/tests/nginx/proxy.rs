@@ -1,5 +1,5 @@
-//! nginx with the settings of `docs/clients/nginx.conf`; only the names and ports that
-//! everybody has to replace are replaced.
+//! Runs nginx with `docs/clients/nginx.conf`. Only the names and ports that every
+//! installation has to replace are replaced.
 
 use std::ffi::OsStr;
 use std::net::TcpListener;
@@ -29,10 +29,10 @@ impl Proxy {
                 return proxy;
             }
         }
-        panic!("each port was taken by somebody else first");
+        panic!("each free port was taken by another process");
     }
 
-    /// `None` when somebody took the port before nginx did.
+    /// Starts nginx on a free port. Returns `None` if another process took the port first.
     async fn on_a_free_port(program: &OsStr, upstream: u16) -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = std::env::temp_dir().join(format!("docferry-nginx-{port}"));
@@ -40,7 +40,7 @@ impl Proxy {
         let log = folder.join("error.log");
         let main = folder.join("nginx.conf");
         std::fs::write(folder.join("docferry.conf"), settings(port, upstream)).unwrap();
-        std::fs::write(&main, around(&folder)).unwrap();
+        std::fs::write(&main, main_configuration(&folder)).unwrap();
         let nginx = |more: &[&str]| {
             let mut command = Command::new(program);
             command.arg("-p").arg(&folder).arg("-c").arg(&main).arg("-e").arg(&log).args(more);
@@ -48,9 +48,9 @@ impl Proxy {
             command
         };
         let tested = nginx(&["-t"]).output().unwrap();
-        let said = String::from_utf8_lossy(&tested.stderr).into_owned();
+        let error = String::from_utf8_lossy(&tested.stderr).into_owned();
         let logged = std::fs::read_to_string(&log).unwrap_or_default();
-        assert!(tested.status.success(), "{said}{logged}");
+        assert!(tested.status.success(), "{error}{logged}");
         let mut proxy = Self {
             url: format!("http://127.0.0.1:{port}"),
             nginx: nginx(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap(),
@@ -60,25 +60,27 @@ impl Proxy {
             let logged = std::fs::read_to_string(&log).unwrap_or_default();
             logged.contains("bind() to") && logged.contains("failed")
         };
-        // It tells of a port that is taken before it has a process to serve others.
-        let has_it = eventually("nginx listens", SHORT, async || {
+        // nginx logs that a port is taken before it writes its pid file.
+        let is_listening = eventually("nginx listens", SHORT, async || {
             if is_taken() {
                 return Some(false);
             }
             assert!(proxy.nginx.try_wait().unwrap().is_none(), "nginx has ended");
-            // Written once it has its ports; the check of the settings leaves it empty.
+            // The pid file is written when nginx listens on its ports. The configuration test
+            // above leaves an empty one.
             let pid = std::fs::metadata(proxy.folder.join("nginx.pid"));
             pid.is_ok_and(|file| file.len() > 0).then_some(true)
         })
         .await;
-        (has_it && !is_taken()).then_some(proxy)
+        (is_listening && !is_taken()).then_some(proxy)
     }
 }
 
+/// Returns the configuration with this machine's ports, without TLS.
 fn settings(port: u16, upstream: u16) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut text = std::fs::read_to_string(root.join("docs/clients/nginx.conf")).unwrap();
-    for (there, ours, count) in [
+    for (original, replacement, count) in [
         ("listen 443 ssl;", format!("listen 127.0.0.1:{port};"), 1),
         ("    ssl_certificate /etc/nginx/docferry.pem;\n", String::new(), 1),
         ("    ssl_certificate_key /etc/nginx/docferry.key;\n", String::new(), 1),
@@ -91,15 +93,15 @@ fn settings(port: u16, upstream: u16) -> String {
         ("a1b2c3d4e5.execute-api.ca-central-1.amazonaws.com", format!("127.0.0.1:{upstream}"), 1),
         ("proxy_pass https://", "proxy_pass http://".to_owned(), 2),
     ] {
-        let found = text.matches(there).count();
-        assert_eq!(found, count, "{there}");
-        text = text.replace(there, &ours);
+        let found = text.matches(original).count();
+        assert_eq!(found, count, "{original}");
+        text = text.replace(original, &replacement);
     }
     text
 }
 
-/// What every installation has around it, with all files in one folder.
-fn around(folder: &Path) -> String {
+/// Returns the main configuration of nginx, with all files in one folder.
+fn main_configuration(folder: &Path) -> String {
     let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
     let temporary = kinds.map(|kind| format!("  {kind}_temp_path {}/{kind};\n", folder.display()));
     format!(

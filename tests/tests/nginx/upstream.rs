@@ -1,4 +1,4 @@
-//! A service that answers as the contract of downloads says, one connection a request.
+//! Mock of the downloads API, with one connection per request.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// With everything in it that something on the way may be tempted to mend.
+/// A presigned URL with characters that a proxy might normalize.
 pub(crate) const PRESIGNED: &str =
     "https://bucket.example/downloads/j1/0?X-Amz-Credential=AKIA%2F20261123&X-Amz-Signature=a+b//c";
 
@@ -17,9 +17,13 @@ pub(crate) struct Upstream {
     serving: tokio::task::JoinHandle<()>,
 }
 
+/// State shared by all connections.
 struct Shared {
+    /// Heads of all requests.
     asked: Mutex<Vec<String>>,
+    /// Number of calls whose responses depend on their order.
     statuses: AtomicUsize,
+    /// Number of the last event that the client has received.
     confirmed: watch::Sender<u32>,
 }
 
@@ -43,7 +47,7 @@ impl Upstream {
             while let Ok((socket, _)) = listener.accept().await {
                 let shared = Arc::clone(&all);
                 tokio::spawn(async move {
-                    // Who asks may go away at any time.
+                    // The client may close the connection at any time.
                     let _ = shared.serve(socket).await;
                 });
             }
@@ -51,12 +55,12 @@ impl Upstream {
         Self { port, shared, serving }
     }
 
-    /// The heads of all requests, with the names of headers in small letters.
+    /// Returns the heads of all requests, with header names in lower case.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.shared.asked.lock().unwrap().clone()
     }
 
-    /// The client has seen this event.
+    /// Records that the client has received this event.
     pub(crate) fn confirm(&self, event: u32) {
         self.shared.confirmed.send_replace(event);
     }
@@ -92,7 +96,7 @@ impl Shared {
         }
     }
 
-    /// Throttled, running, completed.
+    /// Responses in order: throttled, running, completed.
     fn status(&self) -> (String, String) {
         let (head, body) = match self.statuses.fetch_add(1, Ordering::Relaxed) {
             0 => (
@@ -111,7 +115,7 @@ impl Shared {
         (head.to_owned(), body.to_owned())
     }
 
-    /// A sign-in page, a body that is cut off, a status under another media type; then
+    /// Responses in order: a sign-in page, a truncated body, a status with another media type,
     /// completed.
     async fn broken_status(&self, socket: &mut TcpStream) -> std::io::Result<()> {
         let ok = "HTTP/1.1 200 OK\r\n";
@@ -130,7 +134,7 @@ impl Shared {
         answer(socket, &(format!("{ok}content-type: {media_type}\r\n"), sent.to_owned())).await
     }
 
-    /// A sign-in page, an event that is no JSON; then the end.
+    /// Responses in order: a sign-in page, an event that is not JSON, the end, status 204.
     async fn broken_events(&self, socket: &mut TcpStream) -> std::io::Result<()> {
         let ok = "HTTP/1.1 200 OK\r\n";
         let (media_type, sent) = match self.statuses.fetch_add(1, Ordering::Relaxed) {
@@ -145,9 +149,9 @@ impl Shared {
         answer(socket, &(format!("{ok}content-type: {media_type}\r\n"), sent.to_owned())).await
     }
 
-    /// Two events, each after the one before was seen; then the connection ends. Who comes
-    /// back is told the end, and who comes back after that, that there is no more. Ids and
-    /// data are those of the service.
+    /// Sends two events, each after the client has received the previous one, and closes the
+    /// connection. A reconnect gets the remaining events, and a reconnect after the end gets
+    /// status 204. Ids and data are those of the service.
     async fn events(&self, socket: &mut TcpStream, head: &str) -> std::io::Result<()> {
         if head.contains("\nlast-event-id: 1.completed.100.15.end") {
             return answer(socket, &("HTTP/1.1 204 No Content\r\n".into(), String::new())).await;
@@ -186,7 +190,7 @@ async fn answer(socket: &mut TcpStream, (head, body): &(String, String)) -> std:
     socket.write_all(text.as_bytes()).await
 }
 
-/// A request's head; its body is read and forgotten.
+/// Reads a request and returns its head. The body is discarded.
 async fn head(socket: &mut TcpStream) -> std::io::Result<String> {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\r\n\r\n") {

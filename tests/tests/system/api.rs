@@ -1,4 +1,4 @@
-//! The API as a careless caller meets it.
+//! Tests of the API with invalid, unauthorized and repeated requests.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ async fn without_the_right_credentials_nothing_is_answered_or_done() {
     sandbox.document(10).await;
     let user = sandbox.stack.scv.username.as_str();
     let body = json!({ "objGuid": sandbox.guid, "email": sandbox.email }).to_string();
-    for credentials in [None, Some((user, "wrong")), Some(("nobody", "wrong")), Some((user, ""))] {
+    for credentials in [None, Some((user, "wrong")), Some(("unknown", "wrong")), Some((user, ""))] {
         let api = sandbox.api.with_credentials(credentials);
         for (method, path, body) in [
             (Method::POST, "/document/upload", Some(body.as_str())),
@@ -31,14 +31,14 @@ async fn without_the_right_credentials_nothing_is_answered_or_done() {
         ] {
             let answer = api.request(method, path, body).await;
             assert_problem(&answer, StatusCode::UNAUTHORIZED);
-            // API Gateway's own answer, dressed as those of functions are.
+            // API Gateway's own response has the same headers as those of the functions.
             for name in ["www-authenticate", "x-request-id", "strict-transport-security"] {
                 assert!(answer.headers.contains_key(name), "{name}");
             }
             assert_eq!(answer.headers["x-content-type-options"], "nosniff");
         }
     }
-    assert_nothing_was_made(&sandbox).await;
+    assert_nothing_was_created(&sandbox).await;
 }
 
 #[tokio::test]
@@ -66,27 +66,27 @@ async fn bad_input_is_answered_with_the_field_and_makes_nothing() {
         let error = &answer.json()["errors"][0];
         assert_eq!(error["pointer"], pointer, "{body}");
         assert!(error["detail"].as_str().is_some_and(|rule| !rule.is_empty()), "{body}");
-        assert!(!answer.text.contains(&sandbox.tag), "what was sent is not repeated");
+        assert!(!answer.text.contains(&sandbox.tag), "the response must not repeat the input");
     }
-    let torn = r#"{"objGuid": "#;
-    let answer = sandbox.api.request(Method::POST, "/document/upload", Some(torn)).await;
+    let truncated = r#"{"objGuid": "#;
+    let answer = sandbox.api.request(Method::POST, "/document/upload", Some(truncated)).await;
     assert_problem(&answer, StatusCode::BAD_REQUEST);
-    assert_nothing_was_made(&sandbox).await;
+    assert_nothing_was_created(&sandbox).await;
 }
 
-/// No record of this sandbox, and no workflow that has no record.
-async fn assert_nothing_was_made(sandbox: &Sandbox) {
+/// Fails if there is a record of this sandbox, or an execution without a record.
+async fn assert_nothing_was_created(sandbox: &Sandbox) {
     let executions = sandbox.cloud.executions().await;
     let table = sandbox.cloud.table().await;
-    let mine: Vec<_> = table
+    let own_items: Vec<_> = table
         .iter()
         .filter(|item| item.contains(&sandbox.tag) || item.contains(&sandbox.guid))
         .collect();
-    assert!(mine.is_empty(), "{mine:?}");
+    assert!(own_items.is_empty(), "{own_items:?}");
     for execution in executions {
         let id = execution.split('-').next().unwrap();
         let known = table.iter().any(|item| item.contains(id));
-        assert!(known, "{execution} runs without a record");
+        assert!(known, "execution {execution} has no record");
     }
 }
 
@@ -130,31 +130,32 @@ async fn equal_uploads_under_one_key_make_one_transfer() {
     let api = sandbox.api.with_key(&format!("upload-{}", sandbox.tag));
     let body =
         json!({ "objGuid": document.guid, "email": sandbox.email, "filePath": sandbox.folder });
-    let asking = (0..10).map(async |_| {
-        eventually("it is accepted", docferry_system_tests::SHORT, async || {
+    let requests = (0..10).map(async |_| {
+        eventually("the upload is accepted", docferry_system_tests::SHORT, async || {
             let answer = api.post(&body).await;
-            // A lost race or answer: the same request again.
+            // Repeats the request after a transient failure.
             let is_accepted = answer.status == StatusCode::ACCEPTED;
-            let may_pass = [409, 429, 503].contains(&answer.status.as_u16());
-            assert!(is_accepted || may_pass, "{} {}", answer.status, answer.text);
+            let is_transient = [409, 429, 503].contains(&answer.status.as_u16());
+            assert!(is_accepted || is_transient, "{} {}", answer.status, answer.text);
             is_accepted.then_some(answer.text)
         })
         .await
     });
-    let answers: BTreeSet<_> = futures::future::join_all(asking).await.into_iter().collect();
+    let answers: BTreeSet<_> = futures::future::join_all(requests).await.into_iter().collect();
     assert_eq!(answers.len(), 1, "{answers:?}");
     let other = json!({ "objGuid": document.guid, "email": sandbox.email, "filePath": null });
-    let refused = eventually("the API lets us in", docferry_system_tests::SHORT, async || {
-        let answer = api.post(&other).await;
-        (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
-    })
-    .await;
+    let refused =
+        eventually("the request is not throttled", docferry_system_tests::SHORT, async || {
+            let answer = api.post(&other).await;
+            (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
+        })
+        .await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.text);
     let accepted: Value = serde_json::from_str(answers.first().unwrap()).unwrap();
     let id = accepted["transferId"].as_str().unwrap();
     let status = sandbox.end_within(docferry_system_tests::SHORT, id).await;
     assert!(!status.error, "{status:?}");
-    // Other tests ask as the same service account, so it may stand on a later page.
+    // Other tests use the same service account, so the transfer may be on a later page.
     let mut token = String::new();
     let is_listed = loop {
         let path = format!("/v1/download/history?pageSize=100{token}");

@@ -1,4 +1,4 @@
-//! Between the push and the exchange bucket.
+//! Tests of the arrival of documents in the exchange bucket.
 
 use docferry_system_tests::{FailureCode, LONG, SHORT, Sandbox, eventually};
 use serde_json::json;
@@ -7,14 +7,14 @@ use serde_json::json;
 async fn a_document_that_arrives_in_part_and_is_replaced_is_delivered_whole() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(2_000_000).await;
-    let partly = json!({ "operation": "move", "storeFraction": 0.5, "delayMs": 4000 });
-    sandbox.source_faults([partly]).await;
+    let partial_move = json!({ "operation": "move", "storeFraction": 0.5, "delayMs": 4000 });
+    sandbox.source_faults([partial_move]).await;
     let id = sandbox.send().await;
-    // The part was there to be mistaken for the whole.
-    let half = eventually("the part arrives", SHORT, async || {
+    // Checks that the partial object exists, so that it could be taken for the document.
+    let partial_size = eventually("the partial object arrives", SHORT, async || {
         sandbox.cloud.object(&sandbox.file_name).await
     });
-    assert_eq!(half.await, 1_000_000);
+    assert_eq!(partial_size.await, 1_000_000);
     let file = sandbox.delivered_within(SHORT, &id, &document).await;
     assert_eq!((file.versions, file.received_bytes), (1, document.size));
     assert!(sandbox.cloud.history(&id).await.entered("WaitForArrival") >= 1);
@@ -26,16 +26,16 @@ async fn a_document_that_never_arrives_ends_at_the_arrival_deadline() {
     sandbox.document(1000).await;
     sandbox.source_faults([json!({ "operation": "move", "never": true })]).await;
     let (id, status) = sandbox.fails_with(FailureCode::ArrivalTimeout, LONG).await;
-    assert_eq!(status.percent_transfered, 10, "it was pushed");
+    assert_eq!(status.percent_transfered, 10, "the document was pushed");
     // Regression: the old service polled without a pause.
     let history = sandbox.cloud.history(&id).await;
-    // The last look has no pause after it but the failure.
-    let looks = history.outputs("Poll");
-    let pauses: Vec<_> = looks.iter().filter_map(|look| look["waitSeconds"].as_u64()).collect();
+    // Each poll except the last has a pause; after the last one comes the failure.
+    let polls = history.outputs("Poll");
+    let pauses: Vec<_> = polls.iter().filter_map(|poll| poll["waitSeconds"].as_u64()).collect();
     assert!(pauses.iter().all(|pause| (1..=30).contains(pause)), "{pauses:?}");
     assert!(pauses.iter().max() > pauses.first(), "the pause grows: {pauses:?}");
     assert_eq!(history.entered("WaitForArrival"), pauses.len());
-    assert_eq!(looks.len(), pauses.len() + 1);
+    assert_eq!(polls.len(), pauses.len() + 1);
     assert_eq!(history.entered("Upload"), 0);
 }
 
@@ -44,16 +44,16 @@ async fn an_object_left_over_from_before_is_not_delivered() {
     let sandbox = Sandbox::new().await;
     sandbox.document(1000).await;
     sandbox.source_faults([json!({ "operation": "move", "never": true })]).await;
-    // Same key, same size: only its age tells it apart.
+    // The object has the same key and size; only its age distinguishes it.
     let written = sandbox.cloud.put_object(&sandbox.file_name, vec![0; 1000]).await;
-    eventually("the store's clock goes on", SHORT, async || {
+    eventually("the store's clock has advanced", SHORT, async || {
         let probe = sandbox.cloud.put_object(&format!("{}-clock", sandbox.tag), vec![0]).await;
         (probe > written).then_some(())
     })
     .await;
     sandbox.fails(FailureCode::ArrivalTimeout, LONG).await;
     assert!(sandbox.graph.files(&sandbox.email).await.is_empty());
-    // It was never ours: it stays.
+    // The object does not belong to the transfer, so it is not deleted.
     assert!(sandbox.cloud.object(&sandbox.file_name).await.is_some());
 }
 

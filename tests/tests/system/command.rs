@@ -1,20 +1,21 @@
-//! The `docferry` command: who stops transfers, and who looks after them.
+//! Tests of the `docferry` command: canceling, inspecting, restarting and downloading.
 
 use docferry_system_tests::{MIB, SHORT, Sandbox, docferry, eventually, printed, printed_json};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-/// As `template.yaml` is deployed for tests.
+/// Name of the stack that is deployed for tests.
 const STACK: [&str; 2] = ["--stack", "docferry-local"];
 
+/// Returns the JSON output of `docferry admin inspect`.
 async fn inspect(sandbox: &Sandbox, id: &str) -> Value {
     let args = [&["--json", "admin", "inspect", id][..], &STACK].concat();
     printed_json(&docferry(&sandbox.stack, &args).await)
 }
 
-/// A transfer whose bytes move, slowly.
-async fn in_the_middle(sandbox: &Sandbox) -> String {
+/// Starts a transfer with low bandwidth and waits until the first bytes are acknowledged.
+async fn start_slow_upload(sandbox: &Sandbox) -> String {
     sandbox.limit_bandwidth(2 * MIB).await;
     let id = sandbox.send().await;
     eventually("bytes are acknowledged", SHORT, async || {
@@ -28,9 +29,10 @@ async fn in_the_middle(sandbox: &Sandbox) -> String {
 async fn cancel_stops_a_transfer_in_the_middle_and_leaves_nothing() {
     let sandbox = Sandbox::new().await;
     sandbox.document(40 * MIB).await;
-    let id = in_the_middle(&sandbox).await;
-    let told = printed(&docferry(&sandbox.stack, &["cancel", &id, "--watch"]).await);
-    assert!(told.contains("asked to stop") && told.contains("stopped on request"), "{told}");
+    let id = start_slow_upload(&sandbox).await;
+    let printed_text = printed(&docferry(&sandbox.stack, &["cancel", &id, "--watch"]).await);
+    assert!(printed_text.contains("cancel requested"), "{printed_text}");
+    assert!(printed_text.contains("stopped on request"), "{printed_text}");
     assert!(sandbox.graph.files(&sandbox.email).await.is_empty());
     sandbox.nothing_is_left(&id).await;
 }
@@ -40,8 +42,8 @@ async fn cancel_leaves_a_document_that_is_complete_and_says_so() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(MIB).await;
     let (id, _) = sandbox.deliver(&document).await;
-    let told = printed(&docferry(&sandbox.stack, &["cancel", &id]).await);
-    assert!(told.contains("is completed: the document stays"), "{told}");
+    let printed_text = printed(&docferry(&sandbox.stack, &["cancel", &id]).await);
+    assert!(printed_text.contains("already completed; the document stays"), "{printed_text}");
     assert_eq!(sandbox.the_file_of(&sandbox.email).await.size, document.size);
 }
 
@@ -50,14 +52,15 @@ async fn inspect_tells_of_a_delivery_and_shows_names_on_request_only() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(MIB).await;
     let (id, _) = sandbox.deliver(&document).await;
-    let told = inspect(&sandbox, &id).await;
-    assert_eq!(told["record"]["phase"], "completed");
-    assert_eq!(told["record"]["bytesDone"], document.size);
-    assert_eq!((&told["session"], &told["references"]["count"]), (&Value::Null, &0.into()));
-    assert_eq!(told["executions"][0]["state"], "succeeded");
+    let inspection = inspect(&sandbox, &id).await;
+    assert_eq!(inspection["record"]["phase"], "completed");
+    assert_eq!(inspection["record"]["bytesDone"], document.size);
+    let (session, references) = (&inspection["session"], &inspection["references"]["count"]);
+    assert_eq!((session, references), (&Value::Null, &0.into()));
+    assert_eq!(inspection["executions"][0]["state"], "succeeded");
     let args = [&["admin", "inspect", &id][..], &STACK].concat();
     let text = printed(&docferry(&sandbox.stack, &args).await);
-    for shown in [&text, &told.to_string()] {
+    for shown in [&text, &inspection.to_string()] {
         assert!(!shown.contains(&sandbox.tag), "an address or a name is in {shown}");
     }
     let args = [&args[..], &["--show-names"]].concat();
@@ -71,38 +74,39 @@ async fn inspect_tells_of_a_delivery_and_shows_names_on_request_only() {
 async fn requeue_carries_on_a_transfer_whose_execution_was_killed_and_leaves_alone_what_runs() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(60 * MIB).await;
-    let id = in_the_middle(&sandbox).await;
-    let told = inspect(&sandbox, &id).await;
-    assert_eq!(told["executions"][0]["state"], "running");
-    assert!(told["session"].is_object() && told["references"]["thisTransfer"] == true, "{told}");
+    let id = start_slow_upload(&sandbox).await;
+    let inspection = inspect(&sandbox, &id).await;
+    assert_eq!(inspection["executions"][0]["state"], "running");
+    assert!(inspection["session"].is_object(), "{inspection}");
+    assert_eq!(inspection["references"]["thisTransfer"], true, "{inspection}");
 
     let requeue = [&["--json", "admin", "requeue", &id][..], &STACK].concat();
     let refused = docferry(&sandbox.stack, &requeue).await;
-    let why = String::from_utf8_lossy(&refused.stderr);
+    let reason = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(why.contains("left alone: its execution of attempt 1 runs"), "{why}");
+    assert!(reason.contains("not restarted: its execution of attempt 1 runs"), "{reason}");
 
     assert!(sandbox.cloud.stop_execution(&id, 1).await.is_some());
     assert_eq!(sandbox.cloud.execution_end(&id).await, "ABORTED");
-    let done = printed_json(&docferry(&sandbox.stack, &requeue).await);
-    assert_eq!(done["execution"], format!("{id}-2"));
-    assert_eq!(done["nextAttempt"], true);
+    let requeued = printed_json(&docferry(&sandbox.stack, &requeue).await);
+    assert_eq!(requeued["execution"], format!("{id}-2"));
+    assert_eq!(requeued["nextAttempt"], true);
     sandbox.limit_bandwidth(64 * MIB).await;
     let status = sandbox.end_within(SHORT, &id).await;
     assert_eq!((status.error, status.percent_transfered), (false, 100), "{status:?}");
     let file = sandbox.the_file_of(&sandbox.email).await;
     assert_eq!((file.size, &file.sha256), (document.size, &document.sha256));
     eventually("its execution ends", SHORT, async || {
-        let told = inspect(&sandbox, &id).await;
-        (told["executions"][1]["state"] == "succeeded").then_some(())
+        let inspection = inspect(&sandbox, &id).await;
+        (inspection["executions"][1]["state"] == "succeeded").then_some(())
     })
     .await;
     assert!(sandbox.open_sessions().await.is_empty());
     assert_eq!(sandbox.cloud.object(&sandbox.file_name).await, None);
 
     let refused = docferry(&sandbox.stack, &requeue).await;
-    let why = String::from_utf8_lossy(&refused.stderr);
-    assert!(why.contains("left alone: it has ended: completed"), "{why}");
+    let reason = String::from_utf8_lossy(&refused.stderr);
+    assert!(reason.contains("not restarted: it has ended: completed"), "{reason}");
 }
 
 #[tokio::test]
@@ -113,7 +117,7 @@ async fn jobs_are_stopped_listed_repeated_and_fetched_by_the_command() {
     sandbox.cloud.index(file, &document.guid).await;
     let stack = &sandbox.stack;
     let body = json!({ "file_id": file }).to_string();
-    let accepted = eventually("the API lets us in", SHORT, async || {
+    let accepted = eventually("the job is accepted", SHORT, async || {
         let path = "/v1/download/initiate";
         let answer = sandbox.api.request(Method::POST, path, Some(&body)).await;
         (answer.status == StatusCode::ACCEPTED).then_some(answer)
@@ -121,20 +125,20 @@ async fn jobs_are_stopped_listed_repeated_and_fetched_by_the_command() {
     .await;
     let id = accepted.json()["jobId"].as_str().unwrap().to_owned();
 
-    let told = printed(&docferry(stack, &["cancel", &id, "--watch"]).await);
-    assert!(told.contains(&id), "{told}");
+    let printed_text = printed(&docferry(stack, &["cancel", &id, "--watch"]).await);
+    assert!(printed_text.contains(&id), "{printed_text}");
     let listed = ["list", "--status", "canceled", "--limit", "100", "--json"];
     assert!(printed(&docferry(stack, &listed).await).contains(&id));
-    // Without waiting for what it left to be removed: the command does.
-    let repeated = printed(&docferry(stack, &["retry", &id, "--watch"]).await);
-    assert!(repeated.contains("completed"), "{repeated}");
+    // The command itself waits until the first run is cleaned up.
+    let retried = printed(&docferry(stack, &["retry", &id, "--watch"]).await);
+    assert!(retried.contains("completed"), "{retried}");
     let target = std::env::temp_dir().join(&sandbox.file_name);
     let args = ["get", &file.to_string(), "--output", target.to_str().unwrap()];
     assert!(docferry(stack, &args).await.status.success());
     let bytes = std::fs::read(&target).unwrap();
     let hash: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
     assert_eq!(hash, document.sha256);
-    // Whatever is there stays, unless one says otherwise.
+    // An existing file is not replaced without --force.
     assert!(!docferry(stack, &args).await.status.success());
     std::fs::remove_file(&target).unwrap();
 }

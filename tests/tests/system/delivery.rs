@@ -1,4 +1,4 @@
-//! The main path.
+//! Tests of successful deliveries.
 
 use docferry_system_tests::{MIB, Sandbox};
 
@@ -10,7 +10,7 @@ async fn a_document_travels_byte_for_byte_into_a_nested_folder_and_nothing_is_le
     let query = [("filename", sandbox.file_name.as_str()), ("mimetype", "application/pdf")];
     let document = sandbox.ords.put(&sandbox.guid, bytes, &query).await;
     let (id, file) = sandbox.deliver(&document).await;
-    assert_eq!((file.sessions, file.received_bytes), (0, document.size), "put whole");
+    assert_eq!((file.sessions, file.received_bytes), (0, document.size), "one PUT, no session");
 
     let status = sandbox.api.status(&id).await;
     assert_eq!(status.transfer_id, id);
@@ -22,7 +22,7 @@ async fn a_document_travels_byte_for_byte_into_a_nested_folder_and_nothing_is_le
     assert_eq!(record["phase"].as_s().unwrap(), "completed");
     let now = jiff::Zoned::now().timestamp().as_second();
     let expires_at: i64 = record["expiresAt"].as_n().unwrap().parse().unwrap();
-    assert!(expires_at > now, "the record would be gone already");
+    assert!(expires_at > now, "the record would have expired");
     let history = sandbox.cloud.history(&id).await;
     assert_eq!(history.entered("Push"), 1);
     assert_eq!(history.entered("Upload"), 1);

@@ -1,4 +1,4 @@
-//! Graph's refusals, and what is told of them.
+//! Tests of errors of Microsoft Graph and the failures that are reported for them.
 
 use docferry_system_tests::{FailureCode, LONG, MIB, SHORT, Sandbox};
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 #[tokio::test]
 async fn an_unknown_recipient_is_named_as_the_reason() {
     let mut sandbox = Sandbox::new().await;
-    sandbox.email = format!("nobody-{}@docferry.example", sandbox.tag);
+    sandbox.email = format!("unknown-{}@docferry.example", sandbox.tag);
     sandbox.document(1000).await;
     sandbox.fails_with(FailureCode::RecipientNotFound, SHORT).await;
 }
@@ -43,7 +43,7 @@ async fn a_locked_file_is_tried_again_slowly_and_then_named_as_the_reason() {
     let locked = |count: u32| json!({ "operation": "simplePut", "status": 423, "code": "resourceLocked", "count": count });
     sandbox.graph_faults([locked(1)]).await;
     let (id, _) = sandbox.deliver(&document).await;
-    assert_eq!(sandbox.cloud.history(&id).await.entered("Upload"), 1, "within the state");
+    assert_eq!(sandbox.cloud.history(&id).await.entered("Upload"), 1, "retried within the state");
 
     let sandbox = Sandbox::new().await;
     sandbox.document(1000).await;
@@ -60,7 +60,7 @@ async fn a_file_whose_hash_differs_from_its_source_is_never_called_delivered() {
     assert!(status.percent_transfered < 100);
 }
 
-/// The session of the lost answer is Graph's to forget: nobody knows its URL.
+/// The URL of the first session is lost with the response, so that session expires in Graph.
 #[tokio::test]
 async fn a_session_whose_creation_was_not_answered_is_replaced() {
     let sandbox = Sandbox::new().await;
@@ -75,8 +75,8 @@ async fn a_session_whose_creation_was_not_answered_is_replaced() {
     sandbox.nothing_is_left(&id).await;
 }
 
-/// How long upload sessions live in the stack for tests.
-const STACKS_SESSION_SECONDS: u64 = 30;
+/// Lifetime of upload sessions in the test stack.
+const SESSION_SECONDS: u64 = 30;
 
 #[tokio::test]
 async fn a_short_retry_after_is_kept_without_leaving_the_upload() {
@@ -89,20 +89,19 @@ async fn a_short_retry_after_is_kept_without_leaving_the_upload() {
     assert!(waited_seconds(&sandbox).await >= 2);
 }
 
-/// The pauses of the workflow are shortened in this stack, but the time until
-/// which Graph wants to be left alone is in the record and is kept: this test
-/// takes as long as it says.
+/// The pauses of the workflow are shortened in the test stack. But the end of Graph's
+/// `Retry-After` is in the record and is respected, so this test takes at least that long.
 #[tokio::test]
 async fn a_long_retry_after_goes_back_to_the_workflow_in_pieces_of_a_minute_and_is_kept() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(25 * MIB).await;
     sandbox.graph_faults([throttled(62)]).await;
-    // OneDrive's sessions outlive such a pause; those of this stack do not.
+    // Sessions of OneDrive outlive such a pause; those of the test stack do not.
     sandbox.graph.set_session_lifetime(900).await;
     let id = sandbox.send().await;
     let file = sandbox.delivered_within(LONG, &id, &document).await;
-    sandbox.graph.set_session_lifetime(STACKS_SESSION_SECONDS).await;
-    assert_eq!(file.sessions, 1, "the session is kept over the pause");
+    sandbox.graph.set_session_lifetime(SESSION_SECONDS).await;
+    assert_eq!(file.sessions, 1, "the session is reused after the pause");
     let history = sandbox.cloud.history(&id).await;
     let waits: Vec<_> = history
         .outputs("Upload")
@@ -121,11 +120,11 @@ fn throttled(retry_after: u32) -> serde_json::Value {
     })
 }
 
-/// By Graph's clock: from its 429 to the next thing that it heard of us.
+/// Returns the time from Graph's 429 to the next request, in seconds by Graph's clock.
 async fn waited_seconds(sandbox: &Sandbox) -> i64 {
     let requests = sandbox.graph.0.requests(&sandbox.tag).await;
-    let refused = requests.iter().position(|request| request.status == Some(429)).unwrap();
-    let next = &requests[refused + 1];
-    // A request is logged when it ends; those that follow take next to no time.
-    next.at.duration_since(requests[refused].at).as_secs()
+    let throttled = requests.iter().position(|request| request.status == Some(429)).unwrap();
+    let next = &requests[throttled + 1];
+    // A request is logged when it ends; the next request takes almost no time.
+    next.at.duration_since(requests[throttled].at).as_secs()
 }

@@ -1,4 +1,4 @@
-//! The sample events of `events/` against the deployed functions.
+//! Tests of the deployed functions with the sample events in `events/`.
 
 use std::path::Path;
 
@@ -13,8 +13,7 @@ fn event(path: &str) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Nobody adds a sample that no test tries: each is named here or is tried by
-/// [`steps_refuse_a_transfer_that_nobody_knows_with_a_name_of_ours`].
+/// Fails if there is a sample event that no test uses: each is listed here.
 #[test]
 fn every_sample_event_is_tried_by_a_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
@@ -78,16 +77,16 @@ async fn steps_refuse_a_transfer_that_nobody_knows_with_a_name_of_ours() {
 async fn the_authorizer_lets_the_service_account_in_and_nobody_else() {
     let sandbox = Sandbox::new().await;
     for sample in ["authorizer/basic.json", "authorizer/bearer.json", "authorizer/missing.json"] {
-        // Password and token in the samples are not this stack's.
+        // The password and the token in the samples are not valid for this stack.
         let error = sandbox.cloud.invoke("authorizer", &event(sample)).await.unwrap_err();
         assert_eq!(error["errorMessage"], "Unauthorized", "{sample}");
     }
-    let mut right = event("authorizer/basic.json");
+    let mut valid = event("authorizer/basic.json");
     let login = &sandbox.stack.scv;
     let basic = STANDARD.encode(format!("{}:{}", login.username, login.password));
-    right["headers"]["Authorization"] = format!("Basic {basic}").into();
-    right["multiValueHeaders"]["Authorization"] = json!([right["headers"]["Authorization"]]);
-    let answer = sandbox.cloud.invoke("authorizer", &right).await.unwrap();
+    valid["headers"]["Authorization"] = format!("Basic {basic}").into();
+    valid["multiValueHeaders"]["Authorization"] = json!([valid["headers"]["Authorization"]]);
+    let answer = sandbox.cloud.invoke("authorizer", &valid).await.unwrap();
     let statement = &answer["policyDocument"]["Statement"][0];
     assert_eq!(statement["Effect"], "Allow", "{answer}");
     let resource = statement["Resource"][0].as_str().unwrap();
@@ -132,8 +131,8 @@ async fn status_answers_its_sample_for_a_transfer_that_exists() {
 async fn notify_tells_of_the_ends_in_its_samples() {
     let sandbox = Sandbox::new().await;
     for sample in ["notify/outcome.json", "notify/notice.json"] {
-        let told = sandbox.cloud.invoke("notify", &event(sample)).await.unwrap();
-        assert_eq!(told["batchItemFailures"], json!([]), "{sample}: {told}");
+        let result = sandbox.cloud.invoke("notify", &event(sample)).await.unwrap();
+        assert_eq!(result["batchItemFailures"], json!([]), "{sample}: {result}");
     }
 }
 
@@ -141,9 +140,9 @@ async fn notify_tells_of_the_ends_in_its_samples() {
 async fn webhook_gives_back_the_notice_in_its_sample_whose_receiver_there_is_not() {
     let sandbox = Sandbox::new().await;
     let sample = event("webhook/completed.json");
-    let given_back = sandbox.cloud.invoke("webhook", &sample).await.unwrap();
+    let result = sandbox.cloud.invoke("webhook", &sample).await.unwrap();
     let id = &sample["Records"][0]["messageId"];
-    assert_eq!(given_back["batchItemFailures"], json!([{ "itemIdentifier": id }]), "{given_back}");
+    assert_eq!(result["batchItemFailures"], json!([{ "itemIdentifier": id }]), "{result}");
 }
 
 #[tokio::test]

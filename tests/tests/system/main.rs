@@ -1,9 +1,5 @@
-//! The deployed system from outside: tests that may all run at once.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "helpers of tests, too, say what went wrong by panicking"
-)]
+//! Tests of the deployed system from outside, which may all run concurrently.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "test helpers fail by panicking")]
 
 mod api;
 mod arrival;

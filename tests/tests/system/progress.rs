@@ -1,11 +1,11 @@
-//! What a viewer sees while it polls.
+//! Tests of the progress that a polling client sees.
 
 use docferry_system_tests::{MIB, SHORT, Sandbox, eventually};
 use jiff::Timestamp;
 use serde_json::json;
 
-/// Regression: the old service stuck at 10 above 29 MB, and its delivery time
-/// depended on exactly 100.
+/// Regression: the progress of the old service stayed at 10 for documents above 29 MB, and its
+/// delivery time depended on a value of exactly 100.
 #[tokio::test]
 async fn progress_never_goes_down_and_claims_nothing_that_has_not_happened() {
     let sandbox = Sandbox::new().await;
@@ -25,7 +25,8 @@ async fn progress_never_goes_down_and_claims_nothing_that_has_not_happened() {
             assert_eq!(status.file_size, document.size);
         }
         if percent > 10 {
-            // Asked afterwards: what status claims is there by then.
+            // The sessions are read after the status, so they have at least the bytes that the
+            // status claims.
             let sessions = sandbox.graph.sessions(&sandbox.email).await;
             let stored = sessions.iter().map(|session| session.next_offset).max().unwrap();
             assert!(u64::from(percent) <= 10 + 90 * stored / document.size, "{percent} {stored}");
@@ -42,9 +43,9 @@ async fn progress_never_goes_down_and_claims_nothing_that_has_not_happened() {
     seen.dedup();
     assert!(seen.len() >= 4, "{seen:?}");
     assert_eq!((seen[0], seen[1], seen.last()), (0, 10, Some(&100)), "{seen:?}");
-    let began: Timestamp = last.start_delivery_dtm.unwrap().parse().unwrap();
-    let ended: Timestamp = last.end_delivery_dtm.unwrap().parse().unwrap();
-    assert!(began < ended);
+    let start: Timestamp = last.start_delivery_dtm.unwrap().parse().unwrap();
+    let end: Timestamp = last.end_delivery_dtm.unwrap().parse().unwrap();
+    assert!(start < end);
     sandbox.nothing_is_left(&id).await;
 }
 

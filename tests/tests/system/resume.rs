@@ -1,13 +1,14 @@
-//! An upload goes on where it was, whatever interrupted it.
+//! Tests that an interrupted upload is resumed.
 
 use docferry_system_tests::{Delivered, Document, LONG, MIB, Sandbox};
 use serde_json::{Value, json};
 
-/// Two whole fragments and a rest.
+/// Size of two full fragments and a smaller third one.
 const THREE_FRAGMENTS: u64 = 25 * MIB;
 
-/// What came of a transfer, and the bytes of the fragments that were answered with an
-/// error: the second is smaller than the first when little time is left for it.
+/// Delivers a document despite a fault. Returns the document, the file, and the total size
+/// of the fragments that got an error response. That size is not a constant, because a
+/// fragment is smaller when little time is left for it.
 async fn delivered_despite(fault: Value) -> (Document, Delivered, u64) {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(THREE_FRAGMENTS).await;
@@ -15,7 +16,7 @@ async fn delivered_despite(fault: Value) -> (Document, Delivered, u64) {
     let id = sandbox.send().await;
     let file = sandbox.delivered_within(LONG, &id, &document).await;
     sandbox.assert_faults_fired().await;
-    assert_eq!(file.versions, 1, "one visible file a transfer");
+    assert_eq!(file.versions, 1, "one visible file per transfer");
     let requests = sandbox.graph.0.requests(&sandbox.tag).await;
     let refused = requests.iter().filter(|request| {
         request.operation == "fragment" && request.status.is_some_and(|status| status >= 400)
@@ -61,8 +62,8 @@ async fn a_416_with_the_server_ahead_at_an_unaligned_offset_goes_on_there() {
     });
     let (document, file, refused) = delivered_despite(fault).await;
     assert_eq!(file.sessions, 1);
-    let again = file.received_bytes - document.size;
-    assert_eq!(again, refused - refused * 3 / 10, "only what was not stored");
+    let resent = file.received_bytes - document.size;
+    assert_eq!(resent, refused - refused * 3 / 10, "only the bytes that were not stored");
 }
 
 #[tokio::test]
@@ -94,7 +95,7 @@ async fn a_hash_that_is_not_there_at_first_is_waited_for() {
     assert_eq!(file.received_bytes, document.size);
 }
 
-/// 300 MB at 12 MiB/s take 24 s; a function has 10 s, 3 of them margin.
+/// 300 MB at 12 MiB/s take 24 s. An invocation has 10 s, including a margin of 3 s.
 #[tokio::test]
 async fn an_upload_that_outlasts_its_function_is_carried_on_by_the_next() {
     let sandbox = Sandbox::new().await;
@@ -105,9 +106,9 @@ async fn an_upload_that_outlasts_its_function_is_carried_on_by_the_next() {
     let history = sandbox.cloud.history(&id).await;
     assert!(history.entered("Upload") >= 3, "{:?}", history.states());
     assert_eq!((file.sessions, file.versions), (1, 1));
-    // Whoever hands over in good time leaves nothing half sent; a fragment that
-    // had to be given up at a hand-over is sent again.
+    // Normally an invocation ends between two fragments. If it has to interrupt one, the
+    // next invocation sends that fragment again.
     let handovers = history.entered("Upload") as u64 - 1;
-    let again = file.received_bytes - document.size;
-    assert!(again <= handovers * file.largest_fragment, "{again} bytes sent again");
+    let resent = file.received_bytes - document.size;
+    assert!(resent <= handovers * file.largest_fragment, "{resent} bytes sent again");
 }

@@ -1,5 +1,5 @@
-//! What lies about while a transfer runs. (`whole_run.rs` searches logs and
-//! histories afterwards.)
+//! Tests that stored data exposes no secrets while a transfer runs. `whole_run.rs` searches
+//! logs and histories afterwards.
 
 use docferry_system_tests::{MIB, SHORT, Sandbox, eventually};
 
@@ -15,8 +15,8 @@ async fn the_upload_url_rests_sealed_and_its_item_goes_with_the_transfer() {
             .await;
     let sealed = item["sealedUrl"].as_b().unwrap().as_ref();
     for part in ["http", "tempauth", "/upload/"] {
-        let shows = sealed.windows(part.len()).any(|window| window == part.as_bytes());
-        assert!(!shows, "the URL can be read");
+        let is_readable = sealed.windows(part.len()).any(|window| window == part.as_bytes());
+        assert!(!is_readable, "the URL is stored in plain text");
     }
     let table = sandbox.cloud.table().await;
     assert!(!table.iter().any(|item| item.contains("tempauth")));

@@ -1,10 +1,10 @@
-//! Two people, one document.
+//! Tests of two recipients of the same document.
 
 use docferry_system_tests::{LONG, MIB, SHORT, Sandbox, eventually};
 use serde_json::json;
 
 async fn another_user(sandbox: &Sandbox) -> String {
-    // Does not contain the first one's address, so that no rule for that means both.
+    // Does not contain the first address, so that rules for that address do not match it.
     let email = format!("{}-second@docferry.example", sandbox.tag);
     sandbox.graph.put_user(&email, &[]).await;
     email
@@ -37,7 +37,7 @@ async fn who_finishes_first_does_not_take_the_document_away_from_the_other() {
     sandbox.graph.0.shape(&slow).await;
 
     let slow_id = sandbox.send().await;
-    eventually("bytes of the slow one arrive", SHORT, async || {
+    eventually("bytes of the slow transfer arrive", SHORT, async || {
         let sessions = sandbox.graph.sessions(&sandbox.email).await;
         sessions.first().filter(|session| session.received_bytes > 0).map(drop)
     })
@@ -47,8 +47,9 @@ async fn who_finishes_first_does_not_take_the_document_away_from_the_other() {
     assert_eq!(status.percent_transfered, 100, "{status:?}");
     assert_eq!(sandbox.the_file_of(&quick).await.sha256, document.sha256);
     assert_eq!(sandbox.cloud.execution_end(&quick_id).await, "SUCCEEDED");
-    assert!(!sandbox.api.status(&slow_id).await.has_ended(), "the slow one was not slow enough");
-    assert!(sandbox.cloud.object(&sandbox.file_name).await.is_some(), "taken away");
+    assert!(!sandbox.api.status(&slow_id).await.has_ended(), "the slow transfer has already ended");
+    let object = sandbox.cloud.object(&sandbox.file_name).await;
+    assert!(object.is_some(), "the source copy was deleted too early");
 
     sandbox.delivered_within(LONG, &slow_id, &document).await;
 }

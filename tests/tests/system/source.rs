@@ -1,4 +1,4 @@
-//! ORDS on a bad day.
+//! Tests of faults of the document source (ORDS).
 
 use docferry_system_tests::{FailureCode, SHORT, Sandbox};
 use serde_json::json;
@@ -13,7 +13,7 @@ async fn a_source_that_answers_late_but_in_time_is_waited_for() {
     assert_eq!(sandbox.ords.document(&sandbox.guid).await.pushes, 1);
 }
 
-/// It has pushed all the same: the second push writes the same file again.
+/// The first push took effect, so the second push writes the same file again.
 #[tokio::test]
 async fn a_source_that_answers_too_late_is_asked_again() {
     let sandbox = Sandbox::new().await;
@@ -24,8 +24,8 @@ async fn a_source_that_answers_too_late_is_asked_again() {
     assert_eq!(sandbox.ords.document(&sandbox.guid).await.pushes, 2);
 }
 
-/// Graph is slow meanwhile, so that the file of the second push has come before
-/// the first is delivered: one that comes after the end is left to `sweep`.
+/// Graph is slow here, so that the file of the second push arrives before the first one is
+/// delivered. A file that arrives after the end of the transfer is removed by the sweeper.
 #[tokio::test]
 async fn a_push_whose_answer_was_lost_is_repeated_and_delivered_once() {
     let sandbox = Sandbox::new().await;
@@ -98,7 +98,7 @@ async fn a_document_without_a_name_is_refused_with_words_about_the_name() {
     let sandbox = Sandbox::new().await;
     sandbox.document(1000).await;
     sandbox.source_faults([json!({ "operation": "push", "filename": "" })]).await;
-    // The mover brings it all the same, under a name that we were not told.
+    // The mover brings the document anyway, under a name that the service does not know.
     let id = sandbox.send().await;
     let status = sandbox.end_within(SHORT, &id).await;
     let expected = FailureCode::SourceNameInvalid.message();

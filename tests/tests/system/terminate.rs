@@ -1,4 +1,4 @@
-//! Somebody asks to stop, and what nobody works on any more.
+//! Tests of cancel requests, and of documents that arrive after the end of their transfer.
 
 use docferry_system_tests::{FailureCode, MIB, SHORT, Sandbox, Status, eventually};
 use reqwest::{Method, StatusCode};
@@ -59,7 +59,7 @@ async fn a_document_that_was_delivered_stays_delivered_when_it_is_terminated() {
     assert_eq!((status.error, status.percent_transfered), (false, 100), "{status:?}");
 }
 
-/// The mover brings the document after its transfer has given up: `sweep` removes it.
+/// The mover brings the document after its transfer has failed: the sweeper removes it.
 #[tokio::test]
 async fn a_document_that_arrives_after_its_transfer_has_ended_is_removed() {
     let sandbox = Sandbox::new().await;

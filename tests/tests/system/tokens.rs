@@ -1,24 +1,24 @@
-//! Callers who bear a token of the issuer, and those who bear a false one.
+//! Tests of callers with valid and invalid access tokens.
 
 use docferry_system_tests::{Answer, Api, Identity, SHORT, Sandbox, eventually};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-const SOME_STATUS: &str = "/document/status/00000000000000000000000000000000";
+const UNKNOWN_TRANSFER_STATUS: &str = "/document/status/00000000000000000000000000000000";
 
-/// What the API says to a caller with the service scope who asks for a transfer
-/// that does not exist. A key that is new may take half a minute to be known.
-async fn is_let_in(api: &Api, mint: impl AsyncFn() -> String) {
-    eventually("the token is let in", SHORT, async || {
-        let answer = api.with_token(&mint().await).get(SOME_STATUS).await;
+/// Waits until a token is accepted: a caller with the service scope gets 404 for an unknown
+/// transfer. It may take half a minute until a new signing key is known.
+async fn wait_until_accepted(api: &Api, mint: impl AsyncFn() -> String) {
+    eventually("the token is accepted", SHORT, async || {
+        let answer = api.with_token(&mint().await).get(UNKNOWN_TRANSFER_STATUS).await;
         (answer.status == StatusCode::NOT_FOUND).then_some(())
     })
     .await;
 }
 
-fn assert_refused(answer: &Answer, what: &str) {
-    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what}: {}", answer.text);
-    assert_eq!(answer.json()["code"], "UNAUTHORIZED", "{what}");
+fn assert_refused(answer: &Answer, case: &str) {
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{case}: {}", answer.text);
+    assert_eq!(answer.json()["code"], "UNAUTHORIZED", "{case}");
     let challenge = answer.headers["www-authenticate"].to_str().unwrap();
     assert!(challenge.contains("Basic realm="), "{challenge}");
     assert!(challenge.contains("Bearer realm="), "{challenge}");
@@ -28,17 +28,17 @@ fn assert_refused(answer: &Answer, what: &str) {
 async fn a_token_of_the_issuer_gets_in_and_the_viewers_calls_want_the_service_scope() {
     let sandbox = Sandbox::new().await;
     let identity = Identity::new(&sandbox.stack);
-    // From the token endpoint, as any client gets one: all scopes but the service's.
+    // A token of the token endpoint has all scopes except `docferry.service`.
     let token = identity.token().await;
     let api = sandbox.api.with_token(&token);
     let body = json!({ "objGuid": sandbox.guid, "email": sandbox.email }).to_string();
     for (method, path, body) in [
-        (Method::GET, SOME_STATUS, None),
+        (Method::GET, UNKNOWN_TRANSFER_STATUS, None),
         (Method::POST, "/document/upload", Some(body.as_str())),
         (Method::POST, "/document/terminate", Some(r#"{"transferIds":[]}"#)),
         (Method::GET, "/ping", None),
     ] {
-        let answer = eventually("the API lets us in", SHORT, async || {
+        let answer = eventually("the request is not throttled", SHORT, async || {
             let answer = api.request(method.clone(), path, body).await;
             (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
         })
@@ -50,7 +50,7 @@ async fn a_token_of_the_issuer_gets_in_and_the_viewers_calls_want_the_service_sc
         assert!(problem["detail"].as_str().unwrap().contains("docferry.service"));
     }
     let table = sandbox.cloud.table().await;
-    assert!(!table.iter().any(|item| item.contains(&sandbox.tag)), "nothing was made");
+    assert!(!table.iter().any(|item| item.contains(&sandbox.tag)), "no transfer was created");
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn a_service_with_a_token_has_transfers_of_its_own() {
     let token = Identity::new(&sandbox.stack).token_of(&sandbox.tag, "docferry.service").await;
     let service = Sandbox { api: sandbox.api.with_token(&token), ..sandbox.clone() };
     let (id, _) = service.deliver(&document).await;
-    // To the service account it does not exist, nor to another service.
+    // For the service account and for other services the transfer does not exist.
     let path = format!("/document/status/{id}");
     assert_eq!(sandbox.api.get(&path).await.status, StatusCode::NOT_FOUND);
     let scv = Identity::new(&sandbox.stack).token_of("scv", "docferry.service").await;
@@ -72,11 +72,11 @@ async fn false_tokens_are_refused_whatever_is_false_about_them() {
     let sandbox = Sandbox::new().await;
     let identity = Identity::new(&sandbox.stack);
     let claims = |claims: serde_json::Value| json!({ "claims": claims });
-    for (what, wish) in [
+    for (case, options) in [
         ("expired", json!({ "expiresIn": -120 })),
-        ("without an end", claims(json!({ "exp": null }))),
-        ("not yet good", claims(json!({ "nbf": 4_102_444_800_u64 }))),
-        ("another audience", claims(json!({ "aud": "somebody-else" }))),
+        ("without an expiry", claims(json!({ "exp": null }))),
+        ("not yet valid", claims(json!({ "nbf": 4_102_444_800_u64 }))),
+        ("another audience", claims(json!({ "aud": "another-service" }))),
         ("no audience", claims(json!({ "aud": null }))),
         ("another issuer", claims(json!({ "iss": "https://elsewhere.example" }))),
         (
@@ -88,25 +88,29 @@ async fn false_tokens_are_refused_whatever_is_false_about_them() {
         ("not signed", json!({ "algorithm": "none" })),
         ("HMAC with the public key", json!({ "algorithm": "HS256" })),
         ("an algorithm that is not the key's", json!({ "header": { "alg": "PS256" } })),
-        ("a key of somebody else", json!({ "foreignKey": true })),
-        ("a key that nobody has", json!({ "header": { "kid": sandbox.tag } })),
-        ("no key named", json!({ "header": { "kid": null } })),
-        ("one bit of the signature", json!({ "badSignature": true })),
+        ("a key of another issuer", json!({ "foreignKey": true })),
+        ("an unknown key id", json!({ "header": { "kid": sandbox.tag } })),
+        ("no key id", json!({ "header": { "kid": null } })),
+        ("one changed bit in the signature", json!({ "badSignature": true })),
     ] {
-        let mut wish = wish;
-        // So that only what is false about it keeps it out.
-        if !wish["claims"].is_object() {
-            wish["claims"] = json!({});
+        let mut options = options;
+        // The scope is right, so that only the tested defect can cause the refusal.
+        if !options["claims"].is_object() {
+            options["claims"] = json!({});
         }
-        wish["claims"]["scope"] = "docferry.service".into();
-        let token = identity.mint(&wish).await;
-        assert_refused(&sandbox.api.with_token(&token).get(SOME_STATUS).await, what);
+        options["claims"]["scope"] = "docferry.service".into();
+        let token = identity.mint(&options).await;
+        assert_refused(&sandbox.api.with_token(&token).get(UNKNOWN_TRANSFER_STATUS).await, case);
     }
     for nonsense in ["", "x", "a.b.c", "eyJ9.e30.e30"] {
-        assert_refused(&sandbox.api.with_token(nonsense).get(SOME_STATUS).await, nonsense);
+        assert_refused(
+            &sandbox.api.with_token(nonsense).get(UNKNOWN_TRANSFER_STATUS).await,
+            nonsense,
+        );
     }
-    // And it is not so that nobody gets in.
-    is_let_in(&sandbox.api, async || identity.token_of("good", "docferry.service").await).await;
+    // A valid token is accepted: the refusals above are caused by the defects.
+    wait_until_accepted(&sandbox.api, async || identity.token_of("good", "docferry.service").await)
+        .await;
 }
 
 #[tokio::test]
@@ -114,9 +118,9 @@ async fn a_token_signed_with_a_new_key_is_let_in_once_the_issuer_shows_the_key()
     let sandbox = Sandbox::new().await;
     let identity = Identity::new(&sandbox.stack);
     let scope = json!({ "scope": "docferry.service" });
-    let wish = json!({ "algorithm": "ES256", "claims": scope });
-    is_let_in(&sandbox.api, async || identity.mint(&wish).await).await;
-    // Of a kind that the other tests do not use: they go on with their key.
+    let options = json!({ "algorithm": "ES256", "claims": scope });
+    wait_until_accepted(&sandbox.api, async || identity.mint(&options).await).await;
+    // Rotates only keys of an algorithm that the other tests do not use.
     identity.rotate(&json!({ "algorithm": "ES256" })).await;
-    is_let_in(&sandbox.api, async || identity.mint(&wish).await).await;
+    wait_until_accepted(&sandbox.api, async || identity.mint(&options).await).await;
 }

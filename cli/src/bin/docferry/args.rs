@@ -1,4 +1,4 @@
-//! The command line.
+//! Arguments of the command line.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,41 +11,40 @@ use crate::connection::Connection;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    all went well: with watching, every transfer or job is completed
+  0    success; with --watch, every transfer or job was completed
   1    wrong usage, a refused request, an unknown id, or any other error
   2    a transfer or job failed
-  3    time was up while one was still running
+  3    the timeout expired while a transfer or job was still running
   4    the service refused the credentials
   5    the service could not be reached or stayed unavailable
-  6    a job is completed, but without some of its documents
-  130  Ctrl-C
+  6    a job was completed without some of its documents
+  130  interrupted with Ctrl-C
   141  the reader of a pipe closed it
 When several apply, the first of 4, 5, 1, 2, 3, 6 counts.";
 
-/// What `cancel` does, and what its exit codes mean.
+/// Help text after the options of `cancel`.
 fn cancel_help() -> String {
-    let what = "\
-A transfer or job stops at its next step, within a minute or so, and what it left on
-the way is removed. A document that is complete by then stays: nothing that was
-delivered is deleted. One that stops, or that is completed, counts as gone well.";
-    format!("{what}\n\n{EXIT_CODES}")
+    let explanation = "\
+A transfer or job stops at its next step, within about a minute, and its temporary data
+is removed. A document that is already complete stays: nothing that was delivered is
+deleted. A transfer or job that stops, or that is completed, counts as success.";
+    format!("{explanation}\n\n{EXIT_CODES}")
 }
 
-/// What `get` does beside asking and fetching.
+/// Help text after the options of `get`.
 fn get_help() -> String {
-    let what = "\
-A document is written beside its place under a name that ends with .part, and moved
-there when it is whole. Ctrl-C leaves the part, and so does a connection that breaks:
-the same command, or the one that is shown, goes on where it stopped, as long as the
-document is the same.";
-    format!("{what}\n\n{EXIT_CODES}")
+    let explanation = "\
+A document is written to a file whose name ends with .part, and renamed when it is
+complete. After Ctrl-C or a failed connection that file stays. Run the same command, or
+the one that is shown, to resume the download, provided that the document has not changed.";
+    format!("{explanation}\n\n{EXIT_CODES}")
 }
 
-/// Sends documents from the object store to people's OneDrive, or fetches them.
+/// Sends documents from the object store to people's OneDrive, or downloads them.
 #[derive(Debug, Parser)]
 #[command(name = "docferry", version, after_help = EXIT_CODES)]
 pub(crate) struct Args {
-    /// Print results as JSON, one document a line
+    /// Print results as JSON, one document per line
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
@@ -58,30 +57,30 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Ask for documents to be carried to one person
+    /// Send documents to the OneDrive of one person
     #[command(after_help = EXIT_CODES)]
     Send(Send),
-    /// Ask for documents by their numbers, and fetch them
+    /// Download documents by their numbers
     #[command(after_help = get_help())]
     Get(Get),
-    /// Show jobs, the newest first
+    /// List jobs, newest first
     #[command(after_help = EXIT_CODES)]
     List(List),
-    /// Let jobs that failed, were canceled or have expired run again
+    /// Retry jobs that failed, were canceled or have expired
     #[command(after_help = EXIT_CODES)]
     Retry(Retry),
-    /// Ask transfers or jobs to stop
+    /// Cancel transfers or jobs
     #[command(after_help = cancel_help())]
     Cancel(Cancel),
-    /// For operators: look at transfers from inside, and carry them on
+    /// For operators: inspect transfers and restart them
     #[cfg(feature = "admin")]
     #[command(subcommand)]
     Admin(crate::admin::Admin),
-    /// For operators: say which document has which number
+    /// For operators: maintain the index of documents, which maps numbers to documents
     #[cfg(feature = "admin")]
     #[command(subcommand)]
     Documents(crate::documents::Documents),
-    /// Follow transfers or jobs until all have ended
+    /// Watch transfers or jobs until all have ended
     #[command(after_help = EXIT_CODES)]
     Watch(Watch),
 }
@@ -92,20 +91,20 @@ pub(crate) struct Send {
     #[arg(required = true, value_name = "OBJ_GUID")]
     pub(crate) obj_guids: Vec<String>,
 
-    /// Address of the recipient
+    /// Email address of the recipient
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) email: String,
 
-    /// Folder in the recipient's OneDrive; without it, the root
+    /// Folder in the recipient's OneDrive [default: the root folder]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) path: Option<String>,
 
-    /// Repeat an earlier request of one document, of which it is not known whether it
-    /// was accepted: it makes no second transfer. Without it, each document has a new key
+    /// Idempotency key of an earlier request for one document, to repeat that request
+    /// without creating a second transfer [default: a new key for each document]
     #[arg(long, value_name = "KEY")]
     pub(crate) idempotency_key: Option<String>,
 
-    /// Follow the transfers to their end
+    /// Watch the transfers until they have ended
     #[arg(long)]
     pub(crate) watch: bool,
 
@@ -115,28 +114,28 @@ pub(crate) struct Send {
 
 #[derive(Debug, Group)]
 pub(crate) struct Get {
-    /// Numbers of the documents, at most 1000; they make one job, and those that cannot
-    /// be had do not stop the others
+    /// Numbers of the documents, at most 1000. They become one job, in which a document that
+    /// fails does not stop the others
     #[arg(required_unless_present = "job", num_args = 1..=1000, value_name = "FILE_ID")]
     pub(crate) file_ids: Vec<u64>,
 
-    /// Fetch what a job has delivered, or is about to, instead of asking for documents
+    /// Download the documents of an existing job instead of creating a job
     #[arg(long, conflicts_with = "file_ids", value_name = "JOB_ID")]
     pub(crate) job: Option<String>,
 
-    /// Where to: a folder, or of one document a file; without it, the current folder
+    /// Target folder, or target file for a single document [default: the current folder]
     #[arg(long, short, value_name = "PATH")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Replace a file of that name
+    /// Replace existing files
     #[arg(long)]
     pub(crate) force: bool,
 
-    /// Leave a file of that name alone, and count it as fetched
+    /// Keep existing files and count them as downloaded
     #[arg(long, conflicts_with = "force")]
     pub(crate) skip_existing: bool,
 
-    /// How urgent it is
+    /// Priority of the job
     #[arg(long, default_value = "normal", conflicts_with = "job")]
     pub(crate) priority: PriorityName,
 
@@ -146,15 +145,15 @@ pub(crate) struct Get {
 
 #[derive(Debug, Group)]
 pub(crate) struct List {
-    /// Of this person, for who may ask for others
+    /// Only jobs of this person; needs the right to list the jobs of others
     #[arg(long, value_name = "USER_ID")]
     pub(crate) user: Option<String>,
 
-    /// Those that stand so
+    /// Only jobs in this state
     #[arg(long)]
     pub(crate) status: Option<StateName>,
 
-    /// At most so many
+    /// Maximum number of jobs
     #[arg(long, value_name = "COUNT", default_value_t = 50)]
     pub(crate) limit: usize,
 
@@ -164,11 +163,11 @@ pub(crate) struct List {
 
 #[derive(Debug, Group)]
 pub(crate) struct Retry {
-    /// Jobs to run again, as `get` and `list` printed them
+    /// Ids of the jobs, as printed by `get` and `list`
     #[arg(required = true, value_name = "JOB_ID")]
     pub(crate) job_ids: Vec<String>,
 
-    /// Follow the jobs to their end
+    /// Watch the jobs until they have ended
     #[arg(long)]
     pub(crate) watch: bool,
 
@@ -176,7 +175,7 @@ pub(crate) struct Retry {
     pub(crate) patience: Patience,
 }
 
-/// [`Priority`], as it is written.
+/// [`Priority`], as an argument.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum PriorityName {
     Low,
@@ -194,7 +193,7 @@ impl From<PriorityName> for Priority {
     }
 }
 
-/// [`JobState`], as it is written.
+/// [`JobState`], as an argument.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub(crate) enum StateName {
@@ -223,11 +222,11 @@ impl From<StateName> for JobState {
 
 #[derive(Debug, Group)]
 pub(crate) struct Cancel {
-    /// Transfers or jobs to stop, as `send` and `get` printed them
+    /// Ids of the transfers or jobs, as printed by `send` and `get`
     #[arg(required = true, value_name = "ID")]
     pub(crate) ids: Vec<String>,
 
-    /// Follow them to their end
+    /// Watch them until they have ended
     #[arg(long)]
     pub(crate) watch: bool,
 
@@ -237,7 +236,7 @@ pub(crate) struct Cancel {
 
 #[derive(Debug, Group)]
 pub(crate) struct Watch {
-    /// Transfers or jobs to follow, as `send` and `get` printed them
+    /// Ids of the transfers or jobs, as printed by `send` and `get`
     #[arg(required = true, value_name = "ID")]
     pub(crate) ids: Vec<String>,
 
@@ -247,11 +246,11 @@ pub(crate) struct Watch {
 
 #[derive(Debug, Group)]
 pub(crate) struct Patience {
-    /// How long to wait for all transfers to end
+    /// Maximum time to wait for the end, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 14_400)]
     timeout: u64,
 
-    /// How often to ask again after a failure that may pass
+    /// Maximum number of retries after a transient failure
     #[arg(long, value_name = "TIMES", default_value_t = 6)]
     retries: usize,
 }

@@ -1,4 +1,4 @@
-//! `docferry cancel`.
+//! The `docferry cancel` command.
 
 use docferry_cli::job::JobStatus;
 use docferry_cli::watch::{Options, Outcome, insist};
@@ -10,10 +10,10 @@ use crate::exit::{CliError, Exit};
 use crate::watch::Judge;
 use crate::{output, watch};
 
-/// The JSON line of what was asked to stop.
+/// JSON line about a transfer or job whose cancellation was requested.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Asked<'a> {
+struct CancelResult<'a> {
     #[serde(flatten)]
     id: Id<'a>,
     outcome: &'static str,
@@ -21,16 +21,16 @@ struct Asked<'a> {
     message: Option<String>,
 }
 
-/// The JSON line of that of which nothing is known.
+/// JSON line about a transfer or job whose cancellation or status is not known.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Unknown<'a> {
+struct UnknownOutcome<'a> {
     #[serde(flatten)]
     id: Id<'a>,
     problem: Problem,
 }
 
-/// What an id stands for.
+/// Id of a transfer or a job.
 #[derive(Debug, Clone, Copy, Serialize)]
 enum Id<'a> {
     #[serde(rename = "transferId")]
@@ -47,11 +47,13 @@ impl<'a> Id<'a> {
     }
 }
 
-/// How it stands, whichever it is.
-struct Standing {
+/// Status of a transfer or job.
+struct StatusSummary {
     state: TransferState,
     was_stopped: bool,
+    /// Error message of the service, if any.
     message: Option<String>,
+    /// Cause of a failure, for display.
     failure: String,
 }
 
@@ -62,7 +64,7 @@ pub(crate) async fn run(client: &Client, args: &Cancel, json: bool) -> Result<Ex
         let is_job = match insist(&options, || client.is_job(id), output::retrying).await {
             Ok(is_job) => is_job,
             Err(error) => {
-                output::note("nothing was asked to stop")?;
+                output::note("no cancel request was sent")?;
                 return Err(error.into());
             }
         };
@@ -70,30 +72,33 @@ pub(crate) async fn run(client: &Client, args: &Cancel, json: bool) -> Result<Ex
     }
     let mut exit = Exit::Completed;
     let mut running = Vec::new();
-    let unheard = ask(client, &ids, &options).await;
-    for Unheard { ids: of, error } in unheard {
+    let failed_requests = request_cancellation(client, &ids, &options).await;
+    for FailedRequest { ids: failed, error } in failed_requests {
         exit = exit.max(Exit::from(&error));
-        let may_be = error.may_have_been_done();
-        for id in &of {
+        let may_be_accepted = error.may_have_been_done();
+        for id in &failed {
             if json {
                 let problem = error.to_problem();
-                output::result(json, &Unknown { id: *id, problem }, "")?;
+                output::result(json, &UnknownOutcome { id: *id, problem }, "")?;
             }
             let id = id.as_str();
-            output::note(&if may_be {
-                format!("it is not known whether {id} was asked to stop; asking again is harmless")
+            output::note(&if may_be_accepted {
+                format!(
+                    "it is not known whether the cancel request for {id} was accepted; it is safe \
+                     to repeat it"
+                )
             } else {
-                format!("{id} was not asked to stop")
+                format!("the cancel request for {id} was not accepted")
             })?;
         }
-        ids.retain(|id| !of.iter().any(|it| it.as_str() == id.as_str()));
-        output::complain("the call that asks to stop failed", error)?;
+        ids.retain(|id| !failed.iter().any(|other| other.as_str() == id.as_str()));
+        output::complain("the cancel request failed", error)?;
     }
     for &id in &ids {
-        match standing(client, id, &options).await {
-            Ok(standing) => {
-                exit = exit.max(report(id, &standing, json)?);
-                if standing.state == TransferState::Running {
+        match current_status(client, id, &options).await {
+            Ok(status) => {
+                exit = exit.max(report(id, &status, json)?);
+                if status.state == TransferState::Running {
                     running.push(id.as_str().to_owned());
                 }
             }
@@ -101,30 +106,34 @@ pub(crate) async fn run(client: &Client, args: &Cancel, json: bool) -> Result<Ex
                 exit = exit.max(Exit::from(&error));
                 if json {
                     let problem = error.to_problem();
-                    output::result(json, &Unknown { id, problem }, "")?;
+                    output::result(json, &UnknownOutcome { id, problem }, "")?;
                 }
-                let about = format!("what became of {} is not known", id.as_str());
+                let about = format!("the status of {} is not known", id.as_str());
                 output::complain(&about, error)?;
             }
         }
     }
     if args.watch && !running.is_empty() {
-        let judge = Judge { transfer: judge, job: judge::<JobStatus> };
-        exit = exit.max(watch::run(client, &running, &args.patience, json, judge).await?);
+        let exit_rules = Judge { transfer: cancel_exit, job: cancel_exit::<JobStatus> };
+        exit = exit.max(watch::run(client, &running, &args.patience, json, exit_rules).await?);
     }
     Ok(exit)
 }
 
-/// A call that asks to stop and has failed.
-struct Unheard<'a> {
+/// A cancel request that failed.
+struct FailedRequest<'a> {
     ids: Vec<Id<'a>>,
     error: ClientError,
 }
 
-/// Asks each to stop. Asking again is harmless, so a lost answer is no reason to give up;
-/// returns the calls that failed all the same.
-async fn ask<'a>(client: &Client, ids: &[Id<'a>], options: &Options) -> Vec<Unheard<'a>> {
-    let mut unheard = Vec::new();
+/// Requests the cancellation of each transfer and job. The requests are idempotent, so they
+/// are retried after a lost response. Returns the requests that failed.
+async fn request_cancellation<'a>(
+    client: &Client,
+    ids: &[Id<'a>],
+    options: &Options,
+) -> Vec<FailedRequest<'a>> {
+    let mut failed_requests = Vec::new();
     let transfers = ids.iter().filter_map(|id| match id {
         Id::Transfer(id) => Some((*id).to_owned()),
         Id::Job(_) => None,
@@ -133,39 +142,43 @@ async fn ask<'a>(client: &Client, ids: &[Id<'a>], options: &Options) -> Vec<Unhe
     if !transfers.is_empty()
         && let Err(error) = insist(options, || client.terminate(&transfers), output::retrying).await
     {
-        let of = ids.iter().filter(|id| matches!(id, Id::Transfer(_)));
-        unheard.push(Unheard { ids: of.copied().collect(), error });
+        let transfers = ids.iter().filter(|id| matches!(id, Id::Transfer(_)));
+        failed_requests.push(FailedRequest { ids: transfers.copied().collect(), error });
     }
     for id in ids {
         let Id::Job(job_id) = id else { continue };
         match insist(options, || client.cancel_job(job_id), output::retrying).await {
-            // It had ended: its status says how.
+            // 409: the job has ended. Its status is reported below.
             Ok(()) | Err(ClientError::Rejected { status: 409, .. }) => {}
-            Err(error) => unheard.push(Unheard { ids: vec![*id], error }),
+            Err(error) => failed_requests.push(FailedRequest { ids: vec![*id], error }),
         }
     }
-    unheard
+    failed_requests
 }
 
-/// The calls that ask to stop pass over what has ended, so the status of each tells what
-/// the wish can still do.
-async fn standing(client: &Client, id: Id<'_>, options: &Options) -> Result<Standing, ClientError> {
+/// Returns the status of a transfer or job. It is needed because a cancel request is also
+/// accepted for transfers that have already ended.
+async fn current_status(
+    client: &Client,
+    id: Id<'_>,
+    options: &Options,
+) -> Result<StatusSummary, ClientError> {
     Ok(match id {
         Id::Transfer(id) => {
             let status = insist(options, || client.status(id), output::retrying).await?;
             let message = status.last_error_message.clone();
-            Standing { message, ..of(&status) }
+            StatusSummary { message, ..summarize(&status) }
         }
         Id::Job(id) => {
             let status = insist(options, || client.poll_job(id), output::retrying).await?.status;
             let message = status.error.as_ref().map(|error| error.message.clone());
-            Standing { message, ..of(&status) }
+            StatusSummary { message, ..summarize(&status) }
         }
     })
 }
 
-fn of(status: &impl Watched) -> Standing {
-    Standing {
+fn summarize(status: &impl Watched) -> StatusSummary {
+    StatusSummary {
         state: status.state(),
         was_stopped: status.was_stopped(),
         message: None,
@@ -173,31 +186,32 @@ fn of(status: &impl Watched) -> Standing {
     }
 }
 
-fn report(id: Id<'_>, standing: &Standing, json: bool) -> Result<Exit, CliError> {
-    let (exit, outcome, words) = match standing.state {
+/// Prints the status of a transfer or job after the cancel request.
+fn report(id: Id<'_>, status: &StatusSummary, json: bool) -> Result<Exit, CliError> {
+    let (exit, outcome, description) = match status.state {
         TransferState::Running => (
             Exit::Completed,
             "asked",
-            "asked to stop; a document that is complete by then stays".to_owned(),
+            "cancel requested; a document that is already complete stays".to_owned(),
         ),
         TransferState::Completed => {
-            (Exit::Completed, "completed", "is completed: the document stays".to_owned())
+            (Exit::Completed, "completed", "already completed; the document stays".to_owned())
         }
-        TransferState::Failed if standing.was_stopped => {
-            (Exit::Completed, "stopped", "has stopped on request".to_owned())
+        TransferState::Failed if status.was_stopped => {
+            (Exit::Completed, "stopped", "stopped on request".to_owned())
         }
         TransferState::Failed => {
-            (Exit::Failed, "failed", format!("had failed  {}", standing.failure))
+            (Exit::Failed, "failed", format!("already failed  {}", status.failure))
         }
     };
-    let message = standing.message.clone();
-    let line = format!("{}  {words}", id.as_str());
-    output::result(json, &Asked { id, outcome, message }, &line)?;
+    let message = status.message.clone();
+    let line = format!("{}  {description}", id.as_str());
+    output::result(json, &CancelResult { id, outcome, message }, &line)?;
     Ok(exit)
 }
 
-/// What the end of a transfer or job means for who wanted it to stop.
-fn judge<S: Watched>(outcome: &Outcome<S>) -> Exit {
+/// Exit code for the end of a watch after a cancel request: stopping counts as success.
+fn cancel_exit<S: Watched>(outcome: &Outcome<S>) -> Exit {
     match outcome {
         Outcome::Failed(status) if status.was_stopped() => Exit::Completed,
         _ => Exit::of(outcome),

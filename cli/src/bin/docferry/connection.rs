@@ -1,4 +1,4 @@
-//! Which service is meant, and who calls it.
+//! Arguments for the address of the service and the credentials.
 
 use std::io::{BufRead, stdin};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::exit::CliError;
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
-    /// Address of the API, with its stage
+    /// Address of the API, including its stage
     #[arg(long, global = true, env = "DOCFERRY_API", value_name = "URL")]
     api: Option<String>,
 
@@ -20,65 +20,66 @@ pub(crate) struct Connection {
     #[arg(long, global = true, env = "DOCFERRY_USERNAME", value_name = "NAME")]
     username: Option<String>,
 
-    /// Password of the service account; others on this machine can see it, so
-    /// prefer the variable or --password-file
+    /// Password of the service account. Other users of this machine can see it, so prefer
+    /// the variable or --password-file
     #[arg(
         long, global = true, env = "DOCFERRY_PASSWORD", hide_env_values = true,
         value_name = "PASSWORD", value_parser = secret
     )]
     password: Option<SecretString>,
 
-    /// Read the password from the first line of a file, `-` for standard input;
-    /// goes before --password
+    /// Read the password from the first line of a file, or of standard input with `-`;
+    /// overrides --password
     #[arg(long, global = true, value_name = "FILE")]
     password_file: Option<PathBuf>,
 
-    /// A bearer token, instead of the service account; prefer the variable
+    /// Bearer token, instead of the service account; prefer the variable
     #[arg(
         long, global = true, env = "DOCFERRY_TOKEN", hide_env_values = true,
         value_name = "TOKEN", value_parser = secret
     )]
     token: Option<SecretString>,
 
-    /// Token endpoint where to get tokens as a client, instead of the service account
+    /// Token endpoint for OAuth client credentials, instead of the service account
     #[arg(long, global = true, env = "DOCFERRY_TOKEN_URL", value_name = "URL")]
     token_url: Option<String>,
 
-    /// The client's id
+    /// Id of the OAuth client
     #[arg(long, global = true, env = "DOCFERRY_CLIENT_ID", value_name = "ID")]
     client_id: Option<String>,
 
-    /// The client's secret; prefer the variable
+    /// Secret of the OAuth client; prefer the variable
     #[arg(
         long, global = true, env = "DOCFERRY_CLIENT_SECRET", hide_env_values = true,
         value_name = "SECRET", value_parser = secret
     )]
     client_secret: Option<SecretString>,
 
-    /// Scopes to ask for, with spaces between; without it, what the issuer gives
+    /// Scopes to request, separated by spaces [default: the issuer's default]
     #[arg(long, global = true, env = "DOCFERRY_TOKEN_SCOPE", value_name = "SCOPES")]
     token_scope: Option<String>,
 }
 
 impl Connection {
-    /// A client of the service that is meant.
+    /// Creates a client from these arguments.
     pub(crate) fn client(&self) -> Result<Client, CliError> {
         let credentials = self.credentials()?;
-        let api = given(self.api.as_ref(), "API address", "--api", "DOCFERRY_API")?;
+        let api = required(self.api.as_ref(), "API address", "--api", "DOCFERRY_API")?;
         Ok(Client::new(api, credentials)?)
     }
 
-    /// A token goes before a client's, and that before the service account.
+    /// Selects the credentials: a bearer token first, then an OAuth client, then the service
+    /// account.
     fn credentials(&self) -> Result<Credentials, CliError> {
-        // A variable that is empty counts as not set, as everywhere in docferry.
+        // An empty variable counts as not set, as everywhere in docferry.
         if let Some(token) = self.token.as_ref().filter(|token| !token.expose_secret().is_empty()) {
             return Ok(Credentials::Token(token.clone()));
         }
         if let Some(token_url) = self.token_url.as_ref().filter(|url| !url.is_empty()) {
             let (id, secret) = (self.client_id.as_ref(), self.client_secret.as_ref());
-            let client_id = given(id, "client id", "--client-id", "DOCFERRY_CLIENT_ID")?;
+            let client_id = required(id, "client id", "--client-id", "DOCFERRY_CLIENT_ID")?;
             let client_secret =
-                given(secret, "client secret", "--client-secret", "DOCFERRY_CLIENT_SECRET")?;
+                required(secret, "client secret", "--client-secret", "DOCFERRY_CLIENT_SECRET")?;
             return Ok(Credentials::Client(ClientCredentials {
                 token_url: token_url.clone(),
                 client_id: client_id.clone(),
@@ -87,7 +88,8 @@ impl Connection {
             }));
         }
         let username =
-            given(self.username.as_ref(), "user name", "--username", "DOCFERRY_USERNAME")?.clone();
+            required(self.username.as_ref(), "user name", "--username", "DOCFERRY_USERNAME")?
+                .clone();
         Ok(Credentials::Account { username, password: self.password()? })
     }
 
@@ -96,11 +98,12 @@ impl Connection {
             return read_password(path);
         }
         let password = self.password.as_ref();
-        given(password, "password", "--password-file", "DOCFERRY_PASSWORD").cloned()
+        required(password, "password", "--password-file", "DOCFERRY_PASSWORD").cloned()
     }
 }
 
-fn given<'a, T>(
+/// Returns the value, or an error that names the option and the variable to set.
+fn required<'a, T>(
     value: Option<&'a T>,
     what: &'static str,
     option: &'static str,
@@ -122,7 +125,7 @@ fn read_password(path: &Path) -> Result<SecretString, CliError> {
     }
 }
 
-// A parser that cannot fail: clap quotes refused values.
+/// Parses a secret. Must never fail, because clap prints the values that it refuses.
 fn secret(value: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(value.into())
 }

@@ -1,5 +1,5 @@
-//! `docferry documents`: which document has which number, for operators with their own
-//! AWS credentials.
+//! The `docferry documents` command: maintenance of the index of documents, which maps
+//! numbers to documents. For operators with their own AWS credentials.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,20 +15,20 @@ use crate::admin::{AdminError, DocumentsPlace};
 use crate::exit::{CliError, Exit};
 use crate::output;
 
-/// Wrong lines that are told before the rest is only counted.
-const TOLD: usize = 10;
+/// Maximum number of invalid lines that are reported; the others are counted.
+const MAX_REPORTED_LINES: usize = 10;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Documents {
-    /// Load the index of documents from a file with one JSON object a line:
-    /// {"file_id": 10001, "objectGuid": "…", "name": "…", "size": 15000000};
-    /// name and size may be left out. What is there under a number is replaced.
+    /// Load the index of documents from a file with one JSON object per line:
+    /// {"file_id": 10001, "objectGuid": "…", "name": "…", "size": 15000000}.
+    /// name and size are optional. Existing entries with the same number are replaced.
     Import(Import),
 }
 
 #[derive(Debug, Group)]
 pub(crate) struct Import {
-    /// The file; - is standard input
+    /// Path of the file, or - for standard input
     #[arg(value_name = "NDJSON")]
     file: PathBuf,
 
@@ -36,7 +36,7 @@ pub(crate) struct Import {
     place: DocumentsPlace,
 }
 
-/// A line of the file.
+/// One line of the file.
 #[derive(Debug, Deserialize)]
 struct Line {
     file_id: FileId,
@@ -59,10 +59,10 @@ pub(crate) async fn run(documents: &Documents, json: bool) -> Result<Exit, CliEr
     let documents: Vec<_> = lines.into_iter().collect();
     let imported = documents.len();
     if let Err(error) = index.put(&documents).await {
-        output::note("a part of the documents may be loaded; import the file again")?;
+        output::note("some of the documents may have been imported; import the file again")?;
         return Err(AdminError::from(error).into());
     }
-    output::result(json, &Imported { imported }, &format!("{imported} documents are indexed"))?;
+    output::result(json, &Imported { imported }, &format!("{imported} documents imported"))?;
     Ok(Exit::Completed)
 }
 
@@ -79,35 +79,35 @@ fn unreadable(name: String) -> impl FnOnce(io::Error) -> CliError {
     move |source| CliError::Input { name, source }
 }
 
-/// Every line, or everything that is wrong: nothing is loaded then.
+/// Parses all lines. If any line is invalid, returns all errors and no document.
 fn parse(text: &str) -> Result<BTreeMap<FileId, IndexedDocument>, AdminError> {
     let mut documents = BTreeMap::new();
-    let mut wrong = Vec::new();
+    let mut errors = Vec::new();
     // Editors may write a byte order mark before the first line.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         match serde_json::from_str::<Line>(line) {
             Ok(Line { name: Some(name), .. }) if !is_printable(&name) => {
-                wrong.push(format!("line {number}: the name has characters without a display"));
+                errors.push(format!("line {number}: the name has unprintable characters"));
             }
             Ok(Line { file_id, object_guid, name, size }) => {
                 let document = IndexedDocument { object_guid, name, size };
                 if documents.insert(file_id, document).is_some() {
-                    wrong.push(format!("line {number}: the number {file_id} stands twice"));
+                    errors.push(format!("line {number}: duplicate number {file_id}"));
                 }
             }
-            Err(error) => wrong.push(format!("line {number}: {error}")),
+            Err(error) => errors.push(format!("line {number}: {error}")),
         }
     }
-    if wrong.is_empty() {
+    if errors.is_empty() {
         return Ok(documents);
     }
-    let count = wrong.len();
-    wrong.truncate(TOLD);
-    if count > TOLD {
-        wrong.push(format!("and {} more", count - TOLD));
+    let count = errors.len();
+    errors.truncate(MAX_REPORTED_LINES);
+    if count > MAX_REPORTED_LINES {
+        errors.push(format!("and {} more", count - MAX_REPORTED_LINES));
     }
-    Err(AdminError::Lines(wrong.join("\n")))
+    Err(AdminError::Lines(errors.join("\n")))
 }
 
 #[cfg(test)]
@@ -142,8 +142,8 @@ mod tests {
         let text = "{\"file_id\": 1, \"objectGuid\": \"AAAA\"}\nnonsense\n\
                     {\"file_id\": 1, \"objectGuid\": \"AAAB\"}\n{\"file_id\": 2}\n";
         let error = parse(text).unwrap_err().to_string();
-        for place in ["line 2: ", "line 3: the number 1 stands twice", "line 4: "] {
-            assert!(error.contains(place), "{error}");
+        for expected in ["line 2: ", "line 3: duplicate number 1", "line 4: "] {
+            assert!(error.contains(expected), "{error}");
         }
     }
 }

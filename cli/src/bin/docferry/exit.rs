@@ -1,4 +1,4 @@
-//! How the command ends.
+//! Exit codes and errors of the command.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use docferry_cli::job::JobStatus;
 use docferry_cli::watch::Outcome;
 use miette::Diagnostic;
 
-/// The exit codes, the one that counts more being the greater.
+/// Exit code of the command. When several apply, the greatest variant counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
     Completed,
@@ -34,7 +34,7 @@ impl From<Exit> for ExitCode {
             Exit::Unauthorized => 4,
             Exit::Unreachable => 5,
             Exit::Partial => 6,
-            // 128 and the signal's number, as shells have it: SIGINT and SIGPIPE.
+            // 128 plus the number of the signal, as in shells: SIGINT and SIGPIPE.
             Exit::Interrupted => 130,
             Exit::BrokenPipe => 141,
         })
@@ -65,7 +65,7 @@ impl From<&FetchError> for Exit {
 }
 
 impl Exit {
-    /// What the end of a transfer or job means for who wanted it delivered.
+    /// Exit code for the end of a delivery.
     pub(crate) fn of<S>(outcome: &Outcome<S>) -> Self {
         match outcome {
             Outcome::Completed(_) => Self::Completed,
@@ -74,7 +74,7 @@ impl Exit {
         }
     }
 
-    /// The same for a job, which may be completed without all of its documents.
+    /// Exit code for the end of a job, which may be completed without some of its documents.
     pub(crate) fn of_job(outcome: &Outcome<JobStatus>) -> Self {
         match outcome {
             Outcome::Completed(status) if status.lost() > 0 => Self::Partial,
@@ -83,10 +83,10 @@ impl Exit {
     }
 }
 
-/// What ends the command before its work is done.
+/// Error that ends the command early.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub(crate) enum CliError {
-    #[error("no {what} was given")]
+    #[error("the {what} is missing")]
     #[diagnostic(code(docferry::usage), help("pass {option} or set {variable}"))]
     Missing { what: &'static str, option: &'static str, variable: &'static str },
 
@@ -94,36 +94,36 @@ pub(crate) enum CliError {
     #[diagnostic(code(docferry::usage))]
     PasswordFile { path: PathBuf, source: io::Error },
 
-    #[error("there is no password in the first line of {}", path.display())]
+    #[error("the first line of the password file {} is empty", path.display())]
     #[diagnostic(code(docferry::usage))]
     EmptyPassword { path: PathBuf },
 
-    #[error("one file cannot hold several documents")]
-    #[diagnostic(code(docferry::usage), help("let --output be a folder"))]
+    #[error("several documents cannot be written to one file")]
+    #[diagnostic(code(docferry::usage), help("use a folder for --output"))]
     ManyForOneFile,
 
-    #[error("one key cannot stand for several documents")]
+    #[error("one idempotency key cannot be used for several documents")]
     #[diagnostic(
         code(docferry::usage),
-        help("send the documents one by one, or leave out --idempotency-key")
+        help("send the documents one by one, or omit --idempotency-key")
     )]
     KeyForMany,
 
     #[cfg(feature = "admin")]
     #[error("{name} cannot be read")]
-    #[diagnostic(code(docferry::file), help("nothing was loaded"))]
+    #[diagnostic(code(docferry::file), help("nothing was imported"))]
     Input { name: String, source: io::Error },
 
     #[error(transparent)]
     #[diagnostic(transparent)]
     Fetch(#[from] FetchError),
 
-    // Not by `From`: an error of a file would be taken for one of the output.
+    // No `From<io::Error>`: errors of files would be converted to this variant, too.
     #[error("a result could not be printed")]
     #[diagnostic(code(docferry::output))]
     Output(#[source] io::Error),
 
-    #[error("Ctrl-C cannot be caught")]
+    #[error("the handler for Ctrl-C cannot be installed")]
     #[diagnostic(code(docferry::signal))]
     Signal(#[source] io::Error),
 
@@ -138,7 +138,7 @@ pub(crate) enum CliError {
 }
 
 impl CliError {
-    /// Whether the reader of our output has closed it.
+    /// Whether the reader of the output closed the pipe.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }

@@ -1,4 +1,4 @@
-//! `docferry list`.
+//! The `docferry list` command.
 
 use docferry_cli::Client;
 use docferry_cli::job::{JobFilter, JobPage, JobSummary};
@@ -8,7 +8,7 @@ use crate::args::List;
 use crate::exit::{CliError, Exit};
 use crate::output;
 
-/// What a page holds at most; the service may have a smaller limit of its own.
+/// Maximum number of jobs per page. The service may have a lower limit.
 const PAGE_SIZE: usize = 100;
 
 pub(crate) async fn run(client: &Client, args: &List, json: bool) -> Result<Exit, CliError> {
@@ -18,15 +18,15 @@ pub(crate) async fn run(client: &Client, args: &List, json: bool) -> Result<Exit
         status: args.status.map(Into::into),
         page_size: u32::try_from(args.limit.clamp(1, PAGE_SIZE)).ok(),
     };
-    let (mut token, mut left) = (None::<String>, args.limit);
-    while left > 0 {
+    let (mut token, mut remaining) = (None::<String>, args.limit);
+    while remaining > 0 {
         let page = || client.jobs(&filter, token.as_deref());
         let JobPage { items, next_page_token } = insist(&options, page, output::retrying).await?;
-        for job in items.iter().take(left) {
+        for job in items.iter().take(remaining) {
             output::result(json, job, &line(job))?;
         }
-        left = left.saturating_sub(items.len());
-        // The same page again would go on for ever.
+        remaining = remaining.saturating_sub(items.len());
+        // A repeated token would make this loop endless.
         if next_page_token.is_none() || next_page_token == token {
             break;
         }
@@ -36,9 +36,9 @@ pub(crate) async fn run(client: &Client, args: &List, json: bool) -> Result<Exit
 }
 
 fn line(job: &JobSummary) -> String {
-    let asked_for = job.timestamps.queued_at.as_deref().unwrap_or("-");
+    let queued_at = job.timestamps.queued_at.as_deref().unwrap_or("-");
     let state = job.status.as_str();
     let documents = job.total_file_ids.map_or_else(|| "-".into(), |count| count.to_string());
     let attempts = job.attempts;
-    format!("{}  {asked_for}  {state:<20}  documents {documents}  attempts {attempts}", job.job_id)
+    format!("{}  {queued_at}  {state:<20}  documents {documents}  attempts {attempts}", job.job_id)
 }

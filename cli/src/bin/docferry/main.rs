@@ -27,7 +27,7 @@ use crate::exit::{CliError, Exit};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    // Long identifiers and addresses must come out whole, so that they can be copied.
+    // Lines are not wrapped, so that long ids and addresses can be copied.
     let _ = miette::set_hook(Box::new(|_| {
         Box::new(MietteHandlerOpts::new().wrap_lines(false).build())
     }));
@@ -35,13 +35,13 @@ async fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => {
             let _ = error.print();
-            // clap would exit with 2, which here means that a transfer failed.
+            // clap would exit with 2, which means here that a transfer failed.
             return if error.use_stderr() { Exit::Other } else { Exit::Completed }.into();
         }
     };
     match run(args).await {
         Ok(exit) => exit.into(),
-        // The reader of a pipe has all that it wanted: that is no error to report.
+        // The reader of a pipe closed it because it needs no more. That is not an error.
         Err(error) if error.is_broken_pipe() => Exit::BrokenPipe.into(),
         Err(error) => {
             let exit = error.exit();
@@ -52,7 +52,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<Exit, CliError> {
-    // Operators go past the public API, so its address and account are not asked for.
+    // The client is created only when needed: operators' commands do not use the public API,
+    // so its address and account may be missing.
     let client = || args.connection.client();
     match &args.command {
         #[cfg(feature = "admin")]

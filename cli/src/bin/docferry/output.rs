@@ -1,4 +1,4 @@
-//! What goes to standard output (results) and standard error (what went wrong).
+//! Output of the command: results to standard output, everything else to standard error.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -10,10 +10,10 @@ use serde::Serialize;
 
 use crate::exit::CliError;
 
-/// Prints a result: a JSON line for programs, or the line for people.
+/// Prints a result: `document` as a JSON line for programs, or `line` for people.
 ///
 /// # Errors
-/// When standard output cannot be written.
+/// [`CliError::Output`] when standard output cannot be written.
 pub(crate) fn result<T: Serialize>(json: bool, document: &T, line: &str) -> Result<(), CliError> {
     print(json, document, line).map_err(CliError::Output)
 }
@@ -28,10 +28,10 @@ fn print<T: Serialize>(json: bool, document: &T, line: &str) -> io::Result<()> {
     }
 }
 
-/// Tells a person about an error that concerns one of several things.
+/// Prints an error that concerns one of several items; `about` says which.
 ///
 /// # Errors
-/// When standard error is closed.
+/// [`CliError::Output`] when standard error is closed.
 pub(crate) fn complain<E>(about: &str, error: E) -> Result<(), CliError>
 where
     E: Diagnostic + Send + Sync + 'static,
@@ -40,17 +40,17 @@ where
     writeln!(io::stderr(), "{report:?}").map_err(CliError::Output)
 }
 
-/// Tells a person what happens meanwhile. It is no result, so it is not for programs.
+/// Prints a message for people to standard error. Results for programs do not go here.
 ///
 /// # Errors
-/// When standard error is closed.
+/// [`CliError::Output`] when standard error is closed.
 pub(crate) fn note(line: &str) -> Result<(), CliError> {
     writeln!(io::stderr(), "{}", clean(line)).map_err(CliError::Output)
 }
 
-/// Tells a person that a call has failed and is made again, so that a wait has its reason.
-/// It is no result, so a closed standard error does not matter.
+/// Prints that a call failed and is retried, to explain the delay. A closed standard error
+/// does not matter here.
 pub(crate) fn retrying(error: &ClientError, pause: Duration) {
     let pause = short_duration(pause.max(Duration::from_secs(1)));
-    let _ = note(&format!("{error}; again in {pause}"));
+    let _ = note(&format!("{error}; retrying in {pause}"));
 }

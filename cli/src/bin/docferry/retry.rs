@@ -1,4 +1,4 @@
-//! `docferry retry`.
+//! The `docferry retry` command.
 
 use docferry_cli::watch::insist_while;
 use docferry_cli::{Client, ClientError, Problem};
@@ -8,10 +8,10 @@ use crate::args::Retry;
 use crate::exit::{CliError, Exit};
 use crate::{output, watch};
 
-/// The JSON line of a job that does not run again.
+/// JSON line about a job that was not retried.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct NotAgain<'a> {
+struct RetryFailed<'a> {
     job_id: &'a str,
     problem: Problem,
 }
@@ -21,38 +21,41 @@ pub(crate) async fn run(client: &Client, args: &Retry, json: bool) -> Result<Exi
     let mut exit = Exit::Completed;
     let mut running = Vec::new();
     for job_id in &args.job_ids {
-        // A repeated call would count as another one, or be refused.
-        let may_pass = |error: &ClientError| error.is_surely_not_done() || error.is_not_settled();
+        // The call is not idempotent: repeating one that took effect would start another run,
+        // or be refused. So it is repeated only when it certainly had no effect.
+        let is_transient =
+            |error: &ClientError| error.is_surely_not_done() || error.is_not_settled();
         let call = || client.retry_job(job_id);
-        match insist_while(may_pass, &options, call, output::retrying).await {
+        match insist_while(is_transient, &options, call, output::retrying).await {
             Ok(accepted) => {
                 let attempt =
                     accepted.attempts.map_or_else(String::new, |n| format!(", attempt {n}"));
-                output::result(json, &accepted, &format!("{job_id}  runs again{attempt}"))?;
+                output::result(json, &accepted, &format!("{job_id}  retried{attempt}"))?;
                 running.push(job_id.clone());
             }
             Err(error) => {
                 exit = exit.max(Exit::from(&error));
-                let is_pointless_to_go_on =
+                let is_fatal =
                     !matches!(error, ClientError::Rejected { .. } | ClientError::NotFound(_));
                 if json {
                     let problem = error.to_problem();
-                    output::result(json, &NotAgain { job_id, problem }, "")?;
+                    output::result(json, &RetryFailed { job_id, problem }, "")?;
                 }
-                // Each try before this one was surely not carried out.
+                // All earlier tries certainly had no effect.
                 let is_refused = matches!(error, ClientError::Rejected { .. });
                 if error.may_have_been_done() && !is_refused {
                     output::complain(
-                        &format!("it is not known whether job {job_id} runs again"),
+                        &format!("it is not known whether job {job_id} was retried"),
                         error,
                     )?;
                     output::note(&format!(
-                        "look at it before asking again: docferry watch {job_id}"
+                        "check the job before retrying it again: docferry watch {job_id}"
                     ))?;
                 } else {
-                    output::complain(&format!("job {job_id} does not run again"), error)?;
+                    output::complain(&format!("job {job_id} was not retried"), error)?;
                 }
-                if is_pointless_to_go_on {
+                // The other jobs would fail for the same reason.
+                if is_fatal {
                     break;
                 }
             }

@@ -1,4 +1,4 @@
-//! `docferry send`.
+//! The `docferry send` command.
 
 use docferry_cli::watch::insist_while;
 use docferry_cli::{Accepted, Client, ClientError, NewTransfer, Problem};
@@ -9,7 +9,7 @@ use crate::exit::{CliError, Exit};
 use crate::shell::quoted;
 use crate::{output, watch};
 
-/// The JSON line of a document that was not accepted.
+/// JSON line about a document that was not accepted.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct NotAccepted<'a> {
@@ -17,26 +17,26 @@ struct NotAccepted<'a> {
     problem: Problem,
 }
 
-/// The JSON line of a document of which it is not known whether it was accepted.
+/// JSON line about a document that may or may not have been accepted.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct MayBeAccepted<'a> {
+struct UnknownAcceptance<'a> {
     obj_guid: &'a str,
     may_be_accepted: bool,
-    /// Repeating the request under this key makes no second transfer.
+    /// Repeating the request with this key creates no second transfer.
     idempotency_key: &'a str,
     problem: Problem,
 }
 
-/// A document that is being asked for, and the key of that request.
+/// A request for one document, with its idempotency key.
 #[derive(Debug, Clone)]
 struct Request {
     obj_guid: String,
     key: String,
 }
 
-/// A document that was asked for without an answer that says yes.
-struct Unsent {
+/// Failure of a request for one document.
+struct SendError {
     error: ClientError,
     may_be_accepted: bool,
 }
@@ -51,10 +51,10 @@ pub(crate) async fn run(client: &Client, args: &Send, json: bool) -> Result<Exit
         result = work => return result,
         interrupt = tokio::signal::ctrl_c() => interrupt.map_err(CliError::Signal)?,
     }
-    output::note("\nstopped; transfers that were accepted go on")?;
+    output::note("\ninterrupted; transfers that were accepted continue")?;
     if let Some(request) = &current {
         output::note(&format!("it is not known whether {} was accepted", request.obj_guid))?;
-        advise(args, request)?;
+        print_retry_command(args, request)?;
     }
     Ok(Exit::Interrupted)
 }
@@ -67,8 +67,8 @@ async fn send_and_watch(
 ) -> Result<Exit, CliError> {
     let mut exit = Exit::Completed;
     let mut transfer_ids = Vec::new();
-    let mut rest = args.obj_guids.iter();
-    for obj_guid in rest.by_ref() {
+    let mut remaining = args.obj_guids.iter();
+    for obj_guid in remaining.by_ref() {
         let key = args.idempotency_key.clone();
         let key = key.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         let request = Request { obj_guid: obj_guid.clone(), key };
@@ -81,25 +81,25 @@ async fn send_and_watch(
                 output::result(json, &accepted, &line)?;
                 transfer_ids.push(accepted.transfer_id);
             }
-            Err(unsent) => {
-                exit = exit.max(Exit::from(&unsent.error));
-                let is_pointless_to_go_on = !matches!(unsent.error, ClientError::Rejected { .. });
-                report(args, &request, unsent, json)?;
-                if is_pointless_to_go_on {
+            Err(failure) => {
+                exit = exit.max(Exit::from(&failure.error));
+                let is_fatal = !matches!(failure.error, ClientError::Rejected { .. });
+                report(args, &request, failure, json)?;
+                if is_fatal {
                     break;
                 }
             }
         }
     }
-    for obj_guid in rest {
-        let detail = "it was not sent, because an earlier document could not be".to_owned();
+    for obj_guid in remaining {
+        let detail = "not sent, because the request for an earlier document failed".to_owned();
         if json {
             let problem = Problem { detail: Some(detail), ..Problem::default() };
             output::result(json, &NotAccepted { obj_guid, problem }, "")?;
         }
         output::note(&format!("{obj_guid} was not sent"))?;
     }
-    // What was accepted is under way, whatever happened to the others.
+    // Watches the accepted transfers, even when other documents failed.
     if args.watch && !transfer_ids.is_empty() {
         exit = exit.max(
             watch::run(client, &transfer_ids, &args.patience, json, watch::deliveries()).await?,
@@ -108,8 +108,8 @@ async fn send_and_watch(
     Ok(exit)
 }
 
-/// Sends one request, again under the same key while that may help.
-async fn send(client: &Client, args: &Send, request: &Request) -> Result<Accepted, Unsent> {
+/// Sends one request and retries it with the same idempotency key after transient failures.
+async fn send(client: &Client, args: &Send, request: &Request) -> Result<Accepted, SendError> {
     let Request { obj_guid, key } = request;
     let transfer = NewTransfer {
         obj_guid: obj_guid.clone(),
@@ -117,8 +117,8 @@ async fn send(client: &Client, args: &Send, request: &Request) -> Result<Accepte
         file_path: args.path.clone(),
     };
     let mut may_be_accepted = false;
-    let may_pass = |error: &ClientError| {
-        // 409: the first request of this key is still being recorded.
+    let is_transient = |error: &ClientError| {
+        // 409: the first request with this key is still being recorded.
         error.is_transient() || matches!(error, ClientError::Rejected { status: 409, .. })
     };
     let notify = |error: &ClientError, pause| {
@@ -127,19 +127,19 @@ async fn send(client: &Client, args: &Send, request: &Request) -> Result<Accepte
     };
     let options = args.patience.options();
     let call = || client.upload_once(&transfer, key);
-    let sent = insist_while(may_pass, &options, call, notify).await;
+    let sent = insist_while(is_transient, &options, call, notify).await;
     sent.map_err(|error| {
-        // The service checks a body before it records anything, so it refuses each try.
+        // The service validates a body before it records anything, so each try was refused.
         let is_refused =
             matches!(error, ClientError::Rejected { status: 400 | 413 | 415 | 422, .. });
         let may_be_accepted = !is_refused && (may_be_accepted || error.may_have_been_done());
-        Unsent { error, may_be_accepted }
+        SendError { error, may_be_accepted }
     })
 }
 
-fn report(args: &Send, request: &Request, unsent: Unsent, json: bool) -> Result<(), CliError> {
+fn report(args: &Send, request: &Request, failure: SendError, json: bool) -> Result<(), CliError> {
     let Request { obj_guid, key } = request;
-    let Unsent { error, may_be_accepted } = unsent;
+    let SendError { error, may_be_accepted } = failure;
     let problem = error.to_problem();
     if !may_be_accepted {
         if json {
@@ -148,19 +148,19 @@ fn report(args: &Send, request: &Request, unsent: Unsent, json: bool) -> Result<
         return output::complain(&format!("{obj_guid} was not accepted"), error);
     }
     if json {
-        let line = MayBeAccepted { obj_guid, may_be_accepted, idempotency_key: key, problem };
+        let line = UnknownAcceptance { obj_guid, may_be_accepted, idempotency_key: key, problem };
         output::result(json, &line, "")?;
     }
     output::complain(&format!("it is not known whether {obj_guid} was accepted"), error)?;
-    advise(args, request)
+    print_retry_command(args, request)
 }
 
-/// Says how to repeat a request of which the outcome is not known.
-fn advise(args: &Send, Request { obj_guid, key }: &Request) -> Result<(), CliError> {
+/// Prints the command that repeats a request whose outcome is not known.
+fn print_retry_command(args: &Send, Request { obj_guid, key }: &Request) -> Result<(), CliError> {
     let mut line = format!("docferry send {} --email {}", quoted(obj_guid), quoted(&args.email));
     if let Some(path) = &args.path {
         line.push_str(&format!(" --path {}", quoted(path)));
     }
     line.push_str(&format!(" --idempotency-key {}", quoted(key)));
-    output::note(&format!("send it again like this; it makes no second transfer:\n  {line}"))
+    output::note(&format!("repeat the request without creating a second transfer:\n  {line}"))
 }

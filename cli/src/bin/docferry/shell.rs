@@ -1,9 +1,9 @@
-//! Words of a command that is shown to be copied.
+//! Quoting for commands that are printed for the user to copy.
 
-/// Quotes a word as a shell reads it.
+/// Quotes a word for a POSIX shell.
 pub(crate) fn quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:=@".contains(c);
-    // A word that begins with = is expanded by some shells.
+    // Some shells expand a word that begins with =.
     if !text.is_empty() && !text.starts_with('=') && text.chars().all(is_plain) {
         return text.to_owned();
     }

@@ -1,4 +1,4 @@
-//! `docferry watch`.
+//! The `docferry watch` command.
 
 use std::cell::RefCell;
 use std::io::{IsTerminal, Stderr, stderr};
@@ -15,7 +15,7 @@ use crate::args::Patience;
 use crate::exit::{CliError, Exit};
 use crate::output;
 
-/// The JSON line of what could not be watched to any end.
+/// JSON line about a transfer or job whose status is not known.
 #[derive(Debug, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 struct NotWatched<'a> {
@@ -27,32 +27,33 @@ struct NotWatched<'a> {
 }
 
 impl<'a> NotWatched<'a> {
-    /// Time was up before the service had said anything.
-    fn without_answer(transfer_id: Option<&'a str>, job_id: Option<&'a str>) -> Self {
-        let detail = Some("there was no answer in time; it may still be running".to_owned());
+    /// The timeout expired before the service responded.
+    fn without_response(transfer_id: Option<&'a str>, job_id: Option<&'a str>) -> Self {
+        let detail =
+            Some("the service did not respond in time; it may still be running".to_owned());
         Self { transfer_id, job_id, problem: Problem { detail, ..Problem::default() } }
     }
 }
 
-/// The two kinds of work that an id may stand for.
+/// Result of watching a transfer or a job.
 pub(crate) enum Ended {
     Transfer(Result<Outcome, ClientError>),
     Job(Result<Outcome<JobStatus>, ClientError>),
 }
 
-/// What ends mean for the command's own.
+/// Functions that map the result of watching to an exit code.
 pub(crate) struct Judge {
     pub(crate) transfer: fn(&Outcome) -> Exit,
     pub(crate) job: fn(&Outcome<JobStatus>) -> Exit,
 }
 
-/// For who wanted documents delivered.
+/// Exit codes of commands that deliver documents.
 pub(crate) fn deliveries() -> Judge {
     Judge { transfer: Exit::of, job: Exit::of_job }
 }
 
-/// Where progress is shown: bars on a terminal, lines elsewhere. It goes to standard
-/// error, so that results can be piped.
+/// Display of progress: bars on a terminal, lines elsewhere. It uses standard error, so that
+/// results can be piped.
 pub(crate) enum Screen {
     Bars(MultiProgress),
     Lines(Rc<RefCell<Stderr>>),
@@ -75,7 +76,7 @@ impl Screen {
     }
 }
 
-/// Follows transfers and jobs and reports each.
+/// Watches transfers and jobs concurrently and reports each.
 pub(crate) async fn run(
     client: &Client,
     ids: &[String],
@@ -85,7 +86,7 @@ pub(crate) async fn run(
 ) -> Result<Exit, CliError> {
     let options = patience.options();
     let screen = Screen::new();
-    let each = ids.iter().map(async |id| {
+    let watches = ids.iter().map(async |id| {
         let is_job = match insist(&options, || client.is_job(id), output::retrying).await {
             Ok(is_job) => is_job,
             Err(error) => return Ended::Transfer(Err(error)),
@@ -98,7 +99,7 @@ pub(crate) async fn run(
         }
     });
     let mut exit = Exit::Completed;
-    for (id, ended) in ids.iter().zip(join_all(each).await) {
+    for (id, ended) in ids.iter().zip(join_all(watches).await) {
         exit = exit.max(match &ended {
             Ended::Transfer(Ok(outcome)) => (judge.transfer)(outcome),
             Ended::Job(Ok(outcome)) => (judge.job)(outcome),
@@ -112,12 +113,12 @@ pub(crate) async fn run(
 fn report(id: &str, ended: Ended, json: bool) -> Result<(), CliError> {
     let (error, is_job) = match ended {
         Ended::Transfer(Ok(outcome)) => {
-            let unanswered = NotWatched::without_answer(Some(id), None);
-            return report_outcome(id, &outcome, &unanswered, transfer_line, json);
+            let no_response = NotWatched::without_response(Some(id), None);
+            return report_outcome(id, &outcome, &no_response, transfer_line, json);
         }
         Ended::Job(Ok(outcome)) => {
-            let unanswered = NotWatched::without_answer(None, Some(id));
-            return report_outcome(id, &outcome, &unanswered, job_line, json);
+            let no_response = NotWatched::without_response(None, Some(id));
+            return report_outcome(id, &outcome, &no_response, job_line, json);
         }
         Ended::Transfer(Err(error)) => (error, false),
         Ended::Job(Err(error)) => (error, true),
@@ -135,7 +136,7 @@ fn report(id: &str, ended: Ended, json: bool) -> Result<(), CliError> {
 fn report_outcome<S: Watched + serde::Serialize>(
     id: &str,
     outcome: &Outcome<S>,
-    unanswered: &NotWatched<'_>,
+    no_response: &NotWatched<'_>,
     line: fn(&S, &str) -> String,
     json: bool,
 ) -> Result<(), CliError> {
@@ -147,7 +148,7 @@ fn report_outcome<S: Watched + serde::Serialize>(
     };
     match outcome.status() {
         Some(status) => output::result(json, status, &line(status, &word))?,
-        None => output::result(json, unanswered, &format!("{id}  no answer"))?,
+        None => output::result(json, no_response, &format!("{id}  no response"))?,
     }
     Ok(())
 }
@@ -158,14 +159,14 @@ fn transfer_line(status: &TransferStatus, word: &str) -> String {
 }
 
 fn job_line(status: &JobStatus, word: &str) -> String {
-    let done = |item: &&JobItem| item.status == JobState::Completed;
-    let (done, all) = (status.items.iter().filter(done).count(), status.items.len());
+    let is_completed = |item: &&JobItem| item.status == JobState::Completed;
+    let (completed, all) = (status.items.iter().filter(is_completed).count(), status.items.len());
     let bytes: u64 = status.items.iter().map(|item| item.bytes_done).sum();
-    let lost = match status.lost() {
-        lost if lost > 0 && status.status == JobState::Completed => {
-            format!(" without {lost} of its documents")
+    let missing = match status.lost() {
+        missing if missing > 0 && status.status == JobState::Completed => {
+            format!(" without {missing} of its documents")
         }
         _ => String::new(),
     };
-    format!("{}  {done} of {all} documents  {bytes} bytes  {word}{lost}", status.job_id)
+    format!("{}  {completed} of {all} documents  {bytes} bytes  {word}{missing}", status.job_id)
 }

@@ -1,4 +1,4 @@
-//! Which deployment an operator means, and the way to it.
+//! Selection of a deployment, and AWS clients for it.
 
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
@@ -13,15 +13,15 @@ use super::AdminError;
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Deployment")]
 pub(crate) struct Place {
-    /// CloudFormation stack, whose outputs name table and state machine
+    /// CloudFormation stack, whose outputs name the table and the state machine
     #[arg(long, env = "DOCFERRY_STACK_NAME", value_name = "NAME")]
     stack: Option<String>,
 
-    /// Table of transfers; goes before the stack's
+    /// Table of transfers; overrides the output of the stack
     #[arg(long, env = "DOCFERRY_TABLE", value_name = "NAME")]
     table: Option<String>,
 
-    /// Workflow; goes before the stack's
+    /// State machine of transfers; overrides the output of the stack
     #[arg(long, env = "DOCFERRY_STATE_MACHINE_ARN", value_name = "ARN")]
     state_machine: Option<String>,
 }
@@ -29,17 +29,17 @@ pub(crate) struct Place {
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Deployment")]
 pub(crate) struct DocumentsPlace {
-    /// CloudFormation stack, whose outputs name the index
+    /// CloudFormation stack, whose outputs name the index of documents
     #[arg(long, env = "DOCFERRY_STACK_NAME", value_name = "NAME")]
     stack: Option<String>,
 
-    /// The index of documents; goes before the stack's
+    /// Table with the index of documents; overrides the output of the stack
     #[arg(long, env = "DOCFERRY_DOCUMENTS_TABLE", value_name = "NAME")]
     table: Option<String>,
 }
 
 impl DocumentsPlace {
-    /// The index, reached with the operator's credentials.
+    /// Opens the index with the operator's credentials.
     pub(crate) async fn index(&self) -> Result<DynamoDocumentIndex, AdminError> {
         let config = config().await?;
         let table = match (&self.table, &self.stack) {
@@ -51,7 +51,7 @@ impl DocumentsPlace {
     }
 }
 
-/// A deployment, reached with the operator's credentials.
+/// A deployment, with AWS clients that use the operator's credentials.
 #[derive(Debug)]
 pub(super) struct Deployment {
     pub(super) dynamodb: aws_sdk_dynamodb::Client,
@@ -95,11 +95,13 @@ impl Deployment {
     }
 }
 
-/// The usual AWS environment and profile. What is most often missing is told by
-/// name, because the SDK would only say that a request could not be sent.
+/// Loads the AWS configuration from the environment and the profile.
+///
+/// A missing region and missing credentials have errors of their own, because the SDK would
+/// only report that a request could not be sent.
 async fn config() -> Result<SdkConfig, AdminError> {
-    // Not from the instance metadata service: on a desk nobody answers there, and
-    // finding that out takes seconds.
+    // The instance metadata service is not used for the region: on an operator's machine it
+    // does not exist, and the timeout takes seconds.
     let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
         .or_else(ProfileFileRegionProvider::new());
     let config = aws_config::defaults(BehaviorVersion::latest()).region(region).load().await;
@@ -113,7 +115,7 @@ async fn config() -> Result<SdkConfig, AdminError> {
     Ok(config)
 }
 
-/// What a stack tells of itself.
+/// Outputs of a CloudFormation stack.
 struct Outputs<'a> {
     stack: &'a str,
     values: Vec<(String, String)>,

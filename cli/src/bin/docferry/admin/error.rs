@@ -5,10 +5,10 @@ use miette::Diagnostic;
 
 use crate::exit::Exit;
 
-/// What ends a command for operators before its work is done.
+/// Error that ends an operators' command early.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub(crate) enum AdminError {
-    #[error("which deployment is meant?")]
+    #[error("no deployment is selected")]
     #[diagnostic(
         code(docferry::usage),
         help(
@@ -18,7 +18,7 @@ pub(crate) enum AdminError {
     )]
     NoPlace,
 
-    #[error("which index of documents is meant?")]
+    #[error("no index of documents is selected")]
     #[diagnostic(
         code(docferry::usage),
         help("pass --stack (DOCFERRY_STACK_NAME) or --table (DOCFERRY_DOCUMENTS_TABLE)")
@@ -26,27 +26,27 @@ pub(crate) enum AdminError {
     NoIndex,
 
     #[error("no AWS region is set")]
-    #[diagnostic(code(docferry::usage), help("set AWS_REGION, or a region in the AWS profile"))]
+    #[diagnostic(code(docferry::usage), help("set AWS_REGION or a region in the AWS profile"))]
     NoRegion,
 
     #[error("there are no AWS credentials")]
     #[diagnostic(
         code(docferry::aws_credentials),
         help(
-            "set AWS_PROFILE or the keys. For single sign-on and everything else that the AWS CLI \
-             knows: eval \"$(aws configure export-credentials --format env)\""
+            "set AWS_PROFILE or the access keys. For single sign-on and other sources that only \
+             the AWS CLI supports: eval \"$(aws configure export-credentials --format env)\""
         )
     )]
     NoCredentials(#[source] Cause),
 
-    #[error("the stack {stack} is not one of docferry: it has no output {output}")]
+    #[error("the stack {stack} is not a docferry stack: it has no output {output}")]
     #[diagnostic(code(docferry::usage))]
     NoOutput { stack: String, output: &'static str },
 
     #[error("the stack {stack} cannot be read")]
     #[diagnostic(
         code(docferry::aws),
-        help("is there a stack of that name in this account and region?")
+        help("check that the stack exists in this account and region")
     )]
     Stack {
         stack: String,
@@ -54,7 +54,7 @@ pub(crate) enum AdminError {
         fault: Fault,
     },
 
-    #[error("AWS did not do what was asked")]
+    #[error("a call to AWS failed")]
     #[diagnostic(code(docferry::aws))]
     Aws(#[from] Fault),
 
@@ -62,23 +62,28 @@ pub(crate) enum AdminError {
     #[diagnostic(code(docferry::usage))]
     NoMachine(String),
 
-    #[error("nothing is known of this transfer")]
+    #[error("the transfer was not found")]
     #[diagnostic(
         code(docferry::not_found),
-        help("a transfer is forgotten some days after its end; check the id and the stack")
+        help(
+            "a record is deleted some days after the transfer has ended; check the id and the stack"
+        )
     )]
     NotFound,
 
-    #[error("the record cannot be read by this version of docferry")]
-    #[diagnostic(code(docferry::version), help("use a version as new as the service's"))]
+    #[error("this version of docferry cannot read the record")]
+    #[diagnostic(
+        code(docferry::version),
+        help("use the same version as the service, or a newer one")
+    )]
     Unreadable,
 
-    #[error("left alone: {0}")]
-    #[diagnostic(code(docferry::left_alone), help("docferry admin inspect shows where it stands"))]
+    #[error("not restarted: {0}")]
+    #[diagnostic(code(docferry::left_alone), help("docferry admin inspect shows its state"))]
     LeftAlone(RequeueError),
 
-    #[error("some lines are wrong, and nothing was loaded\n{0}")]
-    #[diagnostic(code(docferry::usage), help("mend these lines and load the file again"))]
+    #[error("some lines are invalid, and nothing was imported\n{0}")]
+    #[diagnostic(code(docferry::usage), help("correct these lines and import the file again"))]
     Lines(String),
 
     #[error(transparent)]
@@ -88,7 +93,7 @@ pub(crate) enum AdminError {
     #[error(transparent)]
     #[diagnostic(
         code(docferry::aws),
-        help("the next attempt may have begun: ask again, or leave it to sweep")
+        help("the execution may have been started: repeat the command, or wait for the sweeper")
     )]
     Workflow(WorkflowError),
 }

@@ -1,4 +1,4 @@
-//! What lies under a transfer's id, and what that means.
+//! Items found under a transfer's id, and advice for the operator.
 
 use std::collections::HashMap;
 
@@ -12,18 +12,21 @@ use super::inspection::{Execution, Inspection, Names, Record, References, Sessio
 /// An item of the table.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// What lies under a transfer's id.
+/// Items found under a transfer's id.
 #[derive(Debug)]
 pub(super) struct Found {
     id: TransferId,
     transfer: Option<Transfer>,
+    /// Time at which the sweeper processes the transfer; `None` if there is nothing left to
+    /// do.
     next_look_at: Option<Timestamp>,
     session: Option<Session>,
+    /// Sort keys of all other items.
     other_items: Vec<String>,
 }
 
 impl Found {
-    /// Sorts the items by their kinds.
+    /// Classifies the items by their sort keys.
     pub(super) fn read(id: &TransferId, items: Vec<Item>) -> Result<Self, AdminError> {
         if items.is_empty() {
             return Err(AdminError::NotFound);
@@ -50,8 +53,8 @@ impl Found {
                         expires_at: expires_at.and_then(|at| at.parse().ok()),
                     });
                 }
-                // Of a bundle's other documents nothing is asked.
-                Some(key) if is_of_another(id, key) => {}
+                // Other documents of the same batch are not shown.
+                Some(key) if belongs_to_other_document(id, key) => {}
                 other => found.other_items.push(other.unwrap_or("(no sort key)").to_owned()),
             }
         }
@@ -65,7 +68,7 @@ impl Found {
         Some(&self.transfer.as_ref()?.source.as_ref()?.key)
     }
 
-    /// The present attempt; 0 without a record.
+    /// Number of the current execution; 0 without a record.
     pub(super) fn attempt(&self) -> u32 {
         self.transfer.as_ref().map_or(0, |transfer| transfer.attempt)
     }
@@ -98,47 +101,51 @@ impl Found {
         }
     }
 
+    /// Explains the state of the transfer and what an operator can do. `execution` is the
+    /// latest one.
     fn advice(&self, execution: Option<&Execution>) -> String {
         let Some(transfer) = &self.transfer else {
             if self.other_items.iter().any(|key| key == "BUNDLE") {
                 return format!(
-                    "It is a bundle: each of its documents is a transfer, {}_0000 and so on.",
+                    "This is a batch. Each of its documents is a transfer: {}_0000 and so on.",
                     self.id
                 );
             }
-            return "There is no record, only what is listed: the store forgets it in time.".into();
+            return "There is no record, only the items listed above. They are deleted when their \
+                    time to live expires."
+                .into();
         };
         let state = execution.map_or("missing", |execution| &execution.state);
         let advice = if transfer.phase.is_terminal() {
             match self.next_look_at {
-                None => "It has ended, and nothing of it is left to look after.",
+                None => "The transfer has ended and is cleaned up.",
                 Some(_) => {
-                    "It has ended. Something may be left of it, or its document may still come: \
-                     sweep looks after that."
+                    "The transfer has ended. Temporary data may remain, or its document may still \
+                     arrive: the sweeper removes both."
                 }
             }
         } else if state == "running" {
-            "It runs: there is nothing to do."
+            "The transfer is running. There is nothing to do."
         } else if transfer.delivery.is_some() || transfer.ending.is_some() {
-            "Only its ending is missing: sweep makes up for that."
+            "The outcome is decided, but the end is not recorded yet. The sweeper records it."
         } else if state == "missing"
             && transfer.phase == Phase::Accepted
             && transfer.turn != Turn::Holding
         {
-            "It waits for a slot."
+            "The transfer is waiting for a slot."
         } else if state == "missing" {
-            "Its execution was not started: sweep starts it within minutes, `docferry admin \
-             requeue` at once."
+            "The execution was not started. The sweeper starts it within minutes; `docferry admin \
+             requeue` starts it immediately."
         } else {
-            "Its execution has ended without an ending of the transfer: sweep begins the next \
-             attempt within minutes, unless it has begun too many; `docferry admin requeue` does \
-             at once."
+            "The execution has ended, but the transfer has not. The sweeper starts the next \
+             execution within minutes, unless there were too many; `docferry admin requeue` \
+             starts it immediately."
         };
         advice.to_owned()
     }
 }
 
-/// Sort keys of the record and of the upload session.
+/// Returns the sort keys of the record and of the upload session.
 fn keys(id: &TransferId) -> (String, String) {
     match id.in_bundle() {
         None => ("META".to_owned(), "SESSION#0".to_owned()),
@@ -146,24 +153,25 @@ fn keys(id: &TransferId) -> (String, String) {
     }
 }
 
-/// Whether `id` is a document of a bundle and the item belongs to another of them.
-fn is_of_another(id: &TransferId, key: &str) -> bool {
+/// Whether `id` is a document of a batch and the item belongs to another document of it.
+fn belongs_to_other_document(id: &TransferId, key: &str) -> bool {
     let Some((_, number)) = id.in_bundle() else { return false };
     let kinds = ["DOC#", "SESSION#", "OUTBOX#"];
-    let rest = kinds.iter().find_map(|kind| key.strip_prefix(kind));
-    rest.is_some_and(|rest| !rest.starts_with(&format!("{number:04}")))
+    let suffix = kinds.iter().find_map(|kind| key.strip_prefix(kind));
+    suffix.is_some_and(|suffix| !suffix.starts_with(&format!("{number:04}")))
 }
 
-/// An attribute that is text.
+/// Returns a string attribute.
 pub(super) fn text(item: &Item, name: &str) -> Option<String> {
     item.get(name)?.as_s().ok().cloned()
 }
 
+/// Returns a number attribute.
 fn number<N: std::str::FromStr>(item: &Item, name: &str) -> Option<N> {
     item.get(name).and_then(|value| AttributeValue::as_n(value).ok())?.parse().ok()
 }
 
-/// An attribute that is a time in milliseconds since 1970.
+/// Returns an attribute that is a time in milliseconds since 1970.
 pub(super) fn milliseconds(item: &Item, name: &str) -> Option<Timestamp> {
     Timestamp::from_millisecond(number(item, name)?).ok()
 }

@@ -1,5 +1,5 @@
-//! Reading what there is of a transfer: one Query for everything under its id, the
-//! references on its exchange key, and its executions.
+//! Reads everything about a transfer: one Query for all items under its id, the references
+//! to its exchange key, and its executions.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
@@ -13,8 +13,8 @@ use super::deployment::Deployment;
 use super::found::{Found, Item};
 use super::inspection::{Execution, Inspection};
 
-/// Executions looked at; the last ones tell what happens now.
-const MOST_EXECUTIONS: u32 = 10;
+/// Maximum number of executions that are shown, latest ones only.
+const MAX_EXECUTIONS: u32 = 10;
 
 pub(super) async fn gather(
     deployment: &Deployment,
@@ -29,16 +29,16 @@ pub(super) async fn gather(
     };
     let last = found.attempt();
     let mut executions = Vec::new();
-    for attempt in last.saturating_sub(MOST_EXECUTIONS) + 1..=last {
+    for attempt in last.saturating_sub(MAX_EXECUTIONS) + 1..=last {
         executions.push(execution(deployment, &format!("{id}-{attempt}")).await?);
     }
-    #[expect(clippy::disallowed_methods, reason = "people are told how long ago things were")]
+    #[expect(clippy::disallowed_methods, reason = "ages are shown relative to the current time")]
     let now = Timestamp::now();
     Ok(found.into_inspection(references, executions, show_names, now))
 }
 
-/// Every item under the transfer's id, whatever its kind; for a document of a bundle,
-/// under the bundle's.
+/// Reads all items under the transfer's id, or under the batch's id for a document of a
+/// batch.
 async fn items(deployment: &Deployment, id: &TransferId) -> Result<Vec<Item>, AdminError> {
     let mut items = Vec::new();
     let mut from = None;
@@ -86,7 +86,8 @@ async fn execution(deployment: &Deployment, name: &str) -> Result<Execution, Adm
     }
 }
 
-/// The error's name is one of a known list; its cause may be anything, and stays out.
+/// Converts a description of an execution. The error name comes from a known list. The cause
+/// is left out, because it is free text and may hold personal data.
 fn described(name: &str, answer: &DescribeExecutionOutput) -> Execution {
     let time = |at: Option<&aws_sdk_sfn::primitives::DateTime>| {
         at.and_then(|at| Timestamp::from_second(at.secs()).ok())

@@ -1,7 +1,7 @@
-//! What is known of a transfer, without anything secret.
+//! Output of `docferry admin inspect`: everything known about a transfer, without secrets.
 //!
-//! Only what stands here by name is shown: a kind of item or an attribute that is
-//! added to the table later tells of itself by its sort key and nothing else.
+//! This is an allow list: only the attributes named here are shown. Of other items, such as
+//! kinds that are added to the table later, only the sort key is shown.
 
 use docferry_domain::{FailureCode, Phase, Pool, Priority, Transfer, TransferId, Turn};
 use jiff::Timestamp;
@@ -9,37 +9,42 @@ use serde::Serialize;
 
 use super::found::{Item, milliseconds, text};
 
-/// The whole answer.
+/// The whole output.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Inspection {
     pub(super) transfer_id: TransferId,
     pub(super) record: Option<Record>,
-    /// The upload session, as far as it may be told.
+    /// The upload session, without its URL.
     pub(super) session: Option<Session>,
-    /// Who refers to its exchange key.
+    /// References to its exchange key.
     pub(super) references: Option<References>,
-    /// Sort keys of whatever else is under its id.
+    /// Sort keys of all other items under its id.
     pub(super) other_items: Vec<String>,
+    /// The latest executions, oldest first.
     pub(super) executions: Vec<Execution>,
-    /// What that means, and what an operator may do.
+    /// Explanation of the state, and what an operator can do.
     pub(super) advice: String,
+    /// Current time, to show ages.
     #[serde(skip)]
     pub(super) now: Timestamp,
 }
 
+/// The record of the transfer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Record {
     pub(super) phase: &'static str,
+    /// Number of the current execution.
     pub(super) attempt: u32,
+    /// Fencing epoch of uploads.
     pub(super) epoch: u64,
     pub(super) pool: Pool,
     pub(super) priority: Priority,
     /// Whether it holds a slot or waits for one.
     pub(super) turn: Turn,
     pub(super) cancel_requested: bool,
-    /// Why it is being ended, once it is.
+    /// Code of the decided but not yet recorded end.
     pub(super) ending: Option<FailureCode>,
     pub(super) failure: Option<FailureCode>,
     pub(super) obj_guid: String,
@@ -54,27 +59,34 @@ pub(super) struct Record {
     pub(super) resume_at: Option<Timestamp>,
     pub(super) ended_at: Option<Timestamp>,
     pub(super) deadline: Timestamp,
-    /// When `sweep` looks at it; `None` once nothing of it is left to look after.
+    /// Time at which the sweeper processes it; `None` once it has ended and is cleaned up.
     pub(super) next_look_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) names: Option<Names>,
 }
 
+/// Checkpoint of the upload. Sizes and offsets are in bytes.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Checkpoint {
+    /// Bytes that the drive has acknowledged.
     pub(super) offset: u64,
+    /// Bytes covered by the hash.
     pub(super) hashed_to: u64,
     pub(super) fragment_bytes: u64,
+    /// Number of upload sessions opened so far.
     pub(super) sessions: u32,
 }
 
+/// The recorded delivery.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Delivery {
+    /// Size in bytes.
     pub(super) size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) quick_xor_hash: Option<String>,
+    /// Whether the drive changed the file after the upload.
     pub(super) rewritten: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) evidence: Option<docferry_domain::Evidence>,
@@ -96,7 +108,7 @@ impl Delivery {
     }
 }
 
-/// What is personal, or may be.
+/// Personal data, which is shown on request only.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Names {
@@ -108,32 +120,38 @@ pub(super) struct Names {
     pub(super) exchange_key: Option<String>,
 }
 
+/// The upload session. Its URL is a secret and is not read.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Session {
-    /// Of the invocation that opened it.
+    /// Epoch of the invocation that opened it.
     pub(super) epoch: Option<u64>,
-    /// When the drive said it would forget it.
+    /// Expiry of the session according to the drive.
     pub(super) expires_at: Option<Timestamp>,
 }
 
+/// References of transfers to an exchange key.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct References {
+    /// Number of transfers that refer to the key.
     pub(super) count: usize,
+    /// Whether the inspected transfer is one of them.
     pub(super) this_transfer: bool,
-    /// The transfer that is deleting the object, and until when others wait for it.
+    /// The transfer that holds the lease for deleting the object.
     pub(super) deleting_by: Option<String>,
+    /// End of that lease.
     pub(super) deleting_until: Option<Timestamp>,
-    /// When the object was deleted, by the exchange store's clock.
+    /// Time at which the object was deleted, by the exchange store's clock.
     pub(super) deleted_at: Option<Timestamp>,
 }
 
+/// A Step Functions execution of the transfer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Execution {
     pub(super) name: String,
-    /// As Step Functions says, in small letters, or `missing`.
+    /// Status of Step Functions in lower case, or `missing`.
     pub(super) state: String,
     pub(super) started_at: Option<Timestamp>,
     pub(super) stopped_at: Option<Timestamp>,
@@ -148,7 +166,7 @@ impl Execution {
 }
 
 impl Record {
-    /// All but what the record's item holds beside the transfer.
+    /// Converts a transfer. `next_look_at` and `names` stay empty.
     pub(super) fn of(transfer: &Transfer) -> Self {
         let source = transfer.source.as_ref();
         Self {
@@ -202,7 +220,7 @@ impl References {
         let refs = item.get("refs").and_then(|refs| refs.as_ss().ok());
         Self {
             count: refs.map_or(0, Vec::len),
-            this_transfer: refs.is_some_and(|refs| refs.iter().any(|one| one == id.as_str())),
+            this_transfer: refs.is_some_and(|refs| refs.iter().any(|other| other == id.as_str())),
             deleting_by: text(item, "releasingBy"),
             deleting_until: milliseconds(item, "releasingUntil"),
             deleted_at: milliseconds(item, "releasedAt"),

@@ -1,7 +1,7 @@
-//! `docferry admin`: for operators, with their own AWS credentials.
+//! The `docferry admin` commands, for operators with their own AWS credentials.
 //!
-//! What runs is looked at and carried on through the table and the workflow, past
-//! the public API. No secret is read, and what is personal is shown on request only.
+//! They inspect and restart transfers through DynamoDB and Step Functions instead of the
+//! public API. They read no secret, and show personal data on request only.
 
 mod deployment;
 mod error;
@@ -23,32 +23,32 @@ use deployment::{Deployment, Place};
 pub(crate) use deployment::DocumentsPlace;
 
 const EXIT_CODES: &str = "\
-Credentials and region are those of the AWS environment or profile;
-AWS_ENDPOINT_URL names an emulator.
+Credentials and region come from the AWS environment variables or profile.
+AWS_ENDPOINT_URL is the address of an emulator, if one is used.
 
 Exit codes:
-  0  done
-  1  wrong usage, an unknown transfer, or one that must be left alone
-  4  AWS refused the credentials or rights, or there are none
+  0  success
+  1  wrong usage, an unknown transfer, or one that must not be restarted
+  4  AWS refused the credentials or a permission, or there are no credentials
   5  AWS could not be reached or stayed unavailable";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Admin {
-    /// Show what is known of a transfer and what is left of it where
+    /// Show the record of a transfer and all its remaining data
     #[command(after_help = EXIT_CODES)]
     Inspect(Inspect),
-    /// Carry on a transfer that has not ended and whose execution is dead
+    /// Restart a transfer that has not ended and whose execution has died
     #[command(after_help = EXIT_CODES)]
     Requeue(Requeue),
 }
 
 #[derive(Debug, Group)]
 pub(crate) struct Inspect {
-    /// The transfer
+    /// Id of the transfer
     #[arg(value_name = "TRANSFER_ID")]
     transfer_id: TransferId,
 
-    /// Show the recipient, the names of file and folder, and the exchange key too
+    /// Also show the recipient, the names of file and folder, and the exchange key
     #[arg(long)]
     show_names: bool,
 
@@ -58,7 +58,7 @@ pub(crate) struct Inspect {
 
 #[derive(Debug, Group)]
 pub(crate) struct Requeue {
-    /// The transfer
+    /// Id of the transfer
     #[arg(value_name = "TRANSFER_ID")]
     transfer_id: TransferId,
 
@@ -75,8 +75,8 @@ pub(crate) async fn run(admin: &Admin, json: bool) -> Result<Exit, CliError> {
         }
         Admin::Requeue(Requeue { transfer_id, place }) => {
             let deployment = Deployment::find(place).await?;
-            let done = requeue::run(&deployment, transfer_id).await?;
-            output::result(json, &done, &done.to_string())?;
+            let restarted = requeue::run(&deployment, transfer_id).await?;
+            output::result(json, &restarted, &restarted.to_string())?;
         }
     }
     Ok(Exit::Completed)

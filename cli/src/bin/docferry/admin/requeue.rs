@@ -1,3 +1,5 @@
+//! The `docferry admin requeue` command.
+
 use std::fmt;
 
 use docferry_app::requeue::{Requeued, requeue};
@@ -7,26 +9,27 @@ use serde::Serialize;
 use super::AdminError;
 use super::deployment::Deployment;
 
-/// What was done, for people and for programs.
+/// Result of the command, for people and for programs.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Done<'a> {
     transfer_id: &'a TransferId,
     attempt: u32,
     execution: String,
-    /// Whether the attempt is a new one.
+    /// Whether a new execution was started. Otherwise the existing one was started, because
+    /// it had never been.
     next_attempt: bool,
 }
 
 impl fmt::Display for Done<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { transfer_id, attempt, execution, next_attempt } = self;
-        let why = if *next_attempt {
-            format!("attempt {attempt} begins, because the execution of the one before has ended")
+        let reason = if *next_attempt {
+            format!("attempt {attempt} started, because the previous execution had ended")
         } else {
-            format!("attempt {attempt} goes on, because its execution had never been started")
+            format!("attempt {attempt} continues, because its execution had never been started")
         };
-        write!(f, "{transfer_id}  {why}; execution {execution} runs")
+        write!(f, "{transfer_id}  {reason}; execution {execution} is running")
     }
 }
 

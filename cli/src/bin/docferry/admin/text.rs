@@ -1,4 +1,4 @@
-//! An inspection as aligned lines, for people.
+//! Formats an inspection as aligned lines, for people.
 
 use docferry_cli::display::{short_duration, size};
 use docferry_domain::{Evidence, Turn};
@@ -6,16 +6,18 @@ use jiff::Timestamp;
 
 use super::inspection::{Execution, Inspection, Names, Record, References, Session};
 
-/// Labels are padded to this.
-const WIDTH: usize = 12;
+/// Width to which labels are padded.
+const LABEL_WIDTH: usize = 12;
 
+/// Text under construction.
 #[derive(Debug)]
 struct Lines {
     text: String,
+    /// Current time, to show ages.
     now: Timestamp,
 }
 
-/// The whole text, without a line break at its end.
+/// Returns the whole text, without a trailing line break.
 pub(super) fn describe(inspection: &Inspection) -> String {
     let Inspection { transfer_id, record, session, references, other_items, executions, .. } =
         inspection;
@@ -40,7 +42,7 @@ pub(super) fn describe(inspection: &Inspection) -> String {
 
 impl Lines {
     fn add(&mut self, label: &str, value: &str) {
-        self.text.push_str(&format!("{label:<WIDTH$}  {value}\n"));
+        self.text.push_str(&format!("{label:<LABEL_WIDTH$}  {value}\n"));
     }
 
     fn time(&mut self, label: &str, at: Option<Timestamp>) {
@@ -49,14 +51,14 @@ impl Lines {
         }
     }
 
-    /// `2026-11-23T09:00:00Z, 12 m 05 s ago`
+    /// Formats a time with its age: `2026-11-23T09:00:00Z, 12 m 05 s ago`.
     fn when(&self, at: Timestamp) -> String {
-        let away = short_duration(self.now.duration_since(at).unsigned_abs());
-        let seconds = at.strftime("%Y-%m-%dT%H:%M:%SZ");
+        let distance = short_duration(self.now.duration_since(at).unsigned_abs());
+        let time = at.strftime("%Y-%m-%dT%H:%M:%SZ");
         if at > self.now {
-            format!("{seconds}, in {away}")
+            format!("{time}, in {distance}")
         } else {
-            format!("{seconds}, {away} ago")
+            format!("{time}, {distance} ago")
         }
     }
 
@@ -68,7 +70,7 @@ impl Lines {
                 .ending
                 .filter(|_| record.failure.is_none())
                 .map(|code| format!("ending: {code}")),
-            record.cancel_requested.then(|| "asked to stop".to_owned()),
+            record.cancel_requested.then(|| "cancel requested".to_owned()),
             Some(record.turn)
                 .filter(|turn| *turn != Turn::Idle)
                 .map(|turn| format!("slot: {}", turn.as_str())),
@@ -80,10 +82,10 @@ impl Lines {
             phase.push_str(&word);
         }
         self.add("phase", &phase);
-        self.add("attempt", &format!("{}, epoch of uploads {}", record.attempt, record.epoch));
+        self.add("attempt", &format!("{}, upload epoch {}", record.attempt, record.epoch));
         self.add("document", &record.obj_guid);
-        let of = record.size.map_or_else(|| "an unknown size".to_owned(), exact);
-        self.add("bytes", &format!("{} of {of}", exact(record.bytes_done)));
+        let total = record.size.map_or_else(|| "an unknown size".to_owned(), exact_size);
+        self.add("bytes", &format!("{} of {total}", exact_size(record.bytes_done)));
         if let Some(checkpoint) = &record.checkpoint {
             let text = format!(
                 "offset {}, hashed to {}, fragments of {}, {} sessions opened",
@@ -97,18 +99,18 @@ impl Lines {
         if let Some(delivery) = &record.delivery {
             let rewritten = match delivery.evidence {
                 _ if !delivery.rewritten => "",
-                Some(Evidence::ContentParts) => ", rewritten by the drive, content parts are equal",
+                Some(Evidence::ContentParts) => ", rewritten by the drive with equal content parts",
                 Some(Evidence::LastByteSent) => {
-                    ", rewritten by the drive in answer to the last byte"
+                    ", rewritten by the drive in response to the last byte"
                 }
                 Some(Evidence::Hash) | None => ", rewritten by the drive",
             };
             let hash = delivery.quick_xor_hash.as_ref();
             let hash = hash.map(|hash| format!(", {hash}")).unwrap_or_default();
-            self.add("delivered", &format!("{}{hash}{rewritten}", exact(delivery.size)));
+            self.add("delivered", &format!("{}{hash}{rewritten}", exact_size(delivery.size)));
         }
-        self.time("asked for", Some(record.created_at));
-        self.time("begun", record.started_at);
+        self.time("created", Some(record.created_at));
+        self.time("started", record.started_at);
         self.time("pushed", record.pushed_at);
         self.time("arrived", record.arrived_at);
         self.time("paused until", record.resume_at);
@@ -116,14 +118,14 @@ impl Lines {
         if record.ended_at.is_none() {
             self.time("deadline", Some(record.deadline));
         }
-        self.time("next look", record.next_look_at);
+        self.time("next sweep", record.next_look_at);
         if let Some(names) = &record.names {
             self.names(names);
         }
     }
 
     fn names(&mut self, names: &Names) {
-        self.add("asked by", &names.owner);
+        self.add("owner", &names.owner);
         for (label, name) in [
             ("recipient", &names.email),
             ("folder", &names.file_path),
@@ -140,11 +142,11 @@ impl Lines {
         let text = session.map_or_else(
             || "none".to_owned(),
             |session| {
-                let epoch = session.epoch.map_or_else(String::new, |e| format!(", of epoch {e}"));
-                let until = session.expires_at;
-                let until =
-                    until.map_or_else(String::new, |at| format!("; lasts to {}", self.when(at)));
-                format!("stored, sealed{epoch}{until}")
+                let epoch = session.epoch.map_or_else(String::new, |e| format!(", epoch {e}"));
+                let expiry = session.expires_at;
+                let expiry =
+                    expiry.map_or_else(String::new, |at| format!("; expires {}", self.when(at)));
+                format!("stored encrypted{epoch}{expiry}")
             },
         );
         self.add("session", &text);
@@ -152,15 +154,19 @@ impl Lines {
 
     fn references(&mut self, references: Option<&References>) {
         let Some(references) = references else {
-            return self.add("references", "none on its exchange key");
+            return self.add("references", "none to its exchange key");
         };
-        let mut text = format!("{} on its exchange key", references.count);
+        let mut text = format!("{} to its exchange key", references.count);
         if references.count > 0 {
-            text.push_str(if references.this_transfer { ", its own too" } else { ", not its own" });
+            text.push_str(if references.this_transfer {
+                ", including this transfer"
+            } else {
+                ", without this transfer"
+            });
         }
         if let Some(by) = &references.deleting_by {
             let until = references.deleting_until.map(|at| self.when(at)).unwrap_or_default();
-            text.push_str(&format!("; {by} deletes the object, at most until {until}"));
+            text.push_str(&format!("; {by} is deleting the object; its lease ends {until}"));
         }
         if let Some(at) = references.deleted_at {
             text.push_str(&format!("; object deleted {}", self.when(at)));
@@ -175,14 +181,15 @@ impl Lines {
             text.push_str(&format!(" with {error}"));
         }
         if let Some(at) = stopped_at.or(*started_at) {
-            let what = if stopped_at.is_some() { "stopped" } else { "started" };
-            text.push_str(&format!(", {what} {}", self.when(at)));
+            let event = if stopped_at.is_some() { "stopped" } else { "started" };
+            text.push_str(&format!(", {event} {}", self.when(at)));
         }
         self.add("execution", &text);
     }
 }
 
-/// `5000000 B (5.00 MB)`: operators compare bytes.
-fn exact(bytes: u64) -> String {
+/// Formats a size with its exact number of bytes, which operators compare:
+/// `5000000 B (5.00 MB)`.
+fn exact_size(bytes: u64) -> String {
     if bytes < 1000 { format!("{bytes} B") } else { format!("{bytes} B ({})", size(bytes)) }
 }

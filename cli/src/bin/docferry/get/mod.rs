@@ -1,4 +1,4 @@
-//! `docferry get`.
+//! The `docferry get` command.
 
 mod ask;
 mod place;
@@ -21,32 +21,36 @@ use crate::watch::Screen;
 pub(crate) async fn run(client: &Client, args: &Get, json: bool) -> Result<Exit, CliError> {
     let place = place(args)?;
     let mut job_id = args.job.clone();
-    let work = work(client, args, &place, &mut job_id, json);
+    let download = download(client, args, &place, &mut job_id, json);
     tokio::select! {
-        result = work => return result,
+        result = download => return result,
         interrupt = tokio::signal::ctrl_c() => interrupt.map_err(CliError::Signal)?,
     }
-    // Whatever was being written stays as it is, for this:
-    let go_on = job_id.map(|id| format!("; go on with:\n  {}", again(&id, args)));
-    output::note(&format!("\nstopped{}", go_on.unwrap_or_default()))?;
+    // The partial file stays, so that this command can resume the download.
+    let advice = job_id.map(|id| format!("; resume with:\n  {}", resume_command(&id, args)));
+    output::note(&format!("\ninterrupted{}", advice.unwrap_or_default()))?;
     Ok(Exit::Interrupted)
 }
 
-async fn work(
+/// Creates the job if needed, waits for its end and downloads its documents. Stores the
+/// job's id in `job_id`, so that it is known after an interrupt.
+async fn download(
     client: &Client,
     args: &Get,
     place: &Place,
     job_id: &mut Option<String>,
     json: bool,
 ) -> Result<Exit, CliError> {
-    let mut there = Exit::Completed;
+    // Exit code of the documents whose files already exist.
+    let mut existing_exit = Exit::Completed;
     let id = match job_id {
         Some(id) => id.clone(),
         None => {
-            let Some(wanted) = before_asking(client, args, place, &mut there, json).await? else {
-                return Ok(there);
+            let missing = before_asking(client, args, place, &mut existing_exit, json).await?;
+            let Some(missing) = missing else {
+                return Ok(existing_exit);
             };
-            let id = ask(client, args, &wanted).await?;
+            let id = ask(client, args, &missing).await?;
             output::note(&format!("job {id}"))?;
             job_id.insert(id).clone()
         }
@@ -54,7 +58,7 @@ async fn work(
     let options = args.patience.options();
     let screen = Screen::new();
     let ended = watch_job(client, &id, &options, &*screen.observer(&id, None)).await?;
-    let mut exit = there.max(Exit::of(&ended));
+    let mut exit = existing_exit.max(Exit::of(&ended));
     let (Outcome::Completed(status) | Outcome::Failed(status)) = &ended else {
         not_got(json, Some(&id), None, &format!("job {id}"), FetchError::NotReady)?;
         return Ok(exit);
@@ -73,7 +77,7 @@ async fn work(
     Ok(exit)
 }
 
-/// What the documents of one run share.
+/// Context for all documents of one run.
 struct Run<'a> {
     client: &'a Client,
     args: &'a Get,
@@ -84,7 +88,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Fetches one, or tells why not.
+    /// Downloads one document, or reports why it cannot be downloaded.
     async fn document(&mut self, status: &JobStatus, item: &JobItem) -> Result<Exit, CliError> {
         let job_id = item.job_id.as_deref().unwrap_or(&status.job_id);
         let about = item.file_id.map_or_else(|| job_id.to_owned(), |id| format!("document {id}"));
@@ -111,7 +115,7 @@ impl Run<'_> {
             }
             Err(error) => {
                 let exit = Exit::from(&error);
-                let about = format!("{about} was not fetched");
+                let about = format!("{about} was not downloaded");
                 not_got(self.json, Some(job_id), file_id, &about, error)?;
                 Ok(exit)
             }
@@ -119,7 +123,7 @@ impl Run<'_> {
     }
 }
 
-/// Why a document cannot be fetched: its own reason, or else its job's.
+/// Error for a document that was not delivered: its own failure, or else that of its job.
 fn failed(status: &JobStatus, item: Option<&JobItem>) -> FetchError {
     let state = item.map_or(status.status, |item| item.status);
     let error = item.and_then(|item| item.error.as_ref()).or(status.error.as_ref());
@@ -130,14 +134,14 @@ fn failed(status: &JobStatus, item: Option<&JobItem>) -> FetchError {
     FetchError::NothingThere { reason }
 }
 
-/// The command that goes on where this one stopped.
-fn again(job_id: &str, args: &Get) -> String {
+/// Returns the command that resumes an interrupted download.
+fn resume_command(job_id: &str, args: &Get) -> String {
     let mut words = vec!["docferry get --job".to_owned(), job_id.to_owned()];
     if let Some(output) = &args.output {
         words.extend(["--output".to_owned(), quoted(&output.to_string_lossy())]);
     }
-    // Of many, those that are there already need not come again.
-    let more = if args.force { "--force" } else { "--skip-existing" };
-    words.push(more.to_owned());
+    // Documents that are already downloaded are skipped.
+    let existing = if args.force { "--force" } else { "--skip-existing" };
+    words.push(existing.to_owned());
     words.join(" ")
 }

@@ -1,4 +1,4 @@
-//! The place for documents.
+//! Target folder and file name of downloaded documents.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,14 +8,14 @@ use docferry_cli::fetch::{Existing, FetchError};
 use crate::args::Get;
 use crate::exit::CliError;
 
-/// Where documents go.
+/// Target of the downloaded documents.
 pub(super) struct Place {
     pub(super) folder: PathBuf,
-    /// Of one document.
+    /// File name for a single document; `None` uses the document's own name.
     pub(super) name: Option<String>,
 }
 
-/// What is to be done about a file that is there.
+/// Policy for existing files, from the arguments.
 pub(super) fn existing(args: &Get) -> Existing {
     match (args.force, args.skip_existing) {
         (true, _) => Existing::Replace,
@@ -24,8 +24,10 @@ pub(super) fn existing(args: &Get) -> Existing {
     }
 }
 
-/// A folder that is there, or is written with a slash at its end, or is for many, is a
-/// folder; anything else is the file's own name.
+/// Determines the target and creates its folder.
+///
+/// `--output` is a folder if it is an existing folder, ends with a slash, or several
+/// documents are requested. Otherwise it is the path of the file.
 pub(super) fn place(args: &Get) -> Result<Place, CliError> {
     let Some(output) = &args.output else {
         return Ok(Place { folder: PathBuf::from("."), name: None });
@@ -42,7 +44,7 @@ pub(super) fn place(args: &Get) -> Result<Place, CliError> {
     if let Err(source) = fs::create_dir_all(&folder) {
         return Err(FetchError::File { path: folder, source }.into());
     }
-    // Before anything is asked for: afterwards it would be for nothing.
+    // Checked before a job is created, whose work would be useless.
     if name.is_some() && existing(args) == Existing::Refuse && output.symlink_metadata().is_ok() {
         return Err(FetchError::Exists { path: output.clone() }.into());
     }

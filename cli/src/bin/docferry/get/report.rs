@@ -1,4 +1,4 @@
-//! The lines about documents, for people and for programs.
+//! Output lines about documents, for people and for programs.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::exit::CliError;
 use crate::output;
 
-/// The JSON line of a document that is in its place.
+/// JSON line about a document that was downloaded or already existed.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Got<'a> {
@@ -21,7 +21,7 @@ struct Got<'a> {
     skipped: bool,
 }
 
-/// The JSON line of one that is not.
+/// JSON line about a document that was not downloaded.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct NotGot<'a> {
@@ -31,7 +31,7 @@ struct NotGot<'a> {
     problem: Problem,
 }
 
-/// Reports a document that is in its place.
+/// Reports a document that was downloaded or already existed.
 pub(super) fn got(
     json: bool,
     job_id: Option<&str>,
@@ -39,13 +39,13 @@ pub(super) fn got(
     fetched: &Fetched,
 ) -> Result<(), CliError> {
     let Fetched { path, size, skipped } = fetched;
-    let was = if *skipped { "  (was there)" } else { "" };
-    let line = format!("{}  {size} bytes{was}", path.display());
+    let note = if *skipped { "  (already existed)" } else { "" };
+    let line = format!("{}  {size} bytes{note}", path.display());
     let document = Got { job_id, file_id, path, size: *size, skipped: *skipped };
     output::result(json, &document, &line)
 }
 
-/// Reports a document or job of which nothing is in its place.
+/// Reports a document or job of which nothing was downloaded.
 pub(super) fn not_got(
     json: bool,
     job_id: Option<&str>,
