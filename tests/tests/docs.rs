@@ -10,7 +10,14 @@ use docferry_system_tests::{Cloud, programs, stack};
 
 /// In this order: the first puts the document into the object store that all of
 /// them ask for.
-const DOCUMENTS: [&str; 3] = ["docs/OPERATIONS.md", "docs/API.md", "README.md"];
+const DOCUMENTS: [&str; 6] = [
+    "docs/OPERATIONS.md",
+    "docs/API.md",
+    "docs/CLI.md",
+    "docs/QUICKSTART-API.md",
+    "CONTRIBUTING.md",
+    "README.md",
+];
 
 /// Another test makes ORDS fail its ping for a moment, for everybody.
 const PATIENT_CURL: &str = r#"curl() { command curl --retry 20 --retry-delay 1 "$@"; }"#;
