@@ -64,6 +64,7 @@ where
     let verdict = judge_arrival(source, head.as_ref(), clock.now(), rules);
     let arrived = head.filter(|_| verdict == ArrivalVerdict::Arrived);
     let late = match verdict {
+        ArrivalVerdict::Ambiguous => return push_again(store, &transfer).await,
         ArrivalVerdict::Wait { seconds } => {
             if clock.now().duration_since(source.pushed_at) > SHORT_ARRIVAL {
                 step_aside(admitter, &transfer).await;
@@ -100,12 +101,15 @@ where
             tracing::info!(transfer.id = task.transfer_id.as_str(), "object not identified yet");
             Ok(wait(admitter, &transfer, source.pushed_at).await)
         }
-        Identity::Lost => {
-            tracing::info!(transfer.id = task.transfer_id.as_str(), "document pushed again");
-            store.lose_object(&task.transfer_id, transfer.epoch, true).await?;
-            Ok(Arrival::PushAgain)
-        }
+        Identity::Lost => push_again(store, &transfer).await,
     }
+}
+
+/// Has the document pushed once more, because only that can tell whose object this is.
+async fn push_again(store: &impl TransferStore, transfer: &Transfer) -> Result<Arrival, TaskError> {
+    tracing::info!(transfer.id = transfer.transfer_id.as_str(), "document pushed again");
+    store.lose_object(&transfer.transfer_id, transfer.epoch, true).await?;
+    Ok(Arrival::PushAgain)
 }
 
 /// Takes the key that the last push named, as soon as no other document uses it.

@@ -1,8 +1,8 @@
 //! Asks the source to push the document, and records what it said.
 
 use docferry_domain::{
-    Artifact, DeadlineRules, DocumentName, FailureCode, MOST_DOCUMENTS, OutstandingPush, OwedKey,
-    PushedSource, Transfer,
+    Artifact, DeadlineRules, DocumentName, FailureCode, FoundObject, MOST_DOCUMENTS,
+    OutstandingPush, OwedKey, PushedSource, Transfer,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -66,6 +66,10 @@ pub async fn push(
     // Read from the store that will date the object, so that no clock of ours
     // decides whether an object is older than this push.
     let requested_at = staging.store_time().await?;
+    let before = match &transfer.known_key {
+        Some(key) => Some((key, FoundObject::before(staging.head(key).await?))),
+        None => None,
+    };
     let this = OutstandingPush {
         requested_at,
         pushed_at: asked_at,
@@ -100,6 +104,12 @@ pub async fn push(
             return Err(refused);
         }
     };
+    let found = match before {
+        Some((key, found)) if *key == owed.key => Some(found),
+        // Without it the clock alone decides: a failure here is none of the push.
+        _ => staging.head(&owed.key).await.ok().map(FoundObject::after),
+    };
+    let pushed = PushedSource { found, ..pushed };
     // An earlier try whose answer was lost may have pushed as well.
     let is_repeated = announced != this;
     let push = OutstandingPush { pushed_at: pushed.pushed_at, is_repeated, ..announced };
@@ -147,6 +157,7 @@ async fn deliver_again(
         mime: found.mime,
         size: found.size,
         requested_at: now,
+        found: None,
         asked_at: None,
         pushed_at: now,
         must_end_by: None,
@@ -214,7 +225,15 @@ fn checked(
     }
     let SourceAnswer { mime, size, .. } = answer;
     let Times { requested_at, asked_at, pushed_at } = times;
-    let must_end_by = Some(rules.for_size(transfer.pool, size, pushed_at));
-    let asked_at = Some(asked_at);
-    Ok(PushedSource { key, name, mime, size, requested_at, asked_at, pushed_at, must_end_by })
+    Ok(PushedSource {
+        key,
+        name,
+        mime,
+        size,
+        requested_at,
+        found: None,
+        asked_at: Some(asked_at),
+        pushed_at,
+        must_end_by: Some(rules.for_size(transfer.pool, size, pushed_at)),
+    })
 }

@@ -296,3 +296,48 @@ fn regression_a_put_on_its_way_is_not_denied_by_an_ending() {
         run(6, 14),
     ]);
 }
+
+#[test]
+fn regression_source_gone() {
+    let ask = |other, person| Step::Ask { other, person };
+    let run = |process, effects| Step::Run { process, effects };
+    play(&[
+        run(0, 1),
+        ask(false, 0),
+        run(0, 8),
+        run(1, 2),
+        Step::Jump { seconds: 60 },
+        run(0, 17),
+        run(0, 25),
+        Step::Notify,
+        run(2, 24),
+        ask(false, 1),
+        run(0, 7),
+        Step::LoseAnswer { ahead: 3 },
+        run(0, 7),
+        ask(false, 1),
+        run(0, 18),
+        run(0, 11),
+        run(0, 5),
+        run(1, 21),
+        run(0, 13),
+        run(0, 22),
+        run(0, 26),
+        Step::Jump { seconds: 115 },
+        run(0, 10),
+        Step::Sweep,
+        run(5, 4),
+        Step::Kill { process: 6 },
+        Step::LoseAnswer { ahead: 6 },
+        run(1, 27),
+        Step::Notify,
+        run(5, 23),
+        run(6, 6),
+        ask(false, 0),
+        run(4, 1),
+        ask(false, 0),
+        run(2, 20),
+        run(0, 29),
+        ask(false, 0),
+    ]);
+}

@@ -6,7 +6,8 @@ mod common;
 
 use common::{GUID, MB, assert_invariants, bytes, place_of, record, start, start_for, world_with};
 use docferry_domain::{FailureCode, Phase};
-use docferry_testkit::{Fault, Mode, Runner, World};
+use docferry_testkit::{Fault, Mode, Move, Runner, World};
+use jiff::SignedDuration;
 
 async fn failure_of(world: &World) -> FailureCode {
     let task = start(world).await;
@@ -41,10 +42,45 @@ async fn a_document_of_another_size_than_announced_is_not_delivered() {
 async fn an_object_left_over_from_before_is_not_delivered() {
     let world = world_with(10);
     world.put_object("order.pdf", bytes(10));
-    world.advance(jiff::SignedDuration::from_secs(60));
+    world.advance(SignedDuration::from_secs(60));
     world.state().documents.get_mut(GUID).unwrap().moves = false;
     assert_eq!(failure_of(&world).await, FailureCode::ArrivalTimeout);
     assert!(world.state().drive.files().is_empty());
+}
+
+/// The node that dates objects is three seconds behind the one that answers with `Date`.
+#[tokio::test(start_paused = true)]
+async fn object_dated_by_a_slow_node_is_delivered() {
+    for delay in [0, 1, 5] {
+        let world = world_with(10);
+        world.state().object_clock_lag = SignedDuration::from_secs(3);
+        let delay = SignedDuration::from_secs(delay);
+        world.state().moves = [Move { delay, overwrites: false }; 9].into();
+        let task = start(&world).await;
+        let ended = Runner::new(&world).execute(&task).await;
+        assert_eq!(ended.phase, Some(Phase::Completed), "{delay}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn object_left_over_by_a_slow_node_is_not_delivered() {
+    let world = world_with(10);
+    world.state().object_clock_lag = SignedDuration::from_secs(3);
+    world.put_object("order.pdf", bytes(10));
+    world.state().documents.get_mut(GUID).unwrap().moves = false;
+    assert_eq!(failure_of(&world).await, FailureCode::ArrivalTimeout);
+    assert!(world.state().drive.files().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn late_copy_dated_by_a_slow_node_is_removed_after_the_end() {
+    let world = world_with(10);
+    world.state().object_clock_lag = SignedDuration::from_secs(3);
+    world.state().documents.get_mut(GUID).unwrap().moves = false;
+    assert_eq!(failure_of(&world).await, FailureCode::ArrivalTimeout);
+    world.put_object("order.pdf", bytes(10));
+    Runner::new(&world).recover(60).await;
+    assert!(world.state().objects.is_empty());
 }
 
 #[tokio::test(start_paused = true)]

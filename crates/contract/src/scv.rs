@@ -201,6 +201,7 @@ mod tests {
             mime: Some("application/pdf".into()),
             size: 100,
             requested_at: Timestamp::UNIX_EPOCH,
+            found: None,
             asked_at: None,
             pushed_at: Timestamp::UNIX_EPOCH,
             must_end_by: None,

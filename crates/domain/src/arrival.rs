@@ -1,6 +1,7 @@
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
-use crate::PushedSource;
+use crate::{PushedSource, STORE_CLOCK_TOLERANCE};
 
 /// What a HEAD of the exchange object says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,17 +15,93 @@ pub struct ObjectHead {
 }
 
 impl ObjectHead {
-    /// Whether the object can be what this push brought: it is not older. Both
-    /// times are the store's own.
+    /// Whether this push can have brought the object.
+    ///
+    /// An object that is not older than the push always counts. The clocks of two nodes of
+    /// one store may differ, so an object that seems older by at most
+    /// [`STORE_CLOCK_TOLERANCE`] counts when it did not lie there at the time of the push.
     #[must_use]
     pub fn is_from_push(&self, source: &PushedSource) -> bool {
         self.is_since(source.requested_at)
+            || (self.is_about_since(source.requested_at)
+                && match &source.found {
+                    Some(FoundObject::Absent) => true,
+                    Some(FoundObject::Before(found) | FoundObject::After(found)) => {
+                        !found.is_same(self)
+                    }
+                    None => false,
+                })
+    }
+
+    /// Whether the object may be of this push or a little older, and only another push can
+    /// tell: it was there when the source had answered, and nobody looked before.
+    fn is_ambiguous(&self, source: &PushedSource) -> bool {
+        !self.is_from_push(source)
+            && self.is_about_since(source.requested_at)
+            && matches!(&source.found, Some(FoundObject::After(found)) if found.is_same(self))
     }
 
     /// Whether the object was written at this time of the store or later, to the second.
-    #[must_use]
-    pub fn is_since(&self, requested_at: Timestamp) -> bool {
+    fn is_since(&self, requested_at: Timestamp) -> bool {
         self.last_modified.as_second() >= requested_at.as_second()
+    }
+
+    /// Whether the object was written at this time of the store or later, as far as two
+    /// nodes of the store agree on the time.
+    #[must_use]
+    pub fn is_about_since(&self, requested_at: Timestamp) -> bool {
+        self.is_since(requested_at - STORE_CLOCK_TOLERANCE)
+    }
+}
+
+/// The object that lay under an exchange key at the time of a push.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FoundObject {
+    /// No object.
+    Absent,
+    /// An object that was there before the source was asked: not of this push.
+    Before(ObjectVersion),
+    /// An object that was there just after the source had named the key: left over, or of
+    /// this push already.
+    After(ObjectVersion),
+}
+
+impl FoundObject {
+    /// The result of a HEAD before the source was asked.
+    #[must_use]
+    pub fn before(head: Option<ObjectHead>) -> Self {
+        head.map_or(Self::Absent, |head| Self::Before(head.into()))
+    }
+
+    /// The result of a HEAD just after the source named the key.
+    #[must_use]
+    pub fn after(head: Option<ObjectHead>) -> Self {
+        head.map_or(Self::Absent, |head| Self::After(head.into()))
+    }
+}
+
+/// Distinguishes an object from others that lay under its key. Writing the same bytes twice
+/// within one second makes two objects of one version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectVersion {
+    /// Entity tag, quotes included.
+    pub etag: String,
+    /// By the clock of the store's node, to the second.
+    pub last_modified: Timestamp,
+}
+
+impl ObjectVersion {
+    fn is_same(&self, head: &ObjectHead) -> bool {
+        self.etag == head.etag && self.last_modified.as_second() == head.last_modified.as_second()
+    }
+}
+
+impl From<ObjectHead> for ObjectVersion {
+    fn from(head: ObjectHead) -> Self {
+        let ObjectHead { etag, last_modified, .. } = head;
+        Self { etag, last_modified }
     }
 }
 
@@ -40,6 +117,9 @@ pub struct ArrivalRules {
 pub enum ArrivalVerdict {
     /// The object is there, whole, and from this push.
     Arrived,
+    /// An object of the announced size is there, but it may be left over from an earlier
+    /// push: only another push can tell.
+    Ambiguous,
     /// Look again after this many seconds (1–30).
     Wait {
         /// Seconds, at least 1, never past the deadline.
@@ -53,10 +133,9 @@ pub enum ArrivalVerdict {
 
 /// Decides whether the object that a push announced has arrived.
 ///
-/// An object left over from before this push is not an arrival: its
-/// `last_modified` is before `source.requested_at`, which was read from the same
-/// store's clock just before the push. An object of another size may be a part
-/// that is going to be replaced, so it is waited for until the deadline.
+/// An object left over from before this push is not an arrival: see
+/// [`ObjectHead::is_from_push`]. An object of another size may be a part that is going to be
+/// replaced, so it is waited for until the deadline.
 ///
 /// The pause grows with the time already waited, from 1 s to 30 s; no counter is
 /// kept, so a repeated task does not shorten or stretch the wait.
@@ -70,6 +149,9 @@ pub fn judge_arrival(
     let fresh = head.filter(|head| head.is_from_push(source));
     if fresh.is_some_and(|h| h.size == source.size) {
         return ArrivalVerdict::Arrived;
+    }
+    if head.is_some_and(|head| head.size == source.size && head.is_ambiguous(source)) {
+        return ArrivalVerdict::Ambiguous;
     }
     // Clocks of two invocations may differ a little: a negative wait counts as none.
     let waited = now.duration_since(source.pushed_at).max(SignedDuration::ZERO);
@@ -98,6 +180,7 @@ mod tests {
             mime: Some("application/pdf".into()),
             size: 100,
             requested_at: at(1000),
+            found: None,
             asked_at: None,
             pushed_at: at(1000),
             must_end_by: None,
@@ -122,6 +205,32 @@ mod tests {
     fn an_object_left_over_from_before_is_not_an_arrival() {
         assert_eq!(judge(Some(head(100, 999)), 1001), ArrivalVerdict::Wait { seconds: 1 });
         assert_eq!(judge(Some(head(100, 999)), 1600), ArrivalVerdict::NeverCame);
+    }
+
+    /// The clock of one node is three seconds behind that of another.
+    #[test]
+    fn object_of_a_slow_node_counts_when_it_was_not_there_before() {
+        let judge = |found, written: i64| {
+            let source = PushedSource { found: Some(found), ..source() };
+            judge_arrival(&source, Some(&head(100, written)), at(1001), RULES)
+        };
+        let found = |written| Some(head(100, written));
+        let waits = ArrivalVerdict::Wait { seconds: 1 };
+        assert_eq!(judge(FoundObject::Absent, 997), ArrivalVerdict::Arrived);
+        assert_eq!(judge(FoundObject::before(found(996)), 997), ArrivalVerdict::Arrived);
+        assert_eq!(judge(FoundObject::after(found(990)), 997), ArrivalVerdict::Arrived);
+        assert_eq!(judge(FoundObject::before(found(997)), 997), waits, "left over");
+        assert_eq!(judge(FoundObject::after(found(997)), 997), ArrivalVerdict::Ambiguous);
+        assert_eq!(judge(FoundObject::Absent, 994), waits, "beyond the tolerance");
+        assert_eq!(judge(FoundObject::after(found(1000)), 1000), ArrivalVerdict::Arrived);
+    }
+
+    #[test]
+    fn ambiguous_object_of_another_size_is_waited_for() {
+        let found = Some(FoundObject::after(Some(head(50, 997))));
+        let source = PushedSource { found, ..source() };
+        let verdict = judge_arrival(&source, Some(&head(50, 997)), at(1001), RULES);
+        assert_eq!(verdict, ArrivalVerdict::Wait { seconds: 1 });
     }
 
     #[test]

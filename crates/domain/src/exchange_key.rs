@@ -249,6 +249,7 @@ mod tests {
             mime: None,
             size: 1,
             requested_at: at(seconds),
+            found: None,
             asked_at: Some(at(seconds)),
             pushed_at: at(seconds),
             must_end_by: None,

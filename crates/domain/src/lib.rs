@@ -40,7 +40,9 @@ mod verify;
 mod zip;
 
 pub use admission::{Admission, Limits, Person, Pool, PoolLimits, Priority, Slots, Turn, Waiting};
-pub use arrival::{ArrivalRules, ArrivalVerdict, ObjectHead, judge_arrival};
+pub use arrival::{
+    ArrivalRules, ArrivalVerdict, FoundObject, ObjectHead, ObjectVersion, judge_arrival,
+};
 pub use artifact::{Artifact, ArtifactRecord};
 pub use bundle::{Bundle, BundleCounts, MOST_DOCUMENTS, OnItemError};
 pub use callback::{CallbackRule, CallbackUrl, InvalidCallback};

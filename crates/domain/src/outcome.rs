@@ -194,6 +194,7 @@ mod tests {
             mime: None,
             size: 1,
             requested_at: Timestamp::UNIX_EPOCH,
+            found: None,
             asked_at: None,
             pushed_at: Timestamp::UNIX_EPOCH,
             must_end_by: None,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Artifact, DocumentName, Evidence, FailureCode, HashState, Pace};
+use crate::{Artifact, DocumentName, Evidence, FailureCode, FoundObject, HashState, Pace};
 
 /// What ORDS said when it pushed the document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,10 @@ pub struct PushedSource {
     /// The exchange store's own time just before ORDS was asked: an object that
     /// is older is not from this push.
     pub requested_at: Timestamp,
+    /// The object that lay under the key at the time of the push; `None` in records of
+    /// older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<FoundObject>,
     /// Our time just before ORDS was asked; `None` in records of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,

@@ -360,6 +360,7 @@ mod tests {
             mime: None,
             size,
             requested_at: Timestamp::UNIX_EPOCH,
+            found: None,
             asked_at: None,
             pushed_at: Timestamp::UNIX_EPOCH,
             must_end_by: None,

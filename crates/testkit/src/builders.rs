@@ -67,6 +67,7 @@ pub fn pushed(key: &str, size: u64) -> PushedSource {
         mime: Some("application/pdf".into()),
         size,
         requested_at: epoch(),
+        found: None,
         asked_at: None,
         pushed_at: epoch(),
         must_end_by: None,

@@ -81,6 +81,8 @@ pub struct State {
     pub now: Timestamp,
     pub documents: BTreeMap<String, SourceDocument>,
     pub objects: BTreeMap<String, Object>,
+    /// How far the clock that dates objects is behind the one that the store tells.
+    pub object_clock_lag: SignedDuration,
     /// Copies that the mover has not brought yet.
     pub pending: Vec<PendingCopy>,
     /// What becomes of the copies of the next pushes, in turn; at once when it is empty.
@@ -113,6 +115,7 @@ impl State {
         // The tag follows from the content, as with S3.
         let sum = bytes.iter().fold(7_u64, |sum, b| sum.wrapping_mul(31) + u64::from(*b));
         let etag = format!("\"{:x}-{sum:x}\"", bytes.len());
+        let last_modified = last_modified - self.object_clock_lag;
         self.objects.insert(key.into(), Object { etag, bytes, last_modified });
     }
 

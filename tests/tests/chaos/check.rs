@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use docferry_system_tests::{Delivered, FailureCode, Item, Sandbox};
 
 use crate::plan::{PEOPLE, PlannedTransfer};
-use crate::round::{Round, attempt_of, email, name, text};
+use crate::round::{Round, attempt_of, email, text};
 
 /// How a transfer may fail, with the truth told, when everything goes wrong at once.
 /// Not among them: that its source was taken away from it, that its bytes are wrong,
@@ -85,7 +85,7 @@ impl Round {
         let folder = text(record, "filePath").unwrap();
         let document = &self.documents[planned.document];
         let tag = &self.sandbox.tag;
-        let path = format!("{folder}/{}", name(tag, planned.document));
+        let path = format!("{folder}/{}", self.name_of(planned.document));
         let file = files.get(&(email(tag, planned.person), path));
         let status = self.sandbox.api.status(id).await;
         let failure = status.last_error_message.clone().unwrap_or_default();
@@ -192,9 +192,8 @@ impl Round {
     /// push that was answered may be somebody else's. The bucket's lifecycle rule
     /// takes those (docs/OPERATIONS.md).
     fn somebody_knows(&self, items: &[Item], key: &str, written: i64) -> bool {
-        let tag = &self.sandbox.tag;
         let is_of_key = |item: &&Item| {
-            self.planned(item).is_some_and(|planned| name(tag, planned.document) == key)
+            self.planned(item).is_some_and(|planned| self.name_of(planned.document) == key)
         };
         let users: Vec<_> = items.iter().filter(is_of_key).collect();
         let requested_at = |item: &Item| {

@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 pub(crate) const TRANSFERS: usize = 40;
 const DOCUMENTS: usize = 15;
+/// Documents that have the file name, and so the exchange key, of the first; the second has
+/// its size as well.
+const EQUAL_NAMES: usize = 3;
 pub(crate) const PEOPLE: usize = 8;
 
 /// How long things go wrong. Transfers are sent in the first two thirds.
@@ -51,6 +54,8 @@ pub(crate) struct Plan {
 
 #[derive(Debug)]
 pub(crate) struct PlannedDocument {
+    /// Documents of one number have one file name.
+    pub(crate) name: usize,
     pub(crate) size: u64,
     pub(crate) mover_delay_ms: u64,
     pub(crate) faults: Vec<Value>,
@@ -67,7 +72,11 @@ pub(crate) struct PlannedTransfer {
 impl Plan {
     pub(crate) fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let documents: Vec<_> = (0..DOCUMENTS).map(|_| document(&mut rng)).collect();
+        let mut documents: Vec<_> = (0..DOCUMENTS).map(|name| document(&mut rng, name)).collect();
+        for equal in &mut documents[..EQUAL_NAMES] {
+            equal.name = 0;
+        }
+        documents[1].size = documents[0].size;
         let transfer = |_| {
             let document = rng.usize(..DOCUMENTS);
             PlannedTransfer {
@@ -106,7 +115,7 @@ fn at(rng: &mut Rng, until: u64) -> Duration {
     Duration::from_millis(rng.u64(..until))
 }
 
-fn document(rng: &mut Rng) -> PlannedDocument {
+fn document(rng: &mut Rng, name: usize) -> PlannedDocument {
     let size = match rng.u8(..8) {
         0 => 0,
         1 => rng.u64(1..1000),
@@ -116,7 +125,7 @@ fn document(rng: &mut Rng) -> PlannedDocument {
         _ => rng.u64(10 * MIB..22 * MIB),
     };
     let faults = (0..rng.usize(..3)).map(|_| source_fault(rng, size)).collect();
-    PlannedDocument { size, mover_delay_ms: rng.u64(50..3000), faults }
+    PlannedDocument { name, size, mover_delay_ms: rng.u64(50..3000), faults }
 }
 
 fn source_fault(rng: &mut Rng, size: u64) -> Value {

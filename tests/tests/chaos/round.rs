@@ -59,8 +59,8 @@ impl Round {
             sandbox.graph.put_user(&email(tag, person), &[]).await;
         }
         let mut documents = Vec::new();
-        for (number, planned) in plan.documents.iter().enumerate() {
-            let (name, delay) = (name(tag, number), planned.mover_delay_ms.to_string());
+        for planned in &plan.documents {
+            let (name, delay) = (name(tag, planned.name), planned.mover_delay_ms.to_string());
             let more = [("filename", name.as_str()), ("moverDelayMs", &delay)];
             let guid = STANDARD.encode(fastrand::u128(..).to_le_bytes());
             documents.push(sandbox.ords.generate(&guid, planned.size, &more).await);
@@ -209,6 +209,11 @@ impl Round {
         }
     }
 
+    /// The file name of a document, which is its exchange key.
+    pub(crate) fn name_of(&self, document: usize) -> String {
+        name(&self.sandbox.tag, self.plan.documents[document].name)
+    }
+
     fn one_of_the_answered(&self, which: usize) -> Option<String> {
         let answered = self.answered.lock().unwrap();
         let latest = &answered[answered.len().saturating_sub(LATEST)..];
@@ -248,8 +253,8 @@ pub(crate) fn email(tag: &str, person: usize) -> String {
     format!("p{person}-{tag}@docferry.example")
 }
 
-pub(crate) fn name(tag: &str, document: usize) -> String {
-    format!("{tag}-{document:02}.pdf")
+fn name(tag: &str, number: usize) -> String {
+    format!("{tag}-{number:02}.pdf")
 }
 
 fn matching(faults: &[Value], part: &str) -> Vec<Value> {

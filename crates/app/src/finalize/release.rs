@@ -47,7 +47,7 @@ where
 {
     let (id, key) = (&transfer.transfer_id, &owed.key);
     let now = ports.clock.now();
-    // An object that is older than the push is not the transfer's to delete. Nor is one
+    // An object that is clearly older than the push is not the transfer's to delete. Nor is one
     // under the key of an earlier run whose late copies are not watched for any more.
     let began = transfer.started_at.or(transfer.ended_at).unwrap_or(now);
     let is_watched = later(owed.requested_at, settings.late_push_watch) >= began;
@@ -56,7 +56,7 @@ where
             return Ok(false);
         }
         let head = ports.staging.head(key).await?;
-        Ok::<_, TaskError>(head.is_some_and(|head| head.is_since(owed.requested_at)))
+        Ok::<_, TaskError>(head.is_some_and(|head| head.is_about_since(owed.requested_at)))
     };
     let is_source = transfer.source.as_ref().is_some_and(|source| source.key == *key);
     let arrived = is_source && transfer.object.is_some();

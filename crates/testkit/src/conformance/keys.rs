@@ -106,6 +106,7 @@ async fn a_lost_object_is_looked_for_again_after_another_push(store: &impl Trans
     let source = again.source.unwrap();
     let source = docferry_domain::PushedSource {
         requested_at: source.requested_at + SignedDuration::from_secs(60),
+        found: None,
         ..source
     };
     let push = OutstandingPush::of(&id, &guid, &source);
