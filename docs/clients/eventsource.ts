@@ -1,15 +1,15 @@
-// Follows a job with the browser's own EventSource. It sends no Authorization header, so
-// this is for pages whose calls go through a proxy that puts one on them, by the page's
-// session; others use subscribe.ts. It reconnects by itself, with Last-Event-ID.
+// Follows a job with the browser's own EventSource. EventSource sends no Authorization
+// header, so this client is for pages behind a proxy that adds the header from the page's
+// session; other pages use subscribe.ts. EventSource reconnects by itself, with Last-Event-ID.
 
 export interface Followed {
-  /** No event comes any more; how the job stands is its status's to say. */
+  /** Resolves when no more events come; the job's status says how it ended. */
   ended: Promise<void>;
-  /** Stops listening. */
+  /** Closes the connection. */
   close: () => void;
 }
 
-/** `onEvent` is told the type and the JSON of each event. */
+/** Calls `onEvent` with the type and the JSON of each event. */
 export function follow(
   api: string,
   jobId: string,
@@ -20,11 +20,11 @@ export function follow(
   const ended = new Promise<void>((resolve) => {
     for (const type of ["status", "progress", "result", "error"]) {
       source.addEventListener(type, (event) => {
-        // The job's `error` comes under the name that a broken connection has, too: only
-        // the first carries data.
+        // The job's `error` event has the same name as that of a broken connection; only the
+        // former carries data.
         if (event instanceof MessageEvent) return onEvent(type, JSON.parse(event.data));
-        // CONNECTING: it is trying again, by itself. CLOSED: a 204, which is the end, or a
-        // refusal; an EventSource does not say which, the job's status does.
+        // CONNECTING: it reconnects by itself. CLOSED: a 204, which is the end, or an error
+        // response. An EventSource does not expose which; the job's status does.
         if (source.readyState === EventSource.CLOSED) resolve();
       });
     }

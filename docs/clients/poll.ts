@@ -1,10 +1,10 @@
-// Follows a job by asking how it is, in a browser or in Node, until it has ended.
+// Polls the status of a job, in a browser or in Node, until the job has ended.
 //
-// The service says when to ask again: `nextPollInMs` of each status, and `Retry-After`
-// of an answer that turns the caller away. Whoever keeps to both is never throttled for
-// asking too often, and is told of an end at most a tenth late.
+// The service says when to poll next: `nextPollInMs` of each status, and `Retry-After` of an
+// error response. A client that observes both is never throttled for polling too often, and
+// notices an end at most a tenth late.
 
-/** As `GET /v1/download/status/{jobId}` answers; the fields that this loop needs. */
+/** The fields of `GET /v1/download/status/{jobId}` that this loop needs. */
 export interface JobStatus {
   jobId: string;
   status:
@@ -21,19 +21,19 @@ export interface JobStatus {
 }
 
 export interface PollOptions {
-  /** The whole header: `Bearer …`, or `Basic …`. Asked for before each call, so that it may be renewed. */
+  /** Returns the value of the header: `Bearer …` or `Basic …`. Called before each request, so that it may be renewed. */
   authorization: () => string | Promise<string>;
-  /** Ends the waiting, between two calls and within one. */
+  /** Aborts the wait, between two requests and during one. */
   signal?: AbortSignal;
-  /** Told of each status, the last one too. */
+  /** Called with each status, including the last one. */
   onStatus?: (status: JobStatus) => void;
-  /** How often in a row a failure that may pass is put up with. */
+  /** Number of transient failures in a row before the wait fails. */
   retries?: number;
-  /** Waits; to be replaced in tests. */
+  /** Pauses; replaceable in tests. */
   pause?: (milliseconds: number, signal?: AbortSignal) => Promise<void>;
 }
 
-/** An answer that asking again does not mend: 401, 403, 404, or too many failures. `status` is 0 without any answer. */
+/** A permanent failure: 401, 403, 404, or too many transient failures. `status` is 0 without a response. */
 export class JobError extends Error {
   readonly status: number;
   readonly code: string | undefined;
@@ -46,7 +46,7 @@ export class JobError extends Error {
   }
 }
 
-/** Resolves with the last status, whichever it is; rejects when nobody can tell it. */
+/** Resolves with the last status of the job, in every outcome; rejects when it cannot be read. */
 export async function waitForJob(
   api: string,
   jobId: string,
@@ -63,8 +63,8 @@ export async function waitForJob(
       answer = await fetch(url, { headers, signal, cache: "no-store" });
       if (answer.ok) status = await statusOf(answer);
     } catch (error) {
-      // A connection that broke may come back, also one that broke in the middle of a
-      // body; an abort is what the caller wanted.
+      // A broken connection is transient, also in the middle of a body; an abort is the
+      // caller's own.
       if (signal?.aborted || failures >= retries) throw error;
     }
     if (status) {
@@ -87,8 +87,8 @@ export async function waitForJob(
 }
 
 /**
- * The status in an answer with 200; undefined when it is something else, such as the page of
- * a proxy that wants a sign-in. Rejects when the body was cut off.
+ * Returns the status in a response with 200; undefined when the body is not a status, such as
+ * the sign-in page of a proxy. Rejects when the body was truncated.
  */
 async function statusOf(answer: Response): Promise<JobStatus | undefined> {
   if (mediaType(answer) !== "application/json") {
@@ -101,12 +101,12 @@ async function statusOf(answer: Response): Promise<JobStatus | undefined> {
   return isStatus ? (value as JobStatus) : undefined;
 }
 
-/** The media type of an answer, without parameters and in small letters. */
+/** Returns the media type of a response in lower case, without parameters. */
 export function mediaType(answer: Response): string {
   return (answer.headers.get("Content-Type") ?? "").split(";")[0]!.trim().toLowerCase();
 }
 
-/** `Retry-After` in milliseconds: seconds, or a date, taken relative to the answer's own. */
+/** Returns `Retry-After` in milliseconds: from seconds, or from a date relative to the response's `Date`. */
 export function retryAfter(answer: Response | undefined): number | undefined {
   const value = answer?.headers.get("Retry-After");
   if (!value) return undefined;
@@ -115,19 +115,19 @@ export function retryAfter(answer: Response | undefined): number | undefined {
   return Number.isNaN(wait) ? undefined : Math.max(wait, 0);
 }
 
-/** Half a second, doubled each time up to ten, and spread: a thousand clients must not return at once. */
+/** Returns an exponential backoff in milliseconds: 500 doubled up to 10,000, with jitter so that clients do not return at once. */
 export function backoff(failures: number): number {
   return Math.min(500 * 2 ** (failures - 1), 10_000) * (0.5 + Math.random() / 2);
 }
 
-/** Problem documents (RFC 9457) have a stable `code`; a proxy's own page has none. */
+/** Converts an error response. Problem documents (RFC 9457) have a stable `code`; a proxy's own page has none. */
 export async function refusal(answer: Response): Promise<JobError> {
   const problem = await answer.json().catch(() => ({}));
   const message = problem.detail ?? problem.title ?? `HTTP ${answer.status}`;
   return new JobError(answer.status, problem.code, message);
 }
 
-/** Rejects at once when the signal fires. */
+/** Resolves after a time; rejects at once when the signal fires. */
 export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);

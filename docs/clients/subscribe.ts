@@ -1,34 +1,34 @@
 // Follows a job by its events. `EventSource` cannot send a header, so a caller with a
-// bearer token reads the stream with fetch; the loop below does what an `EventSource`
-// would: it parses, reconnects, and goes on after the last event that it has seen.
+// bearer token reads the stream with fetch. Like an `EventSource`, the loop below parses,
+// reconnects, and resumes after the last event that it received.
 
 import { backoff, JobError, mediaType, refusal, retryAfter, sleep } from "./poll.ts";
 
 export interface JobEvent {
   /** `status`, `progress`, `result` or `error`; `message` for the whole status after each change. */
   type: string;
-  /** Where to go on after a connection that broke. */
+  /** Id from which to resume after a broken connection. */
   id: string;
   /** The event's JSON. */
   data: unknown;
 }
 
 export interface SubscribeOptions {
-  /** The whole header. Asked for before each connection, so that it may be renewed. */
+  /** Returns the value of the header. Called before each connection, so that it may be renewed. */
   authorization: () => string | Promise<string>;
-  /** Ends the subscription. */
+  /** Aborts the subscription. */
   signal?: AbortSignal;
-  /** Told of each event, in order. */
+  /** Called with each event, in order. */
   onEvent: (event: JobEvent) => void | Promise<void>;
-  /** Goes on after this event. */
+  /** Resumes after this event. */
   lastEventId?: string;
-  /** How often in a row a connection may fail before any event came. */
+  /** Number of connections in a row that may fail without an event. */
   retries?: number;
-  /** Waits; to be replaced in tests. */
+  /** Pauses; replaceable in tests. */
   pause?: (milliseconds: number, signal?: AbortSignal) => Promise<void>;
 }
 
-/** Resolves when the job has ended and the service has nothing more to say. */
+/** Resolves when the job has ended and all of its events were received. */
 export async function subscribe(
   api: string,
   jobId: string,
@@ -46,32 +46,32 @@ export async function subscribe(
     let answer: Response | undefined;
     try {
       answer = await connection(fetch(url, { headers, signal, cache: "no-store" }));
-      // 204: the job has ended, and everything was told before.
+      // 204: the job has ended, and its end was sent before.
       if (answer.status === 204) return;
       if (answer.status === 200 && mediaType(answer) === "text/event-stream" && answer.body) {
         let isStream = false;
         for await (const frame of frames(answer.body)) {
           isStream = true;
           if (frame.retry !== undefined) reconnectAfter = frame.retry;
-          // Only a whole event moves on the place to come back to.
+          // Only a complete event advances the position from which to resume.
           const data = frame.data === undefined ? undefined : parsed(frame.data);
           if (frame.id !== undefined) lastEventId = frame.id;
           if (data === undefined) continue;
           failures = 0;
           await onEvent({ type: frame.event ?? "message", id: lastEventId, data });
         }
-        // The end of the stream: of the job, which the next answer says, or of the
-        // connection, which no proxy lets live for ever. Each begins with `retry`.
+        // The stream has ended, because the job ended (the next response is a 204) or the
+        // connection did. Each stream begins with `retry`.
         if (isStream) {
           await pause(reconnectAfter, signal);
           continue;
         }
       } else if (answer.ok) {
-        // The page of a proxy, say.
+        // For example the page of a proxy.
         await answer.body?.cancel();
       }
     } catch (error) {
-      // Anything else is an abort, or a mistake of whoever listens.
+      // Anything else is an abort, or an error of `onEvent`.
       if (signal?.aborted || !(error instanceof BrokenConnection)) throw error;
     }
     const mayPass = !answer || answer.ok || answer.status === 429 || answer.status >= 500;
@@ -84,7 +84,7 @@ export async function subscribe(
   }
 }
 
-/** No whole answer came; the next connection may do better. */
+/** The response was incomplete; another connection may succeed. */
 export class BrokenConnection extends Error {}
 
 function connection<T>(work: Promise<T>): Promise<T> {
@@ -93,7 +93,7 @@ function connection<T>(work: Promise<T>): Promise<T> {
   });
 }
 
-/** An event's JSON. What is none did not come whole from the service. */
+/** Parses the JSON of an event. Invalid JSON means that the event was not complete. */
 function parsed(data: string): unknown {
   try {
     return JSON.parse(data);
@@ -109,7 +109,7 @@ interface Frame {
   retry?: number;
 }
 
-/** The blocks of an event stream, as the HTML standard parses them; comments are passed over. */
+/** Yields the blocks of an event stream, parsed as in the HTML standard; comments are skipped. */
 export async function* frames(body: ReadableStream<Uint8Array>): AsyncGenerator<Frame> {
   let frame: Frame = {};
   for await (const line of lines(body)) {
@@ -126,7 +126,7 @@ export async function* frames(body: ReadableStream<Uint8Array>): AsyncGenerator<
     else if (field === "id" && !value.includes("\0")) frame.id = value;
     else if (field === "retry" && /^\d+$/.test(value)) frame.retry = Number(value);
   }
-  // A block without its empty line was cut off: it does not count.
+  // A block without its empty line was truncated and is discarded.
 }
 
 async function* lines(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {

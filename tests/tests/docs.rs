@@ -10,7 +10,14 @@ use docferry_system_tests::{Cloud, programs, stack};
 
 /// The documents with commands. The order matters: the commands of the first create the
 /// document that all others use.
-const DOCUMENTS: [&str; 3] = ["docs/OPERATIONS.md", "docs/API.md", "README.md"];
+const DOCUMENTS: [&str; 6] = [
+    "docs/OPERATIONS.md",
+    "docs/API.md",
+    "docs/CLI.md",
+    "docs/QUICKSTART-API.md",
+    "CONTRIBUTING.md",
+    "README.md",
+];
 
 /// Makes curl retry, because another test makes the ping of ORDS fail for a short time.
 const PATIENT_CURL: &str = r#"curl() { command curl --retry 20 --retry-delay 1 "$@"; }"#;

@@ -37,6 +37,7 @@ pub(crate) fn complaints(paths: &Paths) -> Result<Vec<String>> {
             .map(|document| document.text.as_str())
             .with_context(|| format!("{path} is missing"))
     };
+    found.extend(tables::settings(text("docs/CONFIGURATION.md")?, &template));
     found.extend(tables::complaints(text("docs/OPERATIONS.md")?, text("docs/API.md")?, &template));
     found.extend(tables::roles(text("docs/SECURITY.md")?));
     found.extend(refusals::complaints(text("docs/GRAPH.md")?));

@@ -21,7 +21,7 @@ use clap::CommandFactory as _;
 use super::Document;
 
 const COMMANDS: [&str; 4] = ["sh run", "sh stack", "sh hand", "sh cloud"];
-const OTHERS: [&str; 3] = ["text", "json", "mermaid"];
+const OTHERS: [&str; 4] = ["text", "json", "mermaid", "ts"];
 
 pub(super) fn complaints(document: &Document) -> Result<Vec<String>> {
     let mut found = Vec::new();

@@ -8,20 +8,23 @@ use docferry_domain::FailureCode;
 use crate::binaries::FUNCTIONS;
 use crate::template::Template;
 
-pub(super) fn complaints(operations: &str, api: &str, template: &Template) -> Vec<String> {
-    let mut found = Vec::new();
-    for (heading, expected) in [
+/// Every parameter and variable of the template has a row.
+pub(super) fn settings(configuration: &str, template: &Template) -> Vec<String> {
+    [
         ("## Template parameters", template.parameters()),
         ("## Environment variables", template.variables()),
-        ("## Failure codes", FailureCode::ALL.iter().map(|code| code.as_str().into()).collect()),
-    ] {
-        found.extend(differences(
-            "docs/OPERATIONS.md",
-            heading,
-            &rows(operations, heading),
-            &expected,
-        ));
-    }
+    ]
+    .into_iter()
+    .flat_map(|(heading, there)| {
+        differences("docs/CONFIGURATION.md", heading, &rows(configuration, heading), &there)
+    })
+    .collect()
+}
+
+pub(super) fn complaints(operations: &str, api: &str, template: &Template) -> Vec<String> {
+    let heading = "## Failure codes";
+    let there = FailureCode::ALL.iter().map(|code| code.as_str().into()).collect();
+    let mut found = differences("docs/OPERATIONS.md", heading, &rows(operations, heading), &there);
     for code in FailureCode::ALL {
         let row = operations.lines().find(|line| line.starts_with(&format!("| `{code}` |")));
         let expected_cell = if code.is_retryable() { "| yes |" } else { "| no |" };
