@@ -66,7 +66,10 @@ fn assert_only_objects(world: &World, keys: &[&str], context: &str) {
         (0, 0),
         "{context}: a slot is held or a transfer is queued"
     );
-    assert!(world.store().keys_in_use().is_empty(), "{context}: an exchange key is in use");
+    assert!(
+        world.store().keys_in_use(state.now).is_empty(),
+        "{context}: an exchange key is in use"
+    );
 }
 
 #[tokio::test(start_paused = true)]

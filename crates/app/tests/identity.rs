@@ -245,7 +245,7 @@ async fn object_of_a_refused_push_is_removed() {
     assert_eq!((ended.phase, failure), (Phase::Failed, Some(FailureCode::DestinationRefused)));
     runner.recover(2).await;
     assert!(world.state().objects.is_empty(), "the exchange bucket is not empty");
-    assert!(world.store().keys_in_use().is_empty());
+    assert!(world.keys_in_use().is_empty());
 }
 
 /// One random event.
@@ -445,7 +445,7 @@ async fn play(lengths: Vec<usize>, moves: Vec<Move>, steps: Vec<Step>) {
             assert!(state.drive.files().contains_key(&path), "{path} is missing");
         }
     }
-    assert!(world.store().keys_in_use().is_empty(), "an exchange key is in use");
+    assert!(world.keys_in_use().is_empty(), "an exchange key is in use");
 }
 
 /// Number of random cases.

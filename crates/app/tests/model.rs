@@ -308,23 +308,23 @@ fn regression_a_put_on_its_way_is_not_denied_by_an_ending() {
 
 #[test]
 fn regression_two_processes_that_end_one_transfer_delete_only_its_object() {
-    let ask = |other, person| Step::Ask { other, person };
+    let request = |other, person| Step::Request { other, person };
     let run = |process, effects| Step::Run { process, effects };
     play(&[
         run(0, 1),
-        ask(false, 0),
+        request(false, 0),
         run(0, 8),
         run(1, 2),
-        Step::Jump { seconds: 60 },
+        Step::AdvanceClock { seconds: 60 },
         run(0, 17),
         run(0, 25),
         Step::Notify,
         run(2, 24),
-        ask(false, 1),
+        request(false, 1),
         run(0, 7),
-        Step::LoseAnswer { ahead: 3 },
+        Step::LoseResponse { ahead: 3 },
         run(0, 7),
-        ask(false, 1),
+        request(false, 1),
         run(0, 18),
         run(0, 11),
         run(0, 5),
@@ -332,21 +332,52 @@ fn regression_two_processes_that_end_one_transfer_delete_only_its_object() {
         run(0, 13),
         run(0, 22),
         run(0, 26),
-        Step::Jump { seconds: 115 },
+        Step::AdvanceClock { seconds: 115 },
         run(0, 10),
         Step::Sweep,
         run(5, 4),
         Step::Kill { process: 6 },
-        Step::LoseAnswer { ahead: 6 },
+        Step::LoseResponse { ahead: 6 },
         run(1, 27),
         Step::Notify,
         run(5, 23),
         run(6, 6),
-        ask(false, 0),
+        request(false, 0),
         run(4, 1),
-        ask(false, 0),
+        request(false, 0),
         run(2, 20),
         run(0, 29),
-        ask(false, 0),
+        request(false, 0),
+    ]);
+}
+
+#[test]
+fn regression_lost_response_to_a_lease_leaves_nothing_but_the_lease() {
+    let request = |other, person| Step::Request { other, person };
+    let run = |process, effects| Step::Run { process, effects };
+    play(&[
+        request(false, 0),
+        run(0, 8),
+        run(2, 16),
+        Step::AdvanceClock { seconds: 595 },
+        run(0, 13),
+        run(0, 15),
+        request(true, 0),
+        request(false, 1),
+        Step::Cancel { transfer: 0 },
+        run(3, 3),
+        request(true, 0),
+        Step::Cancel { transfer: 0 },
+        run(6, 17),
+        Step::Duplicate { transfer: 1 },
+        Step::Sweep,
+        run(1, 28),
+        Step::Cancel { transfer: 2 },
+        run(0, 9),
+        run(5, 8),
+        run(6, 17),
+        Step::Cancel { transfer: 0 },
+        Step::LoseResponse { ahead: 3 },
+        run(7, 7),
     ]);
 }

@@ -107,7 +107,10 @@ fn assert_delivered(world: &World, documents: u64, target: &Target, context: &st
         (0, 0),
         "{context}: a slot is held or a transfer is queued"
     );
-    assert!(world.store().keys_in_use().is_empty(), "{context}: an exchange key is in use");
+    assert!(
+        world.store().keys_in_use(state.now).is_empty(),
+        "{context}: an exchange key is in use"
+    );
 }
 
 /// Retries an ended job once for each effect of the retry request and of the following run, with a

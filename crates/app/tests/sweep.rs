@@ -106,7 +106,7 @@ async fn a_document_that_arrives_after_the_end_is_removed() {
     world.put_object("order.pdf", bytes(10));
     runner.recover(70).await;
     assert_invariants(&world, &task, &bytes(10), "later").await;
-    assert!(world.store().keys_in_use().is_empty());
+    assert!(world.keys_in_use().is_empty());
     assert_eq!(unfinished(&world).await, 0);
 }
 
@@ -163,7 +163,7 @@ async fn a_document_that_never_comes_is_watched_for_an_hour_and_then_forgotten()
     assert_eq!(runner.execute(&task).await.phase, Some(Phase::Failed));
     runner.recover(70).await;
     assert_eq!(unfinished(&world).await, 0);
-    assert!(world.store().keys_in_use().is_empty());
+    assert!(world.keys_in_use().is_empty());
     assert_eq!(
         world.state().objects.len(),
         1,

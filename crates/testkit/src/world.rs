@@ -184,6 +184,13 @@ impl World {
         &self.store
     }
 
+    /// Exchange keys that a transfer still uses or is deleting.
+    #[must_use]
+    pub fn keys_in_use(&self) -> Vec<String> {
+        let now = self.state().now;
+        self.store.keys_in_use(now)
+    }
+
     /// Adds a document to the source.
     pub fn add_document(&self, guid: &str, filename: &str, bytes: impl Into<Bytes>) {
         let document = SourceDocument {

@@ -67,7 +67,7 @@ pub(crate) async fn download(stack: &Stack) -> Result<Download> {
     let before = get(format!("/v1/download/{id}")).send().await?.status();
     println!("Download: requested too early, status {before}.");
 
-    for _ in 0..MOST_POLLS {
+    for _ in 0..MAX_POLLS {
         let status = read(get(format!("/v1/download/status/{id}")), StatusCode::OK).await?;
         match (status["status"].as_str(), status["nextPollInMs"].as_u64()) {
             (Some("completed"), _) => {

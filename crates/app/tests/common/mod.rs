@@ -160,7 +160,10 @@ pub async fn assert_at_rest(world: &World, context: &str) {
         (0, 0),
         "{context}: a slot is held or a transfer is queued"
     );
-    assert!(store.keys_in_use().is_empty(), "{context}: an exchange key is in use");
+    assert!(
+        world.store().keys_in_use(state.now).is_empty(),
+        "{context}: an exchange key is in use"
+    );
     assert_eq!(store.open_sessions(), 0, "{context}: a session is stored");
     assert!(store.untold_outcomes().is_empty(), "{context}: an outcome is unsent");
     assert!(store.waiting_notices().is_empty(), "{context}: a notification is unsent");

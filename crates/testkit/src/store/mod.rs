@@ -120,12 +120,14 @@ impl InMemoryTransferStore {
         self.tables().bundles.entry(id).and_modify(|(known, _)| *known = bundle);
     }
 
-    /// Exchange keys that a transfer still uses or is deleting. A shared lease does not
-    /// count, because it expires by itself.
+    /// Exchange keys that a transfer still uses, or is deleting at `now`. A shared lease does
+    /// not count, because it expires by itself.
     #[must_use]
-    pub fn keys_in_use(&self) -> Vec<String> {
+    pub fn keys_in_use(&self, now: Timestamp) -> Vec<String> {
         let tables = self.tables();
-        let leased = |u: &KeyUse| u.releasing.as_ref().is_some_and(|(by, _)| by.is_some());
+        let leased = |u: &KeyUse| {
+            u.releasing.as_ref().is_some_and(|(by, until)| by.is_some() && *until > now)
+        };
         let used = |u: &KeyUse| !u.users.is_empty() || leased(u);
         tables.keys.iter().filter(|(_, u)| used(u)).map(|(k, _)| k.clone()).collect()
     }

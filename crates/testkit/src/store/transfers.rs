@@ -418,7 +418,7 @@ impl TransferStore for InMemoryTransferStore {
         id: &TransferId,
         attempt: u32,
         key: &str,
-        now: Timestamp,
+        _now: Timestamp,
         until: Timestamp,
     ) -> Result<Release, StoreError> {
         let mut tables = self.tables();

@@ -80,7 +80,7 @@ fn has_test(file: &Path, name: &str) -> bool {
     }) else {
         return false;
     };
-    let attributes = lines[..at].iter().rev().take_while(|line| line.starts_with("#["));
+    let attributes = lines[..index].iter().rev().take_while(|line| line.starts_with("#["));
     attributes.into_iter().any(|line| line.contains("test"))
 }
 

@@ -78,7 +78,7 @@ impl File {
                 TokenTree::Ident(word) if word == "impl" => for_trait = false,
                 TokenTree::Ident(word) if word == "for" => for_trait = true,
                 TokenTree::Ident(word) => self.sdks.extend(sdk(&word.to_string())),
-                TokenTree::Group(group) if is_test_attribute(&tokens[..at], group) => {
+                TokenTree::Group(group) if is_test_attribute(&tokens[..index], group) => {
                     index += tokens[index..].iter().take_while(|token| !is_block(token)).count();
                 }
                 TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
