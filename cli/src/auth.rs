@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_goes_over_tls_or_stays_on_the_machine() {
+    fn token_endpoint_must_use_tls_or_loopback() {
         for good in ["https://issuer.example/token", "http://127.0.0.1:1/t", "http://localhost/t"] {
             assert!(parse_token_url(good).is_ok(), "{good}");
         }
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn no_debug_output_shows_a_secret() {
+    fn debug_output_of_credentials_shows_no_secret() {
         let client = ClientCredentials {
             token_url: "https://issuer.example/token".into(),
             client_id: "id".into(),

@@ -9,7 +9,7 @@ use url::{Host, Url};
 
 use crate::auth::{Credentials, Signer};
 use crate::error::ClientError;
-use crate::wire::{Accepted, Heard, NewTransfer, Problem, Terminate, TransferStatus};
+use crate::wire::{Accepted, NewTransfer, Problem, Terminate, TerminateAccepted, TransferStatus};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longer than API Gateway's own timeout of 29 s.
@@ -30,7 +30,7 @@ pub struct Polled<S = TransferStatus> {
 /// A client of one docferry deployment.
 ///
 /// Sends each call once and does not retry. The caller decides whether to retry (see
-/// [`ClientError::is_transient`] and [`ClientError::is_surely_not_done`]).
+/// [`ClientError::is_transient`] and [`ClientError::had_no_effect`]).
 /// Cloning is cheap and shares the connections.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -63,7 +63,7 @@ impl Client {
     /// [`Client::upload_once`] when the call may be repeated.
     ///
     /// # Errors
-    /// See [`ClientError`]. If [`ClientError::may_have_been_done`] is true, the transfer
+    /// See [`ClientError`]. If [`ClientError::may_have_taken_effect`] is true, the transfer
     /// may have been created, and its id is unknown.
     pub async fn upload(&self, transfer: &NewTransfer) -> Result<Accepted, ClientError> {
         let request = self.request(Method::POST, &["document", "upload"])?.json(transfer);
@@ -117,7 +117,7 @@ impl Client {
     pub async fn terminate(&self, transfer_ids: &[String]) -> Result<(), ClientError> {
         for transfer_ids in transfer_ids.chunks(Self::MAX_IDS_PER_TERMINATE) {
             let request = self.request(Method::POST, &["document", "terminate"])?;
-            let _accepted: (Heard, _) =
+            let _accepted: (TerminateAccepted, _) =
                 self.exchange(request.json(&Terminate { transfer_ids })).await?;
         }
         Ok(())
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_read_as_seconds_and_as_a_date() {
+    fn retry_after_is_parsed_as_seconds_or_date() {
         assert_eq!(retry_after(&headers(&[("retry-after", "3")])), Some(Duration::from_secs(3)));
         let dated = headers(&[
             ("date", "Mon, 23 Nov 2026 09:00:00 GMT"),
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_would_leak_or_mislead_are_refused() {
+    fn api_addresses_with_credentials_or_query_are_refused() {
         for bad in ["ftp://x/", "nonsense", "http://u:p@host/", "http://host/?a=1", "http://h/#f"] {
             let error = parse_base(bad).unwrap_err();
             assert!(matches!(error, ClientError::BaseUrl { .. }), "{bad}");
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_one_path_segment_below_the_stage() {
+    fn transfer_id_is_encoded_as_one_path_segment() {
         let credentials = Credentials::Token("p".into());
         for base in ["http://localhost:4566/_aws/execute-api/a1/local", "http://h/local/"] {
             let client = Client::new(base, credentials.clone()).unwrap();
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn the_password_is_in_no_debug_output() {
+    fn debug_output_of_the_client_shows_no_password() {
         let credentials = account("hunter2");
         let client = Client::new("http://localhost/", credentials).unwrap();
         assert!(!format!("{client:?}").contains("hunter2"));

@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode, header};
 use crate::client::{Client, Polled};
 use crate::error::ClientError;
 use crate::job::{
-    Fetchable, JobAccepted, JobCanceling, JobFilter, JobPage, JobStatus, JobUrl, KnownDocument,
+    FetchResponse, JobAccepted, JobCanceling, JobFilter, JobPage, JobStatus, JobUrl, KnownDocument,
     NewJob,
 };
 
@@ -66,14 +66,14 @@ impl Client {
     /// # Errors
     /// [`ClientError::Rejected`] with status 410 when the document has expired; otherwise
     /// see [`ClientError`].
-    pub async fn fetchable(&self, job_id: &str) -> Result<Fetchable, ClientError> {
+    pub async fn fetch_url(&self, job_id: &str) -> Result<FetchResponse, ClientError> {
         let request = self.request(Method::GET, &["v1", "download", job_id])?;
         let response = self.ask(request.header(header::ACCEPT, "application/json")).await?;
         if response.status == StatusCode::CONFLICT {
             let status = Box::new(response.document()?);
-            return Ok(Fetchable::NotReady { status, retry_after: response.retry_after });
+            return Ok(FetchResponse::NotReady { status, retry_after: response.retry_after });
         }
-        Ok(Fetchable::Ready(response.into_document::<JobUrl>()?))
+        Ok(FetchResponse::Ready(response.into_document::<JobUrl>()?))
     }
 
     /// Requests the cancellation of a job. The call is idempotent.

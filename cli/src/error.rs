@@ -128,7 +128,7 @@ impl ClientError {
     /// Whether the request certainly had no effect, so that even a call that is not
     /// idempotent can be repeated.
     #[must_use]
-    pub fn is_surely_not_done(&self) -> bool {
+    pub fn had_no_effect(&self) -> bool {
         match self {
             Self::Unavailable { status, .. } => *status == 429 || self.is_draining(),
             Self::Unreachable { source } => source.is_connect(),
@@ -139,9 +139,9 @@ impl ClientError {
     /// Whether the request may have had an effect although no success was reported: the
     /// response was lost or came from a proxy.
     #[must_use]
-    pub fn may_have_been_done(&self) -> bool {
+    pub fn may_have_taken_effect(&self) -> bool {
         match self {
-            Self::Unavailable { .. } | Self::Unreachable { .. } => !self.is_surely_not_done(),
+            Self::Unavailable { .. } | Self::Unreachable { .. } => !self.had_no_effect(),
             Self::InvalidAnswer { status, .. } => (200..300).contains(status),
             // The first request under the same Idempotency-Key is still being recorded.
             Self::Rejected { status, .. } => *status == 409,
@@ -158,14 +158,14 @@ impl ClientError {
     /// Whether a retry of a job was refused only because its last run is still being
     /// cleaned up.
     #[must_use]
-    pub fn is_not_settled(&self) -> bool {
+    pub fn is_not_cleaned_up(&self) -> bool {
         self.has_code("NOT_SETTLED")
     }
 
     /// Whether this is a 404 without a problem document. The contract allows it, and any
     /// other server may send it too.
     #[must_use]
-    pub fn is_bare_not_found(&self) -> bool {
+    pub fn is_empty_not_found(&self) -> bool {
         matches!(self, Self::NotFound(problem) if **problem == Problem::default())
     }
 

@@ -235,7 +235,7 @@ pub struct JobUrl {
 
 /// Response of `GET /v1/download/{jobId}`.
 #[derive(Debug, Clone)]
-pub enum Fetchable {
+pub enum FetchResponse {
     /// The document can be downloaded.
     Ready(JobUrl),
     /// The document cannot be downloaded, or not yet (status 409).
@@ -295,7 +295,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn one_document_is_a_job_of_one_and_many_go_on_without_those_that_fail() {
+    fn new_job_serializes_one_file_id_or_a_list_with_skip() {
         let single = serde_json::to_value(NewJob::new(&[10_001], Priority::High)).unwrap();
         assert_eq!(single, json!({ "file_id": 10_001, "priority": "high" }));
         let batch = serde_json::to_value(NewJob::new(&[2, 1], Priority::default())).unwrap();
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn the_names_of_states_are_the_contracts() {
+    fn job_state_names_match_the_contract() {
         for name in [
             "queued",
             "running",
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_that_opens_a_document_is_in_no_debug_output() {
+    fn debug_output_shows_no_presigned_url() {
         let url: JobUrl =
             serde_json::from_value(json!({ "url": "https://x/?Signature=hunter2" })).unwrap();
         assert!(!format!("{url:?}").contains("hunter2"));

@@ -24,5 +24,5 @@ mod wire;
 pub use auth::{ClientCredentials, Credentials};
 pub use client::{Client, Polled};
 pub use error::ClientError;
-pub use watched::Watched;
+pub use watched::StatusDocument;
 pub use wire::{Accepted, NewTransfer, Problem, ProblemItem, TransferState, TransferStatus};

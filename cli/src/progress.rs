@@ -3,19 +3,19 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::watched::Watched;
+use crate::watched::StatusDocument;
 
 /// Percentage at which the upload to the destination starts. Below it, the document is on
 /// its way from the object store.
-pub(crate) const PERCENT_AT_FIRST_BYTE: u8 = 10;
+pub(crate) const PERCENT_AT_UPLOAD_START: u8 = 10;
 /// Time window over which the throughput is measured.
 const RATE_WINDOW: Duration = Duration::from_secs(15);
 
 /// Converts a percentage to bytes: 10 to 100 % maps to 0 to `size`.
 #[must_use]
 pub fn bytes_at(percent: u8, size: u64) -> u64 {
-    let done = u128::from(percent.min(100).saturating_sub(PERCENT_AT_FIRST_BYTE));
-    let span = u128::from(100 - PERCENT_AT_FIRST_BYTE);
+    let done = u128::from(percent.min(100).saturating_sub(PERCENT_AT_UPLOAD_START));
+    let span = u128::from(100 - PERCENT_AT_UPLOAD_START);
     u64::try_from(u128::from(size) * done / span).unwrap_or(size)
 }
 
@@ -34,7 +34,7 @@ pub struct Progress {
 
 impl Progress {
     /// Adds a status document received at `at`. Returns whether anything changed.
-    pub fn observe(&mut self, status: &impl Watched, at: Instant) -> bool {
+    pub fn observe(&mut self, status: &impl StatusDocument, at: Instant) -> bool {
         let before = (self.percent, self.size, self.bytes, self.name.is_some());
         self.percent = self.percent.max(status.percent().min(100));
         self.size = self.size.max(status.size());
@@ -44,7 +44,7 @@ impl Progress {
         if let Some(name) = status.name() {
             self.name.get_or_insert_with(|| name.to_owned());
         }
-        if self.percent >= PERCENT_AT_FIRST_BYTE {
+        if self.percent >= PERCENT_AT_UPLOAD_START {
             self.sample(at);
         }
         before != (self.percent, self.size, self.bytes, self.name.is_some())
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_to_one_hundred_percent_is_nothing_to_everything() {
+    fn ten_to_one_hundred_percent_maps_to_zero_to_full_size() {
         assert_eq!(bytes_at(0, 900), 0);
         assert_eq!(bytes_at(10, 900), 0);
         assert_eq!(bytes_at(55, 900), 450);
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn percent_and_bytes_never_go_down() {
+    fn observed_percent_and_bytes_never_decrease() {
         let mut progress = Progress::default();
         let start = Instant::now();
         let mut last = (0, 0);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn rate_and_time_left_follow_the_last_seconds() {
+    fn throughput_is_measured_over_the_last_seconds() {
         let mut progress = Progress::default();
         let start = Instant::now();
         let at = |second| start + Duration::from_secs(second);
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_document_has_a_size() {
+    fn empty_document_has_size_zero() {
         let mut progress = Progress::default();
         progress.observe(&status(0, 0), Instant::now());
         assert_eq!(progress.size(), None);

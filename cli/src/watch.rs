@@ -9,7 +9,7 @@ use crate::client::{Client, Polled};
 use crate::error::ClientError;
 use crate::job::JobStatus;
 use crate::progress::Progress;
-use crate::watched::Watched;
+use crate::watched::StatusDocument;
 use crate::wire::{TransferState, TransferStatus};
 
 /// Pause between polls while the status changes, and the first backoff after a failure.
@@ -83,14 +83,16 @@ pub enum End<'a> {
 impl<'a> End<'a> {
     /// Describes the result of watching.
     #[must_use]
-    pub fn of<S: Watched>(result: &'a Result<Outcome<S>, ClientError>) -> Self {
+    pub fn of<S: StatusDocument>(result: &'a Result<Outcome<S>, ClientError>) -> Self {
         match result {
             Ok(Outcome::Completed(status)) => {
                 Self::Completed(status.bytes().or(status.size()).unwrap_or(0))
             }
-            Ok(Outcome::Failed(status)) if status.was_stopped() => Self::Stopped,
+            Ok(Outcome::Failed(status)) if status.was_canceled() => Self::Stopped,
             Ok(Outcome::Failed(status)) => Self::Failed(status.failure()),
-            Ok(Outcome::TimedOut(status)) => Self::TimedOut(status.as_ref().map(Watched::percent)),
+            Ok(Outcome::TimedOut(status)) => {
+                Self::TimedOut(status.as_ref().map(StatusDocument::percent))
+            }
             Err(error) => Self::Error(error),
         }
     }
@@ -166,7 +168,7 @@ pub async fn watch_all<O: Observer>(
 }
 
 /// Watches whatever `poll` returns the status of, with the timeout of `options`.
-async fn watch_status<S: Watched, F: Future<Output = Result<Polled<S>, ClientError>>>(
+async fn watch_status<S: StatusDocument, F: Future<Output = Result<Polled<S>, ClientError>>>(
     id: &str,
     options: &Options,
     observer: &dyn Observer,
@@ -185,7 +187,7 @@ async fn watch_status<S: Watched, F: Future<Output = Result<Polled<S>, ClientErr
 
 /// Polls until the transfer or job ends. Stores each status of a running one in `last`, so
 /// that it is still known when the timeout drops this future.
-async fn poll_until_end<S: Watched, F: Future<Output = Result<Polled<S>, ClientError>>>(
+async fn poll_until_end<S: StatusDocument, F: Future<Output = Result<Polled<S>, ClientError>>>(
     id: &str,
     options: &Options,
     observer: &dyn Observer,
@@ -200,7 +202,7 @@ async fn poll_until_end<S: Watched, F: Future<Output = Result<Polled<S>, ClientE
         // another server, such as a proxy.
         let was_seen = last.is_some();
         let is_transient =
-            |error: &ClientError| error.is_transient() || was_seen && error.is_bare_not_found();
+            |error: &ClientError| error.is_transient() || was_seen && error.is_empty_not_found();
         let polled = retry_with_backoff(is_transient, options, None, &mut poll, notify);
         let Polled { status, retry_after } = polled.await?;
         let now = Instant::now();
@@ -215,14 +217,14 @@ async fn poll_until_end<S: Watched, F: Future<Output = Result<Polled<S>, ClientE
         // Without a request from the service: poll often while the status changes, and less
         // often while it does not.
         pause = if changed { MIN_PAUSE } else { pause.mul_f64(1.5).min(MAX_PAUSE) };
-        tokio::time::sleep(pause_of(requested_pause, pause)).await;
+        tokio::time::sleep(clamp_pause(requested_pause, pause)).await;
     }
 }
 
 /// Returns the pause that the service `requested`, clamped to 100 ms and 60 s, or else
 /// `default`.
 #[must_use]
-pub fn pause_of(requested: Option<Duration>, default: Duration) -> Duration {
+pub fn clamp_pause(requested: Option<Duration>, default: Duration) -> Duration {
     requested.map_or(default, |pause| pause.clamp(MIN_REQUESTED_PAUSE, MAX_REQUESTED_PAUSE))
 }
 
@@ -231,19 +233,19 @@ pub fn pause_of(requested: Option<Duration>, default: Duration) -> Duration {
 ///
 /// # Errors
 /// A [`ClientError`] that is permanent, or that persisted after [`Options::retries`].
-pub async fn insist<T, F: Future<Output = Result<T, ClientError>>>(
+pub async fn retry_transient<T, F: Future<Output = Result<T, ClientError>>>(
     options: &Options,
     call: impl FnMut() -> F,
     notify: impl FnMut(&ClientError, Duration),
 ) -> Result<T, ClientError> {
-    insist_while(ClientError::is_transient, options, call, notify).await
+    retry_while(ClientError::is_transient, options, call, notify).await
 }
 
-/// Like [`insist`], where `is_transient` decides which failures are retried.
+/// Like [`retry_transient`], where `is_transient` decides which failures are retried.
 ///
 /// # Errors
-/// As [`insist`]. A pause that would end after [`Options::timeout`] is not started.
-pub async fn insist_while<T, F: Future<Output = Result<T, ClientError>>>(
+/// As [`retry_transient`]. A pause that would end after [`Options::timeout`] is not started.
+pub async fn retry_while<T, F: Future<Output = Result<T, ClientError>>>(
     is_transient: impl FnMut(&ClientError) -> bool,
     options: &Options,
     call: impl FnMut() -> F,
@@ -299,10 +301,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pause_is_the_one_asked_for_but_neither_none_nor_endless() {
+    fn requested_pause_is_clamped_to_limits() {
         let default = Duration::from_secs(2);
-        let clamped = |requested| pause_of(Some(Duration::from_millis(requested)), default);
-        assert_eq!(pause_of(None, default), default);
+        let clamped = |requested| clamp_pause(Some(Duration::from_millis(requested)), default);
+        assert_eq!(clamp_pause(None, default), default);
         assert_eq!(clamped(1500), Duration::from_millis(1500));
         assert_eq!((clamped(0), clamped(u64::MAX)), (MIN_REQUESTED_PAUSE, MAX_REQUESTED_PAUSE));
     }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::job::{JobState, JobStatus};
-use crate::progress::PERCENT_AT_FIRST_BYTE;
+use crate::progress::PERCENT_AT_UPLOAD_START;
 use crate::wire::{TransferState, TransferStatus};
 
 /// A status document of a transfer or a job.
-pub trait Watched {
+pub trait StatusDocument {
     /// State of the transfer or job.
     fn state(&self) -> TransferState;
     /// Progress from 0 to 100.
@@ -19,14 +19,14 @@ pub trait Watched {
     /// File name of the document, once known.
     fn name(&self) -> Option<&str>;
     /// Whether it was canceled on request.
-    fn was_stopped(&self) -> bool;
+    fn was_canceled(&self) -> bool;
     /// Cause of a failure, for display.
     fn failure(&self) -> String;
     /// Pause before the next poll, if the status has one.
     fn next_poll(&self) -> Option<Duration>;
 }
 
-impl Watched for TransferStatus {
+impl StatusDocument for TransferStatus {
     fn state(&self) -> TransferState {
         Self::state(self)
     }
@@ -42,7 +42,7 @@ impl Watched for TransferStatus {
     fn size(&self) -> Option<u64> {
         // Before this percentage, 0 means that the size is not known. From then on, it means
         // that the document is empty.
-        let is_known = self.file_size > 0 || self.percent_transfered >= PERCENT_AT_FIRST_BYTE;
+        let is_known = self.file_size > 0 || self.percent_transfered >= PERCENT_AT_UPLOAD_START;
         is_known.then_some(self.file_size)
     }
 
@@ -50,7 +50,7 @@ impl Watched for TransferStatus {
         self.file_name.as_deref()
     }
 
-    fn was_stopped(&self) -> bool {
+    fn was_canceled(&self) -> bool {
         self.was_terminated()
     }
 
@@ -63,7 +63,7 @@ impl Watched for TransferStatus {
     }
 }
 
-impl Watched for JobStatus {
+impl StatusDocument for JobStatus {
     fn state(&self) -> TransferState {
         match self.status {
             JobState::Completed => TransferState::Completed,
@@ -91,7 +91,7 @@ impl Watched for JobStatus {
         None
     }
 
-    fn was_stopped(&self) -> bool {
+    fn was_canceled(&self) -> bool {
         self.status == JobState::Canceled
     }
 

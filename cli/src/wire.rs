@@ -36,7 +36,7 @@ pub(crate) struct Terminate<'a> {
 /// Response body of `POST /document/terminate` with status 202. It means that the cancel
 /// request was accepted; the outcome of each transfer is in its status.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct Heard {
+pub(crate) struct TerminateAccepted {
     #[serde(rename = "response")]
     _response: Success,
 }
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn only_one_hundred_percent_without_an_error_is_completed() {
+    fn status_is_completed_only_at_100_percent_without_error() {
         assert_eq!(status(100, true, false).state(), TransferState::Completed);
         assert_eq!(status(99, false, false).state(), TransferState::Running);
         assert_eq!(status(100, true, true).state(), TransferState::Failed);
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_contracts_words_tell_a_stop_from_a_failure() {
+    fn termination_is_recognized_by_the_message_of_the_contract() {
         let with = |message: Option<&str>| TransferStatus {
             last_error_message: message.map(str::to_owned),
             ..status(40, true, true)
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_names_every_field_at_fault() {
+    fn problem_display_lists_all_invalid_fields() {
         let problem: Problem = serde_json::from_str(
             r#"{"title": "Invalid request", "detail": "2 fields", "code": "INVALID", "requestId": "r-1",
                 "errors": [{"pointer": "/email", "detail": "is no address"},

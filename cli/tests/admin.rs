@@ -107,7 +107,7 @@ async fn dead_in_the_middle() -> MockServer {
 }
 
 #[tokio::test]
-async fn inspect_tells_where_a_transfer_stands_and_what_is_left_of_it() {
+async fn inspect_shows_the_state_and_remaining_data_of_a_transfer() {
     let server = dead_in_the_middle().await;
     let args = [&["inspect", ID][..], &PLACE].concat();
     let output = admin(&with_credentials(&server.uri()), &args).await;
@@ -130,7 +130,7 @@ async fn inspect_tells_where_a_transfer_stands_and_what_is_left_of_it() {
 }
 
 #[tokio::test]
-async fn inspect_shows_nothing_secret_and_names_on_request_only() {
+async fn inspect_shows_no_secrets_and_names_only_on_request() {
     let server = dead_in_the_middle().await;
     for format in [&[][..], &["--json"]] {
         let args = [&["inspect", ID][..], &PLACE, format].concat();
@@ -149,7 +149,7 @@ async fn inspect_shows_nothing_secret_and_names_on_request_only() {
 
 /// All documents of a batch are stored under the batch's id.
 #[tokio::test]
-async fn of_a_bundle_only_the_document_that_is_asked_for_is_shown() {
+async fn inspect_shows_only_the_requested_document_of_a_batch() {
     let server = MockServer::start().await;
     let item = |sort: &str| json!({"pk": {"S": format!("T#{ID}")}, "sk": {"S": sort}});
     let mut document = record("accepted");
@@ -177,7 +177,7 @@ async fn of_a_bundle_only_the_document_that_is_asked_for_is_shown() {
 }
 
 #[tokio::test]
-async fn inspect_speaks_json() {
+async fn inspect_prints_json() {
     let server = dead_in_the_middle().await;
     let args = [&["inspect", ID, "--json"][..], &PLACE].concat();
     let lines = json_lines(&admin(&with_credentials(&server.uri()), &args).await);
@@ -192,7 +192,7 @@ async fn inspect_speaks_json() {
 }
 
 #[tokio::test]
-async fn an_unknown_transfer_exits_1() {
+async fn admin_commands_exit_1_for_an_unknown_transfer() {
     let server = MockServer::start().await;
     answer(&server, "DynamoDB_20120810.Query", ok(&json!({"Items": [], "Count": 0}))).await;
     answer(&server, "DynamoDB_20120810.GetItem", ok(&json!({}))).await;
@@ -205,7 +205,7 @@ async fn an_unknown_transfer_exits_1() {
 }
 
 #[tokio::test]
-async fn a_transfer_that_has_ended_is_left_alone() {
+async fn requeue_refuses_an_ended_transfer() {
     let server = MockServer::start().await;
     answer(&server, "DynamoDB_20120810.GetItem", ok(&json!({"Item": record("completed")}))).await;
     let args = [&["requeue", ID][..], &PLACE].concat();
@@ -216,7 +216,7 @@ async fn a_transfer_that_has_ended_is_left_alone() {
 }
 
 #[tokio::test]
-async fn the_stacks_outputs_name_table_and_workflow() {
+async fn table_and_state_machine_come_from_stack_outputs() {
     let server = MockServer::start().await;
     let outputs = format!(
         "<DescribeStacksResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\
@@ -243,7 +243,7 @@ async fn the_stacks_outputs_name_table_and_workflow() {
 }
 
 #[tokio::test]
-async fn missing_rights_exit_4_and_no_answer_exits_5() {
+async fn missing_permissions_exit_4_and_unreachable_aws_exits_5() {
     let server = MockServer::start().await;
     answer(&server, "DynamoDB_20120810.Query", refused(400, "AccessDeniedException")).await;
     answer(&server, "DynamoDB_20120810.GetItem", refused(400, "AccessDeniedException")).await;
@@ -260,7 +260,7 @@ async fn missing_rights_exit_4_and_no_answer_exits_5() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_told_by_name() {
+async fn missing_settings_are_reported_by_name() {
     let inspect = ["inspect", ID];
     let with_place = [&inspect[..], &PLACE].concat();
     let region = [("AWS_REGION", "ca-central-1")];

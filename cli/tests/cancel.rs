@@ -5,8 +5,8 @@ mod support;
 
 use serde_json::{Value, json};
 use support::{
-    PASSWORD, USERNAME, answers, api, docferry, failed, in_turn, json_lines, nobody, problem,
-    status, stderr, stdout,
+    PASSWORD, USERNAME, answers, api, docferry, failed, json_lines, nobody, problem,
+    serves_transfer_status, status, stderr, stdout,
 };
 use wiremock::matchers::{basic_auth, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -41,12 +41,12 @@ fn stopped() -> ResponseTemplate {
 }
 
 #[tokio::test]
-async fn all_are_asked_in_one_call_and_each_is_told_what_that_means() {
+async fn cancel_sends_one_call_and_reports_the_state_of_each() {
     let server = MockServer::start().await;
     accept_cancel_requests(&server, None).await;
-    in_turn(&server, "runs", answers(&[40])).await;
-    in_turn(&server, "done", answers(&[100])).await;
-    in_turn(&server, "gone", vec![stopped()]).await;
+    serves_transfer_status(&server, "runs", answers(&[40])).await;
+    serves_transfer_status(&server, "done", answers(&[100])).await;
+    serves_transfer_status(&server, "gone", vec![stopped()]).await;
     let output = docferry(&api(&server), PASSWORD, &["cancel", "runs", "done", "gone"]).await;
     assert_eq!(
         stdout(&output),
@@ -59,10 +59,10 @@ async fn all_are_asked_in_one_call_and_each_is_told_what_that_means() {
 }
 
 #[tokio::test]
-async fn with_watching_a_transfer_that_stops_has_gone_well() {
+async fn cancel_with_watch_exits_0_for_a_stopped_transfer() {
     let server = MockServer::start().await;
     accept_cancel_requests(&server, None).await;
-    in_turn(&server, "t1", vec![ok(status(40)), ok(status(40)), stopped()]).await;
+    serves_transfer_status(&server, "t1", vec![ok(status(40)), ok(status(40)), stopped()]).await;
     let output = docferry(&api(&server), PASSWORD, &["cancel", "t1", "--watch"]).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let shown = stdout(&output);
@@ -70,10 +70,10 @@ async fn with_watching_a_transfer_that_stops_has_gone_well() {
 }
 
 #[tokio::test]
-async fn with_watching_a_document_that_was_quicker_stays_and_has_gone_well() {
+async fn cancel_with_watch_exits_0_when_delivery_was_faster() {
     let server = MockServer::start().await;
     accept_cancel_requests(&server, None).await;
-    in_turn(&server, "t1", answers(&[99, 100])).await;
+    serves_transfer_status(&server, "t1", answers(&[99, 100])).await;
     let output = docferry(&api(&server), PASSWORD, &["--json", "cancel", "t1", "--watch"]).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let expected = [json!({"transferId": "t1", "outcome": "asked"}), status(100)];
@@ -81,12 +81,12 @@ async fn with_watching_a_document_that_was_quicker_stays_and_has_gone_well() {
 }
 
 #[tokio::test]
-async fn a_transfer_that_failed_for_another_reason_exits_2_and_says_why() {
+async fn cancel_exits_2_for_a_transfer_that_failed_otherwise() {
     let server = MockServer::start().await;
     accept_cancel_requests(&server, None).await;
     let message = "The recipient's OneDrive is full.";
-    in_turn(&server, "before", vec![ok(failed(40, message))]).await;
-    in_turn(&server, "after", vec![ok(status(40)), ok(failed(40, message))]).await;
+    serves_transfer_status(&server, "before", vec![ok(failed(40, message))]).await;
+    serves_transfer_status(&server, "after", vec![ok(status(40)), ok(failed(40, message))]).await;
     for args in [&["cancel", "before"][..], &["cancel", "after", "--watch"]] {
         let output = docferry(&api(&server), PASSWORD, args).await;
         assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
@@ -95,20 +95,20 @@ async fn a_transfer_that_failed_for_another_reason_exits_2_and_says_why() {
 }
 
 #[tokio::test]
-async fn with_watching_one_that_still_runs_when_time_is_up_exits_3() {
+async fn cancel_with_watch_exits_3_after_the_timeout() {
     let server = MockServer::start().await;
     accept_cancel_requests(&server, None).await;
-    in_turn(&server, "t1", answers(&[40])).await;
+    serves_transfer_status(&server, "t1", answers(&[40])).await;
     let args = ["cancel", "t1", "--watch", "--timeout", "1"];
     let output = docferry(&api(&server), PASSWORD, &args).await;
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
 }
 
 #[tokio::test]
-async fn an_unknown_transfer_exits_1_and_the_others_are_asked_all_the_same() {
+async fn cancel_exits_1_for_an_unknown_transfer_and_cancels_others() {
     let server = MockServer::start().await;
     accept_cancel_requests(&server, None).await;
-    in_turn(&server, "t1", answers(&[40])).await;
+    serves_transfer_status(&server, "t1", answers(&[40])).await;
     let output = docferry(&api(&server), PASSWORD, &["--json", "cancel", "unknown", "t1"]).await;
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     let lines = json_lines(&output);
@@ -119,10 +119,10 @@ async fn an_unknown_transfer_exits_1_and_the_others_are_asked_all_the_same() {
 
 /// A cancel request is idempotent, so it is retried after a transient failure.
 #[tokio::test]
-async fn a_service_that_is_busy_is_asked_again_and_a_refusal_is_not() {
+async fn cancel_is_retried_when_busy_but_not_when_refused() {
     let server = MockServer::start().await;
     accept_cancel_requests(&server, Some(ResponseTemplate::new(503))).await;
-    in_turn(&server, "t1", answers(&[40])).await;
+    serves_transfer_status(&server, "t1", answers(&[40])).await;
     let output = docferry(&api(&server), PASSWORD, &["cancel", "t1"]).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(requested_ids(&server).await.len(), 2);
@@ -138,7 +138,7 @@ async fn a_service_that_is_busy_is_asked_again_and_a_refusal_is_not() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_the_contracts_is_no_success() {
+async fn cancel_response_outside_the_contract_is_an_error() {
     let server = MockServer::start().await;
     let unknown = ResponseTemplate::new(200).set_body_json(json!({"response": "maybe"}));
     accept_cancel_requests(&server, Some(unknown)).await;
@@ -147,12 +147,12 @@ async fn an_answer_that_is_not_the_contracts_is_no_success() {
 }
 
 #[tokio::test]
-async fn more_ids_than_the_service_takes_go_in_several_calls() {
+async fn cancel_splits_many_ids_into_several_calls() {
     let server = MockServer::start().await;
     accept_cancel_requests(&server, None).await;
     let ids: Vec<String> = (0..101).map(|at| format!("t{at}")).collect();
     for id in &ids {
-        in_turn(&server, id, answers(&[100])).await;
+        serves_transfer_status(&server, id, answers(&[100])).await;
     }
     let args: Vec<&str> = ["cancel"].into_iter().chain(ids.iter().map(String::as_str)).collect();
     let output = docferry(&api(&server), PASSWORD, &args).await;
@@ -162,7 +162,7 @@ async fn more_ids_than_the_service_takes_go_in_several_calls() {
 }
 
 #[tokio::test]
-async fn its_help_says_what_stays() {
+async fn cancel_help_explains_that_delivered_documents_stay() {
     let output = docferry("http://localhost/", PASSWORD, &["cancel", "--help"]).await;
     let help = stdout(&output);
     for part in ["A document that is already complete stays", "Exit codes:"] {

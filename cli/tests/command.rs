@@ -4,8 +4,8 @@ mod support;
 
 use serde_json::json;
 use support::{
-    PASSWORD, answers, api, docferry, failed, in_turn, json_lines, nobody, problem, sent, status,
-    stderr, stdout,
+    PASSWORD, answers, api, docferry, failed, json_lines, nobody, problem, sent,
+    serves_transfer_status, status, stderr, stdout,
 };
 use wiremock::matchers::{any, body_partial_json};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -22,7 +22,7 @@ async fn accept(server: &MockServer, obj_guid: &str, transfer_id: &str) {
 }
 
 #[tokio::test]
-async fn send_prints_the_transfer_ids_and_exits_0() {
+async fn send_prints_transfer_ids_and_exits_0() {
     let server = MockServer::start().await;
     accept(&server, "QQ==", "id-a").await;
     accept(&server, "Qg==", "id-b").await;
@@ -39,7 +39,7 @@ async fn send_prints_the_transfer_ids_and_exits_0() {
 }
 
 #[tokio::test]
-async fn a_problem_document_is_shown_with_its_fields_and_the_others_still_go() {
+async fn send_shows_invalid_fields_and_continues_with_other_documents() {
     let server = MockServer::start().await;
     let body = json!({
         "type": "about:blank", "title": "Invalid request", "status": 400,
@@ -68,10 +68,10 @@ async fn a_problem_document_is_shown_with_its_fields_and_the_others_still_go() {
 }
 
 #[tokio::test]
-async fn send_and_watch_speak_json_lines() {
+async fn send_with_watch_prints_json_lines() {
     let server = MockServer::start().await;
     accept(&server, "QQ==", "t1").await;
-    in_turn(&server, "t1", answers(&[10, 100])).await;
+    serves_transfer_status(&server, "t1", answers(&[10, 100])).await;
     let args = ["--json", "send", "QQ==", "--email", "judge@example.test", "--watch"];
     let output = docferry(&api(&server), PASSWORD, &args).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -80,21 +80,25 @@ async fn send_and_watch_speak_json_lines() {
 }
 
 #[tokio::test]
-async fn watch_exits_2_when_a_transfer_failed_and_says_why() {
+async fn watch_exits_2_and_prints_the_reason_of_a_failed_transfer() {
     let server = MockServer::start().await;
     let message = "The document is not in the object store. Check its GUID.";
-    in_turn(&server, "t1", vec![ResponseTemplate::new(200).set_body_json(failed(0, message))])
-        .await;
-    in_turn(&server, "t2", answers(&[100])).await;
+    serves_transfer_status(
+        &server,
+        "t1",
+        vec![ResponseTemplate::new(200).set_body_json(failed(0, message))],
+    )
+    .await;
+    serves_transfer_status(&server, "t2", answers(&[100])).await;
     let output = docferry(&api(&server), PASSWORD, &["watch", "t1", "t2"]).await;
     assert_eq!(output.status.code(), Some(2));
     assert!(stdout(&output).contains(message), "{}", stdout(&output));
 }
 
 #[tokio::test]
-async fn watch_exits_3_when_time_is_up() {
+async fn watch_exits_3_after_the_timeout() {
     let server = MockServer::start().await;
-    in_turn(&server, "t1", answers(&[42])).await;
+    serves_transfer_status(&server, "t1", answers(&[42])).await;
     let args = ["watch", "t1", "--timeout", "5", "--json"];
     let output = docferry(&api(&server), PASSWORD, &args).await;
     assert_eq!(output.status.code(), Some(3));
@@ -102,7 +106,7 @@ async fn watch_exits_3_when_time_is_up() {
 }
 
 #[tokio::test]
-async fn wrong_credentials_exit_4_and_are_not_shown() {
+async fn wrong_credentials_exit_4_and_are_not_printed() {
     let server = MockServer::start().await;
     Mock::given(any())
         .respond_with(problem(401, &json!({"title": "Unauthorized", "status": 401})))
@@ -119,7 +123,7 @@ async fn wrong_credentials_exit_4_and_are_not_shown() {
 }
 
 #[tokio::test]
-async fn an_unreachable_service_exits_5() {
+async fn unreachable_service_exits_5() {
     let unreachable = nobody();
     for args in [
         &["watch", "t1", "--retries", "1"][..],
@@ -132,7 +136,7 @@ async fn an_unreachable_service_exits_5() {
 }
 
 #[tokio::test]
-async fn a_lasting_503_exits_5_after_the_allowed_tries() {
+async fn persistent_503_exits_5_after_all_retries() {
     let server = MockServer::start().await;
     Mock::given(any()).respond_with(ResponseTemplate::new(503)).mount(&server).await;
     let args = ["send", "QQ==", "--email", "judge@example.test", "--retries", "1"];
@@ -142,7 +146,7 @@ async fn a_lasting_503_exits_5_after_the_allowed_tries() {
 }
 
 #[tokio::test]
-async fn wrong_usage_and_unknown_transfers_exit_1() {
+async fn wrong_usage_and_unknown_ids_exit_1() {
     let server = MockServer::start().await;
     let api = api(&server);
     for args in [&["send"][..], &["fly"], &["watch"], &["watch", "unknown"]] {
@@ -154,9 +158,9 @@ async fn wrong_usage_and_unknown_transfers_exit_1() {
 }
 
 #[tokio::test]
-async fn the_password_can_come_from_a_file() {
+async fn password_is_read_from_a_file() {
     let server = MockServer::start().await;
-    in_turn(&server, "t1", answers(&[100])).await;
+    serves_transfer_status(&server, "t1", answers(&[100])).await;
     let file = std::env::temp_dir().join(format!("docferry-password-{}", std::process::id()));
     std::fs::write(&file, format!("{PASSWORD}\n")).unwrap();
     let args = ["watch", "t1", "--password-file", file.to_str().unwrap()];
@@ -166,7 +170,7 @@ async fn the_password_can_come_from_a_file() {
 }
 
 #[tokio::test]
-async fn help_documents_the_exit_codes_and_hides_the_password() {
+async fn help_lists_exit_codes_and_hides_the_password() {
     for args in [&["--help"][..], &["send", "--help"], &["watch", "--help"], &["get", "--help"]] {
         let output = docferry("http://localhost/", PASSWORD, args).await;
         let help = stdout(&output);

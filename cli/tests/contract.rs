@@ -19,7 +19,7 @@ fn new_transfer(path: Option<&str>) -> NewTransfer {
 }
 
 #[tokio::test]
-async fn upload_sends_exactly_the_contracts_fields_and_reads_the_answer() {
+async fn upload_sends_the_fields_of_the_contract() {
     let server = MockServer::start().await;
     sent()
         .and(body_json(json!({
@@ -39,7 +39,7 @@ async fn upload_sends_exactly_the_contracts_fields_and_reads_the_answer() {
 }
 
 #[tokio::test]
-async fn upload_without_a_folder_sends_null() {
+async fn upload_without_folder_sends_null() {
     let server = MockServer::start().await;
     sent()
         .and(body_json(json!({
@@ -54,7 +54,7 @@ async fn upload_without_a_folder_sends_null() {
 }
 
 #[tokio::test]
-async fn terminate_sends_the_ids_and_takes_the_contracts_answer() {
+async fn terminate_sends_ids_and_accepts_the_contract_response() {
     let server = MockServer::start().await;
     Mock::given(method("POST"))
         .and(path(format!("{STAGE}/document/terminate")))
@@ -67,7 +67,7 @@ async fn terminate_sends_the_ids_and_takes_the_contracts_answer() {
 }
 
 #[tokio::test]
-async fn status_reads_exactly_the_contracts_fields() {
+async fn status_reads_the_fields_of_the_contract() {
     let server = MockServer::start().await;
     asked_for("t1")
         .respond_with(ResponseTemplate::new(200).set_body_json(status(100)))
@@ -85,7 +85,7 @@ async fn status_reads_exactly_the_contracts_fields() {
 }
 
 #[tokio::test]
-async fn the_correct_spelling_of_percent_is_not_accepted() {
+async fn corrected_spelling_of_percent_transfered_is_refused() {
     let server = MockServer::start().await;
     let mut wrong = status(50);
     wrong["percentTransferred"] =
@@ -99,7 +99,7 @@ async fn the_correct_spelling_of_percent_is_not_accepted() {
 }
 
 #[tokio::test]
-async fn answers_are_told_apart_by_what_to_do_next() {
+async fn http_statuses_map_to_client_errors() {
     let server = MockServer::start().await;
     for code in [400, 401, 403, 404, 413, 422, 429, 500, 502, 503, 504, 302] {
         let id = format!("s{code}");
@@ -117,7 +117,7 @@ async fn answers_are_told_apart_by_what_to_do_next() {
 }
 
 #[tokio::test]
-async fn a_problem_document_and_its_retry_after_come_through() {
+async fn problem_document_and_retry_after_are_returned() {
     let server = MockServer::start().await;
     let body = json!({"type": "about:blank", "title": "Busy", "status": 503,
         "detail": "The object store does not answer.", "code": "SOURCE_UNAVAILABLE"});
@@ -135,12 +135,12 @@ async fn a_problem_document_and_its_retry_after_come_through() {
         .mount(&server)
         .await;
     let error = client(&server).status("t2").await.unwrap_err();
-    assert!(error.is_not_settled(), "{error:?}");
+    assert!(error.is_not_cleaned_up(), "{error:?}");
     assert_eq!(error.retry_after(), Some(Duration::from_secs(5)));
 }
 
 #[tokio::test]
-async fn a_web_page_with_200_is_no_answer() {
+async fn web_page_with_200_is_an_invalid_response() {
     let server = MockServer::start().await;
     asked_for("t1")
         .respond_with(ResponseTemplate::new(200).set_body_raw("<html>hello</html>", "text/html"))
@@ -151,9 +151,9 @@ async fn a_web_page_with_200_is_no_answer() {
 }
 
 #[tokio::test]
-async fn an_unreachable_service_shows_no_address() {
+async fn connection_error_shows_no_address() {
     let address = nobody();
     let error = client_of(&address).status("t1").await.unwrap_err();
-    assert!(matches!(error, ClientError::Unreachable { .. }) && error.is_surely_not_done());
+    assert!(matches!(error, ClientError::Unreachable { .. }) && error.had_no_effect());
     assert!(!format!("{error:?} {error}").contains(&address));
 }

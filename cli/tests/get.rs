@@ -42,7 +42,7 @@ async fn posted(server: &MockServer) -> Vec<wiremock::Request> {
 }
 
 #[tokio::test]
-async fn documents_are_asked_for_in_one_job_and_land_under_their_names() {
+async fn get_downloads_all_documents_of_one_job_under_their_names() {
     let server = MockServer::start().await;
     let (a, b) = (document(3_000_000, "\"a\"", "order.pdf"), document(0, "\"b\"", "empty.txt"));
     let (first, second) = (Store::start(a.clone(), &[]).await, Store::start(b, &[]).await);
@@ -72,7 +72,7 @@ async fn documents_are_asked_for_in_one_job_and_land_under_their_names() {
 }
 
 #[tokio::test]
-async fn json_tells_where_each_document_is_and_nothing_that_opens_one() {
+async fn get_prints_paths_as_json_without_presigned_urls() {
     let (server, _store, folder) = ready(document(10, "\"a\"", "order.pdf"), &[]).await;
     let file = folder.path().join("mine.pdf");
     let output = get(&server, &file, &["10001", "--json"]).await;
@@ -83,7 +83,7 @@ async fn json_tells_where_each_document_is_and_nothing_that_opens_one() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_in_the_middle_is_gone_on_with_where_it_broke() {
+async fn get_resumes_after_a_broken_connection() {
     let whole = document(3_000_000, "\"a\"", "order.pdf");
     let faults = [Fault::BreakAfter(1_000_000), Fault::BreakAfter(500_000)];
     let (server, store, folder) = ready(whole.clone(), &faults).await;
@@ -98,7 +98,7 @@ async fn a_connection_that_breaks_in_the_middle_is_gone_on_with_where_it_broke()
 }
 
 #[tokio::test]
-async fn a_later_run_goes_on_and_begins_anew_when_the_document_is_another() {
+async fn later_run_resumes_and_restarts_for_a_changed_document() {
     for (tag, expected) in [("\"a\"", "bytes=2000-"), ("\"b\"", "bytes=2000-")] {
         let faults = [Fault::BreakAfter(2000)];
         let (server, _store, folder) = ready(document(3000, "\"a\"", "order.pdf"), &faults).await;
@@ -120,7 +120,7 @@ async fn a_later_run_goes_on_and_begins_anew_when_the_document_is_another() {
 }
 
 #[tokio::test]
-async fn two_runs_do_not_write_one_file() {
+async fn two_runs_cannot_write_the_same_file() {
     let (server, store, folder) = ready(document(3000, "\"a\"", "order.pdf"), &[]).await;
     let part = folder.path().join("document-10001.part");
     let other = std::fs::File::create(&part).unwrap();
@@ -135,7 +135,7 @@ async fn two_runs_do_not_write_one_file() {
 }
 
 #[tokio::test]
-async fn a_part_that_is_whole_already_is_put_in_its_place() {
+async fn complete_partial_file_is_moved_to_its_target() {
     let (server, store, folder) = ready(document(3000, "\"a\"", "order.pdf"), &[]).await;
     let whole = document(3000, "\"a\"", "order.pdf").bytes;
     std::fs::write(folder.path().join("document-10001.part"), &whole).unwrap();
@@ -147,7 +147,7 @@ async fn a_part_that_is_whole_already_is_put_in_its_place() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_over_is_replaced_by_a_fresh_one() {
+async fn expired_presigned_url_is_replaced_by_a_new_one() {
     let server = MockServer::start().await;
     let store = Store::start(document(10, "\"a\"", "order.pdf"), &[Fault::Status(403)]).await;
     stands(&server, "j1", &[job("j1", "completed", &[(10_001, "completed", 10)])]).await;
@@ -165,7 +165,7 @@ async fn an_address_that_is_over_is_replaced_by_a_fresh_one() {
 }
 
 #[tokio::test]
-async fn a_document_of_the_wrong_size_is_not_kept() {
+async fn downloaded_document_of_wrong_size_is_discarded() {
     let (server, _store, folder) = ready(document(10, "\"a\"", "order.pdf"), &[]).await;
     stands(&server, "j2", &[job("j2", "completed", &[(10_001, "completed", 11)])]).await;
     let other = Store::start(document(10, "\"a\"", "order.pdf"), &[]).await;
@@ -177,7 +177,7 @@ async fn a_document_of_the_wrong_size_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_name_cannot_lead_out_of_the_folder() {
+async fn file_name_cannot_leave_the_target_folder() {
     let mut hostile = document(10, "\"a\"", "x");
     hostile.disposition =
         Some("attachment; filename=\"x\"; filename*=UTF-8''..%2F..%2F.bashrc".into());
@@ -189,7 +189,7 @@ async fn a_name_cannot_lead_out_of_the_folder() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_there_stays_unless_it_is_to_be_replaced() {
+async fn existing_file_is_kept_unless_forced() {
     let whole = document(10, "\"a\"", "order.pdf");
     let (server, _store, folder) = ready(whole.clone(), &[]).await;
     let file = folder.path().join("order.pdf");
@@ -210,7 +210,7 @@ async fn a_file_that_is_there_stays_unless_it_is_to_be_replaced() {
 }
 
 #[tokio::test]
-async fn two_documents_of_one_name_do_not_replace_each_other() {
+async fn documents_with_the_same_name_do_not_replace_each_other() {
     let server = MockServer::start().await;
     let store = Store::start(document(10, "\"a\"", "order.pdf"), &[]).await;
     let items = [(10_001, "completed", 10), (10_002, "completed", 10)];
@@ -225,7 +225,7 @@ async fn two_documents_of_one_name_do_not_replace_each_other() {
 }
 
 #[tokio::test]
-async fn what_is_not_ready_yet_is_waited_for() {
+async fn get_waits_until_a_document_is_ready() {
     let server = MockServer::start().await;
     let store = Store::start(document(10, "\"a\"", "order.pdf"), &[]).await;
     stands(&server, "j1", &[job("j1", "completed", &[(10_001, "completed", 10)])]).await;
@@ -243,7 +243,7 @@ async fn what_is_not_ready_yet_is_waited_for() {
 }
 
 #[tokio::test]
-async fn what_failed_exits_2_with_its_reason_and_the_others_are_fetched() {
+async fn get_exits_2_with_the_reason_and_downloads_the_others() {
     let server = MockServer::start().await;
     let store = Store::start(document(10, "\"a\"", "order.pdf"), &[]).await;
     let items = [(10_001, "failed", 0), (10_002, "completed", 10)];
@@ -261,7 +261,7 @@ async fn what_failed_exits_2_with_its_reason_and_the_others_are_fetched() {
 }
 
 #[tokio::test]
-async fn an_unknown_job_or_document_exits_1_and_one_that_takes_too_long_exits_3() {
+async fn get_exits_1_for_unknown_ids_and_3_after_the_timeout() {
     let (server, folder) = (MockServer::start().await, TempDir::new().unwrap());
     let output = get(&server, folder.path(), &["--job=unknown"]).await;
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
@@ -277,7 +277,7 @@ async fn an_unknown_job_or_document_exits_1_and_one_that_takes_too_long_exits_3(
 }
 
 #[tokio::test]
-async fn a_request_whose_answer_was_lost_is_repeated_under_the_same_key() {
+async fn get_retries_a_lost_response_with_the_same_key() {
     let (server, _store, folder) = {
         let server = MockServer::start().await;
         for status in [503, 409] {

@@ -16,7 +16,7 @@ use wiremock::MockServer;
 const BOUND: Duration = Duration::from_secs(30);
 
 #[tokio::test]
-async fn ctrl_c_leaves_the_part_and_says_how_to_go_on() {
+async fn ctrl_c_keeps_the_partial_file_and_prints_how_to_resume() {
     let server = MockServer::start().await;
     let whole = document(3_000_000, "\"a\"", "order.pdf");
     let store = Store::start(whole.clone(), &[Fault::StallAfter(1_000_000)]).await;

@@ -7,7 +7,8 @@ mod support;
 use serde_json::{Value, json};
 use support::jobs::{call, job, ok, stands};
 use support::{
-    PASSWORD, answers, api, docferry, in_turn, json_lines, problem, status, stderr, stdout,
+    PASSWORD, answers, api, docferry, json_lines, problem, serves_transfer_status, status, stderr,
+    stdout,
 };
 use wiremock::matchers::{query_param, query_param_is_missing};
 use wiremock::{MockServer, ResponseTemplate};
@@ -47,7 +48,7 @@ fn ids(lines: &[Value]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn list_goes_through_the_pages_up_to_its_limit() {
+async fn list_reads_pages_up_to_the_limit() {
     let server = MockServer::start().await;
     history(&server).await;
     let output = docferry(&api(&server), PASSWORD, &["--json", "list"]).await;
@@ -64,7 +65,7 @@ async fn list_goes_through_the_pages_up_to_its_limit() {
 }
 
 #[tokio::test]
-async fn list_asks_for_one_person_and_one_state() {
+async fn list_filters_by_person_and_state() {
     let server = MockServer::start().await;
     call("GET", "jobs")
         .and(query_param("userId", "sub:ada+1"))
@@ -79,7 +80,7 @@ async fn list_asks_for_one_person_and_one_state() {
 }
 
 #[tokio::test]
-async fn retry_lets_a_job_run_again_and_watches_it() {
+async fn retry_waits_for_cleanup_and_watches_the_job() {
     let server = MockServer::start().await;
     let accepted = json!({ "jobId": "j1", "status": "queued", "attempts": 2, "nextPollInMs": 100,
         "expiresAt": "2026-11-24T09:00:00.000Z" });
@@ -103,7 +104,7 @@ async fn retry_lets_a_job_run_again_and_watches_it() {
 }
 
 #[tokio::test]
-async fn retry_is_not_repeated_where_it_might_have_been_heard() {
+async fn retry_is_not_repeated_when_it_may_have_taken_effect() {
     let server = MockServer::start().await;
     for (id, code, exit) in [("busy", 503, 5), ("runs", 409, 1), ("gone", 404, 1)] {
         call("POST", &format!("retry/{id}"))
@@ -117,12 +118,12 @@ async fn retry_is_not_repeated_where_it_might_have_been_heard() {
 }
 
 #[tokio::test]
-async fn watch_follows_jobs_and_transfers_beside_each_other() {
+async fn watch_handles_jobs_and_transfers_together() {
     let server = MockServer::start().await;
     let running = job("j1", "queued", &[(10_001, "queued", 10), (10_002, "queued", 20)]);
     let done = job("j1", "completed", &[(10_001, "completed", 10), (10_002, "completed", 20)]);
     stands(&server, "j1", &[running.clone(), running, done.clone()]).await;
-    in_turn(&server, "t1", answers(&[10, 100])).await;
+    serves_transfer_status(&server, "t1", answers(&[10, 100])).await;
     let output = docferry(&api(&server), PASSWORD, &["--json", "watch", "j1", "t1"]).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     // The presigned URLs of the documents are not printed.
@@ -132,18 +133,18 @@ async fn watch_follows_jobs_and_transfers_beside_each_other() {
 }
 
 #[tokio::test]
-async fn a_transfer_that_both_apis_know_is_told_as_a_transfer() {
+async fn transfer_known_to_both_apis_is_watched_as_transfer() {
     let server = MockServer::start().await;
     let mut known = job("t1", "running", &[(0, "running", 10)]);
     known["items"][0]["file_id"] = Value::Null;
     stands(&server, "t1", &[known]).await;
-    in_turn(&server, "t1", answers(&[100])).await;
+    serves_transfer_status(&server, "t1", answers(&[100])).await;
     let output = docferry(&api(&server), PASSWORD, &["--json", "watch", "t1"]).await;
     assert_eq!(json_lines(&output), [status(100)], "{}", stderr(&output));
 }
 
 #[tokio::test]
-async fn a_job_that_failed_exits_2_and_one_that_was_canceled_says_so() {
+async fn watch_of_failed_or_canceled_jobs_exits_2_with_the_reason() {
     let server = MockServer::start().await;
     stands(&server, "bad", &[job("bad", "failed", &[(10_001, "failed", 10)])]).await;
     stands(&server, "off", &[job("off", "canceled", &[(10_001, "canceled", 10)])]).await;
@@ -155,7 +156,7 @@ async fn a_job_that_failed_exits_2_and_one_that_was_canceled_says_so() {
 }
 
 #[tokio::test]
-async fn cancel_asks_a_job_and_tells_what_that_means() {
+async fn cancel_reports_the_state_of_running_and_ended_jobs() {
     let server = MockServer::start().await;
     let running = job("runs", "running", &[(10_001, "running", 10)]);
     let canceled = job("runs", "canceled", &[(10_001, "canceled", 10)]);

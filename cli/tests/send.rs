@@ -54,7 +54,7 @@ fn stderr_contains(output: &Output, text: &str) -> bool {
 }
 
 #[tokio::test]
-async fn lost_answer_is_repeated_under_the_same_key() {
+async fn lost_response_is_retried_with_the_same_key() {
     let web_page = ResponseTemplate::new(200).set_body_raw("<html>hello</html>", "text/html");
     let lost_responses = [ResponseTemplate::new(502), ResponseTemplate::new(504), web_page];
     for lost in lost_responses {
@@ -68,7 +68,7 @@ async fn lost_answer_is_repeated_under_the_same_key() {
 }
 
 #[tokio::test]
-async fn each_document_of_a_run_has_a_key_of_its_own() {
+async fn each_document_gets_its_own_idempotency_key() {
     let server = server_with(vec![accepted("QQ==", "t1")]).await;
     let args = ["send", "QQ==", "QQ==", "--email", "judge@example.test"];
     docferry(&api(&server), PASSWORD, &args).await;
@@ -80,7 +80,7 @@ async fn each_document_of_a_run_has_a_key_of_its_own() {
 }
 
 #[tokio::test]
-async fn broken_connection_is_repeated_under_the_same_key() {
+async fn broken_connection_is_retried_with_the_same_key() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let serving = tokio::spawn(async move {
@@ -114,7 +114,7 @@ async fn broken_connection_is_repeated_under_the_same_key() {
 }
 
 #[tokio::test]
-async fn unknown_outcome_is_said_with_a_command_that_repeats_it() {
+async fn unknown_outcome_is_reported_with_a_command_to_retry() {
     let server = server_with(vec![ResponseTemplate::new(503), accepted("QQ==", "t1")]).await;
     let args = [&SEND[..], &["--path", "Lists/It's", "--retries=0"]].concat();
     let output = docferry(&api(&server), PASSWORD, &args).await;
@@ -141,7 +141,7 @@ async fn unknown_outcome_is_said_with_a_command_that_repeats_it() {
 }
 
 #[tokio::test]
-async fn unknown_outcome_is_a_json_line_with_its_key() {
+async fn unknown_outcome_is_a_json_line_with_the_key() {
     let unauthorized = problem(401, &json!({ "title": "Unauthorized", "status": 401 }));
     // The first request may have been accepted; the refusal of its retry does not change
     // that.
@@ -160,7 +160,7 @@ async fn unknown_outcome_is_a_json_line_with_its_key() {
 }
 
 #[tokio::test]
-async fn definite_refusal_after_a_lost_answer_is_said_as_one() {
+async fn refusal_after_a_lost_response_is_reported_as_refusal() {
     let refused = problem(400, &json!({ "title": "Wrong", "code": "INVALID_REQUEST" }));
     let server = server_with(vec![ResponseTemplate::new(502), refused]).await;
     let output = docferry(&api(&server), PASSWORD, &SEND).await;
@@ -169,7 +169,7 @@ async fn definite_refusal_after_a_lost_answer_is_said_as_one() {
 }
 
 #[tokio::test]
-async fn draining_service_is_waited_for_within_bounds() {
+async fn draining_service_is_retried_within_limits() {
     let server = server_with(vec![draining("1"), draining("1"), accepted("QQ==", "t1")]).await;
     let start = std::time::Instant::now();
     let output = docferry(&api(&server), PASSWORD, &SEND).await;
@@ -191,7 +191,7 @@ async fn draining_service_is_waited_for_within_bounds() {
 }
 
 #[tokio::test]
-async fn request_that_is_still_being_recorded_is_repeated() {
+async fn request_that_is_being_recorded_is_retried() {
     let pending = problem(409, &json!({ "title": "Recording", "code": "REQUEST_PENDING" }));
     let server = server_with(vec![pending, accepted("QQ==", "t1")]).await;
     let output = docferry(&api(&server), PASSWORD, &SEND).await;
@@ -199,7 +199,7 @@ async fn request_that_is_still_being_recorded_is_repeated() {
 }
 
 #[tokio::test]
-async fn refused_connection_is_known_not_to_be_accepted() {
+async fn refused_connection_is_reported_as_not_accepted() {
     let args = [&SEND[..], &["--retries=0"]].concat();
     let output = docferry(&nobody(), PASSWORD, &args).await;
     assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
@@ -207,7 +207,7 @@ async fn refused_connection_is_known_not_to_be_accepted() {
 }
 
 #[tokio::test]
-async fn one_key_cannot_stand_for_several_documents() {
+async fn one_idempotency_key_for_several_documents_is_refused() {
     let server = server_with(vec![accepted("QQ==", "t1")]).await;
     let args = ["send", "QQ==", "Qg==", "--email", "judge@example.test", "--idempotency-key", "k"];
     let output = docferry(&api(&server), PASSWORD, &args).await;
@@ -217,7 +217,7 @@ async fn one_key_cannot_stand_for_several_documents() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn ctrl_c_says_that_the_request_under_way_may_be_accepted() {
+async fn ctrl_c_reports_that_the_pending_request_may_be_accepted() {
     let server = MockServer::start().await;
     let slow = accepted("QQ==", "t1").set_delay(Duration::from_secs(30));
     sent()

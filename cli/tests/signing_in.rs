@@ -47,7 +47,7 @@ fn page(next: Option<&str>) -> ResponseTemplate {
 }
 
 #[tokio::test]
-async fn a_token_goes_before_the_service_account_and_an_empty_one_counts_as_none() {
+async fn bearer_token_has_priority_and_an_empty_one_is_ignored() {
     let server = MockServer::start().await;
     list_with_token("t0ken-1").respond_with(page(None)).mount(&server).await;
     let mut with = command(&api(&server), PASSWORD, &["list"]);
@@ -72,7 +72,7 @@ async fn a_token_goes_before_the_service_account_and_an_empty_one_counts_as_none
 }
 
 #[tokio::test]
-async fn a_client_gets_one_token_for_all_its_calls() {
+async fn oauth_client_reuses_one_token_for_all_calls() {
     let server = MockServer::start().await;
     issues_token(&server, "one").await;
     list_with_token("one").respond_with(page(Some("next"))).up_to_n_times(1).mount(&server).await;
@@ -83,7 +83,7 @@ async fn a_client_gets_one_token_for_all_its_calls() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_refused_is_replaced_once() {
+async fn refused_token_is_replaced_once() {
     let server = MockServer::start().await;
     issues_token(&server, "old").await;
     issues_token(&server, "new").await;
@@ -104,7 +104,7 @@ async fn a_token_that_is_refused_is_replaced_once() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_refuses_the_client_exits_4_and_no_secret_is_shown() {
+async fn refusal_by_the_issuer_exits_4_and_shows_no_secret() {
     let server = MockServer::start().await;
     let refused = json!({ "error": "invalid_client", "error_description": "Unknown client" });
     Mock::given(path("/token"))
@@ -119,7 +119,7 @@ async fn an_issuer_that_refuses_the_client_exits_4_and_no_secret_is_shown() {
 }
 
 #[tokio::test]
-async fn a_secret_is_not_sent_in_the_clear() {
+async fn client_secret_is_not_sent_without_tls() {
     let server = MockServer::start().await;
     let mut command = as_client(&server, SECRET);
     command.env("DOCFERRY_TOKEN_URL", "http://issuer.example/token");

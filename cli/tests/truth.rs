@@ -11,7 +11,8 @@ use serde_json::json;
 use support::jobs::{accepts, call, job, lies, ok, stands};
 use support::store::{Fault, Store, document};
 use support::{
-    PASSWORD, answers, api, asked_for, command, docferry, in_turn, json_lines, stderr, stdout,
+    PASSWORD, answers, api, asked_for, command, docferry, json_lines, serves_transfer_status,
+    stderr, stdout,
 };
 use tempfile::TempDir;
 use wiremock::matchers::{any, header, header_exists, method, path};
@@ -26,7 +27,7 @@ fn web_page(status: u16) -> ResponseTemplate {
 }
 
 #[tokio::test]
-async fn another_host_is_not_taken_for_docferry() {
+async fn responses_of_another_host_are_recognized() {
     let foreign = [
         web_page(404),
         web_page(403),
@@ -55,7 +56,7 @@ async fn another_host_is_not_taken_for_docferry() {
 }
 
 #[tokio::test]
-async fn unknown_host_name_is_said_to_be_one() {
+async fn unknown_host_name_is_reported() {
     let args = ["watch", "t1", "--retries=0"];
     let output = docferry("http://no-such-host.invalid/local", PASSWORD, &args).await;
     assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
@@ -66,20 +67,20 @@ async fn unknown_host_name_is_said_to_be_one() {
 }
 
 #[tokio::test]
-async fn foreign_answers_do_not_end_a_watch() {
+async fn foreign_responses_do_not_end_a_watch() {
     let server = MockServer::start().await;
     let mut responses = answers(&[10]);
     responses.extend([web_page(200), web_page(403), ResponseTemplate::new(404)]);
     responses.extend(answers(&[100]));
-    in_turn(&server, "t1", responses).await;
+    serves_transfer_status(&server, "t1", responses).await;
     let output = docferry(&api(&server), PASSWORD, &["watch", "t1"]).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }
 
 #[tokio::test]
-async fn lasting_foreign_answers_end_a_watch_within_bounds() {
+async fn persistent_foreign_responses_end_a_watch_after_retries() {
     let server = MockServer::start().await;
-    in_turn(&server, "t1", vec![web_page(200)]).await;
+    serves_transfer_status(&server, "t1", vec![web_page(200)]).await;
     let output = docferry(&api(&server), PASSWORD, &["watch", "t1", "--retries=2"]).await;
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     let requests = server.received_requests().await.unwrap();
@@ -88,7 +89,7 @@ async fn lasting_foreign_answers_end_a_watch_within_bounds() {
 }
 
 #[tokio::test]
-async fn watch_without_any_answer_is_a_json_line() {
+async fn watch_without_any_response_prints_a_json_line() {
     let server = MockServer::start().await;
     asked_for("t1")
         .respond_with(ResponseTemplate::new(503).insert_header("retry-after", "60"))
@@ -102,7 +103,7 @@ async fn watch_without_any_answer_is_a_json_line() {
 }
 
 #[tokio::test]
-async fn completed_job_without_all_documents_exits_6() {
+async fn job_completed_without_some_documents_exits_6() {
     let server = MockServer::start().await;
     let items = [(10_001, "failed", 10), (10_002, "completed", 20)];
     stands(&server, "partial", &[job("partial", "completed", &items)]).await;
@@ -125,10 +126,10 @@ async fn completed_job_without_all_documents_exits_6() {
 }
 
 #[tokio::test]
-async fn closed_pipe_ends_quietly() {
+async fn closed_pipe_ends_the_command_without_an_error() {
     let server = MockServer::start().await;
     let done = answers(&[100]).remove(0).set_delay(Duration::from_millis(500));
-    in_turn(&server, "t1", vec![done]).await;
+    serves_transfer_status(&server, "t1", vec![done]).await;
     for args in [&["watch", "t1"][..], &["--json", "watch", "t1"]] {
         let mut watching = command(&api(&server), PASSWORD, args);
         let mut child = watching.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -142,7 +143,7 @@ async fn closed_pipe_ends_quietly() {
 
 #[cfg(feature = "admin")]
 #[tokio::test]
-async fn import_of_a_missing_file_names_the_file_and_the_cause() {
+async fn import_error_names_the_missing_file_and_the_cause() {
     let args = ["documents", "import", "no such file.ndjson", "--table=t"];
     let output = docferry("http://localhost/", PASSWORD, &args).await;
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
@@ -156,7 +157,7 @@ async fn import_of_a_missing_file_names_the_file_and_the_cause() {
 }
 
 #[tokio::test]
-async fn get_notices_a_file_that_is_there_before_it_starts_a_job() {
+async fn get_checks_for_existing_files_before_creating_a_job() {
     let server = MockServer::start().await;
     call("POST", "check")
         .respond_with(ok(&json!({ "file_id": 10_001, "available": true, "fileName": "order.pdf" })))
@@ -184,7 +185,7 @@ async fn get_notices_a_file_that_is_there_before_it_starts_a_job() {
 }
 
 #[tokio::test]
-async fn get_says_that_a_job_may_have_begun() {
+async fn get_reports_that_a_job_may_have_been_created() {
     let server = MockServer::start().await;
     call("POST", "initiate").respond_with(ResponseTemplate::new(504)).mount(&server).await;
     let folder = TempDir::new().unwrap();
@@ -195,7 +196,7 @@ async fn get_says_that_a_job_may_have_begun() {
 }
 
 #[tokio::test]
-async fn retry_without_an_answer_is_not_said_to_be_refused() {
+async fn retry_without_response_is_not_reported_as_refused() {
     let server = MockServer::start().await;
     call("POST", "retry/j1").respond_with(ResponseTemplate::new(504)).mount(&server).await;
     let output = docferry(&api(&server), PASSWORD, &["retry", "j1"]).await;
@@ -206,7 +207,7 @@ async fn retry_without_an_answer_is_not_said_to_be_refused() {
 }
 
 #[tokio::test]
-async fn cancel_without_an_answer_says_so_and_asks_the_others() {
+async fn cancel_without_response_is_reported_and_others_are_canceled() {
     let server = MockServer::start().await;
     for id in ["j1", "j2"] {
         let running = job(id, "running", &[(10_001, "running", 10)]);
@@ -232,7 +233,7 @@ async fn cancel_without_an_answer_says_so_and_asks_the_others() {
 
 /// A store that ignores `If-Range` sends a part of the changed document.
 #[tokio::test]
-async fn part_of_a_changed_document_is_not_joined_to_the_old_one() {
+async fn part_of_a_changed_document_is_not_appended_to_old_bytes() {
     let first = document(3000, "\"a\"", "order.pdf");
     let broken = Store::start(first, &[Fault::BreakAfter(2000)]).await;
     let server = MockServer::start().await;
@@ -269,7 +270,7 @@ async fn part_of_a_changed_document_is_not_joined_to_the_old_one() {
 }
 
 #[tokio::test]
-async fn page_of_a_proxy_does_not_cost_the_part_that_has_come() {
+async fn proxy_page_does_not_discard_the_partial_file() {
     let whole = document(3000, "\"a\"", "order.pdf");
     let store = Store::start(whole.clone(), &[Fault::BreakAfter(2000)]).await;
     let proxy = MockServer::start().await;
@@ -293,7 +294,7 @@ async fn page_of_a_proxy_does_not_cost_the_part_that_has_come() {
 }
 
 #[tokio::test]
-async fn document_that_was_removed_is_said_to_be_gone() {
+async fn removed_document_is_reported_as_gone() {
     let store = Store::start(document(10, "\"a\"", "order.pdf"), &[Fault::Status(404)]).await;
     let server = MockServer::start().await;
     stands(&server, "j1", &[job("j1", "completed", &[(10_001, "completed", 10)])]).await;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use docferry_cli::ClientError;
 use docferry_cli::display::Lines;
 use docferry_cli::watch::{End, Observer, Options, Outcome, View, watch, watch_all};
-use support::{answers, client, failed, in_turn};
+use support::{answers, client, failed, serves_transfer_status};
 use wiremock::{MockServer, ResponseTemplate};
 
 /// Observer that records its events.
@@ -40,9 +40,9 @@ fn options(seconds: u64) -> Options {
 }
 
 #[tokio::test]
-async fn percent_and_bytes_are_never_shown_going_down() {
+async fn displayed_percent_and_bytes_never_decrease() {
     let server = MockServer::start().await;
-    in_turn(&server, "t1", answers(&[0, 40, 30, 55, 10, 100])).await;
+    serves_transfer_status(&server, "t1", answers(&[0, 40, 30, 55, 10, 100])).await;
     let recorder = Recorder::default();
     let outcome = watch(&client(&server), "t1", &options(30), &recorder).await.unwrap();
     assert!(matches!(outcome, Outcome::Completed(_)));
@@ -54,9 +54,9 @@ async fn percent_and_bytes_are_never_shown_going_down() {
 }
 
 #[tokio::test]
-async fn plain_lines_come_on_changes_only_and_never_go_down() {
+async fn plain_lines_are_written_only_for_changes() {
     let server = MockServer::start().await;
-    in_turn(&server, "t1", answers(&[0, 0, 0, 0, 50, 20, 50, 50, 100])).await;
+    serves_transfer_status(&server, "t1", answers(&[0, 0, 0, 0, 50, 20, 50, 50, 100])).await;
     let out = Rc::new(RefCell::new(Vec::new()));
     let watched = [("t1".to_owned(), Lines::new(Rc::clone(&out), "t1", None))];
     watch_all(&client(&server), &watched, &options(30)).await;
@@ -69,9 +69,9 @@ async fn plain_lines_come_on_changes_only_and_never_go_down() {
 }
 
 #[tokio::test]
-async fn fast_changes_make_at_most_one_line_a_second() {
+async fn at_most_one_line_per_second_is_written() {
     let server = MockServer::start().await;
-    in_turn(&server, "t1", answers(&[10, 15, 20, 25, 30, 35, 40, 45, 100])).await;
+    serves_transfer_status(&server, "t1", answers(&[10, 15, 20, 25, 30, 35, 40, 45, 100])).await;
     let out = Rc::new(RefCell::new(Vec::new()));
     let watched = [("t1".to_owned(), Lines::new(Rc::clone(&out), "t1", Some("list.pdf")))];
     let start = Instant::now();
@@ -83,12 +83,12 @@ async fn fast_changes_make_at_most_one_line_a_second() {
 }
 
 #[tokio::test]
-async fn a_passing_failure_is_asked_again_after_the_pause_that_was_asked_for() {
+async fn transient_failure_is_retried_after_retry_after() {
     let server = MockServer::start().await;
     let busy = ResponseTemplate::new(503).insert_header("retry-after", "1");
     let mut responses = vec![busy, ResponseTemplate::new(502)];
     responses.extend(answers(&[100]));
-    in_turn(&server, "t1", responses).await;
+    serves_transfer_status(&server, "t1", responses).await;
     let recorder = Recorder::default();
     let start = Instant::now();
     let outcome = watch(&client(&server), "t1", &options(30), &recorder).await.unwrap();
@@ -99,9 +99,9 @@ async fn a_passing_failure_is_asked_again_after_the_pause_that_was_asked_for() {
 }
 
 #[tokio::test]
-async fn a_lasting_failure_ends_after_the_allowed_tries() {
+async fn persistent_failure_ends_a_watch_after_all_retries() {
     let server = MockServer::start().await;
-    in_turn(&server, "t1", vec![ResponseTemplate::new(500)]).await;
+    serves_transfer_status(&server, "t1", vec![ResponseTemplate::new(500)]).await;
     let error =
         watch(&client(&server), "t1", &options(30), &Recorder::default()).await.unwrap_err();
     assert!(matches!(error, ClientError::Unavailable { status: 500, .. }));
@@ -109,12 +109,12 @@ async fn a_lasting_failure_ends_after_the_allowed_tries() {
 }
 
 #[tokio::test]
-async fn time_ends_the_waiting_even_within_a_long_retry_after() {
+async fn timeout_ends_a_watch_during_a_long_retry_after() {
     let server = MockServer::start().await;
     let busy = ResponseTemplate::new(429).insert_header("retry-after", "3600");
     let mut responses = answers(&[25]);
     responses.push(busy);
-    in_turn(&server, "t1", responses).await;
+    serves_transfer_status(&server, "t1", responses).await;
     let start = Instant::now();
     let outcome = watch(&client(&server), "t1", &options(5), &Recorder::default()).await.unwrap();
     let Outcome::TimedOut(Some(status)) = outcome else { panic!("{outcome:?}") };
@@ -123,12 +123,12 @@ async fn time_ends_the_waiting_even_within_a_long_retry_after() {
 }
 
 #[tokio::test]
-async fn one_failed_transfer_does_not_end_the_others() {
+async fn failed_transfer_does_not_end_other_watches() {
     let server = MockServer::start().await;
     let broken = ResponseTemplate::new(200).set_body_json(failed(0, "The document is unknown."));
-    in_turn(&server, "bad", vec![broken]).await;
-    in_turn(&server, "good", answers(&[0, 10, 100])).await;
-    in_turn(&server, "gone", vec![ResponseTemplate::new(404)]).await;
+    serves_transfer_status(&server, "bad", vec![broken]).await;
+    serves_transfer_status(&server, "good", answers(&[0, 10, 100])).await;
+    serves_transfer_status(&server, "gone", vec![ResponseTemplate::new(404)]).await;
     let watched = ["bad", "good", "gone"].map(|id| (id.to_owned(), Recorder::default()));
     let results = watch_all(&client(&server), &watched, &options(30)).await;
     assert!(matches!(&results[0], Ok(Outcome::Failed(status)) if status.percent_transfered == 0));
@@ -137,9 +137,9 @@ async fn one_failed_transfer_does_not_end_the_others() {
 }
 
 #[tokio::test]
-async fn questions_are_gentle() {
+async fn polling_rate_is_limited() {
     let server = MockServer::start().await;
-    in_turn(&server, "t1", answers(&[30])).await;
+    serves_transfer_status(&server, "t1", answers(&[30])).await;
     let recorder = Recorder::default();
     watch(&client(&server), "t1", &options(5), &recorder).await.unwrap();
     let polls = server.received_requests().await.unwrap().len();

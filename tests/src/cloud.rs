@@ -217,12 +217,12 @@ impl Cloud {
     }
 
     /// Whether an outcome was sent to the audit queue. Until then it is in the outbox.
-    pub async fn is_audited(&self, transfer_id: &str, attempt: u32) -> bool {
+    pub async fn is_sent_to_audit(&self, transfer_id: &str, attempt: u32) -> bool {
         self.item(format!("T#{transfer_id}"), &format!("OUTBOX#{attempt}")).await.is_none()
     }
 
     /// Receives and deletes all messages of the dead-letter queue of webhooks.
-    pub async fn dead_webhooks(&self) -> Vec<Value> {
+    pub async fn dead_letter_webhooks(&self) -> Vec<Value> {
         self.drain_queue(&self.stack.webhook_dead_letter_queue_url).await
     }
 
@@ -298,7 +298,7 @@ impl Cloud {
     }
 
     /// Waits until the first execution of a transfer has ended and returns its status.
-    pub async fn execution_end(&self, transfer_id: &str) -> String {
+    pub async fn wait_for_execution(&self, transfer_id: &str) -> String {
         let arn = self.execution_arn(transfer_id, 1);
         eventually("the execution ends", SHORT, async || {
             let request = self.sfn.describe_execution().execution_arn(&arn);

@@ -127,7 +127,7 @@ impl Sandbox {
     }
 
     /// Waits for the end of a transfer and returns its status.
-    pub async fn end_within(&self, bound: Duration, id: &str) -> Status {
+    pub async fn wait_for_end(&self, bound: Duration, id: &str) -> Status {
         eventually("the transfer ends", bound, async || {
             Some(self.api.status(id).await).filter(Status::has_ended)
         })
@@ -137,7 +137,7 @@ impl Sandbox {
     /// Requests a transfer of the document and waits for its end.
     pub async fn transfer(&self) -> (String, Status) {
         let id = self.send().await;
-        let status = self.end_within(SHORT, &id).await;
+        let status = self.wait_for_end(SHORT, &id).await;
         (id, status)
     }
 
@@ -162,20 +162,20 @@ impl Sandbox {
         id: &str,
         document: &Document,
     ) -> Delivered {
-        let status = self.end_within(bound, id).await;
+        let status = self.wait_for_end(bound, id).await;
         assert_eq!((status.error, &status.last_error_message), (false, &None), "{status:?}");
         assert_eq!(status.percent_transfered, 100);
         assert_eq!(status.file_size, document.size);
-        let file = self.the_file_of(&self.email).await;
+        let file = self.only_file_of(&self.email).await;
         assert_eq!(file.path, self.path_of(&self.file_name));
         assert_eq!((file.size, &file.sha256), (document.size, &document.sha256));
-        self.nothing_is_left(id).await;
+        self.assert_nothing_is_left(id).await;
         assert!(self.open_sessions().await.is_empty());
         file
     }
 
     /// Returns the file of a user, who must have exactly one.
-    pub async fn the_file_of(&self, email: &str) -> Delivered {
+    pub async fn only_file_of(&self, email: &str) -> Delivered {
         let mut files = self.graph.files(email).await;
         assert_eq!(files.len(), 1, "{files:?}");
         files.remove(0)
@@ -190,8 +190,8 @@ impl Sandbox {
     /// Checks that a transfer left nothing behind: no exchange object, session item or
     /// reference. First waits for the end of the execution, which comes shortly after that
     /// of the transfer.
-    pub async fn nothing_is_left(&self, id: &str) {
-        assert_eq!(self.cloud.execution_end(id).await, "SUCCEEDED");
+    pub async fn assert_nothing_is_left(&self, id: &str) {
+        assert_eq!(self.cloud.wait_for_execution(id).await, "SUCCEEDED");
         let record = self.cloud.record(id).await.unwrap_or_default();
         let pushes: u32 =
             record.get("pushes").map_or(0, |pushes| pushes.as_n().unwrap().parse().unwrap());
@@ -199,7 +199,7 @@ impl Sandbox {
             // Each push may bring the document once more, even after the end of the
             // transfer. A transfer pushes twice if it starts in the second in which the
             // last copy was deleted.
-            self.removed_by_sweep().await;
+            self.wait_for_removal().await;
         }
         let object = self.cloud.object(&self.file_name).await;
         assert_eq!(object, None, "exchange object; {pushes} pushes");
@@ -209,7 +209,7 @@ impl Sandbox {
 
     /// Waits until the sweeper has removed the exchange object. Ended transfers are checked
     /// every five minutes only, so this makes all transfers due.
-    pub async fn removed_by_sweep(&self) {
+    pub async fn wait_for_removal(&self) {
         eventually("the sweeper removes the object", LONG, async || {
             self.cloud.make_due().await;
             self.cloud.invoke("sweep", &json!({})).await.unwrap();
@@ -220,9 +220,13 @@ impl Sandbox {
 
     /// Requests a transfer, expects it to fail with this code, and checks that no temporary
     /// data is left.
-    pub async fn fails_with(&self, code: FailureCode, bound: Duration) -> (String, Status) {
+    pub async fn assert_fails_cleanly(
+        &self,
+        code: FailureCode,
+        bound: Duration,
+    ) -> (String, Status) {
         let (id, status) = self.fails(code, bound).await;
-        self.nothing_is_left(&id).await;
+        self.assert_nothing_is_left(&id).await;
         assert!(self.open_sessions().await.is_empty());
         (id, status)
     }
@@ -230,7 +234,7 @@ impl Sandbox {
     /// Requests a transfer and expects it to fail with this code.
     pub async fn fails(&self, code: FailureCode, bound: Duration) -> (String, Status) {
         let id = self.send().await;
-        let status = self.end_within(bound, &id).await;
+        let status = self.wait_for_end(bound, &id).await;
         assert_eq!(status.last_error_message.as_deref(), Some(code.message()));
         assert!(status.error && status.percent_transfered < 100, "{status:?}");
         assert!(status.start_delivery_dtm.is_some());

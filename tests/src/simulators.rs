@@ -132,7 +132,7 @@ impl Ords {
     }
 
     /// Returns files on their way to the exchange bucket, except those that never arrive.
-    pub async fn on_their_way(&self, matching: &str) -> Vec<String> {
+    pub async fn files_in_transit(&self, matching: &str) -> Vec<String> {
         let files: Vec<Value> = self.0.list("/nfs").await;
         let coming = files.iter().filter(|file| file["never"] != true).map(Value::to_string);
         coming.filter(|file| file.contains(matching)).collect()

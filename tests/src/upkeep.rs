@@ -62,7 +62,7 @@ impl Cloud {
     }
 
     /// Changes the end of the retention of an object in the delivery bucket.
-    pub async fn keep_object_until(&self, key: &str, until: Timestamp) {
+    pub async fn set_object_retention(&self, key: &str, until: Timestamp) {
         let until = AttributeValue::N(until.as_millisecond().to_string());
         for name in ["retainUntil", "dueAt"] {
             self.set_attribute(&format!("A#{key}"), "ARTIFACT", name, until.clone()).await;
@@ -70,7 +70,7 @@ impl Cloud {
     }
 
     /// Changes the deadline of a transfer.
-    pub async fn end_by(&self, transfer_id: &str, deadline: Timestamp) {
+    pub async fn set_deadline(&self, transfer_id: &str, deadline: Timestamp) {
         let deadline = AttributeValue::S(deadline.to_string());
         self.set_attribute(&format!("T#{transfer_id}"), "META", "deadline", deadline).await;
     }
@@ -111,7 +111,7 @@ impl Cloud {
 
     /// Releases the slots of [`Cloud::hold_slots`] and sweeps, so that queued transfers get
     /// them.
-    pub async fn give_slots_back(&self, pool: Pool, count: usize) {
+    pub async fn release_held_slots(&self, pool: Pool, count: usize) {
         for n in 0..count {
             self.change_slots(pool, &format!("REMOVE {}", holder(n)), false).await;
         }

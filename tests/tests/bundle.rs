@@ -9,10 +9,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use docferry_app::admit::Admitter;
-use docferry_app::bundle::{NewBundle, initiate_bundle};
+use docferry_app::admit::SlotScheduler;
+use docferry_app::bundle::{NewBatch, initiate_batch};
 use docferry_app::initiate::{InitiateSettings, new_id};
-use docferry_app::ports::{BundleStore as _, Clock, SlotStore as _};
+use docferry_app::ports::{BatchStore as _, Clock, SlotStore as _};
 use docferry_domain::{
     DriveTarget, FileId, ObjectGuid, OnItemError, Phase, Pool, PoolLimits, Priority, Target,
 };
@@ -33,7 +33,7 @@ impl Clock for Now {
 }
 
 #[tokio::test]
-async fn two_hundred_documents_arrive_a_few_at_a_time_and_leave_nothing_behind() {
+async fn two_hundred_documents_of_a_batch_respect_slot_limits() {
     let sandbox = Sandbox::new().await;
     let mut sources = BTreeMap::new();
     let mut guids: Vec<(ObjectGuid, Option<FileId>)> = Vec::new();
@@ -45,13 +45,13 @@ async fn two_hundred_documents_arrive_a_few_at_a_time_and_leave_nothing_behind()
         sources.insert(sandbox.path_of(&name), document.sha256);
     }
     let (store, workflow) = (sandbox.cloud.store(), sandbox.cloud.workflow());
-    let admitter =
-        Admitter { store: &store, workflow: &workflow, clock: &Now, limits: LIMITS.into() };
+    let scheduler =
+        SlotScheduler { store: &store, workflow: &workflow, clock: &Now, limits: LIMITS.into() };
     let settings = InitiateSettings {
         transfer_deadline: SignedDuration::from_hours(4),
         record_ttl: SignedDuration::from_hours(168),
     };
-    let wanted = NewBundle {
+    let wanted = NewBatch {
         owner: "scv".into(),
         on_behalf_of: None,
         documents: guids,
@@ -66,7 +66,7 @@ async fn two_hundred_documents_arrive_a_few_at_a_time_and_leave_nothing_behind()
         on_item_error: OnItemError::Fail,
     };
     let id = new_id(Now.now());
-    initiate_bundle(&admitter, settings, id.clone(), wanted, None).await.unwrap();
+    initiate_batch(&scheduler, settings, id.clone(), wanted, None).await.unwrap();
 
     let (mut last_percent, mut max_held) = (0, 0);
     let (bundle, counts) = eventually("the batch ends", BOUND, async || {
@@ -88,7 +88,7 @@ async fn two_hundred_documents_arrive_a_few_at_a_time_and_leave_nothing_behind()
     assert_eq!(delivered, sources);
     for n in 0..DOCUMENTS {
         let document = id.document(n);
-        assert_eq!(sandbox.cloud.execution_end(document.as_str()).await, "SUCCEEDED");
+        assert_eq!(sandbox.cloud.wait_for_execution(document.as_str()).await, "SUCCEEDED");
     }
     assert!(sandbox.cloud.objects(&sandbox.tag).await.is_empty(), "exchange objects");
     assert!(sandbox.open_sessions().await.is_empty());

@@ -102,7 +102,7 @@ async fn finishes_its_round(mut program: Command) {
 }
 
 #[tokio::test]
-async fn generated_python_client_finishes_its_round() {
+async fn generated_python_client_completes_all_calls() {
     let Some(folder) = client("python") else { return };
     let mut program = Command::new(variable("DOCFERRY_CLIENTS_PYTHON"));
     program.arg(folder.join("round.py")).env("PYTHONPATH", folder.join("client"));
@@ -111,7 +111,7 @@ async fn generated_python_client_finishes_its_round() {
 }
 
 #[tokio::test]
-async fn generated_typescript_client_finishes_its_round() {
+async fn generated_typescript_client_completes_all_calls() {
     let Some(folder) = client("typescript") else { return };
     let mut program = Command::new(variable("DOCFERRY_NODE"));
     program.arg(folder.join("out/round.js")).env_remove("NODE_OPTIONS");
@@ -119,7 +119,7 @@ async fn generated_typescript_client_finishes_its_round() {
 }
 
 #[tokio::test]
-async fn generated_rust_client_finishes_its_round() {
+async fn generated_rust_client_completes_all_calls() {
     let Some(folder) = client("rust") else { return };
     finishes_its_round(Command::new(folder.join("round"))).await;
 }
@@ -134,11 +134,14 @@ fn assert_has(file: &Path, texts: &[&str]) {
 }
 
 #[test]
-fn generated_java_client_has_long_sizes_and_a_typed_progress() {
+fn generated_java_client_has_long_sizes_and_typed_progress() {
     let Some(folder) = client("java") else { return };
     let models = folder.join("client/src/main/java/org/openapitools/client/model");
     assert_has(&models.join("TransferStatus.java"), &["private Long fileSize;"]);
-    assert_has(&models.join("FileChecked.java"), &["private Long fileId;", "private Long size;"]);
+    assert_has(
+        &models.join("FileAvailability.java"),
+        &["private Long fileId;", "private Long size;"],
+    );
     assert_has(
         &models.join("JobItem.java"),
         &["private Long fileId;", "private Long bytesDone;", "private Long bytesTotal;"],
@@ -150,16 +153,19 @@ fn generated_java_client_has_long_sizes_and_a_typed_progress() {
         &models.join("ProgressDetail.java"),
         &["private Long bytesDone;", "private Long bytesTotal;", "private Long bytesPerSecond;"],
     );
-    // A member that a later version adds is kept and causes no error.
+    // A member that a later version adds is kept and cause_chain no error.
     assert_has(&models.join("JobStatus.java"), &["Map<String, Object> additionalProperties"]);
 }
 
 #[test]
-fn generated_csharp_client_has_long_sizes_and_a_typed_progress() {
+fn generated_csharp_client_has_long_sizes_and_typed_progress() {
     let Some(folder) = client("csharp") else { return };
     let models = folder.join("client/src/Org.OpenAPITools/Model");
     assert_has(&models.join("TransferStatus.cs"), &["public long FileSize {"]);
-    assert_has(&models.join("FileChecked.cs"), &["public long FileId {", "public long Size {"]);
+    assert_has(
+        &models.join("FileAvailability.cs"),
+        &["public long FileId {", "public long Size {"],
+    );
     assert_has(
         &models.join("JobItem.cs"),
         &["public long? FileId {", "public long BytesDone {", "public long? BytesTotal {"],
@@ -180,7 +186,7 @@ fn generated_csharp_client_has_long_sizes_and_a_typed_progress() {
 }
 
 #[test]
-fn generated_go_client_has_int64_sizes_and_a_typed_progress() {
+fn generated_go_client_has_int64_sizes_and_typed_progress() {
     let Some(folder) = client("go") else { return };
     let folder = folder.join("client");
     assert_has(&folder.join("model_transfer_status.go"), &["FileSize int64"]);

@@ -50,7 +50,7 @@ async fn wait_for_status(api: &Api, id: &str, matches: impl Fn(&Value) -> bool) 
 }
 
 #[tokio::test]
-async fn whatever_is_wrong_with_a_request_is_told_before_anything_is_done() {
+async fn invalid_download_requests_are_refused_without_side_effects() {
     let sandbox = Sandbox::new().await;
     let file = document(&sandbox, &[]).await;
     let large = json!({ "file_id": file, "clientRequestId": "x".repeat(65 * 1024) }).to_string();
@@ -97,7 +97,7 @@ fn pointer(error: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn the_older_call_does_the_same_and_says_what_follows_it() {
+async fn deprecated_start_call_works_and_links_its_successor() {
     let sandbox = Sandbox::new().await;
     let file = document(&sandbox, &[]).await;
     let body = json!({ "file_id": file }).to_string();
@@ -124,17 +124,17 @@ async fn the_older_call_does_the_same_and_says_what_follows_it() {
 }
 
 #[tokio::test]
-async fn what_is_not_kept_any_more_has_expired_is_gone_and_runs_again_on_request() {
+async fn expired_job_returns_410_and_can_be_retried() {
     let sandbox = Sandbox::new().await;
     let file = document(&sandbox, &[]).await;
     let id = initiate(&sandbox, file).await;
     wait_for_status(&sandbox.api, &id, |job| job["status"] == "completed").await;
-    assert_eq!(sandbox.cloud.execution_end(&id).await, "SUCCEEDED");
+    assert_eq!(sandbox.cloud.wait_for_execution(&id).await, "SUCCEEDED");
     let object = format!("downloads/{id}/0");
     assert!(sandbox.cloud.delivered(&object).await.is_some());
     let past = Zoned::now().timestamp() - SignedDuration::from_mins(1);
     sandbox.cloud.keep_until(&id, past).await;
-    sandbox.cloud.keep_object_until(&object, past).await;
+    sandbox.cloud.set_object_retention(&object, past).await;
 
     let expired = sandbox.api.get(&format!("/v1/download/status/{id}")).await.json();
     assert_eq!((&expired["status"], &expired["url"]), (&json!("expired"), &Value::Null));
@@ -153,12 +153,12 @@ async fn what_is_not_kept_any_more_has_expired_is_gone_and_runs_again_on_request
 }
 
 #[tokio::test]
-async fn a_job_whose_deadline_passes_fails_and_leaves_nothing() {
+async fn job_past_its_deadline_fails_and_leaves_nothing() {
     let sandbox = Sandbox::new().await;
     let file = document(&sandbox, &[("moverDelayMs", "10000")]).await;
     let id = initiate(&sandbox, file).await;
     wait_for_status(&sandbox.api, &id, |job| job["status"] == "running").await;
-    sandbox.cloud.end_by(&id, Zoned::now().timestamp()).await;
+    sandbox.cloud.set_deadline(&id, Zoned::now().timestamp()).await;
     let failed = wait_for_status(&sandbox.api, &id, |job| job["nextPollInMs"].is_null()).await;
     assert_eq!(failed["status"], "failed", "{failed}");
     assert_eq!(failed["error"]["code"], "DEADLINE_EXCEEDED", "{failed}");
@@ -166,7 +166,7 @@ async fn a_job_whose_deadline_passes_fails_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn who_asks_too_often_is_told_when_to_come_back() {
+async fn rate_limited_caller_gets_retry_after() {
     let sandbox = Sandbox::new().await;
     let identity = Identity::new(&sandbox.stack);
     let token = identity.token_of(&sandbox.tag, "docferry.read docferry.write").await;

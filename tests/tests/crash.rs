@@ -7,7 +7,7 @@ use docferry_system_tests::{LONG, MIB, SHORT, Sandbox, eventually, kill, process
 use serde_json::json;
 
 #[tokio::test]
-async fn an_upload_whose_process_is_killed_goes_on_and_sends_at_most_a_fragment_again() {
+async fn killed_upload_resumes_and_resends_at_most_one_fragment() {
     let sandbox = Sandbox::new().await;
     let emulator = sandbox.stack.emulator_pid.expect("the test run started the emulator");
     let document = sandbox.document(32 * MIB).await;
@@ -38,7 +38,7 @@ async fn an_upload_whose_process_is_killed_goes_on_and_sends_at_most_a_fragment_
 const MAX_RETRIES: usize = 5;
 
 #[tokio::test]
-async fn a_push_whose_process_is_killed_five_times_in_a_row_is_tried_once_more() {
+async fn push_is_tried_again_after_five_killed_processes() {
     let sandbox = Sandbox::new().await;
     let emulator = sandbox.stack.emulator_pid.expect("the test run started the emulator");
     let document = sandbox.document(2000).await;

@@ -23,12 +23,12 @@ const DOCUMENTS: [&str; 6] = [
 const PATIENT_CURL: &str = r#"curl() { command curl --retry 20 --retry-delay 1 "$@"; }"#;
 
 #[test]
-fn commands_for_any_machine_run_as_they_stand_in_the_documents() {
+fn documented_commands_for_any_machine_succeed() {
     assert!(run_all("sh run", &[]) >= 2);
 }
 
 #[test]
-fn commands_for_a_running_system_run_as_they_stand_in_the_documents() {
+fn documented_commands_for_a_running_system_succeed() {
     let stack = stack();
     index_the_document(&stack);
     let count = run_all(

@@ -49,7 +49,7 @@ async fn fetch_size(url: &str) -> (StatusCode, u64, String) {
 }
 
 #[tokio::test]
-async fn a_download_is_fetched_by_its_url_whatever_its_size() {
+async fn downloads_of_any_size_can_be_fetched_by_url() {
     let sandbox = Sandbox::new().await;
     let mut ids = Vec::new();
     // The first two are stored with one PUT, the third in three parts.
@@ -67,7 +67,7 @@ async fn a_download_is_fetched_by_its_url_whatever_its_size() {
         assert!(disposition.contains(&single.file_name), "{disposition}");
         let delivered = sandbox.cloud.delivered(&format!("downloads/{id}/0")).await.unwrap();
         assert_eq!(delivered, (size, document.sha256), "{size}");
-        assert_eq!(sandbox.cloud.execution_end(&id).await, "SUCCEEDED");
+        assert_eq!(sandbox.cloud.wait_for_execution(&id).await, "SUCCEEDED");
         ids.push(id);
     }
     assert!(sandbox.cloud.objects(&sandbox.tag).await.is_empty(), "exchange objects");
@@ -77,7 +77,7 @@ async fn a_download_is_fetched_by_its_url_whatever_its_size() {
 }
 
 #[tokio::test]
-async fn a_job_is_a_conflict_before_and_a_redirect_after_it_is_done() {
+async fn fetch_returns_409_before_and_redirect_after_completion() {
     let sandbox = Sandbox::new().await;
     let file = number();
     let document = sandbox.document_with(1000, &[("moverDelayMs", "8000")]).await;
@@ -104,7 +104,7 @@ async fn a_job_is_a_conflict_before_and_a_redirect_after_it_is_done() {
 }
 
 #[tokio::test]
-async fn many_documents_one_person_and_nobody_elses() {
+async fn batch_is_visible_only_to_its_owner() {
     let sandbox = Sandbox::new().await;
     let identity = Identity::new(&sandbox.stack);
     let scopes = "docferry.read docferry.write";
@@ -133,7 +133,7 @@ async fn many_documents_one_person_and_nobody_elses() {
 }
 
 #[tokio::test]
-async fn a_download_that_is_canceled_leaves_nothing() {
+async fn canceled_download_leaves_nothing_in_the_bucket() {
     let sandbox = Sandbox::new().await;
     let file = number();
     let document = sandbox.document_with(1000, &[("moverDelayMs", "8000")]).await;
@@ -149,7 +149,7 @@ async fn a_download_that_is_canceled_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_document_that_lies_there_already_is_not_pushed_again() {
+async fn second_download_reuses_the_delivered_document() {
     let sandbox = Sandbox::new().await;
     let file = number();
     let document = sandbox.document(1000).await;
@@ -164,7 +164,7 @@ async fn a_document_that_lies_there_already_is_not_pushed_again() {
 }
 
 #[tokio::test]
-async fn documents_that_were_imported_can_be_asked_for_and_wrong_files_load_nothing() {
+async fn imported_documents_are_available_and_invalid_files_import_nothing() {
     let sandbox = Sandbox::new().await;
     let (first, second) = (number(), number());
     let table = &sandbox.stack.documents_table;
@@ -204,7 +204,7 @@ async fn documents_that_were_imported_can_be_asked_for_and_wrong_files_load_noth
 }
 
 #[tokio::test]
-async fn somebody_sends_documents_to_the_onedrive_that_is_their_own_and_to_no_other() {
+async fn user_can_send_documents_only_to_their_own_onedrive() {
     let sandbox = Sandbox::new().await;
     let (document, file) = (sandbox.document(1000).await, number());
     sandbox.cloud.index(file, &document.guid).await;
@@ -223,7 +223,7 @@ async fn somebody_sends_documents_to_the_onedrive_that_is_their_own_and_to_no_ot
     };
     let status = wait_for_end(&own, &initiate(&own, &to(&sandbox.email)).await).await;
     assert_eq!(status["status"], "completed", "{status}");
-    assert_eq!(sandbox.the_file_of(&sandbox.email).await.sha256, document.sha256);
+    assert_eq!(sandbox.only_file_of(&sandbox.email).await.sha256, document.sha256);
     let other = Sandbox::new().await.email;
     for email in [other.as_str(), "unknown@docferry.example"] {
         let body = to(email).to_string();

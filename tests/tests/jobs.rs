@@ -46,7 +46,7 @@ async fn wait_for_status(api: &Api, id: &str, matches: impl Fn(&Value) -> bool) 
 }
 
 #[tokio::test]
-async fn fifty_equal_requests_at_once_make_one_job() {
+async fn fifty_concurrent_equal_requests_create_one_job() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(1000).await;
     let file = number();
@@ -80,7 +80,7 @@ async fn fifty_equal_requests_at_once_make_one_job() {
 }
 
 #[tokio::test]
-async fn a_canceled_job_runs_again_and_is_delivered() {
+async fn canceled_job_is_delivered_after_a_retry() {
     let sandbox = Sandbox::new().await;
     let file = number();
     let document = sandbox.document_with(1000, &[("moverDelayMs", "8000")]).await;
@@ -108,11 +108,11 @@ async fn a_canceled_job_runs_again_and_is_delivered() {
     let delivered = sandbox.cloud.delivered(&format!("downloads/{id}/1")).await.unwrap();
     assert_eq!(delivered, (1000, document.sha256));
     // The execution of the first run has ended, too.
-    assert_eq!(sandbox.cloud.execution_end(&id).await, "SUCCEEDED");
+    assert_eq!(sandbox.cloud.wait_for_execution(&id).await, "SUCCEEDED");
 }
 
 #[tokio::test]
-async fn a_history_is_ones_own_and_comes_page_by_page() {
+async fn history_lists_own_jobs_page_by_page() {
     let sandbox = Sandbox::new().await;
     let file = number();
     let document = sandbox.document(1000).await;
@@ -151,7 +151,7 @@ async fn a_history_is_ones_own_and_comes_page_by_page() {
 }
 
 #[tokio::test]
-async fn a_page_of_a_listed_origin_may_ask_and_sees_its_limits() {
+async fn allowed_origin_passes_cors_and_sees_rate_limits() {
     let sandbox = Sandbox::new().await;
     let ada = person(&sandbox).await;
     let answer = ada.get("/v1/download/history").await;
@@ -179,7 +179,7 @@ async fn a_page_of_a_listed_origin_may_ask_and_sees_its_limits() {
 }
 
 #[tokio::test]
-async fn a_page_reads_refusals_of_the_gateway_and_downloads() {
+async fn allowed_origin_can_read_gateway_errors_and_downloads() {
     const PAGE: &str = "https://viewer.example.org";
     let sandbox = Sandbox::new().await;
     let http = reqwest::Client::builder().no_proxy().build().unwrap();

@@ -133,19 +133,19 @@ fn skipped_without_reason(records: &[Transfer]) -> Vec<String> {
     for earlier in records {
         let at = admitted_at(earlier);
         for skipped in records.iter().filter(|other| admitted_at(other) > at) {
-            let was_ahead = skipped.waiting().order < earlier.waiting().order;
+            let was_ahead = skipped.queue_entry().order < earlier.queue_entry().order;
             let was_queued = skipped.created_at + BEING_RECORDED < at;
             if !was_ahead || !was_queued {
                 continue;
             }
-            let person = skipped.waiting().person;
+            let person = skipped.queue_entry().person;
             let held_slot = |transfer: &&Transfer| {
                 // The end may have been recorded, but the released slot was not yet visible
                 // to the process that granted a slot to `earlier`.
                 let released_at = transfer.ended_at.map(|ended| ended + BEING_RECORDED);
                 admitted_at(transfer) <= at && released_at.is_none_or(|released| released >= at)
             };
-            let of_person = records.iter().filter(|other| other.waiting().person == person);
+            let of_person = records.iter().filter(|other| other.queue_entry().person == person);
             let held = of_person.filter(held_slot).count();
             if held < PER_PERSON {
                 let delay = admitted_at(skipped).duration_since(at);
@@ -160,14 +160,14 @@ fn skipped_without_reason(records: &[Transfer]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn two_hundred_jobs_of_twenty_people_keep_the_limits_and_the_order() {
+async fn two_hundred_jobs_respect_slot_limits_and_queue_order() {
     let load = Load::prepare().await;
     let cloud = &load.sandbox.cloud;
     // No job gets a slot until all are queued.
     cloud.hold_slots(Pool::Download, ACTIVE).await;
     let ids = load.initiate_all().await;
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), PEOPLE * JOBS_EACH);
-    cloud.give_slots_back(Pool::Download, ACTIVE).await;
+    cloud.release_held_slots(Pool::Download, ACTIVE).await;
     let records = load.watch(&ids).await;
     let completed = records.iter().filter(|transfer| transfer.delivery.is_some()).count();
     assert_eq!(completed, ids.len(), "all jobs are delivered");
@@ -184,7 +184,7 @@ async fn two_hundred_jobs_of_twenty_people_keep_the_limits_and_the_order() {
 }
 
 #[tokio::test]
-async fn two_hundred_jobs_are_all_delivered_though_a_third_of_the_processes_is_killed() {
+async fn two_hundred_jobs_survive_the_killing_of_processes() {
     let load = Load::prepare().await;
     let is_over = AtomicBool::new(false);
     let emulator = load.sandbox.stack.emulator_pid.unwrap();

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 #[tokio::test]
-async fn ping_tells_what_ords_reports_and_is_a_500_when_ords_is_down() {
+async fn ping_returns_the_report_of_ords_or_500_when_down() {
     let _guard = ONE_AT_A_TIME.lock().await;
     let sandbox = Sandbox::new().await;
     let ords = &sandbox.ords.0;
@@ -33,7 +33,7 @@ async fn ping_tells_what_ords_reports_and_is_a_500_when_ords_is_down() {
 }
 
 #[tokio::test]
-async fn the_ping_function_answers_its_sample_event() {
+async fn ping_function_handles_its_sample_event() {
     let _guard = ONE_AT_A_TIME.lock().await;
     let sandbox = Sandbox::new().await;
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../events/ping/ping.json");

@@ -28,11 +28,10 @@ const CASES: usize = 300;
 const DOCUMENTS: u64 = 5;
 
 /// All scopes, so that no request is refused for lack of one.
-
 const SCOPES: &str = "docferry.read docferry.write docferry.delegate docferry.service";
 
 #[tokio::test]
-async fn whatever_is_asked_the_answer_is_as_described_and_no_fault_of_the_server() {
+async fn generated_requests_get_responses_that_match_the_description() {
     let cases = setting("DOCFERRY_API_CASES").map_or(CASES, |cases| cases.parse().unwrap());
     let seed = setting("DOCFERRY_API_SEED").unwrap_or_else(|| "1".to_owned());
     let sandbox = Sandbox::new().await;

@@ -79,7 +79,7 @@ async fn follow_to_end(api: &Api, job_id: &str) -> (Vec<Event>, usize) {
 }
 
 #[tokio::test]
-async fn a_job_is_followed_over_several_answers_to_its_result() {
+async fn events_continue_over_reconnects_until_the_result() {
     let sandbox = Sandbox::new().await;
     let ada = person(&sandbox, "ada").await;
     let size = 9 * MIB;
@@ -119,7 +119,7 @@ async fn a_job_is_followed_over_several_answers_to_its_result() {
 }
 
 #[tokio::test]
-async fn a_job_that_is_stopped_ends_its_events_with_an_error_and_a_retry_goes_on() {
+async fn events_of_a_canceled_job_end_and_continue_after_a_retry() {
     let sandbox = Sandbox::new().await;
     let ada = person(&sandbox, "ada").await;
     let id = slow_job(&sandbox, &ada, 1000).await;
@@ -144,7 +144,7 @@ async fn a_job_that_is_stopped_ends_its_events_with_an_error_and_a_retry_goes_on
 /// Sends the preflight request with which a browser checks that a page may read the stream
 /// with its own credentials.
 #[tokio::test]
-async fn a_page_of_a_listed_origin_may_follow() {
+async fn allowed_origin_may_subscribe_to_events() {
     let sandbox = Sandbox::new().await;
     let url = format!("{}/v1/download/subscribe/x", sandbox.stack.api);
     let plain = reqwest::Client::builder().no_proxy().build().unwrap();

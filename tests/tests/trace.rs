@@ -23,7 +23,7 @@ async fn requests_of(simulator: &Simulator, tag: &str) -> (BTreeSet<String>, Vec
 }
 
 #[tokio::test]
-async fn a_trace_is_passed_on_with_every_call_that_is_made_for_a_request() {
+async fn trace_context_is_sent_with_every_outgoing_call() {
     let untraced = Sandbox::new().await;
     let traced = Sandbox { api: untraced.api.within_trace(TRACE), ..Sandbox::new().await };
     for (sandbox, expected) in [(&traced, Some(TRACE)), (&untraced, None)] {
@@ -43,7 +43,7 @@ async fn a_trace_is_passed_on_with_every_call_that_is_made_for_a_request() {
 }
 
 #[tokio::test]
-async fn each_document_of_a_job_of_many_is_part_of_its_trace() {
+async fn each_document_of_a_batch_belongs_to_its_trace() {
     let sandbox = Sandbox::new().await;
     let api = sandbox.api.within_trace(TRACE);
     let first = fastrand::u64(1_000_000..90_000_000);

@@ -109,7 +109,7 @@ fn assert_signed(sandbox: &Sandbox, request: &Request) {
 }
 
 #[tokio::test]
-async fn a_receiver_that_fails_twice_hears_the_same_message_a_third_time() {
+async fn webhook_is_retried_with_the_same_message_after_failures() {
     let sandbox = Sandbox::new().await;
     let server = receiver(2).await;
     let file = document(&sandbox, &[]).await;
@@ -133,7 +133,7 @@ async fn a_receiver_that_fails_twice_hears_the_same_message_a_third_time() {
 }
 
 #[tokio::test]
-async fn whatever_the_end_it_is_told_and_a_retry_has_an_end_of_its_own() {
+async fn webhook_is_sent_for_each_end_of_each_run() {
     let sandbox = Sandbox::new().await;
     let sandbox = Sandbox { api: sandbox.api.within_trace(TRACE), ..sandbox };
     let server = receiver(0).await;
@@ -196,7 +196,7 @@ async fn whatever_the_end_it_is_told_and_a_retry_has_an_end_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_dead_receiver_costs_a_job_nothing_and_ends_among_the_dead_letters() {
+async fn webhook_to_a_dead_receiver_becomes_a_dead_letter() {
     let sandbox = Sandbox::new().await;
     // No process listens on this port, and none can, because the port is bound here.
     let socket = TcpSocket::new_v4().unwrap();
@@ -207,11 +207,11 @@ async fn a_dead_receiver_costs_a_job_nothing_and_ends_among_the_dead_letters() {
     let id = initiate(&sandbox, &json!({ "file_id": file, "callbackUrl": hook })).await;
     assert_eq!(wait_for_end(&sandbox, &id).await["status"], "completed");
     eventually("the outcome is sent to the audit queue", BOUND, async || {
-        sandbox.cloud.is_audited(&id, 1).await.then_some(())
+        sandbox.cloud.is_sent_to_audit(&id, 1).await.then_some(())
     })
     .await;
     let letter = eventually("the notification is in the dead-letter queue", BOUND, async || {
-        let dead = sandbox.cloud.dead_webhooks().await;
+        let dead = sandbox.cloud.dead_letter_webhooks().await;
         dead.into_iter().find(|letter| letter["jobId"] == id)
     })
     .await;
@@ -221,7 +221,7 @@ async fn a_dead_receiver_costs_a_job_nothing_and_ends_among_the_dead_letters() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_is_gone_for_good_is_told_once() {
+async fn webhook_to_a_gone_receiver_is_sent_once() {
     let sandbox = Sandbox::new().await;
     let server = MockServer::start().await;
     let gone = Mock::given(path(format!("/{}", sandbox.tag)));
@@ -240,7 +240,7 @@ async fn a_receiver_that_is_gone_for_good_is_told_once() {
 }
 
 #[tokio::test]
-async fn a_hostile_address_is_refused_before_anything_is_promised() {
+async fn forbidden_callback_url_is_rejected_before_the_job_is_recorded() {
     let sandbox = Sandbox::new().await;
     for url in ["https://169.254.169.254/", "https://0x0a000001/", "http://hooks.example.org/"] {
         let body = json!({ "file_id": 10_000, "callbackUrl": url });

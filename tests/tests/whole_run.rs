@@ -16,7 +16,7 @@ use serde_json::json;
 /// Graph has the addresses of all sandboxes. So this test checks the logs of all earlier
 /// tests, including their faults and crashes.
 #[tokio::test]
-async fn no_log_and_no_history_holds_an_address_a_name_a_secret_or_an_upload_url() {
+async fn logs_and_histories_contain_no_personal_data_or_secrets() {
     let sandbox = Sandbox::new().await;
     let delivered = one_delivery_and_several_failures(&sandbox).await;
     let forbidden = forbidden(&sandbox).await;
@@ -67,7 +67,7 @@ async fn no_log_and_no_history_holds_an_address_a_name_a_secret_or_an_upload_url
 ///
 /// Covers all transfers that earlier tests have ended, including those with crashes.
 #[tokio::test]
-async fn every_ending_was_told_to_the_audit_queue_and_nothing_else_was() {
+async fn every_outcome_was_sent_to_the_audit_queue() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(1000).await;
     let (delivered, _) = sandbox.deliver(&document).await;
@@ -153,7 +153,7 @@ async fn one_delivery_and_several_failures(sandbox: &Sandbox) -> String {
         let sandbox = Sandbox::new().await;
         sandbox.document(1000).await;
         sandbox.graph_faults([fault]).await;
-        sandbox.fails_with(code, SHORT).await;
+        sandbox.assert_fails_cleanly(code, SHORT).await;
     }
     for (status, code) in
         [(401, FailureCode::SourceUnauthorized), (400, FailureCode::SourceRefused)]
@@ -162,12 +162,12 @@ async fn one_delivery_and_several_failures(sandbox: &Sandbox) -> String {
         sandbox.document(1000).await;
         let refused = json!({ "operation": "push", "status": status, "count": 0 });
         sandbox.source_faults([refused]).await;
-        sandbox.fails_with(code, SHORT).await;
+        sandbox.assert_fails_cleanly(code, SHORT).await;
     }
     let mut unknown = Sandbox::new().await;
     unknown.document(1000).await;
     unknown.email = format!("unknown-{}@docferry.example", unknown.tag);
-    unknown.fails_with(FailureCode::RecipientNotFound, SHORT).await;
+    unknown.assert_fails_cleanly(FailureCode::RecipientNotFound, SHORT).await;
 
     let tag = &sandbox.tag;
     let bad = json!({ "objGuid": tag, "email": tag, "filePath": format!("{tag}|") });

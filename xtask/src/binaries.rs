@@ -35,11 +35,11 @@ const PROGRAMS: [&str; 4] =
 /// Builds functions, simulators and the command line with one call of cargo.
 pub(crate) fn build(paths: &Paths) -> Result<()> {
     let names: Vec<_> = FUNCTIONS.iter().chain(&PROGRAMS).copied().collect();
-    build_these(paths, &names, &[])
+    build_named(paths, &names, &[])
 }
 
 /// Builds the named binaries, with additional arguments for cargo.
-pub(crate) fn build_these(paths: &Paths, names: &[&str], extra_args: &[&str]) -> Result<()> {
+pub(crate) fn build_named(paths: &Paths, names: &[&str], extra_args: &[&str]) -> Result<()> {
     let mut cargo = cargo(paths);
     // `--workspace` keeps the feature selection the same as in all other cargo calls of this
     // program, so each dependency is compiled only once.

@@ -66,7 +66,7 @@ impl Extra {
     }
 
     /// Like [`Extra::ensure`], but prints a line and returns `None` when `tests` must be skipped.
-    pub(crate) fn or_left_out(
+    pub(crate) fn or_skip(
         self,
         paths: &Paths,
         tools: Result<Tools>,

@@ -37,11 +37,11 @@ pub(crate) fn graph(
     for user in users {
         command.args(["--user", user]);
     }
-    graph_from(command, folder, secrets)
+    graph_from_command(command, folder, secrets)
 }
 
 /// Starts the simulated Graph from a given command.
-pub(crate) fn graph_from(
+pub(crate) fn graph_from_command(
     mut command: Command,
     folder: &Path,
     secrets: &Secrets,

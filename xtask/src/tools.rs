@@ -55,12 +55,12 @@ const CLIENTS: Environment = Environment {
 /// Tools that are being installed in the background. Installing waits for the network while
 /// compiling waits for the CPU.
 #[derive(Debug)]
-pub(crate) enum ToolsSoon {
+pub(crate) enum PendingTools {
     Making(Option<JoinHandle<Result<Tools>>>),
     Ready(Tools),
 }
 
-impl ToolsSoon {
+impl PendingTools {
     /// Starts the installation. Reports missing Python at once.
     pub(crate) fn begin(paths: &Paths) -> Result<Self> {
         python()?;

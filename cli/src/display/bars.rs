@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_templates_are_valid() {
+    fn progress_bar_templates_are_valid() {
         assert!(ProgressStyle::with_template(RUNNING).is_ok());
         assert!(ProgressStyle::with_template(ENDED).is_ok());
     }

@@ -78,13 +78,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_read_well() {
+    fn durations_are_formatted_for_people() {
         let short = |seconds| short_duration(Duration::from_secs(seconds));
         assert_eq!([short(8), short(65), short(7380)], ["8 s", "1 m 05 s", "2 h 03 m"]);
     }
 
     #[test]
-    fn names_cannot_steer_the_terminal() {
+    fn control_characters_in_names_are_replaced() {
         assert_eq!(clean("a\u{1b}[2Jb\u{202e}c\rd"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d");
         assert_eq!(clean("a\u{61c}b\u{2028}c"), "a\u{fffd}b\u{fffd}c");
         assert_eq!(clean("Ōtāhuhu #3 50% + l'été 法廷.pdf"), "Ōtāhuhu #3 50% + l'été 法廷.pdf");

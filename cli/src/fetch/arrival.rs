@@ -10,7 +10,7 @@ use url::Url;
 use super::error::FetchError;
 use super::name::{self, Names};
 use super::part::Part;
-use super::{Come, Wanted, already_there};
+use super::{DownloadResult, Wanted, check_existing};
 use crate::client::{http_for, retry_after};
 use crate::watch::{Observer, View};
 
@@ -29,12 +29,12 @@ pub(super) struct Arrival<'a> {
 
 impl Arrival<'_> {
     /// Downloads the rest of the document from `url`.
-    pub(super) async fn come(&mut self, url: &Url) -> Result<Come, FetchError> {
+    pub(super) async fn come(&mut self, url: &Url) -> Result<DownloadResult, FetchError> {
         let mut response = self.request(url).await?;
         let total = self.begin(&response)?;
         let path = self.target_path(response.headers());
-        if let Some(existing) = already_there(Some(&path), self.wanted.existing)? {
-            return Ok(Come::AlreadyThere(existing));
+        if let Some(existing) = check_existing(Some(&path), self.wanted.existing)? {
+            return Ok(DownloadResult::AlreadyThere(existing));
         }
         let label = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let (start, from) = (Instant::now(), self.part.bytes());
@@ -49,7 +49,7 @@ impl Arrival<'_> {
             self.check_size(total, |bytes, expected| bytes <= expected)?;
         }
         self.check_size(total, |bytes, expected| bytes == expected)?;
-        Ok(Come::Whole(path))
+        Ok(DownloadResult::Whole(path))
     }
 
     /// Returns the path of the target. The first successful response decides the file name.
@@ -57,7 +57,7 @@ impl Arrival<'_> {
         let Self { wanted, target, names, .. } = self;
         let path = target.get_or_insert_with(|| {
             let name = name::told(headers);
-            let name = name.unwrap_or_else(|| name::or_document(&wanted.fallback_name));
+            let name = name.unwrap_or_else(|| name::sanitized_or_default(&wanted.fallback_name));
             wanted.folder.join(names.claim(&name))
         });
         path.clone()
@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_content_range_is_read_with_and_without_a_size() {
+    fn content_range_is_parsed_with_or_without_size() {
         let read = |value: &str| {
             content_range(&[(CONTENT_RANGE, value.parse().unwrap())].into_iter().collect())
         };
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_weak_tag_does_not_count() {
+    fn weak_etag_is_not_used_for_resuming() {
         let of = |value: &str| {
             let headers = [(ETAG, value.parse().unwrap())].into_iter().collect();
             strong_tag(&headers).map(str::to_owned)

@@ -17,7 +17,7 @@ pub enum FetchError {
     /// There is no document to download, for example because its job failed.
     #[error("there is nothing to download: {reason}")]
     #[diagnostic(code(docferry::nothing_to_fetch))]
-    NothingThere {
+    NothingToFetch {
         /// State of the document, or the cause of its failure.
         reason: String,
     },

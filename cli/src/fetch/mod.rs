@@ -21,8 +21,8 @@ pub use part::Existing;
 
 use crate::client::Client;
 use crate::error::ClientError;
-use crate::job::{Fetchable, JobState};
-use crate::watch::{End, Observer, Options, insist, pause_of};
+use crate::job::{FetchResponse, JobState};
+use crate::watch::{End, Observer, Options, clamp_pause, retry_transient};
 use arrival::Arrival;
 use part::Part;
 
@@ -61,7 +61,8 @@ impl Wanted {
     /// Path of the file that holds the bytes until the download is complete.
     #[must_use]
     pub fn part(&self) -> PathBuf {
-        let stem = self.name.clone().unwrap_or_else(|| name::or_document(&self.fallback_name));
+        let stem =
+            self.name.clone().unwrap_or_else(|| name::sanitized_or_default(&self.fallback_name));
         self.folder.join(format!("{stem}.part"))
     }
 }
@@ -101,18 +102,18 @@ async fn fetch_inner(
     observer: &dyn Observer,
 ) -> Result<Fetched, FetchError> {
     let target = wanted.name.as_ref().map(|name| wanted.folder.join(name));
-    if let Some(existing) = already_there(target.as_deref(), wanted.existing)? {
+    if let Some(existing) = check_existing(target.as_deref(), wanted.existing)? {
         return Ok(existing);
     }
     let part = Part::open(wanted.part())?;
     let mut arrival = Arrival { wanted, part, target, names, observer };
     match fetch_with_retries(client, wanted, &mut arrival, options).await {
-        Ok(Come::Whole(path)) => {
+        Ok(DownloadResult::Whole(path)) => {
             let size = arrival.part.bytes();
             arrival.part.finish(&path, wanted.existing)?;
             Ok(Fetched { path, size, skipped: false })
         }
-        Ok(Come::AlreadyThere(existing)) => {
+        Ok(DownloadResult::AlreadyThere(existing)) => {
             arrival.part.discard()?;
             Ok(existing)
         }
@@ -127,7 +128,7 @@ async fn fetch_inner(
 }
 
 /// Result of a download from one presigned URL.
-enum Come {
+enum DownloadResult {
     /// The document is complete; holds the path of its target.
     Whole(PathBuf),
     /// The target already exists and is left unchanged.
@@ -140,7 +141,7 @@ async fn fetch_with_retries(
     wanted: &Wanted,
     arrival: &mut Arrival<'_>,
     options: &Options,
-) -> Result<Come, FetchError> {
+) -> Result<DownloadResult, FetchError> {
     let backoff = ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(500))
         .with_max_delay(Duration::from_secs(10))
@@ -161,7 +162,7 @@ async fn fetch_with_retries(
             pauses = backoff.build();
         }
         let (true, Some(pause)) = (error.is_transient(), pauses.next()) else { return Err(error) };
-        tokio::time::sleep(pause_of(error.retry_after(), pause)).await;
+        tokio::time::sleep(clamp_pause(error.retry_after(), pause)).await;
     }
 }
 
@@ -175,15 +176,15 @@ async fn presigned_url(
     let notify = |error: &ClientError, pause| observer.retrying(error, pause);
     let waiting = async {
         loop {
-            match insist(options, || client.fetchable(job_id), notify).await? {
-                Fetchable::Ready(ready) => {
+            match retry_transient(options, || client.fetch_url(job_id), notify).await? {
+                FetchResponse::Ready(ready) => {
                     // The URL is a bearer secret, so the error must not contain it.
                     return Url::parse(ready.url.expose_secret()).map_err(|_| {
                         let reason = "the document's URL is not valid".into();
                         ClientError::InvalidAnswer { status: 200, reason }.into()
                     });
                 }
-                Fetchable::NotReady { status, retry_after } => match status.status {
+                FetchResponse::NotReady { status, retry_after } => match status.status {
                     JobState::Completed => {
                         return Err(nothing_there(
                             "it was delivered elsewhere, or as several documents",
@@ -192,7 +193,7 @@ async fn presigned_url(
                     state if state.is_terminal() => return Err(nothing_there(state.as_str())),
                     _ => {
                         let requested_pause = retry_after.or(status.next_poll());
-                        tokio::time::sleep(pause_of(requested_pause, DEFAULT_PAUSE)).await;
+                        tokio::time::sleep(clamp_pause(requested_pause, DEFAULT_PAUSE)).await;
                     }
                 },
             }
@@ -204,17 +205,17 @@ async fn presigned_url(
 /// Returns the file name under which a document of this name is stored: sanitized, or
 /// `document`.
 #[must_use]
-pub fn kept_name(name: &str) -> String {
-    name::or_document(name)
+pub fn sanitized_name(name: &str) -> String {
+    name::sanitized_or_default(name)
 }
 
 fn nothing_there(reason: &str) -> FetchError {
-    FetchError::NothingThere { reason: reason.to_owned() }
+    FetchError::NothingToFetch { reason: reason.to_owned() }
 }
 
 /// Checks for an existing file. Returns the file if it is to be left unchanged, an error if
 /// it must not exist, and `None` if the download goes on.
-fn already_there(path: Option<&Path>, existing: Existing) -> Result<Option<Fetched>, FetchError> {
+fn check_existing(path: Option<&Path>, existing: Existing) -> Result<Option<Fetched>, FetchError> {
     let Some(path) = path.filter(|_| existing != Existing::Replace) else { return Ok(None) };
     // Does not follow links: a dangling link occupies the name, too.
     match path.symlink_metadata() {

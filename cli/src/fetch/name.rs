@@ -19,7 +19,7 @@ pub(super) fn told(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Returns the sanitized name, or `document` if nothing of the name is left.
-pub(super) fn or_document(name: &str) -> String {
+pub(super) fn sanitized_or_default(name: &str) -> String {
     safe(name).unwrap_or_else(|| "document".to_owned())
 }
 
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_extended_name_goes_before_the_plain_one() {
+    fn extended_filename_has_priority_over_plain_filename() {
         for (disposition, expected) in [
             ("attachment; filename=\"a b.pdf\"", "a b.pdf"),
             ("attachment; filename=plain.pdf", "plain.pdf"),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_name_leaves_the_folder_no_way() {
+    fn hostile_file_names_are_sanitized() {
         for (hostile, expected) in [
             ("../../etc/passwd", "passwd"),
             ("..\\..\\boot.ini", "boot.ini"),
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_name_is_given_once() {
+    fn repeated_file_names_get_a_number() {
         let mut names = Names::default();
         let claimed = ["order.pdf", "Order.PDF", "order.pdf", "list"].map(|name| names.claim(name));
         assert_eq!(claimed, ["order.pdf", "Order (2).PDF", "order (3).pdf", "list"]);

@@ -76,7 +76,7 @@ pub(crate) fn sent() -> MockBuilder {
 }
 
 /// Serves the status of a transfer: each of `answers` once, then the last one forever.
-pub(crate) async fn in_turn(
+pub(crate) async fn serves_transfer_status(
     server: &MockServer,
     transfer_id: &str,
     answers: Vec<ResponseTemplate>,

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use docferry_domain::{
-    Admission, Limits, NamedRequest, Phase, Pool, PoolLimits, Transfer, TransferId, Turn, Waiting,
+    IdempotencyRecord, Phase, Pool, PoolLimits, QueueEntry, SlotAllocator, SlotLimits, SlotState,
+    Transfer, TransferId,
 };
 use jiff::SignedDuration;
 
 use crate::TaskError;
-use crate::initiate::later;
-use crate::ports::{Clock, Entered, Entry, MOST_GRANTS, SlotStore, Start, TransferStore, Workflow};
+use crate::ports::{
+    Clock, CreateResult, Entry, MAX_GRANTS, SlotStore, Start, TransferStore, Workflow,
+};
+use crate::time::saturating_add;
 
 /// Maximum optimistic-lock retries. The sweeper fills free slots every minute anyway.
 const MAX_CONFLICTS: u32 = 8;
@@ -24,18 +27,18 @@ const GRANT_CHECK_DELAY: SignedDuration = SignedDuration::from_secs(60);
 /// Grants slots and starts workflows. Run after a transfer joins the queue and after a slot is
 /// released.
 #[derive(Debug)]
-pub struct Admitter<'a, S, W, C> {
+pub struct SlotScheduler<'a, S, W, C> {
     /// Slots, queue and transfer records.
     pub store: &'a S,
     /// Starts the workflows of transfers that were granted a slot.
     pub workflow: &'a W,
     /// Source of the current time.
     pub clock: &'a C,
-    /// Limits on the number of slots.
-    pub limits: Limits,
+    /// SlotLimits on the number of slots.
+    pub limits: SlotLimits,
 }
 
-impl<S, W, C> Admitter<'_, S, W, C>
+impl<S, W, C> SlotScheduler<'_, S, W, C>
 where
     S: TransferStore + SlotStore,
     W: Workflow,
@@ -51,30 +54,31 @@ where
     pub(crate) async fn enter(
         &self,
         transfer: &Transfer,
-        request: Option<&NamedRequest>,
-    ) -> Result<Entered, TaskError> {
+        request: Option<&IdempotencyRecord>,
+    ) -> Result<CreateResult, TaskError> {
         let pool = transfer.pool;
         let slots = self.store.slots(pool).await?;
-        let admits = Admission::new(self.limits.of(pool), &slots).admits(&transfer.waiting());
+        let admits =
+            SlotAllocator::new(self.limits.of(pool), &slots).admits(&transfer.queue_entry());
         if admits && self.store.queue(pool, None, 1).await?.is_empty() {
             let holding = Transfer {
-                turn: Turn::Holding,
+                turn: SlotState::Holding,
                 admitted_at: Some(self.clock.now()),
                 ..transfer.clone()
             };
             let entry = Entry { request, slot: Some(slots.version) };
             match self.store.enter(&holding, entry).await? {
-                Entered::SlotsChanged => {}
-                Entered::Done => {
+                CreateResult::SlotsChanged => {}
+                CreateResult::Done => {
                     self.start_workflow(&holding).await;
-                    return Ok(Entered::Done);
+                    return Ok(CreateResult::Done);
                 }
                 existing => return Ok(existing),
             }
         }
         let entered = self.store.enter(transfer, Entry { request, slot: None }).await?;
-        if entered == Entered::Done {
-            self.admit_or_leave(pool).await;
+        if entered == CreateResult::Done {
+            self.fill_slots_best_effort(pool).await;
         }
         Ok(entered)
     }
@@ -88,7 +92,7 @@ where
     /// # Errors
     /// Those of the store. Grants made before the error stay valid; `sweep` starts workflows
     /// that were not started.
-    pub async fn admit(&self, pool: Pool) -> Result<usize, TaskError> {
+    pub async fn fill_slots(&self, pool: Pool) -> Result<usize, TaskError> {
         if self.limits.of(pool).active == 0 {
             return Ok(0);
         }
@@ -96,12 +100,13 @@ where
         let mut conflicts = 0;
         while conflicts < MAX_CONFLICTS {
             let slots = self.store.slots(pool).await?;
-            let chosen = self.choose(pool, Admission::new(self.limits.of(pool), &slots)).await?;
+            let chosen =
+                self.choose(pool, SlotAllocator::new(self.limits.of(pool), &slots)).await?;
             if chosen.is_empty() {
                 break;
             }
             let now = self.clock.now();
-            let due = later(now, GRANT_CHECK_DELAY);
+            let due = saturating_add(now, GRANT_CHECK_DELAY);
             if !self.store.grant(pool, slots.version, &chosen, now, due).await? {
                 // Another process changed the slots first. Retry after a random delay.
                 conflicts += 1;
@@ -112,7 +117,7 @@ where
             for waiting in &chosen {
                 self.start_if_accepted(&waiting.transfer_id).await;
             }
-            if chosen.len() < MOST_GRANTS {
+            if chosen.len() < MAX_GRANTS {
                 break;
             }
         }
@@ -126,9 +131,9 @@ where
         Self { store, workflow, clock, limits: PoolLimits::new(0, 0).into() }
     }
 
-    /// Calls [`Admitter::admit`] and only logs a failure: `sweep` grants the slots later.
-    pub async fn admit_or_leave(&self, pool: Pool) {
-        if let Err(error) = self.admit(pool).await {
+    /// Calls [`SlotScheduler::admit`] and only logs a failure: `sweep` grants the slots later.
+    pub async fn fill_slots_best_effort(&self, pool: Pool) {
+        if let Err(error) = self.fill_slots(pool).await {
             let code = error.code.as_str();
             tracing::warn!(pool = pool.as_str(), error.code = code, "slots not granted");
         }
@@ -138,16 +143,16 @@ where
     async fn choose(
         &self,
         pool: Pool,
-        mut admission: Admission,
-    ) -> Result<Vec<Waiting>, TaskError> {
+        mut admission: SlotAllocator,
+    ) -> Result<Vec<QueueEntry>, TaskError> {
         let mut chosen = Vec::new();
-        let mut last: Option<Waiting> = None;
-        while !admission.is_full() && chosen.len() < MOST_GRANTS {
+        let mut last: Option<QueueEntry> = None;
+        while !admission.is_full() && chosen.len() < MAX_GRANTS {
             let page = self.store.queue(pool, last.as_ref(), QUEUE_PAGE).await?;
             let is_last = page.len() < QUEUE_PAGE;
             last = page.last().cloned();
             for waiting in page {
-                if chosen.len() < MOST_GRANTS && admission.admits(&waiting) {
+                if chosen.len() < MAX_GRANTS && admission.admits(&waiting) {
                     chosen.push(waiting);
                 }
             }
@@ -163,7 +168,7 @@ where
     async fn start_if_accepted(&self, id: &TransferId) {
         match self.store.get(id).await {
             Ok(Some(transfer))
-                if transfer.phase == Phase::Accepted && transfer.turn == Turn::Holding =>
+                if transfer.phase == Phase::Accepted && transfer.turn == SlotState::Holding =>
             {
                 self.start_workflow(&transfer).await;
             }

@@ -2,25 +2,26 @@
 //! any other; the batch holds what they share.
 
 use docferry_domain::{
-    Bundle, BundleCounts, CallbackUrl, FailureCode, FileId, MOST_DOCUMENTS, NamedRequest,
-    NewTransfer, ObjectGuid, OnItemError, Outcome, Person, Phase, Priority, SCHEMA_VERSION, Target,
-    Transfer, TransferId, Turn,
+    Batch, BatchCounts, CallbackUrl, FailureCode, FileId, IdempotencyRecord, MAX_DOCUMENTS,
+    NewTransfer, ObjectGuid, OnItemError, Outcome, Person, Phase, Priority, SCHEMA_VERSION,
+    SlotState, Target, Transfer, TransferId,
 };
 use futures::{TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::admit::Admitter;
+use crate::admit::SlotScheduler;
 use crate::control::withdraw;
-use crate::initiate::{InitiateSettings, later};
-use crate::ports::{Clock, Entered, FIRST_LOOK, Store, Workflow, WriteError};
+use crate::initiate::InitiateSettings;
+use crate::ports::{Clock, CreateResult, FIRST_CHECK_DELAY, Store, Workflow, WriteError};
 use crate::retry::resume_documents;
+use crate::time::saturating_add;
 use crate::{StepOutcome, TaskError, trace};
 
 /// Documents that are written or read at once.
 const PAGE: usize = 25;
 
 /// Number of parallel writes.
-pub(crate) const AT_ONCE: usize = 8;
+pub(crate) const PARALLEL_WRITES: usize = 8;
 
 /// Age at which a batch that was not committed is abandoned: the process that was recording it
 /// has died.
@@ -28,12 +29,12 @@ const ABANDONED_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
 /// A validated request for a batch.
 #[derive(Debug, Clone)]
-pub struct NewBundle {
+pub struct NewBatch {
     /// The principal that requests the batch.
     pub owner: String,
     /// The person on whose behalf it is requested, if that is not the owner.
     pub on_behalf_of: Option<Person>,
-    /// The documents, 1 to [`MOST_DOCUMENTS`], each with the number by which a client of the
+    /// The documents, 1 to [`MAX_DOCUMENTS`], each with the number by which a client of the
     /// downloads API requested it.
     pub documents: Vec<(ObjectGuid, Option<FileId>)>,
     /// Where the documents are delivered.
@@ -52,9 +53,9 @@ pub struct NewBundle {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Initiated {
     /// The batch is committed.
-    Promised(Bundle),
+    Promised(Batch),
     /// The request repeats an earlier one with the same idempotency key.
-    Before(NamedRequest),
+    Before(IdempotencyRecord),
 }
 
 /// Records a batch and its documents, and queues the documents.
@@ -65,23 +66,22 @@ pub enum Initiated {
 ///
 /// # Errors
 /// [`FailureCode::StoreUnavailable`]: the batch is not accepted.
-pub async fn initiate_bundle<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
+pub async fn initiate_batch<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
     settings: InitiateSettings,
     bundle_id: TransferId,
-    new: NewBundle,
-    request: Option<&NamedRequest>,
+    new: NewBatch,
+    request: Option<&IdempotencyRecord>,
 ) -> Result<Initiated, TaskError>
 where
     S: Store,
     W: Workflow,
     C: Clock,
 {
-    let (store, now) = (admitter.store, admitter.clock.now());
+    let (store, now) = (scheduler.store, scheduler.clock.now());
     let trace = trace::current();
-    let count =
-        u16::try_from(new.documents.len()).ok().filter(|n| (1..=MOST_DOCUMENTS).contains(n));
-    let bundle = Bundle {
+    let count = u16::try_from(new.documents.len()).ok().filter(|n| (1..=MAX_DOCUMENTS).contains(n));
+    let bundle = Batch {
         schema_version: SCHEMA_VERSION,
         bundle_id,
         owner: new.owner.clone(),
@@ -103,9 +103,9 @@ where
         failed_documents: 0,
     };
     let id = &bundle.bundle_id;
-    let deadline = later(now, settings.transfer_deadline);
-    let purge_at = later(deadline, settings.record_ttl);
-    if let Entered::Before(request) = store.enter_bundle(&bundle, request).await? {
+    let deadline = saturating_add(now, settings.transfer_deadline);
+    let purge_at = saturating_add(deadline, settings.record_ttl);
+    if let CreateResult::Before(request) = store.record_batch(&bundle, request).await? {
         return Ok(Initiated::Before(request));
     }
     let document = |(number, (guid, file_id)): (u16, &(ObjectGuid, Option<FileId>))| {
@@ -121,24 +121,24 @@ where
             callback: None,
         };
         let transfer = Transfer::new(id.document(number), new_transfer, now, deadline);
-        Transfer { turn: Turn::Idle, trace: trace.clone(), ..transfer }
+        Transfer { turn: SlotState::Idle, trace: trace.clone(), ..transfer }
     };
     let documents: Vec<Transfer> = (0..).zip(&new.documents).map(document).collect();
     for page in documents.chunks(PAGE) {
         store.add_documents(page, purge_at).await?;
     }
-    store.open_bundle(id).await?;
-    if let Err(error) = start_documents(admitter, settings.record_ttl, id, &documents).await {
+    store.commit_batch(id).await?;
+    if let Err(error) = start_documents(scheduler, settings.record_ttl, id, &documents).await {
         let code = error.code.as_str();
         tracing::warn!(bundle.id = id.as_str(), error.code = code, "documents not queued");
     }
-    Ok(Initiated::Promised(Bundle { phase: Phase::Uploading, ..bundle }))
+    Ok(Initiated::Promised(Batch { phase: Phase::Uploading, ..bundle }))
 }
 
 /// Queues the documents of a batch that was just committed, or stops them if a cancel was
 /// requested while they were being recorded.
 async fn start_documents<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
+    scheduler: &SlotScheduler<'_, S, W, C>,
     record_ttl: SignedDuration,
     id: &TransferId,
     documents: &[Transfer],
@@ -148,16 +148,16 @@ where
     W: Workflow,
     C: Clock,
 {
-    let stored = admitter.store.bundle(id).await?;
+    let stored = scheduler.store.bundle(id).await?;
     if stored.is_some_and(|(bundle, _)| bundle.cancel_requested) {
-        return tend(admitter, record_ttl, id).await.map(drop);
+        return advance_batch(scheduler, record_ttl, id).await.map(drop);
     }
-    enqueue(admitter, documents).await
+    enqueue(scheduler, documents).await
 }
 
 /// Queues the documents that have not begun and are not queued yet, and grants free slots.
 pub(crate) async fn enqueue<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
+    scheduler: &SlotScheduler<'_, S, W, C>,
     documents: &[Transfer],
 ) -> Result<(), TaskError>
 where
@@ -165,11 +165,12 @@ where
     W: Workflow,
     C: Clock,
 {
-    let idle =
-        |document: &&Transfer| document.phase == Phase::Accepted && document.turn == Turn::Idle;
+    let idle = |document: &&Transfer| {
+        document.phase == Phase::Accepted && document.turn == SlotState::Idle
+    };
     stream::iter(documents.iter().filter(idle).map(Ok::<_, TaskError>))
-        .try_for_each_concurrent(AT_ONCE, async |document| {
-            match admitter.store.enqueue(document, document.must_end_by()).await {
+        .try_for_each_concurrent(PARALLEL_WRITES, async |document| {
+            match scheduler.store.enqueue(document, document.must_end_by()).await {
                 // The document was canceled meanwhile.
                 Ok(()) | Err(WriteError::Ended) => Ok(()),
                 Err(error) => Err(error.into()),
@@ -177,7 +178,7 @@ where
         })
         .await?;
     if let Some(first) = documents.first() {
-        admitter.admit_or_leave(first.pool).await;
+        scheduler.fill_slots_best_effort(first.pool).await;
     }
     Ok(())
 }
@@ -187,8 +188,8 @@ where
 ///
 /// # Errors
 /// Those of the store; once the cancel request is recorded, `sweep` continues it.
-pub async fn cancel_bundle<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
+pub async fn cancel_batch<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
     record_ttl: SignedDuration,
     owner: &str,
     id: &TransferId,
@@ -198,11 +199,11 @@ where
     W: Workflow,
     C: Clock,
 {
-    let due = later(admitter.clock.now(), FIRST_LOOK);
-    if admitter.store.cancel_bundle(id, owner, due).await?.is_none() {
+    let due = saturating_add(scheduler.clock.now(), FIRST_CHECK_DELAY);
+    if scheduler.store.cancel_batch(id, owner, due).await?.is_none() {
         return Ok(false);
     }
-    let _sweep_goes_on = tend(admitter, record_ttl, id).await?;
+    let _sweep_goes_on = advance_batch(scheduler, record_ttl, id).await?;
     Ok(true)
 }
 
@@ -211,8 +212,8 @@ where
 ///
 /// # Errors
 /// Those of the store; can be repeated.
-pub(crate) async fn tend<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
+pub(crate) async fn advance_batch<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
     record_ttl: SignedDuration,
     id: &TransferId,
 ) -> Result<StepOutcome<()>, TaskError>
@@ -221,16 +222,16 @@ where
     W: Workflow,
     C: Clock,
 {
-    let store = admitter.store;
+    let store = scheduler.store;
     let mut read = store.bundle(id).await?;
     if let Some((bundle, counts)) = read.as_ref().filter(|(bundle, _)| bundle.resuming) {
         // The counts may be outdated: some deliveries may not be available any more.
         // `resume_documents` checks each of them.
         if bundle.cancel_requested && counts.completed < bundle.documents {
             // No further document is restarted; those that were restarted are stopped below.
-            store.documents_resumed(id, bundle.retries).await?;
+            store.mark_documents_resumed(id, bundle.retries).await?;
         } else {
-            let resumed = resume_documents(admitter, record_ttl, bundle).await?;
+            let resumed = resume_documents(scheduler, record_ttl, bundle).await?;
             if let StepOutcome::RetryLater { .. } = resumed {
                 return Ok(resumed);
             }
@@ -238,7 +239,7 @@ where
         read = store.bundle(id).await?;
     }
     if let Some((bundle, _)) = read.as_ref().filter(|(bundle, counts)| bundle.stops(counts)) {
-        stop_documents(admitter, record_ttl, bundle).await?;
+        stop_documents(scheduler, record_ttl, bundle).await?;
         store.documents_stopped(id, bundle.retries).await?;
         read = store.bundle(id).await?;
     }
@@ -246,18 +247,18 @@ where
         && let Some(outcome) = bundle.outcome(&counts)
         && !bundle.phase.is_terminal()
     {
-        end_batch(admitter, record_ttl, (&bundle, &counts), outcome).await?;
+        end_batch(scheduler, record_ttl, (&bundle, &counts), outcome).await?;
     }
     Ok(StepOutcome::Done(()))
 }
 
-/// Runs [`tend`] and repairs the effects of a crash: ends a batch that was never committed, and
+/// Runs [`advance_batch`] and repairs the effects of a crash: ends a batch that was never committed, and
 /// queues documents that are in no queue.
 ///
 /// # Errors
-/// As [`tend`].
-pub(crate) async fn sweep_bundle<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
+/// As [`advance_batch`].
+pub(crate) async fn recover_batch<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
     record_ttl: SignedDuration,
     id: &TransferId,
 ) -> Result<StepOutcome<()>, TaskError>
@@ -266,48 +267,48 @@ where
     W: Workflow,
     C: Clock,
 {
-    let (store, now) = (admitter.store, admitter.clock.now());
+    let (store, now) = (scheduler.store, scheduler.clock.now());
     let Some((bundle, counts)) = store.bundle(id).await? else { return Ok(StepOutcome::Done(())) };
     if bundle.phase == Phase::Accepted {
         if now.duration_since(bundle.created_at) > ABANDONED_AFTER {
             let outcome = Outcome::Failed(FailureCode::Internal);
-            end_batch(admitter, record_ttl, (&bundle, &counts), outcome).await?;
+            end_batch(scheduler, record_ttl, (&bundle, &counts), outcome).await?;
         }
         return Ok(StepOutcome::Done(()));
     }
-    let advanced = tend(admitter, record_ttl, id).await?;
+    let advanced = advance_batch(scheduler, record_ttl, id).await?;
     if let StepOutcome::RetryLater { .. } = advanced {
         return Ok(advanced);
     }
     let mut pages = std::pin::pin!(pages(store, &bundle));
     while let Some(page) = pages.try_next().await? {
-        enqueue(admitter, &page).await?;
+        enqueue(scheduler, &page).await?;
     }
     Ok(StepOutcome::Done(()))
 }
 
 /// Requests the cancellation of all documents that have not ended.
 async fn stop_documents<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
+    scheduler: &SlotScheduler<'_, S, W, C>,
     record_ttl: SignedDuration,
-    bundle: &Bundle,
+    bundle: &Batch,
 ) -> Result<(), TaskError>
 where
     S: Store,
     W: Workflow,
     C: Clock,
 {
-    let mut pages = std::pin::pin!(pages(admitter.store, bundle));
+    let mut pages = std::pin::pin!(pages(scheduler.store, bundle));
     while let Some(page) = pages.try_next().await? {
         let active = page.into_iter().filter(|document| !document.phase.is_terminal());
         stream::iter(active.map(Ok::<_, TaskError>))
-            .try_for_each_concurrent(AT_ONCE, async |document| {
+            .try_for_each_concurrent(PARALLEL_WRITES, async |document| {
                 let id = &document.transfer_id;
                 // Limited to this run, so that a slow call cannot cancel documents of the next
                 // run.
-                let stopped = admitter.store.request_cancel(id, &bundle.owner, bundle.retries);
+                let stopped = scheduler.store.request_cancel(id, &bundle.owner, bundle.retries);
                 match stopped.await? {
-                    Some(document) => withdraw(admitter, record_ttl, document).await.map(drop),
+                    Some(document) => withdraw(scheduler, record_ttl, document).await.map(drop),
                     None => Ok(()),
                 }
             })
@@ -319,23 +320,23 @@ where
 /// Returns the documents of a batch as a stream of pages.
 pub(crate) fn pages<'a>(
     store: &'a impl Store,
-    bundle: &'a Bundle,
+    bundle: &'a Batch,
 ) -> impl futures::Stream<Item = Result<Vec<Transfer>, TaskError>> + 'a {
     stream::try_unfold(0, move |from: u16| async move {
         if from >= bundle.documents {
             return Ok(None);
         }
         let page = store.documents(&bundle.bundle_id, from, PAGE).await?;
-        let last = page.last().and_then(|document| document.transfer_id.in_bundle());
+        let last = page.last().and_then(|document| document.transfer_id.batch_and_number());
         Ok(last.map(|(_, number)| (page, number.saturating_add(1))))
     })
 }
 
 /// Ends a batch with this outcome.
 async fn end_batch<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
+    scheduler: &SlotScheduler<'_, S, W, C>,
     record_ttl: SignedDuration,
-    (bundle, counts): (&Bundle, &BundleCounts),
+    (bundle, counts): (&Batch, &BatchCounts),
     outcome: Outcome,
 ) -> Result<(), TaskError>
 where
@@ -343,7 +344,7 @@ where
     W: Workflow,
     C: Clock,
 {
-    let now: Timestamp = admitter.clock.now();
-    let purge_at = later(now, record_ttl);
-    Ok(admitter.store.end_bundle(bundle, counts, outcome, now, purge_at).await?)
+    let now: Timestamp = scheduler.clock.now();
+    let purge_at = saturating_add(now, record_ttl);
+    Ok(scheduler.store.end_batch(bundle, counts, outcome, now, purge_at).await?)
 }

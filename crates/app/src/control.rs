@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use docferry_domain::{Outcome, Phase, Transfer, TransferId, Turn};
+use docferry_domain::{Outcome, Phase, SlotState, Transfer, TransferId};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::SignedDuration;
 
 use crate::TaskError;
-use crate::admit::Admitter;
-use crate::bundle::{AT_ONCE, tend};
-use crate::initiate::later;
+use crate::admit::SlotScheduler;
+use crate::bundle::{PARALLEL_WRITES, advance_batch};
 use crate::ports::{Clock, Store, Workflow, WriteError};
+use crate::time::saturating_add;
 
 /// Requests the cancellation of transfers.
 ///
@@ -22,7 +22,7 @@ use crate::ports::{Clock, Store, Workflow, WriteError};
 /// # Errors
 /// Those of the store, at the first id that fails; the call can be repeated.
 pub async fn terminate<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
+    scheduler: &SlotScheduler<'_, S, W, C>,
     record_ttl: SignedDuration,
     owner: &str,
     ids: &[TransferId],
@@ -33,19 +33,19 @@ where
     C: Clock,
 {
     let stop = async |id: &TransferId| {
-        let Some(transfer) = admitter.store.request_cancel(id, owner, u32::MAX).await? else {
+        let Some(transfer) = scheduler.store.request_cancel(id, owner, u32::MAX).await? else {
             return Ok(None);
         };
         tracing::info!(transfer.id = id.as_str(), "cancel requested");
-        let ended = Box::pin(withdraw(admitter, record_ttl, transfer)).await?;
-        Ok::<_, TaskError>(id.in_bundle().filter(|_| ended).map(|(bundle, _)| bundle))
+        let ended = Box::pin(withdraw(scheduler, record_ttl, transfer)).await?;
+        Ok::<_, TaskError>(id.batch_and_number().filter(|_| ended).map(|(bundle, _)| bundle))
     };
     let bundles: Vec<Option<TransferId>> =
-        stream::iter(ids).map(stop).buffer_unordered(AT_ONCE).try_collect().await?;
+        stream::iter(ids).map(stop).buffer_unordered(PARALLEL_WRITES).try_collect().await?;
     let bundles: BTreeSet<_> = bundles.into_iter().flatten().collect();
     // A transfer that was ended here may be the last one that its batch was waiting for.
     for bundle in bundles {
-        if let Err(error) = Box::pin(tend(admitter, record_ttl, &bundle)).await {
+        if let Err(error) = Box::pin(advance_batch(scheduler, record_ttl, &bundle)).await {
             // All cancel requests are recorded; `sweep` advances the batch later.
             let code = error.code.as_str();
             tracing::warn!(bundle.id = bundle.as_str(), error.code = code, "batch not advanced");
@@ -60,7 +60,7 @@ where
 /// # Errors
 /// Those of the store; `sweep` ends the transfer later.
 pub(crate) async fn withdraw<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
+    scheduler: &SlotScheduler<'_, S, W, C>,
     record_ttl: SignedDuration,
     transfer: Transfer,
 ) -> Result<bool, TaskError>
@@ -69,11 +69,11 @@ where
     W: Workflow,
     C: Clock,
 {
-    let store = admitter.store;
-    let held_slot = transfer.turn == Turn::Holding;
+    let store = scheduler.store;
+    let held_slot = transfer.turn == SlotState::Holding;
     let mut transfer = transfer;
     while transfer.phase == Phase::Accepted {
-        let now = admitter.clock.now();
+        let now = scheduler.clock.now();
         transfer = match store.finish(&transfer, Outcome::Canceled, now).await {
             Ok(transfer) => transfer,
             Err(WriteError::Ended) => return Ok(false),
@@ -84,11 +84,11 @@ where
     if has_ended {
         // If the source was ever asked to push, a late copy may arrive: `sweep` watches for it.
         if transfer.pushes == 0 {
-            let purge_at = later(admitter.clock.now(), record_ttl);
-            store.mark_clean(&transfer.transfer_id, transfer.attempt, purge_at).await?;
+            let purge_at = saturating_add(scheduler.clock.now(), record_ttl);
+            store.mark_cleaned_up(&transfer.transfer_id, transfer.attempt, purge_at).await?;
         }
         if held_slot {
-            admitter.admit_or_leave(transfer.pool).await;
+            scheduler.fill_slots_best_effort(transfer.pool).await;
         }
     }
     Ok(has_ended)

@@ -3,8 +3,8 @@
 use docferry_domain::{JobState, Person};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::ports::{Clock, History, JobPlace, Listed, StoreError};
-use crate::query::is_kept;
+use crate::ports::{Clock, History, HistoryEntry, JobPosition, StoreError};
+use crate::query::is_retained;
 
 /// Maximum number of index reads for one page. A filter that matches nothing stops after them,
 /// and the page says where to continue.
@@ -23,10 +23,10 @@ pub struct Filter {
 #[derive(Debug, Clone)]
 pub struct Page {
     /// The jobs, newest first.
-    pub jobs: Vec<Listed>,
+    pub jobs: Vec<HistoryEntry>,
     /// Position at which the next page begins; `None` after the last page. A page may be short
     /// or empty without being the last.
-    pub next: Option<JobPlace>,
+    pub next: Option<JobPosition>,
 }
 
 /// Returns at most `size` jobs of `owner` that are older than `before`. Jobs that ended longer
@@ -40,7 +40,7 @@ pub async fn list_jobs(
     record_ttl: SignedDuration,
     owner: &str,
     filter: &Filter,
-    before: Option<JobPlace>,
+    before: Option<JobPosition>,
     size: usize,
 ) -> Result<Page, StoreError> {
     let now = clock.now();
@@ -53,7 +53,7 @@ pub async fn list_jobs(
                 jobs.push(job);
                 if jobs.len() == size {
                     // More may follow, in this read or the next.
-                    let next = jobs.last().map(Listed::place);
+                    let next = jobs.last().map(HistoryEntry::place);
                     return Ok(Page { jobs, next });
                 }
             }
@@ -65,8 +65,13 @@ pub async fn list_jobs(
     Ok(Page { jobs, next })
 }
 
-fn matches(job: &Listed, filter: &Filter, record_ttl: SignedDuration, now: Timestamp) -> bool {
+fn matches(
+    job: &HistoryEntry,
+    filter: &Filter,
+    record_ttl: SignedDuration,
+    now: Timestamp,
+) -> bool {
     let is_in_state = filter.state.is_none_or(|state| job.state(now) == state);
     let is_for = filter.person.as_ref().is_none_or(|person| job.person() == Some(person));
-    is_kept(job.ended_at(), record_ttl, now) && is_in_state && is_for
+    is_retained(job.ended_at(), record_ttl, now) && is_in_state && is_for
 }

@@ -4,8 +4,9 @@
 use docferry_domain::{NewTransfer, Transfer, TransferId};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::admit::Admitter;
+use crate::admit::SlotScheduler;
 use crate::ports::{Clock, SlotStore, TransferStore, Workflow};
+use crate::time::saturating_add;
 use crate::{TaskError, trace};
 
 /// Time limits of a new transfer.
@@ -28,7 +29,7 @@ pub struct InitiateSettings {
 /// transfer is not accepted. If only the store's answer was lost, the transfer may run all the
 /// same.
 pub async fn initiate<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
+    scheduler: &SlotScheduler<'_, S, W, C>,
     settings: InitiateSettings,
     new: NewTransfer,
 ) -> Result<Transfer, TaskError>
@@ -37,9 +38,9 @@ where
     W: Workflow,
     C: Clock,
 {
-    let now = admitter.clock.now();
+    let now = scheduler.clock.now();
     let transfer = new_transfer(settings, new_id(now), new, now);
-    admitter.enter(&transfer, None).await?;
+    scheduler.enter(&transfer, None).await?;
     Ok(transfer)
 }
 
@@ -50,7 +51,7 @@ pub(crate) fn new_transfer(
     new: NewTransfer,
     now: Timestamp,
 ) -> Transfer {
-    let transfer = Transfer::new(id, new, now, later(now, settings.transfer_deadline));
+    let transfer = Transfer::new(id, new, now, saturating_add(now, settings.transfer_deadline));
     Transfer { trace: trace::current(), ..transfer }
 }
 
@@ -62,7 +63,7 @@ pub fn new_id(now: Timestamp) -> TransferId {
 
 /// Creates a time-ordered batch id.
 #[must_use]
-pub fn new_bundle_id(now: Timestamp) -> TransferId {
+pub fn new_batch_id(now: Timestamp) -> TransferId {
     TransferId::of_bundle(time_ordered(now))
 }
 
@@ -71,9 +72,4 @@ fn time_ordered(now: Timestamp) -> u128 {
     let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or_default();
     let time = uuid::Timestamp::from_unix_time(seconds, nanos, 0, 0);
     uuid::Uuid::new_v7(time).as_u128()
-}
-
-/// Returns `time + duration`, saturating at the maximum timestamp.
-pub(crate) fn later(time: Timestamp, duration: SignedDuration) -> Timestamp {
-    time.checked_add(duration).unwrap_or(Timestamp::MAX)
 }

@@ -23,6 +23,7 @@ mod reuse;
 mod step;
 pub mod sweep;
 mod task;
+mod time;
 pub mod trace;
 pub mod tries;
 pub mod turn;

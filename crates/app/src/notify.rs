@@ -1,9 +1,9 @@
 //! Sends outcome records and webhook notifications from the outbox to their queues.
 
-use docferry_domain::{Notice, OutcomeRecord};
+use docferry_domain::{OutcomeRecord, WebhookNotification};
 
 use crate::TaskError;
-use crate::ports::{AuditQueue, Notices, Outbox, WebhookQueue};
+use crate::ports::{AuditQueue, NotificationOutbox, Outbox, WebhookQueue};
 
 /// Sends an outcome record and removes it from the outbox.
 ///
@@ -29,10 +29,10 @@ pub async fn notify(
 /// As [`notify`]. A caller that also sends outcomes should not fail because of this error:
 /// `sweep` queues the notification again.
 pub async fn forward(
-    notices: &impl Notices,
+    notices: &impl NotificationOutbox,
     queue: &impl WebhookQueue,
-    notice: &Notice,
+    notice: &WebhookNotification,
 ) -> Result<(), TaskError> {
-    queue.queue_notice(notice).await?;
-    Ok(notices.notice_queued(&notice.job_id, notice.attempt).await?)
+    queue.queue_notification(notice).await?;
+    Ok(notices.remove_queued_notification(&notice.job_id, notice.attempt).await?)
 }

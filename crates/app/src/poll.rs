@@ -1,15 +1,15 @@
 //! Step `poll`: checks whether the document has arrived in the exchange bucket.
 
 use docferry_domain::{
-    ArrivalRules, ArrivalVerdict, ArrivedObject, FailureCode, Identity, Pool, Transfer, identify,
-    judge_arrival, seen_push,
+    ArrivalRules, ArrivalVerdict, ArrivedObject, FailureCode, Identity, Pool, Transfer,
+    check_arrival, identify, proven_push,
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::admit::Admitter;
-use crate::ports::{Clock, SlotStore, Staging, TransferStore, Workflow};
-use crate::task::{admit, load};
-use crate::turn::step_aside;
+use crate::admit::SlotScheduler;
+use crate::ports::{Clock, ExchangeStore, SlotStore, TransferStore, Workflow};
+use crate::task::{ensure_active, load};
+use crate::turn::release_slot;
 use crate::{TaskError, TaskInput};
 
 /// Time after which a transfer releases its slot while it waits for its document. Most
@@ -31,7 +31,7 @@ pub enum Arrival {
     PushAgain,
 }
 
-/// Checks once whether the document has arrived. Waiting between two checks is up to the
+/// Checks once whether the document has arrived. QueueEntry between two checks is up to the
 /// workflow.
 ///
 /// An object is accepted only when no push of another document can have written it: neither its
@@ -41,8 +41,8 @@ pub enum Arrival {
 /// [`FailureCode::ArrivalTimeout`] or [`FailureCode::SourceSizeMismatch`] at the arrival
 /// deadline; otherwise the errors of the ports.
 pub async fn poll<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
-    staging: &impl Staging,
+    scheduler: &SlotScheduler<'_, S, W, C>,
+    staging: &impl ExchangeStore,
     rules: ArrivalRules,
     task: &TaskInput,
 ) -> Result<Arrival, TaskError>
@@ -51,29 +51,29 @@ where
     W: Workflow,
     C: Clock,
 {
-    let (store, clock) = (admitter.store, admitter.clock);
+    let (store, clock) = (scheduler.store, scheduler.clock);
     let transfer = load(store, task).await?;
-    admit(&transfer, task.attempt, clock.now())?;
+    ensure_active(&transfer, task.attempt, clock.now())?;
     if !transfer.needs_source() {
         return Ok(Arrival::Arrived(transfer.pool));
     }
     if transfer.needs_push() {
-        return wait_for_key(admitter, &transfer).await;
+        return wait_for_key(scheduler, &transfer).await;
     }
     let source = transfer.source.as_ref().ok_or(FailureCode::Internal)?;
     let head = staging.head(&source.key).await?;
-    let verdict = judge_arrival(source, head.as_ref(), clock.now(), rules);
+    let verdict = check_arrival(source, head.as_ref(), clock.now(), rules);
     let arrived = head.filter(|_| verdict == ArrivalVerdict::Arrived);
     let timeout_code = match verdict {
         ArrivalVerdict::Ambiguous => return push_again(store, &transfer).await,
         ArrivalVerdict::Wait { seconds } => {
             if clock.now().duration_since(source.pushed_at) > SHORT_ARRIVAL {
-                step_aside(admitter, &transfer).await;
+                release_slot(scheduler, &transfer).await;
             }
             return Ok(Arrival::Wait { seconds });
         }
         ArrivalVerdict::WrongSize => FailureCode::SourceSizeMismatch,
-        ArrivalVerdict::NeverCame | ArrivalVerdict::Arrived => FailureCode::ArrivalTimeout,
+        ArrivalVerdict::NotArrived | ArrivalVerdict::Arrived => FailureCode::ArrivalTimeout,
     };
     // Read after the object's metadata: a push that is announced later cannot have written the
     // object. A push records its key before its announcement is withdrawn, so it is seen in one
@@ -93,14 +93,14 @@ where
             let written_at = Some(head.last_modified);
             let object = ArrivedObject { etag: head.etag, arrived_at: now, written_at };
             store.record_arrival(&task.transfer_id, task.attempt, &object).await?;
-            if let Some(seen) = seen_push(guid, pushes, &in_flight, now, rules.deadline) {
-                store.push_seen(&source.key, seen).await?;
+            if let Some(seen) = proven_push(guid, pushes, &in_flight, now, rules.deadline) {
+                store.remove_outstanding_push(&source.key, seen).await?;
             }
             Ok(Arrival::Arrived(transfer.pool))
         }
         Identity::Unknown => {
             tracing::info!(transfer.id = task.transfer_id.as_str(), "object not identified yet");
-            Ok(wait(admitter, &transfer, source.pushed_at).await)
+            Ok(wait(scheduler, &transfer, source.pushed_at).await)
         }
         Identity::Lost => push_again(store, &transfer).await,
     }
@@ -109,13 +109,13 @@ where
 /// Requests another push, because the origin of the object is unknown otherwise.
 async fn push_again(store: &impl TransferStore, transfer: &Transfer) -> Result<Arrival, TaskError> {
     tracing::info!(transfer.id = transfer.transfer_id.as_str(), "document pushed again");
-    store.lose_object(&transfer.transfer_id, transfer.epoch, true).await?;
+    store.discard_object(&transfer.transfer_id, transfer.epoch, true).await?;
     Ok(Arrival::PushAgain)
 }
 
 /// Claims the key that the last push named, as soon as no other document uses it.
 async fn wait_for_key<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
+    scheduler: &SlotScheduler<'_, S, W, C>,
     transfer: &Transfer,
 ) -> Result<Arrival, TaskError>
 where
@@ -125,17 +125,17 @@ where
 {
     let Transfer { transfer_id, attempt, object_guid, .. } = transfer;
     let Some(key) = &transfer.known_key else { return Ok(Arrival::PushAgain) };
-    let now = admitter.clock.now();
-    if admitter.store.hold_key(transfer_id, *attempt, object_guid, key, now).await? {
+    let now = scheduler.clock.now();
+    if scheduler.store.acquire_key(transfer_id, *attempt, object_guid, key, now).await? {
         return Ok(Arrival::PushAgain);
     }
-    Ok(wait(admitter, transfer, transfer.started_at.unwrap_or(now)).await)
+    Ok(wait(scheduler, transfer, transfer.started_at.unwrap_or(now)).await)
 }
 
 /// Releases the slot and waits for other transfers. The wait grows with the time already
 /// waited.
 async fn wait<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
+    scheduler: &SlotScheduler<'_, S, W, C>,
     transfer: &Transfer,
     since: Timestamp,
 ) -> Arrival
@@ -144,7 +144,7 @@ where
     W: Workflow,
     C: Clock,
 {
-    step_aside(admitter, transfer).await;
-    let waited = admitter.clock.now().duration_since(since).as_secs();
+    release_slot(scheduler, transfer).await;
+    let waited = scheduler.clock.now().duration_since(since).as_secs();
     Arrival::Wait { seconds: u32::try_from((waited / 4).clamp(1, 15)).unwrap_or(1) }
 }

@@ -11,26 +11,26 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use docferry_domain::{
-    ArrivedObject, Artifact, ArtifactRecord, Checkpoint, Delivery, FailureCode, Pace, SourceHash,
-    Tally, Transfer,
+    ArrivedObject, Artifact, ArtifactRecord, Checkpoint, Delivery, FailureCode, SourceHash,
+    Throughput, Transfer, UploadCounters,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 
 use crate::ports::{
-    ArtifactError, ArtifactStore, Artifacts, Clock, OpenUpload, Staging, StagingError, StoredPart,
-    TransferStore,
+    ArtifactError, ArtifactStore, Artifacts, Clock, ExchangeError, ExchangeStore, OpenUpload,
+    StoredPart, TransferStore,
 };
 use crate::reuse::reusable_artifact;
-use crate::task::admit;
-use crate::upload::{Progress, SourceObject, is_contested, may_be_foreign};
+use crate::task::ensure_active;
+use crate::upload::{Progress, SourceObject, is_contested, may_be_other_document};
 use crate::{TaskError, TaskInput};
 
 /// Maximum number of parts in a multipart upload. Source:
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>.
 const MAX_PARTS: u64 = 10_000;
 
-/// Limits of one invocation.
+/// SlotLimits of one invocation.
 #[derive(Debug, Clone, Copy)]
 pub struct PublishSettings {
     /// Size of a part in bytes, at least 5 MiB. A document that is not larger is written with a
@@ -53,7 +53,7 @@ pub struct Publish<'a, S, G, A, C> {
     pub artifacts: &'a A,
     /// Source of the current time.
     pub clock: &'a C,
-    /// Limits.
+    /// SlotLimits.
     pub settings: PublishSettings,
 }
 
@@ -76,7 +76,7 @@ pub async fn publish<S, G, A, C>(
 ) -> Result<Progress, TaskError>
 where
     S: TransferStore + ArtifactStore,
-    G: Staging,
+    G: ExchangeStore,
     A: Artifacts,
     C: Clock,
 {
@@ -84,7 +84,7 @@ where
     if transfer.delivery.is_some() {
         return Ok(Progress::Done);
     }
-    admit(&transfer, task.attempt, ports.clock.now())?;
+    ensure_active(&transfer, task.attempt, ports.clock.now())?;
     if transfer.needs_source() {
         return Ok(Progress::SourceLost);
     }
@@ -122,7 +122,7 @@ struct Run<'a, S, G, A, C> {
 impl<S, G, A, C> Run<'_, S, G, A, C>
 where
     S: TransferStore + ArtifactStore,
-    G: Staging,
+    G: ExchangeStore,
     A: Artifacts,
     C: Clock,
 {
@@ -219,7 +219,7 @@ where
     }
 
     /// Reads a range of the exchange object into memory.
-    async fn read(&self, range: Range<u64>) -> Result<Bytes, StagingError> {
+    async fn read(&self, range: Range<u64>) -> Result<Bytes, ExchangeError> {
         let len = length(&range);
         if len == 0 {
             return Ok(Bytes::new());
@@ -230,20 +230,24 @@ where
         while let Some(piece) = stream.next().await {
             bytes.extend_from_slice(&piece?);
         }
-        if bytes.len() as u64 == len { Ok(bytes.freeze()) } else { Err(StagingError::Gone) }
+        if bytes.len() as u64 == len { Ok(bytes.freeze()) } else { Err(ExchangeError::Gone) }
     }
 
     /// Stores the checkpoint. Fails with [`FailureCode::Canceled`] when the transfer has to
     /// stop.
-    async fn checkpoint(&self, offset: u64, pace: &mut Option<Pace>) -> Result<(), TaskError> {
-        *pace = Some(Pace::next(*pace, self.ports.clock.now(), offset));
+    async fn checkpoint(
+        &self,
+        offset: u64,
+        pace: &mut Option<Throughput>,
+    ) -> Result<(), TaskError> {
+        *pace = Some(Throughput::next(*pace, self.ports.clock.now(), offset));
         let checkpoint = Checkpoint {
             offset,
             hash: SourceHash::default().state(),
             fragment_bytes: self.part_bytes(),
             sessions: 1,
             fresh_session: false,
-            tally: Tally::default(),
+            tally: UploadCounters::default(),
             putting_until: None,
             numbering: false,
             number: 0,
@@ -267,7 +271,7 @@ where
             name: source.name.clone(),
             mime: source.mime.clone(),
             written_at: self.ports.clock.now(),
-            keep_until: transfer.kept_until(),
+            keep_until: transfer.retained_until(),
         };
         self.ports.store.put_artifact(&artifact).await?;
         let delivery = Artifact { key: key.clone(), size: source.size }.into();
@@ -298,8 +302,8 @@ where
         let head = self.ports.staging.head(&source.key).await?;
         let (store, epoch) = (self.ports.store, self.transfer.epoch);
         let written_at = head.as_ref().map(|head| head.last_modified);
-        if may_be_foreign(store, &self.transfer, written_at).await? {
-            store.lose_object(&self.transfer.transfer_id, epoch, false).await?;
+        if may_be_other_document(store, &self.transfer, written_at).await? {
+            store.discard_object(&self.transfer.transfer_id, epoch, false).await?;
             return Ok(Progress::SourceLost);
         }
         let head = head.ok_or(FailureCode::SourceGone)?;
@@ -348,7 +352,7 @@ pub(crate) async fn remove(
 ) -> Result<(), TaskError> {
     artifacts.abort(key).await?;
     artifacts.delete(key).await?;
-    Ok(store.forget_artifact(key).await?)
+    Ok(store.delete_artifact_record(key).await?)
 }
 
 const fn length(range: &Range<u64>) -> u64 {

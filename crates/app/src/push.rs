@@ -2,18 +2,18 @@
 //! answer.
 
 use docferry_domain::{
-    Artifact, DeadlineRules, DocumentName, FailureCode, FoundObject, MOST_DOCUMENTS,
-    OutstandingPush, OwedKey, PushedSource, Transfer,
+    Artifact, DeadlineRules, DocumentName, FailureCode, FoundObject, LateArrivalKey, MAX_DOCUMENTS,
+    OutstandingPush, PushedSource, Transfer,
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::initiate::later;
 use crate::ports::{
-    ArtifactStore, BundleStore, Clock, DocumentSource, PushRecord, SourceAnswer, Staging,
+    ArtifactStore, BatchStore, Clock, DocumentSource, ExchangeStore, PushRecord, SourceAnswer,
     TransferStore,
 };
 use crate::reuse::reusable_artifact;
-use crate::task::admit;
+use crate::task::ensure_active;
+use crate::time::saturating_add;
 use crate::trace::follow;
 use crate::{RetryReason, StepOutcome, TaskError, TaskInput};
 
@@ -39,16 +39,16 @@ const NAME_TTL: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// # Errors
 /// A [`TaskError`] whose code says whether to retry.
 pub async fn push(
-    store: &(impl TransferStore + ArtifactStore + BundleStore),
+    store: &(impl TransferStore + ArtifactStore + BatchStore),
     source: &impl DocumentSource,
-    staging: &impl Staging,
+    staging: &impl ExchangeStore,
     clock: &impl Clock,
     rules: &DeadlineRules,
     task: &TaskInput,
 ) -> Result<StepOutcome<()>, TaskError> {
     let transfer = store.begin_push(&task.transfer_id, task.attempt, clock.now()).await?;
     follow(transfer.trace.as_ref());
-    let stop_code = admit(&transfer, task.attempt, clock.now()).err();
+    let stop_code = ensure_active(&transfer, task.attempt, clock.now()).err();
     if let Some(code) =
         stop_code.filter(|code| !(*code == FailureCode::Canceled && is_unnamed(&transfer)))
     {
@@ -60,7 +60,7 @@ pub async fn push(
     let TaskInput { transfer_id: id, attempt } = task;
     let (guid, asked_at) = (&transfer.object_guid, clock.now());
     if let Some(key) = &transfer.known_key
-        && !store.hold_key(id, *attempt, guid, key, asked_at).await?
+        && !store.acquire_key(id, *attempt, guid, key, asked_at).await?
     {
         return Ok(StepOutcome::RetryLater { reason: RetryReason::ExchangeKeyHeld });
     }
@@ -83,12 +83,12 @@ pub async fn push(
         Ok(answer) => answer,
         Err(error) => {
             if error.is_refusal() {
-                store.push_named(id).await?;
+                store.withdraw_announcement(id).await?;
             }
             return Err(error.into());
         }
     };
-    let owed = OwedKey { key: answer.filename.clone(), requested_at };
+    let owed = LateArrivalKey { key: answer.filename.clone(), requested_at };
     let times = PushTimes { requested_at, asked_at, pushed_at: clock.now() };
     let recorded_source = match validated(&transfer, answer, times, rules) {
         Ok(pushed) => reserve_name(store, &transfer, pushed).await,
@@ -100,9 +100,9 @@ pub async fn push(
             // The source has pushed although its answer is unusable: record the key, so that
             // the object is found and deleted later.
             if is_object_key(&owed.key) {
-                store.owe_key(id, *attempt, &owed).await?;
+                store.record_owed_key(id, *attempt, &owed).await?;
             }
-            store.push_named(id).await?;
+            store.withdraw_announcement(id).await?;
             return Err(refused);
         }
     };
@@ -116,7 +116,7 @@ pub async fn push(
     let is_repeated = stored != announcement;
     let push = OutstandingPush { pushed_at: pushed.pushed_at, is_repeated, ..stored };
     let record = store.record_push(id, *attempt, &push, &pushed).await?;
-    store.push_named(id).await?;
+    store.withdraw_announcement(id).await?;
     if let Some(code) = stop_code {
         return Err(code.into());
     }
@@ -176,17 +176,17 @@ async fn deliver_existing_artifact(
 /// name. The documents of a batch go into one folder, where equal names would conflict or
 /// overwrite each other.
 async fn reserve_name(
-    store: &impl BundleStore,
+    store: &impl BatchStore,
     transfer: &Transfer,
     pushed: PushedSource,
 ) -> Result<PushedSource, TaskError> {
     let Some(drive) =
-        transfer.target.drive().filter(|_| transfer.transfer_id.in_bundle().is_some())
+        transfer.target.drive().filter(|_| transfer.transfer_id.batch_and_number().is_some())
     else {
         return Ok(pushed);
     };
-    let purge_at = later(pushed.pushed_at, NAME_TTL);
-    for number in 0..u32::from(MOST_DOCUMENTS) {
+    let purge_at = saturating_add(pushed.pushed_at, NAME_TTL);
+    for number in 0..u32::from(MAX_DOCUMENTS) {
         let name = pushed.name.numbered(number).map_err(|_| FailureCode::DestinationRefused)?;
         drive.folder.admit(&name).map_err(|_| FailureCode::DestinationRefused)?;
         if store.claim_name(&transfer.transfer_id, &name, purge_at).await? {

@@ -3,8 +3,8 @@
 use docferry_domain::{Transfer, TransferId};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::initiate::later;
 use crate::ports::{Clock, StoreError, TransferStore};
+use crate::time::saturating_add;
 
 /// Returns the transfer, if it exists and belongs to `owner`. A foreign id is indistinguishable
 /// from an unknown one. A transfer that ended longer than `record_ttl` ago is not returned
@@ -20,15 +20,15 @@ pub async fn transfer_of(
     id: &TransferId,
 ) -> Result<Option<Transfer>, StoreError> {
     let now = clock.now();
-    let is_shown = |t: &Transfer| t.owner == owner && is_kept(t.ended_at, record_ttl, now);
+    let is_shown = |t: &Transfer| t.owner == owner && is_retained(t.ended_at, record_ttl, now);
     Ok(store.get(id).await?.filter(is_shown))
 }
 
 /// Returns whether a record that ended at `ended_at` is still visible.
-pub(crate) fn is_kept(
+pub(crate) fn is_retained(
     ended_at: Option<Timestamp>,
     record_ttl: SignedDuration,
     now: Timestamp,
 ) -> bool {
-    ended_at.is_none_or(|ended| later(ended, record_ttl) > now)
+    ended_at.is_none_or(|ended| saturating_add(ended, record_ttl) > now)
 }

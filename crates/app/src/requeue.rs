@@ -1,7 +1,7 @@
 //! Operator command that restarts a transfer whose execution has ended without ending the
 //! transfer.
 
-use docferry_domain::{FailureCode, Phase, Transfer, TransferId, Turn};
+use docferry_domain::{FailureCode, Phase, SlotState, Transfer, TransferId};
 
 use crate::ports::{
     Execution, Start, StoreError, TransferStore, Workflow, WorkflowError, WriteError,
@@ -78,7 +78,7 @@ pub async fn requeue(
     match workflow.look(id, attempt).await? {
         Execution::Running => Err(RequeueError::Running(attempt)),
         Execution::Missing
-            if transfer.phase == Phase::Accepted && transfer.turn != Turn::Holding =>
+            if transfer.phase == Phase::Accepted && transfer.turn != SlotState::Holding =>
         {
             Err(RequeueError::Queued)
         }
@@ -87,7 +87,7 @@ pub async fn requeue(
             Ok(Requeued::Started { attempt })
         }
         Execution::Closed => {
-            let next = store.next_attempt(id, attempt).await.map_err(|error| match error {
+            let next = store.next_execution(id, attempt).await.map_err(|error| match error {
                 WriteError::Store(error) => error.into(),
                 WriteError::Ended | WriteError::Superseded => RequeueError::Overtaken,
                 WriteError::NotFound => RequeueError::NotFound,

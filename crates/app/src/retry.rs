@@ -1,14 +1,14 @@
 //! Retry of a job that has ended: another run under the same id.
 
-use docferry_domain::{Bundle, Phase, Target, Transfer, TransferId};
+use docferry_domain::{Batch, Phase, Target, Transfer, TransferId};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::admit::Admitter;
-use crate::bundle::{enqueue, pages, tend};
-use crate::download::{Job, JobSettings, Promised, head_of};
-use crate::initiate::later;
-use crate::ports::{Clock, FIRST_LOOK, Store, Workflow};
+use crate::admit::SlotScheduler;
+use crate::bundle::{advance_batch, enqueue, pages};
+use crate::download::{Job, JobSettings, Promised, job_without_documents};
+use crate::ports::{Clock, FIRST_CHECK_DELAY, Store, Workflow};
+use crate::time::saturating_add;
 use crate::{RetryReason, StepOutcome, TaskError};
 
 /// Number of documents that are restarted in parallel. Each restart is a transaction that
@@ -19,7 +19,7 @@ const PARALLEL_RESTARTS: usize = 2;
 
 /// Result of a retry request.
 #[derive(Debug, Clone)]
-pub enum Retried {
+pub enum RetryResult {
     /// The job runs again.
     Promised {
         /// The accepted job.
@@ -32,7 +32,7 @@ pub enum Retried {
     /// It was never committed: not all of its documents are recorded.
     Abandoned,
     /// The maximum number of retries is reached.
-    Spent,
+    RetriesExhausted,
     /// The last run is still being cleaned up; retry a moment later.
     Unsettled,
     /// It is a document of a batch, which can only be retried as a whole.
@@ -48,65 +48,66 @@ pub enum Retried {
 /// Those of the store; the call can be repeated. Once the retry of a batch is recorded, `sweep`
 /// continues it.
 pub async fn retry_job<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
+    scheduler: &SlotScheduler<'_, S, W, C>,
     settings: JobSettings,
     max_retries: u32,
     owner: &str,
     id: &TransferId,
-) -> Result<Retried, TaskError>
+) -> Result<RetryResult, TaskError>
 where
     S: Store,
     W: Workflow,
     C: Clock,
 {
-    let now = admitter.clock.now();
+    let now = scheduler.clock.now();
     let ttl = settings.initiate.record_ttl;
-    let Some(job) = head_of(admitter.store, admitter.clock, ttl, owner, id).await? else {
-        return Ok(Retried::Unknown);
+    let Some(job) = job_without_documents(scheduler.store, scheduler.clock, ttl, owner, id).await?
+    else {
+        return Ok(RetryResult::Unknown);
     };
     let retries = job.retries();
-    if id.in_bundle().is_some() {
-        return Ok(Retried::Part);
+    if id.batch_and_number().is_some() {
+        return Ok(RetryResult::Part);
     }
-    if !job.state(now).may_run_again() {
-        return Ok(Retried::NotEnded);
+    if !job.state(now).can_be_retried() {
+        return Ok(RetryResult::NotEnded);
     }
     if matches!(&job, Job::Many { bundle, counts, .. } if bundle.was_abandoned(counts)) {
-        return Ok(Retried::Abandoned);
+        return Ok(RetryResult::Abandoned);
     }
     if retries >= max_retries {
-        return Ok(Retried::Spent);
+        return Ok(RetryResult::RetriesExhausted);
     }
-    let keep_until = later(now, settings.job_ttl);
+    let keep_until = saturating_add(now, settings.job_ttl);
     let started = match &job {
         Job::One(read) => {
-            let deadline = later(now, settings.initiate.transfer_deadline);
-            let next_run = (**read).clone().again_at(now, deadline, Some(keep_until));
-            read.settled && start_run(admitter, read, &next_run).await?
+            let deadline = saturating_add(now, settings.initiate.transfer_deadline);
+            let next_run = (**read).clone().for_retry_at(now, deadline, Some(keep_until));
+            read.settled && start_run(scheduler, read, &next_run).await?
         }
         Job::Many { bundle, .. } => {
-            let due = later(now, FIRST_LOOK);
-            let deadline = later(now, settings.initiate.transfer_deadline);
-            admitter.store.resume_bundle(bundle, keep_until, deadline, due).await?
+            let due = saturating_add(now, FIRST_CHECK_DELAY);
+            let deadline = saturating_add(now, settings.initiate.transfer_deadline);
+            scheduler.store.resume_batch(bundle, keep_until, deadline, due).await?
         }
     };
     if !started {
-        return Ok(Retried::Unsettled);
+        return Ok(RetryResult::Unsettled);
     }
     if matches!(job, Job::Many { .. })
-        && let Err(error) = tend(admitter, ttl, id).await
+        && let Err(error) = advance_batch(scheduler, ttl, id).await
     {
         let code = error.code.as_str();
         tracing::warn!(bundle.id = id.as_str(), error.code = code, "batch only partly resumed");
     }
     // Counts the first run and this one.
     let attempts = retries.saturating_add(2);
-    Ok(Retried::Promised { job: Promised { job_id: id.clone(), keep_until }, attempts })
+    Ok(RetryResult::Promised { job: Promised { job_id: id.clone(), keep_until }, attempts })
 }
 
 /// Records the next run of a transfer and grants free slots.
 async fn start_run<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
+    scheduler: &SlotScheduler<'_, S, W, C>,
     read: &Transfer,
     next_run: &Transfer,
 ) -> Result<bool, TaskError>
@@ -116,9 +117,9 @@ where
     C: Clock,
 {
     // The transfer is queued; its workflow starts when it is granted a slot.
-    let started = admitter.store.run_again(read, next_run, next_run.must_end_by()).await?;
+    let started = scheduler.store.restart_transfer(read, next_run, next_run.must_end_by()).await?;
     if started {
-        admitter.admit_or_leave(next_run.pool).await;
+        scheduler.fill_slots_best_effort(next_run.pool).await;
     }
     Ok(started)
 }
@@ -133,17 +134,17 @@ where
 /// # Errors
 /// Those of the store.
 pub(crate) async fn resume_documents<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
+    scheduler: &SlotScheduler<'_, S, W, C>,
     record_ttl: SignedDuration,
-    bundle: &Bundle,
+    bundle: &Batch,
 ) -> Result<StepOutcome<()>, TaskError>
 where
     S: Store,
     W: Workflow,
     C: Clock,
 {
-    let (store, now) = (admitter.store, admitter.clock.now());
-    let purge_at = later(bundle.keep_until.unwrap_or(now), record_ttl);
+    let (store, now) = (scheduler.store, scheduler.clock.now());
+    let purge_at = saturating_add(bundle.keep_until.unwrap_or(now), record_ttl);
     let mut unsettled = 0_usize;
     let mut pages = std::pin::pin!(pages(store, bundle));
     while let Some(page) = pages.try_next().await? {
@@ -161,13 +162,13 @@ where
             .await?;
         // When the batch is canceled, the restarted documents are stopped instead of queued.
         if !bundle.cancel_requested {
-            enqueue(admitter, &restarted).await?;
+            enqueue(scheduler, &restarted).await?;
         }
     }
     if unsettled > 0 {
         return Ok(StepOutcome::RetryLater { reason: RetryReason::CleanupUnfinished });
     }
-    store.documents_resumed(&bundle.bundle_id, bundle.retries).await?;
+    store.mark_documents_resumed(&bundle.bundle_id, bundle.retries).await?;
     Ok(StepOutcome::Done(()))
 }
 
@@ -184,7 +185,7 @@ enum Resumed {
 /// Restarts a document, unless its delivery is still available.
 async fn restart<S: Store>(
     store: &S,
-    bundle: &Bundle,
+    bundle: &Batch,
     document: Transfer,
     purge_at: Timestamp,
     now: Timestamp,
@@ -194,7 +195,7 @@ async fn restart<S: Store>(
         return Ok(Resumed::Unchanged);
     }
     if document.phase == Phase::Completed && retain_delivery(store, &document, keep_until).await? {
-        store.keep_longer(&document.transfer_id, keep_until, purge_at).await?;
+        store.extend_retention(&document.transfer_id, keep_until, purge_at).await?;
         return Ok(Resumed::Unchanged);
     }
     if !document.settled {
@@ -207,10 +208,12 @@ async fn restart<S: Store>(
         store.mark_settled(&document.transfer_id, document.attempt).await?;
     }
     let deadline = bundle.deadline.unwrap_or(keep_until);
-    let next_run = document.clone().again_at(now, deadline, Some(keep_until));
+    let next_run = document.clone().for_retry_at(now, deadline, Some(keep_until));
     // The document may have skipped earlier runs, in which it kept its delivery.
     let next_run = Transfer { retries: bundle.retries, ..next_run };
-    let started = store.run_again(&document, &next_run, later(now, FIRST_LOOK)).await?;
+    let started = store
+        .restart_transfer(&document, &next_run, saturating_add(now, FIRST_CHECK_DELAY))
+        .await?;
     Ok(if started { Resumed::Restarted(Box::new(next_run)) } else { Resumed::Unsettled })
 }
 
@@ -224,7 +227,7 @@ async fn retain_delivery<S: Store>(
     match (&document.target, &document.delivery) {
         (Target::Onedrive(_), _) => Ok(true),
         (Target::Download(_), Some(docferry_domain::Delivery::Download(artifact))) => {
-            Ok(store.keep_artifact(&artifact.key, until).await?)
+            Ok(store.retain_artifact(&artifact.key, until).await?)
         }
         (Target::Download(_), _) => Ok(false),
     }

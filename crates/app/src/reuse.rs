@@ -32,6 +32,6 @@ pub(crate) async fn reusable_artifact(
     let Some(found) = store.find_artifact(&transfer.object_guid).await?.filter(is_reusable) else {
         return Ok(None);
     };
-    let retained = store.keep_artifact(&found.key, transfer.kept_until()).await?;
+    let retained = store.retain_artifact(&found.key, transfer.retained_until()).await?;
     Ok(retained.then_some(found))
 }

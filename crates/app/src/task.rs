@@ -4,8 +4,8 @@ use docferry_domain::{FailureCode, Transfer, TransferId};
 use jiff::Timestamp;
 
 use crate::ports::{
-    ArtifactError, Cause, DirectoryError, DriveError, QueueError, SealError, SourceError,
-    StagingError, StoreError, TransferStore, WorkflowError, WriteError,
+    ArtifactError, Cause, DirectoryError, DriveError, ExchangeError, QueueError, SealError,
+    SourceError, StoreError, TransferStore, WorkflowError, WriteError,
 };
 use crate::trace::follow;
 
@@ -76,13 +76,13 @@ impl From<SourceError> for TaskError {
     }
 }
 
-impl From<StagingError> for TaskError {
-    fn from(error: StagingError) -> Self {
+impl From<ExchangeError> for TaskError {
+    fn from(error: ExchangeError) -> Self {
         let code = match &error {
-            StagingError::Unavailable(_) => FailureCode::ExchangeUnavailable,
-            StagingError::Changed => FailureCode::SourceChanged,
-            StagingError::Gone => FailureCode::SourceGone,
-            StagingError::Unauthorized => FailureCode::ExchangeUnauthorized,
+            ExchangeError::Unavailable(_) => FailureCode::ExchangeUnavailable,
+            ExchangeError::Changed => FailureCode::SourceChanged,
+            ExchangeError::Gone => FailureCode::SourceGone,
+            ExchangeError::Unauthorized => FailureCode::ExchangeUnauthorized,
         };
         Self::because(code, error)
     }
@@ -96,7 +96,7 @@ impl TaskError {
             | DriveError::Ambiguous(_)
             | DriveError::OffsetMismatch
             | DriveError::SessionGone => FailureCode::DestinationUnavailable,
-            DriveError::NotDone { then, .. } => *then,
+            DriveError::NoEffect { then, .. } => *then,
             DriveError::Body => FailureCode::ExchangeUnavailable,
             DriveError::Conflict => FailureCode::DestinationConflict,
             DriveError::Locked => FailureCode::DestinationLocked,
@@ -157,7 +157,11 @@ pub(crate) async fn load(
 
 /// Checks that a step may continue: the transfer has not ended, `attempt` is its current
 /// execution, no cancel was requested, and its deadline has not passed.
-pub(crate) fn admit(transfer: &Transfer, attempt: u32, now: Timestamp) -> Result<(), FailureCode> {
+pub(crate) fn ensure_active(
+    transfer: &Transfer,
+    attempt: u32,
+    now: Timestamp,
+) -> Result<(), FailureCode> {
     if transfer.phase.is_terminal() || transfer.attempt != attempt {
         Err(FailureCode::AlreadyEnded)
     } else if transfer.cancel_requested {

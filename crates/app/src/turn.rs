@@ -1,17 +1,17 @@
 //! Gates of the steps that move bytes: `upload` and `publish` run only while the transfer holds
 //! a slot of its pool.
 
-use docferry_domain::{Transfer, Turn};
+use docferry_domain::{SlotState, Transfer};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::admit::Admitter;
-use crate::initiate::later;
+use crate::admit::SlotScheduler;
 use crate::ports::{
-    ArtifactStore, Artifacts, Clock, Drive, FIRST_LOOK, Sealer, SlotStore, Staging, ThrottleBudget,
-    TransferStore, Workflow,
+    ArtifactStore, Artifacts, Clock, Drive, ExchangeStore, FIRST_CHECK_DELAY, Sealer, SlotStore,
+    ThrottleBudget, TransferStore, Workflow,
 };
 use crate::publish::{Publish, publish};
-use crate::task::{admit, load};
+use crate::task::{ensure_active, load};
+use crate::time::saturating_add;
 use crate::upload::{Progress, Upload, upload};
 use crate::{TaskError, TaskInput};
 
@@ -25,49 +25,49 @@ const MAX_SLOT_CHECK_SECONDS: i64 = 15;
 
 /// Runs [`upload`] once the transfer holds a slot. Until then, and while the drive asks for a
 /// long pause, it holds no slot and the workflow waits.
-pub async fn upload_in_turn<S, D, G, L, C, B, W, K>(
+pub async fn upload_with_slot<S, D, G, L, C, B, W, K>(
     ports: &Upload<S, D, G, L, C, B>,
-    admitter: &Admitter<'_, S, W, K>,
+    scheduler: &SlotScheduler<'_, S, W, K>,
     task: &TaskInput,
     deadline: Timestamp,
 ) -> Result<Progress, TaskError>
 where
     S: TransferStore + SlotStore,
     D: Drive,
-    G: Staging + 'static,
+    G: ExchangeStore + 'static,
     L: Sealer,
     C: Clock,
     B: ThrottleBudget,
     W: Workflow,
     K: Clock,
 {
-    if let Some(seconds) = wait_for_slot(admitter, task).await? {
+    if let Some(seconds) = wait_for_slot(scheduler, task).await? {
         return Ok(Progress::Wait { seconds });
     }
     let progress = upload(ports, task, deadline).await?;
     if let Progress::Wait { seconds } = progress
         && seconds > SHORT_PAUSE_SECONDS
     {
-        step_aside(admitter, &load(&ports.store, task).await?).await;
+        release_slot(scheduler, &load(&ports.store, task).await?).await;
     }
     Ok(progress)
 }
 
 /// Runs [`publish`] once the transfer holds a slot. Until then the workflow waits.
-pub async fn publish_in_turn<S, G, A, C, W>(
+pub async fn publish_with_slot<S, G, A, C, W>(
     ports: &Publish<'_, S, G, A, C>,
-    admitter: &Admitter<'_, S, W, C>,
+    scheduler: &SlotScheduler<'_, S, W, C>,
     task: &TaskInput,
     deadline: Timestamp,
 ) -> Result<Progress, TaskError>
 where
     S: TransferStore + SlotStore + ArtifactStore,
-    G: Staging,
+    G: ExchangeStore,
     A: Artifacts,
     C: Clock,
     W: Workflow,
 {
-    match wait_for_slot(admitter, task).await? {
+    match wait_for_slot(scheduler, task).await? {
         Some(seconds) => Ok(Progress::Wait { seconds }),
         None => publish(ports, task, deadline).await,
     }
@@ -75,28 +75,30 @@ where
 
 /// Releases the slot of a transfer that waits for something else. Best effort: a slot that is
 /// not released here is freed at the end of the transfer.
-pub(crate) async fn step_aside<S, W, C>(admitter: &Admitter<'_, S, W, C>, transfer: &Transfer)
-where
+pub(crate) async fn release_slot<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
+    transfer: &Transfer,
+) where
     S: TransferStore + SlotStore,
     W: Workflow,
     C: Clock,
 {
-    if transfer.turn != Turn::Holding {
+    if transfer.turn != SlotState::Holding {
         return;
     }
-    if let Err(error) = admitter.store.step_aside(transfer).await {
+    if let Err(error) = scheduler.store.release_slot(transfer).await {
         let error = TaskError::from(error);
         let (id, code) = (transfer.transfer_id.as_str(), error.code.as_str());
         tracing::warn!(transfer.id = id, error.code = code, "slot not released");
         return;
     }
-    admitter.admit_or_leave(transfer.pool).await;
+    scheduler.fill_slots_best_effort(transfer.pool).await;
 }
 
 /// Returns the seconds to wait before the next check, at least 1; `None` when the transfer
 /// holds a slot or needs none.
 async fn wait_for_slot<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
+    scheduler: &SlotScheduler<'_, S, W, C>,
     task: &TaskInput,
 ) -> Result<Option<u32>, TaskError>
 where
@@ -104,20 +106,20 @@ where
     W: Workflow,
     C: Clock,
 {
-    let (store, now) = (admitter.store, admitter.clock.now());
+    let (store, now) = (scheduler.store, scheduler.clock.now());
     let transfer = load(store, task).await?;
     // A transfer with nothing to send needs no slot: the step itself reports why.
-    if transfer.turn == Turn::Holding || !has_bytes_to_send(&transfer) {
+    if transfer.turn == SlotState::Holding || !has_bytes_to_send(&transfer) {
         return Ok(None);
     }
-    admit(&transfer, task.attempt, now)?;
+    ensure_active(&transfer, task.attempt, now)?;
     if let Some(resume_at) = transfer.resume_at.filter(|at| *at > now) {
         return Ok(Some(bounded_seconds(resume_at.duration_since(now), 60)));
     }
-    store.enqueue(&transfer, later(now, FIRST_LOOK)).await?;
-    admitter.admit(transfer.pool).await?;
+    store.enqueue(&transfer, saturating_add(now, FIRST_CHECK_DELAY)).await?;
+    scheduler.fill_slots(transfer.pool).await?;
     let transfer = load(store, task).await?;
-    if transfer.turn == Turn::Holding {
+    if transfer.turn == SlotState::Holding {
         return Ok(None);
     }
     // The interval grows with the time already waited, as it does while polling for the

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use docferry_domain::{Notice, spread};
+use docferry_domain::{WebhookNotification, spread};
 
-use crate::ports::{Clock, Receiver, ReceiverError, Redelivery};
+use crate::ports::{Clock, ReceiverError, Redelivery, WebhookReceiver};
 
-/// Limits of the retries of a notification.
+/// SlotLimits of the retries of a notification.
 #[derive(Debug, Clone, Copy)]
 pub struct WebhookSettings {
     /// Pause after the first failed try; each later pause is four times as long.
@@ -36,7 +36,12 @@ impl WebhookSettings {
     /// used, up to `longest_pause`. After the last try the pause is zero, because the queue
     /// moves the message to the dead-letter queue.
     #[must_use]
-    pub fn pause(&self, notice: &Notice, tries: u32, requested: Option<Duration>) -> Duration {
+    pub fn pause(
+        &self,
+        notice: &WebhookNotification,
+        tries: u32,
+        requested: Option<Duration>,
+    ) -> Duration {
         if tries >= self.most_tries {
             return Duration::ZERO;
         }
@@ -50,9 +55,9 @@ impl WebhookSettings {
 
 /// A message received from the queue.
 #[derive(Debug, Clone)]
-pub struct Given {
+pub struct ReceivedNotification {
     /// The notification.
-    pub notice: Notice,
+    pub notice: WebhookNotification,
     /// The queue's receipt handle of this delivery.
     pub receipt: String,
     /// Number of deliveries, including this one.
@@ -61,7 +66,7 @@ pub struct Given {
 
 /// Result of delivering a notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum NotificationResult {
     /// The receiver accepted it; the message is finished.
     Delivered,
     /// The receiver wants no more notifications; the message is finished.
@@ -83,16 +88,16 @@ pub enum Told {
 /// retried like a receiver that does not answer, because its name may resolve to another
 /// address later. In the end such a message reaches the dead-letter queue, where operators see
 /// it.
-pub async fn tell_receiver(
-    receiver: &impl Receiver,
+pub async fn notify_receiver(
+    receiver: &impl WebhookReceiver,
     redelivery: &impl Redelivery,
     clock: &impl Clock,
     settings: &WebhookSettings,
-    given: &Given,
-) -> Told {
+    given: &ReceivedNotification,
+) -> NotificationResult {
     let why = match receiver.deliver(&given.notice, clock.now()).await {
-        Ok(()) => return Told::Delivered,
-        Err(ReceiverError::Gone) => return Told::Gone,
+        Ok(()) => return NotificationResult::Delivered,
+        Err(ReceiverError::Gone) => return NotificationResult::Gone,
         Err(why) => why,
     };
     let requested = match &why {
@@ -100,10 +105,10 @@ pub async fn tell_receiver(
         _ => None,
     };
     let pause = settings.pause(&given.notice, given.tries, requested);
-    if let Err(error) = redelivery.hold_back(&given.receipt, pause).await {
+    if let Err(error) = redelivery.delay_redelivery(&given.receipt, pause).await {
         // The queue's visibility time-out redelivers the message instead.
         let (id, cause) = (given.notice.job_id.as_str(), error.0.to_string());
         tracing::warn!(job.id = id, error.cause = cause, "redelivery not delayed");
     }
-    Told::NotYet { why, pause }
+    NotificationResult::NotYet { why, pause }
 }

@@ -8,7 +8,7 @@ use common::{GUID, MB, SETTINGS, bytes, record, request_to, world_with};
 use docferry_app::initiate::initiate;
 use docferry_app::ports::{Clock as _, SlotStore as _};
 use docferry_app::{TaskInput, control};
-use docferry_domain::{Phase, Pool, PoolLimits, Priority, Turn};
+use docferry_domain::{Phase, Pool, PoolLimits, Priority, SlotState};
 use docferry_testkit::{Fault, Mode, Runner, World};
 use jiff::SignedDuration;
 
@@ -23,7 +23,7 @@ fn runner(world: &World, limits: PoolLimits) -> Runner {
 /// Requests a delivery. Returns the input of its first execution.
 async fn request(runner: &Runner, email: &str, priority: Priority) -> TaskInput {
     let new = docferry_domain::NewTransfer { priority, ..request_to(email) };
-    let transfer = initiate(&runner.admitter(), SETTINGS, new).await.unwrap();
+    let transfer = initiate(&runner.scheduler(), SETTINGS, new).await.unwrap();
     TaskInput { transfer_id: transfer.transfer_id, attempt: 1 }
 }
 
@@ -38,7 +38,7 @@ async fn request_in_order(world: &World, runner: &Runner, people: [&str; 4]) -> 
 }
 
 /// Slot states of the transfers.
-async fn slot_states(world: &World, tasks: &[TaskInput]) -> Vec<Turn> {
+async fn slot_states(world: &World, tasks: &[TaskInput]) -> Vec<SlotState> {
     let mut slot_states = Vec::new();
     for task in tasks {
         slot_states.push(record(world, task).await.turn);
@@ -47,8 +47,8 @@ async fn slot_states(world: &World, tasks: &[TaskInput]) -> Vec<Turn> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_than_the_limits_are_started_and_each_end_starts_the_next() {
-    use Turn::{Holding, Idle, Queued};
+async fn limits_hold_and_each_ending_starts_the_next_transfer() {
+    use SlotState::{Holding, Idle, Queued};
     let world = world_with(MB);
     let runner = runner(&world, LIMITS);
     let tasks = request_in_order(&world, &runner, ["ada", "ada", "bob", "cyd"]).await;
@@ -66,56 +66,60 @@ async fn no_more_than_the_limits_are_started_and_each_end_starts_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_higher_priority_goes_first() {
+async fn higher_priority_gets_the_next_slot() {
     let world = world_with(MB);
     let runner = runner(&world, PoolLimits::new(1, 1));
     let first = request(&runner, "ada@court.example", Priority::Normal).await;
     let low = request(&runner, "bob@court.example", Priority::Low).await;
     let high = request(&runner, "cyd@court.example", Priority::High).await;
     runner.execute(&first).await;
-    assert_eq!(record(&world, &high).await.turn, Turn::Holding);
+    assert_eq!(record(&world, &high).await.turn, SlotState::Holding);
     runner.execute(&high).await;
-    assert_eq!(record(&world, &low).await.turn, Turn::Holding);
+    assert_eq!(record(&world, &low).await.turn, SlotState::Holding);
     runner.execute(&low).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_a_document_to_arrive_holds_no_slot() {
+async fn transfer_awaiting_arrival_releases_its_slot() {
     let world = world_with(MB);
     world.state().documents.get_mut(GUID).unwrap().moves = false;
     let runner = runner(&world, PoolLimits::new(1, 1));
     let waiting = request(&runner, "ada@court.example", Priority::Normal).await;
     let next = request(&runner, "bob@court.example", Priority::Normal).await;
     runner.push_once(&waiting).await.unwrap();
-    let admitter = runner.admitter();
-    let poll = || docferry_app::poll::poll(&admitter, &world, runner.rules, &waiting);
+    let scheduler = runner.scheduler();
+    let poll = || docferry_app::poll::poll(&scheduler, &world, runner.rules, &waiting);
     poll().await.unwrap();
-    assert_eq!(record(&world, &waiting).await.turn, Turn::Holding, "the document may arrive soon");
+    assert_eq!(
+        record(&world, &waiting).await.turn,
+        SlotState::Holding,
+        "the document may arrive soon"
+    );
     world.advance(SignedDuration::from_secs(11));
     poll().await.unwrap();
-    assert_eq!(record(&world, &waiting).await.turn, Turn::Idle);
-    assert_eq!(record(&world, &next).await.turn, Turn::Holding);
+    assert_eq!(record(&world, &waiting).await.turn, SlotState::Idle);
+    assert_eq!(record(&world, &next).await.turn, SlotState::Holding);
     // The document arrives; now the upload has to wait for the end of the other transfer.
     world.put_object("order.pdf", bytes(MB));
     let progress = runner.upload_once_after_arrival(&waiting).await.unwrap();
     assert!(matches!(progress, docferry_app::upload::Progress::Wait { seconds: 1..=15 }));
-    assert_eq!(record(&world, &waiting).await.turn, Turn::Queued);
+    assert_eq!(record(&world, &waiting).await.turn, SlotState::Queued);
     world.put_object("order.pdf", bytes(MB));
     assert_eq!(runner.execute(&next).await.phase, Some(Phase::Completed));
-    assert_eq!(record(&world, &waiting).await.turn, Turn::Holding);
+    assert_eq!(record(&world, &waiting).await.turn, SlotState::Holding);
     assert_eq!(runner.execute(&waiting).await.phase, Some(Phase::Completed));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_terminated_while_it_waits_ends_at_once_and_leaves_nothing() {
+async fn cancel_of_a_queued_transfer_ends_it_at_once() {
     let world = world_with(MB);
     let runner = runner(&world, PoolLimits::new(1, 1));
     let first = request(&runner, "ada@court.example", Priority::Normal).await;
     let waiting = request(&runner, "bob@court.example", Priority::Normal).await;
     let ids = [waiting.transfer_id.clone()];
-    control::terminate(&runner.admitter(), SETTINGS.record_ttl, "scv", &ids).await.unwrap();
+    control::terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", &ids).await.unwrap();
     let ended = record(&world, &waiting).await;
-    assert_eq!((ended.phase, ended.turn), (Phase::Canceled, Turn::Idle));
+    assert_eq!((ended.phase, ended.turn), (Phase::Canceled, SlotState::Idle));
     assert_eq!(world.store().held_and_queued(), (1, 0));
     assert_eq!(runner.execute(&first).await.phase, Some(Phase::Completed));
     assert_eq!(world.effects().iter().filter(|e| **e == "push").count(), 1);
@@ -124,41 +128,41 @@ async fn what_is_terminated_while_it_waits_ends_at_once_and_leaves_nothing() {
 /// A slot may be released after the slots were read for a grant. The grant stays valid, and the
 /// next round of scheduling uses the released slot.
 #[tokio::test(start_paused = true)]
-async fn who_is_passed_over_for_a_slot_that_comes_back_just_then_is_given_that_slot() {
-    use Turn::{Holding, Idle, Queued};
+async fn skipped_transfer_gets_a_slot_released_during_the_same_round() {
+    use SlotState::{Holding, Idle, Queued};
     let world = world_with(MB);
     let runner = runner(&world, LIMITS);
     let tasks = request_in_order(&world, &runner, ["ada", "cyd", "ada", "bob"]).await;
     assert_eq!(slot_states(&world, &tasks).await, [Holding, Holding, Queued, Queued]);
     let store = world.store();
-    store.step_aside(&record(&world, &tasks[1]).await).await.unwrap();
+    store.release_slot(&record(&world, &tasks[1]).await).await.unwrap();
     // Ada still holds her slot, so Bob is chosen. Her slot is released before Bob's is granted.
     let seen = store.slots(Pool::Onedrive).await.unwrap();
-    store.step_aside(&record(&world, &tasks[0]).await).await.unwrap();
-    let bob = [record(&world, &tasks[3]).await.waiting()];
+    store.release_slot(&record(&world, &tasks[0]).await).await.unwrap();
+    let bob = [record(&world, &tasks[3]).await.queue_entry()];
     let now = world.now();
     assert!(store.grant(Pool::Onedrive, seen.version, &bob, now, now).await.unwrap());
     assert_eq!(slot_states(&world, &tasks).await, [Idle, Idle, Queued, Holding]);
     // The release of a slot also schedules the next transfer.
-    assert_eq!(runner.admitter().admit(Pool::Onedrive).await.unwrap(), 1);
+    assert_eq!(runner.scheduler().fill_slots(Pool::Onedrive).await.unwrap(), 1);
     assert_eq!(slot_states(&world, &tasks).await, [Idle, Idle, Holding, Holding]);
 }
 
 /// Faults F2 and F17: whichever effect fails between the queue and the start of an execution, the
 /// sweeper repairs it, and no document is delivered twice.
 #[tokio::test(start_paused = true)]
-async fn with_a_limit_of_one_all_are_delivered_whatever_is_lost_on_the_way() {
+async fn single_slot_delivers_all_transfers_after_any_fault() {
     let limits = PoolLimits::new(1, 1);
     for at in 0.. {
         let mut reached = false;
-        for mode in [Mode::CrashBefore, Mode::CrashAfter, Mode::AnswerLost] {
+        for mode in [Mode::CrashBefore, Mode::CrashAfter, Mode::ResponseLost] {
             let world = world_with(MB / 4);
             let runner = runner(&world, limits);
             world.inject(Fault { at, mode });
             let mut tasks = Vec::new();
-            let admitter = runner.admitter();
+            let scheduler = runner.scheduler();
             for email in ["ada@court.example", "bob@court.example"] {
-                let request = initiate(&admitter, SETTINGS, request_to(email));
+                let request = initiate(&scheduler, SETTINGS, request_to(email));
                 let created = runner.survive(request).await;
                 tasks.extend(created.map(|t| TaskInput { transfer_id: t.transfer_id, attempt: 1 }));
             }
@@ -182,16 +186,16 @@ async fn with_a_limit_of_one_all_are_delivered_whatever_is_lost_on_the_way() {
 }
 
 #[test]
-fn a_retried_job_queues_at_the_time_of_its_retry() {
-    use docferry_domain::{Transfer, Waiting};
+fn retried_job_queues_at_the_time_of_its_retry() {
+    use docferry_domain::{QueueEntry, Transfer};
     let first: Transfer = docferry_testkit::builders::transfer();
     let day = SignedDuration::from_hours(24);
     let next_day =
         Transfer { created_at: first.created_at + day, ..docferry_testkit::builders::transfer() };
     let retried = first.clone().again(first.deadline + day + day, None);
-    let order = |waiting: Waiting| waiting.order;
+    let order = |waiting: QueueEntry| waiting.order;
     assert!(
-        order(retried.waiting()) > order(next_day.waiting()),
+        order(retried.queue_entry()) > order(next_day.queue_entry()),
         "the retry was requested a day later"
     );
 }

@@ -4,14 +4,15 @@
 
 mod common;
 
-use common::{SETTINGS, assert_at_rest, bytes, request_to};
-use docferry_app::bundle::{NewBundle, cancel_bundle, initiate_bundle};
+use common::{SETTINGS, assert_final_invariants, bytes, request_to};
+use docferry_app::bundle::{NewBatch, cancel_batch, initiate_batch};
 use docferry_app::control::terminate;
 use docferry_app::download::JobSettings;
-use docferry_app::ports::BundleStore as _;
-use docferry_app::retry::{Retried, retry_job};
+use docferry_app::ports::BatchStore as _;
+use docferry_app::retry::{RetryResult, retry_job};
 use docferry_domain::{
-    Bundle, BundleCounts, FailureCode, ObjectGuid, OnItemError, Phase, PoolLimits, TransferId, Turn,
+    Batch, BatchCounts, FailureCode, ObjectGuid, OnItemError, Phase, PoolLimits, SlotState,
+    TransferId,
 };
 use docferry_testkit::{Fault, Mode, Runner, World};
 use jiff::SignedDuration;
@@ -30,9 +31,9 @@ fn world_with(count: u32) -> (World, Vec<ObjectGuid>) {
 }
 
 /// A request for a batch.
-fn batch_request(documents: &[ObjectGuid], on_item_error: OnItemError) -> NewBundle {
+fn batch_request(documents: &[ObjectGuid], on_item_error: OnItemError) -> NewBatch {
     let single = request_to("judge@court.example");
-    NewBundle {
+    NewBatch {
         owner: single.owner,
         on_behalf_of: None,
         documents: documents.iter().map(|guid| (guid.clone(), None)).collect(),
@@ -50,7 +51,7 @@ fn runner(world: &World, per_person: usize) -> Runner {
     runner
 }
 
-async fn bundle(world: &World, id: &TransferId) -> (Bundle, BundleCounts) {
+async fn bundle(world: &World, id: &TransferId) -> (Batch, BatchCounts) {
     world.store().bundle(id).await.unwrap().unwrap()
 }
 
@@ -62,7 +63,7 @@ async fn start_batch(
 ) -> TransferId {
     let id = new_id();
     let new = batch_request(documents, on_item_error);
-    initiate_bundle(&runner.admitter(), SETTINGS, id.clone(), new, None).await.unwrap();
+    initiate_batch(&runner.scheduler(), SETTINGS, id.clone(), new, None).await.unwrap();
     id
 }
 
@@ -71,13 +72,14 @@ fn new_id() -> TransferId {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_hundred_documents_arrive_a_few_at_a_time() {
+async fn batch_of_two_hundred_documents_respects_the_slot_limits() {
     let (world, guids) = world_with(200);
     let runner = runner(&world, 3);
     let id = start_batch(&runner, &guids, OnItemError::Fail).await;
     let mut last = 0;
     while let Some(task) = runner.started().into_iter().next() {
-        let holding = world.store().transfers().iter().filter(|t| t.turn == Turn::Holding).count();
+        let holding =
+            world.store().transfers().iter().filter(|t| t.turn == SlotState::Holding).count();
         assert!((1..=3).contains(&holding), "{holding} transfers hold a slot");
         runner.execute(&task).await;
         let (bundle, counts) = bundle(&world, &id).await;
@@ -90,11 +92,11 @@ async fn two_hundred_documents_arrive_a_few_at_a_time() {
     assert_eq!(counts.bytes, (0..200).map(|n| LEN as u64 + n).sum::<u64>());
     assert_eq!(world.state().drive.files().len(), 200);
     runner.notify().await;
-    assert_at_rest(&world, "two hundred").await;
+    assert_final_invariants(&world, "two hundred").await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_failure_stops_the_others_unless_it_is_to_be_skipped() {
+async fn failed_document_cancels_the_batch_unless_failures_are_skipped() {
     for (on_item_error, phase, delivered) in
         [(OnItemError::Fail, Phase::Failed, 1), (OnItemError::Skip, Phase::Completed, 5)]
     {
@@ -113,14 +115,14 @@ async fn one_failure_stops_the_others_unless_it_is_to_be_skipped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bundle_that_is_stopped_keeps_what_was_delivered() {
+async fn canceled_batch_keeps_its_delivered_documents() {
     let (world, guids) = world_with(5);
     let runner = runner(&world, 1);
     let id = start_batch(&runner, &guids, OnItemError::Fail).await;
     let first = runner.started().remove(0);
     runner.execute(&first).await;
-    let admitter = runner.admitter();
-    let cancel = |owner: &'static str| cancel_bundle(&admitter, SETTINGS.record_ttl, owner, &id);
+    let scheduler = runner.scheduler();
+    let cancel = |owner: &'static str| cancel_batch(&scheduler, SETTINGS.record_ttl, owner, &id);
     assert!(!cancel("another owner").await.unwrap());
     assert!(cancel("scv").await.unwrap());
     runner.run_all().await;
@@ -128,23 +130,23 @@ async fn a_bundle_that_is_stopped_keeps_what_was_delivered() {
     assert_eq!((ended.phase, counts.ended, counts.completed), (Phase::Canceled, 5, 1));
     assert!(!cancel("scv").await.unwrap(), "the batch has ended");
     runner.notify().await;
-    assert_at_rest(&world, "canceled").await;
+    assert_final_invariants(&world, "canceled").await;
 }
 
 /// Each effect of a batch, with a crash before it, a crash after it and a lost response: a
 /// confirmed batch is delivered completely, an unconfirmed one completely or not at all.
 #[tokio::test(start_paused = true)]
-async fn a_bundle_survives_one_fault_at_any_effect() {
+async fn batch_survives_one_fault_at_any_effect() {
     for at in 0.. {
         let mut reached = false;
-        for mode in [Mode::CrashBefore, Mode::CrashAfter, Mode::AnswerLost] {
+        for mode in [Mode::CrashBefore, Mode::CrashAfter, Mode::ResponseLost] {
             let (world, guids) = world_with(3);
             let runner = runner(&world, 2);
             world.inject(Fault { at, mode });
-            let admitter = runner.admitter();
+            let scheduler = runner.scheduler();
             let id = new_id();
             let new = batch_request(&guids, OnItemError::Fail);
-            let request = initiate_bundle(&admitter, SETTINGS, id.clone(), new, None);
+            let request = initiate_batch(&scheduler, SETTINGS, id.clone(), new, None);
             let response = runner.survive(request).await;
             runner.run_all().await;
             runner.recover(12).await;
@@ -158,7 +160,7 @@ async fn a_bundle_survives_one_fault_at_any_effect() {
             }
             let delivered = world.state().drive.files().len();
             assert!(delivered == 3 || (response.is_none() && delivered == 0), "{context}");
-            let unfinished = transfers.iter().filter(|t| t.turn != Turn::Idle).count();
+            let unfinished = transfers.iter().filter(|t| t.turn != SlotState::Idle).count();
             assert_eq!(unfinished, 0, "{context}");
             assert_eq!(world.store().held_and_queued(), (0, 0), "{context}");
             assert!(world.state().objects.is_empty(), "{context}");
@@ -187,63 +189,63 @@ async fn request_until(effect: &str) -> (World, Runner, TransferId) {
     let runner = runner(&world, 3);
     let id = new_id();
     world.inject(Fault { at, mode: Mode::CrashBefore });
-    let admitter = runner.admitter();
+    let scheduler = runner.scheduler();
     let batch_request = batch_request(&documents, OnItemError::Fail);
-    let request = initiate_bundle(&admitter, SETTINGS, id.clone(), batch_request, None);
+    let request = initiate_batch(&scheduler, SETTINGS, id.clone(), batch_request, None);
     assert!(runner.survive(request).await.is_none());
     (world, runner, id)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wish_to_stop_is_kept_until_all_documents_are_written_down() {
+async fn cancel_is_deferred_until_the_batch_is_committed() {
     let (world, runner, id) = request_until("add_documents").await;
-    let admitter = runner.admitter();
-    assert!(cancel_bundle(&admitter, SETTINGS.record_ttl, "scv", &id).await.unwrap());
+    let scheduler = runner.scheduler();
+    assert!(cancel_batch(&scheduler, SETTINGS.record_ttl, "scv", &id).await.unwrap());
     let (canceled, counts) = bundle(&world, &id).await;
     assert!(
         canceled.cancel_requested && !canceled.documents_stopped,
         "not all documents are recorded yet"
     );
     assert!(!canceled.stops(&counts));
-    let committed = Bundle { phase: Phase::Uploading, ..canceled };
+    let committed = Batch { phase: Phase::Uploading, ..canceled };
     assert!(committed.stops(&counts));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bundle_that_was_never_promised_ends_and_was_abandoned() {
-    let (world, runner, id) = request_until("open_bundle").await;
-    let admitter = runner.admitter();
+async fn uncommitted_batch_ends_as_abandoned() {
+    let (world, runner, id) = request_until("commit_batch").await;
+    let scheduler = runner.scheduler();
     runner.recover(10).await;
     let (ended, counts) = bundle(&world, &id).await;
     assert!(ended.was_abandoned(&counts), "{ended:?} {counts:?}");
     let jobs = JobSettings { initiate: SETTINGS, job_ttl: SETTINGS.record_ttl };
-    let retried = retry_job(&admitter, jobs, 3, "scv", &id).await.unwrap();
-    assert!(matches!(retried, Retried::Abandoned), "{retried:?}");
+    let retried = retry_job(&scheduler, jobs, 3, "scv", &id).await.unwrap();
+    assert!(matches!(retried, RetryResult::Abandoned), "{retried:?}");
     runner.run_all().await;
     assert!(world.state().drive.files().is_empty(), "a document of the batch was delivered");
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_stops_the_last_document_that_waits_ends_the_bundle() {
+async fn cancel_of_the_last_queued_document_ends_the_batch() {
     let (world, documents) = world_with(1);
     // No slots are available.
     let runner = runner(&world, 0);
     let id = start_batch(&runner, &documents, OnItemError::Skip).await;
-    terminate(&runner.admitter(), SETTINGS.record_ttl, "scv", &[id.document(0)]).await.unwrap();
+    terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", &[id.document(0)]).await.unwrap();
     let (ended, counts) = bundle(&world, &id).await;
     assert_eq!((ended.phase, counts.ended), (Phase::Canceled, 1), "{ended:?}");
 }
 
 /// The documents were never queued, so no step has closed them.
 #[tokio::test(start_paused = true)]
-async fn documents_that_were_stopped_before_they_were_queued_run_again() {
+async fn documents_canceled_before_queueing_can_be_retried() {
     let (world, runner, id) = request_until("bundle").await;
-    let admitter = runner.admitter();
-    assert!(cancel_bundle(&admitter, SETTINGS.record_ttl, "scv", &id).await.unwrap());
+    let scheduler = runner.scheduler();
+    assert!(cancel_batch(&scheduler, SETTINGS.record_ttl, "scv", &id).await.unwrap());
     assert_eq!(bundle(&world, &id).await.0.phase, Phase::Canceled);
     let jobs = JobSettings { initiate: SETTINGS, job_ttl: SETTINGS.record_ttl };
-    let retried = retry_job(&admitter, jobs, 3, "scv", &id).await.unwrap();
-    assert!(matches!(retried, Retried::Promised { .. }), "{retried:?}");
+    let retried = retry_job(&scheduler, jobs, 3, "scv", &id).await.unwrap();
+    assert!(matches!(retried, RetryResult::Promised { .. }), "{retried:?}");
     runner.run_all().await;
     runner.recover(5).await;
     assert_eq!(bundle(&world, &id).await.0.phase, Phase::Completed);

@@ -8,7 +8,8 @@ mod common;
 use std::time::Duration;
 
 use common::{
-    MB, SETTINGS, assert_at_rest, assert_invariants_but, bytes, record, start, world_with,
+    MB, SETTINGS, assert_final_invariants, assert_invariants_with_orphans, bytes, record, start,
+    world_with,
 };
 use docferry_app::control::terminate;
 use docferry_app::poll;
@@ -16,14 +17,14 @@ use docferry_domain::Phase;
 use docferry_testkit::{Fault, Mode, Runner, Scripted, World};
 
 #[tokio::test(start_paused = true)]
-async fn a_transfer_survives_one_fault_at_any_effect() {
+async fn transfer_survives_one_fault_at_any_effect() {
     survives(5 * MB, 20).await;
 }
 
 /// One PUT uploads a small document, so the effects differ: the process may die between the PUT and
 /// the record of the delivery.
 #[tokio::test(start_paused = true)]
-async fn a_small_document_survives_one_fault_at_any_effect() {
+async fn small_document_survives_one_fault_at_any_effect() {
     survives(MB, 15).await;
     survives(0, 15).await;
 }
@@ -43,7 +44,7 @@ async fn survives(len: usize, effects: usize) {
     let count = world.effects().len();
     assert!(count > effects, "the transfer has only {count} effects");
     for at in first..count {
-        for mode in [Mode::CrashBefore, Mode::CrashAfter, Mode::AnswerLost] {
+        for mode in [Mode::CrashBefore, Mode::CrashAfter, Mode::ResponseLost] {
             let world = world_with(len);
             let task = start(&world).await;
             world.inject(Fault { at, mode });
@@ -53,7 +54,7 @@ async fn survives(len: usize, effects: usize) {
             // A session is unknown until its URL is stored. It holds no bytes and expires.
             let before_url_is_stored = ["create_session", "seal", "put_session"];
             let orphans = usize::from(before_url_is_stored.contains(&world.effects()[at]));
-            assert_invariants_but(&world, &task, &bytes(len), &context, orphans).await;
+            assert_invariants_with_orphans(&world, &task, &bytes(len), &context, orphans).await;
         }
     }
 }
@@ -61,26 +62,26 @@ async fn survives(len: usize, effects: usize) {
 /// A transfer is canceled after one fragment. Wherever the fault is, the transfer ends, its phase
 /// matches the outcome, and nothing remains.
 #[tokio::test(start_paused = true)]
-async fn a_cancel_in_the_middle_survives_one_fault_at_any_effect() {
+async fn cancel_during_upload_survives_one_fault_at_any_effect() {
     let len = 5 * MB;
     for at in 0.. {
         let mut reached = false;
-        for mode in [Mode::CrashBefore, Mode::CrashAfter, Mode::AnswerLost] {
+        for mode in [Mode::CrashBefore, Mode::CrashAfter, Mode::ResponseLost] {
             let world = world_with(len);
             let task = start(&world).await;
             let runner = Runner::new(&world);
-            let admitter = runner.admitter();
+            let scheduler = runner.scheduler();
             runner.push_once(&task).await.unwrap();
-            poll::poll(&admitter, &world, runner.rules, &task).await.unwrap();
+            poll::poll(&scheduler, &world, runner.rules, &task).await.unwrap();
             let pause = Some(Duration::from_secs(120));
-            world.state().drive.script = vec![Scripted::Honest, Scripted::Throttle(pause)];
+            world.state().drive.script = vec![Scripted::Correct, Scripted::Throttle(pause)];
             runner.upload_once(&task).await.unwrap();
             assert!(record(&world, &task).await.bytes_done > 0, "no fragment was stored");
 
             let first = world.effects().len();
             world.inject(Fault { at: first + at, mode });
             let ids = std::slice::from_ref(&task.transfer_id);
-            let cancel = terminate(&admitter, SETTINGS.record_ttl, "scv", ids);
+            let cancel = terminate(&scheduler, SETTINGS.record_ttl, "scv", ids);
             let is_confirmed = runner.survive(cancel).await.is_some();
             runner.run_all().await;
             runner.recover(8).await;
@@ -92,7 +93,7 @@ async fn a_cancel_in_the_middle_survives_one_fault_at_any_effect() {
                 if transfer.cancel_requested { Phase::Canceled } else { Phase::Completed };
             assert_eq!(transfer.phase, expected, "{context}");
             assert!(transfer.cancel_requested || !is_confirmed, "{context}");
-            assert_at_rest(&world, &context).await;
+            assert_final_invariants(&world, &context).await;
         }
         if !reached {
             assert!(at > 20, "the cancel has only {at} effects");

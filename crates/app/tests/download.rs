@@ -14,7 +14,7 @@ use docferry_testkit::builders::new_transfer;
 use docferry_testkit::{Fault, Kill, Mode, Processes, Runner, World};
 use jiff::SignedDuration;
 
-const MODES: [Mode; 3] = [Mode::CrashBefore, Mode::CrashAfter, Mode::AnswerLost];
+const MODES: [Mode; 3] = [Mode::CrashBefore, Mode::CrashAfter, Mode::ResponseLost];
 
 /// Requests a download for `person`. Returns the input of its first execution.
 async fn request_download(world: &World, person: &str) -> TaskInput {
@@ -25,7 +25,7 @@ async fn request_download(world: &World, person: &str) -> TaskInput {
         keep_until: Some(world.now() + SignedDuration::from_hours(24)),
         ..new_transfer()
     };
-    let transfer = initiate(&Runner::new(world).admitter(), SETTINGS, new).await.unwrap();
+    let transfer = initiate(&Runner::new(world).scheduler(), SETTINGS, new).await.unwrap();
     TaskInput { transfer_id: transfer.transfer_id, attempt: 1 }
 }
 
@@ -42,7 +42,7 @@ async fn copy_one_part(world: &World, task: &TaskInput) {
     let mut runner = runner(world);
     runner.function_time = SignedDuration::ZERO;
     Runner::new(world).push_once(task).await.unwrap();
-    poll::poll(&runner.admitter(), world, runner.rules, task).await.unwrap();
+    poll::poll(&runner.scheduler(), world, runner.rules, task).await.unwrap();
     runner.publish_once(task).await.unwrap();
 }
 
@@ -73,7 +73,7 @@ fn assert_only_objects(world: &World, keys: &[&str], context: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_download_survives_one_fault_at_any_effect() {
+async fn download_survives_one_fault_at_any_effect() {
     for (len, effects) in [(5 * MB, 25), (MB, 18), (0, 18)] {
         let world = world_with(len);
         let task = request_download(&world, "p").await;
@@ -98,7 +98,7 @@ async fn a_download_survives_one_fault_at_any_effect() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_canceled_download_leaves_nothing_whatever_is_lost() {
+async fn canceled_download_leaves_nothing_after_any_fault() {
     for at in 0.. {
         let mut reached = false;
         for mode in MODES {
@@ -107,12 +107,12 @@ async fn a_canceled_download_leaves_nothing_whatever_is_lost() {
             copy_one_part(&world, &task).await;
             assert!(record(&world, &task).await.bytes_done > 0, "nothing was copied");
             let runner = runner(&world);
-            let admitter = runner.admitter();
+            let scheduler = runner.scheduler();
 
             let first = world.effects().len();
             world.inject(Fault { at: first + at, mode });
             let ids = std::slice::from_ref(&task.transfer_id);
-            let cancel = terminate(&admitter, SETTINGS.record_ttl, "scv", ids);
+            let cancel = terminate(&scheduler, SETTINGS.record_ttl, "scv", ids);
             let is_confirmed = runner.survive(cancel).await.is_some();
             runner.run_all().await;
             runner.recover(8).await;
@@ -140,13 +140,13 @@ async fn publish_until_fault(world: &World) -> TaskInput {
     let task = request_download(world, "p").await;
     let runner = runner(world);
     Runner::new(world).push_once(&task).await.unwrap();
-    poll::poll(&runner.admitter(), world, runner.rules, &task).await.unwrap();
+    poll::poll(&runner.scheduler(), world, runner.rules, &task).await.unwrap();
     let _died = runner.survive(runner.publish_once(&task)).await;
     task
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_put_just_before_a_cancel_is_removed() {
+async fn object_written_just_before_a_cancel_is_removed() {
     let faultless = world_with(MB);
     publish_until_fault(&faultless).await;
     let effects = faultless.effects();
@@ -158,7 +158,7 @@ async fn what_was_put_just_before_a_cancel_is_removed() {
     assert_eq!(world.state().delivery.objects.len(), 1, "the object was not written");
     let runner = runner(&world);
     let ids = std::slice::from_ref(&task.transfer_id);
-    terminate(&runner.admitter(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
+    terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
     runner.run_all().await;
     runner.recover(8).await;
     assert_eq!(record(&world, &task).await.phase, Phase::Canceled);
@@ -166,7 +166,7 @@ async fn what_was_put_just_before_a_cancel_is_removed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_document_that_lies_there_already_is_not_fetched_twice() {
+async fn delivered_document_is_reused_without_a_push() {
     let world = world_with(3 * MB);
     let first = request_download(&world, "p").await;
     runner(&world).execute(&first).await;
@@ -196,7 +196,7 @@ async fn a_document_that_lies_there_already_is_not_fetched_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_kept_for_a_reuse_survives_one_fault_at_any_effect() {
+async fn reuse_of_an_artifact_survives_one_fault_at_any_effect() {
     for at in 0.. {
         let mut reached = false;
         for mode in MODES {
@@ -228,7 +228,7 @@ async fn what_is_kept_for_a_reuse_survives_one_fault_at_any_effect() {
 /// Fault F20: the object is replaced during the copy. Parts of the old and the new object must not
 /// be mixed.
 #[tokio::test(start_paused = true)]
-async fn a_source_that_is_replaced_in_the_middle_is_copied_from_the_beginning() {
+async fn source_replaced_during_download_is_copied_from_the_start() {
     let world = world_with(5 * MB);
     let task = request_download(&world, "p").await;
     copy_one_part(&world, &task).await;
@@ -244,7 +244,7 @@ async fn a_source_that_is_replaced_in_the_middle_is_copied_from_the_beginning() 
 /// A job is canceled after it has recorded its artifact and before it has recorded its delivery.
 /// This must not delete an object that another job has delivered.
 #[tokio::test(start_paused = true)]
-async fn a_cancel_before_the_delivery_removes_no_object_of_another_job() {
+async fn cancel_before_delivery_keeps_the_object_of_another_job() {
     let faultless = world_with(MB);
     publish_until_fault(&faultless).await;
     let at = faultless.effects().iter().position(|name| *name == "put_artifact").unwrap();
@@ -261,7 +261,7 @@ async fn a_cancel_before_the_delivery_removes_no_object_of_another_job() {
     // The first job is canceled before its step runs again.
     let runner = runner(&world);
     let ids = std::slice::from_ref(&first.transfer_id);
-    terminate(&runner.admitter(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
+    terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
     runner.run_all().await;
     runner.recover(8).await;
     assert_eq!(record(&world, &first).await.phase, Phase::Canceled);
@@ -275,11 +275,11 @@ async fn a_cancel_before_the_delivery_removes_no_object_of_another_job() {
 /// The first of two jobs waits an hour for its slot, and its step is repeated after the second job
 /// has delivered. Both jobs share the object, which is retained until the second job expires.
 #[tokio::test(start_paused = true)]
-async fn a_repeated_step_never_shortens_the_retention_of_another_job() {
+async fn repeated_step_never_shortens_the_retention_of_another_job() {
     let run = async |world: &World, task: &TaskInput| {
         let runner = runner(world);
         Runner::new(world).push_once(task).await.unwrap();
-        poll::poll(&runner.admitter(), world, runner.rules, task).await.unwrap();
+        poll::poll(&runner.scheduler(), world, runner.rules, task).await.unwrap();
         let _died = runner.survive(runner.publish_once(task)).await;
     };
     let faultless = world_with(MB);
@@ -316,13 +316,13 @@ async fn a_repeated_step_never_shortens_the_retention_of_another_job() {
 /// delivers the document, and a new execution of the first job reuses that object. Then the old
 /// invocation resumes and writes an object of its own.
 #[tokio::test(start_paused = true)]
-async fn an_overtaken_step_leaves_no_object_beside_a_reused_one() {
+async fn outdated_step_leaves_no_object_beside_a_reused_one() {
     for effects in 0.. {
         let world = world_with(MB);
         let first = request_download(&world, "p").await;
         let runner = runner(&world);
         Runner::new(&world).push_once(&first).await.unwrap();
-        poll::poll(&runner.admitter(), &world, runner.rules, &first).await.unwrap();
+        poll::poll(&runner.scheduler(), &world, runner.rules, &first).await.unwrap();
         let second = request_download(&world, "q").await;
         let mut processes = Processes::default();
         processes.add(Kill::default(), async {

@@ -46,7 +46,7 @@ async fn start_and_await_arrival(world: &World, policy: ConflictPolicy) -> TaskI
     let task = start(world).await;
     let runner = runner(world, policy);
     runner.push_once(&task).await.unwrap();
-    poll::poll(&runner.admitter(), world, runner.rules, &task).await.unwrap();
+    poll::poll(&runner.scheduler(), world, runner.rules, &task).await.unwrap();
     task
 }
 
@@ -91,7 +91,7 @@ async fn upload_with_lost_response(
 async fn cancel(world: &World, task: &TaskInput) {
     let runner = runner(world, ConflictPolicy::Replace);
     let ids = std::slice::from_ref(&task.transfer_id);
-    control::terminate(&runner.admitter(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
+    control::terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
     runner.run_all().await;
     runner.recover(10).await;
 }
@@ -106,7 +106,7 @@ async fn delivered_item(world: &World, task: &TaskInput) -> DeliveredItem {
 }
 
 #[tokio::test(start_paused = true)]
-async fn cancel_does_not_deny_a_document_under_any_number() {
+async fn canceled_upload_is_found_under_any_numbered_name() {
     for len in [MB, LARGE] {
         for foreign in 0..=3 {
             let policy = ConflictPolicy::Rename;
@@ -124,7 +124,7 @@ async fn cancel_does_not_deny_a_document_under_any_number() {
 /// A PUT cannot be aborted: the drive stores it after its process has died and its transfer was
 /// canceled.
 #[tokio::test(start_paused = true)]
-async fn ending_waits_for_a_put_that_may_still_land() {
+async fn ending_waits_for_a_put_in_flight() {
     let (document, policy) = (bytes(MB), ConflictPolicy::Replace);
     let at = last_sending_effect(&effects_of_upload(&document, "order.pdf", 0, policy).await);
     let world = world_with(MB);
@@ -133,12 +133,12 @@ async fn ending_waits_for_a_put_that_may_still_land() {
     let runner = runner(&world, policy);
     let _died = Box::pin(runner.survive(runner.upload_once(&task))).await;
     let ids = std::slice::from_ref(&task.transfer_id);
-    control::terminate(&runner.admitter(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
+    control::terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
     let w = &world;
     let ports = Ports { store: w, drive: w, staging: w, artifacts: w, sealer: w, clock: w };
     let finalize_once = async || {
         let settings = FinalizeSettings::default();
-        finalize(&ports, &runner.admitter(), settings, &task, Some("CANCELED")).await.unwrap()
+        finalize(&ports, &runner.scheduler(), settings, &task, Some("CANCELED")).await.unwrap()
     };
     assert_eq!(finalize_once().await, StepOutcome::RetryLater { reason: RetryReason::PutInFlight });
     let destination = Destination::of(&record(&world, &task).await).unwrap();
@@ -150,7 +150,7 @@ async fn ending_waits_for_a_put_that_may_still_land() {
 /// Under `replace` and `fail` the document has one name. A numbered file belongs to another user,
 /// even if its bytes are the same.
 #[tokio::test(start_paused = true)]
-async fn numbered_file_is_not_taken_for_ours_when_the_policy_does_not_number() {
+async fn numbered_file_is_foreign_unless_the_policy_is_rename() {
     for policy in [ConflictPolicy::Replace, ConflictPolicy::Fail] {
         let world = world_with(MB);
         let task = start_and_await_arrival(&world, policy).await;
@@ -170,7 +170,7 @@ async fn numbered_file_is_not_taken_for_ours_when_the_policy_does_not_number() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn cancel_waits_for_a_hash_that_is_late() {
+async fn cancel_waits_for_a_late_hash() {
     for len in [MB, LARGE] {
         for reads in [1, 3] {
             let late_hash = |world: &World| world.state().drive.without_hash = reads + 1;
@@ -185,7 +185,7 @@ async fn cancel_waits_for_a_hash_that_is_late() {
 
 /// The phase "canceled" would be wrong, because the file may exist.
 #[tokio::test(start_paused = true)]
-async fn ending_names_a_hash_that_is_never_computed() {
+async fn ending_reports_a_hash_that_is_never_computed() {
     let without_hash = |world: &World| world.state().drive.without_hash = u32::MAX;
     let policy = ConflictPolicy::Replace;
     let (world, task) =
@@ -200,7 +200,7 @@ async fn ending_names_a_hash_that_is_never_computed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn upload_whose_hash_is_never_computed_says_so() {
+async fn upload_without_a_computed_hash_fails_as_hash_not_computed() {
     for len in [MB, LARGE] {
         let world = world_with(len);
         world.state().drive.without_hash = u32::MAX;
@@ -216,7 +216,7 @@ async fn upload_whose_hash_is_never_computed_says_so() {
 /// The upload fails before the hash is computed; the ending finds the hash and completes the
 /// transfer.
 #[tokio::test(start_paused = true)]
-async fn ending_sees_a_hash_that_comes_after_the_upload_gave_up() {
+async fn ending_accepts_a_hash_computed_after_the_upload_failed() {
     let world = world_with(MB);
     world.state().drive.without_hash = 12;
     let task = start(&world).await;
@@ -250,7 +250,7 @@ fn corrupted(_container: Bytes) -> Bytes {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rewritten_office_file_is_delivered_when_its_content_parts_are_equal() {
+async fn rewritten_office_file_with_equal_content_parts_is_delivered() {
     for name in ["order.docx", "order.odt", "order.bin"] {
         let world = world_beside(&office(&bytes(MB)), name, 0).await;
         world.state().drive.rewrite = Some(edited);
@@ -263,7 +263,7 @@ async fn rewritten_office_file_is_delivered_when_its_content_parts_are_equal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn office_file_with_a_changed_content_part_differs() {
+async fn office_file_with_a_changed_content_part_fails_verification() {
     let world = world_beside(&office(&bytes(MB)), "order.docx", 0).await;
     world.state().drive.rewrite = Some(corrupted);
     let task = start(&world).await;
@@ -275,7 +275,7 @@ async fn office_file_with_a_changed_content_part_differs() {
 /// The response to the upload is lost. The next upload and the ending recognise the file by its
 /// content parts, and it is not uploaded again.
 #[tokio::test(start_paused = true)]
-async fn rewritten_office_file_is_found_after_a_lost_answer() {
+async fn rewritten_office_file_is_found_after_a_lost_response() {
     let rewriting = |world: &World| world.state().drive.rewrite = Some(edited);
     let document = office(&bytes(MB));
     for foreign in [0, 1] {
@@ -303,7 +303,7 @@ fn appended(file: Bytes) -> Bytes {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rewritten_file_that_is_no_container_counts_when_our_last_byte_was_answered() {
+async fn rewritten_file_is_accepted_when_the_last_byte_was_acknowledged() {
     for len in [MB, LARGE] {
         for (name, outcome) in [
             ("order.doc", Ok(Evidence::LastByteSent)),
@@ -328,7 +328,7 @@ async fn rewritten_file_that_is_no_container_counts_when_our_last_byte_was_answe
 
 /// The directory of a ZIP64 file is not read, so the comparison has no result.
 #[tokio::test(start_paused = true)]
-async fn rewritten_container_that_cannot_be_compared_has_a_failure_of_its_own() {
+async fn rewritten_container_without_comparison_has_its_own_failure_code() {
     let mut document = office(&bytes(MB)).to_vec();
     let end = document.len();
     document[end - 14..end - 10].fill(0xFF);

@@ -10,13 +10,13 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use common::{MB, SETTINGS, bytes, request_to};
-use docferry_app::bundle::{NewBundle, initiate_bundle};
+use docferry_app::bundle::{NewBatch, initiate_batch};
 use docferry_app::initiate::initiate;
-use docferry_app::ports::{BundleStore as _, ConflictPolicy, TransferStore as _};
+use docferry_app::ports::{BatchStore as _, ConflictPolicy, TransferStore as _};
 use docferry_app::{TaskInput, control};
 use docferry_domain::{
     Delivery, DownloadTarget, FailureCode, NewTransfer, ObjectGuid, OnItemError, Person, Phase,
-    PoolLimits, Target, Transfer, TransferId, UNNAMED_PUSH_WAIT,
+    PoolLimits, Target, Transfer, TransferId, UNNAMED_PUSH_TIMEOUT,
 };
 use docferry_testkit::{Fault, Kill, Mode, Move, Processes, Runner, World};
 use jiff::SignedDuration;
@@ -65,7 +65,7 @@ fn request(document: usize, download: bool) -> NewTransfer {
 async fn start_transfer(world: &World, document: usize, download: bool) -> TaskInput {
     let runner = Runner::new(world);
     let transfer =
-        initiate(&runner.admitter(), SETTINGS, request(document, download)).await.unwrap();
+        initiate(&runner.scheduler(), SETTINGS, request(document, download)).await.unwrap();
     TaskInput { transfer_id: transfer.transfer_id, attempt: 1 }
 }
 
@@ -85,7 +85,7 @@ fn assert_own_bytes(world: &World) {
 }
 
 /// Checks the same, but permits bytes of `overdue` documents: a push of theirs was unanswered for
-/// longer than [`UNNAMED_PUSH_WAIT`], so other documents no longer waited for it.
+/// longer than [`UNNAMED_PUSH_TIMEOUT`], so other documents no longer waited for it.
 fn assert_own_bytes_except(world: &World, overdue: &BTreeSet<ObjectGuid>) {
     let state = world.state();
     let is_overdue =
@@ -136,7 +136,7 @@ async fn documents_with_equal_names_reach_their_own_recipients() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn downloads_of_documents_with_equal_names_are_served_under_their_own() {
+async fn downloads_with_equal_names_deliver_their_own_documents() {
     for lengths in [[MB, MB], [MB, MB + 1]] {
         deliver_two_pushed_documents(lengths, true).await;
     }
@@ -144,7 +144,7 @@ async fn downloads_of_documents_with_equal_names_are_served_under_their_own() {
 
 /// The second document replaces the first one in the middle of its upload.
 #[tokio::test(start_paused = true)]
-async fn upload_whose_object_another_document_replaces_sends_its_own_bytes() {
+async fn upload_delivers_its_own_bytes_after_its_object_was_replaced() {
     for len in [5 * MB, 5 * MB + 1] {
         let world = world_of(&[5 * MB, len]);
         let mut runner = Runner::new(&world);
@@ -202,7 +202,7 @@ async fn documents_of_one_batch_with_equal_names_are_numbered() {
             runner.settings.policy = policy;
             runner.limits = PoolLimits::new(50, slots_per_person).into();
             let first = request(0, false);
-            let new = NewBundle {
+            let new = NewBatch {
                 owner: first.owner,
                 on_behalf_of: None,
                 documents: (0..3).map(|n| (guid(n), None)).collect(),
@@ -213,8 +213,8 @@ async fn documents_of_one_batch_with_equal_names_are_numbered() {
                 on_item_error: OnItemError::Fail,
             };
             let id = TransferId::of_bundle(7);
-            let admitter = runner.admitter();
-            initiate_bundle(&admitter, SETTINGS, id.clone(), new, None).await.unwrap();
+            let scheduler = runner.scheduler();
+            initiate_batch(&scheduler, SETTINGS, id.clone(), new, None).await.unwrap();
             for task in runner.started() {
                 runner.push_once(&task).await.unwrap();
             }
@@ -232,13 +232,13 @@ async fn documents_of_one_batch_with_equal_names_are_numbered() {
 
 /// The source has pushed, but its response is rejected because the resulting path is too long.
 #[tokio::test(start_paused = true)]
-async fn object_of_a_refused_push_is_removed() {
+async fn object_of_a_rejected_push_is_removed() {
     let world = world_of(&[MB]);
     let folder = format!("{}/{}", "a".repeat(200), "b".repeat(192));
     let target = docferry_testkit::builders::drive_target(&address(0), &folder);
     let new = NewTransfer { target: target.into(), ..request(0, false) };
     let runner = Runner::new(&world);
-    let transfer = initiate(&runner.admitter(), SETTINGS, new).await.unwrap();
+    let transfer = initiate(&runner.scheduler(), SETTINGS, new).await.unwrap();
     runner.run_all().await;
     let ended = record(&world, &transfer.transfer_id).await;
     let failure = ended.failure.map(|failure| failure.code);
@@ -298,7 +298,7 @@ struct Model {
     documents: usize,
     /// Number of requests so far.
     requests: usize,
-    /// Documents with a push that was unanswered for [`UNNAMED_PUSH_WAIT`] or longer.
+    /// Documents with a push that was unanswered for [`UNNAMED_PUSH_TIMEOUT`] or longer.
     overdue: BTreeSet<ObjectGuid>,
 }
 
@@ -316,7 +316,7 @@ impl Model {
                 self.requests += 1;
                 let new = request(document % self.documents, download);
                 self.spawn(async move |runner| {
-                    runner.survive(initiate(&runner.admitter(), SETTINGS, new)).await;
+                    runner.survive(initiate(&runner.scheduler(), SETTINGS, new)).await;
                 });
             }
             Step::Request { .. } => {}
@@ -330,15 +330,15 @@ impl Model {
             Step::Kill { process } => self.processes.kill(process),
             Step::LoseResponse { ahead } => {
                 let at = self.world.effects().len() + usize::from(ahead);
-                self.world.inject(Fault { at, mode: Mode::AnswerLost });
+                self.world.inject(Fault { at, mode: Mode::ResponseLost });
             }
             Step::Cancel { transfer } => {
                 let records = self.world.store().transfers();
                 let Some(record) = records.get(transfer % records.len().max(1)) else { return };
                 let ids = [record.transfer_id.clone()];
                 self.spawn(async move |runner| {
-                    let admitter = runner.admitter();
-                    let cancel = control::terminate(&admitter, SETTINGS.record_ttl, "scv", &ids);
+                    let scheduler = runner.scheduler();
+                    let cancel = control::terminate(&scheduler, SETTINGS.record_ttl, "scv", &ids);
                     runner.survive(cancel).await;
                 });
             }
@@ -371,7 +371,8 @@ impl Model {
         self.processes.step(process).await;
         let now = self.world.state().now;
         let pushes = self.world.store().pushes_in_flight().await.unwrap().into_iter();
-        let overdue = pushes.filter(|push| now.duration_since(push.pushed_at) >= UNNAMED_PUSH_WAIT);
+        let overdue =
+            pushes.filter(|push| now.duration_since(push.pushed_at) >= UNNAMED_PUSH_TIMEOUT);
         self.overdue.extend(overdue.map(|push| push.guid));
     }
 

@@ -9,11 +9,11 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{GUID, SETTINGS, assert_at_rest, bytes, request_to};
+use common::{GUID, SETTINGS, assert_final_invariants, bytes, request_to};
 use docferry_app::initiate::initiate;
 use docferry_app::{TaskInput, control};
 use docferry_domain::{
-    FailureCode, NewTransfer, ObjectGuid, Phase, PoolLimits, TransferId, Turn, percent,
+    FailureCode, NewTransfer, ObjectGuid, Phase, PoolLimits, SlotState, TransferId, percent,
 };
 use docferry_testkit::builders::callback;
 use docferry_testkit::{Fault, Kill, Mode, Processes, Runner, World};
@@ -108,8 +108,8 @@ impl Model {
                 let callback = (person == 0).then(callback);
                 let new = NewTransfer { object_guid: guid, callback, ..request_to(&email) };
                 self.spawn(async move |runner| {
-                    let admitter = runner.admitter();
-                    runner.survive(initiate(&admitter, SETTINGS, new)).await;
+                    let scheduler = runner.scheduler();
+                    runner.survive(initiate(&scheduler, SETTINGS, new)).await;
                 });
             }
             Step::Request { .. } => {}
@@ -124,14 +124,14 @@ impl Model {
             Step::Kill { process } => self.processes.kill(process),
             Step::LoseResponse { ahead } => {
                 let at = self.world.effects().len() + usize::from(ahead);
-                self.world.inject(Fault { at, mode: Mode::AnswerLost });
+                self.world.inject(Fault { at, mode: Mode::ResponseLost });
             }
             Step::Cancel { transfer } => {
                 let Some(task) = self.chosen(transfer) else { return };
                 self.spawn(async move |runner| {
                     let ids = [task.transfer_id];
-                    let admitter = runner.admitter();
-                    let cancel = control::terminate(&admitter, SETTINGS.record_ttl, "scv", &ids);
+                    let scheduler = runner.scheduler();
+                    let cancel = control::terminate(&scheduler, SETTINGS.record_ttl, "scv", &ids);
                     runner.survive(cancel).await;
                 });
             }
@@ -186,7 +186,7 @@ impl Model {
                 self.requested.push(transfer.transfer_id.clone());
             }
         }
-        let holding: Vec<_> = transfers.iter().filter(|t| t.turn == Turn::Holding).collect();
+        let holding: Vec<_> = transfers.iter().filter(|t| t.turn == SlotState::Holding).collect();
         assert!(holding.len() <= LIMITS.active, "{} transfers hold a slot", holding.len());
         let people: BTreeSet<_> = holding.iter().map(|t| t.target.person()).collect();
         assert_eq!(people.len(), holding.len(), "a person holds two slots");
@@ -233,7 +233,7 @@ async fn run(steps: &[Step]) {
         model.apply(*step).await;
     }
     model.run_to_end().await;
-    assert_at_rest(&model.world, "at the end").await;
+    assert_final_invariants(&model.world, "at the end").await;
     for transfer in model.world.store().transfers() {
         let failure = transfer.failure.as_ref().map(|failure| failure.code);
         // Repeated crashes and late events may fail a transfer. A missing or wrong document must
@@ -275,7 +275,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_in_whatever_order_the_invariants_hold(
+    fn invariants_hold_for_random_event_sequences(
         steps in prop::collection::vec(step(), 1..120),
     ) {
         play(&steps);
@@ -285,7 +285,7 @@ proptest! {
 /// A duplicate step is uploading a small document while its transfer is being canceled. A PUT
 /// cannot be closed, so the ending waits for it.
 #[test]
-fn regression_a_put_on_its_way_is_not_denied_by_an_ending() {
+fn regression_ending_waits_for_a_duplicate_put() {
     let request = |other, person| Step::Request { other, person };
     let run = |process, effects| Step::Run { process, effects };
     play(&[

@@ -18,7 +18,7 @@ use docferry_testkit::{Fault, Mode, Runner, Scripted, World};
 async fn arrived(world: &World, task: &TaskInput) {
     let runner = Runner::new(world);
     Runner::new(world).push_once(task).await.unwrap();
-    docferry_app::poll::poll(&runner.admitter(), world, runner.rules, task).await.unwrap();
+    docferry_app::poll::poll(&runner.scheduler(), world, runner.rules, task).await.unwrap();
 }
 
 /// Stores one fragment, is throttled, and gets a cancel request during the pause. Returns the phase
@@ -26,7 +26,7 @@ async fn arrived(world: &World, task: &TaskInput) {
 async fn cancel_after_one_fragment(world: &World, task: &TaskInput) -> Option<Phase> {
     arrived(world, task).await;
     let pause = Some(Duration::from_secs(120));
-    world.state().drive.script = vec![Scripted::Honest, Scripted::Throttle(pause)];
+    world.state().drive.script = vec![Scripted::Correct, Scripted::Throttle(pause)];
     let runner = Runner::new(world);
     let progress = runner.upload_once(task).await.unwrap();
     assert!(matches!(progress, Progress::Wait { .. }), "{progress:?}");
@@ -36,7 +36,7 @@ async fn cancel_after_one_fragment(world: &World, task: &TaskInput) -> Option<Ph
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_finishes_first_does_not_take_the_document_away_from_the_other() {
+async fn first_transfer_to_end_keeps_a_shared_source_copy() {
     let world = world_with(MB);
     let one = start_for(&world, "one@court.example").await.unwrap();
     let two = start_for(&world, "two@court.example").await.unwrap();
@@ -50,7 +50,7 @@ async fn who_finishes_first_does_not_take_the_document_away_from_the_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_source_copy_is_deleted_only_after_the_end_is_durable() {
+async fn source_copy_is_deleted_only_after_the_ending_is_durable() {
     for is_canceled in [false, true] {
         let world = world_with(5 * MB);
         let task = start(&world).await;
@@ -69,7 +69,7 @@ async fn the_source_copy_is_deleted_only_after_the_end_is_durable() {
 
 /// The process dies after a fragment was stored and before its checkpoint.
 #[tokio::test(start_paused = true)]
-async fn what_the_drive_has_is_not_sent_again_by_the_next_invocation() {
+async fn next_invocation_resends_no_stored_bytes() {
     let world = world_with(5 * MB);
     let task = start(&world).await;
     Runner::new(&world).execute(&task).await;
@@ -86,7 +86,7 @@ async fn what_the_drive_has_is_not_sent_again_by_the_next_invocation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_two_invocations_at_once_the_older_is_told_that_it_was_superseded() {
+async fn older_of_two_concurrent_invocations_is_superseded() {
     let world = world_with(5 * MB);
     let task = start(&world).await;
     arrived(&world, &task).await;
@@ -97,7 +97,7 @@ async fn of_two_invocations_at_once_the_older_is_told_that_it_was_superseded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_stops_in_the_middle_leaves_neither_a_session_nor_a_file() {
+async fn cancel_during_upload_leaves_neither_session_nor_file() {
     let world = world_with(5 * MB);
     let task = start(&world).await;
     assert_eq!(cancel_after_one_fragment(&world, &task).await, Some(Phase::Canceled));

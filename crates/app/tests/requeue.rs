@@ -8,7 +8,7 @@ use common::{MB, assert_invariants, bytes, record, start, world_with};
 use docferry_app::TaskInput;
 use docferry_app::ports::TransferStore as _;
 use docferry_app::requeue::{RequeueError, Requeued, requeue};
-use docferry_domain::{FailureCode, Phase, Transfer, TransferId, Turn};
+use docferry_domain::{FailureCode, Phase, SlotState, Transfer, TransferId};
 use docferry_testkit::{Fault, Mode, Runner, World};
 
 /// Ends the execution of a transfer without ending the transfer.
@@ -30,12 +30,12 @@ async fn expect_rejection(world: &World, task: &TaskInput) -> RequeueError {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_transfer_whose_execution_died_goes_on_in_the_next_attempt() {
+async fn requeue_resumes_a_dead_transfer_in_the_next_execution() {
     let world = world_with(2 * MB);
     let task = start(&world).await;
     let runner = Runner::new(&world);
     runner.push_once(&task).await.unwrap();
-    docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
+    docferry_app::poll::poll(&runner.scheduler(), &world, runner.rules, &task).await.unwrap();
     kill(&world, &task);
     let done = requeue(&world, &world, &task.transfer_id).await.unwrap();
     assert_eq!(done, Requeued::Next { attempt: 2 });
@@ -50,7 +50,7 @@ async fn a_transfer_whose_execution_died_goes_on_in_the_next_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_transfer_whose_start_was_lost_is_started_in_its_present_attempt() {
+async fn requeue_starts_the_current_execution_if_its_start_was_lost() {
     let world = world_with(MB);
     let task = start(&world).await;
     world.state().running.clear();
@@ -62,7 +62,7 @@ async fn a_transfer_whose_start_was_lost_is_started_in_its_present_attempt() {
 /// The sweeper starts at most three executions. An operator may start more, for instance when the
 /// cause of the failures is fixed.
 #[tokio::test(start_paused = true)]
-async fn an_operator_may_go_on_after_the_attempts_of_the_sweep() {
+async fn operator_may_exceed_the_execution_limit_of_the_sweeper() {
     let world = world_with(MB);
     let mut task = start(&world).await;
     for attempt in 1..=4 {
@@ -74,7 +74,7 @@ async fn an_operator_may_go_on_after_the_attempts_of_the_sweep() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_runs_has_ended_or_is_being_ended_is_left_alone() {
+async fn requeue_rejects_running_ending_and_ended_transfers() {
     let world = world_with(MB);
     let task = start(&world).await;
     assert!(matches!(expect_rejection(&world, &task).await, RequeueError::Running(1)));
@@ -90,11 +90,11 @@ async fn what_runs_has_ended_or_is_being_ended_is_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_transfer_that_waits_for_a_slot_is_not_started_past_the_queue() {
+async fn requeue_rejects_a_queued_transfer() {
     let world = world_with(MB);
     let task = start(&world).await;
     world.state().running.clear();
-    let waiting = Transfer { turn: Turn::Queued, ..record(&world, &task).await };
+    let waiting = Transfer { turn: SlotState::Queued, ..record(&world, &task).await };
     world.store().set(waiting);
     assert!(matches!(expect_rejection(&world, &task).await, RequeueError::Queued));
 }
@@ -102,14 +102,14 @@ async fn a_transfer_that_waits_for_a_slot_is_not_started_past_the_queue() {
 /// The response of any effect is lost. Whether the operator repeats the request or the sweeper
 /// recovers the transfer, there is one running execution and one delivery.
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_leaves_nothing_that_asking_again_or_the_sweep_does_not_settle() {
+async fn requeue_with_lost_response_is_repaired_by_repetition_or_sweep() {
     for at in 0..4 {
         for is_repeated in [true, false] {
             let world = world_with(MB);
             let task = start(&world).await;
             kill(&world, &task);
             let first = world.effects().len();
-            world.inject(Fault { at: first + at, mode: Mode::AnswerLost });
+            world.inject(Fault { at: first + at, mode: Mode::ResponseLost });
             let context = format!("at {at}, repeated: {is_repeated}");
             requeue(&world, &world, &task.transfer_id).await.unwrap_err();
             if is_repeated {

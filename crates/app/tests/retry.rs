@@ -6,11 +6,11 @@ mod common;
 
 use common::{SETTINGS, bytes};
 use docferry_app::TaskInput;
-use docferry_app::download::{Canceling, JobSettings, NewJob, cancel_job, initiate_job};
+use docferry_app::download::{CancelResult, JobSettings, NewJob, cancel_job, initiate_job};
 use docferry_app::ports::{
-    BundleStore as _, IndexedDocument, JobStore as _, SlotStore as _, TransferStore as _,
+    BatchStore as _, IndexedDocument, JobStore as _, SlotStore as _, TransferStore as _,
 };
-use docferry_app::retry::{Retried, retry_job};
+use docferry_app::retry::{RetryResult, retry_job};
 use docferry_domain::{
     DownloadTarget, FileId, JobState, OnItemError, Person, Phase, PoolLimits, Priority, Target,
     Transfer, TransferId,
@@ -19,7 +19,7 @@ use docferry_testkit::builders::drive_target;
 use docferry_testkit::{Fault, Kill, Mode, Processes, Runner, World};
 use jiff::SignedDuration;
 
-const MODES: [Mode; 3] = [Mode::CrashBefore, Mode::CrashAfter, Mode::AnswerLost];
+const MODES: [Mode; 3] = [Mode::CrashBefore, Mode::CrashAfter, Mode::ResponseLost];
 const JOBS: JobSettings =
     JobSettings { initiate: SETTINGS, job_ttl: SignedDuration::from_hours(24) };
 
@@ -61,12 +61,12 @@ async fn start_job(runner: &Runner, world: &World, documents: u64, target: &Targ
         callback: None,
         name: None,
     };
-    initiate_job(&runner.admitter(), world, JOBS, new).await.unwrap().job_id
+    initiate_job(&runner.scheduler(), world, JOBS, new).await.unwrap().job_id
 }
 
 /// Requests a retry of a job.
-async fn retry(runner: &Runner, id: &TransferId) -> Result<Retried, docferry_app::TaskError> {
-    retry_job(&runner.admitter(), JOBS, 3, "scv", id).await
+async fn retry(runner: &Runner, id: &TransferId) -> Result<RetryResult, docferry_app::TaskError> {
+    retry_job(&runner.scheduler(), JOBS, 3, "scv", id).await
 }
 
 /// A target of each kind.
@@ -152,7 +152,7 @@ async fn assert_retry_survives_faults(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_runs_again_survives_one_fault_at_any_effect() {
+async fn retry_survives_one_fault_at_any_effect() {
     Box::pin(assert_retry_survives_faults(1, 15, async |world, runner, target| {
         let id = start_job(runner, world, 1, target).await;
         runner.run_all().await;
@@ -164,15 +164,15 @@ async fn a_job_that_runs_again_survives_one_fault_at_any_effect() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_canceled_bundle_that_runs_again_survives_one_fault_at_any_effect() {
+async fn retry_of_canceled_batch_survives_one_fault_at_any_effect() {
     Box::pin(assert_retry_survives_faults(3, 30, async |world, runner, target| {
         add(world, 0);
         runner.limits = PoolLimits::new(1, 1).into();
         let id = start_job(runner, world, 3, target).await;
         let task = runner.started().remove(0);
         runner.execute(&task).await;
-        let admitter = runner.admitter();
-        docferry_app::bundle::cancel_bundle(&admitter, SETTINGS.record_ttl, "scv", &id)
+        let scheduler = runner.scheduler();
+        docferry_app::bundle::cancel_batch(&scheduler, SETTINGS.record_ttl, "scv", &id)
             .await
             .unwrap();
         runner.run_all().await;
@@ -183,7 +183,7 @@ async fn a_canceled_bundle_that_runs_again_survives_one_fault_at_any_effect() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_expired_is_fetched_again() {
+async fn expired_job_is_refetched_on_retry() {
     let world = world(2);
     add(&world, 0);
     let runner = Runner::new(&world);
@@ -196,7 +196,7 @@ async fn what_has_expired_is_fetched_again() {
         assert!(world.state().delivery.objects.is_empty(), "an expired object was not deleted");
         assert!(matches!(
             retry(&runner, &id).await.unwrap(),
-            Retried::Promised { attempts: 2, .. }
+            RetryResult::Promised { attempts: 2, .. }
         ));
         runner.run_all().await;
         runner.recover(2).await;
@@ -209,24 +209,26 @@ async fn what_has_expired_is_fetched_again() {
 
 /// A late clean-up of the first run does not affect the second run.
 #[tokio::test(start_paused = true)]
-async fn a_clean_up_that_comes_late_leaves_the_next_run_alone() {
+async fn late_cleanup_does_not_affect_the_next_run() {
     for target in targets() {
         let world = world(1);
         add(&world, 0);
         let runner = Runner::new(&world);
         let id = start_job(&runner, &world, 1, &target).await;
-        let admitter = runner.admitter();
+        let scheduler = runner.scheduler();
         let ids = std::slice::from_ref(&id);
         let task = TaskInput { transfer_id: id.clone(), attempt: 1 };
         runner.push_once(&task).await.unwrap();
-        docferry_app::control::terminate(&admitter, SETTINGS.record_ttl, "scv", ids).await.unwrap();
+        docferry_app::control::terminate(&scheduler, SETTINGS.record_ttl, "scv", ids)
+            .await
+            .unwrap();
         runner.execute(&task).await;
         let ended = world.store().get(&id).await.unwrap().unwrap();
         assert_eq!(
             JobState::of(ended.phase, ended.keep_until, ended.created_at),
             JobState::Canceled
         );
-        assert!(matches!(retry(&runner, &id).await.unwrap(), Retried::Promised { .. }));
+        assert!(matches!(retry(&runner, &id).await.unwrap(), RetryResult::Promised { .. }));
         let next = TaskInput { transfer_id: id.clone(), attempt: 2 };
         // A push in the second of a deletion would have to be repeated.
         world.advance(SignedDuration::from_secs(1));
@@ -244,7 +246,7 @@ async fn a_clean_up_that_comes_late_leaves_the_next_run_alone() {
 /// A job is canceled before its second run has started. The exchange key of its first run is still
 /// watched for a late object.
 #[tokio::test(start_paused = true)]
-async fn a_copy_that_an_earlier_run_is_owed_is_removed_though_the_next_never_began() {
+async fn late_copy_of_first_run_is_removed_if_retry_never_started() {
     for target in targets() {
         let world = world(1);
         add(&world, 0);
@@ -255,10 +257,12 @@ async fn a_copy_that_an_earlier_run_is_owed_is_removed_though_the_next_never_beg
         assert_eq!(phase(&world, &id).await, Phase::Failed);
         // No slots are available.
         runner.limits = PoolLimits::new(0, 0).into();
-        assert!(matches!(retry(&runner, &id).await.unwrap(), Retried::Promised { .. }));
+        assert!(matches!(retry(&runner, &id).await.unwrap(), RetryResult::Promised { .. }));
         let ids = std::slice::from_ref(&id);
-        let admitter = runner.admitter();
-        docferry_app::control::terminate(&admitter, SETTINGS.record_ttl, "scv", ids).await.unwrap();
+        let scheduler = runner.scheduler();
+        docferry_app::control::terminate(&scheduler, SETTINGS.record_ttl, "scv", ids)
+            .await
+            .unwrap();
         assert_eq!(phase(&world, &id).await, Phase::Canceled);
         world.put_object("document 0.pdf", bytes(400_000));
         runner.recover(70).await;
@@ -269,7 +273,7 @@ async fn a_copy_that_an_earlier_run_is_owed_is_removed_though_the_next_never_beg
 /// A document that is not closed yet blocks the retry of its batch. This must not fail the cancel
 /// of another document.
 #[tokio::test(start_paused = true)]
-async fn a_document_is_stopped_while_another_of_its_job_cannot_be_resumed() {
+async fn document_is_canceled_while_another_of_its_batch_is_not_closed() {
     let world = world(2);
     world.state().documents.clear();
     let mut runner = Runner::new(&world);
@@ -281,10 +285,10 @@ async fn a_document_is_stopped_while_another_of_its_job_cannot_be_resumed() {
     world.store().set(Transfer { settled: false, ..failed });
     // No slots are available.
     runner.limits = PoolLimits::new(0, 0).into();
-    assert!(matches!(retry(&runner, &job).await.unwrap(), Retried::Promised { .. }));
+    assert!(matches!(retry(&runner, &job).await.unwrap(), RetryResult::Promised { .. }));
     let ids = [job.document(1), start_job(&runner, &world, 1, &target).await];
-    let admitter = runner.admitter();
-    docferry_app::control::terminate(&admitter, SETTINGS.record_ttl, "scv", &ids).await.unwrap();
+    let scheduler = runner.scheduler();
+    docferry_app::control::terminate(&scheduler, SETTINGS.record_ttl, "scv", &ids).await.unwrap();
     for id in ids {
         let canceled = world.store().get(&id).await.unwrap().unwrap();
         assert_eq!(canceled.phase, Phase::Canceled, "{id}");
@@ -294,7 +298,7 @@ async fn a_document_is_stopped_while_another_of_its_job_cannot_be_resumed() {
 /// A retried batch waits until its last document is closed. The step that closes the document also
 /// resumes the batch.
 #[tokio::test(start_paused = true)]
-async fn a_job_goes_on_when_the_last_of_its_documents_is_settled() {
+async fn batch_resumes_when_its_last_document_is_closed() {
     for target in targets() {
         let world = world(2);
         world.state().documents.clear();
@@ -306,7 +310,7 @@ async fn a_job_goes_on_when_the_last_of_its_documents_is_settled() {
         world.store().set(Transfer { settled: false, ..failed });
         add(&world, 0);
         add(&world, 1);
-        assert!(matches!(retry(&runner, &job).await.unwrap(), Retried::Promised { .. }));
+        assert!(matches!(retry(&runner, &job).await.unwrap(), RetryResult::Promised { .. }));
         // The workflow or the sweeper repeats `finalize`, which closes the document.
         runner.execute(&task).await;
         runner.run_all().await;
@@ -319,7 +323,7 @@ async fn a_job_goes_on_when_the_last_of_its_documents_is_settled() {
 /// The first run pushed, and the second run reuses a delivered artifact. The second run has no
 /// object in the exchange bucket, so there is nothing to wait for before the clean-up.
 #[tokio::test(start_paused = true)]
-async fn a_job_that_pushed_first_and_then_delivers_what_lies_there_is_cleaned_up_after() {
+async fn run_that_reuses_an_artifact_after_a_push_is_cleaned_up() {
     let world = world(1);
     add(&world, 0);
     let runner = Runner::new(&world);
@@ -330,7 +334,7 @@ async fn a_job_that_pushed_first_and_then_delivers_what_lies_there_is_cleaned_up
     runner.recover(2).await;
     start_job(&runner, &world, 1, &target).await;
     runner.run_all().await;
-    assert!(matches!(retry(&runner, &first).await.unwrap(), Retried::Promised { .. }));
+    assert!(matches!(retry(&runner, &first).await.unwrap(), RetryResult::Promised { .. }));
     runner.run_all().await;
     runner.recover(70).await;
     let retried = world.store().get(&first).await.unwrap().unwrap();
@@ -341,7 +345,7 @@ async fn a_job_that_pushed_first_and_then_delivers_what_lies_there_is_cleaned_up
 /// The documents of the first run have expired. A cancel during the second run must not report them
 /// as delivered.
 #[tokio::test(start_paused = true)]
-async fn an_expired_job_that_is_stopped_while_it_is_being_resumed_was_not_delivered() {
+async fn expired_batch_canceled_during_retry_ends_as_canceled() {
     let world = world(2);
     add(&world, 0);
     let runner = Runner::new(&world);
@@ -355,10 +359,10 @@ async fn an_expired_job_that_is_stopped_while_it_is_being_resumed_was_not_delive
     let now = world.state().now;
     let (deadline, keep_until) = (now + SignedDuration::from_hours(4), now + JOBS.job_ttl);
     // The process that resumes the batch dies after its first write.
-    assert!(world.store().resume_bundle(&ended, keep_until, deadline, deadline).await.unwrap());
-    let admitter = runner.admitter();
-    let canceled = cancel_job(&admitter, SETTINGS.record_ttl, "scv", &job).await.unwrap();
-    assert_eq!(canceled, Canceling::Asked);
+    assert!(world.store().resume_batch(&ended, keep_until, deadline, deadline).await.unwrap());
+    let scheduler = runner.scheduler();
+    let canceled = cancel_job(&scheduler, SETTINGS.record_ttl, "scv", &job).await.unwrap();
+    assert_eq!(canceled, CancelResult::Asked);
     assert_eq!(phase(&world, &job).await, Phase::Canceled);
     assert_eq!(runner.started(), before, "an execution was started");
 }
@@ -366,7 +370,7 @@ async fn an_expired_job_that_is_stopped_while_it_is_being_resumed_was_not_delive
 /// A batch is canceled while a process is resuming its documents, after each effect of that
 /// process. A document that is resumed after the cancel would run to its end.
 #[tokio::test(start_paused = true)]
-async fn a_job_that_is_stopped_while_it_is_being_resumed_stops_whole() {
+async fn canceled_batch_starts_no_document_while_being_resumed() {
     // More than one page of documents.
     const DOCUMENTS: u64 = 30;
     let (mut cancels, mut is_resuming) = (0, true);
@@ -392,8 +396,8 @@ async fn a_job_that_is_stopped_while_it_is_being_resumed_stops_whole() {
             }
             is_resuming = !processes.is_empty();
             processes.add(Kill::default(), async {
-                let admitter = runner.admitter();
-                let cancel = cancel_job(&admitter, SETTINGS.record_ttl, "scv", &job);
+                let scheduler = runner.scheduler();
+                let cancel = cancel_job(&scheduler, SETTINGS.record_ttl, "scv", &job);
                 response.set(Some(cancel.await.unwrap()));
             });
             while response.get().is_none() {
@@ -403,7 +407,7 @@ async fn a_job_that_is_stopped_while_it_is_being_resumed_stops_whole() {
         }
         world.state().interleaved = false;
         runner.recover(5).await;
-        if response.get() == Some(Canceling::Asked) {
+        if response.get() == Some(CancelResult::Asked) {
             cancels += 1;
             assert_eq!(phase(&world, &job).await, Phase::Canceled, "after {effects} effects");
             let mut documents = world.store().transfers();
@@ -419,7 +423,7 @@ async fn a_job_that_is_stopped_while_it_is_being_resumed_stops_whole() {
 
 /// Checked in both pools, for a job of one document and for the documents of a batch.
 #[tokio::test(start_paused = true)]
-async fn a_retried_job_queues_behind_jobs_asked_for_before_its_retry() {
+async fn retried_job_queues_behind_earlier_requests() {
     for target in targets() {
         for documents in [1, 3] {
             let world = world(documents);
@@ -433,7 +437,7 @@ async fn a_retried_job_queues_behind_jobs_asked_for_before_its_retry() {
             world.advance(SignedDuration::from_hours(1));
             let other = start_job(&runner, &world, 1, &target).await;
             world.advance(SignedDuration::from_secs(1));
-            assert!(matches!(retry(&runner, &job).await.unwrap(), Retried::Promised { .. }));
+            assert!(matches!(retry(&runner, &job).await.unwrap(), RetryResult::Promised { .. }));
             world.advance(SignedDuration::from_secs(1));
             let last = start_job(&runner, &world, 1, &target).await;
             let queue = world.store().queue(target.pool(), None, 100).await.unwrap();

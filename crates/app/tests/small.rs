@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use docferry_app::ports::{
-    ByteStream, Clock as _, ConflictPolicy, Destination, Drive as _, Staging, StagingError,
+    ByteStream, Clock as _, ConflictPolicy, Destination, Drive as _, ExchangeError, ExchangeStore,
     TransferStore as _,
 };
 use docferry_app::upload::{Upload, upload};
@@ -40,7 +40,7 @@ fn puts(world: &World) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn up_to_four_million_bytes_one_put_does_and_no_session_is_opened() {
+async fn documents_up_to_four_million_bytes_need_no_session() {
     for (len, sessions) in [(0, 0), (1, 0), (LARGEST, 0), (LARGEST + 1, 1)] {
         let world = world_with(len);
         let (task, ended) = send(&world, ConflictPolicy::Replace).await;
@@ -79,7 +79,7 @@ async fn world_beside(foreign: bool) -> World {
 /// A rejected PUT stores nothing. A file that exists at the path belongs to another user, even if
 /// its bytes are the same.
 #[tokio::test(start_paused = true)]
-async fn after_a_lock_the_same_bytes_of_somebody_else_are_not_taken_for_ours() {
+async fn locked_put_does_not_adopt_an_identical_foreign_file() {
     let world = world_with(MB);
     world.put_whole(&destination(), bytes(MB), ConflictPolicy::Fail).await.unwrap();
     world.state().drive.script = vec![Scripted::Lock];
@@ -91,9 +91,9 @@ async fn after_a_lock_the_same_bytes_of_somebody_else_are_not_taken_for_ours() {
 
 /// Each conflict policy, with a lost response and with a crash after the PUT.
 #[tokio::test(start_paused = true)]
-async fn a_put_of_which_the_answer_is_lost_is_found_and_not_done_again() {
+async fn put_with_lost_response_is_found_and_not_repeated() {
     for policy in [ConflictPolicy::Replace, ConflictPolicy::Rename, ConflictPolicy::Fail] {
-        for mode in [Mode::AnswerLost, Mode::CrashAfter] {
+        for mode in [Mode::ResponseLost, Mode::CrashAfter] {
             let world = world_beside(false).await;
             world.inject(Fault { at: put_at(policy, false).await, mode });
             let (task, ended) = send(&world, policy).await;
@@ -107,8 +107,8 @@ async fn a_put_of_which_the_answer_is_lost_is_found_and_not_done_again() {
 /// Another user's file has the name, so the document gets a number. When the response is lost, the
 /// numbered file is recognised by its bytes.
 #[tokio::test(start_paused = true)]
-async fn a_retry_under_rename_makes_no_second_copy() {
-    for mode in [Mode::AnswerLost, Mode::CrashBefore, Mode::CrashAfter] {
+async fn retry_under_rename_makes_no_second_copy() {
+    for mode in [Mode::ResponseLost, Mode::CrashBefore, Mode::CrashAfter] {
         let world = world_beside(true).await;
         world.inject(Fault { at: put_at(ConflictPolicy::Rename, true).await, mode });
         let (task, ended) = send(&world, ConflictPolicy::Rename).await;
@@ -121,7 +121,7 @@ async fn a_retry_under_rename_makes_no_second_copy() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn under_fail_somebody_elses_file_stays_and_the_conflict_is_named() {
+async fn fail_policy_keeps_a_foreign_file_and_reports_the_conflict() {
     let world = world_beside(true).await;
     let (task, ended) = send(&world, ConflictPolicy::Fail).await;
     assert_eq!(ended.phase, Some(Phase::Failed));
@@ -131,7 +131,7 @@ async fn under_fail_somebody_elses_file_stays_and_the_conflict_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_error_before_the_document_was_stored_is_followed_by_another_put() {
+async fn put_is_repeated_after_a_server_error() {
     let world = world_with(MB);
     world.state().drive.script = vec![Scripted::ServerError];
     let (task, ended) = send(&world, ConflictPolicy::Replace).await;
@@ -143,7 +143,7 @@ async fn a_server_error_before_the_document_was_stored_is_followed_by_another_pu
 /// A rejected second PUT does not tell whether the first PUT, whose response was lost, is still in
 /// progress. The ending has to wait for the first PUT.
 #[tokio::test(start_paused = true)]
-async fn a_put_that_was_refused_says_nothing_of_one_before_it() {
+async fn rejected_put_keeps_the_lease_of_an_earlier_put() {
     for (script, has_lease) in [(vec![Scripted::Lock], false), (lost_then_locked(), true)] {
         let world = world_with(MB);
         let task = start(&world).await;
@@ -163,12 +163,12 @@ fn lost_then_locked() -> Vec<Scripted> {
 /// An exchange bucket that requests a cancel of the transfer whenever an object is read.
 struct CancelsOnRead(World, TransferId);
 
-impl Staging for CancelsOnRead {
-    async fn store_time(&self) -> Result<Timestamp, StagingError> {
+impl ExchangeStore for CancelsOnRead {
+    async fn store_time(&self) -> Result<Timestamp, ExchangeError> {
         self.0.store_time().await
     }
 
-    async fn head(&self, key: &str) -> Result<Option<ObjectHead>, StagingError> {
+    async fn head(&self, key: &str) -> Result<Option<ObjectHead>, ExchangeError> {
         self.0.head(key).await
     }
 
@@ -177,23 +177,23 @@ impl Staging for CancelsOnRead {
         key: &str,
         etag: &str,
         range: Range<u64>,
-    ) -> Result<ByteStream, StagingError> {
+    ) -> Result<ByteStream, ExchangeError> {
         self.0.store().request_cancel(&self.1, "scv", 0).await.unwrap();
         self.0.read(key, etag, range).await
     }
 
-    async fn delete(&self, key: &str) -> Result<(), StagingError> {
+    async fn delete(&self, key: &str) -> Result<(), ExchangeError> {
         self.0.delete(key).await
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wish_to_stop_is_looked_at_before_the_put() {
+async fn cancel_is_checked_before_the_put() {
     let world = world_with(MB);
     let task = start(&world).await;
     let runner = Runner::new(&world);
     runner.push_once(&task).await.unwrap();
-    docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
+    docferry_app::poll::poll(&runner.scheduler(), &world, runner.rules, &task).await.unwrap();
     let ports = Upload {
         store: world.clone(),
         drive: world.clone(),

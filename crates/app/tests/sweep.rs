@@ -4,7 +4,9 @@
 
 mod common;
 
-use common::{GUID, MB, assert_invariants, bytes, place_of, record, start, start_for, world_with};
+use common::{
+    GUID, MB, assert_invariants, bytes, effect_index, record, start, start_for, world_with,
+};
 use docferry_app::ports::TransferStore as _;
 use docferry_app::push::push;
 use docferry_domain::{FailureCode, Phase};
@@ -19,10 +21,10 @@ async fn unfinished(world: &World) -> usize {
 
 /// Fault F2: the process dies between the record and StartExecution.
 #[tokio::test(start_paused = true)]
-async fn a_transfer_whose_start_was_lost_is_started_by_the_sweep() {
-    for mode in [Mode::CrashBefore, Mode::AnswerLost] {
+async fn sweep_starts_a_transfer_whose_start_was_lost() {
+    for mode in [Mode::CrashBefore, Mode::ResponseLost] {
         let world = world_with(MB);
-        world.inject(Fault { at: place_of("start").await, mode });
+        world.inject(Fault { at: effect_index("start").await, mode });
         tokio::select! {
             _ = start_for(&world, "judge@court.example") => {}
             () = tokio::time::sleep(std::time::Duration::from_secs(60)) => {}
@@ -36,12 +38,12 @@ async fn a_transfer_whose_start_was_lost_is_started_by_the_sweep() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_execution_that_died_is_followed_by_the_next_attempt_which_resumes() {
+async fn sweep_resumes_a_dead_transfer_in_the_next_execution() {
     let world = world_with(2 * MB);
     let task = start(&world).await;
     let runner = Runner::new(&world);
     runner.push_once(&task).await.unwrap();
-    docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
+    docferry_app::poll::poll(&runner.scheduler(), &world, runner.rules, &task).await.unwrap();
     let name = format!("{}-1", task.transfer_id);
     world.state().running.remove(&name);
     world.state().closed.insert(name);
@@ -56,7 +58,7 @@ async fn an_execution_that_died_is_followed_by_the_next_attempt_which_resumes() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_transfer_whose_executions_die_again_and_again_ends_as_failed() {
+async fn transfer_fails_after_repeated_execution_deaths() {
     let world = world_with(MB);
     let task = start(&world).await;
     for attempt in 1..=3 {
@@ -74,7 +76,7 @@ async fn a_transfer_whose_executions_die_again_and_again_ends_as_failed() {
 /// Invariant I5: a terminal state within the deadline, even when the state
 /// machine hangs.
 #[tokio::test(start_paused = true)]
-async fn a_transfer_that_hangs_is_ended_at_its_deadline() {
+async fn hanging_transfer_is_ended_at_its_deadline() {
     let world = world_with(MB);
     let task = start(&world).await;
     world.advance(SignedDuration::from_hours(4));
@@ -92,7 +94,7 @@ async fn a_transfer_that_hangs_is_ended_at_its_deadline() {
 
 /// An object that a push delivers after the ending is found and deleted.
 #[tokio::test(start_paused = true)]
-async fn a_document_that_arrives_after_the_end_is_removed() {
+async fn document_arriving_after_the_end_is_removed() {
     let world = world_with(10);
     world.state().documents.get_mut(GUID).unwrap().moves = false;
     let task = start(&world).await;
@@ -112,7 +114,7 @@ async fn a_document_that_arrives_after_the_end_is_removed() {
 
 /// A push that was not recorded is repeated, so the document arrives twice.
 #[tokio::test(start_paused = true)]
-async fn a_second_copy_that_arrives_after_the_delivery_is_removed() {
+async fn second_copy_arriving_after_the_delivery_is_removed() {
     let world = world_with(10);
     let task = start(&world).await;
     let now = world.state().now;
@@ -129,7 +131,7 @@ async fn a_second_copy_that_arrives_after_the_delivery_is_removed() {
 
 /// Both transfers delivered the object of the first push.
 #[tokio::test(start_paused = true)]
-async fn a_copy_that_another_user_of_the_key_has_pushed_is_removed_when_it_arrives_late() {
+async fn late_copy_pushed_by_another_transfer_is_removed() {
     let world = world_with(10);
     let second = start_for(&world, "clerk@court.example").await.unwrap();
     let tasks = [start(&world).await, second];
@@ -153,7 +155,7 @@ async fn a_copy_that_another_user_of_the_key_has_pushed_is_removed_when_it_arriv
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_document_that_never_comes_is_watched_for_an_hour_and_then_forgotten() {
+async fn missing_document_is_watched_for_an_hour() {
     let world = world_with(10);
     world.put_object("order.pdf", bytes(10));
     world.advance(SignedDuration::from_secs(60));
@@ -174,10 +176,10 @@ async fn a_document_that_never_comes_is_watched_for_an_hour_and_then_forgotten()
 /// Each effect of a sweep that has work to do, with a crash before it, a crash after it and a lost
 /// response.
 #[tokio::test(start_paused = true)]
-async fn a_sweep_survives_one_fault_at_any_effect() {
+async fn sweep_survives_one_fault_at_any_effect() {
     for at in 0.. {
         let mut reached = false;
-        for mode in [Mode::CrashBefore, Mode::CrashAfter, Mode::AnswerLost] {
+        for mode in [Mode::CrashBefore, Mode::CrashAfter, Mode::ResponseLost] {
             let world = world_with(MB);
             let task = start(&world).await;
             let name = format!("{}-1", task.transfer_id);
@@ -201,7 +203,7 @@ async fn a_sweep_survives_one_fault_at_any_effect() {
 /// A sweep handles a limited number of items. Hundreds of transfers that are only watched for a
 /// late copy must not delay a transfer that has to be restarted.
 #[tokio::test(start_paused = true)]
-async fn what_is_only_watched_does_not_come_back_in_every_sweep() {
+async fn watched_transfers_are_not_checked_in_every_sweep() {
     let world = world_with(10);
     world.state().documents.get_mut(GUID).unwrap().moves = false;
     let task = start(&world).await;
@@ -217,7 +219,7 @@ async fn what_is_only_watched_does_not_come_back_in_every_sweep() {
 
 /// Expired downloads are deleted in limited numbers and after the recovery of transfers.
 #[tokio::test(start_paused = true)]
-async fn a_lost_start_is_recovered_before_expired_downloads_are_removed() {
+async fn lost_start_is_recovered_before_expired_downloads_are_removed() {
     use docferry_app::ports::ArtifactStore as _;
     use docferry_domain::ArtifactRecord;
     let world = world_with(MB);
@@ -235,7 +237,7 @@ async fn a_lost_start_is_recovered_before_expired_downloads_are_removed() {
         };
         world.store().put_artifact(&artifact).await.unwrap();
     }
-    world.inject(Fault { at: place_of("start").await, mode: Mode::CrashBefore });
+    world.inject(Fault { at: effect_index("start").await, mode: Mode::CrashBefore });
     tokio::select! {
         _ = start_for(&world, "judge@court.example") => {}
         () = tokio::time::sleep(std::time::Duration::from_secs(60)) => {}
@@ -252,14 +254,14 @@ async fn a_lost_start_is_recovered_before_expired_downloads_are_removed() {
 /// Three thousand documents of one person are queued because of the limit for one person, while
 /// slots are free.
 #[tokio::test(start_paused = true)]
-async fn a_sweep_reads_a_long_queue_once() {
+async fn sweep_reads_a_long_queue_once() {
     use docferry_domain::PoolLimits;
     let world = world_with(10);
     let mut runner = Runner::new(&world);
     runner.limits = PoolLimits::new(50, 3).into();
     for _ in 0..3000 {
         docferry_app::initiate::initiate(
-            &runner.admitter(),
+            &runner.scheduler(),
             common::SETTINGS,
             common::request_to("judge@court.example"),
         )
@@ -275,14 +277,14 @@ async fn a_sweep_reads_a_long_queue_once() {
 
 /// Queued transfers have no execution, so the sweeper does not describe any.
 #[tokio::test(start_paused = true)]
-async fn a_dead_execution_is_seen_though_thousands_wait_in_the_queue() {
+async fn dead_execution_is_found_despite_thousands_of_queued_transfers() {
     use docferry_domain::PoolLimits;
     let world = world_with(10);
     let mut runner = Runner::new(&world);
     runner.limits = PoolLimits::new(50, 3).into();
     let request = async |email: &str| {
         let new = common::request_to(email);
-        docferry_app::initiate::initiate(&runner.admitter(), common::SETTINGS, new).await.unwrap()
+        docferry_app::initiate::initiate(&runner.scheduler(), common::SETTINGS, new).await.unwrap()
     };
     for _ in 0..3000 {
         request("judge@court.example").await;
@@ -307,13 +309,14 @@ async fn a_dead_execution_is_seen_though_thousands_wait_in_the_queue() {
 /// The process that cancels a queued transfer dies before the transfer has ended. The next sweep
 /// ends it, not the sweep after its deadline.
 #[tokio::test(start_paused = true)]
-async fn a_cancel_of_a_waiting_transfer_is_completed_by_the_next_sweep() {
+async fn cancel_of_a_queued_transfer_is_completed_by_the_next_sweep() {
     let world = world_with(MB);
     let mut runner = Runner::new(&world);
     runner.limits = docferry_domain::PoolLimits::new(0, 0).into();
     let new = common::request_to("judge@court.example");
-    let admitter = runner.admitter();
-    let waiting = docferry_app::initiate::initiate(&admitter, common::SETTINGS, new).await.unwrap();
+    let scheduler = runner.scheduler();
+    let waiting =
+        docferry_app::initiate::initiate(&scheduler, common::SETTINGS, new).await.unwrap();
     let id = waiting.transfer_id;
     world.store().request_cancel(&id, "scv", 0).await.unwrap();
     runner.recover(1).await;
@@ -324,13 +327,14 @@ async fn a_cancel_of_a_waiting_transfer_is_completed_by_the_next_sweep() {
 
 /// The sweeper handles a queued transfer only once, at its deadline.
 #[tokio::test(start_paused = true)]
-async fn a_waiting_transfer_is_ended_at_its_deadline_and_not_looked_at_before() {
+async fn queued_transfer_is_swept_only_at_its_deadline() {
     let world = world_with(MB);
     let mut runner = Runner::new(&world);
     runner.limits = docferry_domain::PoolLimits::new(0, 0).into();
     let new = common::request_to("judge@court.example");
-    let admitter = runner.admitter();
-    let waiting = docferry_app::initiate::initiate(&admitter, common::SETTINGS, new).await.unwrap();
+    let scheduler = runner.scheduler();
+    let waiting =
+        docferry_app::initiate::initiate(&scheduler, common::SETTINGS, new).await.unwrap();
     for _ in 0..3 {
         world.advance(SignedDuration::from_hours(1));
         assert_eq!(runner.sweep().await.unwrap().seen, 0);
@@ -344,7 +348,7 @@ async fn a_waiting_transfer_is_ended_at_its_deadline_and_not_looked_at_before() 
 
 /// Hundreds of ended transfers are due for clean-up earlier than a transfer whose execution died.
 #[tokio::test(start_paused = true)]
-async fn a_dead_execution_is_recovered_before_hundreds_are_cleaned_up_after() {
+async fn dead_execution_is_recovered_before_ended_transfers_are_cleaned_up() {
     let world = world_with(MB);
     let task = start(&world).await;
     let name = format!("{}-1", task.transfer_id);
@@ -363,15 +367,15 @@ async fn a_dead_execution_is_recovered_before_hundreds_are_cleaned_up_after() {
 
 /// Each ending frees a slot or a queue entry, but a sweep grants slots only once.
 #[tokio::test(start_paused = true)]
-async fn a_sweep_admits_once_however_many_transfers_it_ends() {
+async fn sweep_grants_slots_once_for_any_number_of_endings() {
     let world = world_with(MB);
     let mut runner = Runner::new(&world);
     runner.limits = docferry_domain::PoolLimits::new(50, 1).into();
     let mut waiting = Vec::new();
     for _ in 0..6 {
         let new = common::request_to("judge@court.example");
-        let admitter = runner.admitter();
-        let created = docferry_app::initiate::initiate(&admitter, common::SETTINGS, new).await;
+        let scheduler = runner.scheduler();
+        let created = docferry_app::initiate::initiate(&scheduler, common::SETTINGS, new).await;
         waiting.push(created.unwrap().transfer_id);
     }
     for id in &waiting[2..] {

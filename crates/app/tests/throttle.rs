@@ -23,7 +23,7 @@ async fn arrived(world: &World, email: &str) -> TaskInput {
     let task = start_for(world, email).await.unwrap();
     Runner::new(world).push_once(&task).await.unwrap();
     let runner = Runner::new(world);
-    docferry_app::poll::poll(&runner.admitter(), world, runner.rules, &task).await.unwrap();
+    docferry_app::poll::poll(&runner.scheduler(), world, runner.rules, &task).await.unwrap();
     task
 }
 
@@ -40,7 +40,7 @@ async fn second_after_throttled(seconds: u64) -> (World, Progress) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_429_of_one_transfer_pauses_all_of_the_tenant() {
+async fn throttled_transfer_pauses_all_transfers_of_the_tenant() {
     let (world, progress) = second_after_throttled(120).await;
     assert_eq!(progress, Progress::Wait { seconds: 60 });
     assert_eq!(count(&world, "put_whole"), 1, "the second transfer sent its document");
@@ -49,7 +49,7 @@ async fn a_429_of_one_transfer_pauses_all_of_the_tenant() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pause_of_a_second_is_nobody_elses() {
+async fn short_pause_is_not_shared_with_other_transfers() {
     let (world, progress) = second_after_throttled(1).await;
     assert_eq!(progress, Progress::Done);
     assert_eq!(world.paused().await.unwrap(), None);
@@ -57,14 +57,14 @@ async fn a_pause_of_a_second_is_nobody_elses() {
 
 /// A wrong `Retry-After` date must not stop all transfers.
 #[tokio::test(start_paused = true)]
-async fn no_answer_pauses_the_tenant_for_more_than_an_hour() {
+async fn shared_pause_lasts_at_most_an_hour() {
     let (world, _) = second_after_throttled(10_000_000).await;
     let pause = world.paused().await.unwrap().unwrap();
     assert_eq!(pause.until.duration_since(pause.since), SignedDuration::from_hours(1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_shared_pause_is_read_once_an_invocation_and_not_for_each_fragment() {
+async fn shared_pause_is_read_once_per_invocation() {
     let world = world_with(5 * MB);
     let task = start(&world).await;
     let ended = Runner::new(&world).execute(&task).await;
@@ -75,6 +75,6 @@ async fn the_shared_pause_is_read_once_an_invocation_and_not_for_each_fragment()
 }
 
 #[tokio::test]
-async fn the_budget_in_memory_conforms_to_its_port() {
+async fn in_memory_throttle_budget_conforms_to_its_port() {
     docferry_testkit::conformance::throttle_budget(&InMemoryThrottleBudget::default()).await;
 }

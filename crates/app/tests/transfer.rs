@@ -4,7 +4,9 @@
 
 mod common;
 
-use common::{GUID, MB, assert_invariants, bytes, place_of, record, start, start_for, world_with};
+use common::{
+    GUID, MB, assert_invariants, bytes, effect_index, record, start, start_for, world_with,
+};
 use docferry_domain::{FailureCode, Phase};
 use docferry_testkit::{Fault, Mode, Move, Runner, World};
 use jiff::SignedDuration;
@@ -20,19 +22,19 @@ async fn failure_of(world: &World) -> FailureCode {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_document_fails_as_not_found() {
+async fn unknown_document_fails_as_not_found() {
     assert_eq!(failure_of(&World::default()).await, FailureCode::SourceNotFound);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_document_that_never_arrives_fails_at_the_deadline() {
+async fn missing_document_fails_at_the_arrival_deadline() {
     let world = world_with(10);
     world.state().documents.get_mut(GUID).unwrap().moves = false;
     assert_eq!(failure_of(&world).await, FailureCode::ArrivalTimeout);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_document_of_another_size_than_announced_is_not_delivered() {
+async fn document_of_unexpected_size_is_not_delivered() {
     let world = world_with(10);
     world.state().documents.get_mut(GUID).unwrap().claimed_size = Some(11);
     assert_eq!(failure_of(&world).await, FailureCode::SourceSizeMismatch);
@@ -40,7 +42,7 @@ async fn a_document_of_another_size_than_announced_is_not_delivered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_object_left_over_from_before_is_not_delivered() {
+async fn object_older_than_the_push_is_not_delivered() {
     let world = world_with(10);
     world.put_object("order.pdf", bytes(10));
     world.advance(SignedDuration::from_secs(60));
@@ -85,7 +87,7 @@ async fn late_copy_dated_by_a_slow_node_is_removed_after_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unusable_name_from_the_source_fails_and_says_so() {
+async fn invalid_file_name_from_the_source_is_rejected() {
     for name in ["", "a/", "bad\u{1}name.pdf"] {
         let world = World::default();
         world.add_document(GUID, name, bytes(10));
@@ -94,7 +96,7 @@ async fn an_unusable_name_from_the_source_fails_and_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_carries_a_path_is_delivered_by_its_last_part() {
+async fn file_name_with_a_path_is_reduced_to_its_last_segment() {
     let world = World::default();
     world.add_document(GUID, "../x/we\"ird.pdf", bytes(10));
     let task = start(&world).await;
@@ -105,7 +107,7 @@ async fn a_name_that_carries_a_path_is_delivered_by_its_last_part() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_people_may_ask_for_one_document_and_both_get_it() {
+async fn document_requested_by_two_people_reaches_both() {
     let world = world_with(MB);
     let one = start_for(&world, "one@court.example").await.unwrap();
     let two = start_for(&world, "two@court.example").await.unwrap();
@@ -119,7 +121,7 @@ async fn two_people_may_ask_for_one_document_and_both_get_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn finalize_may_run_again_and_changes_nothing() {
+async fn finalize_is_idempotent() {
     let world = world_with(MB);
     let task = start(&world).await;
     let runner = Runner::new(&world);
@@ -133,9 +135,9 @@ async fn finalize_may_run_again_and_changes_nothing() {
 
 /// Fault F1: the response to the request is lost, so the caller repeats the request.
 #[tokio::test(start_paused = true)]
-async fn a_request_whose_answer_was_lost_is_carried_out_and_asking_again_makes_no_second_copy() {
+async fn repeated_request_after_lost_response_makes_no_second_copy() {
     let world = world_with(MB);
-    world.inject(Fault { at: place_of("enter").await, mode: Mode::AnswerLost });
+    world.inject(Fault { at: effect_index("enter").await, mode: Mode::ResponseLost });
     assert!(start_for(&world, "judge@court.example").await.is_err());
     let again = start(&world).await;
     let runner = Runner::new(&world);

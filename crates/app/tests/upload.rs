@@ -40,13 +40,13 @@ async fn deliver(len: usize, script: Vec<Scripted>) -> (World, u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_document_travels_whole_and_nothing_is_left_behind() {
+async fn document_is_delivered_completely_and_nothing_remains() {
     let (_, extra) = deliver(5 * MB, vec![]).await;
     assert_eq!(extra, 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn sizes_around_the_fragment_arrive_whole() {
+async fn sizes_around_fragment_boundaries_are_delivered_completely() {
     for len in [1, 327_680, 3_999_999, 4_000_000, 4_000_001, 4_259_839, 4_259_840, 4_259_841] {
         let (_, extra) = deliver(len, vec![]).await;
         assert_eq!(extra, 0, "{len}");
@@ -54,45 +54,45 @@ async fn sizes_around_the_fragment_arrive_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_document_arrives_without_a_session() {
+async fn empty_document_is_delivered_without_a_session() {
     let (world, _) = deliver(0, vec![]).await;
     assert!(!world.effects().contains(&"create_session"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn upload_resumes_at_the_servers_offset_when_an_answer_was_lost() {
+async fn upload_resumes_at_the_servers_offset_after_a_lost_response() {
     // Fragment 2 is stored completely and its response is lost: no byte is sent twice.
-    let script = vec![Scripted::Honest, Scripted::StoreThenLose(u64::MAX)];
+    let script = vec![Scripted::Correct, Scripted::StoreThenLose(u64::MAX)];
     let (_, extra) = deliver(5 * MB, script).await;
     assert_eq!(extra, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn upload_resumes_at_an_unaligned_offset() {
-    let script = vec![Scripted::Honest, Scripted::StoreThenLose(12_345)];
+    let script = vec![Scripted::Correct, Scripted::StoreThenLose(12_345)];
     let (_, extra) = deliver(5 * MB, script).await;
     assert_eq!(extra, 327_680 - 12_345);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_error_costs_one_fragment() {
-    let (_, extra) = deliver(5 * MB, vec![Scripted::Honest, Scripted::ServerError]).await;
+async fn server_error_resends_one_fragment() {
+    let (_, extra) = deliver(5 * MB, vec![Scripted::Correct, Scripted::ServerError]).await;
     assert_eq!(extra, 327_680);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_answer_to_the_last_fragment_is_found_at_the_destination() {
-    let script = vec![Scripted::Honest, Scripted::StoreThenLose(u64::MAX)];
+async fn document_is_found_after_losing_the_last_fragments_response() {
+    let script = vec![Scripted::Correct, Scripted::StoreThenLose(u64::MAX)];
     let (world, extra) = deliver(TWO, script).await;
     assert_eq!(extra, 0);
     assert_eq!(world.effects().iter().filter(|e| **e == "create_session").count(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_session_is_replaced_and_progress_does_not_go_down() {
+async fn expired_session_is_replaced_without_losing_progress() {
     let world = world_with(5 * MB);
     world.state().drive.script =
-        vec![Scripted::Honest, Scripted::Honest, Scripted::Honest, Scripted::Expire];
+        vec![Scripted::Correct, Scripted::Correct, Scripted::Correct, Scripted::Expire];
     let task = start(&world).await;
     let ended = runner(&world).execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Completed));
@@ -101,10 +101,10 @@ async fn a_dead_session_is_replaced_and_progress_does_not_go_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_retry_after_goes_back_to_the_workflow_in_pieces_of_a_minute() {
+async fn long_retry_after_is_split_into_workflow_waits() {
     let world = world_with(5 * MB);
     world.state().drive.script =
-        vec![Scripted::Honest, Scripted::Throttle(Some(Duration::from_secs(322)))];
+        vec![Scripted::Correct, Scripted::Throttle(Some(Duration::from_secs(322)))];
     let task = start(&world).await;
     let before = world.state().now;
     let ended = runner(&world).execute(&task).await;
@@ -115,7 +115,7 @@ async fn a_long_retry_after_goes_back_to_the_workflow_in_pieces_of_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drive_that_never_recovers_fails_with_its_name_and_leaves_nothing() {
+async fn permanent_drive_failure_is_reported_as_destination_unavailable() {
     let world = world_with(5 * MB);
     world.state().drive.script = vec![Scripted::ServerError; 500];
     let task = start(&world).await;
@@ -129,15 +129,15 @@ async fn a_drive_that_never_recovers_fails_with_its_name_and_leaves_nothing() {
 /// The drive stores a part of the second fragment. The rest of the fragment has been read, but the
 /// hash in the checkpoint does not include it.
 #[tokio::test(start_paused = true)]
-async fn the_checkpoints_hash_is_of_acknowledged_bytes_and_of_no_others() {
+async fn checkpoint_hash_covers_only_acknowledged_bytes() {
     let (stored, len) = (327_680 + 12_345, 5 * MB);
     let world = world_with(len);
     let task = start(&world).await;
     let runner = runner(&world);
     runner.push_once(&task).await.unwrap();
-    docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
+    docferry_app::poll::poll(&runner.scheduler(), &world, runner.rules, &task).await.unwrap();
     let pause = Scripted::Throttle(Some(Duration::from_secs(322)));
-    world.state().drive.script = vec![Scripted::Honest, Scripted::StoreThenLose(12_345), pause];
+    world.state().drive.script = vec![Scripted::Correct, Scripted::StoreThenLose(12_345), pause];
     runner.upload_once(&task).await.unwrap();
     let checkpoint = record(&world, &task).await.checkpoint.unwrap();
     let mut hash = docferry_domain::SourceHash::default();
@@ -149,12 +149,12 @@ async fn the_checkpoints_hash_is_of_acknowledged_bytes_and_of_no_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_older_invocation_stops_at_its_next_write() {
+async fn older_invocation_stops_at_its_next_write() {
     let world = world_with(5 * MB);
     let task = start(&world).await;
     let runner = runner(&world);
     runner.push_once(&task).await.unwrap();
-    docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
+    docferry_app::poll::poll(&runner.scheduler(), &world, runner.rules, &task).await.unwrap();
     // Two invocations of the same task run concurrently: both end, and one of them delivers.
     let (first, second) = tokio::join!(runner.upload_once(&task), runner.upload_once(&task));
     let outcomes = [first.map_err(|e| e.code), second.map_err(|e| e.code)];
@@ -165,7 +165,7 @@ async fn an_older_invocation_stops_at_its_next_write() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn cancelling_in_the_middle_ends_canceled_with_nothing_left() {
+async fn cancel_during_execution_leaves_nothing() {
     let world = world_with(5 * MB);
     let task = start(&world).await;
     let mut canceled = record(&world, &task).await;
@@ -177,12 +177,12 @@ async fn cancelling_in_the_middle_ends_canceled_with_nothing_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_replaced_by_something_else_while_it_is_read_fails_truthfully() {
+async fn source_replaced_during_upload_fails_as_source_changed() {
     let world = world_with(5 * MB);
     let task = start(&world).await;
     let runner = runner(&world);
     runner.push_once(&task).await.unwrap();
-    docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
+    docferry_app::poll::poll(&runner.scheduler(), &world, runner.rules, &task).await.unwrap();
     world.put_object("order.pdf", bytes(5 * MB - 1));
     let ended = runner.execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Failed));
@@ -193,12 +193,12 @@ async fn a_source_replaced_by_something_else_while_it_is_read_fails_truthfully()
 /// Some stores do not derive the tag from the content. There, a second push of the same document
 /// changes the tag while the first transfer reads the object.
 #[tokio::test(start_paused = true)]
-async fn a_source_written_again_while_it_is_read_is_sent_anew_under_its_new_tag() {
+async fn rewritten_source_is_uploaded_again_with_its_new_tag() {
     let world = world_with(5 * MB);
     let task = start(&world).await;
     let runner = runner(&world);
     runner.push_once(&task).await.unwrap();
-    docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
+    docferry_app::poll::poll(&runner.scheduler(), &world, runner.rules, &task).await.unwrap();
     world.state().objects.get_mut("order.pdf").unwrap().etag = "\"another\"".into();
     let ended = runner.execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Completed), "{ended:?}");
@@ -208,15 +208,15 @@ async fn a_source_written_again_while_it_is_read_is_sent_anew_under_its_new_tag(
 /// Fault F18: the last fragment is stored, the process dies before it gets the response, and then a
 /// cancel is requested. The file is complete, so it stays and the transfer is completed.
 #[tokio::test(start_paused = true)]
-async fn a_cancel_does_not_deny_a_document_that_was_complete() {
+async fn cancel_after_the_last_fragment_ends_as_completed() {
     let len = TWO;
     let world = world_with(len);
     let task = start(&world).await;
     let runner = runner(&world);
     runner.push_once(&task).await.unwrap();
-    docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
+    docferry_app::poll::poll(&runner.scheduler(), &world, runner.rules, &task).await.unwrap();
     // The response to the last fragment is lost, and the process dies before its next call.
-    world.state().drive.script = vec![Scripted::Honest, Scripted::StoreThenLose(u64::MAX)];
+    world.state().drive.script = vec![Scripted::Correct, Scripted::StoreThenLose(u64::MAX)];
     let lost = world.effects().len() + 11;
     world.inject(Fault { at: lost, mode: Mode::CrashBefore });
     let died = tokio::select! {
@@ -227,7 +227,7 @@ async fn a_cancel_does_not_deny_a_document_that_was_complete() {
     assert_eq!(world.effects()[lost], "session_status", "{:?}", world.effects());
     let ttl = common::SETTINGS.record_ttl;
     let ids = std::slice::from_ref(&task.transfer_id);
-    docferry_app::control::terminate(&Runner::new(&world).admitter(), ttl, "scv", ids)
+    docferry_app::control::terminate(&Runner::new(&world).scheduler(), ttl, "scv", ids)
         .await
         .unwrap();
     let ended = runner.execute(&task).await;
@@ -237,13 +237,13 @@ async fn a_cancel_does_not_deny_a_document_that_was_complete() {
 
 /// Invariant I5: a transfer ends after its deadline, even if the drive no longer responds.
 #[tokio::test(start_paused = true)]
-async fn a_transfer_ends_at_its_deadline_even_when_its_session_cannot_be_closed() {
+async fn transfer_ends_at_its_deadline_with_an_unclosable_session() {
     let world = world_with(5 * MB);
     let task = start(&world).await;
     let runner = runner(&world);
     runner.push_once(&task).await.unwrap();
-    docferry_app::poll::poll(&runner.admitter(), &world, runner.rules, &task).await.unwrap();
-    world.state().drive.script = vec![Scripted::Honest, Scripted::Throttle(None)];
+    docferry_app::poll::poll(&runner.scheduler(), &world, runner.rules, &task).await.unwrap();
+    world.state().drive.script = vec![Scripted::Correct, Scripted::Throttle(None)];
     runner.upload_once(&task).await.unwrap();
     world.state().drive.script = vec![Scripted::ServerError; 500];
     world.state().drive.down = true;
@@ -285,7 +285,7 @@ async fn world_beside(len: usize, older: Option<&Destination>) -> World {
 /// creation of the session is lost, in an empty folder and beside an older file of the same name,
 /// which is the usual case.
 #[tokio::test(start_paused = true)]
-async fn session_whose_creation_was_not_answered_is_waited_for() {
+async fn upload_waits_for_expiry_of_a_session_with_unknown_url() {
     let at = destination("Court", "order.pdf");
     for (older, policy) in [
         (None, ConflictPolicy::Replace),
@@ -296,7 +296,7 @@ async fn session_whose_creation_was_not_answered_is_waited_for() {
         let run = async |fault: Option<usize>| {
             let world = world_beside(TWO, older).await;
             if let Some(at) = fault {
-                world.inject(Fault { at, mode: Mode::AnswerLost });
+                world.inject(Fault { at, mode: Mode::ResponseLost });
             }
             let task = start(&world).await;
             let mut runner = runner(&world);
@@ -318,7 +318,7 @@ async fn session_whose_creation_was_not_answered_is_waited_for() {
 
 /// Another client has a session for the path that never expires, or has the file open.
 #[tokio::test(start_paused = true)]
-async fn path_that_stays_held_ends_as_locked_within_bounds() {
+async fn permanently_locked_path_fails_within_bounds() {
     let world = world_with(TWO);
     let at = destination("Court", "order.pdf");
     let foreign = world.create_session(&at, 5, ConflictPolicy::Replace).await.unwrap();
@@ -343,7 +343,7 @@ async fn path_that_stays_held_ends_as_locked_within_bounds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn folder_or_file_in_the_path_is_a_conflict_at_once_and_named_as_such() {
+async fn path_conflict_fails_at_once_with_its_own_code() {
     for len in [MB, TWO] {
         for (older, code) in [
             (destination("Court/order.pdf", "x.txt"), FailureCode::DestinationConflict),
@@ -367,9 +367,9 @@ async fn folder_or_file_in_the_path_is_a_conflict_at_once_and_named_as_such() {
 
 /// The item at the path changes during the upload, or the service considers the session outdated.
 #[tokio::test(start_paused = true)]
-async fn conflict_in_the_middle_or_at_the_end_is_answered_by_another_session() {
+async fn conflict_during_upload_opens_another_session() {
     for at in 0..2 {
-        let mut script = vec![Scripted::Honest; at];
+        let mut script = vec![Scripted::Correct; at];
         script.push(Scripted::Conflict);
         let (world, extra) = deliver(TWO, script).await;
         assert_eq!(extra, (at as u64 + 1) * TWO as u64 / 2);
@@ -380,9 +380,9 @@ async fn conflict_in_the_middle_or_at_the_end_is_answered_by_another_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn success_without_an_item_is_settled_by_asking_the_session() {
+async fn success_without_an_item_is_verified_at_the_destination() {
     for at in 0..2 {
-        let mut script = vec![Scripted::Honest; at];
+        let mut script = vec![Scripted::Correct; at];
         script.push(Scripted::NoItem);
         let (world, extra) = deliver(TWO, script).await;
         assert_eq!(extra, 0, "a byte was sent twice");
@@ -394,14 +394,14 @@ async fn success_without_an_item_is_settled_by_asking_the_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bytes_that_the_drive_lost_once_are_sent_again() {
-    let (_, extra) = deliver(TWO, vec![Scripted::Honest, Scripted::Forget]).await;
+async fn bytes_lost_by_the_drive_are_sent_again() {
+    let (_, extra) = deliver(TWO, vec![Scripted::Correct, Scripted::Forget]).await;
     assert_eq!(extra, TWO as u64);
 }
 
 /// The drive acknowledges every byte and then requests all of them again.
 #[tokio::test(start_paused = true)]
-async fn drive_that_always_loses_its_bytes_fails_the_transfer_within_bounds() {
+async fn permanent_loss_of_bytes_fails_within_bounds() {
     let world = world_with(TWO);
     world.state().drive.script = vec![Scripted::Forget; 500];
     let task = start(&world).await;

@@ -12,21 +12,23 @@ use common::{SETTINGS, bytes};
 use docferry_app::download::{JobSettings, NewJob, cancel_job, initiate_job};
 use docferry_app::finalize::Ports;
 use docferry_app::ports::{
-    AuditQueue, Clock as _, IndexedDocument, QueueError, Receiver, ReceiverError, Redelivery,
-    WebhookQueue,
+    AuditQueue, Clock as _, IndexedDocument, QueueError, ReceiverError, Redelivery, WebhookQueue,
+    WebhookReceiver,
 };
 use docferry_app::retry::retry_job;
 use docferry_app::sweep::{SweepSettings, sweep};
-use docferry_app::webhook::{Given, Told, WebhookSettings, tell_receiver};
+use docferry_app::webhook::{
+    NotificationResult, ReceivedNotification, WebhookSettings, notify_receiver,
+};
 use docferry_domain::{
-    DownloadTarget, FileId, Notice, OnItemError, OutcomeRecord, Person, Phase, Priority, Target,
-    TransferId,
+    DownloadTarget, FileId, OnItemError, OutcomeRecord, Person, Phase, Priority, Target,
+    TransferId, WebhookNotification,
 };
 use docferry_testkit::builders::callback;
 use docferry_testkit::{Fault, Mode, Runner, World};
 use jiff::{SignedDuration, Timestamp};
 
-const MODES: [Mode; 3] = [Mode::CrashBefore, Mode::CrashAfter, Mode::AnswerLost];
+const MODES: [Mode; 3] = [Mode::CrashBefore, Mode::CrashAfter, Mode::ResponseLost];
 const JOBS: JobSettings =
     JobSettings { initiate: SETTINGS, job_ttl: SignedDuration::from_hours(24) };
 
@@ -56,11 +58,11 @@ async fn start_job(runner: &Runner, world: &World, documents: u64) -> TransferId
         callback: Some(callback()),
         name: None,
     };
-    initiate_job(&runner.admitter(), world, JOBS, new).await.unwrap().job_id
+    initiate_job(&runner.scheduler(), world, JOBS, new).await.unwrap().job_id
 }
 
 /// Notifications of a job in the webhook queue, without duplicates.
-fn queued_notices(world: &World, id: &TransferId) -> Vec<Notice> {
+fn queued_notices(world: &World, id: &TransferId) -> Vec<WebhookNotification> {
     let mut notices = world.state().notices.clone();
     notices.retain(|notice| notice.job_id == *id);
     notices.sort_by_key(|notice| notice.attempt);
@@ -69,16 +71,16 @@ fn queued_notices(world: &World, id: &TransferId) -> Vec<Notice> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_end_of_a_job_is_told_once_and_of_a_job_of_many_the_end_of_the_whole() {
+async fn each_run_of_a_job_sends_one_webhook_notification() {
     for documents in [1, 3] {
         let world = world();
         let runner = Runner::new(&world);
         let id = start_job(&runner, &world, documents).await;
-        let admitter = runner.admitter();
-        cancel_job(&admitter, SETTINGS.record_ttl, "scv", &id).await.unwrap();
+        let scheduler = runner.scheduler();
+        cancel_job(&scheduler, SETTINGS.record_ttl, "scv", &id).await.unwrap();
         runner.run_all().await;
         runner.notify().await;
-        retry_job(&admitter, JOBS, 3, "scv", &id).await.unwrap();
+        retry_job(&scheduler, JOBS, 3, "scv", &id).await.unwrap();
         runner.run_all().await;
         runner.notify().await;
         let sent = queued_notices(&world, &id);
@@ -92,7 +94,7 @@ async fn each_end_of_a_job_is_told_once_and_of_a_job_of_many_the_end_of_the_whol
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_notice_survives_one_fault_at_any_effect() {
+async fn webhook_notification_survives_one_fault_at_any_effect() {
     for documents in [1, 3] {
         for at in 0.. {
             let mut reached = false;
@@ -111,7 +113,7 @@ async fn a_notice_survives_one_fault_at_any_effect() {
                 let sent = queued_notices(&world, &id);
                 assert_eq!(sent.len(), 1, "{context}");
                 assert_eq!(sent[0].outcome, Phase::Completed, "{context}");
-                assert!(world.store().waiting_notices().is_empty(), "{context}");
+                assert!(world.store().stored_notifications().is_empty(), "{context}");
             }
             if !reached {
                 assert!(at > 20, "the run has only {at} effects");
@@ -131,7 +133,7 @@ impl AuditQueue for RejectingQueue {
 }
 
 impl WebhookQueue for RejectingQueue {
-    async fn queue_notice(&self, _: &Notice) -> Result<(), QueueError> {
+    async fn queue_notification(&self, _: &WebhookNotification) -> Result<(), QueueError> {
         Err(QueueError("unavailable".into()))
     }
 }
@@ -142,12 +144,12 @@ async fn sweep_with(world: &World, queues: (&impl AuditQueue, &impl WebhookQueue
     let w = world;
     let ports = Ports { store: w, drive: w, staging: w, artifacts: w, sealer: w, clock: w };
     let stop_at = w.now() + SignedDuration::from_secs(300);
-    let admitter = runner.admitter();
-    sweep(&ports, &admitter, queues, SweepSettings::default(), stop_at).await.unwrap();
+    let scheduler = runner.scheduler();
+    sweep(&ports, &scheduler, queues, SweepSettings::default(), stop_at).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn neither_of_the_two_queues_holds_up_the_other() {
+async fn audit_and_webhook_queues_are_independent() {
     for webhooks_are_rejected in [true, false] {
         let world = world();
         let runner = Runner::new(&world);
@@ -192,14 +194,14 @@ impl Endpoint {
     }
 }
 
-impl Receiver for Endpoint {
-    async fn deliver(&self, _: &Notice, _: Timestamp) -> Result<(), ReceiverError> {
+impl WebhookReceiver for Endpoint {
+    async fn deliver(&self, _: &WebhookNotification, _: Timestamp) -> Result<(), ReceiverError> {
         self.response.clone()
     }
 }
 
 impl Redelivery for Endpoint {
-    async fn hold_back(&self, receipt: &str, delay: Duration) -> Result<(), QueueError> {
+    async fn delay_redelivery(&self, receipt: &str, delay: Duration) -> Result<(), QueueError> {
         assert_eq!(receipt, "receipt");
         self.delays.lock().unwrap().push(delay);
         if self.loses_delays { Err(QueueError("lost".into())) } else { Ok(()) }
@@ -207,8 +209,8 @@ impl Redelivery for Endpoint {
 }
 
 /// A message that has been received `tries` times.
-fn message(tries: u32) -> Given {
-    let notice = Notice {
+fn message(tries: u32) -> ReceivedNotification {
+    let notice = WebhookNotification {
         job_id: TransferId::from_u128(7),
         attempt: 1,
         callback: callback(),
@@ -220,31 +222,31 @@ fn message(tries: u32) -> Given {
         ended_at: Timestamp::UNIX_EPOCH,
         trace: None,
     };
-    Given { notice, receipt: "receipt".into(), tries }
+    ReceivedNotification { notice, receipt: "receipt".into(), tries }
 }
 
 /// Handles one message.
-async fn handle(endpoint: &Endpoint, tries: u32) -> Told {
+async fn handle(endpoint: &Endpoint, tries: u32) -> NotificationResult {
     let settings = WebhookSettings::default();
-    tell_receiver(endpoint, endpoint, &World::default(), &settings, &message(tries)).await
+    notify_receiver(endpoint, endpoint, &World::default(), &settings, &message(tries)).await
 }
 
 #[tokio::test]
-async fn who_has_heard_and_who_is_gone_for_good_is_not_told_again() {
+async fn delivered_and_gone_receivers_are_not_retried() {
     let endpoint = Endpoint::responding(Ok(()));
-    assert_eq!(handle(&endpoint, 1).await, Told::Delivered);
+    assert_eq!(handle(&endpoint, 1).await, NotificationResult::Delivered);
     assert!(endpoint.delays.lock().unwrap().is_empty());
     let endpoint = Endpoint::responding(Err(ReceiverError::Gone));
-    assert_eq!(handle(&endpoint, 1).await, Told::Gone);
+    assert_eq!(handle(&endpoint, 1).await, NotificationResult::Gone);
     assert!(endpoint.delays.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn pauses_grow_and_are_bounded_and_after_the_last_try_there_is_none() {
+async fn webhook_backoff_grows_within_bounds() {
     let error = ReceiverError::Unreachable("no connection was made");
     let endpoint = Endpoint::responding(Err(error.clone()));
     for tries in 1..=12 {
-        assert!(matches!(handle(&endpoint, tries).await, Told::NotYet { .. }));
+        assert!(matches!(handle(&endpoint, tries).await, NotificationResult::NotYet { .. }));
     }
     let pauses = endpoint.delays.lock().unwrap().clone();
     let longest = WebhookSettings::default().longest_pause;
@@ -256,21 +258,21 @@ async fn pauses_grow_and_are_bounded_and_after_the_last_try_there_is_none() {
     assert_eq!(pauses[11], Duration::ZERO, "the queue moves the message to the dead-letter queue");
     // A forbidden address is retried in the same way.
     let endpoint = Endpoint::responding(Err(ReceiverError::Forbidden));
-    assert!(matches!(handle(&endpoint, 1).await, Told::NotYet { .. }));
+    assert!(matches!(handle(&endpoint, 1).await, NotificationResult::NotYet { .. }));
     // When the request for a delay fails, the queue's own visibility timeout applies.
     let endpoint = Endpoint { loses_delays: true, ..Endpoint::responding(Err(error)) };
-    assert!(matches!(handle(&endpoint, 1).await, Told::NotYet { .. }));
+    assert!(matches!(handle(&endpoint, 1).await, NotificationResult::NotYet { .. }));
 }
 
 #[tokio::test]
-async fn a_wish_to_be_left_alone_is_kept_within_bounds() {
+async fn retry_after_of_a_receiver_is_bounded() {
     let rejected = |seconds| ReceiverError::Refused {
         status: 503,
         retry_after: Some(Duration::from_secs(seconds)),
     };
     for (retry_after, least, most) in [(0, 2, 5), (600, 600, 600), (1_000_000, 10_800, 10_800)] {
         let endpoint = Endpoint::responding(Err(rejected(retry_after)));
-        let Told::NotYet { pause, .. } = handle(&endpoint, 1).await else {
+        let NotificationResult::NotYet { pause, .. } = handle(&endpoint, 1).await else {
             panic!("{retry_after}")
         };
         assert!((least..=most).contains(&pause.as_secs()), "{retry_after}: {pause:?}");

@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rights_are_told_from_what_may_pass() {
+    fn denied_access_is_distinguished_from_temporary_errors() {
         let kind = FaultKind::of_code;
         assert_eq!(kind(Some("AccessDeniedException"), 400), FaultKind::Denied);
         for code in ["ThrottlingException", "ThrottlingError", "ProvisionedThroughputExceeded"] {
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_that_carries_more_than_a_word_is_cut() {
+    fn free_text_after_an_error_code_is_cut_off() {
         assert_eq!(plain("ThrottlingException"), "ThrottlingException");
         assert_eq!(plain("Bad value: ada@court.example"), "Bad");
         assert_eq!(plain(&"x".repeat(200)).len(), 80);

@@ -34,7 +34,7 @@ pub use fault::{Fault, FaultKind};
 #[cfg(feature = "kms")]
 pub use kms::KmsSealer;
 #[cfg(feature = "s3")]
-pub use s3::S3Staging;
+pub use s3::S3ExchangeStore;
 #[cfg(feature = "secrets")]
 pub use secrets::SecretCache;
 #[cfg(feature = "sfn")]

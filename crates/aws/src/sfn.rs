@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_executions_arn_follows_from_its_machines() {
+    fn execution_arn_is_derived_from_the_state_machine_arn() {
         assert_eq!(
             execution_arn("arn:aws:states:ca-central-1:123456789012:stateMachine:m", "x-1"),
             Some("arn:aws:states:ca-central-1:123456789012:execution:m:x-1".into())

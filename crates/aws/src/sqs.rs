@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use docferry_app::ports::{AuditQueue, QueueError, Redelivery, WebhookQueue};
 use docferry_contract::audit::AuditMessage;
-use docferry_domain::{Notice, OutcomeRecord};
+use docferry_domain::{OutcomeRecord, WebhookNotification};
 
 use serde::Serialize;
 
@@ -44,7 +44,7 @@ async fn send(client: &Client, url: &str, message: &impl Serialize) -> Result<()
     }
 }
 
-/// [`WebhookQueue`] on SQS. Each message is a serialized [`Notice`].
+/// [`WebhookQueue`] on SQS. Each message is a serialized [`WebhookNotification`].
 ///
 /// It also implements [`Redelivery`], with which the consumer of the queue delays the next
 /// delivery of a message.
@@ -63,13 +63,13 @@ impl SqsWebhookQueue {
 }
 
 impl WebhookQueue for SqsWebhookQueue {
-    async fn queue_notice(&self, notice: &Notice) -> Result<(), QueueError> {
+    async fn queue_notification(&self, notice: &WebhookNotification) -> Result<(), QueueError> {
         send(&self.client, &self.queue_url, notice).await
     }
 }
 
 impl Redelivery for SqsWebhookQueue {
-    async fn hold_back(&self, receipt: &str, delay: Duration) -> Result<(), QueueError> {
+    async fn delay_redelivery(&self, receipt: &str, delay: Duration) -> Result<(), QueueError> {
         /// Longest visibility timeout of SQS.
         const MAX_SECONDS: u64 = 12 * 3600;
         let seconds = delay.as_secs().min(MAX_SECONDS);

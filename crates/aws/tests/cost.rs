@@ -6,7 +6,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use docferry_app::admit::Admitter;
+use docferry_app::admit::SlotScheduler;
 use docferry_app::download::{Job, JobSettings, NewJob, initiate_job, job_of};
 use docferry_app::initiate::InitiateSettings;
 use docferry_app::ports::{Clock as _, DocumentIndex, IndexedDocument, StoreError};
@@ -15,7 +15,7 @@ use docferry_domain::{DownloadTarget, FileId, OnItemError, Person, Priority, Tar
 use docferry_testkit::{LIMITS, World};
 use jiff::SignedDuration;
 
-use support::wire::Lossy;
+use support::wire::LossyProxy;
 use support::{TestTable, config, emulator, machine};
 
 /// Document index that knows every number.
@@ -47,17 +47,17 @@ fn job_request(count: u64) -> NewJob {
 }
 
 #[tokio::test]
-async fn a_status_costs_one_read_and_a_request_one_transaction_and_one_start() {
+async fn status_costs_one_read_and_a_new_job_one_transaction() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
-    let wire = Lossy::to(&emulator).await;
+    let wire = LossyProxy::to(&emulator).await;
     let store = table.store_through(&wire.url).await;
     let (_, arn) = machine(&emulator).await;
     let client = aws_sdk_sfn::Client::new(&config(&wire.url).await);
     let workflow = StepFunctionsWorkflow::new(client, &arn);
     let world = World::default();
-    let admitter =
-        Admitter { store: &store, workflow: &workflow, clock: &world, limits: LIMITS.into() };
+    let scheduler =
+        SlotScheduler { store: &store, workflow: &workflow, clock: &world, limits: LIMITS.into() };
     let ttl = SignedDuration::from_hours(168);
     let initiate =
         InitiateSettings { transfer_deadline: SignedDuration::from_hours(4), record_ttl: ttl };
@@ -65,7 +65,7 @@ async fn a_status_costs_one_read_and_a_request_one_transaction_and_one_start() {
     wire.calls();
 
     let single_job =
-        initiate_job(&admitter, &AllDocumentsKnown, settings, job_request(1)).await.unwrap();
+        initiate_job(&scheduler, &AllDocumentsKnown, settings, job_request(1)).await.unwrap();
     // Slots and queue are read first, so that the transaction can take a free slot.
     let expected = ["GetItem", "Query", "TransactWriteItems", "StartExecution"];
     assert_eq!(wire.calls(), expected);
@@ -74,7 +74,7 @@ async fn a_status_costs_one_read_and_a_request_one_transaction_and_one_start() {
     assert_eq!(wire.calls(), ["GetItem"]);
 
     let large_job =
-        initiate_job(&admitter, &AllDocumentsKnown, settings, job_request(40)).await.unwrap();
+        initiate_job(&scheduler, &AllDocumentsKnown, settings, job_request(40)).await.unwrap();
     wire.calls();
     let found = job_of(&store, &world, ttl, "sub:ada", &large_job.job_id).await.unwrap();
     assert!(matches!(found, Some(Job::Many { documents, .. }) if documents.len() == 40));

@@ -79,7 +79,7 @@ async fn bucket() -> S3Artifacts {
 }
 
 #[tokio::test]
-async fn parts_carry_the_checksum_that_their_upload_was_created_for() {
+async fn parts_use_the_checksum_algorithm_of_their_upload() {
     let bucket = bucket().await;
     let upload = bucket.begin("downloads/k", None).await.unwrap();
     let bytes = Bytes::from_static(b"part one");
@@ -89,7 +89,7 @@ async fn parts_carry_the_checksum_that_their_upload_was_created_for() {
 }
 
 #[tokio::test]
-async fn resumed_upload_completes_with_the_checksums_of_stored_parts() {
+async fn resumed_upload_completes_with_checksums_of_stored_parts() {
     let bucket = bucket().await;
     let open = bucket.open_upload("downloads/k").await.unwrap().unwrap();
     bucket.complete("downloads/k", &open.id, &open.parts).await.unwrap();

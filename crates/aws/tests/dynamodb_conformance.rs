@@ -6,7 +6,8 @@ mod support;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{
-    ArtifactStore as _, Due, SealedSession, StoreError, ThrottleBudget as _, TransferStore as _,
+    ArtifactStore as _, SealedSession, StoreError, ThrottleBudget as _, TransferStore as _,
+    WorkItem,
 };
 use docferry_aws::DynamoThrottleBudget;
 use docferry_domain::{Outcome, SCHEMA_VERSION};
@@ -17,27 +18,27 @@ use jiff::SignedDuration;
 use support::{TestTable, emulator};
 
 #[tokio::test]
-async fn the_store_conforms_to_its_port() {
+async fn dynamodb_transfer_store_conforms_to_its_port() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     docferry_testkit::conformance::transfer_store(&table.store()).await;
 }
 
 #[tokio::test]
-async fn slots_queue_outbox_and_bundles_conform_to_their_ports() {
+async fn dynamodb_slot_outbox_batch_artifact_and_job_stores_conform() {
     let Some(emulator) = emulator() else { return };
     // All users of a table share the slots of a pool, so these tests need a table of their own.
     docferry_testkit::conformance::slot_store(&TestTable::create(&emulator).await.store()).await;
     let table = TestTable::create(&emulator).await;
     docferry_testkit::conformance::outbox(&table.store()).await;
     docferry_testkit::conformance::notices(&table.store()).await;
-    docferry_testkit::conformance::bundle_store(&table.store()).await;
+    docferry_testkit::conformance::batch_store(&table.store()).await;
     docferry_testkit::conformance::artifact_store(&table.store()).await;
     docferry_testkit::conformance::job_store(&table.store()).await;
 }
 
 #[tokio::test]
-async fn the_throttle_budget_conforms_to_its_port() {
+async fn dynamodb_throttle_budget_conforms_to_its_port() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     let budget = DynamoThrottleBudget::new(table.client.clone(), &table.name, "graph");
@@ -47,7 +48,7 @@ async fn the_throttle_budget_conforms_to_its_port() {
 }
 
 #[tokio::test]
-async fn a_transfer_of_another_request_under_the_same_id_is_not_taken_for_a_repeat() {
+async fn different_transfer_with_the_same_id_is_rejected() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     let store = table.store();
@@ -61,7 +62,7 @@ async fn a_transfer_of_another_request_under_the_same_id_is_not_taken_for_a_repe
 }
 
 #[tokio::test]
-async fn an_item_of_a_newer_version_is_not_read_and_its_values_stay_untold() {
+async fn item_with_newer_schema_is_rejected_without_quoting_values() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     let mut stored = transfer();
@@ -75,7 +76,7 @@ async fn an_item_of_a_newer_version_is_not_read_and_its_values_stay_untold() {
 }
 
 #[tokio::test]
-async fn a_repeated_push_that_gives_another_key_stays_owed_under_the_first() {
+async fn first_key_stays_owed_when_a_repeated_push_returns_another() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     let store = table.store();
@@ -88,7 +89,7 @@ async fn a_repeated_push_that_gives_another_key_stays_owed_under_the_first() {
     assert!(record_push(&store, &id, 1, &pushed(&second, 2)).await.unwrap());
     assert!(record_push(&store, &id, 1, &pushed(&second, 2)).await.unwrap());
     assert_eq!(store.get(&id).await.unwrap().unwrap().source, Some(pushed(&second, 2)));
-    let owed = store.get(&id).await.unwrap().unwrap().keys_in_doubt();
+    let owed = store.get(&id).await.unwrap().unwrap().keys_awaiting_arrival();
     let keys: Vec<_> = owed.iter().map(|owed| owed.key.as_str()).collect();
     assert_eq!(keys, [&first, &second], "both are released at the end");
     let now = epoch();
@@ -99,7 +100,7 @@ async fn a_repeated_push_that_gives_another_key_stays_owed_under_the_first() {
 }
 
 #[tokio::test]
-async fn what_has_ended_is_marked_for_the_tables_time_to_live_and_nothing_else_is() {
+async fn only_finished_records_get_a_ttl() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     let store = table.store();
@@ -124,7 +125,7 @@ async fn what_has_ended_is_marked_for_the_tables_time_to_live_and_nothing_else_i
     let purge_at = epoch() + SignedDuration::from_hours(1);
     let read = store.get(id).await.unwrap().unwrap();
     store.finish(&read, Outcome::Canceled, epoch()).await.unwrap();
-    store.mark_clean(id, 1, purge_at).await.unwrap();
+    store.mark_cleaned_up(id, 1, purge_at).await.unwrap();
     assert_eq!(expiry(format!("T#{id}"), "META").await, after(1));
     store.release_key(id, 1, &key, epoch(), epoch()).await.unwrap();
     store.mark_released(id, &key, epoch()).await.unwrap();
@@ -142,7 +143,7 @@ async fn what_has_ended_is_marked_for_the_tables_time_to_live_and_nothing_else_i
 /// Older versions wrote one attribute, `dueAt`, for both the retention and the sweeper's next
 /// check, and offered an artifact for reuse before its delivery was recorded.
 #[tokio::test]
-async fn an_artifact_of_an_older_version_keeps_its_retention() {
+async fn artifact_written_by_an_older_version_keeps_its_retention() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     let store = table.store();
@@ -166,13 +167,13 @@ async fn an_artifact_of_an_older_version_keeps_its_retention() {
     let request = attributes.into_iter().fold(request, |put, (name, value)| put.item(name, value));
     request.send().await.unwrap();
 
-    let due_item = Due::Artifact(key.clone());
+    let due_item = WorkItem::Artifact(key.clone());
     assert!(!store.withdraw_artifact(&key).await.unwrap(), "another job may have reused it");
-    store.postpone(&due_item, at(1)).await.unwrap();
-    assert!(!store.give_up_artifact(&key, at(9)).await.unwrap(), "it was retained for 10 hours");
-    assert!(store.keep_artifact(&key, at(12)).await.unwrap());
-    store.postpone(&due_item, at(1)).await.unwrap();
-    assert!(!store.give_up_artifact(&key, at(11)).await.unwrap());
-    assert!(store.give_up_artifact(&key, at(12)).await.unwrap());
-    assert!(!store.keep_artifact(&key, at(20)).await.unwrap());
+    store.reschedule(&due_item, at(1)).await.unwrap();
+    assert!(!store.expire_artifact(&key, at(9)).await.unwrap(), "it was retained for 10 hours");
+    assert!(store.retain_artifact(&key, at(12)).await.unwrap());
+    store.reschedule(&due_item, at(1)).await.unwrap();
+    assert!(!store.expire_artifact(&key, at(11)).await.unwrap());
+    assert!(store.expire_artifact(&key, at(12)).await.unwrap());
+    assert!(!store.retain_artifact(&key, at(20)).await.unwrap());
 }

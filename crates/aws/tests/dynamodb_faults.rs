@@ -39,7 +39,7 @@ async fn store(first: Vec<Vec<u8>>) -> (DynamoTransferStore, Arc<AtomicUsize>) {
 }
 
 #[tokio::test]
-async fn a_conflict_with_another_transaction_is_waited_out() {
+async fn transaction_conflict_is_retried_until_it_succeeds() {
     let conflict = error_response("TransactionConflictException", "");
     let (store, count) = store(vec![conflict.clone(), conflict]).await;
     store.mark_released(&support::random_id(), "k", epoch()).await.unwrap();
@@ -75,7 +75,7 @@ async fn transaction_canceled_by_throttling_is_retried_like_a_conflict() {
 }
 
 #[tokio::test]
-async fn a_conflict_that_does_not_end_is_given_up_as_unavailable() {
+async fn persistent_transaction_conflict_ends_as_unavailable() {
     let conflict = error_response("TransactionConflictException", "");
     let (store, count) = store(vec![conflict; 50]).await;
     let result = store.claim(&support::random_id(), 1).await;
@@ -84,7 +84,7 @@ async fn a_conflict_that_does_not_end_is_given_up_as_unavailable() {
 }
 
 #[tokio::test]
-async fn throttling_is_unavailable_after_the_sdks_own_retries() {
+async fn throttled_read_is_unavailable_after_sdk_retries() {
     for code in ["ThrottlingException", "ProvisionedThroughputExceededException"] {
         let (store, count) = store(vec![error_response(code, ""); 50]).await;
         let Err(StoreError::Unavailable(cause)) = store.get(&support::random_id()).await else {
@@ -96,7 +96,7 @@ async fn throttling_is_unavailable_after_the_sdks_own_retries() {
 }
 
 #[tokio::test]
-async fn a_cause_names_the_code_and_never_what_the_service_quoted() {
+async fn error_cause_contains_the_code_but_no_service_message() {
     for code in ["ValidationException", "AccessDeniedException", "ResourceNotFoundException"] {
         let (store, _) = store(vec![error_response(code, "")]).await;
         let Err(error) = store.create(&transfer()).await else { panic!("{code}") };
@@ -107,7 +107,7 @@ async fn a_cause_names_the_code_and_never_what_the_service_quoted() {
 }
 
 #[tokio::test]
-async fn a_broken_connection_is_unavailable() {
+async fn broken_dynamodb_connection_is_reported_as_unavailable() {
     let (store, count) = store(vec![Vec::new(); 50]).await;
     let Err(StoreError::Unavailable(cause)) = store.get(&support::random_id()).await else {
         panic!("the read succeeded");

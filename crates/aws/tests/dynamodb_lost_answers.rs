@@ -13,14 +13,14 @@ use docferry_testkit::builders::record_push;
 use docferry_testkit::builders::{arrived, checkpoint, epoch, pushed, transfer};
 use jiff::SignedDuration;
 
-use support::wire::Lossy;
+use support::wire::LossyProxy;
 use support::{TestTable, emulator};
 
 #[tokio::test]
-async fn a_lost_answer_to_any_write_goes_unnoticed() {
+async fn caller_does_not_notice_a_lost_response_to_any_write() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
-    let wire = Lossy::to(&emulator).await;
+    let wire = LossyProxy::to(&emulator).await;
     let store = table.store_through(&wire.url).await;
     let later = epoch() + SignedDuration::from_secs(60);
     let new_transfer = transfer();
@@ -29,9 +29,9 @@ async fn a_lost_answer_to_any_write_goes_unnoticed() {
     // Runs a call whose first response is lost.
     macro_rules! with_lost_response {
         ($call:expr) => {{
-            wire.lose_the_next_answer();
+            wire.drop_next_response();
             let outcome = $call.await.expect(stringify!($call));
-            assert!(wire.has_lost_it());
+            assert!(wire.has_dropped_response());
             outcome
         }};
     }
@@ -41,11 +41,11 @@ async fn a_lost_answer_to_any_write_goes_unnoticed() {
     assert!(with_lost_response!(store.grant(
         new_transfer.pool,
         slots.version,
-        &[new_transfer.waiting()],
+        &[new_transfer.queue_entry()],
         epoch(),
         later
     )));
-    with_lost_response!(store.step_aside(&store.get(id).await.unwrap().unwrap()));
+    with_lost_response!(store.release_slot(&store.get(id).await.unwrap().unwrap()));
     with_lost_response!(store.enqueue(&new_transfer, later));
     // The transfer held a slot before.
     let admitted_at = Some(epoch());
@@ -67,7 +67,7 @@ async fn a_lost_answer_to_any_write_goes_unnoticed() {
     with_lost_response!(store.pause_until(id, current_epoch, later));
     let delivery: docferry_domain::Delivery = Artifact { key: "k".into(), size: 1_000 }.into();
     with_lost_response!(store.record_delivery(id, current_epoch, &delivery));
-    with_lost_response!(store.drop_session(id, current_epoch));
+    with_lost_response!(store.delete_session_record(id, current_epoch));
     assert!(store.session(id).await.unwrap().is_none());
     let read = store.get(id).await.unwrap().unwrap();
     let ended = with_lost_response!(store.finish(&read, Outcome::Completed, epoch()));
@@ -85,10 +85,10 @@ async fn a_lost_answer_to_any_write_goes_unnoticed() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_to_leaving_a_key_that_others_use_goes_unnoticed() {
+async fn lost_response_to_releasing_a_shared_key_is_harmless() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
-    let wire = Lossy::to(&emulator).await;
+    let wire = LossyProxy::to(&emulator).await;
     let (direct, lossy) = (table.store(), table.store_through(&wire.url).await);
     let push = pushed(&support::random_name("key"), 1);
     let users = [transfer(), transfer()];
@@ -97,7 +97,7 @@ async fn a_lost_answer_to_leaving_a_key_that_others_use_goes_unnoticed() {
         assert!(record_push(&direct, &user.transfer_id, 1, &push).await.unwrap());
     }
     let [a, b] = users.map(|user| user.transfer_id);
-    wire.lose_the_next_answer();
+    wire.drop_next_response();
     let released = lossy.release_key(&a, 1, &push.key, epoch(), epoch()).await.unwrap();
     assert_eq!(released, Release::StillReferenced);
     let released = direct.release_key(&b, 1, &push.key, epoch(), epoch()).await.unwrap();

@@ -7,7 +7,7 @@ mod support;
 use docferry_app::ports::{Release, SealedSession, SlotStore as _, TransferStore as _, WriteError};
 use docferry_aws::DynamoTransferStore;
 use docferry_domain::{
-    Admission, Artifact, Delivery, Outcome, Phase, Pool, PoolLimits, Transfer, TransferId,
+    Artifact, Delivery, Outcome, Phase, Pool, PoolLimits, SlotAllocator, Transfer, TransferId,
 };
 use docferry_testkit::builders::record_push;
 use docferry_testkit::builders::{arrived, checkpoint, epoch, pushed, transfer};
@@ -35,7 +35,7 @@ async fn record(store: &DynamoTransferStore, id: &TransferId) -> Transfer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_claims_at_once_each_has_an_epoch_of_its_own_and_only_the_newer_may_write() {
+async fn concurrent_claims_get_distinct_epochs_and_only_the_newest_writes() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     let store = table.store();
@@ -51,7 +51,7 @@ async fn of_two_claims_at_once_each_has_an_epoch_of_its_own_and_only_the_newer_m
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_invocations_at_once_leave_the_newest_in_charge_and_no_bytes_lost() {
+async fn newest_of_twenty_concurrent_invocations_wins_without_losing_progress() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     let store = table.store();
@@ -83,7 +83,7 @@ async fn twenty_invocations_at_once_leave_the_newest_in_charge_and_no_bytes_lost
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_of_an_older_invocation_never_overwrites_the_newer_ones() {
+async fn older_invocation_never_overwrites_a_newer_session() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     let store = table.store();
@@ -113,7 +113,7 @@ async fn a_session_of_an_older_invocation_never_overwrites_the_newer_ones() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_twenty_users_who_leave_a_key_at_once_exactly_one_is_the_last() {
+async fn exactly_one_of_twenty_concurrent_releases_is_the_last() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     let store = table.store();
@@ -135,7 +135,7 @@ async fn of_twenty_users_who_leave_a_key_at_once_exactly_one_is_the_last() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_push_and_the_last_release_at_once_never_both_count_on_the_object() {
+async fn concurrent_push_and_last_release_never_both_succeed() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     let store = table.store();
@@ -157,7 +157,7 @@ async fn a_push_and_the_last_release_at_once_never_both_count_on_the_object() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_delivery_and_a_cancel_at_once_agree_on_one_ending() {
+async fn concurrent_delivery_and_cancel_agree_on_one_outcome() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     let store = table.store();
@@ -179,7 +179,7 @@ async fn a_delivery_and_a_cancel_at_once_agree_on_one_ending() {
 
 /// Concurrent schedulers never grant more slots than the pool has.
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_who_admit_at_once_never_give_away_more_slots_than_there_are() {
+async fn twenty_concurrent_schedulers_never_exceed_the_slot_limit() {
     let Some(emulator) = emulator() else { return };
     let table = TestTable::create(&emulator).await;
     let store = table.store();
@@ -191,7 +191,7 @@ async fn twenty_who_admit_at_once_never_give_away_more_slots_than_there_are() {
         let store = store.clone();
         tokio::spawn(async move {
             let slots = store.slots(Pool::Onedrive).await.unwrap();
-            let mut admission = Admission::new(limits, &slots);
+            let mut admission = SlotAllocator::new(limits, &slots);
             let queue = store.queue(Pool::Onedrive, None, 100).await.unwrap();
             let chosen: Vec<_> = queue.into_iter().filter(|w| admission.admits(w)).collect();
             if !chosen.is_empty() {

@@ -18,7 +18,7 @@ async fn sealer(endpoint: &str) -> KmsSealer {
 }
 
 #[tokio::test]
-async fn what_is_sealed_opens_for_the_same_transfer_and_for_no_other() {
+async fn sealed_url_opens_only_for_its_own_transfer() {
     let Some(emulator) = emulator() else { return };
     let sealer = sealer(&emulator).await;
     let (ours, other) = (support::random_id(), support::random_id());
@@ -30,7 +30,7 @@ async fn what_is_sealed_opens_for_the_same_transfer_and_for_no_other() {
 }
 
 #[tokio::test]
-async fn what_another_key_sealed_and_what_nobody_sealed_is_unreadable() {
+async fn ciphertext_of_another_key_or_invalid_bytes_are_unreadable() {
     let Some(emulator) = emulator() else { return };
     let (sealer, other) = (sealer(&emulator).await, sealer(&emulator).await);
     let id = support::random_id();
@@ -42,7 +42,7 @@ async fn what_another_key_sealed_and_what_nobody_sealed_is_unreadable() {
 }
 
 #[tokio::test]
-async fn a_url_up_to_the_limit_is_sealed_and_a_longer_one_says_why_not() {
+async fn url_above_the_kms_limit_fails_with_a_clear_cause() {
     let Some(emulator) = emulator() else { return };
     let sealer = sealer(&emulator).await;
     let id = support::random_id();

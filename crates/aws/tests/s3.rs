@@ -5,8 +5,8 @@
 mod support;
 
 use aws_sdk_s3::primitives::ByteStream;
-use docferry_app::ports::{Staging as _, StagingError};
-use docferry_aws::S3Staging;
+use docferry_app::ports::{ExchangeError, ExchangeStore as _};
+use docferry_aws::S3ExchangeStore;
 use docferry_aws::s3::{S3Settings, client};
 use futures::TryStreamExt as _;
 
@@ -24,11 +24,11 @@ fn settings(endpoint: &str) -> S3Settings {
 }
 
 /// Creates a bucket; returns its adapter, and a client and the bucket's name to fill it.
-async fn bucket(endpoint: &str) -> (S3Staging, aws_sdk_s3::Client, String) {
+async fn bucket(endpoint: &str) -> (S3ExchangeStore, aws_sdk_s3::Client, String) {
     let client = client(&settings(endpoint));
     let name = support::random_name("exchange");
     client.create_bucket().bucket(&name).send().await.unwrap();
-    (S3Staging::new(client.clone(), &name), client, name)
+    (S3ExchangeStore::new(client.clone(), &name), client, name)
 }
 
 async fn put(client: &aws_sdk_s3::Client, bucket: &str, key: &str, bytes: &[u8]) {
@@ -36,7 +36,12 @@ async fn put(client: &aws_sdk_s3::Client, bucket: &str, key: &str, bytes: &[u8])
     client.put_object().bucket(bucket).key(key).body(body).send().await.unwrap();
 }
 
-async fn read(staging: &S3Staging, key: &str, etag: &str, range: std::ops::Range<u64>) -> Vec<u8> {
+async fn read(
+    staging: &S3ExchangeStore,
+    key: &str,
+    etag: &str,
+    range: std::ops::Range<u64>,
+) -> Vec<u8> {
     let stream = staging.read(key, etag, range).await.unwrap();
     stream.map_ok(Vec::from).try_concat().await.unwrap()
 }
@@ -46,7 +51,7 @@ fn pattern(len: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn an_object_is_found_once_it_is_there_and_is_not_older_than_the_stores_time() {
+async fn arrived_object_is_not_older_than_the_store_time_before() {
     let Some(emulator) = emulator() else { return };
     let (staging, client, bucket) = bucket(&emulator).await;
     assert_eq!(staging.head("a.pdf").await.unwrap(), None);
@@ -59,7 +64,7 @@ async fn an_object_is_found_once_it_is_there_and_is_not_older_than_the_stores_ti
 }
 
 #[tokio::test]
-async fn exactly_the_range_is_read_whatever_the_key_looks_like() {
+async fn exact_range_is_read_for_keys_with_special_characters() {
     let Some(emulator) = emulator() else { return };
     let (staging, client, bucket) = bucket(&emulator).await;
     let bytes = pattern(3_000_000);
@@ -75,25 +80,25 @@ async fn exactly_the_range_is_read_whatever_the_key_looks_like() {
 }
 
 #[tokio::test]
-async fn a_replaced_a_shorter_and_a_deleted_object_are_told_apart() {
+async fn replaced_shorter_and_deleted_objects_are_distinguished() {
     let Some(emulator) = emulator() else { return };
     let (staging, client, bucket) = bucket(&emulator).await;
     put(&client, &bucket, "k", b"12345").await;
     let etag = staging.head("k").await.unwrap().unwrap().etag;
     for range in [3..9, 7..9] {
         let shorter = staging.read("k", &etag, range).await.err();
-        assert!(matches!(shorter, Some(StagingError::Gone)), "{shorter:?}");
+        assert!(matches!(shorter, Some(ExchangeError::Gone)), "{shorter:?}");
     }
     put(&client, &bucket, "k", b"54321").await;
     let replaced = staging.read("k", &etag, 0..5).await.err();
-    assert!(matches!(replaced, Some(StagingError::Changed)), "{replaced:?}");
+    assert!(matches!(replaced, Some(ExchangeError::Changed)), "{replaced:?}");
     staging.delete("k").await.unwrap();
     let gone = staging.read("k", &etag, 0..5).await.err();
-    assert!(matches!(gone, Some(StagingError::Gone)), "{gone:?}");
+    assert!(matches!(gone, Some(ExchangeError::Gone)), "{gone:?}");
 }
 
 #[tokio::test]
-async fn deleting_twice_is_fine() {
+async fn deleting_an_object_twice_succeeds() {
     let Some(emulator) = emulator() else { return };
     let (staging, client, bucket) = bucket(&emulator).await;
     put(&client, &bucket, "k", b"1").await;
@@ -102,11 +107,11 @@ async fn deleting_twice_is_fine() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_does_not_exist_is_not_taken_for_an_object_that_is_gone() {
+async fn missing_bucket_is_not_reported_as_a_missing_object() {
     let Some(emulator) = emulator() else { return };
-    let staging = S3Staging::new(client(&settings(&emulator)), support::random_name("none"));
+    let staging = S3ExchangeStore::new(client(&settings(&emulator)), support::random_name("none"));
     let time = staging.store_time().await;
-    assert!(matches!(time, Err(StagingError::Unavailable(_))), "{time:?}");
+    assert!(matches!(time, Err(ExchangeError::Unavailable(_))), "{time:?}");
     let read = staging.read("k", "\"e\"", 0..5).await.err();
-    assert!(matches!(read, Some(StagingError::Unavailable(_))), "{read:?}");
+    assert!(matches!(read, Some(ExchangeError::Unavailable(_))), "{read:?}");
 }

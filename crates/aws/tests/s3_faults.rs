@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use docferry_app::ports::{ByteStream, Staging as _, StagingError};
-use docferry_aws::S3Staging;
+use docferry_app::ports::{ByteStream, ExchangeError, ExchangeStore as _};
+use docferry_aws::S3ExchangeStore;
 use docferry_aws::s3::{S3Settings, client};
 use futures::StreamExt as _;
 
@@ -17,7 +17,7 @@ use support::wire::{Then, answer, serve};
 
 /// Returns a store and the number of its requests. The server sends these bytes in response to
 /// every request, then closes the connection or stalls.
-async fn store(bytes: Vec<u8>, stall: bool) -> (S3Staging, Arc<AtomicUsize>) {
+async fn store(bytes: Vec<u8>, stall: bool) -> (S3ExchangeStore, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&count);
     let url = serve(move |n, _| {
@@ -30,7 +30,7 @@ async fn store(bytes: Vec<u8>, stall: bool) -> (S3Staging, Arc<AtomicUsize>) {
 }
 
 /// Returns a store whose server sends these responses one after another.
-async fn store_with_responses(answers: Vec<Vec<u8>>) -> S3Staging {
+async fn store_with_responses(answers: Vec<Vec<u8>>) -> S3ExchangeStore {
     let url = serve(move |n, _| {
         let bytes = answers[n.min(answers.len() - 1)].clone();
         async move { (bytes, Then::Close) }
@@ -39,7 +39,7 @@ async fn store_with_responses(answers: Vec<Vec<u8>>) -> S3Staging {
     staging(url)
 }
 
-fn staging(url: String) -> S3Staging {
+fn staging(url: String) -> S3ExchangeStore {
     let settings = S3Settings {
         region: "us-east-1".into(),
         endpoint_url: Some(url),
@@ -48,7 +48,7 @@ fn staging(url: String) -> S3Staging {
         secret_access_key: "test".into(),
         stall: Duration::from_secs(1),
     };
-    S3Staging::new(client(&settings), "exchange")
+    S3ExchangeStore::new(client(&settings), "exchange")
 }
 
 /// Response to a HEAD request for an object with this ETag.
@@ -66,7 +66,7 @@ fn partial_response(headers: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-async fn read_to_end(mut stream: ByteStream) -> (Vec<u8>, Option<StagingError>) {
+async fn read_to_end(mut stream: ByteStream) -> (Vec<u8>, Option<ExchangeError>) {
     let mut bytes = Vec::new();
     while let Some(chunk) = stream.next().await {
         match chunk {
@@ -78,24 +78,24 @@ async fn read_to_end(mut stream: ByteStream) -> (Vec<u8>, Option<StagingError>) 
 }
 
 #[tokio::test]
-async fn a_body_that_ends_early_is_an_error_and_not_a_short_stream() {
+async fn truncated_body_ends_the_stream_with_an_error() {
     let (staging, _) =
         store(partial_response("content-range: bytes 10-19/100", "12345"), false).await;
     let (bytes, error) = read_to_end(staging.read("k", "\"e\"", 10..20).await.unwrap()).await;
     assert_eq!(bytes, b"12345");
-    assert!(matches!(error, Some(StagingError::Unavailable(_))), "{error:?}");
+    assert!(matches!(error, Some(ExchangeError::Unavailable(_))), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_body_that_stands_still_gives_what_came_and_then_an_error() {
+async fn stalled_body_yields_received_bytes_and_then_an_error() {
     let (staging, _) = store(partial_response("content-range: bytes 10-19/100", "123"), true).await;
     let (bytes, error) = read_to_end(staging.read("k", "\"e\"", 10..20).await.unwrap()).await;
     assert_eq!(bytes, b"123", "chunks are passed on as they arrive");
-    assert!(matches!(error, Some(StagingError::Unavailable(_))), "{error:?}");
+    assert!(matches!(error, Some(ExchangeError::Unavailable(_))), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_whole_body_passes_even_with_a_checksum_of_more_than_the_range() {
+async fn complete_range_is_accepted_despite_a_whole_object_checksum() {
     let headers = "content-range: bytes 10-19/100\r\nx-amz-checksum-crc32: AAAAAA==";
     let (staging, _) = store(partial_response(headers, "0123456789"), false).await;
     let (bytes, error) = read_to_end(staging.read("k", "\"e\"", 10..20).await.unwrap()).await;
@@ -103,24 +103,24 @@ async fn a_whole_body_passes_even_with_a_checksum_of_more_than_the_range() {
 }
 
 #[tokio::test]
-async fn another_range_than_the_one_asked_for_is_refused() {
+async fn response_with_another_range_is_rejected() {
     for headers in ["content-range: bytes 0-9/100", "content-range: bytes 11-20/100", "x: y"] {
         let (staging, _) = store(partial_response(headers, "0123456789"), false).await;
         let result = staging.read("k", "\"e\"", 10..20).await.err();
-        assert!(matches!(result, Some(StagingError::Unavailable(_))), "{headers}: {result:?}");
+        assert!(matches!(result, Some(ExchangeError::Unavailable(_))), "{headers}: {result:?}");
     }
 }
 
 #[tokio::test]
-async fn another_tag_than_the_one_asked_for_is_a_changed_object() {
+async fn response_with_another_etag_means_a_changed_object() {
     let headers = "content-range: bytes 10-19/100\r\netag: \"f\"";
     let (staging, _) = store(partial_response(headers, "0123456789"), false).await;
     let result = staging.read("k", "\"e\"", 10..20).await.err();
-    assert!(matches!(result, Some(StagingError::Changed)), "{result:?}");
+    assert!(matches!(result, Some(ExchangeError::Changed)), "{result:?}");
 }
 
 #[tokio::test]
-async fn weak_and_bare_forms_of_the_tag_are_the_same_object() {
+async fn weak_and_unquoted_etags_identify_the_same_object() {
     for sent in ["\"e\"", "W/\"e\"", "e"] {
         let headers = format!("content-range: bytes 10-19/100\r\netag: {sent}");
         for known in ["\"e\"", "W/\"e\"", "e"] {
@@ -132,24 +132,24 @@ async fn weak_and_bare_forms_of_the_tag_are_the_same_object() {
 }
 
 #[tokio::test]
-async fn refused_range_of_a_replaced_object_is_a_change_and_not_an_absence() {
+async fn range_error_for_a_replaced_object_is_reported_as_changed() {
     for status in ["416 Range Not Satisfiable", "412 Precondition Failed"] {
         let rejection = answer(status, "", "");
         let staging = store_with_responses(vec![rejection.clone(), head_response("\"f\"")]).await;
         let error = staging.read("k", "\"e\"", 10..20).await.err();
-        assert!(matches!(error, Some(StagingError::Changed)), "{status}: {error:?}");
+        assert!(matches!(error, Some(ExchangeError::Changed)), "{status}: {error:?}");
         let staging = store_with_responses(vec![rejection, answer("404 Not Found", "", "")]).await;
         let error = staging.read("k", "\"e\"", 10..20).await.err();
-        assert!(matches!(error, Some(StagingError::Gone)), "{status}: {error:?}");
+        assert!(matches!(error, Some(ExchangeError::Gone)), "{status}: {error:?}");
     }
     let shorter = answer("416 Range Not Satisfiable", "", "");
     let staging = store_with_responses(vec![shorter, head_response("W/\"e\"")]).await;
     let error = staging.read("k", "\"e\"", 10..20).await.err();
-    assert!(matches!(error, Some(StagingError::Gone)), "{error:?}");
+    assert!(matches!(error, Some(ExchangeError::Gone)), "{error:?}");
 }
 
 #[tokio::test]
-async fn store_that_compares_another_form_of_the_tag_is_read_all_the_same() {
+async fn store_that_rejects_our_etag_form_is_read_unconditionally() {
     let headers = "content-range: bytes 10-19/100\r\netag: W/\"e\"";
     let whole = partial_response(headers, "0123456789");
     let rejection = answer("412 Precondition Failed", "", "");
@@ -159,26 +159,26 @@ async fn store_that_compares_another_form_of_the_tag_is_read_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_refused_key_pair_is_unauthorized_in_every_call() {
+async fn rejected_key_pair_is_unauthorized_in_every_call() {
     let body = "<Error><Code>AccessDenied</Code><Message>k of ada@court.example</Message></Error>";
     let (staging, count) = store(answer("403 Forbidden", "", body), false).await;
     let errors = [staging.delete("k").await.err(), staging.read("k", "\"e\"", 0..1).await.err()];
     for error in errors {
-        assert!(matches!(error, Some(StagingError::Unauthorized)), "{error:?}");
+        assert!(matches!(error, Some(ExchangeError::Unauthorized)), "{error:?}");
     }
     assert_eq!(count.load(Ordering::SeqCst), 2, "not retried");
     let (staging, _) = store(answer("403 Forbidden", "", ""), false).await;
     let head = staging.head("k").await;
-    assert!(matches!(head, Err(StagingError::Unauthorized)), "{head:?}");
+    assert!(matches!(head, Err(ExchangeError::Unauthorized)), "{head:?}");
     let time = staging.store_time().await;
-    assert!(matches!(time, Err(StagingError::Unauthorized)), "{time:?}");
+    assert!(matches!(time, Err(ExchangeError::Unauthorized)), "{time:?}");
 }
 
 #[tokio::test]
-async fn a_server_error_is_unavailable_after_three_tries_and_tells_only_its_code() {
+async fn server_error_is_unavailable_after_three_tries_and_shows_only_its_code() {
     let body = "<Error><Code>SlowDown</Code><Message>k of ada@court.example</Message></Error>";
     let (staging, count) = store(answer("503 Slow Down", "", body), false).await;
-    let Err(StagingError::Unavailable(cause)) = staging.read("k", "\"e\"", 0..1).await else {
+    let Err(ExchangeError::Unavailable(cause)) = staging.read("k", "\"e\"", 0..1).await else {
         panic!("the read succeeded");
     };
     assert_eq!(cause.to_string(), "S3 GetObject: SlowDown (status 503)");
@@ -186,17 +186,17 @@ async fn a_server_error_is_unavailable_after_three_tries_and_tells_only_its_code
 }
 
 #[tokio::test]
-async fn the_stores_time_is_its_own_and_not_ours() {
+async fn store_time_comes_from_the_date_header() {
     let date = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
     let (staging, _) = store(answer("200 OK", date, ""), false).await;
     assert_eq!(staging.store_time().await.unwrap().to_string(), "1994-11-06T08:49:37Z");
     let (staging, _) = store(answer("200 OK", "", ""), false).await;
     let time = staging.store_time().await;
-    assert!(matches!(time, Err(StagingError::Unavailable(_))), "{time:?}");
+    assert!(matches!(time, Err(ExchangeError::Unavailable(_))), "{time:?}");
 }
 
 #[tokio::test]
-async fn an_empty_range_is_never_asked_for() {
+async fn empty_range_is_never_requested() {
     let (staging, count) = store(Vec::new(), false).await;
     assert!(staging.read("k", "\"e\"", 5..5).await.is_err());
     assert_eq!(count.load(Ordering::SeqCst), 0);

@@ -22,7 +22,7 @@ struct Account {
 }
 
 #[tokio::test]
-async fn a_new_value_is_seen_after_a_refresh_and_not_before() {
+async fn rotated_secret_is_returned_only_after_a_refresh() {
     let Some(emulator) = emulator() else { return };
     let client = aws_sdk_secretsmanager::Client::new(&support::config(&emulator).await);
     let name = support::random_name("secret");
@@ -74,7 +74,7 @@ async fn advance_time(time: Duration) {
 }
 
 #[tokio::test]
-async fn a_value_is_fetched_once_in_five_minutes() {
+async fn secret_is_fetched_once_in_five_minutes() {
     let fake = fake_secret(r#"{"username":"u{n}"}"#).await;
     for _ in 0..3 {
         assert_eq!(fake.secret.get().await.unwrap().username, "u0");
@@ -85,7 +85,7 @@ async fn a_value_is_fetched_once_in_five_minutes() {
 }
 
 #[tokio::test]
-async fn many_who_were_refused_at_once_share_one_refresh() {
+async fn concurrent_secret_refreshes_share_one_fetch() {
     let fake = fake_secret(r#"{"username":"u{n}"}"#).await;
     fake.secret.get().await.unwrap();
     let refreshed = join_all((0..10).map(|_| fake.secret.refresh())).await;
@@ -96,7 +96,7 @@ async fn many_who_were_refused_at_once_share_one_refresh() {
 }
 
 #[tokio::test]
-async fn an_old_value_goes_on_being_used_while_the_service_does_not_answer() {
+async fn cached_secret_is_used_while_the_service_is_unavailable() {
     let fake = fake_secret(r#"{"username":"u{n}"}"#).await;
     fake.secret.get().await.unwrap();
     fake.down.store(true, Ordering::SeqCst);
@@ -112,7 +112,7 @@ async fn an_old_value_goes_on_being_used_while_the_service_does_not_answer() {
 }
 
 #[tokio::test]
-async fn a_secret_of_another_shape_is_invalid_and_is_not_quoted() {
+async fn malformed_secret_is_invalid_and_never_quoted() {
     for text in ["hunter2", r#"{"password":"hunter2"}"#, r#"{"username":{"hunter2":1}}"#] {
         let error = fake_secret(text).await.secret.get().await.unwrap_err();
         assert!(matches!(error, SecretError::Invalid), "{error:?}");

@@ -8,7 +8,7 @@ use aws_sdk_sfn::types::ExecutionStatus;
 use docferry_app::ports::{Start, Workflow as _};
 use docferry_aws::StepFunctionsWorkflow;
 
-use support::wire::Lossy;
+use support::wire::LossyProxy;
 use support::{emulator, machine};
 
 fn execution(machine: &str, name: &str) -> String {
@@ -16,7 +16,7 @@ fn execution(machine: &str, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_start_is_repeated_freely_while_it_runs_and_closed_once_it_has_ended() {
+async fn repeated_start_reports_running_then_closed_execution() {
     let Some(emulator) = emulator() else { return };
     let (client, arn) = machine(&emulator).await;
     let workflow = StepFunctionsWorkflow::new(client.clone(), &arn);
@@ -35,19 +35,19 @@ async fn a_start_is_repeated_freely_while_it_runs_and_closed_once_it_has_ended()
 }
 
 #[tokio::test]
-async fn a_start_whose_answer_was_lost_counts() {
+async fn start_with_a_lost_response_is_reported_as_running() {
     let Some(emulator) = emulator() else { return };
     let (_, arn) = machine(&emulator).await;
-    let wire = Lossy::to(&emulator).await;
+    let wire = LossyProxy::to(&emulator).await;
     let client = aws_sdk_sfn::Client::new(&support::config(&wire.url).await);
     let workflow = StepFunctionsWorkflow::new(client, &arn);
-    wire.lose_the_next_answer();
+    wire.drop_next_response();
     assert_eq!(workflow.start(&support::random_id(), 1).await.unwrap(), Start::Running);
-    assert!(wire.has_lost_it());
+    assert!(wire.has_dropped_response());
 }
 
 #[tokio::test]
-async fn a_state_machine_that_does_not_exist_is_an_error() {
+async fn missing_state_machine_is_an_error() {
     let Some(emulator) = emulator() else { return };
     let client = aws_sdk_sfn::Client::new(&support::config(&emulator).await);
     let arn = "arn:aws:states:us-east-1:000000000000:stateMachine:none";

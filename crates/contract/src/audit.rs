@@ -91,7 +91,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_message_has_the_fields_of_the_contract() {
+    fn audit_message_has_the_fields_of_the_contract() {
         let record = OutcomeRecord {
             transfer_id: TransferId::from_u128(1),
             attempt: 2,

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use docferry_domain::{
-    CallbackRule, CallbackUrl, DriveTarget, FileId, MOST_DOCUMENTS, OnItemError, Priority,
+    CallbackRule, CallbackUrl, DriveTarget, FileId, MAX_DOCUMENTS, OnItemError, Priority,
 };
 use serde_json::Value;
 
@@ -116,8 +116,8 @@ fn files(fields: &mut Fields<'_>, range: &RangeInclusive<u64>) -> Option<(Vec<Fi
             return file(fields, "file_id", value, range).map(|file| (vec![file], true));
         }
         (None, Some(Value::Array(values))) => {
-            if values.is_empty() || values.len() > usize::from(MOST_DOCUMENTS) {
-                fields.refuse("file_ids", format_args!("must be 1 to {MOST_DOCUMENTS} numbers"));
+            if values.is_empty() || values.len() > usize::from(MAX_DOCUMENTS) {
+                fields.refuse("file_ids", format_args!("must be 1 to {MAX_DOCUMENTS} numbers"));
                 return None;
             }
             let mut files = Vec::with_capacity(values.len());
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn one_document_or_many_and_defaults_for_the_rest() {
+    fn request_names_one_document_or_many_and_has_defaults() {
         let one = parse(&json!({ "file_id": 10_000 })).unwrap();
         assert_eq!((one.files.len(), one.is_single, one.zip), (1, true, false));
         assert_eq!((one.priority, &one.destination), (Priority::Normal, &Destination::Download));
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_told_at_once_by_its_place() {
+    fn all_wrong_fields_are_reported_at_once_with_pointers() {
         for (body, expected) in [
             (json!([]), vec![""]),
             (json!({}), vec!["/file_id"]),

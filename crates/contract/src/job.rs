@@ -270,7 +270,7 @@ pub struct JobCanceling {
 /// Answer to `POST /v1/download/check`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct FileChecked {
+pub struct FileAvailability {
     /// As sent by the caller.
     #[serde(rename = "file_id")]
     pub file_id: FileId,

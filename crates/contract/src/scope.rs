@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scopes_are_read_as_they_are_written_and_unknown_ones_are_dropped() {
+    fn scopes_survive_a_round_trip_and_unknown_ones_are_dropped() {
         let text = "openid  docferry.service email docferry.read docferry.readx DOCFERRY.WRITE";
         let scopes = Scopes::parse(text);
         assert!(scopes.has(Scope::Read) && scopes.has(Scope::Service));

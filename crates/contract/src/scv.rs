@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_transfer_shows_exactly_the_contracts_fields() {
+    fn new_transfer_shows_exactly_the_fields_of_the_contract() {
         assert_eq!(
             serde_json::to_value(TransferStatus::from(&transfer())).unwrap(),
             json!({
@@ -188,7 +188,7 @@ mod tests {
 
     /// Regression: the old service set end time and bytes only at exactly 100 %.
     #[test]
-    fn a_failed_transfer_keeps_its_percent_and_shows_both_times() {
+    fn failed_transfer_keeps_its_percent_and_shows_both_times() {
         let mut failed = transfer();
         failed.phase = Phase::Failed;
         failed.started_at = Some(Timestamp::UNIX_EPOCH);
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminated_transfer_says_so_in_the_contracts_words() {
+    fn terminated_transfer_shows_the_text_of_the_contract() {
         let mut canceled = transfer();
         canceled.phase = Phase::Canceled;
         canceled.failure = Some(Failure { code: FailureCode::Canceled });
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_field_is_named_with_its_rule() {
+    fn every_wrong_upload_field_is_reported_with_its_rule() {
         let errors = UploadRequest::parse(&json!({"objGuid": 7, "filePath": "a:b"})).unwrap_err();
         let pointers: Vec<_> = errors.iter().map(|e| e.pointer.as_str()).collect();
         assert_eq!(pointers, ["/objGuid", "/email", "/filePath"]);

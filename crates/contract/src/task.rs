@@ -93,7 +93,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn task_input_is_exactly_the_id_the_attempt_and_the_definition() {
+    fn task_input_contains_only_id_execution_and_definition() {
         let id = "00000000000000000000000000000001";
         let input = json!({"transferId": id, "attempt": 1, "definition": 2});
         let parsed: TaskInput = serde_json::from_value(input.clone()).unwrap();
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn input_without_a_definition_comes_from_the_first_one() {
+    fn task_input_without_a_definition_means_definition_1() {
         let input = json!({"transferId": "00000000000000000000000000000001", "attempt": 1});
         let parsed: TaskInput = serde_json::from_value(input.clone()).unwrap();
         assert_eq!(parsed.definition, 1);
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn outputs_carry_what_the_choices_read() {
+    fn step_outputs_contain_the_fields_that_choices_read() {
         let poll = PollOutput { arrived: false, wait_seconds: 5, pool: None, push_again: false };
         assert_eq!(
             serde_json::to_value(poll).unwrap(),

@@ -1,6 +1,6 @@
 //! Body of a webhook.
 
-use docferry_domain::{Notice, Phase};
+use docferry_domain::{Phase, WebhookNotification};
 use serde::{Deserialize, Serialize};
 
 use crate::job::time;
@@ -64,8 +64,8 @@ pub struct EndedJobError {
     pub message: String,
 }
 
-impl From<&Notice> for WebhookBody {
-    fn from(notice: &Notice) -> Self {
+impl From<&WebhookNotification> for WebhookBody {
+    fn from(notice: &WebhookNotification) -> Self {
         let kind = match notice.outcome {
             Phase::Completed => WebhookKind::Completed,
             Phase::Canceled => WebhookKind::Canceled,
@@ -101,7 +101,7 @@ mod tests {
 
     fn body(outcome: Phase, failure: Option<FailureCode>) -> serde_json::Value {
         let callback = CallbackUrl::parse("https://hooks.example.org/x", CallbackRule::Public);
-        let notice = Notice {
+        let notice = WebhookNotification {
             job_id: TransferId::from_u128(1),
             attempt: 4,
             callback: callback.unwrap(),
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_tells_how_a_job_ended_and_neither_names_nor_urls() {
+    fn webhook_body_contains_the_outcome_but_no_name_or_url() {
         let failed = body(Phase::Failed, Some(FailureCode::QuotaExceeded));
         let message = FailureCode::QuotaExceeded.message();
         let expected = json!({

@@ -73,7 +73,7 @@ impl Priority {
 /// moves bytes or uses ORDS, never while it waits for a document to arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Turn {
+pub enum SlotState {
     /// Neither holds a slot nor waits for one.
     #[default]
     Idle,
@@ -83,7 +83,7 @@ pub enum Turn {
     Holding,
 }
 
-impl Turn {
+impl SlotState {
     /// Returns the stored name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -145,7 +145,7 @@ impl fmt::Debug for Person {
     }
 }
 
-/// Limits on the number of transfers that hold a slot of one pool at the same time.
+/// SlotLimits on the number of transfers that hold a slot of one pool at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolLimits {
     /// Limit for the whole pool.
@@ -172,14 +172,14 @@ impl PoolLimits {
 
 /// Slot limits of every pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct SlotLimits {
     /// Deliveries to OneDrive.
     pub onedrive: PoolLimits,
     /// Downloads.
     pub download: PoolLimits,
 }
 
-impl Limits {
+impl SlotLimits {
     /// Returns the limits of one pool.
     #[must_use]
     pub const fn of(&self, pool: Pool) -> PoolLimits {
@@ -190,7 +190,7 @@ impl Limits {
     }
 }
 
-impl From<PoolLimits> for Limits {
+impl From<PoolLimits> for SlotLimits {
     /// Uses the same limits for every pool.
     fn from(limits: PoolLimits) -> Self {
         Self { onedrive: limits, download: limits }
@@ -209,7 +209,7 @@ pub struct Slots {
 
 /// Entry of a transfer in the queue for a slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waiting {
+pub struct QueueEntry {
     /// Sort key from [`Priority::order`]; the smallest comes first.
     pub order: i64,
     /// The transfer.
@@ -224,8 +224,8 @@ pub struct Waiting {
 /// slot. Apart from such skips the queue order is kept. No slot stays free while a queued
 /// transfer is allowed to take it.
 #[derive(Debug)]
-pub struct Admission {
-    /// Limits of the pool.
+pub struct SlotAllocator {
+    /// SlotLimits of the pool.
     limits: PoolLimits,
     /// Number of slots held, including those granted here.
     held: usize,
@@ -233,7 +233,7 @@ pub struct Admission {
     by_person: BTreeMap<Person, usize>,
 }
 
-impl Admission {
+impl SlotAllocator {
     /// Starts with the slots that are held now.
     #[must_use]
     pub fn new(limits: PoolLimits, slots: &Slots) -> Self {
@@ -251,7 +251,7 @@ impl Admission {
     }
 
     /// Decides whether the next entry of the queue gets a slot, and counts the slot if so.
-    pub fn admits(&mut self, waiting: &Waiting) -> bool {
+    pub fn admits(&mut self, waiting: &QueueEntry) -> bool {
         let count = self.by_person.entry(waiting.person.clone()).or_default();
         if self.held >= self.limits.active || *count >= self.limits.each(&waiting.person) {
             return false;
@@ -269,14 +269,14 @@ mod tests {
 
     const LIMITS: PoolLimits = PoolLimits::new(5, 3);
 
-    fn waiting(n: u128, person: &str) -> Waiting {
+    fn waiting(n: u128, person: &str) -> QueueEntry {
         let order = i64::try_from(n).unwrap();
-        Waiting { order, transfer_id: TransferId::from_u128(n), person: Person::new(person) }
+        QueueEntry { order, transfer_id: TransferId::from_u128(n), person: Person::new(person) }
     }
 
     #[test]
-    fn a_person_at_the_limit_is_passed_over_and_others_go_on() {
-        let mut admission = Admission::new(LIMITS, &Slots::default());
+    fn person_at_the_limit_is_skipped_for_the_next_in_the_queue() {
+        let mut admission = SlotAllocator::new(LIMITS, &Slots::default());
         let queue = ["ada", "ada", "ada", "ada", "bob", "ada", "cyd", "dan"];
         let admitted: Vec<_> =
             (0..).zip(queue).filter(|(n, p)| admission.admits(&waiting(*n, p))).collect();
@@ -285,12 +285,12 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_asks_for_itself_has_limits_of_its_own() {
+    fn service_has_its_own_slot_limit() {
         let limits = PoolLimits { active: 9, per_person: 1, per_service: 4 };
-        let mut admission = Admission::new(limits, &Slots::default());
+        let mut admission = SlotAllocator::new(limits, &Slots::default());
         let queue = (0..12).map(|n| {
             let person = if n % 2 == 0 { Person::service("scv") } else { Person::new("scv") };
-            Waiting { person, ..waiting(n, "") }
+            QueueEntry { person, ..waiting(n, "") }
         });
         let admitted = queue.filter(|waiting| admission.admits(waiting));
         let (services, persons): (Vec<_>, Vec<_>) =
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_priority_is_worth_ten_minutes_and_no_more() {
+    fn priority_is_worth_exactly_ten_minutes() {
         let at = |second| Timestamp::from_second(second).unwrap();
         assert!(Priority::High.order(at(1599)) < Priority::Normal.order(at(1000)));
         assert!(Priority::High.order(at(1601)) > Priority::Normal.order(at(1000)));
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_is_the_same_in_any_case_and_never_printed() {
+    fn person_ignores_case_and_is_hidden_from_debug() {
         let [a, b] = ["Ada@Court.example", "ada@court.example"]
             .map(|text| Person::from(&text.parse::<Recipient>().unwrap()));
         assert_eq!(a, b);
@@ -316,14 +316,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn limits_hold_and_no_slot_stays_empty_while_somebody_may_have_it(
+        fn slot_limits_hold_and_no_usable_slot_stays_free(
             held in prop::collection::vec(0_u8..4, 0..5),
             queue in prop::collection::vec(0_u8..4, 0..20),
         ) {
             let person = |n: u8| Person::new(n.to_string());
             let holders = (1000..).map(TransferId::from_u128).zip(held.into_iter().map(person));
             let slots = Slots { holders: holders.collect(), version: 0 };
-            let mut admission = Admission::new(LIMITS, &slots);
+            let mut admission = SlotAllocator::new(LIMITS, &slots);
             let (admitted, skipped): (Vec<_>, Vec<_>) = (0..)
                 .zip(queue)
                 .map(|(n, p)| waiting(n, &p.to_string()))

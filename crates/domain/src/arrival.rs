@@ -26,7 +26,7 @@ impl ObjectHead {
     /// of the push.
     #[must_use]
     pub fn is_from_push(&self, source: &PushedSource) -> bool {
-        self.is_since(source.requested_at)
+        self.is_written_since(source.requested_at)
             || (self.is_about_since(source.requested_at)
                 && match &source.found {
                     Some(FoundObject::Absent) => true,
@@ -47,14 +47,14 @@ impl ObjectHead {
     }
 
     /// Returns whether the store wrote the object at this time or later, to the second.
-    fn is_since(&self, requested_at: Timestamp) -> bool {
+    fn is_written_since(&self, requested_at: Timestamp) -> bool {
         self.last_modified.as_second() >= requested_at.as_second()
     }
 
-    /// Like `is_since`, with a tolerance for the clocks of two nodes of the store.
+    /// Like `is_written_since`, with a tolerance for the clocks of two nodes of the store.
     #[must_use]
     pub fn is_about_since(&self, requested_at: Timestamp) -> bool {
-        self.is_since(requested_at - STORE_CLOCK_TOLERANCE)
+        self.is_written_since(requested_at - STORE_CLOCK_TOLERANCE)
     }
 }
 
@@ -109,7 +109,7 @@ impl From<ObjectHead> for ObjectVersion {
     }
 }
 
-/// Limits of the wait for an arrival.
+/// SlotLimits of the wait for an arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ArrivalRules {
     /// Longest time from the push to the arrival.
@@ -131,7 +131,7 @@ pub enum ArrivalVerdict {
         seconds: u32,
     },
     /// The deadline has passed, and there is no object of this push.
-    NeverCame,
+    NotArrived,
     /// The deadline has passed, and the object has another size than announced.
     WrongSize,
 }
@@ -146,7 +146,7 @@ pub enum ArrivalVerdict {
 /// time of the push and not from a counter, so a repeated task neither shortens nor
 /// stretches the wait.
 #[must_use]
-pub fn judge_arrival(
+pub fn check_arrival(
     source: &PushedSource,
     head: Option<&ObjectHead>,
     now: Timestamp,
@@ -163,7 +163,11 @@ pub fn judge_arrival(
     let waited = now.duration_since(source.pushed_at).max(SignedDuration::ZERO);
     let remaining = rules.deadline - waited;
     if remaining <= SignedDuration::ZERO {
-        return if fresh.is_some() { ArrivalVerdict::WrongSize } else { ArrivalVerdict::NeverCame };
+        return if fresh.is_some() {
+            ArrivalVerdict::WrongSize
+        } else {
+            ArrivalVerdict::NotArrived
+        };
     }
     let pause = (waited.as_secs() / 2).clamp(1, 30).min(remaining.as_secs().max(1));
     ArrivalVerdict::Wait { seconds: u32::try_from(pause).unwrap_or(30) }
@@ -198,19 +202,19 @@ mod tests {
     }
 
     fn judge(head: Option<ObjectHead>, now: i64) -> ArrivalVerdict {
-        judge_arrival(&source(), head.as_ref(), at(now), RULES)
+        check_arrival(&source(), head.as_ref(), at(now), RULES)
     }
 
     #[test]
-    fn a_whole_object_of_this_push_has_arrived_even_late() {
+    fn whole_object_of_the_push_has_arrived_even_late() {
         assert_eq!(judge(Some(head(100, 1000)), 1001), ArrivalVerdict::Arrived);
         assert_eq!(judge(Some(head(100, 1700)), 1701), ArrivalVerdict::Arrived);
     }
 
     #[test]
-    fn an_object_left_over_from_before_is_not_an_arrival() {
+    fn object_from_before_the_push_is_not_an_arrival() {
         assert_eq!(judge(Some(head(100, 999)), 1001), ArrivalVerdict::Wait { seconds: 1 });
-        assert_eq!(judge(Some(head(100, 999)), 1600), ArrivalVerdict::NeverCame);
+        assert_eq!(judge(Some(head(100, 999)), 1600), ArrivalVerdict::NotArrived);
     }
 
     /// The clock of one node is three seconds behind the clock of another.
@@ -218,7 +222,7 @@ mod tests {
     fn object_of_a_slow_node_counts_when_it_was_not_there_before() {
         let judge = |found, written: i64| {
             let source = PushedSource { found: Some(found), ..source() };
-            judge_arrival(&source, Some(&head(100, written)), at(1001), RULES)
+            check_arrival(&source, Some(&head(100, written)), at(1001), RULES)
         };
         let found = |written| Some(head(100, written));
         let waits = ArrivalVerdict::Wait { seconds: 1 };
@@ -235,25 +239,25 @@ mod tests {
     fn ambiguous_object_of_another_size_is_waited_for() {
         let found = Some(FoundObject::after(Some(head(50, 997))));
         let source = PushedSource { found, ..source() };
-        let verdict = judge_arrival(&source, Some(&head(50, 997)), at(1001), RULES);
+        let verdict = check_arrival(&source, Some(&head(50, 997)), at(1001), RULES);
         assert_eq!(verdict, ArrivalVerdict::Wait { seconds: 1 });
     }
 
     #[test]
-    fn a_part_is_waited_for_until_the_deadline_and_then_named() {
+    fn object_of_another_size_fails_only_at_the_deadline() {
         assert_eq!(judge(Some(head(50, 1001)), 1010), ArrivalVerdict::Wait { seconds: 5 });
         assert_eq!(judge(Some(head(50, 1001)), 1600), ArrivalVerdict::WrongSize);
     }
 
     /// Regression: the old service polled without a pause.
     #[test]
-    fn the_pause_grows_from_one_to_thirty_seconds_and_ends_at_the_deadline() {
+    fn arrival_pause_grows_to_thirty_seconds_and_ends_at_the_deadline() {
         let pauses: Vec<_> = [1000, 1010, 1050, 1500, 1595, 1599, 990]
             .into_iter()
             .map(|now| judge(None, now))
             .map(|v| if let ArrivalVerdict::Wait { seconds } = v { seconds } else { 0 })
             .collect();
         assert_eq!(pauses, [1, 5, 25, 30, 5, 1, 1]);
-        assert_eq!(judge(None, 1600), ArrivalVerdict::NeverCame);
+        assert_eq!(judge(None, 1600), ArrivalVerdict::NotArrived);
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{CallbackUrl, Failure, FailureCode, Outcome, Person, Phase, TraceParent, TransferId};
 
 /// Maximum number of documents in one batch.
-pub const MOST_DOCUMENTS: u16 = 1000;
+pub const MAX_DOCUMENTS: u16 = 1000;
 
 /// Policy for a batch when one of its documents fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub enum OnItemError {
 
 /// Progress counters of a batch. Within a run they never decrease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct BundleCounts {
+pub struct BatchCounts {
     /// Number of documents that have ended, with any outcome.
     pub ended: u16,
     /// Number of documents that were delivered.
@@ -35,7 +35,7 @@ pub struct BundleCounts {
     pub first_failure: Option<FailureCode>,
 }
 
-impl BundleCounts {
+impl BatchCounts {
     /// Returns the number of documents that have ended without being delivered.
     #[must_use]
     pub const fn failed(&self) -> u16 {
@@ -47,7 +47,7 @@ impl BundleCounts {
 /// its own record; this one holds the common state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Bundle {
+pub struct Batch {
     /// Version of the stored record format, at most
     /// [`SCHEMA_VERSION`](crate::SCHEMA_VERSION).
     pub schema_version: u32,
@@ -58,7 +58,7 @@ pub struct Bundle {
     /// Person on whose behalf the owner made the request, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Person>,
-    /// Number of documents, 1 to [`MOST_DOCUMENTS`].
+    /// Number of documents, 1 to [`MAX_DOCUMENTS`].
     pub documents: u16,
     /// Policy for the batch when one of its documents fails.
     pub on_item_error: OnItemError,
@@ -105,11 +105,11 @@ pub struct Bundle {
     pub failed_documents: u16,
 }
 
-impl Bundle {
+impl Batch {
     /// Returns whether the batch was abandoned: it failed before the records of all its
     /// documents were written, so it was never committed.
     #[must_use]
-    pub fn was_abandoned(&self, counts: &BundleCounts) -> bool {
+    pub fn was_abandoned(&self, counts: &BatchCounts) -> bool {
         self.phase == Phase::Failed && counts.ended < self.documents
     }
 
@@ -119,7 +119,7 @@ impl Bundle {
     /// exist yet. It is also `false` while a retry is being prepared, because the failures
     /// counted then belong to the run before.
     #[must_use]
-    pub fn stops(&self, counts: &BundleCounts) -> bool {
+    pub fn stops(&self, counts: &BatchCounts) -> bool {
         if self.phase == Phase::Accepted || self.resuming {
             return false;
         }
@@ -129,7 +129,7 @@ impl Bundle {
 
     /// Returns the outcome once all documents have ended; `None` before.
     #[must_use]
-    pub fn outcome(&self, counts: &BundleCounts) -> Option<Outcome> {
+    pub fn outcome(&self, counts: &BatchCounts) -> Option<Outcome> {
         if counts.ended < self.documents || self.resuming {
             return None;
         }
@@ -154,7 +154,7 @@ impl Bundle {
     /// Returns the percentage of the documents that were delivered. It is 100 only when the
     /// batch has completed. Failed and canceled documents do not count.
     #[must_use]
-    pub fn percent(&self, counts: &BundleCounts) -> u8 {
+    pub fn percent(&self, counts: &BatchCounts) -> u8 {
         if self.phase == Phase::Completed {
             return 100;
         }
@@ -171,8 +171,8 @@ impl Bundle {
 mod tests {
     use super::*;
 
-    fn bundle(on_item_error: OnItemError) -> Bundle {
-        Bundle {
+    fn bundle(on_item_error: OnItemError) -> Batch {
+        Batch {
             schema_version: crate::SCHEMA_VERSION,
             bundle_id: TransferId::from_u128(1),
             owner: "scv".into(),
@@ -195,19 +195,19 @@ mod tests {
         }
     }
 
-    fn counts(ended: u16, completed: u16) -> BundleCounts {
+    fn counts(ended: u16, completed: u16) -> BatchCounts {
         let first_failure = (completed < ended).then_some(FailureCode::QuotaExceeded);
-        BundleCounts { ended, completed, bytes: 0, first_failure }
+        BatchCounts { ended, completed, bytes: 0, first_failure }
     }
 
     #[test]
-    fn a_bundle_ends_with_its_last_document() {
+    fn batch_ends_with_its_last_document() {
         assert_eq!(bundle(OnItemError::Skip).outcome(&counts(2, 2)), None);
         assert_eq!(bundle(OnItemError::Skip).outcome(&counts(3, 3)), Some(Outcome::Completed));
     }
 
     #[test]
-    fn one_failure_stops_and_fails_a_bundle_unless_it_is_to_be_skipped() {
+    fn one_failure_cancels_and_fails_a_batch_unless_skipped() {
         let failed = Some(Outcome::Failed(FailureCode::QuotaExceeded));
         assert!(bundle(OnItemError::Fail).stops(&counts(1, 0)));
         assert_eq!(bundle(OnItemError::Fail).outcome(&counts(3, 2)), failed);
@@ -217,9 +217,9 @@ mod tests {
     }
 
     #[test]
-    fn a_bundle_whose_documents_were_stopped_one_by_one_was_canceled() {
+    fn batch_is_canceled_when_its_documents_are_canceled() {
         let first_failure = Some(FailureCode::Canceled);
-        let stopped = |completed| BundleCounts { first_failure, ..counts(3, completed) };
+        let stopped = |completed| BatchCounts { first_failure, ..counts(3, completed) };
         for on_item_error in [OnItemError::Fail, OnItemError::Skip] {
             assert_eq!(bundle(on_item_error).outcome(&stopped(0)), Some(Outcome::Canceled));
         }
@@ -228,16 +228,16 @@ mod tests {
     }
 
     #[test]
-    fn a_cancel_counts_unless_all_was_delivered_before() {
-        let canceled = Bundle { cancel_requested: true, ..bundle(OnItemError::Skip) };
+    fn batch_cancel_counts_unless_everything_was_delivered() {
+        let canceled = Batch { cancel_requested: true, ..bundle(OnItemError::Skip) };
         assert!(canceled.stops(&counts(0, 0)));
         assert_eq!(canceled.outcome(&counts(3, 1)), Some(Outcome::Canceled));
         assert_eq!(canceled.outcome(&counts(3, 3)), Some(Outcome::Completed));
     }
 
     #[test]
-    fn a_bundle_whose_documents_are_being_started_again_neither_ends_nor_stops() {
-        let resuming = Bundle { resuming: true, ..bundle(OnItemError::Fail) };
+    fn batch_with_a_retry_in_preparation_neither_ends_nor_cancels() {
+        let resuming = Batch { resuming: true, ..bundle(OnItemError::Fail) };
         assert_eq!(resuming.outcome(&counts(3, 2)), None);
         assert!(!resuming.stops(&counts(3, 2)), "the failures belong to the run before");
     }
@@ -252,10 +252,10 @@ mod tests {
     }
 
     #[test]
-    fn percent_is_100_only_when_completed() {
+    fn batch_percent_is_100_only_when_completed() {
         let running = bundle(OnItemError::Fail);
         assert_eq!([0, 1, 2, 3].map(|n| running.percent(&counts(n, n))), [0, 33, 66, 99]);
-        let ended = Bundle { phase: Phase::Completed, ..running };
+        let ended = Batch { phase: Phase::Completed, ..running };
         assert_eq!(ended.percent(&counts(3, 3)), 100);
     }
 }

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_refused_in_whichever_form_it_is_written() {
+    fn private_address_is_refused_in_every_notation() {
         for host in [
             "127.0.0.1",
             "127.1",
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn public_addresses_and_names_are_allowed_and_where_a_name_leads_is_not_asked_here() {
+    fn public_callback_addresses_and_names_are_allowed_without_resolution() {
         for url in [
             "https://hooks.example.org/docferry?key=1",
             "https://hooks.example.org:8443",
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_plain_https_url_is_refused_by_its_rule() {
+    fn callback_that_is_not_a_plain_https_url_is_refused_by_rule() {
         for (url, rule) in [
             ("", "absolute https"),
             ("hook", "absolute https"),
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_local_system_may_call_its_own_machine_without_tls_and_nothing_else_that_is_special() {
+    fn local_system_allows_only_loopback_callbacks_without_tls() {
         let parse = |text| CallbackUrl::parse(text, CallbackRule::PublicAndLoopback);
         for url in ["http://127.0.0.1:8080/", "https://[::1]/", "http://localhost:1/"] {
             assert!(parse(url).is_ok(), "{url}");
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_never_shown() {
+    fn callback_url_is_hidden_from_debug_output() {
         let url = CallbackUrl::parse("https://hooks.example.org/secret", CallbackRule::Public);
         assert_eq!(format!("{url:?}"), "Ok(CallbackUrl(…))");
     }

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_larger_has_longer_and_each_destination_its_own_rate() {
+    fn deadline_grows_with_size_by_the_rate_of_the_destination() {
         let rules = DeadlineRules {
             base: SignedDuration::from_secs(100),
             onedrive_bytes_per_second: 10,

@@ -347,7 +347,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn folders_keep_hash_percent_plus_quote_and_other_scripts() {
+    fn folder_names_may_contain_signs_and_any_script() {
         let folder: DriveFolder = "/Court Lists/#3 50% + l'été/法廷/".parse().unwrap();
         assert_eq!(folder.segments(), ["Court Lists", "#3 50% + l'été", "法廷"]);
         assert_eq!("".parse::<DriveFolder>().unwrap(), DriveFolder::default());
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn what_onedrive_refuses_is_refused_with_the_rule() {
+    fn invalid_onedrive_path_is_refused_with_its_rule() {
         for (path, rule) in [
             ("a//b", PathRule::Empty),
             ("a:b", PathRule::ForbiddenCharacter),
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_name_is_adapted_and_the_same_each_time() {
+    fn foreign_name_is_adapted_to_an_allowed_name() {
         for (foreign, name) in [
             ("../../etc/pass wd.pdf", "pass wd.pdf"),
             ("C:\\docs\\a.pdf", "a.pdf"),
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_keeps_its_extension() {
+    fn shortened_name_keeps_its_extension() {
         let name = DocumentName::adapted_from(&format!("{}.pdf", "長".repeat(400))).unwrap();
         assert_eq!(name.as_str().chars().count(), 255);
         assert!(name.as_str().ends_with(".pdf"));
@@ -424,14 +424,14 @@ mod tests {
             .chain('\u{10fffe}'..='\u{10ffff}')
             .filter(|c| !matches!(c, '/' | '\\'))
             .collect();
-        let is_kept = |c: &char| !FORBIDDEN.contains(c) && !is_unprintable(*c);
+        let is_retained = |c: &char| !FORBIDDEN.contains(c) && !is_unprintable(*c);
         for piece in all.chunks(100) {
             let text: String = piece.iter().collect();
             let name = DocumentName::adapted_from(&format!("a{text}b")).unwrap();
             let expected: String =
-                piece.iter().map(|c| if is_kept(c) { *c } else { '_' }).collect();
+                piece.iter().map(|c| if is_retained(c) { *c } else { '_' }).collect();
             assert_eq!(name.as_str(), format!("a{expected}b"));
-            for refused in piece.iter().filter(|c| !is_kept(c)).take(5) {
+            for refused in piece.iter().filter(|c| !is_retained(c)).take(5) {
                 let folder = format!("x/a{refused}b").parse::<DriveFolder>();
                 assert_eq!(folder, Err(PathRule::ForbiddenCharacter));
             }
@@ -439,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_older_records_are_still_read() {
+    fn stored_names_of_older_versions_are_still_read() {
         let folder: DriveFolder = serde_json::from_str("\"a\u{200b}b/c\u{fffd}\"").unwrap();
         assert_eq!(folder.segments(), ["a\u{200b}b", "c\u{fffd}"]);
         let name: DocumentName = serde_json::from_str("\"a\u{202e}b.pdf\"").unwrap();
@@ -475,14 +475,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_adapted_name_is_always_allowed(foreign in "(\\PC|[\\x00-\\x20.]){0,300}") {
+        fn adapted_name_is_always_allowed(foreign in "(\\PC|[\\x00-\\x20.]){0,300}") {
             if let Ok(name) = DocumentName::adapted_from(&foreign) {
                 prop_assert!(DriveFolder::default().admit(&name).is_ok());
             }
         }
 
         #[test]
-        fn a_name_with_reserved_parts_in_any_case_is_adapted(
+        fn name_with_reserved_parts_in_any_case_is_adapted(
             parts in proptest::collection::vec(
                 prop_oneof![reserved(), "\\PC{0,3}", any::<char>().prop_map(String::from)],
                 0..6,

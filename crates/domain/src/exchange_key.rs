@@ -19,12 +19,12 @@ pub const STORE_CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
 
 /// Maximum time between the request of a push and its answer, with a margin: the time limit
 /// of the push function is 60 s.
-pub const LONGEST_PUSH: SignedDuration = SignedDuration::from_secs(90);
+pub const MAX_PUSH_DURATION: SignedDuration = SignedDuration::from_secs(90);
 
 /// Time during which an object is not accepted because a push of another document has not
 /// named its key yet. It is longer than the first retries of a push take. It is limited
 /// because a document for which the source never answers must not block all others.
-pub const UNNAMED_PUSH_WAIT: SignedDuration = SignedDuration::from_secs(20);
+pub const UNNAMED_PUSH_TIMEOUT: SignedDuration = SignedDuration::from_secs(20);
 
 /// A push whose object is not known to have arrived.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -127,7 +127,7 @@ pub struct ExchangeKey {
 /// A key whose object may still arrive after the transfer that pushed it has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct OwedKey {
+pub struct LateArrivalKey {
     /// The key in the exchange bucket.
     pub key: String,
     /// Time of the exchange store's clock just before the push was requested. An older
@@ -180,7 +180,7 @@ pub fn identify(
     let unnamed = |push: &&OutstandingPush| {
         push.guid != *guid
             && push.may_have_brought(written_at)
-            && now.duration_since(push.pushed_at) < UNNAMED_PUSH_WAIT
+            && now.duration_since(push.pushed_at) < UNNAMED_PUSH_TIMEOUT
     };
     if in_flight.iter().any(|push| unnamed(&push)) { Identity::Unknown } else { identity }
 }
@@ -188,7 +188,7 @@ pub fn identify(
 /// Returns the time just before the push `own` was requested, or the earliest possible time
 /// for a record of an older version.
 fn asked_at(own: &PushedSource) -> Timestamp {
-    own.asked_at.unwrap_or(own.pushed_at - LONGEST_PUSH)
+    own.asked_at.unwrap_or(own.pushed_at - MAX_PUSH_DURATION)
 }
 
 /// Returns whether a push of another document became known after the push `own` was
@@ -210,7 +210,7 @@ pub fn is_contested(
 /// object does not tell which of them came. A push of the same document that is in flight
 /// may be one of them.
 #[must_use]
-pub fn seen_push<'a>(
+pub fn proven_push<'a>(
     guid: &ObjectGuid,
     outstanding: &'a [OutstandingPush],
     in_flight: &[OutstandingPush],
@@ -301,15 +301,15 @@ mod tests {
     }
 
     #[test]
-    fn one_arrival_proves_one_push_only_when_no_other_can_arrive() {
+    fn arrival_proves_a_push_only_when_no_other_can_arrive() {
         let pushes = [push("AAAA", 100), push("AAAA", 1000), push("BBBB", 1001)];
-        let seen = seen_push(&guid("AAAA"), &pushes, &[], at(1010), DEADLINE);
+        let seen = proven_push(&guid("AAAA"), &pushes, &[], at(1010), DEADLINE);
         assert_eq!(seen, Some(&pushes[1]), "the first can no longer arrive");
-        assert_eq!(seen_push(&guid("AAAA"), &pushes, &[], at(600), DEADLINE), None);
+        assert_eq!(proven_push(&guid("AAAA"), &pushes, &[], at(600), DEADLINE), None);
         let repeated = [OutstandingPush { is_repeated: true, ..push("AAAA", 1000) }];
-        assert_eq!(seen_push(&guid("AAAA"), &repeated, &[], at(1010), DEADLINE), None);
+        assert_eq!(proven_push(&guid("AAAA"), &repeated, &[], at(1010), DEADLINE), None);
         let in_flight = [push("AAAA", 1005)];
-        let seen = seen_push(&guid("AAAA"), &pushes, &in_flight, at(1010), DEADLINE);
+        let seen = proven_push(&guid("AAAA"), &pushes, &in_flight, at(1010), DEADLINE);
         assert_eq!(seen, None, "the object may be that of the other push");
     }
 

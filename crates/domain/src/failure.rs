@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! failure_codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, retry: $retry:literal, $message:literal;)+) => {
-        /// Reason why a step or a transfer failed.
+        /// CredentialProblem why a step or a transfer failed.
         ///
         /// Each code has one name in the API, in the state machine's `ErrorEquals` and in
         /// the store: [`FailureCode::as_str`]. `cargo xtask check` proves that the state
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_from_newer_code_reads_as_internal() {
+    fn unknown_failure_code_is_read_as_internal() {
         let code: FailureCode = serde_json::from_str("\"FROM_THE_FUTURE\"").unwrap();
         assert_eq!(code, FailureCode::Internal);
     }

@@ -8,7 +8,7 @@ use crate::JobState;
 
 /// Snapshot of a job, reduced to the values that events carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct JobSnapshot {
     /// Number of the run: 1, and one more for each retry.
     pub attempt: u32,
     /// State of the job.
@@ -25,7 +25,7 @@ pub struct Standing {
 /// It is sent to the client as the id of an event. Only this type interprets the text form:
 /// `1.running.40.6000000`, `1.completed.100.15000000.end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Told {
+pub struct Cursor {
     attempt: u32,
     state: JobState,
     /// Percent and bytes of the last progress event in this run; `None` before the first.
@@ -34,18 +34,18 @@ pub struct Told {
     ended: bool,
 }
 
-impl Told {
+impl Cursor {
     /// Returns whether the client knows everything: the end of this run was sent, and no
     /// other run has begun.
     #[must_use]
-    pub fn knows_the_end(&self, now: &Standing) -> bool {
+    pub fn has_seen_the_end(&self, now: &JobSnapshot) -> bool {
         self.ended && self.attempt == now.attempt && now.state.is_terminal()
     }
 }
 
 /// Kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum News {
+pub enum JobEvent {
     /// The state has changed, or another run has begun.
     Status,
     /// The progress has changed.
@@ -59,8 +59,8 @@ pub enum News {
 /// Within a run, percent and bytes never decrease, whatever the snapshot says. The final
 /// event is sent once: a job that expires after it produces no further event.
 #[must_use]
-pub fn news(cursor: Option<Told>, now: &Standing) -> Vec<(News, Told)> {
-    if cursor.is_some_and(|cursor| cursor.knows_the_end(now)) {
+pub fn events_since(cursor: Option<Cursor>, now: &JobSnapshot) -> Vec<(JobEvent, Cursor)> {
+    if cursor.is_some_and(|cursor| cursor.has_seen_the_end(now)) {
         return Vec::new();
     }
     // A cursor of an earlier run does not apply to this one. A cursor of a later run is
@@ -71,24 +71,24 @@ pub fn news(cursor: Option<Told>, now: &Standing) -> Vec<(News, Told)> {
         Some(cursor) if cursor.state == now.state => cursor,
         _ => {
             let progress = known.and_then(|cursor| cursor.progress);
-            let cursor = Told { attempt: now.attempt, state: now.state, progress, ended: false };
-            events.push((News::Status, cursor));
+            let cursor = Cursor { attempt: now.attempt, state: now.state, progress, ended: false };
+            events.push((JobEvent::Status, cursor));
             cursor
         }
     };
     let progress = (now.percent, now.bytes_done);
     if cursor.progress.is_none_or(|before| before < progress) {
         cursor.progress = Some(progress);
-        events.push((News::Progress, cursor));
+        events.push((JobEvent::Progress, cursor));
     }
     if now.state.is_terminal() {
         cursor.ended = true;
-        events.push((News::End, cursor));
+        events.push((JobEvent::End, cursor));
     }
     events
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.attempt, self.state.as_str())?;
         if let Some((percent, bytes)) = self.progress {
@@ -101,30 +101,30 @@ impl fmt::Display for Told {
 /// Error for a text that is not the id of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid event id")]
-pub struct UnknownEvent;
+pub struct InvalidEventId;
 
-impl FromStr for Told {
-    type Err = UnknownEvent;
+impl FromStr for Cursor {
+    type Err = InvalidEventId;
 
-    fn from_str(text: &str) -> Result<Self, UnknownEvent> {
+    fn from_str(text: &str) -> Result<Self, InvalidEventId> {
         let (rest, ended) = text.strip_suffix(".end").map_or((text, false), |rest| (rest, true));
         let parts: Vec<_> = rest.split('.').collect();
         let (attempt, state, progress) = match parts[..] {
             [attempt, state] => (attempt, state, None),
             [attempt, state, percent, bytes] => {
                 let percent = percent.parse().ok().filter(|percent| *percent <= 100);
-                let bytes = bytes.parse().map_err(|_| UnknownEvent)?;
-                (attempt, state, Some((percent.ok_or(UnknownEvent)?, bytes)))
+                let bytes = bytes.parse().map_err(|_| InvalidEventId)?;
+                (attempt, state, Some((percent.ok_or(InvalidEventId)?, bytes)))
             }
-            _ => return Err(UnknownEvent),
+            _ => return Err(InvalidEventId),
         };
         let state = JobState::ALL.into_iter().find(|known| known.as_str() == state);
-        let state = state.ok_or(UnknownEvent)?;
+        let state = state.ok_or(InvalidEventId)?;
         let attempt = attempt.parse().ok().filter(|attempt| *attempt > 0);
         if ended && !state.is_terminal() {
-            return Err(UnknownEvent);
+            return Err(InvalidEventId);
         }
-        Ok(Self { attempt: attempt.ok_or(UnknownEvent)?, state, progress, ended })
+        Ok(Self { attempt: attempt.ok_or(InvalidEventId)?, state, progress, ended })
     }
 }
 
@@ -132,62 +132,63 @@ impl FromStr for Told {
 mod tests {
     use super::*;
 
-    const RUNNING: Standing =
-        Standing { attempt: 1, state: JobState::Running, percent: 40, bytes_done: 6 };
+    const RUNNING: JobSnapshot =
+        JobSnapshot { attempt: 1, state: JobState::Running, percent: 40, bytes_done: 6 };
 
-    fn kinds(cursor: Option<Told>, now: &Standing) -> Vec<News> {
-        news(cursor, now).into_iter().map(|(kind, _)| kind).collect()
+    fn kinds(cursor: Option<Cursor>, now: &JobSnapshot) -> Vec<JobEvent> {
+        events_since(cursor, now).into_iter().map(|(kind, _)| kind).collect()
     }
 
-    fn last(cursor: Option<Told>, now: &Standing) -> Option<Told> {
-        news(cursor, now).last().map(|(_, cursor)| *cursor)
+    fn last(cursor: Option<Cursor>, now: &JobSnapshot) -> Option<Cursor> {
+        events_since(cursor, now).last().map(|(_, cursor)| *cursor)
     }
 
     #[test]
-    fn who_knows_nothing_is_told_all_and_then_only_what_is_new() {
-        assert_eq!(kinds(None, &RUNNING), [News::Status, News::Progress]);
+    fn new_client_gets_every_event_and_later_only_changes() {
+        assert_eq!(kinds(None, &RUNNING), [JobEvent::Status, JobEvent::Progress]);
         let cursor = last(None, &RUNNING);
         assert_eq!(kinds(cursor, &RUNNING), []);
-        let further = Standing { bytes_done: 7, ..RUNNING };
-        assert_eq!(kinds(cursor, &further), [News::Progress]);
-        let done = Standing { state: JobState::Completed, percent: 100, ..further };
-        assert_eq!(kinds(cursor, &done), [News::Status, News::Progress, News::End]);
+        let further = JobSnapshot { bytes_done: 7, ..RUNNING };
+        assert_eq!(kinds(cursor, &further), [JobEvent::Progress]);
+        let done = JobSnapshot { state: JobState::Completed, percent: 100, ..further };
+        assert_eq!(kinds(cursor, &done), [JobEvent::Status, JobEvent::Progress, JobEvent::End]);
         // The connection broke before the final event.
-        let cut = news(cursor, &done)[1].1;
-        assert_eq!(kinds(Some(cut), &done), [News::End]);
+        let cut = events_since(cursor, &done)[1].1;
+        assert_eq!(kinds(Some(cut), &done), [JobEvent::End]);
     }
 
     #[test]
-    fn an_end_is_told_once_and_an_attempt_after_it_from_its_beginning() {
-        let failed = Standing { state: JobState::Failed, ..RUNNING };
+    fn final_event_is_sent_once_and_a_retry_starts_over() {
+        let failed = JobSnapshot { state: JobState::Failed, ..RUNNING };
         let cursor = last(None, &failed);
-        assert!(cursor.unwrap().knows_the_end(&failed));
-        let expired = Standing { state: JobState::Expired, ..failed };
+        assert!(cursor.unwrap().has_seen_the_end(&failed));
+        let expired = JobSnapshot { state: JobState::Expired, ..failed };
         assert_eq!(kinds(cursor, &expired), []);
-        let again = Standing { attempt: 2, state: JobState::Queued, percent: 0, bytes_done: 0 };
-        assert!(!cursor.unwrap().knows_the_end(&again));
-        assert_eq!(kinds(cursor, &again), [News::Status, News::Progress]);
+        let again = JobSnapshot { attempt: 2, state: JobState::Queued, percent: 0, bytes_done: 0 };
+        assert!(!cursor.unwrap().has_seen_the_end(&again));
+        assert_eq!(kinds(cursor, &again), [JobEvent::Status, JobEvent::Progress]);
     }
 
     #[test]
-    fn what_goes_down_within_an_attempt_is_not_told() {
+    fn decreasing_progress_within_a_run_sends_no_event() {
         let cursor = last(None, &RUNNING);
         for (percent, bytes_done) in [(39, 9), (40, 5), (40, 6)] {
-            assert_eq!(kinds(cursor, &Standing { percent, bytes_done, ..RUNNING }), []);
+            assert_eq!(kinds(cursor, &JobSnapshot { percent, bytes_done, ..RUNNING }), []);
         }
     }
 
     #[test]
-    fn an_id_reads_back_as_what_was_told() {
-        let done = Standing { state: JobState::Completed, percent: 100, ..RUNNING };
-        for (_, cursor) in news(None, &RUNNING).into_iter().chain(news(None, &done)) {
+    fn event_id_reads_back_as_its_cursor() {
+        let done = JobSnapshot { state: JobState::Completed, percent: 100, ..RUNNING };
+        for (_, cursor) in events_since(None, &RUNNING).into_iter().chain(events_since(None, &done))
+        {
             assert_eq!(cursor.to_string().parse(), Ok(cursor));
         }
         assert_eq!(last(None, &done).unwrap().to_string(), "1.completed.100.6.end");
     }
 
     #[test]
-    fn what_is_no_id_is_not_read() {
+    fn malformed_event_id_is_refused() {
         for text in [
             "",
             "7",
@@ -201,7 +202,7 @@ mod tests {
             "-1.running",
             "1.running.40.-6",
         ] {
-            assert_eq!(text.parse::<Told>(), Err(UnknownEvent), "{text}");
+            assert_eq!(text.parse::<Cursor>(), Err(InvalidEventId), "{text}");
         }
     }
 }

@@ -15,22 +15,22 @@ pub const SMALL_FILE_BYTES: u64 = 4_000_000;
 
 /// Length of the first fragment, while the throughput is unknown: the upper end of what
 /// Graph recommends for ordinary links (5 to 10 MiB).
-const FIRST_BYTES: u64 = 32 * GRANULE_BYTES;
+const FIRST_FRAGMENT_BYTES: u64 = 32 * GRANULE_BYTES;
 
 /// Maximum size of a document that is sent as one fragment. A second fragment would cost a
 /// request (0.1 to 0.3 s of overhead), and would save at most 1.6 times the first fragment
 /// from being sent again.
-const WHOLE_BYTES: u64 = 51 * GRANULE_BYTES;
+const MAX_SINGLE_FRAGMENT_BYTES: u64 = 51 * GRANULE_BYTES;
 
 /// Target duration of a fragment at the measured throughput. Against an overhead of 0.1 to
 /// 0.3 s per request this loses 1 to 3 %. Progress becomes visible and a cancel request is
 /// noticed at least that often.
-const AIM: Duration = Duration::from_secs(10);
+const TARGET_DURATION: Duration = Duration::from_secs(10);
 
 /// Maximum growth factor from one fragment to the next. It allows one step from the first
 /// to the largest length when the throughput is high, because each fragment costs a
 /// request.
-const GROWTH: u64 = 8;
+const MAX_GROWTH_FACTOR: u64 = 8;
 
 /// Range of bytes `[start, end)` of a document of `total` bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +83,11 @@ impl FragmentPlan {
     /// `largest` bytes.
     #[must_use]
     pub const fn first(total: u64, largest: u64) -> Self {
-        let bytes = if total <= WHOLE_BYTES { WHOLE_BYTES } else { FIRST_BYTES };
+        let bytes = if total <= MAX_SINGLE_FRAGMENT_BYTES {
+            MAX_SINGLE_FRAGMENT_BYTES
+        } else {
+            FIRST_FRAGMENT_BYTES
+        };
         Self::starting_at(bytes).at_most(largest)
     }
 
@@ -111,9 +115,9 @@ impl FragmentPlan {
     #[must_use]
     pub fn grown(self, sent: u64, took: Duration, largest: u64) -> Self {
         let took = took.as_millis().max(1);
-        let carried = u128::from(sent) * AIM.as_millis() / took;
+        let carried = u128::from(sent) * TARGET_DURATION.as_millis() / took;
         let carried = u64::try_from(carried).unwrap_or(u64::MAX);
-        let most = self.bytes.saturating_mul(GROWTH);
+        let most = self.bytes.saturating_mul(MAX_GROWTH_FACTOR);
         Self::starting_at(carried.clamp(self.bytes, most)).at_most(largest)
     }
 
@@ -149,7 +153,7 @@ mod tests {
 
     /// Regression: the old service sent an empty extra fragment here.
     #[test]
-    fn an_exact_multiple_of_the_fragment_has_no_empty_last_fragment() {
+    fn document_of_whole_fragments_has_no_empty_last_fragment() {
         let plan = FragmentPlan::starting_at(GRANULE_BYTES);
         let total = 2 * GRANULE_BYTES;
         let last = plan.next(GRANULE_BYTES, total).unwrap();
@@ -170,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fast_line_gets_few_large_fragments_and_a_slow_one_smaller_ones() {
+    fn fragment_length_follows_the_throughput() {
         assert_eq!(sizes(16_000_000, 85_000_000), [48]);
         assert_eq!(sizes(256_000_000, 85_000_000), [32, 191, 191, 191, 176]);
         assert_eq!(sizes(50_000_000, 500_000), [32, 32, 32, 32, 24]);
@@ -188,7 +192,7 @@ mod tests {
     proptest! {
         /// Regression: short reads of the old service made unaligned fragments.
         #[test]
-        fn fragments_cover_the_document_in_order_and_all_but_the_last_are_aligned(
+        fn fragments_cover_the_document_in_order_and_are_aligned(
             size in 1_u64..200_000_000,
             start in 0_u64..100_000_000,
         ) {

@@ -15,7 +15,7 @@ pub struct InvalidId(pub(crate) &'static str);
 /// Opaque id of a transfer or batch: 32 lower-case hex digits without dashes, the form that
 /// SCV already stores.
 ///
-/// A document of a [`Bundle`](crate::Bundle) is a transfer too. Its id consists of the
+/// A document of a [`Batch`](crate::Batch) is a transfer too. Its id consists of the
 /// batch's id and the document's number: `{32 hex digits}_{4 digits}`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -46,7 +46,7 @@ impl TransferId {
     /// Returns whether [`TransferId::of_bundle`] created the id. An id that it did not
     /// create may still be that of a batch.
     #[must_use]
-    pub fn is_of_bundle(&self) -> bool {
+    pub fn is_batch(&self) -> bool {
         self.0.len() == PLAIN_LEN && self.0.as_bytes().get(12) == Some(&b'8')
     }
 
@@ -60,19 +60,19 @@ impl TransferId {
     /// this id.
     #[must_use]
     pub fn document(&self, number: u16) -> Self {
-        Self(format!("{}_{number:04}", self.bundle_str()))
+        Self(format!("{}_{number:04}", self.batch_str()))
     }
 
     /// Returns the batch and the document number, if this is a document of a batch.
     #[must_use]
-    pub fn in_bundle(&self) -> Option<(Self, u16)> {
+    pub fn batch_and_number(&self) -> Option<(Self, u16)> {
         let (bundle, number) = self.0.split_once('_')?;
         Some((Self(bundle.to_owned()), number.parse().ok()?))
     }
 
     /// Returns the 32 hex digits of the transfer, or of the batch that it belongs to.
     #[must_use]
-    pub fn bundle_str(&self) -> &str {
+    pub fn batch_str(&self) -> &str {
         self.0.get(..PLAIN_LEN).unwrap_or(&self.0)
     }
 }
@@ -180,24 +180,24 @@ mod tests {
     }
 
     #[test]
-    fn a_document_of_a_bundle_has_the_bundles_id_and_a_number() {
+    fn document_id_consists_of_batch_id_and_number() {
         let bundle = TransferId::from_u128(7);
         let document = bundle.document(12);
         assert_eq!(document.as_str().parse(), Ok(document.clone()));
-        assert_eq!(document.in_bundle(), Some((bundle.clone(), 12)));
-        assert_eq!(bundle.in_bundle(), None);
+        assert_eq!(document.batch_and_number(), Some((bundle.clone(), 12)));
+        assert_eq!(bundle.batch_and_number(), None);
         for bad in ["", "1", "+001", "00001", "000x", "1_2"] {
             assert!(format!("{bundle}_{bad}").parse::<TransferId>().is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn the_id_of_a_bundle_is_told_from_that_of_a_transfer() {
+    fn batch_id_is_distinguished_from_a_transfer_id() {
         let bits = 0x0193_5678_90ab_7def_8123_4567_89ab_cdef;
         let (transfer, bundle) = (TransferId::from_u128(bits), TransferId::of_bundle(bits));
         assert_eq!(bundle.as_str(), "0193567890ab8def8123456789abcdef");
-        assert!(bundle.is_of_bundle() && !transfer.is_of_bundle());
-        assert!(!bundle.document(1).is_of_bundle());
+        assert!(bundle.is_batch() && !transfer.is_batch());
+        assert!(!bundle.document(1).is_batch());
     }
 
     #[test]

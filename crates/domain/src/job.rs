@@ -9,7 +9,7 @@ use crate::Phase;
 /// State of a job, as the downloads API shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum JobState {
-    /// Waiting for a slot.
+    /// QueueEntry for a slot.
     Queued,
     /// At least one document is being transferred.
     Running,
@@ -51,7 +51,7 @@ impl JobState {
 
     /// Returns whether the owner may retry the job.
     #[must_use]
-    pub const fn may_run_again(self) -> bool {
+    pub const fn can_be_retried(self) -> bool {
         matches!(self, Self::Failed | Self::Canceled | Self::Expired)
     }
 
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn expired_follows_from_the_clock_and_only_for_what_has_ended() {
+    fn job_expires_by_the_clock_and_only_after_its_end() {
         let at = |seconds| Timestamp::from_second(seconds).unwrap();
         for phase in [Phase::Completed, Phase::Failed, Phase::Canceled] {
             assert_eq!(JobState::of(phase, Some(at(10)), at(10)), JobState::Expired);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn who_polls_is_sent_away_longer_the_longer_it_takes_but_not_at_the_end() {
+    fn poll_interval_grows_with_age_and_is_short_near_the_end() {
         let ask = |percent, seconds| {
             next_poll_ms(JobState::Running, percent, SignedDuration::from_secs(seconds))
         };

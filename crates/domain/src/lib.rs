@@ -41,43 +41,45 @@ mod tries;
 mod verify;
 mod zip;
 
-pub use admission::{Admission, Limits, Person, Pool, PoolLimits, Priority, Slots, Turn, Waiting};
+pub use admission::{
+    Person, Pool, PoolLimits, Priority, QueueEntry, SlotAllocator, SlotLimits, SlotState, Slots,
+};
 pub use arrival::{
-    ArrivalRules, ArrivalVerdict, FoundObject, ObjectHead, ObjectVersion, judge_arrival,
+    ArrivalRules, ArrivalVerdict, FoundObject, ObjectHead, ObjectVersion, check_arrival,
 };
 pub use artifact::{Artifact, ArtifactRecord};
-pub use bundle::{Bundle, BundleCounts, MOST_DOCUMENTS, OnItemError};
+pub use bundle::{Batch, BatchCounts, MAX_DOCUMENTS, OnItemError};
 pub use callback::{CallbackRule, CallbackUrl, InvalidCallback};
 pub use course::{
-    Action, Answer, Course, CourseRules, End, Gap, MAX_FAILURES, MAX_RENEWALS, MAX_SESSIONS, Names,
-    Seen,
+    CandidateNames, Command, DriveEvent, ExpectedRange, InvocationOutcome, MAX_FAILURES,
+    MAX_RENEWALS, MAX_SESSIONS, Occupancy, UploadMachine, UploadRules,
 };
 pub use deadline::DeadlineRules;
 pub use destination::{DocumentName, DriveFolder, PathRule};
 pub use exchange_key::{
-    ExchangeKey, Identity, LONGEST_PUSH, OutstandingPush, OwedKey, STORE_CLOCK_TOLERANCE,
-    UNNAMED_PUSH_WAIT, identify, is_contested, seen_push,
+    ExchangeKey, Identity, LateArrivalKey, MAX_PUSH_DURATION, OutstandingPush,
+    STORE_CLOCK_TOLERANCE, UNNAMED_PUSH_TIMEOUT, identify, is_contested, proven_push,
 };
 pub use failure::{FailureCode, UnknownFailureCode};
 pub use file_id::FileId;
-pub use follow::{News, Standing, Told, UnknownEvent, news};
+pub use follow::{Cursor, InvalidEventId, JobEvent, JobSnapshot, events_since};
 pub use fragment::{
     FragmentPlan, FragmentRange, GRANULE_BYTES, LARGEST_FRAGMENT_BYTES, SMALL_FILE_BYTES,
 };
 pub use ids::{InvalidId, ObjectGuid, TransferId};
 pub use job::{JobState, next_poll_ms};
-pub use notice::Notice;
+pub use notice::WebhookNotification;
 pub use outcome::{DeliveredFile, Outcome, OutcomeRecord};
-pub use pace::{Pace, eta_seconds};
+pub use pace::{Throughput, eta_seconds};
 pub use phase::Phase;
 pub use policy::ConflictPolicy;
 pub use progress::percent;
 pub use quickxor::{HashState, QuickXorHash, SourceHash};
 pub use recipient::{InvalidRecipient, Recipient};
-pub use request::NamedRequest;
+pub use request::IdempotencyRecord;
 pub use spread::spread;
 pub use stages::{
-    ArrivedObject, Checkpoint, DeliveredItem, Delivery, Failure, PushedSource, Tally,
+    ArrivedObject, Checkpoint, DeliveredItem, Delivery, Failure, PushedSource, UploadCounters,
 };
 pub use target::{DownloadTarget, DriveTarget, Target};
 pub use text::{is_printable, media_type};

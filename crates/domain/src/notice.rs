@@ -4,19 +4,18 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bundle, BundleCounts, CallbackUrl, FailureCode, Outcome, Phase, TraceParent, Transfer,
-    TransferId,
+    Batch, BatchCounts, CallbackUrl, FailureCode, Outcome, Phase, TraceParent, Transfer, TransferId,
 };
 
 /// Notification of the end of a job, for the webhook that its caller named.
 ///
 /// It is written in the transaction that ends the job. Then it is sent at least once,
-/// always with the same [`Notice::message_id`]. It contains the webhook's URL, but no names
+/// always with the same [`WebhookNotification::message_id`]. It contains the webhook's URL, but no names
 /// of documents. It is stored in the encrypted table, travels through an encrypted queue
 /// and is never logged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Notice {
+pub struct WebhookNotification {
     /// Id of the job.
     pub job_id: TransferId,
     /// Number that distinguishes the ends of one job: the execution of a transfer, the run
@@ -43,7 +42,7 @@ pub struct Notice {
     pub trace: Option<TraceParent>,
 }
 
-impl Notice {
+impl WebhookNotification {
     /// Returns the notification for a transfer that has ended; `None` while it runs, or
     /// when no webhook was named.
     #[must_use]
@@ -66,8 +65,8 @@ impl Notice {
     /// webhook was named, or when the batch was never committed.
     #[must_use]
     pub fn of_bundle(
-        ending: &Bundle,
-        counts: &BundleCounts,
+        ending: &Batch,
+        counts: &BatchCounts,
         outcome: Outcome,
         ended_at: Timestamp,
     ) -> Option<Self> {

@@ -64,7 +64,7 @@ impl Outcome {
     /// file at the destination may be the document but cannot be compared. It also replaces
     /// a cancel, because "canceled" would deny a file that may be there.
     #[must_use]
-    pub fn unless_unverified(self, code: Option<FailureCode>) -> Self {
+    pub fn or_unverified(self, code: Option<FailureCode>) -> Self {
         match (self, code) {
             (Self::Completed, _) | (_, None) => self,
             (_, Some(code)) => Self::Failed(code),
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delivery_wins_over_cancel_and_failure() {
+    fn recorded_delivery_wins_over_cancel_and_failure() {
         let delivered =
             Transfer { delivery: Some(Artifact { key: "k".into(), size: 1 }.into()), ..transfer() };
         assert_eq!(Outcome::decide(&delivered, Some("CANCELED")), Outcome::Completed);
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_delivered_is_named() {
+    fn outcome_record_lists_only_delivered_documents() {
         let mut ended = transfer();
         assert_eq!(OutcomeRecord::of(&ended), None, "it has not ended");
         ended.ended_at = Some(Timestamp::UNIX_EPOCH);

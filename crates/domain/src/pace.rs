@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// make estimates jump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Pace {
+pub struct Throughput {
     /// Time of the last measurement.
     pub at: Timestamp,
     /// Number of bytes that had arrived by then.
@@ -23,7 +23,7 @@ const WINDOW: SignedDuration = SignedDuration::from_secs(10);
 /// Age after which a measurement is no longer used.
 const STALE: SignedDuration = SignedDuration::from_secs(60);
 
-impl Pace {
+impl Throughput {
     /// Starts with a first measurement, from which no throughput follows yet.
     #[must_use]
     pub const fn begin(at: Timestamp, bytes: u64) -> Self {
@@ -67,7 +67,7 @@ impl Pace {
     /// Estimates the number of bytes that have moved since the last measurement; 0 while
     /// the throughput is not known.
     #[must_use]
-    pub fn moved_since(&self, now: Timestamp) -> u64 {
+    pub fn estimated_bytes_since(&self, now: Timestamp) -> u64 {
         let Some(per_second) = self.per_second(now) else { return 0 };
         let passed_ms = u128::try_from(now.duration_since(self.at).as_millis()).unwrap_or_default();
         let moved = u128::from(per_second).saturating_mul(passed_ms) / 1000;
@@ -91,8 +91,8 @@ mod tests {
     }
 
     #[test]
-    fn a_speed_is_known_from_the_second_look_on_and_follows_slowly() {
-        let first = Pace::begin(at(0), 0);
+    fn throughput_is_known_from_the_second_measurement_and_is_smoothed() {
+        let first = Throughput::begin(at(0), 0);
         assert_eq!(first.per_second(at(0)), None);
         let second = first.moved(at(1_000), 1_000_000);
         assert_eq!(second.per_second(at(1_000)), Some(1_000_000));
@@ -105,28 +105,32 @@ mod tests {
     }
 
     #[test]
-    fn what_is_old_or_begins_again_is_not_known() {
-        let known = Pace::begin(at(0), 0).moved(at(1_000), 1_000_000);
+    fn stale_or_restarted_throughput_is_unknown() {
+        let known = Throughput::begin(at(0), 0).moved(at(1_000), 1_000_000);
         assert_eq!(known.per_second(at(61_001)), None);
-        assert_eq!(known.moved(at(2_000), 10), Pace::begin(at(2_000), 10));
+        assert_eq!(known.moved(at(2_000), 10), Throughput::begin(at(2_000), 10));
         assert_eq!(known.moved(at(100_000), 2_000_000).per_second, None);
         assert_eq!(known.moved(at(1_000), 1_000_001), known, "no time has passed");
-        let huge = Pace::begin(at(0), 0).moved(at(1), u64::MAX);
+        let huge = Throughput::begin(at(0), 0).moved(at(1), u64::MAX);
         assert_eq!(huge.per_second(at(1)), Some(u64::MAX));
     }
 
     #[test]
     fn bytes_are_estimated_between_two_measurements() {
-        let known = Pace::begin(at(0), 0).moved(at(1_000), 1_000_000);
-        assert_eq!(known.moved_since(at(1_000)), 0);
-        assert_eq!(known.moved_since(at(3_500)), 2_500_000);
-        assert_eq!(known.moved_since(at(500)), 0, "an earlier time has an estimate of zero");
-        assert_eq!(known.moved_since(at(61_001)), 0, "the speed is stale");
-        assert_eq!(Pace::begin(at(0), 0).moved_since(at(5_000)), 0);
+        let known = Throughput::begin(at(0), 0).moved(at(1_000), 1_000_000);
+        assert_eq!(known.estimated_bytes_since(at(1_000)), 0);
+        assert_eq!(known.estimated_bytes_since(at(3_500)), 2_500_000);
+        assert_eq!(
+            known.estimated_bytes_since(at(500)),
+            0,
+            "an earlier time has an estimate of zero"
+        );
+        assert_eq!(known.estimated_bytes_since(at(61_001)), 0, "the speed is stale");
+        assert_eq!(Throughput::begin(at(0), 0).estimated_bytes_since(at(5_000)), 0);
     }
 
     #[test]
-    fn an_end_is_guessed_only_while_something_moves() {
+    fn remaining_time_is_estimated_only_while_bytes_move() {
         assert_eq!(eta_seconds(1_000, 100), Some(10));
         assert_eq!(eta_seconds(1_001, 100), Some(11));
         assert_eq!(eta_seconds(0, 100), Some(1));

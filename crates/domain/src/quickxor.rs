@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_published_vectors_hold() {
+    fn quickxor_matches_the_published_vectors() {
         for (input, expected) in [
             ("", "AAAAAAAAAAAAAAAAAAAAAAAAAAA="),
             ("Sg==", "SgAAAAAAAAAAAAAAAQAAAAAAAAA="),
@@ -209,7 +209,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_agrees_with_the_oracle_however_it_is_cut_and_resumed(
+        fn quickxor_agrees_with_the_reference_when_split_and_resumed(
             bytes in proptest::collection::vec(any::<u8>(), 0..2000),
             cut in 0_usize..2000,
         ) {
@@ -225,7 +225,7 @@ mod tests {
         }
 
         #[test]
-        fn bytes_that_are_read_twice_are_folded_in_once(
+        fn bytes_that_are_read_twice_are_hashed_once(
             bytes in proptest::collection::vec(any::<u8>(), 1..500),
             acknowledged in 0_usize..500,
             resume_at in 0_usize..500,
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_never_folded_over() {
+    fn hash_refuses_bytes_after_a_gap() {
         let mut hash = SourceHash::default();
         assert!(!hash.fold(1, b"x"));
         assert_eq!(hash.hashed_to(), 0);

@@ -92,13 +92,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_with_hash_and_plus_are_accepted_and_never_debug_printed() {
+    fn addresses_with_hash_and_plus_are_accepted_and_hidden_from_debug() {
         let address: Recipient = "ada+x#EXT#@court.example".parse().unwrap();
         assert_eq!(format!("{address:?}"), "Recipient(…)");
     }
 
     #[test]
-    fn what_can_never_be_an_address_is_refused() {
+    fn text_that_is_not_an_email_address_is_refused() {
         for bad in ["", "ada", "@x", "ada@", "a b@c", "a@b/../c", "a@b\n"] {
             assert!(bad.parse::<Recipient>().is_err(), "{bad:?}");
         }

@@ -11,7 +11,7 @@ use crate::TransferId;
 /// Both hashes cover values that the caller sent. The values themselves are not stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct NamedRequest {
+pub struct IdempotencyRecord {
     /// Hash of the caller and the idempotency key.
     pub key: String,
     /// Hash of the content of the request.

@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thousand_paused_transfers_do_not_return_in_the_same_second() {
+    fn jitter_distributes_a_thousand_transfers_over_thirty_seconds() {
         let mut seconds = [0_u32; 30];
         for number in 0..1000 {
             let id = TransferId::from_u128(0x0193_5678_90ab_7000_8000_0000_0000_0000 + number);

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Artifact, DocumentName, Evidence, FailureCode, FoundObject, HashState, Pace};
+use crate::{Artifact, DocumentName, Evidence, FailureCode, FoundObject, HashState, Throughput};
 
 /// Facts about a document that ORDS stated when it pushed the document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,8 +72,8 @@ pub struct Checkpoint {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fresh_session: bool,
     /// Counters over all invocations of a run, so that every repetition is limited.
-    #[serde(default, skip_serializing_if = "Tally::is_empty")]
-    pub tally: Tally,
+    #[serde(default, skip_serializing_if = "UploadCounters::is_empty")]
+    pub tally: UploadCounters,
     /// Lease of a PUT of a small document. Until then the document may be on its way to the
     /// destination, and the invocation that sends it cannot be stopped, so `finalize`
     /// waits.
@@ -91,13 +91,13 @@ pub struct Checkpoint {
     pub answered: Option<String>,
     /// Measured throughput.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pace: Option<Pace>,
+    pub pace: Option<Throughput>,
 }
 
 /// Counters of an upload that continue over its invocations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Tally {
+pub struct UploadCounters {
     /// Maximum of the bytes that the drive has acknowledged in any session of this run.
     /// Only a new maximum resets `setbacks` and `waits`.
     pub furthest: u64,
@@ -114,7 +114,7 @@ pub struct Tally {
     pub replaced_because: Option<FailureCode>,
 }
 
-impl Tally {
+impl UploadCounters {
     /// Returns whether every counter is zero.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -79,14 +79,14 @@ mod tests {
     const GOOD: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
     #[test]
-    fn a_header_of_the_standard_is_passed_on_as_it_is() {
+    fn valid_traceparent_is_passed_on_unchanged() {
         let trace: TraceParent = GOOD.parse().unwrap();
         assert_eq!(trace.as_str(), GOOD);
         assert_eq!(trace.trace_id(), "0af7651916cd43dd8448eb211c80319c");
     }
 
     #[test]
-    fn what_a_later_version_adds_is_left_out() {
+    fn fields_of_later_traceparent_versions_are_dropped() {
         let later = GOOD.replacen("00", "cc", 1);
         for text in [later.clone(), format!("{later}-what-the-future-brings")] {
             assert_eq!(text.parse::<TraceParent>().unwrap().as_str(), GOOD);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_none() {
+    fn malformed_traceparent_is_refused() {
         for bad in [
             String::new(),
             "x".repeat(55),

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ArrivedObject, CallbackUrl, Checkpoint, Delivery, FailedTries, Failure, FailureCode, FileId,
-    ObjectGuid, OwedKey, Person, Phase, Pool, Priority, PushedSource, Target, TraceParent,
-    TransferId, TransientError, Turn, Waiting,
+    LateArrivalKey, ObjectGuid, Person, Phase, Pool, Priority, PushedSource, QueueEntry, SlotState,
+    Target, TraceParent, TransferId, TransientError,
 };
 
 /// Version of the stored record format. A reader accepts every version up to its own.
@@ -67,12 +67,12 @@ pub struct Transfer {
     pub priority: Priority,
     /// Slot state: idle, queued for a slot, or holding one.
     #[serde(default)]
-    pub turn: Turn,
+    pub turn: SlotState,
     /// Whether cancellation was requested. A running step notices it at its next
     /// checkpoint.
     #[serde(default)]
     pub cancel_requested: bool,
-    /// Reason of an end that has begun. It is written before anything is closed, so that
+    /// CredentialProblem of an end that has begun. It is written before anything is closed, so that
     /// nothing new begins meanwhile, and it survives an interrupted `finalize`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<FailureCode>,
@@ -103,7 +103,7 @@ pub struct Transfer {
     pub known_key: Option<String>,
     /// Keys, beside the one in `source`, under which an object may still arrive.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub owed_keys: Vec<OwedKey>,
+    pub owed_keys: Vec<LateArrivalKey>,
     /// Facts about the document, recorded by the push.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<PushedSource>,
@@ -195,7 +195,7 @@ impl Transfer {
             callback: new.callback,
             phase: Phase::Accepted,
             priority: new.priority,
-            turn: Turn::Queued,
+            turn: SlotState::Queued,
             cancel_requested: false,
             ending: None,
             queued_at: None,
@@ -226,13 +226,13 @@ impl Transfer {
     /// It drops the state of the last run. It keeps the number of pushes, the keys under
     /// which a document may still arrive, and the epoch, which grows by one.
     #[must_use]
-    pub fn again_at(
+    pub fn for_retry_at(
         self,
         now: Timestamp,
         deadline: Timestamp,
         keep_until: Option<Timestamp>,
     ) -> Self {
-        let owed_keys = self.keys_in_doubt();
+        let owed_keys = self.keys_awaiting_arrival();
         Self {
             owed_keys,
             push_again: false,
@@ -245,7 +245,11 @@ impl Transfer {
             // Fences off an invocation of the last run that is still writing.
             epoch: self.epoch.saturating_add(1),
             phase: Phase::Accepted,
-            turn: if self.transfer_id.in_bundle().is_some() { Turn::Idle } else { Turn::Queued },
+            turn: if self.transfer_id.batch_and_number().is_some() {
+                SlotState::Idle
+            } else {
+                SlotState::Queued
+            },
             cancel_requested: false,
             ending: None,
             admitted_at: None,
@@ -264,26 +268,26 @@ impl Transfer {
         }
     }
 
-    /// Like [`Transfer::again_at`], with a request time computed from the deadline: the new
+    /// Like [`Transfer::for_retry_at`], with a request time computed from the deadline: the new
     /// run has as much time until `deadline` as the last run had.
     #[must_use]
     pub fn again(self, deadline: Timestamp, keep_until: Option<Timestamp>) -> Self {
         let allowed = self.deadline.duration_since(self.queue_time());
         let now = deadline.checked_sub(allowed).unwrap_or(deadline);
-        self.again_at(now, deadline, keep_until)
+        self.for_retry_at(now, deadline, keep_until)
     }
 
     /// Returns the keys under which an object of this transfer may still arrive: the key of
     /// its last push and those of earlier pushes, each once.
     #[must_use]
-    pub fn keys_in_doubt(&self) -> Vec<OwedKey> {
+    pub fn keys_awaiting_arrival(&self) -> Vec<LateArrivalKey> {
         let mut keys = self.owed_keys.clone();
         let pushed = self.source.as_ref().filter(|s| self.pushes > 0 && !s.key.is_empty());
         if let Some(source) = pushed
             && !keys.iter().any(|owed| owed.key == source.key)
         {
             let requested_at = source.requested_at;
-            keys.push(OwedKey { key: source.key.clone(), requested_at });
+            keys.push(LateArrivalKey { key: source.key.clone(), requested_at });
         }
         keys
     }
@@ -320,7 +324,7 @@ impl Transfer {
     /// Returns the end of the retention of the delivered document, never before the
     /// deadline.
     #[must_use]
-    pub fn kept_until(&self) -> Timestamp {
+    pub fn retained_until(&self) -> Timestamp {
         self.keep_until.unwrap_or(self.deadline).max(self.deadline)
     }
 
@@ -333,8 +337,8 @@ impl Transfer {
 
     /// Returns the transfer's entry in the queue for a slot.
     #[must_use]
-    pub fn waiting(&self) -> Waiting {
-        Waiting {
+    pub fn queue_entry(&self) -> QueueEntry {
+        QueueEntry {
             order: self.priority.order(self.queue_time()),
             transfer_id: self.transfer_id.clone(),
             person: self.target.person(),
@@ -388,7 +392,7 @@ mod tests {
     /// Regression: the old service computed `90 / fragments` in integers, so that
     /// above about 29 MB it stuck at 10 and never reached 100.
     #[test]
-    fn percent_rises_with_the_bytes_of_large_files_and_is_100_only_when_completed() {
+    fn percent_of_a_large_file_rises_and_is_100_only_when_completed() {
         assert_eq!(percent(&transfer()), 0);
         let mut large = with_size(300_000_000);
         let mut last = percent(&large);
@@ -409,14 +413,14 @@ mod tests {
     }
 
     #[test]
-    fn percent_never_overflows_and_an_empty_file_stays_at_10_until_verified() {
+    fn percent_never_overflows_and_is_10_for_an_unverified_empty_file() {
         assert_eq!(percent(&with_size(0)), 10);
         let huge = Transfer { bytes_done: u64::MAX, ..with_size(u64::MAX) };
         assert_eq!(percent(&huge), 99);
     }
 
     #[test]
-    fn a_record_of_an_older_version_reads_with_defaults() {
+    fn transfer_of_an_older_version_is_read_with_defaults() {
         let mut item = serde_json::to_value(transfer()).unwrap();
         let fields = item.as_object_mut().unwrap();
         for name in ["cancelRequested", "epoch", "bytesDone", "pool", "priority", "turn"] {
@@ -424,21 +428,21 @@ mod tests {
         }
         fields.insert("unknownToThisVersion".into(), 1.into());
         // Without a stored turn it has no slot and requests one before it moves bytes.
-        let expected = Transfer { turn: Turn::Idle, ..transfer() };
+        let expected = Transfer { turn: SlotState::Idle, ..transfer() };
         assert_eq!(serde_json::from_value::<Transfer>(item).unwrap(), expected);
     }
 
     #[test]
-    fn a_run_queues_at_the_time_at_which_it_was_asked_for() {
+    fn run_is_queued_by_the_time_of_its_request() {
         let hour = |n| Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(n);
         let first = Transfer { deadline: hour(4), ..transfer() };
-        let order = |transfer: &Transfer| transfer.waiting().order;
+        let order = |transfer: &Transfer| transfer.queue_entry().order;
         assert_eq!(
             order(&first),
             Priority::Normal.order(hour(0)),
             "also for a record of an older version"
         );
-        let second = first.again_at(hour(30), hour(36), None);
+        let second = first.for_retry_at(hour(30), hour(36), None);
         assert_eq!(order(&second), Priority::Normal.order(hour(30)));
         let stored = serde_json::to_value(&second).unwrap();
         let read: Transfer = serde_json::from_value(stored).unwrap();
@@ -448,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn tries_are_those_of_the_present_step_and_start_anew_with_a_run() {
+    fn tries_count_the_present_step_and_restart_with_each_run() {
         let mut moving = transfer();
         let seen = |transfer: &Transfer| {
             let stored = serde_json::to_value(transfer).unwrap();
@@ -468,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_says_where_its_document_goes_and_for_whom_it_counts() {
+    fn stored_transfer_contains_its_target_and_person() {
         let stored = serde_json::to_value(transfer()).unwrap();
         assert_eq!(
             stored["recipient"], "a@b.example",
@@ -478,6 +482,6 @@ mod tests {
         let download = Transfer { target: target.clone(), ..transfer() };
         let stored = serde_json::to_value(&download).unwrap();
         let read: Transfer = serde_json::from_value(stored).unwrap();
-        assert_eq!((&read.target, read.waiting().person), (&target, Person::new("p")));
+        assert_eq!((&read.target, read.queue_entry().person), (&target, Person::new("p")));
     }
 }

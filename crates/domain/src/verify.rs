@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn only_size_and_hash_together_make_the_same() {
+    fn delivery_is_verified_only_by_size_and_hash_together() {
         let source = sent(b"abc");
         let verdict = |item| verify_delivery(&source, &item);
         assert_eq!(verdict(item(3, Some(source.digest()))), Verdict::Same);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn rewritten_file_counts_only_when_our_last_byte_was_answered_with_it() {
+    fn rewritten_file_counts_only_as_the_answer_to_the_last_byte() {
         let proven = Rewriting::Proven(Evidence::LastByteSent);
         let office =
             ["order.doc", "list.XLS", "slides.ppt", "a.potm", "a.ppsm", "a.vsdm", "no.docx"];

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use docferry_domain::{JobState, News, Standing, Told, news};
+use docferry_domain::{Cursor, JobEvent, JobSnapshot, JobState, events_since};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -19,15 +19,15 @@ struct View {
 
 impl View {
     /// Processes an event.
-    fn apply(&mut self, kind: News, cursor: Told, now: &Standing) {
+    fn apply(&mut self, kind: JobEvent, cursor: Cursor, now: &JobSnapshot) {
         match kind {
-            News::Status => {
+            JobEvent::Status => {
                 if self.attempt != now.attempt {
                     *self = Self { attempt: now.attempt, ..Self::default() };
                 }
                 self.state = Some(now.state);
             }
-            News::Progress => {
+            JobEvent::Progress => {
                 assert_eq!(self.attempt, now.attempt, "progress of a run without a status event");
                 assert!(
                     self.percent.is_none_or(|before| before <= now.percent),
@@ -35,7 +35,7 @@ impl View {
                 );
                 self.percent = Some(now.percent);
             }
-            News::End => {
+            JobEvent::End => {
                 assert!(!self.has_ended, "two final events");
                 assert_eq!(self.state, Some(now.state), "final event without a status event");
                 self.has_ended = true;
@@ -46,7 +46,7 @@ impl View {
 }
 
 /// Generates snapshots of a job with one to three runs, in the order of its states.
-fn snapshots() -> impl Strategy<Value = Vec<Standing>> {
+fn snapshots() -> impl Strategy<Value = Vec<JobSnapshot>> {
     use JobState::{Canceled, Completed, Expired, Failed, Queued, Running};
 
     let end = prop::sample::select(vec![Completed, Failed, Canceled]);
@@ -54,7 +54,8 @@ fn snapshots() -> impl Strategy<Value = Vec<Standing>> {
     prop::collection::vec(run, 1..4).prop_map(|runs| {
         let mut all = Vec::new();
         for (attempt, (steps, end, expires)) in (1..).zip(runs) {
-            let at = |state, percent, bytes_done| Standing { attempt, state, percent, bytes_done };
+            let at =
+                |state, percent, bytes_done| JobSnapshot { attempt, state, percent, bytes_done };
             all.push(at(Queued, 0, 0));
             // Snapshots may be read out of order.
             all.extend(steps.iter().map(|(percent, bytes)| at(Running, *percent.min(&99), *bytes)));
@@ -71,7 +72,7 @@ fn snapshots() -> impl Strategy<Value = Vec<Standing>> {
 
 proptest! {
     #[test]
-    fn whenever_connections_break_the_view_is_whole_and_no_end_comes_twice(
+    fn client_state_is_complete_however_often_connections_break(
         snapshots in snapshots(),
         // Number of events of each response that arrive before the connection breaks.
         cuts in prop::collection::vec(any::<Index>(), 32),
@@ -84,7 +85,7 @@ proptest! {
                 continue;
             }
             let cursor = view.last_id.as_deref().map(|id| id.parse().unwrap());
-            let found = news(cursor, now);
+            let found = events_since(cursor, now);
             let arrives = cuts[number % cuts.len()].index(found.len() + 1);
             for (kind, cursor) in found.into_iter().take(arrives) {
                 view.apply(kind, cursor, now);
@@ -92,31 +93,31 @@ proptest! {
         }
         // The last connection does not break.
         let end = snapshots.last().unwrap();
-        let cursor: Option<Told> = view.last_id.as_deref().map(|id| id.parse().unwrap());
-        for (kind, cursor) in news(cursor, end) {
+        let cursor: Option<Cursor> = view.last_id.as_deref().map(|id| id.parse().unwrap());
+        for (kind, cursor) in events_since(cursor, end) {
             view.apply(kind, cursor, end);
         }
         prop_assert_eq!(view.attempt, end.attempt);
         prop_assert!(view.has_ended);
-        // A job that expires after its final event causes no further event.
+        // A job that expires after its final event cause_chain no further event.
         prop_assert!(view.state == Some(end.state) || end.state == JobState::Expired);
         prop_assert!(view.percent.unwrap() >= end.percent);
-        let cursor: Told = view.last_id.unwrap().parse().unwrap();
-        prop_assert!(cursor.knows_the_end(end) && news(Some(cursor), end).is_empty());
+        let cursor: Cursor = view.last_id.unwrap().parse().unwrap();
+        prop_assert!(cursor.has_seen_the_end(end) && events_since(Some(cursor), end).is_empty());
     }
 
     #[test]
-    fn whatever_a_client_sends_is_refused_or_an_id_that_means_the_same_written_again(
+    fn client_event_id_is_refused_or_survives_a_round_trip(
         text in prop_oneof![
             "\\PC{0,40}",
             "[0-9]{1,3}\\.(queued|running|completed|failed)(\\.[0-9]{1,3}\\.[0-9]{1,6})?(\\.end)?",
         ],
     ) {
-        let now = Standing { attempt: 1, state: JobState::Running, percent: 1, bytes_done: 1 };
-        if let Ok(cursor) = text.parse::<Told>() {
+        let now = JobSnapshot { attempt: 1, state: JobState::Running, percent: 1, bytes_done: 1 };
+        if let Ok(cursor) = text.parse::<Cursor>() {
             // The normalised id has the same meaning.
             prop_assert_eq!(cursor.to_string().parse(), Ok(cursor));
-            prop_assert!(news(Some(cursor), &now).len() <= 3);
+            prop_assert!(events_since(Some(cursor), &now).len() <= 3);
         }
     }
 }

@@ -93,7 +93,7 @@ fn content_parts_are_equal_when_only_metadata_changed() {
 }
 
 #[test]
-fn bytes_before_and_after_a_container_are_allowed_within_the_tail() {
+fn bytes_after_a_zip_container_are_allowed_within_the_tail() {
     let sent = bytes(SENT);
     let appended = [&sent[..], &[b'!'; 5000]].concat();
     assert!(zip(&sent).is_same(&zip(&appended)));
@@ -102,7 +102,7 @@ fn bytes_before_and_after_a_container_are_allowed_within_the_tail() {
 }
 
 #[test]
-fn other_files_are_not_containers() {
+fn files_of_other_types_are_not_zip_containers() {
     for bytes in [&b""[..], b"PK", b"%PDF-1.7 PK\x05\x06", &[0; 100]] {
         assert_eq!(contents(bytes), ZipKind::NotZip);
     }
@@ -121,7 +121,7 @@ fn container_with_end_record(before: usize, entries: u16, length: u32, offset: u
 }
 
 #[test]
-fn containers_beyond_the_bounds_are_unreadable() {
+fn zip_containers_beyond_the_limits_are_unreadable() {
     let longest = usize::try_from(MAX_DIRECTORY_BYTES).unwrap();
     let too_long = u32::try_from(longest + 1).unwrap();
     assert_eq!(
@@ -139,7 +139,7 @@ fn containers_beyond_the_bounds_are_unreadable() {
 }
 
 #[test]
-fn encrypted_part_and_repeated_name_are_unreadable() {
+fn zip_with_an_encrypted_part_or_duplicate_name_is_unreadable() {
     let sent = bytes(SENT);
     let entries: Vec<usize> =
         (0..sent.len()).filter(|at| sent[*at..].starts_with(b"PK\x01\x02")).collect();
@@ -171,7 +171,7 @@ fn zip_of(names: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn container_without_content_proves_nothing() {
+fn zip_container_without_content_proves_nothing() {
     for names in [&[][..], &["[Content_Types].xml", "docProps/core.xml", "_rels/.rels"]] {
         let container = zip_of(names);
         if let ZipKind::Zip(contents) = contents(&container) {
@@ -189,7 +189,7 @@ fn container_without_content_proves_nothing() {
 proptest! {
     /// Reading ends for every input, and the directory is always inside the container.
     #[test]
-    fn hostile_containers_are_read_within_their_bounds(
+    fn hostile_zip_containers_are_read_within_their_limits(
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
         cut in any::<prop::sample::Index>(),
     ) {

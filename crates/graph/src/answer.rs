@@ -12,11 +12,11 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 /// Limit for response bodies, far above any response that docferry uses.
-const LARGEST_ANSWER_BYTES: usize = 256 * 1024;
+const MAX_RESPONSE_BYTES: usize = 256 * 1024;
 
 /// Response with its complete body.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct GraphResponse {
     pub(crate) status: StatusCode,
     /// Delay from the `Retry-After` header, if it has a valid one.
     pub(crate) retry_after: Option<Duration>,
@@ -24,8 +24,8 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
-impl Answer {
-    /// Reads the body; fails if it exceeds [`LARGEST_ANSWER_BYTES`].
+impl GraphResponse {
+    /// Reads the body; fails if it exceeds [`MAX_RESPONSE_BYTES`].
     ///
     /// `now` is the local time. It is used if `Retry-After` is a date and the response has no
     /// `Date` header.
@@ -35,7 +35,7 @@ impl Answer {
         B::Error: Into<Cause>,
     {
         let (head, body) = response.into_parts();
-        let body = Limited::new(body, LARGEST_ANSWER_BYTES).collect().await?;
+        let body = Limited::new(body, MAX_RESPONSE_BYTES).collect().await?;
         Ok(Self {
             status: head.status,
             retry_after: retry_after(&head.headers, now),
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_seconds_or_a_date_against_the_answers_date_or_our_clock() {
+    fn retry_after_accepts_seconds_and_http_dates() {
         let seconds = |n| Some(Duration::from_secs(n));
         let later = ("retry-after", "Wed, 21 Oct 2015 07:30:00 GMT");
         for (headers, wait) in [

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 /// visible even if the source yields megabytes at once.
 const FRAME_BYTES: usize = 64 * 1024;
 
-/// Reason for which a body ended early.
+/// CredentialProblem for which a body ended early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
     /// The source failed, or yielded another number of bytes than announced.
@@ -144,7 +144,7 @@ impl Drop for BodyWatch {
 
 #[cfg(test)]
 mod tests {
-    use docferry_app::ports::StagingError;
+    use docferry_app::ports::ExchangeError;
     use futures::stream;
     use http_body_util::BodyExt as _;
 
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn exactly_the_announced_bytes_pass_in_small_frames() {
+    async fn body_yields_exactly_the_announced_bytes_in_small_frames() {
         let (mut body, watch) = FragmentBody::new(chunks(&[0, 200_000, 0, 5]), 200_005);
         assert_eq!(body.size_hint().exact(), Some(200_005));
         let mut sizes = Vec::new();
@@ -169,8 +169,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_short_long_or_failing_source_is_told_from_a_network_error() {
-        let failing = stream::iter([Ok(Bytes::from_static(b"ab")), Err(StagingError::Gone)]);
+    async fn source_failure_is_distinguished_from_a_network_error() {
+        let failing = stream::iter([Ok(Bytes::from_static(b"ab")), Err(ExchangeError::Gone)]);
         for stream in [chunks(&[9]), chunks(&[11]), failing.boxed()] {
             let (body, watch) = FragmentBody::new(stream, 10);
             assert!(body.collect().await.is_err());
@@ -179,14 +179,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_abandoned_body_ends_without_reading_its_source() {
+    async fn abandoned_body_ends_without_reading_its_source() {
         let (body, watch) = FragmentBody::new(chunks(&[10]), 10);
         drop(watch);
         assert!(matches!(body.collect().await, Err(BodyError::Abandoned)));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_stall_counts_from_the_last_frame() {
+    async fn stall_timeout_starts_at_the_last_frame() {
         let (mut body, watch) = FragmentBody::new(chunks(&[5, 5]), 10);
         let started = Instant::now();
         let frames = async {

@@ -10,7 +10,7 @@ use http::{HeaderValue, Method, StatusCode};
 use reqwest::redirect;
 use rustls::ClientConfig;
 
-use crate::answer::Answer;
+use crate::answer::GraphResponse;
 use crate::settings::{GraphSettings, SetupError, base_url};
 use crate::token::{Bearer, ClientCredentials, Tokens};
 
@@ -80,7 +80,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Calls<P, C> {
         method: Method,
         path: &str,
         payload: Payload,
-    ) -> Result<Answer, DriveError> {
+    ) -> Result<GraphResponse, DriveError> {
         let bearer = self.tokens.bearer(&self.clock, None).await?;
         let answer = self.send_once(&method, path, &payload, &bearer).await?;
         if answer.status != StatusCode::UNAUTHORIZED {
@@ -97,7 +97,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Calls<P, C> {
         path: &str,
         payload: &Payload,
         bearer: &Bearer,
-    ) -> Result<Answer, DriveError> {
+    ) -> Result<GraphResponse, DriveError> {
         let url = format!("{}{path}", self.base);
         let request = self.http.request(method.clone(), url).header(AUTHORIZATION, bearer.header());
         let request = match trace::current() {
@@ -120,7 +120,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Calls<P, C> {
         let response = request.send().await;
         let response =
             response.map_err(|error| DriveError::Ambiguous(error.without_url().into()))?;
-        let answer = Answer::read(response.into(), self.clock.now()).await;
+        let answer = GraphResponse::read(response.into(), self.clock.now()).await;
         answer.map_err(DriveError::Ambiguous)
     }
 }

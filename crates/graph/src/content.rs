@@ -7,7 +7,7 @@ use docferry_app::ports::DriveError;
 use http::header::{CONTENT_RANGE, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use crate::answer::Answer;
+use crate::answer::GraphResponse;
 
 /// Returns the value of the `Range` header for `range`; fails if the range is empty.
 pub(crate) fn range_header(range: &Range<u64>) -> Result<HeaderValue, DriveError> {
@@ -17,7 +17,7 @@ pub(crate) fn range_header(range: &Range<u64>) -> Result<HeaderValue, DriveError
 }
 
 /// Returns the target of a redirect to the content. That URL contains its own credential.
-pub(crate) fn address(answer: &Answer) -> Option<String> {
+pub(crate) fn address(answer: &GraphResponse) -> Option<String> {
     let is_redirect = matches!(
         answer.status,
         StatusCode::FOUND | StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT
@@ -28,7 +28,11 @@ pub(crate) fn address(answer: &Answer) -> Option<String> {
 
 /// Returns the requested range of the content. `size` is the expected size of the item; any
 /// response that does not fit it is an error.
-pub(crate) fn part(answer: &Answer, range: &Range<u64>, size: u64) -> Result<Bytes, DriveError> {
+pub(crate) fn part(
+    answer: &GraphResponse,
+    range: &Range<u64>,
+    size: u64,
+) -> Result<Bytes, DriveError> {
     let status = answer.status.as_u16();
     match status {
         206 if content_range(&answer.headers) != Some((range.clone(), size)) => {
@@ -71,17 +75,17 @@ fn content_range(headers: &HeaderMap) -> Option<(Range<u64>, u64)> {
 mod tests {
     use super::*;
 
-    fn answer(status: u16, range: Option<&'static str>, body: &'static [u8]) -> Answer {
+    fn answer(status: u16, range: Option<&'static str>, body: &'static [u8]) -> GraphResponse {
         let mut headers = HeaderMap::new();
         if let Some(range) = range {
             headers.insert(CONTENT_RANGE, HeaderValue::from_static(range));
         }
         let status = StatusCode::from_u16(status).unwrap();
-        Answer { status, retry_after: None, headers, body: Bytes::from_static(body) }
+        GraphResponse { status, retry_after: None, headers, body: Bytes::from_static(body) }
     }
 
     #[test]
-    fn part_is_taken_only_when_it_is_of_the_item_as_it_was_seen() {
+    fn range_is_accepted_only_from_the_unchanged_item() {
         let read = |answer| part(&answer, &(2..5), 9).ok();
         assert_eq!(read(answer(206, Some("bytes 2-4/9"), b"cde")), Some("cde".into()));
         assert_eq!(read(answer(200, None, b"abcdefghi")), Some("cde".into()));
@@ -101,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn range_header_names_the_last_byte() {
+    fn range_header_contains_the_last_byte_position() {
         assert_eq!(range_header(&(2..5)).unwrap(), "bytes=2-4");
         assert!(range_header(&(5..5)).is_err());
     }

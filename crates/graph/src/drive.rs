@@ -7,22 +7,22 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use docferry_app::ports::{
     ByteStream, Clock, ConflictPolicy, CredentialsProvider, Destination, Directory, DirectoryError,
-    Drive, DriveError, DriveItem, FragmentAnswer, SessionEnd, SessionStatus, UploadSession,
+    Drive, DriveError, DriveItem, FragmentResult, SessionEnd, SessionStatus, UploadSession,
     UploadUrl,
 };
 use docferry_domain::refusal::{Decision, Operation};
 use docferry_domain::{FailureCode, FragmentRange, Recipient};
 use http::{Method, StatusCode};
 
-use crate::answer::Answer;
+use crate::answer::GraphResponse;
 use crate::calls::{Calls, Payload};
 use crate::content::{address, part, range_header};
-use crate::failure::{classify, decision, not_done};
+use crate::failure::{classify, decision, no_effect};
 use crate::path;
 use crate::settings::{GraphSettings, SetupError, tls};
 use crate::token::ClientCredentials;
 use crate::upload::Uploads;
-use crate::wire::{CreateSession, Identified, Item, Progress, Session};
+use crate::wire::{CreateSession, Item, Progress, Session, WithId};
 
 /// Maximum number of cached recipients. A process serves few at a time; at this limit the whole
 /// cache is cleared.
@@ -73,7 +73,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> GraphDrive<P, C> {
         }
         let url = path::user(recipient.as_str());
         let answer = self.calls.call(Method::GET, &url, Payload::None).await?;
-        let user: Identified = read(Operation::UserLookup, &answer)?;
+        let user: WithId = read(Operation::UserLookup, &answer)?;
         let owner = Owner { id: user.id, has_drive: false };
         let mut owners = self.lock_owners();
         if owners.len() >= MAX_CACHED_RECIPIENTS {
@@ -98,7 +98,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> GraphDrive<P, C> {
         }
         let url = format!("{}?$select=id", path::drive(&owner.id));
         let answer = self.calls.call(Method::GET, &url, Payload::None).await?;
-        let _drive: Identified = read(Operation::DriveLookup, &answer)?;
+        let _drive: WithId = read(Operation::DriveLookup, &answer)?;
         self.mark_drive_seen(recipient);
         Ok(())
     }
@@ -112,7 +112,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> GraphDrive<P, C> {
         operation: Operation,
         recipient: &Recipient,
         owner: &Owner,
-        answer: &Answer,
+        answer: &GraphResponse,
     ) -> DriveError {
         if decision(operation, answer) == Some(Decision::CheckDrive) {
             let owner = Owner { has_drive: false, ..owner.clone() };
@@ -194,14 +194,14 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
         url: &UploadUrl,
         range: FragmentRange,
         body: ByteStream,
-    ) -> Result<FragmentAnswer, DriveError> {
+    ) -> Result<FragmentResult, DriveError> {
         let clock = self.calls.clock();
         let answer = self.uploads.put(url, range, body, clock).await?;
         match answer.status {
-            StatusCode::OK | StatusCode::CREATED => file(&answer).map(FragmentAnswer::Completed),
+            StatusCode::OK | StatusCode::CREATED => file(&answer).map(FragmentResult::Completed),
             status if status.is_success() => {
                 let next = answer.json().and_then(|progress: Progress| progress.next());
-                Ok(FragmentAnswer::Accepted { next })
+                Ok(FragmentResult::Accepted { next })
             }
             _ if range.is_last() => Err(classify(Operation::LastFragment, &answer)),
             _ => Err(classify(Operation::Fragment, &answer)),
@@ -297,7 +297,7 @@ impl<P: CredentialsProvider<ClientCredentials>, C: Clock> Drive for GraphDrive<P
 /// Parses the response of a call that changes nothing.
 fn read<T: serde::de::DeserializeOwned>(
     operation: Operation,
-    answer: &Answer,
+    answer: &GraphResponse,
 ) -> Result<T, DriveError> {
     if answer.status.is_success() {
         answer.json().ok_or_else(unknown_item)
@@ -308,7 +308,7 @@ fn read<T: serde::de::DeserializeOwned>(
 
 /// Parses the file that a successful response describes. Any other body is an error, because it
 /// does not prove that the document is complete.
-fn file(answer: &Answer) -> Result<DriveItem, DriveError> {
+fn file(answer: &GraphResponse) -> Result<DriveItem, DriveError> {
     answer.json().and_then(Item::into_file).ok_or_else(unreadable)
 }
 
@@ -320,7 +320,7 @@ fn unreadable() -> DriveError {
 
 /// Error for a successful response to a read whose body cannot be parsed.
 fn unknown_item() -> DriveError {
-    not_done(FailureCode::DestinationUnavailable, UNREADABLE)
+    no_effect(FailureCode::DestinationUnavailable, UNREADABLE)
 }
 
 /// Cause of [`unreadable`] and [`unknown_item`].

@@ -5,7 +5,7 @@ use docferry_domain::FailureCode;
 use docferry_domain::refusal::{Decision, Operation, Refusal, judge};
 use serde_json::Value;
 
-use crate::answer::Answer;
+use crate::answer::GraphResponse;
 
 /// Cause of an error for the log. It contains only the status and the error code, because the
 /// message of the response may contain names and paths.
@@ -18,7 +18,7 @@ struct Refused {
 
 /// Translates an unsuccessful response, by the table of [`docferry_domain::refusal`]. All
 /// statuses become [`DriveError`]s here.
-pub(crate) fn classify(operation: Operation, answer: &Answer) -> DriveError {
+pub(crate) fn classify(operation: Operation, answer: &GraphResponse) -> DriveError {
     let codes = codes(&answer.body);
     let status = answer.status.as_u16();
     // If the body is not Graph's error envelope, such as a page of a proxy, the status serves as
@@ -32,7 +32,7 @@ pub(crate) fn classify(operation: Operation, answer: &Answer) -> DriveError {
 
 /// Returns the decision for an unsuccessful response, or `None` for a conflict, whose decision
 /// depends on more than the response.
-pub(crate) fn decision(operation: Operation, answer: &Answer) -> Option<Decision> {
+pub(crate) fn decision(operation: Operation, answer: &GraphResponse) -> Option<Decision> {
     match judge(operation, answer.status.as_u16(), &codes(&answer.body)) {
         Refusal::Decided(decision) => Some(decision),
         Refusal::Conflict => None,
@@ -40,7 +40,7 @@ pub(crate) fn decision(operation: Operation, answer: &Answer) -> Option<Decision
 }
 
 /// Returns the error for a decision of the table.
-fn error(decision: Decision, status: u16, code: String, answer: &Answer) -> DriveError {
+fn error(decision: Decision, status: u16, code: String, answer: &GraphResponse) -> DriveError {
     match decision {
         Decision::Wait => DriveError::Throttled { retry_after: answer.retry_after },
         Decision::Reconcile => DriveError::Ambiguous(Refused { status, code }.into()),
@@ -49,11 +49,11 @@ fn error(decision: Decision, status: u16, code: String, answer: &Answer) -> Driv
         Decision::WaitForPath | Decision::NextNumber => DriveError::Conflict,
         // The token has already been renewed once, see `Calls::call`.
         Decision::RenewToken => DriveError::Unauthorized { code },
-        Decision::Repeat { then } => not_done(then, Refused { status, code }),
+        Decision::Repeat { then } => no_effect(then, Refused { status, code }),
         // The caller has already checked that the drive exists, or this operation has no such
         // check.
         Decision::CheckDrive | Decision::Absent => {
-            not_done(FailureCode::DestinationUnavailable, Refused { status, code })
+            no_effect(FailureCode::DestinationUnavailable, Refused { status, code })
         }
         Decision::Fail(failure) => match failure {
             FailureCode::QuotaExceeded => DriveError::QuotaExceeded,
@@ -68,8 +68,8 @@ fn error(decision: Decision, status: u16, code: String, answer: &Answer) -> Driv
 
 /// Returns the error for a call that changed nothing and may succeed when repeated. `then` is
 /// the failure to report if it never does.
-pub(crate) fn not_done(then: FailureCode, cause: impl Into<Cause>) -> DriveError {
-    DriveError::NotDone { then, cause: cause.into() }
+pub(crate) fn no_effect(then: FailureCode, cause: impl Into<Cause>) -> DriveError {
+    DriveError::NoEffect { then, cause: cause.into() }
 }
 
 /// Extracts the service's error codes, from the most general to the most specific.
@@ -110,8 +110,8 @@ mod tests {
 
     use super::*;
 
-    fn answer(status: u16, body: &Value) -> Answer {
-        Answer {
+    fn answer(status: u16, body: &Value) -> GraphResponse {
+        GraphResponse {
             status: StatusCode::from_u16(status).unwrap(),
             retry_after: Some(Duration::from_secs(7)),
             headers: http::HeaderMap::new(),
@@ -123,7 +123,7 @@ mod tests {
         match error {
             DriveError::Throttled { retry_after } => format!("Throttled {retry_after:?}"),
             DriveError::Ambiguous(cause) => format!("Ambiguous {cause}"),
-            DriveError::NotDone { then, cause } => format!("NotDone {then} {cause}"),
+            DriveError::NoEffect { then, cause } => format!("NoEffect {then} {cause}"),
             DriveError::OffsetMismatch => "OffsetMismatch".into(),
             DriveError::SessionGone => "SessionGone".into(),
             DriveError::Conflict => "Conflict".into(),
@@ -139,7 +139,7 @@ mod tests {
 
     /// Contains every row of the error table in the contract of Graph.
     #[test]
-    fn every_status_has_its_meaning() {
+    fn every_error_status_of_the_contract_is_classified() {
         use Operation::{
             CreateSession, DriveLookup, Fragment, ItemLookup, LastFragment, SessionDelete,
             SessionStatus, SmallPut, Token, UserLookup,
@@ -174,7 +174,7 @@ mod tests {
                 403,
                 "accessDenied",
                 "",
-                "NotDone DESTINATION_UNAUTHORIZED status 403 (accessDenied)",
+                "NoEffect DESTINATION_UNAUTHORIZED status 403 (accessDenied)",
             ),
             (UserLookup, 404, "Request_ResourceNotFound", "", "RecipientNotFound"),
             (UserLookup, 400, "Request_BadRequest", "", "RecipientNotFound"),
@@ -187,7 +187,7 @@ mod tests {
                 404,
                 "itemNotFound",
                 "",
-                "NotDone DESTINATION_UNAVAILABLE status 404 (itemNotFound)",
+                "NoEffect DESTINATION_UNAVAILABLE status 404 (itemNotFound)",
             ),
             (Fragment, 401, "unauthenticated", "expiredToken", "SessionGone"),
             (LastFragment, 403, "accessDenied", "", "SessionGone"),
@@ -212,15 +212,15 @@ mod tests {
             (SessionStatus, 509, "", "", "Throttled Some(7s)"),
             (Fragment, 500, "generalException", "", "Ambiguous status 500 (generalException)"),
             (CreateSession, 502, "", "", "Ambiguous status 502 (502)"),
-            (ItemLookup, 502, "", "", "NotDone DESTINATION_UNAVAILABLE status 502 (502)"),
+            (ItemLookup, 502, "", "", "NoEffect DESTINATION_UNAVAILABLE status 502 (502)"),
             (LastFragment, 504, "", "", "Ambiguous status 504 (504)"),
             (SmallPut, 408, "", "", "Ambiguous status 408 (408)"),
             (Fragment, 507, "quotaLimitReached", "", "QuotaExceeded"),
             (SmallPut, 507, "quotaLimitReached", "", "QuotaExceeded"),
-            (Token, 507, "", "", "NotDone DESTINATION_UNAVAILABLE status 507 (507)"),
+            (Token, 507, "", "", "NoEffect DESTINATION_UNAVAILABLE status 507 (507)"),
             (CreateSession, 302, "", "", "Refused 302"),
             (Token, 429, "", "", "Throttled Some(7s)"),
-            (Token, 500, "", "", "NotDone DESTINATION_UNAVAILABLE status 500 (500)"),
+            (Token, 500, "", "", "NoEffect DESTINATION_UNAVAILABLE status 500 (500)"),
             (Token, 404, "", "", "Unauthorized 404"),
         ] {
             let mut body = json!({"error": {"message": "/secret/name.pdf"}});
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn token_errors_name_the_flat_code_and_its_number() {
+    fn token_error_contains_the_flat_code_and_its_number() {
         let body = json!({"error": "invalid_client", "error_codes": [7_000_222, 1],
             "error_description": "AADSTS7000222: The provided client secret keys are expired."});
         for status in [400, 401] {
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_are_stripped_of_what_is_no_code() {
+    fn error_codes_are_stripped_of_other_characters() {
         let body = json!({"error": {"code": "a\nb https://x/?tempauth=s"}});
         assert_eq!(codes(&serde_json::to_vec(&body).unwrap()), ["abhttpsxtempauths"]);
         assert!(codes(b"<html>").is_empty());

@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_go_to_graphs_own_host_and_below_the_listed_domains_only() {
+    fn uploads_go_only_to_graphs_host_and_allowed_domains() {
         let graph = "https://graph.microsoft.com";
         for good in [
             "https://graph.microsoft.com/upload?x='y'",
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_simulator_is_reached_in_the_clear_where_graph_itself_is() {
+    fn plain_http_is_allowed_only_if_graph_uses_it() {
         let graph = "http://127.0.0.1:8102";
         assert!(allows(graph, "http://127.0.0.1:8102/upload/1?x"));
         assert!(allows(graph, "https://contoso.sharepoint.com/x"));

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn hash_percent_plus_quote_and_other_scripts_are_encoded_per_segment() {
+    fn special_and_non_ascii_characters_are_encoded_per_segment() {
         let destination_with_symbols = destination("#3 50%/l'été", "a+b 法廷.pdf");
         assert_eq!(
             item("u-1", &destination_with_symbols),
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn users_are_encoded_and_a_leading_dollar_becomes_a_key() {
+    fn user_with_leading_dollar_is_addressed_as_a_key() {
         assert_eq!(
             user("ada#EXT#@court.example"),
             "/v1.0/users/ada%23EXT%23%40court.example?$select=id"

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base_urls_lose_their_trailing_slash_and_must_be_absolute() {
+    fn base_url_must_be_absolute_and_loses_its_trailing_slash() {
         assert_eq!(base_url("graph_url", "http://localhost:1/x/").unwrap(), "http://localhost:1/x");
         for bad in ["", "localhost", "ftp://x", "/v1.0", "http://x?y"] {
             assert!(base_url("graph_url", bad).is_err(), "{bad}");

@@ -1,6 +1,6 @@
 //! Access tokens of the application (OAuth 2.0 client credentials), cached and renewed.
 
-use docferry_app::ports::{Cause, Clock, CredentialsProvider, DriveError, Lookup};
+use docferry_app::ports::{Cause, Clock, CredentialsProvider, DriveError, Freshness};
 use docferry_domain::FailureCode;
 use docferry_domain::refusal::Operation;
 use http::HeaderValue;
@@ -9,8 +9,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use crate::answer::Answer;
-use crate::failure::{classify, not_done};
+use crate::answer::GraphResponse;
+use crate::failure::{classify, no_effect};
 use crate::path::segment;
 use crate::settings::GraphSettings;
 
@@ -45,7 +45,7 @@ struct Token {
 
 /// Response of the token endpoint.
 #[derive(Deserialize)]
-struct TokenAnswer {
+struct TokenResponse {
     access_token: SecretString,
     expires_in: u32,
 }
@@ -106,15 +106,21 @@ impl<P: CredentialsProvider<ClientCredentials>> Tokens<P> {
 
     /// Requests a new token.
     async fn request(&self, clock: &impl Clock) -> Result<Token, DriveError> {
-        match self.request_with(Lookup::Cached, clock).await {
+        match self.request_with(Freshness::Cached, clock).await {
             // The client secret may have been rotated since it was cached.
-            Err(DriveError::Unauthorized { .. }) => self.request_with(Lookup::Fresh, clock).await,
+            Err(DriveError::Unauthorized { .. }) => {
+                self.request_with(Freshness::Fresh, clock).await
+            }
             result => result,
         }
     }
 
     /// Requests a token with the cached or the freshly read client secret.
-    async fn request_with(&self, lookup: Lookup, clock: &impl Clock) -> Result<Token, DriveError> {
+    async fn request_with(
+        &self,
+        lookup: Freshness,
+        clock: &impl Clock,
+    ) -> Result<Token, DriveError> {
         let credentials = self.provider.credentials(lookup).await;
         let credentials = credentials.map_err(token_unavailable)?;
         let form = [
@@ -126,7 +132,7 @@ impl<P: CredentialsProvider<ClientCredentials>> Tokens<P> {
         let requested_at = clock.now();
         let response = self.http.post(&self.url).form(&form).send().await;
         let response = response.map_err(|error| token_unavailable(error.without_url()))?;
-        let answer = Answer::read(response.into(), requested_at).await;
+        let answer = GraphResponse::read(response.into(), requested_at).await;
         let answer = answer.map_err(token_unavailable)?;
         if !answer.status.is_success() {
             return Err(classify(Operation::Token, &answer));
@@ -137,7 +143,7 @@ impl<P: CredentialsProvider<ClientCredentials>> Tokens<P> {
 }
 
 /// Builds the token from the response. Its life is counted from the time of the request.
-fn parse_token(answer: &TokenAnswer, requested_at: Timestamp) -> Option<Token> {
+fn parse_token(answer: &TokenResponse, requested_at: Timestamp) -> Option<Token> {
     let text = format!("Bearer {}", answer.access_token.expose_secret());
     let mut header = HeaderValue::try_from(text).ok()?;
     header.set_sensitive(true);
@@ -151,5 +157,5 @@ fn parse_token(answer: &TokenAnswer, requested_at: Timestamp) -> Option<Token> {
 
 /// Error for a missing token. Without a token no call is sent, so the drive is unchanged.
 fn token_unavailable(cause: impl Into<Cause>) -> DriveError {
-    not_done(FailureCode::DestinationUnavailable, cause)
+    no_effect(FailureCode::DestinationUnavailable, cause)
 }

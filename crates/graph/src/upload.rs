@@ -15,7 +15,7 @@ use percent_encoding::{AsciiSet, utf8_percent_encode};
 use rustls::ClientConfig;
 use tokio::time::timeout;
 
-use crate::answer::Answer;
+use crate::answer::GraphResponse;
 use crate::body::{BodyWatch, FragmentBody};
 use crate::hosts::UploadHosts;
 use crate::settings::GraphSettings;
@@ -73,7 +73,7 @@ impl Uploads {
         method: Method,
         url: &UploadUrl,
         clock: &impl Clock,
-    ) -> Result<Answer, DriveError> {
+    ) -> Result<GraphResponse, DriveError> {
         let (body, watch) = FragmentBody::empty();
         let request = self.request(method, url, body)?;
         match timeout(self.call_timeout, self.send(request, clock)).await {
@@ -88,7 +88,7 @@ impl Uploads {
         url: &UploadUrl,
         range: HeaderValue,
         clock: &impl Clock,
-    ) -> Result<Answer, DriveError> {
+    ) -> Result<GraphResponse, DriveError> {
         let (body, watch) = FragmentBody::empty();
         let mut request = self.request(Method::GET, url, body)?;
         request.headers_mut().insert(RANGE, range);
@@ -105,7 +105,7 @@ impl Uploads {
         range: FragmentRange,
         stream: ByteStream,
         clock: &impl Clock,
-    ) -> Result<Answer, DriveError> {
+    ) -> Result<GraphResponse, DriveError> {
         let (body, watch) = FragmentBody::new(stream, range.len());
         let mut request = self.request(Method::PUT, url, body)?;
         let headers = request.headers_mut();
@@ -150,9 +150,9 @@ impl Uploads {
         &self,
         request: Request<FragmentBody>,
         clock: &impl Clock,
-    ) -> Result<Answer, Cause> {
+    ) -> Result<GraphResponse, Cause> {
         let response = self.http.request(request).await?;
-        Answer::read(response, clock.now()).await
+        GraphResponse::read(response, clock.now()).await
     }
 }
 
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_character_reaches_the_server_as_it_was_written() {
+    fn every_character_of_an_upload_url_reaches_the_server_unchanged() {
         let all = ('\0'..='\u{17f}').chain("法廷\u{202e}\u{fffd}\u{1f3db}".chars());
         for c in all {
             for text in [format!("/a{c}b%20?k=v"), format!("/a?k=x{c}y%2B+")] {

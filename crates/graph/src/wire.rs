@@ -1,7 +1,7 @@
 //! JSON bodies of Graph's requests and responses, as far as docferry uses them.
 
 use docferry_app::ports::{ConflictPolicy, DriveItem};
-use docferry_domain::{Gap, ItemFacts};
+use docferry_domain::{ExpectedRange, ItemFacts};
 use serde::{Deserialize, Serialize};
 
 /// Request body of `createUploadSession`.
@@ -31,7 +31,7 @@ impl<'a> CreateSession<'a> {
 
 /// User or drive, of which only the id is used.
 #[derive(Deserialize)]
-pub(crate) struct Identified {
+pub(crate) struct WithId {
     pub(crate) id: String,
 }
 
@@ -54,17 +54,17 @@ pub(crate) struct Progress {
 impl Progress {
     /// Returns the first range that the drive expects, such as `"26-"` or `"26-99"`. If it has an
     /// end, the drive already has the bytes after it.
-    pub(crate) fn next(&self) -> Option<Gap> {
+    pub(crate) fn next(&self) -> Option<ExpectedRange> {
         self.next_expected_ranges.iter().filter_map(|range| gap(range)).min_by_key(|gap| gap.start)
     }
 }
 
 /// Parses a range of `nextExpectedRanges`.
-fn gap(range: &str) -> Option<Gap> {
+fn gap(range: &str) -> Option<ExpectedRange> {
     let (start, last) = range.split_once('-').unwrap_or((range, ""));
     let start: u64 = start.trim().parse().ok()?;
     let last = last.trim().parse().ok().filter(|last| *last >= start);
-    Some(Gap { start, end: last.and_then(|last: u64| last.checked_add(1)) })
+    Some(ExpectedRange { start, end: last.and_then(|last: u64| last.checked_add(1)) })
 }
 
 /// Drive item: a file or a folder.
@@ -134,8 +134,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_expected_range_is_kept_with_its_end() {
-        let gap = |start, end| Some(Gap { start, end });
+    fn first_expected_range_is_parsed_with_its_end() {
+        let gap = |start, end| Some(ExpectedRange { start, end });
         for (text, next) in [
             (r#"{"nextExpectedRanges":["26-"]}"#, gap(26, None)),
             (r#"{"nextExpectedRanges":["26"]}"#, gap(26, None)),
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_web_url_is_kept_only_when_it_is_a_plain_link() {
+    fn web_url_is_kept_only_if_it_is_a_safe_link() {
         let kept = |url: &str| {
             let item = serde_json::json!({ "id": "i", "name": "a", "size": 3, "webUrl": url });
             serde_json::from_value::<Item>(item).unwrap().into_file().unwrap().web_url
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_may_come_without_its_hash() {
+    fn item_without_a_hash_is_accepted() {
         for text in [
             r#"{"id":"i","name":"a.pdf","size":3}"#,
             r#"{"id":"i","name":"a.pdf","size":3,"file":{}}"#,
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_without_id_name_or_size_is_none() {
+    fn item_without_id_name_or_size_is_rejected() {
         for text in [
             "{}",
             r#"{"nextExpectedRanges":["10-"]}"#,

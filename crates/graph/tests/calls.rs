@@ -5,7 +5,7 @@ mod support;
 use docferry_app::ports::{ConflictPolicy, Drive as _, DriveError};
 use docferry_graph::GraphDrive;
 use serde_json::{Value, json};
-use support::{Asked, Listener, StandingClock, TestDrive, destination, drive, settings};
+use support::{Asked, Listener, ManualClock, TestDrive, destination, drive, settings};
 use wiremock::matchers::{body_string_contains, header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate, Times};
 
@@ -63,7 +63,7 @@ async fn find(drive: &TestDrive) -> Result<Option<u64>, DriveError> {
 }
 
 #[tokio::test]
-async fn token_and_user_are_asked_for_once_even_by_many_at_once() {
+async fn concurrent_calls_request_token_and_user_once() {
     let server = MockServer::start().await;
     Mock::given(method("POST"))
         .and(path(TOKEN))
@@ -90,7 +90,7 @@ async fn token_and_user_are_asked_for_once_even_by_many_at_once() {
 }
 
 #[tokio::test]
-async fn a_token_is_renewed_at_80_percent_of_its_life_and_kept_if_that_fails() {
+async fn token_is_renewed_at_80_percent_and_kept_if_renewal_fails() {
     let server = MockServer::start().await;
     let first_token = Mock::given(method("POST")).and(path(TOKEN));
     first_token.respond_with(token("t-1")).up_to_n_times(1).mount(&server).await;
@@ -103,7 +103,7 @@ async fn a_token_is_renewed_at_80_percent_of_its_life_and_kept_if_that_fails() {
         let item = json!({"id": "i", "name": "a.pdf", "size": 5, "file": {}});
         mock.respond_with(reply(200, item)).expect(times).mount(&server).await;
     }
-    let clock = StandingClock::default();
+    let clock = ManualClock::default();
     let drive = GraphDrive::new(&settings(&server.uri()), Asked::default(), clock.clone()).unwrap();
     // First use; just below 80 % of its life; a failed renewal, after which the token is kept;
     // within the pause after the failure.
@@ -116,7 +116,7 @@ async fn a_token_is_renewed_at_80_percent_of_its_life_and_kept_if_that_fails() {
 }
 
 #[tokio::test]
-async fn a_401_renews_the_token_once_and_repeats_the_call() {
+async fn unauthorized_call_renews_the_token_once_and_is_repeated() {
     let server = MockServer::start().await;
     let first_token = Mock::given(method("POST")).and(path(TOKEN));
     first_token.respond_with(token("t-1")).up_to_n_times(1).mount(&server).await;
@@ -135,7 +135,7 @@ async fn a_401_renews_the_token_once_and_repeats_the_call() {
 }
 
 #[tokio::test]
-async fn refused_credentials_are_read_again_at_their_source() {
+async fn rejected_client_secret_is_read_again() {
     let server = MockServer::start().await;
     let old = Mock::given(path(TOKEN)).and(body_string_contains("client_secret=s3cret&"));
     let expired_secret = json!({"error": "invalid_client", "error_codes": [7_000_222]});
@@ -146,14 +146,14 @@ async fn refused_credentials_are_read_again_at_their_source() {
     get(&server, ITEM, reply(200, json!({"id": "i", "name": "a.pdf", "size": 5, "file": {}})), 1)
         .await;
     let credentials = Asked::default();
-    let clock = StandingClock::default();
+    let clock = ManualClock::default();
     let drive = GraphDrive::new(&settings(&server.uri()), credentials.clone(), clock).unwrap();
     find(&drive).await.unwrap();
     assert_eq!(credentials.cached_and_fresh(), (1, 1));
 }
 
 #[tokio::test]
-async fn token_errors_say_what_to_do() {
+async fn token_errors_map_to_drive_errors() {
     for (answer, expected) in [
         (
             reply(400, json!({"error": "unauthorized_client"})),
@@ -172,7 +172,7 @@ async fn token_errors_say_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_missing_user_a_missing_drive_and_a_missing_path_are_told_apart() {
+async fn missing_user_drive_and_path_are_distinguished() {
     let server = MockServer::start().await;
     post(&server, TOKEN, token("t"), 1).await;
     get(&server, USER, error(404, "Request_ResourceNotFound"), 1).await;
@@ -201,7 +201,7 @@ async fn a_missing_user_a_missing_drive_and_a_missing_path_are_told_apart() {
 
 /// A 404 for a path does not prove that the drive is missing, so the drive is looked up each time.
 #[tokio::test]
-async fn a_path_that_is_not_found_in_a_drive_that_is_there_may_be_tried_again() {
+async fn missing_path_in_an_existing_drive_is_retryable() {
     let server = tenant().await;
     get(&server, DRIVE, reply(200, json!({"id": "d"})), 3).await;
     post(&server, &format!("{ITEM}:/createUploadSession"), error(404, "itemNotFound"), 2).await;
@@ -216,14 +216,14 @@ async fn a_path_that_is_not_found_in_a_drive_that_is_there_may_be_tried_again() 
     let policy = ConflictPolicy::Replace;
     for _ in 0..2 {
         let session = drive.create_session(&dest, 5, policy).await;
-        assert!(matches!(session, Err(DriveError::NotDone { .. })), "{session:?}");
+        assert!(matches!(session, Err(DriveError::NoEffect { .. })), "{session:?}");
     }
     let put = drive.put_whole(&dest, bytes::Bytes::new(), policy).await;
-    assert!(matches!(put, Err(DriveError::NotDone { .. })), "{put:?}");
+    assert!(matches!(put, Err(DriveError::NoEffect { .. })), "{put:?}");
 }
 
 #[tokio::test]
-async fn a_file_where_the_path_needs_a_folder_is_found() {
+async fn file_in_place_of_a_folder_is_detected() {
     let root = "/v1.0/users/u-1/drive/root:";
     let file = json!({"id": "f", "name": "b", "size": 5, "file": {}});
     let folder = json!({"id": "f", "name": "b", "size": 5, "folder": {"childCount": 0}});
@@ -244,23 +244,23 @@ async fn a_file_where_the_path_needs_a_folder_is_found() {
 
 /// A proxy may respond to any call with an HTML page.
 #[tokio::test]
-async fn a_page_in_place_of_a_user_or_a_drive_proves_nothing() {
+async fn html_page_instead_of_a_user_or_drive_is_retryable() {
     let page = || ResponseTemplate::new(200).set_body_string("<html></html>");
     let server = MockServer::start().await;
     post(&server, TOKEN, token("t"), 1).await;
     get(&server, USER, page(), 1).await;
     let found = find(&drive(&server.uri())).await;
-    assert!(matches!(found, Err(DriveError::NotDone { .. })), "{found:?}");
+    assert!(matches!(found, Err(DriveError::NoEffect { .. })), "{found:?}");
 
     let server = tenant().await;
     get(&server, ITEM, error(404, "itemNotFound"), 1).await;
     get(&server, DRIVE, page(), 1).await;
     let found = find(&drive(&server.uri())).await;
-    assert!(matches!(found, Err(DriveError::NotDone { .. })), "{found:?}");
+    assert!(matches!(found, Err(DriveError::NoEffect { .. })), "{found:?}");
 }
 
 #[tokio::test]
-async fn a_folder_of_the_documents_name_is_a_conflict() {
+async fn folder_with_the_documents_name_is_a_conflict() {
     let server = tenant().await;
     let folder = json!({"id": "f", "size": 5, "folder": {"childCount": 0}});
     get(&server, ITEM, reply(200, folder), 1).await;
@@ -269,7 +269,7 @@ async fn a_folder_of_the_documents_name_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn a_session_is_asked_for_as_the_contract_says() {
+async fn session_request_follows_the_contract() {
     let server = tenant().await;
     let expected = json!({
         "item": {
@@ -304,7 +304,7 @@ async fn a_session_is_asked_for_as_the_contract_says() {
 }
 
 #[tokio::test]
-async fn a_session_without_a_usable_url_is_ambiguous() {
+async fn session_without_an_upload_url_is_ambiguous() {
     for body in [json!({}), json!({"uploadUrl": ""})] {
         let server = tenant().await;
         let create = format!("{ITEM}:/createUploadSession");
@@ -317,7 +317,7 @@ async fn a_session_without_a_usable_url_is_ambiguous() {
 }
 
 #[tokio::test]
-async fn session_url_that_cannot_be_requested_is_refused_for_good() {
+async fn invalid_session_url_is_a_permanent_error() {
     for url in [
         "/up?x",
         "up",
@@ -337,7 +337,7 @@ async fn session_url_that_cannot_be_requested_is_refused_for_good() {
 }
 
 #[tokio::test]
-async fn a_session_at_a_foreign_host_is_refused_for_good() {
+async fn session_url_at_a_foreign_host_is_a_permanent_error() {
     let server = tenant().await;
     let create = format!("{ITEM}:/createUploadSession");
     let answer = json!({"uploadUrl": "https://sharepoint.com.evil.example/up?x"});
@@ -349,7 +349,7 @@ async fn a_session_at_a_foreign_host_is_refused_for_good() {
 }
 
 #[tokio::test]
-async fn an_empty_document_is_put_with_a_length_of_zero() {
+async fn empty_document_is_put_with_content_length_zero() {
     let server = Listener::bind().await;
     let drive = drive(&server.base);
     let dest = destination("", "a.pdf");
@@ -377,7 +377,7 @@ async fn an_empty_document_is_put_with_a_length_of_zero() {
 }
 
 #[tokio::test]
-async fn redirects_are_not_followed_and_errors_hold_no_address() {
+async fn redirects_are_not_followed_and_errors_contain_no_address() {
     let server = tenant().await;
     let elsewhere = MockServer::start().await;
     let redirect = ResponseTemplate::new(302).insert_header("location", elsewhere.uri().as_str());
@@ -390,12 +390,12 @@ async fn redirects_are_not_followed_and_errors_hold_no_address() {
     let unreachable = drive("http://127.0.0.1:1/ada@court.example");
     let error = find(&unreachable).await.unwrap_err();
     let text = format!("{error:?}");
-    assert!(matches!(error, DriveError::NotDone { .. }), "{text}");
+    assert!(matches!(error, DriveError::NoEffect { .. }), "{text}");
     assert!(!text.contains("ada"), "{text}");
 }
 
 #[tokio::test]
-async fn only_what_is_used_of_an_item_is_asked_for() {
+async fn item_lookup_selects_only_the_used_fields() {
     let server = tenant().await;
     Mock::given(path(ITEM))
         .and(query_param("$select", "id,name,size,file,folder,webUrl"))

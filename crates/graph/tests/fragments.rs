@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use docferry_app::ports::{Drive as _, DriveError, FragmentAnswer, SessionEnd, UploadUrl};
-use docferry_domain::Gap;
+use docferry_app::ports::{Drive as _, DriveError, FragmentResult, SessionEnd, UploadUrl};
+use docferry_domain::ExpectedRange;
 use docferry_graph::GraphDrive;
-use support::{Asked, Listener, StandingClock, bytes, counted, drive, failing_after, range};
+use support::{Asked, Listener, ManualClock, bytes, counted, drive, failing_after, range};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
@@ -18,7 +18,7 @@ const ITEM: &str =
     r#"{"id":"i-1","name":"a.pdf","size":300,"file":{"hashes":{"quickXorHash":"aaa="}}}"#;
 
 #[tokio::test]
-async fn an_upload_url_is_replayed_byte_for_byte_without_any_credential_of_ours() {
+async fn upload_url_is_replayed_byte_for_byte_without_our_credentials() {
     let server = Listener::bind().await;
     let target = "/a'b/%7e/./x//y?tempauth='v1.a|b{c}^%2B+%27'&p=(1)!*&e=%";
     let url = UploadUrl::new(format!("{}{target}", server.base));
@@ -31,7 +31,7 @@ async fn an_upload_url_is_replayed_byte_for_byte_without_any_credential_of_ours(
         (head, body.len())
     };
     let (answer, (head, len)) = tokio::join!(put, serve);
-    assert_eq!(answer.unwrap(), FragmentAnswer::Accepted { next: Some(Gap::open(300)) });
+    assert_eq!(answer.unwrap(), FragmentResult::Accepted { next: Some(ExpectedRange::open(300)) });
     assert_eq!(len, 200);
     let host = server.base.trim_start_matches("http://");
     assert_eq!(
@@ -43,7 +43,7 @@ async fn an_upload_url_is_replayed_byte_for_byte_without_any_credential_of_ours(
 }
 
 #[tokio::test]
-async fn upload_url_that_no_request_may_hold_is_sent_encoded_once() {
+async fn invalid_characters_of_an_upload_url_are_encoded_once() {
     let server = Listener::bind().await;
     let drive = drive(&server.base);
     for (written, sent) in [
@@ -60,14 +60,14 @@ async fn upload_url_that_no_request_may_hold_is_sent_encoded_once() {
             head
         };
         let (answer, head) = tokio::join!(put, serve);
-        assert_eq!(answer.unwrap(), FragmentAnswer::Accepted { next: None });
+        assert_eq!(answer.unwrap(), FragmentResult::Accepted { next: None });
         assert_eq!(head.lines().next(), Some(format!("PUT {sent} HTTP/1.1").as_str()));
     }
 }
 
 /// The other server listens, but no connection may reach it.
 #[tokio::test]
-async fn an_upload_url_of_a_foreign_host_is_never_connected_to() {
+async fn upload_url_of_a_foreign_host_is_never_connected_to() {
     let (graph, other) = (Listener::bind().await, Listener::bind().await);
     let drive = drive(&graph.base);
     let url = UploadUrl::new(other.base.replace("127.0.0.1", "127.0.0.2") + "/up?x");
@@ -87,13 +87,13 @@ async fn an_upload_url_of_a_foreign_host_is_never_connected_to() {
 
 /// Shows why upload URLs are not sent with reqwest.
 #[test]
-fn the_url_type_of_reqwest_rewrites_quotes_and_dot_segments() {
+fn reqwest_url_rewrites_quotes_and_dot_segments() {
     let url = reqwest::Url::parse("https://x.example/a/./b?tempauth='s'").unwrap();
     assert_eq!(url.as_str(), "https://x.example/a/b?tempauth=%27s%27");
 }
 
 #[tokio::test]
-async fn fragments_share_a_connection_and_the_last_one_completes() {
+async fn fragments_share_a_connection_and_the_last_one_completes_the_upload() {
     let server = Listener::bind().await;
     let (drive, url) = (drive(&server.base), server.upload_url());
     let client = async {
@@ -110,8 +110,8 @@ async fn fragments_share_a_connection_and_the_last_one_completes() {
         }
     };
     let ((first, last, lost), ()) = tokio::join!(client, serve);
-    assert_eq!(first, FragmentAnswer::Accepted { next: None });
-    let FragmentAnswer::Completed(item) = last else { panic!("{last:?}") };
+    assert_eq!(first, FragmentResult::Accepted { next: None });
+    let FragmentResult::Completed(item) = last else { panic!("{last:?}") };
     assert_eq!((item.id.as_str(), item.facts.size), ("i-1", 300));
     assert_eq!(item.facts.quick_xor_hash.as_deref(), Some("aaa="));
     assert!(matches!(lost, Err(DriveError::Ambiguous(_))), "{lost:?}");
@@ -120,7 +120,7 @@ async fn fragments_share_a_connection_and_the_last_one_completes() {
 /// Such bodies are a page of a proxy, progress instead of an item, and an item without its name
 /// or its size.
 #[tokio::test]
-async fn a_success_without_an_item_never_completes_a_document() {
+async fn success_without_an_item_never_completes_a_document() {
     let server = Listener::bind().await;
     let (drive, url) = (drive(&server.base), server.upload_url());
     let bodies = [
@@ -149,7 +149,7 @@ async fn a_success_without_an_item_never_completes_a_document() {
 
 /// Only 204 proves that the session was open and is now deleted.
 #[tokio::test]
-async fn a_page_in_answer_to_a_deletion_does_not_close_a_session() {
+async fn html_response_to_a_session_delete_is_ambiguous() {
     let server = Listener::bind().await;
     let (drive, url) = (drive(&server.base), server.upload_url());
     let delete = drive.delete_session(&url);
@@ -163,7 +163,7 @@ async fn a_page_in_answer_to_a_deletion_does_not_close_a_session() {
 }
 
 #[tokio::test]
-async fn the_first_expected_range_is_reported_with_its_end() {
+async fn session_status_reports_the_first_expected_range_with_its_end() {
     let server = Listener::bind().await;
     let (drive, url) = (drive(&server.base), server.upload_url());
     let status_call = drive.session_status(&url);
@@ -174,11 +174,11 @@ async fn the_first_expected_range_is_reported_with_its_end() {
         connection.answer("200 OK", "", body).await;
     };
     let (status, ()) = tokio::join!(status_call, serve);
-    assert_eq!(status.unwrap().next, Some(Gap { start: 26, end: Some(100) }));
+    assert_eq!(status.unwrap().next, Some(ExpectedRange { start: 26, end: Some(100) }));
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_before_the_body_was_read_is_heard() {
+async fn response_before_the_end_of_the_body_is_received() {
     let server = Listener::bind().await;
     let (drive, url) = (drive(&server.base), server.upload_url());
     let put = drive.put_fragment(&url, range(0, 30_000_000, 30_000_000), bytes(30_000_000));
@@ -197,7 +197,7 @@ async fn an_answer_that_comes_before_the_body_was_read_is_heard() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_is_ambiguous_and_the_error_holds_no_url() {
+async fn broken_connection_is_ambiguous_and_its_error_contains_no_url() {
     let server = Listener::bind().await;
     let (drive, url) = (drive(&server.base), server.upload_url());
     let put = drive.put_fragment(&url, range(0, 9_000_000, 9_000_000), bytes(9_000_000));
@@ -214,7 +214,7 @@ async fn a_connection_that_breaks_is_ambiguous_and_the_error_holds_no_url() {
 }
 
 #[tokio::test]
-async fn a_source_that_fails_is_told_from_a_drive_that_fails() {
+async fn failing_source_is_distinguished_from_a_failing_drive() {
     let server = Listener::bind().await;
     let (drive, url) = (drive(&server.base), server.upload_url());
     for stream in [failing_after(100_000), bytes(100_000), bytes(200_001)] {
@@ -229,13 +229,13 @@ async fn a_source_that_fails_is_told_from_a_drive_that_fails() {
 }
 
 #[tokio::test]
-async fn a_drive_that_neither_reads_nor_answers_is_given_up() {
+async fn stalled_fragment_is_abandoned_as_ambiguous() {
     let server = Listener::bind().await;
     let settings = docferry_graph::GraphSettings {
         stall_timeout: Duration::from_millis(300),
         ..support::settings(&server.base)
     };
-    let drive = GraphDrive::new(&settings, Asked::default(), StandingClock::default()).unwrap();
+    let drive = GraphDrive::new(&settings, Asked::default(), ManualClock::default()).unwrap();
     let url = server.upload_url();
     for size in [100, 50_000_000] {
         let put = drive.put_fragment(&url, range(0, size as u64, size as u64), bytes(size));
@@ -246,7 +246,7 @@ async fn a_drive_that_neither_reads_nor_answers_is_given_up() {
 }
 
 #[tokio::test]
-async fn dropping_the_future_closes_the_connection_and_leaves_the_source_alone() {
+async fn dropping_the_put_closes_the_connection_and_stops_reading() {
     let server = Listener::bind().await;
     let (drive, url) = (drive(&server.base), server.upload_url());
     let read_chunks = Arc::new(AtomicU32::new(0));
@@ -281,7 +281,7 @@ async fn dropping_the_future_closes_the_connection_and_leaves_the_source_alone()
 }
 
 #[tokio::test]
-async fn status_and_delete_go_to_the_url_as_it_is() {
+async fn status_and_delete_use_the_unchanged_upload_url() {
     let server = Listener::bind().await;
     let drive = drive(&server.base);
     let url = UploadUrl::new(format!("{}/up?tempauth='s'", server.base));
@@ -306,7 +306,7 @@ async fn status_and_delete_go_to_the_url_as_it_is() {
         heads
     };
     let ((next, gone), heads) = tokio::join!(client, serve);
-    assert_eq!(next, Some(Gap { start: 26, end: Some(100) }));
+    assert_eq!(next, Some(ExpectedRange { start: 26, end: Some(100) }));
     assert!(matches!(gone, Err(DriveError::SessionGone)));
     let host = server.base.trim_start_matches("http://");
     let head = |method| format!("{method} /up?tempauth='s' HTTP/1.1\r\nhost: {host}\r\n\r\n");
@@ -314,11 +314,11 @@ async fn status_and_delete_go_to_the_url_as_it_is() {
 }
 
 #[tokio::test]
-async fn an_upload_url_in_the_clear_is_refused_when_graph_is_not() {
+async fn plain_http_upload_url_is_rejected_if_graph_uses_https() {
     let server = Listener::bind().await;
     let mut settings = docferry_graph::GraphSettings::public_cloud("tenant");
     settings.upload_hosts.push("127.0.0.1".into());
-    let drive = GraphDrive::new(&settings, Asked::default(), StandingClock::default()).unwrap();
+    let drive = GraphDrive::new(&settings, Asked::default(), ManualClock::default()).unwrap();
     let url = server.upload_url();
     let status = drive.session_status(&url);
     tokio::select! {

@@ -10,14 +10,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use docferry_app::ports::{
     Cause, ConflictPolicy, CredentialsProvider, Destination, Drive as _, DriveError, DriveItem,
-    FragmentAnswer, Lookup, UploadSession,
+    FragmentResult, Freshness, UploadSession,
 };
-use docferry_domain::{Gap, SourceHash};
+use docferry_domain::{ExpectedRange, SourceHash};
 use docferry_graph::{ClientCredentials, GraphDrive, GraphSettings};
 use docferry_sim_graph::{Config, Running, start};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
-use support::{StandingClock, failing_after, range};
+use support::{ManualClock, failing_after, range};
 
 const PART: u64 = 327_680;
 const NO_DRIVE: &str = "new@court.example";
@@ -25,7 +25,7 @@ const NO_DRIVE: &str = "new@court.example";
 struct Credentials;
 
 impl CredentialsProvider<ClientCredentials> for Credentials {
-    async fn credentials(&self, _: Lookup) -> Result<ClientCredentials, Cause> {
+    async fn credentials(&self, _: Freshness) -> Result<ClientCredentials, Cause> {
         let config = Config::default();
         Ok(ClientCredentials {
             client_id: config.client_id,
@@ -36,7 +36,7 @@ impl CredentialsProvider<ClientCredentials> for Credentials {
 
 struct Graph {
     running: Running,
-    drive: GraphDrive<Credentials, StandingClock>,
+    drive: GraphDrive<Credentials, ManualClock>,
 }
 
 impl Graph {
@@ -51,7 +51,7 @@ impl Graph {
         let running = start(config).await.unwrap();
         let base = running.url().to_owned();
         let settings = GraphSettings { graph_url: base.clone(), authority_url: base, ..settings };
-        let drive = GraphDrive::new(&settings, Credentials, StandingClock::default()).unwrap();
+        let drive = GraphDrive::new(&settings, Credentials, ManualClock::default()).unwrap();
         let graph = Self { running, drive };
         let new = format!("{}/users/{NO_DRIVE}?drive=false", graph.running.admin_url());
         reqwest::Client::new().put(new).send().await.unwrap().error_for_status().unwrap();
@@ -74,7 +74,7 @@ impl Graph {
         start: u64,
         end: u64,
         total: u64,
-    ) -> Result<FragmentAnswer, DriveError> {
+    ) -> Result<FragmentResult, DriveError> {
         let fragment = document(total).slice(usize_of(start)..usize_of(end));
         let stream = futures::stream::iter([Ok(fragment)]).boxed();
         self.drive.put_fragment(&session.url, range(start, end, total), stream).await
@@ -115,7 +115,7 @@ fn assert_is_document(item: &DriveItem, size: u64) {
 }
 
 #[tokio::test]
-async fn documents_of_all_names_reach_recipients_of_all_names() {
+async fn documents_and_recipients_with_special_names_are_delivered() {
     let graph = Graph::start().await;
     let size = 2 * PART + 17;
     for (recipient, folder, name) in [
@@ -131,18 +131,18 @@ async fn documents_of_all_names_reach_recipients_of_all_names() {
         assert!(session.expires_at.is_some());
         assert_eq!(graph.next_offset(&session).await, Some(0));
         let answer = graph.put_range(&session, 0, PART, size).await.unwrap();
-        assert_eq!(answer, FragmentAnswer::Accepted { next: Some(Gap::open(PART)) });
+        assert_eq!(answer, FragmentResult::Accepted { next: Some(ExpectedRange::open(PART)) });
         assert_eq!(graph.next_offset(&session).await, Some(PART));
         graph.put_range(&session, PART, 2 * PART, size).await.unwrap();
         let answer = graph.put_range(&session, 2 * PART, size, size).await.unwrap();
-        let FragmentAnswer::Completed(item) = answer else { panic!("{answer:?}") };
+        let FragmentResult::Completed(item) = answer else { panic!("{answer:?}") };
         assert_is_document(&item, size);
         assert_eq!(graph.drive.find(&dest).await.unwrap(), Some(item), "{name}");
     }
 }
 
 #[tokio::test]
-async fn a_small_or_empty_document_is_put_whole_and_found() {
+async fn small_and_empty_documents_are_put_whole_and_found() {
     let graph = Graph::start().await;
     for size in [0, 1, 4_000_000] {
         let dest = destination("ada@court.example", "l'été", &format!("small #{size}.txt"));
@@ -155,7 +155,7 @@ async fn a_small_or_empty_document_is_put_whole_and_found() {
 }
 
 #[tokio::test]
-async fn who_has_no_account_and_who_has_no_drive_is_told_apart() {
+async fn missing_account_and_missing_drive_are_distinguished() {
     let graph = Graph::start().await;
     let unknown = destination("unknown@court.example", "", "a.pdf");
     let policy = ConflictPolicy::Replace;
@@ -171,7 +171,7 @@ async fn who_has_no_account_and_who_has_no_drive_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_fragment_out_of_place_is_an_offset_mismatch_and_the_session_says_where_it_stands() {
+async fn misplaced_fragment_is_an_offset_mismatch() {
     let graph = Graph::start().await;
     let size = 3 * PART;
     let session = graph.session(&destination("ada@court.example", "", "a.pdf"), size).await;
@@ -184,7 +184,7 @@ async fn a_fragment_out_of_place_is_an_offset_mismatch_and_the_session_says_wher
 }
 
 #[tokio::test]
-async fn lost_and_partial_answers_are_ambiguous_and_the_server_knows_the_offset() {
+async fn ambiguous_fragment_is_resumed_from_the_session_offset() {
     let graph = Graph::start().await;
     let size = 3 * PART;
     let dest = destination("ada@court.example", "", "a.pdf");
@@ -203,7 +203,7 @@ async fn lost_and_partial_answers_are_ambiguous_and_the_server_knows_the_offset(
     // The offset is not a multiple of 320 KiB. Only the length of a fragment has to be.
     let from = 2 * PART + PART / 2;
     let answer = graph.put_range(&session, PART + PART / 2, from, size).await.unwrap();
-    assert_eq!(answer, FragmentAnswer::Accepted { next: Some(Gap::open(from)) });
+    assert_eq!(answer, FragmentResult::Accepted { next: Some(ExpectedRange::open(from)) });
     graph.inject_fault(json!({"operation": "lastFragment", "dropResponse": true})).await;
     let answer = graph.put_range(&session, from, size, size).await;
     assert!(matches!(answer, Err(DriveError::Ambiguous(_))), "{answer:?}");
@@ -213,7 +213,7 @@ async fn lost_and_partial_answers_are_ambiguous_and_the_server_knows_the_offset(
 }
 
 #[tokio::test]
-async fn a_source_that_fails_leaves_the_session_where_it_was() {
+async fn failing_source_leaves_the_session_offset_unchanged() {
     let graph = Graph::start().await;
     let session = graph.session(&destination("ada@court.example", "", "a.pdf"), 2 * PART).await;
     let stream = failing_after(100_000);
@@ -224,7 +224,7 @@ async fn a_source_that_fails_leaves_the_session_where_it_was() {
 }
 
 #[tokio::test]
-async fn throttling_says_how_long_if_it_says() {
+async fn throttling_returns_retry_after_if_present() {
     let graph = Graph::start().await;
     let session = graph.session(&destination("ada@court.example", "", "a.pdf"), PART).await;
     for (status, header, expected) in [
@@ -245,7 +245,7 @@ async fn throttling_says_how_long_if_it_says() {
 }
 
 #[tokio::test]
-async fn what_the_drive_will_never_take_is_named() {
+async fn permanent_fragment_errors_have_specific_texts() {
     let graph = Graph::start().await;
     let dest = destination("ada@court.example", "", "a.pdf");
     let session = graph.session(&dest, 2 * PART).await;
@@ -266,13 +266,13 @@ async fn what_the_drive_will_never_take_is_named() {
 }
 
 #[tokio::test]
-async fn a_success_without_an_item_is_ambiguous_and_a_202_may_name_no_range() {
+async fn success_without_an_item_is_ambiguous_and_ranges_are_optional() {
     let graph = Graph::start().await;
     let dest = destination("ada@court.example", "", "a.pdf");
     let session = graph.session(&dest, 2 * PART).await;
     graph.inject_fault(json!({"operation": "fragment", "emptyRanges": true})).await;
     let answer = graph.put_range(&session, 0, PART, 2 * PART).await.unwrap();
-    assert_eq!(answer, FragmentAnswer::Accepted { next: None });
+    assert_eq!(answer, FragmentResult::Accepted { next: None });
     graph.inject_fault(json!({"operation": "lastFragment", "noItem": true})).await;
     let answer = graph.put_range(&session, PART, 2 * PART, 2 * PART).await;
     assert!(matches!(answer, Err(DriveError::Ambiguous(_))), "{answer:?}");
@@ -280,7 +280,7 @@ async fn a_success_without_an_item_is_ambiguous_and_a_202_may_name_no_range() {
 }
 
 #[tokio::test]
-async fn a_deleted_session_is_gone_and_deleting_it_again_is_fine() {
+async fn deleted_session_is_gone_and_can_be_deleted_again() {
     let graph = Graph::start().await;
     let session = graph.session(&destination("ada@court.example", "", "a.pdf"), PART).await;
     graph.drive.delete_session(&session.url).await.unwrap();
@@ -290,7 +290,7 @@ async fn a_deleted_session_is_gone_and_deleting_it_again_is_fine() {
 }
 
 #[tokio::test]
-async fn the_conflict_policy_decides_over_a_file_that_is_there() {
+async fn conflict_policy_applies_to_an_existing_file() {
     let graph = Graph::start().await;
     let dest = destination("ada@court.example", "f", "a.pdf");
     graph.put_whole(&dest, 0, ConflictPolicy::Replace).await.unwrap();
@@ -305,7 +305,7 @@ async fn the_conflict_policy_decides_over_a_file_that_is_there() {
 }
 
 #[tokio::test]
-async fn a_token_that_graph_refuses_is_renewed_in_the_middle() {
+async fn token_rejected_by_graph_is_renewed() {
     let graph = Graph::start().await;
     let dest = destination("ada@court.example", "", "a.pdf");
     graph.drive.find(&dest).await.unwrap();

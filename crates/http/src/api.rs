@@ -1,5 +1,5 @@
-use docferry_app::admit::Admitter;
-use docferry_domain::Limits;
+use docferry_app::admit::SlotScheduler;
+use docferry_domain::SlotLimits;
 use jiff::SignedDuration;
 
 use crate::problem::ApiError;
@@ -16,19 +16,19 @@ pub struct TransferApi<S, W, C> {
     /// Time for which the record of an ended transfer is retained.
     pub record_ttl: SignedDuration,
     /// Maximum number of transfers that hold a slot at once, for each pool.
-    pub limits: Limits,
+    pub limits: SlotLimits,
     /// Drain mode: refuses new work, while running transfers continue to their end.
     pub drain: bool,
 }
 
 impl<S, W, C> TransferApi<S, W, C> {
     /// Returns [`ApiError::Draining`] in drain mode.
-    pub(crate) const fn takes_work(&self) -> Result<(), ApiError> {
+    pub(crate) const fn ensure_not_draining(&self) -> Result<(), ApiError> {
         if self.drain { Err(ApiError::Draining) } else { Ok(()) }
     }
 
-    pub(crate) fn admitter(&self) -> Admitter<'_, S, W, C> {
+    pub(crate) fn scheduler(&self) -> SlotScheduler<'_, S, W, C> {
         let Self { store, workflow, clock, limits, .. } = self;
-        Admitter { store, workflow, clock, limits: *limits }
+        SlotScheduler { store, workflow, clock, limits: *limits }
     }
 }

@@ -8,9 +8,9 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use docferry_app::control::terminate;
-use docferry_app::download::{Canceling, JobSettings, cancel_job};
+use docferry_app::download::{CancelResult, JobSettings, cancel_job};
 use docferry_app::ports::{Clock, Store, Workflow};
-use docferry_app::retry::{Retried, retry_job};
+use docferry_app::retry::{RetryResult, retry_job};
 use docferry_contract::job::{JobCanceling, JobRetried, time};
 use docferry_contract::scv::{TerminateRequest, Terminated};
 use docferry_domain::{JobState, TransferId};
@@ -18,7 +18,7 @@ use http::{StatusCode, header};
 
 use crate::api::TransferApi;
 use crate::body;
-use crate::download::FIRST_POLL_MS;
+use crate::download::FIRST_POLL_DELAY_MS;
 use crate::middleware::{Service, Writer, finish};
 use crate::problem::ApiError;
 
@@ -70,7 +70,7 @@ where
     let body = body::json(request).await?;
     let terminate_request = TerminateRequest::parse(&body).map_err(ApiError::Invalid)?;
     let transfer_ids = &terminate_request.transfer_ids;
-    terminate(&api.admitter(), api.record_ttl, &owner, transfer_ids).await?;
+    terminate(&api.scheduler(), api.record_ttl, &owner, transfer_ids).await?;
     Ok((StatusCode::ACCEPTED, Json(Terminated::default())))
 }
 
@@ -86,13 +86,15 @@ where
 {
     let Path(id) = id.map_err(|_| ApiError::NotFound)?;
     let id: TransferId = id.parse().map_err(|_| ApiError::NotFound)?;
-    match cancel_job(&api.admitter(), api.record_ttl, &owner, &id).await? {
-        Canceling::Asked => {
+    match cancel_job(&api.scheduler(), api.record_ttl, &owner, &id).await? {
+        CancelResult::Asked => {
             let answer = JobCanceling { job_id: id.to_string(), status: "canceling" };
             Ok((StatusCode::ACCEPTED, Json(answer)))
         }
-        Canceling::Ended => Err(ApiError::Conflict("The job has already ended. See its status.")),
-        Canceling::Unknown => Err(ApiError::NotFound),
+        CancelResult::Ended => {
+            Err(ApiError::Conflict("The job has already ended. See its status."))
+        }
+        CancelResult::Unknown => Err(ApiError::NotFound),
     }
 }
 
@@ -109,16 +111,16 @@ where
     let Retry { api, settings } = &*state;
     let Path(id) = id.map_err(|_| ApiError::NotFound)?;
     let id: TransferId = id.parse().map_err(|_| ApiError::NotFound)?;
-    api.takes_work()?;
+    api.ensure_not_draining()?;
     let RetrySettings { job, max_retries } = *settings;
-    match retry_job(&api.admitter(), job, max_retries, &owner, &id).await? {
-        Retried::Promised { job, attempts } => {
+    match retry_job(&api.scheduler(), job, max_retries, &owner, &id).await? {
+        RetryResult::Promised { job, attempts } => {
             tracing::info!(job.id = id.as_str(), job.attempts = attempts, "job retried");
             let answer = JobRetried {
                 job_id: id.to_string(),
                 status: JobState::Queued.as_str(),
                 attempts,
-                next_poll_in_ms: FIRST_POLL_MS,
+                next_poll_in_ms: FIRST_POLL_DELAY_MS,
                 expires_at: time(job.keep_until),
             };
             let headers = [
@@ -127,19 +129,19 @@ where
             ];
             Ok((StatusCode::ACCEPTED, headers, Json(answer)).into_response())
         }
-        Retried::NotEnded => {
+        RetryResult::NotEnded => {
             Err(ApiError::Conflict("Only a failed, canceled or expired job can be retried."))
         }
-        Retried::Abandoned => Err(ApiError::Conflict(
+        RetryResult::Abandoned => Err(ApiError::Conflict(
             "The job was never accepted, because recording it failed. Create a new job.",
         )),
-        Retried::Spent => {
+        RetryResult::RetriesExhausted => {
             Err(ApiError::Conflict("The job has used all its retries. Create a new job."))
         }
-        Retried::Part => {
+        RetryResult::Part => {
             Err(ApiError::Conflict("This document is part of a batch job. Retry the whole job."))
         }
-        Retried::Unsettled => Err(ApiError::Unsettled),
-        Retried::Unknown => Err(ApiError::NotFound),
+        RetryResult::Unsettled => Err(ApiError::Unsettled),
+        RetryResult::Unknown => Err(ApiError::NotFound),
     }
 }

@@ -6,14 +6,14 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Router, middleware};
-use docferry_app::ports::{Clock, Quota};
+use docferry_app::ports::{CallCounter, Clock};
 use docferry_app::trace::TRACEPARENT;
 use docferry_contract::scope::Scope;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use jiff::Timestamp;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::middleware::{Principal, REQUEST_ID, dress_rest};
+use crate::middleware::{Principal, REQUEST_ID, ensure_standard_headers};
 use crate::problem::ApiError;
 
 /// Length of the window in which calls are counted, in seconds.
@@ -33,7 +33,7 @@ pub struct RateLimits {
 
 /// Rate limit and CORS settings, to be applied to a router.
 #[derive(Debug)]
-pub struct Edge<Q, C> {
+pub struct ApiLayers<Q, C> {
     /// Counts the calls of each caller.
     pub quota: Q,
     /// Source of the current time.
@@ -44,9 +44,9 @@ pub struct Edge<Q, C> {
     pub origins: Vec<HeaderValue>,
 }
 
-impl<Q, C> Edge<Q, C>
+impl<Q, C> ApiLayers<Q, C>
 where
-    Q: Quota + 'static,
+    Q: CallCounter + 'static,
     C: Clock + 'static,
 {
     /// Wraps a router with the rate limit, CORS and the standard response headers.
@@ -55,7 +55,7 @@ where
         router
             .layer(middleware::from_fn_with_state(Arc::new(self), rate_limit::<Q, C>))
             .layer(cors)
-            .layer(middleware::from_fn(dress_rest))
+            .layer(middleware::from_fn(ensure_standard_headers))
     }
 }
 
@@ -117,8 +117,8 @@ impl RateWindow {
     }
 }
 
-async fn rate_limit<Q: Quota, C: Clock>(
-    State(edge): State<Arc<Edge<Q, C>>>,
+async fn rate_limit<Q: CallCounter, C: Clock>(
+    State(edge): State<Arc<ApiLayers<Q, C>>>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -143,7 +143,7 @@ async fn rate_limit<Q: Quota, C: Clock>(
     };
     let window = RateWindow::at(limit, used, now);
     let mut response = if used > limit {
-        ApiError::TooMany { seconds: window.reset_seconds }.into_response()
+        ApiError::RateLimited { seconds: window.reset_seconds }.into_response()
     } else {
         next.run(request).await
     };

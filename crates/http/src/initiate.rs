@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::routing::post;
 use axum::{Json, Router};
-use docferry_app::download::{initiate_once, promised_before};
+use docferry_app::download::{first_accepted_job, initiate_idempotent};
 use docferry_app::initiate::{InitiateSettings, initiate};
 use docferry_app::ports::{Clock, Directory, DocumentIndex, Store, Workflow};
 use docferry_contract::scv::{UploadAccepted, UploadRequest};
@@ -14,7 +14,7 @@ use http::StatusCode;
 
 use crate::api::TransferApi;
 use crate::body;
-use crate::download::{DownloadApi, initiate_routes, refusal, upload_name};
+use crate::download::{DownloadApi, initiate_routes, refusal, upload_idempotency_key};
 use crate::middleware::{Service, finish};
 use crate::problem::ApiError;
 
@@ -55,16 +55,16 @@ where
     let headers = request.headers().clone();
     let body = body::json(request).await?;
     let upload_request = UploadRequest::parse(&body).map_err(ApiError::Invalid)?;
-    let request_name = upload_name(&headers, &body, &owner)?;
-    let admitter = state.api.admitter();
+    let idempotency_key = upload_idempotency_key(&headers, &body, &owner)?;
+    let scheduler = state.api.scheduler();
     let obj_guid = upload_request.object_guid.as_str().to_owned();
     let accepted = |transfer_id: String| {
         tracing::info!(transfer.id = transfer_id, "transfer accepted");
         Ok((StatusCode::ACCEPTED, Json(UploadAccepted { obj_guid, transfer_id })))
     };
-    if let Err(draining) = state.api.takes_work() {
+    if let Err(draining) = state.api.ensure_not_draining() {
         // In drain mode a repeated request still gets the response of the first one.
-        let first = promised_before(&admitter, request_name.as_ref()).await.transpose();
+        let first = first_accepted_job(&scheduler, idempotency_key.as_ref()).await.transpose();
         let first = first.ok_or(draining)?.map_err(|reason| refusal(reason, true))?;
         return accepted(first.job_id.to_string());
     }
@@ -78,10 +78,11 @@ where
         keep_until: None,
         callback: None,
     };
-    let transfer_id = match request_name {
-        None => initiate(&admitter, state.settings, new).await?.transfer_id,
-        Some(request_name) => {
-            let first = initiate_once(&admitter, state.settings, new, &request_name).await;
+    let transfer_id = match idempotency_key {
+        None => initiate(&scheduler, state.settings, new).await?.transfer_id,
+        Some(idempotency_key) => {
+            let first =
+                initiate_idempotent(&scheduler, state.settings, new, &idempotency_key).await;
             first.map_err(|reason| refusal(reason, true))?.job_id
         }
     };

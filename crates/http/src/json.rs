@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_repeated_member_is_found_with_its_pointer() {
+    fn duplicate_members_are_reported_with_their_pointers() {
         for (text, pointers) in [
             (r#"{"a":1,"b":{"a":[1,"a",null,true,1.5,-1]}}"#, vec![]),
             (r#"{"a":1,"a":1}"#, vec!["/a"]),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_json_is_an_error() {
+    fn text_that_is_not_json_is_an_error() {
         for bad in ["", "{", "{\"a\":}", "\"\\ud800\""] {
             assert!(duplicate_members(bad.as_bytes()).is_err(), "{bad}");
         }

@@ -22,7 +22,7 @@ pub use control::{RetrySettings, control_router};
 pub use download::{
     DownloadApi, FileRange, JobApi, StreamMode, TimeLeft, download_router, subscribe_router,
 };
-pub use edge::{Edge, RateLimits};
+pub use edge::{ApiLayers, RateLimits};
 pub use http::HeaderValue;
 pub use initiate::initiate_router;
 pub use middleware::{Principal, RequestId};

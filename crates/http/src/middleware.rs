@@ -146,7 +146,7 @@ fn span(id: &RequestId, trace: Option<&TraceParent>) -> tracing::Span {
 
 /// Adds the standard headers to responses that no router makes: CORS preflights and rate limit
 /// errors.
-pub(crate) async fn dress_rest(mut request: Request, next: Next) -> Response {
+pub(crate) async fn ensure_standard_headers(mut request: Request, next: Next) -> Response {
     let id = RequestId::of(&request);
     request.extensions_mut().insert(id.clone());
     let span = span(&id, trace_of(&request).as_ref());
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn span_of_a_request_carries_its_id_and_trace() {
+    fn request_span_carries_the_request_id_and_trace_id() {
         let spans = Spans::default();
         let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap();
         tracing::subscriber::with_default(spans.clone(), || {

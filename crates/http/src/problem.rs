@@ -28,13 +28,13 @@ pub enum ApiError {
     /// The job has no files to download: it is still running, or ended without a delivery.
     NotCompleted(Box<JobStatus>),
     /// The idempotency key was already used for a different request.
-    OtherRequest,
+    KeyReused,
     /// The first request with the idempotency key is still being recorded.
     Pending,
     /// The job has ended, but its last run is not cleaned up yet, so it cannot be retried.
     Unsettled,
     /// The caller has exceeded its rate limit.
-    TooMany {
+    RateLimited {
         /// Seconds until the next window begins, at least 1.
         seconds: u32,
     },
@@ -77,8 +77,8 @@ impl ApiError {
             Self::Conflict(_) | Self::NotCompleted(_) | Self::Pending | Self::Unsettled => {
                 StatusCode::CONFLICT
             }
-            Self::OtherRequest => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -95,7 +95,7 @@ impl ApiError {
             Self::NotCompleted(job) => job.next_poll_in_ms.map(|ms| ms.div_ceil(1000).max(1)),
             Self::Pending => Some(1),
             Self::Unsettled => Some(5),
-            Self::TooMany { seconds } => Some(*seconds),
+            Self::RateLimited { seconds } => Some(*seconds),
             Self::Draining => Some(60),
             Self::Failed(error) if error.code.is_retryable() => Some(5),
             _ => None,
@@ -141,7 +141,7 @@ impl ApiError {
                 "The job has not completed",
                 "There is nothing to download. See jobStatus and error for the state of the job.",
             ),
-            Self::OtherRequest => (
+            Self::KeyReused => (
                 "REQUEST_NAME_REUSED",
                 "The idempotency key belongs to another request",
                 "This Idempotency-Key was used for a different request. Use another key.",
@@ -157,7 +157,7 @@ impl ApiError {
                 "The job cannot be retried yet",
                 "The last run of the job is still being cleaned up. Try again in a moment.",
             ),
-            Self::TooMany { .. } => (
+            Self::RateLimited { .. } => (
                 "RATE_LIMITED",
                 "Too many calls",
                 "Wait for the time in Retry-After. Do not poll before nextPollInMs has passed.",

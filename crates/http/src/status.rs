@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use docferry_app::ports::{
-    BundleStore, Clock, DocumentIndex, History, Presigner, StorageProbe, TransferStore,
+    BatchStore, Clock, DocumentIndex, History, Presigner, StorageProbe, TransferStore,
 };
 use docferry_app::query::transfer_of;
 use docferry_contract::scv::TransferStatus;
@@ -22,7 +22,7 @@ use crate::problem::ApiError;
 /// `GET …/status/{jobId}`, `GET …/history`, `GET …/jobs` and `POST …/check`.
 pub fn status_router<S, C, P, I>(api: JobApi<S, C, P>, index: I, range: FileRange) -> Router
 where
-    S: TransferStore + BundleStore + History + 'static,
+    S: TransferStore + BatchStore + History + 'static,
     C: Clock + 'static,
     P: Presigner + StorageProbe + 'static,
     I: DocumentIndex + 'static,

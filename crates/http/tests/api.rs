@@ -5,7 +5,7 @@
 mod common;
 
 use axum::body::Body;
-use common::{caller, controls, initiate, reads, request, send};
+use common::{caller, control_routes, initiate, reads, request, send};
 use docferry_contract::scope::{Scope, Scopes};
 use docferry_http::ping_router;
 use docferry_testkit::{Fault, Mode, World};
@@ -20,7 +20,7 @@ async fn upload(world: &World, body: &str) -> (StatusCode, Value) {
 }
 
 #[tokio::test]
-async fn an_upload_is_accepted_with_the_guid_echoed_and_an_opaque_id() {
+async fn accepted_upload_returns_the_guid_and_an_opaque_id() {
     let world = World::default();
     let body = json!({"objGuid": "3q2+7w==", "email": "a@b.example", "filePath": null});
     let (status, answer) = upload(&world, &body.to_string()).await;
@@ -37,7 +37,7 @@ async fn an_upload_is_accepted_with_the_guid_echoed_and_an_opaque_id() {
 }
 
 #[tokio::test]
-async fn bad_input_names_the_field_and_creates_nothing() {
+async fn invalid_input_names_the_field_and_creates_nothing() {
     for (body, pointer) in [
         ("", ""),
         ("{", ""),
@@ -68,7 +68,7 @@ async fn bad_input_names_the_field_and_creates_nothing() {
 }
 
 #[tokio::test]
-async fn byte_order_mark_before_a_body_is_skipped() {
+async fn leading_byte_order_mark_in_a_body_is_skipped() {
     let world = World::default();
     let body = "\u{feff}{\"objGuid\": \"AAAA\", \"email\": \"a@b.example\"}";
     assert_eq!(upload(&world, body).await.0, StatusCode::ACCEPTED);
@@ -77,7 +77,7 @@ async fn byte_order_mark_before_a_body_is_skipped() {
 }
 
 #[tokio::test]
-async fn a_problem_is_a_whole_problem_document_with_the_request_id() {
+async fn error_response_is_a_complete_problem_document_with_the_request_id() {
     let mut wrong = request("POST", "/document/upload", "{}");
     wrong.headers_mut().insert("x-request-id", "caller-42.a:b".parse().unwrap());
     let (response, problem) = send(initiate(&World::default()), wrong).await;
@@ -90,7 +90,7 @@ async fn a_problem_is_a_whole_problem_document_with_the_request_id() {
 }
 
 #[tokio::test]
-async fn every_answer_carries_the_security_headers_and_a_well_formed_request_id() {
+async fn every_response_has_security_headers_and_a_valid_request_id() {
     for path in ["/health", "/nowhere", "/document/status/x"] {
         let mut req = request("GET", path, Body::empty());
         req.headers_mut().insert("x-request-id", "bad id\t<script>".parse().unwrap());
@@ -105,7 +105,7 @@ async fn every_answer_carries_the_security_headers_and_a_well_formed_request_id(
 }
 
 #[tokio::test]
-async fn wrong_media_type_size_method_and_path_have_their_statuses() {
+async fn wrong_media_type_size_method_or_path_gets_its_own_status() {
     let world = World::default();
     let mut text = request("POST", "/document/upload", "{}");
     text.headers_mut().insert("content-type", "text/plain".parse().unwrap());
@@ -123,7 +123,7 @@ async fn wrong_media_type_size_method_and_path_have_their_statuses() {
 }
 
 #[tokio::test]
-async fn terminate_answers_success_and_passes_over_ids_that_are_not_the_callers() {
+async fn terminate_ignores_ids_of_other_callers() {
     let world = World::default();
     let (mut own, mut foreign) =
         (docferry_testkit::builders::transfer(), docferry_testkit::builders::transfer());
@@ -134,7 +134,7 @@ async fn terminate_answers_success_and_passes_over_ids_that_are_not_the_callers(
     world.store().set(foreign);
     let ids = json!([own_id.as_str(), foreign_id.as_str(), "nonsense", "0".repeat(32)]);
     let req = request("POST", "/document/terminate", json!({ "transferIds": ids }).to_string());
-    let (response, body) = send(controls(&world), req).await;
+    let (response, body) = send(control_routes(&world), req).await;
     assert_eq!(response.status(), StatusCode::ACCEPTED);
     assert_eq!(body, json!({"response": "success"}));
     for transfer in world.store().transfers() {
@@ -142,18 +142,18 @@ async fn terminate_answers_success_and_passes_over_ids_that_are_not_the_callers(
     }
     let many = |count| json!({ "transferIds": vec!["0".repeat(32); count] }).to_string();
     let req = request("POST", "/document/terminate", many(1000));
-    assert_eq!(send(controls(&world), req).await.0.status(), StatusCode::ACCEPTED);
+    assert_eq!(send(control_routes(&world), req).await.0.status(), StatusCode::ACCEPTED);
     let wrongs = ["{}", r#"{"transferIds": "x"}"#, r#"{"transferIds": [1]}"#, &many(1001)];
     for wrong in wrongs {
         let req = request("POST", "/document/terminate", wrong.to_owned());
-        let (response, problem) = send(controls(&world), req).await;
+        let (response, problem) = send(control_routes(&world), req).await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
         assert_eq!(problem["errors"][0]["pointer"], "/transferIds");
     }
 }
 
 #[tokio::test]
-async fn a_foreign_an_unknown_and_a_malformed_id_look_the_same() {
+async fn foreign_unknown_and_malformed_ids_get_the_same_response() {
     let world = World::default();
     let mut foreign = docferry_testkit::builders::transfer();
     foreign.owner = "other-owner".into();
@@ -170,7 +170,7 @@ async fn a_foreign_an_unknown_and_a_malformed_id_look_the_same() {
 }
 
 #[tokio::test]
-async fn without_a_principal_nothing_is_done() {
+async fn request_without_a_principal_is_rejected() {
     let world = World::default();
     let mut req = request("POST", "/document/upload", r#"{"objGuid":"AAAA","email":"a@b.c"}"#);
     req.extensions_mut().clear();
@@ -181,14 +181,14 @@ async fn without_a_principal_nothing_is_done() {
 }
 
 #[tokio::test]
-async fn the_viewers_calls_want_the_service_scope_before_anything_else() {
+async fn calls_of_the_viewer_require_the_service_scope() {
     let world = World::default();
     let id = "0".repeat(32);
     for scopes in ["", "docferry.read docferry.write docferry.delegate"].map(Scopes::parse) {
         for (router, method, path) in [
             (initiate(&world), "POST", "/document/upload"),
             (reads(&world), "GET", format!("/document/status/{id}").as_str()),
-            (controls(&world), "POST", "/document/terminate"),
+            (control_routes(&world), "POST", "/document/terminate"),
             (ping_router(world.clone()), "GET", "/ping"),
         ] {
             let mut req = request(method, path, "not read");
@@ -206,7 +206,7 @@ async fn the_viewers_calls_want_the_service_scope_before_anything_else() {
 }
 
 #[tokio::test]
-async fn a_token_with_the_service_scope_has_transfers_of_its_own() {
+async fn each_service_token_sees_only_its_own_transfers() {
     let world = World::default();
     let as_service = |method: &str, path: &str, body: &str| {
         let mut req = request(method, path, body.to_owned());
@@ -224,9 +224,9 @@ async fn a_token_with_the_service_scope_has_transfers_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_answer_is_a_503_that_may_be_repeated() {
+async fn failing_store_is_answered_with_a_retryable_503() {
     let world = World::default();
-    world.inject(Fault { at: 0, mode: Mode::AnswerLost });
+    world.inject(Fault { at: 0, mode: Mode::ResponseLost });
     let req = request("POST", "/document/upload", r#"{"objGuid":"AAAA","email":"a@b.c"}"#);
     let (response, problem) = send(initiate(&world), req).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -238,13 +238,13 @@ async fn a_store_that_does_not_answer_is_a_503_that_may_be_repeated() {
 }
 
 #[tokio::test]
-async fn health_names_the_table_and_the_delivery_bucket() {
+async fn health_reports_the_table_and_the_delivery_bucket() {
     let world = World::default();
     let (response, body) = send(reads(&world), request("GET", "/health", "")).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(body, json!({"status": "healthy", "checks": {"state": "ok", "storage": "ok"}}));
     let at = world.effects().iter().position(|effect| *effect == "get").unwrap() + 2;
-    world.inject(Fault { at, mode: Mode::AnswerLost });
+    world.inject(Fault { at, mode: Mode::ResponseLost });
     let (response, body) = send(reads(&world), request("GET", "/health", "")).await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(body, json!({"status": "unhealthy", "checks": {"state": "error", "storage": "ok"}}));
@@ -255,7 +255,7 @@ async fn health_names_the_table_and_the_delivery_bucket() {
 }
 
 #[tokio::test]
-async fn ping_is_the_text_that_the_source_reports() {
+async fn ping_returns_the_health_text_of_the_source() {
     let (response, body) = send(ping_router(World::default()), request("GET", "/ping", "")).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(body, "available");
@@ -263,7 +263,7 @@ async fn ping_is_the_text_that_the_source_reports() {
 
 /// Fault F25: DynamoDB deletes expired items up to days late.
 #[tokio::test]
-async fn a_record_whose_time_is_over_is_not_found_though_it_is_still_there() {
+async fn expired_record_is_not_found_before_it_is_deleted() {
     let world = World::default();
     let mut transfer = docferry_testkit::builders::transfer();
     transfer.phase = docferry_domain::Phase::Completed;

@@ -4,10 +4,10 @@
 
 mod common;
 
-use common::{caller, controls, fetches, initiate, reads, request, send};
+use common::{caller, control_routes, fetches, initiate, reads, request, send};
 use docferry_app::ports::{Clock as _, IndexedDocument, TransferStore as _};
 use docferry_contract::scope::Scopes;
-use docferry_domain::{Checkpoint, Delivery, FileId, Pace, Phase};
+use docferry_domain::{Checkpoint, Delivery, FileId, Phase, Throughput};
 use docferry_http::Principal;
 use docferry_testkit::builders::{checkpoint, pushed};
 use docferry_testkit::{Fault, Mode, Runner, World};
@@ -56,7 +56,7 @@ async fn fetch(world: &World, id: &str) -> (Response<()>, Value) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_is_promised_watched_and_fetched() {
+async fn accepted_job_can_be_polled_and_its_file_fetched() {
     let world = world(1);
     let (response, accepted) = post_job(&world, &json!({ "file_id": FILE })).await;
     assert_eq!(response.status(), StatusCode::ACCEPTED);
@@ -149,7 +149,7 @@ async fn completed_onedrive_jobs_answer_a_fetch_with_web_urls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn progress_in_detail_tells_bytes_and_step() {
+async fn detailed_progress_contains_bytes_and_phase() {
     let world = world(1);
     let id = create_job(&world, &json!({ "file_id": FILE })).await;
     Runner::new(&world).run_all().await;
@@ -181,7 +181,7 @@ async fn status_shows_tries_and_the_last_transient_error() {
     let id = create_job(&world, &json!({ "file_id": FILE })).await;
     let first = world.effects().len();
     let at = first + pushed_at.unwrap();
-    world.inject(Fault { at, mode: Mode::AnswerLost });
+    world.inject(Fault { at, mode: Mode::ResponseLost });
     Runner::new(&world).run_all().await;
     let ended = status(&world, &id).await;
     assert_eq!((&ended["status"], &ended["attempts"]), (&json!("completed"), &json!(1)));
@@ -199,7 +199,7 @@ async fn eta_counts_down_between_checkpoints() {
     moving.phase = Phase::Uploading;
     moving.source = Some(pushed("order 0.pdf", size));
     moving.bytes_done = size / 2;
-    let pace = Pace { at: world.now(), bytes: size / 2, per_second: Some(speed) };
+    let pace = Throughput { at: world.now(), bytes: size / 2, per_second: Some(speed) };
     moving.checkpoint = Some(Checkpoint { pace: Some(pace), ..checkpoint(size / 2) });
     world.store().set(moving);
     let mut seen = Vec::new();
@@ -212,7 +212,7 @@ async fn eta_counts_down_between_checkpoints() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_documents_are_one_job_and_each_is_fetched_by_its_own() {
+async fn documents_of_a_batch_can_be_fetched_one_by_one() {
     let world = world(3);
     let files: Vec<_> = (FILE..FILE + 3).collect();
     let id = create_job(&world, &json!({ "file_ids": files, "onItemError": "skip" })).await;
@@ -236,7 +236,7 @@ async fn many_documents_are_one_job_and_each_is_fetched_by_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn completed_batch_says_how_many_documents_it_lost() {
+async fn completed_batch_reports_the_number_of_failed_documents() {
     let world = world(3);
     world.state().documents.remove("000001AA");
     let files: Vec<_> = (FILE..FILE + 3).collect();
@@ -275,7 +275,7 @@ async fn completed_batch_says_how_many_documents_it_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_kept_long_enough_has_expired_by_the_clock() {
+async fn completed_job_expires_when_its_retention_ends() {
     let world = world(1);
     let id = create_job(&world, &json!({ "file_id": FILE })).await;
     Runner::new(&world).run_all().await;
@@ -289,24 +289,24 @@ async fn what_is_kept_long_enough_has_expired_by_the_clock() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancel_is_promised_once_and_true() {
+async fn canceled_job_delivers_nothing_and_cannot_be_canceled_twice() {
     let world = world(1);
     let id = create_job(&world, &json!({ "file_id": FILE })).await;
     let path = format!("/v1/download/cancel/{id}");
-    let (response, answer) = send(controls(&world), request("POST", &path, "")).await;
+    let (response, answer) = send(control_routes(&world), request("POST", &path, "")).await;
     assert_eq!((response.status(), &answer["status"]), (StatusCode::ACCEPTED, &json!("canceling")));
     Runner::new(&world).run_all().await;
     assert_eq!(status(&world, &id).await["status"], "canceled");
     assert!(world.state().delivery.objects.is_empty());
-    let (response, _) = send(controls(&world), request("POST", &path, "")).await;
+    let (response, _) = send(control_routes(&world), request("POST", &path, "")).await;
     assert_eq!(response.status(), StatusCode::CONFLICT);
     let path = "/v1/download/cancel/unknown";
-    let (response, _) = send(controls(&world), request("POST", path, "")).await;
+    let (response, _) = send(control_routes(&world), request("POST", path, "")).await;
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_is_told_by_code_and_in_words() {
+async fn failed_job_reports_the_failure_code_and_message() {
     let world = world(1);
     world.state().documents.clear();
     let id = create_job(&world, &json!({ "file_id": FILE })).await;
@@ -320,7 +320,7 @@ async fn a_failure_is_told_by_code_and_in_words() {
 }
 
 #[tokio::test]
-async fn documents_that_nobody_knows_are_refused_by_their_places() {
+async fn unknown_document_numbers_are_rejected_with_their_pointers() {
     let world = world(1);
     let (response, problem) = post_job(&world, &json!({ "file_id": FILE + 1 })).await;
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
@@ -333,7 +333,7 @@ async fn documents_that_nobody_knows_are_refused_by_their_places() {
 }
 
 #[tokio::test]
-async fn what_is_not_built_yet_says_so() {
+async fn zip_request_is_answered_with_not_implemented() {
     let body = json!({ "file_ids": [FILE], "options": { "bundle": "zip" } });
     let (response, problem) = post_job(&world(1), &body).await;
     assert_eq!(response.status(), StatusCode::NOT_IMPLEMENTED);
@@ -341,7 +341,7 @@ async fn what_is_not_built_yet_says_so() {
 }
 
 #[tokio::test]
-async fn the_older_name_takes_one_document_and_points_to_the_newer() {
+async fn deprecated_start_accepts_one_document_and_links_to_initiate() {
     let world = world(1);
     let req = request("POST", "/v1/download/start", json!({ "file_id": FILE }).to_string());
     let (response, _) = send(initiate(&world), req).await;
@@ -354,7 +354,7 @@ async fn the_older_name_takes_one_document_and_points_to_the_newer() {
 }
 
 #[tokio::test]
-async fn a_check_tells_whether_a_document_can_be_asked_for() {
+async fn check_reports_whether_a_document_is_available() {
     let world = world(1);
     for (file, available) in [(FILE, true), (FILE + 1, false)] {
         let body = json!({ "file_id": file }).to_string();
@@ -384,7 +384,7 @@ async fn request_delivery_to(world: &World, user: Option<&str>, email: &str) -> 
 
 /// Invariant I10.
 #[tokio::test]
-async fn scopes_are_asked_for_and_foreign_jobs_look_like_unknown_ones() {
+async fn missing_scopes_are_rejected_and_foreign_jobs_look_unknown() {
     let world = world(1);
     let id = create_job(&world, &json!({ "file_id": FILE })).await;
     let as_caller = |scopes: &str, method: &str, path: &str, body: &str| {
@@ -423,7 +423,7 @@ async fn scopes_are_asked_for_and_foreign_jobs_look_like_unknown_ones() {
     for (router, method, path) in [
         (reads(&world), "GET", format!("/v1/download/status/{id}")),
         (fetches(&world), "GET", format!("/v1/download/{id}")),
-        (controls(&world), "POST", format!("/v1/download/cancel/{id}")),
+        (control_routes(&world), "POST", format!("/v1/download/cancel/{id}")),
     ] {
         let (response, _) = send(router, as_caller(all, method, &path, "")).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");

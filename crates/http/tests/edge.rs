@@ -9,21 +9,21 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use common::{caller, reads, request, send};
-use docferry_app::ports::{Quota, StoreError};
+use docferry_app::ports::{CallCounter, StoreError};
 use docferry_contract::scope::{Scope, Scopes};
-use docferry_http::{Edge, HeaderValue, RateLimits};
+use docferry_http::{ApiLayers, HeaderValue, RateLimits};
 use docferry_testkit::World;
 use http::{Method, Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 
-/// [`Quota`] that counts in memory, and fails while `broken` is set.
+/// [`CallCounter`] that counts in memory, and fails while `broken` is set.
 #[derive(Clone, Default)]
 struct Counts {
     used: Arc<Mutex<BTreeMap<(String, i64), u32>>>,
     broken: bool,
 }
 
-impl Quota for Counts {
+impl CallCounter for Counts {
     async fn count_call(&self, caller: &str, now: Timestamp) -> Result<u32, StoreError> {
         if self.broken {
             return Err(StoreError::Unavailable("no answer".into()));
@@ -36,7 +36,7 @@ impl Quota for Counts {
 }
 
 fn router(world: &World, quota: &Counts) -> Router {
-    let edge = Edge {
+    let edge = ApiLayers {
         quota: quota.clone(),
         clock: world.clone(),
         limits: RateLimits { person: 2, service: 3 },
@@ -53,7 +53,7 @@ fn request_of(id: &str, scopes: &str) -> Request<axum::body::Body> {
 }
 
 #[tokio::test]
-async fn each_caller_has_so_many_calls_a_minute_and_is_told_how_many_are_left() {
+async fn calls_over_the_rate_limit_are_rejected_and_headers_show_the_remainder() {
     let (world, quota) = (World::default(), Counts::default());
     let rate = |response: &http::Response<()>| {
         ["limit", "remaining", "reset"].map(|name| {
@@ -90,7 +90,7 @@ async fn each_caller_has_so_many_calls_a_minute_and_is_told_how_many_are_left() 
 }
 
 #[tokio::test]
-async fn a_count_that_does_not_answer_keeps_nobody_out() {
+async fn failing_rate_limit_count_rejects_no_calls() {
     let (world, quota) = (World::default(), Counts { broken: true, ..Counts::default() });
     for _ in 0..5 {
         let (response, _) =
@@ -108,7 +108,7 @@ async fn a_count_that_does_not_answer_keeps_nobody_out() {
 }
 
 #[tokio::test]
-async fn pages_of_listed_origins_may_call_and_see_the_headers() {
+async fn cors_allows_only_listed_origins_and_exposes_the_headers() {
     let (world, quota) = (World::default(), Counts::default());
     let with_origin = |mut req: Request<axum::body::Body>, origin: &str| {
         req.headers_mut().insert("origin", origin.parse().unwrap());

@@ -103,7 +103,7 @@ fn assert_agreement(field: &str, value: &Value, words: &[&str]) {
     for (schema, parser, body, place) in requests(field) {
         let body = with(body, &place, value);
         let reference = json!({ "$ref": format!("#/components/schemas/{schema}") });
-        let described = description.value_complaints(&reference, &body);
+        let described = description.value_violations(&reference, &body);
         let parsed = parser(&body);
         match (&parsed, described.is_empty()) {
             (Ok(()), true) | (Err(_), false) => {}
@@ -185,44 +185,44 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn object_guids_are_described_as_they_are_parsed(text in near_base64()) {
+    fn description_and_parser_agree_on_object_guids(text in near_base64()) {
         assert_agreement("objGuid", &json!(text), &[]);
     }
 
     #[test]
-    fn addresses_are_described_as_they_are_parsed(text in near_address()) {
+    fn description_and_parser_agree_on_email_addresses(text in near_address()) {
         assert_agreement("email", &json!(text), &IN_WORDS);
     }
 
     #[test]
-    fn ascii_addresses_are_described_exactly(
+    fn description_and_parser_agree_exactly_on_ascii_addresses(
         text in "[a-c+#.]{0,3}@{0,2}[a-c./ \"\\\\?<>]{0,6}|[a-c]{62,66}@[a-c]{180,190}",
     ) {
         assert_agreement("email", &json!(text), &[]);
     }
 
     #[test]
-    fn paths_are_described_as_they_are_parsed(text in near_path()) {
+    fn description_and_parser_agree_on_paths(text in near_path()) {
         assert_agreement("filePath", &json!(text), &IN_WORDS);
     }
 
     #[test]
-    fn short_ascii_paths_are_described_exactly(text in "[ab. /:*\"<>?|\\\\\\t]{0,10}") {
+    fn description_and_parser_agree_exactly_on_short_ascii_paths(text in "[ab. /:*\"<>?|\\\\\\t]{0,10}") {
         assert_agreement("filePath", &json!(text), &[]);
     }
 
     #[test]
-    fn callback_urls_are_described_as_they_are_parsed(text in near_url()) {
+    fn description_and_parser_agree_on_callback_urls(text in near_url()) {
         assert_agreement("callbackUrl", &json!(text), &all_words());
     }
 
     #[test]
-    fn users_are_described_as_they_are_parsed(text in "[ -~]{0,5}|[a-c]{203,206}|\\PC{1,3}") {
+    fn description_and_parser_agree_on_user_ids(text in "[ -~]{0,5}|[a-c]{203,206}|\\PC{1,3}") {
         assert_agreement("userId", &json!(text), &[]);
     }
 
     #[test]
-    fn words_are_described_as_they_are_parsed(
+    fn description_and_parser_agree_on_enum_values(
         field in prop::sample::select(vec!["priority", "onItemError", "bundle", "destination"]),
         word in "low|normal|high|fail|skip|none|zip|download|onedrive|Low|[a-z]{0,3}",
     ) {
@@ -231,12 +231,12 @@ proptest! {
 
     /// The range of numbers is a setting of the deployment; the description only has the minimum 0.
     #[test]
-    fn numbers_of_documents_are_described_but_for_the_range(number in near_number()) {
+    fn description_and_parser_agree_on_document_numbers_except_the_range(number in near_number()) {
         assert_agreement("file_id", &number, &["must be between 10000 and 100000000"]);
     }
 
     #[test]
-    fn lists_of_documents_are_described_as_they_are_parsed(
+    fn description_and_parser_agree_on_document_lists(
         numbers in prop::collection::vec(10_000_u64..10_004, 0..4),
         count in prop::sample::select(vec![0_u64, 1, 999, 1000, 1001]),
     ) {
@@ -245,7 +245,7 @@ proptest! {
     }
 
     #[test]
-    fn lists_of_transfers_are_described_as_they_are_parsed(
+    fn description_and_parser_agree_on_transfer_lists(
         ids in prop::collection::vec("[0-9a-f]{0,33}", 0..4),
         count in prop::sample::select(vec![999_usize, 1000, 1001]),
     ) {
@@ -254,7 +254,7 @@ proptest! {
     }
 
     #[test]
-    fn values_of_another_type_are_refused_by_both(
+    fn description_and_parser_reject_values_of_the_wrong_type(
         field in prop::sample::select(vec![
             "objGuid", "email", "filePath", "callbackUrl", "userId", "priority", "onItemError",
             "bundle", "destination", "transferIds", "file_id", "file_ids",

@@ -6,8 +6,11 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{api, caller, controls, controls_with, initiate, initiate_with, reads, request, send};
-use docferry_app::ports::{BundleStore as _, IndexedDocument};
+use common::{
+    api, caller, control_routes, control_routes_with, initiate, initiate_routes_with, reads,
+    request, send,
+};
+use docferry_app::ports::{BatchStore as _, IndexedDocument};
 use docferry_contract::scope::Scopes;
 use docferry_domain::{FileId, Phase};
 use docferry_http::TransferApi;
@@ -41,7 +44,7 @@ async fn post_job(world: &World, key: Option<&str>, body: &Value) -> (StatusCode
 
 async fn retry(world: &World, id: &str) -> (StatusCode, Value) {
     let req = request("POST", &format!("/v1/download/retry/{id}"), "");
-    let (response, answer) = send(controls(world), req).await;
+    let (response, answer) = send(control_routes(world), req).await;
     if response.status() == StatusCode::ACCEPTED {
         assert_eq!(response.headers()["location"], format!("../status/{id}"));
         assert_eq!(response.headers()["retry-after"], "1");
@@ -69,7 +72,7 @@ fn ids(answer: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_request_with_a_name_makes_one_job_however_often_it_comes() {
+async fn repeated_request_with_one_idempotency_key_makes_one_job() {
     let world = world(2);
     for body in [json!({ "file_id": FILE }), json!({ "file_ids": [FILE, FILE + 1] })] {
         let key = format!("key {}", body.to_string().len());
@@ -101,7 +104,7 @@ async fn a_request_with_a_name_makes_one_job_however_often_it_comes() {
 }
 
 #[tokio::test]
-async fn what_was_promised_is_promised_again_when_its_documents_are_not_known_any_more() {
+async fn repeated_request_returns_the_first_response_after_its_documents_left_the_index() {
     let world = world(2);
     for body in [json!({ "file_id": FILE }), json!({ "file_ids": [FILE, FILE + 1] })] {
         let key = format!("key {}", body.to_string().len());
@@ -120,25 +123,25 @@ async fn what_was_promised_is_promised_again_when_its_documents_are_not_known_an
 }
 
 #[tokio::test]
-async fn while_the_first_request_is_being_recorded_the_second_is_told_to_wait() {
+async fn request_repeated_while_the_first_is_being_recorded_gets_a_conflict() {
     let world = world(2);
     let body = json!({ "file_ids": [FILE, FILE + 1] });
     let (_, first) = post_job(&world, Some("k"), &body).await;
     let id = first["jobId"].as_str().unwrap().parse().unwrap();
     let (bundle, _) = world.store().bundle(&id).await.unwrap().unwrap();
     // State between writing the record of the batch and that of its last document.
-    world.store().set_bundle(docferry_domain::Bundle { phase: Phase::Accepted, ..bundle.clone() });
+    world.store().set_bundle(docferry_domain::Batch { phase: Phase::Accepted, ..bundle.clone() });
     let (code, problem) = post_job(&world, Some("k"), &body).await;
     assert_eq!((code, &problem["retryable"]), (StatusCode::CONFLICT, &json!(true)));
     // The process that recorded the batch died, and the batch was abandoned: the key is free again.
-    world.store().set_bundle(docferry_domain::Bundle { phase: Phase::Failed, ..bundle });
+    world.store().set_bundle(docferry_domain::Batch { phase: Phase::Failed, ..bundle });
     let (code, second) = post_job(&world, Some("k"), &body).await;
     assert_eq!(code, StatusCode::ACCEPTED);
     assert_ne!(first["jobId"], second["jobId"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_job_runs_again_under_its_id_as_often_as_it_may() {
+async fn failed_job_can_be_retried_up_to_the_retry_limit() {
     let world = world(1);
     let documents = std::mem::take(&mut world.state().documents);
     let (_, accepted) = post_job(&world, None, &json!({ "file_id": FILE })).await;
@@ -167,7 +170,7 @@ async fn a_failed_job_runs_again_under_its_id_as_often_as_it_may() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_job_of_many_what_was_delivered_stays_and_the_rest_runs_again() {
+async fn retried_batch_keeps_delivered_documents_and_reruns_the_rest() {
     let world = world(3);
     let missing = world.state().documents.remove("000001AA").unwrap();
     let files = [FILE, FILE + 1, FILE + 2];
@@ -176,7 +179,7 @@ async fn of_a_job_of_many_what_was_delivered_stays_and_the_rest_runs_again() {
     let body = json!({ "file_ids": files });
     let narrow = TransferApi { limits: runner.limits, ..api(&world) };
     let req = request("POST", "/v1/download/initiate", body.to_string());
-    let (_, accepted) = send(initiate_with(&world, narrow), req).await;
+    let (_, accepted) = send(initiate_routes_with(&world, narrow), req).await;
     let id = accepted["jobId"].as_str().unwrap();
     runner.run_all().await;
     let failed = status(&world, id).await;
@@ -209,7 +212,7 @@ async fn of_a_job_of_many_what_was_delivered_stays_and_the_rest_runs_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_history_is_paged_filtered_and_ones_own() {
+async fn history_is_paged_filtered_and_limited_to_the_caller() {
     let world = world(3);
     let mut created = Vec::new();
     for n in 0..3 {
@@ -254,7 +257,7 @@ async fn a_history_is_paged_filtered_and_ones_own() {
 /// All spellings of a person share one slot limit, whether the person or a service makes the
 /// request.
 #[tokio::test]
-async fn who_asks_and_for_whom_is_asked_are_one_person_however_it_is_written() {
+async fn all_spellings_of_a_user_id_mean_the_same_person() {
     let world = world(1);
     for (id, user) in [
         ("sub:ada", None),
@@ -279,7 +282,7 @@ async fn who_asks_and_for_whom_is_asked_are_one_person_however_it_is_written() {
 }
 
 #[tokio::test]
-async fn asking_for_somebody_else_needs_the_right_to() {
+async fn acting_for_another_person_needs_the_delegate_scope() {
     let world = world(1);
     let of = |scopes: &str, user: &str| {
         let body = json!({ "file_id": FILE, "userId": user }).to_string();
@@ -303,11 +306,11 @@ async fn asking_for_somebody_else_needs_the_right_to() {
 }
 
 #[tokio::test]
-async fn while_the_service_drains_new_work_is_refused_and_the_rest_goes_on() {
+async fn drained_service_refuses_new_work_and_finishes_running_jobs() {
     let world = world(1);
     let named = json!({ "file_id": FILE, "clientRequestId": "before" });
     let (_, accepted) = post_job(&world, None, &named).await;
-    let drained = || initiate_with(&world, TransferApi { drain: true, ..api(&world) });
+    let drained = || initiate_routes_with(&world, TransferApi { drain: true, ..api(&world) });
     let repeated = request("POST", "/v1/download/initiate", named.to_string());
     let (response, answer) = send(drained(), repeated).await;
     assert_eq!(
@@ -339,7 +342,7 @@ async fn while_the_service_drains_new_work_is_refused_and_the_rest_goes_on() {
 
     let (_, stopped) = post_job(&world, None, &json!({ "file_id": FILE })).await;
     let id = stopped["jobId"].as_str().unwrap();
-    let drained = || controls_with(TransferApi { drain: true, ..api(&world) });
+    let drained = || control_routes_with(TransferApi { drain: true, ..api(&world) });
     let call = |action: &str| request("POST", &format!("/v1/download/{action}/{id}"), "");
     assert_eq!(send(drained(), call("cancel")).await.0.status(), StatusCode::ACCEPTED);
     Runner::new(&world).run_all().await;

@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::events::{Event, Stream, kinds, named_and_whole};
-use common::{caller, controls, follows, initiate, reads, request, send};
+use common::{caller, control_routes, follows, initiate, reads, request, send};
 use docferry_app::ports::IndexedDocument;
 use docferry_contract::scope::Scopes;
 use docferry_domain::{FileId, Phase, Transfer};
@@ -75,7 +75,7 @@ fn last_id(events: &[Event]) -> &str {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_is_followed_from_its_first_event_to_its_result() {
+async fn event_stream_reports_a_job_from_start_to_result() {
     let world = world(1);
     let id = single_job(&world).await;
     let queued = world.store().transfers().remove(0);
@@ -144,7 +144,7 @@ async fn each_change_is_also_an_unnamed_event_with_the_whole_status() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silence_is_broken_every_fifteen_seconds() {
+async fn heartbeat_is_sent_after_fifteen_seconds_without_events() {
     let world = world(1);
     let id = single_job(&world).await;
     let mut stream = follow(&world, &id, "").await;
@@ -163,7 +163,7 @@ async fn a_silence_is_broken_every_fifteen_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_ends_before_its_process_does_and_the_next_goes_on() {
+async fn event_stream_ends_before_its_process_and_the_next_one_resumes() {
     let world = world(1);
     let id = single_job(&world).await;
     let mut req = request("GET", &path(&id), "");
@@ -182,7 +182,7 @@ async fn a_stream_ends_before_its_process_does_and_the_next_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_comes_back_is_told_what_is_new_until_nothing_is() {
+async fn reconnecting_client_gets_only_new_events() {
     let world = world(1);
     let id = single_job(&world).await;
     let first = follow(&world, &id, "").await.events().await;
@@ -208,7 +208,7 @@ async fn who_comes_back_is_told_what_is_new_until_nothing_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_without_a_result_is_told_as_an_error() {
+async fn job_that_ends_without_a_result_sends_an_error_event() {
     let world = world(1);
     world.state().documents.clear();
     let id = single_job(&world).await;
@@ -227,7 +227,7 @@ async fn an_end_without_a_result_is_told_as_an_error() {
     let other = self::world(1);
     let id = single_job(&other).await;
     let stop = request("POST", &format!("/v1/download/cancel/{id}"), "");
-    send(controls(&other), stop).await;
+    send(control_routes(&other), stop).await;
     Runner::new(&other).run_all().await;
     let canceled = follow(&other, &id, "").await.rest().await;
     assert_eq!(
@@ -237,7 +237,7 @@ async fn an_end_without_a_result_is_told_as_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_is_followed_like_a_first_attempt() {
+async fn event_stream_reports_a_retry_like_the_first_run() {
     let world = world(1);
     let id = single_job(&world).await;
     let documents = std::mem::take(&mut world.state().documents);
@@ -246,7 +246,7 @@ async fn a_retry_is_followed_like_a_first_attempt() {
     let failed = follow(&world, &id, "").await.rest().await;
     runner.recover(2).await;
     let retry = request("POST", &format!("/v1/download/retry/{id}"), "");
-    let (response, answer) = send(controls(&world), retry).await;
+    let (response, answer) = send(control_routes(&world), retry).await;
     assert_eq!(response.status(), StatusCode::ACCEPTED, "{answer}");
     world.state().documents = documents;
     let mut stream = follow(&world, &id, last_id(&failed)).await;
@@ -257,7 +257,7 @@ async fn a_retry_is_followed_like_a_first_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_result_of_many_documents_is_told_one_by_one() {
+async fn result_event_of_a_batch_lists_each_document() {
     let world = world(3);
     let id = create_job(&world, &json!({ "file_ids": [FILE, FILE + 1, FILE + 2] })).await;
     let mut stream = follow(&world, &id, "").await;
@@ -272,13 +272,13 @@ async fn the_result_of_many_documents_is_told_one_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_fails_ends_the_stream_and_a_client_that_is_gone_costs_nothing() {
+async fn failing_store_ends_the_stream_and_a_closed_stream_reads_nothing() {
     let world = world(1);
     let id = single_job(&world).await;
     let mut stream = follow(&world, &id, "").await;
     stream.chunk().await.unwrap();
     let at = world.effects().len();
-    world.inject(Fault { at, mode: Mode::AnswerLost });
+    world.inject(Fault { at, mode: Mode::ResponseLost });
     assert_eq!(stream.rest().await, []);
     assert!(!stream.text.contains("answer lost"), "{}", stream.text);
 
@@ -291,7 +291,7 @@ async fn a_store_that_fails_ends_the_stream_and_a_client_that_is_gone_costs_noth
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_in_one_piece_ends_with_the_first_news_or_soon_without() {
+async fn buffered_stream_ends_with_the_first_events_or_after_five_seconds() {
     let world = world(1);
     let id = single_job(&world).await;
     let open = async |last_id: &str| {
@@ -313,7 +313,7 @@ async fn an_answer_in_one_piece_ends_with_the_first_news_or_soon_without() {
 
 /// Invariant I10.
 #[tokio::test(start_paused = true)]
-async fn foreign_and_unknown_jobs_and_other_methods_are_refused() {
+async fn subscribing_to_foreign_or_unknown_jobs_is_rejected() {
     let world = world(1);
     let id = single_job(&world).await;
     let call = async |method: &str, path: &str, as_caller: Option<(&str, &str)>| -> Response<()> {

@@ -7,7 +7,7 @@ mod common;
 use std::collections::BTreeSet;
 
 use axum::body::Body;
-use common::{api, caller, initiate, initiate_with, reads, request, send};
+use common::{api, caller, initiate, initiate_routes_with, reads, request, send};
 use docferry_contract::scope::Scope;
 use docferry_http::TransferApi;
 use docferry_testkit::{Fault, Mode, World};
@@ -49,7 +49,7 @@ async fn repeated_upload_with_one_key_makes_one_transfer() {
 }
 
 #[tokio::test]
-async fn another_body_under_the_same_key_is_refused() {
+async fn different_body_with_the_same_upload_key_is_rejected() {
     let world = World::default();
     upload(&world, "k", BODY).await;
     for body in [
@@ -69,7 +69,7 @@ async fn another_body_under_the_same_key_is_refused() {
 }
 
 #[tokio::test]
-async fn upload_keys_belong_to_their_caller() {
+async fn upload_keys_are_scoped_to_their_caller() {
     let world = World::default();
     let (_, first) = upload(&world, "k", BODY).await;
     let mut foreign = keyed("k", BODY);
@@ -97,7 +97,7 @@ async fn malformed_upload_key_is_refused_and_creates_nothing() {
 async fn upload_repeated_after_a_lost_answer_makes_one_transfer() {
     for at in 0..8 {
         let world = World::default();
-        world.inject(Fault { at, mode: Mode::AnswerLost });
+        world.inject(Fault { at, mode: Mode::ResponseLost });
         let mut answers = Vec::new();
         for _ in 0..4 {
             let (status, answer) = upload(&world, "k", BODY).await;
@@ -137,7 +137,7 @@ async fn upload_key_never_outlives_the_record_of_its_transfer() {
 async fn drained_service_repeats_an_upload_it_accepted_before() {
     let world = World::default();
     let (_, first) = upload(&world, "k", BODY).await;
-    let drained = || initiate_with(&world, TransferApi { drain: true, ..api(&world) });
+    let drained = || initiate_routes_with(&world, TransferApi { drain: true, ..api(&world) });
     let (response, answer) = send(drained(), keyed("k", BODY)).await;
     assert_eq!((response.status(), answer), (StatusCode::ACCEPTED, first));
     let (response, problem) = send(drained(), keyed("new", BODY)).await;

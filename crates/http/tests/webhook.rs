@@ -5,7 +5,7 @@
 mod common;
 
 use common::{initiate, request, send};
-use docferry_app::ports::{BundleStore as _, IndexedDocument, TransferStore as _};
+use docferry_app::ports::{BatchStore as _, IndexedDocument, TransferStore as _};
 use docferry_domain::{CallbackRule, FileId};
 use docferry_testkit::World;
 use http::StatusCode;
@@ -29,7 +29,7 @@ async fn post_job(world: &World, path: &str, body: &Value) -> (StatusCode, Value
 }
 
 #[tokio::test]
-async fn a_hostile_address_is_refused_before_anything_is_promised() {
+async fn forbidden_callback_url_is_rejected_before_the_job_is_recorded() {
     let world = world();
     for url in [
         "https://169.254.169.254/latest/meta-data/",
@@ -54,9 +54,9 @@ async fn a_hostile_address_is_refused_before_anything_is_promised() {
 }
 
 #[tokio::test]
-async fn a_job_keeps_whom_to_tell_and_its_documents_do_not() {
+async fn callback_url_is_stored_with_the_job_and_not_with_its_documents() {
     let world = world();
-    let is_kept = |callback: Option<docferry_domain::CallbackUrl>| {
+    let is_retained = |callback: Option<docferry_domain::CallbackUrl>| {
         callback.is_some_and(|url| url.open(CallbackRule::Public).unwrap().as_str() == HOOK)
     };
     for path in ["initiate", "start"] {
@@ -64,18 +64,19 @@ async fn a_job_keeps_whom_to_tell_and_its_documents_do_not() {
         let (code, accepted) = post_job(&world, path, &body).await;
         assert_eq!(code, StatusCode::ACCEPTED, "{accepted}");
         let id = accepted["jobId"].as_str().unwrap().parse().unwrap();
-        assert!(is_kept(world.store().get(&id).await.unwrap().unwrap().callback), "{path}");
+        assert!(is_retained(world.store().get(&id).await.unwrap().unwrap().callback), "{path}");
     }
     let body = json!({ "file_ids": [FILE], "callbackUrl": HOOK });
     let (_, accepted) = post_job(&world, "initiate", &body).await;
     let id = accepted["jobId"].as_str().unwrap().parse().unwrap();
-    let (bundle, _, documents) = world.store().whole_bundle(&id, 10).await.unwrap().unwrap();
-    assert!(is_kept(bundle.callback));
+    let (bundle, _, documents) =
+        world.store().batch_with_documents(&id, 10).await.unwrap().unwrap();
+    assert!(is_retained(bundle.callback));
     assert!(documents.iter().all(|document| document.callback.is_none()));
 }
 
 #[tokio::test]
-async fn another_callback_is_another_request() {
+async fn different_callback_url_with_the_same_key_is_rejected() {
     let world = world();
     let body = |hook: &str| json!({ "file_id": FILE, "callbackUrl": hook, "clientRequestId": "k" });
     let (code, first) = post_job(&world, "initiate", &body(HOOK)).await;

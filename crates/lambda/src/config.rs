@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_problem_is_told_at_once_and_names_its_variable() {
+    fn all_configuration_problems_are_reported_together() {
         let mut reader = Reader::new([("SIZE", "many"), ("EMPTY", ""), ("WAIT", "0")]);
         reader.required("TABLE", "docferry-transfers");
         assert_eq!(reader.or("SIZE", 7_u32), 7);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_contradict_each_other_are_refused() {
+    fn contradictory_settings_are_rejected() {
         let with_record_ttl = |hours: &'static str| {
             let mut reader = Reader::new([("RECORD_TTL_HOURS", hours), ("JOB_TTL_HOURS", "24")]);
             reader.hours("RECORD_TTL_HOURS", 168);
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_take_part_in_the_comparison() {
+    fn defaults_are_checked_against_the_settings_rules() {
         let mut reader = Reader::new([("FILE_ID_MIN", "200000000")]);
         reader.number("FILE_ID_MIN", 10_000_u64);
         reader.number("FILE_ID_MAX", 100_000_000_u64);
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn http_urls_are_refused_outside_the_environment_local() {
+    fn http_urls_are_rejected_outside_the_local_environment() {
         let with = |environment: &'static str, url: &'static str| {
             let mut reader = Reader::new([("ENVIRONMENT", environment), ("ORDS_BASE_URL", url)]);
             assert_eq!(reader.required_url("ORDS_BASE_URL", "https://ords.example.org"), url);
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_stand_in_for_what_is_unset_or_empty() {
+    fn defaults_apply_to_unset_and_empty_variables() {
         let mut reader = Reader::new([("A", ""), ("B", "9")]);
         assert_eq!((reader.or("A", 1_u8), reader.or("B", 1_u8)), (1, 9));
         assert_eq!(reader.hours("C", 2), SignedDuration::from_hours(2));

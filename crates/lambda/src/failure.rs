@@ -44,8 +44,8 @@ impl From<StepFailure> for Diagnostic {
     }
 }
 
-/// Joins the chain of an error's causes into one line.
-pub(crate) fn causes(error: &TaskError) -> String {
+/// Joins the chain of an error's cause_chain into one line.
+pub(crate) fn cause_chain(error: &TaskError) -> String {
     let mut text = String::new();
     let mut next = std::error::Error::source(error);
     while let Some(cause) = next {
@@ -65,10 +65,10 @@ mod tests {
     use docferry_domain::FailureCode;
 
     #[test]
-    fn the_state_machine_sees_the_code_and_its_fixed_text_only() {
+    fn state_machine_sees_only_the_failure_code_and_its_text() {
         let secret = SourceError::Unavailable("https://ords.example/?app_password=x".into());
         let error = TaskError::from(secret);
-        assert!(causes(&error).contains("did not answer"));
+        assert!(cause_chain(&error).contains("did not answer"));
         let failure = StepFailure::Failed(error);
         assert_eq!(format!("{failure:?}"), "SOURCE_UNAVAILABLE");
         let diagnostic = Diagnostic::from(failure);
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_later_has_an_error_name_that_is_no_failure_code() {
+    fn retry_later_has_its_own_error_name() {
         let diagnostic = Diagnostic::from(StepFailure::RetryLater(RetryReason::PutInFlight));
         assert_eq!(diagnostic.error_type, "RETRY_LATER");
         assert_eq!(diagnostic.error_message, "PUT_IN_FLIGHT");

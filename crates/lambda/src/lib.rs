@@ -20,14 +20,14 @@ mod wire;
 pub use clock::SystemClock;
 pub use failure::StepFailure;
 #[cfg(feature = "webhook")]
-pub use queue::run_queue;
+pub use queue::run_webhook_queue;
 #[cfg(feature = "http")]
-pub use quota::LocalQuota;
+pub use quota::InMemoryCallCounter;
 #[cfg(feature = "http")]
-pub use serve::{serve, serve_streams};
+pub use serve::{serve, serve_streaming};
 pub use step::{Invocation, poll_output, push_output, run_schedule, run_step, upload_output};
 #[cfg(feature = "stream")]
-pub use stream::run_outbox;
+pub use stream::run_outbox_stream;
 pub use wire::*;
 
 /// Error with which a function ends that fails to start.

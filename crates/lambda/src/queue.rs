@@ -3,8 +3,8 @@
 use std::future::Future;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use docferry_app::webhook::{Given, Told};
-use docferry_domain::Notice;
+use docferry_app::webhook::{NotificationResult, ReceivedNotification};
+use docferry_domain::WebhookNotification;
 use futures::future::join_all;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::Deserialize as _;
@@ -22,10 +22,10 @@ const RECEIVE_COUNT: &str = "ApproximateReceiveCount";
 ///
 /// # Errors
 /// Only errors of the Lambda runtime itself.
-pub async fn run_queue<F, Fut>(handler: F) -> Result<(), Error>
+pub async fn run_webhook_queue<F, Fut>(handler: F) -> Result<(), Error>
 where
-    F: Fn(Given) -> Fut,
-    Fut: Future<Output = Told>,
+    F: Fn(ReceivedNotification) -> Fut,
+    Fut: Future<Output = NotificationResult>,
 {
     let handler = &handler;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
@@ -58,23 +58,23 @@ where
 }
 
 /// Passes a notification to the handler. Returns whether the message can be removed from the queue.
-async fn deliver<F, Fut>(handler: &F, notification: Given) -> bool
+async fn deliver<F, Fut>(handler: &F, notification: ReceivedNotification) -> bool
 where
-    F: Fn(Given) -> Fut,
-    Fut: Future<Output = Told>,
+    F: Fn(ReceivedNotification) -> Fut,
+    Fut: Future<Output = NotificationResult>,
 {
-    let Notice { job_id, attempt, .. } = &notification.notice;
+    let WebhookNotification { job_id, attempt, .. } = &notification.notice;
     let (id, attempt, tries) = (job_id.to_string(), *attempt, notification.tries);
     match handler(notification).await {
-        Told::Delivered => {
+        NotificationResult::Delivered => {
             tracing::info!(job.id = id, job.attempt = attempt, tries, "webhook delivered");
             true
         }
-        Told::Gone => {
+        NotificationResult::Gone => {
             tracing::warn!(job.id = id, job.attempt = attempt, tries, "receiver gone for good");
             true
         }
-        Told::NotYet { why, pause } => {
+        NotificationResult::NotYet { why, pause } => {
             tracing::warn!(
                 job.id = id,
                 job.attempt = attempt,
@@ -89,33 +89,39 @@ where
 }
 
 /// Parses a message; `None` if it is malformed.
-fn parse(message: SqsMessage) -> Option<Given> {
+fn parse(message: SqsMessage) -> Option<ReceivedNotification> {
     let notice = serde_json::from_str(&message.body?).ok()?;
     let tries = message.attributes.get(RECEIVE_COUNT).and_then(|count| count.parse().ok());
-    Some(Given { notice, receipt: message.receipt_handle?, tries: tries.unwrap_or(1) })
+    Some(ReceivedNotification {
+        notice,
+        receipt: message.receipt_handle?,
+        tries: tries.unwrap_or(1),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sample() -> Given {
+    fn sample() -> ReceivedNotification {
         let sample = include_str!("../../../events/webhook/completed.json");
         let event: SqsEvent = serde_json::from_str(sample).unwrap();
         parse(event.records.into_iter().next().unwrap()).unwrap()
     }
 
     #[tokio::test]
-    async fn what_was_told_or_never_will_be_is_taken_out_of_the_queue_and_the_rest_stays() {
-        assert!(deliver(&async |_| Told::Delivered, sample()).await);
-        assert!(deliver(&async |_| Told::Gone, sample()).await);
+    async fn delivered_and_undeliverable_webhooks_leave_the_queue() {
+        assert!(deliver(&async |_| NotificationResult::Delivered, sample()).await);
+        assert!(deliver(&async |_| NotificationResult::Gone, sample()).await);
         let why = || docferry_app::ports::ReceiverError::Gone;
         let pause = std::time::Duration::from_secs(5);
-        assert!(!deliver(&async |_| Told::NotYet { why: why(), pause }, sample()).await);
+        assert!(
+            !deliver(&async |_| NotificationResult::NotYet { why: why(), pause }, sample()).await
+        );
     }
 
     #[test]
-    fn a_message_is_a_notice_and_how_often_it_came() {
+    fn queue_message_is_parsed_with_its_receive_count() {
         let sample = include_str!("../../../events/webhook/completed.json");
         let event: SqsEvent = serde_json::from_str(sample).unwrap();
         let parsed = event.records.into_iter().map(parse).collect::<Option<Vec<_>>>().unwrap();

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use docferry_app::ports::{Quota, StoreError};
+use docferry_app::ports::{CallCounter, StoreError};
 use jiff::Timestamp;
 
-/// [`Quota`] that counts calls in the memory of one process. Lambda runs several processes, so a
+/// [`CallCounter`] that counts calls in the memory of one process. Lambda runs several processes, so a
 /// caller can exceed the limit several times over. That is acceptable for reads, which are cheap
 /// and frequent.
 #[derive(Debug, Default)]
-pub struct LocalQuota(Mutex<Minute>);
+pub struct InMemoryCallCounter(Mutex<Minute>);
 
 /// Counters of one minute.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ struct Minute {
     used: HashMap<String, u32>,
 }
 
-impl Quota for LocalQuota {
+impl CallCounter for InMemoryCallCounter {
     async fn count_call(&self, caller: &str, now: Timestamp) -> Result<u32, StoreError> {
         let number = now.as_second().div_euclid(60);
         let mut minute = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -40,7 +40,7 @@ mod tests {
 
     #[tokio::test]
     async fn calls_are_counted_by_caller_and_minute() {
-        let quota = LocalQuota::default();
+        let quota = InMemoryCallCounter::default();
         let count = async |caller: &str, second| {
             quota.count_call(caller, Timestamp::from_second(second).unwrap()).await.unwrap()
         };

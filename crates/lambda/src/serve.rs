@@ -31,7 +31,7 @@ pub async fn serve(router: Router) -> Result<(), Error> {
 ///
 /// # Errors
 /// Only errors of the Lambda runtime itself.
-pub async fn serve_streams(router: Router, mode: StreamMode) -> Result<(), Error> {
+pub async fn serve_streaming(router: Router, mode: StreamMode) -> Result<(), Error> {
     match mode {
         StreamMode::Buffered => serve(router).await,
         StreamMode::Stream => {
@@ -86,14 +86,14 @@ mod tests {
     }
 
     #[test]
-    fn the_time_that_is_left_is_never_less_than_none() {
+    fn time_left_is_never_negative() {
         let at = |seconds| Timestamp::from_second(seconds).unwrap();
         assert_eq!(time_left(at(310), at(10)), TimeLeft(Duration::from_secs(300)));
         assert_eq!(time_left(at(10), at(11)), TimeLeft(Duration::ZERO));
     }
 
     #[test]
-    fn who_asks_and_with_which_scopes_comes_from_the_authorizer() {
+    fn principal_and_scopes_come_from_the_authorizer_context() {
         let with_scope = json!({ "principalId": "sub:ada", "scopes": "docferry.service other" });
         let ada = |scopes, graph_user: Option<&str>| {
             let graph_user = graph_user.map(str::to_owned);

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::failure::causes;
+use crate::failure::cause_chain;
 use crate::{StepFailure, SystemClock};
 
 /// Time before the deadline at which a scheduled run stops taking new work. It is enough to finish
@@ -115,7 +115,7 @@ where
         trace::within(None, handler(stop_at)).await.map_err(|error| {
             tracing::error!(
                 error.code = error.code.as_str(),
-                error.cause = causes(&error),
+                error.cause = cause_chain(&error),
                 "scheduled run failed"
             );
             StepFailure::Failed(error)
@@ -240,7 +240,7 @@ fn log(
             trace.id = trace,
             duration_ms,
             error.code = error.code.as_str(),
-            error.cause = causes(error),
+            error.cause = cause_chain(error),
             "step failed"
         ),
     }
@@ -251,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn old_executions_get_the_failure_code_that_they_know() {
+    fn executions_of_an_old_definition_get_a_known_failure_code() {
         for reason in RetryReason::ALL.iter().copied() {
             let outcome = || Ok(StepOutcome::<()>::RetryLater { reason });
             let new = result(outcome(), DEFINITION).unwrap_err();
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn only_new_executions_go_back_to_an_earlier_step() {
+    fn only_executions_of_the_new_definition_go_back_to_earlier_steps() {
         let key_held = StepOutcome::RetryLater { reason: RetryReason::ExchangeKeyHeld };
         assert!(push_output(key_held, DEFINITION).done().is_ok(), "poll waits for the key");
         assert!(push_output(key_held, 1).done().is_err());

@@ -6,11 +6,11 @@ use aws_lambda_events::dynamodb::{EventRecord, StreamRecord};
 use aws_lambda_events::event::dynamodb::Event;
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use docferry_app::TaskError;
-use docferry_domain::{Notice, OutcomeRecord};
+use docferry_domain::{OutcomeRecord, WebhookNotification};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::de::DeserializeOwned;
 
-use crate::failure::causes;
+use crate::failure::cause_chain;
 
 /// Prefix of the sort keys of outcome records.
 const OUTCOME_PREFIX: &str = "OUTBOX#";
@@ -33,11 +33,11 @@ const NOTIFICATION_PREFIX: &str = "NOTICE#";
 ///
 /// # Errors
 /// Only errors of the Lambda runtime itself.
-pub async fn run_outbox<O, OFut, N, NFut>(outcomes: O, notices: N) -> Result<(), Error>
+pub async fn run_outbox_stream<O, OFut, N, NFut>(outcomes: O, notices: N) -> Result<(), Error>
 where
     O: Fn(OutcomeRecord) -> OFut,
     OFut: Future<Output = Result<(), TaskError>>,
-    N: Fn(Notice) -> NFut,
+    N: Fn(WebhookNotification) -> NFut,
     NFut: Future<Output = Result<(), TaskError>>,
 {
     let (outcomes, notices) = (&outcomes, &notices);
@@ -53,7 +53,7 @@ where
                 tracing::warn!(
                     transfer.id = id,
                     error.code = error.code.as_str(),
-                    error.cause = causes(&error),
+                    error.cause = cause_chain(&error),
                     "sending the outcome record failed"
                 );
                 let mut failure = DynamoDbBatchItemFailure::default();
@@ -66,13 +66,13 @@ where
         let notification_records =
             other_records.into_iter().filter(|record| is_new(record, NOTIFICATION_PREFIX));
         for EventRecord { change, .. } in notification_records {
-            let Some(notice) = parse::<Notice>(change) else { continue };
+            let Some(notice) = parse::<WebhookNotification>(change) else { continue };
             let id = notice.job_id.to_string();
             if let Err(error) = notices(notice).await {
                 tracing::warn!(
                     job.id = id,
                     error.code = error.code.as_str(),
-                    error.cause = causes(&error),
+                    error.cause = cause_chain(&error),
                     "forwarding the webhook notification failed"
                 );
                 break;

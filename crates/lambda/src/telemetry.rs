@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_an_event_and_of_its_spans_stand_at_the_top_of_a_line() {
+    fn log_line_has_event_and_span_fields_at_the_top_level() {
         let lines = Lines::default();
         let written = lines.clone();
         let layer = tracing_subscriber::fmt::layer()

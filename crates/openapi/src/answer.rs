@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_as_described_is_good() {
+    fn response_that_matches_the_description_is_accepted() {
         let body = example("GET /v1/download/status/{jobId}", "200");
         assert_eq!(check("GET", STATUS, 200, &JSON, &body), "");
         let body = example("GET /health", "200");
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_more_or_less_or_of_another_type_is_told_by_its_place() {
+    fn extra_missing_or_mistyped_member_is_reported_with_its_pointer() {
         let body = example("GET /v1/download/status/{jobId}", "200");
         for (change, place) in [
             (json!({ "more": 1 }), "all of it"),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_a_media_type_or_a_header_that_is_not_described_is_told() {
+    fn undescribed_status_media_type_or_header_is_reported() {
         let body = example("GET /health", "200");
         assert!(check("GET", "/health", 418, &JSON, &body).contains("status is not described"));
         let text = [("content-type", "text/html"), JSON[1], JSON[2]];
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_where_none_is_described_is_told() {
+    fn unexpected_body_is_reported() {
         let fetch = STATUS.replace("status/", "");
         let url = "https://downloads.example/x";
         let headers = [JSON[1], JSON[2], ("location", url)];
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_described_is_refused_with_a_problem() {
+    fn undescribed_path_must_be_answered_with_a_problem_document() {
         let problem = json!({
             "type": "about:blank", "title": "Not found", "status": 404, "detail": "x",
             "code": "MISSING_AUTHENTICATION_TOKEN", "requestId": "x", "retryable": false

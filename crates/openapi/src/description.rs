@@ -17,10 +17,10 @@ pub struct Description {
 
 /// Error for a text that is not an API description.
 #[derive(Debug, thiserror::Error)]
-pub enum NotADescription {
+pub enum DescriptionError {
     /// The text is not valid YAML.
     #[error(transparent)]
-    Unreadable(#[from] yaml::NotYaml),
+    Unreadable(#[from] yaml::YamlError),
     /// The document has no paths.
     #[error("the document has no paths")]
     Empty,
@@ -50,7 +50,7 @@ impl Description {
     ///
     /// # Errors
     /// When the file is not a valid description.
-    pub fn of_project() -> Result<Self, NotADescription> {
+    pub fn of_project() -> Result<Self, DescriptionError> {
         Self::parse(include_str!("../../../openapi.yaml"))
     }
 
@@ -58,11 +58,11 @@ impl Description {
     ///
     /// # Errors
     /// When the text is not valid YAML or has no paths.
-    pub fn parse(text: &str) -> Result<Self, NotADescription> {
+    pub fn parse(text: &str) -> Result<Self, DescriptionError> {
         // YAML tags have no meaning in OpenAPI, so they are ignored.
         let document = yaml::read(text, &|_, value| value)?;
         if !document["paths"].is_object() {
-            return Err(NotADescription::Empty);
+            return Err(DescriptionError::Empty);
         }
         let schemas = Schemas::new(&document["components"]);
         Ok(Self { document, schemas })
@@ -110,7 +110,7 @@ impl Description {
     /// Returns the violations of a schema of the description by a value, one message for each. No
     /// message repeats the value.
     #[must_use]
-    pub fn value_complaints(&self, schema: &Value, value: &Value) -> Vec<String> {
+    pub fn value_violations(&self, schema: &Value, value: &Value) -> Vec<String> {
         self.schemas.complaints(schema, value)
     }
 }
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_without_names_goes_before_one_with_them() {
+    fn path_without_parameters_takes_precedence() {
         let description = Description::of_project().unwrap();
         let found = |method: &str, path: &str| {
             description.operation(method, path).map(|found| found.route())
@@ -160,8 +160,8 @@ mod tests {
     }
 
     #[test]
-    fn a_text_without_paths_is_no_description() {
-        assert!(matches!(Description::parse("openapi: 3.0.3"), Err(NotADescription::Empty)));
-        assert!(matches!(Description::parse("a: ["), Err(NotADescription::Unreadable(_))));
+    fn document_without_paths_is_not_a_description() {
+        assert!(matches!(Description::parse("openapi: 3.0.3"), Err(DescriptionError::Empty)));
+        assert!(matches!(Description::parse("a: ["), Err(DescriptionError::Unreadable(_))));
     }
 }

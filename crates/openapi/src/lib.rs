@@ -10,4 +10,4 @@ mod schema;
 pub mod yaml;
 
 pub use answer::Answer;
-pub use description::{Description, NotADescription, Operation};
+pub use description::{Description, DescriptionError, Operation};

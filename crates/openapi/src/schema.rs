@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn nullable_members_take_null_and_formats_are_checked() {
+    fn nullable_members_accept_null_and_formats_are_checked() {
         let person = json!({ "$ref": "#/components/schemas/Person" });
         let violations = |value: Value| schemas().complaints(&person, &value);
         assert!(violations(json!({ "name": "a", "born": null, "mood": null })).is_empty());
@@ -128,13 +128,13 @@ mod tests {
     }
 
     #[test]
-    fn a_complaint_does_not_repeat_the_value() {
+    fn violation_message_does_not_repeat_the_value() {
         let complaints = schemas().complaints(&json!({ "type": "integer" }), &json!("secret"));
         assert!(complaints.len() == 1 && !complaints[0].contains("secret"), "{complaints:?}");
     }
 
     #[test]
-    fn a_reference_that_leads_nowhere_is_told() {
+    fn reference_without_target_is_reported() {
         let nowhere = json!({ "$ref": "#/components/schemas/Missing" });
         assert!(schemas().complaints(&nowhere, &json!(1))[0].contains("invalid schema"));
     }

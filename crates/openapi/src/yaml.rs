@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 /// Error for a text that is not YAML or cannot be represented as JSON.
 #[derive(Debug, thiserror::Error)]
-pub enum NotYaml {
+pub enum YamlError {
     /// Syntax error, with its position.
     #[error("invalid YAML: {0}")]
     Malformed(String),
@@ -25,16 +25,16 @@ pub enum NotYaml {
 ///
 /// # Errors
 /// When the text is not valid YAML or cannot be represented as JSON.
-pub fn read(text: &str, tagged: &dyn Fn(&str, Value) -> Value) -> Result<Value, NotYaml> {
+pub fn read(text: &str, tagged: &dyn Fn(&str, Value) -> Value) -> Result<Value, YamlError> {
     let documents =
-        Yaml::load_from_str(text).map_err(|error| NotYaml::Malformed(error.to_string()))?;
+        Yaml::load_from_str(text).map_err(|error| YamlError::Malformed(error.to_string()))?;
     match documents.as_slice() {
         [document] => value(document, tagged),
-        _ => Err(NotYaml::Documents(documents.len())),
+        _ => Err(YamlError::Documents(documents.len())),
     }
 }
 
-fn value(node: &Yaml<'_>, tagged: &dyn Fn(&str, Value) -> Value) -> Result<Value, NotYaml> {
+fn value(node: &Yaml<'_>, tagged: &dyn Fn(&str, Value) -> Value) -> Result<Value, YamlError> {
     Ok(match node {
         Yaml::Value(Scalar::Null) => Value::Null,
         Yaml::Value(Scalar::Boolean(is_so)) => json!(is_so),
@@ -47,13 +47,13 @@ fn value(node: &Yaml<'_>, tagged: &dyn Fn(&str, Value) -> Value) -> Result<Value
         Yaml::Mapping(members) => {
             let mut object = Map::new();
             for (name, member) in members {
-                let name = name.as_str().ok_or(NotYaml::Name)?;
+                let name = name.as_str().ok_or(YamlError::Name)?;
                 object.insert(name.to_owned(), value(member, tagged)?);
             }
             Value::Object(object)
         }
         Yaml::Tagged(tag, node) => tagged(&tag.suffix, value(node, tagged)?),
-        other => return Err(NotYaml::Foreign(format!("{other:?}"))),
+        other => return Err(YamlError::Foreign(format!("{other:?}"))),
     })
 }
 
@@ -61,21 +61,21 @@ fn value(node: &Yaml<'_>, tagged: &dyn Fn(&str, Value) -> Value) -> Result<Value
 mod tests {
     use super::*;
 
-    fn plain(text: &str) -> Result<Value, NotYaml> {
+    fn plain(text: &str) -> Result<Value, YamlError> {
         read(text, &|tag, value| json!({ tag: value }))
     }
 
     #[test]
-    fn what_is_written_is_read_and_tags_are_the_callers_to_read() {
+    fn yaml_is_read_as_json_and_tags_are_passed_to_the_caller() {
         let text = "a: [1, 2.5, true, null, x]\nb: { '200': !Some y }\n";
         let read = json!({ "a": [1, 2.5, true, null, "x"], "b": { "200": { "Some": "y" } } });
         assert_eq!(plain(text).unwrap(), read);
     }
 
     #[test]
-    fn what_is_no_yaml_or_no_json_is_told() {
-        assert!(matches!(plain("a: ["), Err(NotYaml::Malformed(_))));
-        assert!(matches!(plain("a: 1\n---\nb: 2\n"), Err(NotYaml::Documents(2))));
-        assert!(matches!(plain("[a, b]: 1\n"), Err(NotYaml::Name)));
+    fn invalid_yaml_and_non_json_values_are_reported() {
+        assert!(matches!(plain("a: ["), Err(YamlError::Malformed(_))));
+        assert!(matches!(plain("a: 1\n---\nb: 2\n"), Err(YamlError::Documents(2))));
+        assert!(matches!(plain("[a, b]: 1\n"), Err(YamlError::Name)));
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 /// Response with its complete body.
-pub(crate) struct Answer {
+pub(crate) struct OrdsResponse {
     pub(crate) status: StatusCode,
     /// Media type of the body in lower case, without parameters.
     pub(crate) media_type: String,
@@ -27,7 +27,7 @@ struct ServerFailure(u16);
 /// front of ORDS or a truncated response, both of which may be temporary
 /// ([`SourceError::InvalidAnswer`]). It may also be an error text instead of the expected fields,
 /// which a retry would not change ([`SourceError::Refused`]).
-pub(crate) fn judge<T: DeserializeOwned>(answer: &Answer) -> Result<T, SourceError> {
+pub(crate) fn judge<T: DeserializeOwned>(answer: &OrdsResponse) -> Result<T, SourceError> {
     match answer.status.as_u16() {
         200..=299 => {}
         404 => return Err(SourceError::NotFound),
@@ -97,7 +97,7 @@ impl TryFrom<Facts> for SourceAnswer {
 
 /// Response to a ping.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Pong {
+pub(crate) struct PingResponse {
     /// Health text. The name of its JSON field contains a space.
     #[serde(rename = "objcenords status")]
     pub(crate) status: String,
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     fn push(status: u16, media_type: &str, body: &str) -> Result<SourceAnswer, SourceError> {
-        let answer = Answer {
+        let answer = OrdsResponse {
             status: StatusCode::from_u16(status).unwrap(),
             media_type: media_type.into(),
             body: Bytes::copy_from_slice(body.as_bytes()),
@@ -119,7 +119,7 @@ mod tests {
     const JSON: &str = "application/json";
 
     #[test]
-    fn facts_are_passed_on_unchecked_and_the_size_is_a_string() {
+    fn document_facts_are_passed_on_and_size_may_be_a_string() {
         for (body, filename, mime, size) in [
             (
                 r#"{"filename":"a.pdf","mimetype":"application/pdf","sizeval":"12"}"#,
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn media_type_that_can_stand_in_no_header_becomes_octet_stream() {
+    fn media_type_invalid_in_a_header_becomes_octet_stream() {
         for (mime, expected) in [
             (r"application/pdf", "application/pdf"),
             (r"application/pdf\nX: 1", "application/octet-stream"),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_or_a_cut_answer_may_pass() {
+    fn html_page_or_truncated_response_is_retryable() {
         for (media_type, body) in [
             ("text/html", "<html><body>503 Service Unavailable"),
             ("text/html", "Service Unavailable"),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_text_in_place_of_the_facts_is_a_refusal() {
+    fn error_text_instead_of_facts_is_a_permanent_error() {
         for body in [
             "ORA-20001: unknown document",
             "\"unknown document\"",
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn statuses_have_their_meaning_whatever_the_body() {
+    fn error_status_decides_regardless_of_the_body() {
         for (status, meaning) in [
             (404, "the document is unknown to its source"),
             (401, "the document source refused our credentials"),

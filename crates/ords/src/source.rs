@@ -1,6 +1,8 @@
 //! HTTP client of ORDS.
 
-use docferry_app::ports::{CredentialsProvider, DocumentSource, Lookup, SourceAnswer, SourceError};
+use docferry_app::ports::{
+    CredentialsProvider, DocumentSource, Freshness, SourceAnswer, SourceError,
+};
 use docferry_app::trace::{self, TRACEPARENT};
 use docferry_domain::ObjectGuid;
 use http::header::CONTENT_TYPE;
@@ -9,12 +11,12 @@ use reqwest::{RequestBuilder, redirect};
 use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
 
-use crate::answer::{Answer, Facts, Pong, judge};
+use crate::answer::{Facts, OrdsResponse, PingResponse, judge};
 use crate::credentials::OrdsCredentials;
 use crate::settings::{OrdsSettings, SetupError};
 
 /// Limit for response bodies. Valid responses have some hundred bytes.
-const LARGEST_ANSWER_BYTES: usize = 64 * 1024;
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
 /// [`DocumentSource`] on ORDS.
 pub struct OrdsSource<P> {
@@ -50,10 +52,10 @@ impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
         &self,
         request: impl Fn(&OrdsCredentials) -> RequestBuilder + Sync,
     ) -> Result<T, SourceError> {
-        let credentials = self.credentials(Lookup::Cached).await?;
+        let credentials = self.credentials(Freshness::Cached).await?;
         match judge(&self.send(request(&credentials)).await?) {
             Err(SourceError::Unauthorized) => {
-                let fresh = self.credentials(Lookup::Fresh).await?;
+                let fresh = self.credentials(Freshness::Fresh).await?;
                 if fresh.same(&credentials) {
                     return Err(SourceError::Unauthorized);
                 }
@@ -63,7 +65,7 @@ impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
         }
     }
 
-    async fn credentials(&self, lookup: Lookup) -> Result<OrdsCredentials, SourceError> {
+    async fn credentials(&self, lookup: Freshness) -> Result<OrdsCredentials, SourceError> {
         let credentials = self.provider.credentials(lookup).await;
         credentials.map_err(SourceError::Unavailable)
     }
@@ -80,7 +82,7 @@ impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
     }
 
     /// Sends a request and reads the response.
-    async fn send(&self, request: RequestBuilder) -> Result<Answer, SourceError> {
+    async fn send(&self, request: RequestBuilder) -> Result<OrdsResponse, SourceError> {
         let response = request.send().await;
         let response = response.map_err(|e| SourceError::Unavailable(e.without_url().into()))?;
         let media_type = response.headers().get(CONTENT_TYPE);
@@ -89,14 +91,14 @@ impl<P: CredentialsProvider<OrdsCredentials>> OrdsSource<P> {
         let media_type = media_type.trim().to_ascii_lowercase();
         let status = response.status();
         let body = http::Response::<reqwest::Body>::from(response).into_body();
-        let body = match Limited::new(body, LARGEST_ANSWER_BYTES).collect().await {
+        let body = match Limited::new(body, MAX_RESPONSE_BYTES).collect().await {
             Ok(body) => body.to_bytes(),
             // The body is too long. It counts as empty, which is an error after a success; after
             // an error status only the status matters.
             Err(error) if error.is::<LengthLimitError>() => bytes::Bytes::new(),
             Err(error) => return Err(SourceError::Unavailable(error)),
         };
-        Ok(Answer { status, media_type, body })
+        Ok(OrdsResponse { status, media_type, body })
     }
 }
 
@@ -122,7 +124,8 @@ impl<P: CredentialsProvider<OrdsCredentials>> DocumentSource for OrdsSource<P> {
     }
 
     async fn ping(&self) -> Result<String, SourceError> {
-        let pong: Pong = self.request_json(|credentials| self.get("/ping", credentials)).await?;
+        let pong: PingResponse =
+            self.request_json(|credentials| self.get("/ping", credentials)).await?;
         Ok(pong.status)
     }
 }

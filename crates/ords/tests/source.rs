@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use docferry_app::ports::{Cause, CredentialsProvider, DocumentSource as _, Lookup, SourceError};
+use docferry_app::ports::{
+    Cause, CredentialsProvider, DocumentSource as _, Freshness, SourceError,
+};
 use docferry_ords::{OrdsCredentials, OrdsSettings, OrdsSource};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
@@ -18,16 +20,16 @@ const GUID: &str = "3q2+7wAA/AAAAAAAAAAAAA==";
 
 #[derive(Default)]
 struct Secrets {
-    /// Password returned for [`Lookup::Fresh`]; `None` if it has not changed.
+    /// Password returned for [`Freshness::Fresh`]; `None` if it has not changed.
     fresh_password: Option<&'static str>,
-    /// Number of lookups with [`Lookup::Fresh`].
+    /// Number of lookups with [`Freshness::Fresh`].
     fresh_reads: Arc<AtomicU32>,
 }
 
 impl CredentialsProvider<OrdsCredentials> for Secrets {
-    async fn credentials(&self, lookup: Lookup) -> Result<OrdsCredentials, Cause> {
+    async fn credentials(&self, lookup: Freshness) -> Result<OrdsCredentials, Cause> {
         let mut password = "p@ss:word";
-        if lookup == Lookup::Fresh {
+        if lookup == Freshness::Fresh {
             self.fresh_reads.fetch_add(1, Ordering::SeqCst);
             password = self.fresh_password.unwrap_or(password);
         }
@@ -89,7 +91,7 @@ async fn push_sends_every_parameter_of_the_contract() {
 }
 
 #[tokio::test]
-async fn ping_returns_the_text_of_the_field_with_the_space() {
+async fn ping_returns_the_health_text() {
     let server = MockServer::start().await;
     Mock::given(path("/ords/ping"))
         .and(basic_auth("ords", "p@ss:word"))
@@ -101,7 +103,7 @@ async fn ping_returns_the_text_of_the_field_with_the_space() {
 }
 
 #[tokio::test]
-async fn refused_credentials_are_read_again_and_used_only_if_they_changed() {
+async fn rejected_ords_credentials_are_reread_and_retried_only_if_changed() {
     let server = MockServer::start().await;
     Mock::given(basic_auth("ords", "p@ss:word"))
         .respond_with(ResponseTemplate::new(401))
@@ -124,7 +126,7 @@ async fn refused_credentials_are_read_again_and_used_only_if_they_changed() {
 }
 
 #[tokio::test]
-async fn time_outs_broken_and_refused_connections_are_unavailable_and_show_no_secret() {
+async fn connection_failures_are_unavailable_and_show_no_secret() {
     let slow =
         server_with_response(ResponseTemplate::new(200).set_delay(Duration::from_secs(5))).await;
     let broken = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -149,7 +151,7 @@ async fn time_outs_broken_and_refused_connections_are_unavailable_and_show_no_se
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed_with_our_secrets() {
+async fn ords_redirect_is_not_followed() {
     let elsewhere = MockServer::start().await;
     let redirect = ResponseTemplate::new(302).insert_header("location", elsewhere.uri().as_str());
     let server = server_with_response(redirect).await;
@@ -159,7 +161,7 @@ async fn a_redirect_is_not_followed_with_our_secrets() {
 }
 
 #[tokio::test]
-async fn an_endless_answer_is_cut_and_invalid() {
+async fn oversized_response_is_invalid() {
     let body = format!("{{\"filename\":\"{}", "a".repeat(200_000));
     let server =
         server_with_response(ResponseTemplate::new(200).set_body_string(body.clone())).await;

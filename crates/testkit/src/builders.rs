@@ -3,7 +3,7 @@
 use docferry_app::ports::{PushRecord, TransferStore, WriteError};
 use docferry_domain::{
     ArrivedObject, CallbackRule, CallbackUrl, Checkpoint, DriveTarget, HashState, NewTransfer,
-    OutstandingPush, Priority, PushedSource, QuickXorHash, Tally, Transfer, TransferId,
+    OutstandingPush, Priority, PushedSource, QuickXorHash, Transfer, TransferId, UploadCounters,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -90,7 +90,7 @@ pub fn checkpoint(offset: u64) -> Checkpoint {
         fragment_bytes: 327_680,
         sessions: 1,
         fresh_session: false,
-        tally: Tally::default(),
+        tally: UploadCounters::default(),
         putting_until: None,
         numbering: false,
         number: 0,

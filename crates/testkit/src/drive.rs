@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use docferry_app::ports::{
-    ByteStream, ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentAnswer,
+    ByteStream, ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentResult,
     SessionEnd, SessionStatus, UploadSession, UploadUrl,
 };
-use docferry_domain::{FragmentRange, GRANULE_BYTES, Gap, ItemFacts, SourceHash};
+use docferry_domain::{ExpectedRange, FragmentRange, GRANULE_BYTES, ItemFacts, SourceHash};
 use futures::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 
@@ -52,7 +52,7 @@ pub struct DriveState {
     next: u64,
     /// Body bytes received in total, so that a test can count bytes that were sent twice.
     pub received: u64,
-    /// Responses to the next fragments and PUTs, in order; [`Scripted::Honest`] when empty.
+    /// Responses to the next fragments and PUTs, in order; [`Scripted::Correct`] when empty.
     pub script: Vec<Scripted>,
     /// Whether deletion of sessions and lookups in the user directory fail.
     pub down: bool,
@@ -66,7 +66,7 @@ pub struct DriveState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scripted {
     /// The correct response.
-    Honest,
+    Correct,
     /// The first `n` bytes of the body are stored and the response is lost. A PUT of a whole file
     /// is stored only for `u64::MAX`.
     StoreThenLose(u64),
@@ -176,11 +176,11 @@ impl DriveState {
         range: FragmentRange,
         body: &[u8],
         now: Timestamp,
-    ) -> Result<FragmentAnswer, DriveError> {
+    ) -> Result<FragmentResult, DriveError> {
         self.received += body.len() as u64;
         self.session(url, now)?;
         match self.scripted() {
-            Scripted::Honest => {}
+            Scripted::Correct => {}
             Scripted::StoreThenLose(len) => {
                 let len = usize::try_from(len).unwrap().min(body.len());
                 let _ = self.append(url, range, &body[..len]);
@@ -193,7 +193,7 @@ impl DriveState {
             Scripted::Forget => {
                 let session = self.session(url, now)?;
                 session.stored.clear();
-                return Ok(FragmentAnswer::Accepted { next: Some(Gap::open(range.end)) });
+                return Ok(FragmentResult::Accepted { next: Some(ExpectedRange::open(range.end)) });
             }
             Scripted::Conflict => return Err(DriveError::Conflict),
             Scripted::Throttle(retry_after) => return Err(DriveError::Throttled { retry_after }),
@@ -230,7 +230,7 @@ impl DriveState {
         self.received += bytes.len() as u64;
         let scripted = self.scripted();
         match scripted {
-            Scripted::Honest
+            Scripted::Correct
             | Scripted::Expire
             | Scripted::NoItem
             | Scripted::Forget
@@ -253,7 +253,7 @@ impl DriveState {
 
     /// Takes the next scripted response.
     fn scripted(&mut self) -> Scripted {
-        if self.script.is_empty() { Scripted::Honest } else { self.script.remove(0) }
+        if self.script.is_empty() { Scripted::Correct } else { self.script.remove(0) }
     }
 
     /// Appends a fragment to its session; the last one creates the file.
@@ -262,7 +262,7 @@ impl DriveState {
         url: &str,
         range: FragmentRange,
         body: &[u8],
-    ) -> Result<FragmentAnswer, DriveError> {
+    ) -> Result<FragmentResult, DriveError> {
         let session = self.sessions.get_mut(url).ok_or(DriveError::SessionGone)?;
         if range.start != session.stored.len() as u64 || range.total != session.size {
             return Err(DriveError::OffsetMismatch);
@@ -270,7 +270,7 @@ impl DriveState {
         session.stored.extend_from_slice(body);
         let next = session.stored.len() as u64;
         if next < session.size {
-            return Ok(FragmentAnswer::Accepted { next: Some(Gap::open(next)) });
+            return Ok(FragmentResult::Accepted { next: Some(ExpectedRange::open(next)) });
         }
         let (path, policy) = (session.path.clone(), session.policy);
         // A conflict leaves the session as it was before the fragment.
@@ -284,7 +284,7 @@ impl DriveState {
             ConflictPolicy::Rename => self.free_path(&path),
             _ => path,
         };
-        Ok(FragmentAnswer::Completed(self.store(path, session.stored.freeze())))
+        Ok(FragmentResult::Completed(self.store(path, session.stored.freeze())))
     }
 }
 
@@ -319,7 +319,7 @@ impl Drive for World {
             let mut state = self.state();
             let now = state.now;
             let session = state.drive.session(url.expose(), now)?;
-            Ok(SessionStatus { next: Some(Gap::open(session.stored.len() as u64)) })
+            Ok(SessionStatus { next: Some(ExpectedRange::open(session.stored.len() as u64)) })
         })
         .await
     }
@@ -329,7 +329,7 @@ impl Drive for World {
         url: &UploadUrl,
         range: FragmentRange,
         body: ByteStream,
-    ) -> Result<FragmentAnswer, DriveError> {
+    ) -> Result<FragmentResult, DriveError> {
         self.effect("put_fragment", DriveError::Ambiguous, async || {
             let pieces: Vec<Bytes> = body.try_collect().await.map_err(|_| DriveError::Body)?;
             let body = pieces.concat();

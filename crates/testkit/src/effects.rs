@@ -1,15 +1,15 @@
 //! Store ports of the [`World`]: each method calls the in-memory store as one effect.
 
 use docferry_app::ports::{
-    ArtifactStore, BundleStore, CheckpointAck, Due, Entered, Entry, History, JobPlace, JobStore,
-    Listed, Notices, Outbox, PushRecord, Release, SealedSession, SessionRecord, SlotStore,
-    StoreError, TransferStore, WriteError,
+    ArtifactStore, BatchStore, CheckpointAck, CreateResult, Entry, History, HistoryEntry,
+    JobPosition, JobStore, NotificationOutbox, Outbox, PushRecord, Release, SealedSession,
+    SessionRecord, SlotStore, StoreError, TransferStore, WorkItem, WriteError,
 };
 use docferry_domain::{
-    ArrivedObject, Artifact, ArtifactRecord, Bundle, BundleCounts, Checkpoint, Delivery,
-    DocumentName, ExchangeKey, FailureCode, NamedRequest, Notice, ObjectGuid, Outcome,
-    OutcomeRecord, OutstandingPush, OwedKey, Pool, PushedSource, Slots, Step, Transfer, TransferId,
-    TransientError, Waiting,
+    ArrivedObject, Artifact, ArtifactRecord, Batch, BatchCounts, Checkpoint, Delivery,
+    DocumentName, ExchangeKey, FailureCode, IdempotencyRecord, LateArrivalKey, ObjectGuid, Outcome,
+    OutcomeRecord, OutstandingPush, Pool, PushedSource, QueueEntry, Slots, Step, Transfer,
+    TransferId, TransientError, WebhookNotification,
 };
 use jiff::Timestamp;
 
@@ -33,24 +33,24 @@ fn lost_write(cause: docferry_app::ports::Cause) -> WriteError {
 
 as_effects! {
     TransferStore:
-    enter(transfer: &Transfer, entry: Entry<'_>) -> Entered, StoreError, StoreError::Unavailable;
+    enter(transfer: &Transfer, entry: Entry<'_>) -> CreateResult, StoreError, StoreError::Unavailable;
     get(id: &TransferId) -> Option<Transfer>, StoreError, StoreError::Unavailable;
     begin_push(id: &TransferId, attempt: u32, now: Timestamp) -> Transfer, WriteError, lost_write;
     record_push(id: &TransferId, attempt: u32, push: &OutstandingPush, source: &PushedSource) -> PushRecord, WriteError, lost_write;
-    hold_key(id: &TransferId, attempt: u32, document: &ObjectGuid, key: &str, now: Timestamp) -> bool, WriteError, lost_write;
-    owe_key(id: &TransferId, attempt: u32, owed: &OwedKey) -> (), WriteError, lost_write;
+    acquire_key(id: &TransferId, attempt: u32, document: &ObjectGuid, key: &str, now: Timestamp) -> bool, WriteError, lost_write;
+    record_owed_key(id: &TransferId, attempt: u32, owed: &LateArrivalKey) -> (), WriteError, lost_write;
     exchange_key(key: &str) -> ExchangeKey, StoreError, StoreError::Unavailable;
-    push_seen(key: &str, push: &OutstandingPush) -> (), StoreError, StoreError::Unavailable;
+    remove_outstanding_push(key: &str, push: &OutstandingPush) -> (), StoreError, StoreError::Unavailable;
     announce_push(id: &TransferId, push: &OutstandingPush) -> OutstandingPush, StoreError, StoreError::Unavailable;
-    push_named(id: &TransferId) -> (), StoreError, StoreError::Unavailable;
+    withdraw_announcement(id: &TransferId) -> (), StoreError, StoreError::Unavailable;
     pushes_in_flight() -> Vec<OutstandingPush>, StoreError, StoreError::Unavailable;
-    lose_object(id: &TransferId, epoch: u64, push_again: bool) -> (), WriteError, lost_write;
+    discard_object(id: &TransferId, epoch: u64, push_again: bool) -> (), WriteError, lost_write;
     record_reuse(id: &TransferId, attempt: u32, source: &PushedSource, artifact: &Artifact) -> (), WriteError, lost_write;
     record_arrival(id: &TransferId, attempt: u32, object: &ArrivedObject) -> (), WriteError, lost_write;
     claim(id: &TransferId, attempt: u32) -> Transfer, WriteError, lost_write;
     session(id: &TransferId) -> Option<SessionRecord>, StoreError, StoreError::Unavailable;
     put_session(id: &TransferId, epoch: u64, session: &SealedSession) -> (), WriteError, lost_write;
-    drop_session(id: &TransferId, epoch: u64) -> (), StoreError, StoreError::Unavailable;
+    delete_session_record(id: &TransferId, epoch: u64) -> (), StoreError, StoreError::Unavailable;
     checkpoint(id: &TransferId, epoch: u64, checkpoint: &Checkpoint) -> CheckpointAck, WriteError, lost_write;
     pause_until(id: &TransferId, epoch: u64, resume_at: Timestamp) -> (), WriteError, lost_write;
     record_delivery(id: &TransferId, epoch: u64, delivery: &Delivery) -> (), WriteError, lost_write;
@@ -59,12 +59,12 @@ as_effects! {
     finish(read: &Transfer, outcome: Outcome, ended_at: Timestamp) -> Transfer, WriteError, lost_write;
     begin_ending(id: &TransferId, attempt: u32, reason: FailureCode) -> Transfer, WriteError, lost_write;
     replace_object(id: &TransferId, epoch: u64, object: &ArrivedObject) -> (), WriteError, lost_write;
-    take_unused_key(id: &TransferId, key: &str, now: Timestamp, until: Timestamp) -> bool, StoreError, StoreError::Unavailable;
-    postpone(what: &Due, due: Timestamp) -> (), StoreError, StoreError::Unavailable;
+    acquire_unused_key(id: &TransferId, key: &str, now: Timestamp, until: Timestamp) -> bool, StoreError, StoreError::Unavailable;
+    reschedule(what: &WorkItem, due: Timestamp) -> (), StoreError, StoreError::Unavailable;
     mark_settled(id: &TransferId, attempt: u32) -> (), StoreError, StoreError::Unavailable;
-    mark_clean(id: &TransferId, attempt: u32, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
-    unfinished(now: Timestamp, limit: usize) -> Vec<Due>, StoreError, StoreError::Unavailable;
-    next_attempt(id: &TransferId, from: u32) -> Transfer, WriteError, lost_write;
+    mark_cleaned_up(id: &TransferId, attempt: u32, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
+    unfinished(now: Timestamp, limit: usize) -> Vec<WorkItem>, StoreError, StoreError::Unavailable;
+    next_execution(id: &TransferId, from: u32) -> Transfer, WriteError, lost_write;
     release_key(id: &TransferId, attempt: u32, key: &str, now: Timestamp, until: Timestamp) -> Release, StoreError, StoreError::Unavailable;
     mark_released(id: &TransferId, key: &str, now: Timestamp) -> (), StoreError, StoreError::Unavailable;
 }
@@ -72,10 +72,10 @@ as_effects! {
 as_effects! {
     SlotStore:
     slots(pool: Pool) -> Slots, StoreError, StoreError::Unavailable;
-    queue(pool: Pool, after: Option<&Waiting>, limit: usize) -> Vec<Waiting>, StoreError, StoreError::Unavailable;
-    grant(pool: Pool, version: u64, admitted: &[Waiting], now: Timestamp, due: Timestamp) -> bool, StoreError, StoreError::Unavailable;
+    queue(pool: Pool, after: Option<&QueueEntry>, limit: usize) -> Vec<QueueEntry>, StoreError, StoreError::Unavailable;
+    grant(pool: Pool, version: u64, admitted: &[QueueEntry], now: Timestamp, due: Timestamp) -> bool, StoreError, StoreError::Unavailable;
     enqueue(transfer: &Transfer, due: Timestamp) -> (), WriteError, lost_write;
-    step_aside(transfer: &Transfer) -> (), StoreError, StoreError::Unavailable;
+    release_slot(transfer: &Transfer) -> (), StoreError, StoreError::Unavailable;
     reclaim(pool: Pool, holder: &TransferId) -> bool, StoreError, StoreError::Unavailable;
 }
 
@@ -83,52 +83,52 @@ as_effects! {
     ArtifactStore:
     put_artifact(artifact: &ArtifactRecord) -> (), StoreError, StoreError::Unavailable;
     find_artifact(document: &ObjectGuid) -> Option<ArtifactRecord>, StoreError, StoreError::Unavailable;
-    keep_artifact(key: &str, until: Timestamp) -> bool, StoreError, StoreError::Unavailable;
+    retain_artifact(key: &str, until: Timestamp) -> bool, StoreError, StoreError::Unavailable;
     expired_artifacts(now: Timestamp, limit: usize) -> Vec<String>, StoreError, StoreError::Unavailable;
     withdraw_artifact(key: &str) -> bool, StoreError, StoreError::Unavailable;
-    give_up_artifact(key: &str, now: Timestamp) -> bool, StoreError, StoreError::Unavailable;
-    forget_artifact(key: &str) -> (), StoreError, StoreError::Unavailable;
+    expire_artifact(key: &str, now: Timestamp) -> bool, StoreError, StoreError::Unavailable;
+    delete_artifact_record(key: &str) -> (), StoreError, StoreError::Unavailable;
 }
 
 as_effects! {
     JobStore:
-    run_again(read: &Transfer, again: &Transfer, due: Timestamp) -> bool, StoreError, StoreError::Unavailable;
-    resume_bundle(read: &Bundle, keep_until: Timestamp, deadline: Timestamp, due: Timestamp) -> bool, StoreError, StoreError::Unavailable;
-    documents_resumed(id: &TransferId, retries: u32) -> (), StoreError, StoreError::Unavailable;
-    keep_longer(id: &TransferId, keep_until: Timestamp, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
-    request(key: &str, now: Timestamp) -> Option<NamedRequest>, StoreError, StoreError::Unavailable;
-    forget_request(request: &NamedRequest) -> (), StoreError, StoreError::Unavailable;
+    restart_transfer(read: &Transfer, again: &Transfer, due: Timestamp) -> bool, StoreError, StoreError::Unavailable;
+    resume_batch(read: &Batch, keep_until: Timestamp, deadline: Timestamp, due: Timestamp) -> bool, StoreError, StoreError::Unavailable;
+    mark_documents_resumed(id: &TransferId, retries: u32) -> (), StoreError, StoreError::Unavailable;
+    extend_retention(id: &TransferId, keep_until: Timestamp, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
+    request(key: &str, now: Timestamp) -> Option<IdempotencyRecord>, StoreError, StoreError::Unavailable;
+    delete_idempotency_record(request: &IdempotencyRecord) -> (), StoreError, StoreError::Unavailable;
 }
 
 as_effects! {
     History:
-    jobs(owner: &str, before: Option<&JobPlace>, limit: usize) -> (Vec<Listed>, Option<JobPlace>), StoreError, StoreError::Unavailable;
+    jobs(owner: &str, before: Option<&JobPosition>, limit: usize) -> (Vec<HistoryEntry>, Option<JobPosition>), StoreError, StoreError::Unavailable;
 }
 
 as_effects! {
     Outbox:
     outcome(id: &TransferId, attempt: u32) -> Option<OutcomeRecord>, StoreError, StoreError::Unavailable;
     told(id: &TransferId, attempt: u32) -> (), StoreError, StoreError::Unavailable;
-    untold(now: Timestamp, limit: usize) -> Vec<(TransferId, u32)>, StoreError, StoreError::Unavailable;
+    unsent(now: Timestamp, limit: usize) -> Vec<(TransferId, u32)>, StoreError, StoreError::Unavailable;
 }
 
 as_effects! {
-    Notices:
-    notice(job: &TransferId, attempt: u32) -> Option<Notice>, StoreError, StoreError::Unavailable;
-    notice_queued(job: &TransferId, attempt: u32) -> (), StoreError, StoreError::Unavailable;
-    resting_notices(now: Timestamp, limit: usize) -> Vec<(TransferId, u32)>, StoreError, StoreError::Unavailable;
+    NotificationOutbox:
+    notice(job: &TransferId, attempt: u32) -> Option<WebhookNotification>, StoreError, StoreError::Unavailable;
+    remove_queued_notification(job: &TransferId, attempt: u32) -> (), StoreError, StoreError::Unavailable;
+    unsent_notifications(now: Timestamp, limit: usize) -> Vec<(TransferId, u32)>, StoreError, StoreError::Unavailable;
 }
 
 as_effects! {
-    BundleStore:
-    enter_bundle(bundle: &Bundle, request: Option<&NamedRequest>) -> Entered, StoreError, StoreError::Unavailable;
+    BatchStore:
+    record_batch(bundle: &Batch, request: Option<&IdempotencyRecord>) -> CreateResult, StoreError, StoreError::Unavailable;
     add_documents(documents: &[Transfer], purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
-    open_bundle(id: &TransferId) -> (), StoreError, StoreError::Unavailable;
-    bundle(id: &TransferId) -> Option<(Bundle, BundleCounts)>, StoreError, StoreError::Unavailable;
-    whole_bundle(id: &TransferId, limit: usize) -> Option<(Bundle, BundleCounts, Vec<Transfer>)>, StoreError, StoreError::Unavailable;
+    commit_batch(id: &TransferId) -> (), StoreError, StoreError::Unavailable;
+    bundle(id: &TransferId) -> Option<(Batch, BatchCounts)>, StoreError, StoreError::Unavailable;
+    batch_with_documents(id: &TransferId, limit: usize) -> Option<(Batch, BatchCounts, Vec<Transfer>)>, StoreError, StoreError::Unavailable;
     documents(id: &TransferId, from: u16, limit: usize) -> Vec<Transfer>, StoreError, StoreError::Unavailable;
     claim_name(document: &TransferId, name: &DocumentName, purge_at: Timestamp) -> bool, StoreError, StoreError::Unavailable;
-    cancel_bundle(id: &TransferId, owner: &str, due: Timestamp) -> Option<Bundle>, StoreError, StoreError::Unavailable;
+    cancel_batch(id: &TransferId, owner: &str, due: Timestamp) -> Option<Batch>, StoreError, StoreError::Unavailable;
     documents_stopped(id: &TransferId, retries: u32) -> (), StoreError, StoreError::Unavailable;
-    end_bundle(read: &Bundle, counts: &BundleCounts, outcome: Outcome, ended_at: Timestamp, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
+    end_batch(read: &Batch, counts: &BatchCounts, outcome: Outcome, ended_at: Timestamp, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
 }

@@ -100,7 +100,7 @@ impl<'a> Processes<'a> {
 }
 
 /// Yields once to the other processes.
-pub(crate) async fn give_way() {
+pub(crate) async fn yield_to_other_processes() {
     let mut has_yielded = false;
     poll_fn(|context| {
         if std::mem::replace(&mut has_yielded, true) {

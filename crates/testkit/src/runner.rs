@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use docferry_app::admit::Admitter;
+use docferry_app::admit::SlotScheduler;
 use docferry_app::finalize::{FinalizeSettings, Ports, finalize};
 use docferry_app::notify::{forward, notify};
 use docferry_app::ports::{Clock as _, ConflictPolicy};
 use docferry_app::publish::{Publish, PublishSettings};
 use docferry_app::sweep::{SweepSettings, Swept, sweep};
 use docferry_app::tries::recorded;
-use docferry_app::turn::{publish_in_turn, upload_in_turn};
+use docferry_app::turn::{publish_with_slot, upload_with_slot};
 use docferry_app::upload::{Progress, Upload, UploadSettings};
 use docferry_app::{RetryReason, StepOutcome, TaskError, TaskInput, poll, push};
 use docferry_domain::{
-    ArrivalRules, DeadlineRules, FailureCode, Limits, Phase, Pool, PoolLimits, Step,
+    ArrivalRules, DeadlineRules, FailureCode, Phase, Pool, PoolLimits, SlotLimits, Step,
 };
 use jiff::SignedDuration;
 
@@ -26,7 +26,7 @@ const RETRIES: u32 = 6;
 /// Repetitions of `finalize` while it answers `RETRY_LATER`, as in the state machine.
 const WAITS: u32 = 100;
 
-/// Limits of a pool that only tests of the queue exceed.
+/// SlotLimits of a pool that only tests of the queue exceed.
 pub const LIMITS: PoolLimits = PoolLimits::new(50, 50);
 
 /// Plays the state machine over a [`World`]. Waits advance the clock at once.
@@ -39,8 +39,8 @@ pub struct Runner {
     pub rules: ArrivalRules,
     /// Time limit of one function invocation.
     pub function_time: SignedDuration,
-    /// Limits of the slot pools.
-    pub limits: Limits,
+    /// SlotLimits of the slot pools.
+    pub limits: SlotLimits,
     /// Kills the running invocation.
     pub kill: Kill,
 }
@@ -85,9 +85,9 @@ impl Runner {
 
     /// The slot scheduler, with this runner's limits.
     #[must_use]
-    pub fn admitter(&self) -> Admitter<'_, World, World, World> {
+    pub fn scheduler(&self) -> SlotScheduler<'_, World, World, World> {
         let world = &self.world;
-        Admitter { store: world, workflow: world, clock: world, limits: self.limits }
+        SlotScheduler { store: world, workflow: world, clock: world, limits: self.limits }
     }
 
     /// Runs an execution to its end and marks it as ended.
@@ -187,7 +187,7 @@ impl Runner {
             settings: self.settings,
         };
         let deadline = world.now() + self.function_time;
-        upload_in_turn(&ports, &self.admitter(), task, deadline).await
+        upload_with_slot(&ports, &self.scheduler(), task, deadline).await
     }
 
     /// Runs one invocation of `publish`.
@@ -203,7 +203,7 @@ impl Runner {
         };
         let ports = Publish { store: w, staging: w, artifacts: w, clock: w, settings };
         let deadline = w.now() + self.function_time;
-        publish_in_turn(&ports, &self.admitter(), task, deadline).await
+        publish_with_slot(&ports, &self.scheduler(), task, deadline).await
     }
 
     async fn finalize(
@@ -214,8 +214,8 @@ impl Runner {
         let w = &self.world;
         let ports = Ports { store: w, drive: w, staging: w, artifacts: w, sealer: w, clock: w };
         let settings = FinalizeSettings::default();
-        let admitter = self.admitter();
-        self.run_or_crash(finalize(&ports, &admitter, settings, task, stopped_by)).await
+        let scheduler = self.scheduler();
+        self.run_or_crash(finalize(&ports, &scheduler, settings, task, stopped_by)).await
     }
 
     /// Runs one sweep; `None` if it crashes or fails.
@@ -223,19 +223,19 @@ impl Runner {
         let w = &self.world;
         let ports = Ports { store: w, drive: w, staging: w, artifacts: w, sealer: w, clock: w };
         let stop_at = w.now() + self.function_time;
-        let admitter = self.admitter();
-        let swept = sweep(&ports, &admitter, (w, w), SweepSettings::default(), stop_at);
+        let scheduler = self.scheduler();
+        let swept = sweep(&ports, &scheduler, (w, w), SweepSettings::default(), stop_at);
         Box::pin(self.run_or_crash(swept)).await.ok()
     }
 
     /// Sends the contents of the outbox, as the function behind the table's stream does. Crashes
     /// and failures are ignored: the sweeper sends what remains.
     pub async fn notify(&self) {
-        for record in self.world.store().untold_outcomes() {
+        for record in self.world.store().unsent_outcomes() {
             let sent = notify(&self.world, &self.world, &record);
             let _sweep_retries_it = self.run_or_crash(sent).await;
         }
-        for notice in self.world.store().waiting_notices() {
+        for notice in self.world.store().stored_notifications() {
             let forwarded = forward(&self.world, &self.world, &notice);
             let _sweep_retries_it = self.run_or_crash(forwarded).await;
         }
@@ -281,8 +281,8 @@ impl Runner {
     }
 
     async fn recorded_poll(&self, task: &TaskInput) -> Result<poll::Arrival, TaskError> {
-        let admitter = self.admitter();
-        let polling = poll::poll(&admitter, &self.world, self.rules, task);
+        let scheduler = self.scheduler();
+        let polling = poll::poll(&scheduler, &self.world, self.rules, task);
         Box::pin(self.recorded_try(task, Step::Poll, polling)).await
     }
 
@@ -302,8 +302,8 @@ impl Runner {
         } else if record.object.is_some() {
             Box::pin(self.run_or_crash(self.publish_once(task))).await.map(drop).err()
         } else {
-            let (admitter, world) = (self.admitter(), &self.world);
-            match self.run_or_crash(poll::poll(&admitter, world, self.rules, task)).await {
+            let (scheduler, world) = (self.scheduler(), &self.world);
+            match self.run_or_crash(poll::poll(&scheduler, world, self.rules, task)).await {
                 Ok(poll::Arrival::PushAgain) => {
                     self.run_or_crash(self.push_once(task)).await.map(drop).err()
                 }
@@ -321,7 +321,7 @@ impl Runner {
     /// # Errors
     /// Those of the use cases.
     pub async fn upload_once_after_arrival(&self, task: &TaskInput) -> Result<Progress, TaskError> {
-        poll::poll(&self.admitter(), &self.world, self.rules, task).await?;
+        poll::poll(&self.scheduler(), &self.world, self.rules, task).await?;
         self.upload_once(task).await
     }
 
@@ -364,7 +364,7 @@ impl Runner {
     ) -> Result<T, Stopped> {
         tokio::select! {
             biased;
-            () = self.world.until_crash() => Err(Stopped::Crashed),
+            () = self.world.wait_for_crash() => Err(Stopped::Crashed),
             () = self.kill.wait() => Err(Stopped::Crashed),
             outcome = task => outcome.map_err(|error| Stopped::Failed(error.code)),
         }

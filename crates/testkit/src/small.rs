@@ -4,7 +4,7 @@ use docferry_app::ports::{
     AuditQueue, Clock, Execution, QueueError, SealError, Sealer, Start, UploadUrl, WebhookQueue,
     Workflow, WorkflowError,
 };
-use docferry_domain::{Notice, OutcomeRecord, TransferId};
+use docferry_domain::{OutcomeRecord, TransferId, WebhookNotification};
 use jiff::Timestamp;
 
 use crate::World;
@@ -44,8 +44,8 @@ impl AuditQueue for World {
 }
 
 impl WebhookQueue for World {
-    async fn queue_notice(&self, notice: &Notice) -> Result<(), QueueError> {
-        self.effect("queue_notice", QueueError, async || {
+    async fn queue_notification(&self, notice: &WebhookNotification) -> Result<(), QueueError> {
+        self.effect("queue_notification", QueueError, async || {
             self.state().notices.push(notice.clone());
             Ok(())
         })

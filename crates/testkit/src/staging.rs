@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use docferry_app::ports::{ByteStream, Staging, StagingError};
+use docferry_app::ports::{ByteStream, ExchangeError, ExchangeStore};
 use docferry_domain::ObjectHead;
 use futures::StreamExt as _;
 use jiff::Timestamp;
@@ -22,15 +22,15 @@ impl World {
     }
 }
 
-impl Staging for World {
-    async fn store_time(&self) -> Result<Timestamp, StagingError> {
-        self.effect("store_time", StagingError::Unavailable, async || Ok(self.state().now)).await
+impl ExchangeStore for World {
+    async fn store_time(&self) -> Result<Timestamp, ExchangeError> {
+        self.effect("store_time", ExchangeError::Unavailable, async || Ok(self.state().now)).await
     }
 
-    async fn head(&self, key: &str) -> Result<Option<ObjectHead>, StagingError> {
-        self.effect("head", StagingError::Unavailable, async || {
+    async fn head(&self, key: &str) -> Result<Option<ObjectHead>, ExchangeError> {
+        self.effect("head", ExchangeError::Unavailable, async || {
             if key.is_empty() {
-                return Err(StagingError::Unavailable("an empty key cannot be requested".into()));
+                return Err(ExchangeError::Unavailable("an empty key cannot be requested".into()));
             }
             Ok(self.state().objects.get(key).map(|object| ObjectHead {
                 size: object.bytes.len() as u64,
@@ -46,16 +46,16 @@ impl Staging for World {
         key: &str,
         etag: &str,
         range: Range<u64>,
-    ) -> Result<ByteStream, StagingError> {
+    ) -> Result<ByteStream, ExchangeError> {
         let state = self.state();
-        let object = state.objects.get(key).ok_or(StagingError::Gone)?;
+        let object = state.objects.get(key).ok_or(ExchangeError::Gone)?;
         if object.etag != etag {
-            return Err(StagingError::Changed);
+            return Err(ExchangeError::Changed);
         }
         let start = usize::try_from(range.start).unwrap();
         let end = usize::try_from(range.end).unwrap();
         if end > object.bytes.len() {
-            return Err(StagingError::Gone);
+            return Err(ExchangeError::Gone);
         }
         let mut bytes = object.bytes.slice(start..end);
         let mut pieces = Vec::new();
@@ -65,8 +65,8 @@ impl Staging for World {
         Ok(futures::stream::iter(pieces).boxed())
     }
 
-    async fn delete(&self, key: &str) -> Result<(), StagingError> {
-        self.effect("delete_object", StagingError::Unavailable, async || {
+    async fn delete(&self, key: &str) -> Result<(), ExchangeError> {
+        self.effect("delete_object", ExchangeError::Unavailable, async || {
             self.state().objects.remove(key);
             Ok(())
         })

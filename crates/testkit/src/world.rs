@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use docferry_app::ports::{Cause, IndexedDocument};
-use docferry_domain::{FileId, Notice, OutcomeRecord};
+use docferry_domain::{FileId, OutcomeRecord, WebhookNotification};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::artifacts::DeliveryBucket;
 use crate::drive::DriveState;
-use crate::interleave::give_way;
+use crate::interleave::yield_to_other_processes;
 use crate::store::InMemoryTransferStore;
 use crate::throttle::InMemoryThrottleBudget;
 
@@ -22,7 +22,7 @@ pub enum Mode {
     /// The effect happens; the process dies before it gets the response.
     CrashAfter,
     /// The effect happens; the response is lost and the caller gets a transient error.
-    AnswerLost,
+    ResponseLost,
 }
 
 /// A fault at one effect.
@@ -109,7 +109,7 @@ pub struct State {
     /// Messages sent to the audit queue, duplicates included.
     pub told: Vec<OutcomeRecord>,
     /// Messages sent to the webhook queue, duplicates included.
-    pub notices: Vec<Notice>,
+    pub notices: Vec<WebhookNotification>,
     /// Names of all effects so far, in order.
     pub effects: Vec<&'static str>,
     /// Injected faults.
@@ -228,7 +228,7 @@ impl World {
     }
 
     /// Waits for an injected crash. The runner then drops the task.
-    pub(crate) async fn until_crash(&self) {
+    pub(crate) async fn wait_for_crash(&self) {
         self.crashed.notified().await;
     }
 
@@ -242,7 +242,7 @@ impl World {
     ) -> Result<T, E> {
         let interleaved = self.state().interleaved;
         if interleaved {
-            give_way().await;
+            yield_to_other_processes().await;
         }
         let mode = {
             let mut state = self.state();
@@ -255,14 +255,14 @@ impl World {
         }
         let outcome = run().await;
         if interleaved {
-            give_way().await;
+            yield_to_other_processes().await;
         }
         match mode {
             Some(Mode::CrashAfter) => {
                 self.crash().await;
                 outcome
             }
-            Some(Mode::AnswerLost) => Err(lost("answer lost".into())),
+            Some(Mode::ResponseLost) => Err(lost("answer lost".into())),
             _ => outcome,
         }
     }

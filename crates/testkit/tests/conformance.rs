@@ -3,25 +3,25 @@
 use docferry_testkit::{InMemoryTransferStore, World, conformance};
 
 #[tokio::test]
-async fn the_store_in_memory_is_a_transfer_store() {
+async fn in_memory_transfer_store_conforms_to_its_port() {
     conformance::transfer_store(&InMemoryTransferStore::default()).await;
     conformance::transfer_store(&World::default()).await;
 }
 
 #[tokio::test]
-async fn the_store_in_memory_has_slots_a_queue_an_outbox_and_bundles() {
+async fn in_memory_slots_outbox_and_batches_conform_to_their_ports() {
     conformance::slot_store(&InMemoryTransferStore::default()).await;
     conformance::outbox(&InMemoryTransferStore::default()).await;
     conformance::notices(&InMemoryTransferStore::default()).await;
-    conformance::bundle_store(&InMemoryTransferStore::default()).await;
+    conformance::batch_store(&InMemoryTransferStore::default()).await;
 }
 
 #[tokio::test]
-async fn the_store_in_memory_knows_what_lies_in_the_delivery_bucket() {
+async fn in_memory_artifact_store_conforms_to_its_port() {
     conformance::artifact_store(&InMemoryTransferStore::default()).await;
 }
 
 #[tokio::test]
-async fn the_store_in_memory_knows_names_of_requests_runs_again_and_has_histories() {
+async fn in_memory_job_store_and_history_conform_to_their_ports() {
     conformance::job_store(&InMemoryTransferStore::default()).await;
 }

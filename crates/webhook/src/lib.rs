@@ -1,4 +1,4 @@
-//! Webhook adapter: implements [`Receiver`](docferry_app::ports::Receiver) and delivers
+//! Webhook adapter: implements [`WebhookReceiver`](docferry_app::ports::WebhookReceiver) and delivers
 //! notifications by POST, signed according to Standard Webhooks 1.0.
 //!
 //! The caller of docferry chooses the URL, so it may be malicious (server-side request forgery).
@@ -14,5 +14,5 @@ mod receiver;
 mod signature;
 
 pub use guard::{Guard, SystemResolver};
-pub use receiver::{HttpReceiver, ReceiverSettings, SetupError};
+pub use receiver::{HttpWebhookReceiver, ReceiverSettings, SetupError};
 pub use signature::{SecretProvider, SigningSecrets};

@@ -4,10 +4,10 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use docferry_app::ports::{Cause, Receiver, ReceiverError};
+use docferry_app::ports::{Cause, ReceiverError, WebhookReceiver};
 use docferry_app::trace::TRACEPARENT;
 use docferry_contract::webhook::WebhookBody;
-use docferry_domain::{CallbackRule, Notice};
+use docferry_domain::{CallbackRule, WebhookNotification};
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use reqwest::dns::Resolve;
@@ -40,15 +40,15 @@ impl ReceiverSettings {
 #[error("the HTTP client could not be set up")]
 pub struct SetupError(#[source] Cause);
 
-/// [`Receiver`] that delivers notifications by HTTP.
+/// [`WebhookReceiver`] that delivers notifications by HTTP.
 #[derive(Debug)]
-pub struct HttpReceiver<P> {
+pub struct HttpWebhookReceiver<P> {
     http: reqwest::Client,
     rule: CallbackRule,
     provider: P,
 }
 
-impl<P: SecretProvider> HttpReceiver<P> {
+impl<P: SecretProvider> HttpWebhookReceiver<P> {
     /// Creates a client. It sends nothing until it is used.
     ///
     /// # Errors
@@ -83,8 +83,12 @@ impl<P: SecretProvider> HttpReceiver<P> {
     }
 }
 
-impl<P: SecretProvider> Receiver for HttpReceiver<P> {
-    async fn deliver(&self, notice: &Notice, now: Timestamp) -> Result<(), ReceiverError> {
+impl<P: SecretProvider> WebhookReceiver for HttpWebhookReceiver<P> {
+    async fn deliver(
+        &self,
+        notice: &WebhookNotification,
+        now: Timestamp,
+    ) -> Result<(), ReceiverError> {
         // If the URL contains an IP address, the client does not call the resolver, so the
         // address is checked here.
         let url = notice.callback.open(self.rule).map_err(|_| ReceiverError::Forbidden)?;
@@ -154,7 +158,7 @@ fn connection_error(error: &reqwest::Error) -> ReceiverError {
     })
 }
 
-/// Error for missing or invalid signing secrets, with the texts of all its causes.
+/// Error for missing or invalid signing secrets, with the texts of all its cause_chain.
 fn secret_error(error: &(dyn std::error::Error + 'static)) -> ReceiverError {
     let mut text = error.to_string();
     let mut next = error.source();
@@ -171,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_success_is_success_and_gone_is_for_good() {
+    fn only_2xx_is_success_and_410_is_permanent() {
         let now = Timestamp::UNIX_EPOCH;
         let result_for =
             |status: u16| interpret(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), now);
@@ -186,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_to_be_left_alone_is_seconds_or_a_date_to_come() {
+    fn retry_after_accepts_seconds_and_future_dates() {
         let now = Timestamp::from_second(784_111_777).unwrap();
         let parse = |text: &str| {
             let value = text.parse().unwrap();

@@ -9,9 +9,13 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use docferry_app::ports::{Cause, Receiver as _, ReceiverError};
-use docferry_domain::{CallbackRule, CallbackUrl, FailureCode, Notice, Phase, TransferId};
-use docferry_webhook::{Guard, HttpReceiver, ReceiverSettings, SecretProvider, SigningSecrets};
+use docferry_app::ports::{Cause, ReceiverError, WebhookReceiver as _};
+use docferry_domain::{
+    CallbackRule, CallbackUrl, FailureCode, Phase, TransferId, WebhookNotification,
+};
+use docferry_webhook::{
+    Guard, HttpWebhookReceiver, ReceiverSettings, SecretProvider, SigningSecrets,
+};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -54,8 +58,8 @@ fn loopback_settings() -> ReceiverSettings {
     ReceiverSettings::new(CallbackRule::PublicAndLoopback)
 }
 
-fn notice_to(url: &str, rule: CallbackRule) -> Notice {
-    Notice {
+fn notice_to(url: &str, rule: CallbackRule) -> WebhookNotification {
+    WebhookNotification {
         job_id: TransferId::from_u128(7),
         attempt: 3,
         callback: CallbackUrl::parse(url, rule).unwrap(),
@@ -74,7 +78,7 @@ async fn deliver_to(url: &str) -> Result<(), ReceiverError> {
 }
 
 async fn deliver_with(settings: ReceiverSettings, url: &str) -> Result<(), ReceiverError> {
-    let receiver = HttpReceiver::new(settings, Secrets { previous: None }).unwrap();
+    let receiver = HttpWebhookReceiver::new(settings, Secrets { previous: None }).unwrap();
     receiver.deliver(&notice_to(url, CallbackRule::PublicAndLoopback), now()).await
 }
 
@@ -95,7 +99,7 @@ fn expected_signature(secret: &str, request: &Request) -> String {
 }
 
 #[tokio::test]
-async fn a_message_is_signed_as_the_standard_has_it_and_its_id_and_body_stay_the_same() {
+async fn repeated_webhook_has_a_standard_signature_and_the_same_id_and_body() {
     let server = server_with_response(ResponseTemplate::new(204)).await;
     let url = format!("{}/hook?key=1", server.uri());
     deliver_to(&url).await.unwrap();
@@ -118,10 +122,11 @@ async fn a_message_is_signed_as_the_standard_has_it_and_its_id_and_body_stay_the
 }
 
 #[tokio::test]
-async fn while_a_secret_is_being_changed_a_message_carries_both_signatures() {
+async fn webhook_has_two_signatures_during_secret_rotation() {
     let server = server_with_response(ResponseTemplate::new(200)).await;
     let receiver =
-        HttpReceiver::new(loopback_settings(), Secrets { previous: Some(PREVIOUS) }).unwrap();
+        HttpWebhookReceiver::new(loopback_settings(), Secrets { previous: Some(PREVIOUS) })
+            .unwrap();
     let notice = notice_to(&server.uri(), CallbackRule::PublicAndLoopback);
     receiver.deliver(&notice, now()).await.unwrap();
     let request = server.received_requests().await.unwrap().remove(0);
@@ -131,9 +136,9 @@ async fn while_a_secret_is_being_changed_a_message_carries_both_signatures() {
 }
 
 #[tokio::test]
-async fn without_a_secret_nothing_is_sent() {
+async fn webhook_is_not_sent_without_a_secret() {
     let server = server_with_response(ResponseTemplate::new(200)).await;
-    let receiver = HttpReceiver::new(loopback_settings(), NoSecrets).unwrap();
+    let receiver = HttpWebhookReceiver::new(loopback_settings(), NoSecrets).unwrap();
     let notice = notice_to(&server.uri(), CallbackRule::PublicAndLoopback);
     let result = receiver.deliver(&notice, now()).await;
     assert_eq!(result, Err(ReceiverError::NoSecret("AccessDenied".into())));
@@ -141,7 +146,7 @@ async fn without_a_secret_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn only_success_counts_and_gone_is_for_good() {
+async fn webhook_status_410_is_permanent_and_503_is_retryable() {
     let server = server_with_response(ResponseTemplate::new(410)).await;
     assert_eq!(deliver_to(&server.uri()).await, Err(ReceiverError::Gone));
     let busy = ResponseTemplate::new(503).insert_header("retry-after", "60");
@@ -154,7 +159,7 @@ async fn only_success_counts_and_gone_is_for_good() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed() {
+async fn webhook_redirect_is_not_followed() {
     let elsewhere = server_with_response(ResponseTemplate::new(200)).await;
     for status in [301, 302, 303, 307, 308] {
         let redirect = ResponseTemplate::new(status).insert_header("location", elsewhere.uri());
@@ -166,7 +171,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn who_is_slow_or_not_there_is_unreachable_and_no_error_says_who() {
+async fn slow_or_absent_receiver_is_unreachable_and_not_named_in_errors() {
     let slow =
         server_with_response(ResponseTemplate::new(200).set_delay(Duration::from_secs(30))).await;
     let short_timeout =
@@ -180,7 +185,7 @@ async fn who_is_slow_or_not_there_is_unreachable_and_no_error_says_who() {
 
 /// The call ends with the headers of the response; an endless body is not read.
 #[tokio::test]
-async fn of_an_answer_the_head_is_enough() {
+async fn webhook_response_body_is_not_read() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -214,7 +219,7 @@ fn resolving_to(addresses: &[&str]) -> Arc<FixedResolver> {
 }
 
 #[tokio::test]
-async fn a_name_that_leads_to_a_private_address_is_not_connected_to() {
+async fn host_name_of_a_private_address_is_not_connected_to() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     for addresses in [
@@ -228,7 +233,7 @@ async fn a_name_that_leads_to_a_private_address_is_not_connected_to() {
         let settings = ReceiverSettings::new(CallbackRule::Public);
         let secrets = Secrets { previous: None };
         let receiver =
-            HttpReceiver::with_resolver(settings, secrets, resolving_to(addresses)).unwrap();
+            HttpWebhookReceiver::with_resolver(settings, secrets, resolving_to(addresses)).unwrap();
         let url = format!("https://hooks.docferry.example:{port}/");
         let result = receiver.deliver(&notice_to(&url, CallbackRule::Public), now()).await;
         assert_eq!(result, Err(ReceiverError::Forbidden), "{addresses:?}");
@@ -238,7 +243,7 @@ async fn a_name_that_leads_to_a_private_address_is_not_connected_to() {
 }
 
 #[tokio::test]
-async fn of_the_addresses_of_a_name_those_are_left_that_may_be_called() {
+async fn resolver_returns_only_allowed_addresses() {
     let found = resolving_to(&["10.0.0.1", "8.8.8.8", "::1", "2606:4700:4700::1111", "127.0.0.1"]);
     let allowed = async |rule| {
         let name = "hooks.docferry.example".parse().unwrap();
@@ -255,10 +260,10 @@ async fn of_the_addresses_of_a_name_those_are_left_that_may_be_called() {
 /// An address in the URL that was allowed when the job was created may not be allowed any more
 /// when the job ends, so it is checked again.
 #[tokio::test]
-async fn an_address_in_the_url_is_looked_at_when_it_is_called() {
+async fn address_in_the_url_is_checked_at_delivery() {
     let server = server_with_response(ResponseTemplate::new(200)).await;
     let settings = ReceiverSettings::new(CallbackRule::Public);
-    let receiver = HttpReceiver::new(settings, Secrets { previous: None }).unwrap();
+    let receiver = HttpWebhookReceiver::new(settings, Secrets { previous: None }).unwrap();
     let notice = notice_to(&server.uri(), CallbackRule::PublicAndLoopback);
     assert_eq!(receiver.deliver(&notice, now()).await, Err(ReceiverError::Forbidden));
     assert!(server.received_requests().await.unwrap().is_empty());

@@ -57,21 +57,21 @@ mod tests {
     }
 
     #[test]
-    fn the_right_account_matches_even_with_a_colon_in_its_password() {
+    fn correct_account_matches_with_a_colon_in_its_password() {
         assert!(Credentials::parse(&header("scv:pa:ss wörd")).unwrap().matches(&account()));
         let lower = header("scv:pa:ss wörd").replacen("Basic", "bAsIc", 1);
         assert!(Credentials::parse(&lower).unwrap().matches(&account()));
     }
 
     #[test]
-    fn a_wrong_user_or_password_does_not_match() {
+    fn wrong_user_or_password_does_not_match() {
         for wrong in ["scv:", ":pa:ss wörd", "SCV:pa:ss wörd", "scv:pa:ss wörd "] {
             assert!(!Credentials::parse(&header(wrong)).unwrap().matches(&account()), "{wrong}");
         }
     }
 
     #[test]
-    fn what_is_not_basic_is_no_credential() {
+    fn malformed_basic_header_is_rejected() {
         for bad in ["", "Basic", "Basic ???", "Bearer abc", &header("nocolon")] {
             assert!(Credentials::parse(bad).is_none(), "{bad}");
         }

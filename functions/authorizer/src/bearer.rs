@@ -22,7 +22,7 @@ mod tests {
     use secrecy::ExposeSecret as _;
 
     #[test]
-    fn the_scheme_is_read_in_any_case_and_the_token_as_it_stands() {
+    fn bearer_scheme_is_case_insensitive_and_the_token_is_unchanged() {
         for header in ["Bearer a.b.c", "bEARER a.b.c", "Bearer  a.b.c "] {
             assert_eq!(bearer(header).unwrap().expose_secret(), "a.b.c");
         }

@@ -13,24 +13,24 @@ use serde_json::{Value, json};
 use crate::oidc::{FetchError, Issuer, KeySource, Rejection, TokenError};
 use crate::{Accounts, Credentials, SERVICE_PRINCIPAL, bearer};
 
-/// Reason for which no policy is returned.
+/// CredentialProblem for which no policy is returned.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// Missing or wrong credentials: a 401. The reason is only logged.
     #[error("unauthorized: {0}")]
-    Unauthorized(Reason),
+    Unauthorized(CredentialProblem),
     /// The service account could not be read, so Basic credentials cannot be checked now. This is a
     /// 500, so that a caller does not discard valid credentials.
     #[error("the service account could not be read")]
     Unavailable(#[from] SecretError),
     /// The issuer's keys could not be fetched, so tokens cannot be checked now: a 500 as well.
     #[error("the issuer's keys could not be fetched: {0}")]
-    NoKeys(FetchError),
+    KeysUnavailable(FetchError),
 }
 
 /// Problem with the credentials. No text repeats any part of them.
 #[derive(Debug, thiserror::Error)]
-pub enum Reason {
+pub enum CredentialProblem {
     /// There are no credentials, or they are of an unsupported kind.
     #[error("no supported credentials")]
     Missing,
@@ -49,7 +49,7 @@ impl From<Refusal> for Diagnostic {
     fn from(refusal: Refusal) -> Self {
         let name = match refusal {
             Refusal::Unauthorized(_) => "Unauthorized",
-            Refusal::Unavailable(_) | Refusal::NoKeys(_) => "AUTHORIZER_UNAVAILABLE",
+            Refusal::Unavailable(_) | Refusal::KeysUnavailable(_) => "AUTHORIZER_UNAVAILABLE",
         };
         // The whole message must be `Unauthorized` for API Gateway to answer 401.
         Self { error_type: name.to_owned(), error_message: name.to_owned() }
@@ -69,7 +69,7 @@ pub async fn decide(
     request: &Request,
 ) -> Result<Response<Value>, Refusal> {
     let header = request.headers.get("authorization").and_then(|value| value.to_str().ok());
-    let header = header.ok_or(Refusal::Unauthorized(Reason::Missing))?;
+    let header = header.ok_or(Refusal::Unauthorized(CredentialProblem::Missing))?;
     let (principal, scopes, graph_user) = match (Credentials::parse(header), bearer(header), issuer)
     {
         (Some(sent), _, _) => {
@@ -81,10 +81,10 @@ pub async fn decide(
             // With a prefix, so that no token can claim to be the service account.
             (format!("sub:{}", caller.subject), caller.scopes, caller.graph_user)
         }
-        _ => return Err(Refusal::Unauthorized(Reason::Missing)),
+        _ => return Err(Refusal::Unauthorized(CredentialProblem::Missing)),
     };
     let stage = request.method_arn.as_deref().and_then(stage_arn);
-    let stage = stage.ok_or(Refusal::Unauthorized(Reason::Request))?;
+    let stage = stage.ok_or(Refusal::Unauthorized(CredentialProblem::Request))?;
     Ok(allow(stage, &principal, scopes, graph_user))
 }
 
@@ -95,14 +95,14 @@ async fn check_account(accounts: &impl Accounts, sent: &Credentials) -> Result<(
     if matches || sent.matches(&*accounts.account(true).await?) {
         return Ok(());
     }
-    Err(Refusal::Unauthorized(Reason::Password))
+    Err(Refusal::Unauthorized(CredentialProblem::Password))
 }
 
 impl From<TokenError> for Refusal {
     fn from(error: TokenError) -> Self {
         match error {
-            TokenError::Rejected(why) => Self::Unauthorized(Reason::Token(why)),
-            TokenError::Unavailable(why) => Self::NoKeys(why),
+            TokenError::Rejected(why) => Self::Unauthorized(CredentialProblem::Token(why)),
+            TokenError::Unavailable(why) => Self::KeysUnavailable(why),
         }
     }
 }
@@ -177,7 +177,7 @@ mod tests {
     const NEW: &str = "Basic c2N2Om5ldw==";
 
     #[tokio::test]
-    async fn the_account_is_admitted_to_the_whole_stage() {
+    async fn service_account_is_allowed_on_the_whole_stage() {
         let response = decide(&Rotated(Mutex::new(vec!["new"])), NO_ISSUER, &request(Some(NEW)))
             .await
             .unwrap();
@@ -189,13 +189,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_rotated_password_is_noticed() {
+    async fn rotated_password_is_accepted() {
         let accounts = Rotated(Mutex::new(vec!["old", "new"]));
         assert!(decide(&accounts, NO_ISSUER, &request(Some(NEW))).await.is_ok());
     }
 
     #[tokio::test]
-    async fn a_refusal_says_exactly_unauthorized_and_nothing_else() {
+    async fn rejected_credentials_give_the_exact_error_unauthorized() {
         for header in [None, Some("Basic c2N2OndvcnNl"), Some("Bearer x")] {
             let accounts = Rotated(Mutex::new(vec!["new"]));
             let refusal = decide(&accounts, NO_ISSUER, &request(header)).await;

@@ -13,7 +13,7 @@ pub mod oidc;
 pub use account::{Account, Accounts, SecretAccounts};
 pub use basic::Credentials;
 pub use bearer::bearer;
-pub use decision::{Reason, Refusal, decide};
+pub use decision::{CredentialProblem, Refusal, decide};
 
 /// Principal id of the service account in records and policies.
 pub const SERVICE_PRINCIPAL: &str = "scv";

@@ -64,7 +64,7 @@ async fn verify(issuer: &Issuer<HttpKeys>, token: &str) -> Result<Caller, TokenE
 }
 
 #[tokio::test]
-async fn good_tokens_of_both_algorithms_tell_who_asks_and_what_they_may() {
+async fn valid_tokens_of_both_algorithms_identify_the_caller_and_scopes() {
     let bench = bench().await;
     let issuer = bench.issuer();
     for algorithm in ["RS256", "ES256"] {
@@ -82,7 +82,7 @@ async fn good_tokens_of_both_algorithms_tell_who_asks_and_what_they_may() {
 }
 
 #[tokio::test]
-async fn every_kind_of_false_token_is_refused_for_what_is_false_about_it() {
+async fn invalid_tokens_are_rejected_with_the_matching_reason() {
     let bench = bench().await;
     let issuer = bench.issuer();
     let claims = |claims: Value| json!({ "claims": claims });
@@ -129,7 +129,7 @@ async fn every_kind_of_false_token_is_refused_for_what_is_false_about_it() {
 }
 
 #[tokio::test]
-async fn clocks_may_differ_by_less_than_a_minute() {
+async fn clock_skew_below_a_minute_is_tolerated() {
     let bench = bench().await;
     let issuer = bench.issuer();
     verify(&issuer, &bench.mint(json!({ "expiresIn": -30 })).await).await.unwrap();
@@ -140,7 +140,7 @@ async fn clocks_may_differ_by_less_than_a_minute() {
 }
 
 #[tokio::test]
-async fn tokens_as_keycloak_and_entra_write_them_are_understood() {
+async fn claims_of_keycloak_and_entra_tokens_are_understood() {
     let bench = bench().await;
     let role = json!(["docferry.write", "uma_authorization"]);
     for (subject_claim, scope_claim, claims) in [
@@ -178,7 +178,7 @@ async fn tokens_as_keycloak_and_entra_write_them_are_understood() {
 }
 
 #[tokio::test]
-async fn without_keys_nobody_can_tell_and_the_error_says_which_document() {
+async fn failed_key_fetch_is_an_error_that_names_the_document() {
     let large = format!("{{\"keys\":[],\"x\":\"{}\"}}", "x".repeat(300 * 1024));
     let other =
         r#"{"issuer":"https://elsewhere.example","jwks_uri":"https://elsewhere.example/k"}"#;
@@ -241,7 +241,7 @@ async fn no_token_can_claim_to_be_the_service_account() {
 }
 
 #[tokio::test]
-async fn a_bad_token_is_exactly_unauthorized_and_an_unreachable_issuer_is_not() {
+async fn rejected_token_is_unauthorized_and_unreachable_issuer_is_not() {
     let bench = bench().await;
     let issuer = bench.issuer();
     let token = bench.mint(json!({ "expiresIn": -90 })).await;

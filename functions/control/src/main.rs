@@ -15,11 +15,11 @@ async fn main() -> Result<(), Error> {
         workflow: docferry_lambda::workflow(&mut reader, &aws),
         clock: SystemClock,
         record_ttl: job.initiate.record_ttl,
-        limits: docferry_lambda::pool_limits(&mut reader),
+        limits: docferry_lambda::slot_limits(&mut reader),
         drain: reader.or("REFUSE_NEW_WORK", false),
     };
     let settings = RetrySettings { job, max_retries: reader.or("MAX_RETRIES", 3) };
-    let edge = docferry_lambda::shared_edge(&mut reader, &aws);
+    let edge = docferry_lambda::layers_with_shared_counter(&mut reader, &aws);
     reader.finish()?;
     docferry_lambda::serve(edge.around(control_router(api, settings))).await
 }

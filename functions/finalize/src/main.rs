@@ -1,6 +1,6 @@
 //! The `finalize` step: ends a transfer, after success, failure or cancellation.
 
-use docferry_app::admit::Admitter;
+use docferry_app::admit::SlotScheduler;
 use docferry_app::finalize::{FinalizeSettings, Ports, finalize};
 use docferry_app::tries::recorded;
 use docferry_contract::task::{FinalizeInput, FinalizeOutput};
@@ -15,7 +15,7 @@ async fn main() -> Result<(), Error> {
     let aws = docferry_lambda::load_aws().await;
     let store = &docferry_lambda::transfer_store(&mut reader, &aws);
     let workflow = &docferry_lambda::workflow(&mut reader, &aws);
-    let limits = docferry_lambda::pool_limits(&mut reader);
+    let limits = docferry_lambda::slot_limits(&mut reader);
     let drive = docferry_lambda::graph(&mut reader, &aws);
     let sealer = &docferry_lambda::sealer(&mut reader, &aws);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
@@ -27,10 +27,10 @@ async fn main() -> Result<(), Error> {
     let drive = &reader.finish_with(drive)?;
     let staging = &exchange.open().await?;
     let ports = &Ports { store, drive, staging, artifacts, sealer, clock: &SystemClock };
-    let admitter = &Admitter { store, workflow, clock: &SystemClock, limits };
+    let scheduler = &SlotScheduler { store, workflow, clock: &SystemClock, limits };
     run_step("finalize", async |step: Invocation<FinalizeInput>| {
         let failure = step.input.failure.as_deref();
-        let work = finalize(ports, admitter, settings, &step.task, failure);
+        let work = finalize(ports, scheduler, settings, &step.task, failure);
         let ended = recorded(store, &SystemClock, &step.task, Step::Finalize, work).await?;
         Ok(ended.map(|status| FinalizeOutput { status }))
     })

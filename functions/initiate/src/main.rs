@@ -17,13 +17,13 @@ async fn main() -> Result<(), Error> {
         workflow: docferry_lambda::workflow(&mut reader, &aws),
         clock: SystemClock,
         record_ttl: settings.initiate.record_ttl,
-        limits: docferry_lambda::pool_limits(&mut reader),
+        limits: docferry_lambda::slot_limits(&mut reader),
         drain: reader.or("REFUSE_NEW_WORK", false),
     };
     let directory = docferry_lambda::graph_directory(&mut reader, &aws);
     let (index, range) = docferry_lambda::document_index(&mut reader, &aws);
     let callbacks = docferry_lambda::callback_rule(&mut reader);
-    let edge = docferry_lambda::shared_edge(&mut reader, &aws);
+    let edge = docferry_lambda::layers_with_shared_counter(&mut reader, &aws);
     let directory = reader.finish_with(directory)?;
     let transfers = Arc::new(transfers);
     let api = DownloadApi { transfers, index, directory, settings, range, callbacks };

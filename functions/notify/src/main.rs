@@ -3,7 +3,7 @@
 
 use docferry_app::notify::{forward, notify};
 use docferry_lambda::config::Reader;
-use docferry_lambda::{Error, run_outbox};
+use docferry_lambda::{Error, run_outbox_stream};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -14,7 +14,7 @@ async fn main() -> Result<(), Error> {
     let queue = &docferry_lambda::audit_queue(&mut reader, &aws);
     let webhooks = &docferry_lambda::webhook_queue(&mut reader, &aws);
     reader.finish()?;
-    run_outbox(
+    run_outbox_stream(
         async |record| notify(store, queue, &record).await,
         async |notice| forward(store, webhooks, &notice).await,
     )

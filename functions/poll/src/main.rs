@@ -1,6 +1,6 @@
 //! The `poll` step: checks whether the document has arrived completely in the exchange bucket.
 
-use docferry_app::admit::Admitter;
+use docferry_app::admit::SlotScheduler;
 use docferry_app::poll::poll;
 use docferry_app::tries::recorded;
 use docferry_contract::task::TaskInput;
@@ -15,14 +15,14 @@ async fn main() -> Result<(), Error> {
     let aws = docferry_lambda::load_aws().await;
     let store = &docferry_lambda::transfer_store(&mut reader, &aws);
     let workflow = &docferry_lambda::workflow(&mut reader, &aws);
-    let limits = docferry_lambda::pool_limits(&mut reader);
+    let limits = docferry_lambda::slot_limits(&mut reader);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
     let rules = docferry_lambda::arrival_rules(&mut reader);
     reader.finish()?;
     let staging = &exchange.open().await?;
-    let admitter = &Admitter { store, workflow, clock: &SystemClock, limits };
+    let scheduler = &SlotScheduler { store, workflow, clock: &SystemClock, limits };
     run_step("poll", async |step: Invocation<TaskInput>| {
-        let work = poll(admitter, staging, rules, &step.task);
+        let work = poll(scheduler, staging, rules, &step.task);
         let arrival = recorded(store, &SystemClock, &step.task, Step::Poll, work).await?;
         docferry_lambda::poll_output(arrival, step.input.definition)
     })

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use docferry_app::admit::Admitter;
+use docferry_app::admit::SlotScheduler;
 use docferry_app::publish::{Publish, PublishSettings};
 use docferry_app::tries::recorded;
-use docferry_app::turn::publish_in_turn;
+use docferry_app::turn::publish_with_slot;
 use docferry_contract::task::TaskInput;
 use docferry_domain::Step;
 use docferry_lambda::config::Reader;
@@ -25,15 +25,15 @@ async fn main() -> Result<(), Error> {
     let aws = docferry_lambda::load_aws().await;
     let store = &docferry_lambda::transfer_store(&mut reader, &aws);
     let workflow = &docferry_lambda::workflow(&mut reader, &aws);
-    let limits = docferry_lambda::pool_limits(&mut reader);
+    let limits = docferry_lambda::slot_limits(&mut reader);
     let artifacts = &docferry_lambda::delivery(&mut reader, &aws);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
     reader.finish()?;
     let staging = &exchange.open().await?;
     let ports = &Publish { store, staging, artifacts, clock: &SystemClock, settings: SETTINGS };
-    let admitter = &Admitter { store, workflow, clock: &SystemClock, limits };
+    let scheduler = &SlotScheduler { store, workflow, clock: &SystemClock, limits };
     run_step("publish", async |step: Invocation<TaskInput>| {
-        let work = publish_in_turn(ports, admitter, &step.task, step.deadline);
+        let work = publish_with_slot(ports, scheduler, &step.task, step.deadline);
         let progress = recorded(store, &SystemClock, &step.task, Step::Deliver, work).await?;
         upload_output(progress, step.input.definition)
     })

@@ -68,7 +68,7 @@ fn event(last_id: Option<&str>) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_event_leaves_the_function_while_the_job_still_runs() {
+async fn events_are_sent_while_the_job_is_running() {
     let mut function = Function::start("STREAM").await;
     let job = queued();
     function.table.put(&job);
@@ -107,7 +107,7 @@ async fn each_event_leaves_the_function_while_the_job_still_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_silence_is_broken_and_a_stream_ends_before_the_function_does() {
+async fn function_sends_heartbeats_and_ends_the_stream_before_its_timeout() {
     let mut function = Function::start("STREAM").await;
     let job = queued();
     function.table.put(&job);
@@ -128,7 +128,7 @@ async fn a_silence_is_broken_and_a_stream_ends_before_the_function_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_comes_with_its_status_as_well() {
+async fn streamed_error_response_has_its_status() {
     let mut function = Function::start("STREAM").await;
     let mut answer = function.runtime.invoke(&event(None), LONG_LIMIT).await;
     let prelude = answer.prelude().await;
@@ -139,7 +139,7 @@ async fn a_refusal_comes_with_its_status_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_in_one_piece_has_no_prelude() {
+async fn buffered_response_has_no_prelude() {
     let mut function = Function::start("BUFFERED").await;
     function.table.put(&completed(&queued()));
     let mut answer = function.runtime.invoke(&event(None), LONG_LIMIT).await;

@@ -1,6 +1,6 @@
 //! The `sweep` function: runs every minute and repairs work whose execution or delivery failed.
 
-use docferry_app::admit::Admitter;
+use docferry_app::admit::SlotScheduler;
 use docferry_app::finalize::{FinalizeSettings, Ports};
 use docferry_app::sweep::{SweepSettings, sweep};
 use docferry_lambda::config::Reader;
@@ -13,7 +13,7 @@ async fn main() -> Result<(), Error> {
     let aws = docferry_lambda::load_aws().await;
     let store = &docferry_lambda::transfer_store(&mut reader, &aws);
     let workflow = &docferry_lambda::workflow(&mut reader, &aws);
-    let limits = docferry_lambda::pool_limits(&mut reader);
+    let limits = docferry_lambda::slot_limits(&mut reader);
     let queue = &docferry_lambda::audit_queue(&mut reader, &aws);
     let webhooks = &docferry_lambda::webhook_queue(&mut reader, &aws);
     let drive = &docferry_lambda::graph(&mut reader, &aws);
@@ -24,11 +24,11 @@ async fn main() -> Result<(), Error> {
     let drive = reader.finish_with(drive.as_ref())?;
     let staging = &exchange.open().await?;
     let ports = &Ports { store, drive, staging, artifacts, sealer, clock: &SystemClock };
-    let admitter = &Admitter { store, workflow, clock: &SystemClock, limits };
+    let scheduler = &SlotScheduler { store, workflow, clock: &SystemClock, limits };
     let finalize = FinalizeSettings { record_ttl, ..FinalizeSettings::default() };
     let settings = SweepSettings { finalize, ..SweepSettings::default() };
     run_schedule(async |stop_at| {
-        let swept = sweep(ports, admitter, (queue, webhooks), settings, stop_at).await?;
+        let swept = sweep(ports, scheduler, (queue, webhooks), settings, stop_at).await?;
         tracing::info!(
             swept.seen = swept.seen,
             swept.started = swept.started,

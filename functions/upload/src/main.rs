@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use docferry_app::admit::Admitter;
+use docferry_app::admit::SlotScheduler;
 use docferry_app::ports::ConflictPolicy;
 use docferry_app::tries::recorded;
-use docferry_app::turn::upload_in_turn;
+use docferry_app::turn::upload_with_slot;
 use docferry_app::upload::{Upload, UploadSettings};
 use docferry_contract::task::TaskInput;
 use docferry_domain::Step;
@@ -20,7 +20,7 @@ async fn main() -> Result<(), Error> {
     let aws = docferry_lambda::load_aws().await;
     let store = docferry_lambda::transfer_store(&mut reader, &aws);
     let workflow = &docferry_lambda::workflow(&mut reader, &aws);
-    let limits = docferry_lambda::pool_limits(&mut reader);
+    let limits = docferry_lambda::slot_limits(&mut reader);
     let budget = docferry_lambda::throttle_budget(&mut reader, &aws);
     let drive = docferry_lambda::graph(&mut reader, &aws);
     let sealer = docferry_lambda::sealer(&mut reader, &aws);
@@ -40,9 +40,9 @@ async fn main() -> Result<(), Error> {
     let drive = reader.finish_with(drive)?;
     let staging = Arc::new(exchange.open().await?);
     let ports = &Upload { store, drive, staging, sealer, clock: SystemClock, budget, settings };
-    let admitter = &Admitter { store: &ports.store, workflow, clock: &SystemClock, limits };
+    let scheduler = &SlotScheduler { store: &ports.store, workflow, clock: &SystemClock, limits };
     run_step("upload", async |step: Invocation<TaskInput>| {
-        let work = upload_in_turn(ports, admitter, &step.task, step.deadline);
+        let work = upload_with_slot(ports, scheduler, &step.task, step.deadline);
         let progress =
             Box::pin(recorded(&ports.store, &SystemClock, &step.task, Step::Deliver, work)).await?;
         upload_output(progress, step.input.definition)

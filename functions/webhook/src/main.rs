@@ -1,9 +1,9 @@
 //! The `webhook` function: sends webhooks about ended jobs to the receivers that callers have
 //! named.
 
-use docferry_app::webhook::tell_receiver;
+use docferry_app::webhook::notify_receiver;
 use docferry_lambda::config::Reader;
-use docferry_lambda::{Error, SystemClock, run_queue};
+use docferry_lambda::{Error, SystemClock, run_webhook_queue};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -14,8 +14,8 @@ async fn main() -> Result<(), Error> {
     let settings = &docferry_lambda::webhook_settings(&mut reader);
     let receiver = docferry_lambda::receiver(&mut reader, &aws);
     let receiver = &reader.finish_with(receiver)?;
-    run_queue(async |notification| {
-        tell_receiver(receiver, queue, &SystemClock, settings, &notification).await
+    run_webhook_queue(async |notification| {
+        notify_receiver(receiver, queue, &SystemClock, settings, &notification).await
     })
     .await
 }

@@ -15,7 +15,7 @@ pub(crate) enum Owner {
 
 /// Start of the path to an item.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Anchor {
+pub(crate) enum PathStart {
     /// Root folder of the drive.
     Root,
     /// Item with this id.
@@ -30,7 +30,7 @@ pub(crate) enum Target {
     /// An item: its start, the decoded path below it, and the action after the path, if any
     /// (`content`, `children`, …).
     Item {
-        anchor: Anchor,
+        anchor: PathStart,
         path: Vec<String>,
         action: Option<String>,
     },
@@ -72,9 +72,9 @@ fn item(raw: &str) -> Result<Target, GraphError> {
         let end = rest.find([':', '/']).unwrap_or(rest.len());
         let (id, rest) = rest.split_at(end);
         let id = decode(id)?;
-        (if id == "root" { Anchor::Root } else { Anchor::Item(id) }, rest)
+        (if id == "root" { PathStart::Root } else { PathStart::Item(id) }, rest)
     } else {
-        (Anchor::Root, raw.strip_prefix("root").ok_or_else(unknown)?)
+        (PathStart::Root, raw.strip_prefix("root").ok_or_else(unknown)?)
     };
     let (path, action) = match rest.strip_prefix(":/") {
         Some(rest) => rest.split_once(':').unwrap_or((rest, "")),
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_decoded_segment_by_segment() {
+    fn path_segments_are_decoded_separately() {
         assert_eq!(
             item_of("users/a@b/drive/root:/one%20two/%C3%A9%2Ff.pdf:/createUploadSession"),
             ("one two|é/f.pdf".to_owned(), Some("createUploadSession".to_owned()))
@@ -130,16 +130,16 @@ mod tests {
     }
 
     #[test]
-    fn an_item_can_be_named_below_another_items_id() {
+    fn item_is_addressed_by_path_below_an_item_id() {
         let (owner, target) = parse("drives/d/items/01A:/b.pdf:/content").unwrap();
         assert_eq!(owner, Owner::Drive("d".to_owned()));
         let Target::Item { anchor, path, action } = target else { panic!() };
-        assert_eq!(anchor, Anchor::Item("01A".to_owned()));
+        assert_eq!(anchor, PathStart::Item("01A".to_owned()));
         assert_eq!((path, action.as_deref()), (vec!["b.pdf".to_owned()], Some("content")));
     }
 
     #[test]
-    fn a_dollar_user_must_be_addressed_in_parentheses() {
+    fn upn_starting_with_dollar_must_be_in_parentheses() {
         assert!(parse("users/$a@b/drive").is_err());
         let (owner, target) = parse("users('$a@b')/drive").unwrap();
         assert_eq!((owner, target), (Owner::User("$a@b".to_owned()), Target::Drive));

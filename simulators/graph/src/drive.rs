@@ -45,7 +45,7 @@ pub(crate) struct File {
     /// Number of versions, including the current one.
     pub(crate) versions: u64,
     /// Whether the service reports a wrong hash for the file.
-    pub(crate) misreported: bool,
+    pub(crate) reports_wrong_hash: bool,
     /// Path given in the upload request. With conflict behavior `rename`, the stored path may
     /// differ.
     pub(crate) destination: String,
@@ -151,7 +151,7 @@ impl Tree {
     }
 
     /// Returns whether the path leads through a file.
-    pub(crate) fn has_file_above(&self, root: &str, path: &[String]) -> bool {
+    pub(crate) fn path_crosses_file(&self, root: &str, path: &[String]) -> bool {
         let is_file = |depth| self.find(root, &path[..depth]).is_some_and(|i| i.file.is_some());
         (1..path.len()).any(is_file)
     }
@@ -195,7 +195,7 @@ impl Tree {
         path: &[String],
         conflict: Conflict,
         content: Content,
-        misreported: bool,
+        reports_wrong_hash: bool,
     ) -> Result<(String, bool), GraphError> {
         let Some((name, folders)) = path.split_last() else {
             return Err(GraphError::invalid("A file needs a name."));
@@ -207,7 +207,8 @@ impl Tree {
         if self.used(&user.drive_id) - freed + content.size > user.quota {
             return Err(GraphError::quota());
         }
-        let mut file = File { content, versions: 1, misreported, destination: path.join("/") };
+        let mut file =
+            File { content, versions: 1, reports_wrong_hash, destination: path.join("/") };
         let name = match (existing, conflict) {
             (None, _) => name.clone(),
             (Some(item), Conflict::Replace) if item.file.is_some() => {

@@ -54,7 +54,7 @@ impl GraphError {
     }
 
     /// The path already has an open upload session.
-    pub(crate) fn being_uploaded() -> Self {
+    pub(crate) fn upload_in_progress() -> Self {
         let message = "A file with the same name is currently being uploaded";
         Self::new(StatusCode::CONFLICT, "nameAlreadyExists", message)
     }

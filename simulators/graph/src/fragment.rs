@@ -116,7 +116,7 @@ fn begin_draft(
     traffic.largest = traffic.largest.max(claim.length);
     drop(state);
     let limit = rule.map_or(claim.length, |rule| rule.stored_bytes(claim.length));
-    Ok((claim, Draft::create(world.place_for_bytes(), accepted?, limit)?))
+    Ok((claim, Draft::create(world.storage_dir(), accepted?, limit)?))
 }
 
 fn count(state: &mut State, id: &str, bytes: u64) {

@@ -100,7 +100,7 @@ pub(crate) fn item(tree: &Tree, url: &str, item: &Item, with_hash: bool) -> Valu
         Some(file) => {
             value["file"] = json!({ "mimeType": names::mime_type(&item.name) });
             if with_hash {
-                let hash = match file.misreported {
+                let hash = match file.reports_wrong_hash {
                     true => wrong(&file.content.hashes.quick_xor()),
                     false => file.content.hashes.quick_xor(),
                 };

@@ -19,10 +19,10 @@ pub(crate) fn rewrite(world: &World, content: &mut Content) -> Result<(), GraphE
         false => None,
     };
     let Some(edited) = edited else {
-        return content.extend(world.place_for_bytes(), b"<!-- rewritten by the service -->");
+        return content.extend(world.storage_dir(), b"<!-- rewritten by the service -->");
     };
     *content = Content::default();
-    content.extend(world.place_for_bytes(), &edited)
+    content.extend(world.storage_dir(), &edited)
 }
 
 /// Returns the container with new metadata parts, or `None` if the file is not a ZIP container.

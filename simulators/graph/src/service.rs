@@ -13,7 +13,7 @@ use http_body_util::{BodyExt as _, Limited};
 use percent_encoding::percent_decode_str;
 
 use crate::{
-    address::{self, Anchor, Owner, Target},
+    address::{self, Owner, PathStart, Target},
     drive::User,
     error::{self, GraphError},
     fragment, items, simple, token, upload,
@@ -169,13 +169,13 @@ fn require_drive(user: User) -> Result<User, GraphError> {
 fn locate(
     state: &State,
     owner: &Owner,
-    anchor: &Anchor,
+    anchor: &PathStart,
     below: Vec<String>,
 ) -> Result<Place, GraphError> {
     let user = require_drive(find_owner(state, owner)?)?;
     let mut path = match anchor {
-        Anchor::Root => Vec::new(),
-        Anchor::Item(id) => {
+        PathStart::Root => Vec::new(),
+        PathStart::Item(id) => {
             let item = state.tree.items.get(id).filter(|item| item.drive_id == user.drive_id);
             state.tree.path(&item.ok_or_else(GraphError::item_not_found)?.id)
         }

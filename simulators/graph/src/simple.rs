@@ -63,8 +63,7 @@ fn prepare(world: &World, place: Place, parts: &Parts) -> Result<PreparedPut, Gr
     let requested = service::query(parts, "@microsoft.graph.conflictBehavior");
     let conflict = Conflict::parse(requested.as_deref().unwrap_or("replace"))?;
     // One byte beyond the limit is stored to detect that the limit was exceeded.
-    let draft =
-        Draft::create(world.place_for_bytes(), Content::default().hashes, MAX_FILE_SIZE + 1)?;
+    let draft = Draft::create(world.storage_dir(), Content::default().hashes, MAX_FILE_SIZE + 1)?;
     Ok(PreparedPut { place, conflict, draft })
 }
 

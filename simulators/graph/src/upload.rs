@@ -74,7 +74,7 @@ pub(crate) fn create(
     let mut state = world.state();
     let existing = state.tree.find(&user.root_id, path);
     let name_taken = existing.is_some_and(|item| conflict == Conflict::Fail || item.file.is_none());
-    if name_taken || state.tree.has_file_above(&user.root_id, path) {
+    if name_taken || state.tree.path_crosses_file(&user.root_id, path) {
         return Err(GraphError::name_exists());
     }
     let freed = match conflict {
@@ -94,7 +94,7 @@ pub(crate) fn create(
     };
     // A path has at most one open session, whatever the conflict behavior.
     if state.sessions.values_mut().any(is_open) {
-        return Err(GraphError::being_uploaded());
+        return Err(GraphError::upload_in_progress());
     }
     let id = Uuid::new_v4().simple().to_string();
     let times = request.item.file_system_info;

@@ -121,7 +121,7 @@ impl World {
     }
 
     /// Returns the directory for received bytes, or `None` if they are not stored.
-    pub(crate) fn place_for_bytes(&self) -> Option<&Path> {
+    pub(crate) fn storage_dir(&self) -> Option<&Path> {
         (!self.config.forget_bytes).then_some(self.dir.as_path())
     }
 

@@ -24,7 +24,7 @@ const DOCX: &str = concat!(
 );
 
 #[tokio::test]
-async fn content_is_read_by_range_at_an_address_with_its_own_credential() {
+async fn download_url_serves_ranges_and_requires_its_credential() {
     let bench = bench().await;
     let all: Vec<u8> = (0..900_u16).map(|at| u8::try_from(at % 251).unwrap()).collect();
     // Sent as two fragments, so that it is stored in two files.

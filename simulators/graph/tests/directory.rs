@@ -10,7 +10,7 @@ use serde_json::json;
 use support::{USER, bench, bench_with, code, config, read};
 
 #[tokio::test]
-async fn a_token_is_given_for_the_right_secret_only() {
+async fn token_is_issued_only_for_the_correct_secret() {
     let bench = bench().await;
     let (status, body) = read(bench.token_request("wrong").send().await.unwrap()).await;
     assert_eq!((status.as_u16(), &body["error"]), (401, &json!("invalid_client")));
@@ -29,7 +29,7 @@ async fn a_token_is_given_for_the_right_secret_only() {
 }
 
 #[tokio::test]
-async fn a_dead_token_is_refused_with_a_challenge() {
+async fn expired_token_is_rejected_with_a_challenge() {
     let bench = bench_with(Config { token_lifetime: Duration::ZERO, ..config() }).await;
     let path = format!("/users/{USER}");
     let response = bench.request(Method::GET, &path).send().await.unwrap();
@@ -39,7 +39,7 @@ async fn a_dead_token_is_refused_with_a_challenge() {
 }
 
 #[tokio::test]
-async fn users_and_drives_are_found_or_said_to_be_missing() {
+async fn unknown_users_and_missing_drives_return_not_found() {
     let bench = bench().await;
     let (_, user) = bench.get("/users/ADA@example.org").await;
     let id = user["id"].as_str().unwrap();
@@ -62,7 +62,7 @@ async fn users_and_drives_are_found_or_said_to_be_missing() {
 }
 
 #[tokio::test]
-async fn items_are_addressed_by_path_and_by_id_and_deleted() {
+async fn items_can_be_read_and_deleted_by_path_and_id() {
     let bench = bench().await;
     let content = format!("/users/{USER}/drive/root:/in/empty.txt:/content");
     let put = bench.request(Method::PUT, &content).body("").send().await.unwrap();
@@ -96,7 +96,7 @@ async fn items_are_addressed_by_path_and_by_id_and_deleted() {
 }
 
 #[tokio::test]
-async fn folders_are_made_and_items_renamed() {
+async fn folders_can_be_created_and_renamed() {
     let bench = bench().await;
     let children = format!("/users/{USER}/drive/root/children");
     let folder = json!({ "name": "new", "folder": {} });

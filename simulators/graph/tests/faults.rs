@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use support::{UNIT, USER, bench, bytes, code, read};
 
 #[tokio::test]
-async fn a_rule_fires_at_its_position_and_as_often_as_it_says() {
+async fn fault_rule_fires_at_its_position_and_count_times() {
     let bench = bench().await;
     bench
         .fault(json!([{
@@ -30,7 +30,7 @@ async fn a_rule_fires_at_its_position_and_as_often_as_it_says() {
 }
 
 #[tokio::test]
-async fn a_rule_with_an_unknown_field_or_operation_is_refused_by_name() {
+async fn rejection_of_an_invalid_rule_names_the_field_or_operation() {
     let bench = bench().await;
     let url = format!("{}/faults", bench.graph.admin_url());
     for (rule, name) in [
@@ -52,7 +52,7 @@ async fn a_rule_with_an_unknown_field_or_operation_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_fragment_can_be_stored_in_part_while_an_error_is_answered() {
+async fn fragment_can_be_stored_partially_and_return_an_error() {
     let bench = bench().await;
     let all = bytes(3 * UNIT);
     let url = bench.session("part.pdf", all.len()).await;
@@ -78,7 +78,7 @@ async fn a_fragment_can_be_stored_in_part_while_an_error_is_answered() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_reaches_the_client_as_a_broken_connection() {
+async fn dropped_response_breaks_the_connection() {
     let bench = bench().await;
     let all = bytes(UNIT);
     let url = bench.session("lost.pdf", all.len()).await;
@@ -111,7 +111,7 @@ async fn a_lost_answer_reaches_the_client_as_a_broken_connection() {
 }
 
 #[tokio::test]
-async fn a_connection_can_be_reset_in_the_middle_of_a_body() {
+async fn connection_can_be_reset_during_a_request_body() {
     let bench = bench().await;
     let all = bytes(20 * UNIT);
     let url = bench.session("reset.pdf", all.len()).await;
@@ -130,7 +130,7 @@ async fn a_connection_can_be_reset_in_the_middle_of_a_body() {
 }
 
 #[tokio::test]
-async fn the_end_of_an_upload_can_be_described_wrongly() {
+async fn final_response_of_an_upload_can_be_wrong() {
     let bench = bench().await;
     let small = bytes(1000);
     for (name, field) in
@@ -163,7 +163,7 @@ async fn the_end_of_an_upload_can_be_described_wrongly() {
 }
 
 #[tokio::test]
-async fn a_session_can_hide_its_ranges_and_be_gone() {
+async fn session_can_hide_its_ranges_and_expire() {
     let bench = bench().await;
     let all = bytes(2 * UNIT);
     let url = bench.session("gone.pdf", all.len()).await;
@@ -181,7 +181,7 @@ async fn a_session_can_hide_its_ranges_and_be_gone() {
 }
 
 #[tokio::test]
-async fn session_can_lose_what_it_has_acknowledged() {
+async fn session_can_lose_acknowledged_bytes() {
     let bench = bench().await;
     let all = bytes(2 * UNIT);
     let url = bench.session("lost.pdf", all.len()).await;
@@ -202,7 +202,7 @@ async fn session_can_lose_what_it_has_acknowledged() {
 }
 
 #[tokio::test]
-async fn bandwidth_is_limited_for_the_subjects_named() {
+async fn bandwidth_limit_applies_to_matching_subjects() {
     let bench = bench().await;
     let all = bytes(UNIT);
     let shape = json!({ "bytesPerSecond": 400_000, "match": "slow" });

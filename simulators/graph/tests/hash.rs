@@ -9,7 +9,7 @@ fn hash(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn the_hash_gives_the_contracts_vectors() {
+fn quick_xor_hash_matches_the_contract_vectors() {
     let vectors: [(&[u8], &str); 6] = [
         (b"", "AAAAAAAAAAAAAAAAAAAAAAAAAAA="),
         (&[0x4a], "SgAAAAAAAAAAAAAAAQAAAAAAAAA="),
@@ -30,7 +30,7 @@ fn the_hash_gives_the_contracts_vectors() {
 }
 
 #[test]
-fn the_hash_agrees_with_a_public_implementation_however_the_bytes_are_cut() {
+fn quick_xor_hash_matches_a_public_implementation_for_any_chunking() {
     let all: Vec<u8> = (0..5000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     for length in [1, 7, 8, 19, 20, 159, 160, 161, 319, 320, 1000, 5000] {
         let mut oracle = quickxorhash::QuickXorHash::new();

@@ -81,7 +81,7 @@ impl RcloneBench {
         let mut remaining = size;
         while remaining > 0 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let bytes = &(state ^ (state >> 33)).to_le_bytes()[..left.min(8)];
+            let bytes = &(state ^ (state >> 33)).to_le_bytes()[..remaining.min(8)];
             out.write_all(bytes).unwrap();
             sha256.update(bytes);
             remaining -= bytes.len();
@@ -168,7 +168,7 @@ async fn assert_upload_survives(rules: Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rclone_waits_as_long_as_it_is_told_and_completes() {
+async fn rclone_honors_retry_after_and_completes() {
     let start = Instant::now();
     assert_upload_survives(json!([
         { "operation": "token", "status": 503 },
@@ -180,13 +180,13 @@ async fn rclone_waits_as_long_as_it_is_told_and_completes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rclone_completes_after_a_reset_in_the_body_of_a_fragment() {
+async fn rclone_completes_after_a_reset_during_a_fragment() {
     assert_upload_survives(json!({ "operation": "fragment", "position": 8, "resetAfter": 0.5 }))
         .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rclone_completes_after_a_fragment_was_stored_though_an_error_came_back() {
+async fn rclone_completes_after_an_error_for_a_stored_fragment() {
     assert_upload_survives(json!({
         "operation": "fragment", "position": 8, "status": 500, "storeFraction": 1
     }))
@@ -196,7 +196,7 @@ async fn rclone_completes_after_a_fragment_was_stored_though_an_error_came_back(
 /// The stored part ends at a multiple of 320 KiB. Otherwise rclone would send the rest of its
 /// fragment with another length, which the contract does not allow.
 #[tokio::test(flavor = "multi_thread")]
-async fn rclone_completes_after_a_fragment_was_stored_in_part() {
+async fn rclone_completes_after_a_partially_stored_fragment() {
     assert_upload_survives(json!({
         "operation": "fragment", "position": 8, "resetAfter": 0.5, "storeFraction": 0.25
     }))
@@ -204,13 +204,13 @@ async fn rclone_completes_after_a_fragment_was_stored_in_part() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rclone_completes_after_the_answer_to_a_fragment_was_lost() {
+async fn rclone_completes_after_a_lost_fragment_response() {
     assert_upload_survives(json!({ "operation": "fragment", "position": 8, "dropResponse": true }))
         .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rclone_replaces_what_changed_and_leaves_what_did_not() {
+async fn rclone_replaces_changed_files_and_skips_unchanged_ones() {
     let Some(setup) = RcloneBench::new().await else { return };
     setup.file("doc.bin", 3 * MB, 1);
     assert_success(&setup.copy("doc.bin", "doc.bin", &[]).await);
@@ -226,7 +226,7 @@ async fn rclone_replaces_what_changed_and_leaves_what_did_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rclone_is_refused_fragments_that_are_too_large() {
+async fn rclone_gets_an_error_for_too_large_fragments() {
     let Some(setup) = RcloneBench::new().await else { return };
     setup.file("large.bin", 192 * UNIT + 1, 5);
     let too_large = ["--onedrive-chunk-size", "60M"];

@@ -12,7 +12,7 @@ use serde_json::json;
 use support::{Bench, UNIT, USER, bench, bench_with, bytes, code, config, raw, read};
 
 #[tokio::test]
-async fn a_file_sent_in_fragments_arrives_whole_and_is_described() {
+async fn fragmented_upload_stores_the_file_and_returns_its_item() {
     let bench = bench().await;
     let all = bytes(2 * UNIT + 1234);
     let url = bench.session("Case%20Files/%C3%A9tude.pdf", all.len()).await;
@@ -40,7 +40,7 @@ async fn a_file_sent_in_fragments_arrives_whole_and_is_described() {
 }
 
 #[tokio::test]
-async fn a_fragment_with_wrong_headers_is_refused_and_nothing_is_stored() {
+async fn fragment_with_invalid_headers_is_rejected_and_not_stored() {
     let bench = bench().await;
     let all = bytes(3 * UNIT);
     let url = bench.session("a.pdf", all.len()).await;
@@ -71,7 +71,7 @@ async fn a_fragment_with_wrong_headers_is_refused_and_nothing_is_stored() {
 }
 
 #[tokio::test]
-async fn a_fragment_of_sixty_mebibytes_is_refused() {
+async fn fragment_of_sixty_mebibytes_is_rejected() {
     let bench = bench().await;
     let all = vec![0; 60 * 1024 * 1024];
     let url = bench.session("large.bin", all.len()).await;
@@ -82,7 +82,7 @@ async fn a_fragment_of_sixty_mebibytes_is_refused() {
 }
 
 #[tokio::test]
-async fn an_upload_url_must_be_replayed_byte_for_byte() {
+async fn upload_url_must_be_sent_byte_for_byte() {
     let bench = bench_with(Config { quote_in_upload_urls: true, ..config() }).await;
     let url = bench.session("quoted.txt", 5).await;
     assert!(url.contains('\''));
@@ -98,7 +98,7 @@ async fn an_upload_url_must_be_replayed_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn a_fragment_broken_in_the_middle_stores_nothing_but_counts() {
+async fn interrupted_fragment_is_counted_but_not_stored() {
     let bench = bench().await;
     let all = bytes(2 * UNIT);
     let url = bench.session("broken.pdf", all.len()).await;
@@ -121,7 +121,7 @@ async fn a_fragment_broken_in_the_middle_stores_nothing_but_counts() {
 }
 
 #[tokio::test]
-async fn of_two_requests_for_one_range_one_is_stored_and_the_other_told() {
+async fn concurrent_fragments_for_one_range_store_one_and_reject_the_other() {
     let bench = bench().await;
     let all = bytes(2 * UNIT);
     let other = vec![0; 2 * UNIT];
@@ -137,7 +137,7 @@ async fn of_two_requests_for_one_range_one_is_stored_and_the_other_told() {
 }
 
 #[tokio::test]
-async fn conflicts_are_judged_at_creation_and_again_at_the_end() {
+async fn name_conflict_is_checked_at_creation_and_completion() {
     let bench = bench().await;
     let all = bytes(10);
     let simple = format!("/users/{USER}/drive/root:/same.pdf:/content");
@@ -176,7 +176,7 @@ async fn status_of(bench: &Bench, url: &str) -> u16 {
 
 /// The contract's message is "A file with the same name is currently being uploaded".
 #[tokio::test]
-async fn second_session_for_a_path_is_refused_under_every_policy_while_the_first_lives() {
+async fn second_open_session_for_a_path_is_rejected_under_every_policy() {
     let bench = bench().await;
     for first in ["fail", "rename", "replace"] {
         let (_, body) = bench.create("same.pdf", 10, first).await;
@@ -194,7 +194,7 @@ async fn second_session_for_a_path_is_refused_under_every_policy_while_the_first
 }
 
 #[tokio::test]
-async fn folder_of_that_name_and_a_file_in_the_path_are_refused_at_creation() {
+async fn existing_folder_and_file_in_path_are_rejected_at_creation() {
     let bench = bench().await;
     for path in ["folder/a.pdf", "file"] {
         let simple = format!("/users/{USER}/drive/root:/{path}:/content");
@@ -208,7 +208,7 @@ async fn folder_of_that_name_and_a_file_in_the_path_are_refused_at_creation() {
 }
 
 #[tokio::test]
-async fn lifetime_of_sessions_can_be_set_while_the_simulator_runs() {
+async fn session_lifetime_can_be_changed_at_run_time() {
     let bench = bench().await;
     let endpoint = format!("{}/sessions/lifetime", bench.graph.admin_url());
     let set = bench.http.put(format!("{endpoint}?seconds=0")).send().await.unwrap();
@@ -225,7 +225,7 @@ async fn lifetime_of_sessions_can_be_set_while_the_simulator_runs() {
 }
 
 #[tokio::test]
-async fn forbidden_names_long_paths_and_full_drives_are_refused() {
+async fn forbidden_names_long_paths_and_full_drives_are_rejected() {
     let bench = bench().await;
     let long = "x".repeat(256);
     let deep = vec!["y".repeat(100); 5].join("/");
@@ -255,7 +255,7 @@ async fn forbidden_names_long_paths_and_full_drives_are_refused() {
 }
 
 #[tokio::test]
-async fn the_name_in_the_body_must_be_the_last_segment() {
+async fn name_in_the_body_must_match_the_last_path_segment() {
     let bench = bench().await;
     let path = format!("/users/{USER}/drive/root:/a/b.pdf:/createUploadSession");
     for (name, expected) in [("c.pdf", 400), ("b.pdf", 200)] {
@@ -266,7 +266,7 @@ async fn the_name_in_the_body_must_be_the_last_segment() {
 }
 
 #[tokio::test]
-async fn an_idle_session_expires() {
+async fn idle_session_expires() {
     let bench = bench_with(Config { session_lifetime: Duration::ZERO, ..config() }).await;
     let url = bench.session("late.pdf", 5).await;
     let (status, body) = bench.put(&url, b"hello", 0, 5).await;
@@ -275,7 +275,7 @@ async fn an_idle_session_expires() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_not_kept_are_counted_and_hashed_all_the_same() {
+async fn discarded_bytes_are_still_counted_and_hashed() {
     let keeping = bench().await;
     let forgetting = bench_with(Config { forget_bytes: true, ..config() }).await;
     let all = bytes(2 * UNIT + 5);

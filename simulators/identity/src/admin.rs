@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     keys::{Algorithm, Key, encode},
-    mint::{Claims, basics, broken, signed, spoilt, unsigned},
+    mint::{Claims, broken, common_claims, signed, unsigned, with_flipped_bit},
     refusal::Refusal,
     world::{Client, User, World},
 };
@@ -154,7 +154,7 @@ fn mint_token(world: &World, request: MintRequest) -> Result<String, Refusal> {
         header.insert(field.to_owned(), value.into());
     }
     set_fields(&mut header, request.header);
-    let mut claims = basics(world, "minted", &world.config.audience, request.expires_in);
+    let mut claims = common_claims(world, "minted", &world.config.audience, request.expires_in);
     set_fields(&mut claims, request.claims);
     let unsigned = unsigned(&Value::Object(header), &claims);
     let token = match name {
@@ -169,7 +169,7 @@ fn mint_token(world: &World, request: MintRequest) -> Result<String, Refusal> {
         "RS256" | "ES256" => signed(&unsigned, &key)?,
         _ => return Err(Refusal::bad("invalid_request", "RS256, ES256, HS256 or none")),
     };
-    Ok(if request.bad_signature { spoilt(&token) } else { token })
+    Ok(if request.bad_signature { with_flipped_bit(&token) } else { token })
 }
 
 fn set_fields(target: &mut Claims, changes: Claims) {

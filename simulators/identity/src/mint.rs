@@ -12,7 +12,12 @@ use crate::{
 pub(crate) type Claims = Map<String, Value>;
 
 /// Returns the claims of every token. `expires_in` counts seconds from now and may be negative.
-pub(crate) fn basics(world: &World, subject: &str, audience: &str, expires_in: i64) -> Claims {
+pub(crate) fn common_claims(
+    world: &World,
+    subject: &str,
+    audience: &str,
+    expires_in: i64,
+) -> Claims {
     let now = sim_kit::now().as_second();
     let claims = json!({
         "iss": world.issuer(),
@@ -71,7 +76,7 @@ pub(crate) fn signed(unsigned: &str, key: &Key) -> Result<String, Refusal> {
 }
 
 /// Flips one bit of the signature.
-pub(crate) fn spoilt(token: &str) -> String {
+pub(crate) fn with_flipped_bit(token: &str) -> String {
     let Some((unsigned, signature)) = token.rsplit_once('.') else { return token.to_owned() };
     let mut bytes = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
     if let Some(last) = bytes.last_mut() {

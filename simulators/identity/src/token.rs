@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     keys::encode,
-    mint::{Claims, add_person, add_rights, basics, sign},
+    mint::{Claims, add_person, add_rights, common_claims, sign},
     refusal::{Refusal, scripted},
     world::{Client, Rights, Rule, World},
 };
@@ -131,7 +131,7 @@ fn authorization_code_grant(world: &World, client: &Client, form: &Form) -> Resu
         access_token(world, &user.sub, &user.rights, &scope, |claims| add_person(claims, user))?;
     let mut response = token_response(world, &token, &scope);
     if scope.split(' ').any(|name| name == "openid") {
-        let mut claims = basics(world, &user.sub, &client.client_id, lifetime(world));
+        let mut claims = common_claims(world, &user.sub, &client.client_id, lifetime(world));
         add_person(&mut claims, user);
         if let Some(nonce) = grant.nonce {
             claims.insert("nonce".to_owned(), nonce.into());
@@ -148,7 +148,7 @@ fn access_token(
     scope: &str,
     add_claims: impl FnOnce(&mut Claims),
 ) -> Result<String, Refusal> {
-    let mut claims = basics(world, subject, &world.config.audience, lifetime(world));
+    let mut claims = common_claims(world, subject, &world.config.audience, lifetime(world));
     add_rights(&mut claims, rights, scope);
     add_claims(&mut claims);
     sign(world, &claims)

@@ -120,7 +120,7 @@ impl Bench {
 }
 
 #[tokio::test]
-async fn discovery_names_endpoints_that_answer() {
+async fn endpoints_in_the_discovery_document_exist() {
     let bench = bench(Algorithm::Rs256).await;
     let found = bench.get("/.well-known/openid-configuration").await;
     assert_eq!(found["issuer"], bench.provider.url());
@@ -132,7 +132,7 @@ async fn discovery_names_endpoints_that_answer() {
 }
 
 #[tokio::test]
-async fn a_client_gets_a_token_that_a_library_can_read() {
+async fn client_credentials_token_is_valid_for_an_independent_library() {
     for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
         let bench = bench(algorithm).await;
         let token = bench.client_credentials_token().await;
@@ -150,7 +150,7 @@ async fn a_client_gets_a_token_that_a_library_can_read() {
 }
 
 #[tokio::test]
-async fn clients_are_known_by_their_secret_and_get_no_more_than_is_theirs() {
+async fn clients_need_their_secret_and_get_only_their_scopes() {
     let bench = bench(Algorithm::Rs256).await;
     let form_for = |id, secret, scope| {
         [
@@ -179,7 +179,7 @@ async fn clients_are_known_by_their_secret_and_get_no_more_than_is_theirs() {
 }
 
 #[tokio::test]
-async fn a_user_signs_in_with_a_code_and_its_verifier_once() {
+async fn authorization_code_is_exchanged_once_with_its_verifier() {
     let bench = bench(Algorithm::Rs256).await;
     let verifier = "v".repeat(43);
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
@@ -222,7 +222,7 @@ async fn a_user_signs_in_with_a_code_and_its_verifier_once() {
 }
 
 #[tokio::test]
-async fn nobody_is_sent_back_without_a_challenge_a_user_or_to_a_place_not_agreed_on() {
+async fn authorization_requires_challenge_user_and_registered_redirect() {
     let bench = bench(Algorithm::Rs256).await;
     let challenge = "c".repeat(43);
     let good = ("code_challenge", challenge.as_str());
@@ -241,7 +241,7 @@ async fn nobody_is_sent_back_without_a_challenge_a_user_or_to_a_place_not_agreed
 }
 
 #[tokio::test]
-async fn keys_rotate_with_and_without_the_old_one() {
+async fn key_rotation_can_keep_or_remove_the_old_key() {
     let bench = bench(Algorithm::Rs256).await;
     let first = bench.client_credentials_token().await;
     bench.admin("/rotate", json!({ "algorithm": "RS256", "keep": true })).await;
@@ -257,7 +257,7 @@ async fn keys_rotate_with_and_without_the_old_one() {
 }
 
 #[tokio::test]
-async fn tokens_of_any_kind_of_falseness_can_be_made() {
+async fn forged_and_malformed_tokens_can_be_minted() {
     let bench = bench(Algorithm::Rs256).await;
     let mint = async |request: Value| {
         let response = bench.admin("/mint", request).await;
@@ -283,7 +283,7 @@ async fn tokens_of_any_kind_of_falseness_can_be_made() {
 }
 
 #[tokio::test]
-async fn clients_and_users_are_added_and_secrets_are_not_shown() {
+async fn clients_and_users_can_be_added_without_exposing_secrets() {
     let bench = bench(Algorithm::Rs256).await;
     let client = json!({ "clientId": "new", "clientSecret": "hidden", "scopes": ["a"] });
     let shown = bench.admin("/clients", client).await;
@@ -300,7 +300,7 @@ async fn clients_and_users_are_added_and_secrets_are_not_shown() {
 }
 
 #[tokio::test]
-async fn keys_can_be_withheld_by_a_rule() {
+async fn fault_rule_can_make_the_key_set_unavailable() {
     let bench = bench(Algorithm::Rs256).await;
     bench.admin("/faults", json!({ "operation": "jwks", "status": 503 })).await;
     let url = format!("{}/jwks", bench.provider.url());

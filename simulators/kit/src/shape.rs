@@ -176,7 +176,7 @@ mod tests {
     /// Uses real time, because real timers are the ones that fire late. A busy machine is slower
     /// now and then; a limit that is too low by a third would show in every attempt.
     #[tokio::test]
-    async fn a_fast_line_is_as_fast_as_it_is_said_to_be() {
+    async fn fast_bandwidth_limit_is_accurate() {
         let limit = Some(85_000_000);
         for shape in [
             Shape { bytes_per_second: limit, ..Shape::default() },

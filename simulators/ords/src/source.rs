@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn generated_bytes_are_the_same_however_they_are_read() {
+    fn generated_document_bytes_do_not_depend_on_read_offsets() {
         let source = Source::Generated { seed: 7, size: 1000 };
         let whole = source.read(0, 1000).unwrap();
         for (offset, length) in [(0, 3), (3, 20), (5, 1), (8, 992), (13, 900), (999, 1), (1000, 0)]

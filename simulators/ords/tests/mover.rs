@@ -13,7 +13,7 @@ async fn wait_until_nfs_is_empty(bench: &support::Bench) {
 }
 
 #[tokio::test]
-async fn a_pushed_document_arrives_and_leaves_the_nfs() {
+async fn pushed_document_arrives_and_leaves_the_nfs() {
     let mut bucket = bucket().await;
     let bench = bench(Some(&bucket)).await;
     bench.document("g", "filename=f.pdf&mimetype=text/plain", b"hello".to_vec()).await;
@@ -33,7 +33,7 @@ async fn a_pushed_document_arrives_and_leaves_the_nfs() {
 }
 
 #[tokio::test]
-async fn a_large_generated_document_arrives_in_parts() {
+async fn large_generated_document_is_uploaded_in_parts() {
     let mut bucket = bucket().await;
     let bench = bench(Some(&bucket)).await;
     let size = 20 * 1024 * 1024 + 5;
@@ -50,7 +50,7 @@ async fn a_large_generated_document_arrives_in_parts() {
 }
 
 #[tokio::test]
-async fn an_object_can_appear_in_part_and_be_replaced() {
+async fn object_can_appear_partially_and_be_replaced() {
     let mut bucket = bucket().await;
     let bench = bench(Some(&bucket)).await;
     bench.document("g", "filename=f.pdf", b"0123456789".to_vec()).await;
@@ -62,7 +62,7 @@ async fn an_object_can_appear_in_part_and_be_replaced() {
 }
 
 #[tokio::test]
-async fn an_object_can_never_come() {
+async fn move_rule_can_prevent_arrival() {
     let mut bucket = bucket().await;
     let bench = bench(Some(&bucket)).await;
     bench.document("a", "filename=a.pdf", b"a".to_vec()).await;

@@ -10,7 +10,7 @@ const GUID: &str = "a/b+c==";
 const IN_PATH: &str = "a%2Fb%2Bc%3D%3D";
 
 #[tokio::test]
-async fn a_push_answers_name_type_and_size_as_strings_and_fills_the_nfs() {
+async fn push_returns_name_type_and_size_and_stores_the_file() {
     let bench = bench(None).await;
     bench.document(IN_PATH, "filename=f.pdf&mimetype=application/pdf", b"hello".to_vec()).await;
     let (status, body) = bench.push(GUID).await;
@@ -29,7 +29,7 @@ async fn a_push_answers_name_type_and_size_as_strings_and_fills_the_nfs() {
 }
 
 #[tokio::test]
-async fn wrong_credentials_and_missing_parameters_are_refused() {
+async fn wrong_credentials_and_missing_parameters_are_rejected() {
     let bench = bench(None).await;
     bench.document("g", "filename=f.pdf", Vec::new()).await;
     let url = format!("{}/doc/push-to-server", bench.ords.url());
@@ -50,7 +50,7 @@ async fn wrong_credentials_and_missing_parameters_are_refused() {
 }
 
 #[tokio::test]
-async fn ping_has_one_field_with_a_space_in_its_name() {
+async fn ping_response_has_one_field_with_a_space_in_its_name() {
     let bench = bench(None).await;
     let ping = || bench.http.get(format!("{}/ping", bench.ords.url()));
     assert_eq!(ping().send().await.unwrap().status(), 401);
@@ -61,7 +61,7 @@ async fn ping_has_one_field_with_a_space_in_its_name() {
 }
 
 #[tokio::test]
-async fn documents_can_lie_about_size_and_answer_texts() {
+async fn push_can_report_a_wrong_size_or_an_error_text() {
     let bench = bench(None).await;
     bench.document("lie", "filename=a.pdf&sizeval=999&key=other.pdf", b"abc".to_vec()).await;
     bench.document("text", "filename=b.pdf&mode=error-text", Vec::new()).await;
@@ -74,7 +74,7 @@ async fn documents_can_lie_about_size_and_answer_texts() {
 }
 
 #[tokio::test]
-async fn a_push_can_fail_answer_html_or_lose_its_answer() {
+async fn push_can_fail_return_html_or_lose_its_response() {
     let bench = bench(None).await;
     bench.document("g", "filename=f.pdf", b"abc".to_vec()).await;
     let push_count = async || bench.admin("/documents").await[0]["pushes"].clone();
@@ -111,7 +111,7 @@ async fn a_push_can_fail_answer_html_or_lose_its_answer() {
 }
 
 #[tokio::test]
-async fn a_rule_that_only_graph_knows_is_refused_by_name() {
+async fn rule_field_of_another_simulator_is_rejected_by_name() {
     let bench = bench(None).await;
     let url = format!("{}/faults", bench.ords.admin_url());
     let rule = json!({ "operation": "push", "noHash": true });

@@ -13,26 +13,26 @@ pub(crate) struct Refusal {
     status: StatusCode,
     code: String,
     /// Whether the body, and with it the code, is omitted, as in responses to HEAD.
-    bodiless: bool,
+    without_body: bool,
 }
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, code: &str) -> Self {
-        Self { status, code: code.to_owned(), bodiless: false }
+        Self { status, code: code.to_owned(), without_body: false }
     }
 
     pub(crate) fn no_such_key() -> Self {
         Self::new(StatusCode::NOT_FOUND, "NoSuchKey")
     }
 
-    pub(crate) fn bodiless(self, bodiless: bool) -> Self {
-        Self { bodiless, ..self }
+    pub(crate) fn without_body(self, without_body: bool) -> Self {
+        Self { without_body, ..self }
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        if self.bodiless {
+        if self.without_body {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = self.status;
             return response;

@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_are_the_same_however_they_are_read_and_differ_by_seed() {
+    fn object_bytes_depend_only_on_seed_and_position() {
         let object = Object::new(10_000_000, 3);
         let read = |mut position: u64, end: u64| {
             let mut bytes = Vec::new();

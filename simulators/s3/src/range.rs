@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_are_cut_at_the_end_of_the_object() {
+    fn ranges_are_truncated_at_the_end_of_the_object() {
         let part = |start, end| Wanted::Part { start, end };
         for (header, expected) in [
             (None, Wanted::Whole),

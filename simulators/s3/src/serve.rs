@@ -24,7 +24,8 @@ use crate::{
 };
 
 pub(crate) fn head(world: &World, key: &str, headers: &HeaderMap) -> Result<Response, Refusal> {
-    let (object, wanted) = find(world, key, headers).map_err(|refusal| refusal.bodiless(true))?;
+    let (object, wanted) =
+        find(world, key, headers).map_err(|refusal| refusal.without_body(true))?;
     Ok(object_response(&object, &wanted, Body::empty()))
 }
 

@@ -23,7 +23,7 @@ pub(crate) async fn dispatch(world: Arc<World>, request: Request) -> Response {
     let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
     let key = percent_decode_str(key).decode_utf8_lossy().into_owned();
     let allowed = check_access(&world, bucket, &parts.headers)
-        .map_err(|refusal| refusal.bodiless(parts.method == Method::HEAD));
+        .map_err(|refusal| refusal.without_body(parts.method == Method::HEAD));
     let operation = match (&parts.method, key.is_empty()) {
         (&Method::GET, false) => return serve::get(&world, &key, &parts.headers, allowed).await,
         (&Method::HEAD, false) => "headObject",

@@ -46,7 +46,7 @@ fn header<'a>(response: &'a Response, name: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn ranges_are_served_as_long_as_the_tag_is_right() {
+async fn ranges_are_served_if_the_etag_matches() {
     let store = Store::new().await;
     let object = store.put("a/b%20c.bin", 10_000_000).await;
     let tag = object["etag"].as_str().unwrap();
@@ -72,7 +72,7 @@ async fn ranges_are_served_as_long_as_the_tag_is_right() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_or_not_allowed_is_refused_in_s3s_words() {
+async fn invalid_requests_get_the_error_codes_of_s3() {
     let store = Store::new().await;
     let unsigned = store.http.get(format!("{}/simulated-bucket/x", store.s3.url()));
     let other_bucket = store.http.get(format!("{}/other/x", store.s3.url()));
@@ -95,7 +95,7 @@ async fn what_is_not_there_or_not_allowed_is_refused_in_s3s_words() {
 }
 
 #[tokio::test]
-async fn objects_are_listed_by_folder_and_deleted() {
+async fn objects_can_be_listed_by_folder_and_deleted() {
     let store = Store::new().await;
     for key in ["a/1", "a/2", "b%26c", "d"] {
         store.put(key, 5).await;
@@ -114,7 +114,7 @@ async fn objects_are_listed_by_folder_and_deleted() {
 }
 
 #[tokio::test]
-async fn bandwidth_is_limited_and_a_body_can_break() {
+async fn bandwidth_is_limited_and_response_bodies_can_break() {
     let store = Store::new().await;
     store.put("slow", 400_000).await;
     store.admin("/shape", &json!({ "bytesPerSecond": 1_000_000, "delayMs": 100 })).await;

@@ -152,10 +152,10 @@ impl Round {
     }
 
     /// Returns descriptions of everything that the round left behind.
-    pub(crate) async fn left_behind(&self) -> Vec<String> {
+    pub(crate) async fn leftovers(&self) -> Vec<String> {
         let Sandbox { tag, cloud, graph, ords, .. } = &self.sandbox;
         let mut left = Vec::new();
-        for file in ords.on_their_way(tag).await {
+        for file in ords.files_in_transit(tag).await {
             left.push(format!("file on its way: {file}"));
         }
         let items = cloud.items().await;

@@ -39,7 +39,7 @@ fn setting(name: &str) -> Option<u64> {
 }
 
 #[tokio::test]
-async fn every_transfer_ends_truthfully_and_nothing_is_left_whatever_is_killed() {
+async fn chaos_leaves_no_wrong_outcome_and_no_leftovers() {
     let rounds = setting("DOCFERRY_CHAOS_ROUNDS").unwrap_or(1);
     let first = setting("DOCFERRY_CHAOS_SEED").unwrap_or(SEED);
     let mut violations = Vec::new();
@@ -94,7 +94,7 @@ async fn clean_up(round: &Round) -> Vec<String> {
     let begin = Instant::now();
     loop {
         round.sweep().await;
-        let left = round.left_behind().await;
+        let left = round.leftovers().await;
         if left.is_empty() || begin.elapsed() > CLEAN_UP {
             return left;
         }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::proxy::Proxy;
 use crate::upstream::Upstream;
-use crate::{BOUND, behind_nginx, program};
+use crate::{BOUND, program, start_behind_nginx};
 
 /// Runs a script that imports one of the clients and prints one JSON document. If there is no
 /// Node, prints that the test is skipped and returns `None`.
@@ -48,8 +48,8 @@ fn last_event_ids(upstream: &Upstream) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_polling_client_waits_as_long_as_it_is_told() {
-    let Some((upstream, proxy)) = behind_nginx().await else { return };
+async fn polling_client_waits_as_long_as_requested() {
+    let Some((upstream, proxy)) = start_behind_nginx().await else { return };
     let script = "const waited = [], seen = [];
         const job = await waitForJob(api, 'j1', {
           authorization,
@@ -65,8 +65,8 @@ async fn the_polling_client_waits_as_long_as_it_is_told() {
 }
 
 #[tokio::test]
-async fn the_polling_client_gives_up_what_asking_again_does_not_mend_and_can_be_stopped() {
-    let Some((_upstream, proxy)) = behind_nginx().await else { return };
+async fn polling_client_stops_on_permanent_errors_and_on_abort() {
+    let Some((_upstream, proxy)) = start_behind_nginx().await else { return };
     let script = "let status, stopped;
         try { await waitForJob(api, 'unknown', { authorization }); }
         catch (error) { status = error.status; }
@@ -80,8 +80,8 @@ async fn the_polling_client_gives_up_what_asking_again_does_not_mend_and_can_be_
 }
 
 #[tokio::test]
-async fn clients_count_cut_bodies_and_foreign_pages_as_failures() {
-    let Some((_upstream, proxy)) = behind_nginx().await else { return };
+async fn clients_treat_truncated_bodies_and_foreign_pages_as_failures() {
+    let Some((_upstream, proxy)) = start_behind_nginx().await else { return };
     let script = "const pauses = [];
         const pause = async (milliseconds) => { pauses.push(milliseconds); };
         const job = await waitForJob(api, 'j2', { authorization, pause });
@@ -89,7 +89,7 @@ async fn clients_count_cut_bodies_and_foreign_pages_as_failures() {
     let Some(printed) = run(&proxy, "poll.ts", "waitForJob", script).await else { return };
     assert_eq!(printed, json!({ "status": "completed", "failures": 3 }));
 
-    let Some((_upstream, proxy)) = behind_nginx().await else { return };
+    let Some((_upstream, proxy)) = start_behind_nginx().await else { return };
     let script = "let failed;
         try { await waitForJob(api, 'j2', { authorization, retries: 2, pause: async () => {} }); }
         catch (error) { failed = error.name; }
@@ -97,7 +97,7 @@ async fn clients_count_cut_bodies_and_foreign_pages_as_failures() {
     let printed = run(&proxy, "poll.ts", "waitForJob", script).await.unwrap();
     assert_eq!(printed, json!({ "failed": "JobError" }), "the number of retries is limited");
 
-    let Some((upstream, proxy)) = behind_nginx().await else { return };
+    let Some((upstream, proxy)) = start_behind_nginx().await else { return };
     let script = "const seen = [];
         const pause = async () => {};
         await subscribe(api, 'j2', { authorization, pause, onEvent: (event) => { seen.push(event); } });
@@ -112,8 +112,8 @@ async fn clients_count_cut_bodies_and_foreign_pages_as_failures() {
 }
 
 #[tokio::test]
-async fn the_streaming_client_goes_on_after_the_last_event_that_it_saw() {
-    let Some((upstream, proxy)) = behind_nginx().await else { return };
+async fn streaming_client_resumes_after_the_last_received_event() {
+    let Some((upstream, proxy)) = start_behind_nginx().await else { return };
     let script = "const seen = [];
         await subscribe(api, 'j1', {
           authorization,
@@ -136,8 +136,8 @@ async fn the_streaming_client_goes_on_after_the_last_event_that_it_saw() {
 }
 
 #[tokio::test]
-async fn the_browsers_event_source_ends_with_the_job() {
-    let Some((upstream, proxy)) = behind_nginx().await else { return };
+async fn event_source_ends_with_the_job() {
+    let Some((upstream, proxy)) = start_behind_nginx().await else { return };
     let script = "const seen = [];
         const { ended } = follow(api, 'j1', (type, data) => {
           seen.push([type, data]);

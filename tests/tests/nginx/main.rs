@@ -24,7 +24,7 @@ const BOUND: Duration = Duration::from_secs(30);
 
 /// Starts a mock of the API behind nginx. If there is no nginx, prints that the test is
 /// skipped and returns `None`.
-async fn behind_nginx() -> Option<(Upstream, Proxy)> {
+async fn start_behind_nginx() -> Option<(Upstream, Proxy)> {
     let Some(program) = program("DOCFERRY_NGINX") else {
         eprintln!("skipped: DOCFERRY_NGINX is not set");
         return None;
@@ -55,8 +55,8 @@ async fn read_until(stream: &mut Response, text: &str) {
 /// The upstream sends an event only after the client has received the previous one. A proxy
 /// that buffers events would wait forever.
 #[tokio::test]
-async fn each_event_comes_through_nginx_before_the_next_is_made() {
-    let Some((upstream, proxy)) = behind_nginx().await else { return };
+async fn nginx_forwards_each_event_immediately() {
+    let Some((upstream, proxy)) = start_behind_nginx().await else { return };
     let url = format!("{}/v1/download/subscribe/j1", proxy.url);
     let request = client().get(&url).bearer_auth("t0ken").header("last-event-id", "1.queued");
     let mut stream = request.send().await.unwrap();
@@ -73,8 +73,8 @@ async fn each_event_comes_through_nginx_before_the_next_is_made() {
 }
 
 #[tokio::test]
-async fn calls_and_answers_go_through_nginx_as_they_are() {
-    let Some((upstream, proxy)) = behind_nginx().await else { return };
+async fn nginx_forwards_requests_and_responses_unchanged() {
+    let Some((upstream, proxy)) = start_behind_nginx().await else { return };
     let post = client()
         .post(format!("{}/v1/download/initiate", proxy.url))
         .basic_auth("scv", Some("secret"))

@@ -17,7 +17,7 @@ fn assert_problem(answer: &Answer, status: StatusCode) {
 }
 
 #[tokio::test]
-async fn without_the_right_credentials_nothing_is_answered_or_done() {
+async fn calls_without_valid_credentials_are_refused() {
     let sandbox = Sandbox::new().await;
     sandbox.document(10).await;
     let user = sandbox.stack.scv.username.as_str();
@@ -42,7 +42,7 @@ async fn without_the_right_credentials_nothing_is_answered_or_done() {
 }
 
 #[tokio::test]
-async fn bad_input_is_answered_with_the_field_and_makes_nothing() {
+async fn invalid_input_is_refused_with_the_field_and_creates_nothing() {
     let sandbox = Sandbox::new().await;
     sandbox.document(10).await;
     let (guid, email) = (sandbox.guid.as_str(), sandbox.email.as_str());
@@ -91,7 +91,7 @@ async fn assert_nothing_was_created(sandbox: &Sandbox) {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_not_found() {
+async fn unknown_ids_and_paths_are_not_found() {
     let api = Sandbox::new().await.api;
     for id in ["00000000000000000000000000000000", "nonsense", "%2e%2e", "'"] {
         let answer = api.get(&format!("/document/status/{id}")).await;
@@ -110,7 +110,7 @@ async fn what_does_not_exist_is_not_found() {
 }
 
 #[tokio::test]
-async fn each_request_gets_a_transfer_of_its_own() {
+async fn each_request_without_key_creates_its_own_transfer() {
     let sandbox = Sandbox::new().await;
     sandbox.document(10).await;
     let first = sandbox.send().await;
@@ -118,13 +118,13 @@ async fn each_request_gets_a_transfer_of_its_own() {
     assert_ne!(first, second);
     for id in [first, second] {
         assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
-        let status = sandbox.end_within(docferry_system_tests::SHORT, &id).await;
+        let status = sandbox.wait_for_end(docferry_system_tests::SHORT, &id).await;
         assert!(!status.error, "{status:?}");
     }
 }
 
 #[tokio::test]
-async fn equal_uploads_under_one_key_make_one_transfer() {
+async fn equal_uploads_with_one_key_create_one_transfer() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(10).await;
     let api = sandbox.api.with_key(&format!("upload-{}", sandbox.tag));
@@ -153,7 +153,7 @@ async fn equal_uploads_under_one_key_make_one_transfer() {
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.text);
     let accepted: Value = serde_json::from_str(answers.first().unwrap()).unwrap();
     let id = accepted["transferId"].as_str().unwrap();
-    let status = sandbox.end_within(docferry_system_tests::SHORT, id).await;
+    let status = sandbox.wait_for_end(docferry_system_tests::SHORT, id).await;
     assert!(!status.error, "{status:?}");
     // Other tests use the same service account, so the transfer may be on a later page.
     let mut token = String::new();
@@ -170,7 +170,7 @@ async fn equal_uploads_under_one_key_make_one_transfer() {
 }
 
 #[tokio::test]
-async fn health_is_told_to_everybody() {
+async fn health_needs_no_credentials() {
     let api = Sandbox::new().await.api.with_credentials(None);
     let answer = api.get("/health").await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
@@ -179,7 +179,7 @@ async fn health_is_told_to_everybody() {
 }
 
 #[tokio::test]
-async fn answers_are_neither_stored_nor_sniffed_and_carry_the_callers_request_id() {
+async fn responses_have_security_headers_and_the_request_id() {
     let sandbox = Sandbox::new().await;
     let answer = sandbox.api.get("/document/status/nonsense").await;
     let header = |name: &str| answer.headers.get(name).and_then(|v| v.to_str().ok());

@@ -4,7 +4,7 @@ use docferry_system_tests::{FailureCode, LONG, SHORT, Sandbox, eventually};
 use serde_json::json;
 
 #[tokio::test]
-async fn a_document_that_arrives_in_part_and_is_replaced_is_delivered_whole() {
+async fn document_that_first_arrives_partially_is_delivered_complete() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(2_000_000).await;
     let partial_move = json!({ "operation": "move", "storeFraction": 0.5, "delayMs": 4000 });
@@ -21,11 +21,11 @@ async fn a_document_that_arrives_in_part_and_is_replaced_is_delivered_whole() {
 }
 
 #[tokio::test]
-async fn a_document_that_never_arrives_ends_at_the_arrival_deadline() {
+async fn transfer_without_arrival_ends_at_the_arrival_deadline() {
     let sandbox = Sandbox::new().await;
     sandbox.document(1000).await;
     sandbox.source_faults([json!({ "operation": "move", "never": true })]).await;
-    let (id, status) = sandbox.fails_with(FailureCode::ArrivalTimeout, LONG).await;
+    let (id, status) = sandbox.assert_fails_cleanly(FailureCode::ArrivalTimeout, LONG).await;
     assert_eq!(status.percent_transfered, 10, "the document was pushed");
     // Regression: the old service polled without a pause.
     let history = sandbox.cloud.history(&id).await;
@@ -40,7 +40,7 @@ async fn a_document_that_never_arrives_ends_at_the_arrival_deadline() {
 }
 
 #[tokio::test]
-async fn an_object_left_over_from_before_is_not_delivered() {
+async fn object_older_than_the_push_is_not_delivered() {
     let sandbox = Sandbox::new().await;
     sandbox.document(1000).await;
     sandbox.source_faults([json!({ "operation": "move", "never": true })]).await;
@@ -58,10 +58,10 @@ async fn an_object_left_over_from_before_is_not_delivered() {
 }
 
 #[tokio::test]
-async fn a_document_of_another_size_than_announced_is_not_delivered() {
+async fn document_of_unexpected_size_is_not_delivered() {
     let sandbox = Sandbox::new().await;
     sandbox.document_with(1000, &[("sizeval", "1001")]).await;
-    let (_, status) = sandbox.fails_with(FailureCode::SourceSizeMismatch, LONG).await;
+    let (_, status) = sandbox.assert_fails_cleanly(FailureCode::SourceSizeMismatch, LONG).await;
     assert_eq!(status.percent_transfered, 10);
     assert!(sandbox.graph.files(&sandbox.email).await.is_empty());
 }

@@ -26,7 +26,7 @@ async fn start_slow_upload(sandbox: &Sandbox) -> String {
 }
 
 #[tokio::test]
-async fn cancel_stops_a_transfer_in_the_middle_and_leaves_nothing() {
+async fn cancel_command_stops_an_upload_and_leaves_nothing() {
     let sandbox = Sandbox::new().await;
     sandbox.document(40 * MIB).await;
     let id = start_slow_upload(&sandbox).await;
@@ -34,21 +34,21 @@ async fn cancel_stops_a_transfer_in_the_middle_and_leaves_nothing() {
     assert!(printed_text.contains("cancel requested"), "{printed_text}");
     assert!(printed_text.contains("stopped on request"), "{printed_text}");
     assert!(sandbox.graph.files(&sandbox.email).await.is_empty());
-    sandbox.nothing_is_left(&id).await;
+    sandbox.assert_nothing_is_left(&id).await;
 }
 
 #[tokio::test]
-async fn cancel_leaves_a_document_that_is_complete_and_says_so() {
+async fn cancel_command_keeps_a_completed_document() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(MIB).await;
     let (id, _) = sandbox.deliver(&document).await;
     let printed_text = printed(&docferry(&sandbox.stack, &["cancel", &id]).await);
     assert!(printed_text.contains("already completed; the document stays"), "{printed_text}");
-    assert_eq!(sandbox.the_file_of(&sandbox.email).await.size, document.size);
+    assert_eq!(sandbox.only_file_of(&sandbox.email).await.size, document.size);
 }
 
 #[tokio::test]
-async fn inspect_tells_of_a_delivery_and_shows_names_on_request_only() {
+async fn inspect_shows_a_delivery_and_names_only_on_request() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(MIB).await;
     let (id, _) = sandbox.deliver(&document).await;
@@ -71,7 +71,7 @@ async fn inspect_tells_of_a_delivery_and_shows_names_on_request_only() {
 }
 
 #[tokio::test]
-async fn requeue_carries_on_a_transfer_whose_execution_was_killed_and_leaves_alone_what_runs() {
+async fn requeue_restarts_a_dead_transfer_and_refuses_a_running_one() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(60 * MIB).await;
     let id = start_slow_upload(&sandbox).await;
@@ -87,14 +87,14 @@ async fn requeue_carries_on_a_transfer_whose_execution_was_killed_and_leaves_alo
     assert!(reason.contains("not restarted: its execution of attempt 1 runs"), "{reason}");
 
     assert!(sandbox.cloud.stop_execution(&id, 1).await.is_some());
-    assert_eq!(sandbox.cloud.execution_end(&id).await, "ABORTED");
+    assert_eq!(sandbox.cloud.wait_for_execution(&id).await, "ABORTED");
     let requeued = printed_json(&docferry(&sandbox.stack, &requeue).await);
     assert_eq!(requeued["execution"], format!("{id}-2"));
     assert_eq!(requeued["nextAttempt"], true);
     sandbox.limit_bandwidth(64 * MIB).await;
-    let status = sandbox.end_within(SHORT, &id).await;
+    let status = sandbox.wait_for_end(SHORT, &id).await;
     assert_eq!((status.error, status.percent_transfered), (false, 100), "{status:?}");
-    let file = sandbox.the_file_of(&sandbox.email).await;
+    let file = sandbox.only_file_of(&sandbox.email).await;
     assert_eq!((file.size, &file.sha256), (document.size, &document.sha256));
     eventually("its execution ends", SHORT, async || {
         let inspection = inspect(&sandbox, &id).await;
@@ -110,7 +110,7 @@ async fn requeue_carries_on_a_transfer_whose_execution_was_killed_and_leaves_alo
 }
 
 #[tokio::test]
-async fn jobs_are_stopped_listed_repeated_and_fetched_by_the_command() {
+async fn command_cancels_lists_retries_and_downloads_jobs() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document_with(1000, &[("moverDelayMs", "8000")]).await;
     let file = fastrand::u64(1_000_000..100_000_000);

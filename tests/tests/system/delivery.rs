@@ -3,7 +3,7 @@
 use docferry_system_tests::{MIB, Sandbox};
 
 #[tokio::test]
-async fn a_document_travels_byte_for_byte_into_a_nested_folder_and_nothing_is_left_behind() {
+async fn document_is_delivered_byte_for_byte_into_a_nested_folder() {
     let sandbox = Sandbox::new().await;
     let mut bytes = b"%PDF-1.7\n".to_vec();
     bytes.resize_with(3_000_000, || fastrand::u8(..));
@@ -30,7 +30,7 @@ async fn a_document_travels_byte_for_byte_into_a_nested_folder_and_nothing_is_le
 }
 
 #[tokio::test]
-async fn an_empty_document_is_delivered_without_a_session() {
+async fn empty_document_needs_no_session() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(0).await;
     let (_, file) = sandbox.deliver(&document).await;
@@ -38,7 +38,7 @@ async fn an_empty_document_is_delivered_without_a_session() {
 }
 
 #[tokio::test]
-async fn a_document_lands_in_the_root_when_no_folder_is_given() {
+async fn document_without_folder_is_delivered_to_the_root() {
     let mut sandbox = Sandbox::new().await;
     sandbox.folder.clear();
     let document = sandbox.document(1000).await;
@@ -47,7 +47,7 @@ async fn a_document_lands_in_the_root_when_no_folder_is_given() {
 
 /// Regression: the old service did not encode path segments.
 #[tokio::test]
-async fn names_with_signs_spaces_and_any_script_arrive_as_they_are() {
+async fn names_with_special_characters_are_delivered_unchanged() {
     let mut sandbox = Sandbox::new().await;
     sandbox.file_name = format!("50% of A#1 + B's «ᐃᓄᒃᑎᑐᑦ 证据» Ünïcödé & =;@ {}.pdf", sandbox.tag);
     sandbox.folder = format!("Élections #2/100% + 1/Ж'{}", sandbox.tag);
@@ -59,7 +59,7 @@ async fn names_with_signs_spaces_and_any_script_arrive_as_they_are() {
 }
 
 #[tokio::test]
-async fn a_recipients_address_with_signs_finds_its_user() {
+async fn recipient_address_with_special_characters_is_found() {
     let mut sandbox = Sandbox::new().await;
     sandbox.email = format!("o'neil+{}@docferry.example", sandbox.tag);
     sandbox.graph.put_user(&sandbox.email, &[]).await;
@@ -69,7 +69,7 @@ async fn a_recipients_address_with_signs_finds_its_user() {
 
 /// Regression: the old service sent an empty fragment after the last one.
 #[tokio::test]
-async fn an_exact_multiple_of_the_fragment_is_sent_without_an_empty_one() {
+async fn multiple_of_the_fragment_size_needs_no_empty_fragment() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(20 * MIB).await;
     let (_, file) = sandbox.deliver(&document).await;
@@ -83,7 +83,7 @@ async fn an_exact_multiple_of_the_fragment_is_sent_without_an_empty_one() {
 }
 
 #[tokio::test]
-async fn the_same_document_sent_again_replaces_the_file() {
+async fn document_sent_twice_replaces_the_file() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(1000).await;
     let (first, _) = sandbox.deliver(&document).await;

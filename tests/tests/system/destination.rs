@@ -4,40 +4,40 @@ use docferry_system_tests::{FailureCode, LONG, MIB, SHORT, Sandbox};
 use serde_json::json;
 
 #[tokio::test]
-async fn an_unknown_recipient_is_named_as_the_reason() {
+async fn unknown_recipient_fails_with_recipient_not_found() {
     let mut sandbox = Sandbox::new().await;
     sandbox.email = format!("unknown-{}@docferry.example", sandbox.tag);
     sandbox.document(1000).await;
-    sandbox.fails_with(FailureCode::RecipientNotFound, SHORT).await;
+    sandbox.assert_fails_cleanly(FailureCode::RecipientNotFound, SHORT).await;
 }
 
 #[tokio::test]
-async fn a_recipient_without_a_onedrive_is_told_to_open_it_once() {
+async fn recipient_without_onedrive_fails_with_drive_not_provisioned() {
     let sandbox = Sandbox::new().await;
     sandbox.graph.put_user(&sandbox.email, &[("drive", "false")]).await;
     sandbox.document(1000).await;
-    sandbox.fails_with(FailureCode::DriveNotProvisioned, SHORT).await;
+    sandbox.assert_fails_cleanly(FailureCode::DriveNotProvisioned, SHORT).await;
 }
 
 #[tokio::test]
-async fn an_empty_document_for_a_recipient_without_a_onedrive_fails_the_same_way() {
+async fn empty_document_without_onedrive_fails_with_drive_not_provisioned() {
     let sandbox = Sandbox::new().await;
     sandbox.graph.put_user(&sandbox.email, &[("drive", "false")]).await;
     sandbox.document(0).await;
-    sandbox.fails_with(FailureCode::DriveNotProvisioned, SHORT).await;
+    sandbox.assert_fails_cleanly(FailureCode::DriveNotProvisioned, SHORT).await;
 }
 
 #[tokio::test]
-async fn a_full_onedrive_ends_the_transfer_at_once() {
+async fn full_onedrive_fails_immediately_with_quota_exceeded() {
     let sandbox = Sandbox::new().await;
     sandbox.graph.put_user(&sandbox.email, &[("quota", "999")]).await;
     sandbox.document(1000).await;
-    let (id, _) = sandbox.fails_with(FailureCode::QuotaExceeded, SHORT).await;
+    let (id, _) = sandbox.assert_fails_cleanly(FailureCode::QuotaExceeded, SHORT).await;
     assert_eq!(sandbox.cloud.history(&id).await.entered("Upload"), 1);
 }
 
 #[tokio::test]
-async fn a_locked_file_is_tried_again_slowly_and_then_named_as_the_reason() {
+async fn locked_file_is_retried_and_fails_with_destination_locked() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(1000).await;
     let locked = |count: u32| json!({ "operation": "simplePut", "status": 423, "code": "resourceLocked", "count": count });
@@ -48,38 +48,38 @@ async fn a_locked_file_is_tried_again_slowly_and_then_named_as_the_reason() {
     let sandbox = Sandbox::new().await;
     sandbox.document(1000).await;
     sandbox.graph_faults([locked(0)]).await;
-    sandbox.fails_with(FailureCode::DestinationLocked, LONG).await;
+    sandbox.assert_fails_cleanly(FailureCode::DestinationLocked, LONG).await;
 }
 
 #[tokio::test]
-async fn a_file_whose_hash_differs_from_its_source_is_never_called_delivered() {
+async fn file_with_wrong_hash_fails_verification() {
     let sandbox = Sandbox::new().await;
     sandbox.document(1000).await;
     sandbox.graph_faults([json!({ "operation": "simplePut", "corruptHash": true })]).await;
-    let (_, status) = sandbox.fails_with(FailureCode::VerificationFailed, SHORT).await;
+    let (_, status) = sandbox.assert_fails_cleanly(FailureCode::VerificationFailed, SHORT).await;
     assert!(status.percent_transfered < 100);
 }
 
 /// The URL of the first session is lost with the response, so that session expires in Graph.
 #[tokio::test]
-async fn a_session_whose_creation_was_not_answered_is_replaced() {
+async fn lost_session_response_opens_another_session() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(5 * MIB).await;
     sandbox.graph_faults([json!({ "operation": "createSession", "dropResponse": true })]).await;
     let id = sandbox.send().await;
-    let status = sandbox.end_within(SHORT, &id).await;
+    let status = sandbox.wait_for_end(SHORT, &id).await;
     assert_eq!((status.error, status.percent_transfered), (false, 100), "{status:?}");
     sandbox.assert_faults_fired().await;
-    let file = sandbox.the_file_of(&sandbox.email).await;
+    let file = sandbox.only_file_of(&sandbox.email).await;
     assert_eq!((file.sha256, file.sessions, file.versions), (document.sha256, 2, 1));
-    sandbox.nothing_is_left(&id).await;
+    sandbox.assert_nothing_is_left(&id).await;
 }
 
 /// Lifetime of upload sessions in the test stack.
 const SESSION_SECONDS: u64 = 30;
 
 #[tokio::test]
-async fn a_short_retry_after_is_kept_without_leaving_the_upload() {
+async fn short_retry_after_is_waited_within_the_invocation() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(12 * MIB).await;
     sandbox.graph_faults([throttled(2)]).await;
@@ -92,7 +92,7 @@ async fn a_short_retry_after_is_kept_without_leaving_the_upload() {
 /// The pauses of the workflow are shortened in the test stack. But the end of Graph's
 /// `Retry-After` is in the record and is respected, so this test takes at least that long.
 #[tokio::test]
-async fn a_long_retry_after_goes_back_to_the_workflow_in_pieces_of_a_minute_and_is_kept() {
+async fn workflow_waits_a_long_retry_after_in_minutes() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(25 * MIB).await;
     sandbox.graph_faults([throttled(62)]).await;

@@ -15,7 +15,7 @@ fn event(path: &str) -> Value {
 
 /// Fails if there is a sample event that no test uses: each is listed here.
 #[test]
-fn every_sample_event_is_tried_by_a_test() {
+fn every_sample_event_is_used_by_a_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
     let mut found: Vec<String> = samples(&root).collect();
     found.sort();
@@ -60,7 +60,7 @@ fn samples(root: &Path) -> impl Iterator<Item = String> {
 }
 
 #[tokio::test]
-async fn steps_refuse_a_transfer_that_nobody_knows_with_a_name_of_ours() {
+async fn steps_fail_with_a_known_code_for_an_unknown_transfer() {
     let sandbox = Sandbox::new().await;
     for step in ["push", "poll", "publish", "upload", "finalize"] {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
@@ -74,7 +74,7 @@ async fn steps_refuse_a_transfer_that_nobody_knows_with_a_name_of_ours() {
 }
 
 #[tokio::test]
-async fn the_authorizer_lets_the_service_account_in_and_nobody_else() {
+async fn authorizer_accepts_only_the_service_account() {
     let sandbox = Sandbox::new().await;
     for sample in ["authorizer/basic.json", "authorizer/bearer.json", "authorizer/missing.json"] {
         // The password and the token in the samples are not valid for this stack.
@@ -94,7 +94,7 @@ async fn the_authorizer_lets_the_service_account_in_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn the_functions_behind_the_api_answer_their_samples() {
+async fn api_functions_handle_their_sample_events() {
     let sandbox = Sandbox::new().await;
     for (sample, status) in [
         ("initiate/invalid.json", 400),
@@ -114,7 +114,7 @@ async fn the_functions_behind_the_api_answer_their_samples() {
 }
 
 #[tokio::test]
-async fn status_answers_its_sample_for_a_transfer_that_exists() {
+async fn status_function_handles_its_sample_for_an_existing_transfer() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(10).await;
     let (id, _) = sandbox.deliver(&document).await;
@@ -128,7 +128,7 @@ async fn status_answers_its_sample_for_a_transfer_that_exists() {
 }
 
 #[tokio::test]
-async fn notify_tells_of_the_ends_in_its_samples() {
+async fn notify_function_handles_its_sample_events() {
     let sandbox = Sandbox::new().await;
     for sample in ["notify/outcome.json", "notify/notice.json"] {
         let result = sandbox.cloud.invoke("notify", &event(sample)).await.unwrap();
@@ -137,7 +137,7 @@ async fn notify_tells_of_the_ends_in_its_samples() {
 }
 
 #[tokio::test]
-async fn webhook_gives_back_the_notice_in_its_sample_whose_receiver_there_is_not() {
+async fn webhook_function_returns_an_undeliverable_sample() {
     let sandbox = Sandbox::new().await;
     let sample = event("webhook/completed.json");
     let result = sandbox.cloud.invoke("webhook", &sample).await.unwrap();
@@ -146,7 +146,7 @@ async fn webhook_gives_back_the_notice_in_its_sample_whose_receiver_there_is_not
 }
 
 #[tokio::test]
-async fn control_passes_over_an_unknown_id_and_sweep_runs_on_its_schedule() {
+async fn control_ignores_an_unknown_id_and_sweep_handles_its_schedule() {
     let sandbox = Sandbox::new().await;
     let answer = sandbox.cloud.invoke("control", &event("control/terminate.json")).await.unwrap();
     assert_eq!(answer["statusCode"], 202, "{answer}");

@@ -7,7 +7,7 @@ use serde_json::json;
 /// Regression: the progress of the old service stayed at 10 for documents above 29 MB, and its
 /// delivery time depended on a value of exactly 100.
 #[tokio::test]
-async fn progress_never_goes_down_and_claims_nothing_that_has_not_happened() {
+async fn progress_never_decreases_and_matches_stored_bytes() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document_with(40 * MIB, &[("moverDelayMs", "1500")]).await;
     sandbox.source_faults([json!({ "operation": "push", "delayMs": 800 })]).await;
@@ -32,7 +32,7 @@ async fn progress_never_goes_down_and_claims_nothing_that_has_not_happened() {
             assert!(u64::from(percent) <= 10 + 90 * stored / document.size, "{percent} {stored}");
         }
         if percent == 100 {
-            assert_eq!(sandbox.the_file_of(&sandbox.email).await.sha256, document.sha256);
+            assert_eq!(sandbox.only_file_of(&sandbox.email).await.sha256, document.sha256);
         }
         assert_eq!(status.has_ended(), percent == 100);
         seen.push(percent);
@@ -46,11 +46,11 @@ async fn progress_never_goes_down_and_claims_nothing_that_has_not_happened() {
     let start: Timestamp = last.start_delivery_dtm.unwrap().parse().unwrap();
     let end: Timestamp = last.end_delivery_dtm.unwrap().parse().unwrap();
     assert!(start < end);
-    sandbox.nothing_is_left(&id).await;
+    sandbox.assert_nothing_is_left(&id).await;
 }
 
 #[tokio::test]
-async fn times_carry_a_numeric_offset_from_utc() {
+async fn status_times_have_a_numeric_utc_offset() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(10).await;
     let (id, _) = sandbox.deliver(&document).await;

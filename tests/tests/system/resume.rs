@@ -25,21 +25,21 @@ async fn delivered_despite(fault: Value) -> (Document, Delivered, u64) {
 }
 
 #[tokio::test]
-async fn a_fragment_that_was_stored_though_its_answer_was_lost_is_not_sent_again() {
+async fn stored_fragment_with_lost_response_is_not_resent() {
     let fault = json!({ "operation": "fragment", "position": 2, "dropResponse": true });
     let (document, file, _) = delivered_despite(fault).await;
     assert_eq!((file.sessions, file.received_bytes), (1, document.size));
 }
 
 #[tokio::test]
-async fn a_fragment_that_failed_with_500_is_sent_again() {
+async fn fragment_that_failed_with_500_is_resent() {
     let fault = json!({ "operation": "fragment", "position": 2, "status": 500 });
     let (document, file, refused) = delivered_despite(fault).await;
     assert_eq!((file.sessions, file.received_bytes), (1, document.size + refused));
 }
 
 #[tokio::test]
-async fn a_fragment_that_was_stored_though_500_came_back_is_not_sent_again() {
+async fn stored_fragment_with_500_response_is_not_resent() {
     let fault =
         json!({ "operation": "fragment", "position": 2, "status": 500, "storeFraction": 1 });
     let (document, file, _) = delivered_despite(fault).await;
@@ -47,7 +47,7 @@ async fn a_fragment_that_was_stored_though_500_came_back_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_416_with_the_server_behind_goes_on_at_the_servers_offset() {
+async fn upload_resumes_at_the_lower_server_offset_after_416() {
     let fault =
         json!({ "operation": "fragment", "position": 2, "status": 416, "code": "invalidRange" });
     let (document, file, refused) = delivered_despite(fault).await;
@@ -55,7 +55,7 @@ async fn a_416_with_the_server_behind_goes_on_at_the_servers_offset() {
 }
 
 #[tokio::test]
-async fn a_416_with_the_server_ahead_at_an_unaligned_offset_goes_on_there() {
+async fn upload_resumes_at_the_higher_server_offset_after_416() {
     let fault = json!({
         "operation": "fragment", "position": 2, "status": 416, "code": "invalidRange",
         "storeFraction": 0.3,
@@ -67,7 +67,7 @@ async fn a_416_with_the_server_ahead_at_an_unaligned_offset_goes_on_there() {
 }
 
 #[tokio::test]
-async fn a_session_that_expires_in_the_middle_is_replaced_by_a_new_one() {
+async fn session_that_expires_midway_is_replaced() {
     let fault = json!({ "operation": "fragment", "position": 2, "expireSession": true });
     let (document, file, _) = delivered_despite(fault).await;
     assert_eq!(file.sessions, 2);
@@ -75,21 +75,21 @@ async fn a_session_that_expires_in_the_middle_is_replaced_by_a_new_one() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_complete_though_the_last_answer_was_lost_is_found_and_not_sent_again() {
+async fn complete_file_with_lost_last_response_is_not_resent() {
     let fault = json!({ "operation": "lastFragment", "dropResponse": true });
     let (document, file, _) = delivered_despite(fault).await;
     assert_eq!((file.sessions, file.received_bytes), (1, document.size));
 }
 
 #[tokio::test]
-async fn a_last_answer_without_an_item_is_settled_by_looking() {
+async fn last_response_without_item_is_resolved_by_lookup() {
     let (document, file, _) =
         delivered_despite(json!({ "operation": "lastFragment", "noItem": true })).await;
     assert_eq!(file.received_bytes, document.size);
 }
 
 #[tokio::test]
-async fn a_hash_that_is_not_there_at_first_is_waited_for() {
+async fn late_hash_of_the_file_is_awaited() {
     let (document, file, _) =
         delivered_despite(json!({ "operation": "lastFragment", "noHash": true })).await;
     assert_eq!(file.received_bytes, document.size);
@@ -97,7 +97,7 @@ async fn a_hash_that_is_not_there_at_first_is_waited_for() {
 
 /// 300 MB at 12 MiB/s take 24 s. An invocation has 10 s, including a margin of 3 s.
 #[tokio::test]
-async fn an_upload_that_outlasts_its_function_is_carried_on_by_the_next() {
+async fn upload_that_outlasts_its_function_is_resumed() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(300_000_000).await;
     sandbox.limit_bandwidth(12 * MIB).await;

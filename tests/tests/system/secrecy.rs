@@ -5,7 +5,7 @@ use docferry_system_tests::{MIB, SHORT, Sandbox, eventually};
 
 /// Invariant I8: "upload URLs and tokens rest sealed".
 #[tokio::test]
-async fn the_upload_url_rests_sealed_and_its_item_goes_with_the_transfer() {
+async fn upload_url_is_stored_encrypted_and_deleted_at_the_end() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(12 * MIB).await;
     sandbox.limit_bandwidth(4 * MIB).await;
@@ -24,7 +24,7 @@ async fn the_upload_url_rests_sealed_and_its_item_goes_with_the_transfer() {
 }
 
 #[tokio::test]
-async fn a_workflow_knows_its_transfer_by_id_only() {
+async fn execution_history_contains_only_the_transfer_id() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(1000).await;
     let (id, _) = sandbox.deliver(&document).await;

@@ -11,25 +11,25 @@ async fn another_user(sandbox: &Sandbox) -> String {
 }
 
 #[tokio::test]
-async fn two_users_who_ask_for_the_same_document_at_the_same_time_both_get_it() {
+async fn concurrent_transfers_of_one_document_are_both_delivered() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document_with(2 * MIB, &[("moverDelayMs", "100")]).await;
     let second = another_user(&sandbox).await;
     let ids = tokio::join!(sandbox.send_to(&sandbox.email), sandbox.send_to(&second));
     assert_ne!(ids.0, ids.1);
     for (id, email) in [(&ids.0, &sandbox.email), (&ids.1, &second)] {
-        let status = sandbox.end_within(SHORT, id).await;
+        let status = sandbox.wait_for_end(SHORT, id).await;
         assert_eq!((status.error, status.percent_transfered), (false, 100), "{status:?}");
-        assert_eq!(sandbox.the_file_of(email).await.sha256, document.sha256);
+        assert_eq!(sandbox.only_file_of(email).await.sha256, document.sha256);
     }
     for id in [&ids.0, &ids.1] {
-        assert_eq!(sandbox.cloud.execution_end(id).await, "SUCCEEDED");
+        assert_eq!(sandbox.cloud.wait_for_execution(id).await, "SUCCEEDED");
     }
-    sandbox.nothing_is_left(&ids.0).await;
+    sandbox.assert_nothing_is_left(&ids.0).await;
 }
 
 #[tokio::test]
-async fn who_finishes_first_does_not_take_the_document_away_from_the_other() {
+async fn first_transfer_to_end_keeps_a_shared_source_copy() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document_with(40 * MIB, &[("moverDelayMs", "100")]).await;
     let quick = another_user(&sandbox).await;
@@ -43,10 +43,10 @@ async fn who_finishes_first_does_not_take_the_document_away_from_the_other() {
     })
     .await;
     let quick_id = sandbox.send_to(&quick).await;
-    let status = sandbox.end_within(SHORT, &quick_id).await;
+    let status = sandbox.wait_for_end(SHORT, &quick_id).await;
     assert_eq!(status.percent_transfered, 100, "{status:?}");
-    assert_eq!(sandbox.the_file_of(&quick).await.sha256, document.sha256);
-    assert_eq!(sandbox.cloud.execution_end(&quick_id).await, "SUCCEEDED");
+    assert_eq!(sandbox.only_file_of(&quick).await.sha256, document.sha256);
+    assert_eq!(sandbox.cloud.wait_for_execution(&quick_id).await, "SUCCEEDED");
     assert!(!sandbox.api.status(&slow_id).await.has_ended(), "the slow transfer has already ended");
     let object = sandbox.cloud.object(&sandbox.file_name).await;
     assert!(object.is_some(), "the source copy was deleted too early");

@@ -4,7 +4,7 @@ use docferry_system_tests::{FailureCode, SHORT, Sandbox};
 use serde_json::json;
 
 #[tokio::test]
-async fn a_source_that_answers_late_but_in_time_is_waited_for() {
+async fn slow_push_response_within_the_timeout_is_accepted() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(1000).await;
     sandbox.source_faults([json!({ "operation": "push", "delayMs": 1500 })]).await;
@@ -15,7 +15,7 @@ async fn a_source_that_answers_late_but_in_time_is_waited_for() {
 
 /// The first push took effect, so the second push writes the same file again.
 #[tokio::test]
-async fn a_source_that_answers_too_late_is_asked_again() {
+async fn push_is_retried_after_a_timeout() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(1000).await;
     sandbox.source_faults([json!({ "operation": "push", "delayMs": 8000 })]).await;
@@ -27,7 +27,7 @@ async fn a_source_that_answers_too_late_is_asked_again() {
 /// Graph is slow here, so that the file of the second push arrives before the first one is
 /// delivered. A file that arrives after the end of the transfer is removed by the sweeper.
 #[tokio::test]
-async fn a_push_whose_answer_was_lost_is_repeated_and_delivered_once() {
+async fn push_with_lost_response_is_repeated_and_delivered_once() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(1000).await;
     sandbox.source_faults([json!({ "operation": "push", "dropResponse": true })]).await;
@@ -39,7 +39,7 @@ async fn a_push_whose_answer_was_lost_is_repeated_and_delivered_once() {
 }
 
 #[tokio::test]
-async fn a_source_that_answers_503_twice_is_asked_a_third_time() {
+async fn push_is_retried_after_two_503_responses() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(1000).await;
     sandbox.source_faults([json!({ "operation": "push", "status": 503, "count": 2 })]).await;
@@ -51,7 +51,7 @@ async fn a_source_that_answers_503_twice_is_asked_a_third_time() {
 }
 
 #[tokio::test]
-async fn an_error_page_with_200_is_not_taken_for_an_answer() {
+async fn error_page_with_200_is_not_accepted_as_push_response() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(1000).await;
     sandbox.source_faults([html(1)]).await;
@@ -60,11 +60,11 @@ async fn an_error_page_with_200_is_not_taken_for_an_answer() {
 }
 
 #[tokio::test]
-async fn error_pages_for_ever_end_as_an_answer_that_could_not_be_read() {
+async fn persistent_error_pages_fail_with_source_invalid_answer() {
     let sandbox = Sandbox::new().await;
     sandbox.document(1000).await;
     sandbox.source_faults([html(0)]).await;
-    let (_, status) = sandbox.fails_with(FailureCode::SourceInvalidAnswer, SHORT).await;
+    let (_, status) = sandbox.assert_fails_cleanly(FailureCode::SourceInvalidAnswer, SHORT).await;
     assert_eq!((status.percent_transfered, status.file_name), (0, None));
     assert_eq!(sandbox.ords.0.fired(&sandbox.tag).await, [3], "StepTries by default");
 }
@@ -76,9 +76,9 @@ fn html(count: u32) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn an_unknown_guid_fails_at_once_and_says_so() {
+async fn unknown_guid_fails_immediately_with_source_not_found() {
     let sandbox = Sandbox::new().await;
-    let (id, status) = sandbox.fails_with(FailureCode::SourceNotFound, SHORT).await;
+    let (id, status) = sandbox.assert_fails_cleanly(FailureCode::SourceNotFound, SHORT).await;
     assert_eq!(status.percent_transfered, 0);
     assert_eq!(sandbox.cloud.history(&id).await.states(), ["Push", "Finalize"]);
     let record = sandbox.cloud.record(&id).await.unwrap();
@@ -87,50 +87,50 @@ async fn an_unknown_guid_fails_at_once_and_says_so() {
 }
 
 #[tokio::test]
-async fn an_error_text_with_200_is_a_refusal() {
+async fn error_text_with_200_fails_with_source_refused() {
     let sandbox = Sandbox::new().await;
     sandbox.document_with(1000, &[("mode", "error-text")]).await;
-    sandbox.fails_with(FailureCode::SourceRefused, SHORT).await;
+    sandbox.assert_fails_cleanly(FailureCode::SourceRefused, SHORT).await;
 }
 
 #[tokio::test]
-async fn a_document_without_a_name_is_refused_with_words_about_the_name() {
+async fn document_without_a_name_fails_with_source_name_invalid() {
     let sandbox = Sandbox::new().await;
     sandbox.document(1000).await;
     sandbox.source_faults([json!({ "operation": "push", "filename": "" })]).await;
     // The mover brings the document anyway, under a name that the service does not know.
     let id = sandbox.send().await;
-    let status = sandbox.end_within(SHORT, &id).await;
+    let status = sandbox.wait_for_end(SHORT, &id).await;
     let expected = FailureCode::SourceNameInvalid.message();
     assert_eq!(status.last_error_message.as_deref(), Some(expected));
     assert!(sandbox.graph.files(&sandbox.email).await.is_empty());
 }
 
 #[tokio::test]
-async fn a_name_that_carries_a_path_is_delivered_under_its_last_part() {
+async fn name_with_a_path_is_delivered_under_its_last_segment() {
     let mut sandbox = Sandbox::new().await;
     let name = std::mem::take(&mut sandbox.file_name);
     let key = format!("../out box/{name}");
     sandbox.file_name = key.clone();
     let document = sandbox.document(1000).await;
     let id = sandbox.send().await;
-    sandbox.end_within(SHORT, &id).await;
-    let file = sandbox.the_file_of(&sandbox.email).await;
+    sandbox.wait_for_end(SHORT, &id).await;
+    let file = sandbox.only_file_of(&sandbox.email).await;
     assert_eq!((file.path, file.sha256), (sandbox.path_of(&name), document.sha256));
     assert_eq!(sandbox.api.status(&id).await.file_name, Some(name));
-    sandbox.nothing_is_left(&id).await;
+    sandbox.assert_nothing_is_left(&id).await;
 }
 
 /// Regression: a quote in a name broke the old service's calls.
 #[tokio::test]
-async fn a_name_with_quotes_is_delivered_under_a_name_that_onedrive_takes() {
+async fn name_with_quotes_is_adapted_for_onedrive() {
     let mut sandbox = Sandbox::new().await;
     sandbox.file_name = format!("He said \"{}\"?.pdf", sandbox.tag);
     let document = sandbox.document(1000).await;
     let id = sandbox.send().await;
-    sandbox.end_within(SHORT, &id).await;
-    let file = sandbox.the_file_of(&sandbox.email).await;
+    sandbox.wait_for_end(SHORT, &id).await;
+    let file = sandbox.only_file_of(&sandbox.email).await;
     let adapted = format!("He said _{}__.pdf", sandbox.tag);
     assert_eq!((file.path, file.sha256), (sandbox.path_of(&adapted), document.sha256));
-    sandbox.nothing_is_left(&id).await;
+    sandbox.assert_nothing_is_left(&id).await;
 }

@@ -18,7 +18,7 @@ fn assert_terminated(status: &Status) {
 }
 
 #[tokio::test]
-async fn a_transfer_that_is_terminated_in_the_middle_stops_and_leaves_nothing() {
+async fn terminated_upload_stops_and_leaves_nothing() {
     let sandbox = Sandbox::new().await;
     sandbox.document(40 * MIB).await;
     sandbox.limit_bandwidth(2 * MIB).await;
@@ -28,15 +28,15 @@ async fn a_transfer_that_is_terminated_in_the_middle_stops_and_leaves_nothing() 
     })
     .await;
     terminate(&sandbox, &["0".repeat(32).as_str(), "nonsense", &id]).await;
-    let status = sandbox.end_within(SHORT, &id).await;
+    let status = sandbox.wait_for_end(SHORT, &id).await;
     assert_terminated(&status);
     assert!(sandbox.graph.files(&sandbox.email).await.is_empty());
-    sandbox.nothing_is_left(&id).await;
+    sandbox.assert_nothing_is_left(&id).await;
     assert!(sandbox.open_sessions().await.is_empty());
 }
 
 #[tokio::test]
-async fn a_transfer_that_is_terminated_while_it_waits_stops_and_stays_visible() {
+async fn transfer_terminated_while_waiting_stops_and_stays_visible() {
     let sandbox = Sandbox::new().await;
     sandbox.document_with(MIB, &[("moverDelayMs", "8000")]).await;
     let id = sandbox.send().await;
@@ -45,12 +45,12 @@ async fn a_transfer_that_is_terminated_while_it_waits_stops_and_stays_visible() 
     })
     .await;
     terminate(&sandbox, &[&id]).await;
-    assert_terminated(&sandbox.end_within(SHORT, &id).await);
+    assert_terminated(&sandbox.wait_for_end(SHORT, &id).await);
     assert!(sandbox.graph.files(&sandbox.email).await.is_empty());
 }
 
 #[tokio::test]
-async fn a_document_that_was_delivered_stays_delivered_when_it_is_terminated() {
+async fn delivered_document_stays_after_terminate() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(MIB).await;
     let (id, _) = sandbox.deliver(&document).await;
@@ -61,14 +61,14 @@ async fn a_document_that_was_delivered_stays_delivered_when_it_is_terminated() {
 
 /// The mover brings the document after its transfer has failed: the sweeper removes it.
 #[tokio::test]
-async fn a_document_that_arrives_after_its_transfer_has_ended_is_removed() {
+async fn late_document_of_an_ended_transfer_is_removed() {
     let sandbox = Sandbox::new().await;
     sandbox.document_with(MIB, &[("moverDelayMs", "50000")]).await;
-    sandbox.fails_with(FailureCode::ArrivalTimeout, SHORT).await;
+    sandbox.assert_fails_cleanly(FailureCode::ArrivalTimeout, SHORT).await;
     eventually("the document arrives late", SHORT, async || {
         sandbox.cloud.object(&sandbox.file_name).await.map(drop)
     })
     .await;
-    sandbox.removed_by_sweep().await;
+    sandbox.wait_for_removal().await;
     assert!(sandbox.cloud.references(&sandbox.file_name).await.is_empty());
 }

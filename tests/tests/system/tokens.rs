@@ -25,7 +25,7 @@ fn assert_refused(answer: &Answer, case: &str) {
 }
 
 #[tokio::test]
-async fn a_token_of_the_issuer_gets_in_and_the_viewers_calls_want_the_service_scope() {
+async fn token_is_accepted_but_viewer_calls_need_the_service_scope() {
     let sandbox = Sandbox::new().await;
     let identity = Identity::new(&sandbox.stack);
     // A token of the token endpoint has all scopes except `docferry.service`.
@@ -54,7 +54,7 @@ async fn a_token_of_the_issuer_gets_in_and_the_viewers_calls_want_the_service_sc
 }
 
 #[tokio::test]
-async fn a_service_with_a_token_has_transfers_of_its_own() {
+async fn service_with_token_sees_only_its_own_transfers() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(1000).await;
     let token = Identity::new(&sandbox.stack).token_of(&sandbox.tag, "docferry.service").await;
@@ -68,7 +68,7 @@ async fn a_service_with_a_token_has_transfers_of_its_own() {
 }
 
 #[tokio::test]
-async fn false_tokens_are_refused_whatever_is_false_about_them() {
+async fn every_kind_of_invalid_token_is_refused() {
     let sandbox = Sandbox::new().await;
     let identity = Identity::new(&sandbox.stack);
     let claims = |claims: serde_json::Value| json!({ "claims": claims });
@@ -114,7 +114,7 @@ async fn false_tokens_are_refused_whatever_is_false_about_them() {
 }
 
 #[tokio::test]
-async fn a_token_signed_with_a_new_key_is_let_in_once_the_issuer_shows_the_key() {
+async fn token_with_a_new_key_is_accepted_after_key_publication() {
     let sandbox = Sandbox::new().await;
     let identity = Identity::new(&sandbox.stack);
     let scope = json!({ "scope": "docferry.service" });

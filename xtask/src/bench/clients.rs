@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use docferry_domain::Transfer;
 use serde_json::{Value, json};
 
-use super::ground::{BUCKET, Ground, Parcel, S3_KEY, USER};
+use super::ground::{BUCKET, Ground, S3_KEY, TestFile, USER};
 use super::process::Program;
 use super::runtime::RuntimeApi;
 use crate::emulator::REGION;
@@ -35,7 +35,7 @@ pub(crate) struct Run {
 /// Uploads the file with a fresh process of `upload`, invoked as often as it requests.
 ///
 /// `endpoint` is the URL of the cloud.
-pub(crate) async fn docferry(ground: &Ground, parcel: &Parcel, endpoint: &str) -> Result<Run> {
+pub(crate) async fn docferry(ground: &Ground, parcel: &TestFile, endpoint: &str) -> Result<Run> {
     let id = format!("{:032x}", fastrand::u128(..));
     ground.put_item(&record(&id, parcel)?)?;
     let mut runtime = RuntimeApi::start().await?;
@@ -64,7 +64,7 @@ pub(crate) async fn docferry(ground: &Ground, parcel: &Parcel, endpoint: &str) -
 }
 
 /// Returns the transfer's record in the state in which `poll` leaves it.
-fn record(id: &str, parcel: &Parcel) -> Result<Value> {
+fn record(id: &str, parcel: &TestFile) -> Result<Value> {
     let (requested_at, deadline) = ("2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z");
     let transfer: Transfer = serde_json::from_value(json!({
         "schemaVersion": 1, "transferId": id, "owner": "scv",
@@ -117,7 +117,7 @@ impl Rclone {
     pub(crate) async fn carry(
         &self,
         ground: &Ground,
-        parcel: &Parcel,
+        parcel: &TestFile,
         chunk: Option<&str>,
     ) -> Result<Run> {
         // rclone stores its token in the configuration. A copy makes each run request a new one, as
@@ -144,7 +144,7 @@ impl Rclone {
 /// Checks that the whole file arrived, and returns the measurements.
 async fn verified_run(
     ground: &Ground,
-    parcel: &Parcel,
+    parcel: &TestFile,
     took: Duration,
     peak_memory: u64,
     invocations: u32,

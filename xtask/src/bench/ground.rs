@@ -15,7 +15,7 @@ use crate::deploy::{Cloud, KeyPair};
 use crate::emulator::{Emulator, REGION, credentials};
 use crate::paths::Paths;
 use crate::simulators::{self, Simulator};
-use crate::stack::{Folder, Secrets, values_by_name};
+use crate::stack::{Folder, Secrets, secret_values_by_name};
 use crate::tools::Tools;
 
 pub(crate) const USER: &str = "ada@docferry.example";
@@ -33,7 +33,7 @@ pub(crate) struct Names {
 
 /// A file to be uploaded in one run: its key in the bucket is also its path in the drive.
 #[derive(Debug)]
-pub(crate) struct Parcel {
+pub(crate) struct TestFile {
     pub(crate) name: String,
     pub(crate) size: u64,
     pub(crate) etag: String,
@@ -64,11 +64,11 @@ impl Ground {
         let secrets = Secrets::random();
         let cloud = Cloud { paths, tools, folder: folder.path(), endpoint: &emulator.url };
         let key = KeyPair { access_key_id: S3_KEY.into(), secret_access_key: "unchecked".into() };
-        let values: BTreeMap<_, _> = values_by_name(&secrets, &key).into();
+        let values: BTreeMap<_, _> = secret_values_by_name(&secrets, &key).into();
         let names = cloud.provision("bench", &json!({ "secrets": values }))?;
         let mut graph = Command::new(build.program(paths, "docferry-sim-graph"));
         graph.args(["--user", USER, "--forget-bytes"]);
-        let graph = simulators::graph_from(graph, folder.path(), &secrets)?;
+        let graph = simulators::graph_from_command(graph, folder.path(), &secrets)?;
         let mut s3 = Command::new(build.program(paths, "docferry-sim-s3"));
         s3.args(["--bucket", BUCKET, "--access-key", S3_KEY]);
         let s3 = simulators::start(s3, "s3", folder.path())?;
@@ -105,7 +105,7 @@ impl Ground {
     }
 
     /// Adds a new object to the bucket and removes the data of earlier runs.
-    pub(crate) async fn parcel(&self, size: u64) -> Result<Parcel> {
+    pub(crate) async fn parcel(&self, size: u64) -> Result<TestFile> {
         for (simulator, resource) in [
             (&self.s3, "objects"),
             (&self.s3, "requests"),
@@ -119,11 +119,11 @@ impl Ground {
         let url = format!("{}/objects/{name}?size={size}", self.s3.service.admin);
         let object: Value = self.http.put(url).send().await?.error_for_status()?.json().await?;
         let etag = object["etag"].as_str().context("the object has no ETag")?.to_owned();
-        Ok(Parcel { name, size, etag })
+        Ok(TestFile { name, size, etag })
     }
 
     /// Returns the uploaded file, as the simulated Graph describes it.
-    pub(crate) async fn delivered(&self, parcel: &Parcel) -> Result<Value> {
+    pub(crate) async fn delivered(&self, parcel: &TestFile) -> Result<Value> {
         let files = self.admin(&self.graph, "files").await?;
         let found = files
             .as_array()

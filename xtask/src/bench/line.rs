@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_goes_through_points_that_lie_on_one_and_tells_how_far_others_are() {
+    fn fitted_line_matches_collinear_points_and_reports_the_largest_distance() {
         let straight = [(1.0, 5.0), (2.0, 7.0), (4.0, 11.0)];
         let line = Line::through(&straight);
         assert!((line.fixed - 3.0).abs() < 1e-9 && (line.slope - 2.0).abs() < 1e-9);

@@ -81,7 +81,7 @@ impl Build {
         );
         let names: Vec<_> = functions.iter().chain(&Self::SIMULATORS).copied().collect();
         let release: &[&str] = if self == Self::Release { &["--release"] } else { &[] };
-        binaries::build_these(paths, &names, release)
+        binaries::build_named(paths, &names, release)
     }
 }
 
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_one_of_the_values() {
+    fn median_is_one_of_the_values() {
         assert_eq!(median(&[5, 1, 9]), 5);
         assert_eq!(median(&[4, 1, 9, 5]), 4);
         assert_eq!(median::<u64>(&[]), 0);

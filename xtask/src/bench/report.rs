@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_stands_between_the_marks_is_replaced() {
+    fn only_the_text_between_the_markers_is_replaced() {
         let text = "a\n<!-- bench x -->\nold\n<!-- end x -->\nb\n";
         let expected = "a\n<!-- bench x -->\nnew\n<!-- end x -->\nb\n";
         assert_eq!(replace_section(text, "x", "new\n").as_deref(), Some(expected));
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_is_said_to_be_missed_and_not_hidden() {
+    fn missed_target_is_shown_next_to_the_value() {
         assert_eq!(Target::at_most(1.06, 1.05).beside("1.06"), "1.06 MISSED");
         assert_eq!(Target::at_most(5, 5).beside("5"), "5 met");
         assert_eq!(megabytes(48_250_000), "48.2 MB");

@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_function_is_given_an_event_and_its_answer_comes_back() {
+    async fn function_receives_an_event_and_its_result_is_returned() {
         let mut api = RuntimeApi::start().await.unwrap();
         let base = format!("http://{}/2018-06-01/runtime/invocation", api.address());
         let function = tokio::spawn(async move {

@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::clients::{Rclone, Run, docferry};
-use super::ground::{Ground, Parcel};
+use super::ground::{Ground, TestFile};
 use super::median;
 use super::report::Report;
 
@@ -64,7 +64,7 @@ impl Transfers<'_> {
         sizes.iter().map(|size| if self.quick { size / 16 } else { *size }).collect()
     }
 
-    async fn parcel(&self, size: u64) -> Result<Parcel> {
+    async fn parcel(&self, size: u64) -> Result<TestFile> {
         self.ground.parcel(size).await
     }
 
@@ -115,7 +115,7 @@ impl Transfers<'_> {
         self.ground.shape(&json!({ "bytesPerSecond": BYTES_PER_SECOND }), &graph).await
     }
 
-    async fn unshape(&self) -> Result<()> {
+    async fn remove_limits(&self) -> Result<()> {
         let nothing: Value = json!({});
         self.ground.shape(&nothing, &nothing).await
     }

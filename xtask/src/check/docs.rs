@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_documents_in_the_project_are_true_of_it() {
+    fn documents_of_the_project_have_no_complaints() {
         let paths = Paths::of_workspace().unwrap();
         assert_eq!(complaints(&paths).unwrap(), Vec::<String>::new());
     }

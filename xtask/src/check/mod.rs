@@ -39,7 +39,7 @@ pub(crate) fn run(paths: &Paths, parts: &[Part]) -> Result<()> {
             }
             Part::Template => results.extend(template::Sources::of_project(paths)?.complaints()),
             Part::Documents => {
-                results.push(("the documents match the project", docs::complaints(paths)?))
+                results.push(("the documents match the project", docs::complaints(paths)?));
             }
             Part::Api => results.extend(api::complaints(paths)?),
         }

@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quotes_cannot_be_left() {
+    fn single_quotes_are_escaped_for_the_shell() {
         assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 }

@@ -23,7 +23,7 @@ use exchange::Exchange;
 use scenario::{Item, documents};
 use simulators::Simulators;
 use table::table;
-use verdict::{Findings, Verdict, judge};
+use verdict::{ObservedState, Verdict, judge};
 
 /// Slow enough to show moving progress bars: 300 MB take about twenty seconds.
 const GRAPH_BYTES_PER_SECOND: u64 = 14_000_000;
@@ -67,11 +67,11 @@ async fn run_scenario(paths: &Paths, stack: &Stack) -> Result<()> {
         "Sending all of them, one of them to two users, and one that does not exist; downloading one …"
     );
     let start = Instant::now();
-    simulators.shape_graph(Some(GRAPH_BYTES_PER_SECOND)).await?;
+    simulators.limit_graph_bandwidth(Some(GRAPH_BYTES_PER_SECOND)).await?;
     let delivering = deliver::deliver(&client, &items, &stack.users);
     let (deliveries, download) = futures::future::join(delivering, download::download(stack)).await;
     let (deliveries, download) = (deliveries?, download?);
-    simulators.shape_graph(None).await?;
+    simulators.limit_graph_bandwidth(None).await?;
     println!("All ended after {}.\n", short_duration(start.elapsed()));
 
     let findings = collect_findings(stack, &simulators, &items).await?;
@@ -93,10 +93,10 @@ async fn collect_findings(
     stack: &Stack,
     simulators: &Simulators,
     items: &[Item],
-) -> Result<Findings> {
+) -> Result<ObservedState> {
     let keys: BTreeSet<_> =
         items.iter().filter(|item| item.is_known()).map(|item| item.filename.to_owned()).collect();
-    Ok(Findings {
+    Ok(ObservedState {
         left_over: Exchange::new(stack).left_over(&keys, CLEAN_UP_TIMEOUT).await?,
         sources: simulators.documents().await?,
         files: simulators.files().await?,

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn header_table_and_end_are_where_a_reader_looks() {
+    fn pdf_header_xref_table_and_trailer_are_valid() {
         let file = pdf(2_000_000, 7);
         assert!(file.starts_with(b"%PDF-1.7\n"));
         assert!(file.ends_with(b"\n%%EOF\n"));
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn every_stream_is_as_long_as_it_says() {
+    fn pdf_stream_lengths_are_correct() {
         let file = pdf(1, 7);
         let mut position = 0;
         let mut streams = 0;
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn it_has_the_wanted_size_and_is_the_same_every_time() {
+    fn pdf_has_the_requested_size_and_is_reproducible() {
         let file = pdf(15_000_000, 1);
         assert!((15_000_000..15_100_000).contains(&file.len()), "{}", file.len());
         assert_eq!(file, pdf(15_000_000, 1));

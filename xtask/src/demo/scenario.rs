@@ -15,7 +15,7 @@ pub(crate) enum Content {
     /// The object store generates the bytes, because there are too many to upload.
     Generated { bytes: u64, seed: u64 },
     /// Another item has already added this document.
-    SameAgain,
+    SameDocument,
     /// The document does not exist.
     Unknown,
 }
@@ -77,13 +77,17 @@ pub(crate) fn documents() -> Vec<Item> {
         content,
         end: End::Delivered,
     };
-    let shared =
-        plain("Notice of hearing.pdf", PDF, Some("Notices"), Content::Bytes(pdf(4_000_000, 3)));
+    let shared = plain(
+        "Notice of hearing.pdf",
+        PDF,
+        Some("NotificationOutbox"),
+        Content::Bytes(pdf(4_000_000, 3)),
+    );
     let second = Item {
         label: "Notice of hearing.pdf (2nd user)",
         guid: shared.guid.clone(),
         recipient: 1,
-        ..plain(shared.filename, PDF, shared.folder, Content::SameAgain)
+        ..plain(shared.filename, PDF, shared.folder, Content::SameDocument)
     };
     vec![
         plain(
@@ -130,14 +134,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_documents_are_those_that_were_promised() {
+    fn demo_documents_cover_all_difficulties() {
         let items = documents();
         let sizes: Vec<_> = items
             .iter()
             .map(|item| match &item.content {
                 Content::Bytes(bytes) => Some(bytes.len() as u64),
                 Content::Generated { bytes, .. } => Some(*bytes),
-                Content::SameAgain | Content::Unknown => None,
+                Content::SameDocument | Content::Unknown => None,
             })
             .collect();
         assert!((15_000_000..16_000_000).contains(&sizes[0].unwrap()));

@@ -65,7 +65,7 @@ impl Simulators {
             .append_pair("filename", item.filename)
             .append_pair("mimetype", item.mimetype);
         let request = match &item.content {
-            Content::SameAgain | Content::Unknown => return Ok(()),
+            Content::SameDocument | Content::Unknown => return Ok(()),
             Content::Bytes(bytes) => self.http.put(url).body(bytes.clone()),
             Content::Generated { bytes, seed } => {
                 url.query_pairs_mut()
@@ -94,7 +94,7 @@ impl Simulators {
     }
 
     /// Limits the bandwidth of each request to Graph; `None` removes the limit.
-    pub(crate) async fn shape_graph(&self, bytes_per_second: Option<u64>) -> Result<()> {
+    pub(crate) async fn limit_graph_bandwidth(&self, bytes_per_second: Option<u64>) -> Result<()> {
         let url = join_path(&self.graph, &["shape"])?;
         let shape = match bytes_per_second {
             Some(rate) => json!({ "bytesPerSecond": rate }),

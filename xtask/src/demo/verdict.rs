@@ -14,7 +14,7 @@ const TERMINATED: &str = "Terminated by request";
 
 /// State that was observed after the deliveries had ended.
 #[derive(Debug, Default)]
-pub(crate) struct Findings {
+pub(crate) struct ObservedState {
     pub(crate) sources: Vec<SourceDocument>,
     /// Files of all users.
     pub(crate) files: Vec<DeliveredFile>,
@@ -43,7 +43,7 @@ pub(crate) fn judge(
     item: &Item,
     recipient: &str,
     delivery: &Delivery,
-    findings: &Findings,
+    findings: &ObservedState,
 ) -> Verdict {
     let source = findings.sources.iter().find(|source| source.guid == item.guid);
     let destination = item.destination();
@@ -194,7 +194,7 @@ mod tests {
         Delivery { transfer_id: Some("t".into()), result }
     }
 
-    fn findings(delivered_hash: &str) -> Findings {
+    fn findings(delivered_hash: &str) -> ObservedState {
         let source = SourceDocument { guid: "Zw==".into(), size: 3, sha256: "abc".into() };
         let file = DeliveredFile {
             user: "judge".into(),
@@ -203,19 +203,19 @@ mod tests {
             sha256: delivered_hash.into(),
             received_bytes: 3,
         };
-        Findings { sources: vec![source], files: vec![file], ..Findings::default() }
+        ObservedState { sources: vec![source], files: vec![file], ..ObservedState::default() }
     }
 
     #[test]
-    fn equal_bytes_and_a_clean_bucket_are_as_it_should_be() {
+    fn equal_hashes_and_a_clean_bucket_have_no_complaints() {
         let verdict = judge(&known(), "judge", &completed(), &findings("abc"));
         assert!(verdict.complaints.is_empty(), "{verdict:?}");
         assert!(table(&[verdict]).contains("completed"));
     }
 
     #[test]
-    fn every_way_to_be_wrong_is_named() {
-        let complaints = |delivery: &Delivery, findings: &Findings| {
+    fn each_kind_of_problem_is_reported() {
+        let complaints = |delivery: &Delivery, findings: &ObservedState| {
             judge(&known(), "judge", delivery, findings).complaints.join("; ")
         };
         assert!(complaints(&completed(), &findings("other")).contains("not the source's"));
@@ -234,9 +234,9 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_document_must_fail_and_say_why() {
+    fn unknown_document_must_fail_with_a_message() {
         let unknown = item(Content::Unknown, End::NotFound);
-        let nothing = Findings::default();
+        let nothing = ObservedState::default();
         let message = "The document is not in the object store. Check its GUID.";
         assert!(judge(&unknown, "judge", &failed(message), &nothing).complaints.is_empty());
         assert!(!judge(&unknown, "judge", &failed(""), &nothing).complaints.is_empty());
@@ -249,12 +249,12 @@ mod tests {
     }
 
     #[test]
-    fn a_stopped_transfer_must_have_begun_and_leave_nothing() {
+    fn stopped_transfer_must_have_started_and_leave_no_file() {
         let stopped = item(Content::Bytes(vec![1, 2, 3]), End::Terminated);
         let mut seen = findings("abc");
         seen.files.clear();
         seen.sessions = vec![session("deleted", 2)];
-        let complaints_of = |delivery: &Delivery, seen: &Findings| {
+        let complaints_of = |delivery: &Delivery, seen: &ObservedState| {
             judge(&stopped, "judge", delivery, seen).complaints.join("; ")
         };
         assert_eq!(complaints_of(&failed(TERMINATED), &seen), "");
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_user_has_does_not_count() {
+    fn files_of_other_users_do_not_count() {
         let complaints = judge(&known(), "counsel", &completed(), &findings("abc")).complaints;
         assert_eq!(complaints, ["completed, but the delivered file is not there"]);
     }

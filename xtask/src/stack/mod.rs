@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::deploy::KeyPair;
 
-pub(crate) use settings::{Secrets, Settings, values_by_name};
+pub(crate) use settings::{Secrets, Settings, secret_values_by_name};
 pub(crate) use up::{Folder, Up, Written, up};
 
 /// Addresses and credentials of a running stack; the content of `target/demo.json`.

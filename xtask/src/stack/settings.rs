@@ -146,7 +146,7 @@ pub(crate) fn parameters<'a>(
 
 /// Returns the secret values in the form that the functions read, by the secrets' names in the
 /// template.
-pub(crate) fn values_by_name(
+pub(crate) fn secret_values_by_name(
     secrets: &Secrets,
     key: &KeyPair,
 ) -> [(&'static str, serde_json::Value); 5] {
@@ -178,7 +178,7 @@ pub(crate) fn values<'a>(
     key: &KeyPair,
 ) -> Result<BTreeMap<&'a str, serde_json::Value>> {
     let by_arn = |(name, value)| Ok((output(outputs, &format!("{name}SecretArn"))?, value));
-    values_by_name(secrets, key).into_iter().map(by_arn).collect()
+    secret_values_by_name(secrets, key).into_iter().map(by_arn).collect()
 }
 
 /// Returns an output of the stack.

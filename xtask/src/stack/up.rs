@@ -16,7 +16,7 @@ use crate::deploy::{Cloud, ENVIRONMENT, STACK_NAME};
 use crate::emulator::{Emulator, REGION};
 use crate::paths::Paths;
 use crate::simulators::{self, Simulator};
-use crate::tools::ToolsSoon;
+use crate::tools::PendingTools;
 
 /// Maximum time for a running emulator to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,7 +25,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
-    _locked: File,
+    _lock: File,
 }
 
 impl Folder {
@@ -39,7 +39,7 @@ impl Folder {
         if lock.try_lock().is_err() {
             bail!("another run uses {}: wait until it ends, or stop it", path.display());
         }
-        Ok(Self { path: path.to_owned(), _locked: lock })
+        Ok(Self { path: path.to_owned(), _lock: lock })
     }
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn up(paths: &Paths, settings: &Settings) -> Result<Up> {
     if let Some(url) = &settings.endpoint {
         check_reachable(url)?;
     }
-    let mut tools = ToolsSoon::begin(paths)?;
+    let mut tools = PendingTools::begin(paths)?;
     log_step("building functions and simulators …");
     binaries::build(paths)?;
     let staged = binaries::stage(paths)?;

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_function_points_to_its_staged_binary_and_nothing_else_changes() {
+    fn localized_template_changes_only_paths_of_binaries_and_definitions() {
         let template = include_str!("../../../template.yaml");
         let copy = localized(template, Path::new("/the root"), Path::new("/staged")).unwrap();
         for name in FUNCTIONS {

@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_project_s_template_is_read_as_it_is_written() {
+    fn template_of_the_project_is_parsed() {
         let template = Template::parse(include_str!("../../../template.yaml")).unwrap();
         let parameters = template.parameters();
         assert!(parameters.contains("GraphTenantId") && !parameters.contains("Type"));

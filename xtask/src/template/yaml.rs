@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_forms_are_read_as_the_long_ones() {
+    fn short_forms_are_parsed_as_long_forms() {
         let text = "a: !Ref X\nb: [!GetAtt X.Arn, 3]\nc: { d: !Sub '${X.Arn}/e' }\nf: !If [G, true, \"1\"]\n";
         let long = json!({
             "a": { "Ref": "X" },
@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_yaml_is_told() {
+    fn invalid_yaml_is_an_error() {
         assert!(read("a: [").is_err());
         assert!(read("a: 1\n---\nb: 2\n").is_err());
     }

@@ -52,7 +52,7 @@ pub(super) struct Clients {
 
 /// Generates and builds the clients. Prints a line and returns `None` if the generator cannot be
 /// installed. A client that does not build makes its test fail.
-pub(super) fn or_left_out(paths: &Paths, tools: &Tools) -> Option<Clients> {
+pub(super) fn or_skip(paths: &Paths, tools: &Tools) -> Option<Clients> {
     let node = extras::NODE.ensure(paths, tools);
     let tools_and_node = Tools::clients(paths).and_then(|generator| Ok((generator, node?)));
     match tools_and_node {

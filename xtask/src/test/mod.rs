@@ -17,7 +17,7 @@ use clap::ValueEnum;
 use crate::check;
 use crate::extras;
 use crate::paths::Paths;
-use crate::tools::{Tools, ToolsSoon};
+use crate::tools::{PendingTools, Tools};
 
 /// A step of the test run. Steps run in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -62,10 +62,10 @@ pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result
     let steps = if steps.is_empty() { &all } else { steps };
     let mut tools = None;
     if steps.iter().any(|step| matches!(step, Step::Template | Step::System | Step::Long)) {
-        tools = Some(ToolsSoon::begin(paths)?);
+        tools = Some(PendingTools::begin(paths)?);
     } else if steps.contains(&Step::Unit) {
         // In `unit`, only the rclone tests need a tool, and they can be skipped.
-        tools = ToolsSoon::begin(paths).ok();
+        tools = PendingTools::begin(paths).ok();
     }
     let mut installed_tools =
         || tools.as_mut().context("the tools were not requested")?.get().cloned();
@@ -106,7 +106,7 @@ pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result
 /// Runs the unit tests. Only the rclone tests are skipped if rclone cannot be installed.
 fn unit(paths: &Paths, tools: Result<Tools>, filter: Option<&str>) -> Result<Counts> {
     let tests = "the tests of the simulated Graph with rclone";
-    let program = extras::RCLONE.or_left_out(paths, tools, tests);
+    let program = extras::RCLONE.or_skip(paths, tools, tests);
     let rclone: Option<(&str, &OsStr)> =
         program.as_ref().map(|program| (extras::RCLONE.variable, program.as_os_str()));
     suites::run(paths, suites::UNIT, filter, rclone.as_slice())

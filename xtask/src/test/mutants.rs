@@ -90,7 +90,7 @@ fn baseline(builds: &Builds<'_>, tests: &[&TestName]) -> Result<Durations> {
         if !durations.contains_key(*test) {
             let start = Instant::now();
             let result = executables.run(test, run::BASELINE_TIMEOUT)?;
-            if let Some(problem) = result.wrong_in_baseline() {
+            if let Some(problem) = result.baseline_problem() {
                 bail!("without any mutant, {test} {problem}: fix that first");
             }
             durations.insert((*test).clone(), start.elapsed());
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_mutant_of_the_project_has_a_whole_header() {
+    fn mutants_of_the_project_have_complete_headers() {
         let mutants = read(&Paths::of_workspace().unwrap()).unwrap();
         assert!(mutants.iter().all(|mutant| !mutant.files.is_empty()));
     }

@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_summary_of_nextest_is_counted_with_and_without_colours() {
+    fn nextest_summary_is_counted_with_and_without_colors() {
         let mut counts = Counts::default();
         counts.read_nextest("     Summary [   0.012s] 9 tests run: 6 passed (1 slow), 2 failed, 1 timed out, 4 skipped");
         counts.read_nextest("\u{1b}[32;1m     Summary\u{1b}[0m [   1.2s] \u{1b}[1m1\u{1b}[0m test run: \u{1b}[1m1\u{1b}[0m \u{1b}[32;1mpassed\u{1b}[0m, \u{1b}[1m0\u{1b}[0m \u{1b}[33;1mskipped\u{1b}[0m");
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_results_of_cargo_test_are_added_up() {
+    fn cargo_test_results_are_added_up() {
         let mut counts = Counts::default();
         for line in [
             "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s",

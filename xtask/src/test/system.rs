@@ -29,7 +29,7 @@ impl System {
         // deadlines.
         suites::build(paths)?;
         let program = Tools::schemathesis(paths)?;
-        let clients = clients::or_left_out(paths, tools);
+        let clients = clients::or_skip(paths, tools);
         let up = stack::up(paths, &Settings::tests())?;
         let written = up.write_to(&paths.target.join("test-stack.json"))?;
         let mut variables = vec![
@@ -43,7 +43,7 @@ impl System {
         let extras =
             [(extras::NGINX, "the settings for nginx"), (extras::NODE, "the clients in docs")];
         for (extra, tests) in extras {
-            let program = extra.or_left_out(paths, Ok(tools.clone()), tests);
+            let program = extra.or_skip(paths, Ok(tools.clone()), tests);
             variables.extend(program.map(|program| (extra.variable, program.into())));
         }
         if let Some(clients) = clients {

@@ -38,7 +38,7 @@ pub(crate) fn run(paths: &Paths, tools: &Tools) -> Result<()> {
             "Properties": {
                 "RoleArn": "arn:aws:iam::123456789012:role/lint",
                 // The linter accepts any number here.
-                "DefinitionString": definition.with_numbers(|_| 2),
+                "DefinitionString": definition.substitute_numbers(|_| 2),
                 "DefinitionSubstitutions": arns,
             }
         });

@@ -109,7 +109,7 @@ pub(crate) struct Send {
     pub(crate) watch: bool,
 
     #[command(flatten)]
-    pub(crate) patience: Patience,
+    pub(crate) patience: WaitOptions,
 }
 
 #[derive(Debug, Group)]
@@ -140,7 +140,7 @@ pub(crate) struct Get {
     pub(crate) priority: PriorityName,
 
     #[command(flatten)]
-    pub(crate) patience: Patience,
+    pub(crate) patience: WaitOptions,
 }
 
 #[derive(Debug, Group)]
@@ -158,7 +158,7 @@ pub(crate) struct List {
     pub(crate) limit: usize,
 
     #[command(flatten)]
-    pub(crate) patience: Patience,
+    pub(crate) patience: WaitOptions,
 }
 
 #[derive(Debug, Group)]
@@ -172,7 +172,7 @@ pub(crate) struct Retry {
     pub(crate) watch: bool,
 
     #[command(flatten)]
-    pub(crate) patience: Patience,
+    pub(crate) patience: WaitOptions,
 }
 
 /// [`Priority`], as an argument.
@@ -231,7 +231,7 @@ pub(crate) struct Cancel {
     pub(crate) watch: bool,
 
     #[command(flatten)]
-    pub(crate) patience: Patience,
+    pub(crate) patience: WaitOptions,
 }
 
 #[derive(Debug, Group)]
@@ -241,11 +241,11 @@ pub(crate) struct Watch {
     pub(crate) ids: Vec<String>,
 
     #[command(flatten)]
-    pub(crate) patience: Patience,
+    pub(crate) patience: WaitOptions,
 }
 
 #[derive(Debug, Group)]
-pub(crate) struct Patience {
+pub(crate) struct WaitOptions {
     /// Maximum time to wait for the end, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 14_400)]
     timeout: u64,
@@ -255,7 +255,7 @@ pub(crate) struct Patience {
     retries: usize,
 }
 
-impl Patience {
+impl WaitOptions {
     pub(crate) fn options(&self) -> Options {
         Options { timeout: Duration::from_secs(self.timeout), retries: self.retries }
     }
@@ -268,12 +268,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_well_formed() {
+    fn command_line_definition_is_valid() {
         Args::command().debug_assert();
     }
 
     #[test]
-    fn no_secret_is_in_debug_output() {
+    fn debug_output_of_arguments_shows_no_secret() {
         for option in ["--password", "--token", "--client-secret"] {
             let line = ["docferry", option, "hunter2", "watch", "t"];
             assert!(!format!("{:?}", Args::parse_from(line)).contains("hunter2"));

@@ -1,8 +1,8 @@
 //! The `docferry cancel` command.
 
 use docferry_cli::job::JobStatus;
-use docferry_cli::watch::{Options, Outcome, insist};
-use docferry_cli::{Client, ClientError, Problem, TransferState, Watched};
+use docferry_cli::watch::{Options, Outcome, retry_transient};
+use docferry_cli::{Client, ClientError, Problem, StatusDocument, TransferState};
 use serde::Serialize;
 
 use crate::args::Cancel;
@@ -50,7 +50,7 @@ impl<'a> Id<'a> {
 /// Status of a transfer or job.
 struct StatusSummary {
     state: TransferState,
-    was_stopped: bool,
+    was_canceled: bool,
     /// Error message of the service, if any.
     message: Option<String>,
     /// Cause of a failure, for display.
@@ -61,7 +61,7 @@ pub(crate) async fn run(client: &Client, args: &Cancel, json: bool) -> Result<Ex
     let options = args.patience.options();
     let mut ids = Vec::with_capacity(args.ids.len());
     for id in &args.ids {
-        let is_job = match insist(&options, || client.is_job(id), output::retrying).await {
+        let is_job = match retry_transient(&options, || client.is_job(id), output::retrying).await {
             Ok(is_job) => is_job,
             Err(error) => {
                 output::note("no cancel request was sent")?;
@@ -75,7 +75,7 @@ pub(crate) async fn run(client: &Client, args: &Cancel, json: bool) -> Result<Ex
     let failed_requests = request_cancellation(client, &ids, &options).await;
     for FailedRequest { ids: failed, error } in failed_requests {
         exit = exit.max(Exit::from(&error));
-        let may_be_accepted = error.may_have_been_done();
+        let may_be_accepted = error.may_have_taken_effect();
         for id in &failed {
             if json {
                 let problem = error.to_problem();
@@ -92,7 +92,7 @@ pub(crate) async fn run(client: &Client, args: &Cancel, json: bool) -> Result<Ex
             })?;
         }
         ids.retain(|id| !failed.iter().any(|other| other.as_str() == id.as_str()));
-        output::complain("the cancel request failed", error)?;
+        output::print_error("the cancel request failed", error)?;
     }
     for &id in &ids {
         match current_status(client, id, &options).await {
@@ -109,7 +109,7 @@ pub(crate) async fn run(client: &Client, args: &Cancel, json: bool) -> Result<Ex
                     output::result(json, &UnknownOutcome { id, problem }, "")?;
                 }
                 let about = format!("the status of {} is not known", id.as_str());
-                output::complain(&about, error)?;
+                output::print_error(&about, error)?;
             }
         }
     }
@@ -140,14 +140,15 @@ async fn request_cancellation<'a>(
     });
     let transfers: Vec<_> = transfers.collect();
     if !transfers.is_empty()
-        && let Err(error) = insist(options, || client.terminate(&transfers), output::retrying).await
+        && let Err(error) =
+            retry_transient(options, || client.terminate(&transfers), output::retrying).await
     {
         let transfers = ids.iter().filter(|id| matches!(id, Id::Transfer(_)));
         failed_requests.push(FailedRequest { ids: transfers.copied().collect(), error });
     }
     for id in ids {
         let Id::Job(job_id) = id else { continue };
-        match insist(options, || client.cancel_job(job_id), output::retrying).await {
+        match retry_transient(options, || client.cancel_job(job_id), output::retrying).await {
             // 409: the job has ended. Its status is reported below.
             Ok(()) | Err(ClientError::Rejected { status: 409, .. }) => {}
             Err(error) => failed_requests.push(FailedRequest { ids: vec![*id], error }),
@@ -165,22 +166,23 @@ async fn current_status(
 ) -> Result<StatusSummary, ClientError> {
     Ok(match id {
         Id::Transfer(id) => {
-            let status = insist(options, || client.status(id), output::retrying).await?;
+            let status = retry_transient(options, || client.status(id), output::retrying).await?;
             let message = status.last_error_message.clone();
             StatusSummary { message, ..summarize(&status) }
         }
         Id::Job(id) => {
-            let status = insist(options, || client.poll_job(id), output::retrying).await?.status;
+            let status =
+                retry_transient(options, || client.poll_job(id), output::retrying).await?.status;
             let message = status.error.as_ref().map(|error| error.message.clone());
             StatusSummary { message, ..summarize(&status) }
         }
     })
 }
 
-fn summarize(status: &impl Watched) -> StatusSummary {
+fn summarize(status: &impl StatusDocument) -> StatusSummary {
     StatusSummary {
         state: status.state(),
-        was_stopped: status.was_stopped(),
+        was_canceled: status.was_canceled(),
         message: None,
         failure: status.failure(),
     }
@@ -197,7 +199,7 @@ fn report(id: Id<'_>, status: &StatusSummary, json: bool) -> Result<Exit, CliErr
         TransferState::Completed => {
             (Exit::Completed, "completed", "already completed; the document stays".to_owned())
         }
-        TransferState::Failed if status.was_stopped => {
+        TransferState::Failed if status.was_canceled => {
             (Exit::Completed, "stopped", "stopped on request".to_owned())
         }
         TransferState::Failed => {
@@ -211,9 +213,9 @@ fn report(id: Id<'_>, status: &StatusSummary, json: bool) -> Result<Exit, CliErr
 }
 
 /// Exit code for the end of a watch after a cancel request: stopping counts as success.
-fn cancel_exit<S: Watched>(outcome: &Outcome<S>) -> Exit {
+fn cancel_exit<S: StatusDocument>(outcome: &Outcome<S>) -> Exit {
     match outcome {
-        Outcome::Failed(status) if status.was_stopped() => Exit::Completed,
+        Outcome::Failed(status) if status.was_canceled() => Exit::Completed,
         _ => Exit::of(outcome),
     }
 }

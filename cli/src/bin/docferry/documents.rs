@@ -11,7 +11,7 @@ use docferry_app::ports::IndexedDocument;
 use docferry_domain::{FileId, is_printable};
 use serde::{Deserialize, Serialize};
 
-use crate::admin::{AdminError, DocumentsPlace};
+use crate::admin::{AdminError, DocumentsIndexArgs};
 use crate::exit::{CliError, Exit};
 use crate::output;
 
@@ -33,7 +33,7 @@ pub(crate) struct Import {
     file: PathBuf,
 
     #[command(flatten)]
-    place: DocumentsPlace,
+    place: DocumentsIndexArgs,
 }
 
 /// One line of the file.
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_line_is_read_and_what_is_optional_may_be_missing() {
+    fn import_parses_all_lines_with_optional_members_missing() {
         let text = "{\"file_id\": 10001, \"objectGuid\": \"AAAA\", \"name\": \"a.pdf\", \"size\": 7}\n\n\
                     {\"file_id\": 10002, \"objectGuid\": \"AAAB\"}\n";
         let documents = parse(text).unwrap();
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn byte_order_mark_is_skipped_and_unprintable_names_are_refused() {
+    fn import_skips_byte_order_mark_and_refuses_unprintable_names() {
         let line = "{\"file_id\": 10001, \"objectGuid\": \"AAAA\", \"name\": \"NAME\"}";
         let marked = format!("\u{feff}{}", line.replace("NAME", "l'été.pdf"));
         assert_eq!(parse(&marked).unwrap().len(), 1);
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_lines_are_told_by_their_numbers_and_nothing_is_read() {
+    fn import_reports_invalid_lines_by_number_and_returns_nothing() {
         let text = "{\"file_id\": 1, \"objectGuid\": \"AAAA\"}\nnonsense\n\
                     {\"file_id\": 1, \"objectGuid\": \"AAAB\"}\n{\"file_id\": 2}\n";
         let error = parse(text).unwrap_err().to_string();

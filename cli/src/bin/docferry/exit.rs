@@ -55,7 +55,7 @@ impl From<&FetchError> for Exit {
     fn from(error: &FetchError) -> Self {
         match error {
             FetchError::Client(error) => error.into(),
-            FetchError::NothingThere { .. } => Self::Failed,
+            FetchError::NothingToFetch { .. } => Self::Failed,
             FetchError::NotReady => Self::TimedOut,
             FetchError::Broken { .. } | FetchError::Foreign { .. } => Self::Unreachable,
             FetchError::Store { .. } if error.is_transient() => Self::Unreachable,
@@ -107,7 +107,7 @@ pub(crate) enum CliError {
         code(docferry::usage),
         help("send the documents one by one, or omit --idempotency-key")
     )]
-    KeyForMany,
+    KeyForManyDocuments,
 
     #[cfg(feature = "admin")]
     #[error("{name} cannot be read")]

@@ -2,7 +2,7 @@
 
 use docferry_cli::Client;
 use docferry_cli::job::{JobFilter, JobPage, JobSummary};
-use docferry_cli::watch::insist;
+use docferry_cli::watch::retry_transient;
 
 use crate::args::List;
 use crate::exit::{CliError, Exit};
@@ -21,7 +21,8 @@ pub(crate) async fn run(client: &Client, args: &List, json: bool) -> Result<Exit
     let (mut token, mut remaining) = (None::<String>, args.limit);
     while remaining > 0 {
         let page = || client.jobs(&filter, token.as_deref());
-        let JobPage { items, next_page_token } = insist(&options, page, output::retrying).await?;
+        let JobPage { items, next_page_token } =
+            retry_transient(&options, page, output::retrying).await?;
         for job in items.iter().take(remaining) {
             output::result(json, job, &line(job))?;
         }

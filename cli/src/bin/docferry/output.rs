@@ -32,7 +32,7 @@ fn print<T: Serialize>(json: bool, document: &T, line: &str) -> io::Result<()> {
 ///
 /// # Errors
 /// [`CliError::Output`] when standard error is closed.
-pub(crate) fn complain<E>(about: &str, error: E) -> Result<(), CliError>
+pub(crate) fn print_error<E>(about: &str, error: E) -> Result<(), CliError>
 where
     E: Diagnostic + Send + Sync + 'static,
 {

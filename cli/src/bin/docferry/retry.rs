@@ -1,6 +1,6 @@
 //! The `docferry retry` command.
 
-use docferry_cli::watch::insist_while;
+use docferry_cli::watch::retry_while;
 use docferry_cli::{Client, ClientError, Problem};
 use serde::Serialize;
 
@@ -23,10 +23,9 @@ pub(crate) async fn run(client: &Client, args: &Retry, json: bool) -> Result<Exi
     for job_id in &args.job_ids {
         // The call is not idempotent: repeating one that took effect would start another run,
         // or be refused. So it is repeated only when it certainly had no effect.
-        let is_transient =
-            |error: &ClientError| error.is_surely_not_done() || error.is_not_settled();
+        let is_transient = |error: &ClientError| error.had_no_effect() || error.is_not_cleaned_up();
         let call = || client.retry_job(job_id);
-        match insist_while(is_transient, &options, call, output::retrying).await {
+        match retry_while(is_transient, &options, call, output::retrying).await {
             Ok(accepted) => {
                 let attempt =
                     accepted.attempts.map_or_else(String::new, |n| format!(", attempt {n}"));
@@ -43,8 +42,8 @@ pub(crate) async fn run(client: &Client, args: &Retry, json: bool) -> Result<Exi
                 }
                 // All earlier tries certainly had no effect.
                 let is_refused = matches!(error, ClientError::Rejected { .. });
-                if error.may_have_been_done() && !is_refused {
-                    output::complain(
+                if error.may_have_taken_effect() && !is_refused {
+                    output::print_error(
                         &format!("it is not known whether job {job_id} was retried"),
                         error,
                     )?;
@@ -52,7 +51,7 @@ pub(crate) async fn run(client: &Client, args: &Retry, json: bool) -> Result<Exi
                         "check the job before retrying it again: docferry watch {job_id}"
                     ))?;
                 } else {
-                    output::complain(&format!("job {job_id} was not retried"), error)?;
+                    output::print_error(&format!("job {job_id} was not retried"), error)?;
                 }
                 // The other jobs would fail for the same reason.
                 if is_fatal {

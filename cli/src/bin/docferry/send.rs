@@ -1,6 +1,6 @@
 //! The `docferry send` command.
 
-use docferry_cli::watch::insist_while;
+use docferry_cli::watch::retry_while;
 use docferry_cli::{Accepted, Client, ClientError, NewTransfer, Problem};
 use serde::Serialize;
 
@@ -43,7 +43,7 @@ struct SendError {
 
 pub(crate) async fn run(client: &Client, args: &Send, json: bool) -> Result<Exit, CliError> {
     if args.idempotency_key.is_some() && args.obj_guids.len() > 1 {
-        return Err(CliError::KeyForMany);
+        return Err(CliError::KeyForManyDocuments);
     }
     let mut current = None;
     let work = send_and_watch(client, args, &mut current, json);
@@ -122,17 +122,17 @@ async fn send(client: &Client, args: &Send, request: &Request) -> Result<Accepte
         error.is_transient() || matches!(error, ClientError::Rejected { status: 409, .. })
     };
     let notify = |error: &ClientError, pause| {
-        may_be_accepted |= error.may_have_been_done();
+        may_be_accepted |= error.may_have_taken_effect();
         output::retrying(error, pause);
     };
     let options = args.patience.options();
     let call = || client.upload_once(&transfer, key);
-    let sent = insist_while(is_transient, &options, call, notify).await;
+    let sent = retry_while(is_transient, &options, call, notify).await;
     sent.map_err(|error| {
         // The service validates a body before it records anything, so each try was refused.
         let is_refused =
             matches!(error, ClientError::Rejected { status: 400 | 413 | 415 | 422, .. });
-        let may_be_accepted = !is_refused && (may_be_accepted || error.may_have_been_done());
+        let may_be_accepted = !is_refused && (may_be_accepted || error.may_have_taken_effect());
         SendError { error, may_be_accepted }
     })
 }
@@ -145,13 +145,13 @@ fn report(args: &Send, request: &Request, failure: SendError, json: bool) -> Res
         if json {
             output::result(json, &NotAccepted { obj_guid, problem }, "")?;
         }
-        return output::complain(&format!("{obj_guid} was not accepted"), error);
+        return output::print_error(&format!("{obj_guid} was not accepted"), error);
     }
     if json {
         let line = UnknownAcceptance { obj_guid, may_be_accepted, idempotency_key: key, problem };
         output::result(json, &line, "")?;
     }
-    output::complain(&format!("it is not known whether {obj_guid} was accepted"), error)?;
+    output::print_error(&format!("it is not known whether {obj_guid} was accepted"), error)?;
     print_retry_command(args, request)
 }
 

@@ -15,7 +15,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_shown_as_a_shell_reads_it() {
+    fn paths_are_quoted_for_the_shell() {
         assert_eq!(quoted("a/b-c_1.pdf"), "a/b-c_1.pdf");
         assert_eq!(quoted("it's $HOME"), "'it'\\''s $HOME'");
     }

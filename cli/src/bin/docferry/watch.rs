@@ -6,12 +6,12 @@ use std::rc::Rc;
 
 use docferry_cli::display::{Lines, bar};
 use docferry_cli::job::{JobItem, JobState, JobStatus};
-use docferry_cli::watch::{Observer, Outcome, insist, watch, watch_job};
-use docferry_cli::{Client, ClientError, Problem, TransferStatus, Watched};
+use docferry_cli::watch::{Observer, Outcome, retry_transient, watch, watch_job};
+use docferry_cli::{Client, ClientError, Problem, StatusDocument, TransferStatus};
 use futures::future::join_all;
 use indicatif::MultiProgress;
 
-use crate::args::Patience;
+use crate::args::WaitOptions;
 use crate::exit::{CliError, Exit};
 use crate::output;
 
@@ -54,12 +54,12 @@ pub(crate) fn deliveries() -> Judge {
 
 /// Display of progress: bars on a terminal, lines elsewhere. It uses standard error, so that
 /// results can be piped.
-pub(crate) enum Screen {
+pub(crate) enum ProgressDisplay {
     Bars(MultiProgress),
     Lines(Rc<RefCell<Stderr>>),
 }
 
-impl Screen {
+impl ProgressDisplay {
     pub(crate) fn new() -> Self {
         if stderr().is_terminal() {
             Self::Bars(MultiProgress::new())
@@ -80,14 +80,14 @@ impl Screen {
 pub(crate) async fn run(
     client: &Client,
     ids: &[String],
-    patience: &Patience,
+    patience: &WaitOptions,
     json: bool,
     judge: Judge,
 ) -> Result<Exit, CliError> {
     let options = patience.options();
-    let screen = Screen::new();
+    let screen = ProgressDisplay::new();
     let watches = ids.iter().map(async |id| {
-        let is_job = match insist(&options, || client.is_job(id), output::retrying).await {
+        let is_job = match retry_transient(&options, || client.is_job(id), output::retrying).await {
             Ok(is_job) => is_job,
             Err(error) => return Ended::Transfer(Err(error)),
         };
@@ -129,11 +129,11 @@ fn report(id: &str, ended: Ended, json: bool) -> Result<(), CliError> {
         output::result(json, &NotWatched { transfer_id, job_id, problem }, "")?;
     }
     let kind = if is_job { "job" } else { "transfer" };
-    output::complain(&format!("{kind} {id} cannot be watched"), error)?;
+    output::print_error(&format!("{kind} {id} cannot be watched"), error)?;
     Ok(())
 }
 
-fn report_outcome<S: Watched + serde::Serialize>(
+fn report_outcome<S: StatusDocument + serde::Serialize>(
     id: &str,
     outcome: &Outcome<S>,
     no_response: &NotWatched<'_>,
@@ -142,7 +142,7 @@ fn report_outcome<S: Watched + serde::Serialize>(
 ) -> Result<(), CliError> {
     let word = match outcome {
         Outcome::Completed(_) => "completed".to_owned(),
-        Outcome::Failed(status) if status.was_stopped() => "stopped on request".to_owned(),
+        Outcome::Failed(status) if status.was_canceled() => "stopped on request".to_owned(),
         Outcome::Failed(status) => format!("failed  {}", status.failure()),
         Outcome::TimedOut(_) => "still running".to_owned(),
     };

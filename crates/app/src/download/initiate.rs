@@ -5,12 +5,13 @@ use docferry_domain::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::once::{Wanted, promised_before, record_once};
+use super::once::{Wanted, first_accepted_job, record_idempotent};
 use crate::TaskError;
-use crate::admit::Admitter;
-use crate::bundle::NewBundle;
-use crate::initiate::{InitiateSettings, later, new_bundle_id, new_id, new_transfer};
+use crate::admit::SlotScheduler;
+use crate::bundle::NewBatch;
+use crate::initiate::{InitiateSettings, new_batch_id, new_id, new_transfer};
 use crate::ports::{Clock, DocumentIndex, Store, Workflow};
+use crate::time::saturating_add;
 
 /// A request for a job, validated except that its documents have not been looked up.
 #[derive(Debug, Clone)]
@@ -32,22 +33,22 @@ pub struct NewJob {
     /// URL that is notified of the end of the job.
     pub callback: Option<CallbackUrl>,
     /// The request's idempotency key, if the caller sent one.
-    pub name: Option<RequestName>,
+    pub name: Option<IdempotencyKey>,
 }
 
 /// Idempotency key of a request. Both fields are hashes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestName {
+pub struct IdempotencyKey {
     /// Hash of the caller and the key that it sent.
     pub key: String,
     /// Hash of the request's content.
     pub fingerprint: String,
 }
 
-/// Limits of jobs.
+/// SlotLimits of jobs.
 #[derive(Debug, Clone, Copy)]
 pub struct JobSettings {
-    /// Limits of each transfer.
+    /// SlotLimits of each transfer.
     pub initiate: InitiateSettings,
     /// Retention of a job and its delivery, counted from the request.
     pub job_ttl: SignedDuration,
@@ -64,13 +65,13 @@ pub struct Promised {
 
 /// Why a job was not accepted.
 #[derive(Debug, thiserror::Error)]
-pub enum NotPromised {
+pub enum JobRejection {
     /// Some documents are unknown; holds their positions in the request.
     #[error("some documents are not known")]
     Unknown(Vec<usize>),
     /// The idempotency key was used for a different request.
     #[error("the idempotency key was used for another request")]
-    OtherRequest,
+    KeyReused,
     /// The first request with that key is still being recorded.
     #[error("the request is still being recorded")]
     Pending,
@@ -83,13 +84,13 @@ pub enum NotPromised {
 /// the same key returns the first response, even when its documents are no longer known.
 ///
 /// # Errors
-/// See [`NotPromised`].
+/// See [`JobRejection`].
 pub async fn initiate_job<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
+    scheduler: &SlotScheduler<'_, S, W, C>,
     index: &impl DocumentIndex,
     settings: JobSettings,
     new: NewJob,
-) -> Result<Promised, NotPromised>
+) -> Result<Promised, JobRejection>
 where
     S: Store,
     W: Workflow,
@@ -98,16 +99,16 @@ where
     let documents = match look_up(index, &new.files).await {
         Ok(documents) => documents,
         Err(unknown) => {
-            let existing = promised_before(admitter, new.name.as_ref()).await?;
+            let existing = first_accepted_job(scheduler, new.name.as_ref()).await?;
             return existing.ok_or(unknown);
         }
     };
-    let now = admitter.clock.now();
-    let job_id = if new.is_single { new_id(now) } else { new_bundle_id(now) };
-    let job = Promised { job_id, keep_until: later(now, settings.job_ttl) };
+    let now = scheduler.clock.now();
+    let job_id = if new.is_single { new_id(now) } else { new_batch_id(now) };
+    let job = Promised { job_id, keep_until: saturating_add(now, settings.job_ttl) };
     let name = new.name.clone();
     let record = build_record(settings.initiate, new, documents, &job, now);
-    record_once(admitter, settings.initiate, &record, name.as_ref(), &job).await
+    record_idempotent(scheduler, settings.initiate, &record, name.as_ref(), &job).await
 }
 
 /// Builds the record of a job: a transfer or a batch.
@@ -135,7 +136,7 @@ fn build_record(
         };
         return Wanted::One(Box::new(new_transfer(settings, job.job_id.clone(), request, now)));
     }
-    Wanted::Many(Box::new(NewBundle {
+    Wanted::Many(Box::new(NewBatch {
         owner,
         on_behalf_of,
         documents,
@@ -151,13 +152,13 @@ fn build_record(
 async fn look_up(
     index: &impl DocumentIndex,
     files: &[FileId],
-) -> Result<Vec<(ObjectGuid, Option<FileId>)>, NotPromised> {
+) -> Result<Vec<(ObjectGuid, Option<FileId>)>, JobRejection> {
     let known = index.look_up(files).await.map_err(TaskError::from)?;
     let guid = |file: &FileId| known.get(file).map(|document| document.object_guid.clone());
     let found: Vec<Option<ObjectGuid>> = files.iter().map(guid).collect();
     let unknown: Vec<_> = (0..found.len()).filter(|&n| found[n].is_none()).collect();
     if !unknown.is_empty() {
-        return Err(NotPromised::Unknown(unknown));
+        return Err(JobRejection::Unknown(unknown));
     }
     Ok(found.into_iter().flatten().zip(files.iter().copied().map(Some)).collect())
 }

@@ -4,19 +4,19 @@ mod initiate;
 mod once;
 
 use docferry_domain::{
-    Artifact, Bundle, BundleCounts, Delivery, DocumentName, JobState, Phase, Transfer, TransferId,
+    Artifact, Batch, BatchCounts, Delivery, DocumentName, JobState, Phase, Transfer, TransferId,
 };
 use jiff::{SignedDuration, Timestamp};
 
 use crate::TaskError;
-use crate::admit::Admitter;
-use crate::bundle::cancel_bundle;
+use crate::admit::SlotScheduler;
+use crate::bundle::cancel_batch;
 use crate::control::terminate;
-use crate::ports::{BundleStore, Clock, Store, StoreError, TransferStore, Workflow};
-use crate::query::is_kept;
+use crate::ports::{BatchStore, Clock, Store, StoreError, TransferStore, Workflow};
+use crate::query::is_retained;
 
-pub use initiate::{JobSettings, NewJob, NotPromised, Promised, RequestName, initiate_job};
-pub use once::{initiate_once, promised_before};
+pub use initiate::{IdempotencyKey, JobRejection, JobSettings, NewJob, Promised, initiate_job};
+pub use once::{first_accepted_job, initiate_idempotent};
 
 /// A job with its current state.
 #[derive(Debug, Clone)]
@@ -26,9 +26,9 @@ pub enum Job {
     /// A job of many documents.
     Many {
         /// The batch.
-        bundle: Box<Bundle>,
+        bundle: Box<Batch>,
         /// Counts of its documents that have ended.
-        counts: BundleCounts,
+        counts: BatchCounts,
         /// Its documents, if they were read.
         documents: Vec<Transfer>,
     },
@@ -91,7 +91,7 @@ impl Job {
             Self::One(transfer) => transfer.ended_at,
             Self::Many { bundle, .. } => bundle.ended_at,
         };
-        self.owner() == owner && is_kept(ended_at, record_ttl, now)
+        self.owner() == owner && is_retained(ended_at, record_ttl, now)
     }
 }
 
@@ -128,7 +128,7 @@ const MAX_DOCUMENTS: usize = 1000;
 ///
 /// # Errors
 /// Those of the store.
-pub async fn job_of<S: TransferStore + BundleStore>(
+pub async fn job_of<S: TransferStore + BatchStore>(
     store: &S,
     clock: &impl Clock,
     record_ttl: SignedDuration,
@@ -137,9 +137,9 @@ pub async fn job_of<S: TransferStore + BundleStore>(
 ) -> Result<Option<Job>, StoreError> {
     let job = match one_of(store, id).await? {
         Some(one) => Some(one),
-        None => store.whole_bundle(id, MAX_DOCUMENTS).await?.map(|(bundle, counts, documents)| {
-            Job::Many { bundle: Box::new(bundle), counts, documents }
-        }),
+        None => store.batch_with_documents(id, MAX_DOCUMENTS).await?.map(
+            |(bundle, counts, documents)| Job::Many { bundle: Box::new(bundle), counts, documents },
+        ),
     };
     Ok(job.filter(|job| job.is_shown(record_ttl, owner, clock.now())))
 }
@@ -148,7 +148,7 @@ pub async fn job_of<S: TransferStore + BundleStore>(
 ///
 /// # Errors
 /// Those of the store.
-pub(crate) async fn head_of<S: TransferStore + BundleStore>(
+pub(crate) async fn job_without_documents<S: TransferStore + BatchStore>(
     store: &S,
     clock: &impl Clock,
     record_ttl: SignedDuration,
@@ -168,13 +168,13 @@ pub(crate) async fn head_of<S: TransferStore + BundleStore>(
 
 /// Returns the transfer with that id as a job, if the id is not that of a batch.
 async fn one_of(store: &impl TransferStore, id: &TransferId) -> Result<Option<Job>, StoreError> {
-    let one = if id.is_of_bundle() { None } else { store.get(id).await? };
+    let one = if id.is_batch() { None } else { store.get(id).await? };
     Ok(one.map(|transfer| Job::One(Box::new(transfer))))
 }
 
 /// Result of a cancel request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Canceling {
+pub enum CancelResult {
     /// The request is recorded; the next step or checkpoint notices it.
     Asked,
     /// The job has already ended.
@@ -188,26 +188,26 @@ pub enum Canceling {
 /// # Errors
 /// Those of the store; the call can be repeated.
 pub async fn cancel_job<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
+    scheduler: &SlotScheduler<'_, S, W, C>,
     record_ttl: SignedDuration,
     owner: &str,
     id: &TransferId,
-) -> Result<Canceling, TaskError>
+) -> Result<CancelResult, TaskError>
 where
     S: Store,
     W: Workflow,
     C: Clock,
 {
-    match head_of(admitter.store, admitter.clock, record_ttl, owner, id).await? {
-        None => Ok(Canceling::Unknown),
-        Some(job) if job.phase().is_terminal() => Ok(Canceling::Ended),
+    match job_without_documents(scheduler.store, scheduler.clock, record_ttl, owner, id).await? {
+        None => Ok(CancelResult::Unknown),
+        Some(job) if job.phase().is_terminal() => Ok(CancelResult::Ended),
         Some(Job::One(_)) => {
-            terminate(admitter, record_ttl, owner, std::slice::from_ref(id)).await?;
-            Ok(Canceling::Asked)
+            terminate(scheduler, record_ttl, owner, std::slice::from_ref(id)).await?;
+            Ok(CancelResult::Asked)
         }
         Some(Job::Many { .. }) => {
-            cancel_bundle(admitter, record_ttl, owner, id).await?;
-            Ok(Canceling::Asked)
+            cancel_batch(scheduler, record_ttl, owner, id).await?;
+            Ok(CancelResult::Asked)
         }
     }
 }

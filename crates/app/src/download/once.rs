@@ -1,13 +1,14 @@
 //! Idempotent requests: repeating one with the same key returns the first response.
 
-use docferry_domain::{NamedRequest, NewTransfer, Phase, Transfer};
+use docferry_domain::{IdempotencyRecord, NewTransfer, Phase, Transfer};
 
-use super::initiate::{NotPromised, Promised, RequestName};
+use super::initiate::{IdempotencyKey, JobRejection, Promised};
 use crate::TaskError;
-use crate::admit::Admitter;
-use crate::bundle::{Initiated, NewBundle, initiate_bundle};
-use crate::initiate::{InitiateSettings, later, new_id, new_transfer};
-use crate::ports::{BundleStore, Clock, Entered, Store, Workflow};
+use crate::admit::SlotScheduler;
+use crate::bundle::{Initiated, NewBatch, initiate_batch};
+use crate::initiate::{InitiateSettings, new_id, new_transfer};
+use crate::ports::{BatchStore, Clock, CreateResult, Store, Workflow};
+use crate::time::saturating_add;
 
 /// Records one transfer as [`initiate`](crate::initiate::initiate) does, with an idempotency
 /// key: repeating the request returns the first response.
@@ -16,45 +17,46 @@ use crate::ports::{BundleStore, Clock, Entered, Store, Workflow};
 /// never names a transfer that no longer exists.
 ///
 /// # Errors
-/// See [`NotPromised`], except for [`NotPromised::Unknown`].
-pub async fn initiate_once<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
+/// See [`JobRejection`], except for [`JobRejection::Unknown`].
+pub async fn initiate_idempotent<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
     settings: InitiateSettings,
     new: NewTransfer,
-    name: &RequestName,
-) -> Result<Promised, NotPromised>
+    name: &IdempotencyKey,
+) -> Result<Promised, JobRejection>
 where
     S: Store,
     W: Workflow,
     C: Clock,
 {
-    let now = admitter.clock.now();
-    let job = Promised { job_id: new_id(now), keep_until: later(now, settings.record_ttl) };
+    let now = scheduler.clock.now();
+    let job =
+        Promised { job_id: new_id(now), keep_until: saturating_add(now, settings.record_ttl) };
     let new_record = Wanted::One(Box::new(new_transfer(settings, job.job_id.clone(), new, now)));
-    record_once(admitter, settings, &new_record, Some(name), &job).await
+    record_idempotent(scheduler, settings, &new_record, Some(name), &job).await
 }
 
 /// The record that a request creates.
 pub(super) enum Wanted {
     One(Box<Transfer>),
-    Many(Box<NewBundle>),
+    Many(Box<NewBatch>),
 }
 
 /// Records a job with its request's idempotency key, or returns the response of the first
 /// request with that key.
-pub(super) async fn record_once<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
+pub(super) async fn record_idempotent<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
     settings: InitiateSettings,
     new_record: &Wanted,
-    name: Option<&RequestName>,
+    name: Option<&IdempotencyKey>,
     job: &Promised,
-) -> Result<Promised, NotPromised>
+) -> Result<Promised, JobRejection>
 where
     S: Store,
     W: Workflow,
     C: Clock,
 {
-    let request = name.cloned().map(|RequestName { key, fingerprint }| NamedRequest {
+    let request = name.cloned().map(|IdempotencyKey { key, fingerprint }| IdempotencyRecord {
         key,
         fingerprint,
         job_id: job.job_id.clone(),
@@ -63,14 +65,14 @@ where
     // Two rounds: if the first request with the key was abandoned, its idempotency record is
     // deleted and the key is used for this request.
     for _ in 0..2 {
-        let recorded = record(admitter, settings, new_record, job, request.as_ref());
+        let recorded = record(scheduler, settings, new_record, job, request.as_ref());
         let Some(existing) = recorded.await? else { return Ok(job.clone()) };
-        if let Some(accepted) = first_response(admitter.store, name, &existing).await? {
+        if let Some(accepted) = first_response(scheduler.store, name, &existing).await? {
             return Ok(accepted);
         }
-        admitter.store.forget_request(&existing).await.map_err(TaskError::from)?;
+        scheduler.store.delete_idempotency_record(&existing).await.map_err(TaskError::from)?;
     }
-    Err(NotPromised::Pending)
+    Err(JobRejection::Pending)
 }
 
 /// Returns the response of the first request with that key, without creating anything; `None`
@@ -78,17 +80,17 @@ where
 ///
 /// # Errors
 /// As [`initiate_job`](super::initiate_job).
-pub async fn promised_before<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
-    name: Option<&RequestName>,
-) -> Result<Option<Promised>, NotPromised>
+pub async fn first_accepted_job<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
+    name: Option<&IdempotencyKey>,
+) -> Result<Option<Promised>, JobRejection>
 where
     S: Store,
     W: Workflow,
     C: Clock,
 {
-    let Some(RequestName { key, .. }) = name else { return Ok(None) };
-    let (store, now) = (admitter.store, admitter.clock.now());
+    let Some(IdempotencyKey { key, .. }) = name else { return Ok(None) };
+    let (store, now) = (scheduler.store, scheduler.clock.now());
     match store.request(key, now).await.map_err(TaskError::from)? {
         Some(existing) => first_response(store, name, &existing).await,
         None => Ok(None),
@@ -98,19 +100,19 @@ where
 /// Returns the response of the earlier request with that key; `None` when that request was
 /// abandoned.
 async fn first_response(
-    store: &impl BundleStore,
-    name: Option<&RequestName>,
-    existing: &NamedRequest,
-) -> Result<Option<Promised>, NotPromised> {
+    store: &impl BatchStore,
+    name: Option<&IdempotencyKey>,
+    existing: &IdempotencyRecord,
+) -> Result<Option<Promised>, JobRejection> {
     let batch = store.bundle(&existing.job_id).await.map_err(TaskError::from)?;
     if batch.as_ref().is_some_and(|(bundle, counts)| bundle.was_abandoned(counts)) {
         return Ok(None);
     }
     if name.is_some_and(|name| name.fingerprint != existing.fingerprint) {
-        return Err(NotPromised::OtherRequest);
+        return Err(JobRejection::KeyReused);
     }
     if batch.is_some_and(|(bundle, _)| bundle.phase == Phase::Accepted) {
-        return Err(NotPromised::Pending);
+        return Err(JobRejection::Pending);
     }
     Ok(Some(Promised { job_id: existing.job_id.clone(), keep_until: existing.keep_until }))
 }
@@ -118,25 +120,25 @@ async fn first_response(
 /// Records the job. Returns the idempotency record of an earlier request with that key, if
 /// there is one; then nothing is recorded.
 async fn record<S, W, C>(
-    admitter: &Admitter<'_, S, W, C>,
+    scheduler: &SlotScheduler<'_, S, W, C>,
     settings: InitiateSettings,
     new_record: &Wanted,
     job: &Promised,
-    request: Option<&NamedRequest>,
-) -> Result<Option<NamedRequest>, TaskError>
+    request: Option<&IdempotencyRecord>,
+) -> Result<Option<IdempotencyRecord>, TaskError>
 where
     S: Store,
     W: Workflow,
     C: Clock,
 {
     Ok(match new_record {
-        Wanted::One(transfer) => match admitter.enter(transfer, request).await? {
-            Entered::Before(existing) => Some(existing),
-            Entered::Done | Entered::SlotsChanged => None,
+        Wanted::One(transfer) => match scheduler.enter(transfer, request).await? {
+            CreateResult::Before(existing) => Some(existing),
+            CreateResult::Done | CreateResult::SlotsChanged => None,
         },
         Wanted::Many(bundle) => {
             let (id, many) = (job.job_id.clone(), (**bundle).clone());
-            match initiate_bundle(admitter, settings, id, many, request).await? {
+            match initiate_batch(scheduler, settings, id, many, request).await? {
                 Initiated::Promised(_) => None,
                 Initiated::Before(existing) => Some(existing),
             }

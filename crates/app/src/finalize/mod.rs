@@ -6,12 +6,14 @@ mod settle;
 use docferry_domain::{FailureCode, Outcome, Phase, Target, Transfer};
 use jiff::SignedDuration;
 
-use crate::admit::Admitter;
-use crate::bundle::tend;
-use crate::initiate::later;
-use crate::ports::{Artifacts, Clock, Drive, Due, Sealer, Staging, Store, Workflow, WriteError};
+use crate::admit::SlotScheduler;
+use crate::bundle::advance_batch;
+use crate::ports::{
+    Artifacts, Clock, Drive, ExchangeStore, Sealer, Store, WorkItem, Workflow, WriteError,
+};
 use crate::publish::{artifact_key, discard, has_delivered};
 use crate::task::load;
+use crate::time::saturating_add;
 use crate::{StepOutcome, TaskError, TaskInput};
 
 pub(crate) use release::next_check;
@@ -72,7 +74,7 @@ pub struct Ports<'a, S, D, G, L, A, C> {
 /// deadline has passed, it is ended even if an outside system does not answer.
 pub async fn finalize<S, D, G, L, A, C, W>(
     ports: &Ports<'_, S, D, G, L, A, C>,
-    admitter: &Admitter<'_, S, W, C>,
+    scheduler: &SlotScheduler<'_, S, W, C>,
     settings: FinalizeSettings,
     task: &TaskInput,
     stopped_by: Option<&str>,
@@ -80,7 +82,7 @@ pub async fn finalize<S, D, G, L, A, C, W>(
 where
     S: Store,
     D: Drive,
-    G: Staging,
+    G: ExchangeStore,
     L: Sealer,
     A: Artifacts,
     C: Clock,
@@ -93,10 +95,10 @@ where
     if !transfer.phase.is_terminal() {
         return Ok(StepOutcome::Done(transfer.phase));
     }
-    admitter.admit_or_leave(transfer.pool).await;
+    scheduler.fill_slots_best_effort(transfer.pool).await;
     // Returned only after the clean-up below, which the batch may be waiting for.
-    let advanced = match task.transfer_id.in_bundle() {
-        Some((bundle, _)) => tend(admitter, settings.record_ttl, &bundle).await,
+    let advanced = match task.transfer_id.batch_and_number() {
+        Some((bundle, _)) => advance_batch(scheduler, settings.record_ttl, &bundle).await,
         None => Ok(StepOutcome::Done(())),
     };
     match transfer.target {
@@ -107,14 +109,14 @@ where
     }
     let (id, attempt) = (&task.transfer_id, transfer.attempt);
     if release_source(ports, settings, &transfer).await? {
-        let purge_at = later(ports.clock.now(), settings.record_ttl);
-        ports.store.mark_clean(id, attempt, purge_at).await?;
+        let purge_at = saturating_add(ports.clock.now(), settings.record_ttl);
+        ports.store.mark_cleaned_up(id, attempt, purge_at).await?;
     } else {
         if !transfer.settled {
             ports.store.mark_settled(id, attempt).await?;
         }
         let next = next_check(&transfer, ports.clock.now());
-        ports.store.postpone(&Due::Transfer(id.clone()), next).await?;
+        ports.store.reschedule(&WorkItem::Transfer(id.clone()), next).await?;
     }
     Ok(advanced?.map(|()| transfer.phase))
 }
@@ -148,7 +150,7 @@ async fn end_transfer<S, D, G, L, A, C>(
 where
     S: Store,
     D: Drive,
-    G: Staging,
+    G: ExchangeStore,
     L: Sealer,
     C: Clock,
 {
@@ -186,7 +188,7 @@ where
         if !is_active(&transfer) {
             break;
         }
-        let outcome = Outcome::decide(&transfer, stopped_by).unless_unverified(unverified);
+        let outcome = Outcome::decide(&transfer, stopped_by).or_unverified(unverified);
         transfer = match ports.store.finish(&transfer, outcome, ports.clock.now()).await {
             Ok(transfer) => transfer,
             Err(WriteError::Ended) => load(ports.store, task).await?,

@@ -1,12 +1,12 @@
 //! Clean-up after the end: deletes the source copy once no transfer refers to it.
 
-use docferry_domain::{OwedKey, Transfer};
+use docferry_domain::{LateArrivalKey, Transfer};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{FinalizeSettings, Ports};
 use crate::TaskError;
-use crate::initiate::later;
-use crate::ports::{Clock, Release, Staging, TransferStore};
+use crate::ports::{Clock, ExchangeStore, Release, TransferStore};
+use crate::time::saturating_add;
 
 /// Time for which other users of an exchange key wait for a deletion whose function has died.
 /// Longer than that function's time-out.
@@ -22,22 +22,22 @@ pub(super) async fn release_source<S, D, G, L, A, C>(
 ) -> Result<bool, TaskError>
 where
     S: TransferStore,
-    G: Staging,
+    G: ExchangeStore,
     C: Clock,
 {
     let mut all_released = true;
-    for owed in transfer.keys_in_doubt() {
+    for owed in transfer.keys_awaiting_arrival() {
         all_released &= release(ports, settings, transfer, &owed).await?;
     }
     let ended_at = transfer.ended_at.unwrap_or_default();
-    Ok(all_released || ports.clock.now() >= later(ended_at, settings.late_push_watch))
+    Ok(all_released || ports.clock.now() >= saturating_add(ended_at, settings.late_push_watch))
 }
 
 /// Returns when the sweeper checks next for a copy that arrives after the end. Most arrive
 /// soon, so the pause is as long as the time since the end, from one second to five minutes.
 pub(crate) fn next_check(transfer: &Transfer, now: Timestamp) -> Timestamp {
     let waited = now.duration_since(transfer.ended_at.unwrap_or(now));
-    later(now, waited.clamp(SignedDuration::from_secs(1), SignedDuration::from_mins(5)))
+    saturating_add(now, waited.clamp(SignedDuration::from_secs(1), SignedDuration::from_mins(5)))
 }
 
 /// Releases one key. Returns whether no further object of this transfer can arrive under it.
@@ -45,11 +45,11 @@ async fn release<S, D, G, L, A, C>(
     ports: &Ports<'_, S, D, G, L, A, C>,
     settings: FinalizeSettings,
     transfer: &Transfer,
-    owed: &OwedKey,
+    owed: &LateArrivalKey,
 ) -> Result<bool, TaskError>
 where
     S: TransferStore,
-    G: Staging,
+    G: ExchangeStore,
     C: Clock,
 {
     let (id, key) = (&transfer.transfer_id, &owed.key);
@@ -58,7 +58,7 @@ where
     // deleted. The same holds for a key of an earlier run that is no longer watched for late
     // copies.
     let began = transfer.started_at.or(transfer.ended_at).unwrap_or(now);
-    let is_watched = later(owed.requested_at, settings.late_push_watch) >= began;
+    let is_watched = saturating_add(owed.requested_at, settings.late_push_watch) >= began;
     let own_object_exists = async || {
         if !is_watched {
             return Ok(false);
@@ -69,14 +69,15 @@ where
     let is_source = transfer.source.as_ref().is_some_and(|source| source.key == *key);
     let arrived = is_source && transfer.object.is_some();
     let is_ours = arrived || own_object_exists().await?;
-    let until = later(now, DELETION_LEASE);
+    let until = saturating_add(now, DELETION_LEASE);
     let release = ports.store.release_key(id, transfer.attempt, key, now, until).await?;
     let must_delete = match release {
         Release::Last => is_ours,
         // Other transfers use the key, or it was released before and an object has arrived
         // since.
         Release::StillReferenced => {
-            own_object_exists().await? && ports.store.take_unused_key(id, key, now, until).await?
+            own_object_exists().await?
+                && ports.store.acquire_unused_key(id, key, now, until).await?
         }
     };
     if must_delete {

@@ -7,12 +7,14 @@ use docferry_domain::{Checkpoint, FailureCode, SourceHash, Transfer};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Ports;
-use crate::initiate::later;
 use crate::ports::{
-    Clock, Destination, Drive, SealError, Sealer, SessionEnd, SessionRecord, Staging, StagingError,
-    TransferStore, WriteError,
+    Clock, Destination, Drive, ExchangeError, ExchangeStore, SealError, Sealer, SessionEnd,
+    SessionRecord, TransferStore, WriteError,
 };
-use crate::upload::{Compared, Comparison, ComparisonError, LastByte, SourceObject, files_under};
+use crate::time::saturating_add;
+use crate::upload::{
+    Comparison, ComparisonError, ComparisonResult, LastByte, SourceObject, find_all_numbered,
+};
 use crate::{RetryReason, StepOutcome, TaskError, TaskInput};
 
 /// Maximum number of unhashed source bytes that are read to compare a file at the destination
@@ -35,7 +37,7 @@ pub(super) async fn settle<S, D, G, L, A, C>(
 where
     S: TransferStore,
     D: Drive,
-    G: Staging,
+    G: ExchangeStore,
     L: Sealer,
     C: Clock,
 {
@@ -130,7 +132,7 @@ where
     S: TransferStore,
 {
     if let Some(record) = session {
-        ports.store.drop_session(&task.transfer_id, record.epoch).await?;
+        ports.store.delete_session_record(&task.transfer_id, record.epoch).await?;
     }
     Ok(())
 }
@@ -156,7 +158,7 @@ async fn record_if_delivered<S, D, G, L, A, C>(
 where
     S: TransferStore,
     D: Drive,
-    G: Staging,
+    G: ExchangeStore,
 {
     let (Some(destination), Some(object)) = (Destination::of(transfer), SourceObject::of(transfer))
     else {
@@ -170,7 +172,7 @@ where
     if object.size().saturating_sub(hash.hashed_to()) > LARGEST_GAP_BYTES {
         return Ok(DestinationCheck::Certain);
     }
-    let found = files_under(ports.drive, &destination, candidate_numbers(checkpoint)).await?;
+    let found = find_all_numbered(ports.drive, &destination, candidate_numbers(checkpoint)).await?;
     let last_byte = match checkpoint.and_then(|stored| stored.answered.as_deref()) {
         Some(item) => LastByte::Answered(Some(item)),
         None => LastByte::Unanswered,
@@ -184,12 +186,12 @@ where
         comparison.compare(&hash, files, last_byte).await
     };
     let item = match compared.await {
-        Ok(Compared::Delivered(item)) => item,
-        Ok(Compared::HashPending) => return Ok(DestinationCheck::HashPending),
-        Ok(Compared::Unproven) => return Ok(DestinationCheck::Unproven),
-        Ok(Compared::Different) => return Ok(DestinationCheck::Certain),
+        Ok(ComparisonResult::Delivered(item)) => item,
+        Ok(ComparisonResult::HashPending) => return Ok(DestinationCheck::HashPending),
+        Ok(ComparisonResult::Unproven) => return Ok(DestinationCheck::Unproven),
+        Ok(ComparisonResult::Different) => return Ok(DestinationCheck::Certain),
         Err(ComparisonError::Drive(error)) => return Err(error.into()),
-        Err(ComparisonError::Source(error @ StagingError::Unavailable(_))) => {
+        Err(ComparisonError::Source(error @ ExchangeError::Unavailable(_))) => {
             return Err(error.into());
         }
         // Without the source there is nothing to compare with, so no delivery can be claimed.
@@ -217,5 +219,5 @@ fn is_hash_expected(transfer: &Transfer, now: Timestamp) -> bool {
     let pace = transfer.checkpoint.as_ref().and_then(|stored| stored.pace);
     let arrived = transfer.object.as_ref().map(|object| object.arrived_at);
     let sent = pace.map(|pace| pace.at).or(arrived);
-    sent.is_some_and(|sent| now < later(sent, HASH_WAIT)) && now < transfer.must_end_by()
+    sent.is_some_and(|sent| now < saturating_add(sent, HASH_WAIT)) && now < transfer.must_end_by()
 }

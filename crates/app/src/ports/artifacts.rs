@@ -124,7 +124,7 @@ pub trait ArtifactStore: Send + Sync {
     /// Extends the retention of a delivered artifact to at least `until`. Returns `false` when
     /// it is not delivered yet, is being removed or has been removed: the caller cannot rely on
     /// it.
-    fn keep_artifact(
+    fn retain_artifact(
         &self,
         key: &str,
         until: Timestamp,
@@ -149,12 +149,15 @@ pub trait ArtifactStore: Send + Sync {
     /// neither be delivered nor retained. Returns `false` while it is retained longer, and
     /// reschedules the sweeper's check to the end of the retention. Returns `true` for an
     /// artifact that is already being removed or is unknown.
-    fn give_up_artifact(
+    fn expire_artifact(
         &self,
         key: &str,
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Deletes the record of an artifact whose object is gone.
-    fn forget_artifact(&self, key: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn delete_artifact_record(
+        &self,
+        key: &str,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

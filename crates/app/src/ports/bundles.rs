@@ -3,30 +3,27 @@
 use std::future::Future;
 
 use docferry_domain::{
-    Bundle, BundleCounts, DocumentName, NamedRequest, Outcome, Transfer, TransferId,
+    Batch, BatchCounts, DocumentName, IdempotencyRecord, Outcome, Transfer, TransferId,
 };
 use jiff::Timestamp;
 
-use super::{Entered, StoreError};
+use super::{CreateResult, StoreError};
 
 /// Batches and their documents, each of which is also a transfer in
 /// [`TransferStore`](super::TransferStore).
 ///
 /// The transactions that end the documents maintain the counts: each document counts once.
-pub trait BundleStore: Send + Sync {
+pub trait BatchStore: Send + Sync {
     /// Adds a new batch that is not committed yet. The call can be repeated.
-    fn enter_bundle(
+    fn record_batch(
         &self,
-        bundle: &Bundle,
-        request: Option<&NamedRequest>,
-    ) -> impl Future<Output = Result<Entered, StoreError>> + Send;
+        bundle: &Batch,
+        request: Option<&IdempotencyRecord>,
+    ) -> impl Future<Output = Result<CreateResult, StoreError>> + Send;
 
     /// Does the same for a request without an idempotency key.
-    fn create_bundle(
-        &self,
-        bundle: &Bundle,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send {
-        async move { self.enter_bundle(bundle, None).await.map(drop) }
+    fn create_batch(&self, bundle: &Batch) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async move { self.record_batch(bundle, None).await.map(drop) }
     }
 
     /// Adds documents of a batch: they hold no slot and are not queued yet. Existing ones are
@@ -39,21 +36,21 @@ pub trait BundleStore: Send + Sync {
 
     /// Commits the batch, once all of its documents are recorded. Does nothing for a batch that
     /// has ended.
-    fn open_bundle(&self, id: &TransferId) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn commit_batch(&self, id: &TransferId) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Returns the batch and its counts; `None` when there is none.
     fn bundle(
         &self,
         id: &TransferId,
-    ) -> impl Future<Output = Result<Option<(Bundle, BundleCounts)>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<(Batch, BatchCounts)>, StoreError>> + Send;
 
     /// Returns the batch and its counts with at most `limit` documents, ordered by number, in
     /// one paged query.
-    fn whole_bundle(
+    fn batch_with_documents(
         &self,
         id: &TransferId,
         limit: usize,
-    ) -> impl Future<Output = Result<Option<(Bundle, BundleCounts, Vec<Transfer>)>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<(Batch, BatchCounts, Vec<Transfer>)>, StoreError>> + Send;
 
     /// Returns at most `limit` documents, ordered by number, starting at number `from`.
     fn documents(
@@ -75,12 +72,12 @@ pub trait BundleStore: Send + Sync {
 
     /// Records a cancel request of the batch's owner; the batch is due for the sweeper at
     /// `due`. Returns the batch, or `None` when the owner has no such batch that is active.
-    fn cancel_bundle(
+    fn cancel_batch(
         &self,
         id: &TransferId,
         owner: &str,
         due: Timestamp,
-    ) -> impl Future<Output = Result<Option<Bundle>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<Batch>, StoreError>> + Send;
 
     /// Records that all documents that had not ended were asked to stop. Only for the run with
     /// this number of retries.
@@ -93,10 +90,10 @@ pub trait BundleStore: Send + Sync {
     /// Ends the batch, unless it has ended or was restarted since it was `read`; the store may
     /// delete it after `purge_at`. `counts` says how many of its documents were not delivered,
     /// which is recorded and sent with the outcome.
-    fn end_bundle(
+    fn end_batch(
         &self,
-        read: &Bundle,
-        counts: &BundleCounts,
+        read: &Batch,
+        counts: &BatchCounts,
         outcome: Outcome,
         ended_at: Timestamp,
         purge_at: Timestamp,

@@ -6,7 +6,7 @@ use super::Cause;
 
 /// Required freshness of credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lookup {
+pub enum Freshness {
     /// Cached credentials may be used.
     Cached,
     /// The cached credentials were refused: read them again from their source.
@@ -17,5 +17,5 @@ pub enum Lookup {
 /// so that a function that needs none reads no secret.
 pub trait CredentialsProvider<T>: Send + Sync {
     /// Returns the credentials. The text of an error is logged.
-    fn credentials(&self, lookup: Lookup) -> impl Future<Output = Result<T, Cause>> + Send;
+    fn credentials(&self, lookup: Freshness) -> impl Future<Output = Result<T, Cause>> + Send;
 }

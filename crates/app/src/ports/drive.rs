@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use docferry_domain::{
-    DocumentName, DriveFolder, FailureCode, FragmentRange, Gap, ItemFacts, PathRule, Recipient,
-    Transfer,
+    DocumentName, DriveFolder, ExpectedRange, FailureCode, FragmentRange, ItemFacts, PathRule,
+    Recipient, Transfer,
 };
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -91,7 +91,7 @@ pub struct UploadSession {
 pub struct SessionStatus {
     /// The first missing range. `None` when the drive names none: the file is complete, or the
     /// drive does not say. Look the destination up then.
-    pub next: Option<Gap>,
+    pub next: Option<ExpectedRange>,
 }
 
 /// Result of deleting a session.
@@ -105,12 +105,12 @@ pub enum SessionEnd {
 
 /// The drive's answer to a fragment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FragmentAnswer {
+pub enum FragmentResult {
     /// The fragment was stored (202).
     Accepted {
         /// The range that the drive expects next, starting at its offset; `None` when it named
         /// no range.
-        next: Option<Gap>,
+        next: Option<ExpectedRange>,
     },
     /// The file is complete, and the answer holds its item. A success without an item is
     /// [`DriveError::Ambiguous`] instead.
@@ -145,7 +145,7 @@ pub enum DriveError {
     /// The call had no effect, and repeating it may help: a refusal of a read, or a path that
     /// was not found although the recipient has a drive.
     #[error("the drive did not do it")]
-    NotDone {
+    NoEffect {
         /// The failure code if repetitions do not help.
         then: FailureCode,
         /// The drive's answer.
@@ -230,7 +230,7 @@ pub trait Drive: Send + Sync {
         url: &UploadUrl,
         range: FragmentRange,
         body: ByteStream,
-    ) -> impl Future<Output = Result<FragmentAnswer, DriveError>> + Send;
+    ) -> impl Future<Output = Result<FragmentResult, DriveError>> + Send;
 
     /// Deletes a session, so that it cannot be completed any more.
     fn delete_session(

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use docferry_domain::{Bundle, JobState, NamedRequest, Person, Transfer, TransferId};
+use docferry_domain::{Batch, IdempotencyRecord, JobState, Person, Transfer, TransferId};
 use jiff::Timestamp;
 
 use super::StoreError;
@@ -11,7 +11,7 @@ use super::StoreError;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Entry<'a> {
     /// The request's idempotency record, if the caller sent a key.
-    pub request: Option<&'a NamedRequest>,
+    pub request: Option<&'a IdempotencyRecord>,
     /// Grants a slot from the start, provided that no slot was granted since the slots were
     /// read at this version. `None` puts the transfer into the queue.
     pub slot: Option<u64>,
@@ -19,33 +19,33 @@ pub struct Entry<'a> {
 
 /// Result of recording a new transfer or batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entered {
+pub enum CreateResult {
     /// The record was written.
     Done,
     /// A slot was granted to another transfer meanwhile; nothing was recorded.
     SlotsChanged,
     /// An unexpired idempotency record with the same key exists; nothing was recorded.
-    Before(NamedRequest),
+    Before(IdempotencyRecord),
 }
 
 /// A job in its owner's history.
 #[derive(Debug, Clone)]
-pub enum Listed {
+pub enum HistoryEntry {
     /// A job of one document.
     One(Box<Transfer>),
     /// A job of many documents.
-    Many(Box<Bundle>),
+    Many(Box<Batch>),
 }
 
-impl Listed {
+impl HistoryEntry {
     /// Returns its position in the history.
     #[must_use]
-    pub fn place(&self) -> JobPlace {
+    pub fn place(&self) -> JobPosition {
         let (created_at, id) = match self {
             Self::One(transfer) => (transfer.created_at, &transfer.transfer_id),
             Self::Many(bundle) => (bundle.created_at, &bundle.bundle_id),
         };
-        JobPlace { created_ms: created_at.as_millisecond(), id: id.clone() }
+        JobPosition { created_ms: created_at.as_millisecond(), id: id.clone() }
     }
 
     /// Returns its state as shown to its owner.
@@ -78,7 +78,7 @@ impl Listed {
 
 /// A position in an owner's history, which is ordered by time and then by id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct JobPlace {
+pub struct JobPosition {
     /// Creation time of the job, in milliseconds since 1970.
     pub created_ms: i64,
     /// Id of the job.
@@ -96,9 +96,9 @@ pub trait History: Send + Sync {
     fn jobs(
         &self,
         owner: &str,
-        before: Option<&JobPlace>,
+        before: Option<&JobPosition>,
         limit: usize,
-    ) -> impl Future<Output = Result<(Vec<Listed>, Option<JobPlace>), StoreError>> + Send;
+    ) -> impl Future<Output = Result<(Vec<HistoryEntry>, Option<JobPosition>), StoreError>> + Send;
 }
 
 /// Retries of jobs, and idempotency records.
@@ -112,19 +112,19 @@ pub trait JobStore: Send + Sync {
     ///
     /// Returns `false` when the transfer has changed since it was `read`, is not settled, or
     /// when its batch is not resuming its documents in that run.
-    fn run_again(
+    fn restart_transfer(
         &self,
         read: &Transfer,
         again: &Transfer,
         due: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Starts another run of a batch that has ended: sets [`Bundle::resuming`], its retention
+    /// Starts another run of a batch that has ended: sets [`Batch::resuming`], its retention
     /// to `keep_until` and the deadline of its documents to `deadline`. The batch is due for
     /// the sweeper at `due`. Returns `false` when it has changed since it was `read`.
-    fn resume_bundle(
+    fn resume_batch(
         &self,
-        read: &Bundle,
+        read: &Batch,
         keep_until: Timestamp,
         deadline: Timestamp,
         due: Timestamp,
@@ -132,7 +132,7 @@ pub trait JobStore: Send + Sync {
 
     /// Records that all documents of the batch that have to run again were restarted. Only for
     /// the run with this number of retries.
-    fn documents_resumed(
+    fn mark_documents_resumed(
         &self,
         id: &TransferId,
         retries: u32,
@@ -140,7 +140,7 @@ pub trait JobStore: Send + Sync {
 
     /// Extends the retention of an ended transfer's delivery to `keep_until`. The store may
     /// delete its record after `purge_at`, not before.
-    fn keep_longer(
+    fn extend_retention(
         &self,
         id: &TransferId,
         keep_until: Timestamp,
@@ -152,11 +152,11 @@ pub trait JobStore: Send + Sync {
         &self,
         key: &str,
         now: Timestamp,
-    ) -> impl Future<Output = Result<Option<NamedRequest>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<IdempotencyRecord>, StoreError>> + Send;
 
     /// Deletes an idempotency record, if it still names that job: the job was never accepted.
-    fn forget_request(
+    fn delete_idempotency_record(
         &self,
-        request: &NamedRequest,
+        request: &IdempotencyRecord,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

@@ -25,40 +25,41 @@ mod webhook;
 mod workflow;
 
 pub use artifacts::{ArtifactError, ArtifactStore, Artifacts, OpenUpload, StoredPart};
-pub use bundles::BundleStore;
+pub use bundles::BatchStore;
 pub use clock::Clock;
-pub use credentials::{CredentialsProvider, Lookup};
+pub use credentials::{CredentialsProvider, Freshness};
 pub use directory::{Directory, DirectoryError};
 pub use drive::{
-    ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentAnswer, SessionEnd,
+    ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentResult, SessionEnd,
     SessionStatus, UploadSession, UploadUrl,
 };
 pub use index::{DocumentIndex, IndexedDocument};
-pub use jobs::{Entered, Entry, History, JobPlace, JobStore, Listed};
-pub use outbox::{AuditQueue, OUTBOX_REST, Outbox, QueueError};
+pub use jobs::{CreateResult, Entry, History, HistoryEntry, JobPosition, JobStore};
+pub use outbox::{AuditQueue, OUTBOX_RESEND_DELAY, Outbox, QueueError};
 pub use presigner::{PresignedUrl, Presigner};
 pub use probe::StorageProbe;
-pub use quota::Quota;
+pub use quota::CallCounter;
 pub use sealer::{SealError, Sealer};
-pub use slots::{MOST_GRANTS, SlotStore};
+pub use slots::{MAX_GRANTS, SlotStore};
 pub use source::{DocumentSource, SourceAnswer, SourceError};
-pub use staging::{ByteStream, Staging, StagingError};
+pub use staging::{ByteStream, ExchangeError, ExchangeStore};
 pub use store::{
-    CheckpointAck, Due, FIRST_LOOK, PushRecord, Release, SealedSession, SessionRecord, StoreError,
-    TransferStore, WriteError,
+    CheckpointAck, FIRST_CHECK_DELAY, PushRecord, Release, SealedSession, SessionRecord,
+    StoreError, TransferStore, WorkItem, WriteError,
 };
 pub use throttle::{Pause, ThrottleBudget};
-pub use webhook::{Notices, Receiver, ReceiverError, Redelivery, WebhookQueue};
+pub use webhook::{NotificationOutbox, ReceiverError, Redelivery, WebhookQueue, WebhookReceiver};
 pub use workflow::{Execution, Start, Workflow, WorkflowError};
 
 /// Everything that the DynamoDB table holds.
 pub trait Store:
-    TransferStore + SlotStore + BundleStore + Outbox + Notices + ArtifactStore + JobStore
+    TransferStore + SlotStore + BatchStore + Outbox + NotificationOutbox + ArtifactStore + JobStore
 {
 }
 
-impl<T: TransferStore + SlotStore + BundleStore + Outbox + Notices + ArtifactStore + JobStore> Store
-    for T
+impl<
+    T: TransferStore + SlotStore + BatchStore + Outbox + NotificationOutbox + ArtifactStore + JobStore,
+> Store for T
 {
 }
 

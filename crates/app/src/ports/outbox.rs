@@ -9,7 +9,7 @@ use super::{Cause, StoreError};
 
 /// Time after which the sweeper sends an outbox record itself, on the assumption that its
 /// delivery from the table's stream was lost.
-pub const OUTBOX_REST: jiff::SignedDuration = jiff::SignedDuration::from_mins(2);
+pub const OUTBOX_RESEND_DELAY: jiff::SignedDuration = jiff::SignedDuration::from_mins(2);
 
 /// Outcome records that were not sent yet. Only the transaction that ends a transfer adds a
 /// record.
@@ -28,9 +28,9 @@ pub trait Outbox: Send + Sync {
         attempt: u32,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Returns at most `limit` records that are older than [`OUTBOX_REST`], oldest first. The
+    /// Returns at most `limit` records that are older than [`OUTBOX_RESEND_DELAY`], oldest first. The
     /// index is eventually consistent.
-    fn untold(
+    fn unsent(
         &self,
         now: Timestamp,
         limit: usize,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::StoreError;
 
 /// Counts the calls of each caller.
-pub trait Quota: Send + Sync {
+pub trait CallCounter: Send + Sync {
     /// Counts a call of `caller` in the minute of `now`. Returns the number of calls in that
     /// minute, including this one.
     fn count_call(

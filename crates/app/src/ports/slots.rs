@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use docferry_domain::{Pool, Slots, Transfer, TransferId, Waiting};
+use docferry_domain::{Pool, QueueEntry, Slots, Transfer, TransferId};
 use jiff::Timestamp;
 
 use super::{StoreError, WriteError};
@@ -20,11 +20,11 @@ pub trait SlotStore: Send + Sync {
     fn queue(
         &self,
         pool: Pool,
-        after: Option<&Waiting>,
+        after: Option<&QueueEntry>,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<Waiting>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<QueueEntry>, StoreError>> + Send;
 
-    /// Grants a slot to each of `admitted` (at most [`MOST_GRANTS`]) and removes them from the
+    /// Grants a slot to each of `admitted` (at most [`MAX_GRANTS`]) and removes them from the
     /// queue, in one transaction, provided that no slot was granted since the slots were read
     /// at `version`. Records `now` as the time of the grant. The transfers are due for the
     /// sweeper at `due`.
@@ -35,7 +35,7 @@ pub trait SlotStore: Send + Sync {
         &self,
         pool: Pool,
         version: u64,
-        admitted: &[Waiting],
+        admitted: &[QueueEntry],
         now: Timestamp,
         due: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
@@ -50,7 +50,7 @@ pub trait SlotStore: Send + Sync {
 
     /// Releases the slot of a transfer, if it holds one and its execution, phase and epoch are
     /// unchanged since it was read: a superseded step cannot release its successor's slot.
-    fn step_aside(
+    fn release_slot(
         &self,
         transfer: &Transfer,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
@@ -66,4 +66,4 @@ pub trait SlotStore: Send + Sync {
 
 /// Maximum number of slots granted in one transaction. A DynamoDB transaction may hold 100
 /// actions; a grant takes two for each transfer, and one for the slots.
-pub const MOST_GRANTS: usize = 25;
+pub const MAX_GRANTS: usize = 25;

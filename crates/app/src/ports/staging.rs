@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use super::Cause;
 
 /// A stream of bytes in pieces of any size.
-pub type ByteStream = BoxStream<'static, Result<Bytes, StagingError>>;
+pub type ByteStream = BoxStream<'static, Result<Bytes, ExchangeError>>;
 
 /// Failure of a call to the exchange bucket. Variants differ in how the caller has to react.
 #[derive(Debug, thiserror::Error)]
-pub enum StagingError {
+pub enum ExchangeError {
     /// No answer or a server error: repeat the call.
     #[error("the exchange bucket did not answer")]
     Unavailable(#[source] Cause),
@@ -31,16 +31,16 @@ pub enum StagingError {
 }
 
 /// The exchange bucket, into which the mover writes documents.
-pub trait Staging: Send + Sync {
+pub trait ExchangeStore: Send + Sync {
     /// Returns the store's own time, to the second. Objects written later have a
     /// `last_modified` that is not before it.
-    fn store_time(&self) -> impl Future<Output = Result<Timestamp, StagingError>> + Send;
+    fn store_time(&self) -> impl Future<Output = Result<Timestamp, ExchangeError>> + Send;
 
     /// Returns size, tag and time of an object; `None` when there is none.
     fn head(
         &self,
         key: &str,
-    ) -> impl Future<Output = Result<Option<ObjectHead>, StagingError>> + Send;
+    ) -> impl Future<Output = Result<Option<ObjectHead>, ExchangeError>> + Send;
 
     /// Reads `range` (not empty) of the object, only if it has this tag. The stream yields
     /// exactly the range or ends with an error.
@@ -49,8 +49,8 @@ pub trait Staging: Send + Sync {
         key: &str,
         etag: &str,
         range: Range<u64>,
-    ) -> impl Future<Output = Result<ByteStream, StagingError>> + Send;
+    ) -> impl Future<Output = Result<ByteStream, ExchangeError>> + Send;
 
     /// Deletes an object; succeeds if it does not exist.
-    fn delete(&self, key: &str) -> impl Future<Output = Result<(), StagingError>> + Send;
+    fn delete(&self, key: &str) -> impl Future<Output = Result<(), ExchangeError>> + Send;
 }

@@ -3,15 +3,15 @@
 use std::future::Future;
 
 use docferry_domain::{
-    ArrivedObject, Artifact, Checkpoint, Delivery, ExchangeKey, FailureCode, ObjectGuid, Outcome,
-    OutstandingPush, OwedKey, PushedSource, Step, Transfer, TransferId, TransientError,
+    ArrivedObject, Artifact, Checkpoint, Delivery, ExchangeKey, FailureCode, LateArrivalKey,
+    ObjectGuid, Outcome, OutstandingPush, PushedSource, Step, Transfer, TransferId, TransientError,
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Cause, Entered, Entry};
+use super::{Cause, CreateResult, Entry};
 
 /// Delay before the sweeper first checks a new transfer: its execution is just starting.
-pub const FIRST_LOOK: SignedDuration = SignedDuration::from_secs(90);
+pub const FIRST_CHECK_DELAY: SignedDuration = SignedDuration::from_secs(90);
 
 /// Failure of a read or write.
 #[derive(Debug, thiserror::Error)]
@@ -94,11 +94,11 @@ pub enum Release {
 
 /// Work item of the sweeper.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Due {
+pub enum WorkItem {
     /// A transfer, which may be a document of a batch.
     Transfer(TransferId),
     /// A batch.
-    Bundle(TransferId),
+    Batch(TransferId),
     /// An object of the delivery bucket, by its key, whose retention may be over.
     Artifact(String),
 }
@@ -116,7 +116,7 @@ pub trait TransferStore: Send + Sync {
         &self,
         transfer: &Transfer,
         entry: Entry<'_>,
-    ) -> impl Future<Output = Result<Entered, StoreError>> + Send;
+    ) -> impl Future<Output = Result<CreateResult, StoreError>> + Send;
 
     /// Adds a new transfer and puts it into the queue for a slot. The call can be repeated.
     fn create(&self, transfer: &Transfer) -> impl Future<Output = Result<(), StoreError>> + Send {
@@ -145,7 +145,7 @@ pub trait TransferStore: Send + Sync {
     /// A push that is repeated after the object had arrived changes nothing and succeeds,
     /// unless the record says [`Transfer::push_again`], which it then clears.
     ///
-    /// `push` is outstanding at the key until [`TransferStore::push_seen`], also when transfers
+    /// `push` is outstanding at the key until [`TransferStore::remove_outstanding_push`], also when transfers
     /// of another document use the key. If the transfer used another key before, its record
     /// retains that key, because an object may still arrive under it.
     fn record_push(
@@ -159,7 +159,7 @@ pub trait TransferStore: Send + Sync {
     /// Registers the transfer as a user of a key that an earlier push named, before the
     /// document is pushed again. Returns `false` while transfers of another document use the
     /// key or its object is being deleted. The call can be repeated.
-    fn hold_key(
+    fn acquire_key(
         &self,
         id: &TransferId,
         attempt: u32,
@@ -170,11 +170,11 @@ pub trait TransferStore: Send + Sync {
 
     /// Records a key under which an object of this transfer may still arrive. The call can be
     /// repeated.
-    fn owe_key(
+    fn record_owed_key(
         &self,
         id: &TransferId,
         attempt: u32,
-        owed: &OwedKey,
+        owed: &LateArrivalKey,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
     /// Returns the state of an exchange key. An unknown key is free and has no outstanding
@@ -185,7 +185,7 @@ pub trait TransferStore: Send + Sync {
     ) -> impl Future<Output = Result<ExchangeKey, StoreError>> + Send;
 
     /// Removes a push from the outstanding ones, because its object was seen and identified.
-    fn push_seen(
+    fn remove_outstanding_push(
         &self,
         key: &str,
         push: &OutstandingPush,
@@ -195,7 +195,7 @@ pub trait TransferStore: Send + Sync {
     /// the source has answered. Returns the stored announcement. If an earlier try left an
     /// announcement (that try may have pushed), its `requested_at` is retained, and its
     /// `pushed_at` as well while it is younger than
-    /// [`UNNAMED_PUSH_WAIT`](docferry_domain::UNNAMED_PUSH_WAIT).
+    /// [`UNNAMED_PUSH_TIMEOUT`](docferry_domain::UNNAMED_PUSH_TIMEOUT).
     fn announce_push(
         &self,
         id: &TransferId,
@@ -203,7 +203,10 @@ pub trait TransferStore: Send + Sync {
     ) -> impl Future<Output = Result<OutstandingPush, StoreError>> + Send;
 
     /// Withdraws the announcement of a push, once its key is recorded.
-    fn push_named(&self, id: &TransferId) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn withdraw_announcement(
+        &self,
+        id: &TransferId,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Returns pushes that were announced and whose keys are not known yet. They may include
     /// those of transfers that died.
@@ -214,7 +217,7 @@ pub trait TransferStore: Send + Sync {
     /// Forgets the accepted object and the progress of the upload, because the object is lost
     /// or may be another document. The arrival is then polled for again, after another push if
     /// `push_again`. `epoch` is that of the record as read.
-    fn lose_object(
+    fn discard_object(
         &self,
         id: &TransferId,
         epoch: u64,
@@ -267,7 +270,7 @@ pub trait TransferStore: Send + Sync {
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
     /// Deletes the record of the session stored at `epoch`; a newer one stays.
-    fn drop_session(
+    fn delete_session_record(
         &self,
         id: &TransferId,
         epoch: u64,
@@ -364,7 +367,7 @@ pub trait TransferStore: Send + Sync {
     /// Records that nothing of an ended transfer is left to clean up: it is settled, leaves the
     /// index of unfinished work, and the store may delete it after `purge_at`, not before. Does
     /// nothing if `attempt` is not the current execution.
-    fn mark_clean(
+    fn mark_cleaned_up(
         &self,
         id: &TransferId,
         attempt: u32,
@@ -373,7 +376,7 @@ pub trait TransferStore: Send + Sync {
 
     /// Returns at most `limit` transfers and batches that are due for the sweeper before `now`,
     /// longest due first: those that have not ended, and those that may have left something
-    /// behind. A transfer that is recorded with a slot is first due [`FIRST_LOOK`] after its
+    /// behind. A transfer that is recorded with a slot is first due [`FIRST_CHECK_DELAY`] after its
     /// creation. One that waits for a slot has no execution yet, and is due at its deadline.
     /// The index is eventually consistent: it may lack a transfer, or still list a finished
     /// one.
@@ -381,19 +384,19 @@ pub trait TransferStore: Send + Sync {
         &self,
         now: Timestamp,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<Due>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<WorkItem>, StoreError>> + Send;
 
     /// Reschedules a work item to `due`. Does nothing for an item that is cleaned up.
-    fn postpone(
+    fn reschedule(
         &self,
-        what: &Due,
+        what: &WorkItem,
         due: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Begins the next execution number of a transfer that has not ended, so that a new
     /// execution can continue it with all progress. Only if `from` is the current one and the
     /// transfer is not being ended.
-    fn next_attempt(
+    fn next_execution(
         &self,
         id: &TransferId,
         from: u32,
@@ -417,7 +420,7 @@ pub trait TransferStore: Send + Sync {
     /// Claims an unreferenced key in order to delete an object that arrived late. Returns
     /// `false` when a transfer uses the key or is deleting its object. As after
     /// [`Release::Last`], new pushes wait until [`TransferStore::mark_released`].
-    fn take_unused_key(
+    fn acquire_unused_key(
         &self,
         id: &TransferId,
         key: &str,

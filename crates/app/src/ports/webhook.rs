@@ -3,32 +3,32 @@
 use std::future::Future;
 use std::time::Duration;
 
-use docferry_domain::{Notice, TransferId};
+use docferry_domain::{TransferId, WebhookNotification};
 use jiff::Timestamp;
 
 use super::{QueueError, StoreError};
 
 /// Webhook notifications that were not put into the queue yet. The transaction that ends a job
 /// adds one, separate from the outcome record.
-pub trait Notices: Send + Sync {
+pub trait NotificationOutbox: Send + Sync {
     /// Returns the notification of one end of a job (`attempt`); `None` when it was already
     /// queued.
     fn notice(
         &self,
         job: &TransferId,
         attempt: u32,
-    ) -> impl Future<Output = Result<Option<Notice>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<WebhookNotification>, StoreError>> + Send;
 
     /// Removes a notification that was queued. The call can be repeated.
-    fn notice_queued(
+    fn remove_queued_notification(
         &self,
         job: &TransferId,
         attempt: u32,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Returns at most `limit` notifications that are older than
-    /// [`OUTBOX_REST`](super::OUTBOX_REST), oldest first. The index is eventually consistent.
-    fn resting_notices(
+    /// [`OUTBOX_RESEND_DELAY`](super::OUTBOX_RESEND_DELAY), oldest first. The index is eventually consistent.
+    fn unsent_notifications(
         &self,
         now: Timestamp,
         limit: usize,
@@ -38,14 +38,17 @@ pub trait Notices: Send + Sync {
 /// The queue from which the function `webhook` sends notifications.
 pub trait WebhookQueue: Send + Sync {
     /// Puts a notification into the queue.
-    fn queue_notice(&self, notice: &Notice) -> impl Future<Output = Result<(), QueueError>> + Send;
+    fn queue_notification(
+        &self,
+        notice: &WebhookNotification,
+    ) -> impl Future<Output = Result<(), QueueError>> + Send;
 }
 
 /// Controls when the queue redelivers a message.
 pub trait Redelivery: Send + Sync {
     /// Delays the redelivery of a message by whole seconds, at most 12 hours. `receipt` is the
     /// queue's receipt handle for this delivery of the message.
-    fn hold_back(
+    fn delay_redelivery(
         &self,
         receipt: &str,
         delay: Duration,
@@ -81,12 +84,12 @@ pub enum ReceiverError {
 
 /// A webhook receiver: a server of a third party, named by a caller, that is notified of the
 /// end of a job.
-pub trait Receiver: Send + Sync {
+pub trait WebhookReceiver: Send + Sync {
     /// Sends a signed notification, dated `now`. Succeeds once the receiver has answered with a
     /// success status.
     fn deliver(
         &self,
-        notice: &Notice,
+        notice: &WebhookNotification,
         now: Timestamp,
     ) -> impl Future<Output = Result<(), ReceiverError>> + Send;
 }

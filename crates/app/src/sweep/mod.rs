@@ -10,21 +10,21 @@
 mod outbox;
 mod transfer;
 
-use docferry_domain::{Pool, Transfer, TransferId, Turn};
+use docferry_domain::{Pool, SlotState, Transfer, TransferId};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::admit::Admitter;
-use crate::bundle::sweep_bundle;
+use crate::admit::SlotScheduler;
+use crate::bundle::recover_batch;
 use crate::finalize::{FinalizeSettings, Ports};
-use crate::initiate::later;
 use crate::ports::{
-    Artifacts, AuditQueue, Clock, Drive, Due, Sealer, Staging, Store, StoreError, WebhookQueue,
-    Workflow,
+    Artifacts, AuditQueue, Clock, Drive, ExchangeStore, Sealer, Store, StoreError, WebhookQueue,
+    WorkItem, Workflow,
 };
 use crate::publish::remove;
+use crate::time::saturating_add;
 use crate::{StepOutcome, TaskError};
 
-use outbox::{forward_resting, tell};
+use outbox::{send_unsent_notifications, tell};
 
 /// Number of work items that are listed, as a multiple of the transfers that are recovered, so
 /// that recovery also finds transfers listed behind those that only need clean-up.
@@ -36,7 +36,7 @@ const MAX_BATCHES: usize = 20;
 /// Delay until the next sweep: a little less than the schedule's minute.
 const NEXT_SWEEP: SignedDuration = SignedDuration::from_secs(50);
 
-/// Limits of a sweep.
+/// SlotLimits of a sweep.
 #[derive(Debug, Clone, Copy)]
 pub struct SweepSettings {
     /// Interval after which a transfer whose execution is running is checked again.
@@ -106,7 +106,7 @@ enum Done {
 /// next sweep.
 pub async fn sweep<S, D, G, L, A, C, W>(
     ports: &Ports<'_, S, D, G, L, A, C>,
-    admitter: &Admitter<'_, S, W, C>,
+    scheduler: &SlotScheduler<'_, S, W, C>,
     queues: (&impl AuditQueue, &impl WebhookQueue),
     settings: SweepSettings,
     stop_at: Timestamp,
@@ -114,32 +114,33 @@ pub async fn sweep<S, D, G, L, A, C, W>(
 where
     S: Store,
     D: Drive,
-    G: Staging,
+    G: ExchangeStore,
     L: Sealer,
     A: Artifacts,
     C: Clock,
     W: Workflow,
 {
     let started_at = ports.clock.now();
-    let tenths = |n: i32| later(started_at, stop_at.duration_since(started_at) / 10 * n);
+    let tenths = |n: i32| saturating_add(started_at, stop_at.duration_since(started_at) / 10 * n);
     let swept = Swept::default();
     // The remaining work frees slots without granting them again, which would read the queue
     // each time.
-    let mut sweeper = Sweeper { ports, admitter: &admitter.deferred(), settings, swept };
+    let mut sweeper = Sweeper { ports, scheduler: &scheduler.deferred(), settings, swept };
     // Quick work first, so that a backlog of slow transfers does not delay it.
     for pool in Pool::ALL {
         sweeper.swept.reclaimed += reclaim(ports.store, *pool, settings.batch, started_at).await?;
-        admitter.admit_or_leave(*pool).await;
+        scheduler.fill_slots_best_effort(*pool).await;
     }
     sweeper.swept.told += tell(ports, queues.0, settings.batch, tenths(1)).await?;
-    sweeper.swept.forwarded += forward_resting(ports, queues.1, settings.batch, tenths(2)).await?;
+    sweeper.swept.forwarded +=
+        send_unsent_notifications(ports, queues.1, settings.batch, tenths(2)).await?;
     let due = ports.store.unfinished(started_at, settings.batch.saturating_mul(READ_AHEAD)).await?;
     let (mut transfers, mut bundles) = (Vec::new(), Vec::new());
     for due in due {
         match due {
-            Due::Transfer(id) => transfers.push(id),
-            Due::Bundle(id) => bundles.push(id),
-            Due::Artifact(_) => {}
+            WorkItem::Transfer(id) => transfers.push(id),
+            WorkItem::Batch(id) => bundles.push(id),
+            WorkItem::Artifact(_) => {}
         }
     }
     let ended = sweeper.recover(transfers, tenths(6)).await;
@@ -152,7 +153,7 @@ where
 /// State of one sweep.
 struct Sweeper<'a, 'p, S, D, G, L, A, C, W> {
     ports: &'a Ports<'p, S, D, G, L, A, C>,
-    admitter: &'a Admitter<'a, S, W, C>,
+    scheduler: &'a SlotScheduler<'a, S, W, C>,
     settings: SweepSettings,
     swept: Swept,
 }
@@ -161,7 +162,7 @@ impl<S, D, G, L, A, C, W> Sweeper<'_, '_, S, D, G, L, A, C, W>
 where
     S: Store,
     D: Drive,
-    G: Staging,
+    G: ExchangeStore,
     L: Sealer,
     A: Artifacts,
     C: Clock,
@@ -186,12 +187,12 @@ where
                     ended.push(transfer);
                     continue;
                 }
-                Ok(Some(transfer)) => self.look_after(&transfer).await,
+                Ok(Some(transfer)) => self.recover_transfer(&transfer).await,
                 Ok(None) => Ok(Done::Left(self.look_again())),
                 Err(error) => Err(error.into()),
             };
             recovered += 1;
-            self.record_result(&Due::Transfer(id), done).await;
+            self.record_result(&WorkItem::Transfer(id), done).await;
         }
         ended
     }
@@ -203,12 +204,12 @@ where
                 break;
             }
             let ttl = self.settings.finalize.record_ttl;
-            let done = match sweep_bundle(self.admitter, ttl, &id).await {
+            let done = match recover_batch(self.scheduler, ttl, &id).await {
                 Ok(StepOutcome::Done(())) => Ok(Done::Left(self.look_again())),
                 Ok(StepOutcome::RetryLater { .. }) => Ok(Done::Left(self.next_sweep())),
                 Err(error) => Err(error),
             };
-            self.record_result(&Due::Bundle(id), done).await;
+            self.record_result(&WorkItem::Batch(id), done).await;
         }
     }
 
@@ -219,7 +220,7 @@ where
                 break;
             }
             let done = self.end(&transfer, None).await;
-            self.record_result(&Due::Transfer(transfer.transfer_id), done).await;
+            self.record_result(&WorkItem::Transfer(transfer.transfer_id), done).await;
         }
     }
 
@@ -232,7 +233,7 @@ where
             }
             self.swept.seen += 1;
             let removed = async {
-                if ports.store.give_up_artifact(&key, ports.clock.now()).await? {
+                if ports.store.expire_artifact(&key, ports.clock.now()).await? {
                     remove(ports.store, ports.artifacts, &key).await?;
                 }
                 Ok::<_, TaskError>(())
@@ -241,23 +242,23 @@ where
             if let Err(error) = removed.await {
                 self.swept.failed += 1;
                 tracing::warn!(error.code = error.code.as_str(), "download not removed");
-                let next = later(ports.clock.now(), NEXT_SWEEP * 2);
-                self.postpone(&Due::Artifact(key), next).await;
+                let next = saturating_add(ports.clock.now(), NEXT_SWEEP * 2);
+                self.reschedule(&WorkItem::Artifact(key), next).await;
             }
         }
         Ok(())
     }
 
     fn next_sweep(&self) -> Timestamp {
-        later(self.ports.clock.now(), NEXT_SWEEP)
+        saturating_add(self.ports.clock.now(), NEXT_SWEEP)
     }
 
     fn look_again(&self) -> Timestamp {
-        later(self.ports.clock.now(), self.settings.look_again)
+        saturating_add(self.ports.clock.now(), self.settings.look_again)
     }
 
     /// Counts the result and reschedules the item.
-    async fn record_result(&mut self, due: &Due, done: Result<Done, TaskError>) {
+    async fn record_result(&mut self, due: &WorkItem, done: Result<Done, TaskError>) {
         self.swept.seen += 1;
         let next = match done {
             Ok(Done::Queued) => return,
@@ -273,20 +274,20 @@ where
             Err(error) => {
                 self.swept.failed += 1;
                 let id = match due {
-                    Due::Transfer(id) | Due::Bundle(id) => id.as_str(),
-                    Due::Artifact(key) => key,
+                    WorkItem::Transfer(id) | WorkItem::Batch(id) => id.as_str(),
+                    WorkItem::Artifact(key) => key,
                 };
                 let code = error.code.as_str();
                 tracing::warn!(transfer.id = id, error.code = code, "sweep failed");
-                later(self.ports.clock.now(), NEXT_SWEEP * 2)
+                saturating_add(self.ports.clock.now(), NEXT_SWEEP * 2)
             }
         };
-        self.postpone(due, next).await;
+        self.reschedule(due, next).await;
     }
 
     /// Reschedules the item; on failure it stays due and the next sweep retries it.
-    async fn postpone(&mut self, due: &Due, next: Timestamp) {
-        if let Err(error) = self.ports.store.postpone(due, next).await {
+    async fn reschedule(&mut self, due: &WorkItem, next: Timestamp) {
+        if let Err(error) = self.ports.store.reschedule(due, next).await {
             self.swept.failed += 1;
             let error = TaskError::from(error);
             tracing::warn!(error.code = error.code.as_str(), "reschedule failed");
@@ -314,7 +315,8 @@ async fn reclaim(
             Err(StoreError::Corrupt(_)) => continue,
             read => read?,
         };
-        let holds = transfer.is_some_and(|t| t.turn == Turn::Holding && !t.phase.is_terminal());
+        let holds =
+            transfer.is_some_and(|t| t.turn == SlotState::Holding && !t.phase.is_terminal());
         if !holds && store.reclaim(pool, holder).await? {
             tracing::warn!(transfer.id = holder.as_str(), "slot reclaimed");
             freed += 1;

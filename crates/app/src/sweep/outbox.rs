@@ -36,7 +36,7 @@ where
     C: Clock,
 {
     let mut sent = 0;
-    for (id, attempt) in ports.store.untold(ports.clock.now(), limit).await? {
+    for (id, attempt) in ports.store.unsent(ports.clock.now(), limit).await? {
         if ports.clock.now() >= until {
             break;
         }
@@ -54,7 +54,7 @@ where
 }
 
 /// Queues webhook notifications that `notify` did not queue; independent of the outcomes.
-pub(super) async fn forward_resting<S, D, G, L, A, C>(
+pub(super) async fn send_unsent_notifications<S, D, G, L, A, C>(
     ports: &Ports<'_, S, D, G, L, A, C>,
     queue: &impl WebhookQueue,
     limit: usize,
@@ -65,7 +65,7 @@ where
     C: Clock,
 {
     let mut forwarded = 0;
-    for (id, attempt) in ports.store.resting_notices(ports.clock.now(), limit).await? {
+    for (id, attempt) in ports.store.unsent_notifications(ports.clock.now(), limit).await? {
         if ports.clock.now() >= until {
             break;
         }

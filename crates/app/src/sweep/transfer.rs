@@ -1,31 +1,31 @@
 //! Handling of one due transfer: restarts it, ends it, or cleans up after it.
 
-use docferry_domain::{FailureCode, Phase, Transfer, TransferId, Turn};
+use docferry_domain::{FailureCode, Phase, SlotState, Transfer, TransferId};
 use jiff::Timestamp;
 
 use super::{Done, NEXT_SWEEP, Sweeper};
 use crate::finalize::{finalize, next_check};
-use crate::initiate::later;
 use crate::ports::{
-    Artifacts, Clock, Drive, Execution, Sealer, Staging, Start, Store, Workflow, WriteError,
+    Artifacts, Clock, Drive, ExchangeStore, Execution, Sealer, Start, Store, Workflow, WriteError,
 };
+use crate::time::saturating_add;
 use crate::{StepOutcome, TaskError, TaskInput};
 
 impl<S, D, G, L, A, C, W> Sweeper<'_, '_, S, D, G, L, A, C, W>
 where
     S: Store,
     D: Drive,
-    G: Staging,
+    G: ExchangeStore,
     L: Sealer,
     A: Artifacts,
     C: Clock,
     W: Workflow,
 {
     /// Restarts or ends a transfer that has not ended.
-    pub(super) async fn look_after(&self, transfer: &Transfer) -> Result<Done, TaskError> {
-        let (store, workflow) = (self.ports.store, self.admitter.workflow);
+    pub(super) async fn recover_transfer(&self, transfer: &Transfer) -> Result<Done, TaskError> {
+        let (store, workflow) = (self.ports.store, self.scheduler.workflow);
         let (id, attempt, now) = (&transfer.transfer_id, transfer.attempt, self.ports.clock.now());
-        let last_moment = later(transfer.must_end_by(), self.settings.overtime);
+        let last_moment = saturating_add(transfer.must_end_by(), self.settings.overtime);
         if now >= last_moment {
             return self.end(transfer, Some(FailureCode::DeadlineExceeded)).await;
         }
@@ -33,7 +33,7 @@ where
             transfer.delivery.is_some() || transfer.ending.is_some() || transfer.cancel_requested;
         // The transfer waits for its first slot, so it has no execution that could have died.
         // Queue it again, in case its queue entry is missing.
-        if transfer.phase == Phase::Accepted && transfer.turn != Turn::Holding {
+        if transfer.phase == Phase::Accepted && transfer.turn != SlotState::Holding {
             if stops {
                 return self.end(transfer, None).await;
             }
@@ -66,7 +66,7 @@ where
             TaskInput { transfer_id: transfer.transfer_id.clone(), attempt: transfer.attempt };
         let name = failure.map(FailureCode::as_str);
         let settings = self.settings.finalize;
-        match finalize(self.ports, self.admitter, settings, &task, name).await? {
+        match finalize(self.ports, self.scheduler, settings, &task, name).await? {
             StepOutcome::RetryLater { .. } => Ok(Done::Left(self.next_sweep())),
             // If it stays in the index, it is only watched for a late copy of its document.
             StepOutcome::Done(_) => {
@@ -84,10 +84,10 @@ async fn restart(
     transfer: &Transfer,
     now: Timestamp,
 ) -> Result<Done, TaskError> {
-    match store.next_attempt(&transfer.transfer_id, transfer.attempt).await {
+    match store.next_execution(&transfer.transfer_id, transfer.attempt).await {
         Ok(next) => start(workflow, &next.transfer_id, next.attempt, now).await,
         // The transfer has ended meanwhile, or another sweep restarted it first.
-        Err(WriteError::Ended) => Ok(Done::Left(later(now, NEXT_SWEEP))),
+        Err(WriteError::Ended) => Ok(Done::Left(saturating_add(now, NEXT_SWEEP))),
         Err(error) => Err(error.into()),
     }
 }
@@ -102,6 +102,6 @@ async fn start(
     match workflow.start(id, attempt).await? {
         Start::Running => Ok(Done::Started),
         // The execution has already ended; the next sweep handles its result.
-        Start::Closed => Ok(Done::Left(later(now, NEXT_SWEEP))),
+        Start::Closed => Ok(Done::Left(saturating_add(now, NEXT_SWEEP))),
     }
 }

@@ -11,7 +11,7 @@ use docferry_domain::{
 };
 
 use super::source::SourceObject;
-use crate::ports::{Destination, Drive, DriveError, DriveItem, Staging, StagingError};
+use crate::ports::{Destination, Drive, DriveError, DriveItem, ExchangeError, ExchangeStore};
 
 /// Maximum number of numbered names that are checked.
 const MAX_NUMBERED_NAMES: u32 = 100;
@@ -35,7 +35,7 @@ pub(crate) enum LastByte<'a> {
 
 /// Result of a comparison.
 #[derive(Debug)]
-pub(crate) enum Compared {
+pub(crate) enum ComparisonResult {
     /// One of the items is the document.
     Delivered(DeliveredItem),
     /// An item has the document's size, but its hash has not been computed yet.
@@ -52,7 +52,7 @@ pub(crate) enum ComparisonError {
     /// The destination.
     Drive(DriveError),
     /// The exchange bucket.
-    Source(StagingError),
+    Source(ExchangeError),
 }
 
 impl From<DriveError> for ComparisonError {
@@ -61,22 +61,22 @@ impl From<DriveError> for ComparisonError {
     }
 }
 
-impl From<StagingError> for ComparisonError {
-    fn from(error: StagingError) -> Self {
+impl From<ExchangeError> for ComparisonError {
+    fn from(error: ExchangeError) -> Self {
         Self::Source(error)
     }
 }
 
 /// Files and folders found under the names that were checked.
 #[derive(Debug, Default)]
-pub(crate) struct Shown {
+pub(crate) struct NameListing {
     /// The files, in the order of their numbered names.
     pub(crate) files: Vec<Found>,
     /// Whether a folder has one of the names.
     pub(crate) has_folder: bool,
 }
 
-impl Shown {
+impl NameListing {
     /// Looks one name up and adds what is there. Returns whether the name is taken.
     async fn add<D: Drive>(&mut self, drive: &D, at: Destination) -> Result<bool, DriveError> {
         match drive.find(&at).await {
@@ -90,12 +90,12 @@ impl Shown {
 }
 
 /// Looks up the document's name with this number.
-pub(crate) async fn file_under<D: Drive>(
+pub(crate) async fn find_numbered<D: Drive>(
     drive: &D,
     destination: &Destination,
     number: u32,
-) -> Result<Shown, DriveError> {
-    let mut shown = Shown::default();
+) -> Result<NameListing, DriveError> {
+    let mut shown = NameListing::default();
     if let Ok(at) = destination.numbered(number) {
         shown.add(drive, at).await?;
     }
@@ -104,12 +104,12 @@ pub(crate) async fn file_under<D: Drive>(
 
 /// Looks up the document's own name and its numbered names: each number of `numbers` up to the
 /// first free name, and each number before `numbers`.
-pub(crate) async fn files_under<D: Drive>(
+pub(crate) async fn find_all_numbered<D: Drive>(
     drive: &D,
     destination: &Destination,
     numbers: Range<u32>,
-) -> Result<Shown, DriveError> {
-    let mut shown = Shown::default();
+) -> Result<NameListing, DriveError> {
+    let mut shown = NameListing::default();
     for number in 0..numbers.end.min(MAX_NUMBERED_NAMES) {
         let Ok(at) = destination.numbered(number) else { break };
         let is_taken = shown.add(drive, at).await?;
@@ -130,7 +130,7 @@ pub(crate) struct Comparison<'a, D, G> {
     source: Option<ZipKind<ZipContents>>,
 }
 
-impl<'a, D: Drive, G: Staging> Comparison<'a, D, G> {
+impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
     pub(crate) const fn new(
         drive: &'a D,
         staging: &'a G,
@@ -163,7 +163,7 @@ impl<'a, D: Drive, G: Staging> Comparison<'a, D, G> {
         hash: &SourceHash,
         files: Vec<Found>,
         last_byte: LastByte<'_>,
-    ) -> Result<Compared, ComparisonError> {
+    ) -> Result<ComparisonResult, ComparisonError> {
         let mut is_pending = false;
         let mut others = Vec::new();
         for found in files {
@@ -174,7 +174,7 @@ impl<'a, D: Drive, G: Staging> Comparison<'a, D, G> {
             }
         }
         if is_pending {
-            return Ok(Compared::HashPending);
+            return Ok(ComparisonResult::HashPending);
         }
         let mut is_unproven = false;
         for found in others {
@@ -184,7 +184,7 @@ impl<'a, D: Drive, G: Staging> Comparison<'a, D, G> {
                 Rewriting::Refuted => {}
             }
         }
-        Ok(if is_unproven { Compared::Unproven } else { Compared::Different })
+        Ok(if is_unproven { ComparisonResult::Unproven } else { ComparisonResult::Different })
     }
 
     /// Judges whether an item of another size is the document as the service rewrote it.
@@ -225,7 +225,7 @@ impl<'a, D: Drive, G: Staging> Comparison<'a, D, G> {
         Ok(parts)
     }
 
-    async fn source_parts(&self) -> Result<ZipKind<ZipContents>, StagingError> {
+    async fn source_parts(&self) -> Result<ZipKind<ZipContents>, ExchangeError> {
         let read = |range| self.object.read_range(self.staging, range);
         zip_contents(self.object.size(), read).await
     }
@@ -276,8 +276,8 @@ where
     })
 }
 
-fn delivered(item: DriveItem, hash: &SourceHash, evidence: Evidence) -> Compared {
-    Compared::Delivered(DeliveredItem {
+fn delivered(item: DriveItem, hash: &SourceHash, evidence: Evidence) -> ComparisonResult {
+    ComparisonResult::Delivered(DeliveredItem {
         item_id: item.id,
         size: item.facts.size,
         quick_xor_hash: hash.digest(),

@@ -1,58 +1,59 @@
 //! Actions of an upload that check the destination: finding candidate files and verifying the
 //! delivery.
 
-use docferry_domain::{Answer, Names, Seen};
+use docferry_domain::{CandidateNames, DriveEvent, Occupancy};
 
 use super::comparison::{
-    Compared, Comparison, ComparisonError, LastByte, Shown, file_under, files_under,
+    Comparison, ComparisonError, ComparisonResult, LastByte, NameListing, find_all_numbered,
+    find_numbered,
 };
 use super::engine::Run;
 use crate::TaskError;
 use crate::ports::{
-    Clock, ConflictPolicy, Drive, DriveError, Sealer, Staging, ThrottleBudget, TransferStore,
+    Clock, ConflictPolicy, Drive, DriveError, ExchangeStore, Sealer, ThrottleBudget, TransferStore,
 };
 
 impl<S, D, G, L, C, B> Run<'_, S, D, G, L, C, B>
 where
     S: TransferStore,
     D: Drive,
-    G: Staging + 'static,
+    G: ExchangeStore + 'static,
     L: Sealer,
     C: Clock,
     B: ThrottleBudget,
 {
     /// Checks whether the document may already be at the destination. If a conflict was
     /// reported and no file is found, checks whether a file blocks the folder path.
-    pub(super) async fn look(&mut self, names: Names) -> Answer {
+    pub(super) async fn look(&mut self, names: CandidateNames) -> DriveEvent {
         self.reader = None;
         match self.check_names(names).await {
-            Ok(seen) => Answer::Found(seen),
+            Ok(seen) => DriveEvent::Found(seen),
             Err(error) => self.comparison_failed(error),
         }
     }
 
-    async fn check_names(&mut self, names: Names) -> Result<Seen, ComparisonError> {
-        let Shown { files, has_folder } = self.list_names(names).await?;
+    async fn check_names(&mut self, names: CandidateNames) -> Result<Occupancy, ComparisonError> {
+        let NameListing { files, has_folder } = self.list_names(names).await?;
         let is_empty = files.is_empty();
         self.found = self.comparison().candidates(files, LastByte::Unanswered).await?;
         Ok(match (self.found.is_empty(), is_empty) {
-            (false, _) => Seen::SameSize,
-            (true, _) if has_folder => Seen::Folder,
-            (true, false) => Seen::Other,
-            (true, true) if !self.course.is_about_a_conflict() => Seen::Nothing,
+            (false, _) => Occupancy::SameSize,
+            (true, _) if has_folder => Occupancy::Folder,
+            (true, false) => Occupancy::Other,
+            (true, true) if !self.course.is_conflict_lookup() => Occupancy::Nothing,
             (true, true) => match self.ports.drive.has_file_in_path(&self.destination).await? {
-                true => Seen::FileInPath,
-                false => Seen::Nothing,
+                true => Occupancy::FileInPath,
+                false => Occupancy::Nothing,
             },
         })
     }
 
     /// Lists the files under these names.
-    async fn list_names(&self, names: Names) -> Result<Shown, DriveError> {
+    async fn list_names(&self, names: CandidateNames) -> Result<NameListing, DriveError> {
         let drive = &self.ports.drive;
         match names {
-            Names::One(number) => file_under(drive, &self.destination, number).await,
-            Names::All => files_under(drive, &self.destination, 0..u32::MAX).await,
+            CandidateNames::One(number) => find_numbered(drive, &self.destination, number).await,
+            CandidateNames::All => find_all_numbered(drive, &self.destination, 0..u32::MAX).await,
         }
     }
 
@@ -61,11 +62,11 @@ where
     ///
     /// `by_us` says that the drive completed the file in answer to our own last bytes. No file
     /// at the destination is ever deleted, whatever the result.
-    pub(super) async fn verify(&mut self, by_us: bool) -> Result<Answer, TaskError> {
+    pub(super) async fn verify(&mut self, by_us: bool) -> Result<DriveEvent, TaskError> {
         let mut by_us = by_us;
         if self.found.is_empty() {
             let all = self.ports.settings.policy == ConflictPolicy::Rename;
-            let names = if all { Names::All } else { Names::One(0) };
+            let names = if all { CandidateNames::All } else { CandidateNames::One(0) };
             self.found = match self.list_names(names).await {
                 Ok(shown) => shown.files,
                 Err(error) => return Ok(self.refusal(error)),
@@ -82,18 +83,18 @@ where
         };
         let compared = self.comparison().compare(&self.hash, found, last_byte).await;
         Ok(match compared {
-            Ok(Compared::Delivered(item)) => {
+            Ok(ComparisonResult::Delivered(item)) => {
                 let id = &self.transfer.transfer_id;
                 let epoch = self.transfer.epoch;
                 self.ports.store.record_delivery(id, epoch, &item.into()).await?;
-                Answer::Verified
+                DriveEvent::Verified
             }
-            Ok(Compared::HashPending) => Answer::HashPending,
-            Ok(Compared::Unproven) => Answer::Unproven,
+            Ok(ComparisonResult::HashPending) => DriveEvent::HashPending,
+            Ok(ComparisonResult::Unproven) => DriveEvent::Unproven,
             // The drive has just reported the item as created; it may take a moment to become
             // visible.
-            Ok(Compared::Different) if is_missing && by_us => Answer::NotSeen,
-            Ok(Compared::Different) => Answer::NotOurs,
+            Ok(ComparisonResult::Different) if is_missing && by_us => DriveEvent::NotSeen,
+            Ok(ComparisonResult::Different) => DriveEvent::OtherFile,
             Err(error) => self.comparison_failed(error),
         })
     }
@@ -104,10 +105,10 @@ where
     }
 
     /// Translates a failed comparison into an event for the state machine.
-    fn comparison_failed(&mut self, error: ComparisonError) -> Answer {
+    fn comparison_failed(&mut self, error: ComparisonError) -> DriveEvent {
         match error {
             ComparisonError::Drive(error) => self.refusal(error),
-            ComparisonError::Source(error) => self.unread(error),
+            ComparisonError::Source(error) => self.source_error_event(error),
         }
     }
 }

@@ -1,12 +1,12 @@
-//! Main loop of an upload: executes what [`Course`] decides and reports the results back to it.
+//! Main loop of an upload: executes what [`UploadMachine`] decides and reports the results back to it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use docferry_domain::{
-    Action, Answer, Checkpoint, Course, CourseRules, End, FailureCode, Pace, SMALL_FILE_BYTES,
-    SourceHash, Transfer,
+    Checkpoint, Command, DriveEvent, FailureCode, InvocationOutcome, SMALL_FILE_BYTES, SourceHash,
+    Throughput, Transfer, UploadMachine, UploadRules,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -15,12 +15,12 @@ use super::reader::SourceReader;
 use super::source::SourceObject;
 use super::waiting::{shared_pause, wait_until};
 use super::{Progress, UploadSettings};
-use crate::initiate::later;
 use crate::ports::{
-    CheckpointAck, Clock, Destination, Drive, DriveError, Sealer, SessionRecord, Staging,
-    StagingError, ThrottleBudget, TransferStore, UploadUrl,
+    CheckpointAck, Clock, Destination, Drive, DriveError, ExchangeError, ExchangeStore, Sealer,
+    SessionRecord, ThrottleBudget, TransferStore, UploadUrl,
 };
-use crate::task::admit;
+use crate::task::ensure_active;
+use crate::time::saturating_add;
 use crate::trace::follow;
 use crate::{TaskError, TaskInput};
 
@@ -46,7 +46,7 @@ pub struct Upload<S, D, G, L, C, B> {
     pub clock: C,
     /// Throttling pauses that all transfers of the tenant share.
     pub budget: B,
-    /// Limits of one invocation.
+    /// SlotLimits of one invocation.
     pub settings: UploadSettings,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Run<'a, S, D, G, L, C, B> {
     /// the margin.
     pub(super) stop_at: Timestamp,
     /// State machine that decides the next action.
-    pub(super) course: Course,
+    pub(super) course: UploadMachine,
     /// Hash of the source up to the last acknowledged byte, including gaps that were read
     /// again.
     pub(super) hash: SourceHash,
@@ -78,14 +78,14 @@ pub(super) struct Run<'a, S, D, G, L, C, B> {
     pub(super) found: Vec<Found>,
     /// Id of the item that the drive returned for our last byte.
     pub(super) answered: Option<String>,
-    /// End of the lease for a single PUT, as written in the checkpoint.
+    /// InvocationOutcome of the lease for a single PUT, as written in the checkpoint.
     pub(super) lease: Option<Timestamp>,
     /// A PUT was sent and its result is unknown, so it may still land.
-    pub(super) is_on_its_way: bool,
+    pub(super) is_put_in_flight: bool,
     /// Throughput of the last fragment; `None` before the first one.
     pub(super) bytes_per_second: Option<f64>,
     /// Smoothed throughput, as stored in the checkpoint for progress reports.
-    pace: Option<Pace>,
+    pace: Option<Throughput>,
     /// The last error with its cause, for the log.
     last_error: Option<TaskError>,
 }
@@ -104,7 +104,7 @@ pub async fn upload<S, D, G, L, C, B>(
 where
     S: TransferStore,
     D: Drive,
-    G: Staging + 'static,
+    G: ExchangeStore + 'static,
     L: Sealer,
     C: Clock,
     B: ThrottleBudget,
@@ -118,7 +118,7 @@ where
         return Ok(Progress::Done);
     }
     let now = ports.clock.now();
-    admit(&transfer, task.attempt, now)?;
+    ensure_active(&transfer, task.attempt, now)?;
     if transfer.needs_source() {
         return Ok(Progress::SourceLost);
     }
@@ -138,7 +138,7 @@ impl<'a, S, D, G, L, C, B> Run<'a, S, D, G, L, C, B>
 where
     S: TransferStore,
     D: Drive,
-    G: Staging + 'static,
+    G: ExchangeStore + 'static,
     L: Sealer,
     C: Clock,
     B: ThrottleBudget,
@@ -156,11 +156,11 @@ where
         };
         let checkpoint = transfer.checkpoint.as_ref();
         let hash = SourceHash::resume(checkpoint.map(|stored| &stored.hash));
-        let rules = CourseRules {
+        let rules = UploadRules {
             largest_fragment: ports.settings.fragment_bytes,
             policy: ports.settings.policy,
         };
-        let course = Course::begin(object.size, rules, checkpoint, session.is_some());
+        let course = UploadMachine::begin(object.size, rules, checkpoint, session.is_some());
         let margin = SignedDuration::try_from(ports.settings.margin).unwrap_or_default();
         // Both deadlines apply: that of the function and that of the transfer.
         let deadline = deadline.min(transfer.must_end_by());
@@ -182,7 +182,7 @@ where
             found: Vec::new(),
             answered,
             lease: None,
-            is_on_its_way: false,
+            is_put_in_flight: false,
             bytes_per_second: None,
             pace,
             last_error: None,
@@ -197,23 +197,23 @@ where
             }
             let action = self.course.action(self.sendable_bytes());
             let answer = match action {
-                Action::End(end) => return self.finish_invocation(end).await,
-                Action::Ask => self.ask().await?,
-                Action::Look(names) => self.look(names).await,
-                Action::Hash { until } => self.read_gap(until).await,
-                Action::Load => self.load().await,
-                Action::Put { .. } if self.is_contested().await? => Answer::SourceChanged,
-                Action::Put { number } => self.put(number).await?,
-                Action::Open => self.open_session().await?,
-                Action::Close => self.close().await?,
+                Command::InvocationOutcome(end) => return self.finish_invocation(end).await,
+                Command::Ask => self.ask().await?,
+                Command::Look(names) => self.look(names).await,
+                Command::Hash { until } => self.read_gap(until).await,
+                Command::Load => self.load().await,
+                Command::Put { .. } if self.is_contested().await? => DriveEvent::SourceChanged,
+                Command::Put { number } => self.put(number).await?,
+                Command::Open => self.open_session().await?,
+                Command::Close => self.close().await?,
                 // The last fragment makes the file visible to the recipient, so this is the
                 // last moment to detect a conflicting push.
-                Action::Send(range) if range.is_last() && self.is_contested().await? => {
-                    Answer::SourceChanged
+                Command::Send(range) if range.is_last() && self.is_contested().await? => {
+                    DriveEvent::SourceChanged
                 }
-                Action::Send(range) => self.send(range).await?,
-                Action::Verify { by_us } => self.verify(by_us).await?,
-                Action::Renew => match self.renew().await? {
+                Command::Send(range) => self.send(range).await?,
+                Command::Verify { by_us } => self.verify(by_us).await?,
+                Command::Renew => match self.renew().await? {
                     Some(answer) => answer,
                     None => return Ok(Progress::SourceLost),
                 },
@@ -230,16 +230,16 @@ where
 
     /// Ends the invocation. Clears the lease when no PUT can still land, so that a following
     /// `finalize` need not wait for it.
-    async fn finish_invocation(&mut self, end: End) -> Result<Progress, TaskError> {
-        if end != End::Done && self.lease.is_some() && !self.is_on_its_way {
+    async fn finish_invocation(&mut self, end: InvocationOutcome) -> Result<Progress, TaskError> {
+        if end != InvocationOutcome::Done && self.lease.is_some() && !self.is_put_in_flight {
             self.write_checkpoint(None).await?;
         }
         match end {
-            End::Done => Ok(Progress::Done),
-            End::HandOver => Ok(Progress::Continue),
-            End::Wait(after) => self.pause(after).await,
-            End::Blocked(time) => self.wait_for(time).await,
-            End::Failed(code) => Err(match self.last_error.take() {
+            InvocationOutcome::Done => Ok(Progress::Done),
+            InvocationOutcome::HandOver => Ok(Progress::Continue),
+            InvocationOutcome::Wait(after) => self.pause(after).await,
+            InvocationOutcome::Blocked(time) => self.wait_for(time).await,
+            InvocationOutcome::Failed(code) => Err(match self.last_error.take() {
                 Some(error) if error.code == code => error,
                 _ => code.into(),
             }),
@@ -270,11 +270,11 @@ where
     /// it is under way; `finalize` waits until the lease ends.
     pub(super) async fn save(&mut self) -> Result<(), TaskError> {
         let is_small = self.object.size() <= SMALL_FILE_BYTES;
-        let lease = is_small.then(|| later(self.ports.clock.now(), PUT_LEASE));
+        let lease = is_small.then(|| saturating_add(self.ports.clock.now(), PUT_LEASE));
         if !self.write_checkpoint(lease).await? {
             return Ok(());
         }
-        if self.lease.is_some() && !self.is_on_its_way {
+        if self.lease.is_some() && !self.is_put_in_flight {
             self.write_checkpoint(None).await?;
         }
         Err(FailureCode::Canceled.into())
@@ -284,7 +284,7 @@ where
     async fn write_checkpoint(&mut self, lease: Option<Timestamp>) -> Result<bool, TaskError> {
         let id = &self.transfer.transfer_id;
         let reached = self.course.checkpoint(self.hash.state());
-        self.pace = Some(Pace::next(self.pace, self.ports.clock.now(), reached.offset));
+        self.pace = Some(Throughput::next(self.pace, self.ports.clock.now(), reached.offset));
         let answered = self.answered.clone();
         let checkpoint = Checkpoint { putting_until: lease, pace: self.pace, answered, ..reached };
         let CheckpointAck { stop } =
@@ -295,32 +295,32 @@ where
 
     /// Translates a drive error into an event for the state machine; keeps its cause for the
     /// log.
-    pub(super) fn refusal(&mut self, error: DriveError) -> Answer {
+    pub(super) fn refusal(&mut self, error: DriveError) -> DriveEvent {
         let answer = match &error {
-            DriveError::Throttled { retry_after } => Answer::Throttled(*retry_after),
-            DriveError::Ambiguous(_) => Answer::Lost,
-            DriveError::NotDone { then, .. } => Answer::NotDone(*then),
-            DriveError::OffsetMismatch => Answer::Mismatch,
-            DriveError::SessionGone => Answer::Gone,
-            DriveError::Conflict => Answer::Conflict,
-            DriveError::Body => Answer::SourceBroke,
-            _ => Answer::Refused(TaskError::code_of(&error)),
+            DriveError::Throttled { retry_after } => DriveEvent::Throttled(*retry_after),
+            DriveError::Ambiguous(_) => DriveEvent::Lost,
+            DriveError::NoEffect { then, .. } => DriveEvent::NoEffect(*then),
+            DriveError::OffsetMismatch => DriveEvent::Mismatch,
+            DriveError::SessionGone => DriveEvent::Gone,
+            DriveError::Conflict => DriveEvent::Conflict,
+            DriveError::Body => DriveEvent::SourceUnreadable,
+            _ => DriveEvent::Refused(TaskError::code_of(&error)),
         };
         self.last_error = Some(error.into());
         answer
     }
 
     /// Translates an error of the exchange bucket in the same way.
-    pub(super) fn unread(&mut self, error: StagingError) -> Answer {
+    pub(super) fn source_error_event(&mut self, error: ExchangeError) -> DriveEvent {
         let answer = match &error {
-            StagingError::Unavailable(_) => Answer::SourceBroke,
-            StagingError::Changed => {
+            ExchangeError::Unavailable(_) => DriveEvent::SourceUnreadable,
+            ExchangeError::Changed => {
                 // The drive's answer was for the previous version of the source.
                 self.answered = None;
-                Answer::SourceChanged
+                DriveEvent::SourceChanged
             }
-            StagingError::Gone => Answer::Refused(FailureCode::SourceGone),
-            StagingError::Unauthorized => Answer::Refused(FailureCode::ExchangeUnauthorized),
+            ExchangeError::Gone => DriveEvent::Refused(FailureCode::SourceGone),
+            ExchangeError::Unauthorized => DriveEvent::Refused(FailureCode::ExchangeUnauthorized),
         };
         self.last_error = Some(error.into());
         answer

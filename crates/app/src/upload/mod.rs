@@ -1,7 +1,7 @@
 //! Upload of a document to the recipient's drive, one Lambda invocation at a time.
 //!
 //! An invocation claims the transfer by taking a new epoch. Then it carries out the decisions
-//! of `docferry_domain::Course`: query the upload session, send fragments, check the
+//! of `docferry_domain::UploadMachine`: query the upload session, send fragments, check the
 //! destination. It returns when the document is complete, when the drive asks for a pause, or
 //! when its own time is nearly over. After any interruption, the next invocation resumes at the
 //! offset that the drive reports.
@@ -20,11 +20,13 @@ use std::time::Duration;
 
 use crate::ports::ConflictPolicy;
 
-pub(crate) use comparison::{Compared, Comparison, ComparisonError, LastByte, files_under};
+pub(crate) use comparison::{
+    Comparison, ComparisonError, ComparisonResult, LastByte, find_all_numbered,
+};
 pub use engine::{Upload, upload};
-pub(crate) use source::{SourceObject, is_contested, may_be_foreign};
+pub(crate) use source::{SourceObject, is_contested, may_be_other_document};
 
-/// Limits of one invocation.
+/// SlotLimits of one invocation.
 #[derive(Debug, Clone, Copy)]
 pub struct UploadSettings {
     /// Conflict policy: what to do when a file of that name exists at the destination.

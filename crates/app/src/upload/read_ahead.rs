@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::source::SourceObject;
-use crate::ports::{Staging, StagingError};
+use crate::ports::{ExchangeError, ExchangeStore};
 
 /// Size of the blocks into which pieces are copied, whatever the buffer sizes of the
 /// connection. So the budget equals the memory that is held, and the allocator can reuse a
@@ -19,7 +19,7 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// Tries of one ranged read without progress before the reader fails.
 const READ_TRIES: u32 = 4;
 
-/// Limits of reading ahead.
+/// SlotLimits of reading ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ReadAhead {
     /// Maximum number of bytes held in memory, whatever the size of the document.
@@ -29,7 +29,7 @@ pub(super) struct ReadAhead {
 }
 
 /// Channel of the pieces of one part of the source, in byte order.
-pub(super) type Part = mpsc::UnboundedReceiver<Result<Piece, StagingError>>;
+pub(super) type Part = mpsc::UnboundedReceiver<Result<Piece, ExchangeError>>;
 
 /// A block of bytes and its share of the memory budget, which is released when the piece is
 /// dropped.
@@ -55,7 +55,7 @@ impl ReadAhead {
     /// Reads the source from `position` to its end, several parts in parallel. Sends a channel
     /// for each part to `parts`, in order. The budget is granted in the same order, so a later
     /// part never holds memory that an earlier one needs.
-    pub(super) async fn read<G: Staging + 'static>(
+    pub(super) async fn read<G: ExchangeStore + 'static>(
         self,
         staging: Arc<G>,
         object: SourceObject,
@@ -99,13 +99,13 @@ impl ReadAhead {
 struct PartReader {
     /// Budget of the bytes that are still to be read.
     permit: OwnedSemaphorePermit,
-    sender: mpsc::UnboundedSender<Result<Piece, StagingError>>,
+    sender: mpsc::UnboundedSender<Result<Piece, ExchangeError>>,
     /// The bytes that are still to be read.
     range: Range<u64>,
 }
 
 impl PartReader {
-    async fn read<G: Staging>(mut self, staging: Arc<G>, object: SourceObject) {
+    async fn read<G: ExchangeStore>(mut self, staging: Arc<G>, object: SourceObject) {
         let mut tries = 0;
         while !self.range.is_empty() {
             let before = self.range.start;
@@ -115,9 +115,9 @@ impl PartReader {
             }
             let error = match outcome {
                 // An empty stream instead of an error.
-                Ok(()) if self.range.start == before => StagingError::Gone,
+                Ok(()) if self.range.start == before => ExchangeError::Gone,
                 Ok(()) => continue,
-                Err(StagingError::Unavailable(_)) if tries + 1 < READ_TRIES => {
+                Err(ExchangeError::Unavailable(_)) if tries + 1 < READ_TRIES => {
                     tries += 1;
                     tokio::time::sleep(Duration::from_millis(100 << tries)).await;
                     continue;
@@ -131,11 +131,11 @@ impl PartReader {
     }
 
     /// Makes one ranged read of the bytes that are still missing.
-    async fn read_on<G: Staging>(
+    async fn read_on<G: ExchangeStore>(
         &mut self,
         staging: &G,
         object: &SourceObject,
-    ) -> Result<(), StagingError> {
+    ) -> Result<(), ExchangeError> {
         let mut stream = staging.read(&object.key, &object.etag, self.range.clone()).await?;
         let mut block = BytesMut::new();
         while let Some(bytes) = stream.next().await {
@@ -144,7 +144,7 @@ impl PartReader {
                 let left = usize::try_from(self.range.end - self.range.start).unwrap_or(usize::MAX);
                 let size = left.min(PIECE_BYTES);
                 if size == 0 {
-                    return Err(StagingError::Unavailable("more bytes than requested".into()));
+                    return Err(ExchangeError::Unavailable("more bytes than requested".into()));
                 }
                 if block.capacity() == 0 {
                     block.reserve(size);
@@ -195,12 +195,12 @@ mod tests {
         u8::try_from(at % 251).unwrap()
     }
 
-    impl Staging for Arc<Store> {
-        async fn store_time(&self) -> Result<Timestamp, StagingError> {
-            Err(StagingError::Gone)
+    impl ExchangeStore for Arc<Store> {
+        async fn store_time(&self) -> Result<Timestamp, ExchangeError> {
+            Err(ExchangeError::Gone)
         }
 
-        async fn head(&self, _: &str) -> Result<Option<ObjectHead>, StagingError> {
+        async fn head(&self, _: &str) -> Result<Option<ObjectHead>, ExchangeError> {
             Ok(None)
         }
 
@@ -209,9 +209,9 @@ mod tests {
             _: &str,
             etag: &str,
             range: Range<u64>,
-        ) -> Result<ByteStream, StagingError> {
+        ) -> Result<ByteStream, ExchangeError> {
             if etag != "tag" {
-                return Err(StagingError::Changed);
+                return Err(ExchangeError::Changed);
             }
             self.ranges.lock().unwrap().push(range.clone());
             let store = Arc::clone(self);
@@ -228,12 +228,12 @@ mod tests {
                 store.bytes.fetch_add(piece.len(), Ordering::SeqCst);
                 std::future::ready((at < end).then_some((Ok(piece), end)))
             });
-            let broken = StagingError::Unavailable("broken".into());
+            let broken = ExchangeError::Unavailable("broken".into());
             let broken = futures::stream::iter((until < range.end).then_some(Err(broken)));
             Ok(pieces.chain(broken).boxed())
         }
 
-        async fn delete(&self, _: &str) -> Result<(), StagingError> {
+        async fn delete(&self, _: &str) -> Result<(), ExchangeError> {
             Ok(())
         }
     }
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn as_many_ranges_as_allowed_are_read_at_once_and_no_more_than_the_budget_is_held() {
+    async fn parallel_reads_stay_within_the_memory_budget() {
         let store = Arc::new(Store::default());
         let reader = open(&store, 0, "tag");
         let_readers_run().await;
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn bytes_come_in_order_whatever_breaks_off_and_their_hash_is_the_sources() {
+    async fn interrupted_reads_yield_all_bytes_in_order_with_correct_hash() {
         let store = Arc::new(Store::default());
         store.breaks.store(5, Ordering::SeqCst);
         let reader = open(&store, 1001, "tag");
@@ -288,10 +288,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_read_is_conditional_on_the_tag() {
+    async fn every_read_requires_the_accepted_etag() {
         let store = Arc::new(Store::default());
         let reader = open(&store, 0, "another");
         assert!(reader.fragment(10).next().await.unwrap().is_err());
-        assert!(matches!(reader.take_failure().await, Some(StagingError::Changed)));
+        assert!(matches!(reader.take_failure().await, Some(ExchangeError::Changed)));
     }
 }

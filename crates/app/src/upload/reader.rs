@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::read_ahead::{Part, Piece, ReadAhead};
 use super::source::SourceObject;
-use crate::ports::{ByteStream, Staging, StagingError};
+use crate::ports::{ByteStream, ExchangeError, ExchangeStore};
 
 /// Yields the source in order, fragment by fragment, while it is being read ahead.
 ///
@@ -38,12 +38,12 @@ struct State {
     /// Hash of all bytes up to `position`.
     hash: SourceHash,
     /// Why the last stream failed, until [`SourceReader::take_failure`] takes it.
-    failure: Option<StagingError>,
+    failure: Option<ExchangeError>,
 }
 
 impl SourceReader {
     /// Starts reading at `position`; `hash` must cover the source up to there.
-    pub(super) fn open<G: Staging + 'static>(
+    pub(super) fn open<G: ExchangeStore + 'static>(
         staging: Arc<G>,
         object: SourceObject,
         position: u64,
@@ -79,7 +79,7 @@ impl SourceReader {
     }
 
     /// Takes the error that broke the last fragment's stream, if the source caused it.
-    pub(super) async fn take_failure(&self) -> Option<StagingError> {
+    pub(super) async fn take_failure(&self) -> Option<ExchangeError> {
         self.state.lock().await.failure.take()
     }
 }
@@ -91,7 +91,7 @@ impl Drop for SourceReader {
 }
 
 impl State {
-    async fn next(&mut self, at_most: u64) -> Result<Bytes, StagingError> {
+    async fn next(&mut self, at_most: u64) -> Result<Bytes, ExchangeError> {
         match self.piece().await {
             Ok(mut piece) => {
                 let bytes = piece.take(at_most);
@@ -99,7 +99,7 @@ impl State {
                     self.remainder = Some(piece);
                 }
                 if !self.hash.fold(self.position, &bytes) {
-                    return Err(self.fail(StagingError::Gone));
+                    return Err(self.fail(ExchangeError::Gone));
                 }
                 self.position += bytes.len() as u64;
                 Ok(bytes)
@@ -108,7 +108,7 @@ impl State {
         }
     }
 
-    async fn piece(&mut self) -> Result<Piece, StagingError> {
+    async fn piece(&mut self) -> Result<Piece, ExchangeError> {
         if let Some(remainder) = self.remainder.take() {
             return Ok(remainder);
         }
@@ -118,18 +118,18 @@ impl State {
             {
                 return piece;
             }
-            self.part = Some(self.parts.recv().await.ok_or(StagingError::Gone)?);
+            self.part = Some(self.parts.recv().await.ok_or(ExchangeError::Gone)?);
         }
     }
 
     /// Keeps the error for the engine, and returns a copy that ends the stream; its consumer
     /// does not need the cause.
-    fn fail(&mut self, error: StagingError) -> StagingError {
+    fn fail(&mut self, error: ExchangeError) -> ExchangeError {
         let copy = match &error {
-            StagingError::Unavailable(_) => StagingError::Unavailable("read failed".into()),
-            StagingError::Changed => StagingError::Changed,
-            StagingError::Gone => StagingError::Gone,
-            StagingError::Unauthorized => StagingError::Unauthorized,
+            ExchangeError::Unavailable(_) => ExchangeError::Unavailable("read failed".into()),
+            ExchangeError::Changed => ExchangeError::Changed,
+            ExchangeError::Gone => ExchangeError::Gone,
+            ExchangeError::Unauthorized => ExchangeError::Unauthorized,
         };
         self.failure = Some(error);
         copy

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use docferry_domain::{Answer, FailureCode, FragmentRange};
+use docferry_domain::{DriveEvent, FailureCode, FragmentRange};
 use jiff::SignedDuration;
 
 use super::comparison::Found;
@@ -13,8 +13,8 @@ use super::read_ahead::ReadAhead;
 use super::reader::SourceReader;
 use crate::TaskError;
 use crate::ports::{
-    Clock, ConflictPolicy, Drive, DriveError, FragmentAnswer, Sealer, Staging, ThrottleBudget,
-    TransferStore,
+    Clock, ConflictPolicy, Drive, DriveError, ExchangeStore, FragmentResult, Sealer,
+    ThrottleBudget, TransferStore,
 };
 
 /// Time in which an aborted PUT may still take effect, because its bytes are already in
@@ -32,15 +32,15 @@ impl<S, D, G, L, C, B> Run<'_, S, D, G, L, C, B>
 where
     S: TransferStore,
     D: Drive,
-    G: Staging + 'static,
+    G: ExchangeStore + 'static,
     L: Sealer,
     C: Clock,
     B: ThrottleBudget,
 {
     /// Sends one fragment. Continues with the current source reader if it is at the start of
     /// the range; otherwise opens a new one.
-    pub(super) async fn send(&mut self, range: FragmentRange) -> Result<Answer, TaskError> {
-        let Some(url) = self.url().await? else { return Ok(Answer::Gone) };
+    pub(super) async fn send(&mut self, range: FragmentRange) -> Result<DriveEvent, TaskError> {
+        let Some(url) = self.url().await? else { return Ok(DriveEvent::Gone) };
         let reader = match self.reader.take() {
             Some((position, reader)) if position == range.start => reader,
             _ => self.read_from(range.start),
@@ -50,10 +50,10 @@ where
         let began = self.ports.clock.now();
         let put = self.ports.drive.put_fragment(&url, range, reader.fragment(range.len()));
         let Ok(answer) = tokio::time::timeout(limit, put).await else {
-            return Ok(if limit == left { Answer::OutOfTime } else { Answer::TimedOut });
+            return Ok(if limit == left { DriveEvent::OutOfTime } else { DriveEvent::TimedOut });
         };
         Ok(match answer {
-            Ok(FragmentAnswer::Accepted { next }) => {
+            Ok(FragmentResult::Accepted { next }) => {
                 let took = self.ports.clock.now().duration_since(began);
                 let took = Duration::try_from(took).unwrap_or_default();
                 if next.is_some_and(|gap| gap.start == range.end) {
@@ -62,20 +62,20 @@ where
                     self.bytes_per_second =
                         (!took.is_zero()).then(|| range.len() as f64 / took.as_secs_f64());
                 }
-                Answer::Accepted { next, took }
+                DriveEvent::Accepted { next, took }
             }
-            Ok(FragmentAnswer::Completed(item)) => {
+            Ok(FragmentResult::Completed(item)) => {
                 if range.is_last() {
                     self.hash = reader.hash().await;
                 }
                 let at = self.destination.clone();
                 self.answered = Some(item.id.clone());
                 self.found = vec![Found { name: at.name, item }];
-                Answer::Complete
+                DriveEvent::Complete
             }
             Err(DriveError::Body) => match reader.take_failure().await {
-                Some(error) => self.unread(error),
-                None => Answer::SourceBroke,
+                Some(error) => self.source_error_event(error),
+                None => DriveEvent::SourceUnreadable,
             },
             Err(error) => self.refusal(error),
         })
@@ -92,7 +92,7 @@ where
 
     /// Hashes source bytes that the drive has but the stored hash does not cover, because a
     /// checkpoint was lost. Reads at most one step of `HASH_STEP_BYTES`.
-    pub(super) async fn read_gap(&mut self, until: u64) -> Answer {
+    pub(super) async fn read_gap(&mut self, until: u64) -> DriveEvent {
         let staging = Arc::clone(&self.ports.staging);
         let until = until.min(self.hash.hashed_to() + HASH_STEP_BYTES);
         // Hashing works on a copy, so a read that fails halfway is repeated from the start.
@@ -100,22 +100,22 @@ where
         match self.object.hash_up_to(&*staging, &mut hash, until).await {
             Ok(()) => {
                 self.hash = hash;
-                Answer::Hashed(self.hash.hashed_to())
+                DriveEvent::Hashed(self.hash.hashed_to())
             }
-            Err(error) => self.unread(error),
+            Err(error) => self.source_error_event(error),
         }
     }
 
     /// Reads a small document into memory and hashes it.
-    pub(super) async fn load(&mut self) -> Answer {
+    pub(super) async fn load(&mut self) -> DriveEvent {
         let staging = Arc::clone(&self.ports.staging);
         match self.object.read_whole(&*staging).await {
             Ok((whole, hash)) => {
                 self.whole = whole;
                 self.hash = hash;
-                Answer::Loaded
+                DriveEvent::Loaded
             }
-            Err(error) => self.unread(error),
+            Err(error) => self.source_error_event(error),
         }
     }
 
@@ -127,7 +127,7 @@ where
     ///
     /// The PUT runs only while the lease in the checkpoint lasts, less the time in which an
     /// aborted PUT may still take effect.
-    pub(super) async fn put(&mut self, number: u32) -> Result<Answer, TaskError> {
+    pub(super) async fn put(&mut self, number: u32) -> Result<DriveEvent, TaskError> {
         let mut lease_left = self.lease_left();
         if lease_left < MIN_PUT_TIME {
             // The lease was written before a pause: renew it.
@@ -139,21 +139,25 @@ where
             policy => policy,
         };
         let Ok(at) = self.destination.numbered(number) else {
-            return Ok(Answer::Refused(FailureCode::DestinationConflict));
+            return Ok(DriveEvent::Refused(FailureCode::DestinationConflict));
         };
         let put = self.ports.drive.put_whole(&at, self.whole.clone(), policy);
         let left = self.time_left();
         // The result of this PUT says nothing about an earlier one that may still be in flight.
-        let was_in_flight = std::mem::replace(&mut self.is_on_its_way, true);
+        let was_in_flight = std::mem::replace(&mut self.is_put_in_flight, true);
         let Ok(answer) = tokio::time::timeout(left.min(lease_left), put).await else {
-            return Ok(if left <= lease_left { Answer::OutOfTime } else { Answer::TimedOut });
+            return Ok(if left <= lease_left {
+                DriveEvent::OutOfTime
+            } else {
+                DriveEvent::TimedOut
+            });
         };
-        self.is_on_its_way = was_in_flight || matches!(answer, Err(DriveError::Ambiguous(_)));
+        self.is_put_in_flight = was_in_flight || matches!(answer, Err(DriveError::Ambiguous(_)));
         Ok(match answer {
             Ok(item) => {
                 self.answered = Some(item.id.clone());
                 self.found = vec![Found { name: at.name, item }];
-                Answer::Complete
+                DriveEvent::Complete
             }
             Err(error) => self.refusal(error),
         })

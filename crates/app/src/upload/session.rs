@@ -1,13 +1,13 @@
 //! Actions of an upload that manage its session: opening, querying and closing it, and renewing
 //! the source object's tag.
 
-use docferry_domain::{Answer, ArrivedObject, FailureCode};
+use docferry_domain::{ArrivedObject, DriveEvent, FailureCode};
 
 use super::engine::Run;
-use super::source::{is_contested, may_be_foreign};
+use super::source::{is_contested, may_be_other_document};
 use crate::TaskError;
 use crate::ports::{
-    Clock, Drive, SealError, SealedSession, Sealer, SessionEnd, SessionRecord, Staging,
+    Clock, Drive, ExchangeStore, SealError, SealedSession, Sealer, SessionEnd, SessionRecord,
     ThrottleBudget, TransferStore, UploadUrl,
 };
 
@@ -15,7 +15,7 @@ impl<S, D, G, L, C, B> Run<'_, S, D, G, L, C, B>
 where
     S: TransferStore,
     D: Drive,
-    G: Staging + 'static,
+    G: ExchangeStore + 'static,
     L: Sealer,
     C: Clock,
     B: ThrottleBudget,
@@ -38,18 +38,18 @@ where
 
     /// Queries the session for its offset. The drive's offset decides where to resume, not our
     /// checkpoint.
-    pub(super) async fn ask(&mut self) -> Result<Answer, TaskError> {
+    pub(super) async fn ask(&mut self) -> Result<DriveEvent, TaskError> {
         self.reader = None;
-        let Some(url) = self.url().await? else { return Ok(Answer::Gone) };
+        let Some(url) = self.url().await? else { return Ok(DriveEvent::Gone) };
         Ok(match self.ports.drive.session_status(&url).await {
-            Ok(status) => Answer::Stands(status.next),
+            Ok(status) => DriveEvent::Expects(status.next),
             Err(error) => self.refusal(error),
         })
     }
 
     /// Opens a session and stores its sealed URL before the first byte is sent, so that the
     /// next invocation can resume it.
-    pub(super) async fn open_session(&mut self) -> Result<Answer, TaskError> {
+    pub(super) async fn open_session(&mut self) -> Result<DriveEvent, TaskError> {
         let ports = self.ports;
         if let Some(old) = self.url.take() {
             // The drive reported the old session as gone. Delete it all the same, so that none
@@ -73,7 +73,7 @@ where
             Ok(sealed) => {
                 self.session = Some(SessionRecord { session: sealed, epoch });
                 self.url = Some(session.url);
-                Ok(Answer::Opened)
+                Ok(DriveEvent::Opened)
             }
             Err(error) => {
                 // The session's URL is not stored, so no later invocation can use it: try to
@@ -86,11 +86,11 @@ where
 
     /// Deletes the session at the drive, so that it cannot be completed any more. Its record
     /// stays until it is replaced, as evidence that a session existed.
-    pub(super) async fn close(&mut self) -> Result<Answer, TaskError> {
+    pub(super) async fn close(&mut self) -> Result<DriveEvent, TaskError> {
         self.reader = None;
-        let Some(url) = self.url().await? else { return Ok(Answer::Gone) };
+        let Some(url) = self.url().await? else { return Ok(DriveEvent::Gone) };
         Ok(match self.ports.drive.delete_session(&url).await {
-            Ok(end) => Answer::Closed { was_open: end == SessionEnd::Deleted },
+            Ok(end) => DriveEvent::Closed { was_open: end == SessionEnd::Deleted },
             Err(error) => self.refusal(error),
         })
     }
@@ -108,23 +108,23 @@ where
     ///
     /// Returns `None` when the object may be another document; then the workflow polls for the
     /// arrival again.
-    pub(super) async fn renew(&mut self) -> Result<Option<Answer>, TaskError> {
+    pub(super) async fn renew(&mut self) -> Result<Option<DriveEvent>, TaskError> {
         let source = self.transfer.source.as_ref().ok_or(FailureCode::Internal)?;
         let head = match self.ports.staging.head(&source.key).await {
             Ok(head) => head,
-            Err(error) => return Ok(Some(self.unread(error))),
+            Err(error) => return Ok(Some(self.source_error_event(error))),
         };
         let (store, epoch) = (&self.ports.store, self.transfer.epoch);
         let written_at = head.as_ref().map(|head| head.last_modified);
-        if may_be_foreign(store, &self.transfer, written_at).await? {
-            store.lose_object(&self.transfer.transfer_id, epoch, false).await?;
+        if may_be_other_document(store, &self.transfer, written_at).await? {
+            store.discard_object(&self.transfer.transfer_id, epoch, false).await?;
             return Ok(None);
         }
         let Some(head) = head else {
-            return Ok(Some(Answer::Refused(FailureCode::SourceGone)));
+            return Ok(Some(DriveEvent::Refused(FailureCode::SourceGone)));
         };
         if head.size != source.size || !head.is_from_push(source) {
-            return Ok(Some(Answer::Refused(FailureCode::SourceChanged)));
+            return Ok(Some(DriveEvent::Refused(FailureCode::SourceChanged)));
         }
         let arrived_at = self.ports.clock.now();
         let object = ArrivedObject { etag: head.etag, arrived_at, written_at };
@@ -133,6 +133,6 @@ where
         self.transfer.object = Some(object);
         // An answer to the last byte belonged to the previous version of the object.
         self.answered = None;
-        Ok(Some(Answer::Renewed))
+        Ok(Some(DriveEvent::Renewed))
     }
 }

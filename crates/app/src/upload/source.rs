@@ -7,7 +7,7 @@ use futures::StreamExt as _;
 use jiff::Timestamp;
 
 use crate::TaskError;
-use crate::ports::{Staging, StagingError, TransferStore};
+use crate::ports::{ExchangeError, ExchangeStore, TransferStore};
 
 /// Returns whether a push of another document has become known that may have written the
 /// object. `written_at` is the object's time by the exchange store's clock; `None` (unknown)
@@ -28,7 +28,7 @@ pub(crate) async fn is_contested(
 
 /// Returns whether an object that was never accepted may be another document; pushes in flight
 /// count as well.
-pub(crate) async fn may_be_foreign(
+pub(crate) async fn may_be_other_document(
     store: &impl TransferStore,
     transfer: &Transfer,
     written_at: Option<Timestamp>,
@@ -63,12 +63,12 @@ impl SourceObject {
     }
 
     /// Extends `hash` to cover the source up to byte `until`.
-    pub(crate) async fn hash_up_to<G: Staging>(
+    pub(crate) async fn hash_up_to<G: ExchangeStore>(
         &self,
         staging: &G,
         hash: &mut SourceHash,
         until: u64,
-    ) -> Result<(), StagingError> {
+    ) -> Result<(), ExchangeError> {
         let from = hash.hashed_to();
         if from >= until {
             return Ok(());
@@ -78,29 +78,29 @@ impl SourceObject {
             hash.append(&bytes?);
         }
         // An empty stream instead of an error.
-        if hash.hashed_to() == from { Err(StagingError::Gone) } else { Ok(()) }
+        if hash.hashed_to() == from { Err(ExchangeError::Gone) } else { Ok(()) }
     }
 
     /// Reads a small range of the object into memory.
-    pub(crate) async fn read_range<G: Staging>(
+    pub(crate) async fn read_range<G: ExchangeStore>(
         &self,
         staging: &G,
         range: Range<u64>,
-    ) -> Result<bytes::Bytes, StagingError> {
+    ) -> Result<bytes::Bytes, ExchangeError> {
         let length = range.end - range.start;
         let mut part = bytes::BytesMut::new();
         let mut stream = staging.read(&self.key, &self.etag, range).await?;
         while let Some(bytes) = stream.next().await {
             part.extend_from_slice(&bytes?);
         }
-        if part.len() as u64 == length { Ok(part.freeze()) } else { Err(StagingError::Gone) }
+        if part.len() as u64 == length { Ok(part.freeze()) } else { Err(ExchangeError::Gone) }
     }
 
     /// Reads the whole object, which must be small, into memory and hashes it.
-    pub(super) async fn read_whole<G: Staging>(
+    pub(super) async fn read_whole<G: ExchangeStore>(
         &self,
         staging: &G,
-    ) -> Result<(bytes::Bytes, SourceHash), StagingError> {
+    ) -> Result<(bytes::Bytes, SourceHash), ExchangeError> {
         let whole = match self.size {
             0 => bytes::Bytes::new(),
             size => self.read_range(staging, 0..size).await?,

@@ -9,10 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 use super::Progress;
 use super::engine::Run;
 use crate::TaskError;
-use crate::initiate::later;
 use crate::ports::{
-    Clock, Drive, Pause, Sealer, Staging, StoreError, ThrottleBudget, TransferStore,
+    Clock, Drive, ExchangeStore, Pause, Sealer, StoreError, ThrottleBudget, TransferStore,
 };
+use crate::time::saturating_add;
 
 /// Maximum wait in one piece, in seconds; the workflow repeats the step after each piece.
 const MAX_WAIT_SECONDS: i64 = 60;
@@ -32,7 +32,7 @@ impl<S, D, G, L, C, B> Run<'_, S, D, G, L, C, B>
 where
     S: TransferStore,
     D: Drive,
-    G: Staging + 'static,
+    G: ExchangeStore + 'static,
     L: Sealer,
     C: Clock,
     B: ThrottleBudget,
@@ -70,7 +70,7 @@ where
     async fn pause_all(&self, wait: Duration) {
         let wait = SignedDuration::try_from(wait).unwrap_or(MAX_SHARED_PAUSE).min(MAX_SHARED_PAUSE);
         let since = self.ports.clock.now();
-        let pause = Pause { since, until: later(since, wait) };
+        let pause = Pause { since, until: saturating_add(since, wait) };
         if let Err(error) = self.ports.budget.pause(pause).await {
             log_pause_not_shared(&self.transfer.transfer_id, &error);
         }
@@ -92,7 +92,7 @@ pub(super) fn shared_pause(
         Ok(pause) => pause.map(|Pause { since, until }| {
             let length = Duration::try_from(until.duration_since(since)).unwrap_or_default();
             let jitter = spread(id, length.min(MAX_JITTER));
-            later(until, SignedDuration::try_from(jitter).unwrap_or_default())
+            saturating_add(until, SignedDuration::try_from(jitter).unwrap_or_default())
         }),
         Err(error) => {
             log_pause_not_shared(id, &error);

@@ -11,7 +11,7 @@
 use bytes::Bytes;
 use docferry_app::initiate::{InitiateSettings, initiate};
 use docferry_app::{TaskError, TaskInput};
-use docferry_domain::{NewTransfer, Notice, Phase, Transfer};
+use docferry_domain::{NewTransfer, Phase, Transfer, WebhookNotification};
 use docferry_testkit::builders::{drive_target, new_transfer};
 use docferry_testkit::{Runner, World};
 use jiff::SignedDuration;
@@ -58,7 +58,7 @@ pub const SETTINGS: InitiateSettings = InitiateSettings {
 
 /// Requests a delivery to `email`. Returns the input of its first execution.
 pub async fn start_for(world: &World, email: &str) -> Result<TaskInput, TaskError> {
-    let transfer = initiate(&Runner::new(world).admitter(), SETTINGS, request_to(email)).await?;
+    let transfer = initiate(&Runner::new(world).scheduler(), SETTINGS, request_to(email)).await?;
     Ok(TaskInput { transfer_id: transfer.transfer_id, attempt: 1 })
 }
 
@@ -68,7 +68,7 @@ pub async fn start(world: &World) -> TaskInput {
 }
 
 /// Returns the number of the first effect with this name while a delivery is requested.
-pub async fn place_of(effect: &str) -> usize {
+pub async fn effect_index(effect: &str) -> usize {
     let world = world_with(MB);
     start(&world).await;
     world.effects().iter().position(|name| *name == effect).unwrap()
@@ -82,12 +82,12 @@ pub async fn record(world: &World, task: &TaskInput) -> Transfer {
 
 /// Checks the invariants that hold after every ending.
 pub async fn assert_invariants(world: &World, task: &TaskInput, expected: &Bytes, context: &str) {
-    assert_invariants_but(world, task, expected, context, 0).await;
+    assert_invariants_with_orphans(world, task, expected, context, 0).await;
 }
 
 /// Checks the same invariants, but permits `orphans` upload sessions: their URLs were lost before
 /// they were stored, and the drive deletes them when they expire.
-pub async fn assert_invariants_but(
+pub async fn assert_invariants_with_orphans(
     world: &World,
     task: &TaskInput,
     expected: &Bytes,
@@ -110,7 +110,7 @@ pub async fn assert_invariants_but(
 }
 
 /// Checks invariants I1, I3, I4, I5 and I9 of all transfers once all work has ended.
-pub async fn assert_at_rest(world: &World, context: &str) {
+pub async fn assert_final_invariants(world: &World, context: &str) {
     let transfers = world.store().transfers();
     let state = world.state();
     let mut delivered = std::collections::BTreeMap::new();
@@ -143,15 +143,16 @@ pub async fn assert_at_rest(world: &World, context: &str) {
         "{context}: the exchange bucket is not empty"
     );
     for transfer in &transfers {
-        let belongs =
-            |n: &&Notice| n.job_id == transfer.transfer_id && n.attempt == transfer.attempt;
+        let belongs = |n: &&WebhookNotification| {
+            n.job_id == transfer.transfer_id && n.attempt == transfer.attempt
+        };
         let sent: Vec<_> = state.notices.iter().filter(belongs).collect();
         assert_eq!(
             sent.is_empty(),
             transfer.callback.is_none(),
             "{context}: a notification is missing or was not asked for"
         );
-        let expected = Notice::of_transfer(transfer);
+        let expected = WebhookNotification::of_transfer(transfer);
         assert!(sent.iter().all(|n| Some(*n) == expected.as_ref()), "{context}: {sent:?}");
     }
     let store = world.store();
@@ -165,6 +166,6 @@ pub async fn assert_at_rest(world: &World, context: &str) {
         "{context}: an exchange key is in use"
     );
     assert_eq!(store.open_sessions(), 0, "{context}: a session is stored");
-    assert!(store.untold_outcomes().is_empty(), "{context}: an outcome is unsent");
-    assert!(store.waiting_notices().is_empty(), "{context}: a notification is unsent");
+    assert!(store.unsent_outcomes().is_empty(), "{context}: an outcome is unsent");
+    assert!(store.stored_notifications().is_empty(), "{context}: a notification is unsent");
 }

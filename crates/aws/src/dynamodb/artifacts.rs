@@ -12,15 +12,15 @@
 //! end of the retention, and they may be reused from the start.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
-use docferry_app::ports::{ArtifactStore, Due, StoreError};
+use docferry_app::ports::{ArtifactStore, StoreError, WorkItem};
 use docferry_domain::{ArtifactRecord, ObjectGuid};
 use jiff::{SignedDuration, Timestamp};
 
 use super::DynamoTransferStore;
-use super::change::{Change, number};
+use super::change::{ConditionalUpdate, number};
 use super::items::{
-    ARTIFACTS_SHARD, DUE, Item, artifact_key, corrupt, document_key, indexed, read_named, ttl,
-    whole_item,
+    ARTIFACTS_SHARD, DUE, Item, artifact_key, corrupt, indexed, newest_artifact_key,
+    parse_work_item, ttl, whole_item,
 };
 use super::table::Table;
 
@@ -51,9 +51,9 @@ pub(super) fn is_delivered(item: &Item) -> bool {
 }
 
 /// Extends the retention to `until`, if it ends earlier and no removal has begun.
-fn raise_retention(until: Timestamp) -> Change {
+fn raise_retention(until: Timestamp) -> ConditionalUpdate {
     let until = number(until.as_millisecond());
-    Change::default()
+    ConditionalUpdate::default()
         .when(format!("attribute_exists(pk) AND attribute_not_exists(#{GIVEN_UP})"))
         .when(format!(
             "#{RETAIN} < :{RETAIN} OR (attribute_not_exists(#{RETAIN}) AND #{DUE} < :{DUE})"
@@ -64,8 +64,8 @@ fn raise_retention(until: Timestamp) -> Change {
 
 /// Sets the time of the sweeper's next check. In items of older versions `dueAt` was also the
 /// end of the retention, so it is first copied to `retainUntil`.
-pub(super) fn rescheduled(due: Timestamp) -> Change {
-    Change::default()
+pub(super) fn rescheduled(due: Timestamp) -> ConditionalUpdate {
+    ConditionalUpdate::default()
         .set_from(RETAIN, &format!("if_not_exists(#{RETAIN}, #{DUE})"))
         .set(DUE, number(due.as_millisecond()))
 }
@@ -75,7 +75,7 @@ pub(super) fn rescheduled(due: Timestamp) -> Change {
 ///
 /// The first action is conditional: the artifact must not have been offered meanwhile, and its
 /// removal must not have begun.
-pub(super) async fn offering(
+pub(super) async fn offer_actions(
     table: &Table,
     key: &str,
 ) -> Result<Option<[TransactWriteItem; 2]>, StoreError> {
@@ -83,13 +83,13 @@ pub(super) async fn offering(
     let Some(item) = item.filter(|item| !is_delivered(item)) else { return Ok(None) };
     let artifact = read_artifact(item)?;
     let expires_at = artifact.keep_until.saturating_add(TTL_DELAY).unwrap_or(artifact.keep_until);
-    let mut newest = whole_item(&artifact, document_key(&artifact.object_guid), "artifact")?;
+    let mut newest = whole_item(&artifact, newest_artifact_key(&artifact.object_guid), "artifact")?;
     newest.insert("expiresAt".into(), ttl(expires_at));
-    let offered = Change::default()
+    let offered = ConditionalUpdate::default()
         .when(format!("#{DELIVERED} = :false AND attribute_not_exists(#{GIVEN_UP})"))
         .value("false", AttributeValue::Bool(false))
         .set(DELIVERED, AttributeValue::Bool(true));
-    Ok(Some([table.updating(artifact_key(key), offered)?, table.putting(newest)?]))
+    Ok(Some([table.update_action(artifact_key(key), offered)?, table.put_action(newest)?]))
 }
 
 impl ArtifactStore for DynamoTransferStore {
@@ -101,11 +101,11 @@ impl ArtifactStore for DynamoTransferStore {
         item.insert(RETAIN.into(), number(until.as_millisecond()));
         item.insert(DELIVERED.into(), AttributeValue::Bool(false));
         let Err(failure) = table.insert(item).await else { return Ok(()) };
-        failure.stood()?;
+        failure.current_item()?;
         // The artifact is already recorded: extend its retention and change nothing else.
         match table.update(artifact_key(&artifact.key), raise_retention(until)).await {
             Ok(_) => Ok(()),
-            Err(failure) => failure.stood().map(drop),
+            Err(failure) => failure.current_item().map(drop),
         }
     }
 
@@ -113,19 +113,19 @@ impl ArtifactStore for DynamoTransferStore {
         &self,
         document: &ObjectGuid,
     ) -> Result<Option<ArtifactRecord>, StoreError> {
-        self.table.get(document_key(document)).await?.map(read_artifact).transpose()
+        self.table.get(newest_artifact_key(document)).await?.map(read_artifact).transpose()
     }
 
-    async fn keep_artifact(&self, key: &str, until: Timestamp) -> Result<bool, StoreError> {
+    async fn retain_artifact(&self, key: &str, until: Timestamp) -> Result<bool, StoreError> {
         let kept = raise_retention(until)
             .when(format!("attribute_not_exists(#{DELIVERED}) OR #{DELIVERED} = :true"))
             .value("true", AttributeValue::Bool(true));
         match self.table.update(artifact_key(key), kept).await {
             Ok(_) => Ok(true),
             // If it is delivered and not given up, its retention already ends later.
-            Err(failure) => {
-                Ok(failure.stood()?.is_some_and(|item| is_delivered(&item) && !is_given_up(&item)))
-            }
+            Err(failure) => Ok(failure
+                .current_item()?
+                .is_some_and(|item| is_delivered(&item) && !is_given_up(&item))),
         }
     }
 
@@ -135,53 +135,54 @@ impl ArtifactStore for DynamoTransferStore {
         limit: usize,
     ) -> Result<Vec<String>, StoreError> {
         let found = self.table.due(ARTIFACTS_SHARD, now.as_millisecond(), limit).await?;
-        let keys = found.iter().filter_map(|(_, key)| match read_named(key)? {
-            Due::Artifact(key) => Some(key),
-            Due::Transfer(_) | Due::Bundle(_) => None,
+        let keys = found.iter().filter_map(|(_, key)| match parse_work_item(key)? {
+            WorkItem::Artifact(key) => Some(key),
+            WorkItem::Transfer(_) | WorkItem::Batch(_) => None,
         });
         Ok(keys.collect())
     }
 
     async fn withdraw_artifact(&self, key: &str) -> Result<bool, StoreError> {
-        let withdrawn = Change::default()
+        let withdrawn = ConditionalUpdate::default()
             .when(format!("#{DELIVERED} = :false"))
             .value("false", AttributeValue::Bool(false))
             .set(GIVEN_UP, AttributeValue::Bool(true));
         match self.table.update(artifact_key(key), withdrawn).await {
             Ok(_) => Ok(true),
-            Err(failure) => Ok(failure.stood()?.is_none_or(|item| is_given_up(&item))),
+            Err(failure) => Ok(failure.current_item()?.is_none_or(|item| is_given_up(&item))),
         }
     }
 
-    async fn give_up_artifact(&self, key: &str, now: Timestamp) -> Result<bool, StoreError> {
+    async fn expire_artifact(&self, key: &str, now: Timestamp) -> Result<bool, StoreError> {
         let table = &self.table;
-        let given_up = Change::default()
+        let given_up = ConditionalUpdate::default()
             .when(format!(
                 "#{RETAIN} <= :now OR (attribute_not_exists(#{RETAIN}) AND #{DUE} <= :now)"
             ))
             .value("now", number(now.as_millisecond()))
             .set(GIVEN_UP, AttributeValue::Bool(true));
         let Err(failure) = table.update(artifact_key(key), given_up).await else { return Ok(true) };
-        let Some(item) = failure.stood()?.filter(|item| !is_given_up(item)) else {
+        let Some(item) = failure.current_item()?.filter(|item| !is_given_up(item)) else {
             return Ok(true);
         };
         // The retention has not ended: check again at its end. Without `retainUntil`, `dueAt`
         // is the end of the retention already.
         if let Some(until) = item.get(RETAIN) {
-            let rescheduled =
-                Change::default().when(format!("#{RETAIN} = :{DUE}")).set(DUE, until.clone());
+            let rescheduled = ConditionalUpdate::default()
+                .when(format!("#{RETAIN} = :{DUE}"))
+                .set(DUE, until.clone());
             if let Err(failure) = table.update(artifact_key(key), rescheduled).await {
-                failure.stood()?;
+                failure.current_item()?;
             }
         }
         Ok(false)
     }
 
-    async fn forget_artifact(&self, key: &str) -> Result<(), StoreError> {
+    async fn delete_artifact_record(&self, key: &str) -> Result<(), StoreError> {
         let table = &self.table;
-        match table.delete(artifact_key(key), Change::default()).await {
+        match table.delete(artifact_key(key), ConditionalUpdate::default()).await {
             Ok(()) => Ok(()),
-            Err(failure) => failure.stood(),
+            Err(failure) => failure.current_item(),
         }
     }
 }

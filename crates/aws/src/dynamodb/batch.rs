@@ -11,12 +11,12 @@ use crate::Fault;
 
 /// Maximum number of keys in one BatchGetItem.
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>.
-pub(super) const MOST_KEYS: usize = 100;
+pub(super) const MAX_KEYS: usize = 100;
 
 /// Maximum number of calls before keys that are still unprocessed are reported as an error.
 const TRIES: u32 = 8;
 
-/// Reads the items with these keys, as far as they exist, in any order. At most [`MOST_KEYS`]
+/// Reads the items with these keys, as far as they exist, in any order. At most [`MAX_KEYS`]
 /// keys are allowed.
 pub(super) async fn batch_get(
     client: &Client,

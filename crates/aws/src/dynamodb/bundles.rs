@@ -1,17 +1,17 @@
 //! Batches: the items `BUNDLE`, `COUNTS` and one `DOC#…` per document, in one partition.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use docferry_app::ports::{BundleStore, Entered, JobPlace, StoreError};
+use docferry_app::ports::{BatchStore, CreateResult, JobPosition, StoreError};
 use docferry_domain::{
-    Bundle, BundleCounts, DocumentName, Failure, FailureCode, NamedRequest, Notice, Outcome, Phase,
-    SCHEMA_VERSION, Transfer, TransferId,
+    Batch, BatchCounts, DocumentName, Failure, FailureCode, IdempotencyRecord, Outcome, Phase,
+    SCHEMA_VERSION, Transfer, TransferId, WebhookNotification,
 };
 use jiff::Timestamp;
 
 use super::DynamoTransferStore;
-use super::change::{Change, number, string};
+use super::change::{ConditionalUpdate, number, string};
 use super::items::{
-    DUE, Item, SHARD, attribute, bundle_key, corrupt, counts_key, document_sort_key, first_look,
+    DUE, Item, SHARD, attribute, batch_key, corrupt, counts_key, document_sort_key, first_check,
     indexed, name_key, partition, read_transfer, shard, transfer_item, ttl, whole_item,
 };
 use super::standing::running;
@@ -22,8 +22,8 @@ use super::{jobs, notices};
 const LAST_DOCUMENT: u16 = 9999;
 
 /// Sorts the items of a partition into the batch, its counts and its documents.
-fn read(found: Vec<Item>) -> Result<Option<(Bundle, BundleCounts, Vec<Transfer>)>, StoreError> {
-    let (mut bundle, mut counts, mut documents) = (None, BundleCounts::default(), Vec::new());
+fn read(found: Vec<Item>) -> Result<Option<(Batch, BatchCounts, Vec<Transfer>)>, StoreError> {
+    let (mut bundle, mut counts, mut documents) = (None, BatchCounts::default(), Vec::new());
     for item in found {
         match item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str) {
             Some("BUNDLE") => bundle = Some(read_bundle(item)?),
@@ -35,17 +35,17 @@ fn read(found: Vec<Item>) -> Result<Option<(Bundle, BundleCounts, Vec<Transfer>)
 }
 
 /// Parses a batch; fails if it has a newer schema than this version knows.
-pub(super) fn read_bundle(item: Item) -> Result<Bundle, StoreError> {
-    let bundle: Bundle =
+pub(super) fn read_bundle(item: Item) -> Result<Batch, StoreError> {
+    let bundle: Batch =
         serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("bundle"))?;
     if bundle.schema_version > SCHEMA_VERSION { Err(corrupt("bundle")) } else { Ok(bundle) }
 }
 
-fn read_counts(item: &Item) -> BundleCounts {
+fn read_counts(item: &Item) -> BatchCounts {
     let digits = |name: &str| item.get(name).and_then(|value| value.as_n().ok());
     let count = |name| digits(name).and_then(|n| n.parse().ok()).unwrap_or_default();
     let code = item.get("firstFailure").and_then(|value| value.as_s().ok());
-    BundleCounts {
+    BatchCounts {
         ended: count("ended"),
         completed: count("completed"),
         bytes: digits("bytes").and_then(|n| n.parse().ok()).unwrap_or_default(),
@@ -56,12 +56,12 @@ fn read_counts(item: &Item) -> BundleCounts {
 
 /// Returns a transaction action that counts an ended document in its batch, for the transaction
 /// that ends the document; `None` for a transfer that belongs to no batch.
-pub(super) fn counting(
+pub(super) fn count_ended_action(
     table: &Table,
     ended: &Transfer,
 ) -> Result<Option<TransactWriteItem>, StoreError> {
-    let Some((bundle, _)) = ended.transfer_id.in_bundle() else { return Ok(None) };
-    let counted = Change::default().increment("ended");
+    let Some((bundle, _)) = ended.transfer_id.batch_and_number() else { return Ok(None) };
+    let counted = ConditionalUpdate::default().increment("ended");
     let counted = match &ended.failure {
         None => {
             let bytes = ended.source.as_ref().map_or(0, |source| source.size);
@@ -69,12 +69,12 @@ pub(super) fn counting(
         }
         Some(failure) => counted.set_once("firstFailure", attribute(&failure.code)?),
     };
-    table.updating(counts_key(&bundle), counted).map(Some)
+    table.update_action(counts_key(&bundle), counted).map(Some)
 }
 
 /// Adds the condition that the batch is in the run with this number of retries. In the first
 /// run the attribute may be absent.
-fn in_run(change: Change, retries: u32) -> Change {
+fn in_run(change: ConditionalUpdate, retries: u32) -> ConditionalUpdate {
     let same_run = if retries == 0 {
         "attribute_not_exists(#retries) OR #retries = :run"
     } else {
@@ -83,32 +83,37 @@ fn in_run(change: Change, retries: u32) -> Change {
     change.when(same_run).value("run", number(retries))
 }
 
-impl BundleStore for DynamoTransferStore {
-    async fn enter_bundle(
+impl BatchStore for DynamoTransferStore {
+    async fn record_batch(
         &self,
-        bundle: &Bundle,
-        request: Option<&NamedRequest>,
-    ) -> Result<Entered, StoreError> {
+        bundle: &Batch,
+        request: Option<&IdempotencyRecord>,
+    ) -> Result<CreateResult, StoreError> {
         let table = &self.table;
         let id = &bundle.bundle_id;
-        let item = whole_item(bundle, bundle_key(id), "bundle")?;
-        let item = indexed(item, shard(id), first_look(bundle.created_at));
+        let item = whole_item(bundle, batch_key(id), "bundle")?;
+        let item = indexed(item, shard(id), first_check(bundle.created_at));
         let item = match bundle.keep_until {
             Some(_) => {
                 let created_ms = bundle.created_at.as_millisecond();
-                jobs::listed(item, &bundle.owner, &JobPlace { created_ms, id: id.clone() })
+                jobs::with_history_entry(
+                    item,
+                    &bundle.owner,
+                    &JobPosition { created_ms, id: id.clone() },
+                )
             }
             None => item,
         };
-        let mut actions = vec![table.inserting(item)?];
+        let mut actions = vec![table.insert_action(item)?];
         if let Some(request) = request {
-            actions.push(jobs::remembering(table, request, bundle.created_at)?);
+            actions.push(jobs::idempotency_action(table, request, bundle.created_at)?);
         }
-        let Err(failure) = table.transact(&actions).await else { return Ok(Entered::Done) };
-        let check = failure.stood()?.into_iter().nth(1);
+        let Err(failure) = table.transact(&actions).await else { return Ok(CreateResult::Done) };
+        let check = failure.current_item()?.into_iter().nth(1);
         // Without an existing record, our own first attempt has created the batch.
-        let existing = request.map(|named| jobs::remembered(check, named)).transpose()?.flatten();
-        Ok(jobs::entered(existing))
+        let existing =
+            request.map(|named| jobs::existing_request(check, named)).transpose()?.flatten();
+        Ok(jobs::create_result(existing))
     }
 
     async fn add_documents(
@@ -124,43 +129,43 @@ impl BundleStore for DynamoTransferStore {
         };
         let actions: Vec<_> = documents
             .iter()
-            .map(|document| table.inserting(item(document)?))
+            .map(|document| table.insert_action(item(document)?))
             .collect::<Result<_, StoreError>>()?;
         let Err(failure) = table.transact(&actions).await else { return Ok(()) };
-        failure.stood()?;
+        failure.current_item()?;
         // Some documents already exist: insert the others one by one.
         for document in documents {
             if let Err(failure) = table.insert(item(document)?).await {
-                failure.stood()?;
+                failure.current_item()?;
             }
         }
         Ok(())
     }
 
-    async fn open_bundle(&self, id: &TransferId) -> Result<(), StoreError> {
+    async fn commit_batch(&self, id: &TransferId) -> Result<(), StoreError> {
         let table = &self.table;
-        let opened = Change::default()
+        let opened = ConditionalUpdate::default()
             .when("#phase = :accepted")
             .value("accepted", string(Phase::Accepted.as_str()))
             .set("phase", string(Phase::Uploading.as_str()));
-        match table.update(bundle_key(id), opened).await {
+        match table.update(batch_key(id), opened).await {
             Ok(_) => Ok(()),
-            Err(failure) => failure.stood().map(drop),
+            Err(failure) => failure.current_item().map(drop),
         }
     }
 
-    async fn bundle(&self, id: &TransferId) -> Result<Option<(Bundle, BundleCounts)>, StoreError> {
+    async fn bundle(&self, id: &TransferId) -> Result<Option<(Batch, BatchCounts)>, StoreError> {
         let table = &self.table;
         let found = read(table.range(partition(id), "BUNDLE", true, "COUNTS", 2).await?)?;
         Ok(found.map(|(bundle, counts, _)| (bundle, counts)))
     }
 
     // The sort keys are in this order: `BUNDLE`, `COUNTS`, `DOC#…`.
-    async fn whole_bundle(
+    async fn batch_with_documents(
         &self,
         id: &TransferId,
         limit: usize,
-    ) -> Result<Option<(Bundle, BundleCounts, Vec<Transfer>)>, StoreError> {
+    ) -> Result<Option<(Batch, BatchCounts, Vec<Transfer>)>, StoreError> {
         let table = &self.table;
         let last = document_sort_key(LAST_DOCUMENT);
         read(table.range(partition(id), "BUNDLE", true, &last, limit.saturating_add(2)).await?)
@@ -178,21 +183,21 @@ impl BundleStore for DynamoTransferStore {
         found.into_iter().map(read_transfer).collect()
     }
 
-    async fn cancel_bundle(
+    async fn cancel_batch(
         &self,
         id: &TransferId,
         owner: &str,
         due: Timestamp,
-    ) -> Result<Option<Bundle>, StoreError> {
+    ) -> Result<Option<Batch>, StoreError> {
         let table = &self.table;
         let canceled = running()
             .when("#owner = :owner")
             .value("owner", string(owner))
             .set("cancelRequested", aws_sdk_dynamodb::types::AttributeValue::Bool(true))
             .set(DUE, number(due.as_millisecond()));
-        match table.update(bundle_key(id), canceled).await {
+        match table.update(batch_key(id), canceled).await {
             Ok(item) => read_bundle(item).map(Some),
-            Err(failure) => failure.stood().map(|_| None),
+            Err(failure) => failure.current_item().map(|_| None),
         }
     }
 
@@ -202,32 +207,32 @@ impl BundleStore for DynamoTransferStore {
         name: &DocumentName,
         purge_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let Some((bundle, _)) = document.in_bundle() else { return Ok(true) };
-        let claimed = Change::default()
+        let Some((bundle, _)) = document.batch_and_number() else { return Ok(true) };
+        let claimed = ConditionalUpdate::default()
             .set("document", string(document.as_str()))
             .set("expiresAt", ttl(purge_at))
             .when("attribute_not_exists(#document) OR #document = :document");
         match self.table.update(name_key(&bundle, name), claimed).await {
             Ok(_) => Ok(true),
-            Err(failure) => failure.stood().map(|_| false),
+            Err(failure) => failure.current_item().map(|_| false),
         }
     }
 
     async fn documents_stopped(&self, id: &TransferId, retries: u32) -> Result<(), StoreError> {
         let table = &self.table;
-        let stopped = in_run(Change::default(), retries)
+        let stopped = in_run(ConditionalUpdate::default(), retries)
             .when("attribute_exists(pk)")
             .set("documentsStopped", aws_sdk_dynamodb::types::AttributeValue::Bool(true));
-        match table.update(bundle_key(id), stopped).await {
+        match table.update(batch_key(id), stopped).await {
             Ok(_) => Ok(()),
-            Err(failure) => failure.stood().map(drop),
+            Err(failure) => failure.current_item().map(drop),
         }
     }
 
-    async fn end_bundle(
+    async fn end_batch(
         &self,
-        read: &Bundle,
-        counts: &BundleCounts,
+        read: &Batch,
+        counts: &BatchCounts,
         outcome: Outcome,
         ended_at: Timestamp,
         purge_at: Timestamp,
@@ -245,15 +250,17 @@ impl BundleStore for DynamoTransferStore {
         if let Some(code) = outcome.failure() {
             ended = ended.set("failure", attribute(&Failure { code })?);
         }
-        let kept = Change::default().set("expiresAt", ttl(purge_at));
-        let mut actions =
-            vec![table.updating(bundle_key(id), ended)?, table.updating(counts_key(id), kept)?];
-        if let Some(notice) = Notice::of_bundle(read, counts, outcome, ended_at) {
-            actions.push(notices::putting(table, &notice)?);
+        let kept = ConditionalUpdate::default().set("expiresAt", ttl(purge_at));
+        let mut actions = vec![
+            table.update_action(batch_key(id), ended)?,
+            table.update_action(counts_key(id), kept)?,
+        ];
+        if let Some(notice) = WebhookNotification::of_bundle(read, counts, outcome, ended_at) {
+            actions.push(notices::put_action(table, &notice)?);
         }
         match table.transact(&actions).await {
             Ok(()) => Ok(()),
-            Err(failure) => failure.stood().map(drop),
+            Err(failure) => failure.current_item().map(drop),
         }
     }
 }

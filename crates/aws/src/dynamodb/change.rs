@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 /// placeholders to declare are collected from the finished expressions, since DynamoDB rejects
 /// a request that declares too few or too many.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Change {
+pub(super) struct ConditionalUpdate {
     /// Clauses after `SET`.
     set: Vec<String>,
     /// Clauses after `REMOVE`.
@@ -26,7 +26,7 @@ pub(super) struct Change {
     values: HashMap<String, AttributeValue>,
 }
 
-/// Expressions of a [`Change`] in the form that the SDK's requests take.
+/// Expressions of a [`ConditionalUpdate`] in the form that the SDK's requests take.
 #[derive(Debug)]
 pub(super) struct Expressions {
     pub(super) update: Option<String>,
@@ -35,7 +35,7 @@ pub(super) struct Expressions {
     pub(super) values: Option<HashMap<String, AttributeValue>>,
 }
 
-impl Change {
+impl ConditionalUpdate {
     /// Sets an attribute.
     pub(super) fn set(mut self, name: &str, value: AttributeValue) -> Self {
         self.set.push(format!("#{name} = :{name}"));
@@ -160,8 +160,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_that_is_used_is_declared_and_no_other() {
-        let parts = Change::default()
+    fn expressions_declare_exactly_the_placeholders_they_use() {
+        let parts = ConditionalUpdate::default()
             .set("phase", string("failed"))
             .remove(&["resumeAt"])
             .when("attribute_not_exists(#source) OR #source.#key = :key")
@@ -175,8 +175,8 @@ mod tests {
     }
 
     #[test]
-    fn a_change_without_conditions_declares_nothing_empty() {
-        let parts = Change::default().remove(&["x"]).into_expressions();
+    fn change_without_conditions_has_no_empty_expressions() {
+        let parts = ConditionalUpdate::default().remove(&["x"]).into_expressions();
         assert_eq!(parts.condition, None);
         assert_eq!(parts.values, None);
     }

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
 use docferry_app::ports::{DocumentIndex, IndexedDocument, StoreError};
 use docferry_domain::FileId;
 
-use super::batch::{self, MOST_KEYS};
+use super::batch::{self, MAX_KEYS};
 use super::change::{number, string};
 use super::items::Item;
 use crate::Fault;
@@ -72,7 +72,7 @@ impl DocumentIndex for DynamoDocumentIndex {
         files: &[FileId],
     ) -> Result<BTreeMap<FileId, IndexedDocument>, StoreError> {
         let mut known = BTreeMap::new();
-        for chunk in files.chunks(MOST_KEYS) {
+        for chunk in files.chunks(MAX_KEYS) {
             let key = |file: &FileId| Item::from([("fileId".to_owned(), number(file.get()))]);
             let keys = chunk.iter().map(key).collect();
             for item in batch::batch_get(&self.client, &self.table, keys, false).await? {

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use docferry_app::ports::{Due, FIRST_LOOK, SealedSession, SessionRecord, StoreError};
+use docferry_app::ports::{FIRST_CHECK_DELAY, SealedSession, SessionRecord, StoreError, WorkItem};
 use docferry_domain::{
-    DocumentName, ObjectGuid, Person, Pool, SCHEMA_VERSION, Transfer, TransferId, Waiting,
+    DocumentName, ObjectGuid, Person, Pool, QueueEntry, SCHEMA_VERSION, Transfer, TransferId,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -18,7 +18,7 @@ pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// Partition of a transfer, or of a batch with all of its documents.
 pub(super) fn partition(id: &TransferId) -> String {
-    format!("T#{}", id.bundle_str())
+    format!("T#{}", id.batch_str())
 }
 
 /// Sort key of a document within the partition of its batch.
@@ -28,7 +28,7 @@ pub(super) fn document_sort_key(number: u16) -> String {
 
 /// Key of a transfer.
 pub(super) fn transfer_key(id: &TransferId) -> Item {
-    match id.in_bundle() {
+    match id.batch_and_number() {
         None => key(partition(id), "META"),
         Some((_, number)) => key(partition(id), &document_sort_key(number)),
     }
@@ -36,14 +36,14 @@ pub(super) fn transfer_key(id: &TransferId) -> Item {
 
 /// Key of a transfer's upload session.
 pub(super) fn session_key(id: &TransferId) -> Item {
-    match id.in_bundle() {
+    match id.batch_and_number() {
         None => key(partition(id), "SESSION#0"),
         Some((_, number)) => key(partition(id), &format!("SESSION#{number:04}")),
     }
 }
 
 /// Key of a batch.
-pub(super) fn bundle_key(id: &TransferId) -> Item {
+pub(super) fn batch_key(id: &TransferId) -> Item {
     key(partition(id), "BUNDLE")
 }
 
@@ -55,7 +55,7 @@ pub(super) fn counts_key(id: &TransferId) -> Item {
 
 /// Key of an outcome that has not been sent to the audit queue yet.
 pub(super) fn outcome_key(id: &TransferId, attempt: u32) -> Item {
-    match id.in_bundle() {
+    match id.batch_and_number() {
         None => key(partition(id), &format!("{OUTCOME}{attempt}")),
         Some((_, number)) => key(partition(id), &format!("{OUTCOME}{number:04}#{attempt}")),
     }
@@ -65,7 +65,7 @@ pub(super) fn outcome_key(id: &TransferId, attempt: u32) -> Item {
 const OUTCOME: &str = "OUTBOX#";
 
 /// Key of a webhook notification that has not been sent to its queue yet.
-pub(super) fn notice_key(job: &TransferId, attempt: u32) -> Item {
+pub(super) fn notification_key(job: &TransferId, attempt: u32) -> Item {
     key(partition(job), &format!("{NOTICE}{attempt}"))
 }
 
@@ -83,12 +83,12 @@ pub(super) fn queue_partition(pool: Pool) -> String {
 }
 
 /// Key of an entry in the queue for a pool's slots.
-pub(super) fn queue_key(pool: Pool, waiting: &Waiting) -> Item {
+pub(super) fn queue_key(pool: Pool, waiting: &QueueEntry) -> Item {
     key(queue_partition(pool), &place(waiting))
 }
 
 /// Sort key of an entry in the queue: entries are sorted by order, then by transfer id.
-pub(super) fn place(waiting: &Waiting) -> String {
+pub(super) fn place(waiting: &QueueEntry) -> String {
     // 13 digits hold milliseconds until the year 2286.
     format!("{:013}#{}", waiting.order.max(0), waiting.transfer_id)
 }
@@ -112,12 +112,12 @@ pub(super) fn announcement_key(id: &TransferId) -> Item {
 }
 
 /// Key of the pause that applies to all users of a pool.
-pub(super) fn throttle_key(pool: &str) -> Item {
+pub(super) fn pause_key(pool: &str) -> Item {
     key(format!("B#{pool}"), "PAUSE")
 }
 
 /// Key of the number of a caller's requests in one minute.
-pub(super) fn quota_key(caller: &str, minute: i64) -> Item {
+pub(super) fn request_count_key(caller: &str, minute: i64) -> Item {
     key(format!("R#{caller}"), &minute.to_string())
 }
 
@@ -135,7 +135,7 @@ pub(super) fn artifact_key(object: &str) -> Item {
 const ARTIFACT: &str = "A#";
 
 /// Key of the item that names the newest delivered object of a document.
-pub(super) fn document_key(document: &ObjectGuid) -> Item {
+pub(super) fn newest_artifact_key(document: &ObjectGuid) -> Item {
     key(format!("D#{}", document.as_str()), "NEWEST")
 }
 
@@ -184,13 +184,13 @@ pub(super) fn indexed(mut item: Item, shard: &str, due: Timestamp) -> Item {
 }
 
 /// Time at which the sweeper first checks a new transfer or batch.
-pub(super) fn first_look(created_at: Timestamp) -> Timestamp {
-    created_at.saturating_add(FIRST_LOOK).unwrap_or(created_at)
+pub(super) fn first_check(created_at: Timestamp) -> Timestamp {
+    created_at.saturating_add(FIRST_CHECK_DELAY).unwrap_or(created_at)
 }
 
 /// Builds the queue entry of a transfer.
 pub(super) fn queue_item(transfer: &Transfer) -> Item {
-    let waiting = transfer.waiting();
+    let waiting = transfer.queue_entry();
     let mut item = queue_key(transfer.pool, &waiting);
     item.insert("order".into(), number(waiting.order));
     item.insert("transferId".into(), string(waiting.transfer_id.as_str()));
@@ -199,13 +199,13 @@ pub(super) fn queue_item(transfer: &Transfer) -> Item {
 }
 
 /// Parses a queue entry.
-pub(super) fn read_waiting(item: &Item) -> Result<Waiting, StoreError> {
+pub(super) fn parse_queue_entry(item: &Item) -> Result<QueueEntry, StoreError> {
     let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
     let order = item.get("order").and_then(|value| value.as_n().ok()?.parse().ok());
     let transfer_id = text("transferId").and_then(|id| id.parse().ok());
     match (order, transfer_id, text("person")) {
         (Some(order), Some(transfer_id), Some(person)) => {
-            Ok(Waiting { order, transfer_id, person: Person::new(person) })
+            Ok(QueueEntry { order, transfer_id, person: Person::new(person) })
         }
         _ => Err(corrupt("place in the queue")),
     }
@@ -236,34 +236,34 @@ pub(super) const SHARDS: [&str; 4] = ["U0", "U1", "U2", "U3"];
 
 /// Shard of outcomes in the outbox. It is separate, so that an unavailable audit queue does not
 /// delay anything else.
-pub(super) const OUTCOMES_SHARD: &str = "O0";
+pub(super) const OUTBOX_SHARD: &str = "O0";
 
 /// Shard of webhook notifications. It is separate from the shard of outcomes, so that neither
 /// delays the other.
-pub(super) const NOTICES_SHARD: &str = "N0";
+pub(super) const NOTIFICATIONS_SHARD: &str = "N0";
 
 /// Shard of objects in the delivery bucket. It is separate, so that removing expired objects
 /// does not delay the recovery of transfers.
 pub(super) const ARTIFACTS_SHARD: &str = "A0";
 
 /// Reads an entry of the index: its due time in milliseconds since 1970, and the item's key.
-pub(super) fn read_due(item: &Item) -> Option<(i64, Item)> {
+pub(super) fn parse_index_entry(item: &Item) -> Option<(i64, Item)> {
     let due = item.get(DUE)?.as_n().ok()?.parse().ok()?;
     let (pk, sk) = (item.get("pk")?, item.get("sk")?);
     Some((due, Item::from([("pk".to_owned(), pk.clone()), ("sk".to_owned(), sk.clone())])))
 }
 
 /// Parses the key of an index entry as a transfer, a batch or an object of the delivery bucket.
-pub(super) fn read_named(key: &Item) -> Option<Due> {
+pub(super) fn parse_work_item(key: &Item) -> Option<WorkItem> {
     let partition = key.get("pk")?.as_s().ok()?;
     if let Some(object) = partition.strip_prefix(ARTIFACT) {
-        return Some(Due::Artifact(object.to_owned()));
+        return Some(WorkItem::Artifact(object.to_owned()));
     }
     let (id, sort) = read_key(key)?;
     match sort.split_once('#') {
-        None if sort == "META" => Some(Due::Transfer(id)),
-        None if sort == "BUNDLE" => Some(Due::Bundle(id)),
-        Some(("DOC", number)) => Some(Due::Transfer(id.document(number.parse().ok()?))),
+        None if sort == "META" => Some(WorkItem::Transfer(id)),
+        None if sort == "BUNDLE" => Some(WorkItem::Batch(id)),
+        Some(("DOC", number)) => Some(WorkItem::Transfer(id.document(number.parse().ok()?))),
         _ => None,
     }
 }

@@ -8,18 +8,18 @@
 //! through SCV's API. It projects keys only, so that progress is not replicated into it.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
-use docferry_app::ports::{Entered, History, JobPlace, JobStore, Listed, StoreError};
-use docferry_domain::{Bundle, NamedRequest, Phase, Step, Transfer, TransferId};
+use docferry_app::ports::{CreateResult, History, HistoryEntry, JobPosition, JobStore, StoreError};
+use docferry_domain::{Batch, IdempotencyRecord, Phase, Step, Transfer, TransferId};
 use jiff::Timestamp;
 
 use super::DynamoTransferStore;
 use super::bundles;
-use super::change::{Change, number, string};
+use super::change::{ConditionalUpdate, number, string};
 use super::items::{
-    DUE, Item, SHARD, attribute, bundle_key, corrupt, counts_key, queue_item, read_transfer,
+    DUE, Item, SHARD, attribute, batch_key, corrupt, counts_key, queue_item, read_transfer,
     request_key, shard, transfer_key, ttl, whole_item,
 };
-use super::table::{Check, Table};
+use super::table::{ConditionResult, Table};
 
 /// Index of jobs by owner.
 pub(super) const JOBS: &str = "jobs";
@@ -29,61 +29,61 @@ pub(super) const OWNER: &str = "jobOwner";
 pub(super) const ORDER: &str = "jobOrder";
 
 /// Adds a job to its owner's history, the index `jobs`.
-pub(super) fn listed(mut item: Item, owner: &str, place: &JobPlace) -> Item {
+pub(super) fn with_history_entry(mut item: Item, owner: &str, place: &JobPosition) -> Item {
     item.insert(OWNER.into(), string(owner));
     item.insert(ORDER.into(), string(order(place)));
     item
 }
 
 /// Sort key of a job in the index: creation time in milliseconds, then the id.
-fn order(place: &JobPlace) -> String {
+fn order(place: &JobPosition) -> String {
     // 13 digits hold milliseconds until the year 2286.
     format!("{:013}#{}", place.created_ms.max(0), place.id)
 }
 
 /// Parses a sort key of the index.
-fn read_order(text: &str) -> Option<JobPlace> {
+fn read_order(text: &str) -> Option<JobPosition> {
     let (created_ms, id) = text.split_once('#')?;
-    Some(JobPlace { created_ms: created_ms.parse().ok()?, id: id.parse().ok()? })
+    Some(JobPosition { created_ms: created_ms.parse().ok()?, id: id.parse().ok()? })
 }
 
 /// Parses a job: a single transfer or a batch.
-fn read_listed(item: Item) -> Result<Listed, StoreError> {
+fn read_listed(item: Item) -> Result<HistoryEntry, StoreError> {
     let is_bundle = item.get("sk").is_some_and(|sk| sk.as_s().is_ok_and(|sk| sk == "BUNDLE"));
     Ok(if is_bundle {
-        Listed::Many(Box::new(bundles::read_bundle(item)?))
+        HistoryEntry::Many(Box::new(bundles::read_bundle(item)?))
     } else {
-        Listed::One(Box::new(read_transfer(item)?))
+        HistoryEntry::One(Box::new(read_transfer(item)?))
     })
 }
 
 /// Returns a transaction action that writes an idempotency record, for the transaction that
 /// records its job. An expired record with the same key is replaced: TTL may delete it days
 /// after its expiry.
-pub(super) fn remembering(
+pub(super) fn idempotency_action(
     table: &Table,
-    request: &NamedRequest,
+    request: &IdempotencyRecord,
     now: Timestamp,
 ) -> Result<TransactWriteItem, StoreError> {
     let mut item = whole_item(request, request_key(&request.key), "request")?;
     item.insert("expiresAt".into(), ttl(request.keep_until));
-    let free = Change::default()
+    let free = ConditionalUpdate::default()
         .when("attribute_not_exists(pk) OR #expiresAt <= :now")
         .value("now", number(now.as_second()));
-    table.putting_when(item, free)
+    table.put_action_when(item, free)
 }
 
 /// Interprets the result of the action from [`remembering`]: returns the existing record of an
 /// earlier request, or `None` if there is none or our own first attempt wrote it.
-pub(super) fn remembered(
-    check: Option<Check>,
-    ours: &NamedRequest,
-) -> Result<Option<NamedRequest>, StoreError> {
-    let Some(Check::Failed(Some(item))) = check else { return Ok(None) };
+pub(super) fn existing_request(
+    check: Option<ConditionResult>,
+    ours: &IdempotencyRecord,
+) -> Result<Option<IdempotencyRecord>, StoreError> {
+    let Some(ConditionResult::Failed(Some(item))) = check else { return Ok(None) };
     Ok(Some(read_request(item)?).filter(|existing| existing.job_id != ours.job_id))
 }
 
-fn read_request(item: Item) -> Result<NamedRequest, StoreError> {
+fn read_request(item: Item) -> Result<IdempotencyRecord, StoreError> {
     serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("request"))
 }
 
@@ -114,23 +114,23 @@ fn decrement_counts(
     bundle: &TransferId,
     read: &Transfer,
 ) -> Result<TransactWriteItem, StoreError> {
-    let decremented = Change::default().minus("ended", 1);
+    let decremented = ConditionalUpdate::default().minus("ended", 1);
     let decremented = if read.phase == Phase::Completed {
         let bytes = read.source.as_ref().map_or(0, |source| source.size);
         decremented.minus("completed", 1).minus("bytes", bytes)
     } else {
         decremented
     };
-    table.updating(counts_key(bundle), decremented)
+    table.update_action(counts_key(bundle), decremented)
 }
 
 /// Converts the existing idempotency record, if there is one, into the result of a creation.
-pub(super) fn entered(before: Option<NamedRequest>) -> Entered {
-    before.map_or(Entered::Done, Entered::Before)
+pub(super) fn create_result(before: Option<IdempotencyRecord>) -> CreateResult {
+    before.map_or(CreateResult::Done, CreateResult::Before)
 }
 
 impl JobStore for DynamoTransferStore {
-    async fn run_again(
+    async fn restart_transfer(
         &self,
         read: &Transfer,
         again: &Transfer,
@@ -138,7 +138,7 @@ impl JobStore for DynamoTransferStore {
     ) -> Result<bool, StoreError> {
         let table = &self.table;
         let id = &read.transfer_id;
-        let mut restarted = Change::default()
+        let mut restarted = ConditionalUpdate::default()
             .when("#attempt = :readAttempt AND #phase = :readPhase AND #settled = :true")
             .value("readAttempt", number(read.attempt))
             .value("readPhase", string(read.phase.as_str()))
@@ -164,22 +164,22 @@ impl JobStore for DynamoTransferStore {
         if let Some(at) = again.queued_at {
             restarted = restarted.set("queuedAt", attribute(&at)?);
         }
-        let mut actions = vec![table.updating(transfer_key(id), restarted)?];
-        match id.in_bundle() {
-            None => actions.push(table.putting(queue_item(again))?),
+        let mut actions = vec![table.update_action(transfer_key(id), restarted)?];
+        match id.batch_and_number() {
+            None => actions.push(table.put_action(queue_item(again))?),
             Some((bundle, _)) => {
                 actions.push(decrement_counts(table, &bundle, read)?);
-                let resuming = Change::default()
+                let resuming = ConditionalUpdate::default()
                     .when("#resuming = :resuming AND #retries = :retries")
                     .value("resuming", AttributeValue::Bool(true))
                     .value("retries", number(again.retries));
-                actions.push(table.checking(bundle_key(&bundle), resuming)?);
+                actions.push(table.check_action(batch_key(&bundle), resuming)?);
             }
         }
         let Err(failure) = table.transact(&actions).await else { return Ok(true) };
-        match failure.stood()?.into_iter().next() {
+        match failure.current_item()?.into_iter().next() {
             // Our own first attempt may have written the new run already.
-            Some(Check::Failed(Some(current))) => {
+            Some(ConditionResult::Failed(Some(current))) => {
                 let current = read_transfer(current)?;
                 Ok(current.retries == again.retries && current.attempt == again.attempt)
             }
@@ -187,9 +187,9 @@ impl JobStore for DynamoTransferStore {
         }
     }
 
-    async fn resume_bundle(
+    async fn resume_batch(
         &self,
-        read: &Bundle,
+        read: &Batch,
         keep_until: Timestamp,
         deadline: Timestamp,
         due: Timestamp,
@@ -197,7 +197,7 @@ impl JobStore for DynamoTransferStore {
         let table = &self.table;
         let id = &read.bundle_id;
         let retries = read.retries.saturating_add(1);
-        let resumed = Change::default()
+        let resumed = ConditionalUpdate::default()
             .when("#phase = :readPhase")
             .value("readPhase", string(read.phase.as_str()))
             .when("attribute_not_exists(#retries) OR #retries = :readRetries")
@@ -212,13 +212,15 @@ impl JobStore for DynamoTransferStore {
             .set(SHARD, string(shard(id)))
             .set(DUE, number(due.as_millisecond()))
             .remove(&["endedAt", "failure", "failedDocuments", "expiresAt"]);
-        let counts = Change::default().remove(&["firstFailure", "expiresAt"]);
-        let actions =
-            [table.updating(bundle_key(id), resumed)?, table.updating(counts_key(id), counts)?];
+        let counts = ConditionalUpdate::default().remove(&["firstFailure", "expiresAt"]);
+        let actions = [
+            table.update_action(batch_key(id), resumed)?,
+            table.update_action(counts_key(id), counts)?,
+        ];
         let Err(failure) = table.transact(&actions).await else { return Ok(true) };
-        match failure.stood()?.into_iter().next() {
+        match failure.current_item()?.into_iter().next() {
             // Our own first attempt may have resumed the batch already.
-            Some(Check::Failed(Some(current))) => {
+            Some(ConditionResult::Failed(Some(current))) => {
                 let current = bundles::read_bundle(current)?;
                 Ok(current.retries == retries && current.keep_until == Some(keep_until))
             }
@@ -226,49 +228,60 @@ impl JobStore for DynamoTransferStore {
         }
     }
 
-    async fn documents_resumed(&self, id: &TransferId, retries: u32) -> Result<(), StoreError> {
+    async fn mark_documents_resumed(
+        &self,
+        id: &TransferId,
+        retries: u32,
+    ) -> Result<(), StoreError> {
         let table = &self.table;
-        let resumed = Change::default()
+        let resumed = ConditionalUpdate::default()
             .when("#retries = :retries")
             .value("retries", number(retries))
             .remove(&["resuming"]);
-        match table.update(bundle_key(id), resumed).await {
+        match table.update(batch_key(id), resumed).await {
             Ok(_) => Ok(()),
-            Err(failure) => failure.stood().map(drop),
+            Err(failure) => failure.current_item().map(drop),
         }
     }
 
-    async fn keep_longer(
+    async fn extend_retention(
         &self,
         id: &TransferId,
         keep_until: Timestamp,
         purge_at: Timestamp,
     ) -> Result<(), StoreError> {
         let table = &self.table;
-        let kept = Change::default()
+        let kept = ConditionalUpdate::default()
             .when("attribute_exists(#endedAt)")
             .set("keepUntil", attribute(&keep_until)?)
             .set("expiresAt", ttl(purge_at));
         match table.update(transfer_key(id), kept).await {
             Ok(_) => Ok(()),
-            Err(failure) => failure.stood().map(drop),
+            Err(failure) => failure.current_item().map(drop),
         }
     }
 
-    async fn request(&self, key: &str, now: Timestamp) -> Result<Option<NamedRequest>, StoreError> {
+    async fn request(
+        &self,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<IdempotencyRecord>, StoreError> {
         let item = self.table.get(request_key(key)).await?;
         let request = item.map(read_request).transpose()?;
         Ok(request.filter(|request| request.keep_until > now))
     }
 
-    async fn forget_request(&self, request: &NamedRequest) -> Result<(), StoreError> {
+    async fn delete_idempotency_record(
+        &self,
+        request: &IdempotencyRecord,
+    ) -> Result<(), StoreError> {
         let table = &self.table;
-        let ours = Change::default()
+        let ours = ConditionalUpdate::default()
             .when("#jobId = :jobId")
             .value("jobId", string(request.job_id.as_str()));
         match table.delete(request_key(&request.key), ours).await {
             Ok(()) => Ok(()),
-            Err(failure) => failure.stood(),
+            Err(failure) => failure.current_item(),
         }
     }
 }
@@ -277,21 +290,21 @@ impl History for DynamoTransferStore {
     async fn jobs(
         &self,
         owner: &str,
-        before: Option<&JobPlace>,
+        before: Option<&JobPosition>,
         limit: usize,
-    ) -> Result<(Vec<Listed>, Option<JobPlace>), StoreError> {
+    ) -> Result<(Vec<HistoryEntry>, Option<JobPosition>), StoreError> {
         let table = &self.table;
         // The default is after every sort key: these begin with digits, and `:` follows `9`.
         let before = before.map_or_else(|| ":".to_owned(), order);
         let entries = table.newest(JOBS, (OWNER, owner), (ORDER, &before), limit).await?;
-        let places: Vec<JobPlace> =
+        let places: Vec<JobPosition> =
             entries.iter().filter_map(|item| read_order(item.get(ORDER)?.as_s().ok()?)).collect();
         let next = places.last().filter(|_| entries.len() == limit).cloned();
         let keys = entries.into_iter().map(|item| {
             let part = |name: &str| item.get(name).cloned().map(|value| (name.to_owned(), value));
             part("pk").into_iter().chain(part("sk")).collect::<Item>()
         });
-        let mut found: Vec<Listed> = table
+        let mut found: Vec<HistoryEntry> = table
             .batch(keys.collect())
             .await?
             .into_iter()

@@ -51,12 +51,12 @@ mod unfinished;
 
 use aws_sdk_dynamodb::Client;
 use docferry_app::ports::{
-    CheckpointAck, Due, Entered, Entry, PushRecord, Release, SealedSession, SessionRecord,
-    StoreError, TransferStore, WriteError,
+    CheckpointAck, CreateResult, Entry, PushRecord, Release, SealedSession, SessionRecord,
+    StoreError, TransferStore, WorkItem, WriteError,
 };
 use docferry_domain::{
-    ArrivedObject, Artifact, Checkpoint, Delivery, ExchangeKey, FailureCode, ObjectGuid, Outcome,
-    OutstandingPush, OwedKey, PushedSource, Step, Transfer, TransferId, TransientError,
+    ArrivedObject, Artifact, Checkpoint, Delivery, ExchangeKey, FailureCode, LateArrivalKey,
+    ObjectGuid, Outcome, OutstandingPush, PushedSource, Step, Transfer, TransferId, TransientError,
 };
 use jiff::Timestamp;
 
@@ -82,7 +82,11 @@ impl DynamoTransferStore {
 }
 
 impl TransferStore for DynamoTransferStore {
-    async fn enter(&self, transfer: &Transfer, entry: Entry<'_>) -> Result<Entered, StoreError> {
+    async fn enter(
+        &self,
+        transfer: &Transfer,
+        entry: Entry<'_>,
+    ) -> Result<CreateResult, StoreError> {
         transfers::enter(&self.table, transfer, entry).await
     }
 
@@ -109,7 +113,7 @@ impl TransferStore for DynamoTransferStore {
         pushes::record_push(&self.table, id, attempt, push, source).await
     }
 
-    async fn hold_key(
+    async fn acquire_key(
         &self,
         id: &TransferId,
         attempt: u32,
@@ -117,24 +121,28 @@ impl TransferStore for DynamoTransferStore {
         key: &str,
         now: Timestamp,
     ) -> Result<bool, WriteError> {
-        pushes::hold_key(&self.table, id, attempt, document, key, now).await
+        pushes::acquire_key(&self.table, id, attempt, document, key, now).await
     }
 
-    async fn owe_key(
+    async fn record_owed_key(
         &self,
         id: &TransferId,
         attempt: u32,
-        owed: &OwedKey,
+        owed: &LateArrivalKey,
     ) -> Result<(), WriteError> {
-        pushes::owe_key(&self.table, id, attempt, owed).await
+        pushes::record_owed_key(&self.table, id, attempt, owed).await
     }
 
     async fn exchange_key(&self, key: &str) -> Result<ExchangeKey, StoreError> {
         pushes::exchange_key(&self.table, key).await
     }
 
-    async fn push_seen(&self, key: &str, push: &OutstandingPush) -> Result<(), StoreError> {
-        pushes::push_seen(&self.table, key, push).await
+    async fn remove_outstanding_push(
+        &self,
+        key: &str,
+        push: &OutstandingPush,
+    ) -> Result<(), StoreError> {
+        pushes::remove_outstanding_push(&self.table, key, push).await
     }
 
     async fn announce_push(
@@ -145,7 +153,7 @@ impl TransferStore for DynamoTransferStore {
         pushes::announce(&self.table, id, push).await
     }
 
-    async fn push_named(&self, id: &TransferId) -> Result<(), StoreError> {
+    async fn withdraw_announcement(&self, id: &TransferId) -> Result<(), StoreError> {
         pushes::withdraw(&self.table, id).await
     }
 
@@ -153,13 +161,13 @@ impl TransferStore for DynamoTransferStore {
         pushes::in_flight(&self.table).await
     }
 
-    async fn lose_object(
+    async fn discard_object(
         &self,
         id: &TransferId,
         epoch: u64,
         push_again: bool,
     ) -> Result<(), WriteError> {
-        pushes::lose_object(&self.table, id, epoch, push_again).await
+        pushes::discard_object(&self.table, id, epoch, push_again).await
     }
 
     async fn record_reuse(
@@ -198,7 +206,7 @@ impl TransferStore for DynamoTransferStore {
         sessions::put(&self.table, id, epoch, session).await
     }
 
-    async fn drop_session(&self, id: &TransferId, epoch: u64) -> Result<(), StoreError> {
+    async fn delete_session_record(&self, id: &TransferId, epoch: u64) -> Result<(), StoreError> {
         sessions::drop(&self.table, id, epoch).await
     }
 
@@ -279,28 +287,28 @@ impl TransferStore for DynamoTransferStore {
         unfinished::mark_settled(&self.table, id, attempt).await
     }
 
-    async fn mark_clean(
+    async fn mark_cleaned_up(
         &self,
         id: &TransferId,
         attempt: u32,
         purge_at: Timestamp,
     ) -> Result<(), StoreError> {
-        unfinished::mark_clean(&self.table, id, attempt, purge_at).await
+        unfinished::mark_cleaned_up(&self.table, id, attempt, purge_at).await
     }
 
-    async fn unfinished(&self, now: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
+    async fn unfinished(&self, now: Timestamp, limit: usize) -> Result<Vec<WorkItem>, StoreError> {
         unfinished::list(&self.table, now, limit).await
     }
 
-    async fn postpone(&self, what: &Due, due: Timestamp) -> Result<(), StoreError> {
-        unfinished::postpone(&self.table, what, due).await
+    async fn reschedule(&self, what: &WorkItem, due: Timestamp) -> Result<(), StoreError> {
+        unfinished::reschedule(&self.table, what, due).await
     }
 
-    async fn next_attempt(&self, id: &TransferId, from: u32) -> Result<Transfer, WriteError> {
-        transfers::next_attempt(&self.table, id, from).await
+    async fn next_execution(&self, id: &TransferId, from: u32) -> Result<Transfer, WriteError> {
+        transfers::next_execution(&self.table, id, from).await
     }
 
-    async fn take_unused_key(
+    async fn acquire_unused_key(
         &self,
         id: &TransferId,
         key: &str,

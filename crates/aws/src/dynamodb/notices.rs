@@ -4,45 +4,58 @@
 //! to the webhook queue.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use docferry_app::ports::{Notices, OUTBOX_REST, StoreError};
-use docferry_domain::{Notice, TransferId};
+use docferry_app::ports::{NotificationOutbox, OUTBOX_RESEND_DELAY, StoreError};
+use docferry_domain::{TransferId, WebhookNotification};
 use jiff::Timestamp;
 
 use super::DynamoTransferStore;
-use super::change::Change;
-use super::items::{NOTICES_SHARD, corrupt, indexed, notice_key, read_notice_key, whole_item};
+use super::change::ConditionalUpdate;
+use super::items::{
+    NOTIFICATIONS_SHARD, corrupt, indexed, notification_key, read_notice_key, whole_item,
+};
 use super::table::Table;
 
 /// Returns a transaction action that writes a webhook notification, for the transaction that
-/// ends its job. It becomes due in the index after [`OUTBOX_REST`].
-pub(super) fn putting(table: &Table, notice: &Notice) -> Result<TransactWriteItem, StoreError> {
-    let key = notice_key(&notice.job_id, notice.attempt);
-    let due = notice.ended_at.saturating_add(OUTBOX_REST).unwrap_or(notice.ended_at);
-    table.putting(indexed(whole_item(notice, key, "notice")?, NOTICES_SHARD, due))
+/// ends its job. It becomes due in the index after [`OUTBOX_RESEND_DELAY`].
+pub(super) fn put_action(
+    table: &Table,
+    notice: &WebhookNotification,
+) -> Result<TransactWriteItem, StoreError> {
+    let key = notification_key(&notice.job_id, notice.attempt);
+    let due = notice.ended_at.saturating_add(OUTBOX_RESEND_DELAY).unwrap_or(notice.ended_at);
+    table.put_action(indexed(whole_item(notice, key, "notice")?, NOTIFICATIONS_SHARD, due))
 }
 
-impl Notices for DynamoTransferStore {
-    async fn notice(&self, job: &TransferId, attempt: u32) -> Result<Option<Notice>, StoreError> {
+impl NotificationOutbox for DynamoTransferStore {
+    async fn notice(
+        &self,
+        job: &TransferId,
+        attempt: u32,
+    ) -> Result<Option<WebhookNotification>, StoreError> {
         let table = &self.table;
-        let Some(item) = table.get(notice_key(job, attempt)).await? else { return Ok(None) };
+        let Some(item) = table.get(notification_key(job, attempt)).await? else { return Ok(None) };
         serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map(Some).map_err(|_| corrupt("notice"))
     }
 
-    async fn notice_queued(&self, job: &TransferId, attempt: u32) -> Result<(), StoreError> {
+    async fn remove_queued_notification(
+        &self,
+        job: &TransferId,
+        attempt: u32,
+    ) -> Result<(), StoreError> {
         let table = &self.table;
-        match table.delete(notice_key(job, attempt), Change::default()).await {
+        match table.delete(notification_key(job, attempt), ConditionalUpdate::default()).await {
             Ok(()) => Ok(()),
-            Err(failure) => failure.stood(),
+            Err(failure) => failure.current_item(),
         }
     }
 
-    async fn resting_notices(
+    async fn unsent_notifications(
         &self,
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<(TransferId, u32)>, StoreError> {
         let table = &self.table;
-        let found = table.due(NOTICES_SHARD, now.as_millisecond(), limit).await?;
+        let found = table.due(NOTIFICATIONS_SHARD, now.as_millisecond(), limit).await?;
         Ok(found.iter().filter_map(|(_, key)| read_notice_key(key)).collect())
     }
 }

@@ -2,22 +2,22 @@
 //!
 //! The transaction that ends a transfer writes the outcome, and it is deleted after it was sent.
 
-use docferry_app::ports::{OUTBOX_REST, Outbox, StoreError};
+use docferry_app::ports::{OUTBOX_RESEND_DELAY, Outbox, StoreError};
 use docferry_domain::{OutcomeRecord, TransferId};
 use jiff::Timestamp;
 
 use super::DynamoTransferStore;
-use super::change::Change;
+use super::change::ConditionalUpdate;
 use super::items::{
-    Item, OUTCOMES_SHARD, corrupt, indexed, outcome_key, read_outcome_key, whole_item,
+    Item, OUTBOX_SHARD, corrupt, indexed, outcome_key, read_outcome_key, whole_item,
 };
 
-/// Builds the item of an outcome. It becomes due in the index after [`OUTBOX_REST`]; then the
+/// Builds the item of an outcome. It becomes due in the index after [`OUTBOX_RESEND_DELAY`]; then the
 /// sweeper sends it if the table's stream has not.
 pub(super) fn item(record: &OutcomeRecord) -> Result<Item, StoreError> {
     let key = outcome_key(&record.transfer_id, record.attempt);
-    let due = record.ended_at.saturating_add(OUTBOX_REST).unwrap_or(record.ended_at);
-    Ok(indexed(whole_item(record, key, "outcome")?, OUTCOMES_SHARD, due))
+    let due = record.ended_at.saturating_add(OUTBOX_RESEND_DELAY).unwrap_or(record.ended_at);
+    Ok(indexed(whole_item(record, key, "outcome")?, OUTBOX_SHARD, due))
 }
 
 fn read_outcome(item: Item) -> Result<OutcomeRecord, StoreError> {
@@ -36,19 +36,19 @@ impl Outbox for DynamoTransferStore {
 
     async fn told(&self, id: &TransferId, attempt: u32) -> Result<(), StoreError> {
         let table = &self.table;
-        match table.delete(outcome_key(id, attempt), Change::default()).await {
+        match table.delete(outcome_key(id, attempt), ConditionalUpdate::default()).await {
             Ok(()) => Ok(()),
-            Err(failure) => failure.stood(),
+            Err(failure) => failure.current_item(),
         }
     }
 
-    async fn untold(
+    async fn unsent(
         &self,
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<(TransferId, u32)>, StoreError> {
         let table = &self.table;
-        let found = table.due(OUTCOMES_SHARD, now.as_millisecond(), limit).await?;
+        let found = table.due(OUTBOX_SHARD, now.as_millisecond(), limit).await?;
         Ok(found.iter().filter_map(|(_, key)| read_outcome_key(key)).collect())
     }
 }

@@ -7,20 +7,20 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{PushRecord, StoreError, WriteError};
 use docferry_domain::{
-    ExchangeKey, ObjectGuid, OutstandingPush, OwedKey, Phase, PushedSource, Transfer, TransferId,
-    UNNAMED_PUSH_WAIT,
+    ExchangeKey, LateArrivalKey, ObjectGuid, OutstandingPush, Phase, PushedSource, Transfer,
+    TransferId, UNNAMED_PUSH_TIMEOUT,
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::change::{Change, number, string};
+use super::change::{ConditionalUpdate, number, string};
 use super::items::{
     ANNOUNCEMENTS, Item, announcement_key, attribute, corrupt, references_key, transfer_key, ttl,
 };
 use super::references::ROUNDS;
 use super::standing::{
-    by_attempt, by_attempt_in, by_epoch, held, live, not_ending, open, unsettled,
+    by_epoch, by_execution, by_execution_in, contention_error, held, live, not_ending, open,
 };
-use super::table::{Check, Refusal, Table};
+use super::table::{ConditionResult, Table, WriteFailure};
 
 /// Time after which TTL removes an announcement that its transfer did not withdraw.
 const ANNOUNCEMENT_TTL_DELAY: SignedDuration = SignedDuration::from_hours(1);
@@ -43,36 +43,40 @@ pub(super) async fn record_push(
     let mut read: Option<Transfer> = None;
     for _ in 0..ROUNDS {
         let actions = [
-            table.updating(transfer_key(id), transfer_change(attempt, source, read.as_ref())?)?,
-            table.updating(references_key(&source.key), key_change(id, push, source))?,
+            table.update_action(
+                transfer_key(id),
+                transfer_change(attempt, source, read.as_ref())?,
+            )?,
+            table.update_action(references_key(&source.key), key_change(id, push, source))?,
         ];
         let Err(failure) = table.transact(&actions).await else { return Ok(PushRecord::Recorded) };
-        let mut checks = failure.stood()?.into_iter();
+        let mut checks = failure.current_item()?.into_iter();
         match (checks.next(), checks.next()) {
-            (Some(Check::Failed(current)), _) => {
+            (Some(ConditionResult::Failed(current)), _) => {
                 let transfer = live(current, attempt)?;
                 if transfer.phase >= Phase::Uploading && !transfer.push_again {
                     return Ok(PushRecord::Recorded);
                 }
                 read = Some(transfer);
             }
-            (_, Some(Check::Failed(current))) => {
+            (_, Some(ConditionResult::Failed(current))) => {
                 let rejection = match current {
                     Some(item) if is_held_by_another(&item, document) => PushRecord::HeldByAnother,
                     _ => PushRecord::Releasing,
                 };
                 record_outstanding(table, push, &source.key).await?;
                 let (key, requested_at) = (source.key.clone(), source.requested_at);
-                add_owed_key(table, id, attempt, &OwedKey { key, requested_at }, true).await?;
+                add_owed_key(table, id, attempt, &LateArrivalKey { key, requested_at }, true)
+                    .await?;
                 return Ok(rejection);
             }
             _ => break,
         }
     }
-    Err(unsettled("record_push").into())
+    Err(contention_error("record_push").into())
 }
 
-/// Change of the transfer's item when a push is recorded.
+/// ConditionalUpdate of the transfer's item when a push is recorded.
 ///
 /// It is conditional on the key that the record holds. If the source has returned another key
 /// this time, the former key is added to `owedKeys`, because the document may still arrive
@@ -81,15 +85,15 @@ fn transfer_change(
     attempt: u32,
     source: &PushedSource,
     read: Option<&Transfer>,
-) -> Result<Change, StoreError> {
+) -> Result<ConditionalUpdate, StoreError> {
     let change = match read {
         // Phases never go back: an upload that has lost its source object stays `Uploading`.
         Some(read) if read.push_again && read.phase == Phase::Uploading => {
-            by_attempt_in(attempt, &[Phase::Uploading])
+            by_execution_in(attempt, &[Phase::Uploading])
                 .when("#pushAgain = :yes")
                 .value("yes", AttributeValue::Bool(true))
         }
-        _ => by_attempt_in(attempt, &[Phase::Accepted, Phase::Pushing, Phase::AwaitingArrival])
+        _ => by_execution_in(attempt, &[Phase::Accepted, Phase::Pushing, Phase::AwaitingArrival])
             .set("phase", string(Phase::AwaitingArrival.as_str())),
     };
     let change = change
@@ -99,7 +103,7 @@ fn transfer_change(
     let former = read.and_then(|read| Some((read, &read.source.as_ref()?.key)));
     Ok(match former {
         Some((read, former)) if *former != source.key => {
-            let owed = attribute(&read.keys_in_doubt())?;
+            let owed = attribute(&read.keys_awaiting_arrival())?;
             change
                 .when("#source.#key = :former")
                 .value("former", string(former))
@@ -111,13 +115,13 @@ fn transfer_change(
     })
 }
 
-/// Change of the key's item when a push is recorded. Its conditions are:
+/// ConditionalUpdate of the key's item when a push is recorded. Its conditions are:
 ///
 /// - the key's object is not being deleted; a deletion whose lease has expired is ignored;
 /// - the object was not deleted at or after the time of this push's request, both by the clock
 ///   of the exchange store;
 /// - the key is free or used by the same document.
-fn key_change(id: &TransferId, push: &OutstandingPush, source: &PushedSource) -> Change {
+fn key_change(id: &TransferId, push: &OutstandingPush, source: &PushedSource) -> ConditionalUpdate {
     // If this transfer already uses the key, the key cannot have been released since the push.
     let released = "attribute_not_exists(#releasedAt) OR #releasedAt < :requestedAt \
                     OR contains(#refs, :id)";
@@ -130,8 +134,8 @@ fn key_change(id: &TransferId, push: &OutstandingPush, source: &PushedSource) ->
 
 /// Makes the transfer a user of the key, unless another document uses it or its object is being
 /// deleted.
-fn take_key(id: &TransferId, document: &ObjectGuid, now: Timestamp) -> Change {
-    Change::default()
+fn take_key(id: &TransferId, document: &ObjectGuid, now: Timestamp) -> ConditionalUpdate {
+    ConditionalUpdate::default()
         .join("refs", id.as_str())
         .set("guid", string(document.as_str()))
         .remove(&["releasingBy", "releasingUntil", "expiresAt"])
@@ -152,13 +156,13 @@ async fn record_outstanding(
     push: &OutstandingPush,
     key: &str,
 ) -> Result<(), StoreError> {
-    let change = Change::default().join("outstanding", &push.to_string());
+    let change = ConditionalUpdate::default().join("outstanding", &push.to_string());
     table.update(references_key(key), change).await.map(drop).or_else(ignore_condition_failure)
 }
 
 /// Makes the transfer a user of a key that an earlier push returned. Returns `false` if another
 /// document uses the key or its object is being deleted.
-pub(super) async fn hold_key(
+pub(super) async fn acquire_key(
     table: &Table,
     id: &TransferId,
     attempt: u32,
@@ -167,27 +171,27 @@ pub(super) async fn hold_key(
     now: Timestamp,
 ) -> Result<bool, WriteError> {
     let actions = [
-        table.checking(transfer_key(id), by_attempt(attempt))?,
-        table.updating(references_key(key), take_key(id, document, now))?,
+        table.check_action(transfer_key(id), by_execution(attempt))?,
+        table.update_action(references_key(key), take_key(id, document, now))?,
     ];
     let Err(failure) = table.transact(&actions).await else { return Ok(true) };
-    let mut checks = failure.stood()?.into_iter();
+    let mut checks = failure.current_item()?.into_iter();
     match (checks.next(), checks.next()) {
-        (Some(Check::Failed(current)), _) => {
+        (Some(ConditionResult::Failed(current)), _) => {
             live(current, attempt)?;
-            Err(unsettled("hold_key").into())
+            Err(contention_error("acquire_key").into())
         }
-        (_, Some(Check::Failed(_))) => Ok(false),
-        _ => Err(unsettled("hold_key").into()),
+        (_, Some(ConditionResult::Failed(_))) => Ok(false),
+        _ => Err(contention_error("acquire_key").into()),
     }
 }
 
 /// Records a key under which an object of the transfer may still arrive.
-pub(super) async fn owe_key(
+pub(super) async fn record_owed_key(
     table: &Table,
     id: &TransferId,
     attempt: u32,
-    owed: &OwedKey,
+    owed: &LateArrivalKey,
 ) -> Result<(), WriteError> {
     add_owed_key(table, id, attempt, owed, false).await
 }
@@ -198,30 +202,30 @@ async fn add_owed_key(
     table: &Table,
     id: &TransferId,
     attempt: u32,
-    owed: &OwedKey,
+    owed: &LateArrivalKey,
     is_known: bool,
 ) -> Result<(), WriteError> {
-    let with_known_key = |change: Change| match is_known {
+    let with_known_key = |change: ConditionalUpdate| match is_known {
         true => change.set("knownKey", string(&owed.key)),
         false => change,
     };
     let mut all = vec![owed.clone()];
-    let mut before: Option<Vec<OwedKey>> = None;
+    let mut before: Option<Vec<LateArrivalKey>> = None;
     for _ in 0..ROUNDS {
-        let change = with_known_key(by_attempt(attempt)).set("owedKeys", attribute(&all)?);
+        let change = with_known_key(by_execution(attempt)).set("owedKeys", attribute(&all)?);
         let change = match &before {
             None => change.when("attribute_not_exists(#owedKeys)"),
             Some(before) => change.when("#owedKeys = :before").value("before", attribute(before)?),
         };
         let Err(failure) = table.update(transfer_key(id), change).await else { return Ok(()) };
-        let stored = live(failure.stood()?, attempt)?.owed_keys;
+        let stored = live(failure.current_item()?, attempt)?.owed_keys;
         all.clone_from(&stored);
         if !stored.iter().any(|known| known.key == owed.key) {
             all.push(owed.clone());
         }
         before = Some(stored).filter(|keys| !keys.is_empty());
     }
-    Err(unsettled("owe_key").into())
+    Err(contention_error("record_owed_key").into())
 }
 
 /// Reads the document and the outstanding pushes of a key.
@@ -240,26 +244,26 @@ pub(super) async fn exchange_key(table: &Table, key: &str) -> Result<ExchangeKey
 }
 
 /// Removes a push from the outstanding ones of a key, once its object has been identified.
-pub(super) async fn push_seen(
+pub(super) async fn remove_outstanding_push(
     table: &Table,
     key: &str,
     push: &OutstandingPush,
 ) -> Result<(), StoreError> {
-    let seen = Change::default()
+    let seen = ConditionalUpdate::default()
         .leave("outstanding", &push.to_string())
         .when("attribute_exists(#outstanding)");
     table.update(references_key(key), seen).await.map(drop).or_else(ignore_condition_failure)
 }
 
 /// Announces a push before the source is called. An existing announcement keeps its request time,
-/// and stays unchanged while it is younger than [`UNNAMED_PUSH_WAIT`].
+/// and stays unchanged while it is younger than [`UNNAMED_PUSH_TIMEOUT`].
 pub(super) async fn announce(
     table: &Table,
     id: &TransferId,
     push: &OutstandingPush,
 ) -> Result<OutstandingPush, StoreError> {
-    let stale = push.pushed_at - UNNAMED_PUSH_WAIT;
-    let announced = Change::default()
+    let stale = push.pushed_at - UNNAMED_PUSH_TIMEOUT;
+    let announced = ConditionalUpdate::default()
         .set("guid", string(push.guid.as_str()))
         .set_once("requestedAt", number(push.requested_at.as_millisecond()))
         .set("announcedAt", number(push.pushed_at.as_millisecond()))
@@ -268,9 +272,9 @@ pub(super) async fn announce(
         .value("stale", number(stale.as_millisecond()));
     match table.update(announcement_key(id), announced).await {
         Ok(item) => announcement(&item),
-        Err(failure) => match failure.stood()? {
+        Err(failure) => match failure.current_item()? {
             Some(item) => announcement(&item),
-            None => Err(unsettled("announce_push")),
+            None => Err(contention_error("announce_push")),
         },
     }
 }
@@ -293,9 +297,9 @@ fn announcement(item: &Item) -> Result<OutstandingPush, StoreError> {
 
 /// Deletes the announcement of a push, once its key is recorded.
 pub(super) async fn withdraw(table: &Table, id: &TransferId) -> Result<(), StoreError> {
-    match table.delete(announcement_key(id), Change::default()).await {
+    match table.delete(announcement_key(id), ConditionalUpdate::default()).await {
         Ok(()) => Ok(()),
-        Err(failure) => failure.stood(),
+        Err(failure) => failure.current_item(),
     }
 }
 
@@ -308,7 +312,7 @@ pub(super) async fn in_flight(table: &Table) -> Result<Vec<OutstandingPush>, Sto
 
 /// Forgets the arrived object, so that the transfer waits for its arrival again, after another push
 /// if `push_again`.
-pub(super) async fn lose_object(
+pub(super) async fn discard_object(
     table: &Table,
     id: &TransferId,
     epoch: u64,
@@ -322,13 +326,13 @@ pub(super) async fn lose_object(
     match table.update(transfer_key(id), lost).await {
         Ok(_) => Ok(()),
         Err(failure) => {
-            open(held(failure.stood()?, epoch)?)?;
-            Err(unsettled("lose_object").into())
+            open(held(failure.current_item()?, epoch)?)?;
+            Err(contention_error("discard_object").into())
         }
     }
 }
 
 /// Treats a failed condition as success; other failures stay errors.
-fn ignore_condition_failure(failure: Refusal<Option<Item>>) -> Result<(), StoreError> {
-    failure.stood().map(drop)
+fn ignore_condition_failure(failure: WriteFailure<Option<Item>>) -> Result<(), StoreError> {
+    failure.current_item().map(drop)
 }

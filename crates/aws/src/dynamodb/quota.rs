@@ -1,17 +1,17 @@
 //! Rate limiting: counts of requests per caller and minute.
 
 use aws_sdk_dynamodb::Client;
-use docferry_app::ports::{Quota, StoreError};
+use docferry_app::ports::{CallCounter, StoreError};
 use jiff::{SignedDuration, Timestamp};
 
-use super::change::Change;
-use super::items::{corrupt, quota_key, ttl};
+use super::change::ConditionalUpdate;
+use super::items::{corrupt, request_count_key, ttl};
 use super::table::Table;
 
 /// Time after which TTL removes a count.
 const TTL_DELAY: SignedDuration = SignedDuration::from_hours(1);
 
-/// [`Quota`] shared by all functions: one item `R#{caller}` per minute.
+/// [`CallCounter`] shared by all functions: one item `R#{caller}` per minute.
 ///
 /// If the response to an increment is lost, the SDK repeats it and the request counts twice.
 #[derive(Debug, Clone)]
@@ -27,14 +27,15 @@ impl DynamoQuota {
     }
 }
 
-impl Quota for DynamoQuota {
+impl CallCounter for DynamoQuota {
     async fn count_call(&self, caller: &str, now: Timestamp) -> Result<u32, StoreError> {
         let expires_at = now.saturating_add(TTL_DELAY).unwrap_or(now);
-        let counted = Change::default().increment("used").set("expiresAt", ttl(expires_at));
+        let counted =
+            ConditionalUpdate::default().increment("used").set("expiresAt", ttl(expires_at));
         let minute = now.as_second().div_euclid(60);
-        let item = match self.table.update(quota_key(caller, minute), counted).await {
+        let item = match self.table.update(request_count_key(caller, minute), counted).await {
             Ok(item) => item,
-            Err(failure) => failure.stood()?.unwrap_or_default(),
+            Err(failure) => failure.current_item()?.unwrap_or_default(),
         };
         let used = item.get("used").and_then(|value| value.as_n().ok()?.parse().ok());
         used.ok_or_else(|| corrupt("count of calls"))

@@ -9,10 +9,10 @@ use docferry_app::ports::{Release, StoreError};
 use docferry_domain::TransferId;
 use jiff::{SignedDuration, Timestamp};
 
-use super::change::{Change, number, string};
+use super::change::{ConditionalUpdate, number, string};
 use super::items::{Item, references_key, transfer_key, ttl};
-use super::standing::unsettled;
-use super::table::{Check, Table};
+use super::standing::contention_error;
+use super::table::{ConditionResult, Table};
 
 /// Time after which TTL removes an unreferenced key. It is far longer than a push may lag.
 const TTL_DELAY: SignedDuration = SignedDuration::from_hours(24);
@@ -41,7 +41,7 @@ pub(super) async fn release_key(
     for _ in 0..ROUNDS {
         // The last user leaves and takes the deletion lease in the same write, so that no push
         // can take the key in between.
-        let last_user = Change::default()
+        let last_user = ConditionalUpdate::default()
             .leave("refs", id.as_str())
             .remove(&["guid"])
             .set("releasingBy", string(id.as_str()))
@@ -57,7 +57,7 @@ pub(super) async fn release_key(
             Removal::ConditionFailed(_) => {}
         }
         // Other transfers use the key, or this transfer does not use it.
-        let one_of_many = Change::default()
+        let one_of_many = ConditionalUpdate::default()
             .leave("refs", id.as_str())
             .when("contains(#refs, :id) AND size(#refs) > :one")
             .value("id", string(id.as_str()))
@@ -81,13 +81,13 @@ pub(super) async fn release_key(
         }
         // The other users left between the two writes: now this transfer is the last one.
     }
-    Err(unsettled("release_key"))
+    Err(contention_error("release_key"))
 }
 
 /// Takes a deletion lease that another process of the transfer holds. Neither process knows
 /// when the other has deleted the object, so [`mark_released`] does not end a shared lease.
-fn shared_lease(id: &TransferId, now: Timestamp, until: Timestamp) -> Change {
-    Change::default()
+fn shared_lease(id: &TransferId, now: Timestamp, until: Timestamp) -> ConditionalUpdate {
+    ConditionalUpdate::default()
         .set("releasingBy", string(SEVERAL))
         .set("releasingUntil", number(until.as_millisecond()))
         .set("expiresAt", ttl(ttl_time(until.max(now))))
@@ -110,20 +110,20 @@ async fn remove_reference(
     id: &TransferId,
     attempt: u32,
     key: &str,
-    change: Change,
+    change: ConditionalUpdate,
 ) -> Result<Removal, StoreError> {
-    let same_attempt = Change::default()
+    let same_attempt = ConditionalUpdate::default()
         .when("attribute_not_exists(pk) OR #attempt = :attempt")
         .value("attempt", number(attempt));
     let actions = [
-        table.checking(transfer_key(id), same_attempt)?,
-        table.updating(references_key(key), change)?,
+        table.check_action(transfer_key(id), same_attempt)?,
+        table.update_action(references_key(key), change)?,
     ];
     let Err(failure) = table.transact(&actions).await else { return Ok(Removal::Done) };
-    let mut checks = failure.stood()?.into_iter();
+    let mut checks = failure.current_item()?.into_iter();
     Ok(match (checks.next(), checks.next()) {
-        (Some(Check::Failed(_)), _) => Removal::NewerExecution,
-        (_, Some(Check::Failed(current))) => Removal::ConditionFailed(current),
+        (Some(ConditionResult::Failed(_)), _) => Removal::NewerExecution,
+        (_, Some(ConditionResult::Failed(current))) => Removal::ConditionFailed(current),
         _ => Removal::ConditionFailed(None),
     })
 }
@@ -136,7 +136,7 @@ pub(super) async fn take_unused(
     now: Timestamp,
     until: Timestamp,
 ) -> Result<bool, StoreError> {
-    let taken = Change::default()
+    let taken = ConditionalUpdate::default()
         .set("releasingBy", string(id.as_str()))
         .set("releasingUntil", number(until.as_millisecond()))
         .set("expiresAt", ttl(ttl_time(until.max(now))))
@@ -144,10 +144,10 @@ pub(super) async fn take_unused(
         .when("attribute_not_exists(#releasingBy) OR #releasingUntil <= :now")
         .value("now", number(now.as_millisecond()));
     let Err(failure) = table.update(references_key(key), taken).await else { return Ok(true) };
-    failure.stood()?;
+    failure.current_item()?;
     match table.update(references_key(key), shared_lease(id, now, until)).await {
         Ok(_) => Ok(true),
-        Err(failure) => failure.stood().map(|_| false),
+        Err(failure) => failure.current_item().map(|_| false),
     }
 }
 
@@ -158,7 +158,7 @@ pub(super) async fn mark_released(
     key: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let released = Change::default()
+    let released = ConditionalUpdate::default()
         .set("releasedAt", number(now.as_millisecond()))
         .set("expiresAt", ttl(ttl_time(now)))
         .remove(&["releasingBy", "releasingUntil"])
@@ -167,6 +167,6 @@ pub(super) async fn mark_released(
     match table.update(references_key(key), released).await {
         Ok(_) => Ok(()),
         // Already marked, or taken over by another transfer after the lease had expired.
-        Err(failure) => failure.stood().map(drop),
+        Err(failure) => failure.current_item().map(drop),
     }
 }

@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use crate::Fault;
 
 use super::artifacts;
-use super::change::{Change, number};
+use super::change::{ConditionalUpdate, number};
 use super::items::{Item, attribute, read_session, session_item, session_key, transfer_key};
-use super::standing::{by_epoch, held, not_ending, open, unsettled};
-use super::table::{Check, Table};
+use super::standing::{by_epoch, contention_error, held, not_ending, open};
+use super::table::{ConditionResult, Table};
 
 /// Reads the session of a transfer.
 pub(super) async fn get(
@@ -32,25 +32,26 @@ pub(super) async fn put(
     session: &SealedSession,
 ) -> Result<(), WriteError> {
     let actions = [
-        table.checking(transfer_key(id), not_ending(by_epoch(epoch)))?,
-        table.putting(session_item(id, epoch, session)?)?,
+        table.check_action(transfer_key(id), not_ending(by_epoch(epoch)))?,
+        table.put_action(session_item(id, epoch, session)?)?,
     ];
     let Err(failure) = table.transact(&actions).await else {
         return Ok(());
     };
-    if let Some(Check::Failed(current)) = failure.stood()?.into_iter().next() {
+    if let Some(ConditionResult::Failed(current)) = failure.current_item()?.into_iter().next() {
         open(held(current, epoch)?)?;
     }
-    Err(unsettled("put_session").into())
+    Err(contention_error("put_session").into())
 }
 
 /// Deletes the session that was stored at `epoch`.
 pub(super) async fn drop(table: &Table, id: &TransferId, epoch: u64) -> Result<(), StoreError> {
-    let stored_at = Change::default().when("#epoch = :storedAt").value("storedAt", number(epoch));
+    let stored_at =
+        ConditionalUpdate::default().when("#epoch = :storedAt").value("storedAt", number(epoch));
     match table.delete(session_key(id), stored_at).await {
         Ok(()) => Ok(()),
         // Already deleted, or replaced by a newer session, which must stay.
-        Err(failure) => failure.stood(),
+        Err(failure) => failure.current_item(),
     }
 }
 
@@ -75,7 +76,7 @@ pub(super) async fn checkpoint(
         Ok(item) => return Ok(acknowledged(&item)),
         Err(failure) => failure,
     };
-    held(failure.stood()?, epoch)?;
+    held(failure.current_item()?, epoch)?;
     let behind = by_epoch(epoch).set("checkpoint", durable);
     let item = write(table, id, epoch, behind, "checkpoint").await?;
     Ok(acknowledged(&item))
@@ -123,17 +124,16 @@ pub(super) async fn record_delivery(
         .set("delivery", attribute(delivery)?)
         .set_from("bytesDone", "if_not_exists(#source.#size, #bytesDone)");
     if let Delivery::Download(artifact) = delivery
-        && let Some([offered, newest]) = artifacts::offering(table, &artifact.key).await?
+        && let Some([offered, newest]) = artifacts::offer_actions(table, &artifact.key).await?
     {
-        let actions = [table.updating(transfer_key(id), delivered.clone())?, offered, newest];
+        let actions = [table.update_action(transfer_key(id), delivered.clone())?, offered, newest];
         let Err(failure) = table.transact(&actions).await else { return Ok(()) };
-        let mut checks = failure.stood()?.into_iter();
-        if let Some(Check::Failed(current)) = checks.next() {
+        let mut checks = failure.current_item()?.into_iter();
+        if let Some(ConditionResult::Failed(current)) = checks.next() {
             held(current, epoch)?;
-            return Err(unsettled("record_delivery").into());
+            return Err(contention_error("record_delivery").into());
         }
-        let already_offered =
-            |check| matches!(check, Check::Failed(Some(item)) if artifacts::is_delivered(&item));
+        let already_offered = |check| matches!(check, ConditionResult::Failed(Some(item)) if artifacts::is_delivered(&item));
         if !checks.next().is_some_and(already_offered) {
             let fault = Fault::new("record_delivery", "the artifact is being removed");
             return Err(StoreError::Unavailable(Box::new(fault)).into());
@@ -148,14 +148,14 @@ async fn write(
     table: &Table,
     id: &TransferId,
     epoch: u64,
-    change: Change,
+    change: ConditionalUpdate,
     call: &'static str,
 ) -> Result<Item, WriteError> {
     match table.update(transfer_key(id), change).await {
         Ok(item) => Ok(item),
         Err(failure) => {
-            held(failure.stood()?, epoch)?;
-            Err(unsettled(call).into())
+            held(failure.current_item()?, epoch)?;
+            Err(contention_error(call).into())
         }
     }
 }

@@ -10,24 +10,24 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use docferry_app::ports::{SlotStore, StoreError, WriteError};
-use docferry_domain::{Person, Phase, Pool, Slots, Transfer, TransferId, Turn, Waiting};
+use docferry_domain::{Person, Phase, Pool, QueueEntry, SlotState, Slots, Transfer, TransferId};
 use jiff::Timestamp;
 
 use super::DynamoTransferStore;
-use super::change::{Change, number, string};
+use super::change::{ConditionalUpdate, number, string};
 use super::items::{
-    DUE, SHARD, attribute, place, queue_item, queue_key, queue_partition, read_waiting, shard,
+    DUE, SHARD, attribute, parse_queue_entry, place, queue_item, queue_key, queue_partition, shard,
     slots_key, transfer_key,
 };
-use super::standing::{by_attempt, live, running};
-use super::table::{Check, Refusal, Table};
+use super::standing::{by_execution, live, running};
+use super::table::{ConditionResult, Table, WriteFailure};
 
 /// Sort key after every entry of a queue: entries begin with digits, and `:` follows `9`.
 const END_OF_QUEUE: &str = ":";
 
 /// Name of the attribute that represents a slot holder.
 fn holder_attribute(id: &TransferId) -> String {
-    // Placeholders of a `Change` may contain only letters and digits.
+    // Placeholders of a `ConditionalUpdate` may contain only letters and digits.
     format!("h{}", id.as_str().replace('_', "x"))
 }
 
@@ -38,36 +38,41 @@ fn read_holder(name: &str) -> Option<TransferId> {
 
 /// Returns a transaction action that takes slots, on condition that no slot was granted since
 /// they were read at `version`.
-pub(super) fn taking(
+pub(super) fn take_slots_action(
     table: &Table,
     pool: Pool,
     version: u64,
-    admitted: &[Waiting],
+    admitted: &[QueueEntry],
 ) -> Result<TransactWriteItem, StoreError> {
     let unchanged = if version == 0 {
         "attribute_not_exists(#version) OR #version = :read"
     } else {
         "#version = :read"
     };
-    let taken = admitted.iter().fold(Change::default().increment("version"), |change, entry| {
-        change.set(&holder_attribute(&entry.transfer_id), string(entry.person.as_str()))
-    });
-    table.updating(slots_key(pool), taken.when(unchanged).value("read", number(version)))
+    let taken =
+        admitted.iter().fold(ConditionalUpdate::default().increment("version"), |change, entry| {
+            change.set(&holder_attribute(&entry.transfer_id), string(entry.person.as_str()))
+        });
+    table.update_action(slots_key(pool), taken.when(unchanged).value("read", number(version)))
 }
 
 /// Removes a queue entry whose transfer is not queued any more. The removal is conditional,
 /// because the transfer may have joined the queue again.
-async fn remove_stale_entry(table: &Table, pool: Pool, entry: &Waiting) -> Result<(), StoreError> {
+async fn remove_stale_entry(
+    table: &Table,
+    pool: Pool,
+    entry: &QueueEntry,
+) -> Result<(), StoreError> {
     let actions = [
-        table.checking(transfer_key(&entry.transfer_id), not_in_state(Turn::Queued))?,
-        table.deleting(queue_key(pool, entry))?,
+        table.check_action(transfer_key(&entry.transfer_id), not_in_state(SlotState::Queued))?,
+        table.delete_action(queue_key(pool, entry))?,
     ];
     transact_if_allowed(table, &actions).await.map(drop)
 }
 
 /// Condition: the transfer does not exist, has ended, or has another slot state than `turn`.
-fn not_in_state(turn: Turn) -> Change {
-    Change::default()
+fn not_in_state(turn: SlotState) -> ConditionalUpdate {
+    ConditionalUpdate::default()
         .when(
             "attribute_not_exists(pk) OR attribute_exists(#endedAt) \
              OR attribute_not_exists(#turn) OR #turn <> :turn",
@@ -82,42 +87,45 @@ async fn transact_if_allowed(
 ) -> Result<bool, StoreError> {
     match table.transact(actions).await {
         Ok(()) => Ok(true),
-        Err(failure) => failure.stood().map(|_| false),
+        Err(failure) => failure.current_item().map(|_| false),
     }
 }
 
 /// Returns a transaction action that frees a slot. It does not change the version: a scheduler
 /// that has read the slots before then grants too few slots, but never too many.
-pub(super) fn freeing(
+pub(super) fn free_slot_action(
     table: &Table,
     pool: Pool,
     id: &TransferId,
 ) -> Result<TransactWriteItem, StoreError> {
-    table.updating(slots_key(pool), Change::default().remove(&[&holder_attribute(id)]))
+    table.update_action(
+        slots_key(pool),
+        ConditionalUpdate::default().remove(&[&holder_attribute(id)]),
+    )
 }
 
 /// Returns a transaction action that frees the transfer's slot or queue entry, if it has one.
-/// The transaction must also be conditional on the slot state of `read`, see [`as_read`].
-pub(super) fn leaving(
+/// The transaction must also be conditional on the slot state of `read`, see [`unchanged_since`].
+pub(super) fn release_action(
     table: &Table,
     read: &Transfer,
 ) -> Result<Option<TransactWriteItem>, StoreError> {
     Ok(match read.turn {
-        Turn::Idle => None,
-        Turn::Queued => Some(table.deleting(queue_key(read.pool, &read.waiting()))?),
-        Turn::Holding => Some(freeing(table, read.pool, &read.transfer_id)?),
+        SlotState::Idle => None,
+        SlotState::Queued => Some(table.delete_action(queue_key(read.pool, &read.queue_entry()))?),
+        SlotState::Holding => Some(free_slot_action(table, read.pool, &read.transfer_id)?),
     })
 }
 
 /// Guard: execution, phase and slot state of the transfer are unchanged since `read`.
-pub(super) fn as_read(read: &Transfer) -> Change {
+pub(super) fn unchanged_since(read: &Transfer) -> ConditionalUpdate {
     let turn = match read.turn {
         // Items written by older versions have no slot state.
-        Turn::Idle => "attribute_not_exists(#turn) OR #turn = :readTurn",
-        Turn::Queued | Turn::Holding => "#turn = :readTurn",
+        SlotState::Idle => "attribute_not_exists(#turn) OR #turn = :readTurn",
+        SlotState::Queued | SlotState::Holding => "#turn = :readTurn",
     };
     let phase: Phase = read.phase;
-    Change::default()
+    ConditionalUpdate::default()
         .when("#attempt = :readAttempt AND #phase = :readPhase")
         .value("readAttempt", number(read.attempt))
         .value("readPhase", string(phase.as_str()))
@@ -146,44 +154,44 @@ impl SlotStore for DynamoTransferStore {
     async fn queue(
         &self,
         pool: Pool,
-        after: Option<&Waiting>,
+        after: Option<&QueueEntry>,
         limit: usize,
-    ) -> Result<Vec<Waiting>, StoreError> {
+    ) -> Result<Vec<QueueEntry>, StoreError> {
         let table = &self.table;
         let from = after.map_or_else(|| "0".to_owned(), place);
         let found = table.range(queue_partition(pool), &from, false, END_OF_QUEUE, limit).await?;
-        found.iter().map(read_waiting).collect()
+        found.iter().map(parse_queue_entry).collect()
     }
 
     async fn grant(
         &self,
         pool: Pool,
         version: u64,
-        admitted: &[Waiting],
+        admitted: &[QueueEntry],
         now: Timestamp,
         due: Timestamp,
     ) -> Result<bool, StoreError> {
         let table = &self.table;
-        let mut actions = vec![taking(table, pool, version, admitted)?];
+        let mut actions = vec![take_slots_action(table, pool, version, admitted)?];
         for entry in admitted {
             let holding = running()
                 .when("#turn = :queued")
-                .value("queued", string(Turn::Queued.as_str()))
-                .set("turn", string(Turn::Holding.as_str()))
+                .value("queued", string(SlotState::Queued.as_str()))
+                .set("turn", string(SlotState::Holding.as_str()))
                 .set_once("admittedAt", attribute(&now)?)
                 .set(DUE, number(due.as_millisecond()))
                 .set(SHARD, string(shard(&entry.transfer_id)));
-            actions.push(table.updating(transfer_key(&entry.transfer_id), holding)?);
-            actions.push(table.deleting(queue_key(pool, entry))?);
+            actions.push(table.update_action(transfer_key(&entry.transfer_id), holding)?);
+            actions.push(table.delete_action(queue_key(pool, entry))?);
         }
         let checks = match table.transact(&actions).await {
             Ok(()) => return Ok(true),
-            Err(Refusal::Conflict(_)) => return Ok(false),
-            Err(failure) => failure.stood()?,
+            Err(WriteFailure::Conflict(_)) => return Ok(false),
+            Err(failure) => failure.current_item()?,
         };
         // The first action changes the slots; then there are two for each queue entry.
         for (entry, check) in admitted.iter().zip(checks.iter().skip(1).step_by(2)) {
-            if matches!(check, Check::Failed(_)) {
+            if matches!(check, ConditionResult::Failed(_)) {
                 remove_stale_entry(table, pool, entry).await?;
             }
         }
@@ -193,33 +201,35 @@ impl SlotStore for DynamoTransferStore {
     async fn enqueue(&self, transfer: &Transfer, due: Timestamp) -> Result<(), WriteError> {
         let table = &self.table;
         let id = &transfer.transfer_id;
-        let queued = by_attempt(transfer.attempt)
+        let queued = by_execution(transfer.attempt)
             .when("attribute_not_exists(#turn) OR #turn <> :holding")
-            .value("holding", string(Turn::Holding.as_str()))
-            .set("turn", string(Turn::Queued.as_str()))
+            .value("holding", string(SlotState::Holding.as_str()))
+            .set("turn", string(SlotState::Queued.as_str()))
             .set(DUE, number(due.as_millisecond()))
             .set(SHARD, string(shard(id)));
-        let actions =
-            [table.updating(transfer_key(id), queued)?, table.putting(queue_item(transfer))?];
+        let actions = [
+            table.update_action(transfer_key(id), queued)?,
+            table.put_action(queue_item(transfer))?,
+        ];
         let Err(failure) = table.transact(&actions).await else { return Ok(()) };
-        match failure.stood()?.into_iter().next() {
+        match failure.current_item()?.into_iter().next() {
             // If the transfer is active, the condition failed because it holds a slot already.
-            Some(Check::Failed(current)) => live(current, transfer.attempt).map(drop),
+            Some(ConditionResult::Failed(current)) => live(current, transfer.attempt).map(drop),
             _ => Ok(()),
         }
     }
 
-    async fn step_aside(&self, read: &Transfer) -> Result<(), StoreError> {
+    async fn release_slot(&self, read: &Transfer) -> Result<(), StoreError> {
         let table = &self.table;
-        let released = by_attempt(read.attempt)
+        let released = by_execution(read.attempt)
             .when("#phase = :readPhase AND #epoch = :readEpoch AND #turn = :holding")
             .value("readPhase", string(read.phase.as_str()))
             .value("readEpoch", number(read.epoch))
-            .value("holding", string(Turn::Holding.as_str()))
-            .set("turn", string(Turn::Idle.as_str()));
+            .value("holding", string(SlotState::Holding.as_str()))
+            .set("turn", string(SlotState::Idle.as_str()));
         let actions = [
-            table.updating(transfer_key(&read.transfer_id), released)?,
-            freeing(table, read.pool, &read.transfer_id)?,
+            table.update_action(transfer_key(&read.transfer_id), released)?,
+            free_slot_action(table, read.pool, &read.transfer_id)?,
         ];
         transact_if_allowed(table, &actions).await.map(drop)
     }
@@ -227,11 +237,12 @@ impl SlotStore for DynamoTransferStore {
     async fn reclaim(&self, pool: Pool, id: &TransferId) -> Result<bool, StoreError> {
         let table = &self.table;
         let holder = holder_attribute(id);
-        let freed =
-            Change::default().remove(&[&holder]).when(format!("attribute_exists(#{holder})"));
+        let freed = ConditionalUpdate::default()
+            .remove(&[&holder])
+            .when(format!("attribute_exists(#{holder})"));
         let actions = [
-            table.checking(transfer_key(id), not_in_state(Turn::Holding))?,
-            table.updating(slots_key(pool), freed)?,
+            table.check_action(transfer_key(id), not_in_state(SlotState::Holding))?,
+            table.update_action(slots_key(pool), freed)?,
         ];
         transact_if_allowed(table, &actions).await
     }
@@ -242,7 +253,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_holders_attribute_is_read_back_as_its_id() {
+    fn holder_attribute_parses_back_to_the_transfer_id() {
         let plain = TransferId::from_u128(0xabc);
         for id in [plain.clone(), plain.document(42)] {
             let name = holder_attribute(&id);

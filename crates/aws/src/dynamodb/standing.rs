@@ -1,7 +1,7 @@
 //! Guards of writes: the conditions under which a transfer may be changed, and the
 //! interpretation of their failures.
 //!
-//! A guard returns a [`Change`] with conditions. If a condition fails, the matching function
+//! A guard returns a [`ConditionalUpdate`] with conditions. If a condition fails, the matching function
 //! (`live` for executions, `held` for epochs, `open` for endings) derives the error from the
 //! current item.
 
@@ -10,7 +10,7 @@ use docferry_domain::{Phase, Transfer};
 
 use crate::Fault;
 
-use super::change::{Change, number};
+use super::change::{ConditionalUpdate, number};
 use super::items::{Item, read_transfer};
 
 /// Phases that are not terminal.
@@ -22,22 +22,22 @@ const ACTIVE_PHASES: [&str; 4] = [
 ];
 
 /// Guard: the transfer has not ended.
-pub(super) fn running() -> Change {
-    Change::default().when_one_of("phase", &ACTIVE_PHASES)
+pub(super) fn running() -> ConditionalUpdate {
+    ConditionalUpdate::default().when_one_of("phase", &ACTIVE_PHASES)
 }
 
 /// Guard: the transfer has not ended and `attempt` is its current execution.
-pub(super) fn by_attempt(attempt: u32) -> Change {
-    Change::default()
+pub(super) fn by_execution(attempt: u32) -> ConditionalUpdate {
+    ConditionalUpdate::default()
         .when("#attempt = :presentAttempt")
         .value("presentAttempt", number(attempt))
         .when_one_of("phase", &ACTIVE_PHASES)
 }
 
 /// Guard: `attempt` is the current execution and the transfer is in one of these phases.
-pub(super) fn by_attempt_in(attempt: u32, phases: &[Phase]) -> Change {
+pub(super) fn by_execution_in(attempt: u32, phases: &[Phase]) -> ConditionalUpdate {
     let names: Vec<_> = phases.iter().map(|phase| phase.as_str()).collect();
-    Change::default()
+    ConditionalUpdate::default()
         .when("#attempt = :presentAttempt")
         .value("presentAttempt", number(attempt))
         .when_one_of("phase", &names)
@@ -45,15 +45,15 @@ pub(super) fn by_attempt_in(attempt: u32, phases: &[Phase]) -> Change {
 
 /// Guard: the transfer has not ended and `epoch` is the fencing token of the invocation that
 /// owns the upload.
-pub(super) fn by_epoch(epoch: u64) -> Change {
-    Change::default()
+pub(super) fn by_epoch(epoch: u64) -> ConditionalUpdate {
+    ConditionalUpdate::default()
         .when("#epoch = :presentEpoch")
         .value("presentEpoch", number(epoch))
         .when_one_of("phase", &ACTIVE_PHASES)
 }
 
 /// Adds the guard that no ending has begun.
-pub(super) fn not_ending(change: Change) -> Change {
+pub(super) fn not_ending(change: ConditionalUpdate) -> ConditionalUpdate {
     change.when("attribute_not_exists(#ending)")
 }
 
@@ -62,7 +62,7 @@ pub(super) fn open(transfer: Transfer) -> Result<Transfer, WriteError> {
     if transfer.ending.is_some() { Err(WriteError::Ended) } else { Ok(transfer) }
 }
 
-/// Interprets a failed change of [`by_attempt`]: fails if the transfer is missing, has ended or
+/// Interprets a failed change of [`by_execution`]: fails if the transfer is missing, has ended or
 /// has a newer execution. Otherwise another condition failed, and the record is returned.
 pub(super) fn live(current: Option<Item>, attempt: u32) -> Result<Transfer, WriteError> {
     let transfer = read_transfer(current.ok_or(WriteError::NotFound)?)?;
@@ -89,6 +89,6 @@ pub(super) fn held(current: Option<Item>, epoch: u64) -> Result<Transfer, WriteE
 
 /// Error for a write whose condition failed although the current item would satisfy it: another
 /// writer keeps changing the item. The caller may retry.
-pub(super) fn unsettled(call: &'static str) -> StoreError {
+pub(super) fn contention_error(call: &'static str) -> StoreError {
     StoreError::Unavailable(Box::new(Fault::new(call, "the item keeps changing")))
 }

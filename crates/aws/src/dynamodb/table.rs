@@ -20,9 +20,9 @@ use docferry_app::ports::StoreError;
 
 use crate::Fault;
 
-use super::batch::{self, MOST_KEYS};
-use super::change::{Change, number, string};
-use super::items::{DUE, Item, SHARD, UNFINISHED, read_due};
+use super::batch::{self, MAX_KEYS};
+use super::change::{ConditionalUpdate, number, string};
+use super::items::{DUE, Item, SHARD, UNFINISHED, parse_index_entry};
 
 /// Handle to one DynamoDB table. It retries conflicts and throttled transactions, and
 /// translates the errors of DynamoDB.
@@ -34,7 +34,7 @@ pub(super) struct Table {
 
 /// Failure of a write. `S` is the current state that DynamoDB returns if a condition failed.
 #[derive(Debug)]
-pub(super) enum Refusal<S> {
+pub(super) enum WriteFailure<S> {
     /// A condition did not hold; contains the current state.
     Condition(S),
     /// A concurrent transaction was writing the item; nothing was written.
@@ -45,9 +45,9 @@ pub(super) enum Refusal<S> {
     Unavailable(Fault),
 }
 
-impl<S> Refusal<S> {
+impl<S> WriteFailure<S> {
     /// Returns the current state if a condition failed, and the failure as an error otherwise.
-    pub(super) fn stood(self) -> Result<S, StoreError> {
+    pub(super) fn current_item(self) -> Result<S, StoreError> {
         match self {
             Self::Condition(current) => Ok(current),
             Self::Conflict(fault) | Self::Throttled(fault) | Self::Unavailable(fault) => {
@@ -69,7 +69,7 @@ impl<S> Refusal<S> {
 
 /// Result of the condition of one action in a canceled transaction.
 #[derive(Debug)]
-pub(super) enum Check {
+pub(super) enum ConditionResult {
     /// The condition held, or the action had none.
     Held,
     /// The condition failed; contains the current item, if it exists.
@@ -121,7 +121,7 @@ impl Table {
             .expression_attribute_values(":shard", string(shard))
             .expression_attribute_values(":before", number(before));
         let found = pages(request, limit).await?;
-        Ok(found.iter().filter_map(read_due).collect())
+        Ok(found.iter().filter_map(parse_index_entry).collect())
     }
 
     /// Lists the items of a partition with sort keys from `from` to `to`, in ascending order, at
@@ -181,14 +181,14 @@ impl Table {
     /// consistent.
     pub(super) async fn batch(&self, keys: Vec<Item>) -> Result<Vec<Item>, StoreError> {
         let mut found = Vec::new();
-        for chunk in keys.chunks(MOST_KEYS) {
+        for chunk in keys.chunks(MAX_KEYS) {
             found.extend(batch::batch_get(&self.client, &self.name, chunk.to_vec(), true).await?);
         }
         Ok(found)
     }
 
     /// Writes a new item; fails if an item with its key exists.
-    pub(super) async fn insert(&self, item: Item) -> Result<(), Refusal<Option<Item>>> {
+    pub(super) async fn insert(&self, item: Item) -> Result<(), WriteFailure<Option<Item>>> {
         let try_once = || async {
             let request = self
                 .client
@@ -203,9 +203,9 @@ impl Table {
             };
             Err(match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(failed)) => {
-                    Refusal::Condition(failed.item().cloned())
+                    WriteFailure::Condition(failed.item().cloned())
                 }
-                _ => Refusal::of("DynamoDB PutItem", &error),
+                _ => WriteFailure::of("DynamoDB PutItem", &error),
             })
         };
         try_once.retry(backoff()).when(is_transient).await
@@ -215,8 +215,8 @@ impl Table {
     pub(super) async fn update(
         &self,
         key: Item,
-        change: Change,
-    ) -> Result<Item, Refusal<Option<Item>>> {
+        change: ConditionalUpdate,
+    ) -> Result<Item, WriteFailure<Option<Item>>> {
         let try_once = || async {
             let parts = change.clone().into_expressions();
             let request = self
@@ -236,16 +236,20 @@ impl Table {
             };
             Err(match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                    Refusal::Condition(failed.item().cloned())
+                    WriteFailure::Condition(failed.item().cloned())
                 }
-                _ => Refusal::of("DynamoDB UpdateItem", &error),
+                _ => WriteFailure::of("DynamoDB UpdateItem", &error),
             })
         };
         try_once.retry(backoff()).when(is_transient).await
     }
 
     /// Deletes an item if the conditions of `change` hold. The rest of `change` is ignored.
-    pub(super) async fn delete(&self, key: Item, change: Change) -> Result<(), Refusal<()>> {
+    pub(super) async fn delete(
+        &self,
+        key: Item,
+        change: ConditionalUpdate,
+    ) -> Result<(), WriteFailure<()>> {
         let try_once = || async {
             let parts = change.clone().into_expressions();
             let request = self
@@ -261,8 +265,10 @@ impl Table {
                 Err(error) => error,
             };
             Err(match error.as_service_error() {
-                Some(DeleteItemError::ConditionalCheckFailedException(_)) => Refusal::Condition(()),
-                _ => Refusal::of("DynamoDB DeleteItem", &error),
+                Some(DeleteItemError::ConditionalCheckFailedException(_)) => {
+                    WriteFailure::Condition(())
+                }
+                _ => WriteFailure::of("DynamoDB DeleteItem", &error),
             })
         };
         try_once.retry(backoff()).when(is_transient).await
@@ -273,7 +279,7 @@ impl Table {
     pub(super) async fn transact(
         &self,
         actions: &[TransactWriteItem],
-    ) -> Result<(), Refusal<Vec<Check>>> {
+    ) -> Result<(), WriteFailure<Vec<ConditionResult>>> {
         let try_once = || async {
             let request =
                 self.client.transact_write_items().set_transact_items(Some(actions.to_vec()));
@@ -285,17 +291,17 @@ impl Table {
                 Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
                     classify_cancellation(canceled.cancellation_reasons())
                 }
-                _ => Refusal::of("DynamoDB TransactWriteItems", &error),
+                _ => WriteFailure::of("DynamoDB TransactWriteItems", &error),
             })
         };
         try_once.retry(backoff()).when(is_transient).await
     }
 
     /// Returns a transaction action that updates an item.
-    pub(super) fn updating(
+    pub(super) fn update_action(
         &self,
         key: Item,
-        change: Change,
+        change: ConditionalUpdate,
     ) -> Result<TransactWriteItem, StoreError> {
         let parts = change.into_expressions();
         let update = Update::builder()
@@ -311,10 +317,10 @@ impl Table {
     }
 
     /// Returns a transaction action that checks the conditions of `change` without writing.
-    pub(super) fn checking(
+    pub(super) fn check_action(
         &self,
         key: Item,
-        change: Change,
+        change: ConditionalUpdate,
     ) -> Result<TransactWriteItem, StoreError> {
         let parts = change.into_expressions();
         let check = ConditionCheck::builder()
@@ -329,22 +335,22 @@ impl Table {
     }
 
     /// Returns a transaction action that writes a whole item.
-    pub(super) fn putting(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
+    pub(super) fn put_action(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder().table_name(&self.name).set_item(Some(item)).build();
         Ok(TransactWriteItem::builder().put(put.map_err(|_| invalid_request())?).build())
     }
 
     /// Returns a transaction action that writes a new item; fails if an item with its key
     /// exists.
-    pub(super) fn inserting(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
-        self.putting_when(item, Change::default().when("attribute_not_exists(pk)"))
+    pub(super) fn insert_action(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
+        self.put_action_when(item, ConditionalUpdate::default().when("attribute_not_exists(pk)"))
     }
 
     /// Returns a transaction action that writes a whole item if the conditions of `change` hold.
-    pub(super) fn putting_when(
+    pub(super) fn put_action_when(
         &self,
         item: Item,
-        change: Change,
+        change: ConditionalUpdate,
     ) -> Result<TransactWriteItem, StoreError> {
         let parts = change.into_expressions();
         let put = Put::builder()
@@ -359,7 +365,7 @@ impl Table {
     }
 
     /// Returns a transaction action that deletes an item, if it exists.
-    pub(super) fn deleting(&self, key: Item) -> Result<TransactWriteItem, StoreError> {
+    pub(super) fn delete_action(&self, key: Item) -> Result<TransactWriteItem, StoreError> {
         let delete = Delete::builder().table_name(&self.name).set_key(Some(key)).build();
         Ok(TransactWriteItem::builder().delete(delete.map_err(|_| invalid_request())?).build())
     }
@@ -386,8 +392,8 @@ async fn pages(request: QueryFluentBuilder, limit: usize) -> Result<Vec<Item>, S
 
 /// Returns whether the same write may succeed a moment later. The SDK never retries a canceled
 /// transaction, not even one canceled by throttling.
-fn is_transient<S>(failure: &Refusal<S>) -> bool {
-    matches!(failure, Refusal::Conflict(_) | Refusal::Throttled(_))
+fn is_transient<S>(failure: &WriteFailure<S>) -> bool {
+    matches!(failure, WriteFailure::Conflict(_) | WriteFailure::Throttled(_))
 }
 
 /// Error for a request that lacks a required field.
@@ -398,16 +404,18 @@ fn invalid_request() -> StoreError {
 
 /// Derives the failure of a canceled transaction from its cancellation reasons. Conflicts and
 /// throttling take precedence over failed conditions, because a retry may then succeed.
-fn classify_cancellation(reasons: &[CancellationReason]) -> Refusal<Vec<Check>> {
+fn classify_cancellation(reasons: &[CancellationReason]) -> WriteFailure<Vec<ConditionResult>> {
     const CALL: &str = "DynamoDB TransactWriteItems";
     let mut checks = Vec::with_capacity(reasons.len());
     let (mut throttled, mut other) = (None, None);
     for reason in reasons {
         match reason.code() {
-            None | Some("None") => checks.push(Check::Held),
-            Some("ConditionalCheckFailed") => checks.push(Check::Failed(reason.item.clone())),
+            None | Some("None") => checks.push(ConditionResult::Held),
+            Some("ConditionalCheckFailed") => {
+                checks.push(ConditionResult::Failed(reason.item.clone()));
+            }
             Some("TransactionConflict") => {
-                return Refusal::Conflict(Fault::new(CALL, "TransactionConflict"));
+                return WriteFailure::Conflict(Fault::new(CALL, "TransactionConflict"));
             }
             Some(code @ ("ThrottlingError" | "ProvisionedThroughputExceeded")) => {
                 throttled = Some(Fault::with_code(CALL, code));
@@ -416,8 +424,8 @@ fn classify_cancellation(reasons: &[CancellationReason]) -> Refusal<Vec<Check>> 
         }
     }
     match (other, throttled) {
-        (Some(fault), _) => Refusal::Unavailable(fault),
-        (None, Some(fault)) => Refusal::Throttled(fault),
-        (None, None) => Refusal::Condition(checks),
+        (Some(fault), _) => WriteFailure::Unavailable(fault),
+        (None, Some(fault)) => WriteFailure::Throttled(fault),
+        (None, None) => WriteFailure::Condition(checks),
     }
 }

@@ -4,9 +4,9 @@ use aws_sdk_dynamodb::Client;
 use docferry_app::ports::{Pause, StoreError, ThrottleBudget};
 use jiff::{SignedDuration, Timestamp};
 
-use super::change::{Change, number};
-use super::items::{Item, corrupt, throttle_key, ttl};
-use super::table::{Refusal, Table};
+use super::change::{ConditionalUpdate, number};
+use super::items::{Item, corrupt, pause_key, ttl};
+use super::table::{Table, WriteFailure};
 
 /// Time after the end of a pause at which TTL removes it.
 const TTL_DELAY: SignedDuration = SignedDuration::from_hours(1);
@@ -28,19 +28,19 @@ impl DynamoThrottleBudget {
 
 impl ThrottleBudget for DynamoThrottleBudget {
     async fn paused(&self) -> Result<Option<Pause>, StoreError> {
-        self.table.get(throttle_key(self.pool)).await?.as_ref().map(read).transpose()
+        self.table.get(pause_key(self.pool)).await?.as_ref().map(read).transpose()
     }
 
     async fn pause(&self, pause: Pause) -> Result<(), StoreError> {
         let expires_at = pause.until.saturating_add(TTL_DELAY).unwrap_or(pause.until);
-        let change = Change::default()
+        let change = ConditionalUpdate::default()
             .set("pausedSince", number(pause.since.as_millisecond()))
             .set("pausedUntil", number(pause.until.as_millisecond()))
             .set("expiresAt", ttl(expires_at))
             .when("attribute_not_exists(#pausedUntil) OR #pausedUntil < :pausedUntil");
-        match self.table.update(throttle_key(self.pool), change).await {
-            Ok(_) | Err(Refusal::Condition(_)) => Ok(()),
-            Err(failure) => failure.stood().map(drop),
+        match self.table.update(pause_key(self.pool), change).await {
+            Ok(_) | Err(WriteFailure::Condition(_)) => Ok(()),
+            Err(failure) => failure.current_item().map(drop),
         }
     }
 }

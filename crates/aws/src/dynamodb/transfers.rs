@@ -1,21 +1,23 @@
 //! Writes and reads of transfers, from creation to the terminal phase.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use docferry_app::ports::{Entered, Entry, JobPlace, StoreError, WriteError};
+use docferry_app::ports::{CreateResult, Entry, JobPosition, StoreError, WriteError};
 use docferry_domain::{
-    ArrivedObject, Artifact, Delivery, Failure, FailureCode, Notice, Outcome, OutcomeRecord, Phase,
-    PushedSource, Step, Transfer, TransferId, TransientError, Turn,
+    ArrivedObject, Artifact, Delivery, Failure, FailureCode, Outcome, OutcomeRecord, Phase,
+    PushedSource, SlotState, Step, Transfer, TransferId, TransientError, WebhookNotification,
 };
 use jiff::Timestamp;
 
 use super::change::{number, string};
 use super::items::{
-    DUE, attribute, corrupt, first_look, indexed, queue_item, read_transfer, shard, transfer_item,
+    DUE, attribute, corrupt, first_check, indexed, queue_item, read_transfer, shard, transfer_item,
     transfer_key,
 };
-use super::slots::as_read;
-use super::standing::{by_attempt, by_attempt_in, live, not_ending, open, running, unsettled};
-use super::table::{Check, Refusal, Table};
+use super::slots::unchanged_since;
+use super::standing::{
+    by_execution, by_execution_in, contention_error, live, not_ending, open, running,
+};
+use super::table::{ConditionResult, Table, WriteFailure};
 use super::{bundles, jobs, notices, outbox, slots};
 
 /// Creates a transfer in one transaction with its slot or queue entry, and with the idempotency
@@ -24,50 +26,60 @@ pub(super) async fn enter(
     table: &Table,
     transfer: &Transfer,
     entry: Entry<'_>,
-) -> Result<Entered, StoreError> {
+) -> Result<CreateResult, StoreError> {
     let id = &transfer.transfer_id;
     let due = match entry.slot {
-        Some(_) => first_look(transfer.created_at),
+        Some(_) => first_check(transfer.created_at),
         None => transfer.must_end_by(),
     };
     let item = indexed(transfer_item(transfer)?, shard(id), due);
-    let item = match id.in_bundle() {
+    let item = match id.batch_and_number() {
         None => {
             let created_ms = transfer.created_at.as_millisecond();
-            jobs::listed(item, &transfer.owner, &JobPlace { created_ms, id: id.clone() })
+            jobs::with_history_entry(
+                item,
+                &transfer.owner,
+                &JobPosition { created_ms, id: id.clone() },
+            )
         }
         Some(_) => item,
     };
-    let mut actions = vec![table.inserting(item)?];
+    let mut actions = vec![table.insert_action(item)?];
     actions.push(match entry.slot {
-        Some(version) => slots::taking(table, transfer.pool, version, &[transfer.waiting()])?,
-        None => table.putting(queue_item(transfer))?,
+        Some(version) => {
+            slots::take_slots_action(table, transfer.pool, version, &[transfer.queue_entry()])?
+        }
+        None => table.put_action(queue_item(transfer))?,
     });
     if let Some(request) = entry.request {
-        actions.push(jobs::remembering(table, request, transfer.created_at)?);
+        actions.push(jobs::idempotency_action(table, request, transfer.created_at)?);
     }
     let checks = match table.transact(&actions).await {
-        Ok(()) => return Ok(Entered::Done),
+        Ok(()) => return Ok(CreateResult::Done),
         // Other transfers are taking slots at the same time: the caller then queues this one.
-        Err(Refusal::Conflict(_)) if entry.slot.is_some() => return Ok(Entered::SlotsChanged),
-        Err(failure) => failure.stood()?,
+        Err(WriteFailure::Conflict(_)) if entry.slot.is_some() => {
+            return Ok(CreateResult::SlotsChanged);
+        }
+        Err(failure) => failure.current_item()?,
     };
     let mut checks = checks.into_iter();
     let (inserted, slot, request) = (checks.next(), checks.next(), checks.next());
     if let Some(named) = entry.request
-        && let Some(existing) = jobs::remembered(request, named)?
+        && let Some(existing) = jobs::existing_request(request, named)?
     {
-        return Ok(Entered::Before(existing));
+        return Ok(CreateResult::Before(existing));
     }
     // An item with this id exists. It was written by our own first attempt and may have
     // progressed since, or it is another transfer, which means that an id was used twice.
     let stored = match inserted {
-        Some(Check::Failed(current)) => current.map(read_transfer).transpose()?,
-        _ if matches!(slot, Some(Check::Failed(_))) => return Ok(Entered::SlotsChanged),
+        Some(ConditionResult::Failed(current)) => current.map(read_transfer).transpose()?,
+        _ if matches!(slot, Some(ConditionResult::Failed(_))) => {
+            return Ok(CreateResult::SlotsChanged);
+        }
         _ => None,
     };
     if stored.is_some_and(|stored| is_same_request(&stored, transfer)) {
-        return Ok(Entered::Done);
+        return Ok(CreateResult::Done);
     }
     Err(corrupt("transfer of another request under the same id"))
 }
@@ -92,7 +104,7 @@ pub(super) async fn begin_push(
     attempt: u32,
     now: Timestamp,
 ) -> Result<Transfer, WriteError> {
-    let begun = by_attempt_in(attempt, &[Phase::Accepted, Phase::Pushing])
+    let begun = by_execution_in(attempt, &[Phase::Accepted, Phase::Pushing])
         .set_once("startedAt", attribute(&now)?)
         .set("phase", string(Phase::Pushing.as_str()))
         .increment("pushes");
@@ -100,24 +112,24 @@ pub(super) async fn begin_push(
         Ok(item) => return Ok(read_transfer(item)?),
         Err(failure) => failure,
     };
-    let transfer = live(failure.stood()?, attempt)?;
+    let transfer = live(failure.current_item()?, attempt)?;
     if transfer.push_again {
-        let another_push = by_attempt(attempt).increment("pushes");
+        let another_push = by_execution(attempt).increment("pushes");
         return match table.update(transfer_key(id), another_push).await {
             Ok(item) => Ok(read_transfer(item)?),
-            Err(failure) => Ok(live(failure.stood()?, attempt)?),
+            Err(failure) => Ok(live(failure.current_item()?, attempt)?),
         };
     }
     if transfer.started_at.is_some() {
         return Ok(transfer);
     }
     // The transfer is in a later phase, but its start time was never recorded.
-    let started = by_attempt(attempt).set_once("startedAt", attribute(&now)?);
+    let started = by_execution(attempt).set_once("startedAt", attribute(&now)?);
     match table.update(transfer_key(id), started).await {
         Ok(item) => Ok(read_transfer(item)?),
         Err(failure) => {
-            live(failure.stood()?, attempt)?;
-            Err(unsettled("begin_push").into())
+            live(failure.current_item()?, attempt)?;
+            Err(contention_error("begin_push").into())
         }
     }
 }
@@ -130,7 +142,7 @@ pub(super) async fn record_arrival(
     object: &ArrivedObject,
 ) -> Result<(), WriteError> {
     let waiting = [Phase::Accepted, Phase::Pushing, Phase::AwaitingArrival];
-    let arrived = by_attempt_in(attempt, &waiting)
+    let arrived = by_execution_in(attempt, &waiting)
         .set("object", attribute(object)?)
         .set("phase", string(Phase::Uploading.as_str()));
     let failure = match table.update(transfer_key(id), arrived).await {
@@ -139,16 +151,16 @@ pub(super) async fn record_arrival(
     };
     // The transfer is active but in a later phase: its arrival is already recorded, unless the
     // upload has lost its source object.
-    if !live(failure.stood()?, attempt)?.needs_source() {
+    if !live(failure.current_item()?, attempt)?.needs_source() {
         return Ok(());
     }
-    let found = by_attempt_in(attempt, &[Phase::Uploading])
+    let found = by_execution_in(attempt, &[Phase::Uploading])
         .set("object", attribute(object)?)
         .when("attribute_not_exists(#object)")
         .when("attribute_not_exists(#pushAgain)");
     match table.update(transfer_key(id), found).await {
         Ok(_) => Ok(()),
-        Err(failure) => live(failure.stood()?, attempt).map(drop),
+        Err(failure) => live(failure.current_item()?, attempt).map(drop),
     }
 }
 
@@ -162,7 +174,7 @@ pub(super) async fn record_reuse(
     artifact: &Artifact,
 ) -> Result<(), WriteError> {
     let delivery = Delivery::from(artifact.clone());
-    let reused = by_attempt_in(attempt, &[Phase::Accepted, Phase::Pushing])
+    let reused = by_execution_in(attempt, &[Phase::Accepted, Phase::Pushing])
         .set("source", attribute(source)?)
         .set("delivery", attribute(&delivery)?)
         .set("bytesDone", number(source.size))
@@ -172,7 +184,7 @@ pub(super) async fn record_reuse(
     match table.update(transfer_key(id), reused).await {
         Ok(_) => Ok(()),
         // The transfer is active but in a later phase: the reuse is already recorded.
-        Err(failure) => live(failure.stood()?, attempt).map(drop),
+        Err(failure) => live(failure.current_item()?, attempt).map(drop),
     }
 }
 
@@ -183,12 +195,12 @@ pub(super) async fn claim(
     id: &TransferId,
     attempt: u32,
 ) -> Result<Transfer, WriteError> {
-    let claimed = not_ending(by_attempt(attempt)).increment("epoch");
+    let claimed = not_ending(by_execution(attempt)).increment("epoch");
     match table.update(transfer_key(id), claimed).await {
         Ok(item) => Ok(read_transfer(item)?),
         Err(failure) => {
-            open(live(failure.stood()?, attempt)?)?;
-            Err(unsettled("claim").into())
+            open(live(failure.current_item()?, attempt)?)?;
+            Err(contention_error("claim").into())
         }
     }
 }
@@ -201,12 +213,12 @@ pub(super) async fn record_failed_try(
     step: Step,
     error: &TransientError,
 ) -> Result<(), WriteError> {
-    let failed = by_attempt(attempt)
+    let failed = by_execution(attempt)
         .increment(step.attribute())
         .set("lastTransientError", attribute(error)?);
     match table.update(transfer_key(id), failed).await {
         Ok(_) => Ok(()),
-        Err(failure) => live(failure.stood()?, attempt).map(drop),
+        Err(failure) => live(failure.current_item()?, attempt).map(drop),
     }
 }
 
@@ -219,7 +231,7 @@ pub(super) async fn request_cancel(
 ) -> Result<Option<Transfer>, StoreError> {
     let canceled = running()
         .set("cancelRequested", AttributeValue::Bool(true))
-        // Due at once: a queued transfer has no running step that would notice the request.
+        // WorkItem at once: a queued transfer has no running step that would notice the request.
         .set(DUE, number(0))
         .when("#owner = :owner")
         .value("owner", string(owner))
@@ -229,7 +241,7 @@ pub(super) async fn request_cancel(
         Ok(item) => read_transfer(item).map(Some),
         // The transfer is unknown, has another owner, has ended or is in a later run. The caller
         // does not need to tell these apart.
-        Err(failure) => failure.stood().map(|_| None),
+        Err(failure) => failure.current_item().map(|_| None),
     }
 }
 
@@ -240,12 +252,12 @@ pub(super) async fn begin_ending(
     attempt: u32,
     reason: FailureCode,
 ) -> Result<Transfer, WriteError> {
-    let ending = by_attempt(attempt).set_once("ending", attribute(&reason)?);
+    let ending = by_execution(attempt).set_once("ending", attribute(&reason)?);
     match table.update(transfer_key(id), ending).await {
         Ok(item) => Ok(read_transfer(item)?),
         Err(failure) => {
-            live(failure.stood()?, attempt)?;
-            Err(unsettled("begin_ending").into())
+            live(failure.current_item()?, attempt)?;
+            Err(contention_error("begin_ending").into())
         }
     }
 }
@@ -253,17 +265,17 @@ pub(super) async fn begin_ending(
 /// Increments the execution number. If the response is lost, the SDK's repeated write finds the
 /// number already incremented and fails, because it cannot recognize its own first attempt. The
 /// caller checks the transfer again anyway.
-pub(super) async fn next_attempt(
+pub(super) async fn next_execution(
     table: &Table,
     id: &TransferId,
     from: u32,
 ) -> Result<Transfer, WriteError> {
-    let next = not_ending(by_attempt(from)).increment("attempt");
+    let next = not_ending(by_execution(from)).increment("attempt");
     match table.update(transfer_key(id), next).await {
         Ok(item) => Ok(read_transfer(item)?),
         Err(failure) => {
-            open(live(failure.stood()?, from)?)?;
-            Err(unsettled("next_attempt").into())
+            open(live(failure.current_item()?, from)?)?;
+            Err(contention_error("next_execution").into())
         }
     }
 }
@@ -286,11 +298,11 @@ pub(super) async fn finish(
     let ended = Transfer {
         phase: outcome.phase(),
         ended_at: Some(ended_at),
-        turn: Turn::Idle,
+        turn: SlotState::Idle,
         failure: failure.clone(),
         ..read.clone()
     };
-    let mut change = as_read(read)
+    let mut change = unchanged_since(read)
         .set("phase", string(ended.phase.as_str()))
         .set("endedAt", attribute(&ended_at)?)
         .set("turn", string(ended.turn.as_str()));
@@ -302,20 +314,22 @@ pub(super) async fn finish(
         change = change.when("attribute_not_exists(#delivery)");
     }
     let record = OutcomeRecord::of(&ended).ok_or_else(|| corrupt("outcome"))?;
-    let mut actions =
-        vec![table.updating(transfer_key(id), change)?, table.putting(outbox::item(&record)?)?];
-    actions.extend(slots::leaving(table, read)?);
-    actions.extend(bundles::counting(table, &ended)?);
-    if let Some(notice) = Notice::of_transfer(&ended) {
-        actions.push(notices::putting(table, &notice)?);
+    let mut actions = vec![
+        table.update_action(transfer_key(id), change)?,
+        table.put_action(outbox::item(&record)?)?,
+    ];
+    actions.extend(slots::release_action(table, read)?);
+    actions.extend(bundles::count_ended_action(table, &ended)?);
+    if let Some(notice) = WebhookNotification::of_transfer(&ended) {
+        actions.push(notices::put_action(table, &notice)?);
     }
     let Err(write_failure) = table.transact(&actions).await else { return Ok(ended) };
-    match write_failure.stood()?.into_iter().next() {
+    match write_failure.current_item()?.into_iter().next() {
         // The transfer has changed since `read`, or has ended, possibly by our own first attempt.
-        Some(Check::Failed(current)) => {
+        Some(ConditionResult::Failed(current)) => {
             same_attempt(read_transfer(current.ok_or(WriteError::NotFound)?)?, read.attempt)
         }
-        _ => Err(unsettled("finish").into()),
+        _ => Err(contention_error("finish").into()),
     }
 }
 

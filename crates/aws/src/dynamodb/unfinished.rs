@@ -4,13 +4,15 @@
 //! sparse and projects keys only, so that checkpoints are not replicated into it.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use docferry_app::ports::{Due, StoreError};
+use docferry_app::ports::{StoreError, WorkItem};
 use docferry_domain::TransferId;
 use jiff::Timestamp;
 
 use super::artifacts;
-use super::change::{Change, number};
-use super::items::{DUE, SHARD, SHARDS, artifact_key, bundle_key, read_named, transfer_key, ttl};
+use super::change::{ConditionalUpdate, number};
+use super::items::{
+    DUE, SHARD, SHARDS, artifact_key, batch_key, parse_work_item, transfer_key, ttl,
+};
 use super::table::Table;
 
 /// Lists the transfers and batches that are due before `now`, the earliest first.
@@ -18,11 +20,11 @@ pub(super) async fn list(
     table: &Table,
     now: Timestamp,
     limit: usize,
-) -> Result<Vec<Due>, StoreError> {
+) -> Result<Vec<WorkItem>, StoreError> {
     let mut found = Vec::new();
     for shard in SHARDS {
         let named = table.due(shard, now.as_millisecond(), limit).await?;
-        found.extend(named.iter().filter_map(|(due, key)| Some((*due, read_named(key)?))));
+        found.extend(named.iter().filter_map(|(due, key)| Some((*due, parse_work_item(key)?))));
     }
     // Each shard is sorted by due time; this merges them.
     found.sort();
@@ -30,18 +32,22 @@ pub(super) async fn list(
 }
 
 /// Sets the time of the next check.
-pub(super) async fn postpone(table: &Table, what: &Due, due: Timestamp) -> Result<(), StoreError> {
-    let rescheduled = Change::default().set(DUE, number(due.as_millisecond()));
+pub(super) async fn reschedule(
+    table: &Table,
+    what: &WorkItem,
+    due: Timestamp,
+) -> Result<(), StoreError> {
+    let rescheduled = ConditionalUpdate::default().set(DUE, number(due.as_millisecond()));
     let (key, rescheduled) = match what {
-        Due::Transfer(id) => (transfer_key(id), rescheduled),
-        Due::Bundle(id) => (bundle_key(id), rescheduled),
-        Due::Artifact(key) => (artifact_key(key), artifacts::rescheduled(due)),
+        WorkItem::Transfer(id) => (transfer_key(id), rescheduled),
+        WorkItem::Batch(id) => (batch_key(id), rescheduled),
+        WorkItem::Artifact(key) => (artifact_key(key), artifacts::rescheduled(due)),
     };
     let rescheduled = rescheduled.when(format!("attribute_exists(#{SHARD})"));
     match table.update(key, rescheduled).await {
         Ok(_) => Ok(()),
         // Already cleaned up, or deleted.
-        Err(failure) => failure.stood().map(drop),
+        Err(failure) => failure.current_item().map(drop),
     }
 }
 
@@ -55,7 +61,7 @@ pub(super) async fn mark_settled(
 }
 
 /// Removes an ended transfer from the index and sets its TTL.
-pub(super) async fn mark_clean(
+pub(super) async fn mark_cleaned_up(
     table: &Table,
     id: &TransferId,
     attempt: u32,
@@ -69,8 +75,8 @@ pub(super) async fn mark_clean(
 }
 
 /// Marks an ended transfer as closed: nothing that it opened is open any more.
-fn settled_change(attempt: u32) -> Change {
-    Change::default()
+fn settled_change(attempt: u32) -> ConditionalUpdate {
+    ConditionalUpdate::default()
         .set("settled", AttributeValue::Bool(true))
         .when("attribute_exists(#endedAt) AND #attempt = :attempt")
         .value("attempt", number(attempt))
@@ -80,10 +86,10 @@ fn settled_change(attempt: u32) -> Change {
 async fn update_if_allowed(
     table: &Table,
     id: &TransferId,
-    change: Change,
+    change: ConditionalUpdate,
 ) -> Result<(), StoreError> {
     match table.update(transfer_key(id), change).await {
         Ok(_) => Ok(()),
-        Err(failure) => failure.stood().map(drop),
+        Err(failure) => failure.current_item().map(drop),
     }
 }

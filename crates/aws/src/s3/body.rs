@@ -16,7 +16,10 @@ const CALL: &str = "S3 GetObject";
 ///
 /// The range comes from `Content-Range`. Some stores respond with a plain 200 if the range is
 /// the whole object; then it comes from the length.
-pub(super) fn given_range(content_range: Option<&str>, length: Option<i64>) -> Option<Range<u64>> {
+pub(super) fn response_range(
+    content_range: Option<&str>,
+    length: Option<i64>,
+) -> Option<Range<u64>> {
     let length = u64::try_from(length?).ok()?;
     let Some(content_range) = content_range else {
         return Some(0..length);
@@ -50,10 +53,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_counts_only_when_header_and_length_agree() {
-        assert_eq!(given_range(Some("bytes 5-9/100"), Some(5)), Some(5..10));
-        assert_eq!(given_range(Some("bytes 5-9/*"), Some(5)), Some(5..10));
-        assert_eq!(given_range(None, Some(5)), Some(0..5));
+    fn content_range_is_accepted_only_if_it_matches_the_length() {
+        assert_eq!(response_range(Some("bytes 5-9/100"), Some(5)), Some(5..10));
+        assert_eq!(response_range(Some("bytes 5-9/*"), Some(5)), Some(5..10));
+        assert_eq!(response_range(None, Some(5)), Some(0..5));
         for (header, length) in [
             (Some("bytes 5-9/100"), Some(4)),
             (Some("bytes 9-5/100"), Some(5)),
@@ -63,7 +66,7 @@ mod tests {
             (Some("bytes 5-9/100"), None),
             (None, Some(-1)),
         ] {
-            assert_eq!(given_range(header, length), None, "{header:?}");
+            assert_eq!(response_range(header, length), None, "{header:?}");
         }
     }
 }

@@ -11,7 +11,7 @@ use aws_sdk_s3::Client;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use docferry_app::ports::{ByteStream, Staging, StagingError};
+use docferry_app::ports::{ByteStream, ExchangeError, ExchangeStore};
 use docferry_domain::ObjectHead;
 use jiff::Timestamp;
 
@@ -19,14 +19,14 @@ use crate::Fault;
 
 pub use client::{S3Settings, client};
 
-/// Exchange bucket: implements [`Staging`] on S3.
+/// Exchange bucket: implements [`ExchangeStore`] on S3.
 #[derive(Debug, Clone)]
-pub struct S3Staging {
+pub struct S3ExchangeStore {
     client: Client,
     bucket: String,
 }
 
-impl S3Staging {
+impl S3ExchangeStore {
     /// Creates the adapter for `bucket`. Build the client with [`client()`]: this type relies on
     /// its timeouts and its checksum settings.
     ///
@@ -38,20 +38,20 @@ impl S3Staging {
     }
 }
 
-impl S3Staging {
+impl S3ExchangeStore {
     /// Fails unless the object exists and has this ETag.
-    async fn require_tag(&self, key: &str, etag: &str) -> Result<(), StagingError> {
+    async fn require_tag(&self, key: &str, etag: &str) -> Result<(), ExchangeError> {
         match self.head(key).await? {
             Some(head) if tag::same(&head.etag, etag) => Ok(()),
-            Some(_) => Err(StagingError::Changed),
-            None => Err(StagingError::Gone),
+            Some(_) => Err(ExchangeError::Changed),
+            None => Err(ExchangeError::Gone),
         }
     }
 }
 
-impl Staging for S3Staging {
+impl ExchangeStore for S3ExchangeStore {
     /// Reads the `Date` header of a HEAD request for the bucket.
-    async fn store_time(&self) -> Result<Timestamp, StagingError> {
+    async fn store_time(&self) -> Result<Timestamp, ExchangeError> {
         const CALL: &str = "S3 HeadBucket";
         let date = date::DateHeader::default();
         let request = self.client.head_bucket().bucket(&self.bucket).customize();
@@ -60,13 +60,13 @@ impl Staging for S3Staging {
             // A missing bucket is a configuration fault and must not be reported as a missing
             // object.
             .map_err(|error| match status(&error) {
-                Some(401 | 403) => StagingError::Unauthorized,
+                Some(401 | 403) => ExchangeError::Unauthorized,
                 _ => unavailable(CALL, &error),
             })?;
         date.time().ok_or_else(|| unexpected(CALL, "the response has no valid Date header"))
     }
 
-    async fn head(&self, key: &str) -> Result<Option<ObjectHead>, StagingError> {
+    async fn head(&self, key: &str) -> Result<Option<ObjectHead>, ExchangeError> {
         const CALL: &str = "S3 HeadObject";
         let request = self.client.head_object().bucket(&self.bucket).key(key);
         let head = match Box::pin(request.send()).await {
@@ -89,7 +89,7 @@ impl Staging for S3Staging {
         key: &str,
         etag: &str,
         range: Range<u64>,
-    ) -> Result<ByteStream, StagingError> {
+    ) -> Result<ByteStream, ExchangeError> {
         const CALL: &str = "S3 GetObject";
         let Some(last) = range.end.checked_sub(1).filter(|last| *last >= range.start) else {
             return Err(unexpected(CALL, "the range is empty"));
@@ -107,7 +107,7 @@ impl Staging for S3Staging {
                 Some(rejected @ (412 | 416)) => {
                     self.require_tag(key, etag).await?;
                     if rejected == 416 {
-                        return Err(StagingError::Gone);
+                        return Err(ExchangeError::Gone);
                     }
                     // The ETag is unchanged: the store cannot match this form of it, so read
                     // without the condition and compare the ETag of the response below.
@@ -123,28 +123,28 @@ impl Staging for S3Staging {
         };
         // Some stores ignore `If-Match` on reads.
         if response.e_tag().is_some_and(|current| !tag::same(current, etag)) {
-            return Err(StagingError::Changed);
+            return Err(ExchangeError::Changed);
         }
-        let given = body::given_range(response.content_range(), response.content_length());
+        let given = body::response_range(response.content_range(), response.content_length());
         match given {
             Some(given) if given == range => {
                 Ok(body::exactly(response.body, range.end - range.start))
             }
             // The same object, but it ends before the range does.
             Some(given) if given.start == range.start && given.end < range.end => {
-                Err(StagingError::Gone)
+                Err(ExchangeError::Gone)
             }
             _ => Err(unexpected(CALL, "the response is not the requested range")),
         }
     }
 
-    async fn delete(&self, key: &str) -> Result<(), StagingError> {
+    async fn delete(&self, key: &str) -> Result<(), ExchangeError> {
         const CALL: &str = "S3 DeleteObject";
         let request = self.client.delete_object().bucket(&self.bucket).key(key);
         match Box::pin(request.send()).await {
             Ok(_) => Ok(()),
             Err(error) => match translate(CALL, &error) {
-                StagingError::Gone => Ok(()),
+                ExchangeError::Gone => Ok(()),
                 other => Err(other),
             },
         }
@@ -156,13 +156,13 @@ impl Staging for S3Staging {
 fn translate<E: ProvideErrorMetadata>(
     call: &'static str,
     error: &SdkError<E, HttpResponse>,
-) -> StagingError {
+) -> ExchangeError {
     match status(error) {
         Some(404) if error.code() == Some("NoSuchBucket") => unavailable(call, error),
         // 416: the object ends before the range begins.
-        Some(404 | 416) => StagingError::Gone,
-        Some(412) => StagingError::Changed,
-        Some(401 | 403) => StagingError::Unauthorized,
+        Some(404 | 416) => ExchangeError::Gone,
+        Some(412) => ExchangeError::Changed,
+        Some(401 | 403) => ExchangeError::Unauthorized,
         _ => unavailable(call, error),
     }
 }
@@ -176,11 +176,11 @@ fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
 fn unavailable<E: ProvideErrorMetadata>(
     call: &'static str,
     error: &SdkError<E, HttpResponse>,
-) -> StagingError {
-    StagingError::Unavailable(Box::new(Fault::of(call, error)))
+) -> ExchangeError {
+    ExchangeError::Unavailable(Box::new(Fault::of(call, error)))
 }
 
 /// Error for a problem that this adapter detected itself.
-fn unexpected(call: &'static str, reason: &'static str) -> StagingError {
-    StagingError::Unavailable(Box::new(Fault::new(call, reason)))
+fn unexpected(call: &'static str, reason: &'static str) -> ExchangeError {
+    ExchangeError::Unavailable(Box::new(Fault::new(call, reason)))
 }

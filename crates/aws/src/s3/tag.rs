@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weak_strong_and_bare_forms_are_tags_of_one_object() {
+    fn weak_strong_and_unquoted_etags_compare_as_equal() {
         let forms = ["\"x\"", "W/\"x\"", "w/\"x\"", "x", " \"x\" "];
         for form in forms {
             assert_eq!(strong(form), "\"x\"");

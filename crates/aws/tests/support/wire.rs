@@ -70,16 +70,16 @@ pub fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
 }
 
 /// Proxy in front of the emulator that can drop a response.
-pub struct Lossy {
+pub struct LossyProxy {
     /// URL of the proxy.
     pub url: String,
     /// Whether the next response is to be dropped.
     armed: Arc<AtomicBool>,
-    /// Operations since the last call of [`Lossy::calls`].
+    /// Operations since the last call of [`LossyProxy::calls`].
     calls: Arc<Mutex<Vec<String>>>,
 }
 
-impl Lossy {
+impl LossyProxy {
     /// Starts a proxy in front of the emulator.
     pub async fn to(emulator: &str) -> Self {
         let armed = Arc::new(AtomicBool::new(false));
@@ -105,12 +105,12 @@ impl Lossy {
     }
 
     /// Drops the response to the next request, which is still executed.
-    pub fn lose_the_next_answer(&self) {
+    pub fn drop_next_response(&self) {
         self.armed.store(true, Ordering::SeqCst);
     }
 
     /// Returns whether that response has been dropped.
-    pub fn has_lost_it(&self) -> bool {
+    pub fn has_dropped_response(&self) -> bool {
         !self.armed.load(Ordering::SeqCst)
     }
 }

@@ -1,7 +1,8 @@
 //! Transitions of the upload's state machine: the next step for each result of a command.
 
 use super::{
-    Action, Answer, Course, Doubt, End, Gap, MAX_FAILURES, MAX_LOOKS, MAX_SESSIONS, Seen, Step,
+    Command, DriveEvent, ExpectedRange, InvocationOutcome, MAX_FAILURES, MAX_HASH_CHECKS,
+    MAX_SESSIONS, Occupancy, Step, Uncertainty, UploadMachine,
 };
 use crate::refusal::Operation;
 use crate::{FailureCode, FragmentRange, SMALL_FILE_BYTES};
@@ -11,54 +12,54 @@ use crate::{FailureCode, FragmentRange, SMALL_FILE_BYTES};
 const MAX_LAST_FAILURES: u32 = 3;
 /// Maximum number of lookups of the destination while the session answers but names no
 /// missing byte. After that the session counts as unusable.
-const MAX_VAGUE: u32 = 3;
+const MAX_VAGUE_STATUSES: u32 = 3;
 
-impl Course {
-    /// Records the result of the command that [`Course::action`] returned. Returns whether
+impl UploadMachine {
+    /// Records the result of the command that [`UploadMachine::action`] returned. Returns whether
     /// the checkpoint must be stored before the next command.
     ///
     /// The write of the checkpoint returns the record, which shows a cancel request. So
     /// each fragment, each PUT and each repetition is preceded by such a write.
     #[must_use]
-    pub fn answered(&mut self, action: Action, answer: Answer) -> bool {
+    pub fn answered(&mut self, action: Command, answer: DriveEvent) -> bool {
         match answer {
-            Answer::Throttled(after) => return self.end(End::Wait(after)),
-            Answer::Refused(code) if matches!(action, Action::Put { .. }) => {
-                return self.put_refused(code);
+            DriveEvent::Throttled(after) => return self.end(InvocationOutcome::Wait(after)),
+            DriveEvent::Refused(code) if matches!(action, Command::Put { .. }) => {
+                return self.fail_put(code);
             }
-            Answer::Refused(code) => return self.fail(code),
-            Answer::SourceChanged => return self.source_changed(),
-            Answer::OutOfTime => return self.out_of_time(action),
-            Answer::SourceBroke => self.cause = FailureCode::ExchangeUnavailable,
-            Answer::NotDone(code) => self.cause = code,
+            DriveEvent::Refused(code) => return self.fail(code),
+            DriveEvent::SourceChanged => return self.source_changed(),
+            DriveEvent::OutOfTime => return self.out_of_time(action),
+            DriveEvent::SourceUnreadable => self.cause = FailureCode::ExchangeUnavailable,
+            DriveEvent::NoEffect(code) => self.cause = code,
             _ => self.cause = FailureCode::DestinationUnavailable,
         }
         match action {
-            Action::Ask => self.handle_ask(answer),
-            Action::Look(_) => self.handle_look(answer),
-            Action::Hash { .. } => self.handle_hash(answer),
-            Action::Load => self.handle_load(answer),
-            Action::Put { .. } => self.handle_put(answer),
-            Action::Open => self.handle_open(answer),
-            Action::Close => self.handle_close(answer),
-            Action::Send(range) => self.handle_send(range, answer),
-            Action::Verify { .. } => self.handle_verify(answer),
-            Action::Renew => self.handle_renew(answer),
-            Action::End(_) => false,
+            Command::Ask => self.handle_ask(answer),
+            Command::Look(_) => self.handle_look(answer),
+            Command::Hash { .. } => self.handle_hash(answer),
+            Command::Load => self.handle_load(answer),
+            Command::Put { .. } => self.handle_put(answer),
+            Command::Open => self.handle_open(answer),
+            Command::Close => self.handle_close(answer),
+            Command::Send(range) => self.handle_send(range, answer),
+            Command::Verify { .. } => self.handle_verify(answer),
+            Command::Renew => self.handle_renew(answer),
+            Command::InvocationOutcome(_) => false,
         }
     }
 
-    fn handle_ask(&mut self, answer: Answer) -> bool {
+    fn handle_ask(&mut self, answer: DriveEvent) -> bool {
         match answer {
-            Answer::Stands(Some(gap)) if gap.start < self.total => self.continue_at(gap),
-            Answer::Stands(_) => self.go(Step::Look(Doubt::SessionVague)),
-            Answer::Gone => self.go(Step::Look(Doubt::SessionGone)),
+            DriveEvent::Expects(Some(gap)) if gap.start < self.total => self.continue_at(gap),
+            DriveEvent::Expects(_) => self.go(Step::Look(Uncertainty::SessionVague)),
+            DriveEvent::Gone => self.go(Step::Look(Uncertainty::SessionGone)),
             _ => self.again(Step::Ask),
         }
     }
 
     /// Continues with the bytes that the session expects.
-    fn continue_at(&mut self, gap: Gap) -> bool {
+    fn continue_at(&mut self, gap: ExpectedRange) -> bool {
         self.reached(gap.start);
         let has_lost_bytes = gap.start < self.offset;
         let must_store = gap.start != self.offset || self.failures > 0;
@@ -66,7 +67,7 @@ impl Course {
         self.gap_end = gap.end;
         self.step = Step::Send;
         if has_lost_bytes {
-            return self.set_back();
+            return self.handle_lost_bytes();
         }
         if self.last_failures < MAX_LAST_FAILURES {
             return must_store;
@@ -80,34 +81,38 @@ impl Course {
         true
     }
 
-    fn handle_look(&mut self, answer: Answer) -> bool {
+    fn handle_look(&mut self, answer: DriveEvent) -> bool {
         let Step::Look(doubt) = self.step else { return false };
         match answer {
             // This upload cannot have written the file: it is a conflict, whatever the bytes.
-            Answer::Found(Seen::SameSize)
-                if matches!(doubt, Doubt::Conflict(_)) && !self.in_doubt =>
+            DriveEvent::Found(Occupancy::SameSize)
+                if matches!(doubt, Uncertainty::Conflict(_)) && !self.in_doubt =>
             {
-                self.handle_absence(doubt, Seen::Other)
+                self.handle_absence(doubt, Occupancy::Other)
             }
-            Answer::Found(Seen::SameSize) => {
+            DriveEvent::Found(Occupancy::SameSize) => {
                 self.go(Step::Verify { ours: false, whole: false, doubt })
             }
-            Answer::Found(seen) => self.handle_absence(doubt, seen),
-            Answer::Conflict => self.handle_absence(doubt, Seen::Folder),
+            DriveEvent::Found(seen) => self.handle_absence(doubt, seen),
+            DriveEvent::Conflict => self.handle_absence(doubt, Occupancy::Folder),
             _ => self.again(Step::Look(doubt)),
         }
     }
 
     /// Handles the result that the document is not at the destination.
-    fn handle_absence(&mut self, doubt: Doubt, seen: Seen) -> bool {
+    fn handle_absence(&mut self, doubt: Uncertainty, seen: Occupancy) -> bool {
         match doubt {
-            Doubt::SessionGone => self.restart(),
-            Doubt::SessionVague => {
+            Uncertainty::SessionGone => self.restart(),
+            Uncertainty::SessionVague => {
                 self.vague += 1;
-                if self.vague > MAX_VAGUE { self.not_completed() } else { self.go(Step::Ask) }
+                if self.vague > MAX_VAGUE_STATUSES {
+                    self.not_completed()
+                } else {
+                    self.go(Step::Ask)
+                }
             }
-            Doubt::Put => self.go(Step::Load),
-            Doubt::Conflict(operation) => self.conflict(operation, seen),
+            Uncertainty::Put => self.go(Step::Load),
+            Uncertainty::Conflict(operation) => self.conflict(operation, seen),
         }
     }
 
@@ -119,14 +124,14 @@ impl Course {
         self.go(if self.total > SMALL_FILE_BYTES { Step::Open } else { Step::Load })
     }
 
-    fn handle_hash(&mut self, answer: Answer) -> bool {
-        let Answer::Hashed(end) = answer else { return self.again(self.step) };
+    fn handle_hash(&mut self, answer: DriveEvent) -> bool {
+        let DriveEvent::Hashed(end) = answer else { return self.again(self.step) };
         self.hashed_to = end;
         true
     }
 
-    fn handle_load(&mut self, answer: Answer) -> bool {
-        if answer != Answer::Loaded {
+    fn handle_load(&mut self, answer: DriveEvent) -> bool {
+        if answer != DriveEvent::Loaded {
             return self.again(Step::Load);
         }
         self.hashed_to = self.total;
@@ -135,26 +140,26 @@ impl Course {
         true
     }
 
-    fn handle_put(&mut self, answer: Answer) -> bool {
+    fn handle_put(&mut self, answer: DriveEvent) -> bool {
         match answer {
-            Answer::Complete => {
-                self.go(Step::Verify { ours: true, whole: true, doubt: Doubt::Put })
+            DriveEvent::Complete => {
+                self.go(Step::Verify { ours: true, whole: true, doubt: Uncertainty::Put })
             }
-            Answer::Conflict => self.go(Step::Look(Doubt::Conflict(Operation::SmallPut))),
-            Answer::NotDone(_) => {
+            DriveEvent::Conflict => self.go(Step::Look(Uncertainty::Conflict(Operation::SmallPut))),
+            DriveEvent::NoEffect(_) => {
                 self.again(Step::Put);
                 true
             }
             _ => {
                 self.in_doubt = true;
-                self.again(Step::Look(Doubt::Put))
+                self.again(Step::Look(Uncertainty::Put))
             }
         }
     }
 
-    fn handle_open(&mut self, answer: Answer) -> bool {
+    fn handle_open(&mut self, answer: DriveEvent) -> bool {
         match answer {
-            Answer::Opened => {
+            DriveEvent::Opened => {
                 self.offset = 0;
                 self.gap_end = None;
                 self.last_failures = 0;
@@ -165,27 +170,31 @@ impl Course {
                 self.step = Step::Send;
                 true
             }
-            Answer::Conflict => self.go(Step::Look(Doubt::Conflict(Operation::CreateSession))),
+            DriveEvent::Conflict => {
+                self.go(Step::Look(Uncertainty::Conflict(Operation::CreateSession)))
+            }
             _ => self.again(Step::Open),
         }
     }
 
-    fn handle_close(&mut self, answer: Answer) -> bool {
+    fn handle_close(&mut self, answer: DriveEvent) -> bool {
         let renew = self.step == Step::Close { renew: true };
         match answer {
-            Answer::Closed { .. } | Answer::Gone if renew => {
+            DriveEvent::Closed { .. } | DriveEvent::Gone if renew => {
                 self.session = false;
                 self.go(Step::Renew)
             }
-            Answer::Closed { was_open: true } => self.restart(),
-            Answer::Closed { .. } | Answer::Gone => self.go(Step::Look(Doubt::SessionGone)),
+            DriveEvent::Closed { was_open: true } => self.restart(),
+            DriveEvent::Closed { .. } | DriveEvent::Gone => {
+                self.go(Step::Look(Uncertainty::SessionGone))
+            }
             _ => self.again(self.step),
         }
     }
 
-    fn handle_send(&mut self, range: FragmentRange, answer: Answer) -> bool {
+    fn handle_send(&mut self, range: FragmentRange, answer: DriveEvent) -> bool {
         match answer {
-            Answer::Accepted { next: Some(gap), took } if gap.start == range.end => {
+            DriveEvent::Accepted { next: Some(gap), took } if gap.start == range.end => {
                 self.advance_to(range.end);
                 self.gap_end = gap.end;
                 self.plan = self.plan.grown(range.len(), took, self.rules.largest_fragment);
@@ -193,27 +202,27 @@ impl Course {
                 self.step = if range.is_last() { Step::Ask } else { Step::Send };
                 !range.is_last()
             }
-            Answer::Complete => {
+            DriveEvent::Complete => {
                 let whole = range.is_last();
                 if whole {
                     self.advance_to(range.end);
                 }
-                self.go(Step::Verify { ours: true, whole, doubt: Doubt::SessionGone })
+                self.go(Step::Verify { ours: true, whole, doubt: Uncertainty::SessionGone })
             }
-            Answer::Gone => {
+            DriveEvent::Gone => {
                 self.tally.replaced_because = None;
-                self.go(Step::Look(Doubt::SessionGone))
+                self.go(Step::Look(Uncertainty::SessionGone))
             }
-            Answer::Conflict => {
+            DriveEvent::Conflict => {
                 let is_last = range.is_last();
                 let operation = if is_last { Operation::LastFragment } else { Operation::Fragment };
-                self.go(Step::Look(Doubt::Conflict(operation)))
+                self.go(Step::Look(Uncertainty::Conflict(operation)))
             }
-            Answer::Lost => {
+            DriveEvent::Lost => {
                 self.last_failures += u32::from(range.is_last());
                 self.again(Step::Ask)
             }
-            Answer::TimedOut => {
+            DriveEvent::TimedOut => {
                 self.plan = self.plan.halved();
                 self.again(Step::Ask)
             }
@@ -230,21 +239,21 @@ impl Course {
         self.hashed_to = self.hashed_to.max(to);
     }
 
-    fn handle_verify(&mut self, answer: Answer) -> bool {
+    fn handle_verify(&mut self, answer: DriveEvent) -> bool {
         let Step::Verify { ours, whole, doubt } = self.step else { return false };
         match answer {
-            Answer::Verified => self.end(End::Done),
-            Answer::NotOurs if ours => self.fail(FailureCode::VerificationFailed),
-            Answer::NotOurs => {
+            DriveEvent::Verified => self.end(InvocationOutcome::Done),
+            DriveEvent::OtherFile if ours => self.fail(FailureCode::VerificationFailed),
+            DriveEvent::OtherFile => {
                 self.looks = 0;
-                self.handle_absence(doubt, Seen::Other)
+                self.handle_absence(doubt, Occupancy::Other)
             }
-            Answer::Unproven => self.fail(FailureCode::DestinationRewritten),
-            Answer::HashPending | Answer::NotSeen => {
+            DriveEvent::Unproven => self.fail(FailureCode::DestinationRewritten),
+            DriveEvent::HashPending | DriveEvent::NotSeen => {
                 self.looks += 1;
-                if self.looks > MAX_LOOKS {
+                if self.looks > MAX_HASH_CHECKS {
                     return self.fail(match answer {
-                        Answer::HashPending => FailureCode::HashNotComputed,
+                        DriveEvent::HashPending => FailureCode::HashNotComputed,
                         _ => FailureCode::DestinationUnavailable,
                     });
                 }
@@ -259,22 +268,22 @@ impl Course {
         }
     }
 
-    fn handle_renew(&mut self, answer: Answer) -> bool {
+    fn handle_renew(&mut self, answer: DriveEvent) -> bool {
         match answer {
-            Answer::Renewed if self.in_doubt => self.go(Step::Look(Doubt::SessionGone)),
-            Answer::Renewed => self.restart(),
+            DriveEvent::Renewed if self.in_doubt => self.go(Step::Look(Uncertainty::SessionGone)),
+            DriveEvent::Renewed => self.restart(),
             _ => self.again(Step::Renew),
         }
     }
 
     /// Handles the end of the invocation's time. The next invocation continues, with
     /// smaller fragments if this one completed none.
-    fn out_of_time(&mut self, action: Action) -> bool {
-        let sent_nothing = matches!(action, Action::Send(_)) && self.sent == 0;
+    fn out_of_time(&mut self, action: Command) -> bool {
+        let sent_nothing = matches!(action, Command::Send(_)) && self.sent == 0;
         if sent_nothing {
             self.plan = self.plan.halved();
         }
-        self.step = Step::End(End::HandOver);
+        self.step = Step::InvocationOutcome(InvocationOutcome::HandOver);
         sent_nothing
     }
 
@@ -301,12 +310,12 @@ impl Course {
 
     /// Ends the invocation with a failure.
     pub(super) fn fail(&mut self, code: FailureCode) -> bool {
-        self.end(End::Failed(code))
+        self.end(InvocationOutcome::Failed(code))
     }
 
     /// Ends the invocation.
-    pub(super) fn end(&mut self, end: End) -> bool {
-        self.step = Step::End(end);
+    pub(super) fn end(&mut self, end: InvocationOutcome) -> bool {
+        self.step = Step::InvocationOutcome(end);
         false
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Course, End, Seen, Step};
+use super::{InvocationOutcome, Occupancy, Step, UploadMachine};
 use crate::FailureCode;
-use crate::refusal::{Decision, Occupant, Operation, after_look};
+use crate::refusal::{Decision, Occupant, Operation, after_lookup};
 
 /// Maximum number of numbered names that are tried under the policy `rename`.
 const MAX_NUMBER: u32 = 99;
@@ -14,17 +14,17 @@ const MAX_WAITS: u32 = 24;
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-impl Course {
+impl UploadMachine {
     /// Handles an operation that was refused because of a conflict, once the destination
     /// has been looked up. The document is not there; `seen` tells what is.
-    pub(super) fn conflict(&mut self, operation: Operation, seen: Seen) -> bool {
+    pub(super) fn conflict(&mut self, operation: Operation, seen: Occupancy) -> bool {
         let occupant = match seen {
-            Seen::Nothing => Occupant::Nothing,
-            Seen::Other | Seen::SameSize => Occupant::File,
-            Seen::Folder => Occupant::Folder,
-            Seen::FileInPath => Occupant::FileInPath,
+            Occupancy::Nothing => Occupant::Nothing,
+            Occupancy::Other | Occupancy::SameSize => Occupant::File,
+            Occupancy::Folder => Occupant::Folder,
+            Occupancy::FileInPath => Occupant::FileInPath,
         };
-        match after_look(operation, self.rules.policy, occupant) {
+        match after_lookup(operation, self.rules.policy, occupant) {
             Decision::WaitForPath => self.wait_for_path(),
             Decision::NewSession => {
                 self.replace_session(FailureCode::DestinationLocked);
@@ -36,7 +36,7 @@ impl Course {
                 self.again(Step::Put);
                 true
             }
-            Decision::Fail(code) if operation == Operation::SmallPut => self.put_refused(code),
+            Decision::Fail(code) if operation == Operation::SmallPut => self.fail_put(code),
             Decision::Fail(code) => self.fail(code),
             // The table has no other decision for a conflict.
             _ => self.fail(FailureCode::DestinationConflict),
@@ -51,14 +51,14 @@ impl Course {
             return self.fail(FailureCode::DestinationLocked);
         }
         let wait = FIRST_WAIT * (1 << (self.tally.waits - 1).min(10));
-        self.end(End::Blocked(wait.min(LONGEST_WAIT)));
+        self.end(InvocationOutcome::Blocked(wait.min(LONGEST_WAIT)));
         true
     }
 
     /// Handles a refused PUT. It wrote nothing, but an earlier PUT may have. If there was
     /// none, the session count is reset: then the next run starts from nothing, and
     /// `finalize` does not take a foreign file for the document.
-    pub(super) fn put_refused(&mut self, code: FailureCode) -> bool {
+    pub(super) fn fail_put(&mut self, code: FailureCode) -> bool {
         if !self.in_doubt {
             self.sessions = 0;
         }
@@ -68,7 +68,7 @@ impl Course {
     /// Tries the next numbered name, or fails when the policy or the maximum forbids it.
     pub(super) fn next_number(&mut self) -> bool {
         if !self.is_numbering() || self.number >= MAX_NUMBER {
-            return self.put_refused(FailureCode::DestinationConflict);
+            return self.fail_put(FailureCode::DestinationConflict);
         }
         self.number += 1;
         self.step = Step::Put;

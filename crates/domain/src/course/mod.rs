@@ -2,7 +2,7 @@
 //! the answers of the drive and the source.
 //!
 //! The machine does not wait, read or write. The use case `upload` carries out each
-//! [`Action`] and reports its result as an [`Answer`]. The model tests do the same with a
+//! [`Command`] and reports its result as an [`DriveEvent`]. The model tests do the same with a
 //! simulated drive that loses answers, forgets sessions and crashes at any moment.
 
 mod answered;
@@ -15,10 +15,12 @@ use std::time::Duration;
 use crate::refusal::Operation;
 use crate::{
     Checkpoint, ConflictPolicy, FailureCode, FragmentPlan, FragmentRange, GRANULE_BYTES, HashState,
-    SMALL_FILE_BYTES, Tally,
+    SMALL_FILE_BYTES, UploadCounters,
 };
 
-pub use types::{Action, Answer, CourseRules, End, Gap, Names, Seen};
+pub use types::{
+    CandidateNames, Command, DriveEvent, ExpectedRange, InvocationOutcome, Occupancy, UploadRules,
+};
 
 /// Maximum number of upload sessions in one run. Sessions that replace another because the
 /// source was written again do not count; [`MAX_RENEWALS`] limits those.
@@ -31,17 +33,17 @@ pub const MAX_RENEWALS: u32 = 25;
 pub const MAX_FAILURES: u32 = 6;
 /// Maximum number of checks for a hash that the service has not computed yet. The pauses
 /// between them, at most [`LONGEST_HASH_PAUSE`], are about 45 s in all.
-const MAX_LOOKS: u32 = 8;
+const MAX_HASH_CHECKS: u32 = 8;
 const FIRST_HASH_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_HASH_PAUSE: Duration = Duration::from_secs(15);
 /// Base of the backoff, which doubles with each failure and with each renewal of the
 /// source: 0.2 s to 6.4 s.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// Reason for looking up the destination. It decides the next step when the document is not
+/// CredentialProblem for looking up the destination. It decides the next step when the document is not
 /// found there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Doubt {
+enum Uncertainty {
     /// The session is gone.
     SessionGone,
     /// The session answers but names no missing byte.
@@ -52,11 +54,11 @@ enum Doubt {
     Conflict(Operation),
 }
 
-/// Step that the machine is in: it waits for the result of the [`Action`] of the same name.
+/// Step that the machine is in: it waits for the result of the [`Command`] of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Ask,
-    Look(Doubt),
+    Look(Uncertainty),
     Load,
     Put,
     Open,
@@ -70,22 +72,22 @@ enum Step {
     Verify {
         ours: bool,
         whole: bool,
-        doubt: Doubt,
+        doubt: Uncertainty,
     },
     Renew,
-    End(End),
+    InvocationOutcome(InvocationOutcome),
 }
 
 /// State of an upload in one invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Course {
+pub struct UploadMachine {
     /// Size of the document, in bytes.
     total: u64,
-    rules: CourseRules,
+    rules: UploadRules,
     step: Step,
     /// Number of bytes that the drive has acknowledged in the present session.
     offset: u64,
-    /// End of the range that the session expects, if it named one.
+    /// InvocationOutcome of the range that the session expects, if it named one.
     gap_end: Option<u64>,
     /// Number of source bytes that are hashed.
     hashed_to: u64,
@@ -98,7 +100,7 @@ pub struct Course {
     /// repeatedly.
     fresh_session: bool,
     /// Counters that continue over all invocations of the run.
-    tally: Tally,
+    tally: UploadCounters,
     /// Whether an upload URL is stored whose session may still be open.
     session: bool,
     /// Number of failures since the acknowledged offset last exceeded its previous maximum.
@@ -122,13 +124,13 @@ pub struct Course {
     sent: u64,
 }
 
-impl Course {
+impl UploadMachine {
     /// Starts an invocation from the recorded state. `session` tells whether an upload URL
     /// is stored.
     #[must_use]
     pub fn begin(
         total: u64,
-        rules: CourseRules,
+        rules: UploadRules,
         checkpoint: Option<&Checkpoint>,
         session: bool,
     ) -> Self {
@@ -141,13 +143,13 @@ impl Course {
         };
         let step = if sessions > 0 && total > 0 && offset == total {
             // This offset is recorded only after the drive answered the last byte with the item.
-            Step::Verify { ours: true, whole: true, doubt: Doubt::SessionGone }
+            Step::Verify { ours: true, whole: true, doubt: Uncertainty::SessionGone }
         } else if session {
             Step::Ask
         } else if total > SMALL_FILE_BYTES {
             Step::Open
         } else if sessions > 0 {
-            Step::Look(Doubt::Put)
+            Step::Look(Uncertainty::Put)
         } else {
             Step::Load
         };
@@ -161,7 +163,7 @@ impl Course {
             plan,
             sessions,
             fresh_session: checkpoint.is_some_and(|c| c.fresh_session),
-            tally: Tally { furthest: tally.furthest.max(offset), ..tally },
+            tally: UploadCounters { furthest: tally.furthest.max(offset), ..tally },
             session,
             failures: 0,
             last_failures: 0,
@@ -179,30 +181,32 @@ impl Course {
     /// Returns the next command. `fits` is the number of bytes that can still be sent in
     /// the time of this invocation, if that is known; 0 when the time is over.
     #[must_use]
-    pub fn action(&self, fits: Option<u64>) -> Action {
+    pub fn action(&self, fits: Option<u64>) -> Command {
         match self.step {
-            Step::End(end) => Action::End(end),
+            Step::InvocationOutcome(end) => Command::InvocationOutcome(end),
             // Verify a finished delivery even when the time of the invocation is over.
             Step::Verify { ours, whole, .. } if self.looks == 0 && self.hashed_to == self.total => {
-                Action::Verify { by_us: ours && whole }
+                Command::Verify { by_us: ours && whole }
             }
-            _ if fits == Some(0) => Action::End(End::HandOver),
-            Step::Ask => Action::Ask,
+            _ if fits == Some(0) => Command::InvocationOutcome(InvocationOutcome::HandOver),
+            Step::Ask => Command::Ask,
             Step::Look(_) if self.total > SMALL_FILE_BYTES && self.is_numbering() => {
-                Action::Look(Names::All)
+                Command::Look(CandidateNames::All)
             }
-            Step::Look(_) => Action::Look(Names::One(self.number)),
-            Step::Load => Action::Load,
-            Step::Put => Action::Put { number: self.number },
-            Step::Open => Action::Open,
-            Step::Close { .. } => Action::Close,
-            Step::Renew => Action::Renew,
+            Step::Look(_) => Command::Look(CandidateNames::One(self.number)),
+            Step::Load => Command::Load,
+            Step::Put => Command::Put { number: self.number },
+            Step::Open => Command::Open,
+            Step::Close { .. } => Command::Close,
+            Step::Renew => Command::Renew,
             Step::Verify { .. } if self.hashed_to < self.total => {
-                Action::Hash { until: self.total }
+                Command::Hash { until: self.total }
             }
-            Step::Verify { ours, whole, .. } => Action::Verify { by_us: ours && whole },
-            Step::Send if self.hashed_to < self.offset => Action::Hash { until: self.offset },
-            Step::Send => self.fragment(fits).map_or(Action::End(End::HandOver), Action::Send),
+            Step::Verify { ours, whole, .. } => Command::Verify { by_us: ours && whole },
+            Step::Send if self.hashed_to < self.offset => Command::Hash { until: self.offset },
+            Step::Send => self
+                .fragment(fits)
+                .map_or(Command::InvocationOutcome(InvocationOutcome::HandOver), Command::Send),
         }
     }
 
@@ -227,12 +231,12 @@ impl Course {
     /// Returns whether the lookup of the destination follows a conflict. Then a file in
     /// place of a parent folder explains the conflict.
     #[must_use]
-    pub const fn is_about_a_conflict(&self) -> bool {
-        matches!(self.step, Step::Look(Doubt::Conflict(_)))
+    pub const fn is_conflict_lookup(&self) -> bool {
+        matches!(self.step, Step::Look(Uncertainty::Conflict(_)))
     }
 
     /// Returns the checkpoint to store. `hash` is the hash state of the source bytes up to
-    /// [`Course::hashed_to`].
+    /// [`UploadMachine::hashed_to`].
     #[must_use]
     pub const fn checkpoint(&self, hash: HashState) -> Checkpoint {
         Checkpoint {

@@ -1,7 +1,7 @@
 //! Setbacks: failures that are counted over all invocations of a run, and the progress that
 //! resets the counters.
 
-use super::{Course, MAX_RENEWALS, Step};
+use super::{MAX_RENEWALS, Step, UploadMachine};
 use crate::FailureCode;
 
 /// Maximum number of setbacks in a row. After the first, the upload continues in the same
@@ -9,7 +9,7 @@ use crate::FailureCode;
 /// after the last new maximum.
 const MAX_SETBACKS: u32 = 2;
 
-impl Course {
+impl UploadMachine {
     /// Records that the drive has acknowledged the bytes up to `offset`. Only a new maximum
     /// resets the counters, because acknowledging the same bytes again is no progress.
     pub(super) fn reached(&mut self, offset: u64) {
@@ -23,7 +23,7 @@ impl Course {
     }
 
     /// Handles a drive that has fewer bytes than it had acknowledged.
-    pub(super) fn set_back(&mut self) -> bool {
+    pub(super) fn handle_lost_bytes(&mut self) -> bool {
         self.tally.setbacks += 1;
         if self.tally.setbacks > MAX_SETBACKS {
             return self.fail(FailureCode::DestinationIncomplete);

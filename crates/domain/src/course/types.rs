@@ -6,11 +6,11 @@ use crate::{ConflictPolicy, FailureCode, FragmentRange};
 
 /// A command: what `upload` has to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+pub enum Command {
     /// Ask the session which bytes it still expects.
     Ask,
     /// Look up the destination, because the document may be complete there.
-    Look(Names),
+    Look(CandidateNames),
     /// Read the source up to this position, only to hash it.
     Hash {
         /// One past the last byte.
@@ -38,13 +38,13 @@ pub enum Action {
     },
     /// Record the new entity tag of the source, if it is still the same document.
     Renew,
-    /// End the invocation.
-    End(End),
+    /// InvocationOutcome the invocation.
+    InvocationOutcome(InvocationOutcome),
 }
 
-/// Names under which the document may be at the destination.
+/// CandidateNames under which the document may be at the destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Names {
+pub enum CandidateNames {
     /// Only the name with this number; 0 is the document's own name.
     One(u32),
     /// The document's own name and the numbered ones up to the first that is free, because
@@ -54,7 +54,7 @@ pub enum Names {
 
 /// How an invocation ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum InvocationOutcome {
     /// The delivery is verified and recorded.
     Done,
     /// The time of the invocation is over; the next one continues.
@@ -70,13 +70,13 @@ pub enum End {
 
 /// Result of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum DriveEvent {
     /// The session expects these bytes; `None` when it names none.
-    Stands(Option<Gap>),
+    Expects(Option<ExpectedRange>),
     /// The fragment was accepted (202).
     Accepted {
         /// The bytes that the drive expects next; `None` when it named no range.
-        next: Option<Gap>,
+        next: Option<ExpectedRange>,
         /// Duration of the request.
         took: Duration,
     },
@@ -91,7 +91,7 @@ pub enum Answer {
     Lost,
     /// The command had no effect, and a repetition may help. The code is the failure after
     /// the last repetition.
-    NotDone(FailureCode),
+    NoEffect(FailureCode),
     /// No answer in time. The command may have taken effect.
     TimedOut,
     /// The time of the invocation ended before the answer. The command may have taken
@@ -106,7 +106,7 @@ pub enum Answer {
         was_open: bool,
     },
     /// Result of looking up the destination.
-    Found(Seen),
+    Found(Occupancy),
     /// The source is hashed up to this position.
     Hashed(u64),
     /// The small document is in memory and hashed.
@@ -114,7 +114,7 @@ pub enum Answer {
     /// The delivery is verified and recorded.
     Verified,
     /// The file that was found is not the document.
-    NotOurs,
+    OtherFile,
     /// The service has not computed the hash yet.
     HashPending,
     /// The service answered the last byte with an item that is not found at the
@@ -126,7 +126,7 @@ pub enum Answer {
     /// The new entity tag of the source is recorded.
     Renewed,
     /// The source cannot be read at the moment.
-    SourceBroke,
+    SourceUnreadable,
     /// The source has another entity tag than before.
     SourceChanged,
     /// The service throttles; the command had no effect.
@@ -140,7 +140,7 @@ pub enum Answer {
 
 /// Result of looking up the destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
+pub enum Occupancy {
     /// No file.
     Nothing,
     /// A file of another size.
@@ -156,14 +156,14 @@ pub enum Seen {
 
 /// Range of bytes that a session still expects: the first of the ranges that it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gap {
+pub struct ExpectedRange {
     /// The first missing byte.
     pub start: u64,
     /// One past the last missing byte; `None` when everything from `start` on is missing.
     pub end: Option<u64>,
 }
 
-impl Gap {
+impl ExpectedRange {
     /// Creates a range without an end.
     #[must_use]
     pub const fn open(start: u64) -> Self {
@@ -173,7 +173,7 @@ impl Gap {
 
 /// Settings that apply to every upload of a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CourseRules {
+pub struct UploadRules {
     /// Maximum size of a fragment, in bytes.
     pub largest_fragment: u64,
     /// Policy for a destination where a file of that name exists.

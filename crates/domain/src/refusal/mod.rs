@@ -129,7 +129,7 @@ pub struct Row {
 pub enum Refusal {
     /// The status alone decides.
     Decided(Decision),
-    /// The policy and the occupant of the destination decide: [`after_look`].
+    /// The policy and the occupant of the destination decide: [`after_lookup`].
     Conflict,
 }
 
@@ -138,7 +138,7 @@ pub enum Refusal {
 pub const STATUSES: [u16; 17] =
     [400, 401, 403, 404, 409, 410, 412, 416, 423, 429, 500, 501, 502, 503, 504, 507, 509];
 
-/// Status by which [`after_look`] finds the rows of a conflict.
+/// Status by which [`after_lookup`] finds the rows of a conflict.
 const CONFLICT: u16 = 409;
 
 /// Returns the meaning of a refused call, from its status and the error codes in its body.
@@ -160,7 +160,7 @@ pub fn judge<C: AsRef<str>>(operation: Operation, status: u16, codes: &[C]) -> R
 
 /// Returns the reaction to a conflict, once the occupant of the destination is known.
 #[must_use]
-pub fn after_look(operation: Operation, policy: ConflictPolicy, occupant: Occupant) -> Decision {
+pub fn after_lookup(operation: Operation, policy: ConflictPolicy, occupant: Occupant) -> Decision {
     let decides = |row: &&Row| {
         row.is_about(operation, CONFLICT)
             && (row.policies.is_empty() || row.policies.contains(&policy))
@@ -192,7 +192,7 @@ mod tests {
     const NO_CODES: [&str; 0] = [];
 
     #[test]
-    fn every_operation_and_status_has_a_row_without_conditions_on_the_body() {
+    fn every_operation_and_status_has_a_row_without_error_codes() {
         for operation in Operation::ALL {
             for status in STATUSES {
                 let found =
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_conflict_is_decided_for_every_policy_and_occupant() {
+    fn conflict_has_a_decision_for_every_policy_and_occupant() {
         for operation in Operation::ALL {
             if judge(operation, CONFLICT, &NO_CODES) != Refusal::Conflict {
                 continue;
@@ -221,9 +221,9 @@ mod tests {
         }
     }
 
-    /// [`after_look`] searches by one status of a conflict, so its rows must list both.
+    /// [`after_lookup`] searches by one status of a conflict, so its rows must list both.
     #[test]
-    fn conflict_rows_name_the_same_statuses() {
+    fn conflict_rows_list_the_same_statuses() {
         let conditional =
             TABLE.iter().filter(|r| !(r.policies.is_empty() && r.occupants.is_empty()));
         for row in conditional {
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn under_replace_only_folders_and_files_in_the_path_end_an_upload_at_a_conflict() {
+    fn replace_fails_only_for_a_folder_or_file_in_the_path() {
         let sending = [
             Operation::CreateSession,
             Operation::Fragment,
@@ -260,7 +260,7 @@ mod tests {
         ];
         for operation in sending {
             for occupant in Occupant::ALL {
-                let decision = after_look(operation, ConflictPolicy::Replace, occupant);
+                let decision = after_lookup(operation, ConflictPolicy::Replace, occupant);
                 let is_final = matches!(decision, Decision::Fail(_));
                 let is_in_the_way = matches!(occupant, Occupant::Folder | Occupant::FileInPath);
                 assert_eq!(is_final, is_in_the_way, "{operation:?} {occupant:?}");
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_403_on_an_upload_url_says_nothing_of_the_credentials() {
+    fn status_403_on_an_upload_url_does_not_blame_the_credentials() {
         for operation in [Operation::Fragment, Operation::LastFragment, Operation::SessionStatus] {
             let judged = judge(operation, 403, &["accessDenied"]);
             assert_eq!(judged, Refusal::Decided(Decision::NewSession), "{operation:?}");

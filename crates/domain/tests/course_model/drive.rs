@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use docferry_domain::ConflictPolicy as Policy;
-use docferry_domain::{Answer, FragmentRange, Gap, Names, Seen};
+use docferry_domain::{CandidateNames, DriveEvent, ExpectedRange, FragmentRange, Occupancy};
 
 /// A visible file. `source` is the version of the source that its bytes are from. It is
 /// `None` for a foreign file, and for a file with bytes of two versions.
@@ -38,8 +38,8 @@ impl Session {
         self.source = if is_first || self.source == Some(source) { Some(source) } else { None };
     }
 
-    fn gap(&self) -> Gap {
-        Gap { start: self.stored, end: self.island.map(|(start, _)| start) }
+    fn gap(&self) -> ExpectedRange {
+        ExpectedRange { start: self.stored, end: self.island.map(|(start, _)| start) }
     }
 
     /// Loses the bytes that it had acknowledged.
@@ -77,16 +77,16 @@ impl Drive {
         Some(self.sessions.len() - 1)
     }
 
-    pub(crate) fn ask(&self, session: usize) -> Answer {
+    pub(crate) fn ask(&self, session: usize) -> DriveEvent {
         let session = &self.sessions[session];
-        if session.usable() { Answer::Stands(Some(session.gap())) } else { Answer::Gone }
+        if session.usable() { DriveEvent::Expects(Some(session.gap())) } else { DriveEvent::Gone }
     }
 
-    pub(crate) fn close(&mut self, session: usize) -> Answer {
+    pub(crate) fn close(&mut self, session: usize) -> DriveEvent {
         let session = &mut self.sessions[session];
         let was_open = session.usable();
         session.open &= session.shut;
-        Answer::Closed { was_open }
+        DriveEvent::Closed { was_open }
     }
 
     /// Stores the second half of the fragment and not the first.
@@ -111,15 +111,15 @@ impl Drive {
         wrong: bool,
         source: u32,
         policy: Policy,
-    ) -> Answer {
+    ) -> DriveEvent {
         self.received += range.len();
         let session = &mut self.sessions[session];
         if !session.usable() {
-            return Answer::Gone;
+            return DriveEvent::Gone;
         }
         let overlaps = session.island.is_some_and(|(start, _)| range.end > start);
         if session.stored != range.start || overlaps {
-            return Answer::Mismatch;
+            return DriveEvent::Mismatch;
         }
         session.note_source(source);
         session.stored += kept;
@@ -130,31 +130,40 @@ impl Drive {
             session.island = None;
         }
         if session.stored < range.total && !wrong {
-            return Answer::Accepted { next: Some(session.gap()), took: std::time::Duration::ZERO };
+            return DriveEvent::Accepted {
+                next: Some(session.gap()),
+                took: std::time::Duration::ZERO,
+            };
         }
         let file =
             File { size: range.total - u64::from(wrong), source: session.source, ours: true };
         let taken = self.files.contains_key(&0);
         if policy == Policy::Fail && taken {
-            return Answer::Conflict;
+            return DriveEvent::Conflict;
         }
         session.open = false;
         let number = if policy == Policy::Rename { self.first_free_number() } else { 0 };
         self.place(number, file)
     }
 
-    pub(crate) fn put(&mut self, number: u32, size: u64, source: u32, policy: Policy) -> Answer {
+    pub(crate) fn put(
+        &mut self,
+        number: u32,
+        size: u64,
+        source: u32,
+        policy: Policy,
+    ) -> DriveEvent {
         self.received += size;
         if policy != Policy::Replace && self.files.contains_key(&number) {
-            return Answer::Conflict;
+            return DriveEvent::Conflict;
         }
         self.place(number, File { size, source: Some(source), ours: true })
     }
 
-    fn place(&mut self, number: u32, file: File) -> Answer {
+    fn place(&mut self, number: u32, file: File) -> DriveEvent {
         self.completions += 1;
         self.files.insert(number, file);
-        Answer::Complete
+        DriveEvent::Complete
     }
 
     fn first_free_number(&self) -> u32 {
@@ -163,16 +172,18 @@ impl Drive {
 
     /// Returns the files of the document's size that a lookup finds, and the result of the
     /// lookup.
-    pub(crate) fn look(&self, names: Names, total: u64) -> (Vec<File>, Seen) {
+    pub(crate) fn look(&self, names: CandidateNames, total: u64) -> (Vec<File>, Occupancy) {
         let shown: Vec<File> = match names {
-            Names::One(number) => self.files.get(&number).copied().into_iter().collect(),
-            Names::All => (0..self.first_free_number()).map(|number| self.files[&number]).collect(),
+            CandidateNames::One(number) => self.files.get(&number).copied().into_iter().collect(),
+            CandidateNames::All => {
+                (0..self.first_free_number()).map(|number| self.files[&number]).collect()
+            }
         };
         let same: Vec<File> = shown.iter().copied().filter(|file| file.size == total).collect();
         let seen = match (shown.is_empty(), same.is_empty()) {
-            (true, _) => Seen::Nothing,
-            (_, true) => Seen::Other,
-            _ => Seen::SameSize,
+            (true, _) => Occupancy::Nothing,
+            (_, true) => Occupancy::Other,
+            _ => Occupancy::SameSize,
         };
         (same, seen)
     }

@@ -87,7 +87,7 @@ fn check(case: &Case) -> (Ended, u64) {
         matches!(event, Event::CrashAfter | Event::LoseAnswer | Event::StoreHalf(_) | Event::Shut)
     });
     assert!(orphans <= unlearned.count(), "{orphans} sessions are orphaned");
-    // After a change of the source, the document delivered before causes a conflict.
+    // After a change of the source, the document delivered before cause_chain a conflict.
     let conflicts_with_itself = case.policy == Policy::Fail && has(Event::SourceChange);
     let harmless = !has(Event::Cancel)
         && !has(Event::WrongSize)
@@ -117,12 +117,12 @@ proptest! {
     #![proptest_config(cases())]
 
     #[test]
-    fn whatever_happens_in_any_order_the_invariants_hold(case in case()) {
+    fn upload_invariants_hold_for_any_order_of_faults(case in case()) {
         check(&case);
     }
 
     #[test]
-    fn lost_answers_alone_cost_no_byte(
+    fn lost_answers_alone_cause_no_resent_byte(
         total in SMALL_FILE_BYTES + 1..=12 * MB,
         lost in proptest::collection::vec(2_u8..8, 0..5),
     ) {
@@ -133,7 +133,7 @@ proptest! {
     }
 
     #[test]
-    fn a_small_document_whose_answer_is_lost_is_looked_for_and_not_put_again(
+    fn small_put_with_a_lost_answer_is_looked_up_and_not_repeated(
         total in 0..=SMALL_FILE_BYTES,
         wait in 0_u8..3,
         lost in prop_oneof![Just(Event::LoseAnswer), Just(Event::CrashAfter)],
@@ -154,7 +154,7 @@ fn large(events: Vec<(u8, Event)>) -> Case {
 }
 
 #[test]
-fn a_201_of_the_wrong_size_is_a_failure() {
+fn completed_file_of_another_size_fails_verification() {
     let case = large(vec![(3, Event::WrongSize)]);
     assert_eq!(check(&case).0, Ended::Failed(FailureCode::VerificationFailed));
 }
@@ -162,7 +162,7 @@ fn a_201_of_the_wrong_size_is_a_failure() {
 /// F13: the last fragment fails repeatedly, in the first session and in the one that
 /// replaces it.
 #[test]
-fn a_last_fragment_that_always_fails_gets_one_other_session_and_then_the_transfer_fails() {
+fn failing_last_fragment_gets_exactly_one_new_session() {
     let mut events = vec![(3, Event::ServerError)];
     events.extend([(1, Event::ServerError); 2]);
     // A status request, a close, an open, and five fragments of half the size.
@@ -177,7 +177,7 @@ fn a_last_fragment_that_always_fails_gets_one_other_session_and_then_the_transfe
 /// Regression: the new entity tag was recorded before the session with the old bytes was
 /// closed. After a crash in between, the next invocation mixed bytes of both versions.
 #[test]
-fn regression_a_source_that_changes_before_a_crash_is_never_mixed_with_what_was_sent() {
+fn source_change_before_a_crash_never_mixes_two_versions() {
     for crashes in 1..=3 {
         let mut events = vec![(2, Event::SourceChange)];
         events.extend(vec![(0, Event::CrashBefore); crashes]);
@@ -188,7 +188,7 @@ fn regression_a_source_that_changes_before_a_crash_is_never_mixed_with_what_was_
 /// Regression: after a conflict, a PUT under the next name followed without a checkpoint in
 /// between.
 #[test]
-fn regression_a_wish_to_stop_is_noticed_before_a_put_under_the_next_number() {
+fn cancel_is_noticed_before_a_put_under_the_next_number() {
     let case = Case {
         total: 1,
         largest: GRANULE_BYTES,

@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use docferry_domain::{
-    Action, Answer, Checkpoint, ConflictPolicy as Policy, Course, CourseRules, End, FailureCode,
-    GRANULE_BYTES, Gap, HashState, MAX_RENEWALS, MAX_SESSIONS, SMALL_FILE_BYTES,
+    Checkpoint, Command, ConflictPolicy as Policy, DriveEvent, ExpectedRange, FailureCode,
+    GRANULE_BYTES, HashState, InvocationOutcome, MAX_RENEWALS, MAX_SESSIONS, SMALL_FILE_BYTES,
+    UploadMachine, UploadRules,
 };
 
 use crate::drive::{Drive, File};
@@ -90,20 +91,20 @@ pub(crate) enum Ended {
 /// How an invocation ended.
 enum InvocationEnd {
     Crash,
-    End(End),
+    InvocationOutcome(InvocationOutcome),
     Canceled,
 }
 
 /// A fragment or PUT whose answer is no longer awaited, with its session and the version of
 /// the source.
 #[derive(Clone, Copy)]
-struct Late(Action, Option<usize>, u32);
+struct Late(Command, Option<usize>, u32);
 
 pub(crate) struct Run {
     pub(crate) drive: Drive,
     pub(crate) steps: u32,
     case: Case,
-    rules: CourseRules,
+    rules: UploadRules,
     events: VecDeque<(u8, Event)>,
     source: u32,
     /// Whether the object under the source's key is now another document.
@@ -116,7 +117,7 @@ pub(crate) struct Run {
     cancel: bool,
     // State of the present invocation.
     began_with: u32,
-    expected_range: Option<Gap>,
+    expected_range: Option<ExpectedRange>,
     acknowledged: u64,
     shown: Vec<File>,
     answered: Option<File>,
@@ -137,7 +138,7 @@ impl Run {
             drive,
             steps: 0,
             case: case.clone(),
-            rules: CourseRules { largest_fragment: case.largest, policy: case.policy },
+            rules: UploadRules { largest_fragment: case.largest, policy: case.policy },
             events: case.events.iter().copied().collect(),
             source: 1,
             foreign: false,
@@ -163,15 +164,24 @@ impl Run {
         let mut retries = 0;
         let ended = loop {
             match self.invocation() {
-                InvocationEnd::End(End::Done) => break Ended::Delivered,
+                InvocationEnd::InvocationOutcome(InvocationOutcome::Done) => {
+                    break Ended::Delivered;
+                }
                 InvocationEnd::Canceled => break Ended::Canceled,
-                InvocationEnd::End(End::Failed(code)) if !code.is_retryable() || retries >= 8 => {
+                InvocationEnd::InvocationOutcome(InvocationOutcome::Failed(code))
+                    if !code.is_retryable() || retries >= 8 =>
+                {
                     break Ended::Failed(code);
                 }
-                InvocationEnd::Crash | InvocationEnd::End(End::Failed(_)) => retries += 1,
+                InvocationEnd::Crash
+                | InvocationEnd::InvocationOutcome(InvocationOutcome::Failed(_)) => retries += 1,
                 // A session whose URL never arrived expires during the wait.
-                InvocationEnd::End(End::Blocked(_)) => self.expire_other_sessions(),
-                InvocationEnd::End(End::HandOver | End::Wait(_)) => {}
+                InvocationEnd::InvocationOutcome(InvocationOutcome::Blocked(_)) => {
+                    self.expire_other_sessions();
+                }
+                InvocationEnd::InvocationOutcome(
+                    InvocationOutcome::HandOver | InvocationOutcome::Wait(_),
+                ) => {}
             }
         };
         if let Some(session) = self.session {
@@ -192,7 +202,8 @@ impl Run {
             return InvocationEnd::Canceled;
         }
         let kept = self.kept.as_ref().map(|(checkpoint, _)| checkpoint);
-        let mut course = Course::begin(self.case.total, self.rules, kept, self.session.is_some());
+        let mut course =
+            UploadMachine::begin(self.case.total, self.rules, kept, self.session.is_some());
         self.hash_of = self.kept.as_ref().and_then(|(_, source)| *source);
         (self.expected_range, self.unclear_put, self.answered) = (None, false, None);
         self.began_with = kept.map_or(0, |checkpoint| checkpoint.sessions);
@@ -203,8 +214,8 @@ impl Run {
             let event = self.next_event();
             let fits = (event == Event::OutOfTime && self.steps.is_multiple_of(2)).then_some(0);
             let action = course.action(fits);
-            if let Action::End(end) = action {
-                return InvocationEnd::End(end);
+            if let Command::InvocationOutcome(end) = action {
+                return InvocationEnd::InvocationOutcome(end);
             }
             if event == Event::CrashBefore {
                 return InvocationEnd::Crash;
@@ -246,10 +257,10 @@ impl Run {
     }
 
     /// Checks that a command is allowed, given the answers of the drive so far.
-    fn expect(&mut self, course: &Course, action: Action) {
+    fn expect(&mut self, course: &UploadMachine, action: Command) {
         let total = self.case.total;
         match action {
-            Action::Send(range) => {
+            Command::Send(range) => {
                 let Some(gap) = self.expected_range else {
                     panic!("the drive has not named a range")
                 };
@@ -267,7 +278,7 @@ impl Run {
                 assert!(course.hashed_to() >= range.start, "a gap in the hash");
                 self.sent_after_cancel += u32::from(self.cancel);
             }
-            Action::Put { .. } => {
+            Command::Put { .. } => {
                 assert!(
                     total <= SMALL_FILE_BYTES && !self.unclear_put,
                     "repeats a PUT without a lookup"
@@ -279,14 +290,14 @@ impl Run {
                 );
                 self.sent_after_cancel += u32::from(self.cancel);
             }
-            Action::Open => {
+            Command::Open => {
                 let open = self.session.is_some_and(|session| {
                     let session = &self.drive.sessions[session];
                     session.open && !session.shut
                 });
                 assert!(!open, "opens a session while another is open");
             }
-            Action::Verify { .. } => {
+            Command::Verify { .. } => {
                 assert_eq!(course.hashed_to(), total, "verifies before the whole source is hashed");
                 assert!(
                     total == 0 || self.hash_of == Some(self.tag),
@@ -298,25 +309,25 @@ impl Run {
         assert!(self.sent_after_cancel <= 1, "a cancel request goes unnoticed");
     }
 
-    fn perform(&mut self, action: Action, event: Event) -> Answer {
+    fn perform(&mut self, action: Command, event: Event) -> DriveEvent {
         // Every read is conditional on the tag.
-        let reads = matches!(action, Action::Send(_) | Action::Hash { .. } | Action::Load);
+        let reads = matches!(action, Command::Send(_) | Command::Hash { .. } | Command::Load);
         if reads && (self.tag != self.source || self.foreign) {
-            return Answer::SourceChanged;
+            return DriveEvent::SourceChanged;
         }
-        let writes = matches!(action, Action::Send(_) | Action::Put { .. });
+        let writes = matches!(action, Command::Send(_) | Command::Put { .. });
         match (event, action) {
-            (Event::ServerError, _) => return Answer::Lost,
-            (Event::TimeOut, _) => return Answer::TimedOut,
-            (Event::OutOfTime, _) => return Answer::OutOfTime,
-            (Event::Throttle, _) => return Answer::Throttled(None),
-            (Event::Expire, Action::Ask | Action::Send(_)) => {
+            (Event::ServerError, _) => return DriveEvent::Lost,
+            (Event::TimeOut, _) => return DriveEvent::TimedOut,
+            (Event::OutOfTime, _) => return DriveEvent::OutOfTime,
+            (Event::Throttle, _) => return DriveEvent::Throttled(None),
+            (Event::Expire, Command::Ask | Command::Send(_)) => {
                 if let Some(session) = self.session {
                     self.drive.sessions[session].open = false;
                 }
             }
-            (Event::SourceBreak, Action::Send(_) | Action::Hash { .. } | Action::Load) => {
-                return Answer::SourceBroke;
+            (Event::SourceBreak, Command::Send(_) | Command::Hash { .. } | Command::Load) => {
+                return DriveEvent::SourceUnreadable;
             }
             (Event::SourceChange, _) => self.source += 1,
             (Event::ForeignPush, _) => self.foreign = true,
@@ -327,23 +338,23 @@ impl Run {
                     self.drive.sessions[session].shut = true;
                 }
             }
-            (Event::Conflict, _) if writes => return Answer::Conflict,
-            (Event::Forget, Action::Ask) => self.forget(),
-            (Event::Island, Action::Send(range)) => {
+            (Event::Conflict, _) if writes => return DriveEvent::Conflict,
+            (Event::Forget, Command::Ask) => self.forget(),
+            (Event::Island, Command::Send(range)) => {
                 if let Some(session) = self.session {
                     self.drive.store_island(session, range, self.tag);
                 }
-                return Answer::Lost;
+                return DriveEvent::Lost;
             }
-            (Event::Vague, Action::Ask) => return Answer::Stands(None),
-            (Event::Vague, Action::Verify { .. }) => return Answer::HashPending,
-            (Event::LandLate, Action::Send(_) | Action::Put { .. }) => {
+            (Event::Vague, Command::Ask) => return DriveEvent::Expects(None),
+            (Event::Vague, Command::Verify { .. }) => return DriveEvent::HashPending,
+            (Event::LandLate, Command::Send(_) | Command::Put { .. }) => {
                 self.late = Some(Late(action, self.session, self.tag));
-                return Answer::TimedOut;
+                return DriveEvent::TimedOut;
             }
             _ => {}
         }
-        if matches!(action, Action::Send(_) | Action::Put { .. }) {
+        if matches!(action, Command::Send(_) | Command::Put { .. }) {
             if let Some(Late(action, session, source)) = self.late.take() {
                 let present = std::mem::replace(&mut self.session, session);
                 self.effect(action, Event::Deliver, source);
@@ -351,21 +362,21 @@ impl Run {
             }
             // An invocation sends a PUT only after a checkpoint under its own epoch, so a
             // later invocation knows of it.
-            let known = self.began_with > 0 || matches!(action, Action::Send(_));
+            let known = self.began_with > 0 || matches!(action, Command::Send(_));
             if event == Event::Duplicate && known {
                 self.effect(action, Event::Deliver, self.tag);
             }
         }
         let answer = self.effect(action, event, self.tag);
         match (event, action, answer) {
-            (Event::LoseAnswer | Event::StoreHalf(_), ..) => Answer::Lost,
-            (Event::NoItem, ..) if writes => Answer::Lost,
-            (Event::Forget, Action::Send(_), Answer::Accepted { .. }) => {
+            (Event::LoseAnswer | Event::StoreHalf(_), ..) => DriveEvent::Lost,
+            (Event::NoItem, ..) if writes => DriveEvent::Lost,
+            (Event::Forget, Command::Send(_), DriveEvent::Accepted { .. }) => {
                 self.forget();
                 answer
             }
-            (Event::Vague, Action::Send(_), Answer::Accepted { .. }) => {
-                Answer::Accepted { next: None, took: Duration::ZERO }
+            (Event::Vague, Command::Send(_), DriveEvent::Accepted { .. }) => {
+                DriveEvent::Accepted { next: None, took: Duration::ZERO }
             }
             _ => answer,
         }
@@ -377,32 +388,32 @@ impl Run {
         }
     }
 
-    fn effect(&mut self, action: Action, event: Event, source: u32) -> Answer {
+    fn effect(&mut self, action: Command, event: Event, source: u32) -> DriveEvent {
         let total = self.case.total;
         match action {
-            Action::Ask => self.drive.ask(self.session.unwrap()),
-            Action::Look(names) => {
+            Command::Ask => self.drive.ask(self.session.unwrap()),
+            Command::Look(names) => {
                 let (shown, seen) = self.drive.look(names, total);
                 self.shown = shown;
-                Answer::Found(seen)
+                DriveEvent::Found(seen)
             }
-            Action::Hash { until } => Answer::Hashed(until),
-            Action::Load => Answer::Loaded,
-            Action::Open => match self.drive.open(self.case.policy) {
+            Command::Hash { until } => DriveEvent::Hashed(until),
+            Command::Load => DriveEvent::Loaded,
+            Command::Open => match self.drive.open(self.case.policy) {
                 // The URL is stored when the answer arrives, or never.
                 Some(session) if !matches!(event, Event::LoseAnswer | Event::StoreHalf(_)) => {
                     if event != Event::CrashAfter {
                         self.session = Some(session);
                     }
-                    Answer::Opened
+                    DriveEvent::Opened
                 }
-                Some(_) => Answer::Lost,
-                None => Answer::Conflict,
+                Some(_) => DriveEvent::Lost,
+                None => DriveEvent::Conflict,
             },
-            Action::Close => self.drive.close(self.session.unwrap()),
-            Action::Put { number } => {
+            Command::Close => self.drive.close(self.session.unwrap()),
+            Command::Put { number } => {
                 if matches!(event, Event::StoreHalf(_)) {
-                    return Answer::Lost;
+                    return DriveEvent::Lost;
                 }
                 // Numbered names are put under the policy `fail`.
                 let numbering = self.case.policy == Policy::Rename;
@@ -412,65 +423,67 @@ impl Run {
                 self.answered = self.drive.files.get(&number).copied();
                 answer
             }
-            Action::Send(range) => {
+            Command::Send(range) => {
                 let kept = match event {
                     Event::StoreHalf(percent) => range.len() * percent / 100,
                     _ => range.len(),
                 };
-                let Some(session) = self.session else { return Answer::Gone };
+                let Some(session) = self.session else { return DriveEvent::Gone };
                 let wrong = event == Event::WrongSize;
                 let policy = self.case.policy;
                 let answer = self.drive.send(session, range, kept, wrong, source, policy);
-                if answer == Answer::Complete {
+                if answer == DriveEvent::Complete {
                     let size = total - u64::from(wrong);
                     self.answered = Some(File { size, source: Some(source), ours: true });
                 }
                 answer
             }
-            Action::Verify { .. } if self.hash_late > 0 => {
+            Command::Verify { .. } if self.hash_late > 0 => {
                 self.hash_late -= 1;
-                Answer::HashPending
+                DriveEvent::HashPending
             }
-            Action::Verify { by_us } => {
+            Command::Verify { by_us } => {
                 let shown = match (by_us, self.answered) {
                     (_, Some(file)) => vec![file],
                     (true, None) => self.drive.files.values().copied().collect(),
                     (false, None) => self.shown.clone(),
                 };
                 let same = |file: &File| file.size == total && file.source == Some(self.tag);
-                if shown.iter().any(same) { Answer::Verified } else { Answer::NotOurs }
+                if shown.iter().any(same) { DriveEvent::Verified } else { DriveEvent::OtherFile }
             }
-            Action::Renew if self.foreign => Answer::Refused(FailureCode::SourceChanged),
-            Action::Renew => {
+            Command::Renew if self.foreign => DriveEvent::Refused(FailureCode::SourceChanged),
+            Command::Renew => {
                 self.tag = self.source;
-                Answer::Renewed
+                DriveEvent::Renewed
             }
-            Action::End(_) => unreachable!(),
+            Command::InvocationOutcome(_) => unreachable!(),
         }
     }
 
     /// Updates the reference with the answer.
-    fn update_reference(&mut self, action: Action, answer: Answer) {
-        if !matches!(action, Action::Verify { .. } | Action::Hash { .. }) {
+    fn update_reference(&mut self, action: Command, answer: DriveEvent) {
+        if !matches!(action, Command::Verify { .. } | Command::Hash { .. }) {
             self.expected_range = match answer {
-                Answer::Opened => Some(Gap::open(0)),
-                Answer::Stands(next) => next,
-                Answer::Accepted { next, .. } => next,
+                DriveEvent::Opened => Some(ExpectedRange::open(0)),
+                DriveEvent::Expects(next) => next,
+                DriveEvent::Accepted { next, .. } => next,
                 _ => None,
             };
             let offset = self.expected_range.map_or(0, |gap| gap.start);
             self.acknowledged = self.acknowledged.max(offset);
         }
         match (action, answer) {
-            (Action::Send(range), Answer::Complete) => self.acknowledged = range.end,
-            (Action::Hash { until }, Answer::Hashed(_)) => self.acknowledged = until,
-            (Action::Load, Answer::Loaded) => self.acknowledged = self.case.total,
-            (Action::Put { .. }, Answer::Lost | Answer::TimedOut) => self.unclear_put = true,
-            (Action::Look(_), Answer::Found(_)) => {
+            (Command::Send(range), DriveEvent::Complete) => self.acknowledged = range.end,
+            (Command::Hash { until }, DriveEvent::Hashed(_)) => self.acknowledged = until,
+            (Command::Load, DriveEvent::Loaded) => self.acknowledged = self.case.total,
+            (Command::Put { .. }, DriveEvent::Lost | DriveEvent::TimedOut) => {
+                self.unclear_put = true;
+            }
+            (Command::Look(_), DriveEvent::Found(_)) => {
                 self.unclear_put = false;
                 self.answered = None;
             }
-            (Action::Open, Answer::Opened) => {
+            (Command::Open, DriveEvent::Opened) => {
                 let (opened, renewals) =
                     self.kept.as_ref().map_or((0, 0), |(c, _)| (c.sessions, c.tally.renewals));
                 assert!(renewals <= MAX_RENEWALS, "too many renewals");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use docferry_app::finalize::{FinalizeSettings, Ports, finalize};
 use docferry_app::initiate::{InitiateSettings, initiate};
 use docferry_app::ports::{
-    Cause, Clock as _, ConflictPolicy, CredentialsProvider, Lookup, TransferStore as _,
+    Cause, Clock as _, ConflictPolicy, CredentialsProvider, Freshness, TransferStore as _,
 };
 use docferry_app::upload::{Progress, Upload, UploadSettings, upload};
 use docferry_app::{TaskError, TaskInput, poll, push};
@@ -37,7 +37,7 @@ pub(crate) const RETRIES: u32 = 3;
 struct Credentials;
 
 impl CredentialsProvider<ClientCredentials> for Credentials {
-    async fn credentials(&self, _: Lookup) -> Result<ClientCredentials, Cause> {
+    async fn credentials(&self, _: Freshness) -> Result<ClientCredentials, Cause> {
         let config = Config::default();
         let client_secret = config.client_secret.into();
         Ok(ClientCredentials { client_id: config.client_id, client_secret })
@@ -46,7 +46,7 @@ impl CredentialsProvider<ClientCredentials> for Credentials {
 
 /// Result of a row.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Came {
+pub(crate) struct FaultResult {
     pub(crate) outcome: Result<(), FailureCode>,
     /// Bytes that the simulator received beyond the document's size.
     pub(crate) extra: i64,
@@ -113,7 +113,7 @@ impl Bench {
             record_ttl: SignedDuration::from_hours(168),
         };
         let runner = Runner::new(&world);
-        let transfer = initiate(&runner.admitter(), limits, request).await.unwrap();
+        let transfer = initiate(&runner.scheduler(), limits, request).await.unwrap();
         let task = TaskInput { transfer_id: transfer.transfer_id, attempt: 1 };
         let ports = Upload {
             store: world.clone(),
@@ -164,7 +164,7 @@ impl Bench {
     }
 
     /// Runs the steps of the workflow until the transfer has ended.
-    pub(crate) async fn run(&self, row: &Row) -> Came {
+    pub(crate) async fn run(&self, row: &Row) -> FaultResult {
         let world = &self.world;
         push::push(
             world,
@@ -179,8 +179,8 @@ impl Bench {
         .done()
         .unwrap();
         let rules = ArrivalRules { deadline: SignedDuration::from_secs(600) };
-        let admitter = self.runner.admitter();
-        poll::poll(&admitter, world, rules, &self.task).await.unwrap();
+        let scheduler = self.runner.scheduler();
+        poll::poll(&scheduler, world, rules, &self.task).await.unwrap();
         let stopped_by = self.run_uploads(row).await.err();
         let mut failures = 0;
         for _ in 0..100 {
@@ -205,14 +205,14 @@ impl Bench {
                 Ok(Progress::SourceLost) => return Err(FailureCode::SourceChanged),
                 Ok(Progress::Wait { seconds }) => {
                     (row.meanwhile)(&self.world);
-                    if let Some(place) = row.foreign_later.filter(|_| waits == 0) {
+                    if let Some(place) = row.later_file.filter(|_| waits == 0) {
                         self.put_foreign(place).await;
                     }
                     waits += 1;
                     self.world.advance(SignedDuration::from_secs(seconds.into()));
                     // The simulator's clock does not advance with the test's, so sessions have
                     // to be expired explicitly.
-                    if row.lapsing {
+                    if row.sessions_expire {
                         self.post_admin("/sessions/expire", &Value::Null).await;
                     }
                 }
@@ -239,9 +239,9 @@ impl Bench {
             clock: world,
         };
         let stopped_by = stopped_by.map(FailureCode::as_str);
-        let admitter = self.runner.admitter();
+        let scheduler = self.runner.scheduler();
         let settings = FinalizeSettings::default();
-        let ended = finalize(&ports, &admitter, settings, &self.task, stopped_by).await?;
+        let ended = finalize(&ports, &scheduler, settings, &self.task, stopped_by).await?;
         match ended.done() {
             Ok(phase) => Ok(Some(phase)),
             Err(reason) => {
@@ -256,7 +256,7 @@ impl Bench {
     }
 
     /// Collects the requests, the files and the elapsed time of a run.
-    pub(crate) async fn seen(&self, came: Came) -> Seen {
+    pub(crate) async fn seen(&self, came: FaultResult) -> Seen {
         let mut requests = BTreeMap::new();
         for request in self.list("/requests").await {
             *requests.entry(text(&request, "operation").to_owned()).or_insert(0) += 1;
@@ -271,7 +271,7 @@ impl Bench {
         }
     }
 
-    async fn observe_result(&self, row: &Row) -> Came {
+    async fn observe_result(&self, row: &Row) -> FaultResult {
         let transfer = self.record().await;
         let outcome = match transfer.phase {
             Phase::Completed => Ok(()),
@@ -288,7 +288,7 @@ impl Bench {
         let foreign = if row.foreign.is_some() { 6 } else { 0 };
         let sessions = self.list("/sessions").await;
         let open = sessions.iter().filter(|session| text(session, "state") == "open").count();
-        Came {
+        FaultResult {
             outcome,
             extra: i64::try_from(received).unwrap() - i64::try_from(row.size + foreign).unwrap(),
             sessions: sessions.len(),

@@ -9,7 +9,7 @@ use docferry_domain::refusal::{self, Decision, Occupant, Operation, TABLE};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Came};
+use crate::bench::{Bench, FaultResult};
 use crate::row::{LARGE, Row, SMALL, row};
 
 /// `Retry-After` of throttled responses, in seconds. It is longer than any pause that the client
@@ -25,7 +25,7 @@ pub(crate) struct Case {
 
 /// Result of a run, with the observations of the simulator and the clock.
 pub(crate) struct Seen {
-    pub(crate) came: Came,
+    pub(crate) came: FaultResult,
     /// Number of requests by operation.
     pub(crate) requests: BTreeMap<String, usize>,
     /// Paths of the files in the drive after the end.
@@ -142,7 +142,7 @@ impl Case {
     fn scenario(&self) -> Row {
         let scenario = row("", "", self.size(), self.rules()).under(self.policy());
         match self.foreign_file() {
-            Some(place) if self.is_fragment_operation() => scenario.beside_later(place),
+            Some(place) if self.is_fragment_operation() => scenario.with_later_file_at(place),
             Some(place) => scenario.beside(place),
             None => scenario,
         }
@@ -203,7 +203,7 @@ async fn run(case: Case) -> Option<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_decision_about_a_refusal_is_carried_out() {
+async fn client_executes_every_decision_of_the_error_table() {
     let cases = cases();
     let count = cases.len();
     let mismatches: Vec<String> =

@@ -11,12 +11,12 @@ mod decisions;
 mod row;
 mod rows;
 
-use bench::{Bench, Came};
+use bench::{Bench, FaultResult};
 use futures::StreamExt as _;
 use row::Row;
 use rows::rows;
 
-async fn run(row: Row) -> (Row, Came) {
+async fn run(row: Row) -> (Row, FaultResult) {
     // Each row is a separate task, so that rows share the processors and run during the pauses
     // of others.
     let task = async move {
@@ -28,8 +28,8 @@ async fn run(row: Row) -> (Row, Came) {
 }
 
 /// Returns the expected result of a row.
-fn expected(row: &Row, came: &Came) -> Came {
-    Came {
+fn expected(row: &Row, came: &FaultResult) -> FaultResult {
+    FaultResult {
         outcome: row.outcome,
         extra: row.extra,
         sessions: row.sessions,
@@ -47,7 +47,7 @@ fn undiscoverable_sessions(row: &Row) -> usize {
 }
 
 /// Formats a line of the printed table.
-fn line(row: &Row, came: &Came) -> String {
+fn line(row: &Row, came: &FaultResult) -> String {
     let outcome = match came.outcome {
         Ok(()) if came.rewritten => "completed, rewritten",
         Ok(()) => "completed",
@@ -67,7 +67,7 @@ fn line(row: &Row, came: &Came) -> String {
 
 /// Prints a table: fault, outcome, bytes received minus size, sessions, leftovers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_known_fault_ends_as_it_should_and_leaves_nothing_behind() {
+async fn every_known_upload_fault_has_the_expected_result_and_no_leftovers() {
     let came: Vec<_> = futures::stream::iter(rows()).map(run).buffered(32).collect().await;
     println!("\n{:<4} {:<58} {:<24} {:>9} {:>3}  left", "", "fault", "outcome", "−size", "ses");
     let mut mismatches = 0;

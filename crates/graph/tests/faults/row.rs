@@ -21,11 +21,11 @@ pub(crate) struct Row {
     /// Folder and name of another owner's file that exists from the start.
     pub(crate) foreign: Option<(&'static str, &'static str)>,
     /// Folder and name of another owner's file that appears during the first pause.
-    pub(crate) foreign_later: Option<(&'static str, &'static str)>,
+    pub(crate) later_file: Option<(&'static str, &'static str)>,
     /// Fault rules of the simulator.
     pub(crate) rules: Value,
     /// Whether open sessions expire during pauses.
-    pub(crate) lapsing: bool,
+    pub(crate) sessions_expire: bool,
     /// Change of the source during pauses.
     pub(crate) meanwhile: fn(&World),
     /// Expected outcome.
@@ -50,9 +50,9 @@ pub(crate) fn row(number: &'static str, fault: &'static str, size: u64, rules: V
         name: "order.pdf",
         policy: Replace,
         foreign: None,
-        foreign_later: None,
+        later_file: None,
         rules,
-        lapsing: false,
+        sessions_expire: false,
         meanwhile: |_| {},
         outcome: Ok(()),
         extra: 0,
@@ -81,8 +81,8 @@ impl Row {
         Self { sessions, ..self }
     }
 
-    pub(crate) fn lapsing(self) -> Self {
-        Self { lapsing: true, ..self }
+    pub(crate) fn sessions_expire(self) -> Self {
+        Self { sessions_expire: true, ..self }
     }
 
     pub(crate) fn under(self, policy: ConflictPolicy) -> Self {
@@ -90,7 +90,7 @@ impl Row {
     }
 
     /// Adds another owner's file at the document's own path.
-    pub(crate) fn beside_foreign(self) -> Self {
+    pub(crate) fn with_existing_file(self) -> Self {
         self.beside(("Court", "order.pdf"))
     }
 
@@ -98,8 +98,8 @@ impl Row {
         Self { foreign: Some(place), ..self }
     }
 
-    pub(crate) fn beside_later(self, place: (&'static str, &'static str)) -> Self {
-        Self { foreign_later: Some(place), ..self }
+    pub(crate) fn with_later_file_at(self, place: (&'static str, &'static str)) -> Self {
+        Self { later_file: Some(place), ..self }
     }
 
     pub(crate) fn files(self, files: usize) -> Self {

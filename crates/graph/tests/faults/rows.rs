@@ -41,16 +41,16 @@ fn opening() -> Vec<Row> {
         large("–", "none", json!([])),
         small("–", "none, put whole", json!([])),
         row("–", "none, empty", 0, json!([])),
-        large("F6", "createSession: response lost", lost()).lapsing().sessions(2),
+        large("F6", "createSession: response lost", lost()).sessions_expire().sessions(2),
         large("F6", "createSession: response lost, older file", lost())
-            .beside_foreign()
-            .lapsing()
+            .with_existing_file()
+            .sessions_expire()
             .sessions(2),
         large("F6", "createSession: response lost, session never expires", lost())
             .fails(DestinationLocked, 0),
         large("F6", "createSession: response lost, policy fail", lost())
             .under(Fail)
-            .lapsing()
+            .sessions_expire()
             .sessions(2),
         large("F6", "createSession: 500", json!({ "operation": "createSession", "status": 500 })),
         large("F21", "createSession: 401", json!({ "operation": "createSession", "status": 401 })),
@@ -177,7 +177,7 @@ fn last() -> Vec<Row> {
         large("F11", "last: stored, response lost", last_with("dropResponse", json!(true))),
         large("F11", "last: stored, response lost, rename", last_with("dropResponse", json!(true)))
             .under(Rename)
-            .beside_foreign()
+            .with_existing_file()
             .files(2),
         large("F11", "last: stored, response lost, fail", last_with("dropResponse", json!(true)))
             .under(Fail),
@@ -238,7 +238,7 @@ fn last() -> Vec<Row> {
         .named("order.xlsx")
         .container()
         .under(Rename)
-        .beside_foreign()
+        .with_existing_file()
         .files(2)
         .rewritten(),
         large(
@@ -288,7 +288,7 @@ fn refusals() -> Vec<Row> {
     vec![
         large("F12", "createSession: 409, policy fail", json!([]))
             .under(Fail)
-            .beside_foreign()
+            .with_existing_file()
             .fails(DestinationConflict, 0)
             .sessions(0)
             .files(1),
@@ -363,12 +363,12 @@ fn whole() -> Vec<Row> {
         small("F11", "PUT: 201 without a hash", put("noHash", json!(true))),
         small("F12", "PUT: name taken, rename", json!([]))
             .under(Rename)
-            .beside_foreign()
+            .with_existing_file()
             .again(size)
             .files(2),
         small("F12", "PUT: name taken, fail", json!([]))
             .under(Fail)
-            .beside_foreign()
+            .with_existing_file()
             .fails(DestinationConflict, size)
             .files(1),
         small("F12", "PUT: 423", put("status", json!(423))).again(size),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use docferry_app::ports::{
-    ByteStream, Cause, Clock, CredentialsProvider, Destination, Lookup, StagingError, UploadUrl,
+    ByteStream, Cause, Clock, CredentialsProvider, Destination, ExchangeError, Freshness, UploadUrl,
 };
 use docferry_domain::FragmentRange;
 use docferry_graph::{ClientCredentials, GraphDrive, GraphSettings};
@@ -21,15 +21,15 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Clock that moves only when a test advances it.
 #[derive(Clone, Default)]
-pub(crate) struct StandingClock(Arc<Mutex<Timestamp>>);
+pub(crate) struct ManualClock(Arc<Mutex<Timestamp>>);
 
-impl StandingClock {
+impl ManualClock {
     pub(crate) fn forward(&self, seconds: i64) {
         *self.0.lock().unwrap() += jiff::SignedDuration::from_secs(seconds);
     }
 }
 
-impl Clock for StandingClock {
+impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         *self.0.lock().unwrap()
     }
@@ -48,8 +48,8 @@ impl Asked {
 }
 
 impl CredentialsProvider<ClientCredentials> for Asked {
-    async fn credentials(&self, lookup: Lookup) -> Result<ClientCredentials, Cause> {
-        let fresh = lookup == Lookup::Fresh;
+    async fn credentials(&self, lookup: Freshness) -> Result<ClientCredentials, Cause> {
+        let fresh = lookup == Freshness::Fresh;
         self.0[usize::from(fresh)].fetch_add(1, Ordering::SeqCst);
         Ok(ClientCredentials {
             client_id: "app".into(),
@@ -58,7 +58,7 @@ impl CredentialsProvider<ClientCredentials> for Asked {
     }
 }
 
-pub(crate) type TestDrive = GraphDrive<Asked, StandingClock>;
+pub(crate) type TestDrive = GraphDrive<Asked, ManualClock>;
 
 pub(crate) fn settings(base: &str) -> GraphSettings {
     GraphSettings {
@@ -70,7 +70,7 @@ pub(crate) fn settings(base: &str) -> GraphSettings {
 }
 
 pub(crate) fn drive(base: &str) -> TestDrive {
-    GraphDrive::new(&settings(base), Asked::default(), StandingClock::default()).unwrap()
+    GraphDrive::new(&settings(base), Asked::default(), ManualClock::default()).unwrap()
 }
 
 pub(crate) fn destination(folder: &str, name: &str) -> Destination {
@@ -104,7 +104,7 @@ pub(crate) fn bytes(len: usize) -> ByteStream {
 
 /// Returns a stream of `len` bytes that then fails as if the source object had changed.
 pub(crate) fn failing_after(len: usize) -> ByteStream {
-    let error = futures::stream::iter([Err(StagingError::Changed)]);
+    let error = futures::stream::iter([Err(ExchangeError::Changed)]);
     bytes(len).chain(error).boxed()
 }
 

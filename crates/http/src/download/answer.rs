@@ -8,7 +8,7 @@ use docferry_contract::job::{
     JobError, JobItem, JobResult, JobStatus, JobTransientError, Progress, Timestamps, time,
 };
 use docferry_domain::{
-    Failure, FailureCode, JobState, Phase, Standing, Transfer, TransferId, TransientError,
+    Failure, FailureCode, JobSnapshot, JobState, Phase, Transfer, TransferId, TransientError,
     eta_seconds, next_poll_ms, percent,
 };
 use jiff::Timestamp;
@@ -150,9 +150,9 @@ fn last_transient_error(job: &Job) -> Option<JobTransientError> {
 }
 
 /// Returns the snapshot of a job from which the events of its stream are derived.
-pub(super) fn standing(job: &Job, now: Timestamp) -> Standing {
+pub(super) fn standing(job: &Job, now: Timestamp) -> JobSnapshot {
     let summary = JobSummary::of(job);
-    Standing {
+    JobSnapshot {
         attempt: summary.attempts,
         state: job.state(now),
         percent: summary.percent,
@@ -204,7 +204,8 @@ fn throughput(job: &Job, now: Timestamp) -> Option<JobThroughput> {
             let source = document.source.as_ref().filter(|_| document.phase > Phase::Pushing)?;
             let unsent = source.size.saturating_sub(document.bytes_done);
             // Estimate of the bytes that have moved since the last measured checkpoint.
-            let moved = measured(document).map_or(0, |measured| measured.moved_since(now));
+            let moved =
+                measured(document).map_or(0, |measured| measured.estimated_bytes_since(now));
             Some(unsent.saturating_sub(moved))
         })
         .sum();

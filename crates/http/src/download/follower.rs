@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use docferry_app::download::{Job, job_of};
-use docferry_app::ports::{BundleStore, Clock, Presigner, TransferStore};
+use docferry_app::ports::{BatchStore, Clock, Presigner, TransferStore};
 use docferry_contract::events::{ProgressEvent, ResultEvent, StatusEvent};
-use docferry_domain::{JobState, News, Told, TransferId, news, spread};
+use docferry_domain::{Cursor, JobEvent, JobState, TransferId, events_since, spread};
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -32,12 +32,12 @@ const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 
 /// Source of the chunks of one event stream. It polls the job only while a chunk is awaited; no
 /// task runs in the background.
-pub(super) struct Follower<S, C, P> {
+pub(super) struct EventStream<S, C, P> {
     api: Arc<JobApi<S, C, P>>,
     owner: String,
     id: TransferId,
     /// Position after the last event that was sent; `None` before the first one.
-    cursor: Option<Told>,
+    cursor: Option<Cursor>,
     mode: StreamMode,
     /// Time at which the stream ends, even if the job has not.
     ends_at: Instant,
@@ -48,9 +48,9 @@ pub(super) struct Follower<S, C, P> {
     is_done: bool,
 }
 
-impl<S, C, P> Follower<S, C, P>
+impl<S, C, P> EventStream<S, C, P>
 where
-    S: TransferStore + BundleStore,
+    S: TransferStore + BatchStore,
     C: Clock,
     P: Presigner,
 {
@@ -59,7 +59,7 @@ where
         api: Arc<JobApi<S, C, P>>,
         owner: String,
         id: TransferId,
-        cursor: Option<Told>,
+        cursor: Option<Cursor>,
         ends_at: Instant,
         mode: StreamMode,
     ) -> Self {
@@ -134,12 +134,12 @@ where
     async fn new_events(&mut self, job: &Job) -> Result<String, ApiError> {
         let now = self.api.clock.now();
         let snapshot = answer::standing(job, now);
-        let changes = news(self.cursor, &snapshot);
+        let changes = events_since(self.cursor, &snapshot);
         let interval = answer::next_poll(job, now).unwrap_or_default();
         let polled_at = Instant::now();
         self.next_poll_at = polled_at + interval.clamp(MIN_POLL_INTERVAL, MAX_POLL_INTERVAL);
         let Some((last, cursor)) = changes.last().copied() else { return Ok(String::new()) };
-        let is_end = last == News::End;
+        let is_end = last == JobEvent::End;
         let url = match snapshot.state {
             JobState::Completed if is_end => presigned_url(&self.api, job).await?,
             _ => None,
@@ -148,7 +148,7 @@ where
         let mut text = String::new();
         for (kind, id) in changes {
             text += &match kind {
-                News::Status => event(
+                JobEvent::Status => event(
                     "status",
                     id,
                     &StatusEvent {
@@ -158,7 +158,7 @@ where
                         timestamps: status.timestamps.clone(),
                     },
                 ),
-                News::Progress => event(
+                JobEvent::Progress => event(
                     "progress",
                     id,
                     &ProgressEvent {
@@ -166,13 +166,13 @@ where
                         eta_seconds: status.eta_seconds,
                     },
                 ),
-                News::End if snapshot.state == JobState::Completed => {
+                JobEvent::End if snapshot.state == JobState::Completed => {
                     let (url, expires_at) =
                         status.result.clone().map(|result| (result.url, result.expires_at)).unzip();
                     let items = status.items.clone();
                     event("result", id, &ResultEvent { url, expires_at, items })
                 }
-                News::End => event("error", id, &answer::ending(job, snapshot.state)),
+                JobEvent::End => event("error", id, &answer::ending(job, snapshot.state)),
             };
         }
         let whole = answer::describe(job, &self.id, now, false, url.as_ref());
@@ -185,13 +185,13 @@ where
 }
 
 /// Formats a named event.
-fn event(name: &str, id: Told, data: &impl Serialize) -> String {
+fn event(name: &str, id: Cursor, data: &impl Serialize) -> String {
     format!("event: {name}\n{}", message(id, data))
 }
 
 /// Formats an unnamed event, which a client's `onmessage` receives. It follows the named events of
 /// a change and has the id of the last of them.
-fn message(id: Told, data: &impl Serialize) -> String {
+fn message(id: Cursor, data: &impl Serialize) -> String {
     // `serde_json` writes one line, as the format requires: line ends in strings are escaped.
     let data = serde_json::to_string(data).unwrap_or_default();
     format!("id: {id}\ndata: {data}\n\n")

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use docferry_app::download::{FetchableArtifact, Job};
-use docferry_app::ports::{BundleStore, Clock, Presigner, TransferStore};
+use docferry_app::ports::{BatchStore, Clock, Presigner, TransferStore};
 use docferry_contract::job::{DeliveredDocument, DeliveryPlace, DocumentKey, JobResults};
 use docferry_domain::{Delivery, JobState};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -23,7 +23,7 @@ use crate::problem::ApiError;
 /// Router of `GET /v1/download/{jobId}`.
 pub fn download_router<S, C, P>(api: JobApi<S, C, P>) -> Router
 where
-    S: TransferStore + BundleStore + 'static,
+    S: TransferStore + BatchStore + 'static,
     C: Clock + 'static,
     P: Presigner + 'static,
 {
@@ -40,7 +40,7 @@ async fn fetch<S, C, P>(
     headers: HeaderMap,
 ) -> Result<Response, ApiError>
 where
-    S: TransferStore + BundleStore,
+    S: TransferStore + BatchStore,
     C: Clock,
     P: Presigner,
 {
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_is_sent_to_programs_and_scripts_and_a_redirect_to_browsers() {
+    fn programs_and_scripts_get_json_and_browsers_get_a_redirect() {
         let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
         for (accept, mode, expected) in [
             (None, None, false),

@@ -10,7 +10,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use docferry_app::TaskError;
 use docferry_app::download::{
-    JobSettings, NewJob, NotPromised, RequestName, initiate_job, promised_before,
+    IdempotencyKey, JobRejection, JobSettings, NewJob, first_accepted_job, initiate_job,
 };
 use docferry_app::ports::{Clock, Directory, DocumentIndex, Store, Workflow};
 use docferry_contract::download::{Destination, InitiateDownload};
@@ -20,7 +20,7 @@ use docferry_contract::scope::Scope;
 use docferry_domain::{CallbackRule, DownloadTarget, JobState, Person, Recipient, Target};
 use http::{HeaderValue, StatusCode, header};
 
-use super::name::request_name;
+use super::name::idempotency_key;
 use crate::api::TransferApi;
 use crate::body;
 use crate::middleware::{Principal, Writer, person};
@@ -30,7 +30,7 @@ use crate::problem::ApiError;
 pub type FileRange = RangeInclusive<u64>;
 
 /// Time until the first poll that clients are advised to wait, in milliseconds.
-pub(crate) const FIRST_POLL_MS: u32 = 1_000;
+pub(crate) const FIRST_POLL_DELAY_MS: u32 = 1_000;
 
 /// Dependencies and settings of the routes that create jobs.
 #[derive(Debug)]
@@ -88,12 +88,12 @@ async fn read<S, W, C, I, G>(
     api: &DownloadApi<S, W, C, I, G>,
     caller: &Principal,
     request: Request,
-) -> Result<(InitiateDownload, Option<RequestName>), ApiError> {
+) -> Result<(InitiateDownload, Option<IdempotencyKey>), ApiError> {
     let headers = request.headers().clone();
     let body = body::json(request).await?;
     let job_request = InitiateDownload::parse(&body, &api.range, api.callbacks);
     let job_request = job_request.map_err(ApiError::Invalid)?;
-    Ok((job_request, request_name(&headers, &body, &caller.id)?))
+    Ok((job_request, idempotency_key(&headers, &body, &caller.id)?))
 }
 
 /// Deprecated alias of `initiate`, for one document only.
@@ -143,7 +143,7 @@ async fn accept<S, W, C, I, G>(
     api: &DownloadApi<S, W, C, I, G>,
     caller: Principal,
     job_request: InitiateDownload,
-    name: Option<RequestName>,
+    name: Option<IdempotencyKey>,
 ) -> Result<Response, ApiError>
 where
     S: Store,
@@ -158,15 +158,15 @@ where
         ));
     }
     let (total_file_ids, is_single) = (job_request.files.len(), job_request.is_single);
-    let admitter = api.transfers.admitter();
-    let accepted = match api.transfers.takes_work() {
+    let scheduler = api.transfers.scheduler();
+    let accepted = match api.transfers.ensure_not_draining() {
         Ok(()) => {
             let new = checked(api, caller, job_request, name).await?;
-            initiate_job(&admitter, &api.index, api.settings, new).await
+            initiate_job(&scheduler, &api.index, api.settings, new).await
         }
         // In drain mode a repeated request still gets the response of the first one.
         Err(draining) => {
-            promised_before(&admitter, name.as_ref()).await.transpose().ok_or(draining)?
+            first_accepted_job(&scheduler, name.as_ref()).await.transpose().ok_or(draining)?
         }
     };
     let accepted = accepted.map_err(|reason| refusal(reason, is_single))?;
@@ -178,7 +178,7 @@ where
         job_id,
         status: JobState::Queued.as_str(),
         total_file_ids,
-        next_poll_in_ms: FIRST_POLL_MS,
+        next_poll_in_ms: FIRST_POLL_DELAY_MS,
         expires_at: time(accepted.keep_until),
     };
     let headers = [(header::LOCATION, location), (header::RETRY_AFTER, "1".to_owned())];
@@ -190,7 +190,7 @@ async fn checked<S, W, C, I, G>(
     api: &DownloadApi<S, W, C, I, G>,
     caller: Principal,
     job_request: InitiateDownload,
-    name: Option<RequestName>,
+    name: Option<IdempotencyKey>,
 ) -> Result<NewJob, ApiError>
 where
     G: Directory,
@@ -230,16 +230,16 @@ where
 
 /// Returns the error for a request that was not accepted. `is_single` is set if the request names
 /// one document in `file_id` instead of several in `file_ids`.
-pub(crate) fn refusal(reason: NotPromised, is_single: bool) -> ApiError {
+pub(crate) fn refusal(reason: JobRejection, is_single: bool) -> ApiError {
     let unknown = |index: usize| FieldError {
         pointer: if is_single { "/file_id".into() } else { format!("/file_ids/{index}") },
         detail: "is not the number of a known document".into(),
     };
     match reason {
-        NotPromised::Failed(error) => error.into(),
-        NotPromised::OtherRequest => ApiError::OtherRequest,
-        NotPromised::Pending => ApiError::Pending,
-        NotPromised::Unknown(indexes) => {
+        JobRejection::Failed(error) => error.into(),
+        JobRejection::KeyReused => ApiError::KeyReused,
+        JobRejection::Pending => ApiError::Pending,
+        JobRejection::Unknown(indexes) => {
             ApiError::Invalid(indexes.into_iter().map(unknown).collect())
         }
     }

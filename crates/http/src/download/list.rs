@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use docferry_app::history::{Filter, list_jobs};
-use docferry_app::ports::{Clock, History, Listed};
+use docferry_app::ports::{Clock, History, HistoryEntry};
 use docferry_contract::job::{JobList, ListedJob, Timestamps, time};
 use docferry_contract::problem::FieldError;
 use docferry_contract::scope::Scope;
@@ -86,10 +86,10 @@ fn state_of(text: &str) -> Result<JobState, ApiError> {
     })
 }
 
-fn listed(job: &Listed, now: Timestamp) -> ListedJob {
+fn listed(job: &HistoryEntry, now: Timestamp) -> ListedJob {
     let state = job.state(now);
     let (retries, started_at, updated_at, failure, keep_until, items) = match job {
-        Listed::One(transfer) => {
+        HistoryEntry::One(transfer) => {
             let (updated_at, items) =
                 (answer::updated_at(transfer), (1, answer::failed_items(transfer)));
             (
@@ -101,7 +101,7 @@ fn listed(job: &Listed, now: Timestamp) -> ListedJob {
                 items,
             )
         }
-        Listed::Many(batch) => {
+        HistoryEntry::Many(batch) => {
             let updated_at = batch.ended_at.unwrap_or(batch.created_at);
             let items = (batch.documents, batch.failed_documents);
             (batch.retries, None, updated_at, &batch.failure, batch.keep_until, items)

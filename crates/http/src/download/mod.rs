@@ -14,8 +14,8 @@ mod subscribe;
 
 pub use get::download_router;
 pub use initiate::{DownloadApi, FileRange};
-pub(crate) use initiate::{FIRST_POLL_MS, initiate_routes, refusal};
-pub(crate) use name::upload_name;
+pub(crate) use initiate::{FIRST_POLL_DELAY_MS, initiate_routes, refusal};
+pub(crate) use name::upload_idempotency_key;
 pub use shared::JobApi;
 pub(crate) use status::job_routes;
 pub use subscribe::{StreamMode, TimeLeft, subscribe_router};

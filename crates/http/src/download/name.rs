@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use docferry_app::download::RequestName;
+use docferry_app::download::IdempotencyKey;
 use docferry_contract::problem::FieldError;
 use http::HeaderMap;
 use serde_json::Value;
@@ -18,11 +18,11 @@ const MAX_KEY_LENGTH: usize = 255;
 const KEY_MEMBER: &str = "clientRequestId";
 
 /// Reads the idempotency key of a request from the header `Idempotency-Key` or from the body.
-pub(super) fn request_name(
+pub(super) fn idempotency_key(
     headers: &HeaderMap,
     body: &Value,
     owner: &str,
-) -> Result<Option<RequestName>, ApiError> {
+) -> Result<Option<IdempotencyKey>, ApiError> {
     let by_header = header_key(headers)?;
     let by_body = match body.get(KEY_MEMBER) {
         None | Some(Value::Null) => None,
@@ -56,11 +56,11 @@ pub(super) fn request_name(
 ///
 /// The path is part of the fingerprint, so a key that was used for a job is always refused here,
 /// even if the bodies are equal.
-pub(crate) fn upload_name(
+pub(crate) fn upload_idempotency_key(
     headers: &HeaderMap,
     body: &Value,
     owner: &str,
-) -> Result<Option<RequestName>, ApiError> {
+) -> Result<Option<IdempotencyKey>, ApiError> {
     let parameters = canonical(body).to_string();
     let name = header_key(headers)?;
     Ok(name.map(|name| scoped_key(owner, name, &[b"document/upload", parameters.as_bytes()])))
@@ -82,9 +82,9 @@ fn header_key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
 
 /// Combines the key with its owner, so that each caller has keys of its own, and adds the
 /// fingerprint of the request's parameters.
-fn scoped_key(owner: &str, name: &str, parameters: &[&[u8]]) -> RequestName {
+fn scoped_key(owner: &str, name: &str, parameters: &[&[u8]]) -> IdempotencyKey {
     let key = hash(&[owner.as_bytes(), name.as_bytes()]);
-    RequestName { key, fingerprint: hash(parameters) }
+    IdempotencyKey { key, fingerprint: hash(parameters) }
 }
 
 fn invalid(pointer: &str, detail: &str) -> ApiError {
@@ -127,16 +127,16 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn name(header: Option<&str>, body: &Value, owner: &str) -> Result<Option<RequestName>, ()> {
+    fn name(header: Option<&str>, body: &Value, owner: &str) -> Result<Option<IdempotencyKey>, ()> {
         let mut headers = HeaderMap::new();
         if let Some(header) = header {
             headers.insert("idempotency-key", header.parse().unwrap());
         }
-        request_name(&headers, body, owner).map_err(drop)
+        idempotency_key(&headers, body, owner).map_err(drop)
     }
 
     #[test]
-    fn header_and_body_mean_the_same_and_the_order_of_members_nothing() {
+    fn idempotency_key_in_header_or_body_gives_the_same_fingerprint() {
         let by_header = name(Some("k 1"), &json!({ "file_id": 1, "a": { "x": 1, "y": 2 } }), "o");
         let text = r#"{ "a": { "y": 2, "x": 1 }, "file_id": 1, "clientRequestId": "k 1" }"#;
         let body: Value = serde_json::from_str(text).unwrap();
@@ -151,15 +151,15 @@ mod tests {
     }
 
     #[test]
-    fn two_keys_in_one_request_are_refused() {
+    fn two_idempotency_keys_in_one_request_are_rejected() {
         let mut headers = HeaderMap::new();
         headers.append("idempotency-key", "a".parse().unwrap());
         headers.append("idempotency-key", "b".parse().unwrap());
-        assert!(request_name(&headers, &json!({ "file_id": 1 }), "o").is_err());
+        assert!(idempotency_key(&headers, &json!({ "file_id": 1 }), "o").is_err());
     }
 
     #[test]
-    fn names_are_their_callers_own() {
+    fn idempotency_keys_are_scoped_to_their_caller() {
         let of = |owner: &str, key: &str| {
             name(Some(key), &json!({ "file_id": 1 }), owner).unwrap().unwrap()
         };
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn upload_key_shares_the_callers_names_but_not_the_fingerprint() {
+    fn upload_key_shares_the_key_space_of_jobs_but_not_the_fingerprint() {
         let body = json!({ "objGuid": "AAAA", "clientRequestId": "ignored" });
         let headers: HeaderMap = [(
             http::HeaderName::from_static("idempotency-key"),
@@ -177,10 +177,10 @@ mod tests {
         )]
         .into_iter()
         .collect();
-        let upload = upload_name(&headers, &body, "o").unwrap().unwrap();
+        let upload = upload_idempotency_key(&headers, &body, "o").unwrap().unwrap();
         let job = name(Some("k"), &json!({ "objGuid": "AAAA" }), "o").unwrap().unwrap();
         assert_eq!(upload.key, job.key);
         assert_ne!(upload.fingerprint, job.fingerprint);
-        assert_eq!(upload_name(&HeaderMap::new(), &body, "o").unwrap(), None);
+        assert_eq!(upload_idempotency_key(&HeaderMap::new(), &body, "o").unwrap(), None);
     }
 }

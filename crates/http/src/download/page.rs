@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use docferry_app::history::Filter;
-use docferry_app::ports::JobPlace;
+use docferry_app::ports::JobPosition;
 use sha2::{Digest as _, Sha256};
 
 /// Length of the hash that binds a token to its caller and filter, in bytes.
@@ -18,7 +18,7 @@ pub(super) struct PageToken([u8; BINDING_BYTES]);
 
 /// The text is not a page token of this list.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct NotOfThisList;
+pub(super) struct InvalidPageToken;
 
 impl PageToken {
     /// Returns the tokens of a caller's list with this filter.
@@ -37,7 +37,7 @@ impl PageToken {
     }
 
     /// Returns the token of the page after `place`.
-    pub(super) fn write(self, place: &JobPlace) -> String {
+    pub(super) fn write(self, place: &JobPosition) -> String {
         let mut bytes = self.0.to_vec();
         bytes.extend(place.created_ms.to_be_bytes());
         bytes.extend(place.id.as_str().as_bytes());
@@ -45,12 +45,12 @@ impl PageToken {
     }
 
     /// Returns the place that a token names.
-    pub(super) fn read(self, text: &str) -> Result<JobPlace, NotOfThisList> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| NotOfThisList)?;
-        let rest = bytes.strip_prefix(self.0.as_slice()).ok_or(NotOfThisList)?;
-        let (time, id) = rest.split_first_chunk::<TIMESTAMP_BYTES>().ok_or(NotOfThisList)?;
+    pub(super) fn read(self, text: &str) -> Result<JobPosition, InvalidPageToken> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidPageToken)?;
+        let rest = bytes.strip_prefix(self.0.as_slice()).ok_or(InvalidPageToken)?;
+        let (time, id) = rest.split_first_chunk::<TIMESTAMP_BYTES>().ok_or(InvalidPageToken)?;
         let id = std::str::from_utf8(id).ok().and_then(|id| id.parse().ok());
-        Ok(JobPlace { created_ms: i64::from_be_bytes(*time), id: id.ok_or(NotOfThisList)? })
+        Ok(JobPosition { created_ms: i64::from_be_bytes(*time), id: id.ok_or(InvalidPageToken)? })
     }
 }
 
@@ -60,17 +60,17 @@ mod tests {
     use docferry_domain::{JobState, Person, TransferId};
 
     #[test]
-    fn a_token_is_of_use_for_its_own_caller_and_filter_only() {
+    fn page_token_is_valid_only_for_its_caller_and_filter() {
         let failed = Filter { state: Some(JobState::Failed), person: None };
         let of_ada = Filter { state: None, person: Some(Person::new("ada")) };
-        let place = JobPlace { created_ms: 1_700_000_000_000, id: TransferId::from_u128(7) };
+        let place = JobPosition { created_ms: 1_700_000_000_000, id: TransferId::from_u128(7) };
         let token = PageToken::binding("me", &failed).write(&place);
         assert_eq!(PageToken::binding("me", &failed).read(&token), Ok(place));
         for (owner, filter) in [("you", &failed), ("me", &of_ada), ("me", &Filter::default())] {
-            assert_eq!(PageToken::binding(owner, filter).read(&token), Err(NotOfThisList));
+            assert_eq!(PageToken::binding(owner, filter).read(&token), Err(InvalidPageToken));
         }
         for bad in ["", "!", "AAAA", &token[..20]] {
-            assert_eq!(PageToken::binding("me", &failed).read(bad), Err(NotOfThisList), "{bad}");
+            assert_eq!(PageToken::binding("me", &failed).read(bad), Err(InvalidPageToken), "{bad}");
         }
     }
 }

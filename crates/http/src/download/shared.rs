@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use docferry_app::download::{FetchableArtifact, Job, job_of};
-use docferry_app::ports::{BundleStore, Clock, PresignedUrl, Presigner, TransferStore};
+use docferry_app::ports::{BatchStore, Clock, PresignedUrl, Presigner, TransferStore};
 use docferry_contract::job::JobStatus;
 use docferry_domain::TransferId;
 use jiff::SignedDuration;
@@ -46,7 +46,7 @@ pub(super) async fn find_job<S, C, P>(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<(TransferId, Job), ApiError>
 where
-    S: TransferStore + BundleStore,
+    S: TransferStore + BatchStore,
     C: Clock,
 {
     let Path(id) = id.map_err(|_| ApiError::NotFound)?;

@@ -6,9 +6,9 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use docferry_app::ports::{BundleStore, Clock, DocumentIndex, History, Presigner, TransferStore};
+use docferry_app::ports::{BatchStore, Clock, DocumentIndex, History, Presigner, TransferStore};
 use docferry_contract::download::parse_file;
-use docferry_contract::job::{FileChecked, JobStatus};
+use docferry_contract::job::{FileAvailability, JobStatus};
 use docferry_contract::problem::FieldError;
 use docferry_domain::JobState;
 use serde::Deserialize;
@@ -27,7 +27,7 @@ pub(crate) fn job_routes<S, C, P, I>(
     range: FileRange,
 ) -> Router
 where
-    S: TransferStore + BundleStore + History + 'static,
+    S: TransferStore + BatchStore + History + 'static,
     C: Clock + 'static,
     P: Presigner + 'static,
     I: DocumentIndex + 'static,
@@ -57,7 +57,7 @@ async fn status<S, C, P>(
     query: Result<Query<StatusQuery>, QueryRejection>,
 ) -> Result<Json<JobStatus>, ApiError>
 where
-    S: TransferStore + BundleStore,
+    S: TransferStore + BatchStore,
     C: Clock,
     P: Presigner,
 {
@@ -78,7 +78,7 @@ async fn check<I: DocumentIndex>(
     State(state): State<Arc<(I, FileRange)>>,
     _: Reader,
     request: Request,
-) -> Result<Json<FileChecked>, ApiError> {
+) -> Result<Json<FileAvailability>, ApiError> {
     let (index, range) = &*state;
     let body = body::json(request).await?;
     let file_id = parse_file(&body, range).map_err(ApiError::Invalid)?;
@@ -86,5 +86,5 @@ async fn check<I: DocumentIndex>(
     let available = found.is_some();
     let (file_name, size) = found.map(|document| (document.name, document.size)).unzip();
     let (file_name, size) = (file_name.flatten(), size.flatten());
-    Ok(Json(FileChecked { file_id, available, file_name, size }))
+    Ok(Json(FileAvailability { file_id, available, file_name, size }))
 }

@@ -11,15 +11,15 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use docferry_app::ports::{BundleStore, Clock, Presigner, TransferStore};
-use docferry_domain::Told;
+use docferry_app::ports::{BatchStore, Clock, Presigner, TransferStore};
+use docferry_domain::Cursor;
 use futures::stream;
 use http::{HeaderMap, StatusCode, header};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::answer;
-use super::follower::Follower;
+use super::follower::EventStream;
 use super::shared::{JobApi, find_job};
 use crate::middleware::{Reader, finish};
 use crate::problem::ApiError;
@@ -70,7 +70,7 @@ type Shared<S, C, P> = (Arc<JobApi<S, C, P>>, StreamMode);
 /// store is not read any more once the response is dropped.
 pub fn subscribe_router<S, C, P>(api: JobApi<S, C, P>, mode: StreamMode) -> Router
 where
-    S: TransferStore + BundleStore + 'static,
+    S: TransferStore + BatchStore + 'static,
     C: Clock + 'static,
     P: Presigner + 'static,
 {
@@ -88,17 +88,17 @@ async fn subscribe<S, C, P>(
     headers: HeaderMap,
 ) -> Result<Response, ApiError>
 where
-    S: TransferStore + BundleStore + 'static,
+    S: TransferStore + BatchStore + 'static,
     C: Clock + 'static,
     P: Presigner + 'static,
 {
     let began_at = Instant::now();
     let (id, job) = find_job(&api, &owner, id).await?;
     // An invalid event id counts as none: the stream then begins with the current state.
-    let cursor: Option<Told> =
+    let cursor: Option<Cursor> =
         headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let now = api.clock.now();
-    if cursor.is_some_and(|cursor| cursor.knows_the_end(&answer::standing(&job, now))) {
+    if cursor.is_some_and(|cursor| cursor.has_seen_the_end(&answer::standing(&job, now))) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let available =
@@ -107,7 +107,7 @@ where
         StreamMode::Stream => available,
         StreamMode::Buffered => available.min(BUFFERED_WAIT),
     };
-    let mut follower = Follower::following(api, owner, id, cursor, began_at + duration, mode);
+    let mut follower = EventStream::following(api, owner, id, cursor, began_at + duration, mode);
     // A failure in the first chunk still gets an error response; later the status is already sent.
     let first = follower.opening(&job).await?;
     // The stream outlives the call of the router, so it carries the span of the request itself.

@@ -98,7 +98,7 @@ pub(crate) fn named_and_whole(text: &str) -> (Vec<Event>, Vec<Event>) {
             other => panic!("unknown event {other}"),
         };
         let schema = json!({ "$ref": format!("#/components/schemas/{name}") });
-        let violations = description.value_complaints(&schema, &data);
+        let violations = description.value_violations(&schema, &data);
         assert!(
             violations.is_empty(),
             "{kind} does not conform to openapi.yaml: {}",

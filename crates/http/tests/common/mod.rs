@@ -50,11 +50,11 @@ const JOBS: JobSettings = JobSettings {
     job_ttl: SignedDuration::from_hours(24),
 };
 
-pub(crate) fn controls(world: &World) -> Router {
-    controls_with(api(world))
+pub(crate) fn control_routes(world: &World) -> Router {
+    control_routes_with(api(world))
 }
 
-pub(crate) fn controls_with(api: TransferApi<World, World, World>) -> Router {
+pub(crate) fn control_routes_with(api: TransferApi<World, World, World>) -> Router {
     control_router(api, RetrySettings { job: JOBS, max_retries: 2 })
 }
 
@@ -62,10 +62,10 @@ pub(crate) fn controls_with(api: TransferApi<World, World, World>) -> Router {
 const RANGE: RangeInclusive<u64> = 10_000..=100_000_000;
 
 pub(crate) fn initiate(world: &World) -> Router {
-    initiate_with(world, api(world))
+    initiate_routes_with(world, api(world))
 }
 
-pub(crate) fn initiate_with(world: &World, api: TransferApi<World, World, World>) -> Router {
+pub(crate) fn initiate_routes_with(world: &World, api: TransferApi<World, World, World>) -> Router {
     let transfers = Arc::new(api);
     initiate_router(DownloadApi {
         transfers,

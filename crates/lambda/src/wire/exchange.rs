@@ -1,6 +1,6 @@
 //! The exchange bucket.
 
-use docferry_aws::{S3Staging, SecretCache, s3};
+use docferry_aws::{S3ExchangeStore, SecretCache, s3};
 use lambda_runtime::Error;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -45,7 +45,7 @@ impl ExchangeSettings {
     ///
     /// # Errors
     /// When the secret cannot be read. The function then fails to start.
-    pub async fn open(self) -> Result<S3Staging, Error> {
+    pub async fn open(self) -> Result<S3ExchangeStore, Error> {
         let pair = self.key_pair.get().await?;
         let settings = s3::S3Settings {
             region: self.region,
@@ -55,6 +55,6 @@ impl ExchangeSettings {
             secret_access_key: pair.secret_access_key.clone(),
             stall: s3::S3Settings::STALL,
         };
-        Ok(S3Staging::new(s3::client(&settings), self.bucket))
+        Ok(S3ExchangeStore::new(s3::client(&settings), self.bucket))
     }
 }

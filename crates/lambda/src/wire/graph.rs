@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use docferry_app::ports::{Cause, CredentialsProvider, Lookup};
+use docferry_app::ports::{Cause, CredentialsProvider, Freshness};
 use docferry_aws::SecretCache;
 use docferry_graph::{ClientCredentials, GraphDrive, GraphSettings};
 use secrecy::SecretString;
@@ -24,10 +24,10 @@ struct Secret {
 pub struct GraphCredentials(SecretCache<Secret>);
 
 impl CredentialsProvider<ClientCredentials> for GraphCredentials {
-    async fn credentials(&self, lookup: Lookup) -> Result<ClientCredentials, Cause> {
+    async fn credentials(&self, lookup: Freshness) -> Result<ClientCredentials, Cause> {
         let secret = match lookup {
-            Lookup::Cached => self.0.get().await?,
-            Lookup::Fresh => self.0.refresh().await?,
+            Freshness::Cached => self.0.get().await?,
+            Freshness::Fresh => self.0.refresh().await?,
         };
         Ok(ClientCredentials {
             client_id: secret.client_id.clone(),

@@ -72,7 +72,7 @@ pub fn workflow(
 /// most `MAX_ACTIVE_PER_USER` of them for one person and `MAX_ACTIVE_PER_SERVICE` for a service
 /// that downloads on its own behalf.
 #[cfg(feature = "workflow")]
-pub fn pool_limits(reader: &mut Reader<impl Variables>) -> docferry_domain::Limits {
+pub fn slot_limits(reader: &mut Reader<impl Variables>) -> docferry_domain::SlotLimits {
     use docferry_domain::PoolLimits;
 
     let onedrive = PoolLimits::new(
@@ -84,7 +84,7 @@ pub fn pool_limits(reader: &mut Reader<impl Variables>) -> docferry_domain::Limi
         per_person: reader.or("MAX_ACTIVE_PER_USER", 3),
         per_service: reader.or("MAX_ACTIVE_PER_SERVICE", 5),
     };
-    docferry_domain::Limits { onedrive, download }
+    docferry_domain::SlotLimits { onedrive, download }
 }
 
 /// Rules for the deadline of a transfer by its size: `DEADLINE_BASE_SECONDS`, and
@@ -160,22 +160,22 @@ pub fn webhook_settings(
 /// Rate limits and CORS for a router: `RATE_PER_PERSON` and `RATE_PER_SERVICE` calls per minute,
 /// and `ALLOWED_ORIGINS`. Calls are counted in `TRANSFERS_TABLE`, over all processes.
 #[cfg(all(feature = "http", feature = "store"))]
-pub fn shared_edge(
+pub fn layers_with_shared_counter(
     reader: &mut Reader<impl Variables>,
     aws: &aws_config::SdkConfig,
-) -> docferry_http::Edge<docferry_aws::DynamoQuota, crate::SystemClock> {
+) -> docferry_http::ApiLayers<docferry_aws::DynamoQuota, crate::SystemClock> {
     let table = reader.optional("TRANSFERS_TABLE").unwrap_or_default();
     let quota = docferry_aws::DynamoQuota::new(aws_sdk_dynamodb::Client::new(aws), table);
     edge(reader, quota, docferry_http::RateLimits { person: 60, service: 3_000 })
 }
 
-/// Rate limits and CORS as by `shared_edge`, but calls are counted in this process only.
+/// Rate limits and CORS as by `layers_with_shared_counter`, but calls are counted in this process only.
 #[cfg(feature = "http")]
-pub fn local_edge(
+pub fn layers_with_local_counter(
     reader: &mut Reader<impl Variables>,
-) -> docferry_http::Edge<crate::LocalQuota, crate::SystemClock> {
+) -> docferry_http::ApiLayers<crate::InMemoryCallCounter, crate::SystemClock> {
     let limits = docferry_http::RateLimits { person: 600, service: 30_000 };
-    edge(reader, crate::LocalQuota::default(), limits)
+    edge(reader, crate::InMemoryCallCounter::default(), limits)
 }
 
 #[cfg(feature = "http")]
@@ -183,7 +183,7 @@ fn edge<Q>(
     reader: &mut Reader<impl Variables>,
     quota: Q,
     limits: docferry_http::RateLimits,
-) -> docferry_http::Edge<Q, crate::SystemClock> {
+) -> docferry_http::ApiLayers<Q, crate::SystemClock> {
     let limits = docferry_http::RateLimits {
         person: reader.or("RATE_PER_PERSON", limits.person),
         service: reader.or("RATE_PER_SERVICE", limits.service),
@@ -199,7 +199,7 @@ fn edge<Q>(
             ),
         }
     }
-    docferry_http::Edge { quota, clock: crate::SystemClock, limits, origins }
+    docferry_http::ApiLayers { quota, clock: crate::SystemClock, limits, origins }
 }
 
 /// Deadline and retention of jobs: `TRANSFER_DEADLINE_SECONDS`, `RECORD_TTL_HOURS`,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use docferry_app::ports::{Cause, CredentialsProvider, Lookup};
+use docferry_app::ports::{Cause, CredentialsProvider, Freshness};
 use docferry_aws::SecretCache;
 use docferry_ords::{OrdsCredentials, OrdsSettings, OrdsSource};
 use secrecy::SecretString;
@@ -26,10 +26,10 @@ struct Secret {
 pub struct OrdsSecret(SecretCache<Secret>);
 
 impl CredentialsProvider<OrdsCredentials> for OrdsSecret {
-    async fn credentials(&self, lookup: Lookup) -> Result<OrdsCredentials, Cause> {
+    async fn credentials(&self, lookup: Freshness) -> Result<OrdsCredentials, Cause> {
         let secret = match lookup {
-            Lookup::Cached => self.0.get().await?,
-            Lookup::Fresh => self.0.refresh().await?,
+            Freshness::Cached => self.0.get().await?,
+            Freshness::Fresh => self.0.refresh().await?,
         };
         Ok(OrdsCredentials {
             username: secret.username.clone(),

@@ -2,7 +2,7 @@
 
 use docferry_app::ports::Cause;
 use docferry_aws::SecretCache;
-use docferry_webhook::{HttpReceiver, ReceiverSettings, SecretProvider, SigningSecrets};
+use docferry_webhook::{HttpWebhookReceiver, ReceiverSettings, SecretProvider, SigningSecrets};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -37,8 +37,10 @@ impl SecretProvider for WebhookSecret {
 pub fn receiver(
     reader: &mut Reader<impl Variables>,
     aws: &aws_config::SdkConfig,
-) -> Option<HttpReceiver<WebhookSecret>> {
+) -> Option<HttpWebhookReceiver<WebhookSecret>> {
     let settings = ReceiverSettings::new(super::callback_rule(reader));
     let secret = WebhookSecret(super::secret(reader, aws, "WEBHOOK_SECRET_ARN"));
-    HttpReceiver::new(settings, secret).map_err(|error| reader.problem(error.to_string())).ok()
+    HttpWebhookReceiver::new(settings, secret)
+        .map_err(|error| reader.problem(error.to_string()))
+        .ok()
 }

@@ -1,6 +1,6 @@
 //! Checks of every [`ArtifactStore`].
 
-use docferry_app::ports::{ArtifactStore, Due, StoreError, TransferStore, WriteError};
+use docferry_app::ports::{ArtifactStore, StoreError, TransferStore, WorkItem, WriteError};
 use docferry_domain::{Artifact, ArtifactRecord, ObjectGuid, Outcome, Phase};
 
 use super::{created, finish, get, seconds, uploading};
@@ -52,7 +52,7 @@ async fn record_delivery(
 async fn is_due(store: &(impl ArtifactStore + TransferStore), key: &str, second: i64) -> bool {
     let unfinished = store.unfinished(seconds(second), 10_000).await.unwrap();
     assert!(
-        !unfinished.contains(&Due::Artifact(key.to_owned())),
+        !unfinished.contains(&WorkItem::Artifact(key.to_owned())),
         "artifacts are listed by expired_artifacts only"
     );
     let expired = store.expired_artifacts(seconds(second), 10_000).await.unwrap();
@@ -86,7 +86,7 @@ async fn artifact_is_reusable_only_after_its_delivery(
     for _ in ["first run", "repeated step"] {
         store.put_artifact(&record).await.unwrap();
         assert_eq!(find().await, None);
-        assert!(!store.keep_artifact(&record.key, seconds(20)).await.unwrap());
+        assert!(!store.retain_artifact(&record.key, seconds(20)).await.unwrap());
     }
     let stale = docferry_domain::Transfer { epoch: transfer.epoch - 1, ..transfer.clone() };
     let rejected = record_delivery(store, &stale, &record).await;
@@ -95,7 +95,7 @@ async fn artifact_is_reusable_only_after_its_delivery(
     for _ in ["first run", "repeated step"] {
         record_delivery(store, &transfer, &record).await.unwrap();
         assert_eq!(find().await.as_ref(), Some(&record));
-        assert!(store.keep_artifact(&record.key, seconds(20)).await.unwrap());
+        assert!(store.retain_artifact(&record.key, seconds(20)).await.unwrap());
     }
     // A transfer that has ended cannot record a delivery.
     let (late, ended) = (artifact(10), uploading(store).await);
@@ -112,9 +112,9 @@ async fn retention_is_never_shortened(store: &(impl ArtifactStore + TransferStor
     store.put_artifact(&record).await.unwrap();
     assert!(!is_due(store, key, 9).await && is_due(store, key, 11).await);
     deliver(store, &record).await;
-    assert!(store.keep_artifact(key, seconds(20)).await.unwrap());
+    assert!(store.retain_artifact(key, seconds(20)).await.unwrap());
     assert!(
-        store.keep_artifact(key, seconds(15)).await.unwrap(),
+        store.retain_artifact(key, seconds(15)).await.unwrap(),
         "a shorter retention succeeds and changes nothing"
     );
     assert!(!is_due(store, key, 19).await && is_due(store, key, 21).await);
@@ -122,37 +122,37 @@ async fn retention_is_never_shortened(store: &(impl ArtifactStore + TransferStor
     store.put_artifact(&record).await.unwrap();
     assert!(!is_due(store, key, 19).await && is_due(store, key, 21).await);
     assert!(
-        !store.give_up_artifact(key, seconds(19)).await.unwrap(),
+        !store.expire_artifact(key, seconds(19)).await.unwrap(),
         "another job retains it longer"
     );
     let longer = ArtifactRecord { keep_until: seconds(30), ..record.clone() };
     store.put_artifact(&longer).await.unwrap();
-    assert!(!store.give_up_artifact(key, seconds(29)).await.unwrap());
-    assert!(store.give_up_artifact(key, seconds(30)).await.unwrap());
+    assert!(!store.expire_artifact(key, seconds(29)).await.unwrap());
+    assert!(store.expire_artifact(key, seconds(30)).await.unwrap());
 }
 
 async fn rescheduling_keeps_the_retention(store: &(impl ArtifactStore + TransferStore)) {
     let record = artifact(10);
     let key = &record.key;
-    let due = Due::Artifact(key.clone());
+    let due = WorkItem::Artifact(key.clone());
     store.put_artifact(&record).await.unwrap();
     deliver(store, &record).await;
-    assert!(store.keep_artifact(key, seconds(100)).await.unwrap());
+    assert!(store.retain_artifact(key, seconds(100)).await.unwrap());
     // A sweep had read the artifact as due before its retention was extended.
-    store.postpone(&due, seconds(12)).await.unwrap();
+    store.reschedule(&due, seconds(12)).await.unwrap();
     assert!(!is_due(store, key, 11).await && is_due(store, key, 13).await);
-    assert!(!store.give_up_artifact(key, seconds(13)).await.unwrap());
+    assert!(!store.expire_artifact(key, seconds(13)).await.unwrap());
     assert!(!is_due(store, key, 99).await, "the next check is at the end of the retention");
     assert!(is_due(store, key, 101).await);
     // A request for a shorter retention does not move the next check.
-    store.postpone(&due, seconds(50)).await.unwrap();
-    assert!(store.keep_artifact(key, seconds(90)).await.unwrap());
+    store.reschedule(&due, seconds(50)).await.unwrap();
+    assert!(store.retain_artifact(key, seconds(90)).await.unwrap());
     assert!(is_due(store, key, 51).await);
     // A late check does not extend the retention.
-    store.postpone(&due, seconds(500)).await.unwrap();
-    assert!(!store.give_up_artifact(key, seconds(99)).await.unwrap());
-    store.postpone(&due, seconds(500)).await.unwrap();
-    assert!(store.give_up_artifact(key, seconds(100)).await.unwrap());
+    store.reschedule(&due, seconds(500)).await.unwrap();
+    assert!(!store.expire_artifact(key, seconds(99)).await.unwrap());
+    store.reschedule(&due, seconds(500)).await.unwrap();
+    assert!(store.expire_artifact(key, seconds(100)).await.unwrap());
 }
 
 async fn artifact_being_removed_cannot_be_retained(store: &(impl ArtifactStore + TransferStore)) {
@@ -160,21 +160,24 @@ async fn artifact_being_removed_cannot_be_retained(store: &(impl ArtifactStore +
     let key = &record.key;
     store.put_artifact(&record).await.unwrap();
     deliver(store, &record).await;
-    assert!(store.give_up_artifact(key, seconds(10)).await.unwrap());
-    assert!(!store.keep_artifact(key, seconds(99)).await.unwrap());
+    assert!(store.expire_artifact(key, seconds(10)).await.unwrap());
+    assert!(!store.retain_artifact(key, seconds(99)).await.unwrap());
     store
         .put_artifact(&ArtifactRecord { keep_until: seconds(99), ..record.clone() })
         .await
         .unwrap();
-    assert!(!store.keep_artifact(key, seconds(99)).await.unwrap(), "the removal cannot be undone");
-    assert!(store.give_up_artifact(key, seconds(9)).await.unwrap(), "its removal has begun");
-    assert!(is_due(store, key, 11).await, "it stays due until the object is deleted");
-    store.forget_artifact(key).await.unwrap();
-    store.forget_artifact(key).await.unwrap();
-    assert!(!is_due(store, key, 11).await);
-    assert!(!store.keep_artifact(key, seconds(99)).await.unwrap());
     assert!(
-        store.give_up_artifact(key, seconds(1)).await.unwrap(),
+        !store.retain_artifact(key, seconds(99)).await.unwrap(),
+        "the removal cannot be undone"
+    );
+    assert!(store.expire_artifact(key, seconds(9)).await.unwrap(), "its removal has begun");
+    assert!(is_due(store, key, 11).await, "it stays due until the object is deleted");
+    store.delete_artifact_record(key).await.unwrap();
+    store.delete_artifact_record(key).await.unwrap();
+    assert!(!is_due(store, key, 11).await);
+    assert!(!store.retain_artifact(key, seconds(99)).await.unwrap());
+    assert!(
+        store.expire_artifact(key, seconds(1)).await.unwrap(),
         "an unknown artifact may be removed"
     );
 }
@@ -185,7 +188,7 @@ async fn only_undelivered_artifact_can_be_withdrawn(store: &(impl ArtifactStore 
     assert!(withdraw(&record.key).await, "an unknown artifact may be removed");
     store.put_artifact(&record).await.unwrap();
     assert!(withdraw(&record.key).await && withdraw(&record.key).await);
-    assert!(store.give_up_artifact(&record.key, seconds(1)).await.unwrap());
+    assert!(store.expire_artifact(&record.key, seconds(1)).await.unwrap());
     // A late step cannot deliver an artifact that is being removed.
     store.put_artifact(&record).await.unwrap();
     let rejected = record_delivery(store, &transfer, &record).await;
@@ -197,7 +200,7 @@ async fn only_undelivered_artifact_can_be_withdrawn(store: &(impl ArtifactStore 
     store.put_artifact(&other).await.unwrap();
     deliver(store, &other).await;
     assert!(!withdraw(&other.key).await);
-    assert!(store.keep_artifact(&other.key, seconds(20)).await.unwrap());
+    assert!(store.retain_artifact(&other.key, seconds(20)).await.unwrap());
 }
 
 async fn reuse_is_a_delivery_without_a_push(store: &impl TransferStore) {

@@ -1,9 +1,9 @@
-//! Checks of every [`BundleStore`].
+//! Checks of every [`BatchStore`].
 
-use docferry_app::ports::{BundleStore, Due, FIRST_LOOK, SlotStore, TransferStore};
+use docferry_app::ports::{BatchStore, FIRST_CHECK_DELAY, SlotStore, TransferStore, WorkItem};
 use docferry_domain::{
-    Bundle, BundleCounts, FailureCode, OnItemError, Outcome, Phase, SCHEMA_VERSION, Transfer,
-    TransferId, Turn,
+    Batch, BatchCounts, FailureCode, OnItemError, Outcome, Phase, SCHEMA_VERSION, SlotState,
+    Transfer, TransferId,
 };
 use jiff::SignedDuration;
 
@@ -13,17 +13,17 @@ use crate::builders::{epoch, new_transfer, transfer};
 ///
 /// # Panics
 /// When the store breaks a rule of its port.
-pub async fn bundle_store(store: &(impl TransferStore + SlotStore + BundleStore)) {
+pub async fn batch_store(store: &(impl TransferStore + SlotStore + BatchStore)) {
     documents_are_not_due_until_queued(store).await;
     each_document_is_counted_once(store).await;
     batch_is_canceled_by_its_owner_and_ends_once(store).await;
 }
 
 async fn created(
-    store: &(impl TransferStore + BundleStore),
+    store: &(impl TransferStore + BatchStore),
     documents: u16,
-) -> (Bundle, Vec<Transfer>) {
-    let bundle = Bundle {
+) -> (Batch, Vec<Transfer>) {
+    let bundle = Batch {
         schema_version: SCHEMA_VERSION,
         bundle_id: transfer().transfer_id,
         owner: "scv".into(),
@@ -44,46 +44,44 @@ async fn created(
         failure: None,
         failed_documents: 0,
     };
-    store.create_bundle(&bundle).await.unwrap();
-    store.create_bundle(&bundle).await.unwrap();
+    store.create_batch(&bundle).await.unwrap();
+    store.create_batch(&bundle).await.unwrap();
     let deadline = epoch() + SignedDuration::from_hours(4);
     let document = |n| {
         let id = bundle.bundle_id.document(n);
-        Transfer { turn: Turn::Idle, ..Transfer::new(id, new_transfer(), epoch(), deadline) }
+        Transfer { turn: SlotState::Idle, ..Transfer::new(id, new_transfer(), epoch(), deadline) }
     };
     let documents: Vec<_> = (0..documents).map(document).collect();
     store.add_documents(&documents, deadline).await.unwrap();
     (bundle, documents)
 }
 
-async fn counts(store: &impl BundleStore, id: &TransferId) -> BundleCounts {
+async fn counts(store: &impl BatchStore, id: &TransferId) -> BatchCounts {
     store.bundle(id).await.unwrap().expect("the batch has no record").1
 }
 
-async fn documents_are_not_due_until_queued(
-    store: &(impl TransferStore + SlotStore + BundleStore),
-) {
+async fn documents_are_not_due_until_queued(store: &(impl TransferStore + SlotStore + BatchStore)) {
     let (bundle, documents) = created(store, 3).await;
     let id = &bundle.bundle_id;
-    let whole = store.whole_bundle(id, 1000).await.unwrap().unwrap();
-    assert_eq!(whole, (bundle.clone(), BundleCounts::default(), documents.clone()));
-    assert_eq!(store.whole_bundle(&transfer().transfer_id, 1000).await.unwrap(), None);
-    assert_eq!(store.bundle(id).await.unwrap(), Some((bundle.clone(), BundleCounts::default())));
+    let whole = store.batch_with_documents(id, 1000).await.unwrap().unwrap();
+    assert_eq!(whole, (bundle.clone(), BatchCounts::default(), documents.clone()));
+    assert_eq!(store.batch_with_documents(&transfer().transfer_id, 1000).await.unwrap(), None);
+    assert_eq!(store.bundle(id).await.unwrap(), Some((bundle.clone(), BatchCounts::default())));
     assert_eq!(store.get(id).await.unwrap(), None, "a batch is not a transfer");
     assert_eq!(store.documents(id, 0, 2).await.unwrap(), documents[..2]);
     assert_eq!(store.documents(id, 2, 2).await.unwrap(), documents[2..]);
     assert!(store.documents(id, 3, 2).await.unwrap().is_empty());
     let after_an_hour = epoch() + SignedDuration::from_hours(1);
     let second = &documents[1].transfer_id;
-    let due = Due::Transfer(second.clone());
+    let due = WorkItem::Transfer(second.clone());
     assert!(!store.unfinished(after_an_hour, 10_000).await.unwrap().contains(&due));
-    store.enqueue(&documents[1], epoch() + FIRST_LOOK).await.unwrap();
+    store.enqueue(&documents[1], epoch() + FIRST_CHECK_DELAY).await.unwrap();
     let record = store.get(second).await.unwrap().expect("the document has no record");
-    assert_eq!(record.turn, Turn::Queued);
+    assert_eq!(record.turn, SlotState::Queued);
     // Adding the documents again does not undo that.
     store.add_documents(&documents, after_an_hour).await.unwrap();
     assert_eq!(store.get(second).await.unwrap(), Some(record));
-    let expect_listed = async |item: &Due| {
+    let expect_listed = async |item: &WorkItem| {
         for _ in 0..100 {
             if store.unfinished(after_an_hour, 10_000).await.unwrap().contains(item) {
                 return;
@@ -93,12 +91,12 @@ async fn documents_are_not_due_until_queued(
         panic!("{item:?} never appeared in the index");
     };
     expect_listed(&due).await;
-    expect_listed(&Due::Bundle(id.clone())).await;
-    store.open_bundle(id).await.unwrap();
+    expect_listed(&WorkItem::Batch(id.clone())).await;
+    store.commit_batch(id).await.unwrap();
     assert_eq!(store.bundle(id).await.unwrap().unwrap().0.phase, Phase::Uploading);
 }
 
-async fn each_document_is_counted_once(store: &(impl TransferStore + SlotStore + BundleStore)) {
+async fn each_document_is_counted_once(store: &(impl TransferStore + SlotStore + BatchStore)) {
     let (bundle, documents) = created(store, 2).await;
     let id = &bundle.bundle_id;
     for _ in 0..2 {
@@ -107,31 +105,31 @@ async fn each_document_is_counted_once(store: &(impl TransferStore + SlotStore +
         store.finish(&read, failed, epoch()).await.unwrap();
     }
     let first_failure = Some(FailureCode::QuotaExceeded);
-    let one_failed = BundleCounts { ended: 1, completed: 0, bytes: 0, first_failure };
+    let one_failed = BatchCounts { ended: 1, completed: 0, bytes: 0, first_failure };
     assert_eq!(counts(store, id).await, one_failed);
     store.finish(&documents[1], Outcome::Failed(FailureCode::Internal), epoch()).await.unwrap();
-    assert_eq!(counts(store, id).await, BundleCounts { ended: 2, ..one_failed });
+    assert_eq!(counts(store, id).await, BatchCounts { ended: 2, ..one_failed });
 }
 
 async fn batch_is_canceled_by_its_owner_and_ends_once(
-    store: &(impl TransferStore + SlotStore + BundleStore),
+    store: &(impl TransferStore + SlotStore + BatchStore),
 ) {
     let (bundle, _) = created(store, 1).await;
     let id = &bundle.bundle_id;
-    assert_eq!(store.cancel_bundle(id, "another owner", epoch()).await.unwrap(), None);
-    let canceled = store.cancel_bundle(id, "scv", epoch()).await.unwrap().unwrap();
+    assert_eq!(store.cancel_batch(id, "another owner", epoch()).await.unwrap(), None);
+    let canceled = store.cancel_batch(id, "scv", epoch()).await.unwrap().unwrap();
     assert!(canceled.cancel_requested);
     store.documents_stopped(id, 0).await.unwrap();
     assert!(store.bundle(id).await.unwrap().unwrap().0.documents_stopped);
-    let counts = BundleCounts { ended: 2, completed: 1, ..BundleCounts::default() };
-    store.end_bundle(&canceled, &counts, Outcome::Canceled, epoch(), epoch()).await.unwrap();
+    let counts = BatchCounts { ended: 2, completed: 1, ..BatchCounts::default() };
+    store.end_batch(&canceled, &counts, Outcome::Canceled, epoch(), epoch()).await.unwrap();
     store
-        .end_bundle(&canceled, &BundleCounts::default(), Outcome::Completed, epoch(), epoch())
+        .end_batch(&canceled, &BatchCounts::default(), Outcome::Completed, epoch(), epoch())
         .await
         .unwrap();
-    store.open_bundle(id).await.unwrap();
+    store.commit_batch(id).await.unwrap();
     let (ended, _) = store.bundle(id).await.unwrap().unwrap();
     assert_eq!((ended.phase, ended.ended_at), (Phase::Canceled, Some(epoch())));
     assert_eq!(ended.failed_documents, 1, "the webhook reports the same number");
-    assert_eq!(store.cancel_bundle(id, "scv", epoch()).await.unwrap(), None);
+    assert_eq!(store.cancel_batch(id, "scv", epoch()).await.unwrap(), None);
 }

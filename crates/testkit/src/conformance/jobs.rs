@@ -2,11 +2,12 @@
 
 use crate::builders::record_push;
 use docferry_app::ports::{
-    BundleStore, Entered, Entry, History, JobPlace, JobStore, Listed, SlotStore, TransferStore,
+    BatchStore, CreateResult, Entry, History, HistoryEntry, JobPosition, JobStore, SlotStore,
+    TransferStore,
 };
 use docferry_domain::{
-    Bundle, BundleCounts, NamedRequest, OnItemError, Outcome, Phase, Pool, SCHEMA_VERSION,
-    Transfer, TransferId, Turn,
+    Batch, BatchCounts, IdempotencyRecord, OnItemError, Outcome, Phase, Pool, SCHEMA_VERSION,
+    SlotState, Transfer, TransferId,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -19,7 +20,7 @@ use crate::builders::{epoch, new_transfer, pushed, transfer};
 /// When the store breaks a rule of its ports.
 pub async fn job_store<S>(store: &S)
 where
-    S: TransferStore + SlotStore + BundleStore + JobStore + History,
+    S: TransferStore + SlotStore + BatchStore + JobStore + History,
 {
     idempotency_key_creates_one_job_until_it_expires(store).await;
     new_transfer_can_take_a_free_slot(store).await;
@@ -33,8 +34,8 @@ fn hours(n: i64) -> Timestamp {
     epoch() + SignedDuration::from_hours(n)
 }
 
-fn named(job: &TransferId) -> NamedRequest {
-    NamedRequest {
+fn named(job: &TransferId) -> IdempotencyRecord {
+    IdempotencyRecord {
         key: transfer().transfer_id.to_string(),
         fingerprint: "f".into(),
         job_id: job.clone(),
@@ -42,49 +43,49 @@ fn named(job: &TransferId) -> NamedRequest {
     }
 }
 
-fn entry(request: &NamedRequest) -> Entry<'_> {
+fn entry(request: &IdempotencyRecord) -> Entry<'_> {
     Entry { request: Some(request), slot: None }
 }
 
 async fn idempotency_key_creates_one_job_until_it_expires(
-    store: &(impl TransferStore + BundleStore + JobStore),
+    store: &(impl TransferStore + BatchStore + JobStore),
 ) {
     let (first, second) = (transfer(), transfer());
     let request = named(&first.transfer_id);
     let remembered = async |now| store.request(&request.key, now).await.unwrap();
     assert_eq!(remembered(hours(0)).await, None);
-    assert_eq!(store.enter(&first, entry(&request)).await.unwrap(), Entered::Done);
-    assert_eq!(store.enter(&first, entry(&request)).await.unwrap(), Entered::Done, "repeated");
+    assert_eq!(store.enter(&first, entry(&request)).await.unwrap(), CreateResult::Done);
+    assert_eq!(store.enter(&first, entry(&request)).await.unwrap(), CreateResult::Done, "repeated");
     assert_eq!(remembered(hours(23)).await, Some(request.clone()));
     assert_eq!(remembered(hours(24)).await, None, "the record has expired");
-    let again = NamedRequest { job_id: second.transfer_id.clone(), ..request.clone() };
+    let again = IdempotencyRecord { job_id: second.transfer_id.clone(), ..request.clone() };
     let before = store.enter(&second, entry(&again)).await.unwrap();
-    assert_eq!(before, Entered::Before(request.clone()));
+    assert_eq!(before, CreateResult::Before(request.clone()));
     assert_eq!(store.get(&second.transfer_id).await.unwrap(), None, "nothing is recorded");
     let many = bundle(1);
-    let for_many = NamedRequest { job_id: many.bundle_id.clone(), ..request.clone() };
-    let before = store.enter_bundle(&many, Some(&for_many)).await.unwrap();
-    assert_eq!(before, Entered::Before(request.clone()));
+    let for_many = IdempotencyRecord { job_id: many.bundle_id.clone(), ..request.clone() };
+    let before = store.record_batch(&many, Some(&for_many)).await.unwrap();
+    assert_eq!(before, CreateResult::Before(request.clone()));
     // The record of another job is not deleted.
-    store.forget_request(&again).await.unwrap();
-    assert_ne!(store.enter(&second, entry(&again)).await.unwrap(), Entered::Done);
-    store.forget_request(&request).await.unwrap();
-    store.forget_request(&request).await.unwrap();
-    assert_eq!(store.enter(&second, entry(&again)).await.unwrap(), Entered::Done);
+    store.delete_idempotency_record(&again).await.unwrap();
+    assert_ne!(store.enter(&second, entry(&again)).await.unwrap(), CreateResult::Done);
+    store.delete_idempotency_record(&request).await.unwrap();
+    store.delete_idempotency_record(&request).await.unwrap();
+    assert_eq!(store.enter(&second, entry(&again)).await.unwrap(), CreateResult::Done);
     // An expired record is ignored, even before it is deleted.
     let late = Transfer { created_at: hours(24), ..transfer() };
-    let renewed = NamedRequest { job_id: late.transfer_id.clone(), ..request };
-    assert_eq!(store.enter(&late, entry(&renewed)).await.unwrap(), Entered::Done);
+    let renewed = IdempotencyRecord { job_id: late.transfer_id.clone(), ..request };
+    assert_eq!(store.enter(&late, entry(&renewed)).await.unwrap(), CreateResult::Done);
 }
 
 async fn new_transfer_can_take_a_free_slot(store: &(impl TransferStore + SlotStore)) {
-    let made = Transfer { turn: Turn::Holding, ..transfer() };
+    let made = Transfer { turn: SlotState::Holding, ..transfer() };
     let id = &made.transfer_id;
     let version = store.slots(made.pool).await.unwrap().version;
     let entry = |version| Entry { request: None, slot: Some(version) };
     let outdated = store.enter(&made, entry(version + 1)).await.unwrap();
-    assert_eq!((outdated, store.get(id).await.unwrap()), (Entered::SlotsChanged, None));
-    assert_eq!(store.enter(&made, entry(version)).await.unwrap(), Entered::Done);
+    assert_eq!((outdated, store.get(id).await.unwrap()), (CreateResult::SlotsChanged, None));
+    assert_eq!(store.enter(&made, entry(version)).await.unwrap(), CreateResult::Done);
     let slots = store.slots(made.pool).await.unwrap();
     assert!(slots.holders.contains_key(id) && slots.version > version);
     let queue = store.queue(made.pool, None, 1000).await.unwrap();
@@ -110,17 +111,17 @@ async fn closed_transfer_runs_once_per_retry_request(
     let id = &read.transfer_id;
     let again = read.clone().again(hours(8), Some(hours(48)));
     assert!(
-        !store.run_again(&read, &again, epoch()).await.unwrap(),
+        !store.restart_transfer(&read, &again, epoch()).await.unwrap(),
         "the transfer is not closed yet"
     );
     store.mark_settled(id, 2).await.unwrap();
     assert!(
-        !store.run_again(&read, &again, epoch()).await.unwrap(),
+        !store.restart_transfer(&read, &again, epoch()).await.unwrap(),
         "another execution cannot close it"
     );
     store.mark_settled(id, 1).await.unwrap();
-    assert!(store.run_again(&read, &again, epoch()).await.unwrap());
-    assert!(store.run_again(&read, &again, epoch()).await.unwrap(), "repeated");
+    assert!(store.restart_transfer(&read, &again, epoch()).await.unwrap());
+    assert!(store.restart_transfer(&read, &again, epoch()).await.unwrap(), "repeated");
     let running = store.get(id).await.unwrap().unwrap();
     assert_eq!(running, again);
     assert_eq!((running.attempt, running.retries, running.executions()), (2, 1, 1));
@@ -133,8 +134,13 @@ async fn closed_transfer_runs_once_per_retry_request(
     assert!(queue.iter().any(|waiting| waiting.transfer_id == *id));
     // A late clean-up of the first run.
     let ended = store.finish(&running, Outcome::Canceled, epoch()).await.unwrap();
-    store.mark_clean(id, 1, hours(9)).await.unwrap();
-    assert!(!store.run_again(&ended, &ended.clone().again(hours(8), None), epoch()).await.unwrap());
+    store.mark_cleaned_up(id, 1, hours(9)).await.unwrap();
+    assert!(
+        !store
+            .restart_transfer(&ended, &ended.clone().again(hours(8), None), epoch())
+            .await
+            .unwrap()
+    );
 }
 
 async fn late_key_release_of_an_earlier_run_is_ignored(store: &(impl TransferStore + JobStore)) {
@@ -147,7 +153,9 @@ async fn late_key_release_of_an_earlier_run_is_ignored(store: &(impl TransferSto
     assert_eq!(release(1).await, Release::Last);
     store.mark_released(id, &key, epoch()).await.unwrap();
     store.mark_settled(id, 1).await.unwrap();
-    assert!(store.run_again(&read, &read.clone().again(hours(8), None), epoch()).await.unwrap());
+    assert!(
+        store.restart_transfer(&read, &read.clone().again(hours(8), None), epoch()).await.unwrap()
+    );
     store.begin_push(id, 2, epoch()).await.unwrap();
     let source = docferry_domain::PushedSource { requested_at: hours(1), ..pushed(&key, 1000) };
     assert!(record_push(store, id, 2, &source).await.unwrap());
@@ -155,8 +163,8 @@ async fn late_key_release_of_an_earlier_run_is_ignored(store: &(impl TransferSto
     assert_eq!(release(2).await, Release::Last);
 }
 
-fn bundle(documents: u16) -> Bundle {
-    Bundle {
+fn bundle(documents: u16) -> Batch {
+    Batch {
         schema_version: SCHEMA_VERSION,
         bundle_id: transfer().transfer_id,
         owner: "scv".into(),
@@ -180,27 +188,27 @@ fn bundle(documents: u16) -> Bundle {
 }
 
 async fn resumed_batch_runs_selected_documents_again(
-    store: &(impl TransferStore + BundleStore + JobStore),
+    store: &(impl TransferStore + BatchStore + JobStore),
 ) {
     let made = bundle(1);
     let id = &made.bundle_id;
-    store.create_bundle(&made).await.unwrap();
+    store.create_batch(&made).await.unwrap();
     let document = Transfer::new(id.document(0), new_transfer(), epoch(), hours(4));
-    let document = Transfer { turn: Turn::Idle, ..document };
+    let document = Transfer { turn: SlotState::Idle, ..document };
     store.add_documents(std::slice::from_ref(&document), hours(200)).await.unwrap();
-    store.open_bundle(id).await.unwrap();
+    store.commit_batch(id).await.unwrap();
     let read = store.get(&document.transfer_id).await.unwrap().unwrap();
     let failed = store.finish(&read, Outcome::Canceled, epoch()).await.unwrap();
     let read = async || store.bundle(id).await.unwrap().unwrap();
     let (running, _) = read().await;
     store
-        .end_bundle(&running, &BundleCounts::default(), Outcome::Canceled, epoch(), hours(200))
+        .end_batch(&running, &BatchCounts::default(), Outcome::Canceled, epoch(), hours(200))
         .await
         .unwrap();
     let (ended, _) = read().await;
-    assert!(!store.resume_bundle(&running, hours(48), hours(8), epoch()).await.unwrap());
+    assert!(!store.resume_batch(&running, hours(48), hours(8), epoch()).await.unwrap());
     for _ in ["first request", "repetition"] {
-        assert!(store.resume_bundle(&ended, hours(48), hours(8), epoch()).await.unwrap());
+        assert!(store.resume_batch(&ended, hours(48), hours(8), epoch()).await.unwrap());
     }
     let (resumed, counts) = read().await;
     assert!(resumed.resuming && resumed.phase == Phase::Uploading && resumed.retries == 1);
@@ -208,42 +216,42 @@ async fn resumed_batch_runs_selected_documents_again(
     assert_eq!((counts.ended, counts.first_failure), (1, None));
     // Late writes of the first run change nothing.
     store
-        .end_bundle(&running, &BundleCounts::default(), Outcome::Canceled, epoch(), epoch())
+        .end_batch(&running, &BatchCounts::default(), Outcome::Canceled, epoch(), epoch())
         .await
         .unwrap();
     store.documents_stopped(id, 0).await.unwrap();
-    store.documents_resumed(id, 0).await.unwrap();
+    store.mark_documents_resumed(id, 0).await.unwrap();
     assert_eq!(read().await.0, resumed);
     store.mark_settled(&failed.transfer_id, 1).await.unwrap();
     let again = failed.clone().again(hours(8), Some(hours(48)));
     let of_another_run = Transfer { retries: 2, ..again.clone() };
-    assert!(!store.run_again(&failed, &of_another_run, epoch()).await.unwrap());
+    assert!(!store.restart_transfer(&failed, &of_another_run, epoch()).await.unwrap());
     for _ in ["first request", "repetition"] {
-        assert!(store.run_again(&failed, &again, epoch()).await.unwrap());
+        assert!(store.restart_transfer(&failed, &again, epoch()).await.unwrap());
     }
     assert_eq!(read().await.1.ended, 0, "the document is subtracted once");
-    store.documents_resumed(id, 1).await.unwrap();
+    store.mark_documents_resumed(id, 1).await.unwrap();
     assert!(!read().await.0.resuming);
     // A late attempt to resume a document is rejected.
     let running = store.get(&failed.transfer_id).await.unwrap().unwrap();
     let failed = store.finish(&running, Outcome::Canceled, epoch()).await.unwrap();
     store.mark_settled(&failed.transfer_id, 2).await.unwrap();
     let again = Transfer { retries: 1, ..failed.clone().again(hours(8), Some(hours(48))) };
-    assert!(!store.run_again(&failed, &again, epoch()).await.unwrap());
+    assert!(!store.restart_transfer(&failed, &again, epoch()).await.unwrap());
     assert_eq!(store.get(&failed.transfer_id).await.unwrap().unwrap().phase, Phase::Canceled);
     assert_eq!(read().await.1.ended, 1);
 }
 
 async fn history_lists_jobs_of_its_owner_newest_first(
-    store: &(impl TransferStore + BundleStore + History),
+    store: &(impl TransferStore + BatchStore + History),
 ) {
     let owner = transfer().transfer_id.to_string();
     let mut made = Vec::new();
     for n in 0..5 {
         let created_at = hours(n);
         if n == 2 {
-            let many = Bundle { owner: owner.clone(), created_at, ..bundle(1) };
-            store.create_bundle(&many).await.unwrap();
+            let many = Batch { owner: owner.clone(), created_at, ..bundle(1) };
+            store.create_batch(&many).await.unwrap();
             made.push(many.bundle_id);
             continue;
         }
@@ -255,11 +263,11 @@ async fn history_lists_jobs_of_its_owner_newest_first(
     }
     made.reverse();
     let mut found = Vec::new();
-    let mut before: Option<JobPlace> = None;
+    let mut before: Option<JobPosition> = None;
     loop {
         let (page, next) = store.jobs(&owner, before.as_ref(), 2).await.unwrap();
         assert!(page.len() <= 2);
-        found.extend(page.iter().map(|job| Listed::place(job).id));
+        found.extend(page.iter().map(|job| HistoryEntry::place(job).id));
         before = next;
         if before.is_none() {
             break;

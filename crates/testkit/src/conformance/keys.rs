@@ -1,7 +1,9 @@
 //! Checks of exchange keys: the documents that use them and the pushes that named them.
 
 use docferry_app::ports::{PushRecord, Release, TransferStore, WriteError};
-use docferry_domain::{ObjectGuid, OutstandingPush, OwedKey, Phase, Transfer, UNNAMED_PUSH_WAIT};
+use docferry_domain::{
+    LateArrivalKey, ObjectGuid, OutstandingPush, Phase, Transfer, UNNAMED_PUSH_TIMEOUT,
+};
 use jiff::SignedDuration;
 
 use super::{get, seconds, uploading};
@@ -41,15 +43,15 @@ async fn key_is_used_by_one_document(store: &impl TransferStore) {
     let waiting = get(store, b).await;
     assert_eq!((waiting.phase, waiting.source), (Phase::Pushing, None));
     assert_eq!(waiting.known_key.as_ref(), Some(&key));
-    let owed = OwedKey { key: key.clone(), requested_at: source.requested_at };
+    let owed = LateArrivalKey { key: key.clone(), requested_at: source.requested_at };
     assert_eq!(waiting.owed_keys, [owed]);
     let state = store.exchange_key(&key).await.unwrap();
     assert_eq!(state.holder.as_ref(), Some(&own));
     assert!(state.outstanding.contains(&push_a) && state.outstanding.contains(&push_b));
-    store.push_seen(&key, &push_a).await.unwrap();
-    store.push_seen(&key, &push_a).await.unwrap();
+    store.remove_outstanding_push(&key, &push_a).await.unwrap();
+    store.remove_outstanding_push(&key, &push_a).await.unwrap();
     assert_eq!(store.exchange_key(&key).await.unwrap().outstanding, std::slice::from_ref(&push_b));
-    let hold = async |id, guid| store.hold_key(id, 1, guid, &key, seconds(5)).await.unwrap();
+    let hold = async |id, guid| store.acquire_key(id, 1, guid, &key, seconds(5)).await.unwrap();
     assert!(!hold(b, &other).await, "another document uses it");
     assert!(hold(a, &own).await, "the document that uses the key may take it");
     let release = store.release_key(a, 1, &key, seconds(6), seconds(90)).await.unwrap();
@@ -79,7 +81,7 @@ async fn announcement_keeps_the_time_of_the_first_try(store: &impl TransferStore
         at(0),
         "the first try may have pushed"
     );
-    let late = UNNAMED_PUSH_WAIT.as_secs();
+    let late = UNNAMED_PUSH_TIMEOUT.as_secs();
     let renewed = store.announce_push(&id, &at(late)).await.unwrap();
     assert_eq!(renewed, OutstandingPush { requested_at: seconds(0), ..at(late) });
     let announced = async || {
@@ -87,16 +89,16 @@ async fn announcement_keeps_the_time_of_the_first_try(store: &impl TransferStore
         all.into_iter().filter(|push| push.transfer_id == id).count()
     };
     assert_eq!(announced().await, 1);
-    store.push_named(&id).await.unwrap();
-    store.push_named(&id).await.unwrap();
+    store.withdraw_announcement(&id).await.unwrap();
+    store.withdraw_announcement(&id).await.unwrap();
     assert_eq!(announced().await, 0);
 }
 
 async fn lost_object_is_awaited_again_after_another_push(store: &impl TransferStore) {
     let Transfer { transfer_id: id, epoch, object_guid: guid, .. } = uploading(store).await;
-    let stale = store.lose_object(&id, epoch - 1, true).await;
+    let stale = store.discard_object(&id, epoch - 1, true).await;
     assert!(matches!(stale, Err(WriteError::Superseded)), "{stale:?}");
-    store.lose_object(&id, epoch, true).await.unwrap();
+    store.discard_object(&id, epoch, true).await.unwrap();
     let lost = get(store, &id).await;
     assert!(lost.push_again && lost.object.is_none() && lost.phase == Phase::Uploading);
     store.record_arrival(&id, 1, &arrived()).await.unwrap();
@@ -124,11 +126,11 @@ async fn lost_object_is_awaited_again_after_another_push(store: &impl TransferSt
 
 async fn owed_key_is_recorded_once(store: &impl TransferStore) {
     let id = pushing(store, &transfer().object_guid).await.transfer_id;
-    let owed = |key: &str| OwedKey { key: key.into(), requested_at: seconds(3) };
+    let owed = |key: &str| LateArrivalKey { key: key.into(), requested_at: seconds(3) };
     for key in ["a", "b", "a"] {
-        store.owe_key(&id, 1, &owed(key)).await.unwrap();
+        store.record_owed_key(&id, 1, &owed(key)).await.unwrap();
     }
     assert_eq!(get(store, &id).await.owed_keys, [owed("a"), owed("b")]);
-    let other = store.owe_key(&id, 2, &owed("c")).await;
+    let other = store.record_owed_key(&id, 2, &owed("c")).await;
     assert!(matches!(other, Err(WriteError::Ended)), "{other:?}");
 }

@@ -16,7 +16,7 @@ mod throttle;
 pub use throttle::throttle_budget;
 
 use crate::builders::record_push;
-use docferry_app::ports::{Due, Release, SealedSession, TransferStore, WriteError};
+use docferry_app::ports::{Release, SealedSession, TransferStore, WorkItem, WriteError};
 use docferry_domain::{
     Artifact, Delivery, FailureCode, Outcome, Phase, Step, Transfer, TransferId, TransientError,
 };
@@ -25,7 +25,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::builders::{arrived, checkpoint, epoch, pushed, transfer};
 
 pub use artifacts::artifact_store;
-pub use bundles::bundle_store;
+pub use bundles::batch_store;
 pub use jobs::job_store;
 pub use notices::notices;
 pub use outbox::outbox;
@@ -84,8 +84,8 @@ async fn finish(store: &impl TransferStore, id: &TransferId, outcome: Outcome) -
     store.finish(&read, outcome, epoch()).await.unwrap()
 }
 
-fn due_of(id: &TransferId) -> Due {
-    Due::Transfer(id.clone())
+fn due_of(id: &TransferId) -> WorkItem {
+    WorkItem::Transfer(id.clone())
 }
 
 fn delivery() -> Delivery {
@@ -198,13 +198,13 @@ async fn sessions_belong_to_the_epoch_that_stored_them(store: &impl TransferStor
     let lost = store.put_session(id, old.epoch, &session(2)).await;
     assert!(matches!(lost, Err(WriteError::Superseded)), "{lost:?}");
     store.put_session(id, new.epoch, &session(3)).await.unwrap();
-    store.drop_session(id, old.epoch).await.unwrap();
+    store.delete_session_record(id, old.epoch).await.unwrap();
     let record =
         store.session(id).await.unwrap().expect("the session of the newer epoch was dropped");
     assert_eq!((record.session, record.epoch), (session(3), new.epoch));
-    store.drop_session(id, new.epoch).await.unwrap();
+    store.delete_session_record(id, new.epoch).await.unwrap();
     assert!(store.session(id).await.unwrap().is_none());
-    store.drop_session(id, new.epoch).await.unwrap();
+    store.delete_session_record(id, new.epoch).await.unwrap();
 }
 
 async fn ended_transfer_rejects_all_writes(store: &impl TransferStore) {
@@ -348,20 +348,20 @@ async fn transfer_is_unfinished_until_cleaned_up(store: &impl TransferStore) {
     let after = |n: i64| due + SignedDuration::from_secs(n);
     expect_listed(after(1), true).await;
     expect_listed(after(-1), false).await;
-    store.postpone(&due_of(&id), after(300)).await.unwrap();
+    store.reschedule(&due_of(&id), after(300)).await.unwrap();
     expect_listed(after(299), false).await;
     expect_listed(after(301), true).await;
     let owner = get(store, &id).await.owner;
     store.request_cancel(&id, &owner, 0).await.unwrap();
     expect_listed(seconds(0), true).await;
-    store.postpone(&due_of(&id), after(300)).await.unwrap();
-    store.mark_clean(&id, 1, seconds(9)).await.unwrap();
+    store.reschedule(&due_of(&id), after(300)).await.unwrap();
+    store.mark_cleaned_up(&id, 1, seconds(9)).await.unwrap();
     expect_listed(after(301), true).await;
     finish(store, &id, Outcome::Canceled).await;
     expect_listed(after(301), true).await;
-    store.mark_clean(&id, 1, seconds(9)).await.unwrap();
-    store.mark_clean(&id, 1, seconds(9)).await.unwrap();
-    store.postpone(&due_of(&id), after(1)).await.unwrap();
+    store.mark_cleaned_up(&id, 1, seconds(9)).await.unwrap();
+    store.mark_cleaned_up(&id, 1, seconds(9)).await.unwrap();
+    store.reschedule(&due_of(&id), after(1)).await.unwrap();
     expect_listed(after(999), false).await;
 }
 
@@ -369,9 +369,9 @@ async fn next_execution_keeps_the_progress(store: &impl TransferStore) {
     let Transfer { transfer_id: id, epoch: e, .. } = uploading(store).await;
     store.checkpoint(&id, e, &checkpoint(7)).await.unwrap();
     let before = get(store, &id).await;
-    let next = store.next_attempt(&id, 1).await.unwrap();
+    let next = store.next_execution(&id, 1).await.unwrap();
     assert_eq!(next, Transfer { attempt: 2, ..before });
-    let again = store.next_attempt(&id, 1).await;
+    let again = store.next_execution(&id, 1).await;
     assert!(matches!(again, Err(WriteError::Ended)), "{again:?}");
     let old = store.claim(&id, 1).await;
     assert!(matches!(old, Err(WriteError::Ended)), "{old:?}");
@@ -389,7 +389,7 @@ async fn no_work_starts_during_an_ending(store: &impl TransferStore) {
     let rejected = [
         store.claim(&id, 1).await.err(),
         store.put_session(&id, e, &session).await.err(),
-        store.next_attempt(&id, 1).await.err(),
+        store.next_execution(&id, 1).await.err(),
     ];
     for (n, error) in rejected.into_iter().enumerate() {
         assert!(matches!(error, Some(WriteError::Ended)), "write {n}: {error:?}");
@@ -402,7 +402,8 @@ async fn no_work_starts_during_an_ending(store: &impl TransferStore) {
 async fn unused_key_can_be_leased_to_delete_a_late_object(store: &impl TransferStore) {
     let (a, b) = (created(store).await.transfer_id, created(store).await.transfer_id);
     let key = format!("late-{a}.pdf");
-    let take = async |id| store.take_unused_key(id, &key, seconds(1), seconds(90)).await.unwrap();
+    let take =
+        async |id| store.acquire_unused_key(id, &key, seconds(1), seconds(90)).await.unwrap();
     store.begin_push(&b, 1, epoch()).await.unwrap();
     assert!(record_push(store, &b, 1, &pushed(&key, 1)).await.unwrap());
     assert!(!take(&a).await, "another transfer uses the key");

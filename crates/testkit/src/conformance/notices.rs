@@ -1,9 +1,11 @@
-//! Checks of every store of webhook notifications ([`Notices`]).
+//! Checks of every store of webhook notifications ([`NotificationOutbox`]).
 
-use docferry_app::ports::{BundleStore, JobStore, Notices, OUTBOX_REST, Outbox, TransferStore};
+use docferry_app::ports::{
+    BatchStore, JobStore, NotificationOutbox, OUTBOX_RESEND_DELAY, Outbox, TransferStore,
+};
 use docferry_domain::{
-    Bundle, BundleCounts, FailureCode, Notice, OnItemError, Outcome, Phase, SCHEMA_VERSION,
-    Transfer, TransferId,
+    Batch, BatchCounts, FailureCode, OnItemError, Outcome, Phase, SCHEMA_VERSION, Transfer,
+    TransferId, WebhookNotification,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -15,7 +17,7 @@ use crate::builders::{callback, epoch, new_transfer, transfer};
 /// When the store breaks a rule of its port.
 pub async fn notices<S>(store: &S)
 where
-    S: TransferStore + BundleStore + JobStore + Outbox + Notices,
+    S: TransferStore + BatchStore + JobStore + Outbox + NotificationOutbox,
 {
     ending_stores_a_notification_beside_the_outcome(store).await;
     transfer_without_callback_has_no_notification(store).await;
@@ -24,7 +26,7 @@ where
 }
 
 async fn ending_stores_a_notification_beside_the_outcome(
-    store: &(impl TransferStore + Outbox + Notices),
+    store: &(impl TransferStore + Outbox + NotificationOutbox),
 ) {
     let job = Transfer { callback: Some(callback()), ..transfer() };
     let id = &job.transfer_id;
@@ -34,32 +36,34 @@ async fn ending_stores_a_notification_beside_the_outcome(
     let outcome = Outcome::Failed(FailureCode::QuotaExceeded);
     let ended = store.finish(&job, outcome, epoch()).await.unwrap();
     let notice = store.notice(id, 1).await.unwrap().expect("the ending stores no notification");
-    assert_eq!(Some(notice.clone()), Notice::of_transfer(&ended));
+    assert_eq!(Some(notice.clone()), WebhookNotification::of_transfer(&ended));
     assert_eq!(notice.failure, Some(FailureCode::QuotaExceeded));
     // Ending the transfer again adds nothing.
     store.finish(&ended, Outcome::Canceled, epoch()).await.unwrap();
     assert_eq!(store.notice(id, 1).await.unwrap(), Some(notice));
-    let due = epoch() + OUTBOX_REST;
+    let due = epoch() + OUTBOX_RESEND_DELAY;
     expect_listed(store, id, due - SignedDuration::from_secs(1), false).await;
     expect_listed(store, id, due + SignedDuration::from_secs(1), true).await;
     // The audit queue and the webhook queue are independent.
     store.told(id, 1).await.unwrap();
     assert!(store.notice(id, 1).await.unwrap().is_some());
-    store.notice_queued(id, 1).await.unwrap();
-    store.notice_queued(id, 1).await.unwrap();
+    store.remove_queued_notification(id, 1).await.unwrap();
+    store.remove_queued_notification(id, 1).await.unwrap();
     assert_eq!(store.notice(id, 1).await.unwrap(), None);
     expect_listed(store, id, due + SignedDuration::from_secs(1), false).await;
 }
 
-async fn transfer_without_callback_has_no_notification(store: &(impl TransferStore + Notices)) {
+async fn transfer_without_callback_has_no_notification(
+    store: &(impl TransferStore + NotificationOutbox),
+) {
     let job = transfer();
     store.create(&job).await.unwrap();
     store.finish(&job, Outcome::Canceled, epoch()).await.unwrap();
     assert_eq!(store.notice(&job.transfer_id, 1).await.unwrap(), None);
 }
 
-fn bundle() -> Bundle {
-    Bundle {
+fn bundle() -> Batch {
+    Batch {
         schema_version: SCHEMA_VERSION,
         bundle_id: transfer().transfer_id,
         owner: "scv".into(),
@@ -83,14 +87,14 @@ fn bundle() -> Bundle {
 }
 
 async fn batch_stores_one_notification_per_run(
-    store: &(impl TransferStore + BundleStore + JobStore + Notices),
+    store: &(impl TransferStore + BatchStore + JobStore + NotificationOutbox),
 ) {
     let job = bundle();
     let id = &job.bundle_id;
-    store.create_bundle(&job).await.unwrap();
+    store.create_batch(&job).await.unwrap();
     let document = Transfer::new(id.document(0), new_transfer(), epoch(), epoch());
     store.add_documents(std::slice::from_ref(&document), epoch()).await.unwrap();
-    store.open_bundle(id).await.unwrap();
+    store.commit_batch(id).await.unwrap();
     store.finish(&document, Outcome::Canceled, epoch()).await.unwrap();
     assert_eq!(
         store.notice(&document.transfer_id, 1).await.unwrap(),
@@ -99,24 +103,22 @@ async fn batch_stores_one_notification_per_run(
     );
     let (read, _) = store.bundle(id).await.unwrap().unwrap();
     assert_eq!(read.callback, Some(callback()));
-    let counts = BundleCounts { ended: 1, ..BundleCounts::default() };
+    let counts = BatchCounts { ended: 1, ..BatchCounts::default() };
     for _ in 0..2 {
-        store.end_bundle(&read, &counts, Outcome::Canceled, epoch(), epoch()).await.unwrap();
+        store.end_batch(&read, &counts, Outcome::Canceled, epoch(), epoch()).await.unwrap();
     }
     let first = store.notice(id, 1).await.unwrap().expect("the ending stores no notification");
     assert_eq!((first.outcome, first.documents, first.runs), (Phase::Canceled, 1, 1));
     assert_eq!(first.failed_documents, Some(1));
     let (ended, _) = store.bundle(id).await.unwrap().unwrap();
     let after_an_hour = epoch() + SignedDuration::from_hours(1);
-    assert!(
-        store.resume_bundle(&ended, after_an_hour, after_an_hour, after_an_hour).await.unwrap()
-    );
-    store.documents_resumed(id, 1).await.unwrap();
+    assert!(store.resume_batch(&ended, after_an_hour, after_an_hour, after_an_hour).await.unwrap());
+    store.mark_documents_resumed(id, 1).await.unwrap();
     let (resumed, _) = store.bundle(id).await.unwrap().unwrap();
     store
-        .end_bundle(
+        .end_batch(
             &resumed,
-            &BundleCounts::default(),
+            &BatchCounts::default(),
             Outcome::Completed,
             after_an_hour,
             after_an_hour,
@@ -132,19 +134,24 @@ async fn batch_stores_one_notification_per_run(
     assert_eq!((second.outcome, second.runs, second.failure), (Phase::Completed, 2, None));
 }
 
-async fn uncommitted_batch_has_no_notification(store: &(impl BundleStore + Notices)) {
+async fn uncommitted_batch_has_no_notification(store: &(impl BatchStore + NotificationOutbox)) {
     let job = bundle();
-    store.create_bundle(&job).await.unwrap();
+    store.create_batch(&job).await.unwrap();
     let failed = Outcome::Failed(FailureCode::Internal);
-    store.end_bundle(&job, &BundleCounts::default(), failed, epoch(), epoch()).await.unwrap();
+    store.end_batch(&job, &BatchCounts::default(), failed, epoch(), epoch()).await.unwrap();
     assert_eq!(store.notice(&job.bundle_id, 1).await.unwrap(), None);
 }
 
 /// Checks whether the sweeper would find the entry. The index is eventually consistent, so the
 /// query is repeated until it has caught up.
-async fn expect_listed(store: &impl Notices, id: &TransferId, now: Timestamp, expected: bool) {
+async fn expect_listed(
+    store: &impl NotificationOutbox,
+    id: &TransferId,
+    now: Timestamp,
+    expected: bool,
+) {
     for _ in 0..100 {
-        let resting = store.resting_notices(now, 1000).await.unwrap();
+        let resting = store.unsent_notifications(now, 1000).await.unwrap();
         if resting.contains(&(id.clone(), 1)) == expected {
             return;
         }

@@ -1,6 +1,6 @@
 //! Checks of every [`Outbox`].
 
-use docferry_app::ports::{OUTBOX_REST, Outbox, TransferStore};
+use docferry_app::ports::{OUTBOX_RESEND_DELAY, Outbox, TransferStore};
 use docferry_domain::{FailureCode, Outcome, OutcomeRecord, Phase, TransferId};
 use jiff::SignedDuration;
 
@@ -23,7 +23,7 @@ pub async fn outbox(store: &(impl TransferStore + Outbox)) {
     // Ending the transfer again adds nothing.
     store.finish(&ended, Outcome::Canceled, epoch()).await.unwrap();
     assert_eq!(store.outcome(id, 1).await.unwrap(), Some(record));
-    let due = epoch() + OUTBOX_REST;
+    let due = epoch() + OUTBOX_RESEND_DELAY;
     expect_listed(store, id, due - SignedDuration::from_secs(1), false).await;
     expect_listed(store, id, due + SignedDuration::from_secs(1), true).await;
     store.told(id, 1).await.unwrap();
@@ -36,7 +36,7 @@ pub async fn outbox(store: &(impl TransferStore + Outbox)) {
 /// query is repeated until it has caught up.
 async fn expect_listed(store: &impl Outbox, id: &TransferId, now: jiff::Timestamp, expected: bool) {
     for _ in 0..100 {
-        let unsent = store.untold(now, 1000).await.unwrap();
+        let unsent = store.unsent(now, 1000).await.unwrap();
         if unsent.contains(&(id.clone(), 1)) == expected {
             return;
         }

@@ -2,8 +2,10 @@
 //! share its slot pools.
 
 use crate::builders::record_push;
-use docferry_app::ports::{FIRST_LOOK, SlotStore, TransferStore, WriteError};
-use docferry_domain::{Outcome, Phase, Pool, Priority, Transfer, TransferId, Turn, Waiting};
+use docferry_app::ports::{FIRST_CHECK_DELAY, SlotStore, TransferStore, WriteError};
+use docferry_domain::{
+    Outcome, Phase, Pool, Priority, QueueEntry, SlotState, Transfer, TransferId,
+};
 use jiff::SignedDuration;
 
 use crate::builders::{epoch, pushed, transfer};
@@ -39,7 +41,7 @@ async fn queue(store: &impl SlotStore) -> Vec<TransferId> {
     waiting.into_iter().map(|entry| entry.transfer_id).collect()
 }
 
-async fn granted(store: &impl SlotStore, waiting: &[Waiting]) -> bool {
+async fn granted(store: &impl SlotStore, waiting: &[QueueEntry]) -> bool {
     let version = store.slots(POOL).await.unwrap().version;
     store.grant(POOL, version, waiting, epoch(), epoch()).await.unwrap()
 }
@@ -65,7 +67,7 @@ async fn new_transfers_are_queued_by_their_order(store: &(impl TransferStore + S
     let rest = store.queue(POOL, first.last(), 3).await.unwrap();
     let paged: Vec<_> = first.iter().chain(&rest).map(|entry| entry.transfer_id.clone()).collect();
     assert_eq!(paged, ordered);
-    assert_eq!(first[0], high.waiting());
+    assert_eq!(first[0], high.queue_entry());
     for id in &ordered {
         ended(store, id).await;
     }
@@ -76,13 +78,15 @@ async fn grant_requires_the_current_version(store: &(impl TransferStore + SlotSt
     let (a, b) =
         (created(store, Priority::Normal, 1).await, created(store, Priority::Normal, 2).await);
     let before = store.slots(POOL).await.unwrap();
-    assert!(store.grant(POOL, before.version, &[a.waiting()], epoch(), epoch()).await.unwrap());
-    assert_eq!(get(store, &a.transfer_id).await.turn, Turn::Holding);
+    assert!(store.grant(POOL, before.version, &[a.queue_entry()], epoch(), epoch()).await.unwrap());
+    assert_eq!(get(store, &a.transfer_id).await.turn, SlotState::Holding);
     assert_eq!(queue(store).await, std::slice::from_ref(&b.transfer_id));
     let after = store.slots(POOL).await.unwrap();
-    assert_eq!(after.holders.get(&a.transfer_id), Some(&a.waiting().person));
+    assert_eq!(after.holders.get(&a.transfer_id), Some(&a.queue_entry().person));
     // A grant that is based on the previous version is rejected.
-    assert!(!store.grant(POOL, before.version, &[b.waiting()], epoch(), epoch()).await.unwrap());
+    assert!(
+        !store.grant(POOL, before.version, &[b.queue_entry()], epoch(), epoch()).await.unwrap()
+    );
     assert!(!holds(store, &b.transfer_id).await);
     // A transfer that holds a slot is not queued.
     store.enqueue(&a, epoch()).await.unwrap();
@@ -101,9 +105,9 @@ async fn grant_requires_the_current_version(store: &(impl TransferStore + SlotSt
 async fn ending_frees_the_slot_or_queue_entry(store: &(impl TransferStore + SlotStore)) {
     let (a, b) =
         (created(store, Priority::Normal, 1).await, created(store, Priority::Normal, 2).await);
-    assert!(granted(store, &[a.waiting()]).await);
-    assert_eq!(ended(store, &a.transfer_id).await.turn, Turn::Idle);
-    assert_eq!(ended(store, &b.transfer_id).await.turn, Turn::Idle);
+    assert!(granted(store, &[a.queue_entry()]).await);
+    assert_eq!(ended(store, &a.transfer_id).await.turn, SlotState::Idle);
+    assert_eq!(ended(store, &b.transfer_id).await.turn, SlotState::Idle);
     assert!(!holds(store, &a.transfer_id).await);
     assert!(queue(store).await.is_empty());
     let late = store.enqueue(&b, epoch()).await;
@@ -112,20 +116,20 @@ async fn ending_frees_the_slot_or_queue_entry(store: &(impl TransferStore + Slot
 
 async fn outdated_step_cannot_release_the_slot(store: &(impl TransferStore + SlotStore)) {
     let id = created(store, Priority::Normal, 1).await.transfer_id;
-    assert!(granted(store, &[get(store, &id).await.waiting()]).await);
+    assert!(granted(store, &[get(store, &id).await.queue_entry()]).await);
     store.begin_push(&id, 1, epoch()).await.unwrap();
     let key = format!("{id}.pdf");
     assert!(record_push(store, &id, 1, &pushed(&key, 10)).await.unwrap());
     let waiting_for_arrival = get(store, &id).await;
     // The upload starts before the poll step releases the slot.
     store.record_arrival(&id, 1, &crate::builders::arrived()).await.unwrap();
-    store.step_aside(&waiting_for_arrival).await.unwrap();
+    store.release_slot(&waiting_for_arrival).await.unwrap();
     assert!(holds(store, &id).await, "the upload keeps its slot");
-    store.step_aside(&get(store, &id).await).await.unwrap();
+    store.release_slot(&get(store, &id).await).await.unwrap();
     assert!(!holds(store, &id).await);
-    assert_eq!(get(store, &id).await.turn, Turn::Idle);
-    store.step_aside(&get(store, &id).await).await.unwrap();
-    let due = epoch() + FIRST_LOOK;
+    assert_eq!(get(store, &id).await.turn, SlotState::Idle);
+    store.release_slot(&get(store, &id).await).await.unwrap();
+    let due = epoch() + FIRST_CHECK_DELAY;
     store.enqueue(&get(store, &id).await, due).await.unwrap();
     assert_eq!(queue(store).await, std::slice::from_ref(&id));
     assert_eq!(get(store, &id).await.phase, Phase::Uploading);
@@ -135,10 +139,10 @@ async fn outdated_step_cannot_release_the_slot(store: &(impl TransferStore + Slo
 async fn ended_transfer_is_removed_from_the_queue(store: &(impl TransferStore + SlotStore)) {
     let (ended_transfer, b) =
         (created(store, Priority::Normal, 1).await, created(store, Priority::Normal, 2).await);
-    let stale = ended_transfer.waiting();
+    let stale = ended_transfer.queue_entry();
     ended(store, &ended_transfer.transfer_id).await;
     // The transfer was chosen before it ended: the whole grant is rejected.
-    assert!(!granted(store, &[stale, b.waiting()]).await);
+    assert!(!granted(store, &[stale, b.queue_entry()]).await);
     assert!(
         !holds(store, &ended_transfer.transfer_id).await && !holds(store, &b.transfer_id).await
     );
@@ -147,13 +151,13 @@ async fn ended_transfer_is_removed_from_the_queue(store: &(impl TransferStore + 
         std::slice::from_ref(&b.transfer_id),
         "the other transfer stays queued"
     );
-    assert!(granted(store, &[b.waiting()]).await);
+    assert!(granted(store, &[b.queue_entry()]).await);
     ended(store, &b.transfer_id).await;
 }
 
 async fn only_slot_unknown_to_its_holder_is_reclaimed(store: &(impl TransferStore + SlotStore)) {
     let id = created(store, Priority::Normal, 1).await.transfer_id;
-    assert!(granted(store, &[get(store, &id).await.waiting()]).await);
+    assert!(granted(store, &[get(store, &id).await.queue_entry()]).await);
     assert!(!store.reclaim(POOL, &id).await.unwrap());
     assert!(holds(store, &id).await);
     ended(store, &id).await;

@@ -1,6 +1,6 @@
 //! Records of artifacts, in memory.
 
-use docferry_app::ports::{ArtifactStore, Due, StoreError};
+use docferry_app::ports::{ArtifactStore, StoreError, WorkItem};
 use docferry_domain::{ArtifactRecord, ObjectGuid};
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use super::{InMemoryTransferStore, Tables};
 
 /// Record of an object in the delivery bucket.
 #[derive(Debug, Clone)]
-pub(super) struct KnownArtifact {
+pub(super) struct StoredArtifact {
     record: ArtifactRecord,
     /// End of the retention; it is never moved to an earlier time.
     retain_until: Timestamp,
@@ -40,7 +40,7 @@ impl Tables {
         };
         if known.retain_until < until {
             known.retain_until = until;
-            self.due.insert(Due::Artifact(key.to_owned()), until);
+            self.due.insert(WorkItem::Artifact(key.to_owned()), until);
         }
     }
 }
@@ -53,14 +53,14 @@ impl ArtifactStore for InMemoryTransferStore {
             tables.retain(key, artifact.keep_until);
             return Ok(());
         }
-        let known = KnownArtifact {
+        let known = StoredArtifact {
             record: artifact.clone(),
             retain_until: artifact.keep_until,
             delivered: false,
             given_up: false,
         };
         tables.artifacts.insert(key.clone(), known);
-        tables.due.insert(Due::Artifact(key.clone()), artifact.keep_until);
+        tables.due.insert(WorkItem::Artifact(key.clone()), artifact.keep_until);
         Ok(())
     }
 
@@ -71,9 +71,9 @@ impl ArtifactStore for InMemoryTransferStore {
         Ok(self.tables().newest.get(document.as_str()).cloned())
     }
 
-    async fn keep_artifact(&self, key: &str, until: Timestamp) -> Result<bool, StoreError> {
+    async fn retain_artifact(&self, key: &str, until: Timestamp) -> Result<bool, StoreError> {
         let mut tables = self.tables();
-        let is_reusable = |known: &KnownArtifact| known.delivered && !known.given_up;
+        let is_reusable = |known: &StoredArtifact| known.delivered && !known.given_up;
         if !tables.artifacts.get(key).is_some_and(is_reusable) {
             return Ok(false);
         }
@@ -88,8 +88,8 @@ impl ArtifactStore for InMemoryTransferStore {
     ) -> Result<Vec<String>, StoreError> {
         let found = self.tables().due_before(now);
         let keys = found.into_iter().filter_map(|(_, due)| match due {
-            Due::Artifact(key) => Some(key),
-            Due::Transfer(_) | Due::Bundle(_) => None,
+            WorkItem::Artifact(key) => Some(key),
+            WorkItem::Transfer(_) | WorkItem::Batch(_) => None,
         });
         Ok(keys.take(limit).collect())
     }
@@ -101,21 +101,21 @@ impl ArtifactStore for InMemoryTransferStore {
         Ok(known.given_up)
     }
 
-    async fn give_up_artifact(&self, key: &str, now: Timestamp) -> Result<bool, StoreError> {
+    async fn expire_artifact(&self, key: &str, now: Timestamp) -> Result<bool, StoreError> {
         let mut tables = self.tables();
         let Some(known) = tables.artifacts.get_mut(key) else { return Ok(true) };
         known.given_up |= known.retain_until <= now;
         let (given_up, until) = (known.given_up, known.retain_until);
         if !given_up {
-            tables.due.insert(Due::Artifact(key.to_owned()), until);
+            tables.due.insert(WorkItem::Artifact(key.to_owned()), until);
         }
         Ok(given_up)
     }
 
-    async fn forget_artifact(&self, key: &str) -> Result<(), StoreError> {
+    async fn delete_artifact_record(&self, key: &str) -> Result<(), StoreError> {
         let mut tables = self.tables();
         tables.artifacts.remove(key);
-        tables.due.remove(&Due::Artifact(key.to_owned()));
+        tables.due.remove(&WorkItem::Artifact(key.to_owned()));
         Ok(())
     }
 }

@@ -1,9 +1,9 @@
 //! Batches, in memory.
 
-use docferry_app::ports::{BundleStore, Due, Entered, FIRST_LOOK, StoreError};
+use docferry_app::ports::{BatchStore, CreateResult, FIRST_CHECK_DELAY, StoreError, WorkItem};
 use docferry_domain::{
-    Bundle, BundleCounts, DocumentName, Failure, NamedRequest, Notice, Outcome, Phase, Transfer,
-    TransferId,
+    Batch, BatchCounts, DocumentName, Failure, IdempotencyRecord, Outcome, Phase, Transfer,
+    TransferId, WebhookNotification,
 };
 use jiff::Timestamp;
 
@@ -12,7 +12,7 @@ use super::{InMemoryTransferStore, Tables};
 impl Tables {
     /// Adds an ended document to the counts of its batch; transfers outside a batch are ignored.
     pub(super) fn count(&mut self, ended: &Transfer) {
-        let Some((bundle, _)) = ended.transfer_id.in_bundle() else { return };
+        let Some((bundle, _)) = ended.transfer_id.batch_and_number() else { return };
         let Some((_, counts)) = self.bundles.get_mut(&bundle) else { return };
         counts.ended += 1;
         match &ended.failure {
@@ -29,30 +29,30 @@ impl Tables {
 
 impl InMemoryTransferStore {
     /// Changes the record of a batch, if it exists.
-    pub(super) fn change_bundle(&self, id: &TransferId, change: impl FnOnce(&mut Bundle)) {
+    pub(super) fn change_batch(&self, id: &TransferId, change: impl FnOnce(&mut Batch)) {
         if let Some((bundle, _)) = self.tables().bundles.get_mut(id) {
             change(bundle);
         }
     }
 }
 
-impl BundleStore for InMemoryTransferStore {
-    async fn enter_bundle(
+impl BatchStore for InMemoryTransferStore {
+    async fn record_batch(
         &self,
-        bundle: &Bundle,
-        request: Option<&NamedRequest>,
-    ) -> Result<Entered, StoreError> {
+        bundle: &Batch,
+        request: Option<&IdempotencyRecord>,
+    ) -> Result<CreateResult, StoreError> {
         let mut tables = self.tables();
         let id = &bundle.bundle_id;
         if let Some(before) = tables.before(request, bundle.created_at) {
-            return Ok(Entered::Before(before));
+            return Ok(CreateResult::Before(before));
         }
         if !tables.bundles.contains_key(id) {
             tables.remember(request);
-            tables.bundles.insert(id.clone(), (bundle.clone(), BundleCounts::default()));
-            tables.due.insert(Due::Bundle(id.clone()), bundle.created_at + FIRST_LOOK);
+            tables.bundles.insert(id.clone(), (bundle.clone(), BatchCounts::default()));
+            tables.due.insert(WorkItem::Batch(id.clone()), bundle.created_at + FIRST_CHECK_DELAY);
         }
-        Ok(Entered::Done)
+        Ok(CreateResult::Done)
     }
 
     async fn add_documents(
@@ -68,20 +68,20 @@ impl BundleStore for InMemoryTransferStore {
         Ok(())
     }
 
-    async fn open_bundle(&self, id: &TransferId) -> Result<(), StoreError> {
-        self.change_bundle(id, |bundle| bundle.phase = bundle.phase.max(Phase::Uploading));
+    async fn commit_batch(&self, id: &TransferId) -> Result<(), StoreError> {
+        self.change_batch(id, |bundle| bundle.phase = bundle.phase.max(Phase::Uploading));
         Ok(())
     }
 
-    async fn bundle(&self, id: &TransferId) -> Result<Option<(Bundle, BundleCounts)>, StoreError> {
+    async fn bundle(&self, id: &TransferId) -> Result<Option<(Batch, BatchCounts)>, StoreError> {
         Ok(self.tables().bundles.get(id).cloned())
     }
 
-    async fn whole_bundle(
+    async fn batch_with_documents(
         &self,
         id: &TransferId,
         limit: usize,
-    ) -> Result<Option<(Bundle, BundleCounts, Vec<Transfer>)>, StoreError> {
+    ) -> Result<Option<(Batch, BatchCounts, Vec<Transfer>)>, StoreError> {
         let documents = self.documents(id, 0, limit).await?;
         Ok(self.bundle(id).await?.map(|(bundle, counts)| (bundle, counts, documents)))
     }
@@ -97,12 +97,12 @@ impl BundleStore for InMemoryTransferStore {
         Ok(found.take(limit).map(|(_, document)| document.clone()).collect())
     }
 
-    async fn cancel_bundle(
+    async fn cancel_batch(
         &self,
         id: &TransferId,
         owner: &str,
         due: Timestamp,
-    ) -> Result<Option<Bundle>, StoreError> {
+    ) -> Result<Option<Batch>, StoreError> {
         let mut tables = self.tables();
         let Some((bundle, _)) = tables.bundles.get_mut(id) else { return Ok(None) };
         if bundle.owner != owner || bundle.phase.is_terminal() {
@@ -110,7 +110,7 @@ impl BundleStore for InMemoryTransferStore {
         }
         bundle.cancel_requested = true;
         let canceled = bundle.clone();
-        tables.due.insert(Due::Bundle(id.clone()), due);
+        tables.due.insert(WorkItem::Batch(id.clone()), due);
         Ok(Some(canceled))
     }
 
@@ -120,21 +120,21 @@ impl BundleStore for InMemoryTransferStore {
         name: &DocumentName,
         _purge_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let Some((bundle, _)) = document.in_bundle() else { return Ok(true) };
+        let Some((bundle, _)) = document.batch_and_number() else { return Ok(true) };
         let mut tables = self.tables();
         let owner = tables.names.entry((bundle, name.folded())).or_insert(document.clone());
         Ok(owner == document)
     }
 
     async fn documents_stopped(&self, id: &TransferId, retries: u32) -> Result<(), StoreError> {
-        self.change_bundle(id, |bundle| bundle.documents_stopped |= bundle.retries == retries);
+        self.change_batch(id, |bundle| bundle.documents_stopped |= bundle.retries == retries);
         Ok(())
     }
 
-    async fn end_bundle(
+    async fn end_batch(
         &self,
-        read: &Bundle,
-        counts: &BundleCounts,
+        read: &Batch,
+        counts: &BatchCounts,
         outcome: Outcome,
         ended_at: Timestamp,
         _purge_at: Timestamp,
@@ -145,13 +145,13 @@ impl BundleStore for InMemoryTransferStore {
         if bundle.phase.is_terminal() || bundle.retries != read.retries || bundle.resuming {
             return Ok(());
         }
-        let notice = Notice::of_bundle(bundle, counts, outcome, ended_at);
+        let notice = WebhookNotification::of_bundle(bundle, counts, outcome, ended_at);
         bundle.phase = outcome.phase();
         bundle.failure = outcome.failure().map(|code| Failure { code });
         bundle.ended_at = Some(ended_at);
         bundle.failed_documents = counts.failed();
-        tables.due.remove(&Due::Bundle(id.clone()));
-        tables.put_down(notice);
+        tables.due.remove(&WorkItem::Batch(id.clone()));
+        tables.store_notification(notice);
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Idempotency records, retries and job history, in memory.
 
-use docferry_app::ports::{Due, History, JobPlace, JobStore, Listed, StoreError};
-use docferry_domain::{Bundle, NamedRequest, Phase, Transfer, TransferId};
+use docferry_app::ports::{History, HistoryEntry, JobPosition, JobStore, StoreError, WorkItem};
+use docferry_domain::{Batch, IdempotencyRecord, Phase, Transfer, TransferId};
 use jiff::Timestamp;
 
 use super::{InMemoryTransferStore, Tables, place};
@@ -10,20 +10,20 @@ impl Tables {
     /// Returns the unexpired idempotency record of another job with the same key.
     pub(super) fn before(
         &self,
-        request: Option<&NamedRequest>,
+        request: Option<&IdempotencyRecord>,
         now: Timestamp,
-    ) -> Option<NamedRequest> {
+    ) -> Option<IdempotencyRecord> {
         let ours = request?;
         self.unexpired_request(&ours.key, now).filter(|it| it.job_id != ours.job_id)
     }
 
     /// Returns the idempotency record with this key, unless it has expired.
-    fn unexpired_request(&self, key: &str, now: Timestamp) -> Option<NamedRequest> {
+    fn unexpired_request(&self, key: &str, now: Timestamp) -> Option<IdempotencyRecord> {
         self.requests.get(key).filter(|it| it.keep_until > now).cloned()
     }
 
     /// Stores an idempotency record, if there is one.
-    pub(super) fn remember(&mut self, request: Option<&NamedRequest>) {
+    pub(super) fn remember(&mut self, request: Option<&IdempotencyRecord>) {
         if let Some(request) = request {
             self.requests.insert(request.key.clone(), request.clone());
         }
@@ -38,7 +38,7 @@ impl Tables {
 
     /// Subtracts a document from the counts of ended documents of its batch.
     fn subtract_ended_document(&mut self, read: &Transfer) {
-        let Some((bundle, _)) = read.transfer_id.in_bundle() else { return };
+        let Some((bundle, _)) = read.transfer_id.batch_and_number() else { return };
         let Some((_, counts)) = self.bundles.get_mut(&bundle) else { return };
         counts.ended -= 1;
         if read.phase == Phase::Completed {
@@ -49,7 +49,7 @@ impl Tables {
 }
 
 impl JobStore for InMemoryTransferStore {
-    async fn run_again(
+    async fn restart_transfer(
         &self,
         read: &Transfer,
         again: &Transfer,
@@ -61,25 +61,25 @@ impl JobStore for InMemoryTransferStore {
         if stored.attempt != read.attempt || stored.phase != read.phase || !stored.settled {
             return Ok(stored.retries == again.retries && stored.attempt == again.attempt);
         }
-        if let Some((bundle, _)) = id.in_bundle() {
+        if let Some((bundle, _)) = id.batch_and_number() {
             let bundle = tables.bundles.get(&bundle).map(|(bundle, _)| bundle);
             if bundle.is_none_or(|it| !it.resuming || it.retries != again.retries) {
                 return Ok(false);
             }
         }
         tables.transfers.insert(id.clone(), again.clone());
-        tables.due.insert(Due::Transfer(id.clone()), due);
-        if id.in_bundle().is_none() {
-            tables.queue.insert(place(again), again.waiting());
+        tables.due.insert(WorkItem::Transfer(id.clone()), due);
+        if id.batch_and_number().is_none() {
+            tables.queue.insert(place(again), again.queue_entry());
         } else {
             tables.subtract_ended_document(read);
         }
         Ok(true)
     }
 
-    async fn resume_bundle(
+    async fn resume_batch(
         &self,
-        read: &Bundle,
+        read: &Batch,
         keep_until: Timestamp,
         deadline: Timestamp,
         due: Timestamp,
@@ -101,16 +101,20 @@ impl JobStore for InMemoryTransferStore {
         bundle.failure = None;
         bundle.failed_documents = 0;
         counts.first_failure = None;
-        tables.due.insert(Due::Bundle(id.clone()), due);
+        tables.due.insert(WorkItem::Batch(id.clone()), due);
         Ok(true)
     }
 
-    async fn documents_resumed(&self, id: &TransferId, retries: u32) -> Result<(), StoreError> {
-        self.change_bundle(id, |bundle| bundle.resuming &= bundle.retries != retries);
+    async fn mark_documents_resumed(
+        &self,
+        id: &TransferId,
+        retries: u32,
+    ) -> Result<(), StoreError> {
+        self.change_batch(id, |bundle| bundle.resuming &= bundle.retries != retries);
         Ok(())
     }
 
-    async fn keep_longer(
+    async fn extend_retention(
         &self,
         id: &TransferId,
         keep_until: Timestamp,
@@ -123,11 +127,18 @@ impl JobStore for InMemoryTransferStore {
         Ok(())
     }
 
-    async fn request(&self, key: &str, now: Timestamp) -> Result<Option<NamedRequest>, StoreError> {
+    async fn request(
+        &self,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<IdempotencyRecord>, StoreError> {
         Ok(self.tables().unexpired_request(key, now))
     }
 
-    async fn forget_request(&self, request: &NamedRequest) -> Result<(), StoreError> {
+    async fn delete_idempotency_record(
+        &self,
+        request: &IdempotencyRecord,
+    ) -> Result<(), StoreError> {
         let mut tables = self.tables();
         if tables.requests.get(&request.key).is_some_and(|it| it.job_id == request.job_id) {
             tables.requests.remove(&request.key);
@@ -140,23 +151,23 @@ impl History for InMemoryTransferStore {
     async fn jobs(
         &self,
         owner: &str,
-        before: Option<&JobPlace>,
+        before: Option<&JobPosition>,
         limit: usize,
-    ) -> Result<(Vec<Listed>, Option<JobPlace>), StoreError> {
+    ) -> Result<(Vec<HistoryEntry>, Option<JobPosition>), StoreError> {
         let tables = self.tables();
         let singles = tables.transfers.values().filter(|transfer| {
-            transfer.transfer_id.in_bundle().is_none() && transfer.owner == owner
+            transfer.transfer_id.batch_and_number().is_none() && transfer.owner == owner
         });
         let bundles = tables.bundles.values().map(|(bundle, _)| bundle);
         let bundles = bundles.filter(|it| it.keep_until.is_some() && it.owner == owner);
-        let mut found: Vec<Listed> = singles
-            .map(|transfer| Listed::One(Box::new(transfer.clone())))
-            .chain(bundles.map(|bundle| Listed::Many(Box::new(bundle.clone()))))
+        let mut found: Vec<HistoryEntry> = singles
+            .map(|transfer| HistoryEntry::One(Box::new(transfer.clone())))
+            .chain(bundles.map(|bundle| HistoryEntry::Many(Box::new(bundle.clone()))))
             .filter(|job| before.is_none_or(|before| job.place() < *before))
             .collect();
         found.sort_by_key(|job| std::cmp::Reverse(job.place()));
         found.truncate(limit);
-        let next = found.last().filter(|_| found.len() == limit).map(Listed::place);
+        let next = found.last().filter(|_| found.len() == limit).map(HistoryEntry::place);
         Ok((found, next))
     }
 }

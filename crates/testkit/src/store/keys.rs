@@ -2,21 +2,21 @@
 
 use docferry_app::ports::{PushRecord, WriteError};
 use docferry_domain::{
-    ExchangeKey, ObjectGuid, OutstandingPush, OwedKey, Phase, PushedSource, Transfer, TransferId,
-    UNNAMED_PUSH_WAIT,
+    ExchangeKey, LateArrivalKey, ObjectGuid, OutstandingPush, Phase, PushedSource, Transfer,
+    TransferId, UNNAMED_PUSH_TIMEOUT,
 };
 use jiff::Timestamp;
 
-use super::{KeyUse, Tables};
+use super::{ExchangeKeyState, Tables};
 
 /// Adds a key under which an object may still arrive to the record of a transfer, once.
-pub(super) fn owe(transfer: &mut Transfer, owed: &OwedKey) {
+pub(super) fn owe(transfer: &mut Transfer, owed: &LateArrivalKey) {
     if !transfer.owed_keys.iter().any(|known| known.key == owed.key) {
         transfer.owed_keys.push(owed.clone());
     }
 }
 
-impl KeyUse {
+impl ExchangeKeyState {
     /// Whether transfers of another document use the key.
     fn is_held_by_another(&self, document: &ObjectGuid) -> bool {
         !self.users.is_empty() && self.holder.as_ref() != Some(document)
@@ -42,7 +42,7 @@ impl Tables {
         }
         let usage = self.keys.entry(source.key.clone()).or_default();
         usage.outstanding.insert(push.clone());
-        let owed = OwedKey { key: source.key.clone(), requested_at: source.requested_at };
+        let owed = LateArrivalKey { key: source.key.clone(), requested_at: source.requested_at };
         transfer.known_key = Some(source.key.clone());
         if usage.is_held_by_another(document) {
             owe(transfer, &owed);
@@ -63,14 +63,17 @@ impl Tables {
         usage.releasing = None;
         let previous = transfer.source.replace(source.clone());
         if let Some(previous) = previous.filter(|previous| previous.key != source.key) {
-            owe(transfer, &OwedKey { key: previous.key, requested_at: previous.requested_at });
+            owe(
+                transfer,
+                &LateArrivalKey { key: previous.key, requested_at: previous.requested_at },
+            );
         }
         transfer.push_again = false;
         transfer.phase = transfer.phase.max(Phase::AwaitingArrival);
         Ok(PushRecord::Recorded)
     }
 
-    pub(super) fn hold_key(
+    pub(super) fn acquire_key(
         &mut self,
         id: &TransferId,
         document: &ObjectGuid,
@@ -98,7 +101,7 @@ impl Tables {
 
     pub(super) fn announce(&mut self, id: &TransferId, push: &OutstandingPush) -> OutstandingPush {
         let announced = self.announced.entry(id.clone()).or_insert_with(|| push.clone());
-        if push.pushed_at.duration_since(announced.pushed_at) >= UNNAMED_PUSH_WAIT {
+        if push.pushed_at.duration_since(announced.pushed_at) >= UNNAMED_PUSH_TIMEOUT {
             announced.pushed_at = push.pushed_at;
         }
         announced.clone()

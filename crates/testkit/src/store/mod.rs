@@ -11,16 +11,16 @@ mod transfers;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use docferry_app::ports::{Due, SessionRecord};
+use docferry_app::ports::{SessionRecord, WorkItem};
 use docferry_domain::{
-    ArtifactRecord, Bundle, BundleCounts, NamedRequest, Notice, ObjectGuid, OutcomeRecord,
-    OutstandingPush, Pool, Slots, Transfer, TransferId, Waiting,
+    ArtifactRecord, Batch, BatchCounts, IdempotencyRecord, ObjectGuid, OutcomeRecord,
+    OutstandingPush, Pool, QueueEntry, Slots, Transfer, TransferId, WebhookNotification,
 };
 use jiff::Timestamp;
 
 /// State of an exchange key.
 #[derive(Debug, Default, Clone)]
-struct KeyUse {
+struct ExchangeKeyState {
     /// Transfers that hold a reference on the key.
     users: BTreeSet<TransferId>,
     /// Document that uses the key.
@@ -41,33 +41,33 @@ struct Tables {
     /// Upload sessions by transfer.
     sessions: BTreeMap<TransferId, SessionRecord>,
     /// Exchange keys.
-    keys: BTreeMap<String, KeyUse>,
+    keys: BTreeMap<String, ExchangeKeyState>,
     /// Reserved file names: batch and folded name to the document that has reserved the name.
     names: BTreeMap<(TransferId, String), TransferId>,
     /// Pushes whose exchange key is not known yet, by transfer.
     announced: BTreeMap<TransferId, OutstandingPush>,
     /// Index of unfinished work: the time from which the sweeper handles each item.
-    due: BTreeMap<Due, Timestamp>,
+    due: BTreeMap<WorkItem, Timestamp>,
     slots: BTreeMap<Pool, Slots>,
     /// Queue entries by pool, order and transfer.
-    queue: BTreeMap<(Pool, i64, TransferId), Waiting>,
+    queue: BTreeMap<(Pool, i64, TransferId), QueueEntry>,
     /// Unsent outcomes by transfer and execution number, each with the time at which it is due.
     outbox: BTreeMap<(TransferId, u32), (OutcomeRecord, Timestamp)>,
     /// Unsent webhook notifications by job and execution number, each with the time at which it is
     /// due.
-    notices: BTreeMap<(TransferId, u32), (Notice, Timestamp)>,
-    bundles: BTreeMap<TransferId, (Bundle, BundleCounts)>,
+    notices: BTreeMap<(TransferId, u32), (WebhookNotification, Timestamp)>,
+    bundles: BTreeMap<TransferId, (Batch, BatchCounts)>,
     /// Artifacts by key in the delivery bucket.
-    artifacts: BTreeMap<String, artifacts::KnownArtifact>,
+    artifacts: BTreeMap<String, artifacts::StoredArtifact>,
     /// Newest delivered artifact of each document, by document GUID.
     newest: BTreeMap<String, ArtifactRecord>,
     /// Idempotency records by key.
-    requests: BTreeMap<String, NamedRequest>,
+    requests: BTreeMap<String, IdempotencyRecord>,
 }
 
 impl Tables {
     /// Returns the items due before `now`, in the order of their due times.
-    fn due_before(&self, now: Timestamp) -> Vec<(Timestamp, Due)> {
+    fn due_before(&self, now: Timestamp) -> Vec<(Timestamp, WorkItem)> {
         let due = self.due.iter().filter(|(_, due)| **due < now);
         let mut found: Vec<_> = due.map(|(what, due)| (*due, what.clone())).collect();
         found.sort();
@@ -85,7 +85,7 @@ impl Tables {
 
 /// Key of a transfer in the queue.
 fn place(transfer: &Transfer) -> (Pool, i64, TransferId) {
-    let waiting = transfer.waiting();
+    let waiting = transfer.queue_entry();
     (transfer.pool, waiting.order, waiting.transfer_id)
 }
 
@@ -109,13 +109,13 @@ impl InMemoryTransferStore {
     pub fn set(&self, transfer: Transfer) {
         let mut tables = self.tables();
         if let Some(ended_at) = transfer.ended_at.filter(|_| !transfer.settled) {
-            tables.due.insert(Due::Transfer(transfer.transfer_id.clone()), ended_at);
+            tables.due.insert(WorkItem::Transfer(transfer.transfer_id.clone()), ended_at);
         }
         tables.transfers.insert(transfer.transfer_id.clone(), transfer);
     }
 
     /// Replaces the record of an existing batch.
-    pub fn set_bundle(&self, bundle: Bundle) {
+    pub fn set_bundle(&self, bundle: Batch) {
         let id = bundle.bundle_id.clone();
         self.tables().bundles.entry(id).and_modify(|(known, _)| *known = bundle);
     }
@@ -125,16 +125,16 @@ impl InMemoryTransferStore {
     #[must_use]
     pub fn keys_in_use(&self, now: Timestamp) -> Vec<String> {
         let tables = self.tables();
-        let leased = |u: &KeyUse| {
+        let leased = |u: &ExchangeKeyState| {
             u.releasing.as_ref().is_some_and(|(by, until)| by.is_some() && *until > now)
         };
-        let used = |u: &KeyUse| !u.users.is_empty() || leased(u);
+        let used = |u: &ExchangeKeyState| !u.users.is_empty() || leased(u);
         tables.keys.iter().filter(|(_, u)| used(u)).map(|(k, _)| k.clone()).collect()
     }
 
     /// Outcomes in the outbox.
     #[must_use]
-    pub fn untold_outcomes(&self) -> Vec<OutcomeRecord> {
+    pub fn unsent_outcomes(&self) -> Vec<OutcomeRecord> {
         self.tables().outbox.values().map(|(record, _)| record.clone()).collect()
     }
 

@@ -1,16 +1,16 @@
 //! Webhook notifications, in memory.
 
-use docferry_app::ports::{Notices, OUTBOX_REST, StoreError};
-use docferry_domain::{Notice, TransferId};
+use docferry_app::ports::{NotificationOutbox, OUTBOX_RESEND_DELAY, StoreError};
+use docferry_domain::{TransferId, WebhookNotification};
 use jiff::Timestamp;
 
 use super::{InMemoryTransferStore, Tables};
 
 impl Tables {
     /// Stores a webhook notification, if there is one.
-    pub(super) fn put_down(&mut self, notice: Option<Notice>) {
+    pub(super) fn store_notification(&mut self, notice: Option<WebhookNotification>) {
         if let Some(notice) = notice {
-            let due = notice.ended_at + OUTBOX_REST;
+            let due = notice.ended_at + OUTBOX_RESEND_DELAY;
             self.notices.insert((notice.job_id.clone(), notice.attempt), (notice, due));
         }
     }
@@ -19,23 +19,31 @@ impl Tables {
 impl InMemoryTransferStore {
     /// Webhook notifications that have not been queued yet.
     #[must_use]
-    pub fn waiting_notices(&self) -> Vec<Notice> {
+    pub fn stored_notifications(&self) -> Vec<WebhookNotification> {
         self.tables().notices.values().map(|(notice, _)| notice.clone()).collect()
     }
 }
 
-impl Notices for InMemoryTransferStore {
-    async fn notice(&self, job: &TransferId, attempt: u32) -> Result<Option<Notice>, StoreError> {
+impl NotificationOutbox for InMemoryTransferStore {
+    async fn notice(
+        &self,
+        job: &TransferId,
+        attempt: u32,
+    ) -> Result<Option<WebhookNotification>, StoreError> {
         let found = self.tables().notices.get(&(job.clone(), attempt)).cloned();
         Ok(found.map(|(notice, _)| notice))
     }
 
-    async fn notice_queued(&self, job: &TransferId, attempt: u32) -> Result<(), StoreError> {
+    async fn remove_queued_notification(
+        &self,
+        job: &TransferId,
+        attempt: u32,
+    ) -> Result<(), StoreError> {
         self.tables().notices.remove(&(job.clone(), attempt));
         Ok(())
     }
 
-    async fn resting_notices(
+    async fn unsent_notifications(
         &self,
         now: Timestamp,
         limit: usize,

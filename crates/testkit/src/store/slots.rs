@@ -1,7 +1,7 @@
 //! Slots, queue and outbox, in memory.
 
-use docferry_app::ports::{Due, Outbox, SlotStore, StoreError, WriteError};
-use docferry_domain::{OutcomeRecord, Pool, Slots, Transfer, TransferId, Turn, Waiting};
+use docferry_app::ports::{Outbox, SlotStore, StoreError, WorkItem, WriteError};
+use docferry_domain::{OutcomeRecord, Pool, QueueEntry, SlotState, Slots, Transfer, TransferId};
 use jiff::Timestamp;
 
 use super::transfers::same_attempt;
@@ -15,9 +15,9 @@ impl SlotStore for InMemoryTransferStore {
     async fn queue(
         &self,
         pool: Pool,
-        after: Option<&Waiting>,
+        after: Option<&QueueEntry>,
         limit: usize,
-    ) -> Result<Vec<Waiting>, StoreError> {
+    ) -> Result<Vec<QueueEntry>, StoreError> {
         let after = after.map(|w| (pool, w.order, w.transfer_id.clone()));
         let tables = self.tables();
         let found = tables
@@ -31,7 +31,7 @@ impl SlotStore for InMemoryTransferStore {
         &self,
         pool: Pool,
         version: u64,
-        admitted: &[Waiting],
+        admitted: &[QueueEntry],
         now: Timestamp,
         due: Timestamp,
     ) -> Result<bool, StoreError> {
@@ -40,11 +40,11 @@ impl SlotStore for InMemoryTransferStore {
         if tables.slots.entry(pool).or_default().version != version {
             return Ok(false);
         }
-        let is_queued = |w: &Waiting| {
+        let is_queued = |w: &QueueEntry| {
             let record = tables.transfers.get(&w.transfer_id);
-            record.is_some_and(|t| t.turn == Turn::Queued && !t.phase.is_terminal())
+            record.is_some_and(|t| t.turn == SlotState::Queued && !t.phase.is_terminal())
         };
-        let key = |w: &Waiting| (pool, w.order, w.transfer_id.clone());
+        let key = |w: &QueueEntry| (pool, w.order, w.transfer_id.clone());
         let (waiting, stale): (Vec<_>, Vec<_>) = admitted.iter().partition(|w| is_queued(w));
         for entry in &stale {
             tables.queue.remove(&key(entry));
@@ -58,9 +58,9 @@ impl SlotStore for InMemoryTransferStore {
         for entry in waiting {
             slots.holders.insert(entry.transfer_id.clone(), entry.person.clone());
             tables.queue.remove(&key(entry));
-            tables.due.insert(Due::Transfer(entry.transfer_id.clone()), due);
+            tables.due.insert(WorkItem::Transfer(entry.transfer_id.clone()), due);
             if let Some(transfer) = tables.transfers.get_mut(&entry.transfer_id) {
-                transfer.turn = Turn::Holding;
+                transfer.turn = SlotState::Holding;
                 transfer.admitted_at.get_or_insert(now);
             }
         }
@@ -71,26 +71,26 @@ impl SlotStore for InMemoryTransferStore {
         let id = &transfer.transfer_id;
         let attempt = transfer.attempt;
         let updated = self.edit(id, same_attempt(attempt), |t| {
-            if t.turn == Turn::Idle {
-                t.turn = Turn::Queued;
+            if t.turn == SlotState::Idle {
+                t.turn = SlotState::Queued;
             }
             t.clone()
         })?;
-        if updated.turn == Turn::Queued {
+        if updated.turn == SlotState::Queued {
             let mut tables = self.tables();
-            tables.queue.insert(place(&updated), updated.waiting());
-            tables.due.insert(Due::Transfer(id.clone()), due);
+            tables.queue.insert(place(&updated), updated.queue_entry());
+            tables.due.insert(WorkItem::Transfer(id.clone()), due);
         }
         Ok(())
     }
 
-    async fn step_aside(&self, read: &Transfer) -> Result<(), StoreError> {
+    async fn release_slot(&self, read: &Transfer) -> Result<(), StoreError> {
         let mut tables = self.tables();
         let Some(transfer) = tables.transfers.get_mut(&read.transfer_id) else { return Ok(()) };
         let is_unchanged = (transfer.attempt, transfer.phase, transfer.epoch)
             == (read.attempt, read.phase, read.epoch);
-        if is_unchanged && transfer.turn == Turn::Holding && !transfer.phase.is_terminal() {
-            transfer.turn = Turn::Idle;
+        if is_unchanged && transfer.turn == SlotState::Holding && !transfer.phase.is_terminal() {
+            transfer.turn = SlotState::Idle;
             let released = transfer.clone();
             tables.leave(&released);
         }
@@ -99,7 +99,7 @@ impl SlotStore for InMemoryTransferStore {
 
     async fn reclaim(&self, pool: Pool, holder: &TransferId) -> Result<bool, StoreError> {
         let mut tables = self.tables();
-        if tables.transfers.get(holder).is_some_and(|t| t.turn == Turn::Holding) {
+        if tables.transfers.get(holder).is_some_and(|t| t.turn == SlotState::Holding) {
             return Ok(false);
         }
         let slots = tables.slots.get_mut(&pool);
@@ -122,7 +122,7 @@ impl Outbox for InMemoryTransferStore {
         Ok(())
     }
 
-    async fn untold(
+    async fn unsent(
         &self,
         now: Timestamp,
         limit: usize,

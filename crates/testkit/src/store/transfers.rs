@@ -1,13 +1,13 @@
 //! Transfers, upload sessions and the release of exchange keys, in memory.
 
 use docferry_app::ports::{
-    CheckpointAck, Due, Entered, Entry, FIRST_LOOK, PushRecord, Release, SealedSession,
-    SessionRecord, StoreError, TransferStore, WriteError,
+    CheckpointAck, CreateResult, Entry, FIRST_CHECK_DELAY, PushRecord, Release, SealedSession,
+    SessionRecord, StoreError, TransferStore, WorkItem, WriteError,
 };
 use docferry_domain::{
-    ArrivedObject, Artifact, Checkpoint, Delivery, ExchangeKey, Failure, FailureCode, Notice,
-    ObjectGuid, Outcome, OutcomeRecord, OutstandingPush, OwedKey, Phase, PushedSource, Step,
-    Transfer, TransferId, TransientError, Turn,
+    ArrivedObject, Artifact, Checkpoint, Delivery, ExchangeKey, Failure, FailureCode,
+    LateArrivalKey, ObjectGuid, Outcome, OutcomeRecord, OutstandingPush, Phase, PushedSource,
+    SlotState, Step, Transfer, TransferId, TransientError, WebhookNotification,
 };
 use jiff::Timestamp;
 
@@ -49,36 +49,40 @@ fn not_ending(
 }
 
 impl TransferStore for InMemoryTransferStore {
-    async fn enter(&self, transfer: &Transfer, entry: Entry<'_>) -> Result<Entered, StoreError> {
+    async fn enter(
+        &self,
+        transfer: &Transfer,
+        entry: Entry<'_>,
+    ) -> Result<CreateResult, StoreError> {
         let mut tables = self.tables();
         let id = &transfer.transfer_id;
         if let Some(before) = tables.before(entry.request, transfer.created_at) {
-            return Ok(Entered::Before(before));
+            return Ok(CreateResult::Before(before));
         }
         if tables.transfers.contains_key(id) {
-            return Ok(Entered::Done);
+            return Ok(CreateResult::Done);
         }
         match entry.slot {
             Some(version) => {
                 let slots = tables.slots.entry(transfer.pool).or_default();
                 if slots.version != version {
-                    return Ok(Entered::SlotsChanged);
+                    return Ok(CreateResult::SlotsChanged);
                 }
                 slots.version += 1;
                 slots.holders.insert(id.clone(), transfer.target.person());
             }
             None => {
-                tables.queue.insert(place(transfer), transfer.waiting());
+                tables.queue.insert(place(transfer), transfer.queue_entry());
             }
         }
         tables.remember(entry.request);
         tables.transfers.insert(id.clone(), transfer.clone());
         let due = match entry.slot {
-            Some(_) => transfer.created_at + FIRST_LOOK,
+            Some(_) => transfer.created_at + FIRST_CHECK_DELAY,
             None => transfer.must_end_by(),
         };
-        tables.due.insert(Due::Transfer(id.clone()), due);
-        Ok(Entered::Done)
+        tables.due.insert(WorkItem::Transfer(id.clone()), due);
+        Ok(CreateResult::Done)
     }
 
     async fn get(&self, id: &TransferId) -> Result<Option<Transfer>, StoreError> {
@@ -111,7 +115,7 @@ impl TransferStore for InMemoryTransferStore {
         self.tables().record_push(id, attempt, push, source)
     }
 
-    async fn hold_key(
+    async fn acquire_key(
         &self,
         id: &TransferId,
         attempt: u32,
@@ -120,14 +124,14 @@ impl TransferStore for InMemoryTransferStore {
         now: Timestamp,
     ) -> Result<bool, WriteError> {
         self.edit(id, same_attempt(attempt), |_| ())?;
-        Ok(self.tables().hold_key(id, document, key, now))
+        Ok(self.tables().acquire_key(id, document, key, now))
     }
 
-    async fn owe_key(
+    async fn record_owed_key(
         &self,
         id: &TransferId,
         attempt: u32,
-        owed: &OwedKey,
+        owed: &LateArrivalKey,
     ) -> Result<(), WriteError> {
         self.edit(id, same_attempt(attempt), |t| keys::owe(t, owed))
     }
@@ -136,7 +140,11 @@ impl TransferStore for InMemoryTransferStore {
         Ok(self.tables().exchange_key(key))
     }
 
-    async fn push_seen(&self, key: &str, push: &OutstandingPush) -> Result<(), StoreError> {
+    async fn remove_outstanding_push(
+        &self,
+        key: &str,
+        push: &OutstandingPush,
+    ) -> Result<(), StoreError> {
         if let Some(usage) = self.tables().keys.get_mut(key) {
             usage.outstanding.remove(push);
         }
@@ -151,7 +159,7 @@ impl TransferStore for InMemoryTransferStore {
         Ok(self.tables().announce(id, push))
     }
 
-    async fn push_named(&self, id: &TransferId) -> Result<(), StoreError> {
+    async fn withdraw_announcement(&self, id: &TransferId) -> Result<(), StoreError> {
         self.tables().announced.remove(id);
         Ok(())
     }
@@ -160,7 +168,7 @@ impl TransferStore for InMemoryTransferStore {
         Ok(self.tables().announced.values().cloned().collect())
     }
 
-    async fn lose_object(
+    async fn discard_object(
         &self,
         id: &TransferId,
         epoch: u64,
@@ -227,7 +235,7 @@ impl TransferStore for InMemoryTransferStore {
         Ok(())
     }
 
-    async fn drop_session(&self, id: &TransferId, epoch: u64) -> Result<(), StoreError> {
+    async fn delete_session_record(&self, id: &TransferId, epoch: u64) -> Result<(), StoreError> {
         let mut tables = self.tables();
         if tables.sessions.get(id).is_some_and(|record| record.epoch == epoch) {
             tables.sessions.remove(id);
@@ -300,7 +308,7 @@ impl TransferStore for InMemoryTransferStore {
         };
         running.cancel_requested = true;
         let running = running.clone();
-        if let Some(due) = tables.due.get_mut(&Due::Transfer(id.clone())) {
+        if let Some(due) = tables.due.get_mut(&WorkItem::Transfer(id.clone())) {
             *due = Timestamp::UNIX_EPOCH;
         }
         Ok(Some(running))
@@ -325,14 +333,14 @@ impl TransferStore for InMemoryTransferStore {
         transfer.phase = outcome.phase();
         transfer.failure = outcome.failure().map(|code| Failure { code });
         transfer.ended_at = Some(ended_at);
-        transfer.turn = Turn::Idle;
+        transfer.turn = SlotState::Idle;
         let ended = transfer.clone();
         tables.leave(&ended);
         let key = (ended.transfer_id.clone(), ended.attempt);
         let record = OutcomeRecord::of(&ended).unwrap();
-        tables.outbox.insert(key, (record, ended_at + docferry_app::ports::OUTBOX_REST));
+        tables.outbox.insert(key, (record, ended_at + docferry_app::ports::OUTBOX_RESEND_DELAY));
         tables.count(&ended);
-        tables.put_down(Notice::of_transfer(&ended));
+        tables.store_notification(WebhookNotification::of_transfer(&ended));
         Ok(ended)
     }
 
@@ -362,40 +370,40 @@ impl TransferStore for InMemoryTransferStore {
         Ok(())
     }
 
-    async fn mark_clean(
+    async fn mark_cleaned_up(
         &self,
         id: &TransferId,
         attempt: u32,
         _purge_at: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tables = self.tables();
-        let due = Due::Transfer(id.clone());
+        let due = WorkItem::Transfer(id.clone());
         if tables.due.contains_key(&due) && tables.settle(id, attempt) {
             tables.due.remove(&due);
         }
         Ok(())
     }
 
-    async fn unfinished(&self, now: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
+    async fn unfinished(&self, now: Timestamp, limit: usize) -> Result<Vec<WorkItem>, StoreError> {
         let found = self.tables().due_before(now).into_iter().map(|(_, due)| due);
-        Ok(found.filter(|due| !matches!(due, Due::Artifact(_))).take(limit).collect())
+        Ok(found.filter(|due| !matches!(due, WorkItem::Artifact(_))).take(limit).collect())
     }
 
-    async fn postpone(&self, what: &Due, due: Timestamp) -> Result<(), StoreError> {
+    async fn reschedule(&self, what: &WorkItem, due: Timestamp) -> Result<(), StoreError> {
         if let Some(known) = self.tables().due.get_mut(what) {
             *known = due;
         }
         Ok(())
     }
 
-    async fn next_attempt(&self, id: &TransferId, from: u32) -> Result<Transfer, WriteError> {
+    async fn next_execution(&self, id: &TransferId, from: u32) -> Result<Transfer, WriteError> {
         self.edit(id, not_ending(same_attempt(from)), |t| {
             t.attempt += 1;
             t.clone()
         })
     }
 
-    async fn take_unused_key(
+    async fn acquire_unused_key(
         &self,
         id: &TransferId,
         key: &str,

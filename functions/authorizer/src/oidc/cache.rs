@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn forged_ids_ask_the_issuer_once_in_thirty_seconds() {
+    async fn forged_key_ids_cause_at_most_one_fetch_in_thirty_seconds() {
         let cache = cache(&["a", "a", "a"]);
         for id in 0..100 {
             assert!(!knows(&cache, &format!("forged-{id}")).await);
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_new_key_is_found_and_an_old_one_forgotten_after_the_pause() {
+    async fn key_refresh_adds_new_keys_and_drops_removed_ones() {
         let cache = cache(&["old", "new"]);
         assert!(knows(&cache, "old").await);
         assert!(!knows(&cache, "new").await);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn keys_are_kept_when_the_issuer_does_not_answer() {
+    async fn cached_keys_stay_in_use_while_the_issuer_does_not_answer() {
         let cache = cache(&["a", "", ""]);
         assert!(knows(&cache, "a").await);
         tokio::time::advance(Duration::from_secs(7200)).await;
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_key_that_was_withdrawn_is_forgotten_within_an_hour() {
+    async fn revoked_key_is_dropped_within_an_hour() {
         let cache = cache(&["a", "b"]);
         assert!(knows(&cache, "a").await);
         tokio::time::advance(Duration::from_secs(3599)).await;
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn without_any_key_it_is_an_error_and_soon_tried_again() {
+    async fn first_key_fetch_is_retried_after_two_seconds() {
         let cache = cache(&["", "a"]);
         for _ in 0..3 {
             cache.key("a").await.unwrap_err();

@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn scopes_come_as_text_or_list_flat_or_nested() {
+    fn scopes_are_read_from_strings_lists_and_nested_claims() {
         for (path, value) in [
             ("scope", json!({ "scope": "openid docferry.read other" })),
             ("scp", json!({ "scp": "docferry.read" })),
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_of_graph_is_known_by_a_uuid_and_nothing_else() {
+    fn graph_user_claim_must_be_a_uuid() {
         let of = |value: Value| graph_user(&claims(json!({ "oid": value })), "oid");
         let id = "0f8fad5b-d9cb-469f-a165-70867728950e";
         assert_eq!(of(json!(id)).as_deref(), Some(id));
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_is_short_printable_and_no_address() {
+    fn subject_must_be_short_printable_and_not_an_email_address() {
         let of = |value: Value| subject(&claims(json!({ "sub": value })), "sub").is_some();
         for good in ["a", "auth0|5f7", "f:1c2d:4711", "scv", &"x".repeat(200)] {
             assert!(of(json!(good)), "{good}");

@@ -82,7 +82,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn only_keys_for_signing_by_rs256_or_es256_are_kept() {
+    fn only_rs256_and_es256_signing_keys_are_kept() {
         let rsa = |more: Value| {
             let mut key = json!({ "kty": "RSA", "kid": "k", "n": "3q2-7w", "e": "AQAB" });
             key.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_document_of_keys_is_told_from_one_without_keys() {
+    fn invalid_key_document_differs_from_an_empty_one() {
         assert!(KeySet::parse(br#"{"keys":[]}"#).unwrap().is_empty());
         for bad in ["", "<html>", "[]", "{}", r#"{"keys":{}}"#] {
             assert!(KeySet::parse(bad.as_bytes()).is_none(), "{bad}");

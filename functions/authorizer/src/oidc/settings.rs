@@ -94,7 +94,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn http_is_for_loopback_addresses_only() {
+    fn issuer_may_use_http_only_on_loopback_addresses() {
         for good in ["https://id.example/realms/x", "http://127.0.0.1:8103", "http://[::1]:1"] {
             assert!(settings(good).check().is_ok(), "{good}");
         }
@@ -118,7 +118,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_audience_is_needed_and_the_subject_is_never_an_address() {
+    fn audience_is_required_and_personal_subject_claims_are_rejected() {
         let settings = settings("https://id.example");
         let open = OidcSettings { audience: String::new(), ..settings.clone() };
         assert!(matches!(open.check(), Err(SetupError::Audience)));

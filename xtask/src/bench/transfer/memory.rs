@@ -10,7 +10,7 @@ const MAX_MEMORY: u64 = 48 * MB;
 
 impl Transfers<'_> {
     pub(super) async fn memory(&self, report: &mut Report) -> Result<()> {
-        self.unshape().await?;
+        self.remove_limits().await?;
         let mut rows = Vec::new();
         for size in self.sizes(&[64 * MB, GB, 10 * GB]) {
             let ours = self.ours(size).await?;

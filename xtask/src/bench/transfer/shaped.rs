@@ -49,7 +49,7 @@ impl Transfers<'_> {
 
     /// Measures without limits, as fast as the machine allows.
     pub(super) async fn unshaped(&self, report: &mut Report) -> Result<()> {
-        self.unshape().await?;
+        self.remove_limits().await?;
         let mut rows = Vec::new();
         let mut chunk = "";
         for size in self.sizes(&[GB]) {
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bound_adds_a_delay_for_each_request() {
+    fn lower_bound_includes_a_delay_for_each_request() {
         assert!((lower_bound(85 * MB, 7) - 2.0).abs() < 1e-9);
     }
 }

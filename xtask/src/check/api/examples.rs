@@ -13,7 +13,7 @@ pub(super) fn complaints(description: &Description) -> Vec<String> {
                 found.push(format!("{} has no example of {place}", operation.route()));
             }
             for example in examples(content) {
-                let complaints = description.value_complaints(&content["schema"], example);
+                let complaints = description.value_violations(&content["schema"], example);
                 let describe =
                     |complaint| format!("{}, example of {place}: {complaint}", operation.route());
                 found.extend(complaints.into_iter().map(describe));

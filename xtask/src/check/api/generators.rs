@@ -122,7 +122,7 @@ fn collect_references(description: &Description, schema: &Value, seen: &mut BTre
             members.values().for_each(|member| collect_references(description, member, seen));
         }
         Value::Array(members) => {
-            members.iter().for_each(|member| collect_references(description, member, seen))
+            members.iter().for_each(|member| collect_references(description, member, seen));
         }
         _ => {}
     }

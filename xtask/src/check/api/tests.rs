@@ -56,14 +56,14 @@ fn routes(names: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_description_in_the_project_is_true_and_whole() {
+fn openapi_description_of_the_project_has_no_complaints() {
     for (title, complaints) in complaints(&Paths::of_workspace().unwrap()).unwrap() {
         assert_eq!(complaints, Vec::<String>::new(), "{title}");
     }
 }
 
 #[test]
-fn a_route_that_stands_in_one_of_the_two_only_is_told() {
+fn route_missing_in_template_or_description_is_reported() {
     let description = Description::parse(SMALL).unwrap();
     let both = ["GET /things/{id}", "GET /health"];
     let in_template = routes(&[both.as_slice(), &["OPTIONS /health"]].concat());
@@ -76,7 +76,7 @@ fn a_route_that_stands_in_one_of_the_two_only_is_told() {
 }
 
 #[test]
-fn what_is_missing_at_a_call_is_told() {
+fn incomplete_operation_is_reported() {
     assert_eq!(complaints_after("Health", "Health"), Vec::<String>::new());
     for (old, new, complaint) in [
         ("operationId: getThing", "x: y", "GET /things/{id} has no operationId"),
@@ -111,7 +111,7 @@ fn what_is_missing_at_a_call_is_told() {
 }
 
 #[test]
-fn an_example_that_its_schema_does_not_allow_is_told() {
+fn example_that_violates_its_schema_is_reported() {
     for (old, new, place) in [
         ("{ id: a1, size: null }", "{ id: a1, size: x }", "200, application/json: /size"),
         ("{ id: a1, size: null }", "{ id: a1 }", "200, application/json: all of it"),
@@ -125,7 +125,7 @@ fn an_example_that_its_schema_does_not_allow_is_told() {
 }
 
 #[test]
-fn a_json_body_without_an_example_is_reported() {
+fn json_body_without_an_example_is_reported() {
     let complaints = complaints_after("example: { id: a1, size: null }", "x: y");
     assert_eq!(complaints, ["GET /things/{id} has no example of 200, application/json"]);
 }

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_that_no_shell_reads_and_tasks_that_do_not_exist_are_told() {
+    fn shell_syntax_errors_and_unknown_tasks_are_reported() {
         assert_eq!(
             complaints_about("```sh run\ncargo xtask demo --keep\n```\n"),
             Vec::<String>::new()
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_that_does_not_say_who_runs_it_or_has_no_end_is_told() {
+    fn code_block_without_a_valid_type_or_end_is_reported() {
         for text in ["```sh\nls\n```\n", "```\nls\n```\n", "```sh run\nls\n"] {
             assert_eq!(complaints_about(text).len(), 1, "{text}");
         }

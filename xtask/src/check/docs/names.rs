@@ -94,8 +94,8 @@ mod tests {
     }
 
     #[test]
-    fn a_test_that_does_not_exist_is_told() {
-        let real = "`xtask/src/check/docs/names.rs::a_test_that_does_not_exist_is_told`";
+    fn nonexistent_test_is_reported() {
+        let real = "`xtask/src/check/docs/names.rs::nonexistent_test_is_reported`";
         assert_eq!(complaints_about(real), Vec::<String>::new());
         // A function that exists but is not a test proves nothing.
         for wrong in ["no_such_test", "inline_code"] {
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_or_a_file_that_leads_nowhere_is_told() {
+    fn broken_links_and_missing_files_are_reported() {
         assert_eq!(
             complaints_about("[a](../README.md#x) [b](https://x.example) `events/<name>`").len(),
             0
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_promise_without_a_test_is_told() {
+    fn guarantee_without_a_test_is_reported() {
         assert_eq!(untested("| promise | proof |\n|---|---|\n| x | `a.rs::b` |\n").len(), 0);
         assert_eq!(untested("| promise | proof |\n|---|---|\n| x | soon |\n").len(), 1);
     }

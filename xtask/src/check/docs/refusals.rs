@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stale_table_and_missing_marks_are_reported() {
+    fn stale_table_and_missing_markers_are_reported() {
         let markers = format!("# Graph\n{BEGIN}\n{END}\nMore.\n");
         assert_eq!(complaints(&markers).len(), 1);
         let current = with_current_tables(&markers).unwrap();

@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_missing_and_what_does_not_exist_is_told() {
+    fn missing_and_surplus_table_rows_are_reported() {
         let text = "## Failure codes\n\n| code |\n|---|\n| `A` |\n| `B` |\n\n## Next\n| `C` |\n";
         let expected = BTreeSet::from(["B".to_owned(), "D".to_owned()]);
         let complaints = differences("x.md", "here", &rows(text, "## Failure codes"), &expected);

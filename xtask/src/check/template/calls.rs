@@ -205,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reading_a_stream_and_a_queue_for_a_function_takes_rights_of_its_role() {
+    fn event_sources_require_permissions_of_the_function_role() {
         let template = Template::parse(
             r"
 Resources:

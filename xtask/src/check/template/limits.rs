@@ -126,7 +126,7 @@ mod tests {
     use crate::check::template::tests::{Project, assert_complaints};
 
     #[test]
-    fn bucket_rule_that_removes_what_is_still_kept_is_reported() {
+    fn lifecycle_rule_that_expires_retained_objects_is_reported() {
         assert_complaints(
             &Project::unmodified().template(
                 "ExpirationInDays: 7, AbortIncompleteMultipartUpload: { DaysAfterInitiation: 2 }",
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn workflow_that_ends_before_its_transfers_is_reported() {
+    fn workflow_timeout_below_the_transfer_deadline_is_reported() {
         assert_complaints(
             &Project::unmodified()
                 .workflow("\"TimeoutSeconds\": 172800", "\"TimeoutSeconds\": 86400"),
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn queue_that_shows_or_forgets_a_message_too_early_is_reported() {
+    fn too_short_visibility_or_retention_of_a_queue_is_reported() {
         assert_complaints(
             &Project::unmodified().template(
                 "VisibilityTimeout: 180\n      RedrivePolicy:\n        deadLetterTargetArn: !GetAtt WebhookDeadLetterQueue.Arn",
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn function_that_cannot_wait_for_ords_or_outlasts_the_gateway_is_reported() {
+    fn function_timeout_too_short_for_ords_or_too_long_for_the_gateway_is_reported() {
         let timeout = "Role: !GetAtt PingRole.Arn\n      Timeout: 29";
         assert_complaints(
             &Project::unmodified().template(timeout, &timeout.replace("29", "28")),
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn more_runs_than_execution_names_have_digits_for_are_reported() {
+    fn more_executions_than_the_name_pattern_covers_are_reported() {
         let maximum = "    Default: 3\n    MinValue: 0\n    MaxValue: 20";
         assert_complaints(
             &Project::unmodified().template(maximum, &maximum.replace("20", "33")),

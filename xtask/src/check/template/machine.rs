@@ -40,9 +40,9 @@ pub(super) struct State {
     #[serde(default)]
     pub(super) choices: Vec<Target>,
     #[serde(default)]
-    pub(super) retry: Vec<Matcher>,
+    pub(super) retry: Vec<RetryOrCatch>,
     #[serde(default)]
-    pub(super) catch: Vec<Matcher>,
+    pub(super) catch: Vec<RetryOrCatch>,
     /// Resource that a task calls.
     #[serde(default)]
     pub(super) resource: String,
@@ -65,7 +65,7 @@ pub(super) struct Target {
 /// A retrier or catcher.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Matcher {
+pub(super) struct RetryOrCatch {
     pub(super) error_equals: Vec<String>,
     pub(super) next: Option<String>,
     pub(super) interval_seconds: Option<u64>,
@@ -75,7 +75,7 @@ pub(super) struct Matcher {
     pub(super) max_attempts: Value,
 }
 
-impl Matcher {
+impl RetryOrCatch {
     pub(super) fn names(&self, error: &str) -> bool {
         self.error_equals.iter().any(|name| name == error)
     }
@@ -123,7 +123,7 @@ impl Definition {
     }
 
     /// Returns the text with numbers in place of the unquoted placeholders.
-    pub(crate) fn with_numbers(&self, number: impl Fn(&str) -> u64) -> String {
+    pub(crate) fn substitute_numbers(&self, number: impl Fn(&str) -> u64) -> String {
         replace_placeholders(&self.text, |name| {
             number(placeholder(name).unwrap_or_default()).to_string()
         })

@@ -24,7 +24,7 @@ pub(super) fn complaints(
         let uri = machine.property("DefinitionUri").as_str().unwrap_or_default();
         match definitions.iter().find(|definition| definition.path == uri) {
             Some(definition) => {
-                found.extend(machine_complaints(template, machine, definition, roles))
+                found.extend(machine_complaints(template, machine, definition, roles));
             }
             None => {
                 found.push(format!("{} is defined by {uri:?}, which does not exist", machine.id));

@@ -74,10 +74,10 @@ impl Granted {
         for resource in each(&statement["Resource"]) {
             match resource_name(template, resource) {
                 Ok(name) => resources.extend([name]),
-                Err(Unclear::Wildcard(text)) => {
+                Err(UnnamedResource::Wildcard(text)) => {
                     self.complaints.push(format!("{role} contains a wildcard: {text}"));
                 }
-                Err(Unclear::Unknown) => {
+                Err(UnnamedResource::Unknown) => {
                     let text = format!("{role} refers to an unknown resource: {resource}");
                     self.complaints.push(text);
                 }
@@ -113,25 +113,25 @@ fn has_bound_context(template: &Template, condition: &Value) -> bool {
         && *template.condition("SeesEncryptionContext") == sees
 }
 
-/// Reason why a resource in a policy has no name.
-enum Unclear {
+/// CredentialProblem why a resource in a policy has no name.
+enum UnnamedResource {
     Wildcard(String),
     Unknown,
 }
 
 /// Returns the name of a resource in a policy: its logical id, and the part of it.
-fn resource_name(template: &Template, value: &Value) -> Result<String, Unclear> {
+fn resource_name(template: &Template, value: &Value) -> Result<String, UnnamedResource> {
     if let Some((id, attribute)) = referred(value) {
         let part = if attribute == Some("StreamArn") { "/stream" } else { "" };
         return match template.resource(id) {
             Some(_) => Ok(format!("{id}{part}")),
-            None => Err(Unclear::Unknown),
+            None => Err(UnnamedResource::Unknown),
         };
     }
     if let Some(machine) = template.owner(value) {
         return Ok(machine.to_owned());
     }
-    let text = value.as_str().or(value["Fn::Sub"].as_str()).ok_or(Unclear::Unknown)?;
+    let text = value.as_str().or(value["Fn::Sub"].as_str()).ok_or(UnnamedResource::Unknown)?;
     // Execution ARNs are the only permitted pattern, because an execution's name contains its
     // transfer's id. The pattern must have exactly this form.
     if let Some((machine, name)) =
@@ -147,8 +147,8 @@ fn resource_name(template: &Template, value: &Value) -> Result<String, Unclear> 
             Some(owner) if transfer_patterns.as_flattened().iter().any(|form| form == name) => {
                 Ok(format!("{}/executions", owner.id))
             }
-            Some(_) if name.contains(['*', '?']) => Err(Unclear::Wildcard(text.to_owned())),
-            _ => Err(Unclear::Unknown),
+            Some(_) if name.contains(['*', '?']) => Err(UnnamedResource::Wildcard(text.to_owned())),
+            _ => Err(UnnamedResource::Unknown),
         };
     }
     // Objects have no logical ids. They are named by a prefix of the bucket.
@@ -159,11 +159,11 @@ fn resource_name(template: &Template, value: &Value) -> Result<String, Unclear> 
     {
         return match template.resource(id) {
             Some(bucket) if bucket.kind == "AWS::S3::Bucket" => Ok(format!("{id}/{prefix}")),
-            _ => Err(Unclear::Wildcard(text.to_owned())),
+            _ => Err(UnnamedResource::Wildcard(text.to_owned())),
         };
     }
     if text.contains(['*', '?']) {
-        return Err(Unclear::Wildcard(text.to_owned()));
+        return Err(UnnamedResource::Wildcard(text.to_owned()));
     }
     // The rule that notifies Step Functions of the end of an execution.
     if let Some((_, rule)) = text.split_once(":rule/") {
@@ -173,8 +173,8 @@ fn resource_name(template: &Template, value: &Value) -> Result<String, Unclear> 
     let (id, part) = text
         .strip_prefix("${")
         .and_then(|rest| rest.split_once(".Arn}"))
-        .ok_or(Unclear::Unknown)?;
-    template.resource(id).map(|_| format!("{id}{part}")).ok_or(Unclear::Unknown)
+        .ok_or(UnnamedResource::Unknown)?;
+    template.resource(id).map(|_| format!("{id}{part}")).ok_or(UnnamedResource::Unknown)
 }
 
 /// Checks policies outside the roles. A resource policy may allow everyone only under a condition,

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn secret_that_is_lost_with_its_stack_is_reported() {
+    fn secret_without_a_deletion_policy_is_reported() {
         let secret = "  OrdsSecret:\n    Type: AWS::SecretsManager::Secret\n";
         let policies = "    DeletionPolicy: !If [IsProduction, RetainExceptOnCreate, Delete]\n    UpdateReplacePolicy: !If [IsProduction, Retain, Delete]\n";
         assert_complaints(
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn fixed_name_that_a_failed_creation_leaves_taken_is_reported() {
+    fn retained_fixed_name_after_failed_creation_is_reported() {
         let queue =
             "  AuditQueue:\n    Type: AWS::SQS::Queue\n    DeletionPolicy: !If [IsProduction, ";
         assert_complaints(

@@ -4,7 +4,7 @@
 use docferry_domain::FailureCode;
 use serde_json::{Value, json};
 
-use super::machine::{Definition, Matcher, State, Work};
+use super::machine::{Definition, RetryOrCatch, State, Work};
 use crate::template::{Resource, Template};
 
 /// Error of Step Functions when Lambda has no concurrency left. The condition is temporary, so a
@@ -38,7 +38,7 @@ pub(super) fn task_complaints(task: &State) -> Vec<String> {
         }
     }
     let retrier_of = |name: &str| task.retry.iter().find(|retrier| retrier.names(name));
-    let waits_for_concurrency = |retrier: &Matcher| {
+    let waits_for_concurrency = |retrier: &RetryOrCatch| {
         retrier.error_equals == [THROTTLING]
             && retrier.max_attempts == json!(100)
             && retrier.interval_seconds == Some(30)
@@ -75,7 +75,7 @@ pub(super) fn machine_complaints(
     let substitutions = machine.substitutions();
     let (mut step_retries, mut finalize_retries) = (0, None);
     for (name, task) in definition.machine.tasks() {
-        for placeholder in task.retry.iter().filter_map(Matcher::placeholder) {
+        for placeholder in task.retry.iter().filter_map(RetryOrCatch::placeholder) {
             let Some(value) = substitutions.get(placeholder) else { continue };
             match default_retries(template, value) {
                 Ok(count) if task.work() == Work::Invoke(Some("FinalizeFunctionArn")) => {
@@ -130,7 +130,7 @@ mod tests {
     const THROTTLING_RETRIER: &str = "\"ErrorEquals\": [\"Lambda.TooManyRequestsException\"],\n          \"IntervalSeconds\": 30,";
 
     #[test]
-    fn throttling_without_a_long_retrier_of_its_own_is_reported() {
+    fn throttling_without_a_separate_long_retrier_is_reported() {
         let complaint = "statemachine/transfer.asl.json: Push does not retry \
                          Lambda.TooManyRequestsException in a retrier of its own, 100 times, 30 s apart";
         assert_complaints(
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn death_of_a_process_that_is_not_retried_is_reported() {
+    fn process_failure_without_a_retrier_is_reported() {
         assert_complaints(
             &Project::unmodified().workflow("\"Runtime.OutOfMemory\", ", ""),
             &[
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn number_of_tries_that_no_parameter_sets_is_reported() {
+    fn number_of_tries_without_a_parameter_is_reported() {
         let complaints = Project::unmodified().workflow("${StepRetries}", "2").complaints();
         assert_eq!(complaints.len(), 1, "{complaints:?}");
         assert!(complaints[0].contains("Push retries SOURCE_UNAVAILABLE"), "{complaints:?}");
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn number_of_tries_that_is_not_the_parameters_is_reported() {
+    fn number_of_tries_that_differs_from_its_parameter_is_reported() {
         let by_step = "StepRetries: !FindInMap [Tries, !Ref StepTries, Retries]";
         let fixed = Project::unmodified().template(by_step, "StepRetries: 2").complaints();
         assert!(
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn default_tries_are_those_of_the_contract_and_more_for_finalize() {
+    fn default_tries_match_the_contract_and_finalize_has_more() {
         assert_complaints(
             &Project::unmodified().template(
                 "  StepTries:\n    Description: Tries of a step of the workflow while its failure may pass, the first one included. A step whose process dies has six.\n    Type: Number\n    Default: 3",

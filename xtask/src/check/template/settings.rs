@@ -39,7 +39,7 @@ pub(super) struct Environment {
 pub(super) fn environments(paths: &Paths) -> Result<Vec<Environment>> {
     let path = paths.root.join("samconfig.toml");
     let text = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
-    let mut found = of_samconfig(&text)?;
+    let mut found = parse_samconfig(&text)?;
     for settings in [Settings::demo(), Settings::tests()] {
         let own = settings.parameters.iter();
         let own = own.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -53,7 +53,7 @@ pub(super) fn environments(paths: &Paths) -> Result<Vec<Environment>> {
 }
 
 /// Returns the environments of a `samconfig.toml`, by their `parameter_overrides`.
-pub(super) fn of_samconfig(text: &str) -> Result<Vec<Environment>> {
+pub(super) fn parse_samconfig(text: &str) -> Result<Vec<Environment>> {
     let document: DocumentMut = text.parse().context("samconfig.toml")?;
     let mut found = Vec::new();
     for (name, section) in document.iter() {
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn environment_whose_settings_contradict_each_other_is_reported() {
+    fn contradictory_settings_of_an_environment_are_reported() {
         assert_complaints(
             &prod("RecordTtlHours=27"),
             &["prod: RecordTtlHours must be at least JobTtlHours and TransferDeadlineSeconds \
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_that_contradict_each_other_are_reported() {
+    fn contradictory_defaults_are_reported() {
         let ttl = "    Default: 168\n    MinValue: 1\n    MaxValue: 8760";
         let complaints =
             Project::unmodified().template(ttl, &ttl.replace("168", "24")).complaints();
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn setting_for_an_emulator_outside_local_is_reported() {
+    fn emulator_setting_outside_local_is_reported() {
         assert_complaints(
             &prod("EmulatorGatewayResponses=true"),
             &["prod: EmulatorGatewayResponses is for the environment local only"],
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn value_that_its_parameter_does_not_take_is_reported() {
+    fn value_outside_the_range_of_its_parameter_is_reported() {
         assert_complaints(&prod("StepTries=0"), &["prod: StepTries does not allow 0"]);
         assert_complaints(&prod("JobTtlHours=73"), &["prod: JobTtlHours does not allow 73"]);
         assert_complaints(&prod("JobTtl=24"), &["prod: JobTtl is not a parameter of the template"]);
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn production_that_cannot_take_the_polls_of_scv_is_reported() {
+    fn production_limits_below_the_polls_of_scv_are_reported() {
         assert_complaints(
             &Project::unmodified()
                 .samconfig("ApiRateLimit=1500", "ApiRateLimit=50")

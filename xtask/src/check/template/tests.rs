@@ -57,7 +57,7 @@ impl Project {
             definitions: definitions.map(|(p, t)| Definition::parse(*p, t).unwrap()).collect(),
             calls: calls::read(&self.calls).unwrap(),
             code: Code::of_project(&paths.root).unwrap(),
-            environments: settings::of_samconfig(&self.samconfig).unwrap(),
+            environments: settings::parse_samconfig(&self.samconfig).unwrap(),
         };
         sources.complaints().into_iter().flat_map(|(_, complaints)| complaints).collect()
     }
@@ -68,7 +68,7 @@ pub(super) fn assert_complaints(project: &Project, complaints: &[&str]) {
 }
 
 #[test]
-fn the_project_itself_has_no_complaints() {
+fn template_of_the_project_has_no_complaints() {
     let paths = Paths::of_workspace().unwrap();
     for (title, complaints) in Sources::of_project(&paths).unwrap().complaints() {
         assert_eq!(complaints, Vec::<String>::new(), "{title}");
@@ -80,7 +80,7 @@ const PUSH_RIGHTS: &str = "Action: [dynamodb:ConditionCheckItem, dynamodb:Delete
                            dynamodb:GetItem, dynamodb:UpdateItem]";
 
 #[test]
-fn a_wildcard_right_is_told() {
+fn wildcard_permission_is_reported() {
     assert_complaints(
         &Project::unmodified()
             .template(PUSH_RIGHTS, &PUSH_RIGHTS.replace(']', ", \"dynamodb:*\"]")),
@@ -99,7 +99,7 @@ fn a_wildcard_right_is_told() {
 }
 
 #[test]
-fn a_right_that_no_call_needs_is_told() {
+fn unneeded_permission_is_reported() {
     assert_complaints(
         &Project::unmodified().template(
             PUSH_RIGHTS,
@@ -110,7 +110,7 @@ fn a_right_that_no_call_needs_is_told() {
 }
 
 #[test]
-fn a_call_without_a_right_is_told() {
+fn call_without_a_permission_is_reported() {
     assert_complaints(
         &Project::unmodified()
             .template("Action: [kms:Decrypt, kms:Encrypt]", "Action: kms:Decrypt"),
@@ -119,7 +119,7 @@ fn a_call_without_a_right_is_told() {
 }
 
 #[test]
-fn a_call_that_the_table_does_not_tell_or_the_code_does_not_make_is_told() {
+fn difference_between_call_table_and_code_is_reported() {
     let pushes = "push         dynamodb        TransfersTable                    \
                   ConditionCheckItem DeleteItem GetItem UpdateItem";
     let rereads = pushes.replace("UpdateItem", "Query");
@@ -135,7 +135,7 @@ fn a_call_that_the_table_does_not_tell_or_the_code_does_not_make_is_told() {
 }
 
 #[test]
-fn a_key_that_may_be_used_in_whichever_context_is_told() {
+fn key_usable_in_any_encryption_context_is_reported() {
     // Neither condition is enough: without a context there is no key other than transferId, and a
     // context with transferId may have additional keys.
     let only = "\"ForAllValues:StringEquals\": { kms:EncryptionContextKeys: transferId }";
@@ -155,7 +155,7 @@ fn a_key_that_may_be_used_in_whichever_context_is_told() {
 }
 
 #[test]
-fn a_variable_that_is_missing_or_that_nothing_reads_is_told() {
+fn missing_and_unused_variables_are_reported() {
     assert_complaints(
         &Project::unmodified().template(
             "          TRANSFERS_TABLE: !Ref TransfersTable\n          DEADLINE_BASE",
@@ -169,7 +169,7 @@ fn a_variable_that_is_missing_or_that_nothing_reads_is_told() {
 }
 
 #[test]
-fn a_resource_that_a_function_is_told_of_and_may_not_use_is_told() {
+fn variable_for_an_uncalled_resource_is_reported() {
     assert_complaints(
         &Project::unmodified().calls(
             "push         secretsmanager  OrdsSecret                        GetSecretValue\n",
@@ -183,7 +183,7 @@ fn a_resource_that_a_function_is_told_of_and_may_not_use_is_told() {
 }
 
 #[test]
-fn a_time_out_that_is_not_above_its_function_s_is_told() {
+fn task_timeout_not_above_the_function_timeout_is_reported() {
     assert_complaints(
         &Project::unmodified()
             .workflow("\"TimeoutSeconds\": 90", "\"TimeoutSeconds\": 60")
@@ -196,7 +196,7 @@ fn a_time_out_that_is_not_above_its_function_s_is_told() {
 }
 
 #[test]
-fn a_task_without_a_time_out_is_told() {
+fn task_without_a_timeout_is_reported() {
     let project = Project::unmodified().workflow("      \"TimeoutSeconds\": 930,\n", "");
     assert!(
         project
@@ -206,7 +206,7 @@ fn a_task_without_a_time_out_is_told() {
 }
 
 #[test]
-fn a_task_whose_function_does_not_exist_is_told() {
+fn task_with_an_unknown_function_is_reported() {
     assert_complaints(
         &Project::unmodified().template(
             "PollFunctionArn: !GetAtt PollFunction.Arn",
@@ -228,7 +228,7 @@ fn a_task_whose_function_does_not_exist_is_told() {
 }
 
 #[test]
-fn a_state_machine_s_role_that_covers_too_little_or_too_much_is_told() {
+fn missing_and_surplus_permissions_of_a_state_machine_are_reported() {
     let poll = "                  - !GetAtt PollFunction.Arn\n";
     assert_complaints(
         &Project::unmodified().template(poll, ""),
@@ -244,7 +244,7 @@ fn a_state_machine_s_role_that_covers_too_little_or_too_much_is_told() {
 }
 
 #[test]
-fn a_function_without_a_log_group_is_told() {
+fn function_without_a_log_group_is_reported() {
     assert_complaints(
         &Project::unmodified()
             .template("      LoggingConfig: { LogGroup: !Ref PollLogGroup }\n", ""),
@@ -258,7 +258,7 @@ fn a_function_without_a_log_group_is_told() {
 }
 
 #[test]
-fn a_resource_without_tags_is_told() {
+fn resource_without_tags_is_reported() {
     let tags = "\n      Tags: [{ Key: project, Value: docferry }, { Key: environment, Value: !Ref Environment }]";
     let before = "SSESpecification: { SSEEnabled: true, SSEType: KMS, KMSMasterKeyId: !GetAtt TableKey.Arn }";
     let tables = ["DocumentsTable", "TransfersTable"];
@@ -278,7 +278,7 @@ fn a_resource_without_tags_is_told() {
 }
 
 #[test]
-fn roles_that_are_shared_and_rights_beside_the_roles_are_told() {
+fn shared_roles_and_policies_outside_roles_are_reported() {
     let project =
         Project::unmodified().template("Role: !GetAtt PollRole.Arn", "Role: !GetAtt PushRole.Arn");
     let complaints = project.complaints();
@@ -340,7 +340,7 @@ const BATCH_RESOURCES: &str = r#"
 Outputs:"#;
 
 #[test]
-fn a_state_machine_that_runs_another_needs_the_rights_to_start_and_to_wait() {
+fn nested_state_machine_needs_permissions_to_start_and_wait() {
     let mut project = Project::unmodified().template("\nOutputs:", BATCH_RESOURCES);
     project.definitions.insert(0, ("statemachine/batch.asl.json", BATCH.to_owned()));
     assert_complaints(&project, &[]);

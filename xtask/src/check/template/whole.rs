@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use docferry_contract::task::RETRY_LATER;
 use docferry_domain::FailureCode;
 
-use super::machine::{Definition, Machine, Matcher, State, Work};
+use super::machine::{Definition, Machine, RetryOrCatch, State, Work};
 use super::retriers;
 
 /// Errors that AWS reports when a function is called. Step Functions compares text, so a typo in a
@@ -90,7 +90,7 @@ fn catches_all(state: &State) -> bool {
 /// retried.
 fn error_complaints(state: &State) -> Vec<String> {
     let mut found = Vec::new();
-    let named = |matchers: &[Matcher]| -> BTreeSet<String> {
+    let named = |matchers: &[RetryOrCatch]| -> BTreeSet<String> {
         matchers.iter().flat_map(|matcher| matcher.error_equals.clone()).collect()
     };
     let retried = named(&state.retry);
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_does_not_exist_and_a_state_that_nothing_leads_to_are_told() {
+    fn unknown_targets_and_unreachable_states_are_reported() {
         let broken = TRANSFER.replace(r#""Default": "WaitForArrival""#, r#""Default": "Nowhere""#);
         assert_eq!(
             complaints_about(&broken),
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_name_with_a_typing_error_is_told_as_unknown_and_as_not_retried() {
+    fn misspelled_error_name_is_reported_as_unknown_and_not_retried() {
         let broken = TRANSFER.replacen("SOURCE_UNAVAILABLE", "SOURCE_UNAVAILBLE", 1);
         assert_eq!(
             complaints_about(&broken),
@@ -163,13 +163,13 @@ mod tests {
     }
 
     #[test]
-    fn a_task_that_does_not_catch_every_error_is_told() {
+    fn task_without_a_catch_all_is_reported() {
         let broken = TRANSFER.replacen(r#"["States.ALL"]"#, r#"["States.TaskFailed"]"#, 1);
         assert_eq!(complaints_about(&broken), ["x: Push does not catch States.ALL"]);
     }
 
     #[test]
-    fn states_inside_a_map_are_looked_at_like_all_others() {
+    fn states_inside_a_map_are_checked() {
         let inner = r#"{ "StartAt": "One", "States": { "One": { "Type": "Task", "Comment": "c",
             "Resource": "arn:aws:states:::states:startExecution.sync:2",
             "Retry": [{ "ErrorEquals": ["StepFunctions.SdkClientException"] }],

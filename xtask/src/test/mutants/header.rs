@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_header_is_read() {
+    fn complete_mutant_header_is_parsed() {
         let mutant = parse(WHOLE).unwrap();
         assert_eq!(mutant.wrong, "an old object counts as new.");
         assert_eq!(mutant.breaks, "F5.");
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_lacks_something_is_told() {
+    fn incomplete_mutant_header_is_an_error() {
         for (removed, message) in [
             ("What is wrong: an old object\n  counts as new.\n", "what is wrong"),
             ("Breaks: F5.\n", "guarantee"),

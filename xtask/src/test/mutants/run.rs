@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_what_the_compiler_says_the_first_error_is_told() {
+    fn first_compiler_error_is_extracted() {
         let output = "warning: unused\n  --> a\nerror[E0308]: mismatched\n  --> b\n";
         assert_eq!(first_error(output), "error[E0308]: mismatched\n  --> b");
         assert_eq!(first_error("no such command\n"), "no such command");

@@ -21,7 +21,7 @@ pub(super) struct Scratch {
     pub(super) paths: Paths,
     /// Log of the running test.
     pub(super) log: PathBuf,
-    _locked: File,
+    _lock: File,
 }
 
 /// A mutant that is applied to the copy. Dropping it restores the original files.
@@ -59,7 +59,7 @@ impl Scratch {
         let files = listed.split('\0').filter(|file| paths.root.join(file).is_file());
         copy(&paths.root, &root, &files.map(PathBuf::from).collect())?;
         let paths = Paths { root, target: folder.join("target"), tools: paths.tools.clone() };
-        Ok(Self { paths, log: folder.join("test.log"), _locked: locked })
+        Ok(Self { paths, log: folder.join("test.log"), _lock: locked })
     }
 
     /// Applies a mutant. The inner error is git's message when the patch does not apply.
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_copy_holds_what_the_tree_holds_and_what_is_the_same_is_not_written() {
+    fn copy_matches_the_tree_and_unchanged_files_are_not_rewritten() {
         let folder = folder("copy");
         let (from, to) = (folder.join("from"), folder.join("to"));
         for (file, text) in [("same", "1"), ("src/changed", "2")] {
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mutant_is_applied_and_restored_and_one_that_does_not_apply_is_told() {
+    fn mutant_is_applied_and_restored_or_rejected() {
         let folder = folder("apply");
         let root = folder.join("from");
         fs::write(root.join("src/a"), "one\ntwo\nthree\n").unwrap();
@@ -170,7 +170,7 @@ mod tests {
         };
         let paths = Paths { root: root.clone(), target: folder.clone(), tools: folder.clone() };
         let lock = File::create(folder.join("lock")).unwrap();
-        let scratch = Scratch { paths, log: folder.join("log"), _locked: lock };
+        let scratch = Scratch { paths, log: folder.join("log"), _lock: lock };
         let text = || fs::read_to_string(root.join("src/a")).unwrap();
         let applied = scratch.apply(&change("two")).unwrap().unwrap();
         assert_eq!(text(), "one\n2\nthree\n");

@@ -32,7 +32,7 @@ impl TestResult {
     }
 
     /// Returns the problem with this result when the code is correct.
-    pub(super) fn wrong_in_baseline(self) -> Option<&'static str> {
+    pub(super) fn baseline_problem(self) -> Option<&'static str> {
         match self {
             Self::Passed => None,
             Self::Failed => Some("fails"),
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_is_read_from_the_summary_and_a_program_that_was_brought_down_has_failed() {
+    fn test_result_follows_from_the_summary_and_a_crash_is_a_failure() {
         assert_eq!(TestResult::of(&summary(1, 0), true), TestResult::Passed);
         assert_eq!(TestResult::of(&summary(0, 1), false), TestResult::Failed);
         assert_eq!(TestResult::of("", false), TestResult::Failed);
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mutant_is_caught_only_when_every_test_that_it_names_fails() {
+    fn mutant_is_caught_only_if_all_named_tests_fail() {
         let test =
             |function: &str| TestName { file: "a/src/b.rs".into(), function: function.into() };
         let with = |results: &[TestResult]| {

@@ -28,7 +28,7 @@ pub(crate) struct Place {
 
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Deployment")]
-pub(crate) struct DocumentsPlace {
+pub(crate) struct DocumentsIndexArgs {
     /// CloudFormation stack, whose outputs name the index of documents
     #[arg(long, env = "DOCFERRY_STACK_NAME", value_name = "NAME")]
     stack: Option<String>,
@@ -38,7 +38,7 @@ pub(crate) struct DocumentsPlace {
     table: Option<String>,
 }
 
-impl DocumentsPlace {
+impl DocumentsIndexArgs {
     /// Opens the index with the operator's credentials.
     pub(crate) async fn index(&self) -> Result<DynamoDocumentIndex, AdminError> {
         let config = config().await?;
@@ -63,7 +63,7 @@ pub(super) struct Deployment {
 impl Deployment {
     pub(super) async fn find(place: &Place) -> Result<Self, AdminError> {
         if place.stack.is_none() && (place.table.is_none() || place.state_machine.is_none()) {
-            return Err(AdminError::NoPlace);
+            return Err(AdminError::NoDeployment);
         }
         let config = config().await?;
         let (table, state_machine_arn) = match (&place.table, &place.state_machine, &place.stack) {
@@ -76,7 +76,7 @@ impl Deployment {
                 };
                 (value(table, "TransfersTable")?, value(machine, "StateMachineArn")?)
             }
-            _ => return Err(AdminError::NoPlace),
+            _ => return Err(AdminError::NoDeployment),
         };
         Ok(Self {
             dynamodb: aws_sdk_dynamodb::Client::new(&config),

@@ -16,7 +16,7 @@ pub(crate) enum AdminError {
              --state-machine (DOCFERRY_STATE_MACHINE_ARN)"
         )
     )]
-    NoPlace,
+    NoDeployment,
 
     #[error("no index of documents is selected")]
     #[diagnostic(
@@ -80,7 +80,7 @@ pub(crate) enum AdminError {
 
     #[error("not restarted: {0}")]
     #[diagnostic(code(docferry::left_alone), help("docferry admin inspect shows its state"))]
-    LeftAlone(RequeueError),
+    NotRestarted(RequeueError),
 
     #[error("some lines are invalid, and nothing was imported\n{0}")]
     #[diagnostic(code(docferry::usage), help("correct these lines and import the file again"))]
@@ -105,7 +105,7 @@ impl From<RequeueError> for AdminError {
             RequeueError::Store(StoreError::Corrupt(_)) => Self::Unreadable,
             RequeueError::Store(error) => Self::Store(error),
             RequeueError::Workflow(error) => Self::Workflow(error),
-            error => Self::LeftAlone(error),
+            error => Self::NotRestarted(error),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use docferry_domain::{Phase, Transfer, TransferId, Turn};
+use docferry_domain::{Phase, SlotState, Transfer, TransferId};
 use jiff::Timestamp;
 
 use super::AdminError;
@@ -58,7 +58,7 @@ impl Found {
                 other => found.other_items.push(other.unwrap_or("(no sort key)").to_owned()),
             }
         }
-        if found.transfer.is_none() && id.in_bundle().is_some() {
+        if found.transfer.is_none() && id.batch_and_number().is_some() {
             return Err(AdminError::NotFound);
         }
         Ok(found)
@@ -130,7 +130,7 @@ impl Found {
             "The outcome is decided, but the end is not recorded yet. The sweeper records it."
         } else if state == "missing"
             && transfer.phase == Phase::Accepted
-            && transfer.turn != Turn::Holding
+            && transfer.turn != SlotState::Holding
         {
             "The transfer is waiting for a slot."
         } else if state == "missing" {
@@ -147,7 +147,7 @@ impl Found {
 
 /// Returns the sort keys of the record and of the upload session.
 fn keys(id: &TransferId) -> (String, String) {
-    match id.in_bundle() {
+    match id.batch_and_number() {
         None => ("META".to_owned(), "SESSION#0".to_owned()),
         Some((_, number)) => (format!("DOC#{number:04}"), format!("SESSION#{number:04}")),
     }
@@ -155,7 +155,7 @@ fn keys(id: &TransferId) -> (String, String) {
 
 /// Whether `id` is a document of a batch and the item belongs to another document of it.
 fn belongs_to_other_document(id: &TransferId, key: &str) -> bool {
-    let Some((_, number)) = id.in_bundle() else { return false };
+    let Some((_, number)) = id.batch_and_number() else { return false };
     let kinds = ["DOC#", "SESSION#", "OUTBOX#"];
     let suffix = kinds.iter().find_map(|kind| key.strip_prefix(kind));
     suffix.is_some_and(|suffix| !suffix.starts_with(&format!("{number:04}")))

@@ -49,7 +49,7 @@ async fn items(deployment: &Deployment, id: &TransferId) -> Result<Vec<Item>, Ad
             .table_name(&deployment.table)
             .consistent_read(true)
             .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", AttributeValue::S(format!("T#{}", id.bundle_str())))
+            .expression_attribute_values(":pk", AttributeValue::S(format!("T#{}", id.batch_str())))
             .set_exclusive_start_key(from);
         let page =
             Box::pin(request.send()).await.map_err(|error| Fault::of("DynamoDB Query", &error))?;

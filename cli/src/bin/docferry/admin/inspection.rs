@@ -3,7 +3,7 @@
 //! This is an allow list: only the attributes named here are shown. Of other items, such as
 //! kinds that are added to the table later, only the sort key is shown.
 
-use docferry_domain::{FailureCode, Phase, Pool, Priority, Transfer, TransferId, Turn};
+use docferry_domain::{FailureCode, Phase, Pool, Priority, SlotState, Transfer, TransferId};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -42,7 +42,7 @@ pub(super) struct Record {
     pub(super) pool: Pool,
     pub(super) priority: Priority,
     /// Whether it holds a slot or waits for one.
-    pub(super) turn: Turn,
+    pub(super) turn: SlotState,
     pub(super) cancel_requested: bool,
     /// Code of the decided but not yet recorded end.
     pub(super) ending: Option<FailureCode>,

@@ -20,7 +20,7 @@ use crate::exit::{CliError, Exit};
 use crate::output;
 use deployment::{Deployment, Place};
 
-pub(crate) use deployment::DocumentsPlace;
+pub(crate) use deployment::DocumentsIndexArgs;
 
 const EXIT_CODES: &str = "\
 Credentials and region come from the AWS environment variables or profile.

@@ -18,13 +18,13 @@ pub(super) struct Done<'a> {
     execution: String,
     /// Whether a new execution was started. Otherwise the existing one was started, because
     /// it had never been.
-    next_attempt: bool,
+    next_execution: bool,
 }
 
 impl fmt::Display for Done<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { transfer_id, attempt, execution, next_attempt } = self;
-        let reason = if *next_attempt {
+        let Self { transfer_id, attempt, execution, next_execution } = self;
+        let reason = if *next_execution {
             format!("attempt {attempt} started, because the previous execution had ended")
         } else {
             format!("attempt {attempt} continues, because its execution had never been started")
@@ -37,11 +37,11 @@ pub(super) async fn run<'a>(
     deployment: &Deployment,
     id: &'a TransferId,
 ) -> Result<Done<'a>, AdminError> {
-    let (attempt, next_attempt) =
+    let (attempt, next_execution) =
         match requeue(&deployment.store(), &deployment.workflow(), id).await? {
             Requeued::Next { attempt } => (attempt, true),
             Requeued::Started { attempt } => (attempt, false),
         };
     let execution = format!("{id}-{attempt}");
-    Ok(Done { transfer_id: id, attempt, execution, next_attempt })
+    Ok(Done { transfer_id: id, attempt, execution, next_execution })
 }

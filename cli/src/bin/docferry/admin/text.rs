@@ -1,7 +1,7 @@
 //! Formats an inspection as aligned lines, for people.
 
 use docferry_cli::display::{short_duration, size};
-use docferry_domain::{Evidence, Turn};
+use docferry_domain::{Evidence, SlotState};
 use jiff::Timestamp;
 
 use super::inspection::{Execution, Inspection, Names, Record, References, Session};
@@ -72,7 +72,7 @@ impl Lines {
                 .map(|code| format!("ending: {code}")),
             record.cancel_requested.then(|| "cancel requested".to_owned()),
             Some(record.turn)
-                .filter(|turn| *turn != Turn::Idle)
+                .filter(|turn| *turn != SlotState::Idle)
                 .map(|turn| format!("slot: {}", turn.as_str())),
         ]
         .into_iter()

@@ -2,13 +2,13 @@
 
 use std::fs;
 
-use docferry_cli::fetch::{Existing, FetchError, Fetched, kept_name};
+use docferry_cli::fetch::{Existing, FetchError, Fetched, sanitized_name};
 use docferry_cli::job::NewJob;
-use docferry_cli::watch::insist_while;
+use docferry_cli::watch::retry_while;
 use docferry_cli::{Client, ClientError};
 
 use super::place::{Place, existing};
-use super::report::{got, not_got};
+use super::report::{got, report_not_fetched};
 use crate::args::Get;
 use crate::exit::{CliError, Exit};
 use crate::output;
@@ -21,7 +21,7 @@ const MAX_NAME_LOOKUPS: usize = 20;
 ///
 /// The file names are known from the arguments or from the index of documents. Returns the
 /// documents to request, or `None` when no job is needed.
-pub(super) async fn before_asking(
+pub(super) async fn check_before_request(
     client: &Client,
     args: &Get,
     place: &Place,
@@ -46,13 +46,13 @@ pub(super) async fn before_asking(
     for &file_id in &args.file_ids {
         // Errors are ignored here: the job reports documents that are not available.
         let name = client.document_name(file_id).await.ok().flatten();
-        let path = name.map(|name| place.folder.join(kept_name(&name)));
+        let path = name.map(|name| place.folder.join(sanitized_name(&name)));
         match path.filter(|path| path.symlink_metadata().is_ok()) {
             None => wanted.push(file_id),
             Some(path) => {
                 let error = FetchError::Exists { path };
                 *exit = (*exit).max(Exit::from(&error));
-                not_got(json, None, Some(file_id), &not_fetched(file_id), error)?;
+                report_not_fetched(json, None, Some(file_id), &not_fetched(file_id), error)?;
             }
         }
     }
@@ -74,10 +74,10 @@ pub(super) async fn ask(client: &Client, args: &Get, file_ids: &[u64]) -> Result
     };
     let options = args.patience.options();
     let call = || client.initiate(&job, &key);
-    match insist_while(is_transient, &options, call, output::retrying).await {
+    match retry_while(is_transient, &options, call, output::retrying).await {
         Ok(accepted) => Ok(accepted.job_id),
         Err(error) => {
-            if error.may_have_been_done() {
+            if error.may_have_taken_effect() {
                 let advice = "a job may have been created: docferry list shows it, and \
                               docferry get --job downloads its documents";
                 output::note(advice)?;

@@ -9,14 +9,14 @@ use docferry_cli::fetch::{FetchError, Names, Wanted, fetch};
 use docferry_cli::job::{JobItem, JobState, JobStatus};
 use docferry_cli::watch::{Outcome, watch_job};
 
-use self::ask::{ask, before_asking};
+use self::ask::{ask, check_before_request};
 use self::place::{Place, existing, place};
-use self::report::{got, not_got};
+use self::report::{got, report_not_fetched};
 use crate::args::Get;
 use crate::exit::{CliError, Exit};
 use crate::output;
 use crate::shell::quoted;
-use crate::watch::Screen;
+use crate::watch::ProgressDisplay;
 
 pub(crate) async fn run(client: &Client, args: &Get, json: bool) -> Result<Exit, CliError> {
     let place = place(args)?;
@@ -46,7 +46,8 @@ async fn download(
     let id = match job_id {
         Some(id) => id.clone(),
         None => {
-            let missing = before_asking(client, args, place, &mut existing_exit, json).await?;
+            let missing =
+                check_before_request(client, args, place, &mut existing_exit, json).await?;
             let Some(missing) = missing else {
                 return Ok(existing_exit);
             };
@@ -56,11 +57,11 @@ async fn download(
         }
     };
     let options = args.patience.options();
-    let screen = Screen::new();
+    let screen = ProgressDisplay::new();
     let ended = watch_job(client, &id, &options, &*screen.observer(&id, None)).await?;
     let mut exit = existing_exit.max(Exit::of(&ended));
     let (Outcome::Completed(status) | Outcome::Failed(status)) = &ended else {
-        not_got(json, Some(&id), None, &format!("job {id}"), FetchError::NotReady)?;
+        report_not_fetched(json, Some(&id), None, &format!("job {id}"), FetchError::NotReady)?;
         return Ok(exit);
     };
     if place.name.is_some() && status.items.len() > 1 {
@@ -68,7 +69,7 @@ async fn download(
     }
     if status.items.is_empty() {
         exit = exit.max(Exit::Failed);
-        not_got(json, Some(&id), None, &format!("job {id}"), failed(status, None))?;
+        report_not_fetched(json, Some(&id), None, &format!("job {id}"), failed(status, None))?;
     }
     let mut run = Run { client, args, place, names: Names::default(), screen: &screen, json };
     for item in &status.items {
@@ -83,7 +84,7 @@ struct Run<'a> {
     args: &'a Get,
     place: &'a Place,
     names: Names,
-    screen: &'a Screen,
+    screen: &'a ProgressDisplay,
     json: bool,
 }
 
@@ -116,7 +117,7 @@ impl Run<'_> {
             Err(error) => {
                 let exit = Exit::from(&error);
                 let about = format!("{about} was not downloaded");
-                not_got(self.json, Some(job_id), file_id, &about, error)?;
+                report_not_fetched(self.json, Some(job_id), file_id, &about, error)?;
                 Ok(exit)
             }
         }
@@ -131,7 +132,7 @@ fn failed(status: &JobStatus, item: Option<&JobItem>) -> FetchError {
         Some(error) => format!("{}: {} [{}]", state.as_str(), error.message, error.code),
         None => state.as_str().to_owned(),
     };
-    FetchError::NothingThere { reason }
+    FetchError::NothingToFetch { reason }
 }
 
 /// Returns the command that resumes an interrupted download.

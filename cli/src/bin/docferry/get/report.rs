@@ -46,7 +46,7 @@ pub(super) fn got(
 }
 
 /// Reports a document or job of which nothing was downloaded.
-pub(super) fn not_got(
+pub(super) fn report_not_fetched(
     json: bool,
     job_id: Option<&str>,
     file_id: Option<u64>,
@@ -60,5 +60,5 @@ pub(super) fn not_got(
         };
         output::result(json, &NotGot { job_id, file_id, problem }, "")?;
     }
-    output::complain(about, error)
+    output::print_error(about, error)
 }

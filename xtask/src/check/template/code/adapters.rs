@@ -41,11 +41,11 @@ pub(super) fn operations<'a>(files: &'a Files, methods: &BTreeSet<&str>) -> BTre
         }
         operations
     };
-    if operations_where(&|file, function| file.of_traits.contains(function)).is_empty() {
+    if operations_where(&|file, function| file.trait_methods.contains(function)).is_empty() {
         return operations_where(&|_, _| true);
     }
     operations_where(&|file, function| {
-        file.of_traits.contains(function) && methods.contains(function)
+        file.trait_methods.contains(function) && methods.contains(function)
     })
 }
 
@@ -80,7 +80,7 @@ fn collect_operations<'a>(
                 }
             }
             None | Some("self" | "Self") => {
-                collect_operations(files, file, &call.name, seen, operations)
+                collect_operations(files, file, &call.name, seen, operations);
             }
             Some(_) => {}
         }

@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_calls_what_its_use_case_calls_of_its_ports_and_no_more() {
+    fn function_calls_follow_from_its_use_cases_and_ports() {
         let code = code();
         let calls = |function| code.calls(function).into_iter().collect::<Vec<_>>();
         assert_eq!(calls("download"), ["dynamodb:GetItem", "dynamodb:Query", "s3:GetObject"]);
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_reads_the_variables_of_what_it_wires() {
+    fn function_variables_follow_from_its_wiring() {
         let variables = code().variables("authorizer");
         assert_eq!(variables.required, BTreeSet::from(["SCV_SECRET_ARN".to_owned()]));
         let variables = code().variables("poll");

@@ -10,7 +10,7 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 pub(super) struct File {
     pub(super) functions: BTreeMap<String, Body>,
     /// Names of the functions in trait implementations.
-    pub(super) of_traits: BTreeSet<String>,
+    pub(super) trait_methods: BTreeSet<String>,
     /// Modules that the file names after `crate::` and `docferry_app::`.
     pub(super) modules: BTreeSet<String>,
     /// Crates of the AWS SDK that the file names outside functions, without `aws_sdk_`.
@@ -51,7 +51,7 @@ impl File {
         for (name, body) in other.functions {
             self.functions.entry(name).or_default().absorb(body);
         }
-        self.of_traits.extend(other.of_traits);
+        self.trait_methods.extend(other.trait_methods);
         self.modules.extend(other.modules);
         self.sdks.extend(other.sdks);
     }
@@ -70,7 +70,7 @@ impl File {
                         let body = self.functions.entry(name.to_string()).or_default();
                         body.read(&tokens[index + 2..=end], &mut self.modules);
                         if in_trait_impl {
-                            self.of_traits.insert(name.to_string());
+                            self.trait_methods.insert(name.to_string());
                         }
                     }
                     index = end;
@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calls_are_found_with_what_they_belong_to_and_tests_are_not_read() {
+    fn calls_are_parsed_with_their_receivers_and_tests_are_skipped() {
         let file = File::parse(
             r#"use crate::{task::load, TaskError};
             impl Store for Table { async fn get(&self) { self.client.get_item().key(1); } }
@@ -223,7 +223,7 @@ mod tests {
         .unwrap();
         let names: Vec<_> = file.functions.keys().map(String::as_str).collect();
         assert_eq!(names, ["get", "last", "other"]);
-        assert_eq!(file.of_traits, BTreeSet::from(["get".to_owned()]));
+        assert_eq!(file.trait_methods, BTreeSet::from(["get".to_owned()]));
         assert_eq!(file.modules, BTreeSet::from(["TaskError", "task"].map(str::to_owned)));
         assert!(file.functions["last"].sdks.contains("kms"));
         let get = &file.functions["get"].calls[0];
