@@ -34,7 +34,7 @@ pub struct SlotScheduler<'a, S, W, C> {
     pub workflow: &'a W,
     /// Source of the current time.
     pub clock: &'a C,
-    /// SlotLimits on the number of slots.
+    /// Limits on the number of slots.
     pub limits: SlotLimits,
 }
 

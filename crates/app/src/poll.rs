@@ -31,7 +31,7 @@ pub enum Arrival {
     PushAgain,
 }
 
-/// Checks once whether the document has arrived. QueueEntry between two checks is up to the
+/// Checks once whether the document has arrived. Waiting between two checks is up to the
 /// workflow.
 ///
 /// An object is accepted only when no push of another document can have written it: neither its

@@ -30,7 +30,7 @@ use crate::{TaskError, TaskInput};
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>.
 const MAX_PARTS: u64 = 10_000;
 
-/// SlotLimits of one invocation.
+/// Limits of one invocation.
 #[derive(Debug, Clone, Copy)]
 pub struct PublishSettings {
     /// Size of a part in bytes, at least 5 MiB. A document that is not larger is written with a
@@ -53,7 +53,7 @@ pub struct Publish<'a, S, G, A, C> {
     pub artifacts: &'a A,
     /// Source of the current time.
     pub clock: &'a C,
-    /// SlotLimits.
+    /// Limits.
     pub settings: PublishSettings,
 }
 

@@ -15,7 +15,7 @@ pub enum StepOutcome<T> {
     },
 }
 
-/// CredentialProblem why a step cannot do its work yet.
+/// Reason why a step cannot do its work yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RetryReason {
     /// The last user of the exchange key is deleting its object.

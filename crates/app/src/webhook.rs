@@ -7,7 +7,7 @@ use docferry_domain::{WebhookNotification, spread};
 
 use crate::ports::{Clock, ReceiverError, Redelivery, WebhookReceiver};
 
-/// SlotLimits of the retries of a notification.
+/// Limits of the retries of a notification.
 #[derive(Debug, Clone, Copy)]
 pub struct WebhookSettings {
     /// Pause after the first failed try; each later pause is four times as long.

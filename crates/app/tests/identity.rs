@@ -7,6 +7,7 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use common::{MB, SETTINGS, bytes, request_to};
@@ -303,9 +304,9 @@ struct Model {
 }
 
 impl Model {
-    /// Starts a process with its own runner. The runner is leaked, because processes borrow it.
-    fn spawn<F: Future<Output = ()> + 'static>(&mut self, make: impl FnOnce(&'static Runner) -> F) {
-        let runner: &'static Runner = Box::leak(Box::new(Runner::new(&self.world)));
+    /// Starts a process with its own runner.
+    fn spawn<F: Future<Output = ()> + 'static>(&mut self, make: impl FnOnce(Rc<Runner>) -> F) {
+        let runner = Rc::new(Runner::new(&self.world));
         let kill: Kill = runner.kill.clone();
         self.processes.add(kill, make(runner));
     }

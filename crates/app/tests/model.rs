@@ -8,6 +8,7 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use common::{GUID, SETTINGS, assert_final_invariants, bytes, request_to};
 use docferry_app::initiate::initiate;
@@ -92,9 +93,9 @@ impl Model {
         Self { world, processes, executions, requested: Vec::new(), observed }
     }
 
-    /// Starts a process with its own runner. The runner is leaked, because processes borrow it.
-    fn spawn<F: Future<Output = ()> + 'static>(&mut self, make: impl FnOnce(&'static Runner) -> F) {
-        let runner: &'static Runner = Box::leak(Box::new(new_runner(&self.world)));
+    /// Starts a process with its own runner.
+    fn spawn<F: Future<Output = ()> + 'static>(&mut self, make: impl FnOnce(Rc<Runner>) -> F) {
+        let runner = Rc::new(new_runner(&self.world));
         let kill: Kill = runner.kill.clone();
         self.processes.add(kill, make(runner));
     }

@@ -145,7 +145,7 @@ impl fmt::Debug for Person {
     }
 }
 
-/// SlotLimits on the number of transfers that hold a slot of one pool at the same time.
+/// Limits on the number of transfers that hold a slot of one pool at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolLimits {
     /// Limit for the whole pool.
@@ -225,7 +225,7 @@ pub struct QueueEntry {
 /// transfer is allowed to take it.
 #[derive(Debug)]
 pub struct SlotAllocator {
-    /// SlotLimits of the pool.
+    /// Limits of the pool.
     limits: PoolLimits,
     /// Number of slots held, including those granted here.
     held: usize,

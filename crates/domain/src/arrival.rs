@@ -109,7 +109,7 @@ impl From<ObjectHead> for ObjectVersion {
     }
 }
 
-/// SlotLimits of the wait for an arrival.
+/// Limits of the wait for an arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ArrivalRules {
     /// Longest time from the push to the arrival.

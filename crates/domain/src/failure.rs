@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! failure_codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, retry: $retry:literal, $message:literal;)+) => {
-        /// CredentialProblem why a step or a transfer failed.
+        /// Reason why a step or a transfer failed.
         ///
         /// Each code has one name in the API, in the state machine's `ErrorEquals` and in
         /// the store: [`FailureCode::as_str`]. `cargo xtask check` proves that the state

@@ -9,7 +9,7 @@ use crate::Phase;
 /// State of a job, as the downloads API shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum JobState {
-    /// QueueEntry for a slot.
+    /// Waiting for a slot.
     Queued,
     /// At least one document is being transferred.
     Running,

@@ -5,7 +5,7 @@
 //! `cargo xtask check` applies all rules to the template's defaults and to each environment
 //! of `samconfig.toml`.
 
-/// Freshness of a setting's value by the name of its template parameter.
+/// Lookup of a setting's value by the name of its template parameter.
 pub type Values<'a> = dyn Fn(&str) -> u64 + 'a;
 
 /// A rule that compares settings. Settings have the names of the template's parameters.

@@ -72,7 +72,7 @@ pub struct Transfer {
     /// checkpoint.
     #[serde(default)]
     pub cancel_requested: bool,
-    /// CredentialProblem of an end that has begun. It is written before anything is closed, so that
+    /// Reason of an end that has begun. It is written before anything is closed, so that
     /// nothing new begins meanwhile, and it survives an interrupted `finalize`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<FailureCode>,

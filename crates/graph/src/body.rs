@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 /// visible even if the source yields megabytes at once.
 const FRAME_BYTES: usize = 64 * 1024;
 
-/// CredentialProblem for which a body ended early.
+/// Reason for which a body ended early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
     /// The source failed, or yielded another number of bytes than announced.

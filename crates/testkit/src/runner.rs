@@ -26,7 +26,7 @@ const RETRIES: u32 = 6;
 /// Repetitions of `finalize` while it answers `RETRY_LATER`, as in the state machine.
 const WAITS: u32 = 100;
 
-/// SlotLimits of a pool that only tests of the queue exceed.
+/// Limits of a pool that only tests of the queue exceed.
 pub const LIMITS: PoolLimits = PoolLimits::new(50, 50);
 
 /// Plays the state machine over a [`World`]. Waits advance the clock at once.
@@ -39,7 +39,7 @@ pub struct Runner {
     pub rules: ArrivalRules,
     /// Time limit of one function invocation.
     pub function_time: SignedDuration,
-    /// SlotLimits of the slot pools.
+    /// Limits of the slot pools.
     pub limits: SlotLimits,
     /// Kills the running invocation.
     pub kill: Kill,

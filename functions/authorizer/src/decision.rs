@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::oidc::{FetchError, Issuer, KeySource, Rejection, TokenError};
 use crate::{Accounts, Credentials, SERVICE_PRINCIPAL, bearer};
 
-/// CredentialProblem for which no policy is returned.
+/// Reason for which no policy is returned.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// Missing or wrong credentials: a 401. The reason is only logged.

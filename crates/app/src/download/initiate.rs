@@ -45,10 +45,10 @@ pub struct IdempotencyKey {
     pub fingerprint: String,
 }
 
-/// SlotLimits of jobs.
+/// Limits of jobs.
 #[derive(Debug, Clone, Copy)]
 pub struct JobSettings {
-    /// SlotLimits of each transfer.
+    /// Limits of each transfer.
     pub initiate: InitiateSettings,
     /// Retention of a job and its delivery, counted from the request.
     pub job_ttl: SignedDuration,

@@ -36,7 +36,7 @@ const MAX_BATCHES: usize = 20;
 /// Delay until the next sweep: a little less than the schedule's minute.
 const NEXT_SWEEP: SignedDuration = SignedDuration::from_secs(50);
 
-/// SlotLimits of a sweep.
+/// Limits of a sweep.
 #[derive(Debug, Clone, Copy)]
 pub struct SweepSettings {
     /// Interval after which a transfer whose execution is running is checked again.

@@ -46,7 +46,7 @@ pub struct Upload<S, D, G, L, C, B> {
     pub clock: C,
     /// Throttling pauses that all transfers of the tenant share.
     pub budget: B,
-    /// SlotLimits of one invocation.
+    /// Limits of one invocation.
     pub settings: UploadSettings,
 }
 
@@ -78,7 +78,7 @@ pub(super) struct Run<'a, S, D, G, L, C, B> {
     pub(super) found: Vec<Found>,
     /// Id of the item that the drive returned for our last byte.
     pub(super) answered: Option<String>,
-    /// InvocationOutcome of the lease for a single PUT, as written in the checkpoint.
+    /// End of the lease for a single PUT, as written in the checkpoint.
     pub(super) lease: Option<Timestamp>,
     /// A PUT was sent and its result is unknown, so it may still land.
     pub(super) is_put_in_flight: bool,

@@ -26,7 +26,7 @@ pub(crate) use comparison::{
 pub use engine::{Upload, upload};
 pub(crate) use source::{SourceObject, is_contested, may_be_other_document};
 
-/// SlotLimits of one invocation.
+/// Limits of one invocation.
 #[derive(Debug, Clone, Copy)]
 pub struct UploadSettings {
     /// Conflict policy: what to do when a file of that name exists at the destination.

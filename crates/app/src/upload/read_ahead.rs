@@ -19,7 +19,7 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// Tries of one ranged read without progress before the reader fails.
 const READ_TRIES: u32 = 4;
 
-/// SlotLimits of reading ahead.
+/// Limits of reading ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ReadAhead {
     /// Maximum number of bytes held in memory, whatever the size of the document.

@@ -76,7 +76,7 @@ pub(super) async fn record_push(
     Err(contention_error("record_push").into())
 }
 
-/// ConditionalUpdate of the transfer's item when a push is recorded.
+/// Change of the transfer's item when a push is recorded.
 ///
 /// It is conditional on the key that the record holds. If the source has returned another key
 /// this time, the former key is added to `owedKeys`, because the document may still arrive
@@ -115,7 +115,7 @@ fn transfer_change(
     })
 }
 
-/// ConditionalUpdate of the key's item when a push is recorded. Its conditions are:
+/// Change of the key's item when a push is recorded. Its conditions are:
 ///
 /// - the key's object is not being deleted; a deletion whose lease has expired is ignored;
 /// - the object was not deleted at or after the time of this push's request, both by the clock

@@ -231,7 +231,7 @@ pub(super) async fn request_cancel(
 ) -> Result<Option<Transfer>, StoreError> {
     let canceled = running()
         .set("cancelRequested", AttributeValue::Bool(true))
-        // WorkItem at once: a queued transfer has no running step that would notice the request.
+        // Due at once: a queued transfer has no running step that would notice the request.
         .set(DUE, number(0))
         .when("#owner = :owner")
         .value("owner", string(owner))

@@ -40,7 +40,7 @@ const LONGEST_HASH_PAUSE: Duration = Duration::from_secs(15);
 /// source: 0.2 s to 6.4 s.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// CredentialProblem for looking up the destination. It decides the next step when the document is not
+/// Reason for looking up the destination. It decides the next step when the document is not
 /// found there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Uncertainty {
@@ -87,7 +87,7 @@ pub struct UploadMachine {
     step: Step,
     /// Number of bytes that the drive has acknowledged in the present session.
     offset: u64,
-    /// InvocationOutcome of the range that the session expects, if it named one.
+    /// End of the range that the session expects, if it named one.
     gap_end: Option<u64>,
     /// Number of source bytes that are hashed.
     hashed_to: u64,

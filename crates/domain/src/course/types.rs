@@ -38,11 +38,11 @@ pub enum Command {
     },
     /// Record the new entity tag of the source, if it is still the same document.
     Renew,
-    /// InvocationOutcome the invocation.
+    /// End the invocation.
     InvocationOutcome(InvocationOutcome),
 }
 
-/// CandidateNames under which the document may be at the destination.
+/// Names under which the document may be at the destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CandidateNames {
     /// Only the name with this number; 0 is the document's own name.

@@ -24,7 +24,7 @@ pub struct Caller {
     pub graph_user: Option<String>,
 }
 
-/// CredentialProblem for which a token is rejected. It is logged, so it contains no part of the token.
+/// Reason for which a token is rejected. It is logged, so it contains no part of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// It is not a JSON Web Token, or of an unsupported kind.

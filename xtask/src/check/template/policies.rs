@@ -113,7 +113,7 @@ fn has_bound_context(template: &Template, condition: &Value) -> bool {
         && *template.condition("SeesEncryptionContext") == sees
 }
 
-/// CredentialProblem why a resource in a policy has no name.
+/// Reason why a resource in a policy has no name.
 enum UnnamedResource {
     Wildcard(String),
     Unknown,
