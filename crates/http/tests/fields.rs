@@ -31,7 +31,7 @@ const IN_WORDS: [&str; 9] = [
 ];
 
 /// Further such details, for rules of URLs.
-const URL_RULES_IN_WORDS: [&str; 2] = ["a user or a password", "must not have a fragment"];
+const URL_RULES_IN_WORDS: [&str; 2] = ["a user name or a password", "must not have a fragment"];
 
 fn upload(body: &Value) -> Result<(), Vec<FieldError>> {
     UploadRequest::parse(body).map(drop)
