@@ -25,7 +25,7 @@ mod wait;
 pub use api::{Answer, Api, Status};
 pub use cloud::{Cloud, History, Item};
 pub use command::{docferry, printed, printed_json, programs};
-pub use docferry_domain::FailureCode;
+pub use docferry_domain::failure::FailureCode;
 pub use identity::Identity;
 pub use processes::{kill, processes_of};
 pub use sandbox::{MIB, Sandbox};

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use docferry_aws::{DynamoTransferStore, StepFunctionsWorkflow};
 
-use docferry_domain::Pool;
+use docferry_domain::slots::Pool;
 
 use jiff::Timestamp;
 

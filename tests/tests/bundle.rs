@@ -13,9 +13,11 @@ use docferry_app::admit::SlotScheduler;
 use docferry_app::bundle::{NewBatch, initiate_batch};
 use docferry_app::initiate::{InitiateSettings, new_id};
 use docferry_app::ports::{BatchStore as _, Clock, SlotStore as _};
-use docferry_domain::{
-    DriveTarget, FileId, ObjectGuid, OnItemError, Phase, Pool, PoolLimits, Priority, Target,
-};
+use docferry_domain::ids::{FileId, ObjectGuid};
+use docferry_domain::job::OnItemError;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::{Pool, PoolLimits, Priority};
+use docferry_domain::transfer::{DriveTarget, Target};
 use docferry_system_tests::{Sandbox, eventually};
 use jiff::{SignedDuration, Timestamp};
 

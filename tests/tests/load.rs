@@ -9,7 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use docferry_app::ports::SlotStore as _;
-use docferry_domain::{Person, Pool, Priority, Transfer, TransferId};
+use docferry_domain::ids::TransferId;
+use docferry_domain::person::Person;
+use docferry_domain::slots::{Pool, Priority};
+use docferry_domain::transfer::Transfer;
 use docferry_system_tests::{Api, History, Identity, Sandbox, eventually, kill, processes_of};
 use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};

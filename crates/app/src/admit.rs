@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use docferry_domain::{
-    IdempotencyRecord, Phase, Pool, PoolLimits, QueueEntry, SlotAllocator, SlotLimits, SlotState,
-    Transfer, TransferId,
-};
+use docferry_domain::ids::TransferId;
+use docferry_domain::job::IdempotencyRecord;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::{Pool, PoolLimits, QueueEntry, SlotAllocator, SlotLimits, SlotState};
+use docferry_domain::transfer::Transfer;
 use jiff::SignedDuration;
 
 use crate::TaskError;

@@ -1,11 +1,14 @@
 //! Batches: many documents in one job. Each document is a transfer of its own, scheduled like
 //! any other; the batch holds what they share.
 
-use docferry_domain::{
-    Batch, BatchCounts, CallbackUrl, FailureCode, FileId, IdempotencyRecord, MAX_DOCUMENTS,
-    NewTransfer, ObjectGuid, OnItemError, Outcome, Person, Phase, Priority, SCHEMA_VERSION,
-    SlotState, Target, Transfer, TransferId,
-};
+use docferry_domain::callback::CallbackUrl;
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::{FileId, ObjectGuid, TransferId};
+use docferry_domain::job::{Batch, BatchCounts, IdempotencyRecord, MAX_DOCUMENTS, OnItemError};
+use docferry_domain::person::Person;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::{Priority, SlotState};
+use docferry_domain::transfer::{NewTransfer, Outcome, SCHEMA_VERSION, Target, Transfer};
 use futures::{TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 

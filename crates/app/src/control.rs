@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use docferry_domain::{Outcome, Phase, SlotState, Transfer, TransferId};
+use docferry_domain::ids::TransferId;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::SlotState;
+use docferry_domain::transfer::{Outcome, Transfer};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::SignedDuration;
 

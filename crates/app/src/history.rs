@@ -1,6 +1,7 @@
 //! Job history of an owner, newest first.
 
-use docferry_domain::{JobState, Person};
+use docferry_domain::job::JobState;
+use docferry_domain::person::Person;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ports::{Clock, History, HistoryEntry, JobPosition, StoreError};

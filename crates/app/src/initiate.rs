@@ -1,7 +1,8 @@
 //! Accepts a request for one document: records the transfer, starts it once it has a slot, and
 //! returns its id.
 
-use docferry_domain::{NewTransfer, Transfer, TransferId};
+use docferry_domain::ids::TransferId;
+use docferry_domain::transfer::{NewTransfer, Transfer};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::admit::SlotScheduler;
@@ -25,7 +26,7 @@ pub struct InitiateSettings {
 /// minutes; if no slot is free, it waits in the queue.
 ///
 /// # Errors
-/// [`FailureCode::StoreUnavailable`](docferry_domain::FailureCode::StoreUnavailable): the
+/// [`FailureCode::StoreUnavailable`](docferry_domain::failure::FailureCode::StoreUnavailable): the
 /// transfer is not accepted. If only the store's answer was lost, the transfer may run all the
 /// same.
 pub async fn initiate<S, W, C>(

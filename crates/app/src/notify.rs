@@ -1,6 +1,7 @@
 //! Sends outcome records and webhook notifications from the outbox to their queues.
 
-use docferry_domain::{OutcomeRecord, WebhookNotification};
+use docferry_domain::job::WebhookNotification;
+use docferry_domain::transfer::OutcomeRecord;
 
 use crate::TaskError;
 use crate::ports::{AuditQueue, NotificationOutbox, Outbox, WebhookQueue};

@@ -1,8 +1,10 @@
 //! Step `poll`: checks whether the document has arrived in the exchange bucket.
 
-use docferry_domain::{
-    ArrivalRules, ArrivalVerdict, ArrivedObject, FailureCode, Identity, Pool, Transfer,
-    check_arrival, identify, proven_push,
+use docferry_domain::failure::FailureCode;
+use docferry_domain::slots::Pool;
+use docferry_domain::transfer::{
+    ArrivalRules, ArrivalVerdict, ArrivedObject, Identity, Transfer, check_arrival, identify,
+    proven_push,
 };
 use jiff::{SignedDuration, Timestamp};
 

@@ -10,10 +10,11 @@ use std::ops::Range;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use docferry_domain::{
-    ArrivedObject, Artifact, ArtifactRecord, Checkpoint, Delivery, FailureCode, SourceHash,
-    Throughput, Transfer, UploadCounters,
-};
+use docferry_domain::document::{Artifact, ArtifactRecord, SourceHash};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::transfer::{ArrivedObject, Delivery, Transfer};
+use docferry_domain::upload::Throughput;
+use docferry_domain::upload::{Checkpoint, UploadCounters};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 

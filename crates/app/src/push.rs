@@ -1,9 +1,11 @@
 //! Step `push`: makes the source push the document towards the exchange bucket, and records its
 //! answer.
 
-use docferry_domain::{
-    Artifact, DeadlineRules, DocumentName, FailureCode, FoundObject, LateArrivalKey, MAX_DOCUMENTS,
-    OutstandingPush, PushedSource, Transfer,
+use docferry_domain::document::{Artifact, DocumentName};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::job::MAX_DOCUMENTS;
+use docferry_domain::transfer::{
+    DeadlineRules, FoundObject, LateArrivalKey, OutstandingPush, PushedSource, Transfer,
 };
 use jiff::{SignedDuration, Timestamp};
 

@@ -1,6 +1,7 @@
 //! Read access to transfers for their owners.
 
-use docferry_domain::{Transfer, TransferId};
+use docferry_domain::ids::TransferId;
+use docferry_domain::transfer::Transfer;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ports::{Clock, StoreError, TransferStore};

@@ -1,7 +1,11 @@
 //! Operator command that restarts a transfer whose execution has ended without ending the
 //! transfer.
 
-use docferry_domain::{FailureCode, Phase, SlotState, Transfer, TransferId};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::TransferId;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::SlotState;
+use docferry_domain::transfer::Transfer;
 
 use crate::ports::{
     Execution, Start, StoreError, TransferStore, Workflow, WorkflowError, WriteError,

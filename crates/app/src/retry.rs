@@ -1,6 +1,9 @@
 //! Retry of a job that has ended: another run under the same id.
 
-use docferry_domain::{Batch, Phase, Target, Transfer, TransferId};
+use docferry_domain::ids::TransferId;
+use docferry_domain::job::Batch;
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{Target, Transfer};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 
@@ -226,7 +229,7 @@ async fn retain_delivery<S: Store>(
 ) -> Result<bool, TaskError> {
     match (&document.target, &document.delivery) {
         (Target::Onedrive(_), _) => Ok(true),
-        (Target::Download(_), Some(docferry_domain::Delivery::Download(artifact))) => {
+        (Target::Download(_), Some(docferry_domain::transfer::Delivery::Download(artifact))) => {
             Ok(store.retain_artifact(&artifact.key, until).await?)
         }
         (Target::Download(_), _) => Ok(false),

@@ -1,6 +1,8 @@
 //! Reuse of a document that another transfer has delivered into the delivery bucket.
 
-use docferry_domain::{ArtifactRecord, Phase, Target, Transfer};
+use docferry_domain::document::ArtifactRecord;
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{Target, Transfer};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::TaskError;

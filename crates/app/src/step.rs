@@ -1,6 +1,6 @@
 //! Results of a workflow step that did not fail: done, or not ready yet.
 
-use docferry_domain::FailureCode;
+use docferry_domain::failure::FailureCode;
 
 /// Result of a step that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

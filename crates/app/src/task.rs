@@ -1,6 +1,8 @@
 //! Input and error of a workflow step, and the checks that every step makes first.
 
-use docferry_domain::{FailureCode, Transfer, TransferId};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::TransferId;
+use docferry_domain::transfer::Transfer;
 use jiff::Timestamp;
 
 use crate::ports::{

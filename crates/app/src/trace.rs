@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 use std::future::Future;
 
-use docferry_domain::TraceParent;
+use docferry_domain::trace::TraceParent;
 
 tokio::task_local! {
     static CURRENT: RefCell<Option<TraceParent>>;

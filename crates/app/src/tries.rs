@@ -2,7 +2,8 @@
 
 use std::future::Future;
 
-use docferry_domain::{FailureCode, Step, TransientError};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::transfer::{Step, TransientError};
 
 use crate::ports::{Clock, TransferStore, WriteError};
 use crate::{TaskError, TaskInput};

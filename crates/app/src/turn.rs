@@ -1,7 +1,8 @@
 //! Gates of the steps that move bytes: `upload` and `publish` run only while the transfer holds
 //! a slot of its pool.
 
-use docferry_domain::{SlotState, Transfer};
+use docferry_domain::slots::SlotState;
+use docferry_domain::transfer::Transfer;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::admit::SlotScheduler;

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use docferry_domain::{WebhookNotification, spread};
+use docferry_domain::jitter::spread;
+use docferry_domain::job::WebhookNotification;
 
 use crate::ports::{Clock, ReceiverError, Redelivery, WebhookReceiver};
 

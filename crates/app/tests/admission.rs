@@ -8,7 +8,8 @@ use common::{GUID, MB, SETTINGS, bytes, record, request_to, world_with};
 use docferry_app::initiate::initiate;
 use docferry_app::ports::{Clock as _, SlotStore as _};
 use docferry_app::{TaskInput, control};
-use docferry_domain::{Phase, Pool, PoolLimits, Priority, SlotState};
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::{Pool, PoolLimits, Priority, SlotState};
 use docferry_testkit::{Fault, Mode, Runner, World};
 use jiff::SignedDuration;
 
@@ -22,7 +23,7 @@ fn runner(world: &World, limits: PoolLimits) -> Runner {
 
 /// Requests a delivery. Returns the input of its first execution.
 async fn request(runner: &Runner, email: &str, priority: Priority) -> TaskInput {
-    let new = docferry_domain::NewTransfer { priority, ..request_to(email) };
+    let new = docferry_domain::transfer::NewTransfer { priority, ..request_to(email) };
     let transfer = initiate(&runner.scheduler(), SETTINGS, new).await.unwrap();
     TaskInput { transfer_id: transfer.transfer_id, attempt: 1 }
 }
@@ -187,7 +188,8 @@ async fn single_slot_delivers_all_transfers_after_any_fault() {
 
 #[test]
 fn retried_job_queues_at_the_time_of_its_retry() {
-    use docferry_domain::{QueueEntry, Transfer};
+    use docferry_domain::slots::QueueEntry;
+    use docferry_domain::transfer::Transfer;
     let first: Transfer = docferry_testkit::builders::transfer();
     let day = SignedDuration::from_hours(24);
     let next_day =

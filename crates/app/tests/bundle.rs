@@ -10,10 +10,11 @@ use docferry_app::control::terminate;
 use docferry_app::download::JobSettings;
 use docferry_app::ports::BatchStore as _;
 use docferry_app::retry::{RetryResult, retry_job};
-use docferry_domain::{
-    Batch, BatchCounts, FailureCode, ObjectGuid, OnItemError, Phase, PoolLimits, SlotState,
-    TransferId,
-};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::{ObjectGuid, TransferId};
+use docferry_domain::job::{Batch, BatchCounts, OnItemError};
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::{PoolLimits, SlotState};
 use docferry_testkit::{Fault, Mode, Runner, World};
 use jiff::SignedDuration;
 

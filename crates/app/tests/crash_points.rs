@@ -13,7 +13,7 @@ use common::{
 };
 use docferry_app::control::terminate;
 use docferry_app::poll;
-use docferry_domain::Phase;
+use docferry_domain::phase::Phase;
 use docferry_testkit::{Fault, Mode, Runner, Scripted, World};
 
 #[tokio::test(start_paused = true)]

@@ -10,7 +10,10 @@ use common::{GUID, MB, SETTINGS, bytes, record, start, world_with};
 use docferry_app::finalize::{FinalizeSettings, Ports, finalize};
 use docferry_app::ports::{ConflictPolicy, Destination, Drive as _};
 use docferry_app::{RetryReason, StepOutcome, TaskInput, control, poll};
-use docferry_domain::{DeliveredItem, Delivery, Evidence, FailureCode, Phase};
+use docferry_domain::document::Evidence;
+use docferry_domain::failure::FailureCode;
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{DeliveredItem, Delivery};
 use docferry_testkit::{Fault, Mode, Runner, Scripted, World, zip_container};
 use jiff::SignedDuration;
 

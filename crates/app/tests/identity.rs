@@ -15,9 +15,14 @@ use docferry_app::bundle::{NewBatch, initiate_batch};
 use docferry_app::initiate::initiate;
 use docferry_app::ports::{BatchStore as _, ConflictPolicy, TransferStore as _};
 use docferry_app::{TaskInput, control};
-use docferry_domain::{
-    Delivery, DownloadTarget, FailureCode, NewTransfer, ObjectGuid, OnItemError, Person, Phase,
-    PoolLimits, Target, Transfer, TransferId, UNNAMED_PUSH_TIMEOUT,
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::{ObjectGuid, TransferId};
+use docferry_domain::job::OnItemError;
+use docferry_domain::person::Person;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::PoolLimits;
+use docferry_domain::transfer::{
+    Delivery, DownloadTarget, NewTransfer, Target, Transfer, UNNAMED_PUSH_TIMEOUT,
 };
 use docferry_testkit::{Fault, Kill, Mode, Move, Processes, Runner, World};
 use jiff::SignedDuration;

@@ -13,9 +13,11 @@ use std::rc::Rc;
 use common::{GUID, SETTINGS, assert_final_invariants, bytes, request_to};
 use docferry_app::initiate::initiate;
 use docferry_app::{TaskInput, control};
-use docferry_domain::{
-    FailureCode, NewTransfer, ObjectGuid, Phase, PoolLimits, SlotState, TransferId, percent,
-};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::{ObjectGuid, TransferId};
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::{PoolLimits, SlotState};
+use docferry_domain::transfer::{NewTransfer, percent};
 use docferry_testkit::builders::callback;
 use docferry_testkit::{Fault, Kill, Mode, Processes, Runner, World};
 use jiff::SignedDuration;

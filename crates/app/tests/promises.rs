@@ -11,7 +11,8 @@ use common::{MB, assert_invariants, bytes, record, start, start_for, world_with}
 use docferry_app::TaskInput;
 use docferry_app::ports::TransferStore as _;
 use docferry_app::upload::Progress;
-use docferry_domain::{FailureCode, Phase};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::phase::Phase;
 use docferry_testkit::{Fault, Mode, Runner, Scripted, World};
 
 /// Runs the steps before the upload.

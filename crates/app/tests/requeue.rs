@@ -8,7 +8,11 @@ use common::{MB, assert_invariants, bytes, record, start, world_with};
 use docferry_app::TaskInput;
 use docferry_app::ports::TransferStore as _;
 use docferry_app::requeue::{RequeueError, Requeued, requeue};
-use docferry_domain::{FailureCode, Phase, SlotState, Transfer, TransferId};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::TransferId;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::SlotState;
+use docferry_domain::transfer::Transfer;
 use docferry_testkit::{Fault, Mode, Runner, World};
 
 /// Ends the execution of a transfer without ending the transfer.

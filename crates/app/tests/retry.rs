@@ -11,10 +11,12 @@ use docferry_app::ports::{
     BatchStore as _, IndexedDocument, JobStore as _, SlotStore as _, TransferStore as _,
 };
 use docferry_app::retry::{RetryResult, retry_job};
-use docferry_domain::{
-    DownloadTarget, FileId, JobState, OnItemError, Person, Phase, PoolLimits, Priority, Target,
-    Transfer, TransferId,
-};
+use docferry_domain::ids::{FileId, TransferId};
+use docferry_domain::job::{JobState, OnItemError};
+use docferry_domain::person::Person;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::{PoolLimits, Priority};
+use docferry_domain::transfer::{DownloadTarget, Target, Transfer};
 use docferry_testkit::builders::drive_target;
 use docferry_testkit::{Fault, Kill, Mode, Processes, Runner, World};
 use jiff::SignedDuration;

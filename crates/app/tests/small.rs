@@ -13,7 +13,10 @@ use docferry_app::ports::{
     TransferStore as _,
 };
 use docferry_app::upload::{Upload, upload};
-use docferry_domain::{Delivery, FailureCode, ObjectHead, Phase, TransferId};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::TransferId;
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{Delivery, ObjectHead};
 use docferry_testkit::{Ended, Fault, Mode, Runner, Scripted, World};
 use jiff::Timestamp;
 

@@ -9,7 +9,8 @@ use common::{
 };
 use docferry_app::ports::TransferStore as _;
 use docferry_app::push::push;
-use docferry_domain::{FailureCode, Phase};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::phase::Phase;
 use docferry_testkit::{Fault, Mode, Runner, World};
 use jiff::SignedDuration;
 
@@ -136,11 +137,18 @@ async fn late_copy_pushed_by_another_transfer_is_removed() {
     let second = start_for(&world, "clerk@court.example").await.unwrap();
     let tasks = [start(&world).await, second];
     for task in &tasks {
-        push(&world, &world, &world, &world, &docferry_domain::DeadlineRules::default(), task)
-            .await
-            .unwrap()
-            .done()
-            .unwrap();
+        push(
+            &world,
+            &world,
+            &world,
+            &world,
+            &docferry_domain::transfer::DeadlineRules::default(),
+            task,
+        )
+        .await
+        .unwrap()
+        .done()
+        .unwrap();
     }
     let runner = Runner::new(&world);
     for task in &tasks {
@@ -221,7 +229,7 @@ async fn watched_transfers_are_not_checked_in_every_sweep() {
 #[tokio::test(start_paused = true)]
 async fn lost_start_is_recovered_before_expired_downloads_are_removed() {
     use docferry_app::ports::ArtifactStore as _;
-    use docferry_domain::ArtifactRecord;
+    use docferry_domain::document::ArtifactRecord;
     let world = world_with(MB);
     let now = world.state().now;
     // Ten jobs of 500 documents that expire together.
@@ -255,7 +263,7 @@ async fn lost_start_is_recovered_before_expired_downloads_are_removed() {
 /// slots are free.
 #[tokio::test(start_paused = true)]
 async fn sweep_reads_a_long_queue_once() {
-    use docferry_domain::PoolLimits;
+    use docferry_domain::slots::PoolLimits;
     let world = world_with(10);
     let mut runner = Runner::new(&world);
     runner.limits = PoolLimits::new(50, 3).into();
@@ -278,7 +286,7 @@ async fn sweep_reads_a_long_queue_once() {
 /// Queued transfers have no execution, so the sweeper does not describe any.
 #[tokio::test(start_paused = true)]
 async fn dead_execution_is_found_despite_thousands_of_queued_transfers() {
-    use docferry_domain::PoolLimits;
+    use docferry_domain::slots::PoolLimits;
     let world = world_with(10);
     let mut runner = Runner::new(&world);
     runner.limits = PoolLimits::new(50, 3).into();
@@ -312,7 +320,7 @@ async fn dead_execution_is_found_despite_thousands_of_queued_transfers() {
 async fn cancel_of_a_queued_transfer_is_completed_by_the_next_sweep() {
     let world = world_with(MB);
     let mut runner = Runner::new(&world);
-    runner.limits = docferry_domain::PoolLimits::new(0, 0).into();
+    runner.limits = docferry_domain::slots::PoolLimits::new(0, 0).into();
     let new = common::request_to("judge@court.example");
     let scheduler = runner.scheduler();
     let waiting =
@@ -330,7 +338,7 @@ async fn cancel_of_a_queued_transfer_is_completed_by_the_next_sweep() {
 async fn queued_transfer_is_swept_only_at_its_deadline() {
     let world = world_with(MB);
     let mut runner = Runner::new(&world);
-    runner.limits = docferry_domain::PoolLimits::new(0, 0).into();
+    runner.limits = docferry_domain::slots::PoolLimits::new(0, 0).into();
     let new = common::request_to("judge@court.example");
     let scheduler = runner.scheduler();
     let waiting =
@@ -357,7 +365,11 @@ async fn dead_execution_is_recovered_before_ended_transfers_are_cleaned_up() {
     let ended_at = Some(world.state().now);
     for _ in 0..300 {
         let ended = docferry_testkit::builders::transfer();
-        world.store().set(docferry_domain::Transfer { phase: Phase::Failed, ended_at, ..ended });
+        world.store().set(docferry_domain::transfer::Transfer {
+            phase: Phase::Failed,
+            ended_at,
+            ..ended
+        });
     }
     world.advance(SignedDuration::from_secs(120));
     let swept = Runner::new(&world).sweep().await.unwrap();
@@ -370,7 +382,7 @@ async fn dead_execution_is_recovered_before_ended_transfers_are_cleaned_up() {
 async fn sweep_grants_slots_once_for_any_number_of_endings() {
     let world = world_with(MB);
     let mut runner = Runner::new(&world);
-    runner.limits = docferry_domain::PoolLimits::new(50, 1).into();
+    runner.limits = docferry_domain::slots::PoolLimits::new(50, 1).into();
     let mut waiting = Vec::new();
     for _ in 0..6 {
         let new = common::request_to("judge@court.example");

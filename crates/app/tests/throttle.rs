@@ -10,7 +10,7 @@ use common::{MB, assert_invariants, bytes, start, start_for, world_with};
 use docferry_app::TaskInput;
 use docferry_app::ports::{Clock as _, ThrottleBudget as _};
 use docferry_app::upload::Progress;
-use docferry_domain::Phase;
+use docferry_domain::phase::Phase;
 use docferry_testkit::{InMemoryThrottleBudget, Runner, Scripted, World};
 use jiff::SignedDuration;
 

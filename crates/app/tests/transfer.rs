@@ -7,7 +7,8 @@ mod common;
 use common::{
     GUID, MB, assert_invariants, bytes, effect_index, record, start, start_for, world_with,
 };
-use docferry_domain::{FailureCode, Phase};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::phase::Phase;
 use docferry_testkit::{Fault, Mode, Move, Runner, World};
 use jiff::SignedDuration;
 

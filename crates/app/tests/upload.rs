@@ -9,7 +9,8 @@ use std::time::Duration;
 use common::{MB, assert_invariants, bytes, record, start, world_with};
 use docferry_app::ports::{ConflictPolicy, Destination, Drive as _};
 use docferry_app::upload::Progress;
-use docferry_domain::{FailureCode, Phase};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::phase::Phase;
 use docferry_testkit::{Fault, Mode, Runner, Scripted, World};
 use jiff::SignedDuration;
 
@@ -140,7 +141,7 @@ async fn checkpoint_hash_covers_only_acknowledged_bytes() {
     world.state().drive.script = vec![Scripted::Correct, Scripted::StoreThenLose(12_345), pause];
     runner.upload_once(&task).await.unwrap();
     let checkpoint = record(&world, &task).await.checkpoint.unwrap();
-    let mut hash = docferry_domain::SourceHash::default();
+    let mut hash = docferry_domain::document::SourceHash::default();
     hash.append(&bytes(len)[..stored]);
     assert_eq!((checkpoint.offset, checkpoint.hash), (stored as u64, hash.state()));
     let ended = runner.execute(&task).await;

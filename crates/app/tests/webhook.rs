@@ -20,10 +20,12 @@ use docferry_app::sweep::{SweepSettings, sweep};
 use docferry_app::webhook::{
     NotificationResult, ReceivedNotification, WebhookSettings, notify_receiver,
 };
-use docferry_domain::{
-    DownloadTarget, FileId, OnItemError, OutcomeRecord, Person, Phase, Priority, Target,
-    TransferId, WebhookNotification,
-};
+use docferry_domain::ids::{FileId, TransferId};
+use docferry_domain::job::{OnItemError, WebhookNotification};
+use docferry_domain::person::Person;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::Priority;
+use docferry_domain::transfer::{DownloadTarget, OutcomeRecord, Target};
 use docferry_testkit::builders::callback;
 use docferry_testkit::{Fault, Mode, Runner, World};
 use jiff::{SignedDuration, Timestamp};

@@ -17,7 +17,8 @@ use bytes::Bytes;
 use docferry_app::ports::{
     ArtifactError, Artifacts, OpenUpload, PresignedUrl, Presigner, StorageProbe, StoredPart,
 };
-use docferry_domain::{DocumentName, media_type};
+use docferry_domain::document::DocumentName;
+use docferry_domain::text::media_type;
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 

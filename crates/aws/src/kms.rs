@@ -4,7 +4,7 @@ use aws_sdk_kms::Client;
 use aws_sdk_kms::primitives::Blob;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 use docferry_app::ports::{SealError, Sealer, UploadUrl};
-use docferry_domain::TransferId;
+use docferry_domain::ids::TransferId;
 
 use crate::Fault;
 

@@ -3,7 +3,7 @@
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::types::ExecutionStatus;
 use docferry_app::ports::{Execution, Start, Workflow, WorkflowError};
-use docferry_domain::TransferId;
+use docferry_domain::ids::TransferId;
 
 use crate::Fault;
 

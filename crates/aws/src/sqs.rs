@@ -5,7 +5,8 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use docferry_app::ports::{AuditQueue, QueueError, Redelivery, WebhookQueue};
 use docferry_contract::audit::AuditMessage;
-use docferry_domain::{OutcomeRecord, WebhookNotification};
+use docferry_domain::job::WebhookNotification;
+use docferry_domain::transfer::OutcomeRecord;
 
 use serde::Serialize;
 

@@ -11,7 +11,11 @@ use docferry_app::download::{Job, JobSettings, NewJob, initiate_job, job_of};
 use docferry_app::initiate::InitiateSettings;
 use docferry_app::ports::{Clock as _, DocumentIndex, IndexedDocument, StoreError};
 use docferry_aws::StepFunctionsWorkflow;
-use docferry_domain::{DownloadTarget, FileId, OnItemError, Person, Priority, Target};
+use docferry_domain::ids::FileId;
+use docferry_domain::job::OnItemError;
+use docferry_domain::person::Person;
+use docferry_domain::slots::Priority;
+use docferry_domain::transfer::{DownloadTarget, Target};
 use docferry_testkit::{LIMITS, World};
 use jiff::SignedDuration;
 

@@ -10,7 +10,7 @@ use docferry_app::ports::{
     WorkItem,
 };
 use docferry_aws::DynamoThrottleBudget;
-use docferry_domain::{Outcome, SCHEMA_VERSION};
+use docferry_domain::transfer::{Outcome, SCHEMA_VERSION};
 use docferry_testkit::builders::record_push;
 use docferry_testkit::builders::{arrived, drive_target, epoch, pushed, transfer};
 use jiff::SignedDuration;
@@ -82,7 +82,7 @@ async fn first_key_stays_owed_when_a_repeated_push_returns_another() {
     let store = table.store();
     let (first, second) = (support::random_name("first"), support::random_name("second"));
     let id = transfer().transfer_id;
-    let stored = docferry_domain::Transfer { transfer_id: id.clone(), ..transfer() };
+    let stored = docferry_domain::transfer::Transfer { transfer_id: id.clone(), ..transfer() };
     store.create(&stored).await.unwrap();
     store.begin_push(&id, 1, epoch()).await.unwrap();
     assert!(record_push(&store, &id, 1, &pushed(&first, 1)).await.unwrap());

@@ -8,7 +8,9 @@ mod support;
 use docferry_app::ports::{
     Outbox as _, Release, SealedSession, SlotStore as _, TransferStore as _,
 };
-use docferry_domain::{Artifact, Outcome, Phase, Transfer};
+use docferry_domain::document::Artifact;
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{Outcome, Transfer};
 use docferry_testkit::builders::record_push;
 use docferry_testkit::builders::{arrived, checkpoint, epoch, pushed, transfer};
 use jiff::SignedDuration;
@@ -65,7 +67,8 @@ async fn caller_does_not_notice_a_lost_response_to_any_write() {
     with_lost_response!(store.checkpoint(id, current_epoch, &checkpoint(700)));
     with_lost_response!(store.checkpoint(id, current_epoch, &checkpoint(300)));
     with_lost_response!(store.pause_until(id, current_epoch, later));
-    let delivery: docferry_domain::Delivery = Artifact { key: "k".into(), size: 1_000 }.into();
+    let delivery: docferry_domain::transfer::Delivery =
+        Artifact { key: "k".into(), size: 1_000 }.into();
     with_lost_response!(store.record_delivery(id, current_epoch, &delivery));
     with_lost_response!(store.delete_session_record(id, current_epoch));
     assert!(store.session(id).await.unwrap().is_none());

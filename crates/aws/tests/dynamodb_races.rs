@@ -6,9 +6,11 @@ mod support;
 
 use docferry_app::ports::{Release, SealedSession, SlotStore as _, TransferStore as _, WriteError};
 use docferry_aws::DynamoTransferStore;
-use docferry_domain::{
-    Artifact, Delivery, Outcome, Phase, Pool, PoolLimits, SlotAllocator, Transfer, TransferId,
-};
+use docferry_domain::document::Artifact;
+use docferry_domain::ids::TransferId;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::{Pool, PoolLimits, SlotAllocator};
+use docferry_domain::transfer::{Delivery, Outcome, Transfer};
 use docferry_testkit::builders::record_push;
 use docferry_testkit::builders::{arrived, checkpoint, epoch, pushed, transfer};
 use futures::future::join_all;

@@ -1,6 +1,9 @@
 //! Messages of the audit queue: one for each outcome.
 
-use docferry_domain::{DeliveredFile, FailureCode, OutcomeRecord, Phase, Pool};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::Pool;
+use docferry_domain::transfer::{DeliveredFile, OutcomeRecord};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -87,7 +90,7 @@ impl From<&OutcomeRecord> for AuditMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use docferry_domain::TransferId;
+    use docferry_domain::ids::TransferId;
     use serde_json::json;
 
     #[test]

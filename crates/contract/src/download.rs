@@ -2,9 +2,11 @@
 
 use std::ops::RangeInclusive;
 
-use docferry_domain::{
-    CallbackRule, CallbackUrl, DriveTarget, FileId, MAX_DOCUMENTS, OnItemError, Priority,
-};
+use docferry_domain::callback::{CallbackRule, CallbackUrl};
+use docferry_domain::ids::FileId;
+use docferry_domain::job::{MAX_DOCUMENTS, OnItemError};
+use docferry_domain::slots::Priority;
+use docferry_domain::transfer::DriveTarget;
 use serde_json::Value;
 
 use crate::fields::Fields;

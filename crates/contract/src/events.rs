@@ -10,7 +10,7 @@ use crate::job::{JobItem, Progress, Timestamps};
 pub struct StatusEvent {
     /// Id of the job.
     pub job_id: String,
-    /// Name of a [`JobState`](docferry_domain::JobState).
+    /// Name of a [`JobState`](docferry_domain::job::JobState).
     pub status: &'static str,
     /// Number of the run: 1, and one more for each retry.
     pub attempts: u32,

@@ -3,7 +3,9 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use docferry_domain::{DriveFolder, DriveTarget, Recipient};
+use docferry_domain::document::DriveFolder;
+use docferry_domain::person::Recipient;
+use docferry_domain::transfer::DriveTarget;
 use serde_json::{Map, Value};
 
 use crate::problem::FieldError;

@@ -2,7 +2,8 @@
 //!
 //! Times are ISO 8601 in UTC, as [`time`] formats them.
 
-use docferry_domain::{FileId, JobState};
+use docferry_domain::ids::FileId;
+use docferry_domain::job::JobState;
 use jiff::Timestamp;
 use serde::Serialize;
 

@@ -1,6 +1,8 @@
 //! API for SCV, the courts' viewer. The contract is fixed field by field.
 
-use docferry_domain::{DriveTarget, ObjectGuid, Phase, Transfer, TransferId, percent};
+use docferry_domain::ids::{ObjectGuid, TransferId};
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{DriveTarget, Transfer, percent};
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
@@ -145,7 +147,9 @@ fn with_offset(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use docferry_domain::{Failure, FailureCode, NewTransfer, Priority, PushedSource, Target};
+    use docferry_domain::failure::FailureCode;
+    use docferry_domain::slots::Priority;
+    use docferry_domain::transfer::{Failure, NewTransfer, PushedSource, Target};
     use serde_json::json;
 
     fn transfer() -> Transfer {
@@ -243,7 +247,7 @@ mod tests {
             let target = UploadRequest::parse(&body).unwrap().target;
             assert_eq!(
                 (target.file_path, target.folder),
-                (None, docferry_domain::DriveFolder::default())
+                (None, docferry_domain::document::DriveFolder::default())
             );
         }
     }

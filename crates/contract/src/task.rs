@@ -3,7 +3,9 @@
 //! They contain only ids and the few facts that the next Choice state needs, because
 //! execution histories are kept for 90 days and many people can read them.
 
-use docferry_domain::{Phase, Pool, TransferId};
+use docferry_domain::ids::TransferId;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::Pool;
 use serde::{Deserialize, Serialize};
 
 /// Version of the workflow definition that understands every outcome below. An execution

@@ -1,6 +1,7 @@
 //! Body of a webhook.
 
-use docferry_domain::{Phase, WebhookNotification};
+use docferry_domain::job::WebhookNotification;
+use docferry_domain::phase::Phase;
 use serde::{Deserialize, Serialize};
 
 use crate::job::time;
@@ -95,7 +96,9 @@ impl From<&WebhookNotification> for WebhookBody {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use docferry_domain::{CallbackRule, CallbackUrl, FailureCode, TransferId};
+    use docferry_domain::callback::{CallbackRule, CallbackUrl};
+    use docferry_domain::failure::FailureCode;
+    use docferry_domain::ids::TransferId;
     use jiff::Timestamp;
     use serde_json::json;
 

@@ -15,7 +15,7 @@ pub struct InvalidId(pub(crate) &'static str);
 /// Opaque id of a transfer or batch: 32 lower-case hex digits without dashes, the form that
 /// SCV already stores.
 ///
-/// A document of a [`Batch`](crate::Batch) is a transfer too. Its id consists of the
+/// A document of a [`Batch`](crate::job::Batch) is a transfer too. Its id consists of the
 /// batch's id and the document's number: `{32 hex digits}_{4 digits}`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -160,6 +160,32 @@ impl TryFrom<String> for ObjectGuid {
 impl From<ObjectGuid> for String {
     fn from(guid: ObjectGuid) -> Self {
         guid.0
+    }
+}
+
+/// Number by which clients of the downloads API name a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FileId(u64);
+
+impl FileId {
+    /// Creates an id. The caller must check that the number is in the allowed range when it
+    /// comes from a request.
+    #[must_use]
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// Returns the number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for FileId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

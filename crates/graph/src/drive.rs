@@ -10,8 +10,10 @@ use docferry_app::ports::{
     Drive, DriveError, DriveItem, FragmentResult, SessionEnd, SessionStatus, UploadSession,
     UploadUrl,
 };
-use docferry_domain::refusal::{Decision, Operation};
-use docferry_domain::{FailureCode, FragmentRange, Recipient};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::person::Recipient;
+use docferry_domain::upload::FragmentRange;
+use docferry_domain::upload::refusal::{Decision, Operation};
 use http::{Method, StatusCode};
 
 use crate::answer::GraphResponse;

@@ -1,8 +1,8 @@
 //! Translation of error responses of Graph to [`DriveError`].
 
 use docferry_app::ports::{Cause, DriveError};
-use docferry_domain::FailureCode;
-use docferry_domain::refusal::{Decision, Operation, Refusal, judge};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::upload::refusal::{Decision, Operation, Refusal, judge};
 use serde_json::Value;
 
 use crate::answer::GraphResponse;
@@ -16,7 +16,7 @@ struct Refused {
     code: String,
 }
 
-/// Translates an unsuccessful response, by the table of [`docferry_domain::refusal`]. All
+/// Translates an unsuccessful response, by the table of [`docferry_domain::upload::refusal`]. All
 /// statuses become [`DriveError`]s here.
 pub(crate) fn classify(operation: Operation, answer: &GraphResponse) -> DriveError {
     let codes = codes(&answer.body);

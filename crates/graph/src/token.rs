@@ -1,8 +1,8 @@
 //! Access tokens of the application (OAuth 2.0 client credentials), cached and renewed.
 
 use docferry_app::ports::{Cause, Clock, CredentialsProvider, DriveError, Freshness};
-use docferry_domain::FailureCode;
-use docferry_domain::refusal::Operation;
+use docferry_domain::failure::FailureCode;
+use docferry_domain::upload::refusal::Operation;
 use http::HeaderValue;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};

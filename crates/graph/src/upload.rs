@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use docferry_app::ports::{ByteStream, Cause, Clock, DriveError, UploadUrl};
 use docferry_app::trace::{self, TRACEPARENT};
-use docferry_domain::FragmentRange;
+use docferry_domain::upload::FragmentRange;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, RANGE};
 use http::{HeaderValue, Method, Request, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};

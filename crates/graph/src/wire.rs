@@ -1,7 +1,8 @@
 //! JSON bodies of Graph's requests and responses, as far as docferry uses them.
 
 use docferry_app::ports::{ConflictPolicy, DriveItem};
-use docferry_domain::{ExpectedRange, ItemFacts};
+use docferry_domain::document::ItemFacts;
+use docferry_domain::upload::ExpectedRange;
 use serde::{Deserialize, Serialize};
 
 /// Request body of `createUploadSession`.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use docferry_app::ports::{Drive as _, DriveError, FragmentResult, SessionEnd, UploadUrl};
-use docferry_domain::ExpectedRange;
+use docferry_domain::upload::ExpectedRange;
 use docferry_graph::GraphDrive;
 use support::{Asked, Listener, ManualClock, bytes, counted, drive, failing_after, range};
 use tokio::io::AsyncReadExt as _;

@@ -12,7 +12,8 @@ use docferry_app::ports::{
     Cause, ConflictPolicy, CredentialsProvider, Destination, Drive as _, DriveError, DriveItem,
     FragmentResult, Freshness, UploadSession,
 };
-use docferry_domain::{ExpectedRange, SourceHash};
+use docferry_domain::document::SourceHash;
+use docferry_domain::upload::ExpectedRange;
 use docferry_graph::{ClientCredentials, GraphDrive, GraphSettings};
 use docferry_sim_graph::{Config, Running, start};
 use futures::StreamExt as _;

@@ -1,5 +1,5 @@
 use docferry_app::admit::SlotScheduler;
-use docferry_domain::SlotLimits;
+use docferry_domain::slots::SlotLimits;
 use jiff::SignedDuration;
 
 use crate::problem::ApiError;

@@ -13,7 +13,8 @@ use docferry_app::ports::{Clock, Store, Workflow};
 use docferry_app::retry::{RetryResult, retry_job};
 use docferry_contract::job::{JobCanceling, JobRetried, time};
 use docferry_contract::scv::{TerminateRequest, Terminated};
-use docferry_domain::{JobState, TransferId};
+use docferry_domain::ids::TransferId;
+use docferry_domain::job::JobState;
 use http::{StatusCode, header};
 
 use crate::api::TransferApi;

@@ -11,7 +11,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use docferry_app::ports::{StorageProbe, TransferStore};
 use docferry_contract::health::{Check, Checks, Health, Status};
-use docferry_domain::TransferId;
+use docferry_domain::ids::TransferId;
 use http::StatusCode;
 
 use crate::download::JobApi;

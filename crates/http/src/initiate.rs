@@ -9,7 +9,8 @@ use docferry_app::download::{first_accepted_job, initiate_idempotent};
 use docferry_app::initiate::{InitiateSettings, initiate};
 use docferry_app::ports::{Clock, Directory, DocumentIndex, Store, Workflow};
 use docferry_contract::scv::{UploadAccepted, UploadRequest};
-use docferry_domain::{NewTransfer, Priority};
+use docferry_domain::slots::Priority;
+use docferry_domain::transfer::NewTransfer;
 use http::StatusCode;
 
 use crate::api::TransferApi;

@@ -11,7 +11,7 @@ use docferry_app::ports::{
 };
 use docferry_app::query::transfer_of;
 use docferry_contract::scv::TransferStatus;
-use docferry_domain::TransferId;
+use docferry_domain::ids::TransferId;
 
 use crate::download::{FileRange, JobApi, job_routes};
 use crate::health::health_routes;

@@ -266,7 +266,7 @@ async fn ping_returns_the_health_text_of_the_source() {
 async fn expired_record_is_not_found_before_it_is_deleted() {
     let world = World::default();
     let mut transfer = docferry_testkit::builders::transfer();
-    transfer.phase = docferry_domain::Phase::Completed;
+    transfer.phase = docferry_domain::phase::Phase::Completed;
     transfer.ended_at = Some(world.state().now);
     let path = format!("/document/status/{}", transfer.transfer_id);
     world.store().set(transfer);

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use docferry_contract::download::{InitiateDownload, parse_file};
 use docferry_contract::problem::FieldError;
 use docferry_contract::scv::{TerminateRequest, UploadRequest};
-use docferry_domain::CallbackRule;
+use docferry_domain::callback::CallbackRule;
 use docferry_openapi::Description;
 use proptest::prelude::*;
 use serde_json::{Value, json};

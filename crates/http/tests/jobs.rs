@@ -12,7 +12,8 @@ use common::{
 };
 use docferry_app::ports::{BatchStore as _, IndexedDocument};
 use docferry_contract::scope::Scopes;
-use docferry_domain::{FileId, Phase};
+use docferry_domain::ids::FileId;
+use docferry_domain::phase::Phase;
 use docferry_http::TransferApi;
 use docferry_testkit::{Runner, World};
 use http::StatusCode;
@@ -130,11 +131,13 @@ async fn request_repeated_while_the_first_is_being_recorded_gets_a_conflict() {
     let id = first["jobId"].as_str().unwrap().parse().unwrap();
     let (bundle, _) = world.store().bundle(&id).await.unwrap().unwrap();
     // State between writing the record of the batch and that of its last document.
-    world.store().set_bundle(docferry_domain::Batch { phase: Phase::Accepted, ..bundle.clone() });
+    world
+        .store()
+        .set_bundle(docferry_domain::job::Batch { phase: Phase::Accepted, ..bundle.clone() });
     let (code, problem) = post_job(&world, Some("k"), &body).await;
     assert_eq!((code, &problem["retryable"]), (StatusCode::CONFLICT, &json!(true)));
     // The process that recorded the batch died, and the batch was abandoned: the key is free again.
-    world.store().set_bundle(docferry_domain::Batch { phase: Phase::Failed, ..bundle });
+    world.store().set_bundle(docferry_domain::job::Batch { phase: Phase::Failed, ..bundle });
     let (code, second) = post_job(&world, Some("k"), &body).await;
     assert_eq!(code, StatusCode::ACCEPTED);
     assert_ne!(first["jobId"], second["jobId"]);
@@ -175,7 +178,7 @@ async fn retried_batch_keeps_delivered_documents_and_reruns_the_rest() {
     let missing = world.state().documents.remove("000001AA").unwrap();
     let files = [FILE, FILE + 1, FILE + 2];
     let mut runner = Runner::new(&world);
-    runner.limits = docferry_domain::PoolLimits::new(1, 1).into();
+    runner.limits = docferry_domain::slots::PoolLimits::new(1, 1).into();
     let body = json!({ "file_ids": files });
     let narrow = TransferApi { limits: runner.limits, ..api(&world) };
     let req = request("POST", "/v1/download/initiate", body.to_string());

@@ -6,7 +6,8 @@ mod common;
 
 use common::{initiate, request, send};
 use docferry_app::ports::{BatchStore as _, IndexedDocument, TransferStore as _};
-use docferry_domain::{CallbackRule, FileId};
+use docferry_domain::callback::CallbackRule;
+use docferry_domain::ids::FileId;
 use docferry_testkit::World;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -56,7 +57,7 @@ async fn forbidden_callback_url_is_rejected_before_the_job_is_recorded() {
 #[tokio::test]
 async fn callback_url_is_stored_with_the_job_and_not_with_its_documents() {
     let world = world();
-    let is_retained = |callback: Option<docferry_domain::CallbackUrl>| {
+    let is_retained = |callback: Option<docferry_domain::callback::CallbackUrl>| {
         callback.is_some_and(|url| url.open(CallbackRule::Public).unwrap().as_str() == HOOK)
     };
     for path in ["initiate", "start"] {

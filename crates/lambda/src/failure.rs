@@ -62,7 +62,7 @@ pub(crate) fn cause_chain(error: &TaskError) -> String {
 mod tests {
     use super::*;
     use docferry_app::ports::SourceError;
-    use docferry_domain::FailureCode;
+    use docferry_domain::failure::FailureCode;
 
     #[test]
     fn state_machine_sees_only_the_failure_code_and_its_text() {

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use docferry_app::webhook::{NotificationResult, ReceivedNotification};
-use docferry_domain::WebhookNotification;
+use docferry_domain::job::WebhookNotification;
 use futures::future::join_all;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::Deserialize as _;

@@ -6,7 +6,8 @@ use aws_lambda_events::dynamodb::{EventRecord, StreamRecord};
 use aws_lambda_events::event::dynamodb::Event;
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use docferry_app::TaskError;
-use docferry_domain::{OutcomeRecord, WebhookNotification};
+use docferry_domain::job::WebhookNotification;
+use docferry_domain::transfer::OutcomeRecord;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::de::DeserializeOwned;
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use docferry_app::ports::{SourceAnswer, SourceError};
-use docferry_domain::media_type;
+use docferry_domain::text::media_type;
 use http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -4,7 +4,7 @@ use docferry_app::ports::{
     CredentialsProvider, DocumentSource, Freshness, SourceAnswer, SourceError,
 };
 use docferry_app::trace::{self, TRACEPARENT};
-use docferry_domain::ObjectGuid;
+use docferry_domain::ids::ObjectGuid;
 use http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use reqwest::{RequestBuilder, redirect};

@@ -55,7 +55,7 @@ fn source(base: &str) -> OrdsSource<Secrets> {
     source_with(base, Secrets::default())
 }
 
-fn guid() -> docferry_domain::ObjectGuid {
+fn guid() -> docferry_domain::ids::ObjectGuid {
     GUID.parse().unwrap()
 }
 

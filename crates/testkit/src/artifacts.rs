@@ -7,7 +7,9 @@ use docferry_app::ports::{
     ArtifactError, Artifacts, Directory, DirectoryError, DocumentIndex, IndexedDocument,
     OpenUpload, PresignedUrl, Presigner, StorageProbe, StoreError, StoredPart,
 };
-use docferry_domain::{DocumentName, FileId, Recipient};
+use docferry_domain::document::DocumentName;
+use docferry_domain::ids::FileId;
+use docferry_domain::person::Recipient;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::World;

@@ -1,10 +1,14 @@
 //! Builders of typical values, so that a test states only the values that matter to it.
 
 use docferry_app::ports::{PushRecord, TransferStore, WriteError};
-use docferry_domain::{
-    ArrivedObject, CallbackRule, CallbackUrl, Checkpoint, DriveTarget, HashState, NewTransfer,
-    OutstandingPush, Priority, PushedSource, QuickXorHash, Transfer, TransferId, UploadCounters,
+use docferry_domain::callback::{CallbackRule, CallbackUrl};
+use docferry_domain::document::{HashState, QuickXorHash};
+use docferry_domain::ids::TransferId;
+use docferry_domain::slots::Priority;
+use docferry_domain::transfer::{
+    ArrivedObject, DriveTarget, NewTransfer, OutstandingPush, PushedSource, Transfer,
 };
+use docferry_domain::upload::{Checkpoint, UploadCounters};
 use jiff::{SignedDuration, Timestamp};
 
 /// Start time of a test; the times of all builders are relative to it.

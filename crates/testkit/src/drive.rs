@@ -9,7 +9,8 @@ use docferry_app::ports::{
     ByteStream, ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentResult,
     SessionEnd, SessionStatus, UploadSession, UploadUrl,
 };
-use docferry_domain::{ExpectedRange, FragmentRange, GRANULE_BYTES, ItemFacts, SourceHash};
+use docferry_domain::document::{ItemFacts, SourceHash};
+use docferry_domain::upload::{ExpectedRange, FragmentRange, GRANULE_BYTES};
 use futures::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 

@@ -5,12 +5,16 @@ use docferry_app::ports::{
     JobPosition, JobStore, NotificationOutbox, Outbox, PushRecord, Release, SealedSession,
     SessionRecord, SlotStore, StoreError, TransferStore, WorkItem, WriteError,
 };
-use docferry_domain::{
-    ArrivedObject, Artifact, ArtifactRecord, Batch, BatchCounts, Checkpoint, Delivery,
-    DocumentName, ExchangeKey, FailureCode, IdempotencyRecord, LateArrivalKey, ObjectGuid, Outcome,
-    OutcomeRecord, OutstandingPush, Pool, PushedSource, QueueEntry, Slots, Step, Transfer,
-    TransferId, TransientError, WebhookNotification,
+use docferry_domain::document::{Artifact, ArtifactRecord, DocumentName};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::{ObjectGuid, TransferId};
+use docferry_domain::job::{Batch, BatchCounts, IdempotencyRecord, WebhookNotification};
+use docferry_domain::slots::{Pool, QueueEntry, Slots};
+use docferry_domain::transfer::{
+    ArrivedObject, Delivery, ExchangeKey, LateArrivalKey, Outcome, OutcomeRecord, OutstandingPush,
+    PushedSource, Step, Transfer, TransientError,
 };
+use docferry_domain::upload::Checkpoint;
 use jiff::Timestamp;
 
 use crate::World;

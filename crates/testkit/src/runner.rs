@@ -13,9 +13,10 @@ use docferry_app::tries::recorded;
 use docferry_app::turn::{publish_with_slot, upload_with_slot};
 use docferry_app::upload::{Progress, Upload, UploadSettings};
 use docferry_app::{RetryReason, StepOutcome, TaskError, TaskInput, poll, push};
-use docferry_domain::{
-    ArrivalRules, DeadlineRules, FailureCode, Phase, Pool, PoolLimits, SlotLimits, Step,
-};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::{Pool, PoolLimits, SlotLimits};
+use docferry_domain::transfer::{ArrivalRules, DeadlineRules, Step};
 use jiff::SignedDuration;
 
 use crate::{Kill, World};

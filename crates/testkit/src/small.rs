@@ -4,7 +4,9 @@ use docferry_app::ports::{
     AuditQueue, Clock, Execution, QueueError, SealError, Sealer, Start, UploadUrl, WebhookQueue,
     Workflow, WorkflowError,
 };
-use docferry_domain::{OutcomeRecord, TransferId, WebhookNotification};
+use docferry_domain::ids::TransferId;
+use docferry_domain::job::WebhookNotification;
+use docferry_domain::transfer::OutcomeRecord;
 use jiff::Timestamp;
 
 use crate::World;

@@ -1,7 +1,7 @@
 //! The document source of the [`World`].
 
 use docferry_app::ports::{DocumentSource, SourceAnswer, SourceError};
-use docferry_domain::ObjectGuid;
+use docferry_domain::ids::ObjectGuid;
 
 use crate::World;
 

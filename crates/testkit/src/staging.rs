@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use docferry_app::ports::{ByteStream, ExchangeError, ExchangeStore};
-use docferry_domain::ObjectHead;
+use docferry_domain::transfer::ObjectHead;
 use futures::StreamExt as _;
 use jiff::Timestamp;
 

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use docferry_app::ports::{Cause, IndexedDocument};
-use docferry_domain::{FileId, OutcomeRecord, WebhookNotification};
+use docferry_domain::ids::FileId;
+use docferry_domain::job::WebhookNotification;
+use docferry_domain::transfer::OutcomeRecord;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::artifacts::DeliveryBucket;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use docferry_domain::CallbackRule;
+use docferry_domain::callback::CallbackRule;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 /// Error for a host name without any address that may be called.

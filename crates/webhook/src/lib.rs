@@ -2,7 +2,7 @@
 //! notifications by POST, signed according to Standard Webhooks 1.0.
 //!
 //! The caller of docferry chooses the URL, so it may be malicious (server-side request forgery).
-//! A rule of the domain, [`CallbackRule`](docferry_domain::CallbackRule), says which addresses
+//! A rule of the domain, [`CallbackRule`](docferry_domain::callback::CallbackRule), says which addresses
 //! may be called. This crate applies it when it connects: to an address in the URL, and to each
 //! address to which the host name resolves at that moment. It follows no redirects, uses no
 //! proxy from the environment, and reads only the status and `Retry-After` of a response.

@@ -10,9 +10,11 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use docferry_app::ports::{Cause, ReceiverError, WebhookReceiver as _};
-use docferry_domain::{
-    CallbackRule, CallbackUrl, FailureCode, Phase, TransferId, WebhookNotification,
-};
+use docferry_domain::callback::{CallbackRule, CallbackUrl};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::TransferId;
+use docferry_domain::job::WebhookNotification;
+use docferry_domain::phase::Phase;
 use docferry_webhook::{
     Guard, HttpWebhookReceiver, ReceiverSettings, SecretProvider, SigningSecrets,
 };

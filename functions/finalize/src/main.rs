@@ -4,7 +4,7 @@ use docferry_app::admit::SlotScheduler;
 use docferry_app::finalize::{FinalizeSettings, Ports, finalize};
 use docferry_app::tries::recorded;
 use docferry_contract::task::{FinalizeInput, FinalizeOutput};
-use docferry_domain::Step;
+use docferry_domain::transfer::Step;
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, Invocation, SystemClock, run_step};
 

@@ -3,7 +3,7 @@
 use docferry_app::push::push;
 use docferry_app::tries::recorded;
 use docferry_contract::task::TaskInput;
-use docferry_domain::Step;
+use docferry_domain::transfer::Step;
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, Invocation, SystemClock, run_step};
 

@@ -6,7 +6,10 @@ mod support;
 
 use std::time::Duration;
 
-use docferry_domain::{Artifact, DownloadTarget, Person, Phase, Target, Transfer};
+use docferry_domain::document::Artifact;
+use docferry_domain::person::Person;
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{DownloadTarget, Target, Transfer};
 use docferry_testkit::builders;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

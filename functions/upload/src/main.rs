@@ -9,7 +9,7 @@ use docferry_app::tries::recorded;
 use docferry_app::turn::upload_with_slot;
 use docferry_app::upload::{Upload, UploadSettings};
 use docferry_contract::task::TaskInput;
-use docferry_domain::Step;
+use docferry_domain::transfer::Step;
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, Invocation, SystemClock, run_step, upload_output};
 

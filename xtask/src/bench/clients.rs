@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use docferry_domain::Transfer;
+use docferry_domain::transfer::Transfer;
 use serde_json::{Value, json};
 
 use super::ground::{BUCKET, Ground, S3_KEY, TestFile, USER};

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args as Group, Subcommand};
 use docferry_app::ports::IndexedDocument;
-use docferry_domain::{FileId, is_printable};
+use docferry_domain::ids::FileId;
+use docferry_domain::text::is_printable;
 use serde::{Deserialize, Serialize};
 
 use crate::admin::{AdminError, DocumentsIndexArgs};
@@ -41,7 +42,7 @@ pub(crate) struct Import {
 struct Line {
     file_id: FileId,
     #[serde(rename = "objectGuid")]
-    object_guid: docferry_domain::ObjectGuid,
+    object_guid: docferry_domain::ids::ObjectGuid,
     name: Option<String>,
     size: Option<u64>,
 }

@@ -1,8 +1,11 @@
 //! Accepts requests for jobs, idempotently.
 
-use docferry_domain::{
-    CallbackUrl, FileId, NewTransfer, ObjectGuid, OnItemError, Person, Priority, Target, TransferId,
-};
+use docferry_domain::callback::CallbackUrl;
+use docferry_domain::ids::{FileId, ObjectGuid, TransferId};
+use docferry_domain::job::OnItemError;
+use docferry_domain::person::Person;
+use docferry_domain::slots::Priority;
+use docferry_domain::transfer::{NewTransfer, Target};
 use jiff::{SignedDuration, Timestamp};
 
 use super::once::{Wanted, first_accepted_job, record_idempotent};

@@ -3,9 +3,11 @@
 mod initiate;
 mod once;
 
-use docferry_domain::{
-    Artifact, Batch, BatchCounts, Delivery, DocumentName, JobState, Phase, Transfer, TransferId,
-};
+use docferry_domain::document::{Artifact, DocumentName};
+use docferry_domain::ids::TransferId;
+use docferry_domain::job::{Batch, BatchCounts, JobState};
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{Delivery, Transfer};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::TaskError;

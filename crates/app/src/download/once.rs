@@ -1,6 +1,8 @@
 //! Idempotent requests: repeating one with the same key returns the first response.
 
-use docferry_domain::{IdempotencyRecord, NewTransfer, Phase, Transfer};
+use docferry_domain::job::IdempotencyRecord;
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{NewTransfer, Transfer};
 
 use super::initiate::{IdempotencyKey, JobRejection, Promised};
 use crate::TaskError;

@@ -3,7 +3,9 @@
 mod release;
 mod settle;
 
-use docferry_domain::{FailureCode, Outcome, Phase, Target, Transfer};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{Outcome, Target, Transfer};
 use jiff::SignedDuration;
 
 use crate::admit::SlotScheduler;

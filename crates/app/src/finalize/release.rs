@@ -1,6 +1,6 @@
 //! Clean-up after the end: deletes the source copy once no transfer refers to it.
 
-use docferry_domain::{LateArrivalKey, Transfer};
+use docferry_domain::transfer::{LateArrivalKey, Transfer};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{FinalizeSettings, Ports};

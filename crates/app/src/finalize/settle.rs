@@ -3,7 +3,10 @@
 
 use std::ops::Range;
 
-use docferry_domain::{Checkpoint, FailureCode, SourceHash, Transfer};
+use docferry_domain::document::SourceHash;
+use docferry_domain::failure::FailureCode;
+use docferry_domain::transfer::Transfer;
+use docferry_domain::upload::Checkpoint;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Ports;

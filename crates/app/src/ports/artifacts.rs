@@ -3,7 +3,8 @@
 use std::future::Future;
 
 use bytes::Bytes;
-use docferry_domain::{ArtifactRecord, ObjectGuid};
+use docferry_domain::document::ArtifactRecord;
+use docferry_domain::ids::ObjectGuid;
 use jiff::Timestamp;
 
 use super::{Cause, StoreError};

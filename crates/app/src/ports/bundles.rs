@@ -2,9 +2,10 @@
 
 use std::future::Future;
 
-use docferry_domain::{
-    Batch, BatchCounts, DocumentName, IdempotencyRecord, Outcome, Transfer, TransferId,
-};
+use docferry_domain::document::DocumentName;
+use docferry_domain::ids::TransferId;
+use docferry_domain::job::{Batch, BatchCounts, IdempotencyRecord};
+use docferry_domain::transfer::{Outcome, Transfer};
 use jiff::Timestamp;
 
 use super::{CreateResult, StoreError};

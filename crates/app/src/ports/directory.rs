@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use docferry_domain::Recipient;
+use docferry_domain::person::Recipient;
 
 use super::Cause;
 

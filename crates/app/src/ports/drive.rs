@@ -6,14 +6,15 @@ use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
-use docferry_domain::{
-    DocumentName, DriveFolder, ExpectedRange, FailureCode, FragmentRange, ItemFacts, PathRule,
-    Recipient, Transfer,
-};
+use docferry_domain::document::{DocumentName, DriveFolder, ItemFacts, PathRule};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::person::Recipient;
+use docferry_domain::transfer::Transfer;
+use docferry_domain::upload::{ExpectedRange, FragmentRange};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
-pub use docferry_domain::ConflictPolicy;
+pub use docferry_domain::upload::ConflictPolicy;
 
 use super::{ByteStream, Cause};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 
-use docferry_domain::{FileId, ObjectGuid};
+use docferry_domain::ids::{FileId, ObjectGuid};
 
 use super::StoreError;
 

@@ -2,7 +2,10 @@
 
 use std::future::Future;
 
-use docferry_domain::{Batch, IdempotencyRecord, JobState, Person, Transfer, TransferId};
+use docferry_domain::ids::TransferId;
+use docferry_domain::job::{Batch, IdempotencyRecord, JobState};
+use docferry_domain::person::Person;
+use docferry_domain::transfer::Transfer;
 use jiff::Timestamp;
 
 use super::StoreError;

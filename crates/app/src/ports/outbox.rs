@@ -2,7 +2,8 @@
 
 use std::future::Future;
 
-use docferry_domain::{OutcomeRecord, TransferId};
+use docferry_domain::ids::TransferId;
+use docferry_domain::transfer::OutcomeRecord;
 use jiff::Timestamp;
 
 use super::{Cause, StoreError};

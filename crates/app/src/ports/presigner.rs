@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use docferry_domain::DocumentName;
+use docferry_domain::document::DocumentName;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 

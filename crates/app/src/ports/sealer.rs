@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use docferry_domain::TransferId;
+use docferry_domain::ids::TransferId;
 
 use super::{Cause, UploadUrl};
 

@@ -2,7 +2,9 @@
 
 use std::future::Future;
 
-use docferry_domain::{Pool, QueueEntry, Slots, Transfer, TransferId};
+use docferry_domain::ids::TransferId;
+use docferry_domain::slots::{Pool, QueueEntry, Slots};
+use docferry_domain::transfer::Transfer;
 use jiff::Timestamp;
 
 use super::{StoreError, WriteError};

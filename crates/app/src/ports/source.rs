@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use docferry_domain::ObjectGuid;
+use docferry_domain::ids::ObjectGuid;
 
 use super::Cause;
 

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::ops::Range;
 
 use bytes::Bytes;
-use docferry_domain::ObjectHead;
+use docferry_domain::transfer::ObjectHead;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
 

@@ -2,10 +2,14 @@
 
 use std::future::Future;
 
-use docferry_domain::{
-    ArrivedObject, Artifact, Checkpoint, Delivery, ExchangeKey, FailureCode, LateArrivalKey,
-    ObjectGuid, Outcome, OutstandingPush, PushedSource, Step, Transfer, TransferId, TransientError,
+use docferry_domain::document::Artifact;
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::{ObjectGuid, TransferId};
+use docferry_domain::transfer::{
+    ArrivedObject, Delivery, ExchangeKey, LateArrivalKey, Outcome, OutstandingPush, PushedSource,
+    Step, Transfer, TransientError,
 };
+use docferry_domain::upload::Checkpoint;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Cause, CreateResult, Entry};
@@ -195,7 +199,7 @@ pub trait TransferStore: Send + Sync {
     /// the source has answered. Returns the stored announcement. If an earlier try left an
     /// announcement (that try may have pushed), its `requested_at` is retained, and its
     /// `pushed_at` as well while it is younger than
-    /// [`UNNAMED_PUSH_TIMEOUT`](docferry_domain::UNNAMED_PUSH_TIMEOUT).
+    /// [`UNNAMED_PUSH_TIMEOUT`](docferry_domain::transfer::UNNAMED_PUSH_TIMEOUT).
     fn announce_push(
         &self,
         id: &TransferId,
@@ -343,7 +347,7 @@ pub trait TransferStore: Send + Sync {
 
     /// Ends the transfer, unless it has ended. This is the only way into a terminal phase. The
     /// same transaction frees its slot or queue entry, writes an
-    /// [`OutcomeRecord`](docferry_domain::OutcomeRecord) to the outbox, and counts a document
+    /// [`OutcomeRecord`](docferry_domain::transfer::OutcomeRecord) to the outbox, and counts a document
     /// of a batch.
     ///
     /// `read` is the record on which the decision was based. Nothing changes if its execution,

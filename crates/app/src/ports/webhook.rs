@@ -3,7 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use docferry_domain::{TransferId, WebhookNotification};
+use docferry_domain::ids::TransferId;
+use docferry_domain::job::WebhookNotification;
 use jiff::Timestamp;
 
 use super::{QueueError, StoreError};

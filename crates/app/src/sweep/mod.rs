@@ -10,7 +10,9 @@
 mod outbox;
 mod transfer;
 
-use docferry_domain::{Pool, SlotState, Transfer, TransferId};
+use docferry_domain::ids::TransferId;
+use docferry_domain::slots::{Pool, SlotState};
+use docferry_domain::transfer::Transfer;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::admit::SlotScheduler;

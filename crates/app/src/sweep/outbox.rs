@@ -1,6 +1,6 @@
 //! Sends outcomes and webhook notifications that `notify` did not send.
 
-use docferry_domain::TransferId;
+use docferry_domain::ids::TransferId;
 use jiff::Timestamp;
 
 use crate::TaskError;

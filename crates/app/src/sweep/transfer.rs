@@ -1,6 +1,10 @@
 //! Handling of one due transfer: restarts it, ends it, or cleans up after it.
 
-use docferry_domain::{FailureCode, Phase, SlotState, Transfer, TransferId};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::TransferId;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::SlotState;
+use docferry_domain::transfer::Transfer;
 use jiff::Timestamp;
 
 use super::{Done, NEXT_SWEEP, Sweeper};

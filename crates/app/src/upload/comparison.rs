@@ -4,11 +4,11 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use docferry_domain::{
-    ContentParts, DeliveredItem, DocumentName, Evidence, Rewriting, SourceHash, Verdict,
-    ZIP_TAIL_BYTES, ZipContents, ZipDirectory, ZipKind, is_plausible_rewriting, judge_rewriting,
-    verify_delivery,
+use docferry_domain::document::{
+    ContentParts, DocumentName, Evidence, Rewriting, SourceHash, Verdict, ZIP_TAIL_BYTES,
+    ZipContents, ZipDirectory, ZipKind, is_plausible_rewriting, judge_rewriting, verify_delivery,
 };
+use docferry_domain::transfer::DeliveredItem;
 
 use super::source::SourceObject;
 use crate::ports::{Destination, Drive, DriveError, DriveItem, ExchangeError, ExchangeStore};

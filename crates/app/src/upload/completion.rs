@@ -1,7 +1,7 @@
 //! Actions of an upload that check the destination: finding candidate files and verifying the
 //! delivery.
 
-use docferry_domain::{CandidateNames, DriveEvent, Occupancy};
+use docferry_domain::upload::{CandidateNames, DriveEvent, Occupancy};
 
 use super::comparison::{
     Comparison, ComparisonError, ComparisonResult, LastByte, NameListing, find_all_numbered,

@@ -4,9 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use docferry_domain::{
-    Checkpoint, Command, DriveEvent, FailureCode, InvocationOutcome, SMALL_FILE_BYTES, SourceHash,
-    Throughput, Transfer, UploadMachine, UploadRules,
+use docferry_domain::document::SourceHash;
+use docferry_domain::failure::FailureCode;
+use docferry_domain::transfer::Transfer;
+use docferry_domain::upload::Checkpoint;
+use docferry_domain::upload::{
+    Command, DriveEvent, InvocationOutcome, SMALL_FILE_BYTES, Throughput, UploadMachine,
+    UploadRules,
 };
 use jiff::{SignedDuration, Timestamp};
 

@@ -1,7 +1,7 @@
 //! Upload of a document to the recipient's drive, one Lambda invocation at a time.
 //!
 //! An invocation claims the transfer by taking a new epoch. Then it carries out the decisions
-//! of `docferry_domain::UploadMachine`: query the upload session, send fragments, check the
+//! of `docferry_domain::upload::UploadMachine`: query the upload session, send fragments, check the
 //! destination. It returns when the document is complete, when the drive asks for a pause, or
 //! when its own time is nearly over. After any interruption, the next invocation resumes at the
 //! offset that the drive reports.

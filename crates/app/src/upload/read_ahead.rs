@@ -172,7 +172,8 @@ mod tests {
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use docferry_domain::{ObjectHead, SourceHash};
+    use docferry_domain::document::SourceHash;
+    use docferry_domain::transfer::ObjectHead;
     use jiff::Timestamp;
 
     use super::*;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use docferry_domain::SourceHash;
+use docferry_domain::document::SourceHash;
 use futures::StreamExt as _;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use docferry_domain::{DriveEvent, FailureCode, FragmentRange};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::upload::{DriveEvent, FragmentRange};
 use jiff::SignedDuration;
 
 use super::comparison::Found;

@@ -1,7 +1,9 @@
 //! Actions of an upload that manage its session: opening, querying and closing it, and renewing
 //! the source object's tag.
 
-use docferry_domain::{ArrivedObject, DriveEvent, FailureCode};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::transfer::ArrivedObject;
+use docferry_domain::upload::DriveEvent;
 
 use super::engine::Run;
 use super::source::{is_contested, may_be_other_document};

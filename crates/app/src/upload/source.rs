@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use docferry_domain::{FailureCode, SourceHash, Transfer, is_contested as contests};
+use docferry_domain::document::SourceHash;
+use docferry_domain::failure::FailureCode;
+use docferry_domain::transfer::{Transfer, is_contested as contests};
 use futures::StreamExt as _;
 use jiff::Timestamp;
 

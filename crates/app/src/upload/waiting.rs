@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use docferry_domain::{TransferId, spread};
+use docferry_domain::ids::TransferId;
+use docferry_domain::jitter::spread;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Progress;

@@ -11,7 +11,9 @@
 use bytes::Bytes;
 use docferry_app::initiate::{InitiateSettings, initiate};
 use docferry_app::{TaskError, TaskInput};
-use docferry_domain::{NewTransfer, Phase, Transfer, WebhookNotification};
+use docferry_domain::job::WebhookNotification;
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{NewTransfer, Transfer};
 use docferry_testkit::builders::{drive_target, new_transfer};
 use docferry_testkit::{Runner, World};
 use jiff::SignedDuration;

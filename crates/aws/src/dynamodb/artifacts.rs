@@ -13,7 +13,8 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use docferry_app::ports::{ArtifactStore, StoreError, WorkItem};
-use docferry_domain::{ArtifactRecord, ObjectGuid};
+use docferry_domain::document::ArtifactRecord;
+use docferry_domain::ids::ObjectGuid;
 use jiff::{SignedDuration, Timestamp};
 
 use super::DynamoTransferStore;

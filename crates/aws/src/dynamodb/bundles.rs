@@ -2,10 +2,12 @@
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use docferry_app::ports::{BatchStore, CreateResult, JobPosition, StoreError};
-use docferry_domain::{
-    Batch, BatchCounts, DocumentName, Failure, FailureCode, IdempotencyRecord, Outcome, Phase,
-    SCHEMA_VERSION, Transfer, TransferId, WebhookNotification,
-};
+use docferry_domain::document::DocumentName;
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::TransferId;
+use docferry_domain::job::{Batch, BatchCounts, IdempotencyRecord, WebhookNotification};
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{Failure, Outcome, SCHEMA_VERSION, Transfer};
 use jiff::Timestamp;
 
 use super::DynamoTransferStore;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
 use docferry_app::ports::{DocumentIndex, IndexedDocument, StoreError};
-use docferry_domain::FileId;
+use docferry_domain::ids::FileId;
 
 use super::batch::{self, MAX_KEYS};
 use super::change::{number, string};

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{FIRST_CHECK_DELAY, SealedSession, SessionRecord, StoreError, WorkItem};
-use docferry_domain::{
-    DocumentName, ObjectGuid, Person, Pool, QueueEntry, SCHEMA_VERSION, Transfer, TransferId,
-};
+use docferry_domain::document::DocumentName;
+use docferry_domain::ids::{ObjectGuid, TransferId};
+use docferry_domain::person::Person;
+use docferry_domain::slots::{Pool, QueueEntry};
+use docferry_domain::transfer::{SCHEMA_VERSION, Transfer};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 

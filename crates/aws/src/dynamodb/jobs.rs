@@ -9,7 +9,10 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use docferry_app::ports::{CreateResult, History, HistoryEntry, JobPosition, JobStore, StoreError};
-use docferry_domain::{Batch, IdempotencyRecord, Phase, Step, Transfer, TransferId};
+use docferry_domain::ids::TransferId;
+use docferry_domain::job::{Batch, IdempotencyRecord};
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{Step, Transfer};
 use jiff::Timestamp;
 
 use super::DynamoTransferStore;

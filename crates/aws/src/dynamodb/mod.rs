@@ -2,7 +2,7 @@
 //!
 //! | pk | sk | holds |
 //! |---|---|---|
-//! | `T#{id}` | `META` | a transfer, serialized from `docferry_domain::Transfer` |
+//! | `T#{id}` | `META` | a transfer, serialized from `docferry_domain::transfer::Transfer` |
 //! | `T#{id}` | `SESSION#0` | the sealed upload URL and the epoch that stored it |
 //! | `T#{id}` | `BUNDLE`, `COUNTS` | a batch, and the counts of its ended documents |
 //! | `T#{id}` | `DOC#{n}`, `SESSION#{n}` | a document of a batch, and its session |
@@ -54,10 +54,14 @@ use docferry_app::ports::{
     CheckpointAck, CreateResult, Entry, PushRecord, Release, SealedSession, SessionRecord,
     StoreError, TransferStore, WorkItem, WriteError,
 };
-use docferry_domain::{
-    ArrivedObject, Artifact, Checkpoint, Delivery, ExchangeKey, FailureCode, LateArrivalKey,
-    ObjectGuid, Outcome, OutstandingPush, PushedSource, Step, Transfer, TransferId, TransientError,
+use docferry_domain::document::Artifact;
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::{ObjectGuid, TransferId};
+use docferry_domain::transfer::{
+    ArrivedObject, Delivery, ExchangeKey, LateArrivalKey, Outcome, OutstandingPush, PushedSource,
+    Step, Transfer, TransientError,
 };
+use docferry_domain::upload::Checkpoint;
 use jiff::Timestamp;
 
 pub use index::DynamoDocumentIndex;

@@ -5,7 +5,8 @@
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use docferry_app::ports::{NotificationOutbox, OUTBOX_RESEND_DELAY, StoreError};
-use docferry_domain::{TransferId, WebhookNotification};
+use docferry_domain::ids::TransferId;
+use docferry_domain::job::WebhookNotification;
 use jiff::Timestamp;
 
 use super::DynamoTransferStore;

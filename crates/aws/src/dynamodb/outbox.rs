@@ -3,7 +3,8 @@
 //! The transaction that ends a transfer writes the outcome, and it is deleted after it was sent.
 
 use docferry_app::ports::{OUTBOX_RESEND_DELAY, Outbox, StoreError};
-use docferry_domain::{OutcomeRecord, TransferId};
+use docferry_domain::ids::TransferId;
+use docferry_domain::transfer::OutcomeRecord;
 use jiff::Timestamp;
 
 use super::DynamoTransferStore;

@@ -1,14 +1,15 @@
 //! Pushes and the exchange keys that the document source returned for them.
 //!
 //! `K#{key}` holds `outstanding`: the set of pushes whose object has not been identified for
-//! certain yet (`docferry_domain::OutstandingPush` as text). `P#pushes` / `{id}` announces a
+//! certain yet (`docferry_domain::transfer::OutstandingPush` as text). `P#pushes` / `{id}` announces a
 //! push whose key is not known yet, with `guid`, `requestedAt` and `announcedAt`.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{PushRecord, StoreError, WriteError};
-use docferry_domain::{
-    ExchangeKey, LateArrivalKey, ObjectGuid, OutstandingPush, Phase, PushedSource, Transfer,
-    TransferId, UNNAMED_PUSH_TIMEOUT,
+use docferry_domain::ids::{ObjectGuid, TransferId};
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{
+    ExchangeKey, LateArrivalKey, OutstandingPush, PushedSource, Transfer, UNNAMED_PUSH_TIMEOUT,
 };
 use jiff::{SignedDuration, Timestamp};
 

@@ -6,7 +6,7 @@
 //! key, see [`pushes`](super::pushes). Times are milliseconds since 1970.
 
 use docferry_app::ports::{Release, StoreError};
-use docferry_domain::TransferId;
+use docferry_domain::ids::TransferId;
 use jiff::{SignedDuration, Timestamp};
 
 use super::change::{ConditionalUpdate, number, string};

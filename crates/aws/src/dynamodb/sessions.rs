@@ -3,7 +3,9 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{CheckpointAck, SealedSession, SessionRecord, StoreError, WriteError};
-use docferry_domain::{ArrivedObject, Checkpoint, Delivery, TransferId};
+use docferry_domain::ids::TransferId;
+use docferry_domain::transfer::{ArrivedObject, Delivery};
+use docferry_domain::upload::Checkpoint;
 use jiff::Timestamp;
 
 use crate::Fault;

@@ -10,7 +10,11 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use docferry_app::ports::{SlotStore, StoreError, WriteError};
-use docferry_domain::{Person, Phase, Pool, QueueEntry, SlotState, Slots, Transfer, TransferId};
+use docferry_domain::ids::TransferId;
+use docferry_domain::person::Person;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::{Pool, QueueEntry, SlotState, Slots};
+use docferry_domain::transfer::Transfer;
 use jiff::Timestamp;
 
 use super::DynamoTransferStore;

@@ -6,7 +6,8 @@
 //! current item.
 
 use docferry_app::ports::{StoreError, WriteError};
-use docferry_domain::{Phase, Transfer};
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::Transfer;
 
 use crate::Fault;
 

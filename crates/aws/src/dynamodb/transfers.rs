@@ -2,9 +2,15 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{CreateResult, Entry, JobPosition, StoreError, WriteError};
-use docferry_domain::{
-    ArrivedObject, Artifact, Delivery, Failure, FailureCode, Outcome, OutcomeRecord, Phase,
-    PushedSource, SlotState, Step, Transfer, TransferId, TransientError, WebhookNotification,
+use docferry_domain::document::Artifact;
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::TransferId;
+use docferry_domain::job::WebhookNotification;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::SlotState;
+use docferry_domain::transfer::{
+    ArrivedObject, Delivery, Failure, Outcome, OutcomeRecord, PushedSource, Step, Transfer,
+    TransientError,
 };
 use jiff::Timestamp;
 

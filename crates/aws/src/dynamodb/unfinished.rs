@@ -5,7 +5,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{StoreError, WorkItem};
-use docferry_domain::TransferId;
+use docferry_domain::ids::TransferId;
 use jiff::Timestamp;
 
 use super::artifacts;

@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use docferry_app::ports::{ByteStream, ExchangeError, ExchangeStore};
-use docferry_domain::ObjectHead;
+use docferry_domain::transfer::ObjectHead;
 use jiff::Timestamp;
 
 use crate::Fault;

@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType,
 };
 use docferry_aws::DynamoTransferStore;
-use docferry_domain::TransferId;
+use docferry_domain::ids::TransferId;
 
 /// Returns the emulator's URL from `DOCFERRY_EMULATOR`. If it is not set, prints a line, and the
 /// test skips itself.

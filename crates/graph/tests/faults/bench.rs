@@ -12,9 +12,10 @@ use docferry_app::ports::{
 };
 use docferry_app::upload::{Progress, Upload, UploadSettings, upload};
 use docferry_app::{TaskError, TaskInput, poll, push};
-use docferry_domain::{
-    ArrivalRules, DeliveredItem, Delivery, FailureCode, NewTransfer, Phase, Priority, Transfer,
-};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::Priority;
+use docferry_domain::transfer::{ArrivalRules, DeliveredItem, Delivery, NewTransfer, Transfer};
 use docferry_graph::{ClientCredentials, GraphDrive, GraphSettings};
 use docferry_sim_graph::{Config, Running, start};
 use docferry_testkit::builders::drive_target;
@@ -171,7 +172,7 @@ impl Bench {
             world,
             world,
             world,
-            &docferry_domain::DeadlineRules::default(),
+            &docferry_domain::transfer::DeadlineRules::default(),
             &self.task,
         )
         .await

@@ -1,11 +1,11 @@
-//! Tests each decision of `docferry_domain::refusal::TABLE` for each of its operations: the
+//! Tests each decision of `docferry_domain::upload::refusal::TABLE` for each of its operations: the
 //! simulator returns the error response once, and the client must then act as the table says.
 
 use std::collections::BTreeMap;
 
 use docferry_app::ports::ConflictPolicy;
-use docferry_domain::FailureCode;
-use docferry_domain::refusal::{self, Decision, Occupant, Operation, TABLE};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::upload::refusal::{self, Decision, Occupant, Operation, TABLE};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Row of the fault table: an injected fault and the expected result.
 
 use docferry_app::ports::ConflictPolicy::{self, Replace};
-use docferry_domain::FailureCode;
+use docferry_domain::failure::FailureCode;
 use docferry_testkit::World;
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! Fault table: every fault, by position, with its expected result.
 
 use docferry_app::ports::ConflictPolicy::{Fail, Rename};
-use docferry_domain::FailureCode::*;
+use docferry_domain::failure::FailureCode::*;
 use docferry_testkit::World;
 use serde_json::{Value, json};
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use docferry_app::ports::{
     ByteStream, Cause, Clock, CredentialsProvider, Destination, ExchangeError, Freshness, UploadUrl,
 };
-use docferry_domain::FragmentRange;
+use docferry_domain::upload::FragmentRange;
 use docferry_graph::{ClientCredentials, GraphDrive, GraphSettings};
 use futures::StreamExt as _;
 use jiff::Timestamp;

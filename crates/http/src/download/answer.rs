@@ -7,10 +7,12 @@ use docferry_app::ports::PresignedUrl;
 use docferry_contract::job::{
     JobError, JobItem, JobResult, JobStatus, JobTransientError, Progress, Timestamps, time,
 };
-use docferry_domain::{
-    Failure, FailureCode, JobSnapshot, JobState, Phase, Transfer, TransferId, TransientError,
-    eta_seconds, next_poll_ms, percent,
-};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::TransferId;
+use docferry_domain::job::{JobSnapshot, JobState, next_poll_ms};
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{Failure, Transfer, TransientError, percent};
+use docferry_domain::upload::eta_seconds;
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 

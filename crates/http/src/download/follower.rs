@@ -6,7 +6,9 @@ use std::time::Duration;
 use docferry_app::download::{Job, job_of};
 use docferry_app::ports::{BatchStore, Clock, Presigner, TransferStore};
 use docferry_contract::events::{ProgressEvent, ResultEvent, StatusEvent};
-use docferry_domain::{Cursor, JobEvent, JobState, TransferId, events_since, spread};
+use docferry_domain::ids::TransferId;
+use docferry_domain::jitter::spread;
+use docferry_domain::job::{Cursor, JobEvent, JobState, events_since};
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until, timeout_at};
 

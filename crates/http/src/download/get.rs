@@ -11,7 +11,8 @@ use axum::{Json, Router};
 use docferry_app::download::{FetchableArtifact, Job};
 use docferry_app::ports::{BatchStore, Clock, Presigner, TransferStore};
 use docferry_contract::job::{DeliveredDocument, DeliveryPlace, DocumentKey, JobResults};
-use docferry_domain::{Delivery, JobState};
+use docferry_domain::job::JobState;
+use docferry_domain::transfer::Delivery;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use secrecy::ExposeSecret as _;
 

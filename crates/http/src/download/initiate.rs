@@ -17,7 +17,10 @@ use docferry_contract::download::{Destination, InitiateDownload};
 use docferry_contract::job::{JobAccepted, time};
 use docferry_contract::problem::FieldError;
 use docferry_contract::scope::Scope;
-use docferry_domain::{CallbackRule, DownloadTarget, JobState, Person, Recipient, Target};
+use docferry_domain::callback::CallbackRule;
+use docferry_domain::job::JobState;
+use docferry_domain::person::{Person, Recipient};
+use docferry_domain::transfer::{DownloadTarget, Target};
 use http::{HeaderValue, StatusCode, header};
 
 use super::name::idempotency_key;

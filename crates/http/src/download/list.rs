@@ -10,7 +10,7 @@ use docferry_app::ports::{Clock, History, HistoryEntry};
 use docferry_contract::job::{JobList, ListedJob, Timestamps, time};
 use docferry_contract::problem::FieldError;
 use docferry_contract::scope::Scope;
-use docferry_domain::JobState;
+use docferry_domain::job::JobState;
 use jiff::Timestamp;
 use serde::Deserialize;
 

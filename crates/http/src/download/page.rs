@@ -57,7 +57,9 @@ impl PageToken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use docferry_domain::{JobState, Person, TransferId};
+    use docferry_domain::ids::TransferId;
+    use docferry_domain::job::JobState;
+    use docferry_domain::person::Person;
 
     #[test]
     fn page_token_is_valid_only_for_its_caller_and_filter() {

@@ -6,7 +6,7 @@ use axum::extract::rejection::PathRejection;
 use docferry_app::download::{FetchableArtifact, Job, job_of};
 use docferry_app::ports::{BatchStore, Clock, PresignedUrl, Presigner, TransferStore};
 use docferry_contract::job::JobStatus;
-use docferry_domain::TransferId;
+use docferry_domain::ids::TransferId;
 use jiff::SignedDuration;
 use serde::Deserialize;
 

@@ -10,7 +10,7 @@ use docferry_app::ports::{BatchStore, Clock, DocumentIndex, History, Presigner, 
 use docferry_contract::download::parse_file;
 use docferry_contract::job::{FileAvailability, JobStatus};
 use docferry_contract::problem::FieldError;
-use docferry_domain::JobState;
+use docferry_domain::job::JobState;
 use serde::Deserialize;
 
 use super::initiate::FileRange;

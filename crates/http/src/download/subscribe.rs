@@ -12,7 +12,7 @@ use axum::extract::{Extension, Path, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use docferry_app::ports::{BatchStore, Clock, Presigner, TransferStore};
-use docferry_domain::Cursor;
+use docferry_domain::job::Cursor;
 use futures::stream;
 use http::{HeaderMap, StatusCode, header};
 use tokio::time::Instant;

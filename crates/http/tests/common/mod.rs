@@ -17,7 +17,7 @@ use axum::body::Body;
 use docferry_app::download::JobSettings;
 use docferry_app::initiate::InitiateSettings;
 use docferry_contract::scope::{Scope, Scopes};
-use docferry_domain::CallbackRule;
+use docferry_domain::callback::CallbackRule;
 use docferry_http::{
     DownloadApi, JobApi, Principal, RetrySettings, StreamMode, TransferApi, control_router,
     download_router, initiate_router, status_router, subscribe_router,

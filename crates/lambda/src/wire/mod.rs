@@ -72,8 +72,8 @@ pub fn workflow(
 /// most `MAX_ACTIVE_PER_USER` of them for one person and `MAX_ACTIVE_PER_SERVICE` for a service
 /// that downloads on its own behalf.
 #[cfg(feature = "workflow")]
-pub fn slot_limits(reader: &mut Reader<impl Variables>) -> docferry_domain::SlotLimits {
-    use docferry_domain::PoolLimits;
+pub fn slot_limits(reader: &mut Reader<impl Variables>) -> docferry_domain::slots::SlotLimits {
+    use docferry_domain::slots::PoolLimits;
 
     let onedrive = PoolLimits::new(
         reader.or("MAX_ACTIVE_DELIVERIES", 50),
@@ -84,16 +84,18 @@ pub fn slot_limits(reader: &mut Reader<impl Variables>) -> docferry_domain::Slot
         per_person: reader.or("MAX_ACTIVE_PER_USER", 3),
         per_service: reader.or("MAX_ACTIVE_PER_SERVICE", 5),
     };
-    docferry_domain::SlotLimits { onedrive, download }
+    docferry_domain::slots::SlotLimits { onedrive, download }
 }
 
 /// Rules for the deadline of a transfer by its size: `DEADLINE_BASE_SECONDS`, and
 /// `DEADLINE_ONEDRIVE_BYTES_PER_SECOND` or `DEADLINE_DOWNLOAD_BYTES_PER_SECOND`.
 ///
 /// Also reads `ARRIVAL_DEADLINE_SECONDS`, so that the check of the settings can compare the two.
-pub fn deadline_rules(reader: &mut Reader<impl Variables>) -> docferry_domain::DeadlineRules {
+pub fn deadline_rules(
+    reader: &mut Reader<impl Variables>,
+) -> docferry_domain::transfer::DeadlineRules {
     let _compared = arrival_rules(reader);
-    docferry_domain::DeadlineRules {
+    docferry_domain::transfer::DeadlineRules {
         base: reader.seconds("DEADLINE_BASE_SECONDS", 3_600),
         onedrive_bytes_per_second: reader.or("DEADLINE_ONEDRIVE_BYTES_PER_SECOND", 1_000_000),
         download_bytes_per_second: reader.or("DEADLINE_DOWNLOAD_BYTES_PER_SECOND", 5_000_000),
@@ -127,20 +129,26 @@ pub fn webhook_queue(
 }
 
 /// Rules for the arrival of a pushed document: `ARRIVAL_DEADLINE_SECONDS`.
-pub fn arrival_rules(reader: &mut Reader<impl Variables>) -> docferry_domain::ArrivalRules {
-    docferry_domain::ArrivalRules { deadline: reader.seconds("ARRIVAL_DEADLINE_SECONDS", 600) }
+pub fn arrival_rules(
+    reader: &mut Reader<impl Variables>,
+) -> docferry_domain::transfer::ArrivalRules {
+    docferry_domain::transfer::ArrivalRules {
+        deadline: reader.seconds("ARRIVAL_DEADLINE_SECONDS", 600),
+    }
 }
 
 /// Rule for the addresses that webhooks may be sent to. `WEBHOOK_ALLOW_LOOPBACK` also allows
 /// loopback addresses; it may be set only in the environment `local`.
-pub fn callback_rule(reader: &mut Reader<impl Variables>) -> docferry_domain::CallbackRule {
+pub fn callback_rule(
+    reader: &mut Reader<impl Variables>,
+) -> docferry_domain::callback::CallbackRule {
     if reader.or("WEBHOOK_ALLOW_LOOPBACK", false) {
         if !reader.is_local() {
             reader.problem("WEBHOOK_ALLOW_LOOPBACK must be false outside the environment local");
         }
-        docferry_domain::CallbackRule::PublicAndLoopback
+        docferry_domain::callback::CallbackRule::PublicAndLoopback
     } else {
-        docferry_domain::CallbackRule::Public
+        docferry_domain::callback::CallbackRule::Public
     }
 }
 

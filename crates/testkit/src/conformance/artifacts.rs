@@ -1,7 +1,10 @@
 //! Checks of every [`ArtifactStore`].
 
 use docferry_app::ports::{ArtifactStore, StoreError, TransferStore, WorkItem, WriteError};
-use docferry_domain::{Artifact, ArtifactRecord, ObjectGuid, Outcome, Phase};
+use docferry_domain::document::{Artifact, ArtifactRecord};
+use docferry_domain::ids::ObjectGuid;
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::Outcome;
 
 use super::{created, finish, get, seconds, uploading};
 use crate::builders::{epoch, pushed};
@@ -42,7 +45,7 @@ async fn deliver(store: &impl TransferStore, artifact: &ArtifactRecord) {
 
 async fn record_delivery(
     store: &impl TransferStore,
-    transfer: &docferry_domain::Transfer,
+    transfer: &docferry_domain::transfer::Transfer,
     artifact: &ArtifactRecord,
 ) -> Result<(), WriteError> {
     let delivery = Artifact { key: artifact.key.clone(), size: artifact.size }.into();
@@ -88,7 +91,8 @@ async fn artifact_is_reusable_only_after_its_delivery(
         assert_eq!(find().await, None);
         assert!(!store.retain_artifact(&record.key, seconds(20)).await.unwrap());
     }
-    let stale = docferry_domain::Transfer { epoch: transfer.epoch - 1, ..transfer.clone() };
+    let stale =
+        docferry_domain::transfer::Transfer { epoch: transfer.epoch - 1, ..transfer.clone() };
     let rejected = record_delivery(store, &stale, &record).await;
     assert!(matches!(rejected, Err(WriteError::Superseded)), "{rejected:?}");
     assert_eq!(find().await, None, "a rejected delivery makes no artifact reusable");

@@ -1,10 +1,12 @@
 //! Checks of every [`BatchStore`].
 
 use docferry_app::ports::{BatchStore, FIRST_CHECK_DELAY, SlotStore, TransferStore, WorkItem};
-use docferry_domain::{
-    Batch, BatchCounts, FailureCode, OnItemError, Outcome, Phase, SCHEMA_VERSION, SlotState,
-    Transfer, TransferId,
-};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::TransferId;
+use docferry_domain::job::{Batch, BatchCounts, OnItemError};
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::SlotState;
+use docferry_domain::transfer::{Outcome, SCHEMA_VERSION, Transfer};
 use jiff::SignedDuration;
 
 use crate::builders::{epoch, new_transfer, transfer};

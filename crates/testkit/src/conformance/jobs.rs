@@ -5,10 +5,11 @@ use docferry_app::ports::{
     BatchStore, CreateResult, Entry, History, HistoryEntry, JobPosition, JobStore, SlotStore,
     TransferStore,
 };
-use docferry_domain::{
-    Batch, BatchCounts, IdempotencyRecord, OnItemError, Outcome, Phase, Pool, SCHEMA_VERSION,
-    SlotState, Transfer, TransferId,
-};
+use docferry_domain::ids::TransferId;
+use docferry_domain::job::{Batch, BatchCounts, IdempotencyRecord, OnItemError};
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::{Pool, SlotState};
+use docferry_domain::transfer::{Outcome, SCHEMA_VERSION, Transfer};
 use jiff::{SignedDuration, Timestamp};
 
 use super::delivery;
@@ -157,7 +158,8 @@ async fn late_key_release_of_an_earlier_run_is_ignored(store: &(impl TransferSto
         store.restart_transfer(&read, &read.clone().again(hours(8), None), epoch()).await.unwrap()
     );
     store.begin_push(id, 2, epoch()).await.unwrap();
-    let source = docferry_domain::PushedSource { requested_at: hours(1), ..pushed(&key, 1000) };
+    let source =
+        docferry_domain::transfer::PushedSource { requested_at: hours(1), ..pushed(&key, 1000) };
     assert!(record_push(store, id, 2, &source).await.unwrap());
     assert_eq!(release(1).await, Release::StillReferenced, "a late release of the first run");
     assert_eq!(release(2).await, Release::Last);

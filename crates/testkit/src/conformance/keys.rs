@@ -1,9 +1,9 @@
 //! Checks of exchange keys: the documents that use them and the pushes that named them.
 
 use docferry_app::ports::{PushRecord, Release, TransferStore, WriteError};
-use docferry_domain::{
-    LateArrivalKey, ObjectGuid, OutstandingPush, Phase, Transfer, UNNAMED_PUSH_TIMEOUT,
-};
+use docferry_domain::ids::ObjectGuid;
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{LateArrivalKey, OutstandingPush, Transfer, UNNAMED_PUSH_TIMEOUT};
 use jiff::SignedDuration;
 
 use super::{get, seconds, uploading};
@@ -106,7 +106,7 @@ async fn lost_object_is_awaited_again_after_another_push(store: &impl TransferSt
     let again = store.begin_push(&id, 1, seconds(1)).await.unwrap();
     assert_eq!(again.pushes, lost.pushes + 1);
     let source = again.source.unwrap();
-    let source = docferry_domain::PushedSource {
+    let source = docferry_domain::transfer::PushedSource {
         requested_at: source.requested_at + SignedDuration::from_secs(60),
         found: None,
         ..source

@@ -17,9 +17,11 @@ pub use throttle::throttle_budget;
 
 use crate::builders::record_push;
 use docferry_app::ports::{Release, SealedSession, TransferStore, WorkItem, WriteError};
-use docferry_domain::{
-    Artifact, Delivery, FailureCode, Outcome, Phase, Step, Transfer, TransferId, TransientError,
-};
+use docferry_domain::document::Artifact;
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::TransferId;
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{Delivery, Outcome, Step, Transfer, TransientError};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::builders::{arrived, checkpoint, epoch, pushed, transfer};

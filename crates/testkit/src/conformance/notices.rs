@@ -3,10 +3,11 @@
 use docferry_app::ports::{
     BatchStore, JobStore, NotificationOutbox, OUTBOX_RESEND_DELAY, Outbox, TransferStore,
 };
-use docferry_domain::{
-    Batch, BatchCounts, FailureCode, OnItemError, Outcome, Phase, SCHEMA_VERSION, Transfer,
-    TransferId, WebhookNotification,
-};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::TransferId;
+use docferry_domain::job::{Batch, BatchCounts, OnItemError, WebhookNotification};
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{Outcome, SCHEMA_VERSION, Transfer};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::builders::{callback, epoch, new_transfer, transfer};

@@ -1,7 +1,10 @@
 //! Checks of every [`Outbox`].
 
 use docferry_app::ports::{OUTBOX_RESEND_DELAY, Outbox, TransferStore};
-use docferry_domain::{FailureCode, Outcome, OutcomeRecord, Phase, TransferId};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::TransferId;
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{Outcome, OutcomeRecord};
 use jiff::SignedDuration;
 
 use crate::builders::{epoch, transfer};

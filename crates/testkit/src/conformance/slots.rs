@@ -3,9 +3,10 @@
 
 use crate::builders::record_push;
 use docferry_app::ports::{FIRST_CHECK_DELAY, SlotStore, TransferStore, WriteError};
-use docferry_domain::{
-    Outcome, Phase, Pool, Priority, QueueEntry, SlotState, Transfer, TransferId,
-};
+use docferry_domain::ids::TransferId;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::{Pool, Priority, QueueEntry, SlotState};
+use docferry_domain::transfer::{Outcome, Transfer};
 use jiff::SignedDuration;
 
 use crate::builders::{epoch, pushed, transfer};

@@ -1,7 +1,8 @@
 //! Records of artifacts, in memory.
 
 use docferry_app::ports::{ArtifactStore, StoreError, WorkItem};
-use docferry_domain::{ArtifactRecord, ObjectGuid};
+use docferry_domain::document::ArtifactRecord;
+use docferry_domain::ids::ObjectGuid;
 use jiff::Timestamp;
 
 use super::{InMemoryTransferStore, Tables};

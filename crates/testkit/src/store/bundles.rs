@@ -1,10 +1,11 @@
 //! Batches, in memory.
 
 use docferry_app::ports::{BatchStore, CreateResult, FIRST_CHECK_DELAY, StoreError, WorkItem};
-use docferry_domain::{
-    Batch, BatchCounts, DocumentName, Failure, IdempotencyRecord, Outcome, Phase, Transfer,
-    TransferId, WebhookNotification,
-};
+use docferry_domain::document::DocumentName;
+use docferry_domain::ids::TransferId;
+use docferry_domain::job::{Batch, BatchCounts, IdempotencyRecord, WebhookNotification};
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{Failure, Outcome, Transfer};
 use jiff::Timestamp;
 
 use super::{InMemoryTransferStore, Tables};

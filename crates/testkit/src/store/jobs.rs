@@ -1,7 +1,10 @@
 //! Idempotency records, retries and job history, in memory.
 
 use docferry_app::ports::{History, HistoryEntry, JobPosition, JobStore, StoreError, WorkItem};
-use docferry_domain::{Batch, IdempotencyRecord, Phase, Transfer, TransferId};
+use docferry_domain::ids::TransferId;
+use docferry_domain::job::{Batch, IdempotencyRecord};
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::Transfer;
 use jiff::Timestamp;
 
 use super::{InMemoryTransferStore, Tables, place};

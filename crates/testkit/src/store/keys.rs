@@ -1,9 +1,10 @@
 //! Exchange keys and outstanding pushes, in memory.
 
 use docferry_app::ports::{PushRecord, WriteError};
-use docferry_domain::{
-    ExchangeKey, LateArrivalKey, ObjectGuid, OutstandingPush, Phase, PushedSource, Transfer,
-    TransferId, UNNAMED_PUSH_TIMEOUT,
+use docferry_domain::ids::{ObjectGuid, TransferId};
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{
+    ExchangeKey, LateArrivalKey, OutstandingPush, PushedSource, Transfer, UNNAMED_PUSH_TIMEOUT,
 };
 use jiff::Timestamp;
 

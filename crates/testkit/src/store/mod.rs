@@ -12,10 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use docferry_app::ports::{SessionRecord, WorkItem};
-use docferry_domain::{
-    ArtifactRecord, Batch, BatchCounts, IdempotencyRecord, ObjectGuid, OutcomeRecord,
-    OutstandingPush, Pool, QueueEntry, Slots, Transfer, TransferId, WebhookNotification,
-};
+use docferry_domain::document::ArtifactRecord;
+use docferry_domain::ids::{ObjectGuid, TransferId};
+use docferry_domain::job::{Batch, BatchCounts, IdempotencyRecord, WebhookNotification};
+use docferry_domain::slots::{Pool, QueueEntry, Slots};
+use docferry_domain::transfer::{OutcomeRecord, OutstandingPush, Transfer};
 use jiff::Timestamp;
 
 /// State of an exchange key.

@@ -1,7 +1,8 @@
 //! Webhook notifications, in memory.
 
 use docferry_app::ports::{NotificationOutbox, OUTBOX_RESEND_DELAY, StoreError};
-use docferry_domain::{TransferId, WebhookNotification};
+use docferry_domain::ids::TransferId;
+use docferry_domain::job::WebhookNotification;
 use jiff::Timestamp;
 
 use super::{InMemoryTransferStore, Tables};

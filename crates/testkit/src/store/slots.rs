@@ -1,7 +1,9 @@
 //! Slots, queue and outbox, in memory.
 
 use docferry_app::ports::{Outbox, SlotStore, StoreError, WorkItem, WriteError};
-use docferry_domain::{OutcomeRecord, Pool, QueueEntry, SlotState, Slots, Transfer, TransferId};
+use docferry_domain::ids::TransferId;
+use docferry_domain::slots::{Pool, QueueEntry, SlotState, Slots};
+use docferry_domain::transfer::{OutcomeRecord, Transfer};
 use jiff::Timestamp;
 
 use super::transfers::same_attempt;

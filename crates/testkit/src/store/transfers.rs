@@ -4,11 +4,17 @@ use docferry_app::ports::{
     CheckpointAck, CreateResult, Entry, FIRST_CHECK_DELAY, PushRecord, Release, SealedSession,
     SessionRecord, StoreError, TransferStore, WorkItem, WriteError,
 };
-use docferry_domain::{
-    ArrivedObject, Artifact, Checkpoint, Delivery, ExchangeKey, Failure, FailureCode,
-    LateArrivalKey, ObjectGuid, Outcome, OutcomeRecord, OutstandingPush, Phase, PushedSource,
-    SlotState, Step, Transfer, TransferId, TransientError, WebhookNotification,
+use docferry_domain::document::Artifact;
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::{ObjectGuid, TransferId};
+use docferry_domain::job::WebhookNotification;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::SlotState;
+use docferry_domain::transfer::{
+    ArrivedObject, Delivery, ExchangeKey, Failure, LateArrivalKey, Outcome, OutcomeRecord,
+    OutstandingPush, PushedSource, Step, Transfer, TransientError,
 };
+use docferry_domain::upload::Checkpoint;
 use jiff::Timestamp;
 
 use super::{InMemoryTransferStore, keys, place};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
-use docferry_domain::Transfer;
+use docferry_domain::transfer::Transfer;
 use serde_json::{Value, json};
 use sim_kit::Running;
 

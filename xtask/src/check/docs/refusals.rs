@@ -1,11 +1,11 @@
 //! Generates and checks the tables of Graph's error responses in `docs/GRAPH.md`. Their source is
-//! `docferry_domain::refusal::TABLE`.
+//! `docferry_domain::upload::refusal::TABLE`.
 
 use std::fs;
 
 use anyhow::{Context as _, Result};
-use docferry_domain::ConflictPolicy;
-use docferry_domain::refusal::{Decision, Occupant, Operation, Row, TABLE};
+use docferry_domain::upload::ConflictPolicy;
+use docferry_domain::upload::refusal::{Decision, Occupant, Operation, Row, TABLE};
 
 use crate::paths::Paths;
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use docferry_domain::FailureCode;
+use docferry_domain::failure::FailureCode;
 
 use crate::binaries::FUNCTIONS;
 use crate::template::Template;

@@ -1,7 +1,7 @@
 //! Checks the retriers of tasks: which errors they retry, and that each number of tries comes from
 //! a parameter.
 
-use docferry_domain::FailureCode;
+use docferry_domain::failure::FailureCode;
 use serde_json::{Value, json};
 
 use super::machine::{Definition, RetryOrCatch, State, Work};

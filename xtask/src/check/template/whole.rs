@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use docferry_contract::task::RETRY_LATER;
-use docferry_domain::FailureCode;
+use docferry_domain::failure::FailureCode;
 
 use super::machine::{Definition, Machine, RetryOrCatch, State, Work};
 use super::retriers;

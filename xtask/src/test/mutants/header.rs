@@ -5,7 +5,7 @@
 //!   belong to the one before.
 //! Breaks: the promise, as docs/SEMANTICS.md calls it.
 //! Caught by: crates/app/tests/sweep.rs::a_test_that_must_fail
-//! Caught by: crates/domain/src/arrival.rs::another_one
+//! Caught by: crates/domain/src/transfer/arrival.rs::another_one
 //!
 //! --- a/crates/…
 //! ```
@@ -138,8 +138,8 @@ mod tests {
     use super::*;
 
     const WHOLE: &str = "What is wrong: an old object\n  counts as new.\nBreaks: F5.\n\
-        Caught by: crates/app/tests/transfer.rs::one\nCaught by: crates/domain/src/arrival.rs::two\n\
-        \n--- a/crates/domain/src/arrival.rs\n+++ b/crates/domain/src/arrival.rs\n@@ -1 +1 @@\n-a\n+b\n";
+        Caught by: crates/app/tests/transfer.rs::one\nCaught by: crates/domain/src/transfer/arrival.rs::two\n\
+        \n--- a/crates/domain/src/transfer/arrival.rs\n+++ b/crates/domain/src/transfer/arrival.rs\n@@ -1 +1 @@\n-a\n+b\n";
 
     fn parse(text: &str) -> Result<Mutant> {
         Mutant::parse("01-x", Path::new("01-x.patch"), text)
@@ -150,7 +150,7 @@ mod tests {
         let mutant = parse(WHOLE).unwrap();
         assert_eq!(mutant.wrong, "an old object counts as new.");
         assert_eq!(mutant.breaks, "F5.");
-        assert_eq!(mutant.files, ["crates/domain/src/arrival.rs"]);
+        assert_eq!(mutant.files, ["crates/domain/src/transfer/arrival.rs"]);
         let [one, two] = &mutant.caught_by[..] else { panic!("{mutant:?}") };
         assert_eq!((one.package(), one.program()), ("crates/app", Some("transfer")));
         assert_eq!((two.package(), two.program()), ("crates/domain", None));
@@ -164,7 +164,7 @@ mod tests {
         for (removed, message) in [
             ("What is wrong: an old object\n  counts as new.\n", "what is wrong"),
             ("Breaks: F5.\n", "guarantee"),
-            ("+++ b/crates/domain/src/arrival.rs\n", "no file"),
+            ("+++ b/crates/domain/src/transfer/arrival.rs\n", "no file"),
         ] {
             let error = parse(&WHOLE.replace(removed, "")).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");

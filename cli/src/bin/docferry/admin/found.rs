@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use docferry_domain::{Phase, SlotState, Transfer, TransferId};
+use docferry_domain::ids::TransferId;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::SlotState;
+use docferry_domain::transfer::Transfer;
 use jiff::Timestamp;
 
 use super::AdminError;

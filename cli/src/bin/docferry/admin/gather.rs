@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use docferry_aws::Fault;
 use docferry_aws::sfn::execution_arn;
-use docferry_domain::TransferId;
+use docferry_domain::ids::TransferId;
 use jiff::Timestamp;
 
 use super::AdminError;

@@ -3,7 +3,11 @@
 //! This is an allow list: only the attributes named here are shown. Of other items, such as
 //! kinds that are added to the table later, only the sort key is shown.
 
-use docferry_domain::{FailureCode, Phase, Pool, Priority, SlotState, Transfer, TransferId};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::TransferId;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::{Pool, Priority, SlotState};
+use docferry_domain::transfer::Transfer;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -89,19 +93,19 @@ pub(super) struct Delivery {
     /// Whether the drive changed the file after the upload.
     pub(super) rewritten: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) evidence: Option<docferry_domain::Evidence>,
+    pub(super) evidence: Option<docferry_domain::document::Evidence>,
 }
 
 impl Delivery {
-    fn of(delivery: &docferry_domain::Delivery) -> Self {
+    fn of(delivery: &docferry_domain::transfer::Delivery) -> Self {
         match delivery {
-            docferry_domain::Delivery::Onedrive(item) => Self {
+            docferry_domain::transfer::Delivery::Onedrive(item) => Self {
                 size: item.size,
                 quick_xor_hash: Some(item.quick_xor_hash.clone()),
                 rewritten: item.rewritten,
                 evidence: item.evidence,
             },
-            docferry_domain::Delivery::Download(artifact) => {
+            docferry_domain::transfer::Delivery::Download(artifact) => {
                 Self { size: artifact.size, quick_xor_hash: None, rewritten: false, evidence: None }
             }
         }

@@ -12,7 +12,7 @@ mod requeue;
 mod text;
 
 use clap::{Args as Group, Subcommand};
-use docferry_domain::TransferId;
+use docferry_domain::ids::TransferId;
 
 pub(crate) use error::AdminError;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use docferry_app::requeue::{Requeued, requeue};
-use docferry_domain::TransferId;
+use docferry_domain::ids::TransferId;
 use serde::Serialize;
 
 use super::AdminError;

@@ -1,7 +1,8 @@
 //! Formats an inspection as aligned lines, for people.
 
 use docferry_cli::display::{short_duration, size};
-use docferry_domain::{Evidence, SlotState};
+use docferry_domain::document::Evidence;
+use docferry_domain::slots::SlotState;
 use jiff::Timestamp;
 
 use super::inspection::{Execution, Inspection, Names, Record, References, Session};

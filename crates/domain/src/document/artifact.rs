@@ -1,0 +1,39 @@
+//! Artifacts: objects of the delivery bucket, from which downloads are fetched.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::document::DocumentName;
+use crate::ids::ObjectGuid;
+
+/// Object of the delivery bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Artifact {
+    /// Key of the object. Each key is used only once.
+    pub key: String,
+    /// Size in bytes.
+    pub size: u64,
+}
+
+/// Stored record of an artifact. With it, the object can be reused for another request of
+/// the same document, and is removed when its retention is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ArtifactRecord {
+    /// Key of the object. Each key is used only once.
+    pub key: String,
+    /// Document that the object contains.
+    pub object_guid: ObjectGuid,
+    /// Size in bytes.
+    pub size: u64,
+    /// Name of the document.
+    pub name: DocumentName,
+    /// Media type that the document source gave, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mime: Option<String>,
+    /// Time at which the object was written.
+    pub written_at: Timestamp,
+    /// End of the retention: the latest of all requests that use the object.
+    pub keep_until: Timestamp,
+}

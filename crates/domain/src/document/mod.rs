@@ -1,0 +1,21 @@
+//! Documents: their names, their hash, and the proof that a file at the destination is the
+//! document.
+
+mod artifact;
+mod folder;
+mod hash;
+mod name;
+mod path_rule;
+mod verify;
+mod zip;
+
+pub use artifact::{Artifact, ArtifactRecord};
+pub use folder::DriveFolder;
+pub use hash::{HashState, QuickXorHash, SourceHash};
+pub use name::DocumentName;
+pub use path_rule::PathRule;
+pub use verify::{
+    ContentParts, Evidence, ItemFacts, Rewriting, Verdict, is_plausible_rewriting, judge_rewriting,
+    verify_delivery,
+};
+pub use zip::{MAX_DIRECTORY_BYTES, ZIP_TAIL_BYTES, ZipContents, ZipDirectory, ZipKind};

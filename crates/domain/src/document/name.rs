@@ -1,0 +1,320 @@
+//! Names of documents in OneDrive: validation, and adaptation of the names that the document
+//! source gives.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::path_rule::*;
+use crate::text::is_unprintable;
+
+/// Extensions of Office files in old and new formats, with templates and add-ins.
+const OFFICE: &[&str] = &[
+    "doc", "docm", "docx", "dot", "dotm", "dotx", "mpp", "mpt", "one", "pot", "potm", "potx",
+    "ppam", "pps", "ppsm", "ppsx", "ppt", "pptm", "pptx", "pub", "sldm", "sldx", "vsd", "vsdm",
+    "vsdx", "vss", "vssm", "vssx", "vst", "vstm", "vstx", "xla", "xlam", "xls", "xlsb", "xlsm",
+    "xlsx", "xlt", "xltm", "xltx",
+];
+/// Extensions of images whose metadata OneDrive edits.
+const IMAGES: &[&str] =
+    &["bmp", "gif", "heic", "heif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
+
+/// Name of a document in OneDrive. `Debug` hides it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DocumentName(String);
+
+impl DocumentName {
+    /// Returns the name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Adapts a file name of another system to a name that OneDrive accepts.
+    ///
+    /// The input may contain a path, of which only the last part is used. Each character
+    /// that OneDrive refuses or that cannot be displayed becomes `_`. The result depends on
+    /// the input alone, so a repeated push gives the file the same name.
+    ///
+    /// # Errors
+    /// [`PathRule::Empty`] when no usable character remains.
+    pub fn adapted_from(foreign: &str) -> Result<Self, PathRule> {
+        let last = foreign.rsplit(['/', '\\']).next().unwrap_or_default();
+        let clean: String = last
+            .chars()
+            .map(|c| if FORBIDDEN.contains(&c) || is_unprintable(c) { '_' } else { c })
+            .collect();
+        let trimmed = trimmed(&clean);
+        if trimmed.is_empty() {
+            return Err(PathRule::Empty);
+        }
+        let short = shortened(&without_vti(trimmed));
+        if is_reserved(&short) || short.eq_ignore_ascii_case("forms") {
+            shortened(&format!("_{short}")).parse()
+        } else {
+            short.parse()
+        }
+    }
+
+    /// Returns the name with a number, `stem 1.ext`, as OneDrive names a file beside one of
+    /// the same name. Number 0 is the name itself.
+    ///
+    /// # Errors
+    /// [`PathRule::SegmentTooLong`] when the numbered name is too long.
+    pub fn numbered(&self, number: u32) -> Result<Self, PathRule> {
+        if number == 0 {
+            return Ok(self.clone());
+        }
+        let numbered = match self.0.rsplit_once('.') {
+            Some((stem, extension)) if !stem.is_empty() => format!("{stem} {number}.{extension}"),
+            _ => format!("{} {number}", self.0),
+        };
+        if utf16_len(&numbered) > MAX_SEGMENT {
+            return Err(PathRule::SegmentTooLong);
+        }
+        numbered.try_into()
+    }
+
+    /// Returns the form in which two names of one folder are compared, because OneDrive
+    /// ignores case.
+    #[must_use]
+    pub fn folded(&self) -> String {
+        self.0.to_lowercase()
+    }
+
+    /// Returns whether the name has the extension of an Office file.
+    #[must_use]
+    pub fn is_office(&self) -> bool {
+        self.has_extension(OFFICE)
+    }
+
+    /// Returns whether OneDrive edits the metadata of files of this type after an upload.
+    #[must_use]
+    pub fn is_edited_by_service(&self) -> bool {
+        self.has_extension(OFFICE) || self.has_extension(IMAGES)
+    }
+
+    fn has_extension(&self, known: &[&str]) -> bool {
+        let extension = self.0.rsplit_once('.').map(|(_, e)| e.to_ascii_lowercase());
+        extension.is_some_and(|e| known.contains(&e.as_str()))
+    }
+}
+
+/// Removes white space at both ends, and periods at the end.
+fn trimmed(text: &str) -> &str {
+    text.trim().trim_end_matches(|c: char| c == '.' || c.is_whitespace())
+}
+
+/// Shortens a name to the maximum length and keeps its extension.
+fn shortened(name: &str) -> String {
+    if utf16_len(name) <= MAX_SEGMENT {
+        return name.to_owned();
+    }
+    let (stem, extension) = match name.rsplit_once('.') {
+        Some((stem, extension)) if utf16_len(extension) < 20 => (stem, format!(".{extension}")),
+        _ => (name, String::new()),
+    };
+    let mut remaining = MAX_SEGMENT - utf16_len(&extension);
+    let kept: String = stem
+        .chars()
+        .take_while(|c| {
+            let fits = c.len_utf16() <= remaining;
+            remaining = remaining.saturating_sub(c.len_utf16());
+            fits
+        })
+        .collect();
+    format!("{}{extension}", trimmed(&kept))
+}
+
+impl fmt::Debug for DocumentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DocumentName(…)")
+    }
+}
+
+impl FromStr for DocumentName {
+    type Err = PathRule;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        check_segment(text, false)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Reads the stored form, which older versions checked less strictly.
+impl TryFrom<String> for DocumentName {
+    type Error = PathRule;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        check_stored(&text)?;
+        Ok(Self(text))
+    }
+}
+
+impl From<DocumentName> for String {
+    fn from(name: DocumentName) -> Self {
+        name.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::DriveFolder;
+    use proptest::prelude::*;
+
+    #[test]
+    fn folder_names_may_contain_signs_and_any_script() {
+        let folder: DriveFolder = "/Court Lists/#3 50% + l'été/法廷/".parse().unwrap();
+        assert_eq!(folder.segments(), ["Court Lists", "#3 50% + l'été", "法廷"]);
+        assert_eq!("".parse::<DriveFolder>().unwrap(), DriveFolder::default());
+        assert_eq!("/".parse::<DriveFolder>().unwrap(), DriveFolder::default());
+    }
+
+    #[test]
+    fn invalid_onedrive_path_is_refused_with_its_rule() {
+        for (path, rule) in [
+            ("a//b", PathRule::Empty),
+            ("a:b", PathRule::ForbiddenCharacter),
+            ("a\\b", PathRule::ForbiddenCharacter),
+            ("a\u{7}b", PathRule::ForbiddenCharacter),
+            ("a\u{fffd}b", PathRule::ForbiddenCharacter),
+            ("x/a\u{202e}b", PathRule::ForbiddenCharacter),
+            ("a\u{ffff}b", PathRule::ForbiddenCharacter),
+            ("a\u{200b}b", PathRule::ForbiddenCharacter),
+            (" a", PathRule::OuterSpace),
+            ("a /b", PathRule::OuterSpace),
+            ("a./b", PathRule::TrailingPeriod),
+            ("../up", PathRule::TrailingPeriod),
+            ("x/con", PathRule::Reserved),
+            ("LPT9", PathRule::Reserved),
+            ("~$x", PathRule::Reserved),
+            ("my_VTI_x", PathRule::Reserved),
+            ("Forms/x", PathRule::FormsAtRoot),
+        ] {
+            assert_eq!(path.parse::<DriveFolder>(), Err(rule), "{path}");
+        }
+        assert!("x/forms".parse::<DriveFolder>().is_ok());
+        assert!("COM10".parse::<DriveFolder>().is_ok());
+        assert_eq!("x".repeat(256).parse::<DriveFolder>(), Err(PathRule::SegmentTooLong));
+        let deep = vec!["y".repeat(99); 5].join("/");
+        assert_eq!(deep.parse::<DriveFolder>(), Err(PathRule::PathTooLong));
+    }
+
+    #[test]
+    fn foreign_name_is_adapted_to_an_allowed_name() {
+        for (foreign, name) in [
+            ("../../etc/pass wd.pdf", "pass wd.pdf"),
+            ("C:\\docs\\a.pdf", "a.pdf"),
+            ("a\"b:c.pdf", "a_b_c.pdf"),
+            ("CON", "_CON"),
+            ("cOn", "_cOn"),
+            ("x_vti_y.pdf", "x_vti-y.pdf"),
+            ("x_Vti_y_vTI_VTI_.pdf", "x_Vti-y_vTI-VTI_.pdf"),
+            ("deſKtop.ini", "_deſKtop.ini"),
+            ("a\u{202e}fdp.exe", "a_fdp.exe"),
+            ("a\u{ffff}\u{fdd0}\u{85}\u{fffd}b", "a____b"),
+            ("\u{a0}a.pdf\u{3000}", "a.pdf"),
+            (" a.pdf. ", "a.pdf"),
+        ] {
+            assert_eq!(DocumentName::adapted_from(foreign).unwrap().as_str(), name);
+        }
+        for hopeless in ["", "/", "a/", "...", "  "] {
+            assert_eq!(DocumentName::adapted_from(hopeless), Err(PathRule::Empty), "{hopeless}");
+        }
+    }
+
+    #[test]
+    fn shortened_name_keeps_its_extension() {
+        let name = DocumentName::adapted_from(&format!("{}.pdf", "長".repeat(400))).unwrap();
+        assert_eq!(name.as_str().chars().count(), 255);
+        assert!(name.as_str().ends_with(".pdf"));
+    }
+
+    /// Covers the planes that have characters, in chunks, and the last code points of the
+    /// others.
+    #[test]
+    fn every_code_point_in_a_foreign_name_is_kept_or_replaced() {
+        let all: Vec<char> = ('\0'..='\u{3ffff}')
+            .chain('\u{e0000}'..='\u{e0fff}')
+            .chain('\u{ffff0}'..='\u{ffff1}')
+            .chain('\u{10fffe}'..='\u{10ffff}')
+            .filter(|c| !matches!(c, '/' | '\\'))
+            .collect();
+        let is_retained = |c: &char| !FORBIDDEN.contains(c) && !is_unprintable(*c);
+        for piece in all.chunks(100) {
+            let text: String = piece.iter().collect();
+            let name = DocumentName::adapted_from(&format!("a{text}b")).unwrap();
+            let expected: String =
+                piece.iter().map(|c| if is_retained(c) { *c } else { '_' }).collect();
+            assert_eq!(name.as_str(), format!("a{expected}b"));
+            for refused in piece.iter().filter(|c| !is_retained(c)).take(5) {
+                let folder = format!("x/a{refused}b").parse::<DriveFolder>();
+                assert_eq!(folder, Err(PathRule::ForbiddenCharacter));
+            }
+        }
+    }
+
+    #[test]
+    fn stored_names_of_older_versions_are_still_read() {
+        let folder: DriveFolder = serde_json::from_str("\"a\u{200b}b/c\u{fffd}\"").unwrap();
+        assert_eq!(folder.segments(), ["a\u{200b}b", "c\u{fffd}"]);
+        let name: DocumentName = serde_json::from_str("\"a\u{202e}b.pdf\"").unwrap();
+        assert_eq!(name.as_str(), "a\u{202e}b.pdf");
+        assert_eq!(name.numbered(2).unwrap().as_str(), "a\u{202e}b 2.pdf");
+        assert!(serde_json::from_str::<DocumentName>("\"a/b\"").is_err());
+        assert!(serde_json::from_str::<DriveFolder>("\"a//b\"").is_err());
+    }
+
+    /// Generates the text in any mix of upper and lower case.
+    fn any_case(text: &'static str) -> impl Strategy<Value = String> {
+        proptest::collection::vec(any::<bool>(), text.len()).prop_map(move |upper| {
+            let pairs = text.chars().zip(upper);
+            pairs.map(|(c, upper)| if upper { c.to_ascii_uppercase() } else { c }).collect()
+        })
+    }
+
+    fn reserved() -> impl Strategy<Value = String> {
+        prop_oneof![
+            any_case(".lock"),
+            any_case("con"),
+            any_case("prn"),
+            any_case("aux"),
+            any_case("nul"),
+            any_case("com0"),
+            any_case("lpt9"),
+            any_case("desktop.ini"),
+            any_case("_vti_"),
+            any_case("forms"),
+            Just("~$".to_owned()),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn adapted_name_is_always_allowed(foreign in "(\\PC|[\\x00-\\x20.]){0,300}") {
+            if let Ok(name) = DocumentName::adapted_from(&foreign) {
+                prop_assert!(DriveFolder::default().admit(&name).is_ok());
+            }
+        }
+
+        #[test]
+        fn name_with_reserved_parts_in_any_case_is_adapted(
+            parts in proptest::collection::vec(
+                prop_oneof![reserved(), "\\PC{0,3}", any::<char>().prop_map(String::from)],
+                0..6,
+            ),
+            end in "[a-z]{1,300}",
+        ) {
+            let foreign = format!("{}{}", parts.concat().replace(['/', '\\'], ""), end);
+            for foreign in [&foreign, &parts.concat(), &foreign[..foreign.len() - end.len()]] {
+                match DocumentName::adapted_from(foreign) {
+                    Ok(name) => prop_assert!(DriveFolder::default().admit(&name).is_ok()),
+                    Err(rule) => prop_assert_eq!(rule, PathRule::Empty),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Jitter that spreads the load of transfers which wait for the same moment.
+
+use std::time::Duration;
+
+use crate::ids::TransferId;
+
+/// Returns a jitter between zero and `within` for a transfer. It is derived from the id, so
+/// it is the same at each call and practically random between transfers. So transfers that
+/// wait for the same moment do not all return in it.
+#[must_use]
+pub fn spread(id: &TransferId, within: Duration) -> Duration {
+    // FNV-1a, then the finalizer of SplitMix64, because ids of one moment differ in few digits.
+    let folded = id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    let mixed = (folded ^ (folded >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    let share = (mixed ^ (mixed >> 31)) >> 32;
+    let nanos = (within.as_nanos() * u128::from(share)) >> 32;
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jitter_distributes_a_thousand_transfers_over_thirty_seconds() {
+        let mut seconds = [0_u32; 30];
+        for number in 0..1000 {
+            let id = TransferId::from_u128(0x0193_5678_90ab_7000_8000_0000_0000_0000 + number);
+            let delay = spread(&id, Duration::from_secs(30));
+            assert_eq!(delay, spread(&id, Duration::from_secs(30)), "it is the same at each call");
+            seconds[usize::try_from(delay.as_secs()).unwrap()] += 1;
+        }
+        // 33 on average.
+        assert!(seconds.iter().all(|count| (10..70).contains(count)), "{seconds:?}");
+    }
+}

@@ -1,0 +1,267 @@
+//! Batches: jobs of many documents.
+//!
+//! Each document of a batch is a transfer of its own. This module holds what they share and
+//! decides how the batch ends.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::callback::CallbackUrl;
+use crate::failure::FailureCode;
+use crate::ids::TransferId;
+use crate::person::Person;
+use crate::phase::Phase;
+use crate::trace::TraceParent;
+use crate::transfer::{Failure, Outcome};
+
+/// Maximum number of documents in one batch.
+pub const MAX_DOCUMENTS: u16 = 1000;
+
+/// Policy for a batch when one of its documents fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnItemError {
+    /// The remaining documents are canceled, and the batch fails.
+    #[default]
+    Fail,
+    /// The remaining documents continue. The batch fails only if no document is delivered.
+    Skip,
+}
+
+/// Progress counters of a batch. Within a run they never decrease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BatchCounts {
+    /// Number of documents that have ended, with any outcome.
+    pub ended: u16,
+    /// Number of documents that were delivered.
+    pub completed: u16,
+    /// Total size of the delivered documents, in bytes.
+    pub bytes: u64,
+    /// Failure of the first document that failed.
+    pub first_failure: Option<FailureCode>,
+}
+
+impl BatchCounts {
+    /// Returns the number of documents that have ended without being delivered.
+    #[must_use]
+    pub const fn failed(&self) -> u16 {
+        self.ended.saturating_sub(self.completed)
+    }
+}
+
+/// Stored record of a batch: the documents of one request. Each document is a transfer with
+/// its own record; this one holds the common state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Batch {
+    /// Version of the stored record format, at most
+    /// [`SCHEMA_VERSION`](crate::transfer::SCHEMA_VERSION).
+    pub schema_version: u32,
+    /// Id of the batch, which the caller uses for polling.
+    pub bundle_id: TransferId,
+    /// Principal that made the request. Only this principal can see the batch.
+    pub owner: String,
+    /// Person on whose behalf the owner made the request, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<Person>,
+    /// Number of documents, 1 to [`MAX_DOCUMENTS`].
+    pub documents: u16,
+    /// Policy for the batch when one of its documents fails.
+    pub on_item_error: OnItemError,
+    /// Time of the request.
+    pub created_at: Timestamp,
+    /// End of the retention of the delivered documents; `None` when docferry does not
+    /// control the retention.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_until: Option<Timestamp>,
+    /// URL of the webhook that is called at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<CallbackUrl>,
+    /// Trace context of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceParent>,
+    /// Deadline of the documents of a retry; `None` in the first run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+    /// Phase: `Accepted` while the records of the documents are being written, `Uploading`
+    /// once all are recorded and the batch is committed, then a terminal phase.
+    pub phase: Phase,
+    /// Number of retries that the owner requested after an end.
+    #[serde(default)]
+    pub retries: u32,
+    /// Whether a retry is being prepared: not all documents that should run again have
+    /// started.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resuming: bool,
+    /// Whether every document that had not ended was asked to cancel.
+    #[serde(default)]
+    pub documents_stopped: bool,
+    /// Whether cancellation was requested.
+    #[serde(default)]
+    pub cancel_requested: bool,
+    /// Time at which the last document ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// Why the batch was not completed; set at its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Number of documents that were not delivered, set at the end; 0 in records of older
+    /// versions.
+    #[serde(default)]
+    pub failed_documents: u16,
+}
+
+impl Batch {
+    /// Returns whether the batch was abandoned: it failed before the records of all its
+    /// documents were written, so it was never committed.
+    #[must_use]
+    pub fn was_abandoned(&self, counts: &BatchCounts) -> bool {
+        self.phase == Phase::Failed && counts.ended < self.documents
+    }
+
+    /// Returns whether the documents that have not ended must be asked to cancel now.
+    ///
+    /// It is `false` while the records are being written, because some documents do not
+    /// exist yet. It is also `false` while a retry is being prepared, because the failures
+    /// counted then belong to the run before.
+    #[must_use]
+    pub fn stops(&self, counts: &BatchCounts) -> bool {
+        if self.phase == Phase::Accepted || self.resuming {
+            return false;
+        }
+        let fails = counts.failed() > 0 && self.on_item_error == OnItemError::Fail;
+        (self.cancel_requested || fails) && !self.documents_stopped
+    }
+
+    /// Returns the outcome once all documents have ended; `None` before.
+    #[must_use]
+    pub fn outcome(&self, counts: &BatchCounts) -> Option<Outcome> {
+        if counts.ended < self.documents || self.resuming {
+            return None;
+        }
+        let all_delivered = counts.completed == self.documents;
+        let enough_delivered = self.on_item_error == OnItemError::Skip && counts.completed > 0;
+        Some(if all_delivered {
+            // A cancel that comes too late does not undo deliveries.
+            Outcome::Completed
+        } else if self.cancel_requested {
+            Outcome::Canceled
+        } else if enough_delivered {
+            Outcome::Completed
+        } else {
+            match counts.first_failure {
+                // A canceled document cancels the whole batch.
+                Some(FailureCode::Canceled) => Outcome::Canceled,
+                failure => Outcome::Failed(failure.unwrap_or(FailureCode::Internal)),
+            }
+        })
+    }
+
+    /// Returns the percentage of the documents that were delivered. It is 100 only when the
+    /// batch has completed. Failed and canceled documents do not count.
+    #[must_use]
+    pub fn percent(&self, counts: &BatchCounts) -> u8 {
+        if self.phase == Phase::Completed {
+            return 100;
+        }
+        // The counters still belong to the last run, so the value would decrease later.
+        if self.resuming {
+            return 0;
+        }
+        let share = u32::from(counts.completed) * 100 / u32::from(self.documents.max(1));
+        u8::try_from(share.min(99)).unwrap_or(99)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bundle(on_item_error: OnItemError) -> Batch {
+        Batch {
+            schema_version: crate::transfer::SCHEMA_VERSION,
+            bundle_id: TransferId::from_u128(1),
+            owner: "scv".into(),
+            on_behalf_of: None,
+            documents: 3,
+            on_item_error,
+            created_at: Timestamp::UNIX_EPOCH,
+            keep_until: None,
+            callback: None,
+            trace: None,
+            deadline: None,
+            phase: Phase::Uploading,
+            retries: 0,
+            resuming: false,
+            documents_stopped: false,
+            cancel_requested: false,
+            ended_at: None,
+            failure: None,
+            failed_documents: 0,
+        }
+    }
+
+    fn counts(ended: u16, completed: u16) -> BatchCounts {
+        let first_failure = (completed < ended).then_some(FailureCode::QuotaExceeded);
+        BatchCounts { ended, completed, bytes: 0, first_failure }
+    }
+
+    #[test]
+    fn batch_ends_with_its_last_document() {
+        assert_eq!(bundle(OnItemError::Skip).outcome(&counts(2, 2)), None);
+        assert_eq!(bundle(OnItemError::Skip).outcome(&counts(3, 3)), Some(Outcome::Completed));
+    }
+
+    #[test]
+    fn one_failure_cancels_and_fails_a_batch_unless_skipped() {
+        let failed = Some(Outcome::Failed(FailureCode::QuotaExceeded));
+        assert!(bundle(OnItemError::Fail).stops(&counts(1, 0)));
+        assert_eq!(bundle(OnItemError::Fail).outcome(&counts(3, 2)), failed);
+        assert!(!bundle(OnItemError::Skip).stops(&counts(1, 0)));
+        assert_eq!(bundle(OnItemError::Skip).outcome(&counts(3, 2)), Some(Outcome::Completed));
+        assert_eq!(bundle(OnItemError::Skip).outcome(&counts(3, 0)), failed);
+    }
+
+    #[test]
+    fn batch_is_canceled_when_its_documents_are_canceled() {
+        let first_failure = Some(FailureCode::Canceled);
+        let stopped = |completed| BatchCounts { first_failure, ..counts(3, completed) };
+        for on_item_error in [OnItemError::Fail, OnItemError::Skip] {
+            assert_eq!(bundle(on_item_error).outcome(&stopped(0)), Some(Outcome::Canceled));
+        }
+        assert_eq!(bundle(OnItemError::Fail).outcome(&stopped(2)), Some(Outcome::Canceled));
+        assert_eq!(bundle(OnItemError::Skip).outcome(&stopped(2)), Some(Outcome::Completed));
+    }
+
+    #[test]
+    fn batch_cancel_counts_unless_everything_was_delivered() {
+        let canceled = Batch { cancel_requested: true, ..bundle(OnItemError::Skip) };
+        assert!(canceled.stops(&counts(0, 0)));
+        assert_eq!(canceled.outcome(&counts(3, 1)), Some(Outcome::Canceled));
+        assert_eq!(canceled.outcome(&counts(3, 3)), Some(Outcome::Completed));
+    }
+
+    #[test]
+    fn batch_with_a_retry_in_preparation_neither_ends_nor_cancels() {
+        let resuming = Batch { resuming: true, ..bundle(OnItemError::Fail) };
+        assert_eq!(resuming.outcome(&counts(3, 2)), None);
+        assert!(!resuming.stops(&counts(3, 2)), "the failures belong to the run before");
+    }
+
+    #[test]
+    fn percent_counts_delivered_documents_only() {
+        let running = bundle(OnItemError::Skip);
+        let percents = [(1, 0), (2, 0), (2, 1), (3, 1)]
+            .map(|(ended, completed)| running.percent(&counts(ended, completed)));
+        assert_eq!(percents, [0, 0, 33, 33]);
+        assert_eq!([(3, 1), (3, 3)].map(|(all, done)| counts(all, done).failed()), [2, 0]);
+    }
+
+    #[test]
+    fn batch_percent_is_100_only_when_completed() {
+        let running = bundle(OnItemError::Fail);
+        assert_eq!([0, 1, 2, 3].map(|n| running.percent(&counts(n, n))), [0, 33, 66, 99]);
+        let ended = Batch { phase: Phase::Completed, ..running };
+        assert_eq!(ended.percent(&counts(3, 3)), 100);
+    }
+}

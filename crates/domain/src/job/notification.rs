@@ -1,0 +1,101 @@
+//! Webhook notification of the end of a job.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::callback::CallbackUrl;
+use crate::failure::FailureCode;
+use crate::ids::TransferId;
+use crate::job::{Batch, BatchCounts};
+use crate::phase::Phase;
+use crate::trace::TraceParent;
+use crate::transfer::{Outcome, Transfer};
+
+/// Notification of the end of a job, for the webhook that its caller named.
+///
+/// It is written in the transaction that ends the job. Then it is sent at least once,
+/// always with the same [`WebhookNotification::message_id`]. It contains the webhook's URL, but no names
+/// of documents. It is stored in the encrypted table, travels through an encrypted queue
+/// and is never logged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookNotification {
+    /// Id of the job.
+    pub job_id: TransferId,
+    /// Number that distinguishes the ends of one job: the execution of a transfer, the run
+    /// of a batch.
+    pub attempt: u32,
+    /// URL of the webhook.
+    pub callback: CallbackUrl,
+    /// Terminal phase of the job.
+    pub outcome: Phase,
+    /// Why the job was not completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureCode>,
+    /// Number of the run: 1, and one more for each retry.
+    pub runs: u32,
+    /// Number of documents of the job.
+    pub documents: u16,
+    /// Number of documents that were not delivered; `None` in records of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_documents: Option<u16>,
+    /// Time of the end.
+    pub ended_at: Timestamp,
+    /// Trace context of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceParent>,
+}
+
+impl WebhookNotification {
+    /// Returns the notification for a transfer that has ended; `None` while it runs, or
+    /// when no webhook was named.
+    #[must_use]
+    pub fn of_transfer(ended: &Transfer) -> Option<Self> {
+        Some(Self {
+            job_id: ended.transfer_id.clone(),
+            attempt: ended.attempt,
+            callback: ended.callback.clone()?,
+            outcome: ended.phase,
+            failure: ended.failure.as_ref().map(|failure| failure.code),
+            runs: ended.retries.saturating_add(1),
+            documents: 1,
+            failed_documents: Some((ended.phase != Phase::Completed).into()),
+            ended_at: ended.ended_at?,
+            trace: ended.trace.clone(),
+        })
+    }
+
+    /// Returns the notification for a batch that ends with `outcome`; `None` when no
+    /// webhook was named, or when the batch was never committed.
+    #[must_use]
+    pub fn of_bundle(
+        ending: &Batch,
+        counts: &BatchCounts,
+        outcome: Outcome,
+        ended_at: Timestamp,
+    ) -> Option<Self> {
+        let callback = ending.callback.clone().filter(|_| ending.phase != Phase::Accepted)?;
+        // A batch ends once in each of its runs.
+        let runs = ending.retries.saturating_add(1);
+        Some(Self {
+            job_id: ending.bundle_id.clone(),
+            attempt: runs,
+            callback,
+            outcome: outcome.phase(),
+            failure: outcome.failure(),
+            runs,
+            documents: ending.documents,
+            failed_documents: Some(counts.failed()),
+            ended_at,
+            trace: ending.trace.clone(),
+        })
+    }
+
+    /// Returns the id of the message. It is the same for each repetition, so that a
+    /// receiver can discard duplicates. It contains no dot, because the signed text has
+    /// dots between its parts.
+    #[must_use]
+    pub fn message_id(&self) -> String {
+        format!("{}-{}", self.job_id, self.attempt)
+    }
+}

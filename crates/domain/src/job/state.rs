@@ -1,0 +1,113 @@
+//! State of a job of the downloads API, and the polling interval that clients are given.
+//!
+//! A job is a transfer of one document or a batch of many.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::phase::Phase;
+
+/// State of a job, as the downloads API shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum JobState {
+    /// Waiting for a slot.
+    Queued,
+    /// At least one document is being transferred.
+    Running,
+    /// The result is available.
+    Completed,
+    /// Ended with an error.
+    Failed,
+    /// Ended on request.
+    Canceled,
+    /// Ended, and the retention of its result is over.
+    Expired,
+}
+
+impl JobState {
+    /// Every state.
+    pub const ALL: [Self; 6] =
+        [Self::Queued, Self::Running, Self::Completed, Self::Failed, Self::Canceled, Self::Expired];
+
+    /// Derives the state from the stored phase and the clock. Expiry depends on the clock
+    /// alone, so it does not wait for the clean-up of the sweeper.
+    #[must_use]
+    pub fn of(phase: Phase, keep_until: Option<Timestamp>, now: Timestamp) -> Self {
+        let is_over = keep_until.is_some_and(|until| until <= now);
+        match phase {
+            Phase::Accepted => Self::Queued,
+            Phase::Pushing | Phase::AwaitingArrival | Phase::Uploading => Self::Running,
+            Phase::Completed | Phase::Failed | Phase::Canceled if is_over => Self::Expired,
+            Phase::Completed => Self::Completed,
+            Phase::Failed => Self::Failed,
+            Phase::Canceled => Self::Canceled,
+        }
+    }
+
+    /// Returns whether the state is final: only a retry can change it.
+    #[must_use]
+    pub const fn is_terminal(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
+    }
+
+    /// Returns whether the owner may retry the job.
+    #[must_use]
+    pub const fn can_be_retried(self) -> bool {
+        matches!(self, Self::Failed | Self::Canceled | Self::Expired)
+    }
+
+    /// Returns the name used in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// Returns the interval until the next poll, in milliseconds: 1 s for a job that is young
+/// or nearly done, up to 15 s for one that takes long. `None` for a final state.
+#[must_use]
+pub fn next_poll_ms(state: JobState, percent: u8, age: SignedDuration) -> Option<u32> {
+    const LEAST: i128 = 1_000;
+    const MOST: i128 = 15_000;
+    if state.is_terminal() {
+        return None;
+    }
+    // A tenth of the age, so a client learns of the end at most that much later.
+    let wait = if percent >= 90 { LEAST } else { age.as_millis() / 10 };
+    u32::try_from(wait.clamp(LEAST, MOST)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn job_expires_by_the_clock_and_only_after_its_end() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        for phase in [Phase::Completed, Phase::Failed, Phase::Canceled] {
+            assert_eq!(JobState::of(phase, Some(at(10)), at(10)), JobState::Expired);
+            assert_ne!(JobState::of(phase, Some(at(10)), at(9)), JobState::Expired);
+            assert_ne!(JobState::of(phase, None, at(10)), JobState::Expired);
+        }
+        assert_eq!(JobState::of(Phase::Uploading, Some(at(10)), at(11)), JobState::Running);
+        assert_eq!(JobState::of(Phase::Accepted, None, at(11)), JobState::Queued);
+    }
+
+    #[test]
+    fn poll_interval_grows_with_age_and_is_short_near_the_end() {
+        let ask = |percent, seconds| {
+            next_poll_ms(JobState::Running, percent, SignedDuration::from_secs(seconds))
+        };
+        assert_eq!(ask(0, 0), Some(1_000));
+        assert_eq!(ask(20, 60), Some(6_000));
+        assert_eq!(ask(20, 3600), Some(15_000));
+        assert_eq!(ask(95, 3600), Some(1_000));
+        assert_eq!(next_poll_ms(JobState::Expired, 95, SignedDuration::ZERO), None);
+    }
+}

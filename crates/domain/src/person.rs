@@ -1,0 +1,178 @@
+//! E-mail address of the recipient of a delivery.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::text::is_printable;
+
+/// Error for a text that cannot be an e-mail address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidRecipient(&'static str);
+
+/// E-mail address of the recipient, a Microsoft 365 user.
+///
+/// Parsing refuses only a text that can never be an address. Graph decides later whether
+/// the user exists. `Debug` hides the address, because addresses of people must not be
+/// logged.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Recipient(String);
+
+impl Recipient {
+    /// Returns the address, for requests to Graph only.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Recipient(…)")
+    }
+}
+
+/// Error for a text without the form of an address.
+const FORM: InvalidRecipient =
+    InvalidRecipient("must be an e-mail address such as name@example.org");
+
+impl FromStr for Recipient {
+    type Err = InvalidRecipient;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let recipient = Self::try_from(text.to_owned())?;
+        // With two at signs, systems disagree about where the domain begins.
+        if text.bytes().filter(|byte| *byte == b'@').count() != 1 {
+            return Err(FORM);
+        }
+        if !is_printable(text) {
+            return Err(InvalidRecipient("must be an e-mail address without invisible characters"));
+        }
+        Ok(recipient)
+    }
+}
+
+/// Reads the stored form, which older versions checked less strictly.
+impl TryFrom<String> for Recipient {
+    type Error = InvalidRecipient;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        // RFC 5321 4.5.3.1: local part 64, domain 255, path 256 with brackets.
+        if text.is_empty() {
+            return Err(InvalidRecipient("must not be empty"));
+        }
+        if text.len() > 254 {
+            return Err(InvalidRecipient("must be at most 254 characters"));
+        }
+        if text.chars().any(|c| c.is_control() || c.is_whitespace() || "/\\?<>\"".contains(c)) {
+            return Err(InvalidRecipient("must be an e-mail address without spaces or slashes"));
+        }
+        match text.rsplit_once('@') {
+            Some((local, domain))
+                if !local.is_empty() && local.len() <= 64 && !domain.is_empty() =>
+            {
+                Ok(Self(text))
+            }
+            _ => Err(FORM),
+        }
+    }
+}
+
+impl From<Recipient> for String {
+    fn from(recipient: Recipient) -> Self {
+        recipient.0
+    }
+}
+
+/// Prefix of the stored form of a service. No token subject contains a space, so it is
+/// unique.
+const SERVICE: &str = "service ";
+
+/// Person or service whose slot limit a transfer counts against. `Debug` hides the value,
+/// because it may be an e-mail address.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Person(String);
+
+impl Person {
+    /// Creates a person from the stored form.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Creates a service that makes requests for itself. Services have a limit of their
+    /// own.
+    #[must_use]
+    pub fn service(id: &str) -> Self {
+        Self(format!("{SERVICE}{id}"))
+    }
+
+    /// Returns whether this is a service, created by [`Person::service`].
+    #[must_use]
+    pub fn is_service(&self) -> bool {
+        self.0.starts_with(SERVICE)
+    }
+
+    /// Returns the stored form.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&Recipient> for Person {
+    /// Ignores case: addresses that differ only in case belong to the same person.
+    fn from(recipient: &Recipient) -> Self {
+        Self(recipient.as_str().to_lowercase())
+    }
+}
+
+impl fmt::Debug for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Person(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_with_hash_and_plus_are_accepted_and_hidden_from_debug() {
+        let address: Recipient = "ada+x#EXT#@court.example".parse().unwrap();
+        assert_eq!(format!("{address:?}"), "Recipient(…)");
+    }
+
+    #[test]
+    fn text_that_is_not_an_email_address_is_refused() {
+        for bad in ["", "ada", "@x", "ada@", "a b@c", "a@b/../c", "a@b\n"] {
+            assert!(bad.parse::<Recipient>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn address_with_two_at_signs_or_invisible_characters_is_refused() {
+        for bad in [
+            "ada@court.example@evil.example",
+            "@ada@court.example",
+            "ada@@court.example",
+            "ada\u{202e}@court.example",
+            "ada@court\u{200b}.example",
+            "ad\u{fffd}@court.example",
+            "ad\u{ffff}@court.example",
+        ] {
+            assert!(bad.parse::<Recipient>().is_err(), "{bad:?}");
+        }
+        let stored = "\"ada@court.example@court.example\"";
+        let stored: Recipient = serde_json::from_str(stored).unwrap();
+        assert_eq!(
+            stored.as_str(),
+            "ada@court.example@court.example",
+            "a record of an older version stays readable"
+        );
+    }
+}

@@ -1,0 +1,146 @@
+//! Allocator: decides which transfers of a queue get a slot, within the limits of the pool.
+
+use std::collections::BTreeMap;
+
+use crate::ids::TransferId;
+use crate::person::Person;
+use crate::slots::{PoolLimits, QueueEntry};
+
+/// Slots of a pool that are held now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Slots {
+    /// Transfers that hold a slot, each with the person or service it counts against.
+    pub holders: BTreeMap<TransferId, Person>,
+    /// Version number for optimistic locking. It grows with each change, and a grant is
+    /// conditional on it.
+    pub version: u64,
+}
+
+/// Chooses the queued transfers that get a slot. Entries must be passed in queue order.
+///
+/// An entry whose person is at the limit is skipped, and later entries may still get a
+/// slot. Apart from such skips the queue order is kept. No slot stays free while a queued
+/// transfer is allowed to take it.
+#[derive(Debug)]
+pub struct SlotAllocator {
+    /// Limits of the pool.
+    limits: PoolLimits,
+    /// Number of slots held, including those granted here.
+    held: usize,
+    /// Number of slots held for each person or service.
+    by_person: BTreeMap<Person, usize>,
+}
+
+impl SlotAllocator {
+    /// Starts with the slots that are held now.
+    #[must_use]
+    pub fn new(limits: PoolLimits, slots: &Slots) -> Self {
+        let mut by_person = BTreeMap::new();
+        for person in slots.holders.values() {
+            *by_person.entry(person.clone()).or_default() += 1;
+        }
+        Self { limits, held: slots.holders.len(), by_person }
+    }
+
+    /// Returns whether all slots of the pool are held.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.held >= self.limits.active
+    }
+
+    /// Decides whether the next entry of the queue gets a slot, and counts the slot if so.
+    pub fn admits(&mut self, waiting: &QueueEntry) -> bool {
+        let count = self.by_person.entry(waiting.person.clone()).or_default();
+        if self.held >= self.limits.active || *count >= self.limits.each(&waiting.person) {
+            return false;
+        }
+        *count += 1;
+        self.held += 1;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::person::Recipient;
+    use crate::slots::Priority;
+    use proptest::prelude::*;
+
+    const LIMITS: PoolLimits = PoolLimits::new(5, 3);
+
+    fn waiting(n: u128, person: &str) -> QueueEntry {
+        let order = i64::try_from(n).unwrap();
+        QueueEntry { order, transfer_id: TransferId::from_u128(n), person: Person::new(person) }
+    }
+
+    #[test]
+    fn person_at_the_limit_is_skipped_for_the_next_in_the_queue() {
+        let mut admission = SlotAllocator::new(LIMITS, &Slots::default());
+        let queue = ["ada", "ada", "ada", "ada", "bob", "ada", "cyd", "dan"];
+        let admitted: Vec<_> =
+            (0..).zip(queue).filter(|(n, p)| admission.admits(&waiting(*n, p))).collect();
+        assert_eq!(admitted, [(0, "ada"), (1, "ada"), (2, "ada"), (4, "bob"), (6, "cyd")]);
+        assert!(admission.is_full());
+    }
+
+    #[test]
+    fn service_has_its_own_slot_limit() {
+        let limits = PoolLimits { active: 9, per_person: 1, per_service: 4 };
+        let mut admission = SlotAllocator::new(limits, &Slots::default());
+        let queue = (0..12).map(|n| {
+            let person = if n % 2 == 0 { Person::service("scv") } else { Person::new("scv") };
+            QueueEntry { person, ..waiting(n, "") }
+        });
+        let admitted = queue.filter(|waiting| admission.admits(waiting));
+        let (services, persons): (Vec<_>, Vec<_>) =
+            admitted.partition(|waiting| waiting.person.is_service());
+        assert_eq!((services.len(), persons.len()), (4, 1));
+    }
+
+    #[test]
+    fn priority_is_worth_exactly_ten_minutes() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert!(Priority::High.order(at(1599)) < Priority::Normal.order(at(1000)));
+        assert!(Priority::High.order(at(1601)) > Priority::Normal.order(at(1000)));
+        assert!(Priority::Low.order(at(1000)) > Priority::Normal.order(at(1599)));
+    }
+
+    #[test]
+    fn person_ignores_case_and_is_hidden_from_debug() {
+        let [a, b] = ["Ada@Court.example", "ada@court.example"]
+            .map(|text| Person::from(&text.parse::<Recipient>().unwrap()));
+        assert_eq!(a, b);
+        assert_eq!(format!("{a:?}"), "Person(…)");
+    }
+
+    proptest! {
+        #[test]
+        fn slot_limits_hold_and_no_usable_slot_stays_free(
+            held in prop::collection::vec(0_u8..4, 0..5),
+            queue in prop::collection::vec(0_u8..4, 0..20),
+        ) {
+            let person = |n: u8| Person::new(n.to_string());
+            let holders = (1000..).map(TransferId::from_u128).zip(held.into_iter().map(person));
+            let slots = Slots { holders: holders.collect(), version: 0 };
+            let mut admission = SlotAllocator::new(LIMITS, &slots);
+            let (admitted, skipped): (Vec<_>, Vec<_>) = (0..)
+                .zip(queue)
+                .map(|(n, p)| waiting(n, &p.to_string()))
+                .partition(|w| admission.admits(w));
+            let count = |p: &Person| {
+                slots.holders.values().filter(|h| *h == p).count()
+                    + admitted.iter().filter(|w| w.person == *p).count()
+            };
+            prop_assert!(slots.holders.len() + admitted.len() <= LIMITS.active.max(slots.holders.len()));
+            for w in &admitted {
+                prop_assert!(count(&w.person) <= LIMITS.per_person);
+            }
+            for w in &skipped {
+                prop_assert!(admission.is_full() || count(&w.person) >= LIMITS.per_person);
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Arrival of a pushed document in the exchange bucket: how `poll` decides whether the
+//! object is there, and how long it waits before the next check.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::transfer::{FoundObject, ObjectHead, PushedSource, STORE_CLOCK_TOLERANCE};
+
+impl ObjectHead {
+    /// Returns whether this push may have brought the object.
+    ///
+    /// An object that is not older than the push always counts. `Date` and `Last-Modified`
+    /// may come from two nodes of the store, whose clocks differ. An object that seems older
+    /// by at most [`STORE_CLOCK_TOLERANCE`] therefore counts if it was not there at the time
+    /// of the push.
+    #[must_use]
+    pub fn is_from_push(&self, source: &PushedSource) -> bool {
+        self.is_written_since(source.requested_at)
+            || (self.is_about_since(source.requested_at)
+                && match &source.found {
+                    Some(FoundObject::Absent) => true,
+                    Some(FoundObject::Before(found) | FoundObject::After(found)) => {
+                        !found.is_same(self)
+                    }
+                    None => false,
+                })
+    }
+
+    /// Returns whether the object may be from this push or slightly older. That is unknown
+    /// when it was there after the push and no HEAD request was sent before. Only another
+    /// push can tell.
+    fn is_ambiguous(&self, source: &PushedSource) -> bool {
+        !self.is_from_push(source)
+            && self.is_about_since(source.requested_at)
+            && matches!(&source.found, Some(FoundObject::After(found)) if found.is_same(self))
+    }
+
+    /// Returns whether the store wrote the object at this time or later, to the second.
+    fn is_written_since(&self, requested_at: Timestamp) -> bool {
+        self.last_modified.as_second() >= requested_at.as_second()
+    }
+
+    /// Like `is_written_since`, with a tolerance for the clocks of two nodes of the store.
+    #[must_use]
+    pub fn is_about_since(&self, requested_at: Timestamp) -> bool {
+        self.is_written_since(requested_at - STORE_CLOCK_TOLERANCE)
+    }
+}
+
+/// Limits of the wait for an arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArrivalRules {
+    /// Longest time from the push to the arrival.
+    pub deadline: SignedDuration,
+}
+
+/// Result of a check of the exchange bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ArrivalVerdict {
+    /// The whole object is there, and it is from this push.
+    Arrived,
+    /// An object of the announced size is there, but it may be from an earlier push. Only
+    /// another push can tell.
+    Ambiguous,
+    /// The object is not there yet; check again after a pause.
+    Wait {
+        /// Pause in seconds, 1 to 30. It ends at the deadline at the latest, but lasts at
+        /// least 1 s.
+        seconds: u32,
+    },
+    /// The deadline has passed, and there is no object of this push.
+    NotArrived,
+    /// The deadline has passed, and the object has another size than announced.
+    WrongSize,
+}
+
+/// Decides whether the object that a push announced has arrived.
+///
+/// An object from before this push does not count, see [`ObjectHead::is_from_push`]. An
+/// object of another size may be incomplete and replaced later, so the wait for it goes on
+/// until the deadline.
+///
+/// The pause is half of the time already waited, from 1 s to 30 s. It is computed from the
+/// time of the push and not from a counter, so a repeated task neither shortens nor
+/// stretches the wait.
+#[must_use]
+pub fn check_arrival(
+    source: &PushedSource,
+    head: Option<&ObjectHead>,
+    now: Timestamp,
+    rules: ArrivalRules,
+) -> ArrivalVerdict {
+    let fresh = head.filter(|head| head.is_from_push(source));
+    if fresh.is_some_and(|h| h.size == source.size) {
+        return ArrivalVerdict::Arrived;
+    }
+    if head.is_some_and(|head| head.size == source.size && head.is_ambiguous(source)) {
+        return ArrivalVerdict::Ambiguous;
+    }
+    // The clocks of two invocations may differ a little, so the difference can be negative.
+    let waited = now.duration_since(source.pushed_at).max(SignedDuration::ZERO);
+    let remaining = rules.deadline - waited;
+    if remaining <= SignedDuration::ZERO {
+        return if fresh.is_some() {
+            ArrivalVerdict::WrongSize
+        } else {
+            ArrivalVerdict::NotArrived
+        };
+    }
+    let pause = (waited.as_secs() / 2).clamp(1, 30).min(remaining.as_secs().max(1));
+    ArrivalVerdict::Wait { seconds: u32::try_from(pause).unwrap_or(30) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: ArrivalRules = ArrivalRules { deadline: SignedDuration::from_secs(600) };
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn source() -> PushedSource {
+        PushedSource {
+            key: "a.pdf".into(),
+            name: "a.pdf".parse().unwrap(),
+            mime: Some("application/pdf".into()),
+            size: 100,
+            requested_at: at(1000),
+            found: None,
+            asked_at: None,
+            pushed_at: at(1000),
+            must_end_by: None,
+        }
+    }
+
+    fn head(size: u64, last_modified: i64) -> ObjectHead {
+        ObjectHead { size, etag: "\"e\"".into(), last_modified: at(last_modified) }
+    }
+
+    fn judge(head: Option<ObjectHead>, now: i64) -> ArrivalVerdict {
+        check_arrival(&source(), head.as_ref(), at(now), RULES)
+    }
+
+    #[test]
+    fn whole_object_of_the_push_has_arrived_even_late() {
+        assert_eq!(judge(Some(head(100, 1000)), 1001), ArrivalVerdict::Arrived);
+        assert_eq!(judge(Some(head(100, 1700)), 1701), ArrivalVerdict::Arrived);
+    }
+
+    #[test]
+    fn object_from_before_the_push_is_not_an_arrival() {
+        assert_eq!(judge(Some(head(100, 999)), 1001), ArrivalVerdict::Wait { seconds: 1 });
+        assert_eq!(judge(Some(head(100, 999)), 1600), ArrivalVerdict::NotArrived);
+    }
+
+    /// The clock of one node is three seconds behind the clock of another.
+    #[test]
+    fn object_of_a_slow_node_counts_when_it_was_not_there_before() {
+        let judge = |found, written: i64| {
+            let source = PushedSource { found: Some(found), ..source() };
+            check_arrival(&source, Some(&head(100, written)), at(1001), RULES)
+        };
+        let found = |written| Some(head(100, written));
+        let waits = ArrivalVerdict::Wait { seconds: 1 };
+        assert_eq!(judge(FoundObject::Absent, 997), ArrivalVerdict::Arrived);
+        assert_eq!(judge(FoundObject::before(found(996)), 997), ArrivalVerdict::Arrived);
+        assert_eq!(judge(FoundObject::after(found(990)), 997), ArrivalVerdict::Arrived);
+        assert_eq!(judge(FoundObject::before(found(997)), 997), waits, "left over");
+        assert_eq!(judge(FoundObject::after(found(997)), 997), ArrivalVerdict::Ambiguous);
+        assert_eq!(judge(FoundObject::Absent, 994), waits, "beyond the tolerance");
+        assert_eq!(judge(FoundObject::after(found(1000)), 1000), ArrivalVerdict::Arrived);
+    }
+
+    #[test]
+    fn ambiguous_object_of_another_size_is_waited_for() {
+        let found = Some(FoundObject::after(Some(head(50, 997))));
+        let source = PushedSource { found, ..source() };
+        let verdict = check_arrival(&source, Some(&head(50, 997)), at(1001), RULES);
+        assert_eq!(verdict, ArrivalVerdict::Wait { seconds: 1 });
+    }
+
+    #[test]
+    fn object_of_another_size_fails_only_at_the_deadline() {
+        assert_eq!(judge(Some(head(50, 1001)), 1010), ArrivalVerdict::Wait { seconds: 5 });
+        assert_eq!(judge(Some(head(50, 1001)), 1600), ArrivalVerdict::WrongSize);
+    }
+
+    /// Regression: the old service polled without a pause.
+    #[test]
+    fn arrival_pause_grows_to_thirty_seconds_and_ends_at_the_deadline() {
+        let pauses: Vec<_> = [1000, 1010, 1050, 1500, 1595, 1599, 990]
+            .into_iter()
+            .map(|now| judge(None, now))
+            .map(|v| if let ArrivalVerdict::Wait { seconds } = v { seconds } else { 0 })
+            .collect();
+        assert_eq!(pauses, [1, 5, 25, 30, 5, 1, 1]);
+        assert_eq!(judge(None, 1600), ArrivalVerdict::NotArrived);
+    }
+}

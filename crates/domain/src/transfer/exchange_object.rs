@@ -1,0 +1,66 @@
+//! Objects of the exchange bucket, as HEAD requests show them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Metadata of an exchange object, from a HEAD request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectHead {
+    /// Size in bytes.
+    pub size: u64,
+    /// Entity tag as the store writes it, with quotes.
+    pub etag: String,
+    /// Time at which the object was written, by the store's clock, in whole seconds.
+    pub last_modified: Timestamp,
+}
+
+/// Object under an exchange key around the time of a push, from a HEAD request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FoundObject {
+    /// No object.
+    Absent,
+    /// An object that was there before the request of the push. It is not from this push.
+    Before(ObjectVersion),
+    /// An object that was there just after the response of the push. It may be from an
+    /// earlier push or already from this one.
+    After(ObjectVersion),
+}
+
+impl FoundObject {
+    /// Converts the result of a HEAD request before the push.
+    #[must_use]
+    pub fn before(head: Option<ObjectHead>) -> Self {
+        head.map_or(Self::Absent, |head| Self::Before(head.into()))
+    }
+
+    /// Converts the result of a HEAD request just after the push.
+    #[must_use]
+    pub fn after(head: Option<ObjectHead>) -> Self {
+        head.map_or(Self::Absent, |head| Self::After(head.into()))
+    }
+}
+
+/// Version of an object under one key. Two writes of the same bytes within one second have
+/// equal versions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectVersion {
+    /// Entity tag, quotes included.
+    pub etag: String,
+    /// Time of the write, by the clock of the store's node, to the second.
+    pub last_modified: Timestamp,
+}
+
+impl ObjectVersion {
+    pub(super) fn is_same(&self, head: &ObjectHead) -> bool {
+        self.etag == head.etag && self.last_modified.as_second() == head.last_modified.as_second()
+    }
+}
+
+impl From<ObjectHead> for ObjectVersion {
+    fn from(head: ObjectHead) -> Self {
+        let ObjectHead { etag, last_modified, .. } = head;
+        Self { etag, last_modified }
+    }
+}

@@ -1,0 +1,514 @@
+//! The record of a transfer, which carries one document to one person.
+//!
+//! The API and all steps of the workflow read this record. The input of a workflow
+//! execution contains only its id and the number of the execution.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::callback::CallbackUrl;
+use crate::failure::FailureCode;
+use crate::ids::{FileId, ObjectGuid, TransferId};
+use crate::person::Person;
+use crate::phase::Phase;
+use crate::slots::{Pool, Priority, QueueEntry, SlotState};
+use crate::trace::TraceParent;
+use crate::transfer::{
+    ArrivedObject, Delivery, FailedTries, Failure, LateArrivalKey, PushedSource, Target,
+    TransientError,
+};
+use crate::upload::Checkpoint;
+
+/// Version of the stored record format. A reader accepts every version up to its own.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Stored record of the transfer of one document to one recipient.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Transfer {
+    /// Version of the stored record format, at most [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// Id of the transfer, which the caller uses for polling.
+    pub transfer_id: TransferId,
+    /// Principal that made the request. Only this principal can see the transfer.
+    pub owner: String,
+    /// Person on whose behalf the owner made the request, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<Person>,
+    /// Id of the document in the object store.
+    pub object_guid: ObjectGuid,
+    /// Number of the document, if it was requested through the downloads API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_id: Option<FileId>,
+    /// Destination of the document.
+    #[serde(flatten)]
+    pub target: Target,
+    /// Time of the request.
+    pub created_at: Timestamp,
+    /// Time by which the transfer must have ended, whatever the document's size. See
+    /// [`Transfer::must_end_by`].
+    pub deadline: Timestamp,
+    /// Number of the Step Functions execution that works on the transfer: starts at 1 and
+    /// grows with each further execution.
+    pub attempt: u32,
+    /// Number of retries that the owner requested after an end.
+    #[serde(default)]
+    pub retries: u32,
+    /// Number of executions in all runs before the present one.
+    #[serde(default)]
+    pub past_attempts: u32,
+    /// End of the retention of the delivered document; `None` when docferry does not
+    /// control the retention.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_until: Option<Timestamp>,
+    /// URL of the webhook that is called at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<CallbackUrl>,
+    /// Present phase.
+    pub phase: Phase,
+    /// Slot pool that the transfer uses.
+    #[serde(default)]
+    pub pool: Pool,
+    /// Priority in the queue for slots.
+    #[serde(default)]
+    pub priority: Priority,
+    /// Slot state: idle, queued for a slot, or holding one.
+    #[serde(default)]
+    pub turn: SlotState,
+    /// Whether cancellation was requested. A running step notices it at its next
+    /// checkpoint.
+    #[serde(default)]
+    pub cancel_requested: bool,
+    /// Reason of an end that has begun. It is written before anything is closed, so that
+    /// nothing new begins meanwhile, and it survives an interrupted `finalize`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<FailureCode>,
+    /// Time of the request for the present run, which decides the place in the queue.
+    /// `None` in the first run, and in records of older versions: see
+    /// [`Transfer::queue_time`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued_at: Option<Timestamp>,
+    /// When the present run got its first slot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admitted_at: Option<Timestamp>,
+    /// When work on the present run began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When the present run ended, with any outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// Number of pushes requested from the source, including one that is about to be
+    /// requested. Each may bring the document once.
+    #[serde(default)]
+    pub pushes: u32,
+    /// Whether the object under the exchange key may be another document. Then the source
+    /// has to push once more before the next check for the arrival.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub push_again: bool,
+    /// Exchange key that the source named last for the document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_key: Option<String>,
+    /// Keys, beside the one in `source`, under which an object may still arrive.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owed_keys: Vec<LateArrivalKey>,
+    /// Facts about the document, recorded by the push.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<PushedSource>,
+    /// The arrived exchange object, recorded when `poll` finds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<ArrivedObject>,
+    /// Fencing epoch: grows with each invocation that takes over the upload. Writes of an
+    /// older epoch fail.
+    #[serde(default)]
+    pub epoch: u64,
+    /// Upload checkpoint, written after each acknowledged fragment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpoint>,
+    /// Maximum of the bytes acknowledged in this run; status answers show it. It does not
+    /// go down when an upload session has to start over.
+    #[serde(default)]
+    pub bytes_done: u64,
+    /// End of a pause that the drive asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume_at: Option<Timestamp>,
+    /// The verified delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
+    /// Why the transfer ended without a delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Whether the run has ended and everything it had open is closed, so that a retry may
+    /// start. A late document may still be watched for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub settled: bool,
+    /// Trace context of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceParent>,
+    /// Number of failed tries of each step in the present run.
+    #[serde(flatten)]
+    pub failed_tries: FailedTries,
+    /// Last failure in this run after which a step was tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_transient_error: Option<TransientError>,
+}
+
+/// A validated request for a transfer.
+#[derive(Debug, Clone)]
+pub struct NewTransfer {
+    /// Principal that makes the request.
+    pub owner: String,
+    /// Person on whose behalf the request is made, if any.
+    pub on_behalf_of: Option<Person>,
+    /// Id of the document in the object store.
+    pub object_guid: ObjectGuid,
+    /// Number of the document, if it was requested through the downloads API.
+    pub file_id: Option<FileId>,
+    /// Destination of the document.
+    pub target: Target,
+    /// Priority in the queue for slots.
+    pub priority: Priority,
+    /// End of the retention of the delivered document; `None` when docferry does not
+    /// control the retention.
+    pub keep_until: Option<Timestamp>,
+    /// URL of the webhook that is called at the end. Always `None` for a document of a
+    /// batch, because the batch has the webhook.
+    pub callback: Option<CallbackUrl>,
+}
+
+impl Transfer {
+    /// Returns the record of an accepted transfer on which no work has begun.
+    #[must_use]
+    pub fn new(
+        transfer_id: TransferId,
+        new: NewTransfer,
+        created_at: Timestamp,
+        deadline: Timestamp,
+    ) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            transfer_id,
+            owner: new.owner,
+            on_behalf_of: new.on_behalf_of,
+            object_guid: new.object_guid,
+            file_id: new.file_id,
+            pool: new.target.pool(),
+            target: new.target,
+            created_at,
+            deadline,
+            attempt: 1,
+            retries: 0,
+            past_attempts: 0,
+            keep_until: new.keep_until,
+            callback: new.callback,
+            phase: Phase::Accepted,
+            priority: new.priority,
+            turn: SlotState::Queued,
+            cancel_requested: false,
+            ending: None,
+            queued_at: None,
+            admitted_at: None,
+            started_at: None,
+            ended_at: None,
+            pushes: 0,
+            push_again: false,
+            known_key: None,
+            owed_keys: Vec::new(),
+            source: None,
+            object: None,
+            epoch: 0,
+            checkpoint: None,
+            bytes_done: 0,
+            resume_at: None,
+            delivery: None,
+            failure: None,
+            settled: false,
+            trace: None,
+            failed_tries: FailedTries::default(),
+            last_transient_error: None,
+        }
+    }
+
+    /// Returns the record for another run of an ended transfer, requested at `now`.
+    ///
+    /// It drops the state of the last run. It keeps the number of pushes, the keys under
+    /// which a document may still arrive, and the epoch, which grows by one.
+    #[must_use]
+    pub fn for_retry_at(
+        self,
+        now: Timestamp,
+        deadline: Timestamp,
+        keep_until: Option<Timestamp>,
+    ) -> Self {
+        let owed_keys = self.keys_awaiting_arrival();
+        Self {
+            owed_keys,
+            push_again: false,
+            queued_at: Some(now),
+            deadline,
+            keep_until,
+            past_attempts: self.attempt,
+            attempt: self.attempt.saturating_add(1),
+            retries: self.retries.saturating_add(1),
+            // Fences off an invocation of the last run that is still writing.
+            epoch: self.epoch.saturating_add(1),
+            phase: Phase::Accepted,
+            turn: if self.transfer_id.batch_and_number().is_some() {
+                SlotState::Idle
+            } else {
+                SlotState::Queued
+            },
+            cancel_requested: false,
+            ending: None,
+            admitted_at: None,
+            started_at: None,
+            ended_at: None,
+            object: None,
+            checkpoint: None,
+            bytes_done: 0,
+            resume_at: None,
+            delivery: None,
+            failure: None,
+            settled: false,
+            failed_tries: FailedTries::default(),
+            last_transient_error: None,
+            ..self
+        }
+    }
+
+    /// Like [`Transfer::for_retry_at`], with a request time computed from the deadline: the new
+    /// run has as much time until `deadline` as the last run had.
+    #[must_use]
+    pub fn again(self, deadline: Timestamp, keep_until: Option<Timestamp>) -> Self {
+        let allowed = self.deadline.duration_since(self.queue_time());
+        let now = deadline.checked_sub(allowed).unwrap_or(deadline);
+        self.for_retry_at(now, deadline, keep_until)
+    }
+
+    /// Returns the keys under which an object of this transfer may still arrive: the key of
+    /// its last push and those of earlier pushes, each once.
+    #[must_use]
+    pub fn keys_awaiting_arrival(&self) -> Vec<LateArrivalKey> {
+        let mut keys = self.owed_keys.clone();
+        let pushed = self.source.as_ref().filter(|s| self.pushes > 0 && !s.key.is_empty());
+        if let Some(source) = pushed
+            && !keys.iter().any(|owed| owed.key == source.key)
+        {
+            let requested_at = source.requested_at;
+            keys.push(LateArrivalKey { key: source.key.clone(), requested_at });
+        }
+        keys
+    }
+
+    /// Returns whether the source has to push the document.
+    #[must_use]
+    pub fn needs_push(&self) -> bool {
+        self.phase <= Phase::Pushing || self.push_again
+    }
+
+    /// Returns whether the document has to be found in the exchange bucket before bytes can
+    /// move.
+    #[must_use]
+    pub const fn needs_source(&self) -> bool {
+        self.object.is_none() && self.delivery.is_none()
+    }
+
+    /// Returns the number of executions of this run, at least 1.
+    #[must_use]
+    pub const fn executions(&self) -> u32 {
+        self.attempt.saturating_sub(self.past_attempts)
+    }
+
+    /// Returns the time by which the transfer must have ended: its deadline, or an earlier
+    /// time that follows from the document's size once that is known.
+    #[must_use]
+    pub fn must_end_by(&self) -> Timestamp {
+        // Before the push of this run, `source` is that of an earlier run.
+        let pushed = self.source.as_ref().filter(|_| self.phase > Phase::Pushing);
+        let by_size = pushed.and_then(|source| source.must_end_by);
+        by_size.map_or(self.deadline, |by_size| by_size.min(self.deadline))
+    }
+
+    /// Returns the end of the retention of the delivered document, never before the
+    /// deadline.
+    #[must_use]
+    pub fn retained_until(&self) -> Timestamp {
+        self.keep_until.unwrap_or(self.deadline).max(self.deadline)
+    }
+
+    /// Returns the time of the request for the present run: the last retry or, without one,
+    /// the creation of the transfer.
+    #[must_use]
+    pub fn queue_time(&self) -> Timestamp {
+        self.queued_at.unwrap_or(self.created_at)
+    }
+
+    /// Returns the transfer's entry in the queue for a slot.
+    #[must_use]
+    pub fn queue_entry(&self) -> QueueEntry {
+        QueueEntry {
+            order: self.priority.order(self.queue_time()),
+            transfer_id: self.transfer_id.clone(),
+            person: self.target.person(),
+        }
+    }
+}
+
+impl Transfer {
+    /// Returns the number of tries of the present step in this run, at least 1. After the
+    /// end, it is the number of the step with the most tries. A try whose process died is
+    /// not counted.
+    #[must_use]
+    pub fn tries(&self) -> u32 {
+        let failed = self.failed_tries;
+        let of_step = match self.phase {
+            Phase::Completed | Phase::Failed | Phase::Canceled => failed.most(),
+            _ if self.ending.is_some() => failed.finalize,
+            Phase::Accepted | Phase::Pushing => failed.push,
+            Phase::AwaitingArrival => failed.poll,
+            Phase::Uploading => failed.deliver,
+        };
+        of_step.saturating_add(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::DriveFolder;
+    use crate::person::Person;
+    use crate::transfer::{DownloadTarget, DriveTarget, Step, percent};
+
+    fn target() -> DriveTarget {
+        DriveTarget {
+            recipient: "a@b.example".parse().unwrap(),
+            file_path: None,
+            folder: DriveFolder::default(),
+        }
+    }
+
+    fn transfer() -> Transfer {
+        let new = NewTransfer {
+            owner: "scv".into(),
+            on_behalf_of: None,
+            object_guid: "AAAA".parse().unwrap(),
+            file_id: None,
+            target: target().into(),
+            priority: Priority::Normal,
+            keep_until: None,
+            callback: None,
+        };
+        let (id, start) = (TransferId::from_u128(1), Timestamp::UNIX_EPOCH);
+        Transfer { phase: Phase::Uploading, ..Transfer::new(id, new, start, start) }
+    }
+
+    fn with_size(size: u64) -> Transfer {
+        let source = PushedSource {
+            key: "k".into(),
+            name: "k".parse().unwrap(),
+            mime: None,
+            size,
+            requested_at: Timestamp::UNIX_EPOCH,
+            found: None,
+            asked_at: None,
+            pushed_at: Timestamp::UNIX_EPOCH,
+            must_end_by: None,
+        };
+        Transfer { source: Some(source), ..transfer() }
+    }
+
+    /// Regression: the old service computed `90 / fragments` in integers, so that
+    /// above about 29 MB it stuck at 10 and never reached 100.
+    #[test]
+    fn percent_of_a_large_file_rises_and_is_100_only_when_completed() {
+        assert_eq!(percent(&transfer()), 0);
+        let mut large = with_size(300_000_000);
+        let mut last = percent(&large);
+        assert_eq!(last, 10);
+        let mut seen = vec![last];
+        while large.bytes_done < 300_000_000 {
+            large.bytes_done += 1_000_000;
+            let now = percent(&large);
+            assert!(now >= last);
+            if now > last {
+                seen.push(now);
+            }
+            last = now;
+        }
+        assert_eq!(seen, (10..=99).collect::<Vec<_>>());
+        large.phase = Phase::Completed;
+        assert_eq!(percent(&large), 100);
+    }
+
+    #[test]
+    fn percent_never_overflows_and_is_10_for_an_unverified_empty_file() {
+        assert_eq!(percent(&with_size(0)), 10);
+        let huge = Transfer { bytes_done: u64::MAX, ..with_size(u64::MAX) };
+        assert_eq!(percent(&huge), 99);
+    }
+
+    #[test]
+    fn transfer_of_an_older_version_is_read_with_defaults() {
+        let mut item = serde_json::to_value(transfer()).unwrap();
+        let fields = item.as_object_mut().unwrap();
+        for name in ["cancelRequested", "epoch", "bytesDone", "pool", "priority", "turn"] {
+            fields.remove(name);
+        }
+        fields.insert("unknownToThisVersion".into(), 1.into());
+        // Without a stored turn it has no slot and requests one before it moves bytes.
+        let expected = Transfer { turn: SlotState::Idle, ..transfer() };
+        assert_eq!(serde_json::from_value::<Transfer>(item).unwrap(), expected);
+    }
+
+    #[test]
+    fn run_is_queued_by_the_time_of_its_request() {
+        let hour = |n| Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(n);
+        let first = Transfer { deadline: hour(4), ..transfer() };
+        let order = |transfer: &Transfer| transfer.queue_entry().order;
+        assert_eq!(
+            order(&first),
+            Priority::Normal.order(hour(0)),
+            "also for a record of an older version"
+        );
+        let second = first.for_retry_at(hour(30), hour(36), None);
+        assert_eq!(order(&second), Priority::Normal.order(hour(30)));
+        let stored = serde_json::to_value(&second).unwrap();
+        let read: Transfer = serde_json::from_value(stored).unwrap();
+        assert_eq!(order(&read), order(&second));
+        let third = second.again(hour(100), None);
+        assert_eq!(order(&third), Priority::Normal.order(hour(94)));
+    }
+
+    #[test]
+    fn tries_count_the_present_step_and_restart_with_each_run() {
+        let mut moving = transfer();
+        let seen = |transfer: &Transfer| {
+            let stored = serde_json::to_value(transfer).unwrap();
+            serde_json::from_value::<Transfer>(stored).unwrap().tries()
+        };
+        assert_eq!(seen(&moving), 1);
+        moving.failed_tries.count(Step::Deliver);
+        moving.failed_tries.count(Step::Deliver);
+        moving.failed_tries.count(Step::Push);
+        assert_eq!(seen(&moving), 3);
+        assert_eq!(seen(&Transfer { phase: Phase::Pushing, ..moving.clone() }), 2);
+        assert_eq!(seen(&Transfer { phase: Phase::AwaitingArrival, ..moving.clone() }), 1);
+        let ending = Some(crate::failure::FailureCode::Canceled);
+        assert_eq!(seen(&Transfer { ending, ..moving.clone() }), 1);
+        assert_eq!(seen(&Transfer { phase: Phase::Failed, ..moving.clone() }), 3);
+        assert_eq!(seen(&moving.again(Timestamp::UNIX_EPOCH, None)), 1);
+    }
+
+    #[test]
+    fn stored_transfer_contains_its_target_and_person() {
+        let stored = serde_json::to_value(transfer()).unwrap();
+        assert_eq!(
+            stored["recipient"], "a@b.example",
+            "the format from before there were downloads"
+        );
+        let target = Target::Download(DownloadTarget { person: Person::new("p") });
+        let download = Transfer { target: target.clone(), ..transfer() };
+        let stored = serde_json::to_value(&download).unwrap();
+        let read: Transfer = serde_json::from_value(stored).unwrap();
+        assert_eq!((&read.target, read.queue_entry().person), (&target, Person::new("p")));
+    }
+}

@@ -1,0 +1,83 @@
+//! Durable state of an upload.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::document::HashState;
+use crate::failure::FailureCode;
+use crate::upload::Throughput;
+
+/// Checkpoint of an upload: the durable state from which another process can continue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Checkpoint {
+    /// Number of bytes that the drive has acknowledged in the present session.
+    pub offset: u64,
+    /// Hash state of the source's first bytes. It covers at most `offset` bytes, unless the
+    /// drive lost some.
+    pub hash: HashState,
+    /// Present length of fragments, in bytes.
+    pub fragment_bytes: u64,
+    /// Number of upload sessions opened in this run; 1 as well from just before a small
+    /// document is sent in one PUT. When it is not 0, the document may be at the
+    /// destination.
+    pub sessions: u32,
+    /// Whether the session was replaced because the last fragment failed repeatedly. That
+    /// is done only once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fresh_session: bool,
+    /// Counters over all invocations of a run, so that every repetition is limited.
+    #[serde(default, skip_serializing_if = "UploadCounters::is_empty")]
+    pub tally: UploadCounters,
+    /// Lease of a PUT of a small document. Until then the document may be on its way to the
+    /// destination, and the invocation that sends it cannot be stopped, so `finalize`
+    /// waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub putting_until: Option<Timestamp>,
+    /// Whether the document may have a numbered name: its own name or a number up to the
+    /// first free one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub numbering: bool,
+    /// Highest number in a name under which a small document was tried.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub number: u32,
+    /// The drive's id of the item with which it answered this upload's last byte.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<String>,
+    /// Measured throughput.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pace: Option<Throughput>,
+}
+
+/// Counters of an upload that continue over its invocations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct UploadCounters {
+    /// Maximum of the bytes that the drive has acknowledged in any session of this run.
+    /// Only a new maximum resets `setbacks` and `waits`.
+    pub furthest: u64,
+    /// Number of times that the source was written again and the upload started over.
+    pub renewals: u32,
+    /// Number of times that the drive lost acknowledged bytes, or had every byte and did
+    /// not complete the file.
+    pub setbacks: u32,
+    /// Number of waits for a path that another session or an editor holds.
+    pub waits: u32,
+    /// Why the last session was replaced. It becomes the failure when no further session is
+    /// allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaced_because: Option<FailureCode>,
+}
+
+impl UploadCounters {
+    /// Returns whether every counter is zero.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}

@@ -1,0 +1,77 @@
+//! Handling of conflicts at the destination, by [`crate::upload::refusal::TABLE`].
+
+use std::time::Duration;
+
+use super::{InvocationOutcome, Occupancy, Step, UploadMachine};
+use crate::failure::FailureCode;
+use crate::upload::refusal::{Decision, Occupant, Operation, after_lookup};
+
+/// Maximum number of numbered names that are tried under the policy `rename`.
+const MAX_NUMBER: u32 = 99;
+/// Maximum number of waits for a path that another session or an editor holds. They take
+/// about 21 minutes in all, because a session that is never closed lives for 15 minutes.
+const MAX_WAITS: u32 = 24;
+const FIRST_WAIT: Duration = Duration::from_secs(5);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+impl UploadMachine {
+    /// Handles an operation that was refused because of a conflict, once the destination
+    /// has been looked up. The document is not there; `seen` tells what is.
+    pub(super) fn conflict(&mut self, operation: Operation, seen: Occupancy) -> bool {
+        let occupant = match seen {
+            Occupancy::Nothing => Occupant::Nothing,
+            Occupancy::Other | Occupancy::SameSize => Occupant::File,
+            Occupancy::Folder => Occupant::Folder,
+            Occupancy::FileInPath => Occupant::FileInPath,
+        };
+        match after_lookup(operation, self.rules.policy, occupant) {
+            Decision::WaitForPath => self.wait_for_path(),
+            Decision::NewSession => {
+                self.replace_session(FailureCode::DestinationLocked);
+                true
+            }
+            Decision::NextNumber => self.next_number(),
+            Decision::Repeat { then } => {
+                self.cause = then;
+                self.again(Step::Put);
+                true
+            }
+            Decision::Fail(code) if operation == Operation::SmallPut => self.fail_put(code),
+            Decision::Fail(code) => self.fail(code),
+            // The table has no other decision for a conflict.
+            _ => self.fail(FailureCode::DestinationConflict),
+        }
+    }
+
+    /// Ends the invocation in order to wait for the path. The counter must be durable,
+    /// because each wait ends an invocation.
+    fn wait_for_path(&mut self) -> bool {
+        self.tally.waits += 1;
+        if self.tally.waits > MAX_WAITS {
+            return self.fail(FailureCode::DestinationLocked);
+        }
+        let wait = FIRST_WAIT * (1 << (self.tally.waits - 1).min(10));
+        self.end(InvocationOutcome::Blocked(wait.min(LONGEST_WAIT)));
+        true
+    }
+
+    /// Handles a refused PUT. It wrote nothing, but an earlier PUT may have. If there was
+    /// none, the session count is reset: then the next run starts from nothing, and
+    /// `finalize` does not take a foreign file for the document.
+    pub(super) fn fail_put(&mut self, code: FailureCode) -> bool {
+        if !self.in_doubt {
+            self.sessions = 0;
+        }
+        self.fail(code)
+    }
+
+    /// Tries the next numbered name, or fails when the policy or the maximum forbids it.
+    pub(super) fn next_number(&mut self) -> bool {
+        if !self.is_numbering() || self.number >= MAX_NUMBER {
+            return self.fail_put(FailureCode::DestinationConflict);
+        }
+        self.number += 1;
+        self.step = Step::Put;
+        true
+    }
+}

@@ -1,0 +1,19 @@
+//! Uploads to OneDrive: the state machine, the plan of fragments, and the table of refusals.
+
+mod checkpoint;
+mod fragment;
+mod machine;
+mod policy;
+pub mod refusal;
+mod throughput;
+
+pub use checkpoint::{Checkpoint, UploadCounters};
+pub use fragment::{
+    FragmentPlan, FragmentRange, GRANULE_BYTES, LARGEST_FRAGMENT_BYTES, SMALL_FILE_BYTES,
+};
+pub use machine::{
+    CandidateNames, Command, DriveEvent, ExpectedRange, InvocationOutcome, MAX_FAILURES,
+    MAX_RENEWALS, MAX_SESSIONS, Occupancy, UploadMachine, UploadRules,
+};
+pub use policy::ConflictPolicy;
+pub use throughput::{Throughput, eta_seconds};

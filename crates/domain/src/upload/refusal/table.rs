@@ -1,0 +1,161 @@
+//! The table of refusals by Microsoft Graph.
+
+use super::types::{Decision, Occupant, Operation, Row};
+use crate::failure::FailureCode as Code;
+use crate::upload::ConflictPolicy;
+
+use Decision::{
+    Absent, AlreadyGone, CheckDrive, Fail, NewSession, NextNumber, Reconcile, RenewToken, Repeat,
+    Resume, Wait, WaitForPath,
+};
+use Operation::{
+    CreateSession, DriveLookup, Fragment, ItemLookup, LastFragment, SessionDelete, SessionStatus,
+    SmallPut, Token, UserLookup,
+};
+
+/// Error codes for an unknown upload session, also with status 400.
+const NO_SESSION: &[&str] = &["itemNotFound", "uploadSessionNotFound"];
+/// Error code for an unknown user.
+const NO_USER: &[&str] = &["Request_ResourceNotFound"];
+
+const FRAGMENTS: &[Operation] = &[Fragment, LastFragment];
+const BY_PATH: &[Operation] = &[CreateSession, SmallPut];
+const ON_GRAPH: &[Operation] = &[CreateSession, SmallPut, ItemLookup, DriveLookup, UserLookup];
+/// Calls that change nothing, and the deletion of a session. All of them may be repeated.
+const HARMLESS: &[Operation] =
+    &[SessionStatus, SessionDelete, ItemLookup, DriveLookup, UserLookup, Token];
+const SERVER_ERRORS: &[u16] = &[500, 501, 502, 504];
+/// Statuses of a conflict with the item at the path.
+const CONFLICTS: &[u16] = &[409, 412];
+
+const UNAVAILABLE: Decision = Repeat { then: Code::DestinationUnavailable };
+
+/// Creates a row that depends on the status alone.
+const fn by_status(
+    operations: &'static [Operation],
+    statuses: &'static [u16],
+    decision: Decision,
+) -> Row {
+    Row { operations, statuses, codes: &[], policies: &[], occupants: &[], decision }
+}
+
+/// Creates a row that depends on the status and an error code.
+const fn by_code(
+    operations: &'static [Operation],
+    statuses: &'static [u16],
+    codes: &'static [&'static str],
+    decision: Decision,
+) -> Row {
+    Row { codes, ..by_status(operations, statuses, decision) }
+}
+
+/// Creates a row for a conflict with the occupant of the destination.
+const fn conflict(
+    operations: &'static [Operation],
+    policies: &'static [ConflictPolicy],
+    occupants: &'static [Occupant],
+    decision: Decision,
+) -> Row {
+    Row { policies, occupants, ..by_status(operations, CONFLICTS, decision) }
+}
+
+/// Every refusal with its reaction. The first matching row decides.
+///
+/// Under [`ConflictPolicy::Replace`] a conflict is final only when a folder, or a file in
+/// place of a parent folder, occupies the path. The service answers 409 under every policy
+/// while another session for the path is open or an editor has the file open.
+pub const TABLE: &[Row] = &[
+    by_status(&Operation::ALL, &[429, 503, 509], Wait),
+    by_status(
+        &[CreateSession, Fragment, LastFragment, SmallPut],
+        &[507],
+        Fail(Code::QuotaExceeded),
+    ),
+    by_status(HARMLESS, &[507], UNAVAILABLE),
+    by_status(&[CreateSession, Fragment, LastFragment, SmallPut], SERVER_ERRORS, Reconcile),
+    by_status(HARMLESS, SERVER_ERRORS, UNAVAILABLE),
+    // Calls with a bearer token.
+    by_status(ON_GRAPH, &[401], RenewToken),
+    by_status(
+        &[CreateSession, SmallPut, DriveLookup, UserLookup],
+        &[403],
+        Fail(Code::DestinationUnauthorized),
+    ),
+    // The document may be there, and the same token has just been accepted for the upload.
+    by_status(&[ItemLookup], &[403], Repeat { then: Code::DestinationUnauthorized }),
+    by_code(
+        &[CreateSession, SmallPut, ItemLookup, DriveLookup],
+        &[404, 410],
+        NO_USER,
+        Fail(Code::RecipientNotFound),
+    ),
+    by_status(BY_PATH, &[404, 410], CheckDrive),
+    by_status(&[ItemLookup], &[404, 410], Absent),
+    by_status(&[DriveLookup], &[400, 404, 410], Fail(Code::DriveNotProvisioned)),
+    by_status(&[UserLookup], &[400, 404, 410], Fail(Code::RecipientNotFound)),
+    by_status(&[DriveLookup, UserLookup], &[409, 412, 416], UNAVAILABLE),
+    by_status(&[ItemLookup], &[409, 412, 416], UNAVAILABLE),
+    // Upload URLs carry their own credential.
+    by_status(&[Fragment, LastFragment, SessionStatus], &[401, 403, 404, 410], NewSession),
+    by_code(FRAGMENTS, &[400], NO_SESSION, NewSession),
+    by_status(&[SessionStatus], &[400], NewSession),
+    by_status(&[SessionStatus], &[409, 412, 416], UNAVAILABLE),
+    by_status(&[SessionDelete], &[400, 401, 403, 404, 410], AlreadyGone),
+    by_status(&[SessionDelete], &[409, 412, 416], UNAVAILABLE),
+    by_status(FRAGMENTS, &[416], Resume),
+    // Conflicts.
+    conflict(
+        &[SmallPut],
+        &[ConflictPolicy::Rename],
+        &[Occupant::File, Occupant::Folder],
+        NextNumber,
+    ),
+    conflict(
+        &[CreateSession, Fragment, LastFragment, SmallPut],
+        &[],
+        &[Occupant::Folder],
+        Fail(Code::DestinationConflict),
+    ),
+    conflict(
+        &[CreateSession, Fragment, LastFragment, SmallPut],
+        &[],
+        &[Occupant::FileInPath],
+        Fail(Code::DestinationPathConflict),
+    ),
+    conflict(
+        &[CreateSession, Fragment, LastFragment, SmallPut],
+        &[ConflictPolicy::Fail],
+        &[Occupant::File],
+        Fail(Code::DestinationConflict),
+    ),
+    by_status(&[CreateSession], CONFLICTS, WaitForPath),
+    by_status(FRAGMENTS, CONFLICTS, NewSession),
+    by_status(&[SmallPut], CONFLICTS, Repeat { then: Code::DestinationLocked }),
+    // Other refusals.
+    by_status(
+        &[
+            CreateSession,
+            Fragment,
+            LastFragment,
+            SmallPut,
+            SessionStatus,
+            SessionDelete,
+            ItemLookup,
+            DriveLookup,
+        ],
+        &[423],
+        Fail(Code::DestinationLocked),
+    ),
+    by_status(&[UserLookup], &[423], UNAVAILABLE),
+    by_status(
+        &[CreateSession, Fragment, LastFragment, SmallPut, ItemLookup],
+        &[400],
+        Fail(Code::DestinationRefused),
+    ),
+    by_status(BY_PATH, &[416], Fail(Code::DestinationRefused)),
+    by_status(
+        &[Token],
+        &[400, 401, 403, 404, 409, 410, 412, 416, 423],
+        Fail(Code::DestinationUnauthorized),
+    ),
+];

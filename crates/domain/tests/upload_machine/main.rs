@@ -1,0 +1,203 @@
+//! Model test of the upload's state machine against a reference: crashes, duplicates, lost
+//! answers, partial fragments, expired sessions, throttling and cancels in any order.
+//!
+//! `DOCFERRY_MODEL_CASES` sets the number of cases; the default is 2,000.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod drive;
+mod run;
+
+use docferry_domain::failure::FailureCode;
+use docferry_domain::upload::{ConflictPolicy as Policy, GRANULE_BYTES, SMALL_FILE_BYTES};
+use proptest::prelude::*;
+use run::{Case, Ended, Event, Run};
+
+const MB: u64 = 1_000_000;
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        Just(Event::CrashBefore),
+        Just(Event::CrashAfter),
+        Just(Event::Duplicate),
+        Just(Event::LoseAnswer),
+        (0_u64..=100).prop_map(Event::StoreHalf),
+        Just(Event::ServerError),
+        Just(Event::TimeOut),
+        Just(Event::LandLate),
+        Just(Event::Expire),
+        Just(Event::Throttle),
+        Just(Event::Cancel),
+        Just(Event::Vague),
+        Just(Event::WrongSize),
+        Just(Event::SourceBreak),
+        Just(Event::SourceChange),
+        Just(Event::OutOfTime),
+        Just(Event::ForeignPush),
+        (1_u32..=6).prop_map(Event::Hold),
+        Just(Event::Shut),
+        Just(Event::Conflict),
+        Just(Event::NoItem),
+        Just(Event::Forget),
+        Just(Event::Island),
+        (1_u32..=2).prop_map(Event::HashLate),
+    ]
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let total = prop_oneof![
+        0_u64..=SMALL_FILE_BYTES,
+        SMALL_FILE_BYTES + 1..=12 * MB,
+        (13_u64..=40).prop_map(|granules| granules * GRANULE_BYTES),
+    ];
+    let policy = prop_oneof![Just(Policy::Replace), Just(Policy::Rename), Just(Policy::Fail)];
+    let events = proptest::collection::vec((0_u8..8, event()), 0..14);
+    let foreign = prop_oneof![3 => Just(None), 1 => any::<bool>().prop_map(Some)];
+    (total, 1_u64..=12, policy, foreign, events).prop_map(
+        |(total, granules, policy, foreign, events)| Case {
+            total,
+            largest: granules * GRANULE_BYTES,
+            policy,
+            foreign,
+            events,
+        },
+    )
+}
+
+/// Runs a case to its end and checks the final state.
+fn check(case: &Case) -> (Ended, u64) {
+    let mut run = Run::new(case);
+    let ended = run.execute();
+    let has = |wanted: Event| case.events.iter().any(|(_, event)| *event == wanted);
+    let ours: Vec<_> = run.drive.files.values().filter(|file| file.ours).collect();
+    // A PUT that lands after the next one creates a version, not a second file.
+    assert!(ours.len() <= 1 || has(Event::WrongSize) || has(Event::SourceChange), "{ours:?}");
+    if ended == Ended::Delivered {
+        assert!(ours.iter().any(|f| f.size == case.total && f.source.is_some()), "{ours:?}");
+    }
+    if !matches!(case.policy, Policy::Replace) && case.foreign.is_some() {
+        assert!(run.drive.files.values().any(|file| !file.ours), "a foreign file is overwritten");
+    }
+    let refused = case.policy == Policy::Fail && case.foreign.is_some();
+    if refused {
+        assert_ne!(ended, Ended::Delivered);
+    }
+    // Sessions whose URL never arrived expire by themselves.
+    let orphans = run.drive.sessions.iter().filter(|session| session.open).count();
+    let unlearned = case.events.iter().filter(|(_, event)| {
+        matches!(event, Event::CrashAfter | Event::LoseAnswer | Event::StoreHalf(_) | Event::Shut)
+    });
+    assert!(orphans <= unlearned.count(), "{orphans} sessions are orphaned");
+    // After a change of the source, the document delivered before cause_chain a conflict.
+    let conflicts_with_itself = case.policy == Policy::Fail && has(Event::SourceChange);
+    let harmless = !has(Event::Cancel)
+        && !has(Event::WrongSize)
+        && !has(Event::ForeignPush)
+        && !refused
+        && !conflicts_with_itself;
+    // After a third loss of acknowledged bytes the upload fails.
+    let losses = case.events.iter().filter(|(_, event)| *event == Event::Forget).count();
+    if harmless && case.events.len() <= 3 && losses < 3 {
+        assert_eq!(ended, Ended::Delivered, "up to three faults are tolerated");
+    }
+    (ended, run.drive.received)
+}
+
+fn cases() -> ProptestConfig {
+    #[expect(clippy::disallowed_methods, reason = "the number of test cases is not configuration")]
+    let cases = std::env::var("DOCFERRY_MODEL_CASES").ok().and_then(|count| count.parse().ok());
+    ProptestConfig {
+        cases: cases.unwrap_or(2000),
+        // Shrunk failures become named tests below.
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn upload_invariants_hold_for_any_order_of_faults(case in case()) {
+        check(&case);
+    }
+
+    #[test]
+    fn lost_answers_alone_cause_no_resent_byte(
+        total in SMALL_FILE_BYTES + 1..=12 * MB,
+        lost in proptest::collection::vec(2_u8..8, 0..5),
+    ) {
+        // The answer to the first command is not lost: its session would be replaced.
+        let events = lost.into_iter().map(|wait| (wait, Event::LoseAnswer)).collect();
+        let case = Case { total, largest: 3 * GRANULE_BYTES, policy: Policy::Replace, foreign: None, events };
+        prop_assert_eq!(check(&case), (Ended::Delivered, total));
+    }
+
+    #[test]
+    fn small_put_with_a_lost_answer_is_looked_up_and_not_repeated(
+        total in 0..=SMALL_FILE_BYTES,
+        wait in 0_u8..3,
+        lost in prop_oneof![Just(Event::LoseAnswer), Just(Event::CrashAfter)],
+    ) {
+        let case = Case { total, largest: GRANULE_BYTES, policy: Policy::Rename, foreign: None, events: vec![(wait, lost)] };
+        prop_assert_eq!(check(&case), (Ended::Delivered, total));
+    }
+}
+
+fn large(events: Vec<(u8, Event)>) -> Case {
+    Case {
+        total: 20 * GRANULE_BYTES,
+        largest: 8 * GRANULE_BYTES,
+        policy: Policy::Replace,
+        foreign: None,
+        events,
+    }
+}
+
+#[test]
+fn completed_file_of_another_size_fails_verification() {
+    let case = large(vec![(3, Event::WrongSize)]);
+    assert_eq!(check(&case).0, Ended::Failed(FailureCode::VerificationFailed));
+}
+
+/// F13: the last fragment fails repeatedly, in the first session and in the one that
+/// replaces it.
+#[test]
+fn failing_last_fragment_gets_exactly_one_new_session() {
+    let mut events = vec![(3, Event::ServerError)];
+    events.extend([(1, Event::ServerError); 2]);
+    // A status request, a close, an open, and five fragments of half the size.
+    events.push((7, Event::ServerError));
+    events.extend([(1, Event::ServerError); 2]);
+    let mut run = Run::new(&large(events));
+    let ended = run.execute();
+    assert_eq!(run.drive.sessions.len(), 2);
+    assert_eq!(ended, Ended::Delivered, "the next try of the workflow succeeds");
+}
+
+/// Regression: the new entity tag was recorded before the session with the old bytes was
+/// closed. After a crash in between, the next invocation mixed bytes of both versions.
+#[test]
+fn source_change_before_a_crash_never_mixes_two_versions() {
+    for crashes in 1..=3 {
+        let mut events = vec![(2, Event::SourceChange)];
+        events.extend(vec![(0, Event::CrashBefore); crashes]);
+        assert_eq!(check(&large(events)).0, Ended::Delivered);
+    }
+}
+
+/// Regression: after a conflict, a PUT under the next name followed without a checkpoint in
+/// between.
+#[test]
+fn cancel_is_noticed_before_a_put_under_the_next_number() {
+    let case = Case {
+        total: 1,
+        largest: GRANULE_BYTES,
+        policy: Policy::Rename,
+        foreign: Some(false),
+        events: vec![(1, Event::Cancel)],
+    };
+    let mut run = Run::new(&case);
+    assert_eq!(run.execute(), Ended::Canceled);
+    assert_eq!(run.drive.completions, 0);
+}
