@@ -35,7 +35,7 @@ const PARTS: [Part; 5] = [
         name: "upload-model",
         variable: "DOCFERRY_MODEL_CASES",
         count: "100000",
-        place: Place::Binary("course_model"),
+        place: Place::Binary("upload_machine"),
     },
     Part {
         name: "model",
