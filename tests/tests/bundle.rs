@@ -9,10 +9,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use docferry_app::admit::SlotScheduler;
-use docferry_app::bundle::{NewBatch, initiate_batch};
-use docferry_app::initiate::{InitiateSettings, new_id};
+use docferry_app::batch::{NewBatch, initiate_batch};
 use docferry_app::ports::{BatchStore as _, Clock, SlotStore as _};
+use docferry_app::slots::scheduler::SlotScheduler;
+use docferry_app::transfer::create::{InitiateSettings, new_id};
 use docferry_domain::ids::{FileId, ObjectGuid};
 use docferry_domain::job::OnItemError;
 use docferry_domain::phase::Phase;

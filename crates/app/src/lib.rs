@@ -4,31 +4,21 @@
 //! Nothing here depends on AWS, HTTP or Lambda. Every use case can be repeated or resumed after
 //! a crash, because all of its state is read from and written to the [`ports::TransferStore`].
 
-pub mod admit;
-pub mod bundle;
-pub mod control;
-pub mod download;
-pub mod finalize;
-pub mod history;
-pub mod initiate;
-pub mod notify;
-pub mod poll;
+pub mod batch;
+pub mod delivery;
+pub mod finish;
+pub mod job;
+pub mod notification;
 pub mod ports;
-pub mod publish;
-pub mod push;
-pub mod query;
-pub mod requeue;
-pub mod retry;
-mod reuse;
+pub mod recovery;
+pub mod slots;
+pub mod source;
 mod step;
-pub mod sweep;
 mod task;
 mod time;
 pub mod trace;
+pub mod transfer;
 pub mod tries;
-pub mod turn;
-pub mod upload;
-pub mod webhook;
 
 pub use step::{RetryReason, StepOutcome};
 pub use task::{TaskError, TaskInput};

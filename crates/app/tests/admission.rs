@@ -5,9 +5,10 @@
 mod common;
 
 use common::{GUID, MB, SETTINGS, bytes, record, request_to, world_with};
-use docferry_app::initiate::initiate;
+use docferry_app::TaskInput;
 use docferry_app::ports::{Clock as _, SlotStore as _};
-use docferry_app::{TaskInput, control};
+use docferry_app::transfer::cancel;
+use docferry_app::transfer::create::initiate;
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::{Pool, PoolLimits, Priority, SlotState};
 use docferry_testkit::{Fault, Mode, Runner, World};
@@ -89,7 +90,7 @@ async fn transfer_awaiting_arrival_releases_its_slot() {
     let next = request(&runner, "bob@court.example", Priority::Normal).await;
     runner.push_once(&waiting).await.unwrap();
     let scheduler = runner.scheduler();
-    let poll = || docferry_app::poll::poll(&scheduler, &world, runner.rules, &waiting);
+    let poll = || docferry_app::source::poll::poll(&scheduler, &world, runner.rules, &waiting);
     poll().await.unwrap();
     assert_eq!(
         record(&world, &waiting).await.turn,
@@ -103,7 +104,7 @@ async fn transfer_awaiting_arrival_releases_its_slot() {
     // The document arrives; now the upload has to wait for the end of the other transfer.
     world.put_object("order.pdf", bytes(MB));
     let progress = runner.upload_once_after_arrival(&waiting).await.unwrap();
-    assert!(matches!(progress, docferry_app::upload::Progress::Wait { seconds: 1..=15 }));
+    assert!(matches!(progress, docferry_app::delivery::upload::Progress::Wait { seconds: 1..=15 }));
     assert_eq!(record(&world, &waiting).await.turn, SlotState::Queued);
     world.put_object("order.pdf", bytes(MB));
     assert_eq!(runner.execute(&next).await.phase, Some(Phase::Completed));
@@ -118,7 +119,7 @@ async fn cancel_of_a_queued_transfer_ends_it_at_once() {
     let first = request(&runner, "ada@court.example", Priority::Normal).await;
     let waiting = request(&runner, "bob@court.example", Priority::Normal).await;
     let ids = [waiting.transfer_id.clone()];
-    control::terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", &ids).await.unwrap();
+    cancel::terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", &ids).await.unwrap();
     let ended = record(&world, &waiting).await;
     assert_eq!((ended.phase, ended.turn), (Phase::Canceled, SlotState::Idle));
     assert_eq!(world.store().held_and_queued(), (1, 0));

@@ -5,11 +5,11 @@
 mod common;
 
 use common::{SETTINGS, assert_final_invariants, bytes, request_to};
-use docferry_app::bundle::{NewBatch, cancel_batch, initiate_batch};
-use docferry_app::control::terminate;
-use docferry_app::download::JobSettings;
+use docferry_app::batch::{NewBatch, cancel_batch, initiate_batch};
+use docferry_app::job::JobSettings;
+use docferry_app::job::retry::{RetryResult, retry_job};
 use docferry_app::ports::BatchStore as _;
-use docferry_app::retry::{RetryResult, retry_job};
+use docferry_app::transfer::cancel::terminate;
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::{ObjectGuid, TransferId};
 use docferry_domain::job::{Batch, BatchCounts, OnItemError};

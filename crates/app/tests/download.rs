@@ -5,10 +5,11 @@
 mod common;
 
 use common::{GUID, MB, SETTINGS, bytes, record, world_with};
-use docferry_app::control::terminate;
-use docferry_app::initiate::initiate;
+use docferry_app::TaskInput;
 use docferry_app::ports::Clock as _;
-use docferry_app::{TaskInput, poll};
+use docferry_app::source::poll;
+use docferry_app::transfer::cancel::terminate;
+use docferry_app::transfer::create::initiate;
 use docferry_domain::person::Person;
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::{Delivery, DownloadTarget, NewTransfer, Target};

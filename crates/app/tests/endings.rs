@@ -7,9 +7,11 @@ mod common;
 
 use bytes::Bytes;
 use common::{GUID, MB, SETTINGS, bytes, record, start, world_with};
-use docferry_app::finalize::{FinalizeSettings, Ports, finalize};
+use docferry_app::finish::{FinalizeSettings, Ports, finalize};
 use docferry_app::ports::{ConflictPolicy, Destination, Drive as _};
-use docferry_app::{RetryReason, StepOutcome, TaskInput, control, poll};
+use docferry_app::source::poll;
+use docferry_app::transfer::cancel;
+use docferry_app::{RetryReason, StepOutcome, TaskInput};
 use docferry_domain::document::Evidence;
 use docferry_domain::failure::FailureCode;
 use docferry_domain::phase::Phase;
@@ -94,7 +96,7 @@ async fn upload_with_lost_response(
 async fn cancel(world: &World, task: &TaskInput) {
     let runner = runner(world, ConflictPolicy::Replace);
     let ids = std::slice::from_ref(&task.transfer_id);
-    control::terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
+    cancel::terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
     runner.run_all().await;
     runner.recover(10).await;
 }
@@ -136,7 +138,7 @@ async fn ending_waits_for_a_put_in_flight() {
     let runner = runner(&world, policy);
     let _died = Box::pin(runner.survive(runner.upload_once(&task))).await;
     let ids = std::slice::from_ref(&task.transfer_id);
-    control::terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
+    cancel::terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
     let w = &world;
     let ports = Ports { store: w, drive: w, staging: w, artifacts: w, sealer: w, clock: w };
     let finalize_once = async || {

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use common::{MB, assert_invariants, bytes, record, start, start_for, world_with};
 use docferry_app::TaskInput;
+use docferry_app::delivery::upload::Progress;
 use docferry_app::ports::TransferStore as _;
-use docferry_app::upload::Progress;
 use docferry_domain::failure::FailureCode;
 use docferry_domain::phase::Phase;
 use docferry_testkit::{Fault, Mode, Runner, Scripted, World};
@@ -19,7 +19,7 @@ use docferry_testkit::{Fault, Mode, Runner, Scripted, World};
 async fn arrived(world: &World, task: &TaskInput) {
     let runner = Runner::new(world);
     Runner::new(world).push_once(task).await.unwrap();
-    docferry_app::poll::poll(&runner.scheduler(), world, runner.rules, task).await.unwrap();
+    docferry_app::source::poll::poll(&runner.scheduler(), world, runner.rules, task).await.unwrap();
 }
 
 /// Stores one fragment, is throttled, and gets a cancel request during the pause. Returns the phase

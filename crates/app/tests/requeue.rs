@@ -7,7 +7,7 @@ mod common;
 use common::{MB, assert_invariants, bytes, record, start, world_with};
 use docferry_app::TaskInput;
 use docferry_app::ports::TransferStore as _;
-use docferry_app::requeue::{RequeueError, Requeued, requeue};
+use docferry_app::recovery::requeue::{RequeueError, Requeued, requeue};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
 use docferry_domain::phase::Phase;
@@ -39,7 +39,9 @@ async fn requeue_resumes_a_dead_transfer_in_the_next_execution() {
     let task = start(&world).await;
     let runner = Runner::new(&world);
     runner.push_once(&task).await.unwrap();
-    docferry_app::poll::poll(&runner.scheduler(), &world, runner.rules, &task).await.unwrap();
+    docferry_app::source::poll::poll(&runner.scheduler(), &world, runner.rules, &task)
+        .await
+        .unwrap();
     kill(&world, &task);
     let done = requeue(&world, &world, &task.transfer_id).await.unwrap();
     assert_eq!(done, Requeued::Next { attempt: 2 });

@@ -6,11 +6,11 @@ mod common;
 
 use common::{SETTINGS, bytes};
 use docferry_app::TaskInput;
-use docferry_app::download::{CancelResult, JobSettings, NewJob, cancel_job, initiate_job};
+use docferry_app::job::retry::{RetryResult, retry_job};
+use docferry_app::job::{CancelResult, JobSettings, NewJob, cancel_job, initiate_job};
 use docferry_app::ports::{
     BatchStore as _, IndexedDocument, JobStore as _, SlotStore as _, TransferStore as _,
 };
-use docferry_app::retry::{RetryResult, retry_job};
 use docferry_domain::ids::{FileId, TransferId};
 use docferry_domain::job::{JobState, OnItemError};
 use docferry_domain::person::Person;
@@ -174,7 +174,7 @@ async fn retry_of_canceled_batch_survives_one_fault_at_any_effect() {
         let task = runner.started().remove(0);
         runner.execute(&task).await;
         let scheduler = runner.scheduler();
-        docferry_app::bundle::cancel_batch(&scheduler, SETTINGS.record_ttl, "scv", &id)
+        docferry_app::batch::cancel_batch(&scheduler, SETTINGS.record_ttl, "scv", &id)
             .await
             .unwrap();
         runner.run_all().await;
@@ -221,7 +221,7 @@ async fn late_cleanup_does_not_affect_the_next_run() {
         let ids = std::slice::from_ref(&id);
         let task = TaskInput { transfer_id: id.clone(), attempt: 1 };
         runner.push_once(&task).await.unwrap();
-        docferry_app::control::terminate(&scheduler, SETTINGS.record_ttl, "scv", ids)
+        docferry_app::transfer::cancel::terminate(&scheduler, SETTINGS.record_ttl, "scv", ids)
             .await
             .unwrap();
         runner.execute(&task).await;
@@ -262,7 +262,7 @@ async fn late_copy_of_first_run_is_removed_if_retry_never_started() {
         assert!(matches!(retry(&runner, &id).await.unwrap(), RetryResult::Promised { .. }));
         let ids = std::slice::from_ref(&id);
         let scheduler = runner.scheduler();
-        docferry_app::control::terminate(&scheduler, SETTINGS.record_ttl, "scv", ids)
+        docferry_app::transfer::cancel::terminate(&scheduler, SETTINGS.record_ttl, "scv", ids)
             .await
             .unwrap();
         assert_eq!(phase(&world, &id).await, Phase::Canceled);
@@ -290,7 +290,9 @@ async fn document_is_canceled_while_another_of_its_batch_is_not_closed() {
     assert!(matches!(retry(&runner, &job).await.unwrap(), RetryResult::Promised { .. }));
     let ids = [job.document(1), start_job(&runner, &world, 1, &target).await];
     let scheduler = runner.scheduler();
-    docferry_app::control::terminate(&scheduler, SETTINGS.record_ttl, "scv", &ids).await.unwrap();
+    docferry_app::transfer::cancel::terminate(&scheduler, SETTINGS.record_ttl, "scv", &ids)
+        .await
+        .unwrap();
     for id in ids {
         let canceled = world.store().get(&id).await.unwrap().unwrap();
         assert_eq!(canceled.phase, Phase::Canceled, "{id}");

@@ -8,11 +8,11 @@ use common::{MB, assert_invariants, bytes, record, start, world_with};
 use std::ops::Range;
 use std::sync::Arc;
 
+use docferry_app::delivery::upload::{Upload, upload};
 use docferry_app::ports::{
     ByteStream, Clock as _, ConflictPolicy, Destination, Drive as _, ExchangeError, ExchangeStore,
     TransferStore as _,
 };
-use docferry_app::upload::{Upload, upload};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
 use docferry_domain::phase::Phase;
@@ -196,7 +196,9 @@ async fn cancel_is_checked_before_the_put() {
     let task = start(&world).await;
     let runner = Runner::new(&world);
     runner.push_once(&task).await.unwrap();
-    docferry_app::poll::poll(&runner.scheduler(), &world, runner.rules, &task).await.unwrap();
+    docferry_app::source::poll::poll(&runner.scheduler(), &world, runner.rules, &task)
+        .await
+        .unwrap();
     let ports = Upload {
         store: world.clone(),
         drive: world.clone(),

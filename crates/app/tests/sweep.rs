@@ -8,7 +8,7 @@ use common::{
     GUID, MB, assert_invariants, bytes, effect_index, record, start, start_for, world_with,
 };
 use docferry_app::ports::TransferStore as _;
-use docferry_app::push::push;
+use docferry_app::source::push::push;
 use docferry_domain::failure::FailureCode;
 use docferry_domain::phase::Phase;
 use docferry_testkit::{Fault, Mode, Runner, World};
@@ -44,7 +44,9 @@ async fn sweep_resumes_a_dead_transfer_in_the_next_execution() {
     let task = start(&world).await;
     let runner = Runner::new(&world);
     runner.push_once(&task).await.unwrap();
-    docferry_app::poll::poll(&runner.scheduler(), &world, runner.rules, &task).await.unwrap();
+    docferry_app::source::poll::poll(&runner.scheduler(), &world, runner.rules, &task)
+        .await
+        .unwrap();
     let name = format!("{}-1", task.transfer_id);
     world.state().running.remove(&name);
     world.state().closed.insert(name);
@@ -268,7 +270,7 @@ async fn sweep_reads_a_long_queue_once() {
     let mut runner = Runner::new(&world);
     runner.limits = PoolLimits::new(50, 3).into();
     for _ in 0..3000 {
-        docferry_app::initiate::initiate(
+        docferry_app::transfer::create::initiate(
             &runner.scheduler(),
             common::SETTINGS,
             common::request_to("judge@court.example"),
@@ -292,7 +294,9 @@ async fn dead_execution_is_found_despite_thousands_of_queued_transfers() {
     runner.limits = PoolLimits::new(50, 3).into();
     let request = async |email: &str| {
         let new = common::request_to(email);
-        docferry_app::initiate::initiate(&runner.scheduler(), common::SETTINGS, new).await.unwrap()
+        docferry_app::transfer::create::initiate(&runner.scheduler(), common::SETTINGS, new)
+            .await
+            .unwrap()
     };
     for _ in 0..3000 {
         request("judge@court.example").await;
@@ -324,7 +328,7 @@ async fn cancel_of_a_queued_transfer_is_completed_by_the_next_sweep() {
     let new = common::request_to("judge@court.example");
     let scheduler = runner.scheduler();
     let waiting =
-        docferry_app::initiate::initiate(&scheduler, common::SETTINGS, new).await.unwrap();
+        docferry_app::transfer::create::initiate(&scheduler, common::SETTINGS, new).await.unwrap();
     let id = waiting.transfer_id;
     world.store().request_cancel(&id, "scv", 0).await.unwrap();
     runner.recover(1).await;
@@ -342,7 +346,7 @@ async fn queued_transfer_is_swept_only_at_its_deadline() {
     let new = common::request_to("judge@court.example");
     let scheduler = runner.scheduler();
     let waiting =
-        docferry_app::initiate::initiate(&scheduler, common::SETTINGS, new).await.unwrap();
+        docferry_app::transfer::create::initiate(&scheduler, common::SETTINGS, new).await.unwrap();
     for _ in 0..3 {
         world.advance(SignedDuration::from_hours(1));
         assert_eq!(runner.sweep().await.unwrap().seen, 0);
@@ -387,7 +391,8 @@ async fn sweep_grants_slots_once_for_any_number_of_endings() {
     for _ in 0..6 {
         let new = common::request_to("judge@court.example");
         let scheduler = runner.scheduler();
-        let created = docferry_app::initiate::initiate(&scheduler, common::SETTINGS, new).await;
+        let created =
+            docferry_app::transfer::create::initiate(&scheduler, common::SETTINGS, new).await;
         waiting.push(created.unwrap().transfer_id);
     }
     for id in &waiting[2..] {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use common::{MB, assert_invariants, bytes, start, start_for, world_with};
 use docferry_app::TaskInput;
+use docferry_app::delivery::upload::Progress;
 use docferry_app::ports::{Clock as _, ThrottleBudget as _};
-use docferry_app::upload::Progress;
 use docferry_domain::phase::Phase;
 use docferry_testkit::{InMemoryThrottleBudget, Runner, Scripted, World};
 use jiff::SignedDuration;
@@ -23,7 +23,9 @@ async fn arrived(world: &World, email: &str) -> TaskInput {
     let task = start_for(world, email).await.unwrap();
     Runner::new(world).push_once(&task).await.unwrap();
     let runner = Runner::new(world);
-    docferry_app::poll::poll(&runner.scheduler(), world, runner.rules, &task).await.unwrap();
+    docferry_app::source::poll::poll(&runner.scheduler(), world, runner.rules, &task)
+        .await
+        .unwrap();
     task
 }
 

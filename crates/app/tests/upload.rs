@@ -7,8 +7,8 @@ mod common;
 use std::time::Duration;
 
 use common::{MB, assert_invariants, bytes, record, start, world_with};
+use docferry_app::delivery::upload::Progress;
 use docferry_app::ports::{ConflictPolicy, Destination, Drive as _};
-use docferry_app::upload::Progress;
 use docferry_domain::failure::FailureCode;
 use docferry_domain::phase::Phase;
 use docferry_testkit::{Fault, Mode, Runner, Scripted, World};
@@ -136,7 +136,9 @@ async fn checkpoint_hash_covers_only_acknowledged_bytes() {
     let task = start(&world).await;
     let runner = runner(&world);
     runner.push_once(&task).await.unwrap();
-    docferry_app::poll::poll(&runner.scheduler(), &world, runner.rules, &task).await.unwrap();
+    docferry_app::source::poll::poll(&runner.scheduler(), &world, runner.rules, &task)
+        .await
+        .unwrap();
     let pause = Scripted::Throttle(Some(Duration::from_secs(322)));
     world.state().drive.script = vec![Scripted::Correct, Scripted::StoreThenLose(12_345), pause];
     runner.upload_once(&task).await.unwrap();
@@ -155,7 +157,9 @@ async fn older_invocation_stops_at_its_next_write() {
     let task = start(&world).await;
     let runner = runner(&world);
     runner.push_once(&task).await.unwrap();
-    docferry_app::poll::poll(&runner.scheduler(), &world, runner.rules, &task).await.unwrap();
+    docferry_app::source::poll::poll(&runner.scheduler(), &world, runner.rules, &task)
+        .await
+        .unwrap();
     // Two invocations of the same task run concurrently: both end, and one of them delivers.
     let (first, second) = tokio::join!(runner.upload_once(&task), runner.upload_once(&task));
     let outcomes = [first.map_err(|e| e.code), second.map_err(|e| e.code)];
@@ -183,7 +187,9 @@ async fn source_replaced_during_upload_fails_as_source_changed() {
     let task = start(&world).await;
     let runner = runner(&world);
     runner.push_once(&task).await.unwrap();
-    docferry_app::poll::poll(&runner.scheduler(), &world, runner.rules, &task).await.unwrap();
+    docferry_app::source::poll::poll(&runner.scheduler(), &world, runner.rules, &task)
+        .await
+        .unwrap();
     world.put_object("order.pdf", bytes(5 * MB - 1));
     let ended = runner.execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Failed));
@@ -199,7 +205,9 @@ async fn rewritten_source_is_uploaded_again_with_its_new_tag() {
     let task = start(&world).await;
     let runner = runner(&world);
     runner.push_once(&task).await.unwrap();
-    docferry_app::poll::poll(&runner.scheduler(), &world, runner.rules, &task).await.unwrap();
+    docferry_app::source::poll::poll(&runner.scheduler(), &world, runner.rules, &task)
+        .await
+        .unwrap();
     world.state().objects.get_mut("order.pdf").unwrap().etag = "\"another\"".into();
     let ended = runner.execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Completed), "{ended:?}");
@@ -215,7 +223,9 @@ async fn cancel_after_the_last_fragment_ends_as_completed() {
     let task = start(&world).await;
     let runner = runner(&world);
     runner.push_once(&task).await.unwrap();
-    docferry_app::poll::poll(&runner.scheduler(), &world, runner.rules, &task).await.unwrap();
+    docferry_app::source::poll::poll(&runner.scheduler(), &world, runner.rules, &task)
+        .await
+        .unwrap();
     // The response to the last fragment is lost, and the process dies before its next call.
     world.state().drive.script = vec![Scripted::Correct, Scripted::StoreThenLose(u64::MAX)];
     let lost = world.effects().len() + 11;
@@ -228,7 +238,7 @@ async fn cancel_after_the_last_fragment_ends_as_completed() {
     assert_eq!(world.effects()[lost], "session_status", "{:?}", world.effects());
     let ttl = common::SETTINGS.record_ttl;
     let ids = std::slice::from_ref(&task.transfer_id);
-    docferry_app::control::terminate(&Runner::new(&world).scheduler(), ttl, "scv", ids)
+    docferry_app::transfer::cancel::terminate(&Runner::new(&world).scheduler(), ttl, "scv", ids)
         .await
         .unwrap();
     let ended = runner.execute(&task).await;
@@ -243,7 +253,9 @@ async fn transfer_ends_at_its_deadline_with_an_unclosable_session() {
     let task = start(&world).await;
     let runner = runner(&world);
     runner.push_once(&task).await.unwrap();
-    docferry_app::poll::poll(&runner.scheduler(), &world, runner.rules, &task).await.unwrap();
+    docferry_app::source::poll::poll(&runner.scheduler(), &world, runner.rules, &task)
+        .await
+        .unwrap();
     world.state().drive.script = vec![Scripted::Correct, Scripted::Throttle(None)];
     runner.upload_once(&task).await.unwrap();
     world.state().drive.script = vec![Scripted::ServerError; 500];

@@ -9,17 +9,17 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use common::{SETTINGS, bytes};
-use docferry_app::download::{JobSettings, NewJob, cancel_job, initiate_job};
-use docferry_app::finalize::Ports;
+use docferry_app::finish::Ports;
+use docferry_app::job::retry::retry_job;
+use docferry_app::job::{JobSettings, NewJob, cancel_job, initiate_job};
+use docferry_app::notification::webhook::{
+    NotificationResult, ReceivedNotification, WebhookSettings, notify_receiver,
+};
 use docferry_app::ports::{
     AuditQueue, Clock as _, IndexedDocument, QueueError, ReceiverError, Redelivery, WebhookQueue,
     WebhookReceiver,
 };
-use docferry_app::retry::retry_job;
-use docferry_app::sweep::{SweepSettings, sweep};
-use docferry_app::webhook::{
-    NotificationResult, ReceivedNotification, WebhookSettings, notify_receiver,
-};
+use docferry_app::recovery::{SweepSettings, sweep};
 use docferry_domain::ids::{FileId, TransferId};
 use docferry_domain::job::{OnItemError, WebhookNotification};
 use docferry_domain::person::Person;

@@ -6,10 +6,10 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use docferry_app::admit::SlotScheduler;
-use docferry_app::download::{Job, JobSettings, NewJob, initiate_job, job_of};
-use docferry_app::initiate::InitiateSettings;
+use docferry_app::job::{Job, JobSettings, NewJob, initiate_job, job_of};
 use docferry_app::ports::{Clock as _, DocumentIndex, IndexedDocument, StoreError};
+use docferry_app::slots::scheduler::SlotScheduler;
+use docferry_app::transfer::create::InitiateSettings;
 use docferry_aws::StepFunctionsWorkflow;
 use docferry_domain::ids::FileId;
 use docferry_domain::job::OnItemError;

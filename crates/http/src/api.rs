@@ -1,4 +1,4 @@
-use docferry_app::admit::SlotScheduler;
+use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_domain::slots::SlotLimits;
 use jiff::SignedDuration;
 

@@ -9,7 +9,7 @@ use axum::{Json, Router};
 use docferry_app::ports::{
     BatchStore, Clock, DocumentIndex, History, Presigner, StorageProbe, TransferStore,
 };
-use docferry_app::query::transfer_of;
+use docferry_app::transfer::get::transfer_of;
 use docferry_contract::scv::TransferStatus;
 use docferry_domain::ids::TransferId;
 

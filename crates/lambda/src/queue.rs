@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use docferry_app::webhook::{NotificationResult, ReceivedNotification};
+use docferry_app::notification::webhook::{NotificationResult, ReceivedNotification};
 use docferry_domain::job::WebhookNotification;
 use futures::future::join_all;
 use lambda_runtime::{Error, LambdaEvent, service_fn};

@@ -2,9 +2,9 @@
 
 use std::future::Future;
 
-use docferry_app::poll::Arrival;
+use docferry_app::delivery::upload::Progress;
 use docferry_app::ports::Clock as _;
-use docferry_app::upload::Progress;
+use docferry_app::source::poll::Arrival;
 use docferry_app::{RetryReason, StepOutcome, TaskError, TaskInput, trace};
 use docferry_contract::task::{DEFINITION, PollOutput, PushOutput, UploadOutput};
 use docferry_domain::failure::FailureCode;

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use docferry_app::admit::SlotScheduler;
-use docferry_app::finalize::{FinalizeSettings, Ports, finalize};
-use docferry_app::notify::{forward, notify};
+use docferry_app::delivery::gate::{publish_with_slot, upload_with_slot};
+use docferry_app::delivery::publish::{Publish, PublishSettings};
+use docferry_app::delivery::upload::{Progress, Upload, UploadSettings};
+use docferry_app::finish::{FinalizeSettings, Ports, finalize};
+use docferry_app::notification::outcome::{forward, notify};
 use docferry_app::ports::{Clock as _, ConflictPolicy};
-use docferry_app::publish::{Publish, PublishSettings};
-use docferry_app::sweep::{SweepSettings, Swept, sweep};
+use docferry_app::recovery::{SweepSettings, Swept, sweep};
+use docferry_app::slots::scheduler::SlotScheduler;
+use docferry_app::source::poll;
+use docferry_app::source::push;
 use docferry_app::tries::recorded;
-use docferry_app::turn::{publish_with_slot, upload_with_slot};
-use docferry_app::upload::{Progress, Upload, UploadSettings};
-use docferry_app::{RetryReason, StepOutcome, TaskError, TaskInput, poll, push};
+use docferry_app::{RetryReason, StepOutcome, TaskError, TaskInput};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::{Pool, PoolLimits, SlotLimits};

@@ -1,7 +1,7 @@
 //! The `finalize` step: ends a transfer, after success, failure or cancellation.
 
-use docferry_app::admit::SlotScheduler;
-use docferry_app::finalize::{FinalizeSettings, Ports, finalize};
+use docferry_app::finish::{FinalizeSettings, Ports, finalize};
+use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_app::tries::recorded;
 use docferry_contract::task::{FinalizeInput, FinalizeOutput};
 use docferry_domain::transfer::Step;

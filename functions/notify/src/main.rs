@@ -1,7 +1,7 @@
 //! The `notify` function: sends the outcome of each ended transfer to the audit queue, and webhook
 //! notifications to the webhook queue.
 
-use docferry_app::notify::{forward, notify};
+use docferry_app::notification::outcome::{forward, notify};
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, run_outbox_stream};
 

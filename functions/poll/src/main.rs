@@ -1,7 +1,7 @@
 //! The `poll` step: checks whether the document has arrived completely in the exchange bucket.
 
-use docferry_app::admit::SlotScheduler;
-use docferry_app::poll::poll;
+use docferry_app::slots::scheduler::SlotScheduler;
+use docferry_app::source::poll::poll;
 use docferry_app::tries::recorded;
 use docferry_contract::task::TaskInput;
 use docferry_domain::transfer::Step;

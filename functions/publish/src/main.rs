@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use docferry_app::admit::SlotScheduler;
-use docferry_app::publish::{Publish, PublishSettings};
+use docferry_app::delivery::gate::publish_with_slot;
+use docferry_app::delivery::publish::{Publish, PublishSettings};
+use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_app::tries::recorded;
-use docferry_app::turn::publish_with_slot;
 use docferry_contract::task::TaskInput;
 use docferry_domain::transfer::Step;
 use docferry_lambda::config::Reader;

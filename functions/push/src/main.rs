@@ -1,6 +1,6 @@
 //! The `push` step: asks the document source to push the document to the exchange bucket.
 
-use docferry_app::push::push;
+use docferry_app::source::push::push;
 use docferry_app::tries::recorded;
 use docferry_contract::task::TaskInput;
 use docferry_domain::transfer::Step;

@@ -1,8 +1,8 @@
 //! The `sweep` function: runs every minute and repairs work whose execution or delivery failed.
 
-use docferry_app::admit::SlotScheduler;
-use docferry_app::finalize::{FinalizeSettings, Ports};
-use docferry_app::sweep::{SweepSettings, sweep};
+use docferry_app::finish::{FinalizeSettings, Ports};
+use docferry_app::recovery::{SweepSettings, sweep};
+use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, SystemClock, run_schedule};
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use docferry_app::admit::SlotScheduler;
+use docferry_app::delivery::gate::upload_with_slot;
+use docferry_app::delivery::upload::{Upload, UploadSettings};
 use docferry_app::ports::ConflictPolicy;
+use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_app::tries::recorded;
-use docferry_app::turn::upload_with_slot;
-use docferry_app::upload::{Upload, UploadSettings};
 use docferry_contract::task::TaskInput;
 use docferry_domain::transfer::Step;
 use docferry_lambda::config::Reader;

@@ -1,7 +1,7 @@
 //! The `webhook` function: sends webhooks about ended jobs to the receivers that callers have
 //! named.
 
-use docferry_app::webhook::notify_receiver;
+use docferry_app::notification::webhook::notify_receiver;
 use docferry_lambda::config::Reader;
 use docferry_lambda::{Error, SystemClock, run_webhook_queue};
 

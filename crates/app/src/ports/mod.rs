@@ -4,45 +4,47 @@
 //! how the caller has to react. No error text holds a URL, a name, an address or a token.
 
 mod artifacts;
-mod bundles;
+mod batches;
+mod cause;
 mod clock;
 mod credentials;
 mod directory;
+mod document_index;
+mod document_source;
 mod drive;
-mod index;
+mod exchange;
 mod jobs;
 mod outbox;
 mod presigner;
 mod probe;
-mod quota;
+mod rate_limit;
 mod sealer;
 mod slots;
-mod source;
-mod staging;
 mod store;
 mod throttle;
 mod webhook;
 mod workflow;
 
 pub use artifacts::{ArtifactError, ArtifactStore, Artifacts, OpenUpload, StoredPart};
-pub use bundles::BatchStore;
+pub use batches::BatchStore;
+pub use cause::Cause;
 pub use clock::Clock;
 pub use credentials::{CredentialsProvider, Freshness};
 pub use directory::{Directory, DirectoryError};
+pub use document_index::{DocumentIndex, IndexedDocument};
+pub use document_source::{DocumentSource, SourceAnswer, SourceError};
 pub use drive::{
     ConflictPolicy, Destination, Drive, DriveError, DriveItem, FragmentResult, SessionEnd,
     SessionStatus, UploadSession, UploadUrl,
 };
-pub use index::{DocumentIndex, IndexedDocument};
+pub use exchange::{ByteStream, ExchangeError, ExchangeStore};
 pub use jobs::{CreateResult, Entry, History, HistoryEntry, JobPosition, JobStore};
 pub use outbox::{AuditQueue, OUTBOX_RESEND_DELAY, Outbox, QueueError};
 pub use presigner::{PresignedUrl, Presigner};
 pub use probe::StorageProbe;
-pub use quota::CallCounter;
+pub use rate_limit::CallCounter;
 pub use sealer::{SealError, Sealer};
 pub use slots::{MAX_GRANTS, SlotStore};
-pub use source::{DocumentSource, SourceAnswer, SourceError};
-pub use staging::{ByteStream, ExchangeError, ExchangeStore};
 pub use store::{
     CheckpointAck, FIRST_CHECK_DELAY, PushRecord, Release, SealedSession, SessionRecord,
     StoreError, TransferStore, WorkItem, WriteError,
@@ -62,8 +64,3 @@ impl<
 > Store for T
 {
 }
-
-/// Cause of an error, for the log.
-///
-/// Its text must hold no secret and no personal data.
-pub type Cause = Box<dyn std::error::Error + Send + Sync>;

@@ -9,7 +9,7 @@
 )]
 
 use bytes::Bytes;
-use docferry_app::initiate::{InitiateSettings, initiate};
+use docferry_app::transfer::create::{InitiateSettings, initiate};
 use docferry_app::{TaskError, TaskInput};
 use docferry_domain::job::WebhookNotification;
 use docferry_domain::phase::Phase;

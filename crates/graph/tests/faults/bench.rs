@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use docferry_app::finalize::{FinalizeSettings, Ports, finalize};
-use docferry_app::initiate::{InitiateSettings, initiate};
+use docferry_app::delivery::upload::{Progress, Upload, UploadSettings, upload};
+use docferry_app::finish::{FinalizeSettings, Ports, finalize};
 use docferry_app::ports::{
     Cause, Clock as _, ConflictPolicy, CredentialsProvider, Freshness, TransferStore as _,
 };
-use docferry_app::upload::{Progress, Upload, UploadSettings, upload};
-use docferry_app::{TaskError, TaskInput, poll, push};
+use docferry_app::source::poll;
+use docferry_app::source::push;
+use docferry_app::transfer::create::{InitiateSettings, initiate};
+use docferry_app::{TaskError, TaskInput};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::Priority;

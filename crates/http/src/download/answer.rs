@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use docferry_app::download::Job;
+use docferry_app::job::Job;
 use docferry_app::ports::PresignedUrl;
 use docferry_contract::job::{
     JobError, JobItem, JobResult, JobStatus, JobTransientError, Progress, Timestamps, time,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use docferry_app::download::{Job, job_of};
+use docferry_app::job::{Job, job_of};
 use docferry_app::ports::{BatchStore, Clock, Presigner, TransferStore};
 use docferry_contract::events::{ProgressEvent, ResultEvent, StatusEvent};
 use docferry_domain::ids::TransferId;

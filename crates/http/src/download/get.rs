@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use docferry_app::download::{FetchableArtifact, Job};
+use docferry_app::job::{FetchableArtifact, Job};
 use docferry_app::ports::{BatchStore, Clock, Presigner, TransferStore};
 use docferry_contract::job::{DeliveredDocument, DeliveryPlace, DocumentKey, JobResults};
 use docferry_domain::job::JobState;

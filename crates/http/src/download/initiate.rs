@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use docferry_app::TaskError;
-use docferry_app::download::{
+use docferry_app::job::{
     IdempotencyKey, JobRejection, JobSettings, NewJob, first_accepted_job, initiate_job,
 };
 use docferry_app::ports::{Clock, Directory, DocumentIndex, Store, Workflow};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use docferry_app::history::{Filter, list_jobs};
+use docferry_app::job::list::{Filter, list_jobs};
 use docferry_app::ports::{Clock, History, HistoryEntry};
 use docferry_contract::job::{JobList, ListedJob, Timestamps, time};
 use docferry_contract::problem::FieldError;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use docferry_app::download::IdempotencyKey;
+use docferry_app::job::IdempotencyKey;
 use docferry_contract::problem::FieldError;
 use http::HeaderMap;
 use serde_json::Value;

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use docferry_app::history::Filter;
+use docferry_app::job::list::Filter;
 use docferry_app::ports::JobPosition;
 use sha2::{Digest as _, Sha256};
 

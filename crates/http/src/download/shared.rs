@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
-use docferry_app::download::{FetchableArtifact, Job, job_of};
+use docferry_app::job::{FetchableArtifact, Job, job_of};
 use docferry_app::ports::{BatchStore, Clock, PresignedUrl, Presigner, TransferStore};
 use docferry_contract::job::JobStatus;
 use docferry_domain::ids::TransferId;

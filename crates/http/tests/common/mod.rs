@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use docferry_app::download::JobSettings;
-use docferry_app::initiate::InitiateSettings;
+use docferry_app::job::JobSettings;
+use docferry_app::transfer::create::InitiateSettings;
 use docferry_contract::scope::{Scope, Scopes};
 use docferry_domain::callback::CallbackRule;
 use docferry_http::{

@@ -155,10 +155,10 @@ pub fn callback_rule(
 /// Retries of webhooks: `WEBHOOK_FIRST_RETRY_SECONDS`, `WEBHOOK_MAX_TRIES`.
 pub fn webhook_settings(
     reader: &mut Reader<impl Variables>,
-) -> docferry_app::webhook::WebhookSettings {
-    let default = docferry_app::webhook::WebhookSettings::default();
+) -> docferry_app::notification::webhook::WebhookSettings {
+    let default = docferry_app::notification::webhook::WebhookSettings::default();
     let first_pause = reader.seconds("WEBHOOK_FIRST_RETRY_SECONDS", 5);
-    docferry_app::webhook::WebhookSettings {
+    docferry_app::notification::webhook::WebhookSettings {
         first_pause: first_pause.unsigned_abs(),
         most_tries: reader.or("WEBHOOK_MAX_TRIES", default.most_tries),
         ..default
@@ -216,13 +216,13 @@ fn edge<Q>(
 /// Also reads `ARRIVAL_DEADLINE_SECONDS` and `DEADLINE_BASE_SECONDS`, so that the check of the
 /// settings can compare them. If they contradict each other, the function does not start, instead
 /// of accepting work that would fail later.
-pub fn job_settings(reader: &mut Reader<impl Variables>) -> docferry_app::download::JobSettings {
+pub fn job_settings(reader: &mut Reader<impl Variables>) -> docferry_app::job::JobSettings {
     let _compared = (arrival_rules(reader), reader.seconds("DEADLINE_BASE_SECONDS", 3_600));
-    let initiate = docferry_app::initiate::InitiateSettings {
+    let initiate = docferry_app::transfer::create::InitiateSettings {
         transfer_deadline: reader.seconds("TRANSFER_DEADLINE_SECONDS", 14_400),
         record_ttl: record_ttl(reader),
     };
-    docferry_app::download::JobSettings { initiate, job_ttl: reader.hours("JOB_TTL_HOURS", 24) }
+    docferry_app::job::JobSettings { initiate, job_ttl: reader.hours("JOB_TTL_HOURS", 24) }
 }
 
 /// Time for which the record of an ended transfer or job is shown: `RECORD_TTL_HOURS`.

@@ -4,10 +4,10 @@ use super::machine::Definition;
 use crate::template::{Resource, Template, each, referred};
 
 /// Hours in which a download is reused for other requests of the same document
-/// (`docferry_app::push`).
+/// (`docferry_app::source::push`).
 const REUSE_HOURS: u64 = 12;
 
-/// Longest pause between two tries of a webhook, in seconds (`docferry_app::webhook`).
+/// Longest pause between two tries of a webhook, in seconds (`docferry_app::notification::webhook`).
 const LONGEST_PAUSE_SECONDS: u64 = 3 * 3600;
 
 /// Seconds before its timeout at which `publish` stops and returns (its `main`).
@@ -16,7 +16,7 @@ const PUBLISH_MARGIN_SECONDS: u64 = 15;
 /// Seconds that API Gateway waits for a function.
 const GATEWAY_SECONDS: u64 = 29;
 
-/// Maximum number of executions of a run (`docferry_app::sweep`).
+/// Maximum number of executions of a run (`docferry_app::recovery`).
 const EXECUTIONS_OF_A_RUN: u64 = 3;
 
 /// Largest execution number that the patterns in the roles cover: two digits.

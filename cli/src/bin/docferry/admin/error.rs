@@ -1,5 +1,5 @@
 use docferry_app::ports::{Cause, StoreError, WorkflowError};
-use docferry_app::requeue::RequeueError;
+use docferry_app::recovery::requeue::RequeueError;
 use docferry_aws::{Fault, FaultKind};
 use miette::Diagnostic;
 

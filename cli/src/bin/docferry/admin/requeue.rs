@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use docferry_app::requeue::{Requeued, requeue};
+use docferry_app::recovery::requeue::{Requeued, requeue};
 use docferry_domain::ids::TransferId;
 use serde::Serialize;
 

@@ -1,0 +1,361 @@
+//! Step `publish`: copies a document into the delivery bucket, from which callers fetch it by a
+//! presigned URL, one invocation at a time.
+//!
+//! The parts of a multipart upload may be stored in any order and repeatedly. So several parts
+//! are copied in parallel, and an invocation that resumes the copy lists the parts that are
+//! already stored.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use docferry_domain::document::{Artifact, ArtifactRecord, SourceHash};
+use docferry_domain::failure::FailureCode;
+use docferry_domain::transfer::{ArrivedObject, Delivery, Transfer};
+use docferry_domain::upload::Throughput;
+use docferry_domain::upload::{Checkpoint, UploadCounters};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
+
+use crate::delivery::artifact::reusable_artifact;
+use crate::delivery::upload::{Progress, SourceObject, is_contested, may_be_other_document};
+use crate::ports::{
+    ArtifactError, ArtifactStore, Artifacts, Clock, ExchangeError, ExchangeStore, OpenUpload,
+    StoredPart, TransferStore,
+};
+use crate::task::ensure_active;
+use crate::{TaskError, TaskInput};
+
+/// Maximum number of parts in a multipart upload. Source:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>.
+const MAX_PARTS: u64 = 10_000;
+
+/// Limits of one invocation.
+#[derive(Debug, Clone, Copy)]
+pub struct PublishSettings {
+    /// Size of a part in bytes, at least 5 MiB. A document that is not larger is written with a
+    /// single PUT. Parts are larger in a document that would have more than 10,000 of them.
+    pub part_bytes: u64,
+    /// Number of parts copied in parallel, each of which is held in memory.
+    pub parallel_parts: usize,
+    /// Safety margin: the invocation returns this long before its deadline.
+    pub margin: Duration,
+}
+
+/// Ports and limits of [`publish`].
+#[derive(Debug)]
+pub struct Publish<'a, S, G, A, C> {
+    /// Transfer and artifact records.
+    pub store: &'a S,
+    /// The exchange bucket, which holds the source copy.
+    pub staging: &'a G,
+    /// The delivery bucket.
+    pub artifacts: &'a A,
+    /// Source of the current time.
+    pub clock: &'a C,
+    /// Limits.
+    pub settings: PublishSettings,
+}
+
+/// Returns the key of the object that a transfer creates. Each run has its own key: keys are
+/// never reused, so deleting an old object cannot affect a new one.
+#[must_use]
+pub fn artifact_key(transfer: &Transfer) -> String {
+    format!("downloads/{}/{}", transfer.transfer_id, transfer.retries)
+}
+
+/// Copies the document of a transfer into the delivery bucket until the copy is complete or
+/// `deadline` minus the margin is reached.
+///
+/// # Errors
+/// A [`TaskError`] whose code says whether the workflow retries.
+pub async fn publish<S, G, A, C>(
+    ports: &Publish<'_, S, G, A, C>,
+    task: &TaskInput,
+    deadline: Timestamp,
+) -> Result<Progress, TaskError>
+where
+    S: TransferStore + ArtifactStore,
+    G: ExchangeStore,
+    A: Artifacts,
+    C: Clock,
+{
+    let transfer = ports.store.claim(&task.transfer_id, task.attempt).await?;
+    if transfer.delivery.is_some() {
+        return Ok(Progress::Done);
+    }
+    ensure_active(&transfer, task.attempt, ports.clock.now())?;
+    if transfer.needs_source() {
+        return Ok(Progress::SourceLost);
+    }
+    // Another transfer may have delivered the same document since this one pushed it.
+    if let Some(found) = reusable_artifact(ports.store, ports.clock.now(), &transfer).await? {
+        let delivery = Artifact { key: found.key, size: found.size }.into();
+        ports.store.record_delivery(&task.transfer_id, transfer.epoch, &delivery).await?;
+        return Ok(Progress::Done);
+    }
+    let object = SourceObject::of(&transfer).ok_or(FailureCode::Internal)?;
+    let stop_at = deadline.checked_sub(ports.settings.margin).unwrap_or(deadline);
+    let run = Run { key: artifact_key(&transfer), ports, transfer, object, stop_at };
+    match run.run_to_end().await {
+        Err(error) if error.code == FailureCode::SourceChanged => run.restart().await,
+        Err(error) if error.code == FailureCode::AlreadyEnded => {
+            run.remove_unless_needed().await?;
+            Err(error)
+        }
+        other => other,
+    }
+}
+
+/// State of one invocation.
+struct Run<'a, S, G, A, C> {
+    ports: &'a Publish<'a, S, G, A, C>,
+    transfer: Transfer,
+    /// The exchange object that is copied.
+    object: SourceObject,
+    /// Key of the object in the delivery bucket.
+    key: String,
+    /// When the invocation has to return.
+    stop_at: Timestamp,
+}
+
+impl<S, G, A, C> Run<'_, S, G, A, C>
+where
+    S: TransferStore + ArtifactStore,
+    G: ExchangeStore,
+    A: Artifacts,
+    C: Clock,
+{
+    async fn run_to_end(&self) -> Result<Progress, TaskError> {
+        if !self.is_copied().await? {
+            if self.object.size() <= self.ports.settings.part_bytes {
+                let bytes = self.read(0..self.object.size()).await?;
+                self.ensure_own().await?;
+                self.ports.artifacts.put(&self.key, self.mime(), bytes).await?;
+                self.checkpoint(self.object.size(), &mut None).await?;
+            } else if !self.copy_parts().await? {
+                return Ok(Progress::Continue);
+            }
+            if !self.is_copied().await? {
+                return Err(FailureCode::DeliveryUnavailable.into());
+            }
+        }
+        self.record_delivery().await?;
+        Ok(Progress::Done)
+    }
+
+    /// Returns whether the object exists with the full size. Only complete documents are ever
+    /// written under the key, and the bucket verifies each part.
+    async fn is_copied(&self) -> Result<bool, TaskError> {
+        Ok(self.ports.artifacts.stored_size(&self.key).await? == Some(self.object.size()))
+    }
+
+    /// Copies missing parts and completes the multipart upload. Returns `false` when time ran
+    /// out before all parts were stored.
+    async fn copy_parts(&self) -> Result<bool, TaskError> {
+        let artifacts = self.ports.artifacts;
+        let open = match artifacts.open_upload(&self.key).await? {
+            Some(open) => open,
+            None => {
+                let id = artifacts.begin(&self.key, self.mime()).await?;
+                OpenUpload { id, parts: Vec::new() }
+            }
+        };
+        let part_bytes = self.part_bytes();
+        let range = |number: u32| {
+            let start = u64::from(number - 1) * part_bytes;
+            start..(start + part_bytes).min(self.object.size())
+        };
+        let is_whole = |part: &StoredPart| part.size == length(&range(part.number));
+        let count = u32::try_from(self.object.size().div_ceil(part_bytes)).unwrap_or(u32::MAX);
+        let mut stored: BTreeMap<u32, StoredPart> = open
+            .parts
+            .into_iter()
+            .filter(|part| (1..=count).contains(&part.number) && is_whole(part))
+            .map(|part| (part.number, part))
+            .collect();
+        let missing: Vec<u32> = (1..=count).filter(|n| !stored.contains_key(n)).collect();
+        let sending = stream::iter(missing)
+            .map(async |number| {
+                let bytes = self.read(range(number)).await?;
+                Ok::<_, TaskError>(artifacts.put_part(&self.key, &open.id, number, bytes).await?)
+            })
+            .buffer_unordered(self.ports.settings.parallel_parts.max(1));
+        let mut sending = std::pin::pin!(sending);
+        let mut pace = self.transfer.checkpoint.as_ref().and_then(|checkpoint| checkpoint.pace);
+        while let Some(part) = sending.try_next().await? {
+            stored.insert(part.number, part);
+            self.checkpoint(stored.values().map(|part| part.size).sum(), &mut pace).await?;
+            if self.ports.clock.now() >= self.stop_at && stored.len() < count as usize {
+                return Ok(false);
+            }
+        }
+        self.ensure_own().await?;
+        let parts: Vec<_> = stored.into_values().collect();
+        match artifacts.complete(&self.key, &open.id, &parts).await {
+            // `UploadGone`: an earlier try of ours or another run of this step has completed
+            // it. The caller checks that the object exists.
+            Ok(()) | Err(ArtifactError::UploadGone) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Fails when a push of another document may have written the object that was read.
+    async fn ensure_own(&self) -> Result<(), TaskError> {
+        let written_at = self.transfer.object.as_ref().and_then(|object| object.written_at);
+        if is_contested(self.ports.store, &self.transfer, written_at).await? {
+            return Err(FailureCode::SourceChanged.into());
+        }
+        Ok(())
+    }
+
+    /// Returns the size of a part in bytes.
+    fn part_bytes(&self) -> u64 {
+        self.ports.settings.part_bytes.max(self.object.size().div_ceil(MAX_PARTS))
+    }
+
+    fn mime(&self) -> Option<&str> {
+        self.transfer.source.as_ref()?.mime.as_deref()
+    }
+
+    /// Reads a range of the exchange object into memory.
+    async fn read(&self, range: Range<u64>) -> Result<Bytes, ExchangeError> {
+        let len = length(&range);
+        if len == 0 {
+            return Ok(Bytes::new());
+        }
+        let mut bytes = BytesMut::with_capacity(usize::try_from(len).unwrap_or_default());
+        let SourceObject { key, etag, .. } = &self.object;
+        let mut stream = self.ports.staging.read(key, etag, range).await?;
+        while let Some(piece) = stream.next().await {
+            bytes.extend_from_slice(&piece?);
+        }
+        if bytes.len() as u64 == len { Ok(bytes.freeze()) } else { Err(ExchangeError::Gone) }
+    }
+
+    /// Stores the checkpoint. Fails with [`FailureCode::Canceled`] when the transfer has to
+    /// stop.
+    async fn checkpoint(
+        &self,
+        offset: u64,
+        pace: &mut Option<Throughput>,
+    ) -> Result<(), TaskError> {
+        *pace = Some(Throughput::next(*pace, self.ports.clock.now(), offset));
+        let checkpoint = Checkpoint {
+            offset,
+            hash: SourceHash::default().state(),
+            fragment_bytes: self.part_bytes(),
+            sessions: 1,
+            fresh_session: false,
+            tally: UploadCounters::default(),
+            putting_until: None,
+            numbering: false,
+            number: 0,
+            answered: None,
+            pace: *pace,
+        };
+        let Transfer { transfer_id, epoch, .. } = &self.transfer;
+        let ack = self.ports.store.checkpoint(transfer_id, *epoch, &checkpoint).await?;
+        if ack.stop { Err(FailureCode::Canceled.into()) } else { Ok(()) }
+    }
+
+    /// Records first the object, so that it is deleted when its retention is over, and then the
+    /// delivery, which offers the object for reuse.
+    async fn record_delivery(&self) -> Result<(), TaskError> {
+        let Self { transfer, key, .. } = self;
+        let source = transfer.source.as_ref().ok_or(FailureCode::Internal)?;
+        let artifact = ArtifactRecord {
+            key: key.clone(),
+            object_guid: transfer.object_guid.clone(),
+            size: source.size,
+            name: source.name.clone(),
+            mime: source.mime.clone(),
+            written_at: self.ports.clock.now(),
+            keep_until: transfer.retained_until(),
+        };
+        self.ports.store.put_artifact(&artifact).await?;
+        let delivery = Artifact { key: key.clone(), size: source.size }.into();
+        let id = &transfer.transfer_id;
+        Ok(self.ports.store.record_delivery(id, transfer.epoch, &delivery).await?)
+    }
+
+    /// Deletes an object that this invocation wrote after its transfer had ended and may have
+    /// been cleaned up. A newer execution of the same run continues with the object.
+    async fn remove_unless_needed(&self) -> Result<(), TaskError> {
+        let current = self.ports.store.get(&self.transfer.transfer_id).await?;
+        let is_needed = current.is_some_and(|current| match current.phase.is_terminal() {
+            true => has_delivered(&current, &self.key),
+            false => artifact_key(&current) == self.key,
+        });
+        if is_needed {
+            Ok(())
+        } else {
+            discard(self.ports.store, self.ports.artifacts, &self.key).await
+        }
+    }
+
+    /// Starts the copy over after the exchange object was written again while it was read.
+    /// Mixing parts of both versions would corrupt the document.
+    async fn restart(&self) -> Result<Progress, TaskError> {
+        self.ports.artifacts.abort(&self.key).await?;
+        let source = self.transfer.source.as_ref().ok_or(FailureCode::Internal)?;
+        let head = self.ports.staging.head(&source.key).await?;
+        let (store, epoch) = (self.ports.store, self.transfer.epoch);
+        let written_at = head.as_ref().map(|head| head.last_modified);
+        if may_be_other_document(store, &self.transfer, written_at).await? {
+            store.discard_object(&self.transfer.transfer_id, epoch, false).await?;
+            return Ok(Progress::SourceLost);
+        }
+        let head = head.ok_or(FailureCode::SourceGone)?;
+        if !head.is_from_push(source) || head.size != source.size {
+            return Err(FailureCode::SourceChanged.into());
+        }
+        let arrived_at = self.ports.clock.now();
+        let arrived = ArrivedObject { etag: head.etag, arrived_at, written_at };
+        store.replace_object(&self.transfer.transfer_id, epoch, &arrived).await?;
+        Ok(Progress::Continue)
+    }
+}
+
+/// Returns whether the object of this key is the transfer's delivery. A reused delivery is the
+/// object of another transfer.
+pub(crate) fn has_delivered(transfer: &Transfer, key: &str) -> bool {
+    matches!(&transfer.delivery, Some(Delivery::Download(artifact)) if artifact.key == key)
+}
+
+/// Deletes an object that its transfer did not deliver, and its multipart uploads. An object
+/// that was delivered after all stays until its retention is over. Can be repeated.
+///
+/// # Errors
+/// Those of the bucket and the store.
+pub(crate) async fn discard(
+    store: &impl ArtifactStore,
+    artifacts: &impl Artifacts,
+    key: &str,
+) -> Result<(), TaskError> {
+    if store.withdraw_artifact(key).await? {
+        remove(store, artifacts, key).await
+    } else {
+        Ok(artifacts.abort(key).await?)
+    }
+}
+
+/// Deletes an object whose removal has begun in its record, and its multipart uploads. Can be
+/// repeated.
+///
+/// # Errors
+/// Those of the bucket and the store.
+pub(crate) async fn remove(
+    store: &impl ArtifactStore,
+    artifacts: &impl Artifacts,
+    key: &str,
+) -> Result<(), TaskError> {
+    artifacts.abort(key).await?;
+    artifacts.delete(key).await?;
+    Ok(store.delete_artifact_record(key).await?)
+}
+
+const fn length(range: &Range<u64>) -> u64 {
+    range.end - range.start
+}

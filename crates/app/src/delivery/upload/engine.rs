@@ -1,0 +1,332 @@
+//! Main loop of an upload: executes what [`UploadMachine`] decides and reports the results back to it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use docferry_domain::document::SourceHash;
+use docferry_domain::failure::FailureCode;
+use docferry_domain::transfer::Transfer;
+use docferry_domain::upload::Checkpoint;
+use docferry_domain::upload::{
+    Command, DriveEvent, InvocationOutcome, SMALL_FILE_BYTES, Throughput, UploadMachine,
+    UploadRules,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::comparison::Found;
+use super::object::SourceObject;
+use super::pause::{shared_pause, wait_until};
+use super::reader::SourceReader;
+use super::types::{Progress, UploadSettings};
+use crate::ports::{
+    CheckpointAck, Clock, Destination, Drive, DriveError, ExchangeError, ExchangeStore, Sealer,
+    SessionRecord, ThrottleBudget, TransferStore, UploadUrl,
+};
+use crate::task::ensure_active;
+use crate::time::saturating_add;
+use crate::trace::follow;
+use crate::{TaskError, TaskInput};
+
+/// Duration of the lease under which a small document is written with one PUT. A PUT of 4 MB
+/// takes a second or two; it is aborted before the lease ends.
+const PUT_LEASE: SignedDuration = SignedDuration::from_secs(60);
+
+/// Safety factor on estimated throughput; an interrupted fragment has to be resent.
+const THROUGHPUT_SAFETY_FACTOR: f64 = 0.8;
+
+/// Ports and limits of [`upload`].
+#[derive(Debug)]
+pub struct Upload<S, D, G, L, C, B> {
+    /// Transfer records and checkpoints.
+    pub store: S,
+    /// The recipient's drive.
+    pub drive: D,
+    /// The exchange bucket, from which the document is read; shared with the read-ahead tasks.
+    pub staging: Arc<G>,
+    /// Encrypts and decrypts upload URLs.
+    pub sealer: L,
+    /// Source of the current time.
+    pub clock: C,
+    /// Throttling pauses that all transfers of the tenant share.
+    pub budget: B,
+    /// Limits of one invocation.
+    pub settings: UploadSettings,
+}
+
+/// State of one invocation, which holds the epoch that it claimed.
+pub(super) struct Run<'a, S, D, G, L, C, B> {
+    pub(super) ports: &'a Upload<S, D, G, L, C, B>,
+    /// The record as claimed; its `epoch` is that of this invocation.
+    pub(super) transfer: Transfer,
+    pub(super) destination: Destination,
+    /// The exchange object that is sent.
+    pub(super) object: SourceObject,
+    /// When the invocation has to return: the earlier deadline (function or transfer), less
+    /// the margin.
+    pub(super) stop_at: Timestamp,
+    /// State machine that decides the next action.
+    pub(super) course: UploadMachine,
+    /// Hash of the source up to the last acknowledged byte, including gaps that were read
+    /// again.
+    pub(super) hash: SourceHash,
+    /// The stored upload session; its URL is still sealed.
+    pub(super) session: Option<SessionRecord>,
+    /// The decrypted URL of that session, once it is needed.
+    pub(super) url: Option<UploadUrl>,
+    /// The source reader and its position in bytes.
+    pub(super) reader: Option<(u64, SourceReader)>,
+    /// Content of a small document, which is sent with a single PUT.
+    pub(super) whole: Bytes,
+    /// Files at the destination that may be the document.
+    pub(super) found: Vec<Found>,
+    /// Id of the item that the drive returned for our last byte.
+    pub(super) answered: Option<String>,
+    /// End of the lease for a single PUT, as written in the checkpoint.
+    pub(super) lease: Option<Timestamp>,
+    /// A PUT was sent and its result is unknown, so it may still land.
+    pub(super) is_put_in_flight: bool,
+    /// Throughput of the last fragment; `None` before the first one.
+    pub(super) bytes_per_second: Option<f64>,
+    /// Smoothed throughput, as stored in the checkpoint for progress reports.
+    pace: Option<Throughput>,
+    /// The last error with its cause, for the log.
+    last_error: Option<TaskError>,
+}
+
+/// Uploads the document of a transfer until it is delivered, the drive asks for a pause, or
+/// `deadline` minus the margin is reached.
+///
+/// # Errors
+/// A [`TaskError`] whose code says whether the workflow retries; [`FailureCode::Superseded`]
+/// when a newer invocation has taken over.
+pub async fn upload<S, D, G, L, C, B>(
+    ports: &Upload<S, D, G, L, C, B>,
+    task: &TaskInput,
+    deadline: Timestamp,
+) -> Result<Progress, TaskError>
+where
+    S: TransferStore,
+    D: Drive,
+    G: ExchangeStore + 'static,
+    L: Sealer,
+    C: Clock,
+    B: ThrottleBudget,
+{
+    // Read concurrently with the claim, so that the shared pause adds no latency.
+    let claim = ports.store.claim(&task.transfer_id, task.attempt);
+    let (transfer, shared) = futures::join!(claim, ports.budget.paused());
+    let transfer = transfer?;
+    follow(transfer.trace.as_ref());
+    if transfer.delivery.is_some() {
+        return Ok(Progress::Done);
+    }
+    let now = ports.clock.now();
+    ensure_active(&transfer, task.attempt, now)?;
+    if transfer.needs_source() {
+        return Ok(Progress::SourceLost);
+    }
+    let resume_at = transfer.resume_at.max(shared_pause(&transfer.transfer_id, shared));
+    if let Some(resume_at) = resume_at.filter(|at| *at > now) {
+        return Ok(wait_until(resume_at, now));
+    }
+    // The first invocation of a transfer cannot have a session.
+    let session = match transfer.epoch {
+        1 => None,
+        _ => ports.store.session(&task.transfer_id).await?,
+    };
+    Run::new(ports, transfer, session, deadline)?.run_to_end().await
+}
+
+impl<'a, S, D, G, L, C, B> Run<'a, S, D, G, L, C, B>
+where
+    S: TransferStore,
+    D: Drive,
+    G: ExchangeStore + 'static,
+    L: Sealer,
+    C: Clock,
+    B: ThrottleBudget,
+{
+    fn new(
+        ports: &'a Upload<S, D, G, L, C, B>,
+        transfer: Transfer,
+        session: Option<SessionRecord>,
+        deadline: Timestamp,
+    ) -> Result<Self, TaskError> {
+        let (Some(destination), Some(object)) =
+            (Destination::of(&transfer), SourceObject::of(&transfer))
+        else {
+            return Err(FailureCode::Internal.into());
+        };
+        let checkpoint = transfer.checkpoint.as_ref();
+        let hash = SourceHash::resume(checkpoint.map(|stored| &stored.hash));
+        let rules = UploadRules {
+            largest_fragment: ports.settings.fragment_bytes,
+            policy: ports.settings.policy,
+        };
+        let course = UploadMachine::begin(object.size, rules, checkpoint, session.is_some());
+        let margin = SignedDuration::try_from(ports.settings.margin).unwrap_or_default();
+        // Both deadlines apply: that of the function and that of the transfer.
+        let deadline = deadline.min(transfer.must_end_by());
+        let stop_at = deadline.checked_sub(margin).unwrap_or(deadline);
+        let pace = checkpoint.and_then(|stored| stored.pace);
+        let answered = checkpoint.and_then(|stored| stored.answered.clone());
+        Ok(Self {
+            ports,
+            transfer,
+            destination,
+            object,
+            stop_at,
+            course,
+            hash,
+            session,
+            url: None,
+            reader: None,
+            whole: Bytes::new(),
+            found: Vec::new(),
+            answered,
+            lease: None,
+            is_put_in_flight: false,
+            bytes_per_second: None,
+            pace,
+            last_error: None,
+        })
+    }
+
+    async fn run_to_end(mut self) -> Result<Progress, TaskError> {
+        loop {
+            let pause = self.course.pause();
+            if !pause.is_zero() {
+                tokio::time::sleep(self.spread(pause).min(self.time_left())).await;
+            }
+            let action = self.course.action(self.sendable_bytes());
+            let answer = match action {
+                Command::InvocationOutcome(end) => return self.finish_invocation(end).await,
+                Command::Ask => self.ask().await?,
+                Command::Look(names) => self.look(names).await,
+                Command::Hash { until } => self.read_gap(until).await,
+                Command::Load => self.load().await,
+                Command::Put { .. } if self.is_contested().await? => DriveEvent::SourceChanged,
+                Command::Put { number } => self.put(number).await?,
+                Command::Open => self.open_session().await?,
+                Command::Close => self.close().await?,
+                // The last fragment makes the file visible to the recipient, so this is the
+                // last moment to detect a conflicting push.
+                Command::Send(range) if range.is_last() && self.is_contested().await? => {
+                    DriveEvent::SourceChanged
+                }
+                Command::Send(range) => self.send(range).await?,
+                Command::Verify { by_us } => self.verify(by_us).await?,
+                Command::Renew => match self.renew().await? {
+                    Some(answer) => answer,
+                    None => return Ok(Progress::SourceLost),
+                },
+            };
+            let durable = self.course.answered(action, answer);
+            if self.course.hashed_to() == 0 {
+                self.hash = SourceHash::default();
+            }
+            if durable {
+                self.save().await?;
+            }
+        }
+    }
+
+    /// Ends the invocation. Clears the lease when no PUT can still land, so that a following
+    /// `finalize` need not wait for it.
+    async fn finish_invocation(&mut self, end: InvocationOutcome) -> Result<Progress, TaskError> {
+        if end != InvocationOutcome::Done && self.lease.is_some() && !self.is_put_in_flight {
+            self.write_checkpoint(None).await?;
+        }
+        match end {
+            InvocationOutcome::Done => Ok(Progress::Done),
+            InvocationOutcome::HandOver => Ok(Progress::Continue),
+            InvocationOutcome::Wait(after) => self.pause(after).await,
+            InvocationOutcome::Blocked(time) => self.wait_for(time).await,
+            InvocationOutcome::Failed(code) => Err(match self.last_error.take() {
+                Some(error) if error.code == code => error,
+                _ => code.into(),
+            }),
+        }
+    }
+
+    /// Returns the time that remains to this invocation before it has to return.
+    pub(super) fn time_left(&self) -> Duration {
+        let left = self.stop_at.duration_since(self.ports.clock.now());
+        Duration::try_from(left).unwrap_or_default()
+    }
+
+    /// Returns the number of bytes that can be sent in the remaining time; `None` while
+    /// throughput is unknown.
+    fn sendable_bytes(&self) -> Option<u64> {
+        let left = self.time_left();
+        if left.is_zero() {
+            return Some(0);
+        }
+        let rate = self.bytes_per_second?;
+        Some(((rate * left.as_secs_f64() * THROUGHPUT_SAFETY_FACTOR) as u64).max(1))
+    }
+
+    /// Writes the checkpoint. The write also returns whether a cancel was requested, so
+    /// noticing a cancel costs no extra read.
+    ///
+    /// The checkpoint of a small document carries a lease, because a PUT cannot be aborted once
+    /// it is under way; `finalize` waits until the lease ends.
+    pub(super) async fn save(&mut self) -> Result<(), TaskError> {
+        let is_small = self.object.size() <= SMALL_FILE_BYTES;
+        let lease = is_small.then(|| saturating_add(self.ports.clock.now(), PUT_LEASE));
+        if !self.write_checkpoint(lease).await? {
+            return Ok(());
+        }
+        if self.lease.is_some() && !self.is_put_in_flight {
+            self.write_checkpoint(None).await?;
+        }
+        Err(FailureCode::Canceled.into())
+    }
+
+    /// Writes the checkpoint with this lease. Returns whether the transfer has to stop.
+    async fn write_checkpoint(&mut self, lease: Option<Timestamp>) -> Result<bool, TaskError> {
+        let id = &self.transfer.transfer_id;
+        let reached = self.course.checkpoint(self.hash.state());
+        self.pace = Some(Throughput::next(self.pace, self.ports.clock.now(), reached.offset));
+        let answered = self.answered.clone();
+        let checkpoint = Checkpoint { putting_until: lease, pace: self.pace, answered, ..reached };
+        let CheckpointAck { stop } =
+            self.ports.store.checkpoint(id, self.transfer.epoch, &checkpoint).await?;
+        self.lease = lease;
+        Ok(stop)
+    }
+
+    /// Translates a drive error into an event for the state machine; keeps its cause for the
+    /// log.
+    pub(super) fn refusal(&mut self, error: DriveError) -> DriveEvent {
+        let answer = match &error {
+            DriveError::Throttled { retry_after } => DriveEvent::Throttled(*retry_after),
+            DriveError::Ambiguous(_) => DriveEvent::Lost,
+            DriveError::NoEffect { then, .. } => DriveEvent::NoEffect(*then),
+            DriveError::OffsetMismatch => DriveEvent::Mismatch,
+            DriveError::SessionGone => DriveEvent::Gone,
+            DriveError::Conflict => DriveEvent::Conflict,
+            DriveError::Body => DriveEvent::SourceUnreadable,
+            _ => DriveEvent::Refused(TaskError::code_of(&error)),
+        };
+        self.last_error = Some(error.into());
+        answer
+    }
+
+    /// Translates an error of the exchange bucket in the same way.
+    pub(super) fn source_error_event(&mut self, error: ExchangeError) -> DriveEvent {
+        let answer = match &error {
+            ExchangeError::Unavailable(_) => DriveEvent::SourceUnreadable,
+            ExchangeError::Changed => {
+                // The drive's answer was for the previous version of the source.
+                self.answered = None;
+                DriveEvent::SourceChanged
+            }
+            ExchangeError::Gone => DriveEvent::Refused(FailureCode::SourceGone),
+            ExchangeError::Unauthorized => DriveEvent::Refused(FailureCode::ExchangeUnauthorized),
+        };
+        self.last_error = Some(error.into());
+        answer
+    }
+}

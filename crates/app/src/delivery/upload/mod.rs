@@ -1,0 +1,25 @@
+//! Upload of a document to the recipient's drive, one Lambda invocation at a time.
+//!
+//! An invocation claims the transfer by taking a new epoch. Then it carries out the decisions
+//! of `docferry_domain::upload::UploadMachine`: query the upload session, send fragments, check the
+//! destination. It returns when the document is complete, when the drive asks for a pause, or
+//! when its own time is nearly over. After any interruption, the next invocation resumes at the
+//! offset that the drive reports.
+
+mod comparison;
+mod engine;
+mod fragments;
+mod object;
+mod pause;
+mod read_ahead;
+mod reader;
+mod session;
+mod types;
+mod verify;
+
+pub(crate) use comparison::{
+    Comparison, ComparisonError, ComparisonResult, LastByte, find_all_numbered,
+};
+pub use engine::{Upload, upload};
+pub(crate) use object::{SourceObject, is_contested, may_be_other_document};
+pub use types::{Progress, UploadSettings};

@@ -1,0 +1,115 @@
+//! Waits of an upload: throttling pauses asked for by the drive, their jitter, and sharing them
+//! with other transfers.
+
+use std::time::Duration;
+
+use docferry_domain::ids::TransferId;
+use docferry_domain::jitter::spread;
+use jiff::{SignedDuration, Timestamp};
+
+use super::engine::Run;
+use super::types::Progress;
+use crate::TaskError;
+use crate::ports::{
+    Clock, Drive, ExchangeStore, Pause, Sealer, StoreError, ThrottleBudget, TransferStore,
+};
+use crate::time::saturating_add;
+
+/// Maximum wait in one piece, in seconds; the workflow repeats the step after each piece.
+const MAX_WAIT_SECONDS: i64 = 60;
+/// Waits up to this long are slept through in the function; longer ones are returned to the
+/// workflow.
+const SHORT_WAIT: Duration = Duration::from_secs(2);
+/// Wait when the drive gives no `Retry-After`.
+const DEFAULT_WAIT: Duration = Duration::from_secs(10);
+/// Maximum jitter. Spreads 1000 transfers that were paused together to about 33 a second. The
+/// jitter is never longer than the pause itself.
+const MAX_JITTER: Duration = Duration::from_secs(30);
+/// Maximum pause that one answer of the drive imposes on all transfers, so that a wrong date
+/// cannot stop them all for long. Graph's pauses are minutes.
+const MAX_SHARED_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+
+impl<S, D, G, L, C, B> Run<'_, S, D, G, L, C, B>
+where
+    S: TransferStore,
+    D: Drive,
+    G: ExchangeStore + 'static,
+    L: Sealer,
+    C: Clock,
+    B: ThrottleBudget,
+{
+    /// Handles a pause that the drive asked for. A short one is slept through. A long one is
+    /// returned to the workflow and, if the drive named its length, shared with all transfers.
+    pub(super) async fn pause(
+        &mut self,
+        retry_after: Option<Duration>,
+    ) -> Result<Progress, TaskError> {
+        let wait = retry_after.unwrap_or(DEFAULT_WAIT).max(Duration::from_secs(1));
+        if wait <= SHORT_WAIT && wait < self.time_left() {
+            tokio::time::sleep(wait + spread(&self.transfer.transfer_id, wait / 2)).await;
+            return Ok(Progress::Continue);
+        }
+        if retry_after.is_some() {
+            self.pause_all(wait).await;
+        }
+        self.wait_for(wait).await
+    }
+
+    /// Records when to resume, with jitter added, and returns the wait to the workflow.
+    pub(super) async fn wait_for(&mut self, wait: Duration) -> Result<Progress, TaskError> {
+        let now = self.ports.clock.now();
+        let id = &self.transfer.transfer_id;
+        let wait = wait.saturating_add(spread(id, wait.min(MAX_JITTER)));
+        let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
+        let resume_at = now.checked_add(wait).unwrap_or_else(|_| self.transfer.must_end_by());
+        self.ports.store.pause_until(id, self.transfer.epoch, resume_at).await?;
+        Ok(wait_until(resume_at, now))
+    }
+
+    /// Shares a pause with all transfers. This is best effort: a transfer that misses it is
+    /// throttled by the drive itself.
+    async fn pause_all(&self, wait: Duration) {
+        let wait = SignedDuration::try_from(wait).unwrap_or(MAX_SHARED_PAUSE).min(MAX_SHARED_PAUSE);
+        let since = self.ports.clock.now();
+        let pause = Pause { since, until: saturating_add(since, wait) };
+        if let Err(error) = self.ports.budget.pause(pause).await {
+            log_pause_not_shared(&self.transfer.transfer_id, &error);
+        }
+    }
+
+    /// Adds jitter to a pause between two tries: half of it is fixed, the other half varies by
+    /// transfer.
+    pub(super) fn spread(&self, pause: Duration) -> Duration {
+        pause / 2 + spread(&self.transfer.transfer_id, pause / 2)
+    }
+}
+
+/// Returns until when this transfer has to wait because of a shared pause, with its own jitter.
+pub(super) fn shared_pause(
+    id: &TransferId,
+    shared: Result<Option<Pause>, StoreError>,
+) -> Option<Timestamp> {
+    match shared {
+        Ok(pause) => pause.map(|Pause { since, until }| {
+            let length = Duration::try_from(until.duration_since(since)).unwrap_or_default();
+            let jitter = spread(id, length.min(MAX_JITTER));
+            saturating_add(until, SignedDuration::try_from(jitter).unwrap_or_default())
+        }),
+        Err(error) => {
+            log_pause_not_shared(id, &error);
+            None
+        }
+    }
+}
+
+fn log_pause_not_shared(id: &TransferId, error: &StoreError) {
+    tracing::warn!(transfer.id = id.as_str(), %error, "throttling pause not shared");
+}
+
+/// Returns the wait until `resume_at`, at most [`MAX_WAIT_SECONDS`] in one piece.
+pub(super) fn wait_until(resume_at: Timestamp, now: Timestamp) -> Progress {
+    let left = resume_at.duration_since(now);
+    // Rounded up: resuming a moment too early would cost another invocation.
+    let seconds = left.as_secs() + i64::from(left.subsec_nanos() > 0);
+    Progress::Wait { seconds: u32::try_from(seconds.clamp(1, MAX_WAIT_SECONDS)).unwrap_or(1) }
+}

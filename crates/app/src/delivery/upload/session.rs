@@ -1,0 +1,140 @@
+//! Actions of an upload that manage its session: opening, querying and closing it, and renewing
+//! the source object's tag.
+
+use docferry_domain::failure::FailureCode;
+use docferry_domain::transfer::ArrivedObject;
+use docferry_domain::upload::DriveEvent;
+
+use super::engine::Run;
+use super::object::{is_contested, may_be_other_document};
+use crate::TaskError;
+use crate::ports::{
+    Clock, Drive, ExchangeStore, SealError, SealedSession, Sealer, SessionEnd, SessionRecord,
+    ThrottleBudget, TransferStore, UploadUrl,
+};
+
+impl<S, D, G, L, C, B> Run<'_, S, D, G, L, C, B>
+where
+    S: TransferStore,
+    D: Drive,
+    G: ExchangeStore + 'static,
+    L: Sealer,
+    C: Clock,
+    B: ThrottleBudget,
+{
+    /// Returns the URL of the stored session; `None` when there is no session or its URL cannot
+    /// be decrypted any more.
+    pub(super) async fn url(&mut self) -> Result<Option<UploadUrl>, TaskError> {
+        if self.url.is_none()
+            && let Some(record) = &self.session
+        {
+            let id = &self.transfer.transfer_id;
+            match self.ports.sealer.open(id, &record.session.sealed_url).await {
+                Ok(url) => self.url = Some(url),
+                Err(SealError::Unreadable) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(self.url.clone())
+    }
+
+    /// Queries the session for its offset. The drive's offset decides where to resume, not our
+    /// checkpoint.
+    pub(super) async fn ask(&mut self) -> Result<DriveEvent, TaskError> {
+        self.reader = None;
+        let Some(url) = self.url().await? else { return Ok(DriveEvent::Gone) };
+        Ok(match self.ports.drive.session_status(&url).await {
+            Ok(status) => DriveEvent::Expects(status.next),
+            Err(error) => self.refusal(error),
+        })
+    }
+
+    /// Opens a session and stores its sealed URL before the first byte is sent, so that the
+    /// next invocation can resume it.
+    pub(super) async fn open_session(&mut self) -> Result<DriveEvent, TaskError> {
+        let ports = self.ports;
+        if let Some(old) = self.url.take() {
+            // The drive reported the old session as gone. Delete it all the same, so that none
+            // is orphaned if that was wrong.
+            let _ = ports.drive.delete_session(&old).await;
+        }
+        let (size, policy) = (self.object.size, ports.settings.policy);
+        let session = match ports.drive.create_session(&self.destination, size, policy).await {
+            Ok(session) => session,
+            Err(error) => return Ok(self.refusal(error)),
+        };
+        let (id, epoch) = (&self.transfer.transfer_id, self.transfer.epoch);
+        let stored: Result<SealedSession, TaskError> = async {
+            let sealed_url = ports.sealer.seal(id, &session.url).await?;
+            let sealed = SealedSession { sealed_url, expires_at: session.expires_at };
+            ports.store.put_session(id, epoch, &sealed).await?;
+            Ok(sealed)
+        }
+        .await;
+        match stored {
+            Ok(sealed) => {
+                self.session = Some(SessionRecord { session: sealed, epoch });
+                self.url = Some(session.url);
+                Ok(DriveEvent::Opened)
+            }
+            Err(error) => {
+                // The session's URL is not stored, so no later invocation can use it: try to
+                // delete it. Otherwise it expires by itself at the drive.
+                let _ = ports.drive.delete_session(&session.url).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Deletes the session at the drive, so that it cannot be completed any more. Its record
+    /// stays until it is replaced, as evidence that a session existed.
+    pub(super) async fn close(&mut self) -> Result<DriveEvent, TaskError> {
+        self.reader = None;
+        let Some(url) = self.url().await? else { return Ok(DriveEvent::Gone) };
+        Ok(match self.ports.drive.delete_session(&url).await {
+            Ok(end) => DriveEvent::Closed { was_open: end == SessionEnd::Deleted },
+            Err(error) => self.refusal(error),
+        })
+    }
+
+    /// Returns whether a push of another document has become known that may have written the
+    /// object which is being sent.
+    pub(super) async fn is_contested(&self) -> Result<bool, TaskError> {
+        let written_at = self.transfer.object.as_ref().and_then(|object| object.written_at);
+        is_contested(&self.ports.store, &self.transfer, written_at).await
+    }
+
+    /// Adopts the current tag of the exchange object, after another transfer pushed the same
+    /// document: not every store derives tags from content. The bytes sent so far may differ
+    /// from the current object, so the upload starts over.
+    ///
+    /// Returns `None` when the object may be another document; then the workflow polls for the
+    /// arrival again.
+    pub(super) async fn renew(&mut self) -> Result<Option<DriveEvent>, TaskError> {
+        let source = self.transfer.source.as_ref().ok_or(FailureCode::Internal)?;
+        let head = match self.ports.staging.head(&source.key).await {
+            Ok(head) => head,
+            Err(error) => return Ok(Some(self.source_error_event(error))),
+        };
+        let (store, epoch) = (&self.ports.store, self.transfer.epoch);
+        let written_at = head.as_ref().map(|head| head.last_modified);
+        if may_be_other_document(store, &self.transfer, written_at).await? {
+            store.discard_object(&self.transfer.transfer_id, epoch, false).await?;
+            return Ok(None);
+        }
+        let Some(head) = head else {
+            return Ok(Some(DriveEvent::Refused(FailureCode::SourceGone)));
+        };
+        if head.size != source.size || !head.is_from_push(source) {
+            return Ok(Some(DriveEvent::Refused(FailureCode::SourceChanged)));
+        }
+        let arrived_at = self.ports.clock.now();
+        let object = ArrivedObject { etag: head.etag, arrived_at, written_at };
+        store.replace_object(&self.transfer.transfer_id, epoch, &object).await?;
+        self.object.etag.clone_from(&object.etag);
+        self.transfer.object = Some(object);
+        // An answer to the last byte belonged to the previous version of the object.
+        self.answered = None;
+        Ok(Some(DriveEvent::Renewed))
+    }
+}

@@ -1,0 +1,226 @@
+//! Closing of an upload before its transfer ends: no fragment may land afterwards, and a
+//! document that is already complete at the destination counts as delivered.
+
+use std::ops::Range;
+
+use docferry_domain::document::SourceHash;
+use docferry_domain::failure::FailureCode;
+use docferry_domain::transfer::Transfer;
+use docferry_domain::upload::Checkpoint;
+use jiff::{SignedDuration, Timestamp};
+
+use super::Ports;
+use crate::delivery::upload::{
+    Comparison, ComparisonError, ComparisonResult, LastByte, SourceObject, find_all_numbered,
+};
+use crate::ports::{
+    Clock, Destination, Drive, ExchangeError, ExchangeStore, SealError, Sealer, SessionEnd,
+    SessionRecord, TransferStore, WriteError,
+};
+use crate::time::saturating_add;
+use crate::{RetryReason, StepOutcome, TaskError, TaskInput};
+
+/// Maximum number of unhashed source bytes that are read to compare a file at the destination
+/// with the source: about the amount that one invocation of `upload` may leave unhashed.
+const LARGEST_GAP_BYTES: u64 = 128 * 1024 * 1024;
+
+/// Time after the last checkpoint for which an ending waits for the drive to compute a hash.
+const HASH_WAIT: SignedDuration = SignedDuration::from_secs(120);
+
+/// Closes the upload, so that no fragment lands after the end, and checks whether the document
+/// is complete at the destination.
+///
+/// Returns a failure code when a file at the destination may be the document but cannot be
+/// compared: the outcome must then not claim that nothing was delivered.
+pub(super) async fn close_upload<S, D, G, L, A, C>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
+    task: &TaskInput,
+    transfer: &Transfer,
+) -> Result<StepOutcome<Option<FailureCode>>, TaskError>
+where
+    S: TransferStore,
+    D: Drive,
+    G: ExchangeStore,
+    L: Sealer,
+    C: Clock,
+{
+    let in_time = || ports.clock.now() < transfer.must_end_by();
+    let closing = async {
+        // A PUT cannot be aborted. While one may be in flight, it is too early to check.
+        let putting_until = transfer.checkpoint.as_ref().and_then(|stored| stored.putting_until);
+        if putting_until.is_some_and(|until| until > ports.clock.now()) {
+            return Ok(StepOutcome::RetryLater { reason: RetryReason::PutInFlight });
+        }
+        let session = ports.store.session(&task.transfer_id).await?;
+        // A session that was still open cannot have completed the file. Any other answer proves
+        // nothing, because a deletion whose answer was lost looks the same.
+        let check = match &session {
+            Some(record) if delete_at_drive(ports, task, record).await? == SessionEnd::Deleted => {
+                DestinationCheck::Certain
+            }
+            _ => record_if_delivered(ports, transfer, session.is_some()).await?,
+        };
+        let unverified = match check {
+            DestinationCheck::HashPending if is_hash_expected(transfer, ports.clock.now()) => {
+                return Ok(StepOutcome::RetryLater { reason: RetryReason::HashPending });
+            }
+            DestinationCheck::HashPending => Some(FailureCode::HashNotComputed),
+            DestinationCheck::Unproven => Some(FailureCode::DestinationRewritten),
+            DestinationCheck::Certain => None,
+        };
+        // Deleted only now: after an interruption, the record shows that there was a session.
+        drop_record(ports, task, session).await?;
+        Ok::<_, TaskError>(StepOutcome::Done(unverified))
+    };
+    // A permanent failure, or one that lasts beyond the deadline, does not prevent the transfer
+    // from ending; `sweep` continues the clean-up.
+    let skipped = match closing.await {
+        Ok(StepOutcome::RetryLater { reason }) if !in_time() => reason.as_str(),
+        Err(error) if !(error.code.is_retryable() && in_time()) => error.code.as_str(),
+        result => return result,
+    };
+    tracing::warn!(
+        transfer.id = task.transfer_id.as_str(),
+        error.code = skipped,
+        "transfer ended without checking the destination"
+    );
+    Ok(StepOutcome::Done(None))
+}
+
+/// Deletes the stored session, if there is one, at the drive and in the store.
+pub(super) async fn close_session<S, D, G, L, A, C>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
+    task: &TaskInput,
+    ended: &Transfer,
+) -> Result<(), TaskError>
+where
+    S: TransferStore,
+    D: Drive,
+    L: Sealer,
+{
+    // A session of a later epoch belongs to a later run, which has begun meanwhile.
+    let session = ports.store.session(&task.transfer_id).await?;
+    let session = session.filter(|record| record.epoch <= ended.epoch);
+    if let Some(record) = &session {
+        delete_at_drive(ports, task, record).await?;
+    }
+    drop_record(ports, task, session).await
+}
+
+/// Deletes a session at the drive.
+async fn delete_at_drive<S, D, G, L, A, C>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
+    task: &TaskInput,
+    record: &SessionRecord,
+) -> Result<SessionEnd, TaskError>
+where
+    D: Drive,
+    L: Sealer,
+{
+    match ports.sealer.open(&task.transfer_id, &record.session.sealed_url).await {
+        Ok(url) => Ok(ports.drive.delete_session(&url).await?),
+        // The URL is lost; the session expires by itself within minutes.
+        Err(SealError::Unreadable) => Ok(SessionEnd::AlreadyGone),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Deletes the record of a session.
+async fn drop_record<S, D, G, L, A, C>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
+    task: &TaskInput,
+    session: Option<SessionRecord>,
+) -> Result<(), TaskError>
+where
+    S: TransferStore,
+{
+    if let Some(record) = session {
+        ports.store.delete_session_record(&task.transfer_id, record.epoch).await?;
+    }
+    Ok(())
+}
+
+/// Result of checking the destination before the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DestinationCheck {
+    /// The document is there and recorded as delivered, or no file there can be the document.
+    Certain,
+    /// A file may be the document, but its hash has not been computed yet.
+    HashPending,
+    /// A file may be the document, but cannot be compared.
+    Unproven,
+}
+
+/// Records the document as delivered if it is at the destination, and keeps the file. It may be
+/// complete although the answer to its last byte was lost.
+async fn record_if_delivered<S, D, G, L, A, C>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
+    transfer: &Transfer,
+    had_session: bool,
+) -> Result<DestinationCheck, TaskError>
+where
+    S: TransferStore,
+    D: Drive,
+    G: ExchangeStore,
+{
+    let (Some(destination), Some(object)) = (Destination::of(transfer), SourceObject::of(transfer))
+    else {
+        return Ok(DestinationCheck::Certain);
+    };
+    let checkpoint = transfer.checkpoint.as_ref();
+    if !had_session && checkpoint.is_none_or(|stored| stored.sessions == 0) {
+        return Ok(DestinationCheck::Certain);
+    }
+    let mut hash = SourceHash::resume(checkpoint.map(|stored| &stored.hash));
+    if object.size().saturating_sub(hash.hashed_to()) > LARGEST_GAP_BYTES {
+        return Ok(DestinationCheck::Certain);
+    }
+    let found = find_all_numbered(ports.drive, &destination, candidate_numbers(checkpoint)).await?;
+    let last_byte = match checkpoint.and_then(|stored| stored.answered.as_deref()) {
+        Some(item) => LastByte::Answered(Some(item)),
+        None => LastByte::Unanswered,
+    };
+    let mut comparison = Comparison::new(ports.drive, ports.staging, &destination, &object);
+    let compared = async {
+        let files = comparison.candidates(found.files, last_byte).await?;
+        if !files.is_empty() {
+            object.hash_up_to(ports.staging, &mut hash, object.size()).await?;
+        }
+        comparison.compare(&hash, files, last_byte).await
+    };
+    let item = match compared.await {
+        Ok(ComparisonResult::Delivered(item)) => item,
+        Ok(ComparisonResult::HashPending) => return Ok(DestinationCheck::HashPending),
+        Ok(ComparisonResult::Unproven) => return Ok(DestinationCheck::Unproven),
+        Ok(ComparisonResult::Different) => return Ok(DestinationCheck::Certain),
+        Err(ComparisonError::Drive(error)) => return Err(error.into()),
+        Err(ComparisonError::Source(error @ ExchangeError::Unavailable(_))) => {
+            return Err(error.into());
+        }
+        // Without the source there is nothing to compare with, so no delivery can be claimed.
+        Err(ComparisonError::Source(_)) => return Ok(DestinationCheck::Certain),
+    };
+    // The epoch cannot change: no invocation can claim a transfer that is being ended.
+    let id = &transfer.transfer_id;
+    match ports.store.record_delivery(id, transfer.epoch, &item.into()).await {
+        Ok(()) | Err(WriteError::Ended) => Ok(DestinationCheck::Certain),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Returns the numbers of the names that the document may have: those that were tried, and
+/// those that the service may have chosen.
+fn candidate_numbers(checkpoint: Option<&Checkpoint>) -> Range<u32> {
+    match checkpoint {
+        Some(stored) if stored.numbering => stored.number..u32::MAX,
+        _ => 0..1,
+    }
+}
+
+/// Returns whether the drive may still be computing the hash of the bytes that were sent last.
+fn is_hash_expected(transfer: &Transfer, now: Timestamp) -> bool {
+    let pace = transfer.checkpoint.as_ref().and_then(|stored| stored.pace);
+    let arrived = transfer.object.as_ref().map(|object| object.arrived_at);
+    let sent = pace.map(|pace| pace.at).or(arrived);
+    sent.is_some_and(|sent| now < saturating_add(sent, HASH_WAIT)) && now < transfer.must_end_by()
+}

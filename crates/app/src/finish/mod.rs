@@ -1,0 +1,201 @@
+//! Final step of every transfer: the only way into a terminal phase, followed by clean-up.
+
+mod close_upload;
+mod release;
+
+use docferry_domain::failure::FailureCode;
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{Outcome, Target, Transfer};
+use jiff::SignedDuration;
+
+use crate::batch::advance_batch;
+use crate::delivery::publish::{artifact_key, discard, has_delivered};
+use crate::ports::{
+    Artifacts, Clock, Drive, ExchangeStore, Sealer, Store, WorkItem, Workflow, WriteError,
+};
+use crate::slots::scheduler::SlotScheduler;
+use crate::task::load;
+use crate::time::saturating_add;
+use crate::{StepOutcome, TaskError, TaskInput};
+
+use close_upload::{close_session, close_upload};
+pub(crate) use release::next_check;
+use release::release_source;
+
+/// Time after its transfer's end during which a document may still arrive.
+pub(crate) const LATE_PUSH_WATCH: SignedDuration = SignedDuration::from_hours(1);
+
+/// Retention periods after the end of a transfer.
+#[derive(Debug, Clone, Copy)]
+pub struct FinalizeSettings {
+    /// Retention of the record of an ended transfer.
+    pub record_ttl: SignedDuration,
+    /// How long after the end the exchange bucket is checked for a document that was pushed and
+    /// had not arrived, or that may arrive again. It is deleted when it arrives.
+    pub late_push_watch: SignedDuration,
+}
+
+impl Default for FinalizeSettings {
+    fn default() -> Self {
+        Self { record_ttl: SignedDuration::from_hours(168), late_push_watch: LATE_PUSH_WATCH }
+    }
+}
+
+/// Ports of [`finalize`].
+#[derive(Debug)]
+pub struct Ports<'a, S, D, G, L, A, C> {
+    /// Transfer records.
+    pub store: &'a S,
+    /// The recipient's drive, where an upload session may be open.
+    pub drive: &'a D,
+    /// The exchange bucket, which holds the source copy.
+    pub staging: &'a G,
+    /// The delivery bucket, which holds downloads.
+    pub artifacts: &'a A,
+    /// Decrypts upload URLs.
+    pub sealer: &'a L,
+    /// Source of the current time.
+    pub clock: &'a C,
+}
+
+/// Ends a transfer and cleans up after it: deletes the upload session, and the source copy
+/// unless another transfer still refers to it.
+///
+/// `stopped_by` is the error name that stopped the workflow; `None` after the last step. Can be
+/// called any number of times: the first call decides the outcome, and the clean-up is repeated
+/// until it succeeds. The source copy is deleted only after the terminal phase is durable. A
+/// step that stopped because another invocation superseded it does not end the transfer; that
+/// invocation or `sweep` does.
+///
+/// The freed slot goes to the next transfer in the queue before the clean-up begins. The last
+/// document of a batch ends the batch.
+///
+/// # Errors
+/// Retryable codes while the store, the drive or the exchange bucket does not answer; the
+/// transfer may have ended already, and then only clean-up is missing. Once the transfer's
+/// deadline has passed, it is ended even if an outside system does not answer.
+pub async fn finalize<S, D, G, L, A, C, W>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
+    scheduler: &SlotScheduler<'_, S, W, C>,
+    settings: FinalizeSettings,
+    task: &TaskInput,
+    stopped_by: Option<&str>,
+) -> Result<StepOutcome<Phase>, TaskError>
+where
+    S: Store,
+    D: Drive,
+    G: ExchangeStore,
+    L: Sealer,
+    A: Artifacts,
+    C: Clock,
+    W: Workflow,
+{
+    let transfer = match end_transfer(ports, task, stopped_by).await? {
+        StepOutcome::Done(transfer) => transfer,
+        StepOutcome::RetryLater { reason } => return Ok(StepOutcome::RetryLater { reason }),
+    };
+    if !transfer.phase.is_terminal() {
+        return Ok(StepOutcome::Done(transfer.phase));
+    }
+    scheduler.fill_slots_best_effort(transfer.pool).await;
+    // Returned only after the clean-up below, which the batch may be waiting for.
+    let advanced = match task.transfer_id.batch_and_number() {
+        Some((bundle, _)) => advance_batch(scheduler, settings.record_ttl, &bundle).await,
+        None => Ok(StepOutcome::Done(())),
+    };
+    match transfer.target {
+        // Close again: an invocation that was still running may have stored a session
+        // meanwhile.
+        Target::Onedrive(_) => close_session(ports, task, &transfer).await?,
+        Target::Download(_) => withdraw_artifact(ports, &transfer).await?,
+    }
+    let (id, attempt) = (&task.transfer_id, transfer.attempt);
+    if release_source(ports, settings, &transfer).await? {
+        let purge_at = saturating_add(ports.clock.now(), settings.record_ttl);
+        ports.store.mark_cleaned_up(id, attempt, purge_at).await?;
+    } else {
+        if !transfer.settled {
+            ports.store.mark_settled(id, attempt).await?;
+        }
+        let next = next_check(&transfer, ports.clock.now());
+        ports.store.reschedule(&WorkItem::Transfer(id.clone()), next).await?;
+    }
+    Ok(advanced?.map(|()| transfer.phase))
+}
+
+/// Removes objects and uploads of a download from the delivery bucket, except for its delivery.
+async fn withdraw_artifact<S, D, G, L, A, C>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
+    transfer: &Transfer,
+) -> Result<(), TaskError>
+where
+    S: Store,
+    A: Artifacts,
+{
+    let key = artifact_key(transfer);
+    // Nothing was written to the bucket before the document had arrived.
+    let reused = transfer.delivery.is_some() && transfer.object.is_none();
+    if reused || has_delivered(transfer, &key) {
+        // The delivery stays, but a second invocation may have left another multipart upload.
+        return Ok(ports.artifacts.abort(&key).await?);
+    }
+    discard(ports.store, ports.artifacts, &key).await
+}
+
+/// Writes the end of the transfer, unless it has ended, belongs to a newer execution, or was
+/// handed over to the invocation that superseded `stopped_by`. Returns the current record.
+async fn end_transfer<S, D, G, L, A, C>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
+    task: &TaskInput,
+    stopped_by: Option<&str>,
+) -> Result<StepOutcome<Transfer>, TaskError>
+where
+    S: Store,
+    D: Drive,
+    G: ExchangeStore,
+    L: Sealer,
+    C: Clock,
+{
+    let id = &task.transfer_id;
+    let mut transfer = load(ports.store, task).await?;
+    let superseded = [FailureCode::Superseded, FailureCode::AlreadyEnded];
+    if stopped_by.is_some_and(|name| superseded.iter().any(|code| code.as_str() == name)) {
+        return Ok(StepOutcome::Done(transfer));
+    }
+    let is_active = |t: &Transfer| !t.phase.is_terminal() && t.attempt == task.attempt;
+    let mut unverified = None;
+    if is_active(&transfer) && transfer.delivery.is_none() {
+        let reason = match Outcome::decide(&transfer, stopped_by) {
+            Outcome::Failed(code) => code,
+            Outcome::Canceled | Outcome::Completed => FailureCode::Canceled,
+        };
+        // From here on nothing new begins; a delivery in progress may still complete.
+        transfer = match ports.store.begin_ending(id, task.attempt, reason).await {
+            Ok(transfer) => transfer,
+            Err(WriteError::Ended) => load(ports.store, task).await?,
+            Err(error) => return Err(error.into()),
+        };
+        if is_active(&transfer) && transfer.delivery.is_none() && transfer.target.drive().is_some()
+        {
+            match Box::pin(close_upload(ports, task, &transfer)).await? {
+                StepOutcome::Done(code) => unverified = code,
+                StepOutcome::RetryLater { reason } => {
+                    return Ok(StepOutcome::RetryLater { reason });
+                }
+            }
+        }
+    }
+    while is_active(&transfer) {
+        transfer = load(ports.store, task).await?;
+        if !is_active(&transfer) {
+            break;
+        }
+        let outcome = Outcome::decide(&transfer, stopped_by).or_unverified(unverified);
+        transfer = match ports.store.finish(&transfer, outcome, ports.clock.now()).await {
+            Ok(transfer) => transfer,
+            Err(WriteError::Ended) => load(ports.store, task).await?,
+            Err(error) => return Err(error.into()),
+        };
+    }
+    Ok(StepOutcome::Done(transfer))
+}

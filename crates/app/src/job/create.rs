@@ -1,0 +1,167 @@
+//! Accepts requests for jobs, idempotently.
+
+use docferry_domain::callback::CallbackUrl;
+use docferry_domain::ids::{FileId, ObjectGuid, TransferId};
+use docferry_domain::job::OnItemError;
+use docferry_domain::person::Person;
+use docferry_domain::slots::Priority;
+use docferry_domain::transfer::{NewTransfer, Target};
+use jiff::{SignedDuration, Timestamp};
+
+use super::idempotency::{Wanted, first_accepted_job, record_idempotent};
+use crate::TaskError;
+use crate::batch::NewBatch;
+use crate::ports::{Clock, DocumentIndex, Store, Workflow};
+use crate::slots::scheduler::SlotScheduler;
+use crate::time::saturating_add;
+use crate::transfer::create::{InitiateSettings, new_batch_id, new_id, new_transfer};
+
+/// A request for a job, validated except that its documents have not been looked up.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// The principal that requests the job.
+    pub owner: String,
+    /// The person on whose behalf it is requested, if that is not the owner.
+    pub on_behalf_of: Option<Person>,
+    /// Numbers of the documents, 1 to 1000 of them.
+    pub files: Vec<FileId>,
+    /// Whether a single document was requested, rather than a list.
+    pub is_single: bool,
+    /// Where the documents are delivered.
+    pub target: Target,
+    /// Priority in the queue.
+    pub priority: Priority,
+    /// Policy for the other documents when one fails.
+    pub on_item_error: OnItemError,
+    /// URL that is notified of the end of the job.
+    pub callback: Option<CallbackUrl>,
+    /// The request's idempotency key, if the caller sent one.
+    pub name: Option<IdempotencyKey>,
+}
+
+/// Idempotency key of a request. Both fields are hashes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// Hash of the caller and the key that it sent.
+    pub key: String,
+    /// Hash of the request's content.
+    pub fingerprint: String,
+}
+
+/// Limits of jobs.
+#[derive(Debug, Clone, Copy)]
+pub struct JobSettings {
+    /// Limits of each transfer.
+    pub initiate: InitiateSettings,
+    /// Retention of a job and its delivery, counted from the request.
+    pub job_ttl: SignedDuration,
+}
+
+/// An accepted job.
+#[derive(Debug, Clone)]
+pub struct Promised {
+    /// Id of the job, for polling its state.
+    pub job_id: TransferId,
+    /// End of the retention of the job and its delivery.
+    pub keep_until: Timestamp,
+}
+
+/// Why a job was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum JobRejection {
+    /// Some documents are unknown; holds their positions in the request.
+    #[error("some documents are not known")]
+    Unknown(Vec<usize>),
+    /// The idempotency key was used for a different request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// The first request with that key is still being recorded.
+    #[error("the request is still being recorded")]
+    Pending,
+    /// The service is not able to record the job now.
+    #[error(transparent)]
+    Failed(#[from] TaskError),
+}
+
+/// Records a job and starts it once it has a slot. Requests are idempotent: repeating one with
+/// the same key returns the first response, even when its documents are no longer known.
+///
+/// # Errors
+/// See [`JobRejection`].
+pub async fn initiate_job<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
+    index: &impl DocumentIndex,
+    settings: JobSettings,
+    new: NewJob,
+) -> Result<Promised, JobRejection>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let documents = match look_up(index, &new.files).await {
+        Ok(documents) => documents,
+        Err(unknown) => {
+            let existing = first_accepted_job(scheduler, new.name.as_ref()).await?;
+            return existing.ok_or(unknown);
+        }
+    };
+    let now = scheduler.clock.now();
+    let job_id = if new.is_single { new_id(now) } else { new_batch_id(now) };
+    let job = Promised { job_id, keep_until: saturating_add(now, settings.job_ttl) };
+    let name = new.name.clone();
+    let record = build_record(settings.initiate, new, documents, &job, now);
+    record_idempotent(scheduler, settings.initiate, &record, name.as_ref(), &job).await
+}
+
+/// Builds the record of a job: a transfer or a batch.
+fn build_record(
+    settings: InitiateSettings,
+    new: NewJob,
+    mut documents: Vec<(ObjectGuid, Option<FileId>)>,
+    job: &Promised,
+    now: Timestamp,
+) -> Wanted {
+    let NewJob { owner, on_behalf_of, target, priority, on_item_error, callback, .. } = new;
+    let keep_until = Some(job.keep_until);
+    if new.is_single
+        && let Some((object_guid, file_id)) = documents.pop()
+    {
+        let request = NewTransfer {
+            owner,
+            on_behalf_of,
+            object_guid,
+            file_id,
+            target,
+            priority,
+            keep_until,
+            callback,
+        };
+        return Wanted::One(Box::new(new_transfer(settings, job.job_id.clone(), request, now)));
+    }
+    Wanted::Many(Box::new(NewBatch {
+        owner,
+        on_behalf_of,
+        documents,
+        target,
+        priority,
+        keep_until,
+        callback,
+        on_item_error,
+    }))
+}
+
+/// Looks up the documents with these numbers.
+async fn look_up(
+    index: &impl DocumentIndex,
+    files: &[FileId],
+) -> Result<Vec<(ObjectGuid, Option<FileId>)>, JobRejection> {
+    let known = index.look_up(files).await.map_err(TaskError::from)?;
+    let guid = |file: &FileId| known.get(file).map(|document| document.object_guid.clone());
+    let found: Vec<Option<ObjectGuid>> = files.iter().map(guid).collect();
+    let unknown: Vec<_> = (0..found.len()).filter(|&n| found[n].is_none()).collect();
+    if !unknown.is_empty() {
+        return Err(JobRejection::Unknown(unknown));
+    }
+    Ok(found.into_iter().flatten().zip(files.iter().copied().map(Some)).collect())
+}

@@ -1,0 +1,149 @@
+//! Idempotent requests: repeating one with the same key returns the first response.
+
+use docferry_domain::job::IdempotencyRecord;
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{NewTransfer, Transfer};
+
+use super::create::{IdempotencyKey, JobRejection, Promised};
+use crate::TaskError;
+use crate::batch::{Initiated, NewBatch, initiate_batch};
+use crate::ports::{BatchStore, Clock, CreateResult, Store, Workflow};
+use crate::slots::scheduler::SlotScheduler;
+use crate::time::saturating_add;
+use crate::transfer::create::{InitiateSettings, new_id, new_transfer};
+
+/// Records one transfer as [`initiate`](crate::transfer::create::initiate) does, with an idempotency
+/// key: repeating the request returns the first response.
+///
+/// The idempotency record expires before the record of the transfer, so the first response
+/// never names a transfer that no longer exists.
+///
+/// # Errors
+/// See [`JobRejection`], except for [`JobRejection::Unknown`].
+pub async fn initiate_idempotent<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
+    settings: InitiateSettings,
+    new: NewTransfer,
+    name: &IdempotencyKey,
+) -> Result<Promised, JobRejection>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let now = scheduler.clock.now();
+    let job =
+        Promised { job_id: new_id(now), keep_until: saturating_add(now, settings.record_ttl) };
+    let new_record = Wanted::One(Box::new(new_transfer(settings, job.job_id.clone(), new, now)));
+    record_idempotent(scheduler, settings, &new_record, Some(name), &job).await
+}
+
+/// The record that a request creates.
+pub(super) enum Wanted {
+    One(Box<Transfer>),
+    Many(Box<NewBatch>),
+}
+
+/// Records a job with its request's idempotency key, or returns the response of the first
+/// request with that key.
+pub(super) async fn record_idempotent<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
+    settings: InitiateSettings,
+    new_record: &Wanted,
+    name: Option<&IdempotencyKey>,
+    job: &Promised,
+) -> Result<Promised, JobRejection>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let request = name.cloned().map(|IdempotencyKey { key, fingerprint }| IdempotencyRecord {
+        key,
+        fingerprint,
+        job_id: job.job_id.clone(),
+        keep_until: job.keep_until,
+    });
+    // Two rounds: if the first request with the key was abandoned, its idempotency record is
+    // deleted and the key is used for this request.
+    for _ in 0..2 {
+        let recorded = record(scheduler, settings, new_record, job, request.as_ref());
+        let Some(existing) = recorded.await? else { return Ok(job.clone()) };
+        if let Some(accepted) = first_response(scheduler.store, name, &existing).await? {
+            return Ok(accepted);
+        }
+        scheduler.store.delete_idempotency_record(&existing).await.map_err(TaskError::from)?;
+    }
+    Err(JobRejection::Pending)
+}
+
+/// Returns the response of the first request with that key, without creating anything; `None`
+/// when there was none.
+///
+/// # Errors
+/// As [`initiate_job`](super::initiate_job).
+pub async fn first_accepted_job<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
+    name: Option<&IdempotencyKey>,
+) -> Result<Option<Promised>, JobRejection>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let Some(IdempotencyKey { key, .. }) = name else { return Ok(None) };
+    let (store, now) = (scheduler.store, scheduler.clock.now());
+    match store.request(key, now).await.map_err(TaskError::from)? {
+        Some(existing) => first_response(store, name, &existing).await,
+        None => Ok(None),
+    }
+}
+
+/// Returns the response of the earlier request with that key; `None` when that request was
+/// abandoned.
+async fn first_response(
+    store: &impl BatchStore,
+    name: Option<&IdempotencyKey>,
+    existing: &IdempotencyRecord,
+) -> Result<Option<Promised>, JobRejection> {
+    let batch = store.bundle(&existing.job_id).await.map_err(TaskError::from)?;
+    if batch.as_ref().is_some_and(|(bundle, counts)| bundle.was_abandoned(counts)) {
+        return Ok(None);
+    }
+    if name.is_some_and(|name| name.fingerprint != existing.fingerprint) {
+        return Err(JobRejection::KeyReused);
+    }
+    if batch.is_some_and(|(bundle, _)| bundle.phase == Phase::Accepted) {
+        return Err(JobRejection::Pending);
+    }
+    Ok(Some(Promised { job_id: existing.job_id.clone(), keep_until: existing.keep_until }))
+}
+
+/// Records the job. Returns the idempotency record of an earlier request with that key, if
+/// there is one; then nothing is recorded.
+async fn record<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
+    settings: InitiateSettings,
+    new_record: &Wanted,
+    job: &Promised,
+    request: Option<&IdempotencyRecord>,
+) -> Result<Option<IdempotencyRecord>, TaskError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    Ok(match new_record {
+        Wanted::One(transfer) => match scheduler.enter(transfer, request).await? {
+            CreateResult::Before(existing) => Some(existing),
+            CreateResult::Done | CreateResult::SlotsChanged => None,
+        },
+        Wanted::Many(bundle) => {
+            let (id, many) = (job.job_id.clone(), (**bundle).clone());
+            match initiate_batch(scheduler, settings, id, many, request).await? {
+                Initiated::Promised(_) => None,
+                Initiated::Before(existing) => Some(existing),
+            }
+        }
+    })
+}

@@ -1,0 +1,81 @@
+//! Sends outcomes and webhook notifications that `notify` did not send.
+
+use docferry_domain::ids::TransferId;
+use jiff::Timestamp;
+
+use crate::TaskError;
+use crate::finish::Ports;
+use crate::notification::outcome::{forward, notify};
+use crate::ports::{AuditQueue, Clock, Store, StoreError, WebhookQueue};
+
+/// Returns the record that was read. A record that cannot be read counts as absent: a newer
+/// version may have written it, and it must not block the others.
+fn readable<T>(
+    id: &TransferId,
+    read: Result<Option<T>, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    match read {
+        Err(StoreError::Corrupt(_)) => {
+            tracing::error!(transfer.id = id.as_str(), "unsent record cannot be read");
+            Ok(None)
+        }
+        read => read,
+    }
+}
+
+/// Sends outcomes that `notify` did not send. Stops at the first one that the queue does not
+/// accept, because the others would fail as well.
+pub(super) async fn tell<S, D, G, L, A, C>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
+    queue: &impl AuditQueue,
+    limit: usize,
+    until: Timestamp,
+) -> Result<usize, TaskError>
+where
+    S: Store,
+    C: Clock,
+{
+    let mut sent = 0;
+    for (id, attempt) in ports.store.unsent(ports.clock.now(), limit).await? {
+        if ports.clock.now() >= until {
+            break;
+        }
+        let Some(record) = readable(&id, ports.store.outcome(&id, attempt).await)? else {
+            continue;
+        };
+        if let Err(error) = notify(ports.store, queue, &record).await {
+            let code = error.code.as_str();
+            tracing::warn!(transfer.id = id.as_str(), error.code = code, "outcome not sent");
+            break;
+        }
+        sent += 1;
+    }
+    Ok(sent)
+}
+
+/// Queues webhook notifications that `notify` did not queue; independent of the outcomes.
+pub(super) async fn send_unsent_notifications<S, D, G, L, A, C>(
+    ports: &Ports<'_, S, D, G, L, A, C>,
+    queue: &impl WebhookQueue,
+    limit: usize,
+    until: Timestamp,
+) -> Result<usize, TaskError>
+where
+    S: Store,
+    C: Clock,
+{
+    let mut forwarded = 0;
+    for (id, attempt) in ports.store.unsent_notifications(ports.clock.now(), limit).await? {
+        if ports.clock.now() >= until {
+            break;
+        }
+        let Some(notice) = readable(&id, ports.store.notice(&id, attempt).await)? else { continue };
+        if let Err(error) = forward(ports.store, queue, &notice).await {
+            let code = error.code.as_str();
+            tracing::warn!(job.id = id.as_str(), error.code = code, "notification not queued");
+            break;
+        }
+        forwarded += 1;
+    }
+    Ok(forwarded)
+}

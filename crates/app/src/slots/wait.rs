@@ -1,0 +1,80 @@
+//! Waiting for a slot, and release of a slot by a transfer that waits for something else.
+
+use docferry_domain::slots::SlotState;
+use docferry_domain::transfer::Transfer;
+use jiff::SignedDuration;
+
+use crate::ports::{Clock, FIRST_CHECK_DELAY, SlotStore, TransferStore, Workflow};
+use crate::slots::scheduler::SlotScheduler;
+use crate::task::{ensure_active, load};
+use crate::time::saturating_add;
+use crate::{TaskError, TaskInput};
+
+/// Maximum interval, in seconds, between two checks for a free slot. A waiting workflow cannot
+/// be woken up, so this bounds how long a granted slot stays unused.
+const MAX_SLOT_CHECK_SECONDS: i64 = 15;
+
+/// Releases the slot of a transfer that waits for something else. Best effort: a slot that is
+/// not released here is freed at the end of the transfer.
+pub(crate) async fn release_slot<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
+    transfer: &Transfer,
+) where
+    S: TransferStore + SlotStore,
+    W: Workflow,
+    C: Clock,
+{
+    if transfer.turn != SlotState::Holding {
+        return;
+    }
+    if let Err(error) = scheduler.store.release_slot(transfer).await {
+        let error = TaskError::from(error);
+        let (id, code) = (transfer.transfer_id.as_str(), error.code.as_str());
+        tracing::warn!(transfer.id = id, error.code = code, "slot not released");
+        return;
+    }
+    scheduler.fill_slots_best_effort(transfer.pool).await;
+}
+
+/// Returns the seconds to wait before the next check, at least 1; `None` when the transfer
+/// holds a slot or needs none.
+pub(crate) async fn wait_for_slot<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
+    task: &TaskInput,
+) -> Result<Option<u32>, TaskError>
+where
+    S: TransferStore + SlotStore,
+    W: Workflow,
+    C: Clock,
+{
+    let (store, now) = (scheduler.store, scheduler.clock.now());
+    let transfer = load(store, task).await?;
+    // A transfer with nothing to send needs no slot: the step itself reports why.
+    if transfer.turn == SlotState::Holding || !has_bytes_to_send(&transfer) {
+        return Ok(None);
+    }
+    ensure_active(&transfer, task.attempt, now)?;
+    if let Some(resume_at) = transfer.resume_at.filter(|at| *at > now) {
+        return Ok(Some(bounded_seconds(resume_at.duration_since(now), 60)));
+    }
+    store.enqueue(&transfer, saturating_add(now, FIRST_CHECK_DELAY)).await?;
+    scheduler.fill_slots(transfer.pool).await?;
+    let transfer = load(store, task).await?;
+    if transfer.turn == SlotState::Holding {
+        return Ok(None);
+    }
+    // The interval grows with the time already waited, as it does while polling for the
+    // arrival.
+    let since = transfer.object.as_ref().map_or(transfer.queue_time(), |object| object.arrived_at);
+    Ok(Some(bounded_seconds(now.duration_since(since) / 2, MAX_SLOT_CHECK_SECONDS)))
+}
+
+/// Returns whether the transfer has bytes to send.
+fn has_bytes_to_send(transfer: &Transfer) -> bool {
+    transfer.delivery.is_none() && transfer.ending.is_none() && transfer.object.is_some()
+}
+
+/// Returns `wait` in seconds, limited to 1..=`at_most`.
+fn bounded_seconds(wait: SignedDuration, at_most: i64) -> u32 {
+    u32::try_from(wait.as_secs().clamp(1, at_most)).unwrap_or(1)
+}

@@ -1,0 +1,4 @@
+//! The document source: push requests, and the check for the arrival.
+
+pub mod poll;
+pub mod push;

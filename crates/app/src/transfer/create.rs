@@ -1,0 +1,76 @@
+//! Accepts a request for one document: records the transfer, starts it once it has a slot, and
+//! returns its id.
+
+use docferry_domain::ids::TransferId;
+use docferry_domain::transfer::{NewTransfer, Transfer};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::ports::{Clock, SlotStore, TransferStore, Workflow};
+use crate::slots::scheduler::SlotScheduler;
+use crate::time::saturating_add;
+use crate::{TaskError, trace};
+
+/// Time limits of a new transfer.
+#[derive(Debug, Clone, Copy)]
+pub struct InitiateSettings {
+    /// Maximum time from the request to a terminal state.
+    pub transfer_deadline: SignedDuration,
+    /// Retention of the record of an ended transfer.
+    pub record_ttl: SignedDuration,
+}
+
+/// Records a transfer and grants free slots, possibly to this transfer.
+///
+/// The record is written first, so that no workflow ever runs without one. Once it is written,
+/// the transfer is accepted: if its workflow cannot be started now, `sweep` starts it within
+/// minutes; if no slot is free, it waits in the queue.
+///
+/// # Errors
+/// [`FailureCode::StoreUnavailable`](docferry_domain::failure::FailureCode::StoreUnavailable): the
+/// transfer is not accepted. If only the store's answer was lost, the transfer may run all the
+/// same.
+pub async fn initiate<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
+    settings: InitiateSettings,
+    new: NewTransfer,
+) -> Result<Transfer, TaskError>
+where
+    S: TransferStore + SlotStore,
+    W: Workflow,
+    C: Clock,
+{
+    let now = scheduler.clock.now();
+    let transfer = new_transfer(settings, new_id(now), new, now);
+    scheduler.enter(&transfer, None).await?;
+    Ok(transfer)
+}
+
+/// Creates a transfer with the current trace and its deadline.
+pub(crate) fn new_transfer(
+    settings: InitiateSettings,
+    id: TransferId,
+    new: NewTransfer,
+    now: Timestamp,
+) -> Transfer {
+    let transfer = Transfer::new(id, new, now, saturating_add(now, settings.transfer_deadline));
+    Transfer { trace: trace::current(), ..transfer }
+}
+
+/// Creates a time-ordered transfer id (UUID version 7), so that ids of one day sort together.
+#[must_use]
+pub fn new_id(now: Timestamp) -> TransferId {
+    TransferId::from_u128(time_ordered(now))
+}
+
+/// Creates a time-ordered batch id.
+#[must_use]
+pub fn new_batch_id(now: Timestamp) -> TransferId {
+    TransferId::of_bundle(time_ordered(now))
+}
+
+fn time_ordered(now: Timestamp) -> u128 {
+    let seconds = u64::try_from(now.as_second()).unwrap_or_default();
+    let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or_default();
+    let time = uuid::Timestamp::from_unix_time(seconds, nanos, 0, 0);
+    uuid::Uuid::new_v7(time).as_u128()
+}

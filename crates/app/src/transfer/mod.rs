@@ -1,0 +1,5 @@
+//! Single transfers: creation, reading, cancellation.
+
+pub mod cancel;
+pub mod create;
+pub mod get;
