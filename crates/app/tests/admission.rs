@@ -6,8 +6,8 @@ mod common;
 
 use common::{GUID, MB, SETTINGS, bytes, record, request_to, world_with};
 use docferry_app::TaskInput;
+use docferry_app::job;
 use docferry_app::ports::{Clock as _, SlotStore as _};
-use docferry_app::transfer::cancel;
 use docferry_app::transfer::create::initiate;
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::{Pool, PoolLimits, Priority, SlotState};
@@ -119,7 +119,7 @@ async fn cancel_of_a_queued_transfer_ends_it_at_once() {
     let first = request(&runner, "ada@court.example", Priority::Normal).await;
     let waiting = request(&runner, "bob@court.example", Priority::Normal).await;
     let ids = [waiting.transfer_id.clone()];
-    cancel::terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", &ids).await.unwrap();
+    job::terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", &ids).await.unwrap();
     let ended = record(&world, &waiting).await;
     assert_eq!((ended.phase, ended.turn), (Phase::Canceled, SlotState::Idle));
     assert_eq!(world.store().held_and_queued(), (1, 0));

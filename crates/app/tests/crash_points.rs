@@ -11,8 +11,8 @@ use common::{
     MB, SETTINGS, assert_final_invariants, assert_invariants_with_orphans, bytes, record, start,
     world_with,
 };
+use docferry_app::job::terminate;
 use docferry_app::source::poll;
-use docferry_app::transfer::cancel::terminate;
 use docferry_domain::phase::Phase;
 use docferry_testkit::{Fault, Mode, Runner, Scripted, World};
 

@@ -6,9 +6,9 @@ mod common;
 
 use common::{GUID, MB, SETTINGS, bytes, record, world_with};
 use docferry_app::TaskInput;
+use docferry_app::job::terminate;
 use docferry_app::ports::Clock as _;
 use docferry_app::source::poll;
-use docferry_app::transfer::cancel::terminate;
 use docferry_app::transfer::create::initiate;
 use docferry_domain::person::Person;
 use docferry_domain::phase::Phase;

@@ -8,9 +8,9 @@ mod common;
 use bytes::Bytes;
 use common::{GUID, MB, SETTINGS, bytes, record, start, world_with};
 use docferry_app::finish::{FinalizeSettings, Ports, finalize};
+use docferry_app::job;
 use docferry_app::ports::{ConflictPolicy, Destination, Drive as _};
 use docferry_app::source::poll;
-use docferry_app::transfer::cancel;
 use docferry_app::{RetryReason, StepOutcome, TaskInput};
 use docferry_domain::document::Evidence;
 use docferry_domain::failure::FailureCode;
@@ -96,7 +96,7 @@ async fn upload_with_lost_response(
 async fn cancel(world: &World, task: &TaskInput) {
     let runner = runner(world, ConflictPolicy::Replace);
     let ids = std::slice::from_ref(&task.transfer_id);
-    cancel::terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
+    job::terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
     runner.run_all().await;
     runner.recover(10).await;
 }
@@ -138,7 +138,7 @@ async fn ending_waits_for_a_put_in_flight() {
     let runner = runner(&world, policy);
     let _died = Box::pin(runner.survive(runner.upload_once(&task))).await;
     let ids = std::slice::from_ref(&task.transfer_id);
-    cancel::terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
+    job::terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
     let w = &world;
     let ports = Ports { store: w, drive: w, staging: w, artifacts: w, sealer: w, clock: w };
     let finalize_once = async || {

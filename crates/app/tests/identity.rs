@@ -13,8 +13,8 @@ use bytes::Bytes;
 use common::{MB, SETTINGS, bytes, request_to};
 use docferry_app::TaskInput;
 use docferry_app::batch::{NewBatch, initiate_batch};
+use docferry_app::job;
 use docferry_app::ports::{BatchStore as _, ConflictPolicy, TransferStore as _};
-use docferry_app::transfer::cancel;
 use docferry_app::transfer::create::initiate;
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::{ObjectGuid, TransferId};
@@ -345,7 +345,7 @@ impl Model {
                 let ids = [record.transfer_id.clone()];
                 self.spawn(async move |runner| {
                     let scheduler = runner.scheduler();
-                    let cancel = cancel::terminate(&scheduler, SETTINGS.record_ttl, "scv", &ids);
+                    let cancel = job::terminate(&scheduler, SETTINGS.record_ttl, "scv", &ids);
                     runner.survive(cancel).await;
                 });
             }

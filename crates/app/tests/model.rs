@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use common::{GUID, SETTINGS, assert_final_invariants, bytes, request_to};
 use docferry_app::TaskInput;
-use docferry_app::transfer::cancel;
+use docferry_app::job;
 use docferry_app::transfer::create::initiate;
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::{ObjectGuid, TransferId};
@@ -135,7 +135,7 @@ impl Model {
                 self.spawn(async move |runner| {
                     let ids = [task.transfer_id];
                     let scheduler = runner.scheduler();
-                    let cancel = cancel::terminate(&scheduler, SETTINGS.record_ttl, "scv", &ids);
+                    let cancel = job::terminate(&scheduler, SETTINGS.record_ttl, "scv", &ids);
                     runner.survive(cancel).await;
                 });
             }

@@ -221,9 +221,7 @@ async fn late_cleanup_does_not_affect_the_next_run() {
         let ids = std::slice::from_ref(&id);
         let task = TaskInput { transfer_id: id.clone(), attempt: 1 };
         runner.push_once(&task).await.unwrap();
-        docferry_app::transfer::cancel::terminate(&scheduler, SETTINGS.record_ttl, "scv", ids)
-            .await
-            .unwrap();
+        docferry_app::job::terminate(&scheduler, SETTINGS.record_ttl, "scv", ids).await.unwrap();
         runner.execute(&task).await;
         let ended = world.store().get(&id).await.unwrap().unwrap();
         assert_eq!(
@@ -262,9 +260,7 @@ async fn late_copy_of_first_run_is_removed_if_retry_never_started() {
         assert!(matches!(retry(&runner, &id).await.unwrap(), RetryResult::Promised { .. }));
         let ids = std::slice::from_ref(&id);
         let scheduler = runner.scheduler();
-        docferry_app::transfer::cancel::terminate(&scheduler, SETTINGS.record_ttl, "scv", ids)
-            .await
-            .unwrap();
+        docferry_app::job::terminate(&scheduler, SETTINGS.record_ttl, "scv", ids).await.unwrap();
         assert_eq!(phase(&world, &id).await, Phase::Canceled);
         world.put_object("document 0.pdf", bytes(400_000));
         runner.recover(70).await;
@@ -290,9 +286,7 @@ async fn document_is_canceled_while_another_of_its_batch_is_not_closed() {
     assert!(matches!(retry(&runner, &job).await.unwrap(), RetryResult::Promised { .. }));
     let ids = [job.document(1), start_job(&runner, &world, 1, &target).await];
     let scheduler = runner.scheduler();
-    docferry_app::transfer::cancel::terminate(&scheduler, SETTINGS.record_ttl, "scv", &ids)
-        .await
-        .unwrap();
+    docferry_app::job::terminate(&scheduler, SETTINGS.record_ttl, "scv", &ids).await.unwrap();
     for id in ids {
         let canceled = world.store().get(&id).await.unwrap().unwrap();
         assert_eq!(canceled.phase, Phase::Canceled, "{id}");

@@ -238,9 +238,7 @@ async fn cancel_after_the_last_fragment_ends_as_completed() {
     assert_eq!(world.effects()[lost], "session_status", "{:?}", world.effects());
     let ttl = common::SETTINGS.record_ttl;
     let ids = std::slice::from_ref(&task.transfer_id);
-    docferry_app::transfer::cancel::terminate(&Runner::new(&world).scheduler(), ttl, "scv", ids)
-        .await
-        .unwrap();
+    docferry_app::job::terminate(&Runner::new(&world).scheduler(), ttl, "scv", ids).await.unwrap();
     let ended = runner.execute(&task).await;
     assert_eq!(ended.phase, Some(Phase::Completed), "{ended:?}");
     assert_invariants(&world, &task, &bytes(len), "complete before the cancel").await;

@@ -9,7 +9,7 @@ use docferry_domain::transfer::Transfer;
 use docferry_domain::upload::Checkpoint;
 use jiff::{SignedDuration, Timestamp};
 
-use super::Ports;
+use super::types::Ports;
 use crate::delivery::upload::{
     Comparison, ComparisonError, ComparisonResult, LastByte, SourceObject, find_all_numbered,
 };

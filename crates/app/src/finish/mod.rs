@@ -2,11 +2,11 @@
 
 mod close_upload;
 mod release;
+mod types;
 
 use docferry_domain::failure::FailureCode;
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::{Outcome, Target, Transfer};
-use jiff::SignedDuration;
 
 use crate::batch::advance_batch;
 use crate::delivery::publish::{artifact_key, discard, has_delivered};
@@ -21,42 +21,7 @@ use crate::{StepOutcome, TaskError, TaskInput};
 use close_upload::{close_session, close_upload};
 pub(crate) use release::next_check;
 use release::release_source;
-
-/// Time after its transfer's end during which a document may still arrive.
-pub(crate) const LATE_PUSH_WATCH: SignedDuration = SignedDuration::from_hours(1);
-
-/// Retention periods after the end of a transfer.
-#[derive(Debug, Clone, Copy)]
-pub struct FinalizeSettings {
-    /// Retention of the record of an ended transfer.
-    pub record_ttl: SignedDuration,
-    /// How long after the end the exchange bucket is checked for a document that was pushed and
-    /// had not arrived, or that may arrive again. It is deleted when it arrives.
-    pub late_push_watch: SignedDuration,
-}
-
-impl Default for FinalizeSettings {
-    fn default() -> Self {
-        Self { record_ttl: SignedDuration::from_hours(168), late_push_watch: LATE_PUSH_WATCH }
-    }
-}
-
-/// Ports of [`finalize`].
-#[derive(Debug)]
-pub struct Ports<'a, S, D, G, L, A, C> {
-    /// Transfer records.
-    pub store: &'a S,
-    /// The recipient's drive, where an upload session may be open.
-    pub drive: &'a D,
-    /// The exchange bucket, which holds the source copy.
-    pub staging: &'a G,
-    /// The delivery bucket, which holds downloads.
-    pub artifacts: &'a A,
-    /// Decrypts upload URLs.
-    pub sealer: &'a L,
-    /// Source of the current time.
-    pub clock: &'a C,
-}
+pub use types::{FinalizeSettings, Ports};
 
 /// Ends a transfer and cleans up after it: deletes the upload session, and the source copy
 /// unless another transfer still refers to it.

@@ -3,7 +3,7 @@
 use docferry_domain::transfer::{LateArrivalKey, Transfer};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{FinalizeSettings, Ports};
+use super::types::{FinalizeSettings, Ports};
 use crate::TaskError;
 use crate::ports::{Clock, ExchangeStore, Release, TransferStore};
 use crate::time::saturating_add;

@@ -4,7 +4,7 @@ use docferry_domain::job::IdempotencyRecord;
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::{NewTransfer, Transfer};
 
-use super::create::{IdempotencyKey, JobRejection, Promised};
+use super::types::{IdempotencyKey, JobRejection, Promised};
 use crate::TaskError;
 use crate::batch::{Initiated, NewBatch, initiate_batch};
 use crate::ports::{BatchStore, Clock, CreateResult, Store, Workflow};

@@ -21,6 +21,7 @@ mod rate_limit;
 mod sealer;
 mod slots;
 mod store;
+mod store_error;
 mod throttle;
 mod webhook;
 mod workflow;
@@ -47,8 +48,9 @@ pub use sealer::{SealError, Sealer};
 pub use slots::{MAX_GRANTS, SlotStore};
 pub use store::{
     CheckpointAck, FIRST_CHECK_DELAY, PushRecord, Release, SealedSession, SessionRecord,
-    StoreError, TransferStore, WorkItem, WriteError,
+    TransferStore, WorkItem,
 };
+pub use store_error::{StoreError, WriteError};
 pub use throttle::{Pause, ThrottleBudget};
 pub use webhook::{NotificationOutbox, ReceiverError, Redelivery, WebhookQueue, WebhookReceiver};
 pub use workflow::{Execution, Start, Workflow, WorkflowError};

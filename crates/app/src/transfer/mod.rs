@@ -1,5 +1,5 @@
 //! Single transfers: creation, reading, cancellation.
 
-pub mod cancel;
 pub mod create;
 pub mod get;
+pub(crate) mod withdraw;

@@ -16,8 +16,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::comparison::Found;
 use super::object::SourceObject;
-use super::pause::{shared_pause, wait_until};
 use super::reader::SourceReader;
+use super::resume::{shared_pause, wait_until};
 use super::types::{Progress, UploadSettings};
 use crate::ports::{
     CheckpointAck, Clock, Destination, Drive, DriveError, ExchangeError, ExchangeStore, Sealer,

@@ -13,6 +13,7 @@ mod object;
 mod pause;
 mod read_ahead;
 mod reader;
+mod resume;
 mod session;
 mod types;
 mod verify;

@@ -3,28 +3,21 @@
 
 use std::time::Duration;
 
-use docferry_domain::ids::TransferId;
 use docferry_domain::jitter::spread;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::engine::Run;
+use super::resume::{MAX_JITTER, log_pause_not_shared, wait_until};
 use super::types::Progress;
 use crate::TaskError;
-use crate::ports::{
-    Clock, Drive, ExchangeStore, Pause, Sealer, StoreError, ThrottleBudget, TransferStore,
-};
+use crate::ports::{Clock, Drive, ExchangeStore, Pause, Sealer, ThrottleBudget, TransferStore};
 use crate::time::saturating_add;
 
-/// Maximum wait in one piece, in seconds; the workflow repeats the step after each piece.
-const MAX_WAIT_SECONDS: i64 = 60;
 /// Waits up to this long are slept through in the function; longer ones are returned to the
 /// workflow.
 const SHORT_WAIT: Duration = Duration::from_secs(2);
 /// Wait when the drive gives no `Retry-After`.
 const DEFAULT_WAIT: Duration = Duration::from_secs(10);
-/// Maximum jitter. Spreads 1000 transfers that were paused together to about 33 a second. The
-/// jitter is never longer than the pause itself.
-const MAX_JITTER: Duration = Duration::from_secs(30);
 /// Maximum pause that one answer of the drive imposes on all transfers, so that a wrong date
 /// cannot stop them all for long. Graph's pauses are minutes.
 const MAX_SHARED_PAUSE: SignedDuration = SignedDuration::from_hours(1);
@@ -82,34 +75,4 @@ where
     pub(super) fn spread(&self, pause: Duration) -> Duration {
         pause / 2 + spread(&self.transfer.transfer_id, pause / 2)
     }
-}
-
-/// Returns until when this transfer has to wait because of a shared pause, with its own jitter.
-pub(super) fn shared_pause(
-    id: &TransferId,
-    shared: Result<Option<Pause>, StoreError>,
-) -> Option<Timestamp> {
-    match shared {
-        Ok(pause) => pause.map(|Pause { since, until }| {
-            let length = Duration::try_from(until.duration_since(since)).unwrap_or_default();
-            let jitter = spread(id, length.min(MAX_JITTER));
-            saturating_add(until, SignedDuration::try_from(jitter).unwrap_or_default())
-        }),
-        Err(error) => {
-            log_pause_not_shared(id, &error);
-            None
-        }
-    }
-}
-
-fn log_pause_not_shared(id: &TransferId, error: &StoreError) {
-    tracing::warn!(transfer.id = id.as_str(), %error, "throttling pause not shared");
-}
-
-/// Returns the wait until `resume_at`, at most [`MAX_WAIT_SECONDS`] in one piece.
-pub(super) fn wait_until(resume_at: Timestamp, now: Timestamp) -> Progress {
-    let left = resume_at.duration_since(now);
-    // Rounded up: resuming a moment too early would cost another invocation.
-    let seconds = left.as_secs() + i64::from(left.subsec_nanos() > 0);
-    Progress::Wait { seconds: u32::try_from(seconds.clamp(1, MAX_WAIT_SECONDS)).unwrap_or(1) }
 }

@@ -1,19 +1,57 @@
-//! Cancellation of transfers at the request of their owner.
+//! Cancellation of jobs and transfers at the request of their owner.
 
 use std::collections::BTreeSet;
 
 use docferry_domain::ids::TransferId;
-use docferry_domain::phase::Phase;
-use docferry_domain::slots::SlotState;
-use docferry_domain::transfer::{Outcome, Transfer};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::SignedDuration;
 
 use crate::TaskError;
-use crate::batch::{PARALLEL_WRITES, advance_batch};
-use crate::ports::{Clock, Store, Workflow, WriteError};
+use crate::batch::{PARALLEL_WRITES, advance_batch, cancel_batch};
+use crate::job::get::{Job, job_without_documents};
+use crate::ports::{Clock, Store, Workflow};
 use crate::slots::scheduler::SlotScheduler;
-use crate::time::saturating_add;
+use crate::transfer::withdraw::withdraw;
+
+/// Result of a cancel request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancelResult {
+    /// The request is recorded; the next step or checkpoint notices it.
+    Asked,
+    /// The job has already ended.
+    Ended,
+    /// There is no such job.
+    Unknown,
+}
+
+/// Requests the cancellation of a job, as [`terminate`] does.
+///
+/// # Errors
+/// Those of the store; the call can be repeated.
+pub async fn cancel_job<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
+    record_ttl: SignedDuration,
+    owner: &str,
+    id: &TransferId,
+) -> Result<CancelResult, TaskError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    match job_without_documents(scheduler.store, scheduler.clock, record_ttl, owner, id).await? {
+        None => Ok(CancelResult::Unknown),
+        Some(job) if job.phase().is_terminal() => Ok(CancelResult::Ended),
+        Some(Job::One(_)) => {
+            terminate(scheduler, record_ttl, owner, std::slice::from_ref(id)).await?;
+            Ok(CancelResult::Asked)
+        }
+        Some(Job::Many { .. }) => {
+            cancel_batch(scheduler, record_ttl, owner, id).await?;
+            Ok(CancelResult::Asked)
+        }
+    }
+}
 
 /// Requests the cancellation of transfers.
 ///
@@ -55,44 +93,4 @@ where
         }
     }
     Ok(())
-}
-
-/// Ends a transfer that has not begun, because none of its steps would notice the cancel
-/// request. Returns `false` for one that has begun, which is left to its steps.
-///
-/// # Errors
-/// Those of the store; `sweep` ends the transfer later.
-pub(crate) async fn withdraw<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
-    record_ttl: SignedDuration,
-    transfer: Transfer,
-) -> Result<bool, TaskError>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
-    let store = scheduler.store;
-    let held_slot = transfer.turn == SlotState::Holding;
-    let mut transfer = transfer;
-    while transfer.phase == Phase::Accepted {
-        let now = scheduler.clock.now();
-        transfer = match store.finish(&transfer, Outcome::Canceled, now).await {
-            Ok(transfer) => transfer,
-            Err(WriteError::Ended) => return Ok(false),
-            Err(error) => return Err(error.into()),
-        };
-    }
-    let has_ended = transfer.phase.is_terminal() && transfer.started_at.is_none();
-    if has_ended {
-        // If the source was ever asked to push, a late copy may arrive: `sweep` watches for it.
-        if transfer.pushes == 0 {
-            let purge_at = saturating_add(scheduler.clock.now(), record_ttl);
-            store.mark_cleaned_up(&transfer.transfer_id, transfer.attempt, purge_at).await?;
-        }
-        if held_slot {
-            scheduler.fill_slots_best_effort(transfer.pool).await;
-        }
-    }
-    Ok(has_ended)
 }

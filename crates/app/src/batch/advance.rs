@@ -1,0 +1,131 @@
+//! Progress of batches: cancellation, restart, and the end after the last document.
+
+use docferry_domain::ids::TransferId;
+use docferry_domain::job::{Batch, BatchCounts};
+use docferry_domain::transfer::Outcome;
+use futures::{TryStreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::batch::documents::{PARALLEL_WRITES, pages};
+use crate::batch::resume::resume_documents;
+use crate::ports::{Clock, FIRST_CHECK_DELAY, Store, Workflow};
+use crate::slots::scheduler::SlotScheduler;
+use crate::time::saturating_add;
+use crate::transfer::withdraw::withdraw;
+use crate::{StepOutcome, TaskError};
+
+/// Requests the cancellation of all documents of a batch. Delivered documents stay. Returns
+/// `false` when the owner has no such batch that is active.
+///
+/// # Errors
+/// Those of the store; once the cancel request is recorded, `sweep` continues it.
+pub async fn cancel_batch<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
+    record_ttl: SignedDuration,
+    owner: &str,
+    id: &TransferId,
+) -> Result<bool, TaskError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let due = saturating_add(scheduler.clock.now(), FIRST_CHECK_DELAY);
+    if scheduler.store.cancel_batch(id, owner, due).await?.is_none() {
+        return Ok(false);
+    }
+    let _sweep_goes_on = advance_batch(scheduler, record_ttl, id).await?;
+    Ok(true)
+}
+
+/// Advances a batch: restarts or stops documents if that was requested, and ends the batch
+/// after its last document. Run after each of its documents has ended.
+///
+/// # Errors
+/// Those of the store; can be repeated.
+pub(crate) async fn advance_batch<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
+    record_ttl: SignedDuration,
+    id: &TransferId,
+) -> Result<StepOutcome<()>, TaskError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let store = scheduler.store;
+    let mut read = store.bundle(id).await?;
+    if let Some((bundle, counts)) = read.as_ref().filter(|(bundle, _)| bundle.resuming) {
+        // The counts may be outdated: some deliveries may not be available any more.
+        // `resume_documents` checks each of them.
+        if bundle.cancel_requested && counts.completed < bundle.documents {
+            // No further document is restarted; those that were restarted are stopped below.
+            store.mark_documents_resumed(id, bundle.retries).await?;
+        } else {
+            let resumed = resume_documents(scheduler, record_ttl, bundle).await?;
+            if let StepOutcome::RetryLater { .. } = resumed {
+                return Ok(resumed);
+            }
+        }
+        read = store.bundle(id).await?;
+    }
+    if let Some((bundle, _)) = read.as_ref().filter(|(bundle, counts)| bundle.stops(counts)) {
+        stop_documents(scheduler, record_ttl, bundle).await?;
+        store.documents_stopped(id, bundle.retries).await?;
+        read = store.bundle(id).await?;
+    }
+    if let Some((bundle, counts)) = read
+        && let Some(outcome) = bundle.outcome(&counts)
+        && !bundle.phase.is_terminal()
+    {
+        end_batch(scheduler, record_ttl, (&bundle, &counts), outcome).await?;
+    }
+    Ok(StepOutcome::Done(()))
+}
+
+/// Requests the cancellation of all documents that have not ended.
+async fn stop_documents<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
+    record_ttl: SignedDuration,
+    bundle: &Batch,
+) -> Result<(), TaskError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let mut pages = std::pin::pin!(pages(scheduler.store, bundle));
+    while let Some(page) = pages.try_next().await? {
+        let active = page.into_iter().filter(|document| !document.phase.is_terminal());
+        stream::iter(active.map(Ok::<_, TaskError>))
+            .try_for_each_concurrent(PARALLEL_WRITES, async |document| {
+                let id = &document.transfer_id;
+                // Limited to this run, so that a slow call cannot cancel documents of the next
+                // run.
+                let stopped = scheduler.store.request_cancel(id, &bundle.owner, bundle.retries);
+                match stopped.await? {
+                    Some(document) => withdraw(scheduler, record_ttl, document).await.map(drop),
+                    None => Ok(()),
+                }
+            })
+            .await?;
+    }
+    Ok(())
+}
+
+/// Ends a batch with this outcome.
+pub(super) async fn end_batch<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
+    record_ttl: SignedDuration,
+    (bundle, counts): (&Batch, &BatchCounts),
+    outcome: Outcome,
+) -> Result<(), TaskError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let now: Timestamp = scheduler.clock.now();
+    let purge_at = saturating_add(now, record_ttl);
+    Ok(scheduler.store.end_batch(bundle, counts, outcome, now, purge_at).await?)
+}

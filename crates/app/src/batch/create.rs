@@ -1,0 +1,147 @@
+//! Creation of batches.
+
+use docferry_domain::callback::CallbackUrl;
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::{FileId, ObjectGuid, TransferId};
+use docferry_domain::job::{Batch, IdempotencyRecord, MAX_DOCUMENTS, OnItemError};
+use docferry_domain::person::Person;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::{Priority, SlotState};
+use docferry_domain::transfer::{NewTransfer, SCHEMA_VERSION, Target, Transfer};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::batch::advance::advance_batch;
+use crate::batch::documents::{PAGE, enqueue};
+use crate::ports::{Clock, CreateResult, Store, Workflow};
+use crate::slots::scheduler::SlotScheduler;
+use crate::time::saturating_add;
+use crate::transfer::create::InitiateSettings;
+use crate::{TaskError, trace};
+
+/// A validated request for a batch.
+#[derive(Debug, Clone)]
+pub struct NewBatch {
+    /// The principal that requests the batch.
+    pub owner: String,
+    /// The person on whose behalf it is requested, if that is not the owner.
+    pub on_behalf_of: Option<Person>,
+    /// The documents, 1 to [`MAX_DOCUMENTS`], each with the number by which a client of the
+    /// downloads API requested it.
+    pub documents: Vec<(ObjectGuid, Option<FileId>)>,
+    /// Where the documents are delivered.
+    pub target: Target,
+    /// Priority of the documents in the queue.
+    pub priority: Priority,
+    /// Retention of the delivery; `None` when docferry does not decide it.
+    pub keep_until: Option<Timestamp>,
+    /// URL that is notified of the end of the batch.
+    pub callback: Option<CallbackUrl>,
+    /// Policy for the other documents when one fails.
+    pub on_item_error: OnItemError,
+}
+
+/// Result of initiating a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Initiated {
+    /// The batch is committed.
+    Promised(Batch),
+    /// The request repeats an earlier one with the same idempotency key.
+    Before(IdempotencyRecord),
+}
+
+/// Records a batch and its documents, and queues the documents.
+///
+/// The batch is committed when all of its documents are recorded, not before. After a crash
+/// before that, nothing runs, and `sweep` ends the batch. After a later crash, `sweep` queues
+/// the documents.
+///
+/// # Errors
+/// [`FailureCode::StoreUnavailable`]: the batch is not accepted.
+pub async fn initiate_batch<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
+    settings: InitiateSettings,
+    bundle_id: TransferId,
+    new: NewBatch,
+    request: Option<&IdempotencyRecord>,
+) -> Result<Initiated, TaskError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let (store, now) = (scheduler.store, scheduler.clock.now());
+    let trace = trace::current();
+    let count = u16::try_from(new.documents.len()).ok().filter(|n| (1..=MAX_DOCUMENTS).contains(n));
+    let bundle = Batch {
+        schema_version: SCHEMA_VERSION,
+        bundle_id,
+        owner: new.owner.clone(),
+        on_behalf_of: new.on_behalf_of.clone(),
+        documents: count.ok_or(FailureCode::Internal)?,
+        on_item_error: new.on_item_error,
+        created_at: now,
+        keep_until: new.keep_until,
+        callback: new.callback.clone(),
+        trace: trace.clone(),
+        deadline: None,
+        phase: Phase::Accepted,
+        retries: 0,
+        resuming: false,
+        documents_stopped: false,
+        cancel_requested: false,
+        ended_at: None,
+        failure: None,
+        failed_documents: 0,
+    };
+    let id = &bundle.bundle_id;
+    let deadline = saturating_add(now, settings.transfer_deadline);
+    let purge_at = saturating_add(deadline, settings.record_ttl);
+    if let CreateResult::Before(request) = store.record_batch(&bundle, request).await? {
+        return Ok(Initiated::Before(request));
+    }
+    let document = |(number, (guid, file_id)): (u16, &(ObjectGuid, Option<FileId>))| {
+        let new_transfer = NewTransfer {
+            owner: new.owner.clone(),
+            on_behalf_of: new.on_behalf_of.clone(),
+            object_guid: guid.clone(),
+            file_id: *file_id,
+            target: new.target.clone(),
+            priority: new.priority,
+            keep_until: new.keep_until,
+            // Receivers are notified of the end of the whole batch only.
+            callback: None,
+        };
+        let transfer = Transfer::new(id.document(number), new_transfer, now, deadline);
+        Transfer { turn: SlotState::Idle, trace: trace.clone(), ..transfer }
+    };
+    let documents: Vec<Transfer> = (0..).zip(&new.documents).map(document).collect();
+    for page in documents.chunks(PAGE) {
+        store.add_documents(page, purge_at).await?;
+    }
+    store.commit_batch(id).await?;
+    if let Err(error) = start_documents(scheduler, settings.record_ttl, id, &documents).await {
+        let code = error.code.as_str();
+        tracing::warn!(bundle.id = id.as_str(), error.code = code, "documents not queued");
+    }
+    Ok(Initiated::Promised(Batch { phase: Phase::Uploading, ..bundle }))
+}
+
+/// Queues the documents of a batch that was just committed, or stops them if a cancel was
+/// requested while they were being recorded.
+async fn start_documents<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
+    record_ttl: SignedDuration,
+    id: &TransferId,
+    documents: &[Transfer],
+) -> Result<(), TaskError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let stored = scheduler.store.bundle(id).await?;
+    if stored.is_some_and(|(bundle, _)| bundle.cancel_requested) {
+        return advance_batch(scheduler, record_ttl, id).await.map(drop);
+    }
+    enqueue(scheduler, documents).await
+}

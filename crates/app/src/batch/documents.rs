@@ -1,0 +1,60 @@
+//! Documents of a batch, page by page.
+
+use docferry_domain::job::Batch;
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::SlotState;
+use docferry_domain::transfer::Transfer;
+use futures::{TryStreamExt as _, stream};
+
+use crate::TaskError;
+use crate::ports::{Clock, Store, Workflow, WriteError};
+use crate::slots::scheduler::SlotScheduler;
+
+/// Documents that are written or read at once.
+pub(super) const PAGE: usize = 25;
+
+/// Number of parallel writes.
+pub(crate) const PARALLEL_WRITES: usize = 8;
+
+/// Returns the documents of a batch as a stream of pages.
+pub(crate) fn pages<'a>(
+    store: &'a impl Store,
+    bundle: &'a Batch,
+) -> impl futures::Stream<Item = Result<Vec<Transfer>, TaskError>> + 'a {
+    stream::try_unfold(0, move |from: u16| async move {
+        if from >= bundle.documents {
+            return Ok(None);
+        }
+        let page = store.documents(&bundle.bundle_id, from, PAGE).await?;
+        let last = page.last().and_then(|document| document.transfer_id.batch_and_number());
+        Ok(last.map(|(_, number)| (page, number.saturating_add(1))))
+    })
+}
+
+/// Queues the documents that have not begun and are not queued yet, and grants free slots.
+pub(crate) async fn enqueue<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
+    documents: &[Transfer],
+) -> Result<(), TaskError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let idle = |document: &&Transfer| {
+        document.phase == Phase::Accepted && document.turn == SlotState::Idle
+    };
+    stream::iter(documents.iter().filter(idle).map(Ok::<_, TaskError>))
+        .try_for_each_concurrent(PARALLEL_WRITES, async |document| {
+            match scheduler.store.enqueue(document, document.must_end_by()).await {
+                // The document was canceled meanwhile.
+                Ok(()) | Err(WriteError::Ended) => Ok(()),
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await?;
+    if let Some(first) = documents.first() {
+        scheduler.fill_slots_best_effort(first.pool).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! Recovery of batches whose processes died.
+
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::TransferId;
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::Outcome;
+use futures::TryStreamExt as _;
+use jiff::SignedDuration;
+
+use crate::batch::advance::{advance_batch, end_batch};
+use crate::batch::documents::{enqueue, pages};
+use crate::ports::{Clock, Store, Workflow};
+use crate::slots::scheduler::SlotScheduler;
+use crate::{StepOutcome, TaskError};
+
+/// Age at which a batch that was not committed is abandoned: the process that was recording it
+/// has died.
+const ABANDONED_AFTER: SignedDuration = SignedDuration::from_mins(5);
+
+/// Runs [`advance_batch`] and repairs the effects of a crash: ends a batch that was never committed, and
+/// queues documents that are in no queue.
+///
+/// # Errors
+/// As [`advance_batch`].
+pub(crate) async fn recover_batch<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
+    record_ttl: SignedDuration,
+    id: &TransferId,
+) -> Result<StepOutcome<()>, TaskError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let (store, now) = (scheduler.store, scheduler.clock.now());
+    let Some((bundle, counts)) = store.bundle(id).await? else { return Ok(StepOutcome::Done(())) };
+    if bundle.phase == Phase::Accepted {
+        if now.duration_since(bundle.created_at) > ABANDONED_AFTER {
+            let outcome = Outcome::Failed(FailureCode::Internal);
+            end_batch(scheduler, record_ttl, (&bundle, &counts), outcome).await?;
+        }
+        return Ok(StepOutcome::Done(()));
+    }
+    let advanced = advance_batch(scheduler, record_ttl, id).await?;
+    if let StepOutcome::RetryLater { .. } = advanced {
+        return Ok(advanced);
+    }
+    let mut pages = std::pin::pin!(pages(store, &bundle));
+    while let Some(page) = pages.try_next().await? {
+        enqueue(scheduler, &page).await?;
+    }
+    Ok(StepOutcome::Done(()))
+}

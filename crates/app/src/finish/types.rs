@@ -1,0 +1,39 @@
+//! Ports and settings of the end of a transfer.
+
+use jiff::SignedDuration;
+
+/// Time after its transfer's end during which a document may still arrive.
+pub(crate) const LATE_PUSH_WATCH: SignedDuration = SignedDuration::from_hours(1);
+
+/// Retention periods after the end of a transfer.
+#[derive(Debug, Clone, Copy)]
+pub struct FinalizeSettings {
+    /// Retention of the record of an ended transfer.
+    pub record_ttl: SignedDuration,
+    /// How long after the end the exchange bucket is checked for a document that was pushed and
+    /// had not arrived, or that may arrive again. It is deleted when it arrives.
+    pub late_push_watch: SignedDuration,
+}
+
+impl Default for FinalizeSettings {
+    fn default() -> Self {
+        Self { record_ttl: SignedDuration::from_hours(168), late_push_watch: LATE_PUSH_WATCH }
+    }
+}
+
+/// Ports of [`finalize`].
+#[derive(Debug)]
+pub struct Ports<'a, S, D, G, L, A, C> {
+    /// Transfer records.
+    pub store: &'a S,
+    /// The recipient's drive, where an upload session may be open.
+    pub drive: &'a D,
+    /// The exchange bucket, which holds the source copy.
+    pub staging: &'a G,
+    /// The delivery bucket, which holds downloads.
+    pub artifacts: &'a A,
+    /// Decrypts upload URLs.
+    pub sealer: &'a L,
+    /// Source of the current time.
+    pub clock: &'a C,
+}

@@ -1,0 +1,165 @@
+//! Reading of jobs.
+
+use docferry_domain::document::{Artifact, DocumentName};
+use docferry_domain::ids::TransferId;
+use docferry_domain::job::{Batch, BatchCounts, JobState};
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::{Delivery, Transfer};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::ports::{BatchStore, Clock, StoreError, TransferStore};
+use crate::transfer::get::is_retained;
+
+/// A job with its current state.
+#[derive(Debug, Clone)]
+pub enum Job {
+    /// A job of one document, or one document of a batch.
+    One(Box<Transfer>),
+    /// A job of many documents.
+    Many {
+        /// The batch.
+        bundle: Box<Batch>,
+        /// Counts of its documents that have ended.
+        counts: BatchCounts,
+        /// Its documents, if they were read.
+        documents: Vec<Transfer>,
+    },
+}
+
+impl Job {
+    /// Returns the phase of the job.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        match self {
+            Self::One(transfer) => transfer.phase,
+            Self::Many { bundle, .. } => bundle.phase,
+        }
+    }
+
+    /// Returns the state of the job as shown to its owner.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> JobState {
+        match self {
+            Self::One(transfer) => JobState::of(transfer.phase, transfer.keep_until, now),
+            Self::Many { bundle, .. } => JobState::of(bundle.phase, bundle.keep_until, now),
+        }
+    }
+
+    /// Returns the object that the job has delivered for download; `None` for a batch, which
+    /// has one for each document.
+    #[must_use]
+    pub fn artifact(&self) -> Option<FetchableArtifact<'_>> {
+        let Self::One(transfer) = self else { return None };
+        FetchableArtifact::of(transfer)
+    }
+
+    /// Returns its delivered documents, in the order of the request.
+    pub fn delivered(&self) -> impl Iterator<Item = &Transfer> {
+        let documents = match self {
+            Self::One(transfer) => std::slice::from_ref(&**transfer),
+            Self::Many { documents, .. } => documents,
+        };
+        documents.iter().filter(|document| document.phase == Phase::Completed)
+    }
+
+    /// Returns how often its owner has retried it.
+    #[must_use]
+    pub const fn retries(&self) -> u32 {
+        match self {
+            Self::One(transfer) => transfer.retries,
+            Self::Many { bundle, .. } => bundle.retries,
+        }
+    }
+
+    fn owner(&self) -> &str {
+        match self {
+            Self::One(transfer) => &transfer.owner,
+            Self::Many { bundle, .. } => &bundle.owner,
+        }
+    }
+
+    fn is_shown(&self, record_ttl: SignedDuration, owner: &str, now: Timestamp) -> bool {
+        let ended_at = match self {
+            Self::One(transfer) => transfer.ended_at,
+            Self::Many { bundle, .. } => bundle.ended_at,
+        };
+        self.owner() == owner && is_retained(ended_at, record_ttl, now)
+    }
+}
+
+/// An object of the delivery bucket that can be fetched, with the file name of the download.
+#[derive(Debug, Clone, Copy)]
+pub struct FetchableArtifact<'a> {
+    /// The object.
+    pub artifact: &'a Artifact,
+    /// File name of the download.
+    pub name: &'a DocumentName,
+    /// Media type, if the source named one.
+    pub mime: Option<&'a str>,
+}
+
+impl<'a> FetchableArtifact<'a> {
+    /// Returns the object that a completed download has delivered.
+    #[must_use]
+    pub fn of(transfer: &'a Transfer) -> Option<Self> {
+        let source = transfer.source.as_ref()?;
+        match transfer.delivery.as_ref()? {
+            Delivery::Download(artifact) if transfer.phase == Phase::Completed => {
+                Some(Self { artifact, name: &source.name, mime: source.mime.as_deref() })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Maximum number of documents read for one job.
+const MAX_DOCUMENTS: usize = 1000;
+
+/// Returns the job, if it exists and belongs to `owner`. A foreign id is indistinguishable from
+/// an unknown one, and so is a job that ended longer than `record_ttl` ago.
+///
+/// # Errors
+/// Those of the store.
+pub async fn job_of<S: TransferStore + BatchStore>(
+    store: &S,
+    clock: &impl Clock,
+    record_ttl: SignedDuration,
+    owner: &str,
+    id: &TransferId,
+) -> Result<Option<Job>, StoreError> {
+    let job = match one_of(store, id).await? {
+        Some(one) => Some(one),
+        None => store.batch_with_documents(id, MAX_DOCUMENTS).await?.map(
+            |(bundle, counts, documents)| Job::Many { bundle: Box::new(bundle), counts, documents },
+        ),
+    };
+    Ok(job.filter(|job| job.is_shown(record_ttl, owner, clock.now())))
+}
+
+/// As [`job_of`], but without the documents of a batch: always a single read.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn job_without_documents<S: TransferStore + BatchStore>(
+    store: &S,
+    clock: &impl Clock,
+    record_ttl: SignedDuration,
+    owner: &str,
+    id: &TransferId,
+) -> Result<Option<Job>, StoreError> {
+    let job = match one_of(store, id).await? {
+        Some(one) => Some(one),
+        None => store.bundle(id).await?.map(|(bundle, counts)| Job::Many {
+            bundle: Box::new(bundle),
+            counts,
+            documents: Vec::new(),
+        }),
+    };
+    Ok(job.filter(|job| job.is_shown(record_ttl, owner, clock.now())))
+}
+
+/// Returns the transfer with that id as a job, if the id is not that of a batch.
+async fn one_of(store: &impl TransferStore, id: &TransferId) -> Result<Option<Job>, StoreError> {
+    let one = if id.is_batch() { None } else { store.get(id).await? };
+    Ok(one.map(|transfer| Job::One(Box::new(transfer))))
+}

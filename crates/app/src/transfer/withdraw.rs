@@ -1,0 +1,51 @@
+//! End of a transfer that has not begun.
+
+use docferry_domain::phase::Phase;
+use docferry_domain::slots::SlotState;
+use docferry_domain::transfer::{Outcome, Transfer};
+use jiff::SignedDuration;
+
+use crate::TaskError;
+use crate::ports::{Clock, Store, Workflow, WriteError};
+use crate::slots::scheduler::SlotScheduler;
+use crate::time::saturating_add;
+
+/// Ends a transfer that has not begun, because none of its steps would notice the cancel
+/// request. Returns `false` for one that has begun, which is left to its steps.
+///
+/// # Errors
+/// Those of the store; `sweep` ends the transfer later.
+pub(crate) async fn withdraw<S, W, C>(
+    scheduler: &SlotScheduler<'_, S, W, C>,
+    record_ttl: SignedDuration,
+    transfer: Transfer,
+) -> Result<bool, TaskError>
+where
+    S: Store,
+    W: Workflow,
+    C: Clock,
+{
+    let store = scheduler.store;
+    let held_slot = transfer.turn == SlotState::Holding;
+    let mut transfer = transfer;
+    while transfer.phase == Phase::Accepted {
+        let now = scheduler.clock.now();
+        transfer = match store.finish(&transfer, Outcome::Canceled, now).await {
+            Ok(transfer) => transfer,
+            Err(WriteError::Ended) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+    }
+    let has_ended = transfer.phase.is_terminal() && transfer.started_at.is_none();
+    if has_ended {
+        // If the source was ever asked to push, a late copy may arrive: `sweep` watches for it.
+        if transfer.pushes == 0 {
+            let purge_at = saturating_add(scheduler.clock.now(), record_ttl);
+            store.mark_cleaned_up(&transfer.transfer_id, transfer.attempt, purge_at).await?;
+        }
+        if held_slot {
+            scheduler.fill_slots_best_effort(transfer.pool).await;
+        }
+    }
+    Ok(has_ended)
+}
