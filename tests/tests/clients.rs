@@ -138,10 +138,7 @@ fn generated_java_client_has_long_sizes_and_typed_progress() {
     let Some(folder) = client("java") else { return };
     let models = folder.join("client/src/main/java/org/openapitools/client/model");
     assert_has(&models.join("TransferStatus.java"), &["private Long fileSize;"]);
-    assert_has(
-        &models.join("FileAvailability.java"),
-        &["private Long fileId;", "private Long size;"],
-    );
+    assert_has(&models.join("FileChecked.java"), &["private Long fileId;", "private Long size;"]);
     assert_has(
         &models.join("JobItem.java"),
         &["private Long fileId;", "private Long bytesDone;", "private Long bytesTotal;"],
@@ -162,10 +159,7 @@ fn generated_csharp_client_has_long_sizes_and_typed_progress() {
     let Some(folder) = client("csharp") else { return };
     let models = folder.join("client/src/Org.OpenAPITools/Model");
     assert_has(&models.join("TransferStatus.cs"), &["public long FileSize {"]);
-    assert_has(
-        &models.join("FileAvailability.cs"),
-        &["public long FileId {", "public long Size {"],
-    );
+    assert_has(&models.join("FileChecked.cs"), &["public long FileId {", "public long Size {"]);
     assert_has(
         &models.join("JobItem.cs"),
         &["public long? FileId {", "public long BytesDone {", "public long? BytesTotal {"],

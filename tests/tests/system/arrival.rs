@@ -43,7 +43,7 @@ async fn transfer_without_arrival_ends_at_the_arrival_deadline() {
 async fn object_older_than_the_push_is_not_delivered() {
     let sandbox = Sandbox::new().await;
     sandbox.document(1000).await;
-    sandbox.source_faults([json!({ "operation": "move", "never": true })]).await;
+    sandbox.source_faults([json!({ "operation": "move", "never": true, "count": 100 })]).await;
     // The object has the same key and size; only its age distinguishes it.
     let written = sandbox.cloud.put_object(&sandbox.file_name, vec![0; 1000]).await;
     eventually("the store's clock has advanced", SHORT, async || {

@@ -54,20 +54,23 @@ where
 {
     let (id, key) = (&transfer.transfer_id, &owed.key);
     let now = ports.clock.now();
-    // An object that is clearly older than the push does not belong to this transfer and is not
+    // An object that is older than the push does not belong to this transfer and is not
     // deleted. The same holds for a key of an earlier run that is no longer watched for late
     // copies.
     let began = transfer.started_at.or(transfer.ended_at).unwrap_or(now);
     let is_watched = saturating_add(owed.requested_at, settings.late_push_watch) >= began;
+    let source = transfer.source.as_ref().filter(|source| source.key == *key);
     let own_object_exists = async || {
         if !is_watched {
             return Ok(false);
         }
         let head = ports.staging.head(key).await?;
-        Ok::<_, TaskError>(head.is_some_and(|head| head.is_about_since(owed.requested_at)))
+        Ok::<_, TaskError>(head.is_some_and(|head| match source {
+            Some(source) => head.is_from_push(source),
+            None => head.is_written_since(owed.requested_at),
+        }))
     };
-    let is_source = transfer.source.as_ref().is_some_and(|source| source.key == *key);
-    let arrived = is_source && transfer.object.is_some();
+    let arrived = source.is_some() && transfer.object.is_some();
     let is_ours = arrived || own_object_exists().await?;
     let until = saturating_add(now, DELETION_LEASE);
     let release = ports.store.release_key(id, transfer.attempt, key, now, until).await?;

@@ -35,16 +35,20 @@ impl ObjectHead {
     }
 
     /// Returns whether the store wrote the object at this time or later, to the second.
-    fn is_written_since(&self, requested_at: Timestamp) -> bool {
+    #[must_use]
+    pub fn is_written_since(&self, requested_at: Timestamp) -> bool {
         self.last_modified.as_second() >= requested_at.as_second()
     }
 
     /// Like `is_written_since`, with a tolerance for the clocks of two nodes of the store.
-    #[must_use]
-    pub fn is_about_since(&self, requested_at: Timestamp) -> bool {
+    fn is_about_since(&self, requested_at: Timestamp) -> bool {
         self.is_written_since(requested_at - STORE_CLOCK_TOLERANCE)
     }
 }
+
+/// Time that the object of a push has to replace one that may be from an earlier push. After
+/// it, the document is pushed again.
+const AMBIGUITY_WAIT: SignedDuration = SignedDuration::from_secs(20);
 
 /// Limits of the wait for an arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +62,8 @@ pub struct ArrivalRules {
 pub enum ArrivalVerdict {
     /// The whole object is there, and it is from this push.
     Arrived,
-    /// An object of the announced size is there, but it may be from an earlier push. Only
-    /// another push can tell.
+    /// An object of the announced size has been there for a while, but it may be from an
+    /// earlier push. Only another push can tell.
     Ambiguous,
     /// The object is not there yet; check again after a pause.
     Wait {
@@ -93,11 +97,13 @@ pub fn check_arrival(
     if fresh.is_some_and(|h| h.size == source.size) {
         return ArrivalVerdict::Arrived;
     }
-    if head.is_some_and(|head| head.size == source.size && head.is_ambiguous(source)) {
-        return ArrivalVerdict::Ambiguous;
-    }
     // The clocks of two invocations may differ a little, so the difference can be negative.
     let waited = now.duration_since(source.pushed_at).max(SignedDuration::ZERO);
+    if waited >= AMBIGUITY_WAIT
+        && head.is_some_and(|head| head.size == source.size && head.is_ambiguous(source))
+    {
+        return ArrivalVerdict::Ambiguous;
+    }
     let remaining = rules.deadline - waited;
     if remaining <= SignedDuration::ZERO {
         return if fresh.is_some() {
@@ -157,17 +163,20 @@ mod tests {
     /// The clock of one node is three seconds behind the clock of another.
     #[test]
     fn object_of_a_slow_node_counts_when_it_was_not_there_before() {
-        let judge = |found, written: i64| {
+        let judge_at = |found, written: i64, now: i64| {
             let source = PushedSource { found: Some(found), ..source() };
-            check_arrival(&source, Some(&head(100, written)), at(1001), RULES)
+            check_arrival(&source, Some(&head(100, written)), at(now), RULES)
         };
+        let judge = |found, written| judge_at(found, written, 1001);
         let found = |written| Some(head(100, written));
         let waits = ArrivalVerdict::Wait { seconds: 1 };
         assert_eq!(judge(FoundObject::Absent, 997), ArrivalVerdict::Arrived);
         assert_eq!(judge(FoundObject::before(found(996)), 997), ArrivalVerdict::Arrived);
         assert_eq!(judge(FoundObject::after(found(990)), 997), ArrivalVerdict::Arrived);
         assert_eq!(judge(FoundObject::before(found(997)), 997), waits, "left over");
-        assert_eq!(judge(FoundObject::after(found(997)), 997), ArrivalVerdict::Ambiguous);
+        assert_eq!(judge(FoundObject::after(found(997)), 997), waits, "may be replaced");
+        let verdict = judge_at(FoundObject::after(found(997)), 997, 1020);
+        assert_eq!(verdict, ArrivalVerdict::Ambiguous);
         assert_eq!(judge(FoundObject::Absent, 994), waits, "beyond the tolerance");
         assert_eq!(judge(FoundObject::after(found(1000)), 1000), ArrivalVerdict::Arrived);
     }
@@ -176,8 +185,8 @@ mod tests {
     fn ambiguous_object_of_another_size_is_waited_for() {
         let found = Some(FoundObject::after(Some(head(50, 997))));
         let source = PushedSource { found, ..source() };
-        let verdict = check_arrival(&source, Some(&head(50, 997)), at(1001), RULES);
-        assert_eq!(verdict, ArrivalVerdict::Wait { seconds: 1 });
+        let verdict = check_arrival(&source, Some(&head(50, 997)), at(1020), RULES);
+        assert_eq!(verdict, ArrivalVerdict::Wait { seconds: 10 });
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub(super) struct Done<'a> {
     execution: String,
     /// Whether a new execution was started. Otherwise the existing one was started, because
     /// it had never been.
+    #[serde(rename = "nextAttempt")]
     next_execution: bool,
 }
 
