@@ -385,3 +385,22 @@ fn regression_lost_response_to_a_lease_leaves_nothing_but_the_lease() {
         run(7, 7),
     ]);
 }
+
+/// Two invocations upload a small document. The second notices the cancel request and withdraws
+/// its lease, while the first is still about to send its PUT.
+#[test]
+fn regression_withdrawn_lease_does_not_end_the_lease_of_an_earlier_put() {
+    let request = |other, person| Step::Request { other, person };
+    let run = |process, effects| Step::Run { process, effects };
+    play(&[
+        request(false, 0),
+        run(0, 9),
+        Step::Duplicate { transfer: 0 },
+        run(6, 12),
+        run(1, 16),
+        run(2, 9),
+        Step::Cancel { transfer: 0 },
+        run(2, 18),
+        request(false, 1),
+    ]);
+}

@@ -290,7 +290,10 @@ where
         let reached = self.course.checkpoint(self.hash.state());
         self.pace = Some(Throughput::next(self.pace, self.ports.clock.now(), reached.offset));
         let answered = self.answered.clone();
-        let checkpoint = Checkpoint { putting_until: lease, pace: self.pace, answered, ..reached };
+        // A PUT of the invocation before this one may still be under way, until its lease ends.
+        let earlier = self.transfer.checkpoint.as_ref().and_then(|stored| stored.putting_until);
+        let putting_until = lease.max(earlier);
+        let checkpoint = Checkpoint { putting_until, pace: self.pace, answered, ..reached };
         let CheckpointAck { stop } =
             self.ports.store.checkpoint(id, self.transfer.epoch, &checkpoint).await?;
         self.lease = lease;
