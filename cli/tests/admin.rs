@@ -8,7 +8,7 @@ mod support;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
-use support::{json_lines, nobody, stderr, stdout};
+use support::{json_lines, stderr, stdout, unreachable_address};
 use wiremock::matchers::{body_string_contains, header, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -254,7 +254,7 @@ async fn missing_permissions_exit_4_and_unreachable_aws_exits_5() {
         assert_eq!(output.status.code(), Some(4), "{shown}");
         assert!(shown.contains("AccessDeniedException") && !shown.contains("ada@"), "{shown}");
         assert!(!shown.contains("operator-secret-5"), "{shown}");
-        let output = admin(&with_credentials(&nobody()), &args).await;
+        let output = admin(&with_credentials(&unreachable_address()), &args).await;
         assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
     }
 }

@@ -5,8 +5,8 @@ mod support;
 
 use serde_json::{Value, json};
 use support::{
-    PASSWORD, USERNAME, answers, api, docferry, failed, json_lines, nobody, problem,
-    serves_transfer_status, status, stderr, stdout,
+    PASSWORD, USERNAME, answers, api, docferry, failed, json_lines, problem,
+    serves_transfer_status, status, stderr, stdout, unreachable_address,
 };
 use wiremock::matchers::{basic_auth, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -133,7 +133,8 @@ async fn cancel_is_retried_when_busy_but_not_when_refused() {
     assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
     assert_eq!(requested_ids(&server).await.len(), 1);
 
-    let output = docferry(&nobody(), PASSWORD, &["cancel", "t1", "--retries", "0"]).await;
+    let output =
+        docferry(&unreachable_address(), PASSWORD, &["cancel", "t1", "--retries", "0"]).await;
     assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
 }
 

@@ -4,8 +4,8 @@ mod support;
 
 use serde_json::json;
 use support::{
-    PASSWORD, answers, api, docferry, failed, json_lines, nobody, problem, sent,
-    serves_transfer_status, status, stderr, stdout,
+    PASSWORD, answers, api, docferry, failed, json_lines, problem, sent, serves_transfer_status,
+    status, stderr, stdout, unreachable_address,
 };
 use wiremock::matchers::{any, body_partial_json};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -124,7 +124,7 @@ async fn wrong_credentials_exit_4_and_are_not_printed() {
 
 #[tokio::test]
 async fn unreachable_service_exits_5() {
-    let unreachable = nobody();
+    let unreachable = unreachable_address();
     for args in [
         &["watch", "t1", "--retries", "1"][..],
         &["send", "QQ==", "--email", "judge@example.test", "--retries", "0"],

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use docferry_cli::{ClientError, NewTransfer};
 use serde_json::json;
-use support::{STAGE, asked_for, client, client_of, nobody, problem, sent, status};
+use support::{STAGE, asked_for, client, client_of, problem, sent, status, unreachable_address};
 use wiremock::matchers::{body_json, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -152,7 +152,7 @@ async fn web_page_with_200_is_an_invalid_response() {
 
 #[tokio::test]
 async fn connection_error_shows_no_address() {
-    let address = nobody();
+    let address = unreachable_address();
     let error = client_of(&address).status("t1").await.unwrap_err();
     assert!(matches!(error, ClientError::Unreachable { .. }) && error.had_no_effect());
     assert!(!format!("{error:?} {error}").contains(&address));

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::{
-    PASSWORD, api, command, docferry, json_lines, nobody, problem, run, sent, stderr, stdout,
+    PASSWORD, api, command, docferry, json_lines, problem, run, sent, stderr, stdout,
+    unreachable_address,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -201,7 +202,7 @@ async fn request_that_is_being_recorded_is_retried() {
 #[tokio::test]
 async fn refused_connection_is_reported_as_not_accepted() {
     let args = [&SEND[..], &["--retries=0"]].concat();
-    let output = docferry(&nobody(), PASSWORD, &args).await;
+    let output = docferry(&unreachable_address(), PASSWORD, &args).await;
     assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
     assert!(stderr_contains(&output, "QQ== was not accepted"), "{}", stderr(&output));
 }

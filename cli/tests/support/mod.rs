@@ -96,7 +96,7 @@ pub(crate) fn answers(percents: &[u8]) -> Vec<ResponseTemplate> {
 
 /// An address on which no process listens. (A dropped `MockServer` stays alive in a pool,
 /// and another process may take a port that was released.)
-pub(crate) fn nobody() -> String {
+pub(crate) fn unreachable_address() -> String {
     "http://127.0.0.1:1".to_owned()
 }
 
