@@ -1,6 +1,7 @@
 //! The [`Runner`], which plays the Step Functions state machine.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use docferry_app::delivery::gate::{publish_with_slot, upload_with_slot};
@@ -28,6 +29,10 @@ const RETRIES: u32 = 6;
 
 /// Repetitions of `finalize` while it answers `RETRY_LATER`, as in the state machine.
 const WAITS: u32 = 100;
+
+/// Time after which an invocation is killed when other processes advance the clock meanwhile.
+/// Shorter than the leases of the use cases, as the time limits of the functions are.
+const FUNCTION_TIME_LIMIT: SignedDuration = SignedDuration::from_secs(80);
 
 /// Limits of a pool that only tests of the queue exceed.
 pub const LIMITS: PoolLimits = PoolLimits::new(50, 50);
@@ -360,13 +365,19 @@ impl Runner {
         }
     }
 
-    /// Runs a task until it ends, or until an injected crash or [`Kill`] ends it.
+    /// Runs a task until it ends, or until an injected crash, [`Kill`] or the time limit of its
+    /// function ends it.
     async fn run_or_crash<T>(
         &self,
         task: impl Future<Output = Result<T, TaskError>>,
     ) -> Result<T, Stopped> {
+        let killed_at = self.world.now() + FUNCTION_TIME_LIMIT;
+        let time_limit = std::future::poll_fn(|_| {
+            if self.world.now() >= killed_at { Poll::Ready(()) } else { Poll::Pending }
+        });
         tokio::select! {
             biased;
+            () = time_limit => Err(Stopped::Crashed),
             () = self.world.wait_for_crash() => Err(Stopped::Crashed),
             () = self.kill.wait() => Err(Stopped::Crashed),
             outcome = task => outcome.map_err(|error| Stopped::Failed(error.code)),
