@@ -142,7 +142,12 @@ fn take_key(id: &TransferId, document: &ObjectGuid, now: Timestamp) -> Condition
         .remove(&["releasingBy", "releasingUntil", "expiresAt"])
         .when("attribute_not_exists(#releasingBy) OR #releasingUntil <= :now")
         .value("now", number(now.as_millisecond()))
-        .when("attribute_not_exists(#refs) OR #guid = :guid")
+        // Version 0.1.0 recorded no document with the key. Its only user may continue to use it.
+        .when(
+            "attribute_not_exists(#refs) OR #guid = :guid \
+             OR (attribute_not_exists(#guid) AND #refs = :own)",
+        )
+        .value("own", AttributeValue::Ss(vec![id.as_str().to_owned()]))
 }
 
 /// Returns whether transfers of another document use the key.
