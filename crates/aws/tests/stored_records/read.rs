@@ -1,0 +1,107 @@
+//! Reads of stored items by the production code.
+
+use docferry_app::ports::{
+    ArtifactStore as _, BatchStore as _, Entry, JobStore as _, TransferStore as _,
+};
+
+use crate::fixtures::{Item, Records, UNRELEASED, load, plain_item, versions};
+use crate::table::FixtureTable;
+
+use crate::check::*;
+/// Runs `check` on each version with its name and its records.
+async fn for_each_version(check: impl AsyncFn(&str, Records, &FixtureTable)) {
+    let versions = versions();
+    assert!(versions.len() > 1, "{versions:?}");
+    for version in versions {
+        check(&version, load(&version), &FixtureTable::start().await).await;
+    }
+}
+
+#[tokio::test]
+async fn stored_records_of_earlier_versions_are_read() {
+    for_each_version(async |version, records, table| {
+        for (kind, items) in &records {
+            for (name, item) in items {
+                let what = format!("{version}: {kind}: {name}");
+                table.hold(&[item]);
+                match kind.as_str() {
+                    "transfers-onedrive" | "transfers-download" => {
+                        let transfer = read_transfer(table, item).await;
+                        assert_nothing_lost(&what, item, &transfer);
+                        table.store().enter(&transfer, Entry::default()).await.unwrap();
+                        let rewritten = plain_item(&table.take_written()[0]);
+                        assert_nothing_lost(&format!("{what}, rewritten"), item, &rewritten);
+                    }
+                    "batches" => check_batch(&what, items, item, table).await,
+                    "sessions" => check_session(&what, item, table).await,
+                    "requests" => {
+                        let key = text(item, "key");
+                        let request = table.store().request(key, at(0)).await.unwrap().unwrap();
+                        assert_nothing_lost(&what, item, &request);
+                        let late = table.store().request(key, at(86_400)).await.unwrap();
+                        assert_eq!(late, None, "{what}: it expires");
+                    }
+                    "outbox" => check_message(&what, item, table).await,
+                    "artifacts" => check_artifact(&what, version, name, item, table).await,
+                    "exchange-keys" => check_exchange_key(&what, version, item, table).await,
+                    "slots" => check_slots(&what, &records, item, table).await,
+                    "counters" => check_counter(&what, item, table).await,
+                    _ => panic!("{kind} is an unknown kind"),
+                }
+            }
+        }
+    })
+    .await;
+}
+
+/// Members that earlier versions did not write decide the next step of a running transfer.
+#[tokio::test]
+async fn stored_transfers_of_earlier_versions_go_on() {
+    for_each_version(async |version, records, table| {
+        let onedrive = &records["transfers-onedrive"];
+        let read = async |name: &str| read_transfer(table, &onedrive[name]).await;
+        let waiting = read("awaiting arrival").await;
+        assert!(!waiting.needs_push() && waiting.needs_source(), "{version}");
+        assert_eq!(waiting.must_end_by(), at(7_200), "{version}: by the size of the document");
+        let keys = waiting.keys_awaiting_arrival();
+        let keys: Vec<_> = keys.iter().map(|owed| owed.key.as_str()).collect();
+        assert_eq!(keys, ["docferry/order.pdf"], "{version}");
+        let paused = read("uploading, paused").await;
+        assert!(!paused.needs_push() && !paused.needs_source(), "{version}");
+        let again = read("accepted, second run").await;
+        assert!(again.needs_push() && again.needs_source(), "{version}");
+        assert_eq!((again.executions(), again.must_end_by()), (1, at(15_400)), "{version}");
+        let queue_time = if version == "v0.1.0" { at(0) } else { at(1_000) };
+        assert_eq!(again.queue_time(), queue_time, "{version}");
+        let download = &records["transfers-download"]["completed, retained longer"];
+        let retained = read_transfer(table, download).await;
+        assert_eq!(retained.retained_until(), at(100_000), "{version}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rewriting_a_current_record_yields_the_same_item() {
+    let (records, table) = (load(UNRELEASED), FixtureTable::start().await);
+    let store = table.store();
+    let queued = &records["transfers-onedrive"]["accepted, queued"];
+    let transfer = read_transfer(&table, queued).await;
+    store.create(&transfer).await.unwrap();
+    assert_eq!(table.take_written(), [queued, &records["slots"]["queue entry"]].map(Item::clone));
+
+    let request = &records["requests"]["idempotency record"];
+    table.hold(&[request]);
+    let named = store.request(text(request, "key"), at(0)).await.unwrap().unwrap();
+    let batch = &records["batches"]["accepted"];
+    table.hold(&[batch]);
+    let (read, _) = store.bundle(&id(batch)).await.unwrap().unwrap();
+    store.record_batch(&read, Some(&named)).await.unwrap();
+    assert_eq!(table.take_written(), [batch.clone(), request.clone()]);
+
+    let newest = &records["artifacts"]["newest of its document"];
+    table.hold(&[newest]);
+    let guid = text(newest, "objectGuid").parse().unwrap();
+    let artifact = store.find_artifact(&guid).await.unwrap().unwrap();
+    store.put_artifact(&artifact).await.unwrap();
+    assert_eq!(table.take_written(), [records["artifacts"]["written"].clone()]);
+}
