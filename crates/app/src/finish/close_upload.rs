@@ -168,7 +168,7 @@ where
         return Ok(DestinationCheck::Certain);
     };
     let checkpoint = transfer.checkpoint.as_ref();
-    if !had_session && checkpoint.is_none_or(|stored| stored.sessions == 0) {
+    if !had_session && !checkpoint.is_some_and(Checkpoint::may_be_delivered) {
         return Ok(DestinationCheck::Certain);
     }
     let mut hash = SourceHash::resume(checkpoint.map(|stored| &stored.hash));

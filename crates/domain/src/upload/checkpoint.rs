@@ -19,8 +19,7 @@ pub struct Checkpoint {
     /// Present length of fragments, in bytes.
     pub fragment_bytes: u64,
     /// Number of upload sessions opened in this run; 1 as well from just before a small
-    /// document is sent in one PUT. When it is not 0, the document may be at the
-    /// destination.
+    /// document is sent in one PUT. See [`Checkpoint::may_be_delivered`].
     pub sessions: u32,
     /// Whether the session was replaced because the last fragment failed repeatedly. That
     /// is done only once.
@@ -47,6 +46,15 @@ pub struct Checkpoint {
     /// Measured throughput.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pace: Option<Throughput>,
+}
+
+impl Checkpoint {
+    /// Returns whether the document may be at the destination: a session was opened, or a
+    /// PUT of a small document was about to be sent.
+    #[must_use]
+    pub const fn may_be_delivered(&self) -> bool {
+        self.sessions > 0
+    }
 }
 
 /// Counters of an upload that continue over its invocations.

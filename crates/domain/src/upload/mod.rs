@@ -13,7 +13,7 @@ pub use fragment::{
 };
 pub use machine::{
     CandidateNames, Command, DriveEvent, ExpectedRange, InvocationOutcome, MAX_FAILURES,
-    MAX_RENEWALS, MAX_SESSIONS, Occupancy, UploadMachine, UploadRules,
+    MAX_RENEWALS, MAX_SESSIONS, Occupancy, Persist, UploadMachine, UploadRules,
 };
 pub use policy::ConflictPolicy;
 pub use throughput::{Throughput, eta_seconds};

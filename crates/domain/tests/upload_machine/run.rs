@@ -9,7 +9,7 @@ use docferry_domain::failure::FailureCode;
 use docferry_domain::upload::Checkpoint;
 use docferry_domain::upload::{
     Command, ConflictPolicy as Policy, DriveEvent, ExpectedRange, GRANULE_BYTES, InvocationOutcome,
-    MAX_RENEWALS, MAX_SESSIONS, SMALL_FILE_BYTES, UploadMachine, UploadRules,
+    MAX_RENEWALS, MAX_SESSIONS, Persist, SMALL_FILE_BYTES, UploadMachine, UploadRules,
 };
 
 use crate::drive::{Drive, File};
@@ -204,42 +204,42 @@ impl Run {
             return InvocationEnd::Canceled;
         }
         let kept = self.kept.as_ref().map(|(checkpoint, _)| checkpoint);
-        let mut course =
+        let mut machine =
             UploadMachine::begin(self.case.total, self.rules, kept, self.session.is_some());
         self.hash_of = self.kept.as_ref().and_then(|(_, source)| *source);
         (self.expected_range, self.unclear_put, self.answered) = (None, false, None);
         self.began_with = kept.map_or(0, |checkpoint| checkpoint.sessions);
-        self.acknowledged = course.offset().max(course.hashed_to());
+        self.acknowledged = machine.offset().max(machine.hashed_to());
         loop {
             self.steps += 1;
             assert!(self.steps < 5000, "the upload does not end");
             let event = self.next_event();
             let fits = (event == Event::OutOfTime && self.steps.is_multiple_of(2)).then_some(0);
-            let action = course.action(fits);
-            if let Command::InvocationOutcome(end) = action {
+            let command = machine.next_command(fits);
+            if let Command::End(end) = command {
                 return InvocationEnd::InvocationOutcome(end);
             }
             if event == Event::CrashBefore {
                 return InvocationEnd::Crash;
             }
             self.cancel |= event == Event::Cancel;
-            self.expect(&course, action);
-            let answer = self.perform(action, event);
+            self.expect(&machine, command);
+            let answer = self.perform(command, event);
             if event == Event::CrashAfter {
                 return InvocationEnd::Crash;
             }
-            self.update_reference(action, answer);
-            let durable = course.answered(action, answer);
-            if course.hashed_to() == 0 {
+            self.update_reference(command, answer);
+            let persist = machine.handle(command, answer);
+            if machine.hashed_to() == 0 {
                 self.hash_of = None;
             } else if self.hash_of.is_none() {
                 self.hash_of = Some(self.tag);
             }
-            if durable {
+            if persist == Persist::Before {
                 let before = self.acknowledged;
-                assert!(course.hashed_to() <= before, "hashed bytes that were not acknowledged");
-                let hash = HashState { register: String::new(), len: course.hashed_to() };
-                self.kept = Some((course.checkpoint(hash), self.hash_of));
+                assert!(machine.hashed_to() <= before, "hashed bytes that were not acknowledged");
+                let hash = HashState { register: String::new(), len: machine.hashed_to() };
+                self.kept = Some((machine.checkpoint(hash), self.hash_of));
                 if self.cancel {
                     return InvocationEnd::Canceled;
                 }
@@ -259,10 +259,10 @@ impl Run {
     }
 
     /// Checks that a command is allowed, given the answers of the drive so far.
-    fn expect(&mut self, course: &UploadMachine, action: Command) {
+    fn expect(&mut self, machine: &UploadMachine, command: Command) {
         let total = self.case.total;
-        match action {
-            Command::Send(range) => {
+        match command {
+            Command::SendFragment(range) => {
                 let Some(gap) = self.expected_range else {
                     panic!("the drive has not named a range")
                 };
@@ -277,10 +277,10 @@ impl Run {
                 assert!(!range.is_empty() && range.len() <= self.case.largest);
                 let fills = range.is_last() || gap.end == Some(range.end);
                 assert!(fills || range.len().is_multiple_of(GRANULE_BYTES));
-                assert!(course.hashed_to() >= range.start, "a gap in the hash");
+                assert!(machine.hashed_to() >= range.start, "a gap in the hash");
                 self.sent_after_cancel += u32::from(self.cancel);
             }
-            Command::Put { .. } => {
+            Command::PutDocument { .. } => {
                 assert!(
                     total <= SMALL_FILE_BYTES && !self.unclear_put,
                     "repeats a PUT without a lookup"
@@ -292,7 +292,7 @@ impl Run {
                 );
                 self.sent_after_cancel += u32::from(self.cancel);
             }
-            Command::Open => {
+            Command::OpenSession => {
                 let open = self.session.is_some_and(|session| {
                     let session = &self.drive.sessions[session];
                     session.open && !session.shut
@@ -300,7 +300,11 @@ impl Run {
                 assert!(!open, "opens a session while another is open");
             }
             Command::Verify { .. } => {
-                assert_eq!(course.hashed_to(), total, "verifies before the whole source is hashed");
+                assert_eq!(
+                    machine.hashed_to(),
+                    total,
+                    "verifies before the whole source is hashed"
+                );
                 assert!(
                     total == 0 || self.hash_of == Some(self.tag),
                     "the hash is of an outdated source"
@@ -311,24 +315,30 @@ impl Run {
         assert!(self.sent_after_cancel <= 1, "a cancel request goes unnoticed");
     }
 
-    fn perform(&mut self, action: Command, event: Event) -> DriveEvent {
+    fn perform(&mut self, command: Command, event: Event) -> DriveEvent {
         // Every read is conditional on the tag.
-        let reads = matches!(action, Command::Send(_) | Command::Hash { .. } | Command::Load);
+        let reads = matches!(
+            command,
+            Command::SendFragment(_) | Command::HashSource { .. } | Command::LoadDocument
+        );
         if reads && (self.tag != self.source || self.foreign) {
             return DriveEvent::SourceChanged;
         }
-        let writes = matches!(action, Command::Send(_) | Command::Put { .. });
-        match (event, action) {
+        let writes = matches!(command, Command::SendFragment(_) | Command::PutDocument { .. });
+        match (event, command) {
             (Event::ServerError, _) => return DriveEvent::Lost,
             (Event::TimeOut, _) => return DriveEvent::TimedOut,
             (Event::OutOfTime, _) => return DriveEvent::OutOfTime,
             (Event::Throttle, _) => return DriveEvent::Throttled(None),
-            (Event::Expire, Command::Ask | Command::Send(_)) => {
+            (Event::Expire, Command::QuerySession | Command::SendFragment(_)) => {
                 if let Some(session) = self.session {
                     self.drive.sessions[session].open = false;
                 }
             }
-            (Event::SourceBreak, Command::Send(_) | Command::Hash { .. } | Command::Load) => {
+            (
+                Event::SourceBreak,
+                Command::SendFragment(_) | Command::HashSource { .. } | Command::LoadDocument,
+            ) => {
                 return DriveEvent::SourceUnreadable;
             }
             (Event::SourceChange, _) => self.source += 1,
@@ -341,43 +351,43 @@ impl Run {
                 }
             }
             (Event::Conflict, _) if writes => return DriveEvent::Conflict,
-            (Event::Forget, Command::Ask) => self.forget(),
-            (Event::Island, Command::Send(range)) => {
+            (Event::Forget, Command::QuerySession) => self.forget(),
+            (Event::Island, Command::SendFragment(range)) => {
                 if let Some(session) = self.session {
                     self.drive.store_island(session, range, self.tag);
                 }
                 return DriveEvent::Lost;
             }
-            (Event::Vague, Command::Ask) => return DriveEvent::Expects(None),
+            (Event::Vague, Command::QuerySession) => return DriveEvent::Expects(None),
             (Event::Vague, Command::Verify { .. }) => return DriveEvent::HashPending,
-            (Event::LandLate, Command::Send(_) | Command::Put { .. }) => {
-                self.late = Some(Late(action, self.session, self.tag));
+            (Event::LandLate, Command::SendFragment(_) | Command::PutDocument { .. }) => {
+                self.late = Some(Late(command, self.session, self.tag));
                 return DriveEvent::TimedOut;
             }
             _ => {}
         }
-        if matches!(action, Command::Send(_) | Command::Put { .. }) {
-            if let Some(Late(action, session, source)) = self.late.take() {
+        if matches!(command, Command::SendFragment(_) | Command::PutDocument { .. }) {
+            if let Some(Late(command, session, source)) = self.late.take() {
                 let present = std::mem::replace(&mut self.session, session);
-                self.effect(action, Event::Deliver, source);
+                self.effect(command, Event::Deliver, source);
                 self.session = present;
             }
             // An invocation sends a PUT only after a checkpoint under its own epoch, so a
             // later invocation knows of it.
-            let known = self.began_with > 0 || matches!(action, Command::Send(_));
+            let known = self.began_with > 0 || matches!(command, Command::SendFragment(_));
             if event == Event::Duplicate && known {
-                self.effect(action, Event::Deliver, self.tag);
+                self.effect(command, Event::Deliver, self.tag);
             }
         }
-        let answer = self.effect(action, event, self.tag);
-        match (event, action, answer) {
+        let answer = self.effect(command, event, self.tag);
+        match (event, command, answer) {
             (Event::LoseAnswer | Event::StoreHalf(_), ..) => DriveEvent::Lost,
             (Event::NoItem, ..) if writes => DriveEvent::Lost,
-            (Event::Forget, Command::Send(_), DriveEvent::Accepted { .. }) => {
+            (Event::Forget, Command::SendFragment(_), DriveEvent::Accepted { .. }) => {
                 self.forget();
                 answer
             }
-            (Event::Vague, Command::Send(_), DriveEvent::Accepted { .. }) => {
+            (Event::Vague, Command::SendFragment(_), DriveEvent::Accepted { .. }) => {
                 DriveEvent::Accepted { next: None, took: Duration::ZERO }
             }
             _ => answer,
@@ -390,18 +400,18 @@ impl Run {
         }
     }
 
-    fn effect(&mut self, action: Command, event: Event, source: u32) -> DriveEvent {
+    fn effect(&mut self, command: Command, event: Event, source: u32) -> DriveEvent {
         let total = self.case.total;
-        match action {
-            Command::Ask => self.drive.ask(self.session.unwrap()),
-            Command::Look(names) => {
+        match command {
+            Command::QuerySession => self.drive.ask(self.session.unwrap()),
+            Command::LookUp(names) => {
                 let (shown, seen) = self.drive.look(names, total);
                 self.shown = shown;
                 DriveEvent::Found(seen)
             }
-            Command::Hash { until } => DriveEvent::Hashed(until),
-            Command::Load => DriveEvent::Loaded,
-            Command::Open => match self.drive.open(self.case.policy) {
+            Command::HashSource { until } => DriveEvent::Hashed(until),
+            Command::LoadDocument => DriveEvent::Loaded,
+            Command::OpenSession => match self.drive.open(self.case.policy) {
                 // The URL is stored when the answer arrives, or never.
                 Some(session) if !matches!(event, Event::LoseAnswer | Event::StoreHalf(_)) => {
                     if event != Event::CrashAfter {
@@ -412,8 +422,8 @@ impl Run {
                 Some(_) => DriveEvent::Lost,
                 None => DriveEvent::Conflict,
             },
-            Command::Close => self.drive.close(self.session.unwrap()),
-            Command::Put { number } => {
+            Command::CloseSession => self.drive.close(self.session.unwrap()),
+            Command::PutDocument { number } => {
                 if matches!(event, Event::StoreHalf(_)) {
                     return DriveEvent::Lost;
                 }
@@ -425,7 +435,7 @@ impl Run {
                 self.answered = self.drive.files.get(&number).copied();
                 answer
             }
-            Command::Send(range) => {
+            Command::SendFragment(range) => {
                 let kept = match event {
                     Event::StoreHalf(percent) => range.len() * percent / 100,
                     _ => range.len(),
@@ -444,8 +454,8 @@ impl Run {
                 self.hash_late -= 1;
                 DriveEvent::HashPending
             }
-            Command::Verify { by_us } => {
-                let shown = match (by_us, self.answered) {
+            Command::Verify { answers_last_byte } => {
+                let shown = match (answers_last_byte, self.answered) {
                     (_, Some(file)) => vec![file],
                     (true, None) => self.drive.files.values().copied().collect(),
                     (false, None) => self.shown.clone(),
@@ -453,18 +463,18 @@ impl Run {
                 let same = |file: &File| file.size == total && file.source == Some(self.tag);
                 if shown.iter().any(same) { DriveEvent::Verified } else { DriveEvent::OtherFile }
             }
-            Command::Renew if self.foreign => DriveEvent::Refused(FailureCode::SourceChanged),
-            Command::Renew => {
+            Command::RenewSource if self.foreign => DriveEvent::Refused(FailureCode::SourceChanged),
+            Command::RenewSource => {
                 self.tag = self.source;
                 DriveEvent::Renewed
             }
-            Command::InvocationOutcome(_) => unreachable!(),
+            Command::End(_) => unreachable!(),
         }
     }
 
     /// Updates the reference with the answer.
-    fn update_reference(&mut self, action: Command, answer: DriveEvent) {
-        if !matches!(action, Command::Verify { .. } | Command::Hash { .. }) {
+    fn update_reference(&mut self, command: Command, answer: DriveEvent) {
+        if !matches!(command, Command::Verify { .. } | Command::HashSource { .. }) {
             self.expected_range = match answer {
                 DriveEvent::Opened => Some(ExpectedRange::open(0)),
                 DriveEvent::Expects(next) => next,
@@ -474,18 +484,18 @@ impl Run {
             let offset = self.expected_range.map_or(0, |gap| gap.start);
             self.acknowledged = self.acknowledged.max(offset);
         }
-        match (action, answer) {
-            (Command::Send(range), DriveEvent::Complete) => self.acknowledged = range.end,
-            (Command::Hash { until }, DriveEvent::Hashed(_)) => self.acknowledged = until,
-            (Command::Load, DriveEvent::Loaded) => self.acknowledged = self.case.total,
-            (Command::Put { .. }, DriveEvent::Lost | DriveEvent::TimedOut) => {
+        match (command, answer) {
+            (Command::SendFragment(range), DriveEvent::Complete) => self.acknowledged = range.end,
+            (Command::HashSource { until }, DriveEvent::Hashed(_)) => self.acknowledged = until,
+            (Command::LoadDocument, DriveEvent::Loaded) => self.acknowledged = self.case.total,
+            (Command::PutDocument { .. }, DriveEvent::Lost | DriveEvent::TimedOut) => {
                 self.unclear_put = true;
             }
-            (Command::Look(_), DriveEvent::Found(_)) => {
+            (Command::LookUp(_), DriveEvent::Found(_)) => {
                 self.unclear_put = false;
                 self.answered = None;
             }
-            (Command::Open, DriveEvent::Opened) => {
+            (Command::OpenSession, DriveEvent::Opened) => {
                 let (opened, renewals) =
                     self.kept.as_ref().map_or((0, 0), |(c, _)| (c.sessions, c.tally.renewals));
                 assert!(renewals <= MAX_RENEWALS, "too many renewals");

@@ -9,7 +9,7 @@ use docferry_domain::failure::FailureCode;
 use docferry_domain::transfer::Transfer;
 use docferry_domain::upload::Checkpoint;
 use docferry_domain::upload::{
-    Command, DriveEvent, InvocationOutcome, SMALL_FILE_BYTES, Throughput, UploadMachine,
+    Command, DriveEvent, InvocationOutcome, Persist, SMALL_FILE_BYTES, Throughput, UploadMachine,
     UploadRules,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -65,8 +65,8 @@ pub(super) struct Run<'a, S, D, G, L, C, B> {
     /// When the invocation has to return: the earlier deadline (function or transfer), less
     /// the margin.
     pub(super) stop_at: Timestamp,
-    /// State machine that decides the next action.
-    pub(super) course: UploadMachine,
+    /// State machine that decides the next command.
+    pub(super) machine: UploadMachine,
     /// Hash of the source up to the last acknowledged byte, including gaps that were read
     /// again.
     pub(super) hash: SourceHash,
@@ -164,7 +164,7 @@ where
             largest_fragment: ports.settings.fragment_bytes,
             policy: ports.settings.policy,
         };
-        let course = UploadMachine::begin(object.size, rules, checkpoint, session.is_some());
+        let machine = UploadMachine::begin(object.size, rules, checkpoint, session.is_some());
         let margin = SignedDuration::try_from(ports.settings.margin).unwrap_or_default();
         // Both deadlines apply: that of the function and that of the transfer.
         let deadline = deadline.min(transfer.must_end_by());
@@ -177,7 +177,7 @@ where
             destination,
             object,
             stop_at,
-            course,
+            machine,
             hash,
             session,
             url: None,
@@ -195,38 +195,40 @@ where
 
     async fn run_to_end(mut self) -> Result<Progress, TaskError> {
         loop {
-            let pause = self.course.pause();
+            let pause = self.machine.pause();
             if !pause.is_zero() {
                 tokio::time::sleep(self.spread(pause).min(self.time_left())).await;
             }
-            let action = self.course.action(self.sendable_bytes());
-            let answer = match action {
-                Command::InvocationOutcome(end) => return self.finish_invocation(end).await,
-                Command::Ask => self.ask().await?,
-                Command::Look(names) => self.look(names).await,
-                Command::Hash { until } => self.read_gap(until).await,
-                Command::Load => self.load().await,
-                Command::Put { .. } if self.is_contested().await? => DriveEvent::SourceChanged,
-                Command::Put { number } => self.put(number).await?,
-                Command::Open => self.open_session().await?,
-                Command::Close => self.close().await?,
-                // The last fragment makes the file visible to the recipient, so this is the
-                // last moment to detect a conflicting push.
-                Command::Send(range) if range.is_last() && self.is_contested().await? => {
+            let command = self.machine.next_command(self.sendable_bytes());
+            let event = match command {
+                Command::End(outcome) => return self.finish_invocation(outcome).await,
+                Command::QuerySession => self.ask().await?,
+                Command::LookUp(names) => self.look(names).await,
+                Command::HashSource { until } => self.read_gap(until).await,
+                Command::LoadDocument => self.load().await,
+                Command::PutDocument { .. } if self.is_contested().await? => {
                     DriveEvent::SourceChanged
                 }
-                Command::Send(range) => self.send(range).await?,
-                Command::Verify { by_us } => self.verify(by_us).await?,
-                Command::Renew => match self.renew().await? {
-                    Some(answer) => answer,
+                Command::PutDocument { number } => self.put(number).await?,
+                Command::OpenSession => self.open_session().await?,
+                Command::CloseSession => self.close().await?,
+                // The last fragment makes the file visible to the recipient, so this is the
+                // last moment to detect a conflicting push.
+                Command::SendFragment(range) if range.is_last() && self.is_contested().await? => {
+                    DriveEvent::SourceChanged
+                }
+                Command::SendFragment(range) => self.send(range).await?,
+                Command::Verify { answers_last_byte } => self.verify(answers_last_byte).await?,
+                Command::RenewSource => match self.renew().await? {
+                    Some(event) => event,
                     None => return Ok(Progress::SourceLost),
                 },
             };
-            let durable = self.course.answered(action, answer);
-            if self.course.hashed_to() == 0 {
+            let persist = self.machine.handle(command, event);
+            if self.machine.hashed_to() == 0 {
                 self.hash = SourceHash::default();
             }
-            if durable {
+            if persist == Persist::Before {
                 self.save().await?;
             }
         }
@@ -287,7 +289,7 @@ where
     /// Writes the checkpoint with this lease. Returns whether the transfer has to stop.
     async fn write_checkpoint(&mut self, lease: Option<Timestamp>) -> Result<bool, TaskError> {
         let id = &self.transfer.transfer_id;
-        let reached = self.course.checkpoint(self.hash.state());
+        let reached = self.machine.checkpoint(self.hash.state());
         self.pace = Some(Throughput::next(self.pace, self.ports.clock.now(), reached.offset));
         let answered = self.answered.clone();
         // A PUT of the invocation before this one may still be under way, until its lease ends.
@@ -303,7 +305,7 @@ where
     /// Translates a drive error into an event for the state machine; keeps its cause for the
     /// log.
     pub(super) fn refusal(&mut self, error: DriveError) -> DriveEvent {
-        let answer = match &error {
+        let event = match &error {
             DriveError::Throttled { retry_after } => DriveEvent::Throttled(*retry_after),
             DriveError::Ambiguous(_) => DriveEvent::Lost,
             DriveError::NoEffect { then, .. } => DriveEvent::NoEffect(*then),
@@ -314,12 +316,12 @@ where
             _ => DriveEvent::Refused(TaskError::code_of(&error)),
         };
         self.last_error = Some(error.into());
-        answer
+        event
     }
 
     /// Translates an error of the exchange bucket in the same way.
     pub(super) fn source_error_event(&mut self, error: ExchangeError) -> DriveEvent {
-        let answer = match &error {
+        let event = match &error {
             ExchangeError::Unavailable(_) => DriveEvent::SourceUnreadable,
             ExchangeError::Changed => {
                 // The drive's answer was for the previous version of the source.
@@ -330,6 +332,6 @@ where
             ExchangeError::Unauthorized => DriveEvent::Refused(FailureCode::ExchangeUnauthorized),
         };
         self.last_error = Some(error.into());
-        answer
+        event
     }
 }

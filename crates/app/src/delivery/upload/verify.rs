@@ -40,7 +40,7 @@ where
             (false, _) => Occupancy::SameSize,
             (true, _) if has_folder => Occupancy::Folder,
             (true, false) => Occupancy::Other,
-            (true, true) if !self.course.is_conflict_lookup() => Occupancy::Nothing,
+            (true, true) if !self.machine.is_conflict_lookup() => Occupancy::Nothing,
             (true, true) => match self.ports.drive.has_file_in_path(&self.destination).await? {
                 true => Occupancy::FileInPath,
                 false => Occupancy::Nothing,
@@ -60,10 +60,13 @@ where
     /// Compares the files at the destination with the source, and records a match as the
     /// delivery.
     ///
-    /// `by_us` says that the drive completed the file in answer to our own last bytes. No file
+    /// `answers_last_byte` says that the drive completed the file in answer to our own last bytes. No file
     /// at the destination is ever deleted, whatever the result.
-    pub(super) async fn verify(&mut self, by_us: bool) -> Result<DriveEvent, TaskError> {
-        let mut by_us = by_us;
+    pub(super) async fn verify(
+        &mut self,
+        answers_last_byte: bool,
+    ) -> Result<DriveEvent, TaskError> {
+        let mut answers_last_byte = answers_last_byte;
         if self.found.is_empty() {
             let all = self.ports.settings.policy == ConflictPolicy::Rename;
             let names = if all { CandidateNames::All } else { CandidateNames::One(0) };
@@ -73,11 +76,11 @@ where
             };
             // With several files and no known item id, a file that differs may be someone
             // else's.
-            by_us &= self.answered.is_some() || self.found.len() < 2;
+            answers_last_byte &= self.answered.is_some() || self.found.len() < 2;
         }
         let is_missing = self.found.is_empty();
         let found = std::mem::take(&mut self.found);
-        let last_byte = match by_us {
+        let last_byte = match answers_last_byte {
             true => LastByte::Answered(self.answered.as_deref()),
             false => LastByte::Unanswered,
         };
@@ -93,7 +96,9 @@ where
             Ok(ComparisonResult::Unproven) => DriveEvent::Unproven,
             // The drive has just reported the item as created; it may take a moment to become
             // visible.
-            Ok(ComparisonResult::Different) if is_missing && by_us => DriveEvent::NotSeen,
+            Ok(ComparisonResult::Different) if is_missing && answers_last_byte => {
+                DriveEvent::NotSeen
+            }
             Ok(ComparisonResult::Different) => DriveEvent::OtherFile,
             Err(error) => self.comparison_failed(error),
         })

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{InvocationOutcome, Occupancy, Step, UploadMachine};
+use super::step::Step;
+use super::{InvocationOutcome, Occupancy, Persist, UploadMachine};
 use crate::failure::FailureCode;
 use crate::upload::refusal::{Decision, Occupant, Operation, after_lookup};
 
@@ -16,9 +17,13 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 impl UploadMachine {
     /// Handles an operation that was refused because of a conflict, once the destination
-    /// has been looked up. The document is not there; `seen` tells what is.
-    pub(super) fn conflict(&mut self, operation: Operation, seen: Occupancy) -> bool {
-        let occupant = match seen {
+    /// has been looked up. The document is not there; `occupancy` is what is there instead.
+    pub(super) fn handle_conflict(
+        &mut self,
+        operation: Operation,
+        occupancy: Occupancy,
+    ) -> Persist {
+        let occupant = match occupancy {
             Occupancy::Nothing => Occupant::Nothing,
             Occupancy::Other | Occupancy::SameSize => Occupant::File,
             Occupancy::Folder => Occupant::Folder,
@@ -28,50 +33,58 @@ impl UploadMachine {
             Decision::WaitForPath => self.wait_for_path(),
             Decision::NewSession => {
                 self.replace_session(FailureCode::DestinationLocked);
-                true
+                Persist::Before
             }
-            Decision::NextNumber => self.next_number(),
+            Decision::NextNumber => self.try_next_number(),
             Decision::Repeat { then } => {
-                self.cause = then;
-                self.again(Step::Put);
-                true
+                self.pending_failure = then;
+                self.retry_from(Step::PutDocument);
+                Persist::Before
             }
             Decision::Fail(code) if operation == Operation::SmallPut => self.fail_put(code),
             Decision::Fail(code) => self.fail(code),
-            // The table has no other decision for a conflict.
-            _ => self.fail(FailureCode::DestinationConflict),
+            // The table has no such row for a conflict.
+            Decision::Wait
+            | Decision::RenewToken
+            | Decision::Reconcile
+            | Decision::Resume
+            | Decision::CheckDrive
+            | Decision::AlreadyGone
+            | Decision::Absent => self.fail(FailureCode::Internal),
         }
     }
 
     /// Ends the invocation in order to wait for the path. The counter must be durable,
     /// because each wait ends an invocation.
-    fn wait_for_path(&mut self) -> bool {
-        self.tally.waits += 1;
-        if self.tally.waits > MAX_WAITS {
+    fn wait_for_path(&mut self) -> Persist {
+        self.counters.waits += 1;
+        if self.counters.waits > MAX_WAITS {
             return self.fail(FailureCode::DestinationLocked);
         }
-        let wait = FIRST_WAIT * (1 << (self.tally.waits - 1).min(10));
+        let wait = FIRST_WAIT * (1 << (self.counters.waits - 1).min(10));
         self.end(InvocationOutcome::Blocked(wait.min(LONGEST_WAIT)));
-        true
+        Persist::Before
     }
 
     /// Handles a refused PUT. It wrote nothing, but an earlier PUT may have. If there was
-    /// none, the session count is reset: then the next run starts from nothing, and
-    /// `finalize` does not take a foreign file for the document.
-    pub(super) fn fail_put(&mut self, code: FailureCode) -> bool {
-        if !self.in_doubt {
-            self.sessions = 0;
+    /// none, the checkpoint no longer says that the document may be at the destination: then
+    /// the next run starts from nothing, and `finalize` does not take a foreign file for the
+    /// document.
+    pub(super) fn fail_put(&mut self, code: FailureCode) -> Persist {
+        if !self.may_have_written {
+            self.may_be_delivered = false;
+            self.sessions_opened = 0;
         }
         self.fail(code)
     }
 
     /// Tries the next numbered name, or fails when the policy or the maximum forbids it.
-    pub(super) fn next_number(&mut self) -> bool {
-        if !self.is_numbering() || self.number >= MAX_NUMBER {
+    pub(super) fn try_next_number(&mut self) -> Persist {
+        if !self.is_numbering() || self.name_number >= MAX_NUMBER {
             return self.fail_put(FailureCode::DestinationConflict);
         }
-        self.number += 1;
-        self.step = Step::Put;
-        true
+        self.name_number += 1;
+        self.step = Step::PutDocument;
+        Persist::Before
     }
 }

@@ -2,11 +2,16 @@
 //! the answers of the drive and the source.
 //!
 //! The machine does not wait, read or write. The use case `upload` carries out each
-//! [`Command`] and reports its result as an [`DriveEvent`]. The model tests do the same with a
+//! [`Command`] and reports its result as a [`DriveEvent`]. The model tests do the same with a
 //! simulated drive that loses answers, forgets sessions and crashes at any moment.
+//!
+//! `docs/ARCHITECTURE.md` has a diagram of the states, which a test compares with this code.
 
 mod conflict;
+mod lookup;
+mod session;
 mod setbacks;
+mod step;
 mod transitions;
 mod types;
 
@@ -14,13 +19,15 @@ use std::time::Duration;
 
 use crate::document::HashState;
 use crate::failure::FailureCode;
-use crate::upload::refusal::Operation;
 use crate::upload::{Checkpoint, UploadCounters};
 use crate::upload::{ConflictPolicy, FragmentPlan, FragmentRange, GRANULE_BYTES, SMALL_FILE_BYTES};
 
 pub use types::{
-    CandidateNames, Command, DriveEvent, ExpectedRange, InvocationOutcome, Occupancy, UploadRules,
+    CandidateNames, Command, DriveEvent, ExpectedRange, InvocationOutcome, Occupancy, Persist,
+    UploadRules,
 };
+
+use step::{AfterClose, Candidate, Step, Uncertainty};
 
 /// Maximum number of upload sessions in one run. Sessions that replace another because the
 /// source was written again do not count; [`MAX_RENEWALS`] limits those.
@@ -40,44 +47,6 @@ const LONGEST_HASH_PAUSE: Duration = Duration::from_secs(15);
 /// source: 0.2 s to 6.4 s.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// Reason for looking up the destination. It decides the next step when the document is not
-/// found there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Uncertainty {
-    /// The session is gone.
-    SessionGone,
-    /// The session answers but names no missing byte.
-    SessionVague,
-    /// An earlier PUT of the whole document may have succeeded.
-    Put,
-    /// This operation was refused because of a conflict.
-    Conflict(Operation),
-}
-
-/// Step that the machine is in: it waits for the result of the [`Command`] of the same name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    Ask,
-    Look(Uncertainty),
-    Load,
-    Put,
-    Open,
-    /// `renew`: the session is closed because the source has changed.
-    Close {
-        renew: bool,
-    },
-    Send,
-    /// `ours`: the drive answered a request of this upload with the item. `whole`: that
-    /// request carried the last byte.
-    Verify {
-        ours: bool,
-        whole: bool,
-        doubt: Uncertainty,
-    },
-    Renew,
-    InvocationOutcome(InvocationOutcome),
-}
-
 /// State of an upload in one invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UploadMachine {
@@ -88,138 +57,152 @@ pub struct UploadMachine {
     /// Number of bytes that the drive has acknowledged in the present session.
     offset: u64,
     /// End of the range that the session expects, if it named one.
-    gap_end: Option<u64>,
+    expected_end: Option<u64>,
     /// Number of source bytes that are hashed.
     hashed_to: u64,
-    /// Size of the next fragment.
+    /// Length of the next fragment.
     plan: FragmentPlan,
-    /// Number of sessions opened in this run; 1 as well once a small document is about to
-    /// be put.
-    sessions: u32,
+    /// Number of sessions opened in this run.
+    sessions_opened: u32,
+    /// Whether the next invocation and `finalize` must expect the document at the
+    /// destination. It is set before the checkpoint that precedes the first sent byte.
+    may_be_delivered: bool,
+    /// Whether bytes that this upload has sent may have become a file at the destination, or
+    /// still may. Unlike `may_be_delivered` it is not set by a PUT that is only planned.
+    may_have_written: bool,
     /// Whether the session was already replaced because its last fragment failed
     /// repeatedly.
-    fresh_session: bool,
+    replaced_for_last_fragment: bool,
     /// Counters that continue over all invocations of the run.
-    tally: UploadCounters,
+    counters: UploadCounters,
     /// Whether an upload URL is stored whose session may still be open.
-    session: bool,
+    has_session: bool,
     /// Number of failures since the acknowledged offset last exceeded its previous maximum.
     failures: u32,
     /// Number of server errors on the last fragment of the present session.
-    last_failures: u32,
-    /// Number of answers of the present session that named no missing byte while the
+    last_fragment_failures: u32,
+    /// Number of statuses of the present session that named no missing byte while the
     /// document was not at the destination.
-    vague: u32,
-    /// Failure code that is reported when the present failures do not end.
-    cause: FailureCode,
-    /// Whether bytes sent by this upload may have become a file at the destination, or
-    /// still may.
-    in_doubt: bool,
+    statuses_without_range: u32,
+    /// Failure code of the invocation if the present failures do not end.
+    pending_failure: FailureCode,
     /// Number in the document's name; 0 is the name itself. It grows under the policy
     /// `rename`.
-    number: u32,
-    /// Number of checks of an item whose hash is not computed yet.
-    looks: u32,
+    name_number: u32,
+    /// Number of checks of an item that is not visible or has no hash yet.
+    hash_checks: u32,
     /// Number of bytes acknowledged in this invocation.
-    sent: u64,
+    bytes_sent: u64,
 }
 
 impl UploadMachine {
-    /// Starts an invocation from the recorded state. `session` tells whether an upload URL
+    /// Starts an invocation from the recorded state. `has_session` is whether an upload URL
     /// is stored.
     #[must_use]
     pub fn begin(
         total: u64,
         rules: UploadRules,
         checkpoint: Option<&Checkpoint>,
-        session: bool,
+        has_session: bool,
     ) -> Self {
         let offset = checkpoint.map_or(0, |c| c.offset.min(total));
-        let sessions = checkpoint.map_or(0, |c| c.sessions);
-        let tally = checkpoint.map(|c| c.tally).unwrap_or_default();
+        let may_be_delivered = checkpoint.is_some_and(Checkpoint::may_be_delivered);
+        let counters = checkpoint.map(|c| c.tally).unwrap_or_default();
         let plan = match checkpoint {
             Some(c) => FragmentPlan::starting_at(c.fragment_bytes).at_most(rules.largest_fragment),
             None => FragmentPlan::first(total, rules.largest_fragment),
         };
-        let step = if sessions > 0 && total > 0 && offset == total {
+        let step = if may_be_delivered && total > 0 && offset == total {
             // This offset is recorded only after the drive answered the last byte with the item.
-            Step::Verify { ours: true, whole: true, doubt: Uncertainty::SessionGone }
-        } else if session {
-            Step::Ask
+            Step::Verify(Candidate::AnsweredLastByte)
+        } else if has_session {
+            Step::QuerySession
         } else if total > SMALL_FILE_BYTES {
-            Step::Open
-        } else if sessions > 0 {
-            Step::Look(Uncertainty::Put)
+            Step::OpenSession
+        } else if may_be_delivered {
+            Step::LookUp(Uncertainty::PutUnanswered)
         } else {
-            Step::Load
+            Step::LoadDocument
         };
-        let mut course = Self {
+        let mut machine = Self {
             total,
             rules,
-            step: Step::Ask,
+            step,
             offset,
-            gap_end: None,
+            expected_end: None,
             hashed_to: checkpoint.map_or(0, |c| c.hash.len.min(total)),
             plan,
-            sessions,
-            fresh_session: checkpoint.is_some_and(|c| c.fresh_session),
-            tally: UploadCounters { furthest: tally.furthest.max(offset), ..tally },
-            session,
+            sessions_opened: checkpoint.map_or(0, |c| c.sessions),
+            may_be_delivered,
+            may_have_written: may_be_delivered,
+            replaced_for_last_fragment: checkpoint.is_some_and(|c| c.fresh_session),
+            counters: UploadCounters { furthest: counters.furthest.max(offset), ..counters },
+            has_session,
             failures: 0,
-            last_failures: 0,
-            vague: 0,
-            cause: FailureCode::DestinationUnavailable,
-            in_doubt: sessions > 0,
-            number: checkpoint.map_or(0, |c| c.number),
-            looks: 0,
-            sent: 0,
+            last_fragment_failures: 0,
+            statuses_without_range: 0,
+            pending_failure: FailureCode::DestinationUnavailable,
+            name_number: checkpoint.map_or(0, |c| c.number),
+            hash_checks: 0,
+            bytes_sent: 0,
         };
-        course.go(step);
-        course
+        machine.enter(step);
+        machine
     }
 
-    /// Returns the next command. `fits` is the number of bytes that can still be sent in
-    /// the time of this invocation, if that is known; 0 when the time is over.
+    /// Returns the next command. `sendable_bytes` is the number of bytes that can still be
+    /// sent in the time of this invocation, if that is known; 0 when the time is over.
     #[must_use]
-    pub fn action(&self, fits: Option<u64>) -> Command {
+    pub fn next_command(&self, sendable_bytes: Option<u64>) -> Command {
+        if let Step::Ended(outcome) = self.step {
+            return Command::End(outcome);
+        }
+        // A finished delivery is verified even when the time of the invocation is over.
+        let is_first_check = matches!(self.step, Step::Verify(_)) && self.hash_checks == 0;
+        let can_verify_now = is_first_check && self.hashed_to == self.total;
+        if sendable_bytes == Some(0) && !can_verify_now {
+            return Command::End(InvocationOutcome::HandOver);
+        }
         match self.step {
-            Step::InvocationOutcome(end) => Command::InvocationOutcome(end),
-            // Verify a finished delivery even when the time of the invocation is over.
-            Step::Verify { ours, whole, .. } if self.looks == 0 && self.hashed_to == self.total => {
-                Command::Verify { by_us: ours && whole }
+            Step::Ended(outcome) => Command::End(outcome),
+            Step::QuerySession => Command::QuerySession,
+            Step::LookUp(_) if self.total > SMALL_FILE_BYTES && self.is_numbering() => {
+                Command::LookUp(CandidateNames::All)
             }
-            _ if fits == Some(0) => Command::InvocationOutcome(InvocationOutcome::HandOver),
-            Step::Ask => Command::Ask,
-            Step::Look(_) if self.total > SMALL_FILE_BYTES && self.is_numbering() => {
-                Command::Look(CandidateNames::All)
+            Step::LookUp(_) => Command::LookUp(CandidateNames::One(self.name_number)),
+            Step::LoadDocument => Command::LoadDocument,
+            Step::PutDocument => Command::PutDocument { number: self.name_number },
+            Step::OpenSession => Command::OpenSession,
+            Step::CloseSession(_) => Command::CloseSession,
+            Step::RenewSource => Command::RenewSource,
+            Step::Verify(_) if self.hashed_to < self.total => {
+                Command::HashSource { until: self.total }
             }
-            Step::Look(_) => Command::Look(CandidateNames::One(self.number)),
-            Step::Load => Command::Load,
-            Step::Put => Command::Put { number: self.number },
-            Step::Open => Command::Open,
-            Step::Close { .. } => Command::Close,
-            Step::Renew => Command::Renew,
-            Step::Verify { .. } if self.hashed_to < self.total => {
-                Command::Hash { until: self.total }
+            Step::Verify(candidate) => {
+                let answers_last_byte = candidate == Candidate::AnsweredLastByte;
+                Command::Verify { answers_last_byte }
             }
-            Step::Verify { ours, whole, .. } => Command::Verify { by_us: ours && whole },
-            Step::Send if self.hashed_to < self.offset => Command::Hash { until: self.offset },
-            Step::Send => self
-                .fragment(fits)
-                .map_or(Command::InvocationOutcome(InvocationOutcome::HandOver), Command::Send),
+            Step::SendFragment if self.hashed_to < self.offset => {
+                Command::HashSource { until: self.offset }
+            }
+            Step::SendFragment => self
+                .fragment(sendable_bytes)
+                .map_or(Command::End(InvocationOutcome::HandOver), Command::SendFragment),
         }
     }
 
     /// Returns the next fragment; `None` when not even the smallest one fits into the time.
-    fn fragment(&self, fits: Option<u64>) -> Option<FragmentRange> {
-        let plan = match fits {
-            Some(fits) if fits < GRANULE_BYTES && fits < self.total - self.offset => return None,
-            Some(fits) => self.plan.at_most(fits),
+    fn fragment(&self, sendable_bytes: Option<u64>) -> Option<FragmentRange> {
+        let plan = match sendable_bytes {
+            Some(bytes) if bytes < GRANULE_BYTES && bytes < self.total - self.offset => {
+                return None;
+            }
+            Some(bytes) => self.plan.at_most(bytes),
             None => self.plan,
         };
         let range = plan.next(self.offset, self.total)?;
-        // The drive has what follows the gap: bytes beyond it would overlap.
-        let end = self.gap_end.filter(|end| *end > range.start).unwrap_or(range.end);
+        // The drive has the bytes after the expected range already.
+        let end = self.expected_end.filter(|end| *end > range.start).unwrap_or(range.end);
         Some(FragmentRange { end: range.end.min(end), ..range })
     }
 
@@ -232,7 +215,7 @@ impl UploadMachine {
     /// place of a parent folder explains the conflict.
     #[must_use]
     pub const fn is_conflict_lookup(&self) -> bool {
-        matches!(self.step, Step::Look(Uncertainty::Conflict(_)))
+        matches!(self.step, Step::LookUp(Uncertainty::Conflict(_)))
     }
 
     /// Returns the checkpoint to store. `hash` is the hash state of the source bytes up to
@@ -243,12 +226,17 @@ impl UploadMachine {
             offset: self.offset,
             hash,
             fragment_bytes: self.plan.bytes(),
-            sessions: self.sessions,
-            fresh_session: self.fresh_session,
-            tally: self.tally,
+            // Stored as 1 as well when a small document is about to be put.
+            sessions: if self.may_be_delivered && self.sessions_opened == 0 {
+                1
+            } else {
+                self.sessions_opened
+            },
+            fresh_session: self.replaced_for_last_fragment,
+            tally: self.counters,
             putting_until: None,
             numbering: matches!(self.rules.policy, ConflictPolicy::Rename),
-            number: self.number,
+            number: self.name_number,
             answered: None,
             pace: None,
         }
@@ -258,12 +246,13 @@ impl UploadMachine {
     /// with each check of an item that has no hash yet.
     #[must_use]
     pub fn pause(&self) -> Duration {
-        if self.looks > 0 {
-            (FIRST_HASH_PAUSE * (1 << (self.looks - 1).min(10))).min(LONGEST_HASH_PAUSE)
+        if self.hash_checks > 0 {
+            (FIRST_HASH_PAUSE * (1 << (self.hash_checks - 1).min(10))).min(LONGEST_HASH_PAUSE)
         } else if self.is_renewing() {
-            FIRST_PAUSE * (1 << self.tally.renewals.min(MAX_FAILURES))
-        } else if self.failures > 0 || self.vague > 0 {
-            FIRST_PAUSE * (1 << self.failures.max(self.vague).min(MAX_FAILURES))
+            FIRST_PAUSE * (1 << self.counters.renewals.min(MAX_FAILURES))
+        } else if self.failures > 0 || self.statuses_without_range > 0 {
+            let setbacks = self.failures.max(self.statuses_without_range);
+            FIRST_PAUSE * (1 << setbacks.min(MAX_FAILURES))
         } else {
             Duration::ZERO
         }
@@ -271,7 +260,7 @@ impl UploadMachine {
 
     /// Returns whether the upload is restarting because the source was written again.
     const fn is_renewing(&self) -> bool {
-        matches!(self.step, Step::Close { renew: true } | Step::Renew)
+        matches!(self.step, Step::CloseSession(AfterClose::RenewSource) | Step::RenewSource)
     }
 
     /// Returns the number of bytes that the drive has acknowledged in the present session.

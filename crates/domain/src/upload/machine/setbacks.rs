@@ -1,7 +1,8 @@
 //! Setbacks: failures that are counted over all invocations of a run, and the progress that
 //! resets the counters.
 
-use super::{MAX_RENEWALS, Step, UploadMachine};
+use super::step::{AfterClose, Step};
+use super::{MAX_RENEWALS, Persist, UploadMachine};
 use crate::failure::FailureCode;
 
 /// Maximum number of setbacks in a row. After the first, the upload continues in the same
@@ -12,49 +13,42 @@ const MAX_SETBACKS: u32 = 2;
 impl UploadMachine {
     /// Records that the drive has acknowledged the bytes up to `offset`. Only a new maximum
     /// resets the counters, because acknowledging the same bytes again is no progress.
-    pub(super) fn reached(&mut self, offset: u64) {
-        if offset > self.tally.furthest {
-            self.tally.furthest = offset;
+    pub(super) fn record_progress(&mut self, offset: u64) {
+        if offset > self.counters.furthest {
+            self.counters.furthest = offset;
             self.failures = 0;
-            self.last_failures = 0;
-            self.tally.setbacks = 0;
-            self.tally.waits = 0;
+            self.last_fragment_failures = 0;
+            self.counters.setbacks = 0;
+            self.counters.waits = 0;
         }
     }
 
     /// Handles a drive that has fewer bytes than it had acknowledged.
-    pub(super) fn handle_lost_bytes(&mut self) -> bool {
-        self.tally.setbacks += 1;
-        if self.tally.setbacks > MAX_SETBACKS {
+    pub(super) fn handle_lost_bytes(&mut self) -> Persist {
+        self.counters.setbacks += 1;
+        if self.counters.setbacks > MAX_SETBACKS {
             return self.fail(FailureCode::DestinationIncomplete);
         }
-        if self.tally.setbacks == MAX_SETBACKS {
+        if self.counters.setbacks == MAX_SETBACKS {
             self.replace_session(FailureCode::DestinationIncomplete);
         }
-        true
+        Persist::Before
     }
 
     /// Handles a session that names no missing byte while the document is not at the
     /// destination.
-    pub(super) fn not_completed(&mut self) -> bool {
+    pub(super) fn handle_incomplete_session(&mut self) -> Persist {
         if self.offset < self.total {
             return self.replace_session(FailureCode::DestinationUnavailable);
         }
         // A checkpoint with the whole offset would mean that the drive answered with the item.
         self.offset = 0;
-        self.tally.setbacks += 1;
-        if self.tally.setbacks > MAX_SETBACKS {
+        self.counters.setbacks += 1;
+        if self.counters.setbacks > MAX_SETBACKS {
             return self.fail(FailureCode::DestinationIncomplete);
         }
         self.replace_session(FailureCode::DestinationIncomplete);
-        true
-    }
-
-    /// Closes the session in order to open another. `because` is the failure that is
-    /// reported when no further session is allowed.
-    pub(super) fn replace_session(&mut self, because: FailureCode) -> bool {
-        self.tally.replaced_because = Some(because);
-        self.go(Step::Close { renew: false })
+        Persist::Before
     }
 
     /// Handles a source that was written again: the bytes sent and hashed so far are of an
@@ -63,16 +57,20 @@ impl UploadMachine {
     /// versions.
     ///
     /// Pushes of other transfers cause this, so it does not use up a session.
-    pub(super) fn source_changed(&mut self) -> bool {
+    pub(super) fn handle_source_change(&mut self) -> Persist {
         self.hashed_to = 0;
         self.offset = 0;
-        self.gap_end = None;
-        self.tally.renewals += 1;
-        if self.tally.renewals > MAX_RENEWALS {
+        self.expected_end = None;
+        self.counters.renewals += 1;
+        if self.counters.renewals > MAX_RENEWALS {
             return self.fail(FailureCode::SourceChanged);
         }
-        self.cause = FailureCode::SourceChanged;
-        self.go(if self.session { Step::Close { renew: true } } else { Step::Renew });
-        true
+        self.pending_failure = FailureCode::SourceChanged;
+        self.enter(if self.has_session {
+            Step::CloseSession(AfterClose::RenewSource)
+        } else {
+            Step::RenewSource
+        });
+        Persist::Before
     }
 }

@@ -5,42 +5,57 @@ use std::time::Duration;
 use crate::failure::FailureCode;
 use crate::upload::{ConflictPolicy, FragmentRange};
 
-/// A command: what `upload` has to do next.
+/// Command of the machine, which the use case `upload` carries out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
     /// Ask the session which bytes it still expects.
-    Ask,
+    QuerySession,
     /// Look up the destination, because the document may be complete there.
-    Look(CandidateNames),
+    LookUp(CandidateNames),
     /// Read the source up to this position, only to hash it.
-    Hash {
+    HashSource {
         /// One past the last byte.
         until: u64,
     },
-    /// Read a whole small document into memory and hash it.
-    Load,
+    /// Read a small document into memory and hash it.
+    LoadDocument,
     /// Send a small document in one PUT, under the name with this number.
-    Put {
+    PutDocument {
         /// Number in the name; 0 is the document's own name. It grows under the policy
         /// `rename` while names are taken.
         number: u32,
     },
     /// Open an upload session.
-    Open,
+    OpenSession,
     /// Close the upload session, so that no late fragment can complete it.
-    Close,
+    CloseSession,
     /// Send these bytes to the upload session.
-    Send(FragmentRange),
+    SendFragment(FragmentRange),
     /// Compare the file at the destination with the source, and record the delivery.
     Verify {
         /// Whether the drive returned the item in answer to this upload's last byte. Only
         /// then can a difference come from the service rewriting the file.
-        by_us: bool,
+        answers_last_byte: bool,
     },
     /// Record the new entity tag of the source, if it is still the same document.
-    Renew,
+    RenewSource,
     /// End the invocation.
-    InvocationOutcome(InvocationOutcome),
+    End(InvocationOutcome),
+}
+
+/// Whether the checkpoint has to be stored before the next command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Persist {
+    /// Store the checkpoint before the next command.
+    Before,
+    /// The next command needs no new checkpoint.
+    NotNeeded,
+}
+
+impl Persist {
+    pub(super) const fn before_if(is_needed: bool) -> Self {
+        if is_needed { Self::Before } else { Self::NotNeeded }
+    }
 }
 
 /// Names under which the document may be at the destination.
@@ -53,7 +68,7 @@ pub enum CandidateNames {
     All,
 }
 
-/// How an invocation ends.
+/// End of an invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvocationOutcome {
     /// The delivery is verified and recorded.

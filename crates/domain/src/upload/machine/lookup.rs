@@ -1,0 +1,74 @@
+//! Reactions to the results of looking up and comparing the file at the destination.
+
+use super::step::{Candidate, Step, Uncertainty};
+use super::{MAX_HASH_CHECKS, Occupancy, Persist, UploadMachine};
+use crate::failure::FailureCode;
+
+/// Maximum number of lookups of the destination while the session answers but names no
+/// missing byte. After that the session counts as unusable.
+const MAX_STATUSES_WITHOUT_RANGE: u32 = 3;
+
+impl UploadMachine {
+    pub(super) fn handle_lookup(&mut self, occupancy: Occupancy) -> Persist {
+        let Step::LookUp(reason) = self.step else { return self.fail(FailureCode::Internal) };
+        if occupancy != Occupancy::SameSize {
+            return self.handle_absence(reason, occupancy);
+        }
+        // A file that this upload cannot have written is a conflict, whatever its bytes.
+        if matches!(reason, Uncertainty::Conflict(_)) && !self.may_have_written {
+            return self.handle_absence(reason, Occupancy::Other);
+        }
+        self.verify(Candidate::LookedUp(reason))
+    }
+
+    pub(super) fn handle_folder_at_destination(&mut self) -> Persist {
+        let Step::LookUp(reason) = self.step else { return self.fail(FailureCode::Internal) };
+        self.handle_absence(reason, Occupancy::Folder)
+    }
+
+    /// Handles the result that the document is not at the destination.
+    fn handle_absence(&mut self, reason: Uncertainty, occupancy: Occupancy) -> Persist {
+        match reason {
+            Uncertainty::SessionGone => self.restart(),
+            Uncertainty::NoExpectedRange => {
+                self.statuses_without_range += 1;
+                if self.statuses_without_range > MAX_STATUSES_WITHOUT_RANGE {
+                    self.handle_incomplete_session()
+                } else {
+                    self.enter(Step::QuerySession)
+                }
+            }
+            Uncertainty::PutUnanswered => self.enter(Step::LoadDocument),
+            Uncertainty::Conflict(operation) => self.handle_conflict(operation, occupancy),
+        }
+    }
+
+    /// Handles a compared item that is not the document.
+    pub(super) fn handle_other_file(&mut self) -> Persist {
+        match self.step {
+            Step::Verify(Candidate::LookedUp(reason)) => {
+                self.hash_checks = 0;
+                self.handle_absence(reason, Occupancy::Other)
+            }
+            Step::Verify(Candidate::AnsweredLastByte | Candidate::AnsweredEarly) => {
+                self.fail(FailureCode::VerificationFailed)
+            }
+            _ => self.fail(FailureCode::Internal),
+        }
+    }
+
+    /// Checks the item once more after a pause, or fails with `code` after too many checks.
+    pub(super) fn check_again(&mut self, code: FailureCode) -> Persist {
+        self.hash_checks += 1;
+        if self.hash_checks > MAX_HASH_CHECKS {
+            return self.fail(code);
+        }
+        // Record once that every byte was accepted, for the next invocation.
+        let is_first_check = self.hash_checks == 1;
+        if is_first_check && self.step == Step::Verify(Candidate::AnsweredLastByte) {
+            self.offset = self.total;
+            return Persist::Before;
+        }
+        Persist::NotNeeded
+    }
+}
