@@ -15,7 +15,7 @@ pub use hash::{HashState, QuickXorHash, SourceHash};
 pub use name::DocumentName;
 pub use path_rule::PathRule;
 pub use verify::{
-    ContentParts, Evidence, ItemFacts, Rewriting, Verdict, is_plausible_rewriting, judge_rewriting,
-    verify_delivery,
+    ComparedSizes, ContentParts, Evidence, ItemFacts, Rewriting, Verdict, is_plausible_rewriting,
+    judge_rewriting, verify_delivery,
 };
 pub use zip::{MAX_DIRECTORY_BYTES, ZIP_TAIL_BYTES, ZipContents, ZipDirectory, ZipKind};

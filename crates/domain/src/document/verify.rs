@@ -84,11 +84,20 @@ pub enum Rewriting {
 /// templates.
 const PLAUSIBLE_GROWTH_BYTES: u64 = 1024 * 1024;
 
-/// Returns whether a file of `source` bytes may have `item` bytes after the service edited
-/// its metadata. It may lose up to a quarter. It may gain a quarter or 1 MiB, whichever is
+/// Sizes of a source and of the item that is compared with it, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ComparedSizes {
+    /// Size of the source.
+    pub source: u64,
+    /// Size of the item at the destination.
+    pub item: u64,
+}
+
+/// Returns whether a source may have the item's size after the service edited its metadata. It may lose up to a quarter. It may gain a quarter or 1 MiB, whichever is
 /// more.
 #[must_use]
-pub const fn is_plausible_rewriting(source: u64, item: u64) -> bool {
+pub const fn is_plausible_rewriting(sizes: ComparedSizes) -> bool {
+    let ComparedSizes { source, item } = sizes;
     let quarter = source / 4;
     let growth = if quarter > PLAUSIBLE_GROWTH_BYTES { quarter } else { PLAUSIBLE_GROWTH_BYTES };
     item > 0 && item >= source - quarter && item <= source.saturating_add(growth)
@@ -103,11 +112,11 @@ pub const fn is_plausible_rewriting(source: u64, item: u64) -> bool {
 #[must_use]
 pub fn judge_rewriting(
     name: &DocumentName,
-    (source, item): (u64, u64),
+    sizes: ComparedSizes,
     sent_last_byte: bool,
     parts: ContentParts,
 ) -> Rewriting {
-    if !is_plausible_rewriting(source, item) {
+    if !is_plausible_rewriting(sizes) {
         return Rewriting::Refuted;
     }
     match parts {
@@ -147,7 +156,8 @@ mod tests {
     const MB: u64 = 1_000_000;
 
     fn judge(name: &str, item: u64, sent_last_byte: bool, parts: ContentParts) -> Rewriting {
-        judge_rewriting(&name.parse().unwrap(), (6 * MB, item), sent_last_byte, parts)
+        let sizes = ComparedSizes { source: 6 * MB, item };
+        judge_rewriting(&name.parse().unwrap(), sizes, sent_last_byte, parts)
     }
 
     #[test]
@@ -186,6 +196,7 @@ mod tests {
                 assert_eq!(judge("order.doc", size, true, parts), Rewriting::Refuted, "{size}");
             }
         }
-        assert!(is_plausible_rewriting(9_000, 25_000), "a small file may grow a lot");
+        let small = ComparedSizes { source: 9_000, item: 25_000 };
+        assert!(is_plausible_rewriting(small), "a small file may grow a lot");
     }
 }

@@ -47,11 +47,12 @@ pub enum ZipKind<T> {
 /// states them. Parts with metadata are not included, because the service edits them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ZipContents {
-    parts: BTreeMap<Vec<u8>, Part>,
+    parts: BTreeMap<Vec<u8>, EntryFacts>,
 }
 
+/// CRC-32 and size of a content part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Part {
+struct EntryFacts {
     crc32: u32,
     size: u32,
 }
@@ -73,7 +74,7 @@ impl ZipDirectory {
             match Self::announced(record, tail_start + at as u64) {
                 ZipKind::NotZip => {}
                 ZipKind::Unreadable => is_announced = true,
-                found @ ZipKind::Zip(_) => return found,
+                directory @ ZipKind::Zip(_) => return directory,
             }
         }
         if is_announced { ZipKind::Unreadable } else { ZipKind::NotZip }
@@ -114,18 +115,18 @@ impl ZipContents {
     }
 
     fn parse(bytes: &[u8], entries: u16) -> Option<Self> {
-        let mut rest = bytes;
+        let mut remaining = bytes;
         let mut parts = BTreeMap::new();
         let mut names = std::collections::BTreeSet::new();
         for _ in 0..entries {
-            let (name, part, length) = entry(rest)?;
-            rest = rest.get(length..)?;
+            let DirectoryEntry { name, facts, length } = first_entry(remaining)?;
+            remaining = remaining.get(length..)?;
             // Of two parts with the same name, it is not defined which one is used.
             if !names.insert(name) {
                 return None;
             }
             if !is_metadata(name) && !name.ends_with(b"/") {
-                parts.insert(name.to_vec(), part);
+                parts.insert(name.to_vec(), facts);
             }
         }
         Some(Self { parts })
@@ -140,19 +141,27 @@ impl ZipContents {
     }
 }
 
-/// Returns the name and the part of the first entry, and the entry's length.
-fn entry(bytes: &[u8]) -> Option<(&[u8], Part, usize)> {
+/// Entry of a directory.
+struct DirectoryEntry<'a> {
+    name: &'a [u8],
+    facts: EntryFacts,
+    /// Number of bytes of the entry in the directory.
+    length: usize,
+}
+
+fn first_entry(bytes: &[u8]) -> Option<DirectoryEntry<'_>> {
     if !bytes.starts_with(ENTRY_SIGNATURE) || u16_at(bytes, 8)? & ENCRYPTED != 0 {
         return None;
     }
-    let part = Part { crc32: u32_at(bytes, 16)?, size: u32_at(bytes, 24)? };
+    let facts = EntryFacts { crc32: u32_at(bytes, 16)?, size: u32_at(bytes, 24)? };
     let lengths = [u16_at(bytes, 28)?, u16_at(bytes, 30)?, u16_at(bytes, 32)?];
     let [name, extra, comment] = lengths.map(usize::from);
-    if part.size == IN_ZIP64 || name == 0 {
+    if facts.size == IN_ZIP64 || name == 0 {
         return None;
     }
     let name = bytes.get(ENTRY_BYTES..ENTRY_BYTES + name)?;
-    Some((name, part, ENTRY_BYTES + name.len() + extra + comment))
+    let length = ENTRY_BYTES + name.len() + extra + comment;
+    Some(DirectoryEntry { name, facts, length })
 }
 
 /// Returns whether the service may edit the part when it accepts a file: properties, the

@@ -28,8 +28,8 @@ pub struct JobSnapshot {
 pub struct Cursor {
     attempt: u32,
     state: JobState,
-    /// Percent and bytes of the last progress event in this run; `None` before the first.
-    progress: Option<(u8, u64)>,
+    /// Progress of the last progress event in this run; `None` before the first.
+    progress: Option<Progress>,
     /// Whether the final event was sent.
     ended: bool,
 }
@@ -41,6 +41,13 @@ impl Cursor {
     pub fn has_seen_the_end(&self, now: &JobSnapshot) -> bool {
         self.ended && self.attempt == now.attempt && now.state.is_terminal()
     }
+}
+
+/// Content of a progress event. Progress is compared by percent, then by bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Progress {
+    percent: u8,
+    bytes_done: u64,
 }
 
 /// Kind of an event.
@@ -76,7 +83,7 @@ pub fn events_since(cursor: Option<Cursor>, now: &JobSnapshot) -> Vec<(JobEvent,
             cursor
         }
     };
-    let progress = (now.percent, now.bytes_done);
+    let progress = Progress { percent: now.percent, bytes_done: now.bytes_done };
     if cursor.progress.is_none_or(|before| before < progress) {
         cursor.progress = Some(progress);
         events.push((JobEvent::Progress, cursor));
@@ -91,8 +98,8 @@ pub fn events_since(cursor: Option<Cursor>, now: &JobSnapshot) -> Vec<(JobEvent,
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.attempt, self.state.as_str())?;
-        if let Some((percent, bytes)) = self.progress {
-            write!(f, ".{percent}.{bytes}")?;
+        if let Some(Progress { percent, bytes_done }) = self.progress {
+            write!(f, ".{percent}.{bytes_done}")?;
         }
         f.write_str(if self.ended { ".end" } else { "" })
     }
@@ -107,14 +114,16 @@ impl FromStr for Cursor {
     type Err = InvalidEventId;
 
     fn from_str(text: &str) -> Result<Self, InvalidEventId> {
-        let (rest, ended) = text.strip_suffix(".end").map_or((text, false), |rest| (rest, true));
-        let parts: Vec<_> = rest.split('.').collect();
+        let (values, ended) =
+            text.strip_suffix(".end").map_or((text, false), |values| (values, true));
+        let parts: Vec<_> = values.split('.').collect();
         let (attempt, state, progress) = match parts[..] {
             [attempt, state] => (attempt, state, None),
             [attempt, state, percent, bytes] => {
                 let percent = percent.parse().ok().filter(|percent| *percent <= 100);
-                let bytes = bytes.parse().map_err(|_| InvalidEventId)?;
-                (attempt, state, Some((percent.ok_or(InvalidEventId)?, bytes)))
+                let percent = percent.ok_or(InvalidEventId)?;
+                let bytes_done = bytes.parse().map_err(|_| InvalidEventId)?;
+                (attempt, state, Some(Progress { percent, bytes_done }))
             }
             _ => return Err(InvalidEventId),
         };

@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use docferry_domain::document::{
-    ContentParts, DocumentName, Evidence, Rewriting, SourceHash, Verdict, ZIP_TAIL_BYTES,
-    ZipContents, ZipDirectory, ZipKind, is_plausible_rewriting, judge_rewriting, verify_delivery,
+    ComparedSizes, ContentParts, DocumentName, Evidence, Rewriting, SourceHash, Verdict,
+    ZIP_TAIL_BYTES, ZipContents, ZipDirectory, ZipKind, is_plausible_rewriting, judge_rewriting,
+    verify_delivery,
 };
 use docferry_domain::transfer::DeliveredItem;
 
@@ -18,7 +19,7 @@ const MAX_NUMBERED_NAMES: u32 = 100;
 
 /// An item at the destination, and its name there.
 #[derive(Debug)]
-pub(crate) struct Found {
+pub(crate) struct NamedItem {
     pub(crate) name: DocumentName,
     pub(crate) item: DriveItem,
 }
@@ -71,7 +72,7 @@ impl From<ExchangeError> for ComparisonError {
 #[derive(Debug, Default)]
 pub(crate) struct NameListing {
     /// The files, in the order of their numbered names.
-    pub(crate) files: Vec<Found>,
+    pub(crate) files: Vec<NamedItem>,
     /// Whether a folder has one of the names.
     pub(crate) has_folder: bool,
 }
@@ -81,7 +82,7 @@ impl NameListing {
     async fn add<D: Drive>(&mut self, drive: &D, at: Destination) -> Result<bool, DriveError> {
         match drive.find(&at).await {
             Ok(None) => return Ok(false),
-            Ok(Some(item)) => self.files.push(Found { name: at.name, item }),
+            Ok(Some(item)) => self.files.push(NamedItem { name: at.name, item }),
             Err(DriveError::Conflict) => self.has_folder = true,
             Err(error) => return Err(error),
         }
@@ -95,11 +96,11 @@ pub(crate) async fn find_numbered<D: Drive>(
     destination: &Destination,
     number: u32,
 ) -> Result<NameListing, DriveError> {
-    let mut shown = NameListing::default();
+    let mut listing = NameListing::default();
     if let Ok(at) = destination.numbered(number) {
-        shown.add(drive, at).await?;
+        listing.add(drive, at).await?;
     }
-    Ok(shown)
+    Ok(listing)
 }
 
 /// Looks up the document's own name and its numbered names: each number of `numbers` up to the
@@ -109,15 +110,15 @@ pub(crate) async fn find_all_numbered<D: Drive>(
     destination: &Destination,
     numbers: Range<u32>,
 ) -> Result<NameListing, DriveError> {
-    let mut shown = NameListing::default();
+    let mut listing = NameListing::default();
     for number in 0..numbers.end.min(MAX_NUMBERED_NAMES) {
         let Ok(at) = destination.numbered(number) else { break };
-        let is_taken = shown.add(drive, at).await?;
+        let is_taken = listing.add(drive, at).await?;
         if !is_taken && number >= numbers.start {
             break;
         }
     }
-    Ok(shown)
+    Ok(listing)
 }
 
 /// Compares items at the destination with one source object.
@@ -144,14 +145,14 @@ impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
     /// document as the service rewrote it.
     pub(crate) async fn candidates(
         &mut self,
-        files: Vec<Found>,
+        files: Vec<NamedItem>,
         last_byte: LastByte<'_>,
-    ) -> Result<Vec<Found>, ComparisonError> {
+    ) -> Result<Vec<NamedItem>, ComparisonError> {
         let mut candidates = Vec::new();
-        for found in files {
-            let is_same_size = found.item.facts.size == self.object.size();
-            if is_same_size || self.judge(&found, last_byte).await? != Rewriting::Refuted {
-                candidates.push(found);
+        for candidate in files {
+            let is_same_size = candidate.item.facts.size == self.object.size();
+            if is_same_size || self.judge(&candidate, last_byte).await? != Rewriting::Refuted {
+                candidates.push(candidate);
             }
         }
         Ok(candidates)
@@ -161,25 +162,27 @@ impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
     pub(crate) async fn compare(
         &mut self,
         hash: &SourceHash,
-        files: Vec<Found>,
+        files: Vec<NamedItem>,
         last_byte: LastByte<'_>,
     ) -> Result<ComparisonResult, ComparisonError> {
         let mut is_pending = false;
         let mut others = Vec::new();
-        for found in files {
-            match verify_delivery(hash, &found.item.facts) {
-                Verdict::Same => return Ok(delivered(found.item, hash, Evidence::Hash)),
+        for candidate in files {
+            match verify_delivery(hash, &candidate.item.facts) {
+                Verdict::Same => return Ok(delivered(candidate.item, hash, Evidence::Hash)),
                 Verdict::HashPending => is_pending = true,
-                Verdict::Different => others.push(found),
+                Verdict::Different => others.push(candidate),
             }
         }
         if is_pending {
             return Ok(ComparisonResult::HashPending);
         }
         let mut is_unproven = false;
-        for found in others {
-            match self.judge(&found, last_byte).await? {
-                Rewriting::Proven(evidence) => return Ok(delivered(found.item, hash, evidence)),
+        for candidate in others {
+            match self.judge(&candidate, last_byte).await? {
+                Rewriting::Proven(evidence) => {
+                    return Ok(delivered(candidate.item, hash, evidence));
+                }
                 Rewriting::Unproven => is_unproven = true,
                 Rewriting::Refuted => {}
             }
@@ -190,19 +193,19 @@ impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
     /// Judges whether an item of another size is the document as the service rewrote it.
     async fn judge(
         &mut self,
-        found: &Found,
+        candidate: &NamedItem,
         last_byte: LastByte<'_>,
     ) -> Result<Rewriting, ComparisonError> {
-        let sizes = (self.object.size(), found.item.facts.size);
-        if !is_plausible_rewriting(sizes.0, sizes.1) {
+        let sizes = ComparedSizes { source: self.object.size(), item: candidate.item.facts.size };
+        if !is_plausible_rewriting(sizes) {
             return Ok(Rewriting::Refuted);
         }
-        let parts = self.parts(&found.item).await?;
+        let parts = self.parts(&candidate.item).await?;
         let sent_last_byte = match last_byte {
             LastByte::Unanswered => false,
-            LastByte::Answered(item) => item.is_none_or(|item| item == found.item.id),
+            LastByte::Answered(item) => item.is_none_or(|item| item == candidate.item.id),
         };
-        Ok(judge_rewriting(&found.name, sizes, sent_last_byte, parts))
+        Ok(judge_rewriting(&candidate.name, sizes, sent_last_byte, parts))
     }
 
     /// Compares the content parts (ZIP entries) of source and item. Reads only the ZIP

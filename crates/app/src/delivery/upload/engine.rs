@@ -14,9 +14,9 @@ use docferry_domain::upload::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::comparison::Found;
+use super::comparison::NamedItem;
 use super::object::SourceObject;
-use super::reader::SourceReader;
+use super::reader::PositionedReader;
 use super::resume::{shared_pause, wait_until};
 use super::types::{Progress, UploadSettings};
 use crate::ports::{
@@ -74,22 +74,23 @@ pub(super) struct Run<'a, S, D, G, L, C, B> {
     pub(super) session: Option<SessionRecord>,
     /// The decrypted URL of that session, once it is needed.
     pub(super) url: Option<UploadUrl>,
-    /// The source reader and its position in bytes.
-    pub(super) reader: Option<(u64, SourceReader)>,
+    /// The source reader, positioned at the end of the last acknowledged fragment.
+    pub(super) reader: Option<PositionedReader>,
     /// Content of a small document, which is sent with a single PUT.
-    pub(super) whole: Bytes,
+    pub(super) small_document: Bytes,
     /// Files at the destination that may be the document.
-    pub(super) found: Vec<Found>,
+    pub(super) candidates: Vec<NamedItem>,
     /// Id of the item that the drive returned for our last byte.
-    pub(super) answered: Option<String>,
+    pub(super) completed_item_id: Option<String>,
     /// End of the lease for a single PUT, as written in the checkpoint.
     pub(super) lease: Option<Timestamp>,
     /// A PUT was sent and its result is unknown, so it may still land.
     pub(super) is_put_in_flight: bool,
-    /// Throughput of the last fragment; `None` before the first one.
+    /// Throughput of the last fragment, by which the next one is sized; `None` before the
+    /// first one.
     pub(super) bytes_per_second: Option<f64>,
     /// Smoothed throughput, as stored in the checkpoint for progress reports.
-    pace: Option<Throughput>,
+    throughput: Option<Throughput>,
     /// The last error with its cause, for the log.
     last_error: Option<TaskError>,
 }
@@ -169,8 +170,8 @@ where
         // Both deadlines apply: that of the function and that of the transfer.
         let deadline = deadline.min(transfer.must_end_by());
         let stop_at = deadline.checked_sub(margin).unwrap_or(deadline);
-        let pace = checkpoint.and_then(|stored| stored.pace);
-        let answered = checkpoint.and_then(|stored| stored.answered.clone());
+        let throughput = checkpoint.and_then(|stored| stored.pace);
+        let completed_item_id = checkpoint.and_then(|stored| stored.answered.clone());
         Ok(Self {
             ports,
             transfer,
@@ -182,13 +183,13 @@ where
             session,
             url: None,
             reader: None,
-            whole: Bytes::new(),
-            found: Vec::new(),
-            answered,
+            small_document: Bytes::new(),
+            candidates: Vec::new(),
+            completed_item_id,
             lease: None,
             is_put_in_flight: false,
             bytes_per_second: None,
-            pace,
+            throughput,
             last_error: None,
         })
     }
@@ -197,7 +198,7 @@ where
         loop {
             let pause = self.machine.pause();
             if !pause.is_zero() {
-                tokio::time::sleep(self.spread(pause).min(self.time_left())).await;
+                tokio::time::sleep(self.with_jitter(pause).min(self.time_left())).await;
             }
             let command = self.machine.next_command(self.sendable_bytes());
             let event = match command {
@@ -290,12 +291,17 @@ where
     async fn write_checkpoint(&mut self, lease: Option<Timestamp>) -> Result<bool, TaskError> {
         let id = &self.transfer.transfer_id;
         let reached = self.machine.checkpoint(self.hash.state());
-        self.pace = Some(Throughput::next(self.pace, self.ports.clock.now(), reached.offset));
-        let answered = self.answered.clone();
+        self.throughput =
+            Some(Throughput::next(self.throughput, self.ports.clock.now(), reached.offset));
         // A PUT of the invocation before this one may still be under way, until its lease ends.
         let earlier = self.transfer.checkpoint.as_ref().and_then(|stored| stored.putting_until);
         let putting_until = lease.max(earlier);
-        let checkpoint = Checkpoint { putting_until, pace: self.pace, answered, ..reached };
+        let checkpoint = Checkpoint {
+            putting_until,
+            pace: self.throughput,
+            answered: self.completed_item_id.clone(),
+            ..reached
+        };
         let CheckpointAck { stop } =
             self.ports.store.checkpoint(id, self.transfer.epoch, &checkpoint).await?;
         self.lease = lease;
@@ -325,7 +331,7 @@ where
             ExchangeError::Unavailable(_) => DriveEvent::SourceUnreadable,
             ExchangeError::Changed => {
                 // The drive's answer was for the previous version of the source.
-                self.answered = None;
+                self.completed_item_id = None;
                 DriveEvent::SourceChanged
             }
             ExchangeError::Gone => DriveEvent::Refused(FailureCode::SourceGone),

@@ -8,10 +8,10 @@ use docferry_domain::failure::FailureCode;
 use docferry_domain::upload::{DriveEvent, FragmentRange};
 use jiff::SignedDuration;
 
-use super::comparison::Found;
+use super::comparison::NamedItem;
 use super::engine::Run;
 use super::read_ahead::ReadAhead;
-use super::reader::SourceReader;
+use super::reader::{PositionedReader, SourceReader};
 use crate::TaskError;
 use crate::ports::{
     Clock, ConflictPolicy, Drive, DriveError, ExchangeStore, FragmentResult, Sealer,
@@ -43,7 +43,7 @@ where
     pub(super) async fn send(&mut self, range: FragmentRange) -> Result<DriveEvent, TaskError> {
         let Some(url) = self.url().await? else { return Ok(DriveEvent::Gone) };
         let reader = match self.reader.take() {
-            Some((position, reader)) if position == range.start => reader,
+            Some(stored) if stored.position == range.start => stored.reader,
             _ => self.read_from(range.start),
         };
         let left = self.time_left();
@@ -59,7 +59,7 @@ where
                 let took = Duration::try_from(took).unwrap_or_default();
                 if next.is_some_and(|gap| gap.start == range.end) {
                     self.hash = reader.hash().await;
-                    self.reader = Some((range.end, reader));
+                    self.reader = Some(PositionedReader { position: range.end, reader });
                     self.bytes_per_second =
                         (!took.is_zero()).then(|| range.len() as f64 / took.as_secs_f64());
                 }
@@ -70,8 +70,8 @@ where
                     self.hash = reader.hash().await;
                 }
                 let at = self.destination.clone();
-                self.answered = Some(item.id.clone());
-                self.found = vec![Found { name: at.name, item }];
+                self.completed_item_id = Some(item.id.clone());
+                self.candidates = vec![NamedItem { name: at.name, item }];
                 DriveEvent::Complete
             }
             Err(DriveError::Body) => match reader.take_failure().await {
@@ -86,8 +86,10 @@ where
     fn read_from(&self, position: u64) -> SourceReader {
         let staging = Arc::clone(&self.ports.staging);
         let settings = &self.ports.settings;
-        let ahead =
-            ReadAhead { budget_bytes: settings.read_ahead_bytes, reads: settings.parallel_reads };
+        let ahead = ReadAhead {
+            memory_bytes: settings.read_ahead_bytes,
+            parallel_reads: settings.parallel_reads,
+        };
         SourceReader::open(staging, self.object.clone(), position, self.hash.clone(), ahead)
     }
 
@@ -111,8 +113,8 @@ where
     pub(super) async fn load(&mut self) -> DriveEvent {
         let staging = Arc::clone(&self.ports.staging);
         match self.object.read_whole(&*staging).await {
-            Ok((whole, hash)) => {
-                self.whole = whole;
+            Ok((small_document, hash)) => {
+                self.small_document = small_document;
                 self.hash = hash;
                 DriveEvent::Loaded
             }
@@ -142,7 +144,7 @@ where
         let Ok(at) = self.destination.numbered(number) else {
             return Ok(DriveEvent::Refused(FailureCode::DestinationConflict));
         };
-        let put = self.ports.drive.put_whole(&at, self.whole.clone(), policy);
+        let put = self.ports.drive.put_whole(&at, self.small_document.clone(), policy);
         let left = self.time_left();
         // The result of this PUT says nothing about an earlier one that may still be in flight.
         let was_in_flight = std::mem::replace(&mut self.is_put_in_flight, true);
@@ -156,8 +158,8 @@ where
         self.is_put_in_flight = was_in_flight || matches!(answer, Err(DriveError::Ambiguous(_)));
         Ok(match answer {
             Ok(item) => {
-                self.answered = Some(item.id.clone());
-                self.found = vec![Found { name: at.name, item }];
+                self.completed_item_id = Some(item.id.clone());
+                self.candidates = vec![NamedItem { name: at.name, item }];
                 DriveEvent::Complete
             }
             Err(error) => self.refusal(error),

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use docferry_domain::document::SourceHash;
 use docferry_domain::failure::FailureCode;
-use docferry_domain::transfer::{Transfer, is_contested as contests};
+use docferry_domain::transfer::{Transfer, is_contested as is_contested_by};
 use futures::StreamExt as _;
 use jiff::Timestamp;
 
@@ -25,7 +25,7 @@ pub(crate) async fn is_contested(
     let source = transfer.source.as_ref().ok_or(FailureCode::Internal)?;
     let key = store.exchange_key(&source.key).await?;
     let written_at = written_at.unwrap_or(Timestamp::MAX);
-    Ok(contests(&transfer.object_guid, source, written_at, &key.outstanding))
+    Ok(is_contested_by(&transfer.object_guid, source, written_at, &key.outstanding))
 }
 
 /// Returns whether an object that was never accepted may be another document; pushes in flight
@@ -90,25 +90,25 @@ impl SourceObject {
         range: Range<u64>,
     ) -> Result<bytes::Bytes, ExchangeError> {
         let length = range.end - range.start;
-        let mut part = bytes::BytesMut::new();
+        let mut content = bytes::BytesMut::new();
         let mut stream = staging.read(&self.key, &self.etag, range).await?;
         while let Some(bytes) = stream.next().await {
-            part.extend_from_slice(&bytes?);
+            content.extend_from_slice(&bytes?);
         }
-        if part.len() as u64 == length { Ok(part.freeze()) } else { Err(ExchangeError::Gone) }
+        if content.len() as u64 == length { Ok(content.freeze()) } else { Err(ExchangeError::Gone) }
     }
 
-    /// Reads the whole object, which must be small, into memory and hashes it.
+    /// Reads the content object, which must be small, into memory and hashes it.
     pub(super) async fn read_whole<G: ExchangeStore>(
         &self,
         staging: &G,
     ) -> Result<(bytes::Bytes, SourceHash), ExchangeError> {
-        let whole = match self.size {
+        let content = match self.size {
             0 => bytes::Bytes::new(),
             size => self.read_range(staging, 0..size).await?,
         };
         let mut hash = SourceHash::default();
-        hash.append(&whole);
-        Ok((whole, hash))
+        hash.append(&content);
+        Ok((content, hash))
     }
 }

@@ -72,7 +72,7 @@ where
 
     /// Adds jitter to a pause between two tries: half of it is fixed, the other half varies by
     /// transfer.
-    pub(super) fn spread(&self, pause: Duration) -> Duration {
+    pub(super) fn with_jitter(&self, pause: Duration) -> Duration {
         pause / 2 + spread(&self.transfer.transfer_id, pause / 2)
     }
 }

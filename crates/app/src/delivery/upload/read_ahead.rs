@@ -1,4 +1,4 @@
-//! Read-ahead: parallel ranged reads of the source within a fixed memory budget.
+//! Read-ahead: parallel ranged reads of the source within a fixed memory limit.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use tokio::task::JoinSet;
 use super::object::SourceObject;
 use crate::ports::{ExchangeError, ExchangeStore};
 
-/// Size of the blocks into which pieces are copied, whatever the buffer sizes of the
-/// connection. So the budget equals the memory that is held, and the allocator can reuse a
+/// Size of the blocks into which the bytes of the source are copied, whatever the buffer sizes
+/// of the connection. So the permits equal the memory that is held, and the allocator can reuse a
 /// freed block for the next one. One block is one frame of a fragment's body.
-const PIECE_BYTES: usize = 64 * 1024;
+const BLOCK_BYTES: usize = 64 * 1024;
 /// Tries of one ranged read without progress before the reader fails.
 const READ_TRIES: u32 = 4;
 
@@ -23,23 +23,23 @@ const READ_TRIES: u32 = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ReadAhead {
     /// Maximum number of bytes held in memory, whatever the size of the document.
-    pub(super) budget_bytes: u32,
+    pub(super) memory_bytes: u32,
     /// Number of parallel ranged reads.
-    pub(super) reads: u32,
+    pub(super) parallel_reads: u32,
 }
 
-/// Channel of the pieces of one part of the source, in byte order.
-pub(super) type Part = mpsc::UnboundedReceiver<Result<Piece, ExchangeError>>;
+/// Receiver of the blocks of one range of the source, in byte order.
+pub(super) type RangeBlocks = mpsc::UnboundedReceiver<Result<Block, ExchangeError>>;
 
-/// A block of bytes and its share of the memory budget, which is released when the piece is
+/// Block of source bytes with the permit for its memory, which is released when the block is
 /// dropped.
 #[derive(Debug)]
-pub(super) struct Piece {
+pub(super) struct Block {
     bytes: Bytes,
-    _budget: OwnedSemaphorePermit,
+    _memory: OwnedSemaphorePermit,
 }
 
-impl Piece {
+impl Block {
     /// Splits off the first bytes, at most `at_most` of them.
     pub(super) fn take(&mut self, at_most: u64) -> Bytes {
         let take = usize::try_from(at_most).unwrap_or(usize::MAX).min(self.bytes.len());
@@ -52,30 +52,30 @@ impl Piece {
 }
 
 impl ReadAhead {
-    /// Reads the source from `position` to its end, several parts in parallel. Sends a channel
-    /// for each part to `parts`, in order. The budget is granted in the same order, so a later
-    /// part never holds memory that an earlier one needs.
+    /// Reads the source from `position` to its end, several ranges in parallel. Sends a
+    /// receiver for each range to `ranges`, in order. Memory is granted in the same order, so a
+    /// later range never holds memory that an earlier one needs.
     pub(super) async fn read<G: ExchangeStore + 'static>(
         self,
         staging: Arc<G>,
         object: SourceObject,
         position: u64,
-        parts: mpsc::UnboundedSender<Part>,
+        ranges: mpsc::UnboundedSender<RangeBlocks>,
     ) {
-        let part_bytes = self.part_bytes();
-        let budget = Arc::new(Semaphore::new(part_bytes as usize * self.reads() as usize));
+        let range_bytes = self.range_bytes();
+        let memory = Arc::new(Semaphore::new(range_bytes as usize * self.reads() as usize));
         // Dropping the set, when this future is aborted, cancels the reads.
         let mut readers = JoinSet::new();
         let mut position = position;
         while position < object.size {
-            let end = object.size.min(position + u64::from(part_bytes));
-            let len = u32::try_from(end - position).unwrap_or(part_bytes);
-            let Ok(permit) = Arc::clone(&budget).acquire_many_owned(len).await else { return };
-            let (sender, part) = mpsc::unbounded_channel();
-            if parts.send(part).is_err() {
+            let end = object.size.min(position + u64::from(range_bytes));
+            let len = u32::try_from(end - position).unwrap_or(range_bytes);
+            let Ok(permit) = Arc::clone(&memory).acquire_many_owned(len).await else { return };
+            let (sender, blocks) = mpsc::unbounded_channel();
+            if ranges.send(blocks).is_err() {
                 return;
             }
-            let reader = PartReader { permit, sender, range: position..end };
+            let reader = RangeReader { permit, sender, range: position..end };
             readers.spawn(reader.read(Arc::clone(&staging), object.clone()));
             while readers.try_join_next().is_some() {}
             position = end;
@@ -83,28 +83,28 @@ impl ReadAhead {
         while readers.join_next().await.is_some() {}
     }
 
-    /// Returns the number of parallel reads, at least 2: with a single part, nothing would be
-    /// read while its last bytes are sent.
+    /// Returns the number of parallel reads, at least 2: with a single range, nothing would
+    /// be read while its last bytes are sent.
     fn reads(self) -> u32 {
-        self.reads.clamp(2, 16)
+        self.parallel_reads.clamp(2, 16)
     }
 
-    /// Returns the size of a part in bytes: the budget divided by the number of reads.
-    fn part_bytes(self) -> u32 {
-        (self.budget_bytes / self.reads()).max(PIECE_BYTES as u32)
+    /// Returns the size of a range in bytes: the memory divided by the number of reads.
+    fn range_bytes(self) -> u32 {
+        (self.memory_bytes / self.reads()).max(BLOCK_BYTES as u32)
     }
 }
 
-/// Reads one part of the source.
-struct PartReader {
-    /// Budget of the bytes that are still to be read.
+/// Reader of one range of the source.
+struct RangeReader {
+    /// Memory for the bytes that are still to be read.
     permit: OwnedSemaphorePermit,
-    sender: mpsc::UnboundedSender<Result<Piece, ExchangeError>>,
+    sender: mpsc::UnboundedSender<Result<Block, ExchangeError>>,
     /// The bytes that are still to be read.
     range: Range<u64>,
 }
 
-impl PartReader {
+impl RangeReader {
     async fn read<G: ExchangeStore>(mut self, staging: Arc<G>, object: SourceObject) {
         let mut tries = 0;
         while !self.range.is_empty() {
@@ -142,7 +142,7 @@ impl PartReader {
             let mut bytes = bytes?;
             while !bytes.is_empty() {
                 let left = usize::try_from(self.range.end - self.range.start).unwrap_or(usize::MAX);
-                let size = left.min(PIECE_BYTES);
+                let size = left.min(BLOCK_BYTES);
                 if size == 0 {
                     return Err(ExchangeError::Unavailable("more bytes than requested".into()));
                 }
@@ -158,11 +158,11 @@ impl PartReader {
         Ok(())
     }
 
-    /// Sends a block with its share of the budget.
+    /// Sends a block with the permit for its memory.
     fn send(&mut self, bytes: Bytes) {
-        if let Some(budget) = self.permit.split(bytes.len()) {
+        if let Some(memory) = self.permit.split(bytes.len()) {
             self.range.start += bytes.len() as u64;
-            let _ = self.sender.send(Ok(Piece { bytes, _budget: budget }));
+            let _ = self.sender.send(Ok(Block { bytes, _memory: memory }));
         }
     }
 }
@@ -181,7 +181,7 @@ mod tests {
     use crate::ports::ByteStream;
 
     const SIZE: u64 = 3_000_000;
-    const AHEAD: ReadAhead = ReadAhead { budget_bytes: 1 << 20, reads: 4 };
+    const AHEAD: ReadAhead = ReadAhead { memory_bytes: 1 << 20, parallel_reads: 4 };
 
     /// A store that records the reads made on it.
     #[derive(Default)]

@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
 use super::object::SourceObject;
-use super::read_ahead::{Part, Piece, ReadAhead};
+use super::read_ahead::{Block, RangeBlocks, ReadAhead};
 use crate::ports::{ByteStream, ExchangeError, ExchangeStore};
 
 /// Yields the source in order, fragment by fragment, while it is being read ahead.
@@ -25,14 +25,21 @@ pub(super) struct SourceReader {
     reading: JoinHandle<()>,
 }
 
+/// Reader whose next byte has this position in the source.
+#[derive(Debug)]
+pub(super) struct PositionedReader {
+    pub(super) position: u64,
+    pub(super) reader: SourceReader,
+}
+
 #[derive(Debug)]
 struct State {
-    /// Parts of the source that have been started, in order.
-    parts: mpsc::UnboundedReceiver<Part>,
-    /// The part that is being consumed.
-    part: Option<Part>,
-    /// Remainder of a piece that spans two fragments; it still counts against the budget.
-    remainder: Option<Piece>,
+    /// Ranges of the source whose reads have been started, in order.
+    ranges: mpsc::UnboundedReceiver<RangeBlocks>,
+    /// The range that is being consumed.
+    range: Option<RangeBlocks>,
+    /// Remainder of a block that spans two fragments; it still holds its memory.
+    remainder: Option<Block>,
     /// Offset of the next byte to yield.
     position: u64,
     /// Hash of all bytes up to `position`.
@@ -50,9 +57,9 @@ impl SourceReader {
         hash: SourceHash,
         ahead: ReadAhead,
     ) -> Self {
-        let (sender, parts) = mpsc::unbounded_channel();
+        let (sender, ranges) = mpsc::unbounded_channel();
         let reading = tokio::spawn(ahead.read(staging, object, position, sender));
-        let state = State { parts, part: None, remainder: None, position, hash, failure: None };
+        let state = State { ranges, range: None, remainder: None, position, hash, failure: None };
         Self { state: Arc::new(Mutex::new(state)), reading }
     }
 
@@ -92,11 +99,11 @@ impl Drop for SourceReader {
 
 impl State {
     async fn next(&mut self, at_most: u64) -> Result<Bytes, ExchangeError> {
-        match self.piece().await {
-            Ok(mut piece) => {
-                let bytes = piece.take(at_most);
-                if !piece.is_empty() {
-                    self.remainder = Some(piece);
+        match self.next_block().await {
+            Ok(mut block) => {
+                let bytes = block.take(at_most);
+                if !block.is_empty() {
+                    self.remainder = Some(block);
                 }
                 if !self.hash.fold(self.position, &bytes) {
                     return Err(self.fail(ExchangeError::Gone));
@@ -108,21 +115,21 @@ impl State {
         }
     }
 
-    async fn piece(&mut self) -> Result<Piece, ExchangeError> {
+    async fn next_block(&mut self) -> Result<Block, ExchangeError> {
         if let Some(remainder) = self.remainder.take() {
             return Ok(remainder);
         }
         loop {
-            if let Some(part) = &mut self.part
-                && let Some(piece) = part.recv().await
+            if let Some(range) = &mut self.range
+                && let Some(block) = range.recv().await
             {
-                return piece;
+                return block;
             }
-            self.part = Some(self.parts.recv().await.ok_or(ExchangeError::Gone)?);
+            self.range = Some(self.ranges.recv().await.ok_or(ExchangeError::Gone)?);
         }
     }
 
-    /// Keeps the error for the engine, and returns a copy that ends the stream; its consumer
+    /// Stores the error for the engine, and returns a copy that ends the stream; its consumer
     /// does not need the cause.
     fn fail(&mut self, error: ExchangeError) -> ExchangeError {
         let copy = match &error {

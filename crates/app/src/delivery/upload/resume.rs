@@ -10,7 +10,7 @@ use super::types::Progress;
 use crate::ports::{Pause, StoreError};
 use crate::time::saturating_add;
 
-/// Maximum wait in one piece, in seconds; the workflow repeats the step after each piece.
+/// Maximum wait that the workflow is given at once, in seconds. It repeats the step after each.
 const MAX_WAIT_SECONDS: i64 = 60;
 /// Maximum jitter. Spreads 1000 transfers that were paused together to about 33 a second. The
 /// jitter is never longer than the pause itself.
@@ -38,7 +38,7 @@ pub(super) fn log_pause_not_shared(id: &TransferId, error: &StoreError) {
     tracing::warn!(transfer.id = id.as_str(), %error, "throttling pause not shared");
 }
 
-/// Returns the wait until `resume_at`, at most [`MAX_WAIT_SECONDS`] in one piece.
+/// Returns the wait until `resume_at`, at most [`MAX_WAIT_SECONDS`].
 pub(super) fn wait_until(resume_at: Timestamp, now: Timestamp) -> Progress {
     let left = resume_at.duration_since(now);
     // Rounded up: resuming a moment too early would cost another invocation.

@@ -134,7 +134,7 @@ where
         self.object.etag.clone_from(&object.etag);
         self.transfer.object = Some(object);
         // An answer to the last byte belonged to the previous version of the object.
-        self.answered = None;
+        self.completed_item_id = None;
         Ok(Some(DriveEvent::Renewed))
     }
 }

@@ -27,7 +27,7 @@ where
     pub(super) async fn look(&mut self, names: CandidateNames) -> DriveEvent {
         self.reader = None;
         match self.check_names(names).await {
-            Ok(seen) => DriveEvent::Found(seen),
+            Ok(occupancy) => DriveEvent::Found(occupancy),
             Err(error) => self.comparison_failed(error),
         }
     }
@@ -35,8 +35,8 @@ where
     async fn check_names(&mut self, names: CandidateNames) -> Result<Occupancy, ComparisonError> {
         let NameListing { files, has_folder } = self.list_names(names).await?;
         let is_empty = files.is_empty();
-        self.found = self.comparison().candidates(files, LastByte::Unanswered).await?;
-        Ok(match (self.found.is_empty(), is_empty) {
+        self.candidates = self.comparison().candidates(files, LastByte::Unanswered).await?;
+        Ok(match (self.candidates.is_empty(), is_empty) {
             (false, _) => Occupancy::SameSize,
             (true, _) if has_folder => Occupancy::Folder,
             (true, false) => Occupancy::Other,
@@ -60,31 +60,31 @@ where
     /// Compares the files at the destination with the source, and records a match as the
     /// delivery.
     ///
-    /// `answers_last_byte` says that the drive completed the file in answer to our own last bytes. No file
-    /// at the destination is ever deleted, whatever the result.
+    /// `answers_last_byte` says that the drive completed the file in answer to our own last
+    /// bytes. No file at the destination is ever deleted, whatever the result.
     pub(super) async fn verify(
         &mut self,
         answers_last_byte: bool,
     ) -> Result<DriveEvent, TaskError> {
         let mut answers_last_byte = answers_last_byte;
-        if self.found.is_empty() {
+        if self.candidates.is_empty() {
             let all = self.ports.settings.policy == ConflictPolicy::Rename;
             let names = if all { CandidateNames::All } else { CandidateNames::One(0) };
-            self.found = match self.list_names(names).await {
-                Ok(shown) => shown.files,
+            self.candidates = match self.list_names(names).await {
+                Ok(listing) => listing.files,
                 Err(error) => return Ok(self.refusal(error)),
             };
             // With several files and no known item id, a file that differs may be someone
             // else's.
-            answers_last_byte &= self.answered.is_some() || self.found.len() < 2;
+            answers_last_byte &= self.completed_item_id.is_some() || self.candidates.len() < 2;
         }
-        let is_missing = self.found.is_empty();
-        let found = std::mem::take(&mut self.found);
+        let is_missing = self.candidates.is_empty();
+        let candidates = std::mem::take(&mut self.candidates);
         let last_byte = match answers_last_byte {
-            true => LastByte::Answered(self.answered.as_deref()),
+            true => LastByte::Answered(self.completed_item_id.as_deref()),
             false => LastByte::Unanswered,
         };
-        let compared = self.comparison().compare(&self.hash, found, last_byte).await;
+        let compared = self.comparison().compare(&self.hash, candidates, last_byte).await;
         Ok(match compared {
             Ok(ComparisonResult::Delivered(item)) => {
                 let id = &self.transfer.transfer_id;
