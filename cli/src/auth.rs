@@ -10,8 +10,8 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 use url::Url;
 
-use crate::client::{is_loopback, read, retry_after};
 use crate::error::ClientError;
+use crate::http::{is_loopback, read_body, retry_after};
 use crate::wire::Problem;
 
 /// A token is renewed this long before it expires, so that it is valid during the call.
@@ -175,7 +175,7 @@ impl TokenSource {
         let requested_at = Instant::now();
         let response = request.send().await?;
         let (status, retry_after) = (response.status(), retry_after(response.headers()));
-        let body = read(response).await?;
+        let body = read_body(response).await?;
         if !status.is_success() {
             let error = serde_json::from_slice(&body).unwrap_or_default();
             return Err(refusal(status, retry_after, error));

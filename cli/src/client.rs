@@ -2,22 +2,18 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
-use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect};
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
-use url::{Host, Url};
+use url::Url;
 
 use crate::auth::{Credentials, Signer};
 use crate::error::ClientError;
+use crate::http::{http_for, read_body, retry_after};
 use crate::wire::{Accepted, NewTransfer, Problem, Terminate, TerminateAccepted, TransferStatus};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longer than API Gateway's own timeout of 29 s.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(35);
-/// Maximum size of a response body. Every document of this API is far smaller; a longer
-/// body comes from another server.
-const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
-
 /// A status document, and the pause before the next poll.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Polled<S = TransferStatus> {
@@ -183,7 +179,12 @@ impl BufferedResponse {
     async fn read(response: Response) -> Result<Self, ClientError> {
         let headers = response.headers();
         let (retry_after, is_json) = (retry_after(headers), is_json(headers));
-        Ok(Self { status: response.status(), retry_after, is_json, body: read(response).await? })
+        Ok(Self {
+            status: response.status(),
+            retry_after,
+            is_json,
+            body: read_body(response).await?,
+        })
     }
 
     /// Parses the document of a successful response; any other status is an error.
@@ -232,16 +233,6 @@ impl BufferedResponse {
     }
 }
 
-/// Returns an HTTP client builder with the settings of all calls: no redirects, and no
-/// proxy for loopback addresses.
-pub(crate) fn http_for(url: &Url) -> reqwest::ClientBuilder {
-    let builder = reqwest::Client::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .redirect(redirect::Policy::none())
-        .user_agent(concat!("docferry/", env!("CARGO_PKG_VERSION")));
-    if is_loopback(url) { builder.no_proxy() } else { builder }
-}
-
 fn failure(status: StatusCode, retry_after: Option<Duration>, problem: Problem) -> ClientError {
     let problem = Box::new(problem);
     let code = status.as_u16();
@@ -273,15 +264,6 @@ fn parse_base(base: &str) -> Result<Url, ClientError> {
     Ok(url)
 }
 
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
 fn is_json(headers: &HeaderMap) -> bool {
     headers
         .get(CONTENT_TYPE)
@@ -290,56 +272,12 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|kind| kind.trim().ends_with("json"))
 }
 
-/// Reads `Retry-After` as a duration. A date is compared with the `Date` header of the same
-/// response, so that a wrong clock on either side does not matter.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let value = text(RETRY_AFTER)?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let until = httpdate::parse_http_date(value).ok()?;
-    let now = httpdate::parse_http_date(text(DATE)?).ok()?;
-    Some(until.duration_since(now).unwrap_or_default())
-}
-
-/// Reads a response body of at most [`MAX_RESPONSE_BYTES`].
-pub(crate) async fn read(mut response: Response) -> Result<Vec<u8>, ClientError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
-            return Err(ClientError::InvalidAnswer {
-                status: response.status().as_u16(),
-                reason: "the body is too long".into(),
-            });
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn account(password: &str) -> Credentials {
         Credentials::Account { username: "u".into(), password: password.into() }
-    }
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(k, v)| (k.parse().unwrap(), v.parse().unwrap())).collect()
-    }
-
-    #[test]
-    fn retry_after_is_parsed_as_seconds_or_date() {
-        assert_eq!(retry_after(&headers(&[("retry-after", "3")])), Some(Duration::from_secs(3)));
-        let dated = headers(&[
-            ("date", "Mon, 23 Nov 2026 09:00:00 GMT"),
-            ("retry-after", "Mon, 23 Nov 2026 09:00:07 GMT"),
-        ]);
-        assert_eq!(retry_after(&dated), Some(Duration::from_secs(7)));
-        assert_eq!(retry_after(&headers(&[("retry-after", "soon")])), None);
-        assert_eq!(retry_after(&headers(&[])), None);
     }
 
     #[test]

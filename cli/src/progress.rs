@@ -3,21 +3,13 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::percentage::PERCENT_AT_UPLOAD_START;
 use crate::watched::StatusDocument;
 
-/// Percentage at which the upload to the destination starts. Below it, the document is on
-/// its way from the object store.
-pub(crate) const PERCENT_AT_UPLOAD_START: u8 = 10;
+pub use crate::percentage::bytes_at;
+
 /// Time window over which the throughput is measured.
 const RATE_WINDOW: Duration = Duration::from_secs(15);
-
-/// Converts a percentage to bytes: 10 to 100 % maps to 0 to `size`.
-#[must_use]
-pub fn bytes_at(percent: u8, size: u64) -> u64 {
-    let done = u128::from(percent.min(100).saturating_sub(PERCENT_AT_UPLOAD_START));
-    let span = u128::from(100 - PERCENT_AT_UPLOAD_START);
-    u64::try_from(u128::from(size) * done / span).unwrap_or(size)
-}
 
 /// Progress of one transfer, accumulated from its status documents.
 ///
@@ -116,16 +108,6 @@ mod tests {
             "transferId": "t", "percentTransfered": percent, "error": false, "fileSize": size,
         }))
         .unwrap()
-    }
-
-    #[test]
-    fn ten_to_one_hundred_percent_maps_to_zero_to_full_size() {
-        assert_eq!(bytes_at(0, 900), 0);
-        assert_eq!(bytes_at(10, 900), 0);
-        assert_eq!(bytes_at(55, 900), 450);
-        assert_eq!(bytes_at(100, 900), 900);
-        assert_eq!(bytes_at(255, 900), 900);
-        assert_eq!(bytes_at(100, u64::MAX), u64::MAX);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::job::{JobState, JobStatus};
-use crate::progress::PERCENT_AT_UPLOAD_START;
+use crate::percentage::PERCENT_AT_UPLOAD_START;
 use crate::wire::{TransferState, TransferStatus};
 
 /// A status document of a transfer or a job.

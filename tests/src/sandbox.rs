@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use docferry_domain::failure::FailureCode;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
-    Api, Cloud, Delivered, Document, FailureCode, Graph, LONG, Ords, SHORT, Simulator, Stack,
-    Status, eventually, stack,
+    Api, Cloud, Delivered, Document, Graph, LONG, Ords, SHORT, Simulator, Stack, Status,
+    eventually, stack,
 };
 
 /// A mebibyte.

@@ -10,8 +10,8 @@ use url::Url;
 use super::error::FetchError;
 use super::name::{self, Names};
 use super::part::Part;
-use super::{DownloadResult, Wanted, check_existing};
-use crate::client::{http_for, retry_after};
+use super::target::{DownloadResult, Wanted, check_existing};
+use crate::http::{http_for, retry_after};
 use crate::watch::{Observer, View};
 
 /// Time without any data after which a connection counts as dead.

@@ -7,8 +7,8 @@ mod arrival;
 mod error;
 mod name;
 mod part;
+mod target;
 
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -18,6 +18,7 @@ use url::Url;
 pub use error::FetchError;
 pub use name::Names;
 pub use part::Existing;
+pub use target::{Fetched, Wanted};
 
 use crate::client::Client;
 use crate::error::ClientError;
@@ -25,47 +26,10 @@ use crate::job::{FetchResponse, JobState};
 use crate::watch::{End, Observer, Options, clamp_pause, retry_transient};
 use arrival::Arrival;
 use part::Part;
+use target::{DownloadResult, check_existing};
 
 /// Pause between polls while a document is not ready, if the service asks for none.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
-
-/// A document to download, and its target.
-#[derive(Debug)]
-pub struct Wanted {
-    /// The id by which the document is fetched.
-    pub job_id: String,
-    /// Size in bytes according to the service. A document of another size is rejected.
-    pub size: Option<u64>,
-    /// File name that is used when the response has none.
-    pub fallback_name: String,
-    /// Target folder.
-    pub folder: PathBuf,
-    /// File name in the target folder; `None` uses the name in the response.
-    pub name: Option<String>,
-    /// Policy for a file that already exists.
-    pub existing: Existing,
-}
-
-/// A document that is at its target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fetched {
-    /// Path of the file.
-    pub path: PathBuf,
-    /// Size of the file in bytes.
-    pub size: u64,
-    /// Whether the file existed before and was left unchanged.
-    pub skipped: bool,
-}
-
-impl Wanted {
-    /// Path of the file that holds the bytes until the download is complete.
-    #[must_use]
-    pub fn part(&self) -> PathBuf {
-        let stem =
-            self.name.clone().unwrap_or_else(|| name::sanitized_or_default(&self.fallback_name));
-        self.folder.join(format!("{stem}.part"))
-    }
-}
 
 /// Downloads one document and moves it to its target when it is complete. Resumes the
 /// download of an earlier try or run.
@@ -125,14 +89,6 @@ async fn fetch_inner(
             Err(error)
         }
     }
-}
-
-/// Result of a download from one presigned URL.
-enum DownloadResult {
-    /// The document is complete; holds the path of its target.
-    Whole(PathBuf),
-    /// The target already exists and is left unchanged.
-    AlreadyThere(Fetched),
 }
 
 /// Downloads until the document is complete or an error is permanent.
@@ -211,16 +167,4 @@ pub fn sanitized_name(name: &str) -> String {
 
 fn nothing_there(reason: &str) -> FetchError {
     FetchError::NothingToFetch { reason: reason.to_owned() }
-}
-
-/// Checks for an existing file. Returns the file if it is to be left unchanged, an error if
-/// it must not exist, and `None` if the download goes on.
-fn check_existing(path: Option<&Path>, existing: Existing) -> Result<Option<Fetched>, FetchError> {
-    let Some(path) = path.filter(|_| existing != Existing::Replace) else { return Ok(None) };
-    // Does not follow links: a dangling link occupies the name, too.
-    match path.symlink_metadata() {
-        Err(_) => Ok(None),
-        Ok(_) if existing == Existing::Refuse => Err(FetchError::Exists { path: path.to_owned() }),
-        Ok(file) => Ok(Some(Fetched { path: path.to_owned(), size: file.len(), skipped: true })),
-    }
 }

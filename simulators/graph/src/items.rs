@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use crate::{
     drive::{Conflict, Item, Tree},
     error::GraphError,
-    names, render,
-    service::Place,
+    names,
+    place::Place,
+    render,
     world::{Rule, World},
 };
 

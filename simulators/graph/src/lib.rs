@@ -25,6 +25,8 @@ mod fragment;
 mod hash;
 mod items;
 mod names;
+mod place;
+mod query;
 mod range;
 mod render;
 mod rewriting;

@@ -10,14 +10,14 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderMap, Method, request::Parts};
 use http_body_util::{BodyExt as _, Limited};
-use percent_encoding::percent_decode_str;
 
 use crate::{
-    address::{self, Owner, PathStart, Target},
-    drive::User,
+    address::{self, Owner, Target},
     error::{self, GraphError},
-    fragment, items, simple, token, upload,
-    world::{Rule, State, World},
+    fragment, items,
+    place::{Place, find_owner, locate, owner_text, require_drive},
+    simple, token, upload,
+    world::{Rule, World},
 };
 
 /// Maximum body size of all requests except uploads.
@@ -125,65 +125,6 @@ async fn dispatch_graph(
     world.stage.run(operation, &subject, error::scripted, work).await
 }
 
-/// A path in a user's drive, whether or not an item exists there.
-pub(crate) struct Place {
-    pub(crate) user: User,
-    pub(crate) path: Vec<String>,
-}
-
-impl Place {
-    fn subject(&self) -> String {
-        format!("{} {}", self.user.upn, self.path.join("/"))
-    }
-}
-
-fn owner_text(owner: &Owner) -> String {
-    match owner {
-        Owner::User(id) | Owner::Drive(id) => id.clone(),
-    }
-}
-
-fn find_owner(state: &State, owner: &Owner) -> Result<User, GraphError> {
-    let not_found = http::StatusCode::NOT_FOUND;
-    match owner {
-        Owner::User(id) => state.tree.user(id).cloned().ok_or_else(|| {
-            let message = format!("Resource '{id}' does not exist.");
-            GraphError::new(not_found, "Request_ResourceNotFound", message)
-        }),
-        Owner::Drive(id) => {
-            state.tree.user_of_drive(id).cloned().ok_or_else(GraphError::item_not_found)
-        }
-    }
-}
-
-/// Returns the user, or Graph's error if the user has no drive.
-fn require_drive(user: User) -> Result<User, GraphError> {
-    let not_found = http::StatusCode::NOT_FOUND;
-    match user.has_drive {
-        true => Ok(user),
-        false => Err(GraphError::new(not_found, "ResourceNotFound", "User's mysite not found.")),
-    }
-}
-
-/// Resolves an item address to a user and a path from the root.
-fn locate(
-    state: &State,
-    owner: &Owner,
-    anchor: &PathStart,
-    below: Vec<String>,
-) -> Result<Place, GraphError> {
-    let user = require_drive(find_owner(state, owner)?)?;
-    let mut path = match anchor {
-        PathStart::Root => Vec::new(),
-        PathStart::Item(id) => {
-            let item = state.tree.items.get(id).filter(|item| item.drive_id == user.drive_id);
-            state.tree.path(&item.ok_or_else(GraphError::item_not_found)?.id)
-        }
-    };
-    path.extend(below);
-    Ok(Place { user, path })
-}
-
 async fn get_user(world: &World, owner: &Owner, headers: &HeaderMap) -> Response {
     let found = find_owner(&world.state(), owner);
     let subject = found.as_ref().map_or_else(|_| owner_text(owner), |user| user.upn.clone());
@@ -218,13 +159,4 @@ async fn read_small_body(body: Body) -> Result<Bytes, GraphError> {
 
 fn no_such_resource() -> GraphError {
     GraphError::new(http::StatusCode::NOT_FOUND, "BadRequest", "No such resource or method.")
-}
-
-/// Returns a query parameter, percent-decoded.
-pub(crate) fn query(parts: &Parts, name: &str) -> Option<String> {
-    parts.uri.query()?.split('&').find_map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let decoded = percent_decode_str(key).decode_utf8().ok()?;
-        (decoded == name).then(|| percent_decode_str(value).decode_utf8_lossy().into_owned())
-    })
 }

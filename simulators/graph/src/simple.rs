@@ -11,8 +11,10 @@ use crate::{
     content::{Content, Draft},
     drive::Conflict,
     error::{self, GraphError},
-    names, render, rewriting,
-    service::{self, Place},
+    names,
+    place::Place,
+    query::query_parameter,
+    render, rewriting,
     world::{Extra, ReceiveError, Rule, State, World, destination},
 };
 
@@ -60,7 +62,7 @@ struct PreparedPut {
 
 fn prepare(world: &World, place: Place, parts: &Parts) -> Result<PreparedPut, GraphError> {
     names::check_path(&place.path)?;
-    let requested = service::query(parts, "@microsoft.graph.conflictBehavior");
+    let requested = query_parameter(parts, "@microsoft.graph.conflictBehavior");
     let conflict = Conflict::parse(requested.as_deref().unwrap_or("replace"))?;
     // One byte beyond the limit is stored to detect that the limit was exceeded.
     let draft = Draft::create(world.storage_dir(), Content::default().hashes, MAX_FILE_SIZE + 1)?;

@@ -6,7 +6,8 @@ use docferry_cli::{Client, ClientError, Problem, StatusDocument, TransferState};
 use serde::Serialize;
 
 use crate::args::Cancel;
-use crate::exit::{CliError, Exit};
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::watch::Judge;
 use crate::{output, watch};
 

@@ -7,7 +7,7 @@ use clap::Args as Group;
 use docferry_cli::{Client, ClientCredentials, Credentials};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::exit::CliError;
+use crate::error::CliError;
 
 #[derive(Debug, Group)]
 #[command(next_help_heading = "Connection")]

@@ -13,7 +13,8 @@ use docferry_domain::text::is_printable;
 use serde::{Deserialize, Serialize};
 
 use crate::admin::{AdminError, DocumentsIndexArgs};
-use crate::exit::{CliError, Exit};
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::output;
 
 /// Maximum number of invalid lines that are reported; the others are counted.

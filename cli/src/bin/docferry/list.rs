@@ -5,7 +5,8 @@ use docferry_cli::job::{JobFilter, JobPage, JobSummary};
 use docferry_cli::watch::retry_transient;
 
 use crate::args::List;
-use crate::exit::{CliError, Exit};
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::output;
 
 /// Maximum number of jobs per page. The service may have a lower limit.

@@ -7,6 +7,7 @@ mod cancel;
 mod connection;
 #[cfg(feature = "admin")]
 mod documents;
+mod error;
 mod exit;
 mod get;
 mod list;
@@ -23,7 +24,8 @@ use clap::Parser;
 use miette::{MietteHandlerOpts, Report};
 
 use crate::args::{Args, Command, Watch};
-use crate::exit::{CliError, Exit};
+use crate::error::CliError;
+use crate::exit::Exit;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -8,7 +8,7 @@ use docferry_cli::display::{clean, short_duration};
 use miette::{Diagnostic, Report};
 use serde::Serialize;
 
-use crate::exit::CliError;
+use crate::error::CliError;
 
 /// Prints a result: `document` as a JSON line for programs, or `line` for people.
 ///

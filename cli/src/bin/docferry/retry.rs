@@ -5,7 +5,8 @@ use docferry_cli::{Client, ClientError, Problem};
 use serde::Serialize;
 
 use crate::args::Retry;
-use crate::exit::{CliError, Exit};
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::{output, watch};
 
 /// JSON line about a job that was not retried.

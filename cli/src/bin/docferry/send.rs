@@ -5,7 +5,8 @@ use docferry_cli::{Accepted, Client, ClientError, NewTransfer, Problem};
 use serde::Serialize;
 
 use crate::args::Send;
-use crate::exit::{CliError, Exit};
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::shell::quoted;
 use crate::{output, watch};
 

@@ -12,7 +12,8 @@ use futures::future::join_all;
 use indicatif::MultiProgress;
 
 use crate::args::WaitOptions;
-use crate::exit::{CliError, Exit};
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::output;
 
 /// JSON line about a transfer or job whose status is not known.

@@ -25,7 +25,6 @@ use docferry_testkit::{Runner, World, zip_container};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::decisions::Seen;
 use crate::row::Row;
 
 const GUID: &str = "3q2+7wAAAAAAAAAAAAAAAA==";
@@ -63,6 +62,17 @@ pub(crate) struct FaultResult {
     pub(crate) objects: usize,
     /// Whether the delivery is recorded as rewritten by the service.
     pub(crate) rewritten: bool,
+}
+
+/// Result of a run, with the observations of the simulator and the clock.
+pub(crate) struct Seen {
+    pub(crate) came: FaultResult,
+    /// Number of requests by operation.
+    pub(crate) requests: BTreeMap<String, usize>,
+    /// Paths of the files in the drive after the end.
+    pub(crate) paths: Vec<String>,
+    /// Time between the start and the end, by the test's clock.
+    pub(crate) waited_seconds: i64,
 }
 
 pub(crate) struct Bench {

@@ -1,15 +1,13 @@
 //! Tests each decision of `docferry_domain::upload::refusal::TABLE` for each of its operations: the
 //! simulator returns the error response once, and the client must then act as the table says.
 
-use std::collections::BTreeMap;
-
 use docferry_app::ports::ConflictPolicy;
 use docferry_domain::failure::FailureCode;
 use docferry_domain::upload::refusal::{self, Decision, Occupant, Operation, TABLE};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, FaultResult};
+use crate::bench::{Bench, FaultResult, Seen};
 use crate::row::{LARGE, Row, SMALL, row};
 
 /// `Retry-After` of throttled responses, in seconds. It is longer than any pause that the client
@@ -21,17 +19,6 @@ pub(crate) struct Case {
     operation: Operation,
     row: &'static refusal::Row,
     status: u16,
-}
-
-/// Result of a run, with the observations of the simulator and the clock.
-pub(crate) struct Seen {
-    pub(crate) came: FaultResult,
-    /// Number of requests by operation.
-    pub(crate) requests: BTreeMap<String, usize>,
-    /// Paths of the files in the drive after the end.
-    pub(crate) paths: Vec<String>,
-    /// Time between the start and the end, by the test's clock.
-    pub(crate) waited_seconds: i64,
 }
 
 /// Returns one case for each operation of each row of the table.

@@ -2,7 +2,7 @@
 //! them to OneDrive.
 
 mod answer;
-mod follower;
+mod event_stream;
 mod get;
 mod initiate;
 mod list;
@@ -10,6 +10,7 @@ mod name;
 mod page;
 mod shared;
 mod status;
+mod stream_mode;
 mod subscribe;
 
 pub use get::download_router;
@@ -18,4 +19,5 @@ pub(crate) use initiate::{FIRST_POLL_DELAY_MS, initiate_routes, refusal};
 pub(crate) use name::upload_idempotency_key;
 pub use shared::JobApi;
 pub(crate) use status::job_routes;
-pub use subscribe::{StreamMode, TimeLeft, subscribe_router};
+pub use stream_mode::StreamMode;
+pub use subscribe::{TimeLeft, subscribe_router};

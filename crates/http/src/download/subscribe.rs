@@ -1,7 +1,6 @@
 //! `GET /v1/download/subscribe/{jobId}`: the events of a job as an event stream (SSE).
 
 use std::convert::Infallible;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,32 +18,11 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::answer;
-use super::follower::EventStream;
+use super::event_stream::EventStream;
 use super::shared::{JobApi, find_job};
+use super::stream_mode::StreamMode;
 use crate::middleware::{Reader, finish};
 use crate::problem::ApiError;
-
-/// Delivery of event streams to the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StreamMode {
-    /// Each event is sent when it happens.
-    Stream,
-    /// The whole response is sent at its end. So a response ends after the first events, or after a
-    /// short wait without any.
-    Buffered,
-}
-
-impl FromStr for StreamMode {
-    type Err = &'static str;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "STREAM" => Ok(Self::Stream),
-            "BUFFERED" => Ok(Self::Buffered),
-            _ => Err("must be STREAM or BUFFERED"),
-        }
-    }
-}
 
 /// Time until the process that serves the router is ended. The code that serves the router puts it
 /// into the request's extensions.

@@ -79,10 +79,10 @@ pub(super) fn secure_url(text: &str) -> Option<Url> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
 
-    pub(in crate::oidc) fn settings(issuer: &str) -> OidcSettings {
+    fn settings(issuer: &str) -> OidcSettings {
         OidcSettings {
             issuer: issuer.to_owned(),
             audience: "docferry".to_owned(),

@@ -8,13 +8,9 @@ mod table;
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 pub(crate) use runtime::Runtime;
 pub(crate) use table::Table;
-
-/// Timeout of the tests for each chunk of a response.
-pub(crate) const CHUNK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Running process of the function.
 pub(crate) struct Function {

@@ -14,7 +14,8 @@ use sim_kit::Running;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
-use super::CHUNK_TIMEOUT;
+/// Timeout of the tests for each chunk of a response.
+const CHUNK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// State of the server: events for the function, and its responses.
 struct ServerState {

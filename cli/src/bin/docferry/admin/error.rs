@@ -1,3 +1,5 @@
+//! Errors of the `docferry admin` commands.
+
 use docferry_app::ports::{Cause, StoreError, WorkflowError};
 use docferry_app::recovery::requeue::RequeueError;
 use docferry_aws::{Fault, FaultKind};

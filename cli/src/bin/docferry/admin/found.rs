@@ -1,8 +1,5 @@
 //! Items found under a transfer's id, and advice for the operator.
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_domain::ids::TransferId;
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::SlotState;
@@ -11,9 +8,7 @@ use jiff::Timestamp;
 
 use super::AdminError;
 use super::inspection::{Execution, Inspection, Names, Record, References, Session};
-
-/// An item of the table.
-pub(super) type Item = HashMap<String, AttributeValue>;
+use super::item::{Item, milliseconds, number, text};
 
 /// Items found under a transfer's id.
 #[derive(Debug)]
@@ -162,19 +157,4 @@ fn belongs_to_other_document(id: &TransferId, key: &str) -> bool {
     let kinds = ["DOC#", "SESSION#", "OUTBOX#"];
     let suffix = kinds.iter().find_map(|kind| key.strip_prefix(kind));
     suffix.is_some_and(|suffix| !suffix.starts_with(&format!("{number:04}")))
-}
-
-/// Returns a string attribute.
-pub(super) fn text(item: &Item, name: &str) -> Option<String> {
-    item.get(name)?.as_s().ok().cloned()
-}
-
-/// Returns a number attribute.
-fn number<N: std::str::FromStr>(item: &Item, name: &str) -> Option<N> {
-    item.get(name).and_then(|value| AttributeValue::as_n(value).ok())?.parse().ok()
-}
-
-/// Returns an attribute that is a time in milliseconds since 1970.
-pub(super) fn milliseconds(item: &Item, name: &str) -> Option<Timestamp> {
-    Timestamp::from_millisecond(number(item, name)?).ok()
 }

@@ -10,8 +10,9 @@ use jiff::Timestamp;
 
 use super::AdminError;
 use super::deployment::Deployment;
-use super::found::{Found, Item};
+use super::found::Found;
 use super::inspection::{Execution, Inspection};
+use super::item::Item;
 
 /// Maximum number of executions that are shown, latest ones only.
 const MAX_EXECUTIONS: u32 = 10;

@@ -11,7 +11,7 @@ use docferry_domain::transfer::Transfer;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::found::{Item, milliseconds, text};
+use super::item::{Item, milliseconds, text};
 
 /// The whole output.
 #[derive(Debug, Serialize)]

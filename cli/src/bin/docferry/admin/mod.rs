@@ -8,6 +8,7 @@ mod error;
 mod found;
 mod gather;
 mod inspection;
+mod item;
 mod requeue;
 mod text;
 
@@ -16,7 +17,8 @@ use docferry_domain::ids::TransferId;
 
 pub(crate) use error::AdminError;
 
-use crate::exit::{CliError, Exit};
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::output;
 use deployment::{Deployment, Place};
 

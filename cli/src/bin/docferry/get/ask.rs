@@ -10,7 +10,8 @@ use docferry_cli::{Client, ClientError};
 use super::place::{Place, existing};
 use super::report::{got, report_not_fetched};
 use crate::args::Get;
-use crate::exit::{CliError, Exit};
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::output;
 
 /// Maximum number of documents whose names are looked up before a job is created. Each needs

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use docferry_cli::fetch::{Existing, FetchError};
 
 use crate::args::Get;
-use crate::exit::CliError;
+use crate::error::CliError;
 
 /// Target of the downloaded documents.
 pub(super) struct Place {

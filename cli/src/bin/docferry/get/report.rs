@@ -6,7 +6,7 @@ use docferry_cli::Problem;
 use docferry_cli::fetch::{FetchError, Fetched};
 use serde::Serialize;
 
-use crate::exit::CliError;
+use crate::error::CliError;
 use crate::output;
 
 /// JSON line about a document that was downloaded or already existed.

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::answer;
 use super::shared::{JobApi, presigned_url};
-use super::subscribe::StreamMode;
+use super::stream_mode::StreamMode;
 use crate::problem::ApiError;
 
 /// Maximum time without output. A comment is then sent, so that no proxy closes the connection as

@@ -1,0 +1,68 @@
+//! A document to download, its target file, and the result.
+
+use std::path::{Path, PathBuf};
+
+use super::error::FetchError;
+use super::name;
+use super::part::Existing;
+
+/// A document to download, and its target.
+#[derive(Debug)]
+pub struct Wanted {
+    /// The id by which the document is fetched.
+    pub job_id: String,
+    /// Size in bytes according to the service. A document of another size is rejected.
+    pub size: Option<u64>,
+    /// File name that is used when the response has none.
+    pub fallback_name: String,
+    /// Target folder.
+    pub folder: PathBuf,
+    /// File name in the target folder; `None` uses the name in the response.
+    pub name: Option<String>,
+    /// Policy for a file that already exists.
+    pub existing: Existing,
+}
+
+/// A document that is at its target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// Path of the file.
+    pub path: PathBuf,
+    /// Size of the file in bytes.
+    pub size: u64,
+    /// Whether the file existed before and was left unchanged.
+    pub skipped: bool,
+}
+
+impl Wanted {
+    /// Path of the file that holds the bytes until the download is complete.
+    #[must_use]
+    pub fn part(&self) -> PathBuf {
+        let stem =
+            self.name.clone().unwrap_or_else(|| name::sanitized_or_default(&self.fallback_name));
+        self.folder.join(format!("{stem}.part"))
+    }
+}
+
+/// Result of a download from one presigned URL.
+pub(super) enum DownloadResult {
+    /// The document is complete; holds the path of its target.
+    Whole(PathBuf),
+    /// The target already exists and is left unchanged.
+    AlreadyThere(Fetched),
+}
+
+/// Checks for an existing file. Returns the file if it is to be left unchanged, an error if
+/// it must not exist, and `None` if the download goes on.
+pub(super) fn check_existing(
+    path: Option<&Path>,
+    existing: Existing,
+) -> Result<Option<Fetched>, FetchError> {
+    let Some(path) = path.filter(|_| existing != Existing::Replace) else { return Ok(None) };
+    // Does not follow links: a dangling link occupies the name, too.
+    match path.symlink_metadata() {
+        Err(_) => Ok(None),
+        Ok(_) if existing == Existing::Refuse => Err(FetchError::Exists { path: path.to_owned() }),
+        Ok(file) => Ok(Some(Fetched { path: path.to_owned(), size: file.len(), skipped: true })),
+    }
+}
