@@ -68,7 +68,7 @@ impl Client {
     /// see [`ClientError`].
     pub async fn fetch_url(&self, job_id: &str) -> Result<FetchResponse, ClientError> {
         let request = self.request(Method::GET, &["v1", "download", job_id])?;
-        let response = self.ask(request.header(header::ACCEPT, "application/json")).await?;
+        let response = self.send(request.header(header::ACCEPT, "application/json")).await?;
         if response.status == StatusCode::CONFLICT {
             let status = Box::new(response.document()?);
             return Ok(FetchResponse::NotReady { status, retry_after: response.retry_after });

@@ -19,12 +19,16 @@ mod http;
 pub mod job;
 mod percentage;
 pub mod progress;
+mod response;
+mod retry;
+mod token_source;
 pub mod watch;
 mod watched;
 mod wire;
 
-pub use auth::{ClientCredentials, Credentials};
+pub use auth::Credentials;
 pub use client::{Client, Polled};
 pub use error::ClientError;
+pub use token_source::ClientCredentials;
 pub use watched::StatusDocument;
 pub use wire::{Accepted, NewTransfer, Problem, ProblemItem, TransferState, TransferStatus};

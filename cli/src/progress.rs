@@ -131,9 +131,11 @@ mod tests {
         let at = |second| start + Duration::from_secs(second);
         progress.observe(&status(10, 9000), at(0));
         assert_eq!(progress.time_left(at(0)), None);
+
         progress.observe(&status(20, 9000), at(10));
         assert_eq!(progress.rate(at(10)), Some(100));
         assert_eq!(progress.time_left(at(10)), Some(Duration::from_secs(80)));
+
         // The throughput is now ten times as high; the slow start is outside the window.
         for step in 1..=4 {
             progress.observe(&status(20 + step * 10, 9000), at(30 + u64::from(step)));

@@ -2,45 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use backon::{ExponentialBuilder, Retryable};
 use futures::future::join_all;
 
 use crate::client::{Client, Polled};
 use crate::error::ClientError;
 use crate::job::JobStatus;
 use crate::progress::Progress;
+use crate::retry::{MIN_PAUSE, retry_with_backoff};
 use crate::watched::StatusDocument;
 use crate::wire::{TransferState, TransferStatus};
 
-/// Pause between polls while the status changes, and the first backoff after a failure.
-const MIN_PAUSE: Duration = Duration::from_millis(500);
+pub use crate::retry::{Options, clamp_pause, retry_transient, retry_while};
+
 /// Longest pause between polls while the status does not change.
 const MAX_PAUSE: Duration = Duration::from_secs(2);
-/// Longest backoff after failures.
-const MAX_BACKOFF: Duration = Duration::from_secs(10);
-/// Lower limit for a pause that the service asks for, so that polling never becomes a busy
-/// loop.
-const MIN_REQUESTED_PAUSE: Duration = Duration::from_millis(100);
-/// Upper limit for a pause that the service asks for, so that an end is noticed.
-const MAX_REQUESTED_PAUSE: Duration = Duration::from_secs(60);
-
-/// Limits of watching and of retries.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// How long to wait for the end.
-    pub timeout: Duration,
-    /// Maximum number of retries of one call after transient failures.
-    pub retries: usize,
-}
-
-impl Default for Options {
-    /// A timeout of four hours, the service's own deadline, and six retries (about half a
-    /// minute).
-    fn default() -> Self {
-        Self { timeout: Duration::from_secs(4 * 60 * 60), retries: 6 }
-    }
-}
-
 /// Result of watching one transfer or job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome<S = TransferStatus> {
@@ -221,68 +196,6 @@ async fn poll_until_end<S: StatusDocument, F: Future<Output = Result<Polled<S>, 
     }
 }
 
-/// Returns the pause that the service `requested`, clamped to 100 ms and 60 s, or else
-/// `default`.
-#[must_use]
-pub fn clamp_pause(requested: Option<Duration>, default: Duration) -> Duration {
-    requested.map_or(default, |pause| pause.clamp(MIN_REQUESTED_PAUSE, MAX_REQUESTED_PAUSE))
-}
-
-/// Makes an idempotent call and retries it after transient failures. Calls `notify` with
-/// each such failure and the pause that follows.
-///
-/// # Errors
-/// A [`ClientError`] that is permanent, or that persisted after [`Options::retries`].
-pub async fn retry_transient<T, F: Future<Output = Result<T, ClientError>>>(
-    options: &Options,
-    call: impl FnMut() -> F,
-    notify: impl FnMut(&ClientError, Duration),
-) -> Result<T, ClientError> {
-    retry_while(ClientError::is_transient, options, call, notify).await
-}
-
-/// Like [`retry_transient`], where `is_transient` decides which failures are retried.
-///
-/// # Errors
-/// As [`retry_transient`]. A pause that would end after [`Options::timeout`] is not started.
-pub async fn retry_while<T, F: Future<Output = Result<T, ClientError>>>(
-    is_transient: impl FnMut(&ClientError) -> bool,
-    options: &Options,
-    call: impl FnMut() -> F,
-    notify: impl FnMut(&ClientError, Duration),
-) -> Result<T, ClientError> {
-    let deadline = Instant::now().checked_add(options.timeout);
-    retry_with_backoff(is_transient, options, deadline, call, notify).await
-}
-
-/// Retries `call` with exponential backoff and jitter, or after the pause that the service
-/// asks for. Gives up when the next pause would end after `deadline`.
-async fn retry_with_backoff<T, F: Future<Output = Result<T, ClientError>>>(
-    is_transient: impl FnMut(&ClientError) -> bool,
-    options: &Options,
-    deadline: Option<Instant>,
-    call: impl FnMut() -> F,
-    notify: impl FnMut(&ClientError, Duration),
-) -> Result<T, ClientError> {
-    let is_in_time = |pause: Duration| {
-        let end = Instant::now().checked_add(pause);
-        deadline.is_none_or(|deadline| end.is_some_and(|end| end <= deadline))
-    };
-    let backoff = ExponentialBuilder::default()
-        .with_min_delay(MIN_PAUSE)
-        .with_max_delay(MAX_BACKOFF)
-        .with_max_times(options.retries)
-        .with_jitter();
-    call.retry(backoff)
-        .when(is_transient)
-        .adjust(|error, pause| {
-            let pause = pause.map(|pause| error.retry_after().unwrap_or(pause));
-            pause.filter(|pause| is_in_time(*pause))
-        })
-        .notify(notify)
-        .await
-}
-
 fn view<'a>(id: &'a str, progress: &'a Progress, now: Instant, changed: bool) -> View<'a> {
     View {
         transfer_id: id,
@@ -293,19 +206,5 @@ fn view<'a>(id: &'a str, progress: &'a Progress, now: Instant, changed: bool) ->
         rate: progress.rate(now),
         time_left: progress.time_left(now),
         changed,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requested_pause_is_clamped_to_limits() {
-        let default = Duration::from_secs(2);
-        let clamped = |requested| clamp_pause(Some(Duration::from_millis(requested)), default);
-        assert_eq!(clamp_pause(None, default), default);
-        assert_eq!(clamped(1500), Duration::from_millis(1500));
-        assert_eq!((clamped(0), clamped(u64::MAX)), (MIN_REQUESTED_PAUSE, MAX_REQUESTED_PAUSE));
     }
 }

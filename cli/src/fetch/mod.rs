@@ -3,7 +3,7 @@
 //! A document is written to a `.part` file and renamed when it is complete. An interrupted
 //! download is resumed with a range request.
 
-mod arrival;
+mod download;
 mod error;
 mod name;
 mod part;
@@ -24,7 +24,7 @@ use crate::client::Client;
 use crate::error::ClientError;
 use crate::job::{FetchResponse, JobState};
 use crate::watch::{End, Observer, Options, clamp_pause, retry_transient};
-use arrival::Arrival;
+use download::Download;
 use part::Part;
 use target::{DownloadResult, check_existing};
 
@@ -70,21 +70,21 @@ async fn fetch_inner(
         return Ok(existing);
     }
     let part = Part::open(wanted.part())?;
-    let mut arrival = Arrival { wanted, part, target, names, observer };
-    match fetch_with_retries(client, wanted, &mut arrival, options).await {
+    let mut download = Download { wanted, part, target, names, observer };
+    match fetch_with_retries(client, wanted, &mut download, options).await {
         Ok(DownloadResult::Whole(path)) => {
-            let size = arrival.part.bytes();
-            arrival.part.finish(&path, wanted.existing)?;
+            let size = download.part.bytes();
+            download.part.finish(&path, wanted.existing)?;
             Ok(Fetched { path, size, skipped: false })
         }
         Ok(DownloadResult::AlreadyThere(existing)) => {
-            arrival.part.discard()?;
+            download.part.discard()?;
             Ok(existing)
         }
         Err(error) => {
             // An empty or wrong partial file is of no use to a later run.
-            if arrival.part.bytes() == 0 || matches!(error, FetchError::WrongSize { .. }) {
-                arrival.part.discard()?;
+            if download.part.bytes() == 0 || matches!(error, FetchError::WrongSize { .. }) {
+                download.part.discard()?;
             }
             Err(error)
         }
@@ -95,7 +95,7 @@ async fn fetch_inner(
 async fn fetch_with_retries(
     client: &Client,
     wanted: &Wanted,
-    arrival: &mut Arrival<'_>,
+    download: &mut Download<'_>,
     options: &Options,
 ) -> Result<DownloadResult, FetchError> {
     let backoff = ExponentialBuilder::default()
@@ -104,17 +104,17 @@ async fn fetch_with_retries(
         .with_max_times(options.retries)
         .with_jitter();
     let mut pauses = backoff.build();
-    let mut max_bytes = arrival.part.bytes();
+    let mut max_bytes = download.part.bytes();
     loop {
-        let url = presigned_url(client, &wanted.job_id, options, arrival.observer).await?;
-        let error = match arrival.come(&url).await {
+        let url = presigned_url(client, &wanted.job_id, options, download.observer).await?;
+        let error = match download.run(&url).await {
             Ok(result) => return Ok(result),
             Err(error) => error,
         };
         // Only bytes beyond the maximum of all earlier tries reset the backoff. Otherwise a
         // document that cannot be resumed would be downloaded again without end.
-        if arrival.part.bytes() > max_bytes {
-            max_bytes = arrival.part.bytes();
+        if download.part.bytes() > max_bytes {
+            max_bytes = download.part.bytes();
             pauses = backoff.build();
         }
         let (true, Some(pause)) = (error.is_transient(), pauses.next()) else { return Err(error) };

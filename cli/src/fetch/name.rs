@@ -13,14 +13,14 @@ const MAX_NAME_BYTES: usize = 200;
 const MAX_EXTENSION_BYTES: usize = 16;
 
 /// Returns the sanitized file name in the headers of a response, or `None` if there is none.
-pub(super) fn told(headers: &HeaderMap) -> Option<String> {
+pub(super) fn from_headers(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(CONTENT_DISPOSITION)?;
-    safe(&file_name(&String::from_utf8_lossy(value.as_bytes()))?)
+    sanitize(&file_name(&String::from_utf8_lossy(value.as_bytes()))?)
 }
 
 /// Returns the sanitized name, or `document` if nothing of the name is left.
 pub(super) fn sanitized_or_default(name: &str) -> String {
-    safe(name).unwrap_or_else(|| "document".to_owned())
+    sanitize(name).unwrap_or_else(|| "document".to_owned())
 }
 
 /// Returns the file name in a `Content-Disposition` header. By RFC 6266, `filename*`
@@ -70,7 +70,7 @@ fn parameters(value: &str) -> Vec<(String, String)> {
 ///
 /// The result has no folder, is neither a hidden file nor a Windows device, has no control
 /// characters, and is valid on every file system.
-fn safe(name: &str) -> Option<String> {
+fn sanitize(name: &str) -> Option<String> {
     let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
     let plain: String = crate::display::clean(last)
         .chars()
@@ -130,7 +130,7 @@ mod tests {
 
     fn named(disposition: &str) -> Option<String> {
         let headers = [(CONTENT_DISPOSITION, disposition.parse().unwrap())];
-        told(&headers.into_iter().collect())
+        from_headers(&headers.into_iter().collect())
     }
 
     #[test]
@@ -170,9 +170,10 @@ mod tests {
             ("order.pdf. . ", "order.pdf"),
             ("-rf", "-rf"),
         ] {
-            assert_eq!(safe(hostile).unwrap_or_default(), expected, "{hostile:?}");
+            assert_eq!(sanitize(hostile).unwrap_or_default(), expected, "{hostile:?}");
         }
-        let long = safe(&format!("{}.pdf", "法".repeat(200))).unwrap();
+
+        let long = sanitize(&format!("{}.pdf", "法".repeat(200))).unwrap();
         assert!(long.len() <= MAX_NAME_BYTES && long.ends_with("法.pdf"), "{long}");
     }
 

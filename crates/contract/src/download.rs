@@ -197,6 +197,7 @@ mod tests {
         let one = parse(&json!({ "file_id": 10_000 })).unwrap();
         assert_eq!((one.files.len(), one.is_single, one.zip), (1, true, false));
         assert_eq!((one.priority, &one.destination), (Priority::Normal, &Destination::Download));
+
         let body = json!({
             "file_ids": [10_001, 10_000],
             "priority": "high",
@@ -243,6 +244,7 @@ mod tests {
         ] {
             assert_eq!(pointers(&body), expected, "{body}");
         }
+
         let too_many: Vec<_> = (0..1001).map(|n| 10_000 + n).collect();
         assert_eq!(pointers(&json!({ "file_ids": too_many })), ["/file_ids"]);
     }

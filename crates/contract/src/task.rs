@@ -118,12 +118,15 @@ mod tests {
             serde_json::to_value(poll).unwrap(),
             json!({"arrived": false, "waitSeconds": 5, "pool": null, "pushAgain": false})
         );
+
         let pool = Some(Pool::Download);
         let poll = PollOutput { arrived: true, wait_seconds: 0, pool, push_again: false };
         assert_eq!(serde_json::to_value(poll).unwrap()["pool"], "download");
+
         let upload = UploadOutput { done: true, wait_seconds: 0, source_lost: false };
         let expected = json!({"done": true, "waitSeconds": 0, "sourceLost": false});
         assert_eq!(serde_json::to_value(upload).unwrap(), expected);
+
         let end = FinalizeOutput { status: Phase::Completed };
         assert_eq!(serde_json::to_value(end).unwrap(), json!({"status": "completed"}));
     }

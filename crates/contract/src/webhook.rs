@@ -138,6 +138,7 @@ mod tests {
             }
         });
         assert_eq!(failed, expected);
+
         let canceled = body(Phase::Canceled, Some(FailureCode::Canceled));
         assert_eq!(canceled["type"], "download.canceled");
         assert_eq!(canceled["data"].get("error"), None);

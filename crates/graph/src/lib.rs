@@ -17,16 +17,18 @@
 mod answer;
 mod body;
 mod calls;
+mod client;
 mod content;
 mod drive;
 mod failure;
 mod hosts;
+mod parse;
 mod path;
 mod settings;
 mod token;
 mod upload;
 mod wire;
 
-pub use drive::GraphDrive;
+pub use client::GraphDrive;
 pub use settings::{GraphSettings, SetupError};
 pub use token::ClientCredentials;

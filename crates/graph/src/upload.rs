@@ -225,6 +225,7 @@ mod tests {
                 }
                 let target = parse(&url).unwrap().path_and_query().unwrap().to_string();
                 assert!(target.bytes().all(|b| b.is_ascii_graphic() || b >= 0x80), "{target}");
+
                 let (sent, written) = (percent_decode_str(&target), percent_decode_str(&text));
                 assert!(sent.eq(written), "{c:?}");
             }

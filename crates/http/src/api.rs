@@ -1,8 +1,10 @@
+//! Dependencies of the routers that create or change transfers.
+
 use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_domain::slots::SlotLimits;
 use jiff::SignedDuration;
 
-use crate::problem::ApiError;
+use crate::error::ApiError;
 
 /// Dependencies and settings of the routers that create or change transfers.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use docferry_contract::problem::FieldError;
 use http::header;
 use serde_json::Value;
 
+use crate::error::ApiError;
 use crate::json::duplicate_members;
-use crate::problem::ApiError;
 
 /// Maximum body size in bytes. Larger bodies are rejected with 413.
 const MAX_BODY_BYTES: usize = 64 * 1024;

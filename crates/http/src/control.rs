@@ -20,8 +20,8 @@ use http::{StatusCode, header};
 use crate::api::TransferApi;
 use crate::body;
 use crate::download::FIRST_POLL_DELAY_MS;
+use crate::error::ApiError;
 use crate::middleware::{Service, Writer, finish};
-use crate::problem::ApiError;
 
 /// Settings for retries of jobs.
 #[derive(Debug, Clone, Copy)]

@@ -16,8 +16,8 @@ use http::StatusCode;
 use crate::api::TransferApi;
 use crate::body;
 use crate::download::{DownloadApi, initiate_routes, refusal, upload_idempotency_key};
+use crate::error::ApiError;
 use crate::middleware::{Service, finish};
-use crate::problem::ApiError;
 
 /// Router of `POST /document/upload`, `POST /v1/download/initiate` and its deprecated alias
 /// `POST /v1/download/start`.

@@ -122,6 +122,7 @@ mod tests {
         ] {
             assert_eq!(duplicate_members(text.as_bytes()).unwrap(), pointers, "{text}");
         }
+
         let many = format!("{{{}\"a\":1}}", "\"a\":1,".repeat(1000));
         assert_eq!(duplicate_members(many.as_bytes()).unwrap().len(), MAX_REPORTED);
     }

@@ -8,10 +8,11 @@ mod api;
 mod body;
 mod control;
 mod download;
-mod edge;
+mod error;
 mod health;
 mod initiate;
 mod json;
+mod layers;
 mod middleware;
 mod ping;
 mod problem;
@@ -22,10 +23,10 @@ pub use control::{RetrySettings, control_router};
 pub use download::{
     DownloadApi, FileRange, JobApi, StreamMode, TimeLeft, download_router, subscribe_router,
 };
-pub use edge::{ApiLayers, RateLimits};
+pub use error::ApiError;
 pub use http::HeaderValue;
 pub use initiate::initiate_router;
+pub use layers::{ApiLayers, RateLimits};
 pub use middleware::{Principal, RequestId};
 pub use ping::ping_router;
-pub use problem::ApiError;
 pub use status::status_router;

@@ -14,7 +14,8 @@ use http::{HeaderName, HeaderValue, header};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use crate::problem::{self, ApiError, PROBLEM_TYPE};
+use crate::error::ApiError;
+use crate::problem::{self, PROBLEM_TYPE};
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

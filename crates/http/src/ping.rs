@@ -7,8 +7,8 @@ use axum::extract::State;
 use axum::routing::get;
 use docferry_app::ports::DocumentSource;
 
+use crate::error::ApiError;
 use crate::middleware::{Service, finish};
-use crate::problem::ApiError;
 
 /// Router of `GET /ping`, which returns the health text that the document source reports.
 pub fn ping_router<D: DocumentSource + 'static>(source: D) -> Router {

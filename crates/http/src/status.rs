@@ -14,9 +14,9 @@ use docferry_contract::scv::TransferStatus;
 use docferry_domain::ids::TransferId;
 
 use crate::download::{FileRange, JobApi, job_routes};
+use crate::error::ApiError;
 use crate::health::health_routes;
 use crate::middleware::{Service, finish};
-use crate::problem::ApiError;
 
 /// Router of `GET /document/status/{transferId}`, `GET /health`, and below `/v1/download`:
 /// `GET …/status/{jobId}`, `GET …/history`, `GET …/jobs` and `POST …/check`.

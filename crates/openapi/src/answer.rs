@@ -194,6 +194,7 @@ mod tests {
             let expected = format!("GET /v1/download/status/{{jobId}} answered 200: {place}: ");
             assert!(complaint.starts_with(&expected), "{complaint}");
         }
+
         let mut less = body;
         less.as_object_mut().unwrap().remove("url");
         assert!(check("GET", STATUS, 200, &JSON, &less).contains("url"));
@@ -209,6 +210,7 @@ mod tests {
             check("GET", "/health", 200, &JSON[..2], &body)
                 .contains("header X-Request-Id is missing")
         );
+
         let cached = [JSON[0], JSON[2], ("cache-control", "public")];
         assert!(check("GET", "/health", 200, &cached, &body).contains("header Cache-Control"));
         let words = [JSON.as_slice(), &[("ratelimit-limit", "many")]].concat();

@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
         drain: reader.or("REFUSE_NEW_WORK", false),
     };
     let settings = RetrySettings { job, max_retries: reader.or("MAX_RETRIES", 3) };
-    let edge = docferry_lambda::layers_with_shared_counter(&mut reader, &aws);
+    let layers = docferry_lambda::layers_with_shared_counter(&mut reader, &aws);
     reader.finish()?;
-    docferry_lambda::serve(edge.around(control_router(api, settings))).await
+    docferry_lambda::serve(layers.around(control_router(api, settings))).await
 }

@@ -10,7 +10,7 @@ async fn main() -> Result<(), Error> {
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
     let api = docferry_lambda::job_api(&mut reader, &aws);
-    let edge = docferry_lambda::layers_with_local_counter(&mut reader);
+    let layers = docferry_lambda::layers_with_local_counter(&mut reader);
     reader.finish()?;
-    docferry_lambda::serve(edge.around(download_router(api))).await
+    docferry_lambda::serve(layers.around(download_router(api))).await
 }

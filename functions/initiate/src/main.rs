@@ -23,9 +23,9 @@ async fn main() -> Result<(), Error> {
     let directory = docferry_lambda::graph_directory(&mut reader, &aws);
     let (index, range) = docferry_lambda::document_index(&mut reader, &aws);
     let callbacks = docferry_lambda::callback_rule(&mut reader);
-    let edge = docferry_lambda::layers_with_shared_counter(&mut reader, &aws);
+    let layers = docferry_lambda::layers_with_shared_counter(&mut reader, &aws);
     let directory = reader.finish_with(directory)?;
     let transfers = Arc::new(transfers);
     let api = DownloadApi { transfers, index, directory, settings, range, callbacks };
-    docferry_lambda::serve(edge.around(initiate_router(api))).await
+    docferry_lambda::serve(layers.around(initiate_router(api))).await
 }

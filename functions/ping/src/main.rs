@@ -10,7 +10,7 @@ async fn main() -> Result<(), Error> {
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
     let source = docferry_lambda::ords(&mut reader, &aws);
-    let edge = docferry_lambda::layers_with_local_counter(&mut reader);
+    let layers = docferry_lambda::layers_with_local_counter(&mut reader);
     let source = reader.finish_with(source)?;
-    docferry_lambda::serve(edge.around(ping_router(source))).await
+    docferry_lambda::serve(layers.around(ping_router(source))).await
 }

@@ -11,7 +11,7 @@ async fn main() -> Result<(), Error> {
     let aws = docferry_lambda::load_aws().await;
     let api = docferry_lambda::job_api(&mut reader, &aws);
     let (index, range) = docferry_lambda::document_index(&mut reader, &aws);
-    let edge = docferry_lambda::layers_with_local_counter(&mut reader);
+    let layers = docferry_lambda::layers_with_local_counter(&mut reader);
     reader.finish()?;
-    docferry_lambda::serve(edge.around(status_router(api, index, range))).await
+    docferry_lambda::serve(layers.around(status_router(api, index, range))).await
 }

@@ -11,7 +11,7 @@ async fn main() -> Result<(), Error> {
     let aws = docferry_lambda::load_aws().await;
     let api = docferry_lambda::job_api(&mut reader, &aws);
     let mode = reader.or("STREAM_MODE", StreamMode::Stream);
-    let edge = docferry_lambda::layers_with_local_counter(&mut reader);
+    let layers = docferry_lambda::layers_with_local_counter(&mut reader);
     reader.finish()?;
-    docferry_lambda::serve_streaming(edge.around(subscribe_router(api, mode)), mode).await
+    docferry_lambda::serve_streaming(layers.around(subscribe_router(api, mode)), mode).await
 }

@@ -9,10 +9,11 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     clock,
-    faults::{Faults, Rule},
+    faults::Faults,
     log::{Entry, RequestLog},
     reply,
     reply::Broken,
+    rule::Rule,
     serve::traceparent,
     shape::Shaper,
 };

@@ -1,12 +1,10 @@
 //! Arguments of the command line.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use clap::{Args as Group, Parser, Subcommand, ValueEnum};
-use docferry_cli::job::{JobState, Priority};
-use docferry_cli::watch::Options;
+use clap::{Args as Group, Parser, Subcommand};
 
+use crate::argument_values::{PriorityName, StateName, WaitOptions};
 use crate::connection::Connection;
 
 const EXIT_CODES: &str = "\
@@ -109,7 +107,7 @@ pub(crate) struct Send {
     pub(crate) watch: bool,
 
     #[command(flatten)]
-    pub(crate) patience: WaitOptions,
+    pub(crate) wait: WaitOptions,
 }
 
 #[derive(Debug, Group)]
@@ -140,7 +138,7 @@ pub(crate) struct Get {
     pub(crate) priority: PriorityName,
 
     #[command(flatten)]
-    pub(crate) patience: WaitOptions,
+    pub(crate) wait: WaitOptions,
 }
 
 #[derive(Debug, Group)]
@@ -158,7 +156,7 @@ pub(crate) struct List {
     pub(crate) limit: usize,
 
     #[command(flatten)]
-    pub(crate) patience: WaitOptions,
+    pub(crate) wait: WaitOptions,
 }
 
 #[derive(Debug, Group)]
@@ -172,52 +170,7 @@ pub(crate) struct Retry {
     pub(crate) watch: bool,
 
     #[command(flatten)]
-    pub(crate) patience: WaitOptions,
-}
-
-/// [`Priority`], as an argument.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum PriorityName {
-    Low,
-    Normal,
-    High,
-}
-
-impl From<PriorityName> for Priority {
-    fn from(name: PriorityName) -> Self {
-        match name {
-            PriorityName::Low => Self::Low,
-            PriorityName::Normal => Self::Normal,
-            PriorityName::High => Self::High,
-        }
-    }
-}
-
-/// [`JobState`], as an argument.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub(crate) enum StateName {
-    Queued,
-    Running,
-    ProcessingArtifacts,
-    Completed,
-    Failed,
-    Canceled,
-    Expired,
-}
-
-impl From<StateName> for JobState {
-    fn from(name: StateName) -> Self {
-        match name {
-            StateName::Queued => Self::Queued,
-            StateName::Running => Self::Running,
-            StateName::ProcessingArtifacts => Self::ProcessingArtifacts,
-            StateName::Completed => Self::Completed,
-            StateName::Failed => Self::Failed,
-            StateName::Canceled => Self::Canceled,
-            StateName::Expired => Self::Expired,
-        }
-    }
+    pub(crate) wait: WaitOptions,
 }
 
 #[derive(Debug, Group)]
@@ -231,7 +184,7 @@ pub(crate) struct Cancel {
     pub(crate) watch: bool,
 
     #[command(flatten)]
-    pub(crate) patience: WaitOptions,
+    pub(crate) wait: WaitOptions,
 }
 
 #[derive(Debug, Group)]
@@ -241,24 +194,7 @@ pub(crate) struct Watch {
     pub(crate) ids: Vec<String>,
 
     #[command(flatten)]
-    pub(crate) patience: WaitOptions,
-}
-
-#[derive(Debug, Group)]
-pub(crate) struct WaitOptions {
-    /// Maximum time to wait for the end, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 14_400)]
-    timeout: u64,
-
-    /// Maximum number of retries after a transient failure
-    #[arg(long, value_name = "TIMES", default_value_t = 6)]
-    retries: usize,
-}
-
-impl WaitOptions {
-    pub(crate) fn options(&self) -> Options {
-        Options { timeout: Duration::from_secs(self.timeout), retries: self.retries }
-    }
+    pub(crate) wait: WaitOptions,
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ struct StatusSummary {
 }
 
 pub(crate) async fn run(client: &Client, args: &Cancel, json: bool) -> Result<Exit, CliError> {
-    let options = args.patience.options();
+    let options = args.wait.options();
     let mut ids = Vec::with_capacity(args.ids.len());
     for id in &args.ids {
         let is_job = match retry_transient(&options, || client.is_job(id), output::retrying).await {
@@ -116,7 +116,7 @@ pub(crate) async fn run(client: &Client, args: &Cancel, json: bool) -> Result<Ex
     }
     if args.watch && !running.is_empty() {
         let exit_rules = Judge { transfer: cancel_exit, job: cancel_exit::<JobStatus> };
-        exit = exit.max(watch::run(client, &running, &args.patience, json, exit_rules).await?);
+        exit = exit.max(watch::run(client, &running, &args.wait, json, exit_rules).await?);
     }
     Ok(exit)
 }

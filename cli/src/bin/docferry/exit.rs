@@ -74,7 +74,7 @@ impl Exit {
     /// Exit code for the end of a job, which may be completed without some of its documents.
     pub(crate) fn of_job(outcome: &Outcome<JobStatus>) -> Self {
         match outcome {
-            Outcome::Completed(status) if status.lost() > 0 => Self::Partial,
+            Outcome::Completed(status) if status.undelivered_documents() > 0 => Self::Partial,
             outcome => Self::of(outcome),
         }
     }

@@ -13,7 +13,7 @@ use crate::output;
 const PAGE_SIZE: usize = 100;
 
 pub(crate) async fn run(client: &Client, args: &List, json: bool) -> Result<Exit, CliError> {
-    let options = args.patience.options();
+    let options = args.wait.options();
     let filter = JobFilter {
         user_id: args.user.clone(),
         status: args.status.map(Into::into),

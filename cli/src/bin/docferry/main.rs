@@ -3,6 +3,7 @@
 #[cfg(feature = "admin")]
 mod admin;
 mod args;
+mod argument_values;
 mod cancel;
 mod connection;
 #[cfg(feature = "admin")]
@@ -67,8 +68,8 @@ async fn run(args: Args) -> Result<Exit, CliError> {
         Command::List(list) => list::run(&client()?, list, args.json).await,
         Command::Retry(retry) => Box::pin(retry::run(&client()?, retry, args.json)).await,
         Command::Cancel(cancel) => Box::pin(cancel::run(&client()?, cancel, args.json)).await,
-        Command::Watch(Watch { ids, patience }) => {
-            Box::pin(watch::run(&client()?, ids, patience, args.json, watch::deliveries())).await
+        Command::Watch(Watch { ids, wait }) => {
+            Box::pin(watch::run(&client()?, ids, wait, args.json, watch::deliveries())).await
         }
     }
 }

@@ -18,7 +18,7 @@ struct RetryFailed<'a> {
 }
 
 pub(crate) async fn run(client: &Client, args: &Retry, json: bool) -> Result<Exit, CliError> {
-    let options = args.patience.options();
+    let options = args.wait.options();
     let mut exit = Exit::Completed;
     let mut running = Vec::new();
     for job_id in &args.job_ids {
@@ -62,7 +62,7 @@ pub(crate) async fn run(client: &Client, args: &Retry, json: bool) -> Result<Exi
         }
     }
     if args.watch && !running.is_empty() {
-        let watched = watch::run(client, &running, &args.patience, json, watch::deliveries());
+        let watched = watch::run(client, &running, &args.wait, json, watch::deliveries());
         exit = exit.max(watched.await?);
     }
     Ok(exit)

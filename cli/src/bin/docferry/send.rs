@@ -102,9 +102,8 @@ async fn send_and_watch(
     }
     // Watches the accepted transfers, even when other documents failed.
     if args.watch && !transfer_ids.is_empty() {
-        exit = exit.max(
-            watch::run(client, &transfer_ids, &args.patience, json, watch::deliveries()).await?,
-        );
+        exit = exit
+            .max(watch::run(client, &transfer_ids, &args.wait, json, watch::deliveries()).await?);
     }
     Ok(exit)
 }
@@ -126,7 +125,7 @@ async fn send(client: &Client, args: &Send, request: &Request) -> Result<Accepte
         may_be_accepted |= error.may_have_taken_effect();
         output::retrying(error, pause);
     };
-    let options = args.patience.options();
+    let options = args.wait.options();
     let call = || client.upload_once(&transfer, key);
     let sent = retry_while(is_transient, &options, call, notify).await;
     sent.map_err(|error| {

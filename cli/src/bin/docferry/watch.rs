@@ -11,7 +11,7 @@ use docferry_cli::{Client, ClientError, Problem, StatusDocument, TransferStatus}
 use futures::future::join_all;
 use indicatif::MultiProgress;
 
-use crate::args::WaitOptions;
+use crate::argument_values::WaitOptions;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output;
@@ -81,11 +81,11 @@ impl ProgressDisplay {
 pub(crate) async fn run(
     client: &Client,
     ids: &[String],
-    patience: &WaitOptions,
+    wait: &WaitOptions,
     json: bool,
     judge: Judge,
 ) -> Result<Exit, CliError> {
-    let options = patience.options();
+    let options = wait.options();
     let screen = ProgressDisplay::new();
     let watches = ids.iter().map(async |id| {
         let is_job = match retry_transient(&options, || client.is_job(id), output::retrying).await {
@@ -163,7 +163,7 @@ fn job_line(status: &JobStatus, word: &str) -> String {
     let is_completed = |item: &&JobItem| item.status == JobState::Completed;
     let (completed, all) = (status.items.iter().filter(is_completed).count(), status.items.len());
     let bytes: u64 = status.items.iter().map(|item| item.bytes_done).sum();
-    let missing = match status.lost() {
+    let missing = match status.undelivered_documents() {
         missing if missing > 0 && status.status == JobState::Completed => {
             format!(" without {missing} of its documents")
         }

@@ -16,7 +16,7 @@ use docferry_domain::upload::eta_seconds;
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 
-use crate::problem::ApiError;
+use crate::error::ApiError;
 
 /// Fields that jobs with one document and batch jobs have in common.
 struct JobSummary {
@@ -85,7 +85,7 @@ pub(super) fn updated_at(transfer: &Transfer) -> Timestamp {
 
 /// Returns the status of a job. `detail` selects the detailed progress; `url` is the download URL
 /// of a completed job with one document.
-pub(super) fn describe(
+pub(super) fn status_document(
     job: &Job,
     id: &TransferId,
     now: Timestamp,
@@ -95,8 +95,8 @@ pub(super) fn describe(
     let summary = JobSummary::of(job);
     let state = job.state(now);
     let throughput = throughput(job, now);
-    let items: Vec<_> = documents(job).map(|document| item(document, now)).collect();
-    let result = url.map(result);
+    let items: Vec<_> = documents(job).map(|document| item_document(document, now)).collect();
+    let result = url.map(job_result);
     JobStatus {
         job_id: id.to_string(),
         status: state.as_str(),
@@ -131,7 +131,7 @@ pub(super) fn describe(
         url: result.as_ref().map(|result| result.url.clone()),
         result,
         error: (state == JobState::Failed)
-            .then(|| error(summary.failure.as_ref(), summary.ended_at))
+            .then(|| job_error(summary.failure.as_ref(), summary.ended_at))
             .flatten(),
         items,
     }
@@ -152,7 +152,7 @@ fn last_transient_error(job: &Job) -> Option<JobTransientError> {
 }
 
 /// Returns the snapshot of a job from which the events of its stream are derived.
-pub(super) fn standing(job: &Job, now: Timestamp) -> JobSnapshot {
+pub(super) fn snapshot(job: &Job, now: Timestamp) -> JobSnapshot {
     let summary = JobSummary::of(job);
     JobSnapshot {
         attempt: summary.attempts,
@@ -170,11 +170,11 @@ pub(super) fn next_poll(job: &Job, now: Timestamp) -> Option<Duration> {
 }
 
 /// Returns the reason why a job has ended in this state without a result.
-pub(super) fn ending(job: &Job, state: JobState) -> JobError {
+pub(super) fn end_error(job: &Job, state: JobState) -> JobError {
     let summary = JobSummary::of(job);
     let last_attempt_at = summary.ended_at.map(time);
     if state == JobState::Expired {
-        let (code, _, message) = ApiError::Gone.words();
+        let (code, _, message) = ApiError::Gone.texts();
         return JobError { code, message, last_attempt_at };
     }
     let code = summary.failure.map_or(FailureCode::Internal, |failure| failure.code);
@@ -216,7 +216,7 @@ fn throughput(job: &Job, now: Timestamp) -> Option<JobThroughput> {
 }
 
 /// Returns the download URL of a job with its time of expiry.
-pub(super) fn result(url: &PresignedUrl) -> JobResult {
+pub(super) fn job_result(url: &PresignedUrl) -> JobResult {
     JobResult { url: url.url.expose_secret().to_owned(), expires_at: time(url.expires_at) }
 }
 
@@ -230,7 +230,7 @@ fn documents(job: &Job) -> impl Iterator<Item = &Transfer> {
 }
 
 /// Returns the status of one document of a job.
-fn item(document: &Transfer, now: Timestamp) -> JobItem {
+fn item_document(document: &Transfer, now: Timestamp) -> JobItem {
     let state = JobState::of(document.phase, document.keep_until, now);
     JobItem {
         file_id: document.file_id,
@@ -240,13 +240,13 @@ fn item(document: &Transfer, now: Timestamp) -> JobItem {
         bytes_done: document.bytes_done,
         bytes_total: document.source.as_ref().map(|source| source.size),
         error: (state == JobState::Failed)
-            .then(|| error(document.failure.as_ref(), document.ended_at))
+            .then(|| job_error(document.failure.as_ref(), document.ended_at))
             .flatten(),
     }
 }
 
 /// Returns the error of a failed job or document.
-pub(super) fn error(failure: Option<&Failure>, at: Option<Timestamp>) -> Option<JobError> {
+pub(super) fn job_error(failure: Option<&Failure>, at: Option<Timestamp>) -> Option<JobError> {
     let code = failure?.code;
     let last_attempt_at = at.map(time);
     Some(JobError { code: code.as_str(), message: code.message(), last_attempt_at })

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::answer;
 use super::shared::{JobApi, presigned_url};
 use super::stream_mode::StreamMode;
-use crate::problem::ApiError;
+use crate::error::ApiError;
 
 /// Maximum time without output. A comment is then sent, so that no proxy closes the connection as
 /// idle.
@@ -80,14 +80,14 @@ where
     }
 
     /// Returns the first chunk: the reconnection time, and the events that are new already.
-    pub(super) async fn opening(&mut self, job: &Job) -> Result<String, ApiError> {
+    pub(super) async fn first_chunk(&mut self, job: &Job) -> Result<String, ApiError> {
         let retry = RECONNECT_AFTER + spread(&self.id, RECONNECT_AFTER);
         let events = self.new_events(job).await?;
         Ok(format!("retry: {}\n\n{events}", retry.as_millis()))
     }
 
     /// Waits for the next chunk; `None` at the end of the stream.
-    pub(super) async fn next(&mut self) -> Option<String> {
+    pub(super) async fn next_chunk(&mut self) -> Option<String> {
         while !self.is_done {
             let wake_at = self.next_poll_at.min(self.next_heartbeat_at).min(self.ends_at);
             sleep_until(wake_at).await;
@@ -135,7 +135,7 @@ where
     /// the cursor. Also sets the time of the next poll.
     async fn new_events(&mut self, job: &Job) -> Result<String, ApiError> {
         let now = self.api.clock.now();
-        let snapshot = answer::standing(job, now);
+        let snapshot = answer::snapshot(job, now);
         let changes = events_since(self.cursor, &snapshot);
         let interval = answer::next_poll(job, now).unwrap_or_default();
         let polled_at = Instant::now();
@@ -146,11 +146,11 @@ where
             JobState::Completed if is_end => presigned_url(&self.api, job).await?,
             _ => None,
         };
-        let status = answer::describe(job, &self.id, now, true, url.as_ref());
+        let status = answer::status_document(job, &self.id, now, true, url.as_ref());
         let mut text = String::new();
         for (kind, id) in changes {
             text += &match kind {
-                JobEvent::Status => event(
+                JobEvent::Status => named_event(
                     "status",
                     id,
                     &StatusEvent {
@@ -160,7 +160,7 @@ where
                         timestamps: status.timestamps.clone(),
                     },
                 ),
-                JobEvent::Progress => event(
+                JobEvent::Progress => named_event(
                     "progress",
                     id,
                     &ProgressEvent {
@@ -172,13 +172,13 @@ where
                     let (url, expires_at) =
                         status.result.clone().map(|result| (result.url, result.expires_at)).unzip();
                     let items = status.items.clone();
-                    event("result", id, &ResultEvent { url, expires_at, items })
+                    named_event("result", id, &ResultEvent { url, expires_at, items })
                 }
-                JobEvent::End => event("error", id, &answer::ending(job, snapshot.state)),
+                JobEvent::End => named_event("error", id, &answer::end_error(job, snapshot.state)),
             };
         }
-        let whole = answer::describe(job, &self.id, now, false, url.as_ref());
-        text += &message(cursor, &whole);
+        let whole_status = answer::status_document(job, &self.id, now, false, url.as_ref());
+        text += &unnamed_event(cursor, &whole_status);
         self.cursor = Some(cursor);
         self.is_done = is_end || self.mode == StreamMode::Buffered;
         self.next_heartbeat_at = polled_at + HEARTBEAT;
@@ -187,13 +187,13 @@ where
 }
 
 /// Formats a named event.
-fn event(name: &str, id: Cursor, data: &impl Serialize) -> String {
-    format!("event: {name}\n{}", message(id, data))
+fn named_event(name: &str, id: Cursor, data: &impl Serialize) -> String {
+    format!("event: {name}\n{}", unnamed_event(id, data))
 }
 
 /// Formats an unnamed event, which a client's `onmessage` receives. It follows the named events of
 /// a change and has the id of the last of them.
-fn message(id: Cursor, data: &impl Serialize) -> String {
+fn unnamed_event(id: Cursor, data: &impl Serialize) -> String {
     // `serde_json` writes one line, as the format requires: line ends in strings are escaped.
     let data = serde_json::to_string(data).unwrap_or_default();
     format!("id: {id}\ndata: {data}\n\n")

@@ -18,8 +18,8 @@ use secrecy::ExposeSecret as _;
 
 use super::answer;
 use super::shared::{JobApi, find_job, presign, presigned_url};
+use crate::error::ApiError;
 use crate::middleware::{Reader, finish};
-use crate::problem::ApiError;
 
 /// Router of `GET /v1/download/{jobId}`.
 pub fn download_router<S, C, P>(api: JobApi<S, C, P>) -> Router
@@ -51,14 +51,14 @@ where
         JobState::Expired => return Err(ApiError::Gone),
         JobState::Completed => match presigned_url(&api, &job).await? {
             None => Json(results(&api, &job).await?).into_response(),
-            Some(url) if wants_json(&headers) => Json(answer::result(&url)).into_response(),
+            Some(url) if wants_json(&headers) => Json(answer::job_result(&url)).into_response(),
             Some(url) => {
                 let location = [(header::LOCATION, url.url.expose_secret().to_owned())];
                 (StatusCode::FOUND, location).into_response()
             }
         },
         _ => {
-            let status = answer::describe(&job, &id, now, false, None);
+            let status = answer::status_document(&job, &id, now, false, None);
             return Err(ApiError::NotCompleted(Box::new(status)));
         }
     };
@@ -77,7 +77,7 @@ where
     for document in job.delivered() {
         let place = match (FetchableArtifact::of(document), &document.delivery) {
             (Some(artifact), _) => {
-                DeliveryPlace::Download(answer::result(&presign(api, artifact).await?))
+                DeliveryPlace::Download(answer::job_result(&presign(api, artifact).await?))
             }
             (None, Some(Delivery::Onedrive(item))) => {
                 DeliveryPlace::Onedrive { web_url: item.web_url.clone() }

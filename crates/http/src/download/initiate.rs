@@ -26,8 +26,8 @@ use http::{HeaderValue, StatusCode, header};
 use super::name::idempotency_key;
 use crate::api::TransferApi;
 use crate::body;
+use crate::error::ApiError;
 use crate::middleware::{Principal, Writer, person};
-use crate::problem::ApiError;
 
 /// Range of valid document numbers.
 pub type FileRange = RangeInclusive<u64>;

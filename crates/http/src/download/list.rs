@@ -17,8 +17,8 @@ use serde::Deserialize;
 use super::answer;
 use super::page::PageToken;
 use super::shared::JobApi;
+use crate::error::ApiError;
 use crate::middleware::{Principal, person};
-use crate::problem::ApiError;
 
 /// Default number of jobs on a page.
 const DEFAULT_PAGE_SIZE: usize = 20;
@@ -124,7 +124,7 @@ fn listed(job: &HistoryEntry, now: Timestamp) -> ListedJob {
         },
         expires_at: keep_until.map(time),
         error: (state == JobState::Failed)
-            .then(|| answer::error(failure.as_ref(), job.ended_at()))
+            .then(|| answer::job_error(failure.as_ref(), job.ended_at()))
             .flatten(),
     }
 }

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::problem::ApiError;
+use crate::error::ApiError;
 
 /// Maximum length of a key in characters.
 const MAX_KEY_LENGTH: usize = 255;

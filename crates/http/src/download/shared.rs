@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 
 use super::answer;
-use crate::problem::ApiError;
+use crate::error::ApiError;
 
 /// Dependencies and settings of the routes that read jobs.
 #[derive(Debug)]
@@ -91,5 +91,5 @@ pub(super) fn respond<S, C: Clock, P>(
     url: Option<&PresignedUrl>,
 ) -> Json<JobStatus> {
     let detail = progress == Progress::Detail;
-    Json(answer::describe(job, id, api.clock.now(), detail, url))
+    Json(answer::status_document(job, id, api.clock.now(), detail, url))
 }

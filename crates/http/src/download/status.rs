@@ -17,8 +17,8 @@ use super::initiate::FileRange;
 use super::list::list;
 use super::shared::{JobApi, Progress, find_job, presigned_url, respond};
 use crate::body;
+use crate::error::ApiError;
 use crate::middleware::Reader;
-use crate::problem::ApiError;
 
 /// Routes of `GET /v1/download/status/{jobId}`, `…/history` and `…/jobs`, and `POST …/check`.
 pub(crate) fn job_routes<S, C, P, I>(

@@ -21,8 +21,8 @@ use super::answer;
 use super::event_stream::EventStream;
 use super::shared::{JobApi, find_job};
 use super::stream_mode::StreamMode;
+use crate::error::ApiError;
 use crate::middleware::{Reader, finish};
-use crate::problem::ApiError;
 
 /// Time until the process that serves the router is ended. The code that serves the router puts it
 /// into the request's extensions.
@@ -76,7 +76,7 @@ where
     let cursor: Option<Cursor> =
         headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let now = api.clock.now();
-    if cursor.is_some_and(|cursor| cursor.has_seen_the_end(&answer::standing(&job, now))) {
+    if cursor.is_some_and(|cursor| cursor.has_seen_the_end(&answer::snapshot(&job, now))) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let available =
@@ -85,21 +85,21 @@ where
         StreamMode::Stream => available,
         StreamMode::Buffered => available.min(BUFFERED_WAIT),
     };
-    let mut follower = EventStream::following(api, owner, id, cursor, began_at + duration, mode);
+    let mut events = EventStream::following(api, owner, id, cursor, began_at + duration, mode);
     // A failure in the first chunk still gets an error response; later the status is already sent.
-    let first = follower.opening(&job).await?;
+    let first = events.first_chunk(&job).await?;
     // The stream outlives the call of the router, so it carries the span of the request itself.
     let request_span = tracing::Span::current();
-    let events = stream::unfold((Some(first), follower), move |(first, mut follower)| {
+    let chunks = stream::unfold((Some(first), events), move |(first, mut events)| {
         let next = async move {
             let text = match first {
                 Some(text) => text,
-                None => follower.next().await?,
+                None => events.next_chunk().await?,
             };
-            Some((Ok::<_, Infallible>(text), (None, follower)))
+            Some((Ok::<_, Infallible>(text), (None, events)))
         };
         next.instrument(request_span.clone())
     });
-    let kind = [(header::CONTENT_TYPE, "text/event-stream")];
-    Ok((kind, Body::from_stream(events)).into_response())
+    let headers = [(header::CONTENT_TYPE, "text/event-stream")];
+    Ok((headers, Body::from_stream(chunks)).into_response())
 }

@@ -1,17 +1,17 @@
 //! The `docferry get` command.
 
-mod ask;
 mod place;
 mod report;
+mod request;
 
 use docferry_cli::Client;
 use docferry_cli::fetch::{FetchError, Names, Wanted, fetch};
 use docferry_cli::job::{JobItem, JobState, JobStatus};
 use docferry_cli::watch::{Outcome, watch_job};
 
-use self::ask::{ask, check_before_request};
 use self::place::{Place, existing, place};
-use self::report::{got, report_not_fetched};
+use self::report::{report_fetched, report_not_fetched};
+use self::request::{check_before_request, request_job};
 use crate::args::Get;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -52,12 +52,12 @@ async fn download(
             let Some(missing) = missing else {
                 return Ok(existing_exit);
             };
-            let id = ask(client, args, &missing).await?;
+            let id = request_job(client, args, &missing).await?;
             output::note(&format!("job {id}"))?;
             job_id.insert(id).clone()
         }
     };
-    let options = args.patience.options();
+    let options = args.wait.options();
     let screen = ProgressDisplay::new();
     let ended = watch_job(client, &id, &options, &*screen.observer(&id, None)).await?;
     let mut exit = existing_exit.max(Exit::of(&ended));
@@ -70,7 +70,7 @@ async fn download(
     }
     if status.items.is_empty() {
         exit = exit.max(Exit::Failed);
-        report_not_fetched(json, Some(&id), None, &format!("job {id}"), failed(status, None))?;
+        report_not_fetched(json, Some(&id), None, &format!("job {id}"), failure_of(status, None))?;
     }
     let mut run = Run { client, args, place, names: Names::default(), screen: &screen, json };
     for item in &status.items {
@@ -104,15 +104,15 @@ impl Run<'_> {
                 existing: existing(self.args),
             };
             let observer = self.screen.observer(&about, None);
-            fetch(self.client, &wanted, &mut self.names, &self.args.patience.options(), &*observer)
+            fetch(self.client, &wanted, &mut self.names, &self.args.wait.options(), &*observer)
                 .await
         } else {
-            Err(failed(status, Some(item)))
+            Err(failure_of(status, Some(item)))
         };
         let file_id = item.file_id;
         match result {
             Ok(fetched) => {
-                got(self.json, Some(job_id), file_id, &fetched)?;
+                report_fetched(self.json, Some(job_id), file_id, &fetched)?;
                 Ok(Exit::Completed)
             }
             Err(error) => {
@@ -126,7 +126,7 @@ impl Run<'_> {
 }
 
 /// Error for a document that was not delivered: its own failure, or else that of its job.
-fn failed(status: &JobStatus, item: Option<&JobItem>) -> FetchError {
+fn failure_of(status: &JobStatus, item: Option<&JobItem>) -> FetchError {
     let state = item.map_or(status.status, |item| item.status);
     let error = item.and_then(|item| item.error.as_ref()).or(status.error.as_ref());
     let reason = match error {

@@ -12,7 +12,7 @@ use crate::output;
 /// JSON line about a document that was downloaded or already existed.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Got<'a> {
+struct FetchedDocument<'a> {
     job_id: Option<&'a str>,
     #[serde(rename = "file_id")]
     file_id: Option<u64>,
@@ -24,7 +24,7 @@ struct Got<'a> {
 /// JSON line about a document that was not downloaded.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct NotGot<'a> {
+struct NotFetched<'a> {
     job_id: Option<&'a str>,
     #[serde(rename = "file_id")]
     file_id: Option<u64>,
@@ -32,7 +32,7 @@ struct NotGot<'a> {
 }
 
 /// Reports a document that was downloaded or already existed.
-pub(super) fn got(
+pub(super) fn report_fetched(
     json: bool,
     job_id: Option<&str>,
     file_id: Option<u64>,
@@ -41,7 +41,7 @@ pub(super) fn got(
     let Fetched { path, size, skipped } = fetched;
     let note = if *skipped { "  (already existed)" } else { "" };
     let line = format!("{}  {size} bytes{note}", path.display());
-    let document = Got { job_id, file_id, path, size: *size, skipped: *skipped };
+    let document = FetchedDocument { job_id, file_id, path, size: *size, skipped: *skipped };
     output::result(json, &document, &line)
 }
 
@@ -58,7 +58,7 @@ pub(super) fn report_not_fetched(
             FetchError::Client(error) => error.to_problem(),
             error => Problem { detail: Some(error.to_string()), ..Problem::default() },
         };
-        output::result(json, &NotGot { job_id, file_id, problem }, "")?;
+        output::result(json, &NotFetched { job_id, file_id, problem }, "")?;
     }
     output::print_error(about, error)
 }

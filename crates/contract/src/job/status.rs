@@ -1,43 +1,9 @@
-//! Answers of the downloads API, version 1.
-//!
-//! Times are ISO 8601 in UTC, as [`time`] formats them.
+//! Status documents of jobs, and lists of jobs.
 
 use docferry_domain::ids::FileId;
-use docferry_domain::job::JobState;
-use jiff::Timestamp;
 use serde::Serialize;
 
-/// Answer to `POST /v1/download/initiate`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct JobAccepted {
-    /// Id of the job, for polling.
-    pub job_id: String,
-    /// `queued`.
-    pub status: &'static str,
-    /// Number of requested documents.
-    pub total_file_ids: usize,
-    /// Interval until the first poll, in milliseconds.
-    pub next_poll_in_ms: u32,
-    /// End of the retention of the job and of what it delivers.
-    pub expires_at: String,
-}
-
-/// Answer to `POST /v1/download/retry/{jobId}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct JobRetried {
-    /// As sent by the caller.
-    pub job_id: String,
-    /// `queued`.
-    pub status: &'static str,
-    /// Number of runs, this one included.
-    pub attempts: u32,
-    /// Interval until the first poll, in milliseconds.
-    pub next_poll_in_ms: u32,
-    /// End of the retention of the job and of what it delivers.
-    pub expires_at: String,
-}
+use super::delivery::JobResult;
 
 /// A page of the caller's jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,7 +21,7 @@ pub struct JobList {
 pub struct ListedJob {
     /// Id of the job, for status requests.
     pub job_id: String,
-    /// Name of a [`JobState`].
+    /// Name of a [`JobState`](docferry_domain::job::JobState).
     pub status: &'static str,
     /// Number of the run: 1, and one more for each retry.
     pub attempts: u32,
@@ -67,7 +33,7 @@ pub struct ListedJob {
     pub timestamps: Timestamps,
     /// End of the retention of the job and of what it delivers.
     pub expires_at: Option<String>,
-    /// Why the job or document failed.
+    /// Cause of the failure of the job or document.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<JobError>,
 }
@@ -78,7 +44,7 @@ pub struct ListedJob {
 pub struct JobStatus {
     /// Id of the job.
     pub job_id: String,
-    /// Name of a [`JobState`].
+    /// Name of a [`JobState`](docferry_domain::job::JobState).
     pub status: &'static str,
     /// Progress of the job.
     pub progress: Progress,
@@ -96,7 +62,7 @@ pub struct JobStatus {
     pub failed_items: u16,
     /// Times of the request, the start, the last change and the end of the job.
     pub timestamps: Timestamps,
-    /// Same as in `timestamps`.
+    /// Time of the end; same as in `timestamps`.
     pub completed_at: Option<String>,
     /// Interval until the next poll, in milliseconds; null in a final state.
     pub next_poll_in_ms: Option<u32>,
@@ -104,7 +70,7 @@ pub struct JobStatus {
     pub url: Option<String>,
     /// URL of the document with its expiry, once completed.
     pub result: Option<JobResult>,
-    /// Why the job or document failed.
+    /// Cause of the failure of the job or document.
     pub error: Option<JobError>,
     /// One entry for each document.
     pub items: Vec<JobItem>,
@@ -127,7 +93,7 @@ pub enum Progress {
         bytes_total: Option<u64>,
         /// Throughput in bytes per second; null while it is unknown.
         bytes_per_second: Option<u64>,
-        /// Present step.
+        /// Name of the current phase.
         phase: &'static str,
     },
 }
@@ -144,73 +110,6 @@ pub struct Timestamps {
     pub updated_at: String,
     /// Time of the end, with any outcome.
     pub completed_at: Option<String>,
-}
-
-/// URL of a document.
-#[derive(Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct JobResult {
-    /// Presigned URL. It is a secret, because it gives access to the document.
-    pub url: String,
-    /// Time at which the URL expires.
-    pub expires_at: String,
-}
-
-impl std::fmt::Debug for JobResult {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("JobResult(…)")
-    }
-}
-
-/// Answer to `GET /v1/download/{jobId}` for a completed job without a single object to
-/// download: a batch, or a delivery to OneDrive.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct JobResults {
-    /// One entry for each delivered document, in the order of the request.
-    pub items: Vec<DeliveredDocument>,
-}
-
-/// A delivered document and its place.
-#[derive(Clone, PartialEq, Eq, Serialize)]
-pub struct DeliveredDocument {
-    /// The document, as the request named it.
-    #[serde(flatten)]
-    pub name: DocumentKey,
-    /// Place of the document.
-    #[serde(flatten)]
-    pub place: DeliveryPlace,
-}
-
-/// Name of a document, as its caller uses it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub enum DocumentKey {
-    /// Number of the document.
-    #[serde(rename = "file_id")]
-    FileId(FileId),
-    /// GUID in the object store.
-    #[serde(rename = "objGuid")]
-    ObjectGuid(String),
-}
-
-/// Place of a delivered document.
-#[derive(Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum DeliveryPlace {
-    /// A presigned URL.
-    Download(JobResult),
-    /// An item in a OneDrive.
-    #[serde(rename_all = "camelCase")]
-    Onedrive {
-        /// URL at which the drive's owner opens the item in a browser; null for deliveries
-        /// of older versions.
-        web_url: Option<String>,
-    },
-}
-
-impl std::fmt::Debug for DeliveredDocument {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "DeliveredDocument({:?}, …)", self.name)
-    }
 }
 
 /// Failure of a job or document.
@@ -245,7 +144,7 @@ pub struct JobItem {
     pub file_id: Option<FileId>,
     /// Id of the document's own job. In a batch, the document is downloaded by it.
     pub job_id: String,
-    /// Name of a [`JobState`].
+    /// Name of a [`JobState`](docferry_domain::job::JobState).
     pub status: &'static str,
     /// Percentage, 0 to 100.
     pub progress: u8,
@@ -253,46 +152,7 @@ pub struct JobItem {
     pub bytes_done: u64,
     /// Total number of bytes; null until the source has announced it.
     pub bytes_total: Option<u64>,
-    /// Why the job or document failed.
+    /// Cause of the failure of the job or document.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<JobError>,
-}
-
-/// Answer to `POST /v1/download/cancel/{jobId}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct JobCanceling {
-    /// As sent by the caller.
-    pub job_id: String,
-    /// `canceling`.
-    pub status: &'static str,
-}
-
-/// Answer to `POST /v1/download/check`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FileAvailability {
-    /// As sent by the caller.
-    #[serde(rename = "file_id")]
-    pub file_id: FileId,
-    /// Whether the document can be requested.
-    pub available: bool,
-    /// Name of the document, if known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file_name: Option<String>,
-    /// Size in bytes, if known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub size: Option<u64>,
-}
-
-/// Returns the name of a state on the wire.
-#[must_use]
-pub const fn name(state: JobState) -> &'static str {
-    state.as_str()
-}
-
-/// Formats a time as ISO 8601 in UTC, to the millisecond.
-#[must_use]
-pub fn time(at: Timestamp) -> String {
-    format!("{at:.3}")
 }

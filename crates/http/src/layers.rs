@@ -13,8 +13,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use jiff::Timestamp;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use crate::error::ApiError;
 use crate::middleware::{Principal, REQUEST_ID, ensure_standard_headers};
-use crate::problem::ApiError;
 
 /// Length of the window in which calls are counted, in seconds.
 const WINDOW_SECONDS: i64 = 60;
@@ -118,11 +118,11 @@ impl RateWindow {
 }
 
 async fn rate_limit<Q: CallCounter, C: Clock>(
-    State(edge): State<Arc<ApiLayers<Q, C>>>,
+    State(layers): State<Arc<ApiLayers<Q, C>>>,
     request: Request,
     next: Next,
 ) -> Response {
-    let (limits, now) = (edge.limits, edge.clock.now());
+    let (limits, now) = (layers.limits, layers.clock.now());
     let caller = request.extensions().get::<Principal>();
     let is_service = caller.is_some_and(|caller| caller.scopes.has(Scope::Service));
     let limit = if is_service { limits.service } else { limits.person };
@@ -132,7 +132,7 @@ async fn rate_limit<Q: CallCounter, C: Clock>(
     let used = match caller {
         // Unauthenticated calls are not counted: the routes open to them are cheap.
         None => 0,
-        Some(caller) => match edge.quota.count_call(&caller.id, now).await {
+        Some(caller) => match layers.quota.count_call(&caller.id, now).await {
             Ok(used) => used,
             // Fail open: too many calls are better than refused ones.
             Err(error) => {

@@ -18,7 +18,7 @@ use crate::watch::{Observer, View};
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A document that is being downloaded.
-pub(super) struct Arrival<'a> {
+pub(super) struct Download<'a> {
     pub(super) wanted: &'a Wanted,
     pub(super) part: Part,
     /// Path of the target, once the file name is known.
@@ -27,11 +27,11 @@ pub(super) struct Arrival<'a> {
     pub(super) observer: &'a dyn Observer,
 }
 
-impl Arrival<'_> {
+impl Download<'_> {
     /// Downloads the rest of the document from `url`.
-    pub(super) async fn come(&mut self, url: &Url) -> Result<DownloadResult, FetchError> {
+    pub(super) async fn run(&mut self, url: &Url) -> Result<DownloadResult, FetchError> {
         let mut response = self.request(url).await?;
-        let total = self.begin(&response)?;
+        let total = self.check_response(&response)?;
         let path = self.target_path(response.headers());
         if let Some(existing) = check_existing(Some(&path), self.wanted.existing)? {
             return Ok(DownloadResult::AlreadyThere(existing));
@@ -42,7 +42,7 @@ impl Arrival<'_> {
             let received = self.part.bytes() - from;
             let seconds = start.elapsed().as_secs_f64();
             let rate = (received > 0 && seconds > 0.0).then(|| (received as f64 / seconds) as u64);
-            self.show(label.as_deref(), total, rate);
+            self.report_progress(label.as_deref(), total, rate);
             let Some(chunk) = response.chunk().await? else { break };
             self.part.append(&chunk)?;
             // A response without end must not fill the disk.
@@ -56,7 +56,7 @@ impl Arrival<'_> {
     fn target_path(&mut self, headers: &HeaderMap) -> PathBuf {
         let Self { wanted, target, names, .. } = self;
         let path = target.get_or_insert_with(|| {
-            let name = name::told(headers);
+            let name = name::from_headers(headers);
             let name = name.unwrap_or_else(|| name::sanitized_or_default(&wanted.fallback_name));
             wanted.folder.join(names.claim(&name))
         });
@@ -76,7 +76,7 @@ impl Arrival<'_> {
 
     /// Checks the status and headers of a response and prepares the partial file for its
     /// body. Returns the size of the whole document, if it is known.
-    fn begin(&mut self, response: &Response) -> Result<Option<u64>, FetchError> {
+    fn check_response(&mut self, response: &Response) -> Result<Option<u64>, FetchError> {
         let (status, headers) = (response.status(), response.headers());
         let size = match status {
             StatusCode::OK if self.is_foreign(response) => {
@@ -146,7 +146,7 @@ impl Arrival<'_> {
     }
 
     /// Reports the progress to the observer.
-    fn show(&self, name: Option<&str>, size: Option<u64>, rate: Option<u64>) {
+    fn report_progress(&self, name: Option<&str>, size: Option<u64>, rate: Option<u64>) {
         let bytes = self.part.bytes();
         let total = size.unwrap_or(bytes).max(1);
         let percent = u8::try_from(u128::from(bytes) * 100 / u128::from(total)).unwrap_or(100);

@@ -8,7 +8,7 @@ use docferry_cli::watch::retry_while;
 use docferry_cli::{Client, ClientError};
 
 use super::place::{Place, existing};
-use super::report::{got, report_not_fetched};
+use super::report::{report_fetched, report_not_fetched};
 use crate::args::Get;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -33,7 +33,7 @@ pub(super) async fn check_before_request(
         let path = place.folder.join(name);
         let Ok(file) = path.symlink_metadata() else { return Ok(Some(args.file_ids.clone())) };
         let file_id = args.file_ids.first().copied();
-        got(json, None, file_id, &Fetched { path, size: file.len(), skipped: true })?;
+        report_fetched(json, None, file_id, &Fetched { path, size: file.len(), skipped: true })?;
         return Ok(None);
     }
     // The lookup is skipped for an empty folder, which has no file to conflict with, and for
@@ -66,14 +66,18 @@ fn not_fetched(file_id: u64) -> String {
 
 /// Creates a job for the documents and returns its id. An idempotency key makes it safe to
 /// retry the call.
-pub(super) async fn ask(client: &Client, args: &Get, file_ids: &[u64]) -> Result<String, CliError> {
+pub(super) async fn request_job(
+    client: &Client,
+    args: &Get,
+    file_ids: &[u64],
+) -> Result<String, CliError> {
     let job = NewJob::new(file_ids, args.priority.into());
     let key = uuid::Uuid::new_v4().to_string();
     let is_transient = |error: &ClientError| {
         // 409: the first call with this key is still being recorded.
         error.is_transient() || matches!(error, ClientError::Rejected { status: 409, .. })
     };
-    let options = args.patience.options();
+    let options = args.wait.options();
     let call = || client.initiate(&job, &key);
     match retry_while(is_transient, &options, call, output::retrying).await {
         Ok(accepted) => Ok(accepted.job_id),

@@ -1,0 +1,105 @@
+//! Responses of the service, and their conversion to documents and errors.
+
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::{Response, StatusCode};
+use serde::de::DeserializeOwned;
+
+use crate::error::ClientError;
+use crate::http::{read_body, retry_after};
+use crate::wire::Problem;
+
+/// A response with its whole body.
+#[derive(Debug)]
+pub(crate) struct BufferedResponse {
+    pub(crate) status: StatusCode,
+    pub(crate) retry_after: Option<Duration>,
+    /// Whether the content type is a kind of JSON.
+    is_json: bool,
+    body: Vec<u8>,
+}
+
+impl BufferedResponse {
+    /// Reads the whole body of a response.
+    pub(crate) async fn read(response: Response) -> Result<Self, ClientError> {
+        let headers = response.headers();
+        let (retry_after, is_json) = (retry_after(headers), is_json(headers));
+        Ok(Self {
+            status: response.status(),
+            retry_after,
+            is_json,
+            body: read_body(response).await?,
+        })
+    }
+
+    /// Parses the document of a successful response; any other status is an error.
+    pub(crate) fn into_document<T: DeserializeOwned>(self) -> Result<T, ClientError> {
+        if self.status.is_success() {
+            return self.document();
+        }
+        let problem: Option<Problem> =
+            self.is_json.then(|| serde_json::from_slice(&self.body).ok()).flatten();
+        if self.is_foreign(problem.as_ref()) {
+            let reason = "the body is not a problem document of docferry".into();
+            return Err(ClientError::InvalidAnswer { status: self.status.as_u16(), reason });
+        }
+        Err(failure(self.status, self.retry_after, problem.unwrap_or_default()))
+    }
+
+    /// Whether an error response comes from another server than docferry.
+    ///
+    /// API Gateway's own errors are JSON without a code. It never sends a 404; for an
+    /// unknown path it sends a 403 with the text "Missing Authentication Token". An empty
+    /// body says nothing about its origin and counts as docferry's.
+    fn is_foreign(&self, problem: Option<&Problem>) -> bool {
+        let is_refusal =
+            self.status.is_client_error() && !matches!(self.status.as_u16(), 408 | 429);
+        is_refusal
+            && !self.body.is_empty()
+            && match problem {
+                None => true,
+                Some(Problem { code: None, detail, .. }) => {
+                    self.status == StatusCode::NOT_FOUND
+                        || detail.as_deref() == Some("Missing Authentication Token")
+                }
+                Some(_) => false,
+            }
+    }
+
+    /// Parses the body, whatever the status.
+    pub(crate) fn document<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let message = error.to_string();
+            // For a wrong value, serde quotes the value, which may be a presigned URL.
+            let is_harmless = message.starts_with("missing field") || !error.is_data();
+            let reason = if is_harmless { message } else { "a field has the wrong type".into() };
+            ClientError::InvalidAnswer { status: self.status.as_u16(), reason }
+        })
+    }
+}
+
+/// Converts an error response of docferry.
+fn failure(status: StatusCode, retry_after: Option<Duration>, problem: Problem) -> ClientError {
+    let problem = Box::new(problem);
+    let code = status.as_u16();
+    match code {
+        401 | 403 => ClientError::Unauthorized { status: code, problem },
+        404 => ClientError::NotFound(problem),
+        408 | 429 | 500..=599 => ClientError::Unavailable { status: code, retry_after, problem },
+        400..=499 => ClientError::Rejected { status: code, retry_after, problem },
+        _ => ClientError::InvalidAnswer {
+            status: code,
+            reason: "neither success nor an error; redirects are not followed".into(),
+        },
+    }
+}
+
+/// Whether the content type is a kind of JSON.
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|kind| kind.trim().ends_with("json"))
+}

@@ -1,0 +1,63 @@
+//! Responses that accept a request about a job.
+
+use docferry_domain::ids::FileId;
+use serde::Serialize;
+
+/// Response to `POST /v1/download/initiate`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobAccepted {
+    /// Id of the job, for polling.
+    pub job_id: String,
+    /// State of the job: `queued`.
+    pub status: &'static str,
+    /// Number of requested documents.
+    pub total_file_ids: usize,
+    /// Interval until the first poll, in milliseconds.
+    pub next_poll_in_ms: u32,
+    /// End of the retention of the job and of what it delivers.
+    pub expires_at: String,
+}
+
+/// Response to `POST /v1/download/retry/{jobId}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobRetried {
+    /// Id of the job, as in the request.
+    pub job_id: String,
+    /// State of the job: `queued`.
+    pub status: &'static str,
+    /// Number of runs, this one included.
+    pub attempts: u32,
+    /// Interval until the first poll, in milliseconds.
+    pub next_poll_in_ms: u32,
+    /// End of the retention of the job and of what it delivers.
+    pub expires_at: String,
+}
+
+/// Response to `POST /v1/download/cancel/{jobId}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobCanceling {
+    /// Id of the job, as in the request.
+    pub job_id: String,
+    /// State of the job: `canceling`.
+    pub status: &'static str,
+}
+
+/// Response to `POST /v1/download/check`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileAvailability {
+    /// Number of the document, as in the request.
+    #[serde(rename = "file_id")]
+    pub file_id: FileId,
+    /// Whether the document can be requested.
+    pub available: bool,
+    /// Name of the document, if known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_name: Option<String>,
+    /// Size in bytes, if known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+}

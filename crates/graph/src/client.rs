@@ -1,0 +1,139 @@
+//! Client for the OneDrives of people, with its look-ups of users, drives and items.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use docferry_app::ports::{Clock, CredentialsProvider, DriveError};
+use docferry_domain::person::Recipient;
+use docferry_domain::upload::refusal::{Decision, Operation};
+use http::Method;
+
+use crate::answer::GraphResponse;
+use crate::calls::{Calls, Payload};
+use crate::failure::{classify, decision};
+use crate::parse::parse_response;
+use crate::path;
+use crate::settings::{GraphSettings, SetupError, tls};
+use crate::token::ClientCredentials;
+use crate::upload::Uploads;
+use crate::wire::{Item, WithId};
+
+/// Maximum number of cached recipients. A process serves few at a time; at this limit the whole
+/// cache is cleared.
+const MAX_CACHED_RECIPIENTS: usize = 1000;
+
+/// Client for the OneDrives of people, through Microsoft Graph.
+///
+/// It caches the access token and the users that it has looked up, so one value should live as
+/// long as its process.
+pub struct GraphDrive<P, C> {
+    pub(crate) calls: Calls<P, C>,
+    pub(crate) uploads: Uploads,
+    /// Cache of users by the recipient's address.
+    owners: Mutex<HashMap<String, Owner>>,
+}
+
+/// Cached data of a recipient.
+#[derive(Debug, Clone)]
+pub(crate) struct Owner {
+    /// Graph's id of the user.
+    pub(crate) id: String,
+    /// Whether a response has proved that the user has a drive.
+    has_drive: bool,
+}
+
+impl<P: CredentialsProvider<ClientCredentials>, C: Clock> GraphDrive<P, C> {
+    /// Creates a client. It sends nothing until it is used.
+    ///
+    /// # Errors
+    /// [`SetupError`] if a base URL is invalid or the TLS stack cannot be set up.
+    pub fn new(settings: &GraphSettings, provider: P, clock: C) -> Result<Self, SetupError> {
+        let tls = tls()?;
+        Ok(Self {
+            uploads: Uploads::new(settings, tls.clone()),
+            calls: Calls::new(settings, tls, provider, clock)?,
+            owners: Mutex::new(HashMap::new()),
+        })
+    }
+
+    fn lock_owners(&self) -> MutexGuard<'_, HashMap<String, Owner>> {
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks the recipient up, in the cache or in Graph.
+    pub(crate) async fn owner(&self, recipient: &Recipient) -> Result<Owner, DriveError> {
+        if let Some(owner) = self.lock_owners().get(recipient.as_str()) {
+            return Ok(owner.clone());
+        }
+        let url = path::user(recipient.as_str());
+        let answer = self.calls.call(Method::GET, &url, Payload::None).await?;
+        let user: WithId = parse_response(Operation::UserLookup, &answer)?;
+        let owner = Owner { id: user.id, has_drive: false };
+        let mut owners = self.lock_owners();
+        if owners.len() >= MAX_CACHED_RECIPIENTS {
+            owners.clear();
+        }
+        owners.insert(recipient.as_str().to_owned(), owner.clone());
+        Ok(owner)
+    }
+
+    /// Notes in the cache that the recipient has a drive.
+    pub(crate) fn mark_drive_seen(&self, recipient: &Recipient) {
+        if let Some(owner) = self.lock_owners().get_mut(recipient.as_str()) {
+            owner.has_drive = true;
+        }
+    }
+
+    /// Fails if the recipient has no drive. A 404 for a path does not tell a missing drive from a
+    /// missing item.
+    async fn require_drive(&self, recipient: &Recipient, owner: &Owner) -> Result<(), DriveError> {
+        if owner.has_drive {
+            return Ok(());
+        }
+        let url = format!("{}?$select=id", path::drive(&owner.id));
+        let answer = self.calls.call(Method::GET, &url, Payload::None).await?;
+        let _drive: WithId = parse_response(Operation::DriveLookup, &answer)?;
+        self.mark_drive_seen(recipient);
+        Ok(())
+    }
+
+    /// Returns the error for a failed write to a path.
+    ///
+    /// If the path was not found, this looks the drive up again, ignoring the cache: the failure
+    /// is permanent only if the drive itself does not exist.
+    pub(crate) async fn write_error(
+        &self,
+        operation: Operation,
+        recipient: &Recipient,
+        owner: &Owner,
+        answer: &GraphResponse,
+    ) -> DriveError {
+        if decision(operation, answer) == Some(Decision::CheckDrive) {
+            let owner = Owner { has_drive: false, ..owner.clone() };
+            if let Err(error) = self.require_drive(recipient, &owner).await {
+                return error;
+            }
+        }
+        classify(operation, answer)
+    }
+
+    /// Returns the item at a path, or `None` if there is none.
+    pub(crate) async fn item(
+        &self,
+        recipient: &Recipient,
+        owner: &Owner,
+        path: &str,
+    ) -> Result<Option<Item>, DriveError> {
+        let url = format!("{path}?$select=id,name,size,file,folder,webUrl");
+        let answer = self.calls.call(Method::GET, &url, Payload::None).await?;
+        if !answer.status.is_success()
+            && decision(Operation::ItemLookup, &answer) == Some(Decision::Absent)
+        {
+            self.require_drive(recipient, owner).await?;
+            return Ok(None);
+        }
+        let item: Item = parse_response(Operation::ItemLookup, &answer)?;
+        self.mark_drive_seen(recipient);
+        Ok(Some(item))
+    }
+}

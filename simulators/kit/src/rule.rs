@@ -1,0 +1,181 @@
+//! Rule for a scripted fault.
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Value of a `Retry-After` header in a rule: seconds, or any text (a date, an invalid value).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum RetryAfter {
+    /// Delay in seconds.
+    Seconds(u64),
+    /// Text that is sent unchanged.
+    Text(String),
+}
+
+impl RetryAfter {
+    /// Returns the header value.
+    #[must_use]
+    pub fn header(&self) -> String {
+        match self {
+            Self::Seconds(seconds) => seconds.to_string(),
+            Self::Text(text) => text.clone(),
+        }
+    }
+}
+
+/// One scripted fault. `X` holds the fields of one particular simulator.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rule<X> {
+    /// Operation that the rule applies to.
+    pub operation: String,
+    /// First matching request that triggers the rule, counted from 1 since the rule was added.
+    /// Default: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<u64>,
+    /// Number of times the rule fires; 0 means without limit.
+    #[serde(default = "once")]
+    pub count: u64,
+    /// Substring that the request's subject must contain. Absent: every subject matches.
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    pub matching: Option<String>,
+    /// Status of the error response.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// `Retry-After` header of the error response.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<RetryAfter>,
+    /// Error code in the body of the error response.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Complete body of the replacement response. Without `status`, it is sent with status 200.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// Content type of `body`. Default: `application/json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// Breaks the connection instead of sending a response.
+    #[serde(default)]
+    pub drop_response: bool,
+    /// Fraction (0 to 1) of the work that is done before the response is lost or replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_fraction: Option<f64>,
+    /// Delay before the response, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_ms: Option<u64>,
+    /// Fields of the particular simulator.
+    #[serde(skip_deserializing, flatten)]
+    pub extra: X,
+}
+
+/// Names of the fields that rules of all simulators have.
+const COMMON_FIELDS: [&str; 12] = [
+    "operation",
+    "position",
+    "count",
+    "match",
+    "status",
+    "retryAfter",
+    "code",
+    "body",
+    "contentType",
+    "dropResponse",
+    "storeFraction",
+    "delayMs",
+];
+
+fn once() -> u64 {
+    1
+}
+
+impl<X: DeserializeOwned + Default> Rule<X> {
+    /// Parses a rule strictly: a field that neither `Rule` nor `X` knows is an error that names it.
+    ///
+    /// serde does not support `flatten` together with `deny_unknown_fields`, so the fields are
+    /// split by hand.
+    pub(crate) fn parse(value: Value, operations: &[&str]) -> Result<Self, String> {
+        let Value::Object(fields) = value else {
+            return Err("a rule is a JSON object".to_owned());
+        };
+        let (common, extra): (Map<_, _>, Map<_, _>) =
+            fields.into_iter().partition(|(name, _)| COMMON_FIELDS.contains(&name.as_str()));
+        let mut rule: Self = from_fields(common)?;
+        rule.extra = from_fields(extra)?;
+        if !operations.contains(&rule.operation.as_str()) {
+            return Err(format!(
+                "unknown operation `{}`, expected one of {}",
+                rule.operation,
+                operations.join(", ")
+            ));
+        }
+        if rule.position == Some(0) {
+            return Err("`position` counts from 1".to_owned());
+        }
+        if rule.store_fraction.is_some_and(|x| !(0.0..=1.0).contains(&x)) {
+            return Err("`storeFraction` lies between 0 and 1".to_owned());
+        }
+        if rule.status.is_some_and(|status| !(200..=599).contains(&status)) {
+            return Err("`status` lies between 200 and 599".to_owned());
+        }
+        let header_values =
+            [rule.retry_after.as_ref().map(RetryAfter::header), rule.content_type.clone()];
+        if header_values.iter().flatten().any(|v| http::HeaderValue::from_str(v).is_err()) {
+            return Err("`retryAfter` and `contentType` are header values".to_owned());
+        }
+        Ok(rule)
+    }
+}
+
+fn from_fields<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, String> {
+    serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())
+}
+
+impl<X> Rule<X> {
+    /// Returns whether the rule replaces the response with its own.
+    #[must_use]
+    pub fn replaces_answer(&self) -> bool {
+        self.status.is_some() || self.body.is_some()
+    }
+
+    /// Returns whether an all-or-nothing operation is carried out. A `status` alone means that it
+    /// is not; `storeFraction: 1` means that it is carried out although the client gets an error.
+    #[must_use]
+    pub fn does_work(&self) -> bool {
+        match self.store_fraction {
+            Some(fraction) => fraction >= 1.0,
+            None => self.status.is_none(),
+        }
+    }
+
+    /// Returns how many of `length` bytes are stored.
+    #[must_use]
+    pub fn stored_bytes(&self, length: u64) -> u64 {
+        match self.store_fraction {
+            Some(fraction) => part_of(length, fraction),
+            None if self.status.is_some() => 0,
+            None => length,
+        }
+    }
+
+    /// Returns the delay before the response.
+    #[must_use]
+    pub fn delay(&self) -> Option<Duration> {
+        self.delay_ms.map(Duration::from_millis)
+    }
+}
+
+/// Returns that fraction of `length`, rounded down.
+#[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "lengths are far below 2^52 and the fraction is clamped to 0..=1"
+)]
+pub fn part_of(length: u64, fraction: f64) -> u64 {
+    ((length as f64) * fraction.clamp(0.0, 1.0)).floor() as u64
+}
