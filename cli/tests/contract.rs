@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use docferry_cli::{ClientError, NewTransfer};
 use serde_json::json;
-use support::{STAGE, asked_for, client, client_of, problem, sent, status, unreachable_address};
+use support::{
+    STAGE, client, client_for_url, problem_response, transfer_status, transfer_status_request,
+    unreachable_address, upload_request,
+};
 use wiremock::matchers::{body_json, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -21,7 +24,7 @@ fn new_transfer(path: Option<&str>) -> NewTransfer {
 #[tokio::test]
 async fn upload_sends_the_fields_of_the_contract() {
     let server = MockServer::start().await;
-    sent()
+    upload_request()
         .and(body_json(json!({
             "objGuid": "q83vASNFZ4k=",
             "email": "judge@example.test",
@@ -41,7 +44,7 @@ async fn upload_sends_the_fields_of_the_contract() {
 #[tokio::test]
 async fn upload_without_folder_sends_null() {
     let server = MockServer::start().await;
-    sent()
+    upload_request()
         .and(body_json(json!({
             "objGuid": "q83vASNFZ4k=", "email": "judge@example.test", "filePath": null,
         })))
@@ -69,8 +72,8 @@ async fn terminate_sends_ids_and_accepts_the_contract_response() {
 #[tokio::test]
 async fn status_reads_the_fields_of_the_contract() {
     let server = MockServer::start().await;
-    asked_for("t1")
-        .respond_with(ResponseTemplate::new(200).set_body_json(status(100)))
+    transfer_status_request("t1")
+        .respond_with(ResponseTemplate::new(200).set_body_json(transfer_status(100)))
         .mount(&server)
         .await;
     let read = client(&server).status("t1").await.unwrap();
@@ -81,16 +84,16 @@ async fn status_reads_the_fields_of_the_contract() {
     assert_eq!(read.mime.as_deref(), Some("application/pdf"));
     assert_eq!(read.end_delivery_dtm.as_deref(), Some("2026-11-23T09:01:00+00:00"));
     // Serialized again, it is the same document: no field is lost, renamed or added.
-    assert_eq!(serde_json::to_value(&read).unwrap(), status(100));
+    assert_eq!(serde_json::to_value(&read).unwrap(), transfer_status(100));
 }
 
 #[tokio::test]
 async fn corrected_spelling_of_percent_transfered_is_refused() {
     let server = MockServer::start().await;
-    let mut wrong = status(50);
+    let mut wrong = transfer_status(50);
     wrong["percentTransferred"] =
         wrong.as_object_mut().unwrap().remove("percentTransfered").unwrap();
-    asked_for("t1")
+    transfer_status_request("t1")
         .respond_with(ResponseTemplate::new(200).set_body_json(wrong))
         .mount(&server)
         .await;
@@ -103,7 +106,7 @@ async fn http_statuses_map_to_client_errors() {
     let server = MockServer::start().await;
     for code in [400, 401, 403, 404, 413, 422, 429, 500, 502, 503, 504, 302] {
         let id = format!("s{code}");
-        asked_for(&id).respond_with(ResponseTemplate::new(code)).mount(&server).await;
+        transfer_status_request(&id).respond_with(ResponseTemplate::new(code)).mount(&server).await;
         let error = client(&server).status(&id).await.unwrap_err();
         let is_expected = match code {
             401 | 403 => matches!(error, ClientError::Unauthorized { .. }),
@@ -121,17 +124,18 @@ async fn problem_document_and_retry_after_are_returned() {
     let server = MockServer::start().await;
     let body = json!({"type": "about:blank", "title": "Busy", "status": 503,
         "detail": "The object store does not answer.", "code": "SOURCE_UNAVAILABLE"});
-    asked_for("t1")
-        .respond_with(problem(503, &body).insert_header("retry-after", "7"))
+    transfer_status_request("t1")
+        .respond_with(problem_response(503, &body).insert_header("retry-after", "7"))
         .mount(&server)
         .await;
     let error = client(&server).status("t1").await.unwrap_err();
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
     assert_eq!(error.problem().unwrap().code.as_deref(), Some("SOURCE_UNAVAILABLE"));
     assert!(error.to_string().contains("Busy: The object store does not answer."), "{error}");
+
     let body = json!({"title": "Not yet", "status": 409, "code": "NOT_SETTLED"});
-    asked_for("t2")
-        .respond_with(problem(409, &body).insert_header("retry-after", "5"))
+    transfer_status_request("t2")
+        .respond_with(problem_response(409, &body).insert_header("retry-after", "5"))
         .mount(&server)
         .await;
     let error = client(&server).status("t2").await.unwrap_err();
@@ -142,7 +146,7 @@ async fn problem_document_and_retry_after_are_returned() {
 #[tokio::test]
 async fn web_page_with_200_is_an_invalid_response() {
     let server = MockServer::start().await;
-    asked_for("t1")
+    transfer_status_request("t1")
         .respond_with(ResponseTemplate::new(200).set_body_raw("<html>hello</html>", "text/html"))
         .mount(&server)
         .await;
@@ -153,7 +157,7 @@ async fn web_page_with_200_is_an_invalid_response() {
 #[tokio::test]
 async fn connection_error_shows_no_address() {
     let address = unreachable_address();
-    let error = client_of(&address).status("t1").await.unwrap_err();
+    let error = client_for_url(&address).status("t1").await.unwrap_err();
     assert!(matches!(error, ClientError::Unreachable { .. }) && error.had_no_effect());
     assert!(!format!("{error:?} {error}").contains(&address));
 }

@@ -5,16 +5,16 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::jobs::{call, job, ok, stands};
+use support::jobs::{download_request, job_status, json_response, serve_job_status};
 use support::{
-    PASSWORD, answers, api, docferry, json_lines, problem, serves_transfer_status, status, stderr,
-    stdout,
+    PASSWORD, api_url, assert_exit_code, json_lines, problem_response, run_docferry,
+    serve_transfer_status, stderr, stdout, transfer_status, transfer_status_responses,
 };
 use wiremock::matchers::{query_param, query_param_is_missing};
 use wiremock::{MockServer, ResponseTemplate};
 
 fn summary(id: &str, status: &str) -> Value {
-    let mut summary = job(id, status, &[]);
+    let mut summary = job_status(id, status, &[]);
     let fields = summary.as_object_mut().unwrap();
     fields.retain(|name, _| ["jobId", "status", "attempts", "timestamps"].contains(&name.as_str()));
     fields.insert("totalFileIds".into(), json!(3));
@@ -24,18 +24,18 @@ fn summary(id: &str, status: &str) -> Value {
 
 fn page(ids: &[&str], next: Option<&str>) -> ResponseTemplate {
     let items: Vec<_> = ids.iter().map(|id| summary(id, "completed")).collect();
-    ok(&json!({ "items": items, "nextPageToken": next }))
+    json_response(&json!({ "items": items, "nextPageToken": next }))
 }
 
 /// Serves a history of three pages, with two jobs, one job and two jobs.
 async fn history(server: &MockServer) {
-    call("GET", "history")
+    download_request("GET", "history")
         .and(query_param_is_missing("pageToken"))
         .respond_with(page(&["j5", "j4"], Some("a/+=")))
         .mount(server)
         .await;
     for (token, ids, next) in [("a/+=", &["j3"][..], Some("b")), ("b", &["j2", "j1"], None)] {
-        call("GET", "history")
+        download_request("GET", "history")
             .and(query_param("pageToken", token))
             .respond_with(page(ids, next))
             .mount(server)
@@ -51,13 +51,15 @@ fn ids(lines: &[Value]) -> Vec<&str> {
 async fn list_reads_pages_up_to_the_limit() {
     let server = MockServer::start().await;
     history(&server).await;
-    let output = docferry(&api(&server), PASSWORD, &["--json", "list"]).await;
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let output = run_docferry(&api_url(&server), PASSWORD, &["--json", "list"]).await;
+    assert_exit_code(&output, 0);
+
     let lines = json_lines(&output);
     assert_eq!(ids(&lines), ["j5", "j4", "j3", "j2", "j1"]);
     assert_eq!(lines[0], summary("j5", "completed"));
+
     let before = server.received_requests().await.unwrap().len();
-    let output = docferry(&api(&server), PASSWORD, &["list", "--limit=3"]).await;
+    let output = run_docferry(&api_url(&server), PASSWORD, &["list", "--limit=3"]).await;
     let text = stdout(&output);
     assert_eq!(text.lines().count(), 3, "{text}");
     assert!(text.starts_with("j5  2026-11-23T09:00:00.000Z  completed "), "{text}");
@@ -67,15 +69,15 @@ async fn list_reads_pages_up_to_the_limit() {
 #[tokio::test]
 async fn list_filters_by_person_and_state() {
     let server = MockServer::start().await;
-    call("GET", "jobs")
+    download_request("GET", "jobs")
         .and(query_param("userId", "sub:ada+1"))
         .and(query_param("status", "processing_artifacts"))
         .respond_with(page(&["j1"], None))
         .mount(&server)
         .await;
     let args = ["list", "--user=sub:ada+1", "--status=processing_artifacts"];
-    let output = docferry(&api(&server), PASSWORD, &args).await;
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let output = run_docferry(&api_url(&server), PASSWORD, &args).await;
+    assert_exit_code(&output, 0);
     assert_eq!(stdout(&output).lines().count(), 1);
 }
 
@@ -86,19 +88,25 @@ async fn retry_waits_for_cleanup_and_watches_the_job() {
         "expiresAt": "2026-11-24T09:00:00.000Z" });
     // The last run is still being cleaned up.
     let not_settled = json!({ "title": "Not yet", "status": 409, "code": "NOT_SETTLED" });
-    call("POST", "retry/j1")
-        .respond_with(problem(409, &not_settled))
+    download_request("POST", "retry/j1")
+        .respond_with(problem_response(409, &not_settled))
         .up_to_n_times(2)
         .mount(&server)
         .await;
-    call("POST", "retry/j1")
+    download_request("POST", "retry/j1")
         .respond_with(ResponseTemplate::new(202).set_body_json(accepted))
         .mount(&server)
         .await;
-    let done = job("j1", "completed", &[(10_001, "completed", 10)]);
-    stands(&server, "j1", &[job("j1", "running", &[(10_001, "running", 10)]), done]).await;
-    let output = docferry(&api(&server), PASSWORD, &["retry", "j1", "--watch"]).await;
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let done = job_status("j1", "completed", &[(10_001, "completed", 10)]);
+    serve_job_status(
+        &server,
+        "j1",
+        &[job_status("j1", "running", &[(10_001, "running", 10)]), done],
+    )
+    .await;
+    let output = run_docferry(&api_url(&server), PASSWORD, &["retry", "j1", "--watch"]).await;
+    assert_exit_code(&output, 0);
+
     let expected = "j1  retried, attempt 2\nj1  1 of 1 documents  10 bytes  completed\n";
     assert_eq!(stdout(&output), expected);
 }
@@ -107,11 +115,11 @@ async fn retry_waits_for_cleanup_and_watches_the_job() {
 async fn retry_is_not_repeated_when_it_may_have_taken_effect() {
     let server = MockServer::start().await;
     for (id, code, exit) in [("busy", 503, 5), ("runs", 409, 1), ("gone", 404, 1)] {
-        call("POST", &format!("retry/{id}"))
-            .respond_with(problem(code, &json!({ "title": "No", "status": code })))
+        download_request("POST", &format!("retry/{id}"))
+            .respond_with(problem_response(code, &json!({ "title": "No", "status": code })))
             .mount(&server)
             .await;
-        let output = docferry(&api(&server), PASSWORD, &["retry", id]).await;
+        let output = run_docferry(&api_url(&server), PASSWORD, &["retry", id]).await;
         assert_eq!(output.status.code(), Some(exit), "{id}: {}", stderr(&output));
     }
     assert_eq!(server.received_requests().await.unwrap().len(), 3);
@@ -120,37 +128,40 @@ async fn retry_is_not_repeated_when_it_may_have_taken_effect() {
 #[tokio::test]
 async fn watch_handles_jobs_and_transfers_together() {
     let server = MockServer::start().await;
-    let running = job("j1", "queued", &[(10_001, "queued", 10), (10_002, "queued", 20)]);
-    let done = job("j1", "completed", &[(10_001, "completed", 10), (10_002, "completed", 20)]);
-    stands(&server, "j1", &[running.clone(), running, done.clone()]).await;
-    serves_transfer_status(&server, "t1", answers(&[10, 100])).await;
-    let output = docferry(&api(&server), PASSWORD, &["--json", "watch", "j1", "t1"]).await;
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let running = job_status("j1", "queued", &[(10_001, "queued", 10), (10_002, "queued", 20)]);
+    let done =
+        job_status("j1", "completed", &[(10_001, "completed", 10), (10_002, "completed", 20)]);
+    serve_job_status(&server, "j1", &[running.clone(), running, done.clone()]).await;
+    serve_transfer_status(&server, "t1", transfer_status_responses(&[10, 100])).await;
+    let output = run_docferry(&api_url(&server), PASSWORD, &["--json", "watch", "j1", "t1"]).await;
+    assert_exit_code(&output, 0);
     // The presigned URLs of the documents are not printed.
     let mut expected = done;
     expected.as_object_mut().unwrap().retain(|name, _| name != "url" && name != "result");
-    assert_eq!(json_lines(&output), [expected, status(100)]);
+    assert_eq!(json_lines(&output), [expected, transfer_status(100)]);
 }
 
 #[tokio::test]
 async fn transfer_known_to_both_apis_is_watched_as_transfer() {
     let server = MockServer::start().await;
-    let mut known = job("t1", "running", &[(0, "running", 10)]);
+    let mut known = job_status("t1", "running", &[(0, "running", 10)]);
     known["items"][0]["file_id"] = Value::Null;
-    stands(&server, "t1", &[known]).await;
-    serves_transfer_status(&server, "t1", answers(&[100])).await;
-    let output = docferry(&api(&server), PASSWORD, &["--json", "watch", "t1"]).await;
-    assert_eq!(json_lines(&output), [status(100)], "{}", stderr(&output));
+    serve_job_status(&server, "t1", &[known]).await;
+    serve_transfer_status(&server, "t1", transfer_status_responses(&[100])).await;
+    let output = run_docferry(&api_url(&server), PASSWORD, &["--json", "watch", "t1"]).await;
+    assert_eq!(json_lines(&output), [transfer_status(100)], "{}", stderr(&output));
 }
 
 #[tokio::test]
 async fn watch_of_failed_or_canceled_jobs_exits_2_with_the_reason() {
     let server = MockServer::start().await;
-    stands(&server, "bad", &[job("bad", "failed", &[(10_001, "failed", 10)])]).await;
-    stands(&server, "off", &[job("off", "canceled", &[(10_001, "canceled", 10)])]).await;
+    serve_job_status(&server, "bad", &[job_status("bad", "failed", &[(10_001, "failed", 10)])])
+        .await;
+    serve_job_status(&server, "off", &[job_status("off", "canceled", &[(10_001, "canceled", 10)])])
+        .await;
     for (id, text) in [("bad", "The document was not found."), ("off", "stopped on request")] {
-        let output = docferry(&api(&server), PASSWORD, &["watch", id]).await;
-        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        let output = run_docferry(&api_url(&server), PASSWORD, &["watch", id]).await;
+        assert_exit_code(&output, 2);
         assert!(stdout(&output).contains(text), "{}", stdout(&output));
     }
 }
@@ -158,24 +169,30 @@ async fn watch_of_failed_or_canceled_jobs_exits_2_with_the_reason() {
 #[tokio::test]
 async fn cancel_reports_the_state_of_running_and_ended_jobs() {
     let server = MockServer::start().await;
-    let running = job("runs", "running", &[(10_001, "running", 10)]);
-    let canceled = job("runs", "canceled", &[(10_001, "canceled", 10)]);
-    stands(&server, "runs", &[running.clone(), running.clone(), running, canceled]).await;
-    stands(&server, "done", &[job("done", "completed", &[(10_001, "completed", 10)])]).await;
-    call("POST", "cancel/runs")
+    let running = job_status("runs", "running", &[(10_001, "running", 10)]);
+    let canceled = job_status("runs", "canceled", &[(10_001, "canceled", 10)]);
+    serve_job_status(&server, "runs", &[running.clone(), running.clone(), running, canceled]).await;
+    serve_job_status(
+        &server,
+        "done",
+        &[job_status("done", "completed", &[(10_001, "completed", 10)])],
+    )
+    .await;
+    download_request("POST", "cancel/runs")
         .respond_with(
             ResponseTemplate::new(202)
                 .set_body_json(json!({ "jobId": "runs", "status": "canceling" })),
         )
         .mount(&server)
         .await;
-    call("POST", "cancel/done")
-        .respond_with(problem(409, &json!({ "title": "It has ended", "status": 409 })))
+    download_request("POST", "cancel/done")
+        .respond_with(problem_response(409, &json!({ "title": "It has ended", "status": 409 })))
         .mount(&server)
         .await;
     let args = ["--json", "cancel", "runs", "done", "--watch"];
-    let output = docferry(&api(&server), PASSWORD, &args).await;
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let output = run_docferry(&api_url(&server), PASSWORD, &args).await;
+    assert_exit_code(&output, 0);
+
     let lines = json_lines(&output);
     assert_eq!(lines[0], json!({ "jobId": "runs", "outcome": "asked" }));
     assert_eq!(lines[1], json!({ "jobId": "done", "outcome": "completed" }));

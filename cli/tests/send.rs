@@ -4,13 +4,14 @@
 
 mod support;
 
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::{
-    PASSWORD, api, command, docferry, json_lines, problem, run, sent, stderr, stdout,
-    unreachable_address,
+    PASSWORD, api_url, assert_exit_code, assert_stderr_contains, assert_stderr_lacks,
+    docferry_command, json_lines, problem_response, run_command, run_docferry, stderr, stdout,
+    unreachable_address, upload_request,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -28,7 +29,7 @@ async fn server_with(responses: Vec<ResponseTemplate>) -> MockServer {
     let server = MockServer::start().await;
     let last = responses.len() - 1;
     for (at, response) in responses.into_iter().enumerate() {
-        let mock = sent().respond_with(response);
+        let mock = upload_request().respond_with(response);
         let mock = if at == last { mock } else { mock.up_to_n_times(1) };
         mock.mount(&server).await;
     }
@@ -47,11 +48,7 @@ async fn keys(server: &MockServer) -> Vec<String> {
 /// Response of a service that accepts no new work, with this `Retry-After`.
 fn draining(seconds: &str) -> ResponseTemplate {
     let body = json!({ "title": "No new work is taken", "status": 503, "code": "DRAINING" });
-    problem(503, &body).insert_header("retry-after", seconds)
-}
-
-fn stderr_contains(output: &Output, text: &str) -> bool {
-    stderr(output).contains(text)
+    problem_response(503, &body).insert_header("retry-after", seconds)
 }
 
 #[tokio::test]
@@ -60,8 +57,8 @@ async fn lost_response_is_retried_with_the_same_key() {
     let lost_responses = [ResponseTemplate::new(502), ResponseTemplate::new(504), web_page];
     for lost in lost_responses {
         let server = server_with(vec![lost, accepted("QQ==", "t1")]).await;
-        let output = docferry(&api(&server), PASSWORD, &SEND).await;
-        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let output = run_docferry(&api_url(&server), PASSWORD, &SEND).await;
+        assert_exit_code(&output, 0);
         assert_eq!(stdout(&output), "t1  QQ==\n");
         let keys = keys(&server).await;
         assert!(keys.len() == 2 && keys[0] == keys[1] && keys[0].len() >= 32, "{keys:?}");
@@ -72,8 +69,8 @@ async fn lost_response_is_retried_with_the_same_key() {
 async fn each_document_gets_its_own_idempotency_key() {
     let server = server_with(vec![accepted("QQ==", "t1")]).await;
     let args = ["send", "QQ==", "QQ==", "--email", "judge@example.test"];
-    docferry(&api(&server), PASSWORD, &args).await;
-    docferry(&api(&server), PASSWORD, &args).await;
+    run_docferry(&api_url(&server), PASSWORD, &args).await;
+    run_docferry(&api_url(&server), PASSWORD, &args).await;
     let mut keys = keys(&server).await;
     keys.sort();
     keys.dedup();
@@ -104,8 +101,9 @@ async fn broken_connection_is_retried_with_the_same_key() {
         }
         heads
     });
-    let output = docferry(&address, PASSWORD, &SEND).await;
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let output = run_docferry(&address, PASSWORD, &SEND).await;
+    assert_exit_code(&output, 0);
+
     let heads = serving.await.unwrap();
     let key = |head: &str| {
         let line = head.lines().find(|line| line.to_lowercase().starts_with("idempotency-key"));
@@ -118,23 +116,20 @@ async fn broken_connection_is_retried_with_the_same_key() {
 async fn unknown_outcome_is_reported_with_a_command_to_retry() {
     let server = server_with(vec![ResponseTemplate::new(503), accepted("QQ==", "t1")]).await;
     let args = [&SEND[..], &["--path", "Lists/It's", "--retries=0"]].concat();
-    let output = docferry(&api(&server), PASSWORD, &args).await;
-    assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
-    assert!(
-        stderr_contains(&output, "it is not known whether QQ== was accepted"),
-        "{}",
-        stderr(&output)
-    );
-    assert!(!stderr_contains(&output, "QQ== was not accepted"), "{}", stderr(&output));
+    let output = run_docferry(&api_url(&server), PASSWORD, &args).await;
+    assert_exit_code(&output, 5);
+    assert_stderr_contains(&output, "it is not known whether QQ== was accepted");
+    assert_stderr_lacks(&output, "QQ== was not accepted");
 
     let shown = stderr(&output);
     let line = shown.lines().find_map(|line| line.trim().strip_prefix("docferry ")).unwrap();
-    let plain = command(&api(&server), PASSWORD, &[]);
+    let plain = docferry_command(&api_url(&server), PASSWORD, &[]);
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", &format!("\"$0\" {line}")]).arg(plain.get_program());
     shell.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let output = run(shell).await;
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let output = run_command(shell).await;
+    assert_exit_code(&output, 0);
+
     let keys = keys(&server).await;
     assert_eq!(keys[0], keys[1]);
     let requests = server.received_requests().await.unwrap();
@@ -143,13 +138,14 @@ async fn unknown_outcome_is_reported_with_a_command_to_retry() {
 
 #[tokio::test]
 async fn unknown_outcome_is_a_json_line_with_the_key() {
-    let unauthorized = problem(401, &json!({ "title": "Unauthorized", "status": 401 }));
+    let unauthorized = problem_response(401, &json!({ "title": "Unauthorized", "status": 401 }));
     // The first request may have been accepted; the refusal of its retry does not change
     // that.
     let server = server_with(vec![ResponseTemplate::new(504), unauthorized]).await;
     let args = ["--json", "send", "QQ==", "Qg==", "--email", "judge@example.test"];
-    let output = docferry(&api(&server), PASSWORD, &args).await;
-    assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+    let output = run_docferry(&api_url(&server), PASSWORD, &args).await;
+    assert_exit_code(&output, 4);
+
     let lines = json_lines(&output);
     assert_eq!(lines[0]["objGuid"], "QQ==");
     assert_eq!(lines[0]["mayBeAccepted"], true);
@@ -157,62 +153,63 @@ async fn unknown_outcome_is_a_json_line_with_the_key() {
     // The second document was not sent, and the command reports that.
     assert_eq!((lines.len(), &lines[1]["objGuid"]), (2, &json!("Qg==")));
     assert_eq!(lines[1]["mayBeAccepted"], Value::Null);
-    assert!(stderr_contains(&output, "Qg== was not sent"));
+    assert_stderr_contains(&output, "Qg== was not sent");
 }
 
 #[tokio::test]
 async fn refusal_after_a_lost_response_is_reported_as_refusal() {
-    let refused = problem(400, &json!({ "title": "Wrong", "code": "INVALID_REQUEST" }));
+    let refused = problem_response(400, &json!({ "title": "Wrong", "code": "INVALID_REQUEST" }));
     let server = server_with(vec![ResponseTemplate::new(502), refused]).await;
-    let output = docferry(&api(&server), PASSWORD, &SEND).await;
-    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-    assert!(stderr_contains(&output, "QQ== was not accepted"), "{}", stderr(&output));
+    let output = run_docferry(&api_url(&server), PASSWORD, &SEND).await;
+    assert_exit_code(&output, 1);
+    assert_stderr_contains(&output, "QQ== was not accepted");
 }
 
 #[tokio::test]
 async fn draining_service_is_retried_within_limits() {
     let server = server_with(vec![draining("1"), draining("1"), accepted("QQ==", "t1")]).await;
     let start = std::time::Instant::now();
-    let output = docferry(&api(&server), PASSWORD, &SEND).await;
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let output = run_docferry(&api_url(&server), PASSWORD, &SEND).await;
+    assert_exit_code(&output, 0);
     assert!(start.elapsed() >= Duration::from_secs(2));
 
     let server = server_with(vec![draining("1")]).await;
     let args = [&SEND[..], &["--retries=1"]].concat();
-    let output = docferry(&api(&server), PASSWORD, &args).await;
-    assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
+    let output = run_docferry(&api_url(&server), PASSWORD, &args).await;
+    assert_exit_code(&output, 5);
     // A draining service accepts nothing, so the outcome is known.
-    assert!(stderr_contains(&output, "QQ== was not accepted"), "{}", stderr(&output));
+    assert_stderr_contains(&output, "QQ== was not accepted");
     assert_eq!(keys(&server).await.len(), 2);
 
     let server = server_with(vec![draining("3600")]).await;
     let args = [&SEND[..], &["--timeout=5"]].concat();
-    let output = docferry(&api(&server), PASSWORD, &args).await;
-    assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
+    let output = run_docferry(&api_url(&server), PASSWORD, &args).await;
+    assert_exit_code(&output, 5);
 }
 
 #[tokio::test]
 async fn request_that_is_being_recorded_is_retried() {
-    let pending = problem(409, &json!({ "title": "Recording", "code": "REQUEST_PENDING" }));
+    let pending =
+        problem_response(409, &json!({ "title": "Recording", "code": "REQUEST_PENDING" }));
     let server = server_with(vec![pending, accepted("QQ==", "t1")]).await;
-    let output = docferry(&api(&server), PASSWORD, &SEND).await;
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let output = run_docferry(&api_url(&server), PASSWORD, &SEND).await;
+    assert_exit_code(&output, 0);
 }
 
 #[tokio::test]
 async fn refused_connection_is_reported_as_not_accepted() {
     let args = [&SEND[..], &["--retries=0"]].concat();
-    let output = docferry(&unreachable_address(), PASSWORD, &args).await;
-    assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
-    assert!(stderr_contains(&output, "QQ== was not accepted"), "{}", stderr(&output));
+    let output = run_docferry(&unreachable_address(), PASSWORD, &args).await;
+    assert_exit_code(&output, 5);
+    assert_stderr_contains(&output, "QQ== was not accepted");
 }
 
 #[tokio::test]
 async fn one_idempotency_key_for_several_documents_is_refused() {
     let server = server_with(vec![accepted("QQ==", "t1")]).await;
     let args = ["send", "QQ==", "Qg==", "--email", "judge@example.test", "--idempotency-key", "k"];
-    let output = docferry(&api(&server), PASSWORD, &args).await;
-    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let output = run_docferry(&api_url(&server), PASSWORD, &args).await;
+    assert_exit_code(&output, 1);
     assert!(server.received_requests().await.unwrap().is_empty());
 }
 
@@ -221,12 +218,12 @@ async fn one_idempotency_key_for_several_documents_is_refused() {
 async fn ctrl_c_reports_that_the_pending_request_may_be_accepted() {
     let server = MockServer::start().await;
     let slow = accepted("QQ==", "t1").set_delay(Duration::from_secs(30));
-    sent()
+    upload_request()
         .and(body_partial_json(json!({ "objGuid": "QQ==" })))
         .respond_with(slow)
         .mount(&server)
         .await;
-    let mut sending = command(&api(&server), PASSWORD, &SEND);
+    let mut sending = docferry_command(&api_url(&server), PASSWORD, &SEND);
     let child = sending.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let start = std::time::Instant::now();
     while server.received_requests().await.unwrap().is_empty() {
@@ -235,12 +232,9 @@ async fn ctrl_c_reports_that_the_pending_request_may_be_accepted() {
     }
     let pid = child.id().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+
     let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
-    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
-    assert!(
-        stderr_contains(&output, "it is not known whether QQ== was accepted"),
-        "{}",
-        stderr(&output)
-    );
-    assert!(stderr_contains(&output, &keys(&server).await[0]), "{}", stderr(&output));
+    assert_exit_code(&output, 130);
+    assert_stderr_contains(&output, "it is not known whether QQ== was accepted");
+    assert_stderr_contains(&output, &keys(&server).await[0]);
 }

@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses only a part")]
 #![allow(clippy::unwrap_used, reason = "test support")]
 
+pub(crate) mod bucket;
 pub(crate) mod jobs;
-pub(crate) mod store;
 
 use std::process::{Command, Output, Stdio};
 
@@ -15,23 +15,32 @@ use wiremock::{Mock, MockBuilder, MockServer, ResponseTemplate};
 
 pub(crate) const USERNAME: &str = "scv";
 pub(crate) const PASSWORD: &str = "correct-horse-7";
+/// Path of the stage in the address of an emulated API.
 pub(crate) const STAGE: &str = "/_aws/execute-api/a1b2/local";
 
-pub(crate) fn api(server: &MockServer) -> String {
+/// Returns the address of the mock API, with its stage.
+pub(crate) fn api_url(server: &MockServer) -> String {
     format!("{}{STAGE}", server.uri())
 }
 
+/// Returns a client of the mock API.
 pub(crate) fn client(server: &MockServer) -> Client {
-    client_of(&api(server))
+    client_for_url(&api_url(server))
 }
 
-pub(crate) fn client_of(api: &str) -> Client {
+/// Returns a client of the API at this address.
+pub(crate) fn client_for_url(api_url: &str) -> Client {
     let credentials = Credentials::Account { username: USERNAME.into(), password: PASSWORD.into() };
-    Client::new(api, credentials).unwrap()
+    Client::new(api_url, credentials).unwrap()
 }
+
+/// Size of the document of a transfer in bytes.
+pub(crate) const TRANSFER_SIZE: u64 = 9_000_000;
 
 /// A complete status document of a transfer, written by hand from the contract.
-pub(crate) fn status(percent: u8) -> Value {
+pub(crate) fn transfer_status(percent: u8) -> Value {
+    // The service learns name and size when the document has been pushed, at 10 %.
+    let is_size_known = percent >= 10;
     json!({
         "transferId": "t1",
         "percentTransfered": percent,
@@ -39,16 +48,16 @@ pub(crate) fn status(percent: u8) -> Value {
         "endDeliveryDtm": (percent == 100).then_some("2026-11-23T09:01:00+00:00"),
         "error": false,
         "lastErrorMessage": null,
-        "fileSize": if percent >= 10 { 9_000_000 } else { 0 },
-        "fileName": (percent >= 10).then_some("Ōtāhuhu #3.pdf"),
+        "fileSize": if is_size_known { TRANSFER_SIZE } else { 0 },
+        "fileName": is_size_known.then_some("Ōtāhuhu #3.pdf"),
         "filePath": "Court Lists/2026-11-23",
-        "mime": (percent >= 10).then_some("application/pdf"),
+        "mime": is_size_known.then_some("application/pdf"),
     })
 }
 
 /// A status document of a transfer that failed with this message.
-pub(crate) fn failed(percent: u8, message: &str) -> Value {
-    let mut status = status(percent);
+pub(crate) fn failed_transfer_status(percent: u8, message: &str) -> Value {
+    let mut status = transfer_status(percent);
     status["error"] = json!(true);
     status["lastErrorMessage"] = json!(message);
     status["endDeliveryDtm"] = json!("2026-11-23T09:01:00+00:00");
@@ -56,42 +65,44 @@ pub(crate) fn failed(percent: u8, message: &str) -> Value {
 }
 
 /// A response with a problem document.
-pub(crate) fn problem(status: u16, body: &Value) -> ResponseTemplate {
+pub(crate) fn problem_response(status: u16, body: &Value) -> ResponseTemplate {
     ResponseTemplate::new(status)
         .set_body_raw(serde_json::to_vec(body).unwrap(), "application/problem+json")
 }
 
 /// Matches a poll of a transfer's status by the service account.
-pub(crate) fn asked_for(transfer_id: &str) -> MockBuilder {
+pub(crate) fn transfer_status_request(transfer_id: &str) -> MockBuilder {
     Mock::given(method("GET"))
         .and(path(format!("{STAGE}/document/status/{transfer_id}")))
         .and(basic_auth(USERNAME, PASSWORD))
 }
 
 /// Matches an upload request of the service account.
-pub(crate) fn sent() -> MockBuilder {
+pub(crate) fn upload_request() -> MockBuilder {
     Mock::given(method("POST"))
         .and(path(format!("{STAGE}/document/upload")))
         .and(basic_auth(USERNAME, PASSWORD))
 }
 
-/// Serves the status of a transfer: each of `answers` once, then the last one forever.
-pub(crate) async fn serves_transfer_status(
+/// Serves the status of a transfer: each of `responses` once, then the last one forever.
+pub(crate) async fn serve_transfer_status(
     server: &MockServer,
     transfer_id: &str,
-    answers: Vec<ResponseTemplate>,
+    responses: Vec<ResponseTemplate>,
 ) {
-    let last = answers.len() - 1;
-    for (at, answer) in answers.into_iter().enumerate() {
-        let mock = asked_for(transfer_id).respond_with(answer);
+    let last = responses.len() - 1;
+    for (at, response) in responses.into_iter().enumerate() {
+        let mock = transfer_status_request(transfer_id).respond_with(response);
         let mock = if at == last { mock } else { mock.up_to_n_times(1) };
         mock.mount(server).await;
     }
 }
 
 /// Responses with the status of a transfer at these percentages.
-pub(crate) fn answers(percents: &[u8]) -> Vec<ResponseTemplate> {
-    percents.iter().map(|p| ResponseTemplate::new(200).set_body_json(status(*p))).collect()
+pub(crate) fn transfer_status_responses(percents: &[u8]) -> Vec<ResponseTemplate> {
+    let response =
+        |percent: &u8| ResponseTemplate::new(200).set_body_json(transfer_status(*percent));
+    percents.iter().map(response).collect()
 }
 
 /// An address on which no process listens. (A dropped `MockServer` stays alive in a pool,
@@ -101,14 +112,14 @@ pub(crate) fn unreachable_address() -> String {
 }
 
 /// Command that runs the real binary with the service account's credentials.
-pub(crate) fn command(api: &str, password: &str, args: &[&str]) -> Command {
+pub(crate) fn docferry_command(api_url: &str, password: &str, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_docferry"));
     for variable in ["TOKEN", "TOKEN_URL", "TOKEN_SCOPE", "CLIENT_ID", "CLIENT_SECRET"] {
         command.env_remove(format!("DOCFERRY_{variable}"));
     }
     command
         .args(args)
-        .env("DOCFERRY_API", api)
+        .env("DOCFERRY_API", api_url)
         .env("DOCFERRY_USERNAME", USERNAME)
         .env("DOCFERRY_PASSWORD", password)
         .stdin(Stdio::null());
@@ -116,23 +127,44 @@ pub(crate) fn command(api: &str, password: &str, args: &[&str]) -> Command {
 }
 
 /// Runs a command and waits for its end.
-pub(crate) async fn run(mut command: Command) -> Output {
+pub(crate) async fn run_command(mut command: Command) -> Output {
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 
 /// Runs the real binary and waits for its end.
-pub(crate) async fn docferry(api: &str, password: &str, args: &[&str]) -> Output {
-    run(command(api, password, args)).await
+pub(crate) async fn run_docferry(api_url: &str, password: &str, args: &[&str]) -> Output {
+    run_command(docferry_command(api_url, password, args)).await
 }
 
+/// Returns the standard output of a command.
 pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
+/// Returns the standard error of a command.
 pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
+/// Fails with the standard error unless the command exited with this code.
+#[track_caller]
+pub(crate) fn assert_exit_code(output: &Output, expected: i32) {
+    assert_eq!(output.status.code(), Some(expected), "{}", stderr(output));
+}
+
+/// Fails with the standard error unless it contains the text.
+#[track_caller]
+pub(crate) fn assert_stderr_contains(output: &Output, text: &str) {
+    assert!(stderr(output).contains(text), "{}", stderr(output));
+}
+
+/// Fails with the standard error if it contains the text.
+#[track_caller]
+pub(crate) fn assert_stderr_lacks(output: &Output, text: &str) {
+    assert!(!stderr(output).contains(text), "{}", stderr(output));
+}
+
+/// Parses the JSON lines of the standard output.
 pub(crate) fn json_lines(output: &Output) -> Vec<Value> {
     stdout(output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

@@ -7,7 +7,9 @@ mod common;
 use std::collections::BTreeSet;
 
 use axum::body::Body;
-use common::{api, caller, initiate, initiate_routes_with, reads, request, send};
+use common::{
+    build_request, caller, initiate_routes, initiate_routes_with, send, status_routes, transfer_api,
+};
 use docferry_contract::scope::Scope;
 use docferry_http::TransferApi;
 use docferry_testkit::{Fault, Mode, World};
@@ -18,13 +20,13 @@ use serde_json::{Value, json};
 const BODY: &str = r#"{"objGuid":"AAAA","email":"a@b.example","filePath":"Lists"}"#;
 
 fn keyed(key: &str, body: &str) -> Request<Body> {
-    let mut req = request("POST", "/document/upload", body.to_owned());
-    req.headers_mut().insert("idempotency-key", key.parse().unwrap());
-    req
+    let mut request = build_request("POST", "/document/upload", body.to_owned());
+    request.headers_mut().insert("idempotency-key", key.parse().unwrap());
+    request
 }
 
 async fn upload(world: &World, key: &str, body: &str) -> (StatusCode, Value) {
-    let (response, answer) = send(initiate(world), keyed(key, body)).await;
+    let (response, answer) = send(initiate_routes(world), keyed(key, body)).await;
     (response.status(), answer)
 }
 
@@ -37,10 +39,12 @@ async fn repeated_upload_with_one_key_makes_one_transfer() {
     let world = World::default();
     let (status, first) = upload(&world, "k-1", BODY).await;
     assert_eq!(status, StatusCode::ACCEPTED);
+
     let reordered = r#"{ "filePath": "Lists", "email": "a@b.example", "objGuid": "AAAA" }"#;
     for body in [BODY, reordered] {
         assert_eq!(upload(&world, "k-1", body).await, (StatusCode::ACCEPTED, first.clone()));
     }
+
     assert_eq!(count(&world), 1);
 
     let (_, other) = upload(&world, "k-2", BODY).await;
@@ -61,10 +65,11 @@ async fn different_body_with_the_same_upload_key_is_rejected() {
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
         assert_eq!(problem["code"], "REQUEST_NAME_REUSED", "{body}");
     }
+
     let mut job =
-        request("POST", "/v1/download/initiate", json!({ "file_id": 10_001 }).to_string());
+        build_request("POST", "/v1/download/initiate", json!({ "file_id": 10_001 }).to_string());
     job.headers_mut().insert("idempotency-key", "k".parse().unwrap());
-    assert_ne!(send(initiate(&world), job).await.0.status(), StatusCode::ACCEPTED);
+    assert_ne!(send(initiate_routes(&world), job).await.0.status(), StatusCode::ACCEPTED);
     assert_eq!(count(&world), 1);
 }
 
@@ -74,7 +79,7 @@ async fn upload_keys_are_scoped_to_their_caller() {
     let (_, first) = upload(&world, "k", BODY).await;
     let mut foreign = keyed("k", BODY);
     foreign.extensions_mut().insert(caller("sub:other", Scope::Service.into()));
-    let (response, other) = send(initiate(&world), foreign).await;
+    let (response, other) = send(initiate_routes(&world), foreign).await;
     assert_eq!(response.status(), StatusCode::ACCEPTED);
     assert_ne!(other["transferId"], first["transferId"]);
 }
@@ -83,10 +88,10 @@ async fn upload_keys_are_scoped_to_their_caller() {
 async fn malformed_upload_key_is_refused_and_creates_nothing() {
     let world = World::default();
     for key in ["", " ", "\u{e9}", "x".repeat(256).as_str()] {
-        let mut req = request("POST", "/document/upload", BODY);
+        let mut request = build_request("POST", "/document/upload", BODY);
         let value = http::HeaderValue::from_bytes(key.as_bytes()).unwrap();
-        req.headers_mut().insert("idempotency-key", value);
-        let (response, problem) = send(initiate(&world), req).await;
+        request.headers_mut().insert("idempotency-key", value);
+        let (response, problem) = send(initiate_routes(&world), request).await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{key}");
         assert!(problem["errors"][0]["detail"].as_str().unwrap().contains("Idempotency-Key"));
     }
@@ -114,8 +119,8 @@ async fn upload_repeated_after_a_lost_answer_makes_one_transfer() {
 #[tokio::test]
 async fn simultaneous_uploads_with_one_key_make_one_transfer() {
     let world = World::default();
-    let req = (0..8).map(|_| upload(&world, "k", BODY));
-    let answers = futures::future::join_all(req).await;
+    let request = (0..8).map(|_| upload(&world, "k", BODY));
+    let answers = futures::future::join_all(request).await;
     let accepted = answers.iter().filter(|(status, _)| *status == StatusCode::ACCEPTED);
     let ids: BTreeSet<_> = accepted.map(|(_, answer)| answer["transferId"].to_string()).collect();
     assert_eq!((ids.len(), count(&world)), (1, 1), "{answers:?}");
@@ -137,7 +142,8 @@ async fn upload_key_never_outlives_the_record_of_its_transfer() {
 async fn drained_service_repeats_an_upload_it_accepted_before() {
     let world = World::default();
     let (_, first) = upload(&world, "k", BODY).await;
-    let drained = || initiate_routes_with(&world, TransferApi { drain: true, ..api(&world) });
+    let drained =
+        || initiate_routes_with(&world, TransferApi { drain: true, ..transfer_api(&world) });
     let (response, answer) = send(drained(), keyed("k", BODY)).await;
     assert_eq!((response.status(), answer), (StatusCode::ACCEPTED, first));
     let (response, problem) = send(drained(), keyed("new", BODY)).await;
@@ -152,7 +158,7 @@ async fn history_lists_transfers_of_the_viewer() {
     let (_, first) = upload(&world, "k", BODY).await;
     for call in ["history", "jobs?status=running"] {
         let path = format!("/v1/download/{call}");
-        let (response, page) = send(reads(&world), request("GET", &path, "")).await;
+        let (response, page) = send(status_routes(&world), build_request("GET", &path, "")).await;
         assert_eq!(response.status(), StatusCode::OK);
         if call == "history" {
             assert_eq!(page["items"][0]["jobId"], first["transferId"]);

@@ -19,6 +19,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 const GUID: &str = "3q2+7wAA/AAAAAAAAAAAAA==";
 
 #[derive(Default)]
+/// Credentials whose password may have changed.
 struct Secrets {
     /// Password returned for [`Freshness::Fresh`]; `None` if it has not changed.
     fresh_password: Option<&'static str>,
@@ -43,23 +44,25 @@ impl CredentialsProvider<OrdsCredentials> for Secrets {
     }
 }
 
-fn settings(base: &str) -> OrdsSettings {
-    OrdsSettings::new(format!("{base}/ords/"), "DB", "nfs-1")
+/// Settings for a server at `base_url`.
+fn settings(base_url: &str) -> OrdsSettings {
+    OrdsSettings::new(format!("{base_url}/ords/"), "DB", "nfs-1")
 }
 
-fn source_with(base: &str, secrets: Secrets) -> OrdsSource<Secrets> {
-    OrdsSource::new(settings(base), secrets).unwrap()
+fn source_with(base_url: &str, secrets: Secrets) -> OrdsSource<Secrets> {
+    OrdsSource::new(settings(base_url), secrets).unwrap()
 }
 
-fn source(base: &str) -> OrdsSource<Secrets> {
-    source_with(base, Secrets::default())
+fn source(base_url: &str) -> OrdsSource<Secrets> {
+    source_with(base_url, Secrets::default())
 }
 
 fn guid() -> docferry_domain::ids::ObjectGuid {
     GUID.parse().unwrap()
 }
 
-async fn server_with_response(answer: ResponseTemplate) -> MockServer {
+/// Starts a server that gives this response to each request.
+async fn start_server_with_response(answer: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
     Mock::given(method("GET")).respond_with(answer).mount(&server).await;
     server
@@ -128,7 +131,8 @@ async fn rejected_ords_credentials_are_reread_and_retried_only_if_changed() {
 #[tokio::test]
 async fn connection_failures_are_unavailable_and_show_no_secret() {
     let slow =
-        server_with_response(ResponseTemplate::new(200).set_delay(Duration::from_secs(5))).await;
+        start_server_with_response(ResponseTemplate::new(200).set_delay(Duration::from_secs(5)))
+            .await;
     let broken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let broken_url = format!("http://{}", broken.local_addr().unwrap());
     tokio::spawn(async move {
@@ -138,8 +142,9 @@ async fn connection_failures_are_unavailable_and_show_no_secret() {
             tcp.write_all(cut).await.unwrap();
         }
     });
-    for base in [slow.uri().as_str(), &broken_url, "http://127.0.0.1:1"] {
-        let short_timeout = OrdsSettings { timeout: Duration::from_millis(500), ..settings(base) };
+    for base_url in [slow.uri().as_str(), &broken_url, "http://127.0.0.1:1"] {
+        let short_timeout =
+            OrdsSettings { timeout: Duration::from_millis(500), ..settings(base_url) };
         let source = OrdsSource::new(short_timeout, Secrets::default()).unwrap();
         let error = source.push(&guid()).await.unwrap_err();
         let SourceError::Unavailable(cause) = error else { panic!("{error:?}") };
@@ -154,7 +159,7 @@ async fn connection_failures_are_unavailable_and_show_no_secret() {
 async fn ords_redirect_is_not_followed() {
     let elsewhere = MockServer::start().await;
     let redirect = ResponseTemplate::new(302).insert_header("location", elsewhere.uri().as_str());
-    let server = server_with_response(redirect).await;
+    let server = start_server_with_response(redirect).await;
     let answer = source(&server.uri()).push(&guid()).await;
     assert!(matches!(answer, Err(SourceError::InvalidAnswer)), "{answer:?}");
     assert!(elsewhere.received_requests().await.unwrap().is_empty());
@@ -164,11 +169,11 @@ async fn ords_redirect_is_not_followed() {
 async fn oversized_response_is_invalid() {
     let body = format!("{{\"filename\":\"{}", "a".repeat(200_000));
     let server =
-        server_with_response(ResponseTemplate::new(200).set_body_string(body.clone())).await;
+        start_server_with_response(ResponseTemplate::new(200).set_body_string(body.clone())).await;
     let answer = source(&server.uri()).push(&guid()).await;
     assert!(matches!(answer, Err(SourceError::InvalidAnswer)), "{answer:?}");
 
-    let server = server_with_response(ResponseTemplate::new(404).set_body_string(body)).await;
+    let server = start_server_with_response(ResponseTemplate::new(404).set_body_string(body)).await;
     let answer = source(&server.uri()).push(&guid()).await;
     assert!(matches!(answer, Err(SourceError::NotFound)), "{answer:?}");
 }

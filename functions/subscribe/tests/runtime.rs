@@ -23,7 +23,8 @@ fn now() -> Timestamp {
     Timestamp::now()
 }
 
-fn queued() -> Transfer {
+/// Returns a transfer that waits for a slot.
+fn queued_transfer() -> Transfer {
     let new = builders::new_transfer();
     let person = Person::new("sub:ada");
     let now = now();
@@ -39,7 +40,7 @@ fn queued() -> Transfer {
 }
 
 /// The transfer while it is uploading.
-fn moved(queued: &Transfer, bytes_done: u64) -> Transfer {
+fn uploading_transfer(queued: &Transfer, bytes_done: u64) -> Transfer {
     Transfer {
         phase: Phase::Uploading,
         started_at: Some(queued.created_at),
@@ -49,18 +50,19 @@ fn moved(queued: &Transfer, bytes_done: u64) -> Transfer {
     }
 }
 
-fn completed(queued: &Transfer) -> Transfer {
+/// The transfer after its delivery.
+fn completed_transfer(queued: &Transfer) -> Transfer {
     let artifact = Artifact { key: "downloads/x/0".to_owned(), size: 1_000 };
     Transfer {
         phase: Phase::Completed,
         ended_at: Some(queued.created_at),
         delivery: Some(artifact.into()),
-        ..moved(queued, 1_000)
+        ..uploading_transfer(queued, 1_000)
     }
 }
 
 /// Event of API Gateway, with `Last-Event-ID` if given.
-fn event(last_id: Option<&str>) -> Value {
+fn subscribe_event(last_id: Option<&str>) -> Value {
     let sample = include_str!("../../../events/subscribe/follow.json");
     let mut event: Value = serde_json::from_str(sample).unwrap();
     if let Some(id) = last_id {
@@ -73,36 +75,42 @@ fn event(last_id: Option<&str>) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn events_are_sent_while_the_job_is_running() {
     let mut function = Function::start("STREAM").await;
-    let job = queued();
+    let job = queued_transfer();
     function.table.put(&job);
-    let mut answer = function.runtime.invoke(&event(None), LONG_LIMIT).await;
+    let mut answer = function.runtime.invoke(&subscribe_event(None), LONG_LIMIT).await;
     assert_eq!(answer.headers["lambda-runtime-function-response-mode"], "streaming");
     assert_eq!(answer.headers["transfer-encoding"], "chunked");
+
     let kind = "application/vnd.awslambda.http-integration-response";
     assert_eq!(answer.headers["content-type"], kind);
     let prelude = answer.prelude().await;
     assert_eq!(prelude["statusCode"], 200);
     assert_eq!(prelude["headers"]["content-type"], "text/event-stream");
+
     // API Gateway does not accept lists as header values here.
     let headers = prelude["headers"].as_object().unwrap();
     assert!(headers.values().all(Value::is_string), "{prelude}");
 
     answer.until("event: progress").await;
     assert!(answer.body().starts_with("retry: "), "{}", answer.body());
-    function.table.put(&moved(&job, 500));
+    function.table.put(&uploading_transfer(&job, 500));
     answer.until("\"percent\":55").await;
     assert!(answer.body().contains("\"status\":\"running\""), "{}", answer.body());
-    function.table.put(&completed(&job));
+
+    function.table.put(&completed_transfer(&job));
     answer.rest().await;
     let body = answer.body();
     assert!(body.contains("event: result\nid: 1.completed.100.1000.end\ndata: {\"url\":\"http"));
+
     let order =
         ["queued", "running", "completed"].map(|s| body.find(&format!("\"status\":\"{s}\"")));
     assert!(order.is_sorted() && order[0].is_some(), "{body}");
 
     // Second invocation of the same process: no events are left.
-    let mut answer = function.runtime.invoke(&event(Some(&answer.last_id())), LONG_LIMIT).await;
+    let mut answer =
+        function.runtime.invoke(&subscribe_event(Some(&answer.last_id())), LONG_LIMIT).await;
     assert_eq!(answer.prelude().await["statusCode"], 204);
+
     answer.rest().await;
     assert_eq!(answer.body(), "");
     let log = std::fs::read_to_string(&function.log).unwrap();
@@ -112,18 +120,18 @@ async fn events_are_sent_while_the_job_is_running() {
 #[tokio::test(flavor = "multi_thread")]
 async fn function_sends_heartbeats_and_ends_the_stream_before_its_timeout() {
     let mut function = Function::start("STREAM").await;
-    let job = queued();
+    let job = queued_transfer();
     function.table.put(&job);
     // A heartbeat comment after 15 s, and the end of the stream 5 s before the time limit.
     let time = Duration::from_secs(28);
-    let mut answer = function.runtime.invoke(&event(None), time).await;
+    let mut answer = function.runtime.invoke(&subscribe_event(None), time).await;
     answer.until(": keep-alive\n\n").await;
     answer.rest().await;
     let last_id = answer.last_id();
     assert_eq!(answer.body().matches("event: ").count(), 2, "{}", answer.body());
 
-    function.table.put(&completed(&job));
-    let mut next = function.runtime.invoke(&event(Some(&last_id)), LONG_LIMIT).await;
+    function.table.put(&completed_transfer(&job));
+    let mut next = function.runtime.invoke(&subscribe_event(Some(&last_id)), LONG_LIMIT).await;
     next.rest().await;
     let events: Vec<_> =
         next.body().lines().filter_map(|l| l.strip_prefix("event: ")).map(str::to_owned).collect();
@@ -133,7 +141,7 @@ async fn function_sends_heartbeats_and_ends_the_stream_before_its_timeout() {
 #[tokio::test(flavor = "multi_thread")]
 async fn streamed_error_response_has_its_status() {
     let mut function = Function::start("STREAM").await;
-    let mut answer = function.runtime.invoke(&event(None), LONG_LIMIT).await;
+    let mut answer = function.runtime.invoke(&subscribe_event(None), LONG_LIMIT).await;
     let prelude = answer.prelude().await;
     assert_eq!(prelude["statusCode"], 404);
     assert_eq!(prelude["headers"]["content-type"], "application/problem+json");
@@ -144,8 +152,8 @@ async fn streamed_error_response_has_its_status() {
 #[tokio::test(flavor = "multi_thread")]
 async fn buffered_response_has_no_prelude() {
     let mut function = Function::start("BUFFERED").await;
-    function.table.put(&completed(&queued()));
-    let mut answer = function.runtime.invoke(&event(None), LONG_LIMIT).await;
+    function.table.put(&completed_transfer(&queued_transfer()));
+    let mut answer = function.runtime.invoke(&subscribe_event(None), LONG_LIMIT).await;
     assert!(!answer.headers.contains_key("lambda-runtime-function-response-mode"));
     answer.rest().await;
     let whole: Value = serde_json::from_slice(&answer.bytes).unwrap();

@@ -7,7 +7,7 @@ mod support;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
-use support::{USER, bench};
+use support::{USER, start_bench};
 
 /// A DOCX container that was created by an independent writer (Python's `zipfile`).
 const DOCX: &str = concat!(
@@ -25,15 +25,16 @@ const DOCX: &str = concat!(
 
 #[tokio::test]
 async fn download_url_serves_ranges_and_requires_its_credential() {
-    let bench = bench().await;
+    let bench = start_bench().await;
     let all: Vec<u8> = (0..900_u16).map(|at| u8::try_from(at % 251).unwrap()).collect();
     // Sent as two fragments, so that it is stored in two files.
-    let url = bench.session("x/a.pdf", 400_000).await;
+    let url = bench.create_session("x/a.pdf", 400_000).await;
     let large = [&all[..]; 445].concat()[..400_000].to_vec();
-    assert_eq!(bench.put(&url, &large, 0, 327_680).await.0, 202);
-    assert_eq!(bench.put(&url, &large, 327_680, 400_000).await.0, 201);
+    assert_eq!(bench.put_fragment(&url, &large, 0, 327_680).await.0, 202);
+    assert_eq!(bench.put_fragment(&url, &large, 327_680, 400_000).await.0, 201);
+
     let content = format!("{}/v1.0/users/{USER}/drive/root:/x/a.pdf:/content", bench.graph.url());
-    let read = async |range: &str| {
+    let read_range = async |range: &str| {
         let request = bench.http.get(&content).bearer_auth(&bench.token).header("range", range);
         let answer = request.send().await.unwrap();
         let content_range = answer.headers().get("content-range").cloned();
@@ -41,34 +42,39 @@ async fn download_url_serves_ranges_and_requires_its_credential() {
         (answer.status().as_u16(), content_range, answer.bytes().await.unwrap().to_vec())
     };
     for (first, last) in [(0, 9), (327_670, 327_690), (399_999, 500_000)] {
-        let (status, content_range, bytes) = read(&format!("bytes={first}-{last}")).await;
+        let (status, content_range, bytes) = read_range(&format!("bytes={first}-{last}")).await;
         let last = last.min(399_999);
         assert_eq!(status, 206);
         assert_eq!(content_range.unwrap(), format!("bytes {first}-{last}/400000"));
         assert_eq!(bytes, large[first..=last]);
     }
+
     for wrong in ["bytes=400000-400001", "bytes=9-3", "lines=1-2"] {
-        assert_eq!(read(wrong).await.0, 416, "{wrong}");
+        assert_eq!(read_range(wrong).await.0, 416, "{wrong}");
     }
+
     let full_response = bench.http.get(&content).bearer_auth(&bench.token).send().await.unwrap();
     let address = full_response.url().to_string();
     assert!(full_response.bytes().await.unwrap() == large);
     assert_eq!(bench.http.get(&address).send().await.unwrap().status(), 200);
+
     let forged = address.replace("tempauth=v1.", "tempauth=v1.0");
     assert_eq!(bench.http.get(forged).send().await.unwrap().status(), 401);
 }
 
 #[tokio::test]
 async fn rewritten_container_keeps_its_content_parts() {
-    let bench = bench().await;
+    let bench = start_bench().await;
     let docx = STANDARD.decode(DOCX).unwrap();
-    bench.fault(json!({ "operation": "lastFragment", "rewrite": true })).await;
-    let url = bench.session("x/order.docx", docx.len()).await;
-    let (status, item) = bench.put(&url, &docx, 0, docx.len()).await;
+    bench.add_faults(json!({ "operation": "lastFragment", "rewrite": true })).await;
+    let url = bench.create_session("x/order.docx", docx.len()).await;
+    let (status, item) = bench.put_fragment(&url, &docx, 0, docx.len()).await;
     assert_eq!(status, 201);
-    let stored = bench.stored("x/order.docx").await;
+
+    let stored = bench.stored_bytes("x/order.docx").await;
     assert_eq!(item["size"], stored.len());
     assert!(stored != docx);
+
     // Returns an entry of the central directory, from its CRC-32 on.
     let entry = |file: &[u8], name: &str| {
         let at = file.windows(name.len()).rposition(|bytes| bytes == name.as_bytes()).unwrap();
@@ -78,6 +84,7 @@ async fn rewritten_container_keeps_its_content_parts() {
     for content in ["word/document.xml", "word/styles.xml"] {
         assert_eq!(entry(&stored, content), entry(&docx, content), "{content}");
     }
+
     let types = "[Content_Types].xml";
     assert_ne!(entry(&stored, types), entry(&docx, types));
     assert!(!entry(&stored, "docProps/custom.xml").is_empty());

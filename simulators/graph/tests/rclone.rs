@@ -23,7 +23,7 @@ use std::{
 use docferry_sim_graph::Config;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use support::{Bench, UNIT, USER, bench_with};
+use support::{Bench, FRAGMENT_UNIT, USER, start_bench_with};
 use tempfile::TempDir;
 
 /// Maximum run time of one rclone call.
@@ -57,11 +57,11 @@ impl RcloneBench {
         let config = Config { users: vec![USER.to_owned()], ..Config::default() };
         let setup = Self {
             program: program.into(),
-            bench: bench_with(config).await,
+            bench: start_bench_with(config).await,
             dir: TempDir::new().unwrap(),
         };
         let url = setup.bench.graph.url();
-        let drive = setup.bench.admin("/users").await[0]["driveId"].clone();
+        let drive = setup.bench.get_admin("/users").await[0]["driveId"].clone();
         let remote = format!(
             "[graph]\ntype = onedrive\nclient_id = simulated-client\n\
              client_secret = simulated-secret\nclient_credentials = true\n\
@@ -106,7 +106,7 @@ impl RcloneBench {
     }
 
     async fn files(&self) -> Vec<Value> {
-        self.bench.admin("/files").await.as_array().unwrap().clone()
+        self.bench.get_admin("/files").await.as_array().unwrap().clone()
     }
 }
 
@@ -144,6 +144,7 @@ async fn rclone_uploads_files_of_every_size() {
         let sha256 = setup.file(&name, size, 7);
         let path = format!("Court/{size} bytes/Ōtāhuhu #3 50% + l'été.bin");
         assert_success(&setup.copy(&name, &path, &[]).await);
+
         let files = setup.files().await;
         let stored = files.iter().find(|file| file["path"] == path.as_str()).unwrap();
         assert_eq!(stored["sha256"], sha256.as_str());
@@ -158,11 +159,11 @@ async fn rclone_uploads_files_of_every_size() {
 async fn assert_upload_survives(rules: Value) {
     let Some(setup) = RcloneBench::new().await else { return };
     let sha256 = setup.file("faulty.bin", 100 * MB, 9);
-    setup.bench.fault(rules).await;
+    setup.bench.add_faults(rules).await;
     assert_success(&setup.copy("faulty.bin", "faulty.bin", &[]).await);
     let files = setup.files().await;
     assert_eq!((files.len(), &files[0]["sha256"]), (1, &json!(sha256)));
-    for rule in setup.bench.admin("/faults").await.as_array().unwrap() {
+    for rule in setup.bench.get_admin("/faults").await.as_array().unwrap() {
         assert_eq!(rule["fired"], 1, "{rule}");
     }
 }
@@ -214,6 +215,7 @@ async fn rclone_replaces_changed_files_and_skips_unchanged_ones() {
     let Some(setup) = RcloneBench::new().await else { return };
     setup.file("doc.bin", 3 * MB, 1);
     assert_success(&setup.copy("doc.bin", "doc.bin", &[]).await);
+
     let before = setup.files().await;
     assert_success(&setup.copy("doc.bin", "doc.bin", &[]).await);
     assert_eq!(setup.files().await, before, "an unchanged file must not be uploaded again");
@@ -228,15 +230,16 @@ async fn rclone_replaces_changed_files_and_skips_unchanged_ones() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rclone_gets_an_error_for_too_large_fragments() {
     let Some(setup) = RcloneBench::new().await else { return };
-    setup.file("large.bin", 192 * UNIT + 1, 5);
+    setup.file("large.bin", 192 * FRAGMENT_UNIT + 1, 5);
     let too_large = ["--onedrive-chunk-size", "60M"];
     let result = setup.copy("large.bin", "large.bin", &too_large).await;
     assert!(!result.status.success() && result.log.contains("smaller than 60 MiB"), "{result:?}");
     assert_success(
         &setup.copy("large.bin", "large.bin", &["--onedrive-chunk-size", "57.5M"]).await,
     );
-    assert_eq!(setup.files().await[0]["largestFragment"], 184 * UNIT);
-    let sessions = setup.bench.admin("/sessions").await;
+    assert_eq!(setup.files().await[0]["largestFragment"], 184 * FRAGMENT_UNIT);
+
+    let sessions = setup.bench.get_admin("/sessions").await;
     let open = sessions.as_array().unwrap().iter().filter(|session| session["state"] == "open");
     assert_eq!(open.count(), 0, "rclone must delete the session that it abandons");
 }

@@ -62,6 +62,7 @@ async fn ranges_are_served_if_the_etag_matches() {
     assert_eq!((part.status().as_u16(), header(&part, "content-length")), (206, "1001"));
     assert_eq!(header(&part, "content-range"), "bytes 4194000-4195000/10000000");
     assert_eq!(part.bytes().await.unwrap(), whole[4_194_000..=4_195_000]);
+
     for (range, tag, status) in [
         ("bytes=0-1", "\"other\"", 412),
         ("bytes=10000000-", tag, 416),
@@ -89,6 +90,7 @@ async fn invalid_requests_get_the_error_codes_of_s3() {
         let body = response.text().await.unwrap();
         assert!(body.contains(&format!("<Code>{code}</Code>")), "{body}");
     }
+
     let other = store.http.head(format!("{}/simulated-bucket/x", store.s3.url()));
     assert_eq!(other.header("authorization", unknown_key).send().await.unwrap().status(), 403);
     assert_eq!(store.request(Method::HEAD, "").send().await.unwrap().status(), 200);
@@ -107,6 +109,7 @@ async fn objects_can_be_listed_by_folder_and_deleted() {
     assert!(root.contains("<CommonPrefixes><Prefix>a/</Prefix></CommonPrefixes>"), "{root}");
     assert!(root.contains("<Key>b&amp;c</Key>") && root.contains("<KeyCount>3</KeyCount>"));
     assert!(list("?list-type=2&prefix=a%2F2").await.contains("<Key>a/2</Key>"));
+
     for _ in 0..2 {
         assert_eq!(store.request(Method::DELETE, "/d").send().await.unwrap().status(), 204);
     }
@@ -126,14 +129,17 @@ async fn bandwidth_is_limited_and_response_bodies_can_break() {
     let (bytes, took) = read().await;
     assert_eq!(bytes.unwrap().len(), 400_000);
     assert!(took > Duration::from_millis(480), "{took:?}");
+
     store.admin("/faults", &json!({ "operation": "getObject", "breakAfter": 0.5 })).await;
     assert!(read().await.0.is_err());
     assert_eq!(read().await.0.unwrap().len(), 400_000);
+
     let url = format!("{}/requests", store.s3.admin_url());
     let log: Value = store.http.get(&url).send().await.unwrap().json().await.unwrap();
     let log: Vec<_> = log.as_array().unwrap().iter().map(|e| (&e["status"], &e["bytes"])).collect();
     let (whole, null) = (json!(400_000), Value::Null);
     assert_eq!(log, [(&json!(200), &whole), (&null, &json!(200_000)), (&json!(200), &whole)]);
+
     store.http.delete(&url).send().await.unwrap();
     assert_eq!(store.http.get(&url).send().await.unwrap().text().await.unwrap(), "[]");
 }

@@ -7,8 +7,10 @@ use docferry_domain::upload::refusal::{self, Decision, Occupant, Operation, TABL
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, FaultResult, Seen};
-use crate::row::{LARGE, Row, SMALL, row};
+use crate::CONCURRENT_RUNS;
+use crate::bench::Bench;
+use crate::result::Observation;
+use crate::row::{LARGE_SIZE, Row, SMALL_SIZE, row};
 
 /// `Retry-After` of throttled responses, in seconds. It is longer than any pause that the client
 /// chooses itself.
@@ -50,7 +52,8 @@ const fn simulator_name(operation: Operation) -> &'static str {
 }
 
 impl Case {
-    fn text(&self) -> String {
+    /// Describes the case in a failure message.
+    fn description(&self) -> String {
         let Self { operation, row, status } = self;
         format!("{operation:?} {status} {:?} {:?} {:?}", row.codes, row.policies, row.occupants)
     }
@@ -89,7 +92,7 @@ impl Case {
         if self.row.decision == Decision::Wait {
             fault["retryAfter"] = json!(RETRY_AFTER);
         }
-        let before = match self.operation {
+        let preceding_fault = match self.operation {
             // The pause gives the test time to put a file at the destination after the session
             // was opened.
             Operation::Fragment | Operation::LastFragment if self.foreign_file().is_some() => {
@@ -112,7 +115,7 @@ impl Case {
             Operation::DriveLookup => json!({ "operation": "simplePut", "status": 404 }),
             _ => return fault,
         };
-        json!([before, fault])
+        json!([preceding_fault, fault])
     }
 
     fn size(&self) -> u64 {
@@ -121,16 +124,16 @@ impl Case {
             | Operation::Fragment
             | Operation::LastFragment
             | Operation::SessionStatus
-            | Operation::SessionDelete => LARGE,
-            _ => SMALL,
+            | Operation::SessionDelete => LARGE_SIZE,
+            _ => SMALL_SIZE,
         }
     }
 
     fn scenario(&self) -> Row {
-        let scenario = row("", "", self.size(), self.rules()).under(self.policy());
+        let scenario = row("", "", self.size(), self.rules()).with_policy(self.policy());
         match self.foreign_file() {
             Some(place) if self.is_fragment_operation() => scenario.with_later_file_at(place),
-            Some(place) => scenario.beside(place),
+            Some(place) => scenario.with_foreign_file_at(place),
             None => scenario,
         }
     }
@@ -143,11 +146,12 @@ impl Case {
     }
 
     /// Returns whether the client acted as the decision says, apart from the outcome.
-    fn is_executed(&self, seen: &Seen) -> bool {
-        let count = |operation: &str| seen.requests.get(operation).copied().unwrap_or_default();
+    fn is_executed(&self, observation: &Observation) -> bool {
+        let count =
+            |operation: &str| observation.requests.get(operation).copied().unwrap_or_default();
         let repeated = count(simulator_name(self.operation)) >= 2;
         match self.row.decision {
-            Decision::Wait => seen.waited_seconds >= RETRY_AFTER && repeated,
+            Decision::Wait => observation.waited_seconds >= RETRY_AFTER && repeated,
             Decision::RenewToken => count("token") == 2 && repeated,
             // The PUT that led to the lookup of the drive is repeated.
             Decision::Repeat { .. } if self.operation == Operation::DriveLookup => {
@@ -157,33 +161,37 @@ impl Case {
             Decision::Reconcile => match self.operation {
                 Operation::CreateSession => repeated,
                 Operation::SmallPut => repeated && count("getItem") >= 1,
-                _ => count("sessionStatus") >= 1 && seen.came.sessions == 1,
+                _ => count("sessionStatus") >= 1 && observation.result.sessions == 1,
             },
-            Decision::Resume => count("sessionStatus") >= 1 && seen.came.sessions == 1,
-            Decision::NewSession | Decision::AlreadyGone => seen.came.sessions == 2,
-            Decision::WaitForPath => (5..60).contains(&seen.waited_seconds) && repeated,
-            Decision::NextNumber => seen.paths.iter().any(|path| path == "Court/order 1.pdf"),
+            Decision::Resume => count("sessionStatus") >= 1 && observation.result.sessions == 1,
+            Decision::NewSession | Decision::AlreadyGone => observation.result.sessions == 2,
+            Decision::WaitForPath => (5..60).contains(&observation.waited_seconds) && repeated,
+            Decision::NextNumber => {
+                observation.paths.iter().any(|path| path == "Court/order 1.pdf")
+            }
             Decision::CheckDrive => count("getDrive") >= 1 && repeated,
             Decision::Absent => count("getDrive") >= 1 && count("simplePut") == 2,
             // If the failure is retryable, such as a lock, the workflow repeats the step.
-            Decision::Fail(code) => code.is_retryable() || seen.came.sessions <= 1,
+            Decision::Fail(code) => code.is_retryable() || observation.result.sessions <= 1,
         }
     }
 }
 
+/// Runs a case and returns a description of a mismatch.
 async fn run(case: Case) -> Option<String> {
     let task = async move {
         let scenario = case.scenario();
         let bench = Bench::start(&scenario).await;
-        let came = bench.run(&scenario).await;
-        let seen = bench.seen(came).await;
-        let is_expected =
-            seen.came.outcome == case.outcome() && seen.came.open == 0 && case.is_executed(&seen);
-        let Seen { came, requests, waited_seconds, .. } = &seen;
+        let result = bench.run(&scenario).await;
+        let observation = bench.observe(result).await;
+        let is_expected = observation.result.outcome == case.outcome()
+            && observation.result.open_sessions == 0
+            && case.is_executed(&observation);
+        let Observation { result, requests, waited_seconds, .. } = &observation;
         (!is_expected).then(|| {
-            let text = case.text();
+            let text = case.description();
             let decision = case.row.decision;
-            format!("{text}: {decision:?}\n  {came:?}\n  {requests:?} {waited_seconds} s")
+            format!("{text}: {decision:?}\n  {result:?}\n  {requests:?} {waited_seconds} s")
         })
     };
     tokio::spawn(task).await.unwrap()
@@ -193,8 +201,12 @@ async fn run(case: Case) -> Option<String> {
 async fn client_executes_every_decision_of_the_error_table() {
     let cases = cases();
     let count = cases.len();
-    let mismatches: Vec<String> =
-        futures::stream::iter(cases).map(run).buffered(32).filter_map(async |w| w).collect().await;
+    let mismatches: Vec<String> = futures::stream::iter(cases)
+        .map(run)
+        .buffered(CONCURRENT_RUNS)
+        .filter_map(async |mismatch| mismatch)
+        .collect()
+        .await;
     println!("{count} decisions, {} not executed as expected", mismatches.len());
     assert!(mismatches.is_empty(), "{}", mismatches.join("\n"));
 }

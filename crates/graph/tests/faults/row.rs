@@ -2,12 +2,17 @@
 
 use docferry_app::ports::ConflictPolicy::{self, Replace};
 use docferry_domain::failure::FailureCode;
-use docferry_testkit::World;
+use docferry_testkit::{World, zip_container};
 use serde_json::Value;
 
-pub(crate) const SMALL: u64 = 1_000_000;
-pub(crate) const LARGE: u64 = 5_000_000;
+/// Maximum size of a document that is uploaded in one request, without a session.
+const MAX_WHOLE_PUT_SIZE: u64 = 4_000_000;
+/// Size of a document that is uploaded in one request.
+pub(crate) const SMALL_SIZE: u64 = 1_000_000;
+/// Size of a document that is uploaded in four fragments.
+pub(crate) const LARGE_SIZE: u64 = 5_000_000;
 
+/// A fault and its expected result.
 pub(crate) struct Row {
     /// Number of the fault in the design; `–` if it has none.
     pub(crate) number: &'static str,
@@ -19,7 +24,7 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) policy: ConflictPolicy,
     /// Folder and name of another owner's file that exists from the start.
-    pub(crate) foreign: Option<(&'static str, &'static str)>,
+    pub(crate) foreign_file: Option<(&'static str, &'static str)>,
     /// Folder and name of another owner's file that appears during the first pause.
     pub(crate) later_file: Option<(&'static str, &'static str)>,
     /// Fault rules of the simulator.
@@ -27,11 +32,11 @@ pub(crate) struct Row {
     /// Whether open sessions expire during pauses.
     pub(crate) sessions_expire: bool,
     /// Change of the source during pauses.
-    pub(crate) meanwhile: fn(&World),
+    pub(crate) change_source: fn(&World),
     /// Expected outcome.
     pub(crate) outcome: Result<(), FailureCode>,
     /// Expected number of received bytes minus the document's size.
-    pub(crate) extra: i64,
+    pub(crate) excess_bytes: i64,
     /// Expected number of created sessions.
     pub(crate) sessions: usize,
     /// Expected number of files in the drive after the end.
@@ -39,9 +44,10 @@ pub(crate) struct Row {
     /// Whether the delivery is expected to be recorded as rewritten.
     pub(crate) rewritten: bool,
     /// Whether the document is a ZIP container.
-    pub(crate) container: bool,
+    pub(crate) is_zip_container: bool,
 }
 
+/// Returns a row for a document of `size` bytes, which expects an undisturbed delivery.
 pub(crate) fn row(number: &'static str, fault: &'static str, size: u64, rules: Value) -> Row {
     Row {
         number,
@@ -49,82 +55,97 @@ pub(crate) fn row(number: &'static str, fault: &'static str, size: u64, rules: V
         size,
         name: "order.pdf",
         policy: Replace,
-        foreign: None,
+        foreign_file: None,
         later_file: None,
         rules,
         sessions_expire: false,
-        meanwhile: |_| {},
+        change_source: |_| {},
         outcome: Ok(()),
-        extra: 0,
-        sessions: usize::from(size > 4_000_000),
+        excess_bytes: 0,
+        sessions: usize::from(size > MAX_WHOLE_PUT_SIZE),
         files: 1,
         rewritten: false,
-        container: false,
+        is_zip_container: false,
     }
 }
 
+/// Returns a row for a document that is uploaded in fragments.
 pub(crate) fn large(number: &'static str, fault: &'static str, rules: Value) -> Row {
-    row(number, fault, LARGE, rules)
+    row(number, fault, LARGE_SIZE, rules)
 }
 
+/// Returns a row for a document that is uploaded in one request.
 pub(crate) fn small(number: &'static str, fault: &'static str, rules: Value) -> Row {
-    row(number, fault, SMALL, rules)
+    row(number, fault, SMALL_SIZE, rules)
 }
 
 impl Row {
-    /// Expects that so many bytes are sent again.
-    pub(crate) fn again(self, extra: i64) -> Self {
-        Self { extra, ..self }
+    /// Expects that this many bytes are sent again.
+    pub(crate) fn expect_resent_bytes(self, excess_bytes: i64) -> Self {
+        Self { excess_bytes, ..self }
     }
 
-    pub(crate) fn sessions(self, sessions: usize) -> Self {
+    pub(crate) fn expect_sessions(self, sessions: usize) -> Self {
         Self { sessions, ..self }
     }
 
-    pub(crate) fn sessions_expire(self) -> Self {
+    pub(crate) fn with_expiring_sessions(self) -> Self {
         Self { sessions_expire: true, ..self }
     }
 
-    pub(crate) fn under(self, policy: ConflictPolicy) -> Self {
+    pub(crate) fn with_policy(self, policy: ConflictPolicy) -> Self {
         Self { policy, ..self }
     }
 
     /// Adds another owner's file at the document's own path.
     pub(crate) fn with_existing_file(self) -> Self {
-        self.beside(("Court", "order.pdf"))
+        self.with_foreign_file_at(("Court", "order.pdf"))
     }
 
-    pub(crate) fn beside(self, place: (&'static str, &'static str)) -> Self {
-        Self { foreign: Some(place), ..self }
+    pub(crate) fn with_foreign_file_at(self, place: (&'static str, &'static str)) -> Self {
+        Self { foreign_file: Some(place), ..self }
     }
 
     pub(crate) fn with_later_file_at(self, place: (&'static str, &'static str)) -> Self {
         Self { later_file: Some(place), ..self }
     }
 
-    pub(crate) fn files(self, files: usize) -> Self {
+    pub(crate) fn expect_files(self, files: usize) -> Self {
         Self { files, ..self }
     }
 
-    pub(crate) fn named(self, name: &'static str) -> Self {
+    pub(crate) fn with_name(self, name: &'static str) -> Self {
         Self { name, ..self }
     }
 
-    pub(crate) fn meanwhile(self, meanwhile: fn(&World)) -> Self {
-        Self { meanwhile, ..self }
+    pub(crate) fn change_source_during_pauses(self, change: fn(&World)) -> Self {
+        Self { change_source: change, ..self }
     }
 
-    pub(crate) fn rewritten(self) -> Self {
+    pub(crate) fn expect_rewritten(self) -> Self {
         Self { rewritten: true, ..self }
     }
 
-    pub(crate) fn container(self) -> Self {
-        Self { container: true, ..self }
+    pub(crate) fn into_zip_container(self) -> Self {
+        Self { is_zip_container: true, ..self }
     }
 
-    /// Expects a failure after so many received bytes, with no file at the destination.
-    pub(crate) fn fails(self, code: FailureCode, received: i64) -> Self {
-        let extra = received - i64::try_from(self.size).unwrap();
-        Self { outcome: Err(code), extra, files: 0, ..self }
+    /// Expects a failure after this many received bytes, with no file at the destination.
+    pub(crate) fn expect_failure(self, code: FailureCode, received: i64) -> Self {
+        let excess_bytes = received - i64::try_from(self.size).unwrap();
+        Self { outcome: Err(code), excess_bytes, files: 0, ..self }
+    }
+
+    /// Returns the content of the document.
+    pub(crate) fn document(&self) -> Vec<u8> {
+        let bytes = |size| (0..size).map(|at| u8::try_from(at % 251).unwrap()).collect::<Vec<u8>>();
+        if !self.is_zip_container {
+            return bytes(self.size);
+        }
+        let container = |text: &[u8]| {
+            zip_container(&[("[Content_Types].xml", b"<Types/>"), ("word/document.xml", text)])
+        };
+        let overhead = container(b"").len() as u64;
+        container(&bytes(self.size - overhead)).to_vec()
     }
 }

@@ -2,7 +2,7 @@
 //! it.
 
 #![allow(dead_code, reason = "each test binary uses only a part")]
-#![allow(clippy::unwrap_used, reason = "only tests use this")]
+#![allow(clippy::unwrap_used, reason = "test helpers")]
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -24,7 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 pub(crate) struct ManualClock(Arc<Mutex<Timestamp>>);
 
 impl ManualClock {
-    pub(crate) fn forward(&self, seconds: i64) {
+    pub(crate) fn advance_seconds(&self, seconds: i64) {
         *self.0.lock().unwrap() += jiff::SignedDuration::from_secs(seconds);
     }
 }
@@ -37,17 +37,17 @@ impl Clock for ManualClock {
 
 /// Credentials provider that counts its lookups: cached ones and fresh ones.
 #[derive(Clone, Default)]
-pub(crate) struct Asked(Arc<[AtomicU32; 2]>);
+pub(crate) struct CountingCredentials(Arc<[AtomicU32; 2]>);
 
-impl Asked {
+impl CountingCredentials {
     /// Returns the numbers of cached and of fresh lookups.
-    pub(crate) fn cached_and_fresh(&self) -> (u32, u32) {
+    pub(crate) fn cached_and_fresh_lookups(&self) -> (u32, u32) {
         let read = |i: usize| self.0[i].load(Ordering::SeqCst);
         (read(0), read(1))
     }
 }
 
-impl CredentialsProvider<ClientCredentials> for Asked {
+impl CredentialsProvider<ClientCredentials> for CountingCredentials {
     async fn credentials(&self, lookup: Freshness) -> Result<ClientCredentials, Cause> {
         let fresh = lookup == Freshness::Fresh;
         self.0[usize::from(fresh)].fetch_add(1, Ordering::SeqCst);
@@ -58,19 +58,22 @@ impl CredentialsProvider<ClientCredentials> for Asked {
     }
 }
 
-pub(crate) type TestDrive = GraphDrive<Asked, ManualClock>;
+pub(crate) type TestDrive = GraphDrive<CountingCredentials, ManualClock>;
 
-pub(crate) fn settings(base: &str) -> GraphSettings {
+/// Settings for a server at `base_url`.
+pub(crate) fn settings(base_url: &str) -> GraphSettings {
     GraphSettings {
-        graph_url: base.to_owned(),
-        authority_url: base.to_owned(),
+        graph_url: base_url.to_owned(),
+        authority_url: base_url.to_owned(),
         stall_timeout: Duration::from_secs(20),
         ..GraphSettings::public_cloud("tenant")
     }
 }
 
-pub(crate) fn drive(base: &str) -> TestDrive {
-    GraphDrive::new(&settings(base), Asked::default(), ManualClock::default()).unwrap()
+/// Client of a server at `base_url`.
+pub(crate) fn drive(base_url: &str) -> TestDrive {
+    GraphDrive::new(&settings(base_url), CountingCredentials::default(), ManualClock::default())
+        .unwrap()
 }
 
 pub(crate) fn destination(folder: &str, name: &str) -> Destination {
@@ -85,11 +88,14 @@ pub(crate) fn range(start: u64, end: u64, total: u64) -> FragmentRange {
     FragmentRange { start, end, total }
 }
 
+/// Size of the chunks of a test stream in bytes.
+const CHUNK_SIZE: usize = 8192;
+
 /// Returns a stream of `len` bytes that counts the chunks read from it in `read_chunks`.
-pub(crate) fn counted(len: usize, read_chunks: &Arc<AtomicU32>) -> ByteStream {
+pub(crate) fn counted_stream(len: usize, read_chunks: &Arc<AtomicU32>) -> ByteStream {
     let read_chunks = Arc::clone(read_chunks);
-    let chunks = vec![Bytes::from(vec![b'x'; 8192]); len / 8192];
-    let rest = Bytes::from(vec![b'x'; len % 8192]);
+    let chunks = vec![Bytes::from(vec![b'x'; CHUNK_SIZE]); len / CHUNK_SIZE];
+    let rest = Bytes::from(vec![b'x'; len % CHUNK_SIZE]);
     futures::stream::iter(chunks.into_iter().chain([rest]))
         .map(move |chunk| {
             read_chunks.fetch_add(1, Ordering::SeqCst);
@@ -98,31 +104,33 @@ pub(crate) fn counted(len: usize, read_chunks: &Arc<AtomicU32>) -> ByteStream {
         .boxed()
 }
 
-pub(crate) fn bytes(len: usize) -> ByteStream {
-    counted(len, &Arc::default())
+/// Returns a stream of `len` bytes.
+pub(crate) fn byte_stream(len: usize) -> ByteStream {
+    counted_stream(len, &Arc::default())
 }
 
 /// Returns a stream of `len` bytes that then fails as if the source object had changed.
-pub(crate) fn failing_after(len: usize) -> ByteStream {
+pub(crate) fn stream_failing_after(len: usize) -> ByteStream {
     let error = futures::stream::iter([Err(ExchangeError::Changed)]);
-    bytes(len).chain(error).boxed()
+    byte_stream(len).chain(error).boxed()
 }
 
 /// Local server that accepts connections one by one.
 pub(crate) struct Listener {
     tcp: TcpListener,
-    pub(crate) base: String,
+    /// URL of the server, without a path.
+    pub(crate) base_url: String,
 }
 
 impl Listener {
     pub(crate) async fn bind() -> Self {
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", tcp.local_addr().unwrap());
-        Self { tcp, base }
+        let base_url = format!("http://{}", tcp.local_addr().unwrap());
+        Self { tcp, base_url }
     }
 
     pub(crate) fn upload_url(&self) -> UploadUrl {
-        UploadUrl::new(format!("{}/up?tempauth=s", self.base))
+        UploadUrl::new(format!("{}/up?tempauth=s", self.base_url))
     }
 
     pub(crate) async fn accept(&self) -> Connection {
@@ -135,7 +143,7 @@ pub(crate) struct Connection(pub(crate) TcpStream);
 
 impl Connection {
     /// Reads the head of the next request, as text.
-    pub(crate) async fn head(&mut self) -> String {
+    pub(crate) async fn read_head(&mut self) -> String {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(self.0.read_u8().await.unwrap());
@@ -144,8 +152,8 @@ impl Connection {
     }
 
     /// Reads the next request: its head, and its body of `Content-Length` bytes.
-    pub(crate) async fn request(&mut self) -> (String, Vec<u8>) {
-        let head = self.head().await;
+    pub(crate) async fn read_request(&mut self) -> (String, Vec<u8>) {
+        let head = self.read_head().await;
         let len = head
             .lines()
             .find_map(|line| line.strip_prefix("content-length: "))
@@ -155,10 +163,10 @@ impl Connection {
         (head, body)
     }
 
-    /// Sends a response. `extra` contains additional header lines, each with its line end.
-    pub(crate) async fn answer(&mut self, status: &str, extra: &str, body: &str) {
+    /// Sends a response. `headers` contains additional header lines, each with its line end.
+    pub(crate) async fn respond(&mut self, status: &str, headers: &str, body: &str) {
         let len = body.len();
-        let text = format!("HTTP/1.1 {status}\r\ncontent-length: {len}\r\n{extra}\r\n{body}");
+        let text = format!("HTTP/1.1 {status}\r\ncontent-length: {len}\r\n{headers}\r\n{body}");
         self.0.write_all(text.as_bytes()).await.unwrap();
     }
 }

@@ -45,7 +45,7 @@ impl Stream {
     /// Waits for the next chunk with events and returns them; empty at the end.
     pub(crate) async fn events(&mut self) -> Vec<Event> {
         while let Some(chunk) = self.chunk().await {
-            let found = events(&chunk);
+            let found = parse_events(&chunk);
             if !found.is_empty() {
                 return found;
             }
@@ -57,7 +57,7 @@ impl Stream {
     pub(crate) async fn rest(&mut self) -> Vec<Event> {
         let mut found = Vec::new();
         while let Some(chunk) = self.chunk().await {
-            found.extend(events(&chunk));
+            found.extend(parse_events(&chunk));
         }
         found
     }
@@ -65,8 +65,8 @@ impl Stream {
 
 /// Parses the named events of a text. Also checks that the last event is unnamed and has the same
 /// id as the last named one.
-pub(crate) fn events(text: &str) -> Vec<Event> {
-    let (named, whole) = named_and_whole(text);
+pub(crate) fn parse_events(text: &str) -> Vec<Event> {
+    let (named, whole) = parse_named_and_unnamed_events(text);
     let ids = |events: &[Event]| events.last().map(|event| event.id.clone());
     assert_eq!(ids(&named), ids(&whole), "{text}");
     named
@@ -74,7 +74,7 @@ pub(crate) fn events(text: &str) -> Vec<Event> {
 
 /// Parses the named and the unnamed events of a text, and checks that the data of each conforms to
 /// `openapi.yaml`. An unnamed event holds the whole status.
-pub(crate) fn named_and_whole(text: &str) -> (Vec<Event>, Vec<Event>) {
+pub(crate) fn parse_named_and_unnamed_events(text: &str) -> (Vec<Event>, Vec<Event>) {
     let description = Description::of_project().unwrap();
     let fields = |block: &str| -> Vec<(String, String)> {
         let lines = block.lines().filter_map(|line| line.split_once(": "));

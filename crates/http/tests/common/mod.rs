@@ -7,7 +7,9 @@
     reason = "each test binary uses a part of the helpers"
 )]
 
+pub(crate) mod documents;
 pub(crate) mod events;
+pub(crate) mod jobs;
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -31,38 +33,43 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 /// Dependencies of routers that create or change transfers.
-pub(crate) fn api(world: &World) -> TransferApi<World, World, World> {
+pub(crate) fn transfer_api(world: &World) -> TransferApi<World, World, World> {
     TransferApi {
         store: world.clone(),
         workflow: world.clone(),
         clock: world.clone(),
-        record_ttl: SignedDuration::from_hours(168),
+        record_ttl: RECORD_TTL,
         limits: LIMITS.into(),
         drain: false,
     }
 }
 
-const JOBS: JobSettings = JobSettings {
+/// Time for which records of ended transfers are retained.
+const RECORD_TTL: SignedDuration = SignedDuration::from_hours(168);
+
+const JOB_SETTINGS: JobSettings = JobSettings {
     initiate: InitiateSettings {
         transfer_deadline: SignedDuration::from_hours(4),
-        record_ttl: SignedDuration::from_hours(168),
+        record_ttl: RECORD_TTL,
     },
     job_ttl: SignedDuration::from_hours(24),
 };
 
+/// Routes of cancel, retry and terminate.
 pub(crate) fn control_routes(world: &World) -> Router {
-    control_routes_with(api(world))
+    control_routes_with(transfer_api(world))
 }
 
 pub(crate) fn control_routes_with(api: TransferApi<World, World, World>) -> Router {
-    control_router(api, RetrySettings { job: JOBS, max_retries: 2 })
+    control_router(api, RetrySettings { job: JOB_SETTINGS, max_retries: 2 })
 }
 
 /// Range of valid document numbers.
-const RANGE: RangeInclusive<u64> = 10_000..=100_000_000;
+const FILE_ID_RANGE: RangeInclusive<u64> = 10_000..=100_000_000;
 
-pub(crate) fn initiate(world: &World) -> Router {
-    initiate_routes_with(world, api(world))
+/// Routes that create jobs and transfers.
+pub(crate) fn initiate_routes(world: &World) -> Router {
+    initiate_routes_with(world, transfer_api(world))
 }
 
 pub(crate) fn initiate_routes_with(world: &World, api: TransferApi<World, World, World>) -> Router {
@@ -71,36 +78,40 @@ pub(crate) fn initiate_routes_with(world: &World, api: TransferApi<World, World,
         transfers,
         index: world.clone(),
         directory: world.clone(),
-        settings: JOBS,
-        range: RANGE,
+        settings: JOB_SETTINGS,
+        range: FILE_ID_RANGE,
         callbacks: CallbackRule::Public,
     })
 }
 
-pub(crate) fn jobs(world: &World) -> JobApi<World, World, World> {
+/// Dependencies of routers that read jobs.
+pub(crate) fn job_api(world: &World) -> JobApi<World, World, World> {
     JobApi {
         store: world.clone(),
         clock: world.clone(),
         presigner: world.clone(),
-        record_ttl: SignedDuration::from_hours(168),
+        record_ttl: RECORD_TTL,
         url_ttl: SignedDuration::from_mins(15),
     }
 }
 
-pub(crate) fn reads(world: &World) -> Router {
-    status_router(jobs(world), world.clone(), RANGE)
+/// Routes of status, history, check and health.
+pub(crate) fn status_routes(world: &World) -> Router {
+    status_router(job_api(world), world.clone(), FILE_ID_RANGE)
 }
 
-pub(crate) fn fetches(world: &World) -> Router {
-    download_router(jobs(world))
+/// Route that redirects to the file of a completed job.
+pub(crate) fn download_routes(world: &World) -> Router {
+    download_router(job_api(world))
 }
 
-pub(crate) fn follows(world: &World, mode: StreamMode) -> Router {
-    subscribe_router(jobs(world), mode)
+/// Route of event streams.
+pub(crate) fn subscribe_routes(world: &World, mode: StreamMode) -> Router {
+    subscribe_router(job_api(world), mode)
 }
 
 /// Request of the service account `scv`.
-pub(crate) fn request(method: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
+pub(crate) fn build_request(method: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
     let mut request = Request::builder()
         .method(method)
         .uri(path)
@@ -111,6 +122,7 @@ pub(crate) fn request(method: &str, path: &str, body: impl Into<Body>) -> Reques
     request
 }
 
+/// Authenticated caller with these scopes.
 pub(crate) fn caller(id: &str, scopes: Scopes) -> Principal {
     Principal { id: id.into(), scopes, graph_user: None }
 }

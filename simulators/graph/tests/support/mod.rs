@@ -12,7 +12,8 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
 /// Fragment sizes are multiples of this, except for the last fragment.
-pub const UNIT: usize = 327_680;
+pub const FRAGMENT_UNIT: usize = 327_680;
+/// UPN of the user.
 pub const USER: &str = "ada@example.org";
 
 /// A simulator and an authenticated client.
@@ -27,40 +28,44 @@ pub fn config() -> Config {
     Config { users: vec![USER.to_owned()], quote_in_upload_urls: false, ..Config::default() }
 }
 
-pub async fn bench() -> Bench {
-    bench_with(config()).await
+/// Starts a simulator, and authenticates the client.
+pub async fn start_bench() -> Bench {
+    start_bench_with(config()).await
 }
 
-pub async fn bench_with(config: Config) -> Bench {
+pub async fn start_bench_with(config: Config) -> Bench {
     let graph = start(config).await.unwrap();
     let http = Client::builder().no_proxy().build().unwrap();
     let mut bench = Bench { graph, http, token: String::new() };
-    let (status, body) = read(bench.token_request("simulated-secret").send().await.unwrap()).await;
+    let (status, body) =
+        read_json(bench.token_request("simulated-secret").send().await.unwrap()).await;
     assert_eq!(status, 200, "{body}");
     body["access_token"].as_str().unwrap().clone_into(&mut bench.token);
     bench
 }
 
-pub async fn read(response: Response) -> (StatusCode, Value) {
+/// Returns the status and the body, null if it is not JSON.
+pub async fn read_json(response: Response) -> (StatusCode, Value) {
     let status = response.status();
     let bytes = response.bytes().await.unwrap();
     (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
 }
 
 /// Returns the most specific error code.
-pub fn code(body: &Value) -> String {
+pub fn error_code(body: &Value) -> String {
     let error = &body["error"];
     let code = error["innerError"]["code"].as_str().or(error["code"].as_str());
     code.unwrap_or_default().to_owned()
 }
 
 /// Returns `length` bytes of test data.
-pub fn bytes(length: usize) -> Vec<u8> {
+pub fn test_bytes(length: usize) -> Vec<u8> {
     (0..length).map(|i| u8::try_from((i * 7 + i / 251) % 256).unwrap()).collect()
 }
 
 // Requests to Graph and to the simulator's admin interface.
 impl Bench {
+    /// Returns a request for an access token with this client secret.
     pub fn token_request(&self, secret: &str) -> RequestBuilder {
         let url = format!("{}/simulated-tenant/oauth2/v2.0/token", self.graph.url());
         let scope = format!("{}/.default", self.graph.url());
@@ -72,70 +77,92 @@ impl Bench {
         ])
     }
 
+    /// Returns an authenticated request to Graph.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = format!("{}/v1.0{path}", self.graph.url());
         self.http.request(method, url).bearer_auth(&self.token)
     }
 
     pub async fn get(&self, path: &str) -> (StatusCode, Value) {
-        read(self.request(Method::GET, path).send().await.unwrap()).await
+        read_json(self.request(Method::GET, path).send().await.unwrap()).await
     }
 
-    pub async fn create(&self, path: &str, size: usize, conflict: &str) -> (StatusCode, Value) {
+    /// Requests an upload session and returns the response.
+    pub async fn request_session(
+        &self,
+        path: &str,
+        size: usize,
+        conflict: &str,
+    ) -> (StatusCode, Value) {
         let path = format!("/users/{USER}/drive/root:/{path}:/createUploadSession");
         let body = json!({ "item": {
             "@microsoft.graph.conflictBehavior": conflict, "fileSize": size
         } });
-        read(self.request(Method::POST, &path).json(&body).send().await.unwrap()).await
+        read_json(self.request(Method::POST, &path).json(&body).send().await.unwrap()).await
     }
 
-    pub async fn session(&self, path: &str, size: usize) -> String {
-        let (status, body) = self.create(path, size, "fail").await;
+    /// Creates an upload session and returns its URL.
+    pub async fn create_session(&self, path: &str, size: usize) -> String {
+        let (status, body) = self.request_session(path, size, "fail").await;
         assert_eq!(status, 200, "{body}");
         body["uploadUrl"].as_str().unwrap().to_owned()
     }
 
     /// Returns a request that sends `all[start..end]` as a fragment.
-    pub fn fragment(&self, url: &str, all: &[u8], start: usize, end: usize) -> RequestBuilder {
+    pub fn fragment_request(
+        &self,
+        url: &str,
+        all: &[u8],
+        start: usize,
+        end: usize,
+    ) -> RequestBuilder {
         self.http
             .put(url)
             .header("Content-Range", format!("bytes {start}-{}/{}", end - 1, all.len()))
             .body(all[start..end].to_vec())
     }
 
-    pub async fn put(
+    /// Sends `all[start..end]` as a fragment and returns the response.
+    pub async fn put_fragment(
         &self,
         url: &str,
         all: &[u8],
         start: usize,
         end: usize,
     ) -> (StatusCode, Value) {
-        read(self.fragment(url, all, start, end).send().await.unwrap()).await
+        read_json(self.fragment_request(url, all, start, end).send().await.unwrap()).await
+    }
+
+    /// Returns the HTTP status of a request for the session's status.
+    pub async fn session_status_code(&self, url: &str) -> u16 {
+        self.http.get(url).send().await.unwrap().status().as_u16()
     }
 
     /// Returns the session's next expected ranges.
-    pub async fn ranges(&self, url: &str) -> Value {
-        let (status, body) = read(self.http.get(url).send().await.unwrap()).await;
+    pub async fn next_expected_ranges(&self, url: &str) -> Value {
+        let (status, body) = read_json(self.http.get(url).send().await.unwrap()).await;
         assert_eq!(status, 200, "{body}");
         body["nextExpectedRanges"].clone()
     }
 
     /// Adds fault rules.
-    pub async fn fault(&self, rules: Value) {
+    pub async fn add_faults(&self, rules: Value) {
         let url = format!("{}/faults", self.graph.admin_url());
-        let (status, body) = read(self.http.post(url).json(&rules).send().await.unwrap()).await;
+        let (status, body) =
+            read_json(self.http.post(url).json(&rules).send().await.unwrap()).await;
         assert_eq!(status, 200, "{body}");
     }
 
-    pub async fn admin(&self, path: &str) -> Value {
+    /// Reads from the admin interface.
+    pub async fn get_admin(&self, path: &str) -> Value {
         let url = format!("{}{path}", self.graph.admin_url());
-        let (status, body) = read(self.http.get(url).send().await.unwrap()).await;
+        let (status, body) = read_json(self.http.get(url).send().await.unwrap()).await;
         assert_eq!(status, 200);
         body
     }
 
     /// Returns the bytes of a stored file.
-    pub async fn stored(&self, path: &str) -> Vec<u8> {
+    pub async fn stored_bytes(&self, path: &str) -> Vec<u8> {
         let url = format!("{}/files/content", self.graph.admin_url());
         let request = self.http.get(url).query(&[("user", USER), ("path", path)]);
         request.send().await.unwrap().error_for_status().unwrap().bytes().await.unwrap().to_vec()
@@ -143,7 +170,7 @@ impl Bench {
 }
 
 /// Sends raw bytes and returns the response, or closes the connection at once if `abandon`.
-pub async fn raw(url: &str, head: String, body: Vec<u8>, abandon: bool) -> String {
+pub async fn send_raw(url: &str, head: String, body: Vec<u8>, abandon: bool) -> String {
     let host = url.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned();
     tokio::task::spawn_blocking(move || {
         let mut stream = TcpStream::connect(host).unwrap();

@@ -30,6 +30,7 @@ pub struct Arrival {
     pub parts: usize,
 }
 
+/// Fake bucket that reports each object.
 pub struct Bucket {
     pub arrivals: UnboundedReceiver<Arrival>,
     pub endpoint: String,
@@ -38,7 +39,8 @@ pub struct Bucket {
 
 // Recorded objects, oldest first.
 impl Bucket {
-    pub async fn next(&mut self) -> Arrival {
+    /// Waits for the next object.
+    pub async fn next_arrival(&mut self) -> Arrival {
         let wait = Duration::from_secs(20);
         tokio::time::timeout(wait, self.arrivals.recv())
             .await
@@ -61,7 +63,7 @@ struct Multipart {
     parts: BTreeMap<u32, Vec<u8>>,
 }
 
-pub async fn bucket() -> Bucket {
+pub async fn start_bucket() -> Bucket {
     let (arrived, arrivals) = unbounded_channel();
     let recorder = Recorder { arrived, open: Arc::default() };
     let router =
@@ -113,12 +115,13 @@ async fn record(
     }
 }
 
+/// A simulator and its client.
 pub struct Bench {
     pub ords: Running,
     pub http: Client,
 }
 
-pub async fn bench(bucket: Option<&Bucket>) -> Bench {
+pub async fn start_bench(bucket: Option<&Bucket>) -> Bench {
     let exchange = bucket.map(|bucket| ExchangeConfig {
         endpoint: Some(bucket.endpoint.clone()),
         region: "us-east-1".to_owned(),
@@ -139,6 +142,7 @@ pub async fn bench(bucket: Option<&Bucket>) -> Bench {
 }
 
 impl Bench {
+    /// Returns a push request with valid credentials.
     pub fn push_request(&self, guid: &str) -> RequestBuilder {
         self.http
             .get(format!("{}/doc/push-to-server", self.ords.url()))
@@ -165,18 +169,20 @@ impl Bench {
     }
 
     /// Adds a document. `guid` must be percent-encoded.
-    pub async fn document(&self, guid: &str, query: &str, body: Vec<u8>) -> Value {
+    pub async fn add_document(&self, guid: &str, query: &str, body: Vec<u8>) -> Value {
         let url = format!("{}/documents/{guid}?{query}", self.ords.admin_url());
-        let put = self.http.put(url).body(body).send().await.unwrap();
-        put.error_for_status().unwrap().json().await.unwrap()
+        let response = self.http.put(url).body(body).send().await.unwrap();
+        response.error_for_status().unwrap().json().await.unwrap()
     }
 
-    pub async fn fault(&self, rules: Value) {
+    /// Adds fault rules.
+    pub async fn add_faults(&self, rules: Value) {
         let url = format!("{}/faults", self.ords.admin_url());
         self.http.post(url).json(&rules).send().await.unwrap().error_for_status().unwrap();
     }
 
-    pub async fn admin(&self, path: &str) -> Value {
+    /// Reads from the admin interface.
+    pub async fn get_admin(&self, path: &str) -> Value {
         let url = format!("{}{path}", self.ords.admin_url());
         self.http.get(url).send().await.unwrap().json().await.unwrap()
     }

@@ -111,8 +111,8 @@ impl TestName {
         }
         let (package, test) = self.file.split_once("/tests/")?;
         let program = test.strip_suffix(".rs")?;
-        // A test program with several files is a folder with a `main.rs`.
-        Some((package, Some(program.strip_suffix("/main").unwrap_or(program))))
+        // A test program with several files is a folder.
+        Some((package, program.split('/').next()))
     }
 
     /// Returns the folder of the test's package.

@@ -1,0 +1,26 @@
+//! Documents of the in-memory source, with numbers in the index of documents.
+
+use docferry_app::ports::IndexedDocument;
+use docferry_domain::ids::FileId;
+use docferry_testkit::World;
+
+/// Number of the first document; the others follow it.
+pub(crate) const FIRST_FILE_ID: u64 = 12_345;
+
+/// Size of each document in bytes.
+pub(crate) const DOCUMENT_SIZE: usize = 1_000_000;
+
+/// Creates a world with `count` documents, numbered from [`FIRST_FILE_ID`]. Their GUIDs are
+/// `000000AA`, `000001AA` and so on.
+pub(crate) fn world_with_documents(count: u64) -> World {
+    let world = World::default();
+    for number in 0..count {
+        let guid = format!("{number:06}AA");
+        let name = format!("order {number}.pdf");
+        world.add_document(&guid, &name, vec![7; DOCUMENT_SIZE]);
+        let object_guid = guid.parse().unwrap();
+        let document = IndexedDocument { object_guid, name: Some(name), size: None };
+        world.state().index.insert(FileId::new(FIRST_FILE_ID + number), document);
+    }
+    world
+}

@@ -1,0 +1,133 @@
+//! Fetching the files of jobs.
+
+use docferry_app::ports::TransferStore as _;
+use docferry_domain::transfer::Delivery;
+use docferry_testkit::Runner;
+use http::StatusCode;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::common::documents::{FIRST_FILE_ID, world_with_documents};
+use crate::common::jobs::{
+    create_job, create_single_document_job, fetch_job, job_status, post_job,
+};
+use crate::common::{build_request, download_routes, send};
+
+#[tokio::test(start_paused = true)]
+async fn accepted_job_can_be_polled_and_its_file_fetched() {
+    let world = world_with_documents(1);
+    let (response, accepted) = post_job(&world, &json!({ "file_id": FIRST_FILE_ID })).await;
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+
+    let id = accepted["jobId"].as_str().unwrap();
+    assert_eq!(response.headers()["location"], format!("status/{id}"));
+    assert_eq!(response.headers()["retry-after"], "1");
+    assert_eq!((&accepted["status"], &accepted["totalFileIds"]), (&json!("queued"), &json!(1)));
+    assert_eq!(accepted["expiresAt"], "2023-11-15T22:13:20.000Z");
+
+    let before = job_status(&world, id).await;
+    assert_eq!((&before["progress"], &before["attempts"]), (&json!(0), &json!(1)));
+    assert_eq!((&before["url"], &before["error"]), (&Value::Null, &Value::Null));
+
+    let (response, conflict) = fetch_job(&world, id).await;
+    assert_eq!((response.status(), &conflict["jobId"]), (StatusCode::CONFLICT, &json!(id)));
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    assert_eq!(response.headers()["retry-after"], "1");
+    // In a problem, `status` is the HTTP status (RFC 9457), so the status of the job is
+    // `jobStatus`.
+    assert_eq!((&conflict["status"], &conflict["code"]), (&json!(409), &json!("NOT_COMPLETED")));
+    assert_eq!((&conflict["jobStatus"], &conflict["retryable"]), (&json!("queued"), &json!(true)));
+
+    for member in ["progress", "nextPollInMs", "timestamps", "items"] {
+        assert_eq!(conflict[member], before[member], "{member}");
+    }
+
+    Runner::new(&world).run_all().await;
+    let after = job_status(&world, id).await;
+    assert_eq!((&after["status"], &after["progress"]), (&json!("completed"), &json!(100)));
+    assert_eq!((&after["url"], &after["nextPollInMs"]), (&after["result"]["url"], &Value::Null));
+    assert!(after["url"].as_str().unwrap().starts_with("https://delivery.example/downloads/"));
+
+    let item = &after["items"][0];
+    assert_eq!((&item["file_id"], &item["bytesDone"]), (&json!(FIRST_FILE_ID), &json!(1_000_000)));
+
+    let (response, _) = fetch_job(&world, id).await;
+    assert_eq!(response.status(), StatusCode::FOUND);
+    assert_eq!(response.headers()["location"], after["url"].as_str().unwrap());
+
+    let mut request = build_request("GET", &format!("/v1/download/{id}"), "");
+    request.headers_mut().insert("accept", "application/json".parse().unwrap());
+    let (response, result) = send(download_routes(&world), request).await;
+    assert_eq!((response.status(), &result["url"]), (StatusCode::OK, &after["url"]));
+
+    for (mode, status) in [("cors", StatusCode::OK), ("navigate", StatusCode::FOUND)] {
+        let mut request = build_request("GET", &format!("/v1/download/{id}"), "");
+        request.headers_mut().insert("sec-fetch-mode", mode.parse().unwrap());
+        let (response, _) = send(download_routes(&world), request).await;
+        assert_eq!(response.status(), status, "{mode}");
+        assert_eq!(response.headers()["vary"], "Accept, Sec-Fetch-Mode");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_job_answers_a_fetch_with_its_status_as_a_problem() {
+    let world = world_with_documents(1);
+    world.state().documents.clear();
+    let id = create_single_document_job(&world).await;
+    Runner::new(&world).run_all().await;
+    let (response, problem) = fetch_job(&world, &id).await;
+    assert_eq!(response.status(), StatusCode::CONFLICT);
+    assert_eq!((&problem["jobStatus"], &problem["retryable"]), (&json!("failed"), &json!(false)));
+    assert_eq!(problem["error"]["code"], "SOURCE_NOT_FOUND");
+    assert!(!response.headers().contains_key("retry-after"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn completed_onedrive_jobs_answer_a_fetch_with_web_urls() {
+    let world = world_with_documents(2);
+    let options = json!({ "destination": "onedrive", "email": "a@b.example" });
+    let one = create_job(&world, &json!({ "file_id": FIRST_FILE_ID, "options": options })).await;
+    let many = create_job(
+        &world,
+        &json!({ "file_ids": [FIRST_FILE_ID, FIRST_FILE_ID + 1], "options": options }),
+    )
+    .await;
+    let runner = Runner::new(&world);
+    runner.run_all().await;
+    runner.recover(2).await;
+    for (id, files) in
+        [(&one, vec![FIRST_FILE_ID]), (&many, vec![FIRST_FILE_ID, FIRST_FILE_ID + 1])]
+    {
+        let (response, result) = fetch_job(&world, id).await;
+        assert_eq!(response.status(), StatusCode::OK, "{result}");
+        let items = result["items"].as_array().unwrap();
+        let found: Vec<_> = items.iter().map(|item| item["file_id"].as_u64().unwrap()).collect();
+        assert_eq!(found, files);
+        for item in items {
+            assert!(item["webUrl"].as_str().unwrap().starts_with("https://drive.example/"));
+        }
+    }
+
+    // A record of an older version without webUrl, requested by GUID.
+    let mut old = world.store().get(&one.parse().unwrap()).await.unwrap().unwrap();
+    let Some(Delivery::Onedrive(item)) = &mut old.delivery else { unreachable!() };
+    item.web_url = None;
+    old.file_id = None;
+    world.store().set(old);
+    let (_, result) = fetch_job(&world, &one).await;
+    assert_eq!(result, json!({ "items": [{ "objGuid": "000000AA", "webUrl": null }] }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn completed_job_expires_when_its_retention_ends() {
+    let world = world_with_documents(1);
+    let id = create_single_document_job(&world).await;
+    Runner::new(&world).run_all().await;
+    world.advance(SignedDuration::from_hours(24));
+    assert_eq!(job_status(&world, &id).await["status"], "expired");
+    let (response, problem) = fetch_job(&world, &id).await;
+    assert_eq!((response.status(), &problem["code"]), (StatusCode::GONE, &json!("EXPIRED")));
+    world.advance(SignedDuration::from_hours(200));
+    let (response, _) = fetch_job(&world, &id).await;
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+}

@@ -1,0 +1,11 @@
+//! Jobs of the downloads API: creating, watching, fetching and canceling them.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod authorization;
+mod batch;
+#[path = "../common/mod.rs"]
+mod common;
+mod fetch;
+mod initiate;
+mod status;

@@ -1,0 +1,99 @@
+//! Idempotent requests.
+
+use docferry_app::ports::BatchStore as _;
+use docferry_domain::phase::Phase;
+use http::StatusCode;
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::common::documents::{FIRST_FILE_ID, world_with_documents};
+use crate::support::post_job_with_key;
+
+#[tokio::test]
+async fn repeated_request_with_one_idempotency_key_makes_one_job() {
+    let world = world_with_documents(2);
+    for body in [
+        json!({ "file_id": FIRST_FILE_ID }),
+        json!({ "file_ids": [FIRST_FILE_ID, FIRST_FILE_ID + 1] }),
+    ] {
+        let key = format!("key {}", body.to_string().len());
+        let (code, first) = post_job_with_key(&world, Some(&key), &body).await;
+        assert_eq!(code, StatusCode::ACCEPTED, "{first}");
+
+        let transfers = world.store().transfers().len();
+        world.advance(SignedDuration::from_hours(1));
+        let mut body_with_key = body.clone();
+        body_with_key["clientRequestId"] = json!(key);
+        for (key, body) in [(Some(key.as_str()), &body), (None, &body_with_key)] {
+            assert_eq!(
+                post_job_with_key(&world, key, body).await,
+                (StatusCode::ACCEPTED, first.clone())
+            );
+        }
+
+        assert_eq!(
+            world.store().transfers().len(),
+            transfers,
+            "the repeated request records nothing"
+        );
+
+        let different_body = json!({ "file_id": FIRST_FILE_ID + 1, "priority": "high" });
+        let (code, problem) = post_job_with_key(&world, Some(&key), &different_body).await;
+        assert_eq!(code, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(problem["code"], "REQUEST_NAME_REUSED");
+    }
+
+    // An idempotency key expires with its job.
+    let (_, before) =
+        post_job_with_key(&world, Some("daily"), &json!({ "file_id": FIRST_FILE_ID })).await;
+    world.advance(SignedDuration::from_hours(25));
+    let (code, after) =
+        post_job_with_key(&world, Some("daily"), &json!({ "file_id": FIRST_FILE_ID + 1 })).await;
+    assert_eq!(code, StatusCode::ACCEPTED);
+    assert_ne!(before["jobId"], after["jobId"]);
+}
+
+#[tokio::test]
+async fn repeated_request_returns_the_first_response_after_its_documents_left_the_index() {
+    let world = world_with_documents(2);
+    for body in [
+        json!({ "file_id": FIRST_FILE_ID }),
+        json!({ "file_ids": [FIRST_FILE_ID, FIRST_FILE_ID + 1] }),
+    ] {
+        let key = format!("key {}", body.to_string().len());
+        let first = post_job_with_key(&world, Some(&key), &body).await;
+        let index = std::mem::take(&mut world.state().index);
+        assert_eq!(post_job_with_key(&world, Some(&key), &body).await, first);
+
+        let different_body = json!({ "file_id": FIRST_FILE_ID, "priority": "high" });
+        let (code, _) = post_job_with_key(&world, Some(&key), &different_body).await;
+        assert_eq!(code, StatusCode::UNPROCESSABLE_ENTITY);
+
+        for key in [None, Some("new")] {
+            let (code, problem) = post_job_with_key(&world, key, &body).await;
+            assert_eq!(code, StatusCode::BAD_REQUEST, "{problem}");
+        }
+        world.state().index = index;
+    }
+}
+
+#[tokio::test]
+async fn request_repeated_while_the_first_is_being_recorded_gets_a_conflict() {
+    let world = world_with_documents(2);
+    let body = json!({ "file_ids": [FIRST_FILE_ID, FIRST_FILE_ID + 1] });
+    let (_, first) = post_job_with_key(&world, Some("k"), &body).await;
+    let id = first["jobId"].as_str().unwrap().parse().unwrap();
+    let (bundle, _) = world.store().bundle(&id).await.unwrap().unwrap();
+    // State between writing the record of the batch and that of its last document.
+    world
+        .store()
+        .set_bundle(docferry_domain::job::Batch { phase: Phase::Accepted, ..bundle.clone() });
+    let (code, problem) = post_job_with_key(&world, Some("k"), &body).await;
+    assert_eq!((code, &problem["retryable"]), (StatusCode::CONFLICT, &json!(true)));
+
+    // The process that recorded the batch died, and the batch was abandoned: the key is free again.
+    world.store().set_bundle(docferry_domain::job::Batch { phase: Phase::Failed, ..bundle });
+    let (code, second) = post_job_with_key(&world, Some("k"), &body).await;
+    assert_eq!(code, StatusCode::ACCEPTED);
+    assert_ne!(first["jobId"], second["jobId"]);
+}

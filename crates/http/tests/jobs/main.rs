@@ -1,0 +1,11 @@
+//! Idempotent requests, retries, lists of jobs, and drain mode.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod drain;
+mod history;
+mod idempotency;
+mod retry;
+mod support;

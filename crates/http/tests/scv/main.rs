@@ -1,0 +1,9 @@
+//! The calls of the viewer (SCV): upload, status, terminate and ping.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod authorization;
+#[path = "../common/mod.rs"]
+mod common;
+mod requests;
+mod responses;

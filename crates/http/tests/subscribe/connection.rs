@@ -1,0 +1,167 @@
+//! Duration of streams, reconnection, and access.
+
+use std::time::Duration;
+
+use docferry_contract::scope::Scopes;
+use docferry_http::{StreamMode, TimeLeft};
+use docferry_testkit::{Fault, Mode, Runner};
+use http::{Response, StatusCode};
+use jiff::SignedDuration;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::common::documents::world_with_documents;
+use crate::common::events::{Stream, kinds};
+use crate::common::jobs::create_single_document_job;
+use crate::common::{build_request, caller, send, subscribe_routes};
+use crate::support::{last_event_id, open_stream, set_uploaded_bytes, subscribe_path};
+
+#[tokio::test(start_paused = true)]
+async fn heartbeat_is_sent_after_fifteen_seconds_without_events() {
+    let world = world_with_documents(1);
+    let id = create_single_document_job(&world).await;
+    let mut stream = open_stream(&world, &id, "").await;
+    stream.chunk().await.unwrap();
+    for _ in 0..3 {
+        let began = Instant::now();
+        assert_eq!(stream.chunk().await.unwrap(), ": keep-alive\n\n");
+        assert_eq!(began.elapsed().as_secs(), 15);
+    }
+
+    // An event restarts the heartbeat interval as well.
+    set_uploaded_bytes(&world, 1);
+    assert_eq!(kinds(&stream.events().await), ["status", "progress"]);
+
+    let began = Instant::now();
+    assert_eq!(stream.chunk().await.unwrap(), ": keep-alive\n\n");
+    assert_eq!(began.elapsed().as_secs(), 15);
+}
+
+#[tokio::test(start_paused = true)]
+async fn event_stream_ends_before_its_process_and_the_next_one_resumes() {
+    let world = world_with_documents(1);
+    let id = create_single_document_job(&world).await;
+    let mut request = build_request("GET", &subscribe_path(&id), "");
+    request.extensions_mut().insert(TimeLeft(Duration::from_secs(60)));
+    let began = Instant::now();
+    let mut stream = Stream::open(subscribe_routes(&world, StreamMode::Stream), request, "").await;
+    let seen = stream.rest().await;
+    assert_eq!(began.elapsed().as_secs(), 55);
+    assert_eq!(stream.text.matches(": keep-alive").count(), 3);
+
+    let mut next = open_stream(&world, &id, last_event_id(&seen)).await;
+    let first = next.chunk().await.unwrap();
+    assert!(first.starts_with("retry: ") && !first.contains("event: "), "{first}");
+
+    set_uploaded_bytes(&world, 1);
+    assert_eq!(kinds(&next.events().await), ["status", "progress"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn reconnecting_client_gets_only_new_events() {
+    let world = world_with_documents(1);
+    let id = create_single_document_job(&world).await;
+    let first = open_stream(&world, &id, "").await.events().await;
+    Runner::new(&world).run_all().await;
+    let all = open_stream(&world, &id, last_event_id(&first)).await.rest().await;
+    assert_eq!(kinds(&all), ["status", "progress", "result"]);
+
+    // The connection was lost before the result event.
+    let rest = open_stream(&world, &id, &all[1].id).await.rest().await;
+    assert_eq!((kinds(&rest), &rest[0].id), (vec!["result"], &all[2].id));
+
+    // Without an event id, or with an unknown or invalid one, all current events are sent.
+    for unknown in ["", "17", "9.completed.100.1.end", "caf\u{e9}"] {
+        let whole = open_stream(&world, &id, unknown).await.rest().await;
+        assert_eq!(kinds(&whole), ["status", "progress", "result"], "{unknown}");
+    }
+
+    let mut request = build_request("GET", &subscribe_path(&id), "");
+    request.headers_mut().insert("last-event-id", last_event_id(&all).parse().unwrap());
+    let (response, body) = send(subscribe_routes(&world, StreamMode::Stream), request).await;
+    assert_eq!((response.status(), body), (StatusCode::NO_CONTENT, json!("")));
+
+    // The expiry of a completed job is not a new event.
+    world.advance(SignedDuration::from_hours(24));
+    let stream = open_stream(&world, &id, last_event_id(&all)).await;
+    assert_eq!(stream.response.status(), StatusCode::NO_CONTENT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failing_store_ends_the_stream_and_a_closed_stream_reads_nothing() {
+    let world = world_with_documents(1);
+    let id = create_single_document_job(&world).await;
+    let mut stream = open_stream(&world, &id, "").await;
+    stream.chunk().await.unwrap();
+    let at = world.effects().len();
+    world.inject(Fault { at, mode: Mode::ResponseLost });
+    assert_eq!(stream.rest().await, []);
+    assert!(!stream.text.contains("answer lost"), "{}", stream.text);
+
+    let mut stream = open_stream(&world, &id, "").await;
+    stream.chunk().await.unwrap();
+    drop(stream);
+    let before = world.effects().len();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(world.effects().len(), before, "the store is not read once the client is gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn buffered_stream_ends_with_the_first_events_or_after_five_seconds() {
+    let world = world_with_documents(1);
+    let id = create_single_document_job(&world).await;
+    let open = async |last_id: &str| {
+        let request = build_request("GET", &subscribe_path(&id), "");
+        Stream::open(subscribe_routes(&world, StreamMode::Buffered), request, last_id).await
+    };
+    let began = Instant::now();
+    let first = open("").await.rest().await;
+    assert_eq!((kinds(&first), began.elapsed().as_secs()), (vec!["status", "progress"], 0));
+
+    let mut nothing = open(last_event_id(&first)).await;
+    assert_eq!((nothing.rest().await, began.elapsed().as_secs()), (vec![], 5));
+    assert!(nothing.text.starts_with("retry: "), "{}", nothing.text);
+
+    let mut waiting = open(last_event_id(&first)).await;
+    waiting.chunk().await.unwrap();
+    set_uploaded_bytes(&world, 1);
+    let moved = waiting.rest().await;
+    assert_eq!((kinds(&moved), began.elapsed().as_secs()), (vec!["status", "progress"], 6));
+}
+
+/// Invariant I10.
+#[tokio::test(start_paused = true)]
+async fn subscribing_to_foreign_or_unknown_jobs_is_rejected() {
+    let world = world_with_documents(1);
+    let id = create_single_document_job(&world).await;
+    let call = async |method: &str, path: &str, as_caller: Option<(&str, &str)>| -> Response<()> {
+        let mut request = build_request(method, path, "");
+        if let Some((name, scopes)) = as_caller {
+            request.extensions_mut().insert(caller(name, Scopes::parse(scopes)));
+        }
+        send(subscribe_routes(&world, StreamMode::Stream), request).await.0
+    };
+    let foreign = call("GET", &subscribe_path(&id), Some(("sub:ada", "docferry.read"))).await;
+    assert_eq!(foreign.status(), StatusCode::NOT_FOUND);
+
+    for unknown in ["0193567890abcdef0123456789abcdef", "nothing", "%FF"] {
+        assert_eq!(
+            call("GET", &subscribe_path(unknown), None).await.status(),
+            StatusCode::NOT_FOUND
+        );
+    }
+
+    let without = call("GET", &subscribe_path(&id), Some(("sub:ada", ""))).await;
+    assert_eq!(without.status(), StatusCode::FORBIDDEN);
+    let posted = call("POST", &subscribe_path(&id), None).await;
+    assert_eq!(posted.status(), StatusCode::METHOD_NOT_ALLOWED);
+
+    let mut head = Stream::open(
+        subscribe_routes(&world, StreamMode::Stream),
+        build_request("HEAD", &subscribe_path(&id), ""),
+        "",
+    )
+    .await;
+    assert_eq!(head.response.status(), StatusCode::OK);
+    assert_eq!(head.chunk().await, None);
+}

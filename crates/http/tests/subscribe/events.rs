@@ -1,0 +1,160 @@
+//! Events of jobs, from the start to the end.
+
+use docferry_domain::phase::Phase;
+use docferry_domain::transfer::Transfer;
+use docferry_testkit::Runner;
+use http::StatusCode;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::common::documents::{FIRST_FILE_ID, world_with_documents};
+use crate::common::events::{kinds, parse_events, parse_named_and_unnamed_events};
+use crate::common::jobs::{create_job, create_single_document_job};
+use crate::common::{build_request, control_routes, send, status_routes};
+use crate::support::{last_event_id, open_stream, set_uploaded_bytes};
+
+#[tokio::test(start_paused = true)]
+async fn event_stream_reports_a_job_from_start_to_result() {
+    let world = world_with_documents(1);
+    let id = create_single_document_job(&world).await;
+    let queued = world.store().transfers().remove(0);
+    let mut stream = open_stream(&world, &id, "").await;
+    assert_eq!(stream.response.status(), StatusCode::OK);
+    assert_eq!(stream.response.headers()["content-type"], "text/event-stream");
+    assert_eq!(stream.response.headers()["cache-control"], "no-store");
+
+    let first = stream.chunk().await.unwrap();
+    assert!(first.starts_with("retry: 1"), "{first}");
+    let first = parse_events(&first);
+    assert_eq!(kinds(&first), ["status", "progress"]);
+    assert_eq!(first[0].data["jobId"], id);
+    assert_eq!(
+        (&first[0].data["status"], &first[0].data["attempts"]),
+        (&json!("queued"), &json!(1))
+    );
+
+    set_uploaded_bytes(&world, 500_000);
+    let moved = stream.events().await;
+    assert_eq!(kinds(&moved), ["status", "progress"]);
+    assert_eq!(moved[0].data["status"], "running");
+
+    let expected = json!({
+        "percent": 55, "bytesDone": 500_000, "bytesTotal": 1_000_000,
+        "bytesPerSecond": null, "phase": "uploading", "etaSeconds": null
+    });
+    assert_eq!(moved[1].data, expected);
+
+    set_uploaded_bytes(&world, 600_000);
+    assert_eq!(kinds(&stream.events().await), ["progress"]);
+
+    world.store().set(queued);
+    Runner::new(&world).run_all().await;
+    let end = stream.events().await;
+    assert_eq!(kinds(&end), ["status", "progress", "result"]);
+    assert_eq!(
+        (&end[0].data["status"], &end[1].data["percent"]),
+        (&json!("completed"), &json!(100))
+    );
+    assert!(end[2].data["url"].as_str().unwrap().starts_with("https://delivery.example/"));
+    assert_eq!(end[2].data["items"][0]["file_id"], json!(FIRST_FILE_ID));
+    assert_eq!(stream.chunk().await, None, "the stream must end with the job");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_change_is_also_an_unnamed_event_with_the_whole_status() {
+    let world = world_with_documents(1);
+    let id = create_single_document_job(&world).await;
+    let mut stream = open_stream(&world, &id, "").await;
+    stream.chunk().await.unwrap();
+    set_uploaded_bytes(&world, 500_000);
+    let (named, whole) = parse_named_and_unnamed_events(&stream.chunk().await.unwrap());
+    assert_eq!((kinds(&named), whole.len()), (vec!["status", "progress"], 1));
+    assert_eq!(whole[0].id, named[1].id, "a client that resumes after either event misses none");
+
+    let path = format!("/v1/download/status/{id}");
+    let (_, status) = send(status_routes(&world), build_request("GET", &path, "")).await;
+    assert_eq!(whole[0].data, status, "equal to the status response");
+
+    let moved = world.store().transfers().remove(0);
+    world.store().set(Transfer { phase: Phase::Accepted, source: None, bytes_done: 0, ..moved });
+    Runner::new(&world).run_all().await;
+    let (_, end) = parse_named_and_unnamed_events(&stream.chunk().await.unwrap());
+    assert_eq!(
+        (&end[0].data["status"], &end[0].data["progress"]),
+        (&json!("completed"), &json!(100))
+    );
+    assert!(end[0].data["url"].as_str().unwrap().starts_with("https://delivery.example/"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn job_that_ends_without_a_result_sends_an_error_event() {
+    let world = world_with_documents(1);
+    world.state().documents.clear();
+    let id = create_single_document_job(&world).await;
+    Runner::new(&world).run_all().await;
+    let failed = open_stream(&world, &id, "").await.rest().await;
+    assert_eq!(kinds(&failed), ["status", "progress", "error"]);
+    assert_eq!(failed[2].data["code"], "SOURCE_NOT_FOUND");
+    assert_eq!(failed[2].data["lastAttemptAt"], failed[0].data["timestamps"]["completedAt"]);
+
+    world.advance(SignedDuration::from_hours(24));
+    let expired = open_stream(&world, &id, "").await.rest().await;
+    assert_eq!(
+        (&expired[0].data["status"], &expired[2].data["code"]),
+        (&json!("expired"), &json!("EXPIRED"))
+    );
+
+    let other = world_with_documents(1);
+    let id = create_single_document_job(&other).await;
+    let stop = build_request("POST", &format!("/v1/download/cancel/{id}"), "");
+    send(control_routes(&other), stop).await;
+    Runner::new(&other).run_all().await;
+    let canceled = open_stream(&other, &id, "").await.rest().await;
+    assert_eq!(
+        (&canceled[0].data["status"], &canceled[2].data["code"]),
+        (&json!("canceled"), &json!("CANCELED"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn event_stream_reports_a_retry_like_the_first_run() {
+    let world = world_with_documents(1);
+    let id = create_single_document_job(&world).await;
+    let documents = std::mem::take(&mut world.state().documents);
+    let runner = Runner::new(&world);
+    runner.run_all().await;
+    let failed = open_stream(&world, &id, "").await.rest().await;
+    runner.recover(2).await;
+    let retry = build_request("POST", &format!("/v1/download/retry/{id}"), "");
+    let (response, answer) = send(control_routes(&world), retry).await;
+    assert_eq!(response.status(), StatusCode::ACCEPTED, "{answer}");
+
+    world.state().documents = documents;
+    let mut stream = open_stream(&world, &id, last_event_id(&failed)).await;
+    let begun = stream.events().await;
+    assert_eq!((&begun[0].data["attempts"], &begun[1].data["percent"]), (&json!(2), &json!(0)));
+
+    runner.run_all().await;
+    assert_eq!(kinds(&stream.rest().await), ["status", "progress", "result"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn result_event_of_a_batch_lists_each_document() {
+    let world = world_with_documents(3);
+    let id = create_job(
+        &world,
+        &json!({ "file_ids": [FIRST_FILE_ID, FIRST_FILE_ID + 1, FIRST_FILE_ID + 2] }),
+    )
+    .await;
+    let mut stream = open_stream(&world, &id, "").await;
+    assert_eq!(kinds(&stream.events().await), ["status", "progress"]);
+
+    let runner = Runner::new(&world);
+    runner.run_all().await;
+    runner.recover(2).await;
+    let end = stream.rest().await.pop().unwrap();
+    assert_eq!((end.kind.as_str(), &end.data["url"]), ("result", &Value::Null));
+
+    let items = end.data["items"].as_array().unwrap();
+    assert!(items.len() == 3 && items.iter().all(|item| item["status"] == "completed"));
+}
