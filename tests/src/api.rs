@@ -7,13 +7,14 @@ use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{SHORT, Stack, eventually};
+use crate::{SHORT_TIMEOUT, Stack, eventually};
 
 /// Client of the public API, as SCV uses it.
 #[derive(Debug, Clone)]
 pub struct Api {
     http: reqwest::Client,
-    base: String,
+    /// Base URL, with the stage.
+    base_url: String,
     credentials: Credentials,
 }
 
@@ -89,7 +90,7 @@ impl Api {
         let login = &stack.scv;
         Self {
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
-            base: stack.api.clone(),
+            base_url: stack.api.clone(),
             credentials: Credentials::Basic(login.username.clone(), login.password.clone()),
         }
     }
@@ -140,7 +141,7 @@ impl Api {
     /// while the API limits its callers.
     pub async fn events(&self, job_id: &str, last_id: Option<&str>) -> Answer {
         let path = format!("/v1/download/subscribe/{job_id}");
-        eventually("the request is not throttled", SHORT, async || {
+        eventually("the request is not throttled", SHORT_TIMEOUT, async || {
             let answer = self.request_with_last_id(Method::GET, &path, None, last_id).await;
             (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
         })
@@ -154,7 +155,7 @@ impl Api {
         body: Option<&str>,
         last_id: Option<&str>,
     ) -> Answer {
-        let url = format!("{}{path}", self.base);
+        let url = format!("{}{path}", self.base_url);
         let mut request = self.http.request(method.clone(), url);
         request = match &self.credentials {
             Credentials::None => request,
@@ -177,11 +178,7 @@ impl Api {
     /// Sends a GET request, and repeats it while the API limits its callers, because many
     /// tests run at the same time.
     pub async fn get(&self, path: &str) -> Answer {
-        eventually("the request is not throttled", SHORT, async || {
-            let answer = self.request(Method::GET, path, None).await;
-            (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
-        })
-        .await
+        self.request_unthrottled(Method::GET, path, None).await
     }
 
     /// Sends `POST /document/upload`.

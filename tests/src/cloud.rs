@@ -1,4 +1,4 @@
-//! Operator's access to the cloud: table, buckets, executions, queues and logs.
+//! Operator's access to the cloud: clients, items of the table, and messages in queues.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,10 +8,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3 as s3;
 use aws_sdk_sfn as sfn;
 use aws_sdk_sqs as sqs;
-use serde_json::{Value, json};
-use sha2::Digest as _;
+use serde_json::Value;
 
-use crate::{SHORT, Stack, eventually};
+use crate::Stack;
 
 /// An item of the table.
 pub type Item = HashMap<String, AttributeValue>;
@@ -20,75 +19,18 @@ pub type Item = HashMap<String, AttributeValue>;
 #[derive(Debug, Clone)]
 pub struct Cloud {
     pub(crate) stack: Stack,
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
     pub(crate) dynamodb: dynamodb::Client,
     pub(crate) exchange: s3::Client,
-    delivery: s3::Client,
-    logs: logs::Client,
+    pub(crate) delivery: s3::Client,
+    pub(crate) logs: logs::Client,
     pub(crate) sfn: sfn::Client,
     sqs: sqs::Client,
 }
 
+/// Returns a string attribute.
 fn text(item: &Item, name: &str) -> Option<String> {
     item.get(name)?.as_s().ok().cloned()
-}
-
-/// History of a Step Functions execution.
-#[derive(Debug)]
-pub struct History {
-    events: Vec<Value>,
-}
-
-impl History {
-    /// Names of the states that were entered, in order.
-    #[must_use]
-    pub fn states(&self) -> Vec<&str> {
-        self.events.iter().filter_map(|e| e["stateEnteredEventDetails"]["name"].as_str()).collect()
-    }
-
-    /// Number of times that a state was entered.
-    #[must_use]
-    pub fn entered(&self, state: &str) -> usize {
-        self.states().iter().filter(|name| **name == state).count()
-    }
-
-    /// Outputs of a state, in order.
-    #[must_use]
-    pub fn outputs(&self, state: &str) -> Vec<Value> {
-        let details = self.events.iter().map(|event| &event["stateExitedEventDetails"]);
-        details
-            .filter(|details| details["name"] == state)
-            .map(|details| serde_json::from_str(details["output"].as_str().unwrap()).unwrap())
-            .collect()
-    }
-
-    /// Error names of failed function calls, in order.
-    #[must_use]
-    pub fn errors(&self) -> Vec<&str> {
-        self.events.iter().filter_map(|e| e["taskFailedEventDetails"]["error"].as_str()).collect()
-    }
-
-    /// Times at which functions crashed, in milliseconds since 1970.
-    #[must_use]
-    pub fn crashes(&self) -> Vec<i64> {
-        // `ExitError`: during the invocation. `Unknown`: during the start of the process.
-        let died = |event: &&Value| {
-            let error = &event["taskFailedEventDetails"]["error"];
-            error == "Runtime.ExitError" || error == "Runtime.Unknown"
-        };
-        let when = |event: &Value| match &event["timestamp"] {
-            Value::String(text) => text.parse::<jiff::Timestamp>().unwrap().as_millisecond(),
-            #[expect(clippy::cast_possible_truncation, reason = "milliseconds fit into an i64")]
-            seconds => (seconds.as_f64().unwrap() * 1000.0) as i64,
-        };
-        self.events.iter().filter(died).map(when).collect()
-    }
-
-    /// The whole history as text.
-    #[must_use]
-    pub fn text(&self) -> String {
-        Value::from(self.events.as_slice()).to_string()
-    }
 }
 
 macro_rules! config {
@@ -133,6 +75,7 @@ impl Cloud {
         }
     }
 
+    /// Reads an item with a consistent read.
     async fn item(&self, pk: String, sk: &str) -> Option<Item> {
         let request = self.dynamodb.get_item().table_name(&self.stack.table).consistent_read(true);
         let request = request.key("pk", AttributeValue::S(pk));
@@ -145,7 +88,7 @@ impl Cloud {
     }
 
     /// Returns the item with the encrypted upload session of a transfer.
-    pub async fn session(&self, transfer_id: &str) -> Option<Item> {
+    pub async fn session_item(&self, transfer_id: &str) -> Option<Item> {
         self.item(format!("T#{transfer_id}"), "SESSION#0").await
     }
 
@@ -167,7 +110,7 @@ impl Cloud {
     }
 
     /// Returns all items of the table as text.
-    pub async fn table(&self) -> Vec<String> {
+    pub async fn items_as_text(&self) -> Vec<String> {
         self.items().await.iter().map(|item| format!("{item:?}")).collect()
     }
 
@@ -180,8 +123,8 @@ impl Cloud {
     /// Returns all transfers that have ended, as `{transferId}/{attempt}`, with their number
     /// of earlier ends (retries of the owner). For a document of a batch that number is an
     /// upper bound, because a document may take no part in a retry.
-    pub async fn ended(&self) -> BTreeMap<String, usize> {
-        let ended = |item: &Item| {
+    pub async fn ended_transfers(&self) -> BTreeMap<String, usize> {
+        let last_end = |item: &Item| {
             text(item, "endedAt")?;
             let number = |name: &str| item.get(name)?.as_n().ok()?.parse::<usize>().ok();
             let end = format!("{}/{}", text(item, "transferId")?, number("attempt")?);
@@ -191,7 +134,7 @@ impl Cloud {
         let transfers = items.iter().filter(|item| {
             text(item, "sk").is_some_and(|sk| sk == "META" || sk.starts_with("DOC#"))
         });
-        transfers.filter_map(ended).collect()
+        transfers.filter_map(last_end).collect()
     }
 
     /// Receives and deletes all messages of the audit queue.
@@ -199,6 +142,7 @@ impl Cloud {
         self.drain_queue(&self.stack.audit_queue_url).await
     }
 
+    /// Receives and deletes all messages of a queue.
     async fn drain_queue(&self, queue: &str) -> Vec<Value> {
         let mut messages = Vec::new();
         loop {
@@ -226,175 +170,20 @@ impl Cloud {
         self.drain_queue(&self.stack.webhook_dead_letter_queue_url).await
     }
 
-    /// Returns the size of an object in the exchange bucket, or `None` if it does not exist.
-    pub async fn object(&self, key: &str) -> Option<i64> {
-        let request = self.exchange.head_object().bucket(&self.stack.exchange.bucket).key(key);
-        match request.send().await {
-            Ok(head) => head.content_length(),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_not_found()) => None,
-            Err(error) => panic!("{error:?}"),
-        }
-    }
-
-    /// Puts an object into the exchange bucket. Returns its time by the store's clock, in
-    /// seconds since 1970.
-    pub async fn put_object(&self, key: &str, bytes: Vec<u8>) -> i64 {
-        let bucket = &self.stack.exchange.bucket;
-        let request = self.exchange.put_object().bucket(bucket).key(key).body(bytes.into());
-        request.send().await.unwrap();
-        let head = self.exchange.head_object().bucket(bucket).key(key).send().await.unwrap();
-        head.last_modified().unwrap().secs()
-    }
-
     /// Adds a document to the index of documents under a number.
-    pub async fn index(&self, file_id: u64, guid: &str) {
+    pub async fn index_document(&self, file_id: u64, guid: &str) {
         let request = self.dynamodb.put_item().table_name(&self.stack.documents_table);
         let request = request.item("fileId", AttributeValue::N(file_id.to_string()));
         request.item("objectGuid", AttributeValue::S(guid.to_owned())).send().await.unwrap();
     }
 
     /// Adds a document and its size to the index of documents under a number.
-    pub async fn index_with_size(&self, file_id: u64, guid: &str, size: u64) {
+    pub async fn index_document_with_size(&self, file_id: u64, guid: &str, size: u64) {
         let request = self.dynamodb.put_item().table_name(&self.stack.documents_table);
         let request = request
             .item("fileId", AttributeValue::N(file_id.to_string()))
             .item("objectGuid", AttributeValue::S(guid.to_owned()))
             .item("size", AttributeValue::N(size.to_string()));
         request.send().await.unwrap();
-    }
-
-    /// Returns the size and SHA-256 of an object in the delivery bucket, if it exists.
-    pub async fn delivered(&self, key: &str) -> Option<(u64, String)> {
-        let request = self.delivery.get_object().bucket(&self.stack.delivery_bucket).key(key);
-        let bytes = request.send().await.ok()?.body.collect().await.unwrap().into_bytes();
-        let digest = sha2::Sha256::digest(&bytes);
-        let hex = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        Some((bytes.len() as u64, hex))
-    }
-
-    /// Returns the keys of unfinished multipart uploads to the delivery bucket.
-    pub async fn open_multipart_uploads(&self) -> Vec<String> {
-        let request = self.delivery.list_multipart_uploads().bucket(&self.stack.delivery_bucket);
-        let uploads = request.send().await.unwrap().uploads.unwrap_or_default();
-        uploads.into_iter().filter_map(|upload| upload.key).collect()
-    }
-
-    fn execution_arn(&self, transfer_id: &str, attempt: u32) -> String {
-        let arn = self.stack.state_machine_arn.replace(":stateMachine:", ":execution:");
-        format!("{arn}:{transfer_id}-{attempt}")
-    }
-
-    /// Stops an execution of a transfer from outside. No other state is entered, not even
-    /// the one that would end the transfer. Returns the time of the stop in milliseconds
-    /// since 1970, or `None` if the execution was not running.
-    pub async fn stop_execution(&self, transfer_id: &str, attempt: u32) -> Option<i64> {
-        let arn = self.execution_arn(transfer_id, attempt);
-        let described = self.sfn.describe_execution().execution_arn(&arn).send().await.ok()?;
-        if described.status != sfn::types::ExecutionStatus::Running {
-            return None;
-        }
-        let stopped = self.sfn.stop_execution().execution_arn(arn).send().await.ok()?;
-        stopped.stop_date.to_millis().ok()
-    }
-
-    /// Waits until the first execution of a transfer has ended and returns its status.
-    pub async fn wait_for_execution(&self, transfer_id: &str) -> String {
-        let arn = self.execution_arn(transfer_id, 1);
-        eventually("the execution ends", SHORT, async || {
-            let request = self.sfn.describe_execution().execution_arn(&arn);
-            let status = request.send().await.unwrap().status;
-            (status != sfn::types::ExecutionStatus::Running).then(|| status.as_str().to_owned())
-        })
-        .await
-    }
-
-    /// Returns the names of all executions.
-    pub async fn executions(&self) -> Vec<String> {
-        let request = self.sfn.list_executions().state_machine_arn(&self.stack.state_machine_arn);
-        let mut pages = request.into_paginator().items().send();
-        let mut names = Vec::new();
-        while let Some(execution) = pages.next().await {
-            names.push(execution.unwrap().name);
-        }
-        names
-    }
-
-    /// Returns the history of the first execution of a transfer.
-    ///
-    /// It is the raw JSON of the service, so that its whole text can be searched: the `Debug`
-    /// output of the SDK's types hides inputs and outputs.
-    pub async fn history(&self, transfer_id: &str) -> History {
-        self.history_of(transfer_id, 1).await.expect("no such execution")
-    }
-
-    /// Returns the history of any execution of a transfer, if it was ever started.
-    pub async fn history_of(&self, transfer_id: &str, attempt: u32) -> Option<History> {
-        let mut events = Vec::new();
-        let arn = self.execution_arn(transfer_id, attempt);
-        let mut request = json!({ "executionArn": arn });
-        loop {
-            let url = format!("{}/", self.stack.emulator);
-            let call = self
-                .http
-                .post(url)
-                .header("authorization", self.root_authorization("states"))
-                .header("content-type", "application/x-amz-json-1.0")
-                .header("x-amz-target", "AWSStepFunctions.GetExecutionHistory");
-            let answer = call.body(request.to_string()).send().await.unwrap();
-            if answer.status() == reqwest::StatusCode::BAD_REQUEST {
-                return None;
-            }
-            let answer: Value = answer.error_for_status().unwrap().json().await.unwrap();
-            events.extend(answer["events"].as_array().unwrap().iter().cloned());
-            match &answer["nextToken"] {
-                Value::Null => return Some(History { events }),
-                token => request["nextToken"] = token.clone(),
-            }
-        }
-    }
-
-    /// Returns the names of all log groups.
-    pub async fn log_groups(&self) -> Vec<String> {
-        let mut pages = self.logs.describe_log_groups().into_paginator().items().send();
-        let mut names = Vec::new();
-        while let Some(group) = pages.next().await {
-            names.extend(group.unwrap().log_group_name);
-        }
-        names
-    }
-
-    /// Returns all messages of a log group.
-    pub async fn log(&self, group: &str) -> String {
-        let mut request = self.logs.filter_log_events().log_group_name(group);
-        let mut text = String::new();
-        loop {
-            let page = request.clone().send().await.unwrap();
-            for event in page.events() {
-                text.extend([event.message().unwrap_or_default(), "\n"]);
-            }
-            match page.next_token {
-                None => return text,
-                token => request = request.set_next_token(token),
-            }
-        }
-    }
-
-    /// Invokes a function through Lambda's API. `Err` holds the error object of the function.
-    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, Value> {
-        let name = &self.stack.functions[function];
-        let url = format!("{}/2015-03-31/functions/{name}/invocations", self.stack.emulator);
-        let call = self.http.post(url).header("authorization", self.root_authorization("lambda"));
-        let answer = call.body(event.to_string()).send().await.unwrap();
-        assert!(answer.status().is_success(), "{function}: {:?}", answer.text().await);
-        let failed = answer.headers().contains_key("x-amz-function-error");
-        let payload = answer.json().await.unwrap();
-        if failed { Err(payload) } else { Ok(payload) }
-    }
-
-    /// Returns the authorization header of the root user for calls without an SDK. The
-    /// emulator reads the caller from it and does not check the signature.
-    fn root_authorization(&self, service: &str) -> String {
-        let scope = format!("test/20260101/{}/{service}/aws4_request", self.stack.region);
-        format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0")
     }
 }

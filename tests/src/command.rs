@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use crate::Stack;
 
-/// Returns the folder of the project's programs, which is the parent of the folder of the
+/// Returns the folder of the project's program_folder, which is the parent of the folder of the
 /// test binaries.
 ///
 /// # Panics
 /// If the path of the test binary is not known.
 #[must_use]
-pub fn programs() -> PathBuf {
+pub fn program_folder() -> PathBuf {
     std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned()
 }
 
@@ -22,7 +22,7 @@ pub fn programs() -> PathBuf {
 /// # Panics
 /// If the command cannot be run.
 pub async fn docferry(stack: &Stack, args: &[&str]) -> Output {
-    let mut command = Command::new(programs().join("docferry"));
+    let mut command = Command::new(program_folder().join("docferry"));
     command
         .args(args)
         .env_clear()
@@ -42,7 +42,7 @@ pub async fn docferry(stack: &Stack, args: &[&str]) -> Output {
 /// # Panics
 /// If the exit code is not 0.
 #[must_use]
-pub fn printed(output: &Output) -> String {
+pub fn stdout_of_success(output: &Output) -> String {
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {error}", output.status);
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -53,7 +53,7 @@ pub fn printed(output: &Output) -> String {
 /// # Panics
 /// If the exit code is not 0 or the output is not one JSON document.
 #[must_use]
-pub fn printed_json(output: &Output) -> Value {
-    let text = printed(output);
+pub fn json_of_success(output: &Output) -> Value {
+    let text = stdout_of_success(output);
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }

@@ -12,23 +12,29 @@
 )]
 
 mod api;
+mod buckets;
 mod cloud;
 mod command;
+mod executions;
+mod functions;
 mod identity;
+mod jobs;
+mod maintenance;
 mod processes;
 mod sandbox;
 mod simulators;
 mod stack;
-mod upkeep;
 mod wait;
 
 pub use api::{Answer, Api, Status};
-pub use cloud::{Cloud, History, Item};
-pub use command::{docferry, printed, printed_json, programs};
+pub use cloud::{Cloud, Item};
+pub use command::{docferry, json_of_success, program_folder, stdout_of_success};
 pub use docferry_domain::failure::FailureCode;
+pub use executions::History;
 pub use identity::Identity;
+pub use jobs::random_file_id;
 pub use processes::{kill, processes_of};
 pub use sandbox::{MIB, Sandbox};
-pub use simulators::{Delivered, Document, Graph, Ords, Request, Session, Simulator};
+pub use simulators::{DeliveredFile, Document, Graph, Ords, Request, Session, Simulator};
 pub use stack::{Oidc, Stack, stack};
-pub use wait::{LONG, SHORT, eventually};
+pub use wait::{LONG_TIMEOUT, SHORT_TIMEOUT, eventually};

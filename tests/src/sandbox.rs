@@ -9,8 +9,8 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
-    Api, Cloud, Delivered, Document, Graph, LONG, Ords, SHORT, Simulator, Stack, Status,
-    eventually, stack,
+    Api, Cloud, DeliveredFile, Document, Graph, LONG_TIMEOUT, Ords, SHORT_TIMEOUT, Simulator,
+    Stack, Status, eventually, stack,
 };
 
 /// A mebibyte.
@@ -94,7 +94,8 @@ impl Sandbox {
     /// without testing anything.
     pub async fn assert_faults_fired(&self) {
         let fired =
-            [self.ords.0.fired(&self.tag).await, self.graph.0.fired(&self.tag).await].concat();
+            [self.ords.0.fired_counts(&self.tag).await, self.graph.0.fired_counts(&self.tag).await]
+                .concat();
         assert!(!fired.is_empty() && fired.iter().all(|times| *times > 0), "{fired:?}");
     }
 
@@ -138,7 +139,7 @@ impl Sandbox {
     /// Requests a transfer of the document and waits for its end.
     pub async fn transfer(&self) -> (String, Status) {
         let id = self.send().await;
-        let status = self.wait_for_end(SHORT, &id).await;
+        let status = self.wait_for_end(SHORT_TIMEOUT, &id).await;
         (id, status)
     }
 
@@ -148,21 +149,21 @@ impl Sandbox {
     }
 
     /// Requests a transfer of the document, waits for its end and checks the delivery (see
-    /// [`Sandbox::delivered_within`]). Returns the transfer's id and the file.
-    pub async fn deliver(&self, document: &Document) -> (String, Delivered) {
+    /// [`Sandbox::wait_for_delivery`]). Returns the transfer's id and the file.
+    pub async fn deliver(&self, document: &Document) -> (String, DeliveredFile) {
         let id = self.send().await;
-        let file = self.delivered_within(SHORT, &id, document).await;
+        let file = self.wait_for_delivery(SHORT_TIMEOUT, &id, document).await;
         (id, file)
     }
 
     /// Waits for the end of a transfer and checks the delivery: the bytes and path of the
     /// file, the status, and that no temporary data is left.
-    pub async fn delivered_within(
+    pub async fn wait_for_delivery(
         &self,
         bound: Duration,
         id: &str,
         document: &Document,
-    ) -> Delivered {
+    ) -> DeliveredFile {
         let status = self.wait_for_end(bound, id).await;
         assert_eq!((status.error, &status.last_error_message), (false, &None), "{status:?}");
         assert_eq!(status.percent_transfered, 100);
@@ -170,13 +171,13 @@ impl Sandbox {
         let file = self.only_file_of(&self.email).await;
         assert_eq!(file.path, self.path_of(&self.file_name));
         assert_eq!((file.size, &file.sha256), (document.size, &document.sha256));
-        self.assert_nothing_is_left(id).await;
+        self.assert_no_leftovers(id).await;
         assert!(self.open_sessions().await.is_empty());
         file
     }
 
     /// Returns the file of a user, who must have exactly one.
-    pub async fn only_file_of(&self, email: &str) -> Delivered {
+    pub async fn only_file_of(&self, email: &str) -> DeliveredFile {
         let mut files = self.graph.files(email).await;
         assert_eq!(files.len(), 1, "{files:?}");
         files.remove(0)
@@ -191,7 +192,7 @@ impl Sandbox {
     /// Checks that a transfer left nothing behind: no exchange object, session item or
     /// reference. First waits for the end of the execution, which comes shortly after that
     /// of the transfer.
-    pub async fn assert_nothing_is_left(&self, id: &str) {
+    pub async fn assert_no_leftovers(&self, id: &str) {
         assert_eq!(self.cloud.wait_for_execution(id).await, "SUCCEEDED");
         let record = self.cloud.record(id).await.unwrap_or_default();
         let pushes: u32 =
@@ -202,19 +203,19 @@ impl Sandbox {
             // last copy was deleted.
             self.wait_for_removal().await;
         }
-        let object = self.cloud.object(&self.file_name).await;
+        let object = self.cloud.exchange_object_size(&self.file_name).await;
         assert_eq!(object, None, "exchange object; {pushes} pushes");
-        assert!(self.cloud.session(id).await.is_none(), "session item");
+        assert!(self.cloud.session_item(id).await.is_none(), "session item");
         assert!(self.cloud.references(&self.file_name).await.is_empty(), "references");
     }
 
     /// Waits until the sweeper has removed the exchange object. Ended transfers are checked
     /// every five minutes only, so this makes all transfers due.
     pub async fn wait_for_removal(&self) {
-        eventually("the sweeper removes the object", LONG, async || {
+        eventually("the sweeper removes the object", LONG_TIMEOUT, async || {
             self.cloud.make_due().await;
             self.cloud.invoke("sweep", &json!({})).await.unwrap();
-            self.cloud.object(&self.file_name).await.is_none().then_some(())
+            self.cloud.exchange_object_size(&self.file_name).await.is_none().then_some(())
         })
         .await;
     }
@@ -226,14 +227,18 @@ impl Sandbox {
         code: FailureCode,
         bound: Duration,
     ) -> (String, Status) {
-        let (id, status) = self.fails(code, bound).await;
-        self.assert_nothing_is_left(&id).await;
+        let (id, status) = self.send_and_expect_failure(code, bound).await;
+        self.assert_no_leftovers(&id).await;
         assert!(self.open_sessions().await.is_empty());
         (id, status)
     }
 
     /// Requests a transfer and expects it to fail with this code.
-    pub async fn fails(&self, code: FailureCode, bound: Duration) -> (String, Status) {
+    pub async fn send_and_expect_failure(
+        &self,
+        code: FailureCode,
+        bound: Duration,
+    ) -> (String, Status) {
         let id = self.send().await;
         let status = self.wait_for_end(bound, &id).await;
         assert_eq!(status.last_error_message.as_deref(), Some(code.message()));

@@ -70,14 +70,14 @@ impl Simulator {
 
     /// Returns how often each rule with this `match` has fired, in the order in which the
     /// rules were added.
-    pub async fn fired(&self, matching: &str) -> Vec<u64> {
+    pub async fn fired_counts(&self, matching: &str) -> Vec<u64> {
         let rules: Vec<Value> = self.list("/faults").await;
         let ours = rules.iter().filter(|rule| rule["match"] == matching);
         ours.map(|rule| rule["fired"].as_u64().unwrap()).collect()
     }
 
     /// Returns how often the rules whose `match` contains this text have fired in total.
-    pub async fn fired_within(&self, part: &str) -> u64 {
+    pub async fn total_fired(&self, part: &str) -> u64 {
         let rules: Vec<Value> = self.list("/faults").await;
         let ours = rules.iter().filter(|rule| rule["match"].as_str().unwrap().contains(part));
         ours.map(|rule| rule["fired"].as_u64().unwrap()).sum()
@@ -148,7 +148,7 @@ impl Ords {
 /// A file in the OneDrive of a user.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Delivered {
+pub struct DeliveredFile {
     /// Address of the user.
     pub user: String,
     /// Path from the root folder.
@@ -216,8 +216,8 @@ impl Graph {
     }
 
     /// Returns the files of a user.
-    pub async fn files(&self, user: &str) -> Vec<Delivered> {
-        let all: Vec<Delivered> = self.0.list("/files").await;
+    pub async fn files(&self, user: &str) -> Vec<DeliveredFile> {
+        let all: Vec<DeliveredFile> = self.0.list("/files").await;
         all.into_iter().filter(|file| file.user == user).collect()
     }
 

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 /// Timeout for events that normally take seconds. It is generous, because the tests do not
 /// measure speed.
-pub const SHORT: Duration = Duration::from_secs(100);
+pub const SHORT_TIMEOUT: Duration = Duration::from_secs(100);
 /// Timeout for tests that wait for a deadline or transfer many bytes.
-pub const LONG: Duration = Duration::from_secs(150);
+pub const LONG_TIMEOUT: Duration = Duration::from_secs(150);
 
 /// Pause between two polls.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -3,7 +3,9 @@
 
 use std::cell::Cell;
 
-use docferry_system_tests::{LONG, MIB, SHORT, Sandbox, eventually, kill, processes_of};
+use docferry_system_tests::{
+    LONG_TIMEOUT, MIB, SHORT_TIMEOUT, Sandbox, eventually, kill, processes_of,
+};
 use serde_json::json;
 
 #[tokio::test]
@@ -14,7 +16,7 @@ async fn killed_upload_resumes_and_resends_at_most_one_fragment() {
     sandbox.limit_bandwidth(8 * MIB).await;
     let id = sandbox.send().await;
     // In the middle of the second fragment: the first is stored, the second is being sent.
-    eventually("bytes of the second fragment arrive", SHORT, async || {
+    eventually("bytes of the second fragment arrive", SHORT_TIMEOUT, async || {
         let sessions = sandbox.graph.sessions(&sandbox.email).await;
         let session = sessions.first()?;
         (session.next_offset > 0 && session.received_bytes > session.next_offset + MIB)
@@ -23,13 +25,15 @@ async fn killed_upload_resumes_and_resends_at_most_one_fragment() {
     .await;
     let processes = processes_of(emulator, &sandbox.stack.functions["upload"]);
     assert!(!processes.is_empty(), "no upload process");
+
     processes.into_iter().for_each(kill);
 
-    let file = sandbox.delivered_within(LONG, &id, &document).await;
+    let file = sandbox.wait_for_delivery(LONG_TIMEOUT, &id, &document).await;
     assert_eq!((file.sessions, file.versions), (1, 1));
     let resent = file.received_bytes - document.size;
     assert!(resent > 0, "the process was killed too late");
     assert!(resent <= file.largest_fragment, "{resent} bytes were sent again");
+
     let history = sandbox.cloud.history(&id).await;
     assert!(history.text().contains("Runtime.ExitError"), "the history has no crash");
 }
@@ -46,7 +50,7 @@ async fn push_is_tried_again_after_five_killed_processes() {
     sandbox.source_faults([json!({ "operation": "push", "delayMs": 60_000, "count": 100 })]).await;
     let id = sandbox.send().await;
     let killed_after = Cell::new(0);
-    eventually("the function was killed five times", LONG, async || {
+    eventually("the function was killed five times", LONG_TIMEOUT, async || {
         let crashes = sandbox.cloud.history(&id).await.crashes().len();
         let pushes = sandbox.ords.document(&sandbox.guid).await.pushes;
         if crashes < MAX_RETRIES && pushes > killed_after.replace(pushes) {
@@ -57,6 +61,6 @@ async fn push_is_tried_again_after_five_killed_processes() {
     .await;
     sandbox.ords.0.remove_faults(&sandbox.tag).await;
 
-    sandbox.delivered_within(LONG, &id, &document).await;
+    sandbox.wait_for_delivery(LONG_TIMEOUT, &id, &document).await;
     assert_eq!(sandbox.cloud.history(&id).await.crashes().len(), MAX_RETRIES);
 }

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use docferry_system_tests::{Cloud, programs, stack};
+use docferry_system_tests::{Cloud, program_folder, stack};
 
 /// The documents with commands. The order matters: the commands of the first create the
 /// document that all others use.
@@ -47,7 +47,7 @@ fn documented_commands_for_a_running_system_succeed() {
 /// Adds the document that the commands use to the index.
 fn index_the_document(stack: &docferry_system_tests::Stack) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(Cloud::new(stack).index(10_001, "AAECAwQFBgcICQoLDA0ODw=="));
+    runtime.block_on(Cloud::new(stack).index_document(10_001, "AAECAwQFBgcICQoLDA0ODw=="));
 }
 
 /// Runs all blocks with this info string and returns their number.
@@ -79,7 +79,8 @@ fn run_all(kind: &str, environment: &[(&str, &str)]) -> usize {
 
 fn with_our_programs() -> std::ffi::OsString {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::join_paths([programs()].into_iter().chain(std::env::split_paths(&path))).unwrap()
+    std::env::join_paths([program_folder()].into_iter().chain(std::env::split_paths(&path)))
+        .unwrap()
 }
 
 /// Returns the fenced blocks with this info string: the number of the first line, and the

@@ -2,41 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "test helpers")]
 
-use std::time::Duration;
-
-use docferry_system_tests::{Api, Identity, MIB, Sandbox, docferry, eventually, printed_json};
+use docferry_system_tests::{
+    Identity, MIB, SHORT_TIMEOUT, Sandbox, docferry, eventually, json_of_success, random_file_id,
+};
 use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
-
-const BOUND: Duration = Duration::from_secs(100);
-
-/// Returns a random document number, which no other test uses.
-fn number() -> u64 {
-    fastrand::u64(1_000_000..100_000_000)
-}
-
-/// Creates a job and returns its id.
-async fn initiate(api: &Api, body: &Value) -> String {
-    let answer = eventually("the request is not throttled", BOUND, async || {
-        let body = body.to_string();
-        let answer = api.request(Method::POST, "/v1/download/initiate", Some(&body)).await;
-        (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
-    })
-    .await;
-    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
-    answer.json()["jobId"].as_str().unwrap().to_owned()
-}
-
-/// Waits for the end of a job and returns its status.
-async fn wait_for_end(api: &Api, id: &str) -> Value {
-    eventually("the job ends", BOUND, async || {
-        let answer = api.get(&format!("/v1/download/status/{id}")).await;
-        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-        let status = answer.json();
-        status["nextPollInMs"].is_null().then_some(status)
-    })
-    .await
-}
+use serde_json::json;
 
 /// Fetches a URL. Returns the status, the size of the body and the `Content-Disposition`.
 async fn fetch_size(url: &str) -> (StatusCode, u64, String) {
@@ -54,23 +24,24 @@ async fn downloads_of_any_size_can_be_fetched_by_url() {
     let mut ids = Vec::new();
     // The first two are stored with one PUT, the third in three parts.
     for size in [0, 1000, 20 * MIB] {
-        let file_name = format!("{}-{size}.pdf", sandbox.tag);
-        let (single, file) = (Sandbox { file_name, ..sandbox.another_document() }, number());
-        let document = single.document(size).await;
-        sandbox.cloud.index(file, &document.guid).await;
-        let id = initiate(&sandbox.api, &json!({ "file_id": file })).await;
-        let status = wait_for_end(&sandbox.api, &id).await;
+        let single = sandbox.with_suffix(&size.to_string());
+        let (file_id, document) = single.indexed_document(size, &[]).await;
+        let id = sandbox.api.create_job(&json!({ "file_id": file_id })).await;
+        let status = sandbox.api.wait_for_job_end(&id).await;
         assert_eq!((&status["status"], &status["progress"]), (&json!("completed"), &json!(100)));
         assert_eq!(status["items"][0]["bytesDone"], size, "{status}");
+
         let (fetched, bytes, disposition) = fetch_size(status["url"].as_str().unwrap()).await;
         assert_eq!((fetched, bytes), (StatusCode::OK, size));
         assert!(disposition.contains(&single.file_name), "{disposition}");
-        let delivered = sandbox.cloud.delivered(&format!("downloads/{id}/0")).await.unwrap();
+
+        let delivered = sandbox.cloud.delivered_object(&format!("downloads/{id}/0")).await.unwrap();
         assert_eq!(delivered, (size, document.sha256), "{size}");
         assert_eq!(sandbox.cloud.wait_for_execution(&id).await, "SUCCEEDED");
         ids.push(id);
     }
-    assert!(sandbox.cloud.objects(&sandbox.tag).await.is_empty(), "exchange objects");
+
+    assert!(sandbox.cloud.exchange_objects(&sandbox.tag).await.is_empty(), "exchange objects");
     let open = sandbox.cloud.open_multipart_uploads().await;
     let ours = open.iter().filter(|key| ids.iter().any(|id| key.contains(id.as_str())));
     assert_eq!(ours.count(), 0, "{open:?}");
@@ -79,24 +50,24 @@ async fn downloads_of_any_size_can_be_fetched_by_url() {
 #[tokio::test]
 async fn fetch_returns_409_before_and_redirect_after_completion() {
     let sandbox = Sandbox::new().await;
-    let file = number();
-    let document = sandbox.document_with(1000, &[("moverDelayMs", "8000")]).await;
-    sandbox.cloud.index(file, &document.guid).await;
-    let id = initiate(&sandbox.api, &json!({ "file_id": file })).await;
+    let (file_id, _) = sandbox.indexed_document(1000, &[("moverDelayMs", "8000")]).await;
+    let id = sandbox.api.create_job(&json!({ "file_id": file_id })).await;
     let path = format!("/v1/download/{id}");
     assert_eq!(sandbox.api.get(&path).await.status, StatusCode::CONFLICT);
-    wait_for_end(&sandbox.api, &id).await;
+
+    sandbox.api.wait_for_job_end(&id).await;
     let (stack, scv) = (&sandbox.stack, &sandbox.stack.scv);
     let client = reqwest::Client::builder().no_proxy();
     let client = client.redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let request = client.get(format!("{}{path}", stack.api));
     let request = request.basic_auth(&scv.username, Some(&scv.password));
-    let answer = eventually("the request is not throttled", BOUND, async || {
+    let answer = eventually("the request is not throttled", SHORT_TIMEOUT, async || {
         let answer = request.try_clone().unwrap().send().await.unwrap();
         (answer.status() != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
     })
     .await;
     assert_eq!(answer.status(), StatusCode::FOUND);
+
     let url = answer.headers()["location"].to_str().unwrap();
     assert_eq!(fetch_size(url).await.0, StatusCode::OK);
     let tampered = url.replacen("downloads/", "downloads/0", 1);
@@ -111,18 +82,16 @@ async fn batch_is_visible_only_to_its_owner() {
     let ada = sandbox.api.with_token(&identity.token_of(&sandbox.tag, scopes).await);
     let mut files = Vec::new();
     for n in 0..4 {
-        let name = format!("{}-{n}.pdf", sandbox.tag);
-        let single = Sandbox { file_name: name, ..sandbox.another_document() };
-        let document = single.document(1000 + n).await;
-        files.push(number());
-        sandbox.cloud.index(files[files.len() - 1], &document.guid).await;
+        let single = sandbox.with_suffix(&n.to_string());
+        files.push(single.indexed_document(1000 + n, &[]).await.0);
     }
-    let id = initiate(&ada, &json!({ "file_ids": files })).await;
-    let status = wait_for_end(&ada, &id).await;
+    let id = ada.create_job(&json!({ "file_ids": files })).await;
+    let status = ada.wait_for_job_end(&id).await;
     assert_eq!(status["status"], "completed", "{status}");
     for (n, item) in status["items"].as_array().unwrap().iter().enumerate() {
         assert_eq!((&item["file_id"], &item["bytesDone"]), (&json!(files[n]), &json!(1000 + n)));
     }
+
     // For other callers the job does not exist.
     let other = format!("{}-other", sandbox.tag);
     let bob = sandbox.api.with_token(&identity.token_of(&other, scopes).await);
@@ -135,15 +104,13 @@ async fn batch_is_visible_only_to_its_owner() {
 #[tokio::test]
 async fn canceled_download_leaves_nothing_in_the_bucket() {
     let sandbox = Sandbox::new().await;
-    let file = number();
-    let document = sandbox.document_with(1000, &[("moverDelayMs", "8000")]).await;
-    sandbox.cloud.index(file, &document.guid).await;
-    let id = initiate(&sandbox.api, &json!({ "file_id": file })).await;
+    let (file_id, _) = sandbox.indexed_document(1000, &[("moverDelayMs", "8000")]).await;
+    let id = sandbox.api.create_job(&json!({ "file_id": file_id })).await;
     let path = format!("/v1/download/cancel/{id}");
     let canceled = sandbox.api.request(Method::POST, &path, None).await;
     assert_eq!(canceled.status, StatusCode::ACCEPTED, "{}", canceled.text);
-    assert_eq!(wait_for_end(&sandbox.api, &id).await["status"], "canceled");
-    assert_eq!(sandbox.cloud.delivered(&format!("downloads/{id}/0")).await, None);
+    assert_eq!(sandbox.api.wait_for_job_end(&id).await["status"], "canceled");
+    assert_eq!(sandbox.cloud.delivered_object(&format!("downloads/{id}/0")).await, None);
     let repeated = sandbox.api.request(Method::POST, &path, None).await;
     assert_eq!(repeated.status, StatusCode::CONFLICT, "{}", repeated.text);
 }
@@ -151,14 +118,12 @@ async fn canceled_download_leaves_nothing_in_the_bucket() {
 #[tokio::test]
 async fn second_download_reuses_the_delivered_document() {
     let sandbox = Sandbox::new().await;
-    let file = number();
-    let document = sandbox.document(1000).await;
-    sandbox.cloud.index(file, &document.guid).await;
-    let first = initiate(&sandbox.api, &json!({ "file_id": file })).await;
-    wait_for_end(&sandbox.api, &first).await;
+    let (file_id, _) = sandbox.indexed_document(1000, &[]).await;
+    let first = sandbox.api.create_job(&json!({ "file_id": file_id })).await;
+    sandbox.api.wait_for_job_end(&first).await;
     let pushes = sandbox.ords.0.requests(&sandbox.tag).await.len();
-    let second = initiate(&sandbox.api, &json!({ "file_id": file })).await;
-    let status = wait_for_end(&sandbox.api, &second).await;
+    let second = sandbox.api.create_job(&json!({ "file_id": file_id })).await;
+    let status = sandbox.api.wait_for_job_end(&second).await;
     assert!(status["url"].as_str().unwrap().contains(&first), "{status}");
     assert_eq!(sandbox.ords.0.requests(&sandbox.tag).await.len(), pushes);
 }
@@ -166,7 +131,7 @@ async fn second_download_reuses_the_delivered_document() {
 #[tokio::test]
 async fn imported_documents_are_available_and_invalid_files_import_nothing() {
     let sandbox = Sandbox::new().await;
-    let (first, second) = (number(), number());
+    let (first, second) = (random_file_id(), random_file_id());
     let table = &sandbox.stack.documents_table;
     let import = async |lines: &str| {
         let file = std::env::temp_dir().join(format!("{}.ndjson", sandbox.tag));
@@ -180,15 +145,9 @@ async fn imported_documents_are_available_and_invalid_files_import_nothing() {
     let line = |file: u64, more: &str| {
         format!("{{\"file_id\": {file}, \"objectGuid\": \"{}\"{more}}}\n", sandbox.guid)
     };
-    let check = async |file: u64| {
-        let body = json!({ "file_id": file }).to_string();
-        let answer = eventually("the request is not throttled", BOUND, async || {
-            let request = sandbox.api.request(Method::POST, "/v1/download/check", Some(&body));
-            let answer = request.await;
-            (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
-        })
-        .await;
-        answer.json()
+    let check = async |file_id: u64| {
+        let body = json!({ "file_id": file_id });
+        sandbox.api.post_json("/v1/download/check", Some(&body)).await.json()
     };
     let invalid = import(&format!("{}nonsense\n", line(first, ""))).await;
     assert_eq!(invalid.status.code(), Some(1));
@@ -197,8 +156,9 @@ async fn imported_documents_are_available_and_invalid_files_import_nothing() {
 
     let more = ", \"name\": \"order.pdf\", \"size\": 7";
     let lines = line(first, "") + &line(second, more);
-    assert_eq!(printed_json(&import(&lines).await)["imported"], 2);
+    assert_eq!(json_of_success(&import(&lines).await)["imported"], 2);
     assert_eq!(check(first).await["available"], true);
+
     let known = check(second).await;
     assert_eq!((&known["fileName"], &known["size"]), (&json!("order.pdf"), &json!(7)));
 }
@@ -206,8 +166,7 @@ async fn imported_documents_are_available_and_invalid_files_import_nothing() {
 #[tokio::test]
 async fn user_can_send_documents_only_to_their_own_onedrive() {
     let sandbox = Sandbox::new().await;
-    let (document, file) = (sandbox.document(1000).await, number());
-    sandbox.cloud.index(file, &document.guid).await;
+    let (file_id, document) = sandbox.indexed_document(1000, &[]).await;
     let identity = Identity::new(&sandbox.stack);
     let user = sandbox.graph.user_id(&sandbox.email).await;
     let claims = json!({
@@ -215,23 +174,20 @@ async fn user_can_send_documents_only_to_their_own_onedrive() {
     });
     let token = identity.mint(&json!({ "claims": claims })).await;
     let own = sandbox.api.with_token(&token);
-    let to = |email: &str| {
+    let request_to = |email: &str| {
         let options = json!({
             "destination": "onedrive", "email": email, "filePath": sandbox.folder,
         });
-        json!({ "file_id": file, "options": options })
+        json!({ "file_id": file_id, "options": options })
     };
-    let status = wait_for_end(&own, &initiate(&own, &to(&sandbox.email)).await).await;
+    let job_id = own.create_job(&request_to(&sandbox.email)).await;
+    let status = own.wait_for_job_end(&job_id).await;
     assert_eq!(status["status"], "completed", "{status}");
     assert_eq!(sandbox.only_file_of(&sandbox.email).await.sha256, document.sha256);
+
     let other = Sandbox::new().await.email;
     for email in [other.as_str(), "unknown@docferry.example"] {
-        let body = to(email).to_string();
-        let refused = eventually("the request is not throttled", BOUND, async || {
-            let answer = own.request(Method::POST, "/v1/download/initiate", Some(&body)).await;
-            (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
-        })
-        .await;
+        let refused = own.post_json("/v1/download/initiate", Some(&request_to(email))).await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text);
     }
 }

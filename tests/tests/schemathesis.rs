@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 /// Default of `DOCFERRY_API_CASES`, the number of random cases. The cases that the
 /// description requires (each limit, each missing member, each undefined method) are about a
 /// thousand more.
-const CASES: usize = 300;
+const DEFAULT_CASES: usize = 300;
 
 /// Number of documents that requests can use.
 const DOCUMENTS: u64 = 5;
@@ -32,10 +32,10 @@ const SCOPES: &str = "docferry.read docferry.write docferry.delegate docferry.se
 
 #[tokio::test]
 async fn generated_requests_get_responses_that_match_the_description() {
-    let cases = setting("DOCFERRY_API_CASES").map_or(CASES, |cases| cases.parse().unwrap());
+    let cases = setting("DOCFERRY_API_CASES").map_or(DEFAULT_CASES, |cases| cases.parse().unwrap());
     let seed = setting("DOCFERRY_API_SEED").unwrap_or_else(|| "1".to_owned());
     let sandbox = Sandbox::new().await;
-    let files = documents(&sandbox).await;
+    let file_ids = create_documents(&sandbox).await;
     let options = json!({
         "claims": { "sub": sandbox.tag, "scope": SCOPES },
         // A run may take longer than the default lifetime of tokens.
@@ -63,7 +63,7 @@ async fn generated_requests_get_responses_that_match_the_description() {
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("NO_PROXY", "*")
         .env("DOCFERRY_TOKEN", token)
-        .env("DOCFERRY_API_FILES", files);
+        .env("DOCFERRY_API_FILES", file_ids);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
 
     let report_json = std::fs::read(&report).unwrap_or_default();
@@ -71,20 +71,22 @@ async fn generated_requests_get_responses_that_match_the_description() {
     let _ = std::fs::remove_file(&report);
     let report_json: Value = serde_json::from_slice(&report_json).unwrap_or_default();
     let generated = report_json["test_cases"]["generated"].as_u64().unwrap_or_default();
-    println!("{generated} cases, seed {seed}\n{}", accepted_by_call(&report_json));
+    println!("{generated} cases, seed {seed}\n{}", format_accepted_by_call(&report_json));
     assert!(output.status.success(), "{}", output_text(&output));
     assert!(generated >= cases as u64, "only {generated} of {cases} cases");
     // If no request was accepted, the run tested only error responses.
     for call in ["POST /v1/download/initiate", "GET /v1/download/status/{jobId}"] {
-        let count = accepted(&report_json["valid_rates"][call]);
+        let count = count_accepted(&report_json["valid_rates"][call]);
         assert!(count > 0, "no request of {call} was accepted");
     }
 }
 
+/// Returns an environment variable that is set and not empty.
 fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Returns the path of Schemathesis.
 fn program() -> OsString {
     std::env::var_os("DOCFERRY_SCHEMATHESIS").expect(
         "DOCFERRY_SCHEMATHESIS is not set: it is the path of the program schemathesis.\n\
@@ -93,29 +95,26 @@ fn program() -> OsString {
 }
 
 /// Creates documents and returns their numbers, separated by commas.
-async fn documents(sandbox: &Sandbox) -> String {
+async fn create_documents(sandbox: &Sandbox) -> String {
     let mut files = Vec::new();
     for n in 0..DOCUMENTS {
-        let file_name = format!("{}-{n}.pdf", sandbox.tag);
-        let single = Sandbox { file_name, ..sandbox.another_document() };
-        let document = single.document(1000 + n).await;
-        let file = fastrand::u64(1_000_000..100_000_000);
-        sandbox.cloud.index(file, &document.guid).await;
-        files.push(file.to_string());
+        let single = sandbox.with_suffix(&n.to_string());
+        let (file_id, _) = single.indexed_document(1000 + n, &[]).await;
+        files.push(file_id.to_string());
     }
     files.join(",")
 }
 
 /// Returns the number of accepted requests of a call.
-fn accepted(rates: &Value) -> u64 {
+fn count_accepted(rates: &Value) -> u64 {
     let phases = rates.as_object().into_iter().flatten();
     phases.filter_map(|(_, phase)| phase["accepted"].as_u64()).sum()
 }
 
 /// Formats the number of accepted requests, one line per call.
-fn accepted_by_call(report_json: &Value) -> String {
+fn format_accepted_by_call(report_json: &Value) -> String {
     let calls = report_json["valid_rates"].as_object().into_iter().flatten();
-    let lines = calls.map(|(call, rates)| format!("{:>6} accepted  {call}", accepted(rates)));
+    let lines = calls.map(|(call, rates)| format!("{:>6} accepted  {call}", count_accepted(rates)));
     lines.collect::<Vec<_>>().join("\n")
 }
 

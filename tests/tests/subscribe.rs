@@ -3,14 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test helpers")]
 
-use docferry_system_tests::{Api, Identity, MIB, SHORT, Sandbox, eventually};
+use docferry_system_tests::{Api, Identity, MIB, SHORT_TIMEOUT, Sandbox, eventually};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-
-/// Returns a random document number, which no other test uses.
-fn number() -> u64 {
-    fastrand::u64(1_000_000..100_000_000)
-}
 
 /// Returns a client for a person with this name.
 async fn person(sandbox: &Sandbox, name: &str) -> Api {
@@ -20,24 +15,10 @@ async fn person(sandbox: &Sandbox, name: &str) -> Api {
     sandbox.api.with_token(&token)
 }
 
-async fn post(api: &Api, path: &str, body: Option<&Value>) -> Value {
-    let body = body.map(Value::to_string);
-    let answer = eventually("the request is not throttled", SHORT, async || {
-        let answer = api.request(Method::POST, path, body.as_deref()).await;
-        (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
-    })
-    .await;
-    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
-    answer.json()
-}
-
 /// Creates a job of one document that arrives after 8 s. Returns the job's id.
-async fn slow_job(sandbox: &Sandbox, api: &Api, size: u64) -> String {
-    let document = sandbox.document_with(size, &[("moverDelayMs", "8000")]).await;
-    let file = number();
-    sandbox.cloud.index(file, &document.guid).await;
-    let job = post(api, "/v1/download/initiate", Some(&json!({ "file_id": file }))).await;
-    job["jobId"].as_str().unwrap().to_owned()
+async fn create_slow_job(sandbox: &Sandbox, api: &Api, size: u64) -> String {
+    let (file_id, _) = sandbox.indexed_document(size, &[("moverDelayMs", "8000")]).await;
+    api.create_job(&json!({ "file_id": file_id })).await
 }
 
 #[derive(Debug)]
@@ -48,7 +29,7 @@ struct Event {
 }
 
 /// Parses the events of a response.
-fn events(text: &str) -> Vec<Event> {
+fn parse_events(text: &str) -> Vec<Event> {
     let block = |block: &str| {
         let field = |name: &str| {
             let line = block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
@@ -62,20 +43,20 @@ fn events(text: &str) -> Vec<Event> {
 
 /// Reconnects with the last event id until the end. Returns all events and the number of
 /// responses.
-async fn follow_to_end(api: &Api, job_id: &str) -> (Vec<Event>, usize) {
-    let (mut seen, mut answers) = (Vec::<Event>::new(), 0);
-    eventually("the job ends", SHORT, async || {
+async fn read_events_to_end(api: &Api, job_id: &str) -> (Vec<Event>, usize) {
+    let (mut seen, mut response_count) = (Vec::<Event>::new(), 0);
+    eventually("the job ends", SHORT_TIMEOUT, async || {
         let last_id = seen.last().map(|event| event.id.clone());
         let answer = api.events(job_id, last_id.as_deref()).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
         assert_eq!(answer.media_type(), "text/event-stream");
         assert!(answer.text.starts_with("retry: "), "{}", answer.text);
-        answers += 1;
-        seen.extend(events(&answer.text));
+        response_count += 1;
+        seen.extend(parse_events(&answer.text));
         seen.last().filter(|event| event.id.ends_with(".end")).map(drop)
     })
     .await;
-    (seen, answers)
+    (seen, response_count)
 }
 
 #[tokio::test]
@@ -83,17 +64,23 @@ async fn events_continue_over_reconnects_until_the_result() {
     let sandbox = Sandbox::new().await;
     let ada = person(&sandbox, "ada").await;
     let size = 9 * MIB;
-    let id = slow_job(&sandbox, &ada, size).await;
-    let (seen, answers) = follow_to_end(&ada, &id).await;
-    assert!(answers > 1, "{seen:?}");
-    let of_kind = |kind: &str| seen.iter().filter(|event| event.kind == kind).collect::<Vec<_>>();
-    let states: Vec<_> = of_kind("status").iter().map(|e| e.data["status"].clone()).collect();
+    let id = create_slow_job(&sandbox, &ada, size).await;
+    let (seen, response_count) = read_events_to_end(&ada, &id).await;
+    assert!(response_count > 1, "{seen:?}");
+
+    let events_of_kind =
+        |kind: &str| seen.iter().filter(|event| event.kind == kind).collect::<Vec<_>>();
+    let states: Vec<_> =
+        events_of_kind("status").iter().map(|e| e.data["status"].clone()).collect();
     assert_eq!(states.last(), Some(&json!("completed")));
     assert!(states.len() > 1 && states.iter().filter(|state| **state == "completed").count() == 1);
-    let percents: Vec<_> = of_kind("progress").iter().map(|e| e.data["percent"].as_u64()).collect();
+
+    let percents: Vec<_> =
+        events_of_kind("progress").iter().map(|e| e.data["percent"].as_u64()).collect();
     assert!(percents.is_sorted() && percents.last() == Some(&Some(100)), "{percents:?}");
-    assert_eq!((of_kind("result").len(), of_kind("error").len()), (1, 0));
-    let url = of_kind("result")[0].data["url"].as_str().unwrap();
+    assert_eq!((events_of_kind("result").len(), events_of_kind("error").len()), (1, 0));
+
+    let url = events_of_kind("result")[0].data["url"].as_str().unwrap();
     let plain = reqwest::Client::builder().no_proxy().build().unwrap();
     let fetched = plain.get(url).send().await.unwrap().bytes().await.unwrap();
     assert_eq!(fetched.len() as u64, size);
@@ -102,8 +89,11 @@ async fn events_continue_over_reconnects_until_the_result() {
     let end = &seen.last().unwrap().id;
     let answer = ada.events(&id, Some(end)).await;
     assert_eq!((answer.status, answer.text.as_str()), (StatusCode::NO_CONTENT, ""));
-    let all: Vec<_> =
-        events(&ada.events(&id, None).await.text).into_iter().map(|event| event.kind).collect();
+
+    let all: Vec<_> = parse_events(&ada.events(&id, None).await.text)
+        .into_iter()
+        .map(|event| event.kind)
+        .collect();
     assert_eq!(all, ["status", "progress", "result"]);
 
     // For other callers the job does not exist.
@@ -122,22 +112,25 @@ async fn events_continue_over_reconnects_until_the_result() {
 async fn events_of_a_canceled_job_end_and_continue_after_a_retry() {
     let sandbox = Sandbox::new().await;
     let ada = person(&sandbox, "ada").await;
-    let id = slow_job(&sandbox, &ada, 1000).await;
-    post(&ada, &format!("/v1/download/cancel/{id}"), None).await;
-    let (seen, _) = follow_to_end(&ada, &id).await;
+    let id = create_slow_job(&sandbox, &ada, 1000).await;
+    let canceled = ada.post_json(&format!("/v1/download/cancel/{id}"), None).await;
+    assert_eq!(canceled.status, StatusCode::ACCEPTED, "{}", canceled.text);
+
+    let (seen, _) = read_events_to_end(&ada, &id).await;
     let end = seen.last().unwrap();
     assert_eq!((end.kind.as_str(), &end.data["code"]), ("error", &json!("CANCELED")));
     assert_eq!(ada.events(&id, Some(&end.id)).await.status, StatusCode::NO_CONTENT);
 
     let path = format!("/v1/download/retry/{id}");
-    eventually("the retry is accepted", SHORT, async || {
+    eventually("the retry is accepted", SHORT_TIMEOUT, async || {
         let answer = ada.request(Method::POST, &path, None).await;
         (answer.status == StatusCode::ACCEPTED).then_some(())
     })
     .await;
-    let new_run = events(&ada.events(&id, Some(&end.id)).await.text);
+    let new_run = parse_events(&ada.events(&id, Some(&end.id)).await.text);
     assert_eq!((new_run[0].kind.as_str(), &new_run[0].data["attempts"]), ("status", &json!(2)));
-    let (seen, _) = follow_to_end(&ada, &id).await;
+
+    let (seen, _) = read_events_to_end(&ada, &id).await;
     assert_eq!(seen.last().unwrap().kind, "result");
 }
 
@@ -153,12 +146,13 @@ async fn allowed_origin_may_subscribe_to_events() {
         .header("origin", "https://viewer.example.org")
         .header("access-control-request-method", "GET")
         .header("access-control-request-headers", "authorization,last-event-id");
-    let answer = eventually("the request is not throttled", SHORT, async || {
+    let answer = eventually("the request is not throttled", SHORT_TIMEOUT, async || {
         let answer = preflight.try_clone().unwrap().send().await.unwrap();
         (answer.status() != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
     })
     .await;
     assert_eq!(answer.status(), StatusCode::OK);
+
     let headers = answer.headers();
     assert_eq!(headers["access-control-allow-origin"], "https://viewer.example.org");
     let allowed = headers["access-control-allow-headers"].to_str().unwrap().to_lowercase();

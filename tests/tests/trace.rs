@@ -10,7 +10,7 @@ use docferry_system_tests::{MIB, Sandbox, Simulator, eventually};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const BOUND: Duration = Duration::from_secs(60);
 
 /// Returns the operations that a simulator received for this tag, and their trace contexts.
@@ -25,11 +25,12 @@ async fn requests_of(simulator: &Simulator, tag: &str) -> (BTreeSet<String>, Vec
 #[tokio::test]
 async fn trace_context_is_sent_with_every_outgoing_call() {
     let untraced = Sandbox::new().await;
-    let traced = Sandbox { api: untraced.api.within_trace(TRACE), ..Sandbox::new().await };
-    for (sandbox, expected) in [(&traced, Some(TRACE)), (&untraced, None)] {
+    let traced = Sandbox { api: untraced.api.within_trace(TRACEPARENT), ..Sandbox::new().await };
+    for (sandbox, expected) in [(&traced, Some(TRACEPARENT)), (&untraced, None)] {
         let document = sandbox.document(5 * MIB).await;
         let (_, file) = sandbox.deliver(&document).await;
         assert_eq!(file.sessions, 1);
+
         for simulator in [&sandbox.ords.0, &sandbox.graph.0] {
             let (operations, traces) = requests_of(simulator, &sandbox.tag).await;
             assert!(!traces.is_empty());
@@ -38,6 +39,7 @@ async fn trace_context_is_sent_with_every_outgoing_call() {
             }
         }
     }
+
     let (operations, _) = requests_of(&traced.graph.0, &traced.tag).await;
     assert!(operations.len() >= 3, "at least lookup, session and fragment: {operations:?}");
 }
@@ -45,15 +47,12 @@ async fn trace_context_is_sent_with_every_outgoing_call() {
 #[tokio::test]
 async fn each_document_of_a_batch_belongs_to_its_trace() {
     let sandbox = Sandbox::new().await;
-    let api = sandbox.api.within_trace(TRACE);
-    let first = fastrand::u64(1_000_000..90_000_000);
+    let api = sandbox.api.within_trace(TRACEPARENT);
     let mut files = Vec::new();
     for n in 0..3 {
-        let file_name = format!("{}-{n}.pdf", sandbox.tag);
-        let single = Sandbox { file_name, ..sandbox.another_document() };
-        let document = single.document(1000).await;
-        sandbox.cloud.index(first + n, &document.guid).await;
-        files.push((first + n, document.guid));
+        let (file_id, document) =
+            sandbox.with_suffix(&n.to_string()).indexed_document(1000, &[]).await;
+        files.push((file_id, document.guid));
     }
     let numbers: Vec<u64> = files.iter().map(|(number, _)| *number).collect();
     let body = json!({ "file_ids": numbers }).to_string();
@@ -71,6 +70,6 @@ async fn each_document_of_a_batch_belongs_to_its_trace() {
     for (_, guid) in files {
         let (_, traces) = requests_of(&sandbox.ords.0, &guid).await;
         assert!(!traces.is_empty());
-        assert!(traces.iter().all(|trace| trace.as_deref() == Some(TRACE)), "{traces:?}");
+        assert!(traces.iter().all(|trace| trace.as_deref() == Some(TRACEPARENT)), "{traces:?}");
     }
 }

@@ -6,63 +6,22 @@
 #![allow(clippy::unwrap_used, reason = "test helpers")]
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use docferry_system_tests::{FailureCode, Sandbox, eventually};
+use docferry_system_tests::{FailureCode, SHORT_TIMEOUT, Sandbox, eventually, random_file_id};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::net::TcpSocket;
 use wiremock::matchers::path;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-const BOUND: Duration = Duration::from_secs(100);
-
-/// Returns a random document number, which no other test uses.
-fn number() -> u64 {
-    fastrand::u64(1_000_000..100_000_000)
-}
-
-/// Creates a document in the source and adds it to the index. Returns its number.
-async fn document(sandbox: &Sandbox, more: &[(&str, &str)]) -> u64 {
-    let document = sandbox.document_with(1000, more).await;
-    let file = number();
-    sandbox.cloud.index(file, &document.guid).await;
-    file
-}
-
-async fn post(sandbox: &Sandbox, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
-    let body = body.map(Value::to_string);
-    let answer = eventually("the request is not throttled", BOUND, async || {
-        let answer = sandbox.api.request(Method::POST, path, body.as_deref()).await;
-        (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
-    })
-    .await;
-    (answer.status, answer.json())
-}
-
-/// Creates a job and returns its id.
-async fn initiate(sandbox: &Sandbox, body: &Value) -> String {
-    let (status, answer) = post(sandbox, "/v1/download/initiate", Some(body)).await;
-    assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
-    answer["jobId"].as_str().unwrap().to_owned()
-}
-
-/// Waits for the end of a job and returns its status.
-async fn wait_for_end(sandbox: &Sandbox, id: &str) -> Value {
-    eventually("the job ends", BOUND, async || {
-        let status = sandbox.api.get(&format!("/v1/download/status/{id}")).await.json();
-        status["nextPollInMs"].is_null().then_some(status)
-    })
-    .await
-}
+const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 /// Starts a receiver that fails this number of times before it accepts notifications.
-async fn receiver(failures: u64) -> MockServer {
+async fn start_receiver(failures: u64) -> MockServer {
     let server = MockServer::start().await;
     if failures > 0 {
         let busy = Mock::given(any_post()).respond_with(ResponseTemplate::new(500));
@@ -77,8 +36,8 @@ fn any_post() -> wiremock::matchers::MethodExactMatcher {
 }
 
 /// Waits until a receiver has this number of requests, and returns all.
-async fn received(server: &MockServer, times: usize) -> Vec<Request> {
-    eventually("the receiver is called", BOUND, async || {
+async fn wait_for_requests(server: &MockServer, times: usize) -> Vec<Request> {
+    eventually("the receiver is called", SHORT_TIMEOUT, async || {
         let requests = server.received_requests().await.unwrap();
         (requests.len() >= times).then_some(requests)
     })
@@ -87,8 +46,8 @@ async fn received(server: &MockServer, times: usize) -> Vec<Request> {
 
 /// Waits until a receiver has this number of different messages, and returns the first
 /// request of each. Each message is sent at least once.
-async fn distinct_messages(server: &MockServer, count: usize) -> Vec<Request> {
-    eventually("all messages are received", BOUND, async || {
+async fn wait_for_distinct_messages(server: &MockServer, count: usize) -> Vec<Request> {
+    eventually("all messages are received", SHORT_TIMEOUT, async || {
         let mut seen = BTreeSet::new();
         let mut requests = server.received_requests().await.unwrap();
         requests.retain(|request| seen.insert(request.headers["webhook-id"].as_bytes().to_vec()));
@@ -111,23 +70,26 @@ fn assert_signed(sandbox: &Sandbox, request: &Request) {
 #[tokio::test]
 async fn webhook_is_retried_with_the_same_message_after_failures() {
     let sandbox = Sandbox::new().await;
-    let server = receiver(2).await;
-    let file = document(&sandbox, &[]).await;
+    let server = start_receiver(2).await;
+    let (file, _) = sandbox.indexed_document(1000, &[]).await;
     let hook = format!("{}/{}?key=secret", server.uri(), sandbox.tag);
-    let id = initiate(&sandbox, &json!({ "file_id": file, "callbackUrl": hook })).await;
-    assert_eq!(wait_for_end(&sandbox, &id).await["status"], "completed");
-    let requests = received(&server, 3).await;
+    let id = sandbox.api.create_job(&json!({ "file_id": file, "callbackUrl": hook })).await;
+    assert_eq!(sandbox.api.wait_for_job_end(&id).await["status"], "completed");
+
+    let requests = wait_for_requests(&server, 3).await;
     for request in &requests {
         assert_signed(&sandbox, request);
         assert_eq!(request.headers["webhook-id"], format!("{id}-1"));
         assert_eq!(request.body, requests[0].body);
         assert_eq!(request.url.query(), Some("key=secret"));
     }
+
     let body: Value = serde_json::from_slice(&requests[2].body).unwrap();
     assert_eq!(body["type"], "download.completed");
     let data = &body["data"];
     assert_eq!((&data["jobId"], &data["status"]), (&json!(id), &json!("completed")));
     assert_eq!((&data["attempts"], &data["totalFileIds"]), (&json!(1), &json!(1)));
+
     let text = body.to_string();
     assert!(!text.contains(&sandbox.tag) && !text.contains("http"), "{text}");
 }
@@ -135,34 +97,34 @@ async fn webhook_is_retried_with_the_same_message_after_failures() {
 #[tokio::test]
 async fn webhook_is_sent_for_each_end_of_each_run() {
     let sandbox = Sandbox::new().await;
-    let sandbox = Sandbox { api: sandbox.api.within_trace(TRACE), ..sandbox };
-    let server = receiver(0).await;
+    let sandbox = Sandbox { api: sandbox.api.within_trace(TRACEPARENT), ..sandbox };
+    let server = start_receiver(0).await;
     let hook = |end: &str| format!("{}/{}/{end}", server.uri(), sandbox.tag);
     // The index has this number, but the source does not have its document.
-    let missing = number();
-    sandbox.cloud.index(missing, &sandbox.another_document().guid).await;
+    let missing = random_file_id();
+    sandbox.cloud.index_document(missing, &sandbox.another_document().guid).await;
     let failed =
-        initiate(&sandbox, &json!({ "file_id": missing, "callbackUrl": hook("failed") })).await;
-    let late = document(&sandbox, &[("moverDelayMs", "8000")]).await;
+        sandbox.api.create_job(&json!({ "file_id": missing, "callbackUrl": hook("failed") })).await;
+    let (late, _) = sandbox.indexed_document(1000, &[("moverDelayMs", "8000")]).await;
     let canceled =
-        initiate(&sandbox, &json!({ "file_id": late, "callbackUrl": hook("canceled") })).await;
-    post(&sandbox, &format!("/v1/download/cancel/{canceled}"), None).await;
+        sandbox.api.create_job(&json!({ "file_id": late, "callbackUrl": hook("canceled") })).await;
+    sandbox.api.post_json(&format!("/v1/download/cancel/{canceled}"), None).await;
     let mut files = Vec::new();
     for n in 0..2 {
-        let file_name = format!("{}-{n}.pdf", sandbox.tag);
-        files.push(document(&Sandbox { file_name, ..sandbox.another_document() }, &[]).await);
+        files.push(sandbox.with_suffix(&n.to_string()).indexed_document(1000, &[]).await.0);
     }
-    let many = initiate(&sandbox, &json!({ "file_ids": files, "callbackUrl": hook("many") })).await;
+    let many =
+        sandbox.api.create_job(&json!({ "file_ids": files, "callbackUrl": hook("many") })).await;
     for id in [&failed, &canceled, &many] {
-        wait_for_end(&sandbox, id).await;
+        sandbox.api.wait_for_job_end(id).await;
     }
-    let requests = distinct_messages(&server, 3).await;
+    let requests = wait_for_distinct_messages(&server, 3).await;
     let messages_to = |requests: &[Request], end: &str| -> Vec<(String, Value)> {
         let wanted = format!("/{}/{end}", sandbox.tag);
         let ours = requests.iter().filter(|request| request.url.path() == wanted);
         ours.map(|request| {
             assert_signed(&sandbox, request);
-            assert_eq!(request.headers["traceparent"], TRACE);
+            assert_eq!(request.headers["traceparent"], TRACEPARENT);
             let id = request.headers["webhook-id"].to_str().unwrap().to_owned();
             (id, serde_json::from_slice(&request.body).unwrap())
         })
@@ -170,6 +132,7 @@ async fn webhook_is_sent_for_each_end_of_each_run() {
     };
     let (_, body) = &messages_to(&requests, "failed")[0];
     assert_eq!(body["type"], "download.failed", "{body}");
+
     let code = FailureCode::SourceNotFound;
     assert_eq!(body["data"]["error"], json!({ "code": code.as_str(), "message": code.message() }));
     let (_, body) = &messages_to(&requests, "canceled")[0];
@@ -177,18 +140,20 @@ async fn webhook_is_sent_for_each_end_of_each_run() {
         (&body["type"], &body["data"]["error"]),
         (&json!("download.canceled"), &Value::Null)
     );
+
     let (id, body) = &messages_to(&requests, "many")[0];
     assert_eq!((id, &body["type"]), (&format!("{many}-1"), &json!("download.completed")));
     assert_eq!(body["data"]["totalFileIds"], 2);
 
-    let retried = eventually("the first run is cleaned up", BOUND, async || {
-        let answer = post(&sandbox, &format!("/v1/download/retry/{canceled}"), None).await;
-        (answer.1["code"] != "NOT_SETTLED").then_some(answer)
+    let retried = eventually("the first run is cleaned up", SHORT_TIMEOUT, async || {
+        let answer = sandbox.api.post_json(&format!("/v1/download/retry/{canceled}"), None).await;
+        (answer.json()["code"] != "NOT_SETTLED").then_some(answer)
     })
     .await;
-    assert_eq!(retried.0, StatusCode::ACCEPTED, "{}", retried.1);
-    wait_for_end(&sandbox, &canceled).await;
-    let requests = distinct_messages(&server, 4).await;
+    assert_eq!(retried.status, StatusCode::ACCEPTED, "{}", retried.text);
+
+    sandbox.api.wait_for_job_end(&canceled).await;
+    let requests = wait_for_distinct_messages(&server, 4).await;
     let ends = messages_to(&requests, "canceled");
     assert_eq!((&ends[0].0, &ends[1].0), (&format!("{canceled}-1"), &format!("{canceled}-2")));
     assert_eq!(ends[1].1["type"], "download.completed");
@@ -202,20 +167,23 @@ async fn webhook_to_a_dead_receiver_becomes_a_dead_letter() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
-    let file = document(&sandbox, &[]).await;
+    let (file, _) = sandbox.indexed_document(1000, &[]).await;
     let hook = format!("http://{address}/{}", sandbox.tag);
-    let id = initiate(&sandbox, &json!({ "file_id": file, "callbackUrl": hook })).await;
-    assert_eq!(wait_for_end(&sandbox, &id).await["status"], "completed");
-    eventually("the outcome is sent to the audit queue", BOUND, async || {
+    let id = sandbox.api.create_job(&json!({ "file_id": file, "callbackUrl": hook })).await;
+    assert_eq!(sandbox.api.wait_for_job_end(&id).await["status"], "completed");
+
+    eventually("the outcome is sent to the audit queue", SHORT_TIMEOUT, async || {
         sandbox.cloud.is_sent_to_audit(&id, 1).await.then_some(())
     })
     .await;
-    let letter = eventually("the notification is in the dead-letter queue", BOUND, async || {
-        let dead = sandbox.cloud.dead_letter_webhooks().await;
-        dead.into_iter().find(|letter| letter["jobId"] == id)
-    })
-    .await;
+    let letter =
+        eventually("the notification is in the dead-letter queue", SHORT_TIMEOUT, async || {
+            let dead = sandbox.cloud.dead_letter_webhooks().await;
+            dead.into_iter().find(|letter| letter["jobId"] == id)
+        })
+        .await;
     assert_eq!(letter["outcome"], "completed");
+
     let status = sandbox.api.get(&format!("/v1/download/status/{id}")).await.json();
     assert_eq!(status["status"], "completed", "{status}");
 }
@@ -226,13 +194,13 @@ async fn webhook_to_a_gone_receiver_is_sent_once() {
     let server = MockServer::start().await;
     let gone = Mock::given(path(format!("/{}", sandbox.tag)));
     gone.respond_with(ResponseTemplate::new(410)).mount(&server).await;
-    let file = document(&sandbox, &[]).await;
+    let (file, _) = sandbox.indexed_document(1000, &[]).await;
     let hook = format!("{}/{}", server.uri(), sandbox.tag);
-    let id = initiate(&sandbox, &json!({ "file_id": file, "callbackUrl": hook })).await;
-    received(&server, 1).await;
+    let id = sandbox.api.create_job(&json!({ "file_id": file, "callbackUrl": hook })).await;
+    wait_for_requests(&server, 1).await;
     let log = format!("/aws/lambda/{}", sandbox.stack.functions["webhook"]);
-    eventually("the receiver is given up", BOUND, async || {
-        let text = sandbox.cloud.log(&log).await;
+    eventually("the receiver is given up", SHORT_TIMEOUT, async || {
+        let text = sandbox.cloud.log_text(&log).await;
         text.lines().any(|line| line.contains(&id) && line.contains("gone for good")).then_some(())
     })
     .await;
@@ -244,8 +212,9 @@ async fn forbidden_callback_url_is_rejected_before_the_job_is_recorded() {
     let sandbox = Sandbox::new().await;
     for url in ["https://169.254.169.254/", "https://0x0a000001/", "http://hooks.example.org/"] {
         let body = json!({ "file_id": 10_000, "callbackUrl": url });
-        let (status, problem) = post(&sandbox, "/v1/download/initiate", Some(&body)).await;
-        assert_eq!(status, StatusCode::BAD_REQUEST, "{problem}");
+        let answer = sandbox.api.post_json("/v1/download/initiate", Some(&body)).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
+        let problem = answer.json();
         assert_eq!(problem["errors"][0]["pointer"], "/callbackUrl", "{problem}");
     }
 }

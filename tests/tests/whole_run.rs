@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use docferry_system_tests::{FailureCode, LONG, MIB, SHORT, Sandbox, eventually};
+use docferry_system_tests::{FailureCode, LONG_TIMEOUT, MIB, SHORT_TIMEOUT, Sandbox, eventually};
 use serde_json::json;
 
 /// Invariant I8: "upload URLs, presigned URLs, tokens, secrets, e-mail addresses
@@ -18,27 +18,26 @@ use serde_json::json;
 #[tokio::test]
 async fn logs_and_histories_contain_no_personal_data_or_secrets() {
     let sandbox = Sandbox::new().await;
-    let delivered = one_delivery_and_several_failures(&sandbox).await;
-    let forbidden = forbidden(&sandbox).await;
+    let delivered = run_one_delivery_and_several_failures(&sandbox).await;
+    let forbidden = forbidden_texts(&sandbox).await;
 
     let mut searched = 0;
     let mut hits = Vec::new();
-    let mut search = |place: &str, text: &str| {
-        searched += text.len();
-        hits.extend(
-            forbidden
-                .iter()
-                .filter(|(_, needle)| text.contains(needle.as_str()))
-                .map(|(kind, _)| format!("{kind} in {place}: {}", context_of(text, &forbidden))),
-        );
-    };
+    let mut search =
+        |place: &str, text: &str| {
+            searched += text.len();
+            hits.extend(forbidden.iter().filter(|(_, needle)| text.contains(needle.as_str())).map(
+                |(kind, _)| format!("{kind} in {place}: {}", context_of_hit(text, &forbidden)),
+            ));
+        };
     let mut logs = String::new();
     let groups = sandbox.cloud.log_groups().await;
     for function in sandbox.stack.functions.values() {
         assert!(groups.contains(&format!("/aws/lambda/{function}")), "no log of {function}");
     }
+
     for group in groups {
-        let log = sandbox.cloud.log(&group).await;
+        let log = sandbox.cloud.log_text(&group).await;
         search(&group, &log);
         logs.push_str(&log);
     }
@@ -47,6 +46,7 @@ async fn logs_and_histories_contain_no_personal_data_or_secrets() {
     for step in ["push", "poll", "upload", "finalize"] {
         assert!(logs.contains(&format!("\"{step}\"")), "no log of {step}");
     }
+
     let executions = sandbox.cloud.executions().await;
     for execution in &executions {
         let (id, attempt) = execution.split_once('-').unwrap();
@@ -54,6 +54,7 @@ async fn logs_and_histories_contain_no_personal_data_or_secrets() {
         search(execution, &history.text());
     }
     assert!(sandbox.cloud.history(&delivered).await.text().contains(&delivered));
+
     // The emulator and the simulators must not log addresses either.
     for (program, path) in &sandbox.stack.logs {
         search(program, &String::from_utf8_lossy(&std::fs::read(path).unwrap()));
@@ -72,7 +73,7 @@ async fn every_outcome_was_sent_to_the_audit_queue() {
     let document = sandbox.document(1000).await;
     let (delivered, _) = sandbox.deliver(&document).await;
     let mut messages = BTreeMap::new();
-    eventually("the outbox is empty", LONG, async || {
+    eventually("the outbox is empty", LONG_TIMEOUT, async || {
         // The sweeper sends messages that `notify` did not send.
         let outcomes = sandbox.cloud.sort_keys("OUTBOX#").await;
         let notices = sandbox.cloud.sort_keys("NOTICE#").await;
@@ -84,6 +85,7 @@ async fn every_outcome_was_sent_to_the_audit_queue() {
         let earlier = messages.insert(id, message.clone());
         assert!(earlier.is_none_or(|earlier| earlier == message), "repeated messages are equal");
     }
+
     // This message is from a sample event, whose transfer does not exist.
     messages.remove("0193a3e4c5d67e8f90a1b2c3d4e5f607/1");
     // Each transfer has a message for its last end and one for each end before a retry.
@@ -91,7 +93,7 @@ async fn every_outcome_was_sent_to_the_audit_queue() {
     for (transfer, attempt) in messages.keys().map(|id| split_id(id)) {
         attempts.entry(transfer).or_default().push(attempt);
     }
-    let ended = sandbox.cloud.ended().await;
+    let ended = sandbox.cloud.ended_transfers().await;
     assert_eq!(attempts.len(), ended.len());
     for (last, retries) in &ended {
         let (transfer, attempt) = split_id(last);
@@ -99,6 +101,7 @@ async fn every_outcome_was_sent_to_the_audit_queue() {
         assert_eq!(sent.len(), retries + 1, "{last}: {sent:?}");
         assert_eq!(sent.iter().max(), Some(&attempt), "{last}: {sent:?}");
     }
+
     let message = &messages[&format!("{delivered}/1")];
     assert_eq!(
         (&message["actor"], &message["action"], &message["outcome"]),
@@ -115,7 +118,7 @@ fn split_id(id: &str) -> (&str, u32) {
 
 /// Returns up to 200 characters before the first hit. The hit itself is left out, because
 /// the result is logged, too.
-fn context_of(text: &str, forbidden: &[(String, String)]) -> String {
+fn context_of_hit(text: &str, forbidden: &[(String, String)]) -> String {
     let is_hit = |line: &&str| forbidden.iter().any(|(_, needle)| line.contains(needle));
     let line = text.lines().find(is_hit).unwrap_or_default();
     let at = forbidden.iter().filter_map(|(_, needle)| line.find(needle)).min().unwrap_or(0);
@@ -123,7 +126,9 @@ fn context_of(text: &str, forbidden: &[(String, String)]) -> String {
     context.chars().rev().collect()
 }
 
-async fn one_delivery_and_several_failures(sandbox: &Sandbox) -> String {
+/// Delivers a document despite faults, and lets other transfers fail, so that everything that can
+/// be logged is logged. Returns the id of the delivered transfer.
+async fn run_one_delivery_and_several_failures(sandbox: &Sandbox) -> String {
     let document = sandbox.document(25 * MIB).await;
     // Faults that make clients write logs: lost responses, errors and an expired session.
     sandbox.source_faults([json!({ "operation": "push", "dropResponse": true })]).await;
@@ -153,7 +158,7 @@ async fn one_delivery_and_several_failures(sandbox: &Sandbox) -> String {
         let sandbox = Sandbox::new().await;
         sandbox.document(1000).await;
         sandbox.graph_faults([fault]).await;
-        sandbox.assert_fails_cleanly(code, SHORT).await;
+        sandbox.assert_fails_cleanly(code, SHORT_TIMEOUT).await;
     }
     for (status, code) in
         [(401, FailureCode::SourceUnauthorized), (400, FailureCode::SourceRefused)]
@@ -162,12 +167,12 @@ async fn one_delivery_and_several_failures(sandbox: &Sandbox) -> String {
         sandbox.document(1000).await;
         let refused = json!({ "operation": "push", "status": status, "count": 0 });
         sandbox.source_faults([refused]).await;
-        sandbox.assert_fails_cleanly(code, SHORT).await;
+        sandbox.assert_fails_cleanly(code, SHORT_TIMEOUT).await;
     }
     let mut unknown = Sandbox::new().await;
     unknown.document(1000).await;
     unknown.email = format!("unknown-{}@docferry.example", unknown.tag);
-    unknown.assert_fails_cleanly(FailureCode::RecipientNotFound, SHORT).await;
+    unknown.assert_fails_cleanly(FailureCode::RecipientNotFound, SHORT_TIMEOUT).await;
 
     let tag = &sandbox.tag;
     let bad = json!({ "objGuid": tag, "email": tag, "filePath": format!("{tag}|") });
@@ -177,7 +182,7 @@ async fn one_delivery_and_several_failures(sandbox: &Sandbox) -> String {
 }
 
 /// Returns texts that must not be found, each with a description that may be printed.
-async fn forbidden(sandbox: &Sandbox) -> Vec<(String, String)> {
+async fn forbidden_texts(sandbox: &Sandbox) -> Vec<(String, String)> {
     let stack = &sandbox.stack;
     let mut forbidden = vec![("an upload URL".to_owned(), "tempauth".to_owned())];
     let mut forbid = |kind: &str, text: &str| {

@@ -14,6 +14,7 @@
 )]
 
 mod check;
+mod names;
 mod plan;
 mod round;
 
@@ -22,17 +23,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use check::Seen;
+use check::RoundResult;
 use plan::Plan;
 use round::Round;
 
 /// Default seed of the first round. It is fixed, so that a failure is caused by a change and
 /// not by chance.
-const SEED: u64 = 200;
+const DEFAULT_SEED: u64 = 200;
 
 /// Maximum time for cleaning up after the last transfer has ended.
-const CLEAN_UP: Duration = Duration::from_secs(60);
+const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Reads a number from the environment.
 fn setting(name: &str) -> Option<u64> {
     let text = env::var_os(name)?.into_string().unwrap();
     Some(text.parse().unwrap_or_else(|error| panic!("{name}: {error}")))
@@ -41,7 +43,7 @@ fn setting(name: &str) -> Option<u64> {
 #[tokio::test]
 async fn chaos_leaves_no_wrong_outcome_and_no_leftovers() {
     let rounds = setting("DOCFERRY_CHAOS_ROUNDS").unwrap_or(1);
-    let first = setting("DOCFERRY_CHAOS_SEED").unwrap_or(SEED);
+    let first = setting("DOCFERRY_CHAOS_SEED").unwrap_or(DEFAULT_SEED);
     let mut violations = Vec::new();
     for number in 0..rounds {
         if number > 0 {
@@ -63,20 +65,20 @@ async fn run_round(seed: u64) -> Vec<String> {
     println!("chaos: seed {seed}");
     let begin = Instant::now();
     let round = Arc::new(Round::prepare(Plan::new(seed)).await);
-    let unfinished = Box::pin(round.play()).await;
-    let left = clean_up(&round).await;
-    let Seen { mut violations, transfers, endings, recovery_ms } = round.judge().await;
+    let unfinished = Box::pin(round.run()).await;
+    let leftovers = clean_up(&round).await;
+    let RoundResult { mut violations, transfers, endings, recovery_ms } = round.check().await;
     violations.extend(unfinished.into_iter().map(|id| format!("{id}: did not end")));
-    violations.extend(left.into_iter().map(|left| format!("left behind: {left}")));
+    violations.extend(leftovers.into_iter().map(|leftover| format!("left behind: {leftover}")));
 
     let tag = &round.sandbox.tag;
-    let faults = round.sandbox.ords.0.fired_within(tag).await
-        + round.sandbox.graph.0.fired_within(tag).await;
+    let faults =
+        round.sandbox.ords.0.total_fired(tag).await + round.sandbox.graph.0.total_fired(tag).await;
     println!(
         "chaos: seed {seed}: {transfers} transfers {endings:?}, {} kills, {} aborts, {faults} faults, \
          {} duplicates, {} hit, longest recovery {} ms, {} s, {} violations",
         round.kills.load(Ordering::Relaxed),
-        round.aborted.lock().unwrap().len(),
+        round.stopped_executions.lock().unwrap().len(),
         round.duplicates.load(Ordering::Relaxed),
         recovery_ms.len(),
         recovery_ms.iter().max().unwrap_or(&0),
@@ -89,14 +91,14 @@ async fn run_round(seed: u64) -> Vec<String> {
     with_seed
 }
 
-/// Sweeps until nothing is left behind or [`CLEAN_UP`] has passed. Returns what is left.
+/// Sweeps until nothing is left behind or [`CLEAN_UP_TIMEOUT`] has passed. Returns what is left.
 async fn clean_up(round: &Round) -> Vec<String> {
     let begin = Instant::now();
     loop {
         round.sweep().await;
-        let left = round.leftovers().await;
-        if left.is_empty() || begin.elapsed() > CLEAN_UP {
-            return left;
+        let leftovers = round.leftovers().await;
+        if leftovers.is_empty() || begin.elapsed() > CLEAN_UP_TIMEOUT {
+            return leftovers;
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }

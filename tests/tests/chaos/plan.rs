@@ -7,18 +7,18 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 
 /// Number of transfers per round.
-pub(crate) const TRANSFERS: usize = 40;
+pub(crate) const TRANSFER_COUNT: usize = 40;
 /// Number of documents per round; several transfers share one.
 const DOCUMENTS: usize = 15;
 /// Number of documents that share the file name, and so the exchange key, of the first one.
 /// The second one has the same size, too.
 const EQUAL_NAMES: usize = 3;
 /// Number of recipients per round.
-pub(crate) const PEOPLE: usize = 8;
+pub(crate) const RECIPIENTS: usize = 8;
 
 /// Duration of the faults. Transfers are requested in the first two thirds.
-pub(crate) const TROUBLE_MS: u64 = 20_000;
-const SENDING_MS: u64 = TROUBLE_MS * 2 / 3;
+pub(crate) const FAULT_PERIOD_MS: u64 = 20_000;
+const SENDING_MS: u64 = FAULT_PERIOD_MS * 2 / 3;
 
 /// Functions whose processes are killed. Busier functions are listed more often.
 const VICTIMS: [&str; 16] = [
@@ -84,7 +84,8 @@ impl Plan {
     /// Creates the plan of a seed.
     pub(crate) fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let mut documents: Vec<_> = (0..DOCUMENTS).map(|name| document(&mut rng, name)).collect();
+        let mut documents: Vec<_> =
+            (0..DOCUMENTS).map(|name| random_document(&mut rng, name)).collect();
         for equal in &mut documents[..EQUAL_NAMES] {
             equal.name = 0;
         }
@@ -92,43 +93,50 @@ impl Plan {
         let transfer = |_| {
             let document = rng.usize(..DOCUMENTS);
             PlannedTransfer {
-                at: at(&mut rng, SENDING_MS),
+                at: random_time(&mut rng, SENDING_MS),
                 document,
-                person: rng.usize(..PEOPLE),
-                faults: destination_faults(&mut rng, documents[document].size),
+                person: rng.usize(..RECIPIENTS),
+                faults: random_destination_faults(&mut rng, documents[document].size),
             }
         };
-        let transfers = (0..TRANSFERS).map(transfer).collect();
+        let transfers = (0..TRANSFER_COUNT).map(transfer).collect();
         let mut kills = Vec::new();
         let mut now = 0;
-        while now < TROUBLE_MS {
+        while now < FAULT_PERIOD_MS {
             now += rng.u64(100..900);
             kills.push((Duration::from_millis(now), VICTIMS[rng.usize(..VICTIMS.len())]));
         }
         let mut duplicates: Vec<_> = (0..25)
-            .map(|_| (at(&mut rng, TROUBLE_MS), rng.usize(..TRANSFERS), rng.usize(..64)))
+            .map(|_| {
+                (
+                    random_time(&mut rng, FAULT_PERIOD_MS),
+                    rng.usize(..TRANSFER_COUNT),
+                    rng.usize(..64),
+                )
+            })
             .collect();
         duplicates.sort_unstable();
-        let terminates = moments(&mut rng, 5);
-        let aborts = moments(&mut rng, 8);
+        let terminates = random_times(&mut rng, 5);
+        let aborts = random_times(&mut rng, 8);
         Self { documents, transfers, kills, duplicates, terminates, aborts }
     }
 }
 
 /// Returns `count` random times, each with a number that selects a transfer.
-fn moments(rng: &mut Rng, count: usize) -> Vec<(Duration, usize)> {
-    let mut moments: Vec<_> =
-        (0..count).map(|_| (at(rng, TROUBLE_MS), rng.usize(..TRANSFERS))).collect();
-    moments.sort_unstable();
-    moments
+fn random_times(rng: &mut Rng, count: usize) -> Vec<(Duration, usize)> {
+    let mut random_times: Vec<_> = (0..count)
+        .map(|_| (random_time(rng, FAULT_PERIOD_MS), rng.usize(..TRANSFER_COUNT)))
+        .collect();
+    random_times.sort_unstable();
+    random_times
 }
 
 /// Returns a random time before `until` milliseconds.
-fn at(rng: &mut Rng, until: u64) -> Duration {
+fn random_time(rng: &mut Rng, until: u64) -> Duration {
     Duration::from_millis(rng.u64(..until))
 }
 
-fn document(rng: &mut Rng, name: usize) -> PlannedDocument {
+fn random_document(rng: &mut Rng, name: usize) -> PlannedDocument {
     let size = match rng.u8(..8) {
         0 => 0,
         1 => rng.u64(1..1000),
@@ -137,11 +145,11 @@ fn document(rng: &mut Rng, name: usize) -> PlannedDocument {
         // Larger than one fragment.
         _ => rng.u64(10 * MIB..22 * MIB),
     };
-    let faults = (0..rng.usize(..3)).map(|_| source_fault(rng, size)).collect();
+    let faults = (0..rng.usize(..3)).map(|_| random_source_fault(rng, size)).collect();
     PlannedDocument { name, size, mover_delay_ms: rng.u64(50..3000), faults }
 }
 
-fn source_fault(rng: &mut Rng, size: u64) -> Value {
+fn random_source_fault(rng: &mut Rng, size: u64) -> Value {
     let html = "<html><body><h1>502 Bad Gateway</h1></body></html>";
     let mut fault = match rng.u8(..8) {
         0 => json!({ "operation": "push", "status": 503, "count": 2 }),
@@ -160,7 +168,7 @@ fn source_fault(rng: &mut Rng, size: u64) -> Value {
     fault
 }
 
-fn destination_faults(rng: &mut Rng, size: u64) -> Vec<Value> {
+fn random_destination_faults(rng: &mut Rng, size: u64) -> Vec<Value> {
     if size == 0 {
         return match rng.u8(..3) {
             0 => vec![json!({ "operation": "simplePut", "dropResponse": true })],
@@ -168,10 +176,10 @@ fn destination_faults(rng: &mut Rng, size: u64) -> Vec<Value> {
             _ => Vec::new(),
         };
     }
-    (0..rng.usize(..4)).map(|_| destination_fault(rng)).collect()
+    (0..rng.usize(..4)).map(|_| random_destination_fault(rng)).collect()
 }
 
-fn destination_fault(rng: &mut Rng) -> Value {
+fn random_destination_fault(rng: &mut Rng) -> Value {
     let of_fragments = |mut fault: Value, position: u64| {
         fault["operation"] = "fragment".into();
         fault["position"] = position.into();

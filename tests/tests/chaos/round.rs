@@ -6,20 +6,21 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use docferry_system_tests::{Document, Item, MIB, Sandbox, kill, processes_of};
+use docferry_system_tests::{Document, MIB, Sandbox, kill, processes_of};
 use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::plan::{PEOPLE, Plan, PlannedTransfer, TROUBLE_MS};
+use crate::names::{execution_number, file_name, recipient_email, string_attribute, with_match};
+use crate::plan::{FAULT_PERIOD_MS, Plan, PlannedTransfer, RECIPIENTS};
 
 /// Maximum time for the last transfer to end after the faults.
-const RECOVERY: Duration = Duration::from_secs(180);
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Number of latest transfers among which repeated steps and cancel requests are chosen. Most
 /// older transfers have ended.
-const LATEST: usize = 10;
+const RECENT_TRANSFERS: usize = 10;
 
 /// Bandwidth of each request to OneDrive. It is low, so that uploads can be killed midway.
 const BYTES_PER_SECOND: u64 = 3 * MIB;
@@ -32,25 +33,16 @@ pub(crate) struct Round {
     pub(crate) documents: Vec<Document>,
     begin: Instant,
     /// Ids of the transfers whose requests got a response.
-    pub(crate) answered: Mutex<Vec<String>>,
+    pub(crate) accepted_ids: Mutex<Vec<String>>,
     /// Ids of the transfers whose cancellation was requested.
-    pub(crate) stopped: Mutex<Vec<String>>,
+    pub(crate) canceled_ids: Mutex<Vec<String>>,
     /// Ids of the transfers whose executions were stopped from outside, and the times in
     /// milliseconds since 1970.
-    pub(crate) aborted: Mutex<Vec<(String, i64)>>,
+    pub(crate) stopped_executions: Mutex<Vec<(String, i64)>>,
     /// Number of killed processes.
     pub(crate) kills: AtomicUsize,
     /// Number of repeated steps.
     pub(crate) duplicates: AtomicUsize,
-}
-
-/// Returns a string attribute of an item.
-pub(crate) fn text(item: &Item, name: &str) -> Option<String> {
-    item.get(name)?.as_s().ok().cloned()
-}
-
-pub(crate) fn attempt_of(record: &Item) -> u32 {
-    record["attempt"].as_n().unwrap().parse().unwrap()
 }
 
 impl Round {
@@ -58,32 +50,32 @@ impl Round {
     pub(crate) async fn prepare(plan: Plan) -> Self {
         let sandbox = Sandbox::new().await;
         let tag = &sandbox.tag;
-        for person in 0..PEOPLE {
-            sandbox.graph.put_user(&email(tag, person), &[]).await;
+        for person in 0..RECIPIENTS {
+            sandbox.graph.put_user(&recipient_email(tag, person), &[]).await;
         }
         let mut documents = Vec::new();
         for planned in &plan.documents {
-            let (name, delay) = (name(tag, planned.name), planned.mover_delay_ms.to_string());
+            let (name, delay) = (file_name(tag, planned.name), planned.mover_delay_ms.to_string());
             let more = [("filename", name.as_str()), ("moverDelayMs", &delay)];
             let guid = STANDARD.encode(fastrand::u128(..).to_le_bytes());
             documents.push(sandbox.ords.generate(&guid, planned.size, &more).await);
-            sandbox.ords.0.add_faults(&matching(&planned.faults, &name)).await;
+            sandbox.ords.0.add_faults(&with_match(&planned.faults, &name)).await;
         }
-        let slow = json!({ "match": tag, "bytesPerSecond": BYTES_PER_SECOND });
-        sandbox.graph.0.shape(&slow).await;
+        let bandwidth = json!({ "match": tag, "bytesPerSecond": BYTES_PER_SECOND });
+        sandbox.graph.0.shape(&bandwidth).await;
         for (number, planned) in plan.transfers.iter().enumerate() {
             // Matches the folder of every try of the request (see `send`).
             let part = format!("{tag}/{number:02}-");
-            sandbox.graph.0.add_faults(&matching(&planned.faults, &part)).await;
+            sandbox.graph.0.add_faults(&with_match(&planned.faults, &part)).await;
         }
         Self {
             plan,
             sandbox,
             documents,
             begin: Instant::now(),
-            answered: Mutex::default(),
-            stopped: Mutex::default(),
-            aborted: Mutex::default(),
+            accepted_ids: Mutex::default(),
+            canceled_ids: Mutex::default(),
+            stopped_executions: Mutex::default(),
             kills: AtomicUsize::default(),
             duplicates: AtomicUsize::default(),
         }
@@ -91,7 +83,7 @@ impl Round {
 
     /// Executes the plan until all transfers have ended or time is up. Returns those that
     /// have not ended.
-    pub(crate) async fn play(self: &Arc<Self>) -> Vec<String> {
+    pub(crate) async fn run(self: &Arc<Self>) -> Vec<String> {
         let ((), (), (), (), (), unfinished) = tokio::join!(
             self.send_all(),
             self.kill_all(),
@@ -104,10 +96,11 @@ impl Round {
     }
 
     /// Waits for a time of the plan.
-    async fn until(&self, at: Duration) {
+    async fn wait_until(&self, at: Duration) {
         sleep_until(self.begin + at).await;
     }
 
+    /// Sends all requests at their times.
     async fn send_all(self: &Arc<Self>) {
         let mut sends = JoinSet::new();
         for number in 0..self.plan.transfers.len() {
@@ -123,29 +116,30 @@ impl Round {
     /// may have created a transfer, so each try uses another folder.
     async fn send(&self, number: usize) {
         let PlannedTransfer { at, document, person, .. } = &self.plan.transfers[number];
-        self.until(*at).await;
+        self.wait_until(*at).await;
         let tag = &self.sandbox.tag;
         for try_number in 0_u32.. {
             let body = json!({
                 "objGuid": self.documents[*document].guid,
-                "email": email(tag, *person),
+                "email": recipient_email(tag, *person),
                 "filePath": format!("{tag}/{number:02}-{try_number}"),
             });
             let answer = self.sandbox.api.post(&body).await;
             if answer.status == StatusCode::ACCEPTED {
                 let id = answer.json()["transferId"].as_str().unwrap().to_owned();
-                self.answered.lock().unwrap().push(id);
+                self.accepted_ids.lock().unwrap().push(id);
                 return;
             }
             sleep(Duration::from_millis(300)).await;
         }
     }
 
+    /// Kills the processes of functions.
     async fn kill_all(&self) {
         let stack = &self.sandbox.stack;
         let emulator = stack.emulator_pid.expect("the test run started the emulator");
         for (at, function) in &self.plan.kills {
-            self.until(*at).await;
+            self.wait_until(*at).await;
             // Kills all of them, because it is not known which ones are busy.
             let processes = processes_of(emulator, &stack.functions[*function]);
             self.kills.fetch_add(processes.len(), Ordering::Relaxed);
@@ -158,10 +152,10 @@ impl Round {
     async fn duplicate_all(&self) {
         let mut calls = JoinSet::new();
         for (at, which, step) in &self.plan.duplicates {
-            self.until(*at).await;
+            self.wait_until(*at).await;
             let Some(id) = self.recent_transfer(*which) else { continue };
             let Some(record) = self.sandbox.cloud.record(&id).await else { continue };
-            let invoked: &[&str] = match text(&record, "phase").as_deref() {
+            let invoked: &[&str] = match string_attribute(&record, "phase").as_deref() {
                 Some("accepted") => continue,
                 Some("pushing") => &["push"],
                 Some("awaiting_arrival") => &["push", "poll"],
@@ -169,7 +163,7 @@ impl Round {
                 _ => &["push", "poll", "upload", "finalize"],
             };
             let function = invoked[step % invoked.len()];
-            let attempt = attempt_of(&record);
+            let attempt = execution_number(&record);
             let cloud = self.sandbox.cloud.clone();
             self.duplicates.fetch_add(1, Ordering::Relaxed);
             calls.spawn(async move {
@@ -181,11 +175,12 @@ impl Round {
         while calls.join_next().await.is_some() {}
     }
 
+    /// Sends the cancel requests, and repeats those that get no response.
     async fn terminate_all(&self) {
         for (at, which) in &self.plan.terminates {
-            self.until(*at).await;
+            self.wait_until(*at).await;
             let Some(id) = self.recent_transfer(*which) else { continue };
-            self.stopped.lock().unwrap().push(id.clone());
+            self.canceled_ids.lock().unwrap().push(id.clone());
             let body = json!({ "transferIds": [id] }).to_string();
             let path = "/document/terminate";
             for _ in 0..10 {
@@ -202,27 +197,27 @@ impl Round {
     /// that they have invoked continue.
     async fn abort_all(&self) {
         for (at, which) in &self.plan.aborts {
-            self.until(*at).await;
+            self.wait_until(*at).await;
             let Some(id) = self.recent_transfer(*which) else { continue };
             let Some(record) = self.sandbox.cloud.record(&id).await else { continue };
             let is_live = !record.contains_key("endedAt") && record.contains_key("startedAt");
             if !is_live {
                 continue;
             }
-            let stopped = self.sandbox.cloud.stop_execution(&id, attempt_of(&record)).await;
-            self.aborted.lock().unwrap().extend(stopped.map(|when| (id, when)));
+            let stopped = self.sandbox.cloud.stop_execution(&id, execution_number(&record)).await;
+            self.stopped_executions.lock().unwrap().extend(stopped.map(|when| (id, when)));
         }
     }
 
     /// Returns the file name of a document, which is also its exchange key.
-    pub(crate) fn name_of(&self, document: usize) -> String {
-        name(&self.sandbox.tag, self.plan.documents[document].name)
+    pub(crate) fn document_file_name(&self, document: usize) -> String {
+        file_name(&self.sandbox.tag, self.plan.documents[document].name)
     }
 
     /// Selects one of the latest transfers.
     fn recent_transfer(&self, which: usize) -> Option<String> {
-        let answered = self.answered.lock().unwrap();
-        let latest = &answered[answered.len().saturating_sub(LATEST)..];
+        let accepted_ids = self.accepted_ids.lock().unwrap();
+        let latest = &accepted_ids[accepted_ids.len().saturating_sub(RECENT_TRANSFERS)..];
         (!latest.is_empty()).then(|| latest[which % latest.len()].clone())
     }
 
@@ -230,12 +225,13 @@ impl Round {
     /// does that every minute, for transfers older than 90 s. Sweeping more often shortens
     /// the test and finds transfers in more states.
     async fn sweep_until_ended(&self) -> Vec<String> {
-        let bound = Duration::from_millis(TROUBLE_MS) + RECOVERY;
+        let bound = Duration::from_millis(FAULT_PERIOD_MS) + RECOVERY_TIMEOUT;
         loop {
             let unfinished = self.sweep().await;
-            let trouble_is_over = self.begin.elapsed() > Duration::from_millis(TROUBLE_MS);
-            let all_are_sent = self.answered.lock().unwrap().len() == self.plan.transfers.len();
-            if trouble_is_over && all_are_sent && unfinished.is_empty()
+            let fault_period_is_over =
+                self.begin.elapsed() > Duration::from_millis(FAULT_PERIOD_MS);
+            let all_are_sent = self.accepted_ids.lock().unwrap().len() == self.plan.transfers.len();
+            if fault_period_is_over && all_are_sent && unfinished.is_empty()
                 || self.begin.elapsed() > bound
             {
                 return unfinished;
@@ -251,24 +247,6 @@ impl Round {
         let _ =
             timeout(Duration::from_secs(60), self.sandbox.cloud.invoke("sweep", &json!({}))).await;
         let live = items.iter().filter(|item| !item.contains_key("endedAt"));
-        live.filter_map(|item| text(item, "transferId")).collect()
+        live.filter_map(|item| string_attribute(item, "transferId")).collect()
     }
-}
-
-pub(crate) fn email(tag: &str, person: usize) -> String {
-    format!("p{person}-{tag}@docferry.example")
-}
-
-fn name(tag: &str, number: usize) -> String {
-    format!("{tag}-{number:02}.pdf")
-}
-
-/// Restricts faults to subjects that contain this text.
-fn matching(faults: &[Value], part: &str) -> Vec<Value> {
-    let with_match = |fault: &Value| {
-        let mut fault = fault.clone();
-        fault["match"] = part.into();
-        fault
-    };
-    faults.iter().map(with_match).collect()
 }

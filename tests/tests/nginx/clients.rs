@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use crate::proxy::Proxy;
 use crate::upstream::Upstream;
-use crate::{BOUND, program, start_behind_nginx};
+use crate::{CALL_TIMEOUT, program, start_behind_nginx};
 
 /// Runs a script that imports one of the clients and prints one JSON document. If there is no
 /// Node, prints that the test is skipped and returns `None`.
-async fn run(proxy: &Proxy, client: &str, names: &str, script: &str) -> Option<Value> {
+async fn run_client(proxy: &Proxy, client: &str, names: &str, script: &str) -> Option<Value> {
     let Some(node) = program("DOCFERRY_NODE") else {
         eprintln!("skipped: DOCFERRY_NODE is not set");
         return None;
@@ -23,7 +23,7 @@ async fn run(proxy: &Proxy, client: &str, names: &str, script: &str) -> Option<V
          setTimeout(() => {{ console.error(\"timeout\"); process.exit(1); }}, {}).unref();\n{script}",
         json!(format!("file://{}", client.display())),
         json!(proxy.url),
-        BOUND.as_millis(),
+        CALL_TIMEOUT.as_millis(),
     );
     let mut command = Command::new(node);
     command.args(["--experimental-eventsource", "--input-type=module", "--eval", &script]);
@@ -37,7 +37,7 @@ async fn run(proxy: &Proxy, client: &str, names: &str, script: &str) -> Option<V
 
 /// Returns the `Last-Event-ID` of each subscription.
 fn last_event_ids(upstream: &Upstream) -> Vec<String> {
-    let requests = upstream.asked();
+    let requests = upstream.request_heads();
     let subscriptions = requests.iter().filter(|head| head.contains("/subscribe/"));
     subscriptions
         .map(|head| {
@@ -57,11 +57,13 @@ async fn polling_client_waits_as_long_as_requested() {
           pause: async (milliseconds) => { waited.push(milliseconds); },
         });
         console.log(JSON.stringify({ waited, seen, progress: job.progress }));";
-    let Some(printed) = run(&proxy, "poll.ts", "waitForJob", script).await else { return };
+    let Some(printed) = run_client(&proxy, "poll.ts", "waitForJob", script).await else { return };
     let expected =
         json!({ "waited": [2000, 1500], "seen": ["running", "completed"], "progress": 100 });
     assert_eq!(printed, expected);
-    assert!(upstream.asked().iter().all(|head| head.contains("authorization: Bearer t0ken")));
+    assert!(
+        upstream.request_heads().iter().all(|head| head.contains("authorization: Bearer t0ken"))
+    );
 }
 
 #[tokio::test]
@@ -75,7 +77,9 @@ async fn polling_client_stops_on_permanent_errors_and_on_abort() {
         try { await waitForJob(api, 'j1', { authorization, signal: abort.signal, pause }); }
         catch (error) { stopped = error.name; }
         console.log(JSON.stringify({ status, stopped }));";
-    let Some(printed) = run(&proxy, "poll.ts", "waitForJob, sleep", script).await else { return };
+    let Some(printed) = run_client(&proxy, "poll.ts", "waitForJob, sleep", script).await else {
+        return;
+    };
     assert_eq!(printed, json!({ "status": 404, "stopped": "AbortError" }));
 }
 
@@ -86,7 +90,7 @@ async fn clients_treat_truncated_bodies_and_foreign_pages_as_failures() {
         const pause = async (milliseconds) => { pauses.push(milliseconds); };
         const job = await waitForJob(api, 'j2', { authorization, pause });
         console.log(JSON.stringify({ status: job.status, failures: pauses.length }));";
-    let Some(printed) = run(&proxy, "poll.ts", "waitForJob", script).await else { return };
+    let Some(printed) = run_client(&proxy, "poll.ts", "waitForJob", script).await else { return };
     assert_eq!(printed, json!({ "status": "completed", "failures": 3 }));
 
     let Some((_upstream, proxy)) = start_behind_nginx().await else { return };
@@ -94,7 +98,7 @@ async fn clients_treat_truncated_bodies_and_foreign_pages_as_failures() {
         try { await waitForJob(api, 'j2', { authorization, retries: 2, pause: async () => {} }); }
         catch (error) { failed = error.name; }
         console.log(JSON.stringify({ failed }));";
-    let printed = run(&proxy, "poll.ts", "waitForJob", script).await.unwrap();
+    let printed = run_client(&proxy, "poll.ts", "waitForJob", script).await.unwrap();
     assert_eq!(printed, json!({ "failed": "JobError" }), "the number of retries is limited");
 
     let Some((upstream, proxy)) = start_behind_nginx().await else { return };
@@ -102,7 +106,7 @@ async fn clients_treat_truncated_bodies_and_foreign_pages_as_failures() {
         const pause = async () => {};
         await subscribe(api, 'j2', { authorization, pause, onEvent: (event) => { seen.push(event); } });
         console.log(JSON.stringify(seen));";
-    let printed = run(&proxy, "subscribe.ts", "subscribe", script).await.unwrap();
+    let printed = run_client(&proxy, "subscribe.ts", "subscribe", script).await.unwrap();
     assert_eq!(printed, json!([{ "type": "result", "id": "1.end", "data": {} }]));
     assert_eq!(
         last_event_ids(&upstream),
@@ -123,7 +127,9 @@ async fn streaming_client_resumes_after_the_last_received_event() {
           },
         });
         console.log(JSON.stringify(seen));";
-    let Some(printed) = run(&proxy, "subscribe.ts", "subscribe", script).await else { return };
+    let Some(printed) = run_client(&proxy, "subscribe.ts", "subscribe", script).await else {
+        return;
+    };
     let expected = json!([
         { "type": "status", "id": "1.running", "data": { "status": "running" } },
         { "type": "progress", "id": "1.running.40.6", "data": { "percent": 40 } },
@@ -148,7 +154,9 @@ async fn event_source_ends_with_the_job() {
         await ended;
         clearInterval(page);
         console.log(JSON.stringify(seen));";
-    let Some(printed) = run(&proxy, "eventsource.ts", "follow", script).await else { return };
+    let Some(printed) = run_client(&proxy, "eventsource.ts", "follow", script).await else {
+        return;
+    };
     let expected = json!([
         ["status", { "status": "running" }],
         ["progress", { "percent": 40 }],

@@ -20,7 +20,8 @@ use proxy::Proxy;
 use reqwest::{Client, Response, StatusCode, redirect};
 use upstream::Upstream;
 
-const BOUND: Duration = Duration::from_secs(30);
+/// Timeout of each call.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Starts a mock of the API behind nginx. If there is no nginx, prints that the test is
 /// skipped and returns `None`.
@@ -39,8 +40,14 @@ fn program(variable: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(variable).filter(|path| !path.is_empty())
 }
 
-fn client() -> Client {
-    Client::builder().no_proxy().redirect(redirect::Policy::none()).timeout(BOUND).build().unwrap()
+/// Returns a client that follows no redirects.
+fn http_client() -> Client {
+    Client::builder()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .timeout(CALL_TIMEOUT)
+        .build()
+        .unwrap()
 }
 
 /// Reads the stream until it contains this text.
@@ -58,14 +65,15 @@ async fn read_until(stream: &mut Response, text: &str) {
 async fn nginx_forwards_each_event_immediately() {
     let Some((upstream, proxy)) = start_behind_nginx().await else { return };
     let url = format!("{}/v1/download/subscribe/j1", proxy.url);
-    let request = client().get(&url).bearer_auth("t0ken").header("last-event-id", "1.queued");
+    let request = http_client().get(&url).bearer_auth("t0ken").header("last-event-id", "1.queued");
     let mut stream = request.send().await.unwrap();
     assert_eq!(stream.headers()["content-type"], "text/event-stream");
+
     for (number, id) in [(1, "1.running"), (2, "1.running.40.6")] {
         read_until(&mut stream, &format!("id: {id}\n")).await;
         upstream.confirm(number);
     }
-    let requests = upstream.asked();
+    let requests = upstream.request_heads();
     assert!(requests[0].starts_with("GET /prod/v1/download/subscribe/j1 "), "{}", requests[0]);
     for header in ["authorization: Bearer t0ken", "last-event-id: 1.queued"] {
         assert!(requests[0].contains(header), "{}", requests[0]);
@@ -75,7 +83,7 @@ async fn nginx_forwards_each_event_immediately() {
 #[tokio::test]
 async fn nginx_forwards_requests_and_responses_unchanged() {
     let Some((upstream, proxy)) = start_behind_nginx().await else { return };
-    let post = client()
+    let post = http_client()
         .post(format!("{}/v1/download/initiate", proxy.url))
         .basic_auth("scv", Some("secret"))
         .header("idempotency-key", "k-1")
@@ -87,7 +95,8 @@ async fn nginx_forwards_requests_and_responses_unchanged() {
     assert_eq!(answer.headers()["location"], "status/j1");
     assert_eq!(answer.headers()["retry-after"], "1");
     assert_eq!(answer.headers()["x-request-id"], "request-1");
-    let requests = upstream.asked();
+
+    let requests = upstream.request_heads();
     for header in [
         "authorization: Basic c2N2OnNlY3JldA==",
         "idempotency-key: k-1",
@@ -98,21 +107,22 @@ async fn nginx_forwards_requests_and_responses_unchanged() {
     }
 
     // The presigned URL of a redirect must not be changed.
-    let answer = client().get(format!("{}/v1/download/j1", proxy.url)).send().await.unwrap();
+    let answer = http_client().get(format!("{}/v1/download/j1", proxy.url)).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::FOUND);
-    assert_eq!(answer.headers()["location"], upstream::PRESIGNED);
+    assert_eq!(answer.headers()["location"], upstream::PRESIGNED_URL);
 
     let status = format!("{}/v1/download/status/j1?progress=detail&x=%2F+a", proxy.url);
-    let answer = client().get(&status).send().await.unwrap();
+    let answer = http_client().get(&status).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(answer.headers()["retry-after"], "2");
     assert_eq!(answer.headers()["content-type"], "application/problem+json");
     assert!(answer.text().await.unwrap().contains("THROTTLED"));
-    let path = "/prod/v1/download/status/j1?progress=detail&x=%2F+a ";
-    assert!(upstream.asked()[2].contains(path), "{}", upstream.asked()[2]);
 
-    let large = client().post(format!("{}/v1/download/initiate", proxy.url));
+    let path = "/prod/v1/download/status/j1?progress=detail&x=%2F+a ";
+    assert!(upstream.request_heads()[2].contains(path), "{}", upstream.request_heads()[2]);
+
+    let large = http_client().post(format!("{}/v1/download/initiate", proxy.url));
     let answer = large.body(vec![b' '; 64 * 1024 + 1]).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
-    assert_eq!(upstream.asked().len(), 3);
+    assert_eq!(upstream.request_heads().len(), 3);
 }

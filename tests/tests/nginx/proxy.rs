@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use docferry_system_tests::{SHORT, eventually};
+use docferry_system_tests::{SHORT_TIMEOUT, eventually};
 
 pub(crate) struct Proxy {
     pub(crate) url: String,
@@ -25,7 +25,7 @@ impl Drop for Proxy {
 impl Proxy {
     pub(crate) async fn start(program: &OsStr, upstream: u16) -> Self {
         for _ in 0..5 {
-            if let Some(proxy) = Self::on_a_free_port(program, upstream).await {
+            if let Some(proxy) = Self::start_on_free_port(program, upstream).await {
                 return proxy;
             }
         }
@@ -33,7 +33,7 @@ impl Proxy {
     }
 
     /// Starts nginx on a free port. Returns `None` if another process took the port first.
-    async fn on_a_free_port(program: &OsStr, upstream: u16) -> Option<Self> {
+    async fn start_on_free_port(program: &OsStr, upstream: u16) -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let folder = std::env::temp_dir().join(format!("docferry-nginx-{port}"));
         std::fs::create_dir_all(&folder).unwrap();
@@ -61,7 +61,7 @@ impl Proxy {
             logged.contains("bind() to") && logged.contains("failed")
         };
         // nginx logs that a port is taken before it writes its pid file.
-        let is_listening = eventually("nginx listens", SHORT, async || {
+        let is_listening = eventually("nginx listens", SHORT_TIMEOUT, async || {
             if is_taken() {
                 return Some(false);
             }

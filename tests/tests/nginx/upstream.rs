@@ -8,9 +8,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 /// A presigned URL with characters that a proxy might normalize.
-pub(crate) const PRESIGNED: &str =
+pub(crate) const PRESIGNED_URL: &str =
     "https://bucket.example/downloads/j1/0?X-Amz-Credential=AKIA%2F20261123&X-Amz-Signature=a+b//c";
 
+/// Running mock.
 pub(crate) struct Upstream {
     pub(crate) port: u16,
     shared: Arc<Shared>,
@@ -19,10 +20,10 @@ pub(crate) struct Upstream {
 
 /// State shared by all connections.
 struct Shared {
-    /// Heads of all requests.
-    asked: Mutex<Vec<String>>,
+    /// Heads of all requests, with header names in lower case.
+    request_heads: Mutex<Vec<String>>,
     /// Number of calls whose responses depend on their order.
-    statuses: AtomicUsize,
+    ordered_calls: AtomicUsize,
     /// Number of the last event that the client has received.
     confirmed: watch::Sender<u32>,
 }
@@ -38,8 +39,8 @@ impl Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
-            asked: Mutex::default(),
-            statuses: AtomicUsize::new(0),
+            request_heads: Mutex::default(),
+            ordered_calls: AtomicUsize::new(0),
             confirmed: watch::Sender::new(0),
         });
         let all = Arc::clone(&shared);
@@ -56,8 +57,8 @@ impl Upstream {
     }
 
     /// Returns the heads of all requests, with header names in lower case.
-    pub(crate) fn asked(&self) -> Vec<String> {
-        self.shared.asked.lock().unwrap().clone()
+    pub(crate) fn request_heads(&self) -> Vec<String> {
+        self.shared.request_heads.lock().unwrap().clone()
     }
 
     /// Records that the client has received this event.
@@ -67,38 +68,39 @@ impl Upstream {
 }
 
 impl Shared {
+    /// Reads one request and responds to it.
     async fn serve(&self, mut socket: TcpStream) -> std::io::Result<()> {
-        let head = head(&mut socket).await?;
-        self.asked.lock().unwrap().push(head.clone());
+        let head = read_head(&mut socket).await?;
+        self.request_heads.lock().unwrap().push(head.clone());
         let mut words = head.split(' ');
-        let call = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let path = call.1.split('?').next().unwrap_or_default().strip_prefix("/prod");
-        match (call.0, path.unwrap_or_default()) {
-            ("GET", "/v1/download/subscribe/j1") => self.events(&mut socket, &head).await,
-            ("GET", "/v1/download/status/j1") => answer(&mut socket, &self.status()).await,
-            ("GET", "/v1/download/status/j2") => self.broken_status(&mut socket).await,
-            ("GET", "/v1/download/subscribe/j2") => self.broken_events(&mut socket).await,
+        let request_line = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let path = request_line.1.split('?').next().unwrap_or_default().strip_prefix("/prod");
+        match (request_line.0, path.unwrap_or_default()) {
+            ("GET", "/v1/download/subscribe/j1") => self.send_events(&mut socket, &head).await,
+            ("GET", "/v1/download/status/j1") => respond(&mut socket, &self.next_status()).await,
+            ("GET", "/v1/download/status/j2") => self.send_broken_status(&mut socket).await,
+            ("GET", "/v1/download/subscribe/j2") => self.send_broken_events(&mut socket).await,
             ("GET", "/v1/download/j1") => {
-                let found = format!("HTTP/1.1 302 Found\r\nlocation: {PRESIGNED}\r\n");
-                answer(&mut socket, &(found, String::new())).await
+                let found = format!("HTTP/1.1 302 Found\r\nlocation: {PRESIGNED_URL}\r\n");
+                respond(&mut socket, &(found, String::new())).await
             }
             ("POST", "/v1/download/initiate") => {
                 let accepted = "HTTP/1.1 202 Accepted\r\nlocation: status/j1\r\nretry-after: 1\r\n\
                                 x-request-id: request-1\r\ncontent-type: application/json\r\n";
-                answer(&mut socket, &(accepted.into(), "{\"jobId\":\"j1\"}".into())).await
+                respond(&mut socket, &(accepted.into(), "{\"jobId\":\"j1\"}".into())).await
             }
             ("POST", path) if path.starts_with("/confirm/") => {
                 let event = path.trim_start_matches("/confirm/").parse().unwrap_or(0);
                 self.confirmed.send_replace(event);
-                answer(&mut socket, &("HTTP/1.1 202 Accepted\r\n".into(), String::new())).await
+                respond(&mut socket, &("HTTP/1.1 202 Accepted\r\n".into(), String::new())).await
             }
-            _ => answer(&mut socket, &("HTTP/1.1 404 No\r\n".into(), String::new())).await,
+            _ => respond(&mut socket, &("HTTP/1.1 404 No\r\n".into(), String::new())).await,
         }
     }
 
     /// Responses in order: throttled, running, completed.
-    fn status(&self) -> (String, String) {
-        let (head, body) = match self.statuses.fetch_add(1, Ordering::Relaxed) {
+    fn next_status(&self) -> (String, String) {
+        let (head, body) = match self.ordered_calls.fetch_add(1, Ordering::Relaxed) {
             0 => (
                 "HTTP/1.1 429 Slow down\r\nretry-after: 2\r\ncontent-type: application/problem+json\r\n",
                 r#"{"title":"Too many requests","status":429,"code":"THROTTLED"}"#,
@@ -117,10 +119,10 @@ impl Shared {
 
     /// Responses in order: a sign-in page, a truncated body, a status with another media type,
     /// completed.
-    async fn broken_status(&self, socket: &mut TcpStream) -> std::io::Result<()> {
+    async fn send_broken_status(&self, socket: &mut TcpStream) -> std::io::Result<()> {
         let ok = "HTTP/1.1 200 OK\r\n";
         let body = r#"{"jobId":"j2","status":"completed","nextPollInMs":null,"error":null}"#;
-        let (media_type, sent) = match self.statuses.fetch_add(1, Ordering::Relaxed) {
+        let (media_type, sent) = match self.ordered_calls.fetch_add(1, Ordering::Relaxed) {
             0 => ("text/html", "<html>Sign in</html>"),
             1 => {
                 let length = body.len();
@@ -131,56 +133,63 @@ impl Shared {
             2 => ("text/plain", body),
             _ => ("application/json", body),
         };
-        answer(socket, &(format!("{ok}content-type: {media_type}\r\n"), sent.to_owned())).await
+        respond(socket, &(format!("{ok}content-type: {media_type}\r\n"), sent.to_owned())).await
     }
 
     /// Responses in order: a sign-in page, an event that is not JSON, the end, status 204.
-    async fn broken_events(&self, socket: &mut TcpStream) -> std::io::Result<()> {
+    async fn send_broken_events(&self, socket: &mut TcpStream) -> std::io::Result<()> {
         let ok = "HTTP/1.1 200 OK\r\n";
-        let (media_type, sent) = match self.statuses.fetch_add(1, Ordering::Relaxed) {
+        let (media_type, sent) = match self.ordered_calls.fetch_add(1, Ordering::Relaxed) {
             0 => ("text/html", "<html>\n\nSign in</html>"),
             1 => ("text/event-stream", "retry: 50\n\nid: 9\ndata: not JSON\n\n"),
             2 => ("text/event-stream", "retry: 50\n\nevent: result\nid: 1.end\ndata: {}\n\n"),
             _ => {
                 let end = ("HTTP/1.1 204 No Content\r\n".to_owned(), String::new());
-                return answer(socket, &end).await;
+                return respond(socket, &end).await;
             }
         };
-        answer(socket, &(format!("{ok}content-type: {media_type}\r\n"), sent.to_owned())).await
+        respond(socket, &(format!("{ok}content-type: {media_type}\r\n"), sent.to_owned())).await
     }
 
     /// Sends two events, each after the client has received the previous one, and closes the
     /// connection. A reconnect gets the remaining events, and a reconnect after the end gets
     /// status 204. Ids and data are those of the service.
-    async fn events(&self, socket: &mut TcpStream, head: &str) -> std::io::Result<()> {
+    async fn send_events(&self, socket: &mut TcpStream, head: &str) -> std::io::Result<()> {
         if head.contains("\nlast-event-id: 1.completed.100.15.end") {
-            return answer(socket, &("HTTP/1.1 204 No Content\r\n".into(), String::new())).await;
+            return respond(socket, &("HTTP/1.1 204 No Content\r\n".into(), String::new())).await;
         }
         let start = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
                      cache-control: no-store\r\nconnection: close\r\n\r\nretry: 50\n\n: keep-alive\n\n";
         socket.write_all(start.as_bytes()).await?;
         if head.contains("\nlast-event-id: 1.running.40.6") {
-            event(socket, "1.completed.40.6", "status", r#"{"status":"completed"}"#).await?;
-            event(socket, "1.completed.100.15", "progress", r#"{"percent":100}"#).await?;
-            return event(socket, "1.completed.100.15.end", "result", r#"{"url":null}"#).await;
+            send_event(socket, "1.completed.40.6", "status", r#"{"status":"completed"}"#).await?;
+            send_event(socket, "1.completed.100.15", "progress", r#"{"percent":100}"#).await?;
+            return send_event(socket, "1.completed.100.15.end", "result", r#"{"url":null}"#).await;
         }
         let mut confirmed = self.confirmed.subscribe();
         for (number, id, name, data) in [
             (1, "1.running", "status", r#"{"status":"running"}"#),
             (2, "1.running.40.6", "progress", r#"{"percent":40}"#),
         ] {
-            event(socket, id, name, data).await?;
+            send_event(socket, id, name, data).await?;
             let _ = confirmed.wait_for(|seen| *seen >= number).await;
         }
         Ok(())
     }
 }
 
-async fn event(socket: &mut TcpStream, id: &str, name: &str, data: &str) -> std::io::Result<()> {
+/// Sends one named event.
+async fn send_event(
+    socket: &mut TcpStream,
+    id: &str,
+    name: &str,
+    data: &str,
+) -> std::io::Result<()> {
     socket.write_all(format!("event: {name}\nid: {id}\ndata: {data}\n\n").as_bytes()).await
 }
 
-async fn answer(socket: &mut TcpStream, (head, body): &(String, String)) -> std::io::Result<()> {
+/// Sends a response: its head without the length, and its body.
+async fn respond(socket: &mut TcpStream, (head, body): &(String, String)) -> std::io::Result<()> {
     let length = if head.contains(" 204 ") {
         String::new()
     } else {
@@ -191,7 +200,7 @@ async fn answer(socket: &mut TcpStream, (head, body): &(String, String)) -> std:
 }
 
 /// Reads a request and returns its head. The body is discarded.
-async fn head(socket: &mut TcpStream) -> std::io::Result<String> {
+async fn read_head(socket: &mut TcpStream) -> std::io::Result<String> {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\r\n\r\n") {
         bytes.push(socket.read_u8().await?);

@@ -1,6 +1,6 @@
 //! Tests of the arrival of documents in the exchange bucket.
 
-use docferry_system_tests::{FailureCode, LONG, SHORT, Sandbox, eventually};
+use docferry_system_tests::{FailureCode, LONG_TIMEOUT, SHORT_TIMEOUT, Sandbox, eventually};
 use serde_json::json;
 
 #[tokio::test]
@@ -11,11 +11,12 @@ async fn document_that_first_arrives_partially_is_delivered_complete() {
     sandbox.source_faults([partial_move]).await;
     let id = sandbox.send().await;
     // Checks that the partial object exists, so that it could be taken for the document.
-    let partial_size = eventually("the partial object arrives", SHORT, async || {
-        sandbox.cloud.object(&sandbox.file_name).await
+    let partial_size = eventually("the partial object arrives", SHORT_TIMEOUT, async || {
+        sandbox.cloud.exchange_object_size(&sandbox.file_name).await
     });
     assert_eq!(partial_size.await, 1_000_000);
-    let file = sandbox.delivered_within(SHORT, &id, &document).await;
+
+    let file = sandbox.wait_for_delivery(SHORT_TIMEOUT, &id, &document).await;
     assert_eq!((file.versions, file.received_bytes), (1, document.size));
     assert!(sandbox.cloud.history(&id).await.entered("WaitForArrival") >= 1);
 }
@@ -25,8 +26,10 @@ async fn transfer_without_arrival_ends_at_the_arrival_deadline() {
     let sandbox = Sandbox::new().await;
     sandbox.document(1000).await;
     sandbox.source_faults([json!({ "operation": "move", "never": true })]).await;
-    let (id, status) = sandbox.assert_fails_cleanly(FailureCode::ArrivalTimeout, LONG).await;
+    let (id, status) =
+        sandbox.assert_fails_cleanly(FailureCode::ArrivalTimeout, LONG_TIMEOUT).await;
     assert_eq!(status.percent_transfered, 10, "the document was pushed");
+
     // Regression: the old service polled without a pause.
     let history = sandbox.cloud.history(&id).await;
     // Each poll except the last has a pause; after the last one comes the failure.
@@ -45,23 +48,25 @@ async fn object_older_than_the_push_is_not_delivered() {
     sandbox.document(1000).await;
     sandbox.source_faults([json!({ "operation": "move", "never": true, "count": 100 })]).await;
     // The object has the same key and size; only its age distinguishes it.
-    let written = sandbox.cloud.put_object(&sandbox.file_name, vec![0; 1000]).await;
-    eventually("the store's clock has advanced", SHORT, async || {
-        let probe = sandbox.cloud.put_object(&format!("{}-clock", sandbox.tag), vec![0]).await;
+    let written = sandbox.cloud.put_exchange_object(&sandbox.file_name, vec![0; 1000]).await;
+    eventually("the store's clock has advanced", SHORT_TIMEOUT, async || {
+        let probe =
+            sandbox.cloud.put_exchange_object(&format!("{}-clock", sandbox.tag), vec![0]).await;
         (probe > written).then_some(())
     })
     .await;
-    sandbox.fails(FailureCode::ArrivalTimeout, LONG).await;
+    sandbox.send_and_expect_failure(FailureCode::ArrivalTimeout, LONG_TIMEOUT).await;
     assert!(sandbox.graph.files(&sandbox.email).await.is_empty());
     // The object does not belong to the transfer, so it is not deleted.
-    assert!(sandbox.cloud.object(&sandbox.file_name).await.is_some());
+    assert!(sandbox.cloud.exchange_object_size(&sandbox.file_name).await.is_some());
 }
 
 #[tokio::test]
 async fn document_of_unexpected_size_is_not_delivered() {
     let sandbox = Sandbox::new().await;
     sandbox.document_with(1000, &[("sizeval", "1001")]).await;
-    let (_, status) = sandbox.assert_fails_cleanly(FailureCode::SourceSizeMismatch, LONG).await;
+    let (_, status) =
+        sandbox.assert_fails_cleanly(FailureCode::SourceSizeMismatch, LONG_TIMEOUT).await;
     assert_eq!(status.percent_transfered, 10);
     assert!(sandbox.graph.files(&sandbox.email).await.is_empty());
 }

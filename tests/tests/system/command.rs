@@ -1,24 +1,25 @@
 //! Tests of the `docferry` command: canceling, inspecting, restarting and downloading.
 
-use docferry_system_tests::{MIB, SHORT, Sandbox, docferry, eventually, printed, printed_json};
-use reqwest::{Method, StatusCode};
+use docferry_system_tests::{
+    MIB, SHORT_TIMEOUT, Sandbox, docferry, eventually, json_of_success, stdout_of_success,
+};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 /// Name of the stack that is deployed for tests.
-const STACK: [&str; 2] = ["--stack", "docferry-local"];
+const STACK_ARGS: [&str; 2] = ["--stack", "docferry-local"];
 
 /// Returns the JSON output of `docferry admin inspect`.
 async fn inspect(sandbox: &Sandbox, id: &str) -> Value {
-    let args = [&["--json", "admin", "inspect", id][..], &STACK].concat();
-    printed_json(&docferry(&sandbox.stack, &args).await)
+    let args = [&["--json", "admin", "inspect", id][..], &STACK_ARGS].concat();
+    json_of_success(&docferry(&sandbox.stack, &args).await)
 }
 
 /// Starts a transfer with low bandwidth and waits until the first bytes are acknowledged.
 async fn start_slow_upload(sandbox: &Sandbox) -> String {
     sandbox.limit_bandwidth(2 * MIB).await;
     let id = sandbox.send().await;
-    eventually("bytes are acknowledged", SHORT, async || {
+    eventually("bytes are acknowledged", SHORT_TIMEOUT, async || {
         Some(sandbox.api.status(&id).await).filter(|status| status.percent_transfered > 10)
     })
     .await;
@@ -30,11 +31,12 @@ async fn cancel_command_stops_an_upload_and_leaves_nothing() {
     let sandbox = Sandbox::new().await;
     sandbox.document(40 * MIB).await;
     let id = start_slow_upload(&sandbox).await;
-    let printed_text = printed(&docferry(&sandbox.stack, &["cancel", &id, "--watch"]).await);
+    let printed_text =
+        stdout_of_success(&docferry(&sandbox.stack, &["cancel", &id, "--watch"]).await);
     assert!(printed_text.contains("cancel requested"), "{printed_text}");
     assert!(printed_text.contains("stopped on request"), "{printed_text}");
     assert!(sandbox.graph.files(&sandbox.email).await.is_empty());
-    sandbox.assert_nothing_is_left(&id).await;
+    sandbox.assert_no_leftovers(&id).await;
 }
 
 #[tokio::test]
@@ -42,7 +44,7 @@ async fn cancel_command_keeps_a_completed_document() {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(MIB).await;
     let (id, _) = sandbox.deliver(&document).await;
-    let printed_text = printed(&docferry(&sandbox.stack, &["cancel", &id]).await);
+    let printed_text = stdout_of_success(&docferry(&sandbox.stack, &["cancel", &id]).await);
     assert!(printed_text.contains("already completed; the document stays"), "{printed_text}");
     assert_eq!(sandbox.only_file_of(&sandbox.email).await.size, document.size);
 }
@@ -55,16 +57,19 @@ async fn inspect_shows_a_delivery_and_names_only_on_request() {
     let inspection = inspect(&sandbox, &id).await;
     assert_eq!(inspection["record"]["phase"], "completed");
     assert_eq!(inspection["record"]["bytesDone"], document.size);
+
     let (session, references) = (&inspection["session"], &inspection["references"]["count"]);
     assert_eq!((session, references), (&Value::Null, &0.into()));
     assert_eq!(inspection["executions"][0]["state"], "succeeded");
-    let args = [&["admin", "inspect", &id][..], &STACK].concat();
-    let text = printed(&docferry(&sandbox.stack, &args).await);
+
+    let args = [&["admin", "inspect", &id][..], &STACK_ARGS].concat();
+    let text = stdout_of_success(&docferry(&sandbox.stack, &args).await);
     for shown in [&text, &inspection.to_string()] {
         assert!(!shown.contains(&sandbox.tag), "an address or a name is in {shown}");
     }
+
     let args = [&args[..], &["--show-names"]].concat();
-    let text = printed(&docferry(&sandbox.stack, &args).await);
+    let text = stdout_of_success(&docferry(&sandbox.stack, &args).await);
     for name in [&sandbox.email, &sandbox.file_name, &sandbox.folder] {
         assert!(text.contains(name.as_str()), "{name} is missing in {text}");
     }
@@ -80,7 +85,7 @@ async fn requeue_restarts_a_dead_transfer_and_refuses_a_running_one() {
     assert!(inspection["session"].is_object(), "{inspection}");
     assert_eq!(inspection["references"]["thisTransfer"], true, "{inspection}");
 
-    let requeue = [&["--json", "admin", "requeue", &id][..], &STACK].concat();
+    let requeue = [&["--json", "admin", "requeue", &id][..], &STACK_ARGS].concat();
     let refused = docferry(&sandbox.stack, &requeue).await;
     let reason = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(1));
@@ -88,21 +93,23 @@ async fn requeue_restarts_a_dead_transfer_and_refuses_a_running_one() {
 
     assert!(sandbox.cloud.stop_execution(&id, 1).await.is_some());
     assert_eq!(sandbox.cloud.wait_for_execution(&id).await, "ABORTED");
-    let requeued = printed_json(&docferry(&sandbox.stack, &requeue).await);
+    let requeued = json_of_success(&docferry(&sandbox.stack, &requeue).await);
     assert_eq!(requeued["execution"], format!("{id}-2"));
     assert_eq!(requeued["nextAttempt"], true);
+
     sandbox.limit_bandwidth(64 * MIB).await;
-    let status = sandbox.wait_for_end(SHORT, &id).await;
+    let status = sandbox.wait_for_end(SHORT_TIMEOUT, &id).await;
     assert_eq!((status.error, status.percent_transfered), (false, 100), "{status:?}");
+
     let file = sandbox.only_file_of(&sandbox.email).await;
     assert_eq!((file.size, &file.sha256), (document.size, &document.sha256));
-    eventually("its execution ends", SHORT, async || {
+    eventually("its execution ends", SHORT_TIMEOUT, async || {
         let inspection = inspect(&sandbox, &id).await;
         (inspection["executions"][1]["state"] == "succeeded").then_some(())
     })
     .await;
     assert!(sandbox.open_sessions().await.is_empty());
-    assert_eq!(sandbox.cloud.object(&sandbox.file_name).await, None);
+    assert_eq!(sandbox.cloud.exchange_object_size(&sandbox.file_name).await, None);
 
     let refused = docferry(&sandbox.stack, &requeue).await;
     let reason = String::from_utf8_lossy(&refused.stderr);
@@ -112,29 +119,23 @@ async fn requeue_restarts_a_dead_transfer_and_refuses_a_running_one() {
 #[tokio::test]
 async fn command_cancels_lists_retries_and_downloads_jobs() {
     let sandbox = Sandbox::new().await;
-    let document = sandbox.document_with(1000, &[("moverDelayMs", "8000")]).await;
-    let file = fastrand::u64(1_000_000..100_000_000);
-    sandbox.cloud.index(file, &document.guid).await;
+    let (file_id, document) = sandbox.indexed_document(1000, &[("moverDelayMs", "8000")]).await;
     let stack = &sandbox.stack;
-    let body = json!({ "file_id": file }).to_string();
-    let accepted = eventually("the job is accepted", SHORT, async || {
-        let path = "/v1/download/initiate";
-        let answer = sandbox.api.request(Method::POST, path, Some(&body)).await;
-        (answer.status == StatusCode::ACCEPTED).then_some(answer)
-    })
-    .await;
-    let id = accepted.json()["jobId"].as_str().unwrap().to_owned();
+    let id = sandbox.api.create_job(&json!({ "file_id": file_id })).await;
 
-    let printed_text = printed(&docferry(stack, &["cancel", &id, "--watch"]).await);
+    let printed_text = stdout_of_success(&docferry(stack, &["cancel", &id, "--watch"]).await);
     assert!(printed_text.contains(&id), "{printed_text}");
     let listed = ["list", "--status", "canceled", "--limit", "100", "--json"];
-    assert!(printed(&docferry(stack, &listed).await).contains(&id));
+    assert!(stdout_of_success(&docferry(stack, &listed).await).contains(&id));
+
     // The command itself waits until the first run is cleaned up.
-    let retried = printed(&docferry(stack, &["retry", &id, "--watch"]).await);
+    let retried = stdout_of_success(&docferry(stack, &["retry", &id, "--watch"]).await);
     assert!(retried.contains("completed"), "{retried}");
+
     let target = std::env::temp_dir().join(&sandbox.file_name);
-    let args = ["get", &file.to_string(), "--output", target.to_str().unwrap()];
+    let args = ["get", &file_id.to_string(), "--output", target.to_str().unwrap()];
     assert!(docferry(stack, &args).await.status.success());
+
     let bytes = std::fs::read(&target).unwrap();
     let hash: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
     assert_eq!(hash, document.sha256);

@@ -23,6 +23,7 @@ async fn document_is_delivered_byte_for_byte_into_a_nested_folder() {
     let now = jiff::Zoned::now().timestamp().as_second();
     let expires_at: i64 = record["expiresAt"].as_n().unwrap().parse().unwrap();
     assert!(expires_at > now, "the record would have expired");
+
     let history = sandbox.cloud.history(&id).await;
     assert_eq!(history.entered("Push"), 1);
     assert_eq!(history.entered("Upload"), 1);

@@ -1,6 +1,6 @@
 //! Tests of errors of Microsoft Graph and the failures that are reported for them.
 
-use docferry_system_tests::{FailureCode, LONG, MIB, SHORT, Sandbox};
+use docferry_system_tests::{FailureCode, LONG_TIMEOUT, MIB, SHORT_TIMEOUT, Sandbox};
 use serde_json::json;
 
 #[tokio::test]
@@ -8,7 +8,7 @@ async fn unknown_recipient_fails_with_recipient_not_found() {
     let mut sandbox = Sandbox::new().await;
     sandbox.email = format!("unknown-{}@docferry.example", sandbox.tag);
     sandbox.document(1000).await;
-    sandbox.assert_fails_cleanly(FailureCode::RecipientNotFound, SHORT).await;
+    sandbox.assert_fails_cleanly(FailureCode::RecipientNotFound, SHORT_TIMEOUT).await;
 }
 
 #[tokio::test]
@@ -16,7 +16,7 @@ async fn recipient_without_onedrive_fails_with_drive_not_provisioned() {
     let sandbox = Sandbox::new().await;
     sandbox.graph.put_user(&sandbox.email, &[("drive", "false")]).await;
     sandbox.document(1000).await;
-    sandbox.assert_fails_cleanly(FailureCode::DriveNotProvisioned, SHORT).await;
+    sandbox.assert_fails_cleanly(FailureCode::DriveNotProvisioned, SHORT_TIMEOUT).await;
 }
 
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn empty_document_without_onedrive_fails_with_drive_not_provisioned() {
     let sandbox = Sandbox::new().await;
     sandbox.graph.put_user(&sandbox.email, &[("drive", "false")]).await;
     sandbox.document(0).await;
-    sandbox.assert_fails_cleanly(FailureCode::DriveNotProvisioned, SHORT).await;
+    sandbox.assert_fails_cleanly(FailureCode::DriveNotProvisioned, SHORT_TIMEOUT).await;
 }
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn full_onedrive_fails_immediately_with_quota_exceeded() {
     let sandbox = Sandbox::new().await;
     sandbox.graph.put_user(&sandbox.email, &[("quota", "999")]).await;
     sandbox.document(1000).await;
-    let (id, _) = sandbox.assert_fails_cleanly(FailureCode::QuotaExceeded, SHORT).await;
+    let (id, _) = sandbox.assert_fails_cleanly(FailureCode::QuotaExceeded, SHORT_TIMEOUT).await;
     assert_eq!(sandbox.cloud.history(&id).await.entered("Upload"), 1);
 }
 
@@ -48,7 +48,7 @@ async fn locked_file_is_retried_and_fails_with_destination_locked() {
     let sandbox = Sandbox::new().await;
     sandbox.document(1000).await;
     sandbox.graph_faults([locked(0)]).await;
-    sandbox.assert_fails_cleanly(FailureCode::DestinationLocked, LONG).await;
+    sandbox.assert_fails_cleanly(FailureCode::DestinationLocked, LONG_TIMEOUT).await;
 }
 
 #[tokio::test]
@@ -56,7 +56,8 @@ async fn file_with_wrong_hash_fails_verification() {
     let sandbox = Sandbox::new().await;
     sandbox.document(1000).await;
     sandbox.graph_faults([json!({ "operation": "simplePut", "corruptHash": true })]).await;
-    let (_, status) = sandbox.assert_fails_cleanly(FailureCode::VerificationFailed, SHORT).await;
+    let (_, status) =
+        sandbox.assert_fails_cleanly(FailureCode::VerificationFailed, SHORT_TIMEOUT).await;
     assert!(status.percent_transfered < 100);
 }
 
@@ -67,12 +68,12 @@ async fn lost_session_response_opens_another_session() {
     let document = sandbox.document(5 * MIB).await;
     sandbox.graph_faults([json!({ "operation": "createSession", "dropResponse": true })]).await;
     let id = sandbox.send().await;
-    let status = sandbox.wait_for_end(SHORT, &id).await;
+    let status = sandbox.wait_for_end(SHORT_TIMEOUT, &id).await;
     assert_eq!((status.error, status.percent_transfered), (false, 100), "{status:?}");
     sandbox.assert_faults_fired().await;
     let file = sandbox.only_file_of(&sandbox.email).await;
     assert_eq!((file.sha256, file.sessions, file.versions), (document.sha256, 2, 1));
-    sandbox.assert_nothing_is_left(&id).await;
+    sandbox.assert_no_leftovers(&id).await;
 }
 
 /// Lifetime of upload sessions in the test stack.
@@ -99,9 +100,10 @@ async fn workflow_waits_a_long_retry_after_in_minutes() {
     // Sessions of OneDrive outlive such a pause; those of the test stack do not.
     sandbox.graph.set_session_lifetime(900).await;
     let id = sandbox.send().await;
-    let file = sandbox.delivered_within(LONG, &id, &document).await;
+    let file = sandbox.wait_for_delivery(LONG_TIMEOUT, &id, &document).await;
     sandbox.graph.set_session_lifetime(SESSION_SECONDS).await;
     assert_eq!(file.sessions, 1, "the session is reused after the pause");
+
     let history = sandbox.cloud.history(&id).await;
     let waits: Vec<_> = history
         .outputs("Upload")

@@ -81,6 +81,7 @@ async fn authorizer_accepts_only_the_service_account() {
         let error = sandbox.cloud.invoke("authorizer", &event(sample)).await.unwrap_err();
         assert_eq!(error["errorMessage"], "Unauthorized", "{sample}");
     }
+
     let mut valid = event("authorizer/basic.json");
     let login = &sandbox.stack.scv;
     let basic = STANDARD.encode(format!("{}:{}", login.username, login.password));
@@ -89,6 +90,7 @@ async fn authorizer_accepts_only_the_service_account() {
     let answer = sandbox.cloud.invoke("authorizer", &valid).await.unwrap();
     let statement = &answer["policyDocument"]["Statement"][0];
     assert_eq!(statement["Effect"], "Allow", "{answer}");
+
     let resource = statement["Resource"][0].as_str().unwrap();
     assert!(resource.ends_with("a1b2c3d4e5/local/*"), "{resource}");
 }

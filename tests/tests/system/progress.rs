@@ -1,6 +1,6 @@
 //! Tests of the progress that a polling client sees.
 
-use docferry_system_tests::{MIB, SHORT, Sandbox, eventually};
+use docferry_system_tests::{MIB, SHORT_TIMEOUT, Sandbox, eventually};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -15,7 +15,7 @@ async fn progress_never_decreases_and_matches_stored_bytes() {
     let id = sandbox.send().await;
 
     let mut seen = Vec::new();
-    let last = eventually("the transfer ends", SHORT, async || {
+    let last = eventually("the transfer ends", SHORT_TIMEOUT, async || {
         let status = sandbox.api.status(&id).await;
         let percent = status.percent_transfered;
         assert!(seen.last() <= Some(&percent), "{percent} after {seen:?}");
@@ -43,10 +43,11 @@ async fn progress_never_decreases_and_matches_stored_bytes() {
     seen.dedup();
     assert!(seen.len() >= 4, "{seen:?}");
     assert_eq!((seen[0], seen[1], seen.last()), (0, 10, Some(&100)), "{seen:?}");
+
     let start: Timestamp = last.start_delivery_dtm.unwrap().parse().unwrap();
     let end: Timestamp = last.end_delivery_dtm.unwrap().parse().unwrap();
     assert!(start < end);
-    sandbox.assert_nothing_is_left(&id).await;
+    sandbox.assert_no_leftovers(&id).await;
 }
 
 #[tokio::test]

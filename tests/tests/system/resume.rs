@@ -1,6 +1,6 @@
 //! Tests that an interrupted upload is resumed.
 
-use docferry_system_tests::{Delivered, Document, LONG, MIB, Sandbox};
+use docferry_system_tests::{DeliveredFile, Document, LONG_TIMEOUT, MIB, Sandbox};
 use serde_json::{Value, json};
 
 /// Size of two full fragments and a smaller third one.
@@ -9,12 +9,12 @@ const THREE_FRAGMENTS: u64 = 25 * MIB;
 /// Delivers a document despite a fault. Returns the document, the file, and the total size
 /// of the fragments that got an error response. That size is not a constant, because a
 /// fragment is smaller when little time is left for it.
-async fn delivered_despite(fault: Value) -> (Document, Delivered, u64) {
+async fn delivered_despite(fault: Value) -> (Document, DeliveredFile, u64) {
     let sandbox = Sandbox::new().await;
     let document = sandbox.document(THREE_FRAGMENTS).await;
     sandbox.graph_faults([fault]).await;
     let id = sandbox.send().await;
-    let file = sandbox.delivered_within(LONG, &id, &document).await;
+    let file = sandbox.wait_for_delivery(LONG_TIMEOUT, &id, &document).await;
     sandbox.assert_faults_fired().await;
     assert_eq!(file.versions, 1, "one visible file per transfer");
     let requests = sandbox.graph.0.requests(&sandbox.tag).await;
@@ -102,10 +102,11 @@ async fn upload_that_outlasts_its_function_is_resumed() {
     let document = sandbox.document(300_000_000).await;
     sandbox.limit_bandwidth(12 * MIB).await;
     let id = sandbox.send().await;
-    let file = sandbox.delivered_within(LONG, &id, &document).await;
+    let file = sandbox.wait_for_delivery(LONG_TIMEOUT, &id, &document).await;
     let history = sandbox.cloud.history(&id).await;
     assert!(history.entered("Upload") >= 3, "{:?}", history.states());
     assert_eq!((file.sessions, file.versions), (1, 1));
+
     // Normally an invocation ends between two fragments. If it has to interrupt one, the
     // next invocation sends that fragment again.
     let handovers = history.entered("Upload") as u64 - 1;

@@ -1,7 +1,7 @@
 //! Tests that stored data exposes no secrets while a transfer runs. `whole_run.rs` searches
 //! logs and histories afterwards.
 
-use docferry_system_tests::{MIB, SHORT, Sandbox, eventually};
+use docferry_system_tests::{MIB, SHORT_TIMEOUT, Sandbox, eventually};
 
 /// Invariant I8: "upload URLs and tokens rest sealed".
 #[tokio::test]
@@ -10,17 +10,19 @@ async fn upload_url_is_stored_encrypted_and_deleted_at_the_end() {
     let document = sandbox.document(12 * MIB).await;
     sandbox.limit_bandwidth(4 * MIB).await;
     let id = sandbox.send().await;
-    let item =
-        eventually("the session is recorded", SHORT, async || sandbox.cloud.session(&id).await)
-            .await;
+    let item = eventually("the session is recorded", SHORT_TIMEOUT, async || {
+        sandbox.cloud.session_item(&id).await
+    })
+    .await;
     let sealed = item["sealedUrl"].as_b().unwrap().as_ref();
     for part in ["http", "tempauth", "/upload/"] {
         let is_readable = sealed.windows(part.len()).any(|window| window == part.as_bytes());
         assert!(!is_readable, "the URL is stored in plain text");
     }
-    let table = sandbox.cloud.table().await;
+
+    let table = sandbox.cloud.items_as_text().await;
     assert!(!table.iter().any(|item| item.contains("tempauth")));
-    sandbox.delivered_within(SHORT, &id, &document).await;
+    sandbox.wait_for_delivery(SHORT_TIMEOUT, &id, &document).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Tests of faults of the document source (ORDS).
 
-use docferry_system_tests::{FailureCode, SHORT, Sandbox};
+use docferry_system_tests::{FailureCode, SHORT_TIMEOUT, Sandbox};
 use serde_json::json;
 
 #[tokio::test]
@@ -64,9 +64,10 @@ async fn persistent_error_pages_fail_with_source_invalid_answer() {
     let sandbox = Sandbox::new().await;
     sandbox.document(1000).await;
     sandbox.source_faults([html(0)]).await;
-    let (_, status) = sandbox.assert_fails_cleanly(FailureCode::SourceInvalidAnswer, SHORT).await;
+    let (_, status) =
+        sandbox.assert_fails_cleanly(FailureCode::SourceInvalidAnswer, SHORT_TIMEOUT).await;
     assert_eq!((status.percent_transfered, status.file_name), (0, None));
-    assert_eq!(sandbox.ords.0.fired(&sandbox.tag).await, [3], "StepTries by default");
+    assert_eq!(sandbox.ords.0.fired_counts(&sandbox.tag).await, [3], "StepTries by default");
 }
 
 fn html(count: u32) -> serde_json::Value {
@@ -78,7 +79,8 @@ fn html(count: u32) -> serde_json::Value {
 #[tokio::test]
 async fn unknown_guid_fails_immediately_with_source_not_found() {
     let sandbox = Sandbox::new().await;
-    let (id, status) = sandbox.assert_fails_cleanly(FailureCode::SourceNotFound, SHORT).await;
+    let (id, status) =
+        sandbox.assert_fails_cleanly(FailureCode::SourceNotFound, SHORT_TIMEOUT).await;
     assert_eq!(status.percent_transfered, 0);
     assert_eq!(sandbox.cloud.history(&id).await.states(), ["Push", "Finalize"]);
     let record = sandbox.cloud.record(&id).await.unwrap();
@@ -90,7 +92,7 @@ async fn unknown_guid_fails_immediately_with_source_not_found() {
 async fn error_text_with_200_fails_with_source_refused() {
     let sandbox = Sandbox::new().await;
     sandbox.document_with(1000, &[("mode", "error-text")]).await;
-    sandbox.assert_fails_cleanly(FailureCode::SourceRefused, SHORT).await;
+    sandbox.assert_fails_cleanly(FailureCode::SourceRefused, SHORT_TIMEOUT).await;
 }
 
 #[tokio::test]
@@ -100,7 +102,7 @@ async fn document_without_a_name_fails_with_source_name_invalid() {
     sandbox.source_faults([json!({ "operation": "push", "filename": "" })]).await;
     // The mover brings the document anyway, under a name that the service does not know.
     let id = sandbox.send().await;
-    let status = sandbox.wait_for_end(SHORT, &id).await;
+    let status = sandbox.wait_for_end(SHORT_TIMEOUT, &id).await;
     let expected = FailureCode::SourceNameInvalid.message();
     assert_eq!(status.last_error_message.as_deref(), Some(expected));
     assert!(sandbox.graph.files(&sandbox.email).await.is_empty());
@@ -114,11 +116,11 @@ async fn name_with_a_path_is_delivered_under_its_last_segment() {
     sandbox.file_name = key.clone();
     let document = sandbox.document(1000).await;
     let id = sandbox.send().await;
-    sandbox.wait_for_end(SHORT, &id).await;
+    sandbox.wait_for_end(SHORT_TIMEOUT, &id).await;
     let file = sandbox.only_file_of(&sandbox.email).await;
     assert_eq!((file.path, file.sha256), (sandbox.path_of(&name), document.sha256));
     assert_eq!(sandbox.api.status(&id).await.file_name, Some(name));
-    sandbox.assert_nothing_is_left(&id).await;
+    sandbox.assert_no_leftovers(&id).await;
 }
 
 /// Regression: a quote in a name broke the old service's calls.
@@ -128,9 +130,9 @@ async fn name_with_quotes_is_adapted_for_onedrive() {
     sandbox.file_name = format!("He said \"{}\"?.pdf", sandbox.tag);
     let document = sandbox.document(1000).await;
     let id = sandbox.send().await;
-    sandbox.wait_for_end(SHORT, &id).await;
+    sandbox.wait_for_end(SHORT_TIMEOUT, &id).await;
     let file = sandbox.only_file_of(&sandbox.email).await;
     let adapted = format!("He said _{}__.pdf", sandbox.tag);
     assert_eq!((file.path, file.sha256), (sandbox.path_of(&adapted), document.sha256));
-    sandbox.assert_nothing_is_left(&id).await;
+    sandbox.assert_no_leftovers(&id).await;
 }

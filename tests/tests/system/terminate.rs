@@ -1,6 +1,6 @@
 //! Tests of cancel requests, and of documents that arrive after the end of their transfer.
 
-use docferry_system_tests::{FailureCode, MIB, SHORT, Sandbox, Status, eventually};
+use docferry_system_tests::{FailureCode, MIB, SHORT_TIMEOUT, Sandbox, Status, eventually};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -23,15 +23,15 @@ async fn terminated_upload_stops_and_leaves_nothing() {
     sandbox.document(40 * MIB).await;
     sandbox.limit_bandwidth(2 * MIB).await;
     let id = sandbox.send().await;
-    eventually("bytes are acknowledged", SHORT, async || {
+    eventually("bytes are acknowledged", SHORT_TIMEOUT, async || {
         Some(sandbox.api.status(&id).await).filter(|status| status.percent_transfered > 10)
     })
     .await;
     terminate(&sandbox, &["0".repeat(32).as_str(), "nonsense", &id]).await;
-    let status = sandbox.wait_for_end(SHORT, &id).await;
+    let status = sandbox.wait_for_end(SHORT_TIMEOUT, &id).await;
     assert_terminated(&status);
     assert!(sandbox.graph.files(&sandbox.email).await.is_empty());
-    sandbox.assert_nothing_is_left(&id).await;
+    sandbox.assert_no_leftovers(&id).await;
     assert!(sandbox.open_sessions().await.is_empty());
 }
 
@@ -40,12 +40,12 @@ async fn transfer_terminated_while_waiting_stops_and_stays_visible() {
     let sandbox = Sandbox::new().await;
     sandbox.document_with(MIB, &[("moverDelayMs", "8000")]).await;
     let id = sandbox.send().await;
-    eventually("the document is pushed", SHORT, async || {
+    eventually("the document is pushed", SHORT_TIMEOUT, async || {
         Some(sandbox.api.status(&id).await).filter(|status| status.percent_transfered == 10)
     })
     .await;
     terminate(&sandbox, &[&id]).await;
-    assert_terminated(&sandbox.wait_for_end(SHORT, &id).await);
+    assert_terminated(&sandbox.wait_for_end(SHORT_TIMEOUT, &id).await);
     assert!(sandbox.graph.files(&sandbox.email).await.is_empty());
 }
 
@@ -64,9 +64,9 @@ async fn delivered_document_stays_after_terminate() {
 async fn late_document_of_an_ended_transfer_is_removed() {
     let sandbox = Sandbox::new().await;
     sandbox.document_with(MIB, &[("moverDelayMs", "50000")]).await;
-    sandbox.assert_fails_cleanly(FailureCode::ArrivalTimeout, SHORT).await;
-    eventually("the document arrives late", SHORT, async || {
-        sandbox.cloud.object(&sandbox.file_name).await.map(drop)
+    sandbox.assert_fails_cleanly(FailureCode::ArrivalTimeout, SHORT_TIMEOUT).await;
+    eventually("the document arrives late", SHORT_TIMEOUT, async || {
+        sandbox.cloud.exchange_object_size(&sandbox.file_name).await.map(drop)
     })
     .await;
     sandbox.wait_for_removal().await;

@@ -1,6 +1,6 @@
 //! Tests of callers with valid and invalid access tokens.
 
-use docferry_system_tests::{Answer, Api, Identity, SHORT, Sandbox, eventually};
+use docferry_system_tests::{Answer, Api, Identity, SHORT_TIMEOUT, Sandbox, eventually};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -9,7 +9,7 @@ const UNKNOWN_TRANSFER_STATUS: &str = "/document/status/000000000000000000000000
 /// Waits until a token is accepted: a caller with the service scope gets 404 for an unknown
 /// transfer. It may take half a minute until a new signing key is known.
 async fn wait_until_accepted(api: &Api, mint: impl AsyncFn() -> String) {
-    eventually("the token is accepted", SHORT, async || {
+    eventually("the token is accepted", SHORT_TIMEOUT, async || {
         let answer = api.with_token(&mint().await).get(UNKNOWN_TRANSFER_STATUS).await;
         (answer.status == StatusCode::NOT_FOUND).then_some(())
     })
@@ -38,18 +38,15 @@ async fn token_is_accepted_but_viewer_calls_need_the_service_scope() {
         (Method::POST, "/document/terminate", Some(r#"{"transferIds":[]}"#)),
         (Method::GET, "/ping", None),
     ] {
-        let answer = eventually("the request is not throttled", SHORT, async || {
-            let answer = api.request(method.clone(), path, body).await;
-            (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
-        })
-        .await;
+        let answer = api.request_unthrottled(method, path, body).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}: {}", answer.text);
         assert_eq!(answer.media_type(), "application/problem+json");
         let problem = answer.json();
         assert_eq!(problem["code"], "FORBIDDEN");
         assert!(problem["detail"].as_str().unwrap().contains("docferry.service"));
     }
-    let table = sandbox.cloud.table().await;
+
+    let table = sandbox.cloud.items_as_text().await;
     assert!(!table.iter().any(|item| item.contains(&sandbox.tag)), "no transfer was created");
 }
 
@@ -102,12 +99,14 @@ async fn every_kind_of_invalid_token_is_refused() {
         let token = identity.mint(&options).await;
         assert_refused(&sandbox.api.with_token(&token).get(UNKNOWN_TRANSFER_STATUS).await, case);
     }
+
     for nonsense in ["", "x", "a.b.c", "eyJ9.e30.e30"] {
         assert_refused(
             &sandbox.api.with_token(nonsense).get(UNKNOWN_TRANSFER_STATUS).await,
             nonsense,
         );
     }
+
     // A valid token is accepted: the refusals above are caused by the defects.
     wait_until_accepted(&sandbox.api, async || identity.token_of("good", "docferry.service").await)
         .await;

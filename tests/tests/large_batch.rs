@@ -21,14 +21,15 @@ use docferry_domain::transfer::{DriveTarget, Target};
 use docferry_system_tests::{Sandbox, eventually};
 use jiff::{SignedDuration, Timestamp};
 
-const DOCUMENTS: u16 = 200;
+const DOCUMENT_COUNT: u16 = 200;
 /// Slot limits of the test stack, see `xtask/src/stack/settings.rs`.
-const LIMITS: PoolLimits = PoolLimits::new(20, 10);
-const BOUND: Duration = Duration::from_secs(500);
+const SLOT_LIMITS: PoolLimits = PoolLimits::new(20, 10);
+const END_TIMEOUT: Duration = Duration::from_secs(500);
 
-struct Now;
+/// Clock of the machine.
+struct SystemClock;
 
-impl Clock for Now {
+impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         jiff::Zoned::now().timestamp()
     }
@@ -39,7 +40,7 @@ async fn two_hundred_documents_of_a_batch_respect_slot_limits() {
     let sandbox = Sandbox::new().await;
     let mut sources = BTreeMap::new();
     let mut guids: Vec<(ObjectGuid, Option<FileId>)> = Vec::new();
-    for n in 0..DOCUMENTS {
+    for n in 0..DOCUMENT_COUNT {
         let name = format!("{}-{n:03}.pdf", sandbox.tag);
         let single = Sandbox { file_name: name.clone(), ..sandbox.another_document() };
         let document = single.document(1000 + u64::from(n)).await;
@@ -47,13 +48,17 @@ async fn two_hundred_documents_of_a_batch_respect_slot_limits() {
         sources.insert(sandbox.path_of(&name), document.sha256);
     }
     let (store, workflow) = (sandbox.cloud.store(), sandbox.cloud.workflow());
-    let scheduler =
-        SlotScheduler { store: &store, workflow: &workflow, clock: &Now, limits: LIMITS.into() };
+    let scheduler = SlotScheduler {
+        store: &store,
+        workflow: &workflow,
+        clock: &SystemClock,
+        limits: SLOT_LIMITS.into(),
+    };
     let settings = InitiateSettings {
         transfer_deadline: SignedDuration::from_hours(4),
         record_ttl: SignedDuration::from_hours(168),
     };
-    let wanted = NewBatch {
+    let new_batch = NewBatch {
         owner: "scv".into(),
         on_behalf_of: None,
         documents: guids,
@@ -67,32 +72,34 @@ async fn two_hundred_documents_of_a_batch_respect_slot_limits() {
         priority: Priority::Normal,
         on_item_error: OnItemError::Fail,
     };
-    let id = new_id(Now.now());
-    initiate_batch(&scheduler, settings, id.clone(), wanted, None).await.unwrap();
+    let id = new_id(SystemClock.now());
+    initiate_batch(&scheduler, settings, id.clone(), new_batch, None).await.unwrap();
 
     let (mut last_percent, mut max_held) = (0, 0);
-    let (bundle, counts) = eventually("the batch ends", BOUND, async || {
+    let (batch, counts) = eventually("the batch ends", END_TIMEOUT, async || {
         let held = store.slots(Pool::Onedrive).await.unwrap().holders.len();
-        assert!(held <= LIMITS.per_person, "{held} hold a slot");
+        assert!(held <= SLOT_LIMITS.per_person, "{held} hold a slot");
         max_held = held.max(max_held);
-        let (bundle, counts) = store.bundle(&id).await.unwrap().unwrap();
-        let percent = bundle.percent(&counts);
+        let (batch, counts) = store.bundle(&id).await.unwrap().unwrap();
+        let percent = batch.percent(&counts);
         assert!(percent >= last_percent, "{percent} after {last_percent}");
         last_percent = percent;
-        bundle.phase.is_terminal().then_some((bundle, counts))
+        batch.phase.is_terminal().then_some((batch, counts))
     })
     .await;
-    assert_eq!((bundle.phase, counts.ended, counts.completed), (Phase::Completed, 200, 200));
+    assert_eq!((batch.phase, counts.ended, counts.completed), (Phase::Completed, 200, 200));
     assert!(max_held > 1, "the documents were delivered one at a time");
 
     let files = sandbox.graph.files(&sandbox.email).await;
     let delivered: BTreeMap<_, _> = files.into_iter().map(|f| (f.path, f.sha256)).collect();
     assert_eq!(delivered, sources);
-    for n in 0..DOCUMENTS {
+
+    for n in 0..DOCUMENT_COUNT {
         let document = id.document(n);
         assert_eq!(sandbox.cloud.wait_for_execution(document.as_str()).await, "SUCCEEDED");
     }
-    assert!(sandbox.cloud.objects(&sandbox.tag).await.is_empty(), "exchange objects");
+
+    assert!(sandbox.cloud.exchange_objects(&sandbox.tag).await.is_empty(), "exchange objects");
     assert!(sandbox.open_sessions().await.is_empty());
     assert!(store.slots(Pool::Onedrive).await.unwrap().holders.is_empty());
     assert!(store.queue(Pool::Onedrive, None, 10).await.unwrap().is_empty());

@@ -3,58 +3,19 @@
 
 #![allow(clippy::unwrap_used, reason = "test helpers")]
 
-use std::time::Duration;
-
-use docferry_system_tests::{Answer, Api, Identity, Sandbox, eventually};
+use docferry_system_tests::{Identity, SHORT_TIMEOUT, Sandbox, eventually};
 use jiff::{SignedDuration, Zoned};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-const BOUND: Duration = Duration::from_secs(100);
 const INITIATE: &str = "/v1/download/initiate";
-
-/// Sends a request, and repeats it while the gateway throttles it. The gateway limits all
-/// callers together.
-async fn call(api: &Api, method: Method, path: &str, body: Option<&str>) -> Answer {
-    eventually("the request is not throttled", BOUND, async || {
-        let answer = api.request(method.clone(), path, body).await;
-        (answer.status != StatusCode::TOO_MANY_REQUESTS).then_some(answer)
-    })
-    .await
-}
-
-/// Creates a document in the source and adds it to the index. Returns its number.
-async fn document(sandbox: &Sandbox, more: &[(&str, &str)]) -> u64 {
-    let file = fastrand::u64(1_000_000..100_000_000);
-    let document = sandbox.document_with(1000, more).await;
-    sandbox.cloud.index(file, &document.guid).await;
-    file
-}
-
-/// Creates a job and returns its id.
-async fn initiate(sandbox: &Sandbox, file: u64) -> String {
-    let body = json!({ "file_id": file }).to_string();
-    let accepted = call(&sandbox.api, Method::POST, INITIATE, Some(&body)).await;
-    assert_eq!(accepted.status, StatusCode::ACCEPTED, "{}", accepted.text);
-    accepted.json()["jobId"].as_str().unwrap().to_owned()
-}
-
-/// Waits until the status of a job satisfies the condition, and returns it.
-async fn wait_for_status(api: &Api, id: &str, matches: impl Fn(&Value) -> bool) -> Value {
-    eventually("the job has the expected status", BOUND, async || {
-        let answer = api.get(&format!("/v1/download/status/{id}")).await;
-        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-        Some(answer.json()).filter(|status| matches(status))
-    })
-    .await
-}
 
 #[tokio::test]
 async fn invalid_download_requests_are_refused_without_side_effects() {
     let sandbox = Sandbox::new().await;
-    let file = document(&sandbox, &[]).await;
-    let large = json!({ "file_id": file, "clientRequestId": "x".repeat(65 * 1024) }).to_string();
-    let zip = json!({ "file_ids": [file], "options": { "bundle": "zip" } }).to_string();
+    let (file_id, _) = sandbox.indexed_document(1000, &[]).await;
+    let large = json!({ "file_id": file_id, "clientRequestId": "x".repeat(65 * 1024) }).to_string();
+    let zip = json!({ "file_ids": [file_id], "options": { "bundle": "zip" } }).to_string();
     for (body, status, code) in [
         ("{", StatusCode::BAD_REQUEST, "INVALID_REQUEST"),
         ("[]", StatusCode::BAD_REQUEST, "INVALID_REQUEST"),
@@ -63,20 +24,23 @@ async fn invalid_download_requests_are_refused_without_side_effects() {
         (&large, StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE"),
         (&zip, StatusCode::NOT_IMPLEMENTED, "NOT_IMPLEMENTED"),
     ] {
-        let answer = call(&sandbox.api, Method::POST, INITIATE, Some(body)).await;
+        let answer = sandbox.api.request_unthrottled(Method::POST, INITIATE, Some(body)).await;
         assert_eq!(answer.status, status, "{}", answer.text);
         assert_eq!(answer.headers["content-type"], "application/problem+json");
         assert_eq!(answer.json()["code"], code);
     }
+
     let wrong = r#"{"file_id": 1, "priority": 5, "options": {"destination": "fax"}}"#;
-    let answer = call(&sandbox.api, Method::POST, INITIATE, Some(wrong)).await.json();
+    let answer = sandbox.api.request_unthrottled(Method::POST, INITIATE, Some(wrong)).await.json();
     let pointers: Vec<&str> = answer["errors"].as_array().unwrap().iter().map(pointer).collect();
     assert_eq!(pointers, ["/file_id", "/priority", "/options/destination"], "{answer}");
     assert_eq!(answer["retryable"], false);
+
     // A request without a body has no media type.
-    let untyped = call(&sandbox.api, Method::POST, INITIATE, None).await;
+    let untyped = sandbox.api.request_unthrottled(Method::POST, INITIATE, None).await;
     assert_eq!(untyped.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{}", untyped.text);
-    let method = call(&sandbox.api, Method::DELETE, INITIATE, None).await.status;
+
+    let method = sandbox.api.request_unthrottled(Method::DELETE, INITIATE, None).await.status;
     assert!([StatusCode::METHOD_NOT_ALLOWED, StatusCode::NOT_FOUND].contains(&method), "{method}");
     let unknown = "0".repeat(32);
     for (method, path) in [
@@ -86,7 +50,7 @@ async fn invalid_download_requests_are_refused_without_side_effects() {
         (Method::POST, format!("/v1/download/cancel/{unknown}")),
         (Method::POST, format!("/v1/download/retry/{unknown}")),
     ] {
-        let answer = call(&sandbox.api, method, &path, None).await;
+        let answer = sandbox.api.request_unthrottled(method, &path, None).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
     }
     assert!(sandbox.ords.0.requests(&sandbox.tag).await.is_empty(), "no document was pushed");
@@ -99,70 +63,79 @@ fn pointer(error: &Value) -> &str {
 #[tokio::test]
 async fn deprecated_start_call_works_and_links_its_successor() {
     let sandbox = Sandbox::new().await;
-    let file = document(&sandbox, &[]).await;
-    let body = json!({ "file_id": file }).to_string();
-    let available = call(&sandbox.api, Method::POST, "/v1/download/check", Some(&body)).await;
+    let (file_id, _) = sandbox.indexed_document(1000, &[]).await;
+    let body = json!({ "file_id": file_id }).to_string();
+    let available =
+        sandbox.api.request_unthrottled(Method::POST, "/v1/download/check", Some(&body)).await;
     assert_eq!(available.status, StatusCode::OK, "{}", available.text);
     assert_eq!(available.json()["available"], true);
+
     let unknown = json!({ "file_id": 10_000 }).to_string();
-    let missing = call(&sandbox.api, Method::POST, "/v1/download/check", Some(&unknown)).await;
+    let missing =
+        sandbox.api.request_unthrottled(Method::POST, "/v1/download/check", Some(&unknown)).await;
     assert_eq!(missing.json()["available"], false);
 
-    let accepted = call(&sandbox.api, Method::POST, "/v1/download/start", Some(&body)).await;
+    let accepted =
+        sandbox.api.request_unthrottled(Method::POST, "/v1/download/start", Some(&body)).await;
     assert_eq!(accepted.status, StatusCode::ACCEPTED, "{}", accepted.text);
     assert!(accepted.headers.contains_key("deprecation"));
+
     let link = accepted.headers["link"].to_str().unwrap();
     assert_eq!(link, "<initiate>; rel=\"successor-version\"");
     let id = accepted.json()["jobId"].as_str().unwrap().to_owned();
-    wait_for_status(&sandbox.api, &id, |job| job["status"] == "completed").await;
+    sandbox.api.wait_for_job(&id, |job| job["status"] == "completed").await;
     let detail = sandbox.api.get(&format!("/v1/download/status/{id}?progress=detail")).await.json();
     let progress = &detail["progress"];
     assert_eq!((&progress["percent"], &progress["bytesDone"]), (&json!(100), &json!(1000)));
+
     let path = format!("/v1/download/retry/{id}");
-    let retried = call(&sandbox.api, Method::POST, &path, None).await;
+    let retried = sandbox.api.request_unthrottled(Method::POST, &path, None).await;
     assert_eq!(retried.status, StatusCode::CONFLICT, "a completed job cannot be retried");
 }
 
 #[tokio::test]
 async fn expired_job_returns_410_and_can_be_retried() {
     let sandbox = Sandbox::new().await;
-    let file = document(&sandbox, &[]).await;
-    let id = initiate(&sandbox, file).await;
-    wait_for_status(&sandbox.api, &id, |job| job["status"] == "completed").await;
+    let (file_id, _) = sandbox.indexed_document(1000, &[]).await;
+    let id = sandbox.api.create_job(&json!({ "file_id": file_id })).await;
+    sandbox.api.wait_for_job(&id, |job| job["status"] == "completed").await;
     assert_eq!(sandbox.cloud.wait_for_execution(&id).await, "SUCCEEDED");
+
     let object = format!("downloads/{id}/0");
-    assert!(sandbox.cloud.delivered(&object).await.is_some());
+    assert!(sandbox.cloud.delivered_object(&object).await.is_some());
     let past = Zoned::now().timestamp() - SignedDuration::from_mins(1);
-    sandbox.cloud.keep_until(&id, past).await;
+    sandbox.cloud.set_job_retention(&id, past).await;
     sandbox.cloud.set_object_retention(&object, past).await;
 
     let expired = sandbox.api.get(&format!("/v1/download/status/{id}")).await.json();
     assert_eq!((&expired["status"], &expired["url"]), (&json!("expired"), &Value::Null));
     let fetched = sandbox.api.get(&format!("/v1/download/{id}")).await;
     assert_eq!(fetched.status, StatusCode::GONE, "{}", fetched.text);
-    eventually("the object is removed", BOUND, async || {
-        let _swept = sandbox.cloud.invoke("sweep", &json!({})).await;
-        sandbox.cloud.delivered(&object).await.is_none().then_some(())
+
+    eventually("the object is removed", SHORT_TIMEOUT, async || {
+        let _ignored = sandbox.cloud.invoke("sweep", &json!({})).await;
+        sandbox.cloud.delivered_object(&object).await.is_none().then_some(())
     })
     .await;
     let path = format!("/v1/download/retry/{id}");
-    let retried = call(&sandbox.api, Method::POST, &path, None).await;
+    let retried = sandbox.api.request_unthrottled(Method::POST, &path, None).await;
     assert_eq!(retried.status, StatusCode::ACCEPTED, "{}", retried.text);
-    let done = wait_for_status(&sandbox.api, &id, |job| job["status"] == "completed").await;
+
+    let done = sandbox.api.wait_for_job(&id, |job| job["status"] == "completed").await;
     assert_eq!(done["attempts"], 2, "{done}");
 }
 
 #[tokio::test]
 async fn job_past_its_deadline_fails_and_leaves_nothing() {
     let sandbox = Sandbox::new().await;
-    let file = document(&sandbox, &[("moverDelayMs", "10000")]).await;
-    let id = initiate(&sandbox, file).await;
-    wait_for_status(&sandbox.api, &id, |job| job["status"] == "running").await;
+    let (file_id, _) = sandbox.indexed_document(1000, &[("moverDelayMs", "10000")]).await;
+    let id = sandbox.api.create_job(&json!({ "file_id": file_id })).await;
+    sandbox.api.wait_for_job(&id, |job| job["status"] == "running").await;
     sandbox.cloud.set_deadline(&id, Zoned::now().timestamp()).await;
-    let failed = wait_for_status(&sandbox.api, &id, |job| job["nextPollInMs"].is_null()).await;
+    let failed = sandbox.api.wait_for_job_end(&id).await;
     assert_eq!(failed["status"], "failed", "{failed}");
     assert_eq!(failed["error"]["code"], "DEADLINE_EXCEEDED", "{failed}");
-    assert_eq!(sandbox.cloud.delivered(&format!("downloads/{id}/0")).await, None);
+    assert_eq!(sandbox.cloud.delivered_object(&format!("downloads/{id}/0")).await, None);
 }
 
 #[tokio::test]
@@ -173,7 +146,7 @@ async fn rate_limited_caller_gets_retry_after() {
     let ada = sandbox.api.with_token(&token);
     let path = format!("/v1/download/cancel/{}", "0".repeat(32));
     // The template's default limit is 60 calls per minute. A new minute may start meanwhile.
-    let refused = eventually("a call exceeds the limit", BOUND, async || {
+    let refused = eventually("a call exceeds the limit", SHORT_TIMEOUT, async || {
         let requests = (0..10).map(|_| ada.request(Method::POST, &path, None));
         let answers = futures::future::join_all(requests).await;
         answers.into_iter().find(|answer| {

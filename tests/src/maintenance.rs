@@ -1,17 +1,13 @@
-//! Operator's access to the cloud: makes items due, changes times, and holds slots.
-
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-
-use docferry_aws::{DynamoTransferStore, StepFunctionsWorkflow};
-
-use docferry_domain::slots::Pool;
-
-use jiff::Timestamp;
+//! Changes of stored items by an operator: due times, deadlines, retention and slots.
 
 use crate::{Cloud, Item};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use docferry_aws::{DynamoTransferStore, StepFunctionsWorkflow};
+use docferry_domain::slots::Pool;
+use jiff::Timestamp;
 
 /// Partitions of the index `unfinished` that hold transfers.
-const SHARDS: [&str; 4] = ["U0", "U1", "U2", "U3"];
+const TRANSFER_SHARDS: [&str; 4] = ["U0", "U1", "U2", "U3"];
 
 impl Cloud {
     /// The store adapter of the service, for the table of transfers.
@@ -31,8 +27,8 @@ impl Cloud {
     pub async fn make_due(&self) -> Vec<Item> {
         let now = jiff::Zoned::now().timestamp().as_millisecond().to_string();
         let mut unfinished_items = Vec::new();
-        for shard in SHARDS {
-            for mut item in self.unfinished(shard).await {
+        for shard in TRANSFER_SHARDS {
+            for mut item in self.unfinished_items(shard).await {
                 let key = ["pk", "sk"].map(|name| (name.to_owned(), item.remove(name).unwrap()));
                 let request = self
                     .dynamodb
@@ -56,7 +52,7 @@ impl Cloud {
     }
 
     /// Changes the end of the retention of a job.
-    pub async fn keep_until(&self, job_id: &str, until: Timestamp) {
+    pub async fn set_job_retention(&self, job_id: &str, until: Timestamp) {
         let until = AttributeValue::S(until.to_string());
         self.set_attribute(&format!("T#{job_id}"), "META", "keepUntil", until).await;
     }
@@ -75,6 +71,7 @@ impl Cloud {
         self.set_attribute(&format!("T#{transfer_id}"), "META", "deadline", deadline).await;
     }
 
+    /// Sets an attribute that exists.
     async fn set_attribute(&self, pk: &str, sk: &str, name: &str, value: AttributeValue) {
         let request = self
             .dynamodb
@@ -105,7 +102,8 @@ impl Cloud {
     /// have to wait.
     pub async fn hold_slots(&self, pool: Pool, count: usize) {
         for n in 0..count {
-            self.change_slots(pool, &format!("SET {} = :holder", holder(n)), true).await;
+            self.change_slots(pool, &format!("SET {} = :holder", placeholder_attribute(n)), true)
+                .await;
         }
     }
 
@@ -113,7 +111,7 @@ impl Cloud {
     /// them.
     pub async fn release_held_slots(&self, pool: Pool, count: usize) {
         for n in 0..count {
-            self.change_slots(pool, &format!("REMOVE {}", holder(n)), false).await;
+            self.change_slots(pool, &format!("REMOVE {}", placeholder_attribute(n)), false).await;
         }
         let _swept = self.invoke("sweep", &serde_json::json!({})).await;
     }
@@ -134,7 +132,8 @@ impl Cloud {
         request.send().await.unwrap();
     }
 
-    async fn unfinished(&self, shard: &str) -> Vec<Item> {
+    /// Returns the items of one partition of the index `unfinished`.
+    async fn unfinished_items(&self, shard: &str) -> Vec<Item> {
         let request = self.dynamodb.query().table_name(&self.stack.table).index_name("unfinished");
         let request = request.key_condition_expression("sweepShard = :shard");
         let request =
@@ -146,24 +145,9 @@ impl Cloud {
         }
         items
     }
-
-    /// Lists the objects in the exchange bucket whose keys start with `prefix`, with the
-    /// times of their last change in seconds since 1970.
-    pub async fn objects(&self, prefix: &str) -> Vec<(String, i64)> {
-        let bucket = &self.stack.exchange.bucket;
-        let request = self.exchange.list_objects_v2().bucket(bucket).prefix(prefix);
-        let mut pages = request.into_paginator().send();
-        let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            for object in page.unwrap().contents.unwrap_or_default() {
-                found.push((object.key.unwrap(), object.last_modified.unwrap().secs()));
-            }
-        }
-        found
-    }
 }
 
 /// Attribute name of a slot holder that does not exist.
-fn holder(n: usize) -> String {
+fn placeholder_attribute(n: usize) -> String {
     format!("h{n:032x}")
 }
