@@ -10,6 +10,7 @@ mod extras;
 mod paths;
 mod process;
 mod simulators;
+mod source;
 mod stack;
 mod template;
 mod test;

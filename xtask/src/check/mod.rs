@@ -1,6 +1,7 @@
 //! `cargo xtask check`: static checks that the compiler does not cover.
 
 mod api;
+mod cycles;
 mod dependencies;
 mod docs;
 mod features;
@@ -18,6 +19,8 @@ pub(crate) use template::Definition;
 pub(crate) enum Part {
     /// Dependencies point inward and are compiled only once.
     Dependencies,
+    /// Files of a crate import each other without cycles.
+    Cycles,
     /// State machines, permissions, log groups and tags of the template.
     Template,
     /// Documents match the source tree.
@@ -36,6 +39,10 @@ pub(crate) fn run(paths: &Paths, parts: &[Part]) -> Result<()> {
                 results.push(("dependencies point inward", dependencies::complaints(paths)?));
                 let title = "tests and programs share their dependencies";
                 results.push((title, features::complaints(paths)?));
+            }
+            Part::Cycles => {
+                results
+                    .push(("files import each other without cycles", cycles::violations(paths)?));
             }
             Part::Template => results.extend(template::Sources::of_project(paths)?.complaints()),
             Part::Documents => {

@@ -1,0 +1,162 @@
+//! Reads the modules of a crate, following its `mod` declarations.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use proc_macro2::Span;
+use syn::{Item, UseTree};
+
+use super::members::Package;
+use super::walk::{self, is_test_only};
+use super::{Import, Module, ModuleId, Workspace};
+
+/// Returns the text of a file, or `None` if there is no such file.
+pub(crate) type ReadFile<'a> = &'a dyn Fn(&Path) -> Option<String>;
+
+impl Workspace {
+    /// Reads the libraries and programs of packages.
+    pub(crate) fn of_packages(root: &Path, packages: &[Package]) -> Result<Self> {
+        let mut workspace = Self::default();
+        let read = |path: &Path| fs::read_to_string(root.join(path)).ok();
+        for package in packages {
+            let src = package.folder.join("src");
+            if root.join(&src).join("lib.rs").exists() {
+                workspace.add_library(&package.library, &src.join("lib.rs"), &read)?;
+            }
+            for main in programs(root, &src) {
+                workspace.add_program(&main, &read)?;
+            }
+        }
+        Ok(workspace)
+    }
+
+    /// Adds the library whose root is this file.
+    pub(crate) fn add_library(&mut self, name: &str, file: &Path, read: ReadFile) -> Result<()> {
+        let root = self.add_root(file, read)?;
+        self.libraries.insert(name.to_owned(), root);
+        Ok(())
+    }
+
+    /// Adds the program whose root is this file.
+    pub(crate) fn add_program(&mut self, file: &Path, read: ReadFile) -> Result<()> {
+        let root = self.add_root(file, read)?;
+        self.programs.insert(file.to_owned(), root);
+        Ok(())
+    }
+
+    fn add_root(&mut self, file: &Path, read: ReadFile) -> Result<ModuleId> {
+        let folder = file.parent().unwrap_or(Path::new("")).to_owned();
+        let items = parse(file, read)?;
+        self.add_module(None, file, &folder, items, read)
+    }
+
+    /// Adds a module whose child modules are files in `folder`.
+    fn add_module(
+        &mut self,
+        parent: Option<ModuleId>,
+        file: &Path,
+        folder: &Path,
+        items: Vec<Item>,
+        read: ReadFile,
+    ) -> Result<ModuleId> {
+        let id = self.modules.len();
+        let root = parent.map_or(id, |parent| self.modules[parent].root);
+        self.modules.push(Module::empty(file, root, parent));
+        for item in items.into_iter().filter(|item| !is_test_only(walk::attributes(item))) {
+            let Item::Mod(child) = item else {
+                self.modules[id].add(item);
+                continue;
+            };
+            let name = child.ident.to_string();
+            let inner = folder.join(&name);
+            let child = if let Some((_, items)) = child.content {
+                self.add_module(Some(id), file, &inner, items, read)?
+            } else {
+                let candidates = [folder.join(format!("{name}.rs")), inner.join("mod.rs")];
+                let Some(file) = candidates.iter().find(|path| read(path).is_some()) else {
+                    bail!("{}: the module {name} has no file", file.display());
+                };
+                self.add_module(Some(id), file, &inner, parse(file, read)?, read)?
+            };
+            self.modules[id].children.insert(name, child);
+        }
+        Ok(id)
+    }
+}
+
+impl Module {
+    fn empty(file: &Path, root: ModuleId, parent: Option<ModuleId>) -> Self {
+        Self {
+            file: file.to_owned(),
+            root,
+            parent,
+            children: Default::default(),
+            definitions: Default::default(),
+            has_item_macro: false,
+            imports: Vec::new(),
+            items: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, item: Item) {
+        // Declarations inside functions count as declarations of the module.
+        walk::for_each_use(&item, &mut |declaration| {
+            add_imports(&mut self.imports, Vec::new(), &declaration.tree);
+        });
+        self.has_item_macro |= matches!(&item, Item::Macro(item) if item.ident.is_none());
+        self.definitions.extend(walk::defined_name(&item));
+        if !matches!(item, Item::Use(_)) {
+            self.items.push(item);
+        }
+    }
+}
+
+fn add_imports(found: &mut Vec<Import>, path: Vec<String>, tree: &UseTree) {
+    let joined = |name: &syn::Ident| {
+        let mut path = path.clone();
+        // `a::{self}` names `a`.
+        if name != "self" || path.is_empty() {
+            path.push(name.to_string());
+        }
+        path
+    };
+    let mut add = |path: Vec<String>, name: Option<String>, span: Span| {
+        found.push(Import { path, name, line: span.start().line });
+    };
+    match tree {
+        UseTree::Path(tree) => add_imports(found, joined(&tree.ident), &tree.tree),
+        UseTree::Name(tree) => {
+            let path = joined(&tree.ident);
+            let name = path.last().cloned();
+            add(path, name, tree.ident.span());
+        }
+        UseTree::Rename(tree) => {
+            add(joined(&tree.ident), Some(tree.rename.to_string()), tree.ident.span());
+        }
+        UseTree::Glob(tree) => add(path, None, tree.star_token.span),
+        UseTree::Group(group) => {
+            for tree in &group.items {
+                add_imports(found, path.clone(), tree);
+            }
+        }
+    }
+}
+
+fn parse(file: &Path, read: ReadFile) -> Result<Vec<Item>> {
+    let text = read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let parsed = syn::parse_file(&text).with_context(|| format!("{}", file.display()))?;
+    Ok(parsed.items)
+}
+
+/// Returns the files with the `main` functions of a package.
+fn programs(root: &Path, src: &Path) -> Vec<PathBuf> {
+    let bin = src.join("bin");
+    let mut found = vec![src.join("main.rs")];
+    for entry in fs::read_dir(root.join(&bin)).into_iter().flatten().flatten() {
+        let path = bin.join(entry.file_name());
+        found.push(if path.extension().is_some() { path } else { path.join("main.rs") });
+    }
+    found.retain(|file| root.join(file).exists());
+    found
+}
