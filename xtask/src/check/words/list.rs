@@ -1,0 +1,107 @@
+//! The list of retired words and the list of their allowed uses.
+
+use anyhow::{Context as _, Result};
+
+/// Where a word is retired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// An identifier as a whole.
+    Name,
+    /// A part of an identifier, such as `slot` in `free_slot` and `SlotState`.
+    Part,
+    /// The name of a function, where it is defined.
+    Function,
+    /// A part of a test's name.
+    Test,
+    /// Comments and log messages.
+    Prose,
+    /// The first word of a comment line.
+    Opening,
+}
+
+/// A word that the code no longer uses.
+#[derive(Debug)]
+pub(super) struct Retired<'a> {
+    pub(super) word: &'a str,
+    pub(super) places: Vec<Place>,
+    pub(super) replacement: &'a str,
+    /// Folders in which the word is retired; empty: everywhere.
+    pub(super) folders: Vec<&'a str>,
+}
+
+impl Retired<'_> {
+    pub(super) fn applies(&self, file: &str, place: Place) -> bool {
+        let is_below = |folder: &&str| is_below(file, folder);
+        self.places.contains(&place)
+            && (self.folders.is_empty() || self.folders.iter().any(is_below))
+    }
+}
+
+/// A use of a retired word that stays.
+#[derive(Debug)]
+pub(super) struct Allowed<'a> {
+    path: &'a str,
+    word: &'a str,
+}
+
+impl Allowed<'_> {
+    pub(super) fn covers(&self, file: &str, word: &str) -> bool {
+        self.word == word && is_below(file, self.path)
+    }
+
+    pub(super) fn unused(&self) -> String {
+        format!("allowed.txt allows {} in {}, which does not use it", self.word, self.path)
+    }
+}
+
+/// Returns whether a file is `path`, or in the folder `path`.
+fn is_below(file: &str, path: &str) -> bool {
+    file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Parses the list of retired words.
+pub(super) fn parse_retired(text: &str) -> Result<Vec<Retired<'_>>> {
+    rows(text)
+        .map(|(line, row)| {
+            let [word, places, replacement, folders @ ..] = row.as_slice() else {
+                anyhow::bail!("retired.txt: {line}");
+            };
+            let places = places.split_whitespace().map(place).collect::<Option<_>>();
+            Ok(Retired {
+                word,
+                places: places.with_context(|| format!("retired.txt: {line}"))?,
+                replacement,
+                folders: folders.iter().flat_map(|folders| folders.split_whitespace()).collect(),
+            })
+        })
+        .collect()
+}
+
+/// Parses the list of allowed uses. Each needs a reason.
+pub(super) fn parse_allowed(text: &str) -> Result<Vec<Allowed<'_>>> {
+    rows(text)
+        .map(|(line, row)| match row.as_slice() {
+            [path, word, reason] if !reason.is_empty() => Ok(Allowed { path, word }),
+            _ => anyhow::bail!("allowed.txt: {line}"),
+        })
+        .collect()
+}
+
+/// Returns the lines that are not comments, with their columns.
+fn rows(text: &str) -> impl Iterator<Item = (&str, Vec<&str>)> {
+    let lines =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(|line| (line, line.split('|').map(str::trim).collect()))
+}
+
+fn place(name: &str) -> Option<Place> {
+    Some(match name {
+        "name" => Place::Name,
+        "part" => Place::Part,
+        "fn" => Place::Function,
+        "test" => Place::Test,
+        "prose" => Place::Prose,
+        "opening" => Place::Opening,
+        _ => return None,
+    })
+}
