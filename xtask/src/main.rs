@@ -1,5 +1,6 @@
 //! `cargo xtask`: development tasks beyond compiling: tests, checks, demo, local stack, benchmarks.
 
+mod arguments;
 mod bench;
 mod binaries;
 mod check;
@@ -19,62 +20,12 @@ mod tools;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use clap::{Parser, Subcommand};
+use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::arguments::{Arguments, Task};
 use crate::paths::Paths;
 use crate::stack::Settings;
-
-#[derive(Debug, Parser)]
-#[command(name = "cargo xtask", about, disable_help_subcommand = true)]
-struct Arguments {
-    #[command(subcommand)]
-    task: Task,
-}
-
-#[derive(Debug, Subcommand)]
-enum Task {
-    /// Run the demo: deliver documents end to end on a local cloud.
-    Demo {
-        /// Keep everything running afterwards, until Ctrl-C.
-        #[arg(long)]
-        keep: bool,
-        /// Use a running LocalStack-compatible emulator instead of starting one.
-        #[arg(long, value_name = "URL")]
-        endpoint: Option<String>,
-    },
-    /// Run the tests: all steps, or only the named ones.
-    Test {
-        /// Steps to run; default: all.
-        steps: Vec<test::Step>,
-        /// Run only the tests whose names contain this text.
-        #[arg(long, value_name = "NAME")]
-        filter: Option<String>,
-    },
-    /// Run the static checks that the compiler does not cover: all parts, or only the named ones.
-    Check {
-        /// Parts to check; default: all.
-        parts: Vec<check::Part>,
-    },
-    /// Regenerate the parts of the documents that are generated from the code.
-    Generate,
-    /// Start the whole stack on a local cloud and keep it running until Ctrl-C.
-    Stack {
-        /// Use the settings of the system tests: short deadlines and pauses.
-        #[arg(long)]
-        for_tests: bool,
-        /// Idle lifetime of the simulated Graph's upload sessions, in seconds.
-        #[arg(long, value_name = "SECONDS")]
-        session_lifetime_seconds: Option<u32>,
-    },
-    /// Run benchmarks: time, memory and cost of a transfer, and start times of functions.
-    Bench {
-        #[command(subcommand)]
-        bench: bench::Bench,
-    },
-    /// Install the tools (MiniStack, SAM CLI, cargo-lambda, cfn-lint) in .tools/.
-    Tools,
-}
 
 fn main() -> ExitCode {
     match run(Arguments::parse().task) {

@@ -9,9 +9,9 @@ use anyhow::{Context as _, Result};
 use docferry_domain::transfer::Transfer;
 use serde_json::{Value, json};
 
-use super::ground::{BUCKET, Ground, S3_KEY, TestFile, USER};
 use super::process::Program;
 use super::runtime::RuntimeApi;
+use super::stack::{BUCKET, BenchStack, S3_KEY, TestFile, USER};
 use crate::emulator::REGION;
 
 /// Timeout of a run, longer than any successful run takes.
@@ -35,16 +35,20 @@ pub(crate) struct Run {
 /// Uploads the file with a fresh process of `upload`, invoked as often as it requests.
 ///
 /// `endpoint` is the URL of the cloud.
-pub(crate) async fn docferry(ground: &Ground, parcel: &TestFile, endpoint: &str) -> Result<Run> {
+pub(crate) async fn docferry(
+    stack: &BenchStack,
+    test_file: &TestFile,
+    endpoint: &str,
+) -> Result<Run> {
     let id = format!("{:032x}", fastrand::u128(..));
-    ground.put_item(&record(&id, parcel)?)?;
+    stack.put_item(&record(&id, test_file)?)?;
     let mut runtime = RuntimeApi::start().await?;
-    let mut command = Command::new(ground.build.program(&ground.paths, "upload"));
+    let mut command = Command::new(stack.build.program(&stack.paths, "upload"));
     command
         .env_clear()
         .env("AWS_LAMBDA_RUNTIME_API", runtime.address())
-        .envs(ground.environment("upload", endpoint));
-    let log = ground.file("upload.log");
+        .envs(stack.environment("upload", endpoint));
+    let log = stack.file("upload.log");
     let program = Program::start(&mut command, &log)?;
     loop {
         let output = runtime
@@ -60,11 +64,11 @@ pub(crate) async fn docferry(ground: &Ground, parcel: &TestFile, endpoint: &str)
     }
     let (took, peak_memory) = (program.started.elapsed(), program.peak_memory());
     let invocations = runtime.invocations();
-    verified_run(ground, parcel, took, peak_memory, invocations).await
+    verified_run(stack, test_file, took, peak_memory, invocations).await
 }
 
 /// Returns the transfer's record in the state in which `poll` leaves it.
-fn record(id: &str, parcel: &TestFile) -> Result<Value> {
+fn record(id: &str, test_file: &TestFile) -> Result<Value> {
     let (requested_at, deadline) = ("2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z");
     let transfer: Transfer = serde_json::from_value(json!({
         "schemaVersion": 1, "transferId": id, "owner": "scv",
@@ -73,10 +77,10 @@ fn record(id: &str, parcel: &TestFile) -> Result<Value> {
         // The transfer holds a slot, as in most cases. No slot of other transfers is involved.
         "turn": "holding",
         "source": {
-            "key": parcel.name, "name": parcel.name, "size": parcel.size,
+            "key": test_file.name, "name": test_file.name, "size": test_file.size,
             "requestedAt": requested_at, "pushedAt": requested_at,
         },
-        "object": { "etag": parcel.etag, "arrivedAt": requested_at },
+        "object": { "etag": test_file.etag, "arrivedAt": requested_at },
     }))
     .context("the benchmark's transfer record does not match the current format")?;
     let mut item = serde_json::to_value(transfer)?;
@@ -95,61 +99,61 @@ pub(crate) struct Rclone {
 
 impl Rclone {
     /// Writes the configuration of rclone.
-    pub(crate) async fn new(ground: &Ground) -> Result<Self> {
-        let program = crate::extras::RCLONE.ensure(&ground.paths, &ground.tools)?;
-        let users = ground.admin(&ground.graph, "users").await?;
+    pub(crate) async fn new(stack: &BenchStack) -> Result<Self> {
+        let program = crate::extras::RCLONE.ensure(&stack.paths, &stack.tools)?;
+        let users = stack.admin(&stack.graph, "users").await?;
         let drive = users[0]["driveId"].as_str().context("the simulated Graph has no user")?;
-        let secrets = &ground.secrets;
-        let (graph, tenant) = (&ground.graph.service.url, &secrets.graph_tenant);
+        let secrets = &stack.secrets;
+        let (graph, tenant) = (&stack.graph.service.url, &secrets.graph_tenant);
         let remotes = format!(
             "[exchange]\ntype = s3\nprovider = Other\nendpoint = {}\nregion = {REGION}\n\
              access_key_id = {S3_KEY}\nsecret_access_key = unchecked\nforce_path_style = true\n\
              [drive]\ntype = onedrive\ndrive_type = business\ndrive_id = {drive}\n\
              client_credentials = true\nclient_id = {}\nclient_secret = {}\ntenant = {tenant}\n\
              token_url = {graph}/{tenant}/oauth2/v2.0/token\ntenant_url = {graph}/_api\n",
-            ground.s3.service.url, secrets.graph_client_id, secrets.graph_client_secret,
+            stack.s3.service.url, secrets.graph_client_id, secrets.graph_client_secret,
         );
-        let config = ground.file("rclone.conf");
+        let config = stack.file("rclone.conf");
         std::fs::write(&config, remotes)?;
         Ok(Self { program, config })
     }
 
     pub(crate) async fn carry(
         &self,
-        ground: &Ground,
-        parcel: &TestFile,
+        stack: &BenchStack,
+        test_file: &TestFile,
         chunk: Option<&str>,
     ) -> Result<Run> {
         // rclone stores its token in the configuration. A copy makes each run request a new one, as
         // our process does.
-        let config = ground.file("rclone-run.conf");
+        let config = stack.file("rclone-run.conf");
         std::fs::copy(&self.config, &config)?;
         let mut command = Command::new(&self.program);
-        command.env_clear().env("HOME", ground.folder()).arg("--config").arg(&config);
+        command.env_clear().env("HOME", stack.folder()).arg("--config").arg(&config);
         if let Some(chunk) = chunk {
             command.args(["--onedrive-chunk-size", chunk]);
         }
         command.args([
             "copyto",
-            &format!("exchange:{BUCKET}/{}", parcel.name),
-            &format!("drive:{}", parcel.name),
+            &format!("exchange:{BUCKET}/{}", test_file.name),
+            &format!("drive:{}", test_file.name),
         ]);
-        let log = ground.file("rclone.log");
+        let log = stack.file("rclone.log");
         let program = Program::start(&mut command, &log)?;
         let (took, peak_memory) = program.finish(RUN_TIMEOUT, &log).await.context("rclone")?;
-        verified_run(ground, parcel, took, peak_memory, 0).await
+        verified_run(stack, test_file, took, peak_memory, 0).await
     }
 }
 
 /// Checks that the whole file arrived, and returns the measurements.
 async fn verified_run(
-    ground: &Ground,
-    parcel: &TestFile,
+    stack: &BenchStack,
+    test_file: &TestFile,
     took: Duration,
     peak_memory: u64,
     invocations: u32,
 ) -> Result<Run> {
-    let file = ground.delivered(parcel).await?;
+    let file = stack.delivered(test_file).await?;
     let fragments = file["fragments"].as_u64().unwrap_or_default();
     Ok(Run { took, peak_memory, fragments, invocations })
 }

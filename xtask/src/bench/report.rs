@@ -8,7 +8,7 @@ use std::thread::available_parallelism;
 use anyhow::{Context as _, Result};
 use comfy_table::Table;
 
-use super::Build;
+use super::build::Build;
 use crate::paths::Paths;
 
 /// Whether a measured value meets its target. A missed target is reported next to the value and is

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::ground::Ground;
-use super::median;
+use super::figures::median;
 use super::process::Program;
 use super::report::{Report, Target, megabytes};
 use super::runtime::RuntimeApi;
+use super::stack::BenchStack;
 use crate::binaries::FUNCTIONS;
 use crate::process::run_quietly;
 
@@ -19,13 +19,13 @@ const MAX_ZIP_SIZE: u64 = 5_000_000;
 const MAX_START_TIME: Duration = Duration::from_millis(40);
 const MAX_MEMORY: u64 = 20_000_000;
 
-pub(crate) async fn run(ground: &Ground, starts: u32, report: &mut Report) -> Result<()> {
+pub(crate) async fn run(stack: &BenchStack, starts: u32, report: &mut Report) -> Result<()> {
     let mut rows = Vec::new();
     for name in FUNCTIONS {
-        let zip = zip_size(ground, name)?;
+        let zip = zip_size(stack, name)?;
         let (mut times, mut memory) = (Vec::new(), Vec::new());
         for _ in 0..starts {
-            let (took, resident) = start_once(ground, name).await.context(name)?;
+            let (took, resident) = start_once(stack, name).await.context(name)?;
             times.push(took);
             memory.push(resident);
         }
@@ -52,14 +52,14 @@ pub(crate) async fn run(ground: &Ground, starts: u32, report: &mut Report) -> Re
     Ok(())
 }
 
-async fn start_once(ground: &Ground, name: &str) -> Result<(Duration, u64)> {
+async fn start_once(stack: &BenchStack, name: &str) -> Result<(Duration, u64)> {
     let mut runtime = RuntimeApi::start().await?;
-    let mut command = Command::new(ground.build.program(&ground.paths, name));
+    let mut command = Command::new(stack.build.program(&stack.paths, name));
     command
         .env_clear()
         .env("AWS_LAMBDA_RUNTIME_API", runtime.address())
-        .envs(ground.environment(name, &ground.emulator.url));
-    let log = ground.file("start.log");
+        .envs(stack.environment(name, &stack.emulator.url));
+    let log = stack.file("start.log");
     let program = Program::start(&mut command, &log)?;
     let first_request = runtime
         .first_request(START_TIMEOUT)
@@ -69,12 +69,12 @@ async fn start_once(ground: &Ground, name: &str) -> Result<(Duration, u64)> {
 }
 
 /// Returns the size of the deployment package: a zip with the program alone.
-fn zip_size(ground: &Ground, name: &str) -> Result<u64> {
-    let bootstrap = ground.file("bootstrap");
-    std::fs::copy(ground.build.program(&ground.paths, name), &bootstrap)?;
-    let zip = ground.file("bootstrap.zip");
-    let mut python = Command::new(ground.tools.python());
+fn zip_size(stack: &BenchStack, name: &str) -> Result<u64> {
+    let bootstrap = stack.file("bootstrap");
+    std::fs::copy(stack.build.program(&stack.paths, name), &bootstrap)?;
+    let zip = stack.file("bootstrap.zip");
+    let mut python = Command::new(stack.tools.python());
     python.args(["-m", "zipfile", "--create"]).arg(&zip).arg(&bootstrap);
-    run_quietly(&mut python, &ground.file("zip.log"))?;
+    run_quietly(&mut python, &stack.file("zip.log"))?;
     Ok(zip.metadata()?.len())
 }

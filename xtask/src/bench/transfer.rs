@@ -8,9 +8,9 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::clients::{Rclone, Run, docferry};
-use super::ground::{Ground, TestFile};
-use super::median;
+use super::figures::{median, seconds};
 use super::report::Report;
+use super::stack::{BenchStack, TestFile};
 
 const MB: u64 = 1_000_000;
 const GB: u64 = 1000 * MB;
@@ -25,14 +25,14 @@ const DELAY_MILLISECONDS: u64 = 100;
 const CHUNKS: [&str; 4] = ["20M", "30M", "40M", "57.5M"];
 
 pub(crate) async fn run(
-    ground: &Ground,
+    stack: &BenchStack,
     pairs: u32,
     quick: bool,
     report: &mut Report,
 ) -> Result<()> {
-    let rclone = Rclone::new(ground).await?;
+    let rclone = Rclone::new(stack).await?;
     let pairs = if quick { 1 } else { pairs };
-    let bench = Transfers { ground, rclone, pairs, quick };
+    let bench = Transfers { stack, rclone, pairs, quick };
     bench.shaped(report).await?;
     bench.unshaped(report).await?;
     bench.memory(report).await?;
@@ -40,7 +40,7 @@ pub(crate) async fn run(
 }
 
 struct Transfers<'a> {
-    ground: &'a Ground,
+    stack: &'a BenchStack,
     rclone: Rclone,
     pairs: u32,
     /// Whether file sizes are reduced.
@@ -64,18 +64,18 @@ impl Transfers<'_> {
         sizes.iter().map(|size| if self.quick { size / 16 } else { *size }).collect()
     }
 
-    async fn parcel(&self, size: u64) -> Result<TestFile> {
-        self.ground.parcel(size).await
+    async fn test_file(&self, size: u64) -> Result<TestFile> {
+        self.stack.test_file(size).await
     }
 
     async fn ours(&self, size: u64) -> Result<Run> {
-        let parcel = self.parcel(size).await?;
-        docferry(self.ground, &parcel, &self.ground.emulator.url).await
+        let test_file = self.test_file(size).await?;
+        docferry(self.stack, &test_file, &self.stack.emulator.url).await
     }
 
     async fn rclone(&self, size: u64, chunk: Option<&str>) -> Result<Run> {
-        let parcel = self.parcel(size).await?;
-        self.rclone.carry(self.ground, &parcel, chunk).await
+        let test_file = self.test_file(size).await?;
+        self.rclone.carry(self.stack, &test_file, chunk).await
     }
 
     /// Returns the fastest chunk size of rclone; each is tried once.
@@ -83,7 +83,7 @@ impl Transfers<'_> {
         let mut best = (std::time::Duration::MAX, CHUNKS[0]);
         for chunk in CHUNKS {
             let took = self.rclone(size, Some(chunk)).await?.took;
-            println!("rclone in chunks of {chunk}: {} s", super::seconds(took));
+            println!("rclone in chunks of {chunk}: {} s", seconds(took));
             best = best.min((took, chunk));
         }
         Ok(best.1)
@@ -95,7 +95,7 @@ impl Transfers<'_> {
             runs.ours.push(self.ours(size).await?);
             runs.default.push(self.rclone(size, None).await?);
             runs.best.push(self.rclone(size, Some(chunk)).await?);
-            let last = |runs: &[Run]| super::seconds(runs.last().copied().unwrap_or_default().took);
+            let last = |runs: &[Run]| seconds(runs.last().copied().unwrap_or_default().took);
             println!(
                 "{} MB, {pair} of {}: docferry {} s, rclone {} s, with its best chunk size {} s",
                 size / MB,
@@ -112,12 +112,12 @@ impl Transfers<'_> {
         let graph = json!({
             "bytesPerSecond": BYTES_PER_SECOND, "delayMs": DELAY_MILLISECONDS,
         });
-        self.ground.shape(&json!({ "bytesPerSecond": BYTES_PER_SECOND }), &graph).await
+        self.stack.shape(&json!({ "bytesPerSecond": BYTES_PER_SECOND }), &graph).await
     }
 
     async fn remove_limits(&self) -> Result<()> {
         let nothing: Value = json!({});
-        self.ground.shape(&nothing, &nothing).await
+        self.stack.shape(&nothing, &nothing).await
     }
 }
 

@@ -91,12 +91,12 @@ struct Kind {
 }
 
 /// Returns the violations, one sentence each.
-pub(crate) fn complaints(paths: &Paths) -> Result<Vec<String>> {
+pub(crate) fn violations(paths: &Paths) -> Result<Vec<String>> {
     let output = cargo(paths).args(["metadata", "--format-version", "1"]).output()?;
     let metadata: Metadata = serde_json::from_slice(&output.stdout)
         .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())
         .context("cargo metadata failed")?;
-    Ok(Graph::new(&metadata).complaints())
+    Ok(Graph::new(&metadata).violations())
 }
 
 struct Graph<'a> {
@@ -128,7 +128,7 @@ impl<'a> Graph<'a> {
     }
 
     /// Returns the violations of all rules.
-    fn complaints(&self) -> Vec<String> {
+    fn violations(&self) -> Vec<String> {
         let mut found = Vec::new();
         for member in &self.members {
             let direct = self.direct(member, false);

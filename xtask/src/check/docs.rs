@@ -1,6 +1,7 @@
 //! Checks that the documents match the source tree: commands, links, tests and tables.
 
 mod blocks;
+mod document;
 mod names;
 mod refusals;
 mod tables;
@@ -13,23 +14,17 @@ use anyhow::{Context as _, Result};
 use crate::paths::Paths;
 use crate::template::Template;
 
+use document::Document;
 pub(crate) use refusals::generate;
 
-/// A Markdown document of the project.
-struct Document {
-    /// Path relative to the project's folder, with `/`.
-    path: String,
-    text: String,
-}
-
 /// Returns the violations, one sentence each.
-pub(crate) fn complaints(paths: &Paths) -> Result<Vec<String>> {
+pub(crate) fn violations(paths: &Paths) -> Result<Vec<String>> {
     let documents = read(&paths.root)?;
     let template = Template::of_project(&paths.root)?;
     let mut found = Vec::new();
     for document in &documents {
-        found.extend(blocks::complaints(document)?);
-        found.extend(names::complaints(document, &paths.root));
+        found.extend(blocks::violations(document)?);
+        found.extend(names::violations(document, &paths.root));
     }
     let text = |path: &str| {
         let document = documents.iter().find(|document| document.path == path);
@@ -38,9 +33,9 @@ pub(crate) fn complaints(paths: &Paths) -> Result<Vec<String>> {
             .with_context(|| format!("{path} is missing"))
     };
     found.extend(tables::settings(text("docs/CONFIGURATION.md")?, &template));
-    found.extend(tables::complaints(text("docs/OPERATIONS.md")?, text("docs/API.md")?, &template));
+    found.extend(tables::violations(text("docs/OPERATIONS.md")?, text("docs/API.md")?, &template));
     found.extend(tables::roles(text("docs/SECURITY.md")?));
-    found.extend(refusals::complaints(text("docs/GRAPH.md")?));
+    found.extend(refusals::violations(text("docs/GRAPH.md")?));
     found.extend(names::untested(text("docs/SEMANTICS.md")?));
     Ok(found)
 }
@@ -67,8 +62,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn documents_of_the_project_have_no_complaints() {
+    fn documents_of_the_project_have_no_violations() {
         let paths = Paths::of_workspace().unwrap();
-        assert_eq!(complaints(&paths).unwrap(), Vec::<String>::new());
+        assert_eq!(violations(&paths).unwrap(), Vec::<String>::new());
     }
 }

@@ -10,13 +10,13 @@ use crate::paths::Paths;
 /// Returns the dependencies that would be compiled twice because tests enable more of their
 /// features, one sentence each. If the AWS SDK depends on one of them, this costs minutes of each
 /// test run on a fresh machine.
-pub(crate) fn complaints(paths: &Paths) -> Result<Vec<String>> {
+pub(crate) fn violations(paths: &Paths) -> Result<Vec<String>> {
     let programs = resolved_dependencies(paths, "normal")?;
     let tests = resolved_dependencies(paths, "normal,dev")?;
-    let complaint = |line| {
+    let violation = |line| {
         format!("compiled twice, add the features that tests enable to xtask/Cargo.toml: {line}")
     };
-    Ok(programs.difference(&tests).map(complaint).collect())
+    Ok(programs.difference(&tests).map(violation).collect())
 }
 
 /// Returns each registry dependency with its features, as `name version [features]`.

@@ -57,7 +57,7 @@ impl Exchange {
     ///
     /// Source copies are deleted by the workflow's last step, at about the time when the status
     /// becomes completed. A single check would be too early.
-    pub(crate) async fn left_over(
+    pub(crate) async fn remaining(
         &self,
         keys: &BTreeSet<String>,
         timeout: Duration,

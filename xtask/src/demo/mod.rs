@@ -97,7 +97,7 @@ async fn collect_findings(
     let keys: BTreeSet<_> =
         items.iter().filter(|item| item.is_known()).map(|item| item.filename.to_owned()).collect();
     Ok(ObservedState {
-        left_over: Exchange::new(stack).left_over(&keys, CLEAN_UP_TIMEOUT).await?,
+        remaining: Exchange::new(stack).remaining(&keys, CLEAN_UP_TIMEOUT).await?,
         sources: simulators.documents().await?,
         files: simulators.files().await?,
         sessions: simulators.sessions().await?,
@@ -107,7 +107,7 @@ async fn collect_findings(
 fn conclude(verdicts: &[Verdict], deliveries: &[deliver::Delivery]) -> Result<()> {
     let mut problems = 0;
     for (verdict, delivery) in verdicts.iter().zip(deliveries) {
-        for problem in &verdict.complaints {
+        for problem in &verdict.violations {
             let transfer = delivery.transfer_id.as_deref().unwrap_or("no transfer");
             println!("PROBLEM: {} ({transfer}): {problem}", verdict.name);
             problems += 1;

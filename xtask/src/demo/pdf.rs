@@ -40,7 +40,7 @@ pub(crate) fn pdf(bytes: usize, seed: u64) -> Vec<u8> {
         );
         file.stream(picture, &kind, &pixels);
     }
-    file.end()
+    file.finish()
 }
 
 /// Returns the object id of a page. Four objects come first; each page takes three.
@@ -79,7 +79,7 @@ impl Writer {
         self.object(id, &body);
     }
 
-    fn end(mut self) -> Vec<u8> {
+    fn finish(mut self) -> Vec<u8> {
         let table = self.bytes.len();
         let size = self.offsets.len() + 1;
         // Each entry is exactly 20 bytes long, including its line end.

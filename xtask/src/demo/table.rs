@@ -32,7 +32,7 @@ pub(crate) fn table(verdicts: &[Verdict]) -> String {
             short(verdict.delivered.as_deref()),
             agree.to_owned(),
             verdict.is_clean.map_or("–", yes_or_no).to_owned(),
-            yes_or_no(verdict.complaints.is_empty()).to_owned(),
+            yes_or_no(verdict.violations.is_empty()).to_owned(),
         ]);
     }
     if let Some(column) = table.column_mut(2) {

@@ -21,7 +21,7 @@ pub(crate) struct ObservedState {
     /// All upload sessions, including closed ones.
     pub(crate) sessions: Vec<Session>,
     /// Keys that are still in the exchange bucket.
-    pub(crate) left_over: BTreeSet<String>,
+    pub(crate) remaining: BTreeSet<String>,
 }
 
 /// Result of one document: a row of the table.
@@ -35,7 +35,7 @@ pub(crate) struct Verdict {
     /// `None` if there was nothing to clean up.
     pub(super) is_clean: Option<bool>,
     /// Problems found; empty if everything is as expected.
-    pub(crate) complaints: Vec<String>,
+    pub(crate) violations: Vec<String>,
 }
 
 /// Checks one document, by the status from the service and by the state that was observed.
@@ -56,17 +56,17 @@ pub(crate) fn judge(
         .iter()
         .filter(|session| is_destination(&session.user, &session.path))
         .collect();
-    let is_clean = item.is_known().then(|| !findings.left_over.contains(item.filename));
-    let mut complaints = Vec::new();
+    let is_clean = item.is_known().then(|| !findings.remaining.contains(item.filename));
+    let mut violations = Vec::new();
     let status = match &delivery.result {
         Ok(Outcome::Completed(_)) => {
             match item.end {
-                End::Delivered => check_delivery(source, file, &mut complaints),
+                End::Delivered => check_delivery(source, file, &mut violations),
                 End::NotFound => {
-                    complaints.push("completed, although there is no such document".to_owned());
+                    violations.push("completed, although there is no such document".to_owned());
                 }
                 End::Terminated => {
-                    complaints.push("completed before it could be stopped".to_owned());
+                    violations.push("completed before it could be stopped".to_owned());
                 }
             }
             "completed".to_owned()
@@ -74,32 +74,32 @@ pub(crate) fn judge(
         Ok(Outcome::Failed(status)) => {
             let message = status.last_error_message.as_deref().map(clean).unwrap_or_default();
             match item.end {
-                End::Delivered => complaints.push(format!("failed: {message}")),
+                End::Delivered => violations.push(format!("failed: {message}")),
                 End::NotFound if message.is_empty() => {
-                    complaints.push("failed as it should, but does not say why".to_owned());
+                    violations.push("failed as it should, but does not say why".to_owned());
                 }
                 End::NotFound => {}
                 End::Terminated if message == TERMINATED => {
-                    check_stop(source, file, &sessions, &mut complaints);
+                    check_stop(source, file, &sessions, &mut violations);
                 }
-                End::Terminated => complaints.push(format!("was to be stopped, failed: {message}")),
+                End::Terminated => violations.push(format!("was to be stopped, failed: {message}")),
             }
             format!("failed: {message}")
         }
         Ok(Outcome::TimedOut(_)) => {
-            complaints.push("did not end in time".to_owned());
+            violations.push("did not end in time".to_owned());
             "still running".to_owned()
         }
         Err(error) => {
-            complaints.push(clean(&error.to_string()));
+            violations.push(clean(&error.to_string()));
             "not sent or not watched".to_owned()
         }
     };
     if sessions.iter().any(|session| session.state == "open") {
-        complaints.push("an upload session is still open".to_owned());
+        violations.push("an upload session is still open".to_owned());
     }
     if is_clean == Some(false) {
-        complaints.push("its source copy is still in the exchange bucket".to_owned());
+        violations.push("its source copy is still in the exchange bucket".to_owned());
     }
     Verdict {
         name: item.label.to_owned(),
@@ -108,7 +108,7 @@ pub(crate) fn judge(
         source: source.map(|source| source.sha256.clone()),
         delivered: file.map(|file| file.sha256.clone()),
         is_clean,
-        complaints,
+        violations,
     }
 }
 
@@ -117,37 +117,37 @@ fn check_stop(
     source: Option<&SourceDocument>,
     file: Option<&DeliveredFile>,
     sessions: &[&Session],
-    complaints: &mut Vec<String>,
+    violations: &mut Vec<String>,
 ) {
     let received: u64 = sessions.iter().map(|session| session.received_bytes).sum();
     if received == 0 {
-        complaints.push("stopped before its bytes moved".to_owned());
+        violations.push("stopped before its bytes moved".to_owned());
     }
     if source.is_none_or(|source| received >= source.size) {
-        complaints.push("stopped, although all of its bytes had arrived".to_owned());
+        violations.push("stopped, although all of its bytes had arrived".to_owned());
     }
     if file.is_some() {
-        complaints.push("stopped, but there is a file at its destination".to_owned());
+        violations.push("stopped, but there is a file at its destination".to_owned());
     }
 }
 
 fn check_delivery(
     source: Option<&SourceDocument>,
     file: Option<&DeliveredFile>,
-    complaints: &mut Vec<String>,
+    violations: &mut Vec<String>,
 ) {
     let (Some(source), Some(file)) = (source, file) else {
         let missing = if source.is_none() { "the source" } else { "the delivered file" };
-        return complaints.push(format!("completed, but {missing} is not there"));
+        return violations.push(format!("completed, but {missing} is not there"));
     };
     if source.size != file.size {
-        complaints.push(format!("{} bytes were delivered of {}", file.size, source.size));
+        violations.push(format!("{} bytes were delivered of {}", file.size, source.size));
     }
     if source.sha256 != file.sha256 {
-        complaints.push("the delivered bytes are not the source's".to_owned());
+        violations.push("the delivered bytes are not the source's".to_owned());
     }
     if file.received_bytes < file.size {
-        complaints.push(format!("only {} bytes ever arrived", file.received_bytes));
+        violations.push(format!("only {} bytes ever arrived", file.received_bytes));
     }
 }
 
@@ -207,30 +207,30 @@ mod tests {
     }
 
     #[test]
-    fn equal_hashes_and_a_clean_bucket_have_no_complaints() {
+    fn equal_hashes_and_a_clean_bucket_have_no_violations() {
         let verdict = judge(&known(), "judge", &completed(), &findings("abc"));
-        assert!(verdict.complaints.is_empty(), "{verdict:?}");
+        assert!(verdict.violations.is_empty(), "{verdict:?}");
         assert!(table(&[verdict]).contains("completed"));
     }
 
     #[test]
     fn each_kind_of_problem_is_reported() {
-        let complaints = |delivery: &Delivery, findings: &ObservedState| {
-            judge(&known(), "judge", delivery, findings).complaints.join("; ")
+        let violations = |delivery: &Delivery, findings: &ObservedState| {
+            judge(&known(), "judge", delivery, findings).violations.join("; ")
         };
-        assert!(complaints(&completed(), &findings("other")).contains("not the source's"));
+        assert!(violations(&completed(), &findings("other")).contains("not the source's"));
         let mut nothing = findings("abc");
         nothing.files.clear();
-        assert!(complaints(&completed(), &nothing).contains("delivered file is not there"));
+        assert!(violations(&completed(), &nothing).contains("delivered file is not there"));
         let mut dirty = findings("abc");
-        dirty.left_over.insert("list.pdf".into());
-        assert!(complaints(&completed(), &dirty).contains("exchange bucket"));
+        dirty.remaining.insert("list.pdf".into());
+        assert!(violations(&completed(), &dirty).contains("exchange bucket"));
         let mut short = findings("abc");
         short.files[0].size = 2;
-        assert!(complaints(&completed(), &short).contains("2 bytes were delivered of 3"));
-        assert!(complaints(&failed("No room."), &findings("abc")).contains("No room."));
+        assert!(violations(&completed(), &short).contains("2 bytes were delivered of 3"));
+        assert!(violations(&failed("No room."), &findings("abc")).contains("No room."));
         let slow = Delivery { transfer_id: None, result: Ok(Outcome::TimedOut(None)) };
-        assert!(complaints(&slow, &findings("abc")).contains("in time"));
+        assert!(violations(&slow, &findings("abc")).contains("in time"));
     }
 
     #[test]
@@ -238,9 +238,9 @@ mod tests {
         let unknown = item(Content::Unknown, End::NotFound);
         let nothing = ObservedState::default();
         let message = "The document is not in the object store. Check its GUID.";
-        assert!(judge(&unknown, "judge", &failed(message), &nothing).complaints.is_empty());
-        assert!(!judge(&unknown, "judge", &failed(""), &nothing).complaints.is_empty());
-        assert!(!judge(&unknown, "judge", &completed(), &nothing).complaints.is_empty());
+        assert!(judge(&unknown, "judge", &failed(message), &nothing).violations.is_empty());
+        assert!(!judge(&unknown, "judge", &failed(""), &nothing).violations.is_empty());
+        assert!(!judge(&unknown, "judge", &completed(), &nothing).violations.is_empty());
     }
 
     fn session(state: &str, received_bytes: u64) -> Session {
@@ -254,23 +254,23 @@ mod tests {
         let mut seen = findings("abc");
         seen.files.clear();
         seen.sessions = vec![session("deleted", 2)];
-        let complaints_of = |delivery: &Delivery, seen: &ObservedState| {
-            judge(&stopped, "judge", delivery, seen).complaints.join("; ")
+        let violations_of = |delivery: &Delivery, seen: &ObservedState| {
+            judge(&stopped, "judge", delivery, seen).violations.join("; ")
         };
-        assert_eq!(complaints_of(&failed(TERMINATED), &seen), "");
-        assert!(complaints_of(&failed("No room."), &seen).contains("was to be stopped"));
-        assert!(complaints_of(&completed(), &seen).contains("before it could be stopped"));
+        assert_eq!(violations_of(&failed(TERMINATED), &seen), "");
+        assert!(violations_of(&failed("No room."), &seen).contains("was to be stopped"));
+        assert!(violations_of(&completed(), &seen).contains("before it could be stopped"));
         seen.sessions = vec![session("open", 0)];
-        let complaints = complaints_of(&failed(TERMINATED), &seen);
-        assert!(complaints.contains("before its bytes moved"), "{complaints}");
-        assert!(complaints.contains("still open"), "{complaints}");
-        let complaints = complaints_of(&failed(TERMINATED), &findings("abc"));
-        assert!(complaints.contains("a file at its destination"), "{complaints}");
+        let violations = violations_of(&failed(TERMINATED), &seen);
+        assert!(violations.contains("before its bytes moved"), "{violations}");
+        assert!(violations.contains("still open"), "{violations}");
+        let violations = violations_of(&failed(TERMINATED), &findings("abc"));
+        assert!(violations.contains("a file at its destination"), "{violations}");
     }
 
     #[test]
     fn files_of_other_users_do_not_count() {
-        let complaints = judge(&known(), "counsel", &completed(), &findings("abc")).complaints;
-        assert_eq!(complaints, ["completed, but the delivered file is not there"]);
+        let violations = judge(&known(), "counsel", &completed(), &findings("abc")).violations;
+        assert_eq!(violations, ["completed, but the delivered file is not there"]);
     }
 }

@@ -8,8 +8,8 @@ use proc_macro2::Span;
 use syn::{Item, UseTree};
 
 use super::members::Package;
+use super::module::{Import, Module, ModuleId, Workspace};
 use super::walk::{self, is_test_only};
-use super::{Import, Module, ModuleId, Workspace};
 
 /// Returns the text of a file, or `None` if there is no such file.
 pub(crate) type ReadFile<'a> = &'a dyn Fn(&Path) -> Option<String>;

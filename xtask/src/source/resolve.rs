@@ -1,20 +1,9 @@
 //! Resolves paths to the modules that define what they name.
 
-use super::{Import, ModuleId, Workspace};
+use super::module::{Import, ModuleId, Target, Workspace};
 
 /// Longest chain of re-exports that is followed. Names that import each other end here.
 const MAX_CHAIN: usize = 16;
-
-/// Definition that a path names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Target {
-    Module(ModuleId),
-    /// An item of a module, followed by the rest of the path: a variant or an associated function.
-    Item {
-        module: ModuleId,
-        path: Vec<String>,
-    },
-}
 
 impl Workspace {
     /// Returns what a path in a module names. `None` if it is defined outside the workspace.
@@ -34,11 +23,11 @@ impl Workspace {
                 None => Target::Module(*self.libraries.get(name)?),
             },
         };
-        self.follow(start, rest, chain)
+        self.descend(start, rest, chain)
     }
 
-    /// Follows the remaining names of a path.
-    fn follow(&self, start: Target, rest: &[String], chain: usize) -> Option<Target> {
+    /// Descends along the remaining names of a path.
+    fn descend(&self, start: Target, rest: &[String], chain: usize) -> Option<Target> {
         match (start, rest) {
             (target, []) => Some(target),
             (Target::Module(module), [name, rest @ ..]) => {
@@ -50,7 +39,7 @@ impl Workspace {
                         self.modules[module].has_item_macro.then(item)
                     })?,
                 };
-                self.follow(next, rest, chain)
+                self.descend(next, rest, chain)
             }
             (Target::Item { module, mut path }, rest) => {
                 path.extend_from_slice(rest);
@@ -87,7 +76,7 @@ impl Workspace {
         if import.name.as_ref() == Some(first) && !is_keyword(first) {
             let child = self.modules[id].children.get(first);
             let start = *child.or_else(|| self.libraries.get(first))?;
-            return self.follow(Target::Module(start), rest, chain);
+            return self.descend(Target::Module(start), rest, chain);
         }
         self.resolve_path(id, &import.path, chain)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
-use super::Service;
+use super::addresses::Service;
 use crate::deploy::{ENVIRONMENT, KeyPair};
 use crate::emulator::REGION;
 

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use url::Url;
 
-use super::settings::{EXCHANGE_BUCKET, output, parameters, values};
-use super::{Exchange, Login, Oidc, Secrets, Settings, Stack};
+use super::addresses::{Exchange, Login, Oidc, Stack};
+use super::settings::{EXCHANGE_BUCKET, Secrets, Settings, output, parameters, values};
 use crate::binaries::{self, FUNCTIONS};
 use crate::deploy::{Cloud, ENVIRONMENT, STACK_NAME};
 use crate::emulator::{Emulator, REGION};

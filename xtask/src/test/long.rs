@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 
-use super::Counts;
+use super::step::Counts;
 use super::system::System;
 use crate::binaries::cargo;
 use crate::paths::Paths;

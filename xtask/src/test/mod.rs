@@ -4,6 +4,7 @@ mod clients;
 mod lint;
 mod long;
 mod mutants;
+mod step;
 mod suites;
 mod system;
 mod template;
@@ -12,41 +13,14 @@ use std::ffi::OsStr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use clap::ValueEnum;
 
 use crate::check;
 use crate::extras;
 use crate::paths::Paths;
 use crate::tools::{PendingTools, Tools};
 
-/// A step of the test run. Steps run in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Step {
-    /// Format, clippy, static checks, licences.
-    Lint,
-    /// Unit, property and conformance tests, without an emulator.
-    Unit,
-    /// Mutation tests: wrong versions of the code, each of which the named tests must detect.
-    Mutants,
-    /// `sam validate --lint` and cfn-lint for the template and the state machines.
-    Template,
-    /// Tests of the whole system on the local cloud, with IAM enforced.
-    System,
-    /// Table of all known upload faults and their outcomes. Runs only when named, because `unit`
-    /// contains the same test.
-    Faults,
-    /// The models, the API and chaos with many cases. Takes an hour or more, and runs only when
-    /// named.
-    Long,
-}
-
-/// Test counts of a step.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    pub(crate) passed: u64,
-    pub(crate) failed: u64,
-    pub(crate) skipped: u64,
-}
+use step::Counts;
+pub(crate) use step::Step;
 
 /// Result of a step.
 struct Outcome {
@@ -72,7 +46,7 @@ pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result
     let outcomes: Vec<_> = steps
         .iter()
         .map(|&step| {
-            println!("\n==> {}", name(step));
+            println!("\n==> {}", step.name());
             let start = Instant::now();
             let result = match step {
                 Step::Lint => lint::run(paths)
@@ -95,7 +69,7 @@ pub(crate) fn run(paths: &Paths, steps: &[Step], filter: Option<&str>) -> Result
                 Err(error) => (Counts::default(), Some(error)),
             };
             if let Some(error) = &error {
-                eprintln!("{}: {error:#}", name(step));
+                eprintln!("{}: {error:#}", step.name());
             }
             Outcome { step, took: start.elapsed(), counts, error }
         })
@@ -119,7 +93,7 @@ fn sum_up(outcomes: &[Outcome]) -> Result<()> {
         let verdict = if error.is_none() { "ok    " } else { "FAILED" };
         let tests = counts.passed + counts.failed;
         let tests = if tests > 0 { format!("{tests} tests") } else { String::new() };
-        println!("{verdict} {:<9} {:>5} s  {tests}", name(*step), took.as_secs());
+        println!("{verdict} {:<9} {:>5} s  {tests}", step.name(), took.as_secs());
         // Repeated here, because a log may be truncated and is often read from its end.
         if let Some(error) = error {
             println!("       {error:#}");
@@ -129,14 +103,10 @@ fn sum_up(outcomes: &[Outcome]) -> Result<()> {
         all.skipped += counts.skipped;
     }
     let failed: Vec<_> =
-        outcomes.iter().filter(|o| o.error.is_some()).map(|o| name(o.step)).collect();
+        outcomes.iter().filter(|o| o.error.is_some()).map(|o| o.step.name()).collect();
     println!("tests: {} passed, {} failed, {} skipped", all.passed, all.failed, all.skipped);
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
     }
     Ok(())
-}
-
-fn name(step: Step) -> String {
-    step.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }

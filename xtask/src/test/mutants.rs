@@ -22,7 +22,7 @@ use self::header::{Mutant, TestName};
 use self::run::Builds;
 use self::scratch::Scratch;
 use self::verdict::Verdict;
-use super::Counts;
+use super::step::Counts;
 use crate::paths::Paths;
 
 const FOLDER: &str = "tests/mutants";

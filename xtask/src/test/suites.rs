@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
-use super::Counts;
+use super::step::Counts;
 use crate::binaries::cargo;
 use crate::paths::Paths;
 use crate::process;

@@ -4,7 +4,8 @@ use std::ffi::{OsStr, OsString};
 
 use anyhow::Result;
 
-use super::{Counts, clients, suites};
+use super::step::Counts;
+use super::{clients, suites};
 use crate::extras;
 use crate::paths::Paths;
 use crate::stack::{self, Settings, Up, Written};

@@ -62,15 +62,15 @@ impl Transfers<'_> {
     }
 
     async fn count(&self, size: u64) -> Result<Counts> {
-        let ground = self.ground;
-        let cloud = Counting::start(&ground.emulator.url).await?;
-        let parcel = self.parcel(size).await?;
-        let run = docferry(ground, &parcel, cloud.url()).await?;
+        let stack = self.stack;
+        let cloud = Counting::start(&stack.emulator.url).await?;
+        let test_file = self.test_file(size).await?;
+        let run = docferry(stack, &test_file, cloud.url()).await?;
         let writes: u32 =
             WRITES.iter().map(|name| cloud.calls(&format!("DynamoDB_20120810.{name}"))).sum();
-        let graph = ground.asked(&ground.graph).await?;
+        let graph = stack.asked(&stack.graph).await?;
         let fragments = graph.iter().filter(|name| name.ends_with("ragment")).count();
-        let s3 = ground.asked(&ground.s3).await?.len();
+        let s3 = stack.asked(&stack.s3).await?.len();
         Ok([
             writes.into(),
             (cloud.calls("DynamoDB_20120810.") - writes).into(),

@@ -3,9 +3,9 @@
 use docferry_openapi::{Description, Operation};
 use serde_json::Value;
 
-use super::members;
+use super::values::{members, object};
 
-pub(super) fn complaints(description: &Description) -> Vec<String> {
+pub(super) fn violations(description: &Description) -> Vec<String> {
     let mut found = Vec::new();
     for operation in description.operations() {
         for (place, content) in contents(description, &operation) {
@@ -13,10 +13,10 @@ pub(super) fn complaints(description: &Description) -> Vec<String> {
                 found.push(format!("{} has no example of {place}", operation.route()));
             }
             for example in examples(content) {
-                let complaints = description.value_violations(&content["schema"], example);
+                let violations = description.value_violations(&content["schema"], example);
                 let describe =
-                    |complaint| format!("{}, example of {place}: {complaint}", operation.route());
-                found.extend(complaints.into_iter().map(describe));
+                    |violation| format!("{}, example of {place}: {violation}", operation.route());
+                found.extend(violations.into_iter().map(describe));
             }
         }
     }
@@ -52,8 +52,4 @@ fn contents<'a>(
 fn examples(content: &Value) -> impl Iterator<Item = &Value> {
     let named = object(&content["examples"]).map(|(_, example)| &example["value"]);
     content.get("example").into_iter().chain(named)
-}
-
-fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    value.as_object().into_iter().flatten()
 }

@@ -12,7 +12,7 @@ const PROBLEM: &str = "application/problem+json";
 /// Maximum of an integer without a format, because generators give it 32 bits.
 const MAX_32_BIT: u64 = i32::MAX as u64;
 
-pub(super) fn complaints(description: &Description) -> Vec<String> {
+pub(super) fn violations(description: &Description) -> Vec<String> {
     let document = description.document();
     let mut found = Vec::new();
     if !document["openapi"].as_str().is_some_and(|version| version.starts_with("3.0.")) {
@@ -23,10 +23,10 @@ pub(super) fn complaints(description: &Description) -> Vec<String> {
         if !is_word(name) {
             found.push(format!("the schema {name}: letters and digits only"));
         }
-        found.extend(type_complaints(name, schema));
+        found.extend(type_violations(name, schema));
     }
     for (name, parameter) in object(&document["components"]["parameters"]) {
-        found.extend(type_complaints(name, &parameter["schema"]));
+        found.extend(type_violations(name, &parameter["schema"]));
     }
     for (path, item) in object(&document["paths"]) {
         if !path.split('/').all(is_segment) {
@@ -34,7 +34,7 @@ pub(super) fn complaints(description: &Description) -> Vec<String> {
         }
         for (method, operation) in object(item) {
             let route = format!("{method} {path}");
-            found.extend(refusal_complaints(description, &route, &operation["responses"]));
+            found.extend(refusal_violations(description, &route, &operation["responses"]));
         }
     }
     found.extend(closed_responses(description));
@@ -48,7 +48,7 @@ fn is_segment(part: &str) -> bool {
 }
 
 /// Returns the schemas that get no type, or too narrow a one, in some language.
-fn type_complaints(place: &str, schema: &Value) -> Vec<String> {
+fn type_violations(place: &str, schema: &Value) -> Vec<String> {
     let mut found = Vec::new();
     if !schema["properties"].is_null() && schema["type"] != "object" {
         found.push(format!("{place} has properties but is not an object"));
@@ -63,16 +63,16 @@ fn type_complaints(place: &str, schema: &Value) -> Vec<String> {
         found.push(format!("{place}: the alternative {alternative} has no name"));
     }
     for (name, member) in object(&schema["properties"]) {
-        found.extend(type_complaints(&format!("{place}.{name}"), member));
+        found.extend(type_violations(&format!("{place}.{name}"), member));
     }
     if !schema["items"].is_null() {
-        found.extend(type_complaints(&format!("{place}[]"), &schema["items"]));
+        found.extend(type_violations(&format!("{place}[]"), &schema["items"]));
     }
     found
 }
 
 /// Returns the statuses that are not explicit, and error responses that are not problem documents.
-fn refusal_complaints(description: &Description, route: &str, responses: &Value) -> Vec<String> {
+fn refusal_violations(description: &Description, route: &str, responses: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for (status, response) in object(responses) {
         let Ok(status) = status.parse::<u16>() else {

@@ -2,6 +2,7 @@
 
 mod examples;
 mod generators;
+mod values;
 
 use std::collections::BTreeSet;
 
@@ -11,12 +12,13 @@ use serde_json::Value;
 
 use crate::paths::Paths;
 use crate::template::Template;
+use values::members;
 
 /// The only path that needs no credentials.
 const PUBLIC_PATH: &str = "/health";
 
 /// Returns the violations, one sentence each, grouped by topic.
-pub(super) fn complaints(paths: &Paths) -> Result<[(&'static str, Vec<String>); 3]> {
+pub(super) fn violations(paths: &Paths) -> Result<[(&'static str, Vec<String>); 3]> {
     let path = paths.root.join("openapi.yaml");
     let text = std::fs::read_to_string(&path).context("openapi.yaml is missing")?;
     let description = Description::parse(&text).context("openapi.yaml describes no API")?;
@@ -24,15 +26,15 @@ pub(super) fn complaints(paths: &Paths) -> Result<[(&'static str, Vec<String>); 
     Ok([
         (
             "openapi.yaml matches the routes of the template",
-            route_complaints(&description, &template.routes()),
+            route_violations(&description, &template.routes()),
         ),
-        ("openapi.yaml is complete", completeness_complaints(&description)),
-        ("openapi.yaml suits client generators", generators::complaints(&description)),
+        ("openapi.yaml is complete", completeness_violations(&description)),
+        ("openapi.yaml suits client generators", generators::violations(&description)),
     ])
 }
 
 /// Returns the routes that are in only one of the two. `made` are the template's routes.
-fn route_complaints(description: &Description, in_template: &BTreeSet<String>) -> Vec<String> {
+fn route_violations(description: &Description, in_template: &BTreeSet<String>) -> Vec<String> {
     let in_template: BTreeSet<_> =
         in_template.iter().filter(|route| !route.starts_with("OPTIONS ")).collect();
     let described: BTreeSet<_> =
@@ -53,7 +55,7 @@ fn route_complaints(description: &Description, in_template: &BTreeSet<String>) -
 
 /// Checks each operation for completeness: ids, summaries, tags, security, parameters, examples and
 /// references.
-fn completeness_complaints(description: &Description) -> Vec<String> {
+fn completeness_violations(description: &Description) -> Vec<String> {
     let mut found = Vec::new();
     let mut ids = BTreeSet::new();
     for operation in description.operations() {
@@ -68,16 +70,16 @@ fn completeness_complaints(description: &Description) -> Vec<String> {
         {
             found.push(format!("{route} has a duplicate operationId: {id}"));
         }
-        found.extend(tag_complaints(description, &operation));
-        found.extend(security_complaints(description, &operation));
-        found.extend(name_complaints(description, &operation));
+        found.extend(tag_violations(description, &operation));
+        found.extend(security_violations(description, &operation));
+        found.extend(name_violations(description, &operation));
     }
-    found.extend(examples::complaints(description));
+    found.extend(examples::violations(description));
     found.extend(broken_references(description, description.document()));
     found
 }
 
-fn tag_complaints(description: &Description, operation: &Operation<'_>) -> Vec<String> {
+fn tag_violations(description: &Description, operation: &Operation<'_>) -> Vec<String> {
     let known: Vec<_> = members(&description.document()["tags"]).map(|tag| &tag["name"]).collect();
     let tags: Vec<_> = members(&operation.body["tags"]).collect();
     if tags.is_empty() {
@@ -89,7 +91,7 @@ fn tag_complaints(description: &Description, operation: &Operation<'_>) -> Vec<S
 
 /// Checks the security of an operation. Each one must state it, so that none is public by an
 /// oversight.
-fn security_complaints(description: &Description, operation: &Operation<'_>) -> Vec<String> {
+fn security_violations(description: &Description, operation: &Operation<'_>) -> Vec<String> {
     let route = operation.route();
     let Some(alternatives) = operation.body["security"].as_array() else {
         return vec![format!("{route} states no security")];
@@ -106,7 +108,7 @@ fn security_complaints(description: &Description, operation: &Operation<'_>) -> 
 }
 
 /// Checks that the parameters in the path and the described path parameters are the same.
-fn name_complaints(description: &Description, operation: &Operation<'_>) -> Vec<String> {
+fn name_violations(description: &Description, operation: &Operation<'_>) -> Vec<String> {
     let parameters =
         members(&operation.body["parameters"]).map(|parameter| description.resolve(parameter));
     let described: BTreeSet<_> = parameters
@@ -141,10 +143,6 @@ fn broken_references(description: &Description, value: &Value) -> Vec<String> {
         }
         _ => Vec::new(),
     }
-}
-
-fn members(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
 }
 
 #[cfg(test)]

@@ -42,13 +42,13 @@ components:
         size: { type: integer, format: int64, nullable: true }
 ";
 
-/// Returns the complaints about `SMALL` after replacing `old` by `new`.
-fn complaints_after(old: &str, new: &str) -> Vec<String> {
+/// Returns the violations about `SMALL` after replacing `old` by `new`.
+fn violations_after(old: &str, new: &str) -> Vec<String> {
     assert!(SMALL.contains(old), "{old}");
     let description = Description::parse(&SMALL.replacen(old, new, 1)).unwrap();
-    let mut complaints = completeness_complaints(&description);
-    complaints.extend(generators::complaints(&description));
-    complaints
+    let mut violations = completeness_violations(&description);
+    violations.extend(generators::violations(&description));
+    violations
 }
 
 fn routes(names: &[&str]) -> BTreeSet<String> {
@@ -56,9 +56,9 @@ fn routes(names: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn openapi_description_of_the_project_has_no_complaints() {
-    for (title, complaints) in complaints(&Paths::of_workspace().unwrap()).unwrap() {
-        assert_eq!(complaints, Vec::<String>::new(), "{title}");
+fn openapi_description_of_the_project_has_no_violations() {
+    for (title, violations) in violations(&Paths::of_workspace().unwrap()).unwrap() {
+        assert_eq!(violations, Vec::<String>::new(), "{title}");
     }
 }
 
@@ -67,18 +67,18 @@ fn route_missing_in_template_or_description_is_reported() {
     let description = Description::parse(SMALL).unwrap();
     let both = ["GET /things/{id}", "GET /health"];
     let in_template = routes(&[both.as_slice(), &["OPTIONS /health"]].concat());
-    assert_eq!(route_complaints(&description, &in_template), Vec::<String>::new());
+    assert_eq!(route_violations(&description, &in_template), Vec::<String>::new());
     let more = routes(&[both.as_slice(), &["POST /things"]].concat());
-    assert_eq!(route_complaints(&description, &more), ["POST /things is not described"]);
+    assert_eq!(route_violations(&description, &more), ["POST /things is not described"]);
     let less = routes(&both[1..]);
-    let complaints = route_complaints(&description, &less);
-    assert_eq!(complaints, ["GET /things/{id} is described but not in the template"]);
+    let violations = route_violations(&description, &less);
+    assert_eq!(violations, ["GET /things/{id} is described but not in the template"]);
 }
 
 #[test]
 fn incomplete_operation_is_reported() {
-    assert_eq!(complaints_after("Health", "Health"), Vec::<String>::new());
-    for (old, new, complaint) in [
+    assert_eq!(violations_after("Health", "Health"), Vec::<String>::new());
+    for (old, new, violation) in [
         ("operationId: getThing", "x: y", "GET /things/{id} has no operationId"),
         ("getHealth", "getThing", "GET /things/{id} has a duplicate operationId: getThing"),
         ("summary: A thing", "summary: ''", "GET /things/{id} has no summary"),
@@ -102,10 +102,10 @@ fn incomplete_operation_is_reported() {
             "the reference to \"#/components/parameters/X\" has no target",
         ),
     ] {
-        let complaints = complaints_after(old, new);
+        let violations = violations_after(old, new);
         assert!(
-            complaints.iter().any(|reported| reported == complaint),
-            "{complaint}: {complaints:?}"
+            violations.iter().any(|reported| reported == violation),
+            "{violation}: {violations:?}"
         );
     }
 }
@@ -118,22 +118,22 @@ fn example_that_violates_its_schema_is_reported() {
         ("{ id: a1, size: null }", "{ id: 1a, size: 1 }", "200, application/json: /id"),
         ("example: a1", "example: 5", "the parameter \"id\": all of it"),
     ] {
-        let complaints = complaints_after(old, new);
+        let violations = violations_after(old, new);
         let prefix = format!("GET /things/{{id}}, example of {place}: ");
-        assert!(complaints.len() == 1 && complaints[0].starts_with(&prefix), "{complaints:?}");
+        assert!(violations.len() == 1 && violations[0].starts_with(&prefix), "{violations:?}");
     }
 }
 
 #[test]
 fn json_body_without_an_example_is_reported() {
-    let complaints = complaints_after("example: { id: a1, size: null }", "x: y");
-    assert_eq!(complaints, ["GET /things/{id} has no example of 200, application/json"]);
+    let violations = violations_after("example: { id: a1, size: null }", "x: y");
+    assert_eq!(violations, ["GET /things/{id} has no example of 200, application/json"]);
 }
 
 #[test]
 fn schemas_that_break_generated_clients_are_reported() {
     const SIZE: &str = "{ type: integer, format: int64, nullable: true }";
-    for (old, new, complaint) in [
+    for (old, new, violation) in [
         ("3.0.3", "3.1.0", "it is not OpenAPI 3.0"),
         (
             "    Thing:",
@@ -169,10 +169,10 @@ fn schemas_that_break_generated_clients_are_reported() {
         ),
         ("/health:", "/he*alth:", "the path /he*alth: a part is a name or letters, digits, - . _"),
     ] {
-        let complaints = complaints_after(old, new);
+        let violations = violations_after(old, new);
         assert!(
-            complaints.iter().any(|reported| reported == complaint),
-            "{complaint}: {complaints:?}"
+            violations.iter().any(|reported| reported == violation),
+            "{violation}: {violations:?}"
         );
     }
 }

@@ -18,18 +18,18 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result};
 use clap::CommandFactory as _;
 
-use super::Document;
+use super::document::Document;
 
 const COMMANDS: [&str; 4] = ["sh run", "sh stack", "sh hand", "sh cloud"];
 const OTHERS: [&str; 4] = ["text", "json", "mermaid", "ts"];
 
-pub(super) fn complaints(document: &Document) -> Result<Vec<String>> {
+pub(super) fn violations(document: &Document) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for (line, info, body) in blocks(&document.text) {
         let location = format!("{}:{line}", document.path);
         if COMMANDS.contains(&info) {
-            if let Some(complaint) = syntax_error(&body)? {
-                found.push(format!("{location}: the shell rejects it: {complaint}"));
+            if let Some(violation) = syntax_error(&body)? {
+                found.push(format!("{location}: the shell rejects it: {violation}"));
             }
             for task in unknown_tasks(&body) {
                 found.push(format!("{location}: there is no `cargo xtask {task}`"));
@@ -82,7 +82,7 @@ fn syntax_error(commands: &str) -> Result<Option<String>> {
 
 /// Returns the `cargo xtask` tasks in the commands that do not exist.
 fn unknown_tasks(commands: &str) -> Vec<&str> {
-    let program = crate::Arguments::command();
+    let program = crate::arguments::Arguments::command();
     let tasks: Vec<_> = program.get_subcommands().map(clap::Command::get_name).collect();
     commands
         .split("cargo xtask ")
@@ -96,28 +96,28 @@ fn unknown_tasks(commands: &str) -> Vec<&str> {
 mod tests {
     use super::*;
 
-    fn complaints_about(text: &str) -> Vec<String> {
-        complaints(&Document { path: "x.md".into(), text: text.into() }).unwrap()
+    fn violations_about(text: &str) -> Vec<String> {
+        violations(&Document { path: "x.md".into(), text: text.into() }).unwrap()
     }
 
     #[test]
     fn shell_syntax_errors_and_unknown_tasks_are_reported() {
         assert_eq!(
-            complaints_about("```sh run\ncargo xtask demo --keep\n```\n"),
+            violations_about("```sh run\ncargo xtask demo --keep\n```\n"),
             Vec::<String>::new()
         );
         assert!(
-            complaints_about("a\n```sh run\nif true; then\n```\n")[0]
+            violations_about("a\n```sh run\nif true; then\n```\n")[0]
                 .starts_with("x.md:2: the shell")
         );
-        let complaints = complaints_about("```sh hand\ncargo xtask dmeo\n```\n");
-        assert_eq!(complaints, ["x.md:1: there is no `cargo xtask dmeo`"]);
+        let violations = violations_about("```sh hand\ncargo xtask dmeo\n```\n");
+        assert_eq!(violations, ["x.md:1: there is no `cargo xtask dmeo`"]);
     }
 
     #[test]
     fn code_block_without_a_valid_type_or_end_is_reported() {
         for text in ["```sh\nls\n```\n", "```\nls\n```\n", "```sh run\nls\n"] {
-            assert_eq!(complaints_about(text).len(), 1, "{text}");
+            assert_eq!(violations_about(text).len(), 1, "{text}");
         }
     }
 }

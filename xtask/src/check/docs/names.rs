@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::Document;
+use super::document::Document;
 
 /// Folders whose files the documents name by their path within the project.
 const FOLDERS: [&str; 11] = [
@@ -20,7 +20,7 @@ const FOLDERS: [&str; 11] = [
     "xtask/",
 ];
 
-pub(super) fn complaints(document: &Document, root: &Path) -> Vec<String> {
+pub(super) fn violations(document: &Document, root: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let folder = root.join(&document.path);
     let folder = folder.parent().unwrap_or(root);
@@ -88,33 +88,33 @@ fn has_test(file: &Path, name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn complaints_about(text: &str) -> Vec<String> {
+    fn violations_about(text: &str) -> Vec<String> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
-        complaints(&Document { path: "docs/x.md".into(), text: text.into() }, &root)
+        violations(&Document { path: "docs/x.md".into(), text: text.into() }, &root)
     }
 
     #[test]
     fn nonexistent_test_is_reported() {
         let real = "`xtask/src/check/docs/names.rs::nonexistent_test_is_reported`";
-        assert_eq!(complaints_about(real), Vec::<String>::new());
+        assert_eq!(violations_about(real), Vec::<String>::new());
         // A function that exists but is not a test proves nothing.
         for wrong in ["no_such_test", "inline_code"] {
             let text = format!("`xtask/src/check/docs/names.rs::{wrong}`");
-            assert_eq!(complaints_about(&text).len(), 1, "{wrong}");
+            assert_eq!(violations_about(&text).len(), 1, "{wrong}");
         }
     }
 
     #[test]
     fn broken_links_and_missing_files_are_reported() {
         assert_eq!(
-            complaints_about("[a](../README.md#x) [b](https://x.example) `events/<name>`").len(),
+            violations_about("[a](../README.md#x) [b](https://x.example) `events/<name>`").len(),
             0
         );
         assert_eq!(
-            complaints_about("[a](README.md)"),
+            violations_about("[a](README.md)"),
             ["docs/x.md: the link to README.md is broken"]
         );
-        assert_eq!(complaints_about("`crates/nowhere`"), ["docs/x.md: there is no crates/nowhere"]);
+        assert_eq!(violations_about("`crates/nowhere`"), ["docs/x.md: there is no crates/nowhere"]);
     }
 
     #[test]

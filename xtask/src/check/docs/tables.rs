@@ -21,7 +21,7 @@ pub(super) fn settings(configuration: &str, template: &Template) -> Vec<String> 
     .collect()
 }
 
-pub(super) fn complaints(operations: &str, api: &str, template: &Template) -> Vec<String> {
+pub(super) fn violations(operations: &str, api: &str, template: &Template) -> Vec<String> {
     let heading = "## Failure codes";
     let there = FailureCode::ALL.iter().map(|code| code.as_str().into()).collect();
     let mut found = differences("docs/OPERATIONS.md", heading, &rows(operations, heading), &there);
@@ -86,7 +86,7 @@ mod tests {
     fn missing_and_surplus_table_rows_are_reported() {
         let text = "## Failure codes\n\n| code |\n|---|\n| `A` |\n| `B` |\n\n## Next\n| `C` |\n";
         let expected = BTreeSet::from(["B".to_owned(), "D".to_owned()]);
-        let complaints = differences("x.md", "here", &rows(text, "## Failure codes"), &expected);
-        assert_eq!(complaints, ["x.md, here: D is missing", "x.md, here: A does not exist"]);
+        let violations = differences("x.md", "here", &rows(text, "## Failure codes"), &expected);
+        assert_eq!(violations, ["x.md, here: D is missing", "x.md, here: A does not exist"]);
     }
 }

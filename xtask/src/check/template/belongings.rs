@@ -33,7 +33,7 @@ const UNTAGGED: [&str; 6] = [
 ];
 
 /// Returns the violations, one sentence each.
-pub(super) fn complaints(template: &Template) -> Vec<String> {
+pub(super) fn violations(template: &Template) -> Vec<String> {
     let mut found = Vec::new();
     for resource in template.resources() {
         if TAGGED.contains(&resource.kind) {

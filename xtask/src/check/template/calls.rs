@@ -31,7 +31,7 @@ pub(super) fn read(table: &str) -> Result<Calls<'_>> {
 }
 
 /// Returns the violations, one sentence each.
-pub(super) fn complaints(
+pub(super) fn violations(
     template: &Template,
     roles: &BTreeMap<&str, Granted>,
     calls: &Calls<'_>,

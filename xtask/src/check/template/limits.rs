@@ -26,19 +26,19 @@ const LAST_EXECUTION: u64 = 99;
 const HOURS_PER_DAY: u64 = 24;
 
 /// Returns the violations, one sentence each.
-pub(super) fn complaints(template: &Template, definitions: &[Definition]) -> Vec<String> {
+pub(super) fn violations(template: &Template, definitions: &[Definition]) -> Vec<String> {
     let mut found = Vec::new();
     let maximum = |name: &str| template.parameter(name)["MaxValue"].as_u64().unwrap_or(u64::MAX);
     let minimum = |name: &str| template.parameter(name)["MinValue"].as_u64().unwrap_or(0);
     let longest_run = maximum("TransferDeadlineSeconds");
-    found.extend(bucket_complaints(template, maximum("JobTtlHours"), longest_run.div_ceil(3600)));
+    found.extend(bucket_violations(template, maximum("JobTtlHours"), longest_run.div_ceil(3600)));
     // No `Catch` runs after a state machine's own timeout.
     for Definition { path, machine, .. } in definitions {
         if machine.timeout_seconds.is_some_and(|limit| limit <= longest_run) {
             found.push(format!("{path} may end before TransferDeadlineSeconds"));
         }
     }
-    found.extend(queue_complaints(template, maximum("WebhookMaxTries")));
+    found.extend(queue_violations(template, maximum("WebhookMaxTries")));
     if minimum("PublishTimeoutSeconds") <= PUBLISH_MARGIN_SECONDS {
         found.push("PublishTimeoutSeconds does not always exceed the margin of publish".to_owned());
     }
@@ -71,7 +71,7 @@ pub(super) fn complaints(template: &Template, definitions: &[Definition]) -> Vec
 
 /// Checks that the bucket's lifecycle rules act only after the retention of objects and the longest
 /// run.
-fn bucket_complaints(template: &Template, job_hours: u64, run_hours: u64) -> Vec<String> {
+fn bucket_violations(template: &Template, job_hours: u64, run_hours: u64) -> Vec<String> {
     let mut found = Vec::new();
     let longest_retention = REUSE_HOURS.saturating_add(job_hours.max(run_hours));
     let Some(bucket) = template.resource("DeliveryBucket") else { return found };
@@ -92,7 +92,7 @@ fn bucket_complaints(template: &Template, job_hours: u64, run_hours: u64) -> Vec
 
 /// Checks that a queue hides a message for as long as its function may need, and retains it until
 /// all tries are made.
-fn queue_complaints(template: &Template, webhook_tries: u64) -> Vec<String> {
+fn queue_violations(template: &Template, webhook_tries: u64) -> Vec<String> {
     let mut found = Vec::new();
     for function in template.functions() {
         for event in function.events().filter(|event| event["Type"] == "SQS") {
@@ -123,11 +123,11 @@ fn timeout(template: &Template, function: Resource<'_>) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use crate::check::template::tests::{Project, assert_complaints};
+    use crate::check::template::tests::{Project, assert_violations};
 
     #[test]
     fn lifecycle_rule_that_expires_retained_objects_is_reported() {
-        assert_complaints(
+        assert_violations(
             &Project::unmodified().template(
                 "ExpirationInDays: 7, AbortIncompleteMultipartUpload: { DaysAfterInitiation: 2 }",
                 "ExpirationInDays: 3, AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 }",
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn workflow_timeout_below_the_transfer_deadline_is_reported() {
-        assert_complaints(
+        assert_violations(
             &Project::unmodified()
                 .workflow("\"TimeoutSeconds\": 172800", "\"TimeoutSeconds\": 86400"),
             &["statemachine/transfer.asl.json may end before TransferDeadlineSeconds"],
@@ -150,14 +150,14 @@ mod tests {
 
     #[test]
     fn too_short_visibility_or_retention_of_a_queue_is_reported() {
-        assert_complaints(
+        assert_violations(
             &Project::unmodified().template(
                 "VisibilityTimeout: 180\n      RedrivePolicy:\n        deadLetterTargetArn: !GetAtt WebhookDeadLetterQueue.Arn",
                 "VisibilityTimeout: 60\n      RedrivePolicy:\n        deadLetterTargetArn: !GetAtt WebhookDeadLetterQueue.Arn",
             ),
             &["WebhookQueue hides a message for only 60 s"],
         );
-        assert_complaints(
+        assert_violations(
             &Project::unmodified()
                 .template("MessageRetentionPeriod: 345600", "MessageRetentionPeriod: 86400"),
             &["WebhookQueue retains a message for 86400 s, but its tries take 324000 s"],
@@ -167,11 +167,11 @@ mod tests {
     #[test]
     fn function_timeout_too_short_for_ords_or_too_long_for_the_gateway_is_reported() {
         let timeout = "Role: !GetAtt PingRole.Arn\n      Timeout: 29";
-        assert_complaints(
+        assert_violations(
             &Project::unmodified().template(timeout, &timeout.replace("29", "28")),
             &["PingFunction may time out before 1 calls of ORDS"],
         );
-        assert_complaints(
+        assert_violations(
             &Project::unmodified().template(timeout, &timeout.replace("29", "30")),
             &["PingFunction may take longer than API Gateway waits"],
         );
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn margin_longer_than_a_publish_invocation_is_reported() {
         let minimum = "    Default: 300\n    MinValue: 20";
-        assert_complaints(
+        assert_violations(
             &Project::unmodified().template(minimum, &minimum.replace("20", "15")),
             &["PublishTimeoutSeconds does not always exceed the margin of publish"],
         );
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn more_executions_than_the_name_pattern_covers_are_reported() {
         let maximum = "    Default: 3\n    MinValue: 0\n    MaxValue: 20";
-        assert_complaints(
+        assert_violations(
             &Project::unmodified().template(maximum, &maximum.replace("20", "33")),
             &["MaxRetries allows more executions than roles may describe"],
         );
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn unbounded_streams_by_default_are_reported() {
         let streams = "    Default: 100\n    MinValue: 0\n\nRules:";
-        assert_complaints(
+        assert_violations(
             &Project::unmodified().template(streams, &streams.replace("100", "0")),
             &["MaxStreams sets no limit by default"],
         );

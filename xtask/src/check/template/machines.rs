@@ -14,7 +14,7 @@ use crate::template::{Resource, Template, referred};
 const RULE: &str = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule";
 
 /// Returns the violations, one sentence each.
-pub(super) fn complaints(
+pub(super) fn violations(
     template: &Template,
     definitions: &[Definition],
     roles: &BTreeMap<&str, Granted>,
@@ -24,7 +24,7 @@ pub(super) fn complaints(
         let uri = machine.property("DefinitionUri").as_str().unwrap_or_default();
         match definitions.iter().find(|definition| definition.path == uri) {
             Some(definition) => {
-                found.extend(machine_complaints(template, machine, definition, roles));
+                found.extend(machine_violations(template, machine, definition, roles));
             }
             None => {
                 found.push(format!("{} is defined by {uri:?}, which does not exist", machine.id));
@@ -41,7 +41,7 @@ pub(super) fn complaints(
     found
 }
 
-fn machine_complaints(
+fn machine_violations(
     template: &Template,
     machine: Resource<'_>,
     definition: &Definition,
@@ -57,7 +57,7 @@ fn machine_complaints(
     for name in substitutions.keys().filter(|name| !placeholders.contains(**name)) {
         found.push(format!("{path}: {} substitutes {name}, which is not used", machine.id));
     }
-    found.extend(retriers::machine_complaints(template, machine, definition));
+    found.extend(retriers::machine_violations(template, machine, definition));
     let mut needed = BTreeSet::new();
     for (name, task) in definition.machine.tasks() {
         let Some(timeout) = task.timeout_seconds else {

@@ -46,28 +46,28 @@ impl Sources<'_> {
     }
 
     /// Returns the violations, one sentence each, grouped by topic.
-    pub(super) fn complaints(&self) -> [(&'static str, Vec<String>); 7] {
+    pub(super) fn violations(&self) -> [(&'static str, Vec<String>); 7] {
         let Self { template, definitions, calls, code, environments } = self;
         let roles = policies::granted(template);
         let mut rights: Vec<_> =
-            roles.values().flat_map(|role| &role.complaints).cloned().collect();
-        rights.extend(policies::complaints(template));
+            roles.values().flat_map(|role| &role.violations).cloned().collect();
+        rights.extend(policies::violations(template));
         rights.extend(calls::shared(template));
-        rights.extend(calls::complaints(template, &roles, calls, code));
+        rights.extend(calls::violations(template, &roles, calls, code));
         [
             (
                 "the state machines are complete",
-                definitions.iter().flat_map(whole::complaints).collect(),
+                definitions.iter().flat_map(whole::violations).collect(),
             ),
             (
                 "the state machines match the template",
-                machines::complaints(template, definitions, &roles),
+                machines::violations(template, definitions, &roles),
             ),
             ("each role allows exactly what its function calls", rights),
-            ("every resource has its logs and tags", belongings::complaints(template)),
-            ("durable resources survive their stack", retention::complaints(template)),
-            ("fixed numbers match the parameters", limits::complaints(template, definitions)),
-            ("settings agree in every environment", settings::complaints(template, environments)),
+            ("every resource has its logs and tags", belongings::violations(template)),
+            ("durable resources survive their stack", retention::violations(template)),
+            ("fixed numbers match the parameters", limits::violations(template, definitions)),
+            ("settings agree in every environment", settings::violations(template, environments)),
         ]
     }
 }

@@ -33,7 +33,7 @@ impl fmt::Display for Right {
 #[derive(Debug, Default)]
 pub(super) struct Granted {
     pub(super) rights: BTreeSet<Right>,
-    pub(super) complaints: Vec<String>,
+    pub(super) violations: Vec<String>,
 }
 
 /// Returns the permissions of every role in the template, by logical id.
@@ -47,10 +47,10 @@ pub(super) fn granted(template: &Template) -> BTreeMap<&str, Granted> {
 fn role_permissions(template: &Template, role: Resource<'_>) -> Granted {
     let mut granted = Granted::default();
     if !role.property("ManagedPolicyArns").is_null() {
-        granted.complaints.push(format!("{} has managed policies", role.id));
+        granted.violations.push(format!("{} has managed policies", role.id));
     }
     if role.property("AssumeRolePolicyDocument").to_string().contains('*') {
-        granted.complaints.push(format!("{} can be assumed by anyone", role.id));
+        granted.violations.push(format!("{} can be assumed by anyone", role.id));
     }
     for policy in each(role.property("Policies")) {
         for statement in each(&policy["PolicyDocument"]["Statement"]) {
@@ -65,32 +65,32 @@ impl Granted {
         let known = ["Sid", "Effect", "Action", "Resource", "Condition"];
         let members = statement.as_object().into_iter().flatten();
         for (member, _) in members.filter(|(member, _)| !known.contains(&member.as_str())) {
-            self.complaints.push(format!("{role} has the unsupported statement member {member}"));
+            self.violations.push(format!("{role} has the unsupported statement member {member}"));
         }
         if statement["Effect"] != "Allow" {
-            self.complaints.push(format!("{role} has an Effect other than Allow"));
+            self.violations.push(format!("{role} has an Effect other than Allow"));
         }
         let mut resources = BTreeSet::new();
         for resource in each(&statement["Resource"]) {
             match resource_name(template, resource) {
                 Ok(name) => resources.extend([name]),
                 Err(UnnamedResource::Wildcard(text)) => {
-                    self.complaints.push(format!("{role} contains a wildcard: {text}"));
+                    self.violations.push(format!("{role} contains a wildcard: {text}"));
                 }
                 Err(UnnamedResource::Unknown) => {
                     let text = format!("{role} refers to an unknown resource: {resource}");
-                    self.complaints.push(text);
+                    self.violations.push(text);
                 }
             }
         }
         for action in each(&statement["Action"]).iter().filter_map(Value::as_str) {
             if action.contains(['*', '?']) {
-                self.complaints.push(format!("{role} contains a wildcard: {action}"));
+                self.violations.push(format!("{role} contains a wildcard: {action}"));
                 continue;
             }
             // A role may use the key only for the URL of the transfer that the context names.
             if action.starts_with("kms:") && !has_bound_context(template, &statement["Condition"]) {
-                self.complaints.push(format!("{role} may use {action} in any encryption context"));
+                self.violations.push(format!("{role} may use {action} in any encryption context"));
             }
             self.rights.extend(resources.iter().map(|resource| Right::new(action, resource)));
         }
@@ -179,7 +179,7 @@ fn resource_name(template: &Template, value: &Value) -> Result<String, UnnamedRe
 
 /// Checks policies outside the roles. A resource policy may allow everyone only under a condition,
 /// and no other resource may grant permissions.
-pub(super) fn complaints(template: &Template) -> Vec<String> {
+pub(super) fn violations(template: &Template) -> Vec<String> {
     let mut found = Vec::new();
     for resource in template.resources() {
         if ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"].contains(&resource.kind) {

@@ -21,7 +21,7 @@ const DURABLE_KINDS: [&str; 5] = [
 const EMULATOR_ONLY: &str = "MakesExchangeBucket";
 
 /// Returns the violations, one sentence each.
-pub(super) fn complaints(template: &Template) -> Vec<String> {
+pub(super) fn violations(template: &Template) -> Vec<String> {
     let mut found = Vec::new();
     let disposable =
         DISPOSABLE.map(|name| json!({ "Fn::Equals": [{ "Ref": "Environment" }, name] }));
@@ -58,11 +58,11 @@ fn has_fixed_name(resource: Resource<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::check::template::tests::{Project, assert_complaints};
+    use crate::check::template::tests::{Project, assert_violations};
 
     #[test]
     fn environment_that_is_neither_local_nor_dev_must_be_protected() {
-        assert_complaints(
+        assert_violations(
             &Project::unmodified().template(
                 "IsProduction: !Not [!Or [!Equals [!Ref Environment, local], !Equals [!Ref Environment, dev]]]",
                 "IsProduction: !Equals [!Ref Environment, prod]",
@@ -75,7 +75,7 @@ mod tests {
     fn secret_without_a_deletion_policy_is_reported() {
         let secret = "  OrdsSecret:\n    Type: AWS::SecretsManager::Secret\n";
         let policies = "    DeletionPolicy: !If [IsProduction, RetainExceptOnCreate, Delete]\n    UpdateReplacePolicy: !If [IsProduction, Retain, Delete]\n";
-        assert_complaints(
+        assert_violations(
             &Project::unmodified().template(&format!("{secret}{policies}"), secret),
             &[
                 "OrdsSecret must have the DeletionPolicy RetainExceptOnCreate in production only",
@@ -88,7 +88,7 @@ mod tests {
     fn retained_fixed_name_after_failed_creation_is_reported() {
         let queue =
             "  AuditQueue:\n    Type: AWS::SQS::Queue\n    DeletionPolicy: !If [IsProduction, ";
-        assert_complaints(
+        assert_violations(
             &Project::unmodified().template(
                 &format!("{queue}RetainExceptOnCreate, Delete]"),
                 &format!("{queue}Retain, Delete]"),

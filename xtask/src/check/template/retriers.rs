@@ -28,7 +28,7 @@ const LOCKED: FailureCode = FailureCode::DestinationLocked;
 const STEP_TRIES: u64 = 3;
 
 /// Returns the violations in the retriers of a task that calls a function.
-pub(super) fn task_complaints(task: &State) -> Vec<String> {
+pub(super) fn task_violations(task: &State) -> Vec<String> {
     let mut found = Vec::new();
     let mut seen = std::collections::BTreeSet::new();
     for retrier in &task.retry {
@@ -66,7 +66,7 @@ pub(super) fn task_complaints(task: &State) -> Vec<String> {
 }
 
 /// Returns the violations in the template's numbers of retries.
-pub(super) fn machine_complaints(
+pub(super) fn machine_violations(
     template: &Template,
     machine: Resource<'_>,
     definition: &Definition,
@@ -82,7 +82,7 @@ pub(super) fn machine_complaints(
                     finalize_retries = Some(count);
                 }
                 Ok(count) => step_retries = step_retries.max(count),
-                Err(complaint) => found.push(format!("{}: {name}: {complaint}", definition.path)),
+                Err(violation) => found.push(format!("{}: {name}: {violation}", definition.path)),
             }
         }
     }
@@ -125,39 +125,39 @@ fn default_retries(template: &Template, value: &Value) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::check::template::tests::{Project, assert_complaints};
+    use crate::check::template::tests::{Project, assert_violations};
 
     const THROTTLING_RETRIER: &str = "\"ErrorEquals\": [\"Lambda.TooManyRequestsException\"],\n          \"IntervalSeconds\": 30,";
 
     #[test]
     fn throttling_without_a_separate_long_retrier_is_reported() {
-        let complaint = "statemachine/transfer.asl.json: Push does not retry \
+        let violation = "statemachine/transfer.asl.json: Push does not retry \
                          Lambda.TooManyRequestsException in a retrier of its own, 100 times, 30 s apart";
-        assert_complaints(
+        assert_violations(
             &Project::unmodified()
                 .workflow(THROTTLING_RETRIER, &THROTTLING_RETRIER.replace("30,", "1,")),
-            &[complaint],
+            &[violation],
         );
         let shared = THROTTLING_RETRIER.replace("ion\"]", "ion\", \"Lambda.ServiceException\"]");
-        assert_complaints(
+        assert_violations(
             &Project::unmodified().workflow(THROTTLING_RETRIER, &shared),
             &[
                 "statemachine/transfer.asl.json: Push names Lambda.ServiceException in two retriers",
-                complaint,
+                violation,
             ],
         );
     }
 
     #[test]
     fn process_failure_without_a_retrier_is_reported() {
-        assert_complaints(
+        assert_violations(
             &Project::unmodified().workflow("\"Runtime.OutOfMemory\", ", ""),
             &[
                 "statemachine/transfer.asl.json: Push does not retry Runtime.OutOfMemory",
                 "statemachine/transfer.asl.json: Push does not retry Runtime.OutOfMemory 5 times",
             ],
         );
-        assert_complaints(
+        assert_violations(
             &Project::unmodified().workflow(", \"Lambda.ClientExecutionTimeoutException\"", ""),
             &[
                 "statemachine/transfer.asl.json: Push does not retry Lambda.ClientExecutionTimeoutException",
@@ -167,19 +167,19 @@ mod tests {
 
     #[test]
     fn number_of_tries_without_a_parameter_is_reported() {
-        let complaints = Project::unmodified().workflow("${StepRetries}", "2").complaints();
-        assert_eq!(complaints.len(), 1, "{complaints:?}");
-        assert!(complaints[0].contains("Push retries SOURCE_UNAVAILABLE"), "{complaints:?}");
+        let violations = Project::unmodified().workflow("${StepRetries}", "2").violations();
+        assert_eq!(violations.len(), 1, "{violations:?}");
+        assert!(violations[0].contains("Push retries SOURCE_UNAVAILABLE"), "{violations:?}");
         assert!(
-            complaints[0].ends_with("without a parameter for the number of tries"),
-            "{complaints:?}"
+            violations[0].ends_with("without a parameter for the number of tries"),
+            "{violations:?}"
         );
     }
 
     #[test]
     fn number_of_tries_that_differs_from_its_parameter_is_reported() {
         let by_step = "StepRetries: !FindInMap [Tries, !Ref StepTries, Retries]";
-        let fixed = Project::unmodified().template(by_step, "StepRetries: 2").complaints();
+        let fixed = Project::unmodified().template(by_step, "StepRetries: 2").violations();
         assert!(
             fixed.contains(
                 &"statemachine/transfer.asl.json: Push: 2 is not a parameter's number of tries"
@@ -188,13 +188,13 @@ mod tests {
             "{fixed:?}"
         );
         let more = Project::unmodified().template("\"3\": { Retries: 2 }", "\"3\": { Retries: 3 }");
-        let complaint = "StepTries of 3 does not map to one retry less";
-        assert!(more.complaints().iter().any(|reported| reported.ends_with(complaint)));
+        let violation = "StepTries of 3 does not map to one retry less";
+        assert!(more.violations().iter().any(|reported| reported.ends_with(violation)));
     }
 
     #[test]
     fn default_tries_match_the_contract_and_finalize_has_more() {
-        assert_complaints(
+        assert_violations(
             &Project::unmodified().template(
                 "  StepTries:\n    Description: Tries of a step of the workflow while its failure may pass, the first one included. A step whose process dies has six.\n    Type: Number\n    Default: 3",
                 "  StepTries:\n    Type: Number\n    Default: 11",

@@ -29,7 +29,7 @@ const LOCAL_ONLY: [&str; 2] = ["EmulatorGatewayResponses", "WebhookAllowLoopback
 /// Settings of one environment.
 #[derive(Debug)]
 pub(super) struct Environment {
-    /// Name in complaints.
+    /// Name in violations.
     pub(super) name: String,
     /// Overridden values by parameter.
     pub(super) overrides: BTreeMap<String, String>,
@@ -70,21 +70,21 @@ pub(super) fn parse_samconfig(text: &str) -> Result<Vec<Environment>> {
 }
 
 /// Returns the violations, one sentence each.
-pub(super) fn complaints(template: &Template, environments: &[Environment]) -> Vec<String> {
+pub(super) fn violations(template: &Template, environments: &[Environment]) -> Vec<String> {
     let mut found = broken_rules("the defaults", &|name| default_value(template, name));
     for environment in environments {
         let value = |name: &str| {
             environment.overrides.get(name).cloned().or_else(|| default_value(template, name))
         };
         let name = environment.name.as_str();
-        found.extend(parameter_complaints(template, environment));
+        found.extend(parameter_violations(template, environment));
         found.extend(broken_rules(name, &value));
         let environment_kind = value("Environment").unwrap_or_default();
         if environment_kind != LOCAL {
-            found.extend(deployed_complaints(template, name, &value));
+            found.extend(deployed_violations(template, name, &value));
         }
         if !NON_PRODUCTION.contains(&environment_kind.as_str()) {
-            found.extend(production_complaints(template, name, &value));
+            found.extend(production_violations(template, name, &value));
         }
         let is_empty = |name: &str| value(name).unwrap_or_default().is_empty();
         if !is_empty("OidcIssuer") && is_empty("OidcAudience") {
@@ -98,7 +98,7 @@ pub(super) fn complaints(template: &Template, environments: &[Environment]) -> V
 }
 
 /// Checks that each value is allowed by its parameter and that no required value is missing.
-fn parameter_complaints(template: &Template, environment: &Environment) -> Vec<String> {
+fn parameter_violations(template: &Template, environment: &Environment) -> Vec<String> {
     let Environment { name, overrides } = environment;
     let mut found = Vec::new();
     for (parameter, value) in overrides {
@@ -137,7 +137,7 @@ fn broken_rules(name: &str, value: &dyn Fn(&str) -> Option<String>) -> Vec<Strin
 }
 
 /// Checks an environment on AWS: services are called with TLS, and no emulator setting is enabled.
-fn deployed_complaints(
+fn deployed_violations(
     template: &Template,
     name: &str,
     value: &dyn Fn(&str) -> Option<String>,
@@ -158,7 +158,7 @@ fn deployed_complaints(
 }
 
 /// Checks that a production environment can take SCV's polls and that its data is protected.
-fn production_complaints(
+fn production_violations(
     template: &Template,
     name: &str,
     value: &dyn Fn(&str) -> Option<String>,
@@ -202,7 +202,7 @@ fn text(value: &Value) -> String {
 mod tests {
     use docferry_domain::settings::{DEPLOYMENT_RULES, RULES};
 
-    use crate::check::template::tests::{Project, TEMPLATE, assert_complaints};
+    use crate::check::template::tests::{Project, TEMPLATE, assert_violations};
     use crate::template::Template;
 
     const PROD: &str = "\"Environment=prod\",";
@@ -213,12 +213,12 @@ mod tests {
 
     #[test]
     fn contradictory_settings_of_an_environment_are_reported() {
-        assert_complaints(
+        assert_violations(
             &prod("RecordTtlHours=27"),
             &["prod: RecordTtlHours must be at least JobTtlHours and TransferDeadlineSeconds \
                together: a record must outlive its job and the longest run"],
         );
-        assert_complaints(
+        assert_violations(
             &prod("FileIdMin=200000000"),
             &["prod: FileIdMin must not be greater than FileIdMax: no document could be asked for"],
         );
@@ -227,10 +227,10 @@ mod tests {
     #[test]
     fn contradictory_defaults_are_reported() {
         let ttl = "    Default: 168\n    MinValue: 1\n    MaxValue: 8760";
-        let complaints =
-            Project::unmodified().template(ttl, &ttl.replace("168", "24")).complaints();
-        assert!(complaints[0].starts_with("the defaults: RecordTtlHours"), "{complaints:?}");
-        assert_eq!(complaints.len(), 4, "the defaults and three environments: {complaints:?}");
+        let violations =
+            Project::unmodified().template(ttl, &ttl.replace("168", "24")).violations();
+        assert!(violations[0].starts_with("the defaults: RecordTtlHours"), "{violations:?}");
+        assert_eq!(violations.len(), 4, "the defaults and three environments: {violations:?}");
     }
 
     #[test]
@@ -243,11 +243,11 @@ mod tests {
 
     #[test]
     fn http_endpoint_outside_local_is_reported() {
-        assert_complaints(
+        assert_violations(
             &Project::unmodified().samconfig("https://ords.example.org", "http://ords.example.org"),
             &["prod: OrdsBaseUrl must be an https URL"],
         );
-        assert_complaints(
+        assert_violations(
             &Project::unmodified().samconfig("https://store.dev.example.org", "http://10.0.0.1"),
             &["dev: ExchangeEndpointUrl must be an https URL"],
         );
@@ -255,11 +255,11 @@ mod tests {
 
     #[test]
     fn emulator_setting_outside_local_is_reported() {
-        assert_complaints(
+        assert_violations(
             &prod("EmulatorGatewayResponses=true"),
             &["prod: EmulatorGatewayResponses is for the environment local only"],
         );
-        assert_complaints(
+        assert_violations(
             &prod("WebhookAllowLoopback=true"),
             &["prod: WebhookAllowLoopback is for the environment local only"],
         );
@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn issuer_without_an_audience_is_reported() {
-        assert_complaints(
+        assert_violations(
             &prod("OidcIssuer=https://id.example.org"),
             &["prod: OidcAudience is required with OidcIssuer"],
         );
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn unprotected_exchange_bucket_in_production_is_reported() {
-        assert_complaints(
+        assert_violations(
             &prod("CreateExchangeBucket=true"),
             &["prod: CreateExchangeBucket creates an unprotected bucket"],
         );
@@ -283,10 +283,10 @@ mod tests {
 
     #[test]
     fn value_outside_the_range_of_its_parameter_is_reported() {
-        assert_complaints(&prod("StepTries=0"), &["prod: StepTries does not allow 0"]);
-        assert_complaints(&prod("JobTtlHours=73"), &["prod: JobTtlHours does not allow 73"]);
-        assert_complaints(&prod("JobTtl=24"), &["prod: JobTtl is not a parameter of the template"]);
-        assert_complaints(
+        assert_violations(&prod("StepTries=0"), &["prod: StepTries does not allow 0"]);
+        assert_violations(&prod("JobTtlHours=73"), &["prod: JobTtlHours does not allow 73"]);
+        assert_violations(&prod("JobTtl=24"), &["prod: JobTtl is not a parameter of the template"]);
+        assert_violations(
             &Project::unmodified().samconfig("    \"GraphTenantId=example.org\",\n", ""),
             &["prod: GraphTenantId is required"],
         );
@@ -294,7 +294,7 @@ mod tests {
 
     #[test]
     fn production_limits_below_the_polls_of_scv_are_reported() {
-        assert_complaints(
+        assert_violations(
             &Project::unmodified()
                 .samconfig("ApiRateLimit=1500", "ApiRateLimit=50")
                 .samconfig("ReadRatePerService=90000", "ReadRatePerService=30000")

@@ -49,7 +49,7 @@ impl Project {
         self
     }
 
-    pub(super) fn complaints(&self) -> Vec<String> {
+    pub(super) fn violations(&self) -> Vec<String> {
         let paths = Paths::of_workspace().unwrap();
         let definitions = self.definitions.iter();
         let sources = Sources {
@@ -59,19 +59,19 @@ impl Project {
             code: Code::of_project(&paths.root).unwrap(),
             environments: settings::parse_samconfig(&self.samconfig).unwrap(),
         };
-        sources.complaints().into_iter().flat_map(|(_, complaints)| complaints).collect()
+        sources.violations().into_iter().flat_map(|(_, violations)| violations).collect()
     }
 }
 
-pub(super) fn assert_complaints(project: &Project, complaints: &[&str]) {
-    assert_eq!(project.complaints(), complaints);
+pub(super) fn assert_violations(project: &Project, violations: &[&str]) {
+    assert_eq!(project.violations(), violations);
 }
 
 #[test]
-fn template_of_the_project_has_no_complaints() {
+fn template_of_the_project_has_no_violations() {
     let paths = Paths::of_workspace().unwrap();
-    for (title, complaints) in Sources::of_project(&paths).unwrap().complaints() {
-        assert_eq!(complaints, Vec::<String>::new(), "{title}");
+    for (title, violations) in Sources::of_project(&paths).unwrap().violations() {
+        assert_eq!(violations, Vec::<String>::new(), "{title}");
     }
 }
 
@@ -81,12 +81,12 @@ const PUSH_RIGHTS: &str = "Action: [dynamodb:ConditionCheckItem, dynamodb:Delete
 
 #[test]
 fn wildcard_permission_is_reported() {
-    assert_complaints(
+    assert_violations(
         &Project::unmodified()
             .template(PUSH_RIGHTS, &PUSH_RIGHTS.replace(']', ", \"dynamodb:*\"]")),
         &["PushRole contains a wildcard: dynamodb:*"],
     );
-    assert_complaints(
+    assert_violations(
         &Project::unmodified().template(
             "Resource: !Sub ${TransfersTable.Arn}/index/unfinished",
             "Resource: !Sub ${TransfersTable.Arn}/index/*",
@@ -100,7 +100,7 @@ fn wildcard_permission_is_reported() {
 
 #[test]
 fn unneeded_permission_is_reported() {
-    assert_complaints(
+    assert_violations(
         &Project::unmodified().template(
             PUSH_RIGHTS,
             &PUSH_RIGHTS.replace("dynamodb:UpdateItem", "dynamodb:PutItem, dynamodb:UpdateItem"),
@@ -111,7 +111,7 @@ fn unneeded_permission_is_reported() {
 
 #[test]
 fn call_without_a_permission_is_reported() {
-    assert_complaints(
+    assert_violations(
         &Project::unmodified()
             .template("Action: [kms:Decrypt, kms:Encrypt]", "Action: kms:Decrypt"),
         &["UploadRole lacks kms:Encrypt on SessionKey"],
@@ -123,7 +123,7 @@ fn difference_between_call_table_and_code_is_reported() {
     let pushes = "push         dynamodb        TransfersTable                    \
                   ConditionCheckItem DeleteItem GetItem UpdateItem";
     let rereads = pushes.replace("UpdateItem", "Query");
-    assert_complaints(
+    assert_violations(
         &Project::unmodified().calls(pushes, &rereads),
         &[
             "push calls dynamodb:UpdateItem, which calls.txt does not list",
@@ -142,7 +142,7 @@ fn key_usable_in_any_encryption_context_is_reported() {
     let present = "\"Null\": !If [SeesEncryptionContext, { \"kms:EncryptionContext:transferId\": \"false\" }, !Ref AWS::NoValue]";
     let sees = "!Not [!Equals [!Ref EmulatorGatewayResponses, \"true\"]]";
     for (condition, without) in [(only, "# none"), (present, "# none"), (sees, "!Equals [a, b]")] {
-        assert_complaints(
+        assert_violations(
             &Project::unmodified().template(condition, without),
             &[
                 "FinalizeRole may use kms:Decrypt in any encryption context",
@@ -156,7 +156,7 @@ fn key_usable_in_any_encryption_context_is_reported() {
 
 #[test]
 fn missing_and_unused_variables_are_reported() {
-    assert_complaints(
+    assert_violations(
         &Project::unmodified().template(
             "          TRANSFERS_TABLE: !Ref TransfersTable\n          DEADLINE_BASE",
             "          TABLE_NAME: !Ref TransfersTable\n          DEADLINE_BASE",
@@ -170,7 +170,7 @@ fn missing_and_unused_variables_are_reported() {
 
 #[test]
 fn variable_for_an_uncalled_resource_is_reported() {
-    assert_complaints(
+    assert_violations(
         &Project::unmodified().calls(
             "push         secretsmanager  OrdsSecret                        GetSecretValue\n",
             "",
@@ -184,7 +184,7 @@ fn variable_for_an_uncalled_resource_is_reported() {
 
 #[test]
 fn task_timeout_not_above_the_function_timeout_is_reported() {
-    assert_complaints(
+    assert_violations(
         &Project::unmodified()
             .workflow("\"TimeoutSeconds\": 90", "\"TimeoutSeconds\": 60")
             .workflow("\"TimeoutSeconds\": 930", "\"TimeoutSeconds\": 900"),
@@ -200,14 +200,14 @@ fn task_without_a_timeout_is_reported() {
     let project = Project::unmodified().workflow("      \"TimeoutSeconds\": 930,\n", "");
     assert!(
         project
-            .complaints()
+            .violations()
             .contains(&"statemachine/transfer.asl.json: Upload has no TimeoutSeconds".to_owned())
     );
 }
 
 #[test]
 fn task_with_an_unknown_function_is_reported() {
-    assert_complaints(
+    assert_violations(
         &Project::unmodified().template(
             "PollFunctionArn: !GetAtt PollFunction.Arn",
             "PollFunctionArn: !GetAtt Poll.Arn",
@@ -217,7 +217,7 @@ fn task_with_an_unknown_function_is_reported() {
             "TransferStateMachineRole needlessly allows lambda:InvokeFunction on PollFunction",
         ],
     );
-    assert_complaints(
+    assert_violations(
         &Project::unmodified()
             .template("DefinitionUri: statemachine/transfer.asl.json", "DefinitionUri: gone.json"),
         &[
@@ -230,11 +230,11 @@ fn task_with_an_unknown_function_is_reported() {
 #[test]
 fn missing_and_surplus_permissions_of_a_state_machine_are_reported() {
     let poll = "                  - !GetAtt PollFunction.Arn\n";
-    assert_complaints(
+    assert_violations(
         &Project::unmodified().template(poll, ""),
         &["TransferStateMachineRole lacks lambda:InvokeFunction on PollFunction"],
     );
-    assert_complaints(
+    assert_violations(
         &Project::unmodified().template(poll, &poll.replace("Poll", "Sweep")),
         &[
             "TransferStateMachineRole lacks lambda:InvokeFunction on PollFunction",
@@ -245,7 +245,7 @@ fn missing_and_surplus_permissions_of_a_state_machine_are_reported() {
 
 #[test]
 fn function_without_a_log_group_is_reported() {
-    assert_complaints(
+    assert_violations(
         &Project::unmodified()
             .template("      LoggingConfig: { LogGroup: !Ref PollLogGroup }\n", ""),
         &[
@@ -264,14 +264,14 @@ fn resource_without_tags_is_reported() {
     let tables = ["DocumentsTable", "TransfersTable"];
     let missing_tags =
         |table| ["project", "environment"].map(|tag| format!("{table} lacks the tag {tag}"));
-    let complaints = tables.into_iter().flat_map(missing_tags).collect::<Vec<_>>();
-    assert_complaints(
+    let violations = tables.into_iter().flat_map(missing_tags).collect::<Vec<_>>();
+    assert_violations(
         &Project::unmodified().template(&format!("{before}{tags}"), before),
-        &complaints.iter().map(String::as_str).collect::<Vec<_>>(),
+        &violations.iter().map(String::as_str).collect::<Vec<_>>(),
     );
     let function_tags =
         "    Tags: { project: docferry, environment: !Ref Environment }\n\nResources:";
-    let untagged = Project::unmodified().template(function_tags, "\nResources:").complaints();
+    let untagged = Project::unmodified().template(function_tags, "\nResources:").violations();
     assert!(untagged.contains(&"PollFunction lacks the tag project".to_owned()), "{untagged:?}");
     let functions = TEMPLATE.matches("Type: AWS::Serverless::Function").count();
     assert_eq!(untagged.len(), 2 * functions);
@@ -281,14 +281,14 @@ fn resource_without_tags_is_reported() {
 fn shared_roles_and_policies_outside_roles_are_reported() {
     let project =
         Project::unmodified().template("Role: !GetAtt PollRole.Arn", "Role: !GetAtt PushRole.Arn");
-    let complaints = project.complaints();
-    for complaint in [
+    let violations = project.violations();
+    for violation in [
         "PollRole is the role of 0 functions or state machines, not of one",
         "PushRole is the role of 2 functions or state machines, not of one",
     ] {
-        assert!(complaints.contains(&complaint.to_owned()), "{complaints:?}");
+        assert!(violations.contains(&violation.to_owned()), "{violations:?}");
     }
-    assert_complaints(
+    assert_violations(
         &Project::unmodified().template(
             "      FunctionName: !Sub ${AWS::StackName}-poll\n",
             "      FunctionName: !Sub ${AWS::StackName}-poll\n      Policies: [AmazonS3FullAccess]\n",
@@ -343,8 +343,8 @@ Outputs:"#;
 fn nested_state_machine_needs_permissions_to_start_and_wait() {
     let mut project = Project::unmodified().template("\nOutputs:", BATCH_RESOURCES);
     project.definitions.insert(0, ("statemachine/batch.asl.json", BATCH.to_owned()));
-    assert_complaints(&project, &[]);
-    assert_complaints(
+    assert_violations(&project, &[]);
+    assert_violations(
         &project
             .template("[states:DescribeExecution, states:StopExecution]", "states:StopExecution"),
         &[

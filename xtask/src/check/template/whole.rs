@@ -32,14 +32,14 @@ const STATE_ERRORS: [&str; 3] = ["States.ALL", "States.TaskFailed", "States.Time
 const FALLIBLE: [&str; 3] = ["Task", "Map", "Parallel"];
 
 /// Returns the violations, one sentence each.
-pub(super) fn complaints(definition: &Definition) -> Vec<String> {
+pub(super) fn violations(definition: &Definition) -> Vec<String> {
     let levels = definition.machine.levels();
-    let complaints = levels.into_iter().flat_map(level_complaints);
-    complaints.map(|complaint| format!("{}: {complaint}", definition.path)).collect()
+    let violations = levels.into_iter().flat_map(level_violations);
+    violations.map(|violation| format!("{}: {violation}", definition.path)).collect()
 }
 
 /// Checks the states of one machine. Transitions may lead only to states of the same machine.
-fn level_complaints(machine: &Machine) -> Vec<String> {
+fn level_violations(machine: &Machine) -> Vec<String> {
     let mut found = Vec::new();
     let mut reached = BTreeSet::from([machine.start_at.as_str()]);
     if !machine.states.contains_key(&machine.start_at) {
@@ -60,14 +60,14 @@ fn level_complaints(machine: &Machine) -> Vec<String> {
         if state.comment.is_none() {
             found.push(format!("{name} has no Comment"));
         }
-        let mut complaints = Vec::new();
+        let mut violations = Vec::new();
         if FALLIBLE.contains(&state.r#type.as_str()) && !catches_all(state) {
-            complaints.push("does not catch States.ALL".to_owned());
+            violations.push("does not catch States.ALL".to_owned());
         }
         if state.r#type == "Task" {
-            complaints.extend(error_complaints(state));
+            violations.extend(error_violations(state));
         }
-        found.extend(complaints.into_iter().map(|complaint| format!("{name} {complaint}")));
+        found.extend(violations.into_iter().map(|violation| format!("{name} {violation}")));
     }
     for name in machine.states.keys().filter(|name| !reached.contains(name.as_str())) {
         found.push(format!("{name} is unreachable"));
@@ -88,7 +88,7 @@ fn catches_all(state: &State) -> bool {
 
 /// Checks that the errors which a task names exist, and that exactly the temporary ones are
 /// retried.
-fn error_complaints(state: &State) -> Vec<String> {
+fn error_violations(state: &State) -> Vec<String> {
     let mut found = Vec::new();
     let named = |matchers: &[RetryOrCatch]| -> BTreeSet<String> {
         matchers.iter().flat_map(|matcher| matcher.error_equals.clone()).collect()
@@ -125,7 +125,7 @@ fn error_complaints(state: &State) -> Vec<String> {
     for name in function_errors.filter(|name| !retried.contains(**name)) {
         found.push(format!("does not retry {name}"));
     }
-    found.extend(retriers::task_complaints(state));
+    found.extend(retriers::task_violations(state));
     found
 }
 
@@ -134,15 +134,15 @@ mod tests {
     use super::*;
     use crate::check::template::tests::TRANSFER;
 
-    fn complaints_about(text: &str) -> Vec<String> {
-        complaints(&Definition::parse("x", text).unwrap())
+    fn violations_about(text: &str) -> Vec<String> {
+        violations(&Definition::parse("x", text).unwrap())
     }
 
     #[test]
     fn unknown_targets_and_unreachable_states_are_reported() {
         let broken = TRANSFER.replace(r#""Default": "WaitForArrival""#, r#""Default": "Nowhere""#);
         assert_eq!(
-            complaints_about(&broken),
+            violations_about(&broken),
             [
                 "x: HasArrived leads to Nowhere, which does not exist",
                 "x: WaitForArrival is unreachable"
@@ -154,7 +154,7 @@ mod tests {
     fn misspelled_error_name_is_reported_as_unknown_and_not_retried() {
         let broken = TRANSFER.replacen("SOURCE_UNAVAILABLE", "SOURCE_UNAVAILBLE", 1);
         assert_eq!(
-            complaints_about(&broken),
+            violations_about(&broken),
             [
                 "x: Push names the error SOURCE_UNAVAILBLE, which does not exist",
                 "x: Push does not retry SOURCE_UNAVAILABLE"
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn task_without_a_catch_all_is_reported() {
         let broken = TRANSFER.replacen(r#"["States.ALL"]"#, r#"["States.TaskFailed"]"#, 1);
-        assert_eq!(complaints_about(&broken), ["x: Push does not catch States.ALL"]);
+        assert_eq!(violations_about(&broken), ["x: Push does not catch States.ALL"]);
     }
 
     #[test]
@@ -179,7 +179,7 @@ mod tests {
             "ItemProcessor": {inner}, "End": true }} }} }}"#
         );
         assert_eq!(
-            complaints_about(&outer),
+            violations_about(&outer),
             ["x: Each does not catch States.ALL", "x: One leads to Gone, which does not exist"]
         );
     }

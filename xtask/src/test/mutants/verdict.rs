@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::super::Counts;
 use super::header::TestName;
+use crate::test::step::Counts;
 
 /// Result of one test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Build;
+use super::build::Build;
 use crate::deploy::{Cloud, KeyPair};
 use crate::emulator::{Emulator, REGION, credentials};
 use crate::paths::Paths;
@@ -41,7 +41,7 @@ pub(crate) struct TestFile {
 
 /// Everything that a benchmark has started. Dropping it stops all of it.
 #[derive(Debug)]
-pub(crate) struct Ground {
+pub(crate) struct BenchStack {
     pub(crate) build: Build,
     pub(crate) paths: Paths,
     pub(crate) tools: Tools,
@@ -52,11 +52,11 @@ pub(crate) struct Ground {
     pub(crate) emulator: Emulator,
     http: reqwest::Client,
     /// Number of files so far; each gets a new name.
-    parcels: AtomicU64,
+    test_files: AtomicU64,
     folder: Folder,
 }
 
-impl Ground {
+impl BenchStack {
     /// Starts the environment from built binaries.
     pub(crate) fn start(paths: &Paths, tools: &Tools, build: Build) -> Result<Self> {
         let folder = Folder::take(&paths.target.join("bench"))?;
@@ -82,7 +82,7 @@ impl Ground {
             s3,
             emulator,
             http: reqwest::Client::builder().no_proxy().build()?,
-            parcels: AtomicU64::default(),
+            test_files: AtomicU64::default(),
             folder,
         })
     }
@@ -105,7 +105,7 @@ impl Ground {
     }
 
     /// Adds a new object to the bucket and removes the data of earlier runs.
-    pub(crate) async fn parcel(&self, size: u64) -> Result<TestFile> {
+    pub(crate) async fn test_file(&self, size: u64) -> Result<TestFile> {
         for (simulator, resource) in [
             (&self.s3, "objects"),
             (&self.s3, "requests"),
@@ -115,7 +115,7 @@ impl Ground {
             let url = format!("{}/{resource}", simulator.service.admin);
             self.http.delete(url).send().await?.error_for_status()?;
         }
-        let name = format!("bench-{}.bin", self.parcels.fetch_add(1, Ordering::Relaxed));
+        let name = format!("bench-{}.bin", self.test_files.fetch_add(1, Ordering::Relaxed));
         let url = format!("{}/objects/{name}?size={size}", self.s3.service.admin);
         let object: Value = self.http.put(url).send().await?.error_for_status()?.json().await?;
         let etag = object["etag"].as_str().context("the object has no ETag")?.to_owned();
@@ -123,14 +123,13 @@ impl Ground {
     }
 
     /// Returns the uploaded file, as the simulated Graph describes it.
-    pub(crate) async fn delivered(&self, parcel: &TestFile) -> Result<Value> {
+    pub(crate) async fn delivered(&self, test_file: &TestFile) -> Result<Value> {
         let files = self.admin(&self.graph, "files").await?;
-        let found = files
-            .as_array()
-            .into_iter()
-            .flatten()
-            .find(|file| file["path"] == parcel.name.as_str() && file["size"] == parcel.size);
-        found.cloned().with_context(|| format!("{} did not arrive whole: {files}", parcel.name))
+        let found =
+            files.as_array().into_iter().flatten().find(|file| {
+                file["path"] == test_file.name.as_str() && file["size"] == test_file.size
+            });
+        found.cloned().with_context(|| format!("{} did not arrive whole: {files}", test_file.name))
     }
 
     /// Returns the operations that a simulator has logged since the file was added.

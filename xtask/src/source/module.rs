@@ -1,0 +1,60 @@
+//! Modules and what their names stand for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Index of a module in [`Workspace::modules`].
+pub(crate) type ModuleId = usize;
+
+/// Modules of several crates. Code that is compiled for tests only is left out.
+#[derive(Default)]
+pub(crate) struct Workspace {
+    pub(crate) modules: Vec<Module>,
+    /// Root module of each library, by the name that paths use: `docferry_app`.
+    pub(super) libraries: BTreeMap<String, ModuleId>,
+    /// Root modules of the programs, by file.
+    pub(super) programs: BTreeMap<PathBuf, ModuleId>,
+}
+
+/// A module: a file, or a block `mod name { … }` in one.
+pub(crate) struct Module {
+    pub(crate) file: PathBuf,
+    /// Root of the module's crate.
+    pub(super) root: ModuleId,
+    pub(super) parent: Option<ModuleId>,
+    pub(crate) children: BTreeMap<String, ModuleId>,
+    /// Names of the items that the module defines, without its child modules.
+    pub(super) definitions: BTreeSet<String>,
+    /// Whether a macro may define items whose names are unknown.
+    pub(super) has_item_macro: bool,
+    pub(super) imports: Vec<Import>,
+    /// Items without `use` declarations and without child modules.
+    pub(crate) items: Vec<syn::Item>,
+}
+
+/// One name that a `use` declaration brings into scope.
+#[derive(Debug)]
+pub(super) struct Import {
+    pub(super) path: Vec<String>,
+    /// Name in scope; `None` for a glob.
+    pub(super) name: Option<String>,
+    pub(super) line: usize,
+}
+
+/// Definition that a path names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    Module(ModuleId),
+    /// An item of a module, followed by the rest of the path: a variant or an associated function.
+    Item {
+        module: ModuleId,
+        path: Vec<String>,
+    },
+}
+
+impl Workspace {
+    /// Returns the root module of the program whose `main` is in this file.
+    pub(crate) fn program(&self, file: &Path) -> Option<ModuleId> {
+        self.programs.get(file).copied()
+    }
+}
