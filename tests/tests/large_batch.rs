@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use docferry_app::batch::{NewBatch, initiate_batch};
-use docferry_app::ports::{BatchStore as _, Clock, SlotStore as _};
+use docferry_app::ports::{Adapters, BatchStore as _, Clock, SlotAdapters, SlotStore as _};
 use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_app::transfer::create::{InitiateSettings, new_id};
+use docferry_aws::{DynamoTransferStore, StepFunctionsWorkflow};
 use docferry_domain::ids::{FileId, ObjectGuid};
 use docferry_domain::job::OnItemError;
 use docferry_domain::phase::Phase;
@@ -27,12 +28,26 @@ const SLOT_LIMITS: PoolLimits = PoolLimits::new(20, 10);
 const END_TIMEOUT: Duration = Duration::from_secs(500);
 
 /// Clock of the machine.
+#[derive(Debug)]
 struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         jiff::Zoned::now().timestamp()
     }
+}
+
+/// The adapters of the scheduler under test.
+#[derive(Debug)]
+enum TestAdapters {}
+
+impl Adapters for TestAdapters {
+    type Store = DynamoTransferStore;
+    type Clock = SystemClock;
+}
+
+impl SlotAdapters for TestAdapters {
+    type Workflow = StepFunctionsWorkflow;
 }
 
 #[tokio::test]
@@ -48,7 +63,7 @@ async fn two_hundred_documents_of_a_batch_respect_slot_limits() {
         sources.insert(sandbox.path_of(&name), document.sha256);
     }
     let (store, workflow) = (sandbox.cloud.store(), sandbox.cloud.workflow());
-    let scheduler = SlotScheduler {
+    let scheduler = SlotScheduler::<TestAdapters> {
         store: &store,
         workflow: &workflow,
         clock: &SystemClock,

@@ -7,7 +7,7 @@ mod common;
 
 use bytes::Bytes;
 use common::{GUID, MB, SETTINGS, bytes, record, start, world_with};
-use docferry_app::finish::{FinalizeSettings, Ports, finalize};
+use docferry_app::finish::{FinalizeSettings, FinishPorts, finalize};
 use docferry_app::job;
 use docferry_app::ports::{ConflictPolicy, Destination, Drive as _};
 use docferry_app::source::poll;
@@ -140,7 +140,8 @@ async fn ending_waits_for_a_put_in_flight() {
     let ids = std::slice::from_ref(&task.transfer_id);
     job::terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", ids).await.unwrap();
     let w = &world;
-    let ports = Ports { store: w, drive: w, staging: w, artifacts: w, sealer: w, clock: w };
+    let ports =
+        FinishPorts::<World> { store: w, drive: w, exchange: w, artifacts: w, sealer: w, clock: w };
     let finalize_once = async || {
         let settings = FinalizeSettings::default();
         finalize(&ports, &runner.scheduler(), settings, &task, Some("CANCELED")).await.unwrap()

@@ -8,10 +8,10 @@ use common::{MB, assert_invariants, bytes, record, start, world_with};
 use std::ops::Range;
 use std::sync::Arc;
 
-use docferry_app::delivery::upload::{Upload, upload};
+use docferry_app::delivery::upload::{UploadPorts, upload};
 use docferry_app::ports::{
-    ByteStream, Clock as _, ConflictPolicy, Destination, Drive as _, ExchangeError, ExchangeStore,
-    TransferStore as _,
+    Adapters, ByteStream, Clock as _, ConflictPolicy, Destination, Drive as _, ExchangeError,
+    ExchangeStore, TransferStore as _, UploadAdapters,
 };
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
@@ -190,6 +190,22 @@ impl ExchangeStore for CancelsOnRead {
     }
 }
 
+/// The world, except for its exchange bucket.
+#[derive(Debug)]
+enum Canceling {}
+
+impl Adapters for Canceling {
+    type Store = World;
+    type Clock = World;
+}
+
+impl UploadAdapters for Canceling {
+    type Drive = World;
+    type Exchange = CancelsOnRead;
+    type Sealer = World;
+    type Budget = World;
+}
+
 #[tokio::test(start_paused = true)]
 async fn cancel_is_checked_before_the_put() {
     let world = world_with(MB);
@@ -199,10 +215,10 @@ async fn cancel_is_checked_before_the_put() {
     docferry_app::source::poll::poll(&runner.scheduler(), &world, runner.rules, &task)
         .await
         .unwrap();
-    let ports = Upload {
+    let ports = UploadPorts::<Canceling> {
         store: world.clone(),
         drive: world.clone(),
-        staging: Arc::new(CancelsOnRead(world.clone(), task.transfer_id.clone())),
+        exchange: Arc::new(CancelsOnRead(world.clone(), task.transfer_id.clone())),
         sealer: world.clone(),
         clock: world.clone(),
         budget: world.clone(),

@@ -8,9 +8,10 @@ use common::{
     GUID, MB, assert_invariants, bytes, effect_index, record, start, start_for, world_with,
 };
 use docferry_app::ports::TransferStore as _;
-use docferry_app::source::push::push;
+use docferry_app::source::push::{PushPorts, push};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::phase::Phase;
+use docferry_domain::transfer::DeadlineRules;
 use docferry_testkit::{Fault, Mode, Runner, World};
 use jiff::SignedDuration;
 
@@ -139,18 +140,9 @@ async fn late_copy_pushed_by_another_transfer_is_removed() {
     let second = start_for(&world, "clerk@court.example").await.unwrap();
     let tasks = [start(&world).await, second];
     for task in &tasks {
-        push(
-            &world,
-            &world,
-            &world,
-            &world,
-            &docferry_domain::transfer::DeadlineRules::default(),
-            task,
-        )
-        .await
-        .unwrap()
-        .done()
-        .unwrap();
+        let w = &world;
+        let ports = PushPorts::<World> { store: w, source: w, exchange: w, clock: w };
+        push(&ports, &DeadlineRules::default(), task).await.unwrap().done().unwrap();
     }
     let runner = Runner::new(&world);
     for task in &tasks {

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use common::{SETTINGS, bytes};
-use docferry_app::finish::Ports;
+use docferry_app::finish::FinishPorts;
 use docferry_app::job::retry::retry_job;
 use docferry_app::job::{JobSettings, NewJob, cancel_job, initiate_job};
 use docferry_app::notification::webhook::{
@@ -19,7 +19,7 @@ use docferry_app::ports::{
     AuditQueue, Clock as _, IndexedDocument, QueueError, ReceiverError, Redelivery, WebhookQueue,
     WebhookReceiver,
 };
-use docferry_app::recovery::{SweepSettings, sweep};
+use docferry_app::recovery::{OutboxQueues, SweepSettings, sweep};
 use docferry_domain::ids::{FileId, TransferId};
 use docferry_domain::job::{OnItemError, WebhookNotification};
 use docferry_domain::person::Person;
@@ -144,10 +144,12 @@ impl WebhookQueue for RejectingQueue {
 async fn sweep_with(world: &World, queues: (&impl AuditQueue, &impl WebhookQueue)) {
     let runner = Runner::new(world);
     let w = world;
-    let ports = Ports { store: w, drive: w, staging: w, artifacts: w, sealer: w, clock: w };
+    let ports =
+        FinishPorts::<World> { store: w, drive: w, exchange: w, artifacts: w, sealer: w, clock: w };
     let stop_at = w.now() + SignedDuration::from_secs(300);
     let scheduler = runner.scheduler();
-    sweep(&ports, &scheduler, queues, SweepSettings::default(), stop_at).await.unwrap();
+    let queues = OutboxQueues { audit: queues.0, webhook: queues.1 };
+    sweep(&ports, &scheduler, &queues, SweepSettings::default(), stop_at).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,10 +7,12 @@ mod support;
 use std::collections::BTreeMap;
 
 use docferry_app::job::{Job, JobSettings, NewJob, initiate_job, job_of};
-use docferry_app::ports::{Clock as _, DocumentIndex, IndexedDocument, StoreError};
+use docferry_app::ports::{
+    Adapters, Clock as _, DocumentIndex, IndexedDocument, SlotAdapters, StoreError,
+};
 use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_app::transfer::create::InitiateSettings;
-use docferry_aws::StepFunctionsWorkflow;
+use docferry_aws::{DynamoTransferStore, StepFunctionsWorkflow};
 use docferry_domain::ids::FileId;
 use docferry_domain::job::OnItemError;
 use docferry_domain::person::Person;
@@ -50,6 +52,19 @@ fn job_request(count: u64) -> NewJob {
     }
 }
 
+/// The adapters of the scheduler under test.
+#[derive(Debug)]
+enum TestAdapters {}
+
+impl Adapters for TestAdapters {
+    type Store = DynamoTransferStore;
+    type Clock = World;
+}
+
+impl SlotAdapters for TestAdapters {
+    type Workflow = StepFunctionsWorkflow;
+}
+
 #[tokio::test]
 async fn status_costs_one_read_and_a_new_job_one_transaction() {
     let Some(emulator) = emulator() else { return };
@@ -60,8 +75,12 @@ async fn status_costs_one_read_and_a_new_job_one_transaction() {
     let client = aws_sdk_sfn::Client::new(&config(&wire.url).await);
     let workflow = StepFunctionsWorkflow::new(client, &arn);
     let world = World::default();
-    let scheduler =
-        SlotScheduler { store: &store, workflow: &workflow, clock: &world, limits: LIMITS.into() };
+    let scheduler = SlotScheduler::<TestAdapters> {
+        store: &store,
+        workflow: &workflow,
+        clock: &world,
+        limits: LIMITS.into(),
+    };
     let ttl = SignedDuration::from_hours(168);
     let initiate =
         InitiateSettings { transfer_deadline: SignedDuration::from_hours(4), record_ttl: ttl };

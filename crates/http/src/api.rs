@@ -1,5 +1,6 @@
 //! Dependencies of the routers that create or change transfers.
 
+use docferry_app::ports::SlotAdapters;
 use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_domain::slots::SlotLimits;
 use jiff::SignedDuration;
@@ -8,13 +9,13 @@ use crate::error::ApiError;
 
 /// Dependencies and settings of the routers that create or change transfers.
 #[derive(Debug)]
-pub struct TransferApi<S, W, C> {
+pub struct TransferApi<P: SlotAdapters> {
     /// Store of transfer records, the queue and the slots.
-    pub store: S,
+    pub store: P::Store,
     /// Starts workflow executions.
-    pub workflow: W,
+    pub workflow: P::Workflow,
     /// Source of the current time.
-    pub clock: C,
+    pub clock: P::Clock,
     /// Time for which the record of an ended transfer is retained.
     pub record_ttl: SignedDuration,
     /// Maximum number of transfers that hold a slot at once, for each pool.
@@ -23,13 +24,13 @@ pub struct TransferApi<S, W, C> {
     pub drain: bool,
 }
 
-impl<S, W, C> TransferApi<S, W, C> {
+impl<P: SlotAdapters> TransferApi<P> {
     /// Returns [`ApiError::Draining`] in drain mode.
     pub(crate) const fn ensure_not_draining(&self) -> Result<(), ApiError> {
         if self.drain { Err(ApiError::Draining) } else { Ok(()) }
     }
 
-    pub(crate) fn scheduler(&self) -> SlotScheduler<'_, S, W, C> {
+    pub(crate) fn scheduler(&self) -> SlotScheduler<'_, P> {
         let Self { store, workflow, clock, limits, .. } = self;
         SlotScheduler { store, workflow, clock, limits: *limits }
     }

@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use docferry_app::job::retry::{RetryResult, retry_job};
 use docferry_app::job::terminate;
 use docferry_app::job::{CancelResult, JobSettings, cancel_job};
-use docferry_app::ports::{Clock, Store, Workflow};
+use docferry_app::ports::{SlotAdapters, Store};
 use docferry_contract::job::{JobCanceling, JobRetried, time};
 use docferry_contract::scv::{TerminateRequest, Terminated};
 use docferry_domain::ids::TransferId;
@@ -33,41 +33,34 @@ pub struct RetrySettings {
 }
 
 /// State of the retry route.
-struct Retry<S, W, C> {
-    api: Arc<TransferApi<S, W, C>>,
+struct Retry<P: SlotAdapters> {
+    api: Arc<TransferApi<P>>,
     settings: RetrySettings,
 }
 
 /// Router of `POST /document/terminate`, `POST /v1/download/cancel/{jobId}` and
 /// `POST /v1/download/retry/{jobId}`.
-pub fn control_router<S, W, C>(api: TransferApi<S, W, C>, settings: RetrySettings) -> Router
-where
-    S: Store + 'static,
-    W: Workflow + 'static,
-    C: Clock + 'static,
-{
+pub fn control_router<P: SlotAdapters<Store: Store>>(
+    api: TransferApi<P>,
+    settings: RetrySettings,
+) -> Router {
     let api = Arc::new(api);
     let retries = Router::new()
-        .route("/v1/download/retry/{jobId}", post(retry::<S, W, C>))
+        .route("/v1/download/retry/{jobId}", post(retry::<P>))
         .with_state(Arc::new(Retry { api: Arc::clone(&api), settings }));
     let routes = Router::new()
-        .route("/document/terminate", post(terminate_transfers::<S, W, C>))
-        .route("/v1/download/cancel/{jobId}", post(cancel::<S, W, C>))
+        .route("/document/terminate", post(terminate_transfers::<P>))
+        .route("/v1/download/cancel/{jobId}", post(cancel::<P>))
         .with_state(api)
         .merge(retries);
     finish(routes)
 }
 
-async fn terminate_transfers<S, W, C>(
-    State(api): State<Arc<TransferApi<S, W, C>>>,
+async fn terminate_transfers<P: SlotAdapters<Store: Store>>(
+    State(api): State<Arc<TransferApi<P>>>,
     Service(owner): Service,
     request: Request,
-) -> Result<(StatusCode, Json<Terminated>), ApiError>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<(StatusCode, Json<Terminated>), ApiError> {
     let body = body::json(request).await?;
     let terminate_request = TerminateRequest::parse(&body).map_err(ApiError::Invalid)?;
     let transfer_ids = &terminate_request.transfer_ids;
@@ -75,16 +68,11 @@ where
     Ok((StatusCode::ACCEPTED, Json(Terminated::default())))
 }
 
-async fn cancel<S, W, C>(
-    State(api): State<Arc<TransferApi<S, W, C>>>,
+async fn cancel<P: SlotAdapters<Store: Store>>(
+    State(api): State<Arc<TransferApi<P>>>,
     Writer(owner): Writer,
     id: Result<Path<String>, PathRejection>,
-) -> Result<(StatusCode, Json<JobCanceling>), ApiError>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<(StatusCode, Json<JobCanceling>), ApiError> {
     let Path(id) = id.map_err(|_| ApiError::NotFound)?;
     let id: TransferId = id.parse().map_err(|_| ApiError::NotFound)?;
     match cancel_job(&api.scheduler(), api.record_ttl, &owner, &id).await? {
@@ -99,16 +87,11 @@ where
     }
 }
 
-async fn retry<S, W, C>(
-    State(state): State<Arc<Retry<S, W, C>>>,
+async fn retry<P: SlotAdapters<Store: Store>>(
+    State(state): State<Arc<Retry<P>>>,
     Writer(owner): Writer,
     id: Result<Path<String>, PathRejection>,
-) -> Result<Response, ApiError>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<Response, ApiError> {
     let Retry { api, settings } = &*state;
     let Path(id) = id.map_err(|_| ApiError::NotFound)?;
     let id: TransferId = id.parse().map_err(|_| ApiError::NotFound)?;

@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::routing::post;
 use axum::{Json, Router};
 use docferry_app::job::{first_accepted_job, initiate_idempotent};
-use docferry_app::ports::{Clock, Directory, DocumentIndex, Store, Workflow};
+use docferry_app::ports::{Directory, DocumentIndex, SlotAdapters, Store};
 use docferry_app::transfer::create::{InitiateSettings, initiate};
 use docferry_contract::scv::{UploadAccepted, UploadRequest};
 use docferry_domain::slots::Priority;
@@ -21,38 +21,30 @@ use crate::middleware::{Service, finish};
 
 /// Router of `POST /document/upload`, `POST /v1/download/initiate` and its deprecated alias
 /// `POST /v1/download/start`.
-pub fn initiate_router<S, W, C, I, G>(api: DownloadApi<S, W, C, I, G>) -> Router
+pub fn initiate_router<P: SlotAdapters<Store: Store>, I, G>(api: DownloadApi<P, I, G>) -> Router
 where
-    S: Store + 'static,
-    W: Workflow + 'static,
-    C: Clock + 'static,
     I: DocumentIndex + 'static,
     G: Directory + 'static,
 {
     let uploads = Initiate { api: Arc::clone(&api.transfers), settings: api.settings.initiate };
     let routes = Router::new()
-        .route("/document/upload", post(upload::<S, W, C>))
+        .route("/document/upload", post(upload::<P>))
         .with_state(Arc::new(uploads))
         .merge(initiate_routes(api));
     finish(routes)
 }
 
 /// State of the upload route.
-struct Initiate<S, W, C> {
-    api: Arc<TransferApi<S, W, C>>,
+struct Initiate<P: SlotAdapters> {
+    api: Arc<TransferApi<P>>,
     settings: InitiateSettings,
 }
 
-async fn upload<S, W, C>(
-    State(state): State<Arc<Initiate<S, W, C>>>,
+async fn upload<P: SlotAdapters<Store: Store>>(
+    State(state): State<Arc<Initiate<P>>>,
     Service(owner): Service,
     request: Request,
-) -> Result<(StatusCode, Json<UploadAccepted>), ApiError>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<(StatusCode, Json<UploadAccepted>), ApiError> {
     let headers = request.headers().clone();
     let body = body::json(request).await?;
     let upload_request = UploadRequest::parse(&body).map_err(ApiError::Invalid)?;

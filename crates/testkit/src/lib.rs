@@ -20,6 +20,7 @@
 pub mod builders;
 pub mod conformance;
 
+mod adapters;
 mod artifacts;
 mod container;
 mod drive;

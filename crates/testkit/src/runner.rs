@@ -5,12 +5,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use docferry_app::delivery::gate::{publish_with_slot, upload_with_slot};
-use docferry_app::delivery::publish::{Publish, PublishSettings};
-use docferry_app::delivery::upload::{Progress, Upload, UploadSettings};
-use docferry_app::finish::{FinalizeSettings, Ports, finalize};
+use docferry_app::delivery::publish::{PublishPorts, PublishSettings};
+use docferry_app::delivery::upload::{Progress, UploadPorts, UploadSettings};
+use docferry_app::finish::{FinalizeSettings, FinishPorts, finalize};
 use docferry_app::notification::outcome::{forward, notify};
 use docferry_app::ports::{Clock as _, ConflictPolicy};
-use docferry_app::recovery::{SweepSettings, Swept, sweep};
+use docferry_app::recovery::{OutboxQueues, SweepSettings, Swept, sweep};
 use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_app::source::poll;
 use docferry_app::source::push;
@@ -93,7 +93,7 @@ impl Runner {
 
     /// The slot scheduler, with this runner's limits.
     #[must_use]
-    pub fn scheduler(&self) -> SlotScheduler<'_, World, World, World> {
+    pub fn scheduler(&self) -> SlotScheduler<'_, World> {
         let world = &self.world;
         SlotScheduler { store: world, workflow: world, clock: world, limits: self.limits }
     }
@@ -185,10 +185,10 @@ impl Runner {
     /// Those of the use case.
     pub async fn upload_once(&self, task: &TaskInput) -> Result<Progress, TaskError> {
         let world = &self.world;
-        let ports = Upload {
+        let ports = UploadPorts::<World> {
             store: world.clone(),
             drive: world.clone(),
-            staging: Arc::new(world.clone()),
+            exchange: Arc::new(world.clone()),
             sealer: world.clone(),
             clock: world.clone(),
             budget: world.clone(),
@@ -209,7 +209,8 @@ impl Runner {
             parallel_parts: 3,
             margin: self.settings.margin,
         };
-        let ports = Publish { store: w, staging: w, artifacts: w, clock: w, settings };
+        let ports =
+            PublishPorts::<World> { store: w, exchange: w, artifacts: w, clock: w, settings };
         let deadline = w.now() + self.function_time;
         publish_with_slot(&ports, &self.scheduler(), task, deadline).await
     }
@@ -220,7 +221,14 @@ impl Runner {
         stopped_by: Option<&str>,
     ) -> Result<StepOutcome<Phase>, Stopped> {
         let w = &self.world;
-        let ports = Ports { store: w, drive: w, staging: w, artifacts: w, sealer: w, clock: w };
+        let ports = FinishPorts::<World> {
+            store: w,
+            drive: w,
+            exchange: w,
+            artifacts: w,
+            sealer: w,
+            clock: w,
+        };
         let settings = FinalizeSettings::default();
         let scheduler = self.scheduler();
         self.run_or_crash(finalize(&ports, &scheduler, settings, task, stopped_by)).await
@@ -229,10 +237,18 @@ impl Runner {
     /// Runs one sweep; `None` if it crashes or fails.
     pub async fn sweep(&self) -> Option<Swept> {
         let w = &self.world;
-        let ports = Ports { store: w, drive: w, staging: w, artifacts: w, sealer: w, clock: w };
+        let ports = FinishPorts::<World> {
+            store: w,
+            drive: w,
+            exchange: w,
+            artifacts: w,
+            sealer: w,
+            clock: w,
+        };
         let stop_at = w.now() + self.function_time;
         let scheduler = self.scheduler();
-        let swept = sweep(&ports, &scheduler, (w, w), SweepSettings::default(), stop_at);
+        let queues = OutboxQueues { audit: w, webhook: w };
+        let swept = sweep(&ports, &scheduler, &queues, SweepSettings::default(), stop_at);
         Box::pin(self.run_or_crash(swept)).await.ok()
     }
 
@@ -280,8 +296,9 @@ impl Runner {
     }
 
     async fn push_step(&self, task: &TaskInput) -> Result<StepOutcome<()>, TaskError> {
-        let (world, rules) = (&self.world, DeadlineRules::default());
-        push::push(world, world, world, world, &rules, task).await
+        let w = &self.world;
+        let ports = push::PushPorts::<World> { store: w, source: w, exchange: w, clock: w };
+        push::push(&ports, &DeadlineRules::default(), task).await
     }
 
     async fn recorded_push(&self, task: &TaskInput) -> Result<StepOutcome<()>, TaskError> {

@@ -2,7 +2,7 @@
 
 use docferry_http::{RetrySettings, TransferApi, control_router};
 use docferry_lambda::config::Reader;
-use docferry_lambda::{Error, SystemClock};
+use docferry_lambda::{Error, Production, SystemClock};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -10,7 +10,7 @@ async fn main() -> Result<(), Error> {
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
     let job = docferry_lambda::job_settings(&mut reader);
-    let api = TransferApi {
+    let api = TransferApi::<Production> {
         store: docferry_lambda::transfer_store(&mut reader, &aws),
         workflow: docferry_lambda::workflow(&mut reader, &aws),
         clock: SystemClock,

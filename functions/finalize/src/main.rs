@@ -1,12 +1,12 @@
 //! The `finalize` step: ends a transfer, after success, failure or cancellation.
 
-use docferry_app::finish::{FinalizeSettings, Ports, finalize};
+use docferry_app::finish::{FinalizeSettings, FinishPorts, finalize};
 use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_app::tries::recorded;
 use docferry_contract::task::{FinalizeInput, FinalizeOutput};
 use docferry_domain::transfer::Step;
 use docferry_lambda::config::Reader;
-use docferry_lambda::{Error, Invocation, SystemClock, run_step};
+use docferry_lambda::{Error, Invocation, Production, SystemClock, run_step};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -25,9 +25,16 @@ async fn main() -> Result<(), Error> {
         ..FinalizeSettings::default()
     };
     let drive = &reader.finish_with(drive)?;
-    let staging = &exchange.open().await?;
-    let ports = &Ports { store, drive, staging, artifacts, sealer, clock: &SystemClock };
-    let scheduler = &SlotScheduler { store, workflow, clock: &SystemClock, limits };
+    let exchange = &exchange.open().await?;
+    let ports = &FinishPorts::<Production> {
+        store,
+        drive,
+        exchange,
+        artifacts,
+        sealer,
+        clock: &SystemClock,
+    };
+    let scheduler = &SlotScheduler::<Production> { store, workflow, clock: &SystemClock, limits };
     run_step("finalize", async |step: Invocation<FinalizeInput>| {
         let failure = step.input.failure.as_deref();
         let work = finalize(ports, scheduler, settings, &step.task, failure);

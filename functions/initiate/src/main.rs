@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use docferry_http::{DownloadApi, TransferApi, initiate_router};
 use docferry_lambda::config::Reader;
-use docferry_lambda::{Error, SystemClock};
+use docferry_lambda::{Error, Production, SystemClock};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -12,7 +12,7 @@ async fn main() -> Result<(), Error> {
     docferry_lambda::start_logging(&mut reader);
     let aws = docferry_lambda::load_aws().await;
     let settings = docferry_lambda::job_settings(&mut reader);
-    let transfers = TransferApi {
+    let transfers = TransferApi::<Production> {
         store: docferry_lambda::transfer_store(&mut reader, &aws),
         workflow: docferry_lambda::workflow(&mut reader, &aws),
         clock: SystemClock,

@@ -6,7 +6,7 @@ use docferry_app::tries::recorded;
 use docferry_contract::task::TaskInput;
 use docferry_domain::transfer::Step;
 use docferry_lambda::config::Reader;
-use docferry_lambda::{Error, Invocation, SystemClock, run_step};
+use docferry_lambda::{Error, Invocation, Production, SystemClock, run_step};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -19,10 +19,10 @@ async fn main() -> Result<(), Error> {
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
     let rules = docferry_lambda::arrival_rules(&mut reader);
     reader.finish()?;
-    let staging = &exchange.open().await?;
-    let scheduler = &SlotScheduler { store, workflow, clock: &SystemClock, limits };
+    let exchange = &exchange.open().await?;
+    let scheduler = &SlotScheduler::<Production> { store, workflow, clock: &SystemClock, limits };
     run_step("poll", async |step: Invocation<TaskInput>| {
-        let work = poll(scheduler, staging, rules, &step.task);
+        let work = poll(scheduler, exchange, rules, &step.task);
         let arrival = recorded(store, &SystemClock, &step.task, Step::Poll, work).await?;
         docferry_lambda::poll_output(arrival, step.input.definition)
     })

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use docferry_app::delivery::gate::publish_with_slot;
-use docferry_app::delivery::publish::{Publish, PublishSettings};
+use docferry_app::delivery::publish::{PublishPorts, PublishSettings};
 use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_app::tries::recorded;
 use docferry_contract::task::TaskInput;
 use docferry_domain::transfer::Step;
 use docferry_lambda::config::Reader;
-use docferry_lambda::{Error, Invocation, SystemClock, run_step, upload_output};
+use docferry_lambda::{Error, Invocation, Production, SystemClock, run_step, upload_output};
 
 /// Four parts of 8 MiB at once: 32 MiB of memory, and about a second per part on a slow connection.
 const SETTINGS: PublishSettings = PublishSettings {
@@ -29,9 +29,15 @@ async fn main() -> Result<(), Error> {
     let artifacts = &docferry_lambda::delivery(&mut reader, &aws);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
     reader.finish()?;
-    let staging = &exchange.open().await?;
-    let ports = &Publish { store, staging, artifacts, clock: &SystemClock, settings: SETTINGS };
-    let scheduler = &SlotScheduler { store, workflow, clock: &SystemClock, limits };
+    let exchange = &exchange.open().await?;
+    let ports = &PublishPorts::<Production> {
+        store,
+        exchange,
+        artifacts,
+        clock: &SystemClock,
+        settings: SETTINGS,
+    };
+    let scheduler = &SlotScheduler::<Production> { store, workflow, clock: &SystemClock, limits };
     run_step("publish", async |step: Invocation<TaskInput>| {
         let work = publish_with_slot(ports, scheduler, &step.task, step.deadline);
         let progress = recorded(store, &SystemClock, &step.task, Step::Deliver, work).await?;

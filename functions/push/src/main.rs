@@ -1,11 +1,11 @@
 //! The `push` step: asks the document source to push the document to the exchange bucket.
 
-use docferry_app::source::push::push;
+use docferry_app::source::push::{PushPorts, push};
 use docferry_app::tries::recorded;
 use docferry_contract::task::TaskInput;
 use docferry_domain::transfer::Step;
 use docferry_lambda::config::Reader;
-use docferry_lambda::{Error, Invocation, SystemClock, run_step};
+use docferry_lambda::{Error, Invocation, Production, SystemClock, run_step};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -17,9 +17,10 @@ async fn main() -> Result<(), Error> {
     let deadlines = docferry_lambda::deadline_rules(&mut reader);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
     let source = &reader.finish_with(source)?;
-    let staging = &exchange.open().await?;
+    let exchange = &exchange.open().await?;
+    let ports = &PushPorts::<Production> { store, source, exchange, clock: &SystemClock };
     run_step("push", async |step: Invocation<TaskInput>| {
-        let work = push(store, source, staging, &SystemClock, &deadlines, &step.task);
+        let work = push(ports, &deadlines, &step.task);
         let outcome = recorded(store, &SystemClock, &step.task, Step::Push, work).await?;
         Ok(docferry_lambda::push_output(outcome, step.input.definition))
     })

@@ -1,10 +1,10 @@
 //! The `sweep` function: runs every minute and repairs work whose execution or delivery failed.
 
-use docferry_app::finish::{FinalizeSettings, Ports};
-use docferry_app::recovery::{SweepSettings, sweep};
+use docferry_app::finish::{FinalizeSettings, FinishPorts};
+use docferry_app::recovery::{OutboxQueues, SweepSettings, sweep};
 use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_lambda::config::Reader;
-use docferry_lambda::{Error, SystemClock, run_schedule};
+use docferry_lambda::{Error, Production, SystemClock, run_schedule};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -14,21 +14,29 @@ async fn main() -> Result<(), Error> {
     let store = &docferry_lambda::transfer_store(&mut reader, &aws);
     let workflow = &docferry_lambda::workflow(&mut reader, &aws);
     let limits = docferry_lambda::slot_limits(&mut reader);
-    let queue = &docferry_lambda::audit_queue(&mut reader, &aws);
-    let webhooks = &docferry_lambda::webhook_queue(&mut reader, &aws);
+    let audit = &docferry_lambda::audit_queue(&mut reader, &aws);
+    let webhook = &docferry_lambda::webhook_queue(&mut reader, &aws);
     let drive = &docferry_lambda::graph(&mut reader, &aws);
     let sealer = &docferry_lambda::sealer(&mut reader, &aws);
     let exchange = docferry_lambda::exchange(&mut reader, &aws);
     let artifacts = &docferry_lambda::delivery(&mut reader, &aws);
     let record_ttl = docferry_lambda::record_ttl(&mut reader);
     let drive = reader.finish_with(drive.as_ref())?;
-    let staging = &exchange.open().await?;
-    let ports = &Ports { store, drive, staging, artifacts, sealer, clock: &SystemClock };
-    let scheduler = &SlotScheduler { store, workflow, clock: &SystemClock, limits };
+    let exchange = &exchange.open().await?;
+    let ports = &FinishPorts::<Production> {
+        store,
+        drive,
+        exchange,
+        artifacts,
+        sealer,
+        clock: &SystemClock,
+    };
+    let scheduler = &SlotScheduler::<Production> { store, workflow, clock: &SystemClock, limits };
+    let queues = &OutboxQueues { audit, webhook };
     let finalize = FinalizeSettings { record_ttl, ..FinalizeSettings::default() };
     let settings = SweepSettings { finalize, ..SweepSettings::default() };
     run_schedule(async |stop_at| {
-        let swept = sweep(ports, scheduler, (queue, webhooks), settings, stop_at).await?;
+        let swept = sweep(ports, scheduler, queues, settings, stop_at).await?;
         tracing::info!(
             swept.seen = swept.seen,
             swept.started = swept.started,

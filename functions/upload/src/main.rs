@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use docferry_app::delivery::gate::upload_with_slot;
-use docferry_app::delivery::upload::{Upload, UploadSettings};
+use docferry_app::delivery::upload::{UploadPorts, UploadSettings};
 use docferry_app::ports::ConflictPolicy;
 use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_app::tries::recorded;
 use docferry_contract::task::TaskInput;
 use docferry_domain::transfer::Step;
 use docferry_lambda::config::Reader;
-use docferry_lambda::{Error, Invocation, SystemClock, run_step, upload_output};
+use docferry_lambda::{Error, Invocation, Production, SystemClock, run_step, upload_output};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -38,9 +38,18 @@ async fn main() -> Result<(), Error> {
         fragment_timeout: Duration::from_secs(120),
     };
     let drive = reader.finish_with(drive)?;
-    let staging = Arc::new(exchange.open().await?);
-    let ports = &Upload { store, drive, staging, sealer, clock: SystemClock, budget, settings };
-    let scheduler = &SlotScheduler { store: &ports.store, workflow, clock: &SystemClock, limits };
+    let exchange = Arc::new(exchange.open().await?);
+    let ports = &UploadPorts::<Production> {
+        store,
+        drive,
+        exchange,
+        sealer,
+        clock: SystemClock,
+        budget,
+        settings,
+    };
+    let scheduler =
+        &SlotScheduler::<Production> { store: &ports.store, workflow, clock: &SystemClock, limits };
     run_step("upload", async |step: Invocation<TaskInput>| {
         let work = upload_with_slot(ports, scheduler, &step.task, step.deadline);
         let progress =

@@ -8,7 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::batch::documents::{PARALLEL_WRITES, pages};
 use crate::batch::resume::resume_documents;
-use crate::ports::{Clock, FIRST_CHECK_DELAY, Store, Workflow};
+use crate::ports::{
+    BatchStore as _, Clock, FIRST_CHECK_DELAY, JobStore as _, SlotAdapters, Store,
+    TransferStore as _,
+};
 use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;
 use crate::transfer::withdraw::withdraw;
@@ -19,17 +22,12 @@ use crate::{StepOutcome, TaskError};
 ///
 /// # Errors
 /// Those of the store; once the cancel request is recorded, `sweep` continues it.
-pub async fn cancel_batch<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+pub async fn cancel_batch<P: SlotAdapters<Store: Store>>(
+    scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,
     owner: &str,
     id: &TransferId,
-) -> Result<bool, TaskError>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<bool, TaskError> {
     let due = saturating_add(scheduler.clock.now(), FIRST_CHECK_DELAY);
     if scheduler.store.cancel_batch(id, owner, due).await?.is_none() {
         return Ok(false);
@@ -43,16 +41,11 @@ where
 ///
 /// # Errors
 /// Those of the store; can be repeated.
-pub(crate) async fn advance_batch<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+pub(crate) async fn advance_batch<P: SlotAdapters<Store: Store>>(
+    scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,
     id: &TransferId,
-) -> Result<StepOutcome<()>, TaskError>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<StepOutcome<()>, TaskError> {
     let store = scheduler.store;
     let mut read = store.bundle(id).await?;
     if let Some((bundle, counts)) = read.as_ref().filter(|(bundle, _)| bundle.resuming) {
@@ -84,16 +77,11 @@ where
 }
 
 /// Requests the cancellation of all documents that have not ended.
-async fn stop_documents<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+async fn stop_documents<P: SlotAdapters<Store: Store>>(
+    scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,
     bundle: &Batch,
-) -> Result<(), TaskError>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<(), TaskError> {
     let mut pages = std::pin::pin!(pages(scheduler.store, bundle));
     while let Some(page) = pages.try_next().await? {
         let active = page.into_iter().filter(|document| !document.phase.is_terminal());
@@ -114,17 +102,12 @@ where
 }
 
 /// Ends a batch with this outcome.
-pub(super) async fn end_batch<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+pub(super) async fn end_batch<P: SlotAdapters<Store: Store>>(
+    scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,
     (bundle, counts): (&Batch, &BatchCounts),
     outcome: Outcome,
-) -> Result<(), TaskError>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<(), TaskError> {
     let now: Timestamp = scheduler.clock.now();
     let purge_at = saturating_add(now, record_ttl);
     Ok(scheduler.store.end_batch(bundle, counts, outcome, now, purge_at).await?)

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::batch::advance::advance_batch;
 use crate::batch::documents::{PAGE, enqueue};
-use crate::ports::{Clock, CreateResult, Store, Workflow};
+use crate::ports::{BatchStore as _, Clock, CreateResult, SlotAdapters, Store};
 use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;
 use crate::transfer::create::InitiateSettings;
@@ -57,18 +57,13 @@ pub enum Initiated {
 ///
 /// # Errors
 /// [`FailureCode::StoreUnavailable`]: the batch is not accepted.
-pub async fn initiate_batch<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+pub async fn initiate_batch<P: SlotAdapters<Store: Store>>(
+    scheduler: &SlotScheduler<'_, P>,
     settings: InitiateSettings,
     bundle_id: TransferId,
     new: NewBatch,
     request: Option<&IdempotencyRecord>,
-) -> Result<Initiated, TaskError>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<Initiated, TaskError> {
     let (store, now) = (scheduler.store, scheduler.clock.now());
     let trace = trace::current();
     let count = u16::try_from(new.documents.len()).ok().filter(|n| (1..=MAX_DOCUMENTS).contains(n));
@@ -128,17 +123,12 @@ where
 
 /// Queues the documents of a batch that was just committed, or stops them if a cancel was
 /// requested while they were being recorded.
-async fn start_documents<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+async fn start_documents<P: SlotAdapters<Store: Store>>(
+    scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,
     id: &TransferId,
     documents: &[Transfer],
-) -> Result<(), TaskError>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<(), TaskError> {
     let stored = scheduler.store.bundle(id).await?;
     if stored.is_some_and(|(bundle, _)| bundle.cancel_requested) {
         return advance_batch(scheduler, record_ttl, id).await.map(drop);

@@ -7,7 +7,7 @@ use docferry_domain::transfer::Transfer;
 use futures::{TryStreamExt as _, stream};
 
 use crate::TaskError;
-use crate::ports::{Clock, Store, Workflow, WriteError};
+use crate::ports::{SlotAdapters, SlotStore as _, Store, WriteError};
 use crate::slots::scheduler::SlotScheduler;
 
 /// Documents that are written or read at once.
@@ -32,15 +32,10 @@ pub(crate) fn pages<'a>(
 }
 
 /// Queues the documents that have not begun and are not queued yet, and grants free slots.
-pub(crate) async fn enqueue<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+pub(crate) async fn enqueue<P: SlotAdapters<Store: Store>>(
+    scheduler: &SlotScheduler<'_, P>,
     documents: &[Transfer],
-) -> Result<(), TaskError>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<(), TaskError> {
     let idle = |document: &&Transfer| {
         document.phase == Phase::Accepted && document.turn == SlotState::Idle
     };

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 
 use crate::batch::advance::{advance_batch, end_batch};
 use crate::batch::documents::{enqueue, pages};
-use crate::ports::{Clock, Store, Workflow};
+use crate::ports::{BatchStore as _, Clock, SlotAdapters, Store};
 use crate::slots::scheduler::SlotScheduler;
 use crate::{StepOutcome, TaskError};
 
@@ -22,16 +22,11 @@ const ABANDONED_AFTER: SignedDuration = SignedDuration::from_mins(5);
 ///
 /// # Errors
 /// As [`advance_batch`].
-pub(crate) async fn recover_batch<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+pub(crate) async fn recover_batch<P: SlotAdapters<Store: Store>>(
+    scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,
     id: &TransferId,
-) -> Result<StepOutcome<()>, TaskError>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<StepOutcome<()>, TaskError> {
     let (store, now) = (scheduler.store, scheduler.clock.now());
     let Some((bundle, counts)) = store.bundle(id).await? else { return Ok(StepOutcome::Done(())) };
     if bundle.phase == Phase::Accepted {

@@ -7,7 +7,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::batch::documents::{enqueue, pages};
-use crate::ports::{Clock, FIRST_CHECK_DELAY, Store, Workflow};
+use crate::ports::{Clock, FIRST_CHECK_DELAY, JobStore as _, SlotAdapters, Store};
 use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;
 use crate::{RetryReason, StepOutcome, TaskError};
@@ -27,16 +27,11 @@ const PARALLEL_RESTARTS: usize = 2;
 ///
 /// # Errors
 /// Those of the store.
-pub(crate) async fn resume_documents<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+pub(crate) async fn resume_documents<P: SlotAdapters<Store: Store>>(
+    scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,
     bundle: &Batch,
-) -> Result<StepOutcome<()>, TaskError>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<StepOutcome<()>, TaskError> {
     let (store, now) = (scheduler.store, scheduler.clock.now());
     let purge_at = saturating_add(bundle.keep_until.unwrap_or(now), record_ttl);
     let mut unsettled = 0_usize;

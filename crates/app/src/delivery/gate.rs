@@ -3,12 +3,9 @@
 
 use jiff::Timestamp;
 
-use crate::delivery::publish::{Publish, publish};
-use crate::delivery::upload::{Progress, Upload, upload};
-use crate::ports::{
-    ArtifactStore, Artifacts, Clock, Drive, ExchangeStore, Sealer, SlotStore, ThrottleBudget,
-    TransferStore, Workflow,
-};
+use crate::delivery::publish::{PublishPorts, publish};
+use crate::delivery::upload::{Progress, UploadPorts, upload};
+use crate::ports::{PublishAdapters, SlotAdapters, UploadAdapters};
 use crate::slots::scheduler::SlotScheduler;
 use crate::slots::wait::{release_slot, wait_for_slot};
 use crate::task::load;
@@ -20,22 +17,12 @@ const SHORT_PAUSE_SECONDS: u32 = 10;
 
 /// Runs [`upload`] once the transfer holds a slot. Until then, and while the drive asks for a
 /// long pause, it holds no slot and the workflow waits.
-pub async fn upload_with_slot<S, D, G, L, C, B, W, K>(
-    ports: &Upload<S, D, G, L, C, B>,
-    scheduler: &SlotScheduler<'_, S, W, K>,
+pub async fn upload_with_slot<P: UploadAdapters + SlotAdapters>(
+    ports: &UploadPorts<P>,
+    scheduler: &SlotScheduler<'_, P>,
     task: &TaskInput,
     deadline: Timestamp,
-) -> Result<Progress, TaskError>
-where
-    S: TransferStore + SlotStore,
-    D: Drive,
-    G: ExchangeStore + 'static,
-    L: Sealer,
-    C: Clock,
-    B: ThrottleBudget,
-    W: Workflow,
-    K: Clock,
-{
+) -> Result<Progress, TaskError> {
     if let Some(seconds) = wait_for_slot(scheduler, task).await? {
         return Ok(Progress::Wait { seconds });
     }
@@ -49,19 +36,12 @@ where
 }
 
 /// Runs [`publish`] once the transfer holds a slot. Until then the workflow waits.
-pub async fn publish_with_slot<S, G, A, C, W>(
-    ports: &Publish<'_, S, G, A, C>,
-    scheduler: &SlotScheduler<'_, S, W, C>,
+pub async fn publish_with_slot<P: PublishAdapters + SlotAdapters>(
+    ports: &PublishPorts<'_, P>,
+    scheduler: &SlotScheduler<'_, P>,
     task: &TaskInput,
     deadline: Timestamp,
-) -> Result<Progress, TaskError>
-where
-    S: TransferStore + SlotStore + ArtifactStore,
-    G: ExchangeStore,
-    A: Artifacts,
-    C: Clock,
-    W: Workflow,
-{
+) -> Result<Progress, TaskError> {
     match wait_for_slot(scheduler, task).await? {
         Some(seconds) => Ok(Progress::Wait { seconds }),
         None => publish(ports, task, deadline).await,

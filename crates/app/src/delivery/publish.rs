@@ -22,7 +22,7 @@ use crate::delivery::artifact::reusable_artifact;
 use crate::delivery::upload::{Progress, SourceObject, is_contested, may_be_other_document};
 use crate::ports::{
     ArtifactError, ArtifactStore, Artifacts, Clock, ExchangeError, ExchangeStore, OpenUpload,
-    StoredPart, TransferStore,
+    PublishAdapters, StoredPart, TransferStore,
 };
 use crate::task::ensure_active;
 use crate::{TaskError, TaskInput};
@@ -45,15 +45,15 @@ pub struct PublishSettings {
 
 /// Ports and limits of [`publish`].
 #[derive(Debug)]
-pub struct Publish<'a, S, G, A, C> {
+pub struct PublishPorts<'a, P: PublishAdapters> {
     /// Transfer and artifact records.
-    pub store: &'a S,
+    pub store: &'a P::Store,
     /// The exchange bucket, which holds the source copy.
-    pub staging: &'a G,
+    pub exchange: &'a P::Exchange,
     /// The delivery bucket.
-    pub artifacts: &'a A,
+    pub artifacts: &'a P::Artifacts,
     /// Source of the current time.
-    pub clock: &'a C,
+    pub clock: &'a P::Clock,
     /// Limits.
     pub settings: PublishSettings,
 }
@@ -70,17 +70,11 @@ pub fn artifact_key(transfer: &Transfer) -> String {
 ///
 /// # Errors
 /// A [`TaskError`] whose code says whether the workflow retries.
-pub async fn publish<S, G, A, C>(
-    ports: &Publish<'_, S, G, A, C>,
+pub async fn publish<P: PublishAdapters>(
+    ports: &PublishPorts<'_, P>,
     task: &TaskInput,
     deadline: Timestamp,
-) -> Result<Progress, TaskError>
-where
-    S: TransferStore + ArtifactStore,
-    G: ExchangeStore,
-    A: Artifacts,
-    C: Clock,
-{
+) -> Result<Progress, TaskError> {
     let transfer = ports.store.claim(&task.transfer_id, task.attempt).await?;
     if transfer.delivery.is_some() {
         return Ok(Progress::Done);
@@ -109,8 +103,8 @@ where
 }
 
 /// State of one invocation.
-struct Run<'a, S, G, A, C> {
-    ports: &'a Publish<'a, S, G, A, C>,
+struct Run<'a, P: PublishAdapters> {
+    ports: &'a PublishPorts<'a, P>,
     transfer: Transfer,
     /// The exchange object that is copied.
     object: SourceObject,
@@ -120,13 +114,7 @@ struct Run<'a, S, G, A, C> {
     stop_at: Timestamp,
 }
 
-impl<S, G, A, C> Run<'_, S, G, A, C>
-where
-    S: TransferStore + ArtifactStore,
-    G: ExchangeStore,
-    A: Artifacts,
-    C: Clock,
-{
+impl<P: PublishAdapters> Run<'_, P> {
     async fn run_to_end(&self) -> Result<Progress, TaskError> {
         if !self.is_copied().await? {
             if self.object.size() <= self.ports.settings.part_bytes {
@@ -227,7 +215,7 @@ where
         }
         let mut bytes = BytesMut::with_capacity(usize::try_from(len).unwrap_or_default());
         let SourceObject { key, etag, .. } = &self.object;
-        let mut stream = self.ports.staging.read(key, etag, range).await?;
+        let mut stream = self.ports.exchange.read(key, etag, range).await?;
         while let Some(piece) = stream.next().await {
             bytes.extend_from_slice(&piece?);
         }
@@ -300,7 +288,7 @@ where
     async fn restart(&self) -> Result<Progress, TaskError> {
         self.ports.artifacts.abort(&self.key).await?;
         let source = self.transfer.source.as_ref().ok_or(FailureCode::Internal)?;
-        let head = self.ports.staging.head(&source.key).await?;
+        let head = self.ports.exchange.head(&source.key).await?;
         let (store, epoch) = (self.ports.store, self.transfer.epoch);
         let written_at = head.as_ref().map(|head| head.last_modified);
         if may_be_other_document(store, &self.transfer, written_at).await? {

@@ -9,12 +9,12 @@ use docferry_domain::transfer::Transfer;
 use docferry_domain::upload::Checkpoint;
 use jiff::{SignedDuration, Timestamp};
 
-use super::types::Ports;
+use super::types::FinishPorts;
 use crate::delivery::upload::{
     Comparison, ComparisonError, ComparisonResult, LastByte, SourceObject, find_all_numbered,
 };
 use crate::ports::{
-    Clock, Destination, Drive, ExchangeError, ExchangeStore, SealError, Sealer, SessionEnd,
+    Clock, Destination, Drive, ExchangeError, FinishAdapters, SealError, Sealer, SessionEnd,
     SessionRecord, TransferStore, WriteError,
 };
 use crate::time::saturating_add;
@@ -32,18 +32,11 @@ const HASH_WAIT: SignedDuration = SignedDuration::from_secs(120);
 ///
 /// Returns a failure code when a file at the destination may be the document but cannot be
 /// compared: the outcome must then not claim that nothing was delivered.
-pub(super) async fn close_upload<S, D, G, L, A, C>(
-    ports: &Ports<'_, S, D, G, L, A, C>,
+pub(super) async fn close_upload<P: FinishAdapters>(
+    ports: &FinishPorts<'_, P>,
     task: &TaskInput,
     transfer: &Transfer,
-) -> Result<StepOutcome<Option<FailureCode>>, TaskError>
-where
-    S: TransferStore,
-    D: Drive,
-    G: ExchangeStore,
-    L: Sealer,
-    C: Clock,
-{
+) -> Result<StepOutcome<Option<FailureCode>>, TaskError> {
     let in_time = || ports.clock.now() < transfer.must_end_by();
     let closing = async {
         // A PUT cannot be aborted. While one may be in flight, it is too early to check.
@@ -88,16 +81,11 @@ where
 }
 
 /// Deletes the stored session, if there is one, at the drive and in the store.
-pub(super) async fn close_session<S, D, G, L, A, C>(
-    ports: &Ports<'_, S, D, G, L, A, C>,
+pub(super) async fn close_session<P: FinishAdapters>(
+    ports: &FinishPorts<'_, P>,
     task: &TaskInput,
     ended: &Transfer,
-) -> Result<(), TaskError>
-where
-    S: TransferStore,
-    D: Drive,
-    L: Sealer,
-{
+) -> Result<(), TaskError> {
     // A session of a later epoch belongs to a later run, which has begun meanwhile.
     let session = ports.store.session(&task.transfer_id).await?;
     let session = session.filter(|record| record.epoch <= ended.epoch);
@@ -108,15 +96,11 @@ where
 }
 
 /// Deletes a session at the drive.
-async fn delete_at_drive<S, D, G, L, A, C>(
-    ports: &Ports<'_, S, D, G, L, A, C>,
+async fn delete_at_drive<P: FinishAdapters>(
+    ports: &FinishPorts<'_, P>,
     task: &TaskInput,
     record: &SessionRecord,
-) -> Result<SessionEnd, TaskError>
-where
-    D: Drive,
-    L: Sealer,
-{
+) -> Result<SessionEnd, TaskError> {
     match ports.sealer.open(&task.transfer_id, &record.session.sealed_url).await {
         Ok(url) => Ok(ports.drive.delete_session(&url).await?),
         // The URL is lost; the session expires by itself within minutes.
@@ -126,14 +110,11 @@ where
 }
 
 /// Deletes the record of a session.
-async fn drop_record<S, D, G, L, A, C>(
-    ports: &Ports<'_, S, D, G, L, A, C>,
+async fn drop_record<P: FinishAdapters>(
+    ports: &FinishPorts<'_, P>,
     task: &TaskInput,
     session: Option<SessionRecord>,
-) -> Result<(), TaskError>
-where
-    S: TransferStore,
-{
+) -> Result<(), TaskError> {
     if let Some(record) = session {
         ports.store.delete_session_record(&task.transfer_id, record.epoch).await?;
     }
@@ -153,16 +134,11 @@ enum DestinationCheck {
 
 /// Records the document as delivered if it is at the destination, and keeps the file. It may be
 /// complete although the answer to its last byte was lost.
-async fn record_if_delivered<S, D, G, L, A, C>(
-    ports: &Ports<'_, S, D, G, L, A, C>,
+async fn record_if_delivered<P: FinishAdapters>(
+    ports: &FinishPorts<'_, P>,
     transfer: &Transfer,
     had_session: bool,
-) -> Result<DestinationCheck, TaskError>
-where
-    S: TransferStore,
-    D: Drive,
-    G: ExchangeStore,
-{
+) -> Result<DestinationCheck, TaskError> {
     let (Some(destination), Some(object)) = (Destination::of(transfer), SourceObject::of(transfer))
     else {
         return Ok(DestinationCheck::Certain);
@@ -180,11 +156,11 @@ where
         Some(item) => LastByte::Answered(Some(item)),
         None => LastByte::Unanswered,
     };
-    let mut comparison = Comparison::new(ports.drive, ports.staging, &destination, &object);
+    let mut comparison = Comparison::new(ports.drive, ports.exchange, &destination, &object);
     let compared = async {
         let files = comparison.candidates(found.files, last_byte).await?;
         if !files.is_empty() {
-            object.hash_up_to(ports.staging, &mut hash, object.size()).await?;
+            object.hash_up_to(ports.exchange, &mut hash, object.size()).await?;
         }
         comparison.compare(&hash, files, last_byte).await
     };

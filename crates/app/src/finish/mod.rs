@@ -10,9 +10,7 @@ use docferry_domain::transfer::{Outcome, Target, Transfer};
 
 use crate::batch::advance_batch;
 use crate::delivery::publish::{artifact_key, discard, has_delivered};
-use crate::ports::{
-    Artifacts, Clock, Drive, ExchangeStore, Sealer, Store, WorkItem, Workflow, WriteError,
-};
+use crate::ports::{Artifacts, Clock, FinishAdapters, TransferStore as _, WorkItem, WriteError};
 use crate::slots::scheduler::SlotScheduler;
 use crate::task::load;
 use crate::time::saturating_add;
@@ -21,7 +19,7 @@ use crate::{StepOutcome, TaskError, TaskInput};
 use close_upload::{close_session, close_upload};
 pub(crate) use release::next_check;
 use release::release_source;
-pub use types::{FinalizeSettings, Ports};
+pub use types::{FinalizeSettings, FinishPorts};
 
 /// Ends a transfer and cleans up after it: deletes the upload session, and the source copy
 /// unless another transfer still refers to it.
@@ -39,22 +37,13 @@ pub use types::{FinalizeSettings, Ports};
 /// Retryable codes while the store, the drive or the exchange bucket does not answer; the
 /// transfer may have ended already, and then only clean-up is missing. Once the transfer's
 /// deadline has passed, it is ended even if an outside system does not answer.
-pub async fn finalize<S, D, G, L, A, C, W>(
-    ports: &Ports<'_, S, D, G, L, A, C>,
-    scheduler: &SlotScheduler<'_, S, W, C>,
+pub async fn finalize<P: FinishAdapters>(
+    ports: &FinishPorts<'_, P>,
+    scheduler: &SlotScheduler<'_, P>,
     settings: FinalizeSettings,
     task: &TaskInput,
     stopped_by: Option<&str>,
-) -> Result<StepOutcome<Phase>, TaskError>
-where
-    S: Store,
-    D: Drive,
-    G: ExchangeStore,
-    L: Sealer,
-    A: Artifacts,
-    C: Clock,
-    W: Workflow,
-{
+) -> Result<StepOutcome<Phase>, TaskError> {
     let transfer = match end_transfer(ports, task, stopped_by).await? {
         StepOutcome::Done(transfer) => transfer,
         StepOutcome::RetryLater { reason } => return Ok(StepOutcome::RetryLater { reason }),
@@ -89,14 +78,10 @@ where
 }
 
 /// Removes objects and uploads of a download from the delivery bucket, except for its delivery.
-async fn withdraw_artifact<S, D, G, L, A, C>(
-    ports: &Ports<'_, S, D, G, L, A, C>,
+async fn withdraw_artifact<P: FinishAdapters>(
+    ports: &FinishPorts<'_, P>,
     transfer: &Transfer,
-) -> Result<(), TaskError>
-where
-    S: Store,
-    A: Artifacts,
-{
+) -> Result<(), TaskError> {
     let key = artifact_key(transfer);
     // Nothing was written to the bucket before the document had arrived.
     let reused = transfer.delivery.is_some() && transfer.object.is_none();
@@ -109,18 +94,11 @@ where
 
 /// Writes the end of the transfer, unless it has ended, belongs to a newer execution, or was
 /// handed over to the invocation that superseded `stopped_by`. Returns the current record.
-async fn end_transfer<S, D, G, L, A, C>(
-    ports: &Ports<'_, S, D, G, L, A, C>,
+async fn end_transfer<P: FinishAdapters>(
+    ports: &FinishPorts<'_, P>,
     task: &TaskInput,
     stopped_by: Option<&str>,
-) -> Result<StepOutcome<Transfer>, TaskError>
-where
-    S: Store,
-    D: Drive,
-    G: ExchangeStore,
-    L: Sealer,
-    C: Clock,
-{
+) -> Result<StepOutcome<Transfer>, TaskError> {
     let id = &task.transfer_id;
     let mut transfer = load(ports.store, task).await?;
     let superseded = [FailureCode::Superseded, FailureCode::AlreadyEnded];

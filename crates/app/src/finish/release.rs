@@ -3,9 +3,9 @@
 use docferry_domain::transfer::{LateArrivalKey, Transfer};
 use jiff::{SignedDuration, Timestamp};
 
-use super::types::{FinalizeSettings, Ports};
+use super::types::{FinalizeSettings, FinishPorts};
 use crate::TaskError;
-use crate::ports::{Clock, ExchangeStore, Release, TransferStore};
+use crate::ports::{Clock, ExchangeStore, FinishAdapters, Release, TransferStore};
 use crate::time::saturating_add;
 
 /// Time for which other users of an exchange key wait for a deletion whose function has died.
@@ -15,16 +15,11 @@ const DELETION_LEASE: SignedDuration = SignedDuration::from_secs(90);
 /// Removes the transfer from the users of its exchange keys, and deletes the objects of which
 /// it was the last user. Returns `false` while a pushed document may still arrive: then `sweep`
 /// calls this again later.
-pub(super) async fn release_source<S, D, G, L, A, C>(
-    ports: &Ports<'_, S, D, G, L, A, C>,
+pub(super) async fn release_source<P: FinishAdapters>(
+    ports: &FinishPorts<'_, P>,
     settings: FinalizeSettings,
     transfer: &Transfer,
-) -> Result<bool, TaskError>
-where
-    S: TransferStore,
-    G: ExchangeStore,
-    C: Clock,
-{
+) -> Result<bool, TaskError> {
     let mut all_released = true;
     for owed in transfer.keys_awaiting_arrival() {
         all_released &= release(ports, settings, transfer, &owed).await?;
@@ -41,17 +36,12 @@ pub(crate) fn next_check(transfer: &Transfer, now: Timestamp) -> Timestamp {
 }
 
 /// Releases one key. Returns whether no further object of this transfer can arrive under it.
-async fn release<S, D, G, L, A, C>(
-    ports: &Ports<'_, S, D, G, L, A, C>,
+async fn release<P: FinishAdapters>(
+    ports: &FinishPorts<'_, P>,
     settings: FinalizeSettings,
     transfer: &Transfer,
     owed: &LateArrivalKey,
-) -> Result<bool, TaskError>
-where
-    S: TransferStore,
-    G: ExchangeStore,
-    C: Clock,
-{
+) -> Result<bool, TaskError> {
     let (id, key) = (&transfer.transfer_id, &owed.key);
     let now = ports.clock.now();
     // An object that is older than the push does not belong to this transfer and is not
@@ -64,7 +54,7 @@ where
         if !is_watched {
             return Ok(false);
         }
-        let head = ports.staging.head(key).await?;
+        let head = ports.exchange.head(key).await?;
         Ok::<_, TaskError>(head.is_some_and(|head| match source {
             Some(source) => head.is_from_push(source),
             None => head.is_written_since(owed.requested_at),
@@ -84,12 +74,12 @@ where
         }
     };
     if must_delete {
-        ports.staging.delete(key).await?;
+        ports.exchange.delete(key).await?;
     }
     if must_delete || release == Release::Last {
         // Dated by the store's clock, as pushes are, so that a new push of the same document
         // need not wait for a difference between clocks.
-        let released_at = ports.staging.store_time().await?;
+        let released_at = ports.exchange.store_time().await?;
         ports.store.mark_released(id, key, released_at).await?;
     }
     // One push brings one object. A transfer that shares a key may have accepted the object of

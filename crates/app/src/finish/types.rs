@@ -2,6 +2,8 @@
 
 use jiff::SignedDuration;
 
+use crate::ports::FinishAdapters;
+
 /// Time after its transfer's end during which a document may still arrive.
 pub(crate) const LATE_PUSH_WATCH: SignedDuration = SignedDuration::from_hours(1);
 
@@ -21,19 +23,19 @@ impl Default for FinalizeSettings {
     }
 }
 
-/// Ports of [`finalize`].
+/// Ports of [`finalize`](super::finalize).
 #[derive(Debug)]
-pub struct Ports<'a, S, D, G, L, A, C> {
+pub struct FinishPorts<'a, P: FinishAdapters> {
     /// Transfer records.
-    pub store: &'a S,
+    pub store: &'a P::Store,
     /// The recipient's drive, where an upload session may be open.
-    pub drive: &'a D,
+    pub drive: &'a P::Drive,
     /// The exchange bucket, which holds the source copy.
-    pub staging: &'a G,
+    pub exchange: &'a P::Exchange,
     /// The delivery bucket, which holds downloads.
-    pub artifacts: &'a A,
+    pub artifacts: &'a P::Artifacts,
     /// Decrypts upload URLs.
-    pub sealer: &'a L,
+    pub sealer: &'a P::Sealer,
     /// Source of the current time.
-    pub clock: &'a C,
+    pub clock: &'a P::Clock,
 }

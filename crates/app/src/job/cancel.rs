@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use crate::TaskError;
 use crate::batch::{PARALLEL_WRITES, advance_batch, cancel_batch};
 use crate::job::get::{Job, job_without_documents};
-use crate::ports::{Clock, Store, Workflow};
+use crate::ports::{SlotAdapters, Store, TransferStore as _};
 use crate::slots::scheduler::SlotScheduler;
 use crate::transfer::withdraw::withdraw;
 
@@ -28,17 +28,12 @@ pub enum CancelResult {
 ///
 /// # Errors
 /// Those of the store; the call can be repeated.
-pub async fn cancel_job<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+pub async fn cancel_job<P: SlotAdapters<Store: Store>>(
+    scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,
     owner: &str,
     id: &TransferId,
-) -> Result<CancelResult, TaskError>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<CancelResult, TaskError> {
     match job_without_documents(scheduler.store, scheduler.clock, record_ttl, owner, id).await? {
         None => Ok(CancelResult::Unknown),
         Some(job) if job.phase().is_terminal() => Ok(CancelResult::Ended),
@@ -62,17 +57,12 @@ where
 ///
 /// # Errors
 /// Those of the store, at the first id that fails; the call can be repeated.
-pub async fn terminate<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+pub async fn terminate<P: SlotAdapters<Store: Store>>(
+    scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,
     owner: &str,
     ids: &[TransferId],
-) -> Result<(), TaskError>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<(), TaskError> {
     let stop = async |id: &TransferId| {
         let Some(transfer) = scheduler.store.request_cancel(id, owner, u32::MAX).await? else {
             return Ok(None);

@@ -12,7 +12,7 @@ use super::idempotency::{Wanted, first_accepted_job, record_idempotent};
 use super::types::{IdempotencyKey, JobRejection, JobSettings, Promised};
 use crate::TaskError;
 use crate::batch::NewBatch;
-use crate::ports::{Clock, DocumentIndex, Store, Workflow};
+use crate::ports::{Clock, DocumentIndex, SlotAdapters, Store};
 use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;
 use crate::transfer::create::{InitiateSettings, new_batch_id, new_id, new_transfer};
@@ -45,17 +45,12 @@ pub struct NewJob {
 ///
 /// # Errors
 /// See [`JobRejection`].
-pub async fn initiate_job<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+pub async fn initiate_job<P: SlotAdapters<Store: Store>>(
+    scheduler: &SlotScheduler<'_, P>,
     index: &impl DocumentIndex,
     settings: JobSettings,
     new: NewJob,
-) -> Result<Promised, JobRejection>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<Promised, JobRejection> {
     let documents = match look_up(index, &new.files).await {
         Ok(documents) => documents,
         Err(unknown) => {

@@ -7,7 +7,7 @@ use docferry_domain::transfer::{NewTransfer, Transfer};
 use super::types::{IdempotencyKey, JobRejection, Promised};
 use crate::TaskError;
 use crate::batch::{Initiated, NewBatch, initiate_batch};
-use crate::ports::{BatchStore, Clock, CreateResult, Store, Workflow};
+use crate::ports::{BatchStore, Clock, CreateResult, JobStore as _, SlotAdapters, Store};
 use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;
 use crate::transfer::create::{InitiateSettings, new_id, new_transfer};
@@ -20,17 +20,12 @@ use crate::transfer::create::{InitiateSettings, new_id, new_transfer};
 ///
 /// # Errors
 /// See [`JobRejection`], except for [`JobRejection::Unknown`].
-pub async fn initiate_idempotent<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+pub async fn initiate_idempotent<P: SlotAdapters<Store: Store>>(
+    scheduler: &SlotScheduler<'_, P>,
     settings: InitiateSettings,
     new: NewTransfer,
     name: &IdempotencyKey,
-) -> Result<Promised, JobRejection>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<Promised, JobRejection> {
     let now = scheduler.clock.now();
     let job =
         Promised { job_id: new_id(now), keep_until: saturating_add(now, settings.record_ttl) };
@@ -46,18 +41,13 @@ pub(super) enum Wanted {
 
 /// Records a job with its request's idempotency key, or returns the response of the first
 /// request with that key.
-pub(super) async fn record_idempotent<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+pub(super) async fn record_idempotent<P: SlotAdapters<Store: Store>>(
+    scheduler: &SlotScheduler<'_, P>,
     settings: InitiateSettings,
     new_record: &Wanted,
     name: Option<&IdempotencyKey>,
     job: &Promised,
-) -> Result<Promised, JobRejection>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<Promised, JobRejection> {
     let request = name.cloned().map(|IdempotencyKey { key, fingerprint }| IdempotencyRecord {
         key,
         fingerprint,
@@ -82,15 +72,10 @@ where
 ///
 /// # Errors
 /// As [`initiate_job`](super::initiate_job).
-pub async fn first_accepted_job<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+pub async fn first_accepted_job<P: SlotAdapters<Store: Store>>(
+    scheduler: &SlotScheduler<'_, P>,
     name: Option<&IdempotencyKey>,
-) -> Result<Option<Promised>, JobRejection>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<Option<Promised>, JobRejection> {
     let Some(IdempotencyKey { key, .. }) = name else { return Ok(None) };
     let (store, now) = (scheduler.store, scheduler.clock.now());
     match store.request(key, now).await.map_err(TaskError::from)? {
@@ -121,18 +106,13 @@ async fn first_response(
 
 /// Records the job. Returns the idempotency record of an earlier request with that key, if
 /// there is one; then nothing is recorded.
-async fn record<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+async fn record<P: SlotAdapters<Store: Store>>(
+    scheduler: &SlotScheduler<'_, P>,
     settings: InitiateSettings,
     new_record: &Wanted,
     job: &Promised,
     request: Option<&IdempotencyRecord>,
-) -> Result<Option<IdempotencyRecord>, TaskError>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<Option<IdempotencyRecord>, TaskError> {
     Ok(match new_record {
         Wanted::One(transfer) => match scheduler.enter(transfer, request).await? {
             CreateResult::Before(existing) => Some(existing),

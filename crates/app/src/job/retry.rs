@@ -7,7 +7,7 @@ use super::get::{Job, job_without_documents};
 use super::types::{JobSettings, Promised};
 use crate::TaskError;
 use crate::batch::advance_batch;
-use crate::ports::{Clock, FIRST_CHECK_DELAY, Store, Workflow};
+use crate::ports::{Clock, FIRST_CHECK_DELAY, JobStore as _, SlotAdapters, Store};
 use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;
 
@@ -41,18 +41,13 @@ pub enum RetryResult {
 /// # Errors
 /// Those of the store; the call can be repeated. Once the retry of a batch is recorded, `sweep`
 /// continues it.
-pub async fn retry_job<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+pub async fn retry_job<P: SlotAdapters<Store: Store>>(
+    scheduler: &SlotScheduler<'_, P>,
     settings: JobSettings,
     max_retries: u32,
     owner: &str,
     id: &TransferId,
-) -> Result<RetryResult, TaskError>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<RetryResult, TaskError> {
     let now = scheduler.clock.now();
     let ttl = settings.initiate.record_ttl;
     let Some(job) = job_without_documents(scheduler.store, scheduler.clock, ttl, owner, id).await?
@@ -100,16 +95,11 @@ where
 }
 
 /// Records the next run of a transfer and grants free slots.
-async fn start_run<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+async fn start_run<P: SlotAdapters<Store: Store>>(
+    scheduler: &SlotScheduler<'_, P>,
     read: &Transfer,
     next_run: &Transfer,
-) -> Result<bool, TaskError>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<bool, TaskError> {
     // The transfer is queued; its workflow starts when it is granted a slot.
     let started = scheduler.store.restart_transfer(read, next_run, next_run.must_end_by()).await?;
     if started {

@@ -3,6 +3,7 @@
 //! Ports are named by role; implementations are named by technology. Error variants are cut by
 //! how the caller has to react. No error text holds a URL, a name, an address or a token.
 
+mod adapters;
 mod artifacts;
 mod batches;
 mod cause;
@@ -26,6 +27,9 @@ mod throttle;
 mod webhook;
 mod workflow;
 
+pub use adapters::{
+    Adapters, FinishAdapters, PublishAdapters, PushAdapters, SlotAdapters, UploadAdapters,
+};
 pub use artifacts::{ArtifactError, ArtifactStore, Artifacts, OpenUpload, StoredPart};
 pub use batches::BatchStore;
 pub use cause::Cause;

@@ -18,10 +18,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::batch::recover_batch;
 use crate::delivery::publish::remove;
-use crate::finish::{FinalizeSettings, Ports};
+use crate::finish::{FinalizeSettings, FinishPorts};
 use crate::ports::{
-    Artifacts, AuditQueue, Clock, Drive, ExchangeStore, Sealer, Store, StoreError, WebhookQueue,
-    WorkItem, Workflow,
+    ArtifactStore as _, AuditQueue, Clock, FinishAdapters, Store, StoreError, TransferStore as _,
+    WebhookQueue, WorkItem,
 };
 use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;
@@ -68,6 +68,15 @@ impl Default for SweepSettings {
     }
 }
 
+/// Queues to which the contents of the outbox are sent.
+#[derive(Debug)]
+pub struct OutboxQueues<'a, A, W> {
+    /// Queue of outcomes.
+    pub audit: &'a A,
+    /// Queue of webhook notifications.
+    pub webhook: &'a W,
+}
+
 /// Counts of what a sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -107,22 +116,13 @@ enum Done {
 /// # Errors
 /// Only when an index cannot be read; failures of single items are counted and retried by the
 /// next sweep.
-pub async fn sweep<S, D, G, L, A, C, W>(
-    ports: &Ports<'_, S, D, G, L, A, C>,
-    scheduler: &SlotScheduler<'_, S, W, C>,
-    queues: (&impl AuditQueue, &impl WebhookQueue),
+pub async fn sweep<P: FinishAdapters>(
+    ports: &FinishPorts<'_, P>,
+    scheduler: &SlotScheduler<'_, P>,
+    queues: &OutboxQueues<'_, impl AuditQueue, impl WebhookQueue>,
     settings: SweepSettings,
     stop_at: Timestamp,
-) -> Result<Swept, TaskError>
-where
-    S: Store,
-    D: Drive,
-    G: ExchangeStore,
-    L: Sealer,
-    A: Artifacts,
-    C: Clock,
-    W: Workflow,
-{
+) -> Result<Swept, TaskError> {
     let started_at = ports.clock.now();
     let tenths = |n: i32| saturating_add(started_at, stop_at.duration_since(started_at) / 10 * n);
     let swept = Swept::default();
@@ -134,9 +134,9 @@ where
         sweeper.swept.reclaimed += reclaim(ports.store, *pool, settings.batch, started_at).await?;
         scheduler.fill_slots_best_effort(*pool).await;
     }
-    sweeper.swept.told += tell(ports, queues.0, settings.batch, tenths(1)).await?;
+    sweeper.swept.told += tell(ports, queues.audit, settings.batch, tenths(1)).await?;
     sweeper.swept.forwarded +=
-        send_unsent_notifications(ports, queues.1, settings.batch, tenths(2)).await?;
+        send_unsent_notifications(ports, queues.webhook, settings.batch, tenths(2)).await?;
     let due = ports.store.unfinished(started_at, settings.batch.saturating_mul(READ_AHEAD)).await?;
     let (mut transfers, mut bundles) = (Vec::new(), Vec::new());
     for due in due {
@@ -154,23 +154,14 @@ where
 }
 
 /// State of one sweep.
-struct Sweeper<'a, 'p, S, D, G, L, A, C, W> {
-    ports: &'a Ports<'p, S, D, G, L, A, C>,
-    scheduler: &'a SlotScheduler<'a, S, W, C>,
+struct Sweeper<'a, P: FinishAdapters> {
+    ports: &'a FinishPorts<'a, P>,
+    scheduler: &'a SlotScheduler<'a, P>,
     settings: SweepSettings,
     swept: Swept,
 }
 
-impl<S, D, G, L, A, C, W> Sweeper<'_, '_, S, D, G, L, A, C, W>
-where
-    S: Store,
-    D: Drive,
-    G: ExchangeStore,
-    L: Sealer,
-    A: Artifacts,
-    C: Clock,
-    W: Workflow,
-{
+impl<P: FinishAdapters> Sweeper<'_, P> {
     /// Returns whether the time limit of a kind of work is reached.
     fn is_over(&self, until: Timestamp) -> bool {
         self.ports.clock.now() >= until

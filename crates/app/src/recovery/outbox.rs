@@ -4,9 +4,12 @@ use docferry_domain::ids::TransferId;
 use jiff::Timestamp;
 
 use crate::TaskError;
-use crate::finish::Ports;
+use crate::finish::FinishPorts;
 use crate::notification::outcome::{forward, notify};
-use crate::ports::{AuditQueue, Clock, Store, StoreError, WebhookQueue};
+use crate::ports::{
+    AuditQueue, Clock, FinishAdapters, NotificationOutbox as _, Outbox as _, StoreError,
+    WebhookQueue,
+};
 
 /// Returns the record that was read. A record that cannot be read counts as absent: a newer
 /// version may have written it, and it must not block the others.
@@ -25,16 +28,12 @@ fn readable<T>(
 
 /// Sends outcomes that `notify` did not send. Stops at the first one that the queue does not
 /// accept, because the others would fail as well.
-pub(super) async fn tell<S, D, G, L, A, C>(
-    ports: &Ports<'_, S, D, G, L, A, C>,
+pub(super) async fn tell<P: FinishAdapters>(
+    ports: &FinishPorts<'_, P>,
     queue: &impl AuditQueue,
     limit: usize,
     until: Timestamp,
-) -> Result<usize, TaskError>
-where
-    S: Store,
-    C: Clock,
-{
+) -> Result<usize, TaskError> {
     let mut sent = 0;
     for (id, attempt) in ports.store.unsent(ports.clock.now(), limit).await? {
         if ports.clock.now() >= until {
@@ -54,16 +53,12 @@ where
 }
 
 /// Queues webhook notifications that `notify` did not queue; independent of the outcomes.
-pub(super) async fn send_unsent_notifications<S, D, G, L, A, C>(
-    ports: &Ports<'_, S, D, G, L, A, C>,
+pub(super) async fn send_unsent_notifications<P: FinishAdapters>(
+    ports: &FinishPorts<'_, P>,
     queue: &impl WebhookQueue,
     limit: usize,
     until: Timestamp,
-) -> Result<usize, TaskError>
-where
-    S: Store,
-    C: Clock,
-{
+) -> Result<usize, TaskError> {
     let mut forwarded = 0;
     for (id, attempt) in ports.store.unsent_notifications(ports.clock.now(), limit).await? {
         if ports.clock.now() >= until {

@@ -10,21 +10,12 @@ use jiff::Timestamp;
 use super::{Done, NEXT_SWEEP, Sweeper};
 use crate::finish::{finalize, next_check};
 use crate::ports::{
-    Artifacts, Clock, Drive, ExchangeStore, Execution, Sealer, Start, Store, Workflow, WriteError,
+    Clock, Execution, FinishAdapters, SlotStore as _, Start, Store, Workflow, WriteError,
 };
 use crate::time::saturating_add;
 use crate::{StepOutcome, TaskError, TaskInput};
 
-impl<S, D, G, L, A, C, W> Sweeper<'_, '_, S, D, G, L, A, C, W>
-where
-    S: Store,
-    D: Drive,
-    G: ExchangeStore,
-    L: Sealer,
-    A: Artifacts,
-    C: Clock,
-    W: Workflow,
-{
+impl<P: FinishAdapters> Sweeper<'_, P> {
     /// Restarts or ends a transfer that has not ended.
     pub(super) async fn recover_transfer(&self, transfer: &Transfer) -> Result<Done, TaskError> {
         let (store, workflow) = (self.ports.store, self.scheduler.workflow);

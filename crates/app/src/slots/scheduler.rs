@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 
 use crate::TaskError;
 use crate::ports::{
-    Clock, CreateResult, Entry, MAX_GRANTS, SlotStore, Start, TransferStore, Workflow,
+    Clock, CreateResult, Entry, MAX_GRANTS, SlotAdapters, SlotStore, Start, TransferStore, Workflow,
 };
 use crate::time::saturating_add;
 
@@ -28,23 +28,18 @@ const GRANT_CHECK_DELAY: SignedDuration = SignedDuration::from_secs(60);
 /// Grants slots and starts workflows. Run after a transfer joins the queue and after a slot is
 /// released.
 #[derive(Debug)]
-pub struct SlotScheduler<'a, S, W, C> {
+pub struct SlotScheduler<'a, P: SlotAdapters> {
     /// Slots, queue and transfer records.
-    pub store: &'a S,
+    pub store: &'a P::Store,
     /// Starts the workflows of transfers that were granted a slot.
-    pub workflow: &'a W,
+    pub workflow: &'a P::Workflow,
     /// Source of the current time.
-    pub clock: &'a C,
+    pub clock: &'a P::Clock,
     /// Limits on the number of slots.
     pub limits: SlotLimits,
 }
 
-impl<S, W, C> SlotScheduler<'_, S, W, C>
-where
-    S: TransferStore + SlotStore,
-    W: Workflow,
-    C: Clock,
-{
+impl<P: SlotAdapters> SlotScheduler<'_, P> {
     /// Records a new transfer. While the queue is empty and a slot is free, the same
     /// transaction grants the slot, and the workflow starts at once; otherwise the transfer is
     /// queued.
@@ -132,7 +127,7 @@ where
         Self { store, workflow, clock, limits: PoolLimits::new(0, 0).into() }
     }
 
-    /// Calls [`SlotScheduler::admit`] and only logs a failure: `sweep` grants the slots later.
+    /// Calls [`SlotScheduler::fill_slots`] and only logs a failure: `sweep` grants the slots later.
     pub async fn fill_slots_best_effort(&self, pool: Pool) {
         if let Err(error) = self.fill_slots(pool).await {
             let code = error.code.as_str();

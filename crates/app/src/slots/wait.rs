@@ -4,7 +4,7 @@ use docferry_domain::slots::SlotState;
 use docferry_domain::transfer::Transfer;
 use jiff::SignedDuration;
 
-use crate::ports::{Clock, FIRST_CHECK_DELAY, SlotStore, TransferStore, Workflow};
+use crate::ports::{Clock, FIRST_CHECK_DELAY, SlotAdapters, SlotStore};
 use crate::slots::scheduler::SlotScheduler;
 use crate::task::{ensure_active, load};
 use crate::time::saturating_add;
@@ -16,14 +16,10 @@ const MAX_SLOT_CHECK_SECONDS: i64 = 15;
 
 /// Releases the slot of a transfer that waits for something else. Best effort: a slot that is
 /// not released here is freed at the end of the transfer.
-pub(crate) async fn release_slot<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+pub(crate) async fn release_slot<P: SlotAdapters>(
+    scheduler: &SlotScheduler<'_, P>,
     transfer: &Transfer,
-) where
-    S: TransferStore + SlotStore,
-    W: Workflow,
-    C: Clock,
-{
+) {
     if transfer.turn != SlotState::Holding {
         return;
     }
@@ -38,15 +34,10 @@ pub(crate) async fn release_slot<S, W, C>(
 
 /// Returns the seconds to wait before the next check, at least 1; `None` when the transfer
 /// holds a slot or needs none.
-pub(crate) async fn wait_for_slot<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+pub(crate) async fn wait_for_slot<P: SlotAdapters>(
+    scheduler: &SlotScheduler<'_, P>,
     task: &TaskInput,
-) -> Result<Option<u32>, TaskError>
-where
-    S: TransferStore + SlotStore,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<Option<u32>, TaskError> {
     let (store, now) = (scheduler.store, scheduler.clock.now());
     let transfer = load(store, task).await?;
     // A transfer with nothing to send needs no slot: the step itself reports why.

@@ -8,7 +8,7 @@ use docferry_domain::transfer::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::ports::{Clock, ExchangeStore, SlotStore, TransferStore, Workflow};
+use crate::ports::{Clock, ExchangeStore, SlotAdapters, TransferStore};
 use crate::slots::scheduler::SlotScheduler;
 use crate::slots::wait::release_slot;
 use crate::task::{ensure_active, load};
@@ -42,17 +42,12 @@ pub enum Arrival {
 /// # Errors
 /// [`FailureCode::ArrivalTimeout`] or [`FailureCode::SourceSizeMismatch`] at the arrival
 /// deadline; otherwise the errors of the ports.
-pub async fn poll<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
-    staging: &impl ExchangeStore,
+pub async fn poll<P: SlotAdapters>(
+    scheduler: &SlotScheduler<'_, P>,
+    exchange: &impl ExchangeStore,
     rules: ArrivalRules,
     task: &TaskInput,
-) -> Result<Arrival, TaskError>
-where
-    S: TransferStore + SlotStore,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<Arrival, TaskError> {
     let (store, clock) = (scheduler.store, scheduler.clock);
     let transfer = load(store, task).await?;
     ensure_active(&transfer, task.attempt, clock.now())?;
@@ -63,7 +58,7 @@ where
         return wait_for_key(scheduler, &transfer).await;
     }
     let source = transfer.source.as_ref().ok_or(FailureCode::Internal)?;
-    let head = staging.head(&source.key).await?;
+    let head = exchange.head(&source.key).await?;
     let verdict = check_arrival(source, head.as_ref(), clock.now(), rules);
     let arrived = head.filter(|_| verdict == ArrivalVerdict::Arrived);
     let timeout_code = match verdict {
@@ -116,15 +111,10 @@ async fn push_again(store: &impl TransferStore, transfer: &Transfer) -> Result<A
 }
 
 /// Claims the key that the last push named, as soon as no other document uses it.
-async fn wait_for_key<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+async fn wait_for_key<P: SlotAdapters>(
+    scheduler: &SlotScheduler<'_, P>,
     transfer: &Transfer,
-) -> Result<Arrival, TaskError>
-where
-    S: TransferStore + SlotStore,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<Arrival, TaskError> {
     let Transfer { transfer_id, attempt, object_guid, .. } = transfer;
     let Some(key) = &transfer.known_key else { return Ok(Arrival::PushAgain) };
     let now = scheduler.clock.now();
@@ -136,16 +126,11 @@ where
 
 /// Releases the slot and waits for other transfers. The wait grows with the time already
 /// waited.
-async fn wait<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+async fn wait<P: SlotAdapters>(
+    scheduler: &SlotScheduler<'_, P>,
     transfer: &Transfer,
     since: Timestamp,
-) -> Arrival
-where
-    S: TransferStore + SlotStore,
-    W: Workflow,
-    C: Clock,
-{
+) -> Arrival {
     release_slot(scheduler, transfer).await;
     let waited = scheduler.clock.now().duration_since(since).as_secs();
     Arrival::Wait { seconds: u32::try_from((waited / 4).clamp(1, 15)).unwrap_or(1) }

@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::delivery::artifact::reusable_artifact;
 use crate::ports::{
-    ArtifactStore, BatchStore, Clock, DocumentSource, ExchangeStore, PushRecord, SourceAnswer,
-    TransferStore,
+    ArtifactStore, BatchStore, Clock, DocumentSource, ExchangeStore, PushAdapters, PushRecord,
+    SourceAnswer, TransferStore,
 };
 use crate::task::ensure_active;
 use crate::time::saturating_add;
@@ -28,6 +28,19 @@ const LONGEST_KEY_BYTES: usize = 1024;
 /// retry may run.
 const NAME_TTL: SignedDuration = SignedDuration::from_hours(30 * 24);
 
+/// Ports of [`push`].
+#[derive(Debug)]
+pub struct PushPorts<'a, P: PushAdapters> {
+    /// Transfer records.
+    pub store: &'a P::Store,
+    /// The document source.
+    pub source: &'a P::Source,
+    /// The exchange bucket.
+    pub exchange: &'a P::Exchange,
+    /// Source of the current time.
+    pub clock: &'a P::Clock,
+}
+
 /// Pushes the document of a transfer towards the exchange bucket. A download whose document is
 /// already in the delivery bucket is delivered from there, without a push.
 ///
@@ -40,14 +53,12 @@ const NAME_TTL: SignedDuration = SignedDuration::from_hours(30 * 24);
 ///
 /// # Errors
 /// A [`TaskError`] whose code says whether to retry.
-pub async fn push(
-    store: &(impl TransferStore + ArtifactStore + BatchStore),
-    source: &impl DocumentSource,
-    staging: &impl ExchangeStore,
-    clock: &impl Clock,
+pub async fn push<P: PushAdapters>(
+    ports: &PushPorts<'_, P>,
     rules: &DeadlineRules,
     task: &TaskInput,
 ) -> Result<StepOutcome<()>, TaskError> {
+    let &PushPorts { store, source, exchange, clock } = ports;
     let transfer = store.begin_push(&task.transfer_id, task.attempt, clock.now()).await?;
     follow(transfer.trace.as_ref());
     let stop_code = ensure_active(&transfer, task.attempt, clock.now()).err();
@@ -68,9 +79,9 @@ pub async fn push(
     }
     // Read from the store that will date the object, so that our own clock does not decide
     // whether an object is older than this push.
-    let requested_at = staging.store_time().await?;
+    let requested_at = exchange.store_time().await?;
     let before = match &transfer.known_key {
-        Some(key) => Some((key, FoundObject::before(staging.head(key).await?))),
+        Some(key) => Some((key, FoundObject::before(exchange.head(key).await?))),
         None => None,
     };
     let announcement = OutstandingPush {
@@ -111,7 +122,7 @@ pub async fn push(
     let found = match before {
         Some((key, found)) if *key == owed.key => Some(found),
         // Without the result the clock alone decides, so a failure here does not fail the push.
-        _ => staging.head(&owed.key).await.ok().map(FoundObject::after),
+        _ => exchange.head(&owed.key).await.ok().map(FoundObject::after),
     };
     let pushed = PushedSource { found, ..pushed };
     // The stored announcement is that of an earlier try, which may also have pushed.

@@ -5,7 +5,7 @@ use docferry_domain::ids::TransferId;
 use docferry_domain::transfer::{NewTransfer, Transfer};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::ports::{Clock, SlotStore, TransferStore, Workflow};
+use crate::ports::{Clock, SlotAdapters};
 use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;
 use crate::{TaskError, trace};
@@ -29,16 +29,11 @@ pub struct InitiateSettings {
 /// [`FailureCode::StoreUnavailable`](docferry_domain::failure::FailureCode::StoreUnavailable): the
 /// transfer is not accepted. If only the store's answer was lost, the transfer may run all the
 /// same.
-pub async fn initiate<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+pub async fn initiate<P: SlotAdapters>(
+    scheduler: &SlotScheduler<'_, P>,
     settings: InitiateSettings,
     new: NewTransfer,
-) -> Result<Transfer, TaskError>
-where
-    S: TransferStore + SlotStore,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<Transfer, TaskError> {
     let now = scheduler.clock.now();
     let transfer = new_transfer(settings, new_id(now), new, now);
     scheduler.enter(&transfer, None).await?;

@@ -6,7 +6,7 @@ use docferry_domain::transfer::{Outcome, Transfer};
 use jiff::SignedDuration;
 
 use crate::TaskError;
-use crate::ports::{Clock, Store, Workflow, WriteError};
+use crate::ports::{Clock, SlotAdapters, Store, TransferStore as _, WriteError};
 use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;
 
@@ -15,16 +15,11 @@ use crate::time::saturating_add;
 ///
 /// # Errors
 /// Those of the store; `sweep` ends the transfer later.
-pub(crate) async fn withdraw<S, W, C>(
-    scheduler: &SlotScheduler<'_, S, W, C>,
+pub(crate) async fn withdraw<P: SlotAdapters<Store: Store>>(
+    scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,
     transfer: Transfer,
-) -> Result<bool, TaskError>
-where
-    S: Store,
-    W: Workflow,
-    C: Clock,
-{
+) -> Result<bool, TaskError> {
     let store = scheduler.store;
     let held_slot = transfer.turn == SlotState::Holding;
     let mut transfer = transfer;

@@ -4,18 +4,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use docferry_app::delivery::upload::{Progress, Upload, UploadSettings, upload};
-use docferry_app::finish::{FinalizeSettings, Ports, finalize};
+use docferry_app::delivery::upload::{Progress, UploadPorts, UploadSettings, upload};
+use docferry_app::finish::{FinalizeSettings, FinishPorts, finalize};
 use docferry_app::ports::{
-    Cause, Clock as _, ConflictPolicy, CredentialsProvider, Freshness, TransferStore as _,
+    Adapters, Cause, Clock as _, ConflictPolicy, CredentialsProvider, FinishAdapters, Freshness,
+    SlotAdapters, TransferStore as _, UploadAdapters,
 };
+use docferry_app::slots::scheduler::SlotScheduler;
 use docferry_app::source::{poll, push};
 use docferry_app::transfer::create::{InitiateSettings, initiate};
 use docferry_app::{TaskError, TaskInput};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::Priority;
-use docferry_domain::transfer::{ArrivalRules, NewTransfer, Transfer};
+use docferry_domain::transfer::{ArrivalRules, DeadlineRules, NewTransfer, Transfer};
 use docferry_graph::{ClientCredentials, GraphDrive, GraphSettings};
 use docferry_sim_graph::{Config, Running, start};
 use docferry_testkit::builders::drive_target;
@@ -54,11 +56,38 @@ impl CredentialsProvider<ClientCredentials> for Credentials {
     }
 }
 
+/// The adapters of the bench: all in memory, except for the drive.
+#[derive(Debug)]
+enum RealDrive {}
+
+impl Adapters for RealDrive {
+    type Store = World;
+    type Clock = World;
+}
+
+impl SlotAdapters for RealDrive {
+    type Workflow = World;
+}
+
+impl UploadAdapters for RealDrive {
+    type Drive = GraphDrive<Credentials, World>;
+    type Exchange = World;
+    type Sealer = World;
+    type Budget = World;
+}
+
+impl FinishAdapters for RealDrive {
+    type Drive = GraphDrive<Credentials, World>;
+    type Exchange = World;
+    type Artifacts = World;
+    type Sealer = World;
+}
+
 /// One transfer with its ports, and the simulator as its destination.
 pub(crate) struct Bench {
     graph: Running,
     admin: reqwest::Client,
-    ports: Upload<World, GraphDrive<Credentials, World>, World, World, World, World>,
+    ports: UploadPorts<RealDrive>,
     pub(crate) world: World,
     runner: Runner,
     task: TaskInput,
@@ -97,10 +126,10 @@ impl Bench {
         let runner = Runner::new(&world);
         let transfer = initiate(&runner.scheduler(), limits, request).await.unwrap();
         let task = TaskInput { transfer_id: transfer.transfer_id, attempt: 1 };
-        let ports = Upload {
+        let ports = UploadPorts::<RealDrive> {
             store: world.clone(),
             drive,
-            staging: Arc::new(world.clone()),
+            exchange: Arc::new(world.clone()),
             sealer: world.clone(),
             clock: world.clone(),
             budget: world.clone(),
@@ -153,18 +182,9 @@ impl Bench {
     /// Runs the steps of the workflow until the transfer has ended.
     pub(crate) async fn run(&self, row: &Row) -> FaultResult {
         let world = &self.world;
-        push::push(
-            world,
-            world,
-            world,
-            world,
-            &docferry_domain::transfer::DeadlineRules::default(),
-            &self.task,
-        )
-        .await
-        .unwrap()
-        .done()
-        .unwrap();
+        let ports =
+            push::PushPorts::<World> { store: world, source: world, exchange: world, clock: world };
+        push::push(&ports, &DeadlineRules::default(), &self.task).await.unwrap().done().unwrap();
         let rules = ArrivalRules { deadline: SignedDuration::from_secs(600) };
         let scheduler = self.runner.scheduler();
         poll::poll(&scheduler, world, rules, &self.task).await.unwrap();
@@ -218,16 +238,21 @@ impl Bench {
 
     async fn finalize(&self, stopped_by: Option<FailureCode>) -> Result<Option<Phase>, TaskError> {
         let world = &self.world;
-        let ports = Ports {
+        let ports = FinishPorts::<RealDrive> {
             store: world,
             drive: &self.ports.drive,
-            staging: world,
+            exchange: world,
             artifacts: world,
             sealer: world,
             clock: world,
         };
         let stopped_by = stopped_by.map(FailureCode::as_str);
-        let scheduler = self.runner.scheduler();
+        let scheduler = SlotScheduler::<RealDrive> {
+            store: world,
+            workflow: world,
+            clock: world,
+            limits: self.runner.limits,
+        };
         let settings = FinalizeSettings::default();
         let ended = finalize(&ports, &scheduler, settings, &self.task, stopped_by).await?;
         match ended.done() {

@@ -12,7 +12,7 @@ use docferry_app::TaskError;
 use docferry_app::job::{
     IdempotencyKey, JobRejection, JobSettings, NewJob, first_accepted_job, initiate_job,
 };
-use docferry_app::ports::{Clock, Directory, DocumentIndex, Store, Workflow};
+use docferry_app::ports::{Directory, DocumentIndex, SlotAdapters, Store};
 use docferry_contract::download::{Destination, InitiateDownload};
 use docferry_contract::job::{JobAccepted, time};
 use docferry_contract::problem::FieldError;
@@ -37,9 +37,9 @@ pub(crate) const FIRST_POLL_DELAY_MS: u32 = 1_000;
 
 /// Dependencies and settings of the routes that create jobs.
 #[derive(Debug)]
-pub struct DownloadApi<S, W, C, I, G> {
+pub struct DownloadApi<P: SlotAdapters, I, G> {
     /// Dependencies that create transfers.
-    pub transfers: Arc<TransferApi<S, W, C>>,
+    pub transfers: Arc<TransferApi<P>>,
     /// Index of documents by their number.
     pub index: I,
     /// Directory that maps addresses to users of OneDrive.
@@ -52,33 +52,29 @@ pub struct DownloadApi<S, W, C, I, G> {
     pub callbacks: CallbackRule,
 }
 
-type Shared<S, W, C, I, G> = Arc<DownloadApi<S, W, C, I, G>>;
+type Shared<P, I, G> = Arc<DownloadApi<P, I, G>>;
 
 /// Routes of `POST /v1/download/initiate` and its deprecated alias `POST /v1/download/start`.
-pub(crate) fn initiate_routes<S, W, C, I, G>(api: DownloadApi<S, W, C, I, G>) -> Router
+pub(crate) fn initiate_routes<P: SlotAdapters<Store: Store>, I, G>(
+    api: DownloadApi<P, I, G>,
+) -> Router
 where
-    S: Store + 'static,
-    W: Workflow + 'static,
-    C: Clock + 'static,
     I: DocumentIndex + 'static,
     G: Directory + 'static,
 {
     Router::new()
-        .route("/v1/download/initiate", post(initiate::<S, W, C, I, G>))
-        .route("/v1/download/start", post(start::<S, W, C, I, G>))
+        .route("/v1/download/initiate", post(initiate::<P, I, G>))
+        .route("/v1/download/start", post(start::<P, I, G>))
         .with_state(Arc::new(api))
 }
 
-async fn initiate<S, W, C, I, G>(
-    State(api): State<Shared<S, W, C, I, G>>,
+async fn initiate<P: SlotAdapters<Store: Store>, I, G>(
+    State(api): State<Shared<P, I, G>>,
     _: Writer,
     caller: Principal,
     request: Request,
 ) -> Result<Response, ApiError>
 where
-    S: Store,
-    W: Workflow,
-    C: Clock,
     I: DocumentIndex,
     G: Directory,
 {
@@ -87,8 +83,8 @@ where
 }
 
 /// Reads a request and its idempotency key.
-async fn read<S, W, C, I, G>(
-    api: &DownloadApi<S, W, C, I, G>,
+async fn read<P: SlotAdapters<Store: Store>, I, G>(
+    api: &DownloadApi<P, I, G>,
     caller: &Principal,
     request: Request,
 ) -> Result<(InitiateDownload, Option<IdempotencyKey>), ApiError> {
@@ -100,16 +96,13 @@ async fn read<S, W, C, I, G>(
 }
 
 /// Deprecated alias of `initiate`, for one document only.
-async fn start<S, W, C, I, G>(
-    State(api): State<Shared<S, W, C, I, G>>,
+async fn start<P: SlotAdapters<Store: Store>, I, G>(
+    State(api): State<Shared<P, I, G>>,
     _: Writer,
     caller: Principal,
     request: Request,
 ) -> Result<Response, ApiError>
 where
-    S: Store,
-    W: Workflow,
-    C: Clock,
     I: DocumentIndex,
     G: Directory,
 {
@@ -142,16 +135,13 @@ async fn has_drive_of(
 }
 
 /// Creates the job, or finds the one that an earlier request with the same idempotency key created.
-async fn accept<S, W, C, I, G>(
-    api: &DownloadApi<S, W, C, I, G>,
+async fn accept<P: SlotAdapters<Store: Store>, I, G>(
+    api: &DownloadApi<P, I, G>,
     caller: Principal,
     job_request: InitiateDownload,
     name: Option<IdempotencyKey>,
 ) -> Result<Response, ApiError>
 where
-    S: Store,
-    W: Workflow,
-    C: Clock,
     I: DocumentIndex,
     G: Directory,
 {
@@ -189,8 +179,8 @@ where
 }
 
 /// Checks that the caller may create the job, and returns its parameters.
-async fn checked<S, W, C, I, G>(
-    api: &DownloadApi<S, W, C, I, G>,
+async fn checked<P: SlotAdapters<Store: Store>, I, G>(
+    api: &DownloadApi<P, I, G>,
     caller: Principal,
     job_request: InitiateDownload,
     name: Option<IdempotencyKey>,

@@ -33,7 +33,7 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 /// Dependencies of routers that create or change transfers.
-pub(crate) fn transfer_api(world: &World) -> TransferApi<World, World, World> {
+pub(crate) fn transfer_api(world: &World) -> TransferApi<World> {
     TransferApi {
         store: world.clone(),
         workflow: world.clone(),
@@ -60,7 +60,7 @@ pub(crate) fn control_routes(world: &World) -> Router {
     control_routes_with(transfer_api(world))
 }
 
-pub(crate) fn control_routes_with(api: TransferApi<World, World, World>) -> Router {
+pub(crate) fn control_routes_with(api: TransferApi<World>) -> Router {
     control_router(api, RetrySettings { job: JOB_SETTINGS, max_retries: 2 })
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn initiate_routes(world: &World) -> Router {
     initiate_routes_with(world, transfer_api(world))
 }
 
-pub(crate) fn initiate_routes_with(world: &World, api: TransferApi<World, World, World>) -> Router {
+pub(crate) fn initiate_routes_with(world: &World, api: TransferApi<World>) -> Router {
     let transfers = Arc::new(api);
     initiate_router(DownloadApi {
         transfers,

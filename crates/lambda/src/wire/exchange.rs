@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::config::{Reader, Variables};
+use crate::wire::secret::secret;
 
 /// Format of the secret with the access key of the bucket.
 #[derive(Debug, Deserialize)]
@@ -36,7 +37,7 @@ pub fn exchange(
         region: reader.required("EXCHANGE_REGION", "ca-central-1"),
         endpoint_url: reader.optional_url("EXCHANGE_ENDPOINT_URL"),
         path_style: reader.or("EXCHANGE_PATH_STYLE", false),
-        key_pair: super::secret(reader, aws, "EXCHANGE_SECRET_ARN"),
+        key_pair: secret(reader, aws, "EXCHANGE_SECRET_ARN"),
     }
 }
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::SystemClock;
 use crate::config::{Reader, Variables};
+use crate::wire::secret::secret;
 
 /// Format of the secret with the app registration's credentials.
 #[derive(Debug, Deserialize)]
@@ -36,13 +37,13 @@ impl CredentialsProvider<ClientCredentials> for GraphCredentials {
     }
 }
 
+/// Microsoft Graph, with credentials from Secrets Manager.
+pub type Graph = GraphDrive<GraphCredentials, SystemClock>;
+
 /// Client of Microsoft Graph for transfers: `GRAPH_BASE_URL`, `GRAPH_AUTHORITY_URL`,
 /// `GRAPH_TENANT_ID`, `GRAPH_UPLOAD_HOSTS`, `GRAPH_SECRET_ARN`. `None` if a setting is invalid; the
 /// reader then has the problem.
-pub fn graph(
-    reader: &mut Reader<impl Variables>,
-    aws: &aws_config::SdkConfig,
-) -> Option<GraphDrive<GraphCredentials, SystemClock>> {
+pub fn graph(reader: &mut Reader<impl Variables>, aws: &aws_config::SdkConfig) -> Option<Graph> {
     client(reader, aws, |_| {})
 }
 
@@ -52,7 +53,7 @@ pub fn graph(
 pub fn graph_directory(
     reader: &mut Reader<impl Variables>,
     aws: &aws_config::SdkConfig,
-) -> Option<GraphDrive<GraphCredentials, SystemClock>> {
+) -> Option<Graph> {
     client(reader, aws, |settings| settings.call_timeout = Duration::from_secs(5))
 }
 
@@ -60,7 +61,7 @@ fn client(
     reader: &mut Reader<impl Variables>,
     aws: &aws_config::SdkConfig,
     adjust: impl FnOnce(&mut GraphSettings),
-) -> Option<GraphDrive<GraphCredentials, SystemClock>> {
+) -> Option<Graph> {
     let tenant = reader.required("GRAPH_TENANT_ID", "contoso.onmicrosoft.com");
     let mut settings = GraphSettings::public_cloud(tenant);
     if let Some(url) = reader.optional_url("GRAPH_BASE_URL") {
@@ -73,7 +74,7 @@ fn client(
         settings.upload_hosts = hosts.split(',').map(|host| host.trim().to_owned()).collect();
     }
     adjust(&mut settings);
-    let credentials = GraphCredentials(super::secret(reader, aws, "GRAPH_SECRET_ARN"));
+    let credentials = GraphCredentials(secret(reader, aws, "GRAPH_SECRET_ARN"));
     GraphDrive::new(&settings, credentials, SystemClock)
         .map_err(|error| reader.problem(format!("GRAPH_BASE_URL, GRAPH_AUTHORITY_URL: {error}")))
         .ok()

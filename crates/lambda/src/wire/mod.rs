@@ -137,21 +137,6 @@ pub fn arrival_rules(
     }
 }
 
-/// Rule for the addresses that webhooks may be sent to. `WEBHOOK_ALLOW_LOOPBACK` also allows
-/// loopback addresses; it may be set only in the environment `local`.
-pub fn callback_rule(
-    reader: &mut Reader<impl Variables>,
-) -> docferry_domain::callback::CallbackRule {
-    if reader.or("WEBHOOK_ALLOW_LOOPBACK", false) {
-        if !reader.is_local() {
-            reader.problem("WEBHOOK_ALLOW_LOOPBACK must be false outside the environment local");
-        }
-        docferry_domain::callback::CallbackRule::PublicAndLoopback
-    } else {
-        docferry_domain::callback::CallbackRule::Public
-    }
-}
-
 /// Retries of webhooks: `WEBHOOK_FIRST_RETRY_SECONDS`, `WEBHOOK_MAX_TRIES`.
 pub fn webhook_settings(
     reader: &mut Reader<impl Variables>,
@@ -260,17 +245,9 @@ pub fn sealer(
     docferry_aws::KmsSealer::new(aws_sdk_kms::Client::new(aws), key)
 }
 
-/// The secret whose ARN is in the variable `name`. It is fetched on first use.
-#[cfg(feature = "secrets")]
-pub fn secret<T: serde::de::DeserializeOwned + Send + Sync>(
-    reader: &mut Reader<impl Variables>,
-    aws: &aws_config::SdkConfig,
-    name: &str,
-) -> docferry_aws::SecretCache<T> {
-    let arn = reader.required(name, "arn:aws:secretsmanager:ca-central-1:123456789012:secret:…");
-    docferry_aws::SecretCache::new(aws_sdk_secretsmanager::Client::new(aws), arn)
-}
-
+#[cfg(feature = "store")]
+mod adapters;
+mod callback;
 #[cfg(feature = "delivery")]
 mod delivery;
 #[cfg(feature = "exchange")]
@@ -279,16 +256,23 @@ mod exchange;
 mod graph;
 #[cfg(feature = "ords")]
 mod ords;
+#[cfg(feature = "secrets")]
+mod secret;
 #[cfg(feature = "webhook")]
 mod webhook;
 
+#[cfg(feature = "store")]
+pub use adapters::Production;
+pub use callback::callback_rule;
 #[cfg(feature = "delivery")]
 pub use delivery::delivery;
 #[cfg(feature = "exchange")]
 pub use exchange::{ExchangeSettings, exchange};
 #[cfg(feature = "graph")]
-pub use graph::{GraphCredentials, graph, graph_directory};
+pub use graph::{Graph, GraphCredentials, graph, graph_directory};
 #[cfg(feature = "ords")]
 pub use ords::{OrdsSecret, ords};
+#[cfg(feature = "secrets")]
+pub use secret::secret;
 #[cfg(feature = "webhook")]
 pub use webhook::{WebhookSecret, receiver};

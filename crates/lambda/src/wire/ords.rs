@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::config::{Reader, Variables};
+use crate::wire::secret::secret;
 
 /// Format of the secret with the credentials for ORDS.
 #[derive(Debug, Deserialize)]
@@ -56,7 +57,7 @@ pub fn ords(
     settings.put_id = reader.or("ORDS_PUT_ID", settings.put_id);
     settings.ticket_lifetime_minutes = reader.or("ORDS_TICKET_LIFETIME_MINUTES", 20);
     settings.timeout = Duration::from_secs(reader.or("ORDS_TIMEOUT_SECONDS", 25));
-    let secret = OrdsSecret(super::secret(reader, aws, "ORDS_SECRET_ARN"));
+    let secret = OrdsSecret(secret(reader, aws, "ORDS_SECRET_ARN"));
     OrdsSource::new(settings, secret)
         .map_err(|error| reader.problem(format!("ORDS_BASE_URL: {error}")))
         .ok()

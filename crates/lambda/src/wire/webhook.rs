@@ -7,6 +7,8 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::config::{Reader, Variables};
+use crate::wire::callback::callback_rule;
+use crate::wire::secret::secret;
 
 /// Format of the secret with the signing keys.
 #[derive(Debug, Deserialize)]
@@ -38,8 +40,8 @@ pub fn receiver(
     reader: &mut Reader<impl Variables>,
     aws: &aws_config::SdkConfig,
 ) -> Option<HttpWebhookReceiver<WebhookSecret>> {
-    let settings = ReceiverSettings::new(super::callback_rule(reader));
-    let secret = WebhookSecret(super::secret(reader, aws, "WEBHOOK_SECRET_ARN"));
+    let settings = ReceiverSettings::new(callback_rule(reader));
+    let secret = WebhookSecret(secret(reader, aws, "WEBHOOK_SECRET_ARN"));
     HttpWebhookReceiver::new(settings, secret)
         .map_err(|error| reader.problem(error.to_string()))
         .ok()

@@ -124,7 +124,7 @@ pub(crate) async fn find_all_numbered<D: Drive>(
 /// Compares items at the destination with one source object.
 pub(crate) struct Comparison<'a, D, G> {
     drive: &'a D,
-    staging: &'a G,
+    exchange: &'a G,
     destination: &'a Destination,
     object: &'a SourceObject,
     /// The source's content parts, once they are read.
@@ -134,11 +134,11 @@ pub(crate) struct Comparison<'a, D, G> {
 impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
     pub(crate) const fn new(
         drive: &'a D,
-        staging: &'a G,
+        exchange: &'a G,
         destination: &'a Destination,
         object: &'a SourceObject,
     ) -> Self {
-        Self { drive, staging, destination, object, source: None }
+        Self { drive, exchange, destination, object, source: None }
     }
 
     /// Returns the files that may be the document: those of its size, and those that may be the
@@ -229,7 +229,7 @@ impl<'a, D: Drive, G: ExchangeStore> Comparison<'a, D, G> {
     }
 
     async fn source_parts(&self) -> Result<ZipKind<ZipContents>, ExchangeError> {
-        let read = |range| self.object.read_range(self.staging, range);
+        let read = |range| self.object.read_range(self.exchange, range);
         zip_contents(self.object.size(), read).await
     }
 

@@ -20,8 +20,8 @@ use super::reader::PositionedReader;
 use super::resume::{shared_pause, wait_until};
 use super::types::{Progress, UploadSettings};
 use crate::ports::{
-    CheckpointAck, Clock, Destination, Drive, DriveError, ExchangeError, ExchangeStore, Sealer,
-    SessionRecord, ThrottleBudget, TransferStore, UploadUrl,
+    CheckpointAck, Clock, Destination, DriveError, ExchangeError, SessionRecord, ThrottleBudget,
+    TransferStore, UploadAdapters, UploadUrl,
 };
 use crate::task::ensure_active;
 use crate::time::saturating_add;
@@ -37,26 +37,26 @@ const THROUGHPUT_SAFETY_FACTOR: f64 = 0.8;
 
 /// Ports and limits of [`upload`].
 #[derive(Debug)]
-pub struct Upload<S, D, G, L, C, B> {
+pub struct UploadPorts<P: UploadAdapters> {
     /// Transfer records and checkpoints.
-    pub store: S,
+    pub store: P::Store,
     /// The recipient's drive.
-    pub drive: D,
+    pub drive: P::Drive,
     /// The exchange bucket, from which the document is read; shared with the read-ahead tasks.
-    pub staging: Arc<G>,
+    pub exchange: Arc<P::Exchange>,
     /// Encrypts and decrypts upload URLs.
-    pub sealer: L,
+    pub sealer: P::Sealer,
     /// Source of the current time.
-    pub clock: C,
+    pub clock: P::Clock,
     /// Throttling pauses that all transfers of the tenant share.
-    pub budget: B,
+    pub budget: P::Budget,
     /// Limits of one invocation.
     pub settings: UploadSettings,
 }
 
 /// State of one invocation, which holds the epoch that it claimed.
-pub(super) struct Run<'a, S, D, G, L, C, B> {
-    pub(super) ports: &'a Upload<S, D, G, L, C, B>,
+pub(super) struct Run<'a, P: UploadAdapters> {
+    pub(super) ports: &'a UploadPorts<P>,
     /// The record as claimed; its `epoch` is that of this invocation.
     pub(super) transfer: Transfer,
     pub(super) destination: Destination,
@@ -101,19 +101,11 @@ pub(super) struct Run<'a, S, D, G, L, C, B> {
 /// # Errors
 /// A [`TaskError`] whose code says whether the workflow retries; [`FailureCode::Superseded`]
 /// when a newer invocation has taken over.
-pub async fn upload<S, D, G, L, C, B>(
-    ports: &Upload<S, D, G, L, C, B>,
+pub async fn upload<P: UploadAdapters>(
+    ports: &UploadPorts<P>,
     task: &TaskInput,
     deadline: Timestamp,
-) -> Result<Progress, TaskError>
-where
-    S: TransferStore,
-    D: Drive,
-    G: ExchangeStore + 'static,
-    L: Sealer,
-    C: Clock,
-    B: ThrottleBudget,
-{
+) -> Result<Progress, TaskError> {
     // Read concurrently with the claim, so that the shared pause adds no latency.
     let claim = ports.store.claim(&task.transfer_id, task.attempt);
     let (transfer, shared) = futures::join!(claim, ports.budget.paused());
@@ -139,17 +131,9 @@ where
     Run::new(ports, transfer, session, deadline)?.run_to_end().await
 }
 
-impl<'a, S, D, G, L, C, B> Run<'a, S, D, G, L, C, B>
-where
-    S: TransferStore,
-    D: Drive,
-    G: ExchangeStore + 'static,
-    L: Sealer,
-    C: Clock,
-    B: ThrottleBudget,
-{
+impl<'a, P: UploadAdapters> Run<'a, P> {
     fn new(
-        ports: &'a Upload<S, D, G, L, C, B>,
+        ports: &'a UploadPorts<P>,
         transfer: Transfer,
         session: Option<SessionRecord>,
         deadline: Timestamp,

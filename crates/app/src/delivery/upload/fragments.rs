@@ -13,10 +13,7 @@ use super::engine::Run;
 use super::read_ahead::ReadAhead;
 use super::reader::{PositionedReader, SourceReader};
 use crate::TaskError;
-use crate::ports::{
-    Clock, ConflictPolicy, Drive, DriveError, ExchangeStore, FragmentResult, Sealer,
-    ThrottleBudget, TransferStore,
-};
+use crate::ports::{Clock, ConflictPolicy, Drive, DriveError, FragmentResult, UploadAdapters};
 
 /// Time in which an aborted PUT may still take effect, because its bytes are already in
 /// transit.
@@ -29,15 +26,7 @@ const MIN_PUT_TIME: Duration = Duration::from_secs(20);
 /// limit is checked between steps.
 const HASH_STEP_BYTES: u64 = 32 * 1024 * 1024;
 
-impl<S, D, G, L, C, B> Run<'_, S, D, G, L, C, B>
-where
-    S: TransferStore,
-    D: Drive,
-    G: ExchangeStore + 'static,
-    L: Sealer,
-    C: Clock,
-    B: ThrottleBudget,
-{
+impl<P: UploadAdapters> Run<'_, P> {
     /// Sends one fragment. Continues with the current source reader if it is at the start of
     /// the range; otherwise opens a new one.
     pub(super) async fn send(&mut self, range: FragmentRange) -> Result<DriveEvent, TaskError> {
@@ -84,23 +73,23 @@ where
 
     /// Opens a source reader at this position.
     fn read_from(&self, position: u64) -> SourceReader {
-        let staging = Arc::clone(&self.ports.staging);
+        let exchange = Arc::clone(&self.ports.exchange);
         let settings = &self.ports.settings;
         let ahead = ReadAhead {
             memory_bytes: settings.read_ahead_bytes,
             parallel_reads: settings.parallel_reads,
         };
-        SourceReader::open(staging, self.object.clone(), position, self.hash.clone(), ahead)
+        SourceReader::open(exchange, self.object.clone(), position, self.hash.clone(), ahead)
     }
 
     /// Hashes source bytes that the drive has but the stored hash does not cover, because a
     /// checkpoint was lost. Reads at most one step of `HASH_STEP_BYTES`.
     pub(super) async fn read_gap(&mut self, until: u64) -> DriveEvent {
-        let staging = Arc::clone(&self.ports.staging);
+        let exchange = Arc::clone(&self.ports.exchange);
         let until = until.min(self.hash.hashed_to() + HASH_STEP_BYTES);
         // Hashing works on a copy, so a read that fails halfway is repeated from the start.
         let mut hash = self.hash.clone();
-        match self.object.hash_up_to(&*staging, &mut hash, until).await {
+        match self.object.hash_up_to(&*exchange, &mut hash, until).await {
             Ok(()) => {
                 self.hash = hash;
                 DriveEvent::Hashed(self.hash.hashed_to())
@@ -111,8 +100,8 @@ where
 
     /// Reads a small document into memory and hashes it.
     pub(super) async fn load(&mut self) -> DriveEvent {
-        let staging = Arc::clone(&self.ports.staging);
-        match self.object.read_whole(&*staging).await {
+        let exchange = Arc::clone(&self.ports.exchange);
+        match self.object.read_whole(&*exchange).await {
             Ok((small_document, hash)) => {
                 self.small_document = small_document;
                 self.hash = hash;

@@ -21,6 +21,6 @@ mod verify;
 pub(crate) use comparison::{
     Comparison, ComparisonError, ComparisonResult, LastByte, find_all_numbered,
 };
-pub use engine::{Upload, upload};
+pub use engine::{UploadPorts, upload};
 pub(crate) use object::{SourceObject, is_contested, may_be_other_document};
 pub use types::{Progress, UploadSettings};

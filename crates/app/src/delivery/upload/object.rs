@@ -67,7 +67,7 @@ impl SourceObject {
     /// Extends `hash` to cover the source up to byte `until`.
     pub(crate) async fn hash_up_to<G: ExchangeStore>(
         &self,
-        staging: &G,
+        exchange: &G,
         hash: &mut SourceHash,
         until: u64,
     ) -> Result<(), ExchangeError> {
@@ -75,7 +75,7 @@ impl SourceObject {
         if from >= until {
             return Ok(());
         }
-        let mut stream = staging.read(&self.key, &self.etag, from..until).await?;
+        let mut stream = exchange.read(&self.key, &self.etag, from..until).await?;
         while let Some(bytes) = stream.next().await {
             hash.append(&bytes?);
         }
@@ -86,26 +86,26 @@ impl SourceObject {
     /// Reads a small range of the object into memory.
     pub(crate) async fn read_range<G: ExchangeStore>(
         &self,
-        staging: &G,
+        exchange: &G,
         range: Range<u64>,
     ) -> Result<bytes::Bytes, ExchangeError> {
         let length = range.end - range.start;
         let mut content = bytes::BytesMut::new();
-        let mut stream = staging.read(&self.key, &self.etag, range).await?;
+        let mut stream = exchange.read(&self.key, &self.etag, range).await?;
         while let Some(bytes) = stream.next().await {
             content.extend_from_slice(&bytes?);
         }
         if content.len() as u64 == length { Ok(content.freeze()) } else { Err(ExchangeError::Gone) }
     }
 
-    /// Reads the content object, which must be small, into memory and hashes it.
+    /// Reads the whole object, which must be small, into memory and hashes it.
     pub(super) async fn read_whole<G: ExchangeStore>(
         &self,
-        staging: &G,
+        exchange: &G,
     ) -> Result<(bytes::Bytes, SourceHash), ExchangeError> {
         let content = match self.size {
             0 => bytes::Bytes::new(),
-            size => self.read_range(staging, 0..size).await?,
+            size => self.read_range(exchange, 0..size).await?,
         };
         let mut hash = SourceHash::default();
         hash.append(&content);

@@ -10,7 +10,7 @@ use super::engine::Run;
 use super::resume::{MAX_JITTER, log_pause_not_shared, wait_until};
 use super::types::Progress;
 use crate::TaskError;
-use crate::ports::{Clock, Drive, ExchangeStore, Pause, Sealer, ThrottleBudget, TransferStore};
+use crate::ports::{Clock, Pause, ThrottleBudget, TransferStore, UploadAdapters};
 use crate::time::saturating_add;
 
 /// Waits up to this long are slept through in the function; longer ones are returned to the
@@ -22,15 +22,7 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(10);
 /// cannot stop them all for long. Graph's pauses are minutes.
 const MAX_SHARED_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
-impl<S, D, G, L, C, B> Run<'_, S, D, G, L, C, B>
-where
-    S: TransferStore,
-    D: Drive,
-    G: ExchangeStore + 'static,
-    L: Sealer,
-    C: Clock,
-    B: ThrottleBudget,
-{
+impl<P: UploadAdapters> Run<'_, P> {
     /// Handles a pause that the drive asked for. A short one is slept through. A long one is
     /// returned to the workflow and, if the drive named its length, shared with all transfers.
     pub(super) async fn pause(

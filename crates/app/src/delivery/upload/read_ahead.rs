@@ -57,7 +57,7 @@ impl ReadAhead {
     /// later range never holds memory that an earlier one needs.
     pub(super) async fn read<G: ExchangeStore + 'static>(
         self,
-        staging: Arc<G>,
+        exchange: Arc<G>,
         object: SourceObject,
         position: u64,
         ranges: mpsc::UnboundedSender<RangeBlocks>,
@@ -76,7 +76,7 @@ impl ReadAhead {
                 return;
             }
             let reader = RangeReader { permit, sender, range: position..end };
-            readers.spawn(reader.read(Arc::clone(&staging), object.clone()));
+            readers.spawn(reader.read(Arc::clone(&exchange), object.clone()));
             while readers.try_join_next().is_some() {}
             position = end;
         }
@@ -105,11 +105,11 @@ struct RangeReader {
 }
 
 impl RangeReader {
-    async fn read<G: ExchangeStore>(mut self, staging: Arc<G>, object: SourceObject) {
+    async fn read<G: ExchangeStore>(mut self, exchange: Arc<G>, object: SourceObject) {
         let mut tries = 0;
         while !self.range.is_empty() {
             let before = self.range.start;
-            let outcome = self.read_on(&*staging, &object).await;
+            let outcome = self.read_on(&*exchange, &object).await;
             if self.range.start > before {
                 tries = 0;
             }
@@ -133,10 +133,10 @@ impl RangeReader {
     /// Makes one ranged read of the bytes that are still missing.
     async fn read_on<G: ExchangeStore>(
         &mut self,
-        staging: &G,
+        exchange: &G,
         object: &SourceObject,
     ) -> Result<(), ExchangeError> {
-        let mut stream = staging.read(&object.key, &object.etag, self.range.clone()).await?;
+        let mut stream = exchange.read(&object.key, &object.etag, self.range.clone()).await?;
         let mut block = BytesMut::new();
         while let Some(bytes) = stream.next().await {
             let mut bytes = bytes?;

@@ -51,14 +51,14 @@ struct State {
 impl SourceReader {
     /// Starts reading at `position`; `hash` must cover the source up to there.
     pub(super) fn open<G: ExchangeStore + 'static>(
-        staging: Arc<G>,
+        exchange: Arc<G>,
         object: SourceObject,
         position: u64,
         hash: SourceHash,
         ahead: ReadAhead,
     ) -> Self {
         let (sender, ranges) = mpsc::unbounded_channel();
-        let reading = tokio::spawn(ahead.read(staging, object, position, sender));
+        let reading = tokio::spawn(ahead.read(exchange, object, position, sender));
         let state = State { ranges, range: None, remainder: None, position, hash, failure: None };
         Self { state: Arc::new(Mutex::new(state)), reading }
     }

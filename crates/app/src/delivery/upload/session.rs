@@ -10,18 +10,10 @@ use super::object::{is_contested, may_be_other_document};
 use crate::TaskError;
 use crate::ports::{
     Clock, Drive, ExchangeStore, SealError, SealedSession, Sealer, SessionEnd, SessionRecord,
-    ThrottleBudget, TransferStore, UploadUrl,
+    TransferStore, UploadAdapters, UploadUrl,
 };
 
-impl<S, D, G, L, C, B> Run<'_, S, D, G, L, C, B>
-where
-    S: TransferStore,
-    D: Drive,
-    G: ExchangeStore + 'static,
-    L: Sealer,
-    C: Clock,
-    B: ThrottleBudget,
-{
+impl<P: UploadAdapters> Run<'_, P> {
     /// Returns the URL of the stored session; `None` when there is no session or its URL cannot
     /// be decrypted any more.
     pub(super) async fn url(&mut self) -> Result<Option<UploadUrl>, TaskError> {
@@ -112,7 +104,7 @@ where
     /// arrival again.
     pub(super) async fn renew(&mut self) -> Result<Option<DriveEvent>, TaskError> {
         let source = self.transfer.source.as_ref().ok_or(FailureCode::Internal)?;
-        let head = match self.ports.staging.head(&source.key).await {
+        let head = match self.ports.exchange.head(&source.key).await {
             Ok(head) => head,
             Err(error) => return Ok(Some(self.source_error_event(error))),
         };

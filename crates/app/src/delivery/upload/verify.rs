@@ -9,19 +9,9 @@ use super::comparison::{
 };
 use super::engine::Run;
 use crate::TaskError;
-use crate::ports::{
-    Clock, ConflictPolicy, Drive, DriveError, ExchangeStore, Sealer, ThrottleBudget, TransferStore,
-};
+use crate::ports::{ConflictPolicy, Drive, DriveError, TransferStore, UploadAdapters};
 
-impl<S, D, G, L, C, B> Run<'_, S, D, G, L, C, B>
-where
-    S: TransferStore,
-    D: Drive,
-    G: ExchangeStore + 'static,
-    L: Sealer,
-    C: Clock,
-    B: ThrottleBudget,
-{
+impl<P: UploadAdapters> Run<'_, P> {
     /// Checks whether the document may already be at the destination. If a conflict was
     /// reported and no file is found, checks whether a file blocks the folder path.
     pub(super) async fn look(&mut self, names: CandidateNames) -> DriveEvent {
@@ -104,9 +94,9 @@ where
         })
     }
 
-    fn comparison(&self) -> Comparison<'_, D, G> {
+    fn comparison(&self) -> Comparison<'_, P::Drive, P::Exchange> {
         let ports = self.ports;
-        Comparison::new(&ports.drive, &*ports.staging, &self.destination, &self.object)
+        Comparison::new(&ports.drive, &*ports.exchange, &self.destination, &self.object)
     }
 
     /// Translates a failed comparison into an event for the state machine.

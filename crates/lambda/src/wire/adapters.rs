@@ -1,0 +1,56 @@
+//! The adapters that run in Lambda, by use case.
+
+use docferry_app::ports::Adapters;
+#[cfg(feature = "workflow")]
+use docferry_app::ports::SlotAdapters;
+
+use crate::SystemClock;
+
+/// Names the adapters of every use case that runs in Lambda. A use case is implemented for it
+/// when the features of its adapters are enabled.
+#[derive(Debug, Clone, Copy)]
+pub enum Production {}
+
+impl Adapters for Production {
+    type Store = docferry_aws::DynamoTransferStore;
+    type Clock = SystemClock;
+}
+
+#[cfg(feature = "workflow")]
+impl SlotAdapters for Production {
+    type Workflow = docferry_aws::StepFunctionsWorkflow;
+}
+
+#[cfg(all(feature = "ords", feature = "exchange"))]
+impl docferry_app::ports::PushAdapters for Production {
+    type Source = docferry_ords::OrdsSource<crate::wire::ords::OrdsSecret>;
+    type Exchange = docferry_aws::S3ExchangeStore;
+}
+
+#[cfg(all(feature = "graph", feature = "exchange", feature = "sealer"))]
+impl docferry_app::ports::UploadAdapters for Production {
+    type Drive = crate::wire::graph::Graph;
+    type Exchange = docferry_aws::S3ExchangeStore;
+    type Sealer = docferry_aws::KmsSealer;
+    type Budget = docferry_aws::DynamoThrottleBudget;
+}
+
+#[cfg(all(feature = "exchange", feature = "delivery"))]
+impl docferry_app::ports::PublishAdapters for Production {
+    type Exchange = docferry_aws::S3ExchangeStore;
+    type Artifacts = docferry_aws::S3Artifacts;
+}
+
+#[cfg(all(
+    feature = "workflow",
+    feature = "graph",
+    feature = "exchange",
+    feature = "delivery",
+    feature = "sealer"
+))]
+impl docferry_app::ports::FinishAdapters for Production {
+    type Drive = crate::wire::graph::Graph;
+    type Exchange = docferry_aws::S3ExchangeStore;
+    type Artifacts = docferry_aws::S3Artifacts;
+    type Sealer = docferry_aws::KmsSealer;
+}

@@ -1,0 +1,40 @@
+//! The [`World`] as the adapter behind every port.
+
+use docferry_app::ports::{
+    Adapters, FinishAdapters, PublishAdapters, PushAdapters, SlotAdapters, UploadAdapters,
+};
+
+use crate::World;
+
+impl Adapters for World {
+    type Store = Self;
+    type Clock = Self;
+}
+
+impl SlotAdapters for World {
+    type Workflow = Self;
+}
+
+impl PushAdapters for World {
+    type Source = Self;
+    type Exchange = Self;
+}
+
+impl UploadAdapters for World {
+    type Drive = Self;
+    type Exchange = Self;
+    type Sealer = Self;
+    type Budget = Self;
+}
+
+impl PublishAdapters for World {
+    type Exchange = Self;
+    type Artifacts = Self;
+}
+
+impl FinishAdapters for World {
+    type Drive = Self;
+    type Exchange = Self;
+    type Artifacts = Self;
+    type Sealer = Self;
+}
