@@ -14,7 +14,7 @@ use common::{MB, SETTINGS, bytes, request_to};
 use docferry_app::TaskInput;
 use docferry_app::batch::{NewBatch, initiate_batch};
 use docferry_app::job;
-use docferry_app::ports::{BatchStore as _, ConflictPolicy, TransferStore as _};
+use docferry_app::ports::{BatchStore as _, ConflictPolicy, PushStore as _, TransferStore as _};
 use docferry_app::transfer::create::initiate;
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::{ObjectGuid, TransferId};

@@ -7,7 +7,7 @@ mod common;
 use common::{
     GUID, MB, assert_invariants, bytes, effect_index, record, start, start_for, world_with,
 };
-use docferry_app::ports::TransferStore as _;
+use docferry_app::ports::{RecoveryStore as _, TransferStore as _};
 use docferry_app::source::push::{PushPorts, push};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::phase::Phase;

@@ -6,8 +6,8 @@ mod support;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use docferry_app::ports::{
-    ArtifactStore as _, SealedSession, StoreError, ThrottleBudget as _, TransferStore as _,
-    WorkItem,
+    ArtifactStore as _, ExchangeKeyStore as _, RecoveryStore as _, SealedSession, StoreError,
+    ThrottleBudget as _, TransferStore as _, UploadStore as _, WorkItem,
 };
 use docferry_aws::DynamoThrottleBudget;
 use docferry_domain::transfer::{Outcome, SCHEMA_VERSION};

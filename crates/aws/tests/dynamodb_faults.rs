@@ -9,7 +9,9 @@ use docferry_testkit::builders::record_push;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use docferry_app::ports::{StoreError, TransferStore as _, WriteError};
+use docferry_app::ports::{
+    ExchangeKeyStore as _, StoreError, TransferStore as _, UploadStore as _, WriteError,
+};
 use docferry_aws::DynamoTransferStore;
 use docferry_testkit::builders::{epoch, pushed, transfer};
 

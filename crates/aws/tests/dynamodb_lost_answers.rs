@@ -6,7 +6,8 @@
 mod support;
 
 use docferry_app::ports::{
-    Outbox as _, Release, SealedSession, SlotStore as _, TransferStore as _,
+    ExchangeKeyStore as _, Outbox as _, Release, SealedSession, SlotStore as _, TransferStore as _,
+    UploadStore as _,
 };
 use docferry_domain::document::Artifact;
 use docferry_domain::phase::Phase;

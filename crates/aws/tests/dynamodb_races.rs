@@ -4,7 +4,10 @@
 
 mod support;
 
-use docferry_app::ports::{Release, SealedSession, SlotStore as _, TransferStore as _, WriteError};
+use docferry_app::ports::{
+    ExchangeKeyStore as _, Release, SealedSession, SlotStore as _, TransferStore as _,
+    UploadStore as _, WriteError,
+};
 use docferry_aws::DynamoTransferStore;
 use docferry_domain::document::Artifact;
 use docferry_domain::ids::TransferId;

@@ -1,6 +1,6 @@
 //! Builders of typical values, so that a test states only the values that matter to it.
 
-use docferry_app::ports::{PushRecord, TransferStore, WriteError};
+use docferry_app::ports::{PushRecord, PushStore, WriteError};
 use docferry_domain::callback::{CallbackRule, CallbackUrl};
 use docferry_domain::document::{HashState, QuickXorHash};
 use docferry_domain::ids::TransferId;
@@ -107,9 +107,9 @@ pub fn checkpoint(offset: u64) -> Checkpoint {
 /// reference on the exchange key.
 ///
 /// # Errors
-/// Those of [`TransferStore::record_push`].
+/// Those of [`PushStore::record_push`].
 pub async fn record_push(
-    store: &impl TransferStore,
+    store: &impl PushStore,
     id: &TransferId,
     attempt: u32,
     source: &PushedSource,

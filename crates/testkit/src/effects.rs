@@ -1,9 +1,10 @@
 //! Store ports of the [`World`]: each method calls the in-memory store as one effect.
 
 use docferry_app::ports::{
-    ArtifactStore, BatchStore, CheckpointAck, CreateResult, Entry, History, HistoryEntry,
-    JobPosition, JobStore, NotificationOutbox, Outbox, PushRecord, Release, SealedSession,
-    SessionRecord, SlotStore, StoreError, TransferStore, WorkItem, WriteError,
+    ArtifactStore, BatchStore, CheckpointAck, CreateResult, Entry, ExchangeKeyStore, History,
+    HistoryEntry, JobPosition, JobStore, NotificationOutbox, Outbox, PushRecord, PushStore,
+    RecoveryStore, Release, SealedSession, SessionRecord, SlotStore, StoreError, TransferStore,
+    UploadStore, WorkItem, WriteError,
 };
 use docferry_domain::document::{Artifact, ArtifactRecord, DocumentName};
 use docferry_domain::failure::FailureCode;
@@ -40,37 +41,53 @@ as_effects! {
     enter(transfer: &Transfer, entry: Entry<'_>) -> CreateResult, StoreError, StoreError::Unavailable;
     get(id: &TransferId) -> Option<Transfer>, StoreError, StoreError::Unavailable;
     begin_push(id: &TransferId, attempt: u32, now: Timestamp) -> Transfer, WriteError, lost_write;
-    record_push(id: &TransferId, attempt: u32, push: &OutstandingPush, source: &PushedSource) -> PushRecord, WriteError, lost_write;
-    acquire_key(id: &TransferId, attempt: u32, document: &ObjectGuid, key: &str, now: Timestamp) -> bool, WriteError, lost_write;
-    record_owed_key(id: &TransferId, attempt: u32, owed: &LateArrivalKey) -> (), WriteError, lost_write;
-    exchange_key(key: &str) -> ExchangeKey, StoreError, StoreError::Unavailable;
-    remove_outstanding_push(key: &str, push: &OutstandingPush) -> (), StoreError, StoreError::Unavailable;
-    announce_push(id: &TransferId, push: &OutstandingPush) -> OutstandingPush, StoreError, StoreError::Unavailable;
-    withdraw_announcement(id: &TransferId) -> (), StoreError, StoreError::Unavailable;
-    pushes_in_flight() -> Vec<OutstandingPush>, StoreError, StoreError::Unavailable;
-    discard_object(id: &TransferId, epoch: u64, push_again: bool) -> (), WriteError, lost_write;
     record_reuse(id: &TransferId, attempt: u32, source: &PushedSource, artifact: &Artifact) -> (), WriteError, lost_write;
     record_arrival(id: &TransferId, attempt: u32, object: &ArrivedObject) -> (), WriteError, lost_write;
+    discard_object(id: &TransferId, epoch: u64, push_again: bool) -> (), WriteError, lost_write;
+    record_failed_try(id: &TransferId, attempt: u32, step: Step, error: &TransientError) -> (), WriteError, lost_write;
+    request_cancel(id: &TransferId, owner: &str, last_run: u32) -> Option<Transfer>, StoreError, StoreError::Unavailable;
+    begin_ending(id: &TransferId, attempt: u32, reason: FailureCode) -> Transfer, WriteError, lost_write;
+    finish(read: &Transfer, outcome: Outcome, ended_at: Timestamp) -> Transfer, WriteError, lost_write;
+}
+
+as_effects! {
+    UploadStore:
     claim(id: &TransferId, attempt: u32) -> Transfer, WriteError, lost_write;
     session(id: &TransferId) -> Option<SessionRecord>, StoreError, StoreError::Unavailable;
     put_session(id: &TransferId, epoch: u64, session: &SealedSession) -> (), WriteError, lost_write;
     delete_session_record(id: &TransferId, epoch: u64) -> (), StoreError, StoreError::Unavailable;
+    replace_object(id: &TransferId, epoch: u64, object: &ArrivedObject) -> (), WriteError, lost_write;
     checkpoint(id: &TransferId, epoch: u64, checkpoint: &Checkpoint) -> CheckpointAck, WriteError, lost_write;
     pause_until(id: &TransferId, epoch: u64, resume_at: Timestamp) -> (), WriteError, lost_write;
     record_delivery(id: &TransferId, epoch: u64, delivery: &Delivery) -> (), WriteError, lost_write;
-    record_failed_try(id: &TransferId, attempt: u32, step: Step, error: &TransientError) -> (), WriteError, lost_write;
-    request_cancel(id: &TransferId, owner: &str, last_run: u32) -> Option<Transfer>, StoreError, StoreError::Unavailable;
-    finish(read: &Transfer, outcome: Outcome, ended_at: Timestamp) -> Transfer, WriteError, lost_write;
-    begin_ending(id: &TransferId, attempt: u32, reason: FailureCode) -> Transfer, WriteError, lost_write;
-    replace_object(id: &TransferId, epoch: u64, object: &ArrivedObject) -> (), WriteError, lost_write;
+}
+
+as_effects! {
+    PushStore:
+    announce_push(id: &TransferId, push: &OutstandingPush) -> OutstandingPush, StoreError, StoreError::Unavailable;
+    withdraw_announcement(id: &TransferId) -> (), StoreError, StoreError::Unavailable;
+    pushes_in_flight() -> Vec<OutstandingPush>, StoreError, StoreError::Unavailable;
+    record_push(id: &TransferId, attempt: u32, push: &OutstandingPush, source: &PushedSource) -> PushRecord, WriteError, lost_write;
+    record_owed_key(id: &TransferId, attempt: u32, owed: &LateArrivalKey) -> (), WriteError, lost_write;
+}
+
+as_effects! {
+    ExchangeKeyStore:
+    exchange_key(key: &str) -> ExchangeKey, StoreError, StoreError::Unavailable;
+    acquire_key(id: &TransferId, attempt: u32, document: &ObjectGuid, key: &str, now: Timestamp) -> bool, WriteError, lost_write;
+    remove_outstanding_push(key: &str, push: &OutstandingPush) -> (), StoreError, StoreError::Unavailable;
+    release_key(id: &TransferId, attempt: u32, key: &str, now: Timestamp, until: Timestamp) -> Release, StoreError, StoreError::Unavailable;
     acquire_unused_key(id: &TransferId, key: &str, now: Timestamp, until: Timestamp) -> bool, StoreError, StoreError::Unavailable;
+    mark_released(id: &TransferId, key: &str, now: Timestamp) -> (), StoreError, StoreError::Unavailable;
+}
+
+as_effects! {
+    RecoveryStore:
+    unfinished(now: Timestamp, limit: usize) -> Vec<WorkItem>, StoreError, StoreError::Unavailable;
     reschedule(what: &WorkItem, due: Timestamp) -> (), StoreError, StoreError::Unavailable;
+    next_execution(id: &TransferId, from: u32) -> Transfer, WriteError, lost_write;
     mark_settled(id: &TransferId, attempt: u32) -> (), StoreError, StoreError::Unavailable;
     mark_cleaned_up(id: &TransferId, attempt: u32, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
-    unfinished(now: Timestamp, limit: usize) -> Vec<WorkItem>, StoreError, StoreError::Unavailable;
-    next_execution(id: &TransferId, from: u32) -> Transfer, WriteError, lost_write;
-    release_key(id: &TransferId, attempt: u32, key: &str, now: Timestamp, until: Timestamp) -> Release, StoreError, StoreError::Unavailable;
-    mark_released(id: &TransferId, key: &str, now: Timestamp) -> (), StoreError, StoreError::Unavailable;
 }
 
 as_effects! {

@@ -22,7 +22,7 @@ use crate::delivery::artifact::reusable_artifact;
 use crate::delivery::upload::{Progress, SourceObject, is_contested, may_be_other_document};
 use crate::ports::{
     ArtifactError, ArtifactStore, Artifacts, Clock, ExchangeError, ExchangeStore, OpenUpload,
-    PublishAdapters, StoredPart, TransferStore,
+    PublishAdapters, StoredPart, TransferStore, UploadStore as _,
 };
 use crate::task::ensure_active;
 use crate::{TaskError, TaskInput};

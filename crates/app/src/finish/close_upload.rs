@@ -15,7 +15,7 @@ use crate::delivery::upload::{
 };
 use crate::ports::{
     Clock, Destination, Drive, ExchangeError, FinishAdapters, SealError, Sealer, SessionEnd,
-    SessionRecord, TransferStore, WriteError,
+    SessionRecord, UploadStore as _, WriteError,
 };
 use crate::time::saturating_add;
 use crate::{RetryReason, StepOutcome, TaskError, TaskInput};

@@ -10,7 +10,9 @@ use docferry_domain::transfer::{Outcome, Target, Transfer};
 
 use crate::batch::advance_batch;
 use crate::delivery::publish::{artifact_key, discard, has_delivered};
-use crate::ports::{Artifacts, Clock, FinishAdapters, TransferStore as _, WorkItem, WriteError};
+use crate::ports::{
+    Artifacts, Clock, FinishAdapters, RecoveryStore as _, TransferStore as _, WorkItem, WriteError,
+};
 use crate::slots::scheduler::SlotScheduler;
 use crate::task::load;
 use crate::time::saturating_add;

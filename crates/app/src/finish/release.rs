@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::types::{FinalizeSettings, FinishPorts};
 use crate::TaskError;
-use crate::ports::{Clock, ExchangeStore, FinishAdapters, Release, TransferStore};
+use crate::ports::{Clock, ExchangeKeyStore as _, ExchangeStore, FinishAdapters, Release};
 use crate::time::saturating_add;
 
 /// Time for which other users of an exchange key wait for a deletion whose function has died.

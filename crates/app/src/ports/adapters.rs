@@ -9,8 +9,9 @@
 use std::fmt::Debug;
 
 use super::{
-    ArtifactStore, Artifacts, BatchStore, Clock, DocumentSource, Drive, ExchangeStore, Sealer,
-    SlotStore, Store, ThrottleBudget, TransferStore, Workflow,
+    ArtifactStore, Artifacts, BatchStore, Clock, DocumentSource, Drive, ExchangeKeyStore,
+    ExchangeStore, PushStore, Sealer, SlotStore, Store, ThrottleBudget, TransferStore, UploadStore,
+    Workflow,
 };
 
 /// Adapters that every use case needs.
@@ -28,7 +29,9 @@ pub trait SlotAdapters: Adapters<Store: SlotStore> {
 }
 
 /// Adapters of the step `push`.
-pub trait PushAdapters: Adapters<Store: ArtifactStore + BatchStore> {
+pub trait PushAdapters:
+    Adapters<Store: PushStore + ExchangeKeyStore + ArtifactStore + BatchStore>
+{
     /// The document source.
     type Source: DocumentSource;
     /// The exchange bucket.
@@ -36,7 +39,7 @@ pub trait PushAdapters: Adapters<Store: ArtifactStore + BatchStore> {
 }
 
 /// Adapters of the step `upload`.
-pub trait UploadAdapters: Adapters {
+pub trait UploadAdapters: Adapters<Store: UploadStore + PushStore + ExchangeKeyStore> {
     /// The recipient's drive.
     type Drive: Drive;
     /// The exchange bucket, which read-ahead tasks share.
@@ -48,7 +51,9 @@ pub trait UploadAdapters: Adapters {
 }
 
 /// Adapters of the step `publish`.
-pub trait PublishAdapters: Adapters<Store: ArtifactStore> {
+pub trait PublishAdapters:
+    Adapters<Store: UploadStore + PushStore + ExchangeKeyStore + ArtifactStore>
+{
     /// The exchange bucket.
     type Exchange: ExchangeStore;
     /// The delivery bucket.

@@ -51,22 +51,10 @@ pub use rate_limit::CallCounter;
 pub use sealer::{SealError, Sealer};
 pub use slots::{MAX_GRANTS, SlotStore};
 pub use store::{
-    CheckpointAck, FIRST_CHECK_DELAY, PushRecord, Release, SealedSession, SessionRecord,
-    TransferStore, WorkItem,
+    CheckpointAck, ExchangeKeyStore, FIRST_CHECK_DELAY, PushRecord, PushStore, RecoveryStore,
+    Release, SealedSession, SessionRecord, Store, TransferStore, UploadStore, WorkItem,
 };
 pub use store_error::{StoreError, WriteError};
 pub use throttle::{Pause, ThrottleBudget};
 pub use webhook::{NotificationOutbox, ReceiverError, Redelivery, WebhookQueue, WebhookReceiver};
 pub use workflow::{Execution, Start, Workflow, WorkflowError};
-
-/// Everything that the DynamoDB table holds.
-pub trait Store:
-    TransferStore + SlotStore + BatchStore + Outbox + NotificationOutbox + ArtifactStore + JobStore
-{
-}
-
-impl<
-    T: TransferStore + SlotStore + BatchStore + Outbox + NotificationOutbox + ArtifactStore + JobStore,
-> Store for T
-{
-}

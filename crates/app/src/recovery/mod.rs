@@ -20,8 +20,8 @@ use crate::batch::recover_batch;
 use crate::delivery::publish::remove;
 use crate::finish::{FinalizeSettings, FinishPorts};
 use crate::ports::{
-    ArtifactStore as _, AuditQueue, Clock, FinishAdapters, Store, StoreError, TransferStore as _,
-    WebhookQueue, WorkItem,
+    ArtifactStore as _, AuditQueue, Clock, FinishAdapters, RecoveryStore as _, Store, StoreError,
+    TransferStore as _, WebhookQueue, WorkItem,
 };
 use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;

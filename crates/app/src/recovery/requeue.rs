@@ -8,7 +8,7 @@ use docferry_domain::slots::SlotState;
 use docferry_domain::transfer::Transfer;
 
 use crate::ports::{
-    Execution, Start, StoreError, TransferStore, Workflow, WorkflowError, WriteError,
+    Execution, RecoveryStore, Start, StoreError, TransferStore, Workflow, WorkflowError, WriteError,
 };
 
 /// Result of a requeue.
@@ -72,7 +72,7 @@ fn suffix(code: Option<FailureCode>) -> String {
 /// # Errors
 /// See [`RequeueError`]. Nothing is changed for a transfer that is running or has ended.
 pub async fn requeue(
-    store: &impl TransferStore,
+    store: &(impl TransferStore + RecoveryStore),
     workflow: &impl Workflow,
     id: &TransferId,
 ) -> Result<Requeued, RequeueError> {

@@ -8,7 +8,9 @@ use docferry_domain::transfer::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::ports::{Clock, ExchangeStore, SlotAdapters, TransferStore};
+use crate::ports::{
+    Clock, ExchangeKeyStore, ExchangeStore, PushStore, SlotAdapters, TransferStore,
+};
 use crate::slots::scheduler::SlotScheduler;
 use crate::slots::wait::release_slot;
 use crate::task::{ensure_active, load};
@@ -42,7 +44,7 @@ pub enum Arrival {
 /// # Errors
 /// [`FailureCode::ArrivalTimeout`] or [`FailureCode::SourceSizeMismatch`] at the arrival
 /// deadline; otherwise the errors of the ports.
-pub async fn poll<P: SlotAdapters>(
+pub async fn poll<P: SlotAdapters<Store: PushStore + ExchangeKeyStore>>(
     scheduler: &SlotScheduler<'_, P>,
     exchange: &impl ExchangeStore,
     rules: ArrivalRules,
@@ -111,7 +113,7 @@ async fn push_again(store: &impl TransferStore, transfer: &Transfer) -> Result<A
 }
 
 /// Claims the key that the last push named, as soon as no other document uses it.
-async fn wait_for_key<P: SlotAdapters>(
+async fn wait_for_key<P: SlotAdapters<Store: ExchangeKeyStore>>(
     scheduler: &SlotScheduler<'_, P>,
     transfer: &Transfer,
 ) -> Result<Arrival, TaskError> {

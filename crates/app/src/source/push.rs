@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::delivery::artifact::reusable_artifact;
 use crate::ports::{
-    ArtifactStore, BatchStore, Clock, DocumentSource, ExchangeStore, PushAdapters, PushRecord,
-    SourceAnswer, TransferStore,
+    ArtifactStore, BatchStore, Clock, DocumentSource, ExchangeKeyStore as _, ExchangeStore,
+    PushAdapters, PushRecord, PushStore as _, SourceAnswer, TransferStore,
 };
 use crate::task::ensure_active;
 use crate::time::saturating_add;

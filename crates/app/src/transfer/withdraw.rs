@@ -6,7 +6,9 @@ use docferry_domain::transfer::{Outcome, Transfer};
 use jiff::SignedDuration;
 
 use crate::TaskError;
-use crate::ports::{Clock, SlotAdapters, Store, TransferStore as _, WriteError};
+use crate::ports::{
+    Clock, RecoveryStore as _, SlotAdapters, Store, TransferStore as _, WriteError,
+};
 use crate::slots::scheduler::SlotScheduler;
 use crate::time::saturating_add;
 

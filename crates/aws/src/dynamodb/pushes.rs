@@ -5,76 +5,132 @@
 //! push whose key is not known yet, with `guid`, `requestedAt` and `announcedAt`.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use docferry_app::ports::{PushRecord, StoreError, WriteError};
+use docferry_app::ports::{PushRecord, PushStore, StoreError, WriteError};
 use docferry_domain::ids::{ObjectGuid, TransferId};
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::{
-    ExchangeKey, LateArrivalKey, OutstandingPush, PushedSource, Transfer, UNNAMED_PUSH_TIMEOUT,
+    LateArrivalKey, OutstandingPush, PushedSource, Transfer, UNNAMED_PUSH_TIMEOUT,
 };
 use jiff::{SignedDuration, Timestamp};
 
+use super::DynamoTransferStore;
 use super::change::{ConditionalUpdate, number, string};
+use super::exchange_keys::{ROUNDS, ignore_condition_failure, take_key};
 use super::items::{
     ANNOUNCEMENTS, Item, announcement_key, attribute, corrupt, references_key, transfer_key, ttl,
 };
-use super::references::ROUNDS;
-use super::standing::{
-    by_epoch, by_execution, by_execution_in, contention_error, held, live, not_ending, open,
-};
-use super::table::{ConditionResult, Table, WriteFailure};
+use super::standing::{by_execution, by_execution_in, contention_error, live};
+use super::table::{ConditionResult, Table};
 
 /// Time after which TTL removes an announcement that its transfer did not withdraw.
 const ANNOUNCEMENT_TTL_DELAY: SignedDuration = SignedDuration::from_hours(1);
 /// Maximum number of announcements to read. There is one per push in progress.
 const MAX_ANNOUNCEMENTS: usize = 1000;
 
-/// Records the response to a push in the items of the transfer and of the key, in one transaction.
-///
-/// If the key is used by another document or its object is being deleted, the push is only recorded
-/// as outstanding, and the key as owed to the transfer.
-pub(super) async fn record_push(
-    table: &Table,
-    id: &TransferId,
-    attempt: u32,
-    push: &OutstandingPush,
-    source: &PushedSource,
-) -> Result<PushRecord, WriteError> {
-    let document = &push.guid;
-    // The current record, known once a write has failed.
-    let mut read: Option<Transfer> = None;
-    for _ in 0..ROUNDS {
-        let actions = [
-            table.update_action(
-                transfer_key(id),
-                transfer_change(attempt, source, read.as_ref())?,
-            )?,
-            table.update_action(references_key(&source.key), key_change(id, push, source))?,
-        ];
-        let Err(failure) = table.transact(&actions).await else { return Ok(PushRecord::Recorded) };
-        let mut checks = failure.current_item()?.into_iter();
-        match (checks.next(), checks.next()) {
-            (Some(ConditionResult::Failed(current)), _) => {
-                let transfer = live(current, attempt)?;
-                if transfer.phase >= Phase::Uploading && !transfer.push_again {
-                    return Ok(PushRecord::Recorded);
-                }
-                read = Some(transfer);
-            }
-            (_, Some(ConditionResult::Failed(current))) => {
-                let rejection = match current {
-                    Some(item) if is_held_by_another(&item, document) => PushRecord::HeldByAnother,
-                    _ => PushRecord::Releasing,
-                };
-                record_outstanding(table, push, &source.key).await?;
-                let (key, requested_at) = (source.key.clone(), source.requested_at);
-                add_owed_key(table, id, attempt, &LateArrivalKey { key, requested_at }, true)
-                    .await?;
-                return Ok(rejection);
-            }
-            _ => break,
+impl PushStore for DynamoTransferStore {
+    /// Announces a push before the source is called. An existing announcement keeps its request time,
+    /// and stays unchanged while it is younger than [`UNNAMED_PUSH_TIMEOUT`].
+    async fn announce_push(
+        &self,
+        id: &TransferId,
+        push: &OutstandingPush,
+    ) -> Result<OutstandingPush, StoreError> {
+        let stale = push.pushed_at - UNNAMED_PUSH_TIMEOUT;
+        let announced = ConditionalUpdate::default()
+            .set("guid", string(push.guid.as_str()))
+            .set_once("requestedAt", number(push.requested_at.as_millisecond()))
+            .set("announcedAt", number(push.pushed_at.as_millisecond()))
+            .set("expiresAt", ttl(push.pushed_at + ANNOUNCEMENT_TTL_DELAY))
+            .when("attribute_not_exists(#announcedAt) OR #announcedAt <= :stale")
+            .value("stale", number(stale.as_millisecond()));
+        match self.table.update(announcement_key(id), announced).await {
+            Ok(item) => announcement(&item),
+            Err(failure) => match failure.current_item()? {
+                Some(item) => announcement(&item),
+                None => Err(contention_error("announce_push")),
+            },
         }
     }
-    Err(contention_error("record_push").into())
+
+    /// Deletes the announcement of a push, once its key is recorded.
+    async fn withdraw_announcement(&self, id: &TransferId) -> Result<(), StoreError> {
+        match self.table.delete(announcement_key(id), ConditionalUpdate::default()).await {
+            Ok(()) => Ok(()),
+            Err(failure) => failure.current_item(),
+        }
+    }
+
+    /// Lists the announced pushes.
+    async fn pushes_in_flight(&self) -> Result<Vec<OutstandingPush>, StoreError> {
+        let (partition, first, last) = (ANNOUNCEMENTS.to_owned(), "0", "g");
+        let items = self.table.range(partition, first, true, last, MAX_ANNOUNCEMENTS).await?;
+        items.iter().map(announcement).collect()
+    }
+
+    /// Records the response to a push in the items of the transfer and of the key, in one transaction.
+    ///
+    /// If the key is used by another document or its object is being deleted, the push is only recorded
+    /// as outstanding, and the key as owed to the transfer.
+    async fn record_push(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        push: &OutstandingPush,
+        source: &PushedSource,
+    ) -> Result<PushRecord, WriteError> {
+        let table = &self.table;
+        let document = &push.guid;
+        // The current record, known once a write has failed.
+        let mut read: Option<Transfer> = None;
+        for _ in 0..ROUNDS {
+            let actions = [
+                table.update_action(
+                    transfer_key(id),
+                    transfer_change(attempt, source, read.as_ref())?,
+                )?,
+                table.update_action(references_key(&source.key), key_change(id, push, source))?,
+            ];
+            let Err(failure) = table.transact(&actions).await else {
+                return Ok(PushRecord::Recorded);
+            };
+            let mut checks = failure.current_item()?.into_iter();
+            match (checks.next(), checks.next()) {
+                (Some(ConditionResult::Failed(current)), _) => {
+                    let transfer = live(current, attempt)?;
+                    if transfer.phase >= Phase::Uploading && !transfer.push_again {
+                        return Ok(PushRecord::Recorded);
+                    }
+                    read = Some(transfer);
+                }
+                (_, Some(ConditionResult::Failed(current))) => {
+                    let rejection = match current {
+                        Some(item) if is_held_by_another(&item, document) => {
+                            PushRecord::HeldByAnother
+                        }
+                        _ => PushRecord::Releasing,
+                    };
+                    record_outstanding(table, push, &source.key).await?;
+                    let (key, requested_at) = (source.key.clone(), source.requested_at);
+                    add_owed_key(table, id, attempt, &LateArrivalKey { key, requested_at }, true)
+                        .await?;
+                    return Ok(rejection);
+                }
+                _ => break,
+            }
+        }
+        Err(contention_error("record_push").into())
+    }
+
+    /// Records a key under which an object of the transfer may still arrive.
+    async fn record_owed_key(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        owed: &LateArrivalKey,
+    ) -> Result<(), WriteError> {
+        let table = &self.table;
+        add_owed_key(table, id, attempt, owed, false).await
+    }
 }
 
 /// Change of the transfer's item when a push is recorded.
@@ -133,23 +189,6 @@ fn key_change(id: &TransferId, push: &OutstandingPush, source: &PushedSource) ->
         .value("id", string(id.as_str()))
 }
 
-/// Makes the transfer a user of the key, unless another document uses it or its object is being
-/// deleted.
-fn take_key(id: &TransferId, document: &ObjectGuid, now: Timestamp) -> ConditionalUpdate {
-    ConditionalUpdate::default()
-        .join("refs", id.as_str())
-        .set("guid", string(document.as_str()))
-        .remove(&["releasingBy", "releasingUntil", "expiresAt"])
-        .when("attribute_not_exists(#releasingBy) OR #releasingUntil <= :now")
-        .value("now", number(now.as_millisecond()))
-        // Version 0.1.0 recorded no document with the key. Its only user may continue to use it.
-        .when(
-            "attribute_not_exists(#refs) OR #guid = :guid \
-             OR (attribute_not_exists(#guid) AND #refs = :own)",
-        )
-        .value("own", AttributeValue::Ss(vec![id.as_str().to_owned()]))
-}
-
 /// Returns whether transfers of another document use the key.
 fn is_held_by_another(item: &Item, document: &ObjectGuid) -> bool {
     let guid = item.get("guid").and_then(|guid| guid.as_s().ok());
@@ -164,42 +203,6 @@ async fn record_outstanding(
 ) -> Result<(), StoreError> {
     let change = ConditionalUpdate::default().join("outstanding", &push.to_string());
     table.update(references_key(key), change).await.map(drop).or_else(ignore_condition_failure)
-}
-
-/// Makes the transfer a user of a key that an earlier push returned. Returns `false` if another
-/// document uses the key or its object is being deleted.
-pub(super) async fn acquire_key(
-    table: &Table,
-    id: &TransferId,
-    attempt: u32,
-    document: &ObjectGuid,
-    key: &str,
-    now: Timestamp,
-) -> Result<bool, WriteError> {
-    let actions = [
-        table.check_action(transfer_key(id), by_execution(attempt))?,
-        table.update_action(references_key(key), take_key(id, document, now))?,
-    ];
-    let Err(failure) = table.transact(&actions).await else { return Ok(true) };
-    let mut checks = failure.current_item()?.into_iter();
-    match (checks.next(), checks.next()) {
-        (Some(ConditionResult::Failed(current)), _) => {
-            live(current, attempt)?;
-            Err(contention_error("acquire_key").into())
-        }
-        (_, Some(ConditionResult::Failed(_))) => Ok(false),
-        _ => Err(contention_error("acquire_key").into()),
-    }
-}
-
-/// Records a key under which an object of the transfer may still arrive.
-pub(super) async fn record_owed_key(
-    table: &Table,
-    id: &TransferId,
-    attempt: u32,
-    owed: &LateArrivalKey,
-) -> Result<(), WriteError> {
-    add_owed_key(table, id, attempt, owed, false).await
 }
 
 /// Adds a key under which an object of the transfer may still arrive, unless it is listed
@@ -234,57 +237,6 @@ async fn add_owed_key(
     Err(contention_error("record_owed_key").into())
 }
 
-/// Reads the document and the outstanding pushes of a key.
-pub(super) async fn exchange_key(table: &Table, key: &str) -> Result<ExchangeKey, StoreError> {
-    let Some(item) = table.get(references_key(key)).await? else {
-        return Ok(ExchangeKey::default());
-    };
-    let parse = |text: &String| text.parse().map_err(|_| corrupt("outstanding push"));
-    let pushes = item.get("outstanding").and_then(|pushes| pushes.as_ss().ok());
-    let mut outstanding: Vec<OutstandingPush> =
-        pushes.into_iter().flatten().map(parse).collect::<Result<_, _>>()?;
-    outstanding.sort();
-    let guid = item.get("guid").and_then(|guid| guid.as_s().ok());
-    let holder = guid.map(|guid| guid.parse().map_err(|_| corrupt("holder of a key")));
-    Ok(ExchangeKey { holder: holder.transpose()?, outstanding })
-}
-
-/// Removes a push from the outstanding ones of a key, once its object has been identified.
-pub(super) async fn remove_outstanding_push(
-    table: &Table,
-    key: &str,
-    push: &OutstandingPush,
-) -> Result<(), StoreError> {
-    let seen = ConditionalUpdate::default()
-        .leave("outstanding", &push.to_string())
-        .when("attribute_exists(#outstanding)");
-    table.update(references_key(key), seen).await.map(drop).or_else(ignore_condition_failure)
-}
-
-/// Announces a push before the source is called. An existing announcement keeps its request time,
-/// and stays unchanged while it is younger than [`UNNAMED_PUSH_TIMEOUT`].
-pub(super) async fn announce(
-    table: &Table,
-    id: &TransferId,
-    push: &OutstandingPush,
-) -> Result<OutstandingPush, StoreError> {
-    let stale = push.pushed_at - UNNAMED_PUSH_TIMEOUT;
-    let announced = ConditionalUpdate::default()
-        .set("guid", string(push.guid.as_str()))
-        .set_once("requestedAt", number(push.requested_at.as_millisecond()))
-        .set("announcedAt", number(push.pushed_at.as_millisecond()))
-        .set("expiresAt", ttl(push.pushed_at + ANNOUNCEMENT_TTL_DELAY))
-        .when("attribute_not_exists(#announcedAt) OR #announcedAt <= :stale")
-        .value("stale", number(stale.as_millisecond()));
-    match table.update(announcement_key(id), announced).await {
-        Ok(item) => announcement(&item),
-        Err(failure) => match failure.current_item()? {
-            Some(item) => announcement(&item),
-            None => Err(contention_error("announce_push")),
-        },
-    }
-}
-
 /// Parses the item of an announced push.
 fn announcement(item: &Item) -> Result<OutstandingPush, StoreError> {
     let time = |name: &str| {
@@ -299,46 +251,4 @@ fn announcement(item: &Item) -> Result<OutstandingPush, StoreError> {
         }
         _ => Err(corrupt("announced push")),
     }
-}
-
-/// Deletes the announcement of a push, once its key is recorded.
-pub(super) async fn withdraw(table: &Table, id: &TransferId) -> Result<(), StoreError> {
-    match table.delete(announcement_key(id), ConditionalUpdate::default()).await {
-        Ok(()) => Ok(()),
-        Err(failure) => failure.current_item(),
-    }
-}
-
-/// Lists the announced pushes.
-pub(super) async fn in_flight(table: &Table) -> Result<Vec<OutstandingPush>, StoreError> {
-    let (partition, first, last) = (ANNOUNCEMENTS.to_owned(), "0", "g");
-    let items = table.range(partition, first, true, last, MAX_ANNOUNCEMENTS).await?;
-    items.iter().map(announcement).collect()
-}
-
-/// Forgets the arrived object, so that the transfer waits for its arrival again, after another push
-/// if `push_again`.
-pub(super) async fn discard_object(
-    table: &Table,
-    id: &TransferId,
-    epoch: u64,
-    push_again: bool,
-) -> Result<(), WriteError> {
-    let lost = not_ending(by_epoch(epoch)).remove(&["object"]);
-    let lost = match push_again {
-        true => lost.set("pushAgain", AttributeValue::Bool(true)),
-        false => lost,
-    };
-    match table.update(transfer_key(id), lost).await {
-        Ok(_) => Ok(()),
-        Err(failure) => {
-            open(held(failure.current_item()?, epoch)?)?;
-            Err(contention_error("discard_object").into())
-        }
-    }
-}
-
-/// Treats a failed condition as success; other failures stay errors.
-fn ignore_condition_failure(failure: WriteFailure<Option<Item>>) -> Result<(), StoreError> {
-    failure.current_item().map(drop)
 }

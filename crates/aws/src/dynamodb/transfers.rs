@@ -1,7 +1,9 @@
 //! Writes and reads of transfers, from creation to the terminal phase.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use docferry_app::ports::{CreateResult, Entry, JobPosition, StoreError, WriteError};
+use docferry_app::ports::{
+    CreateResult, Entry, JobPosition, StoreError, TransferStore, WriteError,
+};
 use docferry_domain::document::Artifact;
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
@@ -14,6 +16,7 @@ use docferry_domain::transfer::{
 };
 use jiff::Timestamp;
 
+use super::DynamoTransferStore;
 use super::change::{number, string};
 use super::items::{
     DUE, attribute, corrupt, first_check, indexed, queue_item, read_transfer, shard, transfer_item,
@@ -21,73 +24,306 @@ use super::items::{
 };
 use super::slots::unchanged_since;
 use super::standing::{
-    by_execution, by_execution_in, contention_error, live, not_ending, open, running,
+    by_epoch, by_execution, by_execution_in, contention_error, held, live, not_ending, open,
+    running,
 };
-use super::table::{ConditionResult, Table, WriteFailure};
+use super::table::{ConditionResult, WriteFailure};
 use super::{bundles, jobs, notices, outbox, slots};
 
-/// Creates a transfer in one transaction with its slot or queue entry, and with the idempotency
-/// record of its request.
-pub(super) async fn enter(
-    table: &Table,
-    transfer: &Transfer,
-    entry: Entry<'_>,
-) -> Result<CreateResult, StoreError> {
-    let id = &transfer.transfer_id;
-    let due = match entry.slot {
-        Some(_) => first_check(transfer.created_at),
-        None => transfer.must_end_by(),
-    };
-    let item = indexed(transfer_item(transfer)?, shard(id), due);
-    let item = match id.batch_and_number() {
-        None => {
-            let created_ms = transfer.created_at.as_millisecond();
-            jobs::with_history_entry(
-                item,
-                &transfer.owner,
-                &JobPosition { created_ms, id: id.clone() },
-            )
+impl TransferStore for DynamoTransferStore {
+    /// Creates a transfer in one transaction with its slot or queue entry, and with the idempotency
+    /// record of its request.
+    async fn enter(
+        &self,
+        transfer: &Transfer,
+        entry: Entry<'_>,
+    ) -> Result<CreateResult, StoreError> {
+        let table = &self.table;
+        let id = &transfer.transfer_id;
+        let due = match entry.slot {
+            Some(_) => first_check(transfer.created_at),
+            None => transfer.must_end_by(),
+        };
+        let item = indexed(transfer_item(transfer)?, shard(id), due);
+        let item = match id.batch_and_number() {
+            None => {
+                let created_ms = transfer.created_at.as_millisecond();
+                jobs::with_history_entry(
+                    item,
+                    &transfer.owner,
+                    &JobPosition { created_ms, id: id.clone() },
+                )
+            }
+            Some(_) => item,
+        };
+        let mut actions = vec![table.insert_action(item)?];
+        actions.push(match entry.slot {
+            Some(version) => {
+                slots::take_slots_action(table, transfer.pool, version, &[transfer.queue_entry()])?
+            }
+            None => table.put_action(queue_item(transfer))?,
+        });
+        if let Some(request) = entry.request {
+            actions.push(jobs::idempotency_action(table, request, transfer.created_at)?);
         }
-        Some(_) => item,
-    };
-    let mut actions = vec![table.insert_action(item)?];
-    actions.push(match entry.slot {
-        Some(version) => {
-            slots::take_slots_action(table, transfer.pool, version, &[transfer.queue_entry()])?
+        let checks = match table.transact(&actions).await {
+            Ok(()) => return Ok(CreateResult::Done),
+            // Other transfers are taking slots at the same time: the caller then queues this one.
+            Err(WriteFailure::Conflict(_)) if entry.slot.is_some() => {
+                return Ok(CreateResult::SlotsChanged);
+            }
+            Err(failure) => failure.current_item()?,
+        };
+        let mut checks = checks.into_iter();
+        let (inserted, slot, request) = (checks.next(), checks.next(), checks.next());
+        if let Some(named) = entry.request
+            && let Some(existing) = jobs::existing_request(request, named)?
+        {
+            return Ok(CreateResult::Before(existing));
         }
-        None => table.put_action(queue_item(transfer))?,
-    });
-    if let Some(request) = entry.request {
-        actions.push(jobs::idempotency_action(table, request, transfer.created_at)?);
+        // An item with this id exists. It was written by our own first attempt and may have
+        // progressed since, or it is another transfer, which means that an id was used twice.
+        let stored = match inserted {
+            Some(ConditionResult::Failed(current)) => current.map(read_transfer).transpose()?,
+            _ if matches!(slot, Some(ConditionResult::Failed(_))) => {
+                return Ok(CreateResult::SlotsChanged);
+            }
+            _ => None,
+        };
+        if stored.is_some_and(|stored| is_same_request(&stored, transfer)) {
+            return Ok(CreateResult::Done);
+        }
+        Err(corrupt("transfer of another request under the same id"))
     }
-    let checks = match table.transact(&actions).await {
-        Ok(()) => return Ok(CreateResult::Done),
-        // Other transfers are taking slots at the same time: the caller then queues this one.
-        Err(WriteFailure::Conflict(_)) if entry.slot.is_some() => {
-            return Ok(CreateResult::SlotsChanged);
-        }
-        Err(failure) => failure.current_item()?,
-    };
-    let mut checks = checks.into_iter();
-    let (inserted, slot, request) = (checks.next(), checks.next(), checks.next());
-    if let Some(named) = entry.request
-        && let Some(existing) = jobs::existing_request(request, named)?
-    {
-        return Ok(CreateResult::Before(existing));
+
+    /// Reads a transfer.
+    async fn get(&self, id: &TransferId) -> Result<Option<Transfer>, StoreError> {
+        self.table.get(transfer_key(id)).await?.map(read_transfer).transpose()
     }
-    // An item with this id exists. It was written by our own first attempt and may have
-    // progressed since, or it is another transfer, which means that an id was used twice.
-    let stored = match inserted {
-        Some(ConditionResult::Failed(current)) => current.map(read_transfer).transpose()?,
-        _ if matches!(slot, Some(ConditionResult::Failed(_))) => {
-            return Ok(CreateResult::SlotsChanged);
+
+    /// Moves an accepted transfer to `Pushing`, sets its start time and counts the push.
+    async fn begin_push(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        now: Timestamp,
+    ) -> Result<Transfer, WriteError> {
+        let begun = by_execution_in(attempt, &[Phase::Accepted, Phase::Pushing])
+            .set_once("startedAt", attribute(&now)?)
+            .set("phase", string(Phase::Pushing.as_str()))
+            .increment("pushes");
+        let failure = match self.table.update(transfer_key(id), begun).await {
+            Ok(item) => return Ok(read_transfer(item)?),
+            Err(failure) => failure,
+        };
+        let transfer = live(failure.current_item()?, attempt)?;
+        if transfer.push_again {
+            let another_push = by_execution(attempt).increment("pushes");
+            return match self.table.update(transfer_key(id), another_push).await {
+                Ok(item) => Ok(read_transfer(item)?),
+                Err(failure) => Ok(live(failure.current_item()?, attempt)?),
+            };
         }
-        _ => None,
-    };
-    if stored.is_some_and(|stored| is_same_request(&stored, transfer)) {
-        return Ok(CreateResult::Done);
+        if transfer.started_at.is_some() {
+            return Ok(transfer);
+        }
+        // The transfer is in a later phase, but its start time was never recorded.
+        let started = by_execution(attempt).set_once("startedAt", attribute(&now)?);
+        match self.table.update(transfer_key(id), started).await {
+            Ok(item) => Ok(read_transfer(item)?),
+            Err(failure) => {
+                live(failure.current_item()?, attempt)?;
+                Err(contention_error("begin_push").into())
+            }
+        }
     }
-    Err(corrupt("transfer of another request under the same id"))
+
+    /// Records the delivery of an existing artifact. The push that was counted is not made, so its
+    /// count is taken back.
+    async fn record_reuse(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        source: &PushedSource,
+        artifact: &Artifact,
+    ) -> Result<(), WriteError> {
+        let delivery = Delivery::from(artifact.clone());
+        let reused = by_execution_in(attempt, &[Phase::Accepted, Phase::Pushing])
+            .set("source", attribute(source)?)
+            .set("delivery", attribute(&delivery)?)
+            .set("bytesDone", number(source.size))
+            .set("phase", string(Phase::Uploading.as_str()))
+            .set_from("pushes", "#pushes - :one")
+            .value("one", number(1));
+        match self.table.update(transfer_key(id), reused).await {
+            Ok(_) => Ok(()),
+            // The transfer is active but in a later phase: the reuse is already recorded.
+            Err(failure) => live(failure.current_item()?, attempt).map(drop),
+        }
+    }
+
+    /// Records the arrived object and moves the transfer to `Uploading`.
+    async fn record_arrival(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        object: &ArrivedObject,
+    ) -> Result<(), WriteError> {
+        let waiting = [Phase::Accepted, Phase::Pushing, Phase::AwaitingArrival];
+        let arrived = by_execution_in(attempt, &waiting)
+            .set("object", attribute(object)?)
+            .set("phase", string(Phase::Uploading.as_str()));
+        let failure = match self.table.update(transfer_key(id), arrived).await {
+            Ok(_) => return Ok(()),
+            Err(failure) => failure,
+        };
+        // The transfer is active but in a later phase: its arrival is already recorded, unless the
+        // upload has lost its source object.
+        if !live(failure.current_item()?, attempt)?.needs_source() {
+            return Ok(());
+        }
+        let found = by_execution_in(attempt, &[Phase::Uploading])
+            .set("object", attribute(object)?)
+            .when("attribute_not_exists(#object)")
+            .when("attribute_not_exists(#pushAgain)");
+        match self.table.update(transfer_key(id), found).await {
+            Ok(_) => Ok(()),
+            Err(failure) => live(failure.current_item()?, attempt).map(drop),
+        }
+    }
+
+    /// Forgets the arrived object, so that the transfer waits for its arrival again, after another push
+    /// if `push_again`.
+    async fn discard_object(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+        push_again: bool,
+    ) -> Result<(), WriteError> {
+        let lost = not_ending(by_epoch(epoch)).remove(&["object"]);
+        let lost = match push_again {
+            true => lost.set("pushAgain", AttributeValue::Bool(true)),
+            false => lost,
+        };
+        match self.table.update(transfer_key(id), lost).await {
+            Ok(_) => Ok(()),
+            Err(failure) => {
+                open(held(failure.current_item()?, epoch)?)?;
+                Err(contention_error("discard_object").into())
+            }
+        }
+    }
+
+    /// Counts a failed try of a step and stores its error.
+    async fn record_failed_try(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        step: Step,
+        error: &TransientError,
+    ) -> Result<(), WriteError> {
+        let failed = by_execution(attempt)
+            .increment(step.attribute())
+            .set("lastTransientError", attribute(error)?);
+        match self.table.update(transfer_key(id), failed).await {
+            Ok(_) => Ok(()),
+            Err(failure) => live(failure.current_item()?, attempt).map(drop),
+        }
+    }
+
+    /// Sets the cancel flag of a transfer. Returns `None` if it cannot be canceled by this owner.
+    async fn request_cancel(
+        &self,
+        id: &TransferId,
+        owner: &str,
+        last_run: u32,
+    ) -> Result<Option<Transfer>, StoreError> {
+        let canceled = running()
+            .set("cancelRequested", AttributeValue::Bool(true))
+            // Due at once: a queued transfer has no running step that would notice the request.
+            .set(DUE, number(0))
+            .when("#owner = :owner")
+            .value("owner", string(owner))
+            .when("attribute_not_exists(#retries) OR #retries <= :lastRun")
+            .value("lastRun", number(last_run));
+        match self.table.update(transfer_key(id), canceled).await {
+            Ok(item) => read_transfer(item).map(Some),
+            // The transfer is unknown, has another owner, has ended or is in a later run. The caller
+            // does not need to tell these apart.
+            Err(failure) => failure.current_item().map(|_| None),
+        }
+    }
+
+    /// Records why the transfer is about to end, unless an earlier ending did.
+    async fn begin_ending(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        reason: FailureCode,
+    ) -> Result<Transfer, WriteError> {
+        let ending = by_execution(attempt).set_once("ending", attribute(&reason)?);
+        match self.table.update(transfer_key(id), ending).await {
+            Ok(item) => Ok(read_transfer(item)?),
+            Err(failure) => {
+                live(failure.current_item()?, attempt)?;
+                Err(contention_error("begin_ending").into())
+            }
+        }
+    }
+
+    /// Ends a transfer. One transaction writes the terminal phase, frees its slot or queue entry,
+    /// puts the outcome and the webhook notification into the outbox, and counts the document in
+    /// its batch.
+    async fn finish(
+        &self,
+        read: &Transfer,
+        outcome: Outcome,
+        ended_at: Timestamp,
+    ) -> Result<Transfer, WriteError> {
+        let table = &self.table;
+        let id = &read.transfer_id;
+        if read.phase.is_terminal() {
+            let stored = self.get(id).await?.ok_or(WriteError::NotFound)?;
+            return same_attempt(stored, read.attempt);
+        }
+        let failure = outcome.failure().map(|code| Failure { code });
+        let ended = Transfer {
+            phase: outcome.phase(),
+            ended_at: Some(ended_at),
+            turn: SlotState::Idle,
+            failure: failure.clone(),
+            ..read.clone()
+        };
+        let mut change = unchanged_since(read)
+            .set("phase", string(ended.phase.as_str()))
+            .set("endedAt", attribute(&ended_at)?)
+            .set("turn", string(ended.turn.as_str()));
+        if let Some(failure) = &failure {
+            change = change.set("failure", attribute(failure)?);
+        }
+        if outcome != Outcome::Completed {
+            // A delivery recorded since `read` was read takes precedence over failure and cancel.
+            change = change.when("attribute_not_exists(#delivery)");
+        }
+        let record = OutcomeRecord::of(&ended).ok_or_else(|| corrupt("outcome"))?;
+        let mut actions = vec![
+            table.update_action(transfer_key(id), change)?,
+            table.put_action(outbox::item(&record)?)?,
+        ];
+        actions.extend(slots::release_action(table, read)?);
+        actions.extend(bundles::count_ended_action(table, &ended)?);
+        if let Some(notice) = WebhookNotification::of_transfer(&ended) {
+            actions.push(notices::put_action(table, &notice)?);
+        }
+        let Err(write_failure) = table.transact(&actions).await else { return Ok(ended) };
+        match write_failure.current_item()?.into_iter().next() {
+            // The transfer has changed since `read`, or has ended, possibly by our own first attempt.
+            Some(ConditionResult::Failed(current)) => {
+                same_attempt(read_transfer(current.ok_or(WriteError::NotFound)?)?, read.attempt)
+            }
+            _ => Err(contention_error("finish").into()),
+        }
+    }
 }
 
 /// Returns whether both are the transfer of the same request, whatever its progress.
@@ -96,247 +332,6 @@ fn is_same_request(a: &Transfer, b: &Transfer) -> bool {
         && a.object_guid == b.object_guid
         && a.target == b.target
         && a.created_at == b.created_at
-}
-
-/// Reads a transfer.
-pub(super) async fn get(table: &Table, id: &TransferId) -> Result<Option<Transfer>, StoreError> {
-    table.get(transfer_key(id)).await?.map(read_transfer).transpose()
-}
-
-/// Moves an accepted transfer to `Pushing`, sets its start time and counts the push.
-pub(super) async fn begin_push(
-    table: &Table,
-    id: &TransferId,
-    attempt: u32,
-    now: Timestamp,
-) -> Result<Transfer, WriteError> {
-    let begun = by_execution_in(attempt, &[Phase::Accepted, Phase::Pushing])
-        .set_once("startedAt", attribute(&now)?)
-        .set("phase", string(Phase::Pushing.as_str()))
-        .increment("pushes");
-    let failure = match table.update(transfer_key(id), begun).await {
-        Ok(item) => return Ok(read_transfer(item)?),
-        Err(failure) => failure,
-    };
-    let transfer = live(failure.current_item()?, attempt)?;
-    if transfer.push_again {
-        let another_push = by_execution(attempt).increment("pushes");
-        return match table.update(transfer_key(id), another_push).await {
-            Ok(item) => Ok(read_transfer(item)?),
-            Err(failure) => Ok(live(failure.current_item()?, attempt)?),
-        };
-    }
-    if transfer.started_at.is_some() {
-        return Ok(transfer);
-    }
-    // The transfer is in a later phase, but its start time was never recorded.
-    let started = by_execution(attempt).set_once("startedAt", attribute(&now)?);
-    match table.update(transfer_key(id), started).await {
-        Ok(item) => Ok(read_transfer(item)?),
-        Err(failure) => {
-            live(failure.current_item()?, attempt)?;
-            Err(contention_error("begin_push").into())
-        }
-    }
-}
-
-/// Records the arrived object and moves the transfer to `Uploading`.
-pub(super) async fn record_arrival(
-    table: &Table,
-    id: &TransferId,
-    attempt: u32,
-    object: &ArrivedObject,
-) -> Result<(), WriteError> {
-    let waiting = [Phase::Accepted, Phase::Pushing, Phase::AwaitingArrival];
-    let arrived = by_execution_in(attempt, &waiting)
-        .set("object", attribute(object)?)
-        .set("phase", string(Phase::Uploading.as_str()));
-    let failure = match table.update(transfer_key(id), arrived).await {
-        Ok(_) => return Ok(()),
-        Err(failure) => failure,
-    };
-    // The transfer is active but in a later phase: its arrival is already recorded, unless the
-    // upload has lost its source object.
-    if !live(failure.current_item()?, attempt)?.needs_source() {
-        return Ok(());
-    }
-    let found = by_execution_in(attempt, &[Phase::Uploading])
-        .set("object", attribute(object)?)
-        .when("attribute_not_exists(#object)")
-        .when("attribute_not_exists(#pushAgain)");
-    match table.update(transfer_key(id), found).await {
-        Ok(_) => Ok(()),
-        Err(failure) => live(failure.current_item()?, attempt).map(drop),
-    }
-}
-
-/// Records the delivery of an existing artifact. The push that was counted is not made, so its
-/// count is taken back.
-pub(super) async fn record_reuse(
-    table: &Table,
-    id: &TransferId,
-    attempt: u32,
-    source: &PushedSource,
-    artifact: &Artifact,
-) -> Result<(), WriteError> {
-    let delivery = Delivery::from(artifact.clone());
-    let reused = by_execution_in(attempt, &[Phase::Accepted, Phase::Pushing])
-        .set("source", attribute(source)?)
-        .set("delivery", attribute(&delivery)?)
-        .set("bytesDone", number(source.size))
-        .set("phase", string(Phase::Uploading.as_str()))
-        .set_from("pushes", "#pushes - :one")
-        .value("one", number(1));
-    match table.update(transfer_key(id), reused).await {
-        Ok(_) => Ok(()),
-        // The transfer is active but in a later phase: the reuse is already recorded.
-        Err(failure) => live(failure.current_item()?, attempt).map(drop),
-    }
-}
-
-/// Takes over the upload with a new epoch. If the response is lost, the SDK repeats the write,
-/// which skips an epoch. That is harmless: no invocation holds the skipped one.
-pub(super) async fn claim(
-    table: &Table,
-    id: &TransferId,
-    attempt: u32,
-) -> Result<Transfer, WriteError> {
-    let claimed = not_ending(by_execution(attempt)).increment("epoch");
-    match table.update(transfer_key(id), claimed).await {
-        Ok(item) => Ok(read_transfer(item)?),
-        Err(failure) => {
-            open(live(failure.current_item()?, attempt)?)?;
-            Err(contention_error("claim").into())
-        }
-    }
-}
-
-/// Counts a failed try of a step and stores its error.
-pub(super) async fn record_failed_try(
-    table: &Table,
-    id: &TransferId,
-    attempt: u32,
-    step: Step,
-    error: &TransientError,
-) -> Result<(), WriteError> {
-    let failed = by_execution(attempt)
-        .increment(step.attribute())
-        .set("lastTransientError", attribute(error)?);
-    match table.update(transfer_key(id), failed).await {
-        Ok(_) => Ok(()),
-        Err(failure) => live(failure.current_item()?, attempt).map(drop),
-    }
-}
-
-/// Sets the cancel flag of a transfer. Returns `None` if it cannot be canceled by this owner.
-pub(super) async fn request_cancel(
-    table: &Table,
-    id: &TransferId,
-    owner: &str,
-    last_run: u32,
-) -> Result<Option<Transfer>, StoreError> {
-    let canceled = running()
-        .set("cancelRequested", AttributeValue::Bool(true))
-        // Due at once: a queued transfer has no running step that would notice the request.
-        .set(DUE, number(0))
-        .when("#owner = :owner")
-        .value("owner", string(owner))
-        .when("attribute_not_exists(#retries) OR #retries <= :lastRun")
-        .value("lastRun", number(last_run));
-    match table.update(transfer_key(id), canceled).await {
-        Ok(item) => read_transfer(item).map(Some),
-        // The transfer is unknown, has another owner, has ended or is in a later run. The caller
-        // does not need to tell these apart.
-        Err(failure) => failure.current_item().map(|_| None),
-    }
-}
-
-/// Records why the transfer is about to end, unless an earlier ending did.
-pub(super) async fn begin_ending(
-    table: &Table,
-    id: &TransferId,
-    attempt: u32,
-    reason: FailureCode,
-) -> Result<Transfer, WriteError> {
-    let ending = by_execution(attempt).set_once("ending", attribute(&reason)?);
-    match table.update(transfer_key(id), ending).await {
-        Ok(item) => Ok(read_transfer(item)?),
-        Err(failure) => {
-            live(failure.current_item()?, attempt)?;
-            Err(contention_error("begin_ending").into())
-        }
-    }
-}
-
-/// Increments the execution number. If the response is lost, the SDK's repeated write finds the
-/// number already incremented and fails, because it cannot recognize its own first attempt. The
-/// caller checks the transfer again anyway.
-pub(super) async fn next_execution(
-    table: &Table,
-    id: &TransferId,
-    from: u32,
-) -> Result<Transfer, WriteError> {
-    let next = not_ending(by_execution(from)).increment("attempt");
-    match table.update(transfer_key(id), next).await {
-        Ok(item) => Ok(read_transfer(item)?),
-        Err(failure) => {
-            open(live(failure.current_item()?, from)?)?;
-            Err(contention_error("next_execution").into())
-        }
-    }
-}
-
-/// Ends a transfer. One transaction writes the terminal phase, frees its slot or queue entry,
-/// puts the outcome and the webhook notification into the outbox, and counts the document in
-/// its batch.
-pub(super) async fn finish(
-    table: &Table,
-    read: &Transfer,
-    outcome: Outcome,
-    ended_at: Timestamp,
-) -> Result<Transfer, WriteError> {
-    let id = &read.transfer_id;
-    if read.phase.is_terminal() {
-        let stored = get(table, id).await?.ok_or(WriteError::NotFound)?;
-        return same_attempt(stored, read.attempt);
-    }
-    let failure = outcome.failure().map(|code| Failure { code });
-    let ended = Transfer {
-        phase: outcome.phase(),
-        ended_at: Some(ended_at),
-        turn: SlotState::Idle,
-        failure: failure.clone(),
-        ..read.clone()
-    };
-    let mut change = unchanged_since(read)
-        .set("phase", string(ended.phase.as_str()))
-        .set("endedAt", attribute(&ended_at)?)
-        .set("turn", string(ended.turn.as_str()));
-    if let Some(failure) = &failure {
-        change = change.set("failure", attribute(failure)?);
-    }
-    if outcome != Outcome::Completed {
-        // A delivery recorded since `read` was read takes precedence over failure and cancel.
-        change = change.when("attribute_not_exists(#delivery)");
-    }
-    let record = OutcomeRecord::of(&ended).ok_or_else(|| corrupt("outcome"))?;
-    let mut actions = vec![
-        table.update_action(transfer_key(id), change)?,
-        table.put_action(outbox::item(&record)?)?,
-    ];
-    actions.extend(slots::release_action(table, read)?);
-    actions.extend(bundles::count_ended_action(table, &ended)?);
-    if let Some(notice) = WebhookNotification::of_transfer(&ended) {
-        actions.push(notices::put_action(table, &notice)?);
-    }
-    let Err(write_failure) = table.transact(&actions).await else { return Ok(ended) };
-    match write_failure.current_item()?.into_iter().next() {
-        // The transfer has changed since `read`, or has ended, possibly by our own first attempt.
-        Some(ConditionResult::Failed(current)) => {
-            same_attempt(read_transfer(current.ok_or(WriteError::NotFound)?)?, read.attempt)
-        }
-        _ => Err(contention_error("finish").into()),
-    }
 }
 
 /// Returns the record, or [`WriteError::Ended`] if it has another execution.

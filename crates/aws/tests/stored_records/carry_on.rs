@@ -1,6 +1,9 @@
 //! Work on stored records of earlier versions, against the emulator.
 
-use docferry_app::ports::{PushRecord, Release, SlotStore as _, TransferStore as _};
+use docferry_app::ports::{
+    ExchangeKeyStore as _, PushRecord, PushStore as _, RecoveryStore as _, Release, SlotStore as _,
+    TransferStore as _,
+};
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::Pool;
 use docferry_domain::transfer::{Outcome, OutstandingPush, PushedSource, Transfer};

@@ -1,8 +1,9 @@
 //! Checks of single kinds of records.
 
 use docferry_app::ports::{
-    ArtifactStore as _, BatchStore as _, CallCounter as _, NotificationOutbox as _, Outbox as _,
-    SlotStore as _, ThrottleBudget as _, TransferStore as _,
+    ArtifactStore as _, BatchStore as _, CallCounter as _, ExchangeKeyStore as _,
+    NotificationOutbox as _, Outbox as _, PushStore as _, SlotStore as _, ThrottleBudget as _,
+    TransferStore as _, UploadStore as _,
 };
 use docferry_domain::ids::TransferId;
 use docferry_domain::slots::Pool;

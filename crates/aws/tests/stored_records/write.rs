@@ -1,6 +1,6 @@
 //! Writes one record of each kind and state through the store, against the emulator.
 
-use docferry_app::ports::TransferStore as _;
+use docferry_app::ports::{PushStore as _, TransferStore as _, UploadStore as _};
 use docferry_aws::DynamoTransferStore;
 use docferry_domain::ids::TransferId;
 use docferry_domain::transfer::{Outcome, OutstandingPush, Transfer};

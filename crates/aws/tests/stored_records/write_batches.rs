@@ -1,7 +1,7 @@
 //! Writes batches.
 
 use docferry_app::ports::{
-    BatchStore as _, JobStore as _, SealedSession, SlotStore as _, TransferStore as _,
+    BatchStore as _, JobStore as _, SealedSession, SlotStore as _, UploadStore as _,
 };
 use docferry_domain::document::Artifact;
 use docferry_domain::failure::FailureCode;

@@ -1,6 +1,9 @@
 //! Writes downloads and their artifacts.
 
-use docferry_app::ports::{ArtifactStore as _, Entry, JobStore as _, TransferStore as _};
+use docferry_app::ports::{
+    ArtifactStore as _, Entry, JobStore as _, RecoveryStore as _, TransferStore as _,
+    UploadStore as _,
+};
 use docferry_domain::document::{Artifact, ArtifactRecord, QuickXorHash};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;

@@ -1,8 +1,9 @@
 //! Writes transfers into OneDrives, slots and counters.
 
 use docferry_app::ports::{
-    CallCounter as _, Entry, JobStore as _, Pause, SealedSession, SlotStore as _,
-    ThrottleBudget as _, TransferStore as _,
+    CallCounter as _, Entry, ExchangeKeyStore as _, JobStore as _, Pause, PushStore as _,
+    RecoveryStore as _, SealedSession, SlotStore as _, ThrottleBudget as _, TransferStore as _,
+    UploadStore as _,
 };
 use docferry_aws::{DynamoQuota, DynamoThrottleBudget};
 use docferry_domain::failure::FailureCode;

@@ -1,6 +1,6 @@
 //! Checks of every [`ArtifactStore`].
 
-use docferry_app::ports::{ArtifactStore, StoreError, TransferStore, WorkItem, WriteError};
+use docferry_app::ports::{Store, StoreError, WorkItem, WriteError};
 use docferry_domain::document::{Artifact, ArtifactRecord};
 use docferry_domain::ids::ObjectGuid;
 use docferry_domain::phase::Phase;
@@ -13,7 +13,7 @@ use crate::builders::{epoch, pushed};
 ///
 /// # Panics
 /// When the store breaks a rule of its port.
-pub async fn artifact_store(store: &(impl ArtifactStore + TransferStore)) {
+pub async fn artifact_store(store: &impl Store) {
     newest_delivered_artifact_is_found(store).await;
     artifact_is_reusable_only_after_its_delivery(store).await;
     retention_is_never_shortened(store).await;
@@ -38,13 +38,13 @@ fn artifact(keep_for: i64) -> ArtifactRecord {
 }
 
 /// Records the delivery of an artifact by a new transfer.
-async fn deliver(store: &impl TransferStore, artifact: &ArtifactRecord) {
+async fn deliver(store: &impl Store, artifact: &ArtifactRecord) {
     let transfer = uploading(store).await;
     record_delivery(store, &transfer, artifact).await.unwrap();
 }
 
 async fn record_delivery(
-    store: &impl TransferStore,
+    store: &impl Store,
     transfer: &docferry_domain::transfer::Transfer,
     artifact: &ArtifactRecord,
 ) -> Result<(), WriteError> {
@@ -52,7 +52,7 @@ async fn record_delivery(
     store.record_delivery(&transfer.transfer_id, transfer.epoch, &delivery).await
 }
 
-async fn is_due(store: &(impl ArtifactStore + TransferStore), key: &str, second: i64) -> bool {
+async fn is_due(store: &impl Store, key: &str, second: i64) -> bool {
     let unfinished = store.unfinished(seconds(second), 10_000).await.unwrap();
     assert!(
         !unfinished.contains(&WorkItem::Artifact(key.to_owned())),
@@ -62,7 +62,7 @@ async fn is_due(store: &(impl ArtifactStore + TransferStore), key: &str, second:
     expired.iter().any(|expired| expired == key)
 }
 
-async fn newest_delivered_artifact_is_found(store: &(impl ArtifactStore + TransferStore)) {
+async fn newest_delivered_artifact_is_found(store: &impl Store) {
     let first = artifact(10);
     let find = async || store.find_artifact(&first.object_guid).await.unwrap();
     store.put_artifact(&first).await.unwrap();
@@ -80,9 +80,7 @@ async fn newest_delivered_artifact_is_found(store: &(impl ArtifactStore + Transf
     assert_eq!(store.find_artifact(&other).await.unwrap(), None);
 }
 
-async fn artifact_is_reusable_only_after_its_delivery(
-    store: &(impl ArtifactStore + TransferStore),
-) {
+async fn artifact_is_reusable_only_after_its_delivery(store: &impl Store) {
     let record = artifact(10);
     let find = async || store.find_artifact(&record.object_guid).await.unwrap();
     let transfer = uploading(store).await;
@@ -110,7 +108,7 @@ async fn artifact_is_reusable_only_after_its_delivery(
     assert_eq!(store.find_artifact(&late.object_guid).await.unwrap(), None);
 }
 
-async fn retention_is_never_shortened(store: &(impl ArtifactStore + TransferStore)) {
+async fn retention_is_never_shortened(store: &impl Store) {
     let record = artifact(10);
     let key = &record.key;
     store.put_artifact(&record).await.unwrap();
@@ -135,7 +133,7 @@ async fn retention_is_never_shortened(store: &(impl ArtifactStore + TransferStor
     assert!(store.expire_artifact(key, seconds(30)).await.unwrap());
 }
 
-async fn rescheduling_keeps_the_retention(store: &(impl ArtifactStore + TransferStore)) {
+async fn rescheduling_keeps_the_retention(store: &impl Store) {
     let record = artifact(10);
     let key = &record.key;
     let due = WorkItem::Artifact(key.clone());
@@ -159,7 +157,7 @@ async fn rescheduling_keeps_the_retention(store: &(impl ArtifactStore + Transfer
     assert!(store.expire_artifact(key, seconds(100)).await.unwrap());
 }
 
-async fn artifact_being_removed_cannot_be_retained(store: &(impl ArtifactStore + TransferStore)) {
+async fn artifact_being_removed_cannot_be_retained(store: &impl Store) {
     let record = artifact(10);
     let key = &record.key;
     store.put_artifact(&record).await.unwrap();
@@ -186,7 +184,7 @@ async fn artifact_being_removed_cannot_be_retained(store: &(impl ArtifactStore +
     );
 }
 
-async fn only_undelivered_artifact_can_be_withdrawn(store: &(impl ArtifactStore + TransferStore)) {
+async fn only_undelivered_artifact_can_be_withdrawn(store: &impl Store) {
     let (record, transfer) = (artifact(10), uploading(store).await);
     let withdraw = async |key: &str| store.withdraw_artifact(key).await.unwrap();
     assert!(withdraw(&record.key).await, "an unknown artifact may be removed");
@@ -207,7 +205,7 @@ async fn only_undelivered_artifact_can_be_withdrawn(store: &(impl ArtifactStore 
     assert!(store.retain_artifact(&other.key, seconds(20)).await.unwrap());
 }
 
-async fn reuse_is_a_delivery_without_a_push(store: &impl TransferStore) {
+async fn reuse_is_a_delivery_without_a_push(store: &impl Store) {
     let id = created(store).await.transfer_id;
     store.begin_push(&id, 1, epoch()).await.unwrap();
     let known = Artifact { key: "downloads/x/0".into(), size: 1_000 };

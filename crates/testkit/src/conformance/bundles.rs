@@ -1,6 +1,6 @@
 //! Checks of every [`BatchStore`].
 
-use docferry_app::ports::{BatchStore, FIRST_CHECK_DELAY, SlotStore, TransferStore, WorkItem};
+use docferry_app::ports::{BatchStore, FIRST_CHECK_DELAY, Store, WorkItem};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::{Batch, BatchCounts, OnItemError};
@@ -15,16 +15,13 @@ use crate::builders::{epoch, new_transfer, transfer};
 ///
 /// # Panics
 /// When the store breaks a rule of its port.
-pub async fn batch_store(store: &(impl TransferStore + SlotStore + BatchStore)) {
+pub async fn batch_store(store: &impl Store) {
     documents_are_not_due_until_queued(store).await;
     each_document_is_counted_once(store).await;
     batch_is_canceled_by_its_owner_and_ends_once(store).await;
 }
 
-async fn created(
-    store: &(impl TransferStore + BatchStore),
-    documents: u16,
-) -> (Batch, Vec<Transfer>) {
+async fn created(store: &impl Store, documents: u16) -> (Batch, Vec<Transfer>) {
     let bundle = Batch {
         schema_version: SCHEMA_VERSION,
         bundle_id: transfer().transfer_id,
@@ -62,7 +59,7 @@ async fn counts(store: &impl BatchStore, id: &TransferId) -> BatchCounts {
     store.bundle(id).await.unwrap().expect("the batch has no record").1
 }
 
-async fn documents_are_not_due_until_queued(store: &(impl TransferStore + SlotStore + BatchStore)) {
+async fn documents_are_not_due_until_queued(store: &impl Store) {
     let (bundle, documents) = created(store, 3).await;
     let id = &bundle.bundle_id;
     let whole = store.batch_with_documents(id, 1000).await.unwrap().unwrap();
@@ -98,7 +95,7 @@ async fn documents_are_not_due_until_queued(store: &(impl TransferStore + SlotSt
     assert_eq!(store.bundle(id).await.unwrap().unwrap().0.phase, Phase::Uploading);
 }
 
-async fn each_document_is_counted_once(store: &(impl TransferStore + SlotStore + BatchStore)) {
+async fn each_document_is_counted_once(store: &impl Store) {
     let (bundle, documents) = created(store, 2).await;
     let id = &bundle.bundle_id;
     for _ in 0..2 {
@@ -113,9 +110,7 @@ async fn each_document_is_counted_once(store: &(impl TransferStore + SlotStore +
     assert_eq!(counts(store, id).await, BatchCounts { ended: 2, ..one_failed });
 }
 
-async fn batch_is_canceled_by_its_owner_and_ends_once(
-    store: &(impl TransferStore + SlotStore + BatchStore),
-) {
+async fn batch_is_canceled_by_its_owner_and_ends_once(store: &impl Store) {
     let (bundle, _) = created(store, 1).await;
     let id = &bundle.bundle_id;
     assert_eq!(store.cancel_batch(id, "another owner", epoch()).await.unwrap(), None);

@@ -1,10 +1,7 @@
 //! Checks of every [`JobStore`] and [`History`].
 
 use crate::builders::record_push;
-use docferry_app::ports::{
-    BatchStore, CreateResult, Entry, History, HistoryEntry, JobPosition, JobStore, SlotStore,
-    TransferStore,
-};
+use docferry_app::ports::{CreateResult, Entry, History, HistoryEntry, JobPosition, Store};
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::{Batch, BatchCounts, IdempotencyRecord, OnItemError};
 use docferry_domain::phase::Phase;
@@ -21,7 +18,7 @@ use crate::builders::{epoch, new_transfer, pushed, transfer};
 /// When the store breaks a rule of its ports.
 pub async fn job_store<S>(store: &S)
 where
-    S: TransferStore + SlotStore + BatchStore + JobStore + History,
+    S: Store + History,
 {
     idempotency_key_creates_one_job_until_it_expires(store).await;
     new_transfer_can_take_a_free_slot(store).await;
@@ -48,9 +45,7 @@ fn entry(request: &IdempotencyRecord) -> Entry<'_> {
     Entry { request: Some(request), slot: None }
 }
 
-async fn idempotency_key_creates_one_job_until_it_expires(
-    store: &(impl TransferStore + BatchStore + JobStore),
-) {
+async fn idempotency_key_creates_one_job_until_it_expires(store: &impl Store) {
     let (first, second) = (transfer(), transfer());
     let request = named(&first.transfer_id);
     let remembered = async |now| store.request(&request.key, now).await.unwrap();
@@ -79,7 +74,7 @@ async fn idempotency_key_creates_one_job_until_it_expires(
     assert_eq!(store.enter(&late, entry(&renewed)).await.unwrap(), CreateResult::Done);
 }
 
-async fn new_transfer_can_take_a_free_slot(store: &(impl TransferStore + SlotStore)) {
+async fn new_transfer_can_take_a_free_slot(store: &impl Store) {
     let made = Transfer { turn: SlotState::Holding, ..transfer() };
     let id = &made.transfer_id;
     let version = store.slots(made.pool).await.unwrap().version;
@@ -95,7 +90,7 @@ async fn new_transfer_can_take_a_free_slot(store: &(impl TransferStore + SlotSto
     assert!(!store.slots(made.pool).await.unwrap().holders.contains_key(id));
 }
 
-async fn ended(store: &impl TransferStore, outcome: Outcome) -> Transfer {
+async fn ended(store: &impl Store, outcome: Outcome) -> Transfer {
     let made = transfer();
     let id = &made.transfer_id;
     store.create(&made).await.unwrap();
@@ -105,9 +100,7 @@ async fn ended(store: &impl TransferStore, outcome: Outcome) -> Transfer {
     store.finish(&read, outcome, epoch()).await.unwrap()
 }
 
-async fn closed_transfer_runs_once_per_retry_request(
-    store: &(impl TransferStore + SlotStore + JobStore),
-) {
+async fn closed_transfer_runs_once_per_retry_request(store: &impl Store) {
     let read = ended(store, Outcome::Canceled).await;
     let id = &read.transfer_id;
     let again = read.clone().again(hours(8), Some(hours(48)));
@@ -144,7 +137,7 @@ async fn closed_transfer_runs_once_per_retry_request(
     );
 }
 
-async fn late_key_release_of_an_earlier_run_is_ignored(store: &(impl TransferStore + JobStore)) {
+async fn late_key_release_of_an_earlier_run_is_ignored(store: &impl Store) {
     use docferry_app::ports::Release;
 
     let read = ended(store, Outcome::Canceled).await;
@@ -189,9 +182,7 @@ fn bundle(documents: u16) -> Batch {
     }
 }
 
-async fn resumed_batch_runs_selected_documents_again(
-    store: &(impl TransferStore + BatchStore + JobStore),
-) {
+async fn resumed_batch_runs_selected_documents_again(store: &impl Store) {
     let made = bundle(1);
     let id = &made.bundle_id;
     store.create_batch(&made).await.unwrap();
@@ -244,9 +235,7 @@ async fn resumed_batch_runs_selected_documents_again(
     assert_eq!(read().await.1.ended, 1);
 }
 
-async fn history_lists_jobs_of_its_owner_newest_first(
-    store: &(impl TransferStore + BatchStore + History),
-) {
+async fn history_lists_jobs_of_its_owner_newest_first(store: &(impl Store + History)) {
     let owner = transfer().transfer_id.to_string();
     let mut made = Vec::new();
     for n in 0..5 {

@@ -1,6 +1,6 @@
 //! Checks of exchange keys: the documents that use them and the pushes that named them.
 
-use docferry_app::ports::{PushRecord, Release, TransferStore, WriteError};
+use docferry_app::ports::{PushRecord, Release, Store, WriteError};
 use docferry_domain::ids::ObjectGuid;
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::{LateArrivalKey, OutstandingPush, Transfer, UNNAMED_PUSH_TIMEOUT};
@@ -15,20 +15,20 @@ const OTHER: &str = "b3RoZXI=";
 ///
 /// # Panics
 /// When the store breaks a rule of its port.
-pub(super) async fn exchange_keys(store: &impl TransferStore) {
+pub(super) async fn exchange_keys(store: &impl Store) {
     key_is_used_by_one_document(store).await;
     announcement_keeps_the_time_of_the_first_try(store).await;
     lost_object_is_awaited_again_after_another_push(store).await;
     owed_key_is_recorded_once(store).await;
 }
 
-async fn pushing(store: &impl TransferStore, document: &ObjectGuid) -> Transfer {
+async fn pushing(store: &impl Store, document: &ObjectGuid) -> Transfer {
     let made = Transfer { object_guid: document.clone(), ..transfer() };
     store.create(&made).await.unwrap();
     store.begin_push(&made.transfer_id, 1, seconds(0)).await.unwrap()
 }
 
-async fn key_is_used_by_one_document(store: &impl TransferStore) {
+async fn key_is_used_by_one_document(store: &impl Store) {
     let (own, other): (ObjectGuid, ObjectGuid) = (transfer().object_guid, OTHER.parse().unwrap());
     let (a, b) = (pushing(store, &own).await, pushing(store, &other).await);
     let (a, b) = (&a.transfer_id, &b.transfer_id);
@@ -66,7 +66,7 @@ async fn key_is_used_by_one_document(store: &impl TransferStore) {
     assert!(store.exchange_key("unknown").await.unwrap().outstanding.is_empty());
 }
 
-async fn announcement_keeps_the_time_of_the_first_try(store: &impl TransferStore) {
+async fn announcement_keeps_the_time_of_the_first_try(store: &impl Store) {
     let id = pushing(store, &transfer().object_guid).await.transfer_id;
     let at = |n: i64| OutstandingPush {
         requested_at: seconds(n),
@@ -94,7 +94,7 @@ async fn announcement_keeps_the_time_of_the_first_try(store: &impl TransferStore
     assert_eq!(announced().await, 0);
 }
 
-async fn lost_object_is_awaited_again_after_another_push(store: &impl TransferStore) {
+async fn lost_object_is_awaited_again_after_another_push(store: &impl Store) {
     let Transfer { transfer_id: id, epoch, object_guid: guid, .. } = uploading(store).await;
     let stale = store.discard_object(&id, epoch - 1, true).await;
     assert!(matches!(stale, Err(WriteError::Superseded)), "{stale:?}");
@@ -124,7 +124,7 @@ async fn lost_object_is_awaited_again_after_another_push(store: &impl TransferSt
     assert_eq!(get(store, &id).await.object, Some(arrived()));
 }
 
-async fn owed_key_is_recorded_once(store: &impl TransferStore) {
+async fn owed_key_is_recorded_once(store: &impl Store) {
     let id = pushing(store, &transfer().object_guid).await.transfer_id;
     let owed = |key: &str| LateArrivalKey { key: key.into(), requested_at: seconds(3) };
     for key in ["a", "b", "a"] {

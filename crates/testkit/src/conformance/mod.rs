@@ -16,7 +16,7 @@ mod throttle;
 pub use throttle::throttle_budget;
 
 use crate::builders::record_push;
-use docferry_app::ports::{Release, SealedSession, TransferStore, WorkItem, WriteError};
+use docferry_app::ports::{Release, SealedSession, Store, WorkItem, WriteError};
 use docferry_domain::document::Artifact;
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
@@ -33,11 +33,11 @@ pub use notices::notices;
 pub use outbox::outbox;
 pub use slots::slot_store;
 
-/// Runs every check of a [`TransferStore`].
+/// Runs every check of a [`Store`](docferry_app::ports::Store).
 ///
 /// # Panics
 /// When the store breaks a rule of its port.
-pub async fn transfer_store(store: &impl TransferStore) {
+pub async fn transfer_store(store: &impl Store) {
     record_is_created_once_and_read_back(store).await;
     phases_only_move_forward(store).await;
     writes_of_another_execution_are_rejected(store).await;
@@ -61,14 +61,14 @@ pub async fn transfer_store(store: &impl TransferStore) {
     keys::exchange_keys(store).await;
 }
 
-async fn created(store: &impl TransferStore) -> Transfer {
+async fn created(store: &impl Store) -> Transfer {
     let transfer = transfer();
     store.create(&transfer).await.unwrap();
     transfer
 }
 
 /// Creates a transfer whose upload has taken an epoch. Returns the record with that epoch.
-async fn uploading(store: &impl TransferStore) -> Transfer {
+async fn uploading(store: &impl Store) -> Transfer {
     let id = created(store).await.transfer_id;
     store.begin_push(&id, 1, epoch()).await.unwrap();
     let key = format!("{id}.pdf");
@@ -77,11 +77,11 @@ async fn uploading(store: &impl TransferStore) -> Transfer {
     store.claim(&id, 1).await.unwrap()
 }
 
-async fn get(store: &impl TransferStore, id: &TransferId) -> Transfer {
+async fn get(store: &impl Store, id: &TransferId) -> Transfer {
     store.get(id).await.unwrap().expect("the transfer has no record")
 }
 
-async fn finish(store: &impl TransferStore, id: &TransferId, outcome: Outcome) -> Transfer {
+async fn finish(store: &impl Store, id: &TransferId, outcome: Outcome) -> Transfer {
     let read = get(store, id).await;
     store.finish(&read, outcome, epoch()).await.unwrap()
 }
@@ -98,7 +98,7 @@ fn seconds(n: i64) -> Timestamp {
     epoch() + SignedDuration::from_secs(n)
 }
 
-async fn record_is_created_once_and_read_back(store: &impl TransferStore) {
+async fn record_is_created_once_and_read_back(store: &impl Store) {
     let made = created(store).await;
     assert_eq!(get(store, &made.transfer_id).await, made);
     store.begin_push(&made.transfer_id, 1, epoch()).await.unwrap();
@@ -110,7 +110,7 @@ async fn record_is_created_once_and_read_back(store: &impl TransferStore) {
     assert!(matches!(missing, Err(WriteError::NotFound)), "{missing:?}");
 }
 
-async fn phases_only_move_forward(store: &impl TransferStore) {
+async fn phases_only_move_forward(store: &impl Store) {
     let id = created(store).await.transfer_id;
     let begun = store.begin_push(&id, 1, seconds(1)).await.unwrap();
     assert_eq!((begun.phase, begun.started_at), (Phase::Pushing, Some(seconds(1))));
@@ -131,7 +131,7 @@ async fn phases_only_move_forward(store: &impl TransferStore) {
     assert_eq!(get(store, &id).await, record);
 }
 
-async fn writes_of_another_execution_are_rejected(store: &impl TransferStore) {
+async fn writes_of_another_execution_are_rejected(store: &impl Store) {
     let id = created(store).await.transfer_id;
     let begun = store.begin_push(&id, 2, epoch()).await;
     assert!(matches!(begun, Err(WriteError::Ended)), "{begun:?}");
@@ -139,7 +139,7 @@ async fn writes_of_another_execution_are_rejected(store: &impl TransferStore) {
     assert!(matches!(claimed, Err(WriteError::Ended)), "{claimed:?}");
 }
 
-async fn only_the_newest_epoch_writes(store: &impl TransferStore) {
+async fn only_the_newest_epoch_writes(store: &impl Store) {
     let old = uploading(store).await;
     let id = &old.transfer_id;
     let new = store.claim(id, 1).await.unwrap();
@@ -167,7 +167,7 @@ async fn only_the_newest_epoch_writes(store: &impl TransferStore) {
     assert_eq!((record.delivery, record.bytes_done), (Some(delivery()), 1_000_000));
 }
 
-async fn bytes_done_never_goes_down(store: &impl TransferStore) {
+async fn bytes_done_never_goes_down(store: &impl Store) {
     let Transfer { transfer_id: id, epoch, .. } = uploading(store).await;
     store.checkpoint(&id, epoch, &checkpoint(800)).await.unwrap();
     store.checkpoint(&id, epoch, &checkpoint(0)).await.unwrap();
@@ -175,7 +175,7 @@ async fn bytes_done_never_goes_down(store: &impl TransferStore) {
     assert_eq!((record.bytes_done, record.checkpoint), (800, Some(checkpoint(0))));
 }
 
-async fn checkpoint_returns_the_cancel_request(store: &impl TransferStore) {
+async fn checkpoint_returns_the_cancel_request(store: &impl Store) {
     let Transfer { transfer_id: id, epoch, .. } = uploading(store).await;
     let ack = store.checkpoint(&id, epoch, &checkpoint(1)).await.unwrap();
     assert!(!ack.stop);
@@ -190,7 +190,7 @@ async fn checkpoint_returns_the_cancel_request(store: &impl TransferStore) {
     assert_eq!(store.request_cancel(&transfer().transfer_id, "scv", 0).await.unwrap(), None);
 }
 
-async fn sessions_belong_to_the_epoch_that_stored_them(store: &impl TransferStore) {
+async fn sessions_belong_to_the_epoch_that_stored_them(store: &impl Store) {
     let old = uploading(store).await;
     let id = &old.transfer_id;
     let session = |byte| SealedSession { sealed_url: vec![byte; 3], expires_at: Some(seconds(9)) };
@@ -209,7 +209,7 @@ async fn sessions_belong_to_the_epoch_that_stored_them(store: &impl TransferStor
     store.delete_session_record(id, new.epoch).await.unwrap();
 }
 
-async fn ended_transfer_rejects_all_writes(store: &impl TransferStore) {
+async fn ended_transfer_rejects_all_writes(store: &impl Store) {
     let before = uploading(store).await;
     let id = &before.transfer_id;
     let ended = finish(store, id, Outcome::Failed(FailureCode::QuotaExceeded)).await;
@@ -233,7 +233,7 @@ async fn ended_transfer_rejects_all_writes(store: &impl TransferStore) {
     assert_eq!(get(store, id).await, ended);
 }
 
-async fn first_ending_is_final(store: &impl TransferStore) {
+async fn first_ending_is_final(store: &impl Store) {
     let id = uploading(store).await.transfer_id;
     let first = finish(store, &id, Outcome::Canceled).await;
     assert_eq!(first.failure.as_ref().map(|f| f.code), Some(FailureCode::Canceled));
@@ -244,7 +244,7 @@ async fn first_ending_is_final(store: &impl TransferStore) {
     assert!(matches!(other, Err(WriteError::Ended)), "{other:?}");
 }
 
-async fn recorded_delivery_wins_over_failure_and_cancel(store: &impl TransferStore) {
+async fn recorded_delivery_wins_over_failure_and_cancel(store: &impl Store) {
     let Transfer { transfer_id: id, epoch: e, .. } = uploading(store).await;
     store.record_delivery(&id, e, &delivery()).await.unwrap();
     let overtaken = finish(store, &id, Outcome::Canceled).await;
@@ -252,7 +252,7 @@ async fn recorded_delivery_wins_over_failure_and_cancel(store: &impl TransferSto
     assert_eq!(finish(store, &id, Outcome::Completed).await.phase, Phase::Completed);
 }
 
-async fn last_user_of_a_key_deletes_its_object(store: &impl TransferStore) {
+async fn last_user_of_a_key_deletes_its_object(store: &impl Store) {
     let (a, b) = (created(store).await.transfer_id, created(store).await.transfer_id);
     let key = format!("shared-{a}.pdf");
     for id in [&a, &b] {
@@ -272,7 +272,7 @@ async fn last_user_of_a_key_deletes_its_object(store: &impl TransferStore) {
 
 /// Two processes of one transfer may release a key. Neither knows when the other has deleted
 /// the object, so the lease of both ends by its time only.
-async fn push_waits_for_the_shared_lease_of_two_releases(store: &impl TransferStore) {
+async fn push_waits_for_the_shared_lease_of_two_releases(store: &impl Store) {
     let (a, b) = (created(store).await.transfer_id, created(store).await.transfer_id);
     let key = format!("twice-{a}.pdf");
     for id in [&a, &b] {
@@ -294,7 +294,7 @@ async fn push_waits_for_the_shared_lease_of_two_releases(store: &impl TransferSt
     assert!(record_push(store, &b, 1, &push).await.unwrap(), "the lease has expired");
 }
 
-async fn push_during_a_deletion_is_repeated_after_it(store: &impl TransferStore) {
+async fn push_during_a_deletion_is_repeated_after_it(store: &impl Store) {
     let (a, b) = (created(store).await.transfer_id, created(store).await.transfer_id);
     let key = format!("racing-{a}.pdf");
     for id in [&a, &b] {
@@ -316,7 +316,7 @@ async fn push_during_a_deletion_is_repeated_after_it(store: &impl TransferStore)
     assert!(record_push(store, &b, 1, &push).await.unwrap(), "pushed again after the deletion");
 }
 
-async fn deletion_lease_expires(store: &impl TransferStore) {
+async fn deletion_lease_expires(store: &impl Store) {
     let (a, b) = (created(store).await.transfer_id, created(store).await.transfer_id);
     let key = format!("died-{a}.pdf");
     for id in [&a, &b] {
@@ -332,7 +332,7 @@ async fn deletion_lease_expires(store: &impl TransferStore) {
     assert_eq!(late, Release::StillReferenced);
 }
 
-async fn transfer_is_unfinished_until_cleaned_up(store: &impl TransferStore) {
+async fn transfer_is_unfinished_until_cleaned_up(store: &impl Store) {
     let id = uploading(store).await.transfer_id;
     // The index is eventually consistent, so the query is repeated until it has caught up.
     let expect_listed = async |now: Timestamp, expected: bool| {
@@ -367,7 +367,7 @@ async fn transfer_is_unfinished_until_cleaned_up(store: &impl TransferStore) {
     expect_listed(after(999), false).await;
 }
 
-async fn next_execution_keeps_the_progress(store: &impl TransferStore) {
+async fn next_execution_keeps_the_progress(store: &impl Store) {
     let Transfer { transfer_id: id, epoch: e, .. } = uploading(store).await;
     store.checkpoint(&id, e, &checkpoint(7)).await.unwrap();
     let before = get(store, &id).await;
@@ -380,7 +380,7 @@ async fn next_execution_keeps_the_progress(store: &impl TransferStore) {
     assert!(store.claim(&id, 2).await.is_ok());
 }
 
-async fn no_work_starts_during_an_ending(store: &impl TransferStore) {
+async fn no_work_starts_during_an_ending(store: &impl Store) {
     let Transfer { transfer_id: id, epoch: e, .. } = uploading(store).await;
     let other = store.begin_ending(&id, 2, FailureCode::Internal).await;
     assert!(matches!(other, Err(WriteError::Ended)), "{other:?}");
@@ -401,7 +401,7 @@ async fn no_work_starts_during_an_ending(store: &impl TransferStore) {
     assert_eq!(finish(store, &id, Outcome::Completed).await.phase, Phase::Completed);
 }
 
-async fn unused_key_can_be_leased_to_delete_a_late_object(store: &impl TransferStore) {
+async fn unused_key_can_be_leased_to_delete_a_late_object(store: &impl Store) {
     let (a, b) = (created(store).await.transfer_id, created(store).await.transfer_id);
     let key = format!("late-{a}.pdf");
     let take =
@@ -424,7 +424,7 @@ async fn unused_key_can_be_leased_to_delete_a_late_object(store: &impl TransferS
     assert!(record_push(store, &a, 1, &push).await.unwrap());
 }
 
-async fn rewritten_object_is_recorded_with_its_new_tag(store: &impl TransferStore) {
+async fn rewritten_object_is_recorded_with_its_new_tag(store: &impl Store) {
     let Transfer { transfer_id: id, epoch: e, .. } = uploading(store).await;
     let mut object = arrived();
     object.etag = "\"new\"".into();
@@ -434,7 +434,7 @@ async fn rewritten_object_is_recorded_with_its_new_tag(store: &impl TransferStor
     assert_eq!(get(store, &id).await.object, Some(object));
 }
 
-async fn ending_is_rejected_if_the_record_has_changed(store: &impl TransferStore) {
+async fn ending_is_rejected_if_the_record_has_changed(store: &impl Store) {
     let read = created(store).await;
     let id = &read.transfer_id;
     // A step starts in between, and its results have to be cleaned up.

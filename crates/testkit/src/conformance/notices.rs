@@ -1,8 +1,6 @@
 //! Checks of every store of webhook notifications ([`NotificationOutbox`]).
 
-use docferry_app::ports::{
-    BatchStore, JobStore, NotificationOutbox, OUTBOX_RESEND_DELAY, Outbox, TransferStore,
-};
+use docferry_app::ports::{BatchStore, NotificationOutbox, OUTBOX_RESEND_DELAY, Store};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
 use docferry_domain::job::{Batch, BatchCounts, OnItemError, WebhookNotification};
@@ -18,7 +16,7 @@ use crate::builders::{callback, epoch, new_transfer, transfer};
 /// When the store breaks a rule of its port.
 pub async fn notices<S>(store: &S)
 where
-    S: TransferStore + BatchStore + JobStore + Outbox + NotificationOutbox,
+    S: Store,
 {
     ending_stores_a_notification_beside_the_outcome(store).await;
     transfer_without_callback_has_no_notification(store).await;
@@ -26,9 +24,7 @@ where
     uncommitted_batch_has_no_notification(store).await;
 }
 
-async fn ending_stores_a_notification_beside_the_outcome(
-    store: &(impl TransferStore + Outbox + NotificationOutbox),
-) {
+async fn ending_stores_a_notification_beside_the_outcome(store: &impl Store) {
     let job = Transfer { callback: Some(callback()), ..transfer() };
     let id = &job.transfer_id;
     store.create(&job).await.unwrap();
@@ -54,9 +50,7 @@ async fn ending_stores_a_notification_beside_the_outcome(
     expect_listed(store, id, due + SignedDuration::from_secs(1), false).await;
 }
 
-async fn transfer_without_callback_has_no_notification(
-    store: &(impl TransferStore + NotificationOutbox),
-) {
+async fn transfer_without_callback_has_no_notification(store: &impl Store) {
     let job = transfer();
     store.create(&job).await.unwrap();
     store.finish(&job, Outcome::Canceled, epoch()).await.unwrap();
@@ -87,9 +81,7 @@ fn bundle() -> Batch {
     }
 }
 
-async fn batch_stores_one_notification_per_run(
-    store: &(impl TransferStore + BatchStore + JobStore + NotificationOutbox),
-) {
+async fn batch_stores_one_notification_per_run(store: &impl Store) {
     let job = bundle();
     let id = &job.bundle_id;
     store.create_batch(&job).await.unwrap();

@@ -1,6 +1,6 @@
 //! Checks of every [`Outbox`].
 
-use docferry_app::ports::{OUTBOX_RESEND_DELAY, Outbox, TransferStore};
+use docferry_app::ports::{OUTBOX_RESEND_DELAY, Outbox, Store};
 use docferry_domain::failure::FailureCode;
 use docferry_domain::ids::TransferId;
 use docferry_domain::phase::Phase;
@@ -13,7 +13,7 @@ use crate::builders::{epoch, transfer};
 ///
 /// # Panics
 /// When the outbox breaks a rule of its port.
-pub async fn outbox(store: &(impl TransferStore + Outbox)) {
+pub async fn outbox(store: &impl Store) {
     let made = transfer();
     let id = &made.transfer_id;
     store.create(&made).await.unwrap();

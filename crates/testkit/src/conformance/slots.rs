@@ -2,7 +2,7 @@
 //! share its slot pools.
 
 use crate::builders::record_push;
-use docferry_app::ports::{FIRST_CHECK_DELAY, SlotStore, TransferStore, WriteError};
+use docferry_app::ports::{FIRST_CHECK_DELAY, SlotStore, Store, WriteError};
 use docferry_domain::ids::TransferId;
 use docferry_domain::phase::Phase;
 use docferry_domain::slots::{Pool, Priority, QueueEntry, SlotState};
@@ -17,7 +17,7 @@ const POOL: Pool = Pool::Onedrive;
 ///
 /// # Panics
 /// When the store breaks a rule of its port.
-pub async fn slot_store(store: &(impl TransferStore + SlotStore)) {
+pub async fn slot_store(store: &impl Store) {
     new_transfers_are_queued_by_their_order(store).await;
     grant_requires_the_current_version(store).await;
     ending_frees_the_slot_or_queue_entry(store).await;
@@ -26,14 +26,14 @@ pub async fn slot_store(store: &(impl TransferStore + SlotStore)) {
     only_slot_unknown_to_its_holder_is_reclaimed(store).await;
 }
 
-async fn created(store: &impl TransferStore, priority: Priority, second: i64) -> Transfer {
+async fn created(store: &impl Store, priority: Priority, second: i64) -> Transfer {
     let created_at = epoch() + SignedDuration::from_secs(second);
     let made = Transfer { priority, created_at, ..transfer() };
     store.create(&made).await.unwrap();
     made
 }
 
-async fn get(store: &impl TransferStore, id: &TransferId) -> Transfer {
+async fn get(store: &impl Store, id: &TransferId) -> Transfer {
     store.get(id).await.unwrap().expect("the transfer has no record")
 }
 
@@ -52,11 +52,11 @@ async fn holds(store: &impl SlotStore, id: &TransferId) -> bool {
 }
 
 /// Cancels a transfer in any phase.
-async fn ended(store: &impl TransferStore, id: &TransferId) -> Transfer {
+async fn ended(store: &impl Store, id: &TransferId) -> Transfer {
     store.finish(&get(store, id).await, Outcome::Canceled, epoch()).await.unwrap()
 }
 
-async fn new_transfers_are_queued_by_their_order(store: &(impl TransferStore + SlotStore)) {
+async fn new_transfers_are_queued_by_their_order(store: &impl Store) {
     let normal = created(store, Priority::Normal, 10).await;
     let early = created(store, Priority::Normal, 5).await;
     let low = created(store, Priority::Low, 0).await;
@@ -75,7 +75,7 @@ async fn new_transfers_are_queued_by_their_order(store: &(impl TransferStore + S
     assert!(queue(store).await.is_empty());
 }
 
-async fn grant_requires_the_current_version(store: &(impl TransferStore + SlotStore)) {
+async fn grant_requires_the_current_version(store: &impl Store) {
     let (a, b) =
         (created(store, Priority::Normal, 1).await, created(store, Priority::Normal, 2).await);
     let before = store.slots(POOL).await.unwrap();
@@ -103,7 +103,7 @@ async fn grant_requires_the_current_version(store: &(impl TransferStore + SlotSt
     }
 }
 
-async fn ending_frees_the_slot_or_queue_entry(store: &(impl TransferStore + SlotStore)) {
+async fn ending_frees_the_slot_or_queue_entry(store: &impl Store) {
     let (a, b) =
         (created(store, Priority::Normal, 1).await, created(store, Priority::Normal, 2).await);
     assert!(granted(store, &[a.queue_entry()]).await);
@@ -115,7 +115,7 @@ async fn ending_frees_the_slot_or_queue_entry(store: &(impl TransferStore + Slot
     assert!(matches!(late, Err(WriteError::Ended)), "{late:?}");
 }
 
-async fn outdated_step_cannot_release_the_slot(store: &(impl TransferStore + SlotStore)) {
+async fn outdated_step_cannot_release_the_slot(store: &impl Store) {
     let id = created(store, Priority::Normal, 1).await.transfer_id;
     assert!(granted(store, &[get(store, &id).await.queue_entry()]).await);
     store.begin_push(&id, 1, epoch()).await.unwrap();
@@ -137,7 +137,7 @@ async fn outdated_step_cannot_release_the_slot(store: &(impl TransferStore + Slo
     ended(store, &id).await;
 }
 
-async fn ended_transfer_is_removed_from_the_queue(store: &(impl TransferStore + SlotStore)) {
+async fn ended_transfer_is_removed_from_the_queue(store: &impl Store) {
     let (ended_transfer, b) =
         (created(store, Priority::Normal, 1).await, created(store, Priority::Normal, 2).await);
     let stale = ended_transfer.queue_entry();
@@ -156,7 +156,7 @@ async fn ended_transfer_is_removed_from_the_queue(store: &(impl TransferStore + 
     ended(store, &b.transfer_id).await;
 }
 
-async fn only_slot_unknown_to_its_holder_is_reclaimed(store: &(impl TransferStore + SlotStore)) {
+async fn only_slot_unknown_to_its_holder_is_reclaimed(store: &impl Store) {
     let id = created(store, Priority::Normal, 1).await.transfer_id;
     assert!(granted(store, &[get(store, &id).await.queue_entry()]).await);
     assert!(!store.reclaim(POOL, &id).await.unwrap());

@@ -2,11 +2,15 @@
 
 mod artifacts;
 mod bundles;
+mod exchange_keys;
+mod guards;
 mod jobs;
-mod keys;
 mod notices;
+mod pushes;
+mod recovery;
 mod slots;
 mod transfers;
+mod uploads;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};

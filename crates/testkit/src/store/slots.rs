@@ -6,7 +6,7 @@ use docferry_domain::slots::{Pool, QueueEntry, SlotState, Slots};
 use docferry_domain::transfer::{OutcomeRecord, Transfer};
 use jiff::Timestamp;
 
-use super::transfers::same_attempt;
+use super::guards::same_attempt;
 use super::{InMemoryTransferStore, place};
 
 impl SlotStore for InMemoryTransferStore {

@@ -21,7 +21,7 @@ use super::resume::{shared_pause, wait_until};
 use super::types::{Progress, UploadSettings};
 use crate::ports::{
     CheckpointAck, Clock, Destination, DriveError, ExchangeError, SessionRecord, ThrottleBudget,
-    TransferStore, UploadAdapters, UploadUrl,
+    UploadAdapters, UploadStore as _, UploadUrl,
 };
 use crate::task::ensure_active;
 use crate::time::saturating_add;

@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use jiff::Timestamp;
 
 use crate::TaskError;
-use crate::ports::{ExchangeError, ExchangeStore, TransferStore};
+use crate::ports::{ExchangeError, ExchangeKeyStore, ExchangeStore, PushStore};
 
 /// Returns whether a push of another document has become known that may have written the
 /// object. `written_at` is the object's time by the exchange store's clock; `None` (unknown)
@@ -18,7 +18,7 @@ use crate::ports::{ExchangeError, ExchangeStore, TransferStore};
 /// Use this for an object that `poll` has accepted: `poll` has already waited for pushes in
 /// flight.
 pub(crate) async fn is_contested(
-    store: &impl TransferStore,
+    store: &impl ExchangeKeyStore,
     transfer: &Transfer,
     written_at: Option<Timestamp>,
 ) -> Result<bool, TaskError> {
@@ -31,7 +31,7 @@ pub(crate) async fn is_contested(
 /// Returns whether an object that was never accepted may be another document; pushes in flight
 /// count as well.
 pub(crate) async fn may_be_other_document(
-    store: &impl TransferStore,
+    store: &(impl PushStore + ExchangeKeyStore),
     transfer: &Transfer,
     written_at: Option<Timestamp>,
 ) -> Result<bool, TaskError> {

@@ -10,7 +10,7 @@ use super::engine::Run;
 use super::resume::{MAX_JITTER, log_pause_not_shared, wait_until};
 use super::types::Progress;
 use crate::TaskError;
-use crate::ports::{Clock, Pause, ThrottleBudget, TransferStore, UploadAdapters};
+use crate::ports::{Clock, Pause, ThrottleBudget, UploadAdapters, UploadStore as _};
 use crate::time::saturating_add;
 
 /// Waits up to this long are slept through in the function; longer ones are returned to the

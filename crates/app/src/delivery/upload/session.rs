@@ -10,7 +10,7 @@ use super::object::{is_contested, may_be_other_document};
 use crate::TaskError;
 use crate::ports::{
     Clock, Drive, ExchangeStore, SealError, SealedSession, Sealer, SessionEnd, SessionRecord,
-    TransferStore, UploadAdapters, UploadUrl,
+    TransferStore, UploadAdapters, UploadStore as _, UploadUrl,
 };
 
 impl<P: UploadAdapters> Run<'_, P> {

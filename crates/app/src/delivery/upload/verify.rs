@@ -9,7 +9,7 @@ use super::comparison::{
 };
 use super::engine::Run;
 use crate::TaskError;
-use crate::ports::{ConflictPolicy, Drive, DriveError, TransferStore, UploadAdapters};
+use crate::ports::{ConflictPolicy, Drive, DriveError, UploadAdapters, UploadStore as _};
 
 impl<P: UploadAdapters> Run<'_, P> {
     /// Checks whether the document may already be at the destination. If a conflict was

@@ -1,6 +1,6 @@
 //! Exchange keys and outstanding pushes, in memory.
 
-use docferry_app::ports::{PushRecord, WriteError};
+use docferry_app::ports::{ExchangeKeyStore, PushRecord, Release, StoreError, WriteError};
 use docferry_domain::ids::{ObjectGuid, TransferId};
 use docferry_domain::phase::Phase;
 use docferry_domain::transfer::{
@@ -8,7 +8,8 @@ use docferry_domain::transfer::{
 };
 use jiff::Timestamp;
 
-use super::{ExchangeKeyState, Tables};
+use super::guards::same_attempt;
+use super::{ExchangeKeyState, InMemoryTransferStore, Tables};
 
 /// Adds a key under which an object may still arrive to the record of a transfer, once.
 pub(super) fn owe(transfer: &mut Transfer, owed: &LateArrivalKey) {
@@ -106,5 +107,91 @@ impl Tables {
             announced.pushed_at = push.pushed_at;
         }
         announced.clone()
+    }
+}
+
+impl ExchangeKeyStore for InMemoryTransferStore {
+    async fn exchange_key(&self, key: &str) -> Result<ExchangeKey, StoreError> {
+        Ok(self.tables().exchange_key(key))
+    }
+
+    async fn acquire_key(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        document: &ObjectGuid,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<bool, WriteError> {
+        self.edit(id, same_attempt(attempt), |_| ())?;
+        Ok(self.tables().acquire_key(id, document, key, now))
+    }
+
+    async fn remove_outstanding_push(
+        &self,
+        key: &str,
+        push: &OutstandingPush,
+    ) -> Result<(), StoreError> {
+        if let Some(usage) = self.tables().keys.get_mut(key) {
+            usage.outstanding.remove(push);
+        }
+        Ok(())
+    }
+
+    async fn release_key(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        key: &str,
+        _now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Release, StoreError> {
+        let mut tables = self.tables();
+        if tables.transfers.get(id).is_some_and(|transfer| transfer.attempt != attempt) {
+            return Ok(Release::StillReferenced);
+        }
+        let Some(usage) = tables.keys.get_mut(key) else { return Ok(Release::StillReferenced) };
+        let ours = usage.releasing.as_ref().is_some_and(|(by, _)| by.as_ref() == Some(id));
+        let is_user = usage.users.remove(id);
+        if !usage.users.is_empty() || !(is_user || ours) {
+            return Ok(Release::StillReferenced);
+        }
+        // The second process of a transfer shares the lease with the first.
+        usage.releasing = Some(((!ours).then(|| id.clone()), until));
+        usage.holder = None;
+        Ok(Release::Last)
+    }
+
+    async fn acquire_unused_key(
+        &self,
+        id: &TransferId,
+        key: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let usage = tables.keys.entry(key.to_owned()).or_default();
+        let lease = usage.releasing.as_ref().filter(|(_, end)| *end > now);
+        let ours = lease.is_some_and(|(by, _)| by.as_ref() == Some(id));
+        if !usage.users.is_empty() || (lease.is_some() && !ours) {
+            return Ok(false);
+        }
+        usage.releasing = Some(((!ours).then(|| id.clone()), until));
+        Ok(true)
+    }
+
+    async fn mark_released(
+        &self,
+        id: &TransferId,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        let Some(usage) = tables.keys.get_mut(key) else { return Ok(()) };
+        if usage.releasing.as_ref().is_some_and(|(by, _)| by.as_ref() == Some(id)) {
+            usage.releasing = None;
+            usage.released_at = Some(now);
+        }
+        Ok(())
     }
 }

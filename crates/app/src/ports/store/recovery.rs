@@ -1,0 +1,74 @@
+//! Store of the work items of the sweeper.
+
+use std::future::Future;
+
+use docferry_domain::ids::TransferId;
+use docferry_domain::transfer::Transfer;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::ports::{StoreError, WriteError};
+
+/// Delay before the sweeper first checks a new transfer: its execution is just starting.
+pub const FIRST_CHECK_DELAY: SignedDuration = SignedDuration::from_secs(90);
+
+/// Work item of the sweeper.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WorkItem {
+    /// A transfer, which may be a document of a batch.
+    Transfer(TransferId),
+    /// A batch.
+    Batch(TransferId),
+    /// An object of the delivery bucket, by its key, whose retention may be over.
+    Artifact(String),
+}
+
+/// Index of unfinished work, and the writes that recover or clean up a transfer.
+///
+/// Every write is conditional and can be repeated, as in [`TransferStore`](super::TransferStore).
+pub trait RecoveryStore: Send + Sync {
+    /// Returns at most `limit` transfers and batches that are due for the sweeper before `now`,
+    /// longest due first: those that have not ended, and those that may have left something
+    /// behind. A transfer that is recorded with a slot is first due [`FIRST_CHECK_DELAY`] after its
+    /// creation. One that waits for a slot has no execution yet, and is due at its deadline.
+    /// The index is eventually consistent: it may lack a transfer, or still list a finished
+    /// one.
+    fn unfinished(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<WorkItem>, StoreError>> + Send;
+
+    /// Reschedules a work item to `due`. Does nothing for an item that is cleaned up.
+    fn reschedule(
+        &self,
+        what: &WorkItem,
+        due: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Begins the next execution number of a transfer that has not ended, so that a new
+    /// execution can continue it with all progress. Only if `from` is the current one and the
+    /// transfer is not being ended.
+    fn next_execution(
+        &self,
+        id: &TransferId,
+        from: u32,
+    ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
+
+    /// Records that everything an ended transfer had open is closed; its document may still
+    /// arrive late. Does nothing if `attempt` is not the current execution.
+    fn mark_settled(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Records that nothing of an ended transfer is left to clean up: it is settled, leaves the
+    /// index of unfinished work, and the store may delete it after `purge_at`, not before. Does
+    /// nothing if `attempt` is not the current execution.
+    fn mark_cleaned_up(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        purge_at: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}

@@ -1,0 +1,125 @@
+//! Store of transfer records.
+
+use std::future::Future;
+
+use docferry_domain::document::Artifact;
+use docferry_domain::failure::FailureCode;
+use docferry_domain::ids::TransferId;
+use docferry_domain::transfer::{
+    ArrivedObject, Outcome, PushedSource, Step, Transfer, TransientError,
+};
+use jiff::Timestamp;
+
+use crate::ports::{CreateResult, Entry, StoreError, WriteError};
+
+/// Transfer records, from creation to the terminal phase.
+///
+/// Every write is conditional and can be repeated. `attempt` (the number of the execution)
+/// guards against writes of an older execution, `epoch` against writes of an older invocation
+/// of `upload`. A transfer that has ended is not changed any more ([`WriteError::Ended`]).
+/// Reads are strongly consistent: they see every write that was acknowledged before.
+pub trait TransferStore: Send + Sync {
+    /// Adds a new transfer, together with its [`Entry`], in one transaction. The call can be
+    /// repeated.
+    fn enter(
+        &self,
+        transfer: &Transfer,
+        entry: Entry<'_>,
+    ) -> impl Future<Output = Result<CreateResult, StoreError>> + Send;
+
+    /// Adds a new transfer and puts it into the queue for a slot. The call can be repeated.
+    fn create(&self, transfer: &Transfer) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async move { self.enter(transfer, Entry::default()).await.map(drop) }
+    }
+
+    /// Returns the transfer, or `None`.
+    fn get(
+        &self,
+        id: &TransferId,
+    ) -> impl Future<Output = Result<Option<Transfer>, StoreError>> + Send;
+
+    /// Begins a push: sets `started_at` unless it is set, moves `Accepted` to `Pushing`, and
+    /// counts the push that is about to be made, also one that is made again
+    /// ([`Transfer::push_again`]). Later phases are not changed. Returns the updated record.
+    fn begin_push(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
+
+    /// Records an artifact that is already in the delivery bucket as the delivery, and moves to
+    /// `Uploading`. The push that was counted is subtracted again, because it was not made. The
+    /// call can be repeated.
+    fn record_reuse(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        source: &PushedSource,
+        artifact: &Artifact,
+    ) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// Records the arrival and moves to `Uploading`, unless an object is recorded already or
+    /// another push is due.
+    fn record_arrival(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        object: &ArrivedObject,
+    ) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// Forgets the accepted object and the progress of the upload, because the object is lost
+    /// or may be another document. The arrival is then polled for again, after another push if
+    /// `push_again`. `epoch` is that of the record as read.
+    fn discard_object(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+        push_again: bool,
+    ) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// Counts a failed try of a step that will be retried, and records its error.
+    fn record_failed_try(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        step: Step,
+        error: &TransientError,
+    ) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// Records a cancel request of the owner. The next step or checkpoint notices it, and the
+    /// transfer becomes due for the sweeper. Returns the record, or `None` when the owner has
+    /// no such transfer that is active, or when it is in a later run than `last_run`
+    /// ([`Transfer::retries`]).
+    fn request_cancel(
+        &self,
+        id: &TransferId,
+        owner: &str,
+        last_run: u32,
+    ) -> impl Future<Output = Result<Option<Transfer>, StoreError>> + Send;
+
+    /// Records why the transfer is about to end, unless that is recorded already. From then on
+    /// nothing new begins (no claim, no session, no next execution), but a delivery may still
+    /// be recorded. Returns the record.
+    fn begin_ending(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        reason: FailureCode,
+    ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
+
+    /// Ends the transfer, unless it has ended. This is the only way into a terminal phase. The
+    /// same transaction frees its slot or queue entry, writes an
+    /// [`OutcomeRecord`](docferry_domain::transfer::OutcomeRecord) to the outbox, and counts a document
+    /// of a batch.
+    ///
+    /// `read` is the record on which the decision was based. Nothing changes if its execution,
+    /// phase or slot state has changed since, or if a delivery was recorded and `outcome` does
+    /// not say so. Returns the current record; if it is not terminal, decide again.
+    fn finish(
+        &self,
+        read: &Transfer,
+        outcome: Outcome,
+        ended_at: Timestamp,
+    ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
+}

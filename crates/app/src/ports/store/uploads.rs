@@ -1,0 +1,107 @@
+//! Store of the progress of a delivery: epoch, session, checkpoint, pause.
+
+use std::future::Future;
+
+use docferry_domain::ids::TransferId;
+use docferry_domain::transfer::{ArrivedObject, Delivery, Transfer};
+use docferry_domain::upload::Checkpoint;
+use jiff::Timestamp;
+
+use crate::ports::{StoreError, WriteError};
+
+/// Result of writing a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckpointAck {
+    /// Whether the upload has to stop: a cancel was requested, or the transfer is being ended.
+    pub stop: bool,
+}
+
+/// An encrypted upload URL, bound to its transfer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedSession {
+    /// The ciphertext.
+    pub sealed_url: Vec<u8>,
+    /// When the drive drops the session, if it said so.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A stored session and the invocation that stored it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// The sealed URL.
+    pub session: SealedSession,
+    /// Epoch of the invocation that opened it.
+    pub epoch: u64,
+}
+
+/// Progress of a delivery: epoch, upload session, checkpoint, pause, delivery.
+///
+/// Every write is conditional and can be repeated, as in [`TransferStore`](super::TransferStore).
+pub trait UploadStore: Send + Sync {
+    /// Takes over the upload: increments the epoch and returns the record with the new epoch.
+    /// Older invocations fail at their next write. Fails with [`WriteError::Ended`] while the
+    /// transfer is being ended.
+    fn claim(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+    ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
+
+    /// Returns the stored session, if any.
+    fn session(
+        &self,
+        id: &TransferId,
+    ) -> impl Future<Output = Result<Option<SessionRecord>, StoreError>> + Send;
+
+    /// Stores the session of the invocation that holds `epoch`, replacing an earlier one. If
+    /// the write fails, the caller must delete the session that it opened. Fails while the
+    /// transfer is being ended.
+    fn put_session(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+        session: &SealedSession,
+    ) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// Deletes the record of the session stored at `epoch`; a newer one stays.
+    fn delete_session_record(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Replaces the accepted object after it was written again; reads continue with its new
+    /// tag.
+    fn replace_object(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+        object: &ArrivedObject,
+    ) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// Stores the checkpoint. `bytes_done` never decreases by it.
+    fn checkpoint(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+        checkpoint: &Checkpoint,
+    ) -> impl Future<Output = Result<CheckpointAck, WriteError>> + Send;
+
+    /// Records that the drive asked for a pause until `resume_at`.
+    fn pause_until(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+        resume_at: Timestamp,
+    ) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// Records the verified delivery. In the same transaction, an artifact of the delivery
+    /// bucket is offered for reuse. An artifact that is being removed cannot be delivered
+    /// ([`StoreError::Unavailable`]).
+    fn record_delivery(
+        &self,
+        id: &TransferId,
+        epoch: u64,
+        delivery: &Delivery,
+    ) -> impl Future<Output = Result<(), WriteError>> + Send;
+}

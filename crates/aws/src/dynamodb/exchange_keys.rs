@@ -1,0 +1,265 @@
+//! Release of exchange keys: the last user of a key deletes its object, under a lease.
+//!
+//! An item holds `refs` (the transfers that use the key) and `guid` (their document). While the
+//! last user deletes the object, it also holds the lease: `releasingBy` and `releasingUntil`.
+//! After the deletion it holds `releasedAt`. `outstanding` holds the pushes that returned this
+//! key, see [`pushes`](super::pushes). Times are milliseconds since 1970.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use docferry_app::ports::{ExchangeKeyStore, Release, StoreError, WriteError};
+use docferry_domain::ids::{ObjectGuid, TransferId};
+use docferry_domain::transfer::{ExchangeKey, OutstandingPush};
+use jiff::{SignedDuration, Timestamp};
+
+use super::DynamoTransferStore;
+use super::change::{ConditionalUpdate, number, string};
+use super::items::{Item, corrupt, references_key, transfer_key, ttl};
+use super::standing::{by_execution, contention_error, live};
+use super::table::{ConditionResult, Table, WriteFailure};
+
+/// Time after which TTL removes an unreferenced key. It is far longer than a push may lag.
+const TTL_DELAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// Value of `releasingBy` when more than one process of the transfer deletes the object.
+const SEVERAL: &str = "several";
+
+/// Maximum number of attempts to write an item that other writers keep changing.
+pub(super) const ROUNDS: usize = 8;
+
+impl ExchangeKeyStore for DynamoTransferStore {
+    /// Reads the document and the outstanding pushes of a key.
+    async fn exchange_key(&self, key: &str) -> Result<ExchangeKey, StoreError> {
+        let Some(item) = self.table.get(references_key(key)).await? else {
+            return Ok(ExchangeKey::default());
+        };
+        let parse = |text: &String| text.parse().map_err(|_| corrupt("outstanding push"));
+        let pushes = item.get("outstanding").and_then(|pushes| pushes.as_ss().ok());
+        let mut outstanding: Vec<OutstandingPush> =
+            pushes.into_iter().flatten().map(parse).collect::<Result<_, _>>()?;
+        outstanding.sort();
+        let guid = item.get("guid").and_then(|guid| guid.as_s().ok());
+        let holder = guid.map(|guid| guid.parse().map_err(|_| corrupt("holder of a key")));
+        Ok(ExchangeKey { holder: holder.transpose()?, outstanding })
+    }
+
+    /// Makes the transfer a user of a key that an earlier push returned. Returns `false` if another
+    /// document uses the key or its object is being deleted.
+    async fn acquire_key(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        document: &ObjectGuid,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<bool, WriteError> {
+        let actions = [
+            self.table.check_action(transfer_key(id), by_execution(attempt))?,
+            self.table.update_action(references_key(key), take_key(id, document, now))?,
+        ];
+        let Err(failure) = self.table.transact(&actions).await else { return Ok(true) };
+        let mut checks = failure.current_item()?.into_iter();
+        match (checks.next(), checks.next()) {
+            (Some(ConditionResult::Failed(current)), _) => {
+                live(current, attempt)?;
+                Err(contention_error("acquire_key").into())
+            }
+            (_, Some(ConditionResult::Failed(_))) => Ok(false),
+            _ => Err(contention_error("acquire_key").into()),
+        }
+    }
+
+    /// Removes a push from the outstanding ones of a key, once its object has been identified.
+    async fn remove_outstanding_push(
+        &self,
+        key: &str,
+        push: &OutstandingPush,
+    ) -> Result<(), StoreError> {
+        let seen = ConditionalUpdate::default()
+            .leave("outstanding", &push.to_string())
+            .when("attribute_exists(#outstanding)");
+        self.table
+            .update(references_key(key), seen)
+            .await
+            .map(drop)
+            .or_else(ignore_condition_failure)
+    }
+
+    /// Removes the transfer from the users of a key. The last user gets the lease, until `until`, to
+    /// delete the object.
+    async fn release_key(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        key: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Release, StoreError> {
+        let table = &self.table;
+        for _ in 0..ROUNDS {
+            // The last user leaves and takes the deletion lease in the same write, so that no push
+            // can take the key in between.
+            let last_user = ConditionalUpdate::default()
+                .leave("refs", id.as_str())
+                .remove(&["guid"])
+                .set("releasingBy", string(id.as_str()))
+                .set("releasingUntil", number(until.as_millisecond()))
+                // In case the process dies before `mark_released`.
+                .set("expiresAt", ttl(ttl_time(until.max(now))))
+                .when("contains(#refs, :id) AND size(#refs) = :one")
+                .value("id", string(id.as_str()))
+                .value("one", number(1_u8));
+            match remove_reference(table, id, attempt, key, last_user).await? {
+                Removal::Done => return Ok(Release::Last),
+                Removal::NewerExecution => return Ok(Release::StillReferenced),
+                Removal::ConditionFailed(_) => {}
+            }
+            // Other transfers use the key, or this transfer does not use it.
+            let one_of_many = ConditionalUpdate::default()
+                .leave("refs", id.as_str())
+                .when("contains(#refs, :id) AND size(#refs) > :one")
+                .value("id", string(id.as_str()))
+                .value("one", number(1_u8));
+            let current = match remove_reference(table, id, attempt, key, one_of_many).await? {
+                Removal::Done | Removal::NewerExecution => return Ok(Release::StillReferenced),
+                Removal::ConditionFailed(current) => current,
+            };
+            let refs = current.as_ref().and_then(|item| item.get("refs")?.as_ss().ok());
+            let lessee = current.as_ref().and_then(|item| item.get("releasingBy")?.as_s().ok());
+            if refs.is_none() && lessee.is_some_and(|lessee| lessee == id.as_str()) {
+                let shared = shared_lease(id, now, until);
+                match remove_reference(table, id, attempt, key, shared).await? {
+                    Removal::Done => return Ok(Release::Last),
+                    Removal::NewerExecution => return Ok(Release::StillReferenced),
+                    Removal::ConditionFailed(_) => continue,
+                }
+            }
+            if refs.is_none_or(|refs| !refs.iter().any(|member| member == id.as_str())) {
+                return Ok(Release::StillReferenced);
+            }
+            // The other users left between the two writes: now this transfer is the last one.
+        }
+        Err(contention_error("release_key"))
+    }
+
+    /// Takes the deletion lease of an unused key. Returns `false` if the key is used or already leased.
+    async fn acquire_unused_key(
+        &self,
+        id: &TransferId,
+        key: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let taken = ConditionalUpdate::default()
+            .set("releasingBy", string(id.as_str()))
+            .set("releasingUntil", number(until.as_millisecond()))
+            .set("expiresAt", ttl(ttl_time(until.max(now))))
+            .when("attribute_not_exists(#refs)")
+            .when("attribute_not_exists(#releasingBy) OR #releasingUntil <= :now")
+            .value("now", number(now.as_millisecond()));
+        let Err(failure) = self.table.update(references_key(key), taken).await else {
+            return Ok(true);
+        };
+        failure.current_item()?;
+        match self.table.update(references_key(key), shared_lease(id, now, until)).await {
+            Ok(_) => Ok(true),
+            Err(failure) => failure.current_item().map(|_| false),
+        }
+    }
+
+    /// Ends the deletion lease after the object was deleted.
+    async fn mark_released(
+        &self,
+        id: &TransferId,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let released = ConditionalUpdate::default()
+            .set("releasedAt", number(now.as_millisecond()))
+            .set("expiresAt", ttl(ttl_time(now)))
+            .remove(&["releasingBy", "releasingUntil"])
+            .when("#releasingBy = :id")
+            .value("id", string(id.as_str()));
+        match self.table.update(references_key(key), released).await {
+            Ok(_) => Ok(()),
+            // Already marked, or taken over by another transfer after the lease had expired.
+            Err(failure) => failure.current_item().map(drop),
+        }
+    }
+}
+
+/// Time at which TTL removes a key that is unreferenced since `since`.
+pub(super) fn ttl_time(since: Timestamp) -> Timestamp {
+    since.saturating_add(TTL_DELAY).unwrap_or(since)
+}
+
+/// Takes a deletion lease that another process of the transfer holds. Neither process knows
+/// when the other has deleted the object, so [`mark_released`] does not end a shared lease.
+fn shared_lease(id: &TransferId, now: Timestamp, until: Timestamp) -> ConditionalUpdate {
+    ConditionalUpdate::default()
+        .set("releasingBy", string(SEVERAL))
+        .set("releasingUntil", number(until.as_millisecond()))
+        .set("expiresAt", ttl(ttl_time(until.max(now))))
+        .when("#releasingBy = :id AND attribute_not_exists(#refs)")
+        .value("id", string(id.as_str()))
+}
+
+/// Result of removing a transfer from the users of a key.
+enum Removal {
+    Done,
+    /// The transfer has another execution: the reference belongs to a later run.
+    NewerExecution,
+    /// The key's conditions did not hold; contains its current item.
+    ConditionFailed(Option<Item>),
+}
+
+/// Applies `change` to the key, unless the transfer has a newer execution than `attempt`.
+async fn remove_reference(
+    table: &Table,
+    id: &TransferId,
+    attempt: u32,
+    key: &str,
+    change: ConditionalUpdate,
+) -> Result<Removal, StoreError> {
+    let same_attempt = ConditionalUpdate::default()
+        .when("attribute_not_exists(pk) OR #attempt = :attempt")
+        .value("attempt", number(attempt));
+    let actions = [
+        table.check_action(transfer_key(id), same_attempt)?,
+        table.update_action(references_key(key), change)?,
+    ];
+    let Err(failure) = table.transact(&actions).await else { return Ok(Removal::Done) };
+    let mut checks = failure.current_item()?.into_iter();
+    Ok(match (checks.next(), checks.next()) {
+        (Some(ConditionResult::Failed(_)), _) => Removal::NewerExecution,
+        (_, Some(ConditionResult::Failed(current))) => Removal::ConditionFailed(current),
+        _ => Removal::ConditionFailed(None),
+    })
+}
+
+/// Makes the transfer a user of the key, unless another document uses it or its object is being
+/// deleted.
+pub(super) fn take_key(
+    id: &TransferId,
+    document: &ObjectGuid,
+    now: Timestamp,
+) -> ConditionalUpdate {
+    ConditionalUpdate::default()
+        .join("refs", id.as_str())
+        .set("guid", string(document.as_str()))
+        .remove(&["releasingBy", "releasingUntil", "expiresAt"])
+        .when("attribute_not_exists(#releasingBy) OR #releasingUntil <= :now")
+        .value("now", number(now.as_millisecond()))
+        // Version 0.1.0 recorded no document with the key. Its only user may continue to use it.
+        .when(
+            "attribute_not_exists(#refs) OR #guid = :guid \
+             OR (attribute_not_exists(#guid) AND #refs = :own)",
+        )
+        .value("own", AttributeValue::Ss(vec![id.as_str().to_owned()]))
+}
+
+/// Treats a failed condition as success; other failures stay errors.
+pub(super) fn ignore_condition_failure(
+    failure: WriteFailure<Option<Item>>,
+) -> Result<(), StoreError> {
+    failure.current_item().map(drop)
+}

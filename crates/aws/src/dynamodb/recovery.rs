@@ -1,0 +1,104 @@
+//! Index `unfinished`: the transfers and batches that the sweeper has to check.
+//!
+//! A transfer is in this index from its creation until its clean-up is complete. The index is
+//! sparse and projects keys only, so that checkpoints are not replicated into it.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use docferry_app::ports::{RecoveryStore, StoreError, WorkItem, WriteError};
+use docferry_domain::ids::TransferId;
+use docferry_domain::transfer::Transfer;
+use jiff::Timestamp;
+
+use super::DynamoTransferStore;
+use super::artifacts;
+use super::change::{ConditionalUpdate, number};
+use super::items::{
+    DUE, SHARD, SHARDS, artifact_key, batch_key, parse_work_item, read_transfer, transfer_key, ttl,
+};
+use super::standing::{by_execution, contention_error, live, not_ending, open};
+use super::table::Table;
+
+impl RecoveryStore for DynamoTransferStore {
+    /// Lists the transfers and batches that are due before `now`, the earliest first.
+    async fn unfinished(&self, now: Timestamp, limit: usize) -> Result<Vec<WorkItem>, StoreError> {
+        let mut found = Vec::new();
+        for shard in SHARDS {
+            let named = self.table.due(shard, now.as_millisecond(), limit).await?;
+            found.extend(named.iter().filter_map(|(due, key)| Some((*due, parse_work_item(key)?))));
+        }
+        // Each shard is sorted by due time; this merges them.
+        found.sort();
+        Ok(found.into_iter().map(|(_, named)| named).take(limit).collect())
+    }
+
+    /// Sets the time of the next check.
+    async fn reschedule(&self, what: &WorkItem, due: Timestamp) -> Result<(), StoreError> {
+        let rescheduled = ConditionalUpdate::default().set(DUE, number(due.as_millisecond()));
+        let (key, rescheduled) = match what {
+            WorkItem::Transfer(id) => (transfer_key(id), rescheduled),
+            WorkItem::Batch(id) => (batch_key(id), rescheduled),
+            WorkItem::Artifact(key) => (artifact_key(key), artifacts::rescheduled(due)),
+        };
+        let rescheduled = rescheduled.when(format!("attribute_exists(#{SHARD})"));
+        match self.table.update(key, rescheduled).await {
+            Ok(_) => Ok(()),
+            // Already cleaned up, or deleted.
+            Err(failure) => failure.current_item().map(drop),
+        }
+    }
+
+    /// Increments the execution number. If the response is lost, the SDK's repeated write finds the
+    /// number already incremented and fails, because it cannot recognize its own first attempt. The
+    /// caller checks the transfer again anyway.
+    async fn next_execution(&self, id: &TransferId, from: u32) -> Result<Transfer, WriteError> {
+        let next = not_ending(by_execution(from)).increment("attempt");
+        match self.table.update(transfer_key(id), next).await {
+            Ok(item) => Ok(read_transfer(item)?),
+            Err(failure) => {
+                open(live(failure.current_item()?, from)?)?;
+                Err(contention_error("next_execution").into())
+            }
+        }
+    }
+
+    /// Marks an ended transfer as closed.
+    async fn mark_settled(&self, id: &TransferId, attempt: u32) -> Result<(), StoreError> {
+        let table = &self.table;
+        update_if_allowed(table, id, settled_change(attempt)).await
+    }
+
+    /// Removes an ended transfer from the index and sets its TTL.
+    async fn mark_cleaned_up(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        purge_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let table = &self.table;
+        let clean = settled_change(attempt)
+            .remove(&[SHARD, DUE])
+            .set("expiresAt", ttl(purge_at))
+            .when(format!("attribute_exists(#{SHARD})"));
+        update_if_allowed(table, id, clean).await
+    }
+}
+
+/// Marks an ended transfer as closed: nothing that it opened is open any more.
+fn settled_change(attempt: u32) -> ConditionalUpdate {
+    ConditionalUpdate::default()
+        .set("settled", AttributeValue::Bool(true))
+        .when("attribute_exists(#endedAt) AND #attempt = :attempt")
+        .value("attempt", number(attempt))
+}
+
+/// Updates a transfer; does nothing if a condition of `change` does not hold.
+async fn update_if_allowed(
+    table: &Table,
+    id: &TransferId,
+    change: ConditionalUpdate,
+) -> Result<(), StoreError> {
+    match table.update(transfer_key(id), change).await {
+        Ok(_) => Ok(()),
+        Err(failure) => failure.current_item().map(drop),
+    }
+}

@@ -1,0 +1,46 @@
+//! In-memory `PushStore`.
+
+use docferry_app::ports::{PushRecord, PushStore, StoreError, WriteError};
+use docferry_domain::ids::TransferId;
+use docferry_domain::transfer::{LateArrivalKey, OutstandingPush, PushedSource};
+
+use super::guards::same_attempt;
+use super::{InMemoryTransferStore, exchange_keys};
+
+impl PushStore for InMemoryTransferStore {
+    async fn announce_push(
+        &self,
+        id: &TransferId,
+        push: &OutstandingPush,
+    ) -> Result<OutstandingPush, StoreError> {
+        Ok(self.tables().announce(id, push))
+    }
+
+    async fn withdraw_announcement(&self, id: &TransferId) -> Result<(), StoreError> {
+        self.tables().announced.remove(id);
+        Ok(())
+    }
+
+    async fn pushes_in_flight(&self) -> Result<Vec<OutstandingPush>, StoreError> {
+        Ok(self.tables().announced.values().cloned().collect())
+    }
+
+    async fn record_push(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        push: &OutstandingPush,
+        source: &PushedSource,
+    ) -> Result<PushRecord, WriteError> {
+        self.tables().record_push(id, attempt, push, source)
+    }
+
+    async fn record_owed_key(
+        &self,
+        id: &TransferId,
+        attempt: u32,
+        owed: &LateArrivalKey,
+    ) -> Result<(), WriteError> {
+        self.edit(id, same_attempt(attempt), |t| exchange_keys::owe(t, owed))
+    }
+}
