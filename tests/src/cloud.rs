@@ -161,8 +161,8 @@ impl Cloud {
     }
 
     /// Whether an outcome was sent to the audit queue. Until then it is in the outbox.
-    pub async fn is_sent_to_audit(&self, transfer_id: &str, attempt: u32) -> bool {
-        self.item(format!("T#{transfer_id}"), &format!("OUTBOX#{attempt}")).await.is_none()
+    pub async fn is_sent_to_audit(&self, transfer_id: &str, execution_number: u32) -> bool {
+        self.item(format!("T#{transfer_id}"), &format!("OUTBOX#{execution_number}")).await.is_none()
     }
 
     /// Receives and deletes all messages of the dead-letter queue of webhooks.

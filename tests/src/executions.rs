@@ -65,16 +65,16 @@ impl History {
 
 impl Cloud {
     /// Returns the ARN of an execution of a transfer.
-    fn execution_arn(&self, transfer_id: &str, attempt: u32) -> String {
+    fn execution_arn(&self, transfer_id: &str, execution_number: u32) -> String {
         let arn = self.stack.state_machine_arn.replace(":stateMachine:", ":execution:");
-        format!("{arn}:{transfer_id}-{attempt}")
+        format!("{arn}:{transfer_id}-{execution_number}")
     }
 
     /// Stops an execution of a transfer from outside. No other state is entered, not even
     /// the one that would end the transfer. Returns the time of the stop in milliseconds
     /// since 1970, or `None` if the execution was not running.
-    pub async fn stop_execution(&self, transfer_id: &str, attempt: u32) -> Option<i64> {
-        let arn = self.execution_arn(transfer_id, attempt);
+    pub async fn stop_execution(&self, transfer_id: &str, execution_number: u32) -> Option<i64> {
+        let arn = self.execution_arn(transfer_id, execution_number);
         let described = self.sfn.describe_execution().execution_arn(&arn).send().await.ok()?;
         if described.status != sfn::types::ExecutionStatus::Running {
             return None;
@@ -114,9 +114,9 @@ impl Cloud {
     }
 
     /// Returns the history of any execution of a transfer, if it was ever started.
-    pub async fn history_of(&self, transfer_id: &str, attempt: u32) -> Option<History> {
+    pub async fn history_of(&self, transfer_id: &str, execution_number: u32) -> Option<History> {
         let mut events = Vec::new();
-        let arn = self.execution_arn(transfer_id, attempt);
+        let arn = self.execution_arn(transfer_id, execution_number);
         let mut request = json!({ "executionArn": arn });
         loop {
             let url = format!("{}/", self.stack.emulator);

@@ -77,7 +77,7 @@ async fn two_hundred_documents_of_a_batch_respect_slot_limits() {
         owner: "scv".into(),
         on_behalf_of: None,
         documents: guids,
-        keep_until: None,
+        retain_until: None,
         callback: None,
         target: Target::Onedrive(DriveTarget {
             recipient: sandbox.email.parse().unwrap(),
@@ -95,7 +95,7 @@ async fn two_hundred_documents_of_a_batch_respect_slot_limits() {
         let held = store.slots(Pool::Onedrive).await.unwrap().holders.len();
         assert!(held <= SLOT_LIMITS.per_person, "{held} hold a slot");
         max_held = held.max(max_held);
-        let (batch, counts) = store.bundle(&id).await.unwrap().unwrap();
+        let (batch, counts) = store.batch(&id).await.unwrap().unwrap();
         let percent = batch.percent(&counts);
         assert!(percent >= last_percent, "{percent} after {last_percent}");
         last_percent = percent;

@@ -137,11 +137,11 @@ impl Load {
 /// Returns violations of the queue order: transfers that got a slot before another one that
 /// was ahead in the queue and whose person was below the limit.
 fn queue_order_violations(records: &[Transfer]) -> Vec<String> {
-    let admitted_at = |transfer: &Transfer| transfer.admitted_at.unwrap();
+    let slot_granted_at = |transfer: &Transfer| transfer.slot_granted_at.unwrap();
     let mut violations = Vec::new();
     for earlier in records {
-        let at = admitted_at(earlier);
-        for skipped in records.iter().filter(|other| admitted_at(other) > at) {
+        let at = slot_granted_at(earlier);
+        for skipped in records.iter().filter(|other| slot_granted_at(other) > at) {
             let was_ahead = skipped.queue_entry().order < earlier.queue_entry().order;
             let was_queued = skipped.created_at + VISIBILITY_DELAY < at;
             if !was_ahead || !was_queued {
@@ -152,12 +152,12 @@ fn queue_order_violations(records: &[Transfer]) -> Vec<String> {
                 // The end may have been recorded, but the released slot was not yet visible
                 // to the process that granted a slot to `earlier`.
                 let released_at = transfer.ended_at.map(|ended| ended + VISIBILITY_DELAY);
-                admitted_at(transfer) <= at && released_at.is_none_or(|released| released >= at)
+                slot_granted_at(transfer) <= at && released_at.is_none_or(|released| released >= at)
             };
             let of_person = records.iter().filter(|other| other.queue_entry().person == person);
             let held = of_person.filter(held_slot).count();
             if held < SLOTS_PER_PERSON {
-                let delay = admitted_at(skipped).duration_since(at);
+                let delay = slot_granted_at(skipped).duration_since(at);
                 violations.push(format!(
                     "{} got a slot {delay:?} before {}, whose person held {held}",
                     earlier.transfer_id, skipped.transfer_id
@@ -185,7 +185,7 @@ async fn two_hundred_jobs_respect_slot_limits_and_queue_order() {
 
     let last_admitted_at = |priority| {
         let transfers = records.iter().filter(|transfer| transfer.priority == priority);
-        transfers.map(|transfer| transfer.admitted_at.unwrap()).max().unwrap()
+        transfers.map(|transfer| transfer.slot_granted_at.unwrap()).max().unwrap()
     };
     let (high, low) = (last_admitted_at(Priority::High), last_admitted_at(Priority::Low));
     assert!(high < low, "high priority goes first");
@@ -230,10 +230,10 @@ async fn two_hundred_jobs_survive_the_killing_of_processes() {
 
     let mut failed = Vec::new();
     for record in records.iter().filter(|record| record.delivery.is_none()) {
-        let (id, attempt) = (record.transfer_id.as_str(), record.attempt);
-        let history = load.sandbox.cloud.history_of(id, attempt).await;
+        let (id, execution_number) = (record.transfer_id.as_str(), record.execution_number);
+        let history = load.sandbox.cloud.history_of(id, execution_number).await;
         let errors = history.as_ref().map(History::errors).map(|errors| errors.join(", "));
-        failed.push(format!("{id}-{attempt}: {:?} after {errors:?}", record.failure));
+        failed.push(format!("{id}-{execution_number}: {:?} after {errors:?}", record.failure));
     }
     assert_eq!(failed, Vec::<String>::new());
 }

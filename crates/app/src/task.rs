@@ -17,7 +17,7 @@ pub struct TaskInput {
     /// Id of the transfer.
     pub transfer_id: TransferId,
     /// Number of the execution that runs the step.
-    pub attempt: u32,
+    pub execution_number: u32,
 }
 
 /// Failure of a step. The code decides whether the workflow retries the step or goes to
@@ -157,14 +157,14 @@ pub(crate) async fn load(
     Ok(transfer)
 }
 
-/// Checks that a step may continue: the transfer has not ended, `attempt` is its current
+/// Checks that a step may continue: the transfer has not ended, `execution_number` is its current
 /// execution, no cancel was requested, and its deadline has not passed.
 pub(crate) fn ensure_active(
     transfer: &Transfer,
-    attempt: u32,
+    execution_number: u32,
     now: Timestamp,
 ) -> Result<(), FailureCode> {
-    if transfer.phase.is_terminal() || transfer.attempt != attempt {
+    if transfer.phase.is_terminal() || transfer.execution_number != execution_number {
         Err(FailureCode::AlreadyEnded)
     } else if transfer.cancel_requested {
         Err(FailureCode::Canceled)

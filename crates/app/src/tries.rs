@@ -25,7 +25,8 @@ pub async fn recorded<T>(
         && is_tried_again(*code)
     {
         let error = TransientError { code: *code, at: clock.now() };
-        match store.record_failed_try(&task.transfer_id, task.attempt, step, &error).await {
+        match store.record_failed_try(&task.transfer_id, task.execution_number, step, &error).await
+        {
             // The transfer has ended meanwhile, so there is no further try.
             Ok(()) | Err(WriteError::Ended) => {}
             Err(store_error) => tracing::warn!(

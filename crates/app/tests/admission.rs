@@ -26,7 +26,7 @@ fn runner(world: &World, limits: PoolLimits) -> Runner {
 async fn request(runner: &Runner, email: &str, priority: Priority) -> TaskInput {
     let new = docferry_domain::transfer::NewTransfer { priority, ..request_to(email) };
     let transfer = initiate(&runner.scheduler(), SETTINGS, new).await.unwrap();
-    TaskInput { transfer_id: transfer.transfer_id, attempt: 1 }
+    TaskInput { transfer_id: transfer.transfer_id, execution_number: 1 }
 }
 
 /// Requests deliveries for four people, one second apart.
@@ -43,7 +43,7 @@ async fn request_in_order(world: &World, runner: &Runner, people: [&str; 4]) -> 
 async fn slot_states(world: &World, tasks: &[TaskInput]) -> Vec<SlotState> {
     let mut slot_states = Vec::new();
     for task in tasks {
-        slot_states.push(record(world, task).await.turn);
+        slot_states.push(record(world, task).await.slot_state);
     }
     slot_states
 }
@@ -75,9 +75,9 @@ async fn higher_priority_gets_the_next_slot() {
     let low = request(&runner, "bob@court.example", Priority::Low).await;
     let high = request(&runner, "cyd@court.example", Priority::High).await;
     runner.execute(&first).await;
-    assert_eq!(record(&world, &high).await.turn, SlotState::Holding);
+    assert_eq!(record(&world, &high).await.slot_state, SlotState::Holding);
     runner.execute(&high).await;
-    assert_eq!(record(&world, &low).await.turn, SlotState::Holding);
+    assert_eq!(record(&world, &low).await.slot_state, SlotState::Holding);
     runner.execute(&low).await;
 }
 
@@ -93,22 +93,22 @@ async fn transfer_awaiting_arrival_releases_its_slot() {
     let poll = || docferry_app::source::poll::poll(&scheduler, &world, runner.rules, &waiting);
     poll().await.unwrap();
     assert_eq!(
-        record(&world, &waiting).await.turn,
+        record(&world, &waiting).await.slot_state,
         SlotState::Holding,
         "the document may arrive soon"
     );
     world.advance(SignedDuration::from_secs(11));
     poll().await.unwrap();
-    assert_eq!(record(&world, &waiting).await.turn, SlotState::Idle);
-    assert_eq!(record(&world, &next).await.turn, SlotState::Holding);
+    assert_eq!(record(&world, &waiting).await.slot_state, SlotState::Idle);
+    assert_eq!(record(&world, &next).await.slot_state, SlotState::Holding);
     // The document arrives; now the upload has to wait for the end of the other transfer.
     world.put_object("order.pdf", bytes(MB));
     let progress = runner.upload_once_after_arrival(&waiting).await.unwrap();
     assert!(matches!(progress, docferry_app::delivery::upload::Progress::Wait { seconds: 1..=15 }));
-    assert_eq!(record(&world, &waiting).await.turn, SlotState::Queued);
+    assert_eq!(record(&world, &waiting).await.slot_state, SlotState::Queued);
     world.put_object("order.pdf", bytes(MB));
     assert_eq!(runner.execute(&next).await.phase, Some(Phase::Completed));
-    assert_eq!(record(&world, &waiting).await.turn, SlotState::Holding);
+    assert_eq!(record(&world, &waiting).await.slot_state, SlotState::Holding);
     assert_eq!(runner.execute(&waiting).await.phase, Some(Phase::Completed));
 }
 
@@ -121,7 +121,7 @@ async fn cancel_of_a_queued_transfer_ends_it_at_once() {
     let ids = [waiting.transfer_id.clone()];
     job::terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", &ids).await.unwrap();
     let ended = record(&world, &waiting).await;
-    assert_eq!((ended.phase, ended.turn), (Phase::Canceled, SlotState::Idle));
+    assert_eq!((ended.phase, ended.slot_state), (Phase::Canceled, SlotState::Idle));
     assert_eq!(world.store().held_and_queued(), (1, 0));
     assert_eq!(runner.execute(&first).await.phase, Some(Phase::Completed));
     assert_eq!(world.effects().iter().filter(|e| **e == "push").count(), 1);
@@ -166,7 +166,9 @@ async fn single_slot_delivers_all_transfers_after_any_fault() {
             for email in ["ada@court.example", "bob@court.example"] {
                 let request = initiate(&scheduler, SETTINGS, request_to(email));
                 let created = runner.survive(request).await;
-                tasks.extend(created.map(|t| TaskInput { transfer_id: t.transfer_id, attempt: 1 }));
+                tasks.extend(
+                    created.map(|t| TaskInput { transfer_id: t.transfer_id, execution_number: 1 }),
+                );
             }
             runner.run_all().await;
             runner.recover(10).await;

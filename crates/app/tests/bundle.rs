@@ -38,7 +38,7 @@ fn batch_request(documents: &[ObjectGuid], on_item_error: OnItemError) -> NewBat
         owner: single.owner,
         on_behalf_of: None,
         documents: documents.iter().map(|guid| (guid.clone(), None)).collect(),
-        keep_until: None,
+        retain_until: None,
         callback: None,
         target: single.target,
         priority: single.priority,
@@ -52,8 +52,8 @@ fn runner(world: &World, per_person: usize) -> Runner {
     runner
 }
 
-async fn bundle(world: &World, id: &TransferId) -> (Batch, BatchCounts) {
-    world.store().bundle(id).await.unwrap().unwrap()
+async fn batch(world: &World, id: &TransferId) -> (Batch, BatchCounts) {
+    world.store().batch(id).await.unwrap().unwrap()
 }
 
 /// Requests a batch.
@@ -80,15 +80,15 @@ async fn batch_of_two_hundred_documents_respects_the_slot_limits() {
     let mut last = 0;
     while let Some(task) = runner.started().into_iter().next() {
         let holding =
-            world.store().transfers().iter().filter(|t| t.turn == SlotState::Holding).count();
+            world.store().transfers().iter().filter(|t| t.slot_state == SlotState::Holding).count();
         assert!((1..=3).contains(&holding), "{holding} transfers hold a slot");
         runner.execute(&task).await;
-        let (bundle, counts) = bundle(&world, &id).await;
-        let percent = bundle.percent(&counts);
+        let (batch, counts) = batch(&world, &id).await;
+        let percent = batch.percent(&counts);
         assert!(percent >= last && (percent == 100) == (counts.ended == 200));
         last = percent;
     }
-    let (ended, counts) = bundle(&world, &id).await;
+    let (ended, counts) = batch(&world, &id).await;
     assert_eq!((ended.phase, counts.completed), (Phase::Completed, 200));
     assert_eq!(counts.bytes, (0..200).map(|n| LEN as u64 + n).sum::<u64>());
     assert_eq!(world.state().drive.files().len(), 200);
@@ -106,7 +106,7 @@ async fn failed_document_cancels_the_batch_unless_failures_are_skipped() {
         let runner = runner(&world, 1);
         let id = start_batch(&runner, &guids, on_item_error).await;
         runner.run_all().await;
-        let (ended, counts) = bundle(&world, &id).await;
+        let (ended, counts) = batch(&world, &id).await;
         assert_eq!((ended.phase, counts.ended), (phase, 6), "{on_item_error:?}");
         assert_eq!(usize::from(counts.completed), delivered);
         assert_eq!(counts.first_failure, Some(FailureCode::SourceNotFound));
@@ -127,7 +127,7 @@ async fn canceled_batch_keeps_its_delivered_documents() {
     assert!(!cancel("another owner").await.unwrap());
     assert!(cancel("scv").await.unwrap());
     runner.run_all().await;
-    let (ended, counts) = bundle(&world, &id).await;
+    let (ended, counts) = batch(&world, &id).await;
     assert_eq!((ended.phase, counts.ended, counts.completed), (Phase::Canceled, 5, 1));
     assert!(!cancel("scv").await.unwrap(), "the batch has ended");
     runner.notify().await;
@@ -155,13 +155,13 @@ async fn batch_survives_one_fault_at_any_effect() {
             let context = format!("{mode:?} at {at}: {:?}", world.effects().get(at));
             let transfers = world.store().transfers();
             if response.is_some() {
-                let (bundle, counts) = self::bundle(&world, &id).await;
-                assert_eq!(bundle.phase, Phase::Completed, "{context}");
+                let (batch, counts) = self::batch(&world, &id).await;
+                assert_eq!(batch.phase, Phase::Completed, "{context}");
                 assert_eq!((counts.ended, counts.completed), (3, 3), "{context}");
             }
             let delivered = world.state().drive.files().len();
             assert!(delivered == 3 || (response.is_none() && delivered == 0), "{context}");
-            let unfinished = transfers.iter().filter(|t| t.turn != SlotState::Idle).count();
+            let unfinished = transfers.iter().filter(|t| t.slot_state != SlotState::Idle).count();
             assert_eq!(unfinished, 0, "{context}");
             assert_eq!(world.store().held_and_queued(), (0, 0), "{context}");
             assert!(world.state().objects.is_empty(), "{context}");
@@ -202,7 +202,7 @@ async fn cancel_is_deferred_until_the_batch_is_committed() {
     let (world, runner, id) = request_until("add_documents").await;
     let scheduler = runner.scheduler();
     assert!(cancel_batch(&scheduler, SETTINGS.record_ttl, "scv", &id).await.unwrap());
-    let (canceled, counts) = bundle(&world, &id).await;
+    let (canceled, counts) = batch(&world, &id).await;
     assert!(
         canceled.cancel_requested && !canceled.documents_stopped,
         "not all documents are recorded yet"
@@ -217,7 +217,7 @@ async fn uncommitted_batch_ends_as_abandoned() {
     let (world, runner, id) = request_until("commit_batch").await;
     let scheduler = runner.scheduler();
     runner.recover(10).await;
-    let (ended, counts) = bundle(&world, &id).await;
+    let (ended, counts) = batch(&world, &id).await;
     assert!(ended.was_abandoned(&counts), "{ended:?} {counts:?}");
     let jobs = JobSettings { initiate: SETTINGS, job_ttl: SETTINGS.record_ttl };
     let retried = retry_job(&scheduler, jobs, 3, "scv", &id).await.unwrap();
@@ -233,7 +233,7 @@ async fn cancel_of_the_last_queued_document_ends_the_batch() {
     let runner = runner(&world, 0);
     let id = start_batch(&runner, &documents, OnItemError::Skip).await;
     terminate(&runner.scheduler(), SETTINGS.record_ttl, "scv", &[id.document(0)]).await.unwrap();
-    let (ended, counts) = bundle(&world, &id).await;
+    let (ended, counts) = batch(&world, &id).await;
     assert_eq!((ended.phase, counts.ended), (Phase::Canceled, 1), "{ended:?}");
 }
 
@@ -243,11 +243,11 @@ async fn documents_canceled_before_queueing_can_be_retried() {
     let (world, runner, id) = request_until("bundle").await;
     let scheduler = runner.scheduler();
     assert!(cancel_batch(&scheduler, SETTINGS.record_ttl, "scv", &id).await.unwrap());
-    assert_eq!(bundle(&world, &id).await.0.phase, Phase::Canceled);
+    assert_eq!(batch(&world, &id).await.0.phase, Phase::Canceled);
     let jobs = JobSettings { initiate: SETTINGS, job_ttl: SETTINGS.record_ttl };
     let retried = retry_job(&scheduler, jobs, 3, "scv", &id).await.unwrap();
     assert!(matches!(retried, RetryResult::Promised { .. }), "{retried:?}");
     runner.run_all().await;
     runner.recover(5).await;
-    assert_eq!(bundle(&world, &id).await.0.phase, Phase::Completed);
+    assert_eq!(batch(&world, &id).await.0.phase, Phase::Completed);
 }

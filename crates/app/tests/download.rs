@@ -25,11 +25,11 @@ async fn request_download(world: &World, person: &str) -> TaskInput {
         on_behalf_of: None,
         object_guid: GUID.parse().unwrap(),
         target: Target::Download(DownloadTarget { person: Person::new(person) }),
-        keep_until: Some(world.now() + SignedDuration::from_hours(24)),
+        retain_until: Some(world.now() + SignedDuration::from_hours(24)),
         ..new_transfer()
     };
     let transfer = initiate(&Runner::new(world).scheduler(), SETTINGS, new).await.unwrap();
-    TaskInput { transfer_id: transfer.transfer_id, attempt: 1 }
+    TaskInput { transfer_id: transfer.transfer_id, execution_number: 1 }
 }
 
 /// A runner with parts of 1.3 MB, so that a document has several.
@@ -307,8 +307,8 @@ async fn repeated_step_never_shortens_the_retention_of_another_job() {
     // 24 h and a minute after the first request, 23 h and a minute after the second.
     world.advance(SignedDuration::from_hours(23) + SignedDuration::from_mins(1));
     runner(&world).recover(3).await;
-    let keep_until = record(&world, &second).await.keep_until.unwrap();
-    assert!(world.now() < keep_until, "the second job has not expired");
+    let retain_until = record(&world, &second).await.retain_until.unwrap();
+    assert!(world.now() < retain_until, "the second job has not expired");
     assert!(
         world.state().delivery.objects.contains_key(&key),
         "the object of the second job was deleted"

@@ -64,8 +64,8 @@ fn request(document: usize, download: bool) -> NewTransfer {
         return new;
     }
     let person = Person::new(address(document));
-    let keep_until = Some(docferry_testkit::builders::epoch() + SignedDuration::from_hours(9999));
-    NewTransfer { target: Target::Download(DownloadTarget { person }), keep_until, ..new }
+    let retain_until = Some(docferry_testkit::builders::epoch() + SignedDuration::from_hours(9999));
+    NewTransfer { target: Target::Download(DownloadTarget { person }), retain_until, ..new }
 }
 
 /// Requests a document for its recipient. Returns the input of its first execution.
@@ -73,7 +73,7 @@ async fn start_transfer(world: &World, document: usize, download: bool) -> TaskI
     let runner = Runner::new(world);
     let transfer =
         initiate(&runner.scheduler(), SETTINGS, request(document, download)).await.unwrap();
-    TaskInput { transfer_id: transfer.transfer_id, attempt: 1 }
+    TaskInput { transfer_id: transfer.transfer_id, execution_number: 1 }
 }
 
 async fn record(world: &World, id: &TransferId) -> Transfer {
@@ -213,13 +213,13 @@ async fn documents_of_one_batch_with_equal_names_are_numbered() {
                 owner: first.owner,
                 on_behalf_of: None,
                 documents: (0..3).map(|n| (guid(n), None)).collect(),
-                keep_until: None,
+                retain_until: None,
                 callback: None,
                 target: first.target,
                 priority: first.priority,
                 on_item_error: OnItemError::Fail,
             };
-            let id = TransferId::of_bundle(7);
+            let id = TransferId::of_batch(7);
             let scheduler = runner.scheduler();
             initiate_batch(&scheduler, SETTINGS, id.clone(), new, None).await.unwrap();
             for task in runner.started() {
@@ -227,7 +227,7 @@ async fn documents_of_one_batch_with_equal_names_are_numbered() {
             }
             runner.run_all().await;
             runner.recover(5).await;
-            let (ended, counts) = world.store().bundle(&id).await.unwrap().unwrap();
+            let (ended, counts) = world.store().batch(&id).await.unwrap().unwrap();
             assert_eq!((ended.phase, counts.completed), (Phase::Completed, 3), "{policy:?}");
             let state = world.state();
             let found: BTreeSet<_> = state.drive.files().values().map(|f| &f.bytes).collect();
@@ -365,7 +365,7 @@ impl Model {
     /// Starts a process for each started execution that has none.
     fn start_executions(&mut self) {
         for task in Runner::new(&self.world).started() {
-            if self.executions.insert(format!("{}-{}", task.transfer_id, task.attempt)) {
+            if self.executions.insert(format!("{}-{}", task.transfer_id, task.execution_number)) {
                 self.spawn(async move |runner| {
                     runner.execute(&task).await;
                 });

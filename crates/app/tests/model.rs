@@ -166,7 +166,10 @@ impl Model {
         let id = self.requested.get(transfer % self.requested.len().max(1))?;
         let records = self.world.store().transfers();
         let record = records.into_iter().find(|record| record.transfer_id == *id)?;
-        Some(TaskInput { transfer_id: record.transfer_id, attempt: record.attempt })
+        Some(TaskInput {
+            transfer_id: record.transfer_id,
+            execution_number: record.execution_number,
+        })
     }
 
     /// Starts a process for each started execution that has none.
@@ -174,7 +177,7 @@ impl Model {
         let mut started = new_runner(&self.world).started();
         started.sort_by_key(|task| self.requested.iter().position(|id| *id == task.transfer_id));
         for task in started {
-            if self.executions.insert(format!("{}-{}", task.transfer_id, task.attempt)) {
+            if self.executions.insert(format!("{}-{}", task.transfer_id, task.execution_number)) {
                 self.spawn(async move |runner| {
                     runner.execute(&task).await;
                 });
@@ -190,12 +193,13 @@ impl Model {
                 self.requested.push(transfer.transfer_id.clone());
             }
         }
-        let holding: Vec<_> = transfers.iter().filter(|t| t.turn == SlotState::Holding).collect();
+        let holding: Vec<_> =
+            transfers.iter().filter(|t| t.slot_state == SlotState::Holding).collect();
         assert!(holding.len() <= LIMITS.active, "{} transfers hold a slot", holding.len());
         let people: BTreeSet<_> = holding.iter().map(|t| t.target.person()).collect();
         assert_eq!(people.len(), holding.len(), "a person holds two slots");
         for transfer in &transfers {
-            let now = (transfer.attempt, percent(transfer), transfer.bytes_done);
+            let now = (transfer.execution_number, percent(transfer), transfer.bytes_done);
             let before = self.observed.insert(transfer.transfer_id.to_string(), now);
             if let Some(before) = before.filter(|before| before.0 == now.0) {
                 assert!(

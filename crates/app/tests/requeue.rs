@@ -17,7 +17,7 @@ use docferry_testkit::{Fault, Mode, Runner, World};
 
 /// Ends the execution of a transfer without ending the transfer.
 fn kill(world: &World, task: &TaskInput) {
-    let name = format!("{}-{}", task.transfer_id, task.attempt);
+    let name = format!("{}-{}", task.transfer_id, task.execution_number);
     world.state().running.remove(&name);
     world.state().closed.insert(name);
 }
@@ -44,8 +44,8 @@ async fn requeue_resumes_a_dead_transfer_in_the_next_execution() {
         .unwrap();
     kill(&world, &task);
     let done = requeue(&world, &world, &task.transfer_id).await.unwrap();
-    assert_eq!(done, Requeued::Next { attempt: 2 });
-    let next = TaskInput { attempt: 2, ..task };
+    assert_eq!(done, Requeued::Next { execution_number: 2 });
+    let next = TaskInput { execution_number: 2, ..task };
     assert_eq!(runner.execute(&next).await.phase, Some(Phase::Completed));
     assert_invariants(&world, &next, &bytes(2 * MB), "requeued").await;
     assert_eq!(
@@ -61,7 +61,7 @@ async fn requeue_starts_the_current_execution_if_its_start_was_lost() {
     let task = start(&world).await;
     world.state().running.clear();
     let done = requeue(&world, &world, &task.transfer_id).await.unwrap();
-    assert_eq!(done, Requeued::Started { attempt: 1 });
+    assert_eq!(done, Requeued::Started { execution_number: 1 });
     assert_eq!(Runner::new(&world).execute(&task).await.phase, Some(Phase::Completed));
 }
 
@@ -71,11 +71,11 @@ async fn requeue_starts_the_current_execution_if_its_start_was_lost() {
 async fn operator_may_exceed_the_execution_limit_of_the_sweeper() {
     let world = world_with(MB);
     let mut task = start(&world).await;
-    for attempt in 1..=4 {
-        task.attempt = attempt;
+    for execution_number in 1..=4 {
+        task.execution_number = execution_number;
         kill(&world, &task);
         let done = requeue(&world, &world, &task.transfer_id).await.unwrap();
-        assert_eq!(done, Requeued::Next { attempt: attempt + 1 });
+        assert_eq!(done, Requeued::Next { execution_number: execution_number + 1 });
     }
 }
 
@@ -91,7 +91,7 @@ async fn requeue_rejects_running_ending_and_ended_transfers() {
     Runner::new(&world).recover(3).await;
     assert_eq!(record(&world, &task).await.phase, Phase::Failed);
     assert!(matches!(expect_rejection(&world, &task).await, RequeueError::Ended(Phase::Failed)));
-    let unknown = TaskInput { transfer_id: TransferId::from_u128(9), attempt: 1 };
+    let unknown = TaskInput { transfer_id: TransferId::from_u128(9), execution_number: 1 };
     assert!(matches!(expect_rejection(&world, &unknown).await, RequeueError::NotFound));
 }
 
@@ -100,7 +100,7 @@ async fn requeue_rejects_a_queued_transfer() {
     let world = world_with(MB);
     let task = start(&world).await;
     world.state().running.clear();
-    let waiting = Transfer { turn: SlotState::Queued, ..record(&world, &task).await };
+    let waiting = Transfer { slot_state: SlotState::Queued, ..record(&world, &task).await };
     world.store().set(waiting);
     assert!(matches!(expect_rejection(&world, &task).await, RequeueError::Queued));
 }

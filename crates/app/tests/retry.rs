@@ -79,8 +79,8 @@ fn targets() -> [Target; 2] {
 
 /// Phase of a job, which is a single transfer or a batch.
 async fn phase(world: &World, id: &TransferId) -> Phase {
-    match world.store().bundle(id).await.unwrap() {
-        Some((bundle, _)) => bundle.phase,
+    match world.store().batch(id).await.unwrap() {
+        Some((batch, _)) => batch.phase,
         None => world.store().get(id).await.unwrap().unwrap().phase,
     }
 }
@@ -219,17 +219,17 @@ async fn late_cleanup_does_not_affect_the_next_run() {
         let id = start_job(&runner, &world, 1, &target).await;
         let scheduler = runner.scheduler();
         let ids = std::slice::from_ref(&id);
-        let task = TaskInput { transfer_id: id.clone(), attempt: 1 };
+        let task = TaskInput { transfer_id: id.clone(), execution_number: 1 };
         runner.push_once(&task).await.unwrap();
         docferry_app::job::terminate(&scheduler, SETTINGS.record_ttl, "scv", ids).await.unwrap();
         runner.execute(&task).await;
         let ended = world.store().get(&id).await.unwrap().unwrap();
         assert_eq!(
-            JobState::of(ended.phase, ended.keep_until, ended.created_at),
+            JobState::of(ended.phase, ended.retain_until, ended.created_at),
             JobState::Canceled
         );
         assert!(matches!(retry(&runner, &id).await.unwrap(), RetryResult::Promised { .. }));
-        let next = TaskInput { transfer_id: id.clone(), attempt: 2 };
+        let next = TaskInput { transfer_id: id.clone(), execution_number: 2 };
         // A push in the second of a deletion would have to be repeated.
         world.advance(SignedDuration::from_secs(1));
         runner.push_once(&next).await.unwrap();
@@ -280,7 +280,7 @@ async fn document_is_canceled_while_another_of_its_batch_is_not_closed() {
     runner.run_all().await;
     assert_eq!(phase(&world, &job).await, Phase::Failed);
     let failed = world.store().get(&job.document(0)).await.unwrap().unwrap();
-    world.store().set(Transfer { settled: false, ..failed });
+    world.store().set(Transfer { closed: false, ..failed });
     // No slots are available.
     runner.limits = PoolLimits::new(0, 0).into();
     assert!(matches!(retry(&runner, &job).await.unwrap(), RetryResult::Promised { .. }));
@@ -303,9 +303,9 @@ async fn batch_resumes_when_its_last_document_is_closed() {
         let runner = Runner::new(&world);
         let job = start_job(&runner, &world, 2, &target).await;
         runner.run_all().await;
-        let task = TaskInput { transfer_id: job.document(0), attempt: 1 };
+        let task = TaskInput { transfer_id: job.document(0), execution_number: 1 };
         let failed = world.store().get(&task.transfer_id).await.unwrap().unwrap();
-        world.store().set(Transfer { settled: false, ..failed });
+        world.store().set(Transfer { closed: false, ..failed });
         add(&world, 0);
         add(&world, 1);
         assert!(matches!(retry(&runner, &job).await.unwrap(), RetryResult::Promised { .. }));
@@ -336,7 +336,7 @@ async fn run_that_reuses_an_artifact_after_a_push_is_cleaned_up() {
     runner.run_all().await;
     runner.recover(70).await;
     let retried = world.store().get(&first).await.unwrap().unwrap();
-    assert_eq!((retried.phase, retried.settled), (Phase::Completed, true));
+    assert_eq!((retried.phase, retried.closed), (Phase::Completed, true));
     assert_delivered(&world, 1, &target, "reused");
 }
 
@@ -353,11 +353,11 @@ async fn expired_batch_canceled_during_retry_ends_as_canceled() {
     world.advance(SignedDuration::from_hours(25));
     runner.recover(2).await;
     let before = runner.started();
-    let (ended, _) = world.store().bundle(&job).await.unwrap().unwrap();
+    let (ended, _) = world.store().batch(&job).await.unwrap().unwrap();
     let now = world.state().now;
-    let (deadline, keep_until) = (now + SignedDuration::from_hours(4), now + JOBS.job_ttl);
+    let (deadline, retain_until) = (now + SignedDuration::from_hours(4), now + JOBS.job_ttl);
     // The process that resumes the batch dies after its first write.
-    assert!(world.store().resume_batch(&ended, keep_until, deadline, deadline).await.unwrap());
+    assert!(world.store().resume_batch(&ended, retain_until, deadline, deadline).await.unwrap());
     let scheduler = runner.scheduler();
     let canceled = cancel_job(&scheduler, SETTINGS.record_ttl, "scv", &job).await.unwrap();
     assert_eq!(canceled, CancelResult::Asked);

@@ -155,7 +155,7 @@ async fn rejected_put_keeps_the_lease_of_an_earlier_put() {
         world.state().drive.script = script;
         runner.upload_once_after_arrival(&task).await.unwrap_err();
         let checkpoint = record(&world, &task).await.checkpoint.unwrap();
-        assert_eq!(checkpoint.putting_until.is_some(), has_lease);
+        assert_eq!(checkpoint.put_lease_until.is_some(), has_lease);
     }
 }
 

@@ -53,7 +53,7 @@ async fn sweep_resumes_a_dead_transfer_in_the_next_execution() {
     world.state().closed.insert(name);
     runner.recover(3).await;
     let transfer = record(&world, &task).await;
-    assert_eq!((transfer.phase, transfer.attempt), (Phase::Completed, 2));
+    assert_eq!((transfer.phase, transfer.execution_number), (Phase::Completed, 2));
     assert_eq!(
         world.effects().iter().filter(|e| **e == "push").count(),
         1,
@@ -65,8 +65,8 @@ async fn sweep_resumes_a_dead_transfer_in_the_next_execution() {
 async fn transfer_fails_after_repeated_execution_deaths() {
     let world = world_with(MB);
     let task = start(&world).await;
-    for attempt in 1..=3 {
-        let name = format!("{}-{attempt}", task.transfer_id);
+    for execution_number in 1..=3 {
+        let name = format!("{}-{execution_number}", task.transfer_id);
         world.state().running.remove(&name);
         world.state().closed.insert(name);
     }
@@ -235,7 +235,7 @@ async fn lost_start_is_recovered_before_expired_downloads_are_removed() {
             name: "a.pdf".parse().unwrap(),
             mime: None,
             written_at: now,
-            keep_until: now,
+            retain_until: now,
         };
         world.store().put_artifact(&artifact).await.unwrap();
     }
@@ -301,7 +301,8 @@ async fn dead_execution_is_found_despite_thousands_of_queued_transfers() {
         state.closed.insert(name);
     }
     let mut minutes = 0;
-    while world.store().get(&other.transfer_id).await.unwrap().unwrap().attempt == 1 && minutes < 60
+    while world.store().get(&other.transfer_id).await.unwrap().unwrap().execution_number == 1
+        && minutes < 60
     {
         world.advance(SignedDuration::from_secs(60));
         runner.sweep().await;
@@ -369,7 +370,7 @@ async fn dead_execution_is_recovered_before_ended_transfers_are_cleaned_up() {
     }
     world.advance(SignedDuration::from_secs(120));
     let swept = Runner::new(&world).sweep().await.unwrap();
-    assert_eq!(record(&world, &task).await.attempt, 2, "{swept:?}");
+    assert_eq!(record(&world, &task).await.execution_number, 2, "{swept:?}");
     assert_eq!((swept.started, swept.finalized), (1, 200));
 }
 

@@ -67,7 +67,7 @@ async fn start_job(runner: &Runner, world: &World, documents: u64) -> TransferId
 fn queued_notices(world: &World, id: &TransferId) -> Vec<WebhookNotification> {
     let mut notices = world.state().notices.clone();
     notices.retain(|notice| notice.job_id == *id);
-    notices.sort_by_key(|notice| notice.attempt);
+    notices.sort_by_key(|notice| notice.end_number);
     notices.dedup();
     notices
 }
@@ -216,7 +216,7 @@ impl Redelivery for Endpoint {
 fn message(tries: u32) -> ReceivedNotification {
     let notice = WebhookNotification {
         job_id: TransferId::from_u128(7),
-        attempt: 1,
+        end_number: 1,
         callback: callback(),
         outcome: Phase::Completed,
         failure: None,

@@ -54,9 +54,14 @@ impl Workflow for StepFunctionsWorkflow {
     /// AWS accepts a repeated start with the same name and input while the execution runs.
     /// Afterwards it fails with `ExecutionAlreadyExists`, as the emulator does in both cases;
     /// then the status of the existing execution decides.
-    async fn start(&self, transfer: &TransferId, attempt: u32) -> Result<Start, WorkflowError> {
-        let name = format!("{transfer}-{attempt}");
-        let input = serde_json::json!({ "transferId": transfer.as_str(), "attempt": attempt });
+    async fn start(
+        &self,
+        transfer: &TransferId,
+        execution_number: u32,
+    ) -> Result<Start, WorkflowError> {
+        let name = format!("{transfer}-{execution_number}");
+        let input =
+            serde_json::json!({ "transferId": transfer.as_str(), "attempt": execution_number });
         let request = self
             .client
             .start_execution()
@@ -79,8 +84,12 @@ impl Workflow for StepFunctionsWorkflow {
         }
     }
 
-    async fn look(&self, transfer: &TransferId, attempt: u32) -> Result<Execution, WorkflowError> {
-        self.describe(&format!("{transfer}-{attempt}")).await
+    async fn look(
+        &self,
+        transfer: &TransferId,
+        execution_number: u32,
+    ) -> Result<Execution, WorkflowError> {
+        self.describe(&format!("{transfer}-{execution_number}")).await
     }
 }
 

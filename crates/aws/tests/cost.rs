@@ -93,7 +93,7 @@ async fn status_costs_one_read_and_a_new_job_one_transaction() {
     let expected = ["GetItem", "Query", "TransactWriteItems", "StartExecution"];
     assert_eq!(wire.calls(), expected);
     let found = job_of(&store, &world, ttl, "sub:ada", &single_job.job_id).await.unwrap();
-    assert!(matches!(found, Some(Job::One(_))) && world.now() < single_job.keep_until);
+    assert!(matches!(found, Some(Job::One(_))) && world.now() < single_job.retain_until);
     assert_eq!(wire.calls(), ["GetItem"]);
 
     let large_job =

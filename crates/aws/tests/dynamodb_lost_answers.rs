@@ -51,10 +51,10 @@ async fn caller_does_not_notice_a_lost_response_to_any_write() {
     with_lost_response!(store.release_slot(&store.get(id).await.unwrap().unwrap()));
     with_lost_response!(store.enqueue(&new_transfer, later));
     // The transfer held a slot before.
-    let admitted_at = Some(epoch());
+    let slot_granted_at = Some(epoch());
     assert_eq!(
         with_lost_response!(store.get(id)),
-        Some(Transfer { admitted_at, ..new_transfer.clone() })
+        Some(Transfer { slot_granted_at, ..new_transfer.clone() })
     );
     assert_eq!(with_lost_response!(store.begin_push(id, 1, epoch())).phase, Phase::Pushing);
     assert!(with_lost_response!(record_push(&store, id, 1, &push)));

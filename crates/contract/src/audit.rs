@@ -97,7 +97,7 @@ mod tests {
     fn audit_message_has_the_fields_of_the_contract() {
         let record = OutcomeRecord {
             transfer_id: TransferId::from_u128(1),
-            attempt: 2,
+            execution_number: 2,
             actor: "scv".into(),
             pool: Pool::Onedrive,
             ended_at: Timestamp::UNIX_EPOCH,

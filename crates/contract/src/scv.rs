@@ -164,7 +164,7 @@ mod tests {
                 folder: "Court".parse().unwrap(),
             }),
             priority: Priority::Normal,
-            keep_until: None,
+            retain_until: None,
             callback: None,
         };
         let start = Timestamp::UNIX_EPOCH;

@@ -29,7 +29,8 @@ pub struct TaskInput {
     /// Id of the transfer.
     pub transfer_id: TransferId,
     /// Number of the execution, which is part of its name.
-    pub attempt: u32,
+    #[serde(rename = "attempt")]
+    pub execution_number: u32,
     /// Version of the definition that calls the step: [`DEFINITION`], or 1 when the field
     /// is absent.
     #[serde(default = "first_definition")]
@@ -73,7 +74,8 @@ pub struct FinalizeInput {
     /// Id of the transfer.
     pub transfer_id: TransferId,
     /// Number of the execution.
-    pub attempt: u32,
+    #[serde(rename = "attempt")]
+    pub execution_number: u32,
     /// Same as in [`TaskInput`].
     #[serde(default = "first_definition")]
     pub definition: u32,

@@ -106,7 +106,7 @@ mod tests {
         let callback = CallbackUrl::parse("https://hooks.example.org/x", CallbackRule::Public);
         let notice = WebhookNotification {
             job_id: TransferId::from_u128(1),
-            attempt: 4,
+            end_number: 4,
             callback: callback.unwrap(),
             outcome,
             failure,

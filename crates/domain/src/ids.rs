@@ -38,12 +38,12 @@ impl TransferId {
     /// set to 8 ("custom", RFC 9562), so that the id is distinguished from that of a
     /// transfer without reading the store.
     #[must_use]
-    pub fn of_bundle(bits: u128) -> Self {
+    pub fn of_batch(bits: u128) -> Self {
         const VERSION: u32 = 76;
         Self::from_u128(bits & !(0xf << VERSION) | 8 << VERSION)
     }
 
-    /// Returns whether [`TransferId::of_bundle`] created the id. An id that it did not
+    /// Returns whether [`TransferId::of_batch`] created the id. An id that it did not
     /// create may still be that of a batch.
     #[must_use]
     pub fn is_batch(&self) -> bool {
@@ -66,8 +66,8 @@ impl TransferId {
     /// Returns the batch and the document number, if this is a document of a batch.
     #[must_use]
     pub fn batch_and_number(&self) -> Option<(Self, u16)> {
-        let (bundle, number) = self.0.split_once('_')?;
-        Some((Self(bundle.to_owned()), number.parse().ok()?))
+        let (batch, number) = self.0.split_once('_')?;
+        Some((Self(batch.to_owned()), number.parse().ok()?))
     }
 
     /// Returns the 32 hex digits of the transfer, or of the batch that it belongs to.
@@ -207,23 +207,23 @@ mod tests {
 
     #[test]
     fn document_id_consists_of_batch_id_and_number() {
-        let bundle = TransferId::from_u128(7);
-        let document = bundle.document(12);
+        let batch = TransferId::from_u128(7);
+        let document = batch.document(12);
         assert_eq!(document.as_str().parse(), Ok(document.clone()));
-        assert_eq!(document.batch_and_number(), Some((bundle.clone(), 12)));
-        assert_eq!(bundle.batch_and_number(), None);
+        assert_eq!(document.batch_and_number(), Some((batch.clone(), 12)));
+        assert_eq!(batch.batch_and_number(), None);
         for bad in ["", "1", "+001", "00001", "000x", "1_2"] {
-            assert!(format!("{bundle}_{bad}").parse::<TransferId>().is_err(), "{bad}");
+            assert!(format!("{batch}_{bad}").parse::<TransferId>().is_err(), "{bad}");
         }
     }
 
     #[test]
     fn batch_id_is_distinguished_from_a_transfer_id() {
         let bits = 0x0193_5678_90ab_7def_8123_4567_89ab_cdef;
-        let (transfer, bundle) = (TransferId::from_u128(bits), TransferId::of_bundle(bits));
-        assert_eq!(bundle.as_str(), "0193567890ab8def8123456789abcdef");
-        assert!(bundle.is_batch() && !transfer.is_batch());
-        assert!(!bundle.document(1).is_batch());
+        let (transfer, batch) = (TransferId::from_u128(bits), TransferId::of_batch(bits));
+        assert_eq!(batch.as_str(), "0193567890ab8def8123456789abcdef");
+        assert!(batch.is_batch() && !transfer.is_batch());
+        assert!(!batch.document(1).is_batch());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use proptest::sample::Index;
 /// State that a client derives from the events it has received.
 #[derive(Debug, Default)]
 struct View {
-    attempt: u32,
+    run_number: u32,
     state: Option<JobState>,
     percent: Option<u8>,
     has_ended: bool,
@@ -22,13 +22,16 @@ impl View {
     fn apply(&mut self, kind: JobEvent, cursor: Cursor, now: &JobSnapshot) {
         match kind {
             JobEvent::Status => {
-                if self.attempt != now.attempt {
-                    *self = Self { attempt: now.attempt, ..Self::default() };
+                if self.run_number != now.run_number {
+                    *self = Self { run_number: now.run_number, ..Self::default() };
                 }
                 self.state = Some(now.state);
             }
             JobEvent::Progress => {
-                assert_eq!(self.attempt, now.attempt, "progress of a run without a status event");
+                assert_eq!(
+                    self.run_number, now.run_number,
+                    "progress of a run without a status event"
+                );
                 assert!(
                     self.percent.is_none_or(|before| before <= now.percent),
                     "the percentage decreased"
@@ -53,9 +56,9 @@ fn snapshots() -> impl Strategy<Value = Vec<JobSnapshot>> {
     let run = (prop::collection::vec((0..=100_u8, 0..1000_u64), 0..8), end, any::<bool>());
     prop::collection::vec(run, 1..4).prop_map(|runs| {
         let mut all = Vec::new();
-        for (attempt, (steps, end, expires)) in (1..).zip(runs) {
+        for (run_number, (steps, end, expires)) in (1..).zip(runs) {
             let at =
-                |state, percent, bytes_done| JobSnapshot { attempt, state, percent, bytes_done };
+                |state, percent, bytes_done| JobSnapshot { run_number, state, percent, bytes_done };
             all.push(at(Queued, 0, 0));
             // Snapshots may be read out of order.
             all.extend(steps.iter().map(|(percent, bytes)| at(Running, *percent.min(&99), *bytes)));
@@ -97,7 +100,7 @@ proptest! {
         for (kind, cursor) in events_since(cursor, end) {
             view.apply(kind, cursor, end);
         }
-        prop_assert_eq!(view.attempt, end.attempt);
+        prop_assert_eq!(view.run_number, end.run_number);
         prop_assert!(view.has_ended);
         // A job that expires after its final event cause_chain no further event.
         prop_assert!(view.state == Some(end.state) || end.state == JobState::Expired);
@@ -113,7 +116,7 @@ proptest! {
             "[0-9]{1,3}\\.(queued|running|completed|failed)(\\.[0-9]{1,3}\\.[0-9]{1,6})?(\\.end)?",
         ],
     ) {
-        let now = JobSnapshot { attempt: 1, state: JobState::Running, percent: 1, bytes_done: 1 };
+        let now = JobSnapshot { run_number: 1, state: JobState::Running, percent: 1, bytes_done: 1 };
         if let Ok(cursor) = text.parse::<Cursor>() {
             // The normalised id has the same meaning.
             prop_assert_eq!(cursor.to_string().parse(), Ok(cursor));

@@ -105,7 +105,7 @@ async fn retry<P: SlotAdapters<Store: Store>>(
                 status: JobState::Queued.as_str(),
                 attempts,
                 next_poll_in_ms: FIRST_POLL_DELAY_MS,
-                expires_at: time(job.keep_until),
+                expires_at: time(job.retain_until),
             };
             let headers = [
                 (header::LOCATION, format!("../status/{id}")),

@@ -68,7 +68,7 @@ async fn upload<P: SlotAdapters<Store: Store>>(
         file_id: None,
         target: upload_request.target.into(),
         priority: Priority::Normal,
-        keep_until: None,
+        retain_until: None,
         callback: None,
     };
     let transfer_id = match idempotency_key {

@@ -71,9 +71,8 @@ async fn callback_url_is_stored_with_the_job_and_not_with_its_documents() {
     let body = json!({ "file_ids": [FIRST_FILE_ID], "callbackUrl": HOOK });
     let (_, accepted) = post_job(&world, "initiate", &body).await;
     let id = accepted["jobId"].as_str().unwrap().parse().unwrap();
-    let (bundle, _, documents) =
-        world.store().batch_with_documents(&id, 10).await.unwrap().unwrap();
-    assert!(is_retained(bundle.callback));
+    let (batch, _, documents) = world.store().batch_with_documents(&id, 10).await.unwrap().unwrap();
+    assert!(is_retained(batch.callback));
     assert!(documents.iter().all(|document| document.callback.is_none()));
 }
 

@@ -63,21 +63,21 @@ where
     F: Fn(ReceivedNotification) -> Fut,
     Fut: Future<Output = NotificationResult>,
 {
-    let WebhookNotification { job_id, attempt, .. } = &notification.notice;
-    let (id, attempt, tries) = (job_id.to_string(), *attempt, notification.tries);
+    let WebhookNotification { job_id, end_number, .. } = &notification.notice;
+    let (id, end_number, tries) = (job_id.to_string(), *end_number, notification.tries);
     match handler(notification).await {
         NotificationResult::Delivered => {
-            tracing::info!(job.id = id, job.attempt = attempt, tries, "webhook delivered");
+            tracing::info!(job.id = id, job.attempt = end_number, tries, "webhook delivered");
             true
         }
         NotificationResult::Gone => {
-            tracing::warn!(job.id = id, job.attempt = attempt, tries, "receiver gone for good");
+            tracing::warn!(job.id = id, job.attempt = end_number, tries, "receiver gone for good");
             true
         }
         NotificationResult::NotYet { why, pause } => {
             tracing::warn!(
                 job.id = id,
-                job.attempt = attempt,
+                job.attempt = end_number,
                 tries,
                 pause_seconds = pause.as_secs(),
                 error.cause = why.to_string(),

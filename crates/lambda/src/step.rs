@@ -33,7 +33,7 @@ pub trait About {
 
 impl About for docferry_contract::task::TaskInput {
     fn about(&self) -> TaskInput {
-        TaskInput { transfer_id: self.transfer_id.clone(), attempt: self.attempt }
+        TaskInput { transfer_id: self.transfer_id.clone(), execution_number: self.execution_number }
     }
 
     fn definition(&self) -> u32 {
@@ -43,7 +43,7 @@ impl About for docferry_contract::task::TaskInput {
 
 impl About for docferry_contract::task::FinalizeInput {
     fn about(&self) -> TaskInput {
-        TaskInput { transfer_id: self.transfer_id.clone(), attempt: self.attempt }
+        TaskInput { transfer_id: self.transfer_id.clone(), execution_number: self.execution_number }
     }
 
     fn definition(&self) -> u32 {
@@ -210,7 +210,7 @@ fn log(
 ) {
     let duration_ms = SystemClock.now().duration_since(began_at).as_millis();
     let duration_ms = u64::try_from(duration_ms).unwrap_or_default();
-    let (id, attempt) = (task.transfer_id.as_str(), task.attempt);
+    let (id, execution_number) = (task.transfer_id.as_str(), task.execution_number);
     let trace = trace::current();
     let trace = trace.as_ref().map(TraceParent::trace_id);
     match outcome {
@@ -218,7 +218,7 @@ fn log(
             step,
             request.id = request_id,
             transfer.id = id,
-            transfer.attempt = attempt,
+            transfer.attempt = execution_number,
             trace.id = trace,
             duration_ms,
             "step done"
@@ -227,7 +227,7 @@ fn log(
             step,
             request.id = request_id,
             transfer.id = id,
-            transfer.attempt = attempt,
+            transfer.attempt = execution_number,
             trace.id = trace,
             duration_ms,
             retry.reason = RetryReason::as_str(*reason),
@@ -237,7 +237,7 @@ fn log(
             step,
             request.id = request_id,
             transfer.id = id,
-            transfer.attempt = attempt,
+            transfer.attempt = execution_number,
             trace.id = trace,
             duration_ms,
             error.code = error.code.as_str(),

@@ -34,7 +34,7 @@ pub fn new_transfer() -> NewTransfer {
         file_id: None,
         target: drive_target("judge@court.example", "").into(),
         priority: Priority::Normal,
-        keep_until: None,
+        retain_until: None,
         callback: None,
     }
 }
@@ -93,13 +93,13 @@ pub fn checkpoint(offset: u64) -> Checkpoint {
         hash,
         fragment_bytes: 327_680,
         sessions: 1,
-        fresh_session: false,
-        tally: UploadCounters::default(),
-        putting_until: None,
+        replaced_for_last_fragment: false,
+        counters: UploadCounters::default(),
+        put_lease_until: None,
         numbering: false,
         number: 0,
-        answered: None,
-        pace: None,
+        completed_item_id: None,
+        throughput: None,
     }
 }
 
@@ -111,10 +111,10 @@ pub fn checkpoint(offset: u64) -> Checkpoint {
 pub async fn record_push(
     store: &impl PushStore,
     id: &TransferId,
-    attempt: u32,
+    execution_number: u32,
     source: &PushedSource,
 ) -> Result<bool, WriteError> {
     let push = OutstandingPush::of(id, &transfer().object_guid, source);
-    let record = store.record_push(id, attempt, &push, source).await?;
+    let record = store.record_push(id, execution_number, &push, source).await?;
     Ok(record == PushRecord::Recorded)
 }

@@ -40,19 +40,19 @@ as_effects! {
     TransferStore:
     enter(transfer: &Transfer, entry: Entry<'_>) -> CreateResult, StoreError, StoreError::Unavailable;
     get(id: &TransferId) -> Option<Transfer>, StoreError, StoreError::Unavailable;
-    begin_push(id: &TransferId, attempt: u32, now: Timestamp) -> Transfer, WriteError, lost_write;
-    record_reuse(id: &TransferId, attempt: u32, source: &PushedSource, artifact: &Artifact) -> (), WriteError, lost_write;
-    record_arrival(id: &TransferId, attempt: u32, object: &ArrivedObject) -> (), WriteError, lost_write;
+    begin_push(id: &TransferId, execution_number: u32, now: Timestamp) -> Transfer, WriteError, lost_write;
+    record_reuse(id: &TransferId, execution_number: u32, source: &PushedSource, artifact: &Artifact) -> (), WriteError, lost_write;
+    record_arrival(id: &TransferId, execution_number: u32, object: &ArrivedObject) -> (), WriteError, lost_write;
     discard_object(id: &TransferId, epoch: u64, push_again: bool) -> (), WriteError, lost_write;
-    record_failed_try(id: &TransferId, attempt: u32, step: Step, error: &TransientError) -> (), WriteError, lost_write;
+    record_failed_try(id: &TransferId, execution_number: u32, step: Step, error: &TransientError) -> (), WriteError, lost_write;
     request_cancel(id: &TransferId, owner: &str, last_run: u32) -> Option<Transfer>, StoreError, StoreError::Unavailable;
-    begin_ending(id: &TransferId, attempt: u32, reason: FailureCode) -> Transfer, WriteError, lost_write;
+    begin_ending(id: &TransferId, execution_number: u32, reason: FailureCode) -> Transfer, WriteError, lost_write;
     finish(read: &Transfer, outcome: Outcome, ended_at: Timestamp) -> Transfer, WriteError, lost_write;
 }
 
 as_effects! {
     UploadStore:
-    claim(id: &TransferId, attempt: u32) -> Transfer, WriteError, lost_write;
+    claim(id: &TransferId, execution_number: u32) -> Transfer, WriteError, lost_write;
     session(id: &TransferId) -> Option<SessionRecord>, StoreError, StoreError::Unavailable;
     put_session(id: &TransferId, epoch: u64, session: &SealedSession) -> (), WriteError, lost_write;
     delete_session_record(id: &TransferId, epoch: u64) -> (), StoreError, StoreError::Unavailable;
@@ -67,16 +67,16 @@ as_effects! {
     announce_push(id: &TransferId, push: &OutstandingPush) -> OutstandingPush, StoreError, StoreError::Unavailable;
     withdraw_announcement(id: &TransferId) -> (), StoreError, StoreError::Unavailable;
     pushes_in_flight() -> Vec<OutstandingPush>, StoreError, StoreError::Unavailable;
-    record_push(id: &TransferId, attempt: u32, push: &OutstandingPush, source: &PushedSource) -> PushRecord, WriteError, lost_write;
-    record_owed_key(id: &TransferId, attempt: u32, owed: &LateArrivalKey) -> (), WriteError, lost_write;
+    record_push(id: &TransferId, execution_number: u32, push: &OutstandingPush, source: &PushedSource) -> PushRecord, WriteError, lost_write;
+    record_owed_key(id: &TransferId, execution_number: u32, owed: &LateArrivalKey) -> (), WriteError, lost_write;
 }
 
 as_effects! {
     ExchangeKeyStore:
     exchange_key(key: &str) -> ExchangeKey, StoreError, StoreError::Unavailable;
-    acquire_key(id: &TransferId, attempt: u32, document: &ObjectGuid, key: &str, now: Timestamp) -> bool, WriteError, lost_write;
+    acquire_key(id: &TransferId, execution_number: u32, document: &ObjectGuid, key: &str, now: Timestamp) -> bool, WriteError, lost_write;
     remove_outstanding_push(key: &str, push: &OutstandingPush) -> (), StoreError, StoreError::Unavailable;
-    release_key(id: &TransferId, attempt: u32, key: &str, now: Timestamp, until: Timestamp) -> Release, StoreError, StoreError::Unavailable;
+    release_key(id: &TransferId, execution_number: u32, key: &str, now: Timestamp, until: Timestamp) -> Release, StoreError, StoreError::Unavailable;
     acquire_unused_key(id: &TransferId, key: &str, now: Timestamp, until: Timestamp) -> bool, StoreError, StoreError::Unavailable;
     mark_released(id: &TransferId, key: &str, now: Timestamp) -> (), StoreError, StoreError::Unavailable;
 }
@@ -86,8 +86,8 @@ as_effects! {
     unfinished(now: Timestamp, limit: usize) -> Vec<WorkItem>, StoreError, StoreError::Unavailable;
     reschedule(what: &WorkItem, due: Timestamp) -> (), StoreError, StoreError::Unavailable;
     next_execution(id: &TransferId, from: u32) -> Transfer, WriteError, lost_write;
-    mark_settled(id: &TransferId, attempt: u32) -> (), StoreError, StoreError::Unavailable;
-    mark_cleaned_up(id: &TransferId, attempt: u32, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
+    mark_closed(id: &TransferId, execution_number: u32) -> (), StoreError, StoreError::Unavailable;
+    mark_cleaned_up(id: &TransferId, execution_number: u32, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
 }
 
 as_effects! {
@@ -114,9 +114,9 @@ as_effects! {
 as_effects! {
     JobStore:
     restart_transfer(read: &Transfer, again: &Transfer, due: Timestamp) -> bool, StoreError, StoreError::Unavailable;
-    resume_batch(read: &Batch, keep_until: Timestamp, deadline: Timestamp, due: Timestamp) -> bool, StoreError, StoreError::Unavailable;
+    resume_batch(read: &Batch, retain_until: Timestamp, deadline: Timestamp, due: Timestamp) -> bool, StoreError, StoreError::Unavailable;
     mark_documents_resumed(id: &TransferId, retries: u32) -> (), StoreError, StoreError::Unavailable;
-    extend_retention(id: &TransferId, keep_until: Timestamp, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
+    extend_retention(id: &TransferId, retain_until: Timestamp, purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
     request(key: &str, now: Timestamp) -> Option<IdempotencyRecord>, StoreError, StoreError::Unavailable;
     delete_idempotency_record(request: &IdempotencyRecord) -> (), StoreError, StoreError::Unavailable;
 }
@@ -128,24 +128,24 @@ as_effects! {
 
 as_effects! {
     Outbox:
-    outcome(id: &TransferId, attempt: u32) -> Option<OutcomeRecord>, StoreError, StoreError::Unavailable;
-    told(id: &TransferId, attempt: u32) -> (), StoreError, StoreError::Unavailable;
+    outcome(id: &TransferId, execution_number: u32) -> Option<OutcomeRecord>, StoreError, StoreError::Unavailable;
+    told(id: &TransferId, execution_number: u32) -> (), StoreError, StoreError::Unavailable;
     unsent(now: Timestamp, limit: usize) -> Vec<(TransferId, u32)>, StoreError, StoreError::Unavailable;
 }
 
 as_effects! {
     NotificationOutbox:
-    notice(job: &TransferId, attempt: u32) -> Option<WebhookNotification>, StoreError, StoreError::Unavailable;
-    remove_queued_notification(job: &TransferId, attempt: u32) -> (), StoreError, StoreError::Unavailable;
+    notice(job: &TransferId, execution_number: u32) -> Option<WebhookNotification>, StoreError, StoreError::Unavailable;
+    remove_queued_notification(job: &TransferId, execution_number: u32) -> (), StoreError, StoreError::Unavailable;
     unsent_notifications(now: Timestamp, limit: usize) -> Vec<(TransferId, u32)>, StoreError, StoreError::Unavailable;
 }
 
 as_effects! {
     BatchStore:
-    record_batch(bundle: &Batch, request: Option<&IdempotencyRecord>) -> CreateResult, StoreError, StoreError::Unavailable;
+    record_batch(batch: &Batch, request: Option<&IdempotencyRecord>) -> CreateResult, StoreError, StoreError::Unavailable;
     add_documents(documents: &[Transfer], purge_at: Timestamp) -> (), StoreError, StoreError::Unavailable;
     commit_batch(id: &TransferId) -> (), StoreError, StoreError::Unavailable;
-    bundle(id: &TransferId) -> Option<(Batch, BatchCounts)>, StoreError, StoreError::Unavailable;
+    batch(id: &TransferId) -> Option<(Batch, BatchCounts)>, StoreError, StoreError::Unavailable;
     batch_with_documents(id: &TransferId, limit: usize) -> Option<(Batch, BatchCounts, Vec<Transfer>)>, StoreError, StoreError::Unavailable;
     documents(id: &TransferId, from: u16, limit: usize) -> Vec<Transfer>, StoreError, StoreError::Unavailable;
     claim_name(document: &TransferId, name: &DocumentName, purge_at: Timestamp) -> bool, StoreError, StoreError::Unavailable;

@@ -101,7 +101,7 @@ impl Runner {
     /// Runs an execution to its end and marks it as ended.
     pub async fn execute(&self, task: &TaskInput) -> Ended {
         let ended = Box::pin(self.run(task)).await;
-        let name = format!("{}-{}", task.transfer_id, task.attempt);
+        let name = format!("{}-{}", task.transfer_id, task.execution_number);
         let mut state = self.world.state();
         state.running.remove(&name);
         state.closed.insert(name);
@@ -355,8 +355,11 @@ impl Runner {
     pub fn started(&self) -> Vec<TaskInput> {
         let state = self.world.state();
         let parse = |name: &String| {
-            let (id, attempt) = name.split_once('-').unwrap();
-            TaskInput { transfer_id: id.parse().unwrap(), attempt: attempt.parse().unwrap() }
+            let (id, execution_number) = name.split_once('-').unwrap();
+            TaskInput {
+                transfer_id: id.parse().unwrap(),
+                execution_number: execution_number.parse().unwrap(),
+            }
         };
         state.running.iter().map(parse).collect()
     }

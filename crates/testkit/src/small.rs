@@ -56,15 +56,19 @@ impl WebhookQueue for World {
 }
 
 /// Name of the Step Functions execution with this number.
-fn execution_name(transfer: &TransferId, attempt: u32) -> String {
-    format!("{transfer}-{attempt}")
+fn execution_name(transfer: &TransferId, execution_number: u32) -> String {
+    format!("{transfer}-{execution_number}")
 }
 
 impl Workflow for World {
-    async fn start(&self, transfer: &TransferId, attempt: u32) -> Result<Start, WorkflowError> {
+    async fn start(
+        &self,
+        transfer: &TransferId,
+        execution_number: u32,
+    ) -> Result<Start, WorkflowError> {
         self.effect("start", WorkflowError, async || {
             let mut state = self.state();
-            let name = execution_name(transfer, attempt);
+            let name = execution_name(transfer, execution_number);
             if state.closed.contains(&name) {
                 return Ok(Start::Closed);
             }
@@ -74,10 +78,14 @@ impl Workflow for World {
         .await
     }
 
-    async fn look(&self, transfer: &TransferId, attempt: u32) -> Result<Execution, WorkflowError> {
+    async fn look(
+        &self,
+        transfer: &TransferId,
+        execution_number: u32,
+    ) -> Result<Execution, WorkflowError> {
         self.effect("look", WorkflowError, async || {
             let state = self.state();
-            let name = execution_name(transfer, attempt);
+            let name = execution_name(transfer, execution_number);
             Ok(if state.closed.contains(&name) {
                 Execution::Closed
             } else if state.running.contains(&name) {

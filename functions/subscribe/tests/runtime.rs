@@ -33,7 +33,7 @@ fn queued_transfer() -> Transfer {
         target: Target::Download(DownloadTarget { person }),
         created_at: now,
         deadline: now + SignedDuration::from_hours(4),
-        keep_until: Some(now + SignedDuration::from_hours(24)),
+        retain_until: Some(now + SignedDuration::from_hours(24)),
         owner: new.owner,
         ..builders::transfer()
     }

@@ -143,8 +143,8 @@ impl Round {
             .filter(|(of, _)| of == id)
             .map(|(_, when)| when)
             .collect();
-        for attempt in 1..=execution_number(record) {
-            let history = self.sandbox.cloud.history_of(id, attempt).await;
+        for execution_number in 1..=execution_number(record) {
+            let history = self.sandbox.cloud.history_of(id, execution_number).await;
             crashes.extend(history.iter().flat_map(docferry_system_tests::History::crashes));
         }
         crashes

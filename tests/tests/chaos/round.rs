@@ -163,12 +163,12 @@ impl Round {
                 _ => &["push", "poll", "upload", "finalize"],
             };
             let function = invoked[step % invoked.len()];
-            let attempt = execution_number(&record);
+            let execution_number = execution_number(&record);
             let cloud = self.sandbox.cloud.clone();
             self.duplicates.fetch_add(1, Ordering::Relaxed);
             calls.spawn(async move {
                 // The result does not matter.
-                let task = json!({ "transferId": id, "attempt": attempt });
+                let task = json!({ "transferId": id, "attempt": execution_number });
                 let _ = cloud.invoke(function, &task).await;
             });
         }

@@ -47,31 +47,31 @@ pub(crate) async fn advance_batch<P: SlotAdapters<Store: Store>>(
     id: &TransferId,
 ) -> Result<StepOutcome<()>, TaskError> {
     let store = scheduler.store;
-    let mut read = store.bundle(id).await?;
-    if let Some((bundle, counts)) = read.as_ref().filter(|(bundle, _)| bundle.resuming) {
+    let mut read = store.batch(id).await?;
+    if let Some((batch, counts)) = read.as_ref().filter(|(batch, _)| batch.resuming) {
         // The counts may be outdated: some deliveries may not be available any more.
         // `resume_documents` checks each of them.
-        if bundle.cancel_requested && counts.completed < bundle.documents {
+        if batch.cancel_requested && counts.completed < batch.documents {
             // No further document is restarted; those that were restarted are stopped below.
-            store.mark_documents_resumed(id, bundle.retries).await?;
+            store.mark_documents_resumed(id, batch.retries).await?;
         } else {
-            let resumed = resume_documents(scheduler, record_ttl, bundle).await?;
+            let resumed = resume_documents(scheduler, record_ttl, batch).await?;
             if let StepOutcome::RetryLater { .. } = resumed {
                 return Ok(resumed);
             }
         }
-        read = store.bundle(id).await?;
+        read = store.batch(id).await?;
     }
-    if let Some((bundle, _)) = read.as_ref().filter(|(bundle, counts)| bundle.stops(counts)) {
-        stop_documents(scheduler, record_ttl, bundle).await?;
-        store.documents_stopped(id, bundle.retries).await?;
-        read = store.bundle(id).await?;
+    if let Some((batch, _)) = read.as_ref().filter(|(batch, counts)| batch.stops(counts)) {
+        stop_documents(scheduler, record_ttl, batch).await?;
+        store.documents_stopped(id, batch.retries).await?;
+        read = store.batch(id).await?;
     }
-    if let Some((bundle, counts)) = read
-        && let Some(outcome) = bundle.outcome(&counts)
-        && !bundle.phase.is_terminal()
+    if let Some((batch, counts)) = read
+        && let Some(outcome) = batch.outcome(&counts)
+        && !batch.phase.is_terminal()
     {
-        end_batch(scheduler, record_ttl, (&bundle, &counts), outcome).await?;
+        end_batch(scheduler, record_ttl, (&batch, &counts), outcome).await?;
     }
     Ok(StepOutcome::Done(()))
 }
@@ -80,9 +80,9 @@ pub(crate) async fn advance_batch<P: SlotAdapters<Store: Store>>(
 async fn stop_documents<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,
-    bundle: &Batch,
+    batch: &Batch,
 ) -> Result<(), TaskError> {
-    let mut pages = std::pin::pin!(pages(scheduler.store, bundle));
+    let mut pages = std::pin::pin!(pages(scheduler.store, batch));
     while let Some(page) = pages.try_next().await? {
         let active = page.into_iter().filter(|document| !document.phase.is_terminal());
         stream::iter(active.map(Ok::<_, TaskError>))
@@ -90,7 +90,7 @@ async fn stop_documents<P: SlotAdapters<Store: Store>>(
                 let id = &document.transfer_id;
                 // Limited to this run, so that a slow call cannot cancel documents of the next
                 // run.
-                let stopped = scheduler.store.request_cancel(id, &bundle.owner, bundle.retries);
+                let stopped = scheduler.store.request_cancel(id, &batch.owner, batch.retries);
                 match stopped.await? {
                     Some(document) => withdraw(scheduler, record_ttl, document).await.map(drop),
                     None => Ok(()),
@@ -105,10 +105,10 @@ async fn stop_documents<P: SlotAdapters<Store: Store>>(
 pub(super) async fn end_batch<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,
-    (bundle, counts): (&Batch, &BatchCounts),
+    (batch, counts): (&Batch, &BatchCounts),
     outcome: Outcome,
 ) -> Result<(), TaskError> {
     let now: Timestamp = scheduler.clock.now();
     let purge_at = saturating_add(now, record_ttl);
-    Ok(scheduler.store.end_batch(bundle, counts, outcome, now, purge_at).await?)
+    Ok(scheduler.store.end_batch(batch, counts, outcome, now, purge_at).await?)
 }

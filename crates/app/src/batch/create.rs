@@ -33,7 +33,7 @@ pub struct NewBatch {
     /// Priority of the documents in the queue.
     pub priority: Priority,
     /// Retention of the delivery; `None` when docferry does not decide it.
-    pub keep_until: Option<Timestamp>,
+    pub retain_until: Option<Timestamp>,
     /// URL that is notified of the end of the batch.
     pub callback: Option<CallbackUrl>,
     /// Policy for the other documents when one fails.
@@ -60,22 +60,22 @@ pub enum Initiated {
 pub async fn initiate_batch<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     settings: InitiateSettings,
-    bundle_id: TransferId,
+    batch_id: TransferId,
     new: NewBatch,
     request: Option<&IdempotencyRecord>,
 ) -> Result<Initiated, TaskError> {
     let (store, now) = (scheduler.store, scheduler.clock.now());
     let trace = trace::current();
     let count = u16::try_from(new.documents.len()).ok().filter(|n| (1..=MAX_DOCUMENTS).contains(n));
-    let bundle = Batch {
+    let batch = Batch {
         schema_version: SCHEMA_VERSION,
-        bundle_id,
+        batch_id,
         owner: new.owner.clone(),
         on_behalf_of: new.on_behalf_of.clone(),
         documents: count.ok_or(FailureCode::Internal)?,
         on_item_error: new.on_item_error,
         created_at: now,
-        keep_until: new.keep_until,
+        retain_until: new.retain_until,
         callback: new.callback.clone(),
         trace: trace.clone(),
         deadline: None,
@@ -88,10 +88,10 @@ pub async fn initiate_batch<P: SlotAdapters<Store: Store>>(
         failure: None,
         failed_documents: 0,
     };
-    let id = &bundle.bundle_id;
+    let id = &batch.batch_id;
     let deadline = saturating_add(now, settings.transfer_deadline);
     let purge_at = saturating_add(deadline, settings.record_ttl);
-    if let CreateResult::Before(request) = store.record_batch(&bundle, request).await? {
+    if let CreateResult::Before(request) = store.record_batch(&batch, request).await? {
         return Ok(Initiated::Before(request));
     }
     let document = |(number, (guid, file_id)): (u16, &(ObjectGuid, Option<FileId>))| {
@@ -102,12 +102,12 @@ pub async fn initiate_batch<P: SlotAdapters<Store: Store>>(
             file_id: *file_id,
             target: new.target.clone(),
             priority: new.priority,
-            keep_until: new.keep_until,
+            retain_until: new.retain_until,
             // Receivers are notified of the end of the whole batch only.
             callback: None,
         };
         let transfer = Transfer::new(id.document(number), new_transfer, now, deadline);
-        Transfer { turn: SlotState::Idle, trace: trace.clone(), ..transfer }
+        Transfer { slot_state: SlotState::Idle, trace: trace.clone(), ..transfer }
     };
     let documents: Vec<Transfer> = (0..).zip(&new.documents).map(document).collect();
     for page in documents.chunks(PAGE) {
@@ -118,7 +118,7 @@ pub async fn initiate_batch<P: SlotAdapters<Store: Store>>(
         let code = error.code.as_str();
         tracing::warn!(bundle.id = id.as_str(), error.code = code, "documents not queued");
     }
-    Ok(Initiated::Promised(Batch { phase: Phase::Uploading, ..bundle }))
+    Ok(Initiated::Promised(Batch { phase: Phase::Uploading, ..batch }))
 }
 
 /// Queues the documents of a batch that was just committed, or stops them if a cancel was
@@ -129,8 +129,8 @@ async fn start_documents<P: SlotAdapters<Store: Store>>(
     id: &TransferId,
     documents: &[Transfer],
 ) -> Result<(), TaskError> {
-    let stored = scheduler.store.bundle(id).await?;
-    if stored.is_some_and(|(bundle, _)| bundle.cancel_requested) {
+    let stored = scheduler.store.batch(id).await?;
+    if stored.is_some_and(|(batch, _)| batch.cancel_requested) {
         return advance_batch(scheduler, record_ttl, id).await.map(drop);
     }
     enqueue(scheduler, documents).await

@@ -19,13 +19,13 @@ pub(crate) const PARALLEL_WRITES: usize = 8;
 /// Returns the documents of a batch as a stream of pages.
 pub(crate) fn pages<'a>(
     store: &'a impl Store,
-    bundle: &'a Batch,
+    batch: &'a Batch,
 ) -> impl futures::Stream<Item = Result<Vec<Transfer>, TaskError>> + 'a {
     stream::try_unfold(0, move |from: u16| async move {
-        if from >= bundle.documents {
+        if from >= batch.documents {
             return Ok(None);
         }
-        let page = store.documents(&bundle.bundle_id, from, PAGE).await?;
+        let page = store.documents(&batch.batch_id, from, PAGE).await?;
         let last = page.last().and_then(|document| document.transfer_id.batch_and_number());
         Ok(last.map(|(_, number)| (page, number.saturating_add(1))))
     })
@@ -37,7 +37,7 @@ pub(crate) async fn enqueue<P: SlotAdapters<Store: Store>>(
     documents: &[Transfer],
 ) -> Result<(), TaskError> {
     let idle = |document: &&Transfer| {
-        document.phase == Phase::Accepted && document.turn == SlotState::Idle
+        document.phase == Phase::Accepted && document.slot_state == SlotState::Idle
     };
     stream::iter(documents.iter().filter(idle).map(Ok::<_, TaskError>))
         .try_for_each_concurrent(PARALLEL_WRITES, async |document| {

@@ -28,11 +28,11 @@ pub(crate) async fn recover_batch<P: SlotAdapters<Store: Store>>(
     id: &TransferId,
 ) -> Result<StepOutcome<()>, TaskError> {
     let (store, now) = (scheduler.store, scheduler.clock.now());
-    let Some((bundle, counts)) = store.bundle(id).await? else { return Ok(StepOutcome::Done(())) };
-    if bundle.phase == Phase::Accepted {
-        if now.duration_since(bundle.created_at) > ABANDONED_AFTER {
+    let Some((batch, counts)) = store.batch(id).await? else { return Ok(StepOutcome::Done(())) };
+    if batch.phase == Phase::Accepted {
+        if now.duration_since(batch.created_at) > ABANDONED_AFTER {
             let outcome = Outcome::Failed(FailureCode::Internal);
-            end_batch(scheduler, record_ttl, (&bundle, &counts), outcome).await?;
+            end_batch(scheduler, record_ttl, (&batch, &counts), outcome).await?;
         }
         return Ok(StepOutcome::Done(()));
     }
@@ -40,7 +40,7 @@ pub(crate) async fn recover_batch<P: SlotAdapters<Store: Store>>(
     if let StepOutcome::RetryLater { .. } = advanced {
         return Ok(advanced);
     }
-    let mut pages = std::pin::pin!(pages(store, &bundle));
+    let mut pages = std::pin::pin!(pages(store, &batch));
     while let Some(page) = pages.try_next().await? {
         enqueue(scheduler, &page).await?;
     }

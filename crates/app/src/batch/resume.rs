@@ -30,15 +30,15 @@ const PARALLEL_RESTARTS: usize = 2;
 pub(crate) async fn resume_documents<P: SlotAdapters<Store: Store>>(
     scheduler: &SlotScheduler<'_, P>,
     record_ttl: SignedDuration,
-    bundle: &Batch,
+    batch: &Batch,
 ) -> Result<StepOutcome<()>, TaskError> {
     let (store, now) = (scheduler.store, scheduler.clock.now());
-    let purge_at = saturating_add(bundle.keep_until.unwrap_or(now), record_ttl);
+    let purge_at = saturating_add(batch.retain_until.unwrap_or(now), record_ttl);
     let mut unsettled = 0_usize;
-    let mut pages = std::pin::pin!(pages(store, bundle));
+    let mut pages = std::pin::pin!(pages(store, batch));
     while let Some(page) = pages.try_next().await? {
         let restarted: Vec<Transfer> = stream::iter(page)
-            .map(|document| restart(store, bundle, document, purge_at, now))
+            .map(|document| restart(store, batch, document, purge_at, now))
             .buffer_unordered(PARALLEL_RESTARTS)
             .try_filter_map(|resumed| {
                 unsettled += usize::from(matches!(resumed, Resumed::Unsettled));
@@ -50,14 +50,14 @@ pub(crate) async fn resume_documents<P: SlotAdapters<Store: Store>>(
             .try_collect()
             .await?;
         // When the batch is canceled, the restarted documents are stopped instead of queued.
-        if !bundle.cancel_requested {
+        if !batch.cancel_requested {
             enqueue(scheduler, &restarted).await?;
         }
     }
     if unsettled > 0 {
         return Ok(StepOutcome::RetryLater { reason: RetryReason::CleanupUnfinished });
     }
-    store.mark_documents_resumed(&bundle.bundle_id, bundle.retries).await?;
+    store.mark_documents_resumed(&batch.batch_id, batch.retries).await?;
     Ok(StepOutcome::Done(()))
 }
 
@@ -74,32 +74,33 @@ enum Resumed {
 /// Restarts a document, unless its delivery is still available.
 async fn restart<S: Store>(
     store: &S,
-    bundle: &Batch,
+    batch: &Batch,
     document: Transfer,
     purge_at: Timestamp,
     now: Timestamp,
 ) -> Result<Resumed, TaskError> {
-    let keep_until = bundle.keep_until.unwrap_or(now);
-    if document.retries >= bundle.retries || !document.phase.is_terminal() {
+    let retain_until = batch.retain_until.unwrap_or(now);
+    if document.retries >= batch.retries || !document.phase.is_terminal() {
         return Ok(Resumed::Unchanged);
     }
-    if document.phase == Phase::Completed && retain_delivery(store, &document, keep_until).await? {
-        store.extend_retention(&document.transfer_id, keep_until, purge_at).await?;
+    if document.phase == Phase::Completed && retain_delivery(store, &document, retain_until).await?
+    {
+        store.extend_retention(&document.transfer_id, retain_until, purge_at).await?;
         return Ok(Resumed::Unchanged);
     }
-    if !document.settled {
+    if !document.closed {
         // A document that had begun is settled by `finalize`.
         if document.pushes > 0 || document.started_at.is_some() {
             return Ok(Resumed::Unsettled);
         }
         // It had not begun, so there is nothing to clean up. It is unsettled because the
         // process that ended it died, or because it was never queued.
-        store.mark_settled(&document.transfer_id, document.attempt).await?;
+        store.mark_closed(&document.transfer_id, document.execution_number).await?;
     }
-    let deadline = bundle.deadline.unwrap_or(keep_until);
-    let next_run = document.clone().for_retry_at(now, deadline, Some(keep_until));
+    let deadline = batch.deadline.unwrap_or(retain_until);
+    let next_run = document.clone().for_retry_at(now, deadline, Some(retain_until));
     // The document may have skipped earlier runs, in which it kept its delivery.
-    let next_run = Transfer { retries: bundle.retries, ..next_run };
+    let next_run = Transfer { retries: batch.retries, ..next_run };
     let started = store
         .restart_transfer(&document, &next_run, saturating_add(now, FIRST_CHECK_DELAY))
         .await?;

@@ -75,11 +75,11 @@ pub async fn publish<P: PublishAdapters>(
     task: &TaskInput,
     deadline: Timestamp,
 ) -> Result<Progress, TaskError> {
-    let transfer = ports.store.claim(&task.transfer_id, task.attempt).await?;
+    let transfer = ports.store.claim(&task.transfer_id, task.execution_number).await?;
     if transfer.delivery.is_some() {
         return Ok(Progress::Done);
     }
-    ensure_active(&transfer, task.attempt, ports.clock.now())?;
+    ensure_active(&transfer, task.execution_number, ports.clock.now())?;
     if transfer.needs_source() {
         return Ok(Progress::SourceLost);
     }
@@ -171,10 +171,11 @@ impl<P: PublishAdapters> Run<'_, P> {
             })
             .buffer_unordered(self.ports.settings.parallel_parts.max(1));
         let mut sending = std::pin::pin!(sending);
-        let mut pace = self.transfer.checkpoint.as_ref().and_then(|checkpoint| checkpoint.pace);
+        let mut throughput =
+            self.transfer.checkpoint.as_ref().and_then(|checkpoint| checkpoint.throughput);
         while let Some(part) = sending.try_next().await? {
             stored.insert(part.number, part);
-            self.checkpoint(stored.values().map(|part| part.size).sum(), &mut pace).await?;
+            self.checkpoint(stored.values().map(|part| part.size).sum(), &mut throughput).await?;
             if self.ports.clock.now() >= self.stop_at && stored.len() < count as usize {
                 return Ok(false);
             }
@@ -227,21 +228,21 @@ impl<P: PublishAdapters> Run<'_, P> {
     async fn checkpoint(
         &self,
         offset: u64,
-        pace: &mut Option<Throughput>,
+        throughput: &mut Option<Throughput>,
     ) -> Result<(), TaskError> {
-        *pace = Some(Throughput::next(*pace, self.ports.clock.now(), offset));
+        *throughput = Some(Throughput::next(*throughput, self.ports.clock.now(), offset));
         let checkpoint = Checkpoint {
             offset,
             hash: SourceHash::default().state(),
             fragment_bytes: self.part_bytes(),
             sessions: 1,
-            fresh_session: false,
-            tally: UploadCounters::default(),
-            putting_until: None,
+            replaced_for_last_fragment: false,
+            counters: UploadCounters::default(),
+            put_lease_until: None,
             numbering: false,
             number: 0,
-            answered: None,
-            pace: *pace,
+            completed_item_id: None,
+            throughput: *throughput,
         };
         let Transfer { transfer_id, epoch, .. } = &self.transfer;
         let ack = self.ports.store.checkpoint(transfer_id, *epoch, &checkpoint).await?;
@@ -260,7 +261,7 @@ impl<P: PublishAdapters> Run<'_, P> {
             name: source.name.clone(),
             mime: source.mime.clone(),
             written_at: self.ports.clock.now(),
-            keep_until: transfer.retained_until(),
+            retain_until: transfer.retained_until(),
         };
         self.ports.store.put_artifact(&artifact).await?;
         let delivery = Artifact { key: key.clone(), size: source.size }.into();

@@ -40,8 +40,9 @@ pub(super) async fn close_upload<P: FinishAdapters>(
     let in_time = || ports.clock.now() < transfer.must_end_by();
     let closing = async {
         // A PUT cannot be aborted. While one may be in flight, it is too early to check.
-        let putting_until = transfer.checkpoint.as_ref().and_then(|stored| stored.putting_until);
-        if putting_until.is_some_and(|until| until > ports.clock.now()) {
+        let put_lease_until =
+            transfer.checkpoint.as_ref().and_then(|stored| stored.put_lease_until);
+        if put_lease_until.is_some_and(|until| until > ports.clock.now()) {
             return Ok(StepOutcome::RetryLater { reason: RetryReason::PutInFlight });
         }
         let session = ports.store.session(&task.transfer_id).await?;
@@ -152,7 +153,7 @@ async fn record_if_delivered<P: FinishAdapters>(
         return Ok(DestinationCheck::Certain);
     }
     let found = find_all_numbered(ports.drive, &destination, candidate_numbers(checkpoint)).await?;
-    let last_byte = match checkpoint.and_then(|stored| stored.answered.as_deref()) {
+    let last_byte = match checkpoint.and_then(|stored| stored.completed_item_id.as_deref()) {
         Some(item) => LastByte::Answered(Some(item)),
         None => LastByte::Unanswered,
     };
@@ -195,8 +196,8 @@ fn candidate_numbers(checkpoint: Option<&Checkpoint>) -> Range<u32> {
 
 /// Returns whether the drive may still be computing the hash of the bytes that were sent last.
 fn is_hash_expected(transfer: &Transfer, now: Timestamp) -> bool {
-    let pace = transfer.checkpoint.as_ref().and_then(|stored| stored.pace);
+    let throughput = transfer.checkpoint.as_ref().and_then(|stored| stored.throughput);
     let arrived = transfer.object.as_ref().map(|object| object.arrived_at);
-    let sent = pace.map(|pace| pace.at).or(arrived);
+    let sent = throughput.map(|throughput| throughput.at).or(arrived);
     sent.is_some_and(|sent| now < saturating_add(sent, HASH_WAIT)) && now < transfer.must_end_by()
 }

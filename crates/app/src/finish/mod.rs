@@ -56,7 +56,7 @@ pub async fn finalize<P: FinishAdapters>(
     scheduler.fill_slots_best_effort(transfer.pool).await;
     // Returned only after the clean-up below, which the batch may be waiting for.
     let advanced = match task.transfer_id.batch_and_number() {
-        Some((bundle, _)) => advance_batch(scheduler, settings.record_ttl, &bundle).await,
+        Some((batch, _)) => advance_batch(scheduler, settings.record_ttl, &batch).await,
         None => Ok(StepOutcome::Done(())),
     };
     match transfer.target {
@@ -65,13 +65,13 @@ pub async fn finalize<P: FinishAdapters>(
         Target::Onedrive(_) => close_session(ports, task, &transfer).await?,
         Target::Download(_) => withdraw_artifact(ports, &transfer).await?,
     }
-    let (id, attempt) = (&task.transfer_id, transfer.attempt);
+    let (id, execution_number) = (&task.transfer_id, transfer.execution_number);
     if release_source(ports, settings, &transfer).await? {
         let purge_at = saturating_add(ports.clock.now(), settings.record_ttl);
-        ports.store.mark_cleaned_up(id, attempt, purge_at).await?;
+        ports.store.mark_cleaned_up(id, execution_number, purge_at).await?;
     } else {
-        if !transfer.settled {
-            ports.store.mark_settled(id, attempt).await?;
+        if !transfer.closed {
+            ports.store.mark_closed(id, execution_number).await?;
         }
         let next = next_check(&transfer, ports.clock.now());
         ports.store.reschedule(&WorkItem::Transfer(id.clone()), next).await?;
@@ -107,7 +107,8 @@ async fn end_transfer<P: FinishAdapters>(
     if stopped_by.is_some_and(|name| superseded.iter().any(|code| code.as_str() == name)) {
         return Ok(StepOutcome::Done(transfer));
     }
-    let is_active = |t: &Transfer| !t.phase.is_terminal() && t.attempt == task.attempt;
+    let is_active =
+        |t: &Transfer| !t.phase.is_terminal() && t.execution_number == task.execution_number;
     let mut unverified = None;
     if is_active(&transfer) && transfer.delivery.is_none() {
         let reason = match Outcome::decide(&transfer, stopped_by) {
@@ -115,7 +116,7 @@ async fn end_transfer<P: FinishAdapters>(
             Outcome::Canceled | Outcome::Completed => FailureCode::Canceled,
         };
         // From here on nothing new begins; a delivery in progress may still complete.
-        transfer = match ports.store.begin_ending(id, task.attempt, reason).await {
+        transfer = match ports.store.begin_ending(id, task.execution_number, reason).await {
             Ok(transfer) => transfer,
             Err(WriteError::Ended) => load(ports.store, task).await?,
             Err(error) => return Err(error.into()),

@@ -63,7 +63,7 @@ async fn release<P: FinishAdapters>(
     let arrived = source.is_some() && transfer.object.is_some();
     let is_ours = arrived || own_object_exists().await?;
     let until = saturating_add(now, DELETION_LEASE);
-    let release = ports.store.release_key(id, transfer.attempt, key, now, until).await?;
+    let release = ports.store.release_key(id, transfer.execution_number, key, now, until).await?;
     let must_delete = match release {
         Release::Last => is_ours,
         // Other transfers use the key, or it was released before and an object has arrived

@@ -69,17 +69,17 @@ pub async fn terminate<P: SlotAdapters<Store: Store>>(
         };
         tracing::info!(transfer.id = id.as_str(), "cancel requested");
         let ended = Box::pin(withdraw(scheduler, record_ttl, transfer)).await?;
-        Ok::<_, TaskError>(id.batch_and_number().filter(|_| ended).map(|(bundle, _)| bundle))
+        Ok::<_, TaskError>(id.batch_and_number().filter(|_| ended).map(|(batch, _)| batch))
     };
-    let bundles: Vec<Option<TransferId>> =
+    let batches: Vec<Option<TransferId>> =
         stream::iter(ids).map(stop).buffer_unordered(PARALLEL_WRITES).try_collect().await?;
-    let bundles: BTreeSet<_> = bundles.into_iter().flatten().collect();
+    let batches: BTreeSet<_> = batches.into_iter().flatten().collect();
     // A transfer that was ended here may be the last one that its batch was waiting for.
-    for bundle in bundles {
-        if let Err(error) = Box::pin(advance_batch(scheduler, record_ttl, &bundle)).await {
+    for batch in batches {
+        if let Err(error) = Box::pin(advance_batch(scheduler, record_ttl, &batch)).await {
             // All cancel requests are recorded; `sweep` advances the batch later.
             let code = error.code.as_str();
-            tracing::warn!(bundle.id = bundle.as_str(), error.code = code, "batch not advanced");
+            tracing::warn!(bundle.id = batch.as_str(), error.code = code, "batch not advanced");
         }
     }
     Ok(())

@@ -60,7 +60,7 @@ pub async fn initiate_job<P: SlotAdapters<Store: Store>>(
     };
     let now = scheduler.clock.now();
     let job_id = if new.is_single { new_id(now) } else { new_batch_id(now) };
-    let job = Promised { job_id, keep_until: saturating_add(now, settings.job_ttl) };
+    let job = Promised { job_id, retain_until: saturating_add(now, settings.job_ttl) };
     let name = new.name.clone();
     let record = build_record(settings.initiate, new, documents, &job, now);
     record_idempotent(scheduler, settings.initiate, &record, name.as_ref(), &job).await
@@ -75,7 +75,7 @@ fn build_record(
     now: Timestamp,
 ) -> Wanted {
     let NewJob { owner, on_behalf_of, target, priority, on_item_error, callback, .. } = new;
-    let keep_until = Some(job.keep_until);
+    let retain_until = Some(job.retain_until);
     if new.is_single
         && let Some((object_guid, file_id)) = documents.pop()
     {
@@ -86,7 +86,7 @@ fn build_record(
             file_id,
             target,
             priority,
-            keep_until,
+            retain_until,
             callback,
         };
         return Wanted::One(Box::new(new_transfer(settings, job.job_id.clone(), request, now)));
@@ -97,7 +97,7 @@ fn build_record(
         documents,
         target,
         priority,
-        keep_until,
+        retain_until,
         callback,
         on_item_error,
     }))

@@ -18,7 +18,7 @@ pub enum Job {
     /// A job of many documents.
     Many {
         /// The batch.
-        bundle: Box<Batch>,
+        batch: Box<Batch>,
         /// Counts of its documents that have ended.
         counts: BatchCounts,
         /// Its documents, if they were read.
@@ -32,7 +32,7 @@ impl Job {
     pub const fn phase(&self) -> Phase {
         match self {
             Self::One(transfer) => transfer.phase,
-            Self::Many { bundle, .. } => bundle.phase,
+            Self::Many { batch, .. } => batch.phase,
         }
     }
 
@@ -40,8 +40,8 @@ impl Job {
     #[must_use]
     pub fn state(&self, now: Timestamp) -> JobState {
         match self {
-            Self::One(transfer) => JobState::of(transfer.phase, transfer.keep_until, now),
-            Self::Many { bundle, .. } => JobState::of(bundle.phase, bundle.keep_until, now),
+            Self::One(transfer) => JobState::of(transfer.phase, transfer.retain_until, now),
+            Self::Many { batch, .. } => JobState::of(batch.phase, batch.retain_until, now),
         }
     }
 
@@ -67,21 +67,21 @@ impl Job {
     pub const fn retries(&self) -> u32 {
         match self {
             Self::One(transfer) => transfer.retries,
-            Self::Many { bundle, .. } => bundle.retries,
+            Self::Many { batch, .. } => batch.retries,
         }
     }
 
     fn owner(&self) -> &str {
         match self {
             Self::One(transfer) => &transfer.owner,
-            Self::Many { bundle, .. } => &bundle.owner,
+            Self::Many { batch, .. } => &batch.owner,
         }
     }
 
     fn is_shown(&self, record_ttl: SignedDuration, owner: &str, now: Timestamp) -> bool {
         let ended_at = match self {
             Self::One(transfer) => transfer.ended_at,
-            Self::Many { bundle, .. } => bundle.ended_at,
+            Self::Many { batch, .. } => batch.ended_at,
         };
         self.owner() == owner && is_retained(ended_at, record_ttl, now)
     }
@@ -130,7 +130,7 @@ pub async fn job_of<S: TransferStore + BatchStore>(
     let job = match one_of(store, id).await? {
         Some(one) => Some(one),
         None => store.batch_with_documents(id, MAX_DOCUMENTS).await?.map(
-            |(bundle, counts, documents)| Job::Many { bundle: Box::new(bundle), counts, documents },
+            |(batch, counts, documents)| Job::Many { batch: Box::new(batch), counts, documents },
         ),
     };
     Ok(job.filter(|job| job.is_shown(record_ttl, owner, clock.now())))
@@ -149,8 +149,8 @@ pub(crate) async fn job_without_documents<S: TransferStore + BatchStore>(
 ) -> Result<Option<Job>, StoreError> {
     let job = match one_of(store, id).await? {
         Some(one) => Some(one),
-        None => store.bundle(id).await?.map(|(bundle, counts)| Job::Many {
-            bundle: Box::new(bundle),
+        None => store.batch(id).await?.map(|(batch, counts)| Job::Many {
+            batch: Box::new(batch),
             counts,
             documents: Vec::new(),
         }),

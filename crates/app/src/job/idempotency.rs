@@ -28,7 +28,7 @@ pub async fn initiate_idempotent<P: SlotAdapters<Store: Store>>(
 ) -> Result<Promised, JobRejection> {
     let now = scheduler.clock.now();
     let job =
-        Promised { job_id: new_id(now), keep_until: saturating_add(now, settings.record_ttl) };
+        Promised { job_id: new_id(now), retain_until: saturating_add(now, settings.record_ttl) };
     let new_record = Wanted::One(Box::new(new_transfer(settings, job.job_id.clone(), new, now)));
     record_idempotent(scheduler, settings, &new_record, Some(name), &job).await
 }
@@ -52,7 +52,7 @@ pub(super) async fn record_idempotent<P: SlotAdapters<Store: Store>>(
         key,
         fingerprint,
         job_id: job.job_id.clone(),
-        keep_until: job.keep_until,
+        retain_until: job.retain_until,
     });
     // Two rounds: if the first request with the key was abandoned, its idempotency record is
     // deleted and the key is used for this request.
@@ -91,17 +91,17 @@ async fn first_response(
     name: Option<&IdempotencyKey>,
     existing: &IdempotencyRecord,
 ) -> Result<Option<Promised>, JobRejection> {
-    let batch = store.bundle(&existing.job_id).await.map_err(TaskError::from)?;
-    if batch.as_ref().is_some_and(|(bundle, counts)| bundle.was_abandoned(counts)) {
+    let batch = store.batch(&existing.job_id).await.map_err(TaskError::from)?;
+    if batch.as_ref().is_some_and(|(batch, counts)| batch.was_abandoned(counts)) {
         return Ok(None);
     }
     if name.is_some_and(|name| name.fingerprint != existing.fingerprint) {
         return Err(JobRejection::KeyReused);
     }
-    if batch.is_some_and(|(bundle, _)| bundle.phase == Phase::Accepted) {
+    if batch.is_some_and(|(batch, _)| batch.phase == Phase::Accepted) {
         return Err(JobRejection::Pending);
     }
-    Ok(Some(Promised { job_id: existing.job_id.clone(), keep_until: existing.keep_until }))
+    Ok(Some(Promised { job_id: existing.job_id.clone(), retain_until: existing.retain_until }))
 }
 
 /// Records the job. Returns the idempotency record of an earlier request with that key, if
@@ -118,8 +118,8 @@ async fn record<P: SlotAdapters<Store: Store>>(
             CreateResult::Before(existing) => Some(existing),
             CreateResult::Done | CreateResult::SlotsChanged => None,
         },
-        Wanted::Many(bundle) => {
-            let (id, many) = (job.job_id.clone(), (**bundle).clone());
+        Wanted::Many(batch) => {
+            let (id, many) = (job.job_id.clone(), (**batch).clone());
             match initiate_batch(scheduler, settings, id, many, request).await? {
                 Initiated::Promised(_) => None,
                 Initiated::Before(existing) => Some(existing),

@@ -61,23 +61,23 @@ pub async fn retry_job<P: SlotAdapters<Store: Store>>(
     if !job.state(now).can_be_retried() {
         return Ok(RetryResult::NotEnded);
     }
-    if matches!(&job, Job::Many { bundle, counts, .. } if bundle.was_abandoned(counts)) {
+    if matches!(&job, Job::Many { batch, counts, .. } if batch.was_abandoned(counts)) {
         return Ok(RetryResult::Abandoned);
     }
     if retries >= max_retries {
         return Ok(RetryResult::RetriesExhausted);
     }
-    let keep_until = saturating_add(now, settings.job_ttl);
+    let retain_until = saturating_add(now, settings.job_ttl);
     let started = match &job {
         Job::One(read) => {
             let deadline = saturating_add(now, settings.initiate.transfer_deadline);
-            let next_run = (**read).clone().for_retry_at(now, deadline, Some(keep_until));
-            read.settled && start_run(scheduler, read, &next_run).await?
+            let next_run = (**read).clone().for_retry_at(now, deadline, Some(retain_until));
+            read.closed && start_run(scheduler, read, &next_run).await?
         }
-        Job::Many { bundle, .. } => {
+        Job::Many { batch, .. } => {
             let due = saturating_add(now, FIRST_CHECK_DELAY);
             let deadline = saturating_add(now, settings.initiate.transfer_deadline);
-            scheduler.store.resume_batch(bundle, keep_until, deadline, due).await?
+            scheduler.store.resume_batch(batch, retain_until, deadline, due).await?
         }
     };
     if !started {
@@ -91,7 +91,7 @@ pub async fn retry_job<P: SlotAdapters<Store: Store>>(
     }
     // Counts the first run and this one.
     let attempts = retries.saturating_add(2);
-    Ok(RetryResult::Promised { job: Promised { job_id: id.clone(), keep_until }, attempts })
+    Ok(RetryResult::Promised { job: Promised { job_id: id.clone(), retain_until }, attempts })
 }
 
 /// Records the next run of a transfer and grants free slots.

@@ -30,7 +30,7 @@ pub struct Promised {
     /// Id of the job, for polling its state.
     pub job_id: TransferId,
     /// End of the retention of the job and its delivery.
-    pub keep_until: Timestamp,
+    pub retain_until: Timestamp,
 }
 
 /// Why a job was not accepted.

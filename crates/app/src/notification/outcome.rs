@@ -20,7 +20,7 @@ pub async fn notify(
     record: &OutcomeRecord,
 ) -> Result<(), TaskError> {
     queue.send(record).await?;
-    Ok(outbox.told(&record.transfer_id, record.attempt).await?)
+    Ok(outbox.told(&record.transfer_id, record.execution_number).await?)
 }
 
 /// Puts a webhook notification into the queue of the function `webhook`, and removes it from
@@ -35,5 +35,5 @@ pub async fn forward(
     notice: &WebhookNotification,
 ) -> Result<(), TaskError> {
     queue.queue_notification(notice).await?;
-    Ok(notices.remove_queued_notification(&notice.job_id, notice.attempt).await?)
+    Ok(notices.remove_queued_notification(&notice.job_id, notice.end_number).await?)
 }

@@ -109,7 +109,7 @@ pub trait Artifacts: Send + Sync {
 /// retention, and a retention never decreases.
 pub trait ArtifactStore: Send + Sync {
     /// Records an object that its transfer has not delivered yet, retained at least until
-    /// [`ArtifactRecord::keep_until`]. Repeating the call never shortens the retention, and
+    /// [`ArtifactRecord::retain_until`]. Repeating the call never shortens the retention, and
     /// does not revive an artifact that is being removed.
     fn put_artifact(
         &self,

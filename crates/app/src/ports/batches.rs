@@ -18,13 +18,13 @@ pub trait BatchStore: Send + Sync {
     /// Adds a new batch that is not committed yet. The call can be repeated.
     fn record_batch(
         &self,
-        bundle: &Batch,
+        batch: &Batch,
         request: Option<&IdempotencyRecord>,
     ) -> impl Future<Output = Result<CreateResult, StoreError>> + Send;
 
     /// Does the same for a request without an idempotency key.
-    fn create_batch(&self, bundle: &Batch) -> impl Future<Output = Result<(), StoreError>> + Send {
-        async move { self.record_batch(bundle, None).await.map(drop) }
+    fn create_batch(&self, batch: &Batch) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async move { self.record_batch(batch, None).await.map(drop) }
     }
 
     /// Adds documents of a batch: they hold no slot and are not queued yet. Existing ones are
@@ -40,7 +40,7 @@ pub trait BatchStore: Send + Sync {
     fn commit_batch(&self, id: &TransferId) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Returns the batch and its counts; `None` when there is none.
-    fn bundle(
+    fn batch(
         &self,
         id: &TransferId,
     ) -> impl Future<Output = Result<Option<(Batch, BatchCounts)>, StoreError>> + Send;

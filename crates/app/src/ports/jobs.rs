@@ -46,7 +46,7 @@ impl HistoryEntry {
     pub fn place(&self) -> JobPosition {
         let (created_at, id) = match self {
             Self::One(transfer) => (transfer.created_at, &transfer.transfer_id),
-            Self::Many(bundle) => (bundle.created_at, &bundle.bundle_id),
+            Self::Many(batch) => (batch.created_at, &batch.batch_id),
         };
         JobPosition { created_ms: created_at.as_millisecond(), id: id.clone() }
     }
@@ -55,8 +55,8 @@ impl HistoryEntry {
     #[must_use]
     pub fn state(&self, now: Timestamp) -> JobState {
         match self {
-            Self::One(transfer) => JobState::of(transfer.phase, transfer.keep_until, now),
-            Self::Many(bundle) => JobState::of(bundle.phase, bundle.keep_until, now),
+            Self::One(transfer) => JobState::of(transfer.phase, transfer.retain_until, now),
+            Self::Many(batch) => JobState::of(batch.phase, batch.retain_until, now),
         }
     }
 
@@ -65,7 +65,7 @@ impl HistoryEntry {
     pub const fn ended_at(&self) -> Option<Timestamp> {
         match self {
             Self::One(transfer) => transfer.ended_at,
-            Self::Many(bundle) => bundle.ended_at,
+            Self::Many(batch) => batch.ended_at,
         }
     }
 
@@ -74,7 +74,7 @@ impl HistoryEntry {
     pub const fn person(&self) -> Option<&Person> {
         match self {
             Self::One(transfer) => transfer.on_behalf_of.as_ref(),
-            Self::Many(bundle) => bundle.on_behalf_of.as_ref(),
+            Self::Many(batch) => batch.on_behalf_of.as_ref(),
         }
     }
 }
@@ -123,12 +123,12 @@ pub trait JobStore: Send + Sync {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Starts another run of a batch that has ended: sets [`Batch::resuming`], its retention
-    /// to `keep_until` and the deadline of its documents to `deadline`. The batch is due for
+    /// to `retain_until` and the deadline of its documents to `deadline`. The batch is due for
     /// the sweeper at `due`. Returns `false` when it has changed since it was `read`.
     fn resume_batch(
         &self,
         read: &Batch,
-        keep_until: Timestamp,
+        retain_until: Timestamp,
         deadline: Timestamp,
         due: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
@@ -141,12 +141,12 @@ pub trait JobStore: Send + Sync {
         retries: u32,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Extends the retention of an ended transfer's delivery to `keep_until`. The store may
+    /// Extends the retention of an ended transfer's delivery to `retain_until`. The store may
     /// delete its record after `purge_at`, not before.
     fn extend_retention(
         &self,
         id: &TransferId,
-        keep_until: Timestamp,
+        retain_until: Timestamp,
         purge_at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 

@@ -15,18 +15,18 @@ pub const OUTBOX_RESEND_DELAY: jiff::SignedDuration = jiff::SignedDuration::from
 /// Outcome records that were not sent yet. Only the transaction that ends a transfer adds a
 /// record.
 pub trait Outbox: Send + Sync {
-    /// Returns the record of an execution (`attempt`); `None` when it was already sent.
+    /// Returns the record of an execution (`execution_number`); `None` when it was already sent.
     fn outcome(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
     ) -> impl Future<Output = Result<Option<OutcomeRecord>, StoreError>> + Send;
 
     /// Removes a record that was sent. The call can be repeated.
     fn told(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Returns at most `limit` records that are older than [`OUTBOX_RESEND_DELAY`], oldest first. The

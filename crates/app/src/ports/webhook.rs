@@ -12,19 +12,19 @@ use super::{QueueError, StoreError};
 /// Webhook notifications that were not put into the queue yet. The transaction that ends a job
 /// adds one, separate from the outcome record.
 pub trait NotificationOutbox: Send + Sync {
-    /// Returns the notification of one end of a job (`attempt`); `None` when it was already
+    /// Returns the notification of one end of a job (`execution_number`); `None` when it was already
     /// queued.
     fn notice(
         &self,
         job: &TransferId,
-        attempt: u32,
+        execution_number: u32,
     ) -> impl Future<Output = Result<Option<WebhookNotification>, StoreError>> + Send;
 
     /// Removes a notification that was queued. The call can be repeated.
     fn remove_queued_notification(
         &self,
         job: &TransferId,
-        attempt: u32,
+        execution_number: u32,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Returns at most `limit` notifications that are older than

@@ -39,13 +39,13 @@ pub trait Workflow: Send + Sync {
     fn start(
         &self,
         transfer: &TransferId,
-        attempt: u32,
+        execution_number: u32,
     ) -> impl Future<Output = Result<Start, WorkflowError>> + Send;
 
     /// Returns the status of the execution `{transfer}-{attempt}`.
     fn look(
         &self,
         transfer: &TransferId,
-        attempt: u32,
+        execution_number: u32,
     ) -> impl Future<Output = Result<Execution, WorkflowError>> + Send;
 }

@@ -138,16 +138,16 @@ pub async fn sweep<P: FinishAdapters>(
     sweeper.swept.forwarded +=
         send_unsent_notifications(ports, queues.webhook, settings.batch, tenths(2)).await?;
     let due = ports.store.unfinished(started_at, settings.batch.saturating_mul(READ_AHEAD)).await?;
-    let (mut transfers, mut bundles) = (Vec::new(), Vec::new());
+    let (mut transfers, mut batches) = (Vec::new(), Vec::new());
     for due in due {
         match due {
             WorkItem::Transfer(id) => transfers.push(id),
-            WorkItem::Batch(id) => bundles.push(id),
+            WorkItem::Batch(id) => batches.push(id),
             WorkItem::Artifact(_) => {}
         }
     }
     let ended = sweeper.recover(transfers, tenths(6)).await;
-    sweeper.advance(bundles, tenths(7)).await;
+    sweeper.advance(batches, tenths(7)).await;
     sweeper.clean_up(ended, tenths(8)).await;
     sweeper.expire(stop_at).await?;
     Ok(sweeper.swept)
@@ -310,7 +310,7 @@ async fn reclaim(
             read => read?,
         };
         let holds =
-            transfer.is_some_and(|t| t.turn == SlotState::Holding && !t.phase.is_terminal());
+            transfer.is_some_and(|t| t.slot_state == SlotState::Holding && !t.phase.is_terminal());
         if !holds && store.reclaim(pool, holder).await? {
             tracing::warn!(transfer.id = holder.as_str(), "slot reclaimed");
             freed += 1;

@@ -35,11 +35,11 @@ pub(super) async fn tell<P: FinishAdapters>(
     until: Timestamp,
 ) -> Result<usize, TaskError> {
     let mut sent = 0;
-    for (id, attempt) in ports.store.unsent(ports.clock.now(), limit).await? {
+    for (id, execution_number) in ports.store.unsent(ports.clock.now(), limit).await? {
         if ports.clock.now() >= until {
             break;
         }
-        let Some(record) = readable(&id, ports.store.outcome(&id, attempt).await)? else {
+        let Some(record) = readable(&id, ports.store.outcome(&id, execution_number).await)? else {
             continue;
         };
         if let Err(error) = notify(ports.store, queue, &record).await {
@@ -60,11 +60,14 @@ pub(super) async fn send_unsent_notifications<P: FinishAdapters>(
     until: Timestamp,
 ) -> Result<usize, TaskError> {
     let mut forwarded = 0;
-    for (id, attempt) in ports.store.unsent_notifications(ports.clock.now(), limit).await? {
+    for (id, execution_number) in ports.store.unsent_notifications(ports.clock.now(), limit).await?
+    {
         if ports.clock.now() >= until {
             break;
         }
-        let Some(notice) = readable(&id, ports.store.notice(&id, attempt).await)? else { continue };
+        let Some(notice) = readable(&id, ports.store.notice(&id, execution_number).await)? else {
+            continue;
+        };
         if let Err(error) = forward(ports.store, queue, &notice).await {
             let code = error.code.as_str();
             tracing::warn!(job.id = id.as_str(), error.code = code, "notification not queued");

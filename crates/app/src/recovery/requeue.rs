@@ -17,12 +17,12 @@ pub enum Requeued {
     /// The execution had ended; the next execution was started.
     Next {
         /// Number of the new execution.
-        attempt: u32,
+        execution_number: u32,
     },
     /// There was no execution; the current one was started.
     Started {
         /// Number of the execution that was started.
-        attempt: u32,
+        execution_number: u32,
     },
 }
 
@@ -78,26 +78,27 @@ pub async fn requeue(
 ) -> Result<Requeued, RequeueError> {
     let transfer = store.get(id).await?.ok_or(RequeueError::NotFound)?;
     ensure_unfinished(&transfer)?;
-    let attempt = transfer.attempt;
-    match workflow.look(id, attempt).await? {
-        Execution::Running => Err(RequeueError::Running(attempt)),
+    let execution_number = transfer.execution_number;
+    match workflow.look(id, execution_number).await? {
+        Execution::Running => Err(RequeueError::Running(execution_number)),
         Execution::Missing
-            if transfer.phase == Phase::Accepted && transfer.turn != SlotState::Holding =>
+            if transfer.phase == Phase::Accepted && transfer.slot_state != SlotState::Holding =>
         {
             Err(RequeueError::Queued)
         }
         Execution::Missing => {
-            start(workflow, id, attempt).await?;
-            Ok(Requeued::Started { attempt })
+            start(workflow, id, execution_number).await?;
+            Ok(Requeued::Started { execution_number })
         }
         Execution::Closed => {
-            let next = store.next_execution(id, attempt).await.map_err(|error| match error {
-                WriteError::Store(error) => error.into(),
-                WriteError::Ended | WriteError::Superseded => RequeueError::Overtaken,
-                WriteError::NotFound => RequeueError::NotFound,
-            })?;
-            start(workflow, id, next.attempt).await?;
-            Ok(Requeued::Next { attempt: next.attempt })
+            let next =
+                store.next_execution(id, execution_number).await.map_err(|error| match error {
+                    WriteError::Store(error) => error.into(),
+                    WriteError::Ended | WriteError::Superseded => RequeueError::Overtaken,
+                    WriteError::NotFound => RequeueError::NotFound,
+                })?;
+            start(workflow, id, next.execution_number).await?;
+            Ok(Requeued::Next { execution_number: next.execution_number })
         }
     }
 }
@@ -115,9 +116,9 @@ fn ensure_unfinished(transfer: &Transfer) -> Result<(), RequeueError> {
 async fn start(
     workflow: &impl Workflow,
     id: &TransferId,
-    attempt: u32,
+    execution_number: u32,
 ) -> Result<(), RequeueError> {
-    match workflow.start(id, attempt).await? {
+    match workflow.start(id, execution_number).await? {
         Start::Running => Ok(()),
         Start::Closed => Err(RequeueError::Overtaken),
     }

@@ -19,7 +19,8 @@ impl<P: FinishAdapters> Sweeper<'_, P> {
     /// Restarts or ends a transfer that has not ended.
     pub(super) async fn recover_transfer(&self, transfer: &Transfer) -> Result<Done, TaskError> {
         let (store, workflow) = (self.ports.store, self.scheduler.workflow);
-        let (id, attempt, now) = (&transfer.transfer_id, transfer.attempt, self.ports.clock.now());
+        let (id, execution_number, now) =
+            (&transfer.transfer_id, transfer.execution_number, self.ports.clock.now());
         let last_moment = saturating_add(transfer.must_end_by(), self.settings.overtime);
         if now >= last_moment {
             return self.end(transfer, Some(FailureCode::DeadlineExceeded)).await;
@@ -28,7 +29,7 @@ impl<P: FinishAdapters> Sweeper<'_, P> {
             transfer.delivery.is_some() || transfer.ending.is_some() || transfer.cancel_requested;
         // The transfer waits for its first slot, so it has no execution that could have died.
         // Queue it again, in case its queue entry is missing.
-        if transfer.phase == Phase::Accepted && transfer.turn != SlotState::Holding {
+        if transfer.phase == Phase::Accepted && transfer.slot_state != SlotState::Holding {
             if stops {
                 return self.end(transfer, None).await;
             }
@@ -38,12 +39,12 @@ impl<P: FinishAdapters> Sweeper<'_, P> {
                 Err(error) => Err(error.into()),
             };
         }
-        match workflow.look(id, attempt).await? {
+        match workflow.look(id, execution_number).await? {
             Execution::Running => Ok(Done::Left(last_moment.min(self.look_again()))),
             // The transfer was being ended, or only its ending is missing.
             Execution::Missing | Execution::Closed if stops => self.end(transfer, None).await,
             // The record was written, but the start of the execution was lost.
-            Execution::Missing => start(workflow, id, attempt, now).await,
+            Execution::Missing => start(workflow, id, execution_number, now).await,
             Execution::Closed if transfer.executions() < self.settings.max_attempts => {
                 restart(store, workflow, transfer, now).await
             }
@@ -57,8 +58,10 @@ impl<P: FinishAdapters> Sweeper<'_, P> {
         transfer: &Transfer,
         failure: Option<FailureCode>,
     ) -> Result<Done, TaskError> {
-        let task =
-            TaskInput { transfer_id: transfer.transfer_id.clone(), attempt: transfer.attempt };
+        let task = TaskInput {
+            transfer_id: transfer.transfer_id.clone(),
+            execution_number: transfer.execution_number,
+        };
         let name = failure.map(FailureCode::as_str);
         let settings = self.settings.finalize;
         match finalize(self.ports, self.scheduler, settings, &task, name).await? {
@@ -79,8 +82,8 @@ async fn restart(
     transfer: &Transfer,
     now: Timestamp,
 ) -> Result<Done, TaskError> {
-    match store.next_execution(&transfer.transfer_id, transfer.attempt).await {
-        Ok(next) => start(workflow, &next.transfer_id, next.attempt, now).await,
+    match store.next_execution(&transfer.transfer_id, transfer.execution_number).await {
+        Ok(next) => start(workflow, &next.transfer_id, next.execution_number, now).await,
         // The transfer has ended meanwhile, or another sweep restarted it first.
         Err(WriteError::Ended) => Ok(Done::Left(saturating_add(now, NEXT_SWEEP))),
         Err(error) => Err(error.into()),
@@ -91,10 +94,10 @@ async fn restart(
 async fn start(
     workflow: &impl Workflow,
     id: &TransferId,
-    attempt: u32,
+    execution_number: u32,
     now: Timestamp,
 ) -> Result<Done, TaskError> {
-    match workflow.start(id, attempt).await? {
+    match workflow.start(id, execution_number).await? {
         Start::Running => Ok(Done::Started),
         // The execution has already ended; the next sweep handles its result.
         Start::Closed => Ok(Done::Left(saturating_add(now, NEXT_SWEEP))),

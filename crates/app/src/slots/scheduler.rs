@@ -58,8 +58,8 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
             SlotAllocator::new(self.limits.of(pool), &slots).admits(&transfer.queue_entry());
         if admits && self.store.queue(pool, None, 1).await?.is_empty() {
             let holding = Transfer {
-                turn: SlotState::Holding,
-                admitted_at: Some(self.clock.now()),
+                slot_state: SlotState::Holding,
+                slot_granted_at: Some(self.clock.now()),
                 ..transfer.clone()
             };
             let entry = Entry { request, slot: Some(slots.version) };
@@ -164,7 +164,8 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
     async fn start_if_accepted(&self, id: &TransferId) {
         match self.store.get(id).await {
             Ok(Some(transfer))
-                if transfer.phase == Phase::Accepted && transfer.turn == SlotState::Holding =>
+                if transfer.phase == Phase::Accepted
+                    && transfer.slot_state == SlotState::Holding =>
             {
                 self.start_workflow(&transfer).await;
             }
@@ -176,7 +177,7 @@ impl<P: SlotAdapters> SlotScheduler<'_, P> {
     /// Starts the workflow of a transfer; if that fails now, `sweep` starts it later.
     async fn start_workflow(&self, transfer: &Transfer) {
         let id = &transfer.transfer_id;
-        match self.workflow.start(id, transfer.attempt).await {
+        match self.workflow.start(id, transfer.execution_number).await {
             Ok(Start::Running) => {}
             Ok(Start::Closed) => {
                 tracing::warn!(transfer.id = id.as_str(), "workflow has already ended");

@@ -20,7 +20,7 @@ pub(crate) async fn release_slot<P: SlotAdapters>(
     scheduler: &SlotScheduler<'_, P>,
     transfer: &Transfer,
 ) {
-    if transfer.turn != SlotState::Holding {
+    if transfer.slot_state != SlotState::Holding {
         return;
     }
     if let Err(error) = scheduler.store.release_slot(transfer).await {
@@ -41,17 +41,17 @@ pub(crate) async fn wait_for_slot<P: SlotAdapters>(
     let (store, now) = (scheduler.store, scheduler.clock.now());
     let transfer = load(store, task).await?;
     // A transfer with nothing to send needs no slot: the step itself reports why.
-    if transfer.turn == SlotState::Holding || !has_bytes_to_send(&transfer) {
+    if transfer.slot_state == SlotState::Holding || !has_bytes_to_send(&transfer) {
         return Ok(None);
     }
-    ensure_active(&transfer, task.attempt, now)?;
+    ensure_active(&transfer, task.execution_number, now)?;
     if let Some(resume_at) = transfer.resume_at.filter(|at| *at > now) {
         return Ok(Some(bounded_seconds(resume_at.duration_since(now), 60)));
     }
     store.enqueue(&transfer, saturating_add(now, FIRST_CHECK_DELAY)).await?;
     scheduler.fill_slots(transfer.pool).await?;
     let transfer = load(store, task).await?;
-    if transfer.turn == SlotState::Holding {
+    if transfer.slot_state == SlotState::Holding {
         return Ok(None);
     }
     // The interval grows with the time already waited, as it does while polling for the

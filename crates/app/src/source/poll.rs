@@ -52,7 +52,7 @@ pub async fn poll<P: SlotAdapters<Store: PushStore + ExchangeKeyStore>>(
 ) -> Result<Arrival, TaskError> {
     let (store, clock) = (scheduler.store, scheduler.clock);
     let transfer = load(store, task).await?;
-    ensure_active(&transfer, task.attempt, clock.now())?;
+    ensure_active(&transfer, task.execution_number, clock.now())?;
     if !transfer.needs_source() {
         return Ok(Arrival::Arrived(transfer.pool));
     }
@@ -91,7 +91,7 @@ pub async fn poll<P: SlotAdapters<Store: PushStore + ExchangeKeyStore>>(
             let head = arrived.ok_or(timeout_code)?;
             let written_at = Some(head.last_modified);
             let object = ArrivedObject { etag: head.etag, arrived_at: now, written_at };
-            store.record_arrival(&task.transfer_id, task.attempt, &object).await?;
+            store.record_arrival(&task.transfer_id, task.execution_number, &object).await?;
             if let Some(seen) = proven_push(guid, pushes, &in_flight, now, rules.deadline) {
                 store.remove_outstanding_push(&source.key, seen).await?;
             }
@@ -117,10 +117,10 @@ async fn wait_for_key<P: SlotAdapters<Store: ExchangeKeyStore>>(
     scheduler: &SlotScheduler<'_, P>,
     transfer: &Transfer,
 ) -> Result<Arrival, TaskError> {
-    let Transfer { transfer_id, attempt, object_guid, .. } = transfer;
+    let Transfer { transfer_id, execution_number, object_guid, .. } = transfer;
     let Some(key) = &transfer.known_key else { return Ok(Arrival::PushAgain) };
     let now = scheduler.clock.now();
-    if scheduler.store.acquire_key(transfer_id, *attempt, object_guid, key, now).await? {
+    if scheduler.store.acquire_key(transfer_id, *execution_number, object_guid, key, now).await? {
         return Ok(Arrival::PushAgain);
     }
     Ok(wait(scheduler, transfer, transfer.started_at.unwrap_or(now)).await)

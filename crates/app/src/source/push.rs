@@ -59,9 +59,9 @@ pub async fn push<P: PushAdapters>(
     task: &TaskInput,
 ) -> Result<StepOutcome<()>, TaskError> {
     let &PushPorts { store, source, exchange, clock } = ports;
-    let transfer = store.begin_push(&task.transfer_id, task.attempt, clock.now()).await?;
+    let transfer = store.begin_push(&task.transfer_id, task.execution_number, clock.now()).await?;
     follow(transfer.trace.as_ref());
-    let stop_code = ensure_active(&transfer, task.attempt, clock.now()).err();
+    let stop_code = ensure_active(&transfer, task.execution_number, clock.now()).err();
     if let Some(code) =
         stop_code.filter(|code| !(*code == FailureCode::Canceled && is_unnamed(&transfer)))
     {
@@ -70,10 +70,10 @@ pub async fn push<P: PushAdapters>(
     if !transfer.needs_push() || deliver_existing_artifact(store, clock.now(), &transfer).await? {
         return Ok(StepOutcome::Done(()));
     }
-    let TaskInput { transfer_id: id, attempt } = task;
+    let TaskInput { transfer_id: id, execution_number } = task;
     let (guid, asked_at) = (&transfer.object_guid, clock.now());
     if let Some(key) = &transfer.known_key
-        && !store.acquire_key(id, *attempt, guid, key, asked_at).await?
+        && !store.acquire_key(id, *execution_number, guid, key, asked_at).await?
     {
         return Ok(StepOutcome::RetryLater { reason: RetryReason::ExchangeKeyHeld });
     }
@@ -113,7 +113,7 @@ pub async fn push<P: PushAdapters>(
             // The source has pushed although its answer is unusable: record the key, so that
             // the object is found and deleted later.
             if is_object_key(&owed.key) {
-                store.record_owed_key(id, *attempt, &owed).await?;
+                store.record_owed_key(id, *execution_number, &owed).await?;
             }
             store.withdraw_announcement(id).await?;
             return Err(refused);
@@ -128,7 +128,7 @@ pub async fn push<P: PushAdapters>(
     // The stored announcement is that of an earlier try, which may also have pushed.
     let is_repeated = stored != announcement;
     let push = OutstandingPush { pushed_at: pushed.pushed_at, is_repeated, ..stored };
-    let record = store.record_push(id, *attempt, &push, &pushed).await?;
+    let record = store.record_push(id, *execution_number, &push, &pushed).await?;
     store.withdraw_announcement(id).await?;
     if let Some(code) = stop_code {
         return Err(code.into());
@@ -180,8 +180,8 @@ async fn deliver_existing_artifact(
         must_end_by: None,
     };
     let artifact = Artifact { key: found.key, size: found.size };
-    let Transfer { transfer_id, attempt, .. } = transfer;
-    store.record_reuse(transfer_id, *attempt, &source, &artifact).await?;
+    let Transfer { transfer_id, execution_number, .. } = transfer;
+    store.record_reuse(transfer_id, *execution_number, &source, &artifact).await?;
     Ok(true)
 }
 

@@ -60,7 +60,7 @@ pub fn new_id(now: Timestamp) -> TransferId {
 /// Creates a time-ordered batch id.
 #[must_use]
 pub fn new_batch_id(now: Timestamp) -> TransferId {
-    TransferId::of_bundle(time_ordered(now))
+    TransferId::of_batch(time_ordered(now))
 }
 
 fn time_ordered(now: Timestamp) -> u128 {

@@ -23,7 +23,7 @@ pub(crate) async fn withdraw<P: SlotAdapters<Store: Store>>(
     transfer: Transfer,
 ) -> Result<bool, TaskError> {
     let store = scheduler.store;
-    let held_slot = transfer.turn == SlotState::Holding;
+    let held_slot = transfer.slot_state == SlotState::Holding;
     let mut transfer = transfer;
     while transfer.phase == Phase::Accepted {
         let now = scheduler.clock.now();
@@ -38,7 +38,9 @@ pub(crate) async fn withdraw<P: SlotAdapters<Store: Store>>(
         // If the source was ever asked to push, a late copy may arrive: `sweep` watches for it.
         if transfer.pushes == 0 {
             let purge_at = saturating_add(scheduler.clock.now(), record_ttl);
-            store.mark_cleaned_up(&transfer.transfer_id, transfer.attempt, purge_at).await?;
+            store
+                .mark_cleaned_up(&transfer.transfer_id, transfer.execution_number, purge_at)
+                .await?;
         }
         if held_slot {
             scheduler.fill_slots_best_effort(transfer.pool).await;

@@ -61,7 +61,7 @@ pub const SETTINGS: InitiateSettings = InitiateSettings {
 /// Requests a delivery to `email`. Returns the input of its first execution.
 pub async fn start_for(world: &World, email: &str) -> Result<TaskInput, TaskError> {
     let transfer = initiate(&Runner::new(world).scheduler(), SETTINGS, request_to(email)).await?;
-    Ok(TaskInput { transfer_id: transfer.transfer_id, attempt: 1 })
+    Ok(TaskInput { transfer_id: transfer.transfer_id, execution_number: 1 })
 }
 
 /// Requests a delivery to a judge, and fails the test if the request is rejected.
@@ -146,7 +146,7 @@ pub async fn assert_final_invariants(world: &World, context: &str) {
     );
     for transfer in &transfers {
         let belongs = |n: &&WebhookNotification| {
-            n.job_id == transfer.transfer_id && n.attempt == transfer.attempt
+            n.job_id == transfer.transfer_id && n.end_number == transfer.execution_number
         };
         let sent: Vec<_> = state.notices.iter().filter(belongs).collect();
         assert_eq!(

@@ -83,7 +83,8 @@ pub(super) async fn offer_actions(
     let item = table.get(artifact_key(key)).await?;
     let Some(item) = item.filter(|item| !is_delivered(item)) else { return Ok(None) };
     let artifact = read_artifact(item)?;
-    let expires_at = artifact.keep_until.saturating_add(TTL_DELAY).unwrap_or(artifact.keep_until);
+    let expires_at =
+        artifact.retain_until.saturating_add(TTL_DELAY).unwrap_or(artifact.retain_until);
     let mut newest = whole_item(&artifact, newest_artifact_key(&artifact.object_guid), "artifact")?;
     newest.insert("expiresAt".into(), ttl(expires_at));
     let offered = ConditionalUpdate::default()
@@ -96,7 +97,7 @@ pub(super) async fn offer_actions(
 impl ArtifactStore for DynamoTransferStore {
     async fn put_artifact(&self, artifact: &ArtifactRecord) -> Result<(), StoreError> {
         let table = &self.table;
-        let until = artifact.keep_until;
+        let until = artifact.retain_until;
         let item = whole_item(artifact, artifact_key(&artifact.key), "artifact")?;
         let mut item = indexed(item, ARTIFACTS_SHARD, until);
         item.insert(RETAIN.into(), number(until.as_millisecond()));

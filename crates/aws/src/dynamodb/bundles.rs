@@ -25,22 +25,22 @@ const LAST_DOCUMENT: u16 = 9999;
 
 /// Sorts the items of a partition into the batch, its counts and its documents.
 fn read(found: Vec<Item>) -> Result<Option<(Batch, BatchCounts, Vec<Transfer>)>, StoreError> {
-    let (mut bundle, mut counts, mut documents) = (None, BatchCounts::default(), Vec::new());
+    let (mut batch, mut counts, mut documents) = (None, BatchCounts::default(), Vec::new());
     for item in found {
         match item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str) {
-            Some("BUNDLE") => bundle = Some(read_bundle(item)?),
+            Some("BUNDLE") => batch = Some(read_batch(item)?),
             Some("COUNTS") => counts = read_counts(&item),
             _ => documents.push(read_transfer(item)?),
         }
     }
-    Ok(bundle.map(|bundle| (bundle, counts, documents)))
+    Ok(batch.map(|batch| (batch, counts, documents)))
 }
 
 /// Parses a batch; fails if it has a newer schema than this version knows.
-pub(super) fn read_bundle(item: Item) -> Result<Batch, StoreError> {
-    let bundle: Batch =
+pub(super) fn read_batch(item: Item) -> Result<Batch, StoreError> {
+    let batch: Batch =
         serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|_| corrupt("bundle"))?;
-    if bundle.schema_version > SCHEMA_VERSION { Err(corrupt("bundle")) } else { Ok(bundle) }
+    if batch.schema_version > SCHEMA_VERSION { Err(corrupt("bundle")) } else { Ok(batch) }
 }
 
 fn read_counts(item: &Item) -> BatchCounts {
@@ -62,7 +62,7 @@ pub(super) fn count_ended_action(
     table: &Table,
     ended: &Transfer,
 ) -> Result<Option<TransactWriteItem>, StoreError> {
-    let Some((bundle, _)) = ended.transfer_id.batch_and_number() else { return Ok(None) };
+    let Some((batch, _)) = ended.transfer_id.batch_and_number() else { return Ok(None) };
     let counted = ConditionalUpdate::default().increment("ended");
     let counted = match &ended.failure {
         None => {
@@ -71,7 +71,7 @@ pub(super) fn count_ended_action(
         }
         Some(failure) => counted.set_once("firstFailure", attribute(&failure.code)?),
     };
-    table.update_action(counts_key(&bundle), counted).map(Some)
+    table.update_action(counts_key(&batch), counted).map(Some)
 }
 
 /// Adds the condition that the batch is in the run with this number of retries. In the first
@@ -88,19 +88,19 @@ fn in_run(change: ConditionalUpdate, retries: u32) -> ConditionalUpdate {
 impl BatchStore for DynamoTransferStore {
     async fn record_batch(
         &self,
-        bundle: &Batch,
+        batch: &Batch,
         request: Option<&IdempotencyRecord>,
     ) -> Result<CreateResult, StoreError> {
         let table = &self.table;
-        let id = &bundle.bundle_id;
-        let item = whole_item(bundle, batch_key(id), "bundle")?;
-        let item = indexed(item, shard(id), first_check(bundle.created_at));
-        let item = match bundle.keep_until {
+        let id = &batch.batch_id;
+        let item = whole_item(batch, batch_key(id), "bundle")?;
+        let item = indexed(item, shard(id), first_check(batch.created_at));
+        let item = match batch.retain_until {
             Some(_) => {
-                let created_ms = bundle.created_at.as_millisecond();
+                let created_ms = batch.created_at.as_millisecond();
                 jobs::with_history_entry(
                     item,
-                    &bundle.owner,
+                    &batch.owner,
                     &JobPosition { created_ms, id: id.clone() },
                 )
             }
@@ -108,7 +108,7 @@ impl BatchStore for DynamoTransferStore {
         };
         let mut actions = vec![table.insert_action(item)?];
         if let Some(request) = request {
-            actions.push(jobs::idempotency_action(table, request, bundle.created_at)?);
+            actions.push(jobs::idempotency_action(table, request, batch.created_at)?);
         }
         let Err(failure) = table.transact(&actions).await else { return Ok(CreateResult::Done) };
         let check = failure.current_item()?.into_iter().nth(1);
@@ -156,10 +156,10 @@ impl BatchStore for DynamoTransferStore {
         }
     }
 
-    async fn bundle(&self, id: &TransferId) -> Result<Option<(Batch, BatchCounts)>, StoreError> {
+    async fn batch(&self, id: &TransferId) -> Result<Option<(Batch, BatchCounts)>, StoreError> {
         let table = &self.table;
         let found = read(table.range(partition(id), "BUNDLE", true, "COUNTS", 2).await?)?;
-        Ok(found.map(|(bundle, counts, _)| (bundle, counts)))
+        Ok(found.map(|(batch, counts, _)| (batch, counts)))
     }
 
     // The sort keys are in this order: `BUNDLE`, `COUNTS`, `DOC#…`.
@@ -198,7 +198,7 @@ impl BatchStore for DynamoTransferStore {
             .set("cancelRequested", aws_sdk_dynamodb::types::AttributeValue::Bool(true))
             .set(DUE, number(due.as_millisecond()));
         match table.update(batch_key(id), canceled).await {
-            Ok(item) => read_bundle(item).map(Some),
+            Ok(item) => read_batch(item).map(Some),
             Err(failure) => failure.current_item().map(|_| None),
         }
     }
@@ -209,12 +209,12 @@ impl BatchStore for DynamoTransferStore {
         name: &DocumentName,
         purge_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let Some((bundle, _)) = document.batch_and_number() else { return Ok(true) };
+        let Some((batch, _)) = document.batch_and_number() else { return Ok(true) };
         let claimed = ConditionalUpdate::default()
             .set("document", string(document.as_str()))
             .set("expiresAt", ttl(purge_at))
             .when("attribute_not_exists(#document) OR #document = :document");
-        match self.table.update(name_key(&bundle, name), claimed).await {
+        match self.table.update(name_key(&batch, name), claimed).await {
             Ok(_) => Ok(true),
             Err(failure) => failure.current_item().map(|_| false),
         }
@@ -240,7 +240,7 @@ impl BatchStore for DynamoTransferStore {
         purge_at: Timestamp,
     ) -> Result<(), StoreError> {
         let table = &self.table;
-        let id = &read.bundle_id;
+        let id = &read.batch_id;
         let mut ended = in_run(running(), read.retries)
             .when("attribute_not_exists(#resuming) OR #resuming = :not")
             .value("not", aws_sdk_dynamodb::types::AttributeValue::Bool(false))
@@ -257,7 +257,7 @@ impl BatchStore for DynamoTransferStore {
             table.update_action(batch_key(id), ended)?,
             table.update_action(counts_key(id), kept)?,
         ];
-        if let Some(notice) = WebhookNotification::of_bundle(read, counts, outcome, ended_at) {
+        if let Some(notice) = WebhookNotification::of_batch(read, counts, outcome, ended_at) {
             actions.push(notices::put_action(table, &notice)?);
         }
         match table.transact(&actions).await {

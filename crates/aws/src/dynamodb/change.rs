@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 /// Update of an item in DynamoDB's expression language, with the conditions for it.
 ///
 /// Expressions refer to attributes by placeholders (`#name`) only, because many of our
-/// attribute names (`source`, `attempt`, `object`, …) are or may become reserved words. The
+/// attribute names (`source`, `execution_number`, `object`, …) are or may become reserved words. The
 /// placeholders to declare are collected from the finished expressions, since DynamoDB rejects
 /// a request that declares too few or too many.
 #[derive(Debug, Clone, Default)]

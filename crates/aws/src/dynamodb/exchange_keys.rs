@@ -47,20 +47,20 @@ impl ExchangeKeyStore for DynamoTransferStore {
     async fn acquire_key(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         document: &ObjectGuid,
         key: &str,
         now: Timestamp,
     ) -> Result<bool, WriteError> {
         let actions = [
-            self.table.check_action(transfer_key(id), by_execution(attempt))?,
+            self.table.check_action(transfer_key(id), by_execution(execution_number))?,
             self.table.update_action(references_key(key), take_key(id, document, now))?,
         ];
         let Err(failure) = self.table.transact(&actions).await else { return Ok(true) };
         let mut checks = failure.current_item()?.into_iter();
         match (checks.next(), checks.next()) {
             (Some(ConditionResult::Failed(current)), _) => {
-                live(current, attempt)?;
+                live(current, execution_number)?;
                 Err(contention_error("acquire_key").into())
             }
             (_, Some(ConditionResult::Failed(_))) => Ok(false),
@@ -89,7 +89,7 @@ impl ExchangeKeyStore for DynamoTransferStore {
     async fn release_key(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         key: &str,
         now: Timestamp,
         until: Timestamp,
@@ -108,7 +108,7 @@ impl ExchangeKeyStore for DynamoTransferStore {
                 .when("contains(#refs, :id) AND size(#refs) = :one")
                 .value("id", string(id.as_str()))
                 .value("one", number(1_u8));
-            match remove_reference(table, id, attempt, key, last_user).await? {
+            match remove_reference(table, id, execution_number, key, last_user).await? {
                 Removal::Done => return Ok(Release::Last),
                 Removal::NewerExecution => return Ok(Release::StillReferenced),
                 Removal::ConditionFailed(_) => {}
@@ -119,15 +119,16 @@ impl ExchangeKeyStore for DynamoTransferStore {
                 .when("contains(#refs, :id) AND size(#refs) > :one")
                 .value("id", string(id.as_str()))
                 .value("one", number(1_u8));
-            let current = match remove_reference(table, id, attempt, key, one_of_many).await? {
-                Removal::Done | Removal::NewerExecution => return Ok(Release::StillReferenced),
-                Removal::ConditionFailed(current) => current,
-            };
+            let current =
+                match remove_reference(table, id, execution_number, key, one_of_many).await? {
+                    Removal::Done | Removal::NewerExecution => return Ok(Release::StillReferenced),
+                    Removal::ConditionFailed(current) => current,
+                };
             let refs = current.as_ref().and_then(|item| item.get("refs")?.as_ss().ok());
             let lessee = current.as_ref().and_then(|item| item.get("releasingBy")?.as_s().ok());
             if refs.is_none() && lessee.is_some_and(|lessee| lessee == id.as_str()) {
                 let shared = shared_lease(id, now, until);
-                match remove_reference(table, id, attempt, key, shared).await? {
+                match remove_reference(table, id, execution_number, key, shared).await? {
                     Removal::Done => return Ok(Release::Last),
                     Removal::NewerExecution => return Ok(Release::StillReferenced),
                     Removal::ConditionFailed(_) => continue,
@@ -212,19 +213,19 @@ enum Removal {
     ConditionFailed(Option<Item>),
 }
 
-/// Applies `change` to the key, unless the transfer has a newer execution than `attempt`.
+/// Applies `change` to the key, unless the transfer has a newer execution than `execution_number`.
 async fn remove_reference(
     table: &Table,
     id: &TransferId,
-    attempt: u32,
+    execution_number: u32,
     key: &str,
     change: ConditionalUpdate,
 ) -> Result<Removal, StoreError> {
-    let same_attempt = ConditionalUpdate::default()
+    let same_execution = ConditionalUpdate::default()
         .when("attribute_not_exists(pk) OR #attempt = :attempt")
-        .value("attempt", number(attempt));
+        .value("attempt", number(execution_number));
     let actions = [
-        table.check_action(transfer_key(id), same_attempt)?,
+        table.check_action(transfer_key(id), same_execution)?,
         table.update_action(references_key(key), change)?,
     ];
     let Err(failure) = table.transact(&actions).await else { return Ok(Removal::Done) };

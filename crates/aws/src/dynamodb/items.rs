@@ -56,10 +56,12 @@ pub(super) fn counts_key(id: &TransferId) -> Item {
 }
 
 /// Key of an outcome that has not been sent to the audit queue yet.
-pub(super) fn outcome_key(id: &TransferId, attempt: u32) -> Item {
+pub(super) fn outcome_key(id: &TransferId, execution_number: u32) -> Item {
     match id.batch_and_number() {
-        None => key(partition(id), &format!("{OUTCOME}{attempt}")),
-        Some((_, number)) => key(partition(id), &format!("{OUTCOME}{number:04}#{attempt}")),
+        None => key(partition(id), &format!("{OUTCOME}{execution_number}")),
+        Some((_, number)) => {
+            key(partition(id), &format!("{OUTCOME}{number:04}#{execution_number}"))
+        }
     }
 }
 
@@ -67,8 +69,8 @@ pub(super) fn outcome_key(id: &TransferId, attempt: u32) -> Item {
 const OUTCOME: &str = "OUTBOX#";
 
 /// Key of a webhook notification that has not been sent to its queue yet.
-pub(super) fn notification_key(job: &TransferId, attempt: u32) -> Item {
-    key(partition(job), &format!("{NOTICE}{attempt}"))
+pub(super) fn notification_key(job: &TransferId, execution_number: u32) -> Item {
+    key(partition(job), &format!("{NOTICE}{execution_number}"))
 }
 
 /// Prefix of the sort keys of webhook notifications. The filter of the table's stream uses it.
@@ -96,8 +98,8 @@ pub(super) fn place(waiting: &QueueEntry) -> String {
 }
 
 /// Key of a file name that a document of a batch has reserved.
-pub(super) fn name_key(bundle: &TransferId, name: &DocumentName) -> Item {
-    key(partition(bundle), &format!("NAME#{}", name.folded()))
+pub(super) fn name_key(batch: &TransferId, name: &DocumentName) -> Item {
+    key(partition(batch), &format!("NAME#{}", name.folded()))
 }
 
 /// Key of the item that lists the users of an exchange key.
@@ -276,7 +278,9 @@ pub(super) fn read_outcome_key(key: &Item) -> Option<(TransferId, u32)> {
     let rest = sort.strip_prefix(OUTCOME)?;
     match rest.split_once('#') {
         None => Some((id, rest.parse().ok()?)),
-        Some((number, attempt)) => Some((id.document(number.parse().ok()?), attempt.parse().ok()?)),
+        Some((number, execution_number)) => {
+            Some((id.document(number.parse().ok()?), execution_number.parse().ok()?))
+        }
     }
 }
 

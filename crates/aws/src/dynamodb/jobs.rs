@@ -52,9 +52,9 @@ fn read_order(text: &str) -> Option<JobPosition> {
 
 /// Parses a job: a single transfer or a batch.
 fn read_listed(item: Item) -> Result<HistoryEntry, StoreError> {
-    let is_bundle = item.get("sk").is_some_and(|sk| sk.as_s().is_ok_and(|sk| sk == "BUNDLE"));
-    Ok(if is_bundle {
-        HistoryEntry::Many(Box::new(bundles::read_bundle(item)?))
+    let is_batch = item.get("sk").is_some_and(|sk| sk.as_s().is_ok_and(|sk| sk == "BUNDLE"));
+    Ok(if is_batch {
+        HistoryEntry::Many(Box::new(bundles::read_batch(item)?))
     } else {
         HistoryEntry::One(Box::new(read_transfer(item)?))
     })
@@ -69,7 +69,7 @@ pub(super) fn idempotency_action(
     now: Timestamp,
 ) -> Result<TransactWriteItem, StoreError> {
     let mut item = whole_item(request, request_key(&request.key), "request")?;
-    item.insert("expiresAt".into(), ttl(request.keep_until));
+    item.insert("expiresAt".into(), ttl(request.retain_until));
     let free = ConditionalUpdate::default()
         .when("attribute_not_exists(pk) OR #expiresAt <= :now")
         .value("now", number(now.as_second()));
@@ -114,7 +114,7 @@ const RUN_ATTRIBUTES: [&str; 17] = [
 /// Returns a transaction action that removes an ended document from the counts of its batch.
 fn decrement_counts(
     table: &Table,
-    bundle: &TransferId,
+    batch: &TransferId,
     read: &Transfer,
 ) -> Result<TransactWriteItem, StoreError> {
     let decremented = ConditionalUpdate::default().minus("ended", 1);
@@ -124,7 +124,7 @@ fn decrement_counts(
     } else {
         decremented
     };
-    table.update_action(counts_key(bundle), decremented)
+    table.update_action(counts_key(batch), decremented)
 }
 
 /// Converts the existing idempotency record, if there is one, into the result of a creation.
@@ -143,26 +143,26 @@ impl JobStore for DynamoTransferStore {
         let id = &read.transfer_id;
         let mut restarted = ConditionalUpdate::default()
             .when("#attempt = :readAttempt AND #phase = :readPhase AND #settled = :true")
-            .value("readAttempt", number(read.attempt))
+            .value("readAttempt", number(read.execution_number))
             .value("readPhase", string(read.phase.as_str()))
             .value("true", AttributeValue::Bool(true))
-            .set("attempt", number(again.attempt))
-            .set("pastAttempts", number(again.past_attempts))
+            .set("attempt", number(again.execution_number))
+            .set("pastAttempts", number(again.past_executions))
             .set("retries", number(again.retries))
             .set("epoch", number(again.epoch))
             .set("phase", string(again.phase.as_str()))
-            .set("turn", string(again.turn.as_str()))
+            .set("turn", string(again.slot_state.as_str()))
             .set("cancelRequested", AttributeValue::Bool(false))
             .set("bytesDone", number(0))
             .set("deadline", attribute(&again.deadline)?)
             .set(SHARD, string(shard(id)))
             .set(DUE, number(due.as_millisecond()))
             .remove(&RUN_ATTRIBUTES);
-        if let Some(until) = again.keep_until {
+        if let Some(until) = again.retain_until {
             restarted = restarted.set("keepUntil", attribute(&until)?);
         }
-        if !again.owed_keys.is_empty() {
-            restarted = restarted.set("owedKeys", attribute(&again.owed_keys)?);
+        if !again.late_arrival_keys.is_empty() {
+            restarted = restarted.set("owedKeys", attribute(&again.late_arrival_keys)?);
         }
         if let Some(at) = again.queued_at {
             restarted = restarted.set("queuedAt", attribute(&at)?);
@@ -170,13 +170,13 @@ impl JobStore for DynamoTransferStore {
         let mut actions = vec![table.update_action(transfer_key(id), restarted)?];
         match id.batch_and_number() {
             None => actions.push(table.put_action(queue_item(again))?),
-            Some((bundle, _)) => {
-                actions.push(decrement_counts(table, &bundle, read)?);
+            Some((batch, _)) => {
+                actions.push(decrement_counts(table, &batch, read)?);
                 let resuming = ConditionalUpdate::default()
                     .when("#resuming = :resuming AND #retries = :retries")
                     .value("resuming", AttributeValue::Bool(true))
                     .value("retries", number(again.retries));
-                actions.push(table.check_action(batch_key(&bundle), resuming)?);
+                actions.push(table.check_action(batch_key(&batch), resuming)?);
             }
         }
         let Err(failure) = table.transact(&actions).await else { return Ok(true) };
@@ -184,7 +184,8 @@ impl JobStore for DynamoTransferStore {
             // Our own first attempt may have written the new run already.
             Some(ConditionResult::Failed(Some(current))) => {
                 let current = read_transfer(current)?;
-                Ok(current.retries == again.retries && current.attempt == again.attempt)
+                Ok(current.retries == again.retries
+                    && current.execution_number == again.execution_number)
             }
             _ => Ok(false),
         }
@@ -193,12 +194,12 @@ impl JobStore for DynamoTransferStore {
     async fn resume_batch(
         &self,
         read: &Batch,
-        keep_until: Timestamp,
+        retain_until: Timestamp,
         deadline: Timestamp,
         due: Timestamp,
     ) -> Result<bool, StoreError> {
         let table = &self.table;
-        let id = &read.bundle_id;
+        let id = &read.batch_id;
         let retries = read.retries.saturating_add(1);
         let resumed = ConditionalUpdate::default()
             .when("#phase = :readPhase")
@@ -210,7 +211,7 @@ impl JobStore for DynamoTransferStore {
             .set("resuming", AttributeValue::Bool(true))
             .set("documentsStopped", AttributeValue::Bool(false))
             .set("cancelRequested", AttributeValue::Bool(false))
-            .set("keepUntil", attribute(&keep_until)?)
+            .set("keepUntil", attribute(&retain_until)?)
             .set("deadline", attribute(&deadline)?)
             .set(SHARD, string(shard(id)))
             .set(DUE, number(due.as_millisecond()))
@@ -224,8 +225,8 @@ impl JobStore for DynamoTransferStore {
         match failure.current_item()?.into_iter().next() {
             // Our own first attempt may have resumed the batch already.
             Some(ConditionResult::Failed(Some(current))) => {
-                let current = bundles::read_bundle(current)?;
-                Ok(current.retries == retries && current.keep_until == Some(keep_until))
+                let current = bundles::read_batch(current)?;
+                Ok(current.retries == retries && current.retain_until == Some(retain_until))
             }
             _ => Ok(false),
         }
@@ -250,13 +251,13 @@ impl JobStore for DynamoTransferStore {
     async fn extend_retention(
         &self,
         id: &TransferId,
-        keep_until: Timestamp,
+        retain_until: Timestamp,
         purge_at: Timestamp,
     ) -> Result<(), StoreError> {
         let table = &self.table;
         let kept = ConditionalUpdate::default()
             .when("attribute_exists(#endedAt)")
-            .set("keepUntil", attribute(&keep_until)?)
+            .set("keepUntil", attribute(&retain_until)?)
             .set("expiresAt", ttl(purge_at));
         match table.update(transfer_key(id), kept).await {
             Ok(_) => Ok(()),
@@ -271,7 +272,7 @@ impl JobStore for DynamoTransferStore {
     ) -> Result<Option<IdempotencyRecord>, StoreError> {
         let item = self.table.get(request_key(key)).await?;
         let request = item.map(read_request).transpose()?;
-        Ok(request.filter(|request| request.keep_until > now))
+        Ok(request.filter(|request| request.retain_until > now))
     }
 
     async fn delete_idempotency_record(

@@ -22,7 +22,7 @@ pub(super) fn put_action(
     table: &Table,
     notice: &WebhookNotification,
 ) -> Result<TransactWriteItem, StoreError> {
-    let key = notification_key(&notice.job_id, notice.attempt);
+    let key = notification_key(&notice.job_id, notice.end_number);
     let due = notice.ended_at.saturating_add(OUTBOX_RESEND_DELAY).unwrap_or(notice.ended_at);
     table.put_action(indexed(whole_item(notice, key, "notice")?, NOTIFICATIONS_SHARD, due))
 }
@@ -31,20 +31,22 @@ impl NotificationOutbox for DynamoTransferStore {
     async fn notice(
         &self,
         job: &TransferId,
-        attempt: u32,
+        end_number: u32,
     ) -> Result<Option<WebhookNotification>, StoreError> {
         let table = &self.table;
-        let Some(item) = table.get(notification_key(job, attempt)).await? else { return Ok(None) };
+        let Some(item) = table.get(notification_key(job, end_number)).await? else {
+            return Ok(None);
+        };
         serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map(Some).map_err(|_| corrupt("notice"))
     }
 
     async fn remove_queued_notification(
         &self,
         job: &TransferId,
-        attempt: u32,
+        end_number: u32,
     ) -> Result<(), StoreError> {
         let table = &self.table;
-        match table.delete(notification_key(job, attempt), ConditionalUpdate::default()).await {
+        match table.delete(notification_key(job, end_number), ConditionalUpdate::default()).await {
             Ok(()) => Ok(()),
             Err(failure) => failure.current_item(),
         }

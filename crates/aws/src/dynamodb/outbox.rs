@@ -16,7 +16,7 @@ use super::items::{
 /// Builds the item of an outcome. It becomes due in the index after [`OUTBOX_RESEND_DELAY`]; then the
 /// sweeper sends it if the table's stream has not.
 pub(super) fn item(record: &OutcomeRecord) -> Result<Item, StoreError> {
-    let key = outcome_key(&record.transfer_id, record.attempt);
+    let key = outcome_key(&record.transfer_id, record.execution_number);
     let due = record.ended_at.saturating_add(OUTBOX_RESEND_DELAY).unwrap_or(record.ended_at);
     Ok(indexed(whole_item(record, key, "outcome")?, OUTBOX_SHARD, due))
 }
@@ -29,15 +29,15 @@ impl Outbox for DynamoTransferStore {
     async fn outcome(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
     ) -> Result<Option<OutcomeRecord>, StoreError> {
         let table = &self.table;
-        table.get(outcome_key(id, attempt)).await?.map(read_outcome).transpose()
+        table.get(outcome_key(id, execution_number)).await?.map(read_outcome).transpose()
     }
 
-    async fn told(&self, id: &TransferId, attempt: u32) -> Result<(), StoreError> {
+    async fn told(&self, id: &TransferId, execution_number: u32) -> Result<(), StoreError> {
         let table = &self.table;
-        match table.delete(outcome_key(id, attempt), ConditionalUpdate::default()).await {
+        match table.delete(outcome_key(id, execution_number), ConditionalUpdate::default()).await {
             Ok(()) => Ok(()),
             Err(failure) => failure.current_item(),
         }

@@ -74,7 +74,7 @@ impl PushStore for DynamoTransferStore {
     async fn record_push(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         push: &OutstandingPush,
         source: &PushedSource,
     ) -> Result<PushRecord, WriteError> {
@@ -86,7 +86,7 @@ impl PushStore for DynamoTransferStore {
             let actions = [
                 table.update_action(
                     transfer_key(id),
-                    transfer_change(attempt, source, read.as_ref())?,
+                    transfer_change(execution_number, source, read.as_ref())?,
                 )?,
                 table.update_action(references_key(&source.key), key_change(id, push, source))?,
             ];
@@ -96,7 +96,7 @@ impl PushStore for DynamoTransferStore {
             let mut checks = failure.current_item()?.into_iter();
             match (checks.next(), checks.next()) {
                 (Some(ConditionResult::Failed(current)), _) => {
-                    let transfer = live(current, attempt)?;
+                    let transfer = live(current, execution_number)?;
                     if transfer.phase >= Phase::Uploading && !transfer.push_again {
                         return Ok(PushRecord::Recorded);
                     }
@@ -111,8 +111,14 @@ impl PushStore for DynamoTransferStore {
                     };
                     record_outstanding(table, push, &source.key).await?;
                     let (key, requested_at) = (source.key.clone(), source.requested_at);
-                    add_owed_key(table, id, attempt, &LateArrivalKey { key, requested_at }, true)
-                        .await?;
+                    add_owed_key(
+                        table,
+                        id,
+                        execution_number,
+                        &LateArrivalKey { key, requested_at },
+                        true,
+                    )
+                    .await?;
                     return Ok(rejection);
                 }
                 _ => break,
@@ -125,11 +131,11 @@ impl PushStore for DynamoTransferStore {
     async fn record_owed_key(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         owed: &LateArrivalKey,
     ) -> Result<(), WriteError> {
         let table = &self.table;
-        add_owed_key(table, id, attempt, owed, false).await
+        add_owed_key(table, id, execution_number, owed, false).await
     }
 }
 
@@ -139,19 +145,22 @@ impl PushStore for DynamoTransferStore {
 /// this time, the former key is added to `owedKeys`, because the document may still arrive
 /// under it.
 fn transfer_change(
-    attempt: u32,
+    execution_number: u32,
     source: &PushedSource,
     read: Option<&Transfer>,
 ) -> Result<ConditionalUpdate, StoreError> {
     let change = match read {
         // Phases never go back: an upload that has lost its source object stays `Uploading`.
         Some(read) if read.push_again && read.phase == Phase::Uploading => {
-            by_execution_in(attempt, &[Phase::Uploading])
+            by_execution_in(execution_number, &[Phase::Uploading])
                 .when("#pushAgain = :yes")
                 .value("yes", AttributeValue::Bool(true))
         }
-        _ => by_execution_in(attempt, &[Phase::Accepted, Phase::Pushing, Phase::AwaitingArrival])
-            .set("phase", string(Phase::AwaitingArrival.as_str())),
+        _ => by_execution_in(
+            execution_number,
+            &[Phase::Accepted, Phase::Pushing, Phase::AwaitingArrival],
+        )
+        .set("phase", string(Phase::AwaitingArrival.as_str())),
     };
     let change = change
         .set("source", attribute(source)?)
@@ -210,7 +219,7 @@ async fn record_outstanding(
 async fn add_owed_key(
     table: &Table,
     id: &TransferId,
-    attempt: u32,
+    execution_number: u32,
     owed: &LateArrivalKey,
     is_known: bool,
 ) -> Result<(), WriteError> {
@@ -221,13 +230,14 @@ async fn add_owed_key(
     let mut all = vec![owed.clone()];
     let mut before: Option<Vec<LateArrivalKey>> = None;
     for _ in 0..ROUNDS {
-        let change = with_known_key(by_execution(attempt)).set("owedKeys", attribute(&all)?);
+        let change =
+            with_known_key(by_execution(execution_number)).set("owedKeys", attribute(&all)?);
         let change = match &before {
             None => change.when("attribute_not_exists(#owedKeys)"),
             Some(before) => change.when("#owedKeys = :before").value("before", attribute(before)?),
         };
         let Err(failure) = table.update(transfer_key(id), change).await else { return Ok(()) };
-        let stored = live(failure.current_item()?, attempt)?.owed_keys;
+        let stored = live(failure.current_item()?, execution_number)?.late_arrival_keys;
         all.clone_from(&stored);
         if !stored.iter().any(|known| known.key == owed.key) {
             all.push(owed.clone());

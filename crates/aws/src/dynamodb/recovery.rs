@@ -62,20 +62,20 @@ impl RecoveryStore for DynamoTransferStore {
     }
 
     /// Marks an ended transfer as closed.
-    async fn mark_settled(&self, id: &TransferId, attempt: u32) -> Result<(), StoreError> {
+    async fn mark_closed(&self, id: &TransferId, execution_number: u32) -> Result<(), StoreError> {
         let table = &self.table;
-        update_if_allowed(table, id, settled_change(attempt)).await
+        update_if_allowed(table, id, closed_change(execution_number)).await
     }
 
     /// Removes an ended transfer from the index and sets its TTL.
     async fn mark_cleaned_up(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         purge_at: Timestamp,
     ) -> Result<(), StoreError> {
         let table = &self.table;
-        let clean = settled_change(attempt)
+        let clean = closed_change(execution_number)
             .remove(&[SHARD, DUE])
             .set("expiresAt", ttl(purge_at))
             .when(format!("attribute_exists(#{SHARD})"));
@@ -84,11 +84,11 @@ impl RecoveryStore for DynamoTransferStore {
 }
 
 /// Marks an ended transfer as closed: nothing that it opened is open any more.
-fn settled_change(attempt: u32) -> ConditionalUpdate {
+fn closed_change(execution_number: u32) -> ConditionalUpdate {
     ConditionalUpdate::default()
         .set("settled", AttributeValue::Bool(true))
         .when("attribute_exists(#endedAt) AND #attempt = :attempt")
-        .value("attempt", number(attempt))
+        .value("attempt", number(execution_number))
 }
 
 /// Updates a transfer; does nothing if a condition of `change` does not hold.

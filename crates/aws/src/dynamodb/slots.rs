@@ -5,7 +5,7 @@
 //! | `S#{pool}` | `SLOTS` | one attribute per slot holder, and `version`, raised by each grant |
 //! | `Q#{pool}` | `{order}#{id}` | a queued transfer, and the person whose limit applies |
 //!
-//! The attribute `turn` of the transfer's own item holds the same state. Every change writes
+//! The attribute `slot_state` of the transfer's own item holds the same state. Every change writes
 //! both in one transaction.
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
@@ -74,14 +74,14 @@ async fn remove_stale_entry(
     transact_if_allowed(table, &actions).await.map(drop)
 }
 
-/// Condition: the transfer does not exist, has ended, or has another slot state than `turn`.
-fn not_in_state(turn: SlotState) -> ConditionalUpdate {
+/// Condition: the transfer does not exist, has ended, or has another slot state than `slot_state`.
+fn not_in_state(slot_state: SlotState) -> ConditionalUpdate {
     ConditionalUpdate::default()
         .when(
             "attribute_not_exists(pk) OR attribute_exists(#endedAt) \
              OR attribute_not_exists(#turn) OR #turn <> :turn",
         )
-        .value("turn", string(turn.as_str()))
+        .value("turn", string(slot_state.as_str()))
 }
 
 /// Executes a transaction; returns `false` if a condition did not hold.
@@ -114,7 +114,7 @@ pub(super) fn release_action(
     table: &Table,
     read: &Transfer,
 ) -> Result<Option<TransactWriteItem>, StoreError> {
-    Ok(match read.turn {
+    Ok(match read.slot_state {
         SlotState::Idle => None,
         SlotState::Queued => Some(table.delete_action(queue_key(read.pool, &read.queue_entry()))?),
         SlotState::Holding => Some(free_slot_action(table, read.pool, &read.transfer_id)?),
@@ -123,7 +123,7 @@ pub(super) fn release_action(
 
 /// Guard: execution, phase and slot state of the transfer are unchanged since `read`.
 pub(super) fn unchanged_since(read: &Transfer) -> ConditionalUpdate {
-    let turn = match read.turn {
+    let slot_state = match read.slot_state {
         // Items written by older versions have no slot state.
         SlotState::Idle => "attribute_not_exists(#turn) OR #turn = :readTurn",
         SlotState::Queued | SlotState::Holding => "#turn = :readTurn",
@@ -131,10 +131,10 @@ pub(super) fn unchanged_since(read: &Transfer) -> ConditionalUpdate {
     let phase: Phase = read.phase;
     ConditionalUpdate::default()
         .when("#attempt = :readAttempt AND #phase = :readPhase")
-        .value("readAttempt", number(read.attempt))
+        .value("readAttempt", number(read.execution_number))
         .value("readPhase", string(phase.as_str()))
-        .when(turn)
-        .value("readTurn", string(read.turn.as_str()))
+        .when(slot_state)
+        .value("readTurn", string(read.slot_state.as_str()))
 }
 
 impl SlotStore for DynamoTransferStore {
@@ -205,7 +205,7 @@ impl SlotStore for DynamoTransferStore {
     async fn enqueue(&self, transfer: &Transfer, due: Timestamp) -> Result<(), WriteError> {
         let table = &self.table;
         let id = &transfer.transfer_id;
-        let queued = by_execution(transfer.attempt)
+        let queued = by_execution(transfer.execution_number)
             .when("attribute_not_exists(#turn) OR #turn <> :holding")
             .value("holding", string(SlotState::Holding.as_str()))
             .set("turn", string(SlotState::Queued.as_str()))
@@ -218,14 +218,16 @@ impl SlotStore for DynamoTransferStore {
         let Err(failure) = table.transact(&actions).await else { return Ok(()) };
         match failure.current_item()?.into_iter().next() {
             // If the transfer is active, the condition failed because it holds a slot already.
-            Some(ConditionResult::Failed(current)) => live(current, transfer.attempt).map(drop),
+            Some(ConditionResult::Failed(current)) => {
+                live(current, transfer.execution_number).map(drop)
+            }
             _ => Ok(()),
         }
     }
 
     async fn release_slot(&self, read: &Transfer) -> Result<(), StoreError> {
         let table = &self.table;
-        let released = by_execution(read.attempt)
+        let released = by_execution(read.execution_number)
             .when("#phase = :readPhase AND #epoch = :readEpoch AND #turn = :holding")
             .value("readPhase", string(read.phase.as_str()))
             .value("readEpoch", number(read.epoch))

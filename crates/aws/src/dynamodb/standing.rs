@@ -27,20 +27,20 @@ pub(super) fn running() -> ConditionalUpdate {
     ConditionalUpdate::default().when_one_of("phase", &ACTIVE_PHASES)
 }
 
-/// Guard: the transfer has not ended and `attempt` is its current execution.
-pub(super) fn by_execution(attempt: u32) -> ConditionalUpdate {
+/// Guard: the transfer has not ended and `execution_number` is its current execution.
+pub(super) fn by_execution(execution_number: u32) -> ConditionalUpdate {
     ConditionalUpdate::default()
         .when("#attempt = :presentAttempt")
-        .value("presentAttempt", number(attempt))
+        .value("presentAttempt", number(execution_number))
         .when_one_of("phase", &ACTIVE_PHASES)
 }
 
-/// Guard: `attempt` is the current execution and the transfer is in one of these phases.
-pub(super) fn by_execution_in(attempt: u32, phases: &[Phase]) -> ConditionalUpdate {
+/// Guard: `execution_number` is the current execution and the transfer is in one of these phases.
+pub(super) fn by_execution_in(execution_number: u32, phases: &[Phase]) -> ConditionalUpdate {
     let names: Vec<_> = phases.iter().map(|phase| phase.as_str()).collect();
     ConditionalUpdate::default()
         .when("#attempt = :presentAttempt")
-        .value("presentAttempt", number(attempt))
+        .value("presentAttempt", number(execution_number))
         .when_one_of("phase", &names)
 }
 
@@ -65,9 +65,9 @@ pub(super) fn open(transfer: Transfer) -> Result<Transfer, WriteError> {
 
 /// Interprets a failed change of [`by_execution`]: fails if the transfer is missing, has ended or
 /// has a newer execution. Otherwise another condition failed, and the record is returned.
-pub(super) fn live(current: Option<Item>, attempt: u32) -> Result<Transfer, WriteError> {
+pub(super) fn live(current: Option<Item>, execution_number: u32) -> Result<Transfer, WriteError> {
     let transfer = read_transfer(current.ok_or(WriteError::NotFound)?)?;
-    if transfer.attempt != attempt || transfer.phase.is_terminal() {
+    if transfer.execution_number != execution_number || transfer.phase.is_terminal() {
         return Err(WriteError::Ended);
     }
     Ok(transfer)

@@ -105,10 +105,10 @@ impl TransferStore for DynamoTransferStore {
     async fn begin_push(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         now: Timestamp,
     ) -> Result<Transfer, WriteError> {
-        let begun = by_execution_in(attempt, &[Phase::Accepted, Phase::Pushing])
+        let begun = by_execution_in(execution_number, &[Phase::Accepted, Phase::Pushing])
             .set_once("startedAt", attribute(&now)?)
             .set("phase", string(Phase::Pushing.as_str()))
             .increment("pushes");
@@ -116,23 +116,23 @@ impl TransferStore for DynamoTransferStore {
             Ok(item) => return Ok(read_transfer(item)?),
             Err(failure) => failure,
         };
-        let transfer = live(failure.current_item()?, attempt)?;
+        let transfer = live(failure.current_item()?, execution_number)?;
         if transfer.push_again {
-            let another_push = by_execution(attempt).increment("pushes");
+            let another_push = by_execution(execution_number).increment("pushes");
             return match self.table.update(transfer_key(id), another_push).await {
                 Ok(item) => Ok(read_transfer(item)?),
-                Err(failure) => Ok(live(failure.current_item()?, attempt)?),
+                Err(failure) => Ok(live(failure.current_item()?, execution_number)?),
             };
         }
         if transfer.started_at.is_some() {
             return Ok(transfer);
         }
         // The transfer is in a later phase, but its start time was never recorded.
-        let started = by_execution(attempt).set_once("startedAt", attribute(&now)?);
+        let started = by_execution(execution_number).set_once("startedAt", attribute(&now)?);
         match self.table.update(transfer_key(id), started).await {
             Ok(item) => Ok(read_transfer(item)?),
             Err(failure) => {
-                live(failure.current_item()?, attempt)?;
+                live(failure.current_item()?, execution_number)?;
                 Err(contention_error("begin_push").into())
             }
         }
@@ -143,12 +143,12 @@ impl TransferStore for DynamoTransferStore {
     async fn record_reuse(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         source: &PushedSource,
         artifact: &Artifact,
     ) -> Result<(), WriteError> {
         let delivery = Delivery::from(artifact.clone());
-        let reused = by_execution_in(attempt, &[Phase::Accepted, Phase::Pushing])
+        let reused = by_execution_in(execution_number, &[Phase::Accepted, Phase::Pushing])
             .set("source", attribute(source)?)
             .set("delivery", attribute(&delivery)?)
             .set("bytesDone", number(source.size))
@@ -158,7 +158,7 @@ impl TransferStore for DynamoTransferStore {
         match self.table.update(transfer_key(id), reused).await {
             Ok(_) => Ok(()),
             // The transfer is active but in a later phase: the reuse is already recorded.
-            Err(failure) => live(failure.current_item()?, attempt).map(drop),
+            Err(failure) => live(failure.current_item()?, execution_number).map(drop),
         }
     }
 
@@ -166,11 +166,11 @@ impl TransferStore for DynamoTransferStore {
     async fn record_arrival(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         object: &ArrivedObject,
     ) -> Result<(), WriteError> {
         let waiting = [Phase::Accepted, Phase::Pushing, Phase::AwaitingArrival];
-        let arrived = by_execution_in(attempt, &waiting)
+        let arrived = by_execution_in(execution_number, &waiting)
             .set("object", attribute(object)?)
             .set("phase", string(Phase::Uploading.as_str()));
         let failure = match self.table.update(transfer_key(id), arrived).await {
@@ -179,16 +179,16 @@ impl TransferStore for DynamoTransferStore {
         };
         // The transfer is active but in a later phase: its arrival is already recorded, unless the
         // upload has lost its source object.
-        if !live(failure.current_item()?, attempt)?.needs_source() {
+        if !live(failure.current_item()?, execution_number)?.needs_source() {
             return Ok(());
         }
-        let found = by_execution_in(attempt, &[Phase::Uploading])
+        let found = by_execution_in(execution_number, &[Phase::Uploading])
             .set("object", attribute(object)?)
             .when("attribute_not_exists(#object)")
             .when("attribute_not_exists(#pushAgain)");
         match self.table.update(transfer_key(id), found).await {
             Ok(_) => Ok(()),
-            Err(failure) => live(failure.current_item()?, attempt).map(drop),
+            Err(failure) => live(failure.current_item()?, execution_number).map(drop),
         }
     }
 
@@ -218,16 +218,16 @@ impl TransferStore for DynamoTransferStore {
     async fn record_failed_try(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         step: Step,
         error: &TransientError,
     ) -> Result<(), WriteError> {
-        let failed = by_execution(attempt)
+        let failed = by_execution(execution_number)
             .increment(step.attribute())
             .set("lastTransientError", attribute(error)?);
         match self.table.update(transfer_key(id), failed).await {
             Ok(_) => Ok(()),
-            Err(failure) => live(failure.current_item()?, attempt).map(drop),
+            Err(failure) => live(failure.current_item()?, execution_number).map(drop),
         }
     }
 
@@ -258,14 +258,14 @@ impl TransferStore for DynamoTransferStore {
     async fn begin_ending(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         reason: FailureCode,
     ) -> Result<Transfer, WriteError> {
-        let ending = by_execution(attempt).set_once("ending", attribute(&reason)?);
+        let ending = by_execution(execution_number).set_once("ending", attribute(&reason)?);
         match self.table.update(transfer_key(id), ending).await {
             Ok(item) => Ok(read_transfer(item)?),
             Err(failure) => {
-                live(failure.current_item()?, attempt)?;
+                live(failure.current_item()?, execution_number)?;
                 Err(contention_error("begin_ending").into())
             }
         }
@@ -284,20 +284,20 @@ impl TransferStore for DynamoTransferStore {
         let id = &read.transfer_id;
         if read.phase.is_terminal() {
             let stored = self.get(id).await?.ok_or(WriteError::NotFound)?;
-            return same_attempt(stored, read.attempt);
+            return same_execution(stored, read.execution_number);
         }
         let failure = outcome.failure().map(|code| Failure { code });
         let ended = Transfer {
             phase: outcome.phase(),
             ended_at: Some(ended_at),
-            turn: SlotState::Idle,
+            slot_state: SlotState::Idle,
             failure: failure.clone(),
             ..read.clone()
         };
         let mut change = unchanged_since(read)
             .set("phase", string(ended.phase.as_str()))
             .set("endedAt", attribute(&ended_at)?)
-            .set("turn", string(ended.turn.as_str()));
+            .set("turn", string(ended.slot_state.as_str()));
         if let Some(failure) = &failure {
             change = change.set("failure", attribute(failure)?);
         }
@@ -318,9 +318,10 @@ impl TransferStore for DynamoTransferStore {
         let Err(write_failure) = table.transact(&actions).await else { return Ok(ended) };
         match write_failure.current_item()?.into_iter().next() {
             // The transfer has changed since `read`, or has ended, possibly by our own first attempt.
-            Some(ConditionResult::Failed(current)) => {
-                same_attempt(read_transfer(current.ok_or(WriteError::NotFound)?)?, read.attempt)
-            }
+            Some(ConditionResult::Failed(current)) => same_execution(
+                read_transfer(current.ok_or(WriteError::NotFound)?)?,
+                read.execution_number,
+            ),
             _ => Err(contention_error("finish").into()),
         }
     }
@@ -335,6 +336,6 @@ fn is_same_request(a: &Transfer, b: &Transfer) -> bool {
 }
 
 /// Returns the record, or [`WriteError::Ended`] if it has another execution.
-fn same_attempt(stored: Transfer, attempt: u32) -> Result<Transfer, WriteError> {
-    if stored.attempt == attempt { Ok(stored) } else { Err(WriteError::Ended) }
+fn same_execution(stored: Transfer, execution_number: u32) -> Result<Transfer, WriteError> {
+    if stored.execution_number == execution_number { Ok(stored) } else { Err(WriteError::Ended) }
 }

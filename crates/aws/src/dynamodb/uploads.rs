@@ -24,12 +24,12 @@ use super::table::{ConditionResult, Table};
 impl UploadStore for DynamoTransferStore {
     /// Takes over the upload with a new epoch. If the response is lost, the SDK repeats the write,
     /// which skips an epoch. That is harmless: no invocation holds the skipped one.
-    async fn claim(&self, id: &TransferId, attempt: u32) -> Result<Transfer, WriteError> {
-        let claimed = not_ending(by_execution(attempt)).increment("epoch");
+    async fn claim(&self, id: &TransferId, execution_number: u32) -> Result<Transfer, WriteError> {
+        let claimed = not_ending(by_execution(execution_number)).increment("epoch");
         match self.table.update(transfer_key(id), claimed).await {
             Ok(item) => Ok(read_transfer(item)?),
             Err(failure) => {
-                open(live(failure.current_item()?, attempt)?)?;
+                open(live(failure.current_item()?, execution_number)?)?;
                 Err(contention_error("claim").into())
             }
         }

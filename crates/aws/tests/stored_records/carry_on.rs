@@ -46,8 +46,8 @@ async fn transfer_of_an_earlier_version_ends_and_frees_everything() {
             let queue = store.queue(Pool::Onedrive, None, 100).await.unwrap();
             assert!(queue.iter().all(|entry| entry.transfer_id != id), "{what}");
             let now = epoch() + SignedDuration::from_hours(1);
-            store.mark_settled(&id, read.attempt).await.unwrap();
-            store.mark_cleaned_up(&id, read.attempt, now).await.unwrap();
+            store.mark_closed(&id, read.execution_number).await.unwrap();
+            store.mark_cleaned_up(&id, read.execution_number, now).await.unwrap();
             let clean = table.item(&format!("T#{id}"), "META").await;
             assert!(!clean.contains_key("dueAt"), "{what}");
         }

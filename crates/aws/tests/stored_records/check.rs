@@ -90,13 +90,13 @@ pub(crate) async fn check_batch(
 ) {
     match text(item, "sk") {
         "BUNDLE" => {
-            let (batch, counts) = table.store().bundle(&id(item)).await.unwrap().unwrap();
+            let (batch, counts) = table.store().batch(&id(item)).await.unwrap().unwrap();
             assert_nothing_lost(what, item, &batch);
             assert_eq!(counts, docferry_domain::job::BatchCounts::default(), "{what}");
         }
         "COUNTS" => {
             table.hold(&[&items["running"], item]);
-            let (_, counts) = table.store().bundle(&id(item)).await.unwrap().unwrap();
+            let (_, counts) = table.store().batch(&id(item)).await.unwrap().unwrap();
             let stored = plain_item(item);
             assert_eq!(stored["ended"], counts.ended, "{what}");
             assert_eq!(stored["completed"], counts.completed, "{what}");
@@ -122,15 +122,15 @@ pub(crate) async fn check_session(what: &str, item: &Item, table: &FixtureTable)
 }
 
 pub(crate) async fn check_message(what: &str, item: &Item, table: &FixtureTable) {
-    let attempt: u32 = text(item, "sk").rsplit('#').next().unwrap().parse().unwrap();
+    let execution_number: u32 = text(item, "sk").rsplit('#').next().unwrap().parse().unwrap();
     if text(item, "sk").starts_with("OUTBOX#") {
-        let record = table.store().outcome(&id(item), attempt).await.unwrap().unwrap();
+        let record = table.store().outcome(&id(item), execution_number).await.unwrap().unwrap();
         assert_nothing_lost(what, item, &record);
-        assert_eq!(record.message_id(), format!("{}/{attempt}", id(item)), "{what}");
+        assert_eq!(record.message_id(), format!("{}/{execution_number}", id(item)), "{what}");
     } else {
-        let notice = table.store().notice(&id(item), attempt).await.unwrap().unwrap();
+        let notice = table.store().notice(&id(item), execution_number).await.unwrap().unwrap();
         assert_nothing_lost(what, item, &notice);
-        assert_eq!(notice.message_id(), format!("{}-{attempt}", id(item)), "{what}");
+        assert_eq!(notice.message_id(), format!("{}-{execution_number}", id(item)), "{what}");
     }
 }
 

@@ -94,7 +94,7 @@ async fn rewriting_a_current_record_yields_the_same_item() {
     let named = store.request(text(request, "key"), at(0)).await.unwrap().unwrap();
     let batch = &records["batches"]["accepted"];
     table.hold(&[batch]);
-    let (read, _) = store.bundle(&id(batch)).await.unwrap().unwrap();
+    let (read, _) = store.batch(&id(batch)).await.unwrap().unwrap();
     store.record_batch(&read, Some(&named)).await.unwrap();
     assert_eq!(table.take_written(), [batch.clone(), request.clone()]);
 

@@ -34,7 +34,7 @@ pub(crate) fn request(target: Target) -> NewTransfer {
         file_id: download.then(|| FileId::new(10_042)),
         target,
         priority: if download { Priority::High } else { Priority::Normal },
-        keep_until: download.then(|| at(86_400)),
+        retain_until: download.then(|| at(86_400)),
         callback: download.then(callback),
     }
 }
@@ -80,19 +80,19 @@ pub(crate) fn checkpoint(offset: u64) -> Checkpoint {
         hash: hash.state(),
         fragment_bytes: 3_276_800,
         sessions: 2,
-        fresh_session: true,
-        tally: UploadCounters {
-            furthest: offset,
+        replaced_for_last_fragment: true,
+        counters: UploadCounters {
+            max_offset: offset,
             renewals: 1,
             setbacks: 1,
             waits: 2,
             replaced_because: Some(FailureCode::DestinationUnavailable),
         },
-        putting_until: Some(at(60)),
+        put_lease_until: Some(at(60)),
         numbering: true,
         number: 3,
-        answered: Some("item-1".into()),
-        pace: Some(Throughput { at: at(9), bytes: offset, per_second: Some(1_000_000) }),
+        completed_item_id: Some("item-1".into()),
+        throughput: Some(Throughput { at: at(9), bytes: offset, per_second: Some(1_000_000) }),
     }
 }
 

@@ -18,17 +18,17 @@ use crate::write::Writer;
 
 impl Writer {
     pub(crate) async fn batches(&mut self) {
-        let id = TransferId::of_bundle(40);
+        let id = TransferId::of_batch(40);
         let pk = format!("T#{id}");
         let batch = Batch {
             schema_version: SCHEMA_VERSION,
-            bundle_id: id.clone(),
+            batch_id: id.clone(),
             owner: "scv".into(),
             on_behalf_of: Some(Person::new("sub:ada")),
             documents: 4,
             on_item_error: OnItemError::Skip,
             created_at: epoch(),
-            keep_until: Some(at(86_400)),
+            retain_until: Some(at(86_400)),
             callback: Some(callback()),
             trace: download(id.clone()).trace,
             deadline: None,
@@ -44,7 +44,7 @@ impl Writer {
         self.store.create_batch(&batch).await.unwrap();
         self.keep("batches", "accepted", &pk, "BUNDLE").await;
         let document = |number| Transfer {
-            turn: SlotState::Idle,
+            slot_state: SlotState::Idle,
             callback: None,
             ..download(id.document(number))
         };
@@ -76,13 +76,13 @@ impl Writer {
         self.keep("batches", "cancel requested", &pk, "BUNDLE").await;
         self.finish(&id.document(2), Outcome::Canceled).await;
         self.finish(&id.document(3), Outcome::Canceled).await;
-        let (read, counts) = self.store.bundle(&id).await.unwrap().unwrap();
+        let (read, counts) = self.store.batch(&id).await.unwrap().unwrap();
         assert_eq!(counts.ended, 4);
         self.end(&read, &counts).await;
         self.keep("batches", "canceled", &pk, "BUNDLE").await;
         self.keep("batches", "counts of an ended batch", &pk, "COUNTS").await;
         self.keep("outbox", "webhook of a batch", &pk, "NOTICE#1").await;
-        let (read, _) = self.store.bundle(&id).await.unwrap().unwrap();
+        let (read, _) = self.store.batch(&id).await.unwrap().unwrap();
         let resumed = self.store.resume_batch(&read, at(90_000), at(15_400), at(1_090));
         assert!(resumed.await.unwrap());
         self.keep("batches", "resuming", &pk, "BUNDLE").await;

@@ -23,7 +23,7 @@ impl Writer {
                 key: format!("hash-of-{id}"),
                 fingerprint: "fingerprint".into(),
                 job_id: id.clone(),
-                keep_until: at(86_400),
+                retain_until: at(86_400),
             };
             let entry = Entry { request: Some(&named), slot: None };
             self.store.enter(&download(id.clone()), entry).await.unwrap();
@@ -40,19 +40,19 @@ impl Writer {
             name: "Order 1.pdf".parse().unwrap(),
             mime: Some("application/pdf".into()),
             written_at: at(50),
-            keep_until: at(86_400),
+            retain_until: at(86_400),
         };
         let artifact = Artifact { key: key.clone(), size: SIZE };
         let epoch = self.upload(&ids[1], "docferry/fetched.pdf").await;
         let progress = Checkpoint {
             hash: QuickXorHash::new().state(),
             sessions: 1,
-            fresh_session: false,
-            tally: UploadCounters::default(),
-            putting_until: None,
+            replaced_for_last_fragment: false,
+            counters: UploadCounters::default(),
+            put_lease_until: None,
             numbering: false,
             number: 0,
-            answered: None,
+            completed_item_id: None,
             ..checkpoint(5_242_880)
         };
         let _ = self.store.checkpoint(&ids[1], epoch, &progress).await.unwrap();

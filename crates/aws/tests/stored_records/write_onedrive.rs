@@ -27,8 +27,8 @@ impl Writer {
             let entry = Entry { slot, ..Entry::default() };
             let transfer = match slot {
                 Some(_) => Transfer {
-                    turn: SlotState::Holding,
-                    admitted_at: Some(epoch()),
+                    slot_state: SlotState::Holding,
+                    slot_granted_at: Some(epoch()),
                     ..onedrive(number)
                 },
                 None => onedrive(number),
@@ -70,7 +70,7 @@ impl Writer {
         self.keep_transfer(KIND, "uploading, delivered", &ids[2]).await;
         self.finish(&ids[2], Outcome::Completed).await;
         self.keep_transfer(KIND, "completed", &ids[2]).await;
-        self.store.mark_settled(&ids[2], 1).await.unwrap();
+        self.store.mark_closed(&ids[2], 1).await.unwrap();
         self.store.mark_cleaned_up(&ids[2], 1, at(90_000)).await.unwrap();
         self.keep_transfer(KIND, "completed, cleaned up", &ids[2]).await;
         self.keep("outbox", "completed", &format!("T#{}", ids[2]), "OUTBOX#1").await;
@@ -105,7 +105,7 @@ impl Writer {
         self.upload(&id, "docferry/retried.pdf").await;
         let _ = self.store.checkpoint(&id, 1, &checkpoint(3_276_800)).await.unwrap();
         self.finish(&id, Outcome::Failed(FailureCode::QuotaExceeded)).await;
-        self.store.mark_settled(&id, 1).await.unwrap();
+        self.store.mark_closed(&id, 1).await.unwrap();
         let read = self.get(&id).await;
         let again = read.clone().for_retry_at(at(1_000), at(15_400), None);
         assert!(self.store.restart_transfer(&read, &again, at(1_090)).await.unwrap());

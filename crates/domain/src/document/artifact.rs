@@ -35,5 +35,6 @@ pub struct ArtifactRecord {
     /// Time at which the object was written.
     pub written_at: Timestamp,
     /// End of the retention: the latest of all requests that use the object.
-    pub keep_until: Timestamp,
+    #[serde(rename = "keepUntil")]
+    pub retain_until: Timestamp,
 }

@@ -58,7 +58,8 @@ pub struct Batch {
     /// [`SCHEMA_VERSION`](crate::transfer::SCHEMA_VERSION).
     pub schema_version: u32,
     /// Id of the batch, which the caller uses for polling.
-    pub bundle_id: TransferId,
+    #[serde(rename = "bundleId")]
+    pub batch_id: TransferId,
     /// Principal that made the request. Only this principal can see the batch.
     pub owner: String,
     /// Person on whose behalf the owner made the request, if any.
@@ -73,7 +74,8 @@ pub struct Batch {
     /// End of the retention of the delivered documents; `None` when docferry does not
     /// control the retention.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub keep_until: Option<Timestamp>,
+    #[serde(rename = "keepUntil")]
+    pub retain_until: Option<Timestamp>,
     /// URL of the webhook that is called at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<CallbackUrl>,
@@ -177,16 +179,16 @@ impl Batch {
 mod tests {
     use super::*;
 
-    fn bundle(on_item_error: OnItemError) -> Batch {
+    fn batch(on_item_error: OnItemError) -> Batch {
         Batch {
             schema_version: crate::transfer::SCHEMA_VERSION,
-            bundle_id: TransferId::from_u128(1),
+            batch_id: TransferId::from_u128(1),
             owner: "scv".into(),
             on_behalf_of: None,
             documents: 3,
             on_item_error,
             created_at: Timestamp::UNIX_EPOCH,
-            keep_until: None,
+            retain_until: None,
             callback: None,
             trace: None,
             deadline: None,
@@ -208,18 +210,18 @@ mod tests {
 
     #[test]
     fn batch_ends_with_its_last_document() {
-        assert_eq!(bundle(OnItemError::Skip).outcome(&counts(2, 2)), None);
-        assert_eq!(bundle(OnItemError::Skip).outcome(&counts(3, 3)), Some(Outcome::Completed));
+        assert_eq!(batch(OnItemError::Skip).outcome(&counts(2, 2)), None);
+        assert_eq!(batch(OnItemError::Skip).outcome(&counts(3, 3)), Some(Outcome::Completed));
     }
 
     #[test]
     fn one_failure_cancels_and_fails_a_batch_unless_skipped() {
         let failed = Some(Outcome::Failed(FailureCode::QuotaExceeded));
-        assert!(bundle(OnItemError::Fail).stops(&counts(1, 0)));
-        assert_eq!(bundle(OnItemError::Fail).outcome(&counts(3, 2)), failed);
-        assert!(!bundle(OnItemError::Skip).stops(&counts(1, 0)));
-        assert_eq!(bundle(OnItemError::Skip).outcome(&counts(3, 2)), Some(Outcome::Completed));
-        assert_eq!(bundle(OnItemError::Skip).outcome(&counts(3, 0)), failed);
+        assert!(batch(OnItemError::Fail).stops(&counts(1, 0)));
+        assert_eq!(batch(OnItemError::Fail).outcome(&counts(3, 2)), failed);
+        assert!(!batch(OnItemError::Skip).stops(&counts(1, 0)));
+        assert_eq!(batch(OnItemError::Skip).outcome(&counts(3, 2)), Some(Outcome::Completed));
+        assert_eq!(batch(OnItemError::Skip).outcome(&counts(3, 0)), failed);
     }
 
     #[test]
@@ -227,15 +229,15 @@ mod tests {
         let first_failure = Some(FailureCode::Canceled);
         let stopped = |completed| BatchCounts { first_failure, ..counts(3, completed) };
         for on_item_error in [OnItemError::Fail, OnItemError::Skip] {
-            assert_eq!(bundle(on_item_error).outcome(&stopped(0)), Some(Outcome::Canceled));
+            assert_eq!(batch(on_item_error).outcome(&stopped(0)), Some(Outcome::Canceled));
         }
-        assert_eq!(bundle(OnItemError::Fail).outcome(&stopped(2)), Some(Outcome::Canceled));
-        assert_eq!(bundle(OnItemError::Skip).outcome(&stopped(2)), Some(Outcome::Completed));
+        assert_eq!(batch(OnItemError::Fail).outcome(&stopped(2)), Some(Outcome::Canceled));
+        assert_eq!(batch(OnItemError::Skip).outcome(&stopped(2)), Some(Outcome::Completed));
     }
 
     #[test]
     fn batch_cancel_counts_unless_everything_was_delivered() {
-        let canceled = Batch { cancel_requested: true, ..bundle(OnItemError::Skip) };
+        let canceled = Batch { cancel_requested: true, ..batch(OnItemError::Skip) };
         assert!(canceled.stops(&counts(0, 0)));
         assert_eq!(canceled.outcome(&counts(3, 1)), Some(Outcome::Canceled));
         assert_eq!(canceled.outcome(&counts(3, 3)), Some(Outcome::Completed));
@@ -243,14 +245,14 @@ mod tests {
 
     #[test]
     fn batch_with_a_retry_in_preparation_neither_ends_nor_cancels() {
-        let resuming = Batch { resuming: true, ..bundle(OnItemError::Fail) };
+        let resuming = Batch { resuming: true, ..batch(OnItemError::Fail) };
         assert_eq!(resuming.outcome(&counts(3, 2)), None);
         assert!(!resuming.stops(&counts(3, 2)), "the failures belong to the run before");
     }
 
     #[test]
     fn percent_counts_delivered_documents_only() {
-        let running = bundle(OnItemError::Skip);
+        let running = batch(OnItemError::Skip);
         let percents = [(1, 0), (2, 0), (2, 1), (3, 1)]
             .map(|(ended, completed)| running.percent(&counts(ended, completed)));
         assert_eq!(percents, [0, 0, 33, 33]);
@@ -259,7 +261,7 @@ mod tests {
 
     #[test]
     fn batch_percent_is_100_only_when_completed() {
-        let running = bundle(OnItemError::Fail);
+        let running = batch(OnItemError::Fail);
         assert_eq!([0, 1, 2, 3].map(|n| running.percent(&counts(n, n))), [0, 33, 66, 99]);
         let ended = Batch { phase: Phase::Completed, ..running };
         assert_eq!(ended.percent(&counts(3, 3)), 100);

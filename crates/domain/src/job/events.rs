@@ -10,7 +10,7 @@ use crate::job::JobState;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobSnapshot {
     /// Number of the run: 1, and one more for each retry.
-    pub attempt: u32,
+    pub run_number: u32,
     /// State of the job.
     pub state: JobState,
     /// Progress in percent, 0 to 100.
@@ -26,7 +26,7 @@ pub struct JobSnapshot {
 /// `1.running.40.6000000`, `1.completed.100.15000000.end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    attempt: u32,
+    run_number: u32,
     state: JobState,
     /// Progress of the last progress event in this run; `None` before the first.
     progress: Option<Progress>,
@@ -39,7 +39,7 @@ impl Cursor {
     /// other run has begun.
     #[must_use]
     pub fn has_seen_the_end(&self, now: &JobSnapshot) -> bool {
-        self.ended && self.attempt == now.attempt && now.state.is_terminal()
+        self.ended && self.run_number == now.run_number && now.state.is_terminal()
     }
 }
 
@@ -72,13 +72,14 @@ pub fn events_since(cursor: Option<Cursor>, now: &JobSnapshot) -> Vec<(JobEvent,
     }
     // A cursor of an earlier run does not apply to this one. A cursor of a later run is
     // invalid, because no event with it was ever sent.
-    let known = cursor.filter(|cursor| cursor.attempt == now.attempt);
+    let known = cursor.filter(|cursor| cursor.run_number == now.run_number);
     let mut events = Vec::with_capacity(3);
     let mut cursor = match known {
         Some(cursor) if cursor.state == now.state => cursor,
         _ => {
             let progress = known.and_then(|cursor| cursor.progress);
-            let cursor = Cursor { attempt: now.attempt, state: now.state, progress, ended: false };
+            let cursor =
+                Cursor { run_number: now.run_number, state: now.state, progress, ended: false };
             events.push((JobEvent::Status, cursor));
             cursor
         }
@@ -97,7 +98,7 @@ pub fn events_since(cursor: Option<Cursor>, now: &JobSnapshot) -> Vec<(JobEvent,
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.attempt, self.state.as_str())?;
+        write!(f, "{}.{}", self.run_number, self.state.as_str())?;
         if let Some(Progress { percent, bytes_done }) = self.progress {
             write!(f, ".{percent}.{bytes_done}")?;
         }
@@ -117,23 +118,23 @@ impl FromStr for Cursor {
         let (values, ended) =
             text.strip_suffix(".end").map_or((text, false), |values| (values, true));
         let parts: Vec<_> = values.split('.').collect();
-        let (attempt, state, progress) = match parts[..] {
-            [attempt, state] => (attempt, state, None),
-            [attempt, state, percent, bytes] => {
+        let (run_number, state, progress) = match parts[..] {
+            [run_number, state] => (run_number, state, None),
+            [run_number, state, percent, bytes] => {
                 let percent = percent.parse().ok().filter(|percent| *percent <= 100);
                 let percent = percent.ok_or(InvalidEventId)?;
                 let bytes_done = bytes.parse().map_err(|_| InvalidEventId)?;
-                (attempt, state, Some(Progress { percent, bytes_done }))
+                (run_number, state, Some(Progress { percent, bytes_done }))
             }
             _ => return Err(InvalidEventId),
         };
         let state = JobState::ALL.into_iter().find(|known| known.as_str() == state);
         let state = state.ok_or(InvalidEventId)?;
-        let attempt = attempt.parse().ok().filter(|attempt| *attempt > 0);
+        let run_number = run_number.parse().ok().filter(|run_number| *run_number > 0);
         if ended && !state.is_terminal() {
             return Err(InvalidEventId);
         }
-        Ok(Self { attempt: attempt.ok_or(InvalidEventId)?, state, progress, ended })
+        Ok(Self { run_number: run_number.ok_or(InvalidEventId)?, state, progress, ended })
     }
 }
 
@@ -142,7 +143,7 @@ mod tests {
     use super::*;
 
     const RUNNING: JobSnapshot =
-        JobSnapshot { attempt: 1, state: JobState::Running, percent: 40, bytes_done: 6 };
+        JobSnapshot { run_number: 1, state: JobState::Running, percent: 40, bytes_done: 6 };
 
     fn kinds(cursor: Option<Cursor>, now: &JobSnapshot) -> Vec<JobEvent> {
         events_since(cursor, now).into_iter().map(|(kind, _)| kind).collect()
@@ -173,7 +174,8 @@ mod tests {
         assert!(cursor.unwrap().has_seen_the_end(&failed));
         let expired = JobSnapshot { state: JobState::Expired, ..failed };
         assert_eq!(kinds(cursor, &expired), []);
-        let again = JobSnapshot { attempt: 2, state: JobState::Queued, percent: 0, bytes_done: 0 };
+        let again =
+            JobSnapshot { run_number: 2, state: JobState::Queued, percent: 0, bytes_done: 0 };
         assert!(!cursor.unwrap().has_seen_the_end(&again));
         assert_eq!(kinds(cursor, &again), [JobEvent::Status, JobEvent::Progress]);
     }

@@ -20,5 +20,6 @@ pub struct IdempotencyRecord {
     pub job_id: TransferId,
     /// End of the record's retention. It is that of the job, unless the job is retried
     /// later.
-    pub keep_until: Timestamp,
+    #[serde(rename = "keepUntil")]
+    pub retain_until: Timestamp,
 }

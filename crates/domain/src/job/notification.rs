@@ -24,7 +24,8 @@ pub struct WebhookNotification {
     pub job_id: TransferId,
     /// Number that distinguishes the ends of one job: the execution of a transfer, the run
     /// of a batch.
-    pub attempt: u32,
+    #[serde(rename = "attempt")]
+    pub end_number: u32,
     /// URL of the webhook.
     pub callback: CallbackUrl,
     /// Terminal phase of the job.
@@ -53,7 +54,7 @@ impl WebhookNotification {
     pub fn of_transfer(ended: &Transfer) -> Option<Self> {
         Some(Self {
             job_id: ended.transfer_id.clone(),
-            attempt: ended.attempt,
+            end_number: ended.execution_number,
             callback: ended.callback.clone()?,
             outcome: ended.phase,
             failure: ended.failure.as_ref().map(|failure| failure.code),
@@ -68,7 +69,7 @@ impl WebhookNotification {
     /// Returns the notification for a batch that ends with `outcome`; `None` when no
     /// webhook was named, or when the batch was never committed.
     #[must_use]
-    pub fn of_bundle(
+    pub fn of_batch(
         ending: &Batch,
         counts: &BatchCounts,
         outcome: Outcome,
@@ -78,8 +79,8 @@ impl WebhookNotification {
         // A batch ends once in each of its runs.
         let runs = ending.retries.saturating_add(1);
         Some(Self {
-            job_id: ending.bundle_id.clone(),
-            attempt: runs,
+            job_id: ending.batch_id.clone(),
+            end_number: runs,
             callback,
             outcome: outcome.phase(),
             failure: outcome.failure(),
@@ -96,6 +97,6 @@ impl WebhookNotification {
     /// dots between its parts.
     #[must_use]
     pub fn message_id(&self) -> String {
-        format!("{}-{}", self.job_id, self.attempt)
+        format!("{}-{}", self.job_id, self.end_number)
     }
 }

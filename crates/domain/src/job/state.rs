@@ -31,8 +31,8 @@ impl JobState {
     /// Derives the state from the stored phase and the clock. Expiry depends on the clock
     /// alone, so it does not wait for the clean-up of the sweeper.
     #[must_use]
-    pub fn of(phase: Phase, keep_until: Option<Timestamp>, now: Timestamp) -> Self {
-        let is_over = keep_until.is_some_and(|until| until <= now);
+    pub fn of(phase: Phase, retain_until: Option<Timestamp>, now: Timestamp) -> Self {
+        let is_over = retain_until.is_some_and(|until| until <= now);
         match phase {
             Phase::Accepted => Self::Queued,
             Phase::Pushing | Phase::AwaitingArrival | Phase::Uploading => Self::Running,

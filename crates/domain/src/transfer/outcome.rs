@@ -88,7 +88,8 @@ pub struct OutcomeRecord {
     /// The transfer or batch.
     pub transfer_id: TransferId,
     /// Number of the execution that ended.
-    pub attempt: u32,
+    #[serde(rename = "attempt")]
+    pub execution_number: u32,
     /// Principal that made the request.
     pub actor: String,
     /// Whether it was a delivery to OneDrive or a download. Records of older versions do
@@ -139,7 +140,7 @@ impl OutcomeRecord {
     pub fn of(transfer: &Transfer) -> Option<Self> {
         Some(Self {
             transfer_id: transfer.transfer_id.clone(),
-            attempt: transfer.attempt,
+            execution_number: transfer.execution_number,
             actor: transfer.owner.clone(),
             pool: transfer.pool,
             ended_at: transfer.ended_at?,
@@ -153,7 +154,7 @@ impl OutcomeRecord {
     /// consumer can discard duplicates.
     #[must_use]
     pub fn message_id(&self) -> String {
-        format!("{}/{}", self.transfer_id, self.attempt)
+        format!("{}/{}", self.transfer_id, self.execution_number)
     }
 }
 
@@ -173,7 +174,7 @@ mod tests {
             file_id: None,
             target: Target::Download(DownloadTarget { person: Person::new("p") }),
             priority: Priority::Normal,
-            keep_until: None,
+            retain_until: None,
             callback: None,
         };
         let (id, start) = (TransferId::from_u128(1), Timestamp::UNIX_EPOCH);

@@ -50,17 +50,20 @@ pub struct Transfer {
     pub deadline: Timestamp,
     /// Number of the Step Functions execution that works on the transfer: starts at 1 and
     /// grows with each further execution.
-    pub attempt: u32,
+    #[serde(rename = "attempt")]
+    pub execution_number: u32,
     /// Number of retries that the owner requested after an end.
     #[serde(default)]
     pub retries: u32,
     /// Number of executions in all runs before the present one.
     #[serde(default)]
-    pub past_attempts: u32,
+    #[serde(rename = "pastAttempts")]
+    pub past_executions: u32,
     /// End of the retention of the delivered document; `None` when docferry does not
     /// control the retention.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub keep_until: Option<Timestamp>,
+    #[serde(rename = "keepUntil")]
+    pub retain_until: Option<Timestamp>,
     /// URL of the webhook that is called at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<CallbackUrl>,
@@ -74,7 +77,8 @@ pub struct Transfer {
     pub priority: Priority,
     /// Slot state: idle, queued for a slot, or holding one.
     #[serde(default)]
-    pub turn: SlotState,
+    #[serde(rename = "turn")]
+    pub slot_state: SlotState,
     /// Whether cancellation was requested. A running step notices it at its next
     /// checkpoint.
     #[serde(default)]
@@ -90,7 +94,8 @@ pub struct Transfer {
     pub queued_at: Option<Timestamp>,
     /// When the present run got its first slot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub admitted_at: Option<Timestamp>,
+    #[serde(rename = "admittedAt")]
+    pub slot_granted_at: Option<Timestamp>,
     /// When work on the present run began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
@@ -110,7 +115,8 @@ pub struct Transfer {
     pub known_key: Option<String>,
     /// Keys, beside the one in `source`, under which an object may still arrive.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub owed_keys: Vec<LateArrivalKey>,
+    #[serde(rename = "owedKeys")]
+    pub late_arrival_keys: Vec<LateArrivalKey>,
     /// Facts about the document, recorded by the push.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<PushedSource>,
@@ -140,7 +146,8 @@ pub struct Transfer {
     /// Whether the run has ended and everything it had open is closed, so that a retry may
     /// start. A late document may still be watched for.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub settled: bool,
+    #[serde(rename = "settled")]
+    pub closed: bool,
     /// Trace context of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceParent>,
@@ -169,7 +176,7 @@ pub struct NewTransfer {
     pub priority: Priority,
     /// End of the retention of the delivered document; `None` when docferry does not
     /// control the retention.
-    pub keep_until: Option<Timestamp>,
+    pub retain_until: Option<Timestamp>,
     /// URL of the webhook that is called at the end. Always `None` for a document of a
     /// batch, because the batch has the webhook.
     pub callback: Option<CallbackUrl>,
@@ -195,24 +202,24 @@ impl Transfer {
             target: new.target,
             created_at,
             deadline,
-            attempt: 1,
+            execution_number: 1,
             retries: 0,
-            past_attempts: 0,
-            keep_until: new.keep_until,
+            past_executions: 0,
+            retain_until: new.retain_until,
             callback: new.callback,
             phase: Phase::Accepted,
             priority: new.priority,
-            turn: SlotState::Queued,
+            slot_state: SlotState::Queued,
             cancel_requested: false,
             ending: None,
             queued_at: None,
-            admitted_at: None,
+            slot_granted_at: None,
             started_at: None,
             ended_at: None,
             pushes: 0,
             push_again: false,
             known_key: None,
-            owed_keys: Vec::new(),
+            late_arrival_keys: Vec::new(),
             source: None,
             object: None,
             epoch: 0,
@@ -221,7 +228,7 @@ impl Transfer {
             resume_at: None,
             delivery: None,
             failure: None,
-            settled: false,
+            closed: false,
             trace: None,
             failed_tries: FailedTries::default(),
             last_transient_error: None,
@@ -237,29 +244,29 @@ impl Transfer {
         self,
         now: Timestamp,
         deadline: Timestamp,
-        keep_until: Option<Timestamp>,
+        retain_until: Option<Timestamp>,
     ) -> Self {
-        let owed_keys = self.keys_awaiting_arrival();
+        let late_arrival_keys = self.keys_awaiting_arrival();
         Self {
-            owed_keys,
+            late_arrival_keys,
             push_again: false,
             queued_at: Some(now),
             deadline,
-            keep_until,
-            past_attempts: self.attempt,
-            attempt: self.attempt.saturating_add(1),
+            retain_until,
+            past_executions: self.execution_number,
+            execution_number: self.execution_number.saturating_add(1),
             retries: self.retries.saturating_add(1),
             // Fences off an invocation of the last run that is still writing.
             epoch: self.epoch.saturating_add(1),
             phase: Phase::Accepted,
-            turn: if self.transfer_id.batch_and_number().is_some() {
+            slot_state: if self.transfer_id.batch_and_number().is_some() {
                 SlotState::Idle
             } else {
                 SlotState::Queued
             },
             cancel_requested: false,
             ending: None,
-            admitted_at: None,
+            slot_granted_at: None,
             started_at: None,
             ended_at: None,
             object: None,
@@ -268,7 +275,7 @@ impl Transfer {
             resume_at: None,
             delivery: None,
             failure: None,
-            settled: false,
+            closed: false,
             failed_tries: FailedTries::default(),
             last_transient_error: None,
             ..self
@@ -278,17 +285,17 @@ impl Transfer {
     /// Like [`Transfer::for_retry_at`], with a request time computed from the deadline: the new
     /// run has as much time until `deadline` as the last run had.
     #[must_use]
-    pub fn again(self, deadline: Timestamp, keep_until: Option<Timestamp>) -> Self {
+    pub fn again(self, deadline: Timestamp, retain_until: Option<Timestamp>) -> Self {
         let allowed = self.deadline.duration_since(self.queue_time());
         let now = deadline.checked_sub(allowed).unwrap_or(deadline);
-        self.for_retry_at(now, deadline, keep_until)
+        self.for_retry_at(now, deadline, retain_until)
     }
 
     /// Returns the keys under which an object of this transfer may still arrive: the key of
     /// its last push and those of earlier pushes, each once.
     #[must_use]
     pub fn keys_awaiting_arrival(&self) -> Vec<LateArrivalKey> {
-        let mut keys = self.owed_keys.clone();
+        let mut keys = self.late_arrival_keys.clone();
         let pushed = self.source.as_ref().filter(|s| self.pushes > 0 && !s.key.is_empty());
         if let Some(source) = pushed
             && !keys.iter().any(|owed| owed.key == source.key)
@@ -315,7 +322,7 @@ impl Transfer {
     /// Returns the number of executions of this run, at least 1.
     #[must_use]
     pub const fn executions(&self) -> u32 {
-        self.attempt.saturating_sub(self.past_attempts)
+        self.execution_number.saturating_sub(self.past_executions)
     }
 
     /// Returns the time by which the transfer must have ended: its deadline, or an earlier
@@ -332,7 +339,7 @@ impl Transfer {
     /// deadline.
     #[must_use]
     pub fn retained_until(&self) -> Timestamp {
-        self.keep_until.unwrap_or(self.deadline).max(self.deadline)
+        self.retain_until.unwrap_or(self.deadline).max(self.deadline)
     }
 
     /// Returns the time of the request for the present run: the last retry or, without one,
@@ -394,7 +401,7 @@ mod tests {
             file_id: None,
             target: target().into(),
             priority: Priority::Normal,
-            keep_until: None,
+            retain_until: None,
             callback: None,
         };
         let (id, start) = (TransferId::from_u128(1), Timestamp::UNIX_EPOCH);
@@ -455,7 +462,7 @@ mod tests {
         }
         fields.insert("unknownToThisVersion".into(), 1.into());
         // Without a stored turn it has no slot and requests one before it moves bytes.
-        let expected = Transfer { turn: SlotState::Idle, ..transfer() };
+        let expected = Transfer { slot_state: SlotState::Idle, ..transfer() };
         assert_eq!(serde_json::from_value::<Transfer>(item).unwrap(), expected);
     }
 

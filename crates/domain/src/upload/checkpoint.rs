@@ -24,15 +24,18 @@ pub struct Checkpoint {
     /// Whether the session was replaced because the last fragment failed repeatedly. That
     /// is done only once.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub fresh_session: bool,
+    #[serde(rename = "freshSession")]
+    pub replaced_for_last_fragment: bool,
     /// Counters over all invocations of a run, so that every repetition is limited.
     #[serde(default, skip_serializing_if = "UploadCounters::is_empty")]
-    pub tally: UploadCounters,
+    #[serde(rename = "tally")]
+    pub counters: UploadCounters,
     /// Lease of a PUT of a small document. Until then the document may be on its way to the
     /// destination, and the invocation that sends it cannot be stopped, so `finalize`
     /// waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub putting_until: Option<Timestamp>,
+    #[serde(rename = "puttingUntil")]
+    pub put_lease_until: Option<Timestamp>,
     /// Whether the document may have a numbered name: its own name or a number up to the
     /// first free one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -42,10 +45,12 @@ pub struct Checkpoint {
     pub number: u32,
     /// The drive's id of the item with which it answered this upload's last byte.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answered: Option<String>,
+    #[serde(rename = "answered")]
+    pub completed_item_id: Option<String>,
     /// Measured throughput.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pace: Option<Throughput>,
+    #[serde(rename = "pace")]
+    pub throughput: Option<Throughput>,
 }
 
 impl Checkpoint {
@@ -63,7 +68,8 @@ impl Checkpoint {
 pub struct UploadCounters {
     /// Maximum of the bytes that the drive has acknowledged in any session of this run.
     /// Only a new maximum resets `setbacks` and `waits`.
-    pub furthest: u64,
+    #[serde(rename = "furthest")]
+    pub max_offset: u64,
     /// Number of times that the source was written again and the upload started over.
     pub renewals: u32,
     /// Number of times that the drive lost acknowledged bytes, or had every byte and did

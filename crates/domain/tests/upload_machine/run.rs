@@ -497,7 +497,7 @@ impl Run {
             }
             (Command::OpenSession, DriveEvent::Opened) => {
                 let (opened, renewals) =
-                    self.kept.as_ref().map_or((0, 0), |(c, _)| (c.sessions, c.tally.renewals));
+                    self.kept.as_ref().map_or((0, 0), |(c, _)| (c.sessions, c.counters.renewals));
                 assert!(renewals <= MAX_RENEWALS, "too many renewals");
                 assert!(opened < MAX_SESSIONS + renewals, "too many sessions");
             }

@@ -116,7 +116,7 @@ impl Bench {
             file_id: None,
             target: drive_target(RECIPIENT, "Court").into(),
             priority: Priority::Normal,
-            keep_until: None,
+            retain_until: None,
             callback: None,
         };
         let limits = InitiateSettings {
@@ -125,7 +125,7 @@ impl Bench {
         };
         let runner = Runner::new(&world);
         let transfer = initiate(&runner.scheduler(), limits, request).await.unwrap();
-        let task = TaskInput { transfer_id: transfer.transfer_id, attempt: 1 };
+        let task = TaskInput { transfer_id: transfer.transfer_id, execution_number: 1 };
         let ports = UploadPorts::<RealDrive> {
             store: world.clone(),
             drive,

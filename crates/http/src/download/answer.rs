@@ -46,21 +46,21 @@ impl JobSummary {
                 failure: transfer.failure.clone(),
                 failed_items: failed_items(transfer),
             },
-            Job::Many { bundle, counts, documents } => Self {
-                percent: bundle.percent(counts),
-                attempts: bundle.retries + 1,
-                created_at: bundle.created_at,
+            Job::Many { batch, counts, documents } => Self {
+                percent: batch.percent(counts),
+                attempts: batch.retries + 1,
+                created_at: batch.created_at,
                 started_at: documents.iter().filter_map(|document| document.started_at).min(),
                 updated_at: documents
                     .iter()
                     .map(updated_at)
-                    .chain([bundle.created_at])
+                    .chain([batch.created_at])
                     .max()
-                    .unwrap_or(bundle.created_at),
-                ended_at: bundle.ended_at,
-                failure: bundle.failure.clone(),
+                    .unwrap_or(batch.created_at),
+                ended_at: batch.ended_at,
+                failure: batch.failure.clone(),
                 // While documents are being resumed, the counts are those of the previous run.
-                failed_items: if bundle.resuming { 0 } else { counts.failed() },
+                failed_items: if batch.resuming { 0 } else { counts.failed() },
             },
         }
     }
@@ -78,7 +78,11 @@ pub(super) fn updated_at(transfer: &Transfer) -> Timestamp {
         transfer.object.as_ref().map(|object| object.arrived_at),
         transfer.source.as_ref().map(|source| source.pushed_at),
         transfer.started_at,
-        transfer.checkpoint.as_ref().and_then(|checkpoint| checkpoint.pace).map(|pace| pace.at),
+        transfer
+            .checkpoint
+            .as_ref()
+            .and_then(|checkpoint| checkpoint.throughput)
+            .map(|throughput| throughput.at),
     ];
     events.into_iter().flatten().max().unwrap_or(transfer.created_at).max(transfer.created_at)
 }
@@ -155,7 +159,7 @@ fn last_transient_error(job: &Job) -> Option<JobTransientError> {
 pub(super) fn snapshot(job: &Job, now: Timestamp) -> JobSnapshot {
     let summary = JobSummary::of(job);
     JobSnapshot {
-        attempt: summary.attempts,
+        run_number: summary.attempts,
         state: job.state(now),
         percent: summary.percent,
         bytes_done: documents(job).map(|document| document.bytes_done).sum(),
@@ -195,7 +199,7 @@ struct JobThroughput {
 fn throughput(job: &Job, now: Timestamp) -> Option<JobThroughput> {
     let is_running = |document: &&Transfer| !document.phase.is_terminal();
     let measured = |document: &Transfer| {
-        let measured = document.checkpoint.as_ref().and_then(|checkpoint| checkpoint.pace);
+        let measured = document.checkpoint.as_ref().and_then(|checkpoint| checkpoint.throughput);
         measured.filter(|_| document.phase == Phase::Uploading)
     };
     let speed = |document: &Transfer| measured(document)?.per_second(now);
@@ -231,7 +235,7 @@ fn documents(job: &Job) -> impl Iterator<Item = &Transfer> {
 
 /// Returns the status of one document of a job.
 fn item_document(document: &Transfer, now: Timestamp) -> JobItem {
-    let state = JobState::of(document.phase, document.keep_until, now);
+    let state = JobState::of(document.phase, document.retain_until, now);
     JobItem {
         file_id: document.file_id,
         job_id: document.transfer_id.to_string(),

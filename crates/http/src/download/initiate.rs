@@ -172,7 +172,7 @@ where
         status: JobState::Queued.as_str(),
         total_file_ids,
         next_poll_in_ms: FIRST_POLL_DELAY_MS,
-        expires_at: time(accepted.keep_until),
+        expires_at: time(accepted.retain_until),
     };
     let headers = [(header::LOCATION, location), (header::RETRY_AFTER, "1".to_owned())];
     Ok((StatusCode::ACCEPTED, headers, Json(body)).into_response())

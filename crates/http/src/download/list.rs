@@ -88,7 +88,7 @@ fn state_of(text: &str) -> Result<JobState, ApiError> {
 
 fn listed(job: &HistoryEntry, now: Timestamp) -> ListedJob {
     let state = job.state(now);
-    let (retries, started_at, updated_at, failure, keep_until, items) = match job {
+    let (retries, started_at, updated_at, failure, retain_until, items) = match job {
         HistoryEntry::One(transfer) => {
             let (updated_at, items) =
                 (answer::updated_at(transfer), (1, answer::failed_items(transfer)));
@@ -97,14 +97,14 @@ fn listed(job: &HistoryEntry, now: Timestamp) -> ListedJob {
                 transfer.started_at,
                 updated_at,
                 &transfer.failure,
-                transfer.keep_until,
+                transfer.retain_until,
                 items,
             )
         }
         HistoryEntry::Many(batch) => {
             let updated_at = batch.ended_at.unwrap_or(batch.created_at);
             let items = (batch.documents, batch.failed_documents);
-            (batch.retries, None, updated_at, &batch.failure, batch.keep_until, items)
+            (batch.retries, None, updated_at, &batch.failure, batch.retain_until, items)
         }
     };
     let (total_file_ids, failed_items) = items;
@@ -122,7 +122,7 @@ fn listed(job: &HistoryEntry, now: Timestamp) -> ListedJob {
             updated_at: time(updated_at),
             completed_at: job.ended_at().map(time),
         },
-        expires_at: keep_until.map(time),
+        expires_at: retain_until.map(time),
         error: (state == JobState::Failed)
             .then(|| answer::job_error(failure.as_ref(), job.ended_at()))
             .flatten(),

@@ -70,8 +70,8 @@ async fn eta_counts_down_between_checkpoints() {
     moving.phase = Phase::Uploading;
     moving.source = Some(pushed("order 0.pdf", size));
     moving.bytes_done = size / 2;
-    let pace = Throughput { at: world.now(), bytes: size / 2, per_second: Some(speed) };
-    moving.checkpoint = Some(Checkpoint { pace: Some(pace), ..checkpoint(size / 2) });
+    let throughput = Throughput { at: world.now(), bytes: size / 2, per_second: Some(speed) };
+    moving.checkpoint = Some(Checkpoint { throughput: Some(throughput), ..checkpoint(size / 2) });
     world.store().set(moving);
     let mut seen = Vec::new();
     for seconds in [0, 10, 15, 30, 10] {

@@ -83,16 +83,16 @@ async fn request_repeated_while_the_first_is_being_recorded_gets_a_conflict() {
     let body = json!({ "file_ids": [FIRST_FILE_ID, FIRST_FILE_ID + 1] });
     let (_, first) = post_job_with_key(&world, Some("k"), &body).await;
     let id = first["jobId"].as_str().unwrap().parse().unwrap();
-    let (bundle, _) = world.store().bundle(&id).await.unwrap().unwrap();
+    let (batch, _) = world.store().batch(&id).await.unwrap().unwrap();
     // State between writing the record of the batch and that of its last document.
     world
         .store()
-        .set_bundle(docferry_domain::job::Batch { phase: Phase::Accepted, ..bundle.clone() });
+        .set_batch(docferry_domain::job::Batch { phase: Phase::Accepted, ..batch.clone() });
     let (code, problem) = post_job_with_key(&world, Some("k"), &body).await;
     assert_eq!((code, &problem["retryable"]), (StatusCode::CONFLICT, &json!(true)));
 
     // The process that recorded the batch died, and the batch was abandoned: the key is free again.
-    world.store().set_bundle(docferry_domain::job::Batch { phase: Phase::Failed, ..bundle });
+    world.store().set_batch(docferry_domain::job::Batch { phase: Phase::Failed, ..batch });
     let (code, second) = post_job_with_key(&world, Some("k"), &body).await;
     assert_eq!(code, StatusCode::ACCEPTED);
     assert_ne!(first["jobId"], second["jobId"]);

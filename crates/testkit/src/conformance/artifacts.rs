@@ -33,7 +33,7 @@ fn artifact(keep_for: i64) -> ArtifactRecord {
         name: "a.pdf".parse().unwrap(),
         mime: Some("application/pdf".into()),
         written_at: epoch(),
-        keep_until: seconds(keep_for),
+        retain_until: seconds(keep_for),
     }
 }
 
@@ -127,7 +127,7 @@ async fn retention_is_never_shortened(store: &impl Store) {
         !store.expire_artifact(key, seconds(19)).await.unwrap(),
         "another job retains it longer"
     );
-    let longer = ArtifactRecord { keep_until: seconds(30), ..record.clone() };
+    let longer = ArtifactRecord { retain_until: seconds(30), ..record.clone() };
     store.put_artifact(&longer).await.unwrap();
     assert!(!store.expire_artifact(key, seconds(29)).await.unwrap());
     assert!(store.expire_artifact(key, seconds(30)).await.unwrap());
@@ -165,7 +165,7 @@ async fn artifact_being_removed_cannot_be_retained(store: &impl Store) {
     assert!(store.expire_artifact(key, seconds(10)).await.unwrap());
     assert!(!store.retain_artifact(key, seconds(99)).await.unwrap());
     store
-        .put_artifact(&ArtifactRecord { keep_until: seconds(99), ..record.clone() })
+        .put_artifact(&ArtifactRecord { retain_until: seconds(99), ..record.clone() })
         .await
         .unwrap();
     assert!(

@@ -22,15 +22,15 @@ pub async fn batch_store(store: &impl Store) {
 }
 
 async fn created(store: &impl Store, documents: u16) -> (Batch, Vec<Transfer>) {
-    let bundle = Batch {
+    let batch = Batch {
         schema_version: SCHEMA_VERSION,
-        bundle_id: transfer().transfer_id,
+        batch_id: transfer().transfer_id,
         owner: "scv".into(),
         on_behalf_of: None,
         documents,
         on_item_error: OnItemError::Skip,
         created_at: epoch(),
-        keep_until: None,
+        retain_until: None,
         callback: None,
         trace: None,
         deadline: None,
@@ -43,29 +43,32 @@ async fn created(store: &impl Store, documents: u16) -> (Batch, Vec<Transfer>) {
         failure: None,
         failed_documents: 0,
     };
-    store.create_batch(&bundle).await.unwrap();
-    store.create_batch(&bundle).await.unwrap();
+    store.create_batch(&batch).await.unwrap();
+    store.create_batch(&batch).await.unwrap();
     let deadline = epoch() + SignedDuration::from_hours(4);
     let document = |n| {
-        let id = bundle.bundle_id.document(n);
-        Transfer { turn: SlotState::Idle, ..Transfer::new(id, new_transfer(), epoch(), deadline) }
+        let id = batch.batch_id.document(n);
+        Transfer {
+            slot_state: SlotState::Idle,
+            ..Transfer::new(id, new_transfer(), epoch(), deadline)
+        }
     };
     let documents: Vec<_> = (0..documents).map(document).collect();
     store.add_documents(&documents, deadline).await.unwrap();
-    (bundle, documents)
+    (batch, documents)
 }
 
 async fn counts(store: &impl BatchStore, id: &TransferId) -> BatchCounts {
-    store.bundle(id).await.unwrap().expect("the batch has no record").1
+    store.batch(id).await.unwrap().expect("the batch has no record").1
 }
 
 async fn documents_are_not_due_until_queued(store: &impl Store) {
-    let (bundle, documents) = created(store, 3).await;
-    let id = &bundle.bundle_id;
+    let (batch, documents) = created(store, 3).await;
+    let id = &batch.batch_id;
     let whole = store.batch_with_documents(id, 1000).await.unwrap().unwrap();
-    assert_eq!(whole, (bundle.clone(), BatchCounts::default(), documents.clone()));
+    assert_eq!(whole, (batch.clone(), BatchCounts::default(), documents.clone()));
     assert_eq!(store.batch_with_documents(&transfer().transfer_id, 1000).await.unwrap(), None);
-    assert_eq!(store.bundle(id).await.unwrap(), Some((bundle.clone(), BatchCounts::default())));
+    assert_eq!(store.batch(id).await.unwrap(), Some((batch.clone(), BatchCounts::default())));
     assert_eq!(store.get(id).await.unwrap(), None, "a batch is not a transfer");
     assert_eq!(store.documents(id, 0, 2).await.unwrap(), documents[..2]);
     assert_eq!(store.documents(id, 2, 2).await.unwrap(), documents[2..]);
@@ -76,7 +79,7 @@ async fn documents_are_not_due_until_queued(store: &impl Store) {
     assert!(!store.unfinished(after_an_hour, 10_000).await.unwrap().contains(&due));
     store.enqueue(&documents[1], epoch() + FIRST_CHECK_DELAY).await.unwrap();
     let record = store.get(second).await.unwrap().expect("the document has no record");
-    assert_eq!(record.turn, SlotState::Queued);
+    assert_eq!(record.slot_state, SlotState::Queued);
     // Adding the documents again does not undo that.
     store.add_documents(&documents, after_an_hour).await.unwrap();
     assert_eq!(store.get(second).await.unwrap(), Some(record));
@@ -92,12 +95,12 @@ async fn documents_are_not_due_until_queued(store: &impl Store) {
     expect_listed(&due).await;
     expect_listed(&WorkItem::Batch(id.clone())).await;
     store.commit_batch(id).await.unwrap();
-    assert_eq!(store.bundle(id).await.unwrap().unwrap().0.phase, Phase::Uploading);
+    assert_eq!(store.batch(id).await.unwrap().unwrap().0.phase, Phase::Uploading);
 }
 
 async fn each_document_is_counted_once(store: &impl Store) {
-    let (bundle, documents) = created(store, 2).await;
-    let id = &bundle.bundle_id;
+    let (batch, documents) = created(store, 2).await;
+    let id = &batch.batch_id;
     for _ in 0..2 {
         let failed = Outcome::Failed(FailureCode::QuotaExceeded);
         let read = store.get(&documents[0].transfer_id).await.unwrap().unwrap();
@@ -111,13 +114,13 @@ async fn each_document_is_counted_once(store: &impl Store) {
 }
 
 async fn batch_is_canceled_by_its_owner_and_ends_once(store: &impl Store) {
-    let (bundle, _) = created(store, 1).await;
-    let id = &bundle.bundle_id;
+    let (batch, _) = created(store, 1).await;
+    let id = &batch.batch_id;
     assert_eq!(store.cancel_batch(id, "another owner", epoch()).await.unwrap(), None);
     let canceled = store.cancel_batch(id, "scv", epoch()).await.unwrap().unwrap();
     assert!(canceled.cancel_requested);
     store.documents_stopped(id, 0).await.unwrap();
-    assert!(store.bundle(id).await.unwrap().unwrap().0.documents_stopped);
+    assert!(store.batch(id).await.unwrap().unwrap().0.documents_stopped);
     let counts = BatchCounts { ended: 2, completed: 1, ..BatchCounts::default() };
     store.end_batch(&canceled, &counts, Outcome::Canceled, epoch(), epoch()).await.unwrap();
     store
@@ -125,7 +128,7 @@ async fn batch_is_canceled_by_its_owner_and_ends_once(store: &impl Store) {
         .await
         .unwrap();
     store.commit_batch(id).await.unwrap();
-    let (ended, _) = store.bundle(id).await.unwrap().unwrap();
+    let (ended, _) = store.batch(id).await.unwrap().unwrap();
     assert_eq!((ended.phase, ended.ended_at), (Phase::Canceled, Some(epoch())));
     assert_eq!(ended.failed_documents, 1, "the webhook reports the same number");
     assert_eq!(store.cancel_batch(id, "scv", epoch()).await.unwrap(), None);

@@ -37,7 +37,7 @@ fn named(job: &TransferId) -> IdempotencyRecord {
         key: transfer().transfer_id.to_string(),
         fingerprint: "f".into(),
         job_id: job.clone(),
-        keep_until: hours(24),
+        retain_until: hours(24),
     }
 }
 
@@ -58,8 +58,8 @@ async fn idempotency_key_creates_one_job_until_it_expires(store: &impl Store) {
     let before = store.enter(&second, entry(&again)).await.unwrap();
     assert_eq!(before, CreateResult::Before(request.clone()));
     assert_eq!(store.get(&second.transfer_id).await.unwrap(), None, "nothing is recorded");
-    let many = bundle(1);
-    let for_many = IdempotencyRecord { job_id: many.bundle_id.clone(), ..request.clone() };
+    let many = batch(1);
+    let for_many = IdempotencyRecord { job_id: many.batch_id.clone(), ..request.clone() };
     let before = store.record_batch(&many, Some(&for_many)).await.unwrap();
     assert_eq!(before, CreateResult::Before(request.clone()));
     // The record of another job is not deleted.
@@ -75,7 +75,7 @@ async fn idempotency_key_creates_one_job_until_it_expires(store: &impl Store) {
 }
 
 async fn new_transfer_can_take_a_free_slot(store: &impl Store) {
-    let made = Transfer { turn: SlotState::Holding, ..transfer() };
+    let made = Transfer { slot_state: SlotState::Holding, ..transfer() };
     let id = &made.transfer_id;
     let version = store.slots(made.pool).await.unwrap().version;
     let entry = |version| Entry { request: None, slot: Some(version) };
@@ -108,17 +108,17 @@ async fn closed_transfer_runs_once_per_retry_request(store: &impl Store) {
         !store.restart_transfer(&read, &again, epoch()).await.unwrap(),
         "the transfer is not closed yet"
     );
-    store.mark_settled(id, 2).await.unwrap();
+    store.mark_closed(id, 2).await.unwrap();
     assert!(
         !store.restart_transfer(&read, &again, epoch()).await.unwrap(),
         "another execution cannot close it"
     );
-    store.mark_settled(id, 1).await.unwrap();
+    store.mark_closed(id, 1).await.unwrap();
     assert!(store.restart_transfer(&read, &again, epoch()).await.unwrap());
     assert!(store.restart_transfer(&read, &again, epoch()).await.unwrap(), "repeated");
     let running = store.get(id).await.unwrap().unwrap();
     assert_eq!(running, again);
-    assert_eq!((running.attempt, running.retries, running.executions()), (2, 1, 1));
+    assert_eq!((running.execution_number, running.retries, running.executions()), (2, 1, 1));
     let late = store.request_cancel(id, "scv", 0).await.unwrap();
     let stored = store.get(id).await.unwrap().unwrap();
     assert_eq!((late, stored.cancel_requested), (None, false), "a cancel of the first run");
@@ -142,11 +142,12 @@ async fn late_key_release_of_an_earlier_run_is_ignored(store: &impl Store) {
 
     let read = ended(store, Outcome::Canceled).await;
     let (id, key) = (&read.transfer_id, format!("{}.pdf", read.transfer_id));
-    let release =
-        async |attempt| store.release_key(id, attempt, &key, epoch(), hours(1)).await.unwrap();
+    let release = async |execution_number| {
+        store.release_key(id, execution_number, &key, epoch(), hours(1)).await.unwrap()
+    };
     assert_eq!(release(1).await, Release::Last);
     store.mark_released(id, &key, epoch()).await.unwrap();
-    store.mark_settled(id, 1).await.unwrap();
+    store.mark_closed(id, 1).await.unwrap();
     assert!(
         store.restart_transfer(&read, &read.clone().again(hours(8), None), epoch()).await.unwrap()
     );
@@ -158,16 +159,16 @@ async fn late_key_release_of_an_earlier_run_is_ignored(store: &impl Store) {
     assert_eq!(release(2).await, Release::Last);
 }
 
-fn bundle(documents: u16) -> Batch {
+fn batch(documents: u16) -> Batch {
     Batch {
         schema_version: SCHEMA_VERSION,
-        bundle_id: transfer().transfer_id,
+        batch_id: transfer().transfer_id,
         owner: "scv".into(),
         on_behalf_of: None,
         documents,
         on_item_error: OnItemError::Skip,
         created_at: epoch(),
-        keep_until: Some(hours(24)),
+        retain_until: Some(hours(24)),
         callback: None,
         trace: None,
         deadline: None,
@@ -183,16 +184,16 @@ fn bundle(documents: u16) -> Batch {
 }
 
 async fn resumed_batch_runs_selected_documents_again(store: &impl Store) {
-    let made = bundle(1);
-    let id = &made.bundle_id;
+    let made = batch(1);
+    let id = &made.batch_id;
     store.create_batch(&made).await.unwrap();
     let document = Transfer::new(id.document(0), new_transfer(), epoch(), hours(4));
-    let document = Transfer { turn: SlotState::Idle, ..document };
+    let document = Transfer { slot_state: SlotState::Idle, ..document };
     store.add_documents(std::slice::from_ref(&document), hours(200)).await.unwrap();
     store.commit_batch(id).await.unwrap();
     let read = store.get(&document.transfer_id).await.unwrap().unwrap();
     let failed = store.finish(&read, Outcome::Canceled, epoch()).await.unwrap();
-    let read = async || store.bundle(id).await.unwrap().unwrap();
+    let read = async || store.batch(id).await.unwrap().unwrap();
     let (running, _) = read().await;
     store
         .end_batch(&running, &BatchCounts::default(), Outcome::Canceled, epoch(), hours(200))
@@ -205,7 +206,7 @@ async fn resumed_batch_runs_selected_documents_again(store: &impl Store) {
     }
     let (resumed, counts) = read().await;
     assert!(resumed.resuming && resumed.phase == Phase::Uploading && resumed.retries == 1);
-    assert_eq!((resumed.keep_until, resumed.deadline), (Some(hours(48)), Some(hours(8))));
+    assert_eq!((resumed.retain_until, resumed.deadline), (Some(hours(48)), Some(hours(8))));
     assert_eq!((counts.ended, counts.first_failure), (1, None));
     // Late writes of the first run change nothing.
     store
@@ -215,7 +216,7 @@ async fn resumed_batch_runs_selected_documents_again(store: &impl Store) {
     store.documents_stopped(id, 0).await.unwrap();
     store.mark_documents_resumed(id, 0).await.unwrap();
     assert_eq!(read().await.0, resumed);
-    store.mark_settled(&failed.transfer_id, 1).await.unwrap();
+    store.mark_closed(&failed.transfer_id, 1).await.unwrap();
     let again = failed.clone().again(hours(8), Some(hours(48)));
     let of_another_run = Transfer { retries: 2, ..again.clone() };
     assert!(!store.restart_transfer(&failed, &of_another_run, epoch()).await.unwrap());
@@ -228,7 +229,7 @@ async fn resumed_batch_runs_selected_documents_again(store: &impl Store) {
     // A late attempt to resume a document is rejected.
     let running = store.get(&failed.transfer_id).await.unwrap().unwrap();
     let failed = store.finish(&running, Outcome::Canceled, epoch()).await.unwrap();
-    store.mark_settled(&failed.transfer_id, 2).await.unwrap();
+    store.mark_closed(&failed.transfer_id, 2).await.unwrap();
     let again = Transfer { retries: 1, ..failed.clone().again(hours(8), Some(hours(48))) };
     assert!(!store.restart_transfer(&failed, &again, epoch()).await.unwrap());
     assert_eq!(store.get(&failed.transfer_id).await.unwrap().unwrap().phase, Phase::Canceled);
@@ -241,14 +242,14 @@ async fn history_lists_jobs_of_its_owner_newest_first(store: &(impl Store + Hist
     for n in 0..5 {
         let created_at = hours(n);
         if n == 2 {
-            let many = Batch { owner: owner.clone(), created_at, ..bundle(1) };
+            let many = Batch { owner: owner.clone(), created_at, ..batch(1) };
             store.create_batch(&many).await.unwrap();
-            made.push(many.bundle_id);
+            made.push(many.batch_id);
             continue;
         }
         // Transfers of the viewer have no retention; they are listed too.
-        let keep_until = (n % 2 == 0).then(|| hours(24 + n));
-        let one = Transfer { owner: owner.clone(), created_at, keep_until, ..transfer() };
+        let retain_until = (n % 2 == 0).then(|| hours(24 + n));
+        let one = Transfer { owner: owner.clone(), created_at, retain_until, ..transfer() };
         store.create(&one).await.unwrap();
         made.push(one.transfer_id);
     }

@@ -44,7 +44,7 @@ async fn key_is_used_by_one_document(store: &impl Store) {
     assert_eq!((waiting.phase, waiting.source), (Phase::Pushing, None));
     assert_eq!(waiting.known_key.as_ref(), Some(&key));
     let owed = LateArrivalKey { key: key.clone(), requested_at: source.requested_at };
-    assert_eq!(waiting.owed_keys, [owed]);
+    assert_eq!(waiting.late_arrival_keys, [owed]);
     let state = store.exchange_key(&key).await.unwrap();
     assert_eq!(state.holder.as_ref(), Some(&own));
     assert!(state.outstanding.contains(&push_a) && state.outstanding.contains(&push_b));
@@ -130,7 +130,7 @@ async fn owed_key_is_recorded_once(store: &impl Store) {
     for key in ["a", "b", "a"] {
         store.record_owed_key(&id, 1, &owed(key)).await.unwrap();
     }
-    assert_eq!(get(store, &id).await.owed_keys, [owed("a"), owed("b")]);
+    assert_eq!(get(store, &id).await.late_arrival_keys, [owed("a"), owed("b")]);
     let other = store.record_owed_key(&id, 2, &owed("c")).await;
     assert!(matches!(other, Err(WriteError::Ended)), "{other:?}");
 }

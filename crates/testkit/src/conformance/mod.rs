@@ -239,7 +239,7 @@ async fn first_ending_is_final(store: &impl Store) {
     assert_eq!(first.failure.as_ref().map(|f| f.code), Some(FailureCode::Canceled));
     let second = finish(store, &id, Outcome::Failed(FailureCode::Internal)).await;
     assert_eq!(second, first);
-    let stale = Transfer { attempt: 7, ..get(store, &id).await };
+    let stale = Transfer { execution_number: 7, ..get(store, &id).await };
     let other = store.finish(&stale, Outcome::Canceled, epoch()).await;
     assert!(matches!(other, Err(WriteError::Ended)), "{other:?}");
 }
@@ -372,7 +372,7 @@ async fn next_execution_keeps_the_progress(store: &impl Store) {
     store.checkpoint(&id, e, &checkpoint(7)).await.unwrap();
     let before = get(store, &id).await;
     let next = store.next_execution(&id, 1).await.unwrap();
-    assert_eq!(next, Transfer { attempt: 2, ..before });
+    assert_eq!(next, Transfer { execution_number: 2, ..before });
     let again = store.next_execution(&id, 1).await;
     assert!(matches!(again, Err(WriteError::Ended)), "{again:?}");
     let old = store.claim(&id, 1).await;

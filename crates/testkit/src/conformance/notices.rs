@@ -57,16 +57,16 @@ async fn transfer_without_callback_has_no_notification(store: &impl Store) {
     assert_eq!(store.notice(&job.transfer_id, 1).await.unwrap(), None);
 }
 
-fn bundle() -> Batch {
+fn batch() -> Batch {
     Batch {
         schema_version: SCHEMA_VERSION,
-        bundle_id: transfer().transfer_id,
+        batch_id: transfer().transfer_id,
         owner: "scv".into(),
         on_behalf_of: None,
         documents: 1,
         on_item_error: OnItemError::Fail,
         created_at: epoch(),
-        keep_until: Some(epoch() + SignedDuration::from_hours(24)),
+        retain_until: Some(epoch() + SignedDuration::from_hours(24)),
         callback: Some(callback()),
         trace: None,
         deadline: None,
@@ -82,8 +82,8 @@ fn bundle() -> Batch {
 }
 
 async fn batch_stores_one_notification_per_run(store: &impl Store) {
-    let job = bundle();
-    let id = &job.bundle_id;
+    let job = batch();
+    let id = &job.batch_id;
     store.create_batch(&job).await.unwrap();
     let document = Transfer::new(id.document(0), new_transfer(), epoch(), epoch());
     store.add_documents(std::slice::from_ref(&document), epoch()).await.unwrap();
@@ -94,7 +94,7 @@ async fn batch_stores_one_notification_per_run(store: &impl Store) {
         None,
         "a document of a batch has no notification of its own"
     );
-    let (read, _) = store.bundle(id).await.unwrap().unwrap();
+    let (read, _) = store.batch(id).await.unwrap().unwrap();
     assert_eq!(read.callback, Some(callback()));
     let counts = BatchCounts { ended: 1, ..BatchCounts::default() };
     for _ in 0..2 {
@@ -103,11 +103,11 @@ async fn batch_stores_one_notification_per_run(store: &impl Store) {
     let first = store.notice(id, 1).await.unwrap().expect("the ending stores no notification");
     assert_eq!((first.outcome, first.documents, first.runs), (Phase::Canceled, 1, 1));
     assert_eq!(first.failed_documents, Some(1));
-    let (ended, _) = store.bundle(id).await.unwrap().unwrap();
+    let (ended, _) = store.batch(id).await.unwrap().unwrap();
     let after_an_hour = epoch() + SignedDuration::from_hours(1);
     assert!(store.resume_batch(&ended, after_an_hour, after_an_hour, after_an_hour).await.unwrap());
     store.mark_documents_resumed(id, 1).await.unwrap();
-    let (resumed, _) = store.bundle(id).await.unwrap().unwrap();
+    let (resumed, _) = store.batch(id).await.unwrap().unwrap();
     store
         .end_batch(
             &resumed,
@@ -128,11 +128,11 @@ async fn batch_stores_one_notification_per_run(store: &impl Store) {
 }
 
 async fn uncommitted_batch_has_no_notification(store: &(impl BatchStore + NotificationOutbox)) {
-    let job = bundle();
+    let job = batch();
     store.create_batch(&job).await.unwrap();
     let failed = Outcome::Failed(FailureCode::Internal);
     store.end_batch(&job, &BatchCounts::default(), failed, epoch(), epoch()).await.unwrap();
-    assert_eq!(store.notice(&job.bundle_id, 1).await.unwrap(), None);
+    assert_eq!(store.notice(&job.batch_id, 1).await.unwrap(), None);
 }
 
 /// Checks whether the sweeper would find the entry. The index is eventually consistent, so the

@@ -80,7 +80,7 @@ async fn grant_requires_the_current_version(store: &impl Store) {
         (created(store, Priority::Normal, 1).await, created(store, Priority::Normal, 2).await);
     let before = store.slots(POOL).await.unwrap();
     assert!(store.grant(POOL, before.version, &[a.queue_entry()], epoch(), epoch()).await.unwrap());
-    assert_eq!(get(store, &a.transfer_id).await.turn, SlotState::Holding);
+    assert_eq!(get(store, &a.transfer_id).await.slot_state, SlotState::Holding);
     assert_eq!(queue(store).await, std::slice::from_ref(&b.transfer_id));
     let after = store.slots(POOL).await.unwrap();
     assert_eq!(after.holders.get(&a.transfer_id), Some(&a.queue_entry().person));
@@ -107,8 +107,8 @@ async fn ending_frees_the_slot_or_queue_entry(store: &impl Store) {
     let (a, b) =
         (created(store, Priority::Normal, 1).await, created(store, Priority::Normal, 2).await);
     assert!(granted(store, &[a.queue_entry()]).await);
-    assert_eq!(ended(store, &a.transfer_id).await.turn, SlotState::Idle);
-    assert_eq!(ended(store, &b.transfer_id).await.turn, SlotState::Idle);
+    assert_eq!(ended(store, &a.transfer_id).await.slot_state, SlotState::Idle);
+    assert_eq!(ended(store, &b.transfer_id).await.slot_state, SlotState::Idle);
     assert!(!holds(store, &a.transfer_id).await);
     assert!(queue(store).await.is_empty());
     let late = store.enqueue(&b, epoch()).await;
@@ -128,7 +128,7 @@ async fn outdated_step_cannot_release_the_slot(store: &impl Store) {
     assert!(holds(store, &id).await, "the upload keeps its slot");
     store.release_slot(&get(store, &id).await).await.unwrap();
     assert!(!holds(store, &id).await);
-    assert_eq!(get(store, &id).await.turn, SlotState::Idle);
+    assert_eq!(get(store, &id).await.slot_state, SlotState::Idle);
     store.release_slot(&get(store, &id).await).await.unwrap();
     let due = epoch() + FIRST_CHECK_DELAY;
     store.enqueue(&get(store, &id).await, due).await.unwrap();

@@ -51,17 +51,17 @@ impl ArtifactStore for InMemoryTransferStore {
         let mut tables = self.tables();
         let key = &artifact.key;
         if tables.artifacts.contains_key(key) {
-            tables.retain(key, artifact.keep_until);
+            tables.retain(key, artifact.retain_until);
             return Ok(());
         }
         let known = StoredArtifact {
             record: artifact.clone(),
-            retain_until: artifact.keep_until,
+            retain_until: artifact.retain_until,
             delivered: false,
             given_up: false,
         };
         tables.artifacts.insert(key.clone(), known);
-        tables.due.insert(WorkItem::Artifact(key.clone()), artifact.keep_until);
+        tables.due.insert(WorkItem::Artifact(key.clone()), artifact.retain_until);
         Ok(())
     }
 

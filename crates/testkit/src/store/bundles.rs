@@ -13,8 +13,8 @@ use super::{InMemoryTransferStore, Tables};
 impl Tables {
     /// Adds an ended document to the counts of its batch; transfers outside a batch are ignored.
     pub(super) fn count(&mut self, ended: &Transfer) {
-        let Some((bundle, _)) = ended.transfer_id.batch_and_number() else { return };
-        let Some((_, counts)) = self.bundles.get_mut(&bundle) else { return };
+        let Some((batch, _)) = ended.transfer_id.batch_and_number() else { return };
+        let Some((_, counts)) = self.batches.get_mut(&batch) else { return };
         counts.ended += 1;
         match &ended.failure {
             None => {
@@ -31,8 +31,8 @@ impl Tables {
 impl InMemoryTransferStore {
     /// Changes the record of a batch, if it exists.
     pub(super) fn change_batch(&self, id: &TransferId, change: impl FnOnce(&mut Batch)) {
-        if let Some((bundle, _)) = self.tables().bundles.get_mut(id) {
-            change(bundle);
+        if let Some((batch, _)) = self.tables().batches.get_mut(id) {
+            change(batch);
         }
     }
 }
@@ -40,18 +40,18 @@ impl InMemoryTransferStore {
 impl BatchStore for InMemoryTransferStore {
     async fn record_batch(
         &self,
-        bundle: &Batch,
+        batch: &Batch,
         request: Option<&IdempotencyRecord>,
     ) -> Result<CreateResult, StoreError> {
         let mut tables = self.tables();
-        let id = &bundle.bundle_id;
-        if let Some(before) = tables.before(request, bundle.created_at) {
+        let id = &batch.batch_id;
+        if let Some(before) = tables.before(request, batch.created_at) {
             return Ok(CreateResult::Before(before));
         }
-        if !tables.bundles.contains_key(id) {
+        if !tables.batches.contains_key(id) {
             tables.remember(request);
-            tables.bundles.insert(id.clone(), (bundle.clone(), BatchCounts::default()));
-            tables.due.insert(WorkItem::Batch(id.clone()), bundle.created_at + FIRST_CHECK_DELAY);
+            tables.batches.insert(id.clone(), (batch.clone(), BatchCounts::default()));
+            tables.due.insert(WorkItem::Batch(id.clone()), batch.created_at + FIRST_CHECK_DELAY);
         }
         Ok(CreateResult::Done)
     }
@@ -70,12 +70,12 @@ impl BatchStore for InMemoryTransferStore {
     }
 
     async fn commit_batch(&self, id: &TransferId) -> Result<(), StoreError> {
-        self.change_batch(id, |bundle| bundle.phase = bundle.phase.max(Phase::Uploading));
+        self.change_batch(id, |batch| batch.phase = batch.phase.max(Phase::Uploading));
         Ok(())
     }
 
-    async fn bundle(&self, id: &TransferId) -> Result<Option<(Batch, BatchCounts)>, StoreError> {
-        Ok(self.tables().bundles.get(id).cloned())
+    async fn batch(&self, id: &TransferId) -> Result<Option<(Batch, BatchCounts)>, StoreError> {
+        Ok(self.tables().batches.get(id).cloned())
     }
 
     async fn batch_with_documents(
@@ -84,7 +84,7 @@ impl BatchStore for InMemoryTransferStore {
         limit: usize,
     ) -> Result<Option<(Batch, BatchCounts, Vec<Transfer>)>, StoreError> {
         let documents = self.documents(id, 0, limit).await?;
-        Ok(self.bundle(id).await?.map(|(bundle, counts)| (bundle, counts, documents)))
+        Ok(self.batch(id).await?.map(|(batch, counts)| (batch, counts, documents)))
     }
 
     async fn documents(
@@ -105,12 +105,12 @@ impl BatchStore for InMemoryTransferStore {
         due: Timestamp,
     ) -> Result<Option<Batch>, StoreError> {
         let mut tables = self.tables();
-        let Some((bundle, _)) = tables.bundles.get_mut(id) else { return Ok(None) };
-        if bundle.owner != owner || bundle.phase.is_terminal() {
+        let Some((batch, _)) = tables.batches.get_mut(id) else { return Ok(None) };
+        if batch.owner != owner || batch.phase.is_terminal() {
             return Ok(None);
         }
-        bundle.cancel_requested = true;
-        let canceled = bundle.clone();
+        batch.cancel_requested = true;
+        let canceled = batch.clone();
         tables.due.insert(WorkItem::Batch(id.clone()), due);
         Ok(Some(canceled))
     }
@@ -121,14 +121,14 @@ impl BatchStore for InMemoryTransferStore {
         name: &DocumentName,
         _purge_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let Some((bundle, _)) = document.batch_and_number() else { return Ok(true) };
+        let Some((batch, _)) = document.batch_and_number() else { return Ok(true) };
         let mut tables = self.tables();
-        let owner = tables.names.entry((bundle, name.folded())).or_insert(document.clone());
+        let owner = tables.names.entry((batch, name.folded())).or_insert(document.clone());
         Ok(owner == document)
     }
 
     async fn documents_stopped(&self, id: &TransferId, retries: u32) -> Result<(), StoreError> {
-        self.change_batch(id, |bundle| bundle.documents_stopped |= bundle.retries == retries);
+        self.change_batch(id, |batch| batch.documents_stopped |= batch.retries == retries);
         Ok(())
     }
 
@@ -140,17 +140,17 @@ impl BatchStore for InMemoryTransferStore {
         ended_at: Timestamp,
         _purge_at: Timestamp,
     ) -> Result<(), StoreError> {
-        let id = &read.bundle_id;
+        let id = &read.batch_id;
         let mut tables = self.tables();
-        let Some((bundle, _)) = tables.bundles.get_mut(id) else { return Ok(()) };
-        if bundle.phase.is_terminal() || bundle.retries != read.retries || bundle.resuming {
+        let Some((batch, _)) = tables.batches.get_mut(id) else { return Ok(()) };
+        if batch.phase.is_terminal() || batch.retries != read.retries || batch.resuming {
             return Ok(());
         }
-        let notice = WebhookNotification::of_bundle(bundle, counts, outcome, ended_at);
-        bundle.phase = outcome.phase();
-        bundle.failure = outcome.failure().map(|code| Failure { code });
-        bundle.ended_at = Some(ended_at);
-        bundle.failed_documents = counts.failed();
+        let notice = WebhookNotification::of_batch(batch, counts, outcome, ended_at);
+        batch.phase = outcome.phase();
+        batch.failure = outcome.failure().map(|code| Failure { code });
+        batch.ended_at = Some(ended_at);
+        batch.failed_documents = counts.failed();
         tables.due.remove(&WorkItem::Batch(id.clone()));
         tables.store_notification(notice);
         Ok(())

@@ -13,8 +13,8 @@ use super::{ExchangeKeyState, InMemoryTransferStore, Tables};
 
 /// Adds a key under which an object may still arrive to the record of a transfer, once.
 pub(super) fn owe(transfer: &mut Transfer, owed: &LateArrivalKey) {
-    if !transfer.owed_keys.iter().any(|known| known.key == owed.key) {
-        transfer.owed_keys.push(owed.clone());
+    if !transfer.late_arrival_keys.iter().any(|known| known.key == owed.key) {
+        transfer.late_arrival_keys.push(owed.clone());
     }
 }
 
@@ -29,13 +29,13 @@ impl Tables {
     pub(super) fn record_push(
         &mut self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         push: &OutstandingPush,
         source: &PushedSource,
     ) -> Result<PushRecord, WriteError> {
         let document = &push.guid;
         let transfer = self.transfers.get_mut(id).ok_or(WriteError::NotFound)?;
-        if transfer.phase.is_terminal() || transfer.attempt != attempt {
+        if transfer.phase.is_terminal() || transfer.execution_number != execution_number {
             return Err(WriteError::Ended);
         }
         let is_awaiting_arrival = transfer.phase == Phase::AwaitingArrival;
@@ -118,12 +118,12 @@ impl ExchangeKeyStore for InMemoryTransferStore {
     async fn acquire_key(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         document: &ObjectGuid,
         key: &str,
         now: Timestamp,
     ) -> Result<bool, WriteError> {
-        self.edit(id, same_attempt(attempt), |_| ())?;
+        self.edit(id, same_attempt(execution_number), |_| ())?;
         Ok(self.tables().acquire_key(id, document, key, now))
     }
 
@@ -141,13 +141,17 @@ impl ExchangeKeyStore for InMemoryTransferStore {
     async fn release_key(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         key: &str,
         _now: Timestamp,
         until: Timestamp,
     ) -> Result<Release, StoreError> {
         let mut tables = self.tables();
-        if tables.transfers.get(id).is_some_and(|transfer| transfer.attempt != attempt) {
+        if tables
+            .transfers
+            .get(id)
+            .is_some_and(|transfer| transfer.execution_number != execution_number)
+        {
             return Ok(Release::StillReferenced);
         }
         let Some(usage) = tables.keys.get_mut(key) else { return Ok(Release::StillReferenced) };

@@ -25,8 +25,10 @@ impl InMemoryTransferStore {
 }
 
 /// Guard: the write belongs to the current execution.
-pub(super) fn same_attempt(attempt: u32) -> impl FnOnce(&Transfer) -> Result<(), WriteError> {
-    move |t| if t.attempt == attempt { Ok(()) } else { Err(WriteError::Ended) }
+pub(super) fn same_attempt(
+    execution_number: u32,
+) -> impl FnOnce(&Transfer) -> Result<(), WriteError> {
+    move |t| if t.execution_number == execution_number { Ok(()) } else { Err(WriteError::Ended) }
 }
 
 /// Guard: the write belongs to the current fencing epoch.

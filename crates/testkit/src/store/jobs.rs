@@ -22,7 +22,7 @@ impl Tables {
 
     /// Returns the idempotency record with this key, unless it has expired.
     fn unexpired_request(&self, key: &str, now: Timestamp) -> Option<IdempotencyRecord> {
-        self.requests.get(key).filter(|it| it.keep_until > now).cloned()
+        self.requests.get(key).filter(|it| it.retain_until > now).cloned()
     }
 
     /// Stores an idempotency record, if there is one.
@@ -33,16 +33,17 @@ impl Tables {
     }
 
     /// Marks a transfer as closed if it has ended in this execution. Returns whether it has.
-    pub(super) fn settle(&mut self, id: &TransferId, attempt: u32) -> bool {
+    pub(super) fn settle(&mut self, id: &TransferId, execution_number: u32) -> bool {
         let ended = self.transfers.get_mut(id);
-        let ended = ended.filter(|t| t.phase.is_terminal() && t.attempt == attempt);
-        ended.map(|transfer| transfer.settled = true).is_some()
+        let ended =
+            ended.filter(|t| t.phase.is_terminal() && t.execution_number == execution_number);
+        ended.map(|transfer| transfer.closed = true).is_some()
     }
 
     /// Subtracts a document from the counts of ended documents of its batch.
     fn subtract_ended_document(&mut self, read: &Transfer) {
-        let Some((bundle, _)) = read.transfer_id.batch_and_number() else { return };
-        let Some((_, counts)) = self.bundles.get_mut(&bundle) else { return };
+        let Some((batch, _)) = read.transfer_id.batch_and_number() else { return };
+        let Some((_, counts)) = self.batches.get_mut(&batch) else { return };
         counts.ended -= 1;
         if read.phase == Phase::Completed {
             counts.completed -= 1;
@@ -61,12 +62,16 @@ impl JobStore for InMemoryTransferStore {
         let mut tables = self.tables();
         let id = &read.transfer_id;
         let Some(stored) = tables.transfers.get(id) else { return Ok(false) };
-        if stored.attempt != read.attempt || stored.phase != read.phase || !stored.settled {
-            return Ok(stored.retries == again.retries && stored.attempt == again.attempt);
+        if stored.execution_number != read.execution_number
+            || stored.phase != read.phase
+            || !stored.closed
+        {
+            return Ok(stored.retries == again.retries
+                && stored.execution_number == again.execution_number);
         }
-        if let Some((bundle, _)) = id.batch_and_number() {
-            let bundle = tables.bundles.get(&bundle).map(|(bundle, _)| bundle);
-            if bundle.is_none_or(|it| !it.resuming || it.retries != again.retries) {
+        if let Some((batch, _)) = id.batch_and_number() {
+            let batch = tables.batches.get(&batch).map(|(batch, _)| batch);
+            if batch.is_none_or(|it| !it.resuming || it.retries != again.retries) {
                 return Ok(false);
             }
         }
@@ -83,26 +88,28 @@ impl JobStore for InMemoryTransferStore {
     async fn resume_batch(
         &self,
         read: &Batch,
-        keep_until: Timestamp,
+        retain_until: Timestamp,
         deadline: Timestamp,
         due: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut tables = self.tables();
-        let id = &read.bundle_id;
-        let Some((bundle, counts)) = tables.bundles.get_mut(id) else { return Ok(false) };
-        if bundle.phase != read.phase || bundle.retries != read.retries {
-            return Ok(bundle.retries == read.retries + 1 && bundle.keep_until == Some(keep_until));
+        let id = &read.batch_id;
+        let Some((batch, counts)) = tables.batches.get_mut(id) else { return Ok(false) };
+        if batch.phase != read.phase || batch.retries != read.retries {
+            return Ok(
+                batch.retries == read.retries + 1 && batch.retain_until == Some(retain_until)
+            );
         }
-        bundle.phase = Phase::Uploading;
-        bundle.retries += 1;
-        bundle.resuming = true;
-        bundle.documents_stopped = false;
-        bundle.cancel_requested = false;
-        bundle.keep_until = Some(keep_until);
-        bundle.deadline = Some(deadline);
-        bundle.ended_at = None;
-        bundle.failure = None;
-        bundle.failed_documents = 0;
+        batch.phase = Phase::Uploading;
+        batch.retries += 1;
+        batch.resuming = true;
+        batch.documents_stopped = false;
+        batch.cancel_requested = false;
+        batch.retain_until = Some(retain_until);
+        batch.deadline = Some(deadline);
+        batch.ended_at = None;
+        batch.failure = None;
+        batch.failed_documents = 0;
         counts.first_failure = None;
         tables.due.insert(WorkItem::Batch(id.clone()), due);
         Ok(true)
@@ -113,19 +120,19 @@ impl JobStore for InMemoryTransferStore {
         id: &TransferId,
         retries: u32,
     ) -> Result<(), StoreError> {
-        self.change_batch(id, |bundle| bundle.resuming &= bundle.retries != retries);
+        self.change_batch(id, |batch| batch.resuming &= batch.retries != retries);
         Ok(())
     }
 
     async fn extend_retention(
         &self,
         id: &TransferId,
-        keep_until: Timestamp,
+        retain_until: Timestamp,
         _purge_at: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tables = self.tables();
         if let Some(ended) = tables.transfers.get_mut(id).filter(|t| t.phase.is_terminal()) {
-            ended.keep_until = Some(keep_until);
+            ended.retain_until = Some(retain_until);
         }
         Ok(())
     }
@@ -161,11 +168,11 @@ impl History for InMemoryTransferStore {
         let singles = tables.transfers.values().filter(|transfer| {
             transfer.transfer_id.batch_and_number().is_none() && transfer.owner == owner
         });
-        let bundles = tables.bundles.values().map(|(bundle, _)| bundle);
-        let bundles = bundles.filter(|it| it.keep_until.is_some() && it.owner == owner);
+        let batches = tables.batches.values().map(|(batch, _)| batch);
+        let batches = batches.filter(|it| it.retain_until.is_some() && it.owner == owner);
         let mut found: Vec<HistoryEntry> = singles
             .map(|transfer| HistoryEntry::One(Box::new(transfer.clone())))
-            .chain(bundles.map(|bundle| HistoryEntry::Many(Box::new(bundle.clone()))))
+            .chain(batches.map(|batch| HistoryEntry::Many(Box::new(batch.clone()))))
             .filter(|job| before.is_none_or(|before| job.place() < *before))
             .collect();
         found.sort_by_key(|job| std::cmp::Reverse(job.place()));

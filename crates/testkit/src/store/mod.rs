@@ -61,7 +61,7 @@ struct Tables {
     /// Unsent webhook notifications by job and execution number, each with the time at which it is
     /// due.
     notices: BTreeMap<(TransferId, u32), (WebhookNotification, Timestamp)>,
-    bundles: BTreeMap<TransferId, (Batch, BatchCounts)>,
+    batches: BTreeMap<TransferId, (Batch, BatchCounts)>,
     /// Artifacts by key in the delivery bucket.
     artifacts: BTreeMap<String, artifacts::StoredArtifact>,
     /// Newest delivered artifact of each document, by document GUID.
@@ -113,16 +113,16 @@ impl InMemoryTransferStore {
     /// the index of unfinished work.
     pub fn set(&self, transfer: Transfer) {
         let mut tables = self.tables();
-        if let Some(ended_at) = transfer.ended_at.filter(|_| !transfer.settled) {
+        if let Some(ended_at) = transfer.ended_at.filter(|_| !transfer.closed) {
             tables.due.insert(WorkItem::Transfer(transfer.transfer_id.clone()), ended_at);
         }
         tables.transfers.insert(transfer.transfer_id.clone(), transfer);
     }
 
     /// Replaces the record of an existing batch.
-    pub fn set_bundle(&self, bundle: Batch) {
-        let id = bundle.bundle_id.clone();
-        self.tables().bundles.entry(id).and_modify(|(known, _)| *known = bundle);
+    pub fn set_batch(&self, batch: Batch) {
+        let id = batch.batch_id.clone();
+        self.tables().batches.entry(id).and_modify(|(known, _)| *known = batch);
     }
 
     /// Exchange keys that a transfer still uses, or is deleting at `now`. A shared lease does

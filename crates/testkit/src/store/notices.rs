@@ -12,7 +12,7 @@ impl Tables {
     pub(super) fn store_notification(&mut self, notice: Option<WebhookNotification>) {
         if let Some(notice) = notice {
             let due = notice.ended_at + OUTBOX_RESEND_DELAY;
-            self.notices.insert((notice.job_id.clone(), notice.attempt), (notice, due));
+            self.notices.insert((notice.job_id.clone(), notice.end_number), (notice, due));
         }
     }
 }
@@ -29,18 +29,18 @@ impl NotificationOutbox for InMemoryTransferStore {
     async fn notice(
         &self,
         job: &TransferId,
-        attempt: u32,
+        execution_number: u32,
     ) -> Result<Option<WebhookNotification>, StoreError> {
-        let found = self.tables().notices.get(&(job.clone(), attempt)).cloned();
+        let found = self.tables().notices.get(&(job.clone(), execution_number)).cloned();
         Ok(found.map(|(notice, _)| notice))
     }
 
     async fn remove_queued_notification(
         &self,
         job: &TransferId,
-        attempt: u32,
+        execution_number: u32,
     ) -> Result<(), StoreError> {
-        self.tables().notices.remove(&(job.clone(), attempt));
+        self.tables().notices.remove(&(job.clone(), execution_number));
         Ok(())
     }
 

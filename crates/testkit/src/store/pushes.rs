@@ -28,19 +28,19 @@ impl PushStore for InMemoryTransferStore {
     async fn record_push(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         push: &OutstandingPush,
         source: &PushedSource,
     ) -> Result<PushRecord, WriteError> {
-        self.tables().record_push(id, attempt, push, source)
+        self.tables().record_push(id, execution_number, push, source)
     }
 
     async fn record_owed_key(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         owed: &LateArrivalKey,
     ) -> Result<(), WriteError> {
-        self.edit(id, same_attempt(attempt), |t| exchange_keys::owe(t, owed))
+        self.edit(id, same_attempt(execution_number), |t| exchange_keys::owe(t, owed))
     }
 }

@@ -23,25 +23,25 @@ impl RecoveryStore for InMemoryTransferStore {
 
     async fn next_execution(&self, id: &TransferId, from: u32) -> Result<Transfer, WriteError> {
         self.edit(id, not_ending(same_attempt(from)), |t| {
-            t.attempt += 1;
+            t.execution_number += 1;
             t.clone()
         })
     }
 
-    async fn mark_settled(&self, id: &TransferId, attempt: u32) -> Result<(), StoreError> {
-        self.tables().settle(id, attempt);
+    async fn mark_closed(&self, id: &TransferId, execution_number: u32) -> Result<(), StoreError> {
+        self.tables().settle(id, execution_number);
         Ok(())
     }
 
     async fn mark_cleaned_up(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         _purge_at: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tables = self.tables();
         let due = WorkItem::Transfer(id.clone());
-        if tables.due.contains_key(&due) && tables.settle(id, attempt) {
+        if tables.due.contains_key(&due) && tables.settle(id, execution_number) {
             tables.due.remove(&due);
         }
         Ok(())

@@ -44,7 +44,7 @@ impl SlotStore for InMemoryTransferStore {
         }
         let is_queued = |w: &QueueEntry| {
             let record = tables.transfers.get(&w.transfer_id);
-            record.is_some_and(|t| t.turn == SlotState::Queued && !t.phase.is_terminal())
+            record.is_some_and(|t| t.slot_state == SlotState::Queued && !t.phase.is_terminal())
         };
         let key = |w: &QueueEntry| (pool, w.order, w.transfer_id.clone());
         let (waiting, stale): (Vec<_>, Vec<_>) = admitted.iter().partition(|w| is_queued(w));
@@ -62,8 +62,8 @@ impl SlotStore for InMemoryTransferStore {
             tables.queue.remove(&key(entry));
             tables.due.insert(WorkItem::Transfer(entry.transfer_id.clone()), due);
             if let Some(transfer) = tables.transfers.get_mut(&entry.transfer_id) {
-                transfer.turn = SlotState::Holding;
-                transfer.admitted_at.get_or_insert(now);
+                transfer.slot_state = SlotState::Holding;
+                transfer.slot_granted_at.get_or_insert(now);
             }
         }
         Ok(true)
@@ -71,14 +71,14 @@ impl SlotStore for InMemoryTransferStore {
 
     async fn enqueue(&self, transfer: &Transfer, due: Timestamp) -> Result<(), WriteError> {
         let id = &transfer.transfer_id;
-        let attempt = transfer.attempt;
-        let updated = self.edit(id, same_attempt(attempt), |t| {
-            if t.turn == SlotState::Idle {
-                t.turn = SlotState::Queued;
+        let execution_number = transfer.execution_number;
+        let updated = self.edit(id, same_attempt(execution_number), |t| {
+            if t.slot_state == SlotState::Idle {
+                t.slot_state = SlotState::Queued;
             }
             t.clone()
         })?;
-        if updated.turn == SlotState::Queued {
+        if updated.slot_state == SlotState::Queued {
             let mut tables = self.tables();
             tables.queue.insert(place(&updated), updated.queue_entry());
             tables.due.insert(WorkItem::Transfer(id.clone()), due);
@@ -89,10 +89,13 @@ impl SlotStore for InMemoryTransferStore {
     async fn release_slot(&self, read: &Transfer) -> Result<(), StoreError> {
         let mut tables = self.tables();
         let Some(transfer) = tables.transfers.get_mut(&read.transfer_id) else { return Ok(()) };
-        let is_unchanged = (transfer.attempt, transfer.phase, transfer.epoch)
-            == (read.attempt, read.phase, read.epoch);
-        if is_unchanged && transfer.turn == SlotState::Holding && !transfer.phase.is_terminal() {
-            transfer.turn = SlotState::Idle;
+        let is_unchanged = (transfer.execution_number, transfer.phase, transfer.epoch)
+            == (read.execution_number, read.phase, read.epoch);
+        if is_unchanged
+            && transfer.slot_state == SlotState::Holding
+            && !transfer.phase.is_terminal()
+        {
+            transfer.slot_state = SlotState::Idle;
             let released = transfer.clone();
             tables.leave(&released);
         }
@@ -101,7 +104,7 @@ impl SlotStore for InMemoryTransferStore {
 
     async fn reclaim(&self, pool: Pool, holder: &TransferId) -> Result<bool, StoreError> {
         let mut tables = self.tables();
-        if tables.transfers.get(holder).is_some_and(|t| t.turn == SlotState::Holding) {
+        if tables.transfers.get(holder).is_some_and(|t| t.slot_state == SlotState::Holding) {
             return Ok(false);
         }
         let slots = tables.slots.get_mut(&pool);
@@ -113,14 +116,14 @@ impl Outbox for InMemoryTransferStore {
     async fn outcome(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
     ) -> Result<Option<OutcomeRecord>, StoreError> {
-        let found = self.tables().outbox.get(&(id.clone(), attempt)).cloned();
+        let found = self.tables().outbox.get(&(id.clone(), execution_number)).cloned();
         Ok(found.map(|(record, _)| record))
     }
 
-    async fn told(&self, id: &TransferId, attempt: u32) -> Result<(), StoreError> {
-        self.tables().outbox.remove(&(id.clone(), attempt));
+    async fn told(&self, id: &TransferId, execution_number: u32) -> Result<(), StoreError> {
+        self.tables().outbox.remove(&(id.clone(), execution_number));
         Ok(())
     }
 

@@ -61,10 +61,10 @@ impl TransferStore for InMemoryTransferStore {
     async fn begin_push(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         now: Timestamp,
     ) -> Result<Transfer, WriteError> {
-        self.edit(id, same_attempt(attempt), |t| {
+        self.edit(id, same_attempt(execution_number), |t| {
             t.started_at.get_or_insert(now);
             if t.needs_push() {
                 t.phase = t.phase.max(Phase::Pushing);
@@ -77,11 +77,11 @@ impl TransferStore for InMemoryTransferStore {
     async fn record_reuse(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         source: &PushedSource,
         artifact: &Artifact,
     ) -> Result<(), WriteError> {
-        self.edit(id, same_attempt(attempt), |t| {
+        self.edit(id, same_attempt(execution_number), |t| {
             if t.phase < Phase::Uploading {
                 t.source = Some(source.clone());
                 t.delivery = Some(artifact.clone().into());
@@ -95,10 +95,10 @@ impl TransferStore for InMemoryTransferStore {
     async fn record_arrival(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         object: &ArrivedObject,
     ) -> Result<(), WriteError> {
-        self.edit(id, same_attempt(attempt), |t| {
+        self.edit(id, same_attempt(execution_number), |t| {
             if t.needs_source() && !t.push_again {
                 t.object = Some(object.clone());
                 t.phase = Phase::Uploading;
@@ -121,11 +121,11 @@ impl TransferStore for InMemoryTransferStore {
     async fn record_failed_try(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         step: Step,
         error: &TransientError,
     ) -> Result<(), WriteError> {
-        self.edit(id, same_attempt(attempt), |t| {
+        self.edit(id, same_attempt(execution_number), |t| {
             t.failed_tries.count(step);
             t.last_transient_error = Some(error.clone());
         })
@@ -154,10 +154,10 @@ impl TransferStore for InMemoryTransferStore {
     async fn begin_ending(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         reason: FailureCode,
     ) -> Result<Transfer, WriteError> {
-        self.edit(id, same_attempt(attempt), |t| {
+        self.edit(id, same_attempt(execution_number), |t| {
             t.ending.get_or_insert(reason);
             t.clone()
         })
@@ -171,21 +171,21 @@ impl TransferStore for InMemoryTransferStore {
     ) -> Result<Transfer, WriteError> {
         let mut tables = self.tables();
         let transfer = tables.transfers.get_mut(&read.transfer_id).ok_or(WriteError::NotFound)?;
-        if transfer.attempt != read.attempt {
+        if transfer.execution_number != read.execution_number {
             return Err(WriteError::Ended);
         }
         let overtaken = outcome != Outcome::Completed && transfer.delivery.is_some();
-        let changed = transfer.phase != read.phase || transfer.turn != read.turn;
+        let changed = transfer.phase != read.phase || transfer.slot_state != read.slot_state;
         if transfer.phase.is_terminal() || overtaken || changed {
             return Ok(transfer.clone());
         }
         transfer.phase = outcome.phase();
         transfer.failure = outcome.failure().map(|code| Failure { code });
         transfer.ended_at = Some(ended_at);
-        transfer.turn = SlotState::Idle;
+        transfer.slot_state = SlotState::Idle;
         let ended = transfer.clone();
         tables.leave(&ended);
-        let key = (ended.transfer_id.clone(), ended.attempt);
+        let key = (ended.transfer_id.clone(), ended.execution_number);
         let record = OutcomeRecord::of(&ended).unwrap();
         tables.outbox.insert(key, (record, ended_at + docferry_app::ports::OUTBOX_RESEND_DELAY));
         tables.count(&ended);

@@ -12,8 +12,8 @@ use super::InMemoryTransferStore;
 use super::guards::{not_ending, same_attempt, same_epoch};
 
 impl UploadStore for InMemoryTransferStore {
-    async fn claim(&self, id: &TransferId, attempt: u32) -> Result<Transfer, WriteError> {
-        self.edit(id, not_ending(same_attempt(attempt)), |t| {
+    async fn claim(&self, id: &TransferId, execution_number: u32) -> Result<Transfer, WriteError> {
+        self.edit(id, not_ending(same_attempt(execution_number)), |t| {
             t.epoch += 1;
             t.clone()
         })

@@ -60,7 +60,7 @@ pub(crate) fn loopback_settings() -> ReceiverSettings {
 pub(crate) fn notification_to(url: &str, rule: CallbackRule) -> WebhookNotification {
     WebhookNotification {
         job_id: TransferId::from_u128(7),
-        attempt: 3,
+        end_number: 3,
         callback: CallbackUrl::parse(url, rule).unwrap(),
         outcome: Phase::Failed,
         failure: Some(FailureCode::QuotaExceeded),

@@ -67,8 +67,8 @@ impl Found {
     }
 
     /// Number of the current execution; 0 without a record.
-    pub(super) fn attempt(&self) -> u32 {
-        self.transfer.as_ref().map_or(0, |transfer| transfer.attempt)
+    pub(super) fn execution_number(&self) -> u32 {
+        self.transfer.as_ref().map_or(0, |transfer| transfer.execution_number)
     }
 
     pub(super) fn into_inspection(
@@ -128,7 +128,7 @@ impl Found {
             "The outcome is decided, but the end is not recorded yet. The sweeper records it."
         } else if state == "missing"
             && transfer.phase == Phase::Accepted
-            && transfer.turn != SlotState::Holding
+            && transfer.slot_state != SlotState::Holding
         {
             "The transfer is waiting for a slot."
         } else if state == "missing" {

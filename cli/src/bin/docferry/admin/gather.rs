@@ -28,10 +28,10 @@ pub(super) async fn gather(
         Some(key) => references(deployment, key).await?,
         None => None,
     };
-    let last = found.attempt();
+    let last = found.execution_number();
     let mut executions = Vec::new();
-    for attempt in last.saturating_sub(MAX_EXECUTIONS) + 1..=last {
-        executions.push(execution(deployment, &format!("{id}-{attempt}")).await?);
+    for execution_number in last.saturating_sub(MAX_EXECUTIONS) + 1..=last {
+        executions.push(execution(deployment, &format!("{id}-{execution_number}")).await?);
     }
     #[expect(clippy::disallowed_methods, reason = "ages are shown relative to the current time")]
     let now = Timestamp::now();

@@ -40,13 +40,15 @@ pub(super) struct Inspection {
 pub(super) struct Record {
     pub(super) phase: &'static str,
     /// Number of the current execution.
-    pub(super) attempt: u32,
+    #[serde(rename = "attempt")]
+    pub(super) execution_number: u32,
     /// Fencing epoch of uploads.
     pub(super) epoch: u64,
     pub(super) pool: Pool,
     pub(super) priority: Priority,
     /// Whether it holds a slot or waits for one.
-    pub(super) turn: SlotState,
+    #[serde(rename = "turn")]
+    pub(super) slot_state: SlotState,
     pub(super) cancel_requested: bool,
     /// Code of the decided but not yet recorded end.
     pub(super) ending: Option<FailureCode>,
@@ -175,11 +177,11 @@ impl Record {
         let source = transfer.source.as_ref();
         Self {
             phase: Phase::as_str(transfer.phase),
-            attempt: transfer.attempt,
+            execution_number: transfer.execution_number,
             epoch: transfer.epoch,
             pool: transfer.pool,
             priority: transfer.priority,
-            turn: transfer.turn,
+            slot_state: transfer.slot_state,
             cancel_requested: transfer.cancel_requested,
             ending: transfer.ending,
             failure: transfer.failure.as_ref().map(|failure| failure.code),

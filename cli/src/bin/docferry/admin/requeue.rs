@@ -14,7 +14,8 @@ use super::deployment::Deployment;
 #[serde(rename_all = "camelCase")]
 pub(super) struct Done<'a> {
     transfer_id: &'a TransferId,
-    attempt: u32,
+    #[serde(rename = "attempt")]
+    execution_number: u32,
     execution: String,
     /// Whether a new execution was started. Otherwise the existing one was started, because
     /// it had never been.
@@ -24,11 +25,13 @@ pub(super) struct Done<'a> {
 
 impl fmt::Display for Done<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { transfer_id, attempt, execution, next_execution } = self;
+        let Self { transfer_id, execution_number, execution, next_execution } = self;
         let reason = if *next_execution {
-            format!("attempt {attempt} started, because the previous execution had ended")
+            format!("attempt {execution_number} started, because the previous execution had ended")
         } else {
-            format!("attempt {attempt} continues, because its execution had never been started")
+            format!(
+                "attempt {execution_number} continues, because its execution had never been started"
+            )
         };
         write!(f, "{transfer_id}  {reason}; execution {execution} is running")
     }
@@ -38,11 +41,11 @@ pub(super) async fn run<'a>(
     deployment: &Deployment,
     id: &'a TransferId,
 ) -> Result<Done<'a>, AdminError> {
-    let (attempt, next_execution) =
+    let (execution_number, next_execution) =
         match requeue(&deployment.store(), &deployment.workflow(), id).await? {
-            Requeued::Next { attempt } => (attempt, true),
-            Requeued::Started { attempt } => (attempt, false),
+            Requeued::Next { execution_number } => (execution_number, true),
+            Requeued::Started { execution_number } => (execution_number, false),
         };
-    let execution = format!("{id}-{attempt}");
-    Ok(Done { transfer_id: id, attempt, execution, next_execution })
+    let execution = format!("{id}-{execution_number}");
+    Ok(Done { transfer_id: id, execution_number, execution, next_execution })
 }

@@ -72,9 +72,9 @@ impl Lines {
                 .filter(|_| record.failure.is_none())
                 .map(|code| format!("ending: {code}")),
             record.cancel_requested.then(|| "cancel requested".to_owned()),
-            Some(record.turn)
-                .filter(|turn| *turn != SlotState::Idle)
-                .map(|turn| format!("slot: {}", turn.as_str())),
+            Some(record.slot_state)
+                .filter(|slot_state| *slot_state != SlotState::Idle)
+                .map(|slot_state| format!("slot: {}", slot_state.as_str())),
         ]
         .into_iter()
         .flatten()
@@ -83,7 +83,7 @@ impl Lines {
             phase.push_str(&word);
         }
         self.add("phase", &phase);
-        self.add("attempt", &format!("{}, upload epoch {}", record.attempt, record.epoch));
+        self.add("attempt", &format!("{}, upload epoch {}", record.execution_number, record.epoch));
         self.add("document", &record.obj_guid);
         let total = record.size.map_or_else(|| "an unknown size".to_owned(), exact_size);
         self.add("bytes", &format!("{} of {total}", exact_size(record.bytes_done)));

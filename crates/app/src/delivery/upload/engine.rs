@@ -107,7 +107,7 @@ pub async fn upload<P: UploadAdapters>(
     deadline: Timestamp,
 ) -> Result<Progress, TaskError> {
     // Read concurrently with the claim, so that the shared pause adds no latency.
-    let claim = ports.store.claim(&task.transfer_id, task.attempt);
+    let claim = ports.store.claim(&task.transfer_id, task.execution_number);
     let (transfer, shared) = futures::join!(claim, ports.budget.paused());
     let transfer = transfer?;
     follow(transfer.trace.as_ref());
@@ -115,7 +115,7 @@ pub async fn upload<P: UploadAdapters>(
         return Ok(Progress::Done);
     }
     let now = ports.clock.now();
-    ensure_active(&transfer, task.attempt, now)?;
+    ensure_active(&transfer, task.execution_number, now)?;
     if transfer.needs_source() {
         return Ok(Progress::SourceLost);
     }
@@ -154,8 +154,8 @@ impl<'a, P: UploadAdapters> Run<'a, P> {
         // Both deadlines apply: that of the function and that of the transfer.
         let deadline = deadline.min(transfer.must_end_by());
         let stop_at = deadline.checked_sub(margin).unwrap_or(deadline);
-        let throughput = checkpoint.and_then(|stored| stored.pace);
-        let completed_item_id = checkpoint.and_then(|stored| stored.answered.clone());
+        let throughput = checkpoint.and_then(|stored| stored.throughput);
+        let completed_item_id = checkpoint.and_then(|stored| stored.completed_item_id.clone());
         Ok(Self {
             ports,
             transfer,
@@ -278,12 +278,12 @@ impl<'a, P: UploadAdapters> Run<'a, P> {
         self.throughput =
             Some(Throughput::next(self.throughput, self.ports.clock.now(), reached.offset));
         // A PUT of the invocation before this one may still be under way, until its lease ends.
-        let earlier = self.transfer.checkpoint.as_ref().and_then(|stored| stored.putting_until);
-        let putting_until = lease.max(earlier);
+        let earlier = self.transfer.checkpoint.as_ref().and_then(|stored| stored.put_lease_until);
+        let put_lease_until = lease.max(earlier);
         let checkpoint = Checkpoint {
-            putting_until,
-            pace: self.throughput,
-            answered: self.completed_item_id.clone(),
+            put_lease_until,
+            throughput: self.throughput,
+            completed_item_id: self.completed_item_id.clone(),
             ..reached
         };
         let CheckpointAck { stop } =

@@ -35,7 +35,7 @@ pub trait ExchangeKeyStore: Send + Sync {
     fn acquire_key(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         document: &ObjectGuid,
         key: &str,
         now: Timestamp,
@@ -53,11 +53,11 @@ pub trait ExchangeKeyStore: Send + Sync {
     /// repeating the call returns `Last` once more until [`ExchangeKeyStore::mark_released`].
     /// The two callers then share the lease, which only `until` ends: they may be two
     /// processes, and neither knows when the other has deleted the object. After that, and for a transfer that never registered the key or is in another execution than
-    /// `attempt`, it returns `StillReferenced`.
+    /// `execution_number`, it returns `StillReferenced`.
     fn release_key(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         key: &str,
         now: Timestamp,
         until: Timestamp,

@@ -61,7 +61,7 @@ pub trait PushStore: Send + Sync {
     fn record_push(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         push: &OutstandingPush,
         source: &PushedSource,
     ) -> impl Future<Output = Result<PushRecord, WriteError>> + Send;
@@ -71,7 +71,7 @@ pub trait PushStore: Send + Sync {
     fn record_owed_key(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         owed: &LateArrivalKey,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 }

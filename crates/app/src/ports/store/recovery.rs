@@ -55,20 +55,20 @@ pub trait RecoveryStore: Send + Sync {
     ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
 
     /// Records that everything an ended transfer had open is closed; its document may still
-    /// arrive late. Does nothing if `attempt` is not the current execution.
-    fn mark_settled(
+    /// arrive late. Does nothing if `execution_number` is not the current execution.
+    fn mark_closed(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Records that nothing of an ended transfer is left to clean up: it is settled, leaves the
     /// index of unfinished work, and the store may delete it after `purge_at`, not before. Does
-    /// nothing if `attempt` is not the current execution.
+    /// nothing if `execution_number` is not the current execution.
     fn mark_cleaned_up(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         purge_at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

@@ -14,7 +14,7 @@ use crate::ports::{CreateResult, Entry, StoreError, WriteError};
 
 /// Transfer records, from creation to the terminal phase.
 ///
-/// Every write is conditional and can be repeated. `attempt` (the number of the execution)
+/// Every write is conditional and can be repeated. `execution_number` (the number of the execution)
 /// guards against writes of an older execution, `epoch` against writes of an older invocation
 /// of `upload`. A transfer that has ended is not changed any more ([`WriteError::Ended`]).
 /// Reads are strongly consistent: they see every write that was acknowledged before.
@@ -44,7 +44,7 @@ pub trait TransferStore: Send + Sync {
     fn begin_push(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         now: Timestamp,
     ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
 
@@ -54,7 +54,7 @@ pub trait TransferStore: Send + Sync {
     fn record_reuse(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         source: &PushedSource,
         artifact: &Artifact,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
@@ -64,7 +64,7 @@ pub trait TransferStore: Send + Sync {
     fn record_arrival(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         object: &ArrivedObject,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
 
@@ -82,7 +82,7 @@ pub trait TransferStore: Send + Sync {
     fn record_failed_try(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         step: Step,
         error: &TransientError,
     ) -> impl Future<Output = Result<(), WriteError>> + Send;
@@ -104,7 +104,7 @@ pub trait TransferStore: Send + Sync {
     fn begin_ending(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
         reason: FailureCode,
     ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
 

@@ -44,7 +44,7 @@ pub trait UploadStore: Send + Sync {
     fn claim(
         &self,
         id: &TransferId,
-        attempt: u32,
+        execution_number: u32,
     ) -> impl Future<Output = Result<Transfer, WriteError>> + Send;
 
     /// Returns the stored session, if any.

@@ -107,7 +107,7 @@ impl UploadMachine {
     ) -> Self {
         let offset = checkpoint.map_or(0, |c| c.offset.min(total));
         let may_be_delivered = checkpoint.is_some_and(Checkpoint::may_be_delivered);
-        let counters = checkpoint.map(|c| c.tally).unwrap_or_default();
+        let counters = checkpoint.map(|c| c.counters).unwrap_or_default();
         let plan = match checkpoint {
             Some(c) => FragmentPlan::starting_at(c.fragment_bytes).at_most(rules.largest_fragment),
             None => FragmentPlan::first(total, rules.largest_fragment),
@@ -135,8 +135,8 @@ impl UploadMachine {
             sessions_opened: checkpoint.map_or(0, |c| c.sessions),
             may_be_delivered,
             may_have_written: may_be_delivered,
-            replaced_for_last_fragment: checkpoint.is_some_and(|c| c.fresh_session),
-            counters: UploadCounters { furthest: counters.furthest.max(offset), ..counters },
+            replaced_for_last_fragment: checkpoint.is_some_and(|c| c.replaced_for_last_fragment),
+            counters: UploadCounters { max_offset: counters.max_offset.max(offset), ..counters },
             has_session,
             failures: 0,
             last_fragment_failures: 0,
@@ -232,13 +232,13 @@ impl UploadMachine {
             } else {
                 self.sessions_opened
             },
-            fresh_session: self.replaced_for_last_fragment,
-            tally: self.counters,
-            putting_until: None,
+            replaced_for_last_fragment: self.replaced_for_last_fragment,
+            counters: self.counters,
+            put_lease_until: None,
             numbering: matches!(self.rules.policy, ConflictPolicy::Rename),
             number: self.name_number,
-            answered: None,
-            pace: None,
+            completed_item_id: None,
+            throughput: None,
         }
     }
 

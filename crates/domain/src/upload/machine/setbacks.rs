@@ -14,8 +14,8 @@ impl UploadMachine {
     /// Records that the drive has acknowledged the bytes up to `offset`. Only a new maximum
     /// resets the counters, because acknowledging the same bytes again is no progress.
     pub(super) fn record_progress(&mut self, offset: u64) {
-        if offset > self.counters.furthest {
-            self.counters.furthest = offset;
+        if offset > self.counters.max_offset {
+            self.counters.max_offset = offset;
             self.failures = 0;
             self.last_fragment_failures = 0;
             self.counters.setbacks = 0;
