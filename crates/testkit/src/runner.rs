@@ -22,6 +22,7 @@ use docferry_domain::slots::{Pool, PoolLimits, SlotLimits};
 use docferry_domain::transfer::{ArrivalRules, DeadlineRules, Step};
 use jiff::SignedDuration;
 
+use crate::interleave::yield_to_other_processes;
 use crate::{Kill, World};
 
 /// Retries of a step after transient failures, as in the state machine.
@@ -30,7 +31,7 @@ const RETRIES: u32 = 6;
 /// Repetitions of `finalize` while it answers `RETRY_LATER`, as in the state machine.
 const WAITS: u32 = 100;
 
-/// Time after which an invocation is killed when other processes advance the clock meanwhile.
+/// Time after which an invocation is killed when a test advances the clock meanwhile.
 /// Shorter than the leases of the use cases, as the time limits of the functions are.
 const FUNCTION_TIME_LIMIT: SignedDuration = SignedDuration::from_secs(80);
 
@@ -119,7 +120,7 @@ impl Runner {
                 }
                 Ok(StepOutcome::RetryLater { reason }) => {
                     waits += 1;
-                    self.wait_for(reason);
+                    self.wait_for(reason).await;
                 }
                 Err(_) => failures += 1,
             }
@@ -128,7 +129,6 @@ impl Runner {
     }
 
     async fn steps(&self, task: &TaskInput, uploads: &mut u32) -> Result<(), String> {
-        let world = &self.world;
         // The length of an execution history bounds the real state machine.
         let (mut visits, mut pool) = (0..2000, None);
         let _poll_waits_for_the_key = self.step(|| self.recorded_push(task)).await?;
@@ -137,7 +137,7 @@ impl Runner {
                 match self.step(|| self.recorded_poll(task)).await? {
                     poll::Arrival::Arrived(arrived) => pool = Some(arrived),
                     poll::Arrival::Wait { seconds } => {
-                        world.advance(SignedDuration::from_secs(seconds.into()));
+                        self.wait(seconds).await;
                     }
                     poll::Arrival::PushAgain => {
                         let _poll_waits_for_the_key =
@@ -161,7 +161,7 @@ impl Runner {
                 Progress::Continue => {}
                 Progress::SourceLost => pool = None,
                 Progress::Wait { seconds } => {
-                    world.advance(SignedDuration::from_secs(seconds.into()));
+                    self.wait(seconds).await;
                 }
             }
         }
@@ -311,8 +311,17 @@ impl Runner {
         Box::pin(self.recorded_try(task, Step::Poll, polling)).await
     }
 
-    fn wait_for(&self, reason: RetryReason) {
-        self.world.advance(SignedDuration::from_secs(reason.wait_seconds().into()));
+    async fn wait_for(&self, reason: RetryReason) {
+        self.wait(reason.wait_seconds()).await;
+    }
+
+    /// Waits as the state machine does. Other invocations continue meanwhile: a wait that
+    /// outlasts the time limit of one of them ends only after it.
+    async fn wait(&self, seconds: impl Into<i64>) {
+        let until = self.world.now() + SignedDuration::from_secs(seconds.into());
+        while !self.world.advance_to(until) {
+            yield_to_other_processes().await;
+        }
     }
 
     /// Runs one invocation of the next step of a transfer and ignores its failure.
@@ -333,7 +342,7 @@ impl Runner {
                     self.run_or_crash(self.push_once(task)).await.map(drop).err()
                 }
                 Ok(poll::Arrival::Wait { seconds }) => {
-                    self.world.advance(SignedDuration::from_secs(seconds.into()));
+                    self.wait(seconds).await;
                     None
                 }
                 other => other.map(drop).err(),
@@ -381,7 +390,7 @@ impl Runner {
             if tries > RETRIES {
                 return Err(name.into());
             }
-            self.world.advance(SignedDuration::from_secs(5));
+            self.wait(5).await;
         }
     }
 
@@ -392,6 +401,7 @@ impl Runner {
         task: impl Future<Output = Result<T, TaskError>>,
     ) -> Result<T, Stopped> {
         let killed_at = self.world.now() + FUNCTION_TIME_LIMIT;
+        let _active = self.world.begin_invocation(killed_at);
         let time_limit = std::future::poll_fn(|_| {
             if self.world.now() >= killed_at { Poll::Ready(()) } else { Poll::Pending }
         });

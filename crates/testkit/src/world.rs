@@ -118,6 +118,10 @@ pub struct State {
     pub faults: Vec<Fault>,
     /// Whether each effect yields to the other processes before and after it.
     pub interleaved: bool,
+    /// Number of invocations so far.
+    invocations: u64,
+    /// Time limits of the running invocations, by their numbers.
+    time_limits: BTreeMap<u64, Timestamp>,
     /// Number of writes to the exchange bucket.
     pub writes: u64,
 }
@@ -223,6 +227,32 @@ impl World {
         }
     }
 
+    /// Advances the clock to `until`, unless an invocation would reach its time limit: a real
+    /// invocation does not stand still while others wait. Returns whether `until` is reached.
+    pub(crate) fn advance_to(&self, until: Timestamp) -> bool {
+        let now = {
+            let state = self.state();
+            let outlasts = |killed_at: &Timestamp| *killed_at <= until;
+            if state.now < until && state.time_limits.values().any(outlasts) {
+                return false;
+            }
+            state.now
+        };
+        if now < until {
+            self.advance(until.duration_since(now));
+        }
+        true
+    }
+
+    /// Registers a running invocation with the time at which it is killed.
+    pub(crate) fn begin_invocation(&self, killed_at: Timestamp) -> ActiveInvocation {
+        let mut state = self.state();
+        state.invocations += 1;
+        let number = state.invocations;
+        state.time_limits.insert(number, killed_at);
+        ActiveInvocation { world: self.clone(), number }
+    }
+
     /// Names of all effects so far, in order.
     #[must_use]
     pub fn effects(&self) -> Vec<&'static str> {
@@ -273,5 +303,17 @@ impl World {
         self.crashed.notify_one();
         // The task never resumes: the runner drops it.
         std::future::pending::<()>().await;
+    }
+}
+
+/// A running invocation. It ends when this is dropped.
+pub(crate) struct ActiveInvocation {
+    world: World,
+    number: u64,
+}
+
+impl Drop for ActiveInvocation {
+    fn drop(&mut self) {
+        self.world.state().time_limits.remove(&self.number);
     }
 }
