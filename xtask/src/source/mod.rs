@@ -7,5 +7,5 @@ mod resolve;
 mod walk;
 
 pub(crate) use members::packages;
-pub(crate) use module::{Module, ModuleId, Target, Workspace};
-pub(crate) use walk::references;
+pub(crate) use module::{ModuleId, Target, Workspace};
+pub(crate) use walk::{expressions_of, references, references_in, segments_of};

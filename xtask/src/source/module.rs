@@ -58,3 +58,18 @@ impl Workspace {
         self.programs.get(file).copied()
     }
 }
+
+impl Workspace {
+    /// Returns whether a module is `ancestor` or inside it.
+    pub(crate) fn is_within(&self, module: ModuleId, ancestor: ModuleId) -> bool {
+        let parent = |id: &ModuleId| self.modules[*id].parent;
+        std::iter::successors(Some(module), parent).any(|id| id == ancestor)
+    }
+}
+
+impl Module {
+    /// Returns the root module of the module's crate.
+    pub(crate) fn crate_root(&self) -> ModuleId {
+        self.root
+    }
+}

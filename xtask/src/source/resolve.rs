@@ -97,6 +97,31 @@ impl Workspace {
         })
     }
 
+    /// Returns the full path of an item that is defined outside the workspace: the path with the
+    /// names replaced that modules import.
+    pub(crate) fn foreign_path(&self, module: ModuleId, path: &[String]) -> Vec<String> {
+        self.foreign_path_within(module, path, MAX_CHAIN)
+    }
+
+    fn foreign_path_within(&self, module: ModuleId, path: &[String], chain: usize) -> Vec<String> {
+        let Some(chain) = chain.checked_sub(1) else { return path.to_vec() };
+        let imports = &self.modules[module].imports;
+        let import = imports.iter().find(|import| import.name.as_ref() == path.first());
+        if let Some(import) = import
+            && import.path.first() != path.first()
+        {
+            let full = [&import.path, path.get(1..).unwrap_or_default()].concat();
+            return self.foreign_path_within(module, &full, chain);
+        }
+        // `super::Name`, where the parent imports the name
+        for length in (1..path.len()).rev() {
+            if let Some(Target::Module(inner)) = self.resolve(module, &path[..length]) {
+                return self.foreign_path_within(inner, &path[length..], chain);
+            }
+        }
+        path.to_vec()
+    }
+
     /// Returns the imports of a module, re-exports included, with their lines.
     pub(crate) fn imports(&self, id: ModuleId) -> impl Iterator<Item = (usize, Target)> + '_ {
         self.modules[id].imports.iter().filter_map(move |import| {

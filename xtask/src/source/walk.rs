@@ -45,9 +45,7 @@ impl Visit<'_> for References {
     }
 
     fn visit_macro(&mut self, call: &syn::Macro) {
-        for (path, line) in paths_in_tokens(call.tokens.clone()) {
-            self.found.push(Reference { path, line });
-        }
+        self.found.extend(references_in(call));
         visit::visit_macro(self, call);
     }
 
@@ -91,10 +89,16 @@ fn paths_in_tokens(tokens: TokenStream) -> Vec<(Vec<String>, usize)> {
     found
 }
 
-/// Parses the arguments of a macro as expressions, if they are a comma-separated list of them.
-pub(crate) fn tokens_of_macro(call: &syn::Macro) -> Vec<syn::Expr> {
+/// Returns the paths in the arguments of a macro.
+pub(crate) fn references_in(call: &syn::Macro) -> Vec<Reference> {
+    let paths = paths_in_tokens(call.tokens.clone()).into_iter();
+    paths.map(|(path, line)| Reference { path, line }).collect()
+}
+
+/// Returns the arguments of a macro, if they are a comma-separated list of expressions.
+pub(crate) fn expressions_of(call: &syn::Macro) -> Option<Vec<syn::Expr>> {
     let list = syn::punctuated::Punctuated::<syn::Expr, syn::Token![,]>::parse_terminated;
-    call.parse_body_with(list).map(|list| list.into_iter().collect()).unwrap_or_default()
+    Some(call.parse_body_with(list).ok()?.into_iter().collect())
 }
 
 /// Calls `found` with the `use` declarations in an item: itself, or those in its functions.

@@ -50,17 +50,22 @@ impl Project {
     }
 
     pub(super) fn violations(&self) -> Vec<String> {
-        let paths = Paths::of_workspace().unwrap();
         let definitions = self.definitions.iter();
         let sources = Sources {
             template: Template::parse(&self.template).unwrap(),
             definitions: definitions.map(|(p, t)| Definition::parse(*p, t).unwrap()).collect(),
             calls: calls::read(&self.calls).unwrap(),
-            code: Code::of_project(&paths.root).unwrap(),
+            code: code().clone(),
             environments: settings::parse_samconfig(&self.samconfig).unwrap(),
         };
         sources.violations().into_iter().flat_map(|(_, violations)| violations).collect()
     }
+}
+
+/// Returns the analysis of the project's code, which takes seconds and is the same in all tests.
+fn code() -> &'static Code {
+    static CODE: std::sync::OnceLock<Code> = std::sync::OnceLock::new();
+    CODE.get_or_init(|| Code::of_project(&Paths::of_workspace().unwrap().root).unwrap())
 }
 
 pub(super) fn assert_violations(project: &Project, violations: &[&str]) {

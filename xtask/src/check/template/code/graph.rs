@@ -1,0 +1,229 @@
+//! Determines which functions a program can call.
+//!
+//! The call graph contains at least the calls that can happen. A method call on a value whose type
+//! is not declared reaches every method of that name whose trait is in scope. A call of a trait's method reaches the
+//! implementations by the types that the program names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use syn::visit::{self, Visit};
+use syn::{Expr, ExprMethodCall};
+
+use super::index::{Function, FunctionId, Key};
+use super::infer::Values;
+use super::types::{Kind, Types};
+use crate::source::{ModuleId, Target, expressions_of, references_in, segments_of};
+
+/// Functions and operations of the AWS SDK that a program can reach.
+#[derive(Debug, Default)]
+pub(super) struct Reached {
+    pub(super) functions: BTreeSet<FunctionId>,
+    /// Service and operation: `kms`, `encrypt`. Constructed parts of a request count by their
+    /// names: `dynamodb`, `Put`.
+    pub(super) operations: BTreeSet<(String, String)>,
+    /// Types that the program names.
+    types: BTreeSet<Key>,
+    /// Methods of traits that the program calls.
+    methods: BTreeSet<(Key, String)>,
+    /// Methods of types that are called on values of unknown types.
+    candidates: BTreeSet<(Key, FunctionId)>,
+}
+
+/// Returns what a program reaches, except through the methods of `excluded` types.
+pub(super) fn reach(types: &Types<'_>, main: ModuleId, excluded: &[&str]) -> Reached {
+    let index = types.index;
+    let mut reached = Reached::default();
+    let main = index.free.get(&(main, "main".to_owned()));
+    let mut to_visit: Vec<_> = main.copied().into_iter().collect();
+    while let Some(id) = to_visit.pop() {
+        let function = &index.functions[id];
+        let is_excluded =
+            |owner: &Key| excluded.contains(&owner.1.as_str()) && !function.is_constructor();
+        if function.owner.as_ref().is_some_and(is_excluded) || !reached.functions.insert(id) {
+            continue;
+        }
+        let values = Values { types, function, locals: BTreeMap::new() };
+        let mut calls = Calls { types, function, values, reached: &mut reached, found: vec![] };
+        calls.visit_signature(function.signature);
+        if let Some(body) = function.body {
+            calls.visit_block(body);
+        }
+        to_visit.append(&mut calls.found);
+        let Reached { candidates, types: named, functions, .. } = &reached;
+        let called = candidates.iter().filter(|(owner, _)| named.contains(owner));
+        to_visit.extend(called.map(|(_, id)| *id).filter(|id| !functions.contains(id)));
+        for method in &reached.methods {
+            let all = index.implementations.get(method).into_iter().flatten();
+            to_visit.extend(all.filter_map(|(owner, id)| {
+                let is_used = owner.as_ref().is_none_or(|owner| reached.types.contains(owner));
+                (is_used && !reached.functions.contains(id)).then_some(*id)
+            }));
+        }
+    }
+    reached
+}
+
+impl Function<'_> {
+    fn is_constructor(&self) -> bool {
+        self.signature.receiver().is_none()
+    }
+
+    /// Number of arguments after `self`.
+    fn argument_count(&self) -> usize {
+        self.signature.inputs.len() - usize::from(self.signature.receiver().is_some())
+    }
+}
+
+/// Visitor of the calls in one function.
+struct Calls<'a> {
+    types: &'a Types<'a>,
+    function: &'a Function<'a>,
+    values: Values<'a>,
+    reached: &'a mut Reached,
+    found: Vec<FunctionId>,
+}
+
+impl Calls<'_> {
+    /// Adds what a path names: a function, a method, or a type.
+    fn add_path(&mut self, path: &[String]) {
+        let module = self.function.module;
+        if let [first, method] = path {
+            if first == "Self"
+                && let Some(owner) = &self.function.owner
+            {
+                return self.add_method(&owner.clone(), method);
+            }
+            for key in self.types.parameter_traits(self.function, first) {
+                self.add_method(&key, method);
+            }
+        }
+        match self.types.workspace.resolve(module, path) {
+            Some(Target::Item { module, path }) => {
+                let key = (module, path[0].clone());
+                self.found.extend(self.types.index.free.get(&key));
+                if self.types.index.types.contains_key(&key) {
+                    self.reached.types.insert(key.clone());
+                }
+                if let [_, method] = path.as_slice() {
+                    self.add_method(&key, method);
+                }
+            }
+            Some(Target::Module(_)) => {}
+            None => {
+                let full = self.types.workspace.foreign_path(module, path);
+                if let [sdk, .., part, builder] = full.as_slice()
+                    && let Some(service) = sdk.strip_prefix("aws_sdk_")
+                    && builder == "builder"
+                {
+                    self.reached.operations.insert((service.to_owned(), part.clone()));
+                }
+            }
+        }
+    }
+
+    /// Adds a method of a type or trait.
+    fn add_method(&mut self, owner: &Key, name: &str) {
+        let key = (owner.clone(), name.to_owned());
+        self.found.extend(self.types.index.methods.get(&key).into_iter().flatten());
+        if let Some(declaration) = self.types.index.declared.get(&key) {
+            self.found.push(*declaration);
+            self.reached.methods.insert(key);
+        }
+    }
+
+    fn add_method_call(&mut self, receiver: &Kind, name: &str, arguments: Option<usize>) {
+        match receiver {
+            Kind::Own(key) => self.add_method(key, name),
+            Kind::Bounds(traits) if !traits.is_empty() => {
+                for key in self.types.with_supertraits(traits.clone()) {
+                    self.add_method(&key, name);
+                }
+            }
+            Kind::Client(service) if arguments == Some(0) => {
+                self.reached.operations.insert((service.clone(), name.to_owned()));
+            }
+            Kind::Client(_) | Kind::Foreign => {}
+            Kind::Bounds(_) | Kind::Unknown => self.add_methods_named(name, arguments),
+        }
+    }
+
+    /// Adds every method of a name that the function can call on some type of its crate.
+    fn add_methods_named(&mut self, name: &str, arguments: Option<usize>) {
+        let index = self.types.index;
+        let fits = |id: &FunctionId| {
+            let function = &index.functions[*id];
+            arguments.is_none_or(|count| count == function.argument_count())
+                && function.signature.receiver().is_some()
+        };
+        for ((key, method), id) in &index.declared {
+            let module = self.function.module;
+            if method == name && fits(id) && self.types.is_in_scope(module, key) {
+                self.add_method(key, name);
+            }
+        }
+        let workspace = self.types.workspace;
+        let is_visible = |id: &&FunctionId| {
+            let scope = index.functions[**id].visible_in;
+            scope.is_some_and(|scope| workspace.is_within(self.function.module, scope))
+        };
+        for ((key, method), ids) in &index.methods {
+            if method == name {
+                let ids = ids.iter().filter(is_visible).filter(|id| fits(id));
+                self.reached.candidates.extend(ids.map(|id| (key.clone(), *id)));
+            }
+        }
+    }
+}
+
+impl Visit<'_> for Calls<'_> {
+    fn visit_path(&mut self, path: &syn::Path) {
+        self.add_path(&segments_of(path));
+        visit::visit_path(self, path);
+    }
+
+    fn visit_expr_method_call(&mut self, call: &ExprMethodCall) {
+        let receiver = self.values.kind(&call.receiver);
+        self.add_method_call(&receiver, &call.method.to_string(), Some(call.args.len()));
+        visit::visit_expr_method_call(self, call);
+    }
+
+    fn visit_local(&mut self, local: &syn::Local) {
+        visit::visit_local(self, local);
+        self.values.bind(&local.pat, local.init.as_ref().map(|init| &*init.expr));
+    }
+
+    fn visit_expr_let(&mut self, condition: &syn::ExprLet) {
+        self.values.bind(&condition.pat, Some(&condition.expr));
+        visit::visit_expr_let(self, condition);
+    }
+
+    fn visit_expr_match(&mut self, choice: &syn::ExprMatch) {
+        for arm in &choice.arms {
+            self.values.bind(&arm.pat, Some(&choice.expr));
+        }
+        visit::visit_expr_match(self, choice);
+    }
+
+    fn visit_expr_for_loop(&mut self, each: &syn::ExprForLoop) {
+        self.values.bind(&each.pat, Some(&each.expr));
+        visit::visit_expr_for_loop(self, each);
+    }
+
+    fn visit_macro(&mut self, call: &syn::Macro) {
+        match expressions_of(call) {
+            Some(expressions) => {
+                expressions.iter().for_each(|expression: &Expr| self.visit_expr(expression));
+            }
+            None => {
+                for reference in references_in(call) {
+                    self.add_path(&reference.path);
+                    if let [name] = reference.path.as_slice() {
+                        self.add_methods_named(name, None);
+                    }
+                }
+            }
+        }
+    }
+
+    fn visit_attribute(&mut self, _: &syn::Attribute) {}
+}

@@ -1,0 +1,123 @@
+//! Tests of the analysis: on the project, and on small programs.
+
+use std::path::Path;
+
+use super::*;
+use crate::paths::Paths;
+
+fn code() -> Code {
+    Code::of_project(&Paths::of_workspace().unwrap().root).unwrap()
+}
+
+#[test]
+fn function_calls_follow_from_its_use_cases_and_ports() {
+    let code = code();
+    let calls = |function| code.calls(function).into_iter().collect::<Vec<_>>();
+    assert_eq!(calls("download"), ["dynamodb:GetItem", "dynamodb:Query", "s3:GetObject"]);
+    assert_eq!(calls("ping"), ["secretsmanager:GetSecretValue"]);
+    // The parts of a transaction count, not the transaction itself.
+    let upload_calls = code.calls("upload");
+    assert!(upload_calls.contains("dynamodb:ConditionCheckItem"), "{upload_calls:?}");
+    assert!(!upload_calls.contains("dynamodb:TransactWriteItems"), "{upload_calls:?}");
+    // Upload encrypts and decrypts the session URL; finalize only decrypts it.
+    assert!(code.calls("finalize").contains("kms:Decrypt"));
+    assert!(!code.calls("finalize").contains("kms:Encrypt"));
+}
+
+#[test]
+fn function_variables_follow_from_its_wiring() {
+    let variables = code().variables("authorizer");
+    assert_eq!(variables.required, BTreeSet::from(["SCV_SECRET_ARN".to_owned()]));
+    let variables = code().variables("poll");
+    assert!(variables.read.contains("ARRIVAL_DEADLINE_SECONDS"), "{variables:?}");
+    assert!(!variables.required.contains("ARRIVAL_DEADLINE_SECONDS"));
+}
+
+const APP: &str = "
+    pub trait Store { async fn load(&self, id: u8) -> u8; async fn save(&self, id: u8); }
+    pub trait Ports { type Store: Store; }";
+
+const AWS: &str = "
+    use app::Store;
+    use aws_sdk_dynamodb::Client;
+    use aws_sdk_dynamodb::types::Put;
+    mod table {
+        use super::Client;
+        pub struct Table { client: Client }
+        impl Table {
+            pub fn new(client: Client) -> Self { Self { client } }
+            pub(super) async fn get(&self, id: u8) -> u8 { self.client.get_item().send().await }
+            pub(super) async fn put(&self, id: u8) {
+                super::Put::builder();
+                self.client.transact_write_items().send().await
+            }
+        }
+    }
+    pub struct Dynamo { table: table::Table }
+    impl Dynamo { pub fn new(client: Client) -> Self { Self { table: table::Table::new(client) } } }
+    impl Store for Dynamo {
+        async fn load(&self, id: u8) -> u8 { let table = &self.table; table.get(id).await }
+        async fn save(&self, id: u8) { self.table.put(id).await }
+    }
+    pub struct Other { client: aws_sdk_kms::Client }
+    impl Store for Other {
+        async fn load(&self, _: u8) -> u8 { self.client.decrypt().send().await }
+        async fn save(&self, _: u8) {}
+    }";
+
+/// Returns the actions of a program with a use case, given by the files of its crate and by `main`.
+fn actions_of(files: &[(&str, &str)], main: &str) -> Vec<String> {
+    let read = |path: &Path| {
+        let all = [("app.rs", APP), ("aws.rs", AWS), ("main.rs", main)];
+        let mut all = all.iter().chain(files);
+        all.find(|(name, _)| Path::new(name) == path).map(|(_, text)| (*text).to_owned())
+    };
+    let mut workspace = Workspace::default();
+    for (name, file) in [("app", "app.rs"), ("aws", "aws.rs"), ("cases", "cases.rs")] {
+        workspace.add_library(name, Path::new(file), &read).unwrap();
+    }
+    workspace.add_program(Path::new("main.rs"), &read).unwrap();
+    let index = Index::of(&workspace);
+    let types = Types::of(&workspace, &index);
+    let main = workspace.program(Path::new("main.rs")).unwrap();
+    actions(&graph::reach(&types, main, &[])).into_iter().collect()
+}
+
+const MAIN: &str = "fn main() { let store = aws::Dynamo::new(client()); cases::run(&store); }";
+
+#[test]
+fn type_parameters_and_associated_types_reach_the_same_methods() {
+    for case in [
+        "use app::Store; pub async fn run(store: &impl Store) { store.load(1).await; }",
+        "use app::Store; pub async fn run<S>(store: &S) where S: Store { S::load(store, 1).await; }",
+        "pub struct Cases<'a, P: app::Ports> { store: &'a P::Store }
+         pub async fn run<P: app::Ports>(cases: &Cases<'_, P>) { cases.store.load(1).await; }",
+        "pub async fn run<P: app::Ports>(store: &P::Store) { keep(|it| it.load(1)); }",
+    ] {
+        assert_eq!(actions_of(&[("cases.rs", case)], MAIN), ["dynamodb:GetItem"], "{case}");
+    }
+}
+
+#[test]
+fn moved_functions_need_no_change() {
+    let files = [
+        ("cases.rs", "mod inner; pub use inner::deep::run;"),
+        ("inner/mod.rs", "pub mod deep;"),
+        ("inner/deep.rs", "use app::Store; pub fn run(store: &impl Store) { store.save(1); }"),
+    ];
+    assert_eq!(actions_of(&files, MAIN), ["dynamodb:PutItem"]);
+}
+
+#[test]
+fn only_types_that_the_program_names_are_reached() {
+    let cases = [("cases.rs", "use app::Store; pub fn run(it: &impl Store) { it.load(1); }")];
+    let both = "fn main() { let other: aws::Other = f(); aws::Dynamo::new(c()); cases::run(&s); }";
+    assert_eq!(actions_of(&cases, both), ["dynamodb:GetItem", "kms:Decrypt"]);
+    assert_eq!(actions_of(&cases, "fn main() { cases::run(&s); }"), Vec::<String>::new());
+}
+
+#[test]
+fn methods_that_are_invisible_to_the_caller_are_not_reached() {
+    let cases = [("cases.rs", "pub fn run(found: &Found) { unknown().load(1); found.get(2); }")];
+    assert_eq!(actions_of(&cases, MAIN), Vec::<String>::new());
+}
