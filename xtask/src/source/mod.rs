@@ -8,4 +8,6 @@ mod walk;
 
 pub(crate) use members::packages;
 pub(crate) use module::{ModuleId, Target, Workspace};
-pub(crate) use walk::{expressions_of, references, references_in, segments_of};
+pub(crate) use walk::{
+    expressions_of, references, references_in, references_in_trait, segments_of,
+};

@@ -18,6 +18,13 @@ pub(crate) fn references(item: &Item) -> Vec<Reference> {
     visitor.found
 }
 
+/// Returns the paths in the definition of a trait.
+pub(crate) fn references_in_trait(item: &syn::ItemTrait) -> Vec<Reference> {
+    let mut visitor = References::default();
+    visitor.visit_item_trait(item);
+    visitor.found
+}
+
 #[derive(Default)]
 struct References {
     found: Vec<Reference>,

@@ -1,7 +1,7 @@
 //! Determines which functions a program can call.
 //!
 //! The call graph contains at least the calls that can happen. A method call on a value whose type
-//! is not declared reaches every method of that name whose trait is in scope. A call of a trait's method reaches the
+//! is not known reaches every method of that name that the module can call. A call of a trait's method reaches the
 //! implementations by the types that the program names.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,7 +91,8 @@ impl Calls<'_> {
             if first == "Self"
                 && let Some(owner) = &self.function.owner
             {
-                return self.add_method(&owner.clone(), method);
+                self.add_method(owner, method);
+                return;
             }
             for key in self.types.parameter_traits(self.function, first) {
                 self.add_method(&key, method);
@@ -121,29 +122,33 @@ impl Calls<'_> {
         }
     }
 
-    /// Adds a method of a type or trait.
-    fn add_method(&mut self, owner: &Key, name: &str) {
+    /// Adds a method of a type or trait. Returns whether there is one.
+    fn add_method(&mut self, owner: &Key, name: &str) -> bool {
+        let index = self.types.index;
         let key = (owner.clone(), name.to_owned());
-        self.found.extend(self.types.index.methods.get(&key).into_iter().flatten());
-        if let Some(declaration) = self.types.index.declared.get(&key) {
-            self.found.push(*declaration);
+        let methods = index.methods.get(&key).into_iter().flatten();
+        let found = methods.chain(index.declared.get(&key)).copied().collect::<Vec<_>>();
+        self.found.extend(&found);
+        if index.declared.contains_key(&key) {
             self.reached.methods.insert(key);
         }
+        !found.is_empty()
     }
 
-    fn add_method_call(&mut self, receiver: &Kind, name: &str, arguments: Option<usize>) {
-        match receiver {
-            Kind::Own(key) => self.add_method(key, name),
-            Kind::Bounds(traits) if !traits.is_empty() => {
-                for key in self.types.with_supertraits(traits.clone()) {
-                    self.add_method(&key, name);
-                }
-            }
-            Kind::Client(service) if arguments == Some(0) => {
+    fn add_method_call(&mut self, receiver: &Kind, name: &str, arguments: usize) {
+        let owners = match receiver {
+            Kind::Own(key) => vec![key.clone()],
+            Kind::Bounds(traits) => self.types.with_supertraits(traits.clone()),
+            Kind::Client(service) if arguments == 0 => {
                 self.reached.operations.insert((service.clone(), name.to_owned()));
+                return;
             }
-            Kind::Client(_) | Kind::Foreign => {}
-            Kind::Bounds(_) | Kind::Unknown => self.add_methods_named(name, arguments),
+            Kind::Client(_) | Kind::Foreign => return,
+            Kind::Unknown => Vec::new(),
+        };
+        let found: Vec<_> = owners.iter().map(|owner| self.add_method(owner, name)).collect();
+        if !found.contains(&true) {
+            self.add_methods_named(name, Some(arguments));
         }
     }
 
@@ -183,7 +188,7 @@ impl Visit<'_> for Calls<'_> {
 
     fn visit_expr_method_call(&mut self, call: &ExprMethodCall) {
         let receiver = self.values.kind(&call.receiver);
-        self.add_method_call(&receiver, &call.method.to_string(), Some(call.args.len()));
+        self.add_method_call(&receiver, &call.method.to_string(), call.args.len());
         visit::visit_expr_method_call(self, call);
     }
 

@@ -6,7 +6,7 @@ use syn::{FnArg, GenericArgument, GenericParam, Pat, PathArguments, Type, TypePa
 use syn::{Generics, WherePredicate};
 
 use super::index::{Function, Index, Key, key_of};
-use crate::source::{ModuleId, Target, Workspace, references, segments_of};
+use crate::source::{ModuleId, Target, Workspace, references, references_in_trait, segments_of};
 
 /// Type of a value. Wrappers such as `&T`, `Arc<T>` and `Option<T>` count as `T`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl<'a> Types<'a> {
     }
 
     /// Returns whether a module can call the methods of a trait: it names the trait, or a trait
-    /// that requires it of itself or of an associated type.
+    /// whose definition names it, as a supertrait or a bound.
     pub(super) fn is_in_scope(&self, module: ModuleId, key: &Key) -> bool {
         self.in_scope[module].contains(key)
     }
@@ -64,24 +64,14 @@ impl<'a> Types<'a> {
         let paths = items.iter().flat_map(references).map(|reference| reference.path);
         let named = paths.filter_map(|path| self.workspace.resolve(module, &path));
         let imported = self.workspace.imports(module).map(|(_, target)| target);
-        let mut traits = Vec::new();
-        for target in named.chain(imported) {
-            if let Target::Item { module, path } = target
-                && let Some(name) = path.first()
-            {
-                traits.push((module, name.clone()));
-            }
-        }
+        let mut traits: Vec<_> = named.chain(imported).filter_map(item_key).collect();
         let mut found = BTreeSet::new();
         while let Some(key) = traits.pop() {
             let Some(item) = self.index.traits.get(&key) else { continue };
             if found.insert(key.clone()) {
-                traits.extend(self.traits(key.0, item.supertraits.iter()));
-                for member in &item.items {
-                    if let syn::TraitItem::Type(member) = member {
-                        traits.extend(self.traits(key.0, member.bounds.iter()));
-                    }
-                }
+                let paths = references_in_trait(item).into_iter();
+                let named = paths.filter_map(|found| self.workspace.resolve(key.0, &found.path));
+                traits.extend(named.filter_map(item_key));
             }
         }
         found
@@ -161,12 +151,8 @@ impl<'a> Types<'a> {
             [name] if self.is_parameter(scope, name) => {
                 return Kind::Bounds(self.bounds_of_parameter(scope, name));
             }
-            // `P::Store`
-            [name, associated] if self.is_parameter(scope, name) => {
-                let traits = self.with_supertraits(self.bounds_of_parameter(scope, name));
-                let bounds = traits.iter().flat_map(|key| self.associated(key, associated));
-                return Kind::Bounds(bounds.collect());
-            }
+            // `P::Store`: the methods of all traits in scope count.
+            [name, _] if self.is_parameter(scope, name) => return Kind::Unknown,
             _ => {}
         }
         if let Some(key) = key_of(self.workspace, scope.module, path) {
@@ -243,16 +229,6 @@ impl<'a> Types<'a> {
         paths.filter_map(|path| key_of(self.workspace, module, path)).collect()
     }
 
-    /// Returns the bounds of an associated type.
-    fn associated(&self, key: &Key, name: &str) -> Vec<Key> {
-        let items = self.index.traits.get(key).into_iter().flat_map(|item| &item.items);
-        let bounds = items.filter_map(|item| match item {
-            syn::TraitItem::Type(item) if item.ident == name => Some(item.bounds.iter()),
-            _ => None,
-        });
-        bounds.flat_map(|bounds| self.traits(key.0, bounds)).collect()
-    }
-
     /// Adds the supertraits of traits.
     pub(super) fn with_supertraits(&self, mut traits: Vec<Key>) -> Vec<Key> {
         let mut position = 0;
@@ -272,6 +248,13 @@ impl<'a> Types<'a> {
     /// Returns the traits that a type parameter of a function must implement.
     pub(super) fn parameter_traits(&self, function: &Function<'_>, name: &str) -> Vec<Key> {
         self.with_supertraits(self.bounds_of_parameter(Scope::of(function), name))
+    }
+}
+
+fn item_key(target: Target) -> Option<Key> {
+    match target {
+        Target::Item { module, path } => Some((module, path.first()?.clone())),
+        Target::Module(_) => None,
     }
 }
 
