@@ -4,13 +4,12 @@
 //! is not known reaches every method of that name that the module can call. A call of a trait's method reaches the
 //! implementations by the types that the program names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use syn::visit::{self, Visit};
 use syn::{Expr, ExprMethodCall};
 
 use super::index::{Function, FunctionId, Key};
-use super::infer::Values;
 use super::types::{Kind, Types};
 use crate::source::{ModuleId, Target, expressions_of, references_in, segments_of};
 
@@ -42,8 +41,7 @@ pub(super) fn reach(types: &Types<'_>, main: ModuleId, excluded: &[&str]) -> Rea
         if function.owner.as_ref().is_some_and(is_excluded) || !reached.functions.insert(id) {
             continue;
         }
-        let values = Values { types, function, locals: BTreeMap::new() };
-        let mut calls = Calls { types, function, values, reached: &mut reached, found: vec![] };
+        let mut calls = Calls { types, function, reached: &mut reached, found: vec![] };
         calls.visit_signature(function.signature);
         if let Some(body) = function.body {
             calls.visit_block(body);
@@ -78,7 +76,6 @@ impl Function<'_> {
 struct Calls<'a> {
     types: &'a Types<'a>,
     function: &'a Function<'a>,
-    values: Values<'a>,
     reached: &'a mut Reached,
     found: Vec<FunctionId>,
 }
@@ -152,7 +149,7 @@ impl Calls<'_> {
         }
     }
 
-    /// Adds every method of a name that the function can call on some type of its crate.
+    /// Adds every method of a name that the function can call on some type.
     fn add_methods_named(&mut self, name: &str, arguments: Option<usize>) {
         let index = self.types.index;
         let fits = |id: &FunctionId| {
@@ -162,14 +159,14 @@ impl Calls<'_> {
         };
         for ((key, method), id) in &index.declared {
             let module = self.function.module;
-            if method == name && fits(id) && self.types.is_in_scope(module, key) {
+            if method == name && fits(id) && self.types.visible.has_trait(module, key) {
                 self.add_method(key, name);
             }
         }
         let workspace = self.types.workspace;
         let is_visible = |id: &&FunctionId| {
-            let scope = index.functions[**id].visible_in;
-            scope.is_some_and(|scope| workspace.is_within(self.function.module, scope))
+            let module = self.function.module;
+            self.types.visible.has_method(workspace, module, &index.functions[**id])
         };
         for ((key, method), ids) in &index.methods {
             if method == name {
@@ -187,31 +184,9 @@ impl Visit<'_> for Calls<'_> {
     }
 
     fn visit_expr_method_call(&mut self, call: &ExprMethodCall) {
-        let receiver = self.values.kind(&call.receiver);
+        let receiver = self.types.of_expression(self.function, &call.receiver);
         self.add_method_call(&receiver, &call.method.to_string(), call.args.len());
         visit::visit_expr_method_call(self, call);
-    }
-
-    fn visit_local(&mut self, local: &syn::Local) {
-        visit::visit_local(self, local);
-        self.values.bind(&local.pat, local.init.as_ref().map(|init| &*init.expr));
-    }
-
-    fn visit_expr_let(&mut self, condition: &syn::ExprLet) {
-        self.values.bind(&condition.pat, Some(&condition.expr));
-        visit::visit_expr_let(self, condition);
-    }
-
-    fn visit_expr_match(&mut self, choice: &syn::ExprMatch) {
-        for arm in &choice.arms {
-            self.values.bind(&arm.pat, Some(&choice.expr));
-        }
-        visit::visit_expr_match(self, choice);
-    }
-
-    fn visit_expr_for_loop(&mut self, each: &syn::ExprForLoop) {
-        self.values.bind(&each.pat, Some(&each.expr));
-        visit::visit_expr_for_loop(self, each);
     }
 
     fn visit_macro(&mut self, call: &syn::Macro) {

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use syn::{Block, Fields, Generics, ImplItem, Item, Signature, TraitItem, Type, Visibility};
+use syn::visit::{self, Visit};
+use syn::{
+    Block, Expr, Fields, Generics, ImplItem, Item, Pat, Signature, TraitItem, Type, Visibility,
+};
 
 use crate::source::{ModuleId, Target, Workspace, segments_of};
 
@@ -25,6 +28,8 @@ pub(super) struct Function<'a> {
     pub(super) visible_in: Option<ModuleId>,
     pub(super) signature: &'a Signature,
     pub(super) body: Option<&'a Block>,
+    /// Names that the body binds, which may hide parameters, with their values if there is one.
+    pub(super) locals: BTreeMap<String, Option<&'a Expr>>,
     /// Generics of the function and of the `impl` block or trait around it.
     pub(super) generics: Vec<&'a Generics>,
 }
@@ -133,9 +138,37 @@ impl<'a> Index<'a> {
         body: Option<&'a Block>,
         generics: Vec<&'a Generics>,
     ) -> FunctionId {
-        let visible_in = None;
-        self.functions.push(Function { module, owner, visible_in, signature, body, generics });
+        let mut locals = Locals::default();
+        if let Some(body) = body {
+            locals.visit_block(body);
+        }
+        self.functions.push(Function {
+            module,
+            owner,
+            visible_in: None,
+            signature,
+            body,
+            locals: locals.0,
+            generics,
+        });
         self.functions.len() - 1
+    }
+}
+
+/// Visitor of the names that a body binds.
+#[derive(Default)]
+struct Locals<'a>(BTreeMap<String, Option<&'a Expr>>);
+
+impl<'a> Visit<'a> for Locals<'a> {
+    fn visit_local(&mut self, local: &'a syn::Local) {
+        visit::visit_local(self, local);
+        if let (Pat::Ident(pattern), Some(init)) = (&local.pat, &local.init) {
+            self.0.insert(pattern.ident.to_string(), Some(&init.expr));
+        }
+    }
+
+    fn visit_pat_ident(&mut self, pattern: &'a syn::PatIdent) {
+        self.0.insert(pattern.ident.to_string(), None);
     }
 }
 

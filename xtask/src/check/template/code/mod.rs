@@ -5,7 +5,7 @@
 
 mod graph;
 mod index;
-mod infer;
+mod scope;
 mod types;
 mod variables;
 
@@ -17,6 +17,7 @@ use anyhow::{Context as _, Result};
 use crate::source::{Workspace, packages};
 use graph::Reached;
 use index::Index;
+use scope::Visible;
 use types::Types;
 pub(super) use variables::Variables;
 
@@ -75,7 +76,11 @@ impl Code {
         });
         let workspace = Workspace::of_packages(root, &packages)?;
         let index = Index::of(&workspace);
-        let types = Types::of(&workspace, &index);
+        let types = Types {
+            workspace: &workspace,
+            index: &index,
+            visible: Visible::of(&workspace, &index),
+        };
         let mut functions = BTreeMap::new();
         for package in packages.iter().filter(|package| package.folder.starts_with("functions")) {
             let name = package.folder.file_name().unwrap_or_default().to_string_lossy();

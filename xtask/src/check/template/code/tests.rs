@@ -78,7 +78,8 @@ fn actions_of(files: &[(&str, &str)], main: &str) -> Vec<String> {
     }
     workspace.add_program(Path::new("main.rs"), &read).unwrap();
     let index = Index::of(&workspace);
-    let types = Types::of(&workspace, &index);
+    let types =
+        Types { workspace: &workspace, index: &index, visible: Visible::of(&workspace, &index) };
     let main = workspace.program(Path::new("main.rs")).unwrap();
     actions(&graph::reach(&types, main, &[])).into_iter().collect()
 }
@@ -120,4 +121,19 @@ fn only_types_that_the_program_names_are_reached() {
 fn methods_that_are_invisible_to_the_caller_are_not_reached() {
     let cases = [("cases.rs", "pub fn run(found: &Found) { unknown().load(1); found.get(2); }")];
     assert_eq!(actions_of(&cases, MAIN), Vec::<String>::new());
+}
+
+#[test]
+fn client_in_a_local_variable_is_recognized() {
+    for body in [
+        "let client = &self.client; client.list_tables();",
+        "
+        let client = Client::new(&config); client.list_tables();",
+    ] {
+        let case = format!(
+            "use aws_sdk_dynamodb::Client; pub struct Own {{ client: Client }}
+            impl Own {{ pub fn list(&self) {{ {body} }} }} pub fn run(own: &Own) {{ own.list() }}"
+        );
+        assert_eq!(actions_of(&[("cases.rs", &case)], MAIN), ["dynamodb:ListTables"], "{body}");
+    }
 }

@@ -1,12 +1,11 @@
 //! Types of parameters, fields and results, as far as declarations state them.
 
-use std::collections::BTreeSet;
-
-use syn::{FnArg, GenericArgument, GenericParam, Pat, PathArguments, Type, TypeParamBound};
+use syn::{Expr, FnArg, GenericArgument, GenericParam, Pat, PathArguments, Type, TypeParamBound};
 use syn::{Generics, WherePredicate};
 
 use super::index::{Function, Index, Key, key_of};
-use crate::source::{ModuleId, Target, Workspace, references, references_in_trait, segments_of};
+use super::scope::Visible;
+use crate::source::{ModuleId, Workspace, segments_of};
 
 /// Type of a value. Wrappers such as `&T`, `Arc<T>` and `Option<T>` count as `T`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +16,7 @@ pub(super) enum Kind {
     Bounds(Vec<Key>),
     /// Client of an AWS service: `kms`.
     Client(String),
-    /// A type of another crate.
+    /// A type of another crate, none of whose methods returns a value of the workspace.
     Foreign,
     Unknown,
 }
@@ -26,8 +25,7 @@ pub(super) enum Kind {
 pub(super) struct Types<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) index: &'a Index<'a>,
-    /// Traits whose methods each module can call.
-    in_scope: Vec<BTreeSet<Key>>,
+    pub(super) visible: Visible,
 }
 
 /// Where a type is written: the module, the generics, and the type `Self`.
@@ -45,39 +43,52 @@ impl<'s> Scope<'s> {
     }
 }
 
-impl<'a> Types<'a> {
-    pub(super) fn of(workspace: &'a Workspace, index: &'a Index<'a>) -> Self {
-        let mut types = Self { workspace, index, in_scope: Vec::new() };
-        let modules = 0..workspace.modules.len();
-        types.in_scope = modules.map(|module| types.traits_named_in(module)).collect();
-        types
-    }
-
-    /// Returns whether a module can call the methods of a trait: it names the trait, or a trait
-    /// whose definition names it, as a supertrait or a bound.
-    pub(super) fn is_in_scope(&self, module: ModuleId, key: &Key) -> bool {
-        self.in_scope[module].contains(key)
-    }
-
-    fn traits_named_in(&self, module: ModuleId) -> BTreeSet<Key> {
-        let items = &self.workspace.modules[module].items;
-        let paths = items.iter().flat_map(references).map(|reference| reference.path);
-        let named = paths.filter_map(|path| self.workspace.resolve(module, &path));
-        let imported = self.workspace.imports(module).map(|(_, target)| target);
-        let mut traits: Vec<_> = named.chain(imported).filter_map(item_key).collect();
-        let mut found = BTreeSet::new();
-        while let Some(key) = traits.pop() {
-            let Some(item) = self.index.traits.get(&key) else { continue };
-            if found.insert(key.clone()) {
-                let paths = references_in_trait(item).into_iter();
-                let named = paths.filter_map(|found| self.workspace.resolve(key.0, &found.path));
-                traits.extend(named.filter_map(item_key));
+impl Types<'_> {
+    /// Returns the type of an expression in a function: of `self`, a parameter, or a field of one.
+    pub(super) fn of_expression(&self, function: &Function<'_>, expression: &Expr) -> Kind {
+        match expression {
+            Expr::Path(path) => match path.path.get_ident().map(ToString::to_string) {
+                Some(name) => match function.locals.get(&name) {
+                    Some(Some(value)) if !is_computed(value) => self.of_expression(function, value),
+                    Some(_) => Kind::Unknown,
+                    None => self.of_parameter(function, &name),
+                },
+                None => Kind::Unknown,
+            },
+            Expr::Field(field) => {
+                let name = match &field.member {
+                    syn::Member::Named(name) => name.to_string(),
+                    syn::Member::Unnamed(index) => index.index.to_string(),
+                };
+                self.of_field(&self.of_expression(function, &field.base), &name)
             }
+            Expr::Reference(inner) => self.of_expression(function, &inner.expr),
+            Expr::Paren(inner) => self.of_expression(function, &inner.expr),
+            Expr::Unary(inner) => self.of_expression(function, &inner.expr),
+            Expr::Lit(_) => Kind::Foreign,
+            // The SDK returns no values of this workspace.
+            Expr::Call(call) => self.of_sdk_call(function, &call.func),
+            Expr::MethodCall(call) => match self.of_expression(function, &call.receiver) {
+                Kind::Client(_) | Kind::Foreign => Kind::Foreign,
+                _ => Kind::Unknown,
+            },
+            _ => Kind::Unknown,
         }
-        found
     }
-    /// Returns the type of `self` or of a parameter.
-    pub(super) fn of_parameter(&self, function: &Function<'_>, name: &str) -> Kind {
+
+    /// Returns the type of the result if a function of the AWS SDK is called.
+    fn of_sdk_call(&self, function: &Function<'_>, called: &Expr) -> Kind {
+        let Expr::Path(path) = called else { return Kind::Unknown };
+        let full = self.workspace.foreign_path(function.module, &segments_of(&path.path));
+        match full.as_slice() {
+            [sdk, .., name, _] if sdk.starts_with("aws_sdk_") => {
+                client_of(sdk, name).unwrap_or(Kind::Foreign)
+            }
+            _ => Kind::Unknown,
+        }
+    }
+
+    fn of_parameter(&self, function: &Function<'_>, name: &str) -> Kind {
         let scope = Scope::of(function);
         for parameter in &function.signature.inputs {
             match parameter {
@@ -101,8 +112,7 @@ impl<'a> Types<'a> {
         }
     }
 
-    /// Returns the type of a field.
-    pub(super) fn of_field(&self, base: &Kind, name: &str) -> Kind {
+    fn of_field(&self, base: &Kind, name: &str) -> Kind {
         if *base == Kind::Foreign {
             return Kind::Foreign;
         }
@@ -111,24 +121,6 @@ impl<'a> Types<'a> {
         let Some(field) = definition.fields.get(name) else { return Kind::Unknown };
         let scope = Scope { module: key.0, generics: &[definition.generics], owner: Some(key) };
         self.of_type(scope, field)
-    }
-
-    /// Returns the type that a function returns.
-    pub(super) fn of_result(&self, function: &Function<'_>) -> Kind {
-        match &function.signature.output {
-            syn::ReturnType::Type(_, written) => self.of_type(Scope::of(function), written),
-            syn::ReturnType::Default => Kind::Foreign,
-        }
-    }
-
-    /// Returns the type that a path in a function names.
-    pub(super) fn of_path_in(&self, function: &Function<'_>, path: &syn::Path) -> Kind {
-        self.of_path(Scope::of(function), path)
-    }
-
-    /// Returns a type that is written in a function.
-    pub(super) fn of_type_in(&self, function: &Function<'_>, written: &Type) -> Kind {
-        self.of_type(Scope::of(function), written)
     }
 
     fn of_type(&self, scope: Scope<'_>, written: &Type) -> Kind {
@@ -165,10 +157,9 @@ impl<'a> Types<'a> {
         }
         let full = self.workspace.foreign_path(scope.module, &segments);
         if let [sdk, .., name] = full.as_slice()
-            && let Some(service) = sdk.strip_prefix("aws_sdk_")
-            && name == "Client"
+            && let Some(client) = client_of(sdk, name)
         {
-            return Kind::Client(service.to_owned());
+            return client;
         }
         let arguments = path.segments.last().map(|segment| &segment.arguments);
         if let Some(PathArguments::AngleBracketed(arguments)) = arguments {
@@ -251,10 +242,21 @@ impl<'a> Types<'a> {
     }
 }
 
-fn item_key(target: Target) -> Option<Key> {
-    match target {
-        Target::Item { module, path } => Some((module, path.first()?.clone())),
-        Target::Module(_) => None,
+/// Returns the type of a client, if a type of the SDK is one.
+fn client_of(sdk: &str, name: &str) -> Option<Kind> {
+    let service = sdk.strip_prefix("aws_sdk_").filter(|_| name == "Client")?;
+    Some(Kind::Client(service.to_owned()))
+}
+
+/// Returns whether a value is neither a field of `self` nor the result of a function. Its type may
+/// depend on other local values.
+fn is_computed(value: &Expr) -> bool {
+    match value {
+        Expr::Reference(inner) => is_computed(&inner.expr),
+        Expr::Field(field) => is_computed(&field.base),
+        Expr::Path(path) => !path.path.is_ident("self"),
+        Expr::Call(_) => false,
+        _ => true,
     }
 }
 

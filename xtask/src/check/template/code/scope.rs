@@ -1,0 +1,90 @@
+//! Determines which methods a module can call.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::index::{Function, Index, Key};
+use crate::source::{ModuleId, Target, Workspace, references, references_in_trait};
+
+/// Traits and crates that modules can use.
+pub(super) struct Visible {
+    /// Traits that each module names, and the traits that their definitions name.
+    traits: Vec<BTreeSet<Key>>,
+    /// Crates that each crate uses, by the root modules.
+    crates: BTreeMap<ModuleId, BTreeSet<ModuleId>>,
+}
+
+impl Visible {
+    pub(super) fn of(workspace: &Workspace, index: &Index<'_>) -> Self {
+        let mut visible = Self { traits: Vec::new(), crates: BTreeMap::new() };
+        for (id, module) in workspace.modules.iter().enumerate() {
+            let paths = module.items.iter().flat_map(references).map(|found| found.path);
+            let named = paths.filter_map(|path| workspace.resolve(id, &path));
+            let targets: Vec<_> =
+                named.chain(workspace.imports(id).map(|(_, target)| target)).collect();
+            let used = targets.iter().map(|target| match target {
+                Target::Module(module) | Target::Item { module, .. } => {
+                    workspace.modules[*module].crate_root()
+                }
+            });
+            visible.crates.entry(module.crate_root()).or_default().extend(used);
+            let items = targets.into_iter().filter_map(item_key).collect();
+            visible.traits.push(with_named_traits(workspace, index, items));
+        }
+        visible
+    }
+
+    /// Returns whether a module can call the methods of a trait.
+    pub(super) fn has_trait(&self, module: ModuleId, key: &Key) -> bool {
+        self.traits[module].contains(key)
+    }
+
+    /// Returns whether a module can call an inherent method.
+    pub(super) fn has_method(
+        &self,
+        workspace: &Workspace,
+        module: ModuleId,
+        method: &Function<'_>,
+    ) -> bool {
+        method.visible_in.is_some_and(|scope| {
+            let owner = workspace.modules[scope].crate_root();
+            let is_whole_crate = scope == owner;
+            workspace.is_within(module, scope)
+                || (is_whole_crate && self.uses(workspace.modules[module].crate_root(), owner))
+        })
+    }
+
+    /// Returns whether a crate uses another one, directly or through others.
+    fn uses(&self, from: ModuleId, to: ModuleId) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut to_visit = vec![from];
+        while let Some(next) = to_visit.pop() {
+            if seen.insert(next) {
+                to_visit.extend(self.crates.get(&next).into_iter().flatten());
+            }
+        }
+        seen.contains(&to)
+    }
+}
+
+/// Returns the traits among the items, and those that their definitions name as supertraits or
+/// bounds.
+fn with_named_traits(workspace: &Workspace, index: &Index<'_>, items: Vec<Key>) -> BTreeSet<Key> {
+    let mut to_visit = items;
+    let mut traits = BTreeSet::new();
+    while let Some(key) = to_visit.pop() {
+        let Some(item) = index.traits.get(&key) else { continue };
+        if traits.insert(key.clone()) {
+            let paths = references_in_trait(item).into_iter();
+            let named = paths.filter_map(|found| workspace.resolve(key.0, &found.path));
+            to_visit.extend(named.filter_map(item_key));
+        }
+    }
+    traits
+}
+
+fn item_key(target: Target) -> Option<Key> {
+    match target {
+        Target::Item { module, path } => Some((module, path.first()?.clone())),
+        Target::Module(_) => None,
+    }
+}
